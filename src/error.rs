@@ -1,0 +1,185 @@
+//! The one error type and the exit codes of the program.
+//!
+//! An [`Error`] says what failed, where, why and what to do next. It is built where the failure is
+//! understood and printed once, at the edge (`main.rs`). Nothing here prints.
+
+use std::fmt;
+
+use serde::Serialize;
+
+/// How the process ends. The numbers are part of the interface: scripts rely on them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Exit {
+    /// Everything asked for was done.
+    Success,
+    /// Something failed on the way; the message names what worked, what did not, and how to go on.
+    Failed,
+    /// The command line or the spec is wrong. Nothing was touched.
+    Invalid,
+    /// `plan` found changes that `up` would make.
+    Changes,
+    /// `verify-alert` ran, and the alert did not make the whole way.
+    NotProven,
+    /// The run could not start: a prerequisite is missing, or the state of the system forbids it.
+    CouldNotRun,
+    /// Interrupted by Ctrl-C or SIGTERM at a safe point.
+    Interrupted,
+}
+
+impl Exit {
+    /// All exit codes, for the documentation and its test.
+    pub const ALL: [Self; 7] = [
+        Self::Success,
+        Self::Failed,
+        Self::Invalid,
+        Self::Changes,
+        Self::NotProven,
+        Self::CouldNotRun,
+        Self::Interrupted,
+    ];
+
+    /// The process exit code. 130 is the shell's convention for "ended by SIGINT".
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Success => 0,
+            Self::Failed => 1,
+            Self::Invalid => 2,
+            Self::Changes => 3,
+            Self::NotProven => 4,
+            Self::CouldNotRun => 5,
+            Self::Interrupted => 130,
+        }
+    }
+}
+
+/// The cause of an [`Error`], kept for the chain that is printed below the message.
+type Cause = Box<dyn std::error::Error + Send + Sync>;
+
+/// A failure that a person has to read: what, where, why, and what to do next.
+#[derive(Debug)]
+pub struct Error(Box<Parts>);
+
+#[derive(Debug)]
+struct Parts {
+    exit: Exit,
+    message: String,
+    place: Option<String>,
+    remedy: Option<String>,
+    cause: Option<Cause>,
+}
+
+/// The result of everything in this crate that can fail.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    /// An error with its exit code and its message: lower case, no full stop, names in backquotes.
+    pub fn new(exit: Exit, message: impl Into<String>) -> Self {
+        Self(Box::new(Parts { exit, message: message.into(), place: None, remedy: None, cause: None }))
+    }
+
+    /// [`Exit::Failed`] with a message.
+    pub fn failed(message: impl Into<String>) -> Self {
+        Self::new(Exit::Failed, message)
+    }
+
+    /// [`Exit::Invalid`] with a message.
+    pub fn invalid(message: impl Into<String>) -> Self {
+        Self::new(Exit::Invalid, message)
+    }
+
+    /// [`Exit::CouldNotRun`] with a message.
+    pub fn could_not_run(message: impl Into<String>) -> Self {
+        Self::new(Exit::CouldNotRun, message)
+    }
+
+    /// Names the place: `file:line:column`, a host, or a host and a step.
+    #[must_use]
+    pub fn at(mut self, place: impl Into<String>) -> Self {
+        self.0.place = Some(place.into());
+        self
+    }
+
+    /// Says what to do next: a sentence or a command.
+    #[must_use]
+    pub fn remedy(mut self, remedy: impl Into<String>) -> Self {
+        self.0.remedy = Some(remedy.into());
+        self
+    }
+
+    /// Keeps the cause for the chain.
+    #[must_use]
+    pub fn because(mut self, cause: impl Into<Cause>) -> Self {
+        self.0.cause = Some(cause.into());
+        self
+    }
+
+    /// The exit code that this error asks for.
+    pub fn exit(&self) -> Exit {
+        self.0.exit
+    }
+
+    /// What failed.
+    pub fn message(&self) -> &str {
+        &self.0.message
+    }
+
+    /// Where it failed.
+    pub fn place(&self) -> Option<&str> {
+        self.0.place.as_deref()
+    }
+
+    /// What to do next.
+    pub fn hint(&self) -> Option<&str> {
+        self.0.remedy.as_deref()
+    }
+
+    /// The causes, outermost first, each as its own sentence; repetitions are left out.
+    pub fn causes(&self) -> Vec<String> {
+        let mut causes: Vec<String> = Vec::new();
+        let mut next = std::error::Error::source(self);
+        while let Some(cause) = next {
+            let text = cause.to_string();
+            if causes.last() != Some(&text) {
+                causes.push(text);
+            }
+            next = cause.source();
+        }
+        causes
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0.place {
+            Some(place) => write!(f, "{place}: {}", self.0.message),
+            None => f.write_str(&self.0.message),
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.cause.as_deref().map(|cause| cause as _)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_exit_has_its_own_code() {
+        let mut codes = Exit::ALL.map(Exit::code);
+        codes.sort_unstable();
+        assert!(codes.windows(2).all(|pair| pair[0] != pair[1]), "{codes:?}");
+    }
+
+    #[test]
+    fn the_cause_chain_is_listed_once_and_in_order() {
+        let inner = Error::failed("disk full");
+        let error = Error::failed("cannot write `x`").at("app").because(inner);
+        assert_eq!(error.to_string(), "app: cannot write `x`");
+        assert_eq!(error.causes(), ["disk full"]);
+    }
+}

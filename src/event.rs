@@ -1,0 +1,127 @@
+//! What happens while a command runs, as data. The only thing between doing and showing: rooms send
+//! events, `report/` draws them for a terminal, as plain lines or as JSON lines.
+
+use std::time::Duration;
+
+use serde::{Serialize, Serializer};
+use tokio::sync::mpsc;
+
+use crate::host::HostName;
+
+/// A duration that is serialized as whole milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Millis(pub Duration);
+
+impl Serialize for Millis {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u64(u64::try_from(self.0.as_millis()).unwrap_or(u64::MAX))
+    }
+}
+
+/// One thing that happened.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Event {
+    /// A phase of the run begins, such as `machines` or `hosts`.
+    PhaseStarted {
+        /// The phase as people read it.
+        phase: &'static str,
+    },
+    /// The phase ended.
+    PhaseFinished {
+        /// The phase as in its start.
+        phase: &'static str,
+        /// How long it took.
+        took: Millis,
+    },
+    /// A piece of infrastructure is being made, started or removed.
+    Infra {
+        /// What is done, in the present: `boot machine app`.
+        what: String,
+        /// How long it took; absent while under way.
+        took: Option<Millis>,
+    },
+    /// A host answers over ssh.
+    Connected {
+        /// The host.
+        host: HostName,
+        /// Since the first try.
+        took: Millis,
+    },
+    /// A step begins on a host.
+    StepStarted {
+        /// The host.
+        host: HostName,
+        /// The step's id in its playbook.
+        step: String,
+    },
+    /// A step ended well.
+    StepFinished {
+        /// The host.
+        host: HostName,
+        /// The step's id in its playbook.
+        step: String,
+        /// How long it took.
+        took: Millis,
+    },
+    /// A step failed.
+    StepFailed {
+        /// The host.
+        host: HostName,
+        /// The step's id in its playbook.
+        step: String,
+        /// The end of what it printed.
+        output: String,
+    },
+    /// A stage of an alert's way was seen, or is expected.
+    Stage {
+        /// The alert.
+        alert: String,
+        /// The stage as people read it: `pending`, `firing` …
+        stage: String,
+        /// Since the fault began.
+        after: Millis,
+        /// The time that was predicted: earliest and latest.
+        predicted: Option<(Millis, Millis)>,
+        /// What was seen.
+        detail: String,
+    },
+    /// Something worth a line that is no failure.
+    Note {
+        /// The line.
+        text: String,
+    },
+    /// Something that a careful operator wants to know.
+    Warning {
+        /// The line.
+        text: String,
+    },
+}
+
+/// Where rooms send their events. Cheap to clone; sending never blocks and never fails.
+#[derive(Debug, Clone)]
+pub struct Events(mpsc::UnboundedSender<Event>);
+
+impl Events {
+    /// A sender and the stream that a reporter reads until all senders are gone.
+    pub fn channel() -> (Self, mpsc::UnboundedReceiver<Event>) {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        (Self(sender), receiver)
+    }
+
+    /// Sends an event. Where nobody listens any more it is dropped.
+    pub fn send(&self, event: Event) {
+        let _ = self.0.send(event);
+    }
+
+    /// Sends a [`Event::Note`].
+    pub fn note(&self, text: impl Into<String>) {
+        self.send(Event::Note { text: text.into() });
+    }
+
+    /// Sends a [`Event::Warning`].
+    pub fn warn(&self, text: impl Into<String>) {
+        self.send(Event::Warning { text: text.into() });
+    }
+}

@@ -1,0 +1,143 @@
+//! Hosts by role and name, and how a machine is reached. Shared by every room; does nothing itself.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use serde::{Serialize, Serializer};
+
+use crate::error::Error;
+
+/// What a host is there for; each role has one playbook.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Runs the Django application and node exporter.
+    App,
+    /// Runs Prometheus, Alertmanager and Grafana.
+    Monitoring,
+}
+
+impl Role {
+    /// Both roles, in the order in which people are told about them.
+    pub const ALL: [Self; 2] = [Self::App, Self::Monitoring];
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::App => "app",
+            Self::Monitoring => "monitoring",
+        })
+    }
+}
+
+/// A host's name on the command line: `app`, `app-2`, `app-3` …, `monitoring`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct HostName {
+    role: Role,
+    /// 1 for the first host of a role.
+    number: u16,
+}
+
+impl HostName {
+    /// The one monitoring host.
+    pub const MONITORING: Self = Self { role: Role::Monitoring, number: 1 };
+
+    /// The application host with this number, counted from 1 (0 is taken as 1).
+    pub const fn app(number: u16) -> Self {
+        Self { role: Role::App, number: if number == 0 { 1 } else { number } }
+    }
+
+    /// The hosts of a project with so many application hosts: applications first, then monitoring.
+    pub fn of_project(app_count: u16) -> impl Iterator<Item = Self> {
+        (1..=app_count).map(Self::app).chain([Self::MONITORING])
+    }
+
+    /// What the host is there for.
+    pub const fn role(self) -> Role {
+        self.role
+    }
+
+    /// The number within the role, counted from 1.
+    pub const fn number(self) -> u16 {
+        self.number
+    }
+}
+
+impl fmt::Display for HostName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.number {
+            1 => write!(f, "{}", self.role),
+            number => write!(f, "{}-{number}", self.role),
+        }
+    }
+}
+
+impl FromStr for HostName {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let number = |digits: &str| {
+            digits.parse().ok().filter(|&number: &u16| number > 1 && !digits.starts_with(['0', '+']))
+        };
+        match text {
+            "app" => Some(Self::app(1)),
+            "monitoring" => Some(Self::MONITORING),
+            _ => text.strip_prefix("app-").and_then(number).map(Self::app),
+        }
+        .ok_or_else(|| {
+            Error::invalid(format!("`{text}` is no host name"))
+                .remedy("hosts are called `app`, `app-2`, `app-3` … and `monitoring`")
+        })
+    }
+}
+
+impl Serialize for HostName {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// A machine that exists, and how to reach it by ssh.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Machine {
+    /// Its name in this project.
+    pub name: HostName,
+    /// The address under which the project's other machines reach it.
+    pub address: IpAddr,
+    /// How this side reaches it.
+    #[serde(skip)]
+    pub ssh: SshTarget,
+}
+
+/// What `ssh` needs: an alias, and the configuration file that says the rest (address, user, key, known hosts).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SshTarget {
+    /// The `Host` alias in the configuration file.
+    pub alias: String,
+    /// The file for `ssh -F`; it pins the host key and forbids any other.
+    pub config: PathBuf,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read_as_they_are_written() {
+        for name in HostName::of_project(3) {
+            assert_eq!(name.to_string().parse::<HostName>().unwrap(), name);
+        }
+        let names: Vec<String> = HostName::of_project(2).map(|name| name.to_string()).collect();
+        assert_eq!(names, ["app", "app-2", "monitoring"]);
+    }
+
+    #[test]
+    fn other_words_are_no_host_names() {
+        for text in ["", "app-", "app-0", "app-1", "app-02", "app-+2", "App", "monitoring-2", "db"] {
+            assert!(text.parse::<HostName>().is_err(), "{text}");
+        }
+    }
+}

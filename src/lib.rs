@@ -1,0 +1,12 @@
+//! monctl: monitoring for a Django team that is proven to alert.
+//!
+//! Data flows one way: a spec is read, rendered to a bundle of files, compared with the facts of
+//! machines, planned, applied, and at the end proven. Each room below is one stage of that flow and
+//! imports only from the rooms above it; `commands` puts them together, one file per subcommand.
+
+pub mod error;
+pub mod event;
+pub mod host;
+pub mod secret;
+
+pub mod spec;
