@@ -9,6 +9,42 @@ use serde::{Serialize, Serializer};
 
 use crate::error::Error;
 
+/// A project's name: a DNS label. It names folders, tables and tags, so that nothing else may get this far.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(transparent)]
+pub struct ProjectName(String);
+
+impl ProjectName {
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ProjectName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for ProjectName {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        let is_label = (1..=63).contains(&text.len())
+            && text.bytes().all(inner)
+            && !text.starts_with('-')
+            && !text.ends_with('-');
+        if is_label {
+            return Ok(Self(text.to_owned()));
+        }
+        Err(Error::invalid(format!("`{text}` is no project name")).remedy(
+            "use 1 to 63 lower-case letters, digits and hyphens, with a letter or digit at both ends",
+        ))
+    }
+}
+
 /// What a host is there for; each role has one playbook.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -132,6 +168,16 @@ mod tests {
         }
         let names: Vec<String> = HostName::of_project(2).map(|name| name.to_string()).collect();
         assert_eq!(names, ["app", "app-2", "monitoring"]);
+    }
+
+    #[test]
+    fn a_project_name_is_a_dns_label() {
+        for text in ["a", "shop-2", "0day", &"x".repeat(63)] {
+            assert!(text.parse::<ProjectName>().is_ok(), "{text}");
+        }
+        for text in ["", "-a", "a-", "Shop", "a.b", "../x", "a b", "a/b", "ä", &"x".repeat(64)] {
+            assert!(text.parse::<ProjectName>().is_err(), "{text}");
+        }
     }
 
     #[test]
