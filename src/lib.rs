@@ -9,4 +9,5 @@ pub mod event;
 pub mod host;
 pub mod secret;
 
+pub mod remote;
 pub mod spec;
