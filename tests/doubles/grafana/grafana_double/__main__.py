@@ -1,0 +1,58 @@
+"""`grafana server --homepath DIR --config FILE`: reads the configuration, opens the database, listens."""
+
+import argparse
+import signal
+import sys
+
+from . import auth
+from .config import Config, ConfigError
+from .prometheus import seconds
+from .server import Server
+from .store import Store
+
+
+def arguments():
+    parser = argparse.ArgumentParser(prog="grafana")
+    parser.add_argument("-v", "--version", action="store_true")
+    commands = parser.add_subparsers(dest="command")
+    server = commands.add_parser("server")
+    server.add_argument("--homepath", "-homepath", default=".")
+    server.add_argument("--config", "-config")
+    server.add_argument("--pidfile", "-pidfile")
+    server.add_argument("--packaging", "-packaging")
+    server.add_argument("--control", action="store_true", help="tests only: serve /_double/")
+    server.add_argument("--lock-seconds", type=float, default=auth.LOCK_SECONDS, help="tests only")
+    server.add_argument("settings", nargs="*")
+    return parser.parse_args()
+
+
+def serve(options):
+    config = Config(options.homepath, options.config)
+    store = Store(config.data_path())
+    store.first_start(config.get("security", "admin_user"), config.get("security", "admin_password"))
+    server = Server(
+        config.address(), store, config.version(), lock_seconds=options.lock_seconds,
+        least_refresh=seconds(config.get("dashboards", "min_refresh_interval")), control=options.control,
+    )
+    # With port 0 the kernel chose one: whoever started this reads it here.
+    print(f"HTTP Server Listen address={server.server_address[0]}:{server.server_address[1]}", flush=True)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    server.serve_forever(poll_interval=3600)
+
+
+def main():
+    options = arguments()
+    if options.version:
+        print("grafana version (stand-in)")
+        return
+    if options.command != "server":
+        sys.exit("no command specified, run: grafana server")
+    try:
+        serve(options)
+    except ConfigError as error:
+        sys.exit(str(error))
+    except KeyboardInterrupt:
+        pass
+
+
+main()

@@ -1,0 +1,119 @@
+"""Who asks: Basic credentials, the lock after five wrong passwords, users and their passwords."""
+
+import base64
+import binascii
+import hmac
+import time
+
+from .store import hash_password
+from .web import refuse, route
+
+WRONG_TRIES = 5
+LOCK_SECONDS = 300
+
+
+def wrong_password():
+    return refuse(401, "invalid username or password")
+
+
+def check_password(store, login, password, lock_seconds):
+    """The user, or None. A locked name gets None whatever the password is, and such a try does not prolong the lock."""
+    with store:
+        store.run("DELETE FROM login_attempt WHERE at < ?", time.time() - lock_seconds)
+        tries = store.one("SELECT COUNT(*) AS n FROM login_attempt WHERE login=?", login)["n"]
+        user = store.one("SELECT * FROM user WHERE login=?", login)
+    if tries >= WRONG_TRIES:
+        return None
+    # Outside the transaction: hashing must not hold up other requests.
+    if user and hmac.compare_digest(user["hash"], hash_password(password, user["salt"])):
+        return user
+    with store:
+        store.run("INSERT INTO login_attempt VALUES (?, ?)", login, time.time())
+    return None
+
+
+def authenticate(request):
+    """The user behind a request; raises the 401 that the original gives."""
+    header = request.headers.get("Authorization")
+    if not header:
+        raise refuse(401, "Unauthorized", trace=False)
+    scheme, _, value = header.partition(" ")
+    if scheme.lower() == "bearer":
+        raise refuse(401, "invalid API key")
+    try:
+        login, colon, password = base64.b64decode(value, validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        colon = ""
+    if scheme.lower() != "basic" or not colon:
+        raise refuse(401, "Invalid Basic Auth Header")
+    user = check_password(request.store, login, password, request.server.lock_seconds)
+    if user is None:
+        raise wrong_password()
+    return user
+
+
+def permit(user, needs):
+    """Accounts other than the administrator are Viewers here: they may look and not touch."""
+    if needs and not user["is_admin"]:
+        message = f"You'll need additional permissions to perform this action. Permissions needed: {needs}"
+        raise refuse(403, message, trace=False, title="Access denied", accessErrorId="ACE0000000000")
+
+
+@route("GET", "/api/org")
+def organisation(_request):
+    nowhere = dict.fromkeys(["address1", "address2", "city", "zipCode", "state", "country"], "")
+    return {"id": 1, "name": "Main Org.", "address": nowhere}
+
+
+@route("GET", "/api/user")
+def who_am_i(request):
+    user = request.user
+    return {
+        "id": user["id"], "email": user["email"], "name": user["name"], "login": user["login"], "theme": "", "orgId": 1,
+        "isGrafanaAdmin": bool(user["is_admin"]), "isDisabled": False, "isExternal": False, "authLabels": [],
+        "updatedAt": user["created"], "createdAt": user["created"], "avatarUrl": "/public/img/user_profile.png",
+    }
+
+
+def login(request):
+    """POST /login, the only address that tells a wrong password with a capital letter."""
+    body = request.json()
+    if check_password(request.store, body.get("user", ""), body.get("password", ""), request.server.lock_seconds) is None:
+        raise refuse(401, "Invalid username or password")
+    return {"message": "Logged in"}
+
+
+@route("PUT", "/api/user/password")
+def change_own_password(request):
+    body = request.json()
+    if not hmac.compare_digest(request.user["hash"], hash_password(body.get("oldPassword", ""), request.user["salt"])):
+        raise refuse(401, "Invalid old password", trace=False)
+    if len(body.get("newPassword", "")) < 4:
+        raise refuse(400, "New password is too short", trace=False)
+    request.store.set_password(request.user["id"], body["newPassword"])
+    return {"message": "User password changed"}
+
+
+@route("POST", "/api/admin/users", needs="users:create")
+def create_user(request):
+    body = request.json()
+    user_id = request.store.add_user(body["login"], body["password"], body.get("name", ""), body.get("email", ""))
+    return {"id": user_id, "message": "User created"}
+
+
+@route("PUT", "/api/admin/users/{user_id}/password", needs="users.password:write")
+def reset_password(request, user_id):
+    password = request.json().get("password", "")
+    if len(password) < 4:
+        raise refuse(400, "New password too short", trace=False)
+    if request.store.one("SELECT 1 FROM user WHERE id=?", user_id) is None:
+        raise refuse(500, "Could not read user from database")
+    request.store.set_password(int(user_id), password)
+    return {"message": "User password updated"}
+
+
+@route("DELETE", "/api/admin/users/{user_id}", needs="users:delete")
+def delete_user(request, user_id):
+    if request.store.run("DELETE FROM user WHERE id=?", user_id).rowcount == 0:
+        raise refuse(404, "user not found", trace=False)
+    return {"message": "User deleted"}

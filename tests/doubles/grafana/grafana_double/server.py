@@ -1,0 +1,153 @@
+"""The HTTP side: one thread a connection, one transaction a request, JSON out."""
+
+import contextlib
+import http.server
+import json
+import socketserver
+import urllib.parse
+
+from . import auth, dashboards, datasources, folders, prometheus  # noqa: F401, importing registers their routes
+from .control import Control, wait
+from .web import Answer, Refused, Request, Text, refuse, route
+
+METRICS = """\
+# HELP grafana_build_info A metric with a constant '1' value labeled by version, revision, branch, and goversion from which Grafana was built
+# TYPE grafana_build_info gauge
+grafana_build_info{{branch="main",edition="oss",goversion="none",revision="stand-in",version="{version}"}} 1
+# TYPE grafana_instance_start_total counter
+grafana_instance_start_total 1
+# TYPE grafana_stat_totals_dashboard gauge
+grafana_stat_totals_dashboard {dashboards}
+# TYPE grafana_stat_total_users gauge
+grafana_stat_total_users {users}
+"""
+
+PAGE = "<!doctype html><title>Grafana</title><p>A stand-in for Grafana {version}: it has the API and no pages."
+
+
+class Dropped(Exception):
+    """The connection ends here without an answer."""
+
+
+class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self, address, store, version, *, lock_seconds, least_refresh, control):
+        self.store, self.version = store, version
+        self.lock_seconds, self.least_refresh = lock_seconds, least_refresh
+        self.control = Control() if control else None
+        super().__init__(address, Handler)
+
+    def handle_error(self, request, client_address):
+        """A client that went away is no event."""
+
+
+def open_to_all(request):
+    """The addresses that ask for no credentials; None for any other."""
+    path, version, store = request.path, request.server.version, request.store
+    if path == "/api/health":
+        return {"commit": "stand-in", "database": "ok", "version": version}
+    if path == "/healthz":
+        return Text("Ok")
+    if path == "/metrics":
+        with store:
+            counts = {
+                "dashboards": store.one("SELECT COUNT(*) AS n FROM dashboard WHERE is_folder=0")["n"],
+                "users": store.one("SELECT COUNT(*) AS n FROM user")["n"],
+            }
+        return Text(METRICS.format(version=version, **counts), "text/plain; version=0.0.4; charset=utf-8")
+    if path == "/login":
+        return auth.login(request) if request.method == "POST" else Text(PAGE.format(version=version), "text/html")
+    return None
+
+
+def answer(request):
+    """Status and body of any request."""
+    try:
+        openly = open_to_all(request)
+        if openly is not None:
+            return 200, openly
+        if not request.path.startswith("/api/") and not request.headers.get("Authorization"):
+            html = {"content_type": "text/html; charset=utf-8", "headers": {"Location": "/login"}}
+            return 302, Text('<a href="/login">Found</a>.\n\n', **html)
+        request.user = auth.authenticate(request)
+        found = route.find(request.method, request.path)
+        if found is None:
+            if request.path.startswith("/api/"):
+                raise refuse(404, "Not found", trace=False)
+            return 200, Text(PAGE.format(version=request.server.version), "text/html; charset=utf-8")
+        handler, arguments, needs, own_transaction = found
+        auth.permit(request.user, needs)
+        with contextlib.nullcontext() if own_transaction else request.store:
+            done = handler(request, **arguments)
+        return (done.status, done.body) if isinstance(done, Answer) else (200, done)
+    except Refused as refused:
+        return refused.status, refused.body
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    # Headers and body leave in one packet, at once: else each answer waits 40 ms for an acknowledgement.
+    wbufsize = -1
+    disable_nagle_algorithm = True
+
+    def log_message(self, *_arguments):
+        """The requests are in the control's log, where there is one."""
+
+    def handle_any(self):
+        path, _, query = self.path.partition("?")
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        control = self.server.control
+        if control and path.startswith("/_double/"):
+            self.send(*control.handle(self.command, path, body, self.server.store))
+            return
+        request = Request(
+            self.command, path, urllib.parse.parse_qs(query, keep_blank_values=True), self.headers, body, self.server
+        )
+        if control is None:
+            self.send(*answer(request))
+            return
+        status = 0
+        control.begin()
+        try:
+            status, content = faulty(control, request)
+        except Dropped:
+            self.close_connection = True
+            return
+        finally:
+            control.end(self.command, self.path, status)
+        self.send(status, content)
+
+    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = handle_any
+
+    def send(self, status, body):
+        text = body if isinstance(body, Text) else Text("" if body is None else json.dumps(body), "application/json")
+        content = text.text.encode()
+        self.send_response(status)
+        self.send_header("Content-Type", text.content_type)
+        self.send_header("Content-Length", str(len(content)))
+        for name, value in text.headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(content)
+        self.wfile.flush()
+
+
+def faulty(control, request):
+    """The answer, unless a test asked for a fault: refused, dropped before anything was done, or done and the reply lost."""
+    fault = control.fault(request.method, request.path)
+    if fault is None:
+        return answer(request)
+    wait(fault)
+    match fault["do"]:
+        case "refuse":
+            return fault["status"], fault.get("body")
+        case "drop":
+            raise Dropped
+        case "lose":
+            answer(request)
+            raise Dropped
+        case _:
+            return answer(request)

@@ -1,0 +1,107 @@
+"""Starts the stand-in for a test, on loopback and a port of the kernel's choice, with a home and a data folder of its own."""
+
+import base64
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import tempfile
+import urllib.error
+import urllib.request
+
+HERE = pathlib.Path(__file__).resolve().parent
+
+
+class Answered:
+    """Status, headers and body of an answer; `body` is parsed JSON where it is JSON."""
+
+    def __init__(self, status, headers, content):
+        self.status, self.headers, self.text = status, headers, content.decode()
+        try:
+            self.body = json.loads(self.text)
+        except ValueError:
+            self.body = None
+
+
+class NoRedirect(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *_arguments):
+        return None
+
+
+OPENER = urllib.request.build_opener(NoRedirect, urllib.request.ProxyHandler({}))
+
+
+class Running:
+    """A stand-in that runs; used as a context. `stop` and `start` keep its data."""
+
+    def __init__(self, password="right-password", options=()):
+        self._folder = tempfile.TemporaryDirectory(prefix="grafana-double-")
+        self.home = pathlib.Path(self._folder.name)
+        shutil.copytree(HERE / "bin", self.home / "bin")
+        shutil.copytree(HERE / "conf", self.home / "conf")
+        (self.home / "lib").symlink_to(HERE)
+        self.password_file = self.home / "admin-password"
+        self.password_file.write_text(password + "\n")
+        self.ini = self.home / "grafana.ini"
+        self.configure(f"$__file{{{self.password_file}}}")
+        self._options = options
+        self._process = None
+        self.url = None
+
+    def configure(self, admin_password):
+        self.ini.write_text(
+            f"[server]\nhttp_addr = 127.0.0.1\nhttp_port = 0\n[paths]\ndata = {self.home / 'data'}\n"
+            f"[security]\nadmin_user = admin\nadmin_password = {admin_password}\n"
+        )
+
+    def command(self):
+        server = [self.home / "bin" / "grafana", "server", "--homepath", self.home, "--config", self.ini]
+        return [*map(str, server), *self._options]
+
+    def start(self, **environment):
+        self._process = subprocess.Popen(
+            self.command(), stdout=subprocess.PIPE, text=True, env={**os.environ, **environment}
+        )
+        line = self._process.stdout.readline()
+        match = re.search(r"address=(\S+)", line)
+        if match is None:
+            raise AssertionError(f"the stand-in did not start: {line!r}")
+        self.url = f"http://{match[1]}"
+        return self
+
+    def stop(self):
+        self._process.terminate()
+        self._process.wait(timeout=30)
+        self._process.stdout.close()
+
+    def __enter__(self):
+        return self.start()
+
+    def __exit__(self, *_exception):
+        self.stop()
+        self.clean()
+
+    def clean(self):
+        self._folder.cleanup()
+
+    def ask(self, method, path, body=None, *, auth=None, headers=None):
+        """One request. `auth` is `(name, password)` or a whole header; `body` is JSON, or text as it stands."""
+        headers = dict(headers or {})
+        if isinstance(auth, tuple):
+            headers["Authorization"] = "Basic " + base64.b64encode(":".join(auth).encode()).decode()
+        elif auth:
+            headers["Authorization"] = auth
+        if body is not None and not isinstance(body, str):
+            body = json.dumps(body)
+        if body is not None:
+            headers.setdefault("Content-Type", "application/json")
+        content = None if body is None else body.encode()
+        request = urllib.request.Request(self.url + path, content, headers, method=method)
+        try:
+            with OPENER.open(request, timeout=60) as answer:
+                return Answered(answer.status, answer.headers, answer.read())
+        except urllib.error.HTTPError as error:
+            with error:
+                return Answered(error.code, error.headers, error.read())

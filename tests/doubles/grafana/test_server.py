@@ -1,0 +1,102 @@
+"""What no single exchange shows: how the server starts, keeps its data, locks a name for a while, and its levers for tests."""
+
+import subprocess
+import time
+import unittest
+from concurrent.futures import ThreadPoolExecutor
+
+from running import Running
+
+ADMIN = ("admin", "right-password")
+DASHBOARD = {"dashboard": {"uid": "one", "title": "One", "panels": []}}
+
+
+class Start(unittest.TestCase):
+    def test_the_first_password_comes_from_a_file_and_counts_once(self):
+        with Running() as grafana:
+            self.assertEqual(200, grafana.ask("GET", "/api/org", auth=ADMIN).status)
+            self.assertEqual(401, grafana.ask("GET", "/api/org", auth=("admin", "admin")).status)
+            grafana.stop()
+            grafana.password_file.write_text("another-password")
+            grafana.start()
+            self.assertEqual(200, grafana.ask("GET", "/api/org", auth=ADMIN).status)
+            self.assertEqual(401, grafana.ask("GET", "/api/org", auth=("admin", "another-password")).status)
+
+    def test_a_variable_that_ends_in_file_is_ignored(self):
+        grafana = Running()
+        self.addCleanup(grafana.clean)
+        grafana.configure("admin")
+        grafana.start(GF_SECURITY_ADMIN_PASSWORD__FILE=str(grafana.password_file))
+        with_file = grafana.ask("GET", "/api/org", auth=ADMIN).status
+        with_default = grafana.ask("GET", "/api/org", auth=("admin", "admin")).status
+        grafana.stop()
+        self.assertEqual((401, 200), (with_file, with_default))
+
+    def test_a_missing_password_file_ends_the_start(self):
+        grafana = Running()
+        self.addCleanup(grafana.clean)
+        grafana.password_file.unlink()
+        ended = subprocess.run(grafana.command(), capture_output=True, text=True, check=False, timeout=30)
+        self.assertEqual(1, ended.returncode)
+        self.assertIn("got error while expanding security.admin_password with expander 'file': stat", ended.stderr)
+
+    def test_what_was_saved_survives_a_restart(self):
+        with Running() as grafana:
+            grafana.ask("POST", "/api/dashboards/db", DASHBOARD, auth=ADMIN)
+            grafana.stop()
+            grafana.start()
+            self.assertEqual(200, grafana.ask("GET", "/api/dashboards/uid/one", auth=ADMIN).status)
+
+
+class Lock(unittest.TestCase):
+    def test_a_locked_name_opens_again_by_itself(self):
+        with Running(options=("--lock-seconds", "1")) as grafana:
+            for _ in range(5):
+                grafana.ask("GET", "/api/org", auth=("admin", "wrong"))
+            self.assertEqual(401, grafana.ask("GET", "/api/org", auth=ADMIN).status)
+            deadline = time.monotonic() + 30
+            while grafana.ask("GET", "/api/org", auth=ADMIN).status != 200:
+                self.assertLess(time.monotonic(), deadline, "still locked")
+
+
+class Provisioned(unittest.TestCase):
+    def test_a_dashboard_that_a_file_owns_is_neither_saved_nor_deleted(self):
+        with Running(options=("--control",)) as grafana:
+            grafana.ask("POST", "/api/dashboards/db", DASHBOARD, auth=ADMIN)
+            grafana.ask("POST", "/_double/provision", {"uid": "one", "file": "a.json"})
+            meta = grafana.ask("GET", "/api/dashboards/uid/one", auth=ADMIN).body["meta"]
+            self.assertEqual((True, "a.json"), (meta["provisioned"], meta["provisionedExternalId"]))
+            saved = grafana.ask("POST", "/api/dashboards/db", {**DASHBOARD, "overwrite": True}, auth=ADMIN)
+            self.assertEqual((400, "Cannot save provisioned dashboard"), (saved.status, saved.body["message"]))
+            deleted = grafana.ask("DELETE", "/api/dashboards/uid/one", auth=ADMIN)
+            self.assertEqual(400, deleted.status)
+            self.assertEqual("provisioned dashboard cannot be deleted", deleted.body["message"])
+
+
+class Levers(unittest.TestCase):
+    def test_there_are_none_without_the_option(self):
+        with Running() as grafana:
+            self.assertEqual(302, grafana.ask("GET", "/_double/requests").status)
+
+    def test_a_lost_reply_was_done_and_a_dropped_request_was_not(self):
+        for kind, found in (("lose", 200), ("drop", 404)):
+            with self.subTest(kind), Running(options=("--control",)) as grafana:
+                grafana.ask("POST", "/_double/faults", {"method": "POST", "path": "/api/dashboards/db", "do": kind})
+                with self.assertRaises(ConnectionError):
+                    grafana.ask("POST", "/api/dashboards/db", DASHBOARD, auth=ADMIN)
+                self.assertEqual(found, grafana.ask("GET", "/api/dashboards/uid/one", auth=ADMIN).status)
+
+
+class Parallel(unittest.TestCase):
+    def test_many_writers_leave_whole_dashboards(self):
+        with Running() as grafana, ThreadPoolExecutor(8) as pool:
+            def save(number):
+                body = {"dashboard": {"uid": f"d{number}", "title": f"Number {number}"}}
+                return grafana.ask("POST", "/api/dashboards/db", body, auth=ADMIN).status
+
+            self.assertEqual({200}, set(pool.map(save, range(40))))
+            self.assertEqual(40, len(grafana.ask("GET", "/api/search?type=dash-db", auth=ADMIN).body))
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,89 @@
+#!/usr/bin/env python3
+"""A mirror of release tarballs for tests: serves the files of a folder, and writes a catalogue that names them.
+
+    mirror.py --folder DIR [--address 127.0.0.1] [--port 0] [--catalogue FILE --releases templates/releases.json]
+
+A file is found by the last part of the address, so that `MIRROR/grafana-9.4.0.linux-amd64.tar.gz` and upstream's whole path
+below the mirror both work. The catalogue is the given releases with the folder's tarballs put in place of each product's
+versions, as its default. The first line of output is the base URL.
+"""
+
+import argparse
+import hashlib
+import http.server
+import json
+import pathlib
+import re
+import signal
+import sys
+
+TARBALL = re.compile(r"(?P<product>[a-z_]+)-(?P<version>[0-9][^/]*?)\.linux-(?P<arch>[a-z0-9]+)\.tar\.gz")
+
+
+class Mirror(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_arguments):
+        """What was fetched is the client's to tell."""
+
+    def do_GET(self):
+        name = self.path.partition("?")[0].rsplit("/", 1)[-1]
+        path = self.server.folder / name
+        found = bool(name) and path.is_file()
+        content = path.read_bytes() if found else b"not found\n"
+        self.send_response(200 if found else 404)
+        self.send_header("Content-Type", "application/gzip" if found else "text/plain")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(content)
+
+    do_HEAD = do_GET
+
+
+def tarballs(folder, base):
+    """Each product's versions as the catalogue writes them."""
+    products = {}
+    for path in sorted(folder.iterdir()):
+        match = TARBALL.fullmatch(path.name)
+        if match:
+            versions = products.setdefault(match["product"], {})
+            url = f"{base}/{match['product']}-{match['version']}.linux-{{arch}}.tar.gz"
+            entry = versions.setdefault(match["version"], {"url": url, "sha256": {}})
+            entry["sha256"][match["arch"]] = hashlib.sha256(path.read_bytes()).hexdigest()
+    return products
+
+
+def catalogue(releases, folder, base):
+    """The releases, with what the folder holds in place of theirs."""
+    merged = {key: value for key, value in releases.items()}
+    merged["defaults"] = dict(releases.get("defaults", {}))
+    for product, versions in tarballs(folder, base).items():
+        merged[product] = versions
+        merged["defaults"][product] = max(versions)
+    return merged
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--folder", type=pathlib.Path, required=True)
+    parser.add_argument("--address", default="127.0.0.1", help="where to listen")
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--name", help="the address that clients use, where it is not the one to listen on")
+    parser.add_argument("--catalogue", type=pathlib.Path)
+    parser.add_argument("--releases", type=pathlib.Path)
+    options = parser.parse_args()
+    server = http.server.ThreadingHTTPServer((options.address, options.port), Mirror)
+    server.daemon_threads = True
+    server.folder = options.folder
+    base = f"http://{options.name or options.address}:{server.server_port}"
+    if options.catalogue:
+        releases = json.loads(options.releases.read_text()) if options.releases else {}
+        options.catalogue.write_text(json.dumps(catalogue(releases, options.folder, base), indent=2) + "\n")
+    print(base, flush=True)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    server.serve_forever(poll_interval=3600)
+
+
+if __name__ == "__main__":
+    main()
