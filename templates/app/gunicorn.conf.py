@@ -1,0 +1,53 @@
+"""Gunicorn's settings on an application host.
+
+Nothing in here is rendered: what differs from host to host arrives in
+environment variables, which README.md beside this file lists. Started by
+`monctl-app.service`; the listening socket is `monctl-app.socket`'s, so that a
+restart makes clients wait instead of refusing them.
+"""
+
+import os
+import sys
+
+sys.path.append(os.path.dirname(os.path.abspath(__file__)))
+
+from monctl_metrics import activation  # noqa: E402  (its place is beside this file)
+
+
+def _number(name, default):
+    return int(os.environ.get(name) or default)
+
+
+chdir = os.environ.get("MONCTL_APP_DIR", "/srv/monctl/app")
+wsgi_app = os.environ["MONCTL_WSGI"]
+# Of no effect under socket activation, where the socket is handed over.
+bind = os.environ.get("MONCTL_BIND", "127.0.0.1:8000")
+
+workers = _number("MONCTL_WORKERS", max(2, os.cpu_count() or 2))
+# Threads, because no proxy stands in front that would shield the workers from
+# slow clients. Gunicorn takes `sync` with more than one thread for `gthread`.
+worker_class = os.environ.get("MONCTL_WORKER_CLASS", "gthread")
+threads = _number("MONCTL_THREADS", 4)
+timeout = _number("MONCTL_TIMEOUT", 30)
+# Below the unit's TimeoutStopSec, so that requests end by themselves.
+graceful_timeout = _number("MONCTL_GRACEFUL_TIMEOUT", 20)
+keepalive = 5
+# Workers load the code themselves: a reload then brings new code.
+preload_app = False
+# The heartbeat file must not wait for a disk.
+worker_tmp_dir = os.environ.get("RUNTIME_DIRECTORY") or None
+# Recent versions open a control socket in the working directory; older ones
+# ignore the name.
+control_socket_disable = True
+errorlog = "-"
+accesslog = None
+
+
+def on_starting(server):
+    """Called once per start, never at a reload: counters survive a reload."""
+    activation.start_from_zero()
+
+
+def post_fork(server, worker):
+    """Called in each worker before it imports anything of the application."""
+    activation.in_worker()

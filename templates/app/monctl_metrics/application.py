@@ -1,0 +1,94 @@
+"""Loads the application as the server does, and knows which requests it accepts.
+
+Used by `check` and `prepare`; neither needs to be told where the settings are,
+because the WSGI module says so by being imported.
+"""
+
+import importlib
+import os
+import sys
+import traceback
+
+
+class Refused(Exception):
+    """The application cannot go into service; the text says why."""
+
+
+def load():
+    """Imports MONCTL_WSGI from MONCTL_APP_DIR and returns the WSGI callable."""
+    folder = os.path.abspath(os.environ.get("MONCTL_APP_DIR", "/srv/monctl/app"))
+    entry = os.environ.get("MONCTL_WSGI", "")
+    module_name, _, attribute = entry.partition(":")
+    attribute = attribute or "application"
+    if not module_name:
+        raise Refused("MONCTL_WSGI is not set; it names the module with the WSGI callable")
+    try:
+        os.chdir(folder)
+    except OSError as error:
+        raise Refused(f"MONCTL_APP_DIR cannot be entered: {error}") from error
+    sys.path.insert(0, folder)
+    try:
+        module = importlib.import_module(module_name)
+    except (Exception, SystemExit) as error:
+        raise Refused(f"`{module_name}` cannot be imported: {describe(error, folder)}") from error
+    if not callable(getattr(module, attribute, None)):
+        raise Refused(f"`{module_name}` has no callable `{attribute}`")
+    return getattr(module, attribute)
+
+
+def describe(error, folder):
+    """The error in one line, with the place in the application's own code."""
+    text = f"{type(error).__name__}: {error}".rstrip(": ").replace("\n", " ")
+    inside = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if frame.filename.startswith(folder + os.sep)
+    ]
+    if isinstance(error, SyntaxError) and error.filename:
+        return text
+    if inside:
+        place = os.path.relpath(inside[-1].filename, folder)
+        return f"{text} ({place}, line {inside[-1].lineno})"
+    return text
+
+
+def accepted_headers():
+    """Headers with which a request from this host gets past Django's own guards."""
+    from django.conf import settings
+
+    headers = {"Host": accepted_host(settings.ALLOWED_HOSTS, settings.DEBUG)}
+    if settings.SECURE_SSL_REDIRECT:
+        # What the proxy in front would say; its header is a setting.
+        name, value = settings.SECURE_PROXY_SSL_HEADER or ("HTTP_X_FORWARDED_PROTO", "https")
+        headers[name.removeprefix("HTTP_").replace("_", "-").title()] = value
+    return headers
+
+
+def accepted_host(allowed, debug):
+    """A host name that ALLOWED_HOSTS accepts, a local one if there is."""
+    allowed = list(allowed)
+    if not allowed:
+        if debug:
+            return "localhost"
+        raise Refused("ALLOWED_HOSTS is empty and DEBUG is off: Django would answer 400 to everyone")
+    for host in ("localhost", "127.0.0.1"):
+        if host in allowed or "*" in allowed:
+            return host
+    return allowed[0].removeprefix(".")
+
+
+def static_root():
+    """The folder that `collectstatic` fills, or None where it is not configured."""
+    from django.apps import apps
+    from django.conf import settings
+
+    installed = apps.is_installed("django.contrib.staticfiles")
+    return str(settings.STATIC_ROOT) if installed and settings.STATIC_ROOT else None
+
+
+def database_configured():
+    """Whether there is a database to migrate."""
+    from django.conf import settings
+
+    engine = settings.DATABASES.get("default", {}).get("ENGINE", "")
+    return bool(engine) and engine != "django.db.backends.dummy"

@@ -1,0 +1,143 @@
+"""Says whether a version of the application can go into service.
+
+    python -m monctl_metrics.check                 a staged copy: imports, Django's own checks
+    python -m monctl_metrics.check --request       and a GET through its WSGI callable
+    python -m monctl_metrics.check --url URL       the running service, until it answers
+
+Which copy and which entry: MONCTL_APP_DIR and MONCTL_WSGI. Exit code 0 means
+yes; 1 means no, and standard error says why in one line. Checking a staged copy
+leaves no file behind; with `--request`, the application's own code runs and may.
+"""
+
+import argparse
+import http.client
+import os
+import sys
+import time
+import urllib.parse
+
+from . import application
+from .application import Refused
+
+HEALTH_PATH = os.environ.get("MONCTL_HEALTH_PATH", "/")
+_POLL_SECONDS = 0.1
+
+
+def main(arguments=None):
+    options = _parse(arguments)
+    sys.dont_write_bytecode = True
+    try:
+        entry = application.load()
+        _django_checks()
+        if options.request:
+            _ask_entry(entry, options.path)
+        if options.url:
+            _ask_service(options.url, options.path, options.within)
+    except Refused as reason:
+        print(f"not ready: {reason}", file=sys.stderr)
+        return 1
+    print(f"ready; static files: {application.static_root() or 'not configured'}")
+    return 0
+
+
+def _parse(arguments):
+    parser = argparse.ArgumentParser(prog="python -m monctl_metrics.check")
+    parser.add_argument("--request", action="store_true", help="send a GET through the WSGI callable")
+    parser.add_argument("--url", help="send a GET to the running service, such as http://127.0.0.1:8000")
+    parser.add_argument("--path", default=HEALTH_PATH, help="what to GET (%(default)s)")
+    parser.add_argument("--within", type=float, default=30, metavar="SECONDS", help="(%(default)s)")
+    return parser.parse_args(arguments)
+
+
+def _django_checks():
+    """Runs the system checks, which load the URL configuration, models and templates."""
+    import django
+    from django.apps import apps
+    from django.core import checks
+
+    folder = os.getcwd()
+    try:
+        if not apps.ready:
+            django.setup()
+        serious = [message for message in checks.run_checks() if message.is_serious()]
+    except Exception as error:
+        raise Refused(f"Django's checks fail: {application.describe(error, folder)}") from error
+    serious = [message for message in serious if not message.is_silenced()]
+    if serious:
+        raise Refused(f"Django's checks fail: {str(serious[0]).strip()}")
+
+
+def _ask_entry(entry, path):
+    """Sends one GET through the WSGI callable in this process."""
+    from django.core.signals import got_request_exception
+
+    raised = []
+
+    def note(**_):
+        raised.append(sys.exc_info()[1])
+
+    got_request_exception.connect(note)
+    statuses = []
+    environ = _environ(path)
+    try:
+        body = entry(environ, lambda status, headers, exc_info=None: statuses.append(status))
+        for _ in body:
+            break
+        getattr(body, "close", lambda: None)()
+    except Exception as error:
+        raise Refused(f"GET {path} fails: {application.describe(error, os.getcwd())}") from error
+    reason = application.describe(raised[0], os.getcwd()) if raised and raised[0] else ""
+    _judge(int(statuses[0].split()[0]), path, reason)
+
+
+def _environ(path):
+    from wsgiref.util import setup_testing_defaults
+
+    headers = application.accepted_headers()
+    environ = {
+        "PATH_INFO": path.partition("?")[0],
+        "QUERY_STRING": path.partition("?")[2],
+        "REMOTE_ADDR": "127.0.0.1",
+    }
+    environ |= {"HTTP_" + name.upper().replace("-", "_"): value for name, value in headers.items()}
+    setup_testing_defaults(environ)
+    return environ
+
+
+def _ask_service(url, path, seconds):
+    """Asks the running service until it answers well or the time is over."""
+    headers = application.accepted_headers()
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            _judge(_status(url, path, headers, deadline), path, "its journal has the traceback")
+        except (OSError, http.client.HTTPException) as error:
+            reason = Refused(f"{url} does not answer: {error or type(error).__name__}")
+        except Refused as refused:
+            reason = refused
+        else:
+            return
+        if time.monotonic() >= deadline:
+            raise reason
+        time.sleep(_POLL_SECONDS)
+
+
+def _status(url, path, headers, deadline):
+    place = urllib.parse.urlsplit(url)
+    patience = max(1.0, deadline - time.monotonic())
+    connection = http.client.HTTPConnection(place.hostname, place.port or 80, timeout=patience)
+    try:
+        connection.request("GET", path, headers={**headers, "Connection": "close"})
+        return connection.getresponse().status
+    finally:
+        connection.close()
+
+
+def _judge(status, path, reason):
+    """A login page, a redirect or a missing start page are fine; errors are not."""
+    if status == 400 or status >= 500:
+        raise Refused(f"GET {path} is answered with {status}" + (f": {reason}" if reason else ""))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

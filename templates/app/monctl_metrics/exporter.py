@@ -1,0 +1,118 @@
+"""Serves what all workers counted: `python -m monctl_metrics.exporter`.
+
+A process of its own, so that neither a busy worker nor a busy port stands
+between the application and its metrics. Address and port come from
+MONCTL_METRICS_ADDRESS and MONCTL_METRICS_PORT.
+"""
+
+import glob
+import os
+import socketserver
+from collections import defaultdict
+from http.server import ThreadingHTTPServer
+
+from prometheus_client import CollectorRegistry, MetricsHandler
+from prometheus_client.metrics_core import CounterMetricFamily, HistogramMetricFamily
+from prometheus_client.multiprocess import MultiProcessCollector
+
+from . import activation, families
+
+
+class Workers:
+    """A collector that reads the files anew for each scrape.
+
+    A missing folder is an application that starts or stands still: it has
+    counted nothing, which is no error of this process.
+    """
+
+    def __init__(self, directory):
+        self._directory = directory
+
+    def collect(self):
+        """Yields the public families."""
+        stored = {metric.name: metric for metric in self._read()}
+        responses = _samples(stored.pop(families.RESPONSES, None))
+        yield from _counters(responses)
+        latency = stored.get(families.LATENCY)
+        yield _histogram_over_all(families.LATENCY_IN_ALL, families.SECONDS, latency)
+        for name, bounds in (
+            (families.REQUEST_BYTES, families.BYTES),
+            (families.RESPONSE_BYTES, families.BYTES),
+        ):
+            if name not in stored:
+                yield _histogram_over_all(name, bounds, None)
+        yield from stored.values()
+
+    def _read(self):
+        # The folder may be emptied between listing and reading.
+        for _ in range(3):
+            try:
+                files = glob.glob(os.path.join(self._directory, "*.db"))
+                return MultiProcessCollector.merge(files)
+            except FileNotFoundError:
+                continue
+        return []
+
+
+def _samples(metric):
+    return metric.samples if metric is not None else []
+
+
+def _counters(responses):
+    for name, labels in families.COUNTERS.items():
+        yield _counter(name, labels, responses)
+    for name, flag in families.FLAGGED.items():
+        yield _counter(name, (), [sample for sample in responses if sample.labels[flag]])
+
+
+def _counter(name, labels, responses):
+    """Adds up what the given labels do not tell apart."""
+    totals = defaultdict(float)
+    if not labels:
+        totals[()] = 0.0
+    for sample in responses:
+        totals[tuple(sample.labels[label] for label in labels)] += sample.value
+    family = CounterMetricFamily(name, families.HELP[name], labels=labels)
+    for values, total in totals.items():
+        family.add_metric(values, total)
+    return family
+
+
+def _histogram_over_all(name, bounds, metric):
+    """One unlabelled histogram, the sum of those of a labelled one."""
+    buckets = {_bound(bound): 0.0 for bound in bounds}
+    total = 0.0
+    for sample in _samples(metric):
+        if sample.name.endswith("_bucket"):
+            buckets[sample.labels["le"]] += sample.value
+        elif sample.name.endswith("_sum"):
+            total += sample.value
+    family = HistogramMetricFamily(name, families.HELP[name])
+    family.add_metric((), list(buckets.items()), total)
+    return family
+
+
+def _bound(value):
+    return "+Inf" if value == families.INFINITY else repr(value)
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def server_bind(self):
+        # The standard library would ask the name service for a host name here.
+        socketserver.TCPServer.server_bind(self)
+        self.server_name, self.server_port = self.server_address[:2]
+
+
+def main():
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(Workers(activation.directory()))
+    address = os.environ.get("MONCTL_METRICS_ADDRESS", "127.0.0.1")
+    port = int(os.environ.get("MONCTL_METRICS_PORT", "9101"))
+    with _Server((address, port), MetricsHandler.factory(registry)) as server:
+        server.serve_forever()
+
+
+if __name__ == "__main__":
+    main()

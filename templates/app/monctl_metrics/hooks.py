@@ -1,0 +1,49 @@
+"""Runs a function right after a module was imported, whoever imports it.
+
+Lets the application import Django when and how it likes, which matters to
+gevent, to settings that are assigned late and to code that keeps a reference.
+"""
+
+import importlib.abc
+import importlib.util
+import sys
+
+
+def after_import(name, then):
+    """Calls `then(module)` once the module `name` is loaded, now if it is already."""
+    if name in sys.modules:
+        then(sys.modules[name])
+    else:
+        sys.meta_path.insert(0, _Finder(name, then))
+
+
+class _Finder(importlib.abc.MetaPathFinder):
+    def __init__(self, name, then):
+        self._name = name
+        self._then = then
+
+    def find_spec(self, fullname, path, target=None):
+        if fullname != self._name:
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(fullname)
+        if spec is not None and spec.loader is not None:
+            spec.loader = _Loader(spec.loader, self._then)
+        return spec
+
+
+class _Loader(importlib.abc.Loader):
+    """The module's own loader, with something to do afterwards."""
+
+    def __init__(self, loader, then):
+        self._loader = loader
+        self._then = then
+
+    def create_module(self, spec):
+        return self._loader.create_module(spec)
+
+    def exec_module(self, module):
+        # From here on the module looks as if nobody had stood in between.
+        module.__loader__ = module.__spec__.loader = self._loader
+        self._loader.exec_module(module)
+        self._then(module)

@@ -1,0 +1,197 @@
+"""Counts each response that Django gives to a server, exactly once, as sent.
+
+Wraps `BaseHandler`, below which every middleware, error handler and view runs.
+Whatever goes wrong in here stays in here: it is counted and logged once, and
+the visitor gets the response all the same.
+"""
+
+import functools
+import logging
+import os
+import threading
+from time import perf_counter
+
+from . import activation, families
+from .recorder import Recorder
+
+_log = logging.getLogger(__name__)
+_recorder = None
+_opening = threading.Lock()
+_logged = False
+
+
+def wrap(base_handler):
+    """Wraps the methods of Django's `BaseHandler` class."""
+    if getattr(base_handler, "_monctl_wrapped", False):
+        return
+    base_handler.get_response = _counted(base_handler.get_response)
+    base_handler.get_response_async = _counted_async(base_handler.get_response_async)
+    base_handler.resolve_request = _noting_unknown_paths(base_handler.resolve_request)
+    base_handler.process_exception_by_middleware = _noting_exceptions(
+        base_handler.process_exception_by_middleware
+    )
+    base_handler._monctl_wrapped = True
+    os.register_at_fork(after_in_child=_forget_recorder)
+
+
+def _counted(get_response):
+    @functools.wraps(get_response)
+    def wrapper(self, request):
+        started = perf_counter()
+        try:
+            response = get_response(self, request)
+        except Exception:
+            _count(self, request, None, started)
+            raise
+        _count(self, request, response, started)
+        return response
+
+    return wrapper
+
+
+def _counted_async(get_response_async):
+    @functools.wraps(get_response_async)
+    async def wrapper(self, request):
+        started = perf_counter()
+        try:
+            response = await get_response_async(self, request)
+        except Exception:
+            _count(self, request, None, started)
+            raise
+        _count(self, request, response, started)
+        return response
+
+    return wrapper
+
+
+def _noting_unknown_paths(resolve_request):
+    """Remembers that no view exists, so that nobody looks for it a second time."""
+
+    @functools.wraps(resolve_request)
+    def wrapper(self, request):
+        try:
+            return resolve_request(self, request)
+        except Exception:
+            request._monctl_no_view = True
+            raise
+
+    return wrapper
+
+
+def _noting_exceptions(process_exception_by_middleware):
+    """Counts what left a view, 404 included, whatever it becomes afterwards."""
+
+    @functools.wraps(process_exception_by_middleware)
+    def wrapper(self, exception, request):
+        try:
+            if _answers_clients(self):
+                recorder = _current_recorder()
+                recorder.event(families.EXCEPTIONS_BY_TYPE, type(exception).__name__)
+                recorder.event(families.EXCEPTIONS_BY_VIEW, _view(request))
+        except Exception:
+            _failed()
+        return process_exception_by_middleware(self, exception, request)
+
+    return wrapper
+
+
+def _answers_clients(handler):
+    """Whether a server called this handler.
+
+    Test clients and page previews run handlers of their own inside a request;
+    those make no requests from the environment of a server, hence this attribute.
+    """
+    return hasattr(handler, "request_class")
+
+
+def _count(handler, request, response, started):
+    """Counts a response; None stands for an exception that the server gets to see."""
+    try:
+        seconds = perf_counter() - started
+        if not _answers_clients(handler):
+            return
+        recorder = _current_recorder()
+        streaming = getattr(response, "streaming", False)
+        labels = (
+            str(response.status_code) if response is not None else "500",
+            _view(request),
+            request.method if request.method in families.KNOWN_METHODS else families.OTHER_METHOD,
+            "https" if request.is_secure() else "http",
+            str(getattr(response, "charset", "")),
+            "1" if streaming else "",
+            "1" if request.META.get("HTTP_X_REQUESTED_WITH") == "XMLHttpRequest" else "",
+        )
+        size = None if response is None or streaming else len(response.content)
+        recorder.response(labels, seconds, _announced_bytes(request), size)
+        template = getattr(response, "template_name", None)
+        if template is not None:
+            _count_template(recorder, template)
+    except Exception:
+        _failed()
+
+
+def _count_template(recorder, template):
+    # A template object has no name that would be the same in the next process.
+    if isinstance(template, str) or (
+        isinstance(template, (list, tuple)) and all(isinstance(name, str) for name in template)
+    ):
+        recorder.event(families.TEMPLATES, str(template))
+
+
+def _announced_bytes(request):
+    announced = request.META.get("CONTENT_LENGTH")
+    return int(announced) if announced and announced.isdecimal() else 0
+
+
+def _view(request):
+    match = getattr(request, "resolver_match", None)
+    if match is None and not getattr(request, "_monctl_no_view", False):
+        match = _resolve_late(request)
+    return (match is not None and match.view_name) or families.UNNAMED_VIEW
+
+
+def _resolve_late(request):
+    """Finds the view that a request would have reached, had no middleware answered it."""
+    from django.conf import settings
+    from django.urls import Resolver404, get_resolver
+    from django.utils import translation
+
+    resolver = get_resolver(getattr(request, "urlconf", None))
+    try:
+        if not settings.USE_I18N:
+            return resolver.resolve(request.path_info)
+        # The language middleware may not have run: this thread still has the
+        # language of whichever request came before.
+        language = translation.get_language_from_path(request.path_info)
+        with translation.override(language or settings.LANGUAGE_CODE):
+            return resolver.resolve(request.path_info)
+    except Resolver404:
+        return None
+
+
+def _current_recorder():
+    global _recorder
+    if _recorder is None:
+        with _opening:
+            if _recorder is None:
+                _recorder = Recorder(activation.directory())
+    return _recorder
+
+
+def _forget_recorder():
+    # A forked child shares neither the slot nor a lock that some thread held.
+    global _recorder, _opening
+    _recorder = None
+    _opening = threading.Lock()
+
+
+def _failed():
+    global _logged
+    try:
+        if not _logged:
+            _logged = True
+            _log.warning("a request could not be counted; further ones are not reported", exc_info=True)
+        if _recorder is not None:
+            _recorder.error()
+    except Exception:
+        pass

@@ -1,0 +1,116 @@
+"""What one process counts, kept in memory-mapped files that outlive it.
+
+The files are those of prometheus_client's multiprocess mode, but neither its
+registry nor its environment variable is used, so that metrics of the
+application's own making are left alone. Called by `instrument` only.
+"""
+
+import os
+import threading
+from bisect import bisect_left
+
+from prometheus_client.mmap_dict import MmapedDict, mmap_key
+
+from . import families
+from .slots import Slot
+
+
+class Recorder:
+    """The counters of this process. Threads may share it, processes may not."""
+
+    def __init__(self, directory):
+        self._slot = Slot(directory)
+        self._counters = self._file(directory, "counter")
+        self._histograms = self._file(directory, "histogram")
+        self._lock = threading.Lock()
+        self._responses = {}
+        self._latencies = {}
+        self._single = {}
+        self._errors = self._counter(families.ERRORS)
+        self._request_bytes = self._histogram(families.REQUEST_BYTES, families.BYTES)
+        self._response_bytes = self._histogram(families.RESPONSE_BYTES, families.BYTES)
+
+    def response(self, labels, seconds, request_bytes, response_bytes):
+        """Counts one response; `labels` are values in the order of RESPONSE_LABELS.
+
+        `response_bytes` is None where the size is unknown.
+        """
+        with self._lock:
+            row = self._responses.get(labels) or self._new_response(labels)
+            count, latency = row
+            count.add(1)
+            latency.observe(seconds)
+            self._request_bytes.observe(request_bytes)
+            if response_bytes is not None:
+                self._response_bytes.observe(response_bytes)
+
+    def event(self, family, value):
+        """Counts one occurrence in a (name, label) family that is stored as published."""
+        with self._lock:
+            key = (family, value)
+            cell = self._single.get(key)
+            if cell is None:
+                name, label = family
+                cell = self._single[key] = self._counter(name, (label,), (value,))
+            cell.add(1)
+
+    def error(self):
+        """Counts something that the instrumentation failed to count."""
+        with self._lock:
+            self._errors.add(1)
+
+    def _file(self, directory, kind):
+        return MmapedDict(os.path.join(directory, f"{kind}_{self._slot.number}.db"))
+
+    def _new_response(self, labels):
+        _, view, method, *_ = labels
+        latency = self._latencies.get((view, method))
+        if latency is None:
+            latency = self._latencies[view, method] = self._histogram(
+                families.LATENCY, families.SECONDS, families.LATENCY_LABELS, (view, method)
+            )
+        count = self._counter(families.RESPONSES, families.RESPONSE_LABELS, labels)
+        row = self._responses[labels] = (count, latency)
+        return row
+
+    def _counter(self, name, labels=(), values=()):
+        return _Cell(self._counters, name, "_total", labels, values)
+
+    def _histogram(self, name, bounds, labels=(), values=()):
+        return _Histogram(self._histograms, name, bounds, labels, values)
+
+
+class _Cell:
+    """One number in a file; starts where the slot's last holder left it."""
+
+    __slots__ = ("_file", "_key", "_value")
+
+    def __init__(self, file, family, suffix, labels, values):
+        help_text = families.HELP.get(family, family)
+        self._file = file
+        self._key = mmap_key(family, family + suffix, labels, values, help_text)
+        self._value = file.read_value(self._key)[0]
+
+    def add(self, amount):
+        self._value += amount
+        self._file.write_value(self._key, self._value, 0.0)
+
+
+class _Histogram:
+    __slots__ = ("_bounds", "_buckets", "_sum")
+
+    def __init__(self, file, family, bounds, labels, values):
+        self._bounds = bounds
+        self._sum = _Cell(file, family, "_sum", labels, values)
+        self._buckets = [
+            _Cell(file, family, "_bucket", (*labels, "le"), (*values, _bound(bound)))
+            for bound in bounds
+        ]
+
+    def observe(self, amount):
+        self._sum.add(amount)
+        self._buckets[bisect_left(self._bounds, amount)].add(1)
+
+
+def _bound(value):
+    return "+Inf" if value == families.INFINITY else repr(value)
