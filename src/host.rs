@@ -5,13 +5,15 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use serde::{Serialize, Serializer};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::error::Error;
 
 /// A project's name: a DNS label. It names folders, tables and tags, so that nothing else may get this far.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
-#[serde(transparent)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(try_from = "String", into = "String")]
+#[schemars(extend("pattern" = "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$", "examples" = ["shop"]))]
 pub struct ProjectName(String);
 
 impl ProjectName {
@@ -127,6 +129,20 @@ impl FromStr for HostName {
             Error::invalid(format!("`{text}` is no host name"))
                 .remedy("hosts are called `app`, `app-2`, `app-3` … and `monitoring`")
         })
+    }
+}
+
+impl TryFrom<String> for ProjectName {
+    type Error = Error;
+
+    fn try_from(text: String) -> Result<Self, Error> {
+        text.parse()
+    }
+}
+
+impl From<ProjectName> for String {
+    fn from(name: ProjectName) -> Self {
+        name.0
     }
 }
 

@@ -2,8 +2,20 @@
 //!
 //! A [`Spec`] that exists is valid: later rooms never check it again. Nothing here knows of machines.
 
+mod alert;
+mod app;
 mod duration;
 mod model;
+mod monitoring;
+mod names;
+mod notify;
+mod secrets;
 
+pub use alert::*;
+pub use app::*;
 pub use duration::PromDuration;
 pub use model::*;
+pub use monitoring::*;
+pub use names::*;
+pub use notify::*;
+pub use secrets::*;

@@ -1,0 +1,29 @@
+//! The spec's section `alerts`: an entry of the catalogue with its parameters, or a rule of the user's own.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{PromDuration, RuleName};
+
+/// An alert: one of the catalogue's, or your own where `expr` is given.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Alert {
+    /// Your own rule's `PromQL` expression. Its annotations are Prometheus templates, taken as they are.
+    pub expr: Option<String>,
+    /// The threshold of a catalogue alert; a percentage where the catalogue says so.
+    pub above: Option<f64>,
+    /// How long the expression must hold.
+    #[serde(rename = "for")]
+    pub hold: Option<PromDuration>,
+    /// The `severity` label.
+    pub severity: Option<String>,
+    /// The `summary` annotation: plain text for a catalogue alert, a template for your own.
+    pub summary: Option<String>,
+    /// The `description` annotation: plain text for a catalogue alert, a template for your own.
+    pub description: Option<String>,
+    /// More labels.
+    pub labels: BTreeMap<RuleName, String>,
+}

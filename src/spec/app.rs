@@ -1,0 +1,121 @@
+//! The spec's section `app`: the Django project's folder, how it is served and how its requests are counted.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use garde::Validate;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{EnvName, HeaderHost, Port, SecretRef, UrlPath, WsgiModule};
+
+/// The Django application: the project's folder and how it is served.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
+#[serde(deny_unknown_fields)]
+#[garde(allow_unvalidated)]
+pub struct App {
+    /// The folder of the Django project (the one with `manage.py`), relative to the spec.
+    pub path: PathBuf,
+    /// The WSGI module, such as `notes.wsgi`.
+    pub wsgi: WsgiModule,
+    /// The requirements file, relative to `path`.
+    #[serde(default = "default_requirements")]
+    pub requirements: PathBuf,
+    /// How many application hosts there are.
+    #[serde(default = "default_count")]
+    #[garde(range(min = 1))]
+    pub count: u16,
+    /// The port on which Gunicorn listens.
+    #[serde(default = "default_port")]
+    pub port: Port,
+    /// The number of Gunicorn's worker processes on each host.
+    #[serde(default = "default_workers")]
+    #[garde(range(min = 1))]
+    pub workers: u16,
+    /// The application's environment: plain values and secret references.
+    #[serde(default)]
+    pub env: BTreeMap<EnvName, EnvValue>,
+    /// How requests are counted. Where it is not given: `builtin` if the project has django-prometheus, else `exporter`.
+    #[serde(default)]
+    pub metrics: Option<Metrics>,
+    /// The port of the exporter process where `metrics` is `exporter`.
+    #[serde(default = "default_metrics_port")]
+    #[garde(custom(differs_from(self.port)))]
+    pub metrics_port: Port,
+    /// The `Host` header of health checks: a name that the application's `ALLOWED_HOSTS` accepts.
+    #[serde(default)]
+    pub health_host: Option<HeaderHost>,
+    /// The path of health checks.
+    #[serde(default = "default_health_path")]
+    pub health_path: UrlPath,
+}
+
+/// The ports that our own services take on an application host.
+const NODE_EXPORTER_PORT: u16 = 9100;
+
+impl App {
+    /// How requests are counted. Loading fills the choice in where the spec leaves it open.
+    pub fn metrics(&self) -> Metrics {
+        self.metrics.unwrap_or(Metrics::Exporter)
+    }
+}
+
+/// How the application's requests are counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Metrics {
+    /// monctl counts from outside; the project needs nothing.
+    Exporter,
+    /// The project's own django-prometheus is scraped at `/metrics`.
+    Builtin,
+}
+
+/// A value of the environment: plain text, or a secret reference.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum EnvValue {
+    /// Plain text.
+    Plain(String),
+    /// A secret.
+    Secret(SecretRef),
+}
+
+/// The application's, the exporter's and node exporter's ports are on one host and must differ.
+fn differs_from(app: Port) -> impl FnOnce(&Port, &()) -> garde::Result {
+    move |metrics, ()| {
+        let clash = |what: &str| Err(garde::Error::new(format!("port {metrics} is {what}")));
+        match metrics.get() {
+            NODE_EXPORTER_PORT => clash("node exporter's; choose another"),
+            port if port == app.get() => clash("the application's own, too; choose another"),
+            _ if app.get() == NODE_EXPORTER_PORT => {
+                Err(garde::Error::new(format!("`app.port` {app} is node exporter's; choose another")))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn default_requirements() -> PathBuf {
+    PathBuf::from("requirements.txt")
+}
+
+const fn default_count() -> u16 {
+    1
+}
+
+const fn default_port() -> Port {
+    Port::new(8000)
+}
+
+const fn default_workers() -> u16 {
+    3
+}
+
+const fn default_metrics_port() -> Port {
+    Port::new(9101)
+}
+
+#[expect(clippy::expect_used, reason = "the constant is a valid path; a test reads it")]
+fn default_health_path() -> UrlPath {
+    "/".parse().expect("`/` is a path")
+}

@@ -1,0 +1,215 @@
+//! Small types of the spec that a plain string or number would not tell apart: each can be built only
+//! from text that is valid, and each carries its rule and an example into the JSON Schema.
+
+use std::fmt;
+use std::num::NonZeroU16;
+use std::str::FromStr;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub use crate::host::ProjectName;
+
+/// Defines a newtype over text with one rule, which loading, serde and the JSON Schema share.
+macro_rules! text_type {
+    ($(#[$doc:meta])* $name:ident, $pattern:literal, $example:literal, $valid:expr, $hint:literal) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+        #[serde(try_from = "String", into = "String")]
+        #[schemars(extend("pattern" = $pattern, "examples" = [$example]))]
+        pub struct $name(String);
+
+        impl $name {
+            /// The value as text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl std::borrow::Borrow<str> for $name {
+            fn borrow(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = String;
+
+            fn from_str(text: &str) -> Result<Self, String> {
+                let valid: fn(&str) -> bool = $valid;
+                if valid(text) { Ok(Self(text.to_owned())) } else { Err($hint.to_owned()) }
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = String;
+
+            fn try_from(text: String) -> Result<Self, String> {
+                text.parse()
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(name: $name) -> Self {
+                name.0
+            }
+        }
+    };
+}
+
+/// Whether the text is a name as Python, Prometheus and shells write them: ASCII letters, digits and `_`.
+fn is_identifier(text: &str) -> bool {
+    !text.is_empty()
+        && !text.starts_with(|first: char| first.is_ascii_digit())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}
+
+text_type! {
+    /// A WSGI module in dotted notation, such as `mysite.wsgi`.
+    WsgiModule,
+    "^[A-Za-z_][A-Za-z0-9_]*(\\.[A-Za-z_][A-Za-z0-9_]*)*$",
+    "mysite.wsgi",
+    |text| text.split('.').all(is_identifier),
+    "a WSGI module is written with dots, such as `mysite.wsgi`"
+}
+
+text_type! {
+    /// The name of an environment variable.
+    EnvName,
+    "^[A-Za-z_][A-Za-z0-9_]*$",
+    "DJANGO_SECRET_KEY",
+    is_identifier,
+    "the name of an environment variable has letters, digits and `_` only and does not begin with a digit"
+}
+
+text_type! {
+    /// The name of an alert or of a label.
+    RuleName,
+    "^[A-Za-z_][A-Za-z0-9_]*$",
+    "HighCPUUsage",
+    is_identifier,
+    "a name has letters, digits and `_` only and does not begin with a digit"
+}
+
+text_type! {
+    /// A path on a web server: begins with `/` and has neither spaces nor control characters.
+    UrlPath,
+    "^/[!-~]*$",
+    "/",
+    |text| text.starts_with('/') && text.bytes().all(|byte| byte.is_ascii_graphic()),
+    "a path begins with `/` and has neither spaces nor letters beyond ASCII"
+}
+
+text_type! {
+    /// A host name as HTTP's `Host` header carries it.
+    HeaderHost,
+    "^[A-Za-z0-9.-]+$",
+    "www.example.org",
+    |text| !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-')),
+    "a host name has letters, digits, `.` and `-` only"
+}
+
+text_type! {
+    /// A base URL, `http://` or `https://`, without credentials.
+    BaseUrl,
+    "^https?://[^\\s@]+$",
+    "https://mirror.example.org/releases",
+    |text| {
+        let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+        rest.is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_graphic() && b != b'@'))
+    },
+    "a base URL begins with `http://` or `https://` and holds no user name or password"
+}
+
+/// A TCP port, 1 to 65535.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Port(NonZeroU16);
+
+impl Port {
+    /// The port with this number; 0 is taken as 1.
+    pub const fn new(number: u16) -> Self {
+        match NonZeroU16::new(number) {
+            Some(number) => Self(number),
+            None => Self(NonZeroU16::MIN),
+        }
+    }
+
+    /// The number.
+    pub const fn get(self) -> u16 {
+        self.0.get()
+    }
+}
+
+impl fmt::Display for Port {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl JsonSchema for Port {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Port".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "type": "integer", "minimum": 1, "maximum": 65535, "description": "a TCP port"
+        })
+    }
+}
+
+/// A percentage, 0 to 100.
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Serialize)]
+#[serde(transparent)]
+pub struct Percent(f64);
+
+impl Percent {
+    /// The percentage, where it is one.
+    pub fn new(value: f64) -> Option<Self> {
+        (0.0..=100.0).contains(&value).then_some(Self(value))
+    }
+
+    /// The value, 0 to 100.
+    pub const fn get(self) -> f64 {
+        self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_accept_what_their_rule_says_and_nothing_else() {
+        for (text, good) in
+            [("notes.wsgi", true), ("wsgi", true), ("", false), ("a..b", false), ("a/b", false)]
+        {
+            assert_eq!(text.parse::<WsgiModule>().is_ok(), good, "{text}");
+        }
+        for (text, good) in [("A_1", true), ("1A", false), ("A-B", false), ("https://x", false)] {
+            assert_eq!(text.parse::<EnvName>().is_ok(), good, "{text}");
+        }
+        for (text, good) in
+            [("https://m/x", true), ("ftp://m", false), ("https://u:p@m", false), ("https://", false)]
+        {
+            assert_eq!(text.parse::<BaseUrl>().is_ok(), good, "{text}");
+        }
+        for (text, good) in [("/", true), ("/health/?x=1", true), ("health", false), ("/a b", false)] {
+            assert_eq!(text.parse::<UrlPath>().is_ok(), good, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_percentage_lies_between_0_and_100() {
+        for (value, good) in [(0.0, true), (100.0, true), (100.1, false), (-0.1, false), (f64::NAN, false)] {
+            assert_eq!(Percent::new(value).is_some(), good, "{value}");
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! The spec's section `notify`: where alerts are sent, when, and what the message says.
+
+use garde::Validate;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{PromDuration, SecretRef};
+
+/// Where alerts are sent, and when.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
+#[serde(deny_unknown_fields)]
+#[garde(allow_unvalidated)]
+pub struct Notify {
+    /// Slack, by an incoming webhook. Exactly one of `slack` and `capture` is given.
+    #[serde(default)]
+    pub slack: Option<Slack>,
+    /// No webhook at hand: monctl itself receives, while `verify-alert` runs.
+    #[serde(default)]
+    pub capture: Option<Capture>,
+    /// How long the first alert of a group waits for others; Alertmanager's default (30s) where absent.
+    #[serde(default)]
+    pub group_wait: Option<PromDuration>,
+    /// How long after a notification changes of the group are sent; Alertmanager's default (5m) where absent.
+    #[serde(default)]
+    pub group_interval: Option<PromDuration>,
+    /// After what time an alert that still fires is sent again; Alertmanager's default (4h) where absent.
+    #[serde(default)]
+    pub repeat_interval: Option<PromDuration>,
+    /// After what silence of the sender an alert counts as resolved.
+    #[serde(default = "default_resolve_timeout")]
+    pub resolve_timeout: PromDuration,
+}
+
+impl Notify {
+    /// Where alerts are sent. Loading has made sure that there is exactly one place; capture where there is none.
+    pub fn receiver(&self) -> Receiver<'_> {
+        match &self.slack {
+            Some(slack) => Receiver::Slack(slack),
+            None => Receiver::Capture,
+        }
+    }
+
+    /// What the message says, whoever receives it.
+    pub fn message(&self) -> Message {
+        let slack = self.slack.as_ref().map(|slack| &slack.message);
+        let capture = || self.capture.as_ref().map(|capture| &capture.message);
+        slack.or_else(capture).cloned().unwrap_or_default()
+    }
+}
+
+/// The one place to which alerts are sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Receiver<'a> {
+    /// Slack.
+    Slack(&'a Slack),
+    /// The receiver inside monctl.
+    Capture,
+}
+
+/// A Slack channel behind an incoming webhook.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct Slack {
+    /// The webhook's URL, which is a secret.
+    pub webhook_url: SecretRef,
+    /// What the message says.
+    #[serde(flatten)]
+    pub message: Message,
+}
+
+/// The receiver inside monctl.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+#[schemars(deny_unknown_fields)]
+pub struct Capture {
+    /// What the message says.
+    #[serde(flatten)]
+    pub message: Message,
+}
+
+/// What a Slack message says.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Message {
+    /// The channel; app webhooks ignore it.
+    pub channel: Option<String>,
+    /// The title, plain text; one that names the alert and its state where absent.
+    pub title: Option<String>,
+    /// The text, plain text; summary and description of each alert where absent.
+    pub text: Option<String>,
+    /// Whether the end of an alert is told, too; yes where absent.
+    pub send_resolved: Option<bool>,
+}
+
+impl Message {
+    /// Whether the end of an alert is told, too.
+    pub fn send_resolved(&self) -> bool {
+        self.send_resolved.unwrap_or(true)
+    }
+}
+
+const fn default_resolve_timeout() -> PromDuration {
+    PromDuration::seconds(60)
+}
