@@ -4,9 +4,13 @@
 //! machines, planned, applied, and at the end proven. Each room below is one stage of that flow and
 //! imports only from the rooms above it; `commands` puts them together, one file per subcommand.
 
+pub mod cancel;
+pub mod cli;
+pub mod commands;
 pub mod error;
 pub mod event;
 pub mod host;
+pub mod report;
 pub mod secret;
 
 pub mod remote;

@@ -1,3 +1,199 @@
 //! The thin binary: reads the command line, runs a command, prints once, exits once.
+//!
+//! The command runs on a thread of its own; this one owns the screen, the keyboard and the signals, so
+//! that an interrupted run ends in time even where the command is busy.
 
-fn main() {}
+use std::env;
+use std::io::{self, IsTerminal as _};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser as _;
+use tokio::runtime::{Builder, Runtime};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, sleep_until};
+
+use monctl::cancel::Cancel;
+use monctl::cli::{Cli, Output};
+use monctl::commands::{self, Context, Outcome};
+use monctl::error::{Error, Exit, Result};
+use monctl::event::{Event, Events};
+use monctl::report::{self, Question, Questions, Reporter, Screen, Style};
+
+/// An interrupted run ends within two seconds of the signal; this leaves room to print.
+const PATIENCE: Duration = Duration::from_millis(1_800);
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
+    let screen = screen(cli.output);
+    let mut reporter = Reporter::new(screen, io::stderr());
+    let result = run(cli, &mut reporter);
+    reporter.clear();
+    let exit = result.and_then(|outcome| print(&outcome, screen)).unwrap_or_else(|error| {
+        reporter.fail(&error);
+        error.exit()
+    });
+    ExitCode::from(exit.code())
+}
+
+/// Help and version go to standard output and are a success; everything else is a mistake of exit code 2.
+fn usage(error: &clap::Error) -> ExitCode {
+    let json = env::args_os().any(|word| word == "--output=json")
+        || env::args_os()
+            .zip(env::args_os().skip(1))
+            .any(|(name, value)| name == "--output" && value == "json");
+    if json && error.use_stderr() {
+        let text = error.render().to_string();
+        let text = text.trim().trim_start_matches("error: ");
+        Reporter::new(screen(Output::Json), io::stderr()).fail(&Error::invalid(text));
+    } else {
+        // A reader that went away is no failure.
+        let _ = error.print();
+    }
+    let exit = if error.use_stderr() { Exit::Invalid } else { Exit::Success };
+    ExitCode::from(exit.code())
+}
+
+/// What kind of screen this is. `NO_COLOR` (any value but none) and `TERM=dumb` are honoured.
+fn screen(output: Output) -> Screen {
+    let dumb = env::var_os("TERM").is_some_and(|term| term == "dumb");
+    let terminal = io::stderr().is_terminal() && !dumb;
+    let plain = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let style = if terminal && !plain { Style::Colour } else { Style::Plain };
+    Screen { json: output == Output::Json, terminal, style }
+}
+
+fn print(outcome: &Outcome, screen: Screen) -> Result<Exit> {
+    let text = if screen.json {
+        format!("{:#}", outcome.json)
+    } else if io::stdout().is_terminal() {
+        screen.style.marks(&outcome.text)
+    } else {
+        outcome.text.clone()
+    };
+    report::result(io::stdout().lock(), &text)
+        .map_err(|error| Error::failed("cannot write to standard output").because(error))?;
+    Ok(outcome.exit)
+}
+
+/// Runs the command on its own thread and shows what happens until it ends.
+fn run(cli: Cli, reporter: &mut Reporter<io::Stderr>) -> Result<Outcome> {
+    let (events, stream) = Events::channel();
+    let (questions, asked) = Questions::channel();
+    let someone = cli.output == Output::Text && io::stdin().is_terminal() && io::stderr().is_terminal();
+    let questions = if someone { questions } else { Questions::nobody() };
+    let cancel = Cancel::default();
+    let interruption = commands::interruption(&cli.command);
+    let (done, result) = oneshot::channel();
+    let context = Context { spec: cli.file, output: cli.output, events, cancel: cancel.clone(), questions };
+    std::thread::Builder::new()
+        .name("command".into())
+        .spawn(move || {
+            let runtime = match runtime() {
+                Ok(runtime) => runtime,
+                Err(error) => return drop(done.send(Err(error))),
+            };
+            // The edge may have given up waiting.
+            let _ = done.send(runtime.block_on(commands::run(&cli.command, &context)));
+        })
+        .map_err(|error| Error::failed("cannot start a thread").because(error))?;
+    let desk = Desk { stream, asked, result, cancel };
+    runtime()?.block_on(desk.serve(reporter)).unwrap_or(Err(interruption))
+}
+
+fn runtime() -> Result<Runtime> {
+    Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Error::failed("cannot start the asynchronous runtime").because(error))
+}
+
+/// Everything that the edge listens to while a command runs.
+struct Desk {
+    stream: mpsc::UnboundedReceiver<Event>,
+    asked: mpsc::UnboundedReceiver<Question>,
+    result: oneshot::Receiver<Result<Outcome>>,
+    cancel: Cancel,
+}
+
+impl Desk {
+    /// Serves until the command ends; none where it did not end in time after a signal.
+    async fn serve(mut self, reporter: &mut Reporter<io::Stderr>) -> Option<Result<Outcome>> {
+        let mut signals = match Signals::new() {
+            Ok(signals) => signals,
+            Err(error) => return Some(Err(Error::failed("cannot listen to signals").because(error))),
+        };
+        let mut deadline = None;
+        loop {
+            // In this order: what happened before a question or a result is shown before it.
+            tokio::select! {
+                biased;
+                () = signals.next() => {
+                    if deadline.is_some() {
+                        return None;
+                    }
+                    self.cancel.raise();
+                    deadline = Some(Instant::now() + PATIENCE);
+                }
+                Some(event) = self.stream.recv() => reporter.show(&event),
+                Some(question) = self.asked.recv() => {
+                    reporter.ask(&question);
+                    read_answer(question);
+                }
+                result = &mut self.result => {
+                    while let Ok(event) = self.stream.try_recv() {
+                        reporter.show(&event);
+                    }
+                    return Some(result.unwrap_or_else(|_| Err(bug())));
+                }
+                () = until(deadline) => return None,
+            }
+        }
+    }
+}
+
+/// Waits for the deadline; for ever where there is none.
+async fn until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Reads one line on a thread that is left behind where the run is interrupted meanwhile.
+fn read_answer(question: Question) {
+    std::thread::spawn(move || {
+        let mut line = String::new();
+        // An unreadable keyboard is a no.
+        let _ = io::stdin().read_line(&mut line);
+        question.answer(&line);
+    });
+}
+
+/// Ctrl-C and SIGTERM.
+struct Signals {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+/// The command's thread ended without a result: it panicked, and the panic's message is printed already.
+fn bug() -> Error {
+    Error::failed("monctl came upon a mistake of its own").remedy("please report the message above")
+}

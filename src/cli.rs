@@ -1,0 +1,221 @@
+//! The command line as types. What a word means is decided in `commands`; nothing here does anything.
+//!
+//! Field docs are the texts of `--help`.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::host::HostName;
+use crate::spec::PromDuration;
+
+/// Monitoring for a Django team that is proven to alert.
+#[derive(Debug, Parser)]
+#[command(name = "monctl", version, max_term_width = 100, after_help = AFTER_HELP)]
+pub struct Cli {
+    /// The project's spec.
+    #[arg(short, long = "file", value_name = "PATH", global = true)]
+    #[arg(env = "MONCTL_SPEC", hide_env_values = true, default_value = "monctl.yaml")]
+    pub file: PathBuf,
+
+    /// How results are printed; progress goes to standard error in the same manner.
+    #[arg(long, value_enum, value_name = "FORMAT", global = true, default_value_t)]
+    pub output: Output,
+
+    /// What is to be done.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const AFTER_HELP: &str = "\
+Exit codes: 0 done; 1 failed on the way; 2 command line or spec wrong, nothing touched; 3 `plan` found
+changes; 4 alert not proven; 5 could not run; 130 interrupted.";
+
+/// How results and progress are printed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON document on standard output, JSON lines on standard error.
+    Json,
+}
+
+/// The subcommands, in the order in which a project meets them.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Write or show every file that the hosts would get; touches no machine.
+    Render(RenderArgs),
+    /// Show what `up` would change, and why; exit code 3 where there is something.
+    Plan,
+    /// Make machines and hosts what the spec says.
+    Up(UpArgs),
+    /// Show machines, services, targets, rules, dashboards and the last proof.
+    Status,
+    /// Cause the fault that an alert is there for, and watch the alert arrive and be resolved.
+    VerifyAlert(VerifyArgs),
+    /// Open a shell on a host, or run a command there.
+    Ssh(SshArgs),
+    /// Remove everything that `up` made.
+    Down(DownArgs),
+    /// Print the JSON Schema of the spec.
+    Schema,
+}
+
+/// `monctl render`.
+#[derive(Debug, Args)]
+pub struct RenderArgs {
+    #[command(flatten)]
+    pub(crate) target: RenderTarget,
+
+    /// The address of a machine that does not exist yet; a placeholder stands where none is given.
+    #[arg(long = "address", value_name = "HOST=IP", value_parser = address)]
+    pub addresses: Vec<(HostName, IpAddr)>,
+}
+
+/// Where the files go: exactly one of the two.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct RenderTarget {
+    /// Write the files into this folder.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+
+    /// Print the files and write nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+impl RenderArgs {
+    /// The folder to write to; none where the files are only printed.
+    pub fn out(&self) -> Option<&PathBuf> {
+        self.target.out.as_ref()
+    }
+}
+
+/// `monctl up`.
+#[derive(Debug, Args)]
+pub struct UpArgs {
+    /// Go on without asking.
+    #[arg(short, long)]
+    pub yes: bool,
+}
+
+/// `monctl verify-alert`.
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    /// The alert to prove.
+    #[arg(value_name = "ALERT", default_value = "HighCPUUsage")]
+    pub alert: String,
+
+    /// Keep the fault up for its full time, even after the alert was delivered.
+    #[arg(long)]
+    pub keep: bool,
+
+    /// Run exactly the reference's command: `stress-ng --cpu 4 --cpu-load 85 --timeout 120s`.
+    #[arg(long, conflicts_with_all = ["cpu_load", "duration"])]
+    pub like_reference: bool,
+
+    /// The load on each CPU, in percent; what the threshold asks for where absent.
+    #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(1..=100))]
+    pub cpu_load: Option<u8>,
+
+    /// How long the fault lasts at most, such as `90s`; what the prediction asks for where absent.
+    #[arg(long, value_name = "DURATION")]
+    pub duration: Option<PromDuration>,
+}
+
+/// `monctl ssh`.
+#[derive(Debug, Args)]
+pub struct SshArgs {
+    /// `app`, `app-2` …, or `monitoring`.
+    pub host: HostName,
+
+    /// The command and its arguments, after `--`; a shell where absent.
+    #[arg(last = true, value_name = "COMMAND")]
+    pub command: Vec<String>,
+}
+
+/// `monctl down`.
+#[derive(Debug, Args)]
+pub struct DownArgs {
+    /// Go on without asking.
+    #[arg(short, long)]
+    pub yes: bool,
+
+    /// The project's name, where its spec is lost.
+    #[arg(long, value_name = "NAME")]
+    pub project: Option<String>,
+
+    /// Remove the cached base image of this computer's machines, too.
+    #[arg(long)]
+    pub purge_cache: bool,
+}
+
+impl Command {
+    /// The word on the command line.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Render(_) => "render",
+            Self::Plan => "plan",
+            Self::Up(_) => "up",
+            Self::Status => "status",
+            Self::VerifyAlert(_) => "verify-alert",
+            Self::Ssh(_) => "ssh",
+            Self::Down(_) => "down",
+            Self::Schema => "schema",
+        }
+    }
+}
+
+/// Reads `app=203.0.113.7`.
+fn address(text: &str) -> Result<(HostName, IpAddr), String> {
+    let (host, ip) = text.split_once('=').ok_or("write HOST=IP, for example `app=203.0.113.7`")?;
+    let host = host.parse::<HostName>().map_err(|error| error.to_string())?;
+    let ip = ip.parse().map_err(|_| format!("`{ip}` is no IP address"))?;
+    Ok((host, ip))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+    use crate::error::Exit;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn help_names_every_exit_code() {
+        let words = AFTER_HELP.replace('\n', " ");
+        for exit in Exit::ALL {
+            assert!(words.contains(&format!(" {} ", exit.code())), "{exit:?}");
+        }
+    }
+
+    #[test]
+    fn addresses_are_read_by_host() {
+        let cli =
+            Cli::try_parse_from(["monctl", "render", "--dry-run", "--address", "app-2=203.0.113.8"]).unwrap();
+        let Command::Render(args) = cli.command else { panic!("not render") };
+        assert_eq!(args.addresses, [(HostName::app(2), "203.0.113.8".parse().unwrap())]);
+    }
+
+    #[test]
+    fn render_wants_exactly_one_target() {
+        assert!(Cli::try_parse_from(["monctl", "render"]).is_err());
+        assert!(Cli::try_parse_from(["monctl", "render", "--dry-run", "--out", "x"]).is_err());
+        assert!(Cli::try_parse_from(["monctl", "render", "--out", "x"]).is_ok());
+    }
+
+    #[test]
+    fn the_command_of_ssh_begins_after_two_dashes() {
+        let cli = Cli::try_parse_from(["monctl", "ssh", "app", "--", "ls", "-l", "--output"]).unwrap();
+        let Command::Ssh(args) = cli.command else { panic!("not ssh") };
+        assert_eq!(args.command, ["ls", "-l", "--output"]);
+    }
+}

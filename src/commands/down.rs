@@ -1,0 +1,12 @@
+//! `monctl down`.
+
+use super::{Context, Outcome};
+use crate::cli::DownArgs;
+use crate::error::{Error, Result};
+
+/// # Errors
+/// Until it is there.
+#[expect(clippy::unused_async, reason = "awaits once it is written")]
+pub(super) async fn run(_args: &DownArgs, _context: &Context) -> Result<Outcome> {
+    Err(Error::could_not_run("`down` is not there yet"))
+}

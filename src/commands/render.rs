@@ -1,0 +1,12 @@
+//! `monctl render`.
+
+use super::{Context, Outcome};
+use crate::cli::RenderArgs;
+use crate::error::{Error, Result};
+
+/// # Errors
+/// Until it is there.
+#[expect(clippy::unused_async, reason = "awaits once it is written")]
+pub(super) async fn run(_args: &RenderArgs, _context: &Context) -> Result<Outcome> {
+    Err(Error::could_not_run("`render` is not there yet"))
+}

@@ -1,0 +1,12 @@
+//! `monctl schema`: the JSON Schema of the spec, for editors and for the copy that is checked in.
+
+use super::Outcome;
+use crate::error::{Error, Result};
+use crate::spec::Spec;
+
+pub(super) fn run() -> Result<Outcome> {
+    let schema = schemars::schema_for!(Spec).to_value();
+    let text = serde_json::to_string_pretty(&schema)
+        .map_err(|error| Error::failed("cannot write the schema").because(error))?;
+    Ok(Outcome::success(text, schema))
+}

@@ -1,0 +1,12 @@
+//! `monctl ssh`.
+
+use super::{Context, Outcome};
+use crate::cli::SshArgs;
+use crate::error::{Error, Result};
+
+/// # Errors
+/// Until it is there.
+#[expect(clippy::unused_async, reason = "awaits once it is written")]
+pub(super) async fn run(_args: &SshArgs, _context: &Context) -> Result<Outcome> {
+    Err(Error::could_not_run("`ssh` is not there yet"))
+}

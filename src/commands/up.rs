@@ -1,0 +1,12 @@
+//! `monctl up`.
+
+use super::{Context, Outcome};
+use crate::cli::UpArgs;
+use crate::error::{Error, Result};
+
+/// # Errors
+/// Until it is there.
+#[expect(clippy::unused_async, reason = "awaits once it is written")]
+pub(super) async fn run(_args: &UpArgs, _context: &Context) -> Result<Outcome> {
+    Err(Error::could_not_run("`up` is not there yet"))
+}

@@ -1,0 +1,33 @@
+//! An error as it is printed, once, at the end.
+
+use serde_json::{Value, json};
+
+use super::Style;
+use crate::error::Error;
+
+/// For people: what, where, why, and what to do next, each on lines of its own.
+pub(super) fn text(error: &Error, style: Style) -> String {
+    let head = format!("{} {}", style.bad("error:"), error.message());
+    let place = error.place().map(|place| format!("  at {place}"));
+    let causes = error.causes().into_iter().map(|cause| format!("  because: {}", indent(&cause)));
+    let help = error.hint().map(|help| format!("{} {}", style.help("help:"), indent(help)));
+    [head].into_iter().chain(place).chain(causes).chain(help).collect::<Vec<_>>().join("\n")
+}
+
+/// For programs: one object, in the manner of an event.
+pub(super) fn json(error: &Error) -> Value {
+    json!({
+        "event": "error",
+        "exit": error.exit(),
+        "code": error.exit().code(),
+        "message": error.message(),
+        "place": error.place(),
+        "causes": error.causes(),
+        "remedy": error.hint(),
+    })
+}
+
+/// Further lines of a sentence stand below its first.
+fn indent(text: &str) -> String {
+    text.trim_end().replace('\n', "\n    ")
+}

@@ -1,0 +1,63 @@
+//! Marks for terminals: bold and a few colours. They repeat what the words say and carry nothing alone.
+
+/// Whether text is marked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Style {
+    /// No escape sequences.
+    Plain,
+    /// ANSI escape sequences.
+    Colour,
+}
+
+impl Style {
+    /// Headlines.
+    pub fn bold(self, text: &str) -> String {
+        self.wrap("1", text)
+    }
+
+    /// What is there for the sake of completeness.
+    pub fn dim(self, text: &str) -> String {
+        self.wrap("2", text)
+    }
+
+    /// What went well, or is added.
+    pub fn good(self, text: &str) -> String {
+        self.wrap("32", text)
+    }
+
+    /// What failed, or goes away.
+    pub fn bad(self, text: &str) -> String {
+        self.wrap("31", text)
+    }
+
+    /// What wants a second look, or changes.
+    pub fn warn(self, text: &str) -> String {
+        self.wrap("33", text)
+    }
+
+    /// What to do next.
+    pub fn help(self, text: &str) -> String {
+        self.wrap("36", text)
+    }
+
+    /// A plan or a diff: lines that begin with `+`, `-` or `~`, indented or not, in their colours.
+    pub fn marks(self, text: &str) -> String {
+        let mark = |line: &str| match line.trim_start().get(..1) {
+            Some("+") => self.good(line),
+            Some("-") => self.bad(line),
+            Some("~") => self.warn(line),
+            _ => line.to_owned(),
+        };
+        match self {
+            Self::Plain => text.to_owned(),
+            Self::Colour => text.lines().map(mark).collect::<Vec<_>>().join("\n"),
+        }
+    }
+
+    fn wrap(self, code: &str, text: &str) -> String {
+        match self {
+            Self::Plain => text.to_owned(),
+            Self::Colour => format!("\u{1b}[{code}m{text}\u{1b}[0m"),
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! Snapshots of what people and programs see.
+
+use std::time::Duration;
+
+use super::*;
+use crate::event::Millis;
+use crate::host::HostName;
+
+fn ms(millis: u64) -> Millis {
+    Millis(Duration::from_millis(millis))
+}
+
+/// A run in which everything happens once.
+fn events() -> Vec<Event> {
+    let app = HostName::app(1);
+    let step = |host, step: &str, took| Event::StepFinished { host, step: step.into(), took: ms(took) };
+    vec![
+        Event::PhaseStarted { phase: "machines" },
+        Event::Infra { what: "boot machine app".into(), took: None },
+        Event::Infra { what: "boot machine app".into(), took: Some(ms(2_140)) },
+        Event::PhaseFinished { phase: "machines", took: ms(2_200) },
+        Event::PhaseStarted { phase: "hosts" },
+        Event::Connected { host: app, took: ms(310) },
+        Event::StepStarted { host: app, step: "packages".into() },
+        step(app, "packages", 8_400),
+        step(HostName::MONITORING, "prometheus.unit", 12),
+        Event::StepFailed {
+            host: HostName::app(2),
+            step: "migrate".into(),
+            output: "Traceback:\nno such table".into(),
+        },
+        Event::Stage {
+            alert: "HighCPUUsage".into(),
+            stage: "firing".into(),
+            after: ms(21_300),
+            predicted: Some((ms(12_000), ms(26_000))),
+            detail: "instance 10.0.0.2:9100".into(),
+        },
+        Event::Stage {
+            alert: "HighCPUUsage".into(),
+            stage: "load off".into(),
+            after: ms(65_000),
+            predicted: None,
+            detail: String::new(),
+        },
+        Event::Note { text: "nothing changed on monitoring".into() },
+        Event::Warning { text: "Grafana is missing".into() },
+    ]
+}
+
+fn error() -> Error {
+    Error::failed("step `migrate` failed")
+        .at("app-2, step `migrate`")
+        .because(Error::failed("no such table\nnotes_note"))
+        .remedy("mend the migration, then run `monctl up` again")
+}
+
+fn shown(json: bool, style: Style) -> String {
+    let mut out = Vec::new();
+    let mut reporter = Reporter::new(Screen { json, terminal: false, style }, &mut out);
+    for event in events() {
+        reporter.show(&event);
+    }
+    reporter.fail(&error());
+    String::from_utf8(out).unwrap()
+}
+
+#[test]
+fn a_run_in_a_log() {
+    insta::assert_snapshot!(shown(false, Style::Plain));
+}
+
+#[test]
+fn a_run_as_json_lines() {
+    let text = shown(true, Style::Plain);
+    for line in text.lines() {
+        serde_json::from_str::<serde_json::Value>(line).unwrap();
+    }
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn colour_only_marks_what_the_words_say() {
+    let mut coloured = shown(false, Style::Colour);
+    assert!(coloured.contains('\u{1b}'));
+    for code in ["0", "1", "2", "31", "32", "33", "36"] {
+        coloured = coloured.replace(&format!("\u{1b}[{code}m"), "");
+    }
+    assert_eq!(coloured, shown(false, Style::Plain));
+}
+
+#[test]
+fn plain_style_writes_no_escape_sequences() {
+    assert!(!shown(false, Style::Plain).contains('\u{1b}'));
+}
+
+#[test]
+fn a_result_ends_with_one_newline_and_an_empty_one_prints_nothing() {
+    for (text, printed) in [("", ""), ("a", "a\n"), ("a\n", "a\n")] {
+        let mut out = Vec::new();
+        result(&mut out, text).unwrap();
+        assert_eq!(out, printed.as_bytes());
+    }
+}
+
+struct Closed;
+
+impl Write for Closed {
+    fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+        Err(io::ErrorKind::BrokenPipe.into())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_reader_that_went_away_is_no_failure() {
+    assert!(result(Closed, "text").is_ok());
+}
+
+#[test]
+fn plans_are_marked_by_the_first_sign_of_a_line() {
+    let plan = "app:\n  + create x\n  ~ change y\n  - remove z";
+    assert_eq!(Style::Plain.marks(plan), plan);
+    let coloured = Style::Colour.marks(plan);
+    assert!(coloured.contains("\u{1b}[32m  + create x\u{1b}[0m"), "{coloured:?}");
+    assert!(coloured.starts_with("app:\n"), "{coloured:?}");
+}
