@@ -1,0 +1,82 @@
+//! The command line as scripts see it: exit codes, streams, formats.
+
+mod support;
+
+use monctl::error::Exit;
+use support::{Monctl, Project};
+
+#[test]
+fn help_and_version_are_results() {
+    Monctl::new().arg("--help").run().success().stderr_is("").stdout_contains("verify-alert");
+    let version = format!("monctl {}\n", env!("CARGO_PKG_VERSION"));
+    Monctl::new().arg("--version").run().success().stderr_is("").stdout_is(&version);
+}
+
+#[test]
+fn every_subcommand_has_help() {
+    for command in ["render", "plan", "up", "status", "verify-alert", "ssh", "down", "schema"] {
+        Monctl::new().args([command, "--help"]).run().success().stdout_contains("Usage: monctl");
+    }
+}
+
+#[test]
+fn a_wrong_command_line_is_exit_code_2_and_prints_no_result() {
+    for words in [&[][..], &["frobnicate"], &["up", "--frob"], &["ssh", "web"], &["render"], &["plan", "-f"]]
+    {
+        Monctl::new().args(words).run().code(2).stdout_is("");
+    }
+}
+
+#[test]
+fn a_mistyped_command_is_answered_with_the_nearest() {
+    Monctl::new().arg("stats").run().code(2).stderr_contains("'status'");
+}
+
+#[test]
+fn a_wrong_host_name_is_answered_with_the_right_ones() {
+    Monctl::new().args(["ssh", "web"]).run().code(2).stderr_contains("`web` is no host name");
+}
+
+#[test]
+fn a_wrong_command_line_is_json_where_json_is_asked_for() {
+    for format in [&["--output=json"][..], &["--output", "json"]] {
+        let ran = Monctl::new().args(["up", "--frob"]).args(format).run().code(2).stdout_is("");
+        let [error] = &ran.events()[..] else { panic!("not one line: {ran}") };
+        assert_eq!(error["event"], "error");
+        assert_eq!(error["exit"], "invalid");
+        assert_eq!(error["code"], 2);
+        assert!(error["message"].as_str().unwrap().contains("--frob"), "{ran}");
+    }
+}
+
+#[test]
+fn the_schema_is_printed_as_json_in_both_formats() {
+    for format in ["text", "json"] {
+        let schema = Monctl::new().args(["schema", "--output", format]).run().success().json();
+        assert!(schema["properties"]["project"].is_object(), "{format}");
+    }
+}
+
+#[test]
+fn nothing_is_coloured_where_there_is_no_terminal() {
+    let ran = Monctl::new().arg("plan").env("CLICOLOR_FORCE", "1").run();
+    ran.stderr_lacks("\u{1b}");
+}
+
+/// The rows of a Markdown table whose first cell is a number in backquotes: (number, name in the second).
+fn documented_codes(page: &str) -> Vec<(u8, String)> {
+    let row = |line: &str| {
+        let mut cells =
+            line.trim_matches('|').split('|').map(|cell| cell.trim().trim_matches('`').to_owned());
+        Some((cells.next()?.parse().ok()?, cells.next()?))
+    };
+    page.lines().filter(|line| line.starts_with('|')).filter_map(row).collect()
+}
+
+#[test]
+fn the_documentation_lists_exactly_the_exit_codes_that_exist() {
+    let page = include_str!("../docs/exit-codes.md");
+    let name = |exit: Exit| serde_json::to_value(exit).unwrap().as_str().unwrap().to_owned();
+    let existing: Vec<_> = Exit::ALL.into_iter().map(|exit| (exit.code(), name(exit))).collect();
+    assert_eq!(documented_codes(page), existing);
+}
