@@ -11,7 +11,9 @@ pub mod error;
 pub mod event;
 pub mod host;
 pub mod report;
+pub mod retry;
 pub mod secret;
 
+pub mod http;
 pub mod remote;
 pub mod spec;

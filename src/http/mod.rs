@@ -1,0 +1,213 @@
+//! The clients of the services that monctl sets up. This is the one place that builds HTTP clients, and the
+//! room the only one that names reqwest.
+//!
+//! Everything is reached through a forward over ssh, which ends in a unix socket on this side; tests use TCP.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use reqwest::{Method, RequestBuilder};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::error::{Error, Result};
+use crate::secret::Secret;
+
+/// A service under load takes its time: a locked Grafana answered after 40 s.
+const TIMEOUT: Duration = Duration::from_secs(45);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// What is shown of a body that says nothing in a known way; bytes.
+const SHOWN: usize = 200;
+
+/// Where a service listens, seen from here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Endpoint {
+    /// The unix socket of a forward.
+    Unix(PathBuf),
+    /// An address.
+    Tcp(SocketAddr),
+}
+
+impl From<PathBuf> for Endpoint {
+    fn from(path: PathBuf) -> Self {
+        Self::Unix(path)
+    }
+}
+
+impl From<SocketAddr> for Endpoint {
+    fn from(address: SocketAddr) -> Self {
+        Self::Tcp(address)
+    }
+}
+
+/// A client of one service. Connections are kept and shared by its clones.
+#[derive(Debug, Clone)]
+pub struct Client {
+    http: reqwest::Client,
+    service: &'static str,
+    base: String,
+    login: Option<(String, Secret)>,
+}
+
+impl Client {
+    /// A client of `service`, by which errors call it.
+    ///
+    /// # Errors
+    /// When the system's resolver or TLS cannot be set up.
+    pub fn new(service: &'static str, endpoint: &Endpoint) -> Result<Self> {
+        let builder = reqwest::Client::builder().timeout(TIMEOUT).connect_timeout(CONNECT_TIMEOUT);
+        // A proxy of the environment must never see what goes through a forward.
+        let builder = builder.no_proxy().redirect(reqwest::redirect::Policy::none());
+        let (builder, base) = match endpoint {
+            Endpoint::Unix(path) => (builder.unix_socket(path.as_path()), "http://localhost".into()),
+            Endpoint::Tcp(address) => (builder, format!("http://{address}")),
+        };
+        let http =
+            builder.build().map_err(|cause| Error::failed("cannot set up an HTTP client").because(cause))?;
+        Ok(Self { http, service, base, login: None })
+    }
+
+    /// Sends a user and a password with each request.
+    #[must_use]
+    pub fn with_login(mut self, user: &str, password: Secret) -> Self {
+        self.login = Some((user.to_owned(), password));
+        self
+    }
+
+    /// GET of a path, which begins with a slash and may hold a query that needs no quoting.
+    ///
+    /// # Errors
+    /// When no answer comes: what became of the request is unknown then.
+    pub async fn get(&self, path: &str) -> Result<Answer> {
+        self.ask(self.request(Method::GET, path)).await
+    }
+
+    /// GET of a path with query parameters, which are quoted here.
+    ///
+    /// # Errors
+    /// As [`Client::get`].
+    pub async fn get_with(&self, path: &str, query: &[(&str, &str)]) -> Result<Answer> {
+        self.ask(self.request(Method::GET, path).query(query)).await
+    }
+
+    /// POST of a JSON body.
+    ///
+    /// # Errors
+    /// As [`Client::get`].
+    pub async fn post(&self, path: &str, body: &Value) -> Result<Answer> {
+        self.ask(self.request(Method::POST, path).json(body)).await
+    }
+
+    /// PUT of a JSON body.
+    ///
+    /// # Errors
+    /// As [`Client::get`].
+    pub async fn put(&self, path: &str, body: &Value) -> Result<Answer> {
+        self.ask(self.request(Method::PUT, path).json(body)).await
+    }
+
+    /// DELETE of a path.
+    ///
+    /// # Errors
+    /// As [`Client::get`].
+    pub async fn delete(&self, path: &str) -> Result<Answer> {
+        self.ask(self.request(Method::DELETE, path)).await
+    }
+
+    fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        let request = self.http.request(method, format!("{}{path}", self.base));
+        match &self.login {
+            Some((user, password)) => request.basic_auth(user, Some(password.expose())),
+            None => request,
+        }
+    }
+
+    async fn ask(&self, request: RequestBuilder) -> Result<Answer> {
+        let begin = Instant::now();
+        let answered = async {
+            let response = request.send().await?;
+            let status = response.status().as_u16();
+            Ok((status, response.bytes().await?.to_vec()))
+        };
+        let (status, body) = answered.await.map_err(|cause: reqwest::Error| {
+            // The address is this side's end of a forward and means nothing to a reader.
+            Error::failed(format!("{} did not answer", self.service)).because(cause.without_url())
+        })?;
+        Ok(Answer { service: self.service, status, body, took: begin.elapsed() })
+    }
+}
+
+/// An answer, whatever its status.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    service: &'static str,
+    /// The HTTP status code.
+    pub status: u16,
+    /// The body as it came.
+    pub body: Vec<u8>,
+    /// From the request to the end of the body.
+    pub took: Duration,
+}
+
+impl Answer {
+    /// Whether the status is 2xx.
+    pub fn is_success(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+
+    /// The body as JSON.
+    ///
+    /// # Errors
+    /// When it is none, or not of this shape.
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T> {
+        serde_json::from_slice(&self.body).map_err(|cause| {
+            Error::failed(format!("{} sent an answer that cannot be read", self.service)).because(cause)
+        })
+    }
+
+    /// What the service says in its `message` or `error`, else the beginning of the body.
+    pub fn says(&self) -> String {
+        let object: Option<Value> = serde_json::from_slice(&self.body).ok();
+        let word = |key| object.as_ref()?.get(key)?.as_str().map(str::to_owned);
+        word("message").or_else(|| word("error")).unwrap_or_else(|| {
+            let text = String::from_utf8_lossy(&self.body);
+            let end = text.floor_char_boundary(SHOWN.min(text.len()));
+            text[..end].trim().to_owned()
+        })
+    }
+
+    /// An error that names the status and what the service said.
+    pub fn refusal(&self, doing: &str) -> Error {
+        let text = format!("{} refused to {doing}: {} ({})", self.service, self.says(), self.status);
+        Error::failed(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(body: &str) -> Answer {
+        let body = body.as_bytes().to_vec();
+        Answer { service: "grafana", status: 400, body, took: Duration::ZERO }
+    }
+
+    #[test]
+    fn a_refusal_says_what_the_service_said() {
+        assert_eq!(answer(r#"{"message": "bad request data"}"#).says(), "bad request data");
+        assert_eq!(answer(r#"{"status": "error", "error": "parse error"}"#).says(), "parse error");
+        assert_eq!(answer("404 page not found\n").says(), "404 page not found");
+        assert_eq!(answer(&"ü".repeat(300)).says().len(), SHOWN);
+        let refusal = answer(r#"{"message": "no"}"#).refusal("save dashboard `System`");
+        assert_eq!(refusal.message(), "grafana refused to save dashboard `System`: no (400)");
+    }
+
+    #[tokio::test]
+    async fn a_service_that_is_not_there_is_named_without_its_socket() {
+        let gone = Endpoint::Unix("/nonexistent/socket".into());
+        let error = Client::new("grafana", &gone).unwrap().get("/api/health").await.unwrap_err();
+        assert_eq!(error.message(), "grafana did not answer");
+        assert!(!error.causes().is_empty());
+    }
+}

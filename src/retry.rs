@@ -1,0 +1,104 @@
+//! Trying again until a deadline, with growing pauses and jitter: the one way to do it in this crate.
+//! What may be tried again is the caller's to know.
+
+use std::hash::{BuildHasher, RandomState};
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use crate::error::{Error, Result};
+
+/// Time for tries of one thing.
+///
+/// ```ignore
+/// let mut patience = Patience::new(Duration::from_secs(60));
+/// loop {
+///     match attempt().await {
+///         Ok(done) => return Ok(done),
+///         Err(error) => patience.again(error).await?,
+///     }
+/// }
+/// ```
+#[derive(Debug)]
+pub struct Patience {
+    limit: Duration,
+    deadline: Instant,
+    pause: Duration,
+    longest: Duration,
+}
+
+impl Patience {
+    /// Pauses from 50 ms up to 1 s, each twice the one before, until `limit` has passed from now.
+    pub fn new(limit: Duration) -> Self {
+        Self {
+            limit,
+            deadline: Instant::now() + limit,
+            pause: Duration::from_millis(50),
+            longest: Duration::from_secs(1),
+        }
+    }
+
+    /// Takes other pauses than the usual ones.
+    #[must_use]
+    pub fn pausing(mut self, first: Duration, longest: Duration) -> Self {
+        (self.pause, self.longest) = (first, longest);
+        self
+    }
+
+    /// Waits for the next try.
+    ///
+    /// # Errors
+    /// Gives the error of the last try back once there is no time for another one.
+    pub async fn again(&mut self, error: Error) -> Result<()> {
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(error);
+        }
+        sleep(jittered(self.pause).min(left)).await;
+        self.pause = (self.pause * 2).min(self.longest);
+        Ok(())
+    }
+
+    /// How long all tries may take together.
+    pub fn limit(&self) -> Duration {
+        self.limit
+    }
+}
+
+/// Between half of the pause and all of it, so that several that failed together do not come back together.
+/// A fresh `RandomState` is the standard library's source of randomness.
+fn jittered(pause: Duration) -> Duration {
+    let permille = u32::try_from(RandomState::new().hash_one(()) % 1001).unwrap_or(0);
+    let half = pause / 2;
+    half + half * permille / 1000
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_last_error_comes_back_when_the_time_is_up() {
+        let begin = Instant::now();
+        let limit = Duration::from_millis(100);
+        let mut patience = Patience::new(limit).pausing(Duration::from_millis(10), Duration::from_millis(20));
+        let mut tries = 0;
+        let error = loop {
+            tries += 1;
+            if let Err(error) = patience.again(Error::failed(format!("try {tries}"))).await {
+                break error;
+            }
+        };
+        assert_eq!(error.message(), format!("try {tries}"));
+        assert!(begin.elapsed() >= limit);
+        assert!((2..=20).contains(&tries), "{tries} tries in 100 ms");
+    }
+
+    #[test]
+    fn pauses_differ_and_stay_within_their_bounds() {
+        let pause = Duration::from_millis(100);
+        let pauses: Vec<Duration> = (0..50).map(|_| jittered(pause)).collect();
+        assert!(pauses.iter().all(|one| (pause / 2..=pause).contains(one)), "{pauses:?}");
+        assert!(pauses.iter().any(|one| *one != pauses[0]), "no jitter");
+    }
+}
