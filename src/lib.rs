@@ -17,3 +17,4 @@ pub mod secret;
 pub mod http;
 pub mod remote;
 pub mod spec;
+pub mod verify;

@@ -1,0 +1,379 @@
+//! When each stage of a drill is to be expected, whether its alert can arrive, and what would make it.
+//!
+//! Pure: walks the pipeline for a grid of phases of scraper and evaluator, which nobody chooses.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::walk::{Case, Ms, Phase, Walk};
+use super::{Ending, Fault, Settings, Stage};
+use crate::event::Millis;
+use crate::spec::Spec;
+
+/// Phases of the scraper, and of the evaluator, that are walked: 48 × 48 ways.
+const GRID: Ms = 48;
+/// A real pipeline starts stress-ng, scrapes, evaluates and sends in no more than this, beyond its intervals.
+const LATE: Duration = Duration::from_millis(2_500);
+/// The load counts from the moment at which `systemd-run` returned; stress-ng may run a moment earlier.
+const EARLY: Duration = Duration::from_secs(1);
+/// Where first message and end of the alert fall on the same moment, the message goes out in about one
+/// of 20 cases: it is delayed by the first request to Alertmanager, which is slower than the later ones.
+const TIE_WON: f64 = 0.05;
+/// The share of phases in which an alert has to arrive to be relied on.
+const CERTAIN: f64 = 0.999;
+
+/// The time of one stage since the load went on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Window {
+    /// The stage.
+    pub stage: Stage,
+    /// In the luckiest phase.
+    pub earliest: Millis,
+    /// In the mean of all phases that reach the stage.
+    pub expected: Millis,
+    /// In the unluckiest phase, with an allowance for processes and requests.
+    pub latest: Millis,
+}
+
+/// What keeps an alert from arriving.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Obstacle {
+    /// The load never brings the host above the threshold, however long it lasts.
+    TooLittleLoad,
+    /// The load ends before `rate` shows it.
+    EndsBeforeAbove,
+    /// The load ends before `for` has passed.
+    EndsBeforeFiring,
+    /// The alert resolves before Alertmanager's `group_wait` has passed.
+    ResolvedBeforeFlush,
+}
+
+/// The smallest change of each parameter that alone makes the alert arrive in every phase; `None`
+/// where no value of it does, or where none is needed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct Remedies {
+    /// Load for this long.
+    pub duration: Option<Millis>,
+    /// Load each CPU by this many percent.
+    pub load: Option<u8>,
+    /// Load this many CPUs.
+    pub workers: Option<u16>,
+    /// Let Alertmanager wait no longer than this.
+    pub group_wait: Option<Millis>,
+    /// For this long with every CPU fully loaded.
+    pub full: Option<Millis>,
+}
+
+/// What is to be expected of a drill.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Prediction {
+    /// The stages that can be reached, in order.
+    pub stages: Vec<Window>,
+    /// The share of tries that reach the receiver, from 0 to 1.
+    pub chance: f64,
+    /// What most often keeps the others from it.
+    pub obstacle: Option<Obstacle>,
+    /// What would make it arrive always.
+    pub remedies: Remedies,
+}
+
+impl Prediction {
+    /// Whether the alert arrives in every phase.
+    pub fn is_certain(&self) -> bool {
+        self.chance >= CERTAIN
+    }
+
+    /// The window of a stage.
+    pub fn window(&self, stage: Stage) -> Option<&Window> {
+        self.stages.iter().find(|window| window.stage == stage)
+    }
+
+    /// How long the drill's load has to be allowed to last: until the alert was delivered in the
+    /// unluckiest phase.
+    pub fn longest(&self) -> Duration {
+        self.stages
+            .iter()
+            .filter(|window| window.stage <= Stage::Delivered)
+            .map(|window| window.latest.0)
+            .max()
+            .unwrap_or_default()
+    }
+}
+
+/// Predicts a drill.
+pub fn predict(settings: &Settings, fault: &Fault) -> Prediction {
+    let walks = walks(settings, fault);
+    let stages = Stage::ALL.into_iter().filter_map(|stage| window(stage, &walks)).collect();
+    let chance = chance(&walks);
+    let certain = chance >= CERTAIN;
+    Prediction {
+        stages,
+        chance,
+        obstacle: if certain { None } else { Some(obstacle(settings, fault, &walks)) },
+        remedies: if certain { Remedies::default() } else { remedies(settings, fault) },
+    }
+}
+
+/// What `render` says about the reference's own test of `HighCPUUsage`; nothing where that test works.
+pub fn warnings_for(spec: &Spec) -> Vec<String> {
+    super::settings::for_alert(spec, "HighCPUUsage")
+        .and_then(|settings| reference_warning(&settings))
+        .into_iter()
+        .collect()
+}
+
+fn reference_warning(settings: &Settings) -> Option<String> {
+    let prediction = predict(settings, &Fault::of_reference(4));
+    if prediction.is_certain() {
+        return None;
+    }
+    let mut text = format!(
+        "`stress-ng --cpu 4 --cpu-load 85 --timeout 120s` {} as a test of HighCPUUsage: {}",
+        super::words::likelihood(prediction.chance),
+        super::words::reason(settings, &Fault::of_reference(4), prediction.obstacle?),
+    );
+    let remedies = super::words::remedies(&prediction.remedies);
+    if !remedies.is_empty() {
+        text.push_str("; what works: ");
+        text.push_str(&remedies.join(", or "));
+    }
+    text.push_str(". On a host with more than 4 CPUs it never fires");
+    Some(text)
+}
+
+fn walks(settings: &Settings, fault: &Fault) -> Vec<Walk> {
+    let case = Case::new(settings, fault);
+    // The two grids are shifted against each other: a scrape at the very moment of an evaluation puts one
+    // scrape more into the range, which is as rare in life as it would be frequent on equal grids.
+    let third = |n: Ms, thirds: Ms, interval: Ms| (3 * n + thirds) * interval / (3 * GRID);
+    (0..GRID)
+        .flat_map(|scrape| (0..GRID).map(move |evaluation| (scrape, evaluation)))
+        .map(|(scrape, evaluation)| {
+            case.walk(Phase {
+                scrape: third(scrape, 1, case.scrape),
+                evaluation: third(evaluation, 2, case.evaluation),
+            })
+        })
+        .collect()
+}
+
+fn time_of(stage: Stage, walk: &Walk) -> Option<Ms> {
+    match stage {
+        Stage::LoadOn => Some(0),
+        Stage::Above => walk.above,
+        Stage::Pending => walk.pending,
+        Stage::Firing | Stage::InAlertmanager => walk.firing,
+        Stage::Sent | Stage::Delivered => walk.flush,
+        Stage::LoadOff => walk.off,
+        Stage::Below => walk.below,
+        Stage::Resolved => walk.resolved,
+        Stage::ResolvedDelivered => walk.told,
+    }
+}
+
+fn window(stage: Stage, walks: &[Walk]) -> Option<Window> {
+    let times: Vec<Ms> = walks.iter().filter_map(|walk| time_of(stage, walk)).collect();
+    let (earliest, latest) = (times.iter().min()?, times.iter().max()?);
+    let mean = times.iter().sum::<Ms>() / Ms::try_from(times.len()).unwrap_or(1);
+    if stage == Stage::LoadOn {
+        return Some(Window {
+            stage,
+            earliest: millis(0),
+            expected: millis(0),
+            latest: Millis(Duration::ZERO),
+        });
+    }
+    Some(Window {
+        stage,
+        earliest: Millis(millis(*earliest).0.saturating_sub(EARLY)),
+        expected: millis(mean),
+        latest: Millis(millis(*latest).0 + LATE),
+    })
+}
+
+fn millis(time: Ms) -> Millis {
+    Millis(Duration::from_millis(u64::try_from(time).unwrap_or(0)))
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a few thousand walks are exact in a float")]
+fn chance(walks: &[Walk]) -> f64 {
+    let share = |count: usize| count as f64 / walks.len().max(1) as f64;
+    let flushed = |tie: bool| walks.iter().filter(|walk| walk.flush.is_some() && walk.tie == tie).count();
+    share(flushed(false)) + TIE_WON * share(flushed(true))
+}
+
+/// The stage at which most of the tries that do not arrive end.
+fn obstacle(settings: &Settings, fault: &Fault, walks: &[Walk]) -> Obstacle {
+    if fault.utilisation() <= settings.above {
+        return Obstacle::TooLittleLoad;
+    }
+    let ended = |walk: &Walk| match walk {
+        Walk { pending: None, .. } => Obstacle::EndsBeforeAbove,
+        Walk { firing: None, .. } => Obstacle::EndsBeforeFiring,
+        _ => Obstacle::ResolvedBeforeFlush,
+    };
+    let lost = || walks.iter().filter(|walk| walk.flush.is_none() || walk.tie).map(ended);
+    [Obstacle::EndsBeforeAbove, Obstacle::EndsBeforeFiring, Obstacle::ResolvedBeforeFlush]
+        .into_iter()
+        .max_by_key(|&obstacle| lost().filter(|&other| other == obstacle).count())
+        .unwrap_or(Obstacle::ResolvedBeforeFlush)
+}
+
+fn remedies(settings: &Settings, fault: &Fault) -> Remedies {
+    let arrives = |settings: &Settings, fault: &Fault| chance(&walks(settings, fault)) >= CERTAIN;
+    let full = Fault { workers: fault.host_cpus, load: 100.0, ..*fault };
+    Remedies {
+        duration: shortest(settings, fault),
+        load: smallest(1, 100, |load| arrives(settings, &Fault { load: load.into(), ..*fault }))
+            .and_then(|load| u8::try_from(load).ok()),
+        workers: smallest(1, fault.host_cpus.into(), |workers| {
+            let workers = u16::try_from(workers).unwrap_or(fault.host_cpus);
+            arrives(settings, &Fault { workers, ..*fault })
+        })
+        .and_then(|workers| u16::try_from(workers).ok()),
+        group_wait: largest_wait(settings, fault),
+        full: shortest(settings, &full),
+    }
+}
+
+/// The shortest load that always arrives, in whole seconds; five-second steps above half a minute
+/// are easier to remember and never too short.
+fn shortest(settings: &Settings, fault: &Fault) -> Option<Millis> {
+    let lasting =
+        |seconds: u32| Fault { ending: Ending::After(Duration::from_secs(seconds.into())), ..*fault };
+    let enough = settings.hold
+        + settings.group_wait
+        + 2 * (settings.range + settings.scrape_interval + settings.evaluation_interval);
+    let enough = u32::try_from(enough.as_secs() + 1).ok()?;
+    let seconds = smallest(1, enough, |seconds| chance(&walks(settings, &lasting(seconds))) >= CERTAIN)?;
+    let rounded = if seconds > 30 { seconds.next_multiple_of(5) } else { seconds };
+    Some(Millis(Duration::from_secs(rounded.into())))
+}
+
+/// The longest `group_wait` below the present one with which the alert always arrives, in whole seconds.
+fn largest_wait(settings: &Settings, fault: &Fault) -> Option<Millis> {
+    let present = u32::try_from(settings.group_wait.as_secs()).ok()?;
+    let waiting = |seconds: u32| Settings { group_wait: Duration::from_secs(seconds.into()), ..*settings };
+    let cut = smallest(1, present, |cut| chance(&walks(&waiting(present - cut), fault)) >= CERTAIN)?;
+    Some(Millis(waiting(present - cut).group_wait))
+}
+
+/// The smallest number in the range for which the condition holds, provided that it goes on holding.
+fn smallest(from: u32, to: u32, holds: impl Fn(u32) -> bool) -> Option<u32> {
+    if from > to || !holds(to) {
+        return None;
+    }
+    let (mut low, mut high) = (from, to);
+    while low < high {
+        let middle = low.midpoint(high);
+        if holds(middle) {
+            high = middle;
+        } else {
+            low = middle + 1;
+        }
+    }
+    Some(low)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn seconds(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    fn lasting(load: f64, time: u64) -> Fault {
+        Fault { load, ending: Ending::After(seconds(time)), ..Fault::full(4, 0.0) }
+    }
+
+    #[test]
+    fn the_reference_test_reaches_slack_in_about_one_of_fifty_tries() {
+        let prediction = predict(&Settings::of_reference(), &Fault::of_reference(4));
+        let tries = 1.0 / prediction.chance;
+        assert!((40.0..=80.0).contains(&tries), "1 of {tries}");
+        assert_eq!(prediction.obstacle, Some(Obstacle::ResolvedBeforeFlush));
+    }
+
+    #[test]
+    fn four_workers_on_eight_cpus_never_fire() {
+        let prediction = predict(&Settings::of_reference(), &Fault::of_reference(8));
+        assert!(prediction.chance < f64::EPSILON);
+        assert_eq!(prediction.obstacle, Some(Obstacle::TooLittleLoad));
+        assert_eq!(prediction.window(Stage::Above), None);
+        assert_eq!(prediction.remedies.duration, None);
+    }
+
+    #[test]
+    fn the_remedies_work_and_a_bit_less_does_not() {
+        let settings = Settings::of_reference();
+        let fault = Fault::of_reference(4);
+        let remedies = predict(&settings, &fault).remedies;
+        let Millis(duration) = remedies.duration.unwrap();
+        let with = |time: Duration| predict(&settings, &Fault { ending: Ending::After(time), ..fault });
+        assert!(with(duration).is_certain());
+        assert!(!with(duration.checked_sub(seconds(6)).unwrap()).is_certain());
+        assert!(remedies.load.is_none(), "no load is enough within 120 s: {remedies:?}");
+        let Millis(wait) = remedies.group_wait.unwrap();
+        let waiting = |group_wait| predict(&Settings { group_wait, ..settings }, &fault);
+        assert!(waiting(wait).is_certain());
+        assert!(!waiting(wait + seconds(1)).is_certain());
+    }
+
+    #[test]
+    fn more_workers_are_named_where_they_are_what_lacks() {
+        let prediction = predict(&Settings::of_reference(), &Fault { workers: 4, ..lasting(100.0, 600) });
+        assert!(prediction.is_certain());
+        let fault = Fault { workers: 4, host_cpus: 8, ..lasting(100.0, 600) };
+        let remedies = predict(&Settings::of_reference(), &fault).remedies;
+        assert_eq!((remedies.workers, remedies.load, remedies.duration), (Some(7), None, None));
+    }
+
+    #[test]
+    fn a_full_load_until_delivery_always_arrives_and_the_stages_are_in_order() {
+        let settings = Settings { send_resolved: true, ..Settings::of_reference() };
+        let prediction = predict(&settings, &Fault::full(4, 2.0));
+        assert!(prediction.is_certain());
+        let stages: Vec<Stage> = prediction.stages.iter().map(|window| window.stage).collect();
+        assert_eq!(stages, Stage::ALL);
+        for pair in prediction.stages.windows(2) {
+            assert!(pair[0].expected <= pair[1].expected, "{pair:?}");
+        }
+        // 36 s until 80% of 45 s are loaded, up to 15 s until a scrape, up to 15 s until an evaluation,
+        // 60 s of `for`, 30 s of `group_wait`.
+        let delivered = prediction.window(Stage::Delivered).unwrap();
+        assert!(delivered.earliest.0 >= seconds(124) && delivered.latest.0 <= seconds(159), "{delivered:?}");
+    }
+
+    #[test]
+    fn the_way_a_fault_fails_is_told_apart() {
+        let settings = Settings::of_reference();
+        for (fault, obstacle) in [
+            (lasting(70.0, 900), Obstacle::TooLittleLoad),
+            (lasting(100.0, 20), Obstacle::EndsBeforeAbove),
+            (lasting(100.0, 60), Obstacle::EndsBeforeFiring),
+            (lasting(100.0, 110), Obstacle::ResolvedBeforeFlush),
+        ] {
+            assert_eq!(predict(&settings, &fault).obstacle, Some(obstacle), "{fault:?}");
+        }
+    }
+
+    #[test]
+    fn a_rate_over_one_minute_at_15_seconds_sees_45() {
+        assert_eq!(Settings::of_reference().seen_by_rate(), seconds(45));
+        let settings = Settings { range: seconds(50), ..Settings::of_reference() };
+        assert_eq!(settings.seen_by_rate(), seconds(45));
+    }
+
+    #[test]
+    fn a_long_hold_costs_no_time_to_predict() {
+        let settings = Settings {
+            hold: seconds(24 * 3600),
+            evaluation_interval: seconds(1),
+            ..Settings::of_reference()
+        };
+        assert!(predict(&settings, &Fault::full(2, 0.0)).is_certain());
+    }
+}

@@ -1,0 +1,87 @@
+//! The stages of an alert's way, from the fault to the message that it is over.
+
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+
+/// A stage of an alert's way. The order is that of a drill that is stopped once the alert arrived.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Stage {
+    /// The fault began on the host.
+    LoadOn,
+    /// A query of the rule's expression gives a value above the threshold.
+    Above,
+    /// Prometheus evaluated the rule and found it true.
+    Pending,
+    /// It stayed true for as long as the rule's `for` asks.
+    Firing,
+    /// Alertmanager lists the alert.
+    InAlertmanager,
+    /// Alertmanager sent its request to the receiver.
+    Sent,
+    /// The receiver accepted it.
+    Delivered,
+    /// The fault ended.
+    LoadOff,
+    /// A query of the rule's expression gives nothing above the threshold.
+    Below,
+    /// Prometheus found the rule false and told Alertmanager.
+    Resolved,
+    /// The receiver accepted the message that the alert is over.
+    ResolvedDelivered,
+}
+
+impl Stage {
+    /// All stages, in order.
+    pub const ALL: [Self; 11] = [
+        Self::LoadOn,
+        Self::Above,
+        Self::Pending,
+        Self::Firing,
+        Self::InAlertmanager,
+        Self::Sent,
+        Self::Delivered,
+        Self::LoadOff,
+        Self::Below,
+        Self::Resolved,
+        Self::ResolvedDelivered,
+    ];
+
+    /// The stage as people read it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::LoadOn => "load on",
+            Self::Above => "expression above threshold",
+            Self::Pending => "pending",
+            Self::Firing => "firing",
+            Self::InAlertmanager => "in Alertmanager",
+            Self::Sent => "sent",
+            Self::Delivered => "delivered",
+            Self::LoadOff => "load off",
+            Self::Below => "expression below threshold",
+            Self::Resolved => "resolved",
+            Self::ResolvedDelivered => "resolved delivered",
+        }
+    }
+
+    /// The stages that must have been reached before this one, latest first.
+    pub fn before(self) -> impl Iterator<Item = Self> {
+        let rising = self <= Self::Delivered;
+        Self::ALL
+            .into_iter()
+            .rev()
+            .filter(move |&other| other < self && (rising || other != Self::LoadOff) && other != Self::LoadOn)
+    }
+}
+
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl Serialize for Stage {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
