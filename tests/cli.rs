@@ -3,7 +3,7 @@
 mod support;
 
 use monctl::error::Exit;
-use support::{Monctl, Project};
+use support::Monctl;
 
 #[test]
 fn help_and_version_are_results() {

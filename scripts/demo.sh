@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+# The whole way once, on this computer: two machines, an application, its monitoring, and an alert that is
+# proven to arrive and to be resolved. Everything is removed at the end, also after a failure or Ctrl-C.
+#
+# usage: demo.sh PATH-OF-MONCTL
+set -uo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
+
+export MONCTL_SPEC=examples/demo/monctl.yaml
+# The application's SECRET_KEY: the spec refers to it, and it is nowhere else on this side.
+NOTES_SECRET_KEY=$(od -An -N32 -tx1 /dev/urandom | tr -d ' \n')
+export NOTES_SECRET_KEY
+
+binary=$1
+started=$SECONDS
+
+# run WORD…: shows the command as a user would type it, and runs it.
+run() {
+	printf '\n$ monctl %s\n' "$*"
+	"$binary" "$@"
+}
+
+remove() {
+	# Ctrl-C once more must not keep anything.
+	trap '' INT TERM
+	run down --yes || {
+		printf 'error: not everything was removed\nhelp: %s -f %s down\n' "$binary" "$MONCTL_SPEC" >&2
+		code=1
+	}
+	printf '\nthe demo took %d s\n' $((SECONDS - started))
+	exit "$code"
+}
+
+if ((EUID != 0)); then
+	printf 'error: the demo makes machines, which needs root\nhelp: sudo make demo\n' >&2
+	exit 1
+fi
+
+code=1
+trap remove EXIT
+trap 'code=130; exit' INT TERM
+
+run up --yes && run verify-alert HighCPUUsage && run status
+code=$?

@@ -1,0 +1,138 @@
+#!/usr/bin/env bash
+# Installs what a fresh Debian machine lacks: for `demo` (build and run machines), for `test` (checkers, Python).
+# Prints one line per thing installed, asks nothing, and is silent where everything is there.
+#
+# usage: prerequisites.sh demo|test …
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/monctl
+log=$cache/prerequisites.log
+mkdir -p "$cache"
+: >"$log"
+
+build=(gcc libc6-dev ca-certificates curl git)
+machines=(systemd-container mmdebstrap debian-archive-keyring nftables iproute2 openssh-client mount procps)
+test=(shellcheck python3 python3-venv bsdutils procps openssh-client)
+
+fail() {
+	printf 'error: %s\n' "$1" >&2
+	[[ ! -s $log ]] || tail -n 15 "$log" | sed 's/^/    /' >&2
+	printf 'help: %s\n' "$2" >&2
+	exit 1
+}
+
+# quiet COMMAND…: runs it with its output in the log.
+quiet() {
+	"$@" >>"$log" 2>&1 </dev/null
+}
+
+installed() {
+	[[ $(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null) == installed ]]
+}
+
+apt_updated=
+apt_update() {
+	[[ -z $apt_updated ]] || return 0
+	quiet apt-get update -qq || fail "\`apt-get update\` failed" 'look at the lines above, then run the same again'
+	apt_updated=yes
+}
+
+# packages NAME…: installs those that are missing, all at once.
+packages() {
+	local name missing=()
+	for name in "$@"; do
+		installed "$name" || [[ " ${missing[*]} " == *" $name "* ]] || missing+=("$name")
+	done
+	((${#missing[@]})) || return 0
+	if ((EUID != 0)); then
+		fail "these packages are missing: ${missing[*]}" "as root: apt-get install --no-install-recommends ${missing[*]}"
+	fi
+	apt_update
+	DEBIAN_FRONTEND=noninteractive quiet apt-get install -y -qq -o Dpkg::Use-Pty=0 --no-install-recommends \
+		"${missing[@]}" ||
+		fail "\`apt-get install ${missing[*]}\` failed" 'look at the lines above, then run the same again'
+	for name in "${missing[@]}"; do
+		# shellcheck disable=SC2016 # the fields are dpkg-query's
+		dpkg-query -W -f='installed ${Package} ${Version}\n' "$name"
+	done
+}
+
+# The Rust that rust-toolchain.toml names, from what is there, Debian's rustup, or rustup's own installer.
+rust() {
+	local wanted
+	wanted=$(sed -n 's/^channel = "\(.*\)"/\1/p' rust-toolchain.toml)
+	PATH=$PATH:$HOME/.cargo/bin
+	if ! command -v rustup >/dev/null; then
+		! fits "$wanted" || return 0
+		rustup_from_somewhere
+	fi
+	! fits "$wanted" || return 0
+	quiet rustup toolchain install "$wanted" --profile minimal --component clippy --component rustfmt ||
+		fail "Rust $wanted cannot be installed" "install Rust $wanted or newer, so that \`cargo --version\` says so, and run the same again"
+	echo "installed Rust $wanted"
+}
+
+# fits VERSION: whether the cargo on the PATH is at least that.
+fits() {
+	local version
+	version=$(RUSTUP_AUTO_INSTALL=0 cargo --version 2>/dev/null | cut -d' ' -f2) && [[ -n $version ]] || return 1
+	[[ $(printf '%s\n' "$1" "$version" | sort -V | head -n 1) == "$1" ]]
+}
+
+rustup_from_somewhere() {
+	if ((EUID == 0)); then
+		apt_update
+		if apt-cache show rustup >/dev/null 2>&1; then
+			packages rustup
+			return
+		fi
+	fi
+	# Debian 12 has no rustup package; this is the way that rustup's own documentation names.
+	quiet bash -c 'set -o pipefail; curl --proto =https --tlsv1.2 -fsS https://sh.rustup.rs |
+		sh -s -- -y --profile minimal --default-toolchain none --no-modify-path' ||
+		fail 'no Rust was found, and rustup cannot be downloaded' "install rustup (https://rustup.rs) or a cargo of at least the version in rust-toolchain.toml"
+	echo "installed rustup in $HOME/.cargo"
+}
+
+# promtool and amtool, unpacked beside the cache: installing their packages would start daemons here.
+checkers() {
+	local tools=$cache/tools folder
+	[[ ! -x $tools/usr/bin/promtool || ! -x $tools/usr/bin/amtool ]] || return 0
+	! command -v promtool >/dev/null || ! command -v amtool >/dev/null || return 0
+	((EUID != 0)) || apt_update
+	folder=$(mktemp -d)
+	(
+		cd "$folder"
+		quiet apt-get download prometheus prometheus-alertmanager
+		for package in ./*.deb; do
+			quiet dpkg-deb -x "$package" "$folder/tools"
+		done
+	) || fail "promtool and amtool cannot be downloaded" 'as root: apt-get update; then run the same again'
+	mkdir -p "$tools/usr/bin"
+	for name in promtool amtool; do
+		mv "$folder/tools/usr/bin/$name" "$tools/usr/bin/"
+		echo "installed $name in $tools/usr/bin"
+	done
+	rm -r "$folder"
+}
+
+command -v apt-get >/dev/null || fail 'this is no Debian: there is no apt-get' \
+	'install Rust, a C linker, systemd-nspawn, mmdebstrap, nftables, iproute2 and an ssh client, then build with cargo'
+
+for purpose in "$@"; do
+	case $purpose in
+	demo)
+		packages "${build[@]}" "${machines[@]}"
+		rust
+		;;
+	test)
+		# Without root the tests of machines say that they did not run, and need nothing.
+		if ((EUID == 0)); then packages "${machines[@]}"; fi
+		packages "${build[@]}" "${test[@]}"
+		rust
+		checkers
+		;;
+	*) fail "\`$purpose\` is no purpose" 'write demo or test' ;;
+	esac
+done
