@@ -15,6 +15,7 @@ pub mod retry;
 pub mod secret;
 
 pub mod http;
+pub mod provider;
 pub mod remote;
 pub mod spec;
 pub mod verify;

@@ -1,0 +1,103 @@
+//! How this side reaches the machines: a client key of the project, the pinned host keys of its machines, and
+//! one configuration file for ssh that names both. All are there before the first connection.
+
+use std::fs;
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+
+use super::command::{run, tool};
+use super::files::{self, cannot};
+use super::names::Names;
+use super::record::Record;
+use crate::error::Result;
+use crate::host::{HostName, Machine, SshTarget};
+
+/// What holds for every machine.
+const EVERY_HOST: &str = include_str!("ssh_config");
+
+/// The machines that exist, with their records.
+pub(super) type Records = [(HostName, Record)];
+
+/// Makes the client key if there is none, and writes what ssh needs to know of these machines.
+pub(super) async fn ensure(names: &Names, records: &Records) -> Result<()> {
+    files::create_folder(&names.keys())?;
+    if !(names.client_key().exists() && names.client_public_key().exists()) {
+        make_key(&names.client_key(), &format!("monctl project {}", names.project())).await?;
+    }
+    for (path, content) in expected(names, records) {
+        if fs::read_to_string(&path).ok().as_ref() != Some(&content) {
+            files::write(&path, content.as_bytes(), 0o600)?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether ssh knows all that it needs.
+pub(super) fn is_complete(names: &Names, records: &Records) -> bool {
+    let is_current = |(path, content)| fs::read_to_string(path).ok().as_ref() == Some(&content);
+    let has_key = names.client_key().exists() && names.client_public_key().exists();
+    has_key && expected(names, records).into_iter().all(is_current)
+}
+
+/// Makes an ed25519 key without a passphrase; one that is there is replaced.
+pub(super) async fn make_key(path: &Path, comment: &str) -> Result<()> {
+    files::remove(path).await?;
+    run(tool("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-C", comment, "-f"]).arg(path)).await?;
+    Ok(())
+}
+
+/// The public half of a key, without its comment.
+pub(super) fn public_key(private: &Path) -> Result<String> {
+    let path = private.with_extension("pub");
+    let text = fs::read_to_string(&path).map_err(|error| cannot("read", &path, error))?;
+    Ok(text.split(' ').take(2).collect::<Vec<_>>().join(" ").trim().to_owned())
+}
+
+/// The machine as the rest of monctl knows it.
+pub(super) fn machine(names: &Names, host: HostName, address: Ipv4Addr) -> Machine {
+    let ssh = SshTarget { alias: host.to_string(), config: names.ssh_config() };
+    Machine { name: host, address: address.into(), ssh }
+}
+
+fn expected(names: &Names, records: &Records) -> [(PathBuf, String); 2] {
+    [(names.known_hosts(), known_hosts(records)), (names.ssh_config(), ssh_config(names, records))]
+}
+
+fn known_hosts(records: &Records) -> String {
+    let line =
+        |(host, record): &(HostName, Record)| format!("{host},{} {}\n", record.address, record.host_key);
+    records.iter().map(line).collect::<Vec<_>>().concat()
+}
+
+fn ssh_config(names: &Names, records: &Records) -> String {
+    let address =
+        |(host, record): &(HostName, Record)| format!("Host {host}\n    HostName {}\n", record.address);
+    let mut parts: Vec<String> = records.iter().map(address).collect();
+    parts.push(
+        EVERY_HOST
+            .replace("@KEY@", &names.client_key().display().to_string())
+            .replace("@KNOWN_HOSTS@", &names.known_hosts().display().to_string()),
+    );
+    parts.concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ssh_is_told_every_address_and_to_trust_pinned_keys_only() {
+        let names = Names::new("shop".parse().unwrap());
+        let record = |address: &str| Record::example(address.parse().unwrap());
+        let records = [(HostName::app(1), record("10.64.7.11")), (HostName::MONITORING, record("10.64.7.2"))];
+        let config = ssh_config(&names, &records);
+        assert!(
+            config.contains("Host app\n    HostName 10.64.7.11\nHost monitoring\n    HostName 10.64.7.2\n")
+        );
+        assert!(config.contains("\n    StrictHostKeyChecking yes\n"));
+        assert_eq!(
+            known_hosts(&records),
+            "app,10.64.7.11 ssh-ed25519 AAAA\nmonitoring,10.64.7.2 ssh-ed25519 AAAA\n"
+        );
+    }
+}

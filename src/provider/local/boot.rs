@@ -1,0 +1,128 @@
+//! Boots a machine and waits until its ssh server listens. With systemd as this computer's init system the
+//! machine is a transient unit of it, else a process in control groups that monctl makes; it outlives monctl
+//! either way.
+
+use std::ffi::OsString;
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tokio::net::TcpStream;
+use tokio::process::{Child, Command};
+use tokio::time::{Instant, sleep, timeout};
+
+use super::command::{last_lines, run, tool};
+use super::groups;
+use super::names::Names;
+use crate::error::{Error, Result};
+use crate::host::HostName;
+
+/// How long a boot may take. It takes one to three seconds; a busy computer needs more.
+const BOOT: Duration = Duration::from_secs(90);
+/// How long one try to connect may take, and the pause between two.
+const TRY: Duration = Duration::from_millis(500);
+const PAUSE: Duration = Duration::from_millis(20);
+
+const LAUNCH: &str = include_str!("launch.sh");
+
+/// Boots the machine in its root, which must be accessible.
+pub(super) async fn boot(names: &Names, host: HostName, address: Ipv4Addr) -> Result<()> {
+    let group = names.group(host)?;
+    // Processes of an earlier start whose systemd-nspawn died would hold the network cable.
+    groups::end(&groups::find(|name| name == group)?).await?;
+    let machine = command_line(names, host)?;
+    let log = names.machine(host).log();
+    let launched = if is_init_systemd() {
+        start_unit(&group, &log, &machine).await.map(|()| None)
+    } else {
+        launch(&group, &log, &machine).map(Some)
+    };
+    let mut process = launched.map_err(|error| error.at(host.to_string()))?;
+    let deadline = Instant::now() + BOOT;
+    while !listens(address).await {
+        let is_late = Instant::now() > deadline;
+        if is_late || has_ended(process.as_mut(), &group)? {
+            return Err(did_not_boot(host, &log, is_late));
+        }
+        sleep(PAUSE).await;
+    }
+    Ok(())
+}
+
+fn command_line(names: &Names, host: HostName) -> Result<Vec<OsString>> {
+    let mut root = OsString::from("--directory=");
+    root.push(names.machine(host).root());
+    let fixed = ["systemd-nspawn", "--quiet", "--boot", "--register=no", "--keep-unit"];
+    let own = [
+        format!("--machine={}", names.machine_id(host)?),
+        format!("--hostname={host}"),
+        format!("--network-bridge={}", names.bridge()),
+    ];
+    // What these would set up is furnished already, or is no affair of this computer's.
+    let not = ["--resolv-conf=off", "--timezone=off", "--link-journal=no", "--console=pipe"];
+    let words = fixed.map(OsString::from).into_iter().chain(own.map(OsString::from));
+    Ok(words.chain(not.map(OsString::from)).chain([root]).collect())
+}
+
+/// Whether this computer was booted by systemd; its own test for that.
+fn is_init_systemd() -> bool {
+    Path::new("/run/systemd/system").is_dir()
+}
+
+async fn start_unit(group: &str, log: &Path, machine: &[OsString]) -> Result<()> {
+    let properties = [
+        "Type=exec",
+        "Delegate=yes",
+        "KillMode=mixed",
+        "TasksMax=16384",
+        // What systemd-nspawn ends with when the machine asked for a reboot.
+        "RestartForceExitStatus=133",
+        "SuccessExitStatus=133",
+    ];
+    let mut command = tool("systemd-run");
+    command.args(["--quiet", "--collect", "--slice=machine.slice"]);
+    command.arg(format!("--unit={group}.service"));
+    command.args(properties.map(|property| format!("--property={property}")));
+    for stream in ["StandardOutput", "StandardError"] {
+        command.arg(format!("--property={stream}=append:{}", log.display()));
+    }
+    run(command.arg("--").args(machine)).await.map(drop)
+}
+
+fn launch(group: &str, log: &Path, machine: &[OsString]) -> Result<Child> {
+    let folders: Vec<PathBuf> = groups::hierarchies()?.into_iter().map(|mount| mount.join(group)).collect();
+    if folders.is_empty() {
+        return Err(Error::could_not_run("no control groups are mounted that systemd-nspawn could use")
+            .remedy("mount them, for instance with `mount -t cgroup2 cgroup2 /sys/fs/cgroup`"));
+    }
+    let mut command = Command::new("sh");
+    command.args(["-c", LAUNCH, "launch"]).arg(log).args(folders).arg("--").args(machine);
+    command.env("PATH", super::command::search_path());
+    command.spawn().map_err(|error| Error::failed("cannot run `systemd-nspawn`").because(error))
+}
+
+async fn listens(address: Ipv4Addr) -> bool {
+    let server = SocketAddr::new(address.into(), 22);
+    matches!(timeout(TRY, TcpStream::connect(server)).await, Ok(Ok(_)))
+}
+
+fn has_ended(process: Option<&mut Child>, group: &str) -> Result<bool> {
+    match process {
+        Some(child) => Ok(!matches!(child.try_wait(), Ok(None))),
+        None => Ok(groups::processes(&groups::find(|name| name == group)?).is_empty()),
+    }
+}
+
+fn did_not_boot(host: HostName, log: &Path, is_late: bool) -> Error {
+    let message = if is_late {
+        format!("machine `{host}` does not answer on port 22 after {} s", BOOT.as_secs())
+    } else {
+        format!("machine `{host}` ended while it booted")
+    };
+    let said = fs::read(log).unwrap_or_default();
+    Error::failed(message)
+        .at(host.to_string())
+        .remedy(format!("see `{}`, then run the command again", log.display()))
+        .because(last_lines(&String::from_utf8_lossy(&said)))
+}

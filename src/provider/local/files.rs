@@ -1,0 +1,126 @@
+//! Files of the local provider: records that are there whole or not at all, and files in a machine's root,
+//! where a link must never lead out to this computer's own files.
+
+use std::fs::{self, Permissions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::path::{Component, Path};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::error::{Error, Result};
+
+/// Makes a folder, and those above it, that only root may enter.
+pub(super) fn create_folder(path: &Path) -> Result<()> {
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .map_err(|error| cannot("make", path, error))
+}
+
+/// Writes a file by renaming it into place.
+pub(super) fn write(path: &Path, content: &[u8], mode: u32) -> Result<()> {
+    let failed = |error| cannot("write", path, error);
+    let folder = path.parent().ok_or_else(|| failed(io::ErrorKind::InvalidInput.into()))?;
+    let mut file = tempfile::Builder::new()
+        .permissions(Permissions::from_mode(mode))
+        .tempfile_in(folder)
+        .map_err(failed)?;
+    io::Write::write_all(&mut file, content).map_err(failed)?;
+    // The mode again: the umask may have taken bits from it.
+    file.as_file().set_permissions(Permissions::from_mode(mode)).map_err(failed)?;
+    file.persist(path).map_err(|error| failed(error.error))?;
+    Ok(())
+}
+
+/// Writes a record as JSON by renaming it into place.
+pub(super) fn write_json(path: &Path, record: &impl Serialize) -> Result<()> {
+    let text = serde_json::to_string_pretty(record).map_err(|error| cannot("write", path, error.into()))?;
+    write(path, format!("{text}\n").as_bytes(), 0o600)
+}
+
+/// Reads a record, if there is one.
+pub(super) fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
+    let text = match fs::read_to_string(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        other => other.map_err(|error| cannot("read", path, error))?,
+    };
+    let parsed = serde_json::from_str(&text);
+    parsed.map(Some).map_err(|error| cannot("understand", path, error.into()))
+}
+
+/// Writes a file in a machine's root. No link on the way is followed, and one in its place is replaced.
+pub(super) fn write_in_root(root: &Path, inside: &str, content: &str, mode: u32) -> Result<()> {
+    let path = root.join(inside);
+    let mut folder = root.to_owned();
+    for part in Path::new(inside).parent().into_iter().flat_map(Path::components) {
+        let Component::Normal(part) = part else {
+            return Err(cannot("write", &path, io::ErrorKind::InvalidInput.into()));
+        };
+        folder.push(part);
+        match fs::symlink_metadata(&folder) {
+            Ok(meta) if meta.is_dir() => {}
+            Ok(_) => return Err(cannot("enter", &folder, io::ErrorKind::NotADirectory.into())),
+            Err(_) => make_visible_folder(&folder)?,
+        }
+    }
+    write(&path, content.as_bytes(), mode)
+}
+
+fn make_visible_folder(path: &Path) -> Result<()> {
+    let mode = if path.ends_with(".ssh") { 0o700 } else { 0o755 };
+    let result = fs::create_dir(path).and_then(|()| fs::set_permissions(path, Permissions::from_mode(mode)));
+    result.map_err(|error| cannot("make", path, error))
+}
+
+/// Removes a file or a folder with everything in it. Fine when it is not there.
+pub(super) async fn remove(path: &Path) -> Result<()> {
+    match tokio::fs::remove_dir_all(path).await {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(cannot("remove", path, error)),
+        _ => Ok(()),
+    }
+}
+
+pub(super) fn cannot(verb: &str, path: &Path, error: io::Error) -> Error {
+    Error::failed(format!("cannot {verb} `{}`", path.display())).because(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn a_link_in_a_machine_never_leads_out_of_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let (root, outside) = (folder.path().join("root"), folder.path().join("outside"));
+        fs::create_dir_all(root.join("etc")).unwrap();
+        fs::create_dir(&outside).unwrap();
+        fs::write(outside.join("file"), "kept").unwrap();
+
+        symlink(outside.join("file"), root.join("etc/resolv.conf")).unwrap();
+        write_in_root(&root, "etc/resolv.conf", "new", 0o644).unwrap();
+        assert_eq!(fs::read_to_string(outside.join("file")).unwrap(), "kept");
+        assert_eq!(fs::read_to_string(root.join("etc/resolv.conf")).unwrap(), "new");
+
+        symlink(&outside, root.join("etc/apt")).unwrap();
+        assert!(write_in_root(&root, "etc/apt/file", "new", 0o644).is_err());
+        assert!(write_in_root(&root, "../outside/file", "new", 0o644).is_err());
+        assert_eq!(fs::read_to_string(outside.join("file")).unwrap(), "kept");
+    }
+
+    #[test]
+    fn a_record_is_read_as_it_was_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.json");
+        assert_eq!(read_json::<Vec<u8>>(&path).unwrap(), None);
+        write_json(&path, &[1, 2]).unwrap();
+        assert_eq!(read_json::<Vec<u8>>(&path).unwrap(), Some(vec![1, 2]));
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        fs::write(&path, "[1,").unwrap();
+        assert!(read_json::<Vec<u8>>(&path).is_err());
+    }
+}

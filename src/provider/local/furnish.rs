@@ -1,0 +1,80 @@
+//! What makes a copy of the base image one certain machine: its name, its keys, its network, and what it takes
+//! over from this computer. Written into its root before it boots.
+
+use std::fs;
+use std::net::Ipv4Addr;
+use std::path::Path;
+
+use super::access;
+use super::carried;
+use super::files::{cannot, write_in_root};
+use super::names::Names;
+use super::subnet::Subnet;
+use crate::error::Result;
+use crate::host::HostName;
+
+const NETWORK: &str = include_str!("machine/10-monctl.network");
+const HOSTS: &str = include_str!("machine/hosts");
+
+/// Writes what a machine keeps for its whole life. Returns the public half of its host key.
+pub(super) async fn identity(
+    names: &Names,
+    host: HostName,
+    address: Ipv4Addr,
+    subnet: Subnet,
+) -> Result<String> {
+    let folder = names.machine(host);
+    let root = folder.root();
+    let name = host.to_string();
+    write_in_root(&root, "etc/hostname", &format!("{name}\n"), 0o644)?;
+    write_in_root(&root, "etc/hosts", &HOSTS.replace("@HOST@", &name), 0o644)?;
+    write_in_root(&root, "etc/machine-id", &machine_id()?, 0o444)?;
+    let network = NETWORK
+        .replace("@ADDRESS@", &address.to_string())
+        .replace("@GATEWAY@", &subnet.gateway().to_string());
+    write_in_root(&root, "etc/systemd/network/10-monctl.network", &network, 0o644)?;
+    let proxies = carried::apt_proxies(subnet.gateway()).await;
+    if !proxies.is_empty() {
+        write_in_root(&root, "etc/apt/apt.conf.d/80monctl-proxy", &proxies, 0o644)?;
+    }
+    let environment = carried::proxy_environment(subnet.gateway());
+    if !environment.is_empty() {
+        // A proxy's address may hold a password; sshd and systemd read this file as root.
+        write_in_root(&root, "etc/environment", &environment, 0o600)?;
+    }
+    host_key(&folder.0, &root, &name).await
+}
+
+/// Writes what may have changed since the machine last ran: DNS servers and the client key.
+pub(super) fn refresh(names: &Names, host: HostName) -> Result<()> {
+    let root = names.machine(host).root();
+    let key = access::public_key(&names.client_key())?;
+    write_in_root(&root, "root/.ssh/authorized_keys", &format!("{key}\n"), 0o600)?;
+    let resolver = root.join("etc/resolv.conf");
+    // A link means that the machine has a resolver of its own, which looks after this.
+    if fs::symlink_metadata(&resolver).is_ok_and(|meta| meta.is_symlink()) {
+        return Ok(());
+    }
+    write_in_root(&root, "etc/resolv.conf", &carried::resolv_conf()?, 0o644)
+}
+
+/// Makes the host key on this side, so that it is known before the machine ever answers, and moves it in.
+async fn host_key(folder: &Path, root: &Path, name: &str) -> Result<String> {
+    let path = folder.join("ssh_host_ed25519_key");
+    access::make_key(&path, name).await?;
+    let private = fs::read_to_string(&path).map_err(|error| cannot("read", &path, error))?;
+    let public = access::public_key(&path)?;
+    write_in_root(root, "etc/ssh/ssh_host_ed25519_key", &private, 0o600)?;
+    write_in_root(root, "etc/ssh/ssh_host_ed25519_key.pub", &format!("{public}\n"), 0o644)?;
+    for path in [path.with_extension("pub"), path] {
+        fs::remove_file(&path).map_err(|error| cannot("remove", &path, error))?;
+    }
+    Ok(public)
+}
+
+/// A fresh id as systemd writes it: a machine that has one is not taken for one at its very first boot.
+fn machine_id() -> Result<String> {
+    let source = Path::new("/proc/sys/kernel/random/uuid");
+    let id = fs::read_to_string(source).map_err(|error| cannot("read", source, error))?;
+    Ok(id.replace('-', ""))
+}

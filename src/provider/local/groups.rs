@@ -1,0 +1,142 @@
+//! The control groups of machines. Each machine has one of its own, named after it: all its processes are in
+//! there and no others, so running, ending and looking for leftovers are questions to that group.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use super::sys;
+use crate::error::{Error, Result};
+
+/// How long killed processes may take to be gone. Generous: the kernel is done within milliseconds.
+const END: Duration = Duration::from_secs(20);
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// The slice in which this computer's systemd, where it is the init system, keeps machines.
+const SLICE: &str = "machine.slice";
+
+/// Where the hierarchies are mounted in which systemd-nspawn keeps track of processes: the unified one, and
+/// systemd's own of version 1.
+pub(super) fn hierarchies() -> Result<Vec<PathBuf>> {
+    let path = "/proc/self/mountinfo";
+    let table = fs::read_to_string(path)
+        .map_err(|error| Error::could_not_run(format!("cannot read `{path}`")).because(error))?;
+    Ok(mounted_hierarchies(&table))
+}
+
+fn mounted_hierarchies(mountinfo: &str) -> Vec<PathBuf> {
+    let parse = |line: &str| {
+        let (place, source) = line.split_once(" - ")?;
+        let (kind, options) = source.split_once(' ')?;
+        let tracks = kind == "cgroup2" || (kind == "cgroup" && options.contains("name=systemd"));
+        tracks.then(|| place.split(' ').nth(4).map(PathBuf::from))?
+    };
+    mountinfo.lines().filter_map(parse).collect()
+}
+
+/// The folders of the groups whose name `is_wanted` accepts, with systemd's suffix taken off.
+pub(super) fn find(is_wanted: impl Fn(&str) -> bool) -> Result<Vec<PathBuf>> {
+    let parents = hierarchies()?.into_iter().flat_map(|mount| [mount.join(SLICE), mount]);
+    let mut found = Vec::new();
+    for entry in parents.filter_map(|parent| fs::read_dir(parent).ok()).flatten().flatten() {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if is_wanted(name.strip_suffix(".service").unwrap_or(&name)) {
+            found.push(entry.path());
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// Whether the machine's own init process is alive.
+pub(super) fn is_running(group: &str) -> Result<bool> {
+    let init = ["payload/init.scope", "payload"];
+    let groups = find(|name| name == group)?;
+    Ok(groups.iter().any(|folder| init.iter().any(|init| !members(&folder.join(init)).is_empty())))
+}
+
+/// All processes of the groups, those of groups within them too.
+pub(super) fn processes(groups: &[PathBuf]) -> Vec<i32> {
+    let mut all: Vec<i32> =
+        groups.iter().flat_map(|group| subtree(group)).flat_map(|folder| members(&folder)).collect();
+    all.sort_unstable();
+    all.dedup();
+    all
+}
+
+/// Ends all processes of the groups and removes the groups.
+pub(super) async fn end(groups: &[PathBuf]) -> Result<()> {
+    let deadline = Instant::now() + END;
+    loop {
+        let remaining = processes(groups);
+        for id in &remaining {
+            sys::kill(*id, || groups.iter().any(|group| is_member(*id, group)))?;
+        }
+        if remaining.is_empty() && groups.iter().all(|group| remove(group)) {
+            return Ok(());
+        }
+        if Instant::now() > deadline {
+            let what = remaining.iter().map(i32::to_string).collect::<Vec<_>>().join(", ");
+            return Err(Error::failed(format!("processes of a machine do not end: {what}"))
+                .remedy("look at them with `ps`, then run the command again"));
+        }
+        sleep(PAUSE).await;
+    }
+}
+
+/// The processes directly in a group. A group that is gone has none.
+fn members(folder: &Path) -> Vec<i32> {
+    let list = fs::read_to_string(folder.join("cgroup.procs")).unwrap_or_default();
+    list.lines().filter_map(|id| id.parse().ok()).collect()
+}
+
+/// Whether the process is in the group or one within it, by its own account.
+fn is_member(id: i32, group: &Path) -> bool {
+    let own = fs::read_to_string(format!("/proc/{id}/cgroup")).unwrap_or_default();
+    let name = group.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    own.lines().any(|line| line.split('/').any(|part| part == name))
+}
+
+/// The folder and all below it, the deepest first.
+fn subtree(folder: &Path) -> Vec<PathBuf> {
+    let mut all = Vec::new();
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            all.extend(subtree(&entry.path()));
+        }
+    }
+    all.push(folder.to_owned());
+    all
+}
+
+/// Removes a group without processes; says whether it is gone. systemd removes those of its units itself.
+fn remove(group: &Path) -> bool {
+    let gone = |folder: &PathBuf| match fs::remove_dir(folder) {
+        Ok(()) => true,
+        Err(error) => error.kind() == io::ErrorKind::NotFound,
+    };
+    subtree(group).iter().all(gone)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_versions_of_control_groups_are_recognized() {
+        let hybrid = "24 1 0:20 / /sys/fs/cgroup rw - tmpfs tmpfs rw,mode=755\n\
+            25 24 0:21 / /sys/fs/cgroup/cpu rw,relatime - cgroup cgroup rw,cpu\n\
+            26 24 0:22 / /sys/fs/cgroup/systemd rw,relatime - cgroup cgroup rw,name=systemd\n\
+            27 24 0:23 / /sys/fs/cgroup/unified rw,relatime shared:4 - cgroup2 cgroup2 rw\n";
+        assert_eq!(
+            mounted_hierarchies(hybrid),
+            [Path::new("/sys/fs/cgroup/systemd"), Path::new("/sys/fs/cgroup/unified")]
+        );
+        let unified = "35 24 0:30 / /sys/fs/cgroup rw,nosuid shared:9 - cgroup2 cgroup2 rw,nsdelegate\n";
+        assert_eq!(mounted_hierarchies(unified), [Path::new("/sys/fs/cgroup")]);
+    }
+}

@@ -1,0 +1,203 @@
+//! Machines on this computer: Debian in systemd-nspawn, each with systemd, sshd, a root file system and an
+//! address of its own, behind one bridge per project. Nothing is remembered but what is on disk, and every name
+//! follows from the project's, so that anything can be found again or cleared away after any interruption.
+
+mod access;
+mod boot;
+mod carried;
+mod command;
+mod disk;
+mod files;
+mod furnish;
+mod groups;
+mod image;
+mod names;
+mod network;
+pub(super) mod prerequisites;
+mod recipe;
+mod record;
+mod remains;
+mod subnet;
+mod sys;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use tokio::sync::{Mutex, OnceCell};
+
+use self::names::Names;
+use self::record::Record;
+use super::{MachineState, Observed, ObservedMachine, Piece};
+use crate::error::{Error, Result};
+use crate::event::{Event, Events, Millis};
+use crate::host::{HostName, Machine, ProjectName};
+
+/// The local provider of one project.
+#[derive(Debug)]
+pub struct Local {
+    names: Names,
+    events: Events,
+    /// The base image, looked for once.
+    image: OnceCell<String>,
+    /// Held while the files are written that speak of all machines.
+    access: Mutex<()>,
+}
+
+impl Local {
+    pub(super) fn new(project: ProjectName, events: Events) -> Self {
+        Self { names: Names::new(project), events, image: OnceCell::new(), access: Mutex::new(()) }
+    }
+
+    pub(super) fn project(&self) -> &ProjectName {
+        self.names.project()
+    }
+
+    pub(super) async fn observe(&self) -> Result<Observed> {
+        prerequisites::check_root()?;
+        let records = record::all(&self.names)?;
+        let network = network::is_complete(&self.names).await? && access::is_complete(&self.names, &records);
+        let mut machines = BTreeMap::new();
+        for host in record::hosts(&self.names) {
+            machines.extend(self.observe_machine(host)?.map(|found| (host, found)));
+        }
+        Ok(Observed { network, machines })
+    }
+
+    fn observe_machine(&self, host: HostName) -> Result<Option<ObservedMachine>> {
+        let Some(record) = Record::read(&self.names, host)? else {
+            // Without a subnet there never was a machine, only the folder for one.
+            let Some(subnet) = network::subnet(&self.names)? else { return Ok(None) };
+            let address = names::address(subnet, host)?;
+            let machine = access::machine(&self.names, host, address);
+            return Ok(Some(ObservedMachine { state: MachineState::Unfinished, machine }));
+        };
+        let runs = groups::is_running(&self.names.group(host)?)?;
+        let state = if runs { MachineState::Running } else { MachineState::Stopped };
+        Ok(Some(ObservedMachine { state, machine: access::machine(&self.names, host, record.address) }))
+    }
+
+    pub(super) async fn create_network(&self) -> Result<()> {
+        let done = self.begin("make the network of the machines");
+        network::create(&self.names).await?;
+        self.write_access().await?;
+        for (host, record) in record::all(&self.names)? {
+            // A client key that was lost has a successor, which machines that run must know.
+            if groups::is_running(&self.names.group(host)?)? {
+                disk::attach(&self.names.machine(host), &record.image, record.layout)?;
+                furnish::refresh(&self.names, host)?;
+            }
+        }
+        done.end();
+        Ok(())
+    }
+
+    pub(super) async fn create_machine(&self, host: HostName) -> Result<Machine> {
+        let subnet = self.subnet()?;
+        let address = names::address(subnet, host)?;
+        let image = self.image.get_or_try_init(|| image::ensure(&self.events)).await?;
+        let done = self.begin(format!("make machine `{host}`"));
+        self.clear(host).await?;
+        let folder = self.names.machine(host);
+        files::create_folder(&folder.0)?;
+        let layout = disk::create(&folder, image).await?;
+        let host_key = furnish::identity(&self.names, host, address, subnet).await?;
+        Record { address, image: image.clone(), layout, host_key }.write(&self.names, host)?;
+        let machine = self.boot(host).await?;
+        done.end();
+        Ok(machine)
+    }
+
+    pub(super) async fn start_machine(&self, host: HostName) -> Result<Machine> {
+        let done = self.begin(format!("start machine `{host}`"));
+        let machine = self.boot(host).await?;
+        done.end();
+        Ok(machine)
+    }
+
+    pub(super) async fn remove_machine(&self, host: HostName) -> Result<()> {
+        let done = self.begin(format!("remove machine `{host}`"));
+        self.clear(host).await?;
+        self.write_access().await?;
+        done.end();
+        Ok(())
+    }
+
+    pub(super) async fn destroy(&self) -> Result<Vec<Piece>> {
+        prerequisites::check_root()?;
+        remains::remove(&self.names).await
+    }
+
+    pub(super) async fn pieces(&self) -> Result<Vec<Piece>> {
+        prerequisites::check_root()?;
+        remains::find(&self.names).await
+    }
+
+    /// Boots a machine that is whole, unless it runs.
+    async fn boot(&self, host: HostName) -> Result<Machine> {
+        let record = Record::read(&self.names, host)?.ok_or_else(|| {
+            Error::failed(format!("machine `{host}` does not exist")).remedy("make it with `monctl up`")
+        })?;
+        self.write_access().await?;
+        if !groups::is_running(&self.names.group(host)?)? {
+            disk::attach(&self.names.machine(host), &record.image, record.layout)?;
+            furnish::refresh(&self.names, host)?;
+            boot::boot(&self.names, host, record.address).await?;
+        }
+        Ok(access::machine(&self.names, host, record.address))
+    }
+
+    /// Removes whatever there is of a machine.
+    async fn clear(&self, host: HostName) -> Result<()> {
+        let group = self.names.group(host)?;
+        groups::end(&groups::find(|name| name == group)?).await?;
+        disk::remove(&self.names.machine(host).0).await
+    }
+
+    async fn write_access(&self) -> Result<()> {
+        let _held = self.access.lock().await;
+        access::ensure(&self.names, &record::all(&self.names)?).await
+    }
+
+    fn subnet(&self) -> Result<subnet::Subnet> {
+        network::subnet(&self.names)?.ok_or_else(|| {
+            Error::failed(format!("project `{}` has no network yet", self.project()))
+                .remedy("make it with `monctl up`")
+        })
+    }
+
+    fn begin(&self, what: impl Into<String>) -> Doing<'_> {
+        let what = what.into();
+        self.events.send(Event::Infra { what: what.clone(), took: None });
+        Doing { events: &self.events, what, start: Instant::now() }
+    }
+}
+
+/// Something under way, of which the end will be told.
+struct Doing<'a> {
+    events: &'a Events,
+    what: String,
+    start: Instant,
+}
+
+impl Doing<'_> {
+    fn end(self) {
+        self.events.send(Event::Infra { what: self.what, took: Some(Millis(self.start.elapsed())) });
+    }
+}
+
+/// The projects that have anything on this computer, by name.
+pub fn projects() -> Vec<ProjectName> {
+    remains::projects()
+}
+
+/// Removes the cached base images. Returns the folders that are gone, and those that stay because machines use them.
+///
+/// # Errors
+/// A folder cannot be removed.
+pub fn purge_cache() -> Result<(Vec<PathBuf>, Vec<PathBuf>)> {
+    let records =
+        projects().into_iter().flat_map(|project| record::all(&Names::new(project)).unwrap_or_default());
+    let used: Vec<String> = records.map(|(_, record)| record.image).collect();
+    image::purge(&used)
+}

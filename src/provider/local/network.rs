@@ -1,0 +1,181 @@
+//! The network of a project: a bridge with this computer's address on it, NAT by an nftables table of the
+//! project's own, and a subnet that stays the same from then on.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::carried;
+use super::command::{run, run_with_input, tool};
+use super::files;
+use super::names::{Names, STATE};
+use super::subnet::{Range, Subnet, choose, is_free, routes};
+use crate::error::{Error, Result};
+use crate::provider::lock;
+
+const RULES: &str = include_str!("network.nft");
+const FORWARDING: &str = "/proc/sys/net/ipv4/ip_forward";
+const ROUTES: &str = "/proc/net/route";
+
+/// What lasts of a network.
+#[derive(Debug, Serialize, Deserialize)]
+struct Record {
+    subnet: Subnet,
+}
+
+/// The subnet of the project, if it has one yet.
+pub(super) fn subnet(names: &Names) -> Result<Option<Subnet>> {
+    Ok(files::read_json::<Record>(&names.network_file())?.map(|record| record.subnet))
+}
+
+/// Whether the network works, as far as this computer's part of it goes.
+pub(super) async fn is_complete(names: &Names) -> Result<bool> {
+    let bridge = names.bridge();
+    let Some(subnet) = subnet(names)? else { return Ok(false) };
+    let is_up = is_ours(names)? && has_route(&bridge, subnet)? && read(Path::new(FORWARDING))?.trim() == "1";
+    Ok(is_up && has_table(&names.table()).await)
+}
+
+/// Makes everything of the network that is missing, and keeps what is there.
+pub(super) async fn create(names: &Names) -> Result<Subnet> {
+    let subnet = match subnet(names)? {
+        Some(subnet) => subnet,
+        None => claim_subnet(names)?,
+    };
+    create_bridge(names, subnet).await?;
+    let rules = RULES
+        .replace("@TABLE@", &names.table())
+        .replace("@BRIDGE@", &names.bridge())
+        .replace("@SUBNET@", &subnet.to_string());
+    run_with_input(tool("nft").args(["-f", "-"]), &rules).await?;
+    // Left on by `destroy`: others may have come to need it, and the rules above guard the machines.
+    write(FORWARDING, "1")?;
+    Ok(subnet)
+}
+
+/// Chooses a subnet and keeps it, so that no two projects that begin at the same moment choose the same one.
+fn claim_subnet(names: &Names) -> Result<Subnet> {
+    let _held = lock::wait_for("subnets")?;
+    let taken = taken(names)?;
+    let subnet = choose(names.seed(), &taken).ok_or_else(|| {
+        Error::could_not_run("no free subnet is left for machines in `10.64.0.0/10`")
+            .remedy("remove a project with `monctl down --project NAME`, or a route that covers it all")
+    })?;
+    files::create_folder(&names.folder())?;
+    files::write_json(&names.network_file(), &Record { subnet })?;
+    Ok(subnet)
+}
+
+/// What this computer and other projects use.
+fn taken(names: &Names) -> Result<Vec<Range>> {
+    let mut taken = routes_elsewhere(names)?;
+    taken.extend(carried::dns_servers().into_iter().map(|server| Range::new(server, 32)));
+    for folder in fs::read_dir(STATE).into_iter().flatten().flatten() {
+        let record = folder.path().join("network.json");
+        if record != names.network_file() {
+            // A damaged record of another project is that project's trouble.
+            let record = files::read_json::<Record>(&record).ok().flatten();
+            taken.extend(record.map(|record| Range::from(record.subnet)));
+        }
+    }
+    Ok(taken)
+}
+
+async fn create_bridge(names: &Names, subnet: Subnet) -> Result<()> {
+    let (bridge, alias) = (names.bridge(), names.bridge_alias());
+    if has_link(&bridge) && !is_ours(names)? {
+        return Err(Error::could_not_run(format!("interface `{bridge}` exists and is not of this project"))
+            .remedy(format!("see what made it with `ip link show {bridge}`")));
+    }
+    if !has_link(&bridge) {
+        if !is_free(subnet, &routes_elsewhere(names)?) {
+            return Err(Error::could_not_run(format!(
+                "subnet {subnet} of the machines is now used otherwise here"
+            ))
+            .remedy(
+                "remove the route, or the machines with `monctl down`; `monctl up` then takes another subnet",
+            ));
+        }
+        run(tool("ip").args(["link", "add", &bridge, "type", "bridge"])).await?;
+    }
+    run(tool("ip").args(["link", "set", &bridge, "alias", &alias])).await?;
+    let address = format!("{}/24", subnet.gateway());
+    run(tool("ip").args(["address", "replace", &address, "dev", &bridge])).await?;
+    run(tool("ip").args(["link", "set", &bridge, "up"])).await?;
+    // A machine that just booted is noticed within a tenth of a second rather than a whole one.
+    write(&format!("/proc/sys/net/ipv4/neigh/{bridge}/retrans_time_ms"), "100")
+}
+
+/// Whether the bridge is there and is not of another project. One that says nothing is ours: the run that made
+/// it ended before it could name it.
+fn is_ours(names: &Names) -> Result<bool> {
+    let alias = Path::new("/sys/class/net").join(names.bridge()).join("ifalias");
+    let alias = read(&alias)?;
+    Ok(has_link(&names.bridge()) && (alias.trim().is_empty() || alias.trim() == names.bridge_alias()))
+}
+
+/// The interfaces of the project: its bridge, and this computer's ends of its machines' cables.
+pub(super) fn interfaces(names: &Names) -> Result<Vec<String>> {
+    let mut found = Vec::new();
+    if is_ours(names)? {
+        found.push(names.bridge());
+    }
+    for entry in fs::read_dir("/sys/class/net").into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name.starts_with(&names.cable_prefix()) {
+            found.push(name);
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// Removes an interface. The cables of machines vanish by themselves with them, at some moment.
+pub(super) async fn remove_interface(name: &str) -> Result<()> {
+    match run(tool("ip").args(["link", "delete", name])).await {
+        Err(error) if has_link(name) => Err(error),
+        _ => Ok(()),
+    }
+}
+
+pub(super) async fn has_table(table: &str) -> bool {
+    run(tool("nft").args(["list", "table", "inet", table])).await.is_ok()
+}
+
+pub(super) async fn remove_table(table: &str) -> Result<()> {
+    run(tool("nft").args(["delete", "table", "inet", table])).await.map(drop)
+}
+
+fn has_link(name: &str) -> bool {
+    Path::new("/sys/class/net").join(name).exists()
+}
+
+/// The route exists exactly while the bridge is up with its address.
+fn has_route(bridge: &str, subnet: Subnet) -> Result<bool> {
+    let routes = routes(&read(Path::new(ROUTES))?);
+    Ok(routes.iter().any(|(interface, range)| interface == bridge && *range == subnet.into()))
+}
+
+/// What this computer reaches by other ways than the project's bridge.
+fn routes_elsewhere(names: &Names) -> Result<Vec<Range>> {
+    let mut routes = routes(&read(Path::new(ROUTES))?);
+    routes.retain(|(interface, _)| *interface != names.bridge());
+    Ok(routes.into_iter().map(|(_, range)| range).collect())
+}
+
+/// The content of a file of the kernel; empty where there is no such thing.
+fn read(path: &Path) -> Result<String> {
+    match fs::read_to_string(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
+        other => other.map_err(|error| {
+            Error::could_not_run(format!("cannot read `{}`", path.display())).because(error)
+        }),
+    }
+}
+
+fn write(path: &str, value: &str) -> Result<()> {
+    fs::write(path, value)
+        .map_err(|error| Error::could_not_run(format!("cannot write `{path}`")).because(error))
+}

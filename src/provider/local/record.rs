@@ -1,0 +1,57 @@
+//! What is written down of a machine once it is whole. A machine whose folder has no record was cut short.
+
+use std::fs;
+use std::net::Ipv4Addr;
+
+use serde::{Deserialize, Serialize};
+
+use super::disk::Layout;
+use super::files;
+use super::names::Names;
+use crate::error::Result;
+use crate::host::HostName;
+
+/// A machine that is whole.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Record {
+    pub address: Ipv4Addr,
+    /// The base image under its disk.
+    pub image: String,
+    pub layout: Layout,
+    /// The public half of its host key.
+    pub host_key: String,
+}
+
+impl Record {
+    pub fn read(names: &Names, host: HostName) -> Result<Option<Self>> {
+        files::read_json(&names.machine(host).record())
+    }
+
+    pub fn write(&self, names: &Names, host: HostName) -> Result<()> {
+        files::write_json(&names.machine(host).record(), self)
+    }
+
+    #[cfg(test)]
+    pub fn example(address: Ipv4Addr) -> Self {
+        let host_key = "ssh-ed25519 AAAA".to_owned();
+        Self { address, image: "debian-trixie-0".to_owned(), layout: Layout::Overlay, host_key }
+    }
+}
+
+/// The hosts that have a folder, whole or not, in order.
+pub(super) fn hosts(names: &Names) -> Vec<HostName> {
+    let entries = fs::read_dir(names.machines()).into_iter().flatten().flatten();
+    let mut hosts: Vec<HostName> =
+        entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
+    hosts.sort();
+    hosts
+}
+
+/// The machines that are whole.
+pub(super) fn all(names: &Names) -> Result<Vec<(HostName, Record)>> {
+    let mut records = Vec::new();
+    for host in hosts(names) {
+        records.extend(Record::read(names, host)?.map(|record| (host, record)));
+    }
+    Ok(records)
+}

@@ -1,0 +1,78 @@
+//! The few calls of the kernel that have no tool of their own or would cost a process each. The only place
+//! that names rustix. On other systems than Linux they say so, and `prerequisites` says so before.
+
+use std::path::Path;
+
+use crate::error::{Error, Result};
+
+/// Whether this process may do everything.
+pub(super) fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+/// Lays a folder for changes over a base that is shared.
+#[cfg(target_os = "linux")]
+pub(super) fn mount_overlay(lower: &Path, upper: &Path, work: &Path, target: &Path) -> Result<()> {
+    use std::ffi::CString;
+
+    let options =
+        format!("lowerdir={},upperdir={},workdir={}", lower.display(), upper.display(), work.display());
+    let failed = || Error::failed(format!("cannot mount `{}`", target.display()));
+    let options = CString::new(options).map_err(|error| failed().because(error))?;
+    rustix::mount::mount("overlay", target, "overlay", rustix::mount::MountFlags::empty(), options.as_c_str())
+        .map_err(|error| failed().because(error))
+}
+
+/// Unmounts; a mount that is still in use disappears from here at once and altogether when it is let go.
+#[cfg(target_os = "linux")]
+pub(super) fn unmount(target: &Path) -> Result<()> {
+    use rustix::mount::{UnmountFlags, unmount};
+
+    unmount(target, UnmountFlags::empty())
+        .or_else(|_| unmount(target, UnmountFlags::DETACH))
+        .map_err(|error| Error::failed(format!("cannot unmount `{}`", target.display())).because(error))
+}
+
+/// Ends a process at once if `is_ours` still says so once the process is held: ids are used again.
+#[cfg(target_os = "linux")]
+pub(super) fn kill(id: i32, is_ours: impl FnOnce() -> bool) -> Result<()> {
+    use rustix::io::Errno;
+    use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+
+    let failed = |error| Error::failed(format!("cannot end process {id}")).because(error);
+    let Some(pid) = Pid::from_raw(id) else { return Ok(()) };
+    let process = match pidfd_open(pid, PidfdFlags::empty()) {
+        Err(Errno::SRCH) => return Ok(()),
+        other => other.map_err(failed)?,
+    };
+    if !is_ours() {
+        return Ok(());
+    }
+    match pidfd_send_signal(process, Signal::KILL) {
+        Err(Errno::SRCH) => Ok(()),
+        other => other.map_err(failed),
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(super) fn mount_overlay(_lower: &Path, _upper: &Path, _work: &Path, _target: &Path) -> Result<()> {
+    Err(needs_linux())
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(super) fn unmount(_target: &Path) -> Result<()> {
+    Err(needs_linux())
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(super) fn kill(_id: i32, _is_ours: impl FnOnce() -> bool) -> Result<()> {
+    Err(needs_linux())
+}
+
+/// What the local provider says elsewhere.
+pub(super) fn needs_linux() -> Error {
+    Error::could_not_run(
+        "the local provider makes its machines with systemd-nspawn, which exists on Linux only",
+    )
+    .remedy("run monctl on a Linux computer, or choose another `provider` in the spec")
+}

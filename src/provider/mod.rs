@@ -1,0 +1,187 @@
+//! Where machines come from. A provider observes what there is, makes, starts and removes pieces of it,
+//! and looks again after it destroyed them. It decides nothing: `plan/` says which action is due.
+//!
+//! `apply/` calls the actions; `commands/` calls `observe`, `destroy` and `leftovers`.
+
+pub mod local;
+mod lock;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use crate::error::Result;
+use crate::event::Events;
+use crate::host::{HostName, Machine, ProjectName};
+pub use lock::ProjectLock;
+
+/// The provider of one project.
+#[derive(Debug)]
+pub enum Provider {
+    /// systemd machines on this computer.
+    Local(local::Local),
+}
+
+/// What the provider has of a project.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Observed {
+    /// The network is complete: link, addresses, NAT, keys and the configuration of ssh.
+    pub network: bool,
+    /// The machines that exist, whole or not. A host without an entry does not exist.
+    pub machines: BTreeMap<HostName, ObservedMachine>,
+}
+
+/// A machine as it was found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ObservedMachine {
+    /// What can be done with it.
+    pub state: MachineState,
+    /// Its address and how ssh reaches it, once it runs.
+    pub machine: Machine,
+}
+
+/// What can be done with a machine that was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MachineState {
+    /// Its making was cut short. [`Provider::create_machine`] clears it away and makes it anew.
+    Unfinished,
+    /// It is whole and does not run. [`Provider::start_machine`] brings it back with its disk.
+    Stopped,
+    /// It runs, or boots.
+    Running,
+}
+
+/// A piece of a project that was found, and that [`Provider::destroy`] removes.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(tag = "kind", content = "name", rename_all = "snake_case")]
+pub enum Piece {
+    /// A machine with its disk.
+    Machine(String),
+    /// A process of a machine, by its id.
+    Process(i32),
+    /// A control group.
+    ControlGroup(PathBuf),
+    /// A mount point.
+    Mount(PathBuf),
+    /// A network interface.
+    Interface(String),
+    /// An nftables table.
+    Table(String),
+    /// The folder of the project: disks, keys, the configuration of ssh.
+    Folder(PathBuf),
+}
+
+impl fmt::Display for Piece {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Machine(name) => write!(f, "machine `{name}`"),
+            Self::Process(id) => write!(f, "process {id}"),
+            Self::ControlGroup(path) => write!(f, "control group `{}`", path.display()),
+            Self::Mount(path) => write!(f, "mount `{}`", path.display()),
+            Self::Interface(name) => write!(f, "interface `{name}`"),
+            Self::Table(name) => write!(f, "nftables table `{name}`"),
+            Self::Folder(path) => write!(f, "folder `{}`", path.display()),
+        }
+    }
+}
+
+impl Provider {
+    /// The local provider for a project. Touches nothing yet.
+    pub fn local(project: ProjectName, events: Events) -> Self {
+        Self::Local(local::Local::new(project, events))
+    }
+
+    /// Keeps other processes of monctl from changing this project until the lock is dropped.
+    ///
+    /// # Errors
+    /// Another process holds it, or the lock file cannot be made.
+    pub fn lock(&self) -> Result<ProjectLock> {
+        match self {
+            Self::Local(local) => ProjectLock::acquire(local.project()),
+        }
+    }
+
+    /// Checks that this computer can do what the actions need, before anything is touched.
+    ///
+    /// # Errors
+    /// Names everything that is missing at once, and the command that installs it.
+    pub fn check_prerequisites(&self) -> Result<()> {
+        match self {
+            Self::Local(_) => local::prerequisites::check(),
+        }
+    }
+
+    /// Finds what there is of the project. Changes nothing.
+    ///
+    /// # Errors
+    /// The caller may not look (not root), or a file of the project is damaged.
+    pub async fn observe(&self) -> Result<Observed> {
+        match self {
+            Self::Local(local) => local.observe().await,
+        }
+    }
+
+    /// Makes the network complete: link, addresses, NAT, the client key and the configuration of ssh.
+    ///
+    /// # Errors
+    /// No free subnet is left, or one of the tools failed.
+    pub async fn create_network(&self) -> Result<()> {
+        match self {
+            Self::Local(local) => local.create_network().await,
+        }
+    }
+
+    /// Makes and boots a machine; several may be made at once. What is left of an unfinished one goes first.
+    ///
+    /// # Errors
+    /// The base image cannot be made, or the machine does not boot; says why with the end of its log.
+    pub async fn create_machine(&self, host: HostName) -> Result<Machine> {
+        match self {
+            Self::Local(local) => local.create_machine(host).await,
+        }
+    }
+
+    /// Boots a machine that is there and stopped. Does nothing to one that runs.
+    ///
+    /// # Errors
+    /// Its disk or base image is gone, or it does not boot.
+    pub async fn start_machine(&self, host: HostName) -> Result<Machine> {
+        match self {
+            Self::Local(local) => local.start_machine(host).await,
+        }
+    }
+
+    /// Removes one machine with its disk. Fine when it is not there.
+    ///
+    /// # Errors
+    /// A process cannot be ended or a file cannot be removed.
+    pub async fn remove_machine(&self, host: HostName) -> Result<()> {
+        match self {
+            Self::Local(local) => local.remove_machine(host).await,
+        }
+    }
+
+    /// Removes everything of the project and says what that was; empty when nothing was there.
+    /// Needs no spec, and works on what any interrupted run left.
+    ///
+    /// # Errors
+    /// Something cannot be removed; the rest is gone all the same.
+    pub async fn destroy(&self) -> Result<Vec<Piece>> {
+        match self {
+            Self::Local(local) => local.destroy().await,
+        }
+    }
+
+    /// Looks for anything that still exists of the project.
+    ///
+    /// # Errors
+    /// The caller may not look (not root).
+    pub async fn leftovers(&self) -> Result<Vec<Piece>> {
+        match self {
+            Self::Local(local) => local.pieces().await,
+        }
+    }
+}

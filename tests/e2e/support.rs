@@ -1,0 +1,162 @@
+//! Projects for tests: each has a name of its own and is gone when the test ends, however that happens. A test
+//! that fails unwinds, Ctrl-C is caught here, and what a killed test process left is cleared by the next one.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::{Command, Output, exit};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, Once, PoisonError};
+use std::thread;
+
+use monctl::event::Events;
+use monctl::host::{HostName, ProjectName};
+use monctl::provider::{Piece, Provider, local};
+use tokio::runtime::{Builder, Runtime};
+use tokio::signal::unix::{SignalKind, signal};
+
+/// How names of test projects begin; the id and the start of their process follow.
+const PREFIX: &str = "monctl-test-";
+
+/// The projects that tests of this process have now.
+static LIVE: Mutex<Vec<ProjectName>> = Mutex::new(Vec::new());
+
+/// A project that is destroyed when it is dropped.
+pub struct TestProject {
+    pub name: ProjectName,
+    pub provider: Provider,
+}
+
+impl TestProject {
+    /// A new project, or nothing where machines cannot be made here: then it says so, and the test ends well.
+    /// With `CI=true` such a test fails.
+    pub fn new() -> Option<Self> {
+        static READY: Once = Once::new();
+        static COUNT: AtomicU32 = AtomicU32::new(1);
+        let name = format!("{}{}", own_prefix(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let name: ProjectName = name.parse().unwrap();
+        let provider = provider(&name);
+        if let Err(error) = provider.check_prerequisites() {
+            assert!(
+                std::env::var("CI").as_deref() != Ok("true"),
+                "machine tests must run with CI=true: {error}"
+            );
+            let test = thread::current().name().unwrap_or_default().to_owned();
+            // Past the capture of the test harness, so that it is seen.
+            let _ = writeln!(io::stderr(), "NOT RUN {test}: {error}");
+            return None;
+        }
+        READY.call_once(|| {
+            catch_interrupts();
+            sweep();
+        });
+        live(|projects| projects.push(name.clone()));
+        Some(Self { name, provider })
+    }
+
+    /// The project's folder.
+    pub fn folder(&self) -> PathBuf {
+        PathBuf::from("/var/lib/monctl/local").join(self.name.as_str())
+    }
+
+    /// Runs a command on a host with the pinned keys.
+    pub fn ssh(&self, host: HostName, command: &str) -> Output {
+        let config = self.folder().join("ssh/config");
+        Command::new("ssh").arg("-F").arg(config).arg(host.to_string()).arg(command).output().unwrap()
+    }
+
+    /// What a command that must succeed printed on a host, without white space around it.
+    pub fn output(&self, host: HostName, command: &str) -> String {
+        let output = self.ssh(host, command);
+        assert!(output.status.success(), "`{command}` on {host}: {output:?}");
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+}
+
+impl Drop for TestProject {
+    fn drop(&mut self) {
+        let left = destroy(&self.name);
+        live(|projects| projects.retain(|name| *name != self.name));
+        // A test that fails already tells its own story.
+        assert!(thread::panicking() || left.is_empty(), "left of {}: {left:?}", self.name);
+    }
+}
+
+/// A provider nobody listens to.
+pub fn provider(name: &ProjectName) -> Provider {
+    Provider::local(name.clone(), Events::channel().0)
+}
+
+/// Destroys a project on a thread of its own, since a caller may be inside a runtime; returns what is left.
+pub fn destroy(name: &ProjectName) -> Vec<Piece> {
+    let name = name.clone();
+    let work = move || {
+        runtime().block_on(async {
+            let provider = provider(&name);
+            if let Err(error) = provider.destroy().await {
+                let _ = writeln!(io::stderr(), "{error}: {:?}", error.causes());
+            }
+            provider.leftovers().await.unwrap_or_default()
+        })
+    };
+    thread::spawn(work).join().unwrap_or_default()
+}
+
+/// A runtime of one thread.
+pub fn runtime() -> Runtime {
+    Builder::new_current_thread().enable_all().build().unwrap()
+}
+
+fn live<T>(change: impl FnOnce(&mut Vec<ProjectName>) -> T) -> T {
+    change(&mut LIVE.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+/// Destroys this process's projects when it is told to end.
+fn catch_interrupts() {
+    thread::spawn(|| {
+        runtime().block_on(async {
+            let mut interrupt = signal(SignalKind::interrupt()).unwrap();
+            let mut terminate = signal(SignalKind::terminate()).unwrap();
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+        });
+        for name in live(|projects| projects.clone()) {
+            destroy(&name);
+        }
+        #[expect(clippy::exit, reason = "the test harness has no other way out")]
+        exit(130);
+    });
+}
+
+/// Destroys test projects whose process is gone.
+fn sweep() {
+    for name in local::projects() {
+        if owner(&name).is_some_and(|owner| !is_alive(&owner)) {
+            destroy(&name);
+        }
+    }
+}
+
+/// Ids are used again, so that a process is known by its id and the moment of its start.
+fn own_prefix() -> String {
+    let id = std::process::id();
+    format!("{PREFIX}{id}-{}-", start_of(&id.to_string()).unwrap())
+}
+
+fn owner(name: &ProjectName) -> Option<(String, String)> {
+    let mut parts = name.as_str().strip_prefix(PREFIX)?.split('-');
+    Some((parts.next()?.to_owned(), parts.next()?.to_owned()))
+}
+
+fn is_alive((id, start): &(String, String)) -> bool {
+    start_of(id).as_ref() == Some(start)
+}
+
+/// When a process started, in ticks since boot.
+fn start_of(id: &str) -> Option<String> {
+    let stat = fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
+    let after_name = stat.rsplit_once(") ")?.1;
+    after_name.split(' ').nth(19).map(str::to_owned)
+}
