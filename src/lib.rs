@@ -7,15 +7,16 @@
 pub mod cancel;
 pub mod cli;
 pub mod commands;
+pub mod digest;
 pub mod error;
 pub mod event;
 pub mod host;
+pub mod http;
+pub mod playbook;
+pub mod provider;
+pub mod remote;
 pub mod report;
 pub mod retry;
 pub mod secret;
-
-pub mod http;
-pub mod provider;
-pub mod remote;
 pub mod spec;
 pub mod verify;

@@ -1,0 +1,65 @@
+#!/bin/bash
+# Answers every question of a playbook in one go: one fact a line, fields separated by tabs.
+# The questions lie in `probes/`, one file a kind. Reads only; src/playbook/facts.rs is the reader.
+set -uo pipefail
+cd "$(dirname "$0")" || exit
+
+# A run that was cut off may still be finishing its step.
+exec 9>/run/monctl.lock
+flock --wait 120 9 || { echo "another run still works on this host" >&2; exit 75; }
+
+questions() { mapfile -t asked <"probes/$1" && ((${#asked[@]})); }
+
+printf 'machine\t%s\nprocessors\t%s\n' "$(uname -m)" "$(nproc)"
+
+if questions installed; then
+	for folder in "${asked[@]}"; do
+		[ -f "$folder.monctl" ] && {
+			read -r source recorded <"$folder.monctl"
+			found=$(find "$folder" -xdev -printf '%P %y %s %m %u %T@\n' | LC_ALL=C sort | sha256sum)
+			printf 'installed\t%s\t%s\t%s\t%s\n' "$folder" "$source" "$recorded" "${found%% *}"
+		} &
+	done
+fi
+
+if questions packages; then
+	dpkg-query -W -f 'package\t${Package}\t${db:Status-Status}\n' "${asked[@]}" 2>/dev/null
+fi
+
+if questions users; then
+	getent passwd "${asked[@]}" | while IFS=: read -r name _; do printf 'user\t%s\n' "$name"; done
+fi
+
+if questions units; then
+	systemctl show -p Id -p LoadState -p ActiveState -p UnitFileState -p NeedDaemonReload "${asked[@]}" |
+		while read -r line; do [ -z "$line" ] || printf 'unit\t%s\n' "$line"; done
+fi
+
+if questions links; then
+	for link in "${asked[@]}"; do
+		[ -L "$link" ] && printf 'link\t%s\t%s\n' "$link" "$(readlink "$link")"
+	done
+fi
+
+# Each line: digest, whether the content may be shown, path.
+declare -A wanted shown
+paths=()
+while IFS=$'\t' read -r digest show path; do
+	wanted[$path]=$digest shown[$path]=$show
+	paths+=("$path")
+done <probes/files
+if ((${#paths[@]})); then
+	stat --printf 'file\t%n\t%a\t%U\t%G\n' -- "${paths[@]}" 2>/dev/null
+	sha256sum -- "${paths[@]}" 2>/dev/null | while read -r digest path; do
+		printf 'sha256\t%s\t%s\n' "$path" "$digest"
+		if [ "$digest" != "${wanted[$path]}" ] && [ "${shown[$path]}" = yes ]; then
+			printf 'content\t%s\t%s\n' "$path" "$(head -c 65536 -- "$path" | base64 -w 0)"
+		fi
+	done
+fi
+
+for stamp in /var/lib/monctl/applied/*; do
+	[ -f "$stamp" ] && printf 'applied\t%s\t%s\n' "${stamp##*/}" "$(<"$stamp")"
+done
+wait
+echo end

@@ -1,0 +1,259 @@
+#!/bin/bash
+# What steps are made of: one function for each command that src/playbook/ lowers to. A step's script
+# sources this and runs with `set -euo pipefail`; its first failing command ends it.
+# shellcheck shell=bash
+set -euo pipefail
+umask 022
+export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8
+export PATH=/opt/monctl/prometheus:/opt/monctl/alertmanager:$PATH
+# The machine's own certificates, which include the operator's, also where a tool brings its own.
+export SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt
+export PIP_CERT=$SSL_CERT_FILE REQUESTS_CA_BUNDLE=$SSL_CERT_FILE
+
+# How long a unit may take until it is healthy, in seconds.
+HEALTHY_WITHIN=30
+
+refuse() {
+	echo "$1" >&2
+	return 1
+}
+
+# ---- package ---------------------------------------------------------------------------------------
+
+apt() {
+	apt-get -q -y -o DPkg::Lock::Timeout=120 -o Dpkg::Use-Pty=0 -o Acquire::Languages=none -o Acquire::Retries=3 "$@"
+}
+
+packages_install() {
+	local fresh
+	fresh=$(find /var/lib/apt/lists -maxdepth 1 -name '*Packages*' -mmin -60 -print -quit)
+	[ -n "$fresh" ] || apt update
+	apt install --no-install-recommends "$@" || { apt update && apt install --no-install-recommends "$@"; }
+}
+
+units_mask() {
+	systemctl mask --now --quiet "$@"
+}
+
+# ---- user ------------------------------------------------------------------------------------------
+
+user_create() {
+	useradd --system --user-group --home-dir /nonexistent --no-create-home --shell /usr/sbin/nologin "$1"
+}
+
+# ---- folders that are filled as a whole: archive, venv ---------------------------------------------
+
+# Puts a finished folder in its place and notes from what it was made and what it looks like.
+folder_finish() { # FOLDER SOURCE-DIGEST
+	local listing
+	rm -rf "$1" "$1.monctl"
+	mv -T "$1.new" "$1"
+	listing=$(find "$1" -xdev -printf '%P %y %s %m %u %T@\n' | LC_ALL=C sort | sha256sum)
+	echo "$2 ${listing%% *}" >"$1.monctl"
+}
+
+archive_install() { # FOLDER URL SHA256
+	mkdir -p "${1%/*}"
+	curl --fail --location --silent --show-error --retry 3 --connect-timeout 10 --output download."${1##*/}" "$2"
+	echo "$3  download.${1##*/}" | sha256sum --check --quiet || refuse "$2 is not the file that was expected"
+	rm -rf "$1.new"
+	mkdir "$1.new"
+	tar -xzf download."${1##*/}" --no-same-owner --strip-components=1 -C "$1.new"
+	folder_finish "$1" "$3"
+}
+
+requirements_file() { # PATH SHA256
+	mkdir -p "requirements/$(dirname "$1")"
+	cp "payload/$2" "requirements/$1"
+}
+
+# uv, installed by the pip of Debian's wheel, so that no other Python package is needed.
+uv_ready() { # VERSION
+	local uv=/opt/monctl/uv-${1#uv==}
+	if [ ! -x "$uv/bin/uv" ]; then
+		rm -rf "$uv.new"
+		PYTHONPATH=$(echo /usr/share/python-wheels/pip-*.whl) python3 -m pip install --quiet --disable-pip-version-check \
+			--no-compile --no-deps --only-binary :all: --root-user-action ignore --target "$uv.new" "$1"
+		mv -T "$uv.new" "$uv"
+	fi
+	PATH=$uv/bin:$PATH
+}
+
+venv_install() { # FOLDER SOURCE-DIGEST REQUIREMENTS-FILE ADDED…
+	local folder=$1 source=$2 entry=$3 added pinned=()
+	shift 3
+	for added in "$@"; do
+		case $added in uv==*) uv_ready "$added" ;; *) pinned+=("$added") ;; esac
+	done
+	export UV_CACHE_DIR=$PWD/uv-cache UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never UV_SYSTEM_CERTS=true
+	rm -rf "$folder.new"
+	uv venv --quiet --relocatable --python /usr/bin/python3 "$folder.new"
+	(cd requirements && uv pip install --quiet --python "$folder.new/bin/python" --compile-bytecode -r "$entry")
+	# What the application pins itself stays as it is.
+	for added in "${pinned[@]}"; do
+		if ! uv pip show --quiet --python "$folder.new/bin/python" "${added%%==*}" 2>/dev/null; then
+			uv pip install --quiet --python "$folder.new/bin/python" --compile-bytecode --no-deps "$added"
+		fi
+	done
+	folder_finish "$folder" "$source"
+}
+
+# ---- service ---------------------------------------------------------------------------------------
+# A set is staged, checked, made active by one rename, and put back if a unit does not survive it.
+
+service_open() { # STEP FOLDER
+	step=$1 active=$2
+	sets=/var/lib/monctl/sets/${active##*/}
+	stamp=/var/lib/monctl/applied/$step
+	mkdir -p "$sets" "${stamp%/*}" "${active%/*}"
+	previous=$(readlink "$active" || true)
+	previous_stamp=$(cat "$stamp" 2>/dev/null || true)
+	staged=$(mktemp -d "$sets/XXXXXXXX")
+	chmod 755 "$staged"
+	mkdir "$staged/.units"
+	tree='' venv='' activated='' closed='' touched=()
+	trap service_end EXIT
+}
+
+service_file() { # NAME SHA256 OWNER GROUP MODE
+	install -D -o "$3" -g "$4" -m "$5" "payload/$2" "$staged/$1"
+}
+
+service_unit_file() { # NAME SHA256
+	install -m 644 "payload/$2" "$staged/.units/$1"
+}
+
+service_tree() { # FOLDER OWNER
+	tree=$1
+	export MONCTL_STAGED_TREE=$tree.next
+	rm -rf "$tree.next"
+	mkdir -p "${tree%/*}"
+	[ -d tree ] || mkdir tree
+	cp -r --preserve=mode tree "$tree.next"
+	# The application may write below its own folder, but not into its code.
+	chown -R "root:$2" "$tree.next"
+	find "$tree.next" -type d -exec chown "$2:$2" {} + -exec chmod 750 {} +
+	find "$tree.next" -type f -exec chmod g=rX {} +
+}
+
+service_venv() { # LINK FOLDER
+	venv=$1 venv_new=$2
+	venv_previous=$(readlink "$venv" || true)
+	export MONCTL_STAGED_VENV=$venv_new
+}
+
+service_check() { # COMMAND…
+	(cd "$staged" && "$@")
+}
+
+service_run() { # COMMAND…
+	"$@"
+}
+
+link_to() { # LINK TARGET
+	ln -sfn "$2" "$1.new"
+	mv -T "$1.new" "$1"
+}
+
+units_place() { # SET
+	local file unit
+	for file in "$1"/.units/*; do
+		[ -e "$file" ] || continue
+		unit=/etc/systemd/system/${file##*/}
+		# A link to /dev/null is a mask: somebody's hand, and mended.
+		if [ -L "$unit" ] || ! cmp --quiet "$file" "$unit"; then
+			install -m 644 "$file" "$unit.new"
+			mv -T "$unit.new" "$unit"
+		fi
+		chown root:root "$unit" && chmod 644 "$unit"
+	done
+	systemctl daemon-reload
+}
+
+service_activate() {
+	rm -f "$stamp"
+	activated=1
+	if [ -n "$tree" ]; then
+		python3 tree.py swap "$tree.next" "$tree" "$tree.previous" "$PWD/tree.manifest" "$sets/tree.manifest"
+	fi
+	[ -z "$venv" ] || link_to "$venv" "$venv_new"
+	link_to "$active" "$staged"
+	units_place "$staged"
+}
+
+service_unit() { # UNIT keep|reload|restart READY-URL|-
+	touched+=("$1 $3")
+	systemctl enable --quiet "$1"
+	case $2 in
+	reload) systemctl reload-or-restart "$1" ;;
+	restart) unit_restart "$1" ;;
+	esac
+	unit_healthy "$1" "$3"
+}
+
+unit_restart() { # UNIT
+	systemctl reset-failed "$1" 2>/dev/null || true
+	# A socket cannot be bound anew while its service holds it.
+	case $1 in *.socket) systemctl stop "${1%.socket}.service" 2>/dev/null || true ;; esac
+	systemctl restart "$1"
+}
+
+# Waits until a unit is active and, where it has a URL, answers there with success.
+unit_healthy() { # UNIT READY-URL|-
+	local state
+	for ((tenths = 0; tenths < HEALTHY_WITHIN * 10; tenths++)); do
+		state=$(systemctl is-active "$1" || true)
+		if [ "$state" = failed ]; then break; fi
+		if [ "$state" = active ] && { [ "$2" = - ] || curl --fail --silent --output /dev/null --max-time 5 "$2"; }; then
+			return 0
+		fi
+		sleep 0.1
+	done
+	echo "$1 is not healthy: its state is $state${2#-}"
+	journalctl --unit "$1" --lines 15 --no-pager --output cat 2>/dev/null || true
+	return 1
+}
+
+service_close() { # DIGEST
+	echo "$1" >"$stamp"
+	closed=1
+	find "$sets" -mindepth 1 -maxdepth 1 -type d ! -path "$staged" -exec rm -rf {} +
+	[ -z "$tree" ] || rm -rf "$tree.next" "$tree.previous"
+}
+
+# However a step ends: what was not closed is undone.
+service_end() {
+	local status=$?
+	trap - EXIT
+	if [ -z "$closed" ]; then
+		[ "$status" != 0 ] || status=1
+		if [ -n "$activated" ]; then service_rollback || true; else echo "nothing was activated"; fi
+		rm -rf "$staged"
+	fi
+	exit "$status"
+}
+
+service_rollback() {
+	local entry unit
+	[ -z "$tree" ] || python3 tree.py restore "$tree" "$tree.previous" "$sets/tree.manifest"
+	if [ -n "$venv" ]; then
+		if [ -n "$venv_previous" ]; then link_to "$venv" "$venv_previous"; else rm -f "$venv"; fi
+	fi
+	if [ -z "$previous" ]; then
+		for entry in "${touched[@]}"; do systemctl disable --quiet --now "${entry%% *}" || true; done
+		rm -f "$active"
+		echo "rolled back: there was no earlier set, so the units are stopped"
+		return
+	fi
+	link_to "$active" "$previous"
+	units_place "$previous"
+	[ -z "$previous_stamp" ] || echo "$previous_stamp" >"$stamp"
+	for entry in "${touched[@]}"; do
+		unit=${entry%% *}
+		if ! { unit_restart "$unit" && unit_healthy "$unit" "${entry##* }"; }; then
+			echo "rolled back, but $unit is not healthy with the previous set either"
+			return 1
+		fi
+	done
+	echo "rolled back: the previous set is active again and healthy"
+}

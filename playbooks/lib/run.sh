@@ -1,0 +1,62 @@
+#!/bin/bash
+# Runs the steps of a host and tells of each. `sequence` names one step a line: id, lane, lanes to
+# wait for. Steps without a lane follow one another; the steps of a lane run beside them from the
+# place of the lane's first step on. A step that fails ends its own sequence, not the others.
+#
+# Standard output carries events only, fields separated by tabs: `start STEP`, `ok STEP`,
+# `fail STEP BASE64-OF-ITS-LAST-OUTPUT`, `skip STEP`, and `end` last.
+set -uo pipefail
+umask 022
+
+exec 9>/run/monctl.lock
+flock --wait 120 9 || { echo "another run still works on this host" >&2; exit 75; }
+
+# Whoever reads the events may be gone. A step that is under way is ended properly all the same, and
+# no further one begins.
+trap '' PIPE HUP
+mkdir logs
+emit() { { printf '%s\t' "$@" && echo; } 2>/dev/null || touch gone; }
+
+run_step() {
+	[ ! -e gone ] || return 1
+	emit start "$1"
+	if bash -euo pipefail "steps/$1.sh" >"logs/$1" 2>&1; then
+		emit ok "$1"
+	else
+		emit fail "$1" "$(tail -c 6000 "logs/$1" | base64 -w 0)"
+		return 1
+	fi
+}
+
+run_lane() {
+	local step failed=
+	for step in $1; do
+		if [ -n "$failed" ]; then emit skip "$step"; else run_step "$step" || failed=1; fi
+	done
+	[ -z "$failed" ]
+}
+
+declare -A steps_of lane_process
+order=()
+while IFS=$'\t' read -r step lane join; do
+	order+=("$step"$'\t'"$lane"$'\t'"$join")
+	[ "$lane" = - ] || steps_of[$lane]+=" $step"
+done <sequence
+
+failed=
+for entry in "${order[@]}"; do
+	IFS=$'\t' read -r step lane join <<<"$entry"
+	if [ "$lane" != - ]; then
+		if [ -z "${lane_process[$lane]-}" ]; then
+			run_lane "${steps_of[$lane]}" &
+			lane_process[$lane]=$!
+		fi
+		continue
+	fi
+	for lane in $join; do
+		[ -z "${lane_process[$lane]-}" ] || wait "${lane_process[$lane]}" || failed=1
+	done
+	if [ -n "$failed" ]; then emit skip "$step"; else run_step "$step" || failed=1; fi
+done
+wait
+emit end

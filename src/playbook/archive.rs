@@ -1,0 +1,43 @@
+//! The step kind `archive`: a release tarball, pinned by its digest, is unpacked in a folder of its own.
+
+use serde::Deserialize;
+
+use super::{Change, ChangeKind, Command, Detail, Facts, Inputs, Probes, StepId};
+
+/// A release from the catalogue, unpacked without its top folder.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Archive {
+    release: String,
+    to: String,
+}
+
+impl Archive {
+    pub(super) fn probe(&self, probes: &mut Probes) {
+        probes.installed.insert(self.to.clone());
+    }
+
+    pub(super) fn lower(&self, step: &StepId, inputs: &Inputs, facts: &Facts) -> Option<Change> {
+        let release = inputs.releases.get(&self.release)?;
+        let title = format!("{} {}", self.release, release.version);
+        let Some((url, sha256)) = release.by_machine.get(facts.machine()) else {
+            // The host says why it cannot go on; only this step and what waits for it fails.
+            let why = format!("no release for {}", facts.machine());
+            return Some(Change {
+                step: step.clone(),
+                kind: ChangeKind::Create,
+                details: vec![Detail::new(&title, &why)],
+                commands: vec![Command::new(["refuse", &format!("{title}: {why}")])],
+                payloads: [].into(),
+            });
+        };
+        let (kind, why) = facts.installed_state(&self.to, *sha256)?;
+        Some(Change {
+            step: step.clone(),
+            kind,
+            details: vec![Detail::new(title, why)],
+            commands: vec![Command::new(["archive_install", &self.to, url, &sha256.to_string()])],
+            payloads: [].into(),
+        })
+    }
+}

@@ -1,0 +1,65 @@
+//! What a step needs on a host: reasons for people, commands for the host.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use super::StepId;
+use crate::digest::Sha256;
+
+/// Whether a step's object is new or differs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChangeKind {
+    /// It is not there yet.
+    Create,
+    /// It is there, but not as it must be.
+    Change,
+}
+
+/// One thing that differs, and why it matters.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Detail {
+    /// The thing: a package, a file, a unit.
+    pub what: String,
+    /// What is wrong with it, or what is done to it.
+    pub why: String,
+    /// A unified diff of a file that may be shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub diff: Option<String>,
+}
+
+impl Detail {
+    /// A detail without a diff.
+    pub fn new(what: impl Into<String>, why: impl Into<String>) -> Self {
+        Self { what: what.into(), why: why.into(), diff: None }
+    }
+}
+
+/// A function of the host library with its arguments. Never holds a secret.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Command(pub Vec<String>);
+
+impl Command {
+    /// A command from its words.
+    pub fn new<T: Into<String>>(words: impl IntoIterator<Item = T>) -> Self {
+        Self(words.into_iter().map(Into::into).collect())
+    }
+}
+
+/// Everything that one step changes on one host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Change {
+    /// The step.
+    pub step: StepId,
+    /// New or different.
+    pub kind: ChangeKind,
+    /// What differs, in the order in which it is told.
+    pub details: Vec<Detail>,
+    /// What the host runs, in order.
+    #[serde(skip)]
+    pub commands: Vec<Command>,
+    /// The files that must travel along, by digest.
+    #[serde(skip)]
+    pub payloads: BTreeSet<Sha256>,
+}

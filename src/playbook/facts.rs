@@ -1,0 +1,218 @@
+//! What a host says about itself: the questions, the answers of the facts script, and their parser.
+//!
+//! All questions of a playbook go to a host at once, and one script answers them in one round trip.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use base64::Engine;
+
+use super::ChangeKind;
+use crate::digest::Sha256;
+use crate::error::{Error, Result};
+
+/// The questions of a playbook.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Probes {
+    /// Packages: installed?
+    pub packages: BTreeSet<String>,
+    /// System users: there?
+    pub users: BTreeSet<String>,
+    /// Units: loaded, active, enabled?
+    pub units: BTreeSet<String>,
+    /// Folders that monctl fills as a whole: from what, and untouched since?
+    pub installed: BTreeSet<String>,
+    /// Symbolic links: to where?
+    pub links: BTreeSet<String>,
+    /// Files: mode, owner, digest; and the content where it differs from the digest and may be shown.
+    pub files: BTreeMap<String, Wanted>,
+}
+
+/// What a file should be, so that the host sends its content only where that helps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wanted {
+    /// The digest that it should have.
+    pub sha256: Sha256,
+    /// Whether its content may travel back for a diff.
+    pub shown: bool,
+}
+
+/// A file as it is on a host.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FileFact {
+    /// Permission bits in octal, as `stat` prints them: `640`.
+    pub mode: String,
+    /// The owner's name.
+    pub owner: String,
+    /// The group's name.
+    pub group: String,
+    /// The digest of the content; absent for what is no regular file.
+    pub sha256: Option<Sha256>,
+    /// The content where it differs from what was wanted and may be shown.
+    pub content: Option<String>,
+}
+
+/// A unit as systemd sees it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct UnitFact {
+    /// `LoadState`: `loaded`, `masked`, `not-found` …
+    pub load: String,
+    /// `ActiveState`: `active`, `inactive`, `failed` …
+    pub active: String,
+    /// `UnitFileState`: `enabled`, `disabled` …
+    pub file: String,
+    /// `NeedDaemonReload`.
+    pub stale: bool,
+}
+
+/// A folder that monctl filled as a whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Installed {
+    /// The digest of what it was made from.
+    pub source: Sha256,
+    /// Whether names, sizes, modes, owners and times are still those of the installation.
+    pub intact: bool,
+}
+
+/// Everything that a host answered. The default is a host on which nothing is there yet.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// The architecture as `uname -m` names it; empty where the host does not exist yet.
+    pub machine: String,
+    /// The number of processors.
+    pub processors: u32,
+    /// The packages that are installed.
+    pub packages: BTreeSet<String>,
+    /// The users that exist.
+    pub users: BTreeSet<String>,
+    /// Units by name.
+    pub units: BTreeMap<String, UnitFact>,
+    /// Folders by path.
+    pub installed: BTreeMap<String, Installed>,
+    /// Symbolic links by path.
+    pub links: BTreeMap<String, String>,
+    /// Files by path.
+    pub files: BTreeMap<String, FileFact>,
+    /// The digest that each step had when it was last applied to its end.
+    pub applied: BTreeMap<String, Sha256>,
+}
+
+impl Facts {
+    /// The architecture; that of most machines where the host does not exist yet.
+    pub fn machine(&self) -> &str {
+        if self.machine.is_empty() { "x86_64" } else { &self.machine }
+    }
+
+    /// What is wrong with a folder that must have been made from `source`; nothing where it is right.
+    pub(super) fn installed_state(&self, folder: &str, source: Sha256) -> Option<(ChangeKind, &'static str)> {
+        match self.installed.get(folder) {
+            None => Some((ChangeKind::Create, "not installed")),
+            Some(found) if found.source != source => {
+                Some((ChangeKind::Change, "another version is installed"))
+            }
+            Some(found) if !found.intact => Some((ChangeKind::Change, "files were changed by hand")),
+            Some(_) => None,
+        }
+    }
+
+    /// Reads the answer of the facts script: one fact a line, fields separated by tabs.
+    ///
+    /// # Errors
+    /// When a line is not understood or the last line, `end`, is missing: half an answer is none.
+    pub fn parse(answer: &str) -> Result<Self> {
+        let mut facts = Self::default();
+        let mut unit = String::new();
+        let mut complete = false;
+        for line in answer.lines() {
+            let fields: Vec<&str> = line.split('\t').collect();
+            facts.read(&fields, &mut unit, &mut complete).ok_or_else(|| {
+                Error::failed(format!("the host's answer has a line that is not understood: `{line}`"))
+            })?;
+        }
+        if complete { Ok(facts) } else { Err(Error::failed("the host's answer broke off before its end")) }
+    }
+
+    fn read(&mut self, fields: &[&str], unit: &mut String, complete: &mut bool) -> Option<()> {
+        match *fields {
+            ["machine", name] => name.clone_into(&mut self.machine),
+            ["processors", count] => self.processors = count.parse().ok()?,
+            ["package", name, state] => {
+                if state == "installed" {
+                    self.packages.insert(name.into());
+                }
+            }
+            ["user", name] => {
+                self.users.insert(name.into());
+            }
+            ["unit", property] => self.read_unit(property, unit)?,
+            ["installed", folder, source, recorded, found] => {
+                let installed = Installed { source: source.parse().ok()?, intact: recorded == found };
+                self.installed.insert(folder.into(), installed);
+            }
+            ["link", path, target] => {
+                self.links.insert(path.into(), target.into());
+            }
+            ["file", path, mode, owner, group] => {
+                let file = self.files.entry(path.into()).or_default();
+                (file.mode, file.owner, file.group) = (mode.into(), owner.into(), group.into());
+            }
+            ["sha256", path, digest] => {
+                self.files.entry(path.into()).or_default().sha256 = Some(digest.parse().ok()?);
+            }
+            ["content", path, base64] => {
+                let bytes = base64::engine::general_purpose::STANDARD.decode(base64).ok()?;
+                self.files.entry(path.into()).or_default().content = String::from_utf8(bytes).ok();
+            }
+            ["applied", step, digest] => {
+                self.applied.insert(step.into(), digest.parse().ok()?);
+            }
+            ["end"] => *complete = true,
+            _ => return None,
+        }
+        Some(())
+    }
+
+    /// One `Key=value` line of `systemctl show`; `Id` comes first and names the unit of the others.
+    fn read_unit(&mut self, property: &str, unit: &mut String) -> Option<()> {
+        let (key, value) = property.split_once('=')?;
+        if key == "Id" {
+            value.clone_into(unit);
+        }
+        let fact = self.units.entry(unit.clone()).or_default();
+        match key {
+            "Id" => {}
+            "LoadState" => value.clone_into(&mut fact.load),
+            "ActiveState" => value.clone_into(&mut fact.active),
+            "UnitFileState" => value.clone_into(&mut fact.file),
+            "NeedDaemonReload" => fact.stale = value == "yes",
+            _ => return None,
+        }
+        Some(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ANSWER: &str = "machine\tx86_64\nprocessors\t2\npackage\tcurl\tinstalled\npackage\told\tconfig-files\n\
+        user\tmonctl-app\nunit\tId=a.service\nunit\tLoadState=loaded\nunit\tActiveState=active\n\
+        unit\tUnitFileState=enabled\nunit\tNeedDaemonReload=yes\nfile\t/etc/x\t640\troot\tadm\n\
+        content\t/etc/x\taGVsbG8=\nlink\t/l\t/t\nend\n";
+
+    #[test]
+    fn an_answer_is_read_fact_by_fact() {
+        let facts = Facts::parse(ANSWER).unwrap();
+        assert_eq!(facts.machine(), "x86_64");
+        assert_eq!(facts.packages, ["curl".to_owned()].into());
+        assert!(facts.units["a.service"].stale);
+        assert_eq!(facts.files["/etc/x"].content.as_deref(), Some("hello"));
+        assert_eq!(facts.links["/l"], "/t");
+    }
+
+    #[test]
+    fn half_an_answer_is_no_answer() {
+        let cut = ANSWER.trim_end().strip_suffix("end").unwrap();
+        assert!(Facts::parse(cut).unwrap_err().message().contains("broke off"));
+        assert!(Facts::parse("nonsense\nend\n").is_err());
+    }
+}

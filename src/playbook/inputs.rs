@@ -1,0 +1,117 @@
+//! What steps refer to by name: rendered files, release tarballs, the application's code.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::Arc;
+
+use super::Flag;
+use crate::digest::Sha256;
+
+/// The content of a file that goes to a host.
+#[derive(Clone, PartialEq, Eq)]
+pub struct File {
+    bytes: Arc<[u8]>,
+    sha256: Sha256,
+    secret: bool,
+}
+
+impl File {
+    /// A file that anybody may see.
+    pub fn public(bytes: impl Into<Arc<[u8]>>) -> Self {
+        Self::new(bytes.into(), false)
+    }
+
+    /// A file that holds a secret: never shown, never compared in a diff.
+    pub fn secret(bytes: impl Into<Arc<[u8]>>) -> Self {
+        Self::new(bytes.into(), true)
+    }
+
+    fn new(bytes: Arc<[u8]>, secret: bool) -> Self {
+        Self { sha256: Sha256::of(&bytes), bytes, secret }
+    }
+
+    /// The digest of its bytes.
+    pub fn sha256(&self) -> Sha256 {
+        self.sha256
+    }
+
+    /// Whether it holds a secret.
+    pub fn is_secret(&self) -> bool {
+        self.secret
+    }
+
+    /// Its bytes, for the wire.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Its text where it may be shown.
+    pub fn text(&self) -> Option<&str> {
+        if self.secret { None } else { std::str::from_utf8(&self.bytes).ok() }
+    }
+}
+
+impl fmt::Debug for File {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "File({}, {} bytes)", self.sha256.short(), self.bytes.len())
+    }
+}
+
+/// A release tarball: where it is and what it must be, by machine architecture as `uname -m` names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Release {
+    /// The version, for people.
+    pub version: String,
+    /// URL and digest by architecture.
+    pub by_machine: BTreeMap<String, (String, Sha256)>,
+}
+
+/// A folder of the user's: its files by path relative to the folder, with `/` between parts.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tree {
+    /// Content and whether it is executable.
+    pub files: BTreeMap<String, (File, bool)>,
+}
+
+impl Tree {
+    /// The digest of names, contents and modes.
+    pub fn digest(&self) -> Sha256 {
+        Sha256::of_fields(self.files.iter().flat_map(|(path, (file, executable))| {
+            [path.clone(), file.sha256().to_string(), executable.to_string()]
+        }))
+    }
+}
+
+/// What a Python environment must hold.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Requirements {
+    /// Requirements files by path; they may refer to each other.
+    pub files: BTreeMap<String, File>,
+    /// The file among them that is installed.
+    pub entry: String,
+    /// What monctl adds, as `name==version`.
+    pub added: Vec<String>,
+}
+
+impl Requirements {
+    /// The digest of all that is asked for.
+    pub fn digest(&self) -> Sha256 {
+        let files = self.files.iter().flat_map(|(path, file)| [path.clone(), file.sha256().to_string()]);
+        Sha256::of_fields(files.chain([self.entry.clone()]).chain(self.added.iter().cloned()))
+    }
+}
+
+/// Everything that the steps of a role refer to.
+#[derive(Debug, Clone, Default)]
+pub struct Inputs {
+    /// What the spec says about which steps apply.
+    pub flags: BTreeSet<Flag>,
+    /// Rendered files by bundle name.
+    pub files: BTreeMap<String, File>,
+    /// Releases by name.
+    pub releases: BTreeMap<String, Release>,
+    /// The application's code.
+    pub tree: Tree,
+    /// The application's requirements.
+    pub requirements: Requirements,
+}

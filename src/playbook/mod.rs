@@ -1,0 +1,23 @@
+//! Playbooks: the install steps of each role, as data, and what they become on a host.
+//!
+//! A step says what must be true. From it come the [`Probes`] that one facts script answers, and, with
+//! the [`Facts`] at hand, the [`Change`] that is needed, down to the words of each command. All of
+//! this is pure; `remote/` carries the scripts, `apply/` runs them.
+
+mod archive;
+mod change;
+mod facts;
+mod inputs;
+mod package;
+mod script;
+mod service;
+mod step;
+mod user;
+mod venv;
+
+pub use change::{Change, ChangeKind, Command, Detail};
+pub use facts::{Facts, FileFact, Installed, Probes, UnitFact};
+pub use inputs::{File, Inputs, Release, Requirements, Tree};
+pub use script::{APPLIED_DIRECTORY, Script, apply_script, bootstrap, facts_script};
+pub use service::{OnChange, Service};
+pub use step::{Flag, Playbook, Step, StepId, StepKind};

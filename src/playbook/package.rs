@@ -1,0 +1,52 @@
+//! The step kind `package`: Debian packages are installed, without what they only recommend.
+
+use serde::Deserialize;
+
+use super::{Change, ChangeKind, Command, Detail, Facts, Probes, StepId};
+
+/// Packages, and the units of theirs that must never run because ours take their place.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Package {
+    names: Vec<String>,
+    #[serde(default)]
+    mask: Vec<String>,
+}
+
+impl Package {
+    pub(super) fn probe(&self, probes: &mut Probes) {
+        probes.packages.extend(self.names.iter().cloned());
+        probes.units.extend(self.mask.iter().cloned());
+    }
+
+    pub(super) fn lower(&self, step: &StepId, facts: &Facts) -> Option<Change> {
+        let missing: Vec<&String> =
+            self.names.iter().filter(|name| !facts.packages.contains(*name)).collect();
+        let unmasked: Vec<&String> = self
+            .mask
+            .iter()
+            .filter(|unit| facts.units.get(*unit).is_none_or(|fact| fact.load != "masked"))
+            .collect();
+        if missing.is_empty() && unmasked.is_empty() {
+            return None;
+        }
+        let new = missing.len() == self.names.len();
+        let mut details: Vec<Detail> =
+            missing.iter().map(|name| Detail::new(format!("package {name}"), "not installed")).collect();
+        let mut commands = Vec::new();
+        if !unmasked.is_empty() {
+            let why = "must not run beside ours";
+            details.extend(unmasked.iter().map(|unit| Detail::new(format!("unit {unit}"), why)));
+            commands.push(words("units_mask", &unmasked));
+        }
+        if !missing.is_empty() {
+            commands.push(words("packages_install", &missing));
+        }
+        let kind = if new { ChangeKind::Create } else { ChangeKind::Change };
+        Some(Change { step: step.clone(), kind, details, commands, payloads: [].into() })
+    }
+}
+
+fn words(function: &str, names: &[&String]) -> Command {
+    Command::new([function].into_iter().chain(names.iter().map(|name| name.as_str())))
+}

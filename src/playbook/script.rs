@@ -1,0 +1,168 @@
+//! Scripts for hosts: a gzipped tar that `bootstrap.sh` unpacks and runs. What is secret travels in
+//! it, on standard input of the remote command, and nowhere else.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io::Write as _;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
+use super::{Change, Inputs, Probes, Step, StepKind};
+use crate::digest::Sha256;
+
+/// Where a host keeps the digest that each step had when it was last applied to its end.
+pub const APPLIED_DIRECTORY: &str = "/var/lib/monctl/applied";
+
+/// The input of [`bootstrap`] on a host.
+#[derive(Clone)]
+pub struct Script(Vec<u8>);
+
+impl Script {
+    /// The bytes for standard input.
+    pub fn input(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// The words of the remote command that runs a [`Script`].
+pub fn bootstrap() -> [&'static str; 3] {
+    ["sh", "-c", include_str!("../../playbooks/lib/bootstrap.sh")]
+}
+
+/// The script that answers these questions.
+pub fn facts_script(probes: &Probes) -> Script {
+    let lines = |items: &mut dyn Iterator<Item = &String>| {
+        items.fold(String::new(), |mut text, item| {
+            let _ = writeln!(text, "{item}");
+            text
+        })
+    };
+    let files = probes.files.iter().fold(String::new(), |mut text, (path, wanted)| {
+        let _ = writeln!(text, "{}\t{}\t{path}", wanted.sha256, if wanted.shown { "yes" } else { "no" });
+        text
+    });
+    Archive::new()
+        .file("run.sh", include_str!("../../playbooks/lib/facts.sh"))
+        .file("probes/packages", lines(&mut probes.packages.iter()))
+        .file("probes/users", lines(&mut probes.users.iter()))
+        .file("probes/units", lines(&mut probes.units.iter()))
+        .file("probes/installed", lines(&mut probes.installed.iter()))
+        .file("probes/links", lines(&mut probes.links.iter()))
+        .file("probes/files", &files)
+        .finish()
+}
+
+/// The script that makes these changes, each with its step, in this order.
+pub fn apply_script(changes: &[(Step, Change)], inputs: &Inputs) -> Script {
+    let payloads = by_digest(inputs);
+    let mut archive = Archive::new()
+        .file("run.sh", include_str!("../../playbooks/lib/run.sh"))
+        .file("library.sh", include_str!("../../playbooks/lib/library.sh"))
+        .file("tree.py", include_str!("../../playbooks/lib/tree.py"))
+        .file("sequence", sequence(changes));
+    for (step, change) in changes {
+        archive = archive.file(&format!("steps/{}.sh", step.id), step_script(change));
+        for digest in &change.payloads {
+            if let Some(bytes) = payloads.get(digest) {
+                archive = archive.file(&format!("payload/{digest}"), bytes);
+            }
+        }
+        if matches!(&step.kind, StepKind::Service(service) if service.carries_tree()) {
+            archive = archive.tree(inputs);
+        }
+    }
+    archive.finish()
+}
+
+/// One line a step: id, lane or `-`, lanes to wait for.
+fn sequence(changes: &[(Step, Change)]) -> String {
+    changes.iter().fold(String::new(), |mut text, (step, _)| {
+        let lane = step.lane.as_deref().unwrap_or("-");
+        let _ = writeln!(text, "{}\t{lane}\t{}", step.id, step.join.join(" "));
+        text
+    })
+}
+
+fn step_script(change: &Change) -> String {
+    let mut text = String::from(". ./library.sh\n");
+    for command in &change.commands {
+        let words: Vec<String> = command.0.iter().map(|word| quote(word)).collect();
+        let _ = writeln!(text, "{}", words.join(" "));
+    }
+    text
+}
+
+fn by_digest(inputs: &Inputs) -> BTreeMap<Sha256, &[u8]> {
+    inputs
+        .files
+        .values()
+        .chain(inputs.requirements.files.values())
+        .chain(inputs.tree.files.values().map(|(file, _)| file))
+        .map(|file| (file.sha256(), file.bytes()))
+        .collect()
+}
+
+/// A word of a shell command: the one place that quotes for shells.
+fn quote(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_-./:=@%+,".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+/// A tar in memory.
+struct Archive(tar::Builder<GzEncoder<Vec<u8>>>);
+
+impl Archive {
+    fn new() -> Self {
+        Self(tar::Builder::new(GzEncoder::new(Vec::new(), Compression::fast())))
+    }
+
+    fn file(mut self, path: &str, bytes: impl AsRef<[u8]>) -> Self {
+        self.add(path, bytes.as_ref(), 0o600);
+        self
+    }
+
+    fn tree(mut self, inputs: &Inputs) -> Self {
+        let mut manifest = String::new();
+        for (path, (file, executable)) in &inputs.tree.files {
+            self.add(&format!("tree/{path}"), file.bytes(), if *executable { 0o700 } else { 0o600 });
+            let _ = writeln!(manifest, "{path}");
+        }
+        self.file("tree.manifest", manifest)
+    }
+
+    /// Writing to memory cannot fail, and paths that tar cannot hold were refused when the tree was read.
+    #[allow(clippy::expect_used)]
+    fn add(&mut self, path: &str, bytes: &[u8], mode: u32) {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(bytes.len() as u64);
+        header.set_mode(mode);
+        self.0.append_data(&mut header, path, bytes).expect("a tar in memory takes every relative path");
+    }
+
+    #[allow(clippy::expect_used)]
+    fn finish(self) -> Script {
+        let mut encoder = self.0.into_inner().expect("writing to memory cannot fail");
+        encoder.flush().expect("writing to memory cannot fail");
+        Script(encoder.finish().expect("writing to memory cannot fail"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_survive_a_shell() {
+        let words = ["plain-1.0", "", "two words", "it's", "$HOME `x` \"q\" \\ *", "-n", "é\nnew line"];
+        let line: Vec<String> = words.iter().map(|word| quote(word)).collect();
+        let script = format!("printf '%s\\0' {}", line.join(" "));
+        let output = std::process::Command::new("sh").arg("-c").arg(script).output().unwrap();
+        let seen: Vec<&str> = std::str::from_utf8(&output.stdout).unwrap().split_terminator('\0').collect();
+        assert_eq!(seen, words);
+    }
+}

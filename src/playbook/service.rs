@@ -1,0 +1,397 @@
+//! The step kind `service`: a set of files, and the units that live by it.
+//!
+//! The set is staged beside the active one and checked there as a whole; it becomes active by one
+//! rename. Units that it concerns are reloaded or restarted and must be healthy afterwards, else the
+//! host puts the previous set back. `playbooks/lib/library.sh` does this; here is what differs, and
+//! which commands follow from it.
+
+use std::collections::BTreeSet;
+
+use serde::Deserialize;
+use similar::TextDiff;
+
+use super::facts::Wanted;
+use super::{Change, ChangeKind, Command, Detail, Facts, File, Inputs, Probes, StepId};
+use crate::digest::Sha256;
+
+/// Where systemd looks for the administrator's units.
+const UNIT_DIRECTORY: &str = "/etc/systemd/system";
+
+/// A set of files, the application's code and environment where it has them, and units.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Service {
+    /// The folder of the active set: a link to it.
+    directory: String,
+    #[serde(default)]
+    files: Vec<SetFile>,
+    #[serde(default)]
+    tree: Option<SetTree>,
+    #[serde(default)]
+    venv: Option<SetVenv>,
+    /// Releases whose new version means a restart.
+    #[serde(default)]
+    releases: Vec<String>,
+    /// Commands that must succeed in the staged set.
+    #[serde(default)]
+    check: Vec<Vec<String>>,
+    /// Commands between the rename and the units.
+    #[serde(default)]
+    activate: Vec<Vec<String>>,
+    units: Vec<SetUnit>,
+}
+
+/// A file of the set, or all files of the bundle below a folder where `from` ends with `/`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SetFile {
+    /// The path below the set's folder.
+    name: String,
+    /// The name in the bundle.
+    from: String,
+    #[serde(default = "root")]
+    owner: String,
+    #[serde(default = "root")]
+    group: String,
+    #[serde(default = "readable")]
+    mode: String,
+}
+
+/// The application's code, replaced file by file; what else lies in the folder stays.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SetTree {
+    to: String,
+    owner: String,
+}
+
+/// The Python environment in use: a link to one of several.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SetVenv {
+    link: String,
+    parent: String,
+}
+
+/// A unit of the set. Its unit file comes from the bundle's `systemd/` folder.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SetUnit {
+    name: String,
+    /// What of the set concerns this unit; everything where it is not given.
+    #[serde(default)]
+    uses: Option<Vec<String>>,
+    /// For which parts a reload is enough: names of files, or `tree`.
+    #[serde(default)]
+    reload: Vec<String>,
+    /// The URL that answers once the unit is healthy.
+    #[serde(default)]
+    ready: Option<String>,
+}
+
+/// What a running unit needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum OnChange {
+    /// Nothing.
+    Keep,
+    /// It reads its configuration again.
+    Reload,
+    /// It is stopped and started.
+    Restart,
+}
+
+impl OnChange {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Keep => "keep",
+            Self::Reload => "reload",
+            Self::Restart => "restart",
+        }
+    }
+}
+
+/// A file of the set as it must be on the host.
+struct Expected<'a> {
+    /// How people call it, and how `uses` and `reload` name it.
+    part: String,
+    path: String,
+    file: &'a File,
+    owner: &'a str,
+    group: &'a str,
+    mode: &'a str,
+}
+
+/// What was found to differ.
+#[derive(Default)]
+struct Differences {
+    details: Vec<Detail>,
+    /// The parts that changed.
+    parts: BTreeSet<String>,
+    /// Whether anything of the set is already there.
+    some_exists: bool,
+}
+
+impl Service {
+    pub(super) fn probe(&self, inputs: &Inputs, probes: &mut Probes) {
+        for expected in self.expected(inputs) {
+            let wanted = Wanted { sha256: expected.file.sha256(), shown: !expected.file.is_secret() };
+            probes.files.insert(expected.path, wanted);
+        }
+        probes.units.extend(self.units.iter().map(|unit| unit.name.clone()));
+        probes.links.extend(self.venv.iter().map(|venv| venv.link.clone()));
+    }
+
+    pub(super) fn lower(&self, step: &StepId, inputs: &Inputs, facts: &Facts) -> Option<Change> {
+        let digest = self.digest(inputs);
+        let applied = facts.applied.get(&step.0);
+        let mut found = self.differences(inputs, facts);
+        let actions = self.actions(facts, &found.parts, applied.copied(), digest);
+        for (unit, action) in self.units.iter().zip(&actions) {
+            if let Some(detail) = unit.state(facts, *action, found.some_exists) {
+                found.details.push(detail);
+            }
+        }
+        if found.details.is_empty() {
+            return None;
+        }
+        let kind = if found.some_exists { ChangeKind::Change } else { ChangeKind::Create };
+        Some(Change {
+            step: step.clone(),
+            kind,
+            details: found.details,
+            commands: self.commands(step, inputs, digest, &actions),
+            payloads: self.expected(inputs).iter().map(|expected| expected.file.sha256()).collect(),
+        })
+    }
+
+    /// Whether this step carries the application's code.
+    pub(super) fn carries_tree(&self) -> bool {
+        self.tree.is_some()
+    }
+
+    /// Every file that must be on the host: the set's, unit files, the application's.
+    fn expected<'a>(&'a self, inputs: &'a Inputs) -> Vec<Expected<'a>> {
+        let mut expected: Vec<Expected> = self.set_files(inputs).map(|(_, expected)| expected).collect();
+        expected.extend(self.unit_files(inputs).map(|(name, file)| Expected {
+            part: name.to_owned(),
+            path: format!("{UNIT_DIRECTORY}/{name}"),
+            file,
+            owner: "root",
+            group: "root",
+            mode: "0644",
+        }));
+        if let Some(tree) = &self.tree {
+            expected.extend(inputs.tree.files.iter().map(|(path, (file, executable))| Expected {
+                part: "tree".into(),
+                path: format!("{}/{path}", tree.to),
+                file,
+                owner: "root",
+                group: &tree.owner,
+                mode: if *executable { "0750" } else { "0640" },
+            }));
+        }
+        expected
+    }
+
+    /// The set's own files with their names below its folder.
+    fn set_files<'a>(&'a self, inputs: &'a Inputs) -> impl Iterator<Item = (String, Expected<'a>)> {
+        self.files.iter().flat_map(move |entry| {
+            let folder = entry.from.ends_with('/');
+            inputs
+                .files
+                .range(entry.from.clone()..)
+                .take_while(
+                    move |(name, _)| {
+                        if folder { name.starts_with(&entry.from) } else { **name == entry.from }
+                    },
+                )
+                .map(move |(name, file)| {
+                    let name = format!("{}{}", entry.name, &name[entry.from.len()..]);
+                    let expected = Expected {
+                        part: name.clone(),
+                        path: format!("{}/{name}", self.directory),
+                        file,
+                        owner: &entry.owner,
+                        group: &entry.group,
+                        mode: &entry.mode,
+                    };
+                    (name, expected)
+                })
+        })
+    }
+
+    fn unit_files<'a>(&'a self, inputs: &'a Inputs) -> impl Iterator<Item = (&'a str, &'a File)> {
+        self.units.iter().filter_map(|unit| {
+            inputs.files.get(&format!("systemd/{}", unit.name)).map(|file| (unit.name.as_str(), file))
+        })
+    }
+
+    /// The digest of all that this step makes true.
+    fn digest(&self, inputs: &Inputs) -> Sha256 {
+        let files = self.expected(inputs).into_iter().flat_map(|expected| {
+            let digest = expected.file.sha256().to_string();
+            [expected.path, digest, expected.owner.into(), expected.group.into(), expected.mode.into()]
+        });
+        let releases =
+            self.releases.iter().filter_map(|name| inputs.releases.get(name)).map(|it| it.version.clone());
+        let venv = self.venv_folder(inputs);
+        let commands = self.check.iter().chain(&self.activate).flatten().cloned();
+        Sha256::of_fields(files.chain(releases).chain(venv).chain(commands))
+    }
+
+    fn venv_folder(&self, inputs: &Inputs) -> Option<String> {
+        self.venv.as_ref().map(|venv| format!("{}/{}", venv.parent, inputs.requirements.digest().short()))
+    }
+
+    fn differences(&self, inputs: &Inputs, facts: &Facts) -> Differences {
+        let mut found = Differences::default();
+        for expected in self.expected(inputs) {
+            let fact = facts.files.get(&expected.path);
+            found.some_exists |= fact.is_some();
+            let why = match fact {
+                None => Some("absent".to_owned()),
+                Some(fact) => expected.difference(fact),
+            };
+            if let Some(why) = why {
+                let diff = fact.and_then(|fact| fact.content.as_deref()).and_then(|old| expected.diff(old));
+                found.details.push(Detail { what: expected.path, why, diff });
+                found.parts.insert(expected.part);
+            }
+        }
+        if let (Some(venv), Some(folder)) = (&self.venv, self.venv_folder(inputs))
+            && facts.links.get(&venv.link) != Some(&folder)
+        {
+            found.details.push(Detail::new(&venv.link, "another Python environment is in use"));
+            found.parts.insert("venv".into());
+        }
+        found
+    }
+
+    /// What each unit needs.
+    fn actions(
+        &self,
+        facts: &Facts,
+        parts: &BTreeSet<String>,
+        applied: Option<Sha256>,
+        digest: Sha256,
+    ) -> Vec<OnChange> {
+        self.units
+            .iter()
+            .map(|unit| {
+                let concerned: Vec<&String> = parts.iter().filter(|part| unit.uses(part)).collect();
+                match applied {
+                    // Never applied to its end: nobody knows what the running process has read.
+                    None => OnChange::Restart,
+                    _ if facts.units.get(&unit.name).is_none_or(|fact| fact.active != "active") => {
+                        OnChange::Restart
+                    }
+                    // No file differs, but what was applied last was something else: a release.
+                    Some(last) if parts.is_empty() && last != digest => OnChange::Restart,
+                    _ if concerned.is_empty() => OnChange::Keep,
+                    _ if concerned.iter().all(|part| unit.reload.contains(part)) => OnChange::Reload,
+                    _ => OnChange::Restart,
+                }
+            })
+            .collect()
+    }
+
+    fn commands(&self, step: &StepId, inputs: &Inputs, digest: Sha256, actions: &[OnChange]) -> Vec<Command> {
+        let mut commands = vec![Command::new(["service_open", &step.0, &self.directory])];
+        commands.extend(self.set_files(inputs).map(|(name, expected)| {
+            let digest = expected.file.sha256().to_string();
+            Command::new(["service_file", &name, &digest, expected.owner, expected.group, expected.mode])
+        }));
+        commands.extend(
+            self.unit_files(inputs)
+                .map(|(name, file)| Command::new(["service_unit_file", name, &file.sha256().to_string()])),
+        );
+        commands.extend(self.tree.iter().map(|tree| Command::new(["service_tree", &tree.to, &tree.owner])));
+        if let (Some(venv), Some(folder)) = (&self.venv, self.venv_folder(inputs)) {
+            commands.push(Command::new(["service_venv", &venv.link, &folder]));
+        }
+        commands.extend(self.check.iter().map(|words| with("service_check", words)));
+        commands.push(Command::new(["service_activate"]));
+        commands.extend(self.activate.iter().map(|words| with("service_run", words)));
+        commands.extend(self.units.iter().zip(actions).map(|(unit, action)| {
+            Command::new(["service_unit", &unit.name, action.word(), unit.ready.as_deref().unwrap_or("-")])
+        }));
+        commands.push(Command::new(["service_close", &digest.to_string()]));
+        commands
+    }
+}
+
+impl SetUnit {
+    /// Whether a part of the set concerns this unit. Its own unit file always does.
+    fn uses(&self, part: &str) -> bool {
+        part == self.name
+            || self.uses.as_ref().map_or(!is_unit(part), |names| {
+                names
+                    .iter()
+                    .any(|name| part == name || (name.ends_with('/') && part.starts_with(name.as_str())))
+            })
+    }
+
+    /// What is told about the unit: what is wrong with it, or what is done to it.
+    fn state(&self, facts: &Facts, action: OnChange, existed: bool) -> Option<Detail> {
+        let fact = facts.units.get(&self.name).cloned().unwrap_or_default();
+        let why = if fact.load == "masked" {
+            "masked"
+        } else if fact.active != "active" {
+            if existed { "not running" } else { "not there yet" }
+        } else if fact.file != "enabled" && fact.file != "static" {
+            "does not start at boot"
+        } else if fact.stale {
+            "systemd has not read its unit file"
+        } else {
+            match action {
+                OnChange::Keep => return None,
+                OnChange::Reload => "reload",
+                OnChange::Restart => "restart",
+            }
+        };
+        Some(Detail::new(format!("unit {}", self.name), why))
+    }
+}
+
+impl Expected<'_> {
+    fn difference(&self, fact: &super::FileFact) -> Option<String> {
+        if fact.sha256 != Some(self.file.sha256()) {
+            return Some(
+                if self.file.is_secret() { "content differs (secret)" } else { "content differs" }.into(),
+            );
+        }
+        let mode = self.mode.trim_start_matches('0');
+        if fact.mode != mode {
+            return Some(format!("mode is {}, must be {mode}", fact.mode));
+        }
+        if (fact.owner.as_str(), fact.group.as_str()) != (self.owner, self.group) {
+            return Some(format!(
+                "owner is {}:{}, must be {}:{}",
+                fact.owner, fact.group, self.owner, self.group
+            ));
+        }
+        None
+    }
+
+    fn diff(&self, old: &str) -> Option<String> {
+        let new = self.file.text()?;
+        let diff = TextDiff::from_lines(old, new);
+        Some(diff.unified_diff().context_radius(2).to_string())
+    }
+}
+
+fn is_unit(part: &str) -> bool {
+    [".service", ".socket", ".timer"].iter().any(|suffix| part.ends_with(suffix))
+}
+
+fn with(function: &str, words: &[String]) -> Command {
+    Command::new([function].into_iter().chain(words.iter().map(String::as_str)))
+}
+
+fn root() -> String {
+    "root".into()
+}
+
+fn readable() -> String {
+    "0644".into()
+}

@@ -1,0 +1,46 @@
+//! The step kind `venv`: a Python environment that holds the application's requirements and what
+//! monctl adds. Each set of requirements has a folder of its own, so that a new one never disturbs
+//! the application that still runs in the old one.
+
+use serde::Deserialize;
+
+use super::{Change, Command, Detail, Facts, Inputs, Probes, StepId};
+
+/// A Python environment below `parent`, named by the digest of what it holds.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Venv {
+    /// The folder in which environments lie.
+    parent: String,
+}
+
+impl Venv {
+    fn folder(&self, inputs: &Inputs) -> String {
+        format!("{}/{}", self.parent, inputs.requirements.digest().short())
+    }
+
+    pub(super) fn probe(&self, inputs: &Inputs, probes: &mut Probes) {
+        probes.installed.insert(self.folder(inputs));
+    }
+
+    pub(super) fn lower(&self, step: &StepId, inputs: &Inputs, facts: &Facts) -> Option<Change> {
+        let requirements = &inputs.requirements;
+        let digest = requirements.digest();
+        let folder = self.folder(inputs);
+        let (kind, why) = facts.installed_state(&folder, digest)?;
+        let mut commands: Vec<Command> = requirements
+            .files
+            .iter()
+            .map(|(path, file)| Command::new(["requirements_file", path, &file.sha256().to_string()]))
+            .collect();
+        let install = ["venv_install".into(), folder, digest.to_string(), requirements.entry.clone()];
+        commands.push(Command::new(install.iter().chain(&requirements.added)));
+        Some(Change {
+            step: step.clone(),
+            kind,
+            details: vec![Detail::new(format!("Python environment for {}", requirements.entry), why)],
+            commands,
+            payloads: requirements.files.values().map(super::File::sha256).collect(),
+        })
+    }
+}
