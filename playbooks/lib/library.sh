@@ -181,14 +181,43 @@ service_activate() {
 	units_place "$staged"
 }
 
-service_unit() { # UNIT keep|reload|restart READY-URL|-
+service_unit() { # UNIT keep|reload|restart|stop READY-URL|- RELOAD-METRIC|-
+	if [ "$2" = stop ]; then
+		systemctl disable --quiet --now "$1"
+		return
+	fi
+	# A unit that must stay as it is, stopped and not wanted, has no file in the set.
+	[ -e "$staged/.units/$1" ] || return 0
 	touched+=("$1 $3")
 	systemctl enable --quiet "$1"
 	case $2 in
-	reload) systemctl reload-or-restart "$1" ;;
+	reload) unit_reload "$1" "$3" "$4" ;;
 	restart) unit_restart "$1" ;;
 	esac
 	unit_healthy "$1" "$3"
+}
+
+# Reloads, and where the unit counts its reloads waits until it has taken the new configuration.
+unit_reload() { # UNIT READY-URL RELOAD-METRIC|-
+	local before metrics
+	if [ "$3" = - ]; then
+		systemctl reload "$1"
+		return
+	fi
+	metrics=${2%"${2#http://*/}"}metrics
+	before=$(metric "$metrics" "$3")
+	systemctl reload "$1"
+	for ((tenths = 0; tenths < HEALTHY_WITHIN * 10; tenths++)); do
+		[ "$(metric "$metrics" "$3")" = "$before" ] || return 0
+		sleep 0.1
+	done
+	echo "$1 did not take its new configuration"
+	journalctl --unit "$1" --lines 15 --no-pager --output cat 2>/dev/null || true
+	return 1
+}
+
+metric() { # URL NAME
+	curl --fail --silent --max-time 5 "$1" | sed -n "s/^$2 //p" || true
 }
 
 unit_restart() { # UNIT
@@ -209,7 +238,7 @@ unit_healthy() { # UNIT READY-URL|-
 		fi
 		sleep 0.1
 	done
-	echo "$1 is not healthy: its state is $state${2#-}"
+	echo "$1 is not healthy: its state is $state, and $2 has not answered"
 	journalctl --unit "$1" --lines 15 --no-pager --output cat 2>/dev/null || true
 	return 1
 }
@@ -256,4 +285,29 @@ service_rollback() {
 		fi
 	done
 	echo "rolled back: the previous set is active again and healthy"
+}
+
+# ---- the application -------------------------------------------------------------------------------
+# The tools of the application's set (templates/app/), run as the application's unit would run.
+
+as_app() { # SET CODE COMMAND…
+	local set=$1 code=$2
+	shift 2
+	systemd-run --quiet --pipe --wait --collect --uid=monctl-app --gid=monctl-app \
+		--property=EnvironmentFile="$set/settings" --property=EnvironmentFile="$set/environment" \
+		--setenv=PYTHONPATH="$set" --setenv=MONCTL_APP_DIR="$code" --property=WorkingDirectory="$code" \
+		--property=UMask=0027 "$@"
+}
+
+app_check_staged() {
+	as_app "$staged" "$tree.next" "$venv_new/bin/python" -m monctl_metrics.check
+}
+
+app_prepare() {
+	as_app "$staged" "$tree" "$venv_new/bin/python" -m monctl_metrics.prepare
+}
+
+app_check_live() {
+	as_app "$staged" "$tree" "$venv_new/bin/python" -m monctl_metrics.check \
+		--url "http://$(sed -n 's/^MONCTL_BIND=//p' "$staged/settings")" --within "$HEALTHY_WITHIN"
 }

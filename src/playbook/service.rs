@@ -11,7 +11,7 @@ use serde::Deserialize;
 use similar::TextDiff;
 
 use super::facts::Wanted;
-use super::{Change, ChangeKind, Command, Detail, Facts, File, Inputs, Probes, StepId};
+use super::{Change, ChangeKind, Command, Detail, Facts, File, Flag, Inputs, Probes, StepId};
 use crate::digest::Sha256;
 
 /// Where systemd looks for the administrator's units.
@@ -39,6 +39,9 @@ pub struct Service {
     #[serde(default)]
     activate: Vec<Vec<String>>,
     units: Vec<SetUnit>,
+    /// Commands that must succeed once all units are healthy.
+    #[serde(default)]
+    verify: Vec<Vec<String>>,
 }
 
 /// A file of the set, or all files of the bundle below a folder where `from` ends with `/`.
@@ -78,12 +81,19 @@ struct SetVenv {
 #[serde(deny_unknown_fields)]
 struct SetUnit {
     name: String,
+    /// The unit is stopped and disabled unless the spec says this.
+    #[serde(default)]
+    when: Option<Flag>,
     /// What of the set concerns this unit; everything where it is not given.
     #[serde(default)]
     uses: Option<Vec<String>>,
     /// For which parts a reload is enough: names of files, or `tree`.
     #[serde(default)]
     reload: Vec<String>,
+    /// The metric of the unit's own `/metrics` that holds the time of its last good reload, by which a
+    /// reload is seen to have happened.
+    #[serde(default)]
+    reloaded: Option<String>,
     /// The URL that answers once the unit is healthy.
     #[serde(default)]
     ready: Option<String>,
@@ -98,6 +108,8 @@ pub enum OnChange {
     Reload,
     /// It is stopped and started.
     Restart,
+    /// It is stopped, and stays so.
+    Stop,
 }
 
 impl OnChange {
@@ -106,6 +118,7 @@ impl OnChange {
             Self::Keep => "keep",
             Self::Reload => "reload",
             Self::Restart => "restart",
+            Self::Stop => "stop",
         }
     }
 }
@@ -145,9 +158,9 @@ impl Service {
         let digest = self.digest(inputs);
         let applied = facts.applied.get(&step.0);
         let mut found = self.differences(inputs, facts);
-        let actions = self.actions(facts, &found.parts, applied.copied(), digest);
+        let actions = self.actions(inputs, facts, &found.parts, applied.copied());
         for (unit, action) in self.units.iter().zip(&actions) {
-            if let Some(detail) = unit.state(facts, *action, found.some_exists) {
+            if let Some(detail) = unit.state(inputs, facts, *action, found.some_exists) {
                 found.details.push(detail);
             }
         }
@@ -221,7 +234,7 @@ impl Service {
     }
 
     fn unit_files<'a>(&'a self, inputs: &'a Inputs) -> impl Iterator<Item = (&'a str, &'a File)> {
-        self.units.iter().filter_map(|unit| {
+        self.units.iter().filter(|unit| unit.wanted(inputs)).filter_map(|unit| {
             inputs.files.get(&format!("systemd/{}", unit.name)).map(|file| (unit.name.as_str(), file))
         })
     }
@@ -235,7 +248,7 @@ impl Service {
         let releases =
             self.releases.iter().filter_map(|name| inputs.releases.get(name)).map(|it| it.version.clone());
         let venv = self.venv_folder(inputs);
-        let commands = self.check.iter().chain(&self.activate).flatten().cloned();
+        let commands = self.check.iter().chain(&self.activate).chain(&self.verify).flatten().cloned();
         Sha256::of_fields(files.chain(releases).chain(venv).chain(commands))
     }
 
@@ -270,21 +283,28 @@ impl Service {
     /// What each unit needs.
     fn actions(
         &self,
+        inputs: &Inputs,
         facts: &Facts,
         parts: &BTreeSet<String>,
         applied: Option<Sha256>,
-        digest: Sha256,
     ) -> Vec<OnChange> {
+        let digest = self.digest(inputs);
         self.units
             .iter()
             .map(|unit| {
                 let concerned: Vec<&String> = parts.iter().filter(|part| unit.uses(part)).collect();
+                let active = facts.units.get(&unit.name).is_some_and(|fact| fact.active == "active");
                 match applied {
+                    _ if !unit.wanted(inputs) => {
+                        if active {
+                            OnChange::Stop
+                        } else {
+                            OnChange::Keep
+                        }
+                    }
                     // Never applied to its end: nobody knows what the running process has read.
                     None => OnChange::Restart,
-                    _ if facts.units.get(&unit.name).is_none_or(|fact| fact.active != "active") => {
-                        OnChange::Restart
-                    }
+                    _ if !active => OnChange::Restart,
                     // No file differs, but what was applied last was something else: a release.
                     Some(last) if parts.is_empty() && last != digest => OnChange::Restart,
                     _ if concerned.is_empty() => OnChange::Keep,
@@ -313,14 +333,21 @@ impl Service {
         commands.push(Command::new(["service_activate"]));
         commands.extend(self.activate.iter().map(|words| with("service_run", words)));
         commands.extend(self.units.iter().zip(actions).map(|(unit, action)| {
-            Command::new(["service_unit", &unit.name, action.word(), unit.ready.as_deref().unwrap_or("-")])
+            let [ready, reloaded] = [&unit.ready, &unit.reloaded].map(|it| it.as_deref().unwrap_or("-"));
+            Command::new(["service_unit", &unit.name, action.word(), ready, reloaded])
         }));
+        commands.extend(self.verify.iter().map(|words| with("service_run", words)));
         commands.push(Command::new(["service_close", &digest.to_string()]));
         commands
     }
 }
 
 impl SetUnit {
+    /// Whether the spec wants this unit to run.
+    fn wanted(&self, inputs: &Inputs) -> bool {
+        self.when.is_none_or(|flag| inputs.flags.contains(&flag))
+    }
+
     /// Whether a part of the set concerns this unit. Its own unit file always does.
     fn uses(&self, part: &str) -> bool {
         part == self.name
@@ -332,9 +359,14 @@ impl SetUnit {
     }
 
     /// What is told about the unit: what is wrong with it, or what is done to it.
-    fn state(&self, facts: &Facts, action: OnChange, existed: bool) -> Option<Detail> {
+    fn state(&self, inputs: &Inputs, facts: &Facts, action: OnChange, existed: bool) -> Option<Detail> {
         let fact = facts.units.get(&self.name).cloned().unwrap_or_default();
-        let why = if fact.load == "masked" {
+        let why = if !self.wanted(inputs) {
+            if action != OnChange::Stop {
+                return None;
+            }
+            "not wanted any more"
+        } else if fact.load == "masked" {
             "masked"
         } else if fact.active != "active" {
             if existed { "not running" } else { "not there yet" }
@@ -347,6 +379,7 @@ impl SetUnit {
                 OnChange::Keep => return None,
                 OnChange::Reload => "reload",
                 OnChange::Restart => "restart",
+                OnChange::Stop => "stop",
             }
         };
         Some(Detail::new(format!("unit {}", self.name), why))

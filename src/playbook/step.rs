@@ -78,7 +78,7 @@ pub enum StepKind {
     /// A Python environment holds the application's requirements.
     Venv(Venv),
     /// A set of files is checked and active, and the units that use it are healthy.
-    Service(Service),
+    Service(Box<Service>),
 }
 
 impl Playbook {
