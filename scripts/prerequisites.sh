@@ -58,7 +58,8 @@ packages() {
 	done
 }
 
-# The Rust that rust-toolchain.toml names, from what is there, Debian's rustup, or rustup's own installer.
+# The Rust that rust-toolchain.toml names: from rustup, where there is one; else any cargo that is new enough;
+# else from Debian's rustup or rustup's own installer.
 rust() {
 	local wanted
 	wanted=$(sed -n 's/^channel = "\(.*\)"/\1/p' rust-toolchain.toml)
@@ -67,7 +68,7 @@ rust() {
 		! fits "$wanted" || return 0
 		rustup_from_somewhere
 	fi
-	! fits "$wanted" || return 0
+	! rustup toolchain list 2>/dev/null | grep -q "^$wanted" || return 0
 	quiet rustup toolchain install "$wanted" --profile minimal --component clippy --component rustfmt ||
 		fail "Rust $wanted cannot be installed" "install Rust $wanted or newer, so that \`cargo --version\` says so, and run the same again"
 	echo "installed Rust $wanted"
@@ -76,7 +77,7 @@ rust() {
 # fits VERSION: whether the cargo on the PATH is at least that.
 fits() {
 	local version
-	version=$(RUSTUP_AUTO_INSTALL=0 cargo --version 2>/dev/null | cut -d' ' -f2) && [[ -n $version ]] || return 1
+	version=$(cargo --version 2>/dev/null | cut -d' ' -f2) && [[ -n $version ]] || return 1
 	[[ $(printf '%s\n' "$1" "$version" | sort -V | head -n 1) == "$1" ]]
 }
 
@@ -97,21 +98,21 @@ rustup_from_somewhere() {
 
 # promtool and amtool, unpacked beside the cache: installing their packages would start daemons here.
 checkers() {
-	local tools=$cache/tools folder
+	local tools=$cache/tools packages=(prometheus-alertmanager) folder
 	[[ ! -x $tools/usr/bin/promtool || ! -x $tools/usr/bin/amtool ]] || return 0
 	! command -v promtool >/dev/null || ! command -v amtool >/dev/null || return 0
 	((EUID != 0)) || apt_update
+	# Since Debian 13 promtool has a package of its own.
+	if apt-cache show promtool >/dev/null 2>&1; then packages+=(promtool); else packages+=(prometheus); fi
 	folder=$(mktemp -d)
-	(
-		cd "$folder"
-		quiet apt-get download prometheus prometheus-alertmanager
-		for package in ./*.deb; do
-			quiet dpkg-deb -x "$package" "$folder/tools"
-		done
-	) || fail "promtool and amtool cannot be downloaded" 'as root: apt-get update; then run the same again'
+	(cd "$folder" && quiet apt-get download "${packages[@]}") ||
+		fail "\`apt-get download ${packages[*]}\` failed" 'as root: apt-get update; then run the same again'
+	for package in "$folder"/*.deb; do
+		quiet dpkg-deb -x "$package" "$folder/unpacked"
+	done
 	mkdir -p "$tools/usr/bin"
 	for name in promtool amtool; do
-		mv "$folder/tools/usr/bin/$name" "$tools/usr/bin/"
+		mv "$folder/unpacked/usr/bin/$name" "$tools/usr/bin/"
 		echo "installed $name in $tools/usr/bin"
 	done
 	rm -r "$folder"
