@@ -15,6 +15,8 @@ build=(gcc libc6-dev ca-certificates curl git)
 machines=(systemd-container mmdebstrap debian-archive-keyring nftables iproute2 openssh-client mount procps)
 test=(shellcheck python3 python3-venv bsdutils procps openssh-client)
 
+rust_help='install Rust as rust-toolchain.toml says (https://rustup.rs), then run the same again'
+
 fail() {
 	printf 'error: %s\n' "$1" >&2
 	[[ ! -s $log ]] || tail -n 15 "$log" | sed 's/^/    /' >&2
@@ -24,11 +26,16 @@ fail() {
 
 # quiet COMMAND…: runs it with its output in the log.
 quiet() {
-	"$@" >>"$log" 2>&1 </dev/null
+	"$@" >>"$log" 2>&1
 }
 
 installed() {
 	[[ $(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null) == installed ]]
+}
+
+# offered NAME: whether apt has such a package.
+offered() {
+	apt-cache policy "$1" 2>/dev/null | grep -q 'Candidate: [^(]'
 }
 
 apt_updated=
@@ -68,9 +75,9 @@ rust() {
 		! fits "$wanted" || return 0
 		rustup_from_somewhere
 	fi
-	! rustup toolchain list 2>/dev/null | grep -q "^$wanted" || return 0
+	! rustup toolchain list 2>>"$log" | grep -q "^$wanted" || return 0
 	quiet rustup toolchain install "$wanted" --profile minimal --component clippy --component rustfmt ||
-		fail "Rust $wanted cannot be installed" "install Rust $wanted or newer, so that \`cargo --version\` says so, and run the same again"
+		fail "Rust $wanted cannot be installed" "$rust_help"
 	echo "installed Rust $wanted"
 }
 
@@ -84,16 +91,30 @@ fits() {
 rustup_from_somewhere() {
 	if ((EUID == 0)); then
 		apt_update
-		if apt-cache show rustup >/dev/null 2>&1; then
+		if offered rustup; then
 			packages rustup
 			return
 		fi
 	fi
-	# Debian 12 has no rustup package; this is the way that rustup's own documentation names.
-	quiet bash -c 'set -o pipefail; curl --proto =https --tlsv1.2 -fsS https://sh.rustup.rs |
-		sh -s -- -y --profile minimal --default-toolchain none --no-modify-path' ||
-		fail 'no Rust was found, and rustup cannot be downloaded' "install rustup (https://rustup.rs) or a cargo of at least the version in rust-toolchain.toml"
-	echo "installed rustup in $HOME/.cargo"
+	# Debian 12 has no rustup package; its own installer is pinned here.
+	local machine sum folder version=1.28.2
+	machine=$(uname -m)
+	case $machine in
+	x86_64) sum=20a06e644b0d9bd2fbdbfd52d42540bdde820ea7df86e92e533c073da0cdd43c ;;
+	aarch64) sum=e3853c5a252fca15252d07cb23a1bdd9377a8c6f3efa01531109281ae47f841c ;;
+	*) fail "no Rust was found, and none is known for $machine" "$rust_help" ;;
+	esac
+	folder=$(mktemp -d)
+	quiet curl --proto =https --tlsv1.2 -fsS -o "$folder/rustup-init" \
+		"https://static.rust-lang.org/rustup/archive/$version/$machine-unknown-linux-gnu/rustup-init" ||
+		fail 'no Rust was found, and rustup cannot be downloaded' "$rust_help"
+	echo "$sum  $folder/rustup-init" | quiet sha256sum --check ||
+		fail 'the downloaded rustup is not the one that is pinned here' "$rust_help"
+	chmod +x "$folder/rustup-init"
+	quiet "$folder/rustup-init" -y --no-modify-path --profile minimal --default-toolchain none ||
+		fail 'rustup cannot be installed' "$rust_help"
+	rm -r "$folder"
+	echo "installed rustup $version in $HOME/.cargo"
 }
 
 # promtool and amtool, unpacked beside the cache: installing their packages would start daemons here.
@@ -103,7 +124,7 @@ checkers() {
 	! command -v promtool >/dev/null || ! command -v amtool >/dev/null || return 0
 	((EUID != 0)) || apt_update
 	# Since Debian 13 promtool has a package of its own.
-	if apt-cache show promtool >/dev/null 2>&1; then packages+=(promtool); else packages+=(prometheus); fi
+	if offered promtool; then packages+=(promtool); else packages+=(prometheus); fi
 	folder=$(mktemp -d)
 	(cd "$folder" && quiet apt-get download "${packages[@]}") ||
 		fail "\`apt-get download ${packages[*]}\` failed" 'as root: apt-get update; then run the same again'

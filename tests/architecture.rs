@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What every room may use: errors, events, names, secrets, small helpers.
-const FOUNDATION: [&str; 6] = ["cancel", "error", "event", "host", "retry", "secret"];
+const FOUNDATION: [&str; 7] = ["cancel", "digest", "error", "event", "host", "retry", "secret"];
 
 /// Each room and the rooms that it may import from.
 const ROOMS: [(&str, &[&str]); 12] = [
