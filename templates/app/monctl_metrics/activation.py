@@ -5,7 +5,6 @@ MONCTL_METRICS is `exporter` (Django is instrumented from outside), `builtin`
 and, for other servers, by `autoload`.
 """
 
-import logging
 import os
 import shutil
 
@@ -37,32 +36,22 @@ def start_from_zero():
 
 
 def in_worker():
-    """Prepares one worker. An application without metrics beats none at all."""
-    try:
-        if mode() == "exporter":
-            _from_outside()
-        elif mode() == "builtin":
-            _for_django_prometheus()
-    except Exception:
-        logging.getLogger(__name__).warning("no metrics from this process", exc_info=True)
+    """Prepares one worker; imports nothing that the application might import later."""
+    if mode() == "exporter":
+        hooks.after_import("django.core.handlers.base", _count_from_outside)
+    elif mode() == "builtin":
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = directory()
+        hooks.after_import("prometheus_client.values", _name_files_by_slot)
 
 
-def _from_outside():
-    def wrap(handlers):
-        # Imported only now, because gevent wants to patch the standard
-        # library before anything imports it.
-        from . import instrument
+def _count_from_outside(handlers):
+    # Imported only now, because gevent wants to patch the standard library
+    # before anything imports it.
+    from . import instrument
 
-        instrument.wrap(handlers.BaseHandler)
-
-    hooks.after_import("django.core.handlers.base", wrap)
+    instrument.wrap(handlers.BaseHandler)
 
 
-def _for_django_prometheus():
-    """Lets several workers be read as one, in files that stay few."""
-    os.environ["PROMETHEUS_MULTIPROC_DIR"] = directory()
-
-    def name_files_by_slot(values):
-        values.ValueClass = values.MultiProcessValue(slots.Current(directory()))
-
-    hooks.after_import("prometheus_client.values", name_files_by_slot)
+def _name_files_by_slot(values):
+    """Lets django-prometheus in several workers be read as one, in files that stay few."""
+    values.ValueClass = values.MultiProcessValue(slots.Current(directory()))

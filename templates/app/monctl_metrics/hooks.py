@@ -6,13 +6,18 @@ gevent, to settings that are assigned late and to code that keeps a reference.
 
 import importlib.abc
 import importlib.util
+import logging
 import sys
 
 
 def after_import(name, then):
-    """Calls `then(module)` once the module `name` is loaded, now if it is already."""
+    """Calls `then(module)` once the module `name` is loaded, now if it is already.
+
+    Where that fails, the import succeeds all the same: an application without
+    metrics beats none at all.
+    """
     if name in sys.modules:
-        then(sys.modules[name])
+        _run(then, sys.modules[name])
     else:
         sys.meta_path.insert(0, _Finder(name, then))
 
@@ -46,4 +51,11 @@ class _Loader(importlib.abc.Loader):
         # From here on the module looks as if nobody had stood in between.
         module.__loader__ = module.__spec__.loader = self._loader
         self._loader.exec_module(module)
-        self._then(module)
+        _run(self._then, module)
+
+
+def _run(then, module):
+    try:
+        then(module)
+    except Exception:
+        logging.getLogger(__name__).warning("no metrics from this process", exc_info=True)

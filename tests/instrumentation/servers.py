@@ -1,0 +1,180 @@
+"""A Gunicorn as on a host: our configuration, a socket that is handed over."""
+
+import collections
+import concurrent.futures
+import http.client
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+HERE = Path(__file__).parent
+REPOSITORY = HERE.parent.parent
+APP = REPOSITORY / "templates" / "app"
+# Generous: it only ends a test that would never end.
+DEADLINE = 20
+
+
+def until(condition):
+    """Waits for a condition and returns what it gave."""
+    deadline = time.monotonic() + DEADLINE
+    while not (result := condition()):
+        assert time.monotonic() < deadline, "waited too long"
+        time.sleep(0.01)
+    return result
+
+
+def write(folder, files):
+    """Writes a project; the keys are paths, the values their contents."""
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+
+class Server:
+    """One application; `entry` is what MONCTL_WSGI names."""
+
+    def __init__(self, folder, files, *, entry="shop.wsgi", workers=2, mode="exporter", **environment):
+        self.folder = folder / "app"
+        self.metrics_dir = folder / "run" / "metrics"
+        self.log = folder / "gunicorn.log"
+        write(self.folder, files)
+        self._socket = socket.create_server(("127.0.0.1", 0), backlog=1024)
+        self.port = self._socket.getsockname()[1]
+        self.environment = {
+            "PATH": os.environ["PATH"],
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "MONCTL_APP_DIR": str(self.folder),
+            "MONCTL_WSGI": entry,
+            "MONCTL_WORKERS": str(workers),
+            "MONCTL_METRICS": mode,
+            "MONCTL_METRICS_DIR": str(self.metrics_dir),
+            **environment,
+        }
+        self.workers = workers
+        self.process = None
+        self.start()
+
+    # Life
+
+    def start(self):
+        descriptor = self._socket.fileno()
+        gunicorn = [sys.executable, "-m", "gunicorn", "--config", str(APP / "gunicorn.conf.py")]
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, HERE / "launch.py", str(descriptor), *gunicorn],
+                env=self.environment,
+                pass_fds=[descriptor],
+                stdout=log,
+                stderr=log,
+            )
+        until(lambda: "Booting worker" in self._said())
+
+    def _said(self):
+        said = self.log.read_text()
+        assert self.process.poll() is None, said
+        return said
+
+    def stop(self):
+        self.process.terminate()
+        assert self.process.wait(DEADLINE) == 0, self.log.read_text()
+
+    def close(self):
+        self._socket.close()
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(DEADLINE)
+            finally:
+                self.process.kill()
+
+    def signal(self, which):
+        self.process.send_signal(which)
+
+    def pids(self):
+        """The workers that Gunicorn has at this moment."""
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        return {int(pid) for pid in children.read_text().split()}
+
+    def reload(self):
+        """Returns once new workers have replaced the old ones."""
+        before = self.pids()
+        self.signal(signal.SIGHUP)
+        until(lambda: not self.pids() & before and len(self.pids()) == self.workers)
+
+    def kill_worker(self, pid):
+        """Kills -9 and returns once another worker is there."""
+        before = self.pids()
+        os.kill(pid, signal.SIGKILL)
+        until(lambda: len(self.pids() - before) >= 1 and pid not in self.pids())
+
+    # Requests
+
+    def ask(self, path="/", method="GET", body=None, **headers):
+        """Sends one request on a connection of its own; returns status and body."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=DEADLINE)
+        try:
+            headers = {name.replace("_", "-"): value for name, value in headers.items()}
+            connection.request(method, path, body=body, headers={"Connection": "close"} | headers)
+            answer = connection.getresponse()
+            return answer.status, answer.read().decode()
+        except TimeoutError:
+            raise AssertionError(f"no answer to {method} {path}:\n{self.log.read_text()}") from None
+        finally:
+            connection.close()
+
+    def ask_all(self, requests, threads=8):
+        """Sends (path, method, headers) from several clients; statuses in their order."""
+        with concurrent.futures.ThreadPoolExecutor(threads) as pool:
+            return list(pool.map(lambda r: self.ask(r[0], r[1], **r[2])[0], requests))
+
+    def ask_every_worker(self, path="/pid"):
+        """Asks until each worker has answered, hence has counted something."""
+        seen = collections.Counter()
+
+        def everyone():
+            for status, body in concurrent.futures.ThreadPoolExecutor(8).map(
+                lambda _: self.ask(path), range(16)
+            ):
+                assert status == 200
+                seen[int(body)] += 1
+            return self.pids() <= seen.keys()
+
+        until(everyone)
+        return seen
+
+    # Metrics
+
+    def families(self):
+        """What the exporter would serve now, by family name."""
+        from monctl_metrics.exporter import Workers
+
+        return {family.name: family for family in Workers(str(self.metrics_dir)).collect()}
+
+    def counted(self, *labels, family="django_http_responses_total_by_status_view_method"):
+        """A counter's values, by the given labels in their order."""
+        return {
+            tuple(sample.labels[label] for label in labels): int(sample.value)
+            for sample in self.families()[family].samples
+        }
+
+    def responses(self):
+        """(method, status, view) -> how often."""
+        return {
+            (method, int(status), view): count
+            for (method, status, view), count in self.counted("method", "status", "view").items()
+        }
+
+    def files(self):
+        return sorted(path.name for path in self.metrics_dir.iterdir())
+
+
+def parse(text):
+    """A text exposition as (name, labels as written) -> value."""
+    lines = re.findall(r"^(\w+)(?:\{(.*)\})? (\S+)$", text, re.M)
+    return {(name, labels): float(value) for name, labels, value in lines}

@@ -1,0 +1,238 @@
+"""`check` says in one line whether a version can go into service; `prepare` readies its data."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from projects import GATE, SETTINGS, URLS, WSGI, small
+from servers import APP, write
+
+MODEL = """
+from django.db import models
+
+class Thing(models.Model):
+    name = models.CharField(max_length=10)
+"""
+MIGRATION = """
+from django.db import migrations, models
+
+class Migration(migrations.Migration):
+    dependencies = []
+    operations = [migrations.CreateModel("Thing", [
+        ("id", models.BigAutoField(primary_key=True)), ("name", models.CharField(max_length=10)),
+    ])]
+"""
+DATABASE = """
+from pathlib import Path
+BASE = Path(__file__).resolve().parent.parent
+DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": BASE / "db.sqlite3"}}
+INSTALLED_APPS = ["shop"]
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+"""
+STATIC = """
+INSTALLED_APPS += ["django.contrib.staticfiles"]
+STATIC_URL = "static/"
+STATIC_ROOT = BASE / "collected"
+"""
+READS_TABLE = """
+from django.http import HttpResponse
+from django.urls import path
+
+def home(request):
+    from shop.models import Thing
+    return HttpResponse(str(Thing.objects.count()))
+
+urlpatterns = [path("", home, name="home")]
+"""
+
+
+def stored(settings=SETTINGS + DATABASE):
+    files = small(settings=settings, urls=READS_TABLE, models=MODEL)
+    return files | {
+        "shop/migrations/__init__.py": "",
+        "shop/migrations/0001_initial.py": MIGRATION,
+        "shop/static/a.css": "a {}",
+    }
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Writes a project and runs a command of monctl_metrics in it."""
+
+    def run(command, files, *arguments, entry="shop.wsgi", **environment):
+        write(tmp_path / "app", files)
+        # Written by the test's environment, not by the command: it must keep from it itself.
+        inherited = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+        return subprocess.run(
+            [sys.executable, "-m", f"monctl_metrics.{command}", *arguments],
+            env=inherited
+            | {
+                "PYTHONPATH": str(APP),
+                "PYTHONPYCACHEPREFIX": "",
+                "MONCTL_APP_DIR": str(tmp_path / "app"),
+                "MONCTL_WSGI": entry,
+                **environment,
+            },
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    return run
+
+
+def test_a_sound_version_is_ready_and_checking_leaves_no_file(run, tmp_path):
+    files = stored()
+    result = run("check", files)
+    assert (result.returncode, result.stdout) == (0, "ready; static files: not configured\n")
+    left = {str(path.relative_to(tmp_path / "app")) for path in (tmp_path / "app").rglob("*")}
+    assert {name for name in left if Path(name).suffix} == set(files)
+
+
+BROKEN = {
+    "no such module": (small(), {"entry": "shop.nowhere"}, "No module named 'shop.nowhere'"),
+    "no callable": (small(wsgi=""), {}, "`shop.wsgi` has no callable `application`"),
+    "no entry": (small(), {"entry": ""}, "MONCTL_WSGI is not set"),
+    "no folder": (small(), {"MONCTL_APP_DIR": "/nowhere"}, "MONCTL_APP_DIR cannot be entered"),
+    "syntax error": (small(settings="DEBUG = ("), {}, "'(' was never closed (settings.py, line 1)"),
+    "unset variable": (
+        small(settings=SETTINGS + "import os\nKEY = os.environ['NO_KEY']\n"),
+        {},
+        "KeyError: 'NO_KEY' (shop/settings.py, line 8)",
+    ),
+    "exit at import": (small(wsgi="raise SystemExit('no licence')"), {}, "SystemExit: no licence"),
+    "broken URLs": (
+        small(urls=URLS + "from shop.nowhere import view\n"),
+        {},
+        "Django's checks fail: ModuleNotFoundError: No module named 'shop.nowhere'",
+    ),
+    "system check": (
+        stored() | {"shop/models.py": MODEL.replace("max_length=10", "")},
+        {},
+        "fields.E120",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", BROKEN)
+def test_what_cannot_start_is_not_ready_and_says_why(run, what):
+    files, settings, reason = BROKEN[what]
+    result = run("check", files, **settings)
+    assert result.returncode == 1
+    assert result.stderr.startswith("not ready: ")
+    assert reason in result.stderr
+
+
+HOSTS = {
+    '["*"]': "localhost",
+    '["example.com", "localhost"]': "localhost",
+    '["127.0.0.1"]': "127.0.0.1",
+    '[".example.com"]': "example.com",
+    '("shop.example.com",)': "shop.example.com",
+}
+TELLS_HOST = """
+from django.http import HttpResponse
+from django.urls import path
+import sys
+
+def home(request):
+    print(request.get_host(), request.scheme, file=sys.stderr)
+    return HttpResponse("")
+
+urlpatterns = [path("", home, name="home")]
+"""
+
+
+@pytest.mark.parametrize("allowed", HOSTS)
+def test_a_request_has_a_host_that_allowed_hosts_accepts(run, allowed):
+    files = small(settings=SETTINGS + f"ALLOWED_HOSTS = {allowed}\n", urls=TELLS_HOST)
+    result = run("check", files, "--request")
+    assert (result.returncode, result.stderr) == (0, f"{HOSTS[allowed]} http\n")
+
+
+def test_a_request_passes_the_redirect_to_https(run):
+    secure = """
+SECURE_SSL_REDIRECT = True
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+MIDDLEWARE = ["django.middleware.security.SecurityMiddleware"]
+"""
+    result = run("check", small(settings=SETTINGS + secure, urls=TELLS_HOST), "--request")
+    assert (result.returncode, result.stderr) == (0, "127.0.0.1 https\n")
+
+
+def test_an_application_that_answers_nobody_is_not_ready(run):
+    result = run("check", small(settings=SETTINGS + "ALLOWED_HOSTS = []\n"), "--request")
+    assert result.returncode == 1
+    assert "ALLOWED_HOSTS is empty" in result.stderr
+
+
+def test_a_view_that_fails_is_named_with_its_error(run):
+    urls = URLS.replace('return HttpResponse("home")', 'raise ValueError("no home")')
+    result = run("check", small(urls=urls), "--request")
+    assert result.returncode == 1
+    assert "GET / is answered with 500: ValueError: no home (shop/urls.py, line 7)" in result.stderr
+
+
+def test_preparing_migrates_and_collects_static_files_where_configured(run, tmp_path):
+    assert "no such table" in run("check", stored(), "--request").stderr
+    assert run("prepare", stored()).returncode == 0
+    assert not (tmp_path / "app" / "collected").exists()
+    assert run("check", stored(), "--request").returncode == 0
+    with_static = stored(SETTINGS + DATABASE + STATIC)
+    assert run("prepare", with_static).returncode == 0
+    assert (tmp_path / "app" / "collected" / "a.css").exists()
+    ready = run("check", with_static)
+    assert ready.stdout == f"ready; static files: {tmp_path}/app/collected\n"
+
+
+def test_preparing_uses_the_settings_of_the_wsgi_module(run, tmp_path):
+    # As an environment that is left over, or a manage.py for development, would have it.
+    files = stored() | {
+        "shop/wsgi.py": WSGI.replace('.setdefault("DJANGO_SETTINGS_MODULE", ', '.update(DJANGO_SETTINGS_MODULE='),
+        "shop/other.py": "from .settings import *\nDATABASES['default']['NAME'] = BASE / 'other'\n",
+    }
+    assert run("prepare", files, DJANGO_SETTINGS_MODULE="shop.other").returncode == 0
+    assert (tmp_path / "app" / "db.sqlite3").exists()
+    assert not (tmp_path / "app" / "other").exists()
+
+
+def test_an_application_without_a_database_is_prepared(run):
+    assert run("prepare", small()).returncode == 0
+
+
+def test_a_migration_that_fails_is_told_in_one_line(run):
+    files = stored() | {"shop/migrations/0001_initial.py": "raise RuntimeError('half done')"}
+    result = run("prepare", files)
+    assert result.returncode == 1
+    assert result.stderr == (
+        "not prepared: `migrate` fails: RuntimeError: half done"
+        " (shop/migrations/0001_initial.py, line 1)\n"
+    )
+
+
+def test_the_running_service_is_awaited_until_it_answers(run, serve):
+    server = serve(small(settings=SETTINGS + 'MIDDLEWARE = ["shop.gate.gate"]\n'))
+    server.stop()
+    url = f"http://127.0.0.1:{server.port}"
+    # The socket is there, so that the check waits for the server behind it.
+    files = small(gate=GATE)
+    result = run("check", files, "--url", url, "--within", "0.5")
+    assert result.returncode == 1
+    assert f"not ready: {url} does not answer: timed out" in result.stderr
+    server.start()
+    assert run("check", files, "--url", url).returncode == 0
+    assert run("check", files, "--url", url, "--path", "/none/").returncode == 0
+    server.close()
+    result = run("check", files, "--url", url, "--within", "0.1")
+    assert "Connection refused" in result.stderr
+
+
+def test_a_running_service_that_fails_is_not_ready(run, serve):
+    urls = URLS.replace('return HttpResponse("home")', 'raise ValueError("no home")')
+    server = serve(small(urls=urls))
+    url = f"http://127.0.0.1:{server.port}"
+    result = run("check", small(urls=urls), "--url", url, "--within", "0.2")
+    assert result.returncode == 1
+    assert "GET / is answered with 500" in result.stderr

@@ -1,0 +1,120 @@
+"""Workers come and go; counters, files and clients do not notice."""
+
+import os
+import signal
+import threading
+
+from projects import SETTINGS, URLS, small
+from servers import until
+
+
+def test_nothing_is_lost_when_idle_workers_are_killed_and_others_reloaded(serve):
+    server = serve(small(), workers=2)
+    asked = sum(server.ask_every_worker().values())
+    for pid in server.pids():
+        server.kill_worker(pid)
+    asked += sum(server.ask_every_worker().values())
+    server.reload()
+    asked += sum(server.ask_every_worker().values())
+    assert server.responses() == {("GET", 200, "pid"): asked}
+
+
+def test_fifty_worker_restarts_leave_as_many_files_as_before(serve):
+    server = serve(small(), workers=5)
+    asked = sum(server.ask_every_worker().values())
+    files = server.files()
+    assert len(files) == 5 * 3
+    for _ in range(10):
+        before = server.pids()
+        for pid in before:
+            os.kill(pid, signal.SIGKILL)
+        until(lambda before=before: not server.pids() & before and len(server.pids()) == 5)
+        asked += sum(server.ask_every_worker().values())
+    assert server.files() == files
+    assert server.responses() == {("GET", 200, "pid"): asked}
+
+
+def test_counters_start_from_zero_with_the_server(serve):
+    server = serve(small())
+    server.ask("/")
+    server.stop()
+    server.start()
+    server.ask("/gate/")
+    assert server.responses() == {("GET", 200, "gate"): 1}
+
+
+def test_no_client_notices_restarts_and_reloads(serve):
+    server = serve(small(), workers=2)
+    stop = threading.Event()
+    answers, problems = [], []
+
+    def client():
+        while not stop.is_set():
+            try:
+                answers.append(server.ask("/pid"))
+            except Exception as error:
+                problems.append(error)
+
+    clients = [threading.Thread(target=client) for _ in range(4)]
+    for thread in clients:
+        thread.start()
+    for act in (server.reload, server.stop, server.start, server.reload, server.stop, server.start):
+        seen = len(answers)
+        act()
+        if act != server.stop:
+            until(lambda seen=seen: len(answers) > seen + 50)
+    stop.set()
+    for thread in clients:
+        thread.join()
+    assert problems == []
+    assert {status for status, _ in answers} == {200}
+    assert len({pid for _, pid in answers}) >= 8
+
+
+def test_a_forked_child_counts_in_files_of_its_own(serve):
+    urls = URLS + """
+import subprocess, sys
+
+def fork(request):
+    child = os.fork()
+    if child == 0:
+        from django.core.wsgi import get_wsgi_application
+        from django.test import RequestFactory
+        get_wsgi_application().get_response(RequestFactory().get("/", headers={"host": "127.0.0.1"}))
+        os._exit(0)
+    return HttpResponse(str(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])))
+
+urlpatterns += [path("fork", fork, name="fork")]
+"""
+    server = serve(small(urls=urls), workers=1)
+    for _ in range(3):
+        assert server.ask("/fork") == (200, "0")
+    assert server.responses() == {("GET", 200, "home"): 3, ("GET", 200, "fork"): 3}
+
+
+def test_an_error_of_the_instrumentation_does_not_reach_the_client(serve):
+    server = serve(small(), workers=1)
+    until(lambda: server.metrics_dir.exists())
+    server.metrics_dir.rmdir()
+    assert server.ask("/") == (200, "home")
+    assert server.ask("/none/")[0] == 404
+    assert server.log.read_text().count("a request could not be counted") == 1
+    server.metrics_dir.mkdir()
+    assert server.ask("/") == (200, "home")
+    assert server.responses() == {("GET", 200, "home"): 1}
+
+
+def test_what_cannot_be_counted_is_itself_counted(serve):
+    # A proxy header that is no pair makes Django fail when asked for the scheme.
+    settings = SETTINGS + 'SECURE_PROXY_SSL_HEADER = "nonsense"\n'
+    server = serve(small(settings=settings), workers=1)
+    assert server.ask("/") == (200, "home")
+    assert server.counted(family="monctl_instrumentation_errors") == {(): 1}
+
+
+def test_an_application_serves_without_prometheus_client(serve):
+    # A module of that name which is none stands in for a package that broke.
+    files = small() | {"prometheus_client.py": "raise ImportError('not here')\n"}
+    server = serve(files, workers=1)
+    assert server.ask("/") == (200, "home")
+    assert "no metrics from this process" in server.log.read_text()
