@@ -15,6 +15,7 @@ pub mod http;
 pub mod playbook;
 pub mod provider;
 pub mod remote;
+pub mod render;
 pub mod report;
 pub mod retry;
 pub mod secret;

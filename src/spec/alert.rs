@@ -15,6 +15,8 @@ pub struct Alert {
     pub expr: Option<String>,
     /// The threshold of a catalogue alert; a percentage where the catalogue says so.
     pub above: Option<f64>,
+    /// The time over which a catalogue alert takes rates; four scrape intervals where absent.
+    pub window: Option<PromDuration>,
     /// How long the expression must hold.
     #[serde(rename = "for")]
     pub hold: Option<PromDuration>,

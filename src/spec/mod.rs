@@ -4,7 +4,9 @@
 
 mod alert;
 mod app;
+mod catalogue;
 mod duration;
+mod load;
 mod model;
 mod monitoring;
 mod names;
@@ -13,7 +15,9 @@ mod secrets;
 
 pub use alert::*;
 pub use app::*;
+pub use catalogue::*;
 pub use duration::PromDuration;
+pub use load::{Loaded, load};
 pub use model::*;
 pub use monitoring::*;
 pub use names::*;

@@ -1,0 +1,68 @@
+//! The bundle: every file that hosts must hold, by name. A name is the path below `templates/`; where a file
+//! goes on a host, playbooks say.
+
+use std::collections::BTreeMap;
+
+use super::content::Part;
+use super::context::Context;
+use super::environment;
+use super::templates::{self, ENGINE};
+use super::{Addresses, Content};
+use crate::error::{Error, Result};
+use crate::spec::{Receiver, SecretName, Spec};
+
+/// Every file of a project's hosts, by name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bundle(BTreeMap<String, Content>);
+
+/// The application's environment, read by its unit.
+const ENVIRONMENT: &str = "environment/app";
+
+/// The file that Alertmanager's `api_url_file` names.
+const WEBHOOK: &str = "alertmanager/slack-webhook-url";
+
+/// Where Alertmanager posts without a webhook: a loopback port of the monitoring host that `verify-alert`
+/// forwards to the receiver inside monctl.
+const CAPTURE_URL: &str = "http://127.0.0.1:9099/services/monctl/capture";
+
+impl Bundle {
+    /// Renders the spec. Hosts without an address get a placeholder.
+    ///
+    /// # Errors
+    /// Where a template names what is not there: an error of ours, not of the user.
+    pub fn render(spec: &Spec, addresses: &Addresses) -> Result<Self> {
+        let broken = |error: tera::Error| Error::failed("a template of monctl is broken").because(error);
+        let context = tera::Context::from_serialize(&Context::new(spec, addresses)).map_err(broken)?;
+        let mut files = BTreeMap::new();
+        for name in templates::rendered() {
+            let text = ENGINE.render(name, &context).map_err(broken)?;
+            files.insert(name.to_owned(), Content::text(text));
+        }
+        files.extend(templates::verbatim().map(|(name, text)| (name.to_owned(), Content::text(text))));
+        files.insert(ENVIRONMENT.to_owned(), environment::content(&spec.app.env)?);
+        files.insert(WEBHOOK.to_owned(), webhook(spec));
+        Ok(Self(files))
+    }
+
+    /// The file of this name.
+    pub fn get(&self, name: &str) -> Option<&Content> {
+        self.0.get(name)
+    }
+
+    /// All files by name, in alphabetical order.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Content)> {
+        self.0.iter().map(|(name, content)| (name.as_str(), content))
+    }
+
+    /// The files of a folder, such as `app/`: names without the folder.
+    pub fn folder<'a>(&'a self, folder: &'a str) -> impl Iterator<Item = (&'a str, &'a Content)> {
+        self.iter().filter_map(move |(name, content)| Some((name.strip_prefix(folder)?, content)))
+    }
+}
+
+fn webhook(spec: &Spec) -> Content {
+    match spec.notify.receiver() {
+        Receiver::Slack(_) => Content::of(vec![Part::Secret(SecretName::SlackWebhookUrl)]),
+        Receiver::Capture => Content::text(CAPTURE_URL),
+    }
+}

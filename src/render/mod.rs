@@ -1,0 +1,18 @@
+//! A spec rendered to every file that hosts must hold: the [`Bundle`]. Pure, but for [`check`], which asks
+//! promtool and amtool where they are installed. Called by `plan/` and by `monctl render`.
+
+mod addresses;
+mod bundle;
+mod check;
+mod content;
+mod context;
+mod environment;
+mod quote;
+mod rules;
+mod templates;
+
+pub use addresses::Addresses;
+pub use bundle::Bundle;
+pub use check::{Tool, Verdict, check};
+pub use content::Content;
+pub use rules::{Rule, rules};

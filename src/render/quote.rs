@@ -1,0 +1,126 @@
+//! Quoting: any text survives as itself in YAML, Go templates, systemd units and environment files.
+//! Templates reach these functions as filters of the same purpose (`templates.rs`).
+
+use std::fmt::Write as _;
+
+/// A double-quoted YAML scalar, the same text to every YAML reader. Characters that YAML does not allow to
+/// stand as they are, and those that readers treat as line breaks, are escaped.
+pub(super) fn yaml(text: &str) -> String {
+    let mut quoted = String::with_capacity(text.len() + 2);
+    quoted.push('"');
+    for c in text.chars() {
+        match c {
+            '"' => quoted.push_str("\\\""),
+            '\\' => quoted.push_str("\\\\"),
+            '\n' => quoted.push_str("\\n"),
+            '\t' => quoted.push_str("\\t"),
+            ' '..='~' => quoted.push(c),
+            '\u{a0}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..
+                if !matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}') =>
+            {
+                quoted.push(c);
+            }
+            _ => push_escape(&mut quoted, c),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
+
+fn push_escape(quoted: &mut String, c: char) {
+    // Writing to a string cannot fail.
+    let _ = match u32::from(c) {
+        code @ ..=0xffff => write!(quoted, "\\u{code:04x}"),
+        code => write!(quoted, "\\U{code:08x}"),
+    };
+}
+
+/// A Go template that yields the text. `{` is what begins an action, so each one becomes an action that
+/// prints it; thus no brace can meet a brace of the template around it.
+pub(super) fn go_text(text: &str) -> String {
+    text.replace('{', r#"{{"{"}}"#)
+}
+
+/// A value in a systemd unit: `%` begins a specifier there.
+pub(super) fn systemd(text: &str) -> String {
+    text.replace('%', "%%")
+}
+
+/// One argument on an `Exec…=` line of a systemd unit: quoted, without specifiers and variables.
+pub(super) fn systemd_argument(text: &str) -> String {
+    let mut quoted = String::with_capacity(text.len() + 2);
+    quoted.push('"');
+    for c in text.chars() {
+        match c {
+            '"' => quoted.push_str("\\\""),
+            '\\' => quoted.push_str("\\\\"),
+            '%' => quoted.push_str("%%"),
+            '$' => quoted.push_str("$$"),
+            c if c.is_ascii_control() => {
+                let _ = write!(quoted, "\\x{:02x}", u32::from(c));
+            }
+            c => quoted.push(c),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
+
+/// A value in a file that systemd reads by `EnvironmentFile=`; none where the text holds characters that it
+/// refuses (control characters other than tabs and line breaks).
+pub(super) fn environment(text: &str) -> Option<String> {
+    if text.chars().any(|c| c.is_ascii_control() && !matches!(c, '\n' | '\t')) {
+        return None;
+    }
+    let mut quoted = String::with_capacity(text.len() + 2);
+    quoted.push('"');
+    for c in text.chars() {
+        if matches!(c, '"' | '\\' | '$' | '`') {
+            quoted.push('\\');
+        }
+        quoted.push(c);
+    }
+    quoted.push('"');
+    Some(quoted)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn yaml_keeps_what_json_readers_expect_of_plain_text() {
+        assert_eq!(yaml("a \"b\"\n\\"), r#""a \"b\"\n\\""#);
+        assert_eq!(yaml("\u{0}\u{85}\u{2028}\u{feff}"), r#""\u0000\u0085\u2028\ufeff""#);
+        assert_eq!(yaml("Überlast 🔥"), "\"Überlast 🔥\"");
+    }
+
+    #[test]
+    fn go_templates_are_told_only_of_braces() {
+        assert_eq!(go_text("CPU 80% $x }}"), "CPU 80% $x }}");
+        assert_eq!(go_text("{{ x }}"), r#"{{"{"}}{{"{"}} x }}"#);
+    }
+
+    #[test]
+    fn unit_files_see_neither_specifiers_nor_variables() {
+        assert_eq!(systemd("100%"), "100%%");
+        assert_eq!(systemd_argument("a \"$b\" %c\\\n"), r#""a \"$$b\" %%c\\\x0a""#);
+    }
+
+    #[test]
+    fn environment_files_keep_lines_and_refuse_other_control_characters() {
+        assert_eq!(environment("a\n\"$`\\").as_deref(), Some("\"a\n\\\"\\$\\`\\\\\""));
+        assert_eq!(environment("a\rb"), None);
+        assert_eq!(environment("\0"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_survives_yaml(text in any::<String>()) {
+            let read: String = serde_saphyr::from_str(&yaml(&text)).unwrap();
+            prop_assert_eq!(read, text);
+        }
+    }
+}
