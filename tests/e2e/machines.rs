@@ -1,51 +1,287 @@
 //! What the local provider promises of machines: they boot, are reached by pinned keys only, have a network,
 //! outlive monctl and reboots, keep to their project, and go without a trace.
 
-use std::future::Future;
-use std::time::Instant;
+use std::env;
+use std::fs;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use monctl::host::HostName;
-use monctl::provider::MachineState;
+use monctl::provider::{MachineState, Observed};
 
-use crate::support::{TestProject, runtime};
+use crate::support::{TestProject, destroy, provider, runtime};
+use crate::traces::Traces;
 
 const APP: HostName = HostName::app(1);
 const MONITORING: HostName = HostName::MONITORING;
 
+/// Names the project for [`makes_a_machine_for_another_test`].
+const PROJECT: &str = "MONCTL_TEST_PROJECT";
+
 /// Runs a test with a project of its own, where machines can be made.
-fn with_project<F: Future<Output = ()>>(test: impl FnOnce(TestProject) -> F) {
+fn with_project(test: impl AsyncFnOnce(&TestProject)) {
     if let Some(project) = TestProject::new() {
-        runtime().block_on(test(project));
+        runtime().block_on(test(&project));
+    }
+}
+
+/// Makes network and machines, as `up` does.
+async fn make(project: &TestProject, hosts: &[HostName]) {
+    project.provider.create_network().await.unwrap();
+    for host in hosts {
+        project.provider.create_machine(*host).await.unwrap();
+    }
+}
+
+fn states(observed: &Observed) -> Vec<(HostName, MachineState)> {
+    observed.machines.iter().map(|(host, found)| (*host, found.state)).collect()
+}
+
+/// Waits for a condition, for a generous while.
+fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_mins(1);
+    while !condition() {
+        assert!(Instant::now() < deadline, "not in time: {what}");
+        sleep(Duration::from_millis(50));
     }
 }
 
 #[test]
-fn two_machines_boot_side_by_side_and_reach_the_world() {
-    with_project(|project| async move {
+fn two_machines_boot_side_by_side_and_reach_each_other_and_the_world() {
+    with_project(async |project| {
         let provider = &project.provider;
-        assert!(provider.observe().await.unwrap().machines.is_empty());
+        assert_eq!(states(&provider.observe().await.unwrap()), []);
         provider.create_network().await.unwrap();
-        let start = Instant::now();
         let (app, monitoring) =
             tokio::join!(provider.create_machine(APP), provider.create_machine(MONITORING));
-        let took = start.elapsed();
         let (app, monitoring) = (app.unwrap(), monitoring.unwrap());
-        eprintln!("two machines: {took:?}");
+
         assert_eq!(project.output(APP, "hostname; systemctl is-system-running --wait"), "app\nrunning");
         assert_eq!(project.output(MONITORING, "hostname"), "monitoring");
-
-        let ping = format!("timeout 5 bash -c '</dev/tcp/{}/22'", monitoring.address);
-        project.output(APP, &ping);
+        project.output(APP, &format!("timeout 5 bash -c '</dev/tcp/{}/22'", monitoring.address));
         project.output(APP, "apt-get update");
-        assert!(project.output(APP, "hostname -I").contains(&app.address.to_string()));
 
         let observed = provider.observe().await.unwrap();
         assert!(observed.network);
-        let states: Vec<_> = observed.machines.iter().map(|(host, found)| (*host, found.state)).collect();
-        assert_eq!(states, [(APP, MachineState::Running), (MONITORING, MachineState::Running)]);
+        assert_eq!(states(&observed), [(APP, MachineState::Running), (MONITORING, MachineState::Running)]);
         assert_eq!(observed.machines[&APP].machine, app);
-        let start = Instant::now();
-        provider.observe().await.unwrap();
-        eprintln!("observe: {:?}", start.elapsed());
+    });
+}
+
+#[test]
+fn a_machine_trusts_the_certificates_that_this_computer_trusts() {
+    with_project(async |project| {
+        make(project, &[APP]).await;
+        let folder = Path::new("/usr/local/share/ca-certificates");
+        let bundle = project.output(APP, "cat /etc/ssl/certs/ca-certificates.crt");
+        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+            let certificate = fs::read_to_string(entry.path()).unwrap();
+            let body = certificate.lines().find(|line| !line.starts_with('-')).unwrap();
+            assert!(bundle.contains(body), "{}", entry.path().display());
+        }
+    });
+}
+
+#[test]
+fn a_machine_with_another_host_key_or_an_unknown_one_is_refused() {
+    with_project(async |project| {
+        make(project, &[APP]).await;
+        let other = tempfile::tempdir().unwrap();
+        let key = other.path().join("key");
+        let made =
+            Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(&key).status();
+        assert!(made.unwrap().success());
+        let pinned = fs::read_to_string(project.folder().join("ssh/known_hosts")).unwrap();
+        let address = pinned.split([',', ' ']).nth(1).unwrap();
+        let public = fs::read_to_string(key.with_extension("pub")).unwrap();
+        for known_hosts in [format!("{address} {public}"), String::new()] {
+            fs::write(project.folder().join("ssh/known_hosts"), known_hosts).unwrap();
+            let output = project.ssh(APP, "true");
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert!(!output.status.success() && said.contains("Host key verification failed"), "{output:?}");
+        }
+        // A look notices, and the network is made complete again.
+        assert!(!project.provider.observe().await.unwrap().network);
+        project.provider.create_network().await.unwrap();
+        project.output(APP, "true");
+    });
+}
+
+#[test]
+fn a_lost_client_key_is_replaced_on_machines_that_run() {
+    with_project(async |project| {
+        make(project, &[APP]).await;
+        fs::remove_file(project.folder().join("ssh/id_ed25519")).unwrap();
+        assert!(!project.provider.observe().await.unwrap().network);
+        project.provider.create_network().await.unwrap();
+        project.output(APP, "true");
+    });
+}
+
+#[test]
+fn machines_outlive_the_process_that_made_them_and_another_one_finds_them() {
+    with_project(async |project| {
+        assert!(maker(project).wait().unwrap().success());
+        let observed = project.provider.observe().await.unwrap();
+        assert!(observed.network);
+        assert_eq!(states(&observed), [(APP, MachineState::Running)]);
+        project.output(APP, "true");
+    });
+}
+
+#[test]
+fn after_a_reboot_of_this_computer_machines_come_back_with_their_disks() {
+    with_project(async |project| {
+        make(project, &[APP, MONITORING]).await;
+        project.output(APP, "echo precious >/root/data && sync");
+        let before = project.provider.observe().await.unwrap();
+        Traces::of(project).end_as_a_reboot_does();
+
+        let observed = project.provider.observe().await.unwrap();
+        assert!(!observed.network);
+        assert_eq!(states(&observed), [(APP, MachineState::Stopped), (MONITORING, MachineState::Stopped)]);
+        project.provider.create_network().await.unwrap();
+        for host in [APP, MONITORING] {
+            project.provider.start_machine(host).await.unwrap();
+        }
+        assert_eq!(project.output(APP, "cat /root/data"), "precious");
+        assert_eq!(project.provider.observe().await.unwrap(), before);
+    });
+}
+
+#[test]
+fn a_machine_that_reboots_itself_comes_back() {
+    with_project(async |project| {
+        make(project, &[APP]).await;
+        project.output(APP, "touch /run/before");
+        project.ssh(APP, "systemctl reboot");
+        eventually("the machine is back", || project.ssh(APP, "test ! -e /run/before").status.success());
+    });
+}
+
+#[test]
+fn a_machine_that_was_switched_off_is_started_again() {
+    with_project(async |project| {
+        make(project, &[APP]).await;
+        project.ssh(APP, "systemctl poweroff");
+        let deadline = Instant::now() + Duration::from_mins(1);
+        while states(&project.provider.observe().await.unwrap()) != [(APP, MachineState::Stopped)] {
+            assert!(Instant::now() < deadline);
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        project.provider.start_machine(APP).await.unwrap();
+        project.output(APP, "true");
+    });
+}
+
+#[test]
+fn a_bridge_that_was_lost_is_made_anew_and_machines_that_run_are_on_it() {
+    with_project(async |project| {
+        make(project, &[APP]).await;
+        let removed = Traces::of(project).remove_bridge();
+        assert!(removed);
+        assert!(!project.provider.observe().await.unwrap().network);
+        project.provider.create_network().await.unwrap();
+        assert!(project.provider.observe().await.unwrap().network);
+        project.output(APP, "true");
+    });
+}
+
+#[test]
+fn one_machine_goes_and_the_others_stay() {
+    with_project(async |project| {
+        let second = HostName::app(2);
+        make(project, &[APP, second]).await;
+        project.provider.remove_machine(second).await.unwrap();
+        let observed = project.provider.observe().await.unwrap();
+        assert!(observed.network);
+        assert_eq!(states(&observed), [(APP, MachineState::Running)]);
+        project.output(APP, "true");
+        project.provider.remove_machine(second).await.unwrap();
+    });
+}
+
+#[test]
+fn projects_side_by_side_do_not_disturb_each_other() {
+    with_project(async |first| {
+        let Some(second) = TestProject::new() else { return };
+        make(first, &[APP]).await;
+        make(&second, &[APP]).await;
+        let address = async |project: &TestProject| {
+            project.provider.observe().await.unwrap().machines[&APP].machine.address
+        };
+        let (here, there) = (address(first).await, address(&second).await);
+        assert_ne!(here, there);
+        let connect = format!("timeout 2 bash -c '</dev/tcp/{there}/22'");
+        assert!(!first.ssh(APP, &connect).status.success(), "one project reaches the other");
+
+        let before = first.provider.observe().await.unwrap();
+        assert_eq!(destroy(&second.name), []);
+        assert_eq!(first.provider.observe().await.unwrap(), before);
+        first.output(APP, "apt-get update");
+    });
+}
+
+#[test]
+fn nothing_is_left_of_a_project_that_was_destroyed() {
+    with_project(async |project| {
+        make(project, &[APP, MONITORING]).await;
+        let traces = Traces::of(project);
+        assert!(traces.found().len() > 5, "{:?}", traces.found());
+        // By the name alone, as after the loss of everything else.
+        let nameless = provider(&project.name);
+        let removed = nameless.destroy().await.unwrap();
+        assert!(removed.iter().any(|piece| piece.to_string() == "machine `app`"), "{removed:?}");
+        assert_eq!(nameless.leftovers().await.unwrap(), []);
+        assert_eq!(traces.found(), Vec::<String>::new());
+        assert_eq!(nameless.destroy().await.unwrap(), []);
+    });
+}
+
+#[test]
+fn what_a_killed_run_left_is_made_whole_or_removed() {
+    for after in [10, 40, 90, 180, 400, 800].map(Duration::from_millis) {
+        with_project(async |project| {
+            kill_after(maker(project), after);
+            make(project, &[]).await;
+            let found = project.provider.observe().await.unwrap();
+            match found.machines.get(&APP).map(|found| found.state) {
+                None | Some(MachineState::Unfinished) => project.provider.create_machine(APP).await.unwrap(),
+                Some(_) => project.provider.start_machine(APP).await.unwrap(),
+            };
+            eventually("the machine answers", || project.ssh(APP, "true").status.success());
+        });
+        with_project(async |project| {
+            kill_after(maker(project), after);
+            assert_eq!(destroy(&project.name), [], "killed after {after:?}");
+            assert_eq!(Traces::of(project).found(), Vec::<String>::new(), "killed after {after:?}");
+        });
+    }
+}
+
+/// A process that makes a machine for this project.
+fn maker(project: &TestProject) -> Child {
+    let this = env::current_exe().unwrap();
+    let mut command = Command::new(this);
+    command.args(["--exact", "machines::makes_a_machine_for_another_test", "--ignored"]);
+    command.env(PROJECT, project.name.as_str()).stdout(Stdio::null()).spawn().unwrap()
+}
+
+fn kill_after(mut process: Child, after: Duration) {
+    sleep(after);
+    process.kill().unwrap();
+    process.wait().unwrap();
+}
+
+#[test]
+#[ignore = "run by other tests, in a process of its own"]
+fn makes_a_machine_for_another_test() {
+    let Ok(name) = env::var(PROJECT) else { return };
+    runtime().block_on(async {
+        let provider = provider(&name.parse().unwrap());
+        provider.create_network().await.unwrap();
+        provider.create_machine(APP).await.unwrap();
     });
 }

@@ -4,3 +4,4 @@
 
 mod machines;
 mod support;
+mod traces;

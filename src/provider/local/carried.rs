@@ -51,13 +51,15 @@ fn name_servers(resolv_conf: &str) -> Vec<Ipv4Addr> {
     resolv_conf.lines().filter_map(address).filter(|address| !address.is_loopback()).collect()
 }
 
-/// apt's proxies as an apt configuration file; empty where there are none or no apt.
-pub(super) async fn apt_proxies(gateway: Ipv4Addr) -> String {
+/// apt's proxies as an apt configuration file; empty where there are none or no apt. `gateway` is where machines
+/// find this computer; without it the file is for this computer itself.
+pub(super) async fn apt_proxies(gateway: Option<Ipv4Addr>) -> String {
     let dump = run(tool("apt-config").arg("dump")).await.unwrap_or_default();
-    reachable(&proxy_lines(&dump), gateway)
+    let lines = proxy_lines(&dump);
+    gateway.map_or_else(|| lines.clone(), |gateway| reachable(&lines, gateway))
 }
 
-/// The proxies of the environment, one `NAME=value` a line.
+/// The proxies of the environment as machines see them, one `NAME=value` a line.
 pub(super) fn proxy_environment(gateway: Ipv4Addr) -> String {
     let line =
         |name: &str| Some(format!("{name}={}\n", env::var(name).ok().filter(|value| !value.is_empty())?));

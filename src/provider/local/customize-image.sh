@@ -21,4 +21,6 @@ HostKey /etc/ssh/ssh_host_ed25519_key
 PermitRootLogin prohibit-password
 PasswordAuthentication no
 KbdInteractiveAuthentication no
+# Only this computer and the project's machines can connect; many connections in a row are no attack here.
+PerSourcePenalties no
 END

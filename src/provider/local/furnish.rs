@@ -33,7 +33,7 @@ pub(super) async fn identity(
         .replace("@ADDRESS@", &address.to_string())
         .replace("@GATEWAY@", &subnet.gateway().to_string());
     write_in_root(&root, "etc/systemd/network/10-monctl.network", &network, 0o644)?;
-    let proxies = carried::apt_proxies(subnet.gateway()).await;
+    let proxies = carried::apt_proxies(Some(subnet.gateway())).await;
     if !proxies.is_empty() {
         write_in_root(&root, "etc/apt/apt.conf.d/80monctl-proxy", &proxies, 0o644)?;
     }

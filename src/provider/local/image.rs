@@ -2,10 +2,14 @@
 //! changed afterwards. The recipe (what goes in) is `recipe.rs`; disks over the image are `disk.rs`.
 
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Instant;
 
+use tempfile::NamedTempFile;
+
+use super::carried;
 use super::command::{last_lines, tool};
 use super::recipe::Recipe;
 use crate::error::{Error, Result};
@@ -63,8 +67,10 @@ async fn make(recipe: &Recipe, target: &Path) -> Result<()> {
         )
     };
     fs::create_dir_all(CACHE).map_err(|error| failed().because(error))?;
+    let proxies = apt_options().await.map_err(|error| failed().because(error))?;
     let mut command = tool("sh");
     command.args(["-c", MAKE, "make-image"]).arg(target).args(recipe.arguments());
+    command.args(proxies.as_ref().map(|file| format!("--aptopt={}", file.path().display())));
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
     let child = command.spawn().map_err(|error| failed().because(error))?;
     let mut interruption = EndGroup(child.id());
@@ -74,6 +80,17 @@ async fn make(recipe: &Recipe, target: &Path) -> Result<()> {
         return Ok(());
     }
     Err(failed().because(last_lines(&String::from_utf8_lossy(&output.stderr))))
+}
+
+/// The proxies of this computer's apt in a file that only root may read, since they may hold a password.
+async fn apt_options() -> std::io::Result<Option<NamedTempFile>> {
+    let proxies = carried::apt_proxies(None).await;
+    if proxies.is_empty() {
+        return Ok(None);
+    }
+    let mut file = NamedTempFile::new_in(CACHE)?;
+    file.write_all(proxies.as_bytes())?;
+    Ok(Some(file))
 }
 
 /// Ends a process group when dropped, which happens when the run is interrupted.
@@ -87,5 +104,94 @@ impl Drop for EndGroup {
             .stdin(Stdio::null())
             .stderr(Stdio::null())
             .status();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+    use std::process::{Child, Command};
+    use std::time::Duration;
+
+    use super::*;
+
+    /// A folder for images with a stand-in for mmdebstrap, which notes each run, waits until `go` exists and
+    /// makes a root with one file in it.
+    struct Bench(tempfile::TempDir);
+
+    impl Bench {
+        fn new() -> Self {
+            let bench = Self(tempfile::tempdir().unwrap());
+            let body = "cd \"$(dirname \"$0\")\" && echo run >>runs && eval root=\\${$#} && mkdir \"$root\" || exit 1\n\
+                until [ -e go ]; do sleep 0.01; done\n! [ -e fail ] && touch \"$root/whole\"\n";
+            let path = bench.path("mmdebstrap");
+            fs::write(&path, format!("#!/bin/sh\n{body}")).unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+            bench
+        }
+
+        fn path(&self, name: &str) -> PathBuf {
+            self.0.path().join(name)
+        }
+
+        fn runs(&self) -> usize {
+            fs::read_to_string(self.path("runs")).unwrap_or_default().lines().count()
+        }
+
+        fn start(&self) -> Child {
+            let path = format!("{}:/usr/bin:/bin", self.0.path().display());
+            let mut command = Command::new("sh");
+            command.args(["-c", MAKE, "make-image"]).arg(self.path("image")).args(["trixie", ""]);
+            command.env("PATH", path).spawn().unwrap()
+        }
+
+        fn await_runs(&self, count: usize) {
+            for _ in 0..1000 {
+                if self.runs() >= count {
+                    return;
+                }
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            panic!("mmdebstrap ran {} times, not {count}", self.runs());
+        }
+    }
+
+    #[test]
+    fn two_makers_at_once_make_one_image() {
+        let bench = Bench::new();
+        let mut makers = [bench.start(), bench.start()];
+        bench.await_runs(1);
+        fs::write(bench.path("go"), "").unwrap();
+        assert!(makers.iter_mut().all(|maker| maker.wait().unwrap().success()));
+        assert_eq!(bench.runs(), 1);
+        assert!(bench.path("image/whole").exists());
+    }
+
+    #[test]
+    fn a_killed_maker_leaves_nothing_that_is_taken_for_an_image() {
+        let bench = Bench::new();
+        let mut first = bench.start();
+        bench.await_runs(1);
+        first.kill().unwrap();
+        first.wait().unwrap();
+        assert!(!bench.path("image").exists());
+
+        // What the first maker started still lives and holds the lock; the next waits for its end.
+        let mut second = bench.start();
+        fs::write(bench.path("go"), "").unwrap();
+        assert!(second.wait().unwrap().success());
+        assert_eq!(bench.runs(), 2);
+        assert!(bench.path("image/whole").exists());
+        assert!(!bench.path("image.unfinished").exists());
+    }
+
+    #[test]
+    fn an_image_that_could_not_be_made_is_not_there() {
+        let bench = Bench::new();
+        for name in ["go", "fail"] {
+            fs::write(bench.path(name), "").unwrap();
+        }
+        assert!(!bench.start().wait().unwrap().success());
+        assert!(!bench.path("image").exists());
     }
 }

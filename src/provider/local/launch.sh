@@ -1,6 +1,7 @@
 #!/bin/sh
 # Starts a command in control groups and in a session of its own, so that it outlives monctl and the terminal
 # and is found again by its group. For computers whose init system is not systemd.
+# A machine that asks for a reboot makes systemd-nspawn end with 133; then it is started again.
 # usage: launch.sh LOG GROUP-FOLDER... -- COMMAND...
 set -eu
 
@@ -12,4 +13,5 @@ while [ "$1" != -- ]; do
     shift
 done
 shift
-exec setsid "$@"
+# shellcheck disable=SC2016 # expanded by the inner shell
+exec setsid sh -c 'while code=0; "$@" || code=$?; [ "$code" -eq 133 ]; do :; done' machine "$@"

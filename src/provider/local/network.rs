@@ -35,7 +35,8 @@ pub(super) async fn is_complete(names: &Names) -> Result<bool> {
     let bridge = names.bridge();
     let Some(subnet) = subnet(names)? else { return Ok(false) };
     let is_up = is_ours(names)? && has_route(&bridge, subnet)? && read(Path::new(FORWARDING))?.trim() == "1";
-    Ok(is_up && has_table(&names.table()).await)
+    let is_plugged = cables(names).iter().all(|cable| is_plugged(cable, &bridge));
+    Ok(is_up && is_plugged && has_table(&names.table()).await)
 }
 
 /// Makes everything of the network that is missing, and keeps what is there.
@@ -104,6 +105,10 @@ async fn create_bridge(names: &Names, subnet: Subnet) -> Result<()> {
     let address = format!("{}/24", subnet.gateway());
     run(tool("ip").args(["address", "replace", &address, "dev", &bridge])).await?;
     run(tool("ip").args(["link", "set", &bridge, "up"])).await?;
+    // Machines that run while the bridge was lost are plugged into the new one.
+    for cable in cables(names).iter().filter(|cable| !is_plugged(cable, &bridge)) {
+        run(tool("ip").args(["link", "set", cable, "master", &bridge])).await?;
+    }
     // A machine that just booted is noticed within a tenth of a second rather than a whole one.
     write(&format!("/proc/sys/net/ipv4/neigh/{bridge}/retrans_time_ms"), "100")
 }
@@ -118,18 +123,26 @@ fn is_ours(names: &Names) -> Result<bool> {
 
 /// The interfaces of the project: its bridge, and this computer's ends of its machines' cables.
 pub(super) fn interfaces(names: &Names) -> Result<Vec<String>> {
-    let mut found = Vec::new();
+    let mut found = cables(names);
     if is_ours(names)? {
         found.push(names.bridge());
     }
-    for entry in fs::read_dir("/sys/class/net").into_iter().flatten().flatten() {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        if name.starts_with(&names.cable_prefix()) {
-            found.push(name);
-        }
-    }
-    found.sort();
     Ok(found)
+}
+
+/// This computer's ends of the cables of machines that run.
+fn cables(names: &Names) -> Vec<String> {
+    let entries = fs::read_dir("/sys/class/net").into_iter().flatten().flatten();
+    let mut found: Vec<String> =
+        entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    found.retain(|name| name.starts_with(&names.cable_prefix()));
+    found.sort();
+    found
+}
+
+fn is_plugged(cable: &str, bridge: &str) -> bool {
+    let master = fs::read_link(Path::new("/sys/class/net").join(cable).join("master"));
+    master.is_ok_and(|master| master.ends_with(bridge))
 }
 
 /// Removes an interface. The cables of machines vanish by themselves with them, at some moment.

@@ -10,6 +10,9 @@ use crate::error::{Error, Result};
 use crate::host::ProjectName;
 use crate::provider::Piece;
 
+/// How often removal looks again.
+const ROUNDS: usize = 3;
+
 /// All pieces of the project that exist now.
 pub(super) async fn find(names: &Names) -> Result<Vec<Piece>> {
     let mut found: Vec<Piece> =
@@ -28,17 +31,32 @@ pub(super) async fn find(names: &Names) -> Result<Vec<Piece>> {
     Ok(found)
 }
 
-/// Removes all pieces and says which there were. A piece that resists does not keep the others alive.
+/// Removes all pieces and says which there were. Looks again afterwards: what a run that was just killed had
+/// started may have appeared meanwhile.
 pub(super) async fn remove(names: &Names) -> Result<Vec<Piece>> {
-    let found = find(names).await?;
+    let mut removed = Vec::new();
+    for _ in 0..ROUNDS {
+        let found = find(names).await?;
+        if found.is_empty() {
+            break;
+        }
+        remove_all(names, &found).await?;
+        removed.extend(found);
+    }
+    removed.sort();
+    removed.dedup();
+    Ok(removed)
+}
+
+/// Removes these pieces. One that resists does not keep the others alive.
+async fn remove_all(names: &Names, pieces: &[Piece]) -> Result<()> {
     let groups = groups::find(|name| name.starts_with(&names.group_prefix()))?;
-    let mut failures = Vec::new();
-    failures.extend(groups::end(&groups).await.err());
-    for piece in &found {
+    let mut failures = Vec::from_iter(groups::end(&groups).await.err());
+    for piece in pieces {
         failures.extend(remove_piece(piece).await.err());
     }
     match failures.into_iter().next() {
-        None => Ok(found),
+        None => Ok(()),
         Some(error) => Err(Error::failed(format!("project `{}` is not removed altogether", names.project()))
             .remedy("run `monctl down` again")
             .because(error)),
