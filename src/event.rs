@@ -87,6 +87,24 @@ pub enum Event {
         /// What was seen.
         detail: String,
     },
+    /// A stage of an alert's way is to be expected: the times since the fault begins.
+    Expected {
+        /// The alert.
+        alert: String,
+        /// The stage as people read it.
+        stage: String,
+        /// In the luckiest case.
+        earliest: Millis,
+        /// On average.
+        expected: Millis,
+        /// In the unluckiest case.
+        latest: Millis,
+    },
+    /// A message reached the receiver inside monctl.
+    Message {
+        /// The message.
+        message: ChatMessage,
+    },
     /// Something worth a line that is no failure.
     Note {
         /// The line.
@@ -97,6 +115,21 @@ pub enum Event {
         /// The line.
         text: String,
     },
+}
+
+/// A message as a chat shows it. Its text came over the network: whoever draws it makes it harmless first.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct ChatMessage {
+    /// The channel it asks for; empty where it leaves that to the webhook.
+    pub channel: String,
+    /// The name of the sender.
+    pub sender: String,
+    /// The headline.
+    pub title: String,
+    /// The text, in Slack's markup.
+    pub text: String,
+    /// The bar's colour: `danger`, `warning`, `good`, `#rrggbb`, or empty.
+    pub colour: String,
 }
 
 /// Where rooms send their events. Cheap to clone; sending never blocks and never fails.

@@ -3,6 +3,10 @@
 //!
 //! Everything is reached through a forward over ssh, which ends in a unix socket on this side; tests use TCP.
 
+pub mod alertmanager;
+pub mod prometheus;
+pub mod slack;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};

@@ -1,6 +1,6 @@
 //! An event as a line of text, for logs and for what stays on a terminal above the bars.
 
-use super::{Style, duration};
+use super::{Style, duration, message};
 use crate::event::{Event, Millis};
 
 /// Host names are padded to this: `monitoring`.
@@ -31,6 +31,12 @@ pub(super) fn line(event: &Event, style: Style) -> Option<String> {
                 format!("{head:WHAT$}  {:>TIME$}  {:24}  {detail}", time(*after), expected(*predicted));
             line.trim_end().to_owned()
         }
+        Event::Expected { alert, stage, earliest, expected, latest } => {
+            let head = format!("{alert}  {stage}");
+            let range = format!("{} to {}", time(*earliest), time(*latest));
+            style.dim(&format!("{head:WHAT$}  {:>TIME$}  {range}", time(*expected)))
+        }
+        Event::Message { message } => message::draw(message, style),
         Event::Note { text } => text.clone(),
         Event::Warning { text } => format!("{} {text}", style.warn("warning:")),
     };

@@ -12,6 +12,7 @@ mod bars;
 mod duration;
 mod failure;
 mod lines;
+mod message;
 mod question;
 mod style;
 

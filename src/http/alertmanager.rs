@@ -1,0 +1,232 @@
+//! Alertmanager's HTTP API and the counters of its `/metrics`: what `verify/` watches. Reads only.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::{Client, Endpoint};
+use crate::error::Result;
+
+/// A client of one Alertmanager.
+#[derive(Debug, Clone)]
+pub struct Alertmanager(Client);
+
+/// An alert that Alertmanager holds and that has not ended.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct HeldAlert {
+    /// Its labels, `alertname` among them.
+    pub labels: BTreeMap<String, String>,
+    /// Whether something keeps it from being sent.
+    pub status: Status,
+}
+
+/// What keeps an alert from being sent.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+pub struct Status {
+    /// Ids of silences.
+    #[serde(default, rename = "silencedBy")]
+    pub silenced_by: Vec<String>,
+    /// Fingerprints of alerts that inhibit it.
+    #[serde(default, rename = "inhibitedBy")]
+    pub inhibited_by: Vec<String>,
+    /// Names of time intervals that mute it.
+    #[serde(default, rename = "mutedBy")]
+    pub muted_by: Vec<String>,
+}
+
+/// A silence.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Silence {
+    /// Its id, for `amtool silence expire`.
+    pub id: String,
+    /// What it silences: alerts that all of these match.
+    pub matchers: Vec<Matcher>,
+    /// Until when, as RFC 3339.
+    #[serde(default, rename = "endsAt")]
+    pub ends_at: String,
+    /// Who made it.
+    #[serde(default, rename = "createdBy")]
+    pub created_by: String,
+    /// Whether it is in force.
+    #[serde(default)]
+    pub status: SilenceStatus,
+}
+
+/// The state of a silence.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+pub struct SilenceStatus {
+    /// `active`, `pending` or `expired`.
+    #[serde(default)]
+    pub state: String,
+}
+
+/// One condition of a silence.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Matcher {
+    /// The label.
+    pub name: String,
+    /// A value, or a regular expression that matches the whole value.
+    pub value: String,
+    /// Whether `value` is a regular expression.
+    #[serde(rename = "isRegex")]
+    pub is_regex: bool,
+    /// Whether the label has to match, or must not.
+    #[serde(default = "yes", rename = "isEqual")]
+    pub is_equal: bool,
+}
+
+impl Silence {
+    /// Whether it silences an alert with these labels. A regular expression that cannot be read here counts
+    /// as a match, so that the user is told rather than not.
+    pub fn matches(&self, labels: &BTreeMap<String, String>) -> bool {
+        self.matchers.iter().all(|matcher| matcher.matches(labels))
+    }
+}
+
+impl Matcher {
+    fn matches(&self, labels: &BTreeMap<String, String>) -> bool {
+        // A label that is not there is an empty one.
+        let value = labels.get(&self.name).map_or("", String::as_str);
+        if !self.is_regex {
+            return (value == self.value) == self.is_equal;
+        }
+        match regex::Regex::new(&format!("^(?:{})$", self.value)) {
+            Ok(regex) => regex.is_match(value) == self.is_equal,
+            Err(_) => true,
+        }
+    }
+}
+
+/// Alertmanager's counters about its Slack integrations, since it started.
+///
+/// `alertmanager_notifications_total` is left out on purpose: it counts notifications that failed, too.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Counters {
+    /// Requests sent, each try counted.
+    pub requests: f64,
+    /// Requests that were refused or got no answer.
+    pub failed: f64,
+    /// Groups of alerts that are held, those included whose alerts have ended and were not cleared away yet.
+    pub groups: f64,
+    /// When this Alertmanager started, in seconds since 1970: the counters begin there.
+    pub started: f64,
+}
+
+impl Counters {
+    /// Reads them from the text of `/metrics`.
+    pub fn parse(text: &str) -> Self {
+        let sum = |name: &str, label: &str| {
+            text.lines()
+                .filter_map(|line| line.strip_prefix(name))
+                .filter(|rest| rest.starts_with(['{', ' ']) && rest.contains(label))
+                .filter_map(|rest| rest.rsplit(' ').next()?.parse::<f64>().ok())
+                .sum()
+        };
+        let slack = r#"integration="slack""#;
+        Self {
+            requests: sum("alertmanager_notification_requests_total", slack),
+            failed: sum("alertmanager_notification_requests_failed_total", slack),
+            groups: sum("alertmanager_dispatcher_aggregation_groups", ""),
+            started: sum("process_start_time_seconds", ""),
+        }
+    }
+
+    /// Requests that the receiver accepted.
+    pub fn accepted(&self) -> f64 {
+        self.requests - self.failed
+    }
+}
+
+impl Alertmanager {
+    /// A client of the Alertmanager at this endpoint.
+    ///
+    /// # Errors
+    /// When no HTTP client can be set up.
+    pub fn new(endpoint: &Endpoint) -> Result<Self> {
+        Ok(Self(Client::new("Alertmanager", endpoint)?))
+    }
+
+    /// The alerts that have not ended, silenced and inhibited ones included.
+    ///
+    /// # Errors
+    /// When Alertmanager does not answer as documented.
+    pub async fn alerts(&self) -> Result<Vec<HeldAlert>> {
+        self.list("/api/v2/alerts", "list its alerts").await
+    }
+
+    /// The silences that are in force.
+    ///
+    /// # Errors
+    /// When Alertmanager does not answer as documented.
+    pub async fn silences(&self) -> Result<Vec<Silence>> {
+        let silences: Vec<Silence> = self.list("/api/v2/silences", "list its silences").await?;
+        Ok(silences.into_iter().filter(|silence| silence.status.state == "active").collect())
+    }
+
+    /// The counters.
+    ///
+    /// # Errors
+    /// When Alertmanager does not answer.
+    pub async fn counters(&self) -> Result<Counters> {
+        let answer = self.0.get("/metrics").await?;
+        if answer.is_success() {
+            return Ok(Counters::parse(&String::from_utf8_lossy(&answer.body)));
+        }
+        Err(answer.refusal("show its metrics"))
+    }
+
+    async fn list<T: DeserializeOwned>(&self, path: &str, doing: &str) -> Result<Vec<T>> {
+        let answer = self.0.get(path).await?;
+        if answer.is_success() { answer.json() } else { Err(answer.refusal(doing)) }
+    }
+}
+
+const fn yes() -> bool {
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const METRICS: &str = include_str!("../../tests/fixtures/alertmanager-metrics.txt");
+
+    #[test]
+    fn what_was_delivered_is_requests_less_failed_ones_and_never_notifications() {
+        let counters = Counters::parse(METRICS);
+        assert!((counters.requests - 5.0).abs() < f64::EPSILON, "{counters:?}");
+        assert!((counters.accepted() - 2.0).abs() < f64::EPSILON, "{counters:?}");
+        assert!((counters.groups - 1.0).abs() < f64::EPSILON, "{counters:?}");
+        assert!(counters.started > 1.0e9);
+    }
+
+    #[test]
+    fn a_silence_matches_as_alertmanager_would() {
+        let labels: BTreeMap<String, String> = [("alertname", "HighCPUUsage"), ("instance", "10.0.0.7:9100")]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into();
+        for (name, value, is_regex, is_equal, expected) in [
+            ("alertname", "HighCPUUsage", false, true, true),
+            ("alertname", "HighCPU", false, true, false),
+            ("alertname", "HighCPU", true, true, false),
+            ("alertname", "High.*", true, true, true),
+            ("alertname", "A|High.*", true, true, true),
+            ("instance", "10\\.0\\.0\\.8:.*", true, false, true),
+            ("team", "", false, true, true),
+            ("team", "web", false, false, true),
+            ("team", ".+", true, true, false),
+            ("alertname", "[", true, true, true),
+        ] {
+            let matcher = Matcher { name: name.into(), value: value.into(), is_regex, is_equal };
+            let silence = Silence {
+                id: String::new(),
+                matchers: vec![matcher],
+                ends_at: String::new(),
+                created_by: String::new(),
+                status: SilenceStatus::default(),
+            };
+            assert_eq!(silence.matches(&labels), expected, "{name} {value}");
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! Prometheus' HTTP API: what `verify/` watches and `status` shows. Reads only.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::{Client, Endpoint};
+use crate::error::Result;
+
+/// Labels by name.
+pub type Labels = BTreeMap<String, String>;
+
+/// A client of one Prometheus.
+#[derive(Debug, Clone)]
+pub struct Prometheus(Client);
+
+/// One series of an instant query.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sample {
+    /// Its labels.
+    pub labels: Labels,
+    /// Its value now.
+    pub value: f64,
+}
+
+/// An alerting rule as Prometheus has loaded it.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct AlertingRule {
+    /// The alert's name.
+    pub name: String,
+    /// The expression.
+    pub query: String,
+    /// The rule's `for`, in seconds.
+    #[serde(default)]
+    pub duration: f64,
+    /// The labels that the rule adds.
+    #[serde(default)]
+    pub labels: Labels,
+    /// `ok`, `err` or `unknown`.
+    #[serde(default)]
+    pub health: String,
+    /// Why the last evaluation failed.
+    #[serde(default, rename = "lastError")]
+    pub last_error: Option<String>,
+}
+
+/// How far a rule is for one series.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AlertState {
+    /// True, but not yet for as long as `for` asks.
+    Pending,
+    /// Told to Alertmanager.
+    Firing,
+}
+
+/// An alert that is pending or firing.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct ActiveAlert {
+    /// Its labels, `alertname` among them.
+    pub labels: Labels,
+    /// How far it is.
+    pub state: AlertState,
+    /// Since when, as RFC 3339.
+    #[serde(default, rename = "activeAt")]
+    pub active_at: String,
+}
+
+impl ActiveAlert {
+    /// The alert's name.
+    pub fn name(&self) -> &str {
+        self.labels.get("alertname").map_or("", String::as_str)
+    }
+}
+
+/// A scrape target.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Target {
+    /// Its labels, `job` and `instance` among them.
+    pub labels: Labels,
+    /// `up`, `down` or `unknown`.
+    pub health: String,
+    /// Why the last scrape failed; empty where it did not.
+    #[serde(default, rename = "lastError")]
+    pub last_error: String,
+}
+
+/// A list that Prometheus wraps in an object of one field.
+#[derive(Deserialize)]
+struct Query {
+    result: Vec<Series>,
+}
+
+#[derive(Deserialize)]
+struct Series {
+    #[serde(default)]
+    metric: Labels,
+    value: (f64, String),
+}
+
+#[derive(Deserialize)]
+struct Alerts {
+    alerts: Vec<ActiveAlert>,
+}
+
+#[derive(Deserialize)]
+struct Groups {
+    groups: Vec<Group>,
+}
+
+#[derive(Deserialize)]
+struct Group {
+    rules: Vec<AlertingRule>,
+}
+
+#[derive(Deserialize)]
+struct Targets {
+    #[serde(rename = "activeTargets")]
+    active: Vec<Target>,
+}
+
+#[derive(Deserialize)]
+struct Alertmanagers {
+    #[serde(rename = "activeAlertmanagers")]
+    active: Vec<serde_json::Value>,
+}
+
+#[derive(Deserialize)]
+struct Envelope<T> {
+    data: T,
+}
+
+impl Prometheus {
+    /// A client of the Prometheus at this endpoint.
+    ///
+    /// # Errors
+    /// When no HTTP client can be set up.
+    pub fn new(endpoint: &Endpoint) -> Result<Self> {
+        Ok(Self(Client::new("Prometheus", endpoint)?))
+    }
+
+    /// An instant query. Series without a finite value are left out.
+    ///
+    /// # Errors
+    /// When Prometheus does not answer or refuses the expression, or its value is no vector.
+    pub async fn query(&self, expression: &str) -> Result<Vec<Sample>> {
+        let answer = self.0.get_with("/api/v1/query", &[("query", expression)]).await?;
+        if !answer.is_success() {
+            return Err(answer.refusal("evaluate an expression").at(format!("`{expression}`")));
+        }
+        let Query { result } = answer.json::<Envelope<Query>>()?.data;
+        let sample = |series: Series| {
+            let value: f64 = series.value.1.parse().ok()?;
+            value.is_finite().then_some(Sample { labels: series.metric, value })
+        };
+        Ok(result.into_iter().filter_map(sample).collect())
+    }
+
+    /// All alerting rules.
+    ///
+    /// # Errors
+    /// When Prometheus does not answer as documented.
+    pub async fn rules(&self) -> Result<Vec<AlertingRule>> {
+        let Groups { groups } = self.data("/api/v1/rules?type=alert", "list its rules").await?;
+        Ok(groups.into_iter().flat_map(|group| group.rules).collect())
+    }
+
+    /// The alerts that are pending or firing.
+    ///
+    /// # Errors
+    /// When Prometheus does not answer as documented.
+    pub async fn alerts(&self) -> Result<Vec<ActiveAlert>> {
+        let Alerts { alerts } = self.data("/api/v1/alerts", "list its alerts").await?;
+        Ok(alerts)
+    }
+
+    /// The scrape targets.
+    ///
+    /// # Errors
+    /// When Prometheus does not answer as documented.
+    pub async fn targets(&self) -> Result<Vec<Target>> {
+        let Targets { active } = self.data("/api/v1/targets?state=active", "list its targets").await?;
+        Ok(active)
+    }
+
+    /// How many Alertmanagers it sends to.
+    ///
+    /// # Errors
+    /// When Prometheus does not answer as documented.
+    pub async fn alertmanagers(&self) -> Result<usize> {
+        let Alertmanagers { active } = self.data("/api/v1/alertmanagers", "list its Alertmanagers").await?;
+        Ok(active.len())
+    }
+
+    async fn data<T: DeserializeOwned>(&self, path: &str, doing: &str) -> Result<T> {
+        let answer = self.0.get(path).await?;
+        if answer.is_success() {
+            return Ok(answer.json::<Envelope<T>>()?.data);
+        }
+        Err(answer.refusal(doing))
+    }
+}

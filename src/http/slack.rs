@@ -1,0 +1,250 @@
+//! Slack's incoming webhooks: a receiver that accepts and refuses what Slack does, for projects without a
+//! webhook and for tests, and the meaning of the words with which Slack refuses.
+
+use std::collections::VecDeque;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use crate::error::{Error, Result};
+use crate::event::ChatMessage;
+
+/// Slack shows no more attachments than this.
+const MOST_ATTACHMENTS: usize = 100;
+
+/// What Slack answers to a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reply {
+    /// The message is in the channel.
+    Ok,
+    /// A refusal by its status and word, such as 404 and `no_service`.
+    Refused(u16, &'static str),
+    /// Too many messages; try again after so many seconds.
+    RateLimited(u32),
+}
+
+/// A request that reached the receiver.
+#[derive(Debug, Clone)]
+pub struct Received {
+    /// When its body was complete.
+    pub at: Instant,
+    /// The message; none where the body held none.
+    pub message: Option<ChatMessage>,
+    /// What was answered.
+    pub reply: Reply,
+}
+
+/// The receiver. It ends when dropped.
+#[derive(Debug)]
+pub struct Receiver {
+    requests: mpsc::UnboundedReceiver<Received>,
+    server: JoinHandle<()>,
+}
+
+#[derive(Clone)]
+struct Desk {
+    /// Answers to come, whatever the request; when they are used up, messages are judged on their merits.
+    replies: Arc<Mutex<VecDeque<Reply>>>,
+    requests: mpsc::UnboundedSender<Received>,
+}
+
+impl Receiver {
+    /// Listens on a unix socket, which must not exist yet: the end of a forward.
+    ///
+    /// # Errors
+    /// When the socket cannot be made.
+    pub fn on_unix(path: &Path) -> Result<Self> {
+        let listener = UnixListener::bind(path).map_err(|error| cannot_listen(&path.display(), error))?;
+        Ok(Self::start(VecDeque::new(), |app| async move { axum::serve(listener, app).await }))
+    }
+
+    /// Listens on an address and gives these replies first.
+    ///
+    /// # Errors
+    /// When the address is taken.
+    pub async fn on_tcp(
+        address: std::net::SocketAddr,
+        replies: Vec<Reply>,
+    ) -> Result<(Self, std::net::SocketAddr)> {
+        let listener = TcpListener::bind(address).await.map_err(|error| cannot_listen(&address, error))?;
+        let bound = listener.local_addr().map_err(|error| cannot_listen(&address, error))?;
+        Ok((Self::start(replies.into(), |app| async move { axum::serve(listener, app).await }), bound))
+    }
+
+    fn start<F>(replies: VecDeque<Reply>, serve: impl FnOnce(axum::Router) -> F) -> Self
+    where
+        F: Future<Output = std::io::Result<()>> + Send + 'static,
+    {
+        let (sender, requests) = mpsc::unbounded_channel();
+        let desk = Desk { replies: Arc::new(Mutex::new(replies)), requests: sender };
+        let server = serve(axum::Router::new().fallback(answer).with_state(desk));
+        // A server on a socket that it holds ends only with the task.
+        let server = tokio::spawn(async move {
+            let _ = server.await;
+        });
+        Self { requests, server }
+    }
+
+    /// The next request; waits for it. May be dropped and called again.
+    pub async fn next(&mut self) -> Option<Received> {
+        self.requests.recv().await
+    }
+
+    /// All requests that have come since the last look.
+    pub fn take(&mut self) -> Vec<Received> {
+        std::iter::from_fn(|| self.requests.try_recv().ok()).collect()
+    }
+}
+
+impl Drop for Receiver {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+fn cannot_listen(place: &dyn std::fmt::Display, error: std::io::Error) -> Error {
+    Error::could_not_run(format!("cannot listen on `{place}`")).because(error)
+}
+
+async fn answer(State(desk): State<Desk>, method: Method, headers: HeaderMap, body: Bytes) -> Reply {
+    let payload = (method == Method::POST).then(|| Payload::read(&headers, &body));
+    let judged = match &payload {
+        // Slack does not say what is at a webhook's address to someone who only looks.
+        None => Reply::Refused(400, "invalid_payload"),
+        Some(Err(word)) => Reply::Refused(400, word),
+        Some(Ok(_)) => Reply::Ok,
+    };
+    let planned = desk.replies.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+    let reply = planned.unwrap_or(judged);
+    let message = payload.and_then(Result::ok).map(Payload::into_message);
+    // Nobody looks any more: the run is over.
+    let _ = desk.requests.send(Received { at: Instant::now(), message, reply: reply.clone() });
+    reply
+}
+
+impl IntoResponse for Reply {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Ok => "ok".into_response(),
+            Self::Refused(status, word) => {
+                (StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST), word).into_response()
+            }
+            Self::RateLimited(seconds) => {
+                let after = [(header::RETRY_AFTER, seconds.to_string())];
+                (StatusCode::TOO_MANY_REQUESTS, after, "rate_limited").into_response()
+            }
+        }
+    }
+}
+
+/// The part of a webhook's payload that Alertmanager uses.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Payload {
+    channel: String,
+    username: String,
+    text: String,
+    blocks: Vec<serde_json::Value>,
+    attachments: Vec<Attachment>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Attachment {
+    title: String,
+    text: String,
+    pretext: String,
+    fallback: String,
+    color: String,
+}
+
+impl Payload {
+    /// Reads it, or says with which word Slack would refuse it.
+    fn read(headers: &HeaderMap, body: &[u8]) -> Result<Self, &'static str> {
+        let is_json = headers
+            .get(header::CONTENT_TYPE)
+            .and_then(|value| value.to_str().ok())
+            .is_some_and(|value| value.starts_with("application/json"));
+        // A struct would also be read from a JSON array.
+        let object: Option<serde_json::Map<_, _>> = serde_json::from_slice(body).ok().filter(|_| is_json);
+        let object = serde_json::Value::Object(object.ok_or("invalid_payload")?);
+        let payload: Self = serde_json::from_value(object).map_err(|_| "invalid_payload")?;
+        if payload.attachments.len() > MOST_ATTACHMENTS {
+            return Err("too_many_attachments");
+        }
+        if payload.text.is_empty() && payload.blocks.is_empty() && payload.attachments.is_empty() {
+            return Err("no_text");
+        }
+        Ok(payload)
+    }
+
+    fn into_message(self) -> ChatMessage {
+        let attachment = self.attachments.into_iter().next().unwrap_or_default();
+        let title = if attachment.title.is_empty() { attachment.fallback } else { attachment.title };
+        let text: Vec<String> = [self.text, attachment.pretext, attachment.text]
+            .into_iter()
+            .filter(|text| !text.is_empty())
+            .collect();
+        ChatMessage {
+            channel: self.channel,
+            sender: if self.username.is_empty() { "incoming-webhook".into() } else { self.username },
+            title,
+            text: text.join("\n"),
+            colour: attachment.color,
+        }
+    }
+}
+
+/// What a word of Slack's means, and what to do about it.
+pub fn meaning(word: &str) -> Option<(&'static str, &'static str)> {
+    let meaning = match word {
+        "invalid_token" => (
+            "the webhook's URL is wrong or was revoked",
+            "make a new incoming webhook in Slack's app settings and give its URL to the spec's `webhook_url`",
+        ),
+        "no_service" | "no_service_id" => (
+            "the webhook is disabled, removed, or its URL is cut off",
+            "enable it or make a new incoming webhook in Slack's app settings, then `monctl up`",
+        ),
+        "no_team" | "team_disabled" => (
+            "the workspace of the webhook is gone or disabled",
+            "make an incoming webhook in a workspace that is in use",
+        ),
+        "channel_is_archived" => {
+            ("the webhook's channel is archived", "unarchive it, or make a webhook for another channel")
+        }
+        "channel_not_found" => {
+            ("the webhook's channel is gone", "make an incoming webhook for a channel that exists")
+        }
+        "action_prohibited" | "posting_to_general_channel_denied" => (
+            "the workspace's administrators forbid this message",
+            "ask them, or make a webhook for another channel",
+        ),
+        "user_not_found" => {
+            ("the person for whom the webhook was made is gone", "make a new incoming webhook for a channel")
+        }
+        "invalid_payload" | "no_text" | "too_many_attachments" => {
+            ("Slack cannot read the message", "look at `notify` in the spec: what the message says")
+        }
+        "rate_limited" | "rate_limit_exceeded" => (
+            "too many messages in a short time; Alertmanager tries again",
+            "wait a minute; group alerts so that fewer messages are sent",
+        ),
+        _ => return None,
+    };
+    Some(meaning)
+}
+
+/// The word of Slack's in a line of Alertmanager's log, if there is one.
+pub fn word_in(line: &str) -> Option<&str> {
+    line.split(|c: char| !c.is_ascii_lowercase() && c != '_').find(|word| meaning(word).is_some())
+}
