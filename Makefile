@@ -26,7 +26,7 @@ lint: tools ## formatting, clippy with and without default features, shellcheck
 
 bench: prerequisites ## figures beside their yardsticks (needs root)
 	@$(MAKE) --no-print-directory release
-	@bench/run.sh $(CARGO_TARGET_DIR)/release/monctl
+	@bench/run.py $(CARGO_TARGET_DIR)/release/monctl
 
 .PHONY: release
 release:
