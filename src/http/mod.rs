@@ -4,6 +4,7 @@
 //! Everything is reached through a forward over ssh, which ends in a unix socket on this side; tests use TCP.
 
 pub mod alertmanager;
+pub mod grafana;
 pub mod prometheus;
 pub mod slack;
 

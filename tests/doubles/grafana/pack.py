@@ -32,7 +32,7 @@ def own_files():
     for program in sorted((HERE / "bin").iterdir()):
         yield f"bin/{program.name}", program
     yield "conf/defaults.ini", HERE / "conf" / "defaults.ini"
-    for module in sorted((HERE / "grafana_double").glob("*.py")):
+    for module in sorted((HERE / "lib" / "grafana_double").glob("*.py")):
         yield f"lib/grafana_double/{module.name}", module
 
 

@@ -1,11 +1,10 @@
-"""Starts the stand-in for a test, on loopback and a port of the kernel's choice, with a home and a data folder of its own."""
+"""Starts the stand-in for a test, on loopback and a port of the kernel's choice, with a data folder of its own."""
 
 import base64
 import json
 import os
 import pathlib
 import re
-import shutil
 import subprocess
 import tempfile
 import urllib.error
@@ -38,13 +37,11 @@ class Running:
 
     def __init__(self, password="right-password", options=()):
         self._folder = tempfile.TemporaryDirectory(prefix="grafana-double-")
-        self.home = pathlib.Path(self._folder.name)
-        shutil.copytree(HERE / "bin", self.home / "bin")
-        shutil.copytree(HERE / "conf", self.home / "conf")
-        (self.home / "lib").symlink_to(HERE)
-        self.password_file = self.home / "admin-password"
+        folder = pathlib.Path(self._folder.name)
+        self._data = folder / "data"
+        self.password_file = folder / "admin-password"
         self.password_file.write_text(password + "\n")
-        self.ini = self.home / "grafana.ini"
+        self.ini = folder / "grafana.ini"
         self.configure(f"$__file{{{self.password_file}}}")
         self._options = options
         self._process = None
@@ -52,12 +49,12 @@ class Running:
 
     def configure(self, admin_password):
         self.ini.write_text(
-            f"[server]\nhttp_addr = 127.0.0.1\nhttp_port = 0\n[paths]\ndata = {self.home / 'data'}\n"
+            f"[server]\nhttp_addr = 127.0.0.1\nhttp_port = 0\n[paths]\ndata = {self._data}\n"
             f"[security]\nadmin_user = admin\nadmin_password = {admin_password}\n"
         )
 
     def command(self):
-        server = [self.home / "bin" / "grafana", "server", "--homepath", self.home, "--config", self.ini]
+        server = [HERE / "bin" / "grafana", "server", "--homepath", HERE, "--config", self.ini]
         return [*map(str, server), *self._options]
 
     def start(self, **environment):

@@ -1,0 +1,172 @@
+//! Grafana: wait for it, read what it holds, tell what differs from what is wanted, make it so.
+//!
+//! Reading and writing are apart, as everywhere: [`GrafanaClient::observe`] only reads, [`diff`] is pure, and
+//! [`GrafanaClient::apply`] follows the changes that people saw. How each kind of thing is compared, read and
+//! written stands in its own file below. Called by `apply` and `commands`.
+
+mod change;
+mod compare;
+mod dashboard;
+mod data_source;
+mod desired;
+mod folder;
+mod thing;
+
+pub use change::{GrafanaChange, diff};
+pub use dashboard::{Dashboard, FoundDashboard};
+pub use data_source::DataSource;
+pub use desired::{DATA_SOURCE_UID, Desired, FOLDER_UID};
+pub use folder::{Folder, FoundFolder};
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+use serde_json::Value;
+
+use self::thing::{Thing, settle};
+use super::{Answer, Client, Endpoint};
+use crate::error::{Error, Result};
+use crate::retry::Patience;
+use crate::secret::Secret;
+
+/// Requests under way at a time. Up to eight never failed on a real Grafana, four bring most of the gain, and from
+/// sixteen on it loses writes to its own locks.
+const AT_ONCE: usize = 4;
+/// Reading is harmless, so it is tried again for a moment: a restarting Grafana is back within this time.
+const READING: Duration = Duration::from_secs(5);
+/// A right password got a 401 after 40 s from a Grafana whose database was locked; an honest one takes far less.
+const SUSPICIOUSLY_LONG: Duration = Duration::from_secs(5);
+
+/// A client of one Grafana with the administrator's login.
+#[derive(Debug, Clone)]
+pub struct GrafanaClient {
+    http: Client,
+    user: String,
+}
+
+/// What a Grafana holds of what is wanted there.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GrafanaState {
+    /// The data source under its uid, as Grafana shows it.
+    pub data_source: Option<Value>,
+    /// The folder under its uid.
+    pub folder: Option<FoundFolder>,
+    /// The dashboards under their uids; those that are missing are not in here.
+    pub dashboards: BTreeMap<String, FoundDashboard>,
+}
+
+impl GrafanaClient {
+    /// A client that logs in with each request.
+    ///
+    /// # Errors
+    /// When no HTTP client can be set up.
+    pub fn new(endpoint: impl Into<Endpoint>, user: &str, password: Secret) -> Result<Self> {
+        let http = Client::new("grafana", &endpoint.into())?.with_login(user, password);
+        Ok(Self { http, user: user.to_owned() })
+    }
+
+    /// Waits until Grafana answers that it is well. A first start took 18 s on a slow disk: give it a minute or more.
+    ///
+    /// Health is open to everybody, so that this says nothing about the password.
+    ///
+    /// # Errors
+    /// When it is not well within `limit`; says what it did answer.
+    pub async fn wait_ready(&self, limit: Duration) -> Result<()> {
+        let pauses = (Duration::from_millis(20), Duration::from_millis(250));
+        let mut patience = Patience::new(limit).pausing(pauses.0, pauses.1);
+        loop {
+            let not_ready = match self.http.get("/api/health").await {
+                Ok(answer) if answer.is_success() => return Ok(()),
+                Ok(answer) => answer.refusal("say that it is well"),
+                Err(error) => error,
+            };
+            if let Err(last) = patience.again(not_ready).await {
+                let text = format!("grafana was not ready within {} s", limit.as_secs());
+                let remedy = "see `monctl ssh monitoring -- journalctl -u monctl-grafana -n 50`";
+                return Err(Error::failed(text).because(last).remedy(remedy));
+            }
+        }
+    }
+
+    /// Reads what is there under the uids of what is wanted. Writes nothing.
+    ///
+    /// The first read goes alone: five wrong passwords lock the account, and a wrong one must cost one try, not four.
+    ///
+    /// # Errors
+    /// When Grafana refuses the login (never tried twice) or does not answer.
+    pub async fn observe(&self, desired: &Desired) -> Result<GrafanaState> {
+        let data_source = desired.data_source.read(self).await?;
+        let dashboards = stream::iter(&desired.dashboards)
+            .map(async |one| Ok((one.uid.clone(), one.read(self).await?)))
+            .buffer_unordered(AT_ONCE - 1)
+            .try_filter_map(async |(uid, found)| Ok(found.map(|found| (uid, found))))
+            .try_collect();
+        let (folder, dashboards) = tokio::try_join!(desired.folder.read(self), dashboards)?;
+        Ok(GrafanaState { data_source, folder, dashboards })
+    }
+
+    /// Makes the changes: data source and folder, then the dashboards in it. One that fails does not hold up the
+    /// others, except that without the folder nothing can be put into it.
+    ///
+    /// # Errors
+    /// One for each change that could not be made.
+    pub async fn apply(&self, changes: Vec<GrafanaChange>) -> Result<(), Vec<Error>> {
+        let (dashboards, bases): (Vec<_>, Vec<_>) =
+            changes.into_iter().partition(|change| matches!(change, GrafanaChange::Dashboard(_)));
+        let mut errors = Vec::new();
+        for group in [bases, dashboards] {
+            let done: Vec<_> =
+                stream::iter(group).map(|change| self.make(change)).buffer_unordered(AT_ONCE).collect().await;
+            errors.extend(done.into_iter().filter_map(Result::err));
+            if !errors.is_empty() {
+                break;
+            }
+        }
+        if errors.is_empty() { Ok(()) } else { Err(errors) }
+    }
+
+    async fn make(&self, change: GrafanaChange) -> Result<()> {
+        match change {
+            GrafanaChange::DataSource(change) => settle(change, self).await,
+            GrafanaChange::Folder(change) => settle(change, self).await,
+            GrafanaChange::Dashboard(change) => settle(change, self).await,
+        }
+    }
+
+    /// GET; `None` where the thing is not there.
+    async fn read(&self, path: &str) -> Result<Option<Answer>> {
+        let mut patience = Patience::new(READING);
+        loop {
+            match self.http.get(path).await {
+                Ok(answer) if answer.is_success() => return Ok(Some(answer)),
+                Ok(answer) if answer.status == 404 => return Ok(None),
+                Ok(answer) if answer.status < 500 => {
+                    return Err(self.refusal(&answer, &format!("show `{path}`")));
+                }
+                Ok(answer) => patience.again(answer.refusal(&format!("show `{path}`"))).await?,
+                Err(error) => patience.again(error).await?,
+            }
+        }
+    }
+
+    /// The error for a refusal that is final.
+    fn refusal(&self, answer: &Answer, doing: &str) -> Error {
+        if answer.status != 401 {
+            return answer.refusal(doing);
+        }
+        let error = Error::failed(format!("grafana refuses the password of `{}`", self.user));
+        if answer.took > SUSPICIOUSLY_LONG {
+            return error.remedy(format!(
+                "its answer took {} s, which points to a locked database rather than to the password: \
+                 end what else uses `/var/lib/monctl/grafana/grafana.db` and try again",
+                answer.took.as_secs()
+            ));
+        }
+        error.remedy(
+            "five wrong tries lock the account for five minutes, so monctl does not try again: wait where someone \
+             mistyped it; where it was changed, set it back on the monitoring host with \
+             `grafana cli admin reset-admin-password --password-from-stdin`",
+        )
+    }
+}

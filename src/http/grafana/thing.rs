@@ -1,0 +1,96 @@
+//! What all kinds of things in Grafana have in common: they are compared, read and written, and a write that went
+//! wrong is followed by a read before it is tried again.
+
+use std::time::Duration;
+
+use super::GrafanaClient;
+use crate::error::{Error, Result};
+use crate::http::Answer;
+use crate::retry::Patience;
+
+/// Writes answer within 30 s even on a locked database; one such and a retry fit in.
+const WRITING: Duration = Duration::from_mins(1);
+
+/// A kind of thing that is wanted in Grafana under a fixed uid.
+pub(super) trait Thing {
+    /// What Grafana shows of it.
+    type Found;
+
+    /// The thing as people call it: ``dashboard `System` ``.
+    fn name(&self) -> String;
+
+    /// In what way the thing found is not the one wanted; `None` where it is.
+    fn difference(&self, found: Option<&Self::Found>) -> Option<String>;
+
+    /// Reads it by its uid.
+    async fn read(&self, grafana: &GrafanaClient) -> Result<Option<Self::Found>>;
+
+    /// Writes it once, over what was found or new.
+    async fn write(&self, grafana: &GrafanaClient, found: Option<&Self::Found>) -> Result<(), Setback>;
+}
+
+/// How a write failed.
+#[derive(Debug)]
+pub(super) enum Setback {
+    /// For good.
+    Final(Error),
+    /// Read again and, if it still differs, write again: the server stumbled, the reply was lost, or someone else
+    /// wrote in between.
+    Again(Error),
+    /// Somebody else was first, or something else has the name: final unless a read finds the thing.
+    Taken(Error),
+}
+
+impl From<Error> for Setback {
+    /// No answer came: the write may have been done or not.
+    fn from(error: Error) -> Self {
+        Self::Again(error)
+    }
+}
+
+impl GrafanaClient {
+    /// What an answer to a write comes to that is neither a success nor of special meaning for the thing.
+    pub(super) fn setback(&self, answer: &Answer, name: &str) -> Setback {
+        let error = self.refusal(answer, &format!("save {name}"));
+        match answer.status {
+            404 | 500.. => Setback::Again(error),
+            _ => Setback::Final(error),
+        }
+    }
+}
+
+/// A thing that is to be made like the one wanted.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Change<W, F> {
+    pub(super) wanted: W,
+    pub(super) found: Option<F>,
+    pub(super) reason: String,
+}
+
+/// The change that is needed, if one is.
+pub(super) fn needed<T: Thing>(wanted: T, found: Option<T::Found>) -> Option<Change<T, T::Found>> {
+    let reason = wanted.difference(found.as_ref())?;
+    Some(Change { wanted, found, reason })
+}
+
+/// Writes until the thing is as wanted, with a read before each further try.
+pub(super) async fn settle<T: Thing>(change: Change<T, T::Found>, grafana: &GrafanaClient) -> Result<()> {
+    let Change { wanted, mut found, .. } = change;
+    let mut patience = Patience::new(WRITING);
+    loop {
+        let (error, taken) = match wanted.write(grafana, found.as_ref()).await {
+            Ok(()) => return Ok(()),
+            Err(Setback::Final(error)) => return Err(error),
+            Err(Setback::Again(error)) => (error, false),
+            Err(Setback::Taken(error)) => (error, true),
+        };
+        found = wanted.read(grafana).await?;
+        if wanted.difference(found.as_ref()).is_none() {
+            return Ok(());
+        }
+        if taken && found.is_none() {
+            return Err(error);
+        }
+        patience.again(error).await?;
+    }
+}
