@@ -177,6 +177,21 @@ fn a_machine_that_was_switched_off_is_started_again() {
 }
 
 #[test]
+fn a_machine_that_cannot_boot_is_reported_with_what_its_console_said() {
+    with_project(async |project| {
+        make(project, &[APP]).await;
+        for init in ["usr/lib/systemd/systemd", "usr/sbin/init"] {
+            fs::remove_file(project.folder().join("machines/app/root").join(init)).unwrap();
+        }
+        Traces::of(project).end_as_a_reboot_does();
+        project.provider.create_network().await.unwrap();
+        let error = project.provider.start_machine(APP).await.unwrap_err();
+        assert_eq!(error.message(), "machine `app` ended while it booted");
+        assert!(error.causes().concat().contains("No such file or directory"), "{:?}", error.causes());
+    });
+}
+
+#[test]
 fn a_bridge_that_was_lost_is_made_anew_and_machines_that_run_are_on_it() {
     with_project(async |project| {
         make(project, &[APP]).await;

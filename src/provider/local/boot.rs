@@ -10,19 +10,20 @@ use std::time::Duration;
 
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::timeout;
 
 use super::command::{last_lines, run, tool};
 use super::groups;
 use super::names::Names;
 use crate::error::{Error, Result};
 use crate::host::HostName;
+use crate::retry::Patience;
 
 /// How long a boot may take. It takes one to three seconds; a busy computer needs more.
 const BOOT: Duration = Duration::from_secs(90);
 /// How long one try to connect may take, and the pause between two.
 const TRY: Duration = Duration::from_millis(500);
-const PAUSE: Duration = Duration::from_millis(20);
+const PAUSE: Duration = Duration::from_millis(10);
 
 const LAUNCH: &str = include_str!("launch.sh");
 
@@ -39,13 +40,12 @@ pub(super) async fn boot(names: &Names, host: HostName, address: Ipv4Addr) -> Re
         launch(&group, &log, &machine).map(Some)
     };
     let mut process = launched.map_err(|error| error.at(host.to_string()))?;
-    let deadline = Instant::now() + BOOT;
+    let mut patience = Patience::new(BOOT).pausing(PAUSE, PAUSE * 4);
     while !listens(address).await {
-        let is_late = Instant::now() > deadline;
-        if is_late || has_ended(process.as_mut(), &group)? {
-            return Err(did_not_boot(host, &log, is_late));
+        if has_ended(process.as_mut(), &group)? {
+            return Err(did_not_boot(host, &log, "ended while it booted"));
         }
-        sleep(PAUSE).await;
+        patience.again(did_not_boot(host, &log, "does not answer on port 22")).await?;
     }
     Ok(())
 }
@@ -114,14 +114,9 @@ fn has_ended(process: Option<&mut Child>, group: &str) -> Result<bool> {
     }
 }
 
-fn did_not_boot(host: HostName, log: &Path, is_late: bool) -> Error {
-    let message = if is_late {
-        format!("machine `{host}` does not answer on port 22 after {} s", BOOT.as_secs())
-    } else {
-        format!("machine `{host}` ended while it booted")
-    };
+fn did_not_boot(host: HostName, log: &Path, how: &str) -> Error {
     let said = fs::read(log).unwrap_or_default();
-    Error::failed(message)
+    Error::failed(format!("machine `{host}` {how}"))
         .at(host.to_string())
         .remedy(format!("see `{}`, then run the command again", log.display()))
         .because(last_lines(&String::from_utf8_lossy(&said)))

@@ -6,10 +6,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
-
 use super::sys;
 use crate::error::{Error, Result};
+use crate::retry::Patience;
 
 /// How long killed processes may take to be gone. Generous: the kernel is done within milliseconds.
 const END: Duration = Duration::from_secs(20);
@@ -70,7 +69,7 @@ pub(super) fn processes(groups: &[PathBuf]) -> Vec<i32> {
 
 /// Ends all processes of the groups and removes the groups.
 pub(super) async fn end(groups: &[PathBuf]) -> Result<()> {
-    let deadline = Instant::now() + END;
+    let mut patience = Patience::new(END).pausing(PAUSE, PAUSE * 10);
     loop {
         let remaining = processes(groups);
         for id in &remaining {
@@ -79,13 +78,14 @@ pub(super) async fn end(groups: &[PathBuf]) -> Result<()> {
         if remaining.is_empty() && groups.iter().all(|group| remove(group)) {
             return Ok(());
         }
-        if Instant::now() > deadline {
-            let what = remaining.iter().map(i32::to_string).collect::<Vec<_>>().join(", ");
-            return Err(Error::failed(format!("processes of a machine do not end: {what}"))
-                .remedy("look at them with `ps`, then run the command again"));
-        }
-        sleep(PAUSE).await;
+        patience.again(do_not_end(&remaining)).await?;
     }
+}
+
+fn do_not_end(processes: &[i32]) -> Error {
+    let processes: Vec<String> = processes.iter().map(i32::to_string).collect();
+    Error::failed(format!("processes of a machine do not end: {}", processes.join(", ")))
+        .remedy("look at them with `ps`, then run the command again")
 }
 
 /// The processes directly in a group. A group that is gone has none.

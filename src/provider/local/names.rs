@@ -4,9 +4,8 @@
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
-use sha2::{Digest, Sha256};
-
 use super::subnet::Subnet;
+use crate::digest::Sha256;
 use crate::error::{Error, Result};
 use crate::host::{HostName, ProjectName, Role};
 
@@ -27,8 +26,8 @@ pub(super) struct Names {
 
 impl Names {
     pub fn new(project: ProjectName) -> Self {
-        let digest = Sha256::digest(project.as_str().as_bytes());
-        let token = digest.iter().take(4).fold(String::new(), |token, byte| format!("{token}{byte:02x}"));
+        let mut token = Sha256::of(project.as_str()).short();
+        token.truncate(8);
         Self { project, token }
     }
 

@@ -1,11 +1,12 @@
 //! What goes into the base image, as data, and the name that follows from it: another recipe is another image.
 
+use std::env;
 use std::fs;
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use sha2::{Digest, Sha256};
-
+use crate::digest::Sha256;
 use crate::error::{Error, Result};
 
 /// The release of Debian that machines run.
@@ -57,22 +58,12 @@ impl Recipe {
 
     /// The name of the image: Debian's release and the recipe's hash.
     pub fn name(&self) -> String {
-        let mut hash = Sha256::new();
-        let mut add = |part: &[u8]| {
-            hash.update(part.len().to_le_bytes());
-            hash.update(part);
-        };
-        for text in [SUITE, std::env::consts::ARCH, &PACKAGES.join(","), CUSTOMIZE, &self.sources.join("\n")]
-        {
-            add(text.as_bytes());
-        }
-        for (path, content) in &self.certificates {
-            add(path.as_os_str().as_encoded_bytes());
-            add(content);
-        }
-        let digest = hash.finalize();
-        let key = digest.iter().take(6).fold(String::new(), |key, byte| format!("{key}{byte:02x}"));
-        format!("debian-{SUITE}-{key}")
+        let packages = PACKAGES.join(",");
+        let sources = self.sources.join("\n");
+        let texts = [SUITE, env::consts::ARCH, &packages, CUSTOMIZE, &sources].map(str::as_bytes);
+        let certificates =
+            self.certificates.iter().flat_map(|(path, content)| [path.as_os_str().as_bytes(), content]);
+        format!("debian-{SUITE}-{}", Sha256::of_fields(texts.into_iter().chain(certificates)).short())
     }
 
     /// The arguments of `make-image.sh` after the target.
