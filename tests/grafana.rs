@@ -1,0 +1,335 @@
+//! The import into Grafana, against a stand-in that answers as a real one was recorded to.
+
+#[path = "support/grafana_double.rs"]
+mod grafana_double;
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use grafana_double::{GrafanaDouble, PASSWORD};
+use monctl::error::Error;
+use monctl::http::grafana::{Dashboard, Desired, GrafanaClient, GrafanaState, diff};
+use monctl::secret::Secret;
+use serde_json::{Value, json};
+
+const SYSTEM: &str = "/api/dashboards/uid/monctl_system";
+const DEADLINE: Duration = Duration::from_mins(1);
+
+fn desired() -> Desired {
+    Desired::bundled("http://127.0.0.1:9090", "15s").unwrap()
+}
+
+/// Reads, compares, applies.
+async fn import(client: &GrafanaClient, desired: &Desired) -> Result<(), Vec<Error>> {
+    let state = client.observe(desired).await.map_err(|error| vec![error])?;
+    client.apply(diff(desired, &state)).await
+}
+
+/// What a plan would print now.
+async fn planned(client: &GrafanaClient, desired: &Desired) -> Vec<String> {
+    let state = client.observe(desired).await.unwrap();
+    diff(desired, &state).iter().map(ToString::to_string).collect()
+}
+
+/// The one error of an import, with its remedy.
+async fn refused(client: &GrafanaClient, desired: &Desired) -> (String, String) {
+    let errors = import(client, desired).await.unwrap_err();
+    let [error] = errors.as_slice() else { panic!("{errors:?}") };
+    (error.message().to_owned(), error.hint().unwrap_or_default().to_owned())
+}
+
+async fn stored(grafana: &GrafanaDouble, path: &str) -> Value {
+    let answer = grafana.get(path).await;
+    assert_eq!(answer.status, 200, "{path}: {}", answer.says());
+    answer.json().unwrap()
+}
+
+async fn version(grafana: &GrafanaDouble) -> Value {
+    stored(grafana, SYSTEM).await["dashboard"]["version"].clone()
+}
+
+#[tokio::test]
+async fn everything_is_imported_and_a_second_time_nothing_is_written() {
+    let grafana = GrafanaDouble::start();
+    let (client, desired) = (grafana.client(), desired());
+    client.wait_ready(DEADLINE).await.unwrap();
+    assert_eq!(
+        planned(&client, &desired).await,
+        [
+            "+ data source `Prometheus`: is not there",
+            "+ folder `monctl`: is not there",
+            "+ dashboard `System`: is not there",
+            "+ dashboard `Django`: is not there",
+        ]
+    );
+    import(&client, &desired).await.unwrap();
+    assert_eq!(stored(&grafana, SYSTEM).await["meta"]["folderUid"], "monctl");
+    grafana.forget_requests().await;
+
+    assert_eq!(planned(&client, &desired).await, [""; 0]);
+    import(&client, &desired).await.unwrap();
+    let requests = grafana.requests().await;
+    assert_eq!(requests.len(), 8, "{requests:?}");
+    assert!(requests.iter().all(|request| request.starts_with("GET ")), "{requests:?}");
+}
+
+#[tokio::test]
+async fn the_client_waits_for_a_grafana_that_starts() {
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let address = SocketAddr::from(([127, 0, 0, 1], port));
+    let client = GrafanaClient::new(address, "admin", Secret::new(PASSWORD)).unwrap();
+    let error = client.wait_ready(Duration::from_millis(100)).await.unwrap_err();
+    assert_eq!(error.message(), "grafana was not ready within 0 s");
+    assert!(error.hint().unwrap().contains("journalctl -u monctl-grafana"));
+
+    let starting = tokio::task::spawn_blocking(move || GrafanaDouble::start_at(port));
+    client.wait_ready(DEADLINE).await.unwrap();
+    drop(starting.await.unwrap());
+}
+
+#[tokio::test]
+async fn a_wrong_password_costs_one_try() {
+    let grafana = GrafanaDouble::start();
+    let client = grafana.client_with("hunter2");
+    let error = client.observe(&desired()).await.unwrap_err();
+    assert_eq!(error.message(), "grafana refuses the password of `admin`");
+    assert!(error.hint().unwrap().contains("five wrong tries"), "{error:?}");
+    assert_eq!(grafana.requests().await, ["GET /api/datasources/uid/monctl_prometheus 401"]);
+    assert!(!format!("{client:?} {error:?}").contains("hunter2"));
+}
+
+#[tokio::test]
+async fn a_401_to_a_write_is_not_tried_again() {
+    let grafana = GrafanaDouble::start();
+    let (client, desired) = (grafana.client(), desired());
+    let empty = GrafanaState { data_source: None, folder: None, dashboards: [].into() };
+    let folder = diff(&desired, &empty).remove(1);
+    let refusal = json!({"do": "refuse", "status": 401, "body": {"message": "invalid username or password"}});
+    grafana.fault("POST", "/api/folders", 9, refusal).await;
+    client.apply(vec![folder]).await.unwrap_err();
+    assert_eq!(grafana.requests().await, ["POST /api/folders 401"]);
+}
+
+#[tokio::test]
+async fn a_dashboard_that_was_edited_by_hand_is_named_with_the_place_and_put_back() {
+    let grafana = GrafanaDouble::start();
+    let (client, desired) = (grafana.client(), desired());
+    import(&client, &desired).await.unwrap();
+    let mut edited = stored(&grafana, SYSTEM).await["dashboard"].clone();
+    edited["panels"][4]["title"] = "Mine".into();
+    grafana.post("/api/dashboards/db", json!({"dashboard": edited, "folderUid": "monctl"})).await;
+
+    assert_eq!(planned(&client, &desired).await, ["~ dashboard `System`: differs in `panels[4].title`"]);
+    import(&client, &desired).await.unwrap();
+    assert_eq!(planned(&client, &desired).await, [""; 0]);
+    let versions = stored(&grafana, &format!("{SYSTEM}/versions")).await;
+    assert_eq!(versions.as_array().unwrap().len(), 3, "the edit stays in the history");
+    assert!(versions[0]["message"].as_str().unwrap().starts_with("monctl "));
+}
+
+#[tokio::test]
+async fn a_dashboard_that_was_moved_comes_back_to_its_folder() {
+    let grafana = GrafanaDouble::start();
+    let (client, desired) = (grafana.client(), desired());
+    import(&client, &desired).await.unwrap();
+    let moved = stored(&grafana, SYSTEM).await["dashboard"].clone();
+    grafana.post("/api/dashboards/db", json!({"dashboard": moved})).await;
+
+    assert_eq!(planned(&client, &desired).await, ["~ dashboard `System`: lies in folder `General`"]);
+    import(&client, &desired).await.unwrap();
+    assert_eq!(stored(&grafana, SYSTEM).await["meta"]["folderUid"], "monctl");
+}
+
+#[tokio::test]
+async fn somebody_who_writes_between_plan_and_apply_is_noticed() {
+    let grafana = GrafanaDouble::start();
+    let (client, desired) = (grafana.client(), desired());
+    let before = client.observe(&desired).await.unwrap();
+    // Another run of monctl makes everything meanwhile: nothing is left to do, and nothing is written twice.
+    import(&client, &desired).await.unwrap();
+    client.apply(diff(&desired, &before)).await.unwrap();
+    assert_eq!(version(&grafana).await, 1);
+    assert_eq!(planned(&client, &desired).await, [""; 0]);
+
+    let mut edited = stored(&grafana, SYSTEM).await["dashboard"].clone();
+    edited["refresh"] = "1m".into();
+    grafana.post("/api/dashboards/db", json!({"dashboard": edited, "folderUid": "monctl"})).await;
+    let stale = diff(&desired, &client.observe(&desired).await.unwrap());
+    edited["version"] = 2.into();
+    edited["refresh"] = "2m".into();
+    grafana.post("/api/dashboards/db", json!({"dashboard": edited, "folderUid": "monctl"})).await;
+    grafana.forget_requests().await;
+    client.apply(stale).await.unwrap();
+    let requests = grafana.requests().await;
+    let expected = [
+        "POST /api/dashboards/db 412".to_owned(),
+        format!("GET {SYSTEM} 200"),
+        "POST /api/dashboards/db 200".into(),
+    ];
+    assert_eq!(requests, expected);
+    assert_eq!(planned(&client, &desired).await, [""; 0]);
+}
+
+#[tokio::test]
+async fn anothers_dashboard_of_the_same_title_is_named_and_left_alone() {
+    let grafana = GrafanaDouble::start();
+    let (client, desired) = (grafana.client(), desired());
+    grafana.post("/api/folders", json!({"uid": "monctl", "title": "monctl"})).await;
+    let theirs = json!({"uid": "theirs", "title": "SYSTEM", "panels": []});
+    grafana.post("/api/dashboards/db", json!({"dashboard": theirs, "folderUid": "monctl"})).await;
+
+    let (message, remedy) = refused(&client, &desired).await;
+    assert_eq!(
+        message,
+        "another dashboard in this folder has the title of dashboard `System` (`SYSTEM`, uid `theirs`)"
+    );
+    assert!(remedy.contains("rename or move the other one"), "{remedy}");
+    let kept = stored(&grafana, "/api/dashboards/uid/theirs").await;
+    assert_eq!((&kept["dashboard"]["version"], &kept["dashboard"]["title"]), (&json!(1), &json!("SYSTEM")));
+    // The other dashboard is there all the same.
+    assert_eq!(grafana.get("/api/dashboards/uid/monctl_django").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_dashboard_that_belongs_to_a_file_is_not_written() {
+    let grafana = GrafanaDouble::start();
+    let (client, desired) = (grafana.client(), desired());
+    import(&client, &desired).await.unwrap();
+    let mut edited = stored(&grafana, SYSTEM).await["dashboard"].clone();
+    edited["refresh"] = "1m".into();
+    grafana.post("/api/dashboards/db", json!({"dashboard": edited, "folderUid": "monctl"})).await;
+    grafana.provision("monctl_system", "a.json").await;
+    grafana.forget_requests().await;
+
+    let (message, _) = refused(&client, &desired).await;
+    assert_eq!(message, "dashboard `System` belongs to the provisioning file `a.json` of this Grafana");
+    let requests = grafana.requests().await;
+    assert!(requests.iter().all(|request| request.starts_with("GET ")), "{requests:?}");
+}
+
+#[tokio::test]
+async fn a_lost_reply_is_followed_by_a_look_and_no_second_write() {
+    let grafana = GrafanaDouble::start();
+    let (client, desired) = (grafana.client(), desired());
+    for path in ["/api/datasources", "/api/folders", "/api/dashboards/db"] {
+        grafana.fault("POST", path, 1, json!({"do": "lose"})).await;
+    }
+    import(&client, &desired).await.unwrap();
+    assert_eq!(planned(&client, &desired).await, [""; 0]);
+    let requests = grafana.requests().await;
+    let written = requests.iter().filter(|request| request.starts_with("POST ")).count();
+    assert_eq!(written, 4, "one write each: {requests:?}");
+}
+
+#[tokio::test]
+async fn a_stumble_is_followed_by_a_look_and_a_second_write() {
+    for fault in
+        [json!({"do": "drop"}), json!({"do": "refuse", "status": 500, "body": {"message": "Failed to save"}})]
+    {
+        let grafana = GrafanaDouble::start();
+        let (client, desired) = (grafana.client(), desired());
+        for path in ["/api/datasources", "/api/folders", "/api/dashboards/db"] {
+            grafana.fault("POST", path, 1, fault.clone()).await;
+        }
+        grafana.fault("GET", "/api/dashboards", 1, fault).await;
+        import(&client, &desired).await.unwrap();
+        assert_eq!(planned(&client, &desired).await, [""; 0]);
+    }
+}
+
+#[tokio::test]
+async fn a_data_source_that_differs_is_written_whole() {
+    let grafana = GrafanaDouble::start();
+    let (client, mut desired) = (grafana.client(), desired());
+    import(&client, &desired).await.unwrap();
+    desired.data_source.url = "http://127.0.0.1:9999".into();
+    desired.data_source.interval = "5s".into();
+    assert_eq!(
+        planned(&client, &desired).await,
+        ["~ data source `Prometheus`: differs in `url`, `jsonData.timeInterval`"]
+    );
+    import(&client, &desired).await.unwrap();
+    assert_eq!(planned(&client, &desired).await, [""; 0]);
+    let found = stored(&grafana, "/api/datasources/uid/monctl_prometheus").await;
+    assert_eq!((&found["isDefault"], &found["jsonData"]["httpMethod"]), (&json!(true), &json!("POST")));
+}
+
+#[tokio::test]
+async fn a_name_that_is_taken_ends_the_import_with_its_owner_untouched() {
+    let grafana = GrafanaDouble::start();
+    let (client, desired) = (grafana.client(), desired());
+    let theirs = json!({"uid": "theirs", "name": "Prometheus", "type": "prometheus", "access": "proxy", "url": "http://x"});
+    grafana.post("/api/datasources", theirs).await;
+    let (message, _) = refused(&client, &desired).await;
+    assert_eq!(message, "another data source of this Grafana is called `Prometheus`");
+    assert_eq!(stored(&grafana, "/api/datasources/uid/theirs").await["url"], "http://x");
+
+    let grafana = GrafanaDouble::start();
+    grafana.post("/api/folders", json!({"uid": "theirs", "title": "Monctl"})).await;
+    let (message, _) = refused(&grafana.client(), &desired).await;
+    assert_eq!(message, "another folder or dashboard of this Grafana is called `monctl`");
+}
+
+#[tokio::test]
+async fn a_folder_that_was_renamed_gets_its_title_back() {
+    let grafana = GrafanaDouble::start();
+    let (client, mut desired) = (grafana.client(), desired());
+    import(&client, &desired).await.unwrap();
+    desired.folder.title = "Monitoring".into();
+    assert_eq!(planned(&client, &desired).await, ["~ folder `Monitoring`: is called `monctl`"]);
+    import(&client, &desired).await.unwrap();
+    assert_eq!(planned(&client, &desired).await, [""; 0]);
+}
+
+#[tokio::test]
+async fn at_most_four_requests_are_under_way() {
+    let grafana = GrafanaDouble::start();
+    let (client, mut desired) = (grafana.client(), desired());
+    desired.dashboards = (0..20)
+        .map(|number| {
+            let text = format!(r#"{{"uid": "d{number}", "title": "Number {number}"}}"#);
+            Dashboard::parse("d.json", &text, "monctl").unwrap()
+        })
+        .collect();
+    // Each waits long enough for all that may come at the same time to be there.
+    grafana.fault("GET", "/api/", 1000, json!({"do": "delay", "delay": 0.03})).await;
+    grafana.fault("POST", "/api/", 1000, json!({"do": "delay", "delay": 0.03})).await;
+    let state = client.observe(&desired).await.unwrap();
+    assert_eq!(grafana.most_at_once().await, 4);
+    grafana.forget_requests().await;
+    client.apply(diff(&desired, &state)).await.unwrap();
+    assert_eq!(grafana.most_at_once().await, 4);
+}
+
+#[tokio::test]
+async fn a_forwarded_unix_socket_does_as_well() {
+    let grafana = GrafanaDouble::start();
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("grafana.sock");
+    let listener = tokio::net::UnixListener::bind(&socket).unwrap();
+    let address = grafana.address;
+    let relay = tokio::spawn(async move {
+        loop {
+            let (mut near, _) = listener.accept().await.unwrap();
+            tokio::spawn(async move {
+                let mut far = tokio::net::TcpStream::connect(address).await.unwrap();
+                let _ = tokio::io::copy_bidirectional(&mut near, &mut far).await;
+            });
+        }
+    });
+    let client = GrafanaClient::new(socket, "admin", Secret::new(PASSWORD)).unwrap();
+    let desired = desired();
+    import(&client, &desired).await.unwrap();
+    assert_eq!(planned(&client, &desired).await, [""; 0]);
+    relay.abort();
+}
+
+#[test]
+fn the_stand_in_answers_as_recorded() {
+    let begin = Instant::now();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/doubles/grafana");
+    let ran = Command::new("python3").args(["-B", "-m", "unittest"]).current_dir(folder).output().unwrap();
+    assert!(ran.status.success(), "after {:?}:\n{}", begin.elapsed(), String::from_utf8_lossy(&ran.stderr));
+}
