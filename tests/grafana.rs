@@ -1,5 +1,7 @@
 //! The import into Grafana, against a stand-in that answers as a real one was recorded to.
 
+#![allow(clippy::unwrap_used, reason = "a helper's failure is the test's failure")]
+
 #[path = "support/grafana_double.rs"]
 mod grafana_double;
 
@@ -60,8 +62,8 @@ async fn everything_is_imported_and_a_second_time_nothing_is_written() {
         [
             "+ data source `Prometheus`: is not there",
             "+ folder `monctl`: is not there",
-            "+ dashboard `System`: is not there",
             "+ dashboard `Django`: is not there",
+            "+ dashboard `System`: is not there",
         ]
     );
     import(&client, &desired).await.unwrap();

@@ -1,5 +1,7 @@
 //! What monctl wants in Grafana: the data source, the folder, and the dashboards that it brings along.
 
+use include_dir::{Dir, File, include_dir};
+
 use super::{Dashboard, DataSource, Folder};
 use crate::error::Result;
 
@@ -8,11 +10,8 @@ pub const DATA_SOURCE_UID: &str = "monctl_prometheus";
 /// The folder's uid.
 pub const FOLDER_UID: &str = "monctl";
 
-/// The dashboards, by file name; adding one is adding a line here.
-const DASHBOARDS: [(&str, &str); 2] = [
-    ("system.json", include_str!("../../../templates/dashboards/system.json")),
-    ("django.json", include_str!("../../../templates/dashboards/django.json")),
-];
+/// The dashboards; adding one is adding a file.
+static DASHBOARDS: Dir = include_dir!("$CARGO_MANIFEST_DIR/templates/dashboards");
 
 /// What Grafana is to hold.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,7 +31,10 @@ impl Desired {
     /// # Errors
     /// When a dashboard of ours is broken, which a test excludes.
     pub fn bundled(prometheus_url: &str, scrape_interval: &str) -> Result<Self> {
-        let parse = |(file, text): (&str, &str)| Dashboard::parse(file, text, FOLDER_UID);
+        let parse = |file: &File| {
+            let name = file.path().display().to_string();
+            Dashboard::parse(&name, file.contents_utf8().unwrap_or_default(), FOLDER_UID)
+        };
         Ok(Self {
             data_source: DataSource {
                 uid: DATA_SOURCE_UID.into(),
@@ -41,7 +43,7 @@ impl Desired {
                 interval: scrape_interval.into(),
             },
             folder: Folder { uid: FOLDER_UID.into(), title: "monctl".into() },
-            dashboards: DASHBOARDS.into_iter().map(parse).collect::<Result<_>>()?,
+            dashboards: DASHBOARDS.files().map(parse).collect::<Result<_>>()?,
         })
     }
 }
