@@ -7,6 +7,7 @@ restart makes clients wait instead of refusing them.
 """
 
 import os
+import signal
 import sys
 
 sys.path.append(os.path.dirname(os.path.abspath(__file__)))
@@ -50,4 +51,7 @@ def on_starting(server):
 
 def post_fork(server, worker):
     """Called in each worker before it imports anything of the application."""
+    # Until a worker has handlers of its own it inherits the master's, which
+    # would swallow the signal and let a stop wait for the whole timeout.
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     activation.in_worker()

@@ -116,7 +116,8 @@ MIXED_URLS = """
 from django.conf.urls.i18n import i18n_patterns
 from django.contrib.auth.decorators import login_not_required
 from django.http import Http404, HttpResponse, StreamingHttpResponse
-from django.test import Client
+from django.test import RequestFactory
+from django.test.client import ClientHandler
 from django.urls import include, path
 from django.views.decorators.http import require_http_methods
 from django.views.decorators.csrf import csrf_exempt
@@ -141,7 +142,8 @@ def stream(request):
     return StreamingHttpResponse(iter(["a", "b"]))
 
 def nested(request):
-    return HttpResponse(Client().get("/", secure=True, headers={"host": "127.0.0.1"}).content)
+    inner = RequestFactory().get("/", secure=True, headers={"host": "127.0.0.1"})
+    return HttpResponse(ClientHandler()(inner.environ).content)
 
 def server_error(request):
     if request.path == "/worse/":

@@ -68,7 +68,8 @@ def test_no_client_notices_restarts_and_reloads(serve):
         thread.join()
     assert problems == []
     assert {status for status, _ in answers} == {200}
-    assert len({pid for _, pid in answers}) >= 8
+    # One worker of each of the five generations at least.
+    assert len({pid for _, pid in answers}) >= 5
 
 
 def test_a_forked_child_counts_in_files_of_its_own(serve):

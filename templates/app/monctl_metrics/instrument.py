@@ -18,6 +18,8 @@ _log = logging.getLogger(__name__)
 _recorder = None
 _opening = threading.Lock()
 _logged = False
+_charsets = {}
+_MOST_CHARSETS = 100
 
 
 def wrap(base_handler):
@@ -117,7 +119,7 @@ def _count(handler, request, response, started):
             _view(request),
             request.method if request.method in families.KNOWN_METHODS else families.OTHER_METHOD,
             "https" if request.is_secure() else "http",
-            str(getattr(response, "charset", "")),
+            _charset(response),
             "1" if streaming else "",
             "1" if request.META.get("HTTP_X_REQUESTED_WITH") == "XMLHttpRequest" else "",
         )
@@ -136,6 +138,17 @@ def _count_template(recorder, template):
         isinstance(template, (list, tuple)) and all(isinstance(name, str) for name in template)
     ):
         recorder.event(families.TEMPLATES, str(template))
+
+
+def _charset(response):
+    """Django finds it anew each time; the few content types there are repeat."""
+    content_type = response.headers.get("Content-Type") if response is not None else ""
+    charset = _charsets.get(content_type)
+    if charset is None:
+        charset = str(getattr(response, "charset", ""))
+        if len(_charsets) < _MOST_CHARSETS:
+            _charsets[content_type] = charset
+    return charset
 
 
 def _announced_bytes(request):

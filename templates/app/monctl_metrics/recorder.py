@@ -9,10 +9,11 @@ import os
 import threading
 from bisect import bisect_left
 
-from prometheus_client.mmap_dict import MmapedDict, mmap_key
+from prometheus_client.mmap_dict import mmap_key
 
 from . import families
 from .slots import Slot
+from .store import Store
 
 
 class Recorder:
@@ -60,7 +61,7 @@ class Recorder:
             self._errors.add(1)
 
     def _file(self, directory, kind):
-        return MmapedDict(os.path.join(directory, f"{kind}_{self._slot.number}.db"))
+        return Store(os.path.join(directory, f"{kind}_{self._slot.number}.db"))
 
     def _new_response(self, labels):
         _, view, method, *_ = labels
@@ -74,36 +75,25 @@ class Recorder:
         return row
 
     def _counter(self, name, labels=(), values=()):
-        return _Cell(self._counters, name, "_total", labels, values)
+        return _cell(self._counters, name, "_total", labels, values)
 
     def _histogram(self, name, bounds, labels=(), values=()):
         return _Histogram(self._histograms, name, bounds, labels, values)
 
 
-class _Cell:
-    """One number in a file; starts where the slot's last holder left it."""
-
-    __slots__ = ("_file", "_key", "_value")
-
-    def __init__(self, file, family, suffix, labels, values):
-        help_text = families.HELP.get(family, family)
-        self._file = file
-        self._key = mmap_key(family, family + suffix, labels, values, help_text)
-        self._value = file.read_value(self._key)[0]
-
-    def add(self, amount):
-        self._value += amount
-        self._file.write_value(self._key, self._value, 0.0)
+def _cell(store, family, suffix, labels, values):
+    help_text = families.HELP.get(family, family)
+    return store.cell(mmap_key(family, family + suffix, labels, values, help_text))
 
 
 class _Histogram:
     __slots__ = ("_bounds", "_buckets", "_sum")
 
-    def __init__(self, file, family, bounds, labels, values):
+    def __init__(self, store, family, bounds, labels, values):
         self._bounds = bounds
-        self._sum = _Cell(file, family, "_sum", labels, values)
+        self._sum = _cell(store, family, "_sum", labels, values)
         self._buckets = [
-            _Cell(file, family, "_bucket", (*labels, "le"), (*values, _bound(bound)))
+            _cell(store, family, "_bucket", (*labels, "le"), (*values, _bound(bound)))
             for bound in bounds
         ]
 

@@ -1,0 +1,81 @@
+"""Numbers in a memory-mapped file, in the layout that prometheus_client reads.
+
+The layout: the number of bytes in use (4 bytes, then 4 unused); then entries,
+each the length of its key (4 bytes), the key in UTF-8 padded with spaces to a
+multiple of eight, its value and a time stamp, both doubles. A value changes in
+place by one aligned store, several times as fast as prometheus_client's own
+writer, which matters as it happens at every request. Called by `recorder`.
+"""
+
+import mmap
+import os
+import struct
+
+_HEADER_BYTES = 8
+_SMALLEST = 1 << 16
+_INTEGER = struct.Struct("i")
+_NUMBERS = struct.Struct("dd")
+
+
+class Cell:
+    """One number. Adding is not atomic: whoever shares a cell holds a lock."""
+
+    __slots__ = ("_doubles", "_index")
+
+    def __init__(self, doubles, index):
+        self._doubles = doubles
+        self._index = index
+
+    def add(self, amount):
+        self._doubles[self._index] += amount
+
+
+class Store:
+    """A file of cells; one that exists already is gone on with."""
+
+    def __init__(self, path):
+        self._file = open(path, "a+b")
+        self._map(os.fstat(self._file.fileno()).st_size or _SMALLEST)
+        self._used = _INTEGER.unpack_from(self._memory)[0] or _HEADER_BYTES
+        self._indices = dict(self._entries())
+
+    def cell(self, key):
+        """The cell of that name, made with zero where there is none yet."""
+        encoded = key.encode()
+        if encoded not in self._indices:
+            self._append(encoded)
+        return Cell(self._doubles, self._indices[encoded])
+
+    def _map(self, size):
+        # Space is taken now: a full disk is an error here, but would be the
+        # end of the process at the first write.
+        os.posix_fallocate(self._file.fileno(), 0, size)
+        # Cells that are in use keep the mapping that they came from.
+        self._memory = mmap.mmap(self._file.fileno(), size)
+        self._doubles = memoryview(self._memory).cast("d")
+
+    def _entries(self):
+        position = _HEADER_BYTES
+        while position < self._used:
+            length = _INTEGER.unpack_from(self._memory, position)[0]
+            start = position + _INTEGER.size
+            numbers = start + _padded(length)
+            yield self._memory[start : start + length], numbers // 8
+            position = numbers + _NUMBERS.size
+
+    def _append(self, encoded):
+        key = encoded.ljust(_padded(len(encoded)))
+        entry = _INTEGER.pack(len(encoded)) + key + _NUMBERS.pack(0.0, 0.0)
+        end = self._used + len(entry)
+        if end > len(self._memory):
+            self._map(2 * len(self._memory))
+        self._memory[self._used : end] = entry
+        self._indices[encoded] = (end - _NUMBERS.size) // 8
+        # Readers see the entry only once it is whole.
+        self._used = end
+        self._memory[: _INTEGER.size] = _INTEGER.pack(end)
+
+
+def _padded(length):
+    """The length of a key's field: at least one space, and the numbers aligned."""
+    return length + 8 - (length + _INTEGER.size) % 8
