@@ -17,7 +17,7 @@ suite() {
 }
 
 suite shellcheck scripts/check-shell.sh
-suite rust cargo test --locked
+suite rust cargo test --locked --no-fail-fast
 suite instrumentation tests/instrumentation/run.sh
 suite doubles python3 -m unittest discover --start-directory tests/doubles/grafana
 

@@ -74,19 +74,29 @@ impl Context {
 /// # Errors
 /// What the command says; an error of [`Exit::Interrupted`] where it was interrupted.
 pub async fn run(command: &Command, context: &Context) -> Result<Outcome> {
+    interruptible(command, &context.cancel, dispatch(command, context)).await
+}
+
+/// Drops `work` when the flag is up and the command's time to tidy up has passed.
+async fn interruptible(
+    command: &Command,
+    cancel: &Cancel,
+    work: impl Future<Output = Result<Outcome>>,
+) -> Result<Outcome> {
     let interrupted = async {
-        context.cancel.raised().await;
+        cancel.raised().await;
         tokio::time::sleep(grace(command)).await;
     };
-    tokio::select! {
-        result = dispatch(command, context) => match result {
-            // A child that got the same Ctrl-C fails in ways that say nothing about the cause.
-            Err(error) if context.cancel.is_raised() && error.exit() != Exit::Interrupted => {
-                Err(interruption(command).because(error))
-            }
-            result => result,
-        },
-        () = interrupted => Err(interruption(command)),
+    let result = tokio::select! {
+        result = work => result,
+        () = interrupted => return Err(interruption(command)),
+    };
+    match result {
+        // A child that got the same Ctrl-C fails in ways that say nothing about the cause.
+        Err(error) if cancel.is_raised() && error.exit() != Exit::Interrupted => {
+            Err(interruption(command).because(error))
+        }
+        result => result,
     }
 }
 
@@ -123,4 +133,70 @@ pub fn interruption(command: &Command) -> Error {
         _ => "nothing was changed; run it again",
     };
     Error::new(Exit::Interrupted, format!("`{}` was interrupted", command.name())).remedy(remedy)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::{pending, ready};
+
+    use clap::Parser as _;
+
+    use super::*;
+    use crate::cli::Cli;
+
+    fn command(words: &str) -> Command {
+        Cli::try_parse_from(words.split(' ')).unwrap().command
+    }
+
+    #[tokio::test]
+    async fn an_interrupted_command_is_dropped_and_says_how_to_go_on() {
+        let cancel = Cancel::default();
+        cancel.raise();
+        let up = command("monctl up");
+        let error = interruptible(&up, &cancel, pending()).await.unwrap_err();
+        assert_eq!(error.exit(), Exit::Interrupted);
+        assert!(error.hint().unwrap().contains("monctl up"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_command_that_tidies_up_is_given_time_for_it() {
+        let cancel = Cancel::default();
+        cancel.raise();
+        let tidying = async {
+            cancel.raised().await;
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            Err(Error::new(Exit::Interrupted, "the load was stopped"))
+        };
+        let verify = command("monctl verify-alert");
+        let error = interruptible(&verify, &cancel, tidying).await.unwrap_err();
+        assert_eq!(error.message(), "the load was stopped");
+    }
+
+    #[tokio::test]
+    async fn a_failure_that_an_interruption_caused_is_only_its_cause() {
+        let cancel = Cancel::default();
+        let work = async {
+            cancel.raise();
+            Err(Error::failed("ssh ended by signal 2"))
+        };
+        let error = interruptible(&command("monctl plan"), &cancel, work).await.unwrap_err();
+        assert_eq!(error.exit(), Exit::Interrupted);
+        assert_eq!(error.causes(), ["ssh ended by signal 2"]);
+    }
+
+    #[tokio::test]
+    async fn what_ended_before_the_interruption_counts() {
+        let cancel = Cancel::default();
+        let done = Outcome::success("done", serde_json::Value::Null);
+        let result = interruptible(&command("monctl plan"), &cancel, ready(Ok(done.clone()))).await;
+        assert_eq!(result.unwrap(), done);
+    }
+
+    #[test]
+    fn no_command_is_given_more_time_than_the_edge_has() {
+        for words in ["render --dry-run", "plan", "up", "status", "verify-alert", "ssh app", "down", "schema"]
+        {
+            assert!(grace(&command(&format!("monctl {words}"))) < Duration::from_millis(1_800), "{words}");
+        }
+    }
 }

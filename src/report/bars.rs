@@ -25,7 +25,11 @@ struct Spinner {
 
 impl Bars {
     pub(super) fn new(style: Style) -> Self {
-        Self { style, screen: MultiProgress::new(), spinners: HashMap::new() }
+        Self::on(MultiProgress::new(), style)
+    }
+
+    fn on(screen: MultiProgress, style: Style) -> Self {
+        Self { style, screen, spinners: HashMap::new() }
     }
 
     /// Moves the spinners; gives the line that stays, if any.
@@ -89,5 +93,67 @@ fn progress(done: u32) -> String {
         0 => String::new(),
         1 => "  (1 step done)".to_owned(),
         done => format!("  ({done} steps done)"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use indicatif::{InMemoryTerm, ProgressDrawTarget};
+
+    use super::*;
+    use crate::event::Millis;
+    use crate::host::HostName;
+
+    const APP: HostName = HostName::app(1);
+
+    fn started(host: HostName, step: &str) -> Event {
+        Event::StepStarted { host, step: step.into() }
+    }
+
+    fn finished(host: HostName, step: &str) -> Event {
+        Event::StepFinished { host, step: step.into(), took: Millis(Duration::from_secs(2)) }
+    }
+
+    /// What stands on the screen after these events, the turning sign as `*`, and the lines that stay.
+    fn screen(events: &[Event]) -> (String, Vec<String>) {
+        let term = InMemoryTerm::new(10, 72);
+        let target = ProgressDrawTarget::term_like(Box::new(term.clone()));
+        let mut bars = Bars::on(MultiProgress::with_draw_target(target), Style::Plain);
+        let stay = events.iter().filter_map(|event| bars.follow(event)).collect();
+        for spinner in bars.spinners.values() {
+            spinner.bar.tick();
+        }
+        let braille = |c: char| if ('\u{2800}'..='\u{28ff}').contains(&c) { '*' } else { c };
+        (term.contents().chars().map(braille).collect(), stay)
+    }
+
+    #[test]
+    fn each_host_has_one_line_with_its_step() {
+        let (screen, stay) = screen(&[
+            started(APP, "packages"),
+            started(HostName::MONITORING, "prometheus"),
+            finished(APP, "packages"),
+            started(APP, "venv"),
+        ]);
+        insta::assert_snapshot!(screen);
+        assert_eq!(stay, [""; 0]);
+    }
+
+    #[test]
+    fn infrastructure_moves_while_it_is_made_and_leaves_a_line() {
+        let boot = |took| Event::Infra { what: "boot machine app".into(), took };
+        let (during, _) = screen(&[boot(None)]);
+        assert!(during.contains("boot machine app"), "{during}");
+        let (after, stay) = screen(&[boot(None), boot(Some(Millis(Duration::from_secs(2))))]);
+        assert_eq!(after, "");
+        assert_eq!(stay.len(), 1);
+    }
+
+    #[test]
+    fn the_end_of_a_phase_leaves_nothing_that_moves() {
+        let end = Event::PhaseFinished { phase: "hosts", took: Millis(Duration::from_secs(9)) };
+        let (screen, stay) = screen(&[started(APP, "packages"), end]);
+        assert_eq!(screen, "");
+        assert_eq!(stay.len(), 1);
     }
 }
