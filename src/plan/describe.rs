@@ -1,0 +1,73 @@
+//! A plan as people read it: `+` is new, `~` changes, `-` goes; reasons behind, diffs below.
+
+use std::fmt;
+
+use super::{InfraAction, Plan};
+use crate::playbook::ChangeKind;
+
+/// So many lines of a diff are shown; the rest is counted.
+const DIFF_LINES: usize = 24;
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_empty() {
+            return f.write_str("nothing to do: everything is as the spec says\n");
+        }
+        for action in &self.infra {
+            let sign = match action {
+                InfraAction::CreateNetwork | InfraAction::CreateMachine(_) => '+',
+                InfraAction::StartMachine(_) => '~',
+                InfraAction::RemoveMachine(_) => '-',
+            };
+            writeln!(f, "{sign} {action}")?;
+        }
+        for (host, plan) in &self.hosts {
+            if plan.changes.is_empty() {
+                continue;
+            }
+            writeln!(f, "{host}")?;
+            for (step, change) in &plan.changes {
+                let sign = if change.kind == ChangeKind::Create { '+' } else { '~' };
+                describe(f, sign, &step.id.0, change)?;
+            }
+        }
+        if !self.grafana.is_empty() {
+            writeln!(f, "grafana")?;
+            for action in &self.grafana {
+                writeln!(f, "  ~ {}: {}", action.what, action.why)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn describe(
+    f: &mut fmt::Formatter<'_>,
+    sign: char,
+    step: &str,
+    change: &crate::playbook::Change,
+) -> fmt::Result {
+    writeln!(f, "  {sign} {step}")?;
+    let mut details = change.details.iter().peekable();
+    while let Some(detail) = details.next() {
+        // A new application has many files, each absent: they are one line.
+        let mut same = 0;
+        while detail.diff.is_none()
+            && details.next_if(|next| next.why == detail.why && next.diff.is_none()).is_some()
+        {
+            same += 1;
+        }
+        let more = if same > 0 { format!(" and {same} more") } else { String::new() };
+        writeln!(f, "      {}{more}: {}", detail.what, detail.why)?;
+        if let Some(diff) = &detail.diff {
+            for line in diff.lines().take(DIFF_LINES) {
+                writeln!(f, "        {line}")?;
+            }
+            let hidden = diff.lines().count().saturating_sub(DIFF_LINES);
+            if hidden > 0 {
+                writeln!(f, "        … {hidden} more lines")?;
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,100 @@
+//! The diff of infrastructure: which machines to make, start or remove.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::host::HostName;
+
+/// A machine as the provider found it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MachineFact {
+    /// It was begun and not finished.
+    Unfinished,
+    /// It is whole and does not run.
+    Stopped,
+    /// It runs.
+    Running,
+}
+
+/// One action of the provider.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(tag = "action", content = "host", rename_all = "snake_case")]
+pub enum InfraAction {
+    /// The network between the machines, keys, and the way out.
+    CreateNetwork,
+    /// A machine is made and booted.
+    CreateMachine(HostName),
+    /// A machine that is there is booted.
+    StartMachine(HostName),
+    /// A machine that the spec does not want any more is removed with its disk.
+    RemoveMachine(HostName),
+}
+
+impl fmt::Display for InfraAction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::CreateNetwork => f.write_str("network: absent or incomplete"),
+            Self::CreateMachine(host) => write!(f, "machine {host}: absent"),
+            Self::StartMachine(host) => write!(f, "machine {host}: not running"),
+            Self::RemoveMachine(host) => {
+                write!(f, "machine {host}: not in the spec any more; its disk goes, too")
+            }
+        }
+    }
+}
+
+/// The actions that turn what was found into what the spec wants, in order.
+pub fn infrastructure(
+    wanted: impl IntoIterator<Item = HostName>,
+    network: bool,
+    found: &BTreeMap<HostName, MachineFact>,
+) -> Vec<InfraAction> {
+    let wanted: Vec<HostName> = wanted.into_iter().collect();
+    let mut actions = Vec::new();
+    if !network {
+        actions.push(InfraAction::CreateNetwork);
+    }
+    actions.extend(wanted.iter().filter_map(|host| match found.get(host) {
+        None | Some(MachineFact::Unfinished) => Some(InfraAction::CreateMachine(*host)),
+        Some(MachineFact::Stopped) => Some(InfraAction::StartMachine(*host)),
+        Some(MachineFact::Running) => None,
+    }));
+    actions.extend(
+        found.keys().filter(|host| !wanted.contains(host)).map(|host| InfraAction::RemoveMachine(*host)),
+    );
+    actions
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_state_has_its_action() {
+        let [app, second, third] = [1, 2, 3].map(HostName::app);
+        let found = [
+            (app, MachineFact::Running),
+            (second, MachineFact::Stopped),
+            (third, MachineFact::Running),
+            (HostName::MONITORING, MachineFact::Unfinished),
+        ]
+        .into();
+        assert_eq!(
+            infrastructure(HostName::of_project(2), true, &found),
+            [
+                InfraAction::StartMachine(second),
+                InfraAction::CreateMachine(HostName::MONITORING),
+                InfraAction::RemoveMachine(third),
+            ]
+        );
+    }
+
+    #[test]
+    fn nothing_is_due_where_everything_runs() {
+        let found = HostName::of_project(2).map(|host| (host, MachineFact::Running)).collect();
+        assert_eq!(infrastructure(HostName::of_project(2), true, &found), []);
+        assert_eq!(infrastructure([], false, &BTreeMap::new()), [InfraAction::CreateNetwork]);
+    }
+}
