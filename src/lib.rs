@@ -4,6 +4,7 @@
 //! machines, planned, applied, and at the end proven. Each room below is one stage of that flow and
 //! imports only from the rooms above it; `commands` puts them together, one file per subcommand.
 
+pub mod apply;
 pub mod cancel;
 pub mod cli;
 pub mod commands;

@@ -19,6 +19,11 @@ if questions installed; then
 			found=$(find "$folder" -xdev -printf '%P %y %s %m %u %T@\n' | LC_ALL=C sort | sha256sum)
 			printf 'installed\t%s\t%s\t%s\t%s\n' "$folder" "$source" "$recorded" "${found%% *}"
 		} &
+		# What could not be had an hour ago is worth another try.
+		if [ -n "$(find "$folder.failed" -mmin -60 2>/dev/null)" ]; then
+			read -r source why <"$folder.failed"
+			printf 'failed\t%s\t%s\t%s\n' "$folder" "$source" "$why"
+		fi
 	done
 fi
 

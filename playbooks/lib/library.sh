@@ -53,13 +53,29 @@ folder_finish() { # FOLDER SOURCE-DIGEST
 }
 
 archive_install() { # FOLDER URL SHA256
+	local archive why
+	archive=$PWD/${1##*/}.tar.gz
 	mkdir -p "${1%/*}"
-	curl --fail --location --silent --show-error --retry 3 --connect-timeout 10 --output download."${1##*/}" "$2"
-	echo "$3  download.${1##*/}" | sha256sum --check --quiet || refuse "$2 is not the file that was expected"
-	rm -rf "$1.new"
+	if ! why=$(archive_fetch "$archive" "$2" "$3" 2>&1); then
+		echo "$3 ${why//$'\n'/; }" >"$1.failed"
+		refuse "$why"
+	fi
+	rm -rf "$1.new" "$1.failed"
 	mkdir "$1.new"
-	tar -xzf download."${1##*/}" --no-same-owner --strip-components=1 -C "$1.new"
+	tar -xzf "$archive" --no-same-owner --strip-components=1 -C "$1.new"
 	folder_finish "$1" "$3"
+}
+
+archive_fetch() { # FILE URL SHA256
+	local why
+	if ! why=$(curl --fail --location --silent --show-error --retry 2 --connect-timeout 10 --output "$1" "$2" 2>&1); then
+		echo "cannot download $2: ${why##*$'\n'}"
+		return 1
+	fi
+	if ! echo "$3  $1" | sha256sum --check --status; then
+		echo "$2 has another SHA-256 digest than $3"
+		return 1
+	fi
 }
 
 requirements_file() { # PATH SHA256
@@ -69,30 +85,29 @@ requirements_file() { # PATH SHA256
 
 # uv, installed by the pip of Debian's wheel, so that no other Python package is needed.
 uv_ready() { # VERSION
-	local uv=/opt/monctl/uv-${1#uv==}
+	local uv=/opt/monctl/uv-$1
 	if [ ! -x "$uv/bin/uv" ]; then
 		rm -rf "$uv.new"
 		PYTHONPATH=$(echo /usr/share/python-wheels/pip-*.whl) python3 -m pip install --quiet --disable-pip-version-check \
-			--no-compile --no-deps --only-binary :all: --root-user-action ignore --target "$uv.new" "$1"
+			--no-compile --no-deps --only-binary :all: --root-user-action ignore --target "$uv.new" "uv==$1"
 		mv -T "$uv.new" "$uv"
 	fi
 	PATH=$uv/bin:$PATH
 }
 
-venv_install() { # FOLDER SOURCE-DIGEST REQUIREMENTS-FILE ADDED…
-	local folder=$1 source=$2 entry=$3 added pinned=()
-	shift 3
-	for added in "$@"; do
-		case $added in uv==*) uv_ready "$added" ;; *) pinned+=("$added") ;; esac
-	done
-	export UV_CACHE_DIR=$PWD/uv-cache UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never UV_SYSTEM_CERTS=true
+venv_install() { # FOLDER SOURCE-DIGEST UV-VERSION REQUIREMENTS-FILE ADDED…
+	local folder=$1 source=$2 entry=$4 added
+	mkdir -p "${folder%/*}"
+	uv_ready "$3"
+	shift 4
+	export UV_CACHE_DIR=$PWD/uv-cache UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never
 	rm -rf "$folder.new"
 	uv venv --quiet --relocatable --python /usr/bin/python3 "$folder.new"
 	(cd requirements && uv pip install --quiet --python "$folder.new/bin/python" --compile-bytecode -r "$entry")
 	# What the application pins itself stays as it is.
-	for added in "${pinned[@]}"; do
+	for added in "$@"; do
 		if ! uv pip show --quiet --python "$folder.new/bin/python" "${added%%==*}" 2>/dev/null; then
-			uv pip install --quiet --python "$folder.new/bin/python" --compile-bytecode --no-deps "$added"
+			uv pip install --quiet --python "$folder.new/bin/python" --compile-bytecode "$added"
 		fi
 	done
 	folder_finish "$folder" "$source"

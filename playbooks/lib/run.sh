@@ -15,7 +15,8 @@ flock --wait 120 9 || { echo "another run still works on this host" >&2; exit 75
 # no further one begins.
 trap '' PIPE HUP
 mkdir logs
-emit() { { printf '%s\t' "$@" && echo; } 2>/dev/null || touch gone; }
+# One write for each event: lanes share the pipe.
+emit() { (IFS=$'\t' && printf '%s\n' "$*") 2>/dev/null || touch gone; }
 
 run_step() {
 	[ ! -e gone ] || return 1

@@ -1,12 +1,68 @@
-//! `monctl down`.
+//! `monctl down`: removes everything of a project, says what that was, and looks again.
 
+use serde_json::json;
+
+use super::deployment::provider;
 use super::{Context, Outcome};
 use crate::cli::DownArgs;
-use crate::error::{Error, Result};
+use crate::error::{Error, Exit, Result};
+use crate::host::{ProjectName, Role};
+use crate::provider::{Observed, Provider, local};
 
 /// # Errors
-/// Until it is there.
-#[expect(clippy::unused_async, reason = "awaits once it is written")]
-pub(super) async fn run(_args: &DownArgs, _context: &Context) -> Result<Outcome> {
-    Err(Error::could_not_run("`down` is not there yet"))
+/// When something of the project is still there afterwards.
+pub(super) async fn run(args: &DownArgs, context: &Context) -> Result<Outcome> {
+    let provider = match &args.project {
+        Some(name) => Provider::local(parse(name)?, context.events.clone()),
+        None => provider(&context.spec, &context.events).map_err(|error| {
+            error.remedy("where the spec is lost, name the project: `monctl down --project NAME`")
+        })?,
+    };
+    let found = provider.leftovers().await?;
+    let mut removed = Vec::new();
+    if !found.is_empty() {
+        if !args.yes {
+            let mut lines: Vec<String> = found.iter().map(|piece| format!("- {piece}")).collect();
+            lines.extend(data(&provider.observe().await?));
+            context.confirm(&lines.join("\n"), "remove all this?").await?;
+        }
+        let _lock = provider.lock()?;
+        removed = provider.destroy().await?;
+    }
+    let left = provider.leftovers().await?;
+    if !left.is_empty() {
+        let left: Vec<String> = left.iter().map(ToString::to_string).collect();
+        return Err(Error::failed(format!("still there: {}", left.join(", ")))
+            .remedy("run `monctl down` again; it removes what is left"));
+    }
+    let mut lines: Vec<String> = removed.iter().map(|piece| format!("removed {piece}")).collect();
+    let mut purged = Vec::new();
+    if args.purge_cache {
+        let (gone, kept) = local::purge_cache()?;
+        lines.extend(gone.iter().map(|path| format!("removed base image {}", path.display())));
+        lines.extend(kept.iter().map(|path| format!("kept base image {}: machines use it", path.display())));
+        purged = gone;
+    }
+    lines.push("nothing is left of the project".into());
+    Ok(Outcome {
+        exit: Exit::Success,
+        text: lines.join("\n"),
+        json: json!({ "removed": removed, "purged": purged, "left": [] }),
+    })
+}
+
+fn parse(name: &str) -> Result<ProjectName> {
+    name.parse()
+        .map_err(|error| Error::invalid(format!("`{name}` is no project name")).because(format!("{error}")))
+}
+
+/// What goes with the machines that nothing brings back.
+fn data(observed: &Observed) -> impl Iterator<Item = String> {
+    observed.machines.keys().map(|host| {
+        let what = match host.role() {
+            Role::App => "what the application wrote into /srv/monctl/app (database, uploads)",
+            Role::Monitoring => "all metrics, the history of alerts, Grafana's database",
+        };
+        format!("! data on {host}: {what}")
+    })
 }

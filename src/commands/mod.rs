@@ -10,7 +10,9 @@ use crate::error::{Error, Exit, Result};
 use crate::event::Events;
 use crate::report::Questions;
 
+mod deployment;
 mod down;
+mod grafana;
 mod plan;
 mod render;
 mod schema;

@@ -1,12 +1,49 @@
-//! `monctl ssh`.
+//! `monctl ssh`: a shell or a command on a host, with the pinned keys.
 
+use std::process::{Command, Stdio};
+
+use serde_json::json;
+
+use super::deployment::{provider, running};
 use super::{Context, Outcome};
-use crate::cli::SshArgs;
-use crate::error::{Error, Result};
+use crate::cli::{Output, SshArgs};
+use crate::error::{Error, Exit, Result};
 
+/// Runs `ssh` itself, so that terminals, signals and pipes are as the user knows them.
+///
 /// # Errors
-/// Until it is there.
-#[expect(clippy::unused_async, reason = "awaits once it is written")]
-pub(super) async fn run(_args: &SshArgs, _context: &Context) -> Result<Outcome> {
-    Err(Error::could_not_run("`ssh` is not there yet"))
+/// When the host does not run, or ssh or the command fails.
+pub(super) async fn run(args: &SshArgs, context: &Context) -> Result<Outcome> {
+    let provider = provider(&context.spec, &context.events)?;
+    let observed = provider.observe().await?;
+    let machine =
+        running(&observed).into_iter().find(|machine| machine.name == args.host).ok_or_else(|| {
+            Error::could_not_run(format!("host `{}` does not run", args.host))
+                .remedy("`monctl status` shows what runs; `monctl up` starts it")
+        })?;
+    let mut command = Command::new("ssh");
+    command.arg("-F").arg(&machine.ssh.config).arg("-o").arg("LogLevel=ERROR").arg(&machine.ssh.alias);
+    if !args.command.is_empty() {
+        // The remote shell gets one string; each word must come out of it as it is.
+        command
+            .arg("--")
+            .arg(args.command.iter().map(|word| crate::playbook::quote(word)).collect::<Vec<_>>().join(" "));
+    }
+    if context.output == Output::Json {
+        let output = command.stdin(Stdio::inherit()).output().map_err(no_ssh)?;
+        let json = json!({
+            "stdout": String::from_utf8_lossy(&output.stdout),
+            "stderr": String::from_utf8_lossy(&output.stderr),
+            "status": output.status.code(),
+        });
+        let exit = if output.status.success() { Exit::Success } else { Exit::Failed };
+        return Ok(Outcome { exit, text: String::new(), json });
+    }
+    let status = command.status().map_err(no_ssh)?;
+    let exit = if status.success() { Exit::Success } else { Exit::Failed };
+    Ok(Outcome { exit, text: String::new(), json: json!({ "status": status.code() }) })
+}
+
+fn no_ssh(error: std::io::Error) -> Error {
+    Error::could_not_run("cannot run `ssh`").because(error).remedy("apt-get install openssh-client")
 }

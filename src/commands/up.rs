@@ -1,12 +1,216 @@
-//! `monctl up`.
+//! `monctl up`: looks, says what is to be done, asks, does it, and says what became of it.
 
-use super::{Context, Outcome};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use serde_json::json;
+use tokio::time::Instant;
+
+use super::deployment::{Deployment, running};
+use super::{Context, Outcome, grafana};
+use crate::apply::{self, Connected, HostResult};
 use crate::cli::UpArgs;
-use crate::error::{Error, Result};
+use crate::error::{Error, Exit, Result};
+use crate::event::{Event, Events, Millis};
+use crate::host::HostName;
+use crate::plan::{HostPlan, Plan};
+use crate::playbook::{Inputs, Playbook};
+use crate::report;
+
+/// A first start of Grafana took 18 s on a slow disk.
+const GRAFANA_STARTS_WITHIN: Duration = Duration::from_secs(90);
 
 /// # Errors
-/// Until it is there.
-#[expect(clippy::unused_async, reason = "awaits once it is written")]
-pub(super) async fn run(_args: &UpArgs, _context: &Context) -> Result<Outcome> {
-    Err(Error::could_not_run("`up` is not there yet"))
+/// When nothing could be done; what was done in part is an [`Outcome`] of [`Exit::Failed`].
+pub(super) async fn run(args: &UpArgs, context: &Context) -> Result<Outcome> {
+    let begun = Instant::now();
+    let events = &context.events;
+    let deployment = Deployment::load(context)?;
+    let provider = &deployment.provider;
+    let observed = provider.observe().await?;
+    let look = deployment.look(&observed, events).await?;
+    if look.plan.is_empty() && look.silent.is_empty() {
+        return Ok(unchanged(&look.plan, look.hosts.len(), begun.elapsed()));
+    }
+    if args.yes {
+        events.note(look.plan.to_string().trim_end());
+    } else {
+        context.confirm(&look.plan.to_string(), "make these changes?").await?;
+    }
+    provider.check_prerequisites()?;
+    let _lock = provider.lock()?;
+
+    let mut run =
+        Run { deployment: &deployment, events, results: BTreeMap::new(), missing: vec![], errors: vec![] };
+    let hosts = if look.plan.infra.is_empty() && look.silent.is_empty() {
+        grafana::keep(&provider.folder(), &deployment.grafana_password)?;
+        let plans = look.plan.hosts;
+        look.hosts
+            .into_iter()
+            .map(|(host, it)| (host, (it, plans.get(&host).cloned().unwrap_or_default())))
+            .collect()
+    } else {
+        drop(look.hosts);
+        phase(events, "machines", apply::infrastructure(provider, &look.plan.infra)).await?;
+        grafana::keep(&provider.folder(), &deployment.grafana_password)?;
+        run.ask().await?
+    };
+    phase(events, "hosts", run.change(hosts)).await?;
+    Ok(run.outcome(begun.elapsed()))
+}
+
+fn unchanged(plan: &Plan, sessions: usize, took: Duration) -> Outcome {
+    let missing: Vec<&String> = plan.hosts.values().flat_map(|host| &host.missing).collect();
+    let mut lines = vec![format!(
+        "no change: everything is as the spec says ({sessions} hosts asked, one ssh session each, {})",
+        report::duration(took)
+    )];
+    lines.extend(missing.iter().map(|why| format!("missing: {why}")));
+    Outcome::success(
+        lines.join("\n"),
+        json!({ "changed": false, "ssh_sessions": sessions, "missing": missing }),
+    )
+}
+
+/// A host with the plan for it.
+type Planned = BTreeMap<HostName, (Connected, HostPlan)>;
+
+/// What is done and what became of it.
+struct Run<'a> {
+    deployment: &'a Deployment,
+    events: &'a Events,
+    results: BTreeMap<HostName, HostResult>,
+    missing: Vec<String>,
+    errors: Vec<Error>,
+}
+
+impl Run<'_> {
+    /// Asks all machines, now that all addresses are known.
+    async fn ask(&mut self) -> Result<Planned> {
+        let observed = self.deployment.provider.observe().await?;
+        let machines = running(&observed);
+        let inputs = self.deployment.all_inputs(&machines)?;
+        let mut hosts = BTreeMap::new();
+        for (host, connected) in apply::gather(&machines, &inputs, self.events).await {
+            match connected {
+                Ok(connected) => {
+                    let plan =
+                        HostPlan::new(&Playbook::of(host.role()), &inputs[&host.role()], &connected.facts);
+                    hosts.insert(host, (connected, plan));
+                }
+                Err(error) => self.errors.push(error),
+            }
+        }
+        Ok(hosts)
+    }
+
+    /// Changes all hosts at once; each goes on whatever becomes of the others.
+    async fn change(&mut self, hosts: Planned) -> Result<()> {
+        let machines: Vec<_> = hosts.values().map(|(connected, _)| connected.machine.clone()).collect();
+        let inputs = self.deployment.all_inputs(&machines)?;
+        let this = &*self;
+        let work = hosts.iter().map(|(host, (connected, plan))| {
+            let inputs = &inputs[&host.role()];
+            async move { (*host, this.change_host(connected, plan, inputs).await) }
+        });
+        for (host, (result, errors)) in join_all(work).await {
+            self.missing.extend(hosts[&host].1.missing.clone());
+            self.errors.extend(errors);
+            self.results.insert(host, result);
+        }
+        Ok(())
+    }
+
+    async fn change_host(
+        &self,
+        connected: &Connected,
+        plan: &HostPlan,
+        inputs: &Inputs,
+    ) -> (HostResult, Vec<Error>) {
+        let host = connected.machine.name;
+        let mut errors = Vec::new();
+        let mut result = HostResult { ended: true, ..HostResult::default() };
+        if !plan.changes.is_empty() {
+            match apply::apply(&connected.remote, plan, inputs, self.events).await {
+                Ok(done) => result = done,
+                Err(error) => return (result, vec![error]),
+            }
+        }
+        let grafana_runs = result.done.iter().any(|step| step == "grafana")
+            || (grafana::runs(&connected.facts)
+                && !result.failed.iter().any(|(step, _)| step.starts_with("grafana")));
+        if host == HostName::MONITORING && grafana_runs {
+            errors.extend(self.import(connected).await.err().unwrap_or_default());
+        }
+        (result, errors)
+    }
+
+    /// Imports data source, folder and dashboards, as far as they differ.
+    async fn import(&self, connected: &Connected) -> Result<(), Vec<Error>> {
+        let begun = Instant::now();
+        let (host, step) = (HostName::MONITORING, "dashboards".to_owned());
+        self.events.send(Event::StepStarted { host, step: step.clone() });
+        let spec = &self.deployment.loaded.spec;
+        let prepare = async {
+            let client = grafana::client(&connected.remote, &self.deployment.grafana_password).await?;
+            let changes = grafana::changes(&client, spec, GRAFANA_STARTS_WITHIN).await?;
+            Ok::<_, Error>((client, changes))
+        };
+        let (client, changes) = prepare.await.map_err(|error| vec![error.at(host.to_string())])?;
+        client.apply(changes).await?;
+        self.events.send(Event::StepFinished { host, step, took: Millis(begun.elapsed()) });
+        Ok(())
+    }
+
+    /// What worked, what did not, and the one command that goes on from there.
+    fn outcome(self, took: Duration) -> Outcome {
+        let required = self.deployment.loaded.spec.grafana.required;
+        let (optional, failed): (Vec<_>, Vec<_>) = self
+            .results
+            .iter()
+            .flat_map(|(host, result)| result.failed.iter().map(move |(step, output)| (*host, step, output)))
+            .partition(|(_, step, _)| !required && step.starts_with("grafana"));
+        let missing: Vec<String> = self
+            .missing
+            .iter()
+            .cloned()
+            .chain(optional.iter().map(|(_, _, output)| format!("Grafana is not there: {output}")))
+            .collect();
+        let mut lines = Vec::new();
+        for (host, result) in &self.results {
+            lines.push(format!("{host}: {} steps done", result.done.len()));
+        }
+        lines.extend(missing.iter().map(|why| format!("missing: {why}")));
+        lines.extend(
+            failed.iter().map(|(host, step, output)| format!("{host}: step `{step}` failed: {output}")),
+        );
+        lines.extend(self.errors.iter().map(ToString::to_string));
+        let bad = !failed.is_empty() || !self.errors.is_empty();
+        lines.push(if bad {
+            "not everything worked; `monctl up` goes on from here".into()
+        } else {
+            format!("up in {}; `monctl verify-alert` proves that an alert arrives", report::duration(took))
+        });
+        let json = json!({
+            "changed": true,
+            "hosts": self.results.iter().map(|(host, result)| (host.to_string(), json!({
+                "done": result.done,
+                "failed": result.failed.iter().map(|(step, output)| json!({"step": step, "output": output})).collect::<Vec<_>>(),
+                "skipped": result.skipped,
+            }))).collect::<serde_json::Map<_, _>>(),
+            "missing": missing,
+            "errors": self.errors.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        });
+        let exit = if bad { Exit::Failed } else { Exit::Success };
+        Outcome::success(lines.join("\n"), json).with_exit(exit)
+    }
+}
+
+async fn phase<T>(events: &Events, phase: &'static str, work: impl Future<Output = Result<T>>) -> Result<T> {
+    let begun = Instant::now();
+    events.send(Event::PhaseStarted { phase });
+    let done = work.await?;
+    events.send(Event::PhaseFinished { phase, took: Millis(begun.elapsed()) });
+    Ok(done)
 }

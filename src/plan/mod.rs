@@ -30,6 +30,8 @@ pub struct HostPlan {
     /// The changes.
     #[serde(serialize_with = "changes_only")]
     pub changes: Vec<(Step, Change)>,
+    /// What is not there and not needed by the rest, with the reason.
+    pub missing: Vec<String>,
 }
 
 /// A change in Grafana.
@@ -51,13 +53,21 @@ impl Plan {
 }
 
 impl HostPlan {
-    /// What a host with these facts needs.
+    /// What a host with these facts needs. A lane whose optional release cannot be had is left out whole.
     pub fn new(playbook: &Playbook, inputs: &Inputs, facts: &Facts) -> Self {
-        let changes = playbook
-            .steps(inputs)
-            .filter_map(|step| Some((step.clone(), step.lower(inputs, facts)?)))
-            .collect();
-        Self { changes }
+        let mut plan = Self::default();
+        let mut without: Option<&String> = None;
+        for step in playbook.steps(inputs) {
+            if let Some(why) = step.missing(inputs, facts) {
+                plan.missing.push(why);
+                without = step.lane.as_ref();
+            }
+            if step.lane.is_some() && step.lane.as_ref() == without {
+                continue;
+            }
+            plan.changes.extend(step.lower(inputs, facts).map(|change| (step.clone(), change)));
+        }
+        plan
     }
 }
 

@@ -17,6 +17,15 @@ impl Archive {
         probes.installed.insert(self.to.clone());
     }
 
+    /// Why an optional release is missing: it could not be had a short while ago.
+    pub(super) fn missing(&self, inputs: &Inputs, facts: &Facts) -> Option<String> {
+        let release = inputs.releases.get(&self.release)?;
+        let (_, wanted) = release.by_machine.get(facts.machine())?;
+        let (tried, why) = facts.failed.get(&self.to)?;
+        (inputs.optional.contains(&self.release) && tried == wanted)
+            .then(|| format!("{} {} is not there: {why}", self.release, release.version))
+    }
+
     pub(super) fn lower(&self, step: &StepId, inputs: &Inputs, facts: &Facts) -> Option<Change> {
         let release = inputs.releases.get(&self.release)?;
         let title = format!("{} {}", self.release, release.version);

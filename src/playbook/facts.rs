@@ -92,6 +92,8 @@ pub struct Facts {
     pub links: BTreeMap<String, String>,
     /// Files by path.
     pub files: BTreeMap<String, FileFact>,
+    /// Folders that could not be filled a short while ago: from what, and why.
+    pub failed: BTreeMap<String, (Sha256, String)>,
     /// The digest that each step had when it was last applied to its end.
     pub applied: BTreeMap<String, Sha256>,
 }
@@ -147,6 +149,9 @@ impl Facts {
             ["installed", folder, source, recorded, found] => {
                 let installed = Installed { source: source.parse().ok()?, intact: recorded == found };
                 self.installed.insert(folder.into(), installed);
+            }
+            ["failed", folder, source, why] => {
+                self.failed.insert(folder.into(), (source.parse().ok()?, why.into()));
             }
             ["link", path, target] => {
                 self.links.insert(path.into(), target.into());

@@ -110,6 +110,8 @@ pub struct Inputs {
     pub files: BTreeMap<String, File>,
     /// Releases by name.
     pub releases: BTreeMap<String, Release>,
+    /// Releases without which everything else goes on.
+    pub optional: BTreeSet<String>,
     /// The application's code.
     pub tree: Tree,
     /// The application's requirements.

@@ -18,6 +18,6 @@ mod venv;
 pub use change::{Change, ChangeKind, Command, Detail};
 pub use facts::{Facts, FileFact, Installed, Probes, UnitFact};
 pub use inputs::{File, Inputs, Release, Requirements, Tree};
-pub use script::{APPLIED_DIRECTORY, Script, apply_script, bootstrap, facts_script};
+pub use script::{APPLIED_DIRECTORY, Script, apply_script, bootstrap, facts_script, quote};
 pub use service::{OnChange, Service};
 pub use step::{Flag, Playbook, Step, StepId, StepKind};

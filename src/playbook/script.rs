@@ -104,7 +104,7 @@ fn by_digest(inputs: &Inputs) -> BTreeMap<Sha256, &[u8]> {
 }
 
 /// A word of a shell command: the one place that quotes for shells.
-fn quote(word: &str) -> String {
+pub fn quote(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "_-./:=@%+,".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
         word.to_owned()

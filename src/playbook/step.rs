@@ -123,6 +123,14 @@ impl Step {
         }
     }
 
+    /// Why this step cannot be done for now, where everything else goes on without it.
+    pub fn missing(&self, inputs: &Inputs, facts: &Facts) -> Option<String> {
+        match &self.kind {
+            StepKind::Archive(archive) => archive.missing(inputs, facts),
+            _ => None,
+        }
+    }
+
     /// What this step changes on a host with these facts; nothing where all is as it must be.
     pub fn lower(&self, inputs: &Inputs, facts: &Facts) -> Option<Change> {
         match &self.kind {

@@ -12,6 +12,8 @@ use super::{Change, Command, Detail, Facts, Inputs, Probes, StepId};
 pub struct Venv {
     /// The folder in which environments lie.
     parent: String,
+    /// The version of uv, which installs packages.
+    uv: String,
 }
 
 impl Venv {
@@ -33,7 +35,8 @@ impl Venv {
             .iter()
             .map(|(path, file)| Command::new(["requirements_file", path, &file.sha256().to_string()]))
             .collect();
-        let install = ["venv_install".into(), folder, digest.to_string(), requirements.entry.clone()];
+        let install =
+            ["venv_install", &folder, &digest.to_string(), &self.uv, &requirements.entry].map(str::to_owned);
         commands.push(Command::new(install.iter().chain(&requirements.added)));
         Some(Change {
             step: step.clone(),

@@ -94,6 +94,14 @@ impl Provider {
         Self::Local(local::Local::new(project, events))
     }
 
+    /// The folder on this computer for what belongs to the project, such as keys and generated passwords.
+    /// Only its owner can enter it; `destroy` removes it.
+    pub fn folder(&self) -> std::path::PathBuf {
+        match self {
+            Self::Local(local) => local.folder(),
+        }
+    }
+
     /// Keeps other processes of monctl from changing this project until the lock is dropped.
     ///
     /// # Errors

@@ -53,6 +53,10 @@ impl Local {
         self.names.project()
     }
 
+    pub(super) fn folder(&self) -> PathBuf {
+        self.names.folder()
+    }
+
     pub(super) async fn observe(&self) -> Result<Observed> {
         prerequisites::check_root()?;
         let records = record::all(&self.names)?;

@@ -1,0 +1,138 @@
+//! The hosts' part of a plan: connecting, asking for facts, running one script per host.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use base64::Engine;
+use futures_util::future::join_all;
+use tokio::time::Instant;
+
+use crate::error::{Error, Result};
+use crate::event::{Event, Events, Millis};
+use crate::host::{HostName, Machine, Role};
+use crate::plan::HostPlan;
+use crate::playbook::{Facts, Inputs, Playbook, Probes, apply_script, bootstrap, facts_script};
+use crate::remote::Remote;
+
+/// How long a machine may take until it answers over ssh.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(90);
+
+/// A host with its connection and what it said about itself.
+#[derive(Debug)]
+pub struct Connected {
+    /// The machine.
+    pub machine: Machine,
+    /// The connection, for scripts and forwards.
+    pub remote: Remote,
+    /// What the host answered.
+    pub facts: Facts,
+}
+
+/// What became of the steps on a host.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct HostResult {
+    /// Steps that ended well.
+    pub done: Vec<String>,
+    /// Steps that failed, with the end of what they printed.
+    pub failed: Vec<(String, String)>,
+    /// Steps that did not run because one before them failed.
+    pub skipped: Vec<String>,
+    /// Whether the host told the end of its script.
+    pub ended: bool,
+}
+
+/// Connects to machines and asks each, in one round trip, everything that its playbook wants to know.
+pub async fn gather(
+    machines: &[Machine],
+    inputs: &BTreeMap<Role, Inputs>,
+    events: &Events,
+) -> BTreeMap<HostName, Result<Connected>> {
+    let hosts = machines.iter().map(|machine| async {
+        let begun = Instant::now();
+        let connected = async {
+            let remote = Remote::connect(machine, ANSWERS_WITHIN).await?;
+            events.send(Event::Connected { host: machine.name, took: Millis(begun.elapsed()) });
+            let role = machine.name.role();
+            let probes = Playbook::of(role).probes(&inputs[&role]);
+            let facts = facts(&remote, &probes).await?;
+            Ok(Connected { machine: machine.clone(), remote, facts })
+        };
+        (machine.name, connected.await)
+    });
+    join_all(hosts).await.into_iter().collect()
+}
+
+/// Asks a host these questions.
+///
+/// # Errors
+/// When the connection breaks, or the answer is not whole.
+pub async fn facts(remote: &Remote, probes: &Probes) -> Result<Facts> {
+    let output = remote.run(&bootstrap(), facts_script(probes).input()).await?;
+    let host = remote.host().to_string();
+    if !output.status.success() {
+        return Err(Error::failed("the host could not tell its state")
+            .at(host)
+            .because(output.stderr.trim()));
+    }
+    Facts::parse(&output.stdout).map_err(|error| error.at(host))
+}
+
+/// Runs a host's part of the plan: one script, one round trip, an event per step.
+///
+/// # Errors
+/// When the connection breaks. A step that fails is part of the result.
+pub async fn apply(remote: &Remote, plan: &HostPlan, inputs: &Inputs, events: &Events) -> Result<HostResult> {
+    let script = apply_script(&plan.changes, inputs);
+    let mut telling =
+        Telling { host: remote.host(), events, begun: BTreeMap::new(), result: HostResult::default() };
+    let (status, complaint) = remote.stream(&bootstrap(), script.input(), |line| telling.line(line)).await?;
+    let result = telling.result;
+    if !result.ended {
+        return Err(Error::failed(format!("the host's script ended early ({status})"))
+            .at(remote.host().to_string())
+            .because(complaint.trim())
+            .remedy("run `monctl up` again: it goes on from what is there"));
+    }
+    Ok(result)
+}
+
+/// Turns the lines of a host's script into events.
+struct Telling<'a> {
+    host: HostName,
+    events: &'a Events,
+    begun: BTreeMap<String, Instant>,
+    result: HostResult,
+}
+
+impl Telling<'_> {
+    fn line(&mut self, line: &str) {
+        let host = self.host;
+        let fields: Vec<&str> = line.trim_end_matches('\t').split('\t').collect();
+        match *fields {
+            ["start", step] => {
+                self.begun.insert(step.into(), Instant::now());
+                self.events.send(Event::StepStarted { host, step: step.into() });
+            }
+            ["ok", step] => {
+                let took = Millis(self.begun.get(step).map_or(Duration::ZERO, Instant::elapsed));
+                self.events.send(Event::StepFinished { host, step: step.into(), took });
+                self.result.done.push(step.into());
+            }
+            ["fail", step, ref output @ ..] => {
+                let output = decode(output.first().unwrap_or(&""));
+                self.events.send(Event::StepFailed { host, step: step.into(), output: output.clone() });
+                self.result.failed.push((step.into(), output));
+            }
+            ["skip", step] => self.result.skipped.push(step.into()),
+            ["end"] => self.result.ended = true,
+            _ => self.events.note(format!("{host}: {line}")),
+        }
+    }
+}
+
+fn decode(base64: &str) -> String {
+    base64::engine::general_purpose::STANDARD
+        .decode(base64)
+        .map(|bytes| String::from_utf8_lossy(&bytes).trim().to_owned())
+        .unwrap_or_default()
+}

@@ -1,0 +1,179 @@
+//! What `plan` and `up` share: everything that was read, and the look at everything that is there.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::time::Duration;
+
+use super::{Context, grafana};
+use crate::apply::{self, Connected};
+use crate::error::{Error, Result};
+use crate::event::Events;
+use crate::host::{HostName, Machine, Role};
+use crate::http::grafana::GrafanaChange;
+use crate::plan::{GrafanaAction, HostPlan, Plan};
+use crate::playbook::{Facts, File, Flag, Inputs, Playbook, Release, Requirements, Tree};
+use crate::project;
+use crate::provider::{MachineState, Observed, Provider};
+use crate::render::{Addresses, Bundle};
+use crate::secret::Secret;
+use crate::spec::{Loaded, Metrics, Secrets, load};
+
+/// The bundle's name of the Python packages that monctl adds.
+const ADDED_REQUIREMENTS: &str = "app/requirements.txt";
+
+/// A spec with everything that it refers to, and the provider of its machines.
+pub(super) struct Deployment {
+    pub loaded: Loaded,
+    pub provider: Provider,
+    secrets: Secrets,
+    releases: BTreeMap<String, Release>,
+    tree: Tree,
+    requirements: Requirements,
+    /// Grafana's administrator's password: the one in use, or a new one.
+    pub grafana_password: Secret,
+}
+
+/// What was found, and what is to be done about it.
+pub(super) struct Look {
+    pub plan: Plan,
+    /// The hosts that run, with their connections.
+    pub hosts: BTreeMap<HostName, Connected>,
+    /// The hosts that run but did not answer.
+    pub silent: Vec<Error>,
+    pub grafana: Vec<GrafanaChange>,
+}
+
+impl Deployment {
+    /// Reads the spec, its secrets, the application's folder and the catalogue. Changes nothing.
+    pub fn load(context: &Context) -> Result<Self> {
+        let loaded = load(&context.spec)?;
+        let secrets = Secrets::resolve(&loaded)?;
+        let spec = &loaded.spec;
+        let provider = Provider::local(spec.project.clone(), context.events.clone());
+        let bundle = Bundle::render(spec, &Addresses::default())?;
+        let added = bundle.get(ADDED_REQUIREMENTS).map(|content| content.masked().into_owned());
+        Ok(Self {
+            secrets,
+            releases: project::releases(spec.monitoring.install.releases(), loaded.base_dir())?,
+            tree: project::tree(&loaded.app_dir())?,
+            requirements: project::requirements(
+                &loaded.app_dir(),
+                &spec.app.requirements,
+                &added.unwrap_or_default(),
+            )?,
+            grafana_password: grafana::password(&provider.folder())?,
+            provider,
+            loaded,
+        })
+    }
+
+    /// The names of all hosts that the spec wants.
+    pub fn hosts(&self) -> impl Iterator<Item = HostName> {
+        HostName::of_project(self.loaded.spec.app.count)
+    }
+
+    /// What the steps of a role refer to.
+    fn inputs(&self, role: Role, addresses: &Addresses) -> Result<Inputs> {
+        let spec = &self.loaded.spec;
+        let mut files = BTreeMap::new();
+        for (name, content) in Bundle::render(spec, addresses)?.iter() {
+            let text = content.reveal(&self.secrets)?;
+            let bytes = text.expose().as_bytes();
+            let file = if content.is_secret() { File::secret(bytes) } else { File::public(bytes) };
+            files.insert(name.to_owned(), file);
+        }
+        let password = File::secret(self.grafana_password.expose().as_bytes());
+        files.insert("grafana/admin-password".into(), password);
+        let optional = if spec.grafana.required { None } else { Some("grafana".to_owned()) };
+        let mut inputs = Inputs {
+            flags: self.flags(),
+            files,
+            releases: self.releases.clone(),
+            optional: optional.into_iter().collect(),
+            ..Inputs::default()
+        };
+        if role == Role::App {
+            inputs.tree = self.tree.clone();
+            inputs.requirements = self.requirements.clone();
+        }
+        Ok(inputs)
+    }
+
+    fn flags(&self) -> BTreeSet<Flag> {
+        let spec = &self.loaded.spec;
+        let install = if spec.monitoring.install.is_release() { Flag::Release } else { Flag::Distribution };
+        let exporter = (spec.app.metrics() == Metrics::Exporter).then_some(Flag::Exporter);
+        [install].into_iter().chain(exporter).collect()
+    }
+
+    /// The inputs of both roles.
+    pub fn all_inputs(&self, machines: &[Machine]) -> Result<BTreeMap<Role, Inputs>> {
+        let addresses: Addresses = machines.iter().collect();
+        Role::ALL.into_iter().map(|role| Ok((role, self.inputs(role, &addresses)?))).collect()
+    }
+
+    /// Looks at the hosts that run, and plans for all that the spec wants.
+    pub async fn look(&self, observed: &Observed, events: &Events) -> Result<Look> {
+        let machines = running(observed);
+        let inputs = self.all_inputs(&machines)?;
+        let infra =
+            crate::plan::infrastructure(self.hosts(), observed.network, &apply::machine_facts(observed));
+        let mut look = Look {
+            plan: Plan { infra, ..Plan::default() },
+            hosts: BTreeMap::new(),
+            silent: vec![],
+            grafana: vec![],
+        };
+        for (host, connected) in apply::gather(&self.wanted(&machines), &inputs, events).await {
+            match connected {
+                Ok(connected) => drop(look.hosts.insert(host, connected)),
+                Err(error) => look.silent.push(error),
+            }
+        }
+        for host in self.hosts() {
+            let nothing = Facts::default();
+            let facts = look.hosts.get(&host).map_or(&nothing, |connected| &connected.facts);
+            if look.hosts.contains_key(&host) || !machines.iter().any(|machine| machine.name == host) {
+                let plan = HostPlan::new(&Playbook::of(host.role()), &inputs[&host.role()], facts);
+                look.plan.hosts.insert(host, plan);
+            }
+        }
+        self.look_at_grafana(&mut look).await?;
+        Ok(look)
+    }
+
+    /// Grafana is asked only where it runs and stays as it is; else it is imported after it was changed.
+    async fn look_at_grafana(&self, look: &mut Look) -> Result<()> {
+        let Some(monitoring) = look.hosts.get(&HostName::MONITORING) else { return Ok(()) };
+        if !grafana::runs(&monitoring.facts) {
+            return Ok(());
+        }
+        let client = grafana::client(&monitoring.remote, &self.grafana_password).await?;
+        look.grafana = grafana::changes(&client, &self.loaded.spec, Duration::from_secs(10)).await?;
+        look.plan.grafana = look
+            .grafana
+            .iter()
+            .map(|change| GrafanaAction { what: change.subject(), why: change.reason().to_owned() })
+            .collect();
+        Ok(())
+    }
+
+    fn wanted(&self, machines: &[Machine]) -> Vec<Machine> {
+        machines.iter().filter(|machine| self.hosts().any(|host| host == machine.name)).cloned().collect()
+    }
+}
+
+/// The machines that run.
+pub(super) fn running(observed: &Observed) -> Vec<Machine> {
+    observed
+        .machines
+        .values()
+        .filter(|found| found.state == MachineState::Running)
+        .map(|found| found.machine.clone())
+        .collect()
+}
+
+/// The provider of a spec, without anything else of it.
+pub(super) fn provider(spec: &Path, events: &Events) -> Result<Provider> {
+    Ok(Provider::local(load(spec)?.spec.project, events.clone()))
+}
