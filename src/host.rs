@@ -13,8 +13,15 @@ use crate::error::Error;
 /// A project's name: a DNS label. It names folders, tables and tags, so that nothing else may get this far.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
-#[schemars(extend("pattern" = "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$", "examples" = ["shop"]))]
+#[schemars(extend(
+    "pattern" = "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$",
+    "patternErrorMessage" = PROJECT_NAME_RULE,
+    "examples" = ["shop"],
+))]
 pub struct ProjectName(String);
+
+const PROJECT_NAME_RULE: &str =
+    "use 1 to 63 lower-case letters, digits and hyphens, with a letter or digit at both ends";
 
 impl ProjectName {
     /// The name as text.
@@ -41,9 +48,7 @@ impl FromStr for ProjectName {
         if is_label {
             return Ok(Self(text.to_owned()));
         }
-        Err(Error::invalid(format!("`{text}` is no project name")).remedy(
-            "use 1 to 63 lower-case letters, digits and hyphens, with a letter or digit at both ends",
-        ))
+        Err(Error::invalid(format!("`{text}` is no project name")).remedy(PROJECT_NAME_RULE))
     }
 }
 

@@ -1,12 +1,111 @@
-//! `monctl render`.
+//! `monctl render`: every file that the hosts would get, written to a folder or shown. Touches no machine and
+//! resolves no secret: where one will stand, `[secret]` does.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+
+use serde_json::{Value, json};
 
 use super::{Context, Outcome};
 use crate::cli::RenderArgs;
 use crate::error::{Error, Result};
+use crate::host::HostName;
+use crate::render::{Addresses, Bundle, Tool, Verdict, check};
+use crate::spec::{Spec, load};
+use crate::verify;
 
 /// # Errors
-/// Until it is there.
-#[expect(clippy::unused_async, reason = "awaits once it is written")]
-pub(super) async fn run(_args: &RenderArgs, _context: &Context) -> Result<Outcome> {
-    Err(Error::could_not_run("`render` is not there yet"))
+/// Where the spec is not valid, an address is of no host of the project, promtool or amtool refuse the files,
+/// or they cannot be written.
+#[expect(clippy::unused_async, reason = "all commands have one form")]
+pub(super) async fn run(args: &RenderArgs, context: &Context) -> Result<Outcome> {
+    let loaded = load(&context.spec)?;
+    let bundle = Bundle::render(&loaded.spec, &addresses(args, &loaded.spec)?)?;
+    let verdicts = check(&bundle)?;
+    let warnings = verify::warnings_for(&loaded.spec);
+    for warning in &warnings {
+        context.events.warn(warning.clone());
+    }
+    for (tool, _) in verdicts.iter().filter(|(_, verdict)| *verdict == Verdict::NotInstalled) {
+        let name = tool.name();
+        context.events.warn(format!("{name} is not installed here: the files were not checked by it"));
+    }
+    let text = match args.out() {
+        Some(folder) => {
+            write(&bundle, folder)?;
+            format!(
+                "{} files written to `{}`; {}",
+                bundle.iter().count(),
+                folder.display(),
+                judged(&verdicts)
+            )
+        }
+        None => format!("{}# {}", shown(&bundle), judged(&verdicts)),
+    };
+    Ok(Outcome::success(text, document(args, &bundle, &verdicts, &warnings)))
+}
+
+/// The addresses on the command line, which must be of hosts that the spec knows.
+fn addresses(args: &RenderArgs, spec: &Spec) -> Result<Addresses> {
+    let hosts: Vec<HostName> = HostName::of_project(spec.app.count).collect();
+    match args.addresses.iter().find(|(host, _)| !hosts.contains(host)) {
+        None => Ok(args.addresses.iter().copied().collect()),
+        Some((host, _)) => {
+            let names: Vec<String> = hosts.iter().map(|host| format!("`{host}`")).collect();
+            Err(Error::invalid(format!("the project has no host `{host}`"))
+                .remedy(format!("its hosts are {}", names.join(", "))))
+        }
+    }
+}
+
+fn write(bundle: &Bundle, folder: &Path) -> Result<()> {
+    for (name, content) in bundle.iter() {
+        let path = folder.join(name);
+        let cannot = |error| {
+            Error::failed(format!("cannot write `{}`", path.display()))
+                .remedy("choose another folder by `--out`")
+                .because(error)
+        };
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent).map_err(cannot)?;
+        }
+        fs::write(&path, content.masked().as_bytes()).map_err(cannot)?;
+    }
+    Ok(())
+}
+
+/// All files, each below its name.
+fn shown(bundle: &Bundle) -> String {
+    let mut text = String::new();
+    for (name, content) in bundle.iter() {
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "# --- {name}\n{}\n", content.masked().trim_end());
+    }
+    text
+}
+
+/// What was checked, in words.
+fn judged(verdicts: &[(Tool, Verdict)]) -> String {
+    let names = |wanted: Verdict| {
+        let names = verdicts.iter().filter(|(_, verdict)| *verdict == wanted).map(|(tool, _)| tool.name());
+        names.collect::<Vec<_>>().join(" and ")
+    };
+    match (names(Verdict::Accepted), names(Verdict::NotInstalled)) {
+        (accepted, missing) if missing.is_empty() => format!("accepted by {accepted}"),
+        (accepted, missing) if accepted.is_empty() => {
+            format!("not checked: {missing} are not installed here")
+        }
+        (accepted, missing) => {
+            format!("accepted by {accepted}; not checked by {missing}, not installed here")
+        }
+    }
+}
+
+fn document(args: &RenderArgs, bundle: &Bundle, verdicts: &[(Tool, Verdict)], warnings: &[String]) -> Value {
+    let files: serde_json::Map<String, Value> =
+        bundle.iter().map(|(name, content)| (name.to_owned(), content.masked().into())).collect();
+    let verdicts: serde_json::Map<String, Value> =
+        verdicts.iter().map(|(tool, verdict)| (tool.name().to_owned(), json!(verdict))).collect();
+    json!({ "out": args.out(), "files": files, "checked": verdicts, "warnings": warnings })
 }

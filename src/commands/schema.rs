@@ -2,11 +2,10 @@
 
 use super::Outcome;
 use crate::error::{Error, Result};
-use crate::spec::Spec;
+use crate::spec::json_schema;
 
 pub(super) fn run() -> Result<Outcome> {
-    let schema = schemars::schema_for!(Spec).to_value();
-    let text = serde_json::to_string_pretty(&schema)
+    let text = serde_json::to_string_pretty(json_schema())
         .map_err(|error| Error::failed("cannot write the schema").because(error))?;
-    Ok(Outcome::success(text, schema))
+    Ok(Outcome::success(text, json_schema().clone()))
 }

@@ -22,6 +22,9 @@ const UNITS: [(&str, u64); 7] = [
     ("ms", 1),
 ];
 
+/// What specs may hold: at least one unit, and no number that would overflow.
+const PATTERN: &str = "^(0|([0-9]{1,2}y)?([0-9]{1,3}w)?([0-9]{1,5}d)?([0-9]{1,6}h)?([0-9]{1,8}m)?([0-9]{1,9}s)?([0-9]{1,12}ms)?)$";
+
 impl PromDuration {
     /// So many seconds.
     pub const fn seconds(seconds: u64) -> Self {
@@ -37,6 +40,12 @@ impl PromDuration {
     pub fn as_secs_f64(self) -> f64 {
         self.get().as_secs_f64()
     }
+}
+
+/// Holds a duration of the spec to more than nothing.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "garde calls it so")]
+pub(super) fn positive(duration: &PromDuration, (): &()) -> garde::Result {
+    if duration.0 > 0 { Ok(()) } else { Err(garde::Error::new("it has to be longer than nothing")) }
 }
 
 impl fmt::Display for PromDuration {
@@ -105,7 +114,8 @@ impl schemars::JsonSchema for PromDuration {
             "type": "string",
             "description": "a duration in Prometheus' syntax",
             "examples": ["15s", "1m30s", "2h", "15d"],
-            "pattern": "^(0|([0-9]+y)?([0-9]+w)?([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?)$"
+            "pattern": PATTERN,
+            "patternErrorMessage": "write a duration such as `15s`, `1m30s`, `2h` or `15d`"
         })
     }
 }

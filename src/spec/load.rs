@@ -1,8 +1,11 @@
-//! Reading a spec's file: the one effect of this room, beside resolving secrets.
+//! From a file to a valid spec, or to one error that lists everything that is wrong with it.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::Spec;
+use super::problem::{Origin, Problem, Source};
+use super::tree::{Node, Value};
+use super::{Spec, detect, json_schema, meaning, shape};
 use crate::error::{Error, Result};
 
 /// A valid spec and the file it was read from.
@@ -10,21 +13,18 @@ use crate::error::{Error, Result};
 pub struct Loaded {
     /// The spec, with every choice that it leaves open decided.
     pub spec: Spec,
-    path: PathBuf,
+    pub(super) origin: Origin,
 }
 
 impl Loaded {
     /// The spec's file.
     pub fn path(&self) -> &Path {
-        &self.path
+        &self.origin.source.path
     }
 
     /// The folder to which the spec's paths are relative.
     pub fn base_dir(&self) -> &Path {
-        match self.path.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder,
-            _ => Path::new("."),
-        }
+        folder_of(self.path())
     }
 
     /// The folder of the Django project.
@@ -36,14 +36,57 @@ impl Loaded {
 /// Reads and validates a spec.
 ///
 /// # Errors
-/// One error with all problems of the file, each with line and column.
+/// One error of [`crate::error::Exit::Invalid`] with all problems of the file, each with line and column.
 pub fn load(path: &Path) -> Result<Loaded> {
-    let text = std::fs::read_to_string(path).map_err(|error| {
+    let bytes = fs::read(path).map_err(|error| {
         Error::invalid(format!("cannot read the spec `{}`", path.display()))
-            .remedy("name the spec by `-f PATH` or `MONCTL_SPEC`")
+            .remedy("name the spec by `-f PATH` or `MONCTL_SPEC`; `examples/` holds some to start from")
             .because(error)
     })?;
-    let spec = serde_saphyr::from_str(&text)
-        .map_err(|_| Error::invalid("the spec is not valid").at(path.display().to_string()))?;
-    Ok(Loaded { spec, path: path.to_owned() })
+    let text = String::from_utf8(bytes).map_err(|_| {
+        Error::invalid(format!("the spec `{}` is no text in UTF-8", path.display()))
+            .remedy("a spec is a YAML file; `examples/` holds some to start from")
+    })?;
+    read(Source { path: path.to_owned(), text })
+}
+
+fn read(source: Source) -> Result<Loaded> {
+    let root = Node::parse(&source.text).map_err(|problem| invalid(&source, vec![problem]))?;
+    if matches!(root.value, Value::Null) {
+        return Err(invalid(&source, vec![Problem::new(None, "the file is empty")]));
+    }
+    let base = folder_of(&source.path);
+    let shape::Repaired { json, faulty, mut problems } = shape::check(json_schema(), &root, &source.text);
+    let spec: Option<Spec> = serde_json::from_value(json).ok();
+    if let Some(spec) = &spec {
+        let is_known = |path: &str| faulty.iter().any(|faulty| is_at_or_below(path, faulty));
+        let findings = meaning::check(spec, base).into_iter().filter(|(path, _)| !is_known(path));
+        problems.extend(findings.map(|(path, message)| Problem::new(root.locate(path.split('.')), message)));
+    }
+    match spec {
+        Some(mut spec) if problems.is_empty() => {
+            spec.app.metrics = Some(detect::metrics(&base.join(&spec.app.path), &spec.app));
+            Ok(Loaded { spec, origin: Origin { source, root } })
+        }
+        None if problems.is_empty() => {
+            // The schema's tests see to it that this does not happen.
+            Err(invalid(&source, vec![Problem::new(None, "a value has the right form and no meaning")]))
+        }
+        _ => Err(invalid(&source, problems)),
+    }
+}
+
+fn invalid(source: &Source, problems: Vec<Problem>) -> Error {
+    source
+        .error("the spec", problems)
+        .remedy("`monctl schema` prints what a spec may hold; `examples/` holds some to start from")
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Whether a path of keys is another one or lies below it. Nothing is below the empty path's value but all.
+fn is_at_or_below(path: &str, above: &str) -> bool {
+    above.is_empty() || path.strip_prefix(above).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }

@@ -5,13 +5,21 @@
 mod alert;
 mod app;
 mod catalogue;
+mod detect;
 mod duration;
+mod excerpt;
 mod load;
+mod meaning;
 mod model;
 mod monitoring;
 mod names;
 mod notify;
+mod problem;
+mod schema;
 mod secrets;
+mod shape;
+mod suggest;
+mod tree;
 
 pub use alert::*;
 pub use app::*;
@@ -22,4 +30,5 @@ pub use model::*;
 pub use monitoring::*;
 pub use names::*;
 pub use notify::*;
+pub use schema::json_schema;
 pub use secrets::*;

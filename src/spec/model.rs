@@ -25,6 +25,7 @@ pub struct Spec {
     pub app: App,
     /// Prometheus, Alertmanager and what they run on.
     #[serde(default)]
+    #[garde(dive)]
     pub monitoring: Monitoring,
     /// Alerts by name: those of the catalogue with their parameters, and your own with an `expr`.
     #[serde(default = "default_alerts")]
@@ -40,6 +41,7 @@ pub struct Spec {
 /// Where the machines come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(extend("x-later" = ["aws", "hosts"]))]
 pub enum Provider {
     /// systemd machines on this computer.
     Local,

@@ -16,7 +16,7 @@ macro_rules! text_type {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
         #[serde(try_from = "String", into = "String")]
-        #[schemars(extend("pattern" = $pattern, "examples" = [$example]))]
+        #[schemars(extend("pattern" = $pattern, "patternErrorMessage" = $hint, "examples" = [$example]))]
         pub struct $name(String);
 
         impl $name {

@@ -4,6 +4,7 @@ use garde::Validate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::duration::positive;
 use super::{PromDuration, SecretRef};
 
 /// Where alerts are sent, and when.
@@ -13,6 +14,7 @@ use super::{PromDuration, SecretRef};
 pub struct Notify {
     /// Slack, by an incoming webhook. Exactly one of `slack` and `capture` is given.
     #[serde(default)]
+    #[garde(custom(alone(self.capture.as_ref())))]
     pub slack: Option<Slack>,
     /// No webhook at hand: monctl itself receives, while `verify-alert` runs.
     #[serde(default)]
@@ -28,6 +30,7 @@ pub struct Notify {
     pub repeat_interval: Option<PromDuration>,
     /// After what silence of the sender an alert counts as resolved.
     #[serde(default = "default_resolve_timeout")]
+    #[garde(custom(positive))]
     pub resolve_timeout: PromDuration,
 }
 
@@ -96,6 +99,17 @@ impl Message {
     /// Whether the end of an alert is told, too.
     pub fn send_resolved(&self) -> bool {
         self.send_resolved.unwrap_or(true)
+    }
+}
+
+/// Alerts go to exactly one place.
+fn alone(capture: Option<&Capture>) -> impl FnOnce(&Option<Slack>, &()) -> garde::Result {
+    move |slack, ()| match (slack, capture) {
+        (Some(_), Some(_)) => {
+            Err(garde::Error::new("`slack` and `capture` exclude each other; keep one of them"))
+        }
+        (None, None) => Err(garde::Error::new("one of `slack` and `capture` is needed")),
+        _ => Ok(()),
     }
 }
 

@@ -1,14 +1,16 @@
 //! Secret references by name, and the values once they are resolved. Nothing here is written anywhere.
 
 use std::collections::BTreeMap;
-use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::{env, fmt, fs};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::problem::Problem;
 use super::{EnvName, EnvValue, Loaded, Spec};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::secret::Secret;
 
 /// Where a secret comes from. The secret itself never stands in the spec.
@@ -76,15 +78,78 @@ impl Secrets {
     /// # Errors
     /// One error with all references that cannot be resolved, each with line and column. It shows no value.
     pub fn resolve(loaded: &Loaded) -> Result<Self> {
-        let read = |(name, reference): (SecretName, &SecretRef)| {
-            let value = match reference {
-                SecretRef::Env(variable) => std::env::var(variable.as_str()).ok(),
-                SecretRef::File(path) => std::fs::read_to_string(loaded.base_dir().join(path)).ok(),
-                SecretRef::Command(_) => None,
-            };
-            let value = value.ok_or_else(|| Error::invalid(format!("the secret `{name}` cannot be read")))?;
-            Ok((name, Secret::new(value.strip_suffix('\n').unwrap_or(&value))))
-        };
-        loaded.spec.secret_refs().map(read).collect()
+        let mut problems = Vec::new();
+        let mut secrets = BTreeMap::new();
+        for (name, reference) in loaded.spec.secret_refs() {
+            match read(reference, loaded.base_dir()).and_then(|value| fit(&name, value)) {
+                Ok(secret) => drop(secrets.insert(name, secret)),
+                Err(message) => {
+                    let place = loaded.origin.root.locate(name.to_string().split('.'));
+                    problems.push(Problem::new(place, format!("`{name}`: {message}")));
+                }
+            }
+        }
+        if problems.is_empty() {
+            return Ok(Self(secrets));
+        }
+        Err(loaded
+            .origin
+            .source
+            .error("the secrets of the spec", problems)
+            .remedy("see that each reference leads to its secret; nothing was touched"))
     }
+}
+
+/// The value, or why there is none. Standard error of a command may hold secrets and is dropped.
+fn read(reference: &SecretRef, base: &Path) -> Result<Secret, String> {
+    let text = match reference {
+        SecretRef::Env(variable) => env::var(variable.as_str()).map_err(|error| match error {
+            env::VarError::NotPresent => format!("the environment variable `{variable}` is not set"),
+            env::VarError::NotUnicode(_) => {
+                format!("the environment variable `{variable}` is no text in UTF-8")
+            }
+        })?,
+        SecretRef::File(path) => {
+            let path = base.join(path);
+            fs::read_to_string(&path).map_err(|error| format!("cannot read `{}`: {error}", path.display()))?
+        }
+        SecretRef::Command(words) => command(words, base)?,
+    };
+    let text = text.strip_suffix('\n').unwrap_or(&text);
+    Ok(Secret::new(text.strip_suffix('\r').unwrap_or(text)))
+}
+
+fn command(words: &[String], base: &Path) -> Result<String, String> {
+    let (program, arguments) = words.split_first().ok_or("the command is empty")?;
+    let output = Command::new(program)
+        .args(arguments)
+        .current_dir(base)
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| format!("cannot run the command `{program}`: {error}"))?;
+    if !output.status.success() {
+        return Err(format!("the command `{program}` failed: {}", output.status));
+    }
+    String::from_utf8(output.stdout).map_err(|_| format!("the command `{program}` printed no text in UTF-8"))
+}
+
+/// Whether the value can be what it is there for.
+fn fit(name: &SecretName, secret: Secret) -> Result<Secret, String> {
+    let text = secret.expose();
+    let refused = |c: char| c.is_ascii_control() && !matches!(c, '\n' | '\t');
+    let problem = match name {
+        _ if text.is_empty() => "the value is empty",
+        SecretName::SlackWebhookUrl if !is_url(text) => "the value is no URL that begins with `https://`",
+        SecretName::Env(_) if text.contains(refused) => {
+            "the value holds control characters, which no environment can carry"
+        }
+        _ => return Ok(secret),
+    };
+    Err(problem.to_owned())
+}
+
+/// Slack's are `https`; a receiver of one's own may be `http`.
+fn is_url(text: &str) -> bool {
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    rest.is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_graphic()))
 }

@@ -1,0 +1,257 @@
+//! The line that a problem is on, with carets below, unless it may hold a secret.
+//!
+//! The rule errs on the safe side and looks at the text alone, so that it also holds where the file is no
+//! YAML: a line is shown where each key on it, and each key that it lies below, is a known one that holds no
+//! secrets or a slip of typing away from one. An unknown key is shown without its value.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::LazyLock;
+
+use super::json_schema;
+use super::tree::Place;
+
+/// What people see of the file around a problem.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Excerpt {
+    line: Shown,
+    place: Place,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Shown {
+    /// The whole line.
+    Line(String),
+    /// The line up to its first key.
+    Key(String),
+    /// Nothing.
+    Hidden,
+}
+
+/// Keys whose values may be secrets, at any depth.
+const SECRET: [&str; 4] = ["env", "webhook_url", "file", "command"];
+
+/// Parts of words that give a secret away where a key is unknown.
+const SUSPICIOUS: [&str; 8] = ["secret", "token", "pass", "pwd", "key", "cred", "auth", "webhook"];
+
+/// Keys below which the user chooses the keys, none of which hold secrets.
+const FREE: [&str; 3] = ["alerts", "labels", "versions"];
+
+static KNOWN: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
+    let mut known = BTreeSet::new();
+    collect(json_schema(), &mut known);
+    known
+});
+
+fn collect(schema: &serde_json::Value, known: &mut BTreeSet<String>) {
+    match schema {
+        serde_json::Value::Object(members) => {
+            if let Some(serde_json::Value::Object(properties)) = members.get("properties") {
+                known.extend(properties.keys().cloned());
+            }
+            members.values().for_each(|member| collect(member, known));
+        }
+        serde_json::Value::Array(items) => items.iter().for_each(|item| collect(item, known)),
+        _ => {}
+    }
+}
+
+impl Excerpt {
+    pub fn of(text: &str, place: Place) -> Self {
+        let lines: Vec<&str> = text.lines().collect();
+        Self { line: shown(&lines, place.line.saturating_sub(1)), place }
+    }
+
+    /// Whether a message may repeat what stands at this place.
+    pub fn is_quotable(&self) -> bool {
+        matches!(self.line, Shown::Line(_))
+    }
+}
+
+fn shown(lines: &[&str], index: usize) -> Shown {
+    let Some(line) = lines.get(index) else { return Shown::Hidden };
+    let above = lines_above(lines, index);
+    let Some(free) = way_is_open(above.iter().copied(), false) else { return Shown::Hidden };
+    let first = keys(line).next();
+    if line.contains("://") || above.is_empty() && first.is_none() {
+        return Shown::Hidden;
+    }
+    if way_is_open([*line], free).is_some() {
+        return Shown::Line(line.replace('\t', " ").trim_end().to_owned());
+    }
+    match first.filter(|key| block(line).starts_with(key)) {
+        Some(key) => {
+            let end = line.find(key).unwrap_or_default() + key.len();
+            Shown::Key(line[..end].replace('\t', " "))
+        }
+        None => Shown::Hidden,
+    }
+}
+
+/// Whether nothing on these lines, of which each lies below the one before, holds secrets; if so, whether the
+/// keys below them are the user's own.
+fn way_is_open<'a>(lines: impl IntoIterator<Item = &'a str>, mut free: bool) -> Option<bool> {
+    for line in lines {
+        // In a mapping in braces, what follows a key need not lie below it.
+        free |= keys(line).next().is_some_and(|key| FREE.contains(&key) && block(line).starts_with(key));
+        let open = |key: &str| !SECRET.contains(&key) && (free || is_open(key));
+        if !keys(line).all(open) {
+            return None;
+        }
+    }
+    Some(free)
+}
+
+/// A line without its indentation and the dash of a list's item.
+fn block(line: &str) -> &str {
+    line.trim_start().trim_start_matches("- ")
+}
+
+/// The lines below which a line lies, by indentation, outermost first.
+fn lines_above<'a>(lines: &[&'a str], index: usize) -> Vec<&'a str> {
+    let mut depth = indentation(lines[index]);
+    let mut item = is_item(lines[index]);
+    let mut found = Vec::new();
+    for line in lines[..index].iter().rev().filter(|line| !is_blank(line)) {
+        // A list may stand at the same depth as its key.
+        if indentation(line) < depth || item && indentation(line) == depth && !is_item(line) {
+            depth = indentation(line);
+            item = is_item(line);
+            found.push(*line);
+        }
+    }
+    found.reverse();
+    found
+}
+
+fn is_item(line: &str) -> bool {
+    line.trim_start().starts_with('-')
+}
+
+fn is_blank(line: &str) -> bool {
+    let line = line.trim();
+    line.is_empty() || line.starts_with('#')
+}
+
+fn indentation(line: &str) -> usize {
+    line.chars().take_while(|c| c.is_whitespace()).count()
+}
+
+/// Every word before a colon: more than YAML would call keys, never less.
+fn keys(line: &str) -> impl Iterator<Item = &str> {
+    line.match_indices(':').filter_map(move |(colon, _)| {
+        let before = line[..colon].trim_end_matches(['"', '\'', ' ']);
+        let start = before
+            .rfind(|c: char| !is_word(c))
+            .map_or(0, |at| at + before[at..].chars().next().map_or(1, char::len_utf8));
+        Some(&before[start..]).filter(|word| !word.is_empty())
+    })
+}
+
+fn is_word(c: char) -> bool {
+    c.is_alphanumeric() || matches!(c, '_' | '-' | '.')
+}
+
+/// Whether the key is known to hold no secrets, or a slip of typing away from one that is.
+fn is_open(key: &str) -> bool {
+    let lower = key.to_lowercase();
+    if KNOWN.contains(key) {
+        return !SECRET.contains(&key);
+    }
+    if SUSPICIOUS.iter().any(|part| lower.contains(part)) {
+        return false;
+    }
+    let slips = match key.chars().count() {
+        ..4 => 0,
+        4..6 => 1,
+        _ => 2,
+    };
+    let distance = |known: &&String| strsim::damerau_levenshtein(&lower, known);
+    let nearest = KNOWN.iter().min_by_key(distance);
+    nearest.is_some_and(|known| distance(&known) <= slips && !SECRET.contains(&known.as_str()))
+}
+
+impl fmt::Display for Excerpt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Place { line, column, width } = self.place;
+        let number = format!("{line:>5}");
+        let (text, width) = match &self.line {
+            Shown::Line(text) => (text.clone(), width),
+            Shown::Key(text) => (format!("{text}: …"), width),
+            Shown::Hidden => return write!(f, "{number} | (not shown: the line may hold a secret)"),
+        };
+        let length = text.chars().count();
+        // A problem at the end of a line has its caret behind it, never further.
+        let column = column.clamp(1, length + 1);
+        let width = width.clamp(1, (length + 1 - column).max(1));
+        write!(f, "{number} | {text}\n      | {}{}", " ".repeat(column - 1), "^".repeat(width))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(text: &str, line: usize) -> Shown {
+        shown(&text.lines().collect::<Vec<_>>(), line - 1)
+    }
+
+    #[test]
+    fn lines_of_known_keys_are_shown() {
+        let text = "project: A b\napp:\n  port: x\nalerts:\n  HighCPU: {abov: 3}\n  Own:\n    expr: a:b\n";
+        for line in [1, 2, 3, 4, 5, 6, 7] {
+            assert!(matches!(of(text, line), Shown::Line(_)), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_slip_of_typing_is_shown_and_an_unknown_key_without_its_value() {
+        assert_eq!(of("prot: 80", 1), Shown::Line("prot: 80".into()));
+        assert_eq!(of("colour: hunter2", 1), Shown::Key("colour".into()));
+        assert_eq!(of("app:\n  password: hunter2", 2), Shown::Key("  password".into()));
+        assert_eq!(of("app:\n  SECRET_KEY: hunter2", 2), Shown::Key("  SECRET_KEY".into()));
+    }
+
+    #[test]
+    fn nothing_of_a_line_that_may_hold_a_secret_is_shown() {
+        for (text, line) in [
+            ("hunter2", 1),
+            ("channel: https://hooks/hunter2", 1),
+            ("app:\n  env:\n    PORT: hunter2", 3),
+            ("app:\n  env:\n    port: hunter2", 3),
+            ("app:\n  env: {\n    port: hunter2", 3),
+            ("app: {env: {\n    port: hunter2", 2),
+            ("app:\n  enviroment:\n    port: hunter2", 3),
+            ("notify:\n  slack:\n    webhook_url:\n      hunter2", 4),
+            ("notify:\n  slack:\n    webhook_url: {command:\n      [hunter2]}", 4),
+            ("a:\n  command:\n  - hunter2", 3),
+            ("app:\n  env:\n    A: |\n      hunter2: x\n", 4),
+        ] {
+            assert_eq!(of(text, line), Shown::Hidden, "{text}");
+        }
+    }
+
+    #[test]
+    fn no_value_is_shown_beside_a_key_that_may_hold_a_secret() {
+        for text in [
+            "webhook_url: hunter2",
+            "webhok_url: hunter2",
+            "app: {env: {A: hunter2}}",
+            "app: {enviroment: {A: hunter2}}",
+            "env: {A: hunter2, B: x: y}",
+            "\tenv: hunter2",
+            "\"webhook_url\": hunter2",
+            "{alerts: {}, enviroment: {A: hunter2}}",
+            "{alerts: {}, app: {\n   enviroment: {A: hunter2",
+        ] {
+            let place = Place { line: text.lines().count(), column: 1, width: 3 };
+            assert!(!Excerpt::of(text, place).to_string().contains("hunter2"), "{text}");
+        }
+    }
+
+    #[test]
+    fn carets_stand_below_what_is_meant() {
+        let excerpt = Excerpt::of("app:\n  port: 99999\n", Place { line: 2, column: 9, width: 5 });
+        assert_eq!(excerpt.to_string(), "    2 |   port: 99999\n      |         ^^^^^");
+    }
+}

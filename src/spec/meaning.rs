@@ -1,0 +1,126 @@
+//! What the schema cannot say: whether the values of a well-formed spec make sense together and name things
+//! that are there. Each finding is a path in the file and a sentence.
+
+use std::fs;
+use std::path::Path;
+
+use garde::Validate as _;
+
+use super::suggest::suggestion;
+use super::{
+    Alert, CatalogueAlert, EnvValue, PromDuration, RuleName, SecretRef, Spec, WsgiModule, catalogue_alert,
+    catalogue_names,
+};
+
+/// A finding: the path of the value it is about, and what is wrong with it.
+pub(super) type Finding = (String, String);
+
+/// All findings. `base` is the folder to which the spec's paths are relative.
+pub(super) fn check(spec: &Spec, base: &Path) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if let Err(report) = spec.validate() {
+        findings.extend(report.iter().map(|(path, error)| (path.to_string(), error.message().to_owned())));
+    }
+    for (name, alert) in &spec.alerts {
+        alerts(name, alert, spec.monitoring.scrape_interval, &mut findings);
+    }
+    secrets(spec, &mut findings);
+    files(spec, base, &mut findings);
+    findings
+}
+
+fn alerts(name: &RuleName, alert: &Alert, scrape_interval: PromDuration, findings: &mut Vec<Finding>) {
+    let mut find = |key: &str, message: String| findings.push((format!("alerts.{name}{key}"), message));
+    match (&alert.expr, catalogue_alert(name.as_str())) {
+        (Some(_), _) => {
+            for (key, given) in [(".above", alert.above.is_some()), (".window", alert.window.is_some())] {
+                if given {
+                    find(key, "an own rule has its threshold and its window in `expr`".to_owned());
+                }
+            }
+        }
+        (None, Some(entry)) => parameters(alert, entry, scrape_interval, find),
+        (None, None) => {
+            let near = suggestion(name.as_str(), catalogue_names());
+            find("", format!("the catalogue has no alert `{name}`, and it has no `expr` of its own{near}"));
+        }
+    }
+}
+
+fn parameters(
+    alert: &Alert,
+    entry: &CatalogueAlert,
+    scrape_interval: PromDuration,
+    mut find: impl FnMut(&str, String),
+) {
+    match (alert.above, entry.unit) {
+        (Some(_), None) => find(".above", "this alert has no threshold".to_owned()),
+        (Some(above), Some(unit)) => {
+            if let Err(message) = unit.check(above) {
+                find(".above", message);
+            }
+        }
+        (None, _) => {}
+    }
+    if alert.window.is_some_and(|window| window.get() < scrape_interval.get() * 2) {
+        find(
+            ".window",
+            format!(
+                "a rate needs two scrapes, which come every {scrape_interval}: the alert could never fire"
+            ),
+        );
+    }
+}
+
+/// References that cannot lead to a secret. The messages repeat nothing of them: a secret may have been put
+/// where its reference belongs.
+fn secrets(spec: &Spec, findings: &mut Vec<Finding>) {
+    for (name, reference) in spec.secret_refs() {
+        let message = match reference {
+            SecretRef::File(path) if path.to_string_lossy().contains("://") => {
+                "this is a URL, not the path of a file that holds the secret"
+            }
+            SecretRef::Command(words) if words.first().is_none_or(String::is_empty) => "the command is empty",
+            _ => continue,
+        };
+        findings.push((name.to_string(), message.to_owned()));
+    }
+    for (name, value) in &spec.app.env {
+        let refused = |c: char| c.is_ascii_control() && !matches!(c, '\n' | '\t');
+        if matches!(value, EnvValue::Plain(text) if text.contains(refused)) {
+            let message = "the value holds control characters, which no environment can carry".to_owned();
+            findings.push((format!("app.env.{name}"), message));
+        }
+    }
+}
+
+/// The application's files, as far as the spec names them.
+fn files(spec: &Spec, base: &Path, findings: &mut Vec<Finding>) {
+    let mut find = |path: &str, message: String| findings.push((path.to_owned(), message));
+    let folder = base.join(&spec.app.path);
+    if fs::metadata(&folder).is_ok_and(|data| data.is_dir()) {
+        if !has_module(&folder, &spec.app.wsgi) {
+            let file = spec.app.wsgi.as_str().replace('.', "/");
+            find("app.wsgi", format!("there is no `{}.py`", folder.join(file).display()));
+        }
+        let requirements = folder.join(&spec.app.requirements);
+        if !requirements.is_file() {
+            find("app.requirements", format!("there is no file `{}`", requirements.display()));
+        }
+    } else {
+        find("app.path", format!("there is no folder `{}`", folder.display()));
+    }
+    if let Some(catalogue) = &spec.monitoring.install.releases().catalogue {
+        let catalogue = base.join(catalogue);
+        if !catalogue.is_file() {
+            let key = if spec.monitoring.install.is_release() { "release" } else { "distribution" };
+            let path = format!("monitoring.install.{key}.catalogue");
+            find(&path, format!("there is no file `{}`", catalogue.display()));
+        }
+    }
+}
+
+fn has_module(folder: &Path, module: &WsgiModule) -> bool {
+    let path = folder.join(module.as_str().replace('.', "/"));
+    path.with_extension("py").is_file() || path.join("__init__.py").is_file()
+}

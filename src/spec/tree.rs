@@ -1,0 +1,232 @@
+//! The spec's file as a tree whose every key and value knows its place. Serde stops at the first problem of a
+//! file; a tree can be walked to the last one.
+
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_saphyr::{DuplicateKeyPolicy, Location, Spanned};
+
+use super::problem::Problem;
+
+/// Where something stands: line and column count from 1, in characters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Place {
+    pub line: usize,
+    pub column: usize,
+    /// How many characters it takes on its line, for the carets.
+    pub width: usize,
+}
+
+/// A value of the file.
+#[derive(Debug, Clone)]
+pub(super) struct Node {
+    pub value: Value,
+    pub place: Place,
+    /// Where the value's text stands in the file, in bytes.
+    span: (usize, usize),
+}
+
+/// What a value is.
+#[derive(Debug, Clone)]
+pub(super) enum Value {
+    Null,
+    Bool(bool),
+    Integer(serde_json::Number),
+    Float(f64),
+    Text(String),
+    List(Vec<Node>),
+    Map(Vec<(Key, Node)>),
+}
+
+/// A key of a mapping. One that stands there twice is kept twice.
+#[derive(Debug, Clone)]
+pub(super) struct Key {
+    pub text: String,
+    pub place: Place,
+}
+
+impl Node {
+    /// Reads a file.
+    pub fn parse(text: &str) -> Result<Self, Problem> {
+        let options = serde_saphyr::options! {
+            duplicate_keys: DuplicateKeyPolicy::PassThrough,
+            strict_booleans: true,
+            // Its excerpts would show lines that may hold secrets.
+            with_snippet: false,
+        };
+        let mut root: Self = serde_saphyr::from_str_with_options(text, options).map_err(|error| {
+            let place = error.location().map(|location| place(location, 1));
+            Problem::new(place, format!("this is no YAML: {}", reason(&error)))
+        })?;
+        root.measure(text);
+        Ok(root)
+    }
+
+    /// The text of a plain number, as it was written.
+    pub fn source<'a>(&self, text: &'a str) -> &'a str {
+        let (start, length) = self.span;
+        text.get(start..start + length).unwrap_or_default()
+    }
+
+    /// The value at a path of keys, or the last key on the way that is there.
+    pub fn locate<'a>(&self, path: impl IntoIterator<Item = &'a str>) -> Place {
+        let (mut node, mut found) = (self, self.place);
+        for step in path {
+            let Value::Map(entries) = &node.value else { break };
+            let Some((key, value)) = entries.iter().find(|(key, _)| key.text == step) else { break };
+            found =
+                if matches!(value.value, Value::Map(_) | Value::List(_)) { key.place } else { value.place };
+            node = value;
+        }
+        found
+    }
+
+    /// Gives plain values the width of their first line.
+    fn measure(&mut self, text: &str) {
+        let first_line = self.source(text).lines().next().unwrap_or_default().trim_end();
+        self.place.width = first_line.chars().count().max(1);
+        match &mut self.value {
+            Value::List(items) => items.iter_mut().for_each(|item| item.measure(text)),
+            Value::Map(entries) => entries.iter_mut().for_each(|(_, value)| value.measure(text)),
+            Value::Null | Value::Bool(_) | Value::Integer(_) | Value::Float(_) | Value::Text(_) => {}
+        }
+    }
+}
+
+impl Value {
+    /// What it is, in words.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Null => "nothing",
+            Self::Bool(_) => "a truth value",
+            Self::Integer(_) => "a whole number",
+            Self::Float(_) => "a number",
+            Self::Text(_) => "text",
+            Self::List(_) => "a list",
+            Self::Map(_) => "a mapping",
+        }
+    }
+}
+
+/// The parser's words without the place, which stands before them anyway. They repeat no text of the file.
+fn reason(error: &serde_saphyr::Error) -> String {
+    let text = error.without_snippet().to_string();
+    text.split(" at line ").next().unwrap_or_default().to_owned()
+}
+
+fn place(location: Location, width: usize) -> Place {
+    let number = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+    Place { line: number(location.line()), column: number(location.column()), width }
+}
+
+impl<'de> Deserialize<'de> for Node {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let Spanned { value, referenced, defined } = Spanned::<Value>::deserialize(deserializer)?;
+        let span = defined.span();
+        let bytes = |bytes: Option<u64>| bytes.and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(0);
+        Ok(Self {
+            value,
+            place: place(referenced, 1),
+            span: (bytes(span.byte_offset()), bytes(span.byte_len())),
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for Key {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let Spanned { value, referenced, .. } = Spanned::<String>::deserialize(deserializer)?;
+        let width = value.chars().count().max(1);
+        Ok(Self { text: value, place: place(referenced, width) })
+    }
+}
+
+impl<'de> Deserialize<'de> for Value {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ValueVisitor)
+    }
+}
+
+struct ValueVisitor;
+
+impl<'de> Visitor<'de> for ValueVisitor {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_none<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(Value::Bool(value))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(Value::Integer(value.into()))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(Value::Integer(value.into()))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
+        Ok(Value::Float(value))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        Ok(Value::Text(value.to_owned()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        let mut list = Vec::new();
+        while let Some(item) = items.next_element()? {
+            list.push(item);
+        }
+        Ok(Value::List(list))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
+        let mut map = Vec::new();
+        while let Some(entry) = entries.next_entry()? {
+            map.push(entry);
+        }
+        Ok(Value::Map(map))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_value_knows_its_place() {
+        let root = Node::parse("a:\n  ü: {b: 1.50}\nc: text\n").unwrap();
+        let at = |path: &[&str]| {
+            let place = root.locate(path.iter().copied());
+            (place.line, place.column, place.width)
+        };
+        assert_eq!(at(&["a", "ü", "b"]), (2, 10, 4));
+        assert_eq!(at(&["a", "ü", "missing"]), (2, 3, 1), "the key that is there");
+        assert_eq!(at(&["c"]), (3, 4, 4));
+    }
+
+    #[test]
+    fn a_key_that_stands_there_twice_is_kept_twice() {
+        let Value::Map(entries) = Node::parse("a: 1\na: 2\n").unwrap().value else { panic!("no mapping") };
+        assert_eq!(entries.len(), 2);
+    }
+
+    #[test]
+    fn what_is_no_yaml_has_a_place() {
+        for (text, line) in [("a: [1\nb: 2\n", 2), ("a: b: c\n", 1), ("a: 1\n---\nb: 2\n", 3)] {
+            let problem = Node::parse(text).unwrap_err();
+            assert_eq!(problem.place.unwrap().line, line, "{problem:?}");
+        }
+    }
+}
