@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from projects import GATE, SETTINGS, URLS, WSGI, small
-from servers import APP, write
+from servers import APP, until, write
 
 MODEL = """
 from django.db import models
@@ -61,11 +61,11 @@ def stored(settings=SETTINGS + DATABASE):
 def run(tmp_path):
     """Writes a project and runs a command of monctl_metrics in it."""
 
-    def run(command, files, *arguments, entry="shop.wsgi", **environment):
+    def run(command, files, *arguments, entry="shop.wsgi", then=lambda: None, **environment):
         write(tmp_path / "app", files)
         # Written by the test's environment, not by the command: it must keep from it itself.
         inherited = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
-        return subprocess.run(
+        process = subprocess.Popen(
             [sys.executable, "-m", f"monctl_metrics.{command}", *arguments],
             env=inherited
             | {
@@ -75,10 +75,13 @@ def run(tmp_path):
                 "MONCTL_WSGI": entry,
                 **environment,
             },
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            check=False,
         )
+        then()
+        output, errors = process.communicate(timeout=60)
+        return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
 
     return run
 
@@ -227,6 +230,22 @@ def test_the_running_service_is_awaited_until_it_answers(run, serve):
     server.close()
     result = run("check", files, "--url", url, "--within", "0.1")
     assert "Connection refused" in result.stderr
+
+
+def test_a_service_that_comes_up_slowly_is_asked_again(run, serve, tmp_path):
+    urls = URLS.replace("def home(request):", f"""
+def home(request):
+    if not os.path.exists({str(tmp_path / "up")!r}):
+        open({str(tmp_path / "asked")!r}, "w").close()
+        raise ValueError("not yet")""")
+    server = serve(small(urls=urls))
+
+    def come_up():
+        until(lambda: (tmp_path / "asked").exists())
+        (tmp_path / "up").touch()
+
+    result = run("check", small(urls=urls), "--url", f"http://127.0.0.1:{server.port}", then=come_up)
+    assert (result.returncode, result.stderr) == (0, "")
 
 
 def test_a_running_service_that_fails_is_not_ready(run, serve):

@@ -74,6 +74,15 @@ def test_the_exporter_serves_all_workers_and_outlives_them(serve, exporter):
     assert process.poll() is None
 
 
+def test_files_that_vanish_while_they_are_read_are_no_error(tmp_path, monkeypatch):
+    from monctl_metrics import exporter
+
+    gone = [str(tmp_path / "counter_0.db")]
+    monkeypatch.setattr(exporter.glob, "glob", lambda _: gone)
+    families = {family.name: family for family in exporter.Workers(str(tmp_path)).collect()}
+    assert families["django_http_responses_before_middlewares"].samples[0].value == 0
+
+
 def test_a_busy_port_ends_the_exporter_and_nothing_else(serve, tmp_path):
     server = serve(small())
     with socket.create_server(("127.0.0.1", 0)) as busy:

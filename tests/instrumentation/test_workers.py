@@ -91,6 +91,7 @@ urlpatterns += [path("fork", fork, name="fork")]
     for _ in range(3):
         assert server.ask("/fork") == (200, "0")
     assert server.responses() == {("GET", 200, "home"): 3, ("GET", 200, "fork"): 3}
+    assert {"counter_0.db", "counter_1.db"} <= set(server.files())
 
 
 def test_an_error_of_the_instrumentation_does_not_reach_the_client(serve):
