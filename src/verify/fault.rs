@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+/// The reference's own test.
+pub const REFERENCE_COMMAND: &str = "stress-ng --cpu 4 --cpu-load 85 --timeout 120s";
+
 /// When the load ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -30,7 +33,7 @@ pub struct Fault {
 }
 
 impl Fault {
-    /// The reference's own test, `stress-ng --cpu 4 --cpu-load 85 --timeout 120s`, on a host with so many CPUs.
+    /// The load of [`REFERENCE_COMMAND`] on a host with so many CPUs.
     pub const fn of_reference(host_cpus: u16) -> Self {
         Self {
             workers: 4,

@@ -1,19 +1,35 @@
 //! Proof that an alert arrives: what a drill should look like on the clock, the drill itself, what
 //! was seen of it, and why it stopped where it did.
 //!
-//! `settings`, `walk`, `predict`, `tracker` and `diagnose` are pure; `drill` and `run` have the
-//! effects. Called by `commands/verify_alert` and, for its warnings, by `commands/render`.
+//! `settings`, `walk`, `predict`, `drill`, `tracker` and `diagnose` are pure; `preflight` and `watch` ask,
+//! `site` acts on hosts, `prove` puts them together. Called by `commands/verify_alert`, and for warnings by
+//! `commands/render`, for kept proofs by `commands/status`.
 
+mod diagnose;
+mod drill;
 mod fault;
 #[cfg(test)]
 mod naive;
 mod predict;
+mod preflight;
+mod proof;
+mod prove;
 mod settings;
+mod sight;
+mod site;
 mod stage;
+mod tracker;
 mod walk;
+mod watch;
 mod words;
 
-pub use fault::{Ending, Fault};
+pub use diagnose::Diagnosis;
+pub use drill::Options;
+pub use fault::{Ending, Fault, REFERENCE_COMMAND};
 pub use predict::{Obstacle, Prediction, Remedies, Window, predict, warnings_for};
+pub use proof::{Entry, LastProof, Proof, file_name, last_proofs};
+pub use prove::{Request, prove};
 pub use settings::Settings;
+pub use site::{Hosts, Load, Site};
 pub use stage::Stage;
+pub use watch::{Services, Subject};

@@ -6,17 +6,18 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::fault::REFERENCE_COMMAND;
 use super::walk::{Case, Ms, Phase, Walk};
-use super::{Ending, Fault, Settings, Stage};
+use super::{Ending, Fault, Settings, Stage, words};
 use crate::event::Millis;
 use crate::spec::Spec;
 
 /// Phases of the scraper, and of the evaluator, that are walked: 48 × 48 ways.
 const GRID: Ms = 48;
 /// A real pipeline starts stress-ng, scrapes, evaluates and sends in no more than this, beyond its intervals.
-const LATE: Duration = Duration::from_millis(2_500);
+pub(super) const LATE: Duration = Duration::from_millis(2_500);
 /// The load counts from the moment at which `systemd-run` returned; stress-ng may run a moment earlier.
-const EARLY: Duration = Duration::from_secs(1);
+pub(super) const EARLY: Duration = Duration::from_secs(1);
 /// Where first message and end of the alert fall on the same moment, the message goes out in about one
 /// of 20 cases: it is delayed by the first request to Alertmanager, which is slower than the later ones.
 const TIE_WON: f64 = 0.05;
@@ -77,6 +78,9 @@ pub struct Prediction {
     pub obstacle: Option<Obstacle>,
     /// What would make it arrive always.
     pub remedies: Remedies,
+    /// The stages after the load's end, counted from there. The message that the alert is over comes at
+    /// Alertmanager's own ticks and is not among them.
+    pub after_end: Vec<Window>,
 }
 
 impl Prediction {
@@ -105,11 +109,15 @@ impl Prediction {
 /// Predicts a drill.
 pub fn predict(settings: &Settings, fault: &Fault) -> Prediction {
     let walks = walks(settings, fault);
-    let stages = Stage::ALL.into_iter().filter_map(|stage| window(stage, &walks)).collect();
+    let stages = Stage::ALL.into_iter().filter_map(|stage| window(stage, &walks, |_| Some(0))).collect();
+    let after_end = [Stage::Below, Stage::Resolved];
+    let after_end =
+        after_end.into_iter().filter_map(|stage| window(stage, &walks, |walk| walk.off)).collect();
     let chance = chance(&walks);
     let certain = chance >= CERTAIN;
     Prediction {
         stages,
+        after_end,
         chance,
         obstacle: if certain { None } else { Some(obstacle(settings, fault, &walks)) },
         remedies: if certain { Remedies::default() } else { remedies(settings, fault) },
@@ -118,29 +126,23 @@ pub fn predict(settings: &Settings, fault: &Fault) -> Prediction {
 
 /// What `render` says about the reference's own test of `HighCPUUsage`; nothing where that test works.
 pub fn warnings_for(spec: &Spec) -> Vec<String> {
-    super::settings::for_alert(spec, "HighCPUUsage")
-        .and_then(|settings| reference_warning(&settings))
-        .into_iter()
+    crate::render::rules(spec)
+        .iter()
+        .filter(|rule| rule.name == "HighCPUUsage")
+        .filter_map(|rule| reference_warning(&Settings::of_rule(spec, rule)?))
         .collect()
 }
 
 fn reference_warning(settings: &Settings) -> Option<String> {
-    let prediction = predict(settings, &Fault::of_reference(4));
-    if prediction.is_certain() {
-        return None;
-    }
-    let mut text = format!(
-        "`stress-ng --cpu 4 --cpu-load 85 --timeout 120s` {} as a test of HighCPUUsage: {}",
-        super::words::likelihood(prediction.chance),
-        super::words::reason(settings, &Fault::of_reference(4), prediction.obstacle?),
-    );
-    let remedies = super::words::remedies(&prediction.remedies);
-    if !remedies.is_empty() {
-        text.push_str("; what works: ");
-        text.push_str(&remedies.join(", or "));
-    }
-    text.push_str(". On a host with more than 4 CPUs it never fires");
-    Some(text)
+    let fault = Fault::of_reference(4);
+    let prediction = predict(settings, &fault);
+    Some(format!(
+        "HighCPUUsage {likelihood} when it is tested by `{REFERENCE_COMMAND}` on 4 CPUs, and never does on more: \
+         {reason}; {remedies}",
+        likelihood = words::likelihood(prediction.chance),
+        reason = words::reason(settings, &fault, prediction.obstacle?),
+        remedies = words::remedies(&prediction.remedies),
+    ))
 }
 
 fn walks(settings: &Settings, fault: &Fault) -> Vec<Walk> {
@@ -173,23 +175,18 @@ fn time_of(stage: Stage, walk: &Walk) -> Option<Ms> {
     }
 }
 
-fn window(stage: Stage, walks: &[Walk]) -> Option<Window> {
-    let times: Vec<Ms> = walks.iter().filter_map(|walk| time_of(stage, walk)).collect();
+/// When a stage is reached, counted from a moment of each walk.
+fn window(stage: Stage, walks: &[Walk], from: impl Fn(&Walk) -> Option<Ms>) -> Option<Window> {
+    let times: Vec<Ms> = walks.iter().filter_map(|walk| Some(time_of(stage, walk)? - from(walk)?)).collect();
     let (earliest, latest) = (times.iter().min()?, times.iter().max()?);
     let mean = times.iter().sum::<Ms>() / Ms::try_from(times.len()).unwrap_or(1);
-    if stage == Stage::LoadOn {
-        return Some(Window {
-            stage,
-            earliest: millis(0),
-            expected: millis(0),
-            latest: Millis(Duration::ZERO),
-        });
-    }
+    // The load is the clock's zero.
+    let (early, late) = if stage == Stage::LoadOn { (Duration::ZERO, Duration::ZERO) } else { (EARLY, LATE) };
     Some(Window {
         stage,
-        earliest: Millis(millis(*earliest).0.saturating_sub(EARLY)),
+        earliest: Millis(millis(*earliest).0.saturating_sub(early)),
         expected: millis(mean),
-        latest: Millis(millis(*latest).0 + LATE),
+        latest: Millis(millis(*latest).0 + late),
     })
 }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::render::Rule;
 use crate::spec::{PromDuration, Spec};
 
 /// Alertmanager's defaults, where the spec leaves the choice to it (`DefaultRouteOpts` of its dispatcher).
@@ -32,24 +33,23 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// The settings for a rule with this range, hold and threshold in this spec.
-    pub fn new(spec: &Spec, range: Duration, hold: Duration, above: f64) -> Self {
+    /// The settings of a rule on CPU load in this spec; `None` where the rule is about something else, or
+    /// where its range or threshold cannot be told.
+    pub fn of_rule(spec: &Spec, rule: &Rule) -> Option<Self> {
+        if !rule.expr.contains("node_cpu_seconds_total") {
+            return None;
+        }
         let notify = &spec.notify;
-        let message = match (&notify.slack, &notify.capture) {
-            (Some(slack), _) => Some(&slack.message),
-            (None, Some(capture)) => Some(&capture.message),
-            (None, None) => None,
-        };
-        Self {
+        Some(Self {
             scrape_interval: spec.monitoring.scrape_interval.get(),
             evaluation_interval: spec.monitoring.evaluation_interval.get(),
-            range,
-            hold,
-            above,
+            range: rule.window.or_else(|| range_of(&rule.expr))?.get(),
+            hold: rule.hold.map(PromDuration::get).unwrap_or_default(),
+            above: rule.above.or_else(|| Some(comparison(&rule.expr)?.1))?,
             group_wait: notify.group_wait.unwrap_or(GROUP_WAIT).get(),
             group_interval: notify.group_interval.unwrap_or(GROUP_INTERVAL).get(),
-            send_resolved: message.and_then(|message| message.send_resolved).unwrap_or(true),
-        }
+            send_resolved: notify.message().send_resolved(),
+        })
     }
 
     /// The reference's settings: 15 s scrapes and evaluations, `rate[1m]`, `for: 1m`, Alertmanager's defaults.
@@ -76,14 +76,30 @@ impl Settings {
     }
 }
 
-/// The settings of an alert of the catalogue, or of the user's own; `None` where it is no alert on CPU load.
-pub(super) fn for_alert(spec: &Spec, name: &str) -> Option<Settings> {
-    let alert = spec.alerts.get(name)?;
-    let minute = Duration::from_mins(1);
-    Some(Settings::new(
-        spec,
-        minute,
-        alert.hold.map_or(minute, PromDuration::get),
-        alert.above.unwrap_or(80.0),
-    ))
+/// The left side and the threshold of an expression that ends in `> NUMBER`.
+pub fn comparison(expression: &str) -> Option<(&str, f64)> {
+    let (left, right) = expression.rsplit_once('>')?;
+    Some((left.trim(), right.trim().parse().ok()?))
+}
+
+/// The range of the first range selector.
+fn range_of(expression: &str) -> Option<PromDuration> {
+    let (_, rest) = expression.split_once('[')?;
+    rest.split_once([']', ':'])?.0.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_expression_is_taken_apart_at_its_threshold() {
+        let expression = "100 - (avg(rate(node_cpu_seconds_total{mode=\"idle\"}[90s])) * 100) > 75.5";
+        let (left, above) = comparison(expression).unwrap();
+        assert!(left.ends_with("* 100)") && (above - 75.5).abs() < f64::EPSILON);
+        assert_eq!(range_of(expression), Some(PromDuration::seconds(90)));
+        assert_eq!(comparison("up == 0"), None);
+        assert_eq!(comparison("a > b"), None);
+        assert_eq!(range_of("up == 0"), None);
+    }
 }

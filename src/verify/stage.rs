@@ -63,15 +63,6 @@ impl Stage {
             Self::ResolvedDelivered => "resolved delivered",
         }
     }
-
-    /// The stages that must have been reached before this one, latest first.
-    pub fn before(self) -> impl Iterator<Item = Self> {
-        let rising = self <= Self::Delivered;
-        Self::ALL
-            .into_iter()
-            .rev()
-            .filter(move |&other| other < self && (rising || other != Self::LoadOff) && other != Self::LoadOn)
-    }
 }
 
 impl fmt::Display for Stage {

@@ -3,6 +3,7 @@
 use super::predict::{Obstacle, Remedies};
 use super::{Ending, Fault, Settings};
 use crate::event::Millis;
+use crate::spec::PromDuration;
 
 /// How likely it is that an alert with this chance reaches its receiver: a phrase that follows a subject.
 pub fn likelihood(chance: f64) -> String {
@@ -43,27 +44,23 @@ pub fn reason(settings: &Settings, fault: &Fault, obstacle: Obstacle) -> String 
     }
 }
 
-/// What works instead, one phrase each.
-pub fn remedies(remedies: &Remedies) -> Vec<String> {
-    let mut phrases = Vec::new();
-    if let Some(Millis(duration)) = remedies.duration {
-        phrases.push(format!("{} of the same load", seconds(duration)));
+/// What works instead: `what works: …`, or that nothing does.
+pub fn remedies(remedies: &Remedies) -> String {
+    let Remedies { duration, load, workers, group_wait, full } = *remedies;
+    let alone = [
+        duration.map(|Millis(time)| format!("{} of the same load", seconds(time))),
+        load.map(|load| format!("{load}% on each of these CPUs")),
+        workers.map(|workers| format!("`--cpu {workers}`")),
+        group_wait.map(|Millis(wait)| format!("`group_wait: {}`", PromDuration::seconds(wait.as_secs()))),
+    ];
+    let mut phrases: Vec<String> = alone.into_iter().flatten().collect();
+    if phrases.is_empty() {
+        phrases.extend(full.map(|Millis(time)| format!("{} with every CPU at 100%", seconds(time))));
     }
-    if let Some(load) = remedies.load {
-        phrases.push(format!("{load}% on each CPU for the same time"));
+    match phrases.as_slice() {
+        [] => "no load makes it arrive".into(),
+        phrases => format!("what works: {}", phrases.join(", or ")),
     }
-    if let Some(workers) = remedies.workers {
-        phrases.push(format!("`--cpu {workers}`"));
-    }
-    if let Some(Millis(wait)) = remedies.group_wait {
-        phrases.push(format!("`group_wait: {}`", seconds(wait)));
-    }
-    if phrases.is_empty()
-        && let Some(Millis(duration)) = remedies.full
-    {
-        phrases.push(format!("{} with every CPU at 100%", seconds(duration)));
-    }
-    phrases
 }
 
 fn lasting(fault: &Fault) -> String {
@@ -73,7 +70,8 @@ fn lasting(fault: &Fault) -> String {
     }
 }
 
-fn seconds(duration: std::time::Duration) -> String {
+/// Seconds as they stand in a sentence.
+pub fn seconds(duration: std::time::Duration) -> String {
     let seconds = duration.as_secs_f64();
     if seconds.fract() == 0.0 { format!("{seconds:.0} s") } else { format!("{seconds:.1} s") }
 }

@@ -1,0 +1,253 @@
+//! Why an alert did not make the whole way: from what was seen to the likely cause and its remedy. Pure.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::tracker::Tracker;
+use super::{Fault, Prediction, Settings, Stage, words};
+use crate::http::slack::{self, Reply};
+
+/// What was found out once the alert had not arrived.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Evidence {
+    /// The instance that the drill's host is scraped under.
+    pub instance: String,
+    /// Why the target cannot be scraped, where it is down.
+    pub target_down: Option<String>,
+    /// Why the rule cannot be evaluated.
+    pub rule_error: Option<String>,
+    /// Whether the load was still on when monctl ended it.
+    pub load_was_on: Option<bool>,
+    /// How many Alertmanagers Prometheus sends to.
+    pub alertmanagers: Option<usize>,
+    /// The end of Alertmanager's log.
+    pub log: String,
+}
+
+/// Where an alert's way ended, why, and what to do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Diagnosis {
+    /// The first stage that was not reached.
+    pub stage: Stage,
+    /// The likely cause.
+    pub cause: String,
+    /// What to do next.
+    pub remedy: String,
+}
+
+/// What a diagnosis looks at.
+#[derive(Debug)]
+pub struct Case<'a> {
+    /// What was seen.
+    pub tracker: &'a Tracker,
+    /// The settings of the rule and of Alertmanager.
+    pub settings: &'a Settings,
+    /// The drill.
+    pub fault: &'a Fault,
+    /// What was predicted.
+    pub prediction: &'a Prediction,
+    /// What was found out afterwards.
+    pub evidence: &'a Evidence,
+}
+
+impl Case<'_> {
+    /// The diagnosis for the first stage that was not reached.
+    pub fn diagnose(&self) -> Diagnosis {
+        let asked = |stage: &Stage| *stage != Stage::ResolvedDelivered || self.settings.send_resolved;
+        let stage = Stage::ALL
+            .into_iter()
+            .filter(asked)
+            .find(|&stage| !self.tracker.has(stage) && stage != Stage::LoadOff && stage != Stage::Below)
+            .unwrap_or(Stage::ResolvedDelivered);
+        let (cause, remedy) = match stage {
+            Stage::LoadOn | Stage::Above => self.not_above(),
+            Stage::Pending => self.not_pending(),
+            Stage::Firing => self.not_firing(),
+            Stage::InAlertmanager => self.not_in_alertmanager(),
+            Stage::Sent => self.not_sent(),
+            Stage::Delivered => self.not_delivered(),
+            Stage::LoadOff | Stage::Below | Stage::Resolved => self.not_resolved(),
+            Stage::ResolvedDelivered => self.not_told(),
+        };
+        Diagnosis { stage, cause, remedy }
+    }
+
+    fn not_above(&self) -> (String, String) {
+        let Evidence { instance, target_down, load_was_on, .. } = self.evidence;
+        if let Some(error) = target_down {
+            return target_is_down(instance, error);
+        }
+        if *load_was_on == Some(false) && self.tracker.when(Stage::LoadOff).is_none() {
+            return (
+                "the load ended before its time".into(),
+                "see why: `monctl ssh app -- journalctl -u monctl-drill-cpu`".into(),
+            );
+        }
+        if let Some(predicted) = self.predicted() {
+            return predicted;
+        }
+        let highest =
+            self.tracker.highest().map(|value| format!(" (highest: {value:.1}%)")).unwrap_or_default();
+        (
+            format!("the expression never exceeded {}%{highest}", self.settings.above),
+            "see the expression's curve in Prometheus: `monctl open prometheus`".into(),
+        )
+    }
+
+    fn not_pending(&self) -> (String, String) {
+        match &self.evidence.rule_error {
+            Some(error) => (
+                format!("Prometheus cannot evaluate the rule: {error}"),
+                "correct its expression in the spec, then `monctl up`".into(),
+            ),
+            None => self.predicted().unwrap_or_else(|| {
+                (
+                    "the expression was above its threshold at no evaluation of the rule".into(),
+                    "let the load last longer: `--duration`".into(),
+                )
+            }),
+        }
+    }
+
+    fn not_firing(&self) -> (String, String) {
+        if let Some(error) = &self.evidence.target_down {
+            return target_is_down(&self.evidence.instance, error);
+        }
+        self.predicted().unwrap_or_else(|| {
+            (
+                format!("the expression fell back below {}% before `for` had passed", self.settings.above),
+                "load the host more or longer: `--cpu-load`, `--duration`".into(),
+            )
+        })
+    }
+
+    fn not_in_alertmanager(&self) -> (String, String) {
+        let cause = match self.evidence.alertmanagers {
+            Some(0) => "Prometheus knows no Alertmanager",
+            _ => "Prometheus fired the alert, and Alertmanager does not list it",
+        };
+        (cause.into(), "look at both: `monctl status`; `monctl up` mends them".into())
+    }
+
+    fn not_sent(&self) -> (String, String) {
+        if let Some(by) = self.tracker.suppressed() {
+            return (format!("the alert is {by}"), suppression_remedy(by));
+        }
+        if self.tracker.has(Stage::Resolved) {
+            return self.resolved_too_soon();
+        }
+        (
+            "Alertmanager holds the alert and sent nothing: no request to a Slack receiver was made".into(),
+            "see its log: `monctl ssh monitoring -- journalctl -u monctl-alertmanager`".into(),
+        )
+    }
+
+    fn resolved_too_soon(&self) -> (String, String) {
+        let lasted = self
+            .tracker
+            .when(Stage::Resolved)
+            .unwrap_or_default()
+            .saturating_sub(self.tracker.when(Stage::Firing).unwrap_or_default());
+        (
+            format!(
+                "the alert was resolved {} after it fired, before Alertmanager's `group_wait` of {} had passed",
+                words::seconds(round(lasted)),
+                words::seconds(self.settings.group_wait)
+            ),
+            words::remedies(&self.prediction.remedies),
+        )
+    }
+
+    fn not_delivered(&self) -> (String, String) {
+        if let Some(refusal) = self.tracker.refusals().last() {
+            return refused(refusal);
+        }
+        let failure = self.evidence.log.lines().rev().find(|line| line.contains("otify"));
+        let word = self.evidence.log.lines().rev().find_map(slack::word_in);
+        match (word, failure) {
+            (Some(word), _) => said(word),
+            (None, Some(line)) => (
+                format!("Alertmanager could not deliver: {}", failure_in(line)),
+                "check the webhook's URL and that the monitoring host reaches it".into(),
+            ),
+            (None, None) => (
+                "the receiver accepted no request".into(),
+                "see Alertmanager's log: `monctl ssh monitoring -- journalctl -u monctl-alertmanager`".into(),
+            ),
+        }
+    }
+
+    fn not_resolved(&self) -> (String, String) {
+        if let Some(error) = &self.evidence.target_down {
+            return target_is_down(&self.evidence.instance, error);
+        }
+        (
+            format!(
+                "the alert still fires although the drill is over; something else keeps the host above {}%",
+                self.settings.above
+            ),
+            "see what: `monctl ssh app -- top -b -n 1`".into(),
+        )
+    }
+
+    fn not_told(&self) -> (String, String) {
+        if let Some(Reply::Refused(..) | Reply::RateLimited(_)) = self.tracker.refusals().last() {
+            return self.not_delivered();
+        }
+        (
+            "the alert is over, and no message said so".into(),
+            "see Alertmanager's log: `monctl ssh monitoring -- journalctl -u monctl-alertmanager`".into(),
+        )
+    }
+
+    /// The obstacle that was predicted, where one was.
+    fn predicted(&self) -> Option<(String, String)> {
+        let obstacle = self.prediction.obstacle?;
+        Some((words::reason(self.settings, self.fault, obstacle), words::remedies(&self.prediction.remedies)))
+    }
+}
+
+/// A target that cannot be scraped.
+pub fn target_is_down(instance: &str, error: &str) -> (String, String) {
+    let error = if error.is_empty() { "no answer" } else { error };
+    (
+        format!("Prometheus cannot scrape `{instance}`: {error}"),
+        "see `monctl status`; `monctl up` mends node exporter and firewall".into(),
+    )
+}
+
+/// What ends a suppression, by the word it begins with.
+fn suppression_remedy(by: &str) -> String {
+    if by.starts_with("silenced") {
+        "end the silence in Alertmanager (`monctl open alertmanager`), or wait until it ends".into()
+    } else {
+        "see Alertmanager's inhibition rules and time intervals: `monctl open alertmanager`".into()
+    }
+}
+
+fn refused(reply: &Reply) -> (String, String) {
+    match reply {
+        Reply::Ok => ("the receiver accepted it too late".into(), "run it again".into()),
+        Reply::Refused(_, word) => said(word),
+        Reply::RateLimited(_) => said("rate_limited"),
+    }
+}
+
+fn said(word: &str) -> (String, String) {
+    let (meaning, remedy) = slack::meaning(word)
+        .unwrap_or(("it gives no reason", "see Slack's documentation of incoming webhooks"));
+    (format!("Slack said `{word}`: {meaning}"), remedy.into())
+}
+
+/// The failure in a line of Alertmanager's log, without the rest of the line; secrets are redacted by Alertmanager.
+fn failure_in(line: &str) -> &str {
+    let failure = line.split_once("err=").map_or(line, |(_, failure)| failure);
+    failure.trim().trim_matches('"')
+}
+
+fn round(duration: Duration) -> Duration {
+    Duration::from_millis(
+        u64::try_from(duration.as_millis()).unwrap_or(u64::MAX).saturating_add(500) / 1000 * 1000,
+    )
+}

@@ -1,0 +1,188 @@
+//! What is looked at before any load goes on: whether the pipeline stands, is quiet, and lets the alert pass.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use super::diagnose::{Diagnosis, target_is_down};
+use super::settings::comparison;
+use super::watch::{Services, Subject};
+use super::{Settings, Stage, words};
+use crate::error::{Error, Result};
+use crate::event::Events;
+use crate::http::alertmanager::Counters;
+use crate::http::prometheus::{AlertingRule, Labels, Prometheus};
+
+/// Alertmanager clears groups without alerts away every half minute.
+const CLEARING: Duration = Duration::from_secs(35);
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// A pipeline that a drill can begin on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ready {
+    /// The rule's expression.
+    pub expression: String,
+    /// How many CPUs node exporter reports on the host.
+    pub cpus: u16,
+    /// How busy the host is now, in percent.
+    pub baseline: f64,
+    /// Alertmanager's counters now.
+    pub counters: Counters,
+    /// How much longer than `group_wait` the first message may take.
+    pub extra: Duration,
+}
+
+/// What the look beforehand gives.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Readiness {
+    /// Go on.
+    Ready(Ready),
+    /// The alert cannot make the whole way, whatever the load.
+    Blocked(Diagnosis),
+}
+
+/// Looks at everything that is known before the load goes on. Waits for a group of alerts that ended
+/// to be cleared away, because an alert that joins it would be told late or not at all.
+///
+/// # Errors
+/// When a service does not answer, the rule is not there, or the alert is active already.
+pub async fn look(
+    services: &Services,
+    subject: &Subject,
+    settings: &Settings,
+    events: &Events,
+) -> Result<Readiness> {
+    let prometheus = &services.prometheus;
+    let rule = rule(prometheus, &subject.alert).await?;
+    let blocked = |stage, (cause, remedy)| Ok(Readiness::Blocked(Diagnosis { stage, cause, remedy }));
+    if let Some(error) = target_error(prometheus, subject).await? {
+        return blocked(Stage::Above, target_is_down(&subject.address, &error));
+    }
+    if let Some(error) = rule.last_error.filter(|error| !error.is_empty()) {
+        let remedy = "correct its expression in the spec, then `monctl up`".to_owned();
+        return blocked(Stage::Pending, (format!("Prometheus cannot evaluate the rule: {error}"), remedy));
+    }
+    not_active(prometheus, subject).await?;
+    if prometheus.alertmanagers().await? == 0 {
+        let cause = "Prometheus knows no Alertmanager".to_owned();
+        return blocked(Stage::InAlertmanager, (cause, "`monctl up` mends its configuration".to_owned()));
+    }
+    let (labels, baseline) = series(prometheus, subject, &rule.query).await?;
+    let expected: Labels =
+        labels.into_iter().chain(rule.labels).chain([("alertname".into(), subject.alert.clone())]).collect();
+    if let Some(problem) = silenced(services, &expected).await? {
+        return blocked(Stage::Sent, problem);
+    }
+    let extra = quiet(services, settings, events).await?;
+    Ok(Readiness::Ready(Ready {
+        expression: rule.query,
+        cpus: cpus(prometheus, subject).await?,
+        baseline,
+        counters: services.alertmanager.counters().await?,
+        extra,
+    }))
+}
+
+async fn rule(prometheus: &Prometheus, alert: &str) -> Result<AlertingRule> {
+    let rules = prometheus.rules().await?;
+    rules.into_iter().find(|rule| rule.name == alert).ok_or_else(|| {
+        Error::could_not_run(format!("Prometheus has no rule `{alert}`"))
+            .at("monitoring")
+            .remedy("add it to the spec's `alerts` where it is missing there, then `monctl up`")
+    })
+}
+
+/// Why the host's node exporter cannot be scraped.
+pub async fn target_error(prometheus: &Prometheus, subject: &Subject) -> Result<Option<String>> {
+    let targets = prometheus.targets().await?;
+    let mut exporters = targets
+        .iter()
+        .filter(|target| target.labels.get("job").is_some_and(|job| job == "node-exporter"))
+        .filter(|target| subject.is_meant(&target.labels));
+    Ok(match exporters.next() {
+        None => Some("no job `node-exporter` has it as a target".into()),
+        Some(target) if target.health == "down" => Some(target.last_error.clone()),
+        Some(_) => None,
+    })
+}
+
+async fn not_active(prometheus: &Prometheus, subject: &Subject) -> Result<()> {
+    let alerts = prometheus.alerts().await?;
+    let active = alerts.iter().find(|alert| alert.name() == subject.alert && subject.is_meant(&alert.labels));
+    match active {
+        None => Ok(()),
+        Some(alert) => Err(Error::could_not_run(format!(
+            "`{}` is active already, since {}: a drill would prove nothing",
+            subject.alert, alert.active_at
+        ))
+        .at(subject.address.clone())
+        .remedy("find out what keeps the host busy (a drill before this one?), and run it again once the alert is over")),
+    }
+}
+
+/// The labels of the series that the rule is about, and its value now: how busy the host is.
+async fn series(prometheus: &Prometheus, subject: &Subject, expression: &str) -> Result<(Labels, f64)> {
+    let left = comparison(expression).map_or(expression, |(left, _)| left);
+    let samples = prometheus.query(left).await?;
+    let sample = samples.into_iter().find(|sample| subject.is_meant(&sample.labels));
+    Ok(sample.map_or_else(|| (Labels::new(), 0.0), |sample| (sample.labels, sample.value.clamp(0.0, 100.0))))
+}
+
+async fn silenced(services: &Services, labels: &Labels) -> Result<Option<(String, String)>> {
+    let silences = services.alertmanager.silences().await?;
+    Ok(silences.iter().find(|silence| silence.matches(labels)).map(|silence| {
+        (
+            format!(
+                "the alert is silenced by {} of `{}` until {}",
+                silence.id, silence.created_by, silence.ends_at
+            ),
+            "end the silence in Alertmanager (`monctl open alertmanager`), or wait until it ends".into(),
+        )
+    }))
+}
+
+/// Waits until Alertmanager has forgotten the alerts that have ended. Returns how much longer than usual the
+/// first message may take because other alerts are being told.
+async fn quiet(services: &Services, settings: &Settings, events: &Events) -> Result<Duration> {
+    let alertmanager = &services.alertmanager;
+    let until = Instant::now() + settings.group_interval + CLEARING;
+    let mut told = false;
+    loop {
+        let others = alertmanager.alerts().await?.len();
+        if others > 0 {
+            events.note(format!(
+                "Alertmanager tells of other alerts already ({others}); this one may join their next message, up to {} later",
+                words::seconds(settings.group_interval)
+            ));
+            return Ok(settings.group_interval);
+        }
+        if alertmanager.counters().await?.groups < 1.0 {
+            return Ok(Duration::ZERO);
+        }
+        if Instant::now() >= until {
+            return Ok(settings.group_interval);
+        }
+        if !told {
+            told = true;
+            events.note(format!(
+                "waiting until Alertmanager has forgotten an alert that is over (at most {})",
+                words::seconds(settings.group_interval + CLEARING)
+            ));
+        }
+        sleep(PAUSE).await;
+    }
+}
+
+async fn cpus(prometheus: &Prometheus, subject: &Subject) -> Result<u16> {
+    let counts = prometheus.query(r#"count by (instance) (node_cpu_seconds_total{mode="idle"})"#).await?;
+    let count =
+        counts.iter().find(|sample| subject.is_meant(&sample.labels)).map_or(0.0, |sample| sample.value);
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count of CPUs")]
+    let count = count.clamp(0.0, f64::from(u16::MAX)) as u16;
+    if count > 0 {
+        return Ok(count);
+    }
+    Err(Error::could_not_run("node exporter reports no CPU yet")
+        .at(subject.address.clone())
+        .remedy("wait for the first scrape, then run it again"))
+}

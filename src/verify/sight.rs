@@ -1,0 +1,73 @@
+//! What one look at the pipeline shows. Made by `watch`, read by `tracker`.
+
+use std::time::Duration;
+
+use crate::http::slack::Reply;
+
+/// One look. A part is `None` where it could not be seen; nothing is concluded from it then.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Sight {
+    /// Since the load went on.
+    pub at: Duration,
+    /// The rule's expression for the host of the drill.
+    pub expression: Option<Expression>,
+    /// The rule in Prometheus.
+    pub rule: Option<RuleState>,
+    /// The alert in Alertmanager.
+    pub held: Option<Held>,
+    /// What Alertmanager has sent since before the load.
+    pub traffic: Option<Traffic>,
+    /// What reached the receiver inside monctl since the last look.
+    pub messages: Vec<Arrival>,
+}
+
+/// The rule's expression.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Expression {
+    /// True, with its value.
+    Above(f64),
+    /// False, with the value of its left side where that can be told.
+    NotAbove(Option<f64>),
+}
+
+/// The rule in Prometheus.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RuleState {
+    /// Neither of the others.
+    Inactive,
+    /// True for less than `for`.
+    Pending,
+    /// Told to Alertmanager.
+    Firing,
+}
+
+/// The alert in Alertmanager.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Held {
+    /// Not listed.
+    No,
+    /// Listed, nothing in its way.
+    Yes,
+    /// Listed, and kept from being sent by what this names.
+    Suppressed(String),
+}
+
+/// Requests of Alertmanager to its Slack receivers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// Sent.
+    pub requests: u64,
+    /// Accepted by the receiver.
+    pub accepted: u64,
+}
+
+/// A request that reached the receiver inside monctl.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Arrival {
+    /// Since the load went on.
+    pub at: Duration,
+    /// What it was answered.
+    pub reply: Reply,
+    /// Whether the message says that alerts are over.
+    pub is_over: bool,
+}
