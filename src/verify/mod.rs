@@ -27,7 +27,7 @@ pub use diagnose::Diagnosis;
 pub use drill::Options;
 pub use fault::{Ending, Fault, REFERENCE_COMMAND};
 pub use predict::{Obstacle, Prediction, Remedies, Window, predict, warnings_for};
-pub use proof::{Entry, LastProof, Proof, file_name, last_proofs};
+pub use proof::{Entry, LastProof, Proof, keep, last_proofs};
 pub use prove::{Request, prove};
 pub use settings::Settings;
 pub use site::{Hosts, Load, Site};

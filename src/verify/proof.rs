@@ -4,8 +4,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::diagnose::Diagnosis;
+use super::site::Site;
 use super::{Fault, Prediction, Settings, Stage};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::event::Millis;
 use crate::host::HostName;
 use crate::remote::Remote;
@@ -86,8 +87,18 @@ impl Proof {
     }
 }
 
+/// Keeps a proof on the monitoring host.
+///
+/// # Errors
+/// When it cannot be written there.
+pub async fn keep(site: &impl Site, proof: &Proof) -> Result<()> {
+    let json = serde_json::to_vec(&proof.summary())
+        .map_err(|error| Error::failed("cannot write the proof as JSON").because(error))?;
+    site.keep(&file_name(&proof.alert), &json).await
+}
+
 /// The file name under which the proof of an alert is kept.
-pub fn file_name(alert: &str) -> String {
+fn file_name(alert: &str) -> String {
     let safe = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
     format!("{}.json", alert.chars().map(safe).collect::<String>())
 }

@@ -25,7 +25,7 @@ const PERIOD: Duration = Duration::from_millis(500);
 /// How much later than its latest prediction a stage may come before the run gives up.
 const GRACE: Duration = Duration::from_secs(10);
 /// How much longer Alertmanager may take where a receiver asked it to try again.
-const RETRIES: Duration = Duration::from_secs(60);
+const RETRIES: Duration = Duration::from_mins(1);
 /// An interrupted run has this long to end the load.
 const HURRY: Duration = Duration::from_millis(1_200);
 
@@ -54,7 +54,8 @@ pub async fn prove(
     events: &Events,
     cancel: &Cancel,
 ) -> Result<Proof> {
-    let work = run(request, services, site, events);
+    // On the heap: the futures of all clients at once are too large for a stack.
+    let work = Box::pin(run(request, services, site, events));
     tokio::select! {
         proof = work => proof,
         () = cancel.raised() => {
