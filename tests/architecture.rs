@@ -9,12 +9,13 @@ use std::path::{Path, PathBuf};
 const FOUNDATION: [&str; 7] = ["cancel", "digest", "error", "event", "host", "retry", "secret"];
 
 /// Each room and the rooms that it may import from.
-const ROOMS: [(&str, &[&str]); 12] = [
+const ROOMS: [(&str, &[&str]); 13] = [
     ("spec", &[]),
     ("report", &[]),
     ("cli", &["spec"]),
     ("render", &["spec"]),
     ("playbook", &["spec"]),
+    ("project", &["spec", "playbook"]),
     ("http", &["spec"]),
     ("remote", &["spec", "playbook"]),
     ("plan", &["spec", "render", "playbook"]),
@@ -24,8 +25,8 @@ const ROOMS: [(&str, &[&str]); 12] = [
     (
         "commands",
         &[
-            "spec", "render", "playbook", "plan", "provider", "remote", "http", "apply", "verify", "report",
-            "cli",
+            "spec", "render", "playbook", "project", "plan", "provider", "remote", "http", "apply", "verify",
+            "report", "cli",
         ],
     ),
 ];

@@ -3,7 +3,7 @@
 mod support;
 
 use monctl::error::Exit;
-use support::Monctl;
+use support::{Monctl, Project};
 
 #[test]
 fn help_and_version_are_results() {
@@ -79,4 +79,26 @@ fn the_documentation_lists_exactly_the_exit_codes_that_exist() {
     let name = |exit: Exit| serde_json::to_value(exit).unwrap().as_str().unwrap().to_owned();
     let existing: Vec<_> = Exit::ALL.into_iter().map(|exit| (exit.code(), name(exit))).collect();
     assert_eq!(documented_codes(page), existing);
+}
+#[test]
+fn a_missing_spec_is_exit_code_2_and_names_the_file() {
+    let project = Project::new();
+    project.monctl().args(["plan", "-f", "other.yaml"]).run().code(2).stderr_contains("other.yaml");
+    project
+        .monctl()
+        .arg("plan")
+        .env("MONCTL_SPEC", "by-env.yaml")
+        .run()
+        .code(2)
+        .stderr_contains("by-env.yaml");
+}
+
+#[test]
+fn the_option_wins_over_the_environment() {
+    let ran = Project::new()
+        .monctl()
+        .args(["-f", "a.yaml", "render", "--dry-run"])
+        .env("MONCTL_SPEC", "b.yaml")
+        .run();
+    ran.code(2).stderr_contains("a.yaml").stderr_lacks("b.yaml");
 }
