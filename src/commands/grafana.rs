@@ -23,7 +23,7 @@ const PORT: u16 = 3000;
 /// Prometheus as Grafana reaches it.
 const PROMETHEUS: &str = "http://127.0.0.1:9090";
 /// The unit.
-const UNIT: &str = "monctl-grafana.service";
+pub(super) const UNIT: &str = "monctl-grafana.service";
 /// The operator's copy of the password, in the project's folder.
 const COPY: &str = "grafana-password";
 

@@ -1,11 +1,263 @@
-//! `monctl status`.
+//! `monctl status`: what there is of the project, on one screen. Reads only.
 
-use super::{Context, Outcome};
-use crate::error::{Error, Result};
+use std::collections::BTreeSet;
+use std::fmt;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use serde::Serialize;
+
+use super::deployment::running;
+use super::{Context, Outcome, grafana};
+use crate::error::{Error, Exit, Result};
+use crate::host::{HostName, Machine};
+use crate::http::Endpoint;
+use crate::http::prometheus::{AlertState, Prometheus};
+use crate::playbook::{Playbook, UnitFact};
+use crate::provider::{MachineState, Observed, Provider};
+use crate::remote::Remote;
+use crate::spec::{Loaded, load};
+use crate::verify::{LastProof, last_proofs};
+
+/// Prometheus' port on the monitoring host's loopback.
+const PROMETHEUS_PORT: u16 = 9090;
+/// A machine that runs answers at once; one that boots is told as silent.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
+
+/// Everything that is shown.
+#[derive(Debug, Serialize)]
+struct Status {
+    project: String,
+    machines: Vec<MachineStatus>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    monitoring: Option<MonitoringStatus>,
+}
+
+#[derive(Debug, Serialize)]
+struct MachineStatus {
+    host: HostName,
+    /// Absent where the machine does not exist.
+    state: Option<MachineState>,
+    address: Option<String>,
+    services: Vec<Service>,
+    error: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Service {
+    unit: String,
+    state: String,
+}
+
+/// What Prometheus and Grafana say.
+#[derive(Debug, Serialize)]
+struct MonitoringStatus {
+    targets: Vec<TargetStatus>,
+    rules: Vec<RuleStatus>,
+    dashboards: Dashboards,
+    proofs: Vec<LastProof>,
+}
+
+#[derive(Debug, Serialize)]
+struct TargetStatus {
+    job: String,
+    instance: String,
+    health: String,
+    error: String,
+}
+
+#[derive(Debug, Serialize)]
+struct RuleStatus {
+    name: String,
+    health: String,
+    /// `inactive`, `pending` or `firing`.
+    state: &'static str,
+}
+
+/// Whether the dashboards are as monctl brought them.
+#[derive(Debug, Serialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+enum Dashboards {
+    Imported,
+    Differ { what: Vec<String> },
+    Missing { why: String },
+}
 
 /// # Errors
-/// Until it is there.
-#[expect(clippy::unused_async, reason = "awaits once it is written")]
-pub(super) async fn run(_context: &Context) -> Result<Outcome> {
-    Err(Error::could_not_run("`status` is not there yet"))
+/// When the spec is wrong or the machines cannot be looked at. What is wrong with them is part of the
+/// outcome, which then ends with [`Exit::Failed`].
+pub(super) async fn run(context: &Context) -> Result<Outcome> {
+    let loaded = load(&context.spec)?;
+    let provider = Provider::local(loaded.spec.project.clone(), context.events.clone());
+    let observed = provider.observe().await?;
+    let machines = running(&observed);
+    let hosts = join_all(HostName::of_project(loaded.spec.app.count).map(|host| async {
+        let machine = machines.iter().find(|machine| machine.name == host)?;
+        Some((host, connected(machine).await))
+    }))
+    .await;
+    let mut status = Status { project: loaded.spec.project.to_string(), machines: vec![], monitoring: None };
+    for (host, answer) in HostName::of_project(loaded.spec.app.count).zip(hosts) {
+        let (remote, services, error) = match answer {
+            Some((_, Ok((remote, services)))) => (Some(remote), services, None),
+            Some((_, Err(error))) => (None, vec![], Some(error)),
+            None => (None, vec![], None),
+        };
+        status.machines.push(machine_status(host, &observed, services, error.as_ref()));
+        if let (HostName::MONITORING, Some(remote)) = (host, remote) {
+            match monitoring(&remote, &loaded, &provider).await {
+                Ok(monitoring) => status.monitoring = Some(monitoring),
+                Err(error) => context.events.warn(format!("monitoring: {error}")),
+            }
+        }
+    }
+    let json = serde_json::to_value(&status)
+        .map_err(|error| Error::failed("the status has no form in JSON").because(error))?;
+    let exit = if status.is_well() { Exit::Success } else { Exit::Failed };
+    Ok(Outcome { exit, text: status.to_string().trim_end().to_owned(), json })
+}
+
+/// A connection to a machine that runs, and the state of its services.
+async fn connected(machine: &Machine) -> Result<(Remote, Vec<Service>)> {
+    let remote = Remote::connect(machine, ANSWERS_WITHIN).await?;
+    let wanted: BTreeSet<String> = Playbook::of(machine.name.role()).units().map(str::to_owned).collect();
+    let mut words = vec!["systemctl", "show", "-p", "Id", "-p", "LoadState", "-p", "ActiveState"];
+    words.extend(wanted.iter().map(String::as_str));
+    let output = remote.run(&words, &[]).await?;
+    let services = UnitFact::parse_all(&output.stdout)
+        .into_iter()
+        .filter(|(_, fact)| fact.load != "not-found")
+        .map(|(unit, fact)| Service { unit, state: if fact.load == "masked" { fact.load } else { fact.active } })
+        .collect();
+    Ok((remote, services))
+}
+
+fn machine_status(
+    host: HostName,
+    observed: &Observed,
+    services: Vec<Service>,
+    error: Option<&Error>,
+) -> MachineStatus {
+    let found = observed.machines.get(&host);
+    MachineStatus {
+        host,
+        state: found.map(|found| found.state),
+        address: found.map(|found| found.machine.address.to_string()),
+        services,
+        error: error.map(ToString::to_string),
+    }
+}
+
+async fn monitoring(remote: &Remote, loaded: &Loaded, provider: &Provider) -> Result<MonitoringStatus> {
+    let prometheus = Prometheus::new(&Endpoint::Unix(remote.forward(PROMETHEUS_PORT).await?))?;
+    let targets = prometheus.targets().await?.into_iter().map(|target| TargetStatus {
+        job: target.labels.get("job").cloned().unwrap_or_default(),
+        instance: target.labels.get("instance").cloned().unwrap_or_default(),
+        health: target.health,
+        error: target.last_error,
+    });
+    let alerts = prometheus.alerts().await?;
+    let rules = prometheus.rules().await?.into_iter().map(|rule| {
+        let states: Vec<AlertState> =
+            alerts.iter().filter(|alert| alert.name() == rule.name).map(|alert| alert.state).collect();
+        let state = if states.contains(&AlertState::Firing) {
+            "firing"
+        } else if states.is_empty() {
+            "inactive"
+        } else {
+            "pending"
+        };
+        RuleStatus { name: rule.name, health: rule.health, state }
+    });
+    Ok(MonitoringStatus {
+        targets: targets.collect(),
+        rules: rules.collect(),
+        dashboards: dashboards(remote, loaded, provider).await,
+        proofs: last_proofs(remote).await?,
+    })
+}
+
+async fn dashboards(remote: &Remote, loaded: &Loaded, provider: &Provider) -> Dashboards {
+    let look = async {
+        let password = grafana::password(&provider.folder())?;
+        let client = grafana::client(remote, &password).await?;
+        grafana::changes(&client, &loaded.spec, Duration::from_secs(2)).await
+    };
+    match look.await {
+        Ok(changes) if changes.is_empty() => Dashboards::Imported,
+        Ok(changes) => Dashboards::Differ { what: changes.iter().map(|change| change.subject()).collect() },
+        Err(error) => Dashboards::Missing { why: error.to_string() },
+    }
+}
+
+impl Status {
+    fn is_well(&self) -> bool {
+        let machines = self.machines.iter().all(|machine| {
+            machine.state == Some(MachineState::Running)
+                && machine.error.is_none()
+                && machine.services.iter().all(|service| service.state == "active" || service.is_grafana())
+        });
+        machines && self.monitoring.as_ref().is_some_and(|it| it.targets.iter().all(|target| target.health == "up"))
+    }
+}
+
+impl Service {
+    /// Whether alerts go on without it.
+    fn is_grafana(&self) -> bool {
+        self.unit == grafana::UNIT
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "project {}", self.project)?;
+        for machine in &self.machines {
+            let state = match machine.state {
+                None => "does not exist; `monctl up` makes it",
+                Some(MachineState::Unfinished) => "unfinished; `monctl up` makes it anew",
+                Some(MachineState::Stopped) => "stopped; `monctl up` starts it",
+                Some(MachineState::Running) => "running",
+            };
+            writeln!(f, "{:<12} {:<15} {state}", machine.host.to_string(), machine.address.as_deref().unwrap_or("-"))?;
+            for service in &machine.services {
+                writeln!(f, "  {:<30} {}", service.unit, service.state)?;
+            }
+            if let Some(error) = &machine.error {
+                writeln!(f, "  {error}")?;
+            }
+        }
+        self.monitoring.as_ref().map_or(Ok(()), |monitoring| monitoring.fmt(f))
+    }
+}
+
+impl fmt::Display for MonitoringStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "targets")?;
+        for target in &self.targets {
+            writeln!(f, "  {:<16} {:<24} {}  {}", target.job, target.instance, target.health, target.error)?;
+        }
+        writeln!(f, "rules")?;
+        for rule in &self.rules {
+            writeln!(f, "  {:<30} {} ({})", rule.name, rule.state, rule.health)?;
+        }
+        match &self.dashboards {
+            Dashboards::Imported => writeln!(f, "dashboards: as monctl brought them")?,
+            Dashboards::Differ { what } => writeln!(f, "dashboards: {} differ", what.join(", "))?,
+            Dashboards::Missing { why } => writeln!(f, "dashboards: no Grafana ({why})")?,
+        }
+        if self.proofs.is_empty() {
+            writeln!(f, "last proof: none yet; `monctl verify-alert` makes one")?;
+        }
+        for proof in &self.proofs {
+            let verdict = match (&proof.stopped_at, proof.delivered_after) {
+                (Some((stage, cause)), _) => format!("not proven: stopped at {stage}: {cause}"),
+                (None, Some(millis)) => {
+                    format!("proven: delivered after {}", crate::report::duration(Duration::from_millis(millis)))
+                }
+                (None, None) => "not proven".into(),
+            };
+            writeln!(f, "last proof of {}: {} on {}, {verdict}", proof.alert, proof.at.strftime("%F %T UTC"), proof.host)?;
+        }
+        Ok(())
+    }
 }

@@ -145,7 +145,7 @@ impl Facts {
             ["user", name] => {
                 self.users.insert(name.into());
             }
-            ["unit", property] => self.read_unit(property, unit)?,
+            ["unit", property] => UnitFact::read(&mut self.units, property, unit)?,
             ["installed", folder, source, recorded, found] => {
                 let installed = Installed { source: source.parse().ok()?, intact: recorded == found };
                 self.installed.insert(folder.into(), installed);
@@ -175,14 +175,26 @@ impl Facts {
         }
         Some(())
     }
+}
+
+impl UnitFact {
+    /// Units by name from the output of `systemctl show`. Properties that are not kept here are passed over.
+    pub fn parse_all(text: &str) -> BTreeMap<String, Self> {
+        let mut units = BTreeMap::new();
+        let mut unit = String::new();
+        for line in text.lines() {
+            Self::read(&mut units, line, &mut unit);
+        }
+        units
+    }
 
     /// One `Key=value` line of `systemctl show`; `Id` comes first and names the unit of the others.
-    fn read_unit(&mut self, property: &str, unit: &mut String) -> Option<()> {
+    fn read(units: &mut BTreeMap<String, Self>, property: &str, unit: &mut String) -> Option<()> {
         let (key, value) = property.split_once('=')?;
         if key == "Id" {
             value.clone_into(unit);
         }
-        let fact = self.units.entry(unit.clone()).or_default();
+        let fact = units.entry(unit.clone()).or_default();
         match key {
             "Id" => {}
             "LoadState" => value.clone_into(&mut fact.load),

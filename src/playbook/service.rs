@@ -177,6 +177,11 @@ impl Service {
         })
     }
 
+    /// The names of its units.
+    pub(super) fn unit_names(&self) -> Vec<&str> {
+        self.units.iter().map(|unit| unit.name.as_str()).collect()
+    }
+
     /// Whether this step carries the application's code.
     pub(super) fn carries_tree(&self) -> bool {
         self.tree.is_some()

@@ -101,6 +101,14 @@ impl Playbook {
         self.steps.iter().filter(move |step| step.when.is_none_or(|flag| flags.contains(&flag)))
     }
 
+    /// The units of its services, whatever the spec says.
+    pub fn units(&self) -> impl Iterator<Item = &str> {
+        self.steps.iter().flat_map(|step| match &step.kind {
+            StepKind::Service(service) => service.unit_names(),
+            _ => vec![],
+        })
+    }
+
     /// The questions that the facts script must answer for this playbook.
     pub fn probes(&self, inputs: &Inputs) -> Probes {
         let mut probes = Probes::default();
