@@ -199,6 +199,7 @@ service_activate() {
 service_unit() { # UNIT keep|reload|restart|stop READY-URL|- RELOAD-METRIC|-
 	if [ "$2" = stop ]; then
 		systemctl disable --quiet --now "$1"
+		rm -f "/etc/systemd/system/$1"
 		return
 	fi
 	# A unit that must stay as it is, stopped and not wanted, has no file in the set.

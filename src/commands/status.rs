@@ -12,6 +12,7 @@ use super::{Context, Outcome, grafana};
 use crate::error::{Error, Exit, Result};
 use crate::host::{HostName, Machine};
 use crate::http::Endpoint;
+use crate::http::grafana::GrafanaChange;
 use crate::http::prometheus::{AlertState, Prometheus};
 use crate::playbook::{Playbook, UnitFact};
 use crate::provider::{MachineState, Observed, Provider};
@@ -91,16 +92,17 @@ pub(super) async fn run(context: &Context) -> Result<Outcome> {
     let provider = Provider::local(loaded.spec.project.clone(), context.events.clone());
     let observed = provider.observe().await?;
     let machines = running(&observed);
-    let hosts = join_all(HostName::of_project(loaded.spec.app.count).map(|host| async {
-        let machine = machines.iter().find(|machine| machine.name == host)?;
-        Some((host, connected(machine).await))
+    let hosts: Vec<HostName> = HostName::of_project(loaded.spec.app.count).collect();
+    let answers = join_all(hosts.iter().map(|host| async {
+        let machine = machines.iter().find(|machine| machine.name == *host)?;
+        Some(connected(machine).await)
     }))
     .await;
     let mut status = Status { project: loaded.spec.project.to_string(), machines: vec![], monitoring: None };
-    for (host, answer) in HostName::of_project(loaded.spec.app.count).zip(hosts) {
+    for (host, answer) in hosts.into_iter().zip(answers) {
         let (remote, services, error) = match answer {
-            Some((_, Ok((remote, services)))) => (Some(remote), services, None),
-            Some((_, Err(error))) => (None, vec![], Some(error)),
+            Some(Ok((remote, services))) => (Some(remote), services, None),
+            Some(Err(error)) => (None, vec![], Some(error)),
             None => (None, vec![], None),
         };
         status.machines.push(machine_status(host, &observed, services, error.as_ref()));
@@ -127,7 +129,10 @@ async fn connected(machine: &Machine) -> Result<(Remote, Vec<Service>)> {
     let services = UnitFact::parse_all(&output.stdout)
         .into_iter()
         .filter(|(_, fact)| fact.load != "not-found")
-        .map(|(unit, fact)| Service { unit, state: if fact.load == "masked" { fact.load } else { fact.active } })
+        .map(|(unit, fact)| Service {
+            unit,
+            state: if fact.load == "masked" { fact.load } else { fact.active },
+        })
         .collect();
     Ok((remote, services))
 }
@@ -185,7 +190,7 @@ async fn dashboards(remote: &Remote, loaded: &Loaded, provider: &Provider) -> Da
     };
     match look.await {
         Ok(changes) if changes.is_empty() => Dashboards::Imported,
-        Ok(changes) => Dashboards::Differ { what: changes.iter().map(|change| change.subject()).collect() },
+        Ok(changes) => Dashboards::Differ { what: changes.iter().map(GrafanaChange::subject).collect() },
         Err(error) => Dashboards::Missing { why: error.to_string() },
     }
 }
@@ -197,7 +202,11 @@ impl Status {
                 && machine.error.is_none()
                 && machine.services.iter().all(|service| service.state == "active" || service.is_grafana())
         });
-        machines && self.monitoring.as_ref().is_some_and(|it| it.targets.iter().all(|target| target.health == "up"))
+        machines
+            && self
+                .monitoring
+                .as_ref()
+                .is_some_and(|it| it.targets.iter().all(|target| target.health == "up"))
     }
 }
 
@@ -218,7 +227,12 @@ impl fmt::Display for Status {
                 Some(MachineState::Stopped) => "stopped; `monctl up` starts it",
                 Some(MachineState::Running) => "running",
             };
-            writeln!(f, "{:<12} {:<15} {state}", machine.host.to_string(), machine.address.as_deref().unwrap_or("-"))?;
+            writeln!(
+                f,
+                "{:<12} {:<15} {state}",
+                machine.host.to_string(),
+                machine.address.as_deref().unwrap_or("-")
+            )?;
             for service in &machine.services {
                 writeln!(f, "  {:<30} {}", service.unit, service.state)?;
             }
@@ -252,11 +266,20 @@ impl fmt::Display for MonitoringStatus {
             let verdict = match (&proof.stopped_at, proof.delivered_after) {
                 (Some((stage, cause)), _) => format!("not proven: stopped at {stage}: {cause}"),
                 (None, Some(millis)) => {
-                    format!("proven: delivered after {}", crate::report::duration(Duration::from_millis(millis)))
+                    format!(
+                        "proven: delivered after {}",
+                        crate::report::duration(Duration::from_millis(millis))
+                    )
                 }
                 (None, None) => "not proven".into(),
             };
-            writeln!(f, "last proof of {}: {} on {}, {verdict}", proof.alert, proof.at.strftime("%F %T UTC"), proof.host)?;
+            writeln!(
+                f,
+                "last proof of {}: {} on {}, {verdict}",
+                proof.alert,
+                proof.at.strftime("%F %T UTC"),
+                proof.host
+            )?;
         }
         Ok(())
     }
