@@ -70,7 +70,9 @@ pub enum Piece {
     Interface(String),
     /// An nftables table.
     Table(String),
-    /// The folder of the project: disks, keys, the configuration of ssh.
+    /// A file outside of the project's folder.
+    File(PathBuf),
+    /// The folder of the project (disks, keys, the configuration of ssh), or one that a machine needed elsewhere.
     Folder(PathBuf),
 }
 
@@ -83,6 +85,7 @@ impl fmt::Display for Piece {
             Self::Mount(path) => write!(f, "mount `{}`", path.display()),
             Self::Interface(name) => write!(f, "interface `{name}`"),
             Self::Table(name) => write!(f, "nftables table `{name}`"),
+            Self::File(path) => write!(f, "file `{}`", path.display()),
             Self::Folder(path) => write!(f, "folder `{}`", path.display()),
         }
     }

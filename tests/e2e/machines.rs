@@ -113,10 +113,12 @@ fn a_machine_with_another_host_key_or_an_unknown_one_is_refused() {
 fn a_lost_client_key_is_replaced_on_machines_that_run() {
     with_project(async |project| {
         make(project, &[APP]).await;
-        fs::remove_file(project.folder().join("ssh/id_ed25519")).unwrap();
-        assert!(!project.provider.observe().await.unwrap().network);
-        project.provider.create_network().await.unwrap();
-        project.output(APP, "true");
+        for half in ["id_ed25519", "id_ed25519.pub"] {
+            fs::remove_file(project.folder().join("ssh").join(half)).unwrap();
+            assert!(!project.provider.observe().await.unwrap().network);
+            project.provider.create_network().await.unwrap();
+            project.output(APP, "true");
+        }
     });
 }
 

@@ -39,6 +39,7 @@ impl Traces {
             command_lines().join("\n"),
             listing(Path::new("/sys/fs/cgroup"), 3).join("\n"),
             listing(Path::new("/run/monctl"), 1).join("\n"),
+            listing(Path::new("/run/systemd"), 3).join("\n"),
             listing(Path::new("/var/lib/monctl"), 2).join("\n"),
         ];
         let is_trace = |line: &&str| self.words.iter().any(|word| line.contains(word));

@@ -27,11 +27,9 @@ const PAUSE: Duration = Duration::from_millis(10);
 
 const LAUNCH: &str = include_str!("launch.sh");
 
-/// Boots the machine in its root, which must be accessible.
+/// Boots the machine in its root, which must be accessible; nothing of an earlier start may be alive.
 pub(super) async fn boot(names: &Names, host: HostName, address: Ipv4Addr) -> Result<()> {
     let group = names.group(host)?;
-    // Processes of an earlier start whose systemd-nspawn died would hold the network cable.
-    groups::end(&groups::find(|name| name == group)?).await?;
     let machine = command_line(names, host)?;
     let log = names.machine(host).log();
     let launched = if is_init_systemd() {

@@ -77,7 +77,10 @@ fn make_visible_folder(path: &Path) -> Result<()> {
 
 /// Removes a file or a folder with everything in it. Fine when it is not there.
 pub(super) async fn remove(path: &Path) -> Result<()> {
-    match tokio::fs::remove_dir_all(path).await {
+    let is_folder = fs::symlink_metadata(path).is_ok_and(|meta| meta.is_dir());
+    let removed =
+        if is_folder { tokio::fs::remove_dir_all(path).await } else { tokio::fs::remove_file(path).await };
+    match removed {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(cannot("remove", path, error)),
         _ => Ok(()),
     }
@@ -110,6 +113,21 @@ mod tests {
         assert!(write_in_root(&root, "etc/apt/file", "new", 0o644).is_err());
         assert!(write_in_root(&root, "../outside/file", "new", 0o644).is_err());
         assert_eq!(fs::read_to_string(outside.join("file")).unwrap(), "kept");
+    }
+
+    #[tokio::test]
+    async fn files_and_folders_are_removed_and_links_are_not_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        fs::create_dir_all(path("kept/inner")).unwrap();
+        fs::create_dir_all(path("folder/inner")).unwrap();
+        fs::write(path("file"), "").unwrap();
+        symlink(path("kept"), path("link")).unwrap();
+        for name in ["file", "folder", "link", "none"] {
+            remove(&path(name)).await.unwrap();
+            assert!(fs::symlink_metadata(path(name)).is_err(), "{name}");
+        }
+        assert!(path("kept/inner").exists());
     }
 
     #[test]

@@ -13,6 +13,7 @@ mod groups;
 mod image;
 mod names;
 mod network;
+mod nspawn;
 pub(super) mod prerequisites;
 mod recipe;
 mod record;
@@ -144,6 +145,8 @@ impl Local {
         })?;
         self.write_access().await?;
         if !groups::is_running(&self.names.group(host)?)? {
+            // Its systemd-nspawn may have died alone, and hold the network cable.
+            self.end(host).await?;
             disk::attach(&self.names.machine(host), &record.image, record.layout)?;
             furnish::refresh(&self.names, host)?;
             boot::boot(&self.names, host, record.address).await?;
@@ -153,9 +156,19 @@ impl Local {
 
     /// Removes whatever there is of a machine.
     async fn clear(&self, host: HostName) -> Result<()> {
-        let group = self.names.group(host)?;
-        groups::end(&groups::find(|name| name == group)?).await?;
+        self.end(host).await?;
         disk::remove(&self.names.machine(host).0).await
+    }
+
+    /// Ends whatever runs of a machine, and all that would keep it from starting afresh.
+    async fn end(&self, host: HostName) -> Result<()> {
+        let (id, group) = (self.names.machine_id(host)?, self.names.group(host)?);
+        groups::end(&groups::find(|name| name == group)?).await?;
+        let lock = nspawn::lock(&self.names.machine(host));
+        for path in lock.into_iter().chain(nspawn::folders(|name| name == id)) {
+            disk::remove(&path).await?;
+        }
+        Ok(())
     }
 
     async fn write_access(&self) -> Result<()> {

@@ -94,12 +94,17 @@ impl Names {
     /// The name of a machine on this computer. systemd-nspawn names its end of the cable `vb-` and this:
     /// 15 characters in all.
     pub fn machine_id(&self, host: HostName) -> Result<String> {
-        Ok(format!("m{}-{:02x}", self.token, last_byte(host)?))
+        Ok(format!("{}{:02x}", self.machine_prefix(), last_byte(host)?))
+    }
+
+    /// How [`Self::machine_id`] begins for all machines of the project.
+    pub fn machine_prefix(&self) -> String {
+        format!("m{}-", self.token)
     }
 
     /// How interfaces of the project's machines begin.
     pub fn cable_prefix(&self) -> String {
-        format!("vb-m{}-", self.token)
+        format!("vb-{}", self.machine_prefix())
     }
 
     /// The control group (without systemd) or unit (with it) of a machine.
@@ -109,7 +114,7 @@ impl Names {
 
     /// How control groups and units of the project's machines begin.
     pub fn group_prefix(&self) -> String {
-        format!("monctl-m{}-", self.token)
+        format!("monctl-{}", self.machine_prefix())
     }
 }
 

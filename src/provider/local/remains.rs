@@ -5,7 +5,7 @@ use std::fs;
 
 use super::disk::mounts_below;
 use super::names::{Names, STATE};
-use super::{disk, groups, network, record};
+use super::{disk, groups, network, nspawn, record};
 use crate::error::{Error, Result};
 use crate::host::ProjectName;
 use crate::provider::Piece;
@@ -15,8 +15,11 @@ const ROUNDS: usize = 3;
 
 /// All pieces of the project that exist now.
 pub(super) async fn find(names: &Names) -> Result<Vec<Piece>> {
-    let mut found: Vec<Piece> =
-        record::hosts(names).into_iter().map(|host| Piece::Machine(host.to_string())).collect();
+    let hosts = record::hosts(names);
+    let mut found: Vec<Piece> = hosts.iter().map(|host| Piece::Machine(host.to_string())).collect();
+    found.extend(hosts.iter().filter_map(|host| nspawn::lock(&names.machine(*host))).map(Piece::File));
+    let runtime = nspawn::folders(|name| name.starts_with(&names.machine_prefix()));
+    found.extend(runtime.into_iter().map(Piece::Folder));
     let groups = groups::find(|name| name.starts_with(&names.group_prefix()))?;
     found.extend(groups::processes(&groups).into_iter().map(Piece::Process));
     found.extend(groups.into_iter().map(Piece::ControlGroup));
@@ -68,7 +71,7 @@ async fn remove_piece(piece: &Piece) -> Result<()> {
         Piece::Interface(name) => network::remove_interface(name).await,
         Piece::Table(name) => network::remove_table(name).await,
         // Unmounts what is mounted below, too.
-        Piece::Folder(path) => disk::remove(path).await,
+        Piece::File(path) | Piece::Folder(path) => disk::remove(path).await,
         // Gone with their groups, or with the folder.
         Piece::Machine(_) | Piece::Process(_) | Piece::ControlGroup(_) | Piece::Mount(_) => Ok(()),
     }

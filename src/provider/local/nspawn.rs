@@ -1,0 +1,28 @@
+//! What systemd-nspawn itself keeps of a machine under `/run` and leaves there when it is ended the hard way.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use super::names::MachineFolder;
+
+const FOLDER: &str = "/run/systemd/nspawn";
+
+/// The folders that it made for machines whose name `is_wanted` accepts. Recent versions mount something there.
+pub(super) fn folders(is_wanted: impl Fn(&str) -> bool) -> Vec<PathBuf> {
+    let parents = ["propagate", "unix-export"].map(|parent| Path::new(FOLDER).join(parent));
+    let entries = parents.into_iter().filter_map(|parent| fs::read_dir(parent).ok()).flatten().flatten();
+    let mut found: Vec<PathBuf> = entries
+        .filter(|entry| is_wanted(&entry.file_name().to_string_lossy()))
+        .map(|entry| entry.path())
+        .collect();
+    found.sort();
+    found
+}
+
+/// The lock by which recent versions keep a root from being booted twice; it is named after the root's inode.
+pub(super) fn lock(machine: &MachineFolder) -> Option<PathBuf> {
+    let root = fs::metadata(machine.root()).ok()?;
+    let path = Path::new(FOLDER).join(format!("locks/inode-{}:{}", root.dev(), root.ino()));
+    path.exists().then_some(path)
+}
