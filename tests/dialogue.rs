@@ -1,0 +1,105 @@
+//! What happens between a person and a run: questions on a terminal, Ctrl-C, and no terminal at all. The
+//! projects of these tests never come into being.
+
+#![allow(clippy::unwrap_used, reason = "a helper's failure is the test's failure")]
+
+mod support;
+
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use support::{DEADLINE, Project, SPEC};
+
+/// A spec with a name that no other test has.
+fn spec() -> String {
+    SPEC.replace("project: notes", &format!("project: monctl-test-ask-{}", std::process::id()))
+}
+
+/// A project whose secret is still being looked up while the test goes on.
+fn slow_project() -> Project {
+    let env = "  wsgi: notes.wsgi\n  env:\n    KEY: {command: [sh, -c, touch started; exec sleep 8]}\n";
+    Project::with_spec(&spec().replace("  wsgi: notes.wsgi\n", env))
+}
+
+fn wait_for(what: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !what() {
+        assert!(start.elapsed() < DEADLINE, "it did not happen in {DEADLINE:?}");
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
+#[test]
+fn an_interrupted_run_ends_within_two_seconds_and_says_how_to_go_on() {
+    for signal in ["INT", "TERM"] {
+        let project = slow_project();
+        let run = project.monctl().args(["up", "--yes"]).spawn();
+        wait_for(|| project.path("started").exists());
+        run.signal(signal);
+        run.wait()
+            .code(130)
+            .within(Duration::from_secs(2))
+            .stdout_is("")
+            .stderr_contains("error: `up` was interrupted")
+            .stderr_contains("help: `monctl up` goes on from here");
+    }
+}
+
+#[test]
+fn a_second_signal_ends_the_run_at_once() {
+    let project = slow_project();
+    let run = project.monctl().arg("plan").spawn();
+    wait_for(|| project.path("started").exists());
+    // Two of the same kind might become one on their way.
+    run.signal("INT");
+    run.signal("TERM");
+    run.wait().code(130).within(Duration::from_secs(1));
+}
+
+#[test]
+fn an_interrupted_run_is_json_where_json_is_asked_for() {
+    let project = slow_project();
+    let run = project.monctl().args(["plan", "--output", "json"]).spawn();
+    wait_for(|| project.path("started").exists());
+    run.signal("TERM");
+    let ran = run.wait().code(130).stdout_is("");
+    assert_eq!(ran.events().last().unwrap()["exit"], "interrupted");
+}
+
+#[test]
+fn without_a_terminal_up_says_how_to_go_on_without_asking() {
+    let project = Project::with_spec(&spec());
+    let ran = project.monctl().arg("up").run().code(2).stdout_is("");
+    ran.stderr_contains("nothing was changed").stderr_contains("--yes");
+}
+
+/// Runs `up` on a terminal and types a line; gives everything that the terminal showed.
+fn up_on_a_terminal(project: &Project, typed: &str) -> String {
+    let call = format!("{} up; echo exit code $?", env!("CARGO_BIN_EXE_monctl"));
+    let mut script = Command::new("script")
+        .args(["--quiet", "--command", &call, "/dev/null"])
+        .current_dir(project.path(""))
+        .env_remove("MONCTL_SPEC")
+        .env("TERM", "xterm")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    script.stdin.as_mut().unwrap().write_all(typed.as_bytes()).unwrap();
+    // Its end of the pipe stays open until the run has ended.
+    let keyboard = script.stdin.take();
+    let shown = String::from_utf8(script.wait_with_output().unwrap().stdout).unwrap();
+    drop(keyboard);
+    shown
+}
+
+#[test]
+fn on_a_terminal_up_shows_the_plan_and_takes_no_for_an_answer() {
+    let shown = up_on_a_terminal(&Project::with_spec(&spec()), "n\n");
+    let plan = shown.find("machine app: absent").unwrap_or_else(|| panic!("no plan in {shown}"));
+    let question = shown.find("[y/N]").unwrap_or_else(|| panic!("no question in {shown}"));
+    assert!(plan < question, "{shown}");
+    assert!(shown.contains("nothing was changed") && shown.contains("exit code 5"), "{shown}");
+}
