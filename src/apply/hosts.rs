@@ -14,9 +14,6 @@ use crate::plan::HostPlan;
 use crate::playbook::{Facts, Inputs, Playbook, Probes, apply_script, bootstrap, facts_script};
 use crate::remote::Remote;
 
-/// How long a machine may take until it answers over ssh.
-const ANSWERS_WITHIN: Duration = Duration::from_secs(90);
-
 /// A host with its connection and what it said about itself.
 #[derive(Debug)]
 pub struct Connected {
@@ -42,15 +39,17 @@ pub struct HostResult {
 }
 
 /// Connects to machines and asks each, in one round trip, everything that its playbook wants to know.
+/// `patience` is how long a machine may take until it answers.
 pub async fn gather(
     machines: &[Machine],
     inputs: &BTreeMap<Role, Inputs>,
+    patience: Duration,
     events: &Events,
 ) -> BTreeMap<HostName, Result<Connected>> {
     let hosts = machines.iter().map(|machine| async {
         let begun = Instant::now();
         let connected = async {
-            let remote = Remote::connect(machine, ANSWERS_WITHIN).await?;
+            let remote = Remote::connect(machine, patience).await?;
             events.send(Event::Connected { host: machine.name, took: Millis(begun.elapsed()) });
             let role = machine.name.role();
             let probes = Playbook::of(role).probes(&inputs[&role]);

@@ -18,6 +18,9 @@ use crate::render::{Addresses, Bundle};
 use crate::secret::Secret;
 use crate::spec::{Loaded, Metrics, Secrets, load};
 
+/// A machine that runs already answers at once, unless it was started a moment ago.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(20);
+
 /// The bundle's name of the Python packages that monctl adds.
 const ADDED_REQUIREMENTS: &str = "app/requirements.txt";
 
@@ -36,6 +39,8 @@ pub(super) struct Deployment {
 /// What was found, and what is to be done about it.
 pub(super) struct Look {
     pub plan: Plan,
+    /// What the steps of each role refer to, as far as addresses are known.
+    pub inputs: BTreeMap<Role, Inputs>,
     /// The hosts that run, with their connections.
     pub hosts: BTreeMap<HostName, Connected>,
     /// The hosts that run but did not answer.
@@ -107,7 +112,7 @@ impl Deployment {
     }
 
     /// The inputs of both roles.
-    pub fn all_inputs(&self, machines: &[Machine]) -> Result<BTreeMap<Role, Inputs>> {
+    pub fn inputs_of_roles(&self, machines: &[Machine]) -> Result<BTreeMap<Role, Inputs>> {
         let addresses: Addresses = machines.iter().collect();
         Role::ALL.into_iter().map(|role| Ok((role, self.inputs(role, &addresses)?))).collect()
     }
@@ -115,16 +120,13 @@ impl Deployment {
     /// Looks at the hosts that run, and plans for all that the spec wants.
     pub async fn look(&self, observed: &Observed, events: &Events) -> Result<Look> {
         let machines = running(observed);
-        let inputs = self.all_inputs(&machines)?;
+        let inputs = self.inputs_of_roles(&machines)?;
         let infra =
             crate::plan::infrastructure(self.hosts(), observed.network, &apply::machine_facts(observed));
-        let mut look = Look {
-            plan: Plan { infra, ..Plan::default() },
-            hosts: BTreeMap::new(),
-            silent: vec![],
-            grafana: vec![],
-        };
-        for (host, connected) in apply::gather(&self.wanted(&machines), &inputs, events).await {
+        let plan = Plan { infra, ..Plan::default() };
+        let mut look = Look { plan, inputs, hosts: BTreeMap::new(), silent: vec![], grafana: vec![] };
+        let wanted = self.wanted(&machines);
+        for (host, connected) in apply::gather(&wanted, &look.inputs, ANSWERS_WITHIN, events).await {
             match connected {
                 Ok(connected) => drop(look.hosts.insert(host, connected)),
                 Err(error) => look.silent.push(error),
@@ -134,7 +136,7 @@ impl Deployment {
             let nothing = Facts::default();
             let facts = look.hosts.get(&host).map_or(&nothing, |connected| &connected.facts);
             if look.hosts.contains_key(&host) || !machines.iter().any(|machine| machine.name == host) {
-                let plan = HostPlan::new(&Playbook::of(host.role()), &inputs[&host.role()], facts);
+                let plan = HostPlan::new(&Playbook::of(host.role()), &look.inputs[&host.role()], facts);
                 look.plan.hosts.insert(host, plan);
             }
         }

@@ -21,9 +21,11 @@ pub(super) async fn run(args: &DownArgs, context: &Context) -> Result<Outcome> {
     let found = provider.leftovers().await?;
     let mut removed = Vec::new();
     if !found.is_empty() {
-        if !args.yes {
-            let mut lines: Vec<String> = found.iter().map(|piece| format!("- {piece}")).collect();
-            lines.extend(data(&provider.observe().await?));
+        let mut lines: Vec<String> = found.iter().map(|piece| format!("- {piece}")).collect();
+        lines.extend(data(&provider.observe().await?));
+        if args.yes {
+            context.events.note(lines.join("\n"));
+        } else {
             context.confirm(&lines.join("\n"), "remove all this?").await?;
         }
         let _lock = provider.lock()?;

@@ -13,11 +13,13 @@ use crate::apply::{self, Connected, HostResult};
 use crate::cli::UpArgs;
 use crate::error::{Error, Exit, Result};
 use crate::event::{Event, Events, Millis};
-use crate::host::HostName;
+use crate::host::{HostName, Role};
 use crate::plan::{HostPlan, Plan};
 use crate::playbook::{Inputs, Playbook};
 use crate::report;
 
+/// How long a machine that was just made may take until it answers over ssh.
+const BOOTS_WITHIN: Duration = Duration::from_secs(90);
 /// A first start of Grafana took 18 s on a slow disk.
 const GRAFANA_STARTS_WITHIN: Duration = Duration::from_secs(90);
 
@@ -43,20 +45,18 @@ pub(super) async fn run(args: &UpArgs, context: &Context) -> Result<Outcome> {
 
     let mut run =
         Run { deployment: &deployment, events, results: BTreeMap::new(), missing: vec![], errors: vec![] };
-    let hosts = if look.plan.infra.is_empty() && look.silent.is_empty() {
+    let (inputs, hosts) = if look.plan.infra.is_empty() && look.silent.is_empty() {
         grafana::keep(&provider.folder(), &deployment.grafana_password)?;
-        let plans = look.plan.hosts;
-        look.hosts
-            .into_iter()
-            .map(|(host, it)| (host, (it, plans.get(&host).cloned().unwrap_or_default())))
-            .collect()
+        let mut plans = look.plan.hosts;
+        let planned = |(host, it)| (host, (it, plans.remove(&host).unwrap_or_default()));
+        (look.inputs, look.hosts.into_iter().map(planned).collect())
     } else {
         drop(look.hosts);
         phase(events, "machines", apply::infrastructure(provider, &look.plan.infra)).await?;
         grafana::keep(&provider.folder(), &deployment.grafana_password)?;
         run.ask().await?
     };
-    phase(events, "hosts", run.change(hosts)).await?;
+    phase(events, "hosts", run.change(&inputs, hosts)).await?;
     Ok(run.outcome(begun.elapsed()))
 }
 
@@ -73,6 +73,9 @@ fn unchanged(plan: &Plan, sessions: usize, took: Duration) -> Outcome {
     )
 }
 
+/// What the steps of each role refer to.
+type InputsOfRoles = BTreeMap<Role, Inputs>;
+
 /// A host with the plan for it.
 type Planned = BTreeMap<HostName, (Connected, HostPlan)>;
 
@@ -87,12 +90,12 @@ struct Run<'a> {
 
 impl Run<'_> {
     /// Asks all machines, now that all addresses are known.
-    async fn ask(&mut self) -> Result<Planned> {
+    async fn ask(&mut self) -> Result<(InputsOfRoles, Planned)> {
         let observed = self.deployment.provider.observe().await?;
         let machines = running(&observed);
-        let inputs = self.deployment.all_inputs(&machines)?;
+        let inputs = self.deployment.inputs_of_roles(&machines)?;
         let mut hosts = BTreeMap::new();
-        for (host, connected) in apply::gather(&machines, &inputs, self.events).await {
+        for (host, connected) in apply::gather(&machines, &inputs, BOOTS_WITHIN, self.events).await {
             match connected {
                 Ok(connected) => {
                     let plan =
@@ -102,13 +105,11 @@ impl Run<'_> {
                 Err(error) => self.errors.push(error),
             }
         }
-        Ok(hosts)
+        Ok((inputs, hosts))
     }
 
     /// Changes all hosts at once; each goes on whatever becomes of the others.
-    async fn change(&mut self, hosts: Planned) -> Result<()> {
-        let machines: Vec<_> = hosts.values().map(|(connected, _)| connected.machine.clone()).collect();
-        let inputs = self.deployment.all_inputs(&machines)?;
+    async fn change(&mut self, inputs: &InputsOfRoles, hosts: Planned) -> Result<()> {
         let this = &*self;
         let work = hosts.iter().map(|(host, (connected, plan))| {
             let inputs = &inputs[&host.role()];
