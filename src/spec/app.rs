@@ -7,7 +7,7 @@ use garde::Validate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{EnvName, HeaderHost, Port, SecretRef, UrlPath, WsgiModule};
+use super::{EnvName, Port, SecretRef, UrlPath, WsgiModule};
 
 /// The Django application: the project's folder and how it is served.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
@@ -42,9 +42,6 @@ pub struct App {
     #[serde(default = "default_metrics_port")]
     #[garde(custom(differs_from(self.port)))]
     pub metrics_port: Port,
-    /// The `Host` header of health checks: a name that the application's `ALLOWED_HOSTS` accepts.
-    #[serde(default)]
-    pub health_host: Option<HeaderHost>,
     /// The path of health checks.
     #[serde(default = "default_health_path")]
     pub health_path: UrlPath,

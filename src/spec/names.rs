@@ -113,15 +113,6 @@ text_type! {
 }
 
 text_type! {
-    /// A host name as HTTP's `Host` header carries it.
-    HeaderHost,
-    "^[A-Za-z0-9.-]+$",
-    "www.example.org",
-    |text| !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-')),
-    "a host name has letters, digits, `.` and `-` only"
-}
-
-text_type! {
     /// A base URL, `http://` or `https://`, without credentials.
     BaseUrl,
     "^https?://[^\\s@]+$",
