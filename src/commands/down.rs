@@ -6,8 +6,8 @@ use super::deployment::provider;
 use super::{Context, Outcome};
 use crate::cli::DownArgs;
 use crate::error::{Error, Exit, Result};
-use crate::host::{ProjectName, Role};
-use crate::provider::{Observed, Provider, local};
+use crate::host::{HostName, ProjectName, Role};
+use crate::provider::{Piece, Provider, local};
 
 /// # Errors
 /// When something of the project is still there afterwards.
@@ -22,7 +22,7 @@ pub(super) async fn run(args: &DownArgs, context: &Context) -> Result<Outcome> {
     let mut removed = Vec::new();
     if !found.is_empty() {
         let mut lines: Vec<String> = found.iter().map(|piece| format!("- {piece}")).collect();
-        lines.extend(data(&provider.observe().await?));
+        lines.extend(data(&found));
         if args.yes {
             context.events.note(lines.join("\n"));
         } else {
@@ -59,8 +59,12 @@ fn parse(name: &str) -> Result<ProjectName> {
 }
 
 /// What goes with the machines that nothing brings back.
-fn data(observed: &Observed) -> impl Iterator<Item = String> {
-    observed.machines.keys().map(|host| {
+fn data(pieces: &[Piece]) -> impl Iterator<Item = String> {
+    let host = |piece: &Piece| match piece {
+        Piece::Machine(name) => name.parse::<HostName>().ok(),
+        _ => None,
+    };
+    pieces.iter().filter_map(host).map(|host| {
         let what = match host.role() {
             Role::App => "what the application wrote into /srv/monctl/app (database, uploads)",
             Role::Monitoring => "all metrics, the history of alerts, Grafana's database",

@@ -60,8 +60,10 @@ pub enum MachineState {
 pub enum Piece {
     /// A machine with its disk.
     Machine(String),
-    /// A process of a machine, by its id.
-    Process(i32),
+    /// Processes of machines: how many.
+    Processes(usize),
+    /// A transient unit of this computer's systemd.
+    Unit(String),
     /// A control group.
     ControlGroup(PathBuf),
     /// A mount point.
@@ -80,7 +82,9 @@ impl fmt::Display for Piece {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Machine(name) => write!(f, "machine `{name}`"),
-            Self::Process(id) => write!(f, "process {id}"),
+            Self::Processes(1) => f.write_str("1 process"),
+            Self::Processes(count) => write!(f, "{count} processes"),
+            Self::Unit(name) => write!(f, "unit `{name}`"),
             Self::ControlGroup(path) => write!(f, "control group `{}`", path.display()),
             Self::Mount(path) => write!(f, "mount `{}`", path.display()),
             Self::Interface(name) => write!(f, "interface `{name}`"),

@@ -12,9 +12,9 @@ use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
-use super::command::{last_lines, run, tool};
-use super::groups;
+use super::command::last_lines;
 use super::names::Names;
+use super::{groups, units};
 use crate::error::{Error, Result};
 use crate::host::HostName;
 use crate::retry::Patience;
@@ -32,8 +32,8 @@ pub(super) async fn boot(names: &Names, host: HostName, address: Ipv4Addr) -> Re
     let group = names.group(host)?;
     let machine = command_line(names, host)?;
     let log = names.machine(host).log();
-    let launched = if is_init_systemd() {
-        start_unit(&group, &log, &machine).await.map(|()| None)
+    let launched = if units::are_available() {
+        units::start(&group, &log, &machine).await.map(|()| None)
     } else {
         launch(&group, &log, &machine).map(Some)
     };
@@ -61,31 +61,6 @@ fn command_line(names: &Names, host: HostName) -> Result<Vec<OsString>> {
     let not = ["--resolv-conf=off", "--timezone=off", "--link-journal=no", "--console=pipe"];
     let words = fixed.map(OsString::from).into_iter().chain(own.map(OsString::from));
     Ok(words.chain(not.map(OsString::from)).chain([root]).collect())
-}
-
-/// Whether this computer was booted by systemd; its own test for that.
-fn is_init_systemd() -> bool {
-    Path::new("/run/systemd/system").is_dir()
-}
-
-async fn start_unit(group: &str, log: &Path, machine: &[OsString]) -> Result<()> {
-    let properties = [
-        "Type=exec",
-        "Delegate=yes",
-        "KillMode=mixed",
-        "TasksMax=16384",
-        // What systemd-nspawn ends with when the machine asked for a reboot.
-        "RestartForceExitStatus=133",
-        "SuccessExitStatus=133",
-    ];
-    let mut command = tool("systemd-run");
-    command.args(["--quiet", "--collect", "--slice=machine.slice"]);
-    command.arg(format!("--unit={group}.service"));
-    command.args(properties.map(|property| format!("--property={property}")));
-    for stream in ["StandardOutput", "StandardError"] {
-        command.arg(format!("--property={stream}=append:{}", log.display()));
-    }
-    run(command.arg("--").args(machine)).await.map(drop)
 }
 
 fn launch(group: &str, log: &Path, machine: &[OsString]) -> Result<Child> {

@@ -31,6 +31,8 @@ pub(super) fn write(path: &Path, content: &[u8], mode: u32) -> Result<()> {
     io::Write::write_all(&mut file, content).map_err(failed)?;
     // The mode again: the umask may have taken bits from it.
     file.as_file().set_permissions(Permissions::from_mode(mode)).map_err(failed)?;
+    // On disk before it is in place: a power failure leaves the old content or the new one.
+    file.as_file().sync_data().map_err(failed)?;
     file.persist(path).map_err(|error| failed(error.error))?;
     Ok(())
 }
@@ -48,7 +50,11 @@ pub(super) fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
         other => other.map_err(|error| cannot("read", path, error))?,
     };
     let parsed = serde_json::from_str(&text);
-    parsed.map(Some).map_err(|error| cannot("understand", path, error.into()))
+    parsed.map(Some).map_err(|error| {
+        cannot("understand", path, error.into()).remedy(
+            "mend the file, or remove the project with `monctl down` and make it anew with `monctl up`",
+        )
+    })
 }
 
 /// Writes a file in a machine's root. No link on the way is followed, and one in its place is replaced.

@@ -1,7 +1,7 @@
 //! The base image that all machines of all projects share: made once for each recipe, kept in the cache, never
 //! changed afterwards. The recipe (what goes in) is `recipe.rs`; disks over the image are `disk.rs`.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -11,6 +11,7 @@ use tempfile::NamedTempFile;
 
 use super::carried;
 use super::command::{last_lines, tool};
+use super::files::cannot;
 use super::recipe::Recipe;
 use crate::error::{Error, Result};
 use crate::event::{Event, Events, Millis};
@@ -40,21 +41,21 @@ pub(super) async fn ensure(events: &Events) -> Result<String> {
 }
 
 /// Removes images, which are made again when they are needed. Returns the folders that are gone, and those that
-/// stay because machines use them.
+/// stay because machines use them or because they are being made.
 pub(super) fn purge(used: &[String]) -> Result<(Vec<PathBuf>, Vec<PathBuf>)> {
     let (mut gone, mut kept) = (Vec::new(), Vec::new());
-    for entry in fs::read_dir(CACHE).into_iter().flatten().flatten() {
-        let path = entry.path();
-        if used.iter().any(|name| entry.file_name() == name.as_str()) {
-            kept.push(path);
+    for path in fs::read_dir(CACHE).into_iter().flatten().flatten().map(|entry| entry.path()) {
+        // A maker that was killed left its lock and perhaps an unfinished folder.
+        let (image, lock) = (path.with_extension(""), path.with_extension("lock"));
+        let is_used = used.iter().any(|name| image.ends_with(name));
+        let held = File::open(lock).ok();
+        if is_used || held.as_ref().is_some_and(|lock| lock.try_lock().is_err()) {
+            kept.extend(path.is_dir().then_some(path));
             continue;
         }
-        let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
-        let removed = if is_folder { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
-        removed.map_err(|error| {
-            Error::failed(format!("cannot remove base image `{}`", path.display())).because(error)
-        })?;
-        gone.push(path);
+        let removed = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+        removed.map_err(|error| cannot("remove", &path, error))?;
+        gone.extend((path == image).then_some(path));
     }
     Ok((gone, kept))
 }

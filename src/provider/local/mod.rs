@@ -20,6 +20,7 @@ mod record;
 mod remains;
 mod subnet;
 mod sys;
+mod units;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -164,6 +165,7 @@ impl Local {
     async fn end(&self, host: HostName) -> Result<()> {
         let (id, group) = (self.names.machine_id(host)?, self.names.group(host)?);
         groups::end(&groups::find(|name| name == group)?).await?;
+        units::stop(&group).await?;
         let lock = nspawn::lock(&self.names.machine(host));
         for path in lock.into_iter().chain(nspawn::folders(|name| name == id)) {
             disk::remove(&path).await?;

@@ -5,7 +5,7 @@ use std::fs;
 
 use super::disk::mounts_below;
 use super::names::{Names, STATE};
-use super::{disk, groups, network, nspawn, record};
+use super::{disk, groups, network, nspawn, record, units};
 use crate::error::{Error, Result};
 use crate::host::ProjectName;
 use crate::provider::Piece;
@@ -21,8 +21,9 @@ pub(super) async fn find(names: &Names) -> Result<Vec<Piece>> {
     let runtime = nspawn::folders(|name| name.starts_with(&names.machine_prefix()));
     found.extend(runtime.into_iter().map(Piece::Folder));
     let groups = groups::find(|name| name.starts_with(&names.group_prefix()))?;
-    found.extend(groups::processes(&groups).into_iter().map(Piece::Process));
+    found.extend(Some(groups::processes(&groups).len()).filter(|count| *count > 0).map(Piece::Processes));
     found.extend(groups.into_iter().map(Piece::ControlGroup));
+    found.extend(units::find(&pattern(names)).await?.into_iter().map(Piece::Unit));
     found.extend(mounts_below(&names.folder())?.into_iter().map(Piece::Mount));
     found.extend(network::interfaces(names)?.into_iter().map(Piece::Interface));
     if network::has_table(&names.table()).await {
@@ -32,6 +33,11 @@ pub(super) async fn find(names: &Names) -> Result<Vec<Piece>> {
         found.push(Piece::Folder(names.folder()));
     }
     Ok(found)
+}
+
+/// Matches the units of all machines.
+fn pattern(names: &Names) -> String {
+    format!("{}*", names.group_prefix())
 }
 
 /// Removes all pieces and says which there were. Looks again afterwards: what a run that was just killed had
@@ -55,6 +61,7 @@ pub(super) async fn remove(names: &Names) -> Result<Vec<Piece>> {
 async fn remove_all(names: &Names, pieces: &[Piece]) -> Result<()> {
     let groups = groups::find(|name| name.starts_with(&names.group_prefix()))?;
     let mut failures = Vec::from_iter(groups::end(&groups).await.err());
+    failures.extend(units::stop(&pattern(names)).await.err());
     for piece in pieces {
         failures.extend(remove_piece(piece).await.err());
     }
@@ -72,8 +79,12 @@ async fn remove_piece(piece: &Piece) -> Result<()> {
         Piece::Table(name) => network::remove_table(name).await,
         // Unmounts what is mounted below, too.
         Piece::File(path) | Piece::Folder(path) => disk::remove(path).await,
-        // Gone with their groups, or with the folder.
-        Piece::Machine(_) | Piece::Process(_) | Piece::ControlGroup(_) | Piece::Mount(_) => Ok(()),
+        // Gone with their groups and units, or with the folder.
+        Piece::Machine(_)
+        | Piece::Processes(_)
+        | Piece::Unit(_)
+        | Piece::ControlGroup(_)
+        | Piece::Mount(_) => Ok(()),
     }
 }
 
