@@ -30,6 +30,8 @@ pub(super) async fn run(args: &UpArgs, context: &Context) -> Result<Outcome> {
     let events = &context.events;
     let deployment = Deployment::load(context)?;
     let provider = &deployment.provider;
+    provider.check_prerequisites()?;
+    let _lock = provider.lock()?;
     let observed = provider.observe().await?;
     let look = deployment.look(&observed, events).await?;
     if look.plan.is_empty() && look.silent.is_empty() {
@@ -40,8 +42,6 @@ pub(super) async fn run(args: &UpArgs, context: &Context) -> Result<Outcome> {
     } else {
         context.confirm(&look.plan.to_string(), "make these changes?").await?;
     }
-    provider.check_prerequisites()?;
-    let _lock = provider.lock()?;
 
     let mut run =
         Run { deployment: &deployment, events, results: BTreeMap::new(), missing: vec![], errors: vec![] };
