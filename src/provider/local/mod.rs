@@ -86,6 +86,9 @@ impl Local {
     pub(super) async fn create_network(&self) -> Result<()> {
         let done = self.begin("make the network of the machines");
         network::create(&self.names).await?;
+        if let Some(obstacle) = network::obstacle(&self.names).await {
+            self.events.warn(obstacle);
+        }
         self.write_access().await?;
         for (host, record) in record::all(&self.names)? {
             // A client key that was lost has a successor, which machines that run must know.

@@ -56,6 +56,25 @@ pub(super) async fn create(names: &Names) -> Result<Subnet> {
     Ok(subnet)
 }
 
+/// What to tell where another firewall of this computer, such as Docker's, drops what machines send: a table
+/// of our own cannot overrule it, and its rules are not ours to change.
+pub(super) async fn obstacle(names: &Names) -> Option<String> {
+    let chain = run(tool("nft").args(["list", "chain", "ip", "filter", "FORWARD"])).await.ok()?;
+    let bridge = names.bridge();
+    if !drops_by_default(&chain) || chain.contains(&bridge) {
+        return None;
+    }
+    Some(format!(
+        "this computer's firewall drops what it forwards, so machines may not reach the network; let them with \
+         `iptables -I FORWARD -i {bridge} -j ACCEPT` and \
+         `iptables -I FORWARD -o {bridge} -m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT`"
+    ))
+}
+
+fn drops_by_default(chain: &str) -> bool {
+    chain.lines().any(|line| line.contains("hook forward") && line.contains("policy drop"))
+}
+
 /// Chooses a subnet and keeps it, so that no two projects that begin at the same moment choose the same one.
 fn claim_subnet(names: &Names) -> Result<Subnet> {
     let _held = lock::wait_for("subnets")?;
@@ -191,4 +210,21 @@ fn read(path: &Path) -> Result<String> {
 fn write(path: &str, value: &str) -> Result<()> {
     fs::write(path, value)
         .map_err(|error| Error::could_not_run(format!("cannot write `{path}`")).because(error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_firewall_that_drops_what_is_forwarded_is_noticed() {
+        let chain = |policy: &str| {
+            format!(
+                "table ip filter {{\n\tchain FORWARD {{\n\t\ttype filter hook forward priority filter; policy \
+                 {policy};\n\t\tcounter drop\n\t}}\n}}\n"
+            )
+        };
+        assert!(drops_by_default(&chain("drop")));
+        assert!(!drops_by_default(&chain("accept")));
+    }
 }
