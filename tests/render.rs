@@ -6,6 +6,7 @@
 mod support;
 
 use std::fs;
+use std::io::Write as _;
 use std::path::Path;
 use std::process::Command;
 
@@ -40,7 +41,8 @@ fn judge(tool: Tool) -> Option<std::path::PathBuf> {
     let found = tool.find();
     assert!(found.is_some() || std::env::var_os("CI").is_none(), "{} is not installed", tool.name());
     if found.is_none() {
-        println!("NOT RUN: {} is not installed here (`make tools`)", tool.name());
+        // Past the capture of the test harness, so that it is seen.
+        let _ = writeln!(std::io::stderr(), "NOT RUN: {} is not installed here (`make tools`)", tool.name());
     }
     found
 }
