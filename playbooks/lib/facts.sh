@@ -46,6 +46,14 @@ if questions links; then
 	done
 fi
 
+# Each line: unit, and the command that prints what the unit set up.
+while IFS=$'\t' read -r unit command; do
+	recorded=/var/lib/monctl/effects/$unit
+	[ -f "$recorded" ] || continue
+	found=$(bash -c "$command" 2>/dev/null | sha256sum)
+	printf 'effect\t%s\t%s\t%s\n' "$unit" "$(<"$recorded")" "${found%% *}"
+done <probes/effects
+
 # Each line: digest, whether the content may be shown, path.
 declare -A wanted shown
 paths=()

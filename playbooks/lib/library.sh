@@ -12,6 +12,8 @@ export PIP_CERT=$SSL_CERT_FILE REQUESTS_CA_BUNDLE=$SSL_CERT_FILE
 
 # How long a unit may take until it is healthy, in seconds.
 HEALTHY_WITHIN=30
+# A unit that systemd started again so often does not become healthy by waiting.
+RESTARTS_AT_MOST=3
 
 refuse() {
 	echo "$1" >&2
@@ -204,7 +206,7 @@ service_unit() { # UNIT keep|reload|restart|stop READY-URL|- RELOAD-METRIC|-
 	fi
 	# A unit that must stay as it is, stopped and not wanted, has no file in the set.
 	[ -e "$staged/.units/$1" ] || return 0
-	touched+=("$1 $3")
+	touched+=("$1 $2 $3")
 	systemctl enable --quiet "$1"
 	case $2 in
 	reload) unit_reload "$1" "$3" "$4" ;;
@@ -245,18 +247,50 @@ unit_restart() { # UNIT
 
 # Waits until a unit is active and, where it has a URL, answers there with success.
 unit_healthy() { # UNIT READY-URL|-
-	local state
+	local state restarts
+	restarts=$(unit_restarts "$1")
 	for ((tenths = 0; tenths < HEALTHY_WITHIN * 10; tenths++)); do
 		state=$(systemctl is-active "$1" || true)
-		if [ "$state" = failed ]; then break; fi
-		if [ "$state" = active ] && { [ "$2" = - ] || curl --fail --silent --output /dev/null --max-time 5 "$2"; }; then
-			return 0
-		fi
+		if [ "$state" = failed ] || unit_flaps "$1" "$restarts"; then break; fi
+		if [ "$state" = active ] && unit_answers "$1" "$2"; then return 0; fi
 		sleep 0.1
 	done
-	echo "$1 is not healthy: its state is $state, and $2 has not answered"
+	if [ "$2" = - ]; then echo "$1 is not healthy: its state is $state"; else
+		echo "$1 is not healthy: its state is $state, and $2 was not answered by it"
+	fi
 	journalctl --unit "$1" --lines 15 --no-pager --output cat 2>/dev/null || true
 	return 1
+}
+
+# How often systemd has started the unit again by itself.
+unit_restarts() { # UNIT
+	local restarts
+	restarts=$(systemctl show --property NRestarts --value "$1")
+	echo "${restarts:-0}"
+}
+
+unit_flaps() { # UNIT RESTARTS-BEFORE
+	[ $(($(unit_restarts "$1") - $2)) -ge "$RESTARTS_AT_MOST" ]
+}
+
+# Whether the unit answers with success, and not another process that holds its port.
+unit_answers() { # UNIT READY-URL|-
+	local port process
+	[ "$2" != - ] || return 0
+	curl --fail --silent --output /dev/null --max-time 5 "$2" || return 1
+	port=${2#http://*:}
+	for process in $(ss -Hltnp "sport = :${port%%/*}" | grep -o 'pid=[0-9]*'); do
+		! grep -q "/$1\$" "/proc/${process#pid=}/cgroup" 2>/dev/null || return 0
+	done
+	return 1
+}
+
+# Keeps what the unit set up, so that a change by hand is seen.
+service_effect() { # UNIT COMMAND
+	local found
+	mkdir -p /var/lib/monctl/effects
+	found=$(bash -c "$2" | sha256sum)
+	echo "${found%% *}" >"/var/lib/monctl/effects/$1"
 }
 
 service_close() { # DIGEST
@@ -279,13 +313,13 @@ service_end() {
 }
 
 service_rollback() {
-	local entry unit
+	local unit action ready
 	[ -z "$tree" ] || python3 tree.py restore "$tree" "$tree.previous" "$sets/tree.manifest"
 	if [ -n "$venv" ]; then
 		if [ -n "$venv_previous" ]; then link_to "$venv" "$venv_previous"; else rm -f "$venv"; fi
 	fi
 	if [ -z "$previous" ]; then
-		for entry in "${touched[@]}"; do systemctl disable --quiet --now "${entry%% *}" || true; done
+		for unit in "${touched[@]%% *}"; do systemctl disable --quiet --now "$unit" || true; done
 		rm -f "$active"
 		echo "rolled back: there was no earlier set, so the units are stopped"
 		return
@@ -294,8 +328,9 @@ service_rollback() {
 	units_place "$previous"
 	[ -z "$previous_stamp" ] || echo "$previous_stamp" >"$stamp"
 	for entry in "${touched[@]}"; do
-		unit=${entry%% *}
-		if ! { unit_restart "$unit" && unit_healthy "$unit" "${entry##* }"; }; then
+		read -r unit action ready <<<"$entry"
+		[ "$action" = keep ] || unit_restart "$unit" || true
+		if ! unit_healthy "$unit" "$ready"; then
 			echo "rolled back, but $unit is not healthy with the previous set either"
 			return 1
 		fi
@@ -324,6 +359,13 @@ app_prepare() {
 }
 
 app_check_live() {
-	as_app "$staged" "$tree" "$venv_new/bin/python" -m monctl_metrics.check \
-		--url "http://$(sed -n 's/^MONCTL_BIND=//p' "$staged/settings")" --within "$HEALTHY_WITHIN"
+	local url restarts deadline=$((SECONDS + HEALTHY_WITHIN))
+	restarts=$(unit_restarts monctl-app.service)
+	url=http://$(sed -n 's/^MONCTL_BIND=//p' "$staged/settings")
+	until as_app "$staged" "$tree" "$venv_new/bin/python" -m monctl_metrics.check --url "$url" --within 2; do
+		if unit_flaps monctl-app.service "$restarts" || ((SECONDS >= deadline)); then
+			journalctl --unit monctl-app.service --lines 15 --no-pager --output cat 2>/dev/null || true
+			return 1
+		fi
+	done
 }

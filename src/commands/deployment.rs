@@ -43,7 +43,7 @@ pub(super) struct Look {
     pub inputs: BTreeMap<Role, Inputs>,
     /// The hosts that run, with their connections.
     pub hosts: BTreeMap<HostName, Connected>,
-    /// The hosts that run but did not answer.
+    /// What runs but did not answer: hosts, Grafana.
     pub silent: Vec<Error>,
     pub grafana: Vec<GrafanaChange>,
 }
@@ -140,7 +140,10 @@ impl Deployment {
                 look.plan.hosts.insert(host, plan);
             }
         }
-        self.look_at_grafana(&mut look).await?;
+        // Nothing else depends on Grafana, so that its trouble must not end the look.
+        if let Err(error) = self.look_at_grafana(&mut look).await {
+            look.silent.push(error);
+        }
         Ok(look)
     }
 

@@ -180,7 +180,8 @@ impl Run<'_> {
             .collect();
         let mut lines = Vec::new();
         for (host, result) in &self.results {
-            lines.push(format!("{host}: {} steps done", result.done.len()));
+            let plural = if result.done.len() == 1 { "" } else { "s" };
+            lines.push(format!("{host}: {} step{plural} done", result.done.len()));
         }
         lines.extend(missing.iter().map(|why| format!("missing: {why}")));
         lines.extend(

@@ -11,7 +11,7 @@ const DIFF_LINES: usize = 24;
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.is_empty() {
-            return f.write_str("nothing to do: everything is as the spec says\n");
+            f.write_str("nothing to do: everything is as the spec says\n")?;
         }
         for action in &self.infra {
             let sign = match action {
@@ -36,6 +36,9 @@ impl fmt::Display for Plan {
             for action in &self.grafana {
                 writeln!(f, "  ~ {}: {}", action.what, action.why)?;
             }
+        }
+        for why in self.hosts.values().flat_map(|host| &host.missing) {
+            writeln!(f, "missing: {why}")?;
         }
         Ok(())
     }

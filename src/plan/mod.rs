@@ -11,7 +11,7 @@ use serde::Serialize;
 pub use infra::{InfraAction, MachineFact, infrastructure};
 
 use crate::host::HostName;
-use crate::playbook::{Change, Facts, Inputs, Playbook, Step};
+use crate::playbook::{Change, Facts, Inputs, Playbook, Step, StepId};
 
 /// Everything that `up` would do.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -65,7 +65,8 @@ impl HostPlan {
             if step.lane.is_some() && step.lane.as_ref() == without {
                 continue;
             }
-            plan.changes.extend(step.lower(inputs, facts).map(|change| (step.clone(), change)));
+            let changed: Vec<StepId> = plan.changes.iter().map(|(step, _)| step.id.clone()).collect();
+            plan.changes.extend(step.lower(inputs, facts, &changed).map(|change| (step.clone(), change)));
         }
         plan
     }

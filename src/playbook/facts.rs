@@ -23,6 +23,8 @@ pub struct Probes {
     pub installed: BTreeSet<String>,
     /// Symbolic links: to where?
     pub links: BTreeSet<String>,
+    /// What units set up outside of systemd's sight: the command that prints it, by unit.
+    pub effects: BTreeMap<String, Vec<String>>,
     /// Files: mode, owner, digest; and the content where it differs from the digest and may be shown.
     pub files: BTreeMap<String, Wanted>,
 }
@@ -90,6 +92,8 @@ pub struct Facts {
     pub installed: BTreeMap<String, Installed>,
     /// Symbolic links by path.
     pub links: BTreeMap<String, String>,
+    /// Whether what units set up is as it was after their last start, by unit.
+    pub effects: BTreeMap<String, bool>,
     /// Files by path.
     pub files: BTreeMap<String, FileFact>,
     /// Folders that could not be filled a short while ago: from what, and why.
@@ -152,6 +156,9 @@ impl Facts {
             }
             ["failed", folder, source, why] => {
                 self.failed.insert(folder.into(), (source.parse().ok()?, why.into()));
+            }
+            ["effect", unit, recorded, found] => {
+                self.effects.insert(unit.into(), recorded == found);
             }
             ["link", path, target] => {
                 self.links.insert(path.into(), target.into());

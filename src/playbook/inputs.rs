@@ -74,6 +74,11 @@ pub struct Tree {
 }
 
 impl Tree {
+    /// The names of its files, one a line, as a host keeps them.
+    pub fn manifest(&self) -> String {
+        self.files.keys().flat_map(|path| [path.as_str(), "\n"]).collect()
+    }
+
     /// The digest of names, contents and modes.
     pub fn digest(&self) -> Sha256 {
         Sha256::of_fields(self.files.iter().flat_map(|(path, (file, executable))| {

@@ -38,6 +38,10 @@ pub fn facts_script(probes: &Probes) -> Script {
             text
         })
     };
+    let effects = probes.effects.iter().fold(String::new(), |mut text, (unit, command)| {
+        let _ = writeln!(text, "{unit}\t{}", quote_words(command));
+        text
+    });
     let files = probes.files.iter().fold(String::new(), |mut text, (path, wanted)| {
         let _ = writeln!(text, "{}\t{}\t{path}", wanted.sha256, if wanted.shown { "yes" } else { "no" });
         text
@@ -49,6 +53,7 @@ pub fn facts_script(probes: &Probes) -> Script {
         .file("probes/units", lines(&mut probes.units.iter()))
         .file("probes/installed", lines(&mut probes.installed.iter()))
         .file("probes/links", lines(&mut probes.links.iter()))
+        .file("probes/effects", effects)
         .file("probes/files", &files)
         .finish()
 }
@@ -87,8 +92,7 @@ fn sequence(changes: &[(Step, Change)]) -> String {
 fn step_script(change: &Change) -> String {
     let mut text = String::from(". ./library.sh\n");
     for command in &change.commands {
-        let words: Vec<String> = command.0.iter().map(|word| quote(word)).collect();
-        let _ = writeln!(text, "{}", words.join(" "));
+        let _ = writeln!(text, "{}", quote_words(&command.0));
     }
     text
 }
@@ -113,6 +117,11 @@ pub fn quote(word: &str) -> String {
     }
 }
 
+/// Words as one line that a shell reads as these words.
+pub(super) fn quote_words(words: &[String]) -> String {
+    words.iter().map(|word| quote(word)).collect::<Vec<_>>().join(" ")
+}
+
 /// A tar in memory.
 struct Archive(tar::Builder<GzEncoder<Vec<u8>>>);
 
@@ -127,12 +136,10 @@ impl Archive {
     }
 
     fn tree(mut self, inputs: &Inputs) -> Self {
-        let mut manifest = String::new();
         for (path, (file, executable)) in &inputs.tree.files {
             self.add(&format!("tree/{path}"), file.bytes(), if *executable { 0o700 } else { 0o600 });
-            let _ = writeln!(manifest, "{path}");
         }
-        self.file("tree.manifest", manifest)
+        self.file("tree.manifest", inputs.tree.manifest())
     }
 
     /// Writing to memory cannot fail, and paths that tar cannot hold were refused when the tree was read.

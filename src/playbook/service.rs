@@ -32,6 +32,9 @@ pub struct Service {
     /// Releases whose new version means a restart.
     #[serde(default)]
     releases: Vec<String>,
+    /// Steps before this one that bring what the units run: where one changes something, units restart.
+    #[serde(default)]
+    after: Vec<StepId>,
     /// Commands that must succeed in the staged set.
     #[serde(default)]
     check: Vec<Vec<String>>,
@@ -90,6 +93,10 @@ struct SetUnit {
     /// For which parts a reload is enough: names of files, or `tree`.
     #[serde(default)]
     reload: Vec<String>,
+    /// Prints what the unit set up where systemd does not look, such as rules in the kernel. The same
+    /// text as after its last start means that nobody changed it.
+    #[serde(default)]
+    effect: Vec<String>,
     /// The metric of the unit's own `/metrics` that holds the time of its last good reload, by which a
     /// reload is seen to have happened.
     #[serde(default)]
@@ -152,12 +159,26 @@ impl Service {
         }
         probes.units.extend(self.units.iter().map(|unit| unit.name.clone()));
         probes.links.extend(self.venv.iter().map(|venv| venv.link.clone()));
+        let with_effect = self.units.iter().filter(|unit| !unit.effect.is_empty());
+        probes.effects.extend(with_effect.map(|unit| (unit.name.clone(), unit.effect.clone())));
+        if self.tree.is_some() {
+            let wanted = Wanted { sha256: Sha256::of(inputs.tree.manifest()), shown: true };
+            probes.files.insert(self.manifest(), wanted);
+        }
     }
 
-    pub(super) fn lower(&self, step: &StepId, inputs: &Inputs, facts: &Facts) -> Option<Change> {
+    /// `changed` are the steps before this one that change something.
+    pub(super) fn lower(
+        &self,
+        step: &StepId,
+        inputs: &Inputs,
+        facts: &Facts,
+        changed: &[StepId],
+    ) -> Option<Change> {
         let digest = self.digest(inputs);
         let applied = facts.applied.get(&step.0);
         let mut found = self.differences(inputs, facts);
+        found.parts.extend(self.after.iter().filter(|step| changed.contains(step)).map(ToString::to_string));
         let actions = self.actions(inputs, facts, &found.parts, applied.copied());
         for (unit, action) in self.units.iter().zip(&actions) {
             if let Some(detail) = unit.state(inputs, facts, *action, found.some_exists) {
@@ -257,6 +278,12 @@ impl Service {
         Sha256::of_fields(files.chain(releases).chain(venv).chain(commands))
     }
 
+    /// The list of the code files that monctl brought, beside the sets on the host.
+    fn manifest(&self) -> String {
+        let name = self.directory.rsplit('/').next().unwrap_or_default();
+        format!("/var/lib/monctl/sets/{name}/tree.manifest")
+    }
+
     fn venv_folder(&self, inputs: &Inputs) -> Option<String> {
         self.venv.as_ref().map(|venv| format!("{}/{}", venv.parent, inputs.requirements.digest().short()))
     }
@@ -281,6 +308,15 @@ impl Service {
         {
             found.details.push(Detail::new(&venv.link, "another Python environment is in use"));
             found.parts.insert("venv".into());
+        }
+        if let Some(tree) = &self.tree {
+            let brought = facts.files.get(&self.manifest()).and_then(|file| file.content.as_deref());
+            for name in
+                brought.unwrap_or_default().lines().filter(|name| !inputs.tree.files.contains_key(*name))
+            {
+                found.details.push(Detail::new(format!("{}/{name}", tree.to), "not in the project any more"));
+                found.parts.insert("tree".into());
+            }
         }
         found
     }
@@ -310,6 +346,7 @@ impl Service {
                     // Never applied to its end: nobody knows what the running process has read.
                     None => OnChange::Restart,
                     _ if !active => OnChange::Restart,
+                    _ if unit.effect_is_lost(facts) => unit.renewal(),
                     // No file differs, but what was applied last was something else: a release.
                     Some(last) if parts.is_empty() && last != digest => OnChange::Restart,
                     _ if concerned.is_empty() => OnChange::Keep,
@@ -341,6 +378,9 @@ impl Service {
             let [ready, reloaded] = [&unit.ready, &unit.reloaded].map(|it| it.as_deref().unwrap_or("-"));
             Command::new(["service_unit", &unit.name, action.word(), ready, reloaded])
         }));
+        commands.extend(self.units.iter().filter(|unit| unit.wanted(inputs) && !unit.effect.is_empty()).map(
+            |unit| Command::new(["service_effect", &unit.name, &super::script::quote_words(&unit.effect)]),
+        ));
         commands.extend(self.verify.iter().map(|words| with("service_run", words)));
         commands.push(Command::new(["service_close", &digest.to_string()]));
         commands
@@ -363,6 +403,16 @@ impl SetUnit {
             })
     }
 
+    /// Whether what the unit set up is not as it left it.
+    fn effect_is_lost(&self, facts: &Facts) -> bool {
+        !self.effect.is_empty() && facts.effects.get(&self.name) != Some(&true)
+    }
+
+    /// How the unit sets everything up again.
+    fn renewal(&self) -> OnChange {
+        if self.reload.is_empty() { OnChange::Restart } else { OnChange::Reload }
+    }
+
     /// What is told about the unit: what is wrong with it, or what is done to it.
     fn state(&self, inputs: &Inputs, facts: &Facts, action: OnChange, existed: bool) -> Option<Detail> {
         let fact = facts.units.get(&self.name).cloned().unwrap_or_default();
@@ -379,6 +429,8 @@ impl SetUnit {
             "does not start at boot"
         } else if fact.stale {
             "systemd has not read its unit file"
+        } else if existed && self.effect_is_lost(facts) {
+            "what it set up was changed by hand"
         } else {
             match action {
                 OnChange::Keep => return None,

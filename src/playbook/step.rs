@@ -139,14 +139,15 @@ impl Step {
         }
     }
 
-    /// What this step changes on a host with these facts; nothing where all is as it must be.
-    pub fn lower(&self, inputs: &Inputs, facts: &Facts) -> Option<Change> {
+    /// What this step changes on a host with these facts; nothing where all is as it must be. `changed`
+    /// are the steps before it that change something.
+    pub fn lower(&self, inputs: &Inputs, facts: &Facts, changed: &[StepId]) -> Option<Change> {
         match &self.kind {
             StepKind::Package(package) => package.lower(&self.id, facts),
             StepKind::Archive(archive) => archive.lower(&self.id, inputs, facts),
             StepKind::User(user) => user.lower(&self.id, facts),
             StepKind::Venv(venv) => venv.lower(&self.id, inputs, facts),
-            StepKind::Service(service) => service.lower(&self.id, inputs, facts),
+            StepKind::Service(service) => service.lower(&self.id, inputs, facts, changed),
         }
     }
 }
