@@ -158,28 +158,32 @@ def _announced_bytes(request):
 
 def _view(request):
     match = getattr(request, "resolver_match", None)
-    if match is None and not getattr(request, "_monctl_no_view", False):
-        match = _resolve_late(request)
-    return (match is not None and match.view_name) or families.UNNAMED_VIEW
+    if match is not None:
+        return match.view_name or families.UNNAMED_VIEW
+    if getattr(request, "_monctl_no_view", False):
+        return families.UNNAMED_VIEW
+    return _view_at(getattr(request, "urlconf", None), request.path_info)
 
 
-def _resolve_late(request):
-    """Finds the view that a request would have reached, had no middleware answered it."""
+@functools.lru_cache(maxsize=1024)
+def _view_at(urlconf, path):
+    """The view that a request would have reached, had no middleware answered it."""
     from django.conf import settings
-    from django.urls import Resolver404, get_resolver
+    from django.conf.urls.i18n import is_language_prefix_patterns_used
+    from django.urls import get_resolver
     from django.utils import translation
 
-    resolver = get_resolver(getattr(request, "urlconf", None))
     try:
-        if not settings.USE_I18N:
-            return resolver.resolve(request.path_info)
+        resolver = get_resolver(urlconf)
+        if not is_language_prefix_patterns_used(urlconf or settings.ROOT_URLCONF)[0]:
+            return resolver.resolve(path).view_name
         # The language middleware may not have run: this thread still has the
         # language of whichever request came before.
-        language = translation.get_language_from_path(request.path_info)
-        with translation.override(language or settings.LANGUAGE_CODE):
-            return resolver.resolve(request.path_info)
-    except Resolver404:
-        return None
+        language = translation.get_language_from_path(path) or settings.LANGUAGE_CODE
+        with translation.override(language):
+            return resolver.resolve(path).view_name
+    except Exception:
+        return families.UNNAMED_VIEW
 
 
 def _current_recorder():
