@@ -27,6 +27,7 @@ pub struct App {
     pub count: u16,
     /// The port on which Gunicorn listens.
     #[serde(default = "default_port")]
+    #[garde(custom(free), custom(differs_from(self.metrics_port)))]
     pub port: Port,
     /// The number of Gunicorn's worker processes on each host.
     #[serde(default = "default_workers")]
@@ -40,15 +41,12 @@ pub struct App {
     pub metrics: Option<Metrics>,
     /// The port of the exporter process where `metrics` is `exporter`.
     #[serde(default = "default_metrics_port")]
-    #[garde(custom(differs_from(self.port)))]
+    #[garde(custom(free))]
     pub metrics_port: Port,
     /// The path of health checks.
     #[serde(default = "default_health_path")]
     pub health_path: UrlPath,
 }
-
-/// The ports that our own services take on an application host.
-const NODE_EXPORTER_PORT: u16 = 9100;
 
 impl App {
     /// How requests are counted. Loading fills the choice in where the spec leaves it open.
@@ -77,18 +75,25 @@ pub enum EnvValue {
     Secret(SecretRef),
 }
 
-/// The application's, the exporter's and node exporter's ports are on one host and must differ.
-fn differs_from(app: Port) -> impl FnOnce(&Port, &()) -> garde::Result {
-    move |metrics, ()| {
-        let clash = |what: &str| Err(garde::Error::new(format!("port {metrics} is {what}")));
-        match metrics.get() {
-            NODE_EXPORTER_PORT => clash("node exporter's; choose another"),
-            port if port == app.get() => clash("the application's own, too; choose another"),
-            _ if app.get() == NODE_EXPORTER_PORT => {
-                Err(garde::Error::new(format!("`app.port` {app} is node exporter's; choose another")))
-            }
-            _ => Ok(()),
+/// What else listens on an application host.
+const TAKEN: [(u16, &str); 2] = [(22, "ssh's"), (9100, "node exporter's")];
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "garde calls it so")]
+fn free(port: &Port, (): &()) -> garde::Result {
+    match TAKEN.iter().find(|(taken, _)| *taken == port.get()) {
+        Some((_, whose)) => Err(garde::Error::new(format!("port {port} is {whose}; choose another"))),
+        None => Ok(()),
+    }
+}
+
+fn differs_from(other: Port) -> impl FnOnce(&Port, &()) -> garde::Result {
+    move |port, ()| {
+        if *port == other {
+            return Err(garde::Error::new(format!(
+                "port {port} is that of `metrics_port`, too; choose another"
+            )));
         }
+        Ok(())
     }
 }
 

@@ -8,12 +8,15 @@ use garde::Validate as _;
 
 use super::suggest::suggestion;
 use super::{
-    Alert, CatalogueAlert, EnvValue, PromDuration, RuleName, SecretRef, Spec, WsgiModule, catalogue_alert,
-    catalogue_names,
+    Alert, CatalogueAlert, EnvValue, Install, PromDuration, RuleName, SecretRef, Spec, WsgiModule,
+    catalogue_alert, catalogue_names,
 };
 
 /// A finding: the path of the value it is about, and what is wrong with it.
 pub(super) type Finding = (String, String);
+
+/// What comes as a release.
+const RELEASES: [&str; 4] = ["prometheus", "alertmanager", "node_exporter", "grafana"];
 
 /// All findings. `base` is the folder to which the spec's paths are relative.
 pub(super) fn check(spec: &Spec, base: &Path) -> Vec<Finding> {
@@ -26,6 +29,7 @@ pub(super) fn check(spec: &Spec, base: &Path) -> Vec<Finding> {
     }
     secrets(spec, &mut findings);
     files(spec, base, &mut findings);
+    releases(&spec.monitoring.install, base, &mut findings);
     findings
 }
 
@@ -98,7 +102,9 @@ fn secrets(spec: &Spec, findings: &mut Vec<Finding>) {
 fn files(spec: &Spec, base: &Path, findings: &mut Vec<Finding>) {
     let mut find = |path: &str, message: String| findings.push((path.to_owned(), message));
     let folder = base.join(&spec.app.path);
-    if fs::metadata(&folder).is_ok_and(|data| data.is_dir()) {
+    if spec.app.path.as_os_str().is_empty() {
+        find("app.path", "the path is empty; write `.` for the spec's own folder".to_owned());
+    } else if fs::metadata(&folder).is_ok_and(|data| data.is_dir()) {
         if !has_module(&folder, &spec.app.wsgi) {
             let file = spec.app.wsgi.as_str().replace('.', "/");
             find("app.wsgi", format!("there is no `{}.py`", folder.join(file).display()));
@@ -110,13 +116,23 @@ fn files(spec: &Spec, base: &Path, findings: &mut Vec<Finding>) {
     } else {
         find("app.path", format!("there is no folder `{}`", folder.display()));
     }
-    if let Some(catalogue) = &spec.monitoring.install.releases().catalogue {
+}
+
+/// The catalogue of releases and the names in it.
+fn releases(install: &Install, base: &Path, findings: &mut Vec<Finding>) {
+    let word = if install.is_release() { "release" } else { "distribution" };
+    let mut find = |key: &str, message: String| {
+        findings.push((format!("monitoring.install.{word}.{key}"), message));
+    };
+    if let Some(catalogue) = &install.releases().catalogue {
         let catalogue = base.join(catalogue);
         if !catalogue.is_file() {
-            let key = if spec.monitoring.install.is_release() { "release" } else { "distribution" };
-            let path = format!("monitoring.install.{key}.catalogue");
-            find(&path, format!("there is no file `{}`", catalogue.display()));
+            find("catalogue", format!("there is no file `{}`", catalogue.display()));
         }
+    }
+    for name in install.releases().versions.keys().filter(|name| !RELEASES.contains(&name.as_str())) {
+        let near = suggestion(name, RELEASES);
+        find(&format!("versions.{name}"), format!("no release is called so{near}"));
     }
 }
 

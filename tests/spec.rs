@@ -1,0 +1,477 @@
+//! What a spec may hold, and how each mistake in one is told: through the binary, with line and column.
+
+#![allow(clippy::unwrap_used, reason = "a helper's failure is the test's failure")]
+
+mod support;
+
+use std::fs;
+use std::path::Path;
+
+use monctl::spec::{Install, Metrics, json_schema, load};
+use support::{Monctl, Project, Ran, SPEC};
+
+/// Renders a spec in a project of its own, which must not be touched.
+#[track_caller]
+fn render(spec: &str) -> Ran {
+    let project = Project::with_spec(spec);
+    let before = project.files();
+    let ran = project.monctl().args(["render", "--dry-run"]).run();
+    assert_eq!(project.files(), before, "something was written");
+    ran.stderr_lacks("hunter2")
+}
+
+/// A valid spec with one line replaced.
+#[track_caller]
+fn with(line: &str, other: &str) -> String {
+    assert!(SPEC.contains(line), "{line}");
+    SPEC.replace(line, other)
+}
+
+/// One mistake: what stands for which line, at which line and column it is found, what is said, and the excerpt.
+#[track_caller]
+fn mistake(line: &str, other: &str, place: &str, message: &str, excerpt: &str) {
+    render(&with(line, other))
+        .code(2)
+        .stdout_is("")
+        .stderr_contains("has a problem")
+        .stderr_contains(&format!("monctl.yaml:{place}: {message}"))
+        .stderr_contains(excerpt);
+}
+
+#[test]
+fn a_valid_spec_renders() {
+    render(SPEC).success();
+}
+
+#[test]
+fn no_file_is_named_with_the_ways_to_name_one() {
+    let project = Project::new();
+    let call = |path: &str| project.monctl().args(["-f", path, "render", "--dry-run"]).run();
+    call("other.yaml").code(2).stderr_contains("`other.yaml`").stderr_contains("MONCTL_SPEC");
+    call("site").code(2).stderr_contains("`site`");
+}
+
+#[test]
+fn an_empty_file_is_called_so() {
+    for text in ["", "\n", "# nothing\n", "---\n"] {
+        render(text).code(2).stderr_contains("the file is empty");
+    }
+}
+
+#[test]
+fn what_is_no_yaml_has_a_place() {
+    render("project: [notes\n")
+        .code(2)
+        .stderr_contains("monctl.yaml:1:10: this is no YAML")
+        .stderr_contains("    1 | project: [notes\n      |          ^");
+    render("app:\n  port: 1: 2\n").code(2).stderr_contains("monctl.yaml:2:10: this is no YAML");
+    let project = Project::new().file("monctl.yaml", [0xff, 0xfe, 0x00]);
+    project.monctl().args(["render", "--dry-run"]).run().code(2).stderr_contains("no text in UTF-8");
+}
+
+#[test]
+fn a_file_of_another_kind_is_not_shown() {
+    for text in [
+        "hunter2\n",
+        "- hunter2\n",
+        "https://hooks.slack.com/services/hunter2",
+        "a: hunter2: x\n",
+        "'hunter2",
+    ] {
+        render(text).code(2).stderr_contains("monctl.yaml:1:");
+    }
+}
+
+#[test]
+fn an_unknown_key_brings_the_nearest_known_one() {
+    let excerpt = "    6 |   prot: 8000\n      |   ^^^^";
+    mistake(
+        "  path: site",
+        "  path: site\n  prot: 8000",
+        "6:3",
+        "the key `prot` is not known here; did you mean `port`?",
+        excerpt,
+    );
+    mistake(
+        "version: 1",
+        "version: 1\ngrafanna: {}",
+        "2:1",
+        "the key `grafanna` is not known here; did you mean `grafana`?",
+        "",
+    );
+    mistake(
+        "  capture: {}",
+        "  capture: {chanel: x}",
+        "10:13",
+        "the key `chanel` is not known here; did you mean `channel`?",
+        "",
+    );
+}
+
+#[test]
+fn a_key_that_stands_there_twice_names_the_first() {
+    mistake(
+        "project: notes",
+        "project: notes\nproject: other",
+        "3:1",
+        "the key `project` stands here twice; first on line 2",
+        "    3 | project: other",
+    );
+}
+
+#[test]
+fn a_missing_key_is_named() {
+    render("version: 1\nproject: notes\n")
+        .code(2)
+        .stderr_contains("has 3 problems")
+        .stderr_contains("`provider` is missing")
+        .stderr_contains("`app` is missing")
+        .stderr_contains("`notify` is missing");
+    mistake("  wsgi: notes.wsgi\n", "", "5:3", "`wsgi` is missing in `app`", "");
+}
+
+#[test]
+fn a_wrong_type_is_told_in_words() {
+    let line = "  path: site";
+    for (other, place, message) in [
+        ("  path: site\n  port: many", "6:9", "expected a whole number, found text"),
+        ("  path: site\n  port: 1.5", "6:9", "expected a whole number, found a number"),
+        ("  path: [site]", "5:9", "expected text, found a list"),
+        ("  path: site\n  workers: {}", "6:12", "expected a whole number, found a mapping"),
+        ("  path: site\n  metrics: both", "6:12", "`both` is not known; expected `exporter` or `builtin`"),
+    ] {
+        mistake(line, other, place, message, "^");
+    }
+    mistake(
+        "alerts:\n  HighCPUUsage: {above: 80, for: 1m}",
+        "alerts: [HighCPUUsage]",
+        "7:9",
+        "expected a mapping, found a list",
+        "",
+    );
+    mistake(
+        "notify:\n  capture: {}",
+        "notify: {capture: {}}\ngrafana: {required: 1}",
+        "10:21",
+        "expected `true` or `false`, found a whole number",
+        "",
+    );
+}
+
+#[test]
+fn numbers_lie_in_their_range() {
+    let line = "{above: 80, for: 1m}";
+    for above in ["-1", "100.5", "101", "1e9"] {
+        mistake(line, &format!("{{above: {above}}}"), "8:25", "", "no percentage; it lies between 0 and 100");
+    }
+    for above in ["0", "100", "99.9"] {
+        render(&with(line, &format!("{{above: {above}}}"))).success();
+    }
+    mistake(
+        "version: 1",
+        "version: 2",
+        "1:10",
+        "expected 1, found 2",
+        "    1 | version: 2\n      |          ^",
+    );
+    for (key, value) in
+        [("port", "0"), ("port", "65536"), ("count", "0"), ("workers", "0"), ("workers", "-1")]
+    {
+        render(&with("  path: site", &format!("  path: site\n  {key}: {value}")))
+            .code(2)
+            .stderr_contains("out of range");
+    }
+}
+
+#[test]
+fn a_bad_duration_is_told_with_good_ones() {
+    for (duration, shown) in
+        [("1x", "`1x`"), ("1.5m", "`1.5m`"), ("10", "`10`"), ("1s1m", "`1s1m`"), ("-1s", "`-1s`")]
+    {
+        let message = format!("{shown} is not valid: write a duration such as `15s`, `1m30s`, `2h` or `15d`");
+        mistake("for: 1m", &format!("for: {duration}"), "8:34", &message, "");
+    }
+    mistake(
+        "app:",
+        "monitoring: {scrape_interval: 0s}\napp:",
+        "4:31",
+        "it has to be longer than nothing",
+        "",
+    );
+}
+
+#[test]
+fn an_unknown_alert_brings_the_nearest_of_the_catalogue() {
+    let message =
+        "the catalogue has no alert `HighCPU`, and it has no `expr` of its own; did you mean `HighCPUUsage`?";
+    mistake(
+        "HighCPUUsage: {above: 80, for: 1m}",
+        "HighCPU: {above: 80}",
+        "8:3",
+        message,
+        "    8 |   HighCPU: {above: 80}\n      |   ^^^^^^^",
+    );
+    mistake("HighCPUUsage:", "High CPU:", "8:3", "the key `High CPU` is no name", "");
+}
+
+#[test]
+fn an_alert_has_the_parameters_of_its_kind() {
+    let line = "HighCPUUsage: {above: 80, for: 1m}";
+    mistake(line, "InstanceDown: {above: 80}", "8:25", "this alert has no threshold", "");
+    mistake(line, "Own: {expr: up == 0, above: 80}", "8:31", "an own rule has its threshold", "");
+    mistake(line, "HighCPUUsage: {window: 20s}", "8:26", "a rate needs two scrapes", "");
+}
+
+#[test]
+fn a_project_is_a_dns_label() {
+    for name in ["My_Shop", "-a", "a.b", "\"../x\"", "ä"] {
+        mistake(
+            "project: notes",
+            &format!("project: {name}"),
+            "2:10",
+            "",
+            "is not valid: use 1 to 63 lower-case letters",
+        );
+    }
+}
+
+#[test]
+fn the_application_has_to_be_there() {
+    mistake(
+        "  path: site",
+        "  path: nowhere",
+        "5:9",
+        "there is no folder `./nowhere`",
+        "    5 |   path: nowhere\n      |         ^^^^^^^",
+    );
+    mistake(
+        "notes.wsgi",
+        "shop.wsgi",
+        "6:9",
+        "there is no `./site/shop/wsgi.py`",
+        "    6 |   wsgi: shop.wsgi\n      |         ^^^^^^^^^",
+    );
+    mistake(
+        "notes.wsgi",
+        "notes/wsgi.py",
+        "6:9",
+        "`notes/wsgi.py` is not valid: a WSGI module is written with dots",
+        "",
+    );
+    mistake(
+        "  path: site",
+        "  path: site\n  requirements: other.txt",
+        "6:17",
+        "there is no file `./site/other.txt`",
+        "",
+    );
+}
+
+#[test]
+fn ports_of_one_host_differ() {
+    for (other, place) in
+        [("port: 9101", "6:9"), ("port: 9100", "6:9"), ("metrics_port: 9100", "6:17"), ("port: 22", "6:9")]
+    {
+        render(&with("  path: site", &format!("  path: site\n  {other}")))
+            .code(2)
+            .stderr_contains(&format!("monctl.yaml:{place}: port "));
+    }
+}
+
+#[test]
+fn alerts_go_to_exactly_one_place() {
+    mistake("  capture: {}", "  group_wait: 1s", "9:1", "one of `slack` and `capture` is needed", "");
+    mistake(
+        "  capture: {}",
+        "  capture: {}\n  slack: {webhook_url: {env: X}}",
+        "11:3",
+        "`slack` and `capture` exclude each other",
+        "",
+    );
+}
+
+#[test]
+fn what_this_build_does_not_have_yet_is_called_so() {
+    for (provider, place) in
+        [("aws", "3:11"), ("{aws: {region: eu-central-1}}", "3:11"), ("{hosts: {app: [a]}}", "3:11")]
+    {
+        mistake(
+            "provider: local",
+            &format!("provider: {provider}"),
+            place,
+            "",
+            "is not in this build of monctl yet",
+        );
+    }
+    mistake(
+        "provider: local",
+        "provider: locl",
+        "3:11",
+        "`locl` is not known; expected `local`; did you mean `local`?",
+        "",
+    );
+}
+
+#[test]
+fn software_is_obtained_by_a_word_or_a_word_with_settings() {
+    let install = |text: &str| {
+        let project = Project::with_spec(&with("app:", &format!("monitoring: {{install: {text}}}\napp:")));
+        load(&project.path("monctl.yaml")).unwrap().spec.monitoring.install
+    };
+    assert_eq!(install("release"), Install::Release(monctl::spec::Releases::default()));
+    assert_eq!(install("distribution"), Install::Distribution(monctl::spec::Releases::default()));
+    let settings = install("{distribution: {mirror: 'http://127.0.0.1:1/m', versions: {grafana: 12.1}}}");
+    assert!(!settings.is_release());
+    assert_eq!(settings.releases().mirror.as_ref().unwrap().as_str(), "http://127.0.0.1:1/m");
+    assert_eq!(settings.releases().versions["grafana"], "12.1", "what looks like a number stays as written");
+    let mistake =
+        |text: &str| render(&with("app:", &format!("monitoring: {{install: {text}}}\napp:"))).code(2);
+    mistake("{release: {mirror: 'https://me:hunter2@m'}}").stderr_contains("holds no user name or password");
+    mistake("{release: {}, distribution: {}}")
+        .stderr_contains("expected a mapping with `distribution` or `release`");
+    mistake("{release: {catalogue: none.json}}").stderr_contains("there is no file `./none.json`");
+    mistake("{release: {versions: {promtheus: '3'}}}").stderr_contains("did you mean `prometheus`?");
+}
+
+/// A spec with a mistake on nearly every line.
+const MISTAKES: &str = "\
+version: 2
+project: My_Shop
+provider: aws
+app:
+  path: nowhere
+  wsgi: notes/wsgi
+  prot: 8000
+  port: 99999
+  workers: many
+monitoring:
+  scrape_interval: 15 s
+alerts:
+  HighCPU: {above: 80}
+  HighCPUUsage: {above: 800, for: 1x}
+  HighCPUUsage: {}
+notify:
+  slack: {webhook_url: hunter2}
+  capture: {}
+";
+
+#[test]
+fn one_error_lists_all_problems_in_the_order_of_the_file() {
+    let ran = render(MISTAKES).code(2).stderr_contains("has 15 problems");
+    let places: Vec<&str> = ran
+        .stderr
+        .lines()
+        .filter_map(|line| line.trim_start().strip_prefix("monctl.yaml:")?.split(": ").next())
+        .collect();
+    let expected = [
+        "1:10", "2:10", "3:11", "5:9", "6:9", "7:3", "8:9", "9:12", "11:20", "13:3", "14:25", "14:35",
+        "15:3", "17:3", "17:24",
+    ];
+    assert_eq!(places, expected, "{ran}");
+}
+
+#[test]
+fn no_line_that_may_hold_a_secret_is_shown() {
+    let slack = |text: &str| render(&with("  capture: {}", &format!("  slack:\n    {text}"))).code(2);
+    slack("webhook_url: https://hooks.slack.com/services/hunter2").stderr_contains("monctl.yaml:11:18: ");
+    slack("webhok_url: https://hooks.slack.com/services/hunter2")
+        .stderr_contains("did you mean `webhook_url`?");
+    slack("webhook_url: {env: 'https://hooks.slack.com/services/hunter2'}")
+        .stderr_contains("the value is not valid");
+    slack("webhook_url: {file: 'https://hooks.slack.com/services/hunter2'}").stderr_contains("this is a URL");
+    slack("webhook_url: {url: hunter2}")
+        .stderr_contains("expected a mapping with `env`, `file` or `command`");
+    slack("webhook_url: [hunter2]").stderr_contains("found a list");
+    slack("webhook_url: {command: hunter2}").stderr_contains("expected a list, found text");
+    slack("webhook_url: {command: []}").stderr_contains("the command is empty");
+    let app = |text: &str| render(&with("  path: site", &format!("  path: site\n{text}"))).code(2);
+    app("  env: hunter2");
+    app("  env: {KEY: [hunter2]}");
+    app("  env: {1KEY: hunter2}");
+    app("  env:\n    KEY: hunter2\n    KEY: hunter2");
+    app("  env:\n    KEY: *hunter2");
+    app("  env:\n    KEY: \"hunter2\\0\"").stderr_contains("control characters");
+    app("  enviroment:\n    KEY: hunter2");
+    app("  SECRET_KEY: hunter2");
+    app("  password: hunter2");
+    render(&format!("{SPEC}hunter2\n")).code(2);
+}
+
+#[test]
+fn secrets_that_cannot_be_read_are_listed_at_their_references() {
+    let spec = SPEC
+        .replace("  path: site", "  path: site\n  env:\n    A: {file: no-such-file}\n    B: {command: [sh, -c, 'echo hunter2; exit 3']}\n    C: plain\n    D: {command: [no-such-program, hunter2]}")
+        .replace("  capture: {}", "  slack: {webhook_url: {env: MONCTL_TEST_UNSET}}");
+    let project = Project::with_spec(&spec);
+    let before = project.files();
+    let ran = project.monctl().arg("plan").env_remove("MONCTL_TEST_UNSET").run();
+    ran.code(2)
+        .stderr_contains("has 4 problems")
+        .stderr_contains("monctl.yaml:7:5: `app.env.A`: cannot read `./no-such-file`: No such file")
+        .stderr_contains("monctl.yaml:8:5: `app.env.B`: the command `sh` failed: exit status: 3")
+        .stderr_contains("monctl.yaml:10:5: `app.env.D`: cannot run the command `no-such-program`")
+        .stderr_contains("monctl.yaml:15:11: `notify.slack.webhook_url`: the environment variable `MONCTL_TEST_UNSET` is not set")
+        .stderr_lacks("hunter2");
+    assert_eq!(project.files(), before, "nothing was touched");
+    // What goes to no host needs no secret.
+    project.monctl().args(["render", "--dry-run"]).run().success();
+}
+
+#[test]
+fn a_webhook_that_is_no_url_is_told_without_showing_it() {
+    let project = Project::with_spec(&SPEC.replace("  capture: {}", "  slack: {webhook_url: {env: HOOK}}"));
+    for value in ["hunter2", "", "https://hooks/hunter2 x"] {
+        let ran = project.monctl().arg("plan").env("HOOK", value).run();
+        ran.code(2).stderr_contains("`notify.slack.webhook_url`: the value is").stderr_lacks("hunter2");
+    }
+}
+
+#[test]
+fn a_secret_file_has_its_final_newline_left_out() {
+    let spec =
+        SPEC.replace("  path: site", "  path: site\n  env:\n    A: {file: a}\n    B: {command: [cat, b]}");
+    let project = Project::with_spec(&spec).file("a", "x\n").file("b", "y\n\n");
+    let loaded = load(&project.path("monctl.yaml")).unwrap();
+    let secrets = monctl::spec::Secrets::resolve(&loaded).unwrap();
+    let value = |name: &str| {
+        let name = monctl::spec::SecretName::Env(name.parse().unwrap());
+        secrets.get(&name).unwrap().expose().to_owned()
+    };
+    assert_eq!([value("A"), value("B")], ["x", "y\n"]);
+}
+
+#[test]
+fn requests_are_counted_by_the_project_itself_where_it_can() {
+    let metrics = |project: &Project| load(&project.path("monctl.yaml")).unwrap().spec.app.metrics();
+    assert_eq!(metrics(&Project::new()), Metrics::Exporter);
+    let requirements = Project::new().file("site/requirements.txt", "Django\ndjango_prometheus==2.4\n");
+    assert_eq!(metrics(&requirements), Metrics::Builtin);
+    let settings =
+        Project::new().file("site/notes/settings/base.py", "INSTALLED_APPS = ['django_prometheus']\n");
+    assert_eq!(metrics(&settings), Metrics::Builtin);
+    let chosen = Project::with_spec(&with("  path: site", "  path: site\n  metrics: exporter"))
+        .file("site/requirements.txt", "django-prometheus\n");
+    assert_eq!(metrics(&chosen), Metrics::Exporter);
+}
+
+#[test]
+fn the_checked_in_schema_is_current() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/spec.schema.json");
+    let printed = Monctl::new().arg("schema").run().success().stdout;
+    assert_eq!(fs::read_to_string(path).unwrap(), printed, "run `monctl schema > docs/spec.schema.json`");
+    assert_eq!(serde_json::from_str::<serde_json::Value>(&printed).unwrap(), *json_schema());
+}
+
+#[test]
+fn every_example_is_a_valid_spec() {
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    let mut seen = 0;
+    for folder in fs::read_dir(examples).unwrap() {
+        let spec = folder.unwrap().path().join("monctl.yaml");
+        if spec.is_file() {
+            Monctl::new().arg("-f").arg(spec).args(["render", "--dry-run"]).run().success();
+            seen += 1;
+        }
+    }
+    assert!(seen > 0);
+}
