@@ -99,6 +99,7 @@ async fn a_wrong_password_costs_one_try() {
     assert_eq!(error.message(), "grafana refuses the password of `admin`");
     assert!(error.hint().unwrap().contains("five wrong tries"), "{error:?}");
     assert_eq!(grafana.requests().await, ["GET /api/datasources/uid/monctl_prometheus 401"]);
+    assert_eq!(grafana.most_at_once().await, 1, "others were under way and cost a try each");
     assert!(!format!("{client:?} {error:?}").contains("hunter2"));
 }
 
@@ -172,6 +173,32 @@ async fn somebody_who_writes_between_plan_and_apply_is_noticed() {
     ];
     assert_eq!(requests, expected);
     assert_eq!(planned(&client, &desired).await, [""; 0]);
+}
+
+#[tokio::test]
+async fn what_somebody_made_meanwhile_under_our_uids_is_brought_in_line() {
+    let grafana = GrafanaDouble::start();
+    let (client, desired) = (grafana.client(), desired());
+    let empty = client.observe(&desired).await.unwrap();
+    let other = json!({"uid": "monctl_prometheus", "name": "P", "type": "prometheus", "access": "proxy", "url": "http://x"});
+    grafana.post("/api/datasources", other).await;
+    grafana.post("/api/folders", json!({"uid": "monctl", "title": "Theirs"})).await;
+    client.apply(diff(&desired, &empty)).await.unwrap();
+    assert_eq!(planned(&client, &desired).await, [""; 0]);
+}
+
+#[tokio::test]
+async fn a_dashboard_that_was_written_under_another_uid_does_not_pass_unseen() {
+    let grafana = GrafanaDouble::start();
+    let (client, desired) = (grafana.client(), desired());
+    let written = json!({"do": "refuse", "status": 200, "body": {"status": "success", "uid": "theirs"}});
+    grafana.fault("POST", "/api/dashboards/db", 2, written).await;
+    let errors = import(&client, &desired).await.unwrap_err();
+    let messages: Vec<&str> = errors.iter().map(Error::message).collect();
+    assert!(
+        messages.contains(&"grafana wrote dashboard `System` over the dashboard with the uid `theirs`"),
+        "{messages:?}"
+    );
 }
 
 #[tokio::test]

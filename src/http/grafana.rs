@@ -170,3 +170,25 @@ impl GrafanaClient {
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_401_that_took_long_points_to_the_database() {
+        let client =
+            GrafanaClient::new(std::path::PathBuf::from("/socket"), "admin", Secret::new("x")).unwrap();
+        let hint = |seconds| {
+            let answer = Answer {
+                service: "grafana",
+                status: 401,
+                body: b"{}".to_vec(),
+                took: Duration::from_secs(seconds),
+            };
+            client.refusal(&answer, "show").hint().unwrap_or_default().to_owned()
+        };
+        assert!(hint(40).contains("locked database"), "{}", hint(40));
+        assert!(hint(1).contains("five wrong tries"), "{}", hint(1));
+    }
+}

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """A mirror of release tarballs for tests: serves the files of a folder, and writes a catalogue that names them.
 
-    mirror.py --folder DIR [--address 127.0.0.1] [--port 0] [--catalogue FILE --releases templates/releases.json]
+    mirror.py --folder DIR [--address 127.0.0.1] [--port 0] [--catalogue FILE]
 
 A file is found by the last part of the address, so that `MIRROR/grafana-9.4.0.linux-amd64.tar.gz` and upstream's whole path
-below the mirror both work. The catalogue is the given releases with the folder's tarballs put in place of each product's
-versions, as its default. The first line of output is the base URL.
+below the mirror both work. The catalogue names the folder's tarballs, as `templates/releases.json` does upstream's, and makes them
+the default. The first line of output is the base URL.
 """
 
 import argparse
@@ -41,27 +41,18 @@ class Mirror(http.server.BaseHTTPRequestHandler):
     do_HEAD = do_GET
 
 
-def tarballs(folder, base):
-    """Each product's versions as the catalogue writes them."""
-    products = {}
+def catalogue(folder, base):
+    """The folder's tarballs by product and version."""
+    found = {"defaults": {}}
     for path in sorted(folder.iterdir()):
         match = TARBALL.fullmatch(path.name)
         if match:
-            versions = products.setdefault(match["product"], {})
-            url = f"{base}/{match['product']}-{match['version']}.linux-{{arch}}.tar.gz"
-            entry = versions.setdefault(match["version"], {"url": url, "sha256": {}})
+            product, version = match["product"], match["version"]
+            url = f"{base}/{product}-{version}.linux-{{arch}}.tar.gz"
+            entry = found.setdefault(product, {}).setdefault(version, {"url": url, "sha256": {}})
             entry["sha256"][match["arch"]] = hashlib.sha256(path.read_bytes()).hexdigest()
-    return products
-
-
-def catalogue(releases, folder, base):
-    """The releases, with what the folder holds in place of theirs."""
-    merged = {key: value for key, value in releases.items()}
-    merged["defaults"] = dict(releases.get("defaults", {}))
-    for product, versions in tarballs(folder, base).items():
-        merged[product] = versions
-        merged["defaults"][product] = max(versions)
-    return merged
+            found["defaults"][product] = version
+    return found
 
 
 def main():
@@ -71,15 +62,13 @@ def main():
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--name", help="the address that clients use, where it is not the one to listen on")
     parser.add_argument("--catalogue", type=pathlib.Path)
-    parser.add_argument("--releases", type=pathlib.Path)
     options = parser.parse_args()
     server = http.server.ThreadingHTTPServer((options.address, options.port), Mirror)
     server.daemon_threads = True
     server.folder = options.folder
     base = f"http://{options.name or options.address}:{server.server_port}"
     if options.catalogue:
-        releases = json.loads(options.releases.read_text()) if options.releases else {}
-        options.catalogue.write_text(json.dumps(catalogue(releases, options.folder, base), indent=2) + "\n")
+        options.catalogue.write_text(json.dumps(catalogue(options.folder, base), indent=2) + "\n")
     print(base, flush=True)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     server.serve_forever(poll_interval=3600)

@@ -1,0 +1,60 @@
+//! Serves the stand-in for Grafana as a release tarball, with a catalogue that pins it.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a helper's failure is the test's failure")]
+
+use std::io::{BufRead, BufReader};
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use tempfile::TempDir;
+
+/// A mirror that serves until it is dropped.
+pub struct ReleaseMirror {
+    process: Child,
+    /// What `mirror:` in a spec is set to.
+    pub base: String,
+    folder: TempDir,
+}
+
+impl ReleaseMirror {
+    /// Packs the stand-in and serves it on an address of this computer that the machines of a test reach.
+    pub fn with_grafana(address: IpAddr) -> Self {
+        let doubles = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/doubles");
+        let folder = tempfile::tempdir().unwrap();
+        let packed = Command::new("python3")
+            .arg("-B")
+            .arg(doubles.join("grafana/pack.py"))
+            .arg("--out")
+            .arg(folder.path())
+            .output()
+            .expect("python3 runs");
+        assert!(packed.status.success(), "{}", String::from_utf8_lossy(&packed.stderr));
+        let mut process = Command::new("python3")
+            .arg("-B")
+            .arg(doubles.join("mirror.py"))
+            .args(["--address", &address.to_string(), "--folder"])
+            .arg(folder.path())
+            .arg("--catalogue")
+            .arg(folder.path().join("catalogue.json"))
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("python3 runs");
+        let mut base = String::new();
+        BufReader::new(process.stdout.take().unwrap()).read_line(&mut base).unwrap();
+        assert!(base.starts_with("http://"), "the mirror said {base:?}");
+        Self { process, base: base.trim().to_owned(), folder }
+    }
+
+    /// What `catalogue:` in a spec is set to.
+    pub fn catalogue(&self) -> PathBuf {
+        self.folder.path().join("catalogue.json")
+    }
+}
+
+impl Drop for ReleaseMirror {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
