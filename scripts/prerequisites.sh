@@ -117,22 +117,25 @@ rustup_from_somewhere() {
 	echo "installed rustup $version in $HOME/.cargo"
 }
 
-# promtool and amtool, unpacked beside the cache: installing their packages would start daemons here.
-checkers() {
-	local tools=$cache/tools packages=(prometheus-alertmanager) folder
-	[[ ! -x $tools/usr/bin/promtool || ! -x $tools/usr/bin/amtool ]] || return 0
-	! command -v promtool >/dev/null || ! command -v amtool >/dev/null || return 0
+# Prometheus, Alertmanager and their checkers, unpacked beside the cache: installing their packages would
+# start daemons here.
+monitoring_tools() {
+	local tools=$cache/tools packages=(prometheus prometheus-alertmanager) folder
+	local names=(prometheus prometheus-alertmanager promtool amtool) templates=usr/share/prometheus/alertmanager
+	have() { [[ -x $tools/usr/bin/$1 ]] || command -v "$1" >/dev/null; }
+	have "${names[0]}" && have "${names[1]}" && have "${names[2]}" && have "${names[3]}" && return 0
 	((EUID != 0)) || apt_update
 	# Since Debian 13 promtool has a package of its own.
-	if offered promtool; then packages+=(promtool); else packages+=(prometheus); fi
+	if offered promtool; then packages+=(promtool); fi
 	folder=$(mktemp -d)
 	(cd "$folder" && quiet apt-get download "${packages[@]}") ||
 		fail "\`apt-get download ${packages[*]}\` failed" 'as root: apt-get update; then run the same again'
 	for package in "$folder"/*.deb; do
 		quiet dpkg-deb -x "$package" "$folder/unpacked"
 	done
-	mkdir -p "$tools/usr/bin"
-	for name in promtool amtool; do
+	mkdir -p "$tools/usr/bin" "$tools/$templates"
+	cp "$folder/unpacked/$templates"/*.tmpl "$tools/$templates/"
+	for name in "${names[@]}"; do
 		mv "$folder/unpacked/usr/bin/$name" "$tools/usr/bin/"
 		echo "installed $name in $tools/usr/bin"
 	done
@@ -153,7 +156,7 @@ for purpose in "$@"; do
 		if ((EUID == 0)); then packages "${machines[@]}"; fi
 		packages "${build[@]}" "${test[@]}"
 		rust
-		checkers
+		monitoring_tools
 		;;
 	*) fail "\`$purpose\` is no purpose" 'write demo or test' ;;
 	esac

@@ -67,6 +67,7 @@ pub async fn look(
         let cause = "Prometheus knows no Alertmanager".to_owned();
         return blocked(Stage::InAlertmanager, (cause, "`monctl up` mends its configuration".to_owned()));
     }
+    filled(prometheus, subject, settings, events).await?;
     let (labels, baseline) = series(prometheus, subject, &rule.query).await?;
     let expected: Labels =
         labels.into_iter().chain(rule.labels).chain([("alertname".into(), subject.alert.clone())]).collect();
@@ -117,6 +118,37 @@ async fn not_active(prometheus: &Prometheus, subject: &Subject) -> Result<()> {
         ))
         .at(subject.address.clone())
         .remedy("find out what keeps the host busy (a drill before this one?), and run it again once the alert is over")),
+    }
+}
+
+/// Waits until the whole range of the expression is filled with scrapes. Before that, as after a restart, `rate`
+/// takes what it has not seen for idle time that was not there, and a quiet host looks busy.
+async fn filled(
+    prometheus: &Prometheus,
+    subject: &Subject,
+    settings: &Settings,
+    events: &Events,
+) -> Result<()> {
+    let Settings { range, scrape_interval, .. } = *settings;
+    let wanted = range.as_millis().div_ceil(scrape_interval.as_millis().max(1));
+    let scrapes =
+        format!(r#"count_over_time(node_cpu_seconds_total{{mode="idle"}}[{}ms])"#, range.as_millis());
+    let until = Instant::now() + range + 2 * scrape_interval;
+    let mut told = false;
+    loop {
+        let counts = prometheus.query(&scrapes).await?;
+        let counts =
+            counts.iter().filter(|sample| subject.is_meant(&sample.labels)).map(|sample| sample.value);
+        #[expect(clippy::cast_precision_loss, reason = "a count of scrapes")]
+        let is_filled = counts.min_by(f64::total_cmp).is_some_and(|count| count >= wanted as f64);
+        if is_filled || Instant::now() >= until {
+            return Ok(());
+        }
+        if !told {
+            told = true;
+            events.note(format!("waiting until node exporter was scraped for {}", words::seconds(range)));
+        }
+        sleep(PAUSE).await;
     }
 }
 

@@ -90,7 +90,7 @@ async fn run(request: &Request, services: Services, site: &impl Site, events: &E
         extra,
         load_on: Instant::now(),
         at: jiff::Timestamp::now(),
-        tracker: Tracker::new(witness),
+        tracker: Tracker::new(witness, !extra.is_zero()),
         timeline: Vec::new(),
         was_loaded: None,
         events,

@@ -1,6 +1,9 @@
 //! From looks at the pipeline to stages reached: a state machine without clock or network.
 //!
 //! A stage that was passed between two looks is reported together with the next one that was seen.
+//!
+//! monctl's Alertmanager puts all alerts into one group, so that the first request after the alert joined is
+//! about it, too. Requests from before then, and requests while the alert is suppressed, are about others.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -36,6 +39,10 @@ pub struct Tracker {
     reached: BTreeMap<Stage, Duration>,
     /// Arrivals that came before the rule was seen firing.
     early: Vec<Arrival>,
+    /// Whether Alertmanager tells of other alerts, too.
+    crowded: bool,
+    /// What Alertmanager had sent before it could send this alert.
+    others: Traffic,
     /// Accepted requests in the look before, and when they were first seen so many.
     accepted: (u64, Duration),
     /// Accepted requests when the rule was last seen firing.
@@ -47,10 +54,12 @@ pub struct Tracker {
 }
 
 impl Tracker {
-    /// A tracker of a drill whose load goes on now.
-    pub fn new(witness: Witness) -> Self {
+    /// A tracker of a drill whose load goes on now; `crowded` where Alertmanager tells of other alerts, too.
+    pub fn new(witness: Witness, crowded: bool) -> Self {
         Self {
             witness,
+            crowded,
+            others: Traffic::default(),
             reached: BTreeMap::from([(Stage::LoadOn, Duration::ZERO)]),
             early: Vec::new(),
             accepted: (0, Duration::ZERO),
@@ -101,11 +110,15 @@ impl Tracker {
     pub fn see(&mut self, sight: &Sight) -> Vec<Reached> {
         let mut news = Vec::new();
         self.rule(sight, &mut news);
+        let was_held = self.has(Stage::InAlertmanager);
         self.held(sight, &mut news);
         self.early.extend(sight.messages.iter().cloned());
-        if self.has(Stage::Firing) {
+        let can_be_told = if self.crowded { was_held } else { self.has(Stage::Firing) };
+        if can_be_told && !matches!(sight.held, Some(Held::Suppressed(_))) {
             self.arrivals(&mut news);
             self.traffic(sight, &mut news);
+        } else if let Some(traffic) = sight.traffic {
+            self.others = traffic;
         }
         self.fall(sight, &mut news);
         news
@@ -140,7 +153,8 @@ impl Tracker {
     /// The receiver's own word.
     fn arrivals(&mut self, news: &mut Vec<Reached>) {
         for Arrival { at, reply, is_over } in std::mem::take(&mut self.early) {
-            let began = self.when(Stage::Pending).unwrap_or_default();
+            let first = if self.crowded { Stage::InAlertmanager } else { Stage::Pending };
+            let began = self.when(first).unwrap_or_default();
             if at < began || self.witness != Witness::Receiver {
                 continue;
             }
@@ -163,7 +177,9 @@ impl Tracker {
     /// Alertmanager's counters. What they say counts once two looks in a row agree: requests and
     /// failed requests are not counted in the same instant.
     fn traffic(&mut self, sight: &Sight, news: &mut Vec<Reached>) {
-        let Some(Traffic { requests, accepted }) = sight.traffic else { return };
+        let Some(total) = sight.traffic else { return };
+        let requests = total.requests.saturating_sub(self.others.requests);
+        let accepted = total.accepted.saturating_sub(self.others.accepted);
         self.failed = self.failed.max(requests.saturating_sub(accepted));
         if requests > 0 {
             news.extend(self.rise(Stage::Sent, sight.at, String::new()));

@@ -1,0 +1,399 @@
+//! A real Prometheus and a real Alertmanager on loopback, configured by monctl's own rendering with
+//! intervals of seconds, and a host whose CPU a test controls.
+
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a helper's failure is the test's failure")]
+
+use std::fs;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use monctl::cancel::Cancel;
+use monctl::error::Result;
+use monctl::event::{Event, Events};
+use monctl::host::HostName;
+use monctl::http::alertmanager::Alertmanager;
+use monctl::http::prometheus::Prometheus;
+use monctl::http::slack::{Receiver, Reply};
+use monctl::http::{Client, Endpoint};
+use monctl::render::{Addresses, Bundle, rules};
+use monctl::spec::{Spec, load};
+use monctl::verify::{Load, Options, Proof, Request, Services, Settings, Site, Subject, prove};
+use serde_json::json;
+use tempfile::TempDir;
+use tokio::sync::mpsc::UnboundedReceiver;
+
+/// A generous deadline for services to come up on this computer.
+const DEADLINE: Duration = Duration::from_mins(1);
+const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+/// How many CPUs the host has.
+const CPUS: u16 = 2;
+
+/// The timings of a pipeline.
+pub struct Timings {
+    pub group_wait: &'static str,
+    pub group_interval: &'static str,
+}
+
+impl Default for Timings {
+    fn default() -> Self {
+        Self { group_wait: "1s", group_interval: "4s" }
+    }
+}
+
+/// A program that is ended with the test.
+struct Process(Mutex<Child>);
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let mut child = self.0.lock().unwrap();
+        let _ = child.kill();
+        let _ = child.wait();
+    }
+}
+
+/// The pipeline, until it is dropped.
+pub struct Pipeline {
+    pub host: Arc<Host>,
+    pub alertmanager: Client,
+    spec: Spec,
+    prometheus: SocketAddr,
+    alertmanager_address: SocketAddr,
+    receiver: Option<Receiver>,
+    processes: [Process; 2],
+    folder: TempDir,
+}
+
+/// The program where it is installed or unpacked; `None` where it is not, which fails the test with `CI=true`.
+fn program(name: &str) -> Option<PathBuf> {
+    let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+    let cache = cache.or_else(|| Some(Path::new(&std::env::var_os("HOME")?).join(".cache")));
+    let tools = cache.map(|cache| cache.join("monctl/tools/usr/bin"));
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found =
+        std::env::split_paths(&path).chain(tools).map(|folder| folder.join(name)).find(|path| path.is_file());
+    assert!(
+        found.is_some() || std::env::var("CI").as_deref() != Ok("true"),
+        "`{name}` is not installed: run `make tools`"
+    );
+    found
+}
+
+fn free_address() -> SocketAddr {
+    TcpListener::bind((LOOPBACK, 0)).unwrap().local_addr().unwrap()
+}
+
+impl Pipeline {
+    /// Starts everything with a receiver that gives these replies first; `None` where the programs are missing.
+    pub async fn start(timings: Timings, replies: Vec<Reply>) -> Option<Self> {
+        let (Some(prometheus), Some(alertmanager)) =
+            (program("prometheus"), program("prometheus-alertmanager"))
+        else {
+            eprintln!(
+                "did not run: prometheus and prometheus-alertmanager are not installed; run `make tools`"
+            );
+            return None;
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let host = Arc::new(Host::start(folder.path().join("alertmanager.log")).await);
+        let (receiver, webhook) = Receiver::on_tcp((LOOPBACK, 0).into(), replies).await.unwrap();
+        let (ours, theirs) = (free_address(), free_address());
+        let spec = spec(folder.path(), &timings);
+        configure(&spec, folder.path(), &host, theirs, webhook);
+        let alertmanager = alertmanager_process(&alertmanager, folder.path(), theirs);
+        let prometheus = prometheus_process(&prometheus, folder.path(), ours);
+        let client = |name, address| Client::new(name, &Endpoint::Tcp(address)).unwrap();
+        let pipeline = Self {
+            host,
+            alertmanager: client("alertmanager", theirs),
+            spec,
+            prometheus: ours,
+            alertmanager_address: theirs,
+            receiver: Some(receiver),
+            processes: [prometheus, alertmanager],
+            folder,
+        };
+        pipeline.wait_ready().await;
+        Some(pipeline)
+    }
+
+    /// Until Alertmanager answers and Prometheus has the expression's value.
+    async fn wait_ready(&self) {
+        let prometheus = Prometheus::new(&Endpoint::Tcp(self.prometheus)).unwrap();
+        let expression = rules(&self.spec)[0].expr.replace("> 80", ">= 0");
+        let begin = Instant::now();
+        loop {
+            let answers = self.alertmanager.get("/-/ready").await.is_ok_and(|answer| answer.is_success());
+            let linked = prometheus.alertmanagers().await.is_ok_and(|count| count == 1);
+            let has_value = prometheus.query(&expression).await.is_ok_and(|found| !found.is_empty());
+            if answers && linked && has_value {
+                return;
+            }
+            let logs = || {
+                let log = |name| fs::read_to_string(self.folder.path().join(name)).unwrap_or_default();
+                log("alertmanager.log") + &log("prometheus.log")
+            };
+            assert!(self.is_alive(), "a service ended: {}", logs());
+            assert!(begin.elapsed() < DEADLINE, "not ready: {answers} {linked} {has_value}: {}", logs());
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// Until Prometheus has noticed that the host is gone.
+    pub async fn target_is_down(&self) {
+        let prometheus = Prometheus::new(&Endpoint::Tcp(self.prometheus)).unwrap();
+        while !prometheus.targets().await.unwrap().iter().any(|target| target.health == "down") {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    fn is_alive(&self) -> bool {
+        self.processes.iter().all(|process| matches!(process.0.lock().unwrap().try_wait(), Ok(None)))
+    }
+
+    pub fn settings(&self) -> Settings {
+        Settings::of_rule(&self.spec, &rules(&self.spec)[0]).unwrap()
+    }
+
+    /// Lets Alertmanager's counters be the witness; the receiver goes on answering.
+    pub fn hide_receiver(&mut self) -> Receiver {
+        self.receiver.take().unwrap()
+    }
+
+    /// Proves `HighCPUUsage` on the host.
+    pub async fn prove(&mut self, options: Options) -> (Result<Proof>, Vec<Event>) {
+        self.prove_until(options, &Cancel::default()).await
+    }
+
+    /// The same, until interrupted.
+    pub async fn prove_until(&mut self, options: Options, cancel: &Cancel) -> (Result<Proof>, Vec<Event>) {
+        let services = Services {
+            prometheus: Prometheus::new(&Endpoint::Tcp(self.prometheus)).unwrap(),
+            alertmanager: Alertmanager::new(&Endpoint::Tcp(self.alertmanager_address)).unwrap(),
+            receiver: self.receiver.take(),
+        };
+        let request = Request {
+            subject: Subject { alert: "HighCPUUsage".into(), address: LOOPBACK.to_string() },
+            host: HostName::app(1),
+            settings: self.settings(),
+            options,
+        };
+        let (events, seen) = Events::channel();
+        let proof = Box::pin(prove(&request, services, &*self.host, &events, cancel)).await;
+        drop(events);
+        (proof, drain(seen))
+    }
+}
+
+fn drain(mut events: UnboundedReceiver<Event>) -> Vec<Event> {
+    std::iter::from_fn(|| events.try_recv().ok()).collect()
+}
+
+fn spec(folder: &Path, Timings { group_wait, group_interval }: &Timings) -> Spec {
+    let app = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/notes");
+    let app = app.display();
+    let text = format!(
+        "version: 1\nproject: pipeline\nprovider: local\napp: {{path: {app}, wsgi: notes.wsgi}}\n\
+         monitoring: {{scrape_interval: 1s, evaluation_interval: 1s}}\n\
+         alerts: {{HighCPUUsage: {{above: 80, for: 2s}}}}\n\
+         notify: {{capture: {{}}, group_wait: {group_wait}, group_interval: {group_interval}}}\n"
+    );
+    let path = folder.join("monctl.yaml");
+    fs::write(&path, text).unwrap();
+    load(&path).unwrap().spec
+}
+
+/// monctl's rules and its Alertmanager configuration as they are rendered, and a Prometheus that knows the host.
+fn configure(spec: &Spec, folder: &Path, host: &Host, alertmanager: SocketAddr, webhook: SocketAddr) {
+    let bundle = Bundle::render(spec, &Addresses::default()).unwrap();
+    let rendered = |end: &str| {
+        let (_, content) = bundle.iter().find(|(name, _)| name.ends_with(end)).unwrap();
+        content.masked().into_owned()
+    };
+    let url_file = folder.join("webhook");
+    fs::write(&url_file, format!("http://{webhook}/services/T/B/x")).unwrap();
+    let lines = rendered("alertmanager.yml")
+        .lines()
+        .map(|line| match line.split_once("api_url_file:") {
+            Some((before, _)) => format!("{before}api_url_file: {}\n", url_file.display()),
+            None => format!("{line}\n"),
+        })
+        .collect::<String>();
+    // What a user's own configuration may hold: an alert that keeps others from being sent.
+    let inhibition = "inhibit_rules:\n  - source_matchers: [alertname = HostDown]\n    equal: [nothing]\n    \
+                      target_matchers: [alertname = HighCPUUsage]\n";
+    fs::write(folder.join("alertmanager.yml"), lines + inhibition).unwrap();
+    fs::write(folder.join("alert_rules.yml"), rendered("alert_rules.yml")).unwrap();
+    let prometheus = json!({
+        "global": {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"},
+        "alerting": {"alertmanagers": [{"static_configs": [{"targets": [alertmanager]}]}]},
+        "rule_files": ["alert_rules.yml"],
+        "scrape_configs": [{"job_name": "node-exporter", "static_configs": [{"targets": [host.address]}]}],
+    });
+    fs::write(folder.join("prometheus.yml"), prometheus.to_string()).unwrap();
+}
+
+fn alertmanager_process(program: &Path, folder: &Path, address: SocketAddr) -> Process {
+    let log = fs::File::create(folder.join("alertmanager.log")).unwrap();
+    let process = with_its_templates(program)
+        .current_dir(folder)
+        .arg("--config.file=alertmanager.yml")
+        .args(["--storage.path=alertmanager", "--cluster.listen-address="])
+        .arg(format!("--web.listen-address={address}"))
+        .stdout(Stdio::null())
+        .stderr(log)
+        .spawn();
+    Process(Mutex::new(process.unwrap()))
+}
+
+/// Debian's Alertmanager reads its templates from a fixed path. Where the package is only unpacked, it sees
+/// the unpacked folder there, in a mount namespace of its own.
+fn with_its_templates(program: &Path) -> Command {
+    const TEMPLATES: &str = "share/prometheus/alertmanager/default.tmpl";
+    let usr = program.parent().and_then(Path::parent).unwrap();
+    if Path::new("/usr").join(TEMPLATES).exists() || !usr.join(TEMPLATES).exists() {
+        return Command::new(program);
+    }
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "--map-root-user", "sh", "-c"]);
+    command
+        .arg("mount --bind \"$0/share\" /usr/share && exec \"$0/bin/prometheus-alertmanager\" \"$@\"")
+        .arg(usr);
+    command
+}
+
+fn prometheus_process(program: &Path, folder: &Path, address: SocketAddr) -> Process {
+    let process = Command::new(program)
+        .current_dir(folder)
+        .args(["--config.file=prometheus.yml", "--storage.tsdb.path=prometheus"])
+        .arg(format!("--web.listen-address={address}"))
+        .stdout(Stdio::null())
+        .stderr(fs::File::create(folder.join("prometheus.log")).unwrap())
+        .spawn();
+    Process(Mutex::new(process.unwrap()))
+}
+
+/// A host with a node exporter whose CPUs are as busy as a test says.
+pub struct Host {
+    pub address: SocketAddr,
+    pub starts: Mutex<Vec<Load>>,
+    pub kept: Mutex<Vec<String>>,
+    /// The load dies after this time, whatever was asked for.
+    pub dies_after: Mutex<Option<Duration>>,
+    cpu: Arc<Mutex<Cpu>>,
+    log: PathBuf,
+    server: tokio::task::JoinHandle<()>,
+    is_gone: Arc<Mutex<bool>>,
+}
+
+/// One CPU's idle counter; all CPUs are alike.
+struct Cpu {
+    idle: f64,
+    since: Instant,
+    busy: f64,
+    until: Option<Instant>,
+}
+
+impl Cpu {
+    /// Brings the counter up to now.
+    fn count(&mut self) -> f64 {
+        let now = Instant::now();
+        if let Some(until) = self.until.filter(|&until| until <= now) {
+            self.advance(until);
+            (self.busy, self.until) = (0.02, None);
+        }
+        self.advance(now);
+        self.idle
+    }
+
+    fn advance(&mut self, to: Instant) {
+        self.idle += to.saturating_duration_since(self.since).as_secs_f64() * (1.0 - self.busy);
+        self.since = self.since.max(to);
+    }
+
+    fn set(&mut self, busy: f64, until: Option<Instant>) {
+        self.count();
+        (self.busy, self.until) = (busy, until);
+    }
+}
+
+impl Host {
+    async fn start(log: PathBuf) -> Self {
+        let cpu = Arc::new(Mutex::new(Cpu { idle: 5_000.0, since: Instant::now(), busy: 0.02, until: None }));
+        let listener = tokio::net::TcpListener::bind((LOOPBACK, 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let shared = Arc::clone(&cpu);
+        let is_gone = Arc::new(Mutex::new(false));
+        let gone = Arc::clone(&is_gone);
+        let metrics = move || {
+            // Prometheus keeps its connection, and with it this end of an aborted server.
+            assert!(!*gone.lock().unwrap(), "the exporter is gone");
+            let idle = shared.lock().unwrap().count();
+            let lines = (0..CPUS)
+                .map(|cpu| format!("node_cpu_seconds_total{{cpu=\"{cpu}\",mode=\"idle\"}} {idle}\n"));
+            std::future::ready(lines.collect::<String>())
+        };
+        let app = axum::Router::new().route("/metrics", axum::routing::get(metrics));
+        let server = tokio::spawn(async move {
+            let _ = axum::serve(listener, app).await;
+        });
+        Self {
+            address,
+            starts: Mutex::default(),
+            kept: Mutex::default(),
+            dies_after: Mutex::default(),
+            cpu,
+            log,
+            server,
+            is_gone,
+        }
+    }
+
+    /// Makes the CPUs busy without any drill.
+    pub fn busy(&self, share: f64) {
+        self.cpu.lock().unwrap().set(share, None);
+    }
+
+    /// Whether the CPUs are busy now.
+    pub fn is_busy(&self) -> bool {
+        let mut cpu = self.cpu.lock().unwrap();
+        cpu.count();
+        cpu.busy > 0.5
+    }
+
+    /// Its node exporter answers no more.
+    pub fn go_away(&self) {
+        self.server.abort();
+        *self.is_gone.lock().unwrap() = true;
+    }
+}
+
+impl Site for Host {
+    async fn start(&self, load: &Load) -> Result<()> {
+        self.starts.lock().unwrap().push(*load);
+        let time = self.dies_after.lock().unwrap().unwrap_or(Duration::from_secs(load.seconds));
+        let busy = f64::from(load.workers.min(CPUS)) / f64::from(CPUS) * f64::from(load.percent) / 100.0;
+        self.cpu.lock().unwrap().set(busy.min(0.99), Some(Instant::now() + time));
+        Ok(())
+    }
+
+    async fn stop(&self) -> Result<()> {
+        self.busy(0.02);
+        Ok(())
+    }
+
+    async fn is_loaded(&self) -> Result<bool> {
+        Ok(self.is_busy())
+    }
+
+    async fn alertmanager_log(&self, _seconds: u64) -> Result<String> {
+        Ok(fs::read_to_string(&self.log).unwrap())
+    }
+
+    async fn keep(&self, _name: &str, proof: &[u8]) -> Result<()> {
+        self.kept.lock().unwrap().push(String::from_utf8(proof.to_vec()).unwrap());
+        Ok(())
+    }
+}
