@@ -1,7 +1,7 @@
 """Gunicorn's settings on an application host.
 
 Nothing in here is rendered: what differs from host to host arrives in
-environment variables, which README.md beside this file lists. Started by
+environment variables, which docs/application.md lists. Started by
 `monctl-app.service`; the listening socket is `monctl-app.socket`'s, so that a
 restart makes clients wait instead of refusing them.
 """
