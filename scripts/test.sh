@@ -20,6 +20,7 @@ suite shellcheck scripts/check-shell.sh
 suite rust cargo test --locked --no-fail-fast
 suite instrumentation tests/instrumentation/run.sh
 suite doubles python3 -m unittest discover --start-directory tests/doubles/grafana
+suite "host library" python3 -m unittest discover --start-directory tests/host_library
 
 printf '\ntest summary\n'
 printf '  %s\n' "${results[@]}"
