@@ -3,6 +3,7 @@
 
 use std::env;
 use std::fs;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
@@ -16,6 +17,9 @@ use crate::traces::Traces;
 
 const APP: HostName = HostName::app(1);
 const MONITORING: HostName = HostName::MONITORING;
+
+/// Fails unless all package mirrors answer, and soon.
+const REACH_MIRRORS: &str = "timeout 60 apt-get -o APT::Update::Error-Mode=any -o Acquire::Retries=0 -o Acquire::http::Timeout=20 update";
 
 /// Names the project for [`makes_a_machine_for_another_test`].
 const PROJECT: &str = "MONCTL_TEST_PROJECT";
@@ -61,7 +65,7 @@ fn two_machines_boot_side_by_side_and_reach_each_other_and_the_world() {
         assert_eq!(project.output(APP, "hostname; systemctl is-system-running --wait"), "app\nrunning");
         assert_eq!(project.output(MONITORING, "hostname"), "monitoring");
         project.output(APP, &format!("timeout 5 bash -c '</dev/tcp/{}/22'", monitoring.address));
-        project.output(APP, "apt-get update");
+        project.output(APP, REACH_MIRRORS);
 
         let observed = provider.observe().await.unwrap();
         assert!(observed.network);
@@ -125,7 +129,11 @@ fn a_lost_client_key_is_replaced_on_machines_that_run() {
 #[test]
 fn machines_outlive_the_process_that_made_them_and_another_one_finds_them() {
     with_project(async |project| {
-        assert!(maker(project).wait().unwrap().success());
+        let mut maker = maker(project);
+        assert!(maker.wait().unwrap().success());
+        // What a terminal does to all that was started from it when it is closed.
+        let group = format!("-{}", maker.id());
+        Command::new("sh").args(["-c", "kill -KILL -- \"$1\"", "sh", &group]).status().unwrap();
         let observed = project.provider.observe().await.unwrap();
         assert!(observed.network);
         assert_eq!(states(&observed), [(APP, MachineState::Running)]);
@@ -237,7 +245,7 @@ fn projects_side_by_side_do_not_disturb_each_other() {
         let before = first.provider.observe().await.unwrap();
         assert_eq!(destroy(&second.name), []);
         assert_eq!(first.provider.observe().await.unwrap(), before);
-        first.output(APP, "apt-get update");
+        first.output(APP, REACH_MIRRORS);
     });
 }
 
@@ -278,12 +286,12 @@ fn what_a_killed_run_left_is_made_whole_or_removed() {
     }
 }
 
-/// A process that makes a machine for this project.
+/// A process, in a process group of its own, that makes a machine for this project.
 fn maker(project: &TestProject) -> Child {
     let this = env::current_exe().unwrap();
     let mut command = Command::new(this);
     command.args(["--exact", "machines::makes_a_machine_for_another_test", "--ignored"]);
-    command.env(PROJECT, project.name.as_str()).stdout(Stdio::null()).spawn().unwrap()
+    command.env(PROJECT, project.name.as_str()).stdout(Stdio::null()).process_group(0).spawn().unwrap()
 }
 
 fn kill_after(mut process: Child, after: Duration) {
