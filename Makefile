@@ -27,6 +27,7 @@ lint: tools ## formatting, clippy with and without default features, shellcheck
 bench: prerequisites ## figures beside their yardsticks (needs root)
 	@$(MAKE) --no-print-directory release
 	@bench/run.py $(CARGO_TARGET_DIR)/release/monctl
+	@bench/request_cost/run.sh
 
 .PHONY: release
 release:

@@ -15,7 +15,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
 use monctl::cancel::Cancel;
-use monctl::cli::{Cli, Output};
+use monctl::cli::{Cli, Command, Output};
 use monctl::commands::{self, Context, Outcome};
 use monctl::error::{Error, Exit, Result};
 use monctl::event::{Event, Events};
@@ -31,9 +31,11 @@ fn main() -> ExitCode {
     };
     let screen = screen(cli.output);
     let mut reporter = Reporter::new(screen, io::stderr());
+    // A plan is coloured by the first sign of its lines; in rendered files a dash means nothing.
+    let is_plan = matches!(cli.command, Command::Plan);
     let result = run(cli, &mut reporter);
     reporter.clear();
-    let exit = result.and_then(|outcome| print(&outcome, screen)).unwrap_or_else(|error| {
+    let exit = result.and_then(|outcome| print(&outcome, screen, is_plan)).unwrap_or_else(|error| {
         reporter.fail(&error);
         error.exit()
     });
@@ -67,10 +69,10 @@ fn screen(output: Output) -> Screen {
     Screen { json: output == Output::Json, terminal, style }
 }
 
-fn print(outcome: &Outcome, screen: Screen) -> Result<Exit> {
+fn print(outcome: &Outcome, screen: Screen, is_plan: bool) -> Result<Exit> {
     let text = if screen.json {
         format!("{:#}", outcome.json)
-    } else if io::stdout().is_terminal() {
+    } else if is_plan && io::stdout().is_terminal() {
         screen.style.marks(&outcome.text)
     } else {
         outcome.text.clone()
