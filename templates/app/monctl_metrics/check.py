@@ -16,7 +16,7 @@ import sys
 import time
 import urllib.parse
 
-from . import application
+from . import activation, application
 from .application import Refused
 
 HEALTH_PATH = os.environ.get("MONCTL_HEALTH_PATH", "/")
@@ -29,6 +29,7 @@ def main(arguments=None):
     try:
         entry = application.load()
         _django_checks()
+        _metrics_can_be_counted()
         if options.request:
             _ask_entry(entry, options.path)
         if options.url:
@@ -65,6 +66,16 @@ def _django_checks():
     serious = [message for message in serious if not message.is_silenced()]
     if serious:
         raise Refused(f"Django's checks fail: {str(serious[0]).strip()}")
+
+
+def _metrics_can_be_counted():
+    """A worker without metrics would serve, but nobody should learn it from a gap in a graph."""
+    if activation.mode() != "exporter":
+        return
+    try:
+        from . import recorder  # noqa: F401
+    except Exception as error:
+        raise Refused(f"metrics cannot be counted: {error}") from error
 
 
 def _ask_entry(entry, path):

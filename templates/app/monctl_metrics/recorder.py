@@ -9,11 +9,15 @@ import os
 import threading
 from bisect import bisect_left
 
-from prometheus_client.mmap_dict import mmap_key
+from prometheus_client.mmap_dict import MmapedDict, mmap_key
 
 from . import families
 from .slots import Slot
 from .store import Store
+
+# Before 0.17 an entry had one number less, and files of ours would be misread.
+if "timestamp" not in MmapedDict.write_value.__code__.co_varnames:
+    raise ImportError("prometheus_client is older than 0.17; require a later one")
 
 
 class Recorder:
