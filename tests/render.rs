@@ -8,11 +8,12 @@ mod support;
 use std::fs;
 use std::io::Write as _;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use monctl::host::HostName;
 use monctl::render::{Addresses, Bundle, Tool, check};
-use monctl::spec::{Message, Spec, load};
+use monctl::secret::Secret;
+use monctl::spec::{EnvName, EnvValue, Message, SecretName, SecretRef, Secrets, Spec, load};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};
@@ -316,6 +317,47 @@ fn any_text_survives_templates_yaml_and_go() {
         let slack = rendered(&bundle, "alertmanager.yml")["receivers"][0]["slack_configs"][0].take();
         for (field, expected) in ["channel", "title", "text"].into_iter().zip(&message) {
             prop_assert_eq!(&amtool_renders(&amtool, slack[field].as_str().unwrap()), expected, "{}", field);
+        }
+        Ok(())
+    });
+    result.unwrap_or_else(|error| panic!("{error}"));
+}
+
+/// What a shell makes of an environment file. In double quotes it reads as systemd does.
+fn sourced(file: &str, name: &str) -> String {
+    let script = format!("set -e; . /dev/stdin; printf %s \"${name}\"");
+    let mut shell = Command::new("sh")
+        .arg("-c")
+        .arg(script)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    shell.stdin.take().unwrap().write_all(file.as_bytes()).unwrap();
+    let output = shell.wait_with_output().unwrap();
+    assert!(output.status.success(), "{file}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn any_value_of_the_environment_survives_its_file_plain_or_secret() {
+    let mut runner = TestRunner::new(Config { cases: 64, failure_persistence: None, ..Config::default() });
+    let allowed =
+        |text: String| text.replace(|c: char| c.is_ascii_control() && !matches!(c, '\n' | '\t'), "");
+    let result = runner.run(&text().prop_map(allowed), |value| {
+        let mut spec = reference();
+        let (plain, secret) = ("PLAIN".parse().unwrap(), "SECRET".parse::<EnvName>().unwrap());
+        let reference = SecretRef::Env(secret.clone());
+        spec.app.env =
+            [(plain, EnvValue::Plain(value.clone())), (secret.clone(), EnvValue::Secret(reference))].into();
+        let secrets = Secrets::from_iter([(SecretName::Env(secret), Secret::new(value.clone()))]);
+        let bundle = bundle(&spec);
+        let content = bundle.get("environment/app").unwrap();
+        prop_assert!(content.is_secret());
+        prop_assert!(content.masked().contains("SECRET=\"[secret]\"\n"));
+        let file = content.reveal(&secrets).unwrap();
+        for name in ["PLAIN", "SECRET"] {
+            prop_assert_eq!(&sourced(file.expose(), name), &value, "{}", name);
         }
         Ok(())
     });

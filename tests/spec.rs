@@ -137,6 +137,11 @@ fn a_wrong_type_is_told_in_words() {
         ("  path: site\n  port: many", "6:9", "expected a whole number, found text"),
         ("  path: site\n  port: 1.5", "6:9", "expected a whole number, found a number"),
         ("  path: [site]", "5:9", "expected text, found a list"),
+        (
+            "  path: site\n  workers:",
+            "6:10",
+            "expected a whole number, found nothing; a key that keeps its default is left out",
+        ),
         ("  path: site\n  workers: {}", "6:12", "expected a whole number, found a mapping"),
         ("  path: site\n  metrics: both", "6:12", "`both` is not known; expected `exporter` or `builtin`"),
     ] {
@@ -280,7 +285,13 @@ fn ports_of_one_host_differ() {
 
 #[test]
 fn alerts_go_to_exactly_one_place() {
-    mistake("  capture: {}", "  group_wait: 1s", "9:1", "one of `slack` and `capture` is needed", "");
+    mistake(
+        "  capture: {}",
+        "  group_wait: 1s",
+        "9:1",
+        "one of `slack` and `capture` is needed; `capture: {}` needs no settings",
+        "",
+    );
     mistake(
         "  capture: {}",
         "  capture: {}\n  slack: {webhook_url: {env: X}}",
@@ -474,4 +485,26 @@ fn every_example_is_a_valid_spec() {
         }
     }
     assert!(seen > 0);
+}
+
+#[test]
+fn the_readme_shows_a_valid_spec_with_the_defaults_that_it_names() {
+    let readme = include_str!("../README.md");
+    let shown = readme.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let project = Project::new()
+        .file("specs/monctl.yaml", shown)
+        .file("shop/requirements.txt", "")
+        .file("shop/shop/wsgi.py", "");
+    let spec = load(&project.path("specs/monctl.yaml")).unwrap().spec;
+
+    let defaults: String =
+        shown.lines().filter(|line| !line.contains("# default")).collect::<Vec<_>>().join("\n");
+    let defaults = format!("{defaults}\n").replace("monitoring:\n", "").replace("grafana:\n", "");
+    let project = project.file("specs/monctl.yaml", defaults);
+    let mut without = load(&project.path("specs/monctl.yaml")).unwrap().spec;
+    // Alertmanager's own defaults; what is left out is not written.
+    without.notify.group_wait = spec.notify.group_wait;
+    without.notify.group_interval = spec.notify.group_interval;
+    without.notify.repeat_interval = spec.notify.repeat_interval;
+    assert_eq!(spec, without);
 }

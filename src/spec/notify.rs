@@ -108,7 +108,9 @@ fn alone(capture: Option<&Capture>) -> impl FnOnce(&Option<Slack>, &()) -> garde
         (Some(_), Some(_)) => {
             Err(garde::Error::new("`slack` and `capture` exclude each other; keep one of them"))
         }
-        (None, None) => Err(garde::Error::new("one of `slack` and `capture` is needed")),
+        (None, None) => {
+            Err(garde::Error::new("one of `slack` and `capture` is needed; `capture: {}` needs no settings"))
+        }
         _ => Ok(()),
     }
 }

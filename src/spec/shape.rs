@@ -62,6 +62,10 @@ impl<'a> Walk<'a> {
             fitting = leaves.iter().copied().filter(|leaf| leaf["type"] == "string").collect();
         }
         match (fitting.as_slice(), &node.value) {
+            ([], Value::Null) => {
+                let expected = expectation(&leaves);
+                Err(format!("expected {expected}, found nothing; a key that keeps its default is left out"))
+            }
             ([], value) => Err(format!("expected {}, found {}", expectation(&leaves), value.kind())),
             ([leaf], _) if leaf.get("const").is_none() => self.leaf(leaf, node, path),
             (forms, Value::Map(entries)) => match form(forms, entries) {
