@@ -19,8 +19,33 @@ pub(super) struct Bars {
 
 struct Spinner {
     bar: ProgressBar,
+    /// Steps under way; a host may work on several at once.
+    running: Vec<String>,
     /// Steps that ended well.
     done: u32,
+}
+
+impl Spinner {
+    fn begin(&mut self, step: &str) {
+        self.running.push(step.to_owned());
+        self.tell();
+    }
+
+    fn end(&mut self, step: &str, well: bool) {
+        self.running.retain(|running| running != step);
+        self.done += u32::from(well);
+        self.tell();
+    }
+
+    fn tell(&self) {
+        let done = match self.done {
+            0 => None,
+            1 => Some("(1 step done)".to_owned()),
+            done => Some(format!("({done} steps done)")),
+        };
+        let running = (!self.running.is_empty()).then(|| self.running.join(", "));
+        self.bar.set_message(running.into_iter().chain(done).collect::<Vec<_>>().join("  "));
+    }
 }
 
 impl Bars {
@@ -41,14 +66,14 @@ impl Bars {
             }
             Event::Infra { what, took: Some(_) } => self.remove(what),
             Event::StepStarted { host, step } => {
-                let spinner = self.spinner(&host.to_string());
-                spinner.bar.set_message(format!("{step}{}", progress(spinner.done)));
+                self.spinner(&host.to_string()).begin(step);
                 return None;
             }
-            Event::StepFinished { host, .. } => {
-                self.spinner(&host.to_string()).done += 1;
+            Event::StepFinished { host, step, .. } => {
+                self.spinner(&host.to_string()).end(step, true);
                 return None;
             }
+            Event::StepFailed { host, step, .. } => self.spinner(&host.to_string()).end(step, false),
             Event::PhaseFinished { .. } => self.clear(),
             _ => {}
         }
@@ -83,16 +108,8 @@ impl Bars {
             }
             bar.set_prefix(name.to_owned());
             bar.enable_steady_tick(Duration::from_millis(100));
-            Spinner { bar, done: 0 }
+            Spinner { bar, running: Vec::new(), done: 0 }
         })
-    }
-}
-
-fn progress(done: u32) -> String {
-    match done {
-        0 => String::new(),
-        1 => "  (1 step done)".to_owned(),
-        done => format!("  ({done} steps done)"),
     }
 }
 
@@ -128,12 +145,14 @@ mod tests {
     }
 
     #[test]
-    fn each_host_has_one_line_with_its_step() {
+    fn each_host_has_one_line_with_what_it_does() {
         let (screen, stay) = screen(&[
             started(APP, "packages"),
             started(HostName::MONITORING, "prometheus"),
             finished(APP, "packages"),
             started(APP, "venv"),
+            started(APP, "users"),
+            finished(HostName::MONITORING, "prometheus"),
         ]);
         insta::assert_snapshot!(screen);
         assert_eq!(stay, [""; 0]);
