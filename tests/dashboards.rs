@@ -157,3 +157,22 @@ fn promtool_can_read_every_query() {
     let judged = Command::new(promtool).args(["check", "rules"]).arg(file.path()).output().unwrap();
     assert!(judged.status.success(), "{}", String::from_utf8_lossy(&judged.stderr));
 }
+
+#[test]
+fn node_exporter_sees_the_root_of_every_kind_of_machine() {
+    let unit = include_str!("../templates/systemd/monctl-node-exporter.service");
+    let option = |name: &str| {
+        let found = unit.split_whitespace().find_map(|word| word.strip_prefix(name)).unwrap();
+        Regex::new(&found.replace("$$", "$")).unwrap()
+    };
+    let types = option("--collector.filesystem.fs-types-exclude=");
+    assert!(!["ext4", "xfs", "btrfs", "overlay"].iter().any(|kind| types.is_match(kind)));
+    assert!(["tmpfs", "proc", "cgroup", "cgroup2"].iter().all(|kind| types.is_match(kind)));
+    let places = option("--collector.filesystem.mount-points-exclude=");
+    assert!(!["/", "/srv", "/var/lib/docker", "/runner"].iter().any(|place| places.is_match(place)));
+    assert!(
+        ["/run", "/run/host/incoming", "/var/lib/docker/overlay2/x"]
+            .iter()
+            .all(|place| places.is_match(place))
+    );
+}
