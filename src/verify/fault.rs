@@ -12,7 +12,7 @@ pub const REFERENCE_COMMAND: &str = "stress-ng --cpu 4 --cpu-load 85 --timeout 1
 #[serde(rename_all = "snake_case")]
 pub enum Ending {
     /// After this time, whatever happens.
-    After(Duration),
+    After(#[serde(serialize_with = "super::settings::millis")] Duration),
     /// When the alert was delivered.
     WhenDelivered,
 }

@@ -11,10 +11,12 @@ use super::{Settings, Stage, words};
 use crate::error::{Error, Result};
 use crate::event::Events;
 use crate::http::alertmanager::Counters;
-use crate::http::prometheus::{AlertingRule, Labels, Prometheus};
+use crate::http::prometheus::{ActiveAlert, AlertingRule, Labels, Prometheus};
 
 /// Alertmanager clears groups without alerts away every half minute.
 const CLEARING: Duration = Duration::from_secs(35);
+/// A host that was busy may take so long to calm down, beyond what the expression remembers.
+const CALMING: Duration = Duration::from_secs(20);
 const PAUSE: Duration = Duration::from_millis(500);
 
 /// A pipeline that a drill can begin on.
@@ -62,7 +64,7 @@ pub async fn look(
         let remedy = "correct its expression in the spec, then `monctl up`".to_owned();
         return blocked(Stage::Pending, (format!("Prometheus cannot evaluate the rule: {error}"), remedy));
     }
-    not_active(prometheus, subject).await?;
+    not_active(prometheus, subject, settings, events).await?;
     if prometheus.alertmanagers().await? == 0 {
         let cause = "Prometheus knows no Alertmanager".to_owned();
         return blocked(Stage::InAlertmanager, (cause, "`monctl up` mends its configuration".to_owned()));
@@ -107,18 +109,42 @@ pub async fn target_error(prometheus: &Prometheus, subject: &Subject) -> Result<
     })
 }
 
-async fn not_active(prometheus: &Prometheus, subject: &Subject) -> Result<()> {
-    let alerts = prometheus.alerts().await?;
-    let active = alerts.iter().find(|alert| alert.name() == subject.alert && subject.is_meant(&alert.labels));
-    match active {
-        None => Ok(()),
-        Some(alert) => Err(Error::could_not_run(format!(
-            "`{}` is active already, since {}: a drill would prove nothing",
-            subject.alert, alert.active_at
-        ))
-        .at(subject.address.clone())
-        .remedy("find out what keeps the host busy (a drill before this one?), and run it again once the alert is over")),
+/// Waits until the alert is over where it is active: what `up` did a moment ago may have caused it.
+async fn not_active(
+    prometheus: &Prometheus,
+    subject: &Subject,
+    settings: &Settings,
+    events: &Events,
+) -> Result<()> {
+    let Settings { range, scrape_interval, evaluation_interval, .. } = *settings;
+    let patience = range + 2 * (scrape_interval + evaluation_interval) + CALMING;
+    let until = Instant::now() + patience;
+    let mut told = false;
+    loop {
+        let alerts = prometheus.alerts().await?;
+        let active = |alert: &&ActiveAlert| alert.name() == subject.alert && subject.is_meant(&alert.labels);
+        let Some(alert) = alerts.iter().find(active) else { return Ok(()) };
+        if Instant::now() >= until {
+            return Err(is_active(subject, alert));
+        }
+        if !told {
+            told = true;
+            events.note(format!(
+                "`{}` is active already, since {}; waiting until it is over (at most {})",
+                subject.alert,
+                alert.active_at,
+                words::seconds(patience)
+            ));
+        }
+        sleep(PAUSE).await;
     }
+}
+
+fn is_active(subject: &Subject, alert: &ActiveAlert) -> Error {
+    let (name, since) = (&subject.alert, &alert.active_at);
+    Error::could_not_run(format!("`{name}` is active already, since {since}: a drill would prove nothing"))
+        .at(subject.address.clone())
+        .remedy("find out what keeps the host busy, and run it again once the alert is over")
 }
 
 /// Waits until the whole range of the expression is filled with scrapes. Before that, as after a restart, `rate`
@@ -177,7 +203,8 @@ async fn silenced(services: &Services, labels: &Labels) -> Result<Option<(String
 /// first message may take because other alerts are being told.
 async fn quiet(services: &Services, settings: &Settings, events: &Events) -> Result<Duration> {
     let alertmanager = &services.alertmanager;
-    let until = Instant::now() + settings.group_interval + CLEARING;
+    let patience = patience(settings.group_interval);
+    let until = Instant::now() + patience;
     let mut told = false;
     loop {
         let others = alertmanager.alerts().await?.len();
@@ -197,12 +224,18 @@ async fn quiet(services: &Services, settings: &Settings, events: &Events) -> Res
         if !told {
             told = true;
             events.note(format!(
-                "waiting until Alertmanager has forgotten an alert that is over (at most {})",
-                words::seconds(settings.group_interval + CLEARING)
+                "waiting until Alertmanager has told that an earlier alert is over (at most {})",
+                words::seconds(patience)
             ));
         }
         sleep(PAUSE).await;
     }
+}
+
+/// How long a group whose alerts are over is waited for. Once their end was told, an alert that joins it comes at
+/// the group's next tick; only where ticks are far apart is it quicker to wait until the group is gone.
+fn patience(group_interval: Duration) -> Duration {
+    if group_interval < CLEARING { 2 * group_interval } else { group_interval + CLEARING }
 }
 
 async fn cpus(prometheus: &Prometheus, subject: &Subject) -> Result<u16> {

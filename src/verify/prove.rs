@@ -105,7 +105,7 @@ async fn run(request: &Request, services: Services, site: &impl Site, events: &E
 fn announce(request: &Request, drill: &Drill, events: &Events) {
     let alert = &request.subject.alert;
     events.note(format!("{}: `{}`; expected after load on:", request.host, drill.command()));
-    for window in &drill.prediction.stages {
+    for window in drill.prediction.stages.iter().filter(|window| window.stage != Stage::LoadOn) {
         let (earliest, expected, latest) = (window.earliest, window.expected, window.latest);
         let stage = window.stage.to_string();
         events.send(Event::Expected { alert: alert.clone(), stage, earliest, expected, latest });

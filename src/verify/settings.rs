@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
+use crate::event::Millis;
 use crate::render::Rule;
 use crate::spec::{PromDuration, Spec};
 
@@ -15,18 +16,24 @@ const GROUP_INTERVAL: PromDuration = PromDuration::seconds(5 * 60);
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Settings {
     /// How often node exporter is scraped.
+    #[serde(serialize_with = "millis")]
     pub scrape_interval: Duration,
     /// How often the rule is evaluated.
+    #[serde(serialize_with = "millis")]
     pub evaluation_interval: Duration,
     /// The range of the expression's `rate`.
+    #[serde(serialize_with = "millis")]
     pub range: Duration,
     /// The rule's `for`.
+    #[serde(serialize_with = "millis")]
     pub hold: Duration,
     /// The threshold, in percent.
     pub above: f64,
     /// How long Alertmanager waits before the first message of a group.
+    #[serde(serialize_with = "millis")]
     pub group_wait: Duration,
     /// How long it waits between messages of a group; the end of an alert is told at such a tick.
+    #[serde(serialize_with = "millis")]
     pub group_interval: Duration,
     /// Whether the end is told at all.
     pub send_resolved: bool,
@@ -74,6 +81,11 @@ impl Settings {
         let exact = self.range.as_millis().is_multiple_of(scrape);
         self.scrape_interval * whole.saturating_sub(u32::from(exact))
     }
+}
+
+/// Durations in JSON are whole milliseconds, as everywhere.
+pub fn millis<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    Millis(*duration).serialize(serializer)
 }
 
 /// The left side and the threshold of an expression that ends in `> NUMBER`.
