@@ -224,6 +224,7 @@ fn an_alert_has_the_parameters_of_its_kind() {
     let line = "HighCPUUsage: {above: 80, for: 1m}";
     mistake(line, "InstanceDown: {above: 80}", "8:25", "this alert has no threshold", "");
     mistake(line, "Own: {expr: up == 0, above: 80}", "8:31", "an own rule has its threshold", "");
+    mistake(line, "Own: {expr: ' '}", "8:15", "the expression is empty", "");
     mistake(line, "HighCPUUsage: {window: 20s}", "8:26", "a rate needs two scrapes", "");
 }
 

@@ -77,15 +77,30 @@ fn shown(lines: &[&str], index: usize) -> Shown {
         return Shown::Hidden;
     }
     if way_is_open([*line], free).is_some() {
-        return Shown::Line(line.replace('\t', " ").trim_end().to_owned());
+        return Shown::Line(printable(line.trim_end()));
     }
     match first.filter(|key| block(line).starts_with(key)) {
         Some(key) => {
             let end = line.find(key).unwrap_or_default() + key.len();
-            Shown::Key(line[..end].replace('\t', " "))
+            Shown::Key(printable(&line[..end]))
         }
         None => Shown::Hidden,
     }
+}
+
+/// The text with each control character taking one place, so that carets stand right and terminals stay calm.
+fn printable(line: &str) -> String {
+    line.chars()
+        .map(|c| {
+            if c == '\t' {
+                ' '
+            } else if c.is_control() {
+                '\u{fffd}'
+            } else {
+                c
+            }
+        })
+        .collect()
 }
 
 /// Whether nothing on these lines, of which each lies below the one before, holds secrets; if so, whether the
@@ -175,15 +190,14 @@ impl fmt::Display for Excerpt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Place { line, column, width } = self.place;
         let number = format!("{line:>5}");
-        let (text, width) = match &self.line {
-            Shown::Line(text) => (text.clone(), width),
-            Shown::Key(text) => (format!("{text}: …"), width),
+        // A problem at the end of a line has its caret behind it; one in a value left out, below the ellipsis.
+        let (text, last) = match &self.line {
+            Shown::Line(text) => (text.clone(), text.chars().count() + 1),
+            Shown::Key(text) => (format!("{text}: …"), text.chars().count() + 3),
             Shown::Hidden => return write!(f, "{number} | (not shown: the line may hold a secret)"),
         };
-        let length = text.chars().count();
-        // A problem at the end of a line has its caret behind it, never further.
-        let column = column.clamp(1, length + 1);
-        let width = width.clamp(1, (length + 1 - column).max(1));
+        let column = column.clamp(1, last);
+        let width = width.clamp(1, (last - column).max(1));
         write!(f, "{number} | {text}\n      | {}{}", " ".repeat(column - 1), "^".repeat(width))
     }
 }
@@ -247,6 +261,11 @@ mod tests {
             let place = Place { line: text.lines().count(), column: 1, width: 3 };
             assert!(!Excerpt::of(text, place).to_string().contains("hunter2"), "{text}");
         }
+    }
+
+    #[test]
+    fn control_characters_do_not_reach_the_terminal() {
+        assert_eq!(of("project: \u{1b}[2J", 1), Shown::Line("project: \u{fffd}[2J".into()));
     }
 
     #[test]

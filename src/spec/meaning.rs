@@ -36,7 +36,10 @@ pub(super) fn check(spec: &Spec, base: &Path) -> Vec<Finding> {
 fn alerts(name: &RuleName, alert: &Alert, scrape_interval: PromDuration, findings: &mut Vec<Finding>) {
     let mut find = |key: &str, message: String| findings.push((format!("alerts.{name}{key}"), message));
     match (&alert.expr, catalogue_alert(name.as_str())) {
-        (Some(_), _) => {
+        (Some(expr), _) => {
+            if expr.trim().is_empty() {
+                find(".expr", "the expression is empty".to_owned());
+            }
             for (key, given) in [(".above", alert.above.is_some()), (".window", alert.window.is_some())] {
                 if given {
                     find(key, "an own rule has its threshold and its window in `expr`".to_owned());
