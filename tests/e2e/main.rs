@@ -2,6 +2,11 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking, its helpers too")]
 
+#[path = "../support/mod.rs"]
+mod binary;
+mod grafana;
 mod machines;
+#[path = "../support/release_mirror.rs"]
+mod release_mirror;
 mod support;
 mod traces;

@@ -1,0 +1,137 @@
+//! Grafana on a real machine: it comes from a mirror, may be missing for a while, has a password of its own, shows
+//! the data of real hosts, and what a person changed in it is found.
+
+use std::fs;
+use std::net::IpAddr;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use monctl::host::{HostName, Machine};
+use monctl::http::{Client, Endpoint};
+use monctl::remote::Remote;
+use monctl::secret::Secret;
+use serde_json::{Value, json};
+
+use crate::binary::{Project, Ran};
+use crate::release_mirror::ReleaseMirror;
+use crate::support::{TestProject, runtime};
+
+const APP: HostName = HostName::app(1);
+const MONITORING: HostName = HostName::MONITORING;
+const DEADLINE: Duration = Duration::from_mins(1);
+
+/// A spec of the example application whose Grafana comes from a mirror.
+fn spec(project: &TestProject, catalogue: &Path, required: bool) -> String {
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    format!(
+        "
+version: 1
+project: {}
+provider: local
+app: {{path: {}, wsgi: notes.wsgi, workers: 2, env: {{SECRET_KEY: for-tests}}}}
+monitoring:
+  scrape_interval: 1s
+  evaluation_interval: 1s
+  install: {{distribution: {{catalogue: {}}}}}
+alerts:
+  HighCPUUsage: {{above: 80, for: 1m}}
+notify: {{capture: {{}}}}
+grafana: {{required: {required}}}
+",
+        project.name,
+        examples.join("notes").display(),
+        catalogue.display(),
+    )
+}
+
+fn up(folder: &Project) -> Ran {
+    folder.monctl().args(["up", "--yes"]).run()
+}
+
+/// The same Grafana as an operator sees it, through a forward.
+async fn operator(machine: &Machine, password: &str) -> (Remote, Client) {
+    let remote = Remote::connect(machine, DEADLINE).await.unwrap();
+    let socket = remote.forward(3000).await.unwrap();
+    let client = Client::new("grafana", &Endpoint::Unix(socket)).unwrap();
+    (remote, client.with_login("admin", Secret::new(password)))
+}
+
+async fn dashboard(grafana: &Client, uid: &str) -> Value {
+    grafana.get(&format!("/api/dashboards/uid/{uid}")).await.unwrap().json().unwrap()
+}
+
+/// Whether a panel's query brings data, asked as the browser would.
+async fn has_data(grafana: &Client, target: &Value) -> bool {
+    let mut query = target.clone();
+    query["expr"] = target["expr"].as_str().unwrap().replace("$instance", ".+").into();
+    query["intervalMs"] = 1000.into();
+    let body = json!({"queries": [query], "from": "now-1m", "to": "now"});
+    let answer: Value = grafana.post("/api/ds/query", &body).await.unwrap().json().unwrap();
+    let results = answer["results"].as_object().cloned().unwrap_or_default();
+    results.values().any(|one| one["frames"].as_array().is_some_and(|frames| !frames.is_empty()))
+}
+
+#[test]
+fn grafana_may_come_later_and_then_shows_the_hosts_with_a_password_of_its_own() {
+    let Some(project) = TestProject::new() else { return };
+    runtime().block_on(async {
+        project.provider.create_network().await.unwrap();
+        let (app, monitoring) =
+            tokio::join!(project.provider.create_machine(APP), project.provider.create_machine(MONITORING));
+        let (_, monitoring) = (app.unwrap(), monitoring.unwrap());
+        // This computer as the machines see it.
+        let gateway: IpAddr =
+            project.output(MONITORING, "ip -4 route show default | awk '{print $3}'").parse().unwrap();
+
+        // The mirror is gone: all else comes, and the summary says what does not.
+        let mirror = ReleaseMirror::with_grafana(gateway);
+        let catalogue = fs::read(mirror.catalogue()).unwrap();
+        drop(mirror);
+        let folder = Project::with_spec(&spec(&project, Path::new("catalogue.json"), false));
+        let folder = folder.file("catalogue.json", catalogue);
+        up(&folder).success().stdout_contains("Grafana is not there");
+        project.output(MONITORING, "systemctl is-active monctl-prometheus monctl-alertmanager");
+
+        let mirror = ReleaseMirror::with_grafana(gateway);
+        let folder = folder.file("monctl.yaml", spec(&project, &mirror.catalogue(), true));
+        let ran = up(&folder).success();
+
+        // The password: made by monctl, readable by its owners only, never the default one, never shown.
+        let copy = project.folder().join("grafana-password");
+        let password = fs::read_to_string(&copy).unwrap();
+        assert_eq!(fs::metadata(&copy).unwrap().mode() & 0o777, 0o600);
+        ran.stdout_lacks(&password).stderr_lacks(&password);
+        let file = "/etc/monctl/grafana/admin-password";
+        assert_eq!(project.output(MONITORING, &format!("stat -Lc '%a %U' {file}")), "600 monctl-grafana");
+        let seen = "(journalctl --no-pager; ps -eo args; cat /proc/[0-9]*/environ) | grep -acF -f";
+        let count = project.output(MONITORING, &format!("{seen} {file} || true"));
+        assert_eq!(count, "0", "the password was seen outside its file");
+        let default = "curl -s -o /dev/null -w '%{http_code}' -u admin:admin http://127.0.0.1:3000/api/org";
+        assert_eq!(project.output(MONITORING, default), "401");
+
+        let (remote, grafana) = operator(&monitoring, &password).await;
+        let system = dashboard(&grafana, "monctl_system").await["dashboard"].clone();
+        for panel in system["panels"].as_array().unwrap() {
+            for target in panel["targets"].as_array().unwrap() {
+                let deadline = Instant::now() + DEADLINE;
+                while !has_data(&grafana, target).await {
+                    assert!(Instant::now() < deadline, "no data: {}: {}", panel["title"], target["expr"]);
+                    tokio::time::sleep(Duration::from_millis(200)).await;
+                }
+            }
+        }
+
+        // A second time changes nothing; a hand-made change is named, and put back.
+        folder.monctl().arg("plan").run().code(0);
+        let mut edited = system;
+        edited["refresh"] = "1m".into();
+        let body = json!({"dashboard": edited, "folderUid": "monctl"});
+        assert!(grafana.post("/api/dashboards/db", &body).await.unwrap().is_success());
+        folder.monctl().arg("plan").run().code(3).stdout_contains("dashboard `System`: differs in `refresh`");
+        up(&folder).success();
+        assert_eq!(dashboard(&grafana, "monctl_system").await["dashboard"]["refresh"], "30s");
+        folder.monctl().arg("plan").run().code(0);
+        remote.close().await.unwrap();
+    });
+}
