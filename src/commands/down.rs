@@ -21,12 +21,12 @@ pub(super) async fn run(args: &DownArgs, context: &Context) -> Result<Outcome> {
     let found = provider.leftovers().await?;
     let mut removed = Vec::new();
     if !found.is_empty() {
-        let mut lines: Vec<String> = found.iter().map(|piece| format!("- {piece}")).collect();
-        lines.extend(data(&found));
+        let data: Vec<String> = data(&found).collect();
         if args.yes {
-            context.events.note(lines.join("\n"));
+            data.iter().for_each(|line| context.events.note(line));
         } else {
-            context.confirm(&lines.join("\n"), "remove all this?").await?;
+            let pieces = found.iter().map(|piece| format!("- {piece}"));
+            context.confirm(&pieces.chain(data).collect::<Vec<_>>().join("\n"), "remove all this?").await?;
         }
         let _lock = provider.lock()?;
         removed = provider.destroy().await?;
