@@ -102,4 +102,16 @@ mod tests {
             assert!(alert.needs.iter().all(|metric| alert.expr.contains(metric.as_str())), "{name}");
         }
     }
+
+    #[test]
+    fn the_page_about_alerts_names_each_with_its_default() {
+        let page = include_str!("../../docs/alerts.md");
+        for (name, alert) in ENTRIES.iter() {
+            let row = page.lines().find(|line| line.starts_with(&format!("| `{name}` |")));
+            let row = row.unwrap_or_else(|| panic!("docs/alerts.md has no row for {name}"));
+            let above = alert.above.map(|above| format!(" {above} ")).unwrap_or_default();
+            let hold = alert.hold.to_string().replace('m', " m");
+            assert!(row.contains(&above) && row.contains(&hold), "{name}: {row}");
+        }
+    }
 }
