@@ -75,19 +75,22 @@ fn without_a_terminal_up_says_how_to_go_on_without_asking() {
     ran.stderr_contains("nothing was changed").stderr_contains("--yes");
 }
 
-/// Runs `up` on a terminal and types a line; gives everything that the terminal showed.
-fn up_on_a_terminal(project: &Project, typed: &str) -> String {
+/// Runs `up` on a terminal and says no; gives everything that the terminal showed.
+fn no_on_a_terminal(settings: &[(&str, &str)]) -> String {
+    let project = Project::with_spec(&spec());
     let call = format!("{} up; echo exit code $?", env!("CARGO_BIN_EXE_monctl"));
     let mut script = Command::new("script")
         .args(["--quiet", "--command", &call, "/dev/null"])
         .current_dir(project.path(""))
         .env_remove("MONCTL_SPEC")
+        .env_remove("NO_COLOR")
         .env("TERM", "xterm")
+        .envs(settings.iter().copied())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    script.stdin.as_mut().unwrap().write_all(typed.as_bytes()).unwrap();
+    script.stdin.as_mut().unwrap().write_all(b"n\n").unwrap();
     // Its end of the pipe stays open until the run has ended.
     let keyboard = script.stdin.take();
     let shown = String::from_utf8(script.wait_with_output().unwrap().stdout).unwrap();
@@ -97,9 +100,20 @@ fn up_on_a_terminal(project: &Project, typed: &str) -> String {
 
 #[test]
 fn on_a_terminal_up_shows_the_plan_and_takes_no_for_an_answer() {
-    let shown = up_on_a_terminal(&Project::with_spec(&spec()), "n\n");
+    let shown = no_on_a_terminal(&[]);
     let plan = shown.find("machine app: absent").unwrap_or_else(|| panic!("no plan in {shown}"));
     let question = shown.find("[y/N]").unwrap_or_else(|| panic!("no question in {shown}"));
     assert!(plan < question, "{shown}");
     assert!(shown.contains("nothing was changed") && shown.contains("exit code 5"), "{shown}");
+}
+
+#[test]
+fn colour_is_for_terminals_that_want_it() {
+    let coloured = "\u{1b}[32m";
+    assert!(no_on_a_terminal(&[]).contains(coloured));
+    for setting in [("NO_COLOR", "1"), ("TERM", "dumb")] {
+        let shown = no_on_a_terminal(&[setting]);
+        assert!(shown.contains("machine app: absent"), "{shown}");
+        assert!(!shown.contains('\u{1b}'), "{shown:?}");
+    }
 }
