@@ -7,14 +7,17 @@ mod support;
 
 use std::io::Write as _;
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use support::{DEADLINE, Project, SPEC};
 
-/// A spec with a name that no other test has.
+/// A spec with a name that no other test has, in this process or another.
 fn spec() -> String {
-    SPEC.replace("project: notes", &format!("project: monctl-test-ask-{}", std::process::id()))
+    static COUNT: AtomicU32 = AtomicU32::new(1);
+    let (process, count) = (std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+    SPEC.replace("project: notes", &format!("project: monctl-test-ask-{process}-{count}"))
 }
 
 /// A project whose secret is still being looked up while the test goes on.

@@ -187,6 +187,13 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_failure_without_an_interruption_stays_what_it_is() {
+        let work = ready(Err(Error::failed("disk full")));
+        let error = interruptible(&command("monctl plan"), &Cancel::default(), work).await.unwrap_err();
+        assert_eq!((error.exit(), error.message()), (Exit::Failed, "disk full"));
+    }
+
+    #[tokio::test]
     async fn what_ended_before_the_interruption_counts() {
         let cancel = Cancel::default();
         let done = Outcome::success("done", serde_json::Value::Null);
