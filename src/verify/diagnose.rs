@@ -240,14 +240,113 @@ fn said(word: &str) -> (String, String) {
     (format!("Slack said `{word}`: {meaning}"), remedy.into())
 }
 
-/// The failure in a line of Alertmanager's log, without the rest of the line; secrets are redacted by Alertmanager.
-fn failure_in(line: &str) -> &str {
+/// The failure in a line of Alertmanager's log. Addresses are left out: a webhook's is a secret, and not every
+/// version of Alertmanager takes it out itself.
+fn failure_in(line: &str) -> String {
     let failure = line.split_once("err=").map_or(line, |(_, failure)| failure);
-    failure.trim().trim_matches('"')
+    let shown = |word: &str| if word.contains("://") { "<url>".to_owned() } else { word.to_owned() };
+    failure.trim().trim_matches('"').split(' ').map(shown).collect::<Vec<_>>().join(" ")
 }
 
 fn round(duration: Duration) -> Duration {
     Duration::from_millis(
         u64::try_from(duration.as_millis()).unwrap_or(u64::MAX).saturating_add(500) / 1000 * 1000,
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::predict;
+    use super::super::sight::{Arrival, Expression, Held, RuleState, Sight};
+    use super::super::tracker::Witness;
+    use super::*;
+
+    fn sight(rule: RuleState) -> Sight {
+        Sight {
+            at: Duration::from_secs(5),
+            expression: Some(Expression::Above(90.0)),
+            rule: Some(rule),
+            held: Some(if rule == RuleState::Firing { Held::Yes } else { Held::No }),
+            ..Sight::default()
+        }
+    }
+
+    /// The diagnosis after these looks, with this evidence.
+    fn after(sights: &[Sight], evidence: &Evidence) -> Diagnosis {
+        let settings = Settings { send_resolved: true, ..Settings::of_reference() };
+        let fault = Fault::full(2, 0.0);
+        let mut tracker = Tracker::new(Witness::Receiver, false);
+        for sight in sights {
+            tracker.see(sight);
+        }
+        let prediction = predict(&settings, &fault);
+        Case { tracker: &tracker, settings: &settings, fault: &fault, prediction: &prediction, evidence }
+            .diagnose()
+    }
+
+    fn cause(sights: &[Sight], evidence: &Evidence) -> (Stage, String) {
+        let Diagnosis { stage, cause, remedy } = after(sights, evidence);
+        assert!(!remedy.is_empty());
+        (stage, cause)
+    }
+
+    fn evidence() -> Evidence {
+        Evidence { instance: "10.0.0.7".into(), ..Evidence::default() }
+    }
+
+    #[test]
+    fn a_target_that_went_down_is_the_cause_wherever_it_stops() {
+        let down = Evidence { target_down: Some("connection refused".into()), ..evidence() };
+        let expected = "Prometheus cannot scrape `10.0.0.7`: connection refused";
+        assert_eq!(cause(&[], &down), (Stage::Above, expected.into()));
+        assert_eq!(cause(&[sight(RuleState::Pending)], &down), (Stage::Firing, expected.into()));
+    }
+
+    #[test]
+    fn each_stage_has_its_cause() {
+        let lost = Evidence { load_was_on: Some(false), ..evidence() };
+        assert_eq!(cause(&[], &lost), (Stage::Above, "the load ended before its time".into()));
+        let quiet = Sight { expression: Some(Expression::NotAbove(Some(42.0))), ..Sight::default() };
+        assert_eq!(
+            cause(&[quiet], &evidence()),
+            (Stage::Above, "the expression never exceeded 80% (highest: 42.0%)".into())
+        );
+        let broken = Evidence { rule_error: Some("many-to-many matching".into()), ..evidence() };
+        let above = Sight { rule: Some(RuleState::Inactive), ..sight(RuleState::Inactive) };
+        assert_eq!(cause(&[above], &broken).1, "Prometheus cannot evaluate the rule: many-to-many matching");
+        let alone = Evidence { alertmanagers: Some(0), ..evidence() };
+        let fired = Sight { held: None, ..sight(RuleState::Firing) };
+        assert_eq!(
+            cause(&[fired], &alone),
+            (Stage::InAlertmanager, "Prometheus knows no Alertmanager".into())
+        );
+    }
+
+    #[test]
+    fn what_keeps_an_alert_from_being_sent_is_named() {
+        let silenced =
+            Sight { held: Some(Held::Suppressed("silenced by 7f".into())), ..sight(RuleState::Firing) };
+        assert_eq!(cause(&[silenced], &evidence()), (Stage::Sent, "the alert is silenced by 7f".into()));
+        let over = Sight { at: Duration::from_secs(20), ..sight(RuleState::Inactive) };
+        let (stage, text) = cause(&[sight(RuleState::Firing), over], &evidence());
+        assert_eq!(stage, Stage::Sent);
+        assert!(text.starts_with("the alert was resolved 15 s after it fired"), "{text}");
+    }
+
+    #[test]
+    fn slacks_words_are_decoded_from_its_answer_or_from_the_log() {
+        let arrival =
+            Arrival { at: Duration::from_secs(6), reply: Reply::Refused(404, "no_service"), is_over: false };
+        let refused = Sight { messages: vec![arrival], ..sight(RuleState::Firing) };
+        let (stage, text) = cause(&[refused], &evidence());
+        assert_eq!(stage, Stage::Delivered);
+        assert!(text.starts_with("Slack said `no_service`: the webhook is disabled"), "{text}");
+    }
+
+    #[test]
+    fn a_failure_of_the_network_is_quoted_without_the_webhooks_address() {
+        let line = "level=warn msg=\"Notify attempt failed\" err=\"Post \\\"https://hooks.slack.com/services/T/B/x\\\": \
+                    dial tcp: lookup hooks.slack.com: no such host\"";
+        assert_eq!(failure_in(line), "Post <url> dial tcp: lookup hooks.slack.com: no such host");
+    }
 }

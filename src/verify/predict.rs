@@ -21,6 +21,8 @@ pub(super) const EARLY: Duration = Duration::from_secs(1);
 /// Where first message and end of the alert fall on the same moment, the message goes out in about one
 /// of 20 cases: it is delayed by the first request to Alertmanager, which is slower than the later ones.
 const TIE_WON: f64 = 0.05;
+/// How far stress-ng may miss a load that it was asked for, in percent.
+const INEXACT: f64 = 3.0;
 /// The share of phases in which an alert has to arrive to be relied on.
 const CERTAIN: f64 = 0.999;
 
@@ -220,10 +222,12 @@ fn obstacle(settings: &Settings, fault: &Fault, walks: &[Walk]) -> Obstacle {
 
 fn remedies(settings: &Settings, fault: &Fault) -> Remedies {
     let arrives = |settings: &Settings, fault: &Fault| chance(&walks(settings, fault)) >= CERTAIN;
+    // stress-ng keeps a load to a few percent only.
+    let exact = Settings { above: settings.above + INEXACT.min((100.0 - settings.above) / 2.0), ..*settings };
     let full = Fault { workers: fault.host_cpus, load: 100.0, ..*fault };
     Remedies {
         duration: shortest(settings, fault),
-        load: smallest(1, 100, |load| arrives(settings, &Fault { load: load.into(), ..*fault }))
+        load: smallest(1, 100, |load| arrives(&exact, &Fault { load: load.into(), ..*fault }))
             .and_then(|load| u8::try_from(load).ok()),
         workers: smallest(1, fault.host_cpus.into(), |workers| {
             let workers = u16::try_from(workers).unwrap_or(fault.host_cpus);

@@ -302,17 +302,23 @@ impl Run<'_> {
                 Some((Millis(off + window.earliest.0), Millis(off + window.latest.0)))
             }
             Stage::ResolvedDelivered => {
-                let interval = self.request.settings.group_interval;
-                let first = self.tracker.when(Stage::Delivered)?;
-                let since = self.tracker.when(Stage::Resolved)?.saturating_sub(first);
-                let ticks = since.as_millis().div_ceil(interval.as_millis().max(1)).max(1);
-                let tick = first + interval * u32::try_from(ticks).unwrap_or(u32::MAX);
-                Some((Millis(tick.saturating_sub(EARLY)), Millis(tick + LATE)))
+                let resolved = self.tracker.when(Stage::Resolved)?;
+                // Seen late, the end may have come before a tick that it seems to have missed.
+                let earliest = self.tick_after(resolved.saturating_sub(EARLY))?;
+                Some((Millis(earliest.saturating_sub(EARLY)), Millis(self.tick_after(resolved)? + LATE)))
             }
             stage => prediction
                 .window(stage)
                 .map(|window| (window.earliest, Millis(window.latest.0 + self.later(stage)))),
         }
+    }
+
+    /// When Alertmanager looks at the group again, at or after a moment since the load went on.
+    fn tick_after(&self, moment: Duration) -> Option<Duration> {
+        let interval = self.request.settings.group_interval;
+        let first = self.tracker.when(Stage::Delivered)?;
+        let ticks = moment.saturating_sub(first).as_millis().div_ceil(interval.as_millis().max(1)).max(1);
+        Some(first + interval * u32::try_from(ticks).unwrap_or(u32::MAX))
     }
 
     /// How much later than usual a stage may come because Alertmanager tells of other alerts already.

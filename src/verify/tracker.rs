@@ -245,3 +245,158 @@ impl Tracker {
         Some(Reached { stage, at, detail })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn seconds(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    fn at(time: u64) -> Sight {
+        Sight { at: seconds(time), ..Sight::default() }
+    }
+
+    fn rule(time: u64, rule: RuleState) -> Sight {
+        let expression = match rule {
+            RuleState::Inactive => Expression::NotAbove(Some(3.0)),
+            _ => Expression::Above(91.0),
+        };
+        Sight { rule: Some(rule), expression: Some(expression), ..at(time) }
+    }
+
+    fn sent(time: u64, requests: u64, accepted: u64) -> Sight {
+        let traffic = Some(Traffic { requests, accepted });
+        Sight { traffic, held: Some(Held::Yes), ..rule(time, RuleState::Firing) }
+    }
+
+    fn message(time: u64, reply: Reply, is_over: bool) -> Sight {
+        Sight {
+            messages: vec![Arrival { at: seconds(time), reply, is_over }],
+            ..rule(time, RuleState::Firing)
+        }
+    }
+
+    fn stages(tracker: &mut Tracker, sights: &[Sight]) -> Vec<Stage> {
+        sights.iter().flat_map(|sight| tracker.see(sight)).map(|reached| reached.stage).collect()
+    }
+
+    #[test]
+    fn a_stage_that_no_look_has_seen_comes_with_the_next_one() {
+        let mut tracker = Tracker::new(Witness::Receiver, false);
+        let news = tracker.see(&rule(9, RuleState::Firing));
+        let stages: Vec<Stage> = news.iter().map(|reached| reached.stage).collect();
+        assert_eq!(stages, [Stage::Above, Stage::Pending, Stage::Firing]);
+        assert_eq!(news[1].detail, "seen by: firing");
+        assert!(tracker.see(&rule(10, RuleState::Firing)).is_empty(), "each stage is told once");
+    }
+
+    #[test]
+    fn a_look_that_saw_nothing_concludes_nothing() {
+        let mut tracker = Tracker::new(Witness::Counters, false);
+        tracker.see(&rule(9, RuleState::Firing));
+        tracker.load_off(seconds(10), "");
+        assert!(tracker.see(&at(11)).is_empty());
+        assert!(!tracker.has(Stage::Resolved));
+    }
+
+    #[test]
+    fn a_request_that_failed_is_sent_and_not_delivered() {
+        let mut tracker = Tracker::new(Witness::Counters, false);
+        let looks = [rule(9, RuleState::Firing), sent(10, 1, 0), sent(11, 1, 0), sent(12, 1, 0)];
+        assert_eq!(stages(&mut tracker, &looks).last(), Some(&Stage::Sent));
+        assert_eq!(tracker.failed(), 1);
+    }
+
+    #[test]
+    fn counters_prove_a_delivery_once_two_looks_agree() {
+        let mut tracker = Tracker::new(Witness::Counters, false);
+        // Between the two counters' increments a failed request looks like an accepted one.
+        assert!(!stages(&mut tracker, &[sent(10, 1, 1), sent(11, 1, 0)]).contains(&Stage::Delivered));
+        assert_eq!(stages(&mut tracker, &[sent(12, 2, 1), sent(13, 2, 1)]), [Stage::Delivered]);
+        assert_eq!(tracker.when(Stage::Delivered), Some(seconds(12)), "the time of the first look");
+    }
+
+    #[test]
+    fn requests_of_before_the_alert_fired_are_about_others() {
+        let mut tracker = Tracker::new(Witness::Counters, false);
+        let early = Sight { rule: Some(RuleState::Pending), held: Some(Held::No), ..sent(5, 3, 3) };
+        let looks = [early.clone(), early, sent(10, 3, 3), sent(11, 3, 3)];
+        assert!(!stages(&mut tracker, &looks).contains(&Stage::Sent));
+        assert!(stages(&mut tracker, &[sent(12, 4, 4), sent(13, 4, 4)]).contains(&Stage::Delivered));
+    }
+
+    #[test]
+    fn among_other_alerts_only_what_follows_alertmanagers_list_counts() {
+        let mut tracker = Tracker::new(Witness::Counters, true);
+        let looks = [rule(9, RuleState::Firing), sent(10, 1, 1), sent(11, 1, 1), sent(12, 1, 1)];
+        assert!(!stages(&mut tracker, &looks).contains(&Stage::Sent));
+        assert!(stages(&mut tracker, &[sent(13, 2, 2), sent(14, 2, 2)]).contains(&Stage::Delivered));
+    }
+
+    #[test]
+    fn nothing_is_sent_of_an_alert_that_is_suppressed() {
+        let mut tracker = Tracker::new(Witness::Counters, false);
+        let silenced =
+            |time| Sight { held: Some(Held::Suppressed("silenced by x".into())), ..sent(time, time, time) };
+        assert_eq!(
+            stages(&mut tracker, &[silenced(10), silenced(11), silenced(12)]).last(),
+            Some(&Stage::InAlertmanager)
+        );
+        assert_eq!(tracker.suppressed(), Some("silenced by x"));
+    }
+
+    #[test]
+    fn a_message_counts_from_when_it_came_even_if_firing_is_seen_later() {
+        let mut tracker = Tracker::new(Witness::Receiver, false);
+        tracker.see(&rule(4, RuleState::Pending));
+        let early = Sight { rule: None, ..message(8, Reply::Ok, false) };
+        assert!(stages(&mut tracker, &[early]).is_empty());
+        assert!(stages(&mut tracker, &[rule(9, RuleState::Firing)]).contains(&Stage::Delivered));
+        assert_eq!(tracker.when(Stage::Delivered), Some(seconds(8)));
+    }
+
+    #[test]
+    fn the_end_of_another_alert_is_no_delivery() {
+        let mut tracker = Tracker::new(Witness::Receiver, false);
+        let looks = [rule(4, RuleState::Firing), message(8, Reply::Ok, true)];
+        assert!(!stages(&mut tracker, &looks).contains(&Stage::Delivered));
+    }
+
+    #[test]
+    fn a_refused_message_is_kept_as_a_refusal() {
+        let mut tracker = Tracker::new(Witness::Receiver, false);
+        let refusal = Reply::Refused(404, "no_service");
+        let looks = [rule(4, RuleState::Firing), message(8, refusal.clone(), false)];
+        assert_eq!(stages(&mut tracker, &looks).last(), Some(&Stage::Sent));
+        assert_eq!(tracker.refusals(), [refusal]);
+    }
+
+    #[test]
+    fn the_end_is_told_by_a_message_that_says_so_or_comes_after_it() {
+        for is_over in [true, false] {
+            let mut tracker = Tracker::new(Witness::Receiver, false);
+            tracker.see(&rule(4, RuleState::Firing));
+            tracker.see(&message(8, Reply::Ok, false));
+            tracker.load_off(seconds(9), "");
+            let over =
+                Sight { messages: message(20, Reply::Ok, is_over).messages, ..rule(20, RuleState::Inactive) };
+            let looks = [rule(19, RuleState::Inactive), over];
+            assert_eq!(
+                stages(&mut tracker, &looks),
+                [Stage::Below, Stage::Resolved, Stage::ResolvedDelivered]
+            );
+        }
+    }
+
+    #[test]
+    fn counters_prove_that_the_end_was_told_by_one_request_more() {
+        let mut tracker = Tracker::new(Witness::Counters, false);
+        stages(&mut tracker, &[sent(10, 1, 1), sent(11, 1, 1)]);
+        tracker.load_off(seconds(12), "");
+        let over = |time, count| Sight { rule: Some(RuleState::Inactive), ..sent(time, count, count) };
+        assert_eq!(stages(&mut tracker, &[over(20, 1), over(21, 1)]), [Stage::Resolved]);
+        assert_eq!(stages(&mut tracker, &[over(30, 2), over(31, 2)]), [Stage::ResolvedDelivered]);
+    }
+}
