@@ -133,11 +133,13 @@ fn machines_outlive_the_process_that_made_them_and_another_one_finds_them() {
         assert!(maker.wait().unwrap().success());
         // What a terminal does to all that was started from it when it is closed.
         let group = format!("-{}", maker.id());
-        Command::new("sh").args(["-c", "kill -KILL -- \"$1\"", "sh", &group]).status().unwrap();
+        Command::new("sh").args(["-c", "kill -KILL \"$1\"", "sh", &group]).status().unwrap();
         let observed = project.provider.observe().await.unwrap();
         assert!(observed.network);
         assert_eq!(states(&observed), [(APP, MachineState::Running)]);
         project.output(APP, "true");
+        let traces = Traces::of(project).found();
+        assert!(traces.iter().any(|line| line.starts_with("systemd-nspawn ")), "{traces:?}");
     });
 }
 
@@ -262,6 +264,19 @@ fn nothing_is_left_of_a_project_that_was_destroyed() {
         assert_eq!(nameless.leftovers().await.unwrap(), []);
         assert_eq!(traces.found(), Vec::<String>::new());
         assert_eq!(nameless.destroy().await.unwrap(), []);
+    });
+}
+
+#[test]
+fn of_an_unfinished_machine_nothing_is_taken_over() {
+    with_project(async |project| {
+        make(project, &[]).await;
+        let upper = project.folder().join("machines/app/upper/root");
+        fs::create_dir_all(&upper).unwrap();
+        fs::write(upper.join("stale"), "").unwrap();
+        assert_eq!(states(&project.provider.observe().await.unwrap()), [(APP, MachineState::Unfinished)]);
+        make(project, &[APP]).await;
+        project.output(APP, "test ! -e /root/stale");
     });
 }
 

@@ -13,6 +13,7 @@ use super::carried;
 use super::command::{last_lines, tool};
 use super::files::cannot;
 use super::recipe::Recipe;
+use super::sys;
 use crate::error::{Error, Result};
 use crate::event::{Event, Events, Millis};
 
@@ -100,17 +101,14 @@ struct EndGroup(Option<u32>);
 impl Drop for EndGroup {
     fn drop(&mut self) {
         let Some(leader) = self.0 else { return };
-        let _ = std::process::Command::new("sh")
-            .args(["-c", "kill -TERM \"-$1\"", "sh", &leader.to_string()])
-            .stdin(Stdio::null())
-            .stderr(Stdio::null())
-            .status();
+        sys::end_group(leader);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::process::CommandExt;
     use std::process::{Child, Command};
     use std::time::Duration;
 
@@ -140,10 +138,15 @@ mod tests {
         }
 
         fn start(&self) -> Child {
+            self.command().spawn().unwrap()
+        }
+
+        fn command(&self) -> Command {
             let path = format!("{}:/usr/bin:/bin", self.0.path().display());
             let mut command = Command::new("sh");
             command.args(["-c", MAKE, "make-image"]).arg(self.path("image")).args(["trixie", ""]);
-            command.env("PATH", path).spawn().unwrap()
+            command.env("PATH", path);
+            command
         }
 
         fn await_runs(&self, count: usize) {
@@ -184,6 +187,19 @@ mod tests {
         assert_eq!(bench.runs(), 2);
         assert!(bench.path("image/whole").exists());
         assert!(!bench.path("image.unfinished").exists());
+    }
+
+    #[test]
+    fn an_interrupted_run_ends_all_that_makes_the_image() {
+        let bench = Bench::new();
+        let mut maker = bench.command().process_group(0).spawn().unwrap();
+        bench.await_runs(1);
+        drop(EndGroup(Some(maker.id())));
+        assert!(!maker.wait().unwrap().success());
+        // The lock is free at once: nothing of the maker lives on.
+        fs::write(bench.path("go"), "").unwrap();
+        assert!(bench.start().wait().unwrap().success());
+        assert_eq!(bench.runs(), 2);
     }
 
     #[test]

@@ -58,12 +58,11 @@ impl Recipe {
 
     /// The name of the image: Debian's release and the recipe's hash.
     pub fn name(&self) -> String {
-        let packages = PACKAGES.join(",");
-        let sources = self.sources.join("\n");
-        let texts = [SUITE, env::consts::ARCH, &packages, CUSTOMIZE, &sources].map(str::as_bytes);
-        let certificates =
-            self.certificates.iter().flat_map(|(path, content)| [path.as_os_str().as_bytes(), content]);
-        format!("debian-{SUITE}-{}", Sha256::of_fields(texts.into_iter().chain(certificates)).short())
+        let how = self.arguments().into_iter().chain([env::consts::ARCH.to_owned()]).map(String::into_bytes);
+        let certificates = self.certificates.iter();
+        let what =
+            certificates.flat_map(|(path, content)| [path.as_os_str().as_bytes().to_vec(), content.clone()]);
+        format!("debian-{SUITE}-{}", Sha256::of_fields(how.chain(what)).short())
     }
 
     /// The arguments of `make-image.sh` after the target.

@@ -54,6 +54,15 @@ pub(super) fn kill(id: i32, is_ours: impl FnOnce() -> bool) -> Result<()> {
     }
 }
 
+/// Asks a process group that was started here to end. One that is gone already is fine.
+pub(super) fn end_group(leader: u32) {
+    use rustix::process::{Pid, Signal, kill_process_group};
+
+    if let Some(leader) = i32::try_from(leader).ok().and_then(Pid::from_raw) {
+        let _ = kill_process_group(leader, Signal::TERM);
+    }
+}
+
 #[cfg(not(target_os = "linux"))]
 pub(super) fn mount_overlay(_lower: &Path, _upper: &Path, _work: &Path, _target: &Path) -> Result<()> {
     Err(needs_linux())
