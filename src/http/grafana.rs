@@ -165,8 +165,7 @@ impl GrafanaClient {
         }
         error.remedy(
             "five wrong tries lock the account for five minutes, so monctl does not try again: wait where someone \
-             mistyped it; where it was changed, set it back on the monitoring host with \
-             `grafana cli admin reset-admin-password --password-from-stdin`",
+             mistyped it; where it was changed, set it back as docs/grafana.md says under \"The password\"",
         )
     }
 }

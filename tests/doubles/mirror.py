@@ -3,9 +3,9 @@
 
     mirror.py --folder DIR [--address 127.0.0.1] [--port 0] [--catalogue FILE]
 
-A file is found by the last part of the address, so that `MIRROR/grafana-9.4.0.linux-amd64.tar.gz` and upstream's whole path
-below the mirror both work. The catalogue names the folder's tarballs, as `templates/releases.json` does upstream's, and makes them
-the default. The first line of output is the base URL.
+A file is found by the last part of the address, so that `MIRROR/grafana-9.4.0.linux-amd64.tar.gz` and upstream's whole
+path below the mirror both work. The catalogue names the folder's tarballs, as `templates/releases.json` does upstream's,
+and makes them the default. The first line of output is the base URL.
 """
 
 import argparse

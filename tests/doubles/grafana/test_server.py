@@ -1,4 +1,4 @@
-"""What no single exchange shows: how the server starts, keeps its data, locks a name for a while, and its levers for tests."""
+"""What no single exchange shows: how the server starts, keeps its data, locks a name for a while; and its levers."""
 
 import subprocess
 import time

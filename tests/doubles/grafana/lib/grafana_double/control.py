@@ -1,4 +1,4 @@
-"""Levers for tests, under `/_double/`, there only with `--control`: what was asked, faults on demand, a provisioned dashboard."""
+"""Levers for tests below `/_double/`, only with `--control`: what was asked, faults on demand, provisioned things."""
 
 import json
 import threading

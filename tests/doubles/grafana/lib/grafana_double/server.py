@@ -4,6 +4,7 @@ import contextlib
 import http.server
 import json
 import socketserver
+import sys
 import urllib.parse
 
 from . import auth, dashboards, datasources, folders, prometheus  # noqa: F401, importing registers their routes
@@ -11,7 +12,7 @@ from .control import Control, wait
 from .web import Answer, Refused, Request, Text, refuse, route
 
 METRICS = """\
-# HELP grafana_build_info A metric with a constant '1' value labeled by version, revision, branch, and goversion from which Grafana was built
+# HELP grafana_build_info The version that runs; the value is always 1.
 # TYPE grafana_build_info gauge
 grafana_build_info{{branch="main",edition="oss",goversion="none",revision="stand-in",version="{version}"}} 1
 # TYPE grafana_instance_start_total counter
@@ -40,7 +41,9 @@ class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
         super().__init__(address, Handler)
 
     def handle_error(self, request, client_address):
-        """A client that went away is no event."""
+        """A client that went away is no event; anything else is a mistake of ours and shows."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
 
 def open_to_all(request):

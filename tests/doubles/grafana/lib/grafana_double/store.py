@@ -1,4 +1,4 @@
-"""The database: users, login attempts, data sources, folders, dashboards with their versions. One sqlite file, as in the original."""
+"""The database, one sqlite file: users, login attempts, data sources, folders, dashboards and their versions."""
 
 import hashlib
 import os
