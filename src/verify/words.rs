@@ -8,11 +8,11 @@ use crate::spec::PromDuration;
 /// How likely it is that an alert with this chance reaches its receiver: a phrase that follows a subject.
 pub fn likelihood(chance: f64) -> String {
     if chance <= 0.0 {
-        "never reaches its receiver".into()
+        "never arrives".into()
     } else if chance < 0.5 {
-        format!("reaches its receiver in about 1 of {:.0} tries", 1.0 / chance)
+        format!("arrives in about 1 of {:.0} tries", 1.0 / chance)
     } else {
-        format!("reaches its receiver in about {:.0} of 100 tries", (chance * 100.0).min(99.0))
+        format!("arrives in about {:.0} of 100 tries", (chance * 100.0).min(99.0))
     }
 }
 
