@@ -23,7 +23,9 @@ pub(super) async fn run(args: &DownArgs, context: &Context) -> Result<Outcome> {
     if !found.is_empty() {
         let data: Vec<String> = data(&found).collect();
         if args.yes {
-            data.iter().for_each(|line| context.events.note(line));
+            for line in &data {
+                context.events.note(line);
+            }
         } else {
             let pieces = found.iter().map(|piece| format!("- {piece}"));
             context.confirm(&pieces.chain(data).collect::<Vec<_>>().join("\n"), "remove all this?").await?;
