@@ -2,12 +2,13 @@
 //! where a link must never lead out to this computer's own files.
 
 use std::fs::{self, Permissions};
-use std::io;
+use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Component, Path};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tempfile::NamedTempFile;
 
 use crate::error::{Error, Result};
 
@@ -22,25 +23,26 @@ pub(super) fn create_folder(path: &Path) -> Result<()> {
 
 /// Writes a file by renaming it into place.
 pub(super) fn write(path: &Path, content: &[u8], mode: u32) -> Result<()> {
-    let failed = |error| cannot("write", path, error);
-    let folder = path.parent().ok_or_else(|| failed(io::ErrorKind::InvalidInput.into()))?;
-    let mut file = tempfile::Builder::new()
-        .permissions(Permissions::from_mode(mode))
-        .tempfile_in(folder)
-        .map_err(failed)?;
-    io::Write::write_all(&mut file, content).map_err(failed)?;
-    // The mode again: the umask may have taken bits from it.
-    file.as_file().set_permissions(Permissions::from_mode(mode)).map_err(failed)?;
-    // On disk before it is in place: a power failure leaves the old content or the new one.
-    file.as_file().sync_data().map_err(failed)?;
-    file.persist(path).map_err(|error| failed(error.error))?;
-    Ok(())
+    let file = beside(path, content, mode).map_err(|error| cannot("write", path, error))?;
+    file.persist(path).map(drop).map_err(|error| cannot("write", path, error.error))
 }
 
-/// Writes a record as JSON by renaming it into place.
+/// Writes a record as JSON by renaming it into place; after a power failure it is the old one or the new one.
 pub(super) fn write_json(path: &Path, record: &impl Serialize) -> Result<()> {
     let text = serde_json::to_string_pretty(record).map_err(|error| cannot("write", path, error.into()))?;
-    write(path, format!("{text}\n").as_bytes(), 0o600)
+    let file =
+        beside(path, format!("{text}\n").as_bytes(), 0o600).map_err(|error| cannot("write", path, error))?;
+    file.as_file().sync_data().map_err(|error| cannot("write", path, error))?;
+    file.persist(path).map(drop).map_err(|error| cannot("write", path, error.error))
+}
+
+/// A file with this content in the folder of `path`, to be renamed.
+fn beside(path: &Path, content: &[u8], mode: u32) -> io::Result<NamedTempFile> {
+    let folder = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
+    let mut file = NamedTempFile::new_in(folder)?;
+    file.write_all(content)?;
+    file.as_file().set_permissions(Permissions::from_mode(mode))?;
+    Ok(file)
 }
 
 /// Reads a record, if there is one.
