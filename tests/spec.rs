@@ -439,6 +439,18 @@ fn a_webhook_that_is_no_url_is_told_without_showing_it() {
 }
 
 #[test]
+fn a_secret_that_no_environment_can_carry_is_told_without_showing_it() {
+    let project =
+        Project::with_spec(&SPEC.replace("  path: site", "  path: site\n  env: {KEY: {env: GIVEN}}"));
+    for (value, message) in
+        [("", "the value is empty"), ("hunter2\u{1}", "the value holds control characters")]
+    {
+        let ran = project.monctl().arg("plan").env("GIVEN", value).run();
+        ran.code(2).stderr_contains(&format!("`app.env.KEY`: {message}")).stderr_lacks("hunter2");
+    }
+}
+
+#[test]
 fn a_secret_file_has_its_final_newline_left_out() {
     let spec =
         SPEC.replace("  path: site", "  path: site\n  env:\n    A: {file: a}\n    B: {command: [cat, b]}");
