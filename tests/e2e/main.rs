@@ -5,8 +5,12 @@
 #[path = "../support/mod.rs"]
 mod binary;
 mod grafana;
+mod hosts;
 mod machines;
 #[path = "../support/release_mirror.rs"]
 mod release_mirror;
+mod secrets;
+mod site;
+mod software;
 mod support;
 mod traces;

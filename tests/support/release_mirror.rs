@@ -1,4 +1,4 @@
-//! Serves the stand-in for Grafana as a release tarball, with a catalogue that pins it.
+//! Serves release tarballs, such as the stand-in for Grafana's, with a catalogue that pins them.
 
 #![allow(dead_code, reason = "each test binary uses its part")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a helper's failure is the test's failure")]
@@ -31,6 +31,12 @@ impl ReleaseMirror {
             .output()
             .expect("python3 runs");
         assert!(packed.status.success(), "{}", String::from_utf8_lossy(&packed.stderr));
+        Self::of(folder, address)
+    }
+
+    /// Serves the tarballs of a folder.
+    pub fn of(folder: TempDir, address: IpAddr) -> Self {
+        let doubles = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/doubles");
         let mut process = Command::new("python3")
             .arg("-B")
             .arg(doubles.join("mirror.py"))
@@ -45,6 +51,11 @@ impl ReleaseMirror {
         BufReader::new(process.stdout.take().unwrap()).read_line(&mut base).unwrap();
         assert!(base.starts_with("http://"), "the mirror said {base:?}");
         Self { process, base: base.trim().to_owned(), folder }
+    }
+
+    /// A tarball that it serves.
+    pub fn tarball(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
     }
 
     /// What `catalogue:` in a spec is set to.

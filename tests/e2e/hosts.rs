@@ -1,0 +1,483 @@
+//! What monctl promises of hosts, on one pair of machines that all scenarios share, one after the other. Each
+//! leaves everything as the spec says. A scenario that fails does not end the others.
+
+use std::io::Write as _;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use monctl::host::HostName;
+
+use crate::secrets;
+use crate::site::{APP, Finding, MONITORING, Site, eventually, get, keeps_secrets};
+use crate::software;
+use crate::support::{TestProject, runtime};
+use crate::traces::Traces;
+
+type Scenario = (&'static str, fn(&Site));
+
+macro_rules! scenarios {
+    ($($scenario:path),* $(,)?) => { [$((stringify!($scenario), $scenario as fn(&Site))),*] };
+}
+
+#[test]
+fn hosts_are_brought_up_kept_and_taken_down() {
+    let Some(site) = Site::new() else { return };
+    let scenarios: Vec<Scenario> = scenarios![
+        an_interrupted_or_killed_run_ends_and_the_next_one_converges,
+        a_second_up_changes_nothing_by_one_ssh_session_a_host,
+        units_are_hardened_and_none_runs_as_root,
+        what_was_changed_by_hand_is_mended_and_nothing_else_is_touched,
+        what_was_destroyed_by_hand_is_made_anew,
+        a_set_that_fails_its_check_leaves_everything_untouched,
+        a_set_that_a_unit_does_not_survive_is_rolled_back,
+        another_process_on_a_port_is_no_sign_of_health,
+        a_new_version_is_deployed_without_a_failed_request,
+        a_version_that_does_not_start_is_rolled_back,
+        another_application_host_is_made_scraped_guarded_and_removed,
+        software::releases_take_the_place_of_packages,
+        secrets::secrets_stay_where_they_belong,
+        down_removes_everything_of_the_project_and_nothing_else,
+    ]
+    .into();
+    let only = std::env::var("MONCTL_TEST_SCENARIOS").unwrap_or_default();
+    let mut failed = Vec::new();
+    for (index, (promise, scenario)) in scenarios.into_iter().enumerate() {
+        if index > 0 && !only.is_empty() && !only.split(',').any(|word| promise.contains(word)) {
+            continue;
+        }
+        let begun = Instant::now();
+        let kept = catch_unwind(AssertUnwindSafe(|| scenario(&site))).is_ok();
+        let word = if kept { "ok" } else { "FAILED" };
+        // Past the capture of the test harness, since this takes minutes.
+        let _ = writeln!(std::io::stderr(), "{word:6} {:4} s  {promise}", begun.elapsed().as_secs());
+        if !kept {
+            failed.push(promise);
+            // The others begin with everything in order, as far as that can be had.
+            let _ = site.call("up --yes").run();
+        }
+    }
+    assert!(failed.is_empty(), "failed: {failed:?}");
+}
+
+fn an_interrupted_or_killed_run_ends_and_the_next_one_converges(site: &Site) {
+    let before = site.monctl("plan").code(3);
+    before.stdout_contains("+ machine app: absent").stdout_contains("unit monctl-node-exporter.service");
+    // In these events: a machine is being made, packages are being installed, the application is being deployed.
+    let moments = [
+        ("make machine", "INT"),
+        (r#""step":"packages""#, "TERM"),
+        (r#""step":"venv""#, "KILL"),
+        (r#""step":"app""#, "INT"),
+    ];
+    for (moment, signal) in moments {
+        let (code, took, said) = site.signal_at("up --yes", moment, signal);
+        if signal == "KILL" {
+            assert_eq!(code, None, "{said}");
+            continue;
+        }
+        assert_eq!(code, Some(130), "{said}");
+        assert!(took < Duration::from_secs(10), "{took:?}");
+        assert!(said.contains("`monctl up` goes on from here"), "{said}");
+    }
+    site.converge();
+    assert!(site.page().contains("<title>"));
+    site.targets_are_up(3);
+}
+
+fn a_second_up_changes_nothing_by_one_ssh_session_a_host(site: &Site) {
+    let logins = |host| -> u32 {
+        let count = "journalctl --unit ssh --output cat | grep -c 'Accepted publickey'";
+        site.on(host, count).parse().unwrap()
+    };
+    let processes = site.processes();
+    let before = [APP, MONITORING].map(logins);
+    let ran = site.monctl("up --yes").success();
+    ran.stdout_contains("no change").stdout_contains("one ssh session each");
+    // The look at the journal is a login, too.
+    let after = [APP, MONITORING].map(logins);
+    assert_eq!(after, before.map(|logins| logins + 2));
+    assert_eq!(site.processes().changed_since(&processes), Vec::<&str>::new());
+}
+
+fn units_are_hardened_and_none_runs_as_root(site: &Site) {
+    for host in [APP, MONITORING] {
+        let units = site.on(
+            host,
+            "cd /etc/systemd/system && for unit in monctl-*.service; do \
+             printf '%s ' \"$unit\" \"$(systemctl show --property User --value \"$unit\")\" \
+             \"$(systemd-analyze security --no-pager \"$unit\" | sed -n 's/.*exposure level for .*: \\([0-9.]*\\) .*/\\1/p')\"; \
+             echo; done",
+        );
+        assert!(units.lines().count() >= 2, "{units}");
+        for line in units.lines() {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            let exposure: f64 = words.last().unwrap().parse().unwrap();
+            assert!(exposure <= 4.0, "{line}");
+            assert!(words.len() == 3 || words[0] == "monctl-firewall.service", "runs as root: {line}");
+        }
+    }
+}
+
+/// A damage, and the line of the plan that tells of it.
+struct Damage {
+    host: HostName,
+    command: &'static str,
+    step: &'static str,
+    what: &'static str,
+    why: &'static str,
+}
+
+fn damage(
+    host: HostName,
+    command: &'static str,
+    step: &'static str,
+    what: &'static str,
+    why: &'static str,
+) -> Damage {
+    Damage { host, command, step, what, why }
+}
+
+/// Does damage, sees it in the plan, and has it mended.
+fn mend(site: &Site, damages: &[Damage]) -> Vec<Finding> {
+    for damage in damages {
+        site.on(damage.host, damage.command);
+    }
+    site.monctl("plan").code(3);
+    let mut all = Vec::new();
+    for host in [APP, MONITORING] {
+        let found = site.findings(host);
+        for damage in damages.iter().filter(|damage| damage.host == host) {
+            let is_told = |finding: &&Finding| {
+                finding.step == damage.step
+                    && finding.what == damage.what
+                    && finding.why.starts_with(damage.why)
+            };
+            assert!(found.iter().any(|it| is_told(&it)), "`{}` is not in {found:#?}", damage.command);
+        }
+        all.extend(found);
+    }
+    site.converge();
+    all
+}
+
+fn what_was_changed_by_hand_is_mended_and_nothing_else_is_touched(site: &Site) {
+    let before = site.processes();
+    let rules = "/etc/monctl/monitoring/alert_rules.yml";
+    let firewall = "unit monctl-firewall.service";
+    let exporter = "unit monctl-node-exporter.service";
+    let found = mend(
+        site,
+        &[
+            damage(
+                MONITORING,
+                "echo '# by hand' >>/etc/monctl/monitoring/alert_rules.yml",
+                "monitoring",
+                rules,
+                "content differs",
+            ),
+            damage(APP, "nft flush table inet monctl", "firewall", firewall, "what it set up was changed"),
+            damage(APP, "systemctl stop monctl-node-exporter", "node-exporter", exporter, "not running"),
+        ],
+    );
+    let diff = &found.iter().find(|finding| finding.what == rules).unwrap().diff;
+    assert!(diff.contains("-# by hand"), "{diff}");
+    assert_eq!(site.processes().changed_since(&before), ["node-exporter"]);
+    // A table that is gone altogether is noticed as well.
+    mend(
+        site,
+        &[damage(APP, "nft delete table inet monctl", "firewall", firewall, "what it set up was changed")],
+    );
+    assert_eq!(site.processes().changed_since(&before), ["node-exporter"]);
+}
+
+fn what_was_destroyed_by_hand_is_made_anew(site: &Site) {
+    let before = site.processes();
+    mend(
+        site,
+        &[
+            damage(
+                MONITORING,
+                "systemctl disable --quiet --now monctl-alertmanager && \
+                 ln -sf /dev/null /etc/systemd/system/monctl-alertmanager.service && systemctl daemon-reload",
+                "monitoring",
+                "unit monctl-alertmanager.service",
+                "masked",
+            ),
+            damage(
+                MONITORING,
+                "userdel -f monctl-alertmanager",
+                "alertmanager-user",
+                "user monctl-alertmanager",
+                "absent",
+            ),
+            damage(
+                MONITORING,
+                "chmod 600 /etc/monctl/monitoring/prometheus.yml",
+                "monitoring",
+                "/etc/monctl/monitoring/prometheus.yml",
+                "mode is 600, must be 644",
+            ),
+            damage(
+                APP,
+                "apt-get -qq -y remove prometheus-node-exporter",
+                "packages",
+                "package prometheus-node-exporter",
+                "not installed",
+            ),
+            damage(
+                APP,
+                "chown nobody: /etc/monctl/app/environment",
+                "app",
+                "/etc/monctl/app/environment",
+                "owner is nobody:nogroup",
+            ),
+            damage(
+                APP,
+                "echo '# by hand' >>/srv/monctl/app/notes/urls.py",
+                "app",
+                "/srv/monctl/app/notes/urls.py",
+                "content differs",
+            ),
+            damage(
+                APP,
+                "rm -r /opt/monctl/app/lib/python3*/site-packages/django/urls",
+                "venv",
+                "Python environment for requirements.txt",
+                "files were changed by hand",
+            ),
+        ],
+    );
+    let changed = site.processes();
+    assert!(!changed.changed_since(&before).contains(&"prometheus"), "a reload is enough for Prometheus");
+    assert_eq!(site.on(APP, "cat /srv/monctl/app/notes/urls.py | grep -c 'by hand' || true"), "0");
+    assert!(site.page().contains("<title>"));
+    site.targets_are_up(3);
+}
+
+fn a_set_that_fails_its_check_leaves_everything_untouched(site: &Site) {
+    let sets =
+        "readlink /etc/monctl/monitoring /etc/monctl/app; cat /etc/monctl/monitoring/*.yml | sha256sum";
+    let before = (site.processes(), site.on(MONITORING, sets));
+    site.edit("monctl.yaml", "alerts:\n", "alerts:\n  Broken: {expr: \"up ===== 1\"}\n");
+    let ran = site.monctl("up --yes").code(1);
+    ran.stdout_contains("step `monitoring` failed").stdout_contains("nothing was activated");
+    assert_eq!((site.processes(), site.on(MONITORING, sets)), before);
+    site.edit("monctl.yaml", "  Broken: {expr: \"up ===== 1\"}\n", "");
+    site.monctl("plan").success();
+}
+
+fn a_set_that_a_unit_does_not_survive_is_rolled_back(site: &Site) {
+    let before = site.on(MONITORING, "cat /etc/monctl/monitoring/*.yml | sha256sum");
+    let alertmanager = site.process(MONITORING, "alertmanager");
+    // promtool accepts the rule; Prometheus ends at once over a retention beyond its range.
+    let extreme = "monitoring:\n  retention: 99y99999d\n";
+    site.edit("monctl.yaml", "monitoring:\n", extreme);
+    site.edit("monctl.yaml", "alerts:\n", "alerts:\n  Fine: {expr: \"up == 0\"}\n");
+    let ran = site.monctl("up --yes").code(1);
+    ran.stdout_contains("monctl-prometheus.service is not healthy")
+        .stdout_contains("rolled back: the previous set is active again and healthy")
+        .stdout_contains("`monctl up` goes on from here");
+    assert_eq!(site.on(MONITORING, "cat /etc/monctl/monitoring/*.yml | sha256sum"), before);
+    assert_eq!(site.process(MONITORING, "alertmanager"), alertmanager);
+    site.targets_are_up(3);
+    site.edit("monctl.yaml", extreme, "monitoring:\n");
+    site.edit("monctl.yaml", "  Fine: {expr: \"up == 0\"}\n", "");
+    site.monctl("plan").success();
+}
+
+fn another_process_on_a_port_is_no_sign_of_health(site: &Site) {
+    let processes = site.processes();
+    site.on(
+        MONITORING,
+        "systemctl stop monctl-alertmanager && systemd-run --quiet --unit squatter systemd-socket-activate \
+         --accept --inetd --listen 127.0.0.1:9093 /bin/sh -c 'printf \"HTTP/1.0 200 OK\\r\\n\\r\\n\"'",
+    );
+    eventually("the other process listens", || {
+        site.project.ssh(MONITORING, "ss -Hltn | grep -q 127.0.0.1:9093").status.success()
+    });
+    let ran = site.monctl("up --yes").code(1);
+    ran.stdout_contains("monctl-alertmanager.service is not healthy")
+        .stdout_contains("address already in use");
+    site.on(MONITORING, "systemctl stop squatter");
+    site.converge();
+    let now = site.processes();
+    assert_eq!(now.changed_since(&processes), ["alertmanager"]);
+}
+
+/// Requests that go on until they are stopped.
+fn under_load(site: &Site, work: impl FnOnce()) {
+    let address = site.address(APP);
+    let stop = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let client = || {
+            let mut answers = 0;
+            while !stop.load(Ordering::Relaxed) {
+                match get(&address, "/") {
+                    Ok((200, _)) => answers += 1,
+                    other => return Err(format!("after {answers} answers: {other:?}")),
+                }
+                thread::sleep(Duration::from_millis(10));
+            }
+            Ok(answers)
+        };
+        let clients = [scope.spawn(client), scope.spawn(client)];
+        let done = catch_unwind(AssertUnwindSafe(work));
+        stop.store(true, Ordering::Relaxed);
+        for client in clients {
+            let answers = client.join().unwrap();
+            assert!(answers.as_ref().is_ok_and(|count| *count > 10), "{answers:?}");
+        }
+        if let Err(panic) = done {
+            std::panic::resume_unwind(panic);
+        }
+    });
+}
+
+const BASE: &str = "app/notebook/templates/notebook/base.html";
+const COLOUR: &str = "from django.db import migrations, models\n\n\nclass Migration(migrations.Migration):\n    \
+    dependencies = [(\"notebook\", \"0001_initial\")]\n    operations = [\n        \
+    migrations.AddField(\"note\", \"colour\", models.CharField(default=\"white\", max_length=20)),\n    ]\n";
+
+/// Runs a statement on the application's database, as the application.
+fn database(site: &Site, statement: &str) -> String {
+    let program = format!(
+        "import sqlite3\nwith sqlite3.connect(\"/srv/monctl/app/db.sqlite3\") as it:\n \
+         print(*it.execute(\"{statement}\").fetchall())"
+    );
+    let program = monctl::playbook::quote(&program);
+    site.on(APP, &format!("runuser -u monctl-app -- python3 -c {program}"))
+}
+
+fn a_new_version_is_deployed_without_a_failed_request(site: &Site) {
+    let note = "insert into notebook_note (title, body, created, changed) values ";
+    database(site, &format!("{note} (\'a note to keep\', \'\', datetime(), datetime())"));
+    site.on(APP, "runuser -u monctl-app -- sh -c 'mkdir -p /srv/monctl/app/media && echo mine >/srv/monctl/app/media/upload'");
+    site.edit(BASE, "</body>", "<p>second edition</p></body>");
+    site.edit(
+        "app/notebook/models.py",
+        "    title =",
+        "    colour = models.CharField(max_length=20, default=\"white\")\n    title =",
+    );
+    site.write("app/notebook/migrations/0002_colour.py", COLOUR);
+    std::fs::remove_file(site.path("app/README.md")).unwrap();
+    let gone = site.findings(APP);
+    assert!(
+        gone.iter()
+            .any(|it| it.what == "/srv/monctl/app/README.md" && it.why == "not in the project any more"),
+        "{gone:#?}"
+    );
+    let exporter = site.process(APP, "app-metrics");
+    under_load(site, || {
+        site.converge();
+    });
+    assert_eq!(site.process(APP, "app-metrics"), exporter);
+    let page = site.page();
+    assert!(page.contains("second edition") && page.contains("a note to keep"), "{page}");
+    assert!(database(site, "select colour from notebook_note").contains("white"));
+    assert_eq!(site.on(APP, "cd /srv/monctl/app && ls README.md 2>/dev/null; cat media/upload"), "mine");
+}
+
+fn a_version_that_does_not_start_is_rolled_back(site: &Site) {
+    let edition = site.page().contains("second edition");
+    let same = |site: &Site| {
+        site.page().contains("a note to keep") && site.page().contains("second edition") == edition
+    };
+    site.edit(BASE, "</body>", "<p>broken edition</p></body>");
+
+    // It cannot even be imported: nothing is touched.
+    let process = site.process(APP, "app");
+    site.edit("app/notes/wsgi.py", "import os", "import os, no_such_module");
+    under_load(site, || {
+        let ran = site.monctl("up --yes").code(1);
+        ran.stdout_contains("no_such_module").stdout_contains("nothing was activated");
+    });
+    assert_eq!(site.process(APP, "app"), process);
+    assert!(same(site));
+
+    // It passes the check and fails under Gunicorn: the previous version comes back, clients wait meanwhile.
+    site.edit(
+        "app/notes/wsgi.py",
+        "import os, no_such_module",
+        "import os, sys\nif \"gunicorn\" in sys.modules:\n    raise RuntimeError(\"not today\")\n",
+    );
+    under_load(site, || {
+        let ran = site.monctl("up --yes").code(1);
+        ran.stdout_contains("not today")
+            .stdout_contains("rolled back: the previous set is active again and healthy");
+    });
+    assert!(same(site));
+    assert_eq!(site.on(APP, "cat /srv/monctl/app/media/upload"), "mine");
+
+    site.edit(
+        "app/notes/wsgi.py",
+        "import os, sys\nif \"gunicorn\" in sys.modules:\n    raise RuntimeError(\"not today\")\n",
+        "import os",
+    );
+    site.edit(BASE, "<p>broken edition</p></body>", "</body>");
+    site.monctl("plan").success();
+}
+
+fn another_application_host_is_made_scraped_guarded_and_removed(site: &Site) {
+    let second = HostName::app(2);
+    let before = site.processes();
+    site.edit("monctl.yaml", "  path: app\n", "  path: app\n  count: 2\n");
+    site.monctl("plan").code(3).stdout_contains("+ machine app-2: absent");
+    site.converge();
+    site.targets_are_up(5);
+    assert_eq!(site.processes().changed_since(&before), Vec::<&str>::new());
+
+    // From a third address of the project's network, and from this computer.
+    let (app, monitoring) = (site.address(APP), site.address(MONITORING));
+    let connects = |host: Option<HostName>, address: &str, port: u16| {
+        let command = format!("timeout 3 bash -c '</dev/tcp/{address}/{port}'");
+        match host {
+            Some(host) => site.project.ssh(host, &command).status.success(),
+            None => {
+                std::process::Command::new("bash").args(["-c", &command]).output().unwrap().status.success()
+            }
+        }
+    };
+    for from in [Some(second), None] {
+        assert!(connects(from, &app, 8000), "{from:?}");
+        for port in [9100, 9101] {
+            assert!(!connects(from, &app, port), "{from:?} reaches {port}");
+        }
+        for port in [3000, 9090, 9093, 9094, 9099] {
+            assert!(!connects(from, &monitoring, port), "{from:?} reaches {port}");
+        }
+    }
+    for port in [9100, 9101] {
+        assert!(connects(Some(MONITORING), &app, port), "monitoring does not reach {port}");
+    }
+    for port in [9090, 9093] {
+        assert!(!connects(Some(APP), &monitoring, port), "the application's host reaches {port}");
+    }
+
+    site.edit("monctl.yaml", "  count: 2\n", "");
+    site.monctl("plan").code(3).stdout_contains("- machine app-2");
+    site.converge();
+    site.targets_are_up(3);
+    assert_eq!(site.processes().changed_since(&before), Vec::<&str>::new());
+}
+
+fn down_removes_everything_of_the_project_and_nothing_else(site: &Site) {
+    let other = TestProject::new().unwrap();
+    runtime().block_on(other.provider.create_network()).unwrap();
+    let others = runtime().block_on(other.provider.observe()).unwrap();
+    let traces = Traces::of(&site.project);
+    assert!(traces.found().len() > 5, "{:?}", traces.found());
+
+    let ran = site.monctl("down --yes").success();
+    ran.stderr_contains("data on app: what the application wrote").stdout_contains("removed machine `app`");
+    assert_eq!(traces.found(), Vec::<String>::new());
+    site.monctl("down --yes").success().stdout_contains("nothing is left");
+    assert_eq!(runtime().block_on(other.provider.observe()).unwrap(), others);
+
+    // Where the spec is lost, the name is enough.
+    let elsewhere = tempfile::tempdir().unwrap();
+    let words = format!("down --yes --project {}", other.name);
+    keeps_secrets(site.call(&words).current_dir(elsewhere.path()).run()).success();
+    assert_eq!(Traces::of(&other).found(), Vec::<String>::new());
+}
