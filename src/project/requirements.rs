@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::playbook::{File, Requirements};
 
 /// Reads a requirements file of the application's folder and all files that it includes by `-r` or
-/// `-c`. `added` is what monctl adds, one `name==version` a line, comments allowed.
+/// `-c`. `added` is what monctl adds, one requirement a line, comments allowed.
 ///
 /// # Errors
 /// When a file is missing, lies outside the folder, or asks for a local path, which hosts do not have.
@@ -34,13 +34,22 @@ fn read(folder: &Path, name: &str, files: &mut BTreeMap<String, File>) -> Result
             let beside = Path::new(name).parent().unwrap_or(Path::new("")).join(included);
             let included = inside(&beside, &path).map_err(|error| error.at(place()))?;
             read(folder, &included, files)?;
-        } else if line.starts_with(['.', '/']) || line.starts_with("-e") || line.starts_with("--editable") {
+        } else if is_local(line) {
             return Err(Error::invalid(format!("`{line}` is a path, which hosts do not have"))
                 .at(place())
                 .remedy("name a published package; modules of the application's own folder need no line"));
         }
     }
     Ok(())
+}
+
+/// Whether a line asks for something on this computer.
+fn is_local(line: &str) -> bool {
+    line.starts_with(['.', '/'])
+        || line.contains("file:")
+        || ["-e", "--editable"]
+            .iter()
+            .any(|option| line.strip_prefix(option).is_some_and(|rest| !rest.contains("://")))
 }
 
 /// Lines that say something, with their numbers.
@@ -51,12 +60,12 @@ fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
         .filter(|(_, line)| !line.is_empty() && !line.starts_with('#'))
 }
 
-/// The file that a line includes.
+/// The file that a line includes. What has a URL, a host fetches itself.
 fn included(line: &str) -> Option<&str> {
     ["-r", "--requirement", "-c", "--constraint"].iter().find_map(|option| {
         let rest = line.strip_prefix(option)?;
         let rest = rest.strip_prefix('=').unwrap_or(rest).trim();
-        (!rest.is_empty()).then_some(rest)
+        (!rest.is_empty() && !rest.contains("://")).then_some(rest)
     })
 }
 
@@ -118,9 +127,23 @@ mod tests {
     }
 
     #[test]
+    fn what_has_a_url_is_the_hosts_to_fetch() {
+        let text = "-r https://x.test/r.txt\n-e git+https://x.test/y\nz @ https://x.test/z.whl\n";
+        assert_eq!(read_all(&[("r.txt", text)]).unwrap().files.len(), 1);
+    }
+
+    #[test]
+    fn options_and_digests_are_no_paths() {
+        let text = "--extra-index-url https://x.test/simple\n--require-hashes\na==1 \\\n  --hash=sha256:0\n";
+        assert_eq!(read_all(&[("r.txt", text)]).unwrap().files.len(), 1);
+    }
+
+    #[test]
     fn what_a_host_cannot_have_is_refused_with_its_line() {
-        let error = read_all(&[("r.txt", "Django\n-e .\n")]).unwrap_err();
-        assert!(error.place().unwrap().ends_with("r.txt:2"), "{error}");
+        for line in ["-e .", "--editable=src/x", "./x.whl", "/x", "x @ file:///x"] {
+            let error = read_all(&[("r.txt", &format!("Django\n{line}\n"))]).unwrap_err();
+            assert!(error.place().unwrap().ends_with("r.txt:2"), "{line}: {error}");
+        }
         let error = read_all(&[("r.txt", "-r ../secret.txt\n")]).unwrap_err();
         assert!(error.message().contains("outside"), "{error}");
         assert!(read_all(&[("r.txt", "-r missing.txt\n")]).is_err());

@@ -43,17 +43,38 @@ pub fn tree(folder: &Path) -> Result<Tree> {
         .hidden(false)
         .require_git(false)
         .follow_links(true)
+        // Only git's rules count: `.ignore` is for search tools.
+        .ignore(false)
+        .filter_entry(|entry| !is_environment(entry.path()))
         .overrides(overrides.build().map_err(unreadable)?)
         .build();
     let mut tree = Tree::default();
     for entry in walk {
-        let entry = entry.map_err(unreadable)?;
+        let entry = match entry {
+            // An editor's lock is such a link, and there is nothing to bring.
+            Err(error) if leads_nowhere(&error) => continue,
+            entry => entry.map_err(unreadable)?,
+        };
         if entry.file_type().is_some_and(|kind| kind.is_file()) {
             let name = portable_name(folder, entry.path())?;
             tree.files.insert(name, read(entry.path())?);
         }
     }
     Ok(tree)
+}
+
+/// Whether a folder is a Python environment, by whatever name.
+fn is_environment(path: &Path) -> bool {
+    path.join("pyvenv.cfg").is_file()
+}
+
+/// Whether a symbolic link to nothing was met.
+fn leads_nowhere(error: &ignore::Error) -> bool {
+    match error {
+        ignore::Error::WithPath { path, .. } => path.is_symlink() && !path.exists(),
+        ignore::Error::WithDepth { err, .. } => leads_nowhere(err),
+        _ => false,
+    }
 }
 
 fn read(path: &Path) -> Result<(File, bool)> {
@@ -102,6 +123,25 @@ mod tests {
             fs::write(path, if name == ".gitignore" { "media/\n" } else { "" }).unwrap();
         }
         assert_eq!(names(folder.path()), [".gitignore", "manage.py", "notes/wsgi.py"]);
+    }
+
+    #[test]
+    fn environments_and_dangling_links_stay_and_search_rules_do_not_count() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name| folder.path().join(name);
+        fs::create_dir(path("env3")).unwrap();
+        for (name, text) in [("env3/pyvenv.cfg", ""), ("env3/x.py", ""), (".ignore", "a.py\n"), ("a.py", "")]
+        {
+            fs::write(path(name), text).unwrap();
+        }
+        std::os::unix::fs::symlink("/nowhere/at/all", path(".#a.py")).unwrap();
+        std::os::unix::fs::symlink("a.py", path("b.py")).unwrap();
+        assert_eq!(names(folder.path()), [".ignore", "a.py", "b.py"]);
+    }
+
+    #[test]
+    fn a_folder_that_is_not_there_is_an_error() {
+        assert!(tree(Path::new("/nowhere/at/all")).is_err());
     }
 
     #[test]
