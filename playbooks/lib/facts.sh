@@ -12,17 +12,19 @@ questions() { mapfile -t asked <"probes/$1" && ((${#asked[@]})); }
 
 printf 'machine\t%s\nprocessors\t%s\n' "$(uname -m)" "$(nproc)"
 
+# Looked at beside the rest, and told at the end: what two write at once could mix.
+mkdir installed
 if questions installed; then
 	for folder in "${asked[@]}"; do
 		[ -f "$folder.monctl" ] && {
 			read -r source recorded <"$folder.monctl"
 			found=$(find "$folder" -xdev -printf '%P %y %s %m %u %T@\n' | LC_ALL=C sort | sha256sum)
 			printf 'installed\t%s\t%s\t%s\t%s\n' "$folder" "$source" "$recorded" "${found%% *}"
-		} &
+		} >"installed/${folder//\//_}" &
 		# What could not be had an hour ago is worth another try.
 		if [ -n "$(find "$folder.failed" -mmin -60 2>/dev/null)" ]; then
-			read -r source why <"$folder.failed"
-			printf 'failed\t%s\t%s\t%s\n' "$folder" "$source" "$why"
+			read -r source url why <"$folder.failed"
+			printf 'failed\t%s\t%s\t%s\t%s\n' "$folder" "$source" "$url" "$why"
 		fi
 	done
 fi
@@ -62,11 +64,12 @@ while IFS=$'\t' read -r digest show path; do
 	paths+=("$path")
 done <probes/files
 if ((${#paths[@]})); then
-	stat --printf 'file\t%n\t%a\t%U\t%G\n' -- "${paths[@]}" 2>/dev/null
-	sha256sum -- "${paths[@]}" 2>/dev/null | while read -r digest path; do
+	printf '%s\0' "${paths[@]}" | xargs -0 stat --printf 'file\t%n\t%a\t%U\t%G\n' -- 2>/dev/null
+	printf '%s\0' "${paths[@]}" | xargs -0 sha256sum -- 2>/dev/null | while IFS= read -r line; do
+		digest=${line%% *} path=${line#*  }
 		printf 'sha256\t%s\t%s\n' "$path" "$digest"
 		if [ "$digest" != "${wanted[$path]}" ] && [ "${shown[$path]}" = yes ]; then
-			printf 'content\t%s\t%s\n' "$path" "$(head -c 65536 -- "$path" | base64 -w 0)"
+			printf 'content\t%s\t%s\n' "$path" "$(head -c 1048576 -- "$path" | base64 -w 0)"
 		fi
 	done
 fi
@@ -75,4 +78,5 @@ for stamp in /var/lib/monctl/applied/*; do
 	[ -f "$stamp" ] && printf 'applied\t%s\t%s\n' "${stamp##*/}" "$(<"$stamp")"
 done
 wait
+cat installed/* 2>/dev/null
 echo end

@@ -30,7 +30,10 @@ packages_install() {
 	local fresh
 	fresh=$(find /var/lib/apt/lists -maxdepth 1 -name '*Packages*' -mmin -60 -print -quit)
 	[ -n "$fresh" ] || apt update
-	apt install --no-install-recommends "$@" || { apt update && apt install --no-install-recommends "$@"; }
+	apt install --no-install-recommends "$@" || {
+		# The lists may be old, or an earlier installation was cut off.
+		dpkg --configure -a && apt update && apt install --no-install-recommends "$@"
+	}
 }
 
 units_mask() {
@@ -40,7 +43,9 @@ units_mask() {
 # ---- user ------------------------------------------------------------------------------------------
 
 user_create() {
-	useradd --system --user-group --home-dir /nonexistent --no-create-home --shell /usr/sbin/nologin "$1"
+	local group=(--user-group)
+	if getent group "$1" >/dev/null; then group=(--gid "$1"); fi
+	useradd --system "${group[@]}" --home-dir /nonexistent --no-create-home --shell /usr/sbin/nologin "$1"
 }
 
 # ---- folders that are filled as a whole: archive, venv ---------------------------------------------
@@ -48,29 +53,35 @@ user_create() {
 # Puts a finished folder in its place and notes from what it was made and what it looks like.
 folder_finish() { # FOLDER SOURCE-DIGEST
 	local listing
-	rm -rf "$1" "$1.monctl"
+	rm -rf "$1.old" "$1.monctl"
+	# What runs from the folder misses it for two renames only.
+	if [ -e "$1" ]; then mv -T "$1" "$1.old"; fi
 	mv -T "$1.new" "$1"
+	rm -rf "$1.old"
 	listing=$(find "$1" -xdev -printf '%P %y %s %m %u %T@\n' | LC_ALL=C sort | sha256sum)
 	echo "$2 ${listing%% *}" >"$1.monctl"
 }
 
 archive_install() { # FOLDER URL SHA256
-	local archive why
-	archive=$PWD/${1##*/}.tar.gz
+	# On the disk, since what is in memory may be small: Grafana's tarball has 200 MB.
+	local archive=$1.tar.gz why
 	mkdir -p "${1%/*}"
 	if ! why=$(archive_fetch "$archive" "$2" "$3" 2>&1); then
-		echo "$3 ${why//$'\n'/; }" >"$1.failed"
+		rm -f "$archive"
+		echo "$3 $2 ${why//[[:cntrl:]]/ }" >"$1.failed"
 		refuse "$why"
 	fi
 	rm -rf "$1.new" "$1.failed"
 	mkdir "$1.new"
 	tar -xzf "$archive" --no-same-owner --strip-components=1 -C "$1.new"
+	rm -f "$archive"
 	folder_finish "$1" "$3"
 }
 
 archive_fetch() { # FILE URL SHA256
 	local why
-	if ! why=$(curl --fail --location --silent --show-error --retry 2 --connect-timeout 10 --output "$1" "$2" 2>&1); then
+	if ! why=$(curl --fail --location --silent --show-error --retry 2 --connect-timeout 10 \
+		--speed-limit 1024 --speed-time 60 --output "$1" "$2" 2>&1); then
 		echo "cannot download $2: ${why##*$'\n'}"
 		return 1
 	fi
@@ -86,32 +97,38 @@ requirements_file() { # PATH SHA256
 }
 
 # uv, installed by the pip of Debian's wheel, so that no other Python package is needed.
-uv_ready() { # VERSION
-	local uv=/opt/monctl/uv-$1
+uv_ready() { # REQUIREMENT
+	local uv=/opt/monctl/uv-${1%% *}
 	if [ ! -x "$uv/bin/uv" ]; then
-		rm -rf "$uv.new"
+		rm -rf "$uv" "$uv.new"
+		echo "$1" >uv.txt
 		PYTHONPATH=$(echo /usr/share/python-wheels/pip-*.whl) python3 -m pip install --quiet --disable-pip-version-check \
-			--no-compile --no-deps --only-binary :all: --root-user-action ignore --target "$uv.new" "uv==$1"
+			--no-compile --no-deps --only-binary :all: --require-hashes --root-user-action ignore --target "$uv.new" --requirement uv.txt
 		mv -T "$uv.new" "$uv"
 	fi
 	PATH=$uv/bin:$PATH
 }
 
-venv_install() { # FOLDER SOURCE-DIGEST UV-VERSION REQUIREMENTS-FILE ADDED…
+venv_install() { # FOLDER SOURCE-DIGEST UV-REQUIREMENT REQUIREMENTS-FILE ADDED…
 	local folder=$1 source=$2 entry=$4 added
 	mkdir -p "${folder%/*}"
 	uv_ready "$3"
 	shift 4
-	export UV_CACHE_DIR=$PWD/uv-cache UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never
-	rm -rf "$folder.new"
+	# Beside the environment: from there files are linked, and the disk is larger than the memory.
+	export UV_CACHE_DIR=$folder.cache UV_LINK_MODE=hardlink UV_PYTHON_DOWNLOADS=never
+	rm -rf "$folder.new" "$folder.cache"
 	uv venv --quiet --relocatable --python /usr/bin/python3 "$folder.new"
 	(cd requirements && uv pip install --quiet --python "$folder.new/bin/python" --compile-bytecode -r "$entry")
 	# What the application pins itself stays as it is.
 	for added in "$@"; do
 		if ! uv pip show --quiet --python "$folder.new/bin/python" "${added%%==*}" 2>/dev/null; then
-			uv pip install --quiet --python "$folder.new/bin/python" --compile-bytecode "$added"
+			echo "$added"
 		fi
-	done
+	done >added.txt
+	if [ -s added.txt ]; then
+		uv pip install --quiet --python "$folder.new/bin/python" --compile-bytecode --no-deps --require-hashes -r added.txt
+	fi
+	rm -rf "$folder.cache"
 	folder_finish "$folder" "$source"
 }
 
@@ -124,11 +141,13 @@ service_open() { # STEP FOLDER
 	stamp=/var/lib/monctl/applied/$step
 	mkdir -p "$sets" "${stamp%/*}" "${active%/*}"
 	previous=$(readlink "$active" || true)
+	# A set that is not there any more is nothing to go back to.
+	[ -d "$previous" ] || previous=
 	previous_stamp=$(cat "$stamp" 2>/dev/null || true)
 	staged=$(mktemp -d "$sets/XXXXXXXX")
 	chmod 755 "$staged"
 	mkdir "$staged/.units"
-	tree='' venv='' activated='' closed='' touched=()
+	tree='' venv='' activated='' closed='' touched=() stopped=()
 	trap service_end EXIT
 }
 
@@ -200,8 +219,8 @@ service_activate() {
 
 service_unit() { # UNIT keep|reload|restart|stop READY-URL|- RELOAD-METRIC|-
 	if [ "$2" = stop ]; then
-		systemctl disable --quiet --now "$1"
-		rm -f "/etc/systemd/system/$1"
+		unit_remove "$1"
+		stopped+=("$1 restart $3")
 		return
 	fi
 	# A unit that must stay as it is, stopped and not wanted, has no file in the set.
@@ -215,9 +234,16 @@ service_unit() { # UNIT keep|reload|restart|stop READY-URL|- RELOAD-METRIC|-
 	unit_healthy "$1" "$3"
 }
 
+# Nothing of the unit is left, not even a mask, which is a link in the place of its file.
+unit_remove() { # UNIT
+	systemctl disable --quiet --now "$1" || systemctl stop "$1" || true
+	rm -f "/etc/systemd/system/$1"
+	systemctl daemon-reload
+}
+
 # Reloads, and where the unit counts its reloads waits until it has taken the new configuration.
 unit_reload() { # UNIT READY-URL RELOAD-METRIC|-
-	local before metrics
+	local before now metrics deadline=$((SECONDS + HEALTHY_WITHIN))
 	if [ "$3" = - ]; then
 		systemctl reload "$1"
 		return
@@ -225,8 +251,9 @@ unit_reload() { # UNIT READY-URL RELOAD-METRIC|-
 	metrics=${2%"${2#http://*/}"}metrics
 	before=$(metric "$metrics" "$3")
 	systemctl reload "$1"
-	for ((tenths = 0; tenths < HEALTHY_WITHIN * 10; tenths++)); do
-		[ "$(metric "$metrics" "$3")" = "$before" ] || return 0
+	while ((SECONDS < deadline)); do
+		now=$(metric "$metrics" "$3")
+		[ -z "$now" ] || [ "$now" = "$before" ] || return 0
 		sleep 0.1
 	done
 	echo "$1 did not take its new configuration"
@@ -235,7 +262,7 @@ unit_reload() { # UNIT READY-URL RELOAD-METRIC|-
 }
 
 metric() { # URL NAME
-	curl --fail --silent --max-time 5 "$1" | sed -n "s/^$2 //p" || true
+	curl --fail --silent --noproxy '*' --max-time 5 "$1" | sed -n "s/^$2 //p" || true
 }
 
 unit_restart() { # UNIT
@@ -247,9 +274,9 @@ unit_restart() { # UNIT
 
 # Waits until a unit is active and, where it has a URL, answers there with success.
 unit_healthy() { # UNIT READY-URL|-
-	local state restarts
+	local state restarts deadline=$((SECONDS + HEALTHY_WITHIN))
 	restarts=$(unit_restarts "$1")
-	for ((tenths = 0; tenths < HEALTHY_WITHIN * 10; tenths++)); do
+	while ((SECONDS < deadline)); do
 		state=$(systemctl is-active "$1" || true)
 		if [ "$state" = failed ] || unit_flaps "$1" "$restarts"; then break; fi
 		if [ "$state" = active ] && unit_answers "$1" "$2"; then return 0; fi
@@ -277,7 +304,7 @@ unit_flaps() { # UNIT RESTARTS-BEFORE
 unit_answers() { # UNIT READY-URL|-
 	local port process
 	[ "$2" != - ] || return 0
-	curl --fail --silent --output /dev/null --max-time 5 "$2" || return 1
+	curl --fail --silent --noproxy '*' --output /dev/null --max-time 5 "$2" || return 1
 	port=${2#http://*:}
 	for process in $(ss -Hltnp "sport = :${port%%/*}" | grep -o 'pid=[0-9]*'); do
 		! grep -q "/$1\$" "/proc/${process#pid=}/cgroup" 2>/dev/null || return 0
@@ -298,6 +325,7 @@ service_close() { # DIGEST
 	closed=1
 	find "$sets" -mindepth 1 -maxdepth 1 -type d ! -path "$staged" -exec rm -rf {} +
 	[ -z "$tree" ] || rm -rf "$tree.next" "$tree.previous"
+	[ -z "$venv" ] || find "${venv_new%/*}" -mindepth 1 -maxdepth 1 ! -name "${venv_new##*/}*" -exec rm -rf {} +
 }
 
 # However a step ends: what was not closed is undone.
@@ -307,19 +335,21 @@ service_end() {
 	if [ -z "$closed" ]; then
 		[ "$status" != 0 ] || status=1
 		if [ -n "$activated" ]; then service_rollback || true; else echo "nothing was activated"; fi
-		rm -rf "$staged"
+		rm -rf "$staged" ${tree:+"$tree.next"}
 	fi
 	exit "$status"
 }
 
 service_rollback() {
-	local unit action ready
+	local entry unit action ready
 	[ -z "$tree" ] || python3 tree.py restore "$tree" "$tree.previous" "$sets/tree.manifest"
 	if [ -n "$venv" ]; then
 		if [ -n "$venv_previous" ]; then link_to "$venv" "$venv_previous"; else rm -f "$venv"; fi
 	fi
+	for unit in "$staged"/.units/*; do
+		[ ! -e "$unit" ] || [ -e "$previous/.units/${unit##*/}" ] || unit_remove "${unit##*/}"
+	done
 	if [ -z "$previous" ]; then
-		for unit in "${touched[@]%% *}"; do systemctl disable --quiet --now "$unit" || true; done
 		rm -f "$active"
 		echo "rolled back: there was no earlier set, so the units are stopped"
 		return
@@ -327,8 +357,10 @@ service_rollback() {
 	link_to "$active" "$previous"
 	units_place "$previous"
 	[ -z "$previous_stamp" ] || echo "$previous_stamp" >"$stamp"
-	for entry in "${touched[@]}"; do
+	for entry in "${touched[@]}" "${stopped[@]}"; do
 		read -r unit action ready <<<"$entry"
+		[ -e "$previous/.units/$unit" ] || continue
+		systemctl enable --quiet "$unit"
 		[ "$action" = keep ] || unit_restart "$unit" || true
 		if ! unit_healthy "$unit" "$ready"; then
 			echo "rolled back, but $unit is not healthy with the previous set either"

@@ -1,7 +1,8 @@
 #!/bin/bash
 # Runs the steps of a host and tells of each. `sequence` names one step a line: id, lane, lanes to
 # wait for. Steps without a lane follow one another; the steps of a lane run beside them from the
-# place of the lane's first step on. A step that fails ends its own sequence, not the others.
+# place of the lane's first step on. A step that fails ends its own sequence, and what would begin or
+# wait behind it; what goes on beside it is not disturbed.
 #
 # Standard output carries events only, fields separated by tabs: `start STEP`, `ok STEP`,
 # `fail STEP BASE64-OF-ITS-LAST-OUTPUT`, `skip STEP`, and `end` last.
@@ -15,8 +16,8 @@ flock --wait 120 9 || { echo "another run still works on this host" >&2; exit 75
 # no further one begins.
 trap '' PIPE HUP
 mkdir logs
-# One write for each event: lanes share the pipe.
-emit() { (IFS=$'\t' && printf '%s\n' "$*") 2>/dev/null || touch gone; }
+# Lanes share the pipe, and what is longer than a page is not written in one go.
+emit() { (flock 8 && IFS=$'\t' && printf '%s\n' "$*") 8>>emitting 2>/dev/null || touch gone; }
 
 run_step() {
 	[ ! -e gone ] || return 1
@@ -29,8 +30,8 @@ run_step() {
 	fi
 }
 
-run_lane() {
-	local step failed=
+run_lane() { # STEPS FAILED-BEFORE
+	local step failed=$2
 	for step in $1; do
 		if [ -n "$failed" ]; then emit skip "$step"; else run_step "$step" || failed=1; fi
 	done
@@ -49,7 +50,7 @@ for entry in "${order[@]}"; do
 	IFS=$'\t' read -r step lane join <<<"$entry"
 	if [ "$lane" != - ]; then
 		if [ -z "${lane_process[$lane]-}" ]; then
-			run_lane "${steps_of[$lane]}" &
+			run_lane "${steps_of[$lane]}" "$failed" &
 			lane_process[$lane]=$!
 		fi
 		continue

@@ -69,9 +69,10 @@ pub async fn facts(remote: &Remote, probes: &Probes) -> Result<Facts> {
     let output = remote.run(&bootstrap(), facts_script(probes).input()).await?;
     let host = remote.host().to_string();
     if !output.status.success() {
-        return Err(Error::failed("the host could not tell its state")
-            .at(host)
-            .because(output.stderr.trim()));
+        return Err(with_complaint(
+            Error::failed("the host could not tell its state").at(host),
+            &output.stderr,
+        ));
     }
     Facts::parse(&output.stdout).map_err(|error| error.at(host))
 }
@@ -87,12 +88,20 @@ pub async fn apply(remote: &Remote, plan: &HostPlan, inputs: &Inputs, events: &E
     let (status, complaint) = remote.stream(&bootstrap(), script.input(), |line| telling.line(line)).await?;
     let result = telling.result;
     if !result.ended {
-        return Err(Error::failed(format!("the host's script ended early ({status})"))
+        let error = Error::failed(format!("the host's script ended early ({status})"))
             .at(remote.host().to_string())
-            .because(complaint.trim())
-            .remedy("run `monctl up` again: it goes on from what is there"));
+            .remedy("run `monctl up` again: it goes on from what is there");
+        return Err(with_complaint(error, &complaint));
     }
     Ok(result)
+}
+
+/// The error with what the host wrote to standard error as its cause, where it wrote anything.
+fn with_complaint(error: Error, complaint: &str) -> Error {
+    match complaint.trim() {
+        "" => error,
+        complaint => error.because(complaint),
+    }
 }
 
 /// Turns the lines of a host's script into events.

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{InfraAction, Plan};
-use crate::playbook::ChangeKind;
+use crate::playbook::{Change, ChangeKind};
 
 /// So many lines of a diff are shown; the rest is counted.
 const DIFF_LINES: usize = 24;
@@ -44,12 +44,12 @@ impl fmt::Display for Plan {
     }
 }
 
-fn describe(
-    f: &mut fmt::Formatter<'_>,
-    sign: char,
-    step: &str,
-    change: &crate::playbook::Change,
-) -> fmt::Result {
+/// A line of a host's file without what a terminal would obey.
+fn harmless(line: &str) -> String {
+    line.replace(|c: char| c.is_control() && c != '\t', "\u{fffd}")
+}
+
+fn describe(f: &mut fmt::Formatter<'_>, sign: char, step: &str, change: &Change) -> fmt::Result {
     writeln!(f, "  {sign} {step}")?;
     let mut details = change.details.iter().peekable();
     while let Some(detail) = details.next() {
@@ -64,7 +64,7 @@ fn describe(
         writeln!(f, "      {}{more}: {}", detail.what, detail.why)?;
         if let Some(diff) = &detail.diff {
             for line in diff.lines().take(DIFF_LINES) {
-                writeln!(f, "        {line}")?;
+                writeln!(f, "        {}", harmless(line))?;
             }
             let hidden = diff.lines().count().saturating_sub(DIFF_LINES);
             if hidden > 0 {

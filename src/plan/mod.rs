@@ -3,8 +3,10 @@
 
 mod describe;
 mod infra;
+#[cfg(test)]
+mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -56,13 +58,13 @@ impl HostPlan {
     /// What a host with these facts needs. A lane whose optional release cannot be had is left out whole.
     pub fn new(playbook: &Playbook, inputs: &Inputs, facts: &Facts) -> Self {
         let mut plan = Self::default();
-        let mut without: Option<&String> = None;
+        let mut without = BTreeSet::new();
         for step in playbook.steps(inputs) {
             if let Some(why) = step.missing(inputs, facts) {
                 plan.missing.push(why);
-                without = step.lane.as_ref();
+                without.extend(&step.lane);
             }
-            if step.lane.is_some() && step.lane.as_ref() == without {
+            if step.lane.as_ref().is_some_and(|lane| without.contains(lane)) {
                 continue;
             }
             let changed: Vec<StepId> = plan.changes.iter().map(|(step, _)| step.id.clone()).collect();

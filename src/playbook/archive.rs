@@ -17,13 +17,24 @@ impl Archive {
         probes.installed.insert(self.to.clone());
     }
 
-    /// Why an optional release is missing: it could not be had a short while ago.
+    /// Why an optional release is missing: there is none for this architecture, or it could not be had
+    /// from there a short while ago.
     pub(super) fn missing(&self, inputs: &Inputs, facts: &Facts) -> Option<String> {
         let release = inputs.releases.get(&self.release)?;
-        let (_, wanted) = release.by_machine.get(facts.machine())?;
-        let (tried, why) = facts.failed.get(&self.to)?;
-        (inputs.optional.contains(&self.release) && tried == wanted)
-            .then(|| format!("{} {} is not there: {why}", self.release, release.version))
+        if !inputs.optional.contains(&self.release) {
+            return None;
+        }
+        let why = match release.by_machine.get(facts.machine()) {
+            None => format!("no release for {}", facts.machine()),
+            Some((url, sha256)) => {
+                let failed = facts.failed.get(&self.to)?;
+                if (&failed.url, failed.source) != (url, *sha256) {
+                    return None;
+                }
+                failed.why.clone()
+            }
+        };
+        Some(format!("{} {} is not there: {why}", self.release, release.version))
     }
 
     pub(super) fn lower(&self, step: &StepId, inputs: &Inputs, facts: &Facts) -> Option<Change> {

@@ -63,3 +63,20 @@ pub struct Change {
     #[serde(skip)]
     pub payloads: BTreeSet<Sha256>,
 }
+
+#[cfg(test)]
+impl Change {
+    /// What a table test compares: kind and reasons as people read them, commands as the host runs them.
+    pub(super) fn told(change: Option<&Self>) -> String {
+        let Some(change) = change else { return "nothing\n".into() };
+        let mut lines = vec![format!("{:?}", change.kind)];
+        for detail in &change.details {
+            lines.push(format!("  {}: {}", detail.what, detail.why));
+            let diff = detail.diff.as_deref().unwrap_or_default();
+            lines.extend(diff.lines().map(|line| format!("    {line}")));
+        }
+        let commands = change.commands.iter();
+        lines.extend(commands.map(|command| format!("  $ {}", super::script::quote_words(&command.0))));
+        lines.join("\n") + "\n"
+    }
+}

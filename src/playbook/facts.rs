@@ -75,6 +75,17 @@ pub struct Installed {
     pub intact: bool,
 }
 
+/// A folder that could not be filled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failed {
+    /// The digest of what it was to be made from.
+    pub source: Sha256,
+    /// Where that was to come from.
+    pub url: String,
+    /// Why it did not.
+    pub why: String,
+}
+
 /// Everything that a host answered. The default is a host on which nothing is there yet.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Facts {
@@ -96,8 +107,8 @@ pub struct Facts {
     pub effects: BTreeMap<String, bool>,
     /// Files by path.
     pub files: BTreeMap<String, FileFact>,
-    /// Folders that could not be filled a short while ago: from what, and why.
-    pub failed: BTreeMap<String, (Sha256, String)>,
+    /// Folders that could not be filled a short while ago.
+    pub failed: BTreeMap<String, Failed>,
     /// The digest that each step had when it was last applied to its end.
     pub applied: BTreeMap<String, Sha256>,
 }
@@ -150,12 +161,18 @@ impl Facts {
                 self.users.insert(name.into());
             }
             ["unit", property] => UnitFact::read(&mut self.units, property, unit)?,
+            // What the host noted down itself may be damaged; then it counts as not noted.
             ["installed", folder, source, recorded, found] => {
-                let installed = Installed { source: source.parse().ok()?, intact: recorded == found };
-                self.installed.insert(folder.into(), installed);
+                if let Ok(source) = source.parse() {
+                    let intact = recorded == found;
+                    self.installed.insert(folder.into(), Installed { source, intact });
+                }
             }
-            ["failed", folder, source, why] => {
-                self.failed.insert(folder.into(), (source.parse().ok()?, why.into()));
+            ["failed", folder, source, url, why] => {
+                if let Ok(source) = source.parse() {
+                    let failed = Failed { source, url: url.into(), why: why.into() };
+                    self.failed.insert(folder.into(), failed);
+                }
             }
             ["effect", unit, recorded, found] => {
                 self.effects.insert(unit.into(), recorded == found);
@@ -175,7 +192,9 @@ impl Facts {
                 self.files.entry(path.into()).or_default().content = String::from_utf8(bytes).ok();
             }
             ["applied", step, digest] => {
-                self.applied.insert(step.into(), digest.parse().ok()?);
+                if let Ok(digest) = digest.parse() {
+                    self.applied.insert(step.into(), digest);
+                }
             }
             ["end"] => *complete = true,
             _ => return None,
@@ -185,6 +204,11 @@ impl Facts {
 }
 
 impl UnitFact {
+    /// Whether systemd knows a unit of this name that runs, or would at the next boot.
+    pub(super) fn is_there(&self) -> bool {
+        self.load == "loaded" || !["", "inactive"].contains(&self.active.as_str())
+    }
+
     /// Units by name from the output of `systemctl show`. Properties that are not kept here are passed over.
     pub fn parse_all(text: &str) -> BTreeMap<String, Self> {
         let mut units = BTreeMap::new();

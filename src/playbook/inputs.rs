@@ -94,7 +94,7 @@ pub struct Requirements {
     pub files: BTreeMap<String, File>,
     /// The file among them that is installed.
     pub entry: String,
-    /// What monctl adds, as `name==version`.
+    /// What monctl adds: lines of a requirements file, each `name==version` with its digests.
     pub added: Vec<String>,
 }
 

@@ -12,11 +12,13 @@ mod package;
 mod script;
 mod service;
 mod step;
+#[cfg(test)]
+mod tests;
 mod user;
 mod venv;
 
 pub use change::{Change, ChangeKind, Command, Detail};
-pub use facts::{Facts, FileFact, Installed, Probes, UnitFact};
+pub use facts::{Facts, Failed, FileFact, Installed, Probes, UnitFact};
 pub use inputs::{File, Inputs, Release, Requirements, Tree};
 pub use script::{APPLIED_DIRECTORY, Script, apply_script, bootstrap, facts_script, quote};
 pub use service::{OnChange, Service};

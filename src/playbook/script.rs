@@ -1,7 +1,7 @@
 //! Scripts for hosts: a gzipped tar that `bootstrap.sh` unpacks and runs. What is secret travels in
 //! it, on standard input of the remote command, and nowhere else.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::io::Write as _;
 
@@ -32,12 +32,6 @@ pub fn bootstrap() -> [&'static str; 3] {
 
 /// The script that answers these questions.
 pub fn facts_script(probes: &Probes) -> Script {
-    let lines = |items: &mut dyn Iterator<Item = &String>| {
-        items.fold(String::new(), |mut text, item| {
-            let _ = writeln!(text, "{item}");
-            text
-        })
-    };
     let effects = probes.effects.iter().fold(String::new(), |mut text, (unit, command)| {
         let _ = writeln!(text, "{unit}\t{}", quote_words(command));
         text
@@ -46,22 +40,26 @@ pub fn facts_script(probes: &Probes) -> Script {
         let _ = writeln!(text, "{}\t{}\t{path}", wanted.sha256, if wanted.shown { "yes" } else { "no" });
         text
     });
-    Archive::new()
+    Tarball::new()
         .file("run.sh", include_str!("../../playbooks/lib/facts.sh"))
-        .file("probes/packages", lines(&mut probes.packages.iter()))
-        .file("probes/users", lines(&mut probes.users.iter()))
-        .file("probes/units", lines(&mut probes.units.iter()))
-        .file("probes/installed", lines(&mut probes.installed.iter()))
-        .file("probes/links", lines(&mut probes.links.iter()))
+        .file("probes/packages", lines(&probes.packages))
+        .file("probes/users", lines(&probes.users))
+        .file("probes/units", lines(&probes.units))
+        .file("probes/installed", lines(&probes.installed))
+        .file("probes/links", lines(&probes.links))
         .file("probes/effects", effects)
         .file("probes/files", &files)
         .finish()
 }
 
+fn lines(items: &BTreeSet<String>) -> String {
+    items.iter().flat_map(|item| [item.as_str(), "\n"]).collect()
+}
+
 /// The script that makes these changes, each with its step, in this order.
 pub fn apply_script(changes: &[(Step, Change)], inputs: &Inputs) -> Script {
     let payloads = by_digest(inputs);
-    let mut archive = Archive::new()
+    let mut archive = Tarball::new()
         .file("run.sh", include_str!("../../playbooks/lib/run.sh"))
         .file("library.sh", include_str!("../../playbooks/lib/library.sh"))
         .file("tree.py", include_str!("../../playbooks/lib/tree.py"))
@@ -123,9 +121,9 @@ pub(super) fn quote_words(words: &[String]) -> String {
 }
 
 /// A tar in memory.
-struct Archive(tar::Builder<GzEncoder<Vec<u8>>>);
+struct Tarball(tar::Builder<GzEncoder<Vec<u8>>>);
 
-impl Archive {
+impl Tarball {
     fn new() -> Self {
         Self(tar::Builder::new(GzEncoder::new(Vec::new(), Compression::fast())))
     }

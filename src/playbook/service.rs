@@ -5,6 +5,9 @@
 //! host puts the previous set back. `playbooks/lib/library.sh` does this; here is what differs, and
 //! which commands follow from it.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeSet;
 
 use serde::Deserialize;
@@ -154,7 +157,7 @@ struct Differences {
 impl Service {
     pub(super) fn probe(&self, inputs: &Inputs, probes: &mut Probes) {
         for expected in self.expected(inputs) {
-            let wanted = Wanted { sha256: expected.file.sha256(), shown: !expected.file.is_secret() };
+            let wanted = Wanted { sha256: expected.file.sha256(), shown: expected.may_be_shown() };
             probes.files.insert(expected.path, wanted);
         }
         probes.units.extend(self.units.iter().map(|unit| unit.name.clone()));
@@ -179,6 +182,9 @@ impl Service {
         let applied = facts.applied.get(&step.0);
         let mut found = self.differences(inputs, facts);
         found.parts.extend(self.after.iter().filter(|step| changed.contains(step)).map(ToString::to_string));
+        if applied.is_none() && found.some_exists {
+            found.details.push(Detail::new(&self.directory, "an earlier run did not come to its end"));
+        }
         let actions = self.actions(inputs, facts, &found.parts, applied.copied());
         for (unit, action) in self.units.iter().zip(&actions) {
             if let Some(detail) = unit.state(inputs, facts, *action, found.some_exists) {
@@ -194,8 +200,14 @@ impl Service {
             kind,
             details: found.details,
             commands: self.commands(step, inputs, digest, &actions),
-            payloads: self.expected(inputs).iter().map(|expected| expected.file.sha256()).collect(),
+            payloads: self.payloads(inputs),
         })
+    }
+
+    /// The files that travel by digest. The application's code travels as a folder.
+    fn payloads(&self, inputs: &Inputs) -> BTreeSet<Sha256> {
+        let set = self.set_files(inputs).map(|(_, expected)| expected.file.sha256());
+        set.chain(self.unit_files(inputs).map(|(_, file)| file.sha256())).collect()
     }
 
     /// The names of its units.
@@ -306,7 +318,9 @@ impl Service {
         if let (Some(venv), Some(folder)) = (&self.venv, self.venv_folder(inputs))
             && facts.links.get(&venv.link) != Some(&folder)
         {
-            found.details.push(Detail::new(&venv.link, "another Python environment is in use"));
+            let linked = facts.links.contains_key(&venv.link);
+            let why = if linked { "another Python environment is in use" } else { "absent" };
+            found.details.push(Detail::new(&venv.link, why));
             found.parts.insert("venv".into());
         }
         if let Some(tree) = &self.tree {
@@ -330,31 +344,30 @@ impl Service {
         applied: Option<Sha256>,
     ) -> Vec<OnChange> {
         let digest = self.digest(inputs);
-        self.units
+        let other_set = parts.is_empty() && applied.is_some_and(|last| last != digest);
+        // Never applied to its end: nobody knows what running processes have read.
+        let restart_all = applied.is_none() || other_set;
+        let mut actions: Vec<OnChange> =
+            self.units.iter().map(|unit| unit.action(inputs, facts, parts, restart_all)).collect();
+        self.restart_behind_sockets(&mut actions);
+        actions
+    }
+
+    /// A socket is bound anew only while its service is stopped, so that both are restarted.
+    fn restart_behind_sockets(&self, actions: &mut [OnChange]) {
+        let restarted: BTreeSet<&str> = self
+            .units
             .iter()
-            .map(|unit| {
-                let concerned: Vec<&String> = parts.iter().filter(|part| unit.uses(part)).collect();
-                let active = facts.units.get(&unit.name).is_some_and(|fact| fact.active == "active");
-                match applied {
-                    _ if !unit.wanted(inputs) => {
-                        if active {
-                            OnChange::Stop
-                        } else {
-                            OnChange::Keep
-                        }
-                    }
-                    // Never applied to its end: nobody knows what the running process has read.
-                    None => OnChange::Restart,
-                    _ if !active => OnChange::Restart,
-                    _ if unit.effect_is_lost(facts) => unit.renewal(),
-                    // No file differs, but what was applied last was something else: a release.
-                    Some(last) if parts.is_empty() && last != digest => OnChange::Restart,
-                    _ if concerned.is_empty() => OnChange::Keep,
-                    _ if concerned.iter().all(|part| unit.reload.contains(part)) => OnChange::Reload,
-                    _ => OnChange::Restart,
-                }
-            })
-            .collect()
+            .zip(&*actions)
+            .filter(|(_, action)| **action == OnChange::Restart)
+            .filter_map(|(unit, _)| unit.name.strip_suffix(".socket"))
+            .collect();
+        for (unit, action) in self.units.iter().zip(actions) {
+            let behind = unit.name.strip_suffix(".service").is_some_and(|name| restarted.contains(name));
+            if behind && *action != OnChange::Stop {
+                *action = OnChange::Restart;
+            }
+        }
     }
 
     fn commands(&self, step: &StepId, inputs: &Inputs, digest: Sha256, actions: &[OnChange]) -> Vec<Command> {
@@ -388,6 +401,31 @@ impl Service {
 }
 
 impl SetUnit {
+    /// What this unit needs where these parts of the set differ.
+    fn action(
+        &self,
+        inputs: &Inputs,
+        facts: &Facts,
+        parts: &BTreeSet<String>,
+        restart_all: bool,
+    ) -> OnChange {
+        let fact = facts.units.get(&self.name).cloned().unwrap_or_default();
+        let mut concerned = parts.iter().filter(|part| self.uses(part)).peekable();
+        if !self.wanted(inputs) {
+            if fact.is_there() { OnChange::Stop } else { OnChange::Keep }
+        } else if restart_all || fact.active != "active" {
+            OnChange::Restart
+        } else if self.effect_is_lost(facts) {
+            self.renewal()
+        } else if concerned.peek().is_none() {
+            OnChange::Keep
+        } else if concerned.all(|part| self.reload.contains(part)) {
+            OnChange::Reload
+        } else {
+            OnChange::Restart
+        }
+    }
+
     /// Whether the spec wants this unit to run.
     fn wanted(&self, inputs: &Inputs) -> bool {
         self.when.is_none_or(|flag| inputs.flags.contains(&flag))
@@ -444,6 +482,12 @@ impl SetUnit {
 }
 
 impl Expected<'_> {
+    /// Whether a diff may be shown. What only its owner may read may have held a secret before, even
+    /// where it holds none now.
+    fn may_be_shown(&self) -> bool {
+        !self.file.is_secret() && !self.mode.ends_with("00")
+    }
+
     fn difference(&self, fact: &super::FileFact) -> Option<String> {
         if fact.sha256 != Some(self.file.sha256()) {
             return Some(
@@ -464,6 +508,9 @@ impl Expected<'_> {
     }
 
     fn diff(&self, old: &str) -> Option<String> {
+        if !self.may_be_shown() {
+            return None;
+        }
         let new = self.file.text()?;
         let diff = TextDiff::from_lines(old, new);
         Some(diff.unified_diff().context_radius(2).to_string())

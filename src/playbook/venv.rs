@@ -5,6 +5,7 @@
 use serde::Deserialize;
 
 use super::{Change, Command, Detail, Facts, Inputs, Probes, StepId};
+use crate::digest::Sha256;
 
 /// A Python environment below `parent`, named by the digest of what it holds.
 #[derive(Debug, Clone, Deserialize)]
@@ -12,8 +13,25 @@ use super::{Change, Command, Detail, Facts, Inputs, Probes, StepId};
 pub struct Venv {
     /// The folder in which environments lie.
     parent: String,
-    /// The version of uv, which installs packages.
-    uv: String,
+    /// What installs packages.
+    uv: Uv,
+}
+
+/// A version of uv, pinned.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Uv {
+    version: String,
+    /// The digests of its wheels, of which one fits the host.
+    sha256: Vec<Sha256>,
+}
+
+impl Uv {
+    /// The line of a requirements file that asks for exactly this.
+    fn requirement(&self) -> String {
+        let hashes = self.sha256.iter().map(|digest| format!(" --hash=sha256:{digest}"));
+        format!("uv=={}{}", self.version, hashes.collect::<String>())
+    }
 }
 
 impl Venv {
@@ -36,7 +54,8 @@ impl Venv {
             .map(|(path, file)| Command::new(["requirements_file", path, &file.sha256().to_string()]))
             .collect();
         let install =
-            ["venv_install", &folder, &digest.to_string(), &self.uv, &requirements.entry].map(str::to_owned);
+            ["venv_install", &folder, &digest.to_string(), &self.uv.requirement(), &requirements.entry]
+                .map(str::to_owned);
         commands.push(Command::new(install.iter().chain(&requirements.added)));
         Some(Change {
             step: step.clone(),

@@ -1,0 +1,218 @@
+//! What a plan says, and that playbooks and templates know each other.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::*;
+use crate::digest::Sha256;
+use crate::host::Role;
+use crate::playbook::{ChangeKind, Command, Detail, Failed, File, Flag, Release, StepId};
+use crate::render::{Addresses, Bundle};
+use crate::spec::load;
+
+const PLAYBOOKS: [&str; 2] =
+    [include_str!("../../playbooks/app.yaml"), include_str!("../../playbooks/monitoring.yaml")];
+
+fn change(step: &str, kind: ChangeKind, details: Vec<Detail>) -> (Step, Change) {
+    let commands = vec![Command::new(["a_command_that_is_not_told"])];
+    let change = Change { step: StepId(step.into()), kind, details, commands, payloads: [].into() };
+    (serde_saphyr::from_str(&format!("{{id: {step}, user: {{name: x}}}}")).unwrap(), change)
+}
+
+/// A plan with everything that a plan can hold.
+fn everything() -> Plan {
+    let long = (0..30).map(|line| format!("+line {line}")).collect::<Vec<_>>().join("\n");
+    let diff = |text: &str| Detail { diff: Some(text.into()), ..Detail::new("/etc/x", "content differs") };
+    let app = HostPlan {
+        changes: vec![
+            change("python", ChangeKind::Create, vec![Detail::new("package python3", "not installed")]),
+            change(
+                "app",
+                ChangeKind::Change,
+                vec![
+                    Detail::new("/a", "absent"),
+                    Detail::new("/b", "absent"),
+                    Detail::new("/c", "absent"),
+                    Detail::new("/d", "mode is 666, must be 644"),
+                    diff("-old\n+\u{1b}[31mred\u{7}\ttab\n"),
+                    diff(&long),
+                    Detail::new("unit a.service", "restart"),
+                ],
+            ),
+        ],
+        missing: vec![],
+    };
+    let monitoring = HostPlan { changes: vec![], missing: vec!["grafana 13 is not there: no route".into()] };
+    Plan {
+        infra: vec![
+            InfraAction::CreateNetwork,
+            InfraAction::CreateMachine(HostName::app(2)),
+            InfraAction::StartMachine(HostName::MONITORING),
+            InfraAction::RemoveMachine(HostName::app(3)),
+        ],
+        hosts: [(HostName::app(1), app), (HostName::MONITORING, monitoring)].into(),
+        grafana: vec![GrafanaAction { what: "dashboard System".into(), why: "panels differ".into() }],
+    }
+}
+
+#[test]
+fn a_plan_as_people_read_it() {
+    insta::assert_snapshot!(everything().to_string());
+}
+
+#[test]
+fn a_plan_as_programs_read_it() {
+    insta::assert_snapshot!(serde_json::to_string_pretty(&everything()).unwrap());
+}
+
+#[test]
+fn what_is_missing_is_no_change() {
+    let hosts = everything().hosts.split_off(&HostName::MONITORING);
+    let plan = Plan { hosts, ..Plan::default() };
+    assert!(plan.is_empty());
+    assert_eq!(
+        plan.to_string(),
+        "nothing to do: everything is as the spec says\nmissing: grafana 13 is not there: no route\n"
+    );
+}
+
+const SECRET: &str = "hunter2";
+
+/// The inputs that the reference leads to.
+fn inputs(flags: &[Flag]) -> Inputs {
+    let spec =
+        load(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/reference/monctl.yaml"))).unwrap().spec;
+    let bundle = Bundle::render(&spec, &Addresses::default()).unwrap();
+    let mut files: BTreeMap<String, File> = bundle
+        .iter()
+        .map(|(name, content)| {
+            let file = if content.is_secret() {
+                File::secret(*b"hunter2")
+            } else {
+                File::public(content.masked().as_bytes())
+            };
+            (name.to_owned(), file)
+        })
+        .collect();
+    files.insert("grafana/admin-password".into(), File::secret(*b"hunter2"));
+    let release = |name: &str| {
+        let found = (format!("https://x.test/{name}.tar.gz"), Sha256::of(name));
+        (
+            name.to_owned(),
+            Release { version: "1.0".into(), by_machine: [("x86_64".to_owned(), found)].into() },
+        )
+    };
+    Inputs {
+        flags: flags.iter().copied().collect(),
+        files,
+        releases: ["prometheus", "alertmanager", "node_exporter", "grafana"].map(release).into(),
+        optional: ["grafana".to_owned()].into(),
+        ..Inputs::default()
+    }
+}
+
+#[test]
+fn what_cannot_be_had_takes_its_lane_along_and_nothing_else() {
+    let inputs = inputs(&[Flag::Distribution]);
+    let playbook = Playbook::of(Role::Monitoring);
+    let ids = |facts: &Facts| {
+        let plan = HostPlan::new(&playbook, &inputs, facts);
+        (plan.changes.into_iter().map(|(step, _)| step.id.0).collect::<Vec<_>>(), plan.missing)
+    };
+    let (all, missing) = ids(&Facts::default());
+    assert!(missing.is_empty() && all.iter().any(|step| step == "grafana"), "{all:?} {missing:?}");
+
+    let (url, source) = inputs.releases["grafana"].by_machine["x86_64"].clone();
+    let failed = Failed { source, url, why: "no route".into() };
+    let facts = Facts { failed: [("/opt/monctl/grafana".to_owned(), failed)].into(), ..Facts::default() };
+    let (without, missing) = ids(&facts);
+    assert_eq!(missing, ["grafana 1.0 is not there: no route"]);
+    assert_eq!(without, all.into_iter().filter(|step| !step.starts_with("grafana")).collect::<Vec<_>>());
+}
+
+#[test]
+fn no_plan_shows_a_secret() {
+    for role in Role::ALL {
+        let plan =
+            HostPlan::new(&Playbook::of(role), &inputs(&[Flag::Release, Flag::Exporter]), &Facts::default());
+        let plan = Plan { hosts: [(HostName::MONITORING, plan)].into(), ..Plan::default() };
+        let seen = format!("{plan}{}{plan:?}", serde_json::to_string(&plan).unwrap());
+        assert!(!seen.contains(SECRET) && seen.contains("absent"), "{seen}");
+    }
+}
+
+/// The services of both playbooks as they are written.
+fn services() -> Vec<Value> {
+    let playbooks = PLAYBOOKS.map(|text| serde_saphyr::from_str::<Value>(text).unwrap());
+    let steps = playbooks.iter().flat_map(|playbook| playbook["steps"].as_array().unwrap());
+    steps.filter_map(|step| step.get("service").cloned()).collect()
+}
+
+fn list<'a>(service: &'a Value, key: &str) -> impl Iterator<Item = &'a Value> {
+    service.get(key).and_then(Value::as_array).into_iter().flatten()
+}
+
+#[test]
+fn playbooks_name_only_files_of_the_bundle_and_each_unit_has_its_file() {
+    let files = inputs(&[]).files;
+    for service in services() {
+        for from in list(&service, "files").map(|file| file["from"].as_str().unwrap()) {
+            let there = if from.ends_with('/') {
+                files.keys().any(|name| name.starts_with(from))
+            } else {
+                files.contains_key(from)
+            };
+            assert!(there, "`{from}` is not in the bundle");
+        }
+        for unit in list(&service, "units").map(|unit| unit["name"].as_str().unwrap()) {
+            assert!(files.contains_key(&format!("systemd/{unit}")), "`{unit}` has no file");
+        }
+    }
+}
+
+#[test]
+fn units_use_only_parts_of_their_set() {
+    for service in services() {
+        let files = list(&service, "files").map(|file| file["name"].as_str().unwrap());
+        let after = list(&service, "after").map(|step| step.as_str().unwrap());
+        let parts: Vec<&str> = files.chain(after).chain(["tree", "venv"]).collect();
+        for unit in list(&service, "units") {
+            for part in list(unit, "uses").chain(list(unit, "reload")).map(|part| part.as_str().unwrap()) {
+                assert!(parts.contains(&part), "{}: `{part}`", unit["name"]);
+            }
+        }
+    }
+}
+
+#[test]
+fn what_may_hold_a_secret_is_its_owners_alone() {
+    let secret = ["environment/app", "alertmanager/slack-webhook-url", "grafana/admin-password"];
+    let files =
+        services().into_iter().flat_map(|service| list(&service, "files").cloned().collect::<Vec<_>>());
+    let mut found = 0;
+    for file in files.filter(|file| secret.contains(&file["from"].as_str().unwrap())) {
+        assert_eq!(file["mode"], "0600", "{file}");
+        found += 1;
+    }
+    assert_eq!(found, secret.len());
+    for (name, file) in inputs(&[]).files {
+        assert!(!file.is_secret() || secret.contains(&name.as_str()), "`{name}` holds a secret");
+    }
+}
+
+#[test]
+fn what_a_host_has_is_planned_once() {
+    // A host that has everything but a user needs that user alone.
+    let inputs = inputs(&[Flag::Distribution]);
+    let playbook = Playbook::of(Role::App);
+    let users = ["monctl-node-exporter".to_owned(), "monctl-app".to_owned()];
+    let ids = |facts: &Facts| {
+        let changes = HostPlan::new(&playbook, &inputs, facts).changes;
+        changes.into_iter().map(|(step, _)| step.id.0).collect::<Vec<_>>()
+    };
+    let all = ids(&Facts::default());
+    let less = ids(&Facts { users: users.into(), ..Facts::default() });
+    assert_eq!(less, all.into_iter().filter(|step| !step.ends_with("-user")).collect::<Vec<_>>());
+}

@@ -1,0 +1,205 @@
+//! Every kind of step in every state of a host: the change, its reasons and its commands. The states are
+//! answers of the facts script. Services have a table of their own beside them; the last tests hold the
+//! playbooks to what they refer to.
+
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::digest::Sha256;
+use crate::host::Role;
+
+/// A step as it stands in a playbook.
+pub(super) fn step(yaml: &str) -> Step {
+    serde_saphyr::from_str(yaml).unwrap()
+}
+
+/// What a host with this answer says, fields separated by `|` for the eye.
+pub(super) fn facts(answer: &str) -> Facts {
+    let lines = answer.lines().map(|line| line.trim().replace('|', "\t")).chain(["end".to_owned()]);
+    Facts::parse(&lines.collect::<Vec<_>>().join("\n")).unwrap()
+}
+
+/// The table of a step: what each state leads to.
+fn table(step: &Step, inputs: &Inputs, states: &[(&str, &str)]) -> String {
+    let rows = states.iter().map(|(state, answer)| {
+        let facts = facts(answer);
+        let missing = step.missing(inputs, &facts).map(|why| format!("  missing: {why}\n"));
+        let change = step.lower(inputs, &facts, &[]);
+        format!("{state}: {}{}", Change::told(change.as_ref()), missing.unwrap_or_default())
+    });
+    rows.collect::<Vec<_>>().join("\n").replace(&digest('a').to_string(), "AAAA")
+}
+
+fn digest(letter: char) -> Sha256 {
+    String::from(letter).repeat(64).parse().unwrap()
+}
+
+#[test]
+fn packages() {
+    let step = step("{id: x, package: {names: [curl, prometheus], mask: [prometheus.service]}}");
+    let masked = "unit|Id=prometheus.service\nunit|LoadState=masked";
+    let unmasked = masked.replace("masked", "loaded");
+    let both = "package|curl|installed\npackage|prometheus|installed";
+    let removed = "package|curl|installed\npackage|prometheus|config-files";
+    let interrupted = "package|curl|installed\npackage|prometheus|half-configured";
+    let states = [
+        ("a new host", ""),
+        ("as it must be", &format!("{both}\n{masked}")),
+        ("one removed, its configuration left", &format!("{removed}\n{masked}")),
+        ("installation cut off", &format!("{interrupted}\n{masked}")),
+        ("unmasked by hand", &format!("{both}\n{unmasked}")),
+    ];
+    insta::assert_snapshot!(table(&step, &Inputs::default(), &states));
+}
+
+#[test]
+fn users() {
+    let step = step("{id: x, user: {name: monctl-app}}");
+    let states = [("absent", "user|monctl-grafana"), ("there", "user|monctl-app")];
+    insta::assert_snapshot!(table(&step, &Inputs::default(), &states));
+}
+
+fn with_release(optional: bool) -> Inputs {
+    let by_machine = [("x86_64".to_owned(), ("https://x.test/g.tar.gz".to_owned(), digest('a')))].into();
+    let release = Release { version: "13.2".into(), by_machine };
+    Inputs {
+        releases: [("grafana".to_owned(), release)].into(),
+        optional: optional.then(|| "grafana".to_owned()).into_iter().collect(),
+        ..Inputs::default()
+    }
+}
+
+#[test]
+fn archives() {
+    let step = step("{id: x, archive: {release: grafana, to: /opt/g}}");
+    let [ours, other] = ['a', 'b'].map(digest);
+    let tried = |digest: Sha256, url: &str| format!("failed|/opt/g|{digest}|{url}|no route");
+    let states = [
+        ("a host that does not exist yet", ""),
+        ("absent", "machine|x86_64"),
+        ("as it must be", &format!("installed|/opt/g|{ours}|1|1")),
+        ("another version", &format!("installed|/opt/g|{other}|1|1")),
+        ("changed by hand", &format!("installed|/opt/g|{ours}|1|2")),
+        ("note damaged", "installed|/opt/g|||2"),
+        ("another architecture", "machine|riscv64"),
+        ("failed a short while ago", &tried(ours, "https://x.test/g.tar.gz")),
+        ("failed from another mirror", &tried(ours, "https://y.test/g.tar.gz")),
+        ("failed with another digest", &tried(other, "https://x.test/g.tar.gz")),
+    ];
+    insta::assert_snapshot!("archive_required", table(&step, &with_release(false), &states));
+    insta::assert_snapshot!("archive_optional", table(&step, &with_release(true), &states));
+}
+
+#[test]
+fn environments() {
+    let yaml =
+        format!("{{id: x, venv: {{parent: /opt/v, uv: {{version: 0.1.2, sha256: [{}]}}}}}}", digest('a'));
+    let requirements = Requirements {
+        files: [("req/base.txt".to_owned(), File::public(*b"Django"))].into(),
+        entry: "req/base.txt".into(),
+        added: vec!["gunicorn==1 --hash=sha256:0".into()],
+    };
+    let digest = requirements.digest();
+    let folder = format!("/opt/v/{}", digest.short());
+    let inputs = Inputs { requirements, ..Inputs::default() };
+    let states = [
+        ("absent", ""),
+        ("as it must be", &format!("installed|{folder}|{digest}|1|1")),
+        ("that of other requirements", &format!("installed|/opt/v/other|{digest}|1|1")),
+        ("changed by hand", &format!("installed|{folder}|{digest}|1|2")),
+    ];
+    let table = table(&step(&yaml), &inputs, &states);
+    insta::assert_snapshot!(table.replace(&digest.to_string(), "DDDD").replace(&digest.short(), "SHORT"));
+}
+
+#[test]
+fn other_requirements_mean_another_environment() {
+    let base = Requirements { entry: "r.txt".into(), ..Requirements::default() };
+    let with = |files: &[(&str, &[u8])], added: &[&str]| Requirements {
+        files: files.iter().map(|(name, bytes)| ((*name).to_owned(), File::public(*bytes))).collect(),
+        added: added.iter().map(|&line| line.into()).collect(),
+        ..base.clone()
+    };
+    let all = [base.clone(), with(&[("r.txt", b"a")], &[]), with(&[("r.txt", b"b")], &[]), with(&[], &["a"])];
+    let digests: std::collections::BTreeSet<Sha256> = all.iter().map(Requirements::digest).collect();
+    assert_eq!(digests.len(), all.len());
+}
+
+#[test]
+fn a_step_has_one_kind_and_known_keys() {
+    for yaml in [
+        "{id: x}",
+        "{id: x, user: {name: a}, package: {names: [b]}}",
+        "{id: x, user: {name: a, shell: b}}",
+        "{id: x, users: {name: a}}",
+        "{id: x, lanes: y, user: {name: a}}",
+        "{id: x, when: sometimes, user: {name: a}}",
+    ] {
+        assert!(serde_saphyr::from_str::<Step>(yaml).is_err(), "{yaml}");
+    }
+}
+
+/// The sets of flags that a spec can lead to.
+fn flag_sets() -> impl Iterator<Item = Inputs> {
+    [Flag::Release, Flag::Distribution].into_iter().flat_map(|install| {
+        [vec![install], vec![install, Flag::Exporter]]
+            .map(|flags| Inputs { flags: flags.into_iter().collect(), ..Inputs::default() })
+    })
+}
+
+#[test]
+fn steps_of_a_playbook_have_names_of_their_own_and_wait_only_for_what_comes_before() {
+    for role in Role::ALL {
+        let playbook = Playbook::of(role);
+        assert_eq!(playbook.role, role);
+        for inputs in flag_sets() {
+            let mut lanes: BTreeMap<&str, usize> = BTreeMap::new();
+            let mut ids = Vec::new();
+            for step in playbook.steps(&inputs) {
+                assert!(!ids.contains(&&step.id), "{} stands twice in {role}", step.id);
+                ids.push(&step.id);
+                for lane in &step.join {
+                    assert!(
+                        lanes.contains_key(lane.as_str()),
+                        "{} waits for `{lane}`, which is not begun",
+                        step.id
+                    );
+                    assert!(step.lane.is_none(), "{}: a lane does not wait for another", step.id);
+                }
+                step.lane.iter().for_each(|lane| *lanes.entry(lane).or_default() += 1);
+            }
+        }
+    }
+}
+
+#[test]
+fn an_optional_release_has_a_lane_of_its_own() {
+    let inputs = with_release(true);
+    for step in Role::ALL.into_iter().flat_map(|role| Playbook::of(role).steps) {
+        let missing = step.missing(&inputs, &facts("machine|riscv64")).is_some();
+        assert!(!missing || step.lane.is_some(), "{} takes everything behind it along", step.id);
+    }
+}
+
+#[test]
+fn each_command_is_a_function_of_the_host_library() {
+    let library = include_str!("../../playbooks/lib/library.sh");
+    for role in Role::ALL {
+        for inputs in flag_sets() {
+            let inputs = Inputs { releases: with_release(false).releases, ..inputs };
+            for step in Playbook::of(role).steps(&inputs) {
+                for command in
+                    step.lower(&inputs, &Facts::default(), &[]).into_iter().flat_map(|it| it.commands)
+                {
+                    let function = &command.0[0];
+                    assert!(library.contains(&format!("\n{function}() {{")), "{}: `{function}`", step.id);
+                    let inner = command.0.get(1).filter(|word| word.starts_with("app_"));
+                    assert!(
+                        inner.is_none_or(|word| library.contains(&format!("\n{word}() {{"))),
+                        "{inner:?}"
+                    );
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,393 @@
+"""What the scripts on hosts promise, in a root folder of their own: steps and lanes, events, services
+that are active as a whole or not at all, folders that are filled as a whole, and the facts."""
+
+import base64
+import hashlib
+import io
+import subprocess
+import tarfile
+import time
+import unittest
+
+import host
+
+URL = "http://127.0.0.1:9/demo.service"
+DIGEST = {name: hashlib.sha256(name.encode()).hexdigest() for name in "abc"}
+
+
+def setUpModule():
+    """Where namespaces are forbidden, these tests cannot run, and say so."""
+    probe = subprocess.run(["unshare", "--mount", "--map-root-user", "true"], capture_output=True)
+    if host.os.geteuid() != 0 and probe.returncode:
+        raise unittest.SkipTest("user namespaces are not allowed here")
+
+
+class OnHost(unittest.TestCase):
+    def setUp(self):
+        self.host = host.Host()
+        self.addCleanup(self.host.close)
+
+    def run_steps(self, *steps, files=None):
+        return self.host.run(self.host.steps(*steps, files=files))
+
+    def output_of(self, events, step):
+        (output,) = [fields[2] for fields in events if fields[:2] == ["fail", step]]
+        return base64.b64decode(output).decode()
+
+
+class Steps(OnHost):
+    def test_steps_follow_one_another_and_the_end_is_told_last(self):
+        events = self.run_steps(("one", "-", "", "echo 1 >>/state/log"), ("two", "-", "", "echo 2 >>/state/log"))
+        self.assertEqual(events, [["start", "one"], ["ok", "one"], ["start", "two"], ["ok", "two"], ["end"]])
+        self.assertEqual(self.host.read("/state/log"), "1\n2\n")
+
+    def test_a_lane_runs_beside_the_main_sequence_and_is_waited_for(self):
+        wait_for = "for ((i = 0; i < 500; i++)); do [ ! -e /state/{0} ] || exit 0; sleep 0.02; done; exit 1"
+        events = self.run_steps(
+            ("lane", "side", "", "touch /state/lane; " + wait_for.format("main")),
+            ("main", "-", "", "touch /state/main; " + wait_for.format("lane")),
+            ("joined", "-", "side", "true"),
+        )
+        self.assertEqual([fields[1] for fields in events if fields[0] == "ok"][-1], "joined")
+        self.assertLess(events.index(["ok", "lane"]), events.index(["start", "joined"]))
+
+    def test_a_failing_lane_ends_only_itself_and_what_waits_for_it(self):
+        events = self.run_steps(
+            ("bad", "side", "", "echo why; false; echo not reached"),
+            ("behind", "side", "", "true"),
+            ("main", "-", "", "true"),
+            ("joined", "-", "side", "true"),
+            ("last", "-", "", "true"),
+        )
+        self.assertEqual(self.output_of(events, "bad"), "why\n")
+        self.assertEqual(sorted(fields[1] for fields in events if fields[0] == "skip"), ["behind", "joined", "last"])
+        self.assertIn(["ok", "main"], events)
+
+    def test_a_lane_that_nobody_waits_for_disturbs_nobody(self):
+        events = self.run_steps(("bad", "side", "", "false"), ("one", "-", "", "true"), ("two", "-", "", "true"))
+        self.assertIn(["ok", "two"], events)
+        self.assertEqual(events[-1], ["end"])
+
+    def test_a_lane_does_not_begin_behind_a_step_that_failed(self):
+        events = self.run_steps(("bad", "-", "", "false"), ("lane", "side", "", "true"), ("two", "-", "", "true"))
+        self.assertEqual(sorted(events[2:]), [["end"], ["skip", "lane"], ["skip", "two"]])
+
+    def test_events_of_lanes_that_end_at_once_are_whole_lines(self):
+        noisy = "head -c 9000 /dev/zero | tr '\\0' x; touch /state/ready.$RANDOM; exit 1"
+        lanes = [(f"bad-{number}", f"lane-{number}", "", noisy) for number in range(12)]
+        events = self.run_steps(*lanes)
+        for step, *_ in lanes:
+            self.assertEqual(self.output_of(events, step), "x" * 6000)
+        self.assertEqual(len(events), 25)
+
+    def test_after_the_reader_is_gone_the_step_under_way_is_ended_and_no_other_begins(self):
+        folder = self.host.steps(
+            ("one", "-", "", "until [ -e /state/go ]; do sleep 0.02; done; echo; touch /state/one"),
+            ("two", "-", "", "touch /state/two"),
+        )
+        with self.host.popen(folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            self.assertEqual(process.stdout.readline(), "start\tone\n")
+            process.stdout.close()
+            self.host.write("/state/go", "")
+            process.wait(timeout=60)
+        self.assertTrue(self.host.has("/state/one"))
+        self.assertFalse(self.host.has("/state/two"))
+
+    def test_a_second_run_waits_for_the_first(self):
+        first = self.host.steps(("one", "-", "", "touch /state/begun; until [ -e /state/go ]; do sleep 0.02; done; echo 1 >>/state/log"))
+        second = self.host.steps(("two", "-", "", "echo 2 >>/state/log"))
+        with self.host.popen(first, stdout=subprocess.DEVNULL) as one:
+            deadline = time.monotonic() + 30
+            while not self.host.has("/state/begun") and time.monotonic() < deadline:
+                time.sleep(0.02)
+            with self.host.popen(second, stdout=subprocess.DEVNULL) as two:
+                self.host.write("/state/go", "")
+                one.wait(timeout=60)
+                two.wait(timeout=60)
+        self.assertEqual(self.host.read("/state/log"), "1\n2\n")
+
+
+class Services(OnHost):
+    def service(self, conf, unit="[Unit]\n", digest="a", check="test -s conf", action="restart", more=""):
+        script = f"""
+            service_open demo /etc/monctl/demo
+            service_file conf c monctl-app monctl-app 0600
+            service_unit_file demo.service u
+            service_check {check}
+            service_activate
+            service_unit demo.service {action} {URL} -
+            {more}
+            service_close {DIGEST[digest]}"""
+        unit += "Reads=/etc/monctl/demo/conf\n"
+        return self.run_steps(("demo", "-", "", script), files={"payload/c": conf, "payload/u": unit, "payload/x": "[Unit]\n"})
+
+    def stamp(self):
+        return self.host.read("/var/lib/monctl/applied/demo") if self.host.has("/var/lib/monctl/applied/demo") else None
+
+    def assert_serves(self, conf, digest):
+        self.assertEqual(self.host.read(self.host.link("/etc/monctl/demo") + "/conf"), conf)
+        self.assertEqual(self.stamp(), DIGEST[digest] + "\n")
+        self.assertEqual(self.host.unit("demo.service"), ["active", "enabled"])
+
+    def sets(self):
+        return [path for path in (self.host.root / "var/lib/monctl/sets/demo").iterdir() if path.is_dir()]
+
+    def test_a_set_becomes_active_and_the_unit_runs(self):
+        self.assertIn(["ok", "demo"], self.service("1"))
+        self.assert_serves("1", "a")
+        path = self.host.root / self.host.link("/etc/monctl/demo").lstrip("/") / "conf"
+        self.assertEqual(path.stat().st_mode & 0o777, 0o600)
+
+    def test_a_new_set_takes_the_place_of_the_old_one(self):
+        self.service("1")
+        self.assertIn(["ok", "demo"], self.service("2", digest="b"))
+        self.assert_serves("2", "b")
+        self.assertEqual(len(self.sets()), 1)
+
+    def test_a_set_that_fails_its_check_changes_nothing(self):
+        self.service("1")
+        calls = len(self.host.calls())
+        events = self.service("", digest="b")
+        self.assertIn("nothing was activated", self.output_of(events, "demo"))
+        self.assert_serves("1", "a")
+        self.assertEqual(len(self.host.calls()), calls)
+        self.assertEqual(len(self.sets()), 1)
+
+    def test_a_unit_that_does_not_start_gets_the_earlier_set_back(self):
+        self.service("1")
+        for conf in ("Broken", "Failing"):
+            output = self.output_of(self.service(conf, digest="b"), "demo")
+            self.assertIn("the previous set is active again and healthy", output)
+            self.assert_serves("1", "a")
+            self.assertEqual(len(self.sets()), 1)
+
+    def test_what_fails_after_the_units_is_undone_too(self):
+        self.service("1")
+        self.output_of(self.service("2", digest="b", more="service_run false"), "demo")
+        self.assert_serves("1", "a")
+
+    def test_the_unit_files_of_the_earlier_set_come_back_too(self):
+        self.service("1", unit="[Unit]\n# first\n")
+        self.output_of(self.service("Broken", unit="[Unit]\n# second\n", digest="b"), "demo")
+        self.assertIn("# first", self.host.read("/etc/systemd/system/demo.service"))
+
+    def test_a_first_set_that_fails_leaves_nothing_active(self):
+        output = self.output_of(self.service("Broken"), "demo")
+        self.assertIn("no earlier set", output)
+        self.assertIsNone(self.stamp())
+        self.assertEqual(self.host.unit("demo.service"), [])
+        for path in ("/etc/monctl/demo", "/etc/systemd/system/demo.service"):
+            self.assertFalse(self.host.has(path), path)
+
+    def test_going_back_to_a_set_that_fails_as_well_is_said(self):
+        self.service("1", unit="[Unit]\n")
+        conf = self.host.link("/etc/monctl/demo") + "/conf"
+        self.host.write(conf, "Broken")
+        self.assertIn("with the previous set either", self.output_of(self.service("Broken", digest="b"), "demo"))
+
+    def test_a_masked_unit_is_unmasked(self):
+        self.service("1")
+        unit = self.host.root / "etc/systemd/system/demo.service"
+        unit.unlink()
+        unit.symlink_to("/dev/null")
+        self.assertIn(["ok", "demo"], self.service("1"))
+        self.assert_serves("1", "a")
+
+    def test_a_unit_that_is_kept_is_not_started_again(self):
+        self.service("1")
+        calls = len(self.host.calls())
+        self.assertIn(["ok", "demo"], self.service("2", digest="b", action="keep"))
+        self.assertFalse([call for call in self.host.calls()[calls:] if "restart" in call])
+
+    def test_a_unit_that_is_not_wanted_any_more_goes_and_comes_back_with_a_rollback(self):
+        extra = "service_unit extra.service {} - -"
+        self.service("1")
+        both = f"install -m 644 payload/x \"$staged/.units/extra.service\"; units_place \"$staged\"; {extra.format('restart')}"
+        self.assertIn(["ok", "demo"], self.service("1", more=both, digest="b"))
+        self.assertEqual(self.host.unit("extra.service"), ["active", "enabled"])
+        self.output_of(self.service("1", more=f"{extra.format('stop')}; false", digest="c"), "demo")
+        self.assertEqual(self.host.unit("extra.service"), ["active", "enabled"])
+        self.assertIn(["ok", "demo"], self.service("1", more=extra.format("stop"), digest="c"))
+        self.assertEqual(self.host.unit("extra.service"), [])
+        self.assertFalse(self.host.has("/etc/systemd/system/extra.service"))
+
+    def test_a_unit_that_only_the_failed_set_has_does_not_stay(self):
+        self.service("1")
+        more = "install -m 644 payload/x \"$staged/.units/extra.service\"; units_place \"$staged\"; service_unit extra.service restart - -; false"
+        self.output_of(self.service("1", more=more, digest="b"), "demo")
+        self.assertEqual(self.host.unit("extra.service"), [])
+        self.assertFalse(self.host.has("/etc/systemd/system/extra.service"))
+
+    def test_code_and_data_of_an_application_are_put_back(self):
+        def deploy(text, more=""):
+            script = f"""
+                service_open app /etc/monctl/app
+                service_tree /srv/monctl/app monctl-app
+                service_check test -f "$tree.next/manage.py"
+                service_activate
+                {more}
+                service_close {DIGEST['a']}"""
+            return self.run_steps(("app", "-", "", script), files={"tree/manage.py": text, "tree.manifest": "manage.py\n"})
+
+        self.assertIn(["ok", "app"], deploy("1"))
+        self.host.write("/srv/monctl/app/db.sqlite3", "rows")
+        self.output_of(deploy("2", more="false"), "app")
+        self.assertEqual(self.host.read("/srv/monctl/app/manage.py"), "1")
+        self.assertIn(["ok", "app"], deploy("2"))
+        self.assertEqual(self.host.read("/srv/monctl/app/manage.py"), "2")
+        self.assertEqual(self.host.read("/srv/monctl/app/db.sqlite3"), "rows")
+        for rest in ("/srv/monctl/app.next", "/srv/monctl/app.previous"):
+            self.assertFalse(self.host.has(rest), rest)
+
+
+class Folders(OnHost):
+    FOLDER = "/opt/monctl/tool"
+
+    def release(self, text):
+        """A tarball on the host, and its digest."""
+        bytes_ = io.BytesIO()
+        with tarfile.open(fileobj=bytes_, mode="w:gz") as tar:
+            info = tarfile.TarInfo("tool-1.0/tool")
+            info.size = len(text)
+            tar.addfile(info, io.BytesIO(text.encode()))
+        (self.host.root / "www/tool.tar.gz").write_bytes(bytes_.getvalue())
+        return hashlib.sha256(bytes_.getvalue()).hexdigest()
+
+    def install(self, digest, name="tool.tar.gz"):
+        return self.run_steps(("tool", "-", "", f"archive_install {self.FOLDER} file:///www/{name} {digest}"))
+
+    def installed(self):
+        folder = self.host.work({"run.sh": (host.LIBRARY / "facts.sh").read_text(), **questions(installed=[self.FOLDER])})
+        return [fields for fields in self.host.run(folder) if fields[0] in ("installed", "failed")]
+
+    def test_a_release_is_unpacked_and_known_again(self):
+        digest = self.release("1")
+        self.assertIn(["ok", "tool"], self.install(digest))
+        self.assertEqual(self.host.read(f"{self.FOLDER}/tool"), "1")
+        ((_, folder, source, recorded, found),) = self.installed()
+        self.assertEqual((folder, source, recorded), (self.FOLDER, digest, found))
+        self.assertEqual([path.name for path in (self.host.root / "opt/monctl").iterdir() if "." in path.name], ["tool.monctl"])
+
+    def test_what_is_changed_by_hand_is_noticed_and_another_version_replaces_it(self):
+        self.install(self.release("1"))
+        self.host.write(f"{self.FOLDER}/tool", "2")
+        ((*_, recorded, found),) = self.installed()
+        self.assertNotEqual(recorded, found)
+        digest = self.release("3")
+        self.assertIn(["ok", "tool"], self.install(digest))
+        self.assertEqual(self.host.read(f"{self.FOLDER}/tool"), "3")
+
+    def test_a_download_with_another_digest_is_refused_and_the_reason_kept(self):
+        self.install(self.release("1"))
+        output = self.output_of(self.install(DIGEST["a"]), "tool")
+        self.assertIn("has another SHA-256 digest", output)
+        self.assertEqual(self.host.read(f"{self.FOLDER}/tool"), "1")
+        (failed,) = [fields for fields in self.installed() if fields[0] == "failed"]
+        self.assertEqual(failed[1:4], [self.FOLDER, DIGEST["a"], "file:///www/tool.tar.gz"])
+        self.assertFalse(self.host.has(f"{self.FOLDER}.tar.gz"))
+
+    def test_a_download_that_is_not_there_is_named_with_its_reason(self):
+        output = self.output_of(self.install(DIGEST["a"], name="none.tar.gz"), "tool")
+        self.assertIn("cannot download file:///www/none.tar.gz: curl: (37)", output)
+        self.install(self.release("1"))
+        self.assertEqual(len(self.install(self.release("1"))), 3)
+        self.assertEqual([fields[0] for fields in self.installed()], ["installed"])
+
+
+class Packages(OnHost):
+    def install(self, *names):
+        return self.run_steps(("packages", "-", "", f"packages_install {' '.join(names)}"))
+
+    def test_lists_are_brought_up_to_date_only_where_they_are_old(self):
+        self.host.write("/state/available", "curl\nnftables\n")
+        for name in ("curl", "nftables"):
+            self.assertIn(["ok", "packages"], self.install(name))
+        self.assertEqual(len([call for call in self.host.calls() if call.endswith(" update")]), 1)
+
+    def test_an_installation_that_was_cut_off_is_finished_first(self):
+        self.host.write("/state/available", "curl\n")
+        self.host.write("/state/interrupted", "")
+        self.assertIn(["ok", "packages"], self.install("curl"))
+        self.assertEqual(self.host.read("/state/installed"), "curl\n")
+
+    def test_a_package_that_is_not_known_fails_the_step(self):
+        self.host.write("/state/available", "curl\n")
+        self.assertIn("Unable to locate package none", self.output_of(self.install("none"), "packages"))
+
+    def test_a_user_is_made_even_where_its_group_was_left_behind(self):
+        self.host.write("/etc/group", "root:x:0:\nleft:x:7:\n")
+        for name in ("new", "left"):
+            self.assertIn(["ok", "user"], self.run_steps(("user", "-", "", f"user_create {name}")))
+        self.assertIn("\nleft:", self.host.read("/etc/passwd"))
+
+
+def questions(files=(), effects=(), **kinds):
+    answer = {f"probes/{kind}": "".join(f"{item}\n" for item in kinds.get(kind, ())) for kind in ("packages", "users", "units", "installed", "links")}
+    return answer | {"probes/files": "".join(files), "probes/effects": "".join(effects)}
+
+
+class Facts(OnHost):
+    def ask(self, **kinds):
+        return self.host.run(self.host.work({"run.sh": (host.LIBRARY / "facts.sh").read_text(), **questions(**kinds)}))
+
+    def test_without_questions_there_are_still_the_machine_and_the_end(self):
+        answer = self.ask()
+        self.assertEqual([fields[0] for fields in answer], ["machine", "processors", "end"])
+
+    def test_every_question_is_answered_and_the_end_comes_last(self):
+        self.host.write("/state/installed", "curl\n")
+        self.host.write("/etc/systemd/system/demo.service", "[Unit]\n")
+        self.host.write("/etc/conf", "is")
+        (self.host.root / "opt").mkdir()
+        (self.host.root / "opt/link").symlink_to("/etc/conf")
+        self.host.write("/var/lib/monctl/applied/demo", DIGEST["b"] + "\n")
+        self.host.write("/var/lib/monctl/effects/demo.service", hashlib.sha256(b"rules\n").hexdigest())
+        answer = self.ask(
+            packages=["curl", "nftables"],
+            users=["monctl-app", "nobody-of-ours"],
+            units=["demo.service", "other.service"],
+            links=["/opt/link", "/opt/none"],
+            files=[f"{DIGEST['a']}\tyes\t/etc/conf\n", f"{DIGEST['a']}\tyes\t/etc/none\n"],
+            effects=["demo.service\techo rules\n", "other.service\techo rules\n"],
+        )
+        self.assertEqual(answer[-1], ["end"])
+        for fact in (
+            ["package", "curl", "installed"],
+            ["user", "monctl-app"],
+            ["unit", "Id=demo.service"],
+            ["unit", "LoadState=not-found"],
+            ["link", "/opt/link", "/etc/conf"],
+            ["file", "/etc/conf", "644", "root", "root"],
+            ["sha256", "/etc/conf", hashlib.sha256(b"is").hexdigest()],
+            ["content", "/etc/conf", base64.b64encode(b"is").decode()],
+            ["applied", "demo", DIGEST["b"]],
+            ["effect", "demo.service", *[hashlib.sha256(b"rules\n").hexdigest()] * 2],
+        ):
+            self.assertIn(fact, answer)
+        told = {field for fields in answer for field in fields}
+        self.assertTrue(told.isdisjoint({"nftables", "nobody-of-ours", "/opt/none", "/etc/none"}), told)
+
+    def test_what_may_not_be_shown_stays_on_the_host(self):
+        self.host.write("/etc/secret", "hunter2")
+        answer = self.ask(files=[f"{DIGEST['a']}\tno\t/etc/secret\n"])
+        self.assertIn("sha256", [fields[0] for fields in answer])
+        self.assertNotIn("content", [fields[0] for fields in answer])
+
+    def test_odd_names_are_told_as_they_are(self):
+        names = ["/srv/trailing ", "/srv/two  spaces", "/srv/it's", "/srv/[a]", "/srv/$HOME", "/srv/ü\u2028"]
+        for name in names:
+            self.host.write(name, "x")
+        answer = self.ask(files=[f"{DIGEST['a']}\tyes\t{name}\n" for name in names])
+        self.assertEqual([fields[1] for fields in answer if fields[0] == "content"], names)
+
+    def test_many_files_are_told_one_a_line(self):
+        names = [f"/srv/a-name-of-some-length/{number:05}" for number in range(1500)]
+        for name in names:
+            self.host.write(name, "")
+        answer = self.ask(files=[f"{DIGEST['a']}\tno\t{name}\n" for name in names], installed=["/srv/none"])
+        self.assertEqual([fields[1] for fields in answer if fields[0] == "file"], names)
+        self.assertTrue(all(len(fields) in (1, 2, 3, 5) for fields in answer))
+
+
+if __name__ == "__main__":
+    unittest.main()
