@@ -3,6 +3,8 @@
 
 use std::fmt::Write as _;
 
+use crate::spec::fits_environment;
+
 /// A double-quoted YAML scalar, the same text to every YAML reader. Characters that YAML does not allow to
 /// stand as they are, and those that readers treat as line breaks, are escaped.
 pub(super) fn yaml(text: &str) -> String {
@@ -69,7 +71,7 @@ pub(super) fn systemd_argument(text: &str) -> String {
 /// A value in a file that systemd reads by `EnvironmentFile=`; none where the text holds characters that it
 /// refuses (control characters other than tabs and line breaks).
 pub(super) fn environment(text: &str) -> Option<String> {
-    if text.chars().any(|c| c.is_ascii_control() && !matches!(c, '\n' | '\t')) {
+    if !fits_environment(text) {
         return None;
     }
     let mut quoted = String::with_capacity(text.len() + 2);

@@ -75,6 +75,11 @@ pub enum EnvValue {
     Secret(SecretRef),
 }
 
+/// Whether an environment can carry the text: systemd refuses control characters but tabs and line breaks.
+pub(crate) fn fits_environment(text: &str) -> bool {
+    !text.contains(|c: char| c.is_ascii_control() && !matches!(c, '\n' | '\t'))
+}
+
 /// What else listens on an application host.
 const TAKEN: [(u16, &str); 2] = [(22, "ssh's"), (9100, "node exporter's")];
 

@@ -9,7 +9,7 @@ use garde::Validate as _;
 use super::suggest::suggestion;
 use super::{
     Alert, CatalogueAlert, EnvValue, Install, PromDuration, RuleName, SecretRef, Spec, WsgiModule,
-    catalogue_alert, catalogue_names,
+    catalogue_alert, catalogue_names, fits_environment,
 };
 
 /// A finding: the path of the value it is about, and what is wrong with it.
@@ -93,8 +93,7 @@ fn secrets(spec: &Spec, findings: &mut Vec<Finding>) {
         findings.push((name.to_string(), message.to_owned()));
     }
     for (name, value) in &spec.app.env {
-        let refused = |c: char| c.is_ascii_control() && !matches!(c, '\n' | '\t');
-        if matches!(value, EnvValue::Plain(text) if text.contains(refused)) {
+        if matches!(value, EnvValue::Plain(text) if !fits_environment(text)) {
             let message = "the value holds control characters, which no environment can carry".to_owned();
             findings.push((format!("app.env.{name}"), message));
         }

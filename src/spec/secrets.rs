@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::problem::Problem;
-use super::{EnvName, EnvValue, Loaded, Spec};
+use super::{EnvName, EnvValue, Loaded, Spec, fits_environment};
 use crate::error::Result;
 use crate::secret::Secret;
 
@@ -136,11 +136,10 @@ fn command(words: &[String], base: &Path) -> Result<String, String> {
 /// Whether the value can be what it is there for.
 fn fit(name: &SecretName, secret: Secret) -> Result<Secret, String> {
     let text = secret.expose();
-    let refused = |c: char| c.is_ascii_control() && !matches!(c, '\n' | '\t');
     let problem = match name {
         _ if text.is_empty() => "the value is empty",
         SecretName::SlackWebhookUrl if !is_url(text) => "the value is no URL that begins with `https://`",
-        SecretName::Env(_) if text.contains(refused) => {
+        SecretName::Env(_) if !fits_environment(text) => {
             "the value holds control characters, which no environment can carry"
         }
         _ => return Ok(secret),
