@@ -24,7 +24,7 @@ test: tools ## everything, on real machines too where this is root
 lint: tools ## formatting, clippy with and without default features, shellcheck
 	@scripts/lint.sh
 
-bench: prerequisites ## figures beside their yardsticks (needs root)
+bench: prerequisites tools ## figures beside their yardsticks (needs root)
 	@$(MAKE) --no-print-directory release
 	@bench/run.py $(CARGO_TARGET_DIR)/release/monctl
 	@bench/request_cost/run.sh
