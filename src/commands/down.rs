@@ -33,6 +33,7 @@ pub(super) async fn run(args: &DownArgs, context: &Context) -> Result<Outcome> {
         let _lock = provider.lock()?;
         removed = provider.destroy().await?;
     }
+    crate::remote::sweep();
     let left = provider.leftovers().await?;
     if !left.is_empty() {
         let left: Vec<String> = left.iter().map(ToString::to_string).collect();

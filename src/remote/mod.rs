@@ -3,6 +3,8 @@
 //!
 //! It knows nothing of playbooks: a caller brings a command and its input, and gets lines back.
 
+use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::time::Duration;
@@ -22,6 +24,9 @@ const PAUSE: Duration = Duration::from_millis(100);
 const IDLE_SECONDS: std::num::NonZeroUsize = std::num::NonZeroUsize::MIN.saturating_add(119);
 /// The loopback address that services on a host listen on.
 const LOOPBACK: &str = "127.0.0.1";
+/// Where folders of sockets lie, and how their names begin; the id of their process follows.
+const SOCKETS_PARENT: &str = "/tmp";
+const SOCKETS_PREFIX: &str = "monctl-";
 
 /// A connection to one host; all commands and forwards share it.
 #[derive(Debug)]
@@ -198,11 +203,32 @@ fn unix(path: &Path) -> Socket<'_> {
     Socket::UnixSocket { path: path.into() }
 }
 
-/// Sockets have paths of at most 107 bytes, so they live in a short folder of their own.
+/// Sockets have paths of at most 107 bytes, so they live in a short folder of their own. It is named after
+/// this process, so that [`sweep`] knows when nobody needs it any more.
 fn socket_directory(host: HostName) -> Result<tempfile::TempDir> {
-    tempfile::Builder::new().prefix("monctl-").tempdir_in("/tmp").map_err(|error| {
-        Error::failed("cannot make a folder for ssh's sockets in `/tmp`").at(host.to_string()).because(error)
+    sweep();
+    let prefix = format!("{SOCKETS_PREFIX}{}.", std::process::id());
+    tempfile::Builder::new().prefix(&prefix).tempdir_in(SOCKETS_PARENT).map_err(|error| {
+        Error::failed(format!("cannot make a folder for ssh's sockets in `{SOCKETS_PARENT}`"))
+            .at(host.to_string())
+            .because(error)
     })
+}
+
+/// Removes what killed runs of this user left of their connections.
+pub fn sweep() {
+    let user = rustix::process::geteuid().as_raw();
+    for entry in fs::read_dir(SOCKETS_PARENT).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let owner = name.to_str().and_then(|name| name.strip_prefix(SOCKETS_PREFIX)?.split_once('.'));
+        let Some((process, _)) = owner else { continue };
+        let is_ours = entry.metadata().is_ok_and(|it| it.is_dir() && it.uid() == user);
+        let is_over = process.parse::<u32>().is_ok() && !Path::new("/proc").join(process).exists();
+        if is_ours && is_over {
+            // What cannot be removed now is tried again by the next run.
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
 }
 
 /// A wrong host key does not become right by waiting.
@@ -223,4 +249,24 @@ fn not_connected(machine: &Machine, deadline: Duration, error: openssh::Error) -
         .at(host)
         .because(error)
         .remedy("see `monctl status`; the next `monctl up` goes on from here")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_killed_run_left_is_swept_and_what_is_in_use_stays() {
+        let mut dead = std::process::Command::new("true").spawn().unwrap();
+        let id = dead.id();
+        dead.wait().unwrap();
+        let left = Path::new(SOCKETS_PARENT).join(format!("{SOCKETS_PREFIX}{id}.left"));
+        fs::create_dir(&left).unwrap();
+        // Another run may sweep at this very moment.
+        let _ = fs::write(left.join("1.sock"), "");
+        let ours = socket_directory(HostName::MONITORING).unwrap();
+        assert!(!left.exists());
+        sweep();
+        assert!(ours.path().exists());
+    }
 }

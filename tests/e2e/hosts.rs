@@ -26,6 +26,7 @@ fn hosts_are_brought_up_kept_and_taken_down() {
     let Some(site) = Site::new() else { return };
     let scenarios: Vec<Scenario> = scenarios![
         an_interrupted_or_killed_run_ends_and_the_next_one_converges,
+        a_command_runs_on_a_host_word_for_word,
         a_second_up_changes_nothing_by_one_ssh_session_a_host,
         units_are_hardened_and_none_runs_as_root,
         what_was_changed_by_hand_is_mended_and_nothing_else_is_touched,
@@ -99,6 +100,15 @@ fn a_second_up_changes_nothing_by_one_ssh_session_a_host(site: &Site) {
     let after = [APP, MONITORING].map(logins);
     assert_eq!(after, before.map(|logins| logins + 2));
     assert_eq!(site.processes().changed_since(&processes), Vec::<&str>::new());
+}
+
+fn a_command_runs_on_a_host_word_for_word(site: &Site) {
+    let words = ["ssh", "app", "--", "printf", "%s|", "two words", "$HOME", "it's", "*"];
+    let ran = keeps_secrets(site.call("--output text").args(words).run());
+    ran.success().stdout_is("two words|$HOME|it's|*|");
+    site.monctl("ssh monitoring -- hostname").success().stdout_is("monitoring\n");
+    site.monctl("ssh app -- false").code(1);
+    site.monctl("ssh app-2 -- true").code(5).stderr_contains("host `app-2` does not run");
 }
 
 fn units_are_hardened_and_none_runs_as_root(site: &Site) {
@@ -467,11 +477,18 @@ fn down_removes_everything_of_the_project_and_nothing_else(site: &Site) {
     runtime().block_on(other.provider.create_network()).unwrap();
     let others = runtime().block_on(other.provider.observe()).unwrap();
     let traces = Traces::of(&site.project);
+    let of_a_dead_process = |entry: &std::fs::DirEntry| {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let process = name.strip_prefix("monctl-").and_then(|rest| Some(rest.split_once('.')?.0.to_owned()));
+        process.is_some_and(|process| !std::path::Path::new("/proc").join(process).exists())
+    };
     assert!(traces.found().len() > 5, "{:?}", traces.found());
 
     let ran = site.monctl("down --yes").success();
     ran.stderr_contains("data on app: what the application wrote").stdout_contains("removed machine `app`");
     assert_eq!(traces.found(), Vec::<String>::new());
+    let dead = std::fs::read_dir("/tmp").unwrap().flatten().filter(of_a_dead_process).count();
+    assert_eq!(dead, 0, "folders of killed runs");
     site.monctl("down --yes").success().stdout_contains("nothing is left");
     assert_eq!(runtime().block_on(other.provider.observe()).unwrap(), others);
 
