@@ -39,6 +39,7 @@ fn hosts_are_brought_up_kept_and_taken_down() {
         another_application_host_is_made_scraped_guarded_and_removed,
         software::releases_take_the_place_of_packages,
         secrets::secrets_stay_where_they_belong,
+        after_a_reboot_of_this_computer_up_brings_everything_back,
         down_removes_everything_of_the_project_and_nothing_else,
     ]
     .into();
@@ -470,6 +471,15 @@ fn another_application_host_is_made_scraped_guarded_and_removed(site: &Site) {
     site.converge();
     site.targets_are_up(3);
     assert_eq!(site.processes().changed_since(&before), Vec::<&str>::new());
+}
+
+fn after_a_reboot_of_this_computer_up_brings_everything_back(site: &Site) {
+    let page = site.page();
+    Traces::of(&site.project).end_as_a_reboot_does();
+    site.monctl("plan").code(3).stdout_contains("~ machine app: not running");
+    site.converge();
+    assert_eq!(site.page().contains("a note to keep"), page.contains("a note to keep"));
+    site.targets_are_up(3);
 }
 
 fn down_removes_everything_of_the_project_and_nothing_else(site: &Site) {
