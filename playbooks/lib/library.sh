@@ -98,7 +98,8 @@ requirements_file() { # PATH SHA256
 
 # uv, installed by the pip of Debian's wheel, so that no other Python package is needed.
 uv_ready() { # REQUIREMENT
-	local uv=/opt/monctl/uv-${1%% *}
+	local pin=${1%% *} uv
+	uv=/opt/monctl/uv-${pin#*==}
 	if [ ! -x "$uv/bin/uv" ]; then
 		rm -rf "$uv" "$uv.new"
 		echo "$1" >uv.txt

@@ -44,7 +44,7 @@ def restore(live: Path, backup: Path, manifest: Path) -> None:
     old, new, files = names(backup / "old"), names(backup / "new"), backup / "files"
     kept = {name for name in new | old if (files / name).is_symlink() or (files / name).is_file()}
     write(manifest, new | old)
-    for name in sorted(new - old - kept):
+    for name in sorted(new - old):
         remove(live, name)
     for name in sorted(kept):
         make_folders(live, files, name)

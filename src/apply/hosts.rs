@@ -144,3 +144,36 @@ fn decode(base64: &str) -> String {
         .map(|bytes| String::from_utf8_lossy(&bytes).trim().to_owned())
         .unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_of_a_script_become_events_and_a_result() {
+        let (events, mut seen) = Events::channel();
+        let host = HostName::MONITORING;
+        let mut telling =
+            Telling { host, events: &events, begun: BTreeMap::new(), result: HostResult::default() };
+        for line in
+            ["start\ta", "ok\ta", "start\tb", "fail\tb\td2h5Cg==", "fail\tc\t", "skip\td", "stray", "end"]
+        {
+            telling.line(line);
+        }
+        let failed = vec![("b".to_owned(), "why".to_owned()), ("c".to_owned(), String::new())];
+        let [done, skipped] = ["a", "d"].map(|step| vec![step.to_owned()]);
+        assert_eq!(telling.result, HostResult { done, failed, skipped, ended: true });
+
+        let kinds = std::iter::from_fn(|| seen.try_recv().ok())
+            .map(|event| serde_json::to_value(&event).unwrap()["event"].as_str().unwrap().to_owned());
+        let expected =
+            ["step_started", "step_finished", "step_started", "step_failed", "step_failed", "note"];
+        assert_eq!(kinds.collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn a_complaint_is_a_cause_only_where_there_is_one() {
+        assert!(with_complaint(Error::failed("x"), " \n").causes().is_empty());
+        assert_eq!(with_complaint(Error::failed("x"), "why\n").causes(), ["why"]);
+    }
+}

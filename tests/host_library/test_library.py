@@ -166,6 +166,13 @@ class Services(OnHost):
         self.output_of(self.service("2", digest="b", more="service_run false"), "demo")
         self.assert_serves("1", "a")
 
+    def test_a_rollback_does_not_disturb_a_unit_that_was_kept(self):
+        self.service("1")
+        calls = len(self.host.calls())
+        self.output_of(self.service("2", digest="b", action="keep", more="service_run false"), "demo")
+        self.assert_serves("1", "a")
+        self.assertFalse([call for call in self.host.calls()[calls:] if "restart" in call or "disable" in call])
+
     def test_the_unit_files_of_the_earlier_set_come_back_too(self):
         self.service("1", unit="[Unit]\n# first\n")
         self.output_of(self.service("Broken", unit="[Unit]\n# second\n", digest="b"), "demo")
