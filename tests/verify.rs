@@ -40,6 +40,12 @@ fn assert_whole_way(proof: &Proof) {
     assert!(proof.proven, "{proof:#?}");
     let stages: Vec<Stage> = proof.timeline.iter().map(|entry| entry.stage).collect();
     assert_eq!(stages, Stage::ALL, "{:#?}", proof.timeline);
+    let off = proof.timeline.iter().find(|entry| entry.stage == Stage::LoadOff);
+    assert_eq!(
+        off.map(|entry| entry.detail.as_str()),
+        Some("delivered"),
+        "the load ends once it has done its work"
+    );
     for entry in &proof.timeline {
         let Some((Millis(earliest), Millis(latest))) = entry.predicted else { continue };
         let busy = Duration::from_secs(4);

@@ -275,4 +275,16 @@ mod tests {
         }
         assert!(reached.iter().all(|&count| (100..500).contains(&count)), "too uniform: {reached:?}");
     }
+
+    #[test]
+    fn where_the_alert_resolves_as_its_message_leaves_the_end_is_told_one_tick_later() {
+        let settings = Settings { send_resolved: true, ..Settings::of_reference() };
+        let case = Case::new(&settings, &Fault::of_reference(4));
+        let walks = (0..150).map(|phase| case.walk(Phase { scrape: phase * 100 + 50, evaluation: 7_000 }));
+        let ties: Vec<Walk> = walks.filter(|walk| walk.tie).collect();
+        assert!(!ties.is_empty());
+        for tie in ties {
+            assert_eq!(tie.told, tie.flush.map(|flush| flush + ms(settings.group_interval)));
+        }
+    }
 }

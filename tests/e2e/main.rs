@@ -4,6 +4,7 @@
 
 #[path = "../support/mod.rs"]
 mod binary;
+mod drills;
 mod grafana;
 mod hosts;
 mod machines;
