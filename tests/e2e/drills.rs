@@ -6,8 +6,10 @@ use std::time::{Duration, Instant};
 use monctl::error::Exit;
 use monctl::host::{HostName, Machine};
 use monctl::remote::Remote;
-use monctl::verify::{Hosts, LastProof, Load, Site, last_proofs};
+use monctl::verify::{Hosts, LastProof, Load, Site as _, Stage, last_proofs};
+use serde_json::json;
 
+use crate::site::Site;
 use crate::support::{TestProject, runtime};
 
 const APP: HostName = HostName::app(1);
@@ -81,4 +83,43 @@ async fn keeps_proofs(remote: &Remote) {
     }
     let expected = [proof("HighCPUUsage", true), proof("Zzz", false)];
     assert_eq!(last_proofs(remote).await.unwrap(), expected, "the last one of each alert");
+}
+
+/// Node exporter gives way to a stand-in that sees this machine's load only.
+fn show_own_cpu_only(site: &Site) {
+    let exporter = include_str!("../doubles/cpu_exporter.py");
+    site.on(APP, &format!("cat >/run/cpu_exporter.py <<'EOF'\n{exporter}\nEOF"));
+    site.on(APP, "systemctl stop monctl-node-exporter && systemd-run --quiet --unit=cpu-exporter python3 /run/cpu_exporter.py");
+}
+
+fn is_loaded(site: &Site) -> bool {
+    site.on(APP, "systemctl is-active monctl-drill-cpu || true") == "active"
+}
+
+#[test]
+fn an_alert_is_proven_on_real_machines_and_an_interruption_ends_the_load() {
+    let Some(site) = Site::new() else { return };
+    site.edit("monctl.yaml", "group_wait: 1s", "group_wait: 1s\n  group_interval: 4s");
+    site.edit("monctl.yaml", "for: 10s", "for: 4s");
+    site.monctl("up --yes").success();
+    show_own_cpu_only(&site);
+
+    let ran = site.monctl("--output json verify-alert").success();
+    let proof = ran.json();
+    assert_eq!((&proof["proven"], &proof["witness"]), (&json!(true), &json!("receiver")), "{proof:#}");
+    let timeline = proof["timeline"].as_array().unwrap();
+    let stages: Vec<&str> = timeline.iter().filter_map(|entry| entry["stage"].as_str()).collect();
+    assert_eq!(stages, Stage::ALL.map(Stage::name));
+    assert!(!is_loaded(&site), "the load ends at delivery");
+    let status = site.monctl("--output json status").json();
+    assert_eq!(status["monitoring"]["proofs"][0]["proven"], true, "{status:#}");
+
+    let (code, took, said) = site.signal_at("verify-alert", r#""stage":"load on""#, "INT");
+    assert_eq!(code, Some(Exit::Interrupted.code().into()), "{said}");
+    assert!(took < Duration::from_secs(2), "{took:?}");
+    assert!(!is_loaded(&site), "an interrupted run ends its load");
+
+    site.monctl("verify-alert --cpu-load 40")
+        .code(Exit::CouldNotRun.code().into())
+        .stderr_contains("what works:");
 }
