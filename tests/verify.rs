@@ -101,6 +101,15 @@ async fn what_slack_refuses_is_not_proven_and_its_word_is_explained() {
 }
 
 #[tokio::test]
+async fn a_rate_limit_delays_the_proof_and_does_not_end_it() {
+    let mut pipeline = pipeline!(Timings::default(), vec![Reply::RateLimited(1)]);
+    let (proof, _) = pipeline.prove(Options::default()).await;
+    let proof = proof.unwrap();
+    assert!(proof.proven, "{proof:#?}");
+    assert!(proof.when(Stage::Sent) < proof.when(Stage::Delivered));
+}
+
+#[tokio::test]
 async fn a_refusal_that_only_alertmanager_saw_is_found_in_its_log() {
     let mut pipeline = pipeline!(Timings::default(), vec![Reply::Refused(410, "channel_is_archived"); 9]);
     let _receiver = pipeline.hide_receiver();
