@@ -50,6 +50,7 @@ fn hosts_are_brought_up_kept_and_taken_down() {
             continue;
         }
         let begun = Instant::now();
+        let files = site.files();
         let kept = catch_unwind(AssertUnwindSafe(|| scenario(&site))).is_ok();
         let word = if kept { "ok" } else { "FAILED" };
         // Past the capture of the test harness, since this takes minutes.
@@ -57,6 +58,7 @@ fn hosts_are_brought_up_kept_and_taken_down() {
         if !kept {
             failed.push(promise);
             // The others begin with everything in order, as far as that can be had.
+            site.put_back(&files);
             let _ = site.call("up --yes").run();
         }
     }

@@ -36,8 +36,7 @@ impl Site {
         let project = TestProject::new()?;
         let folder = tempfile::tempdir().unwrap();
         let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/notes");
-        let copied = Command::new("cp").arg("-r").arg(example).arg(folder.path().join("app")).status();
-        assert!(copied.unwrap().success());
+        copy(&example, &folder.path().join("app"));
         let spec = include_str!("monctl.yaml").replace("PROJECT", project.name.as_str());
         fs::write(folder.path().join("monctl.yaml"), spec).unwrap();
         Some(Self { project, folder })
@@ -45,6 +44,19 @@ impl Site {
 
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
+    }
+
+    /// A copy of the user's files.
+    pub fn files(&self) -> TempDir {
+        let copied = tempfile::tempdir().unwrap();
+        copy(&self.path("."), copied.path());
+        copied
+    }
+
+    /// Makes the user's files what they were.
+    pub fn put_back(&self, files: &TempDir) {
+        fs::remove_dir_all(self.path("app")).unwrap();
+        copy(&files.path().join("."), self.folder.path());
     }
 
     /// Replaces text in a file of the user's.
@@ -210,6 +222,10 @@ impl Processes {
         let pairs = self.0.iter().zip(&before.0);
         pairs.filter(|(now, then)| now != then || now.1 == "0").map(|(now, _)| now.0.as_str()).collect()
     }
+}
+
+fn copy(from: &Path, to: &Path) {
+    assert!(Command::new("cp").arg("-rT").args([from, to]).status().unwrap().success());
 }
 
 /// No secret is in what the binary said.
