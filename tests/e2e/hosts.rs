@@ -1,5 +1,6 @@
 //! What monctl promises of hosts, on one pair of machines that all scenarios share, one after the other. Each
 //! leaves everything as the spec says. A scenario that fails does not end the others.
+//! `MONCTL_TEST_SCENARIOS=rolled_back,down` runs the first one, and those with one of these words in their names.
 
 use std::io::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
