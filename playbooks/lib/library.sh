@@ -401,6 +401,7 @@ app_check_live() {
 	while kill -0 "$check" 2>/dev/null && ! unit_flaps monctl-app.service "$restarts"; do sleep 0.2; done
 	# A question that is left behind ends by itself, and does not hold this host's lock meanwhile.
 	if ! unit_flaps monctl-app.service "$restarts" && wait "$check"; then return 0; fi
-	journalctl --unit monctl-app.service --lines 15 --no-pager --output cat 2>/dev/null || true
+	# What went wrong stands between the frames of long tracebacks.
+	journalctl --unit monctl-app.service --lines 300 --no-pager --output cat 2>/dev/null | grep -v '^[[:space:]]' | tail -n 40 || true
 	return 1
 }

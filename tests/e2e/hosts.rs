@@ -497,6 +497,8 @@ fn down_removes_everything_of_the_project_and_nothing_else(site: &Site) {
     };
     assert!(traces.found().len() > 5, "{:?}", traces.found());
 
+    // A run that is killed leaves its connections' sockets behind.
+    site.signal_at("up --yes", "connected", "KILL");
     let ran = site.monctl("down --yes").success();
     ran.stderr_contains("data on app: what the application wrote").stdout_contains("removed machine `app`");
     assert_eq!(traces.found(), Vec::<String>::new());
