@@ -95,7 +95,7 @@ impl Secrets {
         Err(loaded
             .origin
             .source
-            .error("the secrets of the spec", problems)
+            .error("looking up the secrets of the spec", problems)
             .remedy("see that each reference leads to its secret; nothing was touched"))
     }
 }

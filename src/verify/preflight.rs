@@ -57,7 +57,7 @@ pub async fn look(
     let prometheus = &services.prometheus;
     let rule = rule(prometheus, &subject.alert).await?;
     let blocked = |stage, (cause, remedy)| Ok(Readiness::Blocked(Diagnosis { stage, cause, remedy }));
-    if let Some(error) = target_error(prometheus, subject).await? {
+    if let Some(error) = lasting_target_error(prometheus, subject, settings, events).await? {
         return blocked(Stage::Above, target_is_down(&subject.address, &error));
     }
     if let Some(error) = rule.last_error.filter(|error| !error.is_empty()) {
@@ -107,6 +107,30 @@ pub async fn target_error(prometheus: &Prometheus, subject: &Subject) -> Result<
         Some(target) if target.health == "down" => Some(target.last_error.clone()),
         Some(_) => None,
     })
+}
+
+/// The same where it lasts: what was installed or restarted a moment ago is scraped within two intervals.
+async fn lasting_target_error(
+    prometheus: &Prometheus,
+    subject: &Subject,
+    settings: &Settings,
+    events: &Events,
+) -> Result<Option<String>> {
+    let patience = 2 * settings.scrape_interval + PAUSE;
+    let until = Instant::now() + patience;
+    let mut told = false;
+    loop {
+        let error = target_error(prometheus, subject).await?;
+        let Some(why) = error.as_ref().filter(|_| Instant::now() < until) else { return Ok(error) };
+        if !told {
+            told = true;
+            events.note(format!(
+                "node exporter cannot be scraped yet ({why}); waiting for at most {}",
+                words::seconds(patience)
+            ));
+        }
+        sleep(PAUSE).await;
+    }
 }
 
 /// Waits until the alert is over where it is active: what `up` did a moment ago may have caused it.

@@ -90,6 +90,7 @@ fn show_own_cpu_only(site: &Site) {
     let exporter = include_str!("../doubles/cpu_exporter.py");
     site.on(APP, &format!("cat >/run/cpu_exporter.py <<'EOF'\n{exporter}\nEOF"));
     site.on(APP, "systemctl stop monctl-node-exporter && systemd-run --quiet --unit=cpu-exporter python3 /run/cpu_exporter.py");
+    site.on(APP, "timeout 30 sh -c 'until curl --fail --silent --output /dev/null localhost:9100/metrics; do sleep 0.1; done'");
 }
 
 fn is_loaded(site: &Site) -> bool {
