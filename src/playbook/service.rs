@@ -5,16 +5,20 @@
 //! host puts the previous set back. `playbooks/lib/library.sh` does this; here is what differs, and
 //! which commands follow from it.
 
+mod expected;
 #[cfg(test)]
 mod tests;
+mod unit;
 
 use std::collections::BTreeSet;
 
 use serde::Deserialize;
-use similar::TextDiff;
 
+use self::expected::Expected;
+pub use self::unit::OnChange;
+use self::unit::SetUnit;
 use super::facts::Wanted;
-use super::{Change, ChangeKind, Command, Detail, Facts, File, Flag, Inputs, Probes, StepId};
+use super::{Change, ChangeKind, Command, Detail, Facts, File, Inputs, Probes, StepId};
 use crate::digest::Sha256;
 
 /// Where systemd looks for the administrator's units.
@@ -80,68 +84,6 @@ struct SetTree {
 struct SetVenv {
     link: String,
     parent: String,
-}
-
-/// A unit of the set. Its unit file comes from the bundle's `systemd/` folder.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct SetUnit {
-    name: String,
-    /// The unit is stopped and disabled unless the spec says this.
-    #[serde(default)]
-    when: Option<Flag>,
-    /// What of the set concerns this unit; everything where it is not given.
-    #[serde(default)]
-    uses: Option<Vec<String>>,
-    /// For which parts a reload is enough: names of files, or `tree`.
-    #[serde(default)]
-    reload: Vec<String>,
-    /// Prints what the unit set up where systemd does not look, such as rules in the kernel. The same
-    /// text as after its last start means that nobody changed it.
-    #[serde(default)]
-    effect: Vec<String>,
-    /// The metric of the unit's own `/metrics` that holds the time of its last good reload, by which a
-    /// reload is seen to have happened.
-    #[serde(default)]
-    reloaded: Option<String>,
-    /// The URL that answers once the unit is healthy.
-    #[serde(default)]
-    ready: Option<String>,
-}
-
-/// What a running unit needs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum OnChange {
-    /// Nothing.
-    Keep,
-    /// It reads its configuration again.
-    Reload,
-    /// It is stopped and started.
-    Restart,
-    /// It is stopped, and stays so.
-    Stop,
-}
-
-impl OnChange {
-    const fn word(self) -> &'static str {
-        match self {
-            Self::Keep => "keep",
-            Self::Reload => "reload",
-            Self::Restart => "restart",
-            Self::Stop => "stop",
-        }
-    }
-}
-
-/// A file of the set as it must be on the host.
-struct Expected<'a> {
-    /// How people call it, and how `uses` and `reload` name it.
-    part: String,
-    path: String,
-    file: &'a File,
-    owner: &'a str,
-    group: &'a str,
-    mode: &'a str,
 }
 
 /// What was found to differ.
@@ -398,127 +340,6 @@ impl Service {
         commands.push(Command::new(["service_close", &digest.to_string()]));
         commands
     }
-}
-
-impl SetUnit {
-    /// What this unit needs where these parts of the set differ.
-    fn action(
-        &self,
-        inputs: &Inputs,
-        facts: &Facts,
-        parts: &BTreeSet<String>,
-        restart_all: bool,
-    ) -> OnChange {
-        let fact = facts.units.get(&self.name).cloned().unwrap_or_default();
-        let mut concerned = parts.iter().filter(|part| self.uses(part)).peekable();
-        if !self.wanted(inputs) {
-            if fact.is_there() { OnChange::Stop } else { OnChange::Keep }
-        } else if restart_all || fact.active != "active" {
-            OnChange::Restart
-        } else if self.effect_is_lost(facts) {
-            self.renewal()
-        } else if concerned.peek().is_none() {
-            OnChange::Keep
-        } else if concerned.all(|part| self.reload.contains(part)) {
-            OnChange::Reload
-        } else {
-            OnChange::Restart
-        }
-    }
-
-    /// Whether the spec wants this unit to run.
-    fn wanted(&self, inputs: &Inputs) -> bool {
-        self.when.is_none_or(|flag| inputs.flags.contains(&flag))
-    }
-
-    /// Whether a part of the set concerns this unit. Its own unit file always does.
-    fn uses(&self, part: &str) -> bool {
-        part == self.name
-            || self.uses.as_ref().map_or(!is_unit(part), |names| {
-                names
-                    .iter()
-                    .any(|name| part == name || (name.ends_with('/') && part.starts_with(name.as_str())))
-            })
-    }
-
-    /// Whether what the unit set up is not as it left it.
-    fn effect_is_lost(&self, facts: &Facts) -> bool {
-        !self.effect.is_empty() && facts.effects.get(&self.name) != Some(&true)
-    }
-
-    /// How the unit sets everything up again.
-    fn renewal(&self) -> OnChange {
-        if self.reload.is_empty() { OnChange::Restart } else { OnChange::Reload }
-    }
-
-    /// What is told about the unit: what is wrong with it, or what is done to it.
-    fn state(&self, inputs: &Inputs, facts: &Facts, action: OnChange, existed: bool) -> Option<Detail> {
-        let fact = facts.units.get(&self.name).cloned().unwrap_or_default();
-        let why = if !self.wanted(inputs) {
-            if action != OnChange::Stop {
-                return None;
-            }
-            "not wanted any more"
-        } else if fact.load == "masked" {
-            "masked"
-        } else if fact.active != "active" {
-            if existed { "not running" } else { "not there yet" }
-        } else if fact.file != "enabled" && fact.file != "static" {
-            "does not start at boot"
-        } else if fact.stale {
-            "systemd has not read its unit file"
-        } else if existed && self.effect_is_lost(facts) {
-            "what it set up was changed by hand"
-        } else {
-            match action {
-                OnChange::Keep => return None,
-                OnChange::Reload => "reload",
-                OnChange::Restart => "restart",
-                OnChange::Stop => "stop",
-            }
-        };
-        Some(Detail::new(format!("unit {}", self.name), why))
-    }
-}
-
-impl Expected<'_> {
-    /// Whether a diff may be shown. What only its owner may read may have held a secret before, even
-    /// where it holds none now.
-    fn may_be_shown(&self) -> bool {
-        !self.file.is_secret() && !self.mode.ends_with("00")
-    }
-
-    fn difference(&self, fact: &super::FileFact) -> Option<String> {
-        if fact.sha256 != Some(self.file.sha256()) {
-            return Some(
-                if self.file.is_secret() { "content differs (secret)" } else { "content differs" }.into(),
-            );
-        }
-        let mode = self.mode.trim_start_matches('0');
-        if fact.mode != mode {
-            return Some(format!("mode is {}, must be {mode}", fact.mode));
-        }
-        if (fact.owner.as_str(), fact.group.as_str()) != (self.owner, self.group) {
-            return Some(format!(
-                "owner is {}:{}, must be {}:{}",
-                fact.owner, fact.group, self.owner, self.group
-            ));
-        }
-        None
-    }
-
-    fn diff(&self, old: &str) -> Option<String> {
-        if !self.may_be_shown() {
-            return None;
-        }
-        let new = self.file.text()?;
-        let diff = TextDiff::from_lines(old, new);
-        Some(diff.unified_diff().context_radius(2).to_string())
-    }
-}
-
-fn is_unit(part: &str) -> bool {
-    [".service", ".socket", ".timer"].iter().any(|suffix| part.ends_with(suffix))
 }
 
 fn with(function: &str, words: &[String]) -> Command {

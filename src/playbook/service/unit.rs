@@ -1,0 +1,149 @@
+//! A unit of a set: what it needs when something changes, and how that is told.
+
+use std::collections::BTreeSet;
+
+use serde::Deserialize;
+
+use super::super::{Detail, Facts, Flag, Inputs};
+
+/// A unit of the set. Its unit file comes from the bundle's `systemd/` folder.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SetUnit {
+    pub name: String,
+    /// The unit is stopped and disabled unless the spec says this.
+    #[serde(default)]
+    pub when: Option<Flag>,
+    /// What of the set concerns this unit; everything where it is not given.
+    #[serde(default)]
+    pub uses: Option<Vec<String>>,
+    /// For which parts a reload is enough: names of files, or `tree`.
+    #[serde(default)]
+    pub reload: Vec<String>,
+    /// Prints what the unit set up where systemd does not look, such as rules in the kernel. The same
+    /// text as after its last start means that nobody changed it.
+    #[serde(default)]
+    pub effect: Vec<String>,
+    /// The metric of the unit's own `/metrics` that holds the time of its last good reload, by which a
+    /// reload is seen to have happened.
+    #[serde(default)]
+    pub reloaded: Option<String>,
+    /// The URL that answers once the unit is healthy.
+    #[serde(default)]
+    pub ready: Option<String>,
+}
+
+/// What a running unit needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum OnChange {
+    /// Nothing.
+    Keep,
+    /// It reads its configuration again.
+    Reload,
+    /// It is stopped and started.
+    Restart,
+    /// It is stopped, and stays so.
+    Stop,
+}
+
+impl OnChange {
+    pub(super) const fn word(self) -> &'static str {
+        match self {
+            Self::Keep => "keep",
+            Self::Reload => "reload",
+            Self::Restart => "restart",
+            Self::Stop => "stop",
+        }
+    }
+}
+
+impl SetUnit {
+    /// What this unit needs where these parts of the set differ.
+    pub(super) fn action(
+        &self,
+        inputs: &Inputs,
+        facts: &Facts,
+        parts: &BTreeSet<String>,
+        restart_all: bool,
+    ) -> OnChange {
+        let fact = facts.units.get(&self.name).cloned().unwrap_or_default();
+        let mut concerned = parts.iter().filter(|part| self.uses(part)).peekable();
+        if !self.wanted(inputs) {
+            if fact.is_there() { OnChange::Stop } else { OnChange::Keep }
+        } else if restart_all || fact.active != "active" {
+            OnChange::Restart
+        } else if self.effect_is_lost(facts) {
+            self.renewal()
+        } else if concerned.peek().is_none() {
+            OnChange::Keep
+        } else if concerned.all(|part| self.reload.contains(part)) {
+            OnChange::Reload
+        } else {
+            OnChange::Restart
+        }
+    }
+
+    /// Whether the spec wants this unit to run.
+    pub(super) fn wanted(&self, inputs: &Inputs) -> bool {
+        self.when.is_none_or(|flag| inputs.flags.contains(&flag))
+    }
+
+    /// Whether a part of the set concerns this unit. Its own unit file always does.
+    pub(super) fn uses(&self, part: &str) -> bool {
+        part == self.name
+            || self.uses.as_ref().map_or(!is_unit(part), |names| {
+                names
+                    .iter()
+                    .any(|name| part == name || (name.ends_with('/') && part.starts_with(name.as_str())))
+            })
+    }
+
+    /// Whether what the unit set up is not as it left it.
+    pub(super) fn effect_is_lost(&self, facts: &Facts) -> bool {
+        !self.effect.is_empty() && facts.effects.get(&self.name) != Some(&true)
+    }
+
+    /// How the unit sets everything up again.
+    pub(super) fn renewal(&self) -> OnChange {
+        if self.reload.is_empty() { OnChange::Restart } else { OnChange::Reload }
+    }
+
+    /// What is told about the unit: what is wrong with it, or what is done to it.
+    pub(super) fn state(
+        &self,
+        inputs: &Inputs,
+        facts: &Facts,
+        action: OnChange,
+        existed: bool,
+    ) -> Option<Detail> {
+        let fact = facts.units.get(&self.name).cloned().unwrap_or_default();
+        let why = if !self.wanted(inputs) {
+            if action != OnChange::Stop {
+                return None;
+            }
+            "not wanted any more"
+        } else if fact.load == "masked" {
+            "masked"
+        } else if fact.active != "active" {
+            if existed { "not running" } else { "not there yet" }
+        } else if fact.file != "enabled" && fact.file != "static" {
+            "does not start at boot"
+        } else if fact.stale {
+            "systemd has not read its unit file"
+        } else if existed && self.effect_is_lost(facts) {
+            "what it set up was changed by hand"
+        } else {
+            match action {
+                OnChange::Keep => return None,
+                OnChange::Reload => "reload",
+                OnChange::Restart => "restart",
+                OnChange::Stop => "stop",
+            }
+        };
+        Some(Detail::new(format!("unit {}", self.name), why))
+    }
+}
+
+fn is_unit(part: &str) -> bool {
+    [".service", ".socket", ".timer"].iter().any(|suffix| part.ends_with(suffix))
+}
