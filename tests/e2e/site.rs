@@ -76,7 +76,7 @@ impl Site {
         Monctl::new()
             .current_dir(self.folder.path())
             .env("NOTES_SECRET_KEY", SECRETS[0])
-            .env("WEBHOOK_URL", format!("http://127.0.0.1:9/services/{}", SECRETS[1]))
+            .env("WEBHOOK_URL", webhook_url())
             .args(words.split(' '))
     }
 
@@ -123,6 +123,7 @@ impl Site {
             .args(words.split(' '))
             .current_dir(self.folder.path())
             .env("NOTES_SECRET_KEY", SECRETS[0])
+            .env("WEBHOOK_URL", webhook_url())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped());
@@ -253,4 +254,9 @@ pub fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
         assert!(Instant::now() < deadline, "not in time: {what}");
         sleep(Duration::from_millis(200));
     }
+}
+
+/// The webhook of the specs that name one; nobody listens there.
+fn webhook_url() -> String {
+    format!("http://127.0.0.1:9/services/{}", SECRETS[1])
 }
