@@ -1,11 +1,11 @@
 //! `monctl verify-alert`: causes the fault that an alert is there for, and watches it arrive and be resolved.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
 use serde_json::Value;
 
+use super::deployment::running;
 use super::{Context, Outcome};
 use crate::cli::VerifyArgs;
 use crate::error::{Error, Exit, Result};
@@ -14,7 +14,7 @@ use crate::http::Endpoint;
 use crate::http::alertmanager::Alertmanager;
 use crate::http::prometheus::Prometheus;
 use crate::http::slack;
-use crate::provider::{MachineState, Provider};
+use crate::provider::Provider;
 use crate::remote::Remote;
 use crate::render::rules;
 use crate::report::duration;
@@ -72,15 +72,13 @@ fn drillable(spec: &Spec, alert: &str) -> Result<Settings> {
     })
 }
 
-async fn machines(spec: &Spec, context: &Context) -> Result<BTreeMap<HostName, Machine>> {
+async fn machines(spec: &Spec, context: &Context) -> Result<Vec<Machine>> {
     let provider = Provider::local(spec.project.clone(), context.events.clone());
-    let observed = provider.observe().await?;
-    let running = observed.machines.into_iter().filter(|(_, found)| found.state == MachineState::Running);
-    Ok(running.map(|(name, found)| (name, found.machine)).collect())
+    Ok(running(&provider.observe().await?))
 }
 
-fn machine(machines: &BTreeMap<HostName, Machine>, name: HostName) -> Result<&Machine> {
-    machines.get(&name).ok_or_else(|| {
+fn machine(machines: &[Machine], name: HostName) -> Result<&Machine> {
+    machines.iter().find(|machine| machine.name == name).ok_or_else(|| {
         Error::could_not_run("the machine does not run")
             .at(name.to_string())
             .remedy("`monctl up` makes or starts it")
