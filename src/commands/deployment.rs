@@ -77,11 +77,10 @@ impl Deployment {
         HostName::of_project(self.loaded.spec.app.count)
     }
 
-    /// What the steps of a role refer to.
-    fn inputs(&self, role: Role, addresses: &Addresses) -> Result<Inputs> {
-        let spec = &self.loaded.spec;
+    /// Every rendered file with its secrets in it, as it goes to hosts.
+    fn files(&self, addresses: &Addresses) -> Result<BTreeMap<String, File>> {
         let mut files = BTreeMap::new();
-        for (name, content) in Bundle::render(spec, addresses)?.iter() {
+        for (name, content) in Bundle::render(&self.loaded.spec, addresses)?.iter() {
             let text = content.reveal(&self.secrets)?;
             let bytes = text.expose().as_bytes();
             let file = if content.is_secret() { File::secret(bytes) } else { File::public(bytes) };
@@ -89,19 +88,7 @@ impl Deployment {
         }
         let password = File::secret(self.grafana_password.expose().as_bytes());
         files.insert("grafana/admin-password".into(), password);
-        let optional = if spec.grafana.required { None } else { Some("grafana".to_owned()) };
-        let mut inputs = Inputs {
-            flags: self.flags(),
-            files,
-            releases: self.releases.clone(),
-            optional: optional.into_iter().collect(),
-            ..Inputs::default()
-        };
-        if role == Role::App {
-            inputs.tree = self.tree.clone();
-            inputs.requirements = self.requirements.clone();
-        }
-        Ok(inputs)
+        Ok(files)
     }
 
     fn flags(&self) -> BTreeSet<Flag> {
@@ -111,10 +98,19 @@ impl Deployment {
         [install].into_iter().chain(exporter).collect()
     }
 
-    /// The inputs of both roles.
+    /// What the steps of each role refer to. Both share the rendered files; the application is its role's alone.
     pub fn inputs_of_roles(&self, machines: &[Machine]) -> Result<BTreeMap<Role, Inputs>> {
-        let addresses: Addresses = machines.iter().collect();
-        Role::ALL.into_iter().map(|role| Ok((role, self.inputs(role, &addresses)?))).collect()
+        let optional = if self.loaded.spec.grafana.required { None } else { Some("grafana".to_owned()) };
+        let monitoring = Inputs {
+            flags: self.flags(),
+            files: self.files(&machines.iter().collect())?,
+            releases: self.releases.clone(),
+            optional: optional.into_iter().collect(),
+            ..Inputs::default()
+        };
+        let app =
+            Inputs { tree: self.tree.clone(), requirements: self.requirements.clone(), ..monitoring.clone() };
+        Ok([(Role::App, app), (Role::Monitoring, monitoring)].into())
     }
 
     /// Looks at the hosts that run, and plans for all that the spec wants.
