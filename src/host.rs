@@ -176,6 +176,8 @@ pub struct SshTarget {
     pub alias: String,
     /// The file for `ssh -F`; it pins the host key and forbids any other.
     pub config: PathBuf,
+    /// Whether the user that logs in is root; another one uses sudo.
+    pub root: bool,
 }
 
 #[cfg(test)]

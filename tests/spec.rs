@@ -303,17 +303,25 @@ fn alerts_go_to_exactly_one_place() {
 }
 
 #[test]
-fn what_this_build_does_not_have_yet_is_called_so() {
-    for (provider, place) in
-        [("aws", "3:11"), ("{aws: {region: eu-central-1}}", "3:11"), ("{hosts: {app: [a]}}", "3:11")]
-    {
-        mistake(
-            "provider: local",
-            &format!("provider: {provider}"),
-            place,
-            "",
-            "is not in this build of monctl yet",
-        );
+fn a_provider_has_the_settings_that_it_needs() {
+    let wrong = [
+        ("aws", "3:11", "`aws` has settings: write `{aws: {…}}`"),
+        ("{aws: {region: Frankfurt}}", "3:26", "`Frankfurt` is not valid: a region is written like"),
+        ("{aws: {account: 12}}", "3:27", "`12` is not valid: an account is written as its twelve digits"),
+        ("{aws: {instance_type: big}}", "3:33", "`big` is not valid: an instance type is written like"),
+        (
+            "{aws: {allow_ssh_from: [10.0.0.1/8]}}",
+            "3:35",
+            "`10.0.0.1/8` is not valid: it has bits behind its prefix; the network is `10.0.0.0/8`",
+        ),
+        ("{aws: {allow_ssh_from: [home]}}", "3:35", "`home` is not valid: write a network such as"),
+        ("{aws: {disk: 4}}", "3:24", "4 is out of range"),
+        ("{aws: {subnet: subnet-01234567, vpc: vpc-01234567}}", "3:48", "a subnet decides on its VPC"),
+        ("{hosts: {app: [a]}}", "3:19", "`monitoring` is missing"),
+        ("{hosts: {app: [], monitoring: m}}", "3:20", "at least one application host is needed"),
+    ];
+    for (provider, place, message) in wrong {
+        mistake("provider: local", &format!("provider: {provider}"), place, "", message);
     }
     mistake(
         "provider: local",

@@ -2,7 +2,5 @@
 //! screen, and decides nothing that the plan has not decided.
 
 mod hosts;
-mod machines;
 
 pub use hosts::{Connected, HostResult, apply, gather};
-pub use machines::{infrastructure, machine_facts};

@@ -13,7 +13,7 @@ use crate::http::grafana::GrafanaChange;
 use crate::plan::{GrafanaAction, HostPlan, Plan};
 use crate::playbook::{Facts, File, Flag, Inputs, Playbook, Release, Requirements, Tree};
 use crate::project;
-use crate::provider::{MachineState, Observed, Provider};
+use crate::provider::{Observed, Provider};
 use crate::render::{Addresses, Bundle};
 use crate::secret::Secret;
 use crate::spec::{Loaded, Metrics, Secrets, load};
@@ -50,11 +50,11 @@ pub(super) struct Look {
 
 impl Deployment {
     /// Reads the spec, its secrets, the application's folder and the catalogue. Changes nothing.
-    pub fn load(context: &Context) -> Result<Self> {
+    pub async fn load(context: &Context) -> Result<Self> {
         let loaded = load(&context.spec)?;
         let secrets = Secrets::resolve(&loaded)?;
         let spec = &loaded.spec;
-        let provider = Provider::local(spec.project.clone(), context.events.clone());
+        let provider = Provider::of(&loaded, &context.events).await?;
         let bundle = Bundle::render(spec, &Addresses::default())?;
         let added = bundle.get(ADDED_REQUIREMENTS).map(|content| content.masked().into_owned());
         Ok(Self {
@@ -115,11 +115,9 @@ impl Deployment {
 
     /// Looks at the hosts that run, and plans for all that the spec wants.
     pub async fn look(&self, observed: &Observed, events: &Events) -> Result<Look> {
-        let machines = running(observed);
+        let machines = observed.running();
         let inputs = self.inputs_of_roles(&machines)?;
-        let infra =
-            crate::plan::infrastructure(self.hosts(), observed.network, &apply::machine_facts(observed));
-        let plan = Plan { infra, ..Plan::default() };
+        let plan = Plan { infra: self.provider.plan(self.hosts(), observed), ..Plan::default() };
         let mut look = Look { plan, inputs, hosts: BTreeMap::new(), silent: vec![], grafana: vec![] };
         let wanted = self.wanted(&machines);
         for (host, connected) in apply::gather(&wanted, &look.inputs, ANSWERS_WITHIN, events).await {
@@ -164,17 +162,7 @@ impl Deployment {
     }
 }
 
-/// The machines that run.
-pub(super) fn running(observed: &Observed) -> Vec<Machine> {
-    observed
-        .machines
-        .values()
-        .filter(|found| found.state == MachineState::Running)
-        .map(|found| found.machine.clone())
-        .collect()
-}
-
 /// The provider of a spec, without anything else of it.
-pub(super) fn provider(spec: &Path, events: &Events) -> Result<Provider> {
-    Ok(Provider::local(load(spec)?.spec.project, events.clone()))
+pub(super) async fn provider(spec: &Path, events: &Events) -> Result<Provider> {
+    Provider::of(&load(spec)?, events).await
 }

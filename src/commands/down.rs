@@ -14,7 +14,7 @@ use crate::provider::{Piece, Provider, local};
 pub(super) async fn run(args: &DownArgs, context: &Context) -> Result<Outcome> {
     let provider = match &args.project {
         Some(name) => Provider::local(parse(name)?, context.events.clone()),
-        None => provider(&context.spec, &context.events).map_err(|error| {
+        None => provider(&context.spec, &context.events).await.map_err(|error| {
             error.remedy("where the spec is lost, name the project: `monctl down --project NAME`")
         })?,
     };

@@ -11,7 +11,7 @@ use crate::error::{Error, Exit, Result};
 /// # Errors
 /// When the spec is wrong, or a host that runs does not answer.
 pub(super) async fn run(context: &Context) -> Result<Outcome> {
-    let deployment = Deployment::load(context)?;
+    let deployment = Deployment::load(context).await?;
     let observed = deployment.provider.observe().await?;
     let look = deployment.look(&observed, &context.events).await?;
     if let Some(silent) = look.silent.into_iter().next() {

@@ -4,7 +4,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::json;
 
-use super::deployment::{provider, running};
+use super::deployment::provider;
 use super::{Context, Outcome};
 use crate::cli::{Output, SshArgs};
 use crate::error::{Error, Exit, Result};
@@ -14,10 +14,10 @@ use crate::error::{Error, Exit, Result};
 /// # Errors
 /// When the host does not run, or ssh or the command fails.
 pub(super) async fn run(args: &SshArgs, context: &Context) -> Result<Outcome> {
-    let provider = provider(&context.spec, &context.events)?;
+    let provider = provider(&context.spec, &context.events).await?;
     let observed = provider.observe().await?;
     let machine =
-        running(&observed).into_iter().find(|machine| machine.name == args.host).ok_or_else(|| {
+        observed.running().into_iter().find(|machine| machine.name == args.host).ok_or_else(|| {
             Error::could_not_run(format!("host `{}` does not run", args.host))
                 .remedy("`monctl status` shows what runs; `monctl up` starts it")
         })?;

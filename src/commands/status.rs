@@ -7,7 +7,6 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use serde::Serialize;
 
-use super::deployment::running;
 use super::{Context, Outcome, grafana};
 use crate::error::{Error, Exit, Result};
 use crate::host::{HostName, Machine};
@@ -89,9 +88,9 @@ enum Dashboards {
 /// outcome, which then ends with [`Exit::Failed`].
 pub(super) async fn run(context: &Context) -> Result<Outcome> {
     let loaded = load(&context.spec)?;
-    let provider = Provider::local(loaded.spec.project.clone(), context.events.clone());
+    let provider = Provider::of(&loaded, &context.events).await?;
     let observed = provider.observe().await?;
-    let machines = running(&observed);
+    let machines = observed.running();
     let hosts: Vec<HostName> = HostName::of_project(loaded.spec.app.count).collect();
     let answers = join_all(hosts.iter().map(|host| async {
         let machine = machines.iter().find(|machine| machine.name == *host)?;

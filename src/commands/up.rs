@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use serde_json::json;
 use tokio::time::Instant;
 
-use super::deployment::{Deployment, running};
+use super::deployment::Deployment;
 use super::{Context, Outcome, grafana};
 use crate::apply::{self, Connected, HostResult};
 use crate::cli::UpArgs;
@@ -28,7 +28,7 @@ const GRAFANA_STARTS_WITHIN: Duration = Duration::from_secs(90);
 pub(super) async fn run(args: &UpArgs, context: &Context) -> Result<Outcome> {
     let begun = Instant::now();
     let events = &context.events;
-    let deployment = Deployment::load(context)?;
+    let deployment = Deployment::load(context).await?;
     let provider = &deployment.provider;
     provider.check_prerequisites()?;
     let _lock = provider.lock()?;
@@ -52,7 +52,7 @@ pub(super) async fn run(args: &UpArgs, context: &Context) -> Result<Outcome> {
         (look.inputs, look.hosts.into_iter().map(planned).collect())
     } else {
         drop(look.hosts);
-        phase(events, "machines", apply::infrastructure(provider, &look.plan.infra)).await?;
+        phase(events, "machines", provider.apply(&look.plan.infra)).await?;
         grafana::keep(&provider.folder(), &deployment.grafana_password)?;
         run.ask().await?
     };
@@ -92,7 +92,7 @@ impl Run<'_> {
     /// Asks all machines, now that all addresses are known.
     async fn ask(&mut self) -> Result<(InputsOfRoles, Planned)> {
         let observed = self.deployment.provider.observe().await?;
-        let machines = running(&observed);
+        let machines = observed.running();
         let inputs = self.deployment.inputs_of_roles(&machines)?;
         let mut hosts = BTreeMap::new();
         for (host, connected) in apply::gather(&machines, &inputs, BOOTS_WITHIN, self.events).await {

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::deployment::running;
 use super::{Context, Outcome};
 use crate::cli::VerifyArgs;
 use crate::error::{Error, Exit, Result};
@@ -32,9 +31,11 @@ const CAPTURE: u16 = 9099;
 /// Where the alert has no drill, a machine or service does not answer, the alert is active already, or the load
 /// cannot make it arrive.
 pub(super) async fn run(args: &VerifyArgs, context: &Context) -> Result<Outcome> {
-    let spec = load(&context.spec)?.spec;
-    let settings = drillable(&spec, &args.alert)?;
-    let machines = machines(&spec, context).await?;
+    let loaded = load(&context.spec)?;
+    let spec = &loaded.spec;
+    let settings = drillable(spec, &args.alert)?;
+    let provider = Provider::of(&loaded, &context.events).await?;
+    let machines = provider.observe().await?.running();
     let app = machine(&machines, HostName::app(1))?;
     let monitoring = machine(&machines, HostName::MONITORING)?;
     let (app_remote, remote) =
@@ -49,7 +50,7 @@ pub(super) async fn run(args: &VerifyArgs, context: &Context) -> Result<Outcome>
         settings,
         options: options(args),
     };
-    let services = services(&spec, &remote, folder.path()).await?;
+    let services = services(spec, &remote, folder.path()).await?;
     let hosts = Hosts { app: &app_remote, monitoring: &remote };
     let proof = verify::prove(&request, services, &hosts, &context.events, &context.cancel).await?;
     if let Err(error) = verify::keep(&hosts, &proof).await {
@@ -70,11 +71,6 @@ fn drillable(spec: &Spec, alert: &str) -> Result<Settings> {
         Error::could_not_run(format!("there is no drill for `{alert}` yet"))
             .remedy("alerts on CPU load, such as `HighCPUUsage`, can be proven")
     })
-}
-
-async fn machines(spec: &Spec, context: &Context) -> Result<Vec<Machine>> {
-    let provider = Provider::local(spec.project.clone(), context.events.clone());
-    Ok(running(&provider.observe().await?))
 }
 
 fn machine(machines: &[Machine], name: HostName) -> Result<&Machine> {

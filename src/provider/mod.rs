@@ -1,7 +1,7 @@
 //! Where machines come from. A provider observes what there is, makes, starts and removes pieces of it,
 //! and looks again after it destroyed them. It decides nothing: `plan/` says which action is due.
 //!
-//! `apply/` calls the actions; `commands/` calls `observe`, `destroy` and `leftovers`.
+//! `apply/` calls the actions; `commands/` calls `of`, `observe`, `plan`, `destroy` and `leftovers`.
 
 pub mod local;
 mod lock;
@@ -10,11 +10,14 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
+use futures_util::future::join_all;
 use serde::Serialize;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::event::Events;
 use crate::host::{HostName, Machine, ProjectName};
+use crate::plan::{InfraAction, MachineFact, infrastructure};
+use crate::spec::{self, Loaded};
 pub use lock::ProjectLock;
 
 /// The provider of one project.
@@ -31,6 +34,24 @@ pub struct Observed {
     pub network: bool,
     /// The machines that exist, whole or not. A host without an entry does not exist.
     pub machines: BTreeMap<HostName, ObservedMachine>,
+}
+
+impl Observed {
+    /// The machines that run.
+    pub fn running(&self) -> Vec<Machine> {
+        let running = self.machines.values().filter(|found| found.state == MachineState::Running);
+        running.map(|found| found.machine.clone()).collect()
+    }
+
+    /// What the planner needs to know of the machines.
+    fn facts(&self) -> BTreeMap<HostName, MachineFact> {
+        let fact = |state| match state {
+            MachineState::Unfinished => MachineFact::Unfinished,
+            MachineState::Stopped => MachineFact::Stopped,
+            MachineState::Running => MachineFact::Running,
+        };
+        self.machines.iter().map(|(host, machine)| (*host, fact(machine.state))).collect()
+    }
 }
 
 /// A machine as it was found.
@@ -96,6 +117,22 @@ impl fmt::Display for Piece {
 }
 
 impl Provider {
+    /// The provider that a spec names. Makes and changes nothing.
+    ///
+    /// # Errors
+    /// It cannot be reached or is not part of this build.
+    #[expect(clippy::unused_async, reason = "a provider may have to ask who the caller is")]
+    pub async fn of(loaded: &Loaded, events: &Events) -> Result<Self> {
+        let spec = &loaded.spec;
+        match &spec.provider {
+            spec::Provider::Local => Ok(Self::local(spec.project.clone(), events.clone())),
+            spec::Provider::Aws(_) => Err(Error::could_not_run("`provider: aws` is not part of this build")),
+            spec::Provider::Hosts(_) => {
+                Err(Error::could_not_run("`provider: hosts` is not part of this build"))
+            }
+        }
+    }
+
     /// The local provider for a project. Touches nothing yet.
     pub fn local(project: ProjectName, events: Events) -> Self {
         Self::Local(local::Local::new(project, events))
@@ -136,6 +173,33 @@ impl Provider {
     pub async fn observe(&self) -> Result<Observed> {
         match self {
             Self::Local(local) => local.observe().await,
+        }
+    }
+
+    /// What must be made, started, changed or removed, so that there is what the spec wants. Pure.
+    pub fn plan(&self, wanted: impl IntoIterator<Item = HostName>, observed: &Observed) -> Vec<InfraAction> {
+        match self {
+            Self::Local(_) => infrastructure(wanted, observed.network, &observed.facts()),
+        }
+    }
+
+    /// Carries out the actions of a plan: first what others need, then the rest at once.
+    ///
+    /// # Errors
+    /// The first failure, after all actions have ended: machines that were made stay for the next run.
+    pub async fn apply(&self, actions: &[InfraAction]) -> Result<()> {
+        if actions.contains(&InfraAction::CreateNetwork) {
+            self.create_network().await?;
+        }
+        join_all(actions.iter().map(|action| self.act(action))).await.into_iter().collect()
+    }
+
+    async fn act(&self, action: &InfraAction) -> Result<()> {
+        match action {
+            InfraAction::CreateNetwork => Ok(()),
+            InfraAction::CreateMachine(host) => self.create_machine(*host).await.map(drop),
+            InfraAction::StartMachine(host) => self.start_machine(*host).await.map(drop),
+            InfraAction::RemoveMachine(host) => self.remove_machine(*host).await,
         }
     }
 

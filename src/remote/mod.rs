@@ -32,6 +32,8 @@ const SOCKETS_PREFIX: &str = "monctl-";
 #[derive(Debug)]
 pub struct Remote {
     host: HostName,
+    /// Whether commands run as root without sudo.
+    root: bool,
     session: Session,
     /// Holds the unix sockets of forwards; removed with the connection.
     sockets: tempfile::TempDir,
@@ -68,7 +70,9 @@ impl Remote {
         builder.control_directory(sockets.path());
         loop {
             match builder.connect_mux(&machine.ssh.alias).await {
-                Ok(session) => return Ok(Self { host: machine.name, session, sockets }),
+                Ok(session) => {
+                    return Ok(Self { host: machine.name, root: machine.ssh.root, session, sockets });
+                }
                 Err(error) if is_final(&error) || Instant::now() >= until => {
                     return Err(not_connected(machine, deadline, error));
                 }
@@ -82,7 +86,7 @@ impl Remote {
         self.host
     }
 
-    /// Runs a command with these words, gives it `input`, and waits for its end.
+    /// Runs a command with these words as root, gives it `input`, and waits for its end.
     ///
     /// # Errors
     /// When the connection breaks; a command that fails is no error here.
@@ -108,9 +112,10 @@ impl Remote {
         input: &[u8],
         mut on_line: impl FnMut(&str),
     ) -> Result<(ExitStatus, String)> {
-        let (program, arguments) = words.split_first().unwrap_or((&"true", &[]));
-        let mut command = self.session.command(*program);
-        command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let sudo: &[&str] = if self.root { &[] } else { &["sudo", "-n", "--"] };
+        let mut words = sudo.iter().chain(words);
+        let mut command = self.session.command(*words.next().unwrap_or(&"true"));
+        command.args(words).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().await.map_err(|error| self.broken(error))?;
         let stdin = child.stdin().take();
         let mut stdout = child.stdout().take().map(BufReader::new);

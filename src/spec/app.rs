@@ -7,7 +7,7 @@ use garde::Validate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{EnvName, Port, SecretRef, UrlPath, WsgiModule};
+use super::{Cidr, EnvName, Port, SecretRef, UrlPath, WsgiModule};
 
 /// The Django application: the project's folder and how it is served.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
@@ -29,6 +29,9 @@ pub struct App {
     #[serde(default = "default_port")]
     #[garde(custom(free), custom(differs_from(self.metrics_port)))]
     pub port: Port,
+    /// The networks that reach the application's port; where absent, on AWS, those that reach ssh.
+    #[serde(default)]
+    pub allow: Vec<Cidr>,
     /// The number of Gunicorn's worker processes on each host.
     #[serde(default = "default_workers")]
     #[garde(range(min = 1))]

@@ -8,7 +8,7 @@ use garde::Validate as _;
 
 use super::suggest::suggestion;
 use super::{
-    Alert, CatalogueAlert, EnvValue, Install, PromDuration, RuleName, SecretRef, Spec, WsgiModule,
+    Alert, CatalogueAlert, EnvValue, Install, PromDuration, Provider, RuleName, SecretRef, Spec, WsgiModule,
     catalogue_alert, catalogue_names, fits_environment,
 };
 
@@ -27,10 +27,24 @@ pub(super) fn check(spec: &Spec, base: &Path) -> Vec<Finding> {
     for (name, alert) in &spec.alerts {
         alerts(name, alert, spec.monitoring.scrape_interval, &mut findings);
     }
+    provider(&spec.provider, &mut findings);
     secrets(spec, &mut findings);
     files(spec, base, &mut findings);
     releases(&spec.monitoring.install, base, &mut findings);
     findings
+}
+
+fn provider(provider: &Provider, findings: &mut Vec<Finding>) {
+    let mut find = |path: &str, message: &str| findings.push((path.to_owned(), message.to_owned()));
+    match provider {
+        Provider::Aws(aws) if aws.subnet.is_some() && aws.vpc.is_some() => {
+            find("provider.aws.vpc", "a subnet decides on its VPC; leave `vpc` out");
+        }
+        Provider::Hosts(hosts) if hosts.app.is_empty() => {
+            find("provider.hosts.app", "at least one application host is needed");
+        }
+        _ => {}
+    }
 }
 
 fn alerts(name: &RuleName, alert: &Alert, scrape_interval: PromDuration, findings: &mut Vec<Finding>) {

@@ -4,6 +4,7 @@
 
 mod alert;
 mod app;
+mod aws;
 mod catalogue;
 mod detect;
 mod duration;
@@ -15,6 +16,7 @@ mod monitoring;
 mod names;
 mod notify;
 mod problem;
+mod provider;
 mod schema;
 mod secrets;
 mod shape;
@@ -23,6 +25,7 @@ mod tree;
 
 pub use alert::*;
 pub use app::*;
+pub use aws::*;
 pub use catalogue::*;
 pub use duration::PromDuration;
 pub use load::{Loaded, load};
@@ -30,5 +33,6 @@ pub use model::*;
 pub use monitoring::*;
 pub use names::*;
 pub use notify::*;
+pub use provider::*;
 pub use schema::json_schema;
 pub use secrets::*;

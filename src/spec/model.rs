@@ -6,7 +6,7 @@ use garde::Validate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Alert, App, Grafana, Monitoring, Notify, ProjectName, RuleName};
+use super::{Alert, App, Grafana, Monitoring, Notify, ProjectName, Provider, RuleName};
 
 /// A project: an application, its monitoring, and where both run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
@@ -36,15 +36,6 @@ pub struct Spec {
     /// Grafana and its dashboards.
     #[serde(default)]
     pub grafana: Grafana,
-}
-
-/// Where the machines come from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-#[schemars(extend("x-later" = ["aws", "hosts"]))]
-pub enum Provider {
-    /// systemd machines on this computer.
-    Local,
 }
 
 fn default_alerts() -> BTreeMap<RuleName, Alert> {

@@ -2,9 +2,11 @@
 //! from text that is valid, and each carries its rule and an example into the JSON Schema.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::num::NonZeroU16;
 use std::str::FromStr;
 
+use ipnet::IpNet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -122,6 +124,173 @@ text_type! {
         rest.is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_graphic() && b != b'@'))
     },
     "a base URL begins with `http://` or `https://` and holds no user name or password"
+}
+
+text_type! {
+    /// A region of AWS, such as `eu-central-1`.
+    Region,
+    "^[a-z]{2}(-[a-z]+)+-[0-9]+$",
+    "eu-central-1",
+    |text| {
+        let parts: Vec<&str> = text.split('-').collect();
+        let word = |part: &&str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase());
+        parts.len() >= 3
+            && parts[0].len() == 2
+            && parts[..parts.len() - 1].iter().all(word)
+            && parts.last().is_some_and(|last| !last.is_empty() && last.bytes().all(|b| b.is_ascii_digit()))
+    },
+    "a region is written like `eu-central-1`"
+}
+
+text_type! {
+    /// The number of an AWS account: twelve digits. Written in quotes, since it may begin with 0.
+    AccountId,
+    "^[0-9]{12}$",
+    "123456789012",
+    |text| text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit()),
+    "an account is written as its twelve digits, in quotes"
+}
+
+text_type! {
+    /// A type of EC2 instances, such as `t3.small`.
+    InstanceType,
+    "^[a-z][a-z0-9-]*\\.[a-z0-9-]+$",
+    "t3.small",
+    |text| {
+        let part = |part: &str| {
+            !part.is_empty()
+                && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+        };
+        text.starts_with(|first: char| first.is_ascii_lowercase())
+            && text.split_once('.').is_some_and(|(family, size)| part(family) && part(size))
+    },
+    "an instance type is written like `t3.small`"
+}
+
+/// Whether the text is an id of EC2 with this prefix: 8 or 17 hexadecimal digits behind it.
+fn is_ec2_id(text: &str, prefix: &str) -> bool {
+    text.strip_prefix(prefix).is_some_and(|digits| {
+        [8, 17].contains(&digits.len())
+            && digits.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+    })
+}
+
+text_type! {
+    /// The id of an image.
+    ImageId,
+    "^ami-([0-9a-f]{8}|[0-9a-f]{17})$",
+    "ami-0123456789abcdef0",
+    |text| is_ec2_id(text, "ami-"),
+    "an image is written by its id, like `ami-0123456789abcdef0`"
+}
+
+text_type! {
+    /// The id of a VPC.
+    VpcId,
+    "^vpc-([0-9a-f]{8}|[0-9a-f]{17})$",
+    "vpc-0123456789abcdef0",
+    |text| is_ec2_id(text, "vpc-"),
+    "a VPC is written by its id, like `vpc-0123456789abcdef0`"
+}
+
+text_type! {
+    /// The id of a subnet.
+    SubnetId,
+    "^subnet-([0-9a-f]{8}|[0-9a-f]{17})$",
+    "subnet-0123456789abcdef0",
+    |text| is_ec2_id(text, "subnet-"),
+    "a subnet is written by its id, like `subnet-0123456789abcdef0`"
+}
+
+text_type! {
+    /// The name of an instance profile of IAM.
+    ProfileName,
+    "^[A-Za-z0-9+=,.@_-]{1,128}$",
+    "monctl-discovery",
+    |text| {
+        (1..=128).contains(&text.len())
+            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"+=,.@_-".contains(&b))
+    },
+    "an instance profile is written by its name: letters, digits and `+=,.@_-`"
+}
+
+text_type! {
+    /// The name of a user of a host.
+    LoginName,
+    "^[a-z_][a-z0-9_-]{0,31}$",
+    "admin",
+    |text| {
+        (1..=32).contains(&text.len())
+            && text.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
+            && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"_-".contains(&b))
+    },
+    "a user has up to 32 lower-case letters, digits, `_` and `-`, and begins with a letter or `_`"
+}
+
+impl InstanceType {
+    /// Two CPUs and 2 GiB: the least on which both roles run without swapping.
+    pub(super) fn small() -> Self {
+        Self("t3.small".to_owned())
+    }
+}
+
+impl LoginName {
+    /// The user of Debian's own images.
+    pub(super) fn debian() -> Self {
+        Self("admin".to_owned())
+    }
+}
+
+/// A network by its address and prefix length, such as `203.0.113.0/24`. One address stands for itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Cidr(IpNet);
+
+impl Cidr {
+    /// The network.
+    pub const fn get(self) -> IpNet {
+        self.0
+    }
+}
+
+impl fmt::Display for Cidr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl TryFrom<String> for Cidr {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let net = text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
+        let net = net.map_err(|_| "write a network such as `203.0.113.0/24`, or one address".to_owned())?;
+        if net.addr() == net.network() {
+            return Ok(Self(net));
+        }
+        Err(format!("it has bits behind its prefix; the network is `{}`", net.trunc()))
+    }
+}
+
+impl From<Cidr> for String {
+    fn from(cidr: Cidr) -> Self {
+        cidr.to_string()
+    }
+}
+
+impl JsonSchema for Cidr {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Cidr".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "type": "string",
+            "format": "cidr",
+            "examples": ["203.0.113.0/24"],
+            "description": "a network, or one address"
+        })
+    }
 }
 
 /// A TCP port, 1 to 65535.

@@ -65,7 +65,7 @@ mod tests {
     fn the_schema_uses_no_keyword_that_loading_ignores() {
         let mut found = Vec::new();
         keywords(json_schema(), &mut found);
-        found.retain(|name| !KEYWORDS.contains(&name.as_str()) && name != "x-later");
+        found.retain(|name| !KEYWORDS.contains(&name.as_str()));
         assert!(found.is_empty(), "{found:?}");
     }
 }

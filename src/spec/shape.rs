@@ -5,10 +5,12 @@
 //! about cannot drift apart.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 
 use regex::Regex;
 use serde_json::{Map, Value as Json};
 
+use super::Cidr;
 use super::excerpt::Excerpt;
 use super::problem::Problem;
 use super::suggest::suggestion;
@@ -52,9 +54,6 @@ impl<'a> Walk<'a> {
     }
 
     fn read(&mut self, schema: &'a Json, node: &Node, path: &str) -> Read {
-        if let Some(word) = later(self.resolve(schema), &node.value) {
-            return Err(format!("`{word}` is not in this build of monctl yet"));
-        }
         let leaves = self.leaves(schema);
         let mut fitting: Vec<&Json> = leaves.iter().copied().filter(|leaf| fits(leaf, &node.value)).collect();
         if fitting.is_empty() && is_plain(&node.value) {
@@ -72,7 +71,7 @@ impl<'a> Walk<'a> {
                 Some(leaf) => self.leaf(leaf, node, path),
                 None => Err(format!("expected {}", expectation(forms))),
             },
-            (words, _) => self.word(words, node),
+            (words, _) => self.word(words, &leaves, node),
         }
     }
 
@@ -93,14 +92,18 @@ impl<'a> Walk<'a> {
 
     fn string(&self, leaf: &Json, text: &str, place: Place) -> Read {
         let matches = |pattern: &str| Regex::new(pattern).is_ok_and(|pattern| pattern.is_match(text));
-        if leaf["pattern"].as_str().is_none_or(matches) {
+        let rule = if !leaf["pattern"].as_str().is_none_or(matches) {
+            leaf["patternErrorMessage"].as_str().unwrap_or("it has a form of its own").to_owned()
+        } else if let Err(rule) = has_format(leaf, text) {
+            rule
+        } else {
             return Ok(text.into());
-        }
-        let rule = leaf["patternErrorMessage"].as_str().unwrap_or("it has a form of its own");
+        };
         Err(format!("{} is not valid: {rule}", self.quoted(text, place)))
     }
 
-    fn word(&self, words: &[&Json], node: &Node) -> Read {
+    /// One of some words. `leaves` are all that could stand here, mappings included.
+    fn word(&self, words: &[&Json], leaves: &[&Json], node: &Node) -> Read {
         let text = node.source(self.text);
         let text = if let Value::Text(text) = &node.value { text } else { text };
         let known = || words.iter().filter_map(|word| word["const"].as_str());
@@ -108,7 +111,10 @@ impl<'a> Walk<'a> {
             return Ok(text.into());
         }
         let quoted = self.quoted(text, node.place);
-        Err(format!("{quoted} is not known; expected {}{}", expectation(words), suggestion(text, known())))
+        if leaves.iter().any(|leaf| leaf["properties"].get(text).is_some()) {
+            return Err(format!("{quoted} has settings: write `{{{text}: {{…}}}}`"));
+        }
+        Err(format!("{quoted} is not known; expected {}{}", expectation(leaves), suggestion(text, known())))
     }
 
     fn list(&mut self, leaf: &'a Json, items: &[Node], path: &str) -> Json {
@@ -243,16 +249,6 @@ fn named(key: &Key) -> String {
     }
 }
 
-/// What a later version will accept here: the schema names it, so that the message can.
-fn later<'a>(schema: &'a Json, value: &Value) -> Option<&'a str> {
-    let word = match value {
-        Value::Text(text) => text,
-        Value::Map(entries) => &entries.first()?.0.text,
-        _ => return None,
-    };
-    schema["x-later"].as_array()?.iter().filter_map(Json::as_str).find(|later| later == word)
-}
-
 /// Whether a leaf is of the value's type. A schema without a type accepts anything.
 fn fits(leaf: &Json, value: &Value) -> bool {
     let accepts = |name: &str| match &leaf["type"] {
@@ -314,6 +310,15 @@ fn any_of(words: &[String]) -> String {
     match words.split_last() {
         Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
         _ => words.concat(),
+    }
+}
+
+/// Whether the text has the format that the schema names, as far as that is more than a pattern can say.
+fn has_format(leaf: &Json, text: &str) -> Result<(), String> {
+    match leaf["format"].as_str() {
+        Some("cidr") => Cidr::try_from(text.to_owned()).map(drop),
+        Some("ip") => text.parse::<IpAddr>().map(drop).map_err(|_| "write an IP address".to_owned()),
+        _ => Ok(()),
     }
 }
 

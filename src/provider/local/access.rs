@@ -55,7 +55,7 @@ pub(super) fn public_key(private: &Path) -> Result<String> {
 
 /// The machine as the rest of monctl knows it.
 pub(super) fn machine(names: &Names, host: HostName, address: Ipv4Addr) -> Machine {
-    let ssh = SshTarget { alias: host.to_string(), config: names.ssh_config() };
+    let ssh = SshTarget { alias: host.to_string(), config: names.ssh_config(), root: true };
     Machine { name: host, address: address.into(), ssh }
 }
 

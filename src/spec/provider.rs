@@ -1,0 +1,63 @@
+//! The spec's section `provider`: where the machines come from.
+
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Aws, LoginName, Port};
+
+/// Where the machines come from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Provider {
+    /// systemd machines on this computer.
+    Local,
+    /// Instances of EC2.
+    Aws(Box<Aws>),
+    /// Hosts that exist already.
+    Hosts(Box<ExistingHosts>),
+}
+
+/// Hosts that exist already.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ExistingHosts {
+    /// The application hosts.
+    pub app: Vec<ExistingHost>,
+    /// The monitoring host.
+    pub monitoring: ExistingHost,
+}
+
+/// A host that exists: a destination as ssh understands it, or one with settings.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum ExistingHost {
+    /// A name, an address or an alias of your ssh configuration.
+    Bare(String),
+    /// With settings beside it.
+    With(HostSettings),
+}
+
+/// A host's destination and what your ssh configuration does not say of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HostSettings {
+    /// A name, an address or an alias of your ssh configuration.
+    pub ssh: String,
+    /// The address under which the other hosts reach it; found by the destination's name where absent.
+    #[serde(default)]
+    pub address: Option<std::net::IpAddr>,
+    /// The user to log in as: root, or one who may use sudo without a password.
+    #[serde(default)]
+    pub user: Option<LoginName>,
+    /// The port of its sshd.
+    #[serde(default)]
+    pub port: Option<Port>,
+    /// A private key, relative to the spec.
+    #[serde(default)]
+    pub key: Option<PathBuf>,
+    /// The fingerprint of its host key, such as `SHA256:…`; your `known_hosts` decides where absent.
+    #[serde(default)]
+    pub host_key: Option<String>,
+}
