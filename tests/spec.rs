@@ -327,7 +327,7 @@ fn a_provider_has_the_settings_that_it_needs() {
         "provider: local",
         "provider: locl",
         "3:11",
-        "`locl` is not known; expected `local`; did you mean `local`?",
+        "`locl` is not known; expected `local` or a mapping with `aws` or `hosts`; did you mean `local`?",
         "",
     );
 }
