@@ -159,6 +159,29 @@ fn every_application_host_is_scraped_where_its_metrics_are() {
 }
 
 #[test]
+fn application_hosts_of_an_autoscaling_group_are_found_by_their_tag() {
+    let found = |aws: &str| {
+        let spec = support::SPEC
+            .replace("provider: local", &format!("provider: {{aws: {{{aws}}}}}"))
+            .replace("alerts:", "monitoring: {discovery: ec2}\nalerts:");
+        Project::with_spec(&spec).monctl().args(["render", "--out", "out", "--output", "json"]).run()
+    };
+    let project = found("region: eu-central-1, endpoint: http://10.0.0.1:5000").success();
+    let verdicts = &project.json()["checked"];
+    assert!(verdicts["promtool"] == "accepted" || judge(Tool::Promtool).is_none(), "{project}");
+    let prometheus = project.json()["files"]["prometheus.yml"].as_str().map(yaml).unwrap();
+    for (job, port) in [(1, 9101), (2, 9100)] {
+        let job = &prometheus["scrape_configs"][job];
+        assert!(job.get("static_configs").is_none(), "{job}");
+        let ec2 = &job["ec2_sd_configs"][0];
+        assert_eq!((&ec2["region"], &ec2["port"]), (&json!("eu-central-1"), &json!(port)));
+        assert_eq!(ec2["endpoint"], "http://10.0.0.1:5000");
+        assert_eq!(ec2["filters"][0], json!({"name": "tag:monctl:scrape", "values": ["notes"]}));
+    }
+    found("").code(2).stderr_contains("monctl.yaml:7:25: looking for instances needs `provider.aws.region`");
+}
+
+#[test]
 fn a_spec_renders_to_the_same_bytes_every_time() {
     let mut spec = reference();
     spec.alerts.get_mut("HighCPUUsage").unwrap().labels =

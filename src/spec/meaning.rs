@@ -8,8 +8,8 @@ use garde::Validate as _;
 
 use super::suggest::suggestion;
 use super::{
-    Alert, CatalogueAlert, EnvValue, Install, PromDuration, Provider, RuleName, SecretRef, Spec, WsgiModule,
-    catalogue_alert, catalogue_names, fits_environment,
+    Alert, CatalogueAlert, Discovery, EnvValue, Install, PromDuration, Provider, RuleName, SecretRef, Spec,
+    WsgiModule, catalogue_alert, catalogue_names, fits_environment,
 };
 
 /// A finding: the path of the value it is about, and what is wrong with it.
@@ -28,6 +28,7 @@ pub(super) fn check(spec: &Spec, base: &Path) -> Vec<Finding> {
         alerts(name, alert, spec.monitoring.scrape_interval, &mut findings);
     }
     provider(&spec.provider, &mut findings);
+    discovery(spec, &mut findings);
     secrets(spec, &mut findings);
     files(spec, base, &mut findings);
     releases(&spec.monitoring.install, base, &mut findings);
@@ -45,6 +46,17 @@ fn provider(provider: &Provider, findings: &mut Vec<Finding>) {
         }
         _ => {}
     }
+}
+
+/// Prometheus refuses to look for instances without a region, also where it only checks its configuration.
+fn discovery(spec: &Spec, findings: &mut Vec<Finding>) {
+    let message = match (spec.monitoring.discovery, &spec.provider) {
+        (Discovery::Static, _) => return,
+        (Discovery::Ec2, Provider::Aws(aws)) if aws.region.is_some() => return,
+        (Discovery::Ec2, Provider::Aws(_)) => "looking for instances needs `provider.aws.region`",
+        (Discovery::Ec2, _) => "only `provider: {aws: …}` has instances to look for",
+    };
+    findings.push(("monitoring.discovery".to_owned(), message.to_owned()));
 }
 
 fn alerts(name: &RuleName, alert: &Alert, scrape_interval: PromDuration, findings: &mut Vec<Finding>) {

@@ -26,6 +26,19 @@ pub struct Monitoring {
     pub retention: PromDuration,
     /// How software is obtained.
     pub install: Install,
+    /// How Prometheus learns of the application hosts.
+    pub discovery: Discovery,
+}
+
+/// How Prometheus learns of the application hosts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Discovery {
+    /// From its configuration: those of the spec.
+    #[default]
+    Static,
+    /// From EC2: every running instance with the tag `monctl:scrape`, those of an autoscaling group included.
+    Ec2,
 }
 
 impl Default for Monitoring {
@@ -35,6 +48,7 @@ impl Default for Monitoring {
             evaluation_interval: PromDuration::seconds(15),
             retention: PromDuration::seconds(15 * 24 * 3600),
             install: Install::default(),
+            discovery: Discovery::default(),
         }
     }
 }
