@@ -14,10 +14,14 @@ use crate::spec::PromDuration;
 #[derive(Debug, Parser)]
 #[command(name = "monctl", version, max_term_width = 100, after_help = AFTER_HELP)]
 pub struct Cli {
-    /// The project's spec.
-    #[arg(short, long = "file", value_name = "PATH", global = true)]
+    /// The project's spec; before the subcommand also `-f PATH`.
+    #[arg(long = "file", value_name = "PATH", global = true)]
     #[arg(env = "MONCTL_SPEC", hide_env_values = true, default_value = "monctl.yaml")]
-    pub file: PathBuf,
+    file: PathBuf,
+
+    /// The short form of `--file`. Not global: `logs` has a `-f` of its own.
+    #[arg(short = 'f', value_name = "PATH", hide = true)]
+    short_file: Option<PathBuf>,
 
     /// `text`, or `json`: one document on standard output, JSON lines of progress on standard error.
     #[arg(
@@ -33,6 +37,13 @@ pub struct Cli {
     /// What is to be done.
     #[command(subcommand)]
     pub command: Command,
+}
+
+impl Cli {
+    /// The project's spec.
+    pub fn spec(&self) -> &PathBuf {
+        self.short_file.as_ref().unwrap_or(&self.file)
+    }
 }
 
 const AFTER_HELP: &str = "Exit codes: 0 done; 1 failed on the way; 2 command line or spec wrong, nothing touched; \
@@ -63,6 +74,10 @@ pub enum Command {
     VerifyAlert(VerifyArgs),
     /// Open a shell on a host, or run a command there.
     Ssh(SshArgs),
+    /// Open Grafana, Prometheus or Alertmanager in the browser, through ssh.
+    Open(OpenArgs),
+    /// Show what the services of all hosts log, in one stream.
+    Logs(LogsArgs),
     /// Remove everything that `up` made.
     Down(DownArgs),
     /// Print the JSON Schema of the spec.
@@ -143,6 +158,45 @@ pub struct SshArgs {
     pub command: Vec<String>,
 }
 
+/// `monctl open`.
+#[derive(Debug, Args)]
+pub struct OpenArgs {
+    /// What to look at.
+    #[arg(value_enum, default_value_t)]
+    pub service: Web,
+
+    /// Only print the address.
+    #[arg(long)]
+    pub print: bool,
+}
+
+/// What has a web interface.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Web {
+    /// Dashboards.
+    #[default]
+    Grafana,
+    /// Metrics, targets and rules.
+    Prometheus,
+    /// Alerts and silences.
+    Alertmanager,
+}
+
+/// `monctl logs`.
+#[derive(Debug, Args)]
+pub struct LogsArgs {
+    /// One service, such as `app`, `prometheus` or `grafana`; all of them where absent.
+    pub service: Option<String>,
+
+    /// How far to look back.
+    #[arg(long, value_name = "DURATION", default_value = "10m")]
+    pub since: PromDuration,
+
+    /// Go on showing what comes, until Ctrl-C.
+    #[arg(short, long)]
+    pub follow: bool,
+}
+
 /// `monctl down`.
 #[derive(Debug, Args)]
 pub struct DownArgs {
@@ -169,6 +223,8 @@ impl Command {
             Self::Status => "status",
             Self::VerifyAlert(_) => "verify-alert",
             Self::Ssh(_) => "ssh",
+            Self::Open(_) => "open",
+            Self::Logs(_) => "logs",
             Self::Down(_) => "down",
             Self::Schema => "schema",
         }

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 use tokio::sync::mpsc;
 
@@ -105,6 +106,18 @@ pub enum Event {
         /// The message.
         message: ChatMessage,
     },
+    /// A line of a service's journal. It is a result: standard output has it.
+    Log {
+        /// The line.
+        line: LogLine,
+    },
+    /// An address at which something can be looked at from now on. It is a result, too.
+    Opened {
+        /// What is there.
+        service: &'static str,
+        /// The address.
+        url: String,
+    },
     /// Something worth a line that is no failure.
     Note {
         /// The line.
@@ -130,6 +143,19 @@ pub struct ChatMessage {
     pub text: String,
     /// The bar's colour: `danger`, `warning`, `good`, `#rrggbb`, or empty.
     pub colour: String,
+}
+
+/// A line of a service's journal. Its text is the service's: whoever draws it makes it harmless first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LogLine {
+    /// When it was written.
+    pub at: Timestamp,
+    /// Where.
+    pub host: HostName,
+    /// By which service, such as `app`.
+    pub service: String,
+    /// What it says.
+    pub text: String,
 }
 
 /// Where rooms send their events. Cheap to clone; sending never blocks and never fails.

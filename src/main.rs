@@ -4,7 +4,7 @@
 //! that an interrupted run ends in time even where the command is busy.
 
 use std::env;
-use std::io::{self, IsTerminal as _};
+use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -71,7 +71,8 @@ fn screen(output: Output) -> Screen {
 
 fn print(outcome: &Outcome, screen: Screen, is_plan: bool) -> Result<Exit> {
     let text = if screen.json {
-        format!("{:#}", outcome.json)
+        // Null: everything was said on the way.
+        if outcome.json.is_null() { String::new() } else { format!("{:#}", outcome.json) }
     } else if is_plan && io::stdout().is_terminal() {
         screen.style.marks(&outcome.text)
     } else {
@@ -91,7 +92,8 @@ fn run(cli: Cli, reporter: &mut Reporter<io::Stderr>) -> Result<Outcome> {
     let cancel = Cancel::default();
     let interruption = commands::interruption(&cli.command);
     let (done, result) = oneshot::channel();
-    let context = Context { spec: cli.file, output: cli.output, events, cancel: cancel.clone(), questions };
+    let context =
+        Context { spec: cli.spec().clone(), output: cli.output, events, cancel: cancel.clone(), questions };
     std::thread::Builder::new()
         .name("command".into())
         .spawn(move || {
@@ -123,6 +125,15 @@ struct Desk {
 }
 
 impl Desk {
+    /// Shows an event. A command whose reader went away is asked to end.
+    fn tell(&self, reporter: &mut Reporter<io::Stderr>, event: &Event) {
+        match reporter.output(event) {
+            None => reporter.show(event),
+            Some(text) if write_result(&text) => {}
+            Some(_) => self.cancel.raise(),
+        }
+    }
+
     /// Serves until the command ends; none where it did not end in time after a signal.
     async fn serve(mut self, reporter: &mut Reporter<io::Stderr>) -> Option<Result<Outcome>> {
         let mut signals = match Signals::new() {
@@ -141,14 +152,14 @@ impl Desk {
                     self.cancel.raise();
                     deadline = Some(Instant::now() + PATIENCE);
                 }
-                Some(event) = self.stream.recv() => reporter.show(&event),
+                Some(event) = self.stream.recv() => self.tell(reporter, &event),
                 Some(question) = self.asked.recv() => {
                     reporter.ask(&question);
                     read_answer(question);
                 }
                 result = &mut self.result => {
                     while let Ok(event) = self.stream.try_recv() {
-                        reporter.show(&event);
+                        self.tell(reporter, &event);
                     }
                     return Some(result.unwrap_or_else(|_| Err(bug())));
                 }
@@ -156,6 +167,12 @@ impl Desk {
             }
         }
     }
+}
+
+/// Writes a result that comes while the command runs; false where nobody reads it any more.
+fn write_result(text: &str) -> bool {
+    let mut out = io::stdout().lock();
+    writeln!(out, "{text}").and_then(|()| out.flush()).is_ok()
 }
 
 /// Waits for the deadline; for ever where there is none.

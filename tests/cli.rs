@@ -21,7 +21,8 @@ fn every_subcommand_has_help() {
 
 #[test]
 fn a_wrong_command_line_is_exit_code_2_and_prints_no_result() {
-    for words in [&[][..], &["frobnicate"], &["up", "--frob"], &["ssh", "web"], &["render"], &["plan", "-f"]]
+    for words in
+        [&[][..], &["frobnicate"], &["up", "--frob"], &["ssh", "web"], &["render"], &["plan", "--file"]]
     {
         Monctl::new().args(words).run().code(2).stdout_is("");
     }
@@ -83,7 +84,7 @@ fn the_documentation_lists_exactly_the_exit_codes_that_exist() {
 #[test]
 fn a_missing_spec_is_exit_code_2_and_names_the_file() {
     let project = Project::new();
-    project.monctl().args(["plan", "-f", "other.yaml"]).run().code(2).stderr_contains("other.yaml");
+    project.monctl().args(["plan", "--file", "other.yaml"]).run().code(2).stderr_contains("other.yaml");
     project
         .monctl()
         .arg("plan")

@@ -53,6 +53,23 @@ async fn version(grafana: &GrafanaDouble) -> Value {
 }
 
 #[tokio::test]
+async fn a_browser_is_logged_in_by_cookies_and_a_wrong_password_costs_one_try() {
+    let grafana = GrafanaDouble::start();
+    let cookies = grafana.client().session(&Secret::new(PASSWORD)).await.unwrap();
+    let cookie = cookies[0].expose().split(';').next().unwrap().to_owned();
+    let page = async |cookie: &str| {
+        let url = format!("http://{}/dashboards", grafana.address);
+        let request = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
+        request.build().unwrap().get(url).header("cookie", cookie).send().await.unwrap().status().as_u16()
+    };
+    assert_eq!((page(&cookie).await, page("grafana_session=guess").await), (200, 302));
+    let error = grafana.client().session(&Secret::new("wrong")).await.unwrap_err();
+    assert_eq!(error.message(), "grafana refused to log in: Invalid username or password (401)");
+    let tries = grafana.requests().await.into_iter().filter(|line| line.starts_with("POST /login"));
+    assert_eq!(tries.collect::<Vec<_>>(), ["POST /login 200", "POST /login 401"]);
+}
+
+#[tokio::test]
 async fn everything_is_imported_and_a_second_time_nothing_is_written() {
     let grafana = GrafanaDouble::start();
     let (client, desired) = (grafana.client(), desired());

@@ -1,12 +1,10 @@
 //! Grafana as `plan`, `up` and `status` see it: its password, the way to it, and what is to be imported.
 
 use std::fs::{self, OpenOptions};
-use std::io::{Read, Write};
+use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
-
-use base64::Engine;
 
 use crate::error::{Error, Result};
 use crate::http::Endpoint;
@@ -31,7 +29,7 @@ const COPY: &str = "grafana-password";
 pub(super) fn password(folder: &Path) -> Result<Secret> {
     match fs::read_to_string(folder.join(COPY)) {
         Ok(password) => Ok(Secret::new(password)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => generate(),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Secret::random(),
         Err(error) => Err(unusable(&folder.join(COPY), error)),
     }
 }
@@ -53,15 +51,6 @@ pub(super) fn keep(folder: &Path, password: &Secret) -> Result<()> {
     write().map_err(|error| unusable(&path, error))
 }
 
-/// 24 random bytes of the kernel's: 192 bits, in letters, digits, `-` and `_`.
-fn generate() -> Result<Secret> {
-    let mut bytes = [0; 24];
-    fs::File::open("/dev/urandom")
-        .and_then(|mut random| random.read_exact(&mut bytes))
-        .map_err(|error| Error::failed("cannot read random bytes").because(error))?;
-    Ok(Secret::new(base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes)))
-}
-
 fn unusable(path: &Path, error: std::io::Error) -> Error {
     Error::failed(format!("cannot use `{}`", path.display())).because(error)
 }
@@ -74,6 +63,11 @@ pub(super) fn runs(facts: &Facts) -> bool {
 /// A client through an ssh forward.
 pub(super) async fn client(remote: &Remote, password: &Secret) -> Result<GrafanaClient> {
     GrafanaClient::new(Endpoint::Unix(remote.forward(PORT).await?), USER, password.clone())
+}
+
+/// The cookies of a session, for a browser.
+pub(super) async fn log_in(socket: PathBuf, password: &Secret) -> Result<Vec<Secret>> {
+    GrafanaClient::new(Endpoint::Unix(socket), USER, password.clone())?.session(password).await
 }
 
 /// What differs between the spec's data source, folder and dashboards and Grafana's.

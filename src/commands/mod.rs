@@ -13,6 +13,8 @@ use crate::report::Questions;
 mod deployment;
 mod down;
 mod grafana;
+mod logs;
+mod open;
 mod plan;
 mod render;
 mod schema;
@@ -28,7 +30,7 @@ pub struct Outcome {
     pub exit: Exit,
     /// For people. Ends without a newline; empty where everything was said on the way.
     pub text: String,
-    /// For programs: the same facts.
+    /// For programs: the same facts; null where everything was said on the way.
     pub json: serde_json::Value,
 }
 
@@ -110,6 +112,8 @@ async fn dispatch(command: &Command, context: &Context) -> Result<Outcome> {
         Command::Status => status::run(context).await,
         Command::VerifyAlert(args) => verify_alert::run(args, context).await,
         Command::Ssh(args) => ssh::run(args, context).await,
+        Command::Open(args) => open::run(args, context).await,
+        Command::Logs(args) => logs::run(args, context).await,
         Command::Down(args) => down::run(args, context).await,
         Command::Schema => schema::run(),
     }
@@ -120,6 +124,8 @@ async fn dispatch(command: &Command, context: &Context) -> Result<Outcome> {
 const fn grace(command: &Command) -> Duration {
     match command {
         Command::VerifyAlert(_) => Duration::from_millis(1_500),
+        // They end by the user's Ctrl-C.
+        Command::Open(_) | Command::Logs(_) => Duration::from_secs(1),
         _ => Duration::ZERO,
     }
 }
@@ -203,8 +209,18 @@ mod tests {
 
     #[test]
     fn no_command_is_given_more_time_than_the_edge_has() {
-        for words in ["render --dry-run", "plan", "up", "status", "verify-alert", "ssh app", "down", "schema"]
-        {
+        for words in [
+            "render --dry-run",
+            "plan",
+            "up",
+            "status",
+            "verify-alert",
+            "ssh app",
+            "open",
+            "logs",
+            "down",
+            "schema",
+        ] {
             assert!(grace(&command(&format!("monctl {words}"))) < Duration::from_millis(1_800), "{words}");
         }
     }

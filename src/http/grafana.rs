@@ -22,7 +22,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use self::thing::{Thing, settle};
 use super::{Answer, Client, Endpoint};
@@ -87,6 +87,16 @@ impl GrafanaClient {
                 return Err(Error::failed(text).because(last).remedy(remedy));
             }
         }
+    }
+
+    /// Logs in as a browser does: the cookies of a new session.
+    ///
+    /// # Errors
+    /// When Grafana refuses the login (never tried twice) or does not answer.
+    pub async fn session(&self, password: &Secret) -> Result<Vec<Secret>> {
+        let login = json!({ "user": self.user, "password": password.expose() });
+        let answer = self.http.post("/login", &login).await?;
+        if answer.is_success() { Ok(answer.cookies) } else { Err(answer.refusal("log in")) }
     }
 
     /// Reads what is there under the uids of what is wanted. Writes nothing.
@@ -182,6 +192,7 @@ mod tests {
             let answer = Answer {
                 service: "grafana",
                 status: 401,
+                cookies: vec![],
                 body: b"{}".to_vec(),
                 took: Duration::from_secs(seconds),
             };

@@ -4,6 +4,7 @@
 //! Everything is reached through a forward over ssh, which ends in a unix socket on this side; tests use TCP.
 
 pub mod alertmanager;
+pub mod door;
 pub mod grafana;
 pub mod prometheus;
 pub mod slack;
@@ -133,13 +134,15 @@ impl Client {
         let answered = async {
             let response = request.send().await?;
             let status = response.status().as_u16();
-            Ok((status, response.bytes().await?.to_vec()))
+            let cookies = response.headers().get_all("set-cookie").iter();
+            let cookies = cookies.filter_map(|it| it.to_str().ok().map(Secret::new)).collect();
+            Ok((status, cookies, response.bytes().await?.to_vec()))
         };
-        let (status, body) = answered.await.map_err(|cause: reqwest::Error| {
+        let (status, cookies, body) = answered.await.map_err(|cause: reqwest::Error| {
             // The address is this side's end of a forward and means nothing to a reader.
             Error::failed(format!("{} did not answer", self.service)).because(cause.without_url())
         })?;
-        Ok(Answer { service: self.service, status, body, took: begin.elapsed() })
+        Ok(Answer { service: self.service, status, cookies, body, took: begin.elapsed() })
     }
 }
 
@@ -149,6 +152,8 @@ pub struct Answer {
     service: &'static str,
     /// The HTTP status code.
     pub status: u16,
+    /// The cookies that it sets, with their attributes.
+    pub cookies: Vec<Secret>,
     /// The body as it came.
     pub body: Vec<u8>,
     /// From the request to the end of the body.
@@ -195,7 +200,7 @@ mod tests {
 
     fn answer(body: &str) -> Answer {
         let body = body.as_bytes().to_vec();
-        Answer { service: "grafana", status: 400, body, took: Duration::ZERO }
+        Answer { service: "grafana", status: 400, cookies: vec![], body, took: Duration::ZERO }
     }
 
     #[test]

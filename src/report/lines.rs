@@ -20,7 +20,7 @@ pub(super) fn line(event: &Event, style: Style) -> Option<String> {
         Event::Connected { host, took } => {
             timed(&format!("  {:HOST$}  connected", host.to_string()), *took, style)
         }
-        Event::StepStarted { .. } => return None,
+        Event::StepStarted { .. } | Event::Log { .. } | Event::Opened { .. } => return None,
         Event::StepFinished { host, step, took } => {
             timed(&format!("  {:HOST$}  {step}", host.to_string()), *took, style)
         }

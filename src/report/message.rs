@@ -35,7 +35,12 @@ fn plain(text: &str) -> String {
     }
     shown.push_str(rest);
     let shown = shown.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&");
-    shown.chars().filter(|&c| !c.is_control() && !is_directional(c)).collect()
+    harmless(&shown)
+}
+
+/// A line without what a terminal would obey.
+pub(super) fn harmless(line: &str) -> String {
+    line.chars().filter(|&c| (!c.is_control() || c == '\t') && !is_directional(c)).collect()
 }
 
 /// Characters that reorder what stands around them.

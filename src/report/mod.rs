@@ -12,6 +12,7 @@ mod bars;
 mod duration;
 mod failure;
 mod lines;
+mod log;
 mod message;
 mod question;
 mod style;
@@ -59,6 +60,16 @@ impl<W: Write> Reporter<W> {
         };
         if let Some(line) = line {
             self.line(&line);
+        }
+    }
+
+    /// What an event gives to standard output: a result that comes while the command still runs.
+    pub fn output(&self, event: &Event) -> Option<String> {
+        match event {
+            Event::Log { .. } | Event::Opened { .. } if self.screen.json => serde_json::to_string(event).ok(),
+            Event::Log { line } => Some(log::line(line, self.screen.style)),
+            Event::Opened { url, .. } => Some(url.clone()),
+            _ => None,
         }
     }
 

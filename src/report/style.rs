@@ -40,6 +40,13 @@ impl Style {
         self.wrap("36", text)
     }
 
+    /// A name, in one of a few colours that stays the same for it.
+    pub fn name(self, text: &str, of: &str) -> String {
+        const COLOURS: [&str; 6] = ["32", "33", "34", "35", "36", "94"];
+        let sum: usize = of.bytes().map(usize::from).sum();
+        self.wrap(COLOURS[sum % COLOURS.len()], text)
+    }
+
     /// A plan or a diff: lines that begin with `+`, `-` or `~`, indented or not, in their colours.
     pub fn marks(self, text: &str) -> String {
         let mark = |line: &str| match line.trim_start().get(..1) {

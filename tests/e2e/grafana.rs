@@ -13,6 +13,7 @@ use monctl::remote::Remote;
 use monctl::secret::Secret;
 use serde_json::{Value, json};
 
+use crate::at_hand;
 use crate::binary::{Project, Ran};
 use crate::release_mirror::ReleaseMirror;
 use crate::support::{TestProject, runtime};
@@ -133,5 +134,8 @@ fn grafana_may_come_later_and_then_shows_the_hosts_with_a_password_of_its_own() 
         assert_eq!(dashboard(&grafana, "monctl_system").await["dashboard"]["refresh"], "30s");
         folder.monctl().arg("plan").run().code(0);
         remote.close().await.unwrap();
+        at_hand::grafana_lets_a_browser_in_without_typing(
+            folder.monctl().args(["open", "--print"]).command(),
+        );
     });
 }

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use monctl::host::HostName;
 
+use crate::at_hand;
 use crate::secrets;
 use crate::site::{APP, Finding, MONITORING, Site, eventually, get, keeps_secrets};
 use crate::software;
@@ -38,6 +39,8 @@ fn hosts_are_brought_up_kept_and_taken_down() {
         a_new_version_is_deployed_without_a_failed_request,
         a_version_that_does_not_start_is_rolled_back,
         another_application_host_is_made_scraped_guarded_and_removed,
+        at_hand::journals_are_one_stream_in_the_order_of_time,
+        at_hand::a_web_interface_is_reached_until_ctrl_c_and_survives_a_lost_connection,
         software::releases_take_the_place_of_packages,
         secrets::secrets_stay_where_they_belong,
         after_a_reboot_of_this_computer_up_brings_everything_back,

@@ -56,6 +56,11 @@ impl Monctl {
         self
     }
 
+    /// The call itself, for a test that drives it in its own way.
+    pub fn command(self) -> Command {
+        self.0
+    }
+
     /// Runs to the end.
     #[track_caller]
     pub fn run(mut self) -> Ran {

@@ -3,11 +3,15 @@
 import base64
 import binascii
 import hmac
+import http.cookies
+import json
+import secrets
 import time
 
 from .store import hash_password
-from .web import refuse, route
+from .web import Text, refuse, route
 
+COOKIE = "grafana_session"
 WRONG_TRIES = 5
 LOCK_SECONDS = 300
 
@@ -36,6 +40,9 @@ def authenticate(request):
     """The user behind a request; raises the 401 that the original gives."""
     header = request.headers.get("Authorization")
     if not header:
+        user = session_user(request)
+        if user is not None:
+            return user
         raise refuse(401, "Unauthorized", trace=False)
     scheme, _, value = header.partition(" ")
     if scheme.lower() == "bearer":
@@ -78,9 +85,23 @@ def who_am_i(request):
 def login(request):
     """POST /login, the only address that tells a wrong password with a capital letter."""
     body = request.json()
-    if check_password(request.store, body.get("user", ""), body.get("password", ""), request.server.lock_seconds) is None:
+    user = check_password(request.store, body.get("user", ""), body.get("password", ""), request.server.lock_seconds)
+    if user is None:
         raise refuse(401, "Invalid username or password")
-    return {"message": "Logged in"}
+    token = secrets.token_hex(16)
+    with request.store:
+        request.store.run("INSERT INTO session VALUES (?, ?)", token, user["id"])
+    cookie = f"{COOKIE}={token}; Path=/; Max-Age=2592000; HttpOnly; SameSite=Lax"
+    return Text(json.dumps({"message": "Logged in"}), "application/json", {"Set-Cookie": cookie})
+
+
+def session_user(request):
+    """The user whose browser logged in, or None."""
+    token = http.cookies.SimpleCookie(request.headers.get("Cookie") or "").get(COOKIE)
+    with request.store:
+        return token and request.store.one(
+            "SELECT user.* FROM user JOIN session ON session.user_id = user.id WHERE token=?", token.value
+        )
 
 
 @route("PUT", "/api/user/password")

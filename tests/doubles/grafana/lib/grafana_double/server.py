@@ -71,7 +71,7 @@ def answer(request):
         openly = open_to_all(request)
         if openly is not None:
             return 200, openly
-        if not request.path.startswith("/api/") and not request.headers.get("Authorization"):
+        if not (request.path.startswith("/api/") or request.headers.get("Authorization") or auth.session_user(request)):
             html = {"content_type": "text/html; charset=utf-8", "headers": {"Location": "/login"}}
             return 302, Text('<a href="/login">Found</a>.\n\n', **html)
         request.user = auth.authenticate(request)

@@ -10,6 +10,7 @@ SCHEMA = """
 CREATE TABLE IF NOT EXISTS user (
   id INTEGER PRIMARY KEY, login TEXT UNIQUE, name TEXT, email TEXT, salt TEXT, hash TEXT, is_admin INTEGER, created TEXT
 );
+CREATE TABLE IF NOT EXISTS session (token TEXT PRIMARY KEY, user_id INTEGER);
 CREATE TABLE IF NOT EXISTS login_attempt (login TEXT, at REAL);
 CREATE TABLE IF NOT EXISTS data_source (
   id INTEGER PRIMARY KEY, uid TEXT UNIQUE, name TEXT UNIQUE, type TEXT, access TEXT, url TEXT, is_default INTEGER,

@@ -1,0 +1,285 @@
+//! `monctl logs`: what the services of all hosts wrote to their journals, as one stream in the order of time.
+//!
+//! Each host is read by a task of its own. With `--follow` an entry waits a moment for older ones of other
+//! hosts, and a connection that breaks is made again from where it broke.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::Value;
+use tokio::sync::mpsc::{self, UnboundedSender};
+use tokio::time::{Instant, sleep};
+
+use super::deployment::provider;
+use super::{Context, Outcome};
+use crate::cli::LogsArgs;
+use crate::error::{Error, Result};
+use crate::event::{Event, Events, LogLine};
+use crate::host::{HostName, Machine, Role};
+use crate::playbook::Playbook;
+use crate::remote::Remote;
+
+/// The machines run already.
+const CONNECT_WITHIN: Duration = Duration::from_secs(20);
+/// How long a lost connection is tried again before its host is given up.
+const RECONNECT_WITHIN: Duration = Duration::from_mins(10);
+/// How long a followed entry waits for older ones: twice what a round trip over a slow line takes.
+const HELD: Duration = Duration::from_millis(400);
+/// How units are called, around the name of their service.
+const UNIT: (&str, &str) = ("monctl-", ".service");
+
+/// # Errors
+/// Where no host has such a service, no host runs, or one of them does not answer.
+pub(super) async fn run(args: &LogsArgs, context: &Context) -> Result<Outcome> {
+    let services = services(args.service.as_deref())?;
+    let provider = provider(&context.spec, &context.events).await?;
+    let machines: Vec<Machine> = provider.observe().await?.running();
+    let machines: Vec<Machine> =
+        machines.into_iter().filter(|machine| services.contains_key(&machine.name.role())).collect();
+    if machines.is_empty() {
+        return Err(Error::could_not_run("no host of these services runs")
+            .remedy("`monctl status` shows what runs; `monctl up` starts it"));
+    }
+    let (sender, entries) = mpsc::unbounded_channel();
+    let sources = machines.iter().map(|machine| Source {
+        machine,
+        units: &services[&machine.name.role()],
+        since: args.since.get(),
+        follow: args.follow,
+        events: &context.events,
+        entries: sender.clone(),
+    });
+    let read = futures_util::future::try_join_all(sources.map(Source::read));
+    drop(sender);
+    let written = if args.follow {
+        let follow = async { tokio::join!(read, follow(entries, &context.events)) };
+        tokio::select! {
+            (read, written) = follow => read.map(|_| written)?,
+            // The end that such a run has.
+            () = context.cancel.raised() => 0,
+        }
+    } else {
+        read.await?;
+        all(entries, &context.events)
+    };
+    let _ = written;
+    Ok(Outcome::success("", Value::Null))
+}
+
+/// The units of each role, all of them or that of one service.
+fn services(wanted: Option<&str>) -> Result<BTreeMap<Role, Vec<String>>> {
+    let mut units: BTreeMap<Role, Vec<String>> = BTreeMap::new();
+    let mut names = Vec::new();
+    for role in Role::ALL {
+        for unit in Playbook::of(role).units() {
+            let Some(name) = service(unit) else { continue };
+            names.push(format!("`{name}`"));
+            if wanted.is_none_or(|wanted| wanted == name || wanted == unit) {
+                units.entry(role).or_default().push(unit.to_owned());
+            }
+        }
+    }
+    if units.is_empty() {
+        return Err(Error::invalid(format!("there is no service `{}`", wanted.unwrap_or_default()))
+            .remedy(format!("the services are {}", names.join(", "))));
+    }
+    Ok(units)
+}
+
+/// `app` for `monctl-app.service`; none for what writes no lines of its own, such as a socket.
+fn service(unit: &str) -> Option<&str> {
+    unit.strip_prefix(UNIT.0)?.strip_suffix(UNIT.1)
+}
+
+/// Tells everything that was read, in the order of time.
+fn all(mut entries: mpsc::UnboundedReceiver<LogLine>, events: &Events) -> usize {
+    let mut lines: Vec<LogLine> = std::iter::from_fn(|| entries.try_recv().ok()).collect();
+    lines.sort_by_key(|line| line.at);
+    let count = lines.len();
+    for line in lines {
+        events.send(Event::Log { line });
+    }
+    count
+}
+
+/// Tells what comes, each line once older ones of other hosts had their time to come, too.
+async fn follow(mut entries: mpsc::UnboundedReceiver<LogLine>, events: &Events) -> usize {
+    let mut held: Vec<(Instant, LogLine)> = Vec::new();
+    let mut count = 0;
+    loop {
+        let open = match tokio::time::timeout(HELD / 4, entries.recv()).await {
+            Ok(Some(line)) => {
+                held.push((Instant::now(), line));
+                continue;
+            }
+            Ok(None) => false,
+            Err(_) => true,
+        };
+        held.sort_by_key(|(_, line)| line.at);
+        let ripe = held.iter().take_while(|(came, _)| !open || came.elapsed() >= HELD).count();
+        count += ripe;
+        for (_, line) in held.drain(..ripe) {
+            events.send(Event::Log { line });
+        }
+        if !open {
+            return count;
+        }
+    }
+}
+
+/// The journal of one host.
+struct Source<'a> {
+    machine: &'a Machine,
+    units: &'a [String],
+    since: Duration,
+    follow: bool,
+    events: &'a Events,
+    entries: UnboundedSender<LogLine>,
+}
+
+impl Source<'_> {
+    async fn read(self) -> Result<()> {
+        let mut cursor = None;
+        let mut patience = CONNECT_WITHIN;
+        loop {
+            let remote = Remote::connect(self.machine, patience).await?;
+            match self.stream(&remote, &mut cursor).await {
+                Ok(()) => return Ok(()),
+                Err(error) if !self.follow => return Err(error),
+                Err(error) => self.events.warn(format!("{error}; connecting again")),
+            }
+            patience = RECONNECT_WITHIN;
+            sleep(HELD).await;
+        }
+    }
+
+    /// Reads until the journal or the connection ends. `cursor` is where the last entry stands.
+    async fn stream(&self, remote: &Remote, cursor: &mut Option<String>) -> Result<()> {
+        let from = match &cursor {
+            Some(cursor) => format!("--after-cursor={cursor}"),
+            None => format!("--since=-{}s", self.since.as_secs()),
+        };
+        let mut words = vec!["journalctl", "--output=json", "--no-pager", "--quiet", &from];
+        words.extend(self.units.iter().flat_map(|unit| ["--unit", unit.as_str()]));
+        // Without it the journal is read from its beginning and ends with its last entry.
+        words.extend(self.follow.then_some("--follow"));
+        words.extend(self.follow.then_some("--no-tail"));
+        let host = self.machine.name;
+        let (status, complaint) = remote
+            .stream(&words, &[], |text| {
+                let Some((line, place)) = entry(host, text) else { return };
+                *cursor = Some(place);
+                // Whoever listens may be gone already.
+                let _ = self.entries.send(line);
+            })
+            .await?;
+        if status.success() && !self.follow {
+            return Ok(());
+        }
+        Err(Error::failed(format!("the journal could not be read ({status})"))
+            .at(host.to_string())
+            .because(complaint.trim().to_owned()))
+    }
+}
+
+/// An entry of `journalctl --output=json` and its cursor.
+fn entry(host: HostName, text: &str) -> Option<(LogLine, String)> {
+    let entry: Value = serde_json::from_str(text).ok()?;
+    let micros = entry["__REALTIME_TIMESTAMP"].as_str()?.parse().ok()?;
+    let unit = entry["_SYSTEMD_UNIT"].as_str().or_else(|| entry["UNIT"].as_str()).unwrap_or_default();
+    // What systemd says of a unit is its own entry's.
+    let unit = if service(unit).is_some() { unit } else { entry["UNIT"].as_str().unwrap_or(unit) };
+    let line = LogLine {
+        at: Timestamp::from_microsecond(micros).ok()?,
+        host,
+        service: service(unit).unwrap_or(unit).to_owned(),
+        text: message(&entry["MESSAGE"]),
+    };
+    Some((line, entry["__CURSOR"].as_str()?.to_owned()))
+}
+
+/// The journal gives text that is no UTF-8 as a list of bytes.
+fn message(value: &Value) -> String {
+    let byte = |value: &Value| value.as_u64().and_then(|byte| u8::try_from(byte).ok());
+    match value {
+        Value::Array(bytes) => {
+            String::from_utf8_lossy(&bytes.iter().filter_map(byte).collect::<Vec<_>>()).into_owned()
+        }
+        value => value.as_str().unwrap_or_default().to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const APP: HostName = HostName::app(1);
+
+    fn line(host: HostName, second: i64, text: &str) -> LogLine {
+        let at = Timestamp::from_second(second).unwrap();
+        LogLine { at, host, service: "app".into(), text: text.into() }
+    }
+
+    fn told(stream: &mut mpsc::UnboundedReceiver<Event>) -> Vec<String> {
+        let text = |event| match event {
+            Event::Log { line } => line.text,
+            other => panic!("{other:?}"),
+        };
+        std::iter::from_fn(|| stream.try_recv().ok()).map(text).collect()
+    }
+
+    #[test]
+    fn an_entry_is_read_with_its_service_whoever_speaks_of_it() {
+        let json = |unit: &str, message: &str| {
+            format!(
+                r#"{{"__REALTIME_TIMESTAMP": "1700000000123456", "__CURSOR": "s=1;i=2", {unit}, "MESSAGE": {message}}}"#
+            )
+        };
+        let read = |unit: &str, message: &str| entry(APP, &json(unit, message)).unwrap();
+        let (line, cursor) = read(r#""_SYSTEMD_UNIT": "monctl-app.service""#, r#""hello""#);
+        assert_eq!((line.service.as_str(), line.text.as_str(), cursor.as_str()), ("app", "hello", "s=1;i=2"));
+        assert_eq!(line.at.to_string(), "2023-11-14T22:13:20.123456Z");
+        let systemd = r#""_SYSTEMD_UNIT": "init.scope", "UNIT": "monctl-node-exporter.service""#;
+        assert_eq!(read(systemd, r#""Started""#).0.service, "node-exporter");
+        assert_eq!(read(r#""UNIT": "monctl-app.service""#, "[104, 105, 255]").0.text, "hi\u{fffd}");
+        assert!(entry(APP, "-- No entries --").is_none());
+    }
+
+    #[test]
+    fn a_service_is_named_with_or_without_what_all_units_have_around_it() {
+        let all = services(None).unwrap();
+        assert!(all[&Role::Monitoring].contains(&"monctl-prometheus.service".to_owned()), "{all:?}");
+        for name in ["prometheus", "monctl-prometheus.service"] {
+            let one = services(Some(name)).unwrap();
+            assert_eq!(one, [(Role::Monitoring, vec!["monctl-prometheus.service".to_owned()])].into());
+        }
+        let error = services(Some("redis")).unwrap_err();
+        assert!(error.hint().unwrap().contains("`alertmanager`"), "{error}");
+    }
+
+    #[test]
+    fn what_all_hosts_wrote_is_told_in_the_order_of_time() {
+        let (sender, entries) = mpsc::unbounded_channel();
+        for line in [line(APP, 3, "c"), line(HostName::MONITORING, 1, "a"), line(APP, 2, "b")] {
+            sender.send(line).unwrap();
+        }
+        let (events, mut stream) = Events::channel();
+        assert_eq!(all(entries, &events), 3);
+        assert_eq!(told(&mut stream), ["a", "b", "c"]);
+    }
+
+    #[tokio::test]
+    async fn a_followed_line_waits_for_an_older_one_of_another_host() {
+        let (sender, entries) = mpsc::unbounded_channel();
+        let (events, mut stream) = Events::channel();
+        let write = async {
+            sender.send(line(APP, 2, "b")).unwrap();
+            sleep(HELD / 2).await;
+            sender.send(line(HostName::MONITORING, 1, "a")).unwrap();
+            drop(sender);
+        };
+        let (count, ()) = tokio::join!(follow(entries, &events), write);
+        assert_eq!((count, told(&mut stream)), (2, vec!["a".to_owned(), "b".to_owned()]));
+    }
+}

@@ -1,0 +1,52 @@
+//! A line of a service's journal as people read it: when, where, which service, what.
+
+use super::Style;
+use super::message::harmless;
+use crate::event::LogLine;
+
+/// Host names are padded to this: `monitoring`.
+const HOST: usize = 10;
+/// Names of services are padded to this: `node-exporter`.
+const SERVICE: usize = 13;
+
+pub(super) fn line(line: &LogLine, style: Style) -> String {
+    let host = line.host.to_string();
+    let at = line.at.strftime("%F %T%.3f");
+    let head = format!(
+        "{} {} {}",
+        style.dim(&at.to_string()),
+        style.name(&format!("{host:HOST$}"), &host),
+        style.name(&format!("{:SERVICE$}", line.service), &line.service),
+    );
+    let text: Vec<String> = line.text.lines().map(harmless).collect();
+    // What has several lines stands below one another, so that it is read as one.
+    let indent = format!("\n{:width$}", "", width = "2026-01-01 00:00:00.000".len() + HOST + SERVICE + 3);
+    format!("{head} {}", text.join(&indent))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::HostName;
+
+    fn example(text: &str) -> LogLine {
+        let at = "2026-11-25T10:20:30.123456Z".parse().unwrap();
+        LogLine { at, host: HostName::app(1), service: "app".into(), text: text.into() }
+    }
+
+    #[test]
+    fn a_line_names_its_time_host_and_service() {
+        let shown = line(&example("GET /\nsecond"), Style::Plain);
+        let expected = [
+            "2026-11-25 10:20:30.123 app        app           GET /",
+            "                                                 second",
+        ];
+        assert_eq!(shown, expected.join("\n"));
+        assert!(line(&example("x"), Style::Colour).contains("\u{1b}["));
+    }
+
+    #[test]
+    fn a_line_cannot_steer_the_terminal() {
+        assert!(line(&example("a\u{1b}[2Jb\rc"), Style::Plain).ends_with(" a[2Jbc"));
+    }
+}

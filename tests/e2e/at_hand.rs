@@ -1,0 +1,123 @@
+//! What is at a person's hand beside the plan: the journals of all hosts as one stream, and the web interfaces in
+//! a browser.
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, ChildStdout, Command, Stdio};
+
+use serde_json::Value;
+
+use crate::site::{APP, MONITORING, Site, eventually};
+
+/// A call that goes on until it is told to end, with its standard output line by line.
+pub struct Live {
+    child: Child,
+    lines: BufReader<ChildStdout>,
+}
+
+impl Live {
+    pub fn start(mut command: Command) -> Self {
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap());
+        Self { child, lines }
+    }
+
+    #[track_caller]
+    pub fn line(&mut self) -> String {
+        let mut line = String::new();
+        assert!(self.lines.read_line(&mut line).unwrap() > 0, "it ended");
+        line.trim_end().to_owned()
+    }
+
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Ends it as Ctrl-C does; such an end is a success. What it still said comes back.
+    #[track_caller]
+    pub fn interrupt(mut self) -> String {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-s", "INT", &id]).status().unwrap().success());
+        let mut rest = String::new();
+        self.lines.read_to_string(&mut rest).unwrap();
+        assert_eq!(self.child.wait().unwrap().code(), Some(0), "{rest}");
+        rest
+    }
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+pub fn journals_are_one_stream_in_the_order_of_time(site: &Site) {
+    let ran = site.monctl("--output json logs --since 1h").success();
+    let lines: Vec<Value> = ran.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let of = |key: &str| lines.iter().map(|line| line["line"][key].as_str().unwrap()).collect::<Vec<_>>();
+    assert!(of("at").is_sorted(), "{ran}");
+    for (key, values) in [("host", ["app", "monitoring"]), ("service", ["app", "prometheus"])] {
+        for value in values {
+            assert!(of(key).contains(&value), "nothing of {value} in {ran}");
+        }
+    }
+    let app = site.monctl("logs app --since 1h").success();
+    assert!(app.stdout.lines().count() > 3, "{app}");
+    app.stdout_contains(" app        app           ").stdout_lacks(" monitoring ");
+    site.monctl("logs redis").code(2).stderr_contains("`alertmanager`");
+
+    let mut live = Live::start(site.call("--output json logs --since 1s -f").command());
+    for host in [APP, MONITORING] {
+        let unit = if host == APP { "monctl-app-metrics" } else { "monctl-alertmanager" };
+        site.on(host, &format!("systemctl restart {unit}"));
+        let name = format!("\"host\":\"{host}\"");
+        while !live.line().contains(&name) {}
+    }
+    live.interrupt();
+}
+
+/// What a path of the forwarded service answers: the HTTP status.
+fn status(url: &str, path: &str) -> String {
+    let url = format!("{}{path}", url.trim_end_matches('/'));
+    let curl = ["-s", "-o", "/dev/null", "-w", "%{http_code}", "--noproxy", "*", &url];
+    let output = Command::new("curl").args(curl).output().unwrap();
+    String::from_utf8(output.stdout).unwrap()
+}
+
+pub fn a_web_interface_is_reached_until_ctrl_c_and_survives_a_lost_connection(site: &Site) {
+    for (service, path) in [("prometheus", "/-/ready"), ("alertmanager", "/-/ready")] {
+        let mut live = Live::start(site.call(&format!("open {service} --print")).command());
+        let url = live.line();
+        assert!(url.starts_with("http://127.0.0.1:"), "{url}");
+        assert_eq!(status(&url, path), "200");
+        // The masters of its connections lie in folders that are named after it.
+        let pattern = format!("/tmp/monctl-{}[.]", live.id());
+        assert!(Command::new("pkill").args(["-KILL", "-f", &pattern]).status().unwrap().success());
+        eventually("it is reached again", || status(&url, path) == "200");
+        live.interrupt();
+        assert_eq!(status(&url, path), "000", "the port is still open");
+    }
+}
+
+/// Like a browser that was given the address: it is let in once, and stays in by its cookie.
+pub fn grafana_lets_a_browser_in_without_typing(command: Command) {
+    let mut live = Live::start(command);
+    let url = live.line();
+    let folder = tempfile::tempdir().unwrap();
+    let jar = folder.path().join("cookies");
+    let jar = jar.to_str().unwrap();
+    let visit = |url: &str| {
+        let curl = ["-sL", "-o", "/dev/null", "-w", "%{http_code} %{url_effective}", "--noproxy", "*"];
+        let output = Command::new("curl").args(curl).args(["-b", jar, "-c", jar, url]).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let landed = visit(&url);
+    let (status, page) = landed.split_once(' ').unwrap();
+    assert_eq!(status, "200", "{landed}");
+    assert!(!page.contains("/login") && page != url, "{landed}");
+    assert!(visit(&format!("{page}api/user")).starts_with("200 "), "the cookie does not count");
+    assert_eq!(self::status(&url, ""), "410", "the address opens twice");
+    let without = format!("{page}api/user");
+    assert_eq!(self::status(&without, ""), "401", "everybody on this computer is let in");
+    live.interrupt();
+}
