@@ -72,6 +72,8 @@ pub enum Command {
     Status,
     /// Cause the fault that an alert is there for, and watch the alert arrive and be resolved.
     VerifyAlert(VerifyArgs),
+    /// Ask Grafana for the data of every panel, and say which ones show nothing and why.
+    VerifyDashboards,
     /// Open a shell on a host, or run a command there.
     Ssh(SshArgs),
     /// Open Grafana, Prometheus or Alertmanager in the browser, through ssh.
@@ -222,6 +224,7 @@ impl Command {
             Self::Up(_) => "up",
             Self::Status => "status",
             Self::VerifyAlert(_) => "verify-alert",
+            Self::VerifyDashboards => "verify-dashboards",
             Self::Ssh(_) => "ssh",
             Self::Open(_) => "open",
             Self::Logs(_) => "logs",

@@ -22,6 +22,7 @@ mod ssh;
 mod status;
 mod up;
 mod verify_alert;
+mod verify_dashboards;
 
 /// What a command found or did, in both forms. The edge prints one of them on standard output.
 #[derive(Debug, Clone, PartialEq)]
@@ -111,6 +112,7 @@ async fn dispatch(command: &Command, context: &Context) -> Result<Outcome> {
         Command::Up(args) => up::run(args, context).await,
         Command::Status => status::run(context).await,
         Command::VerifyAlert(args) => verify_alert::run(args, context).await,
+        Command::VerifyDashboards => verify_dashboards::run(context).await,
         Command::Ssh(args) => ssh::run(args, context).await,
         Command::Open(args) => open::run(args, context).await,
         Command::Logs(args) => logs::run(args, context).await,
@@ -215,6 +217,7 @@ mod tests {
             "up",
             "status",
             "verify-alert",
+            "verify-dashboards",
             "ssh app",
             "open",
             "logs",

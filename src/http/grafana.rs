@@ -10,6 +10,7 @@ mod dashboard;
 mod data_source;
 mod desired;
 mod folder;
+mod query;
 mod thing;
 
 pub use change::{GrafanaChange, diff};
@@ -17,6 +18,7 @@ pub use dashboard::{Dashboard, FoundDashboard};
 pub use data_source::DataSource;
 pub use desired::{DATA_SOURCE_UID, Desired, FOLDER_UID};
 pub use folder::{Folder, FoundFolder};
+pub use query::{Frames, PanelQuery};
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -36,3 +36,4 @@ pub use notify::*;
 pub use provider::*;
 pub use schema::json_schema;
 pub use secrets::*;
+pub(crate) use suggest::suggestion;

@@ -1,7 +1,7 @@
 //! "Did you mean": the known name that is nearest to an unknown one.
 
 /// A suggestion to append to a message; empty where nothing is near.
-pub(super) fn suggestion<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+pub(crate) fn suggestion<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     nearest(word, known).map(|name| format!("; did you mean `{name}`?")).unwrap_or_default()
 }
 

@@ -10,6 +10,7 @@ mod drill;
 mod fault;
 #[cfg(test)]
 mod naive;
+mod panels;
 mod predict;
 mod preflight;
 mod proof;
@@ -26,6 +27,7 @@ mod words;
 pub use diagnose::Diagnosis;
 pub use drill::Options;
 pub use fault::{Ending, Fault, REFERENCE_COMMAND};
+pub use panels::{Checked, Shown, panels};
 pub use predict::{Obstacle, Prediction, Remedies, Window, predict, warnings_for};
 pub use proof::{Entry, LastProof, Proof, keep, last_proofs};
 pub use prove::{Request, prove};

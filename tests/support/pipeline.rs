@@ -44,7 +44,7 @@ impl Default for Timings {
 }
 
 /// A program that is ended with the test.
-struct Process(Mutex<Child>);
+pub struct Process(pub Mutex<Child>);
 
 impl Drop for Process {
     fn drop(&mut self) {
@@ -67,7 +67,7 @@ pub struct Pipeline {
 }
 
 /// The program where it is installed or unpacked; `None` where it is not, which fails the test with `CI=true`.
-fn program(name: &str) -> Option<PathBuf> {
+pub fn program(name: &str) -> Option<PathBuf> {
     let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
     let cache = cache.or_else(|| Some(Path::new(&std::env::var_os("HOME")?).join(".cache")));
     let tools = cache.map(|cache| cache.join("monctl/tools/usr/bin"));
@@ -81,7 +81,7 @@ fn program(name: &str) -> Option<PathBuf> {
     found
 }
 
-fn free_address() -> SocketAddr {
+pub fn free_address() -> SocketAddr {
     TcpListener::bind((LOOPBACK, 0)).unwrap().local_addr().unwrap()
 }
 

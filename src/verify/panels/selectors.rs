@@ -1,0 +1,117 @@
+//! What an expression selects: its metrics and the conditions on their labels. Pure.
+
+use std::convert::Infallible;
+use std::fmt;
+
+use promql_parser::label::{MatchOp, Matcher};
+use promql_parser::parser::{self, Expr, VectorSelector};
+use promql_parser::util::{ExprVisitor, walk_expr};
+
+/// A selector: a metric, where it is named, and conditions on its labels.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Selector {
+    pub metric: Option<String>,
+    pub conditions: Vec<Condition>,
+}
+
+/// A condition on a label, such as `job="django"`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Condition {
+    pub label: String,
+    operator: &'static str,
+    value: String,
+}
+
+impl Selector {
+    /// The selectors of an expression, in their order; none where it is no expression.
+    pub(super) fn of(expr: &str) -> Vec<Self> {
+        let mut found = Found(Vec::new());
+        if let Ok(expr) = parser::parse(expr) {
+            let Ok(_) = walk_expr(&mut found, &expr);
+        }
+        found.0
+    }
+
+    /// The same selector with the first conditions only.
+    pub(super) fn with(&self, conditions: usize) -> Self {
+        let conditions = self.conditions.iter().take(conditions).cloned().collect();
+        Self { metric: self.metric.clone(), conditions }
+    }
+}
+
+impl fmt::Display for Selector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.metric.as_deref().unwrap_or_default())?;
+        if self.conditions.is_empty() {
+            return Ok(());
+        }
+        let conditions: Vec<String> = self.conditions.iter().map(ToString::to_string).collect();
+        write!(f, "{{{}}}", conditions.join(", "))
+    }
+}
+
+impl fmt::Display for Condition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let value = self.value.replace('\\', "\\\\").replace('"', "\\\"");
+        write!(f, "{}{}\"{value}\"", self.label, self.operator)
+    }
+}
+
+struct Found(Vec<Selector>);
+
+impl ExprVisitor for Found {
+    type Error = Infallible;
+
+    fn pre_visit(&mut self, expr: &Expr) -> Result<bool, Infallible> {
+        match expr {
+            Expr::VectorSelector(selector) => self.add(selector),
+            Expr::MatrixSelector(matrix) => self.add(&matrix.vs),
+            _ => {}
+        }
+        Ok(true)
+    }
+}
+
+impl Found {
+    fn add(&mut self, selector: &VectorSelector) {
+        let mut conditions: Vec<Condition> = selector.matchers.matchers.iter().map(condition).collect();
+        let named = conditions.iter().position(|it| it.label == "__name__" && it.operator == "=");
+        let metric = selector.name.clone().or_else(|| named.map(|at| conditions[at].value.clone()));
+        conditions.retain(|it| it.label != "__name__" || metric.is_none());
+        let selector = Selector { metric, conditions };
+        if !self.0.contains(&selector) {
+            self.0.push(selector);
+        }
+    }
+}
+
+fn condition(matcher: &Matcher) -> Condition {
+    let operator = match matcher.op {
+        MatchOp::Equal => "=",
+        MatchOp::NotEqual => "!=",
+        MatchOp::Re(_) => "=~",
+        MatchOp::NotRe(_) => "!~",
+    };
+    Condition { label: matcher.name.clone(), operator, value: matcher.value.clone() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn selectors_are_found_wherever_they_stand() {
+        let told = |expr: &str| Selector::of(expr).iter().map(ToString::to_string).collect::<Vec<_>>();
+        assert_eq!(
+            told(
+                r#"sum by (job) (rate(a_total{job="x", code=~"5.."}[5m])) / (b offset 5m) > 0.5 or vector(1)"#
+            ),
+            [r#"a_total{job="x", code=~"5.."}"#, "b"]
+        );
+        assert_eq!(told(r#"{__name__="c", x!="y"} or c{x!="y"}"#), [r#"c{x!="y"}"#]);
+        assert_eq!(told("max_over_time(d[1h:5m])"), ["d"]);
+        assert!(told("sum(up").is_empty());
+        let selector = &Selector::of(r#"up{a="1", b="2"}"#)[0];
+        assert_eq!(selector.with(1).to_string(), r#"up{a="1"}"#);
+    }
+}
