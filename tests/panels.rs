@@ -84,7 +84,8 @@ fn panel(title: &str, expr: &str) -> Value {
     json!({"title": title, "type": "timeseries", "targets": [{"refId": "A", "expr": expr}]})
 }
 
-fn dashboard(panels: Vec<Value>) -> Value {
+fn dashboard(panels: impl IntoIterator<Item = Value>) -> Value {
+    let panels: Vec<Value> = panels.into_iter().collect();
     json!({"title": "Test", "time": {"from": "now-5m", "to": "now"}, "panels": panels})
 }
 
@@ -175,7 +176,7 @@ async fn variables_repetitions_and_library_panels_are_asked_as_a_browser_does() 
 #[tokio::test]
 async fn fifty_panels_are_asked_several_at_a_time() {
     let Some(bench) = Bench::start().await else { return };
-    let all = (0..50).map(|index| panel(&format!("panel {index}"), "sum(rate(up[1m]))")).collect();
+    let all = (0..50).map(|index| panel(&format!("panel {index}"), "sum(rate(up[1m]))"));
     bench.grafana.forget_requests().await;
     let checked = bench.check(&dashboard(all)).await;
     assert_eq!(checked.len(), 50);
