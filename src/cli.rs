@@ -73,7 +73,7 @@ pub enum Command {
     /// Cause the fault that an alert is there for, and watch the alert arrive and be resolved.
     VerifyAlert(VerifyArgs),
     /// Ask Grafana for the data of every panel, and say which ones show nothing and why.
-    VerifyDashboards,
+    VerifyDashboards(DashboardsArgs),
     /// Open a shell on a host, or run a command there.
     Ssh(SshArgs),
     /// Open Grafana, Prometheus or Alertmanager in the browser, through ssh.
@@ -147,6 +147,14 @@ pub struct VerifyArgs {
     /// How long the fault lasts at most, such as `90s`; what the prediction asks for where absent.
     #[arg(long, value_name = "DURATION")]
     pub duration: Option<PromDuration>,
+}
+
+/// `monctl verify-dashboards`.
+#[derive(Debug, Args)]
+pub struct DashboardsArgs {
+    /// Also take a picture of each dashboard into this folder, with the Chromium that is installed here.
+    #[arg(long, value_name = "DIR")]
+    pub screenshots: Option<PathBuf>,
 }
 
 /// `monctl ssh`.
@@ -224,7 +232,7 @@ impl Command {
             Self::Up(_) => "up",
             Self::Status => "status",
             Self::VerifyAlert(_) => "verify-alert",
-            Self::VerifyDashboards => "verify-dashboards",
+            Self::VerifyDashboards(_) => "verify-dashboards",
             Self::Ssh(_) => "ssh",
             Self::Open(_) => "open",
             Self::Logs(_) => "logs",

@@ -62,12 +62,17 @@ pub(super) fn runs(facts: &Facts) -> bool {
 
 /// A client through an ssh forward.
 pub(super) async fn client(remote: &Remote, password: &Secret) -> Result<GrafanaClient> {
-    GrafanaClient::new(Endpoint::Unix(remote.forward(PORT).await?), USER, password.clone())
+    client_at(remote.forward(PORT).await?, password)
+}
+
+/// A client through the socket of a forward that is open.
+pub(super) fn client_at(socket: PathBuf, password: &Secret) -> Result<GrafanaClient> {
+    GrafanaClient::new(Endpoint::Unix(socket), USER, password.clone())
 }
 
 /// The cookies of a session, for a browser.
 pub(super) async fn log_in(socket: PathBuf, password: &Secret) -> Result<Vec<Secret>> {
-    GrafanaClient::new(Endpoint::Unix(socket), USER, password.clone())?.session(password).await
+    client_at(socket, password)?.session(password).await
 }
 
 /// What differs between the spec's data source, folder and dashboards and Grafana's.

@@ -18,11 +18,13 @@ mod open;
 mod plan;
 mod render;
 mod schema;
+mod screenshots;
 mod ssh;
 mod status;
 mod up;
 mod verify_alert;
 mod verify_dashboards;
+mod way;
 
 /// What a command found or did, in both forms. The edge prints one of them on standard output.
 #[derive(Debug, Clone, PartialEq)]
@@ -112,7 +114,7 @@ async fn dispatch(command: &Command, context: &Context) -> Result<Outcome> {
         Command::Up(args) => up::run(args, context).await,
         Command::Status => status::run(context).await,
         Command::VerifyAlert(args) => verify_alert::run(args, context).await,
-        Command::VerifyDashboards => verify_dashboards::run(context).await,
+        Command::VerifyDashboards(args) => verify_dashboards::run(args, context).await,
         Command::Ssh(args) => ssh::run(args, context).await,
         Command::Open(args) => open::run(args, context).await,
         Command::Logs(args) => logs::run(args, context).await,

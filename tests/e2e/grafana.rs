@@ -134,6 +134,23 @@ fn grafana_may_come_later_and_then_shows_the_hosts_with_a_password_of_its_own() 
         assert_eq!(dashboard(&grafana, "monctl_system").await["dashboard"]["refresh"], "30s");
         folder.monctl().arg("plan").run().code(0);
         remote.close().await.unwrap();
+        let verify = |more: &[&str]| folder.monctl().arg("verify-dashboards").args(more).run();
+        let broken = json!({"dashboard": {"uid": "theirs", "title": "Theirs", "panels": [{
+            "title": "Misspelt", "type": "timeseries", "gridPos": {"x": 0, "y": 0, "w": 24, "h": 8},
+            "targets": [{"refId": "A", "expr": "sum(rate(node_cpu_second_total[1m]))"}],
+        }]}, "folderUid": "monctl"});
+        let (remote, grafana) = operator(&monitoring, &password).await;
+        assert!(grafana.post("/api/dashboards/db", &broken).await.unwrap().is_success());
+        verify(&[])
+            .code(4)
+            .stdout_contains("empty  Misspelt (A)")
+            .stdout_contains("no metric `node_cpu_second_total`; did you mean `node_cpu_seconds_total`?");
+        let pictures = folder.path("pictures");
+        let ran = verify(&["--screenshots", pictures.to_str().unwrap(), "--output", "json"]).code(4);
+        assert_eq!(ran.json()["pictures"].as_array().unwrap().len(), 3);
+        let png = fs::read(pictures.join("monctl_system.png")).unwrap();
+        assert!(png.starts_with(b"\x89PNG"), "{} bytes", png.len());
+        remote.close().await.unwrap();
         at_hand::grafana_lets_a_browser_in_without_typing(
             folder.monctl().args(["open", "--print"]).command(),
         );
