@@ -20,7 +20,7 @@ pub(super) fn draw(message: &ChatMessage, style: Style) -> String {
 }
 
 /// Slack's markup as text: links by their label, entities as their characters; controls left out.
-fn plain(text: &str) -> String {
+pub(super) fn plain(text: &str) -> String {
     let mut shown = String::new();
     let mut rest = text;
     while let Some((before, link)) = rest.split_once('<') {

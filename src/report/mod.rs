@@ -14,10 +14,12 @@ mod failure;
 mod lines;
 mod log;
 mod message;
+mod page;
 mod question;
 mod style;
 
 pub use duration::duration;
+pub use page::{Page, Section, StageSeen, Verdict};
 pub use question::{Question, Questions};
 pub use style::Style;
 

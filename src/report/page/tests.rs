@@ -1,0 +1,209 @@
+//! What the report shows, and that nothing in it can become markup.
+
+use super::*;
+
+fn stage(name: &str, seen: impl Into<Option<f64>>, predicted: impl Into<Option<(f64, f64)>>) -> StageSeen {
+    StageSeen { name: name.into(), seen: seen.into(), predicted: predicted.into(), detail: String::new() }
+}
+
+fn message(title: &str, text: &str, colour: &str) -> ChatMessage {
+    ChatMessage {
+        channel: "#ops".into(),
+        sender: "Alertmanager".into(),
+        title: title.into(),
+        text: text.into(),
+        colour: colour.into(),
+    }
+}
+
+/// A report in which everything happens once.
+pub(super) fn example() -> Page {
+    let proven = Section {
+        alert: "HighCPUUsage".into(),
+        severity: "warning".into(),
+        summary: "High CPU usage detected".into(),
+        expression: "100 - (avg by (instance) (rate(node_cpu_seconds_total{mode=\"idle\"}[8s])) * 100) > 80"
+            .into(),
+        verdict: Verdict::Proven,
+        host: "app".into(),
+        fault: "stress-ng --cpu 2 --timeout 53s".into(),
+        begun: "2026-11-25 10:20:30 UTC".into(),
+        stages: vec![
+            stage("load on", 0.0, None),
+            stage("expression above threshold", 6.1, (3.8, 9.2)),
+            stage("pending", 7.6, (3.8, 11.2)),
+            stage("firing", 18.1, (13.8, 21.2)),
+            stage("in Alertmanager", 18.1, (13.8, 21.2)),
+            stage("sent", 18.6, (14.8, 22.2)),
+            stage("delivered", 18.6, (14.8, 22.2)),
+            stage("load off", 19.2, None),
+            stage("expression below threshold", 22.2, (19.5, 24.9)),
+            stage("resolved", 23.6, (21.2, 26.7)),
+            stage("resolved delivered", 29.6, (22.6, 26.1)),
+        ],
+        fault_ended: Some(19.2),
+        curve: vec![
+            (-4.0, 12.0),
+            (0.0, 11.0),
+            (2.0, 35.0),
+            (4.0, 61.0),
+            (6.0, 97.0),
+            (8.0, 98.0),
+            (12.0, 99.0),
+            (18.0, 99.0),
+            (20.0, 90.0),
+            (22.0, 57.0),
+            (24.0, 30.0),
+            (28.0, 14.0),
+        ],
+        threshold: Some(80.0),
+        unit: "%".into(),
+        messages: vec![
+            (
+                18.6,
+                message(
+                    "[FIRING] HighCPUUsage",
+                    "CPU usage is above 80% on <http://x|10.97.181.11:9100>",
+                    "danger",
+                ),
+            ),
+            (29.6, message("[RESOLVED] HighCPUUsage", "CPU usage is above 80% on 10.97.181.11:9100", "good")),
+        ],
+    };
+    let stopped = Section {
+        alert: "AppDown".into(),
+        verdict: Verdict::Stopped {
+            stage: "delivered".into(),
+            cause: "Slack answers 403 invalid_token".into(),
+            remedy: "make a new webhook and put its address where the spec looks for it".into(),
+        },
+        host: "app".into(),
+        begun: "2026-11-25 10:21:30 UTC".into(),
+        fault: "systemctl stop monctl-app.service".into(),
+        expression: "up{job=\"django-instance\"} == 0".into(),
+        stages: vec![
+            stage("load on", 0.0, None),
+            stage("firing", 12.0, (10.0, 14.0)),
+            stage("delivered", None, (11.0, 16.0)),
+        ],
+        ..Section::default()
+    };
+    let other = Section { alert: "ClockSkew".into(), expression: "x > 1".into(), ..Section::default() };
+    let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    Page {
+        project: "shop".into(),
+        made: "2026-11-25 10:22:00 UTC".into(),
+        alerts: vec![proven, stopped, other],
+        hosts: vec![("app".into(), vec![pair("address", "10.97.181.11"), pair("processors", "2")])],
+        versions: vec![pair("Prometheus", "3.8.0"), pair("Alertmanager", "0.33.1")],
+    }
+}
+
+#[test]
+fn the_page_tells_each_alerts_story() {
+    let page = example().render().unwrap();
+    for text in [
+        "<strong>1 of 2</strong> alerts are proven",
+        "✓ proven",
+        "✗ stopped: delivered",
+        "– not drilled",
+        "Slack answers 403 invalid_token",
+        "make a new webhook",
+        "stress-ng --cpu 2 --timeout 53s",
+        "18.6 s",
+        "threshold 80%",
+        "<b>later</b>",
+        "CPU usage is above 80% on 10.97.181.11:9100",
+    ] {
+        assert!(page.contains(text), "no {text:?} in {page}");
+    }
+}
+
+#[test]
+fn the_page_asks_no_network_for_anything_and_runs_nothing() {
+    let page = example().render().unwrap();
+    assert!(page.contains("default-src 'none'"));
+    for text in ["<script", "src=", "url(", "@import", "<link", "http://", "https://"] {
+        assert!(!page.contains(text), "{text} is in the page");
+    }
+}
+
+#[test]
+fn no_text_can_become_markup() {
+    let evil = "</style></title><script>x</script><img src=x onerror=x>\"'&";
+    let texts = || evil.to_owned();
+    let mut page = example();
+    page.project = texts();
+    page.made = texts();
+    page.hosts = vec![(texts(), vec![(texts(), texts())])];
+    page.versions = vec![(texts(), texts())];
+    page.alerts = vec![Section {
+        alert: texts(),
+        severity: texts(),
+        summary: texts(),
+        expression: texts(),
+        verdict: Verdict::Stopped { stage: texts(), cause: texts(), remedy: texts() },
+        host: texts(),
+        fault: texts(),
+        begun: texts(),
+        stages: vec![StageSeen {
+            name: texts(),
+            seen: Some(1.0),
+            predicted: Some((0.0, 2.0)),
+            detail: texts(),
+        }],
+        curve: vec![(0.0, 1.0), (1.0, 2.0)],
+        threshold: Some(1.0),
+        unit: texts(),
+        messages: vec![(1.0, message(evil, evil, evil))],
+        ..Section::default()
+    }];
+    let rendered = page.render().unwrap();
+    for text in ["<script", "<img", "</style></title>"] {
+        assert!(!rendered.contains(text), "{text} is in the page");
+    }
+    assert!(rendered.contains("&lt;script&gt;"));
+}
+
+#[test]
+fn an_axis_holds_all_and_has_few_marks() {
+    for longest in [0.003, 0.9, 1.0, 7.0, 29.6, 100.0, 4_321.0] {
+        let (end, step) = picture::axis(longest);
+        let count = picture::ticks(end, step).count();
+        assert!(end >= longest && (3..=8).contains(&count), "{longest}: {end} {step} {count}");
+    }
+}
+
+/// What Chromium makes of a page: its tree after it was loaded, with the scripts run that it would run.
+fn in_chromium(page: &str, arguments: &[&str]) -> Option<String> {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("page.html");
+    std::fs::write(&file, page).unwrap();
+    let mut command = std::process::Command::new("chromium");
+    command
+        .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"])
+        .args(["--disable-background-networking", "--disable-component-update", "--disable-sync"])
+        .arg(format!("--user-data-dir={}", folder.path().join("profile").display()))
+        .args(arguments)
+        .arg(format!("file://{}", file.display()));
+    match command.output() {
+        Ok(output) => Some(String::from_utf8_lossy(&output.stdout).into_owned()),
+        Err(error) => {
+            assert!(std::env::var("CI").as_deref() != Ok("true"), "Chromium is not installed: {error}");
+            None
+        }
+    }
+}
+
+#[test]
+fn a_browser_finds_no_script_and_loses_no_text() {
+    let mut page = example();
+    let evil = "</pre></article><img src=x onerror=\"document.title='caught'\"><script>document.title='caught'</script>";
+    page.alerts[0].expression = evil.into();
+    page.alerts[0].messages.push((1.0, message(evil, evil, "danger")));
+    let Some(tree) = in_chromium(&page.render().unwrap(), &["--dump-dom"]) else { return };
+    assert!(tree.contains("<title>Alerts of shop: 1 of 2 proven</title>"), "{tree}");
+    assert!(!tree.contains("<script") && !tree.contains("<img"), "{tree}");
+    assert_eq!(tree.matches("<article").count(), 3);
+    assert_eq!(tree.matches("<circle").count(), 13, "a stage has no mark");
+}
