@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::host::HostName;
-use crate::spec::PromDuration;
+use crate::spec::{PromDuration, Region};
 
 /// Monitoring for a Django team that is proven to alert.
 #[derive(Debug, Parser)]
@@ -69,7 +69,7 @@ pub enum Command {
     /// Make machines and hosts what the spec says.
     Up(UpArgs),
     /// Show machines, services, targets, rules, dashboards and the last proof.
-    Status,
+    Status(StatusArgs),
     /// Cause the fault that an alert is there for, and watch the alert arrive and be resolved.
     VerifyAlert(VerifyArgs),
     /// Ask Grafana for the data of every panel, and say which ones show nothing and why.
@@ -123,6 +123,18 @@ pub struct UpArgs {
     /// Go on without asking.
     #[arg(short, long)]
     pub yes: bool,
+
+    /// Let machines be stopped or replaced without asking for that, too.
+    #[arg(long)]
+    pub allow_downtime: bool,
+}
+
+/// `monctl status`.
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    /// Show what there is of other projects, too.
+    #[arg(long)]
+    pub all: bool,
 }
 
 /// `monctl verify-alert`.
@@ -218,6 +230,10 @@ pub struct DownArgs {
     #[arg(long, value_name = "NAME")]
     pub project: Option<String>,
 
+    /// The region of EC2 in which that project is; on this computer where absent.
+    #[arg(long, value_name = "REGION", requires = "project")]
+    pub region: Option<Region>,
+
     /// Remove the cached base image of this computer's machines, too.
     #[arg(long)]
     pub purge_cache: bool,
@@ -230,7 +246,7 @@ impl Command {
             Self::Render(_) => "render",
             Self::Plan => "plan",
             Self::Up(_) => "up",
-            Self::Status => "status",
+            Self::Status(_) => "status",
             Self::VerifyAlert(_) => "verify-alert",
             Self::VerifyDashboards(_) => "verify-dashboards",
             Self::Ssh(_) => "ssh",

@@ -19,7 +19,7 @@ const ROOMS: [(&str, &[&str]); 13] = [
     ("http", &["spec"]),
     ("remote", &["spec", "playbook"]),
     ("plan", &["spec", "render", "playbook"]),
-    ("provider", &["spec", "plan"]),
+    ("provider", &["spec", "plan", "http"]),
     ("apply", &["spec", "render", "playbook", "plan", "provider", "remote", "http"]),
     ("verify", &["spec", "render", "playbook", "plan", "provider", "remote", "http", "apply"]),
     (

@@ -1,6 +1,8 @@
 //! Carries a plan out: infrastructure in parallel, then one script per host. Sends events, knows no
 //! screen, and decides nothing that the plan has not decided.
 
+mod first_contact;
 mod hosts;
 
+pub use first_contact::{grow_file_systems, renew_host_keys};
 pub use hosts::{Connected, HostResult, apply, gather};

@@ -117,7 +117,11 @@ impl Deployment {
     pub async fn look(&self, observed: &Observed, events: &Events) -> Result<Look> {
         let machines = observed.running();
         let inputs = self.inputs_of_roles(&machines)?;
-        let plan = Plan { infra: self.provider.plan(self.hosts(), observed), ..Plan::default() };
+        let plan = Plan {
+            place: self.provider.place(),
+            infra: self.provider.plan(self.hosts(), observed).await?,
+            ..Plan::default()
+        };
         let mut look = Look { plan, inputs, hosts: BTreeMap::new(), silent: vec![], grafana: vec![] };
         let wanted = self.wanted(&machines);
         for (host, connected) in apply::gather(&wanted, &look.inputs, ANSWERS_WITHIN, events).await {

@@ -12,10 +12,18 @@ use crate::provider::{Piece, Provider, local};
 /// # Errors
 /// When something of the project is still there afterwards.
 pub(super) async fn run(args: &DownArgs, context: &Context) -> Result<Outcome> {
-    let provider = match &args.project {
-        Some(name) => Provider::local(parse(name)?, context.events.clone()),
-        None => provider(&context.spec, &context.events).await.map_err(|error| {
-            error.remedy("where the spec is lost, name the project: `monctl down --project NAME`")
+    let provider = match (&args.project, &args.region) {
+        (Some(name), Some(region)) => {
+            Provider::aws(parse(name)?, region.clone(), context.events.clone()).await?
+        }
+        (Some(name), None) => Provider::local(parse(name)?, context.events.clone()),
+        (None, _) => provider(&context.spec, &context.events).await.map_err(|error| {
+            match error.exit() {
+                Exit::Invalid => {
+                    error.remedy("where the spec is lost, name the project: `monctl down --project NAME`")
+                }
+                _ => error,
+            }
         })?,
     };
     let found = provider.leftovers().await?;
@@ -64,7 +72,7 @@ fn parse(name: &str) -> Result<ProjectName> {
 /// What goes with the machines that nothing brings back.
 fn data(pieces: &[Piece]) -> impl Iterator<Item = String> {
     let host = |piece: &Piece| match piece {
-        Piece::Machine(name) => name.parse::<HostName>().ok(),
+        Piece::Machine(name) | Piece::Instance { host: name, .. } => name.parse::<HostName>().ok(),
         _ => None,
     };
     pieces.iter().filter_map(host).map(|host| {

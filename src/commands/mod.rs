@@ -112,7 +112,7 @@ async fn dispatch(command: &Command, context: &Context) -> Result<Outcome> {
         Command::Render(args) => render::run(args, context).await,
         Command::Plan => plan::run(context).await,
         Command::Up(args) => up::run(args, context).await,
-        Command::Status => status::run(context).await,
+        Command::Status(args) => status::run(args, context).await,
         Command::VerifyAlert(args) => verify_alert::run(args, context).await,
         Command::VerifyDashboards(args) => verify_dashboards::run(args, context).await,
         Command::Ssh(args) => ssh::run(args, context).await,

@@ -8,6 +8,7 @@ use futures_util::future::join_all;
 use serde::Serialize;
 
 use super::{Context, Outcome, grafana};
+use crate::cli::StatusArgs;
 use crate::error::{Error, Exit, Result};
 use crate::host::{HostName, Machine};
 use crate::http::Endpoint;
@@ -31,6 +32,16 @@ struct Status {
     machines: Vec<MachineStatus>,
     #[serde(skip_serializing_if = "Option::is_none")]
     monitoring: Option<MonitoringStatus>,
+    /// What there is of other projects; absent where it was not asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    others: Option<Vec<Other>>,
+}
+
+/// Something that another project has.
+#[derive(Debug, Serialize)]
+struct Other {
+    project: String,
+    what: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -86,7 +97,7 @@ enum Dashboards {
 /// # Errors
 /// When the spec is wrong or the machines cannot be looked at. What is wrong with them is part of the
 /// outcome, which then ends with [`Exit::Failed`].
-pub(super) async fn run(context: &Context) -> Result<Outcome> {
+pub(super) async fn run(args: &StatusArgs, context: &Context) -> Result<Outcome> {
     let loaded = load(&context.spec)?;
     let provider = Provider::of(&loaded, &context.events).await?;
     let observed = provider.observe().await?;
@@ -97,7 +108,12 @@ pub(super) async fn run(context: &Context) -> Result<Outcome> {
         Some(connected(machine).await)
     }))
     .await;
-    let mut status = Status { project: loaded.spec.project.to_string(), machines: vec![], monitoring: None };
+    let mut status = Status {
+        project: loaded.spec.project.to_string(),
+        machines: vec![],
+        monitoring: None,
+        others: if args.all { Some(others(&provider).await?) } else { None },
+    };
     for (host, answer) in hosts.into_iter().zip(answers) {
         let (remote, services, error) = match answer {
             Some(Ok((remote, services))) => (Some(remote), services, None),
@@ -116,6 +132,10 @@ pub(super) async fn run(context: &Context) -> Result<Outcome> {
         .map_err(|error| Error::failed("the status has no form in JSON").because(error))?;
     let exit = if status.is_well() { Exit::Success } else { Exit::Failed };
     Ok(Outcome { exit, text: status.to_string().trim_end().to_owned(), json })
+}
+
+async fn others(provider: &Provider) -> Result<Vec<Other>> {
+    Ok(provider.others().await?.into_iter().map(|(project, what)| Other { project, what }).collect())
 }
 
 /// A connection to a machine that runs, and the state of its services.
@@ -239,7 +259,15 @@ impl fmt::Display for Status {
                 writeln!(f, "  {error}")?;
             }
         }
-        self.monitoring.as_ref().map_or(Ok(()), |monitoring| monitoring.fmt(f))
+        self.monitoring.as_ref().map_or(Ok(()), |monitoring| monitoring.fmt(f))?;
+        match self.others.as_deref() {
+            None => Ok(()),
+            Some([]) => writeln!(f, "other projects: none"),
+            Some(others) => {
+                writeln!(f, "other projects")?;
+                others.iter().try_for_each(|other| writeln!(f, "  {}: {}", other.project, other.what))
+            }
+        }
     }
 }
 

@@ -14,12 +14,10 @@ use crate::cli::UpArgs;
 use crate::error::{Error, Exit, Result};
 use crate::event::{Event, Events, Millis};
 use crate::host::{HostName, Role};
-use crate::plan::{HostPlan, Plan};
+use crate::plan::{HostPlan, InfraAction, Plan};
 use crate::playbook::{Inputs, Playbook};
 use crate::report;
 
-/// How long a machine that was just made may take until it answers over ssh.
-const BOOTS_WITHIN: Duration = Duration::from_secs(90);
 /// A first start of Grafana took 18 s on a slow disk.
 const GRAFANA_STARTS_WITHIN: Duration = Duration::from_secs(90);
 
@@ -35,12 +33,19 @@ pub(super) async fn run(args: &UpArgs, context: &Context) -> Result<Outcome> {
     let observed = provider.observe().await?;
     let look = deployment.look(&observed, events).await?;
     if look.plan.is_empty() && look.silent.is_empty() {
-        return Ok(unchanged(&look.plan, look.hosts.len(), begun.elapsed()));
+        return Ok(unchanged(&look.plan, look.hosts.len(), provider.calls(), begun.elapsed()));
+    }
+    let disruptions = look.plan.disruptions();
+    if args.yes && !args.allow_downtime && !disruptions.is_empty() {
+        return Err(refusal(&disruptions));
     }
     if args.yes {
         events.note(look.plan.to_string().trim_end());
     } else {
         context.confirm(&look.plan.to_string(), "make these changes?").await?;
+        if !disruptions.is_empty() && !args.allow_downtime {
+            context.confirm(&disruptions.join("\n"), "stop or replace these machines?").await?;
+        }
     }
 
     let mut run =
@@ -54,23 +59,33 @@ pub(super) async fn run(args: &UpArgs, context: &Context) -> Result<Outcome> {
         drop(look.hosts);
         phase(events, "machines", provider.apply(&look.plan.infra)).await?;
         grafana::keep(&provider.folder(), &deployment.grafana_password)?;
-        run.ask().await?
+        let (inputs, hosts) = run.ask().await?;
+        run.meet(&look.plan.infra, &hosts).await?;
+        (inputs, hosts)
     };
     phase(events, "hosts", run.change(&inputs, hosts)).await?;
     Ok(run.outcome(begun.elapsed()))
 }
 
-fn unchanged(plan: &Plan, sessions: usize, took: Duration) -> Outcome {
+/// Nothing was changed: the user must say that machines may stop.
+fn refusal(disruptions: &[String]) -> Error {
+    Error::could_not_run(format!("the plan stops or replaces machines: {}", disruptions.join("; ")))
+        .remedy("`monctl up --yes --allow-downtime` does it; nothing was changed")
+}
+
+fn unchanged(plan: &Plan, sessions: usize, calls: Option<usize>, took: Duration) -> Outcome {
     let missing: Vec<&String> = plan.hosts.values().flat_map(|host| &host.missing).collect();
+    let calls_in_words = calls.map_or_else(String::new, |calls| format!("{calls} API calls, "));
     let mut lines = vec![format!(
-        "no change: everything is as the spec says ({sessions} hosts asked, one ssh session each, {})",
+        "no change: everything is as the spec says ({sessions} hosts asked, one ssh session each, {calls_in_words}{})",
         report::duration(took)
     )];
     lines.extend(missing.iter().map(|why| format!("missing: {why}")));
-    Outcome::success(
-        lines.join("\n"),
-        json!({ "changed": false, "ssh_sessions": sessions, "missing": missing }),
-    )
+    let mut json = json!({ "changed": false, "ssh_sessions": sessions, "missing": missing });
+    if let Some(calls) = calls {
+        json["api_calls"] = calls.into();
+    }
+    Outcome::success(lines.join("\n"), json)
 }
 
 /// What the steps of each role refer to.
@@ -95,17 +110,30 @@ impl Run<'_> {
         let machines = observed.running();
         let inputs = self.deployment.inputs_of_roles(&machines)?;
         let mut hosts = BTreeMap::new();
-        for (host, connected) in apply::gather(&machines, &inputs, BOOTS_WITHIN, self.events).await {
+        let patience = self.deployment.provider.boots_within();
+        for (host, connected) in apply::gather(&machines, &inputs, patience, self.events).await {
             match connected {
                 Ok(connected) => {
                     let plan =
                         HostPlan::new(&Playbook::of(host.role()), &inputs[&host.role()], &connected.facts);
                     hosts.insert(host, (connected, plan));
                 }
-                Err(error) => self.errors.push(error),
+                Err(error) => {
+                    if let Some(console) = self.deployment.provider.console(host).await {
+                        self.events.warn(format!("{host}: its console ends with\n{console}"));
+                    }
+                    self.errors.push(error);
+                }
             }
         }
         Ok((inputs, hosts))
+    }
+
+    /// What the first connection after a change of machines is for, before anything secret is sent.
+    async fn meet(&self, infra: &[InfraAction], hosts: &Planned) -> Result<()> {
+        let remotes = hosts.iter().map(|(host, (connected, _))| (*host, &connected.remote)).collect();
+        apply::renew_host_keys(&self.deployment.provider, &remotes).await?;
+        apply::grow_file_systems(&self.deployment.provider, infra, &remotes).await
     }
 
     /// Changes all hosts at once; each goes on whatever becomes of the others.

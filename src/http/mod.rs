@@ -3,6 +3,7 @@
 //!
 //! Everything is reached through a forward over ssh, which ends in a unix socket on this side; tests use TCP.
 
+pub mod address;
 pub mod alertmanager;
 pub mod door;
 pub mod grafana;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{InfraAction, Plan};
+use super::Plan;
 use crate::playbook::{Change, ChangeKind};
 
 /// So many lines of a diff are shown; the rest is counted.
@@ -13,13 +13,16 @@ impl fmt::Display for Plan {
         if self.is_empty() {
             f.write_str("nothing to do: everything is as the spec says\n")?;
         }
+        if !self.infra.is_empty() {
+            self.place.iter().try_for_each(|line| writeln!(f, "{line}"))?;
+        }
         for action in &self.infra {
-            let sign = match action {
-                InfraAction::CreateNetwork | InfraAction::CreateMachine(_) => '+',
-                InfraAction::StartMachine(_) => '~',
-                InfraAction::RemoveMachine(_) => '-',
-            };
-            writeln!(f, "{sign} {action}")?;
+            writeln!(f, "{} {action}", action.sign())?;
+            action.details().iter().try_for_each(|line| writeln!(f, "      {line}"))?;
+        }
+        let disruptions = self.disruptions();
+        if !disruptions.is_empty() {
+            writeln!(f, "! stops or replaces machines: {}", disruptions.join("; "))?;
         }
         for (host, plan) in &self.hosts {
             if plan.changes.is_empty() {

@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde::Serialize;
 
+use super::aws;
 use crate::host::HostName;
 
 /// A machine as the provider found it.
@@ -19,7 +20,7 @@ pub enum MachineFact {
 }
 
 /// One action of the provider.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "action", content = "host", rename_all = "snake_case")]
 pub enum InfraAction {
     /// The network between the machines, keys, and the way out.
@@ -30,6 +31,37 @@ pub enum InfraAction {
     StartMachine(HostName),
     /// A machine that the spec does not want any more is removed with its disk.
     RemoveMachine(HostName),
+    /// Something in EC2.
+    #[serde(untagged)]
+    Aws(aws::Action),
+}
+
+impl InfraAction {
+    /// `+` for what is new, `~` for what changes, `-` for what goes.
+    pub const fn sign(&self) -> char {
+        match self {
+            Self::CreateNetwork | Self::CreateMachine(_) => '+',
+            Self::StartMachine(_) => '~',
+            Self::RemoveMachine(_) => '-',
+            Self::Aws(action) => action.sign(),
+        }
+    }
+
+    /// What it costs in service, where it stops or replaces a machine that the spec wants.
+    pub fn disruption(&self) -> Option<String> {
+        match self {
+            Self::Aws(action) => action.disruption(),
+            _ => None,
+        }
+    }
+
+    /// What a person wants to know besides, a line each.
+    pub fn details(&self) -> Vec<String> {
+        match self {
+            Self::Aws(action) => action.details(),
+            _ => Vec::new(),
+        }
+    }
 }
 
 impl fmt::Display for InfraAction {
@@ -41,6 +73,7 @@ impl fmt::Display for InfraAction {
             Self::RemoveMachine(host) => {
                 write!(f, "machine {host}: not in the spec any more; its disk goes, too")
             }
+            Self::Aws(action) => action.fmt(f),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What differs between what is and what must be, as data with reasons. Pure: no clock, no network,
 //! no environment. `describe` says it to people; `apply/` carries it out without choices of its own.
 
+pub mod aws;
 mod describe;
 mod infra;
 #[cfg(test)]
@@ -18,6 +19,9 @@ use crate::playbook::{Change, Facts, Inputs, Playbook, Step, StepId};
 /// Everything that `up` would do.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Plan {
+    /// Where machines are made, in words; empty where that is this computer.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub place: Vec<String>,
     /// Machines and network, in order.
     pub infra: Vec<InfraAction>,
     /// Changes on each host.
@@ -46,6 +50,11 @@ pub struct GrafanaAction {
 }
 
 impl Plan {
+    /// What stops or replaces machines, a sentence each.
+    pub fn disruptions(&self) -> Vec<String> {
+        self.infra.iter().filter_map(InfraAction::disruption).collect()
+    }
+
     /// Whether nothing is to be done.
     pub fn is_empty(&self) -> bool {
         self.infra.is_empty()

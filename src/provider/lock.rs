@@ -1,5 +1,5 @@
 //! One process changes a project at a time. The lock is the kernel's (`flock`): it goes with its holder,
-//! however that ends. Files lie in `/run`, which a reboot empties.
+//! however that ends. Files lie in `/run`, which a reboot empties, or beside the project's folder.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use crate::error::{Error, Result};
 use crate::host::ProjectName;
 
-/// Where lock files lie.
+/// Where the lock files of this computer's machines lie.
 const FOLDER: &str = "/run/monctl";
 
 /// The right to change a project, until it is dropped.
@@ -26,7 +26,7 @@ impl ProjectLock {
         Self::acquire_in(Path::new(FOLDER), project)
     }
 
-    fn acquire_in(folder: &Path, project: &ProjectName) -> Result<Self> {
+    pub(super) fn acquire_in(folder: &Path, project: &ProjectName) -> Result<Self> {
         let path = folder.join(format!("{project}.lock"));
         loop {
             let mut file = open(&path)?;
@@ -90,7 +90,7 @@ fn busy(project: &ProjectName, file: &mut File) -> Error {
 
 fn unusable(path: &Path, error: std::io::Error) -> Error {
     Error::could_not_run(format!("cannot use the lock file `{}`", path.display()))
-        .remedy("run monctl as root")
+        .remedy("see that its folder can be written to; for machines on this computer run monctl as root")
         .because(error)
 }
 

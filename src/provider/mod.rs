@@ -3,12 +3,19 @@
 //!
 //! `apply/` calls the actions; `commands/` calls `of`, `observe`, `plan`, `destroy` and `leftovers`.
 
+#[cfg(feature = "aws")]
+mod aws;
+mod command;
+mod doing;
+mod files;
+mod keys;
 pub mod local;
 mod lock;
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use serde::Serialize;
@@ -16,6 +23,7 @@ use serde::Serialize;
 use crate::error::{Error, Result};
 use crate::event::Events;
 use crate::host::{HostName, Machine, ProjectName};
+use crate::plan::aws::Cloud;
 use crate::plan::{InfraAction, MachineFact, infrastructure};
 use crate::spec::{self, Loaded};
 pub use lock::ProjectLock;
@@ -25,6 +33,9 @@ pub use lock::ProjectLock;
 pub enum Provider {
     /// systemd machines on this computer.
     Local(local::Local),
+    /// Instances of EC2.
+    #[cfg(feature = "aws")]
+    Aws(Box<aws::Aws>),
 }
 
 /// What the provider has of a project.
@@ -34,6 +45,9 @@ pub struct Observed {
     pub network: bool,
     /// The machines that exist, whole or not. A host without an entry does not exist.
     pub machines: BTreeMap<HostName, ObservedMachine>,
+    /// Everything that EC2 has of the project, where it has the machines.
+    #[serde(skip)]
+    pub aws: Option<Cloud>,
 }
 
 impl Observed {
@@ -81,6 +95,23 @@ pub enum MachineState {
 pub enum Piece {
     /// A machine with its disk.
     Machine(String),
+    /// An instance of EC2 with its disk.
+    Instance {
+        /// The host that it is; empty where nothing tells.
+        host: String,
+        /// Its id.
+        id: String,
+    },
+    /// A volume of EC2 that no instance has.
+    Volume(String),
+    /// An address of EC2 that survives a stop.
+    Address(String),
+    /// A network interface of EC2 that no instance has.
+    NetworkInterface(String),
+    /// A security group of EC2.
+    SecurityGroup(String),
+    /// A key pair of EC2.
+    KeyPair(String),
     /// Processes of machines: how many.
     Processes(usize),
     /// A transient unit of this computer's systemd.
@@ -103,6 +134,13 @@ impl fmt::Display for Piece {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Machine(name) => write!(f, "machine `{name}`"),
+            Self::Instance { host, id } if host.is_empty() => write!(f, "instance `{id}` with its disk"),
+            Self::Instance { host, id } => write!(f, "machine `{host}` (instance `{id}`) with its disk"),
+            Self::Volume(id) => write!(f, "volume `{id}`"),
+            Self::Address(address) => write!(f, "address `{address}`"),
+            Self::NetworkInterface(id) => write!(f, "network interface `{id}`"),
+            Self::SecurityGroup(name) => write!(f, "security group `{name}`"),
+            Self::KeyPair(name) => write!(f, "key pair `{name}`"),
             Self::Processes(1) => f.write_str("1 process"),
             Self::Processes(count) => write!(f, "{count} processes"),
             Self::Unit(name) => write!(f, "unit `{name}`"),
@@ -121,12 +159,19 @@ impl Provider {
     ///
     /// # Errors
     /// It cannot be reached or is not part of this build.
-    #[expect(clippy::unused_async, reason = "a provider may have to ask who the caller is")]
+    #[cfg_attr(not(feature = "aws"), expect(clippy::unused_async, reason = "EC2 is asked who the caller is"))]
     pub async fn of(loaded: &Loaded, events: &Events) -> Result<Self> {
         let spec = &loaded.spec;
         match &spec.provider {
             spec::Provider::Local => Ok(Self::local(spec.project.clone(), events.clone())),
-            spec::Provider::Aws(_) => Err(Error::could_not_run("`provider: aws` is not part of this build")),
+            #[cfg(feature = "aws")]
+            spec::Provider::Aws(settings) => {
+                let (project, settings) = (spec.project.clone(), (**settings).clone());
+                let aws = aws::Aws::connect(project, settings, Some(spec.clone()), events.clone()).await?;
+                Ok(Self::Aws(Box::new(aws)))
+            }
+            #[cfg(not(feature = "aws"))]
+            spec::Provider::Aws(_) => Err(without_aws()),
             spec::Provider::Hosts(_) => {
                 Err(Error::could_not_run("`provider: hosts` is not part of this build"))
             }
@@ -138,11 +183,33 @@ impl Provider {
         Self::Local(local::Local::new(project, events))
     }
 
+    /// EC2 for a project of which only the name is known.
+    ///
+    /// # Errors
+    /// It cannot be reached or is not part of this build.
+    #[cfg(feature = "aws")]
+    pub async fn aws(project: ProjectName, region: spec::Region, events: Events) -> Result<Self> {
+        let settings = spec::Aws { region: Some(region), ..spec::Aws::default() };
+        Ok(Self::Aws(Box::new(aws::Aws::connect(project, settings, None, events).await?)))
+    }
+
+    /// EC2 for a project of which only the name is known.
+    ///
+    /// # Errors
+    /// It is not part of this build.
+    #[cfg(not(feature = "aws"))]
+    #[expect(clippy::unused_async, reason = "as in the build with EC2")]
+    pub async fn aws(_: ProjectName, _: spec::Region, _: Events) -> Result<Self> {
+        Err(without_aws())
+    }
+
     /// The folder on this computer for what belongs to the project, such as keys and generated passwords.
     /// Only its owner can enter it; `destroy` removes it.
     pub fn folder(&self) -> std::path::PathBuf {
         match self {
             Self::Local(local) => local.folder(),
+            #[cfg(feature = "aws")]
+            Self::Aws(aws) => aws.folder().to_owned(),
         }
     }
 
@@ -153,6 +220,8 @@ impl Provider {
     pub fn lock(&self) -> Result<ProjectLock> {
         match self {
             Self::Local(local) => ProjectLock::acquire(local.project()),
+            #[cfg(feature = "aws")]
+            Self::Aws(aws) => aws.lock(),
         }
     }
 
@@ -163,23 +232,68 @@ impl Provider {
     pub fn check_prerequisites(&self) -> Result<()> {
         match self {
             Self::Local(_) => local::prerequisites::check(),
+            #[cfg(feature = "aws")]
+            Self::Aws(_) => Ok(()),
+        }
+    }
+
+    /// Where machines are made, in words; empty where that is this computer.
+    pub fn place(&self) -> Vec<String> {
+        match self {
+            Self::Local(_) => Vec::new(),
+            #[cfg(feature = "aws")]
+            Self::Aws(aws) => aws.place(),
+        }
+    }
+
+    /// How many calls of a cloud's interface were made so far; none where there is no cloud.
+    pub fn calls(&self) -> Option<usize> {
+        match self {
+            Self::Local(_) => None,
+            #[cfg(feature = "aws")]
+            Self::Aws(aws) => Some(aws.calls()),
+        }
+    }
+
+    /// How long a machine that was just made may take until it answers over ssh.
+    pub fn boots_within(&self) -> Duration {
+        match self {
+            Self::Local(_) => Duration::from_secs(90),
+            // Cold hardware and the first boot's cloud-init.
+            #[cfg(feature = "aws")]
+            Self::Aws(_) => Duration::from_secs(240),
         }
     }
 
     /// Finds what there is of the project. Changes nothing.
     ///
     /// # Errors
-    /// The caller may not look (not root), or a file of the project is damaged.
+    /// The caller may not look (not root, no permission), or a file of the project is damaged or lost.
     pub async fn observe(&self) -> Result<Observed> {
         match self {
             Self::Local(local) => local.observe().await,
+            #[cfg(feature = "aws")]
+            Self::Aws(aws) => aws.observe().await,
         }
     }
 
-    /// What must be made, started, changed or removed, so that there is what the spec wants. Pure.
-    pub fn plan(&self, wanted: impl IntoIterator<Item = HostName>, observed: &Observed) -> Vec<InfraAction> {
+    /// What must be made, started, changed or removed, so that there is what the spec wants. A cloud is asked what
+    /// it has on offer where something is to be made; the rest follows from what was observed.
+    ///
+    /// # Errors
+    /// The cloud has not what the spec wants, or does not say.
+    #[cfg_attr(not(feature = "aws"), expect(clippy::unused_async, reason = "EC2 is asked for its offer"))]
+    pub async fn plan(
+        &self,
+        wanted: impl IntoIterator<Item = HostName>,
+        observed: &Observed,
+    ) -> Result<Vec<InfraAction>> {
         match self {
-            Self::Local(_) => infrastructure(wanted, observed.network, &observed.facts()),
+            Self::Local(_) => Ok(infrastructure(wanted, observed.network, &observed.facts())),
+            #[cfg(feature = "aws")]
+            Self::Aws(aws) => {
+                Ok(aws.plan(observed).await?.into_iter().map(InfraAction::Aws).collect())
+            }
         }
     }
 
@@ -188,6 +302,14 @@ impl Provider {
     /// # Errors
     /// The first failure, after all actions have ended: machines that were made stay for the next run.
     pub async fn apply(&self, actions: &[InfraAction]) -> Result<()> {
+        #[cfg(feature = "aws")]
+        if let Self::Aws(aws) = self {
+            let actions = actions.iter().filter_map(|action| match action {
+                InfraAction::Aws(action) => Some(action.clone()),
+                _ => None,
+            });
+            return aws.apply(&actions.collect::<Vec<_>>()).await;
+        }
         if actions.contains(&InfraAction::CreateNetwork) {
             self.create_network().await?;
         }
@@ -196,10 +318,20 @@ impl Provider {
 
     async fn act(&self, action: &InfraAction) -> Result<()> {
         match action {
-            InfraAction::CreateNetwork => Ok(()),
+            InfraAction::CreateNetwork | InfraAction::Aws(_) => Ok(()),
             InfraAction::CreateMachine(host) => self.create_machine(*host).await.map(drop),
             InfraAction::StartMachine(host) => self.start_machine(*host).await.map(drop),
             InfraAction::RemoveMachine(host) => self.remove_machine(*host).await,
+        }
+    }
+
+    /// The provider of this computer's machines, which alone are made one by one.
+    #[cfg_attr(not(feature = "aws"), expect(clippy::unnecessary_wraps, reason = "as in the build with EC2"))]
+    fn here(&self) -> Result<&local::Local> {
+        match self {
+            Self::Local(local) => Ok(local),
+            #[cfg(feature = "aws")]
+            Self::Aws(_) => Err(Error::could_not_run("machines of EC2 are made by carrying out a plan")),
         }
     }
 
@@ -208,9 +340,7 @@ impl Provider {
     /// # Errors
     /// No free subnet is left, or one of the tools failed.
     pub async fn create_network(&self) -> Result<()> {
-        match self {
-            Self::Local(local) => local.create_network().await,
-        }
+        self.here()?.create_network().await
     }
 
     /// Makes and boots a machine; several may be made at once. What is left of an unfinished one goes first.
@@ -218,9 +348,7 @@ impl Provider {
     /// # Errors
     /// The base image cannot be made, or the machine does not boot; says why with the end of its log.
     pub async fn create_machine(&self, host: HostName) -> Result<Machine> {
-        match self {
-            Self::Local(local) => local.create_machine(host).await,
-        }
+        self.here()?.create_machine(host).await
     }
 
     /// Boots a machine that is there and stopped. Does nothing to one that runs.
@@ -228,9 +356,7 @@ impl Provider {
     /// # Errors
     /// Its disk or base image is gone, or it does not boot.
     pub async fn start_machine(&self, host: HostName) -> Result<Machine> {
-        match self {
-            Self::Local(local) => local.start_machine(host).await,
-        }
+        self.here()?.start_machine(host).await
     }
 
     /// Removes one machine with its disk. Fine when it is not there.
@@ -238,8 +364,81 @@ impl Provider {
     /// # Errors
     /// A process cannot be ended or a file cannot be removed.
     pub async fn remove_machine(&self, host: HostName) -> Result<()> {
+        self.here()?.remove_machine(host).await
+    }
+
+    /// The public half of the host key that a machine was made with, as long as it is to be replaced at the first
+    /// connection; without its type.
+    pub fn initial_host_key(&self, host: HostName) -> Option<String> {
         match self {
-            Self::Local(local) => local.remove_machine(host).await,
+            Self::Local(_) => None,
+            #[cfg(feature = "aws")]
+            Self::Aws(aws) => aws.initial_host_key(host),
+        }
+    }
+
+    /// Accepts these host keys of machines, and no others, from now on, on every computer.
+    ///
+    /// # Errors
+    /// A machine is gone, or the cloud does not take it.
+    #[cfg_attr(not(feature = "aws"), expect(clippy::unused_async, reason = "EC2 keeps them"))]
+    pub async fn pin_host_keys(&self, keys: &BTreeMap<HostName, Vec<String>>) -> Result<()> {
+        match self {
+            Self::Local(_) => Ok(()),
+            #[cfg(feature = "aws")]
+            Self::Aws(aws) => aws.pin_host_keys(keys).await,
+        }
+    }
+
+    /// Forgets the host key that a machine was made with; it was replaced.
+    ///
+    /// # Errors
+    /// The file cannot be removed.
+    #[cfg_attr(not(feature = "aws"), expect(clippy::unused_async, reason = "EC2's machines have one"))]
+    pub async fn forget_initial_host_key(&self, host: HostName) -> Result<()> {
+        match self {
+            Self::Local(_) => Ok(()),
+            #[cfg(feature = "aws")]
+            Self::Aws(aws) => aws.forget_initial_host_key(host).await,
+        }
+    }
+
+    /// Keeps in mind that a file system was grown.
+    ///
+    /// # Errors
+    /// The cloud does not take it.
+    #[cfg_attr(not(feature = "aws"), expect(clippy::unused_async, reason = "EC2 keeps it"))]
+    pub async fn note_growth(&self, action: &InfraAction) -> Result<()> {
+        match (self, action) {
+            #[cfg(feature = "aws")]
+            (Self::Aws(aws), InfraAction::Aws(action)) => aws.note_growth(action).await,
+            _ => Ok(()),
+        }
+    }
+
+    /// The end of what a machine wrote to its console, where the cloud shows it.
+    #[cfg_attr(not(feature = "aws"), expect(clippy::unused_async, reason = "EC2 is asked"))]
+    pub async fn console(&self, host: HostName) -> Option<String> {
+        match self {
+            Self::Local(_) => None,
+            #[cfg(feature = "aws")]
+            Self::Aws(aws) => aws.console(host).await,
+        }
+    }
+
+    /// What there is of other projects of monctl: project and what, by name.
+    ///
+    /// # Errors
+    /// The caller may not look.
+    #[cfg_attr(not(feature = "aws"), expect(clippy::unused_async, reason = "EC2 is asked"))]
+    pub async fn others(&self) -> Result<Vec<(String, String)>> {
+        match self {
+            Self::Local(local) => {
+                let others = local::projects().into_iter().filter(|project| project != local.project());
+                Ok(others.map(|project| (project.to_string(), "machines on this computer".into())).collect())
+            }
+            #[cfg(feature = "aws")]
+            Self::Aws(aws) => aws.others().await,
         }
     }
 
@@ -251,6 +450,8 @@ impl Provider {
     pub async fn destroy(&self) -> Result<Vec<Piece>> {
         match self {
             Self::Local(local) => local.destroy().await,
+            #[cfg(feature = "aws")]
+            Self::Aws(aws) => aws.destroy().await,
         }
     }
 
@@ -261,6 +462,14 @@ impl Provider {
     pub async fn leftovers(&self) -> Result<Vec<Piece>> {
         match self {
             Self::Local(local) => local.pieces().await,
+            #[cfg(feature = "aws")]
+            Self::Aws(aws) => aws.pieces().await,
         }
     }
+}
+
+#[cfg(not(feature = "aws"))]
+fn without_aws() -> Error {
+    Error::could_not_run("this build cannot reach EC2")
+        .remedy("build it with the feature `aws`, which is there by default: `cargo install --path .`")
 }

@@ -3,17 +3,17 @@
 
 use std::fs;
 use std::net::Ipv4Addr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use super::command::{run, tool};
-use super::files::{self, cannot};
+use super::files;
+use super::keys;
 use super::names::Names;
 use super::record::Record;
 use crate::error::Result;
 use crate::host::{HostName, Machine, SshTarget};
 
 /// What holds for every machine.
-const EVERY_HOST: &str = include_str!("ssh_config");
+const EVERY_HOST: &str = include_str!("../ssh_config");
 
 /// The machines that exist, with their records.
 pub(super) type Records = [(HostName, Record)];
@@ -22,7 +22,7 @@ pub(super) type Records = [(HostName, Record)];
 pub(super) async fn ensure(names: &Names, records: &Records) -> Result<()> {
     files::create_folder(&names.keys())?;
     if !(names.client_key().exists() && names.client_public_key().exists()) {
-        make_key(&names.client_key(), &format!("monctl project {}", names.project())).await?;
+        keys::make(&names.client_key(), &format!("monctl project {}", names.project())).await?;
     }
     for (path, content) in expected(names, records) {
         if fs::read_to_string(&path).ok().as_ref() != Some(&content) {
@@ -37,20 +37,6 @@ pub(super) fn is_complete(names: &Names, records: &Records) -> bool {
     let is_current = |(path, content)| fs::read_to_string(path).ok().as_ref() == Some(&content);
     let has_key = names.client_key().exists() && names.client_public_key().exists();
     has_key && expected(names, records).into_iter().all(is_current)
-}
-
-/// Makes an ed25519 key without a passphrase; one that is there is replaced.
-pub(super) async fn make_key(path: &Path, comment: &str) -> Result<()> {
-    files::remove(path).await?;
-    run(tool("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-C", comment, "-f"]).arg(path)).await?;
-    Ok(())
-}
-
-/// The public half of a key, without its comment.
-pub(super) fn public_key(private: &Path) -> Result<String> {
-    let path = private.with_extension("pub");
-    let text = fs::read_to_string(&path).map_err(|error| cannot("read", &path, error))?;
-    Ok(text.split(' ').take(2).collect::<Vec<_>>().join(" ").trim().to_owned())
 }
 
 /// The machine as the rest of monctl knows it.
@@ -75,6 +61,7 @@ fn ssh_config(names: &Names, records: &Records) -> String {
     let mut parts: Vec<String> = records.iter().map(address).collect();
     parts.push(
         EVERY_HOST
+            .replace("@USER@", "root")
             .replace("@KEY@", &names.client_key().display().to_string())
             .replace("@KNOWN_HOSTS@", &names.known_hosts().display().to_string()),
     );

@@ -5,9 +5,9 @@ use std::fs;
 use std::net::Ipv4Addr;
 use std::path::Path;
 
-use super::access;
 use super::carried;
 use super::files::{cannot, write_in_root};
+use super::keys;
 use super::names::Names;
 use super::subnet::Subnet;
 use crate::error::Result;
@@ -48,7 +48,7 @@ pub(super) async fn identity(
 /// Writes what may have changed since the machine last ran: DNS servers and the client key.
 pub(super) fn refresh(names: &Names, host: HostName) -> Result<()> {
     let root = names.machine(host).root();
-    let key = access::public_key(&names.client_key())?;
+    let key = keys::public(&names.client_key())?;
     write_in_root(&root, "root/.ssh/authorized_keys", &format!("{key}\n"), 0o600)?;
     let resolver = root.join("etc/resolv.conf");
     // A link means that the machine has a resolver of its own, which looks after this.
@@ -61,9 +61,9 @@ pub(super) fn refresh(names: &Names, host: HostName) -> Result<()> {
 /// Makes the host key on this side, so that it is known before the machine ever answers, and moves it in.
 async fn host_key(folder: &Path, root: &Path, name: &str) -> Result<String> {
     let path = folder.join("ssh_host_ed25519_key");
-    access::make_key(&path, name).await?;
+    keys::make(&path, name).await?;
     let private = fs::read_to_string(&path).map_err(|error| cannot("read", &path, error))?;
-    let public = access::public_key(&path)?;
+    let public = keys::public(&path)?;
     write_in_root(root, "etc/ssh/ssh_host_ed25519_key", &private, 0o600)?;
     write_in_root(root, "etc/ssh/ssh_host_ed25519_key.pub", &format!("{public}\n"), 0o644)?;
     for path in [path.with_extension("pub"), path] {

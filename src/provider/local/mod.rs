@@ -5,9 +5,7 @@
 mod access;
 mod boot;
 mod carried;
-mod command;
 mod disk;
-mod files;
 mod furnish;
 mod groups;
 mod image;
@@ -24,15 +22,15 @@ mod units;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::time::Instant;
 
 use tokio::sync::{Mutex, OnceCell};
 
 use self::names::Names;
 use self::record::Record;
-use super::{MachineState, Observed, ObservedMachine, Piece};
+use super::{MachineState, Observed, ObservedMachine, Piece, command, files, keys};
+use crate::provider::doing::Doing;
 use crate::error::{Error, Result};
-use crate::event::{Event, Events, Millis};
+use crate::event::Events;
 use crate::host::{HostName, Machine, ProjectName};
 
 /// The local provider of one project.
@@ -67,7 +65,7 @@ impl Local {
         for host in record::hosts(&self.names) {
             machines.extend(self.observe_machine(host)?.map(|found| (host, found)));
         }
-        Ok(Observed { network, machines })
+        Ok(Observed { network, machines, aws: None })
     }
 
     fn observe_machine(&self, host: HostName) -> Result<Option<ObservedMachine>> {
@@ -189,22 +187,7 @@ impl Local {
     }
 
     fn begin(&self, what: impl Into<String>) -> Doing<'_> {
-        let what = what.into();
-        self.events.send(Event::Infra { what: what.clone(), took: None });
-        Doing { events: &self.events, what, start: Instant::now() }
-    }
-}
-
-/// Something under way, of which the end will be told.
-struct Doing<'a> {
-    events: &'a Events,
-    what: String,
-    start: Instant,
-}
-
-impl Doing<'_> {
-    fn end(self) {
-        self.events.send(Event::Infra { what: self.what, took: Some(Millis(self.start.elapsed())) });
+        Doing::begin(&self.events, what)
     }
 }
 

@@ -79,12 +79,8 @@ async fn remove_piece(piece: &Piece) -> Result<()> {
         Piece::Table(name) => network::remove_table(name).await,
         // Unmounts what is mounted below, too.
         Piece::File(path) | Piece::Folder(path) => disk::remove(path).await,
-        // Gone with their groups and units, or with the folder.
-        Piece::Machine(_)
-        | Piece::Processes(_)
-        | Piece::Unit(_)
-        | Piece::ControlGroup(_)
-        | Piece::Mount(_) => Ok(()),
+        // Gone with their groups and units, or with the folder; pieces of clouds are not found here.
+        _ => Ok(()),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Files of the local provider: records that are there whole or not at all, and files in a machine's root,
+//! Files of providers: records that are there whole or not at all, and files in a machine's root,
 //! where a link must never lead out to this computer's own files.
 
 use std::fs::{self, Permissions};
@@ -12,7 +12,7 @@ use tempfile::NamedTempFile;
 
 use crate::error::{Error, Result};
 
-/// Makes a folder, and those above it, that only root may enter.
+/// Makes a folder, and those above it, that only its owner may enter.
 pub(super) fn create_folder(path: &Path) -> Result<()> {
     fs::DirBuilder::new()
         .recursive(true)

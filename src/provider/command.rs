@@ -1,4 +1,4 @@
-//! Runs the tools that the local provider needs, and turns their failures into errors that show what they said.
+//! Runs the tools that providers need, and turns their failures into errors that show what they said.
 
 use std::env;
 use std::ffi::OsString;

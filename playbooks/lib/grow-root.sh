@@ -1,0 +1,19 @@
+#!/bin/sh
+# Grows the root file system to the size of its disk, in use. Does nothing where it is as large already, or where the
+# root is no partition of a disk.
+set -eu
+device=$(findmnt -n -o SOURCE /)
+case $device in
+/dev/*) ;;
+*) exit 0 ;;
+esac
+disk=$(lsblk -n -d -o PKNAME "$device" 2>/dev/null || true)
+if [ -n "$disk" ]; then
+    number=$(cat "/sys/class/block/${device##*/}/partition")
+    # 1: it is as large as it can be.
+    growpart "/dev/$disk" "$number" || [ $? -eq 1 ]
+fi
+case $(findmnt -n -o FSTYPE /) in
+ext4) resize2fs "$device" ;;
+xfs) xfs_growfs / ;;
+esac

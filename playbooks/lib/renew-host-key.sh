@@ -1,0 +1,47 @@
+#!/bin/sh
+# Replaces the key by which this host is known. May be cut off anywhere and run again.
+#   prepare KEY: makes the new key while KEY (base64) is the one in use; prints the key that will be in use.
+#   activate KEY: puts it into use, and waits until sshd shows it.
+set -eu
+key=/etc/ssh/ssh_host_ed25519_key
+new=$key.monctl
+
+public() {
+    ssh-keygen -y -f "$1" 2>/dev/null | cut -d ' ' -f 2
+}
+
+shown() {
+    ssh-keyscan -T 5 -t ed25519 127.0.0.1 2>/dev/null | cut -d ' ' -f 3
+}
+
+case $1 in
+prepare)
+    if [ "$(public "$key")" != "$2" ]; then
+        public "$key"
+        exit
+    fi
+    if [ -z "$(public "$new")" ]; then
+        rm -f "$new" "$new.pub"
+        ssh-keygen -q -t ed25519 -N '' -C "$(hostname)" -f "$new"
+        sync
+    fi
+    public "$new"
+    ;;
+activate)
+    if [ -e "$new" ]; then
+        [ ! -e "$new.pub" ] || mv "$new.pub" "$key.pub"
+        mv "$new" "$key"
+        sync
+    fi
+    systemctl reload ssh.service 2>/dev/null || systemctl restart ssh.service
+    left=50
+    until [ "$(shown)" = "$2" ]; do
+        left=$((left - 1))
+        if [ "$left" -eq 0 ]; then
+            echo "sshd does not show its new key" >&2
+            exit 1
+        fi
+        sleep 0.2
+    done
+    ;;
+esac

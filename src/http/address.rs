@@ -1,0 +1,41 @@
+//! The address from which this computer is seen. Asked without a proxy, since ssh goes without one, too.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use crate::error::{Error, Result};
+use crate::retry::Patience;
+
+/// Amazon's page, which answers with the caller's address alone.
+const PAGE: &str = "https://checkip.amazonaws.com";
+/// One try.
+const TRY: Duration = Duration::from_secs(5);
+/// All tries.
+const LIMIT: Duration = Duration::from_secs(15);
+
+/// Asks a page that tells its caller's address; Amazon's where none is named.
+///
+/// # Errors
+/// When the page does not answer in time, or not with an address.
+pub async fn of_caller(page: Option<&str>) -> Result<IpAddr> {
+    let page = page.unwrap_or(PAGE);
+    let client = reqwest::Client::builder().timeout(TRY).no_proxy().build();
+    let client = client.map_err(|cause| Error::failed("cannot set up an HTTP client").because(cause))?;
+    let mut patience = Patience::new(LIMIT);
+    loop {
+        let asked = async { client.get(page).send().await?.error_for_status()?.text().await };
+        let error = match asked.await {
+            Ok(text) => match text.trim().parse() {
+                Ok(address) => return Ok(address),
+                Err(_) => unknown(page).because("the page does not answer with an address"),
+            },
+            Err(cause) => unknown(page).because(cause.without_url()),
+        };
+        patience.again(error).await?;
+    }
+}
+
+fn unknown(page: &str) -> Error {
+    Error::could_not_run(format!("cannot find out from `{page}` under which address this computer is seen"))
+        .remedy("write the networks from which ssh is to be let in into `provider.aws.allow_ssh_from`")
+}

@@ -1,0 +1,322 @@
+//! One action in EC2: what, why, and what a person wants to know before it is done.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use super::{Opening, Rule, Tags};
+use crate::host::{HostName, Role};
+
+/// One action in EC2. Ids name what was found; what is only made on the way is known by host or role.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "action", rename_all = "snake_case")]
+pub enum Action {
+    /// The public half of the project's key is brought to EC2.
+    ImportKey,
+    /// A security group is made, with its rules.
+    CreateGroup {
+        /// Whose.
+        role: Role,
+        /// The VPC.
+        vpc: Option<String>,
+        /// What it lets in.
+        openings: Vec<Opening>,
+    },
+    /// A rule is added.
+    Open {
+        /// Whose group.
+        role: Role,
+        /// The group's id.
+        group: String,
+        /// What is let in.
+        opening: Opening,
+    },
+    /// A rule is taken away.
+    Close {
+        /// Whose group.
+        role: Role,
+        /// The group's id.
+        group: String,
+        /// What is not let in any more.
+        rule: Rule,
+    },
+    /// Tags are written.
+    Tag {
+        /// What it is: `the volume of app`.
+        what: String,
+        /// Its id.
+        id: String,
+        /// The tags that are missing or differ.
+        tags: Tags,
+    },
+    /// An instance is launched.
+    Create(Creation),
+    /// An instance is started.
+    Start {
+        /// The host.
+        host: HostName,
+        /// The instance.
+        id: String,
+    },
+    /// An instance is stopped, given another type, and started; its data stay.
+    Retype {
+        /// The host.
+        host: HostName,
+        /// The instance.
+        id: String,
+        /// The type that it has.
+        from: String,
+        /// The type that it gets.
+        to: String,
+        /// Whether it runs now.
+        running: bool,
+    },
+    /// IMDSv2 is required, with a hop limit of 1.
+    GuardMetadata {
+        /// The host.
+        host: HostName,
+        /// The instance.
+        id: String,
+    },
+    /// The instance gets the project's group, and no other.
+    SetGroup {
+        /// The host.
+        host: HostName,
+        /// The instance.
+        id: String,
+        /// The groups that it has.
+        found: Vec<String>,
+    },
+    /// Protection from termination is switched.
+    Protect {
+        /// The host.
+        host: HostName,
+        /// The instance.
+        id: String,
+        /// On or off.
+        on: bool,
+    },
+    /// The instance gets another instance profile, or none.
+    SetProfile {
+        /// The host.
+        host: HostName,
+        /// The instance.
+        id: String,
+        /// The one that it has.
+        from: Option<String>,
+        /// The one that it gets.
+        to: Option<String>,
+    },
+    /// A volume is made larger, while in use.
+    GrowVolume {
+        /// The host.
+        host: HostName,
+        /// The volume.
+        id: String,
+        /// GiB now.
+        from: u32,
+        /// GiB then.
+        to: u32,
+    },
+    /// The file system is grown to its volume's size, on the host, while in use.
+    GrowFileSystem {
+        /// The host.
+        host: HostName,
+        /// The volume.
+        id: String,
+        /// GiB then.
+        to: u32,
+    },
+    /// The host gets an address that survives a stop.
+    GiveAddress {
+        /// The host.
+        host: HostName,
+        /// The allocation that is there and unused; else a new one is made.
+        allocation: Option<String>,
+    },
+    /// An address is given back.
+    ReleaseAddress {
+        /// The allocation.
+        id: String,
+        /// The address.
+        address: String,
+        /// Its association.
+        association: Option<String>,
+        /// Why.
+        why: &'static str,
+    },
+    /// An instance is terminated; its disk goes, too.
+    Remove {
+        /// The host.
+        host: HostName,
+        /// The instance.
+        id: String,
+        /// Why.
+        why: &'static str,
+    },
+    /// A volume that no instance has is deleted.
+    RemoveVolume {
+        /// The volume.
+        id: String,
+    },
+    /// The host key that user data holds is replaced on the machine, at first contact.
+    RenewHostKey {
+        /// The host.
+        host: HostName,
+    },
+}
+
+/// The launch of an instance.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Creation {
+    /// The host.
+    pub host: HostName,
+    /// Why.
+    pub why: String,
+    /// The instance that is terminated before, and why it cannot stay.
+    pub replaces: Option<String>,
+    /// What is tried, in this order.
+    pub candidates: Vec<Candidate>,
+    /// The size of the disk in GiB.
+    pub disk: u32,
+    /// The name of the instance profile.
+    pub profile: Option<String>,
+    /// Whether it is protected from termination.
+    pub protection: bool,
+}
+
+/// A type, an image and a place for an instance.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Candidate {
+    /// The type.
+    pub instance_type: String,
+    /// The image, for the type's architecture.
+    pub image: Image,
+    /// The subnet.
+    pub subnet: String,
+    /// The subnet's zone.
+    pub zone: String,
+}
+
+/// An image.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Image {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// The device that it boots from.
+    pub root_device: String,
+    /// The size of its disk in GiB; no instance's can be smaller.
+    pub size: u32,
+}
+
+impl Action {
+    /// `+` for what is new, `~` for what changes, `-` for what goes.
+    pub const fn sign(&self) -> char {
+        match self {
+            Self::ImportKey | Self::CreateGroup { .. } | Self::Create(_) | Self::GiveAddress { .. } => '+',
+            Self::ReleaseAddress { .. } | Self::Remove { .. } | Self::RemoveVolume { .. } => '-',
+            _ => '~',
+        }
+    }
+
+    /// What it costs in service, where it stops or replaces a machine that the spec wants.
+    pub fn disruption(&self) -> Option<String> {
+        match self {
+            Self::Retype { host, running: true, .. } => Some(format!("{host} is stopped and started again")),
+            Self::Create(Creation { host, replaces: Some(_), .. }) => {
+                Some(format!("{host} is replaced by a new machine; its disk goes"))
+            }
+            _ => None,
+        }
+    }
+
+    /// What a person wants to know besides, a line each.
+    pub fn details(&self) -> Vec<String> {
+        match self {
+            Self::CreateGroup { openings, vpc, .. } => {
+                let vpc = vpc.iter().map(|vpc| format!("in {vpc}"));
+                vpc.chain(openings.iter().map(|opening| format!("lets in {opening}"))).collect()
+            }
+            Self::Create(creation) => creation.details(),
+            Self::Tag { tags, .. } => tags.iter().map(|(key, value)| format!("{key} = {value}")).collect(),
+            Self::SetGroup { found, .. } => vec![format!("has {}", found.join(", "))],
+            _ => Vec::new(),
+        }
+    }
+}
+
+impl Creation {
+    fn details(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        if let Some(first) = self.candidates.first() {
+            let Candidate { instance_type, image, zone, subnet } = first;
+            lines.push(format!("{instance_type} in {zone} ({subnet})"));
+            lines.push(format!("image {} ({})", image.id, image.name));
+        }
+        let others: Vec<String> = self
+            .candidates
+            .iter()
+            .skip(1)
+            .map(|other| format!("{} in {}", other.instance_type, other.zone))
+            .collect();
+        if !others.is_empty() {
+            lines.push(format!("without capacity there: {}", others.join(", ")));
+        }
+        lines.push(format!("disk of {} GiB, gp3, encrypted", self.disk));
+        lines.push("metadata by IMDSv2 only, hop limit 1".into());
+        lines.extend(self.profile.iter().map(|profile| format!("instance profile {profile}")));
+        if self.protection {
+            lines.push("protected from termination".into());
+        }
+        lines
+    }
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ImportKey => f.write_str("key pair: absent"),
+            Self::CreateGroup { role, .. } => write!(f, "security group {role}: absent"),
+            Self::Open { role, opening, .. } => {
+                write!(f, "security group {role}: {opening} is missing")
+            }
+            Self::Close { role, rule, .. } => {
+                write!(f, "security group {role}: {rule} is not in the spec")
+            }
+            Self::Tag { what, .. } => write!(f, "{what}: tags are missing"),
+            Self::Create(Creation { host, why, .. }) => write!(f, "machine {host}: {why}"),
+            Self::Start { host, .. } => write!(f, "machine {host}: not running"),
+            Self::Retype { host, from, to, running, .. } => {
+                let stops = if *running { "stops the machine" } else { "it is stopped" };
+                write!(f, "machine {host}: is {from}, must be {to}; {stops}, keeps its disk")
+            }
+            Self::GuardMetadata { host, .. } => {
+                write!(f, "machine {host}: metadata can be had without IMDSv2 or from afar")
+            }
+            Self::SetGroup { host, .. } => write!(f, "machine {host}: has other security groups"),
+            Self::Protect { host, on: true, .. } => write!(f, "machine {host}: not protected from termination"),
+            Self::Protect { host, on: false, .. } => {
+                write!(f, "machine {host}: still protected from termination")
+            }
+            Self::SetProfile { host, from, to, .. } => {
+                let word = |name: &Option<String>| name.clone().unwrap_or_else(|| "none".into());
+                write!(f, "machine {host}: instance profile is {}, must be {}", word(from), word(to))
+            }
+            Self::GrowVolume { host, from, to, .. } => {
+                write!(f, "disk of {host}: has {from} GiB, must have {to}; grows in use")
+            }
+            Self::GrowFileSystem { host, to, .. } => {
+                write!(f, "file system of {host}: smaller than its disk of {to} GiB; grows in use")
+            }
+            Self::GiveAddress { host, .. } => write!(f, "address of {host}: does not survive a stop"),
+            Self::ReleaseAddress { address, why, .. } => write!(f, "address {address}: {why}"),
+            Self::Remove { host, id, why } => write!(f, "machine {host} ({id}): {why}; its disk goes, too"),
+            Self::RemoveVolume { id } => write!(f, "volume {id}: no machine has it"),
+            Self::RenewHostKey { host } => {
+                write!(f, "host key of {host}: user data holds it; a new one is made at first contact")
+            }
+        }
+    }
+}

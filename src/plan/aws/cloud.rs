@@ -1,0 +1,206 @@
+//! What was found in EC2 of a project, as far as planning needs it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use serde::Serialize;
+
+use super::Rule;
+use crate::host::{HostName, ProjectName, Role};
+
+/// The keys of tags.
+pub mod tag {
+    /// What consoles show.
+    pub const NAME: &str = "Name";
+    /// The project; everything is found by it.
+    pub const PROJECT: &str = "monctl:project";
+    /// The host, on what belongs to one.
+    pub const HOST: &str = "monctl:host";
+    /// The version of monctl that made it. Nothing depends on it.
+    pub const VERSION: &str = "monctl:version";
+    /// The public host keys that are accepted, on instances: one, or two while the key is being replaced.
+    pub const HOST_KEY: &str = "monctl:host-key";
+    /// Whether monctl has protected the instance from termination: `true` or `false`.
+    pub const PROTECTED: &str = "monctl:protected";
+    /// The size in GiB to which the file system was grown, on volumes.
+    pub const GROWN: &str = "monctl:grown";
+}
+
+/// Tags by key.
+pub type Tags = BTreeMap<String, String>;
+
+/// Everything of a project in one account and region.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Cloud {
+    /// The key pair with the project's name.
+    pub key: Option<KeyPair>,
+    /// The security groups.
+    pub groups: BTreeMap<Role, Group>,
+    /// Instances in all states.
+    pub instances: Vec<Instance>,
+    /// Volumes.
+    pub volumes: Vec<Volume>,
+    /// Addresses that survive a stop.
+    pub addresses: Vec<Address>,
+    /// Hosts whose first host key, which their user data holds, is still in use.
+    pub initial_keys: BTreeSet<HostName>,
+    /// The host keys that this computer knows, for instances whose tag was lost.
+    pub known_keys: BTreeMap<HostName, String>,
+}
+
+/// A key pair.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct KeyPair {
+    /// Its id.
+    pub id: String,
+    /// The public half: type and base64.
+    pub public_key: String,
+    /// Its tags.
+    pub tags: Tags,
+}
+
+/// A security group.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Group {
+    /// Its id.
+    pub id: String,
+    /// Its VPC.
+    pub vpc: String,
+    /// What it lets in.
+    pub rules: BTreeSet<Rule>,
+    /// Its tags.
+    pub tags: Tags,
+}
+
+/// An instance.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Instance {
+    /// Its id.
+    pub id: String,
+    /// The host that it is, where anything tells.
+    pub host: Option<HostName>,
+    /// Its state.
+    pub state: InstanceState,
+    /// Why it is in this state, in EC2's words.
+    pub reason: Option<String>,
+    /// Its type.
+    pub instance_type: String,
+    /// Its image.
+    pub image: String,
+    /// Its zone.
+    pub zone: String,
+    /// Its address in the VPC.
+    pub private: Option<IpAddr>,
+    /// Its public address, while it runs and has one.
+    pub public: Option<IpAddr>,
+    /// When it was launched or last started; seconds since 1970.
+    pub launched: i64,
+    /// Whether its metadata are had by IMDSv2 with a hop limit of 1 only.
+    pub guarded_metadata: bool,
+    /// The name of its instance profile.
+    pub profile: Option<String>,
+    /// The volume that it boots from.
+    pub root_volume: Option<String>,
+    /// The ids of its security groups.
+    pub groups: Vec<String>,
+    /// The client token of its launch.
+    pub token: Option<String>,
+    /// Its tags.
+    pub tags: Tags,
+}
+
+/// The state of an instance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum InstanceState {
+    /// It is being started.
+    Pending,
+    /// It runs.
+    Running,
+    /// It is being stopped.
+    Stopping,
+    /// It is stopped.
+    Stopped,
+    /// It is going away.
+    ShuttingDown,
+    /// It is gone; EC2 shows it for a while.
+    Terminated,
+}
+
+/// A volume.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Volume {
+    /// Its id.
+    pub id: String,
+    /// Its size in GiB.
+    pub size: u32,
+    /// The instance that has it.
+    pub instance: Option<String>,
+    /// Its tags.
+    pub tags: Tags,
+}
+
+/// An address that survives a stop.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Address {
+    /// The id of its allocation.
+    pub id: String,
+    /// The address.
+    pub address: String,
+    /// The id of its association.
+    pub association: Option<String>,
+    /// The instance that has it.
+    pub instance: Option<String>,
+    /// Its tags.
+    pub tags: Tags,
+}
+
+impl InstanceState {
+    /// Whether the instance is there: not gone, nor going.
+    pub const fn is_alive(self) -> bool {
+        !matches!(self, Self::ShuttingDown | Self::Terminated)
+    }
+
+    /// Whether it runs or is about to.
+    pub const fn runs(self) -> bool {
+        matches!(self, Self::Pending | Self::Running)
+    }
+}
+
+impl Instance {
+    /// The public host keys that its tag names.
+    pub fn host_keys(&self) -> impl Iterator<Item = &str> {
+        self.tags.get(tag::HOST_KEY).into_iter().flat_map(|keys| keys.split_whitespace())
+    }
+}
+
+impl Cloud {
+    /// The instance that is a host: of several, the one that was launched first.
+    pub fn instance(&self, host: HostName) -> Option<&Instance> {
+        self.alive(host).next()
+    }
+
+    /// All instances of a host that are there, the oldest first.
+    pub fn alive(&self, host: HostName) -> impl Iterator<Item = &Instance> {
+        let is_its = |it: &&Instance| it.host == Some(host) && it.state.is_alive();
+        let mut found: Vec<&Instance> = self.instances.iter().filter(is_its).collect();
+        found.sort_by_key(|it| (it.launched, &it.id));
+        found.into_iter()
+    }
+
+    /// The hosts that have an instance.
+    pub fn hosts(&self) -> BTreeSet<HostName> {
+        self.instances.iter().filter(|it| it.state.is_alive()).filter_map(|it| it.host).collect()
+    }
+}
+
+/// The tags of what belongs to a project and, where it does, to a host.
+pub(super) fn tags(project: &ProjectName, what: &str, host: Option<HostName>) -> Tags {
+    let mut tags: Tags = [
+        (tag::NAME.to_owned(), format!("{project}-{what}")),
+        (tag::PROJECT.to_owned(), project.to_string()),
+    ]
+    .into();
+    tags.extend(host.map(|host| (tag::HOST.to_owned(), host.to_string())));
+    tags
+}

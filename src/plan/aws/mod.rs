@@ -1,0 +1,16 @@
+//! What is to be made, changed and removed in EC2, as data with reasons. Pure: `provider/aws` finds the [`Cloud`]
+//! and carries the actions out; nothing here knows the SDK.
+
+mod action;
+mod cloud;
+mod diff;
+mod rule;
+#[cfg(test)]
+mod tests;
+mod wanted;
+
+pub use action::{Action, Candidate, Creation, Image};
+pub use cloud::{Address, Cloud, Group, Instance, InstanceState, KeyPair, Tags, Volume, tag};
+pub use diff::actions;
+pub use rule::{Opening, Rule, Source};
+pub use wanted::{Offer, Wanted, WantedHost};

@@ -1,0 +1,76 @@
+//! Rules of security groups: who reaches which port, and what for.
+
+use std::fmt;
+
+use ipnet::IpNet;
+use serde::Serialize;
+
+/// Who is let in.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    /// A network.
+    Network(IpNet),
+    /// The members of the project's monitoring group.
+    Monitoring,
+    /// Something that monctl never lets in: another group or a list of prefixes, by its id.
+    Other(String),
+}
+
+/// A rule as EC2 has it, for one source.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Rule {
+    /// `tcp`, `udp`, `icmp`, a number, or `-1` for everything.
+    pub protocol: String,
+    /// The first and the last port; absent where the protocol has none or all are meant.
+    pub ports: Option<(i32, i32)>,
+    /// Who is let in.
+    pub source: Source,
+}
+
+/// A TCP port that the spec wants to be reached, and why.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Opening {
+    /// The port.
+    pub port: u16,
+    /// Who is let in.
+    pub source: Source,
+    /// What for; letters, digits, spaces and commas, which EC2 takes as a rule's description.
+    pub purpose: &'static str,
+}
+
+impl Opening {
+    /// The rule that opens it.
+    pub fn rule(&self) -> Rule {
+        let port = i32::from(self.port);
+        Rule { protocol: "tcp".into(), ports: Some((port, port)), source: self.source.clone() }
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Network(net) => net.fmt(f),
+            Self::Monitoring => f.write_str("the monitoring host"),
+            Self::Other(id) => id.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.protocol.as_str(), self.ports) {
+            ("-1", _) => f.write_str("everything")?,
+            (protocol, Some((first, last))) if first == last => write!(f, "{protocol} {first}")?,
+            (protocol, Some((first, last))) => write!(f, "{protocol} {first} to {last}")?,
+            (protocol, None) => write!(f, "{protocol}")?,
+        }
+        write!(f, " from {}", self.source)
+    }
+}
+
+impl fmt::Display for Opening {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.rule(), self.purpose)
+    }
+}

@@ -1,0 +1,1 @@
+//! Each state and each drift, and the actions that are due.

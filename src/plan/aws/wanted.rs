@@ -1,0 +1,125 @@
+//! What the spec wants in EC2, and what EC2 has on offer for it.
+
+use std::collections::BTreeMap;
+
+use ipnet::IpNet;
+
+use super::cloud::tags;
+use super::{Candidate, Opening, Source, Tags};
+use crate::host::{HostName, ProjectName, Role};
+use crate::spec::{Aws, Metrics, Spec};
+
+/// The port of node exporter.
+const NODE_EXPORTER: u16 = 9100;
+/// The port of ssh.
+const SSH: u16 = 22;
+
+/// What the spec wants.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    /// The project.
+    pub project: ProjectName,
+    /// The hosts.
+    pub hosts: BTreeMap<HostName, WantedHost>,
+    /// The public half of the client key: type and base64. Absent where it is still to be made.
+    pub public_key: Option<String>,
+    /// The image, where the spec names one.
+    pub image: Option<String>,
+    /// The size of each disk in GiB.
+    pub disk: u32,
+    /// Whether instances are protected from termination.
+    pub protection: bool,
+    /// Whether each host has an address that survives a stop.
+    pub elastic_ip: bool,
+    /// What each group lets in.
+    pub openings: BTreeMap<Role, Vec<Opening>>,
+}
+
+/// What the spec wants of one host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WantedHost {
+    /// The type.
+    pub instance_type: String,
+    /// Types that do as well, where a zone has no capacity.
+    pub alternatives: Vec<String>,
+    /// The name of the instance profile.
+    pub profile: Option<String>,
+}
+
+/// What is on offer; asked only where something is to be made.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Offer {
+    /// The VPC for new groups.
+    pub vpc: Option<String>,
+    /// What to launch for each role, in the order in which it is tried.
+    pub candidates: BTreeMap<Role, Vec<Candidate>>,
+}
+
+impl Wanted {
+    /// What a spec wants. `caller` stands in for `allow_ssh_from` where the spec does not name it.
+    pub fn new(spec: &Spec, aws: &Aws, caller: Option<IpNet>, public_key: Option<String>) -> Self {
+        let host = |name: HostName| {
+            let (instance_type, profile) = match name.role() {
+                Role::App => (aws.instance_type.app(), None),
+                Role::Monitoring => (aws.instance_type.monitoring(), aws.instance_profile.as_ref()),
+            };
+            let wanted = WantedHost {
+                instance_type: instance_type.to_string(),
+                alternatives: aws.alternatives.iter().map(ToString::to_string).collect(),
+                profile: profile.map(ToString::to_string),
+            };
+            (name, wanted)
+        };
+        Self {
+            project: spec.project.clone(),
+            hosts: HostName::of_project(spec.app.count).map(host).collect(),
+            public_key,
+            image: aws.image.as_ref().map(ToString::to_string),
+            disk: aws.disk,
+            protection: aws.termination_protection,
+            elastic_ip: aws.elastic_ip,
+            openings: openings(spec, aws, caller),
+        }
+    }
+
+    /// The tags that a host's instance and volume must have, besides those that say something of their state.
+    pub fn host_tags(&self, host: HostName) -> Tags {
+        tags(&self.project, &host.to_string(), Some(host))
+    }
+
+    /// The tags that a group must have.
+    pub fn group_tags(&self, role: Role) -> Tags {
+        tags(&self.project, &role.to_string(), None)
+    }
+
+    /// The tags that the key pair must have.
+    pub fn key_tags(&self) -> Tags {
+        tags(&self.project, "key", None)
+    }
+}
+
+fn openings(spec: &Spec, aws: &Aws, caller: Option<IpNet>) -> BTreeMap<Role, Vec<Opening>> {
+    let networks = |list: &[crate::spec::Cidr]| list.iter().map(|cidr| cidr.get()).collect::<Vec<_>>();
+    let ssh_from = match &aws.allow_ssh_from[..] {
+        [] => caller.into_iter().collect(),
+        list => networks(list),
+    };
+    let app_from = match &spec.app.allow[..] {
+        [] => ssh_from.clone(),
+        list => networks(list),
+    };
+    let open = |port, purpose| move |net: &IpNet| Opening { port, source: Source::Network(*net), purpose };
+    let monitoring = |port, purpose| Opening { port, source: Source::Monitoring, purpose };
+    let ssh: Vec<Opening> = ssh_from.iter().map(open(SSH, "ssh")).collect();
+    let metrics = match spec.app.metrics() {
+        Metrics::Exporter => spec.app.metrics_port.get(),
+        Metrics::Builtin => spec.app.port.get(),
+    };
+    let mut app = ssh.clone();
+    app.extend(app_from.iter().map(open(spec.app.port.get(), "application")));
+    app.push(monitoring(NODE_EXPORTER, "node exporter"));
+    app.push(monitoring(metrics, "metrics of the application"));
+    app.sort();
+    app.dedup_by_key(|opening| opening.rule());
+    [(Role::App, app), (Role::Monitoring, ssh)].into()
+}

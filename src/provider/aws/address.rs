@@ -1,0 +1,110 @@
+//! Addresses that survive a stop. Allocating has no token: what may have been made already is looked for first.
+
+use std::time::Duration;
+
+use aws_config::retry::RetryConfig;
+use aws_sdk_ec2::config::Builder;
+use aws_sdk_ec2::types::{DomainType, ResourceType};
+use futures_util::future::join_all;
+
+use super::Aws;
+use super::error::{code, explain};
+use super::tags::{specification, versioned};
+use crate::error::{Error, Result};
+use crate::host::HostName;
+use crate::plan::aws::{Action, tag};
+use crate::retry::Patience;
+
+/// All tries of allocating or associating one address.
+const GIVEN_WITHIN: Duration = Duration::from_secs(60);
+
+impl Aws {
+    /// Gives addresses back, and gives each host its own.
+    pub(super) async fn settle_addresses(&self, actions: &[Action]) -> Result<()> {
+        let work = actions.iter().map(|action| async move {
+            match action {
+                Action::GiveAddress { host, allocation } => self.give_address(*host, allocation.clone()).await,
+                Action::ReleaseAddress { id, address, association, .. } => {
+                    let done = self.begin(format!("release address {address}"));
+                    self.release(id, association.as_deref()).await?;
+                    done.end();
+                    Ok(())
+                }
+                _ => Ok(()),
+            }
+        });
+        join_all(work).await.into_iter().collect()
+    }
+
+    async fn give_address(&self, host: HostName, allocation: Option<String>) -> Result<()> {
+        let done = self.begin(format!("give machine `{host}` an address"));
+        let allocation = match allocation {
+            Some(allocation) => allocation,
+            None => self.allocate(host).await?,
+        };
+        let mut patience = Patience::new(GIVEN_WITHIN);
+        loop {
+            let cloud = self.look().await?;
+            let Some(instance) = cloud.instance(host) else {
+                patience.again(Error::failed("its instance is not there").at(host.to_string())).await?;
+                continue;
+            };
+            let call = self.api.ec2.associate_address().allocation_id(&allocation).instance_id(&instance.id);
+            let Err(failed) = call.allow_reassociation(true).send().await else { break };
+            let error = explain("ec2:AssociateAddress", &failed).at(host.to_string());
+            match code(&failed) {
+                // It is not known everywhere yet, or not far enough.
+                Some("InvalidInstanceID" | "InvalidInstanceID.NotFound" | "IncorrectInstanceState"
+                    | "InvalidAllocationID.NotFound") => patience.again(error).await?,
+                _ => return Err(error),
+            }
+        }
+        done.end();
+        Ok(())
+    }
+
+    /// One that was made for this host and is not in use is taken first: an answer may have been lost.
+    async fn allocate(&self, host: HostName) -> Result<String> {
+        let tags = versioned(self.wanted()?.host_tags(host));
+        let mut patience = Patience::new(GIVEN_WITHIN).pausing(Duration::from_millis(250), Duration::from_secs(3));
+        loop {
+            let own = |tags: &crate::plan::aws::Tags| tags.get(tag::HOST).is_some_and(|it| *it == host.to_string());
+            let found = self.addresses().await?;
+            if let Some(free) = found.iter().find(|it| it.instance.is_none() && own(&it.tags)) {
+                return Ok(free.id.clone());
+            }
+            // The SDK would repeat a call of which the answer was lost, and make a second address.
+            let once = Builder::new().retry_config(RetryConfig::disabled());
+            let call = self.api.ec2.allocate_address().domain(DomainType::Vpc);
+            let call = call.tag_specifications(specification(ResourceType::ElasticIp, &tags));
+            let failed = match call.customize().config_override(once).send().await {
+                Ok(made) => return Ok(made.allocation_id().unwrap_or_default().to_owned()),
+                Err(failed) => failed,
+            };
+            let error = explain("ec2:AllocateAddress", &failed).at(host.to_string());
+            let status = failed.raw_response().map(|response| response.status().as_u16());
+            let throttled = code(&failed).is_some_and(|code| code.contains("LimitExceeded") && code.starts_with("Request"));
+            if status.is_some_and(|status| (400..500).contains(&status)) && !throttled {
+                return Err(error);
+            }
+            patience.again(error).await?;
+        }
+    }
+
+    /// One that is gone already is fine.
+    pub(super) async fn release(&self, id: &str, association: Option<&str>) -> Result<()> {
+        if let Some(association) = association {
+            let call = self.api.ec2.disassociate_address().association_id(association);
+            if let Err(failed) = call.send().await
+                && code(&failed) != Some("InvalidAssociationID.NotFound")
+            {
+                return Err(explain("ec2:DisassociateAddress", &failed));
+            }
+        }
+        match self.api.ec2.release_address().allocation_id(id).send().await {
+            Ok(_) => Ok(()),
+            Err(failed) if code(&failed) == Some("InvalidAllocationID.NotFound") => Ok(()),
+            Err(failed) => Err(explain("ec2:ReleaseAddress", &failed)),
+        }
+    }
+}

@@ -1,0 +1,241 @@
+//! Changing what is there: tags, options, disks and types; starting, stopping, replacing.
+
+use std::time::Duration;
+
+use aws_sdk_ec2::types::{
+    AttributeBooleanValue, AttributeValue, HttpTokensState, IamInstanceProfileSpecification,
+};
+use futures_util::future::join_all;
+
+use super::Aws;
+use super::error::{code, explain};
+use super::tags::{filter, sent};
+use crate::error::{Error, Result};
+use crate::host::HostName;
+use crate::plan::aws::{Action, Creation, InstanceState, Tags};
+use crate::retry::Patience;
+
+/// How long a volume takes to show its new size; growing itself goes on in the background.
+const GROWS_WITHIN: Duration = Duration::from_secs(120);
+
+impl Aws {
+    /// What stops nothing.
+    pub(super) async fn change_in_place(&self, action: &Action) -> Result<()> {
+        match action {
+            Action::Tag { what, id, tags } => {
+                let done = self.begin(format!("tag {what}"));
+                self.tag(id, tags).await?;
+                done.end();
+            }
+            Action::GuardMetadata { id, .. } => self.guard_metadata(id).await?,
+            Action::SetGroup { host, id, .. } => self.set_group(*host, id).await?,
+            Action::Protect { id, on, .. } => self.protect(id, *on).await?,
+            Action::SetProfile { id, to, .. } => self.set_profile(id, to.as_deref()).await?,
+            Action::GrowVolume { host, id, to, .. } => {
+                let done = self.begin(format!("grow the disk of {host} to {to} GiB"));
+                self.grow_volume(id, *to).await?;
+                done.end();
+            }
+            Action::RemoveVolume { id } => self.delete_volume(id).await?,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    pub(super) async fn tag(&self, id: &str, tags: &Tags) -> Result<()> {
+        let call = self.api.ec2.create_tags().resources(id).set_tags(Some(sent(tags)));
+        call.send().await.map(drop).map_err(|failed| explain("ec2:CreateTags", &failed))
+    }
+
+    async fn guard_metadata(&self, id: &str) -> Result<()> {
+        let call = self.api.ec2.modify_instance_metadata_options().instance_id(id);
+        let call = call.http_tokens(HttpTokensState::Required).http_put_response_hop_limit(1);
+        call.send().await.map(drop).map_err(|failed| explain("ec2:ModifyInstanceMetadataOptions", &failed))
+    }
+
+    async fn set_group(&self, host: HostName, id: &str) -> Result<()> {
+        let group = self.group_id(host).await?;
+        let call = self.api.ec2.modify_instance_attribute().instance_id(id).groups(group);
+        call.send().await.map(drop).map_err(|failed| explain("ec2:ModifyInstanceAttribute", &failed))
+    }
+
+    async fn group_id(&self, host: HostName) -> Result<String> {
+        let groups = self.groups().await?;
+        groups.get(&host.role()).map(|group| group.id.clone()).ok_or_else(|| {
+            Error::failed("its security group is not there").at(host.to_string()).remedy("run `monctl up` again")
+        })
+    }
+
+    async fn protect(&self, id: &str, on: bool) -> Result<()> {
+        let value = AttributeBooleanValue::builder().value(on).build();
+        let call = self.api.ec2.modify_instance_attribute().instance_id(id).disable_api_termination(value);
+        call.send().await.map_err(|failed| explain("ec2:ModifyInstanceAttribute", &failed))?;
+        self.tag(id, &[(crate::plan::aws::tag::PROTECTED.to_owned(), on.to_string())].into()).await
+    }
+
+    async fn set_profile(&self, id: &str, name: Option<&str>) -> Result<()> {
+        let call = self.api.ec2.describe_iam_instance_profile_associations();
+        let found = call.filters(filter("instance-id", [id])).send().await;
+        let found = found.map_err(|failed| explain("ec2:DescribeIamInstanceProfileAssociations", &failed))?;
+        let there = found.iam_instance_profile_associations().first().and_then(|it| it.association_id());
+        let profile = name.map(|name| IamInstanceProfileSpecification::builder().name(name).build());
+        let ec2 = &self.api.ec2;
+        match (there, profile) {
+            (Some(there), Some(profile)) => {
+                let call = ec2.replace_iam_instance_profile_association().association_id(there);
+                let done = call.iam_instance_profile(profile).send().await;
+                done.map(drop)
+                    .map_err(|failed| explain("ec2:ReplaceIamInstanceProfileAssociation", &failed))
+            }
+            (None, Some(profile)) => {
+                let call = ec2.associate_iam_instance_profile().instance_id(id);
+                let done = call.iam_instance_profile(profile).send().await;
+                done.map(drop).map_err(|failed| explain("ec2:AssociateIamInstanceProfile", &failed))
+            }
+            (Some(there), None) => {
+                let done = ec2.disassociate_iam_instance_profile().association_id(there).send().await;
+                done.map(drop).map_err(|failed| explain("ec2:DisassociateIamInstanceProfile", &failed))
+            }
+            (None, None) => Ok(()),
+        }
+    }
+
+    async fn grow_volume(&self, id: &str, to: u32) -> Result<()> {
+        let size = i32::try_from(to).unwrap_or(i32::MAX);
+        let asked = self.api.ec2.modify_volume().volume_id(id).size(size).send().await;
+        let refusal = asked.err().map(|failed| explain("ec2:ModifyVolume", &failed));
+        let mut patience =
+            Patience::new(if refusal.is_some() { Duration::from_secs(5) } else { GROWS_WITHIN });
+        loop {
+            let volumes = self.volumes().await?;
+            if volumes.iter().any(|volume| volume.id == id && volume.size >= to) {
+                // Where the answer to the first try was lost, the second is refused.
+                return Ok(());
+            }
+            let late = Error::failed(format!("volume `{id}` has not grown to {to} GiB"));
+            match patience.again(late).await {
+                Ok(()) => {}
+                Err(late) => return Err(refusal.unwrap_or(late)),
+            }
+        }
+    }
+
+    pub(super) async fn delete_volume(&self, id: &str) -> Result<()> {
+        match self.api.ec2.delete_volume().volume_id(id).send().await {
+            Ok(_) => Ok(()),
+            Err(failed) if code(&failed) == Some("InvalidVolume.NotFound") => Ok(()),
+            Err(failed) => Err(explain("ec2:DeleteVolume", &failed)),
+        }
+    }
+
+    /// What the spec does not want any more.
+    pub(super) async fn remove_surplus(&self, actions: &[Action]) -> Result<()> {
+        let removals = actions.iter().filter_map(|action| match action {
+            Action::Remove { host, id, .. } => Some((*host, id)),
+            _ => None,
+        });
+        let removals = removals.map(|(host, id)| async move {
+            let done = self.begin(format!("remove machine `{host}` ({id})"));
+            self.terminate(id).await.map_err(|error| error.at(host.to_string()))?;
+            self.wait_for(std::slice::from_ref(id), InstanceState::Terminated).await?;
+            done.end();
+            Ok(())
+        });
+        join_all(removals).await.into_iter().collect()
+    }
+
+    /// One that is gone already is fine.
+    pub(super) async fn terminate(&self, id: &str) -> Result<()> {
+        match self.api.ec2.terminate_instances().instance_ids(id).send().await {
+            Ok(_) => Ok(()),
+            Err(failed) if code(&failed) == Some("InvalidInstanceID.NotFound") => Ok(()),
+            Err(failed) => Err(explain("ec2:TerminateInstances", &failed)),
+        }
+    }
+
+    /// Launches, starts, retypes and replaces, each machine on its own, then waits for all of them at once.
+    pub(super) async fn move_machines(&self, actions: &[Action]) -> Result<()> {
+        let moves = join_all(actions.iter().map(|action| self.start_moving(action))).await;
+        let mut moved: Vec<(HostName, String)> = Vec::new();
+        let mut errors = Vec::new();
+        for result in moves {
+            match result {
+                Ok(started) => moved.extend(started),
+                Err(error) => errors.push(error),
+            }
+        }
+        if !moved.is_empty() {
+            let hosts: Vec<String> = moved.iter().map(|(host, _)| host.to_string()).collect();
+            let done = self.begin(format!("start {}", hosts.join(", ")));
+            let ids: Vec<String> = moved.iter().map(|(_, id)| id.clone()).collect();
+            match self.wait_for(&ids, InstanceState::Running).await {
+                Ok(_) => done.end(),
+                Err(error) => errors.push(error),
+            }
+            for (host, _) in &moved {
+                self.folder.end_launch(*host)?;
+            }
+        }
+        errors.into_iter().next().map_or(Ok(()), Err)
+    }
+
+    /// Gets a machine so far that it will run; returns it where that is to be waited for.
+    async fn start_moving(&self, action: &Action) -> Result<Option<(HostName, String)>> {
+        match action {
+            Action::Create(creation) => self.create(creation).await.map(Some),
+            Action::Start { host, id } => {
+                self.wait_for(std::slice::from_ref(id), InstanceState::Stopped).await?;
+                self.start(id).await?;
+                Ok(Some((*host, id.clone())))
+            }
+            Action::Retype { host, id, to, running, .. } => {
+                let done = self.begin(format!("change the type of machine `{host}` to {to}"));
+                if *running {
+                    self.stop(id).await?;
+                }
+                self.wait_for(std::slice::from_ref(id), InstanceState::Stopped).await?;
+                let value = AttributeValue::builder().value(to).build();
+                let call = self.api.ec2.modify_instance_attribute().instance_id(id).instance_type(value);
+                call.send().await.map_err(|failed| explain("ec2:ModifyInstanceAttribute", &failed))?;
+                self.start(id).await?;
+                done.end();
+                Ok(Some((*host, id.clone())))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    async fn create(&self, creation: &Creation) -> Result<(HostName, String)> {
+        let host = creation.host;
+        let done = self.begin(format!("launch machine `{host}`"));
+        if let Some(old) = &creation.replaces {
+            self.terminate(old).await.map_err(|error| error.at(host.to_string()))?;
+            self.wait_for(std::slice::from_ref(old), InstanceState::Terminated).await?;
+        }
+        let group = self.fresh_group_id(host).await?;
+        let id = self.launch(creation, &group).await?;
+        done.end();
+        Ok((host, id))
+    }
+
+    /// The group of a host, which may have been made a moment ago.
+    async fn fresh_group_id(&self, host: HostName) -> Result<String> {
+        let mut patience = Patience::new(Duration::from_secs(30));
+        loop {
+            match self.group_id(host).await {
+                Ok(id) => return Ok(id),
+                Err(error) => patience.again(error).await?,
+            }
+        }
+    }
+
+    async fn start(&self, id: &str) -> Result<()> {
+        let started = self.api.ec2.start_instances().instance_ids(id).send().await;
+        started.map(drop).map_err(|failed| explain("ec2:StartInstances", &failed))
+    }
+
+    async fn stop(&self, id: &str) -> Result<()> {
+        let stopped = self.api.ec2.stop_instances().instance_ids(id).send().await;
+        stopped.map(drop).map_err(|failed| explain("ec2:StopInstances", &failed))
+    }
+}

@@ -1,0 +1,241 @@
+//! Launching an instance once, whatever is interrupted. The call and its token are written down before it is made:
+//! a run that follows makes the very same call again, and EC2 answers it with the same instance.
+
+use aws_sdk_ec2::types::{
+    BlockDeviceMapping, EbsBlockDevice, HttpTokensState, IamInstanceProfileSpecification,
+    InstanceMetadataOptionsRequest, InstanceType, ResourceType, VolumeType,
+};
+use base64::Engine as _;
+
+use super::Aws;
+use super::error::{SdkError, code, explain};
+use super::folder::Launch;
+use super::tags::{VERSION, filter, specification};
+use crate::digest::Sha256;
+use crate::error::{Error, Result};
+use crate::host::HostName;
+use crate::plan::aws::{Candidate, Creation, Tags, tag};
+
+type Failure = SdkError<aws_sdk_ec2::operation::run_instances::RunInstancesError>;
+
+/// So often a token may turn out to be used up before something else must be wrong.
+const STALE_TOKENS: usize = 20;
+
+impl Aws {
+    /// Launches the instance of a host; returns its id. It need not run yet, nor be seen by other calls.
+    pub(super) async fn launch(&self, creation: &Creation, group: &str) -> Result<String> {
+        let host = creation.host;
+        let mut launch = match self.folder.launch(host)? {
+            Some(begun) if begun.under_way && self.folder.initial_host_key(host).is_some() => begun,
+            last => {
+                self.folder.make_host_key(host).await?;
+                let attempt = last.map_or(1, |last| last.attempt + 1);
+                let first = creation.candidates.first().ok_or_else(|| nowhere(host))?;
+                begin(attempt, first, creation, group)
+            }
+        };
+        let mut stale = 0;
+        loop {
+            self.folder.keep_launch(host, &launch)?;
+            let failed = match self.run(host, &launch).await {
+                Ok(id) => return Ok(id),
+                Err(failed) => failed?,
+            };
+            launch = match code(&failed) {
+                Some("IdempotentInstanceTerminated") if stale < STALE_TOKENS => {
+                    stale += 1;
+                    Launch { attempt: launch.attempt + 1, ..launch }
+                }
+                Some("IdempotentParameterMismatch") if stale < STALE_TOKENS => {
+                    // This token has launched something already; not with what is said now.
+                    match self.launched(host, &launch).await? {
+                        Some((id, true)) => return Ok(id),
+                        Some((_, false)) => {
+                            stale += 1;
+                            Launch { attempt: launch.attempt + 1, ..launch }
+                        }
+                        None => return Err(explain("ec2:RunInstances", &failed).at(host.to_string())),
+                    }
+                }
+                Some("InsufficientInstanceCapacity" | "Unsupported") => {
+                    let Some(next) = next(&creation.candidates, &launch) else {
+                        self.folder.end_launch(host)?;
+                        return Err(explain("ec2:RunInstances", &failed).at(host.to_string()));
+                    };
+                    self.events.note(format!(
+                        "{host}: no capacity for {} in {}; trying {} in {}",
+                        launch.instance_type, launch.zone, next.instance_type, next.zone
+                    ));
+                    begin(launch.attempt + 1, next, creation, group)
+                }
+                _ => {
+                    if is_refusal(&failed) {
+                        self.folder.end_launch(host)?;
+                    }
+                    return Err(explain("ec2:RunInstances", &failed).at(host.to_string()));
+                }
+            };
+        }
+    }
+
+    /// Makes the call. What this computer cannot do is the inner error.
+    async fn run(&self, host: HostName, launch: &Launch) -> Result<String, Result<Failure>> {
+        let (tags, user_data) = self.words(host, launch).map_err(Err)?;
+        let disk = EbsBlockDevice::builder()
+            .volume_size(i32::try_from(launch.disk).unwrap_or(i32::MAX))
+            .volume_type(VolumeType::Gp3)
+            .encrypted(true)
+            .delete_on_termination(true)
+            .build();
+        let metadata = InstanceMetadataOptionsRequest::builder()
+            .http_tokens(HttpTokensState::Required)
+            .http_put_response_hop_limit(1)
+            .build();
+        let profile = launch.profile.as_ref().map(|name| IamInstanceProfileSpecification::builder().name(name).build());
+        let root = BlockDeviceMapping::builder().device_name(&launch.root_device).ebs(disk).build();
+        let mut volume = tags.clone();
+        volume.insert(tag::GROWN.into(), launch.disk.to_string());
+        let mut instance = tags.clone();
+        let public = self.folder.host_key_halves(host).map_err(Err)?.1;
+        instance.insert(tag::HOST_KEY.into(), public);
+        instance.insert(tag::PROTECTED.into(), launch.protection.to_string());
+        let answer = self
+            .api
+            .ec2
+            .run_instances()
+            .client_token(self.token(host, launch).map_err(Err)?)
+            .min_count(1)
+            .max_count(1)
+            .image_id(&launch.image)
+            .instance_type(InstanceType::from(launch.instance_type.as_str()))
+            .subnet_id(&launch.subnet)
+            .security_group_ids(&launch.group)
+            .key_name(self.key_name())
+            .user_data(user_data)
+            .block_device_mappings(root)
+            .metadata_options(metadata)
+            .disable_api_termination(launch.protection)
+            .set_iam_instance_profile(profile)
+            .tag_specifications(specification(ResourceType::Instance, &instance))
+            .tag_specifications(specification(ResourceType::Volume, &volume))
+            .tag_specifications(specification(ResourceType::NetworkInterface, &tags))
+            .send()
+            .await
+            .map_err(Ok)?;
+        let id = answer.instances().first().and_then(|instance| instance.instance_id());
+        id.map(str::to_owned).ok_or_else(|| Err(Error::failed("EC2 launched an instance and did not say which")))
+    }
+
+    /// The tags of what belongs to a host, and the user data of its instance.
+    fn words(&self, host: HostName, launch: &Launch) -> Result<(Tags, String)> {
+        let mut tags = self.wanted()?.host_tags(host);
+        tags.insert(tag::VERSION.into(), launch.version.clone());
+        let (private, public) = self.folder.host_key_halves(host)?;
+        let text = user_data(&private, &public);
+        Ok((tags, base64::engine::general_purpose::STANDARD.encode(text)))
+    }
+
+    /// Names one launch. The client key is part of it: a project that is made anew begins afresh.
+    fn token(&self, host: HostName, launch: &Launch) -> Result<String> {
+        let key = self.folder.public_key()?.unwrap_or_default();
+        Ok(Sha256::of_fields([
+            self.api.account.as_str(),
+            &self.api.region,
+            self.project.as_str(),
+            &host.to_string(),
+            &key,
+            &launch.attempt.to_string(),
+            &launch.instance_type,
+            &launch.subnet,
+            &launch.image,
+        ])
+        .to_string())
+    }
+
+    /// The instance that a launch has made, and whether it is still there.
+    async fn launched(&self, host: HostName, launch: &Launch) -> Result<Option<(String, bool)>> {
+        let found = self.instances(filter("client-token", [self.token(host, launch)?])).await?;
+        Ok(found.into_iter().next().map(|it| (it.id, it.state.is_alive())))
+    }
+}
+
+fn begin(attempt: u32, candidate: &Candidate, creation: &Creation, group: &str) -> Launch {
+    Launch {
+        attempt,
+        under_way: true,
+        instance_type: candidate.instance_type.clone(),
+        image: candidate.image.id.clone(),
+        root_device: candidate.image.root_device.clone(),
+        subnet: candidate.subnet.clone(),
+        zone: candidate.zone.clone(),
+        group: group.to_owned(),
+        disk: creation.disk,
+        profile: creation.profile.clone(),
+        protection: creation.protection,
+        version: VERSION.into(),
+    }
+}
+
+/// The candidate behind the one that was tried; the first where the spec does not name that one any more.
+fn next<'a>(candidates: &'a [Candidate], tried: &Launch) -> Option<&'a Candidate> {
+    let is_it = |it: &Candidate| it.instance_type == tried.instance_type && it.subnet == tried.subnet;
+    candidates.iter().position(is_it).map_or(candidates.first(), |at| candidates.get(at + 1))
+}
+
+/// Whether EC2 has said no: nothing was launched then. Without a word of it nobody knows.
+fn is_refusal(failed: &Failure) -> bool {
+    let status = failed.raw_response().map(|response| response.status().as_u16());
+    code(failed).is_some() && status.is_some_and(|status| (400..500).contains(&status))
+}
+
+fn nowhere(host: HostName) -> Error {
+    Error::could_not_run("EC2 offers no place for it").at(host.to_string()).remedy("run `monctl up` again")
+}
+
+/// What cloud-init reads at the first boot: the host key, so that it is known before the first connection.
+fn user_data(private: &str, public: &str) -> String {
+    let private: String = private.lines().map(|line| format!("    {line}\n")).collect();
+    include_str!("user-data.yaml").replace("@PRIVATE@\n", &private).replace("@PUBLIC@", public)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::aws::Image;
+
+    fn candidate(instance_type: &str, subnet: &str) -> Candidate {
+        let image =
+            Image { id: "ami-1".into(), name: "debian".into(), root_device: "/dev/xvda".into(), size: 8 };
+        Candidate { instance_type: instance_type.into(), image, subnet: subnet.into(), zone: "a".into() }
+    }
+
+    #[test]
+    fn without_capacity_the_next_zone_is_tried_and_then_the_next_type() {
+        let list = [candidate("t3.small", "s1"), candidate("t3.small", "s2"), candidate("t3.micro", "s1")];
+        let creation = Creation {
+            host: HostName::MONITORING,
+            why: String::new(),
+            replaces: None,
+            candidates: list.to_vec(),
+            disk: 20,
+            profile: None,
+            protection: false,
+        };
+        let mut tried = vec![begin(1, &list[0], &creation, "sg-1")];
+        while let Some(candidate) = next(&list, &tried[tried.len() - 1]) {
+            tried.push(begin(1, candidate, &creation, "sg-1"));
+        }
+        let tried: Vec<_> = tried.iter().map(|it| (it.instance_type.as_str(), it.subnet.as_str())).collect();
+        assert_eq!(tried, [("t3.small", "s1"), ("t3.small", "s2"), ("t3.micro", "s1")]);
+    }
+
+    #[test]
+    fn user_data_hands_the_host_key_to_cloud_init() {
+        let text = user_data("-----BEGIN-----\nAAAA\n-----END-----\n", "BBBB");
+        let read: serde_json::Value = serde_saphyr::from_str(&text).unwrap();
+        assert!(text.starts_with("#cloud-config\n"));
+        assert_eq!(read["ssh_keys"]["ed25519_private"], "-----BEGIN-----\nAAAA\n-----END-----\n");
+        assert_eq!(read["ssh_keys"]["ed25519_public"], "ssh-ed25519 BBBB");
+        assert_eq!(read["ssh_deletekeys"], true);
+    }
+}

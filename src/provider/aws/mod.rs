@@ -1,0 +1,249 @@
+//! Instances of EC2. Everything is found by tags and names; `plan/aws` says what is due, and the files here do it:
+//! `network` (key and groups), `launch`, `change`, `address`, `remove`. What a failed call means lives in `error`.
+
+mod address;
+mod api;
+mod change;
+mod error;
+mod folder;
+mod launch;
+mod network;
+mod observe;
+mod offer;
+mod remove;
+mod tags;
+mod wait;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use futures_util::future::join_all;
+
+use self::api::Api;
+use self::folder::Folder;
+use super::doing::Doing;
+use super::{MachineState, Observed, ObservedMachine, ProjectLock};
+use crate::error::{Error, Result};
+use crate::event::Events;
+use crate::host::{HostName, ProjectName, Role};
+use crate::plan::aws::{Action, Cloud, Instance, Offer, Tags, Wanted, actions, tag};
+use crate::spec;
+
+/// The provider of one project in one account and region.
+#[derive(Debug)]
+pub struct Aws {
+    api: Api,
+    project: ProjectName,
+    settings: spec::Aws,
+    /// Absent where only the project's name is known.
+    spec: Option<spec::Spec>,
+    folder: Folder,
+    events: Events,
+}
+
+impl Aws {
+    /// Asks who the caller is. Changes nothing.
+    pub(super) async fn connect(
+        project: ProjectName,
+        settings: spec::Aws,
+        spec: Option<spec::Spec>,
+        events: Events,
+    ) -> Result<Self> {
+        let api = Api::connect(&settings).await?;
+        let folder = Folder::new(&api.account, &api.region, project.clone())?;
+        Ok(Self { api, project, settings, spec, folder, events })
+    }
+
+    pub(super) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub(super) fn lock(&self) -> Result<ProjectLock> {
+        ProjectLock::acquire_in(&self.folder.region(), &self.project)
+    }
+
+    pub(super) fn calls(&self) -> usize {
+        self.api.calls()
+    }
+
+    /// Where everything is, in words.
+    pub(super) fn place(&self) -> Vec<String> {
+        let Api { account, region, caller, .. } = &self.api;
+        vec![format!("account {account}, region {region}, as {caller}")]
+    }
+
+    fn user(&self) -> &str {
+        self.settings.user.as_str()
+    }
+
+    fn key_name(&self) -> String {
+        format!("monctl-{}", self.project)
+    }
+
+    fn group_name(&self, role: Role) -> String {
+        format!("monctl-{}-{role}", self.project)
+    }
+
+    fn group_description(&self) -> String {
+        format!("monctl project {}", self.project)
+    }
+
+    fn begin(&self, what: impl Into<String>) -> Doing<'_> {
+        Doing::begin(&self.events, what)
+    }
+
+    pub(super) async fn observe(&self) -> Result<Observed> {
+        let mut cloud = self.look().await?;
+        self.folder.add_local_knowledge(&mut cloud);
+        let mut machines = BTreeMap::new();
+        if !cloud.hosts().is_empty() {
+            if self.folder.public_key()?.is_none() {
+                return Err(self.folder_is_lost());
+            }
+            self.folder.write_access(&cloud, self.user())?;
+        }
+        for host in cloud.hosts() {
+            let Some((instance, address)) = cloud.instance(host).and_then(|it| Some((it, it.private?))) else {
+                continue;
+            };
+            let state = if instance.state.runs() { MachineState::Running } else { MachineState::Stopped };
+            let machine = self.folder.machine(host, address, self.user());
+            machines.insert(host, ObservedMachine { state, machine });
+        }
+        let network = cloud.key.is_some() && cloud.groups.len() == Role::ALL.len();
+        Ok(Observed { network, machines, aws: Some(cloud) })
+    }
+
+    fn folder_is_lost(&self) -> Error {
+        let path = self.folder.path().display().to_string();
+        Error::could_not_run(format!(
+            "project `{}` has machines, and the key to them is not on this computer: there is no `{path}`",
+            self.project
+        ))
+        .remedy(
+            "copy that folder from the computer that ran `monctl up`; where it is lost, `monctl down` and \
+             `monctl up` make the machines anew",
+        )
+    }
+
+    /// What is to be done. Asks what is on offer only where something is to be made.
+    pub(super) async fn plan(&self, observed: &Observed) -> Result<Vec<Action>> {
+        let (Some(cloud), Some(spec)) = (&observed.aws, &self.spec) else { return Ok(Vec::new()) };
+        let caller = if self.settings.allow_ssh_from.is_empty() {
+            let page = self.settings.address_from.as_ref().map(spec::BaseUrl::as_str);
+            Some(crate::http::address::of_caller(page).await?.into())
+        } else {
+            None
+        };
+        let wanted = Wanted::new(spec, &self.settings, caller, self.folder.public_key()?);
+        self.check_key(&wanted, cloud)?;
+        let draft = actions(&wanted, cloud, &Offer::default());
+        let makes = |action: &Action| matches!(action, Action::CreateGroup { .. } | Action::Create(_));
+        if !draft.iter().any(makes) {
+            return Ok(draft);
+        }
+        Ok(actions(&wanted, cloud, &self.offer(&wanted, cloud, &draft).await?))
+    }
+
+    /// Only this computer's key opens the machines.
+    fn check_key(&self, wanted: &Wanted, cloud: &Cloud) -> Result<()> {
+        match &cloud.key {
+            Some(key) if Some(&key.public_key) != wanted.public_key.as_ref() => Err(self.foreign_key()),
+            _ => Ok(()),
+        }
+    }
+
+    fn foreign_key(&self) -> Error {
+        let path = self.folder.path().display().to_string();
+        Error::could_not_run(format!(
+            "the key pair `{}` in EC2 is another one than that of this computer (`{path}`)",
+            self.key_name()
+        ))
+        .remedy(
+            "the project was made on another computer: copy that folder from there; or remove the project with \
+             `monctl down` first",
+        )
+    }
+
+    /// Carries out a plan: what others need first, the rest at once. What fails does not stop what is independent.
+    pub(super) async fn apply(&self, actions: &[Action]) -> Result<()> {
+        let needs_network =
+            actions.iter().any(|it| matches!(it, Action::ImportKey | Action::CreateGroup { .. } | Action::Open { .. } | Action::Close { .. }));
+        if needs_network {
+            self.build_network(actions).await?;
+        }
+        let done = join_all(actions.iter().map(|action| self.change_in_place(action))).await;
+        let mut errors: Vec<Error> = done.into_iter().filter_map(Result::err).collect();
+        let (removed, moved) = tokio::join!(self.remove_surplus(actions), self.move_machines(actions));
+        errors.extend(removed.err().into_iter().chain(moved.err()));
+        errors.extend(self.settle_addresses(actions).await.err());
+        match errors.into_iter().next() {
+            Some(error) => Err(error),
+            None => Ok(()),
+        }
+    }
+
+    /// The public half of the key that a machine started with, until it was replaced.
+    pub(super) fn initial_host_key(&self, host: HostName) -> Option<String> {
+        self.folder.initial_host_key(host)
+    }
+
+    /// Accepts these host keys of machines, and no others, from now on: here and on every other computer.
+    pub(super) async fn pin_host_keys(&self, keys: &BTreeMap<HostName, Vec<String>>) -> Result<()> {
+        let mut cloud = self.look().await?;
+        let mut work = Vec::new();
+        for (host, keys) in keys {
+            let id = cloud.instance(*host).map(|it| it.id.clone()).ok_or_else(|| {
+                Error::failed("its instance is gone").at(host.to_string()).remedy("run `monctl up` again")
+            })?;
+            let tags: Tags = [(tag::HOST_KEY.to_owned(), keys.join(" "))].into();
+            if let Some(it) = cloud.instances.iter_mut().find(|it| it.id == id) {
+                it.tags.extend(tags.clone());
+            }
+            work.push((id, tags));
+        }
+        let tagged = join_all(work.iter().map(|(id, tags)| self.tag(id, tags))).await;
+        tagged.into_iter().collect::<Result<()>>()?;
+        self.folder.add_local_knowledge(&mut cloud);
+        self.folder.write_access(&cloud, self.user())
+    }
+
+    /// Forgets the key that a machine started with; it was replaced.
+    pub(super) async fn forget_initial_host_key(&self, host: HostName) -> Result<()> {
+        self.folder.forget_host_key(host).await
+    }
+
+    /// The file system of a host was grown to its volume's size.
+    pub(super) async fn note_growth(&self, action: &Action) -> Result<()> {
+        match action {
+            Action::GrowFileSystem { id, to, .. } => {
+                self.tag(id, &[(tag::GROWN.to_owned(), to.to_string())].into()).await
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The end of what a host wrote to its console; none where EC2 has nothing yet.
+    pub(super) async fn console(&self, host: HostName) -> Option<String> {
+        let cloud = self.look().await.ok()?;
+        self.console_of(&cloud.instance(host)?.id).await
+    }
+
+    /// Machines of the account that carry the tag of another project: project and what.
+    pub(super) async fn others(&self) -> Result<Vec<(String, String)>> {
+        let found = self.instances(tags::filter("tag-key", [tag::PROJECT])).await?;
+        let word = |it: &Instance, key: &str| it.tags.get(key).cloned().unwrap_or_default();
+        let others = found.iter().filter(|it| it.state.is_alive()).map(|it| {
+            let what = format!("machine {} (instance {}, {})", word(it, tag::HOST), it.id, it.instance_type);
+            (word(it, tag::PROJECT), what)
+        });
+        let mut others: Vec<_> = others.filter(|(project, _)| *project != self.project.as_str()).collect();
+        others.sort();
+        Ok(others)
+    }
+
+    /// The folder of the project, where it exists.
+    fn local_folder(&self) -> Option<PathBuf> {
+        self.folder.path().exists().then(|| self.folder.path().to_owned())
+    }
+}

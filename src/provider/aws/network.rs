@@ -1,0 +1,179 @@
+//! The key pair and the security groups with their rules.
+
+use std::time::Duration;
+
+use aws_sdk_ec2::primitives::Blob;
+use aws_sdk_ec2::types::{IpPermission, IpRange, Ipv6Range, PrefixListId, ResourceType, UserIdGroupPair};
+use futures_util::future::join_all;
+
+use super::Aws;
+use super::error::{code, explain};
+use super::tags::{filter, specification, versioned};
+use crate::error::{Error, Result};
+use crate::host::Role;
+use crate::plan::aws::{Action, Opening, Rule, Source, Wanted};
+use crate::retry::Patience;
+
+/// How long EC2 may take to know everywhere what it has just made.
+const KNOWN_WITHIN: Duration = Duration::from_secs(30);
+
+impl Aws {
+    /// Makes what is missing: key and groups at once, then rules, which refer to groups.
+    pub(super) async fn build_network(&self, actions: &[Action]) -> Result<()> {
+        let done = self.begin("prepare key and security groups");
+        let key = async {
+            match actions.iter().any(|action| matches!(action, Action::ImportKey)) {
+                true => self.import_key().await,
+                false => Ok(()),
+            }
+        };
+        let groups = actions.iter().filter_map(|action| match action {
+            Action::CreateGroup { role, vpc, .. } => Some(self.create_group(*role, vpc.as_deref())),
+            _ => None,
+        });
+        let (key, groups) = tokio::join!(key, join_all(groups));
+        key?;
+        let created: Vec<(Role, String)> = groups.into_iter().collect::<Result<_>>()?;
+        let known = if created.iter().any(|(role, _)| *role == Role::Monitoring) {
+            created.iter().find(|(role, _)| *role == Role::Monitoring).map(|(_, id)| id.clone())
+        } else {
+            self.groups().await?.get(&Role::Monitoring).map(|group| group.id.clone())
+        };
+        let monitoring = known.unwrap_or_default();
+        let rules = actions.iter().map(|action| self.change_rules(action, &created, &monitoring));
+        join_all(rules).await.into_iter().collect::<Result<()>>()?;
+        done.end();
+        Ok(())
+    }
+
+    async fn change_rules(&self, action: &Action, created: &[(Role, String)], monitoring: &str) -> Result<()> {
+        match action {
+            Action::CreateGroup { role, openings, .. } => {
+                let Some((_, id)) = created.iter().find(|(it, _)| it == role) else { return Ok(()) };
+                self.open(id, openings, monitoring).await
+            }
+            Action::Open { group, opening, .. } => {
+                self.open(group, std::slice::from_ref(opening), monitoring).await
+            }
+            Action::Close { group, rule, .. } => self.close(group, rule, monitoring).await,
+            _ => Ok(()),
+        }
+    }
+
+    /// A key pair of this name that is there already is fine where it is this computer's.
+    async fn import_key(&self) -> Result<()> {
+        let public = self.folder.ensure_public_key().await?;
+        let tags = versioned(self.wanted()?.key_tags());
+        let call = self.api.ec2.import_key_pair().key_name(self.key_name());
+        let call = call.public_key_material(Blob::new(public.clone()));
+        match call.tag_specifications(specification(ResourceType::KeyPair, &tags)).send().await {
+            Ok(_) => Ok(()),
+            Err(failed) if code(&failed) == Some("InvalidKeyPair.Duplicate") => {
+                let mut patience = Patience::new(KNOWN_WITHIN);
+                loop {
+                    match self.key().await? {
+                        Some(key) if key.public_key == public => return Ok(()),
+                        Some(_) => return Err(self.foreign_key()),
+                        None => patience.again(explain("ec2:ImportKeyPair", &failed)).await?,
+                    }
+                }
+            }
+            Err(failed) => Err(explain("ec2:ImportKeyPair", &failed)),
+        }
+    }
+
+    /// What the spec wants, without the caller's address.
+    pub(super) fn wanted(&self) -> Result<Wanted> {
+        let spec = self.spec.as_ref().ok_or_else(|| Error::failed("the project has no spec at hand"))?;
+        Ok(Wanted::new(spec, &self.settings, None, None))
+    }
+
+    /// A group of this name that is there already is fine where it is the project's.
+    async fn create_group(&self, role: Role, vpc: Option<&str>) -> Result<(Role, String)> {
+        let name = self.group_name(role);
+        let tags = versioned(self.wanted()?.group_tags(role));
+        let call = self.api.ec2.create_security_group().group_name(&name);
+        let call = call.description(self.group_description()).set_vpc_id(vpc.map(str::to_owned));
+        match call.tag_specifications(specification(ResourceType::SecurityGroup, &tags)).send().await {
+            Ok(made) => Ok((role, made.group_id().unwrap_or_default().to_owned())),
+            Err(failed) if code(&failed) == Some("InvalidGroup.Duplicate") => {
+                let mut patience = Patience::new(KNOWN_WITHIN);
+                loop {
+                    let found = self.groups_by(filter("group-name", [name.as_str()])).await?;
+                    let here = found.iter().find(|it| vpc.is_none_or(|vpc| it.vpc_id() == Some(vpc)));
+                    match here {
+                        Some(group) if self.owns(group) => {
+                            return Ok((role, group.group_id().unwrap_or_default().to_owned()));
+                        }
+                        Some(_) => {
+                            return Err(Error::could_not_run(format!(
+                                "there is a security group `{name}` that is not this project's"
+                            ))
+                            .remedy("rename or remove that group, or call the project otherwise"));
+                        }
+                        None => patience.again(explain("ec2:CreateSecurityGroup", &failed)).await?,
+                    }
+                }
+            }
+            Err(failed) => Err(explain("ec2:CreateSecurityGroup", &failed)),
+        }
+    }
+
+    /// Lets in. Rules that are there already are fine; of several, EC2 takes all or none.
+    async fn open(&self, group: &str, openings: &[Opening], monitoring: &str) -> Result<()> {
+        if openings.is_empty() {
+            return Ok(());
+        }
+        let mut patience = Patience::new(KNOWN_WITHIN);
+        loop {
+            let permissions = openings.iter().map(|it| permission(&it.rule(), Some(it.purpose), monitoring));
+            let call = self.api.ec2.authorize_security_group_ingress().group_id(group);
+            let Err(failed) = call.set_ip_permissions(Some(permissions.collect())).send().await else {
+                return Ok(());
+            };
+            let error = explain("ec2:AuthorizeSecurityGroupIngress", &failed);
+            match code(&failed) {
+                Some("InvalidPermission.Duplicate") if openings.len() == 1 => return Ok(()),
+                Some("InvalidPermission.Duplicate") => {
+                    let each = openings.iter().map(|it| self.open(group, std::slice::from_ref(it), monitoring));
+                    return Box::pin(join_all(each)).await.into_iter().collect();
+                }
+                Some("InvalidGroup.NotFound" | "InvalidGroupId.NotFound") => patience.again(error).await?,
+                _ => return Err(error),
+            }
+        }
+    }
+
+    /// Takes a rule away. One that is gone already is fine.
+    pub(super) async fn close(&self, group: &str, rule: &Rule, monitoring: &str) -> Result<()> {
+        let call = self.api.ec2.revoke_security_group_ingress().group_id(group);
+        match call.ip_permissions(permission(rule, None, monitoring)).send().await {
+            Ok(_) => Ok(()),
+            Err(failed) if code(&failed) == Some("InvalidPermission.NotFound") => Ok(()),
+            Err(failed) => Err(explain("ec2:RevokeSecurityGroupIngress", &failed)),
+        }
+    }
+}
+
+/// A rule as EC2 takes it.
+fn permission(rule: &Rule, purpose: Option<&str>, monitoring: &str) -> IpPermission {
+    let mut built = IpPermission::builder().ip_protocol(&rule.protocol);
+    if let Some((first, last)) = rule.ports {
+        built = built.from_port(first).to_port(last);
+    }
+    let purpose = purpose.map(str::to_owned);
+    let pair = |id: &str| UserIdGroupPair::builder().group_id(id).set_description(purpose.clone()).build();
+    match &rule.source {
+        Source::Network(ipnet::IpNet::V4(net)) => built
+            .ip_ranges(IpRange::builder().cidr_ip(net.to_string()).set_description(purpose.clone()).build()),
+        Source::Network(ipnet::IpNet::V6(net)) => built.ipv6_ranges(
+            Ipv6Range::builder().cidr_ipv6(net.to_string()).set_description(purpose.clone()).build(),
+        ),
+        Source::Monitoring => built.user_id_group_pairs(pair(monitoring)),
+        Source::Other(id) if id.starts_with("pl-") => {
+            built.prefix_list_ids(PrefixListId::builder().prefix_list_id(id).build())
+        }
+        Source::Other(id) => built.user_id_group_pairs(pair(id)),
+    }
+    .build()
+}

@@ -1,0 +1,195 @@
+//! Removing everything of a project. The security groups are the witness: EC2 does not delete one while any instance
+//! has it, so that a launch that no call shows yet is noticed, waited for, and removed.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+
+use super::super::{Piece, files};
+use super::Aws;
+use super::error::{code, explain};
+use crate::error::{Error, Result};
+use crate::host::Role;
+use crate::plan::aws::{Cloud, InstanceState, Source};
+use crate::retry::Patience;
+
+/// All rounds together: machines take a minute or two to go.
+const GONE_WITHIN: Duration = Duration::from_secs(300);
+
+/// What one round came to.
+struct Round {
+    /// Machines that EC2 refuses to terminate.
+    protected: BTreeSet<String>,
+    /// What stood in the way of something; the next round may get over it.
+    obstacle: Option<Error>,
+}
+
+impl Aws {
+    /// Everything of the project that exists now.
+    pub(in super::super) async fn pieces(&self) -> Result<Vec<Piece>> {
+        let (cloud, interfaces) = tokio::try_join!(self.look(), self.loose_interfaces())?;
+        Ok(self.list(&cloud, interfaces))
+    }
+
+    fn list(&self, cloud: &Cloud, interfaces: Vec<String>) -> Vec<Piece> {
+        let instances = cloud.instances.iter().filter(|it| it.state != InstanceState::Terminated);
+        let shown: BTreeSet<&String> = instances.clone().map(|it| &it.id).collect();
+        let host = |it: &crate::plan::aws::Instance| it.host.map_or_else(String::new, |host| host.to_string());
+        let mut pieces: Vec<Piece> =
+            instances.map(|it| Piece::Instance { host: host(it), id: it.id.clone() }).collect();
+        let loose = cloud.volumes.iter().filter(|it| it.instance.as_ref().is_none_or(|id| !shown.contains(id)));
+        pieces.extend(loose.map(|it| Piece::Volume(it.id.clone())));
+        pieces.extend(cloud.addresses.iter().map(|it| Piece::Address(it.address.clone())));
+        pieces.extend(interfaces.into_iter().map(Piece::NetworkInterface));
+        pieces.extend(cloud.groups.keys().map(|role| Piece::SecurityGroup(self.group_name(*role))));
+        pieces.extend(cloud.key.iter().map(|_| Piece::KeyPair(self.key_name())));
+        pieces.extend(self.local_folder().map(Piece::Folder));
+        pieces
+    }
+
+    /// Removes everything, and looks again until nothing is found.
+    pub(in super::super) async fn destroy(&self) -> Result<Vec<Piece>> {
+        let mut removed = BTreeSet::new();
+        let mut patience =
+            Patience::new(GONE_WITHIN).pausing(Duration::from_millis(300), Duration::from_secs(2));
+        loop {
+            let (cloud, interfaces) = tokio::try_join!(self.look(), self.loose_interfaces())?;
+            let found = self.list(&cloud, interfaces.clone());
+            let in_cloud = found.iter().any(|piece| !matches!(piece, Piece::Folder(_)));
+            removed.extend(found);
+            if !in_cloud {
+                break;
+            }
+            let round = self.round(&cloud, &interfaces).await?;
+            if !round.protected.is_empty() && round.obstacle.is_none() {
+                return Err(self.protected(&round.protected));
+            }
+            if let Some(obstacle) = round.obstacle {
+                patience.again(obstacle).await?;
+            }
+        }
+        if let Some(folder) = self.local_folder() {
+            files::remove(&folder).await?;
+        }
+        Ok(removed.into_iter().collect())
+    }
+
+    fn protected(&self, machines: &BTreeSet<String>) -> Error {
+        let ids: Vec<&str> = machines.iter().filter_map(|it| it.split(' ').next()).collect();
+        let command = ids.iter().map(|id| {
+            format!(
+                "aws ec2 modify-instance-attribute --region {} --instance-id {id} --no-disable-api-termination",
+                self.api.region
+            )
+        });
+        let names: Vec<&str> = machines.iter().map(String::as_str).collect();
+        Error::failed(format!("protected from termination: {}", names.join(", "))).remedy(format!(
+            "write `termination_protection: false` and run `monctl up`, or run `{}`; then `monctl down` again",
+            command.collect::<Vec<_>>().join(" && ")
+        ))
+    }
+
+    /// Removes all that can be removed now.
+    async fn round(&self, cloud: &Cloud, interfaces: &[String]) -> Result<Round> {
+        let mut round = Round { protected: BTreeSet::new(), obstacle: None };
+        self.remove_instances(cloud, &mut round).await?;
+        let is_kept = |id: &String| round.protected.iter().any(|name| name.split(' ').next() == Some(id));
+        let addresses = cloud.addresses.iter().filter(|it| !it.instance.as_ref().is_some_and(is_kept)).map(|it| {
+            let association = it.instance.is_none().then_some(it.association.as_deref()).flatten();
+            self.release(&it.id, association)
+        });
+        let volumes = cloud.volumes.iter().filter(|it| it.instance.is_none()).map(|it| self.delete_volume(&it.id));
+        let interfaces = interfaces.iter().map(|id| self.delete_interface(id));
+        let (addresses, volumes, interfaces) =
+            tokio::join!(join_all(addresses), join_all(volumes), join_all(interfaces));
+        for error in addresses.into_iter().chain(volumes).chain(interfaces).filter_map(Result::err) {
+            round.obstacle = Some(error);
+        }
+        let kept: BTreeSet<Role> = cloud
+            .instances
+            .iter()
+            .filter(|it| is_kept(&it.id))
+            .filter_map(|it| it.host.map(crate::host::HostName::role))
+            .collect();
+        if let Err(obstacle) = self.remove_groups(cloud, &kept).await {
+            round.obstacle = Some(obstacle);
+        } else if kept.is_empty() {
+            if let Some(key) = &cloud.key {
+                self.delete_key(&key.id).await?;
+            }
+        }
+        Ok(round)
+    }
+
+    async fn remove_instances(&self, cloud: &Cloud, round: &mut Round) -> Result<()> {
+        let there: Vec<_> = cloud.instances.iter().filter(|it| it.state != InstanceState::Terminated).collect();
+        let gone = there.iter().map(|it| async move {
+            let name = it.host.map_or_else(|| it.id.clone(), |host| format!("{} ({host})", it.id));
+            let done = self.begin(format!("terminate {name}"));
+            match self.api.ec2.terminate_instances().instance_ids(&it.id).send().await {
+                Ok(_) => {}
+                Err(failed) if code(&failed) == Some("InvalidInstanceID.NotFound") => {}
+                Err(failed) if code(&failed) == Some("OperationNotPermitted") => return Ok(Some(name)),
+                Err(failed) => return Err(explain("ec2:TerminateInstances", &failed)),
+            }
+            self.wait_for(std::slice::from_ref(&it.id), InstanceState::Terminated).await?;
+            done.end();
+            Ok(None)
+        });
+        for result in join_all(gone).await {
+            match result {
+                Ok(protected) => round.protected.extend(protected),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    async fn delete_interface(&self, id: &str) -> Result<()> {
+        match self.api.ec2.delete_network_interface().network_interface_id(id).send().await {
+            Ok(_) => Ok(()),
+            Err(failed) if code(&failed) == Some("InvalidNetworkInterfaceID.NotFound") => Ok(()),
+            Err(failed) => Err(explain("ec2:DeleteNetworkInterface", &failed)),
+        }
+    }
+
+    /// Removes the groups that no machine keeps. The application group's rules name the monitoring group, so it goes first.
+    async fn remove_groups(&self, cloud: &Cloud, kept: &BTreeSet<Role>) -> Result<()> {
+        for role in Role::ALL.into_iter().filter(|role| !kept.contains(role)) {
+            // What the application group lets in is the monitoring group's.
+            if role == Role::Monitoring && kept.contains(&Role::App) {
+                continue;
+            }
+            let Some(group) = cloud.groups.get(&role) else { continue };
+            self.untie(cloud, &group.id).await?;
+            let done = self.begin(format!("delete security group {}", self.group_name(role)));
+            match self.api.ec2.delete_security_group().group_id(&group.id).send().await {
+                Ok(_) => {}
+                Err(failed)
+                    if matches!(code(&failed), Some("InvalidGroup.NotFound" | "InvalidGroupId.NotFound")) => {}
+                Err(failed) => return Err(explain("ec2:DeleteSecurityGroup", &failed)),
+            }
+            done.end();
+        }
+        Ok(())
+    }
+
+    /// Takes away what lets a group into the project's other one: EC2 does not delete a group that a rule names.
+    async fn untie(&self, cloud: &Cloud, id: &str) -> Result<()> {
+        for other in cloud.groups.values().filter(|other| other.id != id) {
+            for rule in other.rules.iter().filter(|rule| matches!(&rule.source, Source::Other(it) if it == id)) {
+                self.close(&other.id, rule, id).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn delete_key(&self, id: &str) -> Result<()> {
+        match self.api.ec2.delete_key_pair().key_name(self.key_name()).send().await {
+            Ok(_) => Ok(()),
+            Err(failed) if code(&failed) == Some("InvalidKeyPair.NotFound") => Ok(()),
+            Err(failed) => Err(explain("ec2:DeleteKeyPair", &failed).at(id.to_owned())),
+        }
+    }
+}
