@@ -64,6 +64,9 @@ fn surplus(wanted: &Wanted, cloud: &Cloud, actions: &mut Vec<Action>) {
             (0, "not in the spec any more")
         };
         for instance in cloud.alive(host).skip(kept) {
+            if !wanted.protection && is_protected(instance) {
+                actions.push(Action::Protect { host, id: instance.id.clone(), on: false });
+            }
             actions.push(Action::Remove { host, id: instance.id.clone(), why });
         }
     }
@@ -95,6 +98,11 @@ fn create(
     })
 }
 
+/// Whether monctl has protected it from termination.
+fn is_protected(found: &Instance) -> bool {
+    found.tags.get(tag::PROTECTED).is_some_and(|value| value == "true")
+}
+
 /// What is to be done to an instance that is there.
 fn change(
     host: HostName,
@@ -121,8 +129,7 @@ fn change(
     if group.is_none() || found.groups.iter().ne(group) {
         actions.push(Action::SetGroup { host, id: id.clone(), found: found.groups.clone() });
     }
-    let is_protected = found.tags.get(tag::PROTECTED).is_some_and(|value| value == "true");
-    if is_protected != wanted.protection {
+    if is_protected(found) != wanted.protection {
         actions.push(Action::Protect { host, id: id.clone(), on: wanted.protection });
     }
     if found.profile != wanted_host.profile && (wanted_host.profile.is_some() || host.role() == Role::Monitoring)

@@ -54,7 +54,7 @@ impl Aws {
     }
 
     async fn set_group(&self, host: HostName, id: &str) -> Result<()> {
-        let group = self.group_id(host).await?;
+        let group = self.fresh_group_id(host).await?;
         let call = self.api.ec2.modify_instance_attribute().instance_id(id).groups(group);
         call.send().await.map(drop).map_err(|failed| explain("ec2:ModifyInstanceAttribute", &failed))
     }

@@ -17,6 +17,9 @@ use crate::retry::Patience;
 /// All rounds together: machines take a minute or two to go.
 const GONE_WITHIN: Duration = Duration::from_secs(300);
 
+/// How long EC2 may take to show what was made.
+const SHOWN_WITHIN: Duration = Duration::from_secs(10);
+
 /// What one round came to.
 struct Round {
     /// Machines that EC2 refuses to terminate.
@@ -51,15 +54,24 @@ impl Aws {
     /// Removes everything, and looks again until nothing is found.
     pub(in super::super) async fn destroy(&self) -> Result<Vec<Piece>> {
         let mut removed = BTreeSet::new();
+        let mut witnesses = BTreeSet::new();
         let mut patience =
             Patience::new(GONE_WITHIN).pausing(Duration::from_millis(300), Duration::from_secs(2));
+        // A run that was cut short a moment ago may have made what no call shows yet.
+        let mut doubt = Patience::new(SHOWN_WITHIN).pausing(Duration::from_secs(1), Duration::from_secs(1));
+        let has_begun = self.folder.public_key()?.is_some();
         loop {
             let (cloud, interfaces) = tokio::try_join!(self.look(), self.loose_interfaces())?;
             let found = self.list(&cloud, interfaces.clone());
+            witnesses.extend(cloud.groups.keys().copied());
             let in_cloud = found.iter().any(|piece| !matches!(piece, Piece::Folder(_)));
             removed.extend(found);
             if !in_cloud {
-                break;
+                let sure = !has_begun || witnesses.len() == Role::ALL.len();
+                if sure || doubt.again(Error::failed("nothing is shown")).await.is_err() {
+                    break;
+                }
+                continue;
             }
             let round = self.round(&cloud, &interfaces).await?;
             if !round.protected.is_empty() && round.obstacle.is_none() {
@@ -70,6 +82,7 @@ impl Aws {
             }
         }
         if let Some(folder) = self.local_folder() {
+            self.delete_key().await?;
             files::remove(&folder).await?;
         }
         Ok(removed.into_iter().collect())
@@ -114,36 +127,47 @@ impl Aws {
             .collect();
         if let Err(obstacle) = self.remove_groups(cloud, &kept).await {
             round.obstacle = Some(obstacle);
-        } else if kept.is_empty() {
-            if let Some(key) = &cloud.key {
-                self.delete_key(&key.id).await?;
-            }
+        } else if kept.is_empty() && cloud.key.is_some() {
+            self.delete_key().await?;
         }
         Ok(round)
     }
 
     async fn remove_instances(&self, cloud: &Cloud, round: &mut Round) -> Result<()> {
-        let there: Vec<_> = cloud.instances.iter().filter(|it| it.state != InstanceState::Terminated).collect();
-        let gone = there.iter().map(|it| async move {
-            let name = it.host.map_or_else(|| it.id.clone(), |host| format!("{} ({host})", it.id));
-            let done = self.begin(format!("terminate {name}"));
-            match self.api.ec2.terminate_instances().instance_ids(&it.id).send().await {
-                Ok(_) => {}
-                Err(failed) if code(&failed) == Some("InvalidInstanceID.NotFound") => {}
-                Err(failed) if code(&failed) == Some("OperationNotPermitted") => return Ok(Some(name)),
-                Err(failed) => return Err(explain("ec2:TerminateInstances", &failed)),
-            }
-            self.wait_for(std::slice::from_ref(&it.id), InstanceState::Terminated).await?;
-            done.end();
-            Ok(None)
-        });
-        for result in join_all(gone).await {
-            match result {
-                Ok(protected) => round.protected.extend(protected),
-                Err(error) => return Err(error),
+        let there = cloud.instances.iter().filter(|it| it.state != InstanceState::Terminated);
+        let names: Vec<(&str, String)> = there
+            .map(|it| {
+                (it.id.as_str(), it.host.map_or_else(|| it.id.clone(), |host| format!("{} ({host})", it.id)))
+            })
+            .collect();
+        if names.is_empty() {
+            return Ok(());
+        }
+        let list: Vec<&str> = names.iter().map(|(_, name)| name.as_str()).collect();
+        let done = self.begin(format!("terminate {}", list.join(", ")));
+        // One call each: of several, EC2 terminates none where one is protected.
+        let asked = join_all(names.iter().map(|(id, _)| self.terminate_unless_protected(id))).await;
+        let mut going = Vec::new();
+        for ((id, name), asked) in names.into_iter().zip(asked) {
+            if asked? {
+                going.push(id.to_owned());
+            } else {
+                round.protected.insert(name);
             }
         }
+        self.wait_for(&going, InstanceState::Terminated).await?;
+        done.end();
         Ok(())
+    }
+
+    /// Whether it goes.
+    async fn terminate_unless_protected(&self, id: &str) -> Result<bool> {
+        match self.api.ec2.terminate_instances().instance_ids(id).send().await {
+            Ok(_) => Ok(true),
+            Err(failed) if code(&failed) == Some("InvalidInstanceID.NotFound") => Ok(true),
+            Err(failed) if code(&failed) == Some("OperationNotPermitted") => Ok(false),
+            Err(failed) => Err(explain("ec2:TerminateInstances", &failed)),
+        }
     }
 
     async fn delete_interface(&self, id: &str) -> Result<()> {
@@ -185,11 +209,11 @@ impl Aws {
         Ok(())
     }
 
-    async fn delete_key(&self, id: &str) -> Result<()> {
+    async fn delete_key(&self) -> Result<()> {
         match self.api.ec2.delete_key_pair().key_name(self.key_name()).send().await {
             Ok(_) => Ok(()),
             Err(failed) if code(&failed) == Some("InvalidKeyPair.NotFound") => Ok(()),
-            Err(failed) => Err(explain("ec2:DeleteKeyPair", &failed).at(id.to_owned())),
+            Err(failed) => Err(explain("ec2:DeleteKeyPair", &failed)),
         }
     }
 }
