@@ -34,9 +34,9 @@ pub async fn renew_host_keys(provider: &Provider, remotes: &Remotes<'_>) -> Resu
     let new: BTreeMap<HostName, String> = made.await.into_iter().collect::<Result<_>>()?;
     let both = initial.iter().map(|(host, initial)| (*host, vec![initial.clone(), new[host].clone()]));
     provider.pin_host_keys(&both.collect()).await?;
-    let active = join_all(new.iter().map(|(host, new)| async move {
-        script(remotes[host], RENEW, &["activate", new]).await
-    }));
+    let active = join_all(
+        new.iter().map(|(host, new)| async move { script(remotes[host], RENEW, &["activate", new]).await }),
+    );
     active.await.into_iter().collect::<Result<Vec<_>>>()?;
     provider.pin_host_keys(&new.iter().map(|(host, new)| (*host, vec![new.clone()])).collect()).await?;
     let forgotten = join_all(new.keys().map(|host| provider.forget_initial_host_key(*host))).await;

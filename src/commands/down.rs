@@ -17,13 +17,11 @@ pub(super) async fn run(args: &DownArgs, context: &Context) -> Result<Outcome> {
             Provider::aws(parse(name)?, region.clone(), context.events.clone()).await?
         }
         (Some(name), None) => Provider::local(parse(name)?, context.events.clone()),
-        (None, _) => provider(&context.spec, &context.events).await.map_err(|error| {
-            match error.exit() {
-                Exit::Invalid => {
-                    error.remedy("where the spec is lost, name the project: `monctl down --project NAME`")
-                }
-                _ => error,
+        (None, _) => provider(&context.spec, &context.events).await.map_err(|error| match error.exit() {
+            Exit::Invalid => {
+                error.remedy("where the spec is lost, name the project: `monctl down --project NAME`")
             }
+            _ => error,
         })?,
     };
     let found = provider.leftovers().await?;

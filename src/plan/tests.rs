@@ -46,6 +46,7 @@ fn everything() -> Plan {
     };
     let monitoring = HostPlan { changes: vec![], missing: vec!["grafana 13 is not there: no route".into()] };
     Plan {
+        place: vec![],
         infra: vec![
             InfraAction::CreateNetwork,
             InfraAction::CreateMachine(HostName::app(2)),

@@ -5,6 +5,9 @@
 
 #[cfg(feature = "aws")]
 mod aws;
+#[cfg(not(feature = "aws"))]
+#[path = "aws_absent.rs"]
+mod aws;
 mod command;
 mod doing;
 mod files;
@@ -34,7 +37,6 @@ pub enum Provider {
     /// systemd machines on this computer.
     Local(local::Local),
     /// Instances of EC2.
-    #[cfg(feature = "aws")]
     Aws(Box<aws::Aws>),
 }
 
@@ -159,19 +161,15 @@ impl Provider {
     ///
     /// # Errors
     /// It cannot be reached or is not part of this build.
-    #[cfg_attr(not(feature = "aws"), expect(clippy::unused_async, reason = "EC2 is asked who the caller is"))]
     pub async fn of(loaded: &Loaded, events: &Events) -> Result<Self> {
         let spec = &loaded.spec;
         match &spec.provider {
             spec::Provider::Local => Ok(Self::local(spec.project.clone(), events.clone())),
-            #[cfg(feature = "aws")]
             spec::Provider::Aws(settings) => {
                 let (project, settings) = (spec.project.clone(), (**settings).clone());
                 let aws = aws::Aws::connect(project, settings, Some(spec.clone()), events.clone()).await?;
                 Ok(Self::Aws(Box::new(aws)))
             }
-            #[cfg(not(feature = "aws"))]
-            spec::Provider::Aws(_) => Err(without_aws()),
             spec::Provider::Hosts(_) => {
                 Err(Error::could_not_run("`provider: hosts` is not part of this build"))
             }
@@ -187,20 +185,9 @@ impl Provider {
     ///
     /// # Errors
     /// It cannot be reached or is not part of this build.
-    #[cfg(feature = "aws")]
     pub async fn aws(project: ProjectName, region: spec::Region, events: Events) -> Result<Self> {
         let settings = spec::Aws { region: Some(region), ..spec::Aws::default() };
         Ok(Self::Aws(Box::new(aws::Aws::connect(project, settings, None, events).await?)))
-    }
-
-    /// EC2 for a project of which only the name is known.
-    ///
-    /// # Errors
-    /// It is not part of this build.
-    #[cfg(not(feature = "aws"))]
-    #[expect(clippy::unused_async, reason = "as in the build with EC2")]
-    pub async fn aws(_: ProjectName, _: spec::Region, _: Events) -> Result<Self> {
-        Err(without_aws())
     }
 
     /// The folder on this computer for what belongs to the project, such as keys and generated passwords.
@@ -208,7 +195,6 @@ impl Provider {
     pub fn folder(&self) -> std::path::PathBuf {
         match self {
             Self::Local(local) => local.folder(),
-            #[cfg(feature = "aws")]
             Self::Aws(aws) => aws.folder().to_owned(),
         }
     }
@@ -220,7 +206,6 @@ impl Provider {
     pub fn lock(&self) -> Result<ProjectLock> {
         match self {
             Self::Local(local) => ProjectLock::acquire(local.project()),
-            #[cfg(feature = "aws")]
             Self::Aws(aws) => aws.lock(),
         }
     }
@@ -232,7 +217,6 @@ impl Provider {
     pub fn check_prerequisites(&self) -> Result<()> {
         match self {
             Self::Local(_) => local::prerequisites::check(),
-            #[cfg(feature = "aws")]
             Self::Aws(_) => Ok(()),
         }
     }
@@ -241,7 +225,6 @@ impl Provider {
     pub fn place(&self) -> Vec<String> {
         match self {
             Self::Local(_) => Vec::new(),
-            #[cfg(feature = "aws")]
             Self::Aws(aws) => aws.place(),
         }
     }
@@ -250,7 +233,6 @@ impl Provider {
     pub fn calls(&self) -> Option<usize> {
         match self {
             Self::Local(_) => None,
-            #[cfg(feature = "aws")]
             Self::Aws(aws) => Some(aws.calls()),
         }
     }
@@ -260,7 +242,6 @@ impl Provider {
         match self {
             Self::Local(_) => Duration::from_secs(90),
             // Cold hardware and the first boot's cloud-init.
-            #[cfg(feature = "aws")]
             Self::Aws(_) => Duration::from_secs(240),
         }
     }
@@ -272,7 +253,6 @@ impl Provider {
     pub async fn observe(&self) -> Result<Observed> {
         match self {
             Self::Local(local) => local.observe().await,
-            #[cfg(feature = "aws")]
             Self::Aws(aws) => aws.observe().await,
         }
     }
@@ -282,7 +262,6 @@ impl Provider {
     ///
     /// # Errors
     /// The cloud has not what the spec wants, or does not say.
-    #[cfg_attr(not(feature = "aws"), expect(clippy::unused_async, reason = "EC2 is asked for its offer"))]
     pub async fn plan(
         &self,
         wanted: impl IntoIterator<Item = HostName>,
@@ -290,10 +269,7 @@ impl Provider {
     ) -> Result<Vec<InfraAction>> {
         match self {
             Self::Local(_) => Ok(infrastructure(wanted, observed.network, &observed.facts())),
-            #[cfg(feature = "aws")]
-            Self::Aws(aws) => {
-                Ok(aws.plan(observed).await?.into_iter().map(InfraAction::Aws).collect())
-            }
+            Self::Aws(aws) => Ok(aws.plan(observed).await?.into_iter().map(InfraAction::Aws).collect()),
         }
     }
 
@@ -302,7 +278,6 @@ impl Provider {
     /// # Errors
     /// The first failure, after all actions have ended: machines that were made stay for the next run.
     pub async fn apply(&self, actions: &[InfraAction]) -> Result<()> {
-        #[cfg(feature = "aws")]
         if let Self::Aws(aws) = self {
             let actions = actions.iter().filter_map(|action| match action {
                 InfraAction::Aws(action) => Some(action.clone()),
@@ -326,11 +301,9 @@ impl Provider {
     }
 
     /// The provider of this computer's machines, which alone are made one by one.
-    #[cfg_attr(not(feature = "aws"), expect(clippy::unnecessary_wraps, reason = "as in the build with EC2"))]
     fn here(&self) -> Result<&local::Local> {
         match self {
             Self::Local(local) => Ok(local),
-            #[cfg(feature = "aws")]
             Self::Aws(_) => Err(Error::could_not_run("machines of EC2 are made by carrying out a plan")),
         }
     }
@@ -372,7 +345,6 @@ impl Provider {
     pub fn initial_host_key(&self, host: HostName) -> Option<String> {
         match self {
             Self::Local(_) => None,
-            #[cfg(feature = "aws")]
             Self::Aws(aws) => aws.initial_host_key(host),
         }
     }
@@ -381,11 +353,9 @@ impl Provider {
     ///
     /// # Errors
     /// A machine is gone, or the cloud does not take it.
-    #[cfg_attr(not(feature = "aws"), expect(clippy::unused_async, reason = "EC2 keeps them"))]
     pub async fn pin_host_keys(&self, keys: &BTreeMap<HostName, Vec<String>>) -> Result<()> {
         match self {
             Self::Local(_) => Ok(()),
-            #[cfg(feature = "aws")]
             Self::Aws(aws) => aws.pin_host_keys(keys).await,
         }
     }
@@ -394,11 +364,9 @@ impl Provider {
     ///
     /// # Errors
     /// The file cannot be removed.
-    #[cfg_attr(not(feature = "aws"), expect(clippy::unused_async, reason = "EC2's machines have one"))]
     pub async fn forget_initial_host_key(&self, host: HostName) -> Result<()> {
         match self {
             Self::Local(_) => Ok(()),
-            #[cfg(feature = "aws")]
             Self::Aws(aws) => aws.forget_initial_host_key(host).await,
         }
     }
@@ -407,21 +375,17 @@ impl Provider {
     ///
     /// # Errors
     /// The cloud does not take it.
-    #[cfg_attr(not(feature = "aws"), expect(clippy::unused_async, reason = "EC2 keeps it"))]
     pub async fn note_growth(&self, action: &InfraAction) -> Result<()> {
         match (self, action) {
-            #[cfg(feature = "aws")]
             (Self::Aws(aws), InfraAction::Aws(action)) => aws.note_growth(action).await,
             _ => Ok(()),
         }
     }
 
     /// The end of what a machine wrote to its console, where the cloud shows it.
-    #[cfg_attr(not(feature = "aws"), expect(clippy::unused_async, reason = "EC2 is asked"))]
     pub async fn console(&self, host: HostName) -> Option<String> {
         match self {
             Self::Local(_) => None,
-            #[cfg(feature = "aws")]
             Self::Aws(aws) => aws.console(host).await,
         }
     }
@@ -430,14 +394,12 @@ impl Provider {
     ///
     /// # Errors
     /// The caller may not look.
-    #[cfg_attr(not(feature = "aws"), expect(clippy::unused_async, reason = "EC2 is asked"))]
     pub async fn others(&self) -> Result<Vec<(String, String)>> {
         match self {
             Self::Local(local) => {
                 let others = local::projects().into_iter().filter(|project| project != local.project());
                 Ok(others.map(|project| (project.to_string(), "machines on this computer".into())).collect())
             }
-            #[cfg(feature = "aws")]
             Self::Aws(aws) => aws.others().await,
         }
     }
@@ -450,7 +412,6 @@ impl Provider {
     pub async fn destroy(&self) -> Result<Vec<Piece>> {
         match self {
             Self::Local(local) => local.destroy().await,
-            #[cfg(feature = "aws")]
             Self::Aws(aws) => aws.destroy().await,
         }
     }
@@ -462,14 +423,7 @@ impl Provider {
     pub async fn leftovers(&self) -> Result<Vec<Piece>> {
         match self {
             Self::Local(local) => local.pieces().await,
-            #[cfg(feature = "aws")]
             Self::Aws(aws) => aws.pieces().await,
         }
     }
-}
-
-#[cfg(not(feature = "aws"))]
-fn without_aws() -> Error {
-    Error::could_not_run("this build cannot reach EC2")
-        .remedy("build it with the feature `aws`, which is there by default: `cargo install --path .`")
 }

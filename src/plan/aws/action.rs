@@ -296,7 +296,9 @@ impl fmt::Display for Action {
                 write!(f, "machine {host}: metadata can be had without IMDSv2 or from afar")
             }
             Self::SetGroup { host, .. } => write!(f, "machine {host}: has other security groups"),
-            Self::Protect { host, on: true, .. } => write!(f, "machine {host}: not protected from termination"),
+            Self::Protect { host, on: true, .. } => {
+                write!(f, "machine {host}: not protected from termination")
+            }
             Self::Protect { host, on: false, .. } => {
                 write!(f, "machine {host}: still protected from termination")
             }

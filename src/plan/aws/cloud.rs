@@ -196,11 +196,9 @@ impl Cloud {
 
 /// The tags of what belongs to a project and, where it does, to a host.
 pub(super) fn tags(project: &ProjectName, what: &str, host: Option<HostName>) -> Tags {
-    let mut tags: Tags = [
-        (tag::NAME.to_owned(), format!("{project}-{what}")),
-        (tag::PROJECT.to_owned(), project.to_string()),
-    ]
-    .into();
+    let mut tags: Tags =
+        [(tag::NAME.to_owned(), format!("{project}-{what}")), (tag::PROJECT.to_owned(), project.to_string())]
+            .into();
     tags.extend(host.map(|host| (tag::HOST.to_owned(), host.to_string())));
     tags
 }

@@ -132,7 +132,8 @@ fn change(
     if is_protected(found) != wanted.protection {
         actions.push(Action::Protect { host, id: id.clone(), on: wanted.protection });
     }
-    if found.profile != wanted_host.profile && (wanted_host.profile.is_some() || host.role() == Role::Monitoring)
+    if found.profile != wanted_host.profile
+        && (wanted_host.profile.is_some() || host.role() == Role::Monitoring)
     {
         let (from, to) = (found.profile.clone(), wanted_host.profile.clone());
         actions.push(Action::SetProfile { host, id: id.clone(), from, to });

@@ -1,1 +1,301 @@
 //! Each state and each drift, and the actions that are due.
+
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::host::{HostName, Role};
+
+const APP: HostName = HostName::app(1);
+const KEY: &str = "ssh-ed25519 AAAA";
+
+fn wanted() -> Wanted {
+    let host = |name: HostName| {
+        let wanted = WantedHost {
+            instance_type: "t3.small".into(),
+            alternatives: vec!["t3a.small".into()],
+            profile: None,
+        };
+        (name, wanted)
+    };
+    let ssh = Opening { port: 22, source: network("203.0.113.7/32"), purpose: "ssh" };
+    let metrics = Opening { port: 9101, source: Source::Monitoring, purpose: "metrics of the application" };
+    Wanted {
+        project: "shop".parse().unwrap(),
+        hosts: HostName::of_project(1).map(host).collect(),
+        public_key: Some(KEY.into()),
+        image: None,
+        disk: 20,
+        protection: false,
+        elastic_ip: false,
+        openings: [(Role::App, vec![ssh.clone(), metrics]), (Role::Monitoring, vec![ssh])].into(),
+    }
+}
+
+fn network(text: &str) -> Source {
+    Source::Network(text.parse().unwrap())
+}
+
+fn instance(wanted: &Wanted, host: HostName, id: &str) -> Instance {
+    let mut tags = wanted.host_tags(host);
+    tags.insert(tag::HOST_KEY.into(), "BBBB".into());
+    tags.insert(tag::PROTECTED.into(), wanted.protection.to_string());
+    Instance {
+        id: id.into(),
+        host: Some(host),
+        state: InstanceState::Running,
+        reason: None,
+        instance_type: "t3.small".into(),
+        image: "ami-1".into(),
+        zone: "eu-central-1a".into(),
+        private: "10.0.0.5".parse().ok(),
+        public: "198.51.100.5".parse().ok(),
+        launched: 100,
+        guarded_metadata: true,
+        profile: None,
+        root_volume: Some(format!("vol-{id}")),
+        groups: vec![format!("sg-{}", host.role())],
+        token: None,
+        tags,
+    }
+}
+
+fn volume(wanted: &Wanted, host: HostName, id: &str) -> Volume {
+    let mut tags = wanted.host_tags(host);
+    tags.insert(tag::GROWN.into(), "20".into());
+    Volume { id: format!("vol-{id}"), size: 20, instance: Some(id.into()), tags }
+}
+
+fn group(wanted: &Wanted, role: Role) -> (Role, Group) {
+    let rules = wanted.openings[&role].iter().map(Opening::rule).collect();
+    let tags = wanted.group_tags(role);
+    (role, Group { id: format!("sg-{role}"), vpc: "vpc-1".into(), rules, tags })
+}
+
+/// What there is after `up`.
+fn whole(wanted: &Wanted) -> Cloud {
+    let ids: Vec<(HostName, String)> = wanted.hosts.keys().map(|host| (*host, format!("i-{host}"))).collect();
+    Cloud {
+        key: Some(KeyPair { id: "key-1".into(), public_key: KEY.into(), tags: wanted.key_tags() }),
+        groups: Role::ALL.into_iter().map(|role| group(wanted, role)).collect(),
+        instances: ids.iter().map(|(host, id)| instance(wanted, *host, id)).collect(),
+        volumes: ids.iter().map(|(host, id)| volume(wanted, *host, id)).collect(),
+        ..Cloud::default()
+    }
+}
+
+fn said(wanted: &Wanted, cloud: &Cloud) -> Vec<String> {
+    actions(wanted, cloud, &Offer::default()).iter().map(|it| format!("{} {it}", it.sign())).collect()
+}
+
+/// What is planned after a change of what there is.
+fn after(change: impl FnOnce(&mut Cloud)) -> Vec<String> {
+    let wanted = wanted();
+    let mut cloud = whole(&wanted);
+    change(&mut cloud);
+    said(&wanted, &cloud)
+}
+
+#[test]
+fn nothing_is_due_where_everything_is_there() {
+    assert_eq!(after(|_| {}), Vec::<String>::new());
+    assert_eq!(after(|cloud| cloud.instances[0].state = InstanceState::Pending), Vec::<String>::new());
+    assert_eq!(after(|cloud| cloud.instances[0].image = "ami-old".into()), Vec::<String>::new());
+    assert_eq!(after(|cloud| cloud.instances[0].instance_type = "t3a.small".into()), Vec::<String>::new());
+}
+
+#[test]
+fn everything_is_due_in_an_empty_account() {
+    assert_eq!(
+        said(&wanted(), &Cloud::default()),
+        [
+            "+ key pair: absent",
+            "+ security group app: absent",
+            "+ security group monitoring: absent",
+            "+ machine app: absent",
+            "+ machine monitoring: absent",
+            "~ host key of app: user data holds it; a new one is made at first contact",
+            "~ host key of monitoring: user data holds it; a new one is made at first contact",
+        ]
+    );
+}
+
+#[test]
+fn each_drift_is_named_and_mended() {
+    type Drift = fn(&mut Cloud);
+    let app = |cloud: &mut Cloud, change: fn(&mut Group)| {
+        cloud.groups.get_mut(&Role::App).into_iter().for_each(change);
+    };
+    let removed: Drift = |cloud| {
+        cloud
+            .groups
+            .get_mut(&Role::App)
+            .into_iter()
+            .for_each(|it| it.rules.retain(|rule| rule.ports != Some((22, 22))));
+    };
+    let table: [(Drift, &[&str]); 11] = [
+        (removed, &["~ security group app: tcp 22 from 203.0.113.7/32 (ssh) is missing"]),
+        (
+            |cloud| {
+                let all = Rule { protocol: "-1".into(), ports: None, source: network("0.0.0.0/0") };
+                cloud.groups.get_mut(&Role::Monitoring).into_iter().for_each(|it| {
+                    it.rules.insert(all.clone());
+                });
+            },
+            &["~ security group monitoring: everything from 0.0.0.0/0 is not in the spec"],
+        ),
+        (|cloud| cloud.instances[0].state = InstanceState::Stopped, &["~ machine app: not running"]),
+        (|cloud| cloud.instances[0].state = InstanceState::Stopping, &["~ machine app: not running"]),
+        (
+            |cloud| cloud.instances[0].instance_type = "t3.large".into(),
+            &["~ machine app: is t3.large, must be t3.small; stops the machine, keeps its disk"],
+        ),
+        (|cloud| drop(cloud.instances[0].tags.remove(tag::HOST)), &["~ machine app: tags are missing"]),
+        (
+            |cloud| cloud.instances[0].guarded_metadata = false,
+            &["~ machine app: metadata can be had without IMDSv2 or from afar"],
+        ),
+        (
+            |cloud| cloud.instances[0].groups = vec!["sg-x".into()],
+            &["~ machine app: has other security groups"],
+        ),
+        (
+            |cloud| {
+                cloud.volumes[0].size = 8;
+            },
+            &["~ disk of app: has 8 GiB, must have 20; grows in use"],
+        ),
+        (
+            |cloud| drop(cloud.volumes[0].tags.insert(tag::GROWN.into(), "8".into())),
+            &["~ file system of app: smaller than its disk of 20 GiB; grows in use"],
+        ),
+        (
+            |cloud| {
+                cloud.volumes.push(Volume { id: "vol-x".into(), size: 1, instance: None, tags: Tags::new() })
+            },
+            &["- volume vol-x: no machine has it"],
+        ),
+    ];
+    for (drift, said) in table {
+        assert_eq!(after(drift), said);
+    }
+    assert_eq!(
+        after(|cloud| app(cloud, |it| drop(it.tags.remove(tag::PROJECT)))),
+        ["~ security group app: tags are missing"]
+    );
+}
+
+#[test]
+fn a_machine_that_was_terminated_is_made_anew() {
+    let said = after(|cloud| cloud.instances[0].state = InstanceState::Terminated);
+    assert_eq!(said[0], "+ machine app: terminated");
+}
+
+#[test]
+fn of_two_machines_of_one_host_the_younger_goes() {
+    let wanted = wanted();
+    let mut cloud = whole(&wanted);
+    cloud.instances.insert(0, Instance { launched: 200, ..instance(&wanted, APP, "i-young") });
+    assert_eq!(
+        said(&wanted, &cloud),
+        ["- machine app (i-young): a second machine of this host; the older one stays; its disk goes, too"]
+    );
+}
+
+#[test]
+fn fewer_hosts_in_the_spec_remove_machines_and_nothing_else() {
+    let mut wanted = wanted();
+    wanted.hosts.insert(HostName::app(2), wanted.hosts[&APP].clone());
+    let cloud = whole(&wanted);
+    assert_eq!(said(&wanted, &cloud), Vec::<String>::new());
+    wanted.hosts.remove(&HostName::app(2));
+    assert_eq!(
+        said(&wanted, &cloud),
+        ["- machine app-2 (i-app-2): not in the spec any more; its disk goes, too"]
+    );
+}
+
+#[test]
+fn only_what_stops_or_replaces_a_machine_disrupts() {
+    let wanted = wanted();
+    let disruptions = |wanted: &Wanted, change: fn(&mut Cloud)| {
+        let mut cloud = whole(wanted);
+        change(&mut cloud);
+        let all = actions(wanted, &cloud, &Offer::default());
+        all.iter().filter_map(Action::disruption).collect::<Vec<_>>()
+    };
+    let retype: fn(&mut Cloud) = |cloud| cloud.instances[0].instance_type = "t3.large".into();
+    assert_eq!(disruptions(&wanted, retype), ["app is stopped and started again"]);
+    let stopped: fn(&mut Cloud) = |cloud| {
+        cloud.instances[0].instance_type = "t3.large".into();
+        cloud.instances[0].state = InstanceState::Stopped;
+    };
+    assert_eq!(disruptions(&wanted, stopped), Vec::<String>::new());
+    let other = Wanted { image: Some("ami-2".into()), ..wanted.clone() };
+    assert_eq!(disruptions(&other, |_| {}).len(), 2);
+    assert_eq!(disruptions(&wanted, |cloud| cloud.volumes[0].size = 8), Vec::<String>::new());
+}
+
+#[test]
+fn addresses_are_given_found_again_and_given_back() {
+    let wanted = Wanted { elastic_ip: true, ..wanted() };
+    let mut cloud = whole(&wanted);
+    let give = |host: HostName, allocation: Option<&str>| Action::GiveAddress {
+        host,
+        allocation: allocation.map(str::to_owned),
+    };
+    let plan = |wanted: &Wanted, cloud: &Cloud| actions(wanted, cloud, &Offer::default());
+    assert_eq!(plan(&wanted, &cloud), [give(APP, None), give(HostName::MONITORING, None)]);
+
+    let address = |id: &str, host: HostName, instance: Option<&str>| Address {
+        id: id.into(),
+        address: "198.51.100.9".into(),
+        association: instance.map(|_| "eipassoc-1".into()),
+        instance: instance.map(str::to_owned),
+        tags: wanted.host_tags(host),
+    };
+    // A run was cut short between making an address and giving it.
+    cloud.addresses = vec![
+        address("eipalloc-1", APP, None),
+        address("eipalloc-2", HostName::MONITORING, Some("i-monitoring")),
+    ];
+    assert_eq!(plan(&wanted, &cloud), [give(APP, Some("eipalloc-1"))]);
+
+    cloud.addresses.insert(0, address("eipalloc-3", APP, Some("i-app")));
+    let surplus = plan(&wanted, &cloud);
+    assert!(matches!(&surplus[..], [Action::ReleaseAddress { id, .. }] if id == "eipalloc-1"), "{surplus:?}");
+    let without = Wanted { elastic_ip: false, ..wanted.clone() };
+    assert_eq!(plan(&without, &cloud).len(), 3);
+}
+
+#[test]
+fn a_replaced_machine_hands_its_address_on() {
+    let wanted = Wanted { elastic_ip: true, image: Some("ami-2".into()), ..wanted() };
+    let mut cloud = whole(&wanted);
+    cloud.addresses = vec![Address {
+        id: "eipalloc-1".into(),
+        address: "198.51.100.9".into(),
+        association: Some("eipassoc-1".into()),
+        instance: Some("i-app".into()),
+        tags: wanted.host_tags(APP),
+    }];
+    let all = actions(&wanted, &cloud, &Offer::default());
+    let kept = Action::GiveAddress { host: APP, allocation: Some("eipalloc-1".into()) };
+    assert!(all.contains(&kept), "{all:?}");
+}
+
+#[test]
+fn a_lost_tag_with_the_host_key_comes_back_from_what_this_computer_knows() {
+    let wanted = wanted();
+    let mut cloud = whole(&wanted);
+    cloud.instances[0].tags.remove(tag::HOST_KEY);
+    cloud.known_keys = BTreeMap::from([(APP, "CCCC".to_owned())]);
+    let all = actions(&wanted, &cloud, &Offer::default());
+    let [Action::Tag { tags, .. }] = &all[..] else { panic!("{all:?}") };
+    assert_eq!(tags.get(tag::HOST_KEY).map(String::as_str), Some("CCCC"));
+}
+
+#[test]
+fn a_host_key_that_user_data_holds_is_replaced_also_by_a_later_run() {
+    let said = after(|cloud| cloud.initial_keys = [APP].into());
+    assert_eq!(said, ["~ host key of app: user data holds it; a new one is made at first contact"]);
+}

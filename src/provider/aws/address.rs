@@ -23,7 +23,9 @@ impl Aws {
     pub(super) async fn settle_addresses(&self, actions: &[Action]) -> Result<()> {
         let work = actions.iter().map(|action| async move {
             match action {
-                Action::GiveAddress { host, allocation } => self.give_address(*host, allocation.clone()).await,
+                Action::GiveAddress { host, allocation } => {
+                    self.give_address(*host, allocation.clone()).await
+                }
                 Action::ReleaseAddress { id, address, association, .. } => {
                     let done = self.begin(format!("release address {address}"));
                     self.release(id, association.as_deref()).await?;
@@ -54,8 +56,12 @@ impl Aws {
             let error = explain("ec2:AssociateAddress", &failed).at(host.to_string());
             match code(&failed) {
                 // It is not known everywhere yet, or not far enough.
-                Some("InvalidInstanceID" | "InvalidInstanceID.NotFound" | "IncorrectInstanceState"
-                    | "InvalidAllocationID.NotFound") => patience.again(error).await?,
+                Some(
+                    "InvalidInstanceID"
+                    | "InvalidInstanceID.NotFound"
+                    | "IncorrectInstanceState"
+                    | "InvalidAllocationID.NotFound",
+                ) => patience.again(error).await?,
                 _ => return Err(error),
             }
         }
@@ -66,9 +72,11 @@ impl Aws {
     /// One that was made for this host and is not in use is taken first: an answer may have been lost.
     async fn allocate(&self, host: HostName) -> Result<String> {
         let tags = versioned(self.wanted()?.host_tags(host));
-        let mut patience = Patience::new(GIVEN_WITHIN).pausing(Duration::from_millis(250), Duration::from_secs(3));
+        let mut patience =
+            Patience::new(GIVEN_WITHIN).pausing(Duration::from_millis(250), Duration::from_secs(3));
         loop {
-            let own = |tags: &crate::plan::aws::Tags| tags.get(tag::HOST).is_some_and(|it| *it == host.to_string());
+            let own =
+                |tags: &crate::plan::aws::Tags| tags.get(tag::HOST).is_some_and(|it| *it == host.to_string());
             let found = self.addresses().await?;
             if let Some(free) = found.iter().find(|it| it.instance.is_none() && own(&it.tags)) {
                 return Ok(free.id.clone());
@@ -83,7 +91,8 @@ impl Aws {
             };
             let error = explain("ec2:AllocateAddress", &failed).at(host.to_string());
             let status = failed.raw_response().map(|response| response.status().as_u16());
-            let throttled = code(&failed).is_some_and(|code| code.contains("LimitExceeded") && code.starts_with("Request"));
+            let throttled = code(&failed)
+                .is_some_and(|code| code.contains("LimitExceeded") && code.starts_with("Request"));
             if status.is_some_and(|status| (400..500).contains(&status)) && !throttled {
                 return Err(error);
             }

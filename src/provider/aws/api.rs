@@ -47,7 +47,8 @@ impl Api {
         let sts = aws_sdk_sts::config::Builder::from(&config).interceptor(calls.clone()).build();
         let identity = aws_sdk_sts::Client::from_conf(sts).get_caller_identity().send().await;
         let identity = identity.map_err(|failed| error::explain("sts:GetCallerIdentity", &failed))?;
-        let account = identity.account().ok_or_else(|| Error::failed("STS did not say whose account it is"))?;
+        let account =
+            identity.account().ok_or_else(|| Error::failed("STS did not say whose account it is"))?;
         if let Some(wanted) = settings.account.as_ref().filter(|wanted| wanted.as_str() != account) {
             return Err(error::wrong_account(wanted, account));
         }

@@ -62,7 +62,9 @@ impl Aws {
     async fn group_id(&self, host: HostName) -> Result<String> {
         let groups = self.groups().await?;
         groups.get(&host.role()).map(|group| group.id.clone()).ok_or_else(|| {
-            Error::failed("its security group is not there").at(host.to_string()).remedy("run `monctl up` again")
+            Error::failed("its security group is not there")
+                .at(host.to_string())
+                .remedy("run `monctl up` again")
         })
     }
 
@@ -84,8 +86,7 @@ impl Aws {
             (Some(there), Some(profile)) => {
                 let call = ec2.replace_iam_instance_profile_association().association_id(there);
                 let done = call.iam_instance_profile(profile).send().await;
-                done.map(drop)
-                    .map_err(|failed| explain("ec2:ReplaceIamInstanceProfileAssociation", &failed))
+                done.map(drop).map_err(|failed| explain("ec2:ReplaceIamInstanceProfileAssociation", &failed))
             }
             (None, Some(profile)) => {
                 let call = ec2.associate_iam_instance_profile().instance_id(id);
@@ -207,6 +208,7 @@ impl Aws {
 
     async fn create(&self, creation: &Creation) -> Result<(HostName, String)> {
         let host = creation.host;
+        self.folder.begin().await?;
         let done = self.begin(format!("launch machine `{host}`"));
         if let Some(old) = &creation.replaces {
             self.terminate(old).await.map_err(|error| error.at(host.to_string()))?;

@@ -17,6 +17,9 @@ use crate::plan::aws::Cloud;
 /// What holds for every machine.
 const EVERY_HOST: &str = include_str!("../ssh_config");
 
+/// A file that is there once everything was seen that could have been made.
+const SETTLED: &str = "settled";
+
 /// The folder of one project in one account and region.
 #[derive(Debug, Clone)]
 pub(super) struct Folder {
@@ -94,7 +97,8 @@ impl Folder {
         // Made elsewhere and renamed: a run that is killed leaves a whole key or none.
         let new = self.path.join("client-key-new");
         keys::make(&new, &format!("monctl project {}", self.project)).await?;
-        let halves = [(new.with_extension("pub"), self.client_key().with_extension("pub")), (new, self.client_key())];
+        let halves =
+            [(new.with_extension("pub"), self.client_key().with_extension("pub")), (new, self.client_key())];
         for (from, to) in halves {
             fs::rename(&from, &to).map_err(|error| cannot("rename", &from, error))?;
         }
@@ -125,6 +129,21 @@ impl Folder {
     pub(super) async fn forget_host_key(&self, host: HostName) -> Result<()> {
         files::remove(&self.host_key(host)).await?;
         files::remove(&self.host_key(host).with_extension("pub")).await
+    }
+
+    /// From here on something may be made that EC2 does not show at once.
+    pub(super) async fn begin(&self) -> Result<()> {
+        files::remove(&self.path.join(SETTLED)).await
+    }
+
+    /// All that could be made was seen; nothing will appear any more.
+    pub(super) fn settle(&self) -> Result<()> {
+        if self.path.exists() { files::write(&self.path.join(SETTLED), b"", 0o600) } else { Ok(()) }
+    }
+
+    /// Whether something may have been made that EC2 does not show yet.
+    pub(super) fn may_hide(&self) -> bool {
+        self.client_key().exists() && !self.path.join(SETTLED).exists()
     }
 
     /// The last launch of a host.
@@ -167,10 +186,14 @@ impl Folder {
         let mut known: BTreeMap<HostName, String> = BTreeMap::new();
         for line in text.lines() {
             let mut words = line.split(' ');
-            let (Some(host), Some(key)) = (words.next().and_then(|host| host.parse().ok()), words.nth(1)) else {
+            let (Some(host), Some(key)) = (words.next().and_then(|host| host.parse().ok()), words.nth(1))
+            else {
                 continue;
             };
-            known.entry(host).and_modify(|keys| *keys = format!("{keys} {key}")).or_insert_with(|| key.into());
+            known
+                .entry(host)
+                .and_modify(|keys| *keys = format!("{keys} {key}"))
+                .or_insert_with(|| key.into());
         }
         known
     }
@@ -220,7 +243,6 @@ fn bare(key: &str) -> &str {
 fn data() -> Result<PathBuf> {
     let named = env::var_os("XDG_DATA_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
     named.or_else(|| env::home_dir().map(|home| home.join(".local/share"))).ok_or_else(|| {
-        Error::could_not_run("there is no folder for what belongs to you")
-            .remedy("set HOME or XDG_DATA_HOME")
+        Error::could_not_run("there is no folder for what belongs to you").remedy("set HOME or XDG_DATA_HOME")
     })
 }

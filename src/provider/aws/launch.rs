@@ -91,7 +91,8 @@ impl Aws {
             .http_tokens(HttpTokensState::Required)
             .http_put_response_hop_limit(1)
             .build();
-        let profile = launch.profile.as_ref().map(|name| IamInstanceProfileSpecification::builder().name(name).build());
+        let profile =
+            launch.profile.as_ref().map(|name| IamInstanceProfileSpecification::builder().name(name).build());
         let root = BlockDeviceMapping::builder().device_name(&launch.root_device).ebs(disk).build();
         let mut volume = tags.clone();
         volume.insert(tag::GROWN.into(), launch.disk.to_string());
@@ -123,7 +124,8 @@ impl Aws {
             .await
             .map_err(Ok)?;
         let id = answer.instances().first().and_then(|instance| instance.instance_id());
-        id.map(str::to_owned).ok_or_else(|| Err(Error::failed("EC2 launched an instance and did not say which")))
+        id.map(str::to_owned)
+            .ok_or_else(|| Err(Error::failed("EC2 launched an instance and did not say which")))
     }
 
     /// The tags of what belongs to a host, and the user data of its instance.

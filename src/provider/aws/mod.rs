@@ -103,7 +103,8 @@ impl Aws {
             self.folder.write_access(&cloud, self.user())?;
         }
         for host in cloud.hosts() {
-            let Some((instance, address)) = cloud.instance(host).and_then(|it| Some((it, it.private?))) else {
+            let Some((instance, address)) = cloud.instance(host).and_then(|it| Some((it, it.private?)))
+            else {
                 continue;
             };
             let state = if instance.state.runs() { MachineState::Running } else { MachineState::Stopped };
@@ -167,8 +168,12 @@ impl Aws {
 
     /// Carries out a plan: what others need first, the rest at once. What fails does not stop what is independent.
     pub(super) async fn apply(&self, actions: &[Action]) -> Result<()> {
-        let needs_network =
-            actions.iter().any(|it| matches!(it, Action::ImportKey | Action::CreateGroup { .. } | Action::Open { .. } | Action::Close { .. }));
+        let needs_network = actions.iter().any(|it| {
+            matches!(
+                it,
+                Action::ImportKey | Action::CreateGroup { .. } | Action::Open { .. } | Action::Close { .. }
+            )
+        });
         if needs_network {
             self.build_network(actions).await?;
         }

@@ -21,6 +21,7 @@ impl Aws {
     /// Makes what is missing: key and groups at once, then rules, which refer to groups.
     pub(super) async fn build_network(&self, actions: &[Action]) -> Result<()> {
         let done = self.begin("prepare key and security groups");
+        self.folder.begin().await?;
         let key = async {
             match actions.iter().any(|action| matches!(action, Action::ImportKey)) {
                 true => self.import_key().await,
@@ -46,7 +47,12 @@ impl Aws {
         Ok(())
     }
 
-    async fn change_rules(&self, action: &Action, created: &[(Role, String)], monitoring: &str) -> Result<()> {
+    async fn change_rules(
+        &self,
+        action: &Action,
+        created: &[(Role, String)],
+        monitoring: &str,
+    ) -> Result<()> {
         match action {
             Action::CreateGroup { role, openings, .. } => {
                 let Some((_, id)) = created.iter().find(|(it, _)| it == role) else { return Ok(()) };
@@ -135,7 +141,8 @@ impl Aws {
             match code(&failed) {
                 Some("InvalidPermission.Duplicate") if openings.len() == 1 => return Ok(()),
                 Some("InvalidPermission.Duplicate") => {
-                    let each = openings.iter().map(|it| self.open(group, std::slice::from_ref(it), monitoring));
+                    let each =
+                        openings.iter().map(|it| self.open(group, std::slice::from_ref(it), monitoring));
                     return Box::pin(join_all(each)).await.into_iter().collect();
                 }
                 Some("InvalidGroup.NotFound" | "InvalidGroupId.NotFound") => patience.again(error).await?,

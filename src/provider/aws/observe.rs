@@ -10,9 +10,7 @@ use super::error::explain;
 use super::tags::{self, filter, of_project};
 use crate::error::Result;
 use crate::host::{HostName, Role};
-use crate::plan::aws::{
-    Address, Cloud, Group, Instance, InstanceState, KeyPair, Rule, Source, Volume, tag,
-};
+use crate::plan::aws::{Address, Cloud, Group, Instance, InstanceState, KeyPair, Rule, Source, Volume, tag};
 
 impl Aws {
     /// Looks at everything. Changes nothing.
@@ -66,7 +64,8 @@ impl Aws {
             found.iter().find(|group| group.group_name() == Some(&name) && self.owns(group))
         };
         let monitoring = by_role(Role::Monitoring).and_then(|group| group.group_id());
-        let groups = Role::ALL.into_iter().filter_map(|role| Some((role, group(by_role(role)?, monitoring)?)));
+        let groups =
+            Role::ALL.into_iter().filter_map(|role| Some((role, group(by_role(role)?, monitoring)?)));
         Ok(groups.collect())
     }
 
@@ -178,9 +177,11 @@ fn rules(permission: &types::IpPermission, monitoring: Option<&str>) -> Vec<Rule
     let net = |text: Option<&str>| text.and_then(|text| text.parse().ok()).map(Source::Network);
     let v4 = permission.ip_ranges().iter().filter_map(|it| net(it.cidr_ip()));
     let v6 = permission.ipv6_ranges().iter().filter_map(|it| net(it.cidr_ipv6()));
-    let groups = permission.user_id_group_pairs().iter().filter_map(|it| it.group_id()).map(|id| {
-        if Some(id) == monitoring { Source::Monitoring } else { Source::Other(id.to_owned()) }
-    });
+    let groups = permission
+        .user_id_group_pairs()
+        .iter()
+        .filter_map(|it| it.group_id())
+        .map(|id| if Some(id) == monitoring { Source::Monitoring } else { Source::Other(id.to_owned()) });
     let lists = permission.prefix_list_ids().iter().filter_map(|it| it.prefix_list_id());
     let sources = v4.chain(v6).chain(groups).chain(lists.map(|id| Source::Other(id.to_owned())));
     let protocol = permission.ip_protocol().unwrap_or("-1");

@@ -76,7 +76,9 @@ impl Aws {
                 "the project's security groups are in `{}`, and the machines would be in `{vpc}`",
                 group.vpc
             ))
-            .remedy("write the old VPC into the spec, or move the project with `monctl down` and `monctl up`")),
+            .remedy(
+                "write the old VPC into the spec, or move the project with `monctl down` and `monctl up`",
+            )),
             None => Ok(subnets),
         }
     }

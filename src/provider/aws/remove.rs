@@ -18,7 +18,7 @@ use crate::retry::Patience;
 const GONE_WITHIN: Duration = Duration::from_secs(300);
 
 /// How long EC2 may take to show what was made.
-const SHOWN_WITHIN: Duration = Duration::from_secs(10);
+const SHOWN_WITHIN: Duration = Duration::from_secs(8);
 
 /// What one round came to.
 struct Round {
@@ -38,10 +38,12 @@ impl Aws {
     fn list(&self, cloud: &Cloud, interfaces: Vec<String>) -> Vec<Piece> {
         let instances = cloud.instances.iter().filter(|it| it.state != InstanceState::Terminated);
         let shown: BTreeSet<&String> = instances.clone().map(|it| &it.id).collect();
-        let host = |it: &crate::plan::aws::Instance| it.host.map_or_else(String::new, |host| host.to_string());
+        let host =
+            |it: &crate::plan::aws::Instance| it.host.map_or_else(String::new, |host| host.to_string());
         let mut pieces: Vec<Piece> =
             instances.map(|it| Piece::Instance { host: host(it), id: it.id.clone() }).collect();
-        let loose = cloud.volumes.iter().filter(|it| it.instance.as_ref().is_none_or(|id| !shown.contains(id)));
+        let loose =
+            cloud.volumes.iter().filter(|it| it.instance.as_ref().is_none_or(|id| !shown.contains(id)));
         pieces.extend(loose.map(|it| Piece::Volume(it.id.clone())));
         pieces.extend(cloud.addresses.iter().map(|it| Piece::Address(it.address.clone())));
         pieces.extend(interfaces.into_iter().map(Piece::NetworkInterface));
@@ -59,15 +61,18 @@ impl Aws {
             Patience::new(GONE_WITHIN).pausing(Duration::from_millis(300), Duration::from_secs(2));
         // A run that was cut short a moment ago may have made what no call shows yet.
         let mut doubt = Patience::new(SHOWN_WITHIN).pausing(Duration::from_secs(1), Duration::from_secs(1));
-        let has_begun = self.folder.public_key()?.is_some();
+        let may_hide = self.folder.may_hide();
         loop {
             let (cloud, interfaces) = tokio::try_join!(self.look(), self.loose_interfaces())?;
             let found = self.list(&cloud, interfaces.clone());
             witnesses.extend(cloud.groups.keys().copied());
+            let sure = !may_hide || witnesses.len() == Role::ALL.len();
+            if sure {
+                self.folder.settle()?;
+            }
             let in_cloud = found.iter().any(|piece| !matches!(piece, Piece::Folder(_)));
             removed.extend(found);
             if !in_cloud {
-                let sure = !has_begun || witnesses.len() == Role::ALL.len();
                 if sure || doubt.again(Error::failed("nothing is shown")).await.is_err() {
                     break;
                 }
@@ -108,11 +113,13 @@ impl Aws {
         let mut round = Round { protected: BTreeSet::new(), obstacle: None };
         self.remove_instances(cloud, &mut round).await?;
         let is_kept = |id: &String| round.protected.iter().any(|name| name.split(' ').next() == Some(id));
-        let addresses = cloud.addresses.iter().filter(|it| !it.instance.as_ref().is_some_and(is_kept)).map(|it| {
-            let association = it.instance.is_none().then_some(it.association.as_deref()).flatten();
-            self.release(&it.id, association)
-        });
-        let volumes = cloud.volumes.iter().filter(|it| it.instance.is_none()).map(|it| self.delete_volume(&it.id));
+        let addresses =
+            cloud.addresses.iter().filter(|it| !it.instance.as_ref().is_some_and(is_kept)).map(|it| {
+                let association = it.instance.is_none().then_some(it.association.as_deref()).flatten();
+                self.release(&it.id, association)
+            });
+        let volumes =
+            cloud.volumes.iter().filter(|it| it.instance.is_none()).map(|it| self.delete_volume(&it.id));
         let interfaces = interfaces.iter().map(|id| self.delete_interface(id));
         let (addresses, volumes, interfaces) =
             tokio::join!(join_all(addresses), join_all(volumes), join_all(interfaces));
@@ -191,7 +198,8 @@ impl Aws {
             match self.api.ec2.delete_security_group().group_id(&group.id).send().await {
                 Ok(_) => {}
                 Err(failed)
-                    if matches!(code(&failed), Some("InvalidGroup.NotFound" | "InvalidGroupId.NotFound")) => {}
+                    if matches!(code(&failed), Some("InvalidGroup.NotFound" | "InvalidGroupId.NotFound")) => {
+                }
                 Err(failed) => return Err(explain("ec2:DeleteSecurityGroup", &failed)),
             }
             done.end();
@@ -202,7 +210,9 @@ impl Aws {
     /// Takes away what lets a group into the project's other one: EC2 does not delete a group that a rule names.
     async fn untie(&self, cloud: &Cloud, id: &str) -> Result<()> {
         for other in cloud.groups.values().filter(|other| other.id != id) {
-            for rule in other.rules.iter().filter(|rule| matches!(&rule.source, Source::Other(it) if it == id)) {
+            for rule in
+                other.rules.iter().filter(|rule| matches!(&rule.source, Source::Other(it) if it == id))
+            {
                 self.close(&other.id, rule, id).await?;
             }
         }

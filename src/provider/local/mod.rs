@@ -28,10 +28,10 @@ use tokio::sync::{Mutex, OnceCell};
 use self::names::Names;
 use self::record::Record;
 use super::{MachineState, Observed, ObservedMachine, Piece, command, files, keys};
-use crate::provider::doing::Doing;
 use crate::error::{Error, Result};
 use crate::event::Events;
 use crate::host::{HostName, Machine, ProjectName};
+use crate::provider::doing::Doing;
 
 /// The local provider of one project.
 #[derive(Debug)]
