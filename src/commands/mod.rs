@@ -81,7 +81,7 @@ impl Context {
 /// # Errors
 /// What the command says; an error of [`Exit::Interrupted`] where it was interrupted.
 pub async fn run(command: &Command, context: &Context) -> Result<Outcome> {
-    interruptible(command, &context.cancel, dispatch(command, context)).await
+    interruptible(command, &context.cancel, Box::pin(dispatch(command, context))).await
 }
 
 /// Drops `work` when the flag is up and the command's time to tidy up has passed.
@@ -111,7 +111,7 @@ async fn dispatch(command: &Command, context: &Context) -> Result<Outcome> {
     match command {
         Command::Render(args) => render::run(args, context).await,
         Command::Plan => plan::run(context).await,
-        Command::Up(args) => up::run(args, context).await,
+        Command::Up(args) => Box::pin(up::run(args, context)).await,
         Command::Status(args) => status::run(args, context).await,
         Command::VerifyAlert(args) => verify_alert::run(args, context).await,
         Command::VerifyDashboards(args) => verify_dashboards::run(args, context).await,

@@ -242,7 +242,7 @@ impl Provider {
         match self {
             Self::Local(_) => Duration::from_secs(90),
             // Cold hardware and the first boot's cloud-init.
-            Self::Aws(_) => Duration::from_secs(240),
+            Self::Aws(_) => Duration::from_mins(4),
         }
     }
 

@@ -71,7 +71,7 @@ pub enum Action {
         /// Whether it runs now.
         running: bool,
     },
-    /// IMDSv2 is required, with a hop limit of 1.
+    /// Version 2 of the metadata service is required, with a hop limit of 1.
     GuardMetadata {
         /// The host.
         host: HostName,

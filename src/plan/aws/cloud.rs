@@ -95,7 +95,7 @@ pub struct Instance {
     pub public: Option<IpAddr>,
     /// When it was launched or last started; seconds since 1970.
     pub launched: i64,
-    /// Whether its metadata are had by IMDSv2 with a hop limit of 1 only.
+    /// Whether its metadata are had by version 2 of their service only, with a hop limit of 1.
     pub guarded_metadata: bool,
     /// The name of its instance profile.
     pub profile: Option<String>,

@@ -15,12 +15,11 @@ pub fn actions(wanted: &Wanted, cloud: &Cloud, offer: &Offer) -> Vec<Action> {
     }
     surplus(wanted, cloud, &mut actions);
     for (host, wanted_host) in &wanted.hosts {
-        match cloud.instance(*host) {
-            Some(instance) => change(*host, wanted_host, instance, (wanted, cloud, offer), &mut actions),
-            None => {
-                let why = gone(cloud, *host).unwrap_or("absent").to_owned();
-                actions.push(create(*host, wanted_host, wanted, offer, (why, None)));
-            }
+        if let Some(instance) = cloud.instance(*host) {
+            change(*host, wanted_host, instance, (wanted, cloud, offer), &mut actions);
+        } else {
+            let why = gone(cloud, *host).unwrap_or("absent").to_owned();
+            actions.push(create(*host, wanted_host, wanted, offer, (why, None)));
         }
     }
     volumes(cloud, &mut actions);

@@ -170,7 +170,7 @@ fn each_drift_is_named_and_mended() {
         ),
         (
             |cloud| {
-                cloud.volumes.push(Volume { id: "vol-x".into(), size: 1, instance: None, tags: Tags::new() })
+                cloud.volumes.push(Volume { id: "vol-x".into(), size: 1, instance: None, tags: Tags::new() });
             },
             &["- volume vol-x: no machine has it"],
         ),

@@ -16,7 +16,7 @@ use crate::plan::aws::{Action, tag};
 use crate::retry::Patience;
 
 /// All tries of allocating or associating one address.
-const GIVEN_WITHIN: Duration = Duration::from_secs(60);
+const GIVEN_WITHIN: Duration = Duration::from_mins(1);
 
 impl Aws {
     /// Gives addresses back, and gives each host its own.

@@ -23,7 +23,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(3);
 /// One try: EC2 answers most calls within a second, `RunInstances` at bad times in more than five.
 const TRY_LIMIT: Duration = Duration::from_secs(15);
 /// All tries of one call together.
-const CALL_LIMIT: Duration = Duration::from_secs(60);
+const CALL_LIMIT: Duration = Duration::from_mins(1);
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 
 /// A client with the caller's credentials in one region.

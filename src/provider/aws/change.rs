@@ -16,7 +16,7 @@ use crate::plan::aws::{Action, Creation, InstanceState, Tags};
 use crate::retry::Patience;
 
 /// How long a volume takes to show its new size; growing itself goes on in the background.
-const GROWS_WITHIN: Duration = Duration::from_secs(120);
+const GROWS_WITHIN: Duration = Duration::from_mins(2);
 
 impl Aws {
     /// What stops nothing.
@@ -156,10 +156,10 @@ impl Aws {
 
     /// Launches, starts, retypes and replaces, each machine on its own, then waits for all of them at once.
     pub(super) async fn move_machines(&self, actions: &[Action]) -> Result<()> {
-        let moves = join_all(actions.iter().map(|action| self.start_moving(action))).await;
+        let begun = join_all(actions.iter().map(|action| self.start_moving(action))).await;
         let mut moved: Vec<(HostName, String)> = Vec::new();
         let mut errors = Vec::new();
-        for result in moves {
+        for result in begun {
             match result {
                 Ok(started) => moved.extend(started),
                 Err(error) => errors.push(error),

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::env;
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -207,10 +208,10 @@ impl Folder {
             let tagged: Vec<&str> = instance.host_keys().collect();
             let keys = if tagged.is_empty() { known.split(' ').collect() } else { tagged };
             for key in keys.into_iter().filter(|key| !key.is_empty()) {
-                known_hosts.push_str(&format!("{host} ssh-ed25519 {key}\n"));
+                let _ = writeln!(known_hosts, "{host} ssh-ed25519 {key}");
             }
             if let Some(address) = instance.public.or(instance.private) {
-                config.push_str(&format!("Host {host}\n    HostName {address}\n    HostKeyAlias {host}\n"));
+                let _ = writeln!(config, "Host {host}\n    HostName {address}\n    HostKeyAlias {host}");
             }
         }
         config.push_str(

@@ -196,8 +196,8 @@ fn nowhere(host: HostName) -> Error {
 
 /// What cloud-init reads at the first boot: the host key, so that it is known before the first connection.
 fn user_data(private: &str, public: &str) -> String {
-    let private: String = private.lines().map(|line| format!("    {line}\n")).collect();
-    include_str!("user-data.yaml").replace("@PRIVATE@\n", &private).replace("@PUBLIC@", public)
+    let private: Vec<String> = private.lines().map(|line| format!("    {line}")).collect();
+    include_str!("user-data.yaml").replace("@PRIVATE@", &private.join("\n")).replace("@PUBLIC@", public)
 }
 
 #[cfg(test)]

@@ -23,10 +23,8 @@ impl Aws {
         let done = self.begin("prepare key and security groups");
         self.folder.begin().await?;
         let key = async {
-            match actions.iter().any(|action| matches!(action, Action::ImportKey)) {
-                true => self.import_key().await,
-                false => Ok(()),
-            }
+            let is_absent = actions.iter().any(|action| matches!(action, Action::ImportKey));
+            if is_absent { self.import_key().await } else { Ok(()) }
         };
         let groups = actions.iter().filter_map(|action| match action {
             Action::CreateGroup { role, vpc, .. } => Some(self.create_group(*role, vpc.as_deref())),

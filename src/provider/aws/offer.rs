@@ -122,12 +122,11 @@ impl Aws {
             return Ok(BTreeMap::new());
         }
         let call = self.api.ec2.describe_images();
-        let call = match &self.settings.image {
-            Some(image) => call.image_ids(image.as_str()),
-            None => {
-                let names = needed.iter().map(|it| format!("{DEBIAN_13}-{}-*", debian_word(it)));
-                call.owners(DEBIAN).filters(filter("name", names)).filters(filter("state", ["available"]))
-            }
+        let call = if let Some(image) = &self.settings.image {
+            call.image_ids(image.as_str())
+        } else {
+            let names = needed.iter().map(|it| format!("{DEBIAN_13}-{}-*", debian_word(it)));
+            call.owners(DEBIAN).filters(filter("name", names)).filters(filter("state", ["available"]))
         };
         let pages = call.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
         let mut found = pages.map_err(|failed| explain("ec2:DescribeImages", &failed))?;

@@ -15,7 +15,7 @@ use crate::plan::aws::{Cloud, InstanceState, Source};
 use crate::retry::Patience;
 
 /// All rounds together: machines take a minute or two to go.
-const GONE_WITHIN: Duration = Duration::from_secs(300);
+const GONE_WITHIN: Duration = Duration::from_mins(5);
 
 /// How long EC2 may take to show what was made.
 const SHOWN_WITHIN: Duration = Duration::from_secs(8);

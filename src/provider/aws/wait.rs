@@ -9,7 +9,7 @@ use crate::plan::aws::{Instance, InstanceState};
 use crate::retry::Patience;
 
 /// How long a change of state may take: stopping a busy machine takes minutes.
-const CHANGES_WITHIN: Duration = Duration::from_secs(300);
+const CHANGES_WITHIN: Duration = Duration::from_mins(5);
 /// How many lines of a console are shown.
 const SHOWN_LINES: usize = 20;
 
