@@ -3,10 +3,7 @@
 # root is no partition of a disk.
 set -eu
 device=$(findmnt -n -o SOURCE /)
-case $device in
-/dev/*) ;;
-*) exit 0 ;;
-esac
+[ -b "$device" ] || exit 0
 disk=$(lsblk -n -d -o PKNAME "$device" 2>/dev/null || true)
 if [ -n "$disk" ]; then
     number=$(cat "/sys/class/block/${device##*/}/partition")

@@ -13,11 +13,14 @@ use crate::apply::{self, Connected, HostResult};
 use crate::cli::UpArgs;
 use crate::error::{Error, Exit, Result};
 use crate::event::{Event, Events, Millis};
-use crate::host::{HostName, Role};
+use crate::host::{HostName, Machine, Role};
 use crate::plan::{HostPlan, InfraAction, Plan};
 use crate::playbook::{Inputs, Playbook};
 use crate::report;
+use crate::retry::Patience;
 
+/// How long a provider may take to show what it has just started.
+const SHOWN_WITHIN: Duration = Duration::from_secs(30);
 /// A first start of Grafana took 18 s on a slow disk.
 const GRAFANA_STARTS_WITHIN: Duration = Duration::from_secs(90);
 
@@ -106,8 +109,7 @@ struct Run<'a> {
 impl Run<'_> {
     /// Asks all machines, now that all addresses are known.
     async fn ask(&mut self) -> Result<(InputsOfRoles, Planned)> {
-        let observed = self.deployment.provider.observe().await?;
-        let machines = observed.running();
+        let machines = self.machines().await?;
         let inputs = self.deployment.inputs_of_roles(&machines)?;
         let mut hosts = BTreeMap::new();
         let patience = self.deployment.provider.boots_within();
@@ -127,6 +129,19 @@ impl Run<'_> {
             }
         }
         Ok((inputs, hosts))
+    }
+
+    /// The machines, all of which were seen to run: a cloud may take a moment to show them everywhere.
+    async fn machines(&self) -> Result<Vec<Machine>> {
+        let mut patience = Patience::new(SHOWN_WITHIN);
+        loop {
+            let machines = self.deployment.provider.observe().await?.running();
+            let is_there = |host: &HostName| machines.iter().any(|machine| machine.name == *host);
+            let Some(missing) = self.deployment.hosts().find(|host| !is_there(host)) else {
+                return Ok(machines);
+            };
+            patience.again(Error::failed("the machine does not run").at(missing.to_string())).await?;
+        }
     }
 
     /// What the first connection after a change of machines is for, before anything secret is sent.

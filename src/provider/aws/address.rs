@@ -9,7 +9,7 @@ use futures_util::future::join_all;
 
 use super::Aws;
 use super::error::{code, explain};
-use super::tags::{specification, versioned};
+use super::tags::{filter, specification, versioned};
 use crate::error::{Error, Result};
 use crate::host::HostName;
 use crate::plan::aws::{Action, tag};
@@ -52,7 +52,10 @@ impl Aws {
                 continue;
             };
             let call = self.api.ec2.associate_address().allocation_id(&allocation).instance_id(&instance.id);
-            let Err(failed) = call.allow_reassociation(true).send().await else { break };
+            let Err(failed) = call.allow_reassociation(true).send().await else {
+                self.wait_for_address(&instance.id, &allocation).await?;
+                break;
+            };
             let error = explain("ec2:AssociateAddress", &failed).at(host.to_string());
             match code(&failed) {
                 // It is not known everywhere yet, or not far enough.
@@ -67,6 +70,21 @@ impl Aws {
         }
         done.end();
         Ok(())
+    }
+
+    /// Waits until an instance is seen under its new address, which is the one that ssh is told.
+    async fn wait_for_address(&self, instance: &str, allocation: &str) -> Result<()> {
+        let mut patience = Patience::new(GIVEN_WITHIN);
+        loop {
+            let (found, addresses) =
+                tokio::try_join!(self.instances(filter("instance-id", [instance])), self.addresses())?;
+            let wanted = addresses.iter().find(|it| it.id == allocation).map(|it| it.address.parse().ok());
+            if found.first().is_some_and(|it| it.public.is_some() && Some(it.public) == wanted) {
+                return Ok(());
+            }
+            let late = Error::failed(format!("instance `{instance}` is not seen under its new address"));
+            patience.again(late).await?;
+        }
     }
 
     /// One that was made for this host and is not in use is taken first: an answer may have been lost.
