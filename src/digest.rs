@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use base64::Engine as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::Digest;
 
@@ -33,6 +34,11 @@ impl Sha256 {
         let mut text = self.to_string();
         text.truncate(12);
         text
+    }
+
+    /// The digest in base64 without padding, as ssh writes fingerprints.
+    pub fn base64(self) -> String {
+        base64::engine::general_purpose::STANDARD_NO_PAD.encode(self.0)
     }
 }
 

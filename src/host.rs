@@ -178,6 +178,17 @@ pub struct SshTarget {
     pub config: PathBuf,
     /// Whether the user that logs in is root; another one uses sudo.
     pub root: bool,
+    /// Whose word there is for the host's key, and so what to do where it is not the right one.
+    pub trust: Trust,
+}
+
+/// Whose word there is for a host's key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trust {
+    /// monctl made the machine and its key. It may still boot.
+    Made,
+    /// The machine existed before: the user's `known_hosts`, or a fingerprint in the spec.
+    Given,
 }
 
 #[cfg(test)]

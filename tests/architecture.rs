@@ -19,7 +19,7 @@ const ROOMS: [(&str, &[&str]); 13] = [
     ("http", &["spec"]),
     ("remote", &["spec", "playbook"]),
     ("plan", &["spec", "render", "playbook"]),
-    ("provider", &["spec", "plan", "http"]),
+    ("provider", &["spec", "playbook", "plan", "remote", "http"]),
     ("apply", &["spec", "render", "playbook", "plan", "provider", "remote", "http"]),
     ("verify", &["spec", "render", "playbook", "plan", "provider", "remote", "http", "apply"]),
     (

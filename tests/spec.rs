@@ -303,6 +303,19 @@ fn alerts_go_to_exactly_one_place() {
 }
 
 #[test]
+fn the_list_of_hosts_says_how_many_there_are() {
+    let listed = with("provider: local", "provider: {hosts: {app: [a, b], monitoring: m}}");
+    let project = Project::with_spec(&listed);
+    assert_eq!(load(&project.path("monctl.yaml")).unwrap().spec.app.count, 2);
+    render(&listed.replace("  path: site\n", "  path: site\n  count: 2\n")).success();
+    for count in ["1", "3"] {
+        render(&listed.replace("  path: site\n", &format!("  path: site\n  count: {count}\n")))
+            .code(2)
+            .stderr_contains("monctl.yaml:6:10: `provider.hosts.app` lists 2 hosts; leave `count` out");
+    }
+}
+
+#[test]
 fn a_provider_has_the_settings_that_it_needs() {
     let wrong = [
         ("aws", "3:11", "`aws` has settings: write `{aws: {…}}`"),
@@ -319,6 +332,14 @@ fn a_provider_has_the_settings_that_it_needs() {
         ("{aws: {subnet: subnet-01234567, vpc: vpc-01234567}}", "3:48", "a subnet decides on its VPC"),
         ("{hosts: {app: [a]}}", "3:19", "`monitoring` is missing"),
         ("{hosts: {app: [], monitoring: m}}", "3:20", "at least one application host is needed"),
+        ("{hosts: {app: [-oX], monitoring: m}}", "3:26", "`-oX` is not valid: a host is written as for ssh"),
+        ("{hosts: {app: [a, a], monitoring: m}}", "3:20", "`a` stands here twice; each host has one role"),
+        ("{hosts: {app: [a], monitoring: a}}", "3:42", "`a` stands here twice"),
+        (
+            "{hosts: {app: [{ssh: a, host_key: SHA256:x}], monitoring: m}}",
+            "3:45",
+            "`SHA256:x` is not valid: a host key is written by its fingerprint",
+        ),
     ];
     for (provider, place, message) in wrong {
         mistake("provider: local", &format!("provider: {provider}"), place, "", message);

@@ -10,6 +10,19 @@ flock --wait 120 9 || { echo "another run still works on this host" >&2; exit 75
 
 questions() { mapfile -t asked <"probes/$1" && ((${#asked[@]})); }
 
+# shellcheck source=playbooks/lib/manifest.sh
+. ./manifest.sh
+# shellcheck disable=SC1091 # the host's own
+(
+	. /etc/os-release 2>/dev/null
+	printf 'system\t%s\t%s\t%s\n' "${ID-}" "${VERSION_ID-}" "${PRETTY_NAME-}"
+)
+[ -d /run/systemd/system ] && echo 'has	systemd'
+command -v apt-get >/dev/null && echo 'has	apt'
+# A copied disk has the same id as its original, and each start of a kernel another one.
+[ -r /etc/machine-id ] && printf 'identity\t%s/%s\n' "$(</etc/machine-id)" "$(</proc/sys/kernel/random/boot_id)"
+manifest_facts project | sed 's/^/owner\t/'
+
 printf 'machine\t%s\nprocessors\t%s\n' "$(uname -m)" "$(nproc)"
 
 # Looked at beside the rest, and told at the end: what two write at once could mix.

@@ -4,11 +4,15 @@
 # shellcheck shell=bash
 set -euo pipefail
 umask 022
-export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8
+# Other services than ours are nobody's to restart after an installation.
+export DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 LC_ALL=C.UTF-8
 export PATH=/opt/monctl/prometheus:/opt/monctl/alertmanager:$PATH
 # The machine's own certificates, which include the operator's, also where a tool brings its own.
 export SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt
 export PIP_CERT=$SSL_CERT_FILE REQUESTS_CA_BUNDLE=$SSL_CERT_FILE
+
+# shellcheck source=playbooks/lib/manifest.sh
+. ./manifest.sh
 
 # How long a unit may take until it is healthy, in seconds.
 HEALTHY_WITHIN=30
@@ -30,13 +34,35 @@ packages_install() {
 	local fresh
 	fresh=$(find /var/lib/apt/lists -maxdepth 1 -name '*Packages*' -mmin -60 -print -quit)
 	[ -n "$fresh" ] || apt update
-	apt install --no-install-recommends "$@" || {
+	packages_add "$@" || {
 		# The lists may be old, or an earlier installation was cut off.
-		dpkg --configure -a && apt update && apt install --no-install-recommends "$@"
+		dpkg --configure -a && apt update && packages_add "$@"
 	}
+	accounts_compare
+}
+
+# Nothing that is there is removed for ours.
+packages_add() {
+	local simulation
+	simulation=$(apt install --simulate --no-remove --no-install-recommends "$@") || {
+		echo "$simulation"
+		return 1
+	}
+	before_installing "$simulation" "$@"
+	apt install --no-remove --no-install-recommends "$@"
 }
 
 units_mask() {
+	local unit
+	for unit in "$@"; do
+		before_changing_unit "$unit"
+		before_writing "/etc/systemd/system/$unit"
+		# systemctl does not put a mask in the place of a file.
+		if is_there "/etc/systemd/system/$unit"; then
+			systemctl stop "$unit" || true
+			rm -f "/etc/systemd/system/$unit"
+		fi
+	done
 	systemctl mask --now --quiet "$@"
 }
 
@@ -44,6 +70,7 @@ units_mask() {
 
 user_create() {
 	local group=(--user-group)
+	before_making_user "$1"
 	if getent group "$1" >/dev/null; then group=(--gid "$1"); fi
 	useradd --system "${group[@]}" --home-dir /nonexistent --no-create-home --shell /usr/sbin/nologin "$1"
 }
@@ -53,18 +80,21 @@ user_create() {
 # Puts a finished folder in its place and notes from what it was made and what it looks like.
 folder_finish() { # FOLDER SOURCE-DIGEST
 	local listing
+	before_writing "$1"
+	folder_note "$1.new" "$1"
 	rm -rf "$1.old" "$1.monctl"
 	# What runs from the folder misses it for two renames only.
 	if [ -e "$1" ]; then mv -T "$1" "$1.old"; fi
 	mv -T "$1.new" "$1"
 	rm -rf "$1.old"
-	listing=$(find "$1" -xdev -printf '%P %y %s %m %u %T@\n' | LC_ALL=C sort | sha256sum)
+	listing=$(folder_listing "$1" | sha256sum)
 	echo "$2 ${listing%% *}" >"$1.monctl"
 }
 
 archive_install() { # FOLDER URL SHA256
 	# On the disk, since what is in memory may be small: Grafana's tarball has 200 MB.
 	local archive=$1.tar.gz why
+	before_writing "$1"
 	mkdir -p "${1%/*}"
 	if ! why=$(archive_fetch "$archive" "$2" "$3" 2>&1); then
 		rm -f "$archive"
@@ -101,6 +131,7 @@ uv_ready() { # REQUIREMENT
 	local pin=${1%% *} uv
 	uv=/opt/monctl/uv-${pin#*==}
 	if [ ! -x "$uv/bin/uv" ]; then
+		before_writing "$uv"
 		rm -rf "$uv" "$uv.new"
 		echo "$1" >uv.txt
 		PYTHONPATH=$(echo /usr/share/python-wheels/pip-*.whl) python3 -m pip install --quiet --disable-pip-version-check \
@@ -112,6 +143,7 @@ uv_ready() { # REQUIREMENT
 
 venv_install() { # FOLDER SOURCE-DIGEST UV-REQUIREMENT REQUIREMENTS-FILE ADDED…
 	local folder=$1 source=$2 entry=$4 added
+	before_writing "$folder"
 	mkdir -p "${folder%/*}"
 	uv_ready "$3"
 	shift 4
@@ -140,6 +172,7 @@ service_open() { # STEP FOLDER
 	step=$1 active=$2
 	sets=/var/lib/monctl/sets/${active##*/}
 	stamp=/var/lib/monctl/applied/$step
+	before_writing "$active"
 	mkdir -p "$sets" "${stamp%/*}" "${active%/*}"
 	previous=$(readlink "$active" || true)
 	# A set that is not there any more is nothing to go back to.
@@ -157,12 +190,21 @@ service_file() { # NAME SHA256 OWNER GROUP MODE
 }
 
 service_unit_file() { # NAME SHA256
+	local folder
 	install -m 644 "payload/$2" "$staged/.units/$1"
+	before_changing_unit "$1"
+	before_writing "/etc/systemd/system/$1"
+	while read -r folder; do
+		before_writing "/var/lib/$folder"
+		manifest_add data "/var/lib/$folder"
+	done < <(sed -n 's/^StateDirectory=//p' "$staged/.units/$1")
 }
 
 service_tree() { # FOLDER OWNER
 	tree=$1
 	export MONCTL_STAGED_TREE=$tree.next
+	before_sharing "$tree"
+	manifest_add data "$tree"
 	rm -rf "$tree.next"
 	mkdir -p "${tree%/*}"
 	[ -d tree ] || mkdir tree
@@ -175,6 +217,7 @@ service_tree() { # FOLDER OWNER
 
 service_venv() { # LINK FOLDER
 	venv=$1 venv_new=$2
+	before_writing "$venv"
 	venv_previous=$(readlink "$venv" || true)
 	export MONCTL_STAGED_VENV=$venv_new
 }
@@ -208,8 +251,13 @@ units_place() { # SET
 }
 
 service_activate() {
+	before_putting "$staged" "$active"
+	before_putting "$staged/.units" /etc/systemd/system
+	[ -z "$tree" ] || before_putting "$tree.next" "$tree"
 	rm -f "$stamp"
 	activated=1
+	# Somebody's folder in the place of ours is kept, and in the way of a link.
+	if [ -d "$active" ] && [ ! -L "$active" ]; then rm -rf "$active"; fi
 	if [ -n "$tree" ]; then
 		python3 tree.py swap "$tree.next" "$tree" "$tree.previous" "$PWD/tree.manifest" "$sets/tree.manifest"
 	fi
@@ -324,6 +372,7 @@ service_effect() { # UNIT COMMAND
 service_close() { # DIGEST
 	echo "$1" >"$stamp"
 	closed=1
+	puts_settle
 	find "$sets" -mindepth 1 -maxdepth 1 -type d ! -path "$staged" -exec rm -rf {} +
 	[ -z "$tree" ] || rm -rf "$tree.next" "$tree.previous"
 	[ -z "$venv" ] || find "${venv_new%/*}" -mindepth 1 -maxdepth 1 ! -name "${venv_new##*/}*" -exec rm -rf {} +

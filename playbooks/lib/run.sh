@@ -12,6 +12,16 @@ umask 022
 exec 9>/run/monctl.lock
 flock --wait 120 9 || { echo "another run still works on this host" >&2; exit 75; }
 
+# shellcheck source=playbooks/lib/manifest.sh
+. ./manifest.sh
+IFS=$'\t' read -r project role <identity
+owner=$(manifest_facts project | cut -f 1)
+if [ -n "$owner" ] && [ "$owner" != "$project" ]; then
+	echo "this host belongs to project $owner" >&2
+	exit 76
+fi
+manifest_open "$project" "$role"
+
 # Whoever reads the events may be gone. A step that is under way is ended properly all the same, and
 # no further one begins.
 trap '' PIPE HUP

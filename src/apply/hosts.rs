@@ -9,9 +9,11 @@ use tokio::time::Instant;
 
 use crate::error::{Error, Result};
 use crate::event::{Event, Events, Millis};
-use crate::host::{HostName, Machine, Role};
+use crate::host::{HostName, Machine, ProjectName, Role};
 use crate::plan::HostPlan;
-use crate::playbook::{Facts, Inputs, Playbook, Probes, apply_script, bootstrap, facts_script};
+use crate::playbook::{
+    Facts, Identity, Inputs, Playbook, Probes, SUPPORTED, System, apply_script, bootstrap, facts_script,
+};
 use crate::remote::Remote;
 
 /// A host with its connection and what it said about itself.
@@ -43,6 +45,7 @@ pub struct HostResult {
 pub async fn gather(
     machines: &[Machine],
     inputs: &BTreeMap<Role, Inputs>,
+    project: &ProjectName,
     patience: Duration,
     events: &Events,
 ) -> BTreeMap<HostName, Result<Connected>> {
@@ -54,11 +57,52 @@ pub async fn gather(
             let role = machine.name.role();
             let probes = Playbook::of(role).probes(&inputs[&role]);
             let facts = facts(&remote, &probes).await?;
+            admit(project, role, &facts).map_err(|error| error.at(machine.name.to_string()))?;
             Ok(Connected { machine: machine.clone(), remote, facts })
         };
         (machine.name, connected.await)
     });
-    join_all(hosts).await.into_iter().collect()
+    refuse_twins(join_all(hosts).await.into_iter().collect())
+}
+
+/// Whether the playbooks work on a host with these facts, and nobody else set it up.
+fn admit(project: &ProjectName, role: Role, facts: &Facts) -> Result<()> {
+    if let Some(obstacle) = facts.system.as_ref().and_then(System::obstacle) {
+        return Err(Error::could_not_run(format!("the host cannot be set up: {obstacle}")).remedy(SUPPORTED));
+    }
+    match &facts.owner {
+        Some(owner) if owner.project != project.as_str() => {
+            Err(Error::could_not_run(format!("the host belongs to project `{}`", owner.project)).remedy(
+                format!("give it back first, where that project is: monctl down --project {}", owner.project),
+            ))
+        }
+        Some(owner) if owner.role != role.to_string() => Err(Error::could_not_run(format!(
+            "the host was set up as `{}` and is `{role}` in the spec now",
+            owner.role
+        ))
+        .remedy("change the spec back, or give all hosts back with `monctl down` and set them up anew")),
+        _ => Ok(()),
+    }
+}
+
+/// Two hosts that are one machine: what is set up for one would be overwritten for the other, and monitoring that
+/// shares a machine with what it watches is silent when it matters.
+fn refuse_twins(mut hosts: BTreeMap<HostName, Result<Connected>>) -> BTreeMap<HostName, Result<Connected>> {
+    let mut seen: BTreeMap<String, HostName> = BTreeMap::new();
+    for (host, connected) in &mut hosts {
+        let Ok(facts) = connected.as_ref().map(|connected| &connected.facts) else { continue };
+        if facts.identity.is_empty() {
+            continue;
+        }
+        if let Some(first) = seen.get(&facts.identity) {
+            *connected = Err(Error::could_not_run(format!("`{first}` and `{host}` are the same machine"))
+                .at(host.to_string())
+                .remedy("each host needs a machine of its own"));
+        } else {
+            seen.insert(facts.identity.clone(), *host);
+        }
+    }
+    hosts
 }
 
 /// Asks a host these questions.
@@ -69,8 +113,11 @@ pub async fn facts(remote: &Remote, probes: &Probes) -> Result<Facts> {
     let output = remote.run(&bootstrap(), facts_script(probes).input()).await?;
     let host = remote.host().to_string();
     if !output.status.success() {
+        if let Some(error) = remote.refused_root(&output.stderr).await {
+            return Err(error);
+        }
         return Err(with_complaint(
-            Error::failed("the host could not tell its state").at(host),
+            Error::failed("the host could not tell its state").at(host).remedy(SUPPORTED),
             &output.stderr,
         ));
     }
@@ -81,8 +128,15 @@ pub async fn facts(remote: &Remote, probes: &Probes) -> Result<Facts> {
 ///
 /// # Errors
 /// When the connection breaks. A step that fails is part of the result.
-pub async fn apply(remote: &Remote, plan: &HostPlan, inputs: &Inputs, events: &Events) -> Result<HostResult> {
-    let script = apply_script(&plan.changes, inputs);
+pub async fn apply(
+    remote: &Remote,
+    plan: &HostPlan,
+    inputs: &Inputs,
+    project: &ProjectName,
+    events: &Events,
+) -> Result<HostResult> {
+    let identity = Identity { project, role: remote.host().role() };
+    let script = apply_script(&plan.changes, inputs, identity);
     let mut telling =
         Telling { host: remote.host(), events, begun: BTreeMap::new(), result: HostResult::default() };
     let (status, complaint) = remote.stream(&bootstrap(), script.input(), |line| telling.line(line)).await?;

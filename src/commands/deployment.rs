@@ -124,7 +124,8 @@ impl Deployment {
         };
         let mut look = Look { plan, inputs, hosts: BTreeMap::new(), silent: vec![], grafana: vec![] };
         let wanted = self.wanted(&machines);
-        for (host, connected) in apply::gather(&wanted, &look.inputs, ANSWERS_WITHIN, events).await {
+        let project = &self.loaded.spec.project;
+        for (host, connected) in apply::gather(&wanted, &look.inputs, project, ANSWERS_WITHIN, events).await {
             match connected {
                 Ok(connected) => drop(look.hosts.insert(host, connected)),
                 Err(error) => look.silent.push(error),

@@ -7,6 +7,7 @@ use super::{Context, Outcome};
 use crate::cli::DownArgs;
 use crate::error::{Error, Exit, Result};
 use crate::host::{HostName, ProjectName, Role};
+use crate::provider::hosts::ThingKind;
 use crate::provider::{Piece, Provider, local};
 
 /// # Errors
@@ -16,7 +17,7 @@ pub(super) async fn run(args: &DownArgs, context: &Context) -> Result<Outcome> {
         (Some(name), Some(region)) => {
             Provider::aws(parse(name)?, region.clone(), context.events.clone()).await?
         }
-        (Some(name), None) => Provider::local(parse(name)?, context.events.clone()),
+        (Some(name), None) => Provider::named(parse(name)?, context.events.clone())?,
         (None, _) => provider(&context.spec, &context.events).await.map_err(|error| match error.exit() {
             Exit::Invalid => {
                 error.remedy("where the spec is lost, name the project: `monctl down --project NAME`")
@@ -46,7 +47,7 @@ pub(super) async fn run(args: &DownArgs, context: &Context) -> Result<Outcome> {
         return Err(Error::failed(format!("still there: {}", left.join(", ")))
             .remedy("run `monctl down` again; it removes what is left"));
     }
-    let mut lines: Vec<String> = removed.iter().map(|piece| format!("removed {piece}")).collect();
+    let mut lines: Vec<String> = removed.iter().map(Piece::outcome).collect();
     let mut purged = Vec::new();
     if args.purge_cache {
         let (gone, kept) = local::purge_cache()?;
@@ -71,6 +72,7 @@ fn parse(name: &str) -> Result<ProjectName> {
 fn data(pieces: &[Piece]) -> impl Iterator<Item = String> {
     let host = |piece: &Piece| match piece {
         Piece::Machine(name) | Piece::Instance { host: name, .. } => name.parse::<HostName>().ok(),
+        Piece::OnHost(thing) if thing.kind == ThingKind::Data => Some(thing.host),
         _ => None,
     };
     pieces.iter().filter_map(host).map(|host| {

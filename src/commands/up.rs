@@ -113,7 +113,8 @@ impl Run<'_> {
         let inputs = self.deployment.inputs_of_roles(&machines)?;
         let mut hosts = BTreeMap::new();
         let patience = self.deployment.provider.boots_within();
-        for (host, connected) in apply::gather(&machines, &inputs, patience, self.events).await {
+        let project = &self.deployment.loaded.spec.project;
+        for (host, connected) in apply::gather(&machines, &inputs, project, patience, self.events).await {
             match connected {
                 Ok(connected) => {
                     let plan =
@@ -176,7 +177,8 @@ impl Run<'_> {
         let mut errors = Vec::new();
         let mut result = HostResult { ended: true, ..HostResult::default() };
         if !plan.changes.is_empty() {
-            match apply::apply(&connected.remote, plan, inputs, self.events).await {
+            let project = &self.deployment.loaded.spec.project;
+            match apply::apply(&connected.remote, plan, inputs, project, self.events).await {
                 Ok(done) => result = done,
                 Err(error) => return (result, vec![error]),
             }

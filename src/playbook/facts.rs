@@ -86,9 +86,66 @@ pub struct Failed {
     pub why: String,
 }
 
+/// The system of a host.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct System {
+    /// `ID` of os-release: `debian`, `ubuntu` …
+    pub id: String,
+    /// `VERSION_ID`: `13`, `24.04`; empty for what is not released yet.
+    pub version: String,
+    /// `PRETTY_NAME`, for people.
+    pub name: String,
+    /// Whether systemd is its first process.
+    pub systemd: bool,
+    /// Whether it has apt.
+    pub apt: bool,
+}
+
+/// Which systems hosts may run. The oldest ones have a Python 3.10, the package `python3-pip-whl` and an apt that
+/// installs without asking.
+pub const SUPPORTED: &str = "hosts run Debian 12 or newer, or Ubuntu 22.04 or newer, with systemd";
+
+impl System {
+    /// What about the system makes the playbooks fail; nothing where they work.
+    pub fn obstacle(&self) -> Option<String> {
+        let version: f32 =
+            if self.version.is_empty() { f32::MAX } else { self.version.parse().unwrap_or(0.0) };
+        let known = match self.id.as_str() {
+            "debian" => version >= 12.0,
+            "ubuntu" => version >= 22.04,
+            _ => false,
+        };
+        let name = if self.name.is_empty() { "a system without a name" } else { &self.name };
+        if !known {
+            Some(format!("it runs {name}"))
+        } else if !self.systemd {
+            Some(format!("it runs {name} without systemd"))
+        } else if !self.apt {
+            Some(format!("it runs {name} without apt"))
+        } else {
+            None
+        }
+    }
+}
+
+/// Whose record lies on a host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owner {
+    /// The project's name.
+    pub project: String,
+    /// The role for which it was set up: `app`, `monitoring`.
+    pub role: String,
+}
+
 /// Everything that a host answered. The default is a host on which nothing is there yet.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Facts {
+    /// The system that runs there; absent where the host does not exist yet.
+    pub system: Option<System>,
+    /// What is the same for two names of one running machine, and differs between machines.
+    pub identity: String,
+    /// The project that set the host up, where one did.
+    pub owner: Option<Owner>,
     /// The architecture as `uname -m` names it; empty where the host does not exist yet.
     pub machine: String,
     /// The number of processors.
@@ -150,6 +207,23 @@ impl Facts {
 
     fn read(&mut self, fields: &[&str], unit: &mut String, complete: &mut bool) -> Option<()> {
         match *fields {
+            ["system", id, version, name] => {
+                let system =
+                    System { id: id.into(), version: version.into(), name: name.into(), ..System::default() };
+                self.system = Some(system);
+            }
+            ["has", what] => {
+                let system = self.system.as_mut()?;
+                match what {
+                    "systemd" => system.systemd = true,
+                    "apt" => system.apt = true,
+                    _ => return None,
+                }
+            }
+            ["identity", identity] => identity.clone_into(&mut self.identity),
+            ["owner", project, role] => {
+                self.owner = Some(Owner { project: project.into(), role: role.into() });
+            }
             ["machine", name] => name.clone_into(&mut self.machine),
             ["processors", count] => self.processors = count.parse().ok()?,
             ["package", name, state] => {

@@ -18,8 +18,11 @@ mod user;
 mod venv;
 
 pub use change::{Change, ChangeKind, Command, Detail};
-pub use facts::{Facts, Failed, FileFact, Installed, Probes, UnitFact};
+pub use facts::{Facts, Failed, FileFact, Installed, Owner, Probes, SUPPORTED, System, UnitFact};
 pub use inputs::{File, Inputs, Release, Requirements, Tree};
-pub use script::{APPLIED_DIRECTORY, Script, apply_script, bootstrap, facts_script, quote};
+pub use script::{
+    APPLIED_DIRECTORY, Identity, Removal, Script, apply_script, bootstrap, facts_script, quote,
+    removal_script,
+};
 pub use service::{OnChange, Service};
 pub use step::{Flag, Playbook, Step, StepId, StepKind};

@@ -10,9 +10,13 @@ use flate2::write::GzEncoder;
 
 use super::{Change, Inputs, Probes, Step, StepKind};
 use crate::digest::Sha256;
+use crate::host::{ProjectName, Role};
 
 /// Where a host keeps the digest that each step had when it was last applied to its end.
 pub const APPLIED_DIRECTORY: &str = "/var/lib/monctl/applied";
+
+/// How a host notes down what is changed there; every script that changes or reads that carries it.
+const MANIFEST: &str = include_str!("../../playbooks/lib/manifest.sh");
 
 /// The input of [`bootstrap`] on a host.
 #[derive(Clone)]
@@ -42,6 +46,7 @@ pub fn facts_script(probes: &Probes) -> Script {
     });
     Tarball::new()
         .file("run.sh", include_str!("../../playbooks/lib/facts.sh"))
+        .file("manifest.sh", MANIFEST)
         .file("probes/packages", lines(&probes.packages))
         .file("probes/users", lines(&probes.users))
         .file("probes/units", lines(&probes.units))
@@ -56,11 +61,44 @@ fn lines(items: &BTreeSet<String>) -> String {
     items.iter().flat_map(|item| [item.as_str(), "\n"]).collect()
 }
 
+/// What a host notes down of who set it up.
+#[derive(Debug, Clone, Copy)]
+pub struct Identity<'a> {
+    /// The project.
+    pub project: &'a ProjectName,
+    /// What the host is there for.
+    pub role: Role,
+}
+
+/// What [`removal_script`] is to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Removal {
+    /// Tell what there is.
+    List,
+    /// Take it back.
+    Remove,
+}
+
+/// The script that tells or takes back what the record of a host says.
+pub fn removal_script(removal: Removal, project: &ProjectName) -> Script {
+    let action = match removal {
+        Removal::List => "list",
+        Removal::Remove => "remove",
+    };
+    Tarball::new()
+        .file("run.sh", include_str!("../../playbooks/lib/remove.sh"))
+        .file("manifest.sh", MANIFEST)
+        .file("request", format!("{action}\t{project}\n"))
+        .finish()
+}
+
 /// The script that makes these changes, each with its step, in this order.
-pub fn apply_script(changes: &[(Step, Change)], inputs: &Inputs) -> Script {
+pub fn apply_script(changes: &[(Step, Change)], inputs: &Inputs, identity: Identity) -> Script {
     let payloads = by_digest(inputs);
     let mut archive = Tarball::new()
         .file("run.sh", include_str!("../../playbooks/lib/run.sh"))
+        .file("manifest.sh", MANIFEST)
+        .file("identity", format!("{}\t{}\n", identity.project, identity.role))
         .file("library.sh", include_str!("../../playbooks/lib/library.sh"))
         .file("tree.py", include_str!("../../playbooks/lib/tree.py"))
         .file("sequence", sequence(changes));

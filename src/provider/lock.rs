@@ -1,5 +1,5 @@
 //! One process changes a project at a time. The lock is the kernel's (`flock`): it goes with its holder,
-//! however that ends. Files lie in `/run`, which a reboot empties, or beside the project's folder.
+//! however that ends. Files lie in `/run`, which a reboot empties, or where a user who is not root may write.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
@@ -26,6 +26,7 @@ impl ProjectLock {
         Self::acquire_in(Path::new(FOLDER), project)
     }
 
+    /// The same with lock files in another folder.
     pub(super) fn acquire_in(folder: &Path, project: &ProjectName) -> Result<Self> {
         let path = folder.join(format!("{project}.lock"));
         loop {

@@ -11,6 +11,7 @@ mod aws;
 mod command;
 mod doing;
 mod files;
+pub mod hosts;
 mod keys;
 pub mod local;
 mod lock;
@@ -38,6 +39,8 @@ pub enum Provider {
     Local(local::Local),
     /// Instances of EC2.
     Aws(Box<aws::Aws>),
+    /// Hosts that exist.
+    Hosts(hosts::Hosts),
 }
 
 /// What the provider has of a project.
@@ -130,6 +133,18 @@ pub enum Piece {
     File(PathBuf),
     /// The folder of the project (disks, keys, the configuration of ssh), or one that a machine needed elsewhere.
     Folder(PathBuf),
+    /// Things on a host that existed before.
+    OnHost(hosts::Thing),
+}
+
+impl Piece {
+    /// What became of it, once [`Provider::destroy`] dealt with it.
+    pub fn outcome(&self) -> String {
+        match self {
+            Self::OnHost(thing) => thing.outcome(),
+            piece => format!("removed {piece}"),
+        }
+    }
 }
 
 impl fmt::Display for Piece {
@@ -152,6 +167,7 @@ impl fmt::Display for Piece {
             Self::Table(name) => write!(f, "nftables table `{name}`"),
             Self::File(path) => write!(f, "file `{}`", path.display()),
             Self::Folder(path) => write!(f, "folder `{}`", path.display()),
+            Self::OnHost(thing) => thing.fmt(f),
         }
     }
 }
@@ -170,9 +186,23 @@ impl Provider {
                 let aws = aws::Aws::connect(project, settings, Some(spec.clone()), events.clone()).await?;
                 Ok(Self::Aws(Box::new(aws)))
             }
-            spec::Provider::Hosts(_) => {
-                Err(Error::could_not_run("`provider: hosts` is not part of this build"))
-            }
+            spec::Provider::Hosts(hosts) => hosts::Hosts::of(loaded, hosts, events.clone()).map(Self::Hosts),
+        }
+    }
+
+    /// The provider of a project whose spec is lost: hosts that earlier runs wrote down, else this computer.
+    ///
+    /// # Errors
+    /// The name stands for a project of both kinds.
+    pub fn named(project: ProjectName, events: Events) -> Result<Self> {
+        let hosts = hosts::Hosts::remembered(&project, &events)?;
+        match hosts {
+            Some(_) if local::projects().contains(&project) => Err(Error::could_not_run(format!(
+                "project `{project}` has machines on this computer and hosts elsewhere"
+            ))
+            .remedy("write a spec with that project and its `provider`, and name it with `-f`")),
+            Some(hosts) => Ok(Self::Hosts(hosts)),
+            None => Ok(Self::local(project, events)),
         }
     }
 
@@ -196,6 +226,7 @@ impl Provider {
         match self {
             Self::Local(local) => local.folder(),
             Self::Aws(aws) => aws.folder().to_owned(),
+            Self::Hosts(hosts) => hosts.folder(),
         }
     }
 
@@ -207,6 +238,7 @@ impl Provider {
         match self {
             Self::Local(local) => ProjectLock::acquire(local.project()),
             Self::Aws(aws) => aws.lock(),
+            Self::Hosts(hosts) => hosts.lock(),
         }
     }
 
@@ -218,13 +250,14 @@ impl Provider {
         match self {
             Self::Local(_) => local::prerequisites::check(),
             Self::Aws(_) => Ok(()),
+            Self::Hosts(_) => hosts::prerequisites::check(),
         }
     }
 
     /// Where machines are made, in words; empty where that is this computer.
     pub fn place(&self) -> Vec<String> {
         match self {
-            Self::Local(_) => Vec::new(),
+            Self::Local(_) | Self::Hosts(_) => Vec::new(),
             Self::Aws(aws) => aws.place(),
         }
     }
@@ -232,7 +265,7 @@ impl Provider {
     /// How many calls of a cloud's interface were made so far; none where there is no cloud.
     pub fn calls(&self) -> Option<usize> {
         match self {
-            Self::Local(_) => None,
+            Self::Local(_) | Self::Hosts(_) => None,
             Self::Aws(aws) => Some(aws.calls()),
         }
     }
@@ -240,7 +273,7 @@ impl Provider {
     /// How long a machine that was just made may take until it answers over ssh.
     pub fn boots_within(&self) -> Duration {
         match self {
-            Self::Local(_) => Duration::from_secs(90),
+            Self::Local(_) | Self::Hosts(_) => Duration::from_secs(90),
             // Cold hardware and the first boot's cloud-init.
             Self::Aws(_) => Duration::from_mins(4),
         }
@@ -254,6 +287,7 @@ impl Provider {
         match self {
             Self::Local(local) => local.observe().await,
             Self::Aws(aws) => aws.observe().await,
+            Self::Hosts(hosts) => hosts.observe().await,
         }
     }
 
@@ -270,6 +304,8 @@ impl Provider {
         match self {
             Self::Local(_) => Ok(infrastructure(wanted, observed.network, &observed.facts())),
             Self::Aws(aws) => Ok(aws.plan(observed).await?.into_iter().map(InfraAction::Aws).collect()),
+            // They run, or are none of ours to start.
+            Self::Hosts(_) => Ok(Vec::new()),
         }
     }
 
@@ -305,6 +341,7 @@ impl Provider {
         match self {
             Self::Local(local) => Ok(local),
             Self::Aws(_) => Err(Error::could_not_run("machines of EC2 are made by carrying out a plan")),
+            Self::Hosts(_) => Err(Error::could_not_run("hosts that exist are started as you always do")),
         }
     }
 
@@ -344,7 +381,7 @@ impl Provider {
     /// connection; without its type.
     pub fn initial_host_key(&self, host: HostName) -> Option<String> {
         match self {
-            Self::Local(_) => None,
+            Self::Local(_) | Self::Hosts(_) => None,
             Self::Aws(aws) => aws.initial_host_key(host),
         }
     }
@@ -355,7 +392,7 @@ impl Provider {
     /// A machine is gone, or the cloud does not take it.
     pub async fn pin_host_keys(&self, keys: &BTreeMap<HostName, Vec<String>>) -> Result<()> {
         match self {
-            Self::Local(_) => Ok(()),
+            Self::Local(_) | Self::Hosts(_) => Ok(()),
             Self::Aws(aws) => aws.pin_host_keys(keys).await,
         }
     }
@@ -366,7 +403,7 @@ impl Provider {
     /// The file cannot be removed.
     pub async fn forget_initial_host_key(&self, host: HostName) -> Result<()> {
         match self {
-            Self::Local(_) => Ok(()),
+            Self::Local(_) | Self::Hosts(_) => Ok(()),
             Self::Aws(aws) => aws.forget_initial_host_key(host).await,
         }
     }
@@ -385,7 +422,7 @@ impl Provider {
     /// The end of what a machine wrote to its console, where the cloud shows it.
     pub async fn console(&self, host: HostName) -> Option<String> {
         match self {
-            Self::Local(_) => None,
+            Self::Local(_) | Self::Hosts(_) => None,
             Self::Aws(aws) => aws.console(host).await,
         }
     }
@@ -401,6 +438,7 @@ impl Provider {
                 Ok(others.map(|project| (project.to_string(), "machines on this computer".into())).collect())
             }
             Self::Aws(aws) => aws.others().await,
+            Self::Hosts(_) => Ok(Vec::new()),
         }
     }
 
@@ -413,6 +451,7 @@ impl Provider {
         match self {
             Self::Local(local) => local.destroy().await,
             Self::Aws(aws) => aws.destroy().await,
+            Self::Hosts(hosts) => hosts.destroy().await,
         }
     }
 
@@ -424,6 +463,7 @@ impl Provider {
         match self {
             Self::Local(local) => local.pieces().await,
             Self::Aws(aws) => aws.pieces().await,
+            Self::Hosts(hosts) => hosts.pieces().await,
         }
     }
 }

@@ -3,6 +3,10 @@
 //!
 //! It knows nothing of playbooks: a caller brings a command and its input, and gets lines back.
 
+mod client;
+mod host_key;
+mod refusal;
+
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -14,10 +18,14 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::time::Instant;
 
 use crate::error::{Error, Result};
-use crate::host::{HostName, Machine};
+use crate::host::{HostName, Machine, Trust};
+pub use client::{Route, route};
+pub use host_key::{HostKey, presented};
 
 /// How long one attempt to connect may take.
 const ATTEMPT: Duration = Duration::from_secs(5);
+/// The same for a host that exists, which may be far away and behind others.
+const FAR_ATTEMPT: Duration = Duration::from_secs(15);
 /// The pause between two attempts while a machine boots.
 const PAUSE: Duration = Duration::from_millis(100);
 /// After so many idle seconds the master ends by itself, so that a killed run leaves none behind.
@@ -63,7 +71,7 @@ impl Remote {
         builder
             .config_file(&machine.ssh.config)
             .known_hosts_check(KnownHosts::Strict)
-            .connect_timeout(ATTEMPT)
+            .connect_timeout(if machine.ssh.trust == Trust::Given { FAR_ATTEMPT } else { ATTEMPT })
             .server_alive_interval(Duration::from_secs(15))
             .control_persist(ControlPersist::IdleFor(IDLE_SECONDS));
         let sockets = socket_directory(machine.name)?;
@@ -73,6 +81,8 @@ impl Remote {
                 Ok(session) => {
                     return Ok(Self { host: machine.name, root: machine.ssh.root, session, sockets });
                 }
+                // A host that exists answers or says why not; one that was just made may still boot.
+                Err(_) if machine.ssh.trust == Trust::Given => return Err(refusal::explain(machine).await),
                 Err(error) if is_final(&error) || Instant::now() >= until => {
                     return Err(not_connected(machine, deadline, error));
                 }
@@ -150,6 +160,33 @@ impl Remote {
         let complaint = complaint.map_err(|error| self.broken(error))?;
         let status = child.wait().await.map_err(|error| self.broken(error))?;
         Ok((status, complaint))
+    }
+
+    /// The error where `sudo` wanted a password, or is not there; nothing where the complaint is another.
+    pub async fn refused_root(&self, complaint: &str) -> Option<Error> {
+        const REFUSALS: [&str; 5] =
+            ["password is required", "authentication is required", "not found", "not allowed", "may not run"];
+        let is_refusal =
+            |line: &&str| line.contains("sudo") && REFUSALS.iter().any(|refusal| line.contains(refusal));
+        let said = complaint.lines().find(is_refusal).filter(|_| !self.root)?;
+        let user = self.login().await;
+        let file = format!("/etc/sudoers.d/{user}");
+        Some(
+            Error::could_not_run(format!("user `{user}` cannot become root without a password"))
+                .at(self.host.to_string())
+                .because(said.to_owned())
+                .remedy(format!(
+                    "as root on the host: `echo '{user} ALL=(ALL:ALL) NOPASSWD: ALL' >{file} && chmod 440 {file}`; or \
+                     log in as root: `user: root` in the spec"
+                )),
+        )
+    }
+
+    /// The name of the user that logged in.
+    async fn login(&self) -> String {
+        let output = self.session.command("id").arg("-un").output().await;
+        let name = output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
+        name.ok().filter(|name| !name.is_empty()).unwrap_or_else(|| "USER".to_owned())
     }
 
     /// Forwards a unix socket on this side to a loopback port of the host; returns the socket's path.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::problem::{Origin, Problem, Source};
 use super::tree::{Node, Value};
-use super::{Spec, detect, json_schema, meaning, shape};
+use super::{Provider, Spec, detect, json_schema, meaning, shape};
 use crate::error::{Error, Result};
 
 /// A valid spec and the file it was read from.
@@ -57,10 +57,13 @@ fn read(source: Source) -> Result<Loaded> {
     }
     let base = folder_of(&source.path);
     let shape::Repaired { json, faulty, mut problems } = shape::check(json_schema(), &root, &source.text);
-    let spec: Option<Spec> = serde_json::from_value(json).ok();
-    if let Some(spec) = &spec {
+    let counted = json.pointer("/app/count").is_some();
+    let mut spec: Option<Spec> = serde_json::from_value(json).ok();
+    if let Some(spec) = &mut spec {
         let is_known = |path: &str| faulty.iter().any(|faulty| is_at_or_below(path, faulty));
-        let findings = meaning::check(spec, base).into_iter().filter(|(path, _)| !is_known(path));
+        let mut findings: Vec<_> = count(spec, counted).into_iter().collect();
+        findings.extend(meaning::check(spec, base));
+        let findings = findings.into_iter().filter(|(path, _)| !is_known(path));
         problems.extend(findings.map(|(path, message)| Problem::new(root.locate(path.split('.')), message)));
     }
     match spec {
@@ -74,6 +77,18 @@ fn read(source: Source) -> Result<Loaded> {
         }
         _ => Err(invalid(&source, problems)),
     }
+}
+
+/// Where hosts are listed, their list says how many there are; a number beside it must be the same.
+fn count(spec: &mut Spec, counted: bool) -> Option<meaning::Finding> {
+    let Provider::Hosts(hosts) = &spec.provider else { return None };
+    let listed = u16::try_from(hosts.app.len()).unwrap_or(u16::MAX);
+    if counted && listed > 0 && spec.app.count != listed {
+        let hosts = if listed == 1 { "1 host".to_owned() } else { format!("{listed} hosts") };
+        return Some(("app.count".into(), format!("`provider.hosts.app` lists {hosts}; leave `count` out")));
+    }
+    spec.app.count = listed.max(1);
+    None
 }
 
 fn invalid(source: &Source, problems: Vec<Problem>) -> Error {

@@ -8,8 +8,8 @@ use garde::Validate as _;
 
 use super::suggest::suggestion;
 use super::{
-    Alert, CatalogueAlert, Discovery, EnvValue, Install, PromDuration, Provider, RuleName, SecretRef, Spec,
-    WsgiModule, catalogue_alert, catalogue_names, fits_environment,
+    Alert, CatalogueAlert, Discovery, EnvValue, ExistingHosts, Install, PromDuration, Provider, RuleName,
+    SecretRef, Spec, WsgiModule, catalogue_alert, catalogue_names, fits_environment,
 };
 
 /// A finding: the path of the value it is about, and what is wrong with it.
@@ -44,7 +44,24 @@ fn provider(provider: &Provider, findings: &mut Vec<Finding>) {
         Provider::Hosts(hosts) if hosts.app.is_empty() => {
             find("provider.hosts.app", "at least one application host is needed");
         }
+        Provider::Hosts(hosts) => existing_hosts(hosts, &mut find),
         _ => {}
+    }
+}
+
+fn existing_hosts(hosts: &ExistingHosts, find: &mut impl FnMut(&str, &str)) {
+    let paths = (0..hosts.app.len()).map(|_| "provider.hosts.app").chain(["provider.hosts.monitoring"]);
+    let mut seen = Vec::new();
+    for (host, path) in hosts.all().zip(paths) {
+        let settings = host.settings();
+        let destination = (settings.ssh.host().to_owned(), settings.port);
+        if seen.contains(&destination) {
+            find(path, &format!("`{}` stands here twice; each host has one role", destination.0));
+        }
+        if settings.user.is_some() && settings.ssh.user().is_some() {
+            find(path, &format!("`{}` names a user already; leave `user` out", settings.ssh));
+        }
+        seen.push(destination);
     }
 }
 

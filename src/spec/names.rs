@@ -227,6 +227,46 @@ text_type! {
     "a user has up to 32 lower-case letters, digits, `_` and `-`, and begins with a letter or `_`"
 }
 
+text_type! {
+    /// Where ssh connects to: a name, an address or an alias of the user's ssh configuration, `USER@` before it or not.
+    Destination,
+    "^([A-Za-z0-9._-]+@)?[A-Za-z0-9_][A-Za-z0-9._:-]*$",
+    "web1.example.org",
+    |text| {
+        let (user, host) = text.split_once('@').map_or((None, text), |(user, host)| (Some(user), host));
+        let word = |text: &str, more: &[u8]| {
+            !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b) || more.contains(&b))
+        };
+        user.is_none_or(|user| word(user, b"")) && word(host, b":") && !host.starts_with(['.', '-', ':'])
+    },
+    "a host is written as for ssh: a name, an address or an alias, with `USER@` before it where you like"
+}
+
+impl Destination {
+    /// The part before `@`.
+    pub fn user(&self) -> Option<&str> {
+        self.as_str().split_once('@').map(|(user, _)| user)
+    }
+
+    /// The name, address or alias alone.
+    pub fn host(&self) -> &str {
+        self.as_str().split_once('@').map_or(self.as_str(), |(_, host)| host)
+    }
+}
+
+text_type! {
+    /// The fingerprint of a host key, as `ssh-keygen -lf` prints it: SHA-256 in base64 without padding.
+    Fingerprint,
+    "^SHA256:[A-Za-z0-9+/]{43}$",
+    "SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU",
+    |text| {
+        text.strip_prefix("SHA256:").is_some_and(|digest| {
+            digest.len() == 43 && digest.bytes().all(|b| b.is_ascii_alphanumeric() || b"+/".contains(&b))
+        })
+    },
+    "a host key is written by its fingerprint, as `ssh-keygen -lf` prints it: `SHA256:` and 43 characters"
+}
+
 impl InstanceType {
     /// Two CPUs and 2 GiB: the least on which both roles run without swapping.
     pub(super) fn small() -> Self {
@@ -370,6 +410,20 @@ mod tests {
         for (text, good) in [("/", true), ("/health/?x=1", true), ("health", false), ("/a b", false)] {
             assert_eq!(text.parse::<UrlPath>().is_ok(), good, "{text}");
         }
+    }
+
+    #[test]
+    fn a_destination_is_what_ssh_takes_and_never_an_option_or_a_pattern() {
+        for text in ["web1", "10.0.0.7", "fd00::7", "deploy@web1.example.org", "_jump"] {
+            assert!(text.parse::<Destination>().is_ok(), "{text}");
+        }
+        for text in
+            ["", "-oProxyCommand=x", "a b", "web*", "!web", "a,b", "@web", "a@", "a@-x", "ssh://web", "a#b"]
+        {
+            assert!(text.parse::<Destination>().is_err(), "{text}");
+        }
+        let destination: Destination = "deploy@web1".parse().unwrap();
+        assert_eq!((destination.user(), destination.host()), (Some("deploy"), "web1"));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Aws, LoginName, Port};
+use super::{Aws, Destination, Fingerprint, LoginName, Port};
 
 /// Where the machines come from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -29,14 +29,38 @@ pub struct ExistingHosts {
     pub monitoring: ExistingHost,
 }
 
+impl ExistingHosts {
+    /// All of them: application hosts in the spec's order, then the monitoring host.
+    pub fn all(&self) -> impl Iterator<Item = &ExistingHost> {
+        self.app.iter().chain([&self.monitoring])
+    }
+}
+
 /// A host that exists: a destination as ssh understands it, or one with settings.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum ExistingHost {
-    /// A name, an address or an alias of your ssh configuration.
-    Bare(String),
+    /// A name, an address or an alias of your ssh configuration, with `USER@` before it where you like.
+    Bare(Destination),
     /// With settings beside it.
     With(HostSettings),
+}
+
+impl ExistingHost {
+    /// The host with all its settings; a bare destination has none.
+    pub fn settings(&self) -> HostSettings {
+        match self {
+            Self::Bare(ssh) => HostSettings {
+                ssh: ssh.clone(),
+                address: None,
+                user: None,
+                port: None,
+                key: None,
+                host_key: None,
+            },
+            Self::With(settings) => settings.clone(),
+        }
+    }
 }
 
 /// A host's destination and what your ssh configuration does not say of it.
@@ -44,7 +68,7 @@ pub enum ExistingHost {
 #[serde(deny_unknown_fields)]
 pub struct HostSettings {
     /// A name, an address or an alias of your ssh configuration.
-    pub ssh: String,
+    pub ssh: Destination,
     /// The address under which the other hosts reach it; found by the destination's name where absent.
     #[serde(default)]
     pub address: Option<std::net::IpAddr>,
@@ -59,5 +83,5 @@ pub struct HostSettings {
     pub key: Option<PathBuf>,
     /// The fingerprint of its host key, such as `SHA256:…`; your `known_hosts` decides where absent.
     #[serde(default)]
-    pub host_key: Option<String>,
+    pub host_key: Option<Fingerprint>,
 }

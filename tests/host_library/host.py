@@ -35,6 +35,9 @@ class Host:
             (self.root / folder).mkdir(parents=True)
         self.write("etc/passwd", "".join(f"{name}:x:0:0::/:/bin/sh\n" for name in USERS))
         self.write("etc/group", "".join(f"{name}:x:0:\n" for name in USERS))
+        # A Debian's awk is a link to one of several.
+        self.write("etc/alternatives/README", "")
+        (self.root / "etc/alternatives/awk").symlink_to(os.path.realpath("/usr/bin/awk"))
         self.count = 0
 
     def close(self):
@@ -68,6 +71,7 @@ class Host:
         """A folder as `bootstrap.sh` unpacks it."""
         self.count += 1
         folder = f"run/monctl.{self.count}"
+        files = {"manifest.sh": (LIBRARY / "manifest.sh").read_text(), **files}
         for name, text in files.items():
             self.write(f"{folder}/{name}", text)
         return folder
@@ -77,6 +81,7 @@ class Host:
         files = dict(files or {})
         for name in ("run.sh", "library.sh", "tree.py"):
             files[name] = (LIBRARY / name).read_text()
+        files.setdefault("identity", "shop\tapp\n")
         files["sequence"] = "".join(f"{step}\t{lane}\t{join}\n" for step, lane, join, _ in steps)
         for step, _, _, script in steps:
             files[f"steps/{step}.sh"] = f". ./library.sh\n{script}\n"

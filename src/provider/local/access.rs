@@ -10,7 +10,7 @@ use super::keys;
 use super::names::Names;
 use super::record::Record;
 use crate::error::Result;
-use crate::host::{HostName, Machine, SshTarget};
+use crate::host::{HostName, Machine, SshTarget, Trust};
 
 /// What holds for every machine.
 const EVERY_HOST: &str = include_str!("../ssh_config");
@@ -41,7 +41,8 @@ pub(super) fn is_complete(names: &Names, records: &Records) -> bool {
 
 /// The machine as the rest of monctl knows it.
 pub(super) fn machine(names: &Names, host: HostName, address: Ipv4Addr) -> Machine {
-    let ssh = SshTarget { alias: host.to_string(), config: names.ssh_config(), root: true };
+    let ssh =
+        SshTarget { alias: host.to_string(), config: names.ssh_config(), root: true, trust: Trust::Made };
     Machine { name: host, address: address.into(), ssh }
 }
 

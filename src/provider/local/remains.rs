@@ -79,7 +79,7 @@ async fn remove_piece(piece: &Piece) -> Result<()> {
         Piece::Table(name) => network::remove_table(name).await,
         // Unmounts what is mounted below, too.
         Piece::File(path) | Piece::Folder(path) => disk::remove(path).await,
-        // Gone with their groups and units, or with the folder; pieces of clouds are not found here.
+        // Gone with their groups and units, or with the folder; pieces of clouds and other hosts are not found here.
         _ => Ok(()),
     }
 }

@@ -1,0 +1,222 @@
+#!/bin/bash
+# What monctl put or changed on this host, written down before each change and brought to the disk, so that
+# remove.sh can take exactly that back. What was written down first stays: later runs change nothing of it.
+# Sourced by run.sh, by the steps and by remove.sh.
+# shellcheck shell=bash
+#
+# In /var/lib/monctl/manifest lie:
+#   log      one fact a line: KIND, NAME, DETAIL and a full stop, separated by tabs. A line without its full stop
+#            was torn by a power failure, before what it speaks of was done.
+#              project NAME ROLE   whose host this is
+#              made PATH           was not there, nor was anything below it
+#              replaced PATH FILE  was there; FILE in kept/ is what it was
+#              shared PATH         a folder that was there, and in which files of ours lie beside others
+#              data PATH           holds what nothing brings back
+#              user, group NAME    was not there
+#              package NAME HOW    was not there; HOW is `asked`, `dependency`, or `residual` where an earlier
+#                                  removal had left its configuration
+#              upgraded NAME OLD   a package that was there in another version
+#              unit NAME STATE     what systemd said of a unit: LoadState, ActiveState, UnitFileState
+#   kept/    what was replaced
+#   put      the digests of the files that monctl put somewhere, as sha256sum writes them
+#   folders/ the listings of the folders that monctl filled as a whole
+#   accounts while packages are being installed: the users and groups that were there before
+
+home=/var/lib/monctl
+manifest=$home/manifest
+
+# One at a time: steps run beside one another.
+manifest_locked() {
+	(flock 7 && "$@") 7>>"$manifest/lock"
+}
+
+to_disk() {
+	sync --data "$@"
+}
+
+# Opens the record, makes it where there is none, and mends what a power failure left of the last line.
+manifest_open() { # PROJECT ROLE
+	local others
+	others=$(find "$home" -mindepth 1 -maxdepth 1 ! -path "$manifest" 2>/dev/null | head -n 1)
+	if ! manifest_facts project | grep -q .; then
+		mkdir -p "$manifest/kept" "$manifest/folders"
+		chmod 700 "$manifest"
+		[ -e "$manifest/log" ] || : >"$manifest/log"
+		sync "$manifest" "$manifest/log"
+		manifest_end_line
+		if [ -z "$others" ]; then
+			manifest_add made "$home"
+		else
+			manifest_add made "$manifest"
+			for others in sets applied effects proofs; do before_writing "$home/$others"; done
+		fi
+		manifest_add project "$1" "$2"
+	fi
+	manifest_end_line
+	# A run that was cut off while it installed packages.
+	if [ -e "$manifest/accounts" ]; then accounts_compare; fi
+}
+
+manifest_end_line() {
+	[ -z "$(tail -c 1 "$manifest/log")" ] || echo >>"$manifest/log"
+}
+
+# All facts of a kind: NAME and DETAIL.
+manifest_facts() { # KIND
+	[ -e "$manifest/log" ] || return 0
+	KIND=$1 awk -F '\t' '$1 == ENVIRON["KIND"] && $NF == "." && NF == 4 { print $2 "\t" $3 }' "$manifest/log"
+}
+
+manifest_knows() { # KIND NAME
+	KIND=$1 NAME=$2 awk -F '\t' '
+		$1 == ENVIRON["KIND"] && $2 == ENVIRON["NAME"] && $NF == "." { found = 1 }
+		END { exit !found }' "$manifest/log"
+}
+
+manifest_add() { # KIND NAME [DETAIL]
+	manifest_knows "$1" "$2" || manifest_locked manifest_write "$@"
+}
+
+manifest_write() {
+	printf '%s\t%s\t%s\t.\n' "$1" "$2" "${3-}" >>"$manifest/log"
+	to_disk "$manifest/log"
+}
+
+# Whether a path, or a folder above it, is known to be ours or to be kept.
+manifest_covers() { # PATH
+	WANTED=$1 awk -F '\t' '
+		$NF != "." { next }
+		$1 == "made" && ($2 == ENVIRON["WANTED"] || index(ENVIRON["WANTED"], $2 "/") == 1) { found = 1 }
+		$1 == "replaced" && $2 == ENVIRON["WANTED"] { found = 1 }
+		END { exit !found }' "$manifest/log"
+}
+
+is_there() {
+	[ -e "$1" ] || [ -L "$1" ]
+}
+
+# Call it before something is put at PATH. What is there and none of ours is kept; where nothing is, that is noted
+# of the highest folder that is missing.
+before_writing() { # PATH
+	local path=$1 above kept
+	! manifest_covers "$path" || return 0
+	if is_there "$path"; then
+		kept=$(printf %s "$path" | sha256sum)
+		kept=${kept%% *}
+		rm -rf "$manifest/kept/$kept"
+		cp --archive "$path" "$manifest/kept/$kept"
+		sync --file-system "$manifest/kept"
+		manifest_add replaced "$path" "$kept"
+		return
+	fi
+	above=${path%/*}
+	while [ -n "$above" ] && ! is_there "$above"; do path=$above above=${path%/*}; done
+	manifest_add made "$path"
+}
+
+# The same for a folder in which others may have files: they stay where they are.
+before_sharing() { # FOLDER
+	if is_there "$1" && ! manifest_covers "$1"; then manifest_add shared "$1"; else before_writing "$1"; fi
+}
+
+# Call it before a unit is changed in any way.
+before_changing_unit() { # UNIT
+	local line load='' active='' file=''
+	! manifest_knows unit "$1" || return 0
+	while IFS= read -r line; do
+		case $line in
+		LoadState=*) load=${line#*=} ;;
+		ActiveState=*) active=${line#*=} ;;
+		UnitFileState=*) file=${line#*=} ;;
+		esac
+	done < <(systemctl show -p LoadState -p ActiveState -p UnitFileState "$1")
+	manifest_add unit "$1" "${load:-not-found} ${active:-inactive} ${file:--}"
+}
+
+# Call it before an account is made.
+before_making_user() { # NAME
+	getent group "$1" >/dev/null || manifest_add group "$1"
+	getent passwd "$1" >/dev/null || manifest_add user "$1"
+}
+
+# Call it before packages are installed, with apt's own account of what it would do.
+before_installing() { # SIMULATION PACKAGE…
+	local name old how simulation=$1
+	shift
+	if [ ! -e "$manifest/accounts" ]; then
+		getent passwd | sed 's/^\([^:]*\):.*/user \1/' >"$manifest/accounts.new"
+		getent group | sed 's/^\([^:]*\):.*/group \1/' >>"$manifest/accounts.new"
+		to_disk "$manifest/accounts.new"
+		mv "$manifest/accounts.new" "$manifest/accounts"
+		sync "$manifest"
+	fi
+	while read -r _ name old _; do
+		case $old in
+		\[*) manifest_add upgraded "$name" "${old//[\[\]]/}" ;;
+		*)
+			how=dependency
+			[[ " $* " != *" $name "* ]] || how=asked
+			[ "$(dpkg-query -W -f '${db:Status-Status}' "$name" 2>/dev/null)" != config-files ] || how=residual
+			manifest_add package "$name" "$how"
+			;;
+		esac
+	done < <(grep '^Inst ' <<<"$simulation")
+}
+
+# After packages were installed: the accounts that they made. A person's have higher numbers.
+accounts_compare() {
+	local name number
+	while IFS=: read -r name _ number _; do
+		((number >= 1000)) || grep -qx "user $name" "$manifest/accounts" || manifest_add user "$name"
+	done < <(getent passwd)
+	while IFS=: read -r name _ number _; do
+		((number >= 1000)) || grep -qx "group $name" "$manifest/accounts" || manifest_add group "$name"
+	done < <(getent group)
+	rm -f "$manifest/accounts"
+}
+
+# Call it before files are put: FOLDER's files will lie in PLACE.
+before_putting() { # FOLDER PLACE
+	local list
+	list=$(mktemp)
+	# A service's unit files have places of their own.
+	(cd "$1" && find . -path ./.units -prune -o -type f -printf '%P\0' | LC_ALL=C sort -z | xargs -0r sha256sum --) |
+		PLACE=$2/ awk '{ print substr($0, 1, 66) ENVIRON["PLACE"] substr($0, 67) }' >"$list"
+	manifest_locked manifest_put "$list"
+	rm -f "$list"
+}
+
+manifest_put() { # LIST
+	cat "$1" >>"$manifest/put"
+	to_disk "$manifest/put"
+}
+
+# Forgets the digests of earlier sets, once the last one is active for good. A path's last digest counts.
+puts_settle() {
+	manifest_locked puts_last
+}
+
+puts_last() {
+	awk '{ path = substr($0, 67) } !(path in last) { order[++count] = path } { last[path] = $0 }
+		END { for (i = 1; i <= count; i++) print last[order[i]] }' "$manifest/put" >"$manifest/put.new"
+	to_disk "$manifest/put.new"
+	mv "$manifest/put.new" "$manifest/put"
+}
+
+folder_listing() { # FOLDER
+	find "$1" -xdev -printf '%P %y %s %m %u %T@\n' | LC_ALL=C sort
+}
+
+folder_note_of() { # FOLDER
+	local name=${1//%/%25}
+	echo "$manifest/folders/${name//\//%2F}"
+}
+
+# Notes what a folder looks like that will be put at PLACE as a whole.
+folder_note() { # FOLDER PLACE
+	local note
+	note=$(folder_note_of "$2")
+	folder_listing "$1" >"$note.new"
+	to_disk "$note.new"
+	mv "$note.new" "$note"
+}

@@ -1,0 +1,372 @@
+#!/bin/bash
+# Takes back what the record of this host (manifest.sh) says: `list` tells what there is, `remove` does it. Tells
+# each thing as KIND and NAME, separated by a tab, and `end` last. May be cut off anywhere and run again.
+set -uo pipefail
+umask 022
+export DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 LC_ALL=C.UTF-8
+cd "$(dirname "$0")" || exit
+# shellcheck source=playbooks/lib/manifest.sh
+. ./manifest.sh
+
+IFS=$'\t' read -r action project <request
+
+exec 9>/run/monctl.lock
+flock --wait 300 9 || { echo "another run still works on this host" >&2; exit 75; }
+trap '' PIPE HUP
+
+tell() { # KIND NAME
+	printf '%s\t%s\n' "$1" "$2"
+}
+
+complaints=0
+complain() {
+	echo "$1" >&2
+	complaints=1
+}
+
+names() { # KIND
+	manifest_facts "$1" | cut -f 1
+}
+
+units_folder=/etc/systemd/system
+
+# Units whose files are ours; a link to /dev/null is a mask.
+our_units() {
+	local path
+	{ names made && names replaced; } | while IFS= read -r path; do
+		case $path in
+		"$units_folder"/*.wants | "$units_folder"/*/*) ;;
+		"$units_folder"/*) [ "$(readlink "$path")" = /dev/null ] || echo "${path##*/}" ;;
+		esac
+	done
+}
+
+# What is to be started or enabled again: UNIT, ActiveState, UnitFileState.
+earlier_units() {
+	manifest_facts unit | while IFS=$'\t' read -r unit state; do
+		read -r load active file <<<"$state"
+		[ "$load" = not-found ] || printf '%s\t%s\t%s\n' "$unit" "$active" "$file"
+	done
+}
+
+# ---- packages --------------------------------------------------------------------------------------
+
+apt() {
+	apt-get -q -y -o DPkg::Lock::Timeout=120 -o Dpkg::Use-Pty=0 -o APT::Get::AutomaticRemove=false "$@"
+}
+
+state_of() { # PACKAGE
+	dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null || true
+}
+
+# Our packages of which anything is still there.
+our_packages() {
+	local name how state
+	manifest_facts package | while IFS=$'\t' read -r name how; do
+		state=$(state_of "$name")
+		case $state:$how in
+		:* | not-installed:*) ;;
+		config-files:residual) ;;
+		*) echo "$name" ;;
+		esac
+	done
+}
+
+# Which other packages would go with these.
+also_gone() { # PACKAGE…
+	apt -s purge "$@" 2>/dev/null | awk '/^(Purg|Remv) / { print $2 }' | grep -vxF -f <(printf '%s\n' "$@")
+}
+
+# Says of our packages which may go (in `gone`) and which others need (in `needed`, with those others).
+packages_decide() {
+	local package others manual
+	gone=() needed=()
+	mapfile -t gone < <(our_packages)
+	((${#gone[@]})) || return 0
+	# What came as a dependency and was asked for by somebody since.
+	manual=$(apt-mark showmanual "${gone[@]}" 2>/dev/null)
+	for package in "${gone[@]}"; do
+		if [ "$(manifest_facts package | awk -F '\t' -v name="$package" '$1 == name { print $2 }')" = dependency ] &&
+			grep -qxF "$package" <<<"$manual"; then
+			packages_keep "$package" "somebody asked for it since"
+		fi
+	done
+	((${#gone[@]})) && others=$(also_gone "${gone[@]}") || return 0
+	[ -n "$others" ] || return 0
+	for package in "${gone[@]}"; do
+		others=$(also_gone "$package" | grep -vxF -f <(our_packages) | paste -sd ' ')
+		[ -z "$others" ] || packages_keep "$package" "needed by $others"
+	done
+	# Alternatives: each of two may go, but not both.
+	while ((${#gone[@]})) && others=$(also_gone "${gone[@]}" | paste -sd ' ') && [ -n "$others" ]; do
+		packages_keep "${gone[-1]}" "needed by $others"
+	done
+}
+
+packages_keep() { # PACKAGE WHY
+	local package left=()
+	needed+=("package $1: $2")
+	for package in "${gone[@]}"; do [ "$package" = "$1" ] || left+=("$package"); done
+	gone=("${left[@]}")
+}
+
+packages_remove() {
+	local package residual=() purged=() said
+	[ -z "$(dpkg --audit 2>/dev/null)" ] || dpkg --configure -a >&2 || true
+	packages_decide
+	for package in "${gone[@]}"; do
+		if manifest_facts package | grep -qxF "$package"$'\t'residual; then
+			residual+=("$package")
+		else
+			purged+=("$package")
+		fi
+	done
+	# Their scripts ask systemd things that need no answer.
+	((${#residual[@]} == 0)) || said=$(apt remove "${residual[@]}" 2>&1) || complain "$said"
+	((${#purged[@]} == 0)) || said=$(apt purge "${purged[@]}" 2>&1) || complain "$said"
+	for package in "${gone[@]}"; do tell package "$package"; done
+	for package in "${needed[@]}"; do tell keep "$package"; done
+}
+
+# ---- files -----------------------------------------------------------------------------------------
+
+backup=/var/backups/monctl-$(date -u +%Y%m%dT%H%M%SZ)
+
+aside() { # PATH WHY
+	if mkdir -p "$backup" && chmod 700 "$backup" && mkdir -p "$backup${1%/*}" &&
+		cp --archive "$1" "$backup$1" && sync --file-system "$backup"; then
+		tell keep "$1 $2 and is kept in $backup$1"
+	else
+		complain "$1 $2, and cannot be copied to $backup"
+	fi
+}
+
+put_paths() {
+	[ ! -e "$manifest/put" ] || awk '{ print substr($0, 67) }' "$manifest/put" | LC_ALL=C sort -u
+}
+
+# The files that monctl put somewhere and that have another content now.
+changed_files() {
+	[ -e "$manifest/put" ] || return 0
+	put_paths | while IFS= read -r path; do
+		if [ -f "$path" ] && [ ! -L "$path" ]; then printf '%s\0' "$path"; fi
+	done | xargs -0r sha256sum -- | grep -vxF -f "$manifest/put" | cut -c 67-
+}
+
+# Files below a folder of ours that monctl did not put there.
+foreign_files() { # FOLDER
+	local folder=$1 note place
+	{
+		put_paths
+		for note in "$manifest"/folders/*; do
+			[ -e "$note" ] || continue
+			place=${note##*/} place=${place//%2F//} place=${place//%25/%}
+			[ -d "$place" ] || continue
+			# What is as it was noted. A line without path is the folder itself.
+			LC_ALL=C comm -12 "$note" <(folder_listing "$place") |
+				PLACE=$place/ awk '{ print ENVIRON["PLACE"] $0 }' | sed 's/ [a-z] [0-9]* [0-7]* [^ ]* [0-9.]*$//'
+		done
+	} | LC_ALL=C sort -u >known
+	# Files only; what is half done or noted beside a folder is ours.
+	find "$folder" -xdev -type f ! -name '*.monctl' ! -name '*.failed' ! -path '*.new/*' ! -path '*.old/*' \
+		! -path '*.cache/*' ! -name '*.tar.gz' ! -path '/opt/monctl/uv-*' | LC_ALL=C sort >found
+	LC_ALL=C comm -13 known found
+}
+
+# The same for a set, which is seen through its link.
+foreign_of_set() { # LINK
+	if [ ! -L "$1" ] || [ ! -d "$1" ]; then return; fi
+	find "$1/" -path "$1/.units" -prune -o -type f -print | LC_ALL=C sort | LC_ALL=C comm -23 - <(put_paths)
+}
+
+is_data() { # PATH
+	names data | grep -qxF -- "$1"
+}
+
+# What people changed or added is copied to where it survives.
+keep_what_is_not_ours() {
+	local path file
+	while IFS= read -r path; do aside "$path" "was changed"; done < <(changed_files)
+	while IFS= read -r path; do
+		case $path in
+		"$home" | "$home"/* | "$units_folder"/* | /srv/monctl | /srv/monctl/*) continue ;;
+		esac
+		if [ ! -d "$path" ] || is_data "$path"; then continue; fi
+		while IFS= read -r file; do aside "$file" "is none of monctl's"; done < <(
+			[ -L "$path" ] || foreign_files "$path"
+			for file in "$path" "$path"/*; do foreign_of_set "$file"; done
+		)
+	done < <(names made && names replaced)
+}
+
+# The files that monctl brought into a folder of somebody's.
+shared_clear() { # FOLDER
+	local path
+	put_paths | while IFS= read -r path; do
+		case $path in "$1"/*) ;; *) continue ;; esac
+		rm -f -- "$path"
+		path=${path%/*}
+		while [ "$path" != "$1" ] && rm -rf "$path/__pycache__" && rmdir -- "$path" 2>/dev/null; do path=${path%/*}; done
+	done
+	rm -rf "$1.next" "$1.previous"
+}
+
+restore_path() { # PATH KEPT
+	local kept=$manifest/kept/$2 beside=$1.monctl-earlier
+	is_there "$kept" || return 0
+	rm -rf "$beside"
+	cp --archive "$kept" "$beside"
+	if [ -d "$1" ] && [ ! -L "$1" ]; then rm -rf "$1"; fi
+	mv -T "$beside" "$1" && sync --file-system "${1%/*}"
+}
+
+made_clear() { # PATH
+	local entry
+	if [ "$1" = "$home" ]; then
+		# Machines of this computer itself, and the record, which goes last.
+		for entry in "$home"/* "$home"/.[!.]*; do
+			case $entry in "$manifest" | "$home/local") ;; *) rm -rf "$entry" ;; esac
+		done
+	elif [ "$1" != "$manifest" ]; then
+		rm -rf "$1"
+	fi
+}
+
+# ---- the whole -------------------------------------------------------------------------------------
+
+list() {
+	local name kind
+	for kind in data user group; do
+		while IFS= read -r name; do
+			case $kind in
+			data) if manifest_knows shared "$name" || ! is_there "$name"; then continue; fi ;;
+			user) getent passwd "$name" >/dev/null || continue ;;
+			group) getent group "$name" >/dev/null || continue ;;
+			esac
+			tell "$kind" "$name"
+		done < <(names "$kind")
+	done
+	while IFS= read -r name; do tell unit "$name"; done < <(our_units)
+	while IFS= read -r name; do
+		case $name in "$home" | "$manifest" | "$units_folder"/monctl-*) continue ;; esac
+		! is_there "$name" || tell path "$name"
+	done < <(names made)
+	while IFS= read -r name; do tell restore "$name"; done < <(names replaced)
+	while IFS=$'\t' read -r name kind _; do tell restore "unit $name ($kind)"; done < <(earlier_units)
+	packages_decide
+	for name in "${gone[@]}"; do tell package "$name"; done
+	for name in "${needed[@]}"; do tell keep "$name"; done
+	while IFS=$'\t' read -r name kind; do
+		tell keep "package $name: it was $kind before, and newer versions stay"
+	done < <(manifest_facts upgraded)
+	tell record "$manifest"
+}
+
+take_back() {
+	local name kept active file units drills
+	# Loads of a drill first, which end by themselves otherwise.
+	mapfile -t drills < <(systemctl list-units --plain --no-legend --all 'monctl-drill*' 2>/dev/null | cut -d ' ' -f 1)
+	((${#drills[@]} == 0)) || systemctl stop "${drills[@]}" 2>/dev/null
+	mapfile -t units < <(our_units)
+	if ((${#units[@]})); then
+		systemctl disable --quiet --now "${units[@]}" 2>/dev/null
+		systemctl stop "${units[@]}" 2>/dev/null
+	fi
+	if command -v nft >/dev/null && nft list table inet monctl >/dev/null 2>&1; then
+		nft delete table inet monctl || complain "the nftables table inet monctl resists"
+	fi
+	keep_what_is_not_ours
+	((complaints == 0)) || return
+	for name in "${units[@]}"; do tell unit "$name"; done
+
+	# Data is in folders of ours, or beside them.
+	while IFS= read -r name; do
+		if manifest_knows shared "$name" || ! is_there "$name"; then continue; fi
+		rm -rf "$name"
+		tell data "$name"
+	done < <(names data)
+	while IFS= read -r name; do shared_clear "$name"; done < <(names shared)
+	while IFS= read -r name; do
+		is_there "$name" || continue
+		made_clear "$name"
+		case $name in "$home" | "$manifest" | "$units_folder"/monctl-*) ;; *) tell path "$name" ;; esac
+	done < <(names made)
+	while IFS=$'\t' read -r name kept; do
+		restore_path "$name" "$kept" && tell restore "$name"
+	done < <(manifest_facts replaced)
+	systemctl daemon-reload
+	((${#units[@]} == 0)) || systemctl reset-failed "${units[@]}" 2>/dev/null
+
+	packages_remove
+	users_remove
+	units_restore
+	while IFS=$'\t' read -r name kept; do
+		tell keep "package $name: it was $kept before, and newer versions stay"
+	done < <(manifest_facts upgraded)
+}
+
+users_remove() {
+	local name
+	while IFS= read -r name; do
+		getent passwd "$name" >/dev/null || continue
+		if userdel "$name" >&2; then tell user "$name"; else complain "user $name resists"; fi
+	done < <(names user)
+	while IFS= read -r name; do
+		getent group "$name" >/dev/null || continue
+		if groupdel "$name" >&2; then tell group "$name"; else complain "group $name resists"; fi
+	done < <(names group)
+}
+
+units_restore() {
+	local unit active file
+	while IFS=$'\t' read -r unit active file; do
+		case $file in enabled) systemctl enable --quiet "$unit" 2>/dev/null ;; esac
+		case $active in
+		active | activating | reloading)
+			if systemctl start "$unit"; then tell restore "unit $unit ($active)"; else
+				tell keep "unit $unit was active and does not start: see journalctl --unit $unit"
+			fi
+			;;
+		esac
+	done < <(earlier_units)
+}
+
+# Nothing is said to be gone that was not looked for.
+what_is_left() {
+	local name
+	while IFS= read -r name; do
+		case $name in "$home" | "$manifest") ;; *) ! is_there "$name" || echo "$name" ;; esac
+	done < <(names made)
+	while IFS= read -r name; do ! getent passwd "$name" >/dev/null || echo "user $name"; done < <(names user)
+	while IFS= read -r name; do ! getent group "$name" >/dev/null || echo "group $name"; done < <(names group)
+	packages_decide
+	((${#gone[@]} == 0)) || printf 'package %s\n' "${gone[@]}"
+}
+
+# The log goes last of all: as long as it is there, everything can be done again.
+record_remove() {
+	rm -rf "$manifest/kept" "$manifest/folders" "$manifest/put" "$manifest/put.new" "$manifest/accounts" "$manifest/lock"
+	rm -f "$manifest/log"
+	rmdir "$manifest"
+	rmdir "$home" 2>/dev/null
+	rm -f /run/monctl.lock
+}
+
+if [ -d "$manifest" ]; then
+	owner=$(manifest_facts project | cut -f 1)
+	if [ -n "$owner" ] && [ "$owner" != "$project" ]; then
+		[ "$action" = list ] || tell keep "everything: this host belongs to project $owner"
+	else
+		manifest_open "$project" none
+		if [ "$action" = list ]; then list; else
+			take_back
+			remaining=$(what_is_left | paste -sd ' ')
+			[ -z "$remaining" ] || complain "still there: $remaining"
+			((complaints == 0)) || exit 1
+			record_remove
+		fi
+	fi
+elif [ "$action" = remove ] && [ -d "$home" ] && [ -z "$(ls -A "$home")" ]; then
+	rmdir "$home"
+fi
+echo end

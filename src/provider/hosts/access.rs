@@ -1,0 +1,171 @@
+//! How ssh reaches the hosts: for each a configuration file that says what must hold, and then reads the
+//! user's own, so that aliases, keys, agents and jump hosts work as they do by hand.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::folder::{self, cannot};
+use super::memory::Host;
+use crate::error::{Error, Result};
+use crate::host::{SshTarget, Trust};
+use crate::remote::{self, HostKey, Route};
+use crate::spec::Fingerprint;
+
+/// What holds for every host, and the way to the user's own configuration.
+const EVERY_HOST: &str = include_str!("ssh_config");
+
+/// The files of one host in the project's folder.
+#[derive(Debug, Clone)]
+pub(super) struct Access {
+    pub config: PathBuf,
+    /// The one key that is accepted, where the spec has its fingerprint.
+    pub pinned: PathBuf,
+    alias: String,
+}
+
+impl Access {
+    /// Writes the configuration of a host, if it is not there as it must be.
+    pub fn write(project: &Path, host: &Host) -> Result<Self> {
+        let ssh = project.join("ssh");
+        folder::create(&ssh)?;
+        let access = Self {
+            config: ssh.join(host.file_name()),
+            pinned: ssh.join(format!("{}.known_hosts", host.file_name())),
+            alias: host.settings.ssh.host().to_owned(),
+        };
+        let text = access.text(host);
+        if fs::read_to_string(&access.config).ok().as_ref() != Some(&text) {
+            folder::write(&access.config, &text)?;
+        }
+        Ok(access)
+    }
+
+    fn text(&self, host: &Host) -> String {
+        let settings = &host.settings;
+        let mut text =
+            format!("# Kept by monctl; use it with `ssh -F THIS-FILE {0}`.\nHost {0}\n", self.alias);
+        let user = settings.user.as_ref().map(|user| user.as_str()).or_else(|| settings.ssh.user());
+        // Writing to a string cannot fail.
+        if let Some(user) = user {
+            let _ = writeln!(text, "    User {user}");
+        }
+        if let Some(port) = settings.port {
+            let _ = writeln!(text, "    Port {port}");
+        }
+        if let Some(key) = &settings.key {
+            let _ = writeln!(text, "    IdentityFile {}\n    IdentitiesOnly yes", quoted(key));
+        }
+        if settings.host_key.is_some() {
+            let _ = writeln!(
+                text,
+                "    HostKeyAlias {}\n    UserKnownHostsFile {}\n    GlobalKnownHostsFile none\n    KnownHostsCommand none",
+                self.key_alias(),
+                quoted(&self.pinned)
+            );
+        }
+        text + EVERY_HOST
+    }
+
+    /// The name under which the pinned key is kept, which is nobody else's.
+    fn key_alias(&self) -> String {
+        format!("monctl.{}", self.alias.replace(':', "."))
+    }
+
+    /// What ssh would do. Connects to nothing.
+    pub async fn route(&self) -> Result<Route> {
+        remote::route(&self.config, &self.alias).await
+    }
+
+    pub fn target(&self, route: &Route) -> SshTarget {
+        SshTarget {
+            alias: self.alias.clone(),
+            config: self.config.clone(),
+            root: route.user == "root",
+            trust: Trust::Given,
+        }
+    }
+
+    /// Pins the key that has this fingerprint, unless it is pinned. A host that shows no key at all is left to
+    /// the connection, which fails and says why.
+    ///
+    /// # Errors
+    /// The host has other keys only.
+    pub async fn pin(&self, wanted: &Fingerprint) -> Result<()> {
+        let is_it = |key: &HostKey| key.fingerprint() == wanted.as_str();
+        let alias = self.key_alias();
+        let line = |key: &HostKey| format!("{alias} {} {}\n", key.kind, key.key);
+        let kept = fs::read_to_string(&self.pinned).unwrap_or_default();
+        if HostKey::of_line(&kept).is_some_and(|key| is_it(&key) && kept == line(&key)) {
+            return Ok(());
+        }
+        if self.pinned.exists() {
+            fs::remove_file(&self.pinned).map_err(|error| cannot("remove", &self.pinned, error))?;
+        }
+        let Ok(keys) = remote::presented(&self.config, &self.alias, is_it).await else { return Ok(()) };
+        match keys.iter().find(|key| is_it(key)) {
+            Some(key) => folder::write(&self.pinned, &line(key)),
+            None => Err(other_key(&self.alias, wanted, &keys)),
+        }
+    }
+}
+
+fn other_key(alias: &str, wanted: &Fingerprint, keys: &[HostKey]) -> Error {
+    let shown: Vec<String> = keys.iter().map(HostKey::fingerprint).collect();
+    let files: Vec<String> = keys.iter().map(|key| format!("`ssh-keygen -lf {}`", key.file())).collect();
+    Error::could_not_run(format!(
+        "`{alias}` does not present the host key of the spec, {wanted}, but {}",
+        shown.join(", ")
+    ))
+    .remedy(format!(
+        "somebody else may answer at this address; read the fingerprint on the host itself, on its console for \
+         instance ({}), and correct `host_key` only where it is the same",
+        files.join(", ")
+    ))
+}
+
+/// A path as ssh's configuration takes it.
+fn quoted(path: &Path) -> String {
+    format!("\"{}\"", path.display().to_string().replace('%', "%%"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::ExistingHost;
+
+    fn host(json: &str) -> Host {
+        let host: ExistingHost = serde_json::from_str(json).unwrap();
+        Host::new(crate::host::HostName::app(1), host.settings())
+    }
+
+    fn config(json: &str) -> String {
+        let folder = tempfile::tempdir().unwrap();
+        fs::read_to_string(Access::write(folder.path(), &host(json)).unwrap().config).unwrap()
+    }
+
+    #[test]
+    fn what_the_spec_says_stands_before_the_users_own_configuration() {
+        let text = config(r#"{"ssh": "web1", "user": "deploy", "port": 2222, "key": "/keys/50%"}"#);
+        let before = "Host web1\n    User deploy\n    Port 2222\n    IdentityFile \"/keys/50%%\"\n    IdentitiesOnly yes\n";
+        assert!(text.contains(before), "{text}");
+        let strict = text.find("StrictHostKeyChecking yes").unwrap();
+        assert!(strict < text.find("Include ~/.ssh/config").unwrap(), "{text}");
+    }
+
+    #[test]
+    fn a_bare_destination_leaves_everything_but_strictness_to_the_user() {
+        let text = config(r#""me@web1""#);
+        assert!(text.contains("Host web1\n    User me\n# What a script"), "{text}");
+        assert!(!text.contains("UserKnownHostsFile"), "{text}");
+    }
+
+    #[test]
+    fn a_fingerprint_in_the_spec_shuts_out_all_other_keys() {
+        let text =
+            config(r#"{"ssh": "web1", "host_key": "SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU"}"#);
+        for line in ["GlobalKnownHostsFile none", "KnownHostsCommand none", "HostKeyAlias monctl.web1"] {
+            assert!(text.contains(line), "{text}");
+        }
+    }
+}

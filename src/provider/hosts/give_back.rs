@@ -1,0 +1,147 @@
+//! What `down` does on hosts: asks each for its record, and has each take back what it says. A host that does not
+//! answer does not keep the others from it.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
+
+use futures_util::future::join_all;
+
+use super::access::Access;
+use super::memory::{self, Host};
+use super::{Hosts, Thing, ThingKind, folder};
+use crate::error::{Error, Result};
+use crate::event::{Event, Millis};
+use crate::host::Machine;
+use crate::playbook::{Removal, bootstrap, removal_script};
+use crate::provider::Piece;
+use crate::remote::Remote;
+
+/// A host that exists answers at once.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(20);
+
+impl Hosts {
+    /// What there is of the project: on each host, and the folder on this computer.
+    pub(in crate::provider) async fn pieces(&self) -> Result<Vec<Piece>> {
+        let (hosts, found) = self.everywhere(Removal::List).await?;
+        let mut pieces = Vec::new();
+        for (host, found) in hosts.iter().zip(found) {
+            match found {
+                Ok(things) => pieces.extend(things.into_iter().map(Piece::OnHost)),
+                Err(error) => pieces.push(Piece::OnHost(self.unreachable(host, &error))),
+            }
+        }
+        if self.folder.exists() {
+            pieces.push(Piece::Folder(self.folder.clone()));
+        }
+        Ok(pieces)
+    }
+
+    /// Has every host take back what its record says, and forgets those on which nothing is left.
+    pub(in crate::provider) async fn destroy(&self) -> Result<Vec<Piece>> {
+        let (hosts, done) = self.everywhere(Removal::Remove).await?;
+        let mut pieces = Vec::new();
+        let mut failed = Vec::new();
+        for (host, done) in hosts.into_iter().zip(done) {
+            match done {
+                Ok(things) => pieces.extend(things.into_iter().map(Piece::OnHost)),
+                Err(error) => failed.push((host, error)),
+            }
+        }
+        if failed.is_empty() {
+            // The hosts are asked once more before the way to them is forgotten.
+            let (_, left) = self.everywhere(Removal::List).await?;
+            if left.iter().all(|left| left.as_ref().is_ok_and(Vec::is_empty)) {
+                std::fs::remove_dir_all(&self.folder)
+                    .map_err(|error| folder::cannot("remove", &self.folder, error))?;
+                pieces.push(Piece::Folder(self.folder.clone()));
+            }
+            return Ok(pieces);
+        }
+        for piece in &pieces {
+            self.events.note(piece.outcome());
+        }
+        let names: Vec<String> = failed.iter().map(|(host, _)| host.name.to_string()).collect();
+        let remaining: Vec<Host> = failed.iter().map(|(host, _)| host.clone()).collect();
+        memory::forget_others(&self.folder, &remaining)?;
+        let (_, first) = failed.remove(0);
+        Err(Error::failed(format!("not given back: {}", names.join(", ")))
+            .because(first)
+            .remedy("the others are given back; run `monctl down` again for what is left"))
+    }
+
+    /// Runs the script on all hosts of the spec and all that earlier runs wrote down, at once.
+    async fn everywhere(&self, removal: Removal) -> Result<(Vec<Host>, Vec<Result<Vec<Thing>>>)> {
+        let known = memory::read(&self.folder)?;
+        // Without a record on this computer, other computers may have set the spec's hosts up.
+        let hosts: Vec<Host> =
+            self.hosts.iter().cloned().chain(memory::others(&known, &self.hosts)).collect();
+        let exists = self.folder.exists();
+        folder::create(&self.folder)?;
+        let done = join_all(hosts.iter().map(|host| self.on_host(host, removal))).await;
+        if !exists && removal == Removal::List {
+            // Only looked: what the look needed goes with it.
+            let _ = std::fs::remove_dir_all(&self.folder);
+        }
+        Ok((hosts, done))
+    }
+
+    async fn on_host(&self, host: &Host, removal: Removal) -> Result<Vec<Thing>> {
+        let begun = std::time::Instant::now();
+        let at = |error: Error| error.at(host.name.to_string());
+        let access = Access::write(&self.folder, host)?;
+        if let Some(fingerprint) = &host.settings.host_key {
+            access.pin(fingerprint).await.map_err(at)?;
+        }
+        let ssh = access.target(&access.route().await.map_err(at)?);
+        let address = host.settings.address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+        let remote = Remote::connect(&Machine { name: host.name, address, ssh }, ANSWERS_WITHIN).await?;
+        if removal == Removal::Remove {
+            self.events.send(Event::Infra { what: format!("give back {}", host.name), took: None });
+        }
+        let script = removal_script(removal, &self.project);
+        let output = remote.run(&bootstrap(), script.input()).await?;
+        let things = read(host, &output.stdout);
+        if !output.status.success()
+            && let Some(error) = remote.refused_root(&output.stderr).await
+        {
+            return Err(error);
+        }
+        if !output.status.success() || !output.stdout.ends_with("end\n") {
+            return Err(at(Error::failed("the host could not take everything back")
+                .because(output.stderr.trim().to_owned())
+                .remedy("run `monctl down` again; it goes on from here")));
+        }
+        if removal == Removal::Remove {
+            let what = format!("give back {}", host.name);
+            self.events.send(Event::Infra { what, took: Some(Millis(begun.elapsed())) });
+        }
+        Ok(things)
+    }
+
+    fn unreachable(&self, host: &Host, error: &Error) -> Thing {
+        let file = memory::path(&self.folder);
+        let causes = error.causes();
+        let why = causes.last().and_then(|cause| cause.lines().last());
+        let why = why.map(|why| format!(" ({})", why.trim())).unwrap_or_default();
+        let said = format!(
+            "{}{why}; where it is gone for good, take it out of `{}` and of the spec",
+            error.message(),
+            file.display()
+        );
+        Thing { host: host.name, kind: ThingKind::Unreachable, names: vec![said] }
+    }
+}
+
+/// The lines of the host's script: a kind and a name each, and `end` last.
+fn read(host: &Host, output: &str) -> Vec<Thing> {
+    let mut things: BTreeMap<ThingKind, Vec<String>> = BTreeMap::new();
+    for line in output.lines() {
+        if let Some((kind, name)) = line.split_once('\t')
+            && let Some(kind) = ThingKind::read(kind)
+        {
+            things.entry(kind).or_default().push(name.to_owned());
+        }
+    }
+    things.into_iter().map(|(kind, names)| Thing { host: host.name, kind, names }).collect()
+}

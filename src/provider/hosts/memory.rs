@@ -1,0 +1,124 @@
+//! Which hosts were ever part of the project: written down before anything is changed there, so that `down` gives
+//! back also what a spec does not name any more, or where it is lost. Holds no secret.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::folder::{self, cannot};
+use crate::error::{Error, Result};
+use crate::host::HostName;
+use crate::spec::HostSettings;
+
+/// A host with its name in the project and the way to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Host {
+    pub name: HostName,
+    pub settings: HostSettings,
+}
+
+impl Host {
+    pub fn new(name: HostName, settings: HostSettings) -> Self {
+        Self { name, settings }
+    }
+
+    /// Whether both are reached at the same place.
+    fn is(&self, other: &Self) -> bool {
+        let place = |host: &Self| (host.settings.ssh.host().to_owned(), host.settings.port);
+        place(self) == place(other)
+    }
+
+    /// The name of its files: two ports of one address are two hosts.
+    pub fn file_name(&self) -> String {
+        let port = self.settings.port.map(|port| format!("-{port}")).unwrap_or_default();
+        format!("{}{port}", self.settings.ssh.host().replace(':', "_"))
+    }
+}
+
+/// The same as it lies in the file.
+#[derive(Debug, Serialize, Deserialize)]
+struct Entry {
+    name: String,
+    #[serde(flatten)]
+    settings: HostSettings,
+}
+
+pub(super) fn path(project: &Path) -> PathBuf {
+    project.join("hosts.json")
+}
+
+/// The hosts that were written down; none where there is no file.
+pub(super) fn read(project: &Path) -> Result<Vec<Host>> {
+    let path = path(project);
+    let text = match fs::read_to_string(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        other => other.map_err(|error| cannot("read", &path, error))?,
+    };
+    let damaged = |cause: String| {
+        Error::could_not_run(format!("cannot understand `{}`", path.display()))
+            .because(cause)
+            .remedy("mend the file; it lists the hosts on which something of the project may lie")
+    };
+    let entries: Vec<Entry> = serde_json::from_str(&text).map_err(|error| damaged(error.to_string()))?;
+    let host = |entry: Entry| {
+        Ok(Host::new(entry.name.parse().map_err(|error: Error| damaged(error.to_string()))?, entry.settings))
+    };
+    entries.into_iter().map(host).collect()
+}
+
+/// Writes down these hosts beside those that were there, which come last.
+pub(super) fn remember(project: &Path, hosts: &[Host]) -> Result<()> {
+    let known = read(project)?;
+    let all: Vec<Host> = hosts.iter().cloned().chain(others(&known, hosts)).collect();
+    if all == known { Ok(()) } else { write(project, &all) }
+}
+
+/// Forgets all hosts but these.
+pub(super) fn forget_others(project: &Path, hosts: &[Host]) -> Result<()> {
+    write(project, hosts)
+}
+
+fn write(project: &Path, all: &[Host]) -> Result<()> {
+    let entry = |host: &Host| Entry { name: host.name.to_string(), settings: host.settings.clone() };
+    let entries: Vec<Entry> = all.iter().map(entry).collect();
+    let path = path(project);
+    let text =
+        serde_json::to_string_pretty(&entries).map_err(|error| cannot("write", &path, error.into()))?;
+    folder::write(&path, &format!("{text}\n"))
+}
+
+/// The known hosts that are none of these.
+pub(super) fn others(known: &[Host], hosts: &[Host]) -> Vec<Host> {
+    known.iter().filter(|known| !hosts.iter().any(|host| host.is(known))).cloned().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::ExistingHost;
+
+    fn host(name: HostName, ssh: &str) -> Host {
+        Host::new(name, ExistingHost::Bare(ssh.parse().unwrap()).settings())
+    }
+
+    #[test]
+    fn a_host_that_left_the_spec_is_not_forgotten() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(read(folder.path()).unwrap(), []);
+        let [a, b, m] = [(HostName::app(1), "a"), (HostName::app(2), "b"), (HostName::MONITORING, "m")]
+            .map(|(name, ssh)| host(name, ssh));
+        remember(folder.path(), &[a.clone(), b.clone(), m.clone()]).unwrap();
+        let moved = host(HostName::app(1), "me@b");
+        remember(folder.path(), &[moved.clone(), m.clone()]).unwrap();
+        assert_eq!(read(folder.path()).unwrap(), [moved, m, a]);
+    }
+
+    #[test]
+    fn a_damaged_file_is_not_taken_for_none() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(path(folder.path()), "[{").unwrap();
+        assert!(read(folder.path()).is_err());
+    }
+}

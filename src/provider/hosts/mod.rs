@@ -1,0 +1,96 @@
+//! Hosts that exist. Nothing is made or started: the spec's hosts are the machines. What monctl changes there is
+//! recorded on each host itself (`playbooks/lib/manifest.sh`), and `down` takes exactly that back.
+
+mod access;
+mod address;
+mod folder;
+mod give_back;
+mod memory;
+pub(super) mod prerequisites;
+mod thing;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use futures_util::future::join_all;
+
+pub use self::thing::{Thing, ThingKind};
+
+use self::access::Access;
+use self::memory::Host;
+use super::{MachineState, Observed, ObservedMachine, ProjectLock};
+use crate::error::Result;
+use crate::event::Events;
+use crate::host::{HostName, Machine, ProjectName};
+use crate::spec::{ExistingHosts, Loaded};
+
+/// The hosts of one project.
+#[derive(Debug)]
+pub struct Hosts {
+    project: ProjectName,
+    folder: PathBuf,
+    /// Those of the spec; none where the spec is lost.
+    hosts: Vec<Host>,
+    events: Events,
+}
+
+impl Hosts {
+    /// The hosts that a spec lists.
+    pub(super) fn of(loaded: &Loaded, hosts: &ExistingHosts, events: Events) -> Result<Self> {
+        let base = std::path::absolute(loaded.base_dir())
+            .map_err(|error| folder::cannot("find", loaded.base_dir(), error))?;
+        let names = HostName::of_project(loaded.spec.app.count);
+        let host = |(name, host): (HostName, &crate::spec::ExistingHost)| {
+            let mut settings = host.settings();
+            settings.key = settings.key.map(|key| base.join(key));
+            Host::new(name, settings)
+        };
+        let project = loaded.spec.project.clone();
+        let folder = folder::of(&project)?;
+        Ok(Self { project, folder, hosts: names.zip(hosts.all()).map(host).collect(), events })
+    }
+
+    /// The hosts that earlier runs wrote down, where there are any.
+    pub(super) fn remembered(project: &ProjectName, events: &Events) -> Result<Option<Self>> {
+        let folder = folder::of(project)?;
+        let exists = memory::path(&folder).exists();
+        let (project, events) = (project.clone(), events.clone());
+        Ok(exists.then_some(Self { project, folder, hosts: Vec::new(), events }))
+    }
+
+    pub(super) fn folder(&self) -> PathBuf {
+        self.folder.clone()
+    }
+
+    pub(super) fn lock(&self) -> Result<ProjectLock> {
+        let root = folder::root()?;
+        folder::create(&root)?;
+        ProjectLock::acquire_in(&root, &self.project)
+    }
+
+    pub(super) async fn observe(&self) -> Result<Observed> {
+        folder::create(&self.folder)?;
+        memory::remember(&self.folder, &self.hosts)?;
+        for host in memory::others(&memory::read(&self.folder)?, &self.hosts) {
+            let ssh = &host.settings.ssh;
+            self.events.warn(format!(
+                "`{ssh}` was part of the project and is not in the spec any more; what lies there stays until \
+                 `monctl down`"
+            ));
+        }
+        let found = join_all(self.hosts.iter().map(|host| self.observe_host(host))).await;
+        let machines = found.into_iter().collect::<Result<BTreeMap<_, _>>>()?;
+        Ok(Observed { network: true, machines, aws: None })
+    }
+
+    async fn observe_host(&self, host: &Host) -> Result<(HostName, ObservedMachine)> {
+        let access = Access::write(&self.folder, host)?;
+        let route = access.route().await.map_err(|error| error.at(host.name.to_string()))?;
+        let address = address::of(host, &route).await?;
+        if let Some(fingerprint) = &host.settings.host_key {
+            access.pin(fingerprint).await.map_err(|error| error.at(host.name.to_string()))?;
+        }
+        let machine = Machine { name: host.name, address, ssh: access.target(&route) };
+        Ok((host.name, ObservedMachine { state: MachineState::Running, machine }))
+    }
+}

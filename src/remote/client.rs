@@ -1,0 +1,93 @@
+//! The ssh client itself, called for one answer: which way it would take, or why a host does not let us in.
+
+use std::path::Path;
+use std::process::{Output, Stdio};
+
+use tokio::process::Command;
+
+use crate::error::{Error, Result};
+
+/// What the ssh client makes of a destination, with all of the user's configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Route {
+    /// The user that logs in.
+    pub user: String,
+    /// The name or address that is connected to.
+    pub host: String,
+    /// The port of its sshd.
+    pub port: String,
+    /// The name under which its key is looked up, where the configuration gives one.
+    pub key_alias: Option<String>,
+    /// Whether other hosts or a command lie between here and there.
+    pub indirect: bool,
+}
+
+/// Asks the ssh client which way it would take. Connects to nothing.
+///
+/// # Errors
+/// There is no ssh client, or the user's configuration is wrong.
+pub async fn route(config: &Path, alias: &str) -> Result<Route> {
+    let output = ssh(config, alias, &["-G"], &[]).await?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+        return Err(Error::could_not_run(format!("ssh does not understand how to reach `{alias}`"))
+            .because(said)
+            .remedy("mend your ssh configuration: `ssh -G` says whether it is fine"));
+    }
+    Ok(Route::read(&String::from_utf8_lossy(&output.stdout)))
+}
+
+impl Route {
+    fn read(text: &str) -> Self {
+        let value = |name: &str| {
+            text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')).map(str::to_owned)
+        };
+        let given = |name: &str| value(name).filter(|value| value != "none");
+        Self {
+            user: value("user").unwrap_or_default(),
+            host: value("hostname").unwrap_or_default(),
+            port: value("port").unwrap_or_default(),
+            key_alias: given("hostkeyalias"),
+            indirect: given("proxyjump").or_else(|| given("proxycommand")).is_some(),
+        }
+    }
+}
+
+/// Runs ssh with these options before the destination and these words behind it.
+pub(super) async fn ssh(config: &Path, alias: &str, options: &[&str], words: &[&str]) -> Result<Output> {
+    Command::new("ssh")
+        .env("LC_ALL", "C")
+        .arg("-F")
+        .arg(config)
+        .args(options)
+        .arg("--")
+        .arg(alias)
+        .args(words)
+        .stdin(Stdio::null())
+        .kill_on_drop(true)
+        .output()
+        .await
+        .map_err(|error| {
+            Error::could_not_run("cannot run `ssh`").because(error).remedy("apt-get install openssh-client")
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_route_is_what_the_client_says() {
+        let text = "host web1\nuser deploy\nhostname 10.0.0.7\nport 2222\nproxyjump jump\nhostkeyalias web\n";
+        let route = Route::read(text);
+        assert_eq!(
+            (route.user.as_str(), route.host.as_str(), route.port.as_str()),
+            ("deploy", "10.0.0.7", "2222")
+        );
+        assert!(route.indirect);
+        assert_eq!(route.key_alias.as_deref(), Some("web"));
+        let plain = Route::read("user root\nhostname web1\nport 22\nproxycommand none\n");
+        assert!(!plain.indirect);
+        assert_eq!(plain.key_alias, None);
+    }
+}

@@ -1,0 +1,119 @@
+//! The key that a host presents, asked for without telling it any secret: the key exchange comes before the
+//! client proves who it is, and here the client then offers nothing. Goes the way that the user's ssh
+//! configuration says, through jump hosts too, where `ssh-keyscan` cannot go.
+
+use std::fs;
+use std::path::Path;
+
+use base64::Engine as _;
+
+use super::client;
+use crate::digest::Sha256;
+use crate::error::{Error, Result};
+
+/// The kinds of keys that are asked for, the usual one first; RSA's is negotiated by its signature's name.
+const ALGORITHMS: [&str; 3] = [
+    "ssh-ed25519",
+    "ecdsa-sha2-nistp256,ecdsa-sha2-nistp384,ecdsa-sha2-nistp521",
+    "rsa-sha2-512,rsa-sha2-256",
+];
+
+/// A public host key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostKey {
+    /// Its kind as `known_hosts` has it: `ssh-ed25519`.
+    pub kind: String,
+    /// The key in base64.
+    pub key: String,
+}
+
+impl HostKey {
+    /// Reads the key of a line of `known_hosts`.
+    pub fn of_line(line: &str) -> Option<Self> {
+        let mut words = line.split(' ').skip(1).map(str::to_owned);
+        Some(Self { kind: words.next()?, key: words.next()? })
+    }
+
+    /// `SHA256:…`, as `ssh-keygen -lf` prints it.
+    pub fn fingerprint(&self) -> String {
+        let bytes = base64::engine::general_purpose::STANDARD.decode(&self.key).unwrap_or_default();
+        format!("SHA256:{}", Sha256::of(bytes).base64())
+    }
+
+    /// The file that holds the key on a host.
+    pub fn file(&self) -> &'static str {
+        match self.kind.as_str() {
+            "ssh-ed25519" => "/etc/ssh/ssh_host_ed25519_key.pub",
+            "ssh-rsa" => "/etc/ssh/ssh_host_rsa_key.pub",
+            _ => "/etc/ssh/ssh_host_ecdsa_key.pub",
+        }
+    }
+}
+
+/// The keys that a host presents, until one is `enough`.
+///
+/// # Errors
+/// The host does not answer, with what ssh said as the cause.
+pub async fn presented(
+    config: &Path,
+    alias: &str,
+    enough: impl Fn(&HostKey) -> bool,
+) -> Result<Vec<HostKey>> {
+    let mut found = Vec::new();
+    let mut said = String::new();
+    for algorithms in ALGORITHMS {
+        let (key, complaint) = ask(config, alias, algorithms).await?;
+        let done = key.as_ref().is_some_and(&enough);
+        found.extend(key);
+        // A host that has no key of this kind says so; all else does not change with the kind.
+        if done || (found.is_empty() && !complaint.contains("no matching host key type")) {
+            said = complaint;
+            break;
+        }
+    }
+    if found.is_empty() {
+        return Err(Error::could_not_run(format!("`{alias}` shows no host key")).because(said));
+    }
+    Ok(found)
+}
+
+/// Asks for a key of these kinds. Also what ssh said, for the case that there is none.
+async fn ask(config: &Path, alias: &str, algorithms: &str) -> Result<(Option<HostKey>, String)> {
+    let folder = tempfile::tempdir()
+        .map_err(|error| Error::failed("cannot make a folder for temporary files").because(error))?;
+    let file = folder.path().join("known_hosts");
+    let options = [
+        format!("UserKnownHostsFile={}", file.display()),
+        format!("HostKeyAlgorithms={algorithms}"),
+        "GlobalKnownHostsFile=none".to_owned(),
+        "KnownHostsCommand=none".to_owned(),
+        "StrictHostKeyChecking=accept-new".to_owned(),
+        "HashKnownHosts=no".to_owned(),
+        // Nothing is offered, so that nothing can be taken.
+        "PreferredAuthentications=none".to_owned(),
+        "ConnectTimeout=15".to_owned(),
+    ];
+    let words: Vec<&str> = options.iter().flat_map(|option| ["-o", option.as_str()]).collect();
+    let output = client::ssh(config, alias, &words, &["true"]).await?;
+    let text = fs::read_to_string(&file).unwrap_or_default();
+    Ok((text.lines().find_map(HostKey::of_line), String::from_utf8_lossy(&output.stderr).trim().to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fingerprint_is_the_one_that_ssh_keygen_prints() {
+        let line = "web1 ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEmGhKZyPdSdfWUGg2yDwSyGdlhLFgCUOJ8fjBuMvxZh";
+        let key = HostKey::of_line(line).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("key.pub");
+        fs::write(&file, format!("{} {}\n", key.kind, key.key)).unwrap();
+        let printed = std::process::Command::new("ssh-keygen").arg("-lf").arg(&file).output().unwrap();
+        let printed = String::from_utf8(printed.stdout).unwrap();
+        assert_eq!(printed.split(' ').nth(1), Some(key.fingerprint().as_str()));
+        assert_eq!(key.file(), "/etc/ssh/ssh_host_ed25519_key.pub");
+        assert_eq!(HostKey::of_line("web1 ssh-ed25519"), None);
+    }
+}

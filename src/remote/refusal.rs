@@ -1,0 +1,154 @@
+//! Why a host that exists does not let us in, told so that a person knows what to do: an unknown key, another
+//! key than the known one, a jump host that is not trusted, no permission, no answer.
+
+use super::client::{self, Route};
+use super::host_key::presented;
+use crate::error::Error;
+use crate::host::Machine;
+
+/// What ssh complained about.
+#[derive(Debug, PartialEq, Eq)]
+enum Complaint {
+    /// There is no known key for this name.
+    Unknown { host: String },
+    /// The known key for this name is another one.
+    Changed { host: String, fingerprint: String, known: String },
+    /// No key of ours is accepted.
+    Denied,
+    /// The name means nothing here.
+    Unresolved,
+    /// Anything else: the last line of what was said.
+    Other,
+}
+
+/// Connects once more, by the client itself, and says what it said.
+pub(super) async fn explain(machine: &Machine) -> Error {
+    let (config, alias) = (&machine.ssh.config, machine.ssh.alias.as_str());
+    let place = machine.name.to_string();
+    let route = match client::route(config, alias).await {
+        Ok(route) => route,
+        Err(error) => return error.at(place),
+    };
+    let options = ["-o", "ControlPath=none", "-o", "ConnectTimeout=15"];
+    let said = match client::ssh(config, alias, &options, &["true"]).await {
+        Ok(output) => String::from_utf8_lossy(&output.stderr).trim().to_owned(),
+        Err(error) => return error.at(place),
+    };
+    let error = match read(&said) {
+        Complaint::Unknown { host } if is_destination(&route, alias, &host) => unknown(machine).await,
+        Complaint::Unknown { host } => {
+            Error::could_not_run(format!("the key of `{host}`, on the way to `{alias}`, is not known"))
+                .remedy(format!("connect to it once by hand and compare its fingerprint: ssh {host}"))
+        }
+        Complaint::Changed { host, fingerprint, known } => changed(&host, &fingerprint, &known),
+        Complaint::Denied => denied(&route, alias),
+        Complaint::Unresolved => {
+            Error::could_not_run(format!("`{}` is no name that can be resolved here", route.host))
+                .remedy("write an address or a name of your ssh configuration in `provider.hosts`")
+        }
+        Complaint::Other => Error::could_not_run(format!("no ssh connection to `{alias}`"))
+            .remedy(format!("see why by hand: ssh -F {} {alias}", config.display())),
+    };
+    // The other cases say in their own words what ssh said.
+    let error = if said.is_empty() { error } else { error.because(said) };
+    error.at(place)
+}
+
+fn is_destination(route: &Route, alias: &str, host: &str) -> bool {
+    [alias, &route.host].contains(&host) || route.key_alias.as_deref() == Some(host)
+}
+
+async fn unknown(machine: &Machine) -> Error {
+    let alias = &machine.ssh.alias;
+    let keys = presented(&machine.ssh.config, alias, |_| true).await.unwrap_or_default();
+    let Some(key) = keys.first() else {
+        return Error::could_not_run(format!("the host key of `{alias}` is not known"))
+            .remedy(format!("connect once by hand and compare its fingerprint: ssh {alias}"));
+    };
+    let fingerprint = key.fingerprint();
+    Error::could_not_run(format!("the host key of `{alias}` is not known; it presented {fingerprint}")).remedy(
+        format!(
+            "read the fingerprint on the host itself, on its console for instance: `ssh-keygen -lf {}`; where it is the \
+             same, write it into the spec: `{{ssh: {alias}, host_key: {fingerprint}}}`, or accept it once in \
+             `ssh {alias}`",
+            key.file()
+        ),
+    )
+}
+
+fn changed(host: &str, fingerprint: &str, known: &str) -> Error {
+    Error::could_not_run(format!("`{host}` presents another host key than the known one: {fingerprint}")).remedy(format!(
+        "somebody else may answer at this address; where the host really has a new key, compare the fingerprint on \
+         its console and take the old key out of {known}"
+    ))
+}
+
+fn denied(route: &Route, alias: &str) -> Error {
+    Error::could_not_run(format!("`{alias}` accepts no key of yours for user `{}`", route.user)).remedy(format!(
+        "name another `user` or `key` beside `ssh: {alias}` in the spec, load a key that has a passphrase into your agent \
+         with `ssh-add`, or let the key in: ssh-copy-id {alias}"
+    ))
+}
+
+fn read(said: &str) -> Complaint {
+    let between = |line: &str, before: &str, after: &str| {
+        Some(plain_name(line.split_once(before)?.1.split_once(after)?.0))
+    };
+    if said.contains("REMOTE HOST IDENTIFICATION HAS CHANGED") {
+        let found = |before, after| said.lines().find_map(|line| between(line, before, after));
+        let fingerprint = said.lines().find(|line| line.starts_with("SHA256:")).unwrap_or_default();
+        let offending =
+            said.lines().find_map(|line| Some(line.strip_prefix("Offending ")?.split_once(" in ")?.1));
+        return Complaint::Changed {
+            host: found("key for ", " has changed").unwrap_or_default(),
+            fingerprint: fingerprint.trim_end_matches('.').to_owned(),
+            known: offending
+                .map_or_else(|| "your `known_hosts`".to_owned(), |place| format!("`{}`", place.trim())),
+        };
+    }
+    for line in said.lines() {
+        if let Some(host) = between(line, "host key is known for ", " and you have") {
+            return Complaint::Unknown { host };
+        }
+        if line.contains("Could not resolve hostname") {
+            return Complaint::Unresolved;
+        }
+        if line.contains("Permission denied (") {
+            return Complaint::Denied;
+        }
+    }
+    Complaint::Other
+}
+
+/// `[host]:port` is how a name is looked up where the port is not 22.
+fn plain_name(name: &str) -> String {
+    name.strip_prefix('[').and_then(|rest| rest.split_once(']')).map_or(name, |(host, _)| host).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_complaint_of_ssh_is_told_apart() {
+        let unknown = "No ED25519 host key is known for [web1]:2222 and you have requested strict checking.\n\
+            Host key verification failed.";
+        assert_eq!(read(unknown), Complaint::Unknown { host: "web1".into() });
+        let changed = "@    WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!     @\n\
+            The fingerprint for the ED25519 key sent by the remote host is\nSHA256:abc.\n\
+            Offending ED25519 key in /home/me/.ssh/known_hosts:3\n\
+            Host key for web1 has changed and you have requested strict checking.";
+        let expected = Complaint::Changed {
+            host: "web1".into(),
+            fingerprint: "SHA256:abc".into(),
+            known: "`/home/me/.ssh/known_hosts:3`".into(),
+        };
+        assert_eq!(read(changed), expected);
+        assert_eq!(read("me@web1: Permission denied (publickey)."), Complaint::Denied);
+        assert_eq!(
+            read("ssh: Could not resolve hostname web1: Name or service not known"),
+            Complaint::Unresolved
+        );
+        assert_eq!(read("ssh: connect to host web1 port 22: Connection refused"), Complaint::Other);
+    }
+}
