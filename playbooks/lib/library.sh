@@ -49,6 +49,8 @@ packages_add() {
 		return 1
 	}
 	before_installing "$simulation" "$@"
+	# Where debconf puts questions while apt runs; it stays behind.
+	before_writing /var/cache/debconf/tmp.ci
 	apt install --no-remove --no-install-recommends "$@"
 }
 

@@ -175,7 +175,7 @@ foreign_files() { # FOLDER
 
 # The same for a set, which is seen through its link.
 foreign_of_set() { # LINK
-	if [ ! -L "$1" ] || [ ! -d "$1" ]; then return; fi
+	[[ -d $1 && $(readlink "$1") == "$home"/sets/* ]] || return 0
 	find "$1/" -path "$1/.units" -prune -o -type f -print | LC_ALL=C sort | LC_ALL=C comm -23 - <(put_paths)
 }
 

@@ -29,7 +29,8 @@ pub struct App {
     #[serde(default = "default_port")]
     #[garde(custom(free), custom(differs_from(self.metrics_port)))]
     pub port: Port,
-    /// The networks that reach the application's port; where absent, on AWS, those that reach ssh.
+    /// The networks that reach the application's port, beside the monitoring host. Where absent: on AWS those that
+    /// reach ssh, else all.
     #[serde(default)]
     pub allow: Vec<Cidr>,
     /// The number of Gunicorn's worker processes on each host.

@@ -6,9 +6,11 @@ mod at_hand;
 #[path = "../support/mod.rs"]
 mod binary;
 mod drills;
+mod existing;
 mod grafana;
 mod hosts;
 mod machines;
+mod operator;
 #[path = "../support/release_mirror.rs"]
 mod release_mirror;
 mod secrets;

@@ -23,7 +23,17 @@ pub struct Monctl(Command);
 impl Monctl {
     /// A call without arguments, untouched by the caller's settings.
     pub fn new() -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_monctl"));
+        Self::of(Command::new(env!("CARGO_BIN_EXE_monctl")))
+    }
+
+    /// The same, for a copy of the binary that other programs start.
+    pub fn behind(words: &[String], binary: &Path) -> Self {
+        let mut command = Command::new(&words[0]);
+        command.args(&words[1..]).arg(binary);
+        Self::of(command)
+    }
+
+    fn of(mut command: Command) -> Self {
         for name in ["MONCTL_SPEC", "NO_COLOR", "TERM"] {
             command.env_remove(name);
         }
