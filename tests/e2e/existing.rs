@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write as _;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
@@ -56,12 +57,22 @@ impl Existing {
             ),
         );
         existing.trust();
-        let hosts = "provider:\n  hosts:\n    app: [web]\n    monitoring: watch\n";
-        let spec = include_str!("monctl.yaml")
-            .replace("PROJECT", existing.project.name.as_str())
-            .replace("provider: local\n", hosts);
-        existing.operator.write("home/monctl.yaml", &spec);
+        existing.spec("");
         Some(existing)
+    }
+
+    /// Writes the spec, with these application hosts instead of `web` alone.
+    fn spec(&self, hosts: &str) {
+        let hosts = if hosts.is_empty() { "web" } else { hosts };
+        let provider = format!("provider:\n  hosts:\n    app: [{hosts}]\n    monitoring: watch\n");
+        let spec = include_str!("monctl.yaml")
+            .replace("PROJECT", self.project.name.as_str())
+            .replace("provider: local\n", &provider);
+        self.operator.write("home/monctl.yaml", &spec);
+    }
+
+    fn fingerprint(&self, host: HostName) -> String {
+        self.on(host, "ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub | cut -d ' ' -f 2")
     }
 
     /// The operator's `known_hosts` as it is after connecting once to each.
@@ -105,26 +116,303 @@ impl Existing {
         for ((host, now), before) in [APP, MONITORING].iter().zip(&now).zip(before) {
             let more: Vec<_> = now.difference(before).map(|line| format!("+ {line}")).collect();
             let less: Vec<_> = before.difference(now).map(|line| format!("- {line}")).collect();
-            assert!(more.is_empty() && less.is_empty(), "on {host}:\n{}\n{}", more.join("\n"), less.join("\n"));
+            assert!(
+                more.is_empty() && less.is_empty(),
+                "on {host}:\n{}\n{}",
+                more.join("\n"),
+                less.join("\n")
+            );
         }
     }
 }
 
+type Scenario = (&'static str, fn(&Existing));
+
+macro_rules! scenarios {
+    ($($scenario:path),* $(,)?) => { [$((stringify!($scenario), $scenario as fn(&Existing))),*] };
+}
+
+/// `MONCTL_TEST_SCENARIOS=refused,cut_off` runs those with one of these words in their names.
 #[test]
 fn hosts_that_exist_are_set_up_and_left_as_they_were() {
     let Some(existing) = Existing::new() else { return };
+    let scenarios: Vec<Scenario> = scenarios![
+        who_is_not_trusted_or_may_not_enter_is_refused_with_the_way_on,
+        a_host_that_cannot_be_set_up_is_refused_with_what_is_needed,
+        hosts_are_set_up_kept_and_given_back,
+        what_was_there_before_is_there_afterwards,
+        what_people_changed_meanwhile_is_kept_or_left_alone,
+        a_run_that_was_cut_off_is_taken_back_all_the_same,
+        a_host_that_does_not_answer_does_not_keep_the_others,
+    ]
+    .into();
+    let only = std::env::var("MONCTL_TEST_SCENARIOS").unwrap_or_default();
+    let mut failed = Vec::new();
+    for (promise, scenario) in scenarios {
+        if !only.is_empty() && !only.split(',').any(|word| promise.contains(word)) {
+            continue;
+        }
+        let begun = Instant::now();
+        let kept = catch_unwind(AssertUnwindSafe(|| scenario(&existing))).is_ok();
+        let word = if kept { "ok" } else { "FAILED" };
+        // Past the capture of the test harness, since this takes minutes.
+        let _ = writeln!(std::io::stderr(), "{word:6} {:4} s  {promise}", begun.elapsed().as_secs());
+        if !kept {
+            failed.push(promise);
+            existing.trust();
+            existing.spec("");
+            let _ = existing.operator.monctl("down --yes");
+        }
+    }
+    assert!(failed.is_empty(), "failed: {failed:?}");
+}
+
+fn who_is_not_trusted_or_may_not_enter_is_refused_with_the_way_on(existing: &Existing) {
     let before = existing.snapshots();
-    existing.operator.monctl("plan").code(3);
-    let begun = Instant::now();
-    existing.operator.monctl("up --yes").success();
-    let _ = writeln!(std::io::stderr(), "up took {:?}", begun.elapsed());
-    existing.operator.monctl("up --yes").success().stdout_contains("no change");
-    assert!(get(&existing.app, "/").is_ok_and(|(status, _)| status == 200));
-//V    existing.operator.monctl("verify-alert").success().stdout_contains("is proven");
-    let begun = Instant::now();
-    let ran = existing.operator.monctl("down --yes").success();
-    let _ = writeln!(std::io::stderr(), "down took {:?}\n{ran}", begun.elapsed());
+    let operator = &existing.operator;
+    let [app, monitoring] = [APP, MONITORING].map(|host| existing.fingerprint(host));
+    let known = |hosts: &[(HostName, &str, HostName)]| {
+        let line = |(_, address, key): &(HostName, &str, HostName)| {
+            format!("{address} {}\n", existing.host_key(*key))
+        };
+        operator.write("home/.ssh/known_hosts", &hosts.iter().map(line).collect::<String>());
+    };
+    let refused = |texts: &[&str]| {
+        let ran = operator.monctl("plan").code(5);
+        texts.iter().fold(ran, |ran, text| ran.stderr_contains(text));
+    };
+
+    // Reached through the other host, which is known.
+    known(&[(MONITORING, &existing.monitoring, MONITORING)]);
+    refused(&[
+        "  at app\n",
+        &format!("error: the host key of `web` is not known; it presented {app}"),
+        "ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub",
+        &format!("{{ssh: web, host_key: {app}}}"),
+    ]);
+    known(&[(APP, &existing.app, APP)]);
+    refused(&[&format!("the key of `{}`, on the way to `web`, is not known", existing.monitoring)]);
+    known(&[(APP, &existing.app, MONITORING), (MONITORING, &existing.monitoring, MONITORING)]);
+    refused(&["presents another host key than the known one", &app, "known_hosts:1`"]);
+
+    // A fingerprint in the spec is the only word that counts: a known host with another key is refused.
+    existing.trust();
+    existing.spec(&format!("{{ssh: web, host_key: '{monitoring}'}}"));
+    refused(&[&format!("does not present the host key of the spec, {monitoring}, but {app}")]);
+    existing.spec(&format!("{{ssh: web, host_key: '{app}'}}"));
+    known(&[(MONITORING, &existing.monitoring, MONITORING)]);
+    operator.monctl("plan").code(3);
+
+    existing.trust();
+    existing.spec("");
+    existing.on(APP, "mv ~deploy/.ssh/authorized_keys ~deploy/.ssh/away");
+    refused(&["  at app\n", "error: `web` accepts no key of yours for user `deploy`", "ssh-add"]);
+    existing.on(APP, "mv ~deploy/.ssh/away ~deploy/.ssh/authorized_keys");
+    operator.edit("home/.ssh/config", "    ProxyJump watch\n", "    ProxyJump watch\n    Port 9\n");
+    refused(&["  at app\n", "error: no ssh connection to `web`"]);
+    operator.edit("home/.ssh/config", "    Port 9\n", "");
     existing.is_as_before(&before);
-    existing.operator.monctl("down --yes").success().stdout_contains("nothing is left");
-    let _ = (fs::metadata("/"), ());
+}
+
+fn a_host_that_cannot_be_set_up_is_refused_with_what_is_needed(existing: &Existing) {
+    let before = existing.snapshots();
+    let operator = &existing.operator;
+    existing.on(APP, "mv /etc/sudoers.d/deploy /root/deploy");
+    operator
+        .monctl("plan")
+        .code(5)
+        .stderr_contains("error: user `deploy` cannot become root without a password")
+        .stderr_contains("echo 'deploy ALL=(ALL:ALL) NOPASSWD: ALL' >/etc/sudoers.d/deploy");
+    existing.on(APP, "mv /root/deploy /etc/sudoers.d/deploy");
+
+    existing.on(APP, "mv /etc/os-release /root/release && printf 'ID=rocky\\nVERSION_ID=9.4\\nPRETTY_NAME=\"Rocky Linux 9.4\"\\n' >/etc/os-release");
+    operator
+        .monctl("plan")
+        .code(5)
+        .stderr_contains("error: the host cannot be set up: it runs Rocky Linux 9.4")
+        .stderr_contains("Debian 12 or newer");
+    existing.on(APP, "rm /etc/os-release && mv /root/release /etc/os-release");
+
+    existing.spec("{ssh: web, address: 127.0.0.1}");
+    operator.monctl("plan").code(5).stderr_contains("the other hosts cannot reach `web` at 127.0.0.1");
+    // Another name of the same machine.
+    let config = fs::read_to_string(operator.path("home/.ssh/config")).unwrap();
+    operator.write("home/.ssh/config", &config.replace("Host web\n", "Host web other\n"));
+    existing.spec("web, other");
+    operator.monctl("plan").code(5).stderr_contains("`app` and `app-2` are the same machine");
+    operator.write("home/.ssh/config", &config);
+    existing.spec("");
+    existing.is_as_before(&before);
+}
+
+fn hosts_are_set_up_kept_and_given_back(existing: &Existing) {
+    let before = existing.snapshots();
+    let operator = &existing.operator;
+    operator.monctl("plan").code(3).stdout_contains("unit monctl-prometheus.service");
+    operator.monctl("up --yes").success();
+    operator
+        .monctl("up --yes")
+        .success()
+        .stdout_contains("no change")
+        .stdout_contains("one ssh session each");
+    assert!(get(&existing.app, "/").is_ok_and(|(status, _)| status == 200));
+    // How soon it is over depends on what else this computer does.
+    operator.call("verify-alert").run().stderr_contains("the receiver has it");
+
+    // Only those whom the spec names reach the application; the monitoring host is one of them.
+    operator.edit("home/monctl.yaml", "  wsgi:", "  allow: [192.0.2.0/24]\n  wsgi:");
+    operator.monctl("up --yes").success();
+    assert!(get(&existing.app, "/").is_err());
+    existing.on(MONITORING, &format!("curl -sf http://{}:8000/", existing.app));
+    existing.spec("");
+    operator.monctl("up --yes").success();
+    assert!(get(&existing.app, "/").is_ok());
+
+    let other = operator.path("home/other.yaml");
+    let spec = fs::read_to_string(operator.path("home/monctl.yaml")).unwrap();
+    operator.write("home/other.yaml", &spec.replace(existing.project.name.as_str(), "another"));
+    operator
+        .monctl(&format!("-f {} plan", other.display()))
+        .code(5)
+        .stderr_contains(&format!("the host belongs to project `{}`", existing.project.name));
+    // Another project's `down` takes nothing of it.
+    operator.monctl(&format!("-f {} down --yes", other.display())).success();
+    operator.monctl("plan").success();
+
+    operator
+        .monctl("down --yes")
+        .success()
+        .stderr_contains("! data on app: what the application wrote")
+        .stdout_contains("removed from app: units `monctl-firewall.service`")
+        .stdout_contains("nothing is left");
+    existing.is_as_before(&before);
+    operator.monctl("down --yes").success().stdout_contains("nothing is left");
+    existing.is_as_before(&before);
+}
+
+fn what_was_there_before_is_there_afterwards(existing: &Existing) {
+    let clean = existing.snapshots();
+    let unit = "[Service]\\nExecStart=/usr/bin/sleep infinity\\n[Install]\\nWantedBy=multi-user.target\\n";
+    existing.on(
+        APP,
+        &format!(
+            "apt-get -qq update && apt-get -qq install --yes --no-install-recommends stress-ng >/dev/null && \
+             nft 'add table inet mine; add chain inet mine c {{ type filter hook input priority 10; }}; \
+             add rule inet mine c tcp dport 4242 drop' && \
+             printf '{unit}' >/etc/systemd/system/monctl-node-exporter.service && \
+             chmod 640 /etc/systemd/system/monctl-node-exporter.service && systemctl daemon-reload && \
+             systemctl enable --now --quiet monctl-node-exporter && \
+             mkdir -p /etc/monctl/app && echo mine >/etc/monctl/app/mine && chown -R deploy: /etc/monctl/app"
+        ),
+    );
+    existing.on(
+        MONITORING,
+        "apt-get -qq update && apt-get -qq install --yes --no-install-recommends prometheus >/dev/null && \
+         echo '# mine' >>/etc/prometheus/prometheus.yml && systemctl restart prometheus",
+    );
+    let before = existing.snapshots();
+    let operator = &existing.operator;
+    operator.monctl("up --yes").success();
+    operator.monctl("up --yes").success().stdout_contains("no change");
+    existing.on(APP, "nft list table inet mine | grep -q 4242 && test ! -e /etc/monctl/app/mine");
+    operator
+        .monctl("down --yes")
+        .success()
+        .stdout_contains("restored on app: ")
+        .stdout_contains("unit prometheus.service (active)")
+        .stdout_contains("`prometheus-alertmanager`");
+    existing.is_as_before(&before);
+    existing
+        .on(MONITORING, "systemctl is-active --quiet prometheus && curl -sf http://127.0.0.1:9090/-/ready");
+
+    existing.on(
+        APP,
+        "systemctl disable --now --quiet monctl-node-exporter && rm -r /etc/monctl \
+         /etc/systemd/system/monctl-node-exporter.service && systemctl daemon-reload && nft delete table inet mine && \
+         apt-get -qq purge --yes --autoremove stress-ng >/dev/null && rm -rf /var/cache/debconf/tmp.ci",
+    );
+    existing.on(
+        MONITORING,
+        "apt-get -qq purge --yes --autoremove prometheus >/dev/null && userdel prometheus && \
+         rm -rf /var/cache/debconf/tmp.ci",
+    );
+    existing.is_as_before(&clean);
+}
+
+fn what_people_changed_meanwhile_is_kept_or_left_alone(existing: &Existing) {
+    let before = existing.snapshots();
+    let operator = &existing.operator;
+    operator.monctl("up --yes").success();
+    existing.on(
+        APP,
+        "echo '# tuned' >>/etc/systemd/system/monctl-app.service && echo mine >/opt/monctl/notes && \
+         echo '# tuned' >>/etc/monctl/app/gunicorn.conf.py && echo '# tuned' >>/srv/monctl/app/manage.py && \
+         mkdir -p /root/mine/DEBIAN && printf 'Package: mine\\nVersion: 1\\nArchitecture: all\\nMaintainer: me\\n\
+         Description: mine\\nDepends: python3-pip-whl\\n' >/root/mine/DEBIAN/control && \
+         dpkg-deb --build /root/mine /root/mine.deb >/dev/null && dpkg --install /root/mine.deb >/dev/null",
+    );
+    let ran = operator.monctl("down --yes").success();
+    let kept = [
+        "/etc/systemd/system/monctl-app.service",
+        "/etc/monctl/app/gunicorn.conf.py",
+        "/srv/monctl/app/manage.py",
+    ];
+    let ran =
+        kept.iter().fold(ran, |ran, path| ran.stdout_contains(&format!("{path} was changed and is kept in")));
+    ran.stdout_contains("/opt/monctl/notes is none of monctl's and is kept in")
+        .stdout_contains("package python3-pip-whl: needed by mine");
+    let tuned = existing
+        .on(APP, "grep -rl tuned /var/backups/monctl-* | wc -l; cat /var/backups/monctl-*/opt/monctl/notes");
+    assert_eq!(tuned, "3\nmine");
+    existing.on(
+        APP,
+        "rm -r /var/backups/monctl-* /root/mine /root/mine.deb && dpkg --purge mine python3-pip-whl >/dev/null",
+    );
+    existing.is_as_before(&before);
+}
+
+fn a_run_that_was_cut_off_is_taken_back_all_the_same(existing: &Existing) {
+    let before = existing.snapshots();
+    let operator = &existing.operator;
+    // The host itself stops dead: scripts, apt and dpkg with them.
+    let power_off = |host| {
+        existing.on(host, "pkill -KILL -f '^bash run.sh' ; pkill -KILL '^(apt-get|dpkg|uv|pip)' ; true");
+    };
+    for (moment, host) in
+        [(r#""step":"packages""#, MONITORING), (r#""step":"venv""#, APP), (r#""step":"app""#, APP)]
+    {
+        operator.kill_at("up --yes", moment, || power_off(host));
+        operator.kill_at("down --yes", r#""what":"give back"#, || power_off(APP));
+        operator.monctl("down --yes").success().stdout_contains("nothing is left");
+        existing.is_as_before(&before);
+    }
+    // What was cut off goes on, and is given back as a whole.
+    operator.kill_at("up --yes", r#""step":"packages""#, || power_off(APP));
+    operator.kill_at("up --yes", r#""step":"app""#, || power_off(APP));
+    operator.monctl("up --yes").success();
+    operator.monctl("plan").success();
+    operator.kill_at("down --yes", r#""what":"give back"#, || power_off(MONITORING));
+    operator.monctl("down --yes").success();
+    existing.is_as_before(&before);
+}
+
+fn a_host_that_does_not_answer_does_not_keep_the_others(existing: &Existing) {
+    let before = existing.snapshots();
+    let operator = &existing.operator;
+    operator.monctl("up --yes").success();
+    operator.edit("home/.ssh/config", "    ProxyJump watch\n", "    ProxyJump watch\n    Port 9\n");
+    operator
+        .monctl("down --yes")
+        .code(1)
+        .stderr_contains("not given back: app")
+        .stderr_contains("removed from monitoring: units");
+    operator.edit("home/.ssh/config", "    Port 9\n", "");
+    // The spec is lost; what earlier runs wrote down is enough.
+    fs::remove_file(operator.path("home/monctl.yaml")).unwrap();
+    operator
+        .monctl(&format!("down --yes --project {}", existing.project.name))
+        .success()
+        .stdout_contains("removed from app: units");
+    existing.spec("");
+    existing.is_as_before(&before);
 }

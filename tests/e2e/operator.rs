@@ -3,9 +3,10 @@
 //! in the binary's mount namespace only.
 
 use std::fs;
+use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
@@ -89,6 +90,34 @@ impl Operator {
             .env_remove("SSH_AUTH_SOCK")
             .env("NOTES_SECRET_KEY", SECRETS[0])
             .args(words.split(' '))
+    }
+
+    /// Starts the binary, and as soon as an event holds `moment`, kills it and does `meanwhile`.
+    #[track_caller]
+    pub fn kill_at(&self, words: &str, moment: &str, meanwhile: impl FnOnce()) {
+        let mut command = Command::new("unshare");
+        command
+            .args(&self.enter()[1..])
+            .arg(self.path("bin/monctl"))
+            .args(["--output", "json"])
+            .args(words.split(' '))
+            .current_dir(self.path("home"))
+            .env("HOME", self.path("home"))
+            .env_remove("XDG_DATA_HOME")
+            .env("NOTES_SECRET_KEY", SECRETS[0])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap());
+        let mut said = String::new();
+        while !said.contains(moment) {
+            assert!(lines.read_line(&mut said).unwrap() > 0, "it ended before {moment}:\n{said}");
+        }
+        // The words before the binary's own became it.
+        child.kill().unwrap();
+        child.wait().unwrap();
+        meanwhile();
     }
 
     #[track_caller]
