@@ -159,6 +159,28 @@ fn every_application_host_is_scraped_where_its_metrics_are() {
 }
 
 #[test]
+fn the_application_is_for_the_networks_that_the_spec_names_and_for_all_where_it_names_none() {
+    let mut spec = reference();
+    let addresses: Addresses = [(HostName::MONITORING, "10.0.0.2".parse().unwrap())].into_iter().collect();
+    let rules = |spec: &Spec| {
+        Bundle::render(spec, &addresses).unwrap().get("nftables/app.nft").unwrap().masked().into_owned()
+    };
+    assert!(!rules(&spec).contains("8000"), "{}", rules(&spec));
+    spec.app.allow = ["203.0.113.0/24", "2001:db8::/32"].map(|net| net.to_owned().try_into().unwrap()).into();
+    let guarded = rules(&spec);
+    assert!(guarded.contains("tcp dport 8000 jump application"), "{guarded}");
+    let accepted: Vec<&str> =
+        guarded.lines().map(str::trim).filter(|line| line.contains("saddr")).collect();
+    let expected = [
+        "ip saddr 10.0.0.2 accept",
+        "ip saddr 10.0.0.2 accept",
+        "ip saddr 203.0.113.0/24 accept",
+        "ip6 saddr 2001:db8::/32 accept",
+    ];
+    assert_eq!(accepted, expected);
+}
+
+#[test]
 fn application_hosts_of_an_autoscaling_group_are_found_by_their_tag() {
     let found = |aws: &str| {
         let spec = support::SPEC

@@ -183,18 +183,29 @@ is_data() { # PATH
 	names data | grep -qxF -- "$1"
 }
 
+# Whether a file is there as it was before ours: an earlier removal, which was cut off, got as far as that.
+is_restored() { # PATH
+	local place kept
+	while IFS=$'\t' read -r place kept; do
+		case $1 in "$place" | "$place"/*) ! cmp --quiet "$manifest/kept/$kept${1#"$place"}" "$1" || return 0 ;; esac
+	done < <(manifest_facts replaced)
+	return 1
+}
+
 # What people changed or added is copied to where it survives.
 keep_what_is_not_ours() {
 	local path file
-	while IFS= read -r path; do aside "$path" "was changed"; done < <(changed_files)
+	while IFS= read -r path; do is_restored "$path" || aside "$path" "was changed"; done < <(changed_files)
 	while IFS= read -r path; do
 		case $path in
 		"$home" | "$home"/* | "$units_folder"/* | /srv/monctl | /srv/monctl/*) continue ;;
 		esac
 		if [ ! -d "$path" ] || is_data "$path"; then continue; fi
 		while IFS= read -r file; do aside "$file" "is none of monctl's"; done < <(
-			[ -L "$path" ] || foreign_files "$path"
-			for file in "$path" "$path"/*; do foreign_of_set "$file"; done
+			manifest_knows replaced "$path" || foreign_files "$path"
+			for file in "$path" "$path"/*; do
+				case $file in *.new) ;; *) foreign_of_set "$file" ;; esac
+			done
 		)
 	done < <(names made && names replaced)
 }
@@ -213,15 +224,19 @@ shared_clear() { # FOLDER
 
 restore_path() { # PATH KEPT
 	local kept=$manifest/kept/$2 beside=$1.monctl-earlier
+	rm -rf "$1.new"
 	is_there "$kept" || return 0
 	rm -rf "$beside"
 	cp --archive "$kept" "$beside"
-	if [ -d "$1" ] && [ ! -L "$1" ]; then rm -rf "$1"; fi
+	# A rename puts neither a folder in the place of a file nor a file in that of a folder.
+	if [ -d "$1" ] || [ -d "$beside" ]; then rm -rf "$1"; fi
 	mv -T "$beside" "$1" && sync --file-system "${1%/*}"
 }
 
 made_clear() { # PATH
 	local entry
+	# What was half done beside it.
+	rm -rf "$1.new"
 	if [ "$1" = "$home" ]; then
 		# Machines of this computer itself, and the record, which goes last.
 		for entry in "$home"/* "$home"/.[!.]*; do
@@ -287,7 +302,10 @@ take_back() {
 	done < <(names data)
 	while IFS= read -r name; do shared_clear "$name"; done < <(names shared)
 	while IFS= read -r name; do
-		is_there "$name" || continue
+		if ! is_there "$name"; then
+			rm -rf "$name.new"
+			continue
+		fi
 		made_clear "$name"
 		case $name in "$home" | "$manifest" | "$units_folder"/monctl-*) ;; *) tell path "$name" ;; esac
 	done < <(names made)
@@ -345,7 +363,7 @@ what_is_left() {
 
 # The log goes last of all: as long as it is there, everything can be done again.
 record_remove() {
-	rm -rf "$manifest/kept" "$manifest/folders" "$manifest/put" "$manifest/put.new" "$manifest/accounts" "$manifest/lock"
+	find "$manifest" -mindepth 1 -maxdepth 1 ! -name log -exec rm -rf {} +
 	rm -f "$manifest/log"
 	rmdir "$manifest"
 	rmdir "$home" 2>/dev/null

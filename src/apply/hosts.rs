@@ -202,6 +202,7 @@ fn decode(base64: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::playbook::Owner;
 
     #[test]
     fn lines_of_a_script_become_events_and_a_result() {
@@ -223,6 +224,21 @@ mod tests {
         let expected =
             ["step_started", "step_finished", "step_started", "step_failed", "step_failed", "note"];
         assert_eq!(kinds.collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn a_host_of_another_project_or_role_is_refused_with_the_way_on() {
+        let project: ProjectName = "shop".parse().unwrap();
+        let owned = |project: &str, role: &str| Facts {
+            owner: Some(Owner { project: project.into(), role: role.into() }),
+            ..Facts::default()
+        };
+        assert!(admit(&project, Role::App, &Facts::default()).is_ok());
+        assert!(admit(&project, Role::App, &owned("shop", "app")).is_ok());
+        let error = admit(&project, Role::App, &owned("blog", "app")).unwrap_err();
+        assert!(error.hint().unwrap().contains("monctl down --project blog"), "{error}");
+        let error = admit(&project, Role::Monitoring, &owned("shop", "app")).unwrap_err();
+        assert_eq!(error.message(), "the host was set up as `app` and is `monitoring` in the spec now");
     }
 
     #[test]

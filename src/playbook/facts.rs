@@ -322,6 +322,37 @@ mod tests {
         content\t/etc/x\taGVsbG8=\nlink\t/l\t/t\nend\n";
 
     #[test]
+    fn a_system_is_supported_where_the_playbooks_work() {
+        let system = |id: &str, version: &str| System {
+            id: id.into(),
+            version: version.into(),
+            name: format!("{id} {version}"),
+            systemd: true,
+            apt: true,
+        };
+        let supported = [("debian", "12"), ("debian", "13"), ("debian", ""), ("ubuntu", "22.04"), ("ubuntu", "26.04")];
+        for (id, version) in supported {
+            assert_eq!(system(id, version).obstacle(), None, "{id} {version}");
+        }
+        let others = [("debian", "11"), ("ubuntu", "20.04"), ("rocky", "9.4"), ("alpine", "3.22"), ("", "")];
+        for (id, version) in others {
+            assert!(system(id, version).obstacle().is_some(), "{id} {version}");
+        }
+        let without = System { systemd: false, ..system("debian", "13") };
+        assert_eq!(without.obstacle().unwrap(), "it runs debian 13 without systemd");
+    }
+
+    #[test]
+    fn a_host_says_what_it_is_and_whose() {
+        let answer = "system\tdebian\t13\tDebian 13\nhas\tsystemd\nhas\tapt\nidentity\tabc/def\nowner\tshop\tapp\nend\n";
+        let facts = Facts::parse(answer).unwrap();
+        let system = facts.system.unwrap();
+        assert!(system.systemd && system.apt);
+        assert_eq!((system.name.as_str(), facts.identity.as_str()), ("Debian 13", "abc/def"));
+        assert_eq!(facts.owner, Some(Owner { project: "shop".into(), role: "app".into() }));
+    }
+
+    #[test]
     fn an_answer_is_read_fact_by_fact() {
         let facts = Facts::parse(ANSWER).unwrap();
         assert_eq!(facts.machine(), "x86_64");

@@ -248,7 +248,7 @@ fn a_host_that_cannot_be_set_up_is_refused_with_what_is_needed(existing: &Existi
 fn hosts_are_set_up_kept_and_given_back(existing: &Existing) {
     let before = existing.snapshots();
     let operator = &existing.operator;
-    operator.monctl("plan").code(3).stdout_contains("unit monctl-prometheus.service");
+    operator.monctl("plan").code(3).stdout_contains("user monctl-prometheus: absent");
     operator.monctl("up --yes").success();
     operator
         .monctl("up --yes")
