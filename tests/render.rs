@@ -169,8 +169,7 @@ fn the_application_is_for_the_networks_that_the_spec_names_and_for_all_where_it_
     spec.app.allow = ["203.0.113.0/24", "2001:db8::/32"].map(|net| net.to_owned().try_into().unwrap()).into();
     let guarded = rules(&spec);
     assert!(guarded.contains("tcp dport 8000 jump application"), "{guarded}");
-    let accepted: Vec<&str> =
-        guarded.lines().map(str::trim).filter(|line| line.contains("saddr")).collect();
+    let accepted: Vec<&str> = guarded.lines().map(str::trim).filter(|line| line.contains("saddr")).collect();
     let expected = [
         "ip saddr 10.0.0.2 accept",
         "ip saddr 10.0.0.2 accept",

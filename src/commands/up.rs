@@ -154,6 +154,8 @@ impl Run<'_> {
 
     /// Changes all hosts at once; each goes on whatever becomes of the others.
     async fn change(&mut self, inputs: &InputsOfRoles, hosts: Planned) -> Result<()> {
+        let changing: Vec<HostName> = hosts.keys().copied().collect();
+        self.deployment.provider.remember(&changing)?;
         let this = &*self;
         let work = hosts.iter().map(|(host, (connected, plan))| {
             let inputs = &inputs[&host.role()];

@@ -330,7 +330,8 @@ mod tests {
             systemd: true,
             apt: true,
         };
-        let supported = [("debian", "12"), ("debian", "13"), ("debian", ""), ("ubuntu", "22.04"), ("ubuntu", "26.04")];
+        let supported =
+            [("debian", "12"), ("debian", "13"), ("debian", ""), ("ubuntu", "22.04"), ("ubuntu", "26.04")];
         for (id, version) in supported {
             assert_eq!(system(id, version).obstacle(), None, "{id} {version}");
         }

@@ -291,6 +291,18 @@ impl Provider {
         }
     }
 
+    /// Notes that these hosts are about to be changed, so that [`Self::destroy`] finds them whatever happens.
+    ///
+    /// # Errors
+    /// The note cannot be written.
+    pub fn remember(&self, hosts: &[HostName]) -> Result<()> {
+        match self {
+            // They are found by the project's name or tags.
+            Self::Local(_) | Self::Aws(_) => Ok(()),
+            Self::Hosts(existing) => existing.remember(hosts),
+        }
+    }
+
     /// What must be made, started, changed or removed, so that there is what the spec wants. A cloud is asked what
     /// it has on offer where something is to be made; the rest follows from what was observed.
     ///

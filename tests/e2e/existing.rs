@@ -6,7 +6,8 @@ use std::fs;
 use std::io::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::{Command, Stdio};
-use std::time::Instant;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use monctl::host::HostName;
 
@@ -103,6 +104,21 @@ impl Existing {
         let output = child.wait_with_output().unwrap();
         assert!(output.status.success(), "{output:?}");
         String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect()
+    }
+
+    /// The alert is about this computer's CPU, which others keep busy too: what they do is waited for, and how soon
+    /// the alert is over afterwards is not looked at.
+    #[track_caller]
+    fn an_alert_arrives(&self) {
+        let deadline = Instant::now() + Duration::from_mins(10);
+        loop {
+            let ran = self.operator.monctl("verify-alert");
+            if !ran.stderr.contains("is active already") || Instant::now() > deadline {
+                ran.stderr_contains("the receiver has it");
+                return;
+            }
+            sleep(Duration::from_secs(5));
+        }
     }
 
     fn snapshots(&self) -> [BTreeSet<String>; 2] {
@@ -256,8 +272,7 @@ fn hosts_are_set_up_kept_and_given_back(existing: &Existing) {
         .stdout_contains("no change")
         .stdout_contains("one ssh session each");
     assert!(get(&existing.app, "/").is_ok_and(|(status, _)| status == 200));
-    // How soon it is over depends on what else this computer does.
-    operator.call("verify-alert").run().stderr_contains("the receiver has it");
+    existing.an_alert_arrives();
 
     // Only those whom the spec names reach the application; the monitoring host is one of them.
     operator.edit("home/monctl.yaml", "  wsgi:", "  allow: [192.0.2.0/24]\n  wsgi:");

@@ -1,5 +1,5 @@
 //! The project's folder on this computer, which needs no root: how ssh reaches the hosts, which hosts were ever
-//! part of the project, Grafana's password.
+//! changed for it, Grafana's password.
 
 use std::env;
 use std::fs::{self, Permissions};

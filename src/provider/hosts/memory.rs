@@ -1,4 +1,4 @@
-//! Which hosts were ever part of the project: written down before anything is changed there, so that `down` gives
+//! Which hosts were ever changed for the project: written down before that happens, so that `down` gives
 //! back also what a spec does not name any more, or where it is lost. Holds no secret.
 
 use std::fs;

@@ -68,9 +68,16 @@ impl Hosts {
         ProjectLock::acquire_in(&root, &self.project)
     }
 
+    /// Writes down that these hosts are about to be changed.
+    pub(super) fn remember(&self, changing: &[HostName]) -> Result<()> {
+        let hosts: Vec<Host> =
+            self.hosts.iter().filter(|host| changing.contains(&host.name)).cloned().collect();
+        folder::create(&self.folder)?;
+        memory::remember(&self.folder, &hosts)
+    }
+
     pub(super) async fn observe(&self) -> Result<Observed> {
         folder::create(&self.folder)?;
-        memory::remember(&self.folder, &self.hosts)?;
         for host in memory::others(&memory::read(&self.folder)?, &self.hosts) {
             let ssh = &host.settings.ssh;
             self.events.warn(format!(
