@@ -24,10 +24,11 @@ pub(super) async fn run(args: &SshArgs, context: &Context) -> Result<Outcome> {
     let mut command = Command::new("ssh");
     command.arg("-F").arg(&machine.ssh.config).arg("-o").arg("LogLevel=ERROR").arg(&machine.ssh.alias);
     if !args.command.is_empty() {
-        // The remote shell gets one string; each word must come out of it as it is.
-        command
-            .arg("--")
-            .arg(args.command.iter().map(|word| crate::playbook::quote(word)).collect::<Vec<_>>().join(" "));
+        // Like all that monctl does there, a command runs as root. The remote shell gets one string; each word must
+        // come out of it as it is.
+        let sudo: &[&str] = if machine.ssh.root { &[] } else { &["sudo", "-n", "--"] };
+        let words = sudo.iter().copied().chain(args.command.iter().map(String::as_str));
+        command.arg("--").arg(words.map(crate::playbook::quote).collect::<Vec<_>>().join(" "));
     }
     if context.output == Output::Json {
         let output = command.stdin(Stdio::inherit()).output().map_err(no_ssh)?;

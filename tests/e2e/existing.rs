@@ -272,6 +272,7 @@ fn hosts_are_set_up_kept_and_given_back(existing: &Existing) {
         .stdout_contains("no change")
         .stdout_contains("one ssh session each");
     assert!(get(&existing.app, "/").is_ok_and(|(status, _)| status == 200));
+    operator.monctl("ssh app -- id -un").success().stdout_is("root\n");
     existing.an_alert_arrives();
 
     // Only those whom the spec names reach the application; the monitoring host is one of them.

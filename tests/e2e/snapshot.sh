@@ -27,6 +27,7 @@ excluded=(
 	-o -path /var/lib/systemd/random-seed
 	-o -path /var/lib/systemd/linger
 	-o -path '/var/tmp/systemd-private-*' # of units that run
+	-o -path /var/lib/prometheus/metrics2 # data of a Prometheus of the user's, which runs and writes
 	# What was in the account files before the last change to them, which nothing but a person reads.
 	-o -path /etc/passwd- -o -path /etc/group- -o -path /etc/shadow- -o -path /etc/gshadow-
 )
