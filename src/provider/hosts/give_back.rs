@@ -75,7 +75,7 @@ impl Hosts {
         let known = memory::read(&self.folder)?;
         // Without a record on this computer, other computers may have set the spec's hosts up.
         let hosts: Vec<Host> =
-            self.hosts.iter().cloned().chain(memory::others(&known, &self.hosts)).collect();
+            self.listed.iter().cloned().chain(memory::others(&known, &self.listed)).collect();
         let exists = self.folder.exists();
         folder::create(&self.folder)?;
         let done = join_all(hosts.iter().map(|host| self.on_host(host, removal))).await;

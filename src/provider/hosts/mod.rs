@@ -30,7 +30,7 @@ pub struct Hosts {
     project: ProjectName,
     folder: PathBuf,
     /// Those of the spec; none where the spec is lost.
-    hosts: Vec<Host>,
+    listed: Vec<Host>,
     events: Events,
 }
 
@@ -47,7 +47,7 @@ impl Hosts {
         };
         let project = loaded.spec.project.clone();
         let folder = folder::of(&project)?;
-        Ok(Self { project, folder, hosts: names.zip(hosts.all()).map(host).collect(), events })
+        Ok(Self { project, folder, listed: names.zip(hosts.all()).map(host).collect(), events })
     }
 
     /// The hosts that earlier runs wrote down, where there are any.
@@ -55,7 +55,7 @@ impl Hosts {
         let folder = folder::of(project)?;
         let exists = memory::path(&folder).exists();
         let (project, events) = (project.clone(), events.clone());
-        Ok(exists.then_some(Self { project, folder, hosts: Vec::new(), events }))
+        Ok(exists.then_some(Self { project, folder, listed: Vec::new(), events }))
     }
 
     pub(super) fn folder(&self) -> PathBuf {
@@ -71,21 +71,21 @@ impl Hosts {
     /// Writes down that these hosts are about to be changed.
     pub(super) fn remember(&self, changing: &[HostName]) -> Result<()> {
         let hosts: Vec<Host> =
-            self.hosts.iter().filter(|host| changing.contains(&host.name)).cloned().collect();
+            self.listed.iter().filter(|host| changing.contains(&host.name)).cloned().collect();
         folder::create(&self.folder)?;
         memory::remember(&self.folder, &hosts)
     }
 
     pub(super) async fn observe(&self) -> Result<Observed> {
         folder::create(&self.folder)?;
-        for host in memory::others(&memory::read(&self.folder)?, &self.hosts) {
+        for host in memory::others(&memory::read(&self.folder)?, &self.listed) {
             let ssh = &host.settings.ssh;
             self.events.warn(format!(
                 "`{ssh}` was part of the project and is not in the spec any more; what lies there stays until \
                  `monctl down`"
             ));
         }
-        let found = join_all(self.hosts.iter().map(|host| self.observe_host(host))).await;
+        let found = join_all(self.listed.iter().map(|host| self.observe_host(host))).await;
         let machines = found.into_iter().collect::<Result<BTreeMap<_, _>>>()?;
         Ok(Observed { network: true, machines, aws: None })
     }

@@ -10,10 +10,11 @@ const TOOLS: [&str; 2] = ["ssh", "ssh-keygen"];
 pub(in crate::provider) fn check() -> Result<()> {
     let path = env::var_os("PATH").unwrap_or_default();
     let is_there = |tool: &str| env::split_paths(&path).any(|folder| folder.join(tool).is_file());
-    verdict(TOOLS.into_iter().filter(|tool| !is_there(tool)).collect())
+    let missing: Vec<&str> = TOOLS.into_iter().filter(|tool| !is_there(tool)).collect();
+    verdict(&missing)
 }
 
-fn verdict(missing: Vec<&str>) -> Result<()> {
+fn verdict(missing: &[&str]) -> Result<()> {
     if missing.is_empty() {
         return Ok(());
     }
@@ -28,9 +29,9 @@ mod tests {
 
     #[test]
     fn a_missing_client_is_named_with_its_package() {
-        let error = verdict(TOOLS.to_vec()).unwrap_err();
+        let error = verdict(&TOOLS).unwrap_err();
         assert!(error.message().contains("`ssh`, `ssh-keygen` missing"), "{error}");
         assert!(error.hint().unwrap().contains("openssh-client"));
-        assert!(verdict(vec![]).is_ok());
+        assert!(verdict(&[]).is_ok());
     }
 }
