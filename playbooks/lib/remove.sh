@@ -267,6 +267,9 @@ list() {
 		! is_there "$name" || tell path "$name"
 	done < <(names made)
 	while IFS= read -r name; do tell restore "$name"; done < <(names replaced)
+	while IFS= read -r name; do
+		is_restored "$name" || tell keep "$name was changed: a copy goes to /var/backups"
+	done < <(changed_files)
 	while IFS=$'\t' read -r name kind _; do tell restore "unit $name ($kind)"; done < <(earlier_units)
 	packages_decide
 	for name in "${gone[@]}"; do tell package "$name"; done

@@ -193,7 +193,7 @@ impl Provider {
     /// The provider of a project whose spec is lost: hosts that earlier runs wrote down, else this computer.
     ///
     /// # Errors
-    /// The name stands for a project of both kinds.
+    /// The name stands for a project of both kinds, or for none that the caller may look at.
     pub fn named(project: ProjectName, events: Events) -> Result<Self> {
         let hosts = hosts::Hosts::remembered(&project, &events)?;
         match hosts {
@@ -202,6 +202,13 @@ impl Provider {
             ))
             .remedy("write a spec with that project and its `provider`, and name it with `-f`")),
             Some(hosts) => Ok(Self::Hosts(hosts)),
+            // Machines of this computer are root's.
+            None if !rustix::process::geteuid().is_root() => {
+                Err(Error::could_not_run(format!("nothing is known here of a project `{project}`")).remedy(
+                    "where it has hosts, write a spec that lists them: each knows what was put there; where it has machines \
+                     on this computer, run monctl as root",
+                ))
+            }
             None => Ok(Self::local(project, events)),
         }
     }

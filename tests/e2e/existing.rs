@@ -429,6 +429,11 @@ fn a_host_that_does_not_answer_does_not_keep_the_others(existing: &Existing) {
         .monctl(&format!("down --yes --project {}", existing.project.name))
         .success()
         .stdout_contains("removed from app: units");
-    existing.spec("");
     existing.is_as_before(&before);
+    // Nothing is known of it any more, neither here nor there.
+    operator
+        .monctl(&format!("down --yes --project {}", existing.project.name))
+        .code(5)
+        .stderr_contains("nothing is known here of a project");
+    existing.spec("");
 }

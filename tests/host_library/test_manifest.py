@@ -125,6 +125,7 @@ class Record(OnHost):
         conf = self.host.link("/etc/monctl/demo") + "/conf"
         self.host.write(conf, "tuned")
         self.host.write("/etc/monctl/demo.note", "mine")
+        self.assertIn(["keep", "/etc/monctl/demo/conf was changed: a copy goes to /var/backups"], self.take_back(action="list"))
         kept = [fields[1] for fields in self.take_back() if fields[0] == "keep"]
         self.assertEqual(len(kept), 2)
         self.assertTrue(kept[0].startswith("/etc/monctl/demo/conf was changed and is kept in /var/backups/monctl-"), kept)
