@@ -1,0 +1,38 @@
+"""EC2's actions: ours first, moto's where ours have nothing to say."""
+
+from moto.ec2.responses import EC2Response
+
+from .addresses import Addresses
+from .attributes import Attributes
+from .console import Console
+from .groups import Groups
+from .instances import Instances
+from .interfaces import Interfaces
+from .keys import Keys
+from .launch import Launch
+from .networks import Networks
+from .tags import Tags
+from .types import Types
+from .volumes import Volumes
+from .catalogue import Catalogue
+
+
+class Ec2(
+    Launch,
+    Instances,
+    Attributes,
+    Console,
+    Groups,
+    Keys,
+    Volumes,
+    Addresses,
+    Interfaces,
+    Networks,
+    Tags,
+    Types,
+    Catalogue,
+    EC2Response,
+):
+    def __init__(self, world, call):
+        super().__init__()
+        self.world, self.call = world, call

@@ -1,0 +1,74 @@
+"""An instance of moto's that is told its state, and falls apart when it terminates."""
+
+from moto.core.utils import utcnow
+from moto.ec2.models.instances import Instance, InstanceState, StateReason
+
+
+class TimedInstance(Instance):
+    machine = None
+    """The real machine behind it, where there is one."""
+
+    def become(self, state, code):
+        self._state = InstanceState(state, code)
+        if state in ("pending", "running"):
+            self._reason = ""
+            self.state_reason = StateReason()
+
+    def explain(self, code, message):
+        """Says why it stops, as EC2 shows it afterwards."""
+        self._reason = f"{message} ({utcnow():%Y-%m-%d %H:%M:%S} GMT)" if code.startswith("Client") else message
+        self.state_reason = StateReason(f"{code}: {message}", code)
+
+    def release_public_address(self):
+        """An address that came by itself is lost with the stop; an Elastic IP stays."""
+        for interface in self.nics.values():
+            interface.stop()
+
+    def claim_public_address(self):
+        for interface in self.nics.values():
+            if interface.public_ip is None:
+                interface.start()
+
+    def fall_apart(self):
+        """What goes with a terminated instance: interfaces, disks, addresses, groups. Its tags stay."""
+        backend = self.ec2_backend
+        for address in backend.addresses:
+            if address.instance is self:
+                backend.disassociate_address(address=address.public_ip)
+        for interface in list(self.nics.values()):
+            if interface.delete_on_termination:
+                interface.delete()
+            else:
+                self.detach_eni(interface)
+        self.teardown_defaults()
+        self.nics, self.security_groups, self._subnet_id = {}, [], None
+        backend.iam_instance_profile_associations.pop(self.id, None)
+
+    def forget(self):
+        """After its hour nothing is left of it."""
+        backend = self.ec2_backend
+        for number, reservation in list(backend.reservations.items()):
+            reservation.instances = [one for one in reservation.instances if one is not self]
+            if not reservation.instances:
+                del backend.reservations[number]
+        backend.tags.pop(self.id, None)
+
+    @property
+    def private_ip(self):
+        return self.nics[0].private_ip_address if 0 in self.nics else None
+
+    private_ip_address = private_ip
+
+    @property
+    def public_ip(self):
+        return self.nics[0].public_ip if 0 in self.nics else None
+
+    public_ip_address = public_ip
+
+    @property
+    def private_dns_name(self):
+        return f"ip-{self.private_ip.replace('.', '-')}.{self.region_name}.compute.internal" if self.private_ip else ""
+
+    @property
+    def enclave_options(self):
+        return None

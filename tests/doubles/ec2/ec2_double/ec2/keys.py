@@ -1,0 +1,49 @@
+"""Key pairs: imported, listed, deleted."""
+
+from moto.core.responses import ActionResult
+from moto.ec2.responses.key_pairs import KeyPairs
+
+from ..refusal import Refused
+from .own import Own
+
+FILTERS = {
+    "fingerprint": lambda one: one.key_fingerprint,
+    "key-name": lambda one: one.key_name,
+    "key-pair-id": lambda one: one.id,
+}
+
+
+class Keys(Own):
+    def import_key_pair(self):
+        name = self.needed("KeyName")
+        tags = self.tags_for("key-pair")["key-pair"]
+        if name in self.ec2_backend.key_pairs:
+            raise Refused("InvalidKeyPair.Duplicate", f"The keypair '{name}' already exists.")
+        self.error_on_dryrun()
+        key = self.ec2_backend.import_key_pair(name, self.needed("PublicKeyMaterial"), tags)
+        return ActionResult(self.world.born(key))
+
+    def describe_key_pairs(self):
+        names = self.wanted("KeyNames", [])
+        keys = self.ec2_backend.key_pairs
+        for name in names:
+            if name not in keys or not self.world.is_visible(keys[name]):
+                raise Refused("InvalidKeyPair.NotFound", f"The key pair '{name}' does not exist")
+        found = self.select(keys.values(), self.wanted("KeyPairIds", []), "key", FILTERS)
+        shown = "DescribeKeyPairsResult.KeyPairs.KeyPairInfo.PublicKey"
+        if self.wanted("IncludePublicKey"):
+            self._include_in_response(shown)
+        else:
+            self._exclude_from_response(shown)
+        return ActionResult({"KeyPairs": [one for one in found if not names or one.key_name in names]})
+
+    def delete_key_pair(self):
+        wanted = self.wanted("KeyPairId")
+        if wanted is None:
+            result = KeyPairs.delete_key_pair(self)
+            return result
+        self.error_on_dryrun()
+        found = [key for key in self.ec2_backend.key_pairs.values() if key.id == wanted]
+        for key in found:
+            self.ec2_backend.delete_key_pair(key.key_name)
+        return ActionResult({"Return": True, "KeyPairId": wanted})

@@ -1,0 +1,39 @@
+"""What a test may set: how long things take, how far reads lag behind, what the account may have."""
+
+import dataclasses
+
+
+@dataclasses.dataclass
+class Settings:
+    """Times are in seconds; 0 means: over at the next call."""
+
+    pending: float = 0
+    """From RunInstances or StartInstances until `running`."""
+    stopping: float = 0
+    shutting_down: float = 0
+    terminated: float = 3600
+    """How long a terminated instance is still shown; EC2 does so for about an hour."""
+    stale: float = 0
+    """How long after its creation a resource is not yet found."""
+    page_size: int = 0
+    """The most that a Describe call answers at once, whatever the client asks for; 0 leaves it to the client."""
+    no_capacity: list = dataclasses.field(default_factory=list)
+    """Of what there is no capacity: `{"zone": …, "type": …}`; one that is left out stands for all."""
+    vcpu_quota: int = 0
+    """The most virtual CPUs that may run at a time; 0 sets no limit."""
+    bucket: dict | None = None
+    """`{"size": calls, "refill": calls per second}` for each action; beyond it, RequestLimitExceeded."""
+    default_vpc: bool = True
+    """Whether a region that is looked at for the first time has a default VPC."""
+
+    def change(self, values):
+        """Takes over what is named; refuses what does not exist."""
+        known = {field.name for field in dataclasses.fields(self)}
+        unknown = sorted(set(values) - known)
+        if unknown:
+            raise ValueError(f"no such setting: {', '.join(unknown)}")
+        for name, value in values.items():
+            setattr(self, name, value)
+
+    def shown(self):
+        return dataclasses.asdict(self)

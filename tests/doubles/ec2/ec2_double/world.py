@@ -1,0 +1,87 @@
+"""All that the double remembers beside what moto does, and the way back to a fresh account."""
+
+import copy
+import threading
+import time
+
+from moto.core import DEFAULT_ACCOUNT_ID as ACCOUNT
+from moto.core.base_backend import BackendDict
+from moto.core.utils import get_service_model
+from moto.ec2.models import ec2_backends
+
+from . import images
+from .faults import Faults
+from .holds import Holds
+from .inventory import inventory
+from .journal import Journal
+from .lifecycle import Lives
+from .principals import Principals
+from .tokens import Tokens
+
+
+class World:
+    """Whoever reads or changes the account holds `lock`: moto knows no threads."""
+
+    def __init__(self, settings, machines=None):
+        self.lock = threading.RLock()
+        self.faults, self.holds, self.journal = Faults(), Holds(), Journal()
+        self.machines = machines
+        self._first_settings = settings
+        self._fresh()
+
+    def _fresh(self):
+        self.settings = copy.deepcopy(self._first_settings)
+        self.principals = Principals(ACCOUNT)
+        self.tokens = Tokens()
+        self.lives = Lives(self)
+        self._born = {}
+        self._regions = {}
+
+    def reset(self):
+        """Back to the fresh account: what was held is never done, real machines are removed."""
+        self.holds.abandon()
+        self.faults.clear()
+        self.journal.clear()
+        with self.lock:
+            if self.machines is not None:
+                self.machines.remove_all()
+            BackendDict.reset()
+            self._fresh()
+
+    def backend(self, region):
+        """moto's store of what is in a region, made like a fresh account's at the first look."""
+        if region not in self._regions:
+            backend = ec2_backends[ACCOUNT][region]
+            if not self.settings.default_vpc:
+                remove_default_vpc(backend)
+            images.furnish(backend)
+            self._regions[region] = backend
+        return self._regions[region]
+
+    @staticmethod
+    def warm_up():
+        """Reads now what moto would read at the first call."""
+        get_service_model("ec2")
+
+    def regions(self):
+        return self._regions.values()
+
+    def born(self, resource):
+        """Notes that this has just been created."""
+        self._born[resource.id] = time.monotonic()
+        return resource
+
+    def is_visible(self, resource):
+        """False while reads still lag behind its creation."""
+        return time.monotonic() - self._born.get(resource.id, -1e9) >= self.settings.stale
+
+    def inventory(self):
+        self.lives.settle()
+        return inventory(self.regions())
+
+
+def remove_default_vpc(backend):
+    for vpc in [vpc for vpc in backend.vpcs.values() if vpc.is_default]:
+        backend.subnets.clear()
+        backend.groups.pop(vpc.id, None)
+        del backend.vpcs[vpc.id]
