@@ -7,7 +7,6 @@ and takes with it every machine that it made.
 import argparse
 import json
 import os
-import signal
 import sys
 import threading
 
@@ -15,6 +14,7 @@ import threading
 os.environ["MOTO_EC2_LOAD_DEFAULT_AMIS"] = "false"
 
 from .control import Control
+from .ending import Ending
 from .front import Front
 from .principals import ADMINISTRATOR_KEY, ADMINISTRATOR_SECRET
 from .server import Server
@@ -36,6 +36,7 @@ def options(arguments):
 
 
 def main():
+    ending = Ending()
     chosen = vars(options(sys.argv[1:]))
     port, command = chosen.pop("port"), chosen.pop("machines")
     settings = Settings()
@@ -47,17 +48,15 @@ def main():
         machines = Machines(command)
     world = World(settings, machines)
     world.warm_up()
-    server = Server(("127.0.0.1", port), Front(world, Service(world)), Control(world))
+    front, control = Front(world, Service(world)), Control(world)
+    server = Server(("127.0.0.1", port), front, control, lambda: world.settings.clock_offset)
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     address = f"http://127.0.0.1:{server.server_port}"
     key = {"access_key_id": ADMINISTRATOR_KEY, "secret_access_key": ADMINISTRATOR_SECRET}
     print(json.dumps({"endpoint": address, "control": f"{address}/double", **key}), flush=True)
-    try:
-        sys.stdin.buffer.read()
-    finally:
-        if machines is not None:
-            machines.close()
+    ending.wait()
+    if machines is not None:
+        machines.close()
 
 
 main()

@@ -41,6 +41,20 @@ class Control:
             self._world.settings.change(wanted)
         return self._world.settings.shown()
 
+    def _post_users(self, wanted, _query):
+        """A user and a new key of theirs; with `session`, a temporary key."""
+        with self._world.lock:
+            principals = self._world.principals
+            key = principals.create(wanted["name"], wanted["policy"])
+            if not wanted.get("session"):
+                return {"access_key_id": key.access_key_id, "secret_access_key": key.secret_access_key}
+            names = ("access_key_id", "secret_access_key", "session_token")
+            return dict(zip(names, principals.begin_session(wanted["name"]), strict=True))
+
+    def _post_expire(self, wanted, _query):
+        with self._world.lock:
+            self._world.principals.expire(wanted["access_key_id"])
+
     def _post_faults(self, wanted, _query):
         several = wanted if isinstance(wanted, list) else [wanted]
         return {"ids": [self._world.faults.add(one).id for one in several]}

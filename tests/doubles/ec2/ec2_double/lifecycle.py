@@ -4,22 +4,30 @@ import dataclasses
 import time
 
 CODES = {"pending": 0, "running": 16, "shutting-down": 32, "terminated": 48, "stopping": 64, "stopped": 80}
-USER_SHUTDOWN = "Client.UserInitiatedShutdown"
+# What comes after a state that passes, and the setting that says how long it lasts.
+NEXT = {
+    "pending": ("running", "pending"),
+    "stopping": ("stopped", "stopping"),
+    "shutting-down": ("terminated", "shutting_down"),
+}
 
 
 @dataclasses.dataclass
 class Change:
-    """What becomes of an instance, and when."""
+    """An instance on its way from one state to the next."""
 
     instance: object
-    to: str
-    at: float
+    since: float
 
     @property
-    def is_possible(self):
-        """A real machine is stopped or gone before EC2 says so; it is `running` while it still boots."""
+    def to(self):
+        return NEXT[self.instance.state][0]
+
+    def is_due(self, settings, now):
+        """A real machine is stopped or gone before EC2 says so; an instance is `running` while its machine boots."""
         machine = self.instance.machine
-        return self.to == "running" or machine is None or machine.is_idle
+        held_up = self.to != "running" and machine is not None and not machine.is_idle
+        return not held_up and now - self.since >= getattr(settings, NEXT[self.instance.state][1])
 
 
 class Lives:
@@ -31,47 +39,35 @@ class Lives:
         self._terminated = {}
 
     def settle(self):
-        now = time.monotonic()
-        for change in [change for change in self._changes.values() if change.at <= now and change.is_possible]:
+        now, settings = time.monotonic(), self._world.settings
+        for change in [change for change in self._changes.values() if change.is_due(settings, now)]:
             del self._changes[change.instance.id]
-            self._enter(change.instance, change.to)
+            self._arrive(change.instance, change.to, now)
+        for instance, since in list(self._terminated.values()):
+            if now - since >= settings.terminated:
+                del self._terminated[instance.id]
+                instance.forget()
         for backend in self._world.regions():
             for instance in backend.all_instances():
                 self._notice_failure(instance)
-        gone = [one for one, (_, at) in self._terminated.items() if now - at >= self._world.settings.terminated]
-        for one in gone:
-            instance, _ = self._terminated.pop(one)
-            instance.forget()
 
-    def pend(self, instance):
-        """Begins or starts: `pending`, then `running`."""
-        self._begin(instance, "pending", "running", self._world.settings.pending)
-
-    def stop(self, instance):
-        self._begin(instance, "stopping", "stopped", self._world.settings.stopping)
-
-    def terminate(self, instance):
-        self._begin(instance, "shutting-down", "terminated", self._world.settings.shutting_down)
-
-    def _notice_failure(self, instance):
-        """An instance whose real machine failed terminates by itself, and says why."""
-        failure = instance.machine and instance.machine.failure
-        if not failure or instance.state in ("shutting-down", "terminated"):
-            return
-        self.terminate(instance)
-        instance.explain("Server.InternalError", failure)
-        instance.machine.remove()
-
-    def _begin(self, instance, state, then, after):
+    def begin(self, instance, state):
+        """Sends an instance on its way: `pending`, `stopping` or `shutting-down`."""
         instance.become(state, CODES[state])
-        if state in ("stopping", "shutting-down"):
-            instance.explain(USER_SHUTDOWN, "User initiated shutdown")
-        self._changes[instance.id] = Change(instance, then, time.monotonic() + after)
+        self._changes[instance.id] = Change(instance, time.monotonic())
 
-    def _enter(self, instance, state):
+    def _arrive(self, instance, state, now):
         if state == "stopped":
             instance.release_public_address()
         if state == "terminated":
             instance.fall_apart()
-            self._terminated[instance.id] = (instance, time.monotonic())
+            self._terminated[instance.id] = (instance, now)
         instance.become(state, CODES[state])
+
+    def _notice_failure(self, instance):
+        """An instance whose real machine failed terminates by itself, and says why."""
+        failure = instance.machine and instance.machine.failure
+        if failure and instance.state not in ("shutting-down", "terminated"):
+            self.begin(instance, "shutting-down")
+            instance.explain("Server.InternalError", failure)
+            instance.machine.remove()

@@ -3,6 +3,7 @@
 import http.server
 import socket
 import sys
+import time
 
 from .call import Call
 from .connection import Connection
@@ -13,6 +14,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
     # Head and body leave in one segment; waiting for more would cost each call 40 ms.
     disable_nagle_algorithm = True
     wbufsize = -1
+
+    def date_time_string(self, timestamp=None):
+        """The double's clock may be set apart from this computer's."""
+        return super().date_time_string((timestamp or time.time()) + self.server.clock_offset())
 
     def log_message(self, *_arguments):
         """The journal says what was asked."""
@@ -47,9 +52,9 @@ class Server(http.server.ThreadingHTTPServer):
     request_queue_size = 128
     address_family = socket.AF_INET
 
-    def __init__(self, address, front, control):
+    def __init__(self, address, front, control, clock_offset):
         super().__init__(address, Handler)
-        self.front, self.control = front, control
+        self.front, self.control, self.clock_offset = front, control, clock_offset
 
     def server_bind(self):
         """As the base does, without its look-up of this computer's name, which may take long."""

@@ -7,12 +7,13 @@ from moto.core.request import Request
 from moto.core.responses import ActionResult
 from moto.core.utils import camelcase_to_underscores, method_names_from_class
 from moto.iam.responses import IamResponse
-from moto.sts.responses import TokenResponse
 from werkzeug.exceptions import HTTPException
 
+from . import permission, signature
 from .ec2 import Ec2
 from .pages import Pages
 from .refusal import Refused
+from .sts import Sts
 
 
 class Service:
@@ -22,9 +23,13 @@ class Service:
 
     def do(self, call, entry):
         """The XML of the answer; raises `Refused`. Whoever calls holds the world's lock."""
-        entry["principal"] = self._world.principals.arn(call.access_key)
-        response = self._response(call)
-        self._world.lives.settle()
+        world = self._world
+        world.throttle.take(call.action, world.settings.bucket)
+        principal = signature.check(call, world.principals, world.settings.clock_offset)
+        entry["principal"] = principal.arn
+        response = self._response(call, principal)
+        world.lives.settle()
+        permission.check(principal, call, response.params if call.service == "ec2" else {}, world)
         try:
             return self._act(call, response)
         except ServiceException as error:
@@ -33,14 +38,14 @@ class Service:
             code = getattr(error, "error_type", error.name)
             raise Refused(code, getattr(error, "message", error.description), error.code) from error
 
-    def _response(self, call):
+    def _response(self, call, principal):
         """moto's object for one call of a service, with the parameters in it."""
         if call.service == "ec2":
             response = Ec2(self._world, call)
         elif call.service == "iam":
             response = IamResponse()
         elif call.service == "sts":
-            response = TokenResponse()
+            response = Sts(principal, self._world.principals.account)
         else:
             raise Refused("UnknownService", f"the double does not answer as {call.service}")
         host = call.headers.get("Host", "localhost")

@@ -23,6 +23,8 @@ class Settings:
     """The most virtual CPUs that may run at a time; 0 sets no limit."""
     bucket: dict | None = None
     """`{"size": calls, "refill": calls per second}` for each action; beyond it, RequestLimitExceeded."""
+    clock_offset: float = 0
+    """How far the double's clock is ahead of this computer's."""
     default_vpc: bool = True
     """Whether a region that is looked at for the first time has a default VPC."""
 

@@ -16,6 +16,7 @@ from .inventory import inventory
 from .journal import Journal
 from .lifecycle import Lives
 from .principals import Principals
+from .throttle import Throttle
 from .tokens import Tokens
 
 
@@ -33,6 +34,7 @@ class World:
         self.settings = copy.deepcopy(self._first_settings)
         self.principals = Principals(ACCOUNT)
         self.tokens = Tokens()
+        self.throttle = Throttle()
         self.lives = Lives(self)
         self._born = {}
         self._regions = {}

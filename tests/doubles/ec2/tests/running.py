@@ -1,5 +1,7 @@
-"""Starts the stand-in for the tests, and what they say to it. One process serves all tests; each begins afresh."""
+"""Starts the stand-in for the tests, and what they say to it. One process serves most of them; each begins afresh."""
 
+import atexit
+import functools
 import json
 import pathlib
 import subprocess
@@ -79,15 +81,20 @@ class Double:
         return self.control("GET", "inventory")
 
 
+@functools.cache
+def shared():
+    """The one that all tests share that need no options."""
+    double = Double()
+    atexit.register(double.stop)
+    return double
+
+
 class DoubleTest(unittest.TestCase):
     """Tests that share one stand-in, reset before each of them."""
 
-    options = ()
-
     @classmethod
     def setUpClass(cls):
-        cls.double = Double(*cls.options)
-        cls.addClassCleanup(cls.double.stop)
+        cls.double = shared()
         cls.ec2 = cls.double.client()
 
     def setUp(self):

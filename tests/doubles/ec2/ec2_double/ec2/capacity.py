@@ -1,5 +1,7 @@
 """What the account and its zones have left: quotas of virtual CPUs, types that a zone lacks."""
 
+import functools
+
 from moto.ec2.models.instance_types import INSTANCE_TYPE_OFFERINGS, INSTANCE_TYPES
 
 from ..refusal import Refused
@@ -24,9 +26,15 @@ def check_quota(world, kind, count):
         )
 
 
-def is_offered(region, zone, kind):
+@functools.cache
+def offers(region):
+    """Zones and types that go together."""
     offered = INSTANCE_TYPE_OFFERINGS["availability-zone"].get(region, [])
-    return any(one["Location"] == zone and one["InstanceType"] == kind for one in offered)
+    return {(one["Location"], one["InstanceType"]) for one in offered}
+
+
+def is_offered(region, zone, kind):
+    return (zone, kind) in offers(region)
 
 
 def lacks(world, zone, kind):

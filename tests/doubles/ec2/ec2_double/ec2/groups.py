@@ -1,10 +1,12 @@
 """Security groups: what is in use stays, what is there twice is refused."""
 
-from moto.core.responses import ActionResult, EmptyResult
-from moto.ec2.responses.security_groups import SecurityGroups
+from moto.core.responses import ActionResult
 
 from ..refusal import Refused
+from . import rules
 from .own import Own
+
+MOST_RULES = 60
 
 FILTERS = {
     "description": lambda one: one.description,
@@ -98,25 +100,48 @@ class Groups(Own):
         )
 
     def authorize_security_group_ingress(self):
-        return self._authorize(SecurityGroups.authorize_security_group_ingress)
+        return self._authorize("ingress_rules")
 
     def authorize_security_group_egress(self):
-        return self._authorize(SecurityGroups.authorize_security_group_egress)
+        return self._authorize("egress_rules")
 
     def revoke_security_group_ingress(self):
-        return self._revoke(SecurityGroups.revoke_security_group_ingress)
+        return self._revoke("ingress_rules")
 
     def revoke_security_group_egress(self):
-        return self._revoke(SecurityGroups.revoke_security_group_egress)
+        return self._revoke("egress_rules")
 
-    def _authorize(self, act):
-        """All rules of a call or none, as EC2 does."""
+    def _authorize(self, direction):
+        """All rules of a call or none."""
+        group, tags = self._named(), self.tags_for("security-group-rule")["security-group-rule"]
+        wanted = rules.wanted(self, group, direction)
+        there = getattr(group, direction)
+        taken = set(map(rules.key, there))
+        for rule in wanted:
+            if rules.key(rule) in taken:
+                message = f"the specified rule \"{rules.described(rule)}\" already exists"
+                raise Refused("InvalidPermission.Duplicate", message)
+            taken.add(rules.key(rule))
+        if len(there) + len(wanted) > MOST_RULES:
+            message = "The maximum number of rules per security group has been reached."
+            raise Refused("RulesPerSecurityGroupLimitExceeded", message)
+        self.error_on_dryrun()
+        for rule in wanted:
+            there.append(rule)
+            rule.add_tags(tags)
+        return ActionResult({"Return": True, "SecurityGroupRules": wanted})
+
+    def _revoke(self, direction):
         group = self._named()
-        before = list(group.ingress_rules), list(group.egress_rules)
-        try:
-            return act(self)
-        except Exception:
-            group.ingress_rules, group.egress_rules = before
-            raise
-
-    _revoke = _authorize
+        there, by_id = getattr(group, direction), self.wanted("SecurityGroupRuleIds", [])
+        known = {rule.id: rule for rule in there}
+        for one in by_id:
+            if one not in known:
+                raise Refused("InvalidSecurityGroupRuleId.NotFound", f"The security group rule ID '{one}' does not exist")
+        wanted = {rules.key(rule) for rule in [known[one] for one in by_id] or rules.wanted(self, group, direction)}
+        if not wanted <= set(map(rules.key, there)):
+            message = "The specified rule does not exist in this security group."
+            raise Refused("InvalidPermission.NotFound", message)
+        self.error_on_dryrun()
+        there[:] = [rule for rule in there if rules.key(rule) not in wanted]
+        return ActionResult({"Return": True})

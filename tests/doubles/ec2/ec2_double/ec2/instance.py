@@ -11,12 +11,13 @@ class TimedInstance(Instance):
     def become(self, state, code):
         self._state = InstanceState(state, code)
         if state in ("pending", "running"):
-            self._reason = ""
-            self.state_reason = StateReason()
+            self._reason, self.state_reason = "", None
+        elif state in ("stopping", "shutting-down"):
+            self._reason = f"User initiated ({utcnow():%Y-%m-%d %H:%M:%S} GMT)"
+            self.explain("Client.UserInitiatedShutdown", "User initiated shutdown")
 
     def explain(self, code, message):
         """Says why it stops, as EC2 shows it afterwards."""
-        self._reason = f"{message} ({utcnow():%Y-%m-%d %H:%M:%S} GMT)" if code.startswith("Client") else message
         self.state_reason = StateReason(f"{code}: {message}", code)
 
     def release_public_address(self):

@@ -112,17 +112,17 @@ class Instances(Own):
 
     def _start(self, instance):
         instance.claim_public_address()
-        self.world.lives.pend(instance)
+        self.world.lives.begin(instance, "pending")
         if instance.machine is not None:
             instance.machine.show_address(instance.nics[0])
             instance.machine.start()
 
     def _stop(self, instance):
-        self.world.lives.stop(instance)
+        self.world.lives.begin(instance, "stopping")
         if instance.machine is not None:
             instance.machine.stop()
 
     def _terminate(self, instance):
-        self.world.lives.terminate(instance)
+        self.world.lives.begin(instance, "shutting-down")
         if instance.machine is not None:
             instance.machine.remove()

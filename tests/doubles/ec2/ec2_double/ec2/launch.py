@@ -223,7 +223,7 @@ class Launch(Own):
         self.world.born(interface).add_tags(tags["network-interface"])
         for disk in instance.block_device_mapping.values():
             self.world.born(self.ec2_backend.volumes[disk.volume_id]).add_tags(tags["volume"])
-        self.world.lives.pend(instance)
+        self.world.lives.begin(instance, "pending")
         if instance.machine is not None:
             self._boot(instance)
 

@@ -1,0 +1,104 @@
+"""Whether a call comes from whom it says: its key, its signature, its time. botocore signs it again, and compares."""
+
+import hmac
+import re
+from datetime import UTC, datetime, timedelta
+
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+
+from .refusal import Refused
+
+TOLERANCE = timedelta(minutes=15)
+FORM = "%Y%m%dT%H%M%SZ"
+SIGNED = re.compile(r"SignedHeaders=([^,\s]+),\s*Signature=([0-9a-f]+)")
+
+
+def check(call, principals, clock_offset):
+    """The principal that signed the call; refused where nobody did, as each service words it."""
+    words = Ec2Words if call.service == "ec2" else OtherWords
+    signed = SIGNED.search(call.headers.get("Authorization", ""))
+    if not call.is_signed or signed is None:
+        raise words.unsigned()
+    principal = principals.find(call.access_key)
+    if principal is None or principal.token != call.headers.get("X-Amz-Security-Token"):
+        raise words.unknown_key()
+    check_time(call, clock_offset, words)
+    if principal.is_expired:
+        raise words.expired_token()
+    if not hmac.compare_digest(signature(call, signed[1].split(";"), principal), signed[2]):
+        raise words.wrong_signature()
+    return principal
+
+
+def check_time(call, clock_offset, words):
+    sent = datetime.strptime(call.headers.get("X-Amz-Date", ""), FORM).replace(tzinfo=UTC)
+    now = datetime.now(UTC) + timedelta(seconds=clock_offset)
+    if abs(sent - now) > TOLERANCE:
+        raise words.wrong_time(sent, now)
+
+
+def signature(call, names, principal):
+    headers = {name: call.headers.get(name, "") for name in names}
+    request = AWSRequest(method=call.method, url=call.path, data=call.body, headers=headers)
+    request.context["timestamp"] = call.headers["X-Amz-Date"]
+    signer = SigV4Auth(Credentials(principal.access_key, principal.secret_key), call.service, call.region)
+    return signer.signature(signer.string_to_sign(request, signer.canonical_request(request)), request)
+
+
+class Ec2Words:
+    """EC2 tells little apart."""
+
+    @staticmethod
+    def unknown_key():
+        return Refused("AuthFailure", "AWS was not able to validate the provided access credentials", 401)
+
+    wrong_signature = unknown_key
+
+    @staticmethod
+    def unsigned():
+        return Refused("MissingParameter", "The request must contain the parameter AWSAccessKeyId")
+
+    @staticmethod
+    def expired_token():
+        return Refused("RequestExpired", "Request has expired.")
+
+    @staticmethod
+    def wrong_time(_sent, _now):
+        return Ec2Words.expired_token()
+
+
+class OtherWords:
+    """STS and IAM."""
+
+    @staticmethod
+    def unknown_key():
+        return Refused("InvalidClientTokenId", "The security token included in the request is invalid.", 403)
+
+    @staticmethod
+    def wrong_signature():
+        return Refused(
+            "SignatureDoesNotMatch",
+            "The request signature we calculated does not match the signature you provided. Check your AWS Secret "
+            "Access Key and signing method. Consult the service documentation for details.",
+            403,
+        )
+
+    @staticmethod
+    def unsigned():
+        return Refused("MissingAuthenticationToken", "Request is missing Authentication Token", 403)
+
+    @staticmethod
+    def expired_token():
+        return Refused("ExpiredToken", "The security token included in the request is expired", 403)
+
+    @staticmethod
+    def wrong_time(sent, now):
+        if sent < now:
+            limit = now - TOLERANCE
+            said = f"Signature expired: {sent:{FORM}} is now earlier than {limit:{FORM}} ({now:{FORM}} - 15 min.)"
+        else:
+            limit = now + TOLERANCE
+            said = f"Signature not yet current: {sent:{FORM}} is still later than {limit:{FORM}} ({now:{FORM}} + 15 min.)"
+        return Refused("SignatureDoesNotMatch", said, 403)
