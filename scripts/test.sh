@@ -19,6 +19,7 @@ suite() {
 suite shellcheck scripts/check-shell.sh
 suite rust cargo test --locked --no-fail-fast
 suite instrumentation tests/instrumentation/run.sh
+suite "double of ec2" tests/doubles/ec2/test.sh
 suite doubles python3 -m unittest discover --start-directory tests/doubles/grafana
 suite "host library" python3 -m unittest discover --start-directory tests/host_library
 

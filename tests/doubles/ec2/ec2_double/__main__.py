@@ -6,12 +6,8 @@ and takes with it every machine that it made.
 
 import argparse
 import json
-import os
 import sys
 import threading
-
-# moto's own images would cost time at each start, and are not the ones that a test may count on.
-os.environ["MOTO_EC2_LOAD_DEFAULT_AMIS"] = "false"
 
 from .control import Control
 from .ending import Ending

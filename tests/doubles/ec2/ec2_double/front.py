@@ -1,10 +1,11 @@
 """The way of one call through the double: faults, rate, signature, permission, doing, answering; and the log of it."""
 
+import sys
 import time
 import traceback
-import sys
 
-from .refusal import Refused, body as refusal_body
+from .refusal import Refused
+from .refusal import body as refusal_body
 
 XML = "text/xml;charset=UTF-8"
 

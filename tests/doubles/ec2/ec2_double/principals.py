@@ -1,10 +1,12 @@
-"""Who may call: users and roles, their keys and policies, kept by moto's IAM and STS; sessions and expiry, kept here."""
+"""Who may call: users and roles, their keys and policies, kept by moto; sessions and what has expired, kept here."""
 
 import dataclasses
 import json
 import secrets
 
+from moto.iam.exceptions import MalformedPolicyDocument
 from moto.iam.models import IAMBackend, Policy, iam_backends
+from moto.iam.policy_validation import IAMPolicyDocumentValidator
 from moto.sts.models import sts_backends
 
 ADMINISTRATOR = "administrator"
@@ -42,9 +44,14 @@ class Principals:
 
     def create(self, name, policy):
         """A user with this policy, or an existing user's new policy; gives the user's key."""
+        document = json.dumps(policy)
+        try:
+            IAMPolicyDocumentValidator(document).validate()
+        except MalformedPolicyDocument as error:
+            raise ValueError(f"this is no policy: {error}") from error
         if name not in self.iam.users:
             self.iam.create_user(REGION, name)
-        self.iam.put_user_policy(name, "granted", json.dumps(policy))
+        self.iam.put_user_policy(name, "granted", document)
         return next(iter(self.iam.users[name].access_keys), None) or self.iam.create_access_key(name)
 
     def begin_session(self, name):
@@ -81,7 +88,9 @@ class Principals:
 
     def _user(self, user, access_key, secret, token):
         name = user.name
-        documents = [self.iam.get_user_policy(name, one)["policy_document"] for one in self.iam.list_user_policies(name)]
+        documents = [
+            self.iam.get_user_policy(name, one)["policy_document"] for one in self.iam.list_user_policies(name)
+        ]
         documents += attached(self.iam.list_attached_user_policies(name)[0])
         return Principal(access_key, secret, token, user.arn, user.id, name, documents)
 

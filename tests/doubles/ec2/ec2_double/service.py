@@ -15,6 +15,9 @@ from .pages import Pages
 from .refusal import Refused
 from .sts import Sts
 
+# Error codes of EC2 that are answered with another status than 400.
+STATUS = {"DryRunOperation": 412}
+
 
 class Service:
     def __init__(self, world):
@@ -33,7 +36,7 @@ class Service:
         try:
             return self._act(call, response)
         except ServiceException as error:
-            raise Refused(error.code, error.message) from error
+            raise Refused(error.code, error.message, STATUS.get(error.code, 400)) from error
         except HTTPException as error:
             code = getattr(error, "error_type", error.name)
             raise Refused(code, getattr(error, "message", error.description), error.code) from error

@@ -100,5 +100,7 @@ class OtherWords:
             said = f"Signature expired: {sent:{FORM}} is now earlier than {limit:{FORM}} ({now:{FORM}} - 15 min.)"
         else:
             limit = now + TOLERANCE
-            said = f"Signature not yet current: {sent:{FORM}} is still later than {limit:{FORM}} ({now:{FORM}} + 15 min.)"
+            said = (
+                f"Signature not yet current: {sent:{FORM}} is still later than {limit:{FORM}} ({now:{FORM}} + 15 min.)"
+            )
         return Refused("SignatureDoesNotMatch", said, 403)

@@ -18,7 +18,7 @@ from botocore.exceptions import ClientError
 HERE = pathlib.Path(__file__).resolve().parent.parent
 REGION = "eu-central-1"
 OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-DEADLINE = 30
+DEADLINE = 120
 
 
 class Double:

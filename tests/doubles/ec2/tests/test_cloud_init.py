@@ -28,7 +28,7 @@ class Played:
             script = script.replace(f"/{top}/", f"{self.root}/{top}/")
         calls = pathlib.Path(folder.name) / "calls"
         stubs = "".join(f'{name}() {{ echo "{name} $*" >>{calls}; }}\n' for name in STUBS)
-        done = subprocess.run(["sh", "-s"], input=stubs + script, text=True, capture_output=True, timeout=30)
+        done = subprocess.run(["sh", "-s"], input=stubs + script, text=True, capture_output=True, timeout=120)
         test.assertEqual(done.returncode, 0, done.stderr)
         self.output, self.errors = done.stdout, done.stderr
         self.called = calls.read_text().splitlines()
@@ -43,9 +43,7 @@ class Played:
 class Plays(unittest.TestCase):
     def test_the_image_s_user_has_the_key_pair_and_sudo(self):
         played = Played(self, "#cloud-config\nssh_authorized_keys: [ssh-ed25519 AAAAOTHER other]\n")
-        self.assertEqual(
-            played.text("home/admin/.ssh/authorized_keys"), f"{KEY}\nssh-ed25519 AAAAOTHER other\n"
-        )
+        self.assertEqual(played.text("home/admin/.ssh/authorized_keys"), f"{KEY}\nssh-ed25519 AAAAOTHER other\n")
         self.assertEqual(played.mode("home/admin/.ssh/authorized_keys"), "0o600")
         self.assertEqual(played.text("etc/sudoers.d/90-cloud-init-users"), "admin ALL=(ALL) NOPASSWD:ALL\n")
         self.assertEqual(played.mode("etc/sudoers.d/90-cloud-init-users"), "0o440")
@@ -57,7 +55,9 @@ class Plays(unittest.TestCase):
 
     def test_the_host_keys_are_those_of_the_user_data(self):
         before = {"etc/ssh/ssh_host_rsa_key": "old", "etc/ssh/ssh_host_ed25519_key": "old"}
-        config = "#cloud-config\nssh_deletekeys: true\nssh_keys:\n  ed25519_private: |\n    secret\n  ed25519_public: open\n"
+        config = (
+            "#cloud-config\nssh_deletekeys: true\nssh_keys:\n  ed25519_private: |\n    secret\n  ed25519_public: open\n"
+        )
         played = Played(self, config, before)
         self.assertEqual(played.text("etc/ssh/ssh_host_ed25519_key"), "secret\n")
         self.assertEqual(played.mode("etc/ssh/ssh_host_ed25519_key"), "0o600")
@@ -103,5 +103,3 @@ class Plays(unittest.TestCase):
         for config in ("#cloud-config\npackages: [vim]\n", "Content-Type: multipart/mixed\n"):
             with self.subTest(config=config), self.assertRaises(ValueError):
                 CloudInit(config.encode(), "admin", KEY).script()
-
-

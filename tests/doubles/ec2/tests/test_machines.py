@@ -2,10 +2,9 @@
 
 import os
 import pathlib
-import sys
 import tempfile
 
-from .running import Double, DoubleTest, eventually, tags
+from .running import DEADLINE, Double, DoubleTest, eventually, tags
 
 FAKE = pathlib.Path(__file__).resolve().parent / "fake"
 CLOUD_CONFIG = "#cloud-config\nssh_deletekeys: true\nruncmd:\n- echo hello\n"
@@ -19,8 +18,7 @@ class Machines(DoubleTest):
         cls.addClassCleanup(folder.cleanup)
         cls.folder = pathlib.Path(folder.name)
         path = {"PATH": f"{FAKE}:{os.environ['PATH']}"}
-        command = [sys.executable, FAKE / "machines.py", cls.folder]
-        cls.double = Double("--machines", *command, **{**os.environ, **path})
+        cls.double = Double("--machines", FAKE / "machines", cls.folder, **{**os.environ, **path})
         cls.addClassCleanup(cls.double.stop)
         cls.ec2 = cls.double.client()
 
@@ -137,12 +135,12 @@ class Ending(DoubleTest):
     def test_the_double_removes_its_machines_when_it_ends(self):
         for end in ("input", "signal"):
             with self.subTest(end=end), tempfile.TemporaryDirectory() as folder:
-                command = [sys.executable, FAKE / "machines.py", folder]
-                double = Double("--machines", *command, **{**os.environ, "PATH": f"{FAKE}:{os.environ['PATH']}"})
+                path = f"{FAKE}:{os.environ['PATH']}"
+                double = Double("--machines", FAKE / "machines", folder, **{**os.environ, "PATH": path})
                 self.ec2 = double.client()
                 self.run_one()
                 if end == "signal":
                     double.process.terminate()
-                    double.process.wait(timeout=30)
+                    double.process.wait(timeout=DEADLINE)
                 double.stop()
                 self.assertIn("remove app", (pathlib.Path(folder) / "log").read_text().splitlines())

@@ -4,6 +4,7 @@ from moto.ec2.responses import EC2Response
 
 from .addresses import Addresses
 from .attributes import Attributes
+from .catalogue import Catalogue
 from .console import Console
 from .groups import Groups
 from .instances import Instances
@@ -14,7 +15,6 @@ from .networks import Networks
 from .tags import Tags
 from .types import Types
 from .volumes import Volumes
-from .catalogue import Catalogue
 
 
 class Ec2(

@@ -3,6 +3,7 @@
 from moto.core.responses import ActionResult, EmptyResult
 
 from ..refusal import Refused
+from .instance import free
 from .own import Own
 
 FILTERS = {
@@ -39,10 +40,10 @@ class Addresses(Own):
     def associate_address(self):
         address = self.address(self.needed("AllocationId"))
         instance = self.instance(self.needed("InstanceId"))
-        if instance.state not in ("running", "stopped", "pending", "stopping"):
-            message = f"The instance '{instance.id}' is not in a valid state for this operation."
-            raise Refused("IncorrectInstanceState", message)
-        if address.instance not in (None, instance) and not self.wanted("AllowReassociation"):
+        if instance.state not in ("running", "stopping", "stopped"):
+            message = f"The {instance.state} instance '{instance.id}' is not in a valid state for this operation."
+            raise Refused("InvalidInstanceID", message)
+        if address.instance not in (None, instance) and not self.wanted("AllowReassociation", True):
             message = f"resource {address.allocation_id} is already associated with associate-id "
             raise Refused("Resource.AlreadyAssociated", f"{message}{address.association_id}")
         self.error_on_dryrun()
@@ -64,9 +65,12 @@ class Addresses(Own):
         raise Refused("InvalidAssociationID.NotFound", f"The association ID '{wanted}' does not exist")
 
     def _free(self, address):
-        if address.association_id is not None:
-            self.ec2_backend.disassociate_address(association_id=address.association_id)
-            address.public_ip = getattr(address, "allocated_ip", address.public_ip)
+        if address.association_id is None:
+            return
+        instance = address.instance
+        free(self.ec2_backend, address)
+        if instance.machine is not None:
+            instance.machine.show_address(instance.nics[0])
 
     def release_address(self):
         address = self.address(self.needed("AllocationId"))

@@ -42,7 +42,7 @@ class Attributes(Own):
         groups = self.find(self.groups(), self.wanted("Groups", []), "sg")
         values = self._values()
         for name, value in values.items():
-            self._check(instance, name, value)
+            self._check_change(instance, name, value)
         self.error_on_dryrun()
         for name, value in values.items():
             held_in = next(held_in for shown, held_in in SHOWN.values() if shown == name)
@@ -62,7 +62,7 @@ class Attributes(Own):
         return {name: as_boolean(value) for name, value in values.items() if value is not None}
 
     @staticmethod
-    def _check(instance, name, value):
+    def _check_change(instance, name, value):
         if name in AT_REST and instance.state != "stopped":
             raise Refused("IncorrectInstanceState", f"The instance '{instance.id}' is not in the 'stopped' state.")
         if name != "InstanceType":

@@ -119,7 +119,7 @@ class Groups(Own):
         taken = set(map(rules.key, there))
         for rule in wanted:
             if rules.key(rule) in taken:
-                message = f"the specified rule \"{rules.described(rule)}\" already exists"
+                message = f'the specified rule "{rules.described(rule)}" already exists'
                 raise Refused("InvalidPermission.Duplicate", message)
             taken.add(rules.key(rule))
         if len(there) + len(wanted) > MOST_RULES:
@@ -137,7 +137,9 @@ class Groups(Own):
         known = {rule.id: rule for rule in there}
         for one in by_id:
             if one not in known:
-                raise Refused("InvalidSecurityGroupRuleId.NotFound", f"The security group rule ID '{one}' does not exist")
+                raise Refused(
+                    "InvalidSecurityGroupRuleId.NotFound", f"The security group rule ID '{one}' does not exist"
+                )
         wanted = {rules.key(rule) for rule in [known[one] for one in by_id] or rules.wanted(self, group, direction)}
         if not wanted <= set(map(rules.key, there)):
             message = "The specified rule does not exist in this security group."

@@ -8,6 +8,10 @@ class TimedInstance(Instance):
     machine = None
     """The real machine behind it, where there is one."""
 
+    @property
+    def instance_id(self):
+        return self.id
+
     def become(self, state, code):
         self._state = InstanceState(state, code)
         if state in ("pending", "running"):
@@ -22,8 +26,10 @@ class TimedInstance(Instance):
 
     def release_public_address(self):
         """An address that came by itself is lost with the stop; an Elastic IP stays."""
+        elastic = [address.eni for address in self.ec2_backend.addresses]
         for interface in self.nics.values():
-            interface.stop()
+            if interface not in elastic:
+                interface.stop()
 
     def claim_public_address(self):
         for interface in self.nics.values():
@@ -35,7 +41,7 @@ class TimedInstance(Instance):
         backend = self.ec2_backend
         for address in backend.addresses:
             if address.instance is self:
-                backend.disassociate_address(address=address.public_ip)
+                free(backend, address)
         for interface in list(self.nics.values()):
             if interface.delete_on_termination:
                 interface.delete()
@@ -73,3 +79,9 @@ class TimedInstance(Instance):
     @property
     def enclave_options(self):
         return None
+
+
+def free(backend, address):
+    """Takes an Elastic IP from whatever has it. One that stood for a machine's address is itself again."""
+    backend.disassociate_address(association_id=address.association_id)
+    address.public_ip = getattr(address, "allocated_ip", address.public_ip)

@@ -1,6 +1,10 @@
 """Key pairs: imported, listed, deleted."""
 
+import base64
+import hashlib
+
 from moto.core.responses import ActionResult
+from moto.ec2.exceptions import InvalidKeyPairFormatError
 from moto.ec2.responses.key_pairs import KeyPairs
 
 from ..refusal import Refused
@@ -20,7 +24,13 @@ class Keys(Own):
         if name in self.ec2_backend.key_pairs:
             raise Refused("InvalidKeyPair.Duplicate", f"The keypair '{name}' already exists.")
         self.error_on_dryrun()
-        key = self.ec2_backend.import_key_pair(name, self.needed("PublicKeyMaterial"), tags)
+        try:
+            key = self.ec2_backend.import_key_pair(name, self.needed("PublicKeyMaterial"), tags)
+        except InvalidKeyPairFormatError as error:
+            raise Refused("InvalidKey.Format", "Key is not in valid OpenSSH public key format") from error
+        if key.key_type == "ed25519":
+            blob = base64.b64decode(key.public_key.split()[1])
+            key.key_fingerprint = base64.b64encode(hashlib.sha256(blob).digest()).decode()
         return ActionResult(self.world.born(key))
 
     def describe_key_pairs(self):
@@ -40,8 +50,7 @@ class Keys(Own):
     def delete_key_pair(self):
         wanted = self.wanted("KeyPairId")
         if wanted is None:
-            result = KeyPairs.delete_key_pair(self)
-            return result
+            return KeyPairs.delete_key_pair(self)
         self.error_on_dryrun()
         found = [key for key in self.ec2_backend.key_pairs.values() if key.id == wanted]
         for key in found:

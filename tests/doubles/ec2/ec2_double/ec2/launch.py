@@ -6,10 +6,10 @@ import dataclasses
 import ipaddress
 
 from moto.core.responses import ActionResult
+from moto.core.types import Base64EncodedString
 from moto.ec2.models.instance_types import INSTANCE_TYPES
 from moto.ec2.models.instances import Reservation
 from moto.ec2.utils import random_reservation_id
-from moto.core.types import Base64EncodedString
 
 from ..refusal import Refused
 from . import capacity, disks
@@ -38,13 +38,13 @@ class Launch(Own):
         before = self.world.tokens.known(self.region, token, parameters)
         if before is not None:
             return ActionResult(before)
-        make = self._check()
+        make = self._checked_launch()
         self.error_on_dryrun()
         reservation = make()
         self.world.tokens.remember(self.region, token, parameters, reservation)
         return ActionResult(reservation)
 
-    def _check(self):
+    def _checked_launch(self):
         """Refuses what EC2 refuses; answers what then makes the instances."""
         count = int(self.needed("MaxCount"))
         image = self._image(self.needed("ImageId"))
@@ -153,8 +153,10 @@ class Launch(Own):
             return subnet
         defaults = self.ec2_backend.get_default_subnets()
         if self.ec2_backend.get_default_vpc() is None or not defaults:
-            raise Refused("VPCIdNotSpecified", "No default VPC for this user. GroupName is only supported for "
-                          "EC2-Classic and default VPC.")
+            raise Refused(
+                "VPCIdNotSpecified",
+                "No default VPC for this user. GroupName is only supported for EC2-Classic and default VPC.",
+            )
         return defaults[zone or capacity.some_zone(self.world, self.ec2_backend, sorted(defaults), kind)]
 
     def _check_address(self, wanted, subnet):

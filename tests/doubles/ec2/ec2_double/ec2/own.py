@@ -1,4 +1,4 @@
-"""What our actions share: finding resources as EC2 does, its words for what is not there, tags asked for at creation."""
+"""What our actions share: finding resources as EC2 does, its words for what is not there, tags asked for."""
 
 import re
 

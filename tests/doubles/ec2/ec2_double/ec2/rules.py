@@ -35,7 +35,9 @@ def _rules(response, group, permission, direction):
     ranges = [_range(one, "CidrIp", ipaddress.IPv4Network) for one in permission.get("IpRanges", [])]
     ranges += [_range(one, "CidrIpv6", ipaddress.IPv6Network) for one in permission.get("Ipv6Ranges", [])]
     sources = [{"ip_range": one} for one in ranges]
-    sources += [{"ip_range": None, "source_group": _pair(response, one)} for one in permission.get("UserIdGroupPairs", [])]
+    sources += [
+        {"ip_range": None, "source_group": _pair(response, one)} for one in permission.get("UserIdGroupPairs", [])
+    ]
     if not sources:
         raise Refused("MissingParameter", "The request must contain the parameter ipRanges, ipv6Ranges or groups")
     for source in sources:
@@ -52,7 +54,9 @@ def _rules(response, group, permission, direction):
 
 def _check_ports(protocol, first, last):
     if first is None or last is None:
-        raise Refused("InvalidParameterValue", "Invalid value for portRange. Must specify both from and to ports with TCP/UDP.")
+        raise Refused(
+            "InvalidParameterValue", "Invalid value for portRange. Must specify both from and to ports with TCP/UDP."
+        )
     if protocol != "icmp" and not 0 <= int(first) <= int(last) <= 65535:
         raise Refused("InvalidParameterValue", f"Invalid value '{first}-{last}' for portRange.")
 

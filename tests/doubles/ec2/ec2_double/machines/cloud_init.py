@@ -63,13 +63,13 @@ class CloudInit:
     def _default_user(self, config):
         keys = [self._public_key] if self._public_key else []
         keys += config.get("ssh_authorized_keys", [])
-        user = shlex.quote(self._user)
+        user, folder = self._user, f"/home/{self._user}/.ssh"
         return (
             f"id {user} >/dev/null 2>&1 || useradd --create-home --shell /bin/bash {user}\n"
-            f"{put(f'/etc/sudoers.d/90-cloud-init-users', f'{self._user} ALL=(ALL) NOPASSWD:ALL{chr(10)}', '0440')}"
-            f"install -d -m 0700 -o {user} -g {user} /home/{user}/.ssh\n"
-            f"{put(f'/home/{self._user}/.ssh/authorized_keys', ''.join(f'{key.strip()}{chr(10)}' for key in keys), '0600')}"
-            f"chown {user}:{user} /home/{user}/.ssh/authorized_keys\n"
+            + put("/etc/sudoers.d/90-cloud-init-users", f"{user} ALL=(ALL) NOPASSWD:ALL\n", "0440")
+            + f"install -d -m 0700 -o {user} -g {user} {folder}\n"
+            + put(f"{folder}/authorized_keys", "".join(f"{key.strip()}\n" for key in keys), "0600")
+            + f"chown {user}:{user} {folder}/authorized_keys\n"
         )
 
 
@@ -93,7 +93,9 @@ def write_file(wanted):
     if wanted.get("append"):
         raise ValueError("the stand-in for cloud-init does not append to files")
     owner = shlex.quote(str(wanted.get("owner", "root:root")))
-    return put(path, content, shlex.quote(str(wanted.get("permissions", "0644")))) + f"chown {owner} {shlex.quote(path)}\n"
+    return (
+        put(path, content, shlex.quote(str(wanted.get("permissions", "0644")))) + f"chown {owner} {shlex.quote(path)}\n"
+    )
 
 
 def hostname(config):
@@ -122,7 +124,10 @@ def host_keys(config):
         kept = " ".join(f"! -name ssh_host_{kind}_key ! -name ssh_host_{kind}_key.pub" for kind in sorted(kinds))
         lines.append(f"find /etc/ssh -name 'ssh_host_*key*' {kept} -delete")
     for kind in sorted(kinds):
-        for half, path, mode in (("private", f"ssh_host_{kind}_key", "0600"), ("public", f"ssh_host_{kind}_key.pub", "0644")):
+        for half, path, mode in (
+            ("private", f"ssh_host_{kind}_key", "0600"),
+            ("public", f"ssh_host_{kind}_key.pub", "0644"),
+        ):
             content = given[f"{kind}_{half}"].rstrip("\n") + "\n"
             lines.append(put(f"/etc/ssh/{path}.new", content, mode))
             lines.append(

@@ -28,11 +28,16 @@ def _holds(name, actual, wanted, context):
     test, negated = OPERATORS[base]
     if actual is None:
         return optional or negated or quantifier == "ForAllValues"
+
     # A negated operator wants that none of the values fits.
     def fits(value):
         return any(test(value, one, context) for one in wanted) != negated
 
-    return all(map(fits, actual)) if quantifier == "ForAllValues" or (negated and not quantifier) else any(map(fits, actual))
+    return (
+        all(map(fits, actual))
+        if quantifier == "ForAllValues" or (negated and not quantifier)
+        else any(map(fits, actual))
+    )
 
 
 def like(pattern, value, context, flags=0):

@@ -8,7 +8,11 @@ from .resources import Resources
 
 # Actions on what exists already: the parameters that name it. All other actions of EC2 know no resources.
 ON_EXISTING = {
-    "AssociateAddress": {"AllocationId": "elastic-ip", "InstanceId": "instance", "NetworkInterfaceId": "network-interface"},
+    "AssociateAddress": {
+        "AllocationId": "elastic-ip",
+        "InstanceId": "instance",
+        "NetworkInterfaceId": "network-interface",
+    },
     "AuthorizeSecurityGroupEgress": {"GroupId": "security-group", "GroupName": "security-group"},
     "AuthorizeSecurityGroupIngress": {"GroupId": "security-group", "GroupName": "security-group"},
     "CreateTags": {"Resources": None},
@@ -89,7 +93,9 @@ def request_tags(tags):
 def changed_attribute(action, parameters):
     if action != "ModifyInstanceAttribute":
         return {}
-    changed = {name: value["Value"] for name, value in parameters.items() if isinstance(value, dict) and "Value" in value}
+    changed = {
+        name: value["Value"] for name, value in parameters.items() if isinstance(value, dict) and "Value" in value
+    }
     named_values = {f"ec2:Attribute/{name}": [str(value)] for name, value in changed.items()}
     return {**named_values, "ec2:Attribute": list(changed)} if changed else {}
 
