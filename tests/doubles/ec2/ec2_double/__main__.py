@@ -51,8 +51,8 @@ def main():
     key = {"access_key_id": ADMINISTRATOR_KEY, "secret_access_key": ADMINISTRATOR_SECRET}
     print(json.dumps({"endpoint": address, "control": f"{address}/double", **key}), flush=True)
     ending.wait()
-    if machines is not None:
-        machines.close()
+    if machines is not None and not machines.close():
+        sys.exit("ec2_double: not every machine could be removed")
 
 
 main()

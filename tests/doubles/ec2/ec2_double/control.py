@@ -38,7 +38,7 @@ class Control:
 
     def _post_settings(self, wanted, _query):
         with self._world.lock:
-            self._world.settings.change(wanted)
+            self._world.change_settings(wanted)
         return self._world.settings.shown()
 
     def _post_users(self, wanted, _query):

@@ -1,4 +1,4 @@
-"""The way of one call through the double: faults, rate, signature, permission, doing, answering; and the log of it."""
+"""The way of one call through the double: faults, signature, rate, permission, doing, answering; and the log of it."""
 
 import sys
 import time

@@ -24,10 +24,15 @@ class Change:
         return NEXT[self.instance.state][0]
 
     def is_due(self, settings, now):
+        _, setting = NEXT[self.instance.state]
+        return now - self.since >= getattr(settings, setting) and not self._waits_for_machine()
+
+    def _waits_for_machine(self):
         """A real machine is stopped or gone before EC2 says so; an instance is `running` while its machine boots."""
         machine = self.instance.machine
-        held_up = self.to != "running" and machine is not None and not machine.is_idle
-        return not held_up and now - self.since >= getattr(settings, NEXT[self.instance.state][1])
+        if machine is None or self.to == "running":
+            return False
+        return not (machine.is_gone if self.to == "terminated" else machine.is_idle)
 
 
 class Lives:
@@ -67,7 +72,9 @@ class Lives:
     def _notice_failure(self, instance):
         """An instance whose real machine failed terminates by itself, and says why."""
         failure = instance.machine and instance.machine.failure
-        if failure and instance.state not in ("shutting-down", "terminated"):
+        if not failure or instance.state == "terminated":
+            return
+        if instance.state != "shutting-down":
             self.begin(instance, "shutting-down")
-            instance.explain("Server.InternalError", failure)
             instance.machine.remove()
+        instance.explain("Server.InternalError", failure)

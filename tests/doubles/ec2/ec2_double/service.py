@@ -27,8 +27,8 @@ class Service:
     def do(self, call, entry):
         """The XML of the answer; raises `Refused`. Whoever calls holds the world's lock."""
         world = self._world
-        world.throttle.take(call.action, world.settings.bucket)
         principal = signature.check(call, world.principals, world.settings.clock_offset)
+        world.throttle.take(call.action, world.settings.bucket)
         entry["principal"] = principal.arn
         response = self._response(call, principal)
         world.lives.settle()

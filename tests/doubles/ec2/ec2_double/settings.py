@@ -26,7 +26,7 @@ class Settings:
     clock_offset: float = 0
     """How far the double's clock is ahead of this computer's."""
     default_vpc: bool = True
-    """Whether a region that is looked at for the first time has a default VPC."""
+    """Whether each region has a default VPC."""
 
     def change(self, values):
         """Takes over what is named; refuses what does not exist."""

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
+from moto.ec2.models.availability_zones_and_regions import RegionsAndZonesBackend
 
 from .refusal import Refused
 
@@ -24,6 +25,8 @@ def check(call, principals, clock_offset):
     principal = principals.find(call.access_key)
     if principal is None or principal.token != call.headers.get("X-Amz-Security-Token"):
         raise words.unknown_key()
+    if call.service == "ec2" and call.region not in RegionsAndZonesBackend.zones:
+        raise words.unknown_region()
     check_time(call, clock_offset, words)
     if principal.is_expired:
         raise words.expired_token()
@@ -55,6 +58,10 @@ class Ec2Words:
         return Refused("AuthFailure", "AWS was not able to validate the provided access credentials", 401)
 
     wrong_signature = unknown_key
+
+    @staticmethod
+    def unknown_region():
+        return Refused("AuthFailure", "Credential should be scoped to a valid region.", 401)
 
     @staticmethod
     def unsigned():

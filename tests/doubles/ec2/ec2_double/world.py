@@ -54,11 +54,15 @@ class World:
         """moto's store of what is in a region, made like a fresh account's at the first look."""
         if region not in self._regions:
             backend = ec2_backends[ACCOUNT][region]
-            if not self.settings.default_vpc:
-                remove_default_vpc(backend)
+            default_vpc(backend, self.settings.default_vpc)
             images.furnish(backend)
             self._regions[region] = backend
         return self._regions[region]
+
+    def change_settings(self, values):
+        self.settings.change(values)
+        for backend in self.regions():
+            default_vpc(backend, self.settings.default_vpc)
 
     @staticmethod
     def warm_up():
@@ -82,8 +86,14 @@ class World:
         return inventory(self.regions())
 
 
-def remove_default_vpc(backend):
-    for vpc in [vpc for vpc in backend.vpcs.values() if vpc.is_default]:
-        backend.subnets.clear()
-        backend.groups.pop(vpc.id, None)
-        del backend.vpcs[vpc.id]
+def default_vpc(backend, wanted):
+    """Sees to it that a region has a default VPC, or has none."""
+    there = backend.get_default_vpc()
+    if wanted and there is None:
+        backend.default_vpc = backend.create_default_vpc()
+    if not wanted and there is not None:
+        for in_zone in backend.subnets.values():
+            for subnet in [subnet for subnet in in_zone.values() if subnet.vpc_id == there.id]:
+                del in_zone[subnet.id]
+        backend.groups.pop(there.id, None)
+        del backend.vpcs[there.id]

@@ -79,6 +79,9 @@ class Credentials(DoubleTest):
         self.double.control("POST", "expire", {"access_key_id": key[0]})
         self.both("RequestExpired", "ExpiredToken", key=key, token=token)
 
+    def test_a_region_that_does_not_exist_is_refused(self):
+        self.refused("AuthFailure", self.double.client(region="mars-north-1").describe_vpcs)
+
     def test_an_unsigned_call_is_refused(self):
         from botocore import UNSIGNED
 

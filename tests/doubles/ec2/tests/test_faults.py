@@ -17,7 +17,7 @@ class Faults(DoubleTest):
         return [group["group_name"] for group in self.double.inventory()["groups"]]
 
     def cut_off(self, call, **parameters):
-        with self.assertRaises(botocore.exceptions.HTTPClientError):
+        with self.assertRaises(botocore.exceptions.ConnectionClosedError):
             call(**parameters)
 
     def test_a_refused_call_is_not_done(self):
@@ -136,7 +136,7 @@ class Holds(DoubleTest):
         self.double.fault("CreateSecurityGroup", "hold")
 
         def call():
-            with self.assertRaises(botocore.exceptions.HTTPClientError):
+            with self.assertRaises(botocore.exceptions.ConnectionClosedError):
                 self.ec2.create_security_group(**GROUP)
 
         thread = self.in_background(call)

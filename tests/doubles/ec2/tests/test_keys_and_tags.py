@@ -23,7 +23,9 @@ class Keys(DoubleTest):
 
     def test_a_name_is_taken_once(self):
         self.key()
-        self.refused("InvalidKeyPair.Duplicate", self.ec2.import_key_pair, KeyName="team", PublicKeyMaterial=KEY)
+        for dry in (False, True):
+            again = {"KeyName": "team", "PublicKeyMaterial": KEY, "DryRun": dry}
+            self.refused("InvalidKeyPair.Duplicate", self.ec2.import_key_pair, **again)
 
     def test_what_is_no_key_is_refused(self):
         self.refused("InvalidKey.Format", self.ec2.import_key_pair, KeyName="team", PublicKeyMaterial=b"hello")

@@ -28,7 +28,7 @@ class Refusals(DoubleTest):
 
     def test_what_is_missing_is_named(self):
         wanted = self.wanted()
-        for name in ("ImageId", "MaxCount"):
+        for name in ("ImageId", "MaxCount", "MinCount"):
             with self.subTest(name=name):
                 rest = {key: value for key, value in wanted.items() if key != name}
                 said = self.refused("MissingParameter", self.ec2.run_instances, **rest)
@@ -62,6 +62,13 @@ class Refusals(DoubleTest):
         instance = self.run_one(SubnetId=subnet["Subnet"]["SubnetId"])
         self.assertEqual(instance["VpcId"], vpc)
         self.assertEqual(instance["Placement"]["AvailabilityZone"], "eu-central-1b")
+
+    def test_the_default_vpc_comes_and_goes_with_its_setting(self):
+        for wanted in (True, False, True):
+            self.double.settings(default_vpc=wanted)
+            self.assertEqual(len(self.ec2.describe_vpcs()["Vpcs"]), int(wanted))
+            self.assertEqual(len(self.ec2.describe_subnets()["Subnets"]), 3 * wanted)
+        self.run_one()
 
     def test_a_dry_run_makes_nothing(self):
         said = self.refused("DryRunOperation", self.ec2.run_instances, **self.wanted(DryRun=True))
@@ -189,6 +196,16 @@ class Together(DoubleTest):
         self.assertNotIn("PublicIpAddress", instance)
         self.assertEqual(instance["SubnetId"], subnet["SubnetId"])
         self.assertEqual(instance["NetworkInterfaces"][0]["Groups"], [{"GroupId": group, "GroupName": "app"}])
+
+    def test_an_address_can_be_asked_for(self):
+        subnet = self.ec2.describe_subnets()["Subnets"][0]
+        address = subnet["CidrBlock"].rpartition(".")[0] + ".77"
+        wanted = self.wanted(SubnetId=subnet["SubnetId"], PrivateIpAddress=address)
+        self.assertEqual(self.ec2.run_instances(**wanted)["Instances"][0]["PrivateIpAddress"], address)
+        self.refused("InvalidIPAddress.InUse", self.ec2.run_instances, **wanted)
+        for wrong in ("10.1.2.3", "somewhere"):
+            wanted["PrivateIpAddress"] = wrong
+            self.refused("InvalidParameterValue", self.ec2.run_instances, **wanted)
 
     def test_several_instances_can_come_from_one_call(self):
         made = self.ec2.run_instances(**self.wanted(MaxCount=3))["Instances"]

@@ -3,6 +3,7 @@
 import os
 import pathlib
 import tempfile
+import threading
 
 from .running import DEADLINE, Double, DoubleTest, eventually, tags
 
@@ -38,6 +39,9 @@ class Machines(DoubleTest):
     def in_state(self, instance, state):
         eventually(lambda: self.state(instance["InstanceId"]) == state, f"the instance is {state}")
 
+    def reason(self, instance):
+        return self.show(instance["InstanceId"])["StateReason"]["Message"]
+
     def run_with_key(self, **more):
         self.ec2.import_key_pair(KeyName="team", PublicKeyMaterial=KEY.encode())
         return self.run_one(KeyName="team", UserData=CLOUD_CONFIG, **more)
@@ -55,6 +59,24 @@ class Machines(DoubleTest):
         addresses = [self.run_one()["PrivateIpAddress"] for _ in range(3)]
         self.assertEqual(addresses, ["10.77.0.11", "10.77.0.12", "10.77.0.13"])
         self.told("make app-3")
+
+    def test_two_calls_at_the_same_time_with_one_token_give_one_instance(self):
+        (self.folder / "reserve.wait").touch()
+        wanted, made = self.wanted(ClientToken="once"), []
+
+        def run():
+            made.append(self.double.client().run_instances(**wanted)["Instances"][0]["InstanceId"])
+
+        threads = [threading.Thread(target=run) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        self.told("reserve app")
+        eventually(lambda: [one["action"] for one in self.double.calls()].count("RunInstances") == 2, "both came in")
+        (self.folder / "reserve.wait").unlink()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(len(set(made)), 1)
+        self.assertNotIn("reserve app-2", self.verbs())
 
     def test_the_program_gets_the_user_data_before_the_boot(self):
         self.run_with_key()
@@ -94,6 +116,14 @@ class Machines(DoubleTest):
         (self.folder / "remove.wait").unlink()
         self.in_state(instance, "terminated")
 
+    def test_an_instance_whose_machine_cannot_be_removed_does_not_terminate(self):
+        instance = self.run_one()
+        self.told("ssh app sh -s")
+        (self.folder / "remove.fail").touch()
+        self.ec2.terminate_instances(InstanceIds=[instance["InstanceId"]])
+        eventually(lambda: "no space left" in self.reason(instance), "the removal has failed")
+        self.assertEqual(self.state(instance["InstanceId"]), "shutting-down")
+
     def test_a_machine_can_be_terminated_while_it_boots(self):
         (self.folder / "make.wait").touch()
         instance = self.run_one()
@@ -106,9 +136,7 @@ class Machines(DoubleTest):
         (self.folder / "make.fail").touch()
         instance = self.run_one()
         self.in_state(instance, "terminated")
-        reason = self.show(instance["InstanceId"])["StateReason"]
-        self.assertIn("Server.InternalError", reason["Code"])
-        self.assertIn("no space left", reason["Message"])
+        self.assertRegex(self.reason(instance), "^Server.InternalError: .*no space left")
         self.assertEqual(self.verbs()[-1], "remove app")
 
     def test_the_console_is_the_machine_s(self):

@@ -184,6 +184,21 @@ class Permissions(DoubleTest):
         self.unauthorized("ec2:CreateTags", client.create_tags, **wanted)
         self.assertEqual(self.state(instance), "running")
 
+    def test_of_what_does_not_exist_only_those_hear_who_may(self):
+        missing = {"InstanceIds": ["i-00000000000000000"]}
+        self.refused("InvalidInstanceID.NotFound", self.user(*LEAST).terminate_instances, **missing)
+        client = self.user(*without(LEAST, "ec2:TerminateInstances"))
+        self.unauthorized("ec2:TerminateInstances", client.terminate_instances, **missing)
+        self.unauthorized("ec2:DeleteKeyPair", self.user().delete_key_pair, KeyName="nobody")
+
+    def test_a_rule_that_is_tagged_needs_the_right_to_tag(self):
+        group = self.ec2.create_security_group(GroupName="app", Description="application")["GroupId"]
+        client = self.user(allow("ec2:AuthorizeSecurityGroupIngress"))
+        wanted = {"GroupId": group, "IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "CidrIp": "203.0.113.7/32"}
+        tagged = {**wanted, "TagSpecifications": [tags("security-group-rule", **MINE)]}
+        self.unauthorized("ec2:CreateTags", client.authorize_security_group_ingress, **tagged)
+        client.authorize_security_group_ingress(**wanted)
+
     def test_one_of_several_that_is_out_of_reach_stops_all(self):
         client = self.user(allow("ec2:TerminateInstances", "*", OWNED))
         mine = self.run_one(TagSpecifications=[tags("instance", **MINE)])["InstanceId"]

@@ -12,6 +12,7 @@ from .interfaces import Interfaces
 from .keys import Keys
 from .launch import Launch
 from .networks import Networks
+from .places import Places
 from .tags import Tags
 from .types import Types
 from .volumes import Volumes
@@ -19,6 +20,7 @@ from .volumes import Volumes
 
 class Ec2(
     Launch,
+    Places,
     Instances,
     Attributes,
     Console,

@@ -10,6 +10,7 @@ from .own import Own
 FILTERS = {
     "architecture": lambda one: one.architecture,
     "availability-zone": lambda one: one.availability_zone,
+    "block-device-mapping.volume-id": lambda one: [disk.volume_id for disk in one.block_device_mapping.values()],
     "client-token": lambda one: one.client_token,
     "group-id": lambda one: [group.id for group in one.security_groups],
     "group-name": lambda one: [group.name for group in one.security_groups],
@@ -23,11 +24,18 @@ FILTERS = {
     "instance.group-name": lambda one: [group.name for group in one.security_groups],
     "ip-address": lambda one: one.public_ip,
     "key-name": lambda one: one.key_name,
+    "metadata-options.http-tokens": lambda one: one.metadata_options.http_tokens,
+    "monitoring-state": lambda one: one.monitoring_state,
+    "network-interface.group-id": lambda one: [group.id for nic in one.nics.values() for group in nic.group_set],
     "network-interface.network-interface-id": lambda one: [nic.id for nic in one.nics.values()],
+    "network-interface.subnet-id": lambda one: [nic.subnet_id for nic in one.nics.values()],
+    "network-interface.vpc-id": lambda one: [nic.vpc_id for nic in one.nics.values()],
     "owner-id": lambda one: one.owner_id,
+    "private-dns-name": lambda one: one.private_dns_name,
     "private-ip-address": lambda one: one.private_ip,
     "root-device-name": lambda one: one.root_device_name,
     "subnet-id": lambda one: one.subnet_id,
+    "tenancy": lambda one: one.placement.tenancy,
     "vpc-id": lambda one: one.vpc_id,
 }
 STATUS_FILTERS = {name: FILTERS[name] for name in ("availability-zone", "instance-state-code", "instance-state-name")}
@@ -57,7 +65,7 @@ class Instances(Own):
 
     def start_instances(self):
         found = self._all_in("StartInstances", ("stopped", "pending", "running"))
-        return self._changing("StartingInstances", found, "stopped", self._start)
+        return self._changing("StartingInstances", found, ("stopped",), self._start)
 
     def stop_instances(self):
         found = self._all_in("StopInstances", ("pending", "running", "stopping", "stopped"))

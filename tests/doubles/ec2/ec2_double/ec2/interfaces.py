@@ -7,11 +7,14 @@ from .own import Own
 
 FILTERS = {
     "attachment.instance-id": lambda one: one.instance.id if one.instance else None,
+    "attachment.status": lambda one: "attached" if one.instance else "detached",
     "availability-zone": lambda one: one.availability_zone,
     "description": lambda one: one.description,
     "group-id": lambda one: [group.id for group in one.group_set],
     "group-name": lambda one: [group.name for group in one.group_set],
+    "interface-type": lambda one: one.interface_type,
     "network-interface-id": lambda one: one.id,
+    "owner-id": lambda one: one.owner_id,
     "private-ip-address": lambda one: one.private_ip_address,
     "status": lambda one: one.status,
     "subnet-id": lambda one: one.subnet_id,

@@ -1,9 +1,7 @@
-"""RunInstances: everything it refuses, its client token, its tags, and what comes into being with an instance."""
+"""RunInstances: its client token, what it refuses, its tags, and what comes into being with an instance."""
 
 import base64
 import binascii
-import dataclasses
-import ipaddress
 
 from moto.core.responses import ActionResult
 from moto.core.types import Base64EncodedString
@@ -17,18 +15,6 @@ from .instance import TimedInstance
 from .own import Own
 
 USER_DATA_LIMIT = 16384
-
-
-@dataclasses.dataclass
-class Place:
-    """Where an instance goes: its interface's subnet and groups."""
-
-    subnet: object
-    groups: list
-    public: bool
-    private_ip: str | None
-    description: str | None
-    delete_on_termination: bool
 
 
 class Launch(Own):
@@ -47,12 +33,13 @@ class Launch(Own):
     def _checked_launch(self):
         """Refuses what EC2 refuses; answers what then makes the instances."""
         count = int(self.needed("MaxCount"))
+        self.needed("MinCount")
         image = self._image(self.needed("ImageId"))
         kind = self._type(self.wanted("InstanceType", "m1.small"), image)
         key = self._key(self.wanted("KeyName"))
         user_data = self._user_data(self.wanted("UserData"))
         profile = self._profile(self.wanted("IamInstanceProfile"))
-        place = self._place(kind)
+        place = self.place(kind)
         disks_wanted = disks.merged(image, self.wanted("BlockDeviceMappings", []))
         tags = self.tags_for("instance", "volume", "network-interface")
         capacity.check_quota(self.world, kind, count)
@@ -116,72 +103,6 @@ class Launch(Own):
             f"Value ({value}) for parameter iamInstanceProfile.{part} is invalid. "
             f"Invalid IAM Instance Profile {'ARN' if part == 'arn' else 'name'}",
         )
-
-    def _place(self, kind):
-        interfaces = self.wanted("NetworkInterfaces", [])
-        if interfaces and (self.wanted("SubnetId") or self.wanted("SecurityGroupIds")):
-            raise Refused(
-                "InvalidParameterCombination",
-                "Network interfaces and an instance-level subnet ID or security groups may not be specified on the "
-                "same request",
-            )
-        first = interfaces[0] if interfaces else {}
-        subnet = self._subnet(first.get("SubnetId") or self.wanted("SubnetId"), kind)
-        private_ip = first.get("PrivateIpAddress") or self.wanted("PrivateIpAddress")
-        self._check_address(private_ip, subnet)
-        groups = self._groups(first.get("Groups") or self.wanted("SecurityGroupIds", []), subnet)
-        public = first.get("AssociatePublicIpAddress")
-        return Place(
-            subnet=subnet,
-            groups=groups,
-            public=subnet.map_public_ip_on_launch in (True, "true") if public is None else public,
-            private_ip=private_ip,
-            description=first.get("Description"),
-            delete_on_termination=first.get("DeleteOnTermination") is not False,
-        )
-
-    def _subnet(self, wanted, kind):
-        zone = self.wanted("Placement.AvailabilityZone")
-        zones = [one.name for one in self.ec2_backend.describe_availability_zones()]
-        if zone and zone not in zones:
-            raise Refused("InvalidParameterValue", f"Invalid availability zone: [{zone}]")
-        if wanted:
-            subnet = self.find(self.subnets(), [wanted], "subnet")[0]
-            if zone and zone != subnet.availability_zone:
-                message = f"The zone '{zone}' is not that of the subnet '{wanted}'."
-                raise Refused("InvalidParameterValue", message)
-            return subnet
-        defaults = self.ec2_backend.get_default_subnets()
-        if self.ec2_backend.get_default_vpc() is None or not defaults:
-            raise Refused(
-                "VPCIdNotSpecified",
-                "No default VPC for this user. GroupName is only supported for EC2-Classic and default VPC.",
-            )
-        return defaults[zone or capacity.some_zone(self.world, self.ec2_backend, sorted(defaults), kind)]
-
-    def _check_address(self, wanted, subnet):
-        if wanted is None:
-            return
-        if ipaddress.ip_address(wanted) not in subnet.cidr:
-            raise Refused("InvalidParameterValue", f"Address {wanted} does not fall within the subnet's address range")
-        if any(interface.private_ip_address == wanted for interface in self.ec2_backend.enis.values()):
-            raise Refused("InvalidIPAddress.InUse", f"Address {wanted} is in use.")
-
-    def _groups(self, wanted, subnet):
-        by_name = {group.name: group.id for group in self.groups() if group.vpc_id == subnet.vpc_id}
-        for name in self.wanted("SecurityGroups", []):
-            if name not in by_name:
-                raise Refused(
-                    "InvalidGroup.NotFound",
-                    f"The security group '{name}' does not exist in VPC '{subnet.vpc_id}'",
-                )
-            wanted = [*wanted, by_name[name]]
-        groups = self.find(self.groups(), wanted, "sg")
-        for group in groups:
-            if group.vpc_id != subnet.vpc_id:
-                message = f"Security group {group.id} and subnet {subnet.id} belong to different networks."
-                raise Refused("InvalidParameter", message)
-        return groups or [self.ec2_backend.get_default_security_group(subnet.vpc_id)]
 
     def _instance(self, index, image, kind, key, user_data, profile, place):
         interface = {

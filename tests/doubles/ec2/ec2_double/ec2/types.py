@@ -1,6 +1,5 @@
-"""Instance types, and where they are offered."""
+"""Instance types: one that does not exist is refused."""
 
-from moto.core.responses import ActionResult
 from moto.ec2.models.instance_types import INSTANCE_TYPES
 from moto.ec2.responses.instances import InstanceResponse
 
@@ -15,6 +14,3 @@ class Types(Own):
             listed = ", ".join(unknown)
             raise Refused("InvalidInstanceType", f"The following supplied instance types do not exist: [{listed}]")
         return InstanceResponse.describe_instance_types(self)
-
-    def describe_instance_type_offerings(self):
-        return ActionResult(InstanceResponse.describe_instance_type_offerings(self).result)

@@ -6,7 +6,9 @@ from ..refusal import Refused
 from .own import Own
 
 FILTERS = {
-    "attachment.delete-on-termination": lambda one: [a.delete_on_termination for a in one.attachments],
+    "attachment.delete-on-termination": lambda one: [
+        getattr(a, "delete_on_termination", False) for a in one.attachments
+    ],
     "attachment.device": lambda one: [a.device for a in one.attachments],
     "attachment.instance-id": lambda one: [a.instance.id for a in one.attachments],
     "attachment.status": lambda one: [a.status for a in one.attachments],

@@ -36,7 +36,7 @@ class Machines:
         machine.begin(lambda: machine.make(CloudInit(user_data, default_user, public_key)))
 
     def remove_all(self):
-        """Removes every machine there is, all at once, and waits until they are gone."""
+        """Removes every machine there is, all at once, and waits for it; says whether all are gone."""
         with self._lock:
             machines, self._machines = self._machines, []
             self._numbers = itertools.count(1)
@@ -44,7 +44,8 @@ class Machines:
             machine.remove()
         for machine in machines:
             machine.wait()
+        return all(machine.is_gone for machine in machines)
 
     def close(self):
-        self.remove_all()
         shutil.rmtree(self._folder, ignore_errors=True)
+        return self.remove_all()

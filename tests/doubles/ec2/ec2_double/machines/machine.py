@@ -22,7 +22,7 @@ class Machine:
         self._worker = ThreadPoolExecutor(1)
         self._state = threading.Lock()
         self._under_way = 0
-        self._running, self._is_removed = None, False
+        self._running, self._is_removed, self.is_gone = None, False, False
         self._log = ""
 
     def reserve(self):
@@ -63,10 +63,15 @@ class Machine:
             self._is_removed = True
             if self._running is not None:
                 self._running.terminate()
-        self.begin(lambda: self._run("remove"), even_if_removed=True)
+        self.begin(self._remove, even_if_removed=True)
+
+    def _remove(self):
+        self._run("remove")
+        self.is_gone = True
 
     def console(self):
-        return self._run("console") + self._log
+        """The machine's own, where it has one, and what cloud-init said."""
+        return ("" if self._is_removed else self._run("console")) + self._log
 
     @property
     def is_idle(self):

@@ -1,8 +1,9 @@
 """What a call needs permission for: one question for each action and resource that it touches."""
 
+import dataclasses
 from datetime import UTC, datetime
 
-from .creation import CREATIONS
+from .creation import CREATIONS, Creation
 from .policy import Question
 from .resources import Resources
 
@@ -50,10 +51,9 @@ def questions(principal, call, parameters, world):
         return [Question(one.action, one.resource, {**context, **one.context}) for one in asked]
     if call.action in ON_EXISTING:
         context.update(request_tags(parameters.get("Tags", [])), **changed_attribute(call.action, parameters))
-        return [
-            Question(action, resources.arn(kind, one), {**context, **resources.context(one)})
-            for kind, one in named(ON_EXISTING[call.action], parameters, resources)
-        ]
+        asked = list(on_existing(ON_EXISTING[call.action], action, parameters, resources))
+        asked += tagged_rules(call.action, parameters, resources)
+        return [dataclasses.replace(one, context={**context, **one.context}) for one in asked]
     return [Question(action, "*", context)]
 
 
@@ -73,14 +73,25 @@ def always(principal, call, account):
     }
 
 
-def named(parameters_to_kinds, parameters, resources):
-    """The resources that are named and exist; that others do not is the action's to say."""
+def on_existing(parameters_to_kinds, action, parameters, resources):
+    """A question for each resource that the parameters name."""
     for parameter, kind in parameters_to_kinds.items():
         wanted = parameters.get(parameter, [])
         for one in wanted if isinstance(wanted, list) else [wanted]:
             found = resources.find(kind, one)
             if found is not None:
-                yield found
+                yield Question(action, resources.arn(*found), resources.context(found[1]))
+            else:
+                yield Question(action, resources.name_arn(kind or resources.kind(one), one), {}, exists=False)
+
+
+def tagged_rules(action, parameters, resources):
+    """Rules of security groups are resources of their own only where they are tagged."""
+    if not action.startswith("AuthorizeSecurityGroup") or not parameters.get("TagSpecifications"):
+        return []
+    creation = Creation(action, parameters, resources)
+    creation.creates("security-group-rule")
+    return creation.asked
 
 
 def request_tags(tags):

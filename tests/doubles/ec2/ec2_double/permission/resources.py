@@ -26,6 +26,11 @@ class Resources:
                     return candidate, resource
         return None
 
+    @staticmethod
+    def kind(wanted):
+        """What an id must belong to, by its prefix."""
+        return PREFIXES.get(wanted.partition("-")[0], "*")
+
     def _all(self):
         backend = self._backend
         return {
@@ -66,6 +71,17 @@ class Resources:
         return context
 
 
+PREFIXES = {
+    "ami": "image",
+    "eipalloc": "elastic-ip",
+    "eni": "network-interface",
+    "i": "instance",
+    "key": "key-pair",
+    "sg": "security-group",
+    "subnet": "subnet",
+    "vol": "volume",
+    "vpc": "vpc",
+}
 # What a resource may be called by beside its id.
 ALSO_NAMED = {
     "elastic-ip": ("association_id", "public_ip"),
