@@ -338,7 +338,7 @@ fn a_provider_has_the_settings_that_it_needs() {
         (
             "{hosts: {app: [{ssh: a, host_key: SHA256:x}], monitoring: m}}",
             "3:45",
-            "`SHA256:x` is not valid: a host key is written by its fingerprint",
+            "is not valid: a host key is written by its fingerprint",
         ),
     ];
     for (provider, place, message) in wrong {
