@@ -106,21 +106,6 @@ impl Existing {
         String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect()
     }
 
-    /// The alert is about this computer's CPU, which others keep busy too: what they do is waited for, and how soon
-    /// the alert is over afterwards is not looked at.
-    #[track_caller]
-    fn an_alert_arrives(&self) {
-        let deadline = Instant::now() + Duration::from_mins(10);
-        loop {
-            let ran = self.operator.monctl("verify-alert");
-            if !ran.stderr.contains("is active already") || Instant::now() > deadline {
-                ran.stderr_contains("the receiver has it");
-                return;
-            }
-            sleep(Duration::from_secs(5));
-        }
-    }
-
     fn snapshots(&self) -> [BTreeSet<String>; 2] {
         [APP, MONITORING].map(|host| self.snapshot(host))
     }
@@ -156,6 +141,7 @@ fn hosts_that_exist_are_set_up_and_left_as_they_were() {
         who_is_not_trusted_or_may_not_enter_is_refused_with_the_way_on,
         a_host_that_cannot_be_set_up_is_refused_with_what_is_needed,
         hosts_are_set_up_kept_and_given_back,
+        an_alert_on_such_a_host_arrives,
         what_was_there_before_is_there_afterwards,
         what_people_changed_meanwhile_is_kept_or_left_alone,
         a_run_that_was_cut_off_is_taken_back_all_the_same,
@@ -273,7 +259,6 @@ fn hosts_are_set_up_kept_and_given_back(existing: &Existing) {
         .stdout_contains("one ssh session each");
     assert!(get(&existing.app, "/").is_ok_and(|(status, _)| status == 200));
     operator.monctl("ssh app -- id -un").success().stdout_is("root\n");
-    existing.an_alert_arrives();
 
     // Only those whom the spec names reach the application; the monitoring host is one of them.
     operator.edit("home/monctl.yaml", "  wsgi:", "  allow: [192.0.2.0/24]\n  wsgi:");
@@ -304,6 +289,21 @@ fn hosts_are_set_up_kept_and_given_back(existing: &Existing) {
     existing.is_as_before(&before);
     operator.monctl("down --yes").success().stdout_contains("nothing is left");
     existing.is_as_before(&before);
+}
+
+/// The alert is about this computer's CPU, which others keep busy too: what they do is waited for, and how soon the
+/// alert is over afterwards is not looked at.
+fn an_alert_on_such_a_host_arrives(existing: &Existing) {
+    let operator = &existing.operator;
+    operator.monctl("up --yes").success();
+    let deadline = Instant::now() + Duration::from_mins(10);
+    let mut ran = operator.monctl("verify-alert");
+    while ran.stderr.contains("is active already") && Instant::now() < deadline {
+        sleep(Duration::from_secs(5));
+        ran = operator.monctl("verify-alert");
+    }
+    ran.stderr_contains("the receiver has it");
+    operator.monctl("down --yes").success();
 }
 
 fn what_was_there_before_is_there_afterwards(existing: &Existing) {
