@@ -90,7 +90,7 @@ impl Case<'_> {
         let highest =
             self.tracker.highest().map(|value| format!(" (highest: {value:.1}%)")).unwrap_or_default();
         (
-            format!("the expression never exceeded {}%{highest}", self.settings.above),
+            format!("the expression was never {}{highest}", self.settings.threshold),
             "see the expression's curve in Prometheus: `monctl open prometheus`".into(),
         )
     }
@@ -116,7 +116,7 @@ impl Case<'_> {
         }
         self.predicted().unwrap_or_else(|| {
             (
-                format!("the expression fell back below {}% before `for` had passed", self.settings.above),
+                format!("the expression was no more {} before `for` had passed", self.settings.threshold),
                 "load the host more or longer: `--cpu-load`, `--duration`".into(),
             )
         })
@@ -184,8 +184,8 @@ impl Case<'_> {
         }
         (
             format!(
-                "the alert still fires although the drill is over; something else keeps the host above {}%",
-                self.settings.above
+                "the alert still fires although the drill is over; something else keeps the expression at {}",
+                self.settings.threshold
             ),
             "see what: `monctl ssh app -- top -b -n 1`".into(),
         )
@@ -274,7 +274,7 @@ mod tests {
     /// The diagnosis after these looks, with this evidence.
     fn after(sights: &[Sight], evidence: &Evidence) -> Diagnosis {
         let settings = Settings { send_resolved: true, ..Settings::of_reference() };
-        let fault = Fault::full(2, 0.0);
+        let fault = Fault::load(2, 100.0, 0.0);
         let mut tracker = Tracker::new(Witness::Receiver, false);
         for sight in sights {
             tracker.see(sight);
@@ -309,7 +309,7 @@ mod tests {
         let quiet = Sight { expression: Some(Expression::NotAbove(Some(42.0))), ..Sight::default() };
         assert_eq!(
             cause(&[quiet], &evidence()),
-            (Stage::Above, "the expression never exceeded 80% (highest: 42.0%)".into())
+            (Stage::Above, "the expression was never more than 80% (highest: 42.0%)".into())
         );
         let broken = Evidence { rule_error: Some("many-to-many matching".into()), ..evidence() };
         let above = Sight { rule: Some(RuleState::Inactive), ..sight(RuleState::Inactive) };

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::site::Load;
-use super::{Ending, Fault, Prediction, Settings, predict};
+use super::{Fault, Prediction, Settings, predict};
 use crate::error::{Error, Result};
 use crate::verify::words;
 
@@ -49,16 +49,16 @@ impl Drill {
         extra: Duration,
     ) -> Self {
         if options.like_reference {
-            let fault = Fault { baseline, ..Fault::of_reference(host_cpus) };
+            let fault = Fault::of_reference(host_cpus, baseline);
             let load = Load { workers: 4, percent: 85, seconds: 120, nice: 0 };
             return Self { fault, prediction: predict(settings, &fault), load, keep: true };
         }
         let percent = options.cpu_load.unwrap_or(100);
-        let until_delivered = Fault { load: percent.into(), ..Fault::full(host_cpus, baseline) };
+        let until_delivered = Fault::load(host_cpus, percent.into(), baseline);
         let open = predict(settings, &until_delivered);
         let limit = options.duration.unwrap_or_else(|| open.longest() + extra + MARGIN);
         let seconds = limit.as_secs() + u64::from(limit.subsec_nanos() > 0);
-        let limited = Fault { ending: Ending::After(Duration::from_secs(seconds)), ..until_delivered };
+        let limited = until_delivered.lasting(Duration::from_secs(seconds));
         let closed = predict(settings, &limited);
         // Where the time is long enough, the drill ends at delivery.
         let (fault, prediction) =

@@ -5,8 +5,12 @@
 //! `site` acts on hosts, `prove` puts them together. Called by `commands/verify_alert`, and for warnings by
 //! `commands/render`, for kept proofs by `commands/status`.
 
+#[cfg(test)]
+mod agreement;
+mod course;
 mod diagnose;
 mod drill;
+mod expression;
 mod fault;
 #[cfg(test)]
 mod naive;
@@ -17,6 +21,7 @@ mod proof;
 mod prove;
 mod settings;
 mod sight;
+mod signal;
 mod site;
 mod stage;
 mod tracker;
@@ -26,12 +31,13 @@ mod words;
 
 pub use diagnose::Diagnosis;
 pub use drill::Options;
-pub use fault::{Ending, Fault, REFERENCE_COMMAND};
+pub use fault::{CpuLoad, Effect, Ending, Fault, REFERENCE_COMMAND, Traffic};
 pub use panels::{Checked, Shown, panels};
 pub use predict::{Obstacle, Prediction, Remedies, Window, predict, warnings_for};
 pub use proof::{Entry, LastProof, Proof, keep, last_proofs};
 pub use prove::{Request, prove};
-pub use settings::Settings;
+pub use settings::{Refusals, Settings};
+pub use signal::{Comparison, Signal, Threshold};
 pub use site::{Hosts, Load, Site};
 pub use stage::Stage;
 pub use watch::{Services, Subject};

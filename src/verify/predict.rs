@@ -1,19 +1,22 @@
 //! When each stage of a drill is to be expected, whether its alert can arrive, and what would make it.
 //!
 //! Pure: walks the pipeline for a grid of phases of scraper and evaluator, which nobody chooses.
+//! Called by `drill`, by `explain`, and by `commands/render` for warnings.
 
 use std::time::Duration;
 
 use serde::Serialize;
 
 use super::fault::REFERENCE_COMMAND;
-use super::walk::{Case, Ms, Phase, Walk};
-use super::{Ending, Fault, Settings, Stage, words};
+use super::walk::{Case, Ms, Phase, Refused, Walk};
+use super::{CpuLoad, Effect, Ending, Fault, Settings, Signal, Stage, words};
 use crate::event::Millis;
 use crate::spec::Spec;
 
 /// Phases of the scraper, and of the evaluator, that are walked: 48 × 48 ways.
 const GRID: Ms = 48;
+/// Where the group was told of other alerts, its clock runs against the two others; this spreads its phases evenly.
+const GOLDEN: f64 = 0.618_033_988_749_895;
 /// A real pipeline starts stress-ng, scrapes, evaluates and sends in no more than this, beyond its intervals.
 pub(super) const LATE: Duration = Duration::from_millis(2_500);
 /// The load counts from the moment at which `systemd-run` returned; stress-ng may run a moment earlier.
@@ -43,13 +46,13 @@ pub struct Window {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Obstacle {
-    /// The load never brings the host above the threshold, however long it lasts.
-    TooLittleLoad,
-    /// The load ends before `rate` shows it.
+    /// The fault never brings the expression beyond the threshold, however long it lasts.
+    TooSmall,
+    /// The fault ends before the expression shows it.
     EndsBeforeAbove,
-    /// The load ends before `for` has passed.
+    /// The fault ends before `for` has passed.
     EndsBeforeFiring,
-    /// The alert resolves before Alertmanager's `group_wait` has passed.
+    /// The alert resolves before Alertmanager sends anything.
     ResolvedBeforeFlush,
 }
 
@@ -57,7 +60,7 @@ pub enum Obstacle {
 /// where no value of it does, or where none is needed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub struct Remedies {
-    /// Load for this long.
+    /// The same fault for this long.
     pub duration: Option<Millis>,
     /// Load each CPU by this many percent.
     pub load: Option<u8>,
@@ -111,10 +114,10 @@ impl Prediction {
 /// Predicts a drill.
 pub fn predict(settings: &Settings, fault: &Fault) -> Prediction {
     let walks = walks(settings, fault);
-    let stages = Stage::ALL.into_iter().filter_map(|stage| window(stage, &walks, |_| Some(0))).collect();
-    let after_end = [Stage::Below, Stage::Resolved];
-    let after_end =
-        after_end.into_iter().filter_map(|stage| window(stage, &walks, |walk| walk.off)).collect();
+    let from_begin = |stage| window(stage, &walks, Slack::of(stage, settings, fault), |_| Some(0));
+    let from_end = |stage| window(stage, &walks, Slack { early: EARLY, late: LATE }, |walk: &Walk| walk.off);
+    let stages = Stage::ALL.into_iter().filter_map(from_begin).collect();
+    let after_end = [Stage::Below, Stage::Resolved].into_iter().filter_map(from_end).collect();
     let chance = chance(&walks);
     let certain = chance >= CERTAIN;
     Prediction {
@@ -136,7 +139,7 @@ pub fn warnings_for(spec: &Spec) -> Vec<String> {
 }
 
 fn reference_warning(settings: &Settings) -> Option<String> {
-    let fault = Fault::of_reference(4);
+    let fault = Fault::of_reference(4, 0.0);
     let prediction = predict(settings, &fault);
     let verdict = if prediction.chance < 0.5 { "will most likely not reach" } else { "may not reach" };
     Some(format!(
@@ -159,9 +162,16 @@ fn walks(settings: &Settings, fault: &Fault) -> Vec<Walk> {
             case.walk(Phase {
                 scrape: third(scrape, 1, case.scrape),
                 evaluation: third(evaluation, 2, case.evaluation),
+                group: spread(scrape * GRID + evaluation, case.group_interval),
             })
         })
         .collect()
+}
+
+/// Evenly spread phases in no order that keeps step with the grid.
+#[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "a few thousand phases")]
+fn spread(number: Ms, interval: Ms) -> Ms {
+    ((number as f64 * GOLDEN).fract() * interval as f64) as Ms
 }
 
 fn time_of(stage: Stage, walk: &Walk) -> Option<Ms> {
@@ -170,7 +180,8 @@ fn time_of(stage: Stage, walk: &Walk) -> Option<Ms> {
         Stage::Above => walk.above,
         Stage::Pending => walk.pending,
         Stage::Firing | Stage::InAlertmanager => walk.firing,
-        Stage::Sent | Stage::Delivered => walk.flush,
+        Stage::Sent => walk.flush,
+        Stage::Delivered => walk.delivered,
         Stage::LoadOff => walk.off,
         Stage::Below => walk.below,
         Stage::Resolved => walk.resolved,
@@ -178,18 +189,47 @@ fn time_of(stage: Stage, walk: &Walk) -> Option<Ms> {
     }
 }
 
+/// How much earlier and later a stage may be than the walks say.
+#[derive(Debug, Clone, Copy)]
+struct Slack {
+    early: Duration,
+    late: Duration,
+}
+
+impl Slack {
+    fn of(stage: Stage, settings: &Settings, fault: &Fault) -> Self {
+        // The fault is the clock's zero.
+        if stage == Stage::LoadOn {
+            return Self { early: Duration::ZERO, late: Duration::ZERO };
+        }
+        let case = Case::new(settings, fault);
+        let pauses = |factor| {
+            let Refused { ticks, pause } = case.refused(factor);
+            millis(ticks * case.group_interval + pause).0
+        };
+        let open = fault.ending == Ending::WhenDelivered;
+        if stage == Stage::Delivered || (open && stage > Stage::Delivered) {
+            let middle = pauses(1.0);
+            let (short, long) = (pauses(0.5), pauses(1.5));
+            return Self {
+                early: EARLY + middle.saturating_sub(short),
+                late: LATE + long.saturating_sub(middle),
+            };
+        }
+        Self { early: EARLY, late: LATE }
+    }
+}
+
 /// When a stage is reached, counted from a moment of each walk.
-fn window(stage: Stage, walks: &[Walk], from: impl Fn(&Walk) -> Option<Ms>) -> Option<Window> {
+fn window(stage: Stage, walks: &[Walk], slack: Slack, from: impl Fn(&Walk) -> Option<Ms>) -> Option<Window> {
     let times: Vec<Ms> = walks.iter().filter_map(|walk| Some(time_of(stage, walk)? - from(walk)?)).collect();
     let (earliest, latest) = (times.iter().min()?, times.iter().max()?);
     let mean = times.iter().sum::<Ms>() / Ms::try_from(times.len()).unwrap_or(1);
-    // The load is the clock's zero.
-    let (early, late) = if stage == Stage::LoadOn { (Duration::ZERO, Duration::ZERO) } else { (EARLY, LATE) };
     Some(Window {
         stage,
-        earliest: Millis(millis(*earliest).0.saturating_sub(early)),
+        earliest: Millis(millis(*earliest).0.saturating_sub(slack.early)),
         expected: millis(mean),
-        latest: Millis(millis(*latest).0 + late),
+        latest: Millis(millis(*latest).0 + slack.late),
     })
 }
 
@@ -200,54 +240,77 @@ fn millis(time: Ms) -> Millis {
 #[expect(clippy::cast_precision_loss, reason = "a few thousand walks are exact in a float")]
 fn chance(walks: &[Walk]) -> f64 {
     let share = |count: usize| count as f64 / walks.len().max(1) as f64;
-    let flushed = |tie: bool| walks.iter().filter(|walk| walk.flush.is_some() && walk.tie == tie).count();
+    let flushed = |tie: bool| walks.iter().filter(|walk| walk.delivered.is_some() && walk.tie == tie).count();
     share(flushed(false)) + TIE_WON * share(flushed(true))
 }
 
 /// The stage at which most of the tries that do not arrive end.
 fn obstacle(settings: &Settings, fault: &Fault, walks: &[Walk]) -> Obstacle {
-    if fault.utilisation() <= settings.above {
-        return Obstacle::TooLittleLoad;
+    if !reaches(settings, fault) {
+        return Obstacle::TooSmall;
     }
     let ended = |walk: &Walk| match walk {
         Walk { pending: None, .. } => Obstacle::EndsBeforeAbove,
         Walk { firing: None, .. } => Obstacle::EndsBeforeFiring,
         _ => Obstacle::ResolvedBeforeFlush,
     };
-    let lost = || walks.iter().filter(|walk| walk.flush.is_none() || walk.tie).map(ended);
+    let lost = || walks.iter().filter(|walk| walk.delivered.is_none() || walk.tie).map(ended);
     [Obstacle::EndsBeforeAbove, Obstacle::EndsBeforeFiring, Obstacle::ResolvedBeforeFlush]
         .into_iter()
         .max_by_key(|&obstacle| lost().filter(|&other| other == obstacle).count())
         .unwrap_or(Obstacle::ResolvedBeforeFlush)
 }
 
+/// Whether the fault would be beyond the threshold if it lasted.
+fn reaches(settings: &Settings, fault: &Fault) -> bool {
+    match settings.signal {
+        Signal::Quantile { quantile, .. } => fault.effect.broken(1.0, &settings.threshold) > 1.0 - quantile,
+        Signal::Missing { .. } | Signal::Trend { .. } => true,
+        _ => settings.threshold.holds(fault.peak()),
+    }
+}
+
 fn remedies(settings: &Settings, fault: &Fault) -> Remedies {
-    let arrives = |settings: &Settings, fault: &Fault| chance(&walks(settings, fault)) >= CERTAIN;
-    // stress-ng keeps a load to a few percent only.
-    let exact = Settings { above: settings.above + INEXACT.min((100.0 - settings.above) / 2.0), ..*settings };
-    let full = Fault { workers: fault.host_cpus, load: 100.0, ..*fault };
-    Remedies {
+    let remedies = Remedies {
         duration: shortest(settings, fault),
-        load: smallest(1, 100, |load| arrives(&exact, &Fault { load: load.into(), ..*fault }))
-            .and_then(|load| u8::try_from(load).ok()),
-        workers: smallest(1, fault.host_cpus.into(), |workers| {
-            let workers = u16::try_from(workers).unwrap_or(fault.host_cpus);
-            arrives(settings, &Fault { workers, ..*fault })
-        })
-        .and_then(|workers| u16::try_from(workers).ok()),
         group_wait: largest_wait(settings, fault),
-        full: shortest(settings, &full),
+        ..Remedies::default()
+    };
+    match fault.effect {
+        Effect::Load(load) => with_load(remedies, settings, fault, load),
+        _ => remedies,
+    }
+}
+
+fn with_load(remedies: Remedies, settings: &Settings, fault: &Fault, load: CpuLoad) -> Remedies {
+    let arrives = |settings: &Settings, load: CpuLoad| {
+        chance(&walks(settings, &Fault { effect: Effect::Load(load), ..*fault })) >= CERTAIN
+    };
+    // stress-ng keeps a load to a few percent only.
+    let mut exact = *settings;
+    exact.threshold.value += INEXACT.min((100.0 - settings.threshold.value) / 2.0);
+    let full = CpuLoad { workers: load.host_cpus, load: 100.0, ..load };
+    let percent = smallest(1, 100, |percent| arrives(&exact, CpuLoad { load: percent.into(), ..load }));
+    let workers = smallest(1, load.host_cpus.into(), |workers| {
+        let workers = u16::try_from(workers).unwrap_or(load.host_cpus);
+        arrives(settings, CpuLoad { workers, ..load })
+    });
+    Remedies {
+        load: percent.and_then(|percent| u8::try_from(percent).ok()),
+        workers: workers.and_then(|workers| u16::try_from(workers).ok()),
+        full: shortest(settings, &Fault { effect: Effect::Load(full), ..*fault }),
+        ..remedies
     }
 }
 
 /// The shortest load that always arrives, in whole seconds; five-second steps above half a minute
 /// are easier to remember and never too short.
 fn shortest(settings: &Settings, fault: &Fault) -> Option<Millis> {
-    let lasting =
-        |seconds: u32| Fault { ending: Ending::After(Duration::from_secs(seconds.into())), ..*fault };
+    let lasting = |seconds: u32| fault.lasting(Duration::from_secs(seconds.into()));
     let enough = settings.hold
-        + settings.group_wait
-        + 2 * (settings.range + settings.scrape_interval + settings.evaluation_interval);
+        + if settings.joins { settings.group_interval } else { settings.group_wait }
+        + fault.effect.rise()
+        + 2 * (settings.range() + settings.scrape_interval + settings.evaluation_interval);
     let enough = u32::try_from(enough.as_secs() + 1).ok()?;
     let seconds = smallest(1, enough, |seconds| chance(&walks(settings, &lasting(seconds))) >= CERTAIN)?;
     let rounded = if seconds > 30 { seconds.next_multiple_of(5) } else { seconds };
@@ -288,12 +351,12 @@ mod tests {
     }
 
     fn lasting(load: f64, time: u64) -> Fault {
-        Fault { load, ending: Ending::After(seconds(time)), ..Fault::full(4, 0.0) }
+        Fault::load(4, load, 0.0).lasting(seconds(time))
     }
 
     #[test]
     fn the_reference_test_reaches_slack_in_about_one_of_fifty_tries() {
-        let prediction = predict(&Settings::of_reference(), &Fault::of_reference(4));
+        let prediction = predict(&Settings::of_reference(), &Fault::of_reference(4, 0.0));
         let tries = 1.0 / prediction.chance;
         assert!((40.0..=80.0).contains(&tries), "1 of {tries}");
         assert_eq!(prediction.obstacle, Some(Obstacle::ResolvedBeforeFlush));
@@ -306,7 +369,7 @@ mod tests {
             "HighCPUUsage will most likely not reach its receiver when it is tested by `stress-ng --cpu 4 \
              --cpu-load 85 --timeout 120s`: on 4 CPUs it arrives in about 1 of 56 tries, on more it never fires; \
              after 120 s of 85% the alert is resolved before Alertmanager's `group_wait` of 30 s has passed; \
-             what works: 145 s of the same load, or `group_wait: 14s`"
+             what works: the same for 145 s, or `group_wait: 14s`"
         );
         let quick = Settings { group_wait: seconds(5), ..Settings::of_reference() };
         assert_eq!(reference_warning(&quick), None);
@@ -314,9 +377,9 @@ mod tests {
 
     #[test]
     fn four_workers_on_eight_cpus_never_fire() {
-        let prediction = predict(&Settings::of_reference(), &Fault::of_reference(8));
+        let prediction = predict(&Settings::of_reference(), &Fault::of_reference(8, 0.0));
         assert!(prediction.chance < f64::EPSILON);
-        assert_eq!(prediction.obstacle, Some(Obstacle::TooLittleLoad));
+        assert_eq!(prediction.obstacle, Some(Obstacle::TooSmall));
         assert_eq!(prediction.window(Stage::Above), None);
         assert_eq!(prediction.remedies.duration, None);
     }
@@ -324,10 +387,10 @@ mod tests {
     #[test]
     fn the_remedies_work_and_a_bit_less_does_not() {
         let settings = Settings::of_reference();
-        let fault = Fault::of_reference(4);
+        let fault = Fault::of_reference(4, 0.0);
         let remedies = predict(&settings, &fault).remedies;
         let Millis(duration) = remedies.duration.unwrap();
-        let with = |time: Duration| predict(&settings, &Fault { ending: Ending::After(time), ..fault });
+        let with = |time: Duration| predict(&settings, &fault.lasting(time));
         assert!(with(duration).is_certain());
         assert!(!with(duration.checked_sub(seconds(6)).unwrap()).is_certain());
         assert!(remedies.load.is_none(), "no load is enough within 120 s: {remedies:?}");
@@ -339,9 +402,8 @@ mod tests {
 
     #[test]
     fn more_workers_are_named_where_they_are_what_lacks() {
-        let prediction = predict(&Settings::of_reference(), &Fault { workers: 4, ..lasting(100.0, 600) });
-        assert!(prediction.is_certain());
-        let fault = Fault { workers: 4, host_cpus: 8, ..lasting(100.0, 600) };
+        let load = CpuLoad { workers: 4, host_cpus: 8, load: 100.0, baseline: 0.0 };
+        let fault = Fault { effect: Effect::Load(load), ..lasting(100.0, 600) };
         let remedies = predict(&Settings::of_reference(), &fault).remedies;
         assert_eq!((remedies.workers, remedies.load, remedies.duration), (Some(7), None, None));
     }
@@ -349,7 +411,7 @@ mod tests {
     #[test]
     fn a_full_load_until_delivery_always_arrives_and_the_stages_are_in_order() {
         let settings = Settings { send_resolved: true, ..Settings::of_reference() };
-        let prediction = predict(&settings, &Fault::full(4, 2.0));
+        let prediction = predict(&settings, &Fault::load(4, 100.0, 2.0));
         assert!(prediction.is_certain());
         let stages: Vec<Stage> = prediction.stages.iter().map(|window| window.stage).collect();
         assert_eq!(stages, Stage::ALL);
@@ -366,7 +428,7 @@ mod tests {
     fn the_way_a_fault_fails_is_told_apart() {
         let settings = Settings::of_reference();
         for (fault, obstacle) in [
-            (lasting(70.0, 900), Obstacle::TooLittleLoad),
+            (lasting(70.0, 900), Obstacle::TooSmall),
             (lasting(100.0, 20), Obstacle::EndsBeforeAbove),
             (lasting(100.0, 60), Obstacle::EndsBeforeFiring),
             (lasting(100.0, 110), Obstacle::ResolvedBeforeFlush),
@@ -378,7 +440,7 @@ mod tests {
     #[test]
     fn a_rate_over_one_minute_at_15_seconds_sees_45() {
         assert_eq!(Settings::of_reference().seen_by_rate(), seconds(45));
-        let settings = Settings { range: seconds(50), ..Settings::of_reference() };
+        let settings = Settings { signal: Signal::Rate { range: seconds(50) }, ..Settings::of_reference() };
         assert_eq!(settings.seen_by_rate(), seconds(45));
     }
 
@@ -389,6 +451,6 @@ mod tests {
             evaluation_interval: seconds(1),
             ..Settings::of_reference()
         };
-        assert!(predict(&settings, &Fault::full(2, 0.0)).is_certain());
+        assert!(predict(&settings, &Fault::load(2, 100.0, 0.0)).is_certain());
     }
 }

@@ -140,7 +140,8 @@ async fn not_active(
     settings: &Settings,
     events: &Events,
 ) -> Result<()> {
-    let Settings { range, scrape_interval, evaluation_interval, .. } = *settings;
+    let Settings { scrape_interval, evaluation_interval, .. } = *settings;
+    let range = settings.range();
     let patience = range + 2 * (scrape_interval + evaluation_interval) + CALMING;
     let until = Instant::now() + patience;
     let mut told = false;
@@ -179,7 +180,7 @@ async fn filled(
     settings: &Settings,
     events: &Events,
 ) -> Result<()> {
-    let Settings { range, scrape_interval, .. } = *settings;
+    let (range, scrape_interval) = (settings.range(), settings.scrape_interval);
     let wanted = range.as_millis().div_ceil(scrape_interval.as_millis().max(1));
     let scrapes =
         format!(r#"count_over_time(node_cpu_seconds_total{{mode="idle"}}[{}ms])"#, range.as_millis());

@@ -211,9 +211,9 @@ impl Run<'_> {
 
     /// When to give up, since the load went on: the latest time of the next stage, and some grace.
     fn deadline(&self) -> Duration {
-        let Settings { scrape_interval, evaluation_interval, range, group_wait, group_interval, .. } =
+        let Settings { scrape_interval, evaluation_interval, group_wait, group_interval, .. } =
             self.request.settings;
-        let memory = range + 2 * (scrape_interval + evaluation_interval);
+        let memory = self.request.settings.range() + 2 * (scrape_interval + evaluation_interval);
         let off = self.tracker.when(Stage::LoadOff).unwrap_or(Duration::from_secs(self.drill.load.seconds));
         let latest = if self.tracker.has(Stage::Delivered) {
             match self.tracker.when(Stage::Resolved) {

@@ -4,58 +4,76 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
+use super::expression::read;
+use super::{Signal, Threshold};
 use crate::event::Millis;
 use crate::render::Rule;
-use crate::spec::{PromDuration, Spec};
+use crate::spec::{PromDuration, Spec, Unit};
 
 /// Alertmanager's defaults, where the spec leaves the choice to it (`DefaultRouteOpts` of its dispatcher).
 const GROUP_WAIT: PromDuration = PromDuration::seconds(30);
 const GROUP_INTERVAL: PromDuration = PromDuration::seconds(5 * 60);
 
-/// What decides when an alert on CPU load arrives.
+/// What decides when an alert arrives.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Settings {
-    /// How often node exporter is scraped.
+    /// How often targets are scraped.
     #[serde(serialize_with = "millis")]
     pub scrape_interval: Duration,
     /// How often the rule is evaluated.
     #[serde(serialize_with = "millis")]
     pub evaluation_interval: Duration,
-    /// The range of the expression's `rate`.
-    #[serde(serialize_with = "millis")]
-    pub range: Duration,
+    /// How its expression looks back.
+    pub signal: Signal,
+    /// When its expression is true.
+    pub threshold: Threshold,
     /// The rule's `for`.
     #[serde(serialize_with = "millis")]
     pub hold: Duration,
-    /// The threshold, in percent.
-    pub above: f64,
     /// How long Alertmanager waits before the first message of a group.
     #[serde(serialize_with = "millis")]
     pub group_wait: Duration,
     /// How long it waits between messages of a group; the end of an alert is told at such a tick.
     #[serde(serialize_with = "millis")]
     pub group_interval: Duration,
+    /// Whether the group was told of other alerts already, so that this one waits for the group's next tick.
+    pub joins: bool,
     /// Whether the end is told at all.
     pub send_resolved: bool,
+    /// What the receiver refuses before it accepts the message.
+    pub refusals: Refusals,
+}
+
+/// Requests that the receiver does not accept at first.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Refusals {
+    /// It accepts the first request.
+    #[default]
+    None,
+    /// It fails so often (5xx, no answer): Alertmanager tries again within seconds.
+    Failed(u16),
+    /// It refuses so often (4xx, 429 among them): Alertmanager tries again at the group's next tick.
+    Refused(u16),
 }
 
 impl Settings {
-    /// The settings of a rule on CPU load in this spec; `None` where the rule is about something else, or
-    /// where its range or threshold cannot be told.
+    /// The settings of a rule in this spec; `None` where its expression compares nothing with a number.
     pub fn of_rule(spec: &Spec, rule: &Rule) -> Option<Self> {
-        if !rule.expr.contains("node_cpu_seconds_total") {
-            return None;
-        }
+        let scrape_interval = spec.monitoring.scrape_interval.get();
+        let reading = read(&rule.expr, scrape_interval)?;
         let notify = &spec.notify;
         Some(Self {
-            scrape_interval: spec.monitoring.scrape_interval.get(),
+            scrape_interval,
             evaluation_interval: spec.monitoring.evaluation_interval.get(),
-            range: rule.window.or_else(|| range_of(&rule.expr))?.get(),
+            signal: reading.signal,
+            threshold: Threshold { comparison: reading.comparison, value: reading.value, unit: unit(rule) },
             hold: rule.hold.map(PromDuration::get).unwrap_or_default(),
-            above: rule.above.or_else(|| Some(comparison(&rule.expr)?.1))?,
             group_wait: notify.group_wait.unwrap_or(GROUP_WAIT).get(),
             group_interval: notify.group_interval.unwrap_or(GROUP_INTERVAL).get(),
+            joins: false,
             send_resolved: notify.message().send_resolved(),
+            refusals: Refusals::None,
         })
     }
 
@@ -64,22 +82,38 @@ impl Settings {
         Self {
             scrape_interval: Duration::from_secs(15),
             evaluation_interval: Duration::from_secs(15),
-            range: Duration::from_mins(1),
+            signal: Signal::Rate { range: Duration::from_mins(1) },
+            threshold: Threshold::above(80.0),
             hold: Duration::from_mins(1),
-            above: 80.0,
             group_wait: Duration::from_secs(30),
             group_interval: Duration::from_mins(5),
+            joins: false,
             send_resolved: false,
+            refusals: Refusals::None,
         }
+    }
+
+    /// How far back the expression looks.
+    pub const fn range(&self) -> Duration {
+        self.signal.range()
     }
 
     /// The stretch of time that one value of the expression looks at, at most: with so many scrapes
     /// in the range, `rate` sees the intervals between them and not the rest.
     pub fn seen_by_rate(&self) -> Duration {
-        let scrape = self.scrape_interval.as_millis().max(1);
-        let whole = u32::try_from(self.range.as_millis() / scrape).unwrap_or(u32::MAX);
-        let exact = self.range.as_millis().is_multiple_of(scrape);
+        let (range, scrape) = (self.range().as_millis(), self.scrape_interval.as_millis().max(1));
+        let whole = u32::try_from(range / scrape).unwrap_or(u32::MAX);
+        let exact = range.is_multiple_of(scrape);
         self.scrape_interval * whole.saturating_sub(u32::from(exact))
+    }
+}
+
+/// What stands behind a number of this rule; a rule of the user's own says nothing of its unit.
+fn unit(rule: &Rule) -> &'static str {
+    match rule.unit {
+        Some(Unit::Percent) => "%",
+        Some(Unit::Seconds) => " s",
+        _ => "",
     }
 }
 
@@ -94,12 +128,6 @@ pub fn comparison(expression: &str) -> Option<(&str, f64)> {
     Some((left.trim(), right.trim().parse().ok()?))
 }
 
-/// The range of the first range selector.
-fn range_of(expression: &str) -> Option<PromDuration> {
-    let (_, rest) = expression.split_once('[')?;
-    rest.split_once([']', ':'])?.0.parse().ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -109,9 +137,7 @@ mod tests {
         let expression = "100 - (avg(rate(node_cpu_seconds_total{mode=\"idle\"}[90s])) * 100) > 75.5";
         let (left, above) = comparison(expression).unwrap();
         assert!(left.ends_with("* 100)") && (above - 75.5).abs() < f64::EPSILON);
-        assert_eq!(range_of(expression), Some(PromDuration::seconds(90)));
         assert_eq!(comparison("up == 0"), None);
         assert_eq!(comparison("a > b"), None);
-        assert_eq!(range_of("up == 0"), None);
     }
 }

@@ -1,43 +1,55 @@
 //! One alert's way through the pipeline for one choice of phases, in integer milliseconds from the
-//! moment when the load goes on. Deterministic; `predict` walks it for many phases.
+//! moment when the fault begins. Deterministic; `predict` walks it for many phases.
 //!
 //! What is modelled, and where it stands in the sources:
-//! - `rate` over a range sees the scrapes inside it. Its extrapolation to the range's ends cancels
-//!   out for regular scrapes, so the value is the mean over whole scrape intervals (`extrapolatedRate`).
+//! - What a rule sees at an evaluation is `course`'s part.
 //! - A rule becomes pending at the first evaluation that is true, fires at the first one that is still
 //!   true `for` later, and resolves at the first one that is false (`AlertingRule.Eval`). What changes is sent at once.
 //! - Alertmanager sends the first message of a group `group_wait` after the alert came, and looks again
 //!   every `group_interval` from then on (`aggrGroup.run`). An alert that resolved before the first
 //!   message is never mentioned (`DedupStage.needsUpdate`).
+//! - A request that fails is tried again after 0.5 s, 0.75 s, 1.1 s and so on, each longer or shorter by half at
+//!   random (`RetryStage` with the defaults of its backoff), until `group_interval`, at least 10 s, has passed; then,
+//!   and where the receiver refuses, again at the group's next tick.
 
 use std::time::Duration;
 
-use super::{Ending, Fault, Settings};
+use super::course::Course;
+use super::{Ending, Fault, Refusals, Settings};
 
-/// Milliseconds since the load went on.
+/// Milliseconds since the fault began.
 pub type Ms = i64;
+
+/// A failed request is tried again for so long, at the least (`notify.MinTimeout`).
+const RETRIED_FOR: Ms = 10_000;
+/// The first pause before a failed request is tried again, and how each further one grows.
+const FIRST_PAUSE: f64 = 500.0;
+const GROWTH: f64 = 1.5;
+/// No pause is longer.
+const LONGEST_PAUSE: f64 = 60_000.0;
 
 /// Settings and fault in integer milliseconds and fractions.
 #[derive(Debug, Clone, Copy)]
 pub struct Case {
     pub scrape: Ms,
     pub evaluation: Ms,
-    range: Ms,
+    pub group_interval: Ms,
+    course: Course,
     hold: Ms,
-    above: f64,
     group_wait: Ms,
-    group_interval: Ms,
+    joins: bool,
     send_resolved: bool,
-    busy: f64,
-    idle: f64,
+    refusals: Refusals,
     ending: Option<Ms>,
 }
 
-/// When the scraper and the evaluator tick: their first tick at or after the load goes on.
+/// When the clocks tick: their first tick at or after the beginning of the fault.
 #[derive(Debug, Clone, Copy)]
 pub struct Phase {
     pub scrape: Ms,
     pub evaluation: Ms,
+    /// The group's, which matters only where it was told of other alerts already.
+    pub group: Ms,
 }
 
 /// When each stage was reached; `None` where it was not.
@@ -50,6 +62,8 @@ pub struct Walk {
     pub flush: Option<Ms>,
     /// The alert resolves at the very moment of the first message: which comes first is a race.
     pub tie: bool,
+    /// The receiver has the message, where failed requests are tried again after pauses of middling length.
+    pub delivered: Option<Ms>,
     pub off: Option<Ms>,
     pub below: Option<Ms>,
     pub resolved: Option<Ms>,
@@ -57,7 +71,7 @@ pub struct Walk {
 }
 
 pub fn ms(duration: Duration) -> Ms {
-    Ms::try_from(duration.as_millis()).unwrap_or(Ms::MAX / 4).min(Ms::MAX / 4)
+    Ms::try_from(duration.as_millis()).unwrap_or(Ms::MAX / 8).min(Ms::MAX / 8)
 }
 
 impl Case {
@@ -65,14 +79,13 @@ impl Case {
         Self {
             scrape: ms(settings.scrape_interval).max(1),
             evaluation: ms(settings.evaluation_interval).max(1),
-            range: ms(settings.range),
-            hold: ms(settings.hold),
-            above: settings.above,
-            group_wait: ms(settings.group_wait),
             group_interval: ms(settings.group_interval).max(1),
+            course: Course::new(settings, fault),
+            hold: ms(settings.hold),
+            group_wait: ms(settings.group_wait),
+            joins: settings.joins,
             send_resolved: settings.send_resolved,
-            busy: fault.utilisation(),
-            idle: fault.baseline,
+            refusals: settings.refusals,
             ending: match fault.ending {
                 Ending::After(time) => Some(ms(time)),
                 Ending::WhenDelivered => None,
@@ -86,7 +99,12 @@ impl Case {
         walk.above = self.crossing(phase, 0, self.ending, |above| above);
         self.evaluate(phase, &mut walk);
         if let Some(firing) = walk.firing {
-            self.notify(phase, firing + self.group_wait, &mut walk);
+            let flush = if self.joins {
+                next_tick(phase.group, self.group_interval, firing)
+            } else {
+                firing + self.group_wait
+            };
+            self.notify(phase, flush, &mut walk);
         }
         if let (Some(above), Some(off)) = (walk.above, walk.off) {
             walk.below = self.crossing(phase, above.max(off), Some(off), |above| !above);
@@ -101,11 +119,44 @@ impl Case {
             return;
         }
         walk.flush = Some(flush);
-        if self.ending.is_none() {
-            walk.off = Some(flush);
-            walk.resolved = self.resolution(phase, flush);
+        let Refused { ticks, pause } = self.refused(1.0);
+        let again = flush + ticks * self.group_interval;
+        // An alert that resolved meanwhile is not mentioned at a later tick.
+        if ticks > 0 && walk.resolved.is_some_and(|resolved| resolved <= again) {
+            return;
         }
-        walk.told = walk.resolved.filter(|_| self.send_resolved).map(|at| self.tick_after(flush, at));
+        let delivered = again + pause;
+        walk.delivered = Some(delivered);
+        if self.ending.is_none() {
+            walk.off = walk.delivered;
+            walk.resolved = self.resolution(phase, delivered);
+        }
+        walk.told = walk.resolved.filter(|_| self.send_resolved).map(|at| self.tick_after(again, at));
+    }
+
+    /// How long the receiver's refusals take, with pauses longer or shorter than usual by a factor.
+    pub fn refused(&self, factor: f64) -> Refused {
+        match self.refusals {
+            Refusals::None => Refused { ticks: 0, pause: 0 },
+            Refusals::Refused(times) => Refused { ticks: times.into(), pause: 0 },
+            Refusals::Failed(times) => self.failed(times, factor),
+        }
+    }
+
+    fn failed(&self, times: u16, factor: f64) -> Refused {
+        let budget = self.group_interval.max(RETRIED_FOR);
+        let (mut ticks, mut passed, mut pause) = (0, 0, FIRST_PAUSE);
+        for _ in 0..times {
+            #[expect(clippy::cast_possible_truncation, reason = "a pause of at most a minute and a half")]
+            let rounded = (pause * factor).round() as Ms;
+            passed += rounded;
+            pause = (pause * GROWTH).min(LONGEST_PAUSE);
+            if passed > budget {
+                (passed, pause) = (0, FIRST_PAUSE);
+                ticks += 1 + (budget - 1) / self.group_interval;
+            }
+        }
+        Refused { ticks, pause: passed }
     }
 
     /// Prometheus' side, until the alert resolves or nothing can change any more.
@@ -129,18 +180,18 @@ impl Case {
         }
     }
 
-    /// The next evaluation worth a look. While the whole range lies under load the value stays as it
-    /// is, so a long `for` is crossed in one leap.
+    /// The next evaluation worth a look. While all that the expression sees lies in the fault, its value stays as
+    /// it is, so a long `for` is crossed in one leap.
     fn next_evaluation(&self, phase: Phase, at: Ms, active: Option<Ms>) -> Ms {
         let next = at + self.evaluation;
-        let is_steady = at >= self.range + self.scrape;
+        let is_steady = at >= self.course.memory();
         let Some(since) = active.filter(|_| is_steady) else { return next };
         let due = next_tick(phase.evaluation, self.evaluation, since + self.hold);
         let until = if at < due { due } else { Ms::MAX };
-        let last_loaded = self.ending.map_or(Ms::MAX, |off| {
+        let last_in_fault = self.ending.map_or(Ms::MAX, |off| {
             phase.evaluation + (off - phase.evaluation).div_euclid(self.evaluation) * self.evaluation
         });
-        let leap = until.min(last_loaded);
+        let leap = until.min(last_in_fault);
         if leap == Ms::MAX { next } else { leap.max(next) }
     }
 
@@ -163,128 +214,37 @@ impl Case {
 
     /// After this time no evaluation gives anything new.
     fn last_change(&self, off: Option<Ms>) -> Ms {
-        let memory = self.range + 2 * self.scrape + 2 * self.evaluation;
+        let memory = self.course.memory() + self.scrape + 2 * self.evaluation;
         off.unwrap_or(memory + self.hold) + memory
     }
 
-    /// The first moment from `from` on at which a query finds the wanted side of the threshold. The
-    /// value changes only when a scrape comes or leaves the range, so only these moments are looked at.
+    /// The first moment from `from` on at which a query finds the wanted side of the threshold.
     fn crossing(&self, phase: Phase, from: Ms, off: Option<Ms>, wanted: impl Fn(bool) -> bool) -> Option<Ms> {
-        let end = from + self.range + 2 * self.scrape;
-        let scrapes = ticks(phase.scrape, self.scrape, from, end);
-        let leavings = ticks(phase.scrape + self.range + 1, self.scrape, from, end);
-        scrapes.chain(leavings).filter(|&at| wanted(self.is_above(phase, at, off))).min()
+        let end = from + self.course.memory() + self.scrape;
+        self.course.changes(phase.scrape, from, end).filter(|&at| wanted(self.is_above(phase, at, off))).min()
     }
 
     fn is_above(&self, phase: Phase, at: Ms, off: Option<Ms>) -> bool {
-        self.value(phase, at, off).is_some_and(|value| value > self.above)
-    }
-
-    /// The expression's value: how busy the host was, on average, between the first and the last
-    /// scrape in the range. `None` with fewer than two scrapes.
-    fn value(&self, phase: Phase, at: Ms, off: Option<Ms>) -> Option<f64> {
-        let last = phase.scrape + (at - phase.scrape).div_euclid(self.scrape) * self.scrape;
-        let first = next_tick(phase.scrape, self.scrape, at - self.range);
-        let seen = last - first;
-        if seen <= 0 {
-            return None;
-        }
-        let loaded = (last.min(off.unwrap_or(Ms::MAX)) - first.max(0)).max(0);
-        #[expect(clippy::cast_precision_loss, reason = "milliseconds of a drill are far below 2^52")]
-        let share = loaded as f64 / seen as f64;
-        Some(self.idle + share * (self.busy - self.idle))
+        self.course.is_true(phase.scrape, at, off)
     }
 }
 
+/// What refused requests cost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Refused {
+    /// Ticks of the group.
+    pub ticks: Ms,
+    /// Pauses after that.
+    pub pause: Ms,
+}
+
 /// The first tick of a clock at or after `at`.
-fn next_tick(phase: Ms, interval: Ms, at: Ms) -> Ms {
+pub fn next_tick(phase: Ms, interval: Ms, at: Ms) -> Ms {
     // `div_euclid` rounds down; negated twice it rounds up.
     phase - (phase - at).div_euclid(interval) * interval
 }
 
-fn ticks(phase: Ms, interval: Ms, from: Ms, to: Ms) -> impl Iterator<Item = Ms> {
+pub fn ticks(phase: Ms, interval: Ms, from: Ms, to: Ms) -> impl Iterator<Item = Ms> {
     let first = next_tick(phase, interval, from);
     (0..).map(move |n| first + n * interval).take_while(move |&at| at <= to)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::naive::{STEP, play};
-    use super::*;
-
-    /// A small generator, so that the cases are the same on every run.
-    struct Dice(u64);
-
-    impl Dice {
-        fn roll(&mut self, from: i64, to: i64) -> i64 {
-            self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            from + i64::try_from((self.0 >> 33) % u64::try_from(to - from + 1).unwrap()).unwrap()
-        }
-
-        fn time(&mut self, from: i64, to: i64) -> Duration {
-            Duration::from_millis(u64::try_from(self.roll(from, to) * STEP).unwrap())
-        }
-
-        fn case(&mut self) -> (Settings, Fault, Phase) {
-            let scrape_interval = self.time(10, 150);
-            let evaluation_interval = self.time(10, 150);
-            let settings = Settings {
-                scrape_interval,
-                evaluation_interval,
-                range: scrape_interval * 2 + self.time(0, 400),
-                hold: self.time(0, 600),
-                above: 80.0,
-                group_wait: self.time(0, 300),
-                group_interval: self.time(10, 600),
-                send_resolved: self.roll(0, 1) == 1,
-            };
-            let ending =
-                if self.roll(0, 2) == 0 { Ending::WhenDelivered } else { Ending::After(self.time(10, 2000)) };
-            #[expect(clippy::cast_precision_loss)]
-            let load = self.roll(700, 1000) as f64 / 10.0;
-            let fault = Fault { workers: 4, host_cpus: 4, load, baseline: 3.0, ending };
-            let phase = Phase {
-                scrape: self.roll(0, ms(scrape_interval) / STEP - 1) * STEP,
-                evaluation: self.roll(0, ms(evaluation_interval) / STEP - 1) * STEP,
-            };
-            (settings, fault, phase)
-        }
-    }
-
-    #[test]
-    fn a_walk_agrees_with_the_pipeline_played_step_by_step() {
-        let mut dice = Dice(20_261_124);
-        let mut reached = [0; 3];
-        for _ in 0..600 {
-            let (settings, fault, phase) = dice.case();
-            let walked = Case::new(&settings, &fault).walk(phase);
-            let mut played = play(&settings, &fault, phase);
-            // The step-by-step play sees a scrape leave the range up to a step later than it does, and
-            // does not look at what the expression does once it has returned.
-            for (mine, theirs) in [(walked.above, &mut played.above), (walked.below, &mut played.below)] {
-                if let (Some(mine), Some(theirs)) = (mine, theirs)
-                    && (0..=STEP).contains(&(*theirs - mine))
-                {
-                    *theirs = mine;
-                }
-            }
-            assert_eq!(walked, played, "{settings:?} {fault:?} {phase:?}");
-            for (count, stage) in reached.iter_mut().zip([walked.firing, walked.flush, walked.told]) {
-                *count += usize::from(stage.is_some());
-            }
-        }
-        assert!(reached.iter().all(|&count| (100..500).contains(&count)), "too uniform: {reached:?}");
-    }
-
-    #[test]
-    fn where_the_alert_resolves_as_its_message_leaves_the_end_is_told_one_tick_later() {
-        let settings = Settings { send_resolved: true, ..Settings::of_reference() };
-        let case = Case::new(&settings, &Fault::of_reference(4));
-        let walks = (0..150).map(|phase| case.walk(Phase { scrape: phase * 100 + 50, evaluation: 7_000 }));
-        let ties: Vec<Walk> = walks.filter(|walk| walk.tie).collect();
-        assert!(!ties.is_empty());
-        for tie in ties {
-            assert_eq!(tie.told, tie.flush.map(|flush| flush + ms(settings.group_interval)));
-        }
-    }
 }

@@ -1,7 +1,7 @@
 //! Predictions in words.
 
 use super::predict::{Obstacle, Remedies};
-use super::{Ending, Fault, Settings};
+use super::{Effect, Ending, Fault, Settings};
 use crate::event::Millis;
 use crate::spec::PromDuration;
 
@@ -18,23 +18,34 @@ pub fn likelihood(chance: f64) -> String {
 
 /// Why the alert does not arrive, for this fault.
 pub fn reason(settings: &Settings, fault: &Fault, obstacle: Obstacle) -> String {
-    let reached = format!("{:.0}%", fault.utilisation());
-    let above = format!("{}%", settings.above);
+    let (reached, asked) = (size(settings, fault), &settings.threshold);
     match obstacle {
-        Obstacle::TooLittleLoad => format!(
-            "{} busy CPUs of {} at {}% bring the host to {reached}, and the rule asks for more than {above}",
-            fault.workers, fault.host_cpus, fault.load
-        ),
+        Obstacle::TooSmall => match fault.effect {
+            Effect::Load(load) => format!(
+                "{} busy CPUs of {} at {}% bring the host to {reached}, and the rule asks for {asked}",
+                load.workers, load.host_cpus, load.load
+            ),
+            _ => format!("the fault brings the expression to {reached}, and the rule asks for {asked}"),
+        },
+        Obstacle::EndsBeforeAbove if settings.range().is_zero() => {
+            format!("{} of {reached} can end before a scrape sees them", lasting(fault))
+        }
         Obstacle::EndsBeforeAbove => format!(
-            "{lasting} of {reached} end before `rate[{range}]`, which looks back over {seen}, shows more than {above}",
+            "{lasting} of {reached} end before `{function}[{range}]`, which looks back over {seen}, shows {asked}",
             lasting = lasting(fault),
-            range = seconds(settings.range),
+            function = settings.signal.function(),
+            range = seconds(settings.range()),
             seen = seconds(settings.seen_by_rate()),
         ),
         Obstacle::EndsBeforeFiring => format!(
-            "{lasting} of {reached} do not keep the expression above {above} for the {hold} that `for` asks",
+            "{lasting} of {reached} do not keep the expression at {asked} for the {hold} that `for` asks",
             lasting = lasting(fault),
             hold = seconds(settings.hold),
+        ),
+        Obstacle::ResolvedBeforeFlush if settings.joins => format!(
+            "after {lasting} of {reached} the alert is resolved before the group's next message, at most {interval} later",
+            lasting = lasting(fault),
+            interval = seconds(settings.group_interval),
         ),
         Obstacle::ResolvedBeforeFlush => format!(
             "after {lasting} of {reached} the alert is resolved before Alertmanager's `group_wait` of {wait} has passed",
@@ -44,11 +55,21 @@ pub fn reason(settings: &Settings, fault: &Fault, obstacle: Obstacle) -> String 
     }
 }
 
+/// What the fault makes of the value, as people read it.
+fn size(settings: &Settings, fault: &Fault) -> String {
+    match fault.effect {
+        Effect::Load(_) => format!("{:.0}%", fault.peak()),
+        Effect::Requests { .. } => format!("{:.1}% of the requests", fault.peak()),
+        Effect::Level { .. } => settings.threshold.show(fault.peak()),
+        Effect::Silence { .. } => "silence".into(),
+    }
+}
+
 /// What works instead: `what works: …`, or that nothing does.
 pub fn remedies(remedies: &Remedies) -> String {
     let Remedies { duration, load, workers, group_wait, full } = *remedies;
     let alone = [
-        duration.map(|Millis(time)| format!("{} of the same load", seconds(time))),
+        duration.map(|Millis(time)| format!("the same for {}", seconds(time))),
         load.map(|load| format!("{load}% on each of these CPUs")),
         workers.map(|workers| format!("`--cpu {workers}`")),
         group_wait.map(|Millis(wait)| format!("`group_wait: {}`", PromDuration::seconds(wait.as_secs()))),
@@ -58,7 +79,7 @@ pub fn remedies(remedies: &Remedies) -> String {
         phrases.extend(full.map(|Millis(time)| format!("{} with every CPU at 100%", seconds(time))));
     }
     match phrases.as_slice() {
-        [] => "no load makes it arrive".into(),
+        [] => "nothing shorter, and no other size, makes it arrive".into(),
         phrases => format!("what works: {}", phrases.join(", or ")),
     }
 }
@@ -66,7 +87,7 @@ pub fn remedies(remedies: &Remedies) -> String {
 fn lasting(fault: &Fault) -> String {
     match fault.ending {
         Ending::After(time) => seconds(time),
-        Ending::WhenDelivered => "endless load".into(),
+        Ending::WhenDelivered => "any time".into(),
     }
 }
 

@@ -1,0 +1,227 @@
+//! Finds in a rule's `PromQL` what the model needs of it: how it looks back, and the condition on its value.
+//!
+//! Of several conditions (`and`, `unless`, `or`) the first one is read; the others are taken as given.
+
+use std::time::Duration;
+
+use promql_parser::parser::token::{T_ADD, T_DIV, T_MUL, T_SUB, TokenId};
+use promql_parser::parser::token::{T_EQLC, T_GTE, T_GTR, T_LSS, T_LTE, T_NEQ};
+use promql_parser::parser::{BinaryExpr, Call, Expr, parse};
+
+use super::{Comparison, Signal};
+
+/// An expression that was understood.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reading {
+    /// How it looks back.
+    pub signal: Signal,
+    /// How its value is compared.
+    pub comparison: Comparison,
+    /// With what.
+    pub value: f64,
+    /// The compared side as an expression of its own.
+    pub left: String,
+}
+
+/// Reads an expression; none where it is no `PromQL` or compares nothing with a number.
+pub fn read(expression: &str, scrape_interval: Duration) -> Option<Reading> {
+    condition(&parse(expression).ok()?, scrape_interval)
+}
+
+fn condition(expression: &Expr, scrape_interval: Duration) -> Option<Reading> {
+    match expression {
+        Expr::Paren(paren) => condition(&paren.expr, scrape_interval),
+        Expr::Aggregate(aggregate) => condition(&aggregate.expr, scrape_interval),
+        Expr::Binary(binary) if binary.op.is_set_operator() => condition(&binary.lhs, scrape_interval),
+        Expr::Binary(binary) if binary.op.is_comparison_operator() => compared(binary, scrape_interval),
+        Expr::Call(call) if call.func.name.starts_with("absent") => Some(Reading {
+            signal: signal(expression, scrape_interval)?,
+            comparison: Comparison::Equal,
+            value: 1.0,
+            left: expression.to_string(),
+        }),
+        _ => None,
+    }
+}
+
+fn compared(binary: &BinaryExpr, scrape_interval: Duration) -> Option<Reading> {
+    let comparison = comparison(binary.op.id())?;
+    let (left, comparison, value) = match (number(&binary.lhs), number(&binary.rhs)) {
+        (None, Some(value)) => (&binary.lhs, comparison, value),
+        (Some(value), None) => (&binary.rhs, comparison.turned(), value),
+        _ => return None,
+    };
+    Some(Reading { signal: signal(left, scrape_interval)?, comparison, value, left: left.to_string() })
+}
+
+fn comparison(operator: TokenId) -> Option<Comparison> {
+    Some(match operator {
+        T_GTR => Comparison::More,
+        T_GTE => Comparison::AtLeast,
+        T_LSS => Comparison::Less,
+        T_LTE => Comparison::AtMost,
+        T_EQLC => Comparison::Equal,
+        T_NEQ => Comparison::Unequal,
+        _ => return None,
+    })
+}
+
+/// The value of an expression of numbers.
+pub(super) fn number(expression: &Expr) -> Option<f64> {
+    match expression {
+        Expr::NumberLiteral(literal) => Some(literal.val),
+        Expr::Paren(paren) => number(&paren.expr),
+        Expr::Unary(unary) => number(&unary.expr).map(|value| -value),
+        Expr::Binary(binary) => {
+            let (left, right) = (number(&binary.lhs)?, number(&binary.rhs)?);
+            Some(match binary.op.id() {
+                T_ADD => left + right,
+                T_SUB => left - right,
+                T_MUL => left * right,
+                T_DIV => left / right,
+                _ => return None,
+            })
+        }
+        _ => None,
+    }
+}
+
+/// How an expression looks back: of all its selectors the one that remembers longest decides.
+fn signal(expression: &Expr, scrape_interval: Duration) -> Option<Signal> {
+    match expression {
+        Expr::VectorSelector(_) => Some(Signal::Latest),
+        Expr::MatrixSelector(_) | Expr::NumberLiteral(_) | Expr::StringLiteral(_) | Expr::Extension(_) => {
+            None
+        }
+        Expr::Paren(paren) => signal(&paren.expr, scrape_interval),
+        Expr::Unary(unary) => signal(&unary.expr, scrape_interval),
+        Expr::Aggregate(aggregate) => signal(&aggregate.expr, scrape_interval),
+        Expr::Subquery(subquery) => {
+            let inner = signal(&subquery.expr, scrape_interval)?.range();
+            Some(Signal::Mean { range: subquery.range + inner })
+        }
+        Expr::Binary(binary) => {
+            longest([signal(&binary.lhs, scrape_interval), signal(&binary.rhs, scrape_interval)])
+        }
+        Expr::Call(call) => called(call, scrape_interval),
+    }
+}
+
+/// The first of those with the longest range.
+fn longest(signals: impl IntoIterator<Item = Option<Signal>>) -> Option<Signal> {
+    signals.into_iter().flatten().reduce(|one, other| if other.range() > one.range() { other } else { one })
+}
+
+fn called(call: &Call, scrape_interval: Duration) -> Option<Signal> {
+    let arguments = &call.args.args;
+    let inner = longest(arguments.iter().map(|argument| signal(argument, scrape_interval)));
+    let Some(range) = arguments.iter().find_map(|argument| match &**argument {
+        Expr::MatrixSelector(matrix) => Some(matrix.range),
+        Expr::Subquery(_) => inner.map(Signal::range),
+        _ => None,
+    }) else {
+        return match (call.func.name, inner) {
+            ("absent", _) => Some(Signal::Missing { range: Duration::ZERO }),
+            ("histogram_quantile", Some(Signal::Rate { range })) => {
+                let quantile = arguments.first().and_then(|argument| number(argument))?;
+                Some(Signal::Quantile { range, quantile })
+            }
+            _ => inner,
+        };
+    };
+    Some(match call.func.name {
+        // These look at the last two scrapes of their range.
+        "irate" | "idelta" => {
+            Signal::Rate { range: range.min((2 * scrape_interval).saturating_sub(Duration::from_millis(1))) }
+        }
+        "max_over_time" | "present_over_time" => Signal::Highest { range },
+        "min_over_time" => Signal::Lowest { range },
+        "last_over_time" => Signal::Latest,
+        "absent_over_time" => Signal::Missing { range },
+        "predict_linear" => {
+            let ahead = arguments.get(1).and_then(|argument| number(argument))?;
+            Signal::Trend { range, ahead: Duration::try_from_secs_f64(ahead).ok()? }
+        }
+        name if name.ends_with("_over_time") => Signal::Mean { range },
+        _ => Signal::Rate { range },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seconds(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn expressions_are_read_by_shape_and_condition() {
+        let minutes = |count: u64| seconds(count * 60);
+        for (expression, signal, comparison, value) in [
+            (
+                "100 - (avg by (instance) (rate(node_cpu_seconds_total{mode=\"idle\"}[1m])) * 100) > 80",
+                Signal::Rate { range: minutes(1) },
+                Comparison::More,
+                80.0,
+            ),
+            ("up == 0", Signal::Latest, Comparison::Equal, 0.0),
+            ("0.1 > a / b", Signal::Latest, Comparison::Less, 0.1),
+            ("absent(up{job=\"x\"})", Signal::Missing { range: Duration::ZERO }, Comparison::Equal, 1.0),
+            (
+                "absent_over_time(up{job=\"x\"}[5m])",
+                Signal::Missing { range: minutes(5) },
+                Comparison::Equal,
+                1.0,
+            ),
+            (
+                "histogram_quantile(0.95, sum by (le) (rate(x_bucket[5m]))) >= 1",
+                Signal::Quantile { range: minutes(5), quantile: 0.95 },
+                Comparison::AtLeast,
+                1.0,
+            ),
+            (
+                "predict_linear(free[6h], 24 * 3600) < 0 and free / size < 0.4",
+                Signal::Trend { range: minutes(360), ahead: minutes(24 * 60) },
+                Comparison::Less,
+                0.0,
+            ),
+            ("avg_over_time(up[5m]) < 0.9", Signal::Mean { range: minutes(5) }, Comparison::Less, 0.9),
+            ("max_over_time(x[5m]) > 1", Signal::Highest { range: minutes(5) }, Comparison::More, 1.0),
+            (
+                "avg_over_time(rate(x[5m])[10m:1m]) > 1",
+                Signal::Mean { range: minutes(15) },
+                Comparison::More,
+                1.0,
+            ),
+            (
+                "irate(x[5m]) > 1",
+                Signal::Rate { range: Duration::from_millis(29_999) },
+                Comparison::More,
+                1.0,
+            ),
+            (
+                "sum by (job) (increase(x[10m])) / rate(y[5m]) > -1",
+                Signal::Rate { range: minutes(10) },
+                Comparison::More,
+                -1.0,
+            ),
+        ] {
+            let reading = read(expression, seconds(15)).unwrap_or_else(|| panic!("not read: {expression}"));
+            assert_eq!((reading.signal, reading.comparison, reading.value), (signal, comparison, value));
+        }
+    }
+
+    #[test]
+    fn what_compares_nothing_with_a_number_is_not_read() {
+        for expression in ["vector(1)", "a > b", "a", "a >", "1 > 2"] {
+            assert_eq!(read(expression, seconds(15)), None, "{expression}");
+        }
+    }
+
+    #[test]
+    fn the_compared_side_is_an_expression_of_its_own() {
+        assert_eq!(read("(a / b) > 2 and c > 1", seconds(15)).unwrap().left, "(a / b)");
+        assert_eq!(read("2 < a", seconds(15)).unwrap().left, "a");
+    }
+}
