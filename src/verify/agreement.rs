@@ -139,3 +139,130 @@ fn where_the_alert_resolves_as_its_message_leaves_the_end_is_told_one_tick_later
         assert_eq!(tie.told, tie.flush.map(|flush| flush + ms(settings.group_interval)));
     }
 }
+
+/// How many plays a case gets.
+const PLAYS: u32 = 10_000;
+
+/// A pipeline of short intervals, in which the delays of real processes weigh most.
+fn quick(signal: Signal, threshold: Threshold) -> Settings {
+    Settings {
+        scrape_interval: Duration::from_secs(2),
+        evaluation_interval: Duration::from_secs(2),
+        signal,
+        threshold,
+        hold: Duration::from_secs(6),
+        group_wait: Duration::from_secs(1),
+        group_interval: Duration::from_secs(5),
+        send_resolved: true,
+        ..Settings::of_reference()
+    }
+}
+
+const fn threshold(comparison: Comparison, value: f64) -> Threshold {
+    Threshold { comparison, value, unit: "" }
+}
+
+fn time_of(stage: Stage, walk: &Walk) -> Option<Ms> {
+    match stage {
+        Stage::LoadOn | Stage::LoadOff => None,
+        Stage::Above => walk.above,
+        Stage::Pending => walk.pending,
+        Stage::Firing | Stage::InAlertmanager => walk.firing,
+        Stage::Sent => walk.flush,
+        Stage::Delivered => walk.delivered,
+        Stage::Below => walk.below,
+        Stage::Resolved => walk.resolved,
+        Stage::ResolvedDelivered => walk.told,
+    }
+}
+
+/// Plays a case and holds each stage to its window, and the share of deliveries to the chance.
+fn assert_inside(settings: &Settings, fault: &Fault) {
+    let prediction = predict(settings, fault);
+    let mut dice = Dice(20_261_125);
+    let mut delays = Dice(7);
+    let mut delivered = 0;
+    let mut inside: Vec<(Stage, u32, u32)> = vec![];
+    for _ in 0..PLAYS {
+        let phase = dice.phase(settings, STEP);
+        let walk = play_late(settings, fault, phase, &mut |below| delays.roll(0, below - 1));
+        delivered += u32::from(walk.delivered.is_some());
+        for stage in Stage::ALL {
+            let Some(time) = time_of(stage, &walk) else { continue };
+            if !inside.iter().any(|(other, ..)| *other == stage) {
+                inside.push((stage, 0, 0));
+            }
+            let (_, reached, within) = inside.iter_mut().find(|(other, ..)| *other == stage).unwrap();
+            *reached += 1;
+            *within += u32::from(is_within(&prediction, stage, time));
+        }
+    }
+    assert!(delivered == 0 || inside.len() >= 6, "{inside:?}");
+    for (stage, reached, within) in inside.iter().filter(|(_, reached, _)| *reached > PLAYS / 100) {
+        assert!(within * 100 >= reached * 95, "{stage}: {within} of {reached} inside; {prediction:#?}");
+    }
+    let share = f64::from(delivered) / f64::from(PLAYS);
+    assert!((share - prediction.chance).abs() < 0.1, "{share} delivered, predicted {}", prediction.chance);
+}
+
+fn is_within(prediction: &Prediction, stage: Stage, time: Ms) -> bool {
+    prediction
+        .window(stage)
+        .is_some_and(|window| (ms(window.earliest.0)..=ms(window.latest.0)).contains(&time.max(0)))
+}
+
+/// One test for each case, so that they run side by side.
+macro_rules! inside {
+    ($($name:ident: $settings:expr, $fault:expr;)*) => {
+        $(#[test] fn $name() { assert_inside(&$settings, &$fault); })*
+    };
+}
+
+const fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+const fn rising(normal: f64, faulty: f64, rise: u64) -> Fault {
+    Fault { effect: Effect::Level { normal, faulty, rise: seconds(rise) }, ending: Ending::WhenDelivered }
+}
+
+const fn requests(users: f64, drill: f64, bad: f64) -> Fault {
+    let users = Traffic { per_second: users, bad: 0.0 };
+    Fault {
+        effect: Effect::Requests { users, drill: Traffic { per_second: drill, bad } },
+        ending: Ending::WhenDelivered,
+    }
+}
+
+const RATE: Signal = Signal::Rate { range: seconds(8) };
+const MORE_THAN_80: Threshold = threshold(Comparison::More, 80.0);
+
+inside! {
+    the_reference_with_a_full_load: Settings::of_reference(), Fault::load(4, 100.0, 2.0);
+    a_rate_that_climbs_into_its_range: quick(RATE, MORE_THAN_80), Fault::load(4, 100.0, 2.0);
+    a_load_that_ends_in_half_of_the_cases_too_soon:
+        quick(RATE, MORE_THAN_80), Fault::load(4, 100.0, 2.0).lasting(seconds(14));
+    a_gauge: quick(Signal::Latest, threshold(Comparison::More, 90.0)), Fault::level(40.0, 97.0);
+    a_gauge_that_rises_slowly: quick(Signal::Latest, threshold(Comparison::Less, 10.0)), rising(60.0, 5.0, 20);
+    a_share_of_failed_requests: quick(RATE, threshold(Comparison::More, 5.0)), requests(10.0, 5.0, 1.0);
+    a_share_without_users: quick(RATE, threshold(Comparison::More, 5.0)), requests(0.0, 5.0, 0.5);
+    a_quantile: quick(Signal::Quantile { range: seconds(8), quantile: 0.95 }, threshold(Comparison::More, 1.0)),
+        Fault::level(0.05, 3.0);
+    a_target_that_refuses: quick(Signal::Latest, threshold(Comparison::Equal, 0.0)), Fault::silence();
+    a_target_that_says_nothing: quick(Signal::Latest, threshold(Comparison::Equal, 0.0)),
+        Fault { effect: Effect::Silence { noticed_after: seconds(2) }, ..Fault::silence() };
+    an_absent_series: quick(Signal::Missing { range: Duration::ZERO }, threshold(Comparison::Equal, 1.0)),
+        Fault::silence();
+    a_series_absent_for_a_while: quick(Signal::Missing { range: seconds(8) }, threshold(Comparison::Equal, 1.0)),
+        Fault::silence();
+    a_mean: quick(Signal::Mean { range: seconds(10) }, MORE_THAN_80), Fault::level(0.0, 100.0);
+    a_trend: quick(Signal::Trend { range: seconds(20), ahead: seconds(120) }, threshold(Comparison::Less, 0.0)),
+        rising(50.0, 10.0, 60);
+    no_hold: Settings { hold: Duration::ZERO, ..quick(RATE, MORE_THAN_80) }, Fault::load(4, 100.0, 2.0);
+    a_group_that_was_told_of_others: Settings { joins: true, ..quick(RATE, MORE_THAN_80) },
+        Fault::load(4, 100.0, 2.0);
+    requests_that_fail_three_times:
+        Settings { refusals: Refusals::Failed(3), ..quick(RATE, MORE_THAN_80) }, Fault::load(4, 100.0, 2.0);
+    a_request_that_is_refused_once:
+        Settings { refusals: Refusals::Refused(1), ..quick(RATE, MORE_THAN_80) }, Fault::load(4, 100.0, 2.0);
+}

@@ -250,7 +250,7 @@ impl Play<'_> {
         if (now - self.phase.scrape).rem_euclid(interval) != 0 {
             return;
         }
-        let oldest = now - ms(self.settings.range()) - interval;
+        let oldest = now - ms(self.settings.range()) - 3 * interval;
         self.samples.retain(|sample| sample.at >= oldest);
         let progress = self.progress(now as f64);
         let is_silent = matches!(self.fault.effect, Effect::Silence { .. }) && progress > 0.0;
