@@ -261,8 +261,9 @@ inside! {
     no_hold: Settings { hold: Duration::ZERO, ..quick(RATE, MORE_THAN_80) }, Fault::load(4, 100.0, 2.0);
     a_group_that_was_told_of_others: Settings { joins: true, ..quick(RATE, MORE_THAN_80) },
         Fault::load(4, 100.0, 2.0);
-    requests_that_fail_three_times:
-        Settings { refusals: Refusals::Failed(3), ..quick(RATE, MORE_THAN_80) }, Fault::load(4, 100.0, 2.0);
+    requests_that_fail_eight_times: Settings {
+        refusals: Refusals::Failed(8), group_interval: seconds(60), ..quick(RATE, MORE_THAN_80)
+    }, Fault::load(4, 100.0, 2.0);
     a_request_that_is_refused_once:
         Settings { refusals: Refusals::Refused(1), ..quick(RATE, MORE_THAN_80) }, Fault::load(4, 100.0, 2.0);
 }
