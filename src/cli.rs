@@ -74,6 +74,8 @@ pub enum Command {
     VerifyAlert(VerifyArgs),
     /// Ask Grafana for the data of every panel, and say which ones show nothing and why.
     VerifyDashboards(DashboardsArgs),
+    /// Say what must happen, for how long, until a person is told of an alert, and what shortens it.
+    Explain(ExplainArgs),
     /// Open a shell on a host, or run a command there.
     Ssh(SshArgs),
     /// Open Grafana, Prometheus or Alertmanager in the browser, through ssh.
@@ -169,6 +171,22 @@ pub struct DashboardsArgs {
     pub screenshots: Option<PathBuf>,
 }
 
+/// `monctl explain`.
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// The alert to explain.
+    #[arg(value_name = "ALERT")]
+    pub alert: String,
+
+    /// The value to which a fault brings the expression, in its unit.
+    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
+    pub value: Option<f64>,
+
+    /// How long that fault lasts, such as `90s`.
+    #[arg(long, value_name = "DURATION")]
+    pub lasting: Option<PromDuration>,
+}
+
 /// `monctl ssh`.
 #[derive(Debug, Args)]
 pub struct SshArgs {
@@ -249,6 +267,7 @@ impl Command {
             Self::Status(_) => "status",
             Self::VerifyAlert(_) => "verify-alert",
             Self::VerifyDashboards(_) => "verify-dashboards",
+            Self::Explain(_) => "explain",
             Self::Ssh(_) => "ssh",
             Self::Open(_) => "open",
             Self::Logs(_) => "logs",

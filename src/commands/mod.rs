@@ -12,6 +12,7 @@ use crate::report::Questions;
 
 mod deployment;
 mod down;
+mod explain;
 mod grafana;
 mod logs;
 mod open;
@@ -115,6 +116,7 @@ async fn dispatch(command: &Command, context: &Context) -> Result<Outcome> {
         Command::Status(args) => status::run(args, context).await,
         Command::VerifyAlert(args) => verify_alert::run(args, context).await,
         Command::VerifyDashboards(args) => verify_dashboards::run(args, context).await,
+        Command::Explain(args) => explain::run(args, context),
         Command::Ssh(args) => ssh::run(args, context).await,
         Command::Open(args) => open::run(args, context).await,
         Command::Logs(args) => logs::run(args, context).await,
@@ -223,6 +225,7 @@ mod tests {
             "ssh app",
             "open",
             "logs",
+            "explain X",
             "down",
             "schema",
         ] {

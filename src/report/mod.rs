@@ -17,11 +17,13 @@ mod message;
 mod page;
 mod question;
 mod style;
+mod width;
 
 pub use duration::duration;
 pub use page::{Page, Section, StageSeen, Verdict};
 pub use question::{Question, Questions};
 pub use style::Style;
+pub use width::width;
 
 use bars::Bars;
 

@@ -31,6 +31,11 @@ impl PromDuration {
         Self(seconds * 1_000)
     }
 
+    /// So many milliseconds.
+    pub const fn millis(millis: u64) -> Self {
+        Self(millis)
+    }
+
     /// The same as a standard duration.
     pub const fn get(self) -> Duration {
         Duration::from_millis(self.0)

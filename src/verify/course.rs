@@ -55,11 +55,12 @@ impl Course {
         self.range + self.scrape + self.rise + self.noticed_after
     }
 
-    /// The moments at which the value can change: a scrape is known, or leaves the range.
-    pub fn changes(&self, phase: Ms, from: Ms, to: Ms) -> impl Iterator<Item = Ms> {
-        let each = move |shift: Ms| ticks(phase + shift, self.scrape, from, to);
+    /// The moments at which the value can change, in three rows, each in order: a scrape begins, leaves the range, is
+    /// known late.
+    pub fn changes(&self, phase: Ms, from: Ms, to: Ms) -> [impl Iterator<Item = Ms> + use<>; 3] {
+        let scrape = self.scrape;
         let leaving = if self.range > 0 { self.range + 1 } else { 0 };
-        each(0).chain(each(leaving)).chain(each(self.noticed_after))
+        [0, leaving, self.noticed_after].map(|shift| ticks(phase + shift, scrape, from, to))
     }
 
     /// Whether the rule is true.

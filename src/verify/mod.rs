@@ -10,6 +10,7 @@ mod agreement;
 mod course;
 mod diagnose;
 mod drill;
+mod explain;
 mod expression;
 mod fault;
 #[cfg(test)]
@@ -31,6 +32,7 @@ mod words;
 
 pub use diagnose::Diagnosis;
 pub use drill::Options;
+pub use explain::{Asked, Explanation};
 pub use fault::{CpuLoad, Effect, Ending, Fault, REFERENCE_COMMAND, Traffic};
 pub use panels::{Checked, Shown, panels};
 pub use predict::{Obstacle, Prediction, Remedies, Window, predict, warnings_for};

@@ -23,7 +23,7 @@ pub(super) const LATE: Duration = Duration::from_millis(2_500);
 pub(super) const EARLY: Duration = Duration::from_secs(1);
 /// Where first message and end of the alert fall on the same moment, the message goes out in so many cases. One of
 /// 40 tries with the reference's settings was delivered, and a third of all phases lead to such a race.
-const TIE_WON: f64 = 0.05;
+pub(super) const TIE_WON: f64 = 0.05;
 /// How far stress-ng may miss a load that it was asked for, in percent.
 const INEXACT: f64 = 3.0;
 /// The share of phases in which an alert has to arrive to be relied on.
@@ -79,6 +79,9 @@ pub struct Prediction {
     pub stages: Vec<Window>,
     /// The share of tries that reach the receiver, from 0 to 1.
     pub chance: f64,
+    /// The share of tries in which the first message and the end of the alert fall on the same moment: which of them
+    /// is first is a race of milliseconds, and part of the chance.
+    pub race: f64,
     /// What most often keeps the others from it.
     pub obstacle: Option<Obstacle>,
     /// What would make it arrive always.
@@ -91,7 +94,7 @@ pub struct Prediction {
 impl Prediction {
     /// Whether the alert arrives in every phase.
     pub fn is_certain(&self) -> bool {
-        self.chance >= CERTAIN
+        is_certain(self.chance)
     }
 
     /// The window of a stage.
@@ -119,14 +122,26 @@ pub fn predict(settings: &Settings, fault: &Fault) -> Prediction {
     let stages = Stage::ALL.into_iter().filter_map(from_begin).collect();
     let after_end = [Stage::Below, Stage::Resolved].into_iter().filter_map(from_end).collect();
     let chance = chance(&walks);
-    let certain = chance >= CERTAIN;
+    let certain = is_certain(chance);
     Prediction {
         stages,
         after_end,
         chance,
+        race: share(&walks, |walk| walk.delivered.is_some() && walk.tie),
         obstacle: if certain { None } else { Some(obstacle(settings, fault, &walks)) },
         remedies: if certain { Remedies::default() } else { remedies(settings, fault) },
     }
+}
+
+/// The share of tries of a fault that reach the receiver, from 0 to 1.
+pub(super) fn chance_of(settings: &Settings, fault: &Fault) -> f64 {
+    let case = Case::new(settings, fault);
+    chance(&phases(&case).map(|phase| case.fate(phase)).collect::<Vec<_>>())
+}
+
+/// Whether that is as good as always.
+pub(super) fn is_certain(chance: f64) -> bool {
+    chance >= CERTAIN
 }
 
 /// What `render` says about the reference's own test of `HighCPUUsage`; nothing where that test works.
@@ -153,19 +168,22 @@ fn reference_warning(settings: &Settings) -> Option<String> {
 
 fn walks(settings: &Settings, fault: &Fault) -> Vec<Walk> {
     let case = Case::new(settings, fault);
+    phases(&case).map(|phase| case.walk(phase)).collect()
+}
+
+/// The phases that are walked.
+fn phases(case: &Case) -> impl Iterator<Item = Phase> {
+    let Case { scrape: scrape_interval, evaluation: evaluation_interval, group_interval, .. } = *case;
     // The two grids are shifted against each other: a scrape at the very moment of an evaluation puts one
     // scrape more into the range, which is as rare in life as it would be frequent on equal grids.
-    let third = |n: Ms, thirds: Ms, interval: Ms| (3 * n + thirds) * interval / (3 * GRID);
-    (0..GRID)
-        .flat_map(|scrape| (0..GRID).map(move |evaluation| (scrape, evaluation)))
-        .map(|(scrape, evaluation)| {
-            case.walk(Phase {
-                scrape: third(scrape, 1, case.scrape),
-                evaluation: third(evaluation, 2, case.evaluation),
-                group: spread(scrape * GRID + evaluation, case.group_interval),
-            })
-        })
-        .collect()
+    let third = move |n: Ms, thirds: Ms, interval: Ms| (3 * n + thirds) * interval / (3 * GRID);
+    (0..GRID).flat_map(|scrape| (0..GRID).map(move |evaluation| (scrape, evaluation))).map(
+        move |(scrape, evaluation)| Phase {
+            scrape: third(scrape, 1, scrape_interval),
+            evaluation: third(evaluation, 2, evaluation_interval),
+            group: spread(scrape * GRID + evaluation, group_interval),
+        },
+    )
 }
 
 /// Evenly spread phases in no order that keeps step with the grid.
@@ -237,11 +255,14 @@ fn millis(time: Ms) -> Millis {
     Millis(Duration::from_millis(u64::try_from(time).unwrap_or(0)))
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a few thousand walks are exact in a float")]
 fn chance(walks: &[Walk]) -> f64 {
-    let share = |count: usize| count as f64 / walks.len().max(1) as f64;
-    let flushed = |tie: bool| walks.iter().filter(|walk| walk.delivered.is_some() && walk.tie == tie).count();
-    share(flushed(false)) + TIE_WON * share(flushed(true))
+    let delivered = |tie: bool| share(walks, |walk| walk.delivered.is_some() && walk.tie == tie);
+    delivered(false) + TIE_WON * delivered(true)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a few thousand walks are exact in a float")]
+fn share(walks: &[Walk], which: impl Fn(&Walk) -> bool) -> f64 {
+    walks.iter().filter(|walk| which(walk)).count() as f64 / walks.len().max(1) as f64
 }
 
 /// The stage at which most of the tries that do not arrive end.
@@ -284,7 +305,7 @@ fn remedies(settings: &Settings, fault: &Fault) -> Remedies {
 
 fn with_load(remedies: Remedies, settings: &Settings, fault: &Fault, load: CpuLoad) -> Remedies {
     let arrives = |settings: &Settings, load: CpuLoad| {
-        chance(&walks(settings, &Fault { effect: Effect::Load(load), ..*fault })) >= CERTAIN
+        is_certain(chance_of(settings, &Fault { effect: Effect::Load(load), ..*fault }))
     };
     // stress-ng keeps a load to a few percent only.
     let mut exact = *settings;
@@ -312,7 +333,7 @@ fn shortest(settings: &Settings, fault: &Fault) -> Option<Millis> {
         + fault.effect.rise()
         + 2 * (settings.range() + settings.scrape_interval + settings.evaluation_interval);
     let enough = u32::try_from(enough.as_secs() + 1).ok()?;
-    let seconds = smallest(1, enough, |seconds| chance(&walks(settings, &lasting(seconds))) >= CERTAIN)?;
+    let seconds = smallest(1, enough, |seconds| is_certain(chance_of(settings, &lasting(seconds))))?;
     let rounded = if seconds > 30 { seconds.next_multiple_of(5) } else { seconds };
     Some(Millis(Duration::from_secs(rounded.into())))
 }
@@ -321,7 +342,7 @@ fn shortest(settings: &Settings, fault: &Fault) -> Option<Millis> {
 fn largest_wait(settings: &Settings, fault: &Fault) -> Option<Millis> {
     let present = u32::try_from(settings.group_wait.as_secs()).ok()?;
     let waiting = |seconds: u32| Settings { group_wait: Duration::from_secs(seconds.into()), ..*settings };
-    let cut = smallest(1, present, |cut| chance(&walks(&waiting(present - cut), fault)) >= CERTAIN)?;
+    let cut = smallest(1, present, |cut| is_certain(chance_of(&waiting(present - cut), fault)))?;
     Some(Millis(waiting(present - cut).group_wait))
 }
 

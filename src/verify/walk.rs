@@ -95,8 +95,17 @@ impl Case {
 
     /// Walks the whole way.
     pub fn walk(&self, phase: Phase) -> Walk {
-        let mut walk = Walk { off: self.ending, ..Walk::default() };
+        let mut walk = self.fate(phase);
         walk.above = self.crossing(phase, 0, self.ending, |above| above);
+        if let (Some(above), Some(off)) = (walk.above, walk.off) {
+            walk.below = self.crossing(phase, above.max(off), Some(off), |above| !above);
+        }
+        walk
+    }
+
+    /// Walks from the first evaluation on: all that decides whether the alert arrives.
+    pub fn fate(&self, phase: Phase) -> Walk {
+        let mut walk = Walk { off: self.ending, ..Walk::default() };
         self.evaluate(phase, &mut walk);
         if let Some(firing) = walk.firing {
             let flush = if self.joins {
@@ -105,9 +114,6 @@ impl Case {
                 firing + self.group_wait
             };
             self.notify(phase, flush, &mut walk);
-        }
-        if let (Some(above), Some(off)) = (walk.above, walk.off) {
-            walk.below = self.crossing(phase, above.max(off), Some(off), |above| !above);
         }
         walk
     }
@@ -221,7 +227,8 @@ impl Case {
     /// The first moment from `from` on at which a query finds the wanted side of the threshold.
     fn crossing(&self, phase: Phase, from: Ms, off: Option<Ms>, wanted: impl Fn(bool) -> bool) -> Option<Ms> {
         let end = from + self.course.memory() + self.scrape;
-        self.course.changes(phase.scrape, from, end).filter(|&at| wanted(self.is_above(phase, at, off))).min()
+        let first = |mut row: _| Iterator::find(&mut row, |&at| wanted(self.is_above(phase, at, off)));
+        self.course.changes(phase.scrape, from, end).map(first).into_iter().flatten().min()
     }
 
     fn is_above(&self, phase: Phase, at: Ms, off: Option<Ms>) -> bool {
@@ -244,7 +251,7 @@ pub fn next_tick(phase: Ms, interval: Ms, at: Ms) -> Ms {
     phase - (phase - at).div_euclid(interval) * interval
 }
 
-pub fn ticks(phase: Ms, interval: Ms, from: Ms, to: Ms) -> impl Iterator<Item = Ms> {
+pub fn ticks(phase: Ms, interval: Ms, from: Ms, to: Ms) -> impl Iterator<Item = Ms> + use<> {
     let first = next_tick(phase, interval, from);
     (0..).map(move |n| first + n * interval).take_while(move |&at| at <= to)
 }

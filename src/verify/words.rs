@@ -1,6 +1,6 @@
 //! Predictions in words.
 
-use super::predict::{Obstacle, Remedies};
+use super::predict::{Obstacle, Remedies, is_certain};
 use super::{Effect, Ending, Fault, Settings};
 use crate::event::Millis;
 use crate::spec::PromDuration;
@@ -11,6 +11,8 @@ pub fn likelihood(chance: f64) -> String {
         "never arrives".into()
     } else if chance < 0.5 {
         format!("arrives in about 1 of {:.0} tries", 1.0 / chance)
+    } else if is_certain(chance) {
+        "always arrives".into()
     } else {
         format!("arrives in about {:.0} of 100 tries", (chance * 100.0).min(99.0))
     }
@@ -56,7 +58,7 @@ pub fn reason(settings: &Settings, fault: &Fault, obstacle: Obstacle) -> String 
 }
 
 /// What the fault makes of the value, as people read it.
-fn size(settings: &Settings, fault: &Fault) -> String {
+pub fn size(settings: &Settings, fault: &Fault) -> String {
     match fault.effect {
         Effect::Load(_) => format!("{:.0}%", fault.peak()),
         Effect::Requests { .. } => format!("{:.1}% of the requests", fault.peak()),

@@ -1,0 +1,234 @@
+//! What has to happen, for how long, until a person is told of an alert, and which setting shortens it. Pure:
+//! a spec and one of its rules in, an [`Explanation`] out; `text` puts it into words and a picture.
+//!
+//! Called by `commands/explain`.
+
+mod chart;
+mod savings;
+#[cfg(test)]
+mod tests;
+mod text;
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::predict::{chance_of, predict};
+use super::{
+    Comparison, Effect, Ending, Fault, Prediction, REFERENCE_COMMAND, Remedies, Settings, Signal, Threshold,
+    words,
+};
+use crate::event::Millis;
+use crate::render::Rule;
+use crate::spec::{Receiver, Spec};
+pub use savings::Saving;
+
+/// All that is to be said of one alert.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Explanation {
+    /// Its name.
+    pub alert: String,
+    /// Its expression.
+    pub expression: String,
+    /// Who is told.
+    pub receiver: String,
+    /// What could be predicted; absent where the expression compares nothing with a number.
+    pub way: Option<Way>,
+}
+
+/// How an alert comes to a person.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Way {
+    /// What decides.
+    pub settings: Settings,
+    /// The fault that the times are of.
+    pub fault: Fault,
+    /// When each stage comes.
+    pub prediction: Prediction,
+    /// How long faults of several sizes have to last.
+    pub sizes: Vec<Size>,
+    /// What would shorten the way, best first.
+    pub savings: Vec<Saving>,
+    /// How one fault fares: the one that was asked about, or the reference's own test.
+    pub trial: Option<Trial>,
+}
+
+/// How long a fault of one size has to last.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Size {
+    /// The value that the expression comes to, in its unit.
+    pub value: f64,
+    /// A fault no longer than this is never told.
+    pub never: Millis,
+    /// A fault at least this long is always told.
+    pub always: Option<Millis>,
+}
+
+/// One fault of a given size and length.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Trial {
+    /// The fault in words.
+    pub what: String,
+    /// How many CPUs the host of a CPU load has.
+    pub host_cpus: Option<u16>,
+    /// The share of tries that reach the receiver, from 0 to 1.
+    pub chance: f64,
+    /// The share of tries that end in a race of the first message with the end of the alert.
+    pub race: f64,
+    /// Why the others do not.
+    pub reason: Option<String>,
+    /// What would make it arrive always.
+    pub remedies: Remedies,
+}
+
+/// A fault that the user asks about.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Asked {
+    /// The value that the expression comes to.
+    pub value: Option<f64>,
+    /// How long it lasts.
+    pub lasting: Option<Duration>,
+}
+
+impl Explanation {
+    /// Explains one of the spec's rules.
+    pub fn new(spec: &Spec, rule: &Rule, asked: Asked) -> Self {
+        Self {
+            alert: rule.name.clone(),
+            expression: rule.expr.clone(),
+            receiver: receiver(spec),
+            way: Settings::of_rule(spec, rule).map(|settings| Way::new(spec, rule, settings, asked)),
+        }
+    }
+}
+
+impl Way {
+    fn new(spec: &Spec, rule: &Rule, settings: Settings, asked: Asked) -> Self {
+        let fault = typical(&settings, &rule.expr);
+        let prediction = predict(&settings, &fault);
+        Self {
+            sizes: sizes(&settings, &fault),
+            savings: savings::savings(spec, rule, &settings, &fault),
+            trial: trial(&settings, &fault, asked).or_else(|| reference(&settings, rule)),
+            settings,
+            fault,
+            prediction,
+        }
+    }
+}
+
+fn receiver(spec: &Spec) -> String {
+    let channel = || spec.notify.message().channel;
+    match spec.notify.receiver() {
+        Receiver::Slack(_) => channel().map_or("Slack".into(), |channel| format!("Slack, {channel}")),
+        Receiver::Capture => "the receiver inside monctl, while it runs".into(),
+    }
+}
+
+/// The plainest fault that an alert is there for, and lasting until someone was told.
+fn typical(settings: &Settings, expression: &str) -> Fault {
+    let Threshold { comparison, value, unit } = settings.threshold;
+    let whole = if unit == "%" { 100.0 } else { (2.0 * value.abs()).max(1.0) };
+    let asks_up = expression.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == "up");
+    match (settings.signal, comparison) {
+        (Signal::Missing { .. }, _) => Fault::silence(),
+        (Signal::Latest, Comparison::Equal) if asks_up && value == 0.0 => Fault::silence(),
+        (Signal::Trend { ahead, .. }, Comparison::Less | Comparison::AtMost) => {
+            Fault { effect: trend(value + whole, value, ahead), ending: Ending::WhenDelivered }
+        }
+        (Signal::Trend { ahead, .. }, _) => {
+            Fault { effect: trend(value - whole, value, ahead), ending: Ending::WhenDelivered }
+        }
+        (_, Comparison::More | Comparison::AtLeast) => Fault::level(0.0, whole.max(value + 1e-3)),
+        (_, Comparison::Less | Comparison::AtMost) => Fault::level(whole, (value - 1.0).min(0.0)),
+        (_, Comparison::Equal) => Fault::level(value + 1.0, value),
+        (_, Comparison::Unequal) => Fault::level(value, value + 1.0),
+    }
+}
+
+/// A value on its way to the threshold that it reaches in half of the time that the rule looks ahead.
+fn trend(normal: f64, faulty: f64, ahead: Duration) -> Effect {
+    Effect::Level { normal, faulty, rise: ahead / 2 }
+}
+
+/// How long faults of a few sizes have to last. One size is enough where the size does not matter.
+fn sizes(settings: &Settings, typical: &Fault) -> Vec<Size> {
+    let Effect::Level { normal, faulty, rise } = typical.effect else {
+        return size(settings, typical, typical.peak()).into_iter().collect();
+    };
+    let is_mean = matches!(settings.signal, Signal::Rate { .. } | Signal::Mean { .. });
+    let value = settings.threshold.value;
+    let steps: &[f64] = if is_mean && value != normal { &[0.25, 0.5, 1.0] } else { &[1.0] };
+    let sized = |share: &f64| {
+        let faulty = value + share * (faulty - value);
+        let faulty = if settings.threshold.unit == "%" { faulty.round() } else { faulty };
+        size(settings, &Fault { effect: Effect::Level { normal, faulty, rise }, ..*typical }, faulty)
+    };
+    steps.iter().filter_map(sized).collect()
+}
+
+fn size(settings: &Settings, fault: &Fault, value: f64) -> Option<Size> {
+    if matches!(settings.signal, Signal::Trend { .. }) {
+        // Whether a trend is seen depends on its steepness more than on its length.
+        return None;
+    }
+    let longest = predict(settings, fault).longest().as_secs().max(1) * 2;
+    let chance = |seconds: u64| chance_of(settings, &fault.lasting(Duration::from_secs(seconds)));
+    let never = last_without(longest, |seconds| chance(seconds) > 0.0);
+    let always = last_without(longest, |seconds| super::predict::is_certain(chance(seconds))) + 1;
+    let seconds = |seconds| Millis(Duration::from_secs(seconds));
+    Some(Size { value, never: seconds(never), always: (always <= longest).then(|| seconds(always)) })
+}
+
+/// The last number up to a limit for which the condition does not hold, provided that it goes on holding.
+fn last_without(limit: u64, holds: impl Fn(u64) -> bool) -> u64 {
+    let (mut without, mut with) = (0, limit + 1);
+    while with - without > 1 {
+        let middle = without.midpoint(with);
+        if holds(middle) {
+            with = middle;
+        } else {
+            without = middle;
+        }
+    }
+    without
+}
+
+/// The fault that was asked about.
+fn trial(settings: &Settings, typical: &Fault, asked: Asked) -> Option<Trial> {
+    if asked == Asked::default() {
+        return None;
+    }
+    let effect = match (asked.value, typical.effect) {
+        (Some(faulty), Effect::Level { normal, rise, .. }) => Effect::Level { normal, faulty, rise },
+        (_, effect) => effect,
+    };
+    let fault = Fault { effect, ..*typical };
+    let fault = asked.lasting.map_or(fault, |time| fault.lasting(time));
+    let what = match fault.ending {
+        Ending::After(time) => format!("{} for {}", words::size(settings, &fault), words::seconds(time)),
+        Ending::WhenDelivered => format!("{} for as long as it takes", words::size(settings, &fault)),
+    };
+    Some(tried(settings, &fault, what, None))
+}
+
+/// The reference's own test of its alert on CPU load.
+fn reference(settings: &Settings, rule: &Rule) -> Option<Trial> {
+    const CPUS: u16 = 4;
+    let fits = rule.expr.contains("node_cpu_seconds_total") && settings.threshold.unit == "%";
+    let what = || format!("`{REFERENCE_COMMAND}` on a host with {CPUS} CPUs that does nothing else");
+    fits.then(|| tried(settings, &Fault::of_reference(CPUS, 0.0), what(), Some(CPUS)))
+}
+
+fn tried(settings: &Settings, fault: &Fault, what: String, host_cpus: Option<u16>) -> Trial {
+    let prediction = predict(settings, fault);
+    let reason = prediction.obstacle.map(|obstacle| words::reason(settings, fault, obstacle));
+    Trial {
+        what,
+        host_cpus,
+        chance: prediction.chance,
+        race: prediction.race,
+        reason,
+        remedies: prediction.remedies,
+    }
+}

@@ -1,0 +1,112 @@
+//! Explanations of the reference's alert, of the catalogue's, and of the shapes that those do not have.
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::super::predict::{chance_of, is_certain};
+use super::*;
+use crate::render::rules;
+use crate::spec::{catalogue_names, load};
+use crate::verify::Stage;
+
+const NOTES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/notes");
+
+/// A spec with these alerts.
+fn spec(alerts: &str) -> Spec {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("monctl.yaml");
+    let text = format!(
+        "version: 1\nproject: shop\nprovider: local\napp: {{path: {NOTES}, wsgi: notes.wsgi}}\n\
+         alerts: {{{alerts}}}\nnotify: {{capture: {{}}}}\n"
+    );
+    std::fs::write(&path, text).unwrap();
+    load(&path).unwrap().spec
+}
+
+fn reference_spec() -> Spec {
+    load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/reference/monctl.yaml")).unwrap().spec
+}
+
+fn explain(spec: &Spec, name: &str, asked: Asked) -> Explanation {
+    let rule = rules(spec).into_iter().find(|rule| rule.name == name).unwrap();
+    Explanation::new(spec, &rule, asked)
+}
+
+fn way(spec: &Spec, name: &str) -> Way {
+    explain(spec, name, Asked::default()).way.unwrap_or_else(|| panic!("{name} is not read"))
+}
+
+#[test]
+fn the_references_alert_is_explained_with_its_test_and_what_to_change() {
+    let explanation = explain(&reference_spec(), "HighCPUUsage", Asked::default());
+    insta::assert_snapshot!(explanation.text(100));
+}
+
+#[test]
+fn other_shapes_are_explained_in_their_own_words() {
+    let spec = spec(
+        "HighLatency: {for: 1m}, InstanceDown: {}, Always: {expr: vector(1)}, \
+         Missing: {expr: 'absent_over_time(up{job=\"x\"}[5m])'}, \
+         Full: {expr: 'predict_linear(node_filesystem_avail_bytes[1h], 4 * 3600) < 0', for: 5m}",
+    );
+    let texts = ["HighLatency", "InstanceDown", "Always", "Missing", "Full"]
+        .map(|name| explain(&spec, name, Asked::default()).text(100));
+    insta::assert_snapshot!(texts.join("\n\n----\n\n"));
+}
+
+#[test]
+fn every_alert_of_the_catalogue_is_explained_and_arrives() {
+    for name in catalogue_names() {
+        let spec = spec(&format!("{name}: {{}}"));
+        let Some(way) = explain(&spec, name, Asked::default()).way else {
+            assert_eq!(name, "Watchdog", "only what always fires compares nothing");
+            continue;
+        };
+        assert!(way.prediction.is_certain(), "{name}: {:?}", way.prediction);
+        assert!(way.savings.iter().any(|saving| !saving.sooner.0.is_zero()), "{name}");
+    }
+}
+
+#[test]
+fn the_seconds_of_a_saving_are_those_that_the_changed_spec_saves() {
+    let before = spec("HighCPUUsage: {above: 80, for: 1m}");
+    let best = &way(&before, "HighCPUUsage").savings[0];
+    assert_eq!((&*best.setting, &*best.then), ("alerts.HighCPUUsage.for", "30s"));
+    let told = |spec: &Spec| way(spec, "HighCPUUsage").prediction.window(Stage::Delivered).unwrap().expected;
+    let after = spec("HighCPUUsage: {above: 80, for: 30s}");
+    assert_eq!(best.sooner.0, told(&before).0 - told(&after).0);
+}
+
+#[test]
+fn a_fault_is_never_told_up_to_one_length_and_always_from_another() {
+    let way = way(&reference_spec(), "HighCPUUsage");
+    assert_eq!(way.sizes.iter().map(|size| size.value).collect::<Vec<_>>(), [85.0, 90.0, 100.0]);
+    for Size { value, never: Millis(never), always } in way.sizes {
+        let second = Duration::from_secs(1);
+        let chance = |time: Duration| chance_of(&way.settings, &Fault::level(0.0, value).lasting(time));
+        assert!(chance(never) <= 0.0 && chance(never + second) > 0.0, "{value}");
+        let Millis(always) = always.unwrap();
+        assert!(is_certain(chance(always)) && !is_certain(chance(always - second)), "{value}");
+    }
+}
+
+#[test]
+fn what_is_asked_about_is_tried_in_place_of_the_references_test() {
+    let asked = Asked { value: Some(95.0), lasting: Some(Duration::from_mins(1)) };
+    let trial = explain(&reference_spec(), "HighCPUUsage", asked).way.unwrap().trial.unwrap();
+    assert_eq!(trial.what, "95% for 60 s");
+    assert!(trial.chance <= 0.0);
+    assert!(trial.reason.unwrap().contains("do not keep the expression at more than 80%"));
+    assert_eq!(trial.remedies.duration, Some(Millis(Duration::from_secs(140))));
+}
+
+#[test]
+fn no_line_is_wider_than_the_screen() {
+    for width in [60, 80, 100, 200] {
+        let text = explain(&reference_spec(), "HighCPUUsage", Asked::default()).text(width);
+        // The first line is the user's own expression.
+        for line in text.lines().skip(1).filter(|line| line.chars().count() > width) {
+            panic!("{} columns on a screen of {width}: {line}", line.chars().count());
+        }
+    }
+}
