@@ -47,7 +47,8 @@ impl Cli {
 }
 
 const AFTER_HELP: &str = "Exit codes: 0 done; 1 failed on the way; 2 command line or spec wrong, nothing touched; \
-    3 `plan` found changes; 4 alert not proven; 5 could not run; 130 interrupted.";
+    3 `plan` found changes; 4 alert not proven; 5 could not run; \
+    6 `check` found something; 130 interrupted.";
 
 /// How results and progress are printed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
@@ -74,6 +75,8 @@ pub enum Command {
     VerifyAlert(VerifyArgs),
     /// Ask Grafana for the data of every panel, and say which ones show nothing and why.
     VerifyDashboards(DashboardsArgs),
+    /// Look for rules that can never fire or never arrive, in what the live Prometheus and Alertmanager hold.
+    Check,
     /// Say what must happen, for how long, until a person is told of an alert, and what shortens it.
     Explain(ExplainArgs),
     /// Open a shell on a host, or run a command there.
@@ -267,6 +270,7 @@ impl Command {
             Self::Status(_) => "status",
             Self::VerifyAlert(_) => "verify-alert",
             Self::VerifyDashboards(_) => "verify-dashboards",
+            Self::Check => "check",
             Self::Explain(_) => "explain",
             Self::Ssh(_) => "ssh",
             Self::Open(_) => "open",

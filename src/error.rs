@@ -23,19 +23,22 @@ pub enum Exit {
     NotProven,
     /// The run could not start: a prerequisite is missing, or the state of the system forbids it.
     CouldNotRun,
+    /// `check` found something wrong with the rules or their delivery.
+    Findings,
     /// Interrupted by Ctrl-C or SIGTERM at a safe point.
     Interrupted,
 }
 
 impl Exit {
     /// All exit codes, for the documentation and its test.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Success,
         Self::Failed,
         Self::Invalid,
         Self::Changes,
         Self::NotProven,
         Self::CouldNotRun,
+        Self::Findings,
         Self::Interrupted,
     ];
 
@@ -48,6 +51,7 @@ impl Exit {
             Self::Changes => 3,
             Self::NotProven => 4,
             Self::CouldNotRun => 5,
+            Self::Findings => 6,
             Self::Interrupted => 130,
         }
     }

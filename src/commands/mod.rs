@@ -10,6 +10,7 @@ use crate::error::{Error, Exit, Result};
 use crate::event::Events;
 use crate::report::Questions;
 
+mod check;
 mod deployment;
 mod down;
 mod explain;
@@ -116,6 +117,7 @@ async fn dispatch(command: &Command, context: &Context) -> Result<Outcome> {
         Command::Status(args) => status::run(args, context).await,
         Command::VerifyAlert(args) => verify_alert::run(args, context).await,
         Command::VerifyDashboards(args) => verify_dashboards::run(args, context).await,
+        Command::Check => check::run(context).await,
         Command::Explain(args) => explain::run(args, context),
         Command::Ssh(args) => ssh::run(args, context).await,
         Command::Open(args) => open::run(args, context).await,

@@ -76,6 +76,16 @@ pub struct Matcher {
     pub is_equal: bool,
 }
 
+#[derive(Deserialize)]
+struct State {
+    config: Config,
+}
+
+#[derive(Deserialize)]
+struct Config {
+    original: String,
+}
+
 impl Silence {
     /// Whether it silences an alert with these labels. A regular expression that cannot be read here counts
     /// as a match, so that the user is told rather than not.
@@ -164,6 +174,15 @@ impl Alertmanager {
         Ok(silences.into_iter().filter(|silence| silence.status.state == "active").collect())
     }
 
+    /// The configuration that is in force, as YAML; its secrets are hidden.
+    ///
+    /// # Errors
+    /// When Alertmanager does not answer as documented.
+    pub async fn configuration(&self) -> Result<String> {
+        let state: State = self.get("/api/v2/status", "show its configuration").await?;
+        Ok(state.config.original)
+    }
+
     /// The counters.
     ///
     /// # Errors
@@ -177,6 +196,10 @@ impl Alertmanager {
     }
 
     async fn list<T: DeserializeOwned>(&self, path: &str, doing: &str) -> Result<Vec<T>> {
+        self.get(path, doing).await
+    }
+
+    async fn get<T: DeserializeOwned>(&self, path: &str, doing: &str) -> Result<T> {
         let answer = self.0.get(path).await?;
         if answer.is_success() { answer.json() } else { Err(answer.refusal(doing)) }
     }

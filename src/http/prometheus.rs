@@ -1,6 +1,6 @@
 //! Prometheus' HTTP API: what `verify/` watches and `status` shows. Reads only.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -37,6 +37,9 @@ pub struct AlertingRule {
     /// The labels that the rule adds.
     #[serde(default)]
     pub labels: Labels,
+    /// The annotations, as templates.
+    #[serde(default)]
+    pub annotations: Labels,
     /// `ok`, `err` or `unknown`.
     #[serde(default)]
     pub health: String,
@@ -84,6 +87,9 @@ pub struct Target {
     /// Why the last scrape failed; empty where it did not.
     #[serde(default, rename = "lastError")]
     pub last_error: String,
+    /// How often it is scraped, in Prometheus' syntax; empty before Prometheus 2.30.
+    #[serde(default, rename = "scrapeInterval")]
+    pub scrape_interval: String,
 }
 
 /// A list that Prometheus wraps in an object of one field.
@@ -106,12 +112,20 @@ struct Alerts {
 
 #[derive(Deserialize)]
 struct Groups {
-    groups: Vec<Group>,
+    groups: Vec<RuleGroup>,
 }
 
-#[derive(Deserialize)]
-struct Group {
-    rules: Vec<AlertingRule>,
+/// A group of alerting rules, which are evaluated together.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct RuleGroup {
+    /// The file on the monitoring host.
+    #[serde(default)]
+    pub file: String,
+    /// How often they are evaluated, in seconds.
+    #[serde(default)]
+    pub interval: f64,
+    /// The rules.
+    pub rules: Vec<AlertingRule>,
 }
 
 #[derive(Deserialize)]
@@ -162,8 +176,38 @@ impl Prometheus {
     /// # Errors
     /// When Prometheus does not answer as documented.
     pub async fn rules(&self) -> Result<Vec<AlertingRule>> {
+        Ok(self.rule_groups().await?.into_iter().flat_map(|group| group.rules).collect())
+    }
+
+    /// All alerting rules, by group.
+    ///
+    /// # Errors
+    /// When Prometheus does not answer as documented.
+    pub async fn rule_groups(&self) -> Result<Vec<RuleGroup>> {
         let Groups { groups } = self.data("/api/v1/rules?type=alert", "list its rules").await?;
-        Ok(groups.into_iter().flat_map(|group| group.rules).collect())
+        Ok(groups)
+    }
+
+    /// The names of all metrics that had samples since then, in seconds since 1970.
+    ///
+    /// # Errors
+    /// When Prometheus does not answer as documented.
+    pub async fn metric_names(&self, since: i64) -> Result<BTreeSet<String>> {
+        let path = format!("/api/v1/label/__name__/values?start={since}");
+        self.data(&path, "list its metrics").await
+    }
+
+    /// The labels of all series that a selector matches and that had samples since then, in seconds since 1970.
+    ///
+    /// # Errors
+    /// When Prometheus does not answer as documented or refuses the selector.
+    pub async fn series(&self, selector: &str, since: i64) -> Result<Vec<Labels>> {
+        let query = [("match[]", selector), ("start", &since.to_string())];
+        let answer = self.0.get_with("/api/v1/series", &query).await?;
+        if answer.is_success() {
+            return Ok(answer.json::<Envelope<Vec<Labels>>>()?.data);
+        }
+        Err(answer.refusal("list series").at(format!("`{selector}`")))
     }
 
     /// The alerts that are pending or firing.

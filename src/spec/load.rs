@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::excerpt::Excerpt;
 use super::problem::{Origin, Problem, Source};
 use super::tree::{Node, Value};
 use super::{Provider, Spec, detect, json_schema, meaning, shape};
@@ -27,10 +28,35 @@ impl Loaded {
         folder_of(self.path())
     }
 
+    /// Where the value at a path of keys stands, such as `["alerts", "HighCPUUsage", "for"]`; the last key on the way
+    /// that is there, where the value is not.
+    pub fn locate(&self, path: &[&str]) -> Location {
+        let place = self.origin.root.locate(path.iter().copied());
+        Location {
+            file: self.path().to_owned(),
+            line: place.line,
+            column: place.column,
+            excerpt: Excerpt::of(&self.origin.source.text, place).to_string(),
+        }
+    }
+
     /// The folder of the Django project.
     pub fn app_dir(&self) -> PathBuf {
         self.base_dir().join(&self.spec.app.path)
     }
+}
+
+/// A place in a spec's file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Location {
+    /// The file.
+    pub file: PathBuf,
+    /// The line, from 1.
+    pub line: usize,
+    /// The column, from 1, in characters.
+    pub column: usize,
+    /// The line with the place marked.
+    pub excerpt: String,
 }
 
 /// Reads and validates a spec.

@@ -54,7 +54,7 @@ fn compared(binary: &BinaryExpr, scrape_interval: Duration) -> Option<Reading> {
     Some(Reading { signal: signal(left, scrape_interval)?, comparison, value, left: left.to_string() })
 }
 
-fn comparison(operator: TokenId) -> Option<Comparison> {
+pub(super) fn comparison(operator: TokenId) -> Option<Comparison> {
     Some(match operator {
         T_GTR => Comparison::More,
         T_GTE => Comparison::AtLeast,

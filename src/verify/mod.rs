@@ -7,6 +7,7 @@
 
 #[cfg(test)]
 mod agreement;
+mod check;
 mod course;
 mod diagnose;
 mod drill;
@@ -30,6 +31,7 @@ mod walk;
 mod watch;
 mod words;
 
+pub use check::{CheckedRule, Finding, Kind, Snapshot, Weight, check, take};
 pub use diagnose::Diagnosis;
 pub use drill::Options;
 pub use explain::{Asked, Explanation};

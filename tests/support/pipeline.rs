@@ -235,7 +235,7 @@ fn configure(spec: &Spec, folder: &Path, host: &Host, alertmanager: SocketAddr, 
     fs::write(folder.join("prometheus.yml"), prometheus.to_string()).unwrap();
 }
 
-fn alertmanager_process(program: &Path, folder: &Path, address: SocketAddr) -> Process {
+pub fn alertmanager_process(program: &Path, folder: &Path, address: SocketAddr) -> Process {
     let log = fs::File::create(folder.join("alertmanager.log")).unwrap();
     let process = with_its_templates(program)
         .current_dir(folder)
@@ -264,7 +264,7 @@ fn with_its_templates(program: &Path) -> Command {
     command
 }
 
-fn prometheus_process(program: &Path, folder: &Path, address: SocketAddr) -> Process {
+pub fn prometheus_process(program: &Path, folder: &Path, address: SocketAddr) -> Process {
     let process = Command::new(program)
         .current_dir(folder)
         .args(["--config.file=prometheus.yml", "--storage.tsdb.path=prometheus"])
