@@ -8,6 +8,7 @@ use promql_parser::parser::token::{T_ADD, T_DIV, T_MUL, T_SUB, TokenId};
 use promql_parser::parser::token::{T_EQLC, T_GTE, T_GTR, T_LSS, T_LTE, T_NEQ};
 use promql_parser::parser::{BinaryExpr, Call, Expr, parse};
 
+use super::check::{Bounds, bounds};
 use super::{Comparison, Signal};
 
 /// An expression that was understood.
@@ -21,6 +22,20 @@ pub struct Reading {
     pub value: f64,
     /// The compared side as an expression of its own.
     pub left: String,
+    /// The lowest and the highest value that it can have.
+    pub bounds: Bounds,
+}
+
+/// Whether an expression has conditions beside the one that is read.
+pub fn has_others(expression: &str) -> bool {
+    fn has(expression: &Expr) -> bool {
+        match expression {
+            Expr::Paren(paren) => has(&paren.expr),
+            Expr::Binary(binary) => binary.op.is_set_operator(),
+            _ => false,
+        }
+    }
+    parse(expression).is_ok_and(|expression| has(&expression))
 }
 
 /// Reads an expression; none where it is no `PromQL` or compares nothing with a number.
@@ -39,6 +54,7 @@ fn condition(expression: &Expr, scrape_interval: Duration) -> Option<Reading> {
             comparison: Comparison::Equal,
             value: 1.0,
             left: expression.to_string(),
+            bounds: bounds(expression),
         }),
         _ => None,
     }
@@ -51,7 +67,8 @@ fn compared(binary: &BinaryExpr, scrape_interval: Duration) -> Option<Reading> {
         (Some(value), None) => (&binary.rhs, comparison.turned(), value),
         _ => return None,
     };
-    Some(Reading { signal: signal(left, scrape_interval)?, comparison, value, left: left.to_string() })
+    let signal = signal(left, scrape_interval)?;
+    Some(Reading { signal, comparison, value, left: left.to_string(), bounds: bounds(left) })
 }
 
 pub(super) fn comparison(operator: TokenId) -> Option<Comparison> {

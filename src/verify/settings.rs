@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
-use super::expression::read;
+use super::check::PERCENT;
+use super::expression::{Reading, read};
 use super::{Signal, Threshold};
 use crate::event::Millis;
 use crate::render::Rule;
@@ -67,7 +68,11 @@ impl Settings {
             scrape_interval,
             evaluation_interval: spec.monitoring.evaluation_interval.get(),
             signal: reading.signal,
-            threshold: Threshold { comparison: reading.comparison, value: reading.value, unit: unit(rule) },
+            threshold: Threshold {
+                comparison: reading.comparison,
+                value: reading.value,
+                unit: unit(rule, &reading),
+            },
             hold: rule.hold.map(PromDuration::get).unwrap_or_default(),
             group_wait: notify.group_wait.unwrap_or(GROUP_WAIT).get(),
             group_interval: notify.group_interval.unwrap_or(GROUP_INTERVAL).get(),
@@ -108,11 +113,12 @@ impl Settings {
     }
 }
 
-/// What stands behind a number of this rule; a rule of the user's own says nothing of its unit.
-fn unit(rule: &Rule) -> &'static str {
+/// What stands behind a number of this rule; the form of a rule of the user's own tells percentages.
+fn unit(rule: &Rule, reading: &Reading) -> &'static str {
     match rule.unit {
         Some(Unit::Percent) => "%",
         Some(Unit::Seconds) => " s",
+        _ if reading.bounds == PERCENT => "%",
         _ => "",
     }
 }

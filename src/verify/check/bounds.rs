@@ -14,7 +14,7 @@ use super::expression::{name_of, selectors};
 
 /// The lowest and the highest value, both included.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Bounds {
+pub(in crate::verify) struct Bounds {
     pub low: f64,
     pub high: f64,
 }
@@ -24,7 +24,7 @@ const POSITIVE: Bounds = Bounds { low: 0.0, high: f64::INFINITY };
 /// 0 to 1.
 pub(super) const SHARE: Bounds = Bounds { low: 0.0, high: 1.0 };
 /// 0 to 100.
-pub(super) const PERCENT: Bounds = Bounds { low: 0.0, high: 100.0 };
+pub(in crate::verify) const PERCENT: Bounds = Bounds { low: 0.0, high: 100.0 };
 
 /// What names of totals have, and those of parts.
 const WHOLES: [&str; 5] = ["total", "size", "limit", "max", "capacity"];
@@ -60,7 +60,7 @@ impl Bounds {
 }
 
 /// The bounds of an expression.
-pub(super) fn bounds(expression: &Expr) -> Bounds {
+pub(in crate::verify) fn bounds(expression: &Expr) -> Bounds {
     if let Some(value) = number(expression) {
         return Bounds::of(value);
     }

@@ -18,6 +18,7 @@ mod timing;
 
 use serde::Serialize;
 
+pub(super) use bounds::{Bounds, PERCENT, bounds};
 pub use snapshot::{CheckedRule, Snapshot, take};
 
 /// What is wrong.

@@ -13,6 +13,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::check::Bounds;
+use super::expression::{Reading, has_others, read};
 use super::predict::{chance_of, predict};
 use super::{
     Comparison, Effect, Ending, Fault, Prediction, REFERENCE_COMMAND, Remedies, Settings, Signal, Threshold,
@@ -39,6 +41,8 @@ pub struct Explanation {
 /// How an alert comes to a person.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Way {
+    /// The condition that is explained, where the expression has several: the first.
+    pub condition: Option<String>,
     /// What decides.
     pub settings: Settings,
     /// The fault that the times are of.
@@ -97,23 +101,26 @@ impl Explanation {
             alert: rule.name.clone(),
             expression: rule.expr.clone(),
             receiver: receiver(spec),
-            way: Settings::of_rule(spec, rule).map(|settings| Way::new(spec, rule, settings, asked)),
+            way: Way::new(spec, rule, asked),
         }
     }
 }
 
 impl Way {
-    fn new(spec: &Spec, rule: &Rule, settings: Settings, asked: Asked) -> Self {
-        let fault = typical(&settings, &rule.expr);
+    fn new(spec: &Spec, rule: &Rule, asked: Asked) -> Option<Self> {
+        let settings = Settings::of_rule(spec, rule)?;
+        let reading = read(&rule.expr, settings.scrape_interval)?;
+        let fault = typical(&settings, &reading);
         let prediction = predict(&settings, &fault);
-        Self {
+        Some(Self {
+            condition: has_others(&rule.expr).then(|| format!("{} is {}", reading.left, settings.threshold)),
             sizes: sizes(&settings, &fault),
             savings: savings::savings(spec, rule, &settings, &fault),
             trial: trial(&settings, &fault, asked).or_else(|| reference(&settings, rule)),
             settings,
             fault,
             prediction,
-        }
+        })
     }
 }
 
@@ -126,29 +133,31 @@ fn receiver(spec: &Spec) -> String {
 }
 
 /// The plainest fault that an alert is there for, and lasting until someone was told.
-fn typical(settings: &Settings, expression: &str) -> Fault {
+fn typical(settings: &Settings, reading: &Reading) -> Fault {
     let Threshold { comparison, value, unit } = settings.threshold;
-    let whole = if unit == "%" { 100.0 } else { (2.0 * value.abs()).max(1.0) };
-    let asks_up = expression.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == "up");
+    let Bounds { low, high } = reading.bounds;
+    let double = (2.0 * value.abs()).max(1.0);
+    let whole = if unit == "%" { 100.0 } else { double }.min(high).max(value);
+    let least = low.max(-double).min(value);
+    let asks_up = reading.left.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == "up");
     match (settings.signal, comparison) {
         (Signal::Missing { .. }, _) => Fault::silence(),
         (Signal::Latest, Comparison::Equal) if asks_up && value == 0.0 => Fault::silence(),
         (Signal::Trend { ahead, .. }, Comparison::Less | Comparison::AtMost) => {
-            Fault { effect: trend(value + whole, value, ahead), ending: Ending::WhenDelivered }
+            trend(value + double, value, ahead)
         }
-        (Signal::Trend { ahead, .. }, _) => {
-            Fault { effect: trend(value - whole, value, ahead), ending: Ending::WhenDelivered }
-        }
-        (_, Comparison::More | Comparison::AtLeast) => Fault::level(0.0, whole.max(value + 1e-3)),
-        (_, Comparison::Less | Comparison::AtMost) => Fault::level(whole, (value - 1.0).min(0.0)),
-        (_, Comparison::Equal) => Fault::level(value + 1.0, value),
+        (Signal::Trend { ahead, .. }, _) => trend(value - double, value, ahead),
+        (_, Comparison::More | Comparison::AtLeast) => Fault::level(least.max(0.0).min(value), whole),
+        (_, Comparison::Less | Comparison::AtMost) => Fault::level(whole.max(value + 1.0).min(high), least),
+        (_, Comparison::Equal) if value == 0.0 => Fault::level(1.0, 0.0),
+        (_, Comparison::Equal) => Fault::level(0.0, value),
         (_, Comparison::Unequal) => Fault::level(value, value + 1.0),
     }
 }
 
 /// A value on its way to the threshold that it reaches in half of the time that the rule looks ahead.
-fn trend(normal: f64, faulty: f64, ahead: Duration) -> Effect {
-    Effect::Level { normal, faulty, rise: ahead / 2 }
+fn trend(normal: f64, faulty: f64, ahead: Duration) -> Fault {
+    Fault { effect: Effect::Level { normal, faulty, rise: ahead / 2 }, ending: Ending::WhenDelivered }
 }
 
 /// How long faults of a few sizes have to last. One size is enough where the size does not matter.

@@ -22,6 +22,12 @@ impl Explanation {
                           the alert is active whenever the expression has a value";
             return text + "\n" + &fill(silent, wide, 0);
         };
+        if let Some(condition) = &way.condition {
+            let others = format!(
+                "of several conditions the first is explained, the others are taken as given: {condition}"
+            );
+            text = text + "\n" + &fill(&others, wide, 2) + "\n";
+        }
         let parts = [
             steps(way, &self.receiver, wide),
             picture(way, width),
