@@ -1,36 +1,263 @@
 #!/bin/bash
-# CPU load as a transient unit: it ends at its time limit whatever becomes of monctl, of ssh and of the
-# computer that started it. Usage: drill.sh start UNIT SECONDS WORKERS LOAD NICE | stop UNIT | state UNIT
+# A fault on purpose, as one transient unit that carries its own undo: systemd runs the undo however the unit
+# ends, and nothing of it outlives a reboot. The unit ends when it is told to, at its time limit, once monctl
+# was not heard for LEASE seconds, or when its guard sees that the host suffers.
+#
+# Usage: drill.sh start NAME SECONDS LEASE KIND ARG…
+# The unit itself calls `run` and `undo`. Exit codes of `start`: 3 something is not installed, 4 the drill is
+# under way already, 5 the host is in no state for it.
 set -euo pipefail
 export LC_ALL=C.UTF-8
 
-action=$1
-unit=$2
+action=$1 name=$2
+shift 2
+home=/run/monctl-drill
+own=$home/$name
+unit=monctl-drill-$name.service
+key=$home/requests.key
+# Directories that every Debian has and that are usually empty. One of them is covered for the time of the
+# drill; a directory made for it would be left behind by a reboot.
+covers=(/mnt /media /var/local /var/opt)
 
-start() {
-	local seconds=$1 workers=$2 load=$3 nice=$4
-	command -v stress-ng >/dev/null || {
-		echo "stress-ng is not installed" >&2
-		exit 3
-	}
-	if systemctl is-active --quiet "$unit"; then
-		echo "a drill is under way already" >&2
-		exit 4
-	fi
-	systemctl reset-failed "$unit" 2>/dev/null || true
+refuse() {
+	echo "$2" >&2
+	exit "$1"
+}
+
+# --- the host's state ------------------------------------------------------------------------------------
+
+meminfo() {
+	awk -v name="$1:" '$1 == name { print $2 }' /proc/meminfo
+}
+
+# Memory in use, in tenths of a percent.
+memory_used() {
+	local total
+	total=$(meminfo MemTotal)
+	echo $(((total - $(meminfo MemAvailable)) * 1000 / total))
+}
+
+# A host that already suffers gets no fault on top.
+healthy() {
+	local state load
+	state=$(systemctl is-system-running || true)
+	[[ $state != stopping && $state != maintenance ]] || refuse 5 "the host is $state"
+	load=$(cut -d ' ' -f 1 /proc/loadavg)
+	awk -v load="$load" -v cpus="$(nproc)" 'BEGIN { exit !(load <= 10 * cpus) }' ||
+		refuse 5 "the host is overloaded already: its load is $load on $(nproc) CPUs"
+	(($(memory_used) < 950)) || refuse 5 "the host has less than 5% of its memory left"
+	[[ $(df --output=avail / | tail -n 1) -gt 102400 ]] || refuse 5 "the root file system has less than 100 MB left"
+}
+
+installed() {
+	command -v "$1" >/dev/null || refuse 3 "$1 is not installed"
+}
+
+as_nobody() {
+	exec setpriv --reuid=nobody --regid=nogroup --clear-groups --no-new-privs -- "$@"
+}
+
+# --- cpu WORKERS PERCENT NICE: stress-ng ------------------------------------------------------------------
+
+check_cpu() { installed stress-ng; }
+
+begin_cpu() {
 	local share=()
-	((load == 100)) || share=(--cpu-load "$load")
-	# stress-ng wants a folder that it can write to, and gets an empty one of its own. Its own time
-	# limit comes first; systemd's stands behind it.
-	systemd-run --quiet --collect --unit="$unit" --description="monctl drill: CPU load" \
-		-p RuntimeMaxSec="$((seconds + 5))" -p TimeoutStopSec=2 -p Nice="$nice" -p OOMPolicy=stop \
-		-p DynamicUser=yes -p PrivateTmp=yes -p WorkingDirectory=/tmp -p MemoryMax=256M -p TasksMax=4096 \
-		stress-ng --cpu "$workers" "${share[@]}" --timeout "${seconds}s"
+	(($2 == 100)) || share=(--cpu-load "$2")
+	(as_nobody nice -n "$3" stress-ng --cpu "$1" "${share[@]}" --timeout "${limit}s" --temp-path /tmp) &
+	worker=$!
+}
+
+guard_cpu() { kill -0 "$worker" 2>/dev/null || ended "stress-ng has ended"; }
+
+undo_cpu() { :; }
+
+# --- memory PERCENT: stress-ng, in pieces, so that it takes and gives back what others leave --------------
+
+check_memory() {
+	installed stress-ng
+	(($(memory_used) < $1 * 10)) || refuse 5 "more than $1% of the memory is in use already"
+}
+
+pieces=()
+
+take() {
+	(as_nobody stress-ng --vm 1 --vm-bytes "$1k" --vm-keep --vm-hang 0 --timeout 0 --temp-path /tmp) &
+	pieces+=($!)
+}
+
+begin_memory() {
+	local lacking
+	lacking=$(($1 * 10 - $(memory_used) - 20))
+	((lacking <= 0)) || take $(($(meminfo MemTotal) * lacking / 1000))
+}
+
+guard_memory() {
+	local used
+	used=$(memory_used)
+	((used < 980)) || ended "less than 2% of the memory is left"
+	if ((used < $1 * 10 - 5 && ${#pieces[@]} < 40)); then
+		take $(($(meminfo MemTotal) / 100))
+	elif ((used > $1 * 10 + 10 && ${#pieces[@]} > 0)); then
+		kill "${pieces[-1]}" 2>/dev/null || true
+		unset 'pieces[-1]'
+	fi
+}
+
+undo_memory() { :; }
+
+# --- disk PERCENT, inodes PERCENT: a small file system of its own, filled ----------------------------------
+
+# An overlay on a tmpfs of 16 MB and 1000 inodes: it has the tmpfs' figures, and needs no disk and no loop device.
+check_filesystem() {
+	cover >/dev/null || refuse 5 "none of ${covers[*]} is empty and free of mounts: nowhere to mount a file system"
+	modprobe overlay 2>/dev/null || true
+	grep -qw overlay /proc/filesystems || refuse 3 "the kernel has no overlay file system"
+}
+
+# The first directory that hides nothing when it is covered.
+cover() {
+	local folder
+	for folder in "${covers[@]}"; do
+		[[ -d $folder && ! -L $folder && -z $(ls -A "$folder") ]] || continue
+		! grep -q " ${folder}[ /]" /proc/mounts || continue
+		echo "$folder" && return
+	done
+	return 1
+}
+
+begin_filesystem() {
+	local folder
+	folder=$(cover)
+	echo "$folder" >"$own/cover"
+	mkdir "$own/fs"
+	mount -t tmpfs -o size=16m,nr_inodes=1000,nosuid,nodev,noexec monctl-drill "$own/fs"
+	mkdir "$own/fs/lower" "$own/fs/upper" "$own/fs/work"
+	mount -t overlay -o "nosuid,nodev,noexec,lowerdir=$own/fs/lower,upperdir=$own/fs/upper,workdir=$own/fs/work" \
+		monctl-drill "$folder"
+}
+
+undo_filesystem() {
+	[[ ! -e $own/cover ]] || umount --lazy "$(<"$own/cover")" || true
+	! mountpoint -q "$own/fs" || umount --lazy "$own/fs"
+}
+
+check_disk() { check_filesystem; }
+begin_disk() {
+	begin_filesystem
+	head -c $((16 * 1024 * 1024 * $1 / 100)) /dev/zero >"$(<"$own/cover")/filled-by-monctl-drill"
+}
+guard_disk() { :; }
+undo_disk() { undo_filesystem; }
+
+check_inodes() { check_filesystem; }
+begin_inodes() {
+	begin_filesystem
+	(cd "$(<"$own/cover")" && seq -f 'filled-by-monctl-drill-%g' $((1000 * $1 / 100 - 10)) | xargs touch)
+}
+guard_inodes() { :; }
+undo_inodes() { undo_filesystem; }
+
+# --- stop UNIT…: services stopped, started again by the undo ----------------------------------------------
+
+check_stop() {
+	local each
+	for each; do
+		systemctl is-active --quiet "$each" || refuse 5 "$each does not run"
+		systemctl is-enabled --quiet "$each" || refuse 5 "$each is not enabled: a reboot would not bring it back"
+	done
+}
+begin_stop() {
+	# A service whose socket stays would come back with the next connection; sockets stand before their services.
+	systemctl stop "$@"
+}
+guard_stop() { :; }
+undo_stop() { systemctl start "$@"; }
+
+# --- failing-unit: a unit made to fail ---------------------------------------------------------------------
+
+check_failing-unit() { :; }
+begin_failing-unit() {
+	systemd-run --quiet --unit=monctl-drill-victim --description="monctl drill: fails on purpose" false
+}
+guard_failing-unit() { :; }
+undo_failing-unit() {
+	systemctl stop monctl-drill-victim.service 2>/dev/null || true
+	systemctl reset-failed monctl-drill-victim.service 2>/dev/null || true
+}
+
+# --- requests PORT STATUS DELAY_MS RATE TOGETHER: real requests that the instrumentation answers -----------
+
+check_requests() {
+	[[ -r /etc/monctl/app/monctl_metrics/drill.py ]] || refuse 3 "the application has no instrumentation of monctl's"
+	systemctl is-active --quiet monctl-app.service || refuse 5 "the application does not run"
+	[[ ! -e $key ]] || refuse 5 "another drill sends requests"
+}
+begin_requests() {
+	install -m 0640 -g monctl-app /dev/null "$key"
+	echo "$(head -c 32 /dev/urandom | od -A n -v -t x1 | tr -d ' \n') $(($(date +%s) + limit))" >"$key"
+	(exec setpriv --reuid=monctl-app --regid=monctl-app --clear-groups --no-new-privs -- \
+		env PYTHONPATH=/etc/monctl/app PYTHONDONTWRITEBYTECODE=1 /opt/monctl/app/bin/python -m monctl_metrics.drill "$@") &
+	worker=$!
+}
+guard_requests() { kill -0 "$worker" 2>/dev/null || ended "the requests have ended"; }
+undo_requests() { rm -f "$key"; }
+
+# --- the unit ----------------------------------------------------------------------------------------------
+
+ended() {
+	echo "the drill ends: $1"
+	exit 0
+}
+
+# start SECONDS LEASE KIND ARG…
+start() {
+	local seconds=$1 kind=$3 limits=()
+	! systemctl is-active --quiet "$unit" || refuse 4 "the drill is under way already"
+	trap 'systemctl is-active --quiet "$unit" || undo "$kind" "${@:4}"' EXIT
+	healthy
+	"check_$kind" "${@:4}"
+	case $kind in
+	cpu) limits=(-p MemoryMax=256M -p PrivateTmp=yes -p OOMPolicy=stop) ;;
+	# Where memory gets short, the kernel takes it from here.
+	memory) limits=(-p OOMScoreAdjust=1000 -p PrivateTmp=yes -p OOMPolicy=stop -p CPUWeight=10) ;;
+	esac
+	touch "$own/lease"
+	systemctl reset-failed "$unit" 2>/dev/null || true
+	# Its own limit comes first; systemd's stands behind it.
+	systemd-run --quiet --collect --unit="$unit" --description="monctl drill: $kind" \
+		-p Type=notify -p NotifyAccess=all -p RuntimeMaxSec="$((seconds + 5))" -p TimeoutStartSec=30 \
+		-p TimeoutStopSec=30 -p KillSignal=SIGKILL -p SendSIGHUP=no -p TasksMax=4096 "${limits[@]}" \
+		-p ExecStopPost="/bin/bash $own/drill.sh undo $name ${*:3}" \
+		/bin/bash "$own/drill.sh" run "$name" "$@" || {
+		journalctl --unit="$unit" --lines=3 --output=cat --no-pager >&2 || true
+		exit 1
+	}
+}
+
+# run SECONDS LEASE KIND ARG…
+run() {
+	local lease=$2 kind=$3 end=$((SECONDS + $1))
+	limit=$1
+	shift 3
+	"begin_$kind" "$@"
+	systemd-notify --ready
+	while ((SECONDS < end)); do
+		sleep 0.5
+		(($(date +%s) - $(stat -c %Y "$own/lease") <= lease)) || ended "no word of monctl for $lease s"
+		"guard_$kind" "$@"
+	done
+	ended "its time is over"
+}
+
+# undo KIND ARG…
+undo() {
+	"undo_$1" "${@:2}" || echo "the undo failed" >&2
+	rm -rf "$own"
+	rmdir "$home" 2>/dev/null || true
 }
 
 case $action in
-start) start "${@:3}" ;;
-stop) systemctl stop "$unit" 2>/dev/null || ! systemctl is-active --quiet "$unit" ;;
-state) systemctl is-active "$unit" || true ;;
+start | run | undo) "$action" "$@" ;;
 *) exit 64 ;;
 esac

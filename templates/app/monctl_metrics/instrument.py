@@ -11,7 +11,7 @@ import os
 import threading
 from time import perf_counter
 
-from . import activation, families
+from . import activation, drill, families
 from .recorder import Recorder
 
 _log = logging.getLogger(__name__)
@@ -40,8 +40,9 @@ def _counted(get_response):
     @functools.wraps(get_response)
     def wrapper(self, request):
         started = perf_counter()
+        order = _order(self, request)
         try:
-            response = get_response(self, request)
+            response = get_response(self, request) if order is None else order.carry_out()
         except Exception:
             _count(self, request, None, started)
             raise
@@ -55,8 +56,12 @@ def _counted_async(get_response_async):
     @functools.wraps(get_response_async)
     async def wrapper(self, request):
         started = perf_counter()
+        order = _order(self, request)
         try:
-            response = await get_response_async(self, request)
+            if order is None:
+                response = await get_response_async(self, request)
+            else:
+                response = await order.carry_out_async()
         except Exception:
             _count(self, request, None, started)
             raise
@@ -104,6 +109,11 @@ def _answers_clients(handler):
     those make no requests from the environment of a server, hence this attribute.
     """
     return hasattr(handler, "request_class")
+
+
+def _order(handler, request):
+    """What a drill of monctl asks this request to be answered with; None as long as there is none."""
+    return drill.order_of(request) if _answers_clients(handler) else None
 
 
 def _count(handler, request, response, started):

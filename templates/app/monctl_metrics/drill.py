@@ -1,0 +1,138 @@
+"""Requests of a drill: sent with a signature, answered without the application.
+
+`python -m monctl_metrics.drill` sends them to the server on this host for as
+long as its drill lasts; `instrument` asks `order_of` about each request and
+lets the order answer instead of the application. A request is obeyed only
+while the key of a drill lies on the host, only with that key's signature, and
+only until it expires; any other request reaches the application as it came.
+"""
+
+import hashlib
+import hmac
+import http.client
+import os
+import sys
+import threading
+import time
+
+KEY = os.environ.get("MONCTL_DRILL_KEY", "/run/monctl-drill/requests.key")
+HEADER = "X-Monctl-Drill"
+# A path without a view, so that no view's figures are touched.
+PATH = "/monctl-drill"
+
+_META = "HTTP_X_MONCTL_DRILL"
+_STATUSES = range(200, 600)
+_MOST_MILLISECONDS = 10_000
+# How long a signature is good for; both clocks are the same.
+_VALID_SECONDS = 30
+_TIMEOUT_SECONDS = 20
+
+
+class Order:
+    """What a signed request asks for: a status, after a time."""
+
+    def __init__(self, status, milliseconds):
+        self.status = status
+        self.seconds = milliseconds / 1000
+
+    def carry_out(self):
+        """Answers as ordered."""
+        time.sleep(self.seconds)
+        return self._response()
+
+    async def carry_out_async(self):
+        """Answers as ordered and lets others run meanwhile."""
+        import asyncio
+
+        await asyncio.sleep(self.seconds)
+        return self._response()
+
+    def _response(self):
+        from django.http import HttpResponse
+
+        headers = {"Cache-Control": "no-store"}
+        return HttpResponse("a drill of monctl\n", "text/plain", self.status, headers=headers)
+
+
+def order_of(request):
+    """The order that a request carries, or None for all others. Never raises."""
+    text = request.META.get(_META)
+    if text is None:
+        return None
+    try:
+        return _verified(text, _key(), time.time())
+    except Exception:
+        return None
+
+
+def signed(status, milliseconds, key, now):
+    """The header's value for an order."""
+    order = f"{int(now) + _VALID_SECONDS}.{status}.{milliseconds}.{os.urandom(8).hex()}"
+    return f"{order}.{_signature(order, key)}"
+
+
+def _verified(text, key, now):
+    if key is None or len(text) > 200:
+        return None
+    order, _, signature = text.rpartition(".")
+    if not hmac.compare_digest(signature.encode(), _signature(order, key).encode()):
+        return None
+    expires, status, milliseconds, _ = order.split(".")
+    if not now <= int(expires) <= now + _VALID_SECONDS:
+        return None
+    status, milliseconds = int(status), int(milliseconds)
+    if status not in _STATUSES or not 0 <= milliseconds <= _MOST_MILLISECONDS:
+        return None
+    return Order(status, milliseconds)
+
+
+def _signature(order, key):
+    return hmac.new(key, order.encode(), hashlib.sha256).hexdigest()
+
+
+def _key():
+    """The key of the drill that is under way; None where there is none, or its time is over."""
+    try:
+        with open(KEY) as file:
+            text, until = file.read().split()
+    except FileNotFoundError:
+        return None
+    key = bytes.fromhex(text)
+    return key if len(key) == 32 and time.time() <= int(until) else None
+
+
+def main(arguments):
+    """`PORT STATUS MILLISECONDS PER_SECOND TOGETHER`: sends until the key is gone."""
+    port, status, milliseconds = (int(word) for word in arguments[:3])
+    pause = int(arguments[4]) / float(arguments[3])
+    senders = [
+        threading.Thread(target=_send, args=(port, status, milliseconds, pause))
+        for _ in range(int(arguments[4]))
+    ]
+    for sender in senders:
+        sender.start()
+    for sender in senders:
+        sender.join()
+    return 0
+
+
+def _send(port, status, milliseconds, pause):
+    """One request after the other, each with a connection and a signature of its own."""
+    due = time.monotonic()
+    while (key := _key()) is not None:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_TIMEOUT_SECONDS)
+        try:
+            header = signed(status, milliseconds, key, time.time())
+            connection.request("GET", PATH, headers={HEADER: header, "Connection": "close"})
+            connection.getresponse().read()
+        except (OSError, http.client.HTTPException) as error:
+            print(f"a request was not answered: {error or type(error).__name__}", file=sys.stderr)
+        finally:
+            connection.close()
+        # What was missed is not made up for.
+        due = max(due + pause, time.monotonic())
+        time.sleep(max(0.0, due - time.monotonic()))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
