@@ -17,6 +17,12 @@ pub struct Alertmanager(Client);
 pub struct HeldAlert {
     /// Its labels, `alertname` among them.
     pub labels: BTreeMap<String, String>,
+    /// The fingerprint of its labels.
+    #[serde(default)]
+    pub fingerprint: String,
+    /// When it began to fire.
+    #[serde(default, rename = "startsAt")]
+    pub starts_at: jiff::Timestamp,
     /// Whether something keeps it from being sent.
     pub status: Status,
 }
@@ -33,6 +39,24 @@ pub struct Status {
     /// Names of time intervals that mute it.
     #[serde(default, rename = "mutedBy")]
     pub muted_by: Vec<String>,
+}
+
+/// Alerts that are told together.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Group {
+    /// The labels that its alerts have in common because they are grouped by them.
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
+    /// Its alerts, those included that have ended and whose end was not told yet.
+    #[serde(default)]
+    pub alerts: Vec<HeldAlert>,
+}
+
+impl Group {
+    /// Whether an alert with these labels joins it.
+    pub fn takes(&self, labels: &BTreeMap<String, String>) -> bool {
+        self.labels.iter().all(|(name, value)| labels.get(name).is_some_and(|it| it == value))
+    }
 }
 
 /// A silence.
@@ -163,6 +187,14 @@ impl Alertmanager {
     /// When Alertmanager does not answer as documented.
     pub async fn alerts(&self) -> Result<Vec<HeldAlert>> {
         self.list("/api/v2/alerts", "list its alerts").await
+    }
+
+    /// The groups that hold alerts.
+    ///
+    /// # Errors
+    /// When Alertmanager does not answer as documented.
+    pub async fn groups(&self) -> Result<Vec<Group>> {
+        self.list("/api/v2/alerts/groups", "list its groups").await
     }
 
     /// The silences that are in force.

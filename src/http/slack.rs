@@ -1,6 +1,8 @@
 //! Slack's incoming webhooks: a receiver that accepts and refuses what Slack does, for projects without a
 //! webhook and for tests, and the meaning of the words with which Slack refuses.
 
+pub mod history;
+
 use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -39,8 +41,38 @@ pub struct Received {
     pub at: Instant,
     /// The message; none where the body held none.
     pub message: Option<ChatMessage>,
+    /// The alerts that it is about, where it says so.
+    pub marks: Vec<Mark>,
     /// What was answered.
     pub reply: Reply,
+}
+
+/// Which alert a message is about. monctl's Alertmanager writes one for each alert below the text, where monctl
+/// itself or a bot looks for them: fingerprint and start are those of one alert in one run.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Mark {
+    /// Whether the message says that the alert is over.
+    pub is_over: bool,
+    /// The fingerprint of its labels.
+    pub fingerprint: String,
+    /// When it began to fire, in seconds since 1970.
+    pub since: i64,
+}
+
+impl Mark {
+    /// The marks in the footer of a message: `firing FINGERPRINT SECONDS; resolved …;`.
+    pub fn parse_all(footer: &str) -> Vec<Self> {
+        let mark = |text: &str| {
+            let mut words = text.split_whitespace();
+            let is_over = match words.next()? {
+                "firing" => false,
+                "resolved" => true,
+                _ => return None,
+            };
+            Some(Self { is_over, fingerprint: words.next()?.to_owned(), since: words.next()?.parse().ok()? })
+        };
+        footer.split(';').filter_map(mark).collect()
+    }
 }
 
 /// The receiver. It ends when dropped.
@@ -125,9 +157,11 @@ async fn answer(State(desk): State<Desk>, method: Method, headers: HeaderMap, bo
     };
     let planned = desk.replies.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
     let reply = planned.unwrap_or(judged);
-    let message = payload.and_then(Result::ok).map(Payload::into_message);
+    let payload = payload.and_then(Result::ok);
+    let marks = payload.as_ref().map(Payload::marks).unwrap_or_default();
+    let message = payload.map(Payload::into_message);
     // Nobody looks any more: the run is over.
-    let _ = desk.requests.send(Received { at: Instant::now(), message, reply: reply.clone() });
+    let _ = desk.requests.send(Received { at: Instant::now(), message, marks, reply: reply.clone() });
     reply
 }
 
@@ -164,6 +198,7 @@ struct Attachment {
     text: String,
     pretext: String,
     fallback: String,
+    footer: String,
     color: String,
 }
 
@@ -185,6 +220,10 @@ impl Payload {
             return Err("no_text");
         }
         Ok(payload)
+    }
+
+    fn marks(&self) -> Vec<Mark> {
+        self.attachments.iter().flat_map(|attachment| Mark::parse_all(&attachment.footer)).collect()
     }
 
     fn into_message(self) -> ChatMessage {

@@ -28,6 +28,8 @@ pub(super) struct Context<'a> {
     pub programs: Programs,
     /// Alerting rules by group.
     pub rule_groups: Vec<RuleGroup>,
+    /// Whether an alert asks for what `verify-alert` exports.
+    pub proofs_wanted: bool,
     /// What a notification says.
     pub message: MessageContext,
 }
@@ -67,6 +69,8 @@ pub(super) struct MessageContext {
     #[serde(flatten)]
     pub message: Message,
     pub send_resolved: bool,
+    /// Whether a footer says which alerts the message is about.
+    pub marked: bool,
 }
 
 impl<'a> Context<'a> {
@@ -85,8 +89,13 @@ impl<'a> Context<'a> {
                 Metrics::Builtin => spec.app.port.get(),
             },
             programs: Programs::of(&spec.monitoring.install),
+            proofs_wanted: spec.alerts.contains_key("AlertUnproven"),
             rule_groups: grouped(rules(spec)),
-            message: MessageContext { send_resolved: message.send_resolved(), message },
+            message: MessageContext {
+                send_resolved: message.send_resolved(),
+                marked: spec.notify.is_marked(),
+                message,
+            },
         }
     }
 }

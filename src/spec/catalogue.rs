@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use include_dir::{Dir, include_dir};
 use serde::Deserialize;
 
-use super::{Percent, PromDuration, RuleName};
+use super::{DrillKind, Percent, PromDuration, RuleName};
 
 static FILES: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/templates/alerts");
 
@@ -46,6 +46,8 @@ pub struct CatalogueAlert {
     pub summary: String,
     /// The `description` annotation, a Prometheus template with the same parameters.
     pub description: String,
+    /// How the alert is proven.
+    pub drill: DrillKind,
 }
 
 /// What a threshold measures.

@@ -29,7 +29,7 @@ pub(super) enum Shown {
 }
 
 /// Keys whose values may be secrets, at any depth.
-const SECRET: [&str; 4] = ["env", "webhook_url", "file", "command"];
+const SECRET: [&str; 5] = ["env", "webhook_url", "bot_token", "file", "command"];
 
 /// Parts of words that give a secret away where a key is unknown.
 const SUSPICIOUS: [&str; 8] = ["secret", "token", "pass", "pwd", "key", "cred", "auth", "webhook"];

@@ -43,6 +43,12 @@ impl Notify {
         }
     }
 
+    /// Whether messages are marked with the alerts that they are about, for those who look for them: monctl's own
+    /// receiver, and a bot in the channel.
+    pub fn is_marked(&self) -> bool {
+        self.slack.as_ref().is_none_or(|slack| slack.bot_token.is_some())
+    }
+
     /// What the message says, whoever receives it.
     pub fn message(&self) -> Message {
         let slack = self.slack.as_ref().map(|slack| &slack.message);
@@ -66,6 +72,13 @@ pub enum Receiver<'a> {
 pub struct Slack {
     /// The webhook's URL, which is a secret.
     pub webhook_url: SecretRef,
+    /// A bot's token, which is a secret: `verify-alert` then finds the message itself in the channel. The bot needs
+    /// the scopes `channels:history` and `channels:read` (`groups:…` for a private channel), and to be in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bot_token: Option<SecretRef>,
+    /// Where the bot asks, for workspaces outside slack.com.
+    #[serde(default = "default_api_url")]
+    pub api_url: String,
     /// What the message says.
     #[serde(flatten)]
     pub message: Message,
@@ -113,6 +126,10 @@ fn alone(capture: Option<&Capture>) -> impl FnOnce(&Option<Slack>, &()) -> garde
         }
         _ => Ok(()),
     }
+}
+
+fn default_api_url() -> String {
+    "https://slack.com/api".to_owned()
 }
 
 const fn default_resolve_timeout() -> PromDuration {

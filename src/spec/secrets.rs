@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::problem::Problem;
 use super::{EnvName, EnvValue, Loaded, Spec, fits_environment};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::secret::Secret;
 
 /// Where a secret comes from. The secret itself never stands in the spec.
@@ -30,6 +30,8 @@ pub enum SecretRef {
 pub enum SecretName {
     /// `notify.slack.webhook_url`.
     SlackWebhookUrl,
+    /// `notify.slack.bot_token`.
+    SlackBotToken,
     /// `app.env.NAME`.
     Env(EnvName),
 }
@@ -38,6 +40,7 @@ impl fmt::Display for SecretName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::SlackWebhookUrl => f.write_str("notify.slack.webhook_url"),
+            Self::SlackBotToken => f.write_str("notify.slack.bot_token"),
             Self::Env(name) => write!(f, "app.env.{name}"),
         }
     }
@@ -46,7 +49,10 @@ impl fmt::Display for SecretName {
 impl Spec {
     /// The spec's secret references by name.
     pub fn secret_refs(&self) -> impl Iterator<Item = (SecretName, &SecretRef)> {
-        let slack = self.notify.slack.iter().map(|slack| (SecretName::SlackWebhookUrl, &slack.webhook_url));
+        let slack = self.notify.slack.iter().flat_map(|slack| {
+            let token = slack.bot_token.iter().map(|token| (SecretName::SlackBotToken, token));
+            [(SecretName::SlackWebhookUrl, &slack.webhook_url)].into_iter().chain(token)
+        });
         let variables = self.app.env.iter().filter_map(|(name, value)| match value {
             EnvValue::Secret(reference) => Some((SecretName::Env(name.clone()), reference)),
             EnvValue::Plain(_) => None,
@@ -73,6 +79,23 @@ impl FromIterator<(SecretName, Secret)> for Secrets {
 }
 
 impl Secrets {
+    /// Resolves one secret that the spec refers to.
+    ///
+    /// # Errors
+    /// Where its reference cannot be resolved, or there is none. It shows no value.
+    pub fn resolve_one(loaded: &Loaded, wanted: &SecretName) -> Result<Secret> {
+        let reference =
+            loaded.spec.secret_refs().find(|(name, _)| name == wanted).map(|(_, reference)| reference);
+        let secret = reference.ok_or_else(|| "the spec has no such reference".to_owned());
+        secret
+            .and_then(|reference| read(reference, loaded.base_dir()))
+            .and_then(|value| fit(wanted, value))
+            .map_err(|message| {
+                Error::invalid(format!("`{wanted}`: {message}"))
+                    .remedy("see that its reference leads to the secret; nothing was touched")
+            })
+    }
+
     /// Resolves every secret that the spec refers to. Only commands that go to hosts do so.
     ///
     /// # Errors
@@ -139,6 +162,9 @@ fn fit(name: &SecretName, secret: Secret) -> Result<Secret, String> {
     let problem = match name {
         _ if text.is_empty() => "the value is empty",
         SecretName::SlackWebhookUrl if !is_url(text) => "the value is no URL that begins with `https://`",
+        SecretName::SlackBotToken if !text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"') => {
+            "the value is no token such as `xoxb-…`"
+        }
         SecretName::Env(_) if !fits_environment(text) => {
             "the value holds control characters, which no environment can carry"
         }

@@ -1,0 +1,232 @@
+//! What Slack's Web API says about a channel and its messages: questions as paths, answers as types, refusals with
+//! their meaning. Who asks is none of its business: `verify/` does, from the monitoring host.
+
+use serde::Deserialize;
+
+use super::Mark;
+use crate::event::ChatMessage;
+
+/// What Slack answers: `ok`, or a word.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Answer {
+    ok: bool,
+    error: String,
+    needed: String,
+    channels: Vec<Channel>,
+    messages: Vec<Message>,
+    response_metadata: Metadata,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Metadata {
+    next_cursor: String,
+}
+
+/// A channel that the bot is in.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct Channel {
+    /// Its id, such as `C0123456789`.
+    pub id: String,
+    /// Its name, without `#`.
+    pub name: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Message {
+    ts: String,
+    text: String,
+    username: String,
+    attachments: Vec<Attachment>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Attachment {
+    title: String,
+    text: String,
+    footer: String,
+    color: String,
+}
+
+/// A message that lies in the channel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// Its time stamp, which names it within the channel.
+    pub stamp: String,
+    /// The message.
+    pub message: ChatMessage,
+    /// The alerts that it is about.
+    pub marks: Vec<Mark>,
+}
+
+/// Why Slack does not answer a question: its word, and the scope that lacks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// Such as `invalid_auth`.
+    pub word: String,
+    /// Such as `channels:history`; empty where no scope lacks.
+    pub needed: String,
+}
+
+/// The path that lists the channels that the bot is in. Private ones need a scope of their own.
+pub fn channels_path(with_private: bool, cursor: &str) -> String {
+    let types = if with_private { "public_channel,private_channel" } else { "public_channel" };
+    format!("users.conversations?types={types}&exclude_archived=true&limit=200&cursor={}", quoted(cursor))
+}
+
+/// The path that lists the newest messages of a channel since a moment, in seconds since 1970.
+pub fn messages_path(channel: &str, since: i64) -> String {
+    format!("conversations.history?channel={}&oldest={since}&limit=50", quoted(channel))
+}
+
+/// Reads the channels, and the cursor of the next page, which is empty at the end.
+///
+/// # Errors
+/// Where Slack refuses.
+pub fn channels(body: &str) -> Result<(Vec<Channel>, String), Refusal> {
+    let answer = read(body)?;
+    Ok((answer.channels, answer.response_metadata.next_cursor))
+}
+
+/// Reads the marked messages, oldest first.
+///
+/// # Errors
+/// Where Slack refuses.
+pub fn messages(body: &str) -> Result<Vec<Found>, Refusal> {
+    let mut found: Vec<Found> = read(body)?.messages.into_iter().filter_map(Message::found).collect();
+    found.reverse();
+    Ok(found)
+}
+
+fn read(body: &str) -> Result<Answer, Refusal> {
+    let answer: Answer = serde_json::from_str(body).unwrap_or_default();
+    match answer {
+        Answer { ok: true, .. } => Ok(answer),
+        Answer { error, .. } if error.is_empty() => {
+            Err(Refusal { word: "no answer of Slack's".into(), needed: String::new() })
+        }
+        Answer { error: word, needed, .. } => Err(Refusal { word, needed }),
+    }
+}
+
+impl Message {
+    fn found(self) -> Option<Found> {
+        let marks: Vec<Mark> = self.attachments.iter().flat_map(|it| Mark::parse_all(&it.footer)).collect();
+        let attachment = self.attachments.into_iter().next().filter(|_| !marks.is_empty())?;
+        let text = [self.text, attachment.text].into_iter().filter(|text| !text.is_empty());
+        // Slack keeps the colours of its three words as numbers.
+        let colour = match attachment.color.as_str() {
+            "a30200" => "danger".to_owned(),
+            "2eb886" => "good".to_owned(),
+            "daa038" => "warning".to_owned(),
+            other => other.to_owned(),
+        };
+        let message = ChatMessage {
+            channel: String::new(),
+            sender: self.username,
+            title: attachment.title,
+            text: text.collect::<Vec<_>>().join("\n"),
+            colour,
+        };
+        Some(Found { stamp: self.ts, message, marks })
+    }
+}
+
+impl Refusal {
+    /// Whether another try may be answered.
+    pub fn is_passing(&self) -> bool {
+        matches!(self.word.as_str(), "ratelimited" | "internal_error" | "fatal_error" | "service_unavailable")
+    }
+
+    /// What it means, and what to do about it.
+    pub fn meaning(&self) -> (String, &'static str) {
+        let (meaning, remedy) = match self.word.as_str() {
+            "invalid_auth" | "not_authed" => (
+                "the bot's token is wrong",
+                "copy the Bot User OAuth Token (`xoxb-…`) from the app's page `OAuth & Permissions`",
+            ),
+            "account_inactive" | "token_revoked" | "token_expired" => (
+                "the bot was removed, or its token was revoked",
+                "install the app to the workspace again and give its new token to `bot_token`",
+            ),
+            "missing_scope" => (
+                "the bot lacks a scope",
+                "add it on the app's page `OAuth & Permissions`, then install the app to the workspace again",
+            ),
+            "not_in_channel" | "channel_not_found" => (
+                "the bot is not in the channel",
+                "invite it there (`/invite @NAME`), or correct `notify.slack.channel`",
+            ),
+            "not_allowed_token_type" => (
+                "this is no token of a bot",
+                "use the Bot User OAuth Token (`xoxb-…`), not one of a user or an app",
+            ),
+            "ratelimited" => ("the bot asks too often", "wait a minute, then run it again"),
+            "access_denied"
+            | "ekm_access_denied"
+            | "team_access_not_granted"
+            | "enterprise_is_restricted" => {
+                ("the workspace's administrators forbid it", "ask them, or leave `bot_token` out")
+            }
+            _ => (
+                "it gives no reason that is known here",
+                "see Slack's page about the method `conversations.history`",
+            ),
+        };
+        let needed = if self.needed.is_empty() { String::new() } else { format!(" ({})", self.needed) };
+        (format!("Slack said `{}`: {meaning}{needed}", self.word), remedy)
+    }
+}
+
+/// A word of a query. Slack's ids and cursors hold letters, digits and a few signs.
+fn quoted(text: &str) -> String {
+    let quote = |byte: u8| match byte {
+        b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'-' | b'_' | b'.' => char::from(byte).to_string(),
+        byte => format!("%{byte:02X}"),
+    };
+    text.bytes().map(quote).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_marked_message_is_found_among_others() {
+        let body = r#"{"ok": true, "has_more": false, "messages": [
+            {"ts": "1764.2", "text": "", "attachments": [{"title": "[RESOLVED] A", "text": "over", "color": "2eb886",
+             "footer": "resolved ab12 1764; firing cd34 1765; "}]},
+            {"ts": "1764.1", "text": "good morning"}]}"#;
+        let found = messages(body).unwrap();
+        assert_eq!(found.len(), 1);
+        assert_eq!((found[0].stamp.as_str(), found[0].message.colour.as_str()), ("1764.2", "good"));
+        let mark =
+            |is_over, fingerprint: &str, since| Mark { is_over, fingerprint: fingerprint.into(), since };
+        assert_eq!(found[0].marks, [mark(true, "ab12", 1764), mark(false, "cd34", 1765)]);
+    }
+
+    #[test]
+    fn a_refusal_is_explained_and_a_passing_one_told_apart() {
+        let body = r#"{"ok": false, "error": "missing_scope", "needed": "channels:history", "provided": "chat:write"}"#;
+        let refusal = messages(body).unwrap_err();
+        let (meaning, remedy) = refusal.meaning();
+        assert_eq!(meaning, "Slack said `missing_scope`: the bot lacks a scope (channels:history)");
+        assert!(remedy.contains("OAuth & Permissions"));
+        assert!(!refusal.is_passing());
+        assert!(messages(r#"{"ok": false, "error": "ratelimited"}"#).unwrap_err().is_passing());
+        assert_eq!(messages("<html>").unwrap_err().word, "no answer of Slack's");
+    }
+
+    #[test]
+    fn what_goes_into_a_query_is_quoted() {
+        assert!(channels_path(true, "dGVhbTpD=").ends_with("&cursor=dGVhbTpD%3D"));
+        assert_eq!(
+            messages_path("C1&x=\"", 7),
+            "conversations.history?channel=C1%26x%3D%22&oldest=7&limit=50"
+        );
+    }
+}
