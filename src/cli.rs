@@ -145,9 +145,21 @@ pub struct StatusArgs {
 /// `monctl verify-alert`.
 #[derive(Debug, Args)]
 pub struct VerifyArgs {
-    /// The alert to prove.
+    /// The alerts to prove.
     #[arg(value_name = "ALERT", default_value = "HighCPUUsage")]
-    pub alert: String,
+    pub alerts: Vec<String>,
+
+    /// Prove every alert that has a drill; drills that do not disturb each other run at the same time.
+    #[arg(long, conflicts_with_all = ["alerts", "like_reference", "cpu_load"])]
+    pub all: bool,
+
+    /// Only show which alerts have a drill, its danger, its guard and its undo, and why others have none.
+    #[arg(long, conflicts_with_all = ["all", "schedule"])]
+    pub list: bool,
+
+    /// Only print a systemd timer and a step for a pipeline that prove every alert once a week.
+    #[arg(long, conflicts_with = "all")]
+    pub schedule: bool,
 
     /// Keep the fault up for its full time, even after the alert was delivered.
     #[arg(long)]

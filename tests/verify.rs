@@ -12,7 +12,7 @@ use monctl::cancel::Cancel;
 use monctl::error::Exit;
 use monctl::event::{Event, Millis};
 use monctl::http::slack::Reply;
-use monctl::verify::{Diagnosis, Options, Proof, Stage, keep};
+use monctl::verify::{Diagnosis, Options, Proof, Stage, Witness, keep};
 use pipeline::{Pipeline, Timings};
 use serde_json::json;
 
@@ -59,7 +59,7 @@ async fn an_alert_is_proven_by_the_receiver_and_every_stage_comes_when_it_was_pr
     let (proof, events) = pipeline.prove(Options::default()).await;
     let proof = proof.unwrap();
     assert_whole_way(&proof);
-    assert_eq!(proof.witness, "receiver");
+    assert_eq!(proof.witness, Witness::Receiver);
     assert!(!pipeline.host.is_busy(), "the load ends at delivery");
 
     let messages: Vec<(&str, &str)> = events
@@ -86,7 +86,7 @@ async fn without_a_receiver_of_its_own_alertmanagers_counters_prove_it() {
     let (proof, _) = pipeline.prove(Options::default()).await;
     let proof = proof.unwrap();
     assert_whole_way(&proof);
-    assert_eq!(proof.witness, "counters");
+    assert_eq!(proof.witness, Witness::Counters);
 }
 
 #[tokio::test]

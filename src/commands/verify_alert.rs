@@ -1,24 +1,30 @@
-//! `monctl verify-alert`: causes the fault that an alert is there for, and watches it arrive and be resolved.
+//! `monctl verify-alert`: causes the faults that alerts are there for, and watches them arrive and be resolved.
 
-use std::fmt::Write as _;
+mod list;
+mod outcome;
+mod schedule;
+
 use std::time::Duration;
-
-use serde_json::Value;
 
 use super::{Context, Outcome};
 use crate::cli::VerifyArgs;
-use crate::error::{Error, Exit, Result};
+use crate::error::{Error, Result};
+use crate::event::Events;
 use crate::host::{HostName, Machine};
 use crate::http::Endpoint;
 use crate::http::alertmanager::Alertmanager;
 use crate::http::prometheus::Prometheus;
 use crate::http::slack;
+use crate::http::slack::history::Channel;
 use crate::provider::Provider;
 use crate::remote::Remote;
-use crate::render::rules;
-use crate::report::duration;
-use crate::spec::{PromDuration, Receiver, Spec, load};
-use crate::verify::{self, Hosts, Options, Proof, Request, Services, Settings, Stage, Subject};
+use crate::render::{Rule, rules};
+use crate::spec::{
+    DrillKind, Loaded, Metrics, PromDuration, Receiver, SecretName, Secrets, Spec, catalogue_alert, load,
+};
+use crate::verify::{
+    self, Application, Hosts, Inbox, Options, Reader, Request, Round, Services, Settings, Slot, Subject,
+};
 
 /// The machines run already; a host that has not answered by then does not.
 const CONNECT_WITHIN: Duration = Duration::from_secs(20);
@@ -28,50 +34,120 @@ const ALERTMANAGER: u16 = 9093;
 const CAPTURE: u16 = 9099;
 
 /// # Errors
-/// Where the alert has no drill, a machine or service does not answer, the alert is active already, or the load
-/// cannot make it arrive.
+/// Where an alert has no drill, a machine or service does not answer, the one alert that was asked for is active
+/// already, or no harmless fault can make it arrive.
 pub(super) async fn run(args: &VerifyArgs, context: &Context) -> Result<Outcome> {
+    if args.schedule {
+        return schedule::print(&context.spec);
+    }
     let loaded = load(&context.spec)?;
-    let spec = &loaded.spec;
-    let settings = drillable(spec, &args.alert)?;
+    if args.list {
+        return list::print(&loaded.spec);
+    }
+    let drills = wanted(&loaded.spec, args)?;
     let provider = Provider::of(&loaded, &context.events).await?;
     let machines = provider.observe().await?.running();
     let app = machine(&machines, HostName::app(1))?;
     let monitoring = machine(&machines, HostName::MONITORING)?;
     let (app_remote, remote) =
         tokio::try_join!(Remote::connect(app, CONNECT_WITHIN), Remote::connect(monitoring, CONNECT_WITHIN))?;
+    let requests: Vec<Request> =
+        drills.into_iter().map(|drill| drill.request(&loaded.spec, args, app)).collect();
 
     // Holds the socket of the receiver until the end.
     let folder = tempfile::tempdir()
         .map_err(|error| Error::could_not_run("cannot make a temporary folder").because(error))?;
-    let request = Request {
-        subject: Subject { alert: args.alert.clone(), address: app.address.to_string() },
-        host: app.name,
-        settings,
-        options: options(args),
-    };
-    let services = services(spec, &remote, folder.path()).await?;
+    let (services, channel) = services(&loaded, &remote, folder.path(), &context.events).await?;
     let hosts = Hosts { app: &app_remote, monitoring: &remote };
-    let proof = verify::prove(&request, services, &hosts, &context.events, &context.cancel).await?;
-    if let Err(error) = verify::keep(&hosts, &proof).await {
-        context.events.warn(error.to_string());
-    }
-    outcome(&proof)
+    let proving = verify::prove(&requests, services, &hosts, &context.events, &context.cancel);
+    let round = match &channel {
+        None => proving.await?,
+        Some(watched) => tokio::select! {
+            round = proving => round?,
+            refused = watched.follow() => return Err(stopped(&hosts, refused).await),
+        },
+    };
+    keep(&hosts, &loaded.spec, &round, &context.events).await;
+    outcome::of(round, args)
 }
 
-/// The settings that decide the times of an alert for which there is a drill.
-fn drillable(spec: &Spec, alert: &str) -> Result<Settings> {
+/// An alert of the spec with its drill.
+struct Wanted {
+    rule: Rule,
+    kind: DrillKind,
+    settings: Settings,
+}
+
+impl Wanted {
+    fn request(self, spec: &Spec, args: &VerifyArgs, app: &Machine) -> Request {
+        Request {
+            subject: Subject { alert: self.rule.name, address: app.address.to_string() },
+            host: app.name,
+            kind: self.kind,
+            settings: self.settings,
+            application: Application { port: spec.app.port.get(), workers: spec.app.workers },
+            options: Options {
+                keep: args.keep,
+                like_reference: args.like_reference,
+                cpu_load: args.cpu_load,
+                duration: args.duration.map(PromDuration::get),
+            },
+        }
+    }
+}
+
+/// The alerts that are to be proven: those that were named, or all that have a drill.
+fn wanted(spec: &Spec, args: &VerifyArgs) -> Result<Vec<Wanted>> {
     let rules = rules(spec);
+    if args.all {
+        let drills: Vec<Wanted> = rules.into_iter().filter_map(|rule| drillable(spec, rule).ok()).collect();
+        return if drills.is_empty() { Err(nothing_to_drill()) } else { Ok(drills) };
+    }
     let names: Vec<String> = rules.iter().map(|rule| format!("`{}`", rule.name)).collect();
-    let rule = rules.into_iter().find(|rule| rule.name == alert).ok_or_else(|| {
-        Error::invalid(format!("the spec has no alert `{alert}`"))
-            .remedy(format!("its alerts are {}", names.join(", ")))
-    })?;
-    let settings = Settings::of_rule(spec, &rule).filter(|_| rule.expr.contains("node_cpu_seconds_total"));
-    settings.ok_or_else(|| {
-        Error::could_not_run(format!("there is no drill for `{alert}` yet"))
-            .remedy("alerts on CPU load, such as `HighCPUUsage`, can be proven")
-    })
+    let named = |alert: &String| {
+        let rule = rules.iter().find(|rule| rule.name == *alert).cloned().ok_or_else(|| {
+            Error::invalid(format!("the spec has no alert `{alert}`"))
+                .remedy(format!("its alerts are {}", names.join(", ")))
+        })?;
+        drillable(spec, rule)
+    };
+    args.alerts.iter().map(named).collect()
+}
+
+fn drillable(spec: &Spec, rule: Rule) -> Result<Wanted> {
+    let kind = drill_of(spec, &rule);
+    let refused = |because: &str| {
+        Error::could_not_run(format!("there is no drill for `{}`: {because}", rule.name))
+            .remedy("`monctl verify-alert --list` shows which alerts have one")
+    };
+    if let DrillKind::None { because } = &kind {
+        return Err(refused(because));
+    }
+    let settings = Settings::of_rule(spec, &rule)
+        .ok_or_else(|| refused("its expression compares nothing with a number"))?;
+    Ok(Wanted { rule, kind, settings })
+}
+
+/// The drill of a rule in this spec.
+fn drill_of(spec: &Spec, rule: &Rule) -> DrillKind {
+    let none = |because: &str| DrillKind::None { because: because.to_owned() };
+    let is_own = spec.alerts.iter().any(|(name, alert)| name.as_str() == rule.name && alert.expr.is_some());
+    let entry = catalogue_alert(&rule.name).filter(|_| !is_own);
+    match entry.map(|entry| entry.drill.clone()) {
+        Some(DrillKind::Requests { .. } | DrillKind::SlowRequests)
+            if spec.app.metrics() == Metrics::Builtin =>
+        {
+            none("with `metrics: builtin` nothing of monctl's can answer in place of the application")
+        }
+        Some(kind) => kind,
+        None if rule.expr.contains("node_cpu_seconds_total") => DrillKind::Cpu,
+        None => none("monctl does not know what makes a rule of your own fire"),
+    }
+}
+
+fn nothing_to_drill() -> Error {
+    Error::could_not_run("no alert of the spec has a drill")
+        .remedy("`monctl verify-alert --list` says why; the catalogue's alerts have one")
 }
 
 fn machine(machines: &[Machine], name: HostName) -> Result<&Machine> {
@@ -82,61 +158,70 @@ fn machine(machines: &[Machine], name: HostName) -> Result<&Machine> {
     })
 }
 
-fn options(args: &VerifyArgs) -> Options {
-    Options {
-        keep: args.keep,
-        like_reference: args.like_reference,
-        cpu_load: args.cpu_load,
-        duration: args.duration.map(PromDuration::get),
+/// A channel that is read while the drills run.
+struct Watched<'a> {
+    reader: Reader<'a>,
+    channel: Channel,
+    since: jiff::Timestamp,
+    slot: Slot,
+}
+
+impl Watched<'_> {
+    async fn follow(&self) -> Result<()> {
+        self.reader.follow(&self.channel, self.since, &self.slot).await
     }
 }
 
-/// Clients at the ends of forwards, and the receiver where alerts are sent to it.
-async fn services(spec: &Spec, remote: &Remote, folder: &std::path::Path) -> Result<Services> {
-    let receiver = match spec.notify.receiver() {
-        Receiver::Slack(_) => None,
+/// Clients at the ends of forwards, and whoever sees what arrives.
+async fn services<'a>(
+    loaded: &Loaded,
+    remote: &'a Remote,
+    folder: &std::path::Path,
+    events: &Events,
+) -> Result<(Services, Option<Watched<'a>>)> {
+    let mut watched = None;
+    let inbox = match loaded.spec.notify.receiver() {
         Receiver::Capture => {
             let socket = folder.join("slack.sock");
             let receiver = slack::Receiver::on_unix(&socket)?;
             remote.listen(CAPTURE, &socket).await?;
-            Some(receiver)
+            Inbox::of_receiver(receiver, events)
         }
+        Receiver::Slack(slack) if slack.bot_token.is_some() => {
+            let token = Secrets::resolve_one(loaded, &SecretName::SlackBotToken)?;
+            let reader = Reader { monitoring: remote, api_url: slack.api_url.clone(), token };
+            let channel = reader.find(slack.message.channel.as_deref()).await?;
+            let (inbox, slot) = Inbox::of_channel(events);
+            watched = Some(Watched { reader, channel, since: jiff::Timestamp::now(), slot });
+            inbox
+        }
+        Receiver::Slack(_) => Inbox::of_nobody(events),
     };
-    Ok(Services {
+    let services = Services {
         prometheus: Prometheus::new(&Endpoint::Unix(remote.forward(PROMETHEUS).await?))?,
         alertmanager: Alertmanager::new(&Endpoint::Unix(remote.forward(ALERTMANAGER).await?))?,
-        receiver,
-    })
-}
-
-fn outcome(proof: &Proof) -> Result<Outcome> {
-    let json: Value = serde_json::to_value(proof)
-        .map_err(|error| Error::failed("cannot write the proof as JSON").because(error))?;
-    let exit = if proof.proven { Exit::Success } else { Exit::NotProven };
-    Ok(Outcome::success(text(proof), json).with_exit(exit))
-}
-
-fn text(proof: &Proof) -> String {
-    let Proof { alert, host, .. } = proof;
-    let after = |stage| proof.when(stage).map(|millis| millis.0);
-    let Some(diagnosis) = &proof.diagnosis else {
-        let mut text = format!("{alert} is proven on {host}");
-        let off = after(Stage::LoadOff).unwrap_or_default();
-        if let Some(delivered) = after(Stage::Delivered) {
-            let _ = write!(text, ": delivered {} after the load went on", duration(delivered));
-        }
-        if let Some(resolved) = after(Stage::Resolved) {
-            let _ = write!(text, ", resolved {} after it went off", duration(resolved.saturating_sub(off)));
-        }
-        if let Some(told) = after(Stage::ResolvedDelivered) {
-            let _ = write!(text, ", told {} after it went off", duration(told.saturating_sub(off)));
-        }
-        return text;
+        inbox,
     };
-    let last = proof.timeline.iter().map(|entry| entry.stage).filter(|stage| *stage < diagnosis.stage).max();
-    let reached = last.map_or("before the load".into(), |stage| format!("after `{stage}`"));
-    format!(
-        "{alert} is not proven on {host}: it stopped {reached}, before `{}`\n  because: {}\n  help: {}",
-        diagnosis.stage, diagnosis.cause, diagnosis.remedy
-    )
+    Ok((services, watched))
+}
+
+/// The channel can be read no more: nothing would be proven, so nothing goes on.
+async fn stopped(hosts: &Hosts<'_>, refused: Result<()>) -> Error {
+    // What cannot be ended now ends by itself.
+    let _ = verify::Site::release(hosts).await;
+    refused.err().unwrap_or_else(|| Error::failed("the channel can be read no more"))
+}
+
+/// Keeps what was found out on the monitoring host.
+async fn keep(hosts: &Hosts<'_>, spec: &Spec, round: &Round, events: &Events) {
+    for proof in round.proofs() {
+        if let Err(error) = verify::keep(hosts, proof).await {
+            events.warn(error.to_string());
+        }
+    }
+    let drillable = rules(spec).into_iter().filter_map(|rule| drillable(spec, rule).ok());
+    let names: Vec<String> = drillable.map(|drill| drill.rule.name).collect();
+    if let Err(error) = verify::publish(hosts, &names).await {
+        events.warn(error.to_string());
+    }
 }

@@ -7,17 +7,22 @@ use serde::Serialize;
 use super::tracker::Tracker;
 use super::{Fault, Prediction, Settings, Stage, words};
 use crate::http::slack::{self, Reply};
+use crate::spec::DrillKind;
 
 /// What was found out once the alert had not arrived.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Evidence {
     /// The instance that the drill's host is scraped under.
     pub instance: String,
+    /// The host by name.
+    pub host: String,
+    /// The drill's name there.
+    pub drill: String,
     /// Why the target cannot be scraped, where it is down.
     pub target_down: Option<String>,
     /// Why the rule cannot be evaluated.
     pub rule_error: Option<String>,
-    /// Whether the load was still on when monctl ended it.
+    /// Whether the fault was still there when monctl ended it.
     pub load_was_on: Option<bool>,
     /// How many Alertmanagers Prometheus sends to.
     pub alertmanagers: Option<usize>,
@@ -43,7 +48,9 @@ pub struct Case<'a> {
     pub tracker: &'a Tracker,
     /// The settings of the rule and of Alertmanager.
     pub settings: &'a Settings,
-    /// The drill.
+    /// The kind of the drill.
+    pub kind: &'a DrillKind,
+    /// The fault.
     pub fault: &'a Fault,
     /// What was predicted.
     pub prediction: &'a Prediction,
@@ -74,21 +81,22 @@ impl Case<'_> {
     }
 
     fn not_above(&self) -> (String, String) {
-        let Evidence { instance, target_down, load_was_on, .. } = self.evidence;
-        if let Some(error) = target_down {
-            return target_is_down(instance, error);
+        let Evidence { host, drill, load_was_on, .. } = self.evidence;
+        if let Some(down) = self.target_is_down() {
+            return down;
         }
         if *load_was_on == Some(false) && self.tracker.when(Stage::LoadOff).is_none() {
             return (
-                "the load ended before its time".into(),
-                "see why: `monctl ssh app -- journalctl -u monctl-drill-cpu`".into(),
+                "the fault ended before its time".into(),
+                format!("see why: `monctl ssh {host} -- journalctl -u monctl-drill-{drill}`"),
             );
         }
         if let Some(predicted) = self.predicted() {
             return predicted;
         }
+        let show = |value: f64| self.settings.threshold.show((value * 10.0).round() / 10.0);
         let highest =
-            self.tracker.highest().map(|value| format!(" (highest: {value:.1}%)")).unwrap_or_default();
+            self.tracker.highest().map(|value| format!(" (highest: {})", show(value))).unwrap_or_default();
         (
             format!("the expression was never {}{highest}", self.settings.threshold),
             "see the expression's curve in Prometheus: `monctl open prometheus`".into(),
@@ -104,20 +112,23 @@ impl Case<'_> {
             None => self.predicted().unwrap_or_else(|| {
                 (
                     "the expression was above its threshold at no evaluation of the rule".into(),
-                    "let the load last longer: `--duration`".into(),
+                    "let the fault last longer: `--duration`".into(),
                 )
             }),
         }
     }
 
     fn not_firing(&self) -> (String, String) {
-        if let Some(error) = &self.evidence.target_down {
-            return target_is_down(&self.evidence.instance, error);
+        if let Some(down) = self.target_is_down() {
+            return down;
         }
         self.predicted().unwrap_or_else(|| {
             (
                 format!("the expression was no more {} before `for` had passed", self.settings.threshold),
-                "load the host more or longer: `--cpu-load`, `--duration`".into(),
+                match self.kind {
+                    DrillKind::Cpu => "load the host more or longer: `--cpu-load`, `--duration`".into(),
+                    _ => "let the fault last longer: `--duration`".into(),
+                },
             )
         })
     }
@@ -179,15 +190,15 @@ impl Case<'_> {
     }
 
     fn not_resolved(&self) -> (String, String) {
-        if let Some(error) = &self.evidence.target_down {
-            return target_is_down(&self.evidence.instance, error);
+        if let Some(down) = self.target_is_down() {
+            return down;
         }
         (
             format!(
                 "the alert still fires although the drill is over; something else keeps the expression at {}",
                 self.settings.threshold
             ),
-            "see what: `monctl ssh app -- top -b -n 1`".into(),
+            format!("see what: {}", self.where_to_look()),
         )
     }
 
@@ -199,6 +210,29 @@ impl Case<'_> {
             "the alert is over, and no message said so".into(),
             "see Alertmanager's log: `monctl ssh monitoring -- journalctl -u monctl-alertmanager`".into(),
         )
+    }
+
+    /// The target that the drill is seen by is down, and not because that is the drill.
+    fn target_is_down(&self) -> Option<(String, String)> {
+        let Evidence { instance, target_down, .. } = self.evidence;
+        let is_meant = matches!(self.kind, DrillKind::Stop { .. }) && !self.tracker.has(Stage::LoadOff);
+        target_down.as_ref().filter(|_| !is_meant).map(|error| target_is_down(instance, error))
+    }
+
+    /// The command that shows what a host or its application suffers from.
+    fn where_to_look(&self) -> String {
+        let host = &self.evidence.host;
+        let command = match self.kind {
+            DrillKind::Cpu | DrillKind::Memory | DrillKind::None { .. } => "top -b -n 1".to_owned(),
+            DrillKind::Disk => "df -h".to_owned(),
+            DrillKind::Inodes => "df -i".to_owned(),
+            DrillKind::FailingUnit => "systemctl --failed".to_owned(),
+            DrillKind::Stop { units } => format!("systemctl status {}", units.join(" ")),
+            DrillKind::Requests { .. } | DrillKind::SlowRequests => {
+                "journalctl -u monctl-app -n 50".to_owned()
+            }
+        };
+        format!("`monctl ssh {host} -- {command}`")
     }
 
     /// The obstacle that was predicted, where one was.
@@ -275,13 +309,21 @@ mod tests {
     fn after(sights: &[Sight], evidence: &Evidence) -> Diagnosis {
         let settings = Settings { send_resolved: true, ..Settings::of_reference() };
         let fault = Fault::load(2, 100.0, 0.0);
-        let mut tracker = Tracker::new(Witness::Receiver, false);
+        let mut tracker = Tracker::new(Witness::Receiver, false, settings.threshold);
         for sight in sights {
             tracker.see(sight);
         }
         let prediction = predict(&settings, &fault);
-        Case { tracker: &tracker, settings: &settings, fault: &fault, prediction: &prediction, evidence }
-            .diagnose()
+        let kind = &DrillKind::Cpu;
+        Case {
+            tracker: &tracker,
+            settings: &settings,
+            kind,
+            fault: &fault,
+            prediction: &prediction,
+            evidence,
+        }
+        .diagnose()
     }
 
     fn cause(sights: &[Sight], evidence: &Evidence) -> (Stage, String) {
@@ -305,11 +347,11 @@ mod tests {
     #[test]
     fn each_stage_has_its_cause() {
         let lost = Evidence { load_was_on: Some(false), ..evidence() };
-        assert_eq!(cause(&[], &lost), (Stage::Above, "the load ended before its time".into()));
+        assert_eq!(cause(&[], &lost), (Stage::Above, "the fault ended before its time".into()));
         let quiet = Sight { expression: Some(Expression::NotAbove(Some(42.0))), ..Sight::default() };
         assert_eq!(
             cause(&[quiet], &evidence()),
-            (Stage::Above, "the expression was never more than 80% (highest: 42.0%)".into())
+            (Stage::Above, "the expression was never more than 80% (highest: 42%)".into())
         );
         let broken = Evidence { rule_error: Some("many-to-many matching".into()), ..evidence() };
         let above = Sight { rule: Some(RuleState::Inactive), ..sight(RuleState::Inactive) };
@@ -335,8 +377,12 @@ mod tests {
 
     #[test]
     fn slacks_words_are_decoded_from_its_answer_or_from_the_log() {
-        let arrival =
-            Arrival { at: Duration::from_secs(6), reply: Reply::Refused(404, "no_service"), is_over: false };
+        let arrival = Arrival {
+            at: Duration::from_secs(6),
+            reply: Reply::Refused(404, "no_service"),
+            is_over: false,
+            marks: vec![],
+        };
         let refused = Sight { messages: vec![arrival], ..sight(RuleState::Firing) };
         let (stage, text) = cause(&[refused], &evidence());
         assert_eq!(stage, Stage::Delivered);

@@ -1,12 +1,15 @@
 //! Proof that an alert arrives: what a drill should look like on the clock, the drill itself, what
 //! was seen of it, and why it stopped where it did.
 //!
-//! `settings`, `walk`, `predict`, `drill`, `tracker` and `diagnose` are pure; `preflight` and `watch` ask,
-//! `site` acts on hosts, `prove` puts them together. Called by `commands/verify_alert`, and for warnings by
+//! `settings`, `walk`, `predict`, `kind`, `drill`, `waves`, `tracker` and `diagnose` are pure; `preflight`, `watch` and
+//! `bystanders` ask, `channel` reads, `site` acts on hosts, `run` puts one drill together and `prove` several. Called by `commands/verify_alert`, and for warnings by
 //! `commands/render`, for kept proofs by `commands/status`.
 
 #[cfg(test)]
 mod agreement;
+mod bystanders;
+mod cause;
+mod channel;
 mod check;
 mod course;
 mod diagnose;
@@ -14,6 +17,8 @@ mod drill;
 mod explain;
 mod expression;
 mod fault;
+mod inbox;
+mod kind;
 #[cfg(test)]
 mod naive;
 mod panels;
@@ -21,6 +26,7 @@ mod predict;
 mod preflight;
 mod proof;
 mod prove;
+mod run;
 mod settings;
 mod sight;
 mod signal;
@@ -29,19 +35,26 @@ mod stage;
 mod tracker;
 mod walk;
 mod watch;
+mod waves;
 mod words;
 
+pub use bystanders::{Bystander, Verdict};
+pub use cause::{Cause, LEASE, Order, UNDOING, unit_name};
+pub use channel::Reader;
 pub use check::{CheckedRule, Finding, Kind, Snapshot, Weight, check, take};
 pub use diagnose::Diagnosis;
-pub use drill::Options;
+pub use drill::{Application, Options};
 pub use explain::{Asked, Explanation};
 pub use fault::{CpuLoad, Effect, Ending, Fault, REFERENCE_COMMAND, Traffic};
+pub use inbox::{Inbox, Slot};
+pub use kind::{Resource, Safety, safety};
 pub use panels::{Checked, Shown, panels};
 pub use predict::{Obstacle, Prediction, Remedies, Window, predict, warnings_for};
-pub use proof::{Entry, LastProof, Proof, keep, last_proofs};
-pub use prove::{Request, prove};
+pub use proof::{Entry, LastProof, METRIC, Proof, keep, last_proofs, publish};
+pub use prove::{NotRun, Request, Round, prove};
 pub use settings::{Refusals, Settings};
 pub use signal::{Comparison, Signal, Threshold};
-pub use site::{Hosts, Load, Site};
+pub use site::{Hosts, Site};
 pub use stage::Stage;
+pub use tracker::Witness;
 pub use watch::{Services, Subject};

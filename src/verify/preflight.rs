@@ -1,33 +1,39 @@
-//! What is looked at before any load goes on: whether the pipeline stands, is quiet, and lets the alert pass.
+//! What is looked at before any fault is caused: whether the pipeline stands, is quiet, and lets the alert pass, and
+//! whether the host is well enough for a drill.
 
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
 use super::diagnose::{Diagnosis, target_is_down};
-use super::settings::comparison;
+use super::drill::Measured;
+use super::expression::read;
+use super::kind;
 use super::watch::{Services, Subject};
 use super::{Settings, Stage, words};
 use crate::error::{Error, Result};
 use crate::event::Events;
 use crate::http::alertmanager::Counters;
-use crate::http::prometheus::{ActiveAlert, AlertingRule, Labels, Prometheus};
+use crate::http::prometheus::{ActiveAlert, AlertState, AlertingRule, Labels, Prometheus};
+use crate::spec::DrillKind;
 
 /// Alertmanager clears groups without alerts away every half minute.
 const CLEARING: Duration = Duration::from_secs(35);
 /// A host that was busy may take so long to calm down, beyond what the expression remembers.
 const CALMING: Duration = Duration::from_secs(20);
+/// Prometheus' discovery settles within this time after a reload.
+const RELOADING: Duration = Duration::from_secs(12);
 const PAUSE: Duration = Duration::from_millis(500);
+/// The severity of alerts beside which no drill is begun.
+const SERIOUS: &str = "critical";
 
 /// A pipeline that a drill can begin on.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Ready {
     /// The rule's expression.
     pub expression: String,
-    /// How many CPUs node exporter reports on the host.
-    pub cpus: u16,
-    /// How busy the host is now, in percent.
-    pub baseline: f64,
+    /// The host's figures now.
+    pub measured: Measured,
     /// Alertmanager's counters now.
     pub counters: Counters,
     /// How much longer than `group_wait` the first message may take.
@@ -39,51 +45,270 @@ pub struct Ready {
 pub enum Readiness {
     /// Go on.
     Ready(Ready),
-    /// The alert cannot make the whole way, whatever the load.
+    /// The alert cannot make the whole way, whatever the fault.
     Blocked(Diagnosis),
 }
 
-/// Looks at everything that is known before the load goes on. Waits for a group of alerts that ended
-/// to be cleared away, because an alert that joins it would be told late or not at all.
-///
-/// # Errors
-/// When a service does not answer, the rule is not there, or the alert is active already.
-pub async fn look(
-    services: &Services,
-    subject: &Subject,
-    settings: &Settings,
-    events: &Events,
-) -> Result<Readiness> {
-    let prometheus = &services.prometheus;
-    let rule = rule(prometheus, &subject.alert).await?;
-    let blocked = |stage, (cause, remedy)| Ok(Readiness::Blocked(Diagnosis { stage, cause, remedy }));
-    if let Some(error) = lasting_target_error(prometheus, subject, settings, events).await? {
-        return blocked(Stage::Above, target_is_down(&subject.address, &error));
+/// One look beforehand.
+#[derive(Debug, Clone, Copy)]
+pub struct Preflight<'a> {
+    /// Where to look.
+    pub services: &'a Services,
+    /// The alert and the host.
+    pub subject: &'a Subject,
+    /// The kind of its drill.
+    pub kind: &'a DrillKind,
+    /// The settings that decide the times.
+    pub settings: &'a Settings,
+    /// Where people are told what is waited for.
+    pub events: &'a Events,
+}
+
+impl Preflight<'_> {
+    /// Looks at everything that is known before the fault is caused. Waits for a group of alerts that ended to be
+    /// cleared away, because an alert that joins it would be told late or not at all.
+    ///
+    /// # Errors
+    /// When a service does not answer, the rule is not there, the alert is active already, or the host suffers.
+    pub async fn look(&self) -> Result<Readiness> {
+        let Self { services, subject, .. } = *self;
+        let prometheus = &services.prometheus;
+        let rule = rule(prometheus, &subject.alert).await?;
+        let blocked = |stage, (cause, remedy)| Ok(Readiness::Blocked(Diagnosis { stage, cause, remedy }));
+        if let Some(error) = self.lasting_target_error().await? {
+            return blocked(Stage::Above, target_is_down(&subject.address, &error));
+        }
+        if let Some(error) = rule.last_error.filter(|error| !error.is_empty()) {
+            let remedy = "correct its expression in the spec, then `monctl up`".to_owned();
+            return blocked(
+                Stage::Pending,
+                (format!("Prometheus cannot evaluate the rule: {error}"), remedy),
+            );
+        }
+        self.not_active().await?;
+        self.not_suffering().await?;
+        if self.no_alertmanager().await? {
+            let cause = "Prometheus knows no Alertmanager".to_owned();
+            return blocked(Stage::InAlertmanager, (cause, "`monctl up` mends its configuration".to_owned()));
+        }
+        self.filled().await?;
+        let (labels, value) = self.series(&rule.query).await?;
+        let name = ("alertname".to_owned(), subject.alert.clone());
+        let expected: Labels = labels.into_iter().chain(rule.labels).chain([name]).collect();
+        if let Some(problem) = silenced(services, &expected).await? {
+            return blocked(Stage::Sent, problem);
+        }
+        let extra = self.quiet(&expected).await?;
+        let measured = Measured { cpus: self.cpus().await?, value, requests: self.requests().await? };
+        let counters = services.alertmanager.counters().await?;
+        Ok(Readiness::Ready(Ready { expression: rule.query, measured, counters, extra }))
     }
-    if let Some(error) = rule.last_error.filter(|error| !error.is_empty()) {
-        let remedy = "correct its expression in the spec, then `monctl up`".to_owned();
-        return blocked(Stage::Pending, (format!("Prometheus cannot evaluate the rule: {error}"), remedy));
+
+    /// Why the target that the drill is seen by cannot be scraped, where that lasts: what was installed or restarted a
+    /// moment ago is scraped within two intervals.
+    async fn lasting_target_error(&self) -> Result<Option<String>> {
+        let patience = 2 * self.settings.scrape_interval + PAUSE;
+        let until = Instant::now() + patience;
+        let job = kind::job(self.kind);
+        let mut told = false;
+        loop {
+            let error = target_error(&self.services.prometheus, self.subject, job).await?;
+            let Some(why) = error.as_ref().filter(|_| Instant::now() < until) else { return Ok(error) };
+            if !told {
+                told = true;
+                self.events.note(format!(
+                    "`{job}` cannot be scraped yet ({why}); waiting for at most {}",
+                    words::seconds(patience)
+                ));
+            }
+            sleep(PAUSE).await;
+        }
     }
-    not_active(prometheus, subject, settings, events).await?;
-    if prometheus.alertmanagers().await? == 0 {
-        let cause = "Prometheus knows no Alertmanager".to_owned();
-        return blocked(Stage::InAlertmanager, (cause, "`monctl up` mends its configuration".to_owned()));
+
+    /// Whether Prometheus goes on knowing no Alertmanager: for some seconds after a reload it knows none.
+    async fn no_alertmanager(&self) -> Result<bool> {
+        let until = Instant::now() + RELOADING;
+        while self.services.prometheus.alertmanagers().await? == 0 {
+            if Instant::now() >= until {
+                return Ok(true);
+            }
+            sleep(PAUSE).await;
+        }
+        Ok(false)
     }
-    filled(prometheus, subject, settings, events).await?;
-    let (labels, baseline) = series(prometheus, subject, &rule.query).await?;
-    let expected: Labels =
-        labels.into_iter().chain(rule.labels).chain([("alertname".into(), subject.alert.clone())]).collect();
-    if let Some(problem) = silenced(services, &expected).await? {
-        return blocked(Stage::Sent, problem);
+
+    /// Waits until the alert is over where it is active: what `up` did a moment ago may have caused it.
+    async fn not_active(&self) -> Result<()> {
+        let subject = self.subject;
+        let active = |alert: &ActiveAlert| alert.name() == subject.alert && subject.is_meant(&alert.labels);
+        match self.wait_for_none(active, "is active already").await? {
+            None => Ok(()),
+            Some(alert) => Err(is_active(subject, &alert)),
+        }
     }
-    let extra = quiet(services, settings, events).await?;
-    Ok(Readiness::Ready(Ready {
-        expression: rule.query,
-        cpus: cpus(prometheus, subject).await?,
-        baseline,
-        counters: services.alertmanager.counters().await?,
-        extra,
-    }))
+
+    /// Refuses where something serious is wrong with the host; what an earlier drill caused may still be ending.
+    async fn not_suffering(&self) -> Result<()> {
+        let serious = |alert: &ActiveAlert| {
+            alert.state == AlertState::Firing
+                && alert.labels.get("severity").is_some_and(|severity| severity == SERIOUS)
+                && alert.labels.contains_key("instance")
+                && self.subject.is_meant(&alert.labels)
+        };
+        let Some(alert) = self.wait_for_none(serious, "fires").await? else { return Ok(()) };
+        let (name, since) = (alert.name(), &alert.active_at);
+        Err(Error::could_not_run(format!("the host suffers already: `{name}` fires since {since}"))
+            .at(self.subject.address.clone())
+            .remedy("mend that first: a drill would add to it, and its alert may be inhibited"))
+    }
+
+    /// Waits until no active alert is like this, for as long as the expression and the host need to calm down; returns
+    /// one that stays.
+    async fn wait_for_none(
+        &self,
+        like: impl Fn(&ActiveAlert) -> bool,
+        what: &str,
+    ) -> Result<Option<ActiveAlert>> {
+        let Settings { scrape_interval, evaluation_interval, .. } = *self.settings;
+        let patience = self.settings.range() + 2 * (scrape_interval + evaluation_interval) + CALMING;
+        let until = Instant::now() + patience;
+        let mut told = false;
+        loop {
+            let alerts = self.services.prometheus.alerts().await?;
+            let Some(alert) = alerts.into_iter().find(|alert| like(alert)) else { return Ok(None) };
+            if Instant::now() >= until {
+                return Ok(Some(alert));
+            }
+            if !told {
+                told = true;
+                self.events.note(format!(
+                    "`{}` {what}, since {}; waiting until it is over (at most {})",
+                    alert.name(),
+                    alert.active_at,
+                    words::seconds(patience)
+                ));
+            }
+            sleep(PAUSE).await;
+        }
+    }
+
+    /// Waits until the whole range of the expression is filled with scrapes. Before that, as after a restart, `rate`
+    /// takes what it has not seen for idle time that was not there, and a quiet host looks busy.
+    async fn filled(&self) -> Result<()> {
+        let (range, scrape_interval) = (self.settings.range(), self.settings.scrape_interval);
+        if range.is_zero() {
+            return Ok(());
+        }
+        let job = kind::job(self.kind);
+        let wanted = range.as_millis().div_ceil(scrape_interval.as_millis().max(1));
+        let scrapes = format!(r#"sum_over_time(up{{job="{job}"}}[{}ms])"#, range.as_millis());
+        let until = Instant::now() + range + 2 * scrape_interval;
+        let mut told = false;
+        loop {
+            let counts = self.services.prometheus.query(&scrapes).await?;
+            let counts = counts
+                .iter()
+                .filter(|sample| self.subject.is_meant(&sample.labels))
+                .map(|sample| sample.value);
+            #[expect(clippy::cast_precision_loss, reason = "a count of scrapes")]
+            let is_filled = counts.min_by(f64::total_cmp).is_some_and(|count| count >= wanted as f64);
+            if is_filled || Instant::now() >= until {
+                return Ok(());
+            }
+            if !told {
+                told = true;
+                self.events.note(format!("waiting until `{job}` was scraped for {}", words::seconds(range)));
+            }
+            sleep(PAUSE).await;
+        }
+    }
+
+    /// The labels of the series that the rule is about, and its value now; what has no series yet has none.
+    async fn series(&self, expression: &str) -> Result<(Labels, f64)> {
+        let reading = read(expression, self.settings.scrape_interval);
+        let left = reading.map_or_else(|| expression.to_owned(), |reading| reading.left);
+        let samples = self.services.prometheus.query(&left).await?;
+        let meant = samples.into_iter().filter(|sample| self.subject.is_meant(&sample.labels));
+        let highest = meant.max_by(|one, other| one.value.total_cmp(&other.value));
+        Ok(highest.map_or_else(|| (Labels::new(), 0.0), |sample| (sample.labels, sample.value)))
+    }
+
+    /// Waits until Alertmanager has forgotten the alerts that have ended. Returns how much longer than usual the
+    /// first message may take because the alert joins a group that was told of others.
+    async fn quiet(&self, labels: &Labels) -> Result<Duration> {
+        let alertmanager = &self.services.alertmanager;
+        let interval = self.settings.group_interval;
+        let patience = patience(interval);
+        let until = Instant::now() + patience;
+        let mut told = false;
+        loop {
+            let groups = alertmanager.groups().await?;
+            let others: usize =
+                groups.iter().filter(|group| group.takes(labels)).map(|it| it.alerts.len()).sum();
+            if others > 0 {
+                self.events.note(format!(
+                    "Alertmanager tells of other alerts already ({others}); `{}` may join their next message, up to {} later",
+                    self.subject.alert,
+                    words::seconds(interval)
+                ));
+                return Ok(interval);
+            }
+            // Groups without alerts are counted and not listed.
+            #[expect(clippy::cast_precision_loss, reason = "a count of groups")]
+            let emptied = alertmanager.counters().await?.groups - groups.len() as f64;
+            if emptied < 1.0 {
+                return Ok(Duration::ZERO);
+            }
+            if Instant::now() >= until {
+                return Ok(interval);
+            }
+            if !told {
+                told = true;
+                self.events.note(format!(
+                    "waiting until Alertmanager has told that an earlier alert is over (at most {})",
+                    words::seconds(patience)
+                ));
+            }
+            sleep(PAUSE).await;
+        }
+    }
+
+    /// How many CPUs the host has; zero where the drill does not ask.
+    async fn cpus(&self) -> Result<u16> {
+        if *self.kind != DrillKind::Cpu {
+            return Ok(0);
+        }
+        let counted = r#"count by (instance) (node_cpu_seconds_total{mode="idle"})"#;
+        let count = self.sum(counted).await?;
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count of CPUs")]
+        let count = count.clamp(0.0, f64::from(u16::MAX)) as u16;
+        if count > 0 {
+            return Ok(count);
+        }
+        Err(Error::could_not_run("node exporter reports no CPU yet")
+            .at(self.subject.address.clone())
+            .remedy("wait for the first scrape, then run it again"))
+    }
+
+    /// How many requests per second users make; zero where the drill does not ask.
+    async fn requests(&self) -> Result<f64> {
+        if !matches!(self.kind, DrillKind::Requests { .. } | DrillKind::SlowRequests) {
+            return Ok(0.0);
+        }
+        let range = self.settings.range().max(4 * self.settings.scrape_interval).as_millis();
+        self.sum(&format!("sum by (instance) (rate(django_http_responses_total_by_status_total[{range}ms]))"))
+            .await
+    }
+
+    /// The sum of what a query gives for the host.
+    async fn sum(&self, query: &str) -> Result<f64> {
+        let samples = self.services.prometheus.query(query).await?;
+        Ok(samples
+            .iter()
+            .filter(|sample| self.subject.is_meant(&sample.labels))
+            .map(|sample| sample.value)
+            .sum())
+    }
 }
 
 async fn rule(prometheus: &Prometheus, alert: &str) -> Result<AlertingRule> {
@@ -95,120 +320,25 @@ async fn rule(prometheus: &Prometheus, alert: &str) -> Result<AlertingRule> {
     })
 }
 
-/// Why the host's node exporter cannot be scraped.
-pub async fn target_error(prometheus: &Prometheus, subject: &Subject) -> Result<Option<String>> {
+/// Why the host's target of a job cannot be scraped.
+pub async fn target_error(prometheus: &Prometheus, subject: &Subject, job: &str) -> Result<Option<String>> {
     let targets = prometheus.targets().await?;
-    let mut exporters = targets
+    let mut of_host = targets
         .iter()
-        .filter(|target| target.labels.get("job").is_some_and(|job| job == "node-exporter"))
+        .filter(|target| target.labels.get("job").is_some_and(|it| it == job))
         .filter(|target| subject.is_meant(&target.labels));
-    Ok(match exporters.next() {
-        None => Some("no job `node-exporter` has it as a target".into()),
+    Ok(match of_host.next() {
+        None => Some(format!("no job `{job}` has it as a target")),
         Some(target) if target.health == "down" => Some(target.last_error.clone()),
         Some(_) => None,
     })
-}
-
-/// The same where it lasts: what was installed or restarted a moment ago is scraped within two intervals.
-async fn lasting_target_error(
-    prometheus: &Prometheus,
-    subject: &Subject,
-    settings: &Settings,
-    events: &Events,
-) -> Result<Option<String>> {
-    let patience = 2 * settings.scrape_interval + PAUSE;
-    let until = Instant::now() + patience;
-    let mut told = false;
-    loop {
-        let error = target_error(prometheus, subject).await?;
-        let Some(why) = error.as_ref().filter(|_| Instant::now() < until) else { return Ok(error) };
-        if !told {
-            told = true;
-            events.note(format!(
-                "node exporter cannot be scraped yet ({why}); waiting for at most {}",
-                words::seconds(patience)
-            ));
-        }
-        sleep(PAUSE).await;
-    }
-}
-
-/// Waits until the alert is over where it is active: what `up` did a moment ago may have caused it.
-async fn not_active(
-    prometheus: &Prometheus,
-    subject: &Subject,
-    settings: &Settings,
-    events: &Events,
-) -> Result<()> {
-    let Settings { scrape_interval, evaluation_interval, .. } = *settings;
-    let range = settings.range();
-    let patience = range + 2 * (scrape_interval + evaluation_interval) + CALMING;
-    let until = Instant::now() + patience;
-    let mut told = false;
-    loop {
-        let alerts = prometheus.alerts().await?;
-        let active = |alert: &&ActiveAlert| alert.name() == subject.alert && subject.is_meant(&alert.labels);
-        let Some(alert) = alerts.iter().find(active) else { return Ok(()) };
-        if Instant::now() >= until {
-            return Err(is_active(subject, alert));
-        }
-        if !told {
-            told = true;
-            events.note(format!(
-                "`{}` is active already, since {}; waiting until it is over (at most {})",
-                subject.alert,
-                alert.active_at,
-                words::seconds(patience)
-            ));
-        }
-        sleep(PAUSE).await;
-    }
 }
 
 fn is_active(subject: &Subject, alert: &ActiveAlert) -> Error {
     let (name, since) = (&subject.alert, &alert.active_at);
     Error::could_not_run(format!("`{name}` is active already, since {since}: a drill would prove nothing"))
         .at(subject.address.clone())
-        .remedy("find out what keeps the host busy, and run it again once the alert is over")
-}
-
-/// Waits until the whole range of the expression is filled with scrapes. Before that, as after a restart, `rate`
-/// takes what it has not seen for idle time that was not there, and a quiet host looks busy.
-async fn filled(
-    prometheus: &Prometheus,
-    subject: &Subject,
-    settings: &Settings,
-    events: &Events,
-) -> Result<()> {
-    let (range, scrape_interval) = (settings.range(), settings.scrape_interval);
-    let wanted = range.as_millis().div_ceil(scrape_interval.as_millis().max(1));
-    let scrapes =
-        format!(r#"count_over_time(node_cpu_seconds_total{{mode="idle"}}[{}ms])"#, range.as_millis());
-    let until = Instant::now() + range + 2 * scrape_interval;
-    let mut told = false;
-    loop {
-        let counts = prometheus.query(&scrapes).await?;
-        let counts =
-            counts.iter().filter(|sample| subject.is_meant(&sample.labels)).map(|sample| sample.value);
-        #[expect(clippy::cast_precision_loss, reason = "a count of scrapes")]
-        let is_filled = counts.min_by(f64::total_cmp).is_some_and(|count| count >= wanted as f64);
-        if is_filled || Instant::now() >= until {
-            return Ok(());
-        }
-        if !told {
-            told = true;
-            events.note(format!("waiting until node exporter was scraped for {}", words::seconds(range)));
-        }
-        sleep(PAUSE).await;
-    }
-}
-
-/// The labels of the series that the rule is about, and its value now: how busy the host is.
-async fn series(prometheus: &Prometheus, subject: &Subject, expression: &str) -> Result<(Labels, f64)> {
-    let left = comparison(expression).map_or(expression, |(left, _)| left);
-    let samples = prometheus.query(left).await?;
-    let sample = samples.into_iter().find(|sample| subject.is_meant(&sample.labels));
-    Ok(sample.map_or_else(|| (Labels::new(), 0.0), |sample| (sample.labels, sample.value.clamp(0.0, 100.0))))
+        .remedy("find out what causes it, and run it again once the alert is over")
 }
 
 async fn silenced(services: &Services, labels: &Labels) -> Result<Option<(String, String)>> {
@@ -224,55 +354,8 @@ async fn silenced(services: &Services, labels: &Labels) -> Result<Option<(String
     }))
 }
 
-/// Waits until Alertmanager has forgotten the alerts that have ended. Returns how much longer than usual the
-/// first message may take because other alerts are being told.
-async fn quiet(services: &Services, settings: &Settings, events: &Events) -> Result<Duration> {
-    let alertmanager = &services.alertmanager;
-    let patience = patience(settings.group_interval);
-    let until = Instant::now() + patience;
-    let mut told = false;
-    loop {
-        let others = alertmanager.alerts().await?.len();
-        if others > 0 {
-            events.note(format!(
-                "Alertmanager tells of other alerts already ({others}); this one may join their next message, up to {} later",
-                words::seconds(settings.group_interval)
-            ));
-            return Ok(settings.group_interval);
-        }
-        if alertmanager.counters().await?.groups < 1.0 {
-            return Ok(Duration::ZERO);
-        }
-        if Instant::now() >= until {
-            return Ok(settings.group_interval);
-        }
-        if !told {
-            told = true;
-            events.note(format!(
-                "waiting until Alertmanager has told that an earlier alert is over (at most {})",
-                words::seconds(patience)
-            ));
-        }
-        sleep(PAUSE).await;
-    }
-}
-
 /// How long a group whose alerts are over is waited for. Once their end was told, an alert that joins it comes at
 /// the group's next tick; only where ticks are far apart is it quicker to wait until the group is gone.
 fn patience(group_interval: Duration) -> Duration {
     if group_interval < CLEARING { 2 * group_interval } else { group_interval + CLEARING }
-}
-
-async fn cpus(prometheus: &Prometheus, subject: &Subject) -> Result<u16> {
-    let counts = prometheus.query(r#"count by (instance) (node_cpu_seconds_total{mode="idle"})"#).await?;
-    let count =
-        counts.iter().find(|sample| subject.is_meant(&sample.labels)).map_or(0.0, |sample| sample.value);
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count of CPUs")]
-    let count = count.clamp(0.0, f64::from(u16::MAX)) as u16;
-    if count > 0 {
-        return Ok(count);
-    }
-    Err(Error::could_not_run("node exporter reports no CPU yet")
-        .at(subject.address.clone())
-        .remedy("wait for the first scrape, then run it again"))
 }

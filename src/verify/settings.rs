@@ -127,23 +127,3 @@ fn unit(rule: &Rule, reading: &Reading) -> &'static str {
 pub fn millis<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     Millis(*duration).serialize(serializer)
 }
-
-/// The left side and the threshold of an expression that ends in `> NUMBER`.
-pub fn comparison(expression: &str) -> Option<(&str, f64)> {
-    let (left, right) = expression.rsplit_once('>')?;
-    Some((left.trim(), right.trim().parse().ok()?))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_expression_is_taken_apart_at_its_threshold() {
-        let expression = "100 - (avg(rate(node_cpu_seconds_total{mode=\"idle\"}[90s])) * 100) > 75.5";
-        let (left, above) = comparison(expression).unwrap();
-        assert!(left.ends_with("* 100)") && (above - 75.5).abs() < f64::EPSILON);
-        assert_eq!(comparison("up == 0"), None);
-        assert_eq!(comparison("a > b"), None);
-    }
-}

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::http::slack::Reply;
+use crate::http::slack::{Mark, Reply};
 
 /// One look. A part is `None` where it could not be seen; nothing is concluded from it then.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -15,6 +15,8 @@ pub struct Sight {
     pub rule: Option<RuleState>,
     /// The alert in Alertmanager.
     pub held: Option<Held>,
+    /// Which alerts those are.
+    pub identities: Vec<Identity>,
     /// What Alertmanager has sent since before the load.
     pub traffic: Option<Traffic>,
     /// What reached the receiver inside monctl since the last look.
@@ -52,6 +54,22 @@ pub enum Held {
     Suppressed(String),
 }
 
+/// One alert in one run: the fingerprint of its labels, and when it began to fire, in seconds since 1970.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Identity {
+    /// The fingerprint.
+    pub fingerprint: String,
+    /// The start.
+    pub since: i64,
+}
+
+impl Identity {
+    /// Whether a mark is about this alert.
+    pub fn is_meant(&self, mark: &Mark) -> bool {
+        self.fingerprint == mark.fingerprint && self.since == mark.since
+    }
+}
+
 /// Requests of Alertmanager to its Slack receivers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Traffic {
@@ -61,13 +79,15 @@ pub struct Traffic {
     pub accepted: u64,
 }
 
-/// A request that reached the receiver inside monctl.
+/// A message that reached the receiver inside monctl, or that was found in the channel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Arrival {
     /// Since the load went on.
     pub at: Duration,
     /// What it was answered.
     pub reply: Reply,
-    /// Whether the message says that alerts are over.
+    /// Whether the message as a whole says that alerts are over.
     pub is_over: bool,
+    /// The alerts that it is about, where it says so.
+    pub marks: Vec<Mark>,
 }

@@ -2,21 +2,27 @@
 //!
 //! A stage that was passed between two looks is reported together with the next one that was seen.
 //!
-//! monctl's Alertmanager puts all alerts into one group, so that the first request after the alert joined is
-//! about it, too. Requests from before then, and requests while the alert is suppressed, are about others.
+//! A message that is marked says itself which alerts it is about. Of others, and of counted requests, the first one
+//! after the alert joined Alertmanager's group is about it, too; those from before then, and those while the alert is
+//! suppressed, are about others.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::Stage;
-use super::sight::{Arrival, Expression, Held, RuleState, Sight, Traffic};
+use serde::Serialize;
+
+use super::sight::{Arrival, Expression, Held, Identity, RuleState, Sight, Traffic};
+use super::{Stage, Threshold};
 use crate::http::slack::Reply;
 
 /// Who says that a message was delivered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Witness {
     /// The receiver inside monctl, which got it.
     Receiver,
+    /// The channel, in which a bot found it.
+    Channel,
     /// Alertmanager's counters of requests less failed requests.
     Counters,
 }
@@ -36,9 +42,12 @@ pub struct Reached {
 #[derive(Debug)]
 pub struct Tracker {
     witness: Witness,
+    /// Its unit is that of the values.
+    threshold: Threshold,
     reached: BTreeMap<Stage, Duration>,
-    /// Arrivals that came before the rule was seen firing.
+    /// Arrivals that came before the rule was seen firing, or before it was known which alerts are meant.
     early: Vec<Arrival>,
+    identities: BTreeSet<Identity>,
     /// Whether Alertmanager tells of other alerts, too.
     crowded: bool,
     /// What Alertmanager had sent before it could send this alert.
@@ -55,13 +64,15 @@ pub struct Tracker {
 
 impl Tracker {
     /// A tracker of a drill whose load goes on now; `crowded` where Alertmanager tells of other alerts, too.
-    pub fn new(witness: Witness, crowded: bool) -> Self {
+    pub fn new(witness: Witness, crowded: bool, threshold: Threshold) -> Self {
         Self {
             witness,
+            threshold,
             crowded,
             others: Traffic::default(),
             reached: BTreeMap::from([(Stage::LoadOn, Duration::ZERO)]),
             early: Vec::new(),
+            identities: BTreeSet::new(),
             accepted: (0, Duration::ZERO),
             accepted_while_firing: 0,
             refusals: Vec::new(),
@@ -112,6 +123,7 @@ impl Tracker {
         self.rule(sight, &mut news);
         let was_held = self.has(Stage::InAlertmanager);
         self.held(sight, &mut news);
+        self.identities.extend(sight.identities.iter().cloned());
         self.early.extend(sight.messages.iter().cloned());
         let can_be_told = if self.crowded { was_held } else { self.has(Stage::Firing) };
         if can_be_told && !matches!(sight.held, Some(Held::Suppressed(_))) {
@@ -124,13 +136,18 @@ impl Tracker {
         news
     }
 
+    /// A value as people read it.
+    fn show(&self, value: f64) -> String {
+        self.threshold.show((value * 10.0).round() / 10.0)
+    }
+
     fn rule(&mut self, sight: &Sight, news: &mut Vec<Reached>) {
         let at = sight.at;
         if let Some(Expression::Above(value) | Expression::NotAbove(Some(value))) = sight.expression {
             self.highest = Some(self.highest.map_or(value, |highest| highest.max(value)));
         }
         if let Some(Expression::Above(value)) = sight.expression {
-            news.extend(self.rise(Stage::Above, at, format!("{value:.1}%")));
+            news.extend(self.rise(Stage::Above, at, self.show(value)));
         }
         match sight.rule {
             Some(RuleState::Firing) => news.extend(self.rise(Stage::Firing, at, String::new())),
@@ -150,15 +167,18 @@ impl Tracker {
         }
     }
 
-    /// The receiver's own word.
+    /// The word of the receiver, or of the channel.
     fn arrivals(&mut self, news: &mut Vec<Reached>) {
-        for Arrival { at, reply, is_over } in std::mem::take(&mut self.early) {
-            let first = if self.crowded { Stage::InAlertmanager } else { Stage::Pending };
-            let began = self.when(first).unwrap_or_default();
-            if at < began || self.witness != Witness::Receiver {
+        if self.witness == Witness::Counters {
+            return self.early.clear();
+        }
+        for arrival in std::mem::take(&mut self.early) {
+            if !arrival.marks.is_empty() && self.identities.is_empty() {
+                self.early.push(arrival);
                 continue;
             }
-            let is_over = is_over || self.has(Stage::Resolved);
+            let Some(is_over) = self.is_over(&arrival) else { continue };
+            let at = arrival.at;
             if is_over && !self.has(Stage::Delivered) {
                 // The end of another alert; ours was not told yet.
                 continue;
@@ -166,12 +186,26 @@ impl Tracker {
             if !is_over {
                 news.extend(self.rise(Stage::Sent, at, String::new()));
             }
-            match reply {
-                Reply::Ok if is_over => news.extend(self.told(at, "the receiver has it")),
-                Reply::Ok => news.extend(self.rise(Stage::Delivered, at, "the receiver has it".into())),
+            let seen =
+                if self.witness == Witness::Channel { "found in the channel" } else { "the receiver has it" };
+            match arrival.reply {
+                Reply::Ok if is_over => news.extend(self.told(at, seen)),
+                Reply::Ok => news.extend(self.rise(Stage::Delivered, at, seen.into())),
                 refusal => self.refusals.push(refusal),
             }
         }
+    }
+
+    /// Whether a message says that the alert is over; none where it is about others.
+    fn is_over(&self, arrival: &Arrival) -> Option<bool> {
+        if arrival.marks.is_empty() {
+            let first = if self.crowded { Stage::InAlertmanager } else { Stage::Pending };
+            let began = self.when(first).unwrap_or_default();
+            return (arrival.at >= began).then_some(arrival.is_over || self.has(Stage::Resolved));
+        }
+        let meant = |identity: &Identity| arrival.marks.iter().find(|mark| identity.is_meant(mark));
+        let ours: Vec<_> = self.identities.iter().filter_map(meant).collect();
+        (!ours.is_empty()).then(|| ours.iter().all(|mark| mark.is_over))
     }
 
     /// Alertmanager's counters. What they say counts once two looks in a row agree: requests and
@@ -207,7 +241,7 @@ impl Tracker {
         let is_below = matches!(sight.expression, Some(Expression::NotAbove(_)));
         if is_below && self.has(Stage::Above) && self.has(Stage::LoadOff) {
             let value = match sight.expression {
-                Some(Expression::NotAbove(Some(value))) => format!("{value:.1}%"),
+                Some(Expression::NotAbove(Some(value))) => self.show(value),
                 _ => String::new(),
             };
             news.extend(self.reach(Stage::Below, sight.at, value));
@@ -249,6 +283,11 @@ impl Tracker {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::slack::Mark;
+
+    fn tracker(witness: Witness, crowded: bool) -> Tracker {
+        Tracker::new(witness, crowded, Threshold::above(80.0))
+    }
 
     const fn seconds(seconds: u64) -> Duration {
         Duration::from_secs(seconds)
@@ -273,7 +312,7 @@ mod tests {
 
     fn message(time: u64, reply: Reply, is_over: bool) -> Sight {
         Sight {
-            messages: vec![Arrival { at: seconds(time), reply, is_over }],
+            messages: vec![Arrival { at: seconds(time), reply, is_over, marks: Vec::new() }],
             ..rule(time, RuleState::Firing)
         }
     }
@@ -284,7 +323,7 @@ mod tests {
 
     #[test]
     fn a_stage_that_no_look_has_seen_comes_with_the_next_one() {
-        let mut tracker = Tracker::new(Witness::Receiver, false);
+        let mut tracker = tracker(Witness::Receiver, false);
         let news = tracker.see(&rule(9, RuleState::Firing));
         let stages: Vec<Stage> = news.iter().map(|reached| reached.stage).collect();
         assert_eq!(stages, [Stage::Above, Stage::Pending, Stage::Firing]);
@@ -294,7 +333,7 @@ mod tests {
 
     #[test]
     fn a_look_that_saw_nothing_concludes_nothing() {
-        let mut tracker = Tracker::new(Witness::Counters, false);
+        let mut tracker = tracker(Witness::Counters, false);
         tracker.see(&rule(9, RuleState::Firing));
         tracker.load_off(seconds(10), "");
         assert!(tracker.see(&at(11)).is_empty());
@@ -303,7 +342,7 @@ mod tests {
 
     #[test]
     fn a_request_that_failed_is_sent_and_not_delivered() {
-        let mut tracker = Tracker::new(Witness::Counters, false);
+        let mut tracker = tracker(Witness::Counters, false);
         let looks = [rule(9, RuleState::Firing), sent(10, 1, 0), sent(11, 1, 0), sent(12, 1, 0)];
         assert_eq!(stages(&mut tracker, &looks).last(), Some(&Stage::Sent));
         assert_eq!(tracker.failed(), 1);
@@ -311,7 +350,7 @@ mod tests {
 
     #[test]
     fn counters_prove_a_delivery_once_two_looks_agree() {
-        let mut tracker = Tracker::new(Witness::Counters, false);
+        let mut tracker = tracker(Witness::Counters, false);
         // Between the two counters' increments a failed request looks like an accepted one.
         assert!(!stages(&mut tracker, &[sent(10, 1, 1), sent(11, 1, 0)]).contains(&Stage::Delivered));
         assert_eq!(stages(&mut tracker, &[sent(12, 2, 1), sent(13, 2, 1)]), [Stage::Delivered]);
@@ -320,7 +359,7 @@ mod tests {
 
     #[test]
     fn requests_of_before_the_alert_fired_are_about_others() {
-        let mut tracker = Tracker::new(Witness::Counters, false);
+        let mut tracker = tracker(Witness::Counters, false);
         let early = Sight { rule: Some(RuleState::Pending), held: Some(Held::No), ..sent(5, 3, 3) };
         let looks = [early.clone(), early, sent(10, 3, 3), sent(11, 3, 3)];
         assert!(!stages(&mut tracker, &looks).contains(&Stage::Sent));
@@ -329,7 +368,7 @@ mod tests {
 
     #[test]
     fn among_other_alerts_only_what_follows_alertmanagers_list_counts() {
-        let mut tracker = Tracker::new(Witness::Counters, true);
+        let mut tracker = tracker(Witness::Counters, true);
         let looks = [rule(9, RuleState::Firing), sent(10, 1, 1), sent(11, 1, 1), sent(12, 1, 1)];
         assert!(!stages(&mut tracker, &looks).contains(&Stage::Sent));
         assert!(stages(&mut tracker, &[sent(13, 2, 2), sent(14, 2, 2)]).contains(&Stage::Delivered));
@@ -337,7 +376,7 @@ mod tests {
 
     #[test]
     fn nothing_is_sent_of_an_alert_that_is_suppressed() {
-        let mut tracker = Tracker::new(Witness::Counters, false);
+        let mut tracker = tracker(Witness::Counters, false);
         let silenced =
             |time| Sight { held: Some(Held::Suppressed("silenced by x".into())), ..sent(time, time, time) };
         assert_eq!(
@@ -349,7 +388,7 @@ mod tests {
 
     #[test]
     fn a_message_counts_from_when_it_came_even_if_firing_is_seen_later() {
-        let mut tracker = Tracker::new(Witness::Receiver, false);
+        let mut tracker = tracker(Witness::Receiver, false);
         tracker.see(&rule(4, RuleState::Pending));
         let early = Sight { rule: None, ..message(8, Reply::Ok, false) };
         assert!(stages(&mut tracker, &[early]).is_empty());
@@ -359,14 +398,40 @@ mod tests {
 
     #[test]
     fn the_end_of_another_alert_is_no_delivery() {
-        let mut tracker = Tracker::new(Witness::Receiver, false);
+        let mut tracker = tracker(Witness::Receiver, false);
         let looks = [rule(4, RuleState::Firing), message(8, Reply::Ok, true)];
         assert!(!stages(&mut tracker, &looks).contains(&Stage::Delivered));
     }
 
     #[test]
+    fn a_marked_message_counts_for_the_alert_that_it_names_and_for_no_other() {
+        let mark = |fingerprint: &str, is_over| Mark { is_over, fingerprint: fingerprint.into(), since: 7 };
+        let marked = |time, marks: &[Mark]| {
+            let arrival =
+                Arrival { at: seconds(time), reply: Reply::Ok, is_over: false, marks: marks.to_vec() };
+            Sight { messages: vec![arrival], ..rule(time, RuleState::Firing) }
+        };
+        let known = |sight| Sight {
+            identities: vec![Identity { fingerprint: "ours".into(), since: 7 }],
+            held: Some(Held::Yes),
+            ..sight
+        };
+        let mut tracker = tracker(Witness::Receiver, false);
+        let other = Mark { since: 6, ..mark("ours", false) };
+        let looks =
+            [marked(4, &[mark("theirs", false)]), marked(5, &[other]), marked(6, &[mark("ours", false)])];
+        assert!(!stages(&mut tracker, &looks).contains(&Stage::Sent), "nobody knows yet which alert is ours");
+        assert!(stages(&mut tracker, &[known(rule(9, RuleState::Firing))]).contains(&Stage::Delivered));
+        assert_eq!(tracker.when(Stage::Delivered), Some(seconds(6)), "from when it came");
+        tracker.load_off(seconds(10), "");
+        assert!(stages(&mut tracker, &[marked(11, &[mark("theirs", true)])]).is_empty());
+        let both = [mark("theirs", false), mark("ours", true)];
+        assert!(stages(&mut tracker, &[marked(12, &both)]).contains(&Stage::ResolvedDelivered));
+    }
+
+    #[test]
     fn a_refused_message_is_kept_as_a_refusal() {
-        let mut tracker = Tracker::new(Witness::Receiver, false);
+        let mut tracker = tracker(Witness::Receiver, false);
         let refusal = Reply::Refused(404, "no_service");
         let looks = [rule(4, RuleState::Firing), message(8, refusal.clone(), false)];
         assert_eq!(stages(&mut tracker, &looks).last(), Some(&Stage::Sent));
@@ -376,7 +441,7 @@ mod tests {
     #[test]
     fn the_end_is_told_by_a_message_that_says_so_or_comes_after_it() {
         for is_over in [true, false] {
-            let mut tracker = Tracker::new(Witness::Receiver, false);
+            let mut tracker = tracker(Witness::Receiver, false);
             tracker.see(&rule(4, RuleState::Firing));
             tracker.see(&message(8, Reply::Ok, false));
             tracker.load_off(seconds(9), "");
@@ -392,7 +457,7 @@ mod tests {
 
     #[test]
     fn counters_prove_that_the_end_was_told_by_one_request_more() {
-        let mut tracker = Tracker::new(Witness::Counters, false);
+        let mut tracker = tracker(Witness::Counters, false);
         stages(&mut tracker, &[sent(10, 1, 1), sent(11, 1, 1)]);
         tracker.load_off(seconds(12), "");
         let over = |time, count| Sight { rule: Some(RuleState::Inactive), ..sent(time, count, count) };

@@ -5,26 +5,27 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
 
-use super::settings::comparison;
-use super::sight::{Arrival, Expression, Held, RuleState, Sight, Traffic};
+use super::Settings;
+use super::expression::read;
+use super::inbox::Inbox;
+use super::sight::{Arrival, Expression, Held, Identity, RuleState, Sight, Traffic};
 use crate::error::Result;
-use crate::event::{Event, Events};
 use crate::http::alertmanager::{Alertmanager, Counters, HeldAlert, Status};
 use crate::http::prometheus::{ActiveAlert, AlertState, Labels, Prometheus, Sample};
-use crate::http::slack::{Received, Receiver};
+use crate::http::slack::Received;
 
 /// A look that takes longer than this has seen nothing.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Where the pipeline is watched.
-#[derive(Debug)]
+/// Where the pipeline is watched. Clones share connections, and see each message on their own.
+#[derive(Debug, Clone)]
 pub struct Services {
     /// Prometheus.
     pub prometheus: Prometheus,
     /// Alertmanager.
     pub alertmanager: Alertmanager,
-    /// The receiver inside monctl, where alerts are sent to it.
-    pub receiver: Option<Receiver>,
+    /// What arrived.
+    pub inbox: Inbox,
 }
 
 /// Which alert of which host is watched.
@@ -55,8 +56,9 @@ pub struct Watcher {
     services: Services,
     subject: Subject,
     expression: String,
+    /// The compared side of the expression, where it is simple enough to be asked for alone.
+    left: Option<String>,
     before: Counters,
-    events: Events,
 }
 
 impl Watcher {
@@ -64,11 +66,12 @@ impl Watcher {
     pub fn new(
         services: Services,
         subject: Subject,
+        settings: &Settings,
         expression: String,
         before: Counters,
-        events: Events,
     ) -> Self {
-        Self { services, subject, expression, before, events }
+        let left = read(&expression, settings.scrape_interval).map(|reading| reading.left);
+        Self { services, subject, expression, left, before }
     }
 
     /// The services, for other questions.
@@ -76,11 +79,9 @@ impl Watcher {
         &self.services
     }
 
-    /// Forgets what reached the receiver so far.
+    /// Forgets what has arrived so far.
     pub fn forget(&mut self) {
-        if let Some(receiver) = &mut self.services.receiver {
-            receiver.take();
-        }
+        self.services.inbox.take();
     }
 
     /// One look, counted from when the load went on.
@@ -97,24 +98,23 @@ impl Watcher {
             at,
             expression: value,
             rule: alerts.map(|alerts| self.rule_state(&alerts)),
+            identities: held.as_deref().map(|held| self.identities(held)).unwrap_or_default(),
             held: held.map(|held| self.held(&held)),
             traffic: counters.map(|counters| since(&self.before, &counters)),
             messages: self.messages(load_on),
         }
     }
 
-    /// The rule's expression, and the value of its left side where it is a comparison with a number.
+    /// Whether the rule's expression is true, and the value of the compared side.
     async fn value(&self) -> Result<Expression> {
         let prometheus = &self.services.prometheus;
-        let Some((left, above)) = comparison(&self.expression) else {
-            let samples = prometheus.query(&self.expression).await?;
-            return Ok(self.highest(&samples).map_or(Expression::NotAbove(None), Expression::Above));
-        };
-        let value = self.highest(&prometheus.query(left).await?);
-        Ok(match value {
-            Some(value) if value > above => Expression::Above(value),
-            value => Expression::NotAbove(value),
-        })
+        let whole = prometheus.query(&self.expression).await?;
+        // An expression without anything but a condition gives the value itself.
+        if let Some(value) = self.highest(&whole) {
+            return Ok(Expression::Above(value));
+        }
+        let Some(left) = &self.left else { return Ok(Expression::NotAbove(None)) };
+        Ok(Expression::NotAbove(self.highest(&prometheus.query(left).await?)))
     }
 
     fn highest(&self, samples: &[Sample]) -> Option<f64> {
@@ -139,17 +139,23 @@ impl Watcher {
         }
     }
 
+    fn identities(&self, alerts: &[HeldAlert]) -> Vec<Identity> {
+        let ours = alerts.iter().filter(|alert| self.subject.is_alert(&alert.labels));
+        let identity = |alert: &HeldAlert| Identity {
+            fingerprint: alert.fingerprint.clone(),
+            since: alert.starts_at.as_second(),
+        };
+        ours.map(identity).collect()
+    }
+
     fn messages(&mut self, load_on: Instant) -> Vec<Arrival> {
-        let Some(receiver) = &mut self.services.receiver else { return Vec::new() };
-        let mut arrivals = Vec::new();
-        for Received { at, message, reply } in receiver.take() {
-            let is_over = message.as_ref().is_some_and(|message| message.colour == "good");
-            if let Some(message) = message {
-                self.events.send(Event::Message { message });
-            }
-            arrivals.push(Arrival { at: at.saturating_duration_since(load_on), reply, is_over });
-        }
-        arrivals
+        let arrival = |Received { at, message, marks, reply }| Arrival {
+            at: at.saturating_duration_since(load_on),
+            reply,
+            is_over: message.is_some_and(|message| message.colour == "good"),
+            marks,
+        };
+        self.services.inbox.take().into_iter().map(arrival).collect()
     }
 }
 

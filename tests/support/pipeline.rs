@@ -19,8 +19,11 @@ use monctl::http::prometheus::Prometheus;
 use monctl::http::slack::{Receiver, Reply};
 use monctl::http::{Client, Endpoint};
 use monctl::render::{Addresses, Bundle, rules};
+use monctl::spec::DrillKind;
 use monctl::spec::{Spec, load};
-use monctl::verify::{Load, Options, Proof, Request, Services, Settings, Site, Subject, prove};
+use monctl::verify::{
+    Application, Cause, Inbox, Options, Order, Proof, Request, Services, Settings, Site, Subject, prove,
+};
 use serde_json::json;
 use tempfile::TempDir;
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -169,20 +172,28 @@ impl Pipeline {
 
     /// The same, until interrupted.
     pub async fn prove_until(&mut self, options: Options, cancel: &Cancel) -> (Result<Proof>, Vec<Event>) {
+        let (events, seen) = Events::channel();
+        let inbox = match self.receiver.take() {
+            Some(receiver) => Inbox::of_receiver(receiver, &events),
+            None => Inbox::of_nobody(&events),
+        };
         let services = Services {
             prometheus: Prometheus::new(&Endpoint::Tcp(self.prometheus)).unwrap(),
             alertmanager: Alertmanager::new(&Endpoint::Tcp(self.alertmanager_address)).unwrap(),
-            receiver: self.receiver.take(),
+            inbox,
         };
         let request = Request {
             subject: Subject { alert: "HighCPUUsage".into(), address: LOOPBACK.to_string() },
             host: HostName::app(1),
+            kind: DrillKind::Cpu,
             settings: self.settings(),
+            application: Application { port: 8000, workers: 2 },
             options,
         };
-        let (events, seen) = Events::channel();
-        let proof = Box::pin(prove(&request, services, &*self.host, &events, cancel)).await;
+        let requests = [request];
+        let round = Box::pin(prove(&requests, services, &*self.host, &events, cancel)).await;
         drop(events);
+        let proof = round.and_then(|round| round.verdicts.into_iter().next().unwrap().1);
         (proof, drain(seen))
     }
 }
@@ -278,8 +289,9 @@ pub fn prometheus_process(program: &Path, folder: &Path, address: SocketAddr) ->
 /// A host with a node exporter whose CPUs are as busy as a test says.
 pub struct Host {
     pub address: SocketAddr,
-    pub starts: Mutex<Vec<Load>>,
+    pub starts: Mutex<Vec<Order>>,
     pub kept: Mutex<Vec<String>>,
+    pub exported: Mutex<String>,
     /// The load dies after this time, whatever was asked for.
     pub dies_after: Mutex<Option<Duration>>,
     cpu: Arc<Mutex<Cpu>>,
@@ -343,6 +355,7 @@ impl Host {
             address,
             starts: Mutex::default(),
             kept: Mutex::default(),
+            exported: Mutex::default(),
             dies_after: Mutex::default(),
             cpu,
             log,
@@ -371,20 +384,29 @@ impl Host {
 }
 
 impl Site for Host {
-    async fn start(&self, load: &Load) -> Result<()> {
-        self.starts.lock().unwrap().push(*load);
-        let time = self.dies_after.lock().unwrap().unwrap_or(Duration::from_secs(load.seconds));
-        let busy = f64::from(load.workers.min(CPUS)) / f64::from(CPUS) * f64::from(load.percent) / 100.0;
+    async fn start(&self, order: &Order) -> Result<()> {
+        self.starts.lock().unwrap().push(order.clone());
+        let Cause::Cpu { workers, percent, .. } = order.cause else { panic!("{order:?}") };
+        let time = self.dies_after.lock().unwrap().unwrap_or(Duration::from_secs(order.seconds));
+        let busy = f64::from(workers.min(CPUS)) / f64::from(CPUS) * f64::from(percent) / 100.0;
         self.cpu.lock().unwrap().set(busy.min(0.99), Some(Instant::now() + time));
         Ok(())
     }
 
-    async fn stop(&self) -> Result<()> {
+    async fn beat(&self, _name: &str) -> Result<()> {
+        Ok(())
+    }
+
+    async fn stop(&self, _name: &str) -> Result<()> {
         self.busy(0.02);
         Ok(())
     }
 
-    async fn is_loaded(&self) -> Result<bool> {
+    async fn release(&self) -> Result<()> {
+        self.stop("").await
+    }
+
+    async fn is_on(&self, _name: &str) -> Result<bool> {
         Ok(self.is_busy())
     }
 
@@ -394,6 +416,15 @@ impl Site for Host {
 
     async fn keep(&self, _name: &str, proof: &[u8]) -> Result<()> {
         self.kept.lock().unwrap().push(String::from_utf8(proof.to_vec()).unwrap());
+        Ok(())
+    }
+
+    async fn kept(&self) -> Result<String> {
+        Ok(self.kept.lock().unwrap().concat())
+    }
+
+    async fn export(&self, rules: &[u8]) -> Result<()> {
+        *self.exported.lock().unwrap() = String::from_utf8(rules.to_vec()).unwrap();
         Ok(())
     }
 }

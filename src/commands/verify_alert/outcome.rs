@@ -1,0 +1,101 @@
+//! What became of the drills, for people and for programs.
+
+use std::fmt::Write as _;
+
+use serde_json::{Value, json};
+
+use super::{Outcome, VerifyArgs};
+use crate::error::{Error, Exit, Result};
+use crate::report::duration;
+use crate::verify::{Bystander, NotRun, Proof, Round, Stage, Verdict};
+
+/// One alert that was asked for alone gives its proof, or the error that kept it from being drilled; several give a
+/// document with all of them.
+pub(super) fn of(round: Round, args: &VerifyArgs) -> Result<Outcome> {
+    if !args.all && args.alerts.len() == 1 {
+        return alone(round);
+    }
+    let proofs: Vec<&Proof> = round.proofs().collect();
+    let not_run = round.not_run();
+    let exit = if proofs.iter().any(|proof| !proof.proven) {
+        Exit::NotProven
+    } else if not_run.is_empty() {
+        Exit::Success
+    } else {
+        Exit::CouldNotRun
+    };
+    let mut lines: Vec<String> = proofs.iter().map(|proof| text(proof)).collect();
+    lines.extend(not_run.iter().map(not_run_line));
+    lines.extend(round.others.iter().map(other));
+    let proven = proofs.iter().filter(|proof| proof.proven).count();
+    lines.push(format!("{proven} of {} alerts are proven", proofs.len() + not_run.len()));
+    let json = json!({
+        "proven": exit == Exit::Success,
+        "proofs": in_json(&proofs)?,
+        "not_run": in_json(&not_run)?,
+        "others": in_json(&round.others)?,
+    });
+    Ok(Outcome::success(lines.join("\n"), json).with_exit(exit))
+}
+
+fn alone(round: Round) -> Result<Outcome> {
+    let Round { verdicts, others } = round;
+    let missing = || Error::failed("the drill gave no verdict");
+    let (_, verdict) = verdicts.into_iter().next().ok_or_else(missing)?;
+    let proof = verdict?;
+    let mut json = in_json(&proof)?;
+    if let Value::Object(members) = &mut json {
+        members.insert("others".to_owned(), in_json(&others)?);
+    }
+    let exit = if proof.proven { Exit::Success } else { Exit::NotProven };
+    let lines: Vec<String> = [text(&proof)].into_iter().chain(others.iter().map(other)).collect();
+    Ok(Outcome::success(lines.join("\n"), json).with_exit(exit))
+}
+
+fn in_json(value: &impl serde::Serialize) -> Result<Value> {
+    serde_json::to_value(value)
+        .map_err(|error| Error::failed("cannot write the proof as JSON").because(error))
+}
+
+fn text(proof: &Proof) -> String {
+    let Proof { alert, host, .. } = proof;
+    let after = |stage| proof.when(stage).map(|millis| millis.0);
+    let Some(diagnosis) = &proof.diagnosis else {
+        let mut text = format!("{alert} is proven on {host}");
+        let off = after(Stage::LoadOff).unwrap_or_default();
+        if let Some(delivered) = after(Stage::Delivered) {
+            let _ = write!(text, ": delivered {} after the fault began", duration(delivered));
+        }
+        if let Some(resolved) = after(Stage::Resolved) {
+            let _ = write!(text, ", resolved {} after it ended", duration(resolved.saturating_sub(off)));
+        }
+        if let Some(told) = after(Stage::ResolvedDelivered) {
+            let _ = write!(text, ", told {} after it ended", duration(told.saturating_sub(off)));
+        }
+        return text;
+    };
+    let last = proof.timeline.iter().map(|entry| entry.stage).filter(|stage| *stage < diagnosis.stage).max();
+    let reached = last.map_or("before the fault began".into(), |stage| format!("after `{stage}`"));
+    format!(
+        "{alert} is not proven on {host}: it stopped {reached}, before `{}`\n  because: {}\n  help: {}",
+        diagnosis.stage, diagnosis.cause, diagnosis.remedy
+    )
+}
+
+fn not_run_line(NotRun { alert, error, remedy }: &NotRun) -> String {
+    let help = remedy.as_ref().map(|remedy| format!("\n  help: {remedy}")).unwrap_or_default();
+    format!("{alert} was not drilled\n  because: {error}{help}")
+}
+
+fn other(Bystander { alert, instance, verdict }: &Bystander) -> String {
+    let about = if instance.is_empty() { String::new() } else { format!(" on {instance}") };
+    match verdict {
+        Verdict::Expected { of } => {
+            format!("{alert}{about} fired, too: to be expected of the drill for {of}")
+        }
+        Verdict::Inhibited { by } => format!("{alert}{about} fired, too, and was not told: {by}"),
+        Verdict::FalseAlarm => format!(
+            "{alert}{about} fired, too, and no drill explains it: a false alarm, or a fault of its own"
+        ),
+    }
+}

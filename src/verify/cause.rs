@@ -1,0 +1,151 @@
+//! What a drill does to a host, as numbers for `drill.sh`: which fault, how large, for how long at most.
+//! Pure; `drill` decides on it, `site` hands it over.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::Serialize;
+
+/// A drill ends when monctl was not heard for so long: it was killed, or the network is cut.
+pub const LEASE: Duration = Duration::from_secs(20);
+/// How often monctl says that it is still there.
+pub const BEAT: Duration = Duration::from_secs(4);
+/// How long an undo may take: a service that starts again.
+pub const UNDOING: Duration = Duration::from_secs(10);
+
+/// A fault on purpose. Its parameters are checked by whoever makes it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Cause {
+    /// CPUs kept busy by stress-ng.
+    Cpu {
+        /// How many.
+        workers: u16,
+        /// How busy each is made, in percent.
+        percent: u8,
+        /// Niceness: 19 lets everything else on the host go first. The load is the same to node exporter.
+        nice: u8,
+    },
+    /// Memory in use, by what others take and stress-ng together.
+    Memory {
+        /// In percent of all memory.
+        percent: u8,
+    },
+    /// A small file system of its own, filled.
+    Disk {
+        /// In percent of its size.
+        percent: u8,
+    },
+    /// A small file system of its own whose inodes are used up.
+    Inodes {
+        /// In percent of its inodes.
+        percent: u8,
+    },
+    /// Services stopped, and started again afterwards.
+    Stop {
+        /// systemd's names, in the order in which they are stopped.
+        units: Vec<String>,
+    },
+    /// A unit of its own that fails.
+    FailingUnit,
+    /// Requests to the application that its instrumentation answers.
+    Requests {
+        /// The application's port.
+        port: u16,
+        /// The status of each answer.
+        status: u16,
+        /// How long each answer takes, in milliseconds.
+        delay: u32,
+        /// Requests per second.
+        rate: u16,
+        /// How many are under way at a time, at most.
+        together: u16,
+    },
+}
+
+/// A cause for one host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Order {
+    /// The drill's name on the host, part of its unit's; see [`unit_name`].
+    pub name: String,
+    /// After how many seconds it ends, whatever happens.
+    pub seconds: u64,
+    /// What is done.
+    pub cause: Cause,
+}
+
+impl Cause {
+    /// The words for `drill.sh`: the kind and its parameters.
+    pub fn words(&self) -> Vec<String> {
+        match self {
+            Self::Cpu { workers, percent, nice } => words("cpu", &[workers, percent, nice]),
+            Self::Memory { percent } => words("memory", &[percent]),
+            Self::Disk { percent } => words("disk", &[percent]),
+            Self::Inodes { percent } => words("inodes", &[percent]),
+            Self::Stop { units } => ["stop".to_owned()].into_iter().chain(units.iter().cloned()).collect(),
+            Self::FailingUnit => words("failing-unit", &[]),
+            Self::Requests { port, status, delay, rate, together } => {
+                words("requests", &[port, status, delay, rate, together])
+            }
+        }
+    }
+}
+
+impl fmt::Display for Cause {
+    /// What is done, as a person would say or type it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Cpu { workers, percent: 100, .. } => write!(f, "stress-ng --cpu {workers}"),
+            Self::Cpu { workers, percent, .. } => write!(f, "stress-ng --cpu {workers} --cpu-load {percent}"),
+            Self::Memory { percent } => write!(f, "stress-ng until {percent}% of the memory is in use"),
+            Self::Disk { percent } => write!(f, "a file system of 16 MB, filled to {percent}%"),
+            Self::Inodes { percent } => write!(f, "a file system of 1000 inodes, {percent}% of them in use"),
+            Self::Stop { units } => write!(f, "systemctl stop {}", units.join(" ")),
+            Self::FailingUnit => f.write_str("a unit that fails"),
+            Self::Requests { status, delay: 0, rate, .. } => {
+                write!(f, "{rate} requests per second, answered with {status}")
+            }
+            Self::Requests { delay, together, .. } => {
+                write!(f, "requests, {together} at a time, answered after {delay} ms")
+            }
+        }
+    }
+}
+
+impl fmt::Display for Order {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.cause {
+            Cause::Cpu { .. } => write!(f, "{} --timeout {}s", self.cause, self.seconds),
+            _ => write!(f, "{}, for {} s at most", self.cause, self.seconds),
+        }
+    }
+}
+
+fn words(kind: &str, numbers: &[&dyn fmt::Display]) -> Vec<String> {
+    [kind.to_owned()].into_iter().chain(numbers.iter().map(ToString::to_string)).collect()
+}
+
+/// The name of an alert's drill on the host.
+pub fn unit_name(alert: &str) -> String {
+    alert.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cause_is_told_to_the_host_in_words_and_to_people_as_they_would_say_it() {
+        let cpu = Cause::Cpu { workers: 2, percent: 85, nice: 19 };
+        assert_eq!(cpu.words(), ["cpu", "2", "85", "19"]);
+        let order = Order { name: unit_name("High-CPU"), seconds: 53, cause: cpu };
+        assert_eq!(order.to_string(), "stress-ng --cpu 2 --cpu-load 85 --timeout 53s");
+        assert_eq!(order.name, "High_CPU");
+        let stop = Cause::Stop { units: vec!["a.socket".into(), "a.service".into()] };
+        assert_eq!(stop.words(), ["stop", "a.socket", "a.service"]);
+        let slow = Cause::Requests { port: 8000, status: 200, delay: 1700, rate: 2, together: 2 };
+        assert_eq!(slow.words(), ["requests", "8000", "200", "1700", "2", "2"]);
+        let order = Order { seconds: 60, cause: slow, ..order };
+        assert_eq!(order.to_string(), "requests, 2 at a time, answered after 1700 ms, for 60 s at most");
+    }
+}

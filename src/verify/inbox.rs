@@ -1,0 +1,124 @@
+//! What arrived, for several watchers at once: each sees every message once. Messages come from the receiver inside
+//! monctl, or from whoever finds them in the channel.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use super::tracker::Witness;
+use crate::event::{ChatMessage, Event, Events};
+use crate::http::slack::{Mark, Received, Receiver, Reply};
+
+/// A view of everything that arrived. Clones begin where the original is.
+#[derive(Debug, Clone)]
+pub struct Inbox {
+    shared: Arc<Mutex<Shared>>,
+    seen: usize,
+    witness: Witness,
+}
+
+#[derive(Debug)]
+struct Shared {
+    source: Source,
+    all: Vec<Received>,
+    events: Events,
+}
+
+#[derive(Debug)]
+enum Source {
+    Receiver(Receiver),
+    Channel(mpsc::UnboundedReceiver<Received>),
+    /// Nothing ever comes; Alertmanager's counters are asked instead.
+    Nobody,
+}
+
+/// Where messages that were found in the channel are put.
+#[derive(Debug, Clone)]
+pub struct Slot(mpsc::UnboundedSender<Received>);
+
+impl Slot {
+    /// Puts a message that was found now.
+    pub fn put(&self, message: ChatMessage, marks: Vec<Mark>) {
+        // Nobody looks any more: the run is over.
+        let _ = self.0.send(Received { at: Instant::now(), message: Some(message), marks, reply: Reply::Ok });
+    }
+}
+
+impl Inbox {
+    /// What the receiver inside monctl gets.
+    pub fn of_receiver(receiver: Receiver, events: &Events) -> Self {
+        Self::new(Source::Receiver(receiver), Witness::Receiver, events)
+    }
+
+    /// What is found in the channel and put into the slot.
+    pub fn of_channel(events: &Events) -> (Self, Slot) {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        (Self::new(Source::Channel(receiver), Witness::Channel, events), Slot(sender))
+    }
+
+    /// Nothing: nobody but Alertmanager knows what was delivered.
+    pub fn of_nobody(events: &Events) -> Self {
+        Self::new(Source::Nobody, Witness::Counters, events)
+    }
+
+    fn new(source: Source, witness: Witness, events: &Events) -> Self {
+        let shared = Shared { source, all: Vec::new(), events: events.clone() };
+        Self { shared: Arc::new(Mutex::new(shared)), seen: 0, witness }
+    }
+
+    /// Who says that a message was delivered.
+    pub fn witness(&self) -> Witness {
+        self.witness
+    }
+
+    /// What has come since this view's last look.
+    pub fn take(&mut self) -> Vec<Received> {
+        let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        shared.pull();
+        let news = shared.all[self.seen..].to_vec();
+        self.seen = shared.all.len();
+        news
+    }
+}
+
+impl Shared {
+    /// Takes in what has come, and tells of each message once.
+    fn pull(&mut self) {
+        let news = match &mut self.source {
+            Source::Receiver(receiver) => receiver.take(),
+            Source::Channel(found) => std::iter::from_fn(|| found.try_recv().ok()).collect(),
+            Source::Nobody => Vec::new(),
+        };
+        for received in news {
+            if let Some(message) = &received.message {
+                self.events.send(Event::Message { message: message.clone() });
+            }
+            self.all.push(received);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_view_sees_each_message_once_and_people_are_told_once() {
+        let (events, mut told) = Events::channel();
+        let (mut one, slot) = Inbox::of_channel(&events);
+        let title = |inbox: &mut Inbox| {
+            let titles = inbox.take().into_iter().filter_map(|received| received.message);
+            titles.map(|message| message.title).collect::<Vec<_>>()
+        };
+        let message = |title: &str| ChatMessage { title: title.into(), ..ChatMessage::default() };
+        slot.put(message("first"), Vec::new());
+        assert_eq!(title(&mut one), ["first"]);
+        let mut two = one.clone();
+        slot.put(message("second"), Vec::new());
+        assert_eq!(title(&mut two), ["second"], "what came before it was made is not its business");
+        assert_eq!((title(&mut one), title(&mut one)), (vec!["second".to_owned()], vec![]));
+        drop((events, one, two));
+        assert_eq!(std::iter::from_fn(|| told.try_recv().ok()).count(), 2);
+    }
+}

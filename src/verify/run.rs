@@ -1,0 +1,347 @@
+//! One drill under way: the fault on, every stage watched, the fault off, watched again, diagnosed where the alert did
+//! not make the whole way. `prove` begins it and ends the fault where the run is interrupted.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep, timeout};
+
+use super::cause::{BEAT, Order};
+use super::diagnose::{Case, Diagnosis, Evidence};
+use super::drill::Drill;
+use super::kind;
+use super::predict::{EARLY, LATE};
+use super::preflight::{Ready, target_error};
+use super::proof::{Entry, Proof};
+use super::prove::Request;
+use super::site::Site;
+use super::tracker::{Reached, Tracker, Witness};
+use super::watch::{Services, Watcher};
+use super::{Fault, Prediction, Settings, Stage, predict};
+use crate::error::Result;
+use crate::event::{Event, Events, Millis};
+use crate::http::slack::{self, Reply};
+
+/// How often the pipeline is looked at, at most; a quarter of the evaluation interval where that is shorter.
+const PERIOD: Duration = Duration::from_millis(500);
+/// How much later than its latest prediction a stage may come before the run gives up.
+const GRACE: Duration = Duration::from_secs(10);
+/// How much longer Alertmanager may take where a receiver asked it to try again.
+const RETRIES: Duration = Duration::from_mins(1);
+
+/// A drill that can begin.
+#[derive(Debug)]
+pub struct Prepared<'a> {
+    request: &'a Request,
+    /// The settings with what was found out about Alertmanager's groups.
+    settings: Settings,
+    drill: Drill,
+    watcher: Watcher,
+    witness: Witness,
+}
+
+/// A drill under way.
+pub struct Run<'a> {
+    request: &'a Request,
+    settings: Settings,
+    drill: Drill,
+    watcher: Watcher,
+    witness: Witness,
+    load_on: Instant,
+    beaten: Instant,
+    at: jiff::Timestamp,
+    tracker: Tracker,
+    timeline: Vec<Entry>,
+    was_on: Option<bool>,
+    events: &'a Events,
+}
+
+impl<'a> Prepared<'a> {
+    /// Decides on the fault. `joins` where the alert may be told together with others.
+    ///
+    /// # Errors
+    /// Where no harmless fault makes the alert arrive.
+    pub fn new(request: &'a Request, ready: Ready, services: Services, joins: bool) -> Result<Self> {
+        let joins = joins || !ready.extra.is_zero();
+        let settings = Settings { joins, ..request.settings };
+        let extra = if joins { settings.group_wait } else { Duration::ZERO };
+        let drill = request.plan(&settings).choose(&ready.measured, extra)?;
+        drill.check(&settings, request.options)?;
+        let witness = services.inbox.witness();
+        let Ready { expression, counters, .. } = ready;
+        let watcher = Watcher::new(services, request.subject.clone(), &settings, expression, counters);
+        Ok(Self { request, settings, drill, watcher, witness })
+    }
+
+    /// Says what is to be expected, before anything happens.
+    pub fn announce(&self, events: &Events) {
+        let Self { request, drill, .. } = self;
+        let alert = &request.subject.alert;
+        events.note(format!("{}: `{}`; expected after load on:", request.host, drill.order));
+        for window in drill.prediction.stages.iter().filter(|window| window.stage != Stage::LoadOn) {
+            let (earliest, expected, latest) = (window.earliest, window.expected, window.latest);
+            let stage = window.stage.to_string();
+            events.send(Event::Expected { alert: alert.clone(), stage, earliest, expected, latest });
+        }
+        if let Some(warning) = drill.warning(&self.settings) {
+            events.warn(warning);
+        }
+    }
+
+    /// Causes the fault.
+    ///
+    /// # Errors
+    /// Where the host refuses it.
+    pub async fn begin(mut self, site: &impl Site, events: &'a Events) -> Result<Run<'a>> {
+        self.watcher.forget();
+        let begun = Instant::now();
+        site.start(&self.drill.order).await?;
+        let Self { request, settings, drill, watcher, witness } = self;
+        let mut run = Run {
+            request,
+            load_on: Instant::now(),
+            beaten: begun,
+            at: jiff::Timestamp::now(),
+            tracker: Tracker::new(witness, settings.joins, settings.threshold),
+            timeline: Vec::new(),
+            was_on: None,
+            settings,
+            drill,
+            watcher,
+            witness,
+            events,
+        };
+        let detail = run.drill.order.to_string();
+        run.record(Reached { stage: Stage::LoadOn, at: Duration::ZERO, detail });
+        Ok(run)
+    }
+}
+
+/// The proof of a drill that never began.
+pub fn blocked(request: &Request, witness: Witness, diagnosis: Diagnosis) -> Proof {
+    let fault = Fault::silence();
+    Proof {
+        alert: request.subject.alert.clone(),
+        host: request.host,
+        proven: false,
+        at: jiff::Timestamp::now(),
+        witness,
+        settings: request.settings,
+        cause: None,
+        fault,
+        prediction: predict(&request.settings, &fault),
+        timeline: Vec::new(),
+        diagnosis: Some(diagnosis),
+    }
+}
+
+impl Run<'_> {
+    /// Watches until the alert has made the whole way or cannot any more.
+    pub async fn follow(mut self, site: &impl Site) -> Proof {
+        let done = self.watch(site).await;
+        let diagnosis = if done { None } else { Some(self.diagnose(site).await) };
+        self.into_proof(diagnosis)
+    }
+
+    /// Returns whether the alert has made the whole way.
+    async fn watch(&mut self, site: &impl Site) -> bool {
+        let period = PERIOD.min(self.settings.evaluation_interval / 4);
+        loop {
+            self.beat(site).await;
+            let sight = self.watcher.look(self.load_on).await;
+            for reached in self.tracker.see(&sight) {
+                self.record(reached);
+            }
+            if self.tracker.has(Stage::Delivered) && !self.drill.keep {
+                self.end_load(site, "delivered").await;
+            }
+            self.note_time_limit();
+            if self.is_done() {
+                return true;
+            }
+            if sight.at >= self.deadline() || self.is_refused(site).await {
+                self.was_on = site.is_on(&self.order().name).await.ok();
+                self.end_load(site, "given up").await;
+                return false;
+            }
+            sleep(period).await;
+        }
+    }
+
+    /// Tells the host that monctl is still there. Where it cannot be told, the drill ends by itself, and is seen to.
+    async fn beat(&mut self, site: &impl Site) {
+        if self.beaten.elapsed() >= BEAT && !self.tracker.has(Stage::LoadOff) {
+            let told = timeout(BEAT, site.beat(&self.order().name)).await;
+            if matches!(told, Ok(Ok(()))) {
+                self.beaten = Instant::now();
+            }
+        }
+    }
+
+    fn order(&self) -> &Order {
+        &self.drill.order
+    }
+
+    fn is_done(&self) -> bool {
+        let last = if self.settings.send_resolved { Stage::ResolvedDelivered } else { Stage::Resolved };
+        [Stage::Delivered, Stage::LoadOff, last].into_iter().all(|stage| self.tracker.has(stage))
+    }
+
+    async fn end_load(&mut self, site: &impl Site, why: &str) {
+        if self.tracker.has(Stage::LoadOff) {
+            return;
+        }
+        if let Err(error) = site.stop(&self.order().name).await {
+            self.events.warn(format!("{error}"));
+        }
+        let reached = self.tracker.load_off(self.load_on.elapsed(), why);
+        self.record_all(reached);
+    }
+
+    /// The load has ended by itself.
+    fn note_time_limit(&mut self) {
+        let limit = Duration::from_secs(self.order().seconds);
+        if self.load_on.elapsed() >= limit {
+            let reached = self.tracker.load_off(limit, "at its time limit");
+            self.record_all(reached);
+        }
+    }
+
+    /// When to give up, since the load went on: the latest time of the next stage, and some grace.
+    fn deadline(&self) -> Duration {
+        let Settings { scrape_interval, evaluation_interval, group_wait, group_interval, .. } = self.settings;
+        let joins = if self.settings.joins { group_interval } else { Duration::ZERO };
+        let memory = self.settings.range() + 2 * (scrape_interval + evaluation_interval);
+        let off = self.tracker.when(Stage::LoadOff).unwrap_or(Duration::from_secs(self.order().seconds));
+        let latest = if self.tracker.has(Stage::Delivered) {
+            match self.tracker.when(Stage::Resolved) {
+                None => off + memory,
+                Some(resolved) => resolved + group_interval,
+            }
+        } else if let Some(firing) = self.tracker.when(Stage::Firing) {
+            let retries = if self.tracker.failed() > 0 { RETRIES } else { Duration::ZERO };
+            firing + group_wait + joins + retries
+        } else {
+            let predicted = self.drill.prediction.window(Stage::Firing).map(|window| window.latest.0);
+            let longest = off + memory;
+            if self.drill.prediction.is_certain() { predicted.unwrap_or(longest) } else { longest }
+        };
+        latest + GRACE
+    }
+
+    /// Whether the receiver refused in a way that no further try mends.
+    async fn is_refused(&self, site: &impl Site) -> bool {
+        if self.tracker.has(Stage::Delivered) {
+            return false;
+        }
+        if self.tracker.refusals().iter().any(|reply| matches!(reply, Reply::Refused(400..500, _))) {
+            return true;
+        }
+        self.tracker.failed() > 0
+            && slack::word_in(&self.log(site).await).is_some_and(|word| !word.starts_with("rate_"))
+    }
+
+    async fn log(&self, site: &impl Site) -> String {
+        site.alertmanager_log(self.load_on.elapsed().as_secs() + 1).await.unwrap_or_default()
+    }
+
+    async fn diagnose(&self, site: &impl Site) -> Diagnosis {
+        let subject = &self.request.subject;
+        let prometheus = &self.watcher.services().prometheus;
+        let rules = prometheus.rules().await.unwrap_or_default();
+        let rule = rules.into_iter().find(|rule| rule.name == subject.alert);
+        let job = kind::job(&self.request.kind);
+        let evidence = Evidence {
+            instance: subject.address.clone(),
+            host: self.request.host.to_string(),
+            drill: self.order().name.clone(),
+            target_down: target_error(prometheus, subject, job).await.unwrap_or_default(),
+            rule_error: rule.and_then(|rule| rule.last_error).filter(|error| !error.is_empty()),
+            load_was_on: self.was_on,
+            alertmanagers: prometheus.alertmanagers().await.ok(),
+            log: self.log(site).await,
+        };
+        Case {
+            tracker: &self.tracker,
+            settings: &self.settings,
+            kind: &self.request.kind,
+            fault: &self.drill.fault,
+            prediction: &self.drill.prediction,
+            evidence: &evidence,
+        }
+        .diagnose()
+    }
+
+    fn record_all(&mut self, reached: Option<Reached>) {
+        if let Some(reached) = reached {
+            self.record(reached);
+        }
+    }
+
+    /// Puts a stage on the timeline and tells of it.
+    fn record(&mut self, reached: Reached) {
+        let Reached { stage, at, detail } = reached;
+        let predicted = self.predicted(stage);
+        self.events.send(Event::Stage {
+            alert: self.request.subject.alert.clone(),
+            stage: stage.to_string(),
+            after: Millis(at),
+            predicted,
+            detail: detail.clone(),
+        });
+        self.timeline.push(Entry { stage, after: Millis(at), predicted, detail });
+    }
+
+    /// When the stage was to be expected. What follows the load's end is counted from when that was.
+    fn predicted(&self, stage: Stage) -> Option<(Millis, Millis)> {
+        let prediction: &Prediction = &self.drill.prediction;
+        match stage {
+            Stage::LoadOn | Stage::LoadOff => None,
+            Stage::Below | Stage::Resolved => {
+                let off = self.tracker.when(Stage::LoadOff)?;
+                let window = prediction.after_end.iter().find(|window| window.stage == stage)?;
+                Some((Millis(off + window.earliest.0), Millis(off + window.latest.0)))
+            }
+            Stage::ResolvedDelivered => {
+                let resolved = self.tracker.when(Stage::Resolved)?;
+                // Seen late, the end may have come before a tick that it seems to have missed.
+                let earliest = self.tick_after(resolved.saturating_sub(EARLY))?;
+                Some((Millis(earliest.saturating_sub(EARLY)), Millis(self.tick_after(resolved)? + LATE)))
+            }
+            stage => prediction
+                .window(stage)
+                .map(|window| (window.earliest, Millis(window.latest.0 + self.later(stage)))),
+        }
+    }
+
+    /// When Alertmanager looks at the group again, at or after a moment since the load went on.
+    fn tick_after(&self, moment: Duration) -> Option<Duration> {
+        let interval = self.settings.group_interval;
+        let first = self.tracker.when(Stage::Delivered)?;
+        let ticks = moment.saturating_sub(first).as_millis().div_ceil(interval.as_millis().max(1)).max(1);
+        Some(first + interval * u32::try_from(ticks).unwrap_or(u32::MAX))
+    }
+
+    /// How much later than at the group's next tick a stage may come: the alert may turn out to be the group's first.
+    fn later(&self, stage: Stage) -> Duration {
+        let is_told = matches!(stage, Stage::Sent | Stage::Delivered);
+        if is_told && self.settings.joins { self.settings.group_wait } else { Duration::ZERO }
+    }
+
+    fn into_proof(self, diagnosis: Option<Diagnosis>) -> Proof {
+        let mut timeline = self.timeline;
+        timeline.sort_by_key(|entry| (entry.after, entry.stage));
+        Proof {
+            alert: self.request.subject.alert.clone(),
+            host: self.request.host,
+            proven: diagnosis.is_none(),
+            at: self.at,
+            witness: self.witness,
+            settings: self.settings,
+            cause: Some(self.drill.order.cause),
+            fault: self.drill.fault,
+            prediction: self.drill.prediction,
+            timeline,
+            diagnosis,
+        }
+    }
+}
