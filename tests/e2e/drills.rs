@@ -1,21 +1,27 @@
-//! What a drill promises of the machine that it loads: the load ends at its limit whatever becomes of monctl,
-//! there is one at a time, and proofs are kept.
+//! What a drill promises of the host: its fault is there, it is undone at its limit and whatever becomes of monctl, of
+//! the network and of the host; each is there once at a time; and proofs are kept.
 
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use monctl::error::Exit;
 use monctl::host::{HostName, Machine};
 use monctl::remote::Remote;
-use monctl::verify::{Hosts, LastProof, Load, Site as _, Stage, last_proofs};
-use serde_json::json;
+use monctl::verify::{Cause, Hosts, LEASE, LastProof, Order, Site as _, Stage, UNDOING, last_proofs};
+use serde_json::{Value, json};
 
-use crate::site::Site;
+use crate::site::{Site, eventually};
+use crate::slack::{Slack, TOKEN};
 use crate::support::{TestProject, runtime};
 
 const APP: HostName = HostName::app(1);
 const INSTALL: &str = "apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends -y stress-ng";
 /// One worker that leaves the computer to others.
-const LOAD: Load = Load { workers: 1, percent: 10, seconds: 3, nice: 19 };
+const CPU: Cause = Cause::Cpu { workers: 1, percent: 10, nice: 19 };
+
+fn order(name: &str, seconds: u64, cause: Cause) -> Order {
+    Order { name: name.into(), seconds, cause }
+}
 
 async fn connect(machine: &Machine) -> Remote {
     Remote::connect(machine, Duration::from_mins(1)).await.unwrap()
@@ -35,31 +41,36 @@ fn a_load_ends_at_its_limit_whatever_becomes_of_monctl() {
         let remote = connect(&machine).await;
         let hosts = Hosts { app: &remote, monitoring: &remote };
 
-        let error = hosts.start(&LOAD).await.unwrap_err();
+        let error = hosts.start(&order("Load", 3, CPU)).await.unwrap_err();
         assert_eq!(error.exit(), Exit::CouldNotRun);
         assert_eq!(error.hint(), Some("`monctl up` installs it"));
         assert_eq!(project.output(APP, "systemctl list-units --all --plain 'monctl-drill*' --no-legend"), "");
-        hosts.stop().await.expect("no load is no failure");
+        assert_eq!(
+            project.output(APP, "ls -d /run/monctl-drill || true"),
+            "",
+            "a refused drill leaves nothing"
+        );
+        hosts.stop("Load").await.expect("no load is no failure");
         project.output(APP, INSTALL);
 
-        hosts.start(&Load { seconds: 60, ..LOAD }).await.unwrap();
-        assert!(hosts.is_loaded().await.unwrap());
-        let error = hosts.start(&LOAD).await.unwrap_err();
-        assert!(error.message().contains("a drill is under way"), "{error}");
-        let limit = project.output(APP, "systemctl show --property RuntimeMaxUSec --value monctl-drill-cpu");
-        assert_eq!(limit, "1min 5s", "systemd's own limit stands behind stress-ng's");
+        hosts.start(&order("Load", 60, CPU)).await.unwrap();
+        assert!(hosts.is_on("Load").await.unwrap());
+        let error = hosts.start(&order("Load", 3, CPU)).await.unwrap_err();
+        assert!(error.message().contains("the drill is under way"), "{error}");
+        let limit = project.output(APP, "systemctl show --property RuntimeMaxUSec --value monctl-drill-Load");
+        assert_eq!(limit, "1min 5s", "systemd's own limit stands behind the drill's");
         let user = project.output(APP, "ps -o uid= -C stress-ng | sort -u | tr -d ' '");
         assert_ne!(user, "0", "the load is no business of root");
-        hosts.stop().await.unwrap();
-        assert!(!hosts.is_loaded().await.unwrap());
+        hosts.stop("Load").await.unwrap();
+        assert!(!hosts.is_on("Load").await.unwrap());
         assert_eq!(stressors(&project), 0);
 
-        hosts.start(&LOAD).await.unwrap();
+        hosts.start(&order("Load", 3, CPU)).await.unwrap();
         // What ends with monctl is the connection; nothing is told to stop.
         drop(remote);
         let begin = Instant::now();
         while stressors(&project) > 0 {
-            assert!(begin.elapsed() < Duration::from_secs(30), "the load goes on");
+            assert!(begin.elapsed() < LEASE, "the load goes on");
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
         keeps_proofs(&connect(&machine).await).await;
@@ -73,6 +84,7 @@ async fn keeps_proofs(remote: &Remote) {
         alert: alert.into(),
         proven,
         at: "2026-11-24T03:00:00Z".parse().unwrap(),
+        last_proven: None,
         host: "app".into(),
         delivered_after: proven.then_some(18_300),
         stopped_at: None,
@@ -94,7 +106,7 @@ fn show_own_cpu_only(site: &Site) {
 }
 
 fn is_loaded(site: &Site) -> bool {
-    site.on(APP, "systemctl is-active monctl-drill-cpu || true") == "active"
+    site.on(APP, "systemctl is-active monctl-drill-HighCPUUsage || true") == "active"
 }
 
 #[test]
@@ -123,4 +135,212 @@ fn an_alert_is_proven_on_real_machines_and_an_interruption_ends_the_load() {
     site.monctl("verify-alert --cpu-load 40")
         .code(Exit::CouldNotRun.code().into())
         .stderr_contains("what works:");
+}
+
+/// Everything of the host that a drill may touch.
+const STATE: &str = r#"
+findmnt --raw --noheadings --output TARGET,FSTYPE | grep -v ^/run/user | sort
+systemctl is-active monctl-{app.socket,app,app-metrics,node-exporter}
+systemctl list-units --all --plain --no-legend 'monctl-drill*'
+systemctl list-units --state=failed --plain --no-legend
+pgrep --count 'stress-ng' || true
+find /mnt /media /var/local /var/opt /run/monctl-drill /run/systemd/transient -name 'monctl-drill*' 2>/dev/null || true
+find /mnt /media /var/local /var/opt -mindepth 1
+"#;
+
+/// One drill of each kind, and what shows that its fault is there.
+fn every_kind(site: &Site) -> Vec<(Order, &'static str)> {
+    let used: u8 = site
+        .on(APP, "awk '/^MemTotal/ {t=$2} /^MemAvailable/ {a=$2} END {print int((t-a)*100/t)}' /proc/meminfo")
+        .parse()
+        .unwrap();
+    let stop = |units: &[&str]| Cause::Stop { units: units.iter().map(ToString::to_string).collect() };
+    let requests = Cause::Requests { port: 8000, status: 503, delay: 0, rate: 10, together: 1 };
+    [
+        ("Cpu", CPU, "pgrep --full 'stress-ng --cpu 1'"),
+        ("Memory", Cause::Memory { percent: used + 4 }, "pgrep --full 'stress-ng --vm 1'"),
+        ("Disk", Cause::Disk { percent: 95 }, "df --output=pcent,source | grep -E '9[4-9]% +monctl-drill'"),
+        (
+            "Inodes",
+            Cause::Inodes { percent: 95 },
+            "df --output=ipcent,source | grep -E '9[4-9]% +monctl-drill'",
+        ),
+        ("Fails", Cause::FailingUnit, "systemctl is-failed monctl-drill-victim"),
+        (
+            "Requests",
+            requests,
+            "curl --silent localhost:9101/metrics | grep 'by_status_total{status=\"503\"}'",
+        ),
+        ("Exporter", stop(&["monctl-node-exporter.service"]), "! systemctl is-active monctl-node-exporter"),
+        ("App", stop(&["monctl-app.socket", "monctl-app.service"]), "! curl --silent localhost:8000"),
+    ]
+    .map(|(name, cause, shows)| (order(name, 600, cause), shows))
+    .into()
+}
+
+/// Causes every kind of fault, and sees it.
+async fn cause_all(site: &Site, hosts: &Hosts<'_>) {
+    for (order, shows) in every_kind(site) {
+        hosts.start(&order).await.unwrap();
+        eventually(&format!("the fault of {}", order.name), || site.project.ssh(APP, shows).status.success());
+    }
+}
+
+async fn machine(site: &Site) -> Machine {
+    let machines = site.project.provider.observe().await.unwrap().running();
+    machines.into_iter().find(|machine| machine.name == APP).unwrap()
+}
+
+/// Waits until the host is as before, within the time that is stated.
+fn is_as_before(site: &Site, before: &str, after: &str, since: Instant, stated: Duration) {
+    loop {
+        let output = site.project.ssh(APP, STATE);
+        let now = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+        if now == before {
+            return;
+        }
+        assert!(since.elapsed() < stated, "after {after} the host is\n{now}\nand was\n{before}");
+        std::thread::sleep(Duration::from_millis(200));
+    }
+}
+
+/// The end of the machine's network cable on this computer.
+fn cable(site: &Site) -> String {
+    let address = site.address(APP);
+    let last: u8 = address.rsplit('.').next().unwrap().parse().unwrap();
+    let route = Command::new("ip").args(["route", "get", &address]).output().unwrap();
+    let route = String::from_utf8(route.stdout).unwrap();
+    let token = route.split_whitespace().find_map(|word| word.strip_prefix("mon-")).unwrap();
+    format!("vb-m{token}-{last:02x}")
+}
+
+fn set_link(cable: &str, state: &str) {
+    assert!(Command::new("ip").args(["link", "set", cable, state]).status().unwrap().success());
+}
+
+#[test]
+fn whatever_becomes_of_monctl_of_the_network_and_of_the_host_every_fault_is_undone_in_time() {
+    let Some(site) = Site::new() else { return };
+    site.monctl("up --yes").success();
+    eventually("the application answers", || {
+        site.project.ssh(APP, "curl --silent localhost:8000").status.success()
+    });
+    let before = site.on(APP, STATE);
+    // A second for the last look, and a busy computer.
+    let stated = LEASE + UNDOING + Duration::from_secs(5);
+    runtime().block_on(async {
+        let machine = machine(&site).await;
+        let remote = connect(&machine).await;
+        cause_all(&site, &Hosts { app: &remote, monitoring: &remote }).await;
+        // What ends with monctl is the connection; nothing is told to stop.
+        drop(remote);
+        is_as_before(&site, &before, "monctl's end", Instant::now(), stated);
+
+        let remote = connect(&machine).await;
+        cause_all(&site, &Hosts { app: &remote, monitoring: &remote }).await;
+        let cable = cable(&site);
+        set_link(&cable, "down");
+        let cut = Instant::now();
+        tokio::time::sleep(LEASE + UNDOING).await;
+        set_link(&cable, "up");
+        is_as_before(&site, &before, "a cut of the network", cut, stated + UNDOING);
+
+        let remote = connect(&machine).await;
+        cause_all(&site, &Hosts { app: &remote, monitoring: &remote }).await;
+        site.on(APP, "touch /run/before");
+        site.project.ssh(APP, "systemctl reboot");
+        let is_back = || {
+            site.project
+                .ssh(APP, "test ! -e /run/before && systemctl is-system-running --wait")
+                .status
+                .success()
+        };
+        eventually("the host is back", is_back);
+        is_as_before(&site, &before, "a reboot", Instant::now(), UNDOING);
+    });
+}
+
+/// The alerts that are proven at once, with thresholds that the computer around the machines does not reach.
+const ALERTS: &str = "HighDiskUsage: {above: 95, for: 4s}
+  HighErrorRate: {for: 4s}
+  HighLatency: {for: 4s}
+  InstanceDown: {for: 4s}
+  AlertUnproven: {}";
+const PROVEN: [&str; 4] = ["HighDiskUsage", "HighErrorRate", "HighLatency", "InstanceDown"];
+
+#[test]
+fn all_alerts_are_proven_in_one_run_by_capture_and_by_the_message_in_the_channel() {
+    let Some(site) = Site::new() else { return };
+    site.edit("monctl.yaml", "group_wait: 1s", "group_wait: 1s\n  group_interval: 4s");
+    site.edit("monctl.yaml", "HighCPUUsage: {above: 80, for: 10s}", ALERTS);
+    site.monctl("up --yes").success();
+    let before = site.on(APP, STATE);
+
+    let all = site.monctl("--output json verify-alert --all").success().json();
+    let proofs = all["proofs"].as_array().unwrap();
+    let mut proven: Vec<&str> = proofs.iter().filter_map(|proof| proof["alert"].as_str()).collect();
+    proven.sort_unstable();
+    assert_eq!(proven, PROVEN, "{all:#}");
+    for proof in proofs {
+        let timeline = proof["timeline"].as_array().unwrap();
+        let stages: Vec<&str> = timeline.iter().filter_map(|entry| entry["stage"].as_str()).collect();
+        assert_eq!(stages, Stage::ALL.map(Stage::name), "{proof:#}");
+    }
+    assert!(
+        proofs.iter().any(|one| proofs.iter().any(|other| overlap(one, other))),
+        "none ran beside another: {all:#}"
+    );
+    assert_eq!(site.on(APP, STATE), before, "the host is as before");
+
+    eventually("the last proofs are a metric", || {
+        let answer =
+            site.json("http://127.0.0.1:9090/api/v1/query?query=monctl_alert_last_proven_timestamp_seconds");
+        answer["data"]["result"].as_array().is_some_and(|series| series.len() == PROVEN.len())
+    });
+    let status = site.monctl("status").success();
+    PROVEN.iter().fold(status, |status, alert| status.stdout_contains(&format!("last proof of {alert}: ")));
+
+    let (code, ..) =
+        site.signal_at("verify-alert HighDiskUsage HighErrorRate", r#""stage":"load on""#, "KILL");
+    assert_eq!(code, None, "it was killed");
+    is_as_before(
+        &site,
+        &before,
+        "the death of monctl",
+        Instant::now(),
+        LEASE + UNDOING + Duration::from_secs(5),
+    );
+
+    is_found_in_the_channel(&site);
+}
+
+/// Whether two alerts were drilled at the same time.
+fn overlap(one: &Value, other: &Value) -> bool {
+    let span = |proof: &Value| {
+        let at: jiff::Timestamp = proof["at"].as_str().unwrap().parse().unwrap();
+        let timeline = proof["timeline"].as_array().unwrap();
+        let off = timeline.iter().find(|entry| entry["stage"] == "load off").unwrap();
+        (at.as_millisecond(), at.as_millisecond() + off["after"].as_i64().unwrap())
+    };
+    let ((begin, end), (other_begin, other_end)) = (span(one), span(other));
+    one["alert"] != other["alert"] && begin < other_end && other_begin < end
+}
+
+fn is_found_in_the_channel(site: &Site) {
+    let slack = Slack::start(site);
+    site.edit("monctl.yaml", "capture: {}", &slack.spec());
+    site.write("webhook", &slack.webhook());
+    site.write("token", "xoxb-wrong");
+    site.monctl("up --yes").success();
+    site.monctl("verify-alert HighDiskUsage")
+        .code(Exit::CouldNotRun.code().into())
+        .stderr_contains("Slack said `invalid_auth`: the bot's token is wrong")
+        .stderr_contains("help: copy the Bot User OAuth Token");
+    site.write("token", TOKEN);
+    let proof = site.monctl("--output json verify-alert HighDiskUsage").success().stderr_lacks(TOKEN).json();
+    assert_eq!((&proof["proven"], &proof["witness"]), (&json!(true), &json!("channel")), "{proof:#}");
+    let told = slack.messages.lock().unwrap();
+    let footers: Vec<&str> = told.iter().filter_map(|it| it["attachments"][0]["footer"].as_str()).collect();
+    assert!(footers.iter().any(|footer| footer.starts_with("firing ")), "{footers:?}");
+    assert!(footers.iter().any(|footer| footer.starts_with("resolved ")), "{footers:?}");
 }

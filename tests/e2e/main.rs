@@ -15,6 +15,7 @@ mod operator;
 mod release_mirror;
 mod secrets;
 mod site;
+mod slack;
 mod software;
 mod support;
 mod traces;
