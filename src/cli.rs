@@ -144,6 +144,7 @@ pub struct StatusArgs {
 
 /// `monctl verify-alert`.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
 pub struct VerifyArgs {
     /// The alerts to prove.
     #[arg(value_name = "ALERT", default_value = "HighCPUUsage")]

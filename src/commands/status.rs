@@ -291,7 +291,13 @@ impl fmt::Display for MonitoringStatus {
         }
         for proof in &self.proofs {
             let verdict = match (&proof.stopped_at, proof.delivered_after) {
-                (Some((stage, cause)), _) => format!("not proven: stopped at {stage}: {cause}"),
+                (Some((stage, cause)), _) => {
+                    let last = proof.last_proven.map_or_else(
+                        || "never before".to_owned(),
+                        |last| format!("last on {}", last.strftime("%F %T UTC")),
+                    );
+                    format!("not proven ({last}): stopped at {stage}: {cause}")
+                }
                 (None, Some(millis)) => {
                     format!(
                         "proven: delivered after {}",

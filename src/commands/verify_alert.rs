@@ -104,14 +104,14 @@ fn wanted(spec: &Spec, args: &VerifyArgs) -> Result<Vec<Wanted>> {
         return if drills.is_empty() { Err(nothing_to_drill()) } else { Ok(drills) };
     }
     let names: Vec<String> = rules.iter().map(|rule| format!("`{}`", rule.name)).collect();
-    let named = |alert: &String| {
+    let one = |alert: &String| {
         let rule = rules.iter().find(|rule| rule.name == *alert).cloned().ok_or_else(|| {
             Error::invalid(format!("the spec has no alert `{alert}`"))
                 .remedy(format!("its alerts are {}", names.join(", ")))
         })?;
         drillable(spec, rule)
     };
-    args.alerts.iter().map(named).collect()
+    args.alerts.iter().map(one).collect()
 }
 
 fn drillable(spec: &Spec, rule: Rule) -> Result<Wanted> {

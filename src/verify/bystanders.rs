@@ -108,7 +108,7 @@ impl Lookout {
             let by = held.iter().find(|held| is_it(&held.labels)).and_then(|held| suppression(&held.status));
             let verdict = match by {
                 Some(by) => Verdict::Inhibited { by },
-                None => self.explained(alert),
+                None => explained(&self.drills, alert),
             };
             // Inhibited once is inhibited: Alertmanager needs a moment to see the alert that inhibits.
             if !matches!(self.seen.get(&name), Some(Verdict::Inhibited { .. })) {
@@ -116,16 +116,29 @@ impl Lookout {
             }
         }
     }
+}
 
-    /// Whether a drill disturbs what the alert watches.
-    fn explained(&self, alert: &str) -> Verdict {
-        let watched = catalogue_alert(alert).and_then(|entry| Footprint::of(&entry.drill));
-        let disturbed = |watched: &Footprint| {
-            self.drills
-                .iter()
-                .find(|(_, footprint)| !footprint.agrees_with(watched))
-                .map(|(of, _)| of.clone())
-        };
-        watched.as_ref().and_then(disturbed).map_or(Verdict::FalseAlarm, |of| Verdict::Expected { of })
+/// Whether a drill disturbs what the alert watches.
+fn explained(drills: &[(String, Footprint)], alert: &str) -> Verdict {
+    let watched = catalogue_alert(alert).and_then(|entry| Footprint::of(&entry.drill));
+    let disturbed = |watched: &Footprint| {
+        drills.iter().find(|(_, footprint)| !footprint.agrees_with(watched)).map(|(of, _)| of.clone())
+    };
+    watched.as_ref().and_then(disturbed).map_or(Verdict::FalseAlarm, |of| Verdict::Expected { of })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::DrillKind;
+
+    #[test]
+    fn an_alert_that_watches_what_a_drill_disturbs_is_to_be_expected_and_no_other() {
+        let stopped = DrillKind::Stop { units: vec!["monctl-node-exporter.service".into()] };
+        let drills = [("ExporterGone".to_owned(), Footprint::of(&stopped).unwrap())];
+        assert_eq!(explained(&drills, "HighCPUUsage"), Verdict::Expected { of: "ExporterGone".into() });
+        for alert in ["HighLatency", "AlertUnproven", "OfTheUsersOwn"] {
+            assert_eq!(explained(&drills, alert), Verdict::FalseAlarm, "{alert}");
+        }
     }
 }

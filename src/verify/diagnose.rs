@@ -124,7 +124,7 @@ impl Case<'_> {
         }
         self.predicted().unwrap_or_else(|| {
             (
-                format!("the expression was no more {} before `for` had passed", self.settings.threshold),
+                format!("the expression fell back from {} before `for` had passed", self.settings.threshold),
                 match self.kind {
                     DrillKind::Cpu => "load the host more or longer: `--cpu-load`, `--duration`".into(),
                     _ => "let the fault last longer: `--duration`".into(),

@@ -37,14 +37,20 @@ memory_used() {
 	echo $(((total - $(meminfo MemAvailable)) * 1000 / total))
 }
 
-# A host that already suffers gets no fault on top.
+# The share of the last ten seconds in which everything stood still for want of this; 0 where the kernel does not say.
+stalled() {
+	awk '$1 == "full" { sub("avg10=", "", $2); print int($2); found = 1 } END { if (!found) print 0 }' \
+		"/proc/pressure/$1" 2>/dev/null || echo 0
+}
+
+# A host that already suffers gets no fault on top. A busy CPU is no suffering: every drill goes last there.
 healthy() {
-	local state load
+	local state each
 	state=$(systemctl is-system-running || true)
 	[[ $state != stopping && $state != maintenance ]] || refuse 5 "the host is $state"
-	load=$(cut -d ' ' -f 1 /proc/loadavg)
-	awk -v load="$load" -v cpus="$(nproc)" 'BEGIN { exit !(load <= 10 * cpus) }' ||
-		refuse 5 "the host is overloaded already: its load is $load on $(nproc) CPUs"
+	for each in memory io; do
+		(($(stalled "$each") < 50)) || refuse 5 "the host stands still for want of $each already"
+	done
 	(($(memory_used) < 950)) || refuse 5 "the host has less than 5% of its memory left"
 	[[ $(df --output=avail / | tail -n 1) -gt 102400 ]] || refuse 5 "the root file system has less than 100 MB left"
 }
@@ -79,16 +85,32 @@ check_memory() {
 	(($(memory_used) < $1 * 10)) || refuse 5 "more than $1% of the memory is in use already"
 }
 
-pieces=()
+pieces=() sizes=()
 
 take() {
-	(as_nobody stress-ng --vm 1 --vm-bytes "$1k" --vm-keep --vm-hang 0 --timeout 0 --temp-path /tmp) &
+	(as_nobody stress-ng --vm 1 --vm-bytes "$1k" --vm-keep --vm-hang 0 --vm-method write64 --timeout 0 --temp-path /tmp) &
 	pieces+=($!)
+	sizes+=("$1")
+}
+
+give_back() {
+	kill "${pieces[-1]}" 2>/dev/null || true
+	unset 'pieces[-1]' 'sizes[-1]'
+}
+
+# Whether all pieces are filled: before that nobody knows what is still lacking.
+filled() {
+	local wanted=0 size held
+	for size in "${sizes[@]}"; do
+		((wanted += size)) || true
+	done
+	held=$(ps -C stress-ng-vm -o rss= | awk '{ sum += $1 } END { print sum + 0 }')
+	((held * 100 >= wanted * 97))
 }
 
 begin_memory() {
 	local lacking
-	lacking=$(($1 * 10 - $(memory_used) - 20))
+	lacking=$(($1 * 10 - $(memory_used)))
 	((lacking <= 0)) || take $(($(meminfo MemTotal) * lacking / 1000))
 }
 
@@ -96,11 +118,10 @@ guard_memory() {
 	local used
 	used=$(memory_used)
 	((used < 980)) || ended "less than 2% of the memory is left"
-	if ((used < $1 * 10 - 5 && ${#pieces[@]} < 40)); then
+	if ((used > $1 * 10 + 10 && ${#pieces[@]} > 0)); then
+		give_back
+	elif ((used < $1 * 10 - 5 && ${#pieces[@]} < 20)) && filled; then
 		take $(($(meminfo MemTotal) / 100))
-	elif ((used > $1 * 10 + 10 && ${#pieces[@]} > 0)); then
-		kill "${pieces[-1]}" 2>/dev/null || true
-		unset 'pieces[-1]'
 	fi
 }
 
@@ -214,7 +235,8 @@ ended() {
 start() {
 	local seconds=$1 kind=$3 limits=()
 	! systemctl is-active --quiet "$unit" || refuse 4 "the drill is under way already"
-	trap 'systemctl is-active --quiet "$unit" || undo "$kind" "${@:4}"' EXIT
+	# Nothing was done yet: once the unit has started, it undoes what it did.
+	trap 'systemctl is-active --quiet "$unit" || forget' EXIT
 	healthy
 	"check_$kind" "${@:4}"
 	case $kind in
@@ -253,6 +275,10 @@ run() {
 # undo KIND ARG…
 undo() {
 	"undo_$1" "${@:2}" || echo "the undo failed" >&2
+	forget
+}
+
+forget() {
 	rm -rf "$own"
 	rmdir "$home" 2>/dev/null || true
 }

@@ -73,14 +73,10 @@ fn what(kind: &DrillKind) -> String {
 impl Line {
     fn text(&self) -> String {
         let Self { alert, drill, safety, rule_tested_only } = self;
-        match (drill, safety) {
-            (Some(drill), Some(Safety { danger, guard, undo })) => {
-                format!("{alert}: {drill}\n  danger: {danger}\n  guard: {guard}\n  undo: {undo}")
-            }
-            _ => {
-                let because = rule_tested_only.as_deref().unwrap_or_default();
-                format!("{alert}: held to its promise by rule tests alone\n  because: {because}")
-            }
+        if let (Some(drill), Some(Safety { danger, guard, undo })) = (drill, safety) {
+            return format!("{alert}: {drill}\n  danger: {danger}\n  guard: {guard}\n  undo: {undo}");
         }
+        let because = rule_tested_only.as_deref().unwrap_or_default();
+        format!("{alert}: held to its promise by rule tests alone\n  because: {because}")
     }
 }
