@@ -174,6 +174,10 @@ pub struct VerifyArgs {
     #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(1..=100))]
     pub cpu_load: Option<u8>,
 
+    /// Write what became of the drills as one self-contained HTML page.
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
+
     /// How long the fault lasts at most, such as `90s`; what the prediction asks for where absent.
     #[arg(long, value_name = "DURATION")]
     pub duration: Option<PromDuration>,

@@ -2,6 +2,7 @@
 
 mod list;
 mod outcome;
+mod report;
 mod schedule;
 
 use std::time::Duration;
@@ -59,6 +60,7 @@ pub(super) async fn run(args: &VerifyArgs, context: &Context) -> Result<Outcome>
         .map_err(|error| Error::could_not_run("cannot make a temporary folder").because(error))?;
     let (services, channel) = services(&loaded, &remote, folder.path(), &context.events).await?;
     let hosts = Hosts { app: &app_remote, monitoring: &remote };
+    let reporter = args.report.as_ref().map(|file| (file, report::Reporter::new(&services)));
     let proving = verify::prove(&requests, services, &hosts, &context.events, &context.cancel);
     let round = match &channel {
         None => proving.await?,
@@ -68,6 +70,13 @@ pub(super) async fn run(args: &VerifyArgs, context: &Context) -> Result<Outcome>
         },
     };
     keep(&hosts, &loaded.spec, &round, &context.events).await;
+    if let Some((file, reporter)) = reporter {
+        let [app_address, address] = [app, monitoring].map(|machine| machine.address.to_string());
+        let hosts =
+            [(app.name, app_address.as_str(), &app_remote), (monitoring.name, address.as_str(), &remote)];
+        reporter.write(file, &loaded.spec, &round, &hosts).await?;
+        context.events.note(format!("report written to `{}`", file.display()));
+    }
     outcome::of(round, args)
 }
 

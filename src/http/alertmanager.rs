@@ -181,6 +181,19 @@ impl Alertmanager {
         Ok(Self(Client::new("Alertmanager", endpoint)?))
     }
 
+    /// Its version.
+    ///
+    /// # Errors
+    /// When Alertmanager does not answer as documented.
+    pub async fn version(&self) -> Result<String> {
+        let answer = self.0.get("/api/v2/status").await?;
+        if !answer.is_success() {
+            return Err(answer.refusal("tell its version"));
+        }
+        let status: serde_json::Value = answer.json()?;
+        Ok(status["versionInfo"]["version"].as_str().unwrap_or_default().to_owned())
+    }
+
     /// The alerts that have not ended, silenced and inhibited ones included.
     ///
     /// # Errors

@@ -106,6 +106,23 @@ struct Series {
 }
 
 #[derive(Deserialize)]
+struct Matrix {
+    result: Vec<Curve>,
+}
+
+#[derive(Deserialize)]
+struct Curve {
+    #[serde(default)]
+    metric: Labels,
+    values: Vec<(f64, String)>,
+}
+
+#[derive(Deserialize)]
+struct Build {
+    version: String,
+}
+
+#[derive(Deserialize)]
 struct Alerts {
     alerts: Vec<ActiveAlert>,
 }
@@ -169,6 +186,42 @@ impl Prometheus {
             value.is_finite().then_some(Sample { labels: series.metric, value })
         };
         Ok(result.into_iter().filter_map(sample).collect())
+    }
+
+    /// The values of an expression over time: each series with its times (seconds since 1970) and values. `step` is
+    /// in seconds. What is not finite is left out.
+    ///
+    /// # Errors
+    /// When Prometheus does not answer or refuses the expression.
+    pub async fn range(
+        &self,
+        expression: &str,
+        from: f64,
+        to: f64,
+        step: f64,
+    ) -> Result<Vec<(Labels, Vec<(f64, f64)>)>> {
+        let [from, to, step] = [from, to, step].map(|number| format!("{number:.3}"));
+        let query = [("query", expression), ("start", &from), ("end", &to), ("step", &step)];
+        let answer = self.0.get_with("/api/v1/query_range", &query).await?;
+        if !answer.is_success() {
+            return Err(answer.refusal("evaluate an expression").at(format!("`{expression}`")));
+        }
+        let Matrix { result } = answer.json::<Envelope<Matrix>>()?.data;
+        let point = |(at, value): (f64, String)| {
+            let value: f64 = value.parse().ok()?;
+            value.is_finite().then_some((at, value))
+        };
+        let series = |one: Curve| (one.metric, one.values.into_iter().filter_map(point).collect());
+        Ok(result.into_iter().map(series).collect())
+    }
+
+    /// Its version.
+    ///
+    /// # Errors
+    /// When Prometheus does not answer as documented.
+    pub async fn version(&self) -> Result<String> {
+        let Build { version } = self.data("/api/v1/status/buildinfo", "tell its version").await?;
+        Ok(version)
     }
 
     /// All alerting rules.

@@ -43,6 +43,11 @@ pub fn read(expression: &str, scrape_interval: Duration) -> Option<Reading> {
     condition(&parse(expression).ok()?, scrape_interval)
 }
 
+/// The side of an expression that is compared with a number, as an expression of its own.
+pub fn compared_side(expression: &str, scrape_interval: Duration) -> Option<String> {
+    read(expression, scrape_interval).map(|reading| reading.left)
+}
+
 fn condition(expression: &Expr, scrape_interval: Duration) -> Option<Reading> {
     match expression {
         Expr::Paren(paren) => condition(&paren.expr, scrape_interval),

@@ -1,0 +1,185 @@
+//! `verify-alert --report FILE`: what became of the drills as a page for managers and engineers. The curves come
+//! from Prometheus afterwards, the messages from a view of the inbox of its own.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::error::{Error, Result};
+use crate::event::ChatMessage;
+use crate::host::HostName;
+use crate::http::prometheus::{Labels, Prometheus};
+use crate::remote::Remote;
+use crate::render::{Rule, rules};
+use crate::report::{Page, Section, StageSeen, Verdict};
+use crate::spec::Spec;
+use crate::verify::{self, NotRun, Proof, Round, Services, Stage};
+
+/// What a curve shows before the fault.
+const BEFORE: Duration = Duration::from_secs(15);
+/// A curve has about so many points.
+const POINTS: f64 = 200.0;
+/// One fact a line: its name, a tab, its value.
+const FACTS: &str = include_str!("facts.sh");
+
+/// Collects what the page needs while the drills run.
+pub(super) struct Reporter {
+    services: Services,
+}
+
+impl Reporter {
+    /// Begins with what arrives from now on.
+    pub fn new(services: &Services) -> Self {
+        Self { services: services.clone() }
+    }
+
+    /// Writes the page.
+    ///
+    /// # Errors
+    /// When Prometheus does not answer or the file cannot be written.
+    pub async fn write(
+        mut self,
+        file: &Path,
+        spec: &Spec,
+        round: &Round,
+        hosts: &[(HostName, &str, &Remote)],
+    ) -> Result<()> {
+        let rules: BTreeMap<String, Rule> =
+            rules(spec).into_iter().map(|rule| (rule.name.clone(), rule)).collect();
+        let messages = self.messages();
+        let mut page =
+            Page { project: spec.project.to_string(), made: people(Timestamp::now()), ..Page::default() };
+        for (alert, _) in &round.verdicts {
+            let mut section = section(alert, rules.get(alert));
+            if let Some(proof) = round.proofs().find(|proof| proof.alert == *alert) {
+                prove(&mut section, proof, &messages);
+                if let Some(rule) = rules.get(alert) {
+                    section.curve = curve(&self.services.prometheus, rule, proof, hosts).await?;
+                }
+            }
+            if let Some(missing) = round.not_run().into_iter().find(|it| it.alert == *alert) {
+                stopped(&mut section, missing);
+            }
+            page.alerts.push(section);
+        }
+        let drilled = |name: &String| page.alerts.iter().any(|section| section.alert == *name);
+        let others: Vec<Section> = rules
+            .values()
+            .filter(|rule| !drilled(&rule.name))
+            .map(|rule| section(&rule.name, Some(rule)))
+            .collect();
+        page.alerts.extend(others);
+        for (name, address, remote) in hosts {
+            page.hosts.push((format!("{name} ({address})"), facts(remote).await?));
+        }
+        page.versions = vec![
+            ("Prometheus".into(), self.services.prometheus.version().await?),
+            ("Alertmanager".into(), self.services.alertmanager.version().await?),
+        ];
+        std::fs::write(file, page.render()?).map_err(|error| {
+            Error::failed(format!("cannot write the report `{}`", file.display())).because(error)
+        })
+    }
+
+    /// What arrived, with the moment at which it did.
+    fn messages(&mut self) -> Vec<(Timestamp, ChatMessage)> {
+        let when = |at: tokio::time::Instant| {
+            let ago = jiff::SignedDuration::try_from(at.elapsed()).unwrap_or_default();
+            Timestamp::now().checked_sub(ago).unwrap_or(Timestamp::UNIX_EPOCH)
+        };
+        let received = self.services.inbox.take().into_iter();
+        received.filter_map(|it| Some((when(it.at), it.message?))).collect()
+    }
+}
+
+/// A section for an alert of which nothing is known but its rule.
+fn section(alert: &str, rule: Option<&Rule>) -> Section {
+    let word = |name: &str| rule.and_then(|rule| rule.labels.get(name).cloned()).unwrap_or_default();
+    Section {
+        alert: alert.to_owned(),
+        severity: word("severity"),
+        summary: rule.and_then(|rule| rule.annotations.get("summary").cloned()).unwrap_or_default(),
+        expression: rule.map(|rule| rule.expr.clone()).unwrap_or_default(),
+        ..Section::default()
+    }
+}
+
+/// Tells a drill's story.
+fn prove(section: &mut Section, proof: &Proof, messages: &[(Timestamp, ChatMessage)]) {
+    let seconds = |stage: Stage| proof.when(stage).map(|millis| millis.0.as_secs_f64());
+    section.verdict = match &proof.diagnosis {
+        None => Verdict::Proven,
+        Some(diagnosis) => Verdict::Stopped {
+            stage: diagnosis.stage.to_string(),
+            cause: diagnosis.cause.clone(),
+            remedy: diagnosis.remedy.clone(),
+        },
+    };
+    section.host = proof.host.to_string();
+    section.begun = people(proof.at);
+    section.fault = proof.cause.as_ref().map(ToString::to_string).unwrap_or_default();
+    section.fault_ended = seconds(Stage::LoadOff);
+    section.threshold = Some(proof.settings.threshold.value);
+    proof.settings.threshold.unit.clone_into(&mut section.unit);
+    section.stages = proof
+        .timeline
+        .iter()
+        .map(|entry| StageSeen {
+            name: entry.stage.to_string(),
+            seen: Some(entry.after.0.as_secs_f64()),
+            predicted: entry.predicted.map(|(from, to)| (from.0.as_secs_f64(), to.0.as_secs_f64())),
+            detail: entry.detail.clone(),
+        })
+        .collect();
+    let after = |at: Timestamp| at.duration_since(proof.at).as_secs_f64();
+    let is_meant =
+        |message: &ChatMessage| message.title.contains(&proof.alert) || message.text.contains(&proof.alert);
+    let own = messages.iter().filter(|(at, message)| after(*at) >= 0.0 && is_meant(message));
+    section.messages = own.map(|(at, message)| (after(*at), message.clone())).collect();
+}
+
+fn stopped(section: &mut Section, missing: NotRun) {
+    section.verdict = Verdict::Stopped {
+        stage: "not begun".into(),
+        cause: missing.error,
+        remedy: missing.remedy.unwrap_or_else(|| "run it again".into()),
+    };
+}
+
+/// The values of the expression's compared side for the host of the drill.
+async fn curve(
+    prometheus: &Prometheus,
+    rule: &Rule,
+    proof: &Proof,
+    hosts: &[(HostName, &str, &Remote)],
+) -> Result<Vec<(f64, f64)>> {
+    let Some(side) = verify::compared_side(&rule.expr, proof.settings.scrape_interval) else {
+        return Ok(Vec::new());
+    };
+    let last = proof.timeline.iter().map(|entry| entry.after.0).max().unwrap_or_default();
+    let begin = proof.at.as_duration().as_secs_f64();
+    let (from, to) = (begin - BEFORE.as_secs_f64(), begin + (last + BEFORE).as_secs_f64());
+    let step = ((to - from) / POINTS).max(1.0);
+    let series = prometheus.range(&side, from, to, step).await?;
+    let address = hosts.iter().find(|(name, ..)| *name == proof.host).map(|(_, address, _)| *address);
+    let is_meant = |labels: &Labels| match (labels.get("instance"), address) {
+        (Some(instance), Some(address)) => instance.starts_with(address),
+        _ => true,
+    };
+    let points = series.into_iter().find(|(labels, _)| is_meant(labels)).map(|(_, points)| points);
+    Ok(points.unwrap_or_default().into_iter().map(|(at, value)| (at - begin, value)).collect())
+}
+
+/// What a host says of itself.
+async fn facts(remote: &Remote) -> Result<Vec<(String, String)>> {
+    let output = remote.run(&["sh", "-s"], FACTS.as_bytes()).await?;
+    let pair = |line: &str| line.split_once('\t').map(|(name, value)| (name.to_owned(), value.to_owned()));
+    Ok(output.stdout.lines().filter_map(pair).collect())
+}
+
+/// A moment as people read it.
+fn people(at: Timestamp) -> String {
+    at.strftime("%F %T UTC").to_string()
+}
