@@ -39,6 +39,11 @@ impl Bounds {
         Self { low: value, high: value }
     }
 
+    /// The one value that there can be.
+    pub fn only(self) -> Option<f64> {
+        (self.high - self.low).abs().lt(&f64::EPSILON).then_some(self.low)
+    }
+
     fn hull(self, other: Self) -> Self {
         Self { low: self.low.min(other.low), high: self.high.max(other.high) }
     }

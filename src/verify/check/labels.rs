@@ -106,17 +106,15 @@ fn named_in(template: &str) -> Names {
 
 fn remedy(label: &str, known: &Names) -> String {
     let near = suggestion(label, known.iter().map(String::as_str).filter(|name| *name != "__name__"));
-    match near.strip_prefix("; ") {
-        Some(near) => near.to_owned(),
-        None => {
-            let names: Vec<String> =
-                known.iter().filter(|name| *name != "__name__").map(|name| format!("`{name}`")).collect();
-            if names.is_empty() {
-                "there are no labels".into()
-            } else {
-                format!("the labels are {}", names.join(", "))
-            }
-        }
+    if let Some(near) = near.strip_prefix("; ") {
+        return near.to_owned();
+    }
+    let names: Vec<String> =
+        known.iter().filter(|name| *name != "__name__").map(|name| format!("`{name}`")).collect();
+    if names.is_empty() {
+        "there are no labels".into()
+    } else {
+        format!("the labels are {}", names.join(", "))
     }
 }
 

@@ -5,11 +5,13 @@
 //! value is there that differs by a slip of typing. The catalogue's expressions are proven by their rule tests; of
 //! them it is asked only whether the metrics can be there at all.
 
+use std::collections::BTreeSet;
+
 use promql_parser::label::Matcher;
 use promql_parser::parser::{Expr, VectorSelector};
 
 use super::expression::{Surrounding, alternatives, name_of, selectors};
-use super::{CheckedRule, Finding, Kind, Snapshot};
+use super::{CheckedRule, Finding, Kind, Snapshot, Weight};
 use crate::http::prometheus::Labels;
 use crate::spec::nearest;
 
@@ -22,8 +24,7 @@ pub(super) fn findings(snapshot: &Snapshot, rule: &CheckedRule, expression: &Exp
         .map(|alternative| of_alternative(snapshot, rule, alternative))
         .collect();
     // Where another alternative can make the rule true, one that cannot is doubtful.
-    let is_alive =
-        of_each.iter().any(|findings| findings.iter().all(|it| it.weight == super::Weight::Doubtful));
+    let is_alive = of_each.iter().any(|findings| findings.iter().all(|it| it.weight == Weight::Doubtful));
     if !is_alive {
         return of_each.concat();
     }
@@ -80,7 +81,7 @@ fn no_series(rule: &CheckedRule, selector: &VectorSelector, name: &str, series: 
             "right where such a series comes only with a failure; else see what there is in Prometheus";
         return Finding::of(rule, Kind::MatchesNothing, "expr", evidence, remedy).doubtful();
     };
-    let values: std::collections::BTreeSet<&str> =
+    let values: BTreeSet<&str> =
         series.iter().filter_map(|labels| labels.get(&matcher.name)).map(String::as_str).collect();
     let some = values.iter().take(5).map(|value| format!("`{value}`")).collect::<Vec<_>>().join(", ");
     let evidence = format!("none of the {count} series of `{name}` matches `{matcher}`");
@@ -90,17 +91,13 @@ fn no_series(rule: &CheckedRule, selector: &VectorSelector, name: &str, series: 
         return Finding::of(rule, Kind::MatchesNothing, "expr", evidence, remedy);
     }
     let is_plain = matcher.op.to_string() == "=";
-    match nearest(&matcher.value, values.iter().copied()).filter(|_| is_plain) {
-        Some(near) => {
-            let remedy = format!("did you mean `{}=\"{near}\"`?", matcher.name);
-            Finding::of(rule, Kind::MatchesNothing, "expr", evidence, remedy)
-        }
-        None => {
-            let evidence = format!("{evidence}; there are {some}");
-            let remedy = "right where such a series comes only with a failure; else correct the value";
-            Finding::of(rule, Kind::MatchesNothing, "expr", evidence, remedy).doubtful()
-        }
+    if let Some(near) = nearest(&matcher.value, values.iter().copied()).filter(|_| is_plain) {
+        let remedy = format!("did you mean `{}=\"{near}\"`?", matcher.name);
+        return Finding::of(rule, Kind::MatchesNothing, "expr", evidence, remedy);
     }
+    let evidence = format!("{evidence}; there are {some}");
+    let remedy = "right where such a series comes only with a failure; else correct the value";
+    Finding::of(rule, Kind::MatchesNothing, "expr", evidence, remedy).doubtful()
 }
 
 /// Whether a series matches all matchers of a selector.

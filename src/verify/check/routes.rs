@@ -60,9 +60,9 @@ pub(super) fn undelivered(snapshot: &Snapshot, rule: &CheckedRule) -> Option<Fin
     let mut labels = rule.labels.clone();
     labels.insert("alertname".into(), rule.name.clone());
     let mut possible = BTreeSet::new();
-    let _ = configuration.route.receivers(&labels, None, &mut possible);
+    configuration.route.receivers(&labels, None, &mut possible);
     let tells = |name: &&str| configuration.receivers.iter().any(|it| it.name == **name && it.tells());
-    if possible.is_empty() || possible.iter().any(|name| tells(name)) {
+    if possible.is_empty() || possible.iter().any(tells) {
         return None;
     }
     let names: Vec<String> = possible.iter().map(|name| format!("`{name}`")).collect();
@@ -77,13 +77,13 @@ pub(super) fn undelivered(snapshot: &Snapshot, rule: &CheckedRule) -> Option<Fin
 }
 
 impl Route {
-    /// The receivers that an alert with these labels may come to. Returns whether it surely comes to one here.
+    /// The receivers that an alert with these labels may come to.
     fn receivers<'a>(
         &'a self,
         labels: &BTreeMap<String, String>,
         inherited: Option<&'a str>,
         possible: &mut BTreeSet<&'a str>,
-    ) -> Goes {
+    ) {
         let receiver = self.receiver.as_deref().or(inherited);
         let mut is_taken = false;
         for route in &self.routes {
@@ -91,16 +91,15 @@ impl Route {
             if goes == Goes::No {
                 continue;
             }
-            let _ = route.receivers(labels, receiver, possible);
+            route.receivers(labels, receiver, possible);
             is_taken |= goes == Goes::Yes;
             if goes == Goes::Yes && !route.goes_on {
-                return Goes::Yes;
+                return;
             }
         }
         if !is_taken {
             possible.extend(receiver);
         }
-        Goes::Yes
     }
 
     fn goes(&self, labels: &BTreeMap<String, String>) -> Goes {

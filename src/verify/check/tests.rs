@@ -80,7 +80,7 @@ fn rule(expression: &str) -> CheckedRule {
     CheckedRule {
         name: "Own".into(),
         expression: expression.into(),
-        hold: Duration::from_secs(60),
+        hold: Duration::from_mins(1),
         interval: Duration::from_secs(15),
         labels: Labels::new(),
         annotations: Labels::new(),

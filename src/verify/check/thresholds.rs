@@ -62,7 +62,7 @@ fn never(rule: &CheckedRule, key: &'static str, condition: &Condition) -> Option
         Comparison::Less => low < value,
         Comparison::AtMost => low <= value,
         Comparison::Equal => low <= value && value <= high,
-        Comparison::Unequal => !(low == value && high == value),
+        Comparison::Unequal => bounds.only().is_none_or(|only| (only - value).abs() > f64::EPSILON),
     };
     if is_possible {
         return None;
@@ -82,7 +82,7 @@ fn always(rule: &CheckedRule, key: &'static str, condition: &Condition) -> Optio
     let Condition { threshold, bounds, .. } = condition;
     let Bounds { low, high } = *bounds;
     // What can have one value alone is true whenever it is there, and meant so.
-    if low == high {
+    if bounds.only().is_some() {
         return None;
     }
     let value = threshold.value;

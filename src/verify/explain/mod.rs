@@ -167,7 +167,8 @@ fn sizes(settings: &Settings, typical: &Fault) -> Vec<Size> {
     };
     let is_mean = matches!(settings.signal, Signal::Rate { .. } | Signal::Mean { .. });
     let value = settings.threshold.value;
-    let steps: &[f64] = if is_mean && value != normal { &[0.25, 0.5, 1.0] } else { &[1.0] };
+    let steps: &[f64] =
+        if is_mean && (value - normal).abs() > f64::EPSILON { &[0.25, 0.5, 1.0] } else { &[1.0] };
     let sized = |share: &f64| {
         let faulty = value + share * (faulty - value);
         let faulty = if settings.threshold.unit == "%" { faulty.round() } else { faulty };
