@@ -285,6 +285,7 @@ take_back() {
 	# Loads of a drill first, which end by themselves otherwise.
 	mapfile -t drills < <(systemctl list-units --plain --no-legend --all 'monctl-drill*' 2>/dev/null | cut -d ' ' -f 1)
 	((${#drills[@]} == 0)) || systemctl stop "${drills[@]}" 2>/dev/null
+	rm -rf --one-file-system /run/monctl-drill
 	mapfile -t units < <(our_units)
 	if ((${#units[@]})); then
 		systemctl disable --quiet --now "${units[@]}" 2>/dev/null
