@@ -52,6 +52,9 @@ class Launch(Own):
                 instance = self._instance(index, image, kind, key, user_data, profile, place)
                 reservation.instances.append(instance)
                 self._furnish(instance, place, disks_wanted, tags)
+                if profile is not None:
+                    # moto shows the profile, and knows nothing of the association that one replaces it by.
+                    self.ec2_backend.associate_iam_instance_profile(instance.id, iam_instance_profile_arn=profile["Arn"])
             return reservation
 
         return make

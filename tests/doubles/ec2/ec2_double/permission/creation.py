@@ -95,10 +95,14 @@ def run_instances(parameters, resources):
         Vpc=subnet and resources.name_arn("vpc", subnet.vpc_id),
     )
     _volumes(creation, zone)
-    for role in getattr(profile, "roles", []):
-        context = {"iam:PassedToService": ["ec2.amazonaws.com"]}
-        creation.asked.append(Question("iam:PassRole", role.arn, context))
-    return creation.asked
+    return creation.asked + handing_over(parameters, resources)
+
+
+def handing_over(parameters, resources):
+    """Whoever gives an instance a profile hands over its role."""
+    context = {"iam:PassedToService": ["ec2.amazonaws.com"]}
+    roles = getattr(_profile(parameters, resources), "roles", [])
+    return [Question("iam:PassRole", role.arn, context) for role in roles]
 
 
 def _subnet(parameters, interface, resources):

@@ -3,7 +3,7 @@
 import dataclasses
 from datetime import UTC, datetime
 
-from .creation import CREATIONS, Creation
+from .creation import CREATIONS, Creation, handing_over
 from .policy import Question
 from .resources import Resources
 
@@ -14,6 +14,7 @@ ON_EXISTING = {
         "InstanceId": "instance",
         "NetworkInterfaceId": "network-interface",
     },
+    "AssociateIamInstanceProfile": {"InstanceId": "instance"},
     "AuthorizeSecurityGroupEgress": {"GroupId": "security-group", "GroupName": "security-group"},
     "AuthorizeSecurityGroupIngress": {"GroupId": "security-group", "GroupName": "security-group"},
     "CreateTags": {"Resources": None},
@@ -24,12 +25,14 @@ ON_EXISTING = {
     "DeleteVolume": {"VolumeId": "volume"},
     "DescribeInstanceAttribute": {"InstanceId": "instance"},
     "DisassociateAddress": {"AssociationId": "elastic-ip"},
+    "DisassociateIamInstanceProfile": {"AssociationId": "instance"},
     "GetConsoleOutput": {"InstanceId": "instance"},
     "ModifyInstanceAttribute": {"InstanceId": "instance", "Groups": "security-group"},
     "ModifyInstanceMetadataOptions": {"InstanceId": "instance"},
     "ModifyVolume": {"VolumeId": "volume"},
     "RebootInstances": {"InstanceIds": "instance"},
     "ReleaseAddress": {"AllocationId": "elastic-ip"},
+    "ReplaceIamInstanceProfileAssociation": {"AssociationId": "instance"},
     "RevokeSecurityGroupEgress": {"GroupId": "security-group", "GroupName": "security-group"},
     "RevokeSecurityGroupIngress": {"GroupId": "security-group", "GroupName": "security-group"},
     "StartInstances": {"InstanceIds": "instance"},
@@ -53,6 +56,7 @@ def questions(principal, call, parameters, world):
         context.update(request_tags(parameters.get("Tags", [])), **changed_attribute(call.action, parameters))
         asked = list(on_existing(ON_EXISTING[call.action], action, parameters, resources))
         asked += tagged_rules(call.action, parameters, resources)
+        asked += handing_over(parameters, resources)
         return [dataclasses.replace(one, context={**context, **one.context}) for one in asked]
     return [Question(action, "*", context)]
 

@@ -22,7 +22,7 @@ class Resources:
         for candidate, resources in self._all().items():
             for resource in resources if kind in (None, candidate) else ():
                 names = (resource.id, *(getattr(resource, name, None) for name in ALSO_NAMED.get(candidate, ())))
-                if wanted in names:
+                if wanted in names or wanted == self._profile_association(resource):
                     return candidate, resource
         return None
 
@@ -30,6 +30,11 @@ class Resources:
     def kind(wanted):
         """What an id must belong to, by its prefix."""
         return PREFIXES.get(wanted.partition("-")[0], "*")
+
+    def _profile_association(self, resource):
+        """By what an instance is named where its profile is replaced."""
+        association = self._backend.iam_instance_profile_associations.get(resource.id)
+        return association.association_id if association else ""
 
     def _all(self):
         backend = self._backend
