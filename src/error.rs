@@ -118,6 +118,13 @@ impl Error {
         self
     }
 
+    /// The same with another exit code: a failure means something else after something was changed.
+    #[must_use]
+    pub fn with_exit(mut self, exit: Exit) -> Self {
+        self.0.exit = exit;
+        self
+    }
+
     /// The exit code that this error asks for.
     pub fn exit(&self) -> Exit {
         self.0.exit

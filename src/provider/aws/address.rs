@@ -8,7 +8,7 @@ use aws_sdk_ec2::types::{DomainType, ResourceType};
 use futures_util::future::join_all;
 
 use super::Aws;
-use super::error::{code, explain};
+use super::error::{Obstacle, code, explain};
 use super::tags::{filter, specification, versioned};
 use crate::error::{Error, Result};
 use crate::host::HostName;
@@ -119,19 +119,19 @@ impl Aws {
     }
 
     /// One that is gone already is fine.
-    pub(super) async fn release(&self, id: &str, association: Option<&str>) -> Result<()> {
+    pub(super) async fn release(&self, id: &str, association: Option<&str>) -> Result<(), Obstacle> {
         if let Some(association) = association {
             let call = self.api.ec2.disassociate_address().association_id(association);
             if let Err(failed) = call.send().await
                 && code(&failed) != Some("InvalidAssociationID.NotFound")
             {
-                return Err(explain("ec2:DisassociateAddress", &failed));
+                return Err(Obstacle::of("ec2:DisassociateAddress", &failed));
             }
         }
         match self.api.ec2.release_address().allocation_id(id).send().await {
             Ok(_) => Ok(()),
             Err(failed) if code(&failed) == Some("InvalidAllocationID.NotFound") => Ok(()),
-            Err(failed) => Err(explain("ec2:ReleaseAddress", &failed)),
+            Err(failed) => Err(Obstacle::of("ec2:ReleaseAddress", &failed)),
         }
     }
 }

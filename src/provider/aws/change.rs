@@ -8,7 +8,7 @@ use aws_sdk_ec2::types::{
 use futures_util::future::join_all;
 
 use super::Aws;
-use super::error::{code, explain};
+use super::error::{Obstacle, code, explain};
 use super::tags::{filter, sent};
 use crate::error::{Error, Result};
 use crate::host::HostName;
@@ -121,11 +121,11 @@ impl Aws {
         }
     }
 
-    pub(super) async fn delete_volume(&self, id: &str) -> Result<()> {
+    pub(super) async fn delete_volume(&self, id: &str) -> Result<(), Obstacle> {
         match self.api.ec2.delete_volume().volume_id(id).send().await {
             Ok(_) => Ok(()),
             Err(failed) if code(&failed) == Some("InvalidVolume.NotFound") => Ok(()),
-            Err(failed) => Err(explain("ec2:DeleteVolume", &failed)),
+            Err(failed) => Err(Obstacle::of("ec2:DeleteVolume", &failed)),
         }
     }
 

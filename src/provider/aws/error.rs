@@ -55,6 +55,30 @@ where
     }
 }
 
+/// Something that is not gone yet, and whether time may change that.
+#[derive(Debug)]
+pub(super) struct Obstacle {
+    pub error: Error,
+    pub may_pass: bool,
+}
+
+impl Obstacle {
+    /// What still uses a thing may let go of it; a caller who may not remove it will not be allowed to by waiting.
+    pub(super) fn of<E>(action: &str, failed: &SdkError<E>) -> Self
+    where
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+    {
+        let shut_out = |code: &str| codes::MEANINGS.iter().any(|it| it.shut_out && it.fits(code, ""));
+        Self { error: explain(action, failed), may_pass: !code(failed).is_some_and(shut_out) }
+    }
+}
+
+impl From<Obstacle> for Error {
+    fn from(obstacle: Obstacle) -> Self {
+        obstacle.error
+    }
+}
+
 /// Neither the spec nor the environment nor the profile names a region.
 pub(super) fn no_region() -> Error {
     Error::could_not_run("no region is set").remedy(unsent::REGION_REMEDY)

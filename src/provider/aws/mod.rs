@@ -23,7 +23,7 @@ use self::api::Api;
 use self::folder::Folder;
 use super::doing::Doing;
 use super::{MachineState, Observed, ObservedMachine, ProjectLock};
-use crate::error::{Error, Result};
+use crate::error::{Error, Exit, Result};
 use crate::event::Events;
 use crate::host::{HostName, ProjectName, Role};
 use crate::plan::aws::{Action, Cloud, Instance, Offer, Tags, Wanted, actions, tag};
@@ -166,8 +166,13 @@ impl Aws {
         )
     }
 
-    /// Carries out a plan: what others need first, the rest at once. What fails does not stop what is independent.
+    /// Carries out a plan. Whatever fails from here on, something may have been changed.
     pub(super) async fn apply(&self, actions: &[Action]) -> Result<()> {
+        self.carry_out(actions).await.map_err(|error| error.with_exit(Exit::Failed))
+    }
+
+    /// What others need first, the rest at once. What fails does not stop what is independent.
+    async fn carry_out(&self, actions: &[Action]) -> Result<()> {
         let needs_network = actions.iter().any(|it| {
             matches!(
                 it,

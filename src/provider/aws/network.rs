@@ -7,7 +7,7 @@ use aws_sdk_ec2::types::{IpPermission, IpRange, Ipv6Range, PrefixListId, Resourc
 use futures_util::future::join_all;
 
 use super::Aws;
-use super::error::{code, explain};
+use super::error::{Obstacle, code, explain};
 use super::tags::{filter, specification, versioned};
 use crate::error::{Error, Result};
 use crate::host::Role;
@@ -59,7 +59,7 @@ impl Aws {
             Action::Open { group, opening, .. } => {
                 self.open(group, std::slice::from_ref(opening), monitoring).await
             }
-            Action::Close { group, rule, .. } => self.close(group, rule, monitoring).await,
+            Action::Close { group, rule, .. } => Ok(self.close(group, rule, monitoring).await?),
             _ => Ok(()),
         }
     }
@@ -150,12 +150,12 @@ impl Aws {
     }
 
     /// Takes a rule away. One that is gone already is fine.
-    pub(super) async fn close(&self, group: &str, rule: &Rule, monitoring: &str) -> Result<()> {
+    pub(super) async fn close(&self, group: &str, rule: &Rule, monitoring: &str) -> Result<(), Obstacle> {
         let call = self.api.ec2.revoke_security_group_ingress().group_id(group);
         match call.ip_permissions(permission(rule, None, monitoring)).send().await {
             Ok(_) => Ok(()),
             Err(failed) if code(&failed) == Some("InvalidPermission.NotFound") => Ok(()),
-            Err(failed) => Err(explain("ec2:RevokeSecurityGroupIngress", &failed)),
+            Err(failed) => Err(Obstacle::of("ec2:RevokeSecurityGroupIngress", &failed)),
         }
     }
 }

@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 
 use super::super::{Piece, files};
 use super::Aws;
-use super::error::{code, explain};
+use super::error::{Obstacle, code, explain};
 use crate::error::{Error, Result};
 use crate::host::Role;
 use crate::plan::aws::{Cloud, InstanceState, Source};
@@ -26,6 +26,17 @@ struct Round {
     protected: BTreeSet<String>,
     /// What stood in the way of something; the next round may get over it.
     obstacle: Option<Error>,
+}
+
+impl Round {
+    /// Keeps what may pass for the next round.
+    fn meet(&mut self, obstacle: Obstacle) -> Result<()> {
+        if !obstacle.may_pass {
+            return Err(obstacle.error);
+        }
+        self.obstacle = Some(obstacle.error);
+        Ok(())
+    }
 }
 
 impl Aws {
@@ -123,17 +134,17 @@ impl Aws {
         let interfaces = interfaces.iter().map(|id| self.delete_interface(id));
         let (addresses, volumes, interfaces) =
             tokio::join!(join_all(addresses), join_all(volumes), join_all(interfaces));
-        for error in addresses.into_iter().chain(volumes).chain(interfaces).filter_map(Result::err) {
-            round.obstacle = Some(error);
-        }
         let kept: BTreeSet<Role> = cloud
             .instances
             .iter()
             .filter(|it| is_kept(&it.id))
             .filter_map(|it| it.host.map(crate::host::HostName::role))
             .collect();
+        for obstacle in addresses.into_iter().chain(volumes).chain(interfaces).filter_map(Result::err) {
+            round.meet(obstacle)?;
+        }
         if let Err(obstacle) = self.remove_groups(cloud, &kept).await {
-            round.obstacle = Some(obstacle);
+            round.meet(obstacle)?;
         } else if kept.is_empty() && cloud.key.is_some() {
             self.delete_key().await?;
         }
@@ -177,16 +188,16 @@ impl Aws {
         }
     }
 
-    async fn delete_interface(&self, id: &str) -> Result<()> {
+    async fn delete_interface(&self, id: &str) -> Result<(), Obstacle> {
         match self.api.ec2.delete_network_interface().network_interface_id(id).send().await {
             Ok(_) => Ok(()),
             Err(failed) if code(&failed) == Some("InvalidNetworkInterfaceID.NotFound") => Ok(()),
-            Err(failed) => Err(explain("ec2:DeleteNetworkInterface", &failed)),
+            Err(failed) => Err(Obstacle::of("ec2:DeleteNetworkInterface", &failed)),
         }
     }
 
     /// Removes the groups that no machine keeps. The application group's rules name the monitoring group, so it goes first.
-    async fn remove_groups(&self, cloud: &Cloud, kept: &BTreeSet<Role>) -> Result<()> {
+    async fn remove_groups(&self, cloud: &Cloud, kept: &BTreeSet<Role>) -> Result<(), Obstacle> {
         for role in Role::ALL.into_iter().filter(|role| !kept.contains(role)) {
             // What the application group lets in is the monitoring group's.
             if role == Role::Monitoring && kept.contains(&Role::App) {
@@ -200,7 +211,7 @@ impl Aws {
                 Err(failed)
                     if matches!(code(&failed), Some("InvalidGroup.NotFound" | "InvalidGroupId.NotFound")) => {
                 }
-                Err(failed) => return Err(explain("ec2:DeleteSecurityGroup", &failed)),
+                Err(failed) => return Err(Obstacle::of("ec2:DeleteSecurityGroup", &failed)),
             }
             done.end();
         }
@@ -208,7 +219,7 @@ impl Aws {
     }
 
     /// Takes away what lets a group into the project's other one: EC2 does not delete a group that a rule names.
-    async fn untie(&self, cloud: &Cloud, id: &str) -> Result<()> {
+    async fn untie(&self, cloud: &Cloud, id: &str) -> Result<(), Obstacle> {
         for other in cloud.groups.values().filter(|other| other.id != id) {
             for rule in
                 other.rules.iter().filter(|rule| matches!(&rule.source, Source::Other(it) if it == id))
