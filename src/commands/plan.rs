@@ -9,16 +9,20 @@ use crate::error::{Error, Exit, Result};
 /// Looks at everything and says what `up` would do; changes nothing.
 ///
 /// # Errors
-/// When the spec is wrong, or a host that runs does not answer.
+/// When the spec is wrong, or a host that runs does not answer and nothing that the plan holds can be why.
 pub(super) async fn run(context: &Context) -> Result<Outcome> {
     let deployment = Deployment::load(context).await?;
     let observed = deployment.provider.observe().await?;
-    let look = deployment.look(&observed, &context.events).await?;
-    if let Some(silent) = look.silent.into_iter().next() {
-        return Err(silent);
+    let mut look = deployment.look(&observed, &context.events).await?;
+    // A rule that somebody took away is found without the host, which it keeps from answering.
+    if look.plan.infra.is_empty() && !look.silent.is_empty() {
+        return Err(look.silent.swap_remove(0));
     }
     let json = serde_json::to_value(&look.plan)
         .map_err(|error| Error::failed("the plan has no form in JSON").because(error))?;
+    let silent: Vec<String> = look.silent.iter().map(ToString::to_string).collect();
     let exit = if look.plan.is_empty() { Exit::Success } else { Exit::Changes };
-    Ok(Outcome::success(look.plan.to_string().trim_end(), json!({ "plan": json })).with_exit(exit))
+    let mut lines = vec![look.plan.to_string().trim_end().to_owned()];
+    lines.extend(silent.iter().map(|error| format!("! not asked: {error}")));
+    Ok(Outcome::success(lines.join("\n"), json!({ "plan": json, "silent": silent })).with_exit(exit))
 }
