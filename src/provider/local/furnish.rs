@@ -42,7 +42,7 @@ pub(super) async fn identity(
         // A proxy's address may hold a password; sshd and systemd read this file as root.
         write_in_root(&root, "etc/environment", &environment, 0o600)?;
     }
-    host_key(&folder.0, &root, &name).await
+    host_key(names, host, &root).await
 }
 
 /// Writes what may have changed since the machine last ran: DNS servers and the client key.
@@ -58,10 +58,18 @@ pub(super) fn refresh(names: &Names, host: HostName) -> Result<()> {
     write_in_root(&root, "etc/resolv.conf", &carried::resolv_conf()?, 0o644)
 }
 
-/// Makes the host key on this side, so that it is known before the machine ever answers, and moves it in.
-async fn host_key(folder: &Path, root: &Path, name: &str) -> Result<String> {
-    let path = folder.join("ssh_host_ed25519_key");
-    keys::make(&path, name).await?;
+/// Makes the host key on this side, so that it is known before the machine ever answers, and moves it in. One that
+/// lies ready for the machine is taken, as a cloud hands one over in user data.
+async fn host_key(names: &Names, host: HostName, root: &Path) -> Result<String> {
+    let path = names.machine(host).0.join("ssh_host_ed25519_key");
+    let ready = names.ready_host_key(host);
+    if ready.exists() {
+        for (from, to) in [(ready.with_extension("pub"), path.with_extension("pub")), (ready, path.clone())] {
+            fs::rename(&from, to).map_err(|error| cannot("move", &from, error))?;
+        }
+    } else {
+        keys::make(&path, &host.to_string()).await?;
+    }
     let private = fs::read_to_string(&path).map_err(|error| cannot("read", &path, error))?;
     let public = keys::public(&path)?;
     write_in_root(root, "etc/ssh/ssh_host_ed25519_key", &private, 0o600)?;

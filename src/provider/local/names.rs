@@ -61,6 +61,11 @@ impl Names {
         self.keys().join("id_ed25519.pub")
     }
 
+    /// Where a host key may lie ready for a machine that is still to be made.
+    pub fn ready_host_key(&self, host: HostName) -> PathBuf {
+        self.keys().join(format!("{host}-host-key"))
+    }
+
     pub fn known_hosts(&self) -> PathBuf {
         self.keys().join("known_hosts")
     }
