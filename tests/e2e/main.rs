@@ -3,11 +3,21 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking, its helpers too")]
 
 mod at_hand;
+#[cfg(feature = "aws")]
+mod aws;
 #[path = "../support/mod.rs"]
 mod binary;
 mod drills;
 mod existing;
+#[cfg(feature = "aws")]
+#[path = "../support/ec2_double.rs"]
+mod ec2_double;
+#[cfg(feature = "aws")]
+mod ec2_machines;
 mod grafana;
+#[cfg(feature = "aws")]
+#[path = "../aws/hand.rs"]
+mod hand;
 mod hosts;
 mod machines;
 mod operator;

@@ -61,6 +61,16 @@ impl Monctl {
         self
     }
 
+    /// Without the caller's variables whose names begin so.
+    pub fn clear_env(mut self, beginning: &str) -> Self {
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with(beginning) {
+                self.0.env_remove(name);
+            }
+        }
+        self
+    }
+
     pub fn current_dir(mut self, folder: impl AsRef<Path>) -> Self {
         self.0.current_dir(folder);
         self
@@ -112,6 +122,11 @@ impl Running {
         assert!(status.success(), "kill -s {name} {pid}");
     }
 
+    /// Whether it has ended by itself.
+    pub fn has_ended(&mut self) -> bool {
+        self.child.as_mut().expect("it was started").try_wait().unwrap().is_some()
+    }
+
     /// Waits for its end.
     #[track_caller]
     pub fn wait(mut self) -> Ran {
@@ -147,6 +162,10 @@ pub struct Ran {
 }
 
 impl Ran {
+    pub const fn exit_code(&self) -> Option<i32> {
+        self.code
+    }
+
     #[track_caller]
     pub fn success(self) -> Self {
         self.code(0)

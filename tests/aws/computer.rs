@@ -1,0 +1,206 @@
+//! A user's computer: a home, a folder with a spec, credentials, and no way to any machine.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::binary::{Monctl, Project, Ran};
+use crate::ec2_double::{Caller, Ec2Double};
+
+/// What follows `provider.aws`.
+const SETTINGS: &str = "endpoint: ENDPOINT\n    region: eu-central-1\n    allow_ssh_from: [127.0.0.0/8]";
+
+const SPEC: &str = "\
+version: 1
+project: shop
+provider:
+  aws:
+    SETTINGS
+app:
+  path: site
+  wsgi: notes.wsgi
+  count: COUNT
+alerts:
+  HighCPUUsage: {above: 80, for: 1m}
+notify:
+  capture: {}
+grafana:
+  required: false
+";
+
+/// In place of ssh, since the double's addresses are nobody's: as if another machine answered, which is final.
+const NO_SSH: &str = r#"#!/bin/sh
+while [ $# -gt 1 ]; do
+    [ "$1" != -E ] || echo 'Host key verification failed.' >>"$2"
+    shift
+done
+exit 255
+"#;
+
+pub struct Computer<'a> {
+    pub double: &'a Ec2Double,
+    pub caller: Option<Caller>,
+    home: TempDir,
+    project: Project,
+}
+
+impl<'a> Computer<'a> {
+    /// With an administrator's credentials and one application host in the spec.
+    pub fn new(double: &'a Ec2Double) -> Self {
+        let home = tempfile::tempdir().unwrap();
+        let bin = home.path().join("bin");
+        fs::create_dir(&bin).unwrap();
+        fs::write(bin.join("ssh"), NO_SSH).unwrap();
+        fs::set_permissions(bin.join("ssh"), fs::Permissions::from_mode(0o755)).unwrap();
+        let computer =
+            Self { double, caller: Some(double.administrator.clone()), home, project: Project::new() };
+        computer.spec(&[], 1);
+        computer
+    }
+
+    /// With other credentials.
+    pub fn of(double: &'a Ec2Double, caller: Caller) -> Self {
+        Self { caller: Some(caller), ..Self::new(double) }
+    }
+
+    /// Writes the spec with further lines below `provider.aws`, each in the place of one of the same key.
+    pub fn spec(&self, settings: &[&str], count: u16) {
+        let key = |line: &str| line.trim().split(':').next().unwrap_or_default().to_owned();
+        let mut lines: Vec<&str> = SETTINGS.split("\n    ").collect();
+        lines.retain(|line| !settings.iter().any(|other| key(other) == key(line)));
+        lines.extend(settings);
+        let text = SPEC
+            .replace("SETTINGS", &lines.join("\n    "))
+            .replace("ENDPOINT", &self.double.endpoint)
+            .replace("COUNT", &count.to_string());
+        fs::write(self.project.path("monctl.yaml"), text).unwrap();
+    }
+
+    /// Calls the project otherwise.
+    pub fn rename(&self, name: &str) {
+        let path = self.project.path("monctl.yaml");
+        let text = fs::read_to_string(&path).unwrap().replace("project: shop", &format!("project: {name}"));
+        fs::write(path, text).unwrap();
+    }
+
+    pub fn forget_spec(&self) {
+        fs::remove_file(self.project.path("monctl.yaml")).unwrap();
+    }
+
+    /// Writes the user's `~/.aws/config`.
+    pub fn write_aws_config(&self, text: &str) {
+        let folder = self.home.path().join(".aws");
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("config"), text).unwrap();
+    }
+
+    /// A call of the binary.
+    pub fn call(&self, words: &str) -> Monctl {
+        let path = std::env::var("PATH").unwrap_or_default();
+        let mut call = self
+            .project
+            .monctl()
+            .clear_env("AWS_")
+            .env("HOME", self.home.path())
+            .env_remove("XDG_DATA_HOME")
+            .env("AWS_EC2_METADATA_DISABLED", "true")
+            .env("PATH", format!("{}:{path}", self.home.path().join("bin").display()))
+            .args(words.split(' '));
+        for (name, value) in self.caller.iter().flat_map(Caller::environment) {
+            call = call.env(name, value);
+        }
+        call
+    }
+
+    pub fn run(&self, words: &str) -> Ran {
+        self.call(words).run()
+    }
+
+    /// `up`, of which the part that concerns EC2 must succeed. No machine answers afterwards.
+    #[track_caller]
+    pub fn up(&self) -> Ran {
+        self.call("--output json up --yes").run().stderr_contains(MACHINES_ARE_THERE)
+    }
+
+    /// What `plan` says as data. No machine answers, so that its exit code says nothing.
+    #[track_caller]
+    pub fn plan(&self) -> Value {
+        self.run("--output json plan").json()
+    }
+
+    /// What is to be done in EC2. The host keys of machines that nobody can reach go on waiting to be replaced.
+    #[track_caller]
+    pub fn due(&self) -> Vec<Value> {
+        let mut infra = self.plan()["plan"]["infra"].as_array().unwrap().clone();
+        infra.retain(|action| action["action"] != "renew_host_key");
+        infra
+    }
+
+    /// What `plan` says to people about EC2, a line each.
+    #[track_caller]
+    pub fn plan_text(&self) -> String {
+        self.run("plan").stdout
+    }
+
+    #[track_caller]
+    pub fn down(&self) -> Ran {
+        self.run("down --yes").success().stdout_contains("nothing is left of the project")
+    }
+
+    /// What monctl has of all projects on this computer.
+    pub fn data(&self) -> PathBuf {
+        self.home.path().join(".local/share/monctl/aws")
+    }
+
+    /// The files below, but for locks.
+    pub fn remembered(&self) -> Vec<PathBuf> {
+        let mut found = Vec::new();
+        let mut folders = vec![self.data()];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+                if entry.path().is_dir() {
+                    folders.push(entry.path());
+                } else {
+                    found.push(entry.path());
+                }
+            }
+        }
+        found.retain(|path| path.extension().is_none_or(|extension| extension != "lock"));
+        found
+    }
+}
+
+/// How the event begins that says that the part of EC2 is done.
+pub const MACHINES_ARE_THERE: &str = r#"{"event":"phase_finished","phase":"machines""#;
+
+/// One set for one application host: two machines with a disk, an interface and a group each, and one key.
+#[track_caller]
+pub fn is_one_set(double: &Ec2Double) {
+    let wanted = [("groups", 2), ("instances", 2), ("interfaces", 2), ("keys", 1), ("volumes", 2)];
+    let wanted = wanted.map(|(kind, count)| (kind.to_owned(), count)).into();
+    let counts = double.counts();
+    assert_eq!(counts, wanted, "{:#}", double.inventory());
+    let inventory = double.inventory();
+    let mut hosts: Vec<&str> = inventory["instances"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|instance| instance["tags"]["monctl:host"].as_str().unwrap_or("?"))
+        .collect();
+    hosts.sort_unstable();
+    assert_eq!(hosts, ["app", "monitoring"], "{inventory:#}");
+    for (kind, all) in inventory.as_object().unwrap() {
+        for piece in all.as_array().unwrap() {
+            assert_eq!(piece["tags"]["monctl:project"], "shop", "of {kind}: {piece:#}");
+        }
+    }
+}
+
+/// Nothing that costs anything or is in the way.
+#[track_caller]
+pub fn is_empty(double: &Ec2Double) {
+    assert!(double.counts().is_empty(), "{:#}", double.inventory());
+}

@@ -1,0 +1,20 @@
+//! `provider: aws` through the real binary against the stand-in for EC2, mostly without machines: a module for each
+//! kind of promise. Doubles are pooled, since each costs a second to start; cases run on as many as there are cores.
+
+#![cfg(feature = "aws")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking, its helpers too")]
+
+#[path = "../support/mod.rs"]
+mod binary;
+mod computer;
+mod drift;
+#[path = "../support/ec2_double.rs"]
+mod ec2_double;
+mod errors;
+mod faults;
+mod hand;
+mod killed;
+mod launch;
+mod permissions;
+mod pool;
+mod removal;
