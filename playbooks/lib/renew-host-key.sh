@@ -10,8 +10,9 @@ public() {
     ssh-keygen -y -f "$1" 2>/dev/null | cut -d ' ' -f 2
 }
 
+# OpenSSH 10 writes a comment beside the key.
 shown() {
-    ssh-keyscan -T 5 -t ed25519 127.0.0.1 2>/dev/null | cut -d ' ' -f 3
+    ssh-keyscan -T 5 -t ed25519 127.0.0.1 2>/dev/null | sed -n 's/^[^#].* ssh-ed25519 //p'
 }
 
 case $1 in
