@@ -8,12 +8,12 @@ mod aws;
 #[path = "../support/mod.rs"]
 mod binary;
 mod drills;
-mod existing;
 #[cfg(feature = "aws")]
 #[path = "../support/ec2_double.rs"]
 mod ec2_double;
 #[cfg(feature = "aws")]
 mod ec2_machines;
+mod existing;
 mod grafana;
 #[cfg(feature = "aws")]
 #[path = "../aws/hand.rs"]

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::super::files::{self, cannot};
 use super::super::keys;
 use crate::error::{Error, Result};
-use crate::host::{HostName, Machine, ProjectName, SshTarget};
+use crate::host::{HostName, Machine, ProjectName, SshTarget, Trust};
 use crate::plan::aws::Cloud;
 
 /// What holds for every machine.
@@ -230,7 +230,12 @@ impl Folder {
 
     /// How ssh reaches a host.
     pub(super) fn machine(&self, host: HostName, address: std::net::IpAddr, user: &str) -> Machine {
-        let ssh = SshTarget { alias: host.to_string(), config: self.ssh_config(), root: user == "root" };
+        let ssh = SshTarget {
+            alias: host.to_string(),
+            config: self.ssh_config(),
+            root: user == "root",
+            trust: Trust::Made,
+        };
         Machine { name: host, address, ssh }
     }
 }
