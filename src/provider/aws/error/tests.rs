@@ -1,3 +1,5 @@
+//! What a person reads of each failure: the message, what EC2 said, and the remedy.
+
 use aws_sdk_ec2::error::ErrorMetadata;
 use aws_sdk_ec2::operation::run_instances::RunInstancesError;
 
