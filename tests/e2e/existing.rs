@@ -17,6 +17,9 @@ use crate::support::{TestProject, runtime};
 
 const SNAPSHOT: &str = include_str!("snapshot.sh");
 
+/// The packages of a host, one a line and in order.
+const LIST: &str = "dpkg-query -W -f '${Package}\\n' | LC_ALL=C sort";
+
 /// Two hosts, one of which is reached through the other, and somebody who may use them.
 struct Existing {
     project: TestProject,
@@ -312,7 +315,8 @@ fn what_was_there_before_is_there_afterwards(existing: &Existing) {
     existing.on(
         APP,
         &format!(
-            "apt-get -qq update && apt-get -qq install --yes --no-install-recommends stress-ng >/dev/null && \
+            "{LIST} >/root/clean && apt-get -qq update && \
+             apt-get -qq install --yes --no-install-recommends stress-ng >/dev/null && \
              nft 'add table inet mine; add chain inet mine c {{ type filter hook input priority 10; }}; \
              add rule inet mine c tcp dport 4242 drop' && \
              printf '{unit}' >/etc/systemd/system/monctl-node-exporter.service && \
@@ -323,8 +327,11 @@ fn what_was_there_before_is_there_afterwards(existing: &Existing) {
     );
     existing.on(
         MONITORING,
-        "apt-get -qq update && apt-get -qq install --yes --no-install-recommends prometheus >/dev/null && \
-         echo '# mine' >>/etc/prometheus/prometheus.yml && systemctl restart prometheus",
+        &format!(
+            "{LIST} >/root/clean && apt-get -qq update && \
+             apt-get -qq install --yes --no-install-recommends prometheus >/dev/null && \
+             echo '# mine' >>/etc/prometheus/prometheus.yml && systemctl restart prometheus"
+        ),
     );
     let before = existing.snapshots();
     let operator = &existing.operator;
@@ -341,17 +348,19 @@ fn what_was_there_before_is_there_afterwards(existing: &Existing) {
     existing
         .on(MONITORING, "systemctl is-active --quiet prometheus && curl -sf http://127.0.0.1:9090/-/ready");
 
+    // The test takes its own back.
+    let purge = format!(
+        "apt-get -qq purge --yes $({LIST} | comm -13 /root/clean -) >/dev/null && rm -rf /root/clean /var/cache/debconf/tmp.ci"
+    );
     existing.on(
         APP,
-        "systemctl disable --now --quiet monctl-node-exporter && rm -r /etc/monctl \
-         /etc/systemd/system/monctl-node-exporter.service && systemctl daemon-reload && nft delete table inet mine && \
-         apt-get -qq purge --yes --autoremove stress-ng >/dev/null && rm -rf /var/cache/debconf/tmp.ci",
+        &format!(
+            "systemctl disable --now --quiet monctl-node-exporter && rm -r /etc/monctl \
+             /etc/systemd/system/monctl-node-exporter.service && systemctl daemon-reload && \
+             nft delete table inet mine && {purge}"
+        ),
     );
-    existing.on(
-        MONITORING,
-        "apt-get -qq purge --yes --autoremove prometheus >/dev/null && userdel prometheus && \
-         rm -rf /var/cache/debconf/tmp.ci",
-    );
+    existing.on(MONITORING, &format!("{purge} && userdel prometheus"));
     existing.is_as_before(&clean);
 }
 
