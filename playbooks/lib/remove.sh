@@ -85,22 +85,25 @@ packages_decide() {
 	((${#gone[@]})) || return 0
 	# What came as a dependency and was asked for by somebody since.
 	manual=$(apt-mark showmanual "${gone[@]}" 2>/dev/null)
-	for package in "${gone[@]}"; do
-		if [ "$(manifest_facts package | awk -F '\t' -v name="$package" '$1 == name { print $2 }')" = dependency ] &&
-			grep -qxF "$package" <<<"$manual"; then
-			packages_keep "$package" "somebody asked for it since"
-		fi
-	done
-	((${#gone[@]})) && others=$(also_gone "${gone[@]}") || return 0
-	[ -n "$others" ] || return 0
-	for package in "${gone[@]}"; do
-		others=$(also_gone "$package" | grep -vxF -f <(our_packages) | paste -sd ' ')
-		[ -z "$others" ] || packages_keep "$package" "needed by $others"
-	done
-	# Alternatives: each of two may go, but not both.
+	while IFS= read -r package; do packages_keep "$package" "somebody asked for it since"; done < <(
+		manifest_facts package | awk -F '\t' '$2 == "dependency" { print $1 }' | grep -xF -f <(printf '%s\n' "$manual")
+	)
+	((${#gone[@]})) || return 0
+	# One of theirs at a time: what it needs of ours, directly or not, stays.
+	while IFS= read -r others; do
+		while IFS= read -r package; do packages_keep "$package" "needed by $others"; done < <(
+			needs_of "$others" | grep -xF -f <(printf '%s\n' "${gone[@]}")
+		)
+	done < <(also_gone "${gone[@]}")
+	# apt has the last word.
 	while ((${#gone[@]})) && others=$(also_gone "${gone[@]}" | paste -sd ' ') && [ -n "$others" ]; do
 		packages_keep "${gone[-1]}" "needed by $others"
 	done
+}
+
+needs_of() { # PACKAGE
+	apt-cache depends --recurse --installed --no-recommends --no-suggests --no-conflicts --no-breaks --no-replaces \
+		--no-enhances "$1" 2>/dev/null | grep -v '^[ <|]'
 }
 
 packages_keep() { # PACKAGE WHY
