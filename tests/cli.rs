@@ -3,7 +3,7 @@
 mod support;
 
 use monctl::error::Exit;
-use support::{Monctl, Project};
+use support::{Monctl, Project, Ran};
 
 #[test]
 fn help_and_version_are_results() {
@@ -14,7 +14,9 @@ fn help_and_version_are_results() {
 
 #[test]
 fn every_subcommand_has_help() {
-    for command in ["render", "plan", "up", "status", "verify-alert", "ssh", "down", "schema"] {
+    for command in
+        ["render", "plan", "up", "status", "verify-alert", "explain", "check", "ssh", "down", "schema"]
+    {
         Monctl::new().args([command, "--help"]).run().success().stdout_contains("Usage: monctl");
     }
 }
@@ -102,4 +104,36 @@ fn the_option_wins_over_the_environment() {
         .env("MONCTL_SPEC", "b.yaml")
         .run();
     ran.code(2).stderr_contains("a.yaml").stderr_lacks("b.yaml");
+}
+
+/// `monctl explain` of the reference's spec.
+fn explain(words: &[&str]) -> Ran {
+    let spec = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/reference/monctl.yaml");
+    Monctl::new().args(["-f", spec, "explain"]).args(words).env("COLUMNS", "100").run()
+}
+
+#[test]
+fn an_alert_is_explained_from_the_spec_alone() {
+    explain(&["HighCPUUsage"])
+        .success()
+        .stderr_is("")
+        .stdout_lacks("\u{1b}")
+        .stdout_contains("told after 141 s on average")
+        .stdout_contains("arrives in about 1 of 56 tries")
+        .stdout_contains("what works: the same for 145 s, or `group_wait: 14s`");
+    explain(&["HighCPU"]).code(2).stderr_contains("its alerts are `HighCPUUsage`");
+}
+
+#[test]
+fn an_explanation_in_json_has_the_same_facts() {
+    let document =
+        explain(&["HighCPUUsage", "--value", "85", "--lasting", "120s", "--output", "json"]).json();
+    let way = &document["way"];
+    assert_eq!(way["trial"]["what"], "85% for 120 s");
+    assert_eq!(way["trial"]["remedies"]["duration"], 145_000);
+    assert_eq!(way["savings"][0]["setting"], "alerts.HighCPUUsage.for");
+    assert_eq!(way["sizes"][0]["value"], 85.0);
+    let stages = way["prediction"]["stages"].as_array().unwrap();
+    let delivered = stages.iter().find(|stage| stage["stage"] == "delivered").unwrap();
+    assert!(delivered["earliest"].as_u64() < delivered["latest"].as_u64(), "{delivered}");
 }

@@ -100,3 +100,83 @@ fn document(loaded: &Loaded, snapshot: &Snapshot, finding: &Finding) -> Value {
         "remedy": finding.remedy,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::verify::{CheckedRule, Kind};
+
+    /// A rule of the spec, and one that somebody else has loaded.
+    fn rule(name: &str, is_of_spec: bool) -> CheckedRule {
+        CheckedRule {
+            name: name.into(),
+            expression: String::new(),
+            hold: Duration::ZERO,
+            interval: Duration::ZERO,
+            labels: [].into(),
+            annotations: [].into(),
+            is_of_catalogue: false,
+            is_of_spec,
+            file: Some("/etc/other.yml".into()),
+            error: None,
+        }
+    }
+
+    fn finding(name: &str, weight: Weight) -> Finding {
+        Finding {
+            kind: Kind::ShortHold,
+            weight,
+            rule: Some(name.into()),
+            key: "for",
+            evidence: "`for` is 1 s".into(),
+            remedy: "make it at least 30s".into(),
+        }
+    }
+
+    fn outcome_of(findings: &[Finding]) -> Outcome {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("monctl.yaml");
+        let notes = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/notes");
+        let text = format!(
+            "version: 1\nproject: shop\nprovider: local\napp: {{path: {notes}, wsgi: notes.wsgi}}\n\
+             alerts:\n  Own:\n    expr: up == 0\n    for: 1s\nnotify: {{capture: {{}}}}\n"
+        );
+        std::fs::write(&path, text).unwrap();
+        let snapshot = Snapshot {
+            now: jiff::Timestamp::UNIX_EPOCH,
+            rules: vec![rule("Own", true), rule("Theirs", false)],
+            metrics: [].into(),
+            series: [].into(),
+            values: [].into(),
+            scrape_intervals: [].into(),
+            alertmanagers: 1,
+            routing: String::new(),
+            silences: vec![],
+        };
+        let mut outcome = outcome(&load(&path).unwrap(), &snapshot, findings);
+        outcome.text = outcome.text.replace(&folder.path().display().to_string(), "DIR");
+        outcome
+    }
+
+    #[test]
+    fn a_finding_has_its_place_in_the_spec_or_the_file_on_the_host() {
+        let outcome = outcome_of(&[finding("Own", Weight::Wrong), finding("Theirs", Weight::Doubtful)]);
+        assert_eq!(outcome.exit, Exit::Findings);
+        assert_eq!(
+            outcome.text,
+            "DIR/monctl.yaml:8:10: `Own`: `for` is 1 s\n    8 |     for: 1s\n      |          ^^\n  \
+             short_hold: make it at least 30s\n\n\
+             monitoring:/etc/other.yml: doubtful: `Theirs`: `for` is 1 s\n  short_hold: make it at least 30s\n\n\
+             2 rules looked at: 1 wrong, 1 doubtful"
+        );
+        let first = &outcome.json["findings"][0];
+        assert_eq!((first["line"].as_u64(), first["column"].as_u64()), (Some(8), Some(10)));
+        assert_eq!((first["kind"].as_str(), first["weight"].as_str()), (Some("short_hold"), Some("wrong")));
+    }
+
+    #[test]
+    fn doubts_alone_are_a_success() {
+        assert_eq!(outcome_of(&[finding("Own", Weight::Doubtful)]).exit, Exit::Success);
+        assert_eq!(outcome_of(&[]).text, "2 rules looked at: nothing is wrong");
+    }
+}

@@ -86,11 +86,10 @@ pub struct Traffic {
 }
 
 impl CpuLoad {
-    /// How busy the host is under load, in percent of all its CPUs. The scheduler gives the drill
-    /// what others leave, so that more workers than CPUs or a busy host never make more than 100.
+    /// How busy the host is under load, in percent of all its CPUs. Workers that find no CPU free take longer and rest
+    /// longer, so that more of them than CPUs fill those up; none, nor a busy host, makes more than 100.
     pub fn utilisation(&self) -> f64 {
-        let cpus = f64::from(self.host_cpus.max(1));
-        let loaded = f64::from(self.workers.min(self.host_cpus)) / cpus;
+        let loaded = f64::from(self.workers) / f64::from(self.host_cpus.max(1));
         (self.baseline + loaded * self.load).clamp(0.0, 100.0)
     }
 }
@@ -185,9 +184,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn four_workers_of_85_percent_make_eight_cpus_busy_by_half_of_that() {
-        let Effect::Load(load) = Fault::of_reference(8, 0.0).effect else { panic!("no load") };
-        assert!((load.utilisation() - 42.5).abs() < 1e-9);
+    fn four_workers_of_85_percent_fill_two_cpus_and_half_of_eight() {
+        for (cpus, busy) in [(1, 100.0), (2, 100.0), (4, 85.0), (8, 42.5)] {
+            assert!((Fault::of_reference(cpus, 0.0).peak() - busy).abs() < 1e-9, "{cpus}");
+        }
         assert!((Fault::load(4, 100.0, 30.0).peak() - 100.0).abs() < 1e-9);
     }
 

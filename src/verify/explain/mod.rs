@@ -73,8 +73,8 @@ pub struct Size {
 pub struct Trial {
     /// The fault in words.
     pub what: String,
-    /// How many CPUs the host of a CPU load has.
-    pub host_cpus: Option<u16>,
+    /// How a CPU load fares on a host of other sizes.
+    pub elsewhere: Vec<Elsewhere>,
     /// The share of tries that reach the receiver, from 0 to 1.
     pub chance: f64,
     /// The share of tries that end in a race of the first message with the end of the alert.
@@ -83,6 +83,15 @@ pub struct Trial {
     pub reason: Option<String>,
     /// What would make it arrive always.
     pub remedies: Remedies,
+}
+
+/// The same command on a host of another size.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Elsewhere {
+    /// How many CPUs it has.
+    pub host_cpus: u16,
+    /// The share of tries that reach the receiver, from 0 to 1.
+    pub chance: f64,
 }
 
 /// A fault that the user asks about.
@@ -219,26 +228,24 @@ fn trial(settings: &Settings, typical: &Fault, asked: Asked) -> Option<Trial> {
         Ending::After(time) => format!("{} for {}", words::size(settings, &fault), words::seconds(time)),
         Ending::WhenDelivered => format!("{} for as long as it takes", words::size(settings, &fault)),
     };
-    Some(tried(settings, &fault, what, None))
+    Some(tried(settings, &fault, what))
 }
 
-/// The reference's own test of its alert on CPU load.
+/// The reference's own test of its alert on CPU load. The reference does not say on which machine: it loads four CPUs.
 fn reference(settings: &Settings, rule: &Rule) -> Option<Trial> {
     const CPUS: u16 = 4;
     let fits = rule.expr.contains("node_cpu_seconds_total") && settings.threshold.unit == "%";
     let what = || format!("`{REFERENCE_COMMAND}` on a host with {CPUS} CPUs that does nothing else");
-    fits.then(|| tried(settings, &Fault::of_reference(CPUS, 0.0), what(), Some(CPUS)))
+    let on = |host_cpus| {
+        let chance = chance_of(settings, &Fault::of_reference(host_cpus, 0.0));
+        Elsewhere { host_cpus, chance }
+    };
+    let trial = || tried(settings, &Fault::of_reference(CPUS, 0.0), what());
+    fits.then(|| Trial { elsewhere: vec![on(2), on(8)], ..trial() })
 }
 
-fn tried(settings: &Settings, fault: &Fault, what: String, host_cpus: Option<u16>) -> Trial {
-    let prediction = predict(settings, fault);
-    let reason = prediction.obstacle.map(|obstacle| words::reason(settings, fault, obstacle));
-    Trial {
-        what,
-        host_cpus,
-        chance: prediction.chance,
-        race: prediction.race,
-        reason,
-        remedies: prediction.remedies,
-    }
+fn tried(settings: &Settings, fault: &Fault, what: String) -> Trial {
+    let Prediction { chance, race, obstacle, remedies, .. } = predict(settings, fault);
+    let reason = obstacle.map(|obstacle| words::reason(settings, fault, obstacle));
+    Trial { what, elsewhere: vec![], chance, race, reason, remedies }
 }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::super::predict::TIE_WON;
 use super::super::{Effect, Signal, Stage, words};
 use super::chart::chart;
-use super::{Explanation, Saving, Size, Trial, Way};
+use super::{Elsewhere, Explanation, Saving, Size, Trial, Way};
 use crate::event::Millis;
 use crate::spec::PromDuration;
 
@@ -216,8 +216,8 @@ fn trial(trial: &Trial, width: usize) -> String {
         );
         let _ = write!(text, "\n{}", fill(&race, width, 2));
     }
-    if trial.host_cpus.is_some() {
-        text.push_str("\n  on a host with more CPUs it never fires");
+    for Elsewhere { host_cpus, chance } in &trial.elsewhere {
+        let _ = write!(text, "\n  on {host_cpus} CPUs it {}", words::likelihood(*chance));
     }
     if trial.reason.is_some() {
         let _ = write!(text, "\n{}", fill(&format!("  {}", words::remedies(&trial.remedies)), width, 2));
