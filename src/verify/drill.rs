@@ -20,8 +20,10 @@ const MEMORY: (f64, f64) = (3.0, 97.0);
 const FULL: f64 = 98.0;
 /// Requests per second: at least, so that a share is seen soon and a floor on traffic is passed, and at most.
 const RATE: (f64, f64) = (5.0, 50.0);
-/// stress-ng's pieces of memory are in place within this time.
-const TAKING: Duration = Duration::from_secs(4);
+/// The last four percent of memory are taken within this time.
+const TAKING: Duration = Duration::from_secs(2);
+/// So much below its largest size memory is taken before the fault counts as begun, in percent.
+const BEFORE: f64 = 4.0;
 /// The most that an answer is delayed, in seconds; the instrumentation refuses more than 10.
 const DELAY: f64 = 9.0;
 
@@ -132,7 +134,8 @@ impl Plan<'_> {
                     return Err(no_room(threshold, "memory"));
                 }
                 let faulty = share.value(percent.into());
-                let effect = Effect::Level { normal: value, faulty, rise: TAKING };
+                let normal = share.value(f64::from(percent) - BEFORE);
+                let effect = Effect::Level { normal, faulty, rise: TAKING };
                 (Fault { effect, ..Fault::silence() }, Cause::Memory { percent })
             }
             DrillKind::Disk => {

@@ -85,7 +85,7 @@ check_memory() {
 	(($(memory_used) < $1 * 10)) || refuse 5 "more than $1% of the memory is in use already"
 }
 
-pieces=() sizes=()
+pieces=() sizes=() started=0
 
 take() {
 	(as_nobody stress-ng --vm 1 --vm-bytes "$1k" --vm-keep --vm-hang 0 --vm-method write64 --timeout 0 --temp-path /tmp) &
@@ -108,10 +108,23 @@ filled() {
 	((held * 100 >= wanted * 97))
 }
 
-begin_memory() {
+# Takes up to so many tenths of a percent.
+take_up_to() {
 	local lacking
-	lacking=$(($1 * 10 - $(memory_used)))
+	lacking=$(($1 - $(memory_used)))
 	((lacking <= 0)) || take $(($(meminfo MemTotal) * lacking / 1000))
+}
+
+# The fault begins with its last few percent; what comes before takes as long as it takes.
+begin_memory() {
+	take_up_to $(($1 * 10 - 40))
+	until filled; do
+		sleep 0.1
+		leased
+		guard_memory "$@"
+	done
+	take_up_to $(($1 * 10))
+	started=1
 }
 
 guard_memory() {
@@ -120,7 +133,7 @@ guard_memory() {
 	((used < 980)) || ended "less than 2% of the memory is left"
 	if ((used > $1 * 10 + 10 && ${#pieces[@]} > 0)); then
 		give_back
-	elif ((used < $1 * 10 - 5 && ${#pieces[@]} < 20)) && filled; then
+	elif ((started && used < $1 * 10 - 5 && ${#pieces[@]} < 20)) && filled; then
 		take $(($(meminfo MemTotal) / 100))
 	fi
 }
@@ -231,6 +244,11 @@ ended() {
 	exit 0
 }
 
+# Ends the drill where monctl was not heard for too long.
+leased() {
+	(($(date +%s) - $(stat -c %Y "$own/lease") <= lease)) || ended "no word of monctl for $lease s"
+}
+
 # start SECONDS LEASE KIND ARG…
 start() {
 	local seconds=$1 kind=$3 limits=()
@@ -248,7 +266,7 @@ start() {
 	systemctl reset-failed "$unit" 2>/dev/null || true
 	# Its own limit comes first; systemd's stands behind it.
 	systemd-run --quiet --collect --unit="$unit" --description="monctl drill: $kind" \
-		-p Type=notify -p NotifyAccess=all -p RuntimeMaxSec="$((seconds + 5))" -p TimeoutStartSec=30 \
+		-p Type=notify -p NotifyAccess=all -p RuntimeMaxSec="$((seconds + 5))" -p TimeoutStartSec=120 \
 		-p TimeoutStopSec=30 -p KillSignal=SIGKILL -p SendSIGHUP=no -p TasksMax=4096 "${limits[@]}" \
 		-p ExecStopPost="/bin/bash $own/drill.sh undo $name ${*:3}" \
 		/bin/bash "$own/drill.sh" run "$name" "$@" || {
@@ -259,14 +277,15 @@ start() {
 
 # run SECONDS LEASE KIND ARG…
 run() {
-	local lease=$2 kind=$3 end=$((SECONDS + $1))
-	limit=$1
+	local kind=$3 end
+	limit=$1 lease=$2
 	shift 3
 	"begin_$kind" "$@"
 	systemd-notify --ready
+	end=$((SECONDS + limit))
 	while ((SECONDS < end)); do
 		sleep 0.5
-		(($(date +%s) - $(stat -c %Y "$own/lease") <= lease)) || ended "no word of monctl for $lease s"
+		leased
 		"guard_$kind" "$@"
 	done
 	ended "its time is over"

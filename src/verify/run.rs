@@ -1,6 +1,7 @@
 //! One drill under way: the fault on, every stage watched, the fault off, watched again, diagnosed where the alert did
 //! not make the whole way. `prove` begins it and ends the fault where the run is interrupted.
 
+use std::convert::Infallible;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout};
@@ -93,13 +94,16 @@ impl<'a> Prepared<'a> {
     /// Where the host refuses it.
     pub async fn begin(mut self, site: &impl Site, events: &'a Events) -> Result<Run<'a>> {
         self.watcher.forget();
-        let begun = Instant::now();
-        site.start(&self.drill.order).await?;
+        let order = &self.drill.order;
+        tokio::select! {
+            started = site.start(order) => started?,
+            never = beat(site, &order.name) => match never {},
+        }
         let Self { request, settings, drill, watcher, witness } = self;
         let mut run = Run {
             request,
             load_on: Instant::now(),
-            beaten: begun,
+            beaten: Instant::now(),
             at: jiff::Timestamp::now(),
             tracker: Tracker::new(witness, settings.joins, settings.threshold),
             timeline: Vec::new(),
@@ -113,6 +117,15 @@ impl<'a> Prepared<'a> {
         let detail = run.drill.order.to_string();
         run.record(Reached { stage: Stage::LoadOn, at: Duration::ZERO, detail });
         Ok(run)
+    }
+}
+
+/// Says that monctl is still there, while a fault takes its time to begin.
+async fn beat(site: &impl Site, name: &str) -> Infallible {
+    loop {
+        sleep(BEAT).await;
+        // Where the host cannot be told, the drill ends by itself.
+        let _ = timeout(BEAT, site.beat(name)).await;
     }
 }
 

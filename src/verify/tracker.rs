@@ -215,7 +215,8 @@ impl Tracker {
         let requests = total.requests.saturating_sub(self.others.requests);
         let accepted = total.accepted.saturating_sub(self.others.accepted);
         self.failed = self.failed.max(requests.saturating_sub(accepted));
-        if requests > 0 {
+        // Among others' requests only a message says which alert it is about.
+        if requests > 0 && (self.witness == Witness::Counters || !self.crowded) {
             news.extend(self.rise(Stage::Sent, sight.at, String::new()));
         }
         let (before, since) = self.accepted;
@@ -372,6 +373,13 @@ mod tests {
         let looks = [rule(9, RuleState::Firing), sent(10, 1, 1), sent(11, 1, 1), sent(12, 1, 1)];
         assert!(!stages(&mut tracker, &looks).contains(&Stage::Sent));
         assert!(stages(&mut tracker, &[sent(13, 2, 2), sent(14, 2, 2)]).contains(&Stage::Delivered));
+    }
+
+    #[test]
+    fn requests_about_others_are_no_message_about_this_alert() {
+        let mut tracker = tracker(Witness::Receiver, true);
+        let looks = [sent(9, 1, 1), sent(10, 2, 2), sent(11, 2, 2)];
+        assert!(!stages(&mut tracker, &looks).contains(&Stage::Sent));
     }
 
     #[test]
