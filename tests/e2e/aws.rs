@@ -9,7 +9,8 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::binary::{Monctl, Ran};
-use crate::ec2_double::{Caller, Ec2Double};
+use crate::drills::show_own_cpu_only;
+use crate::ec2_double::Ec2Double;
 use crate::ec2_machines::Ec2Machines;
 use crate::hand::Hand;
 use crate::site::{SECRETS, keeps_secrets};
@@ -38,6 +39,9 @@ impl Site {
         let settings =
             format!("endpoint: {}, region: eu-central-1, allow_ssh_from: [10.0.0.0/8]", site.double.endpoint);
         let spec = include_str!("monctl.yaml").replace("PROJECT", "shop");
+        let spec = spec
+            .replace("group_wait: 1s", "group_wait: 1s\n  group_interval: 4s")
+            .replace("for: 10s", "for: 4s");
         let spec = spec.replace("provider: local", &format!("provider:\n  aws: {{{settings}}}"));
         fs::write(site.path("monctl.yaml"), spec).unwrap();
         Some(site)
@@ -48,25 +52,27 @@ impl Site {
     }
 
     fn monctl(&self, words: &str) -> Ran {
-        let mut call = Monctl::new()
+        keeps_secrets(self.call().args(words.split(' ')).run())
+    }
+
+    fn call(&self) -> Monctl {
+        let call = Monctl::new()
             .current_dir(self.folder.path())
             .clear_env("AWS_")
             .env("AWS_EC2_METADATA_DISABLED", "true")
             .env("HOME", self.path("home"))
             .env_remove("XDG_DATA_HOME")
-            .env("NOTES_SECRET_KEY", SECRETS[0])
-            .args(words.split(' '));
-        for (name, value) in Caller::environment(&self.double.administrator) {
-            call = call.env(name, value);
-        }
-        keeps_secrets(call.run())
+            .env("NOTES_SECRET_KEY", SECRETS[0]);
+        let environment = self.double.administrator.environment();
+        environment.into_iter().fold(call, |call, (name, value)| call.env(name, value))
     }
 
-    /// What a command printed on a host.
+    /// What a command printed on a host, run as its user makes root.
     #[track_caller]
     fn on(&self, host: &str, command: &str) -> String {
-        let ran = self.monctl(&format!("ssh {host} -- {command}")).success();
-        ran.stdout.trim().to_owned()
+        let ran =
+            keeps_secrets(self.call().args(["ssh", host, "--", "sudo", "-n", "sh", "-c", command]).run());
+        ran.success().stdout.trim().to_owned()
     }
 
     /// A tag of an instance.
@@ -106,7 +112,7 @@ fn a_deployment_in_ec2_is_made_proven_kept_and_removed() {
     assert!(calls.len() <= CALLS_WITHOUT_A_CHANGE, "{} calls: {calls:?}", calls.len());
     site.monctl("plan").success();
 
-    site.monctl("verify-alert").success().stdout_contains("is proven on app");
+    is_proven(&site);
 
     hand.open("app", 3306, "0.0.0.0/0");
     site.monctl("plan").code(3).stdout_contains("3306 from 0.0.0.0/0");
@@ -125,6 +131,14 @@ fn a_deployment_in_ec2_is_made_proven_kept_and_removed() {
         Path::new("/var/lib/monctl/local").join(site.machines.project.name.as_str()).join("machines");
     let left: Vec<_> = fs::read_dir(machines).unwrap().flatten().map(|entry| entry.path()).collect();
     assert!(left.is_empty(), "{left:?}");
+}
+
+/// The alert is proven, with the load of this machine alone.
+#[track_caller]
+fn is_proven(site: &Site) {
+    show_own_cpu_only(|command| site.on("app", command));
+    site.monctl("verify-alert").success().stdout_contains("is proven on app");
+    site.on("app", "systemctl stop cpu-exporter && systemctl start monctl-node-exporter");
 }
 
 /// The login is Debian's, which becomes root by sudo; root itself has no key of ours.

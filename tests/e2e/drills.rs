@@ -97,12 +97,16 @@ async fn keeps_proofs(remote: &Remote) {
     assert_eq!(last_proofs(remote).await.unwrap(), expected, "the last one of each alert");
 }
 
-/// Node exporter gives way to a stand-in that sees this machine's load only.
-fn show_own_cpu_only(site: &Site) {
+/// Node exporter gives way to a stand-in that sees this machine's load only. `on` runs a command on the machine.
+pub fn show_own_cpu_only(on: impl Fn(&str) -> String) {
     let exporter = include_str!("../doubles/cpu_exporter.py");
-    site.on(APP, &format!("cat >/run/cpu_exporter.py <<'EOF'\n{exporter}\nEOF"));
-    site.on(APP, "systemctl stop monctl-node-exporter && systemd-run --quiet --unit=cpu-exporter python3 /run/cpu_exporter.py");
-    site.on(APP, "timeout 30 sh -c 'until curl --fail --silent --output /dev/null localhost:9100/metrics; do sleep 0.1; done'");
+    on(&format!("cat >/run/cpu_exporter.py <<'EOF'\n{exporter}\nEOF"));
+    on(
+        "systemctl stop monctl-node-exporter && systemd-run --quiet --unit=cpu-exporter python3 /run/cpu_exporter.py",
+    );
+    on(
+        "timeout 30 sh -c 'until curl --fail --silent --output /dev/null localhost:9100/metrics; do sleep 0.1; done'",
+    );
 }
 
 fn is_loaded(site: &Site) -> bool {
@@ -115,7 +119,7 @@ fn an_alert_is_proven_on_real_machines_and_an_interruption_ends_the_load() {
     site.edit("monctl.yaml", "group_wait: 1s", "group_wait: 1s\n  group_interval: 4s");
     site.edit("monctl.yaml", "for: 10s", "for: 4s");
     site.monctl("up --yes").success();
-    show_own_cpu_only(&site);
+    show_own_cpu_only(|command| site.on(APP, command));
 
     let ran = site.monctl("--output json verify-alert").success();
     let proof = ran.json();
