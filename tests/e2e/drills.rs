@@ -142,7 +142,7 @@ fn an_alert_is_proven_on_real_machines_and_an_interruption_ends_the_load() {
 }
 
 /// Everything of the host that a drill may touch.
-const STATE: &str = r#"
+const STATE: &str = r"
 findmnt --raw --noheadings --output TARGET,FSTYPE | grep -v ^/run/user | sort
 systemctl is-active monctl-{app.socket,app,app-metrics,node-exporter}
 systemctl list-units --all --plain --no-legend 'monctl-drill*'
@@ -150,7 +150,7 @@ systemctl list-units --state=failed --plain --no-legend
 pgrep --count 'stress-ng' || true
 find /mnt /media /var/local /var/opt /run/monctl-drill /run/systemd/transient -name 'monctl-drill*' 2>/dev/null || true
 find /mnt /media /var/local /var/opt -mindepth 1
-"#;
+";
 
 /// One drill of each kind, and what shows that its fault is there.
 fn every_kind(site: &Site) -> Vec<(Order, &'static str)> {
