@@ -17,7 +17,7 @@ const POLITE: u8 = 19;
 /// How far beyond its threshold memory is taken, and how much of it a drill never exceeds, in percent.
 const MEMORY: (f64, f64) = (3.0, 97.0);
 /// How full a file system of a drill is made at most, in percent.
-const FULL: f64 = 98.0;
+const FULL: f64 = 99.0;
 /// Requests per second: at least, so that a share is seen soon and a floor on traffic is passed, and at most.
 const RATE: (f64, f64) = (5.0, 50.0);
 /// The last four percent of memory are taken within this time.
@@ -97,7 +97,7 @@ impl Plan<'_> {
         let (settings, options) = (self.settings, self.options);
         let order = |seconds, cause| Order { name: unit_name(self.alert), seconds, cause };
         if options.like_reference {
-            let fault = Fault::of_reference(measured.cpus, measured.value);
+            let fault = Fault::of_reference(measured.cpus, measured.value.clamp(0.0, 100.0));
             let cause = Cause::Cpu { workers: 4, percent: 85, nice: 0 };
             let prediction = predict(settings, &fault);
             return Ok(Drill { fault, prediction, order: order(120, cause), keep: true });
@@ -121,11 +121,13 @@ impl Plan<'_> {
     fn fault(&self, measured: &Measured) -> Result<(Fault, Cause)> {
         let threshold = &self.settings.threshold;
         let value = measured.value;
+        // Beside a restart `rate` may say anything.
+        let busy = value.clamp(0.0, 100.0);
         Ok(match self.kind {
             DrillKind::Cpu => {
                 let percent = self.options.cpu_load.unwrap_or(100);
                 let cause = Cause::Cpu { workers: measured.cpus, percent, nice: POLITE };
-                (Fault::load(measured.cpus, percent.into(), value), cause)
+                (Fault::load(measured.cpus, percent.into(), busy), cause)
             }
             DrillKind::Memory => {
                 let share = Share::of(threshold);
@@ -348,7 +350,7 @@ mod tests {
         let busy = Measured { requests: 1_000.0, ..none };
         for (kind, settings, measured, said) in [
             (DrillKind::Memory, above(97.0), none, "leaves no room"),
-            (DrillKind::Disk, above(98.5), none, "leaves no room"),
+            (DrillKind::Disk, above(99.0), none, "leaves no room"),
             (DrillKind::Requests { status: 503 }, above(5.0), busy, "1000 requests per second"),
             (DrillKind::SlowRequests, above(1.0), busy, "1000 requests per second"),
             (DrillKind::SlowRequests, above(30.0), none, "leaves no room"),
@@ -367,6 +369,12 @@ mod tests {
         assert!(
             choose(&DrillKind::Disk, &slow, none).unwrap_err().message().contains("no drill lasts longer")
         );
+    }
+
+    #[test]
+    fn a_figure_that_cannot_be_does_not_make_a_busy_host_idle() {
+        let measured = Measured { cpus: 2, value: -3_000.0, requests: 0.0 };
+        assert!((choose(&DrillKind::Cpu, &above(80.0), measured).unwrap().fault.peak() - 100.0).abs() < 1e-9);
     }
 
     #[test]

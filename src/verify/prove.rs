@@ -121,6 +121,13 @@ async fn all(requests: &[Request], services: Services, site: &impl Site, events:
     // Counted requests cannot be told apart.
     let together = services.inbox.witness() != Witness::Counters;
     let drills = requests.iter().filter_map(|request| Some((request, Footprint::of(&request.kind)?)));
+    let first = requests.first();
+    if let Some(settings) = first.map(|first| first.settings).filter(|settings| settings.send_resolved) {
+        events.note(format!(
+            "that an alert is over is told at Alertmanager's next look at its group, every {}",
+            words::seconds(settings.group_interval)
+        ));
+    }
     let mut round = Round::default();
     for wave in waves(drills, together) {
         if wave.len() > 1 {
@@ -128,13 +135,6 @@ async fn all(requests: &[Request], services: Services, site: &impl Site, events:
             events.note(format!("at the same time: {}", names.join(", ")));
         }
         run(&wave, &services, site, events, &mut round).await;
-    }
-    let first = requests.first();
-    if let Some(settings) = first.map(|first| first.settings).filter(|settings| settings.send_resolved) {
-        events.note(format!(
-            "that an alert is over is told at Alertmanager's next look at its group, every {}",
-            words::seconds(settings.group_interval)
-        ));
     }
     round
 }

@@ -12,7 +12,7 @@ const HOME: &str = "/run/monctl-drill";
 /// Where proofs are kept on the monitoring host.
 const PROOFS: &str = "/var/lib/monctl/proofs";
 /// Replaces the exported rules as a whole, and lets Prometheus read them.
-const EXPORT: &str = "cat >/var/lib/monctl/proofs/.rules.yml && chmod 0644 /var/lib/monctl/proofs/.rules.yml && \
+const EXPORT: &str = "mkdir -p /var/lib/monctl/proofs && cat >/var/lib/monctl/proofs/.rules.yml && chmod 0644 /var/lib/monctl/proofs/.rules.yml && \
                       mv /var/lib/monctl/proofs/.rules.yml /var/lib/monctl/proofs/rules.yml && \
                       systemctl reload monctl-prometheus.service";
 const DRILL: &str = include_str!("drill.sh");
