@@ -152,7 +152,6 @@ fn without_a_default_vpc_it_says_what_to_do_and_takes_a_subnet_that_is_named() {
         assert_eq!(hand.instance("app").vpc_id(), Some(vpc.as_str()));
         computer.down();
         is_empty(double);
-        double.set(&json!({"default_vpc": true}));
     });
 }
 
