@@ -120,11 +120,12 @@ impl Tracker {
     /// Takes a look into account; returns the stages that are new, in their order.
     pub fn see(&mut self, sight: &Sight) -> Vec<Reached> {
         let mut news = Vec::new();
-        self.rule(sight, &mut news);
-        let was_held = self.has(Stage::InAlertmanager);
-        self.held(sight, &mut news);
         self.identities.extend(sight.identities.iter().cloned());
         self.early.extend(sight.messages.iter().cloned());
+        let known_at = self.known_at(sight);
+        self.rule(sight, known_at, &mut news);
+        let was_held = self.has(Stage::InAlertmanager);
+        self.held(sight, known_at, &mut news);
         let can_be_told = if self.crowded { was_held } else { self.has(Stage::Firing) };
         if can_be_told && !matches!(sight.held, Some(Held::Suppressed(_))) {
             self.arrivals(&mut news);
@@ -141,8 +142,20 @@ impl Tracker {
         self.threshold.show((value * 10.0).round() / 10.0)
     }
 
-    fn rule(&mut self, sight: &Sight, news: &mut Vec<Reached>) {
-        let at = sight.at;
+    /// Since when what this look shows was so: a message that is about the alert came after it fired, and may have
+    /// come before the look.
+    fn known_at(&self, sight: &Sight) -> Duration {
+        let meant = |arrival: &&Arrival| {
+            arrival
+                .marks
+                .iter()
+                .any(|mark| !mark.is_over && self.identities.iter().any(|it| it.is_meant(mark)))
+        };
+        let first = self.early.iter().filter(meant).map(|arrival| arrival.at).min();
+        first.map_or(sight.at, |first| first.min(sight.at))
+    }
+
+    fn rule(&mut self, sight: &Sight, at: Duration, news: &mut Vec<Reached>) {
         if let Some(Expression::Above(value) | Expression::NotAbove(Some(value))) = sight.expression {
             self.highest = Some(self.highest.map_or(value, |highest| highest.max(value)));
         }
@@ -156,13 +169,13 @@ impl Tracker {
         }
     }
 
-    fn held(&mut self, sight: &Sight, news: &mut Vec<Reached>) {
+    fn held(&mut self, sight: &Sight, at: Duration, news: &mut Vec<Reached>) {
         match &sight.held {
             Some(Held::Suppressed(by)) => {
                 self.suppressed = Some(by.clone());
-                news.extend(self.rise(Stage::InAlertmanager, sight.at, by.clone()));
+                news.extend(self.rise(Stage::InAlertmanager, at, by.clone()));
             }
-            Some(Held::Yes) => news.extend(self.rise(Stage::InAlertmanager, sight.at, String::new())),
+            Some(Held::Yes) => news.extend(self.rise(Stage::InAlertmanager, at, String::new())),
             Some(Held::No) | None => {}
         }
     }
@@ -431,6 +444,8 @@ mod tests {
         assert!(!stages(&mut tracker, &looks).contains(&Stage::Sent), "nobody knows yet which alert is ours");
         assert!(stages(&mut tracker, &[known(rule(9, RuleState::Firing))]).contains(&Stage::Delivered));
         assert_eq!(tracker.when(Stage::Delivered), Some(seconds(6)), "from when it came");
+        let firing = tracker.when(Stage::InAlertmanager);
+        assert!(firing <= Some(seconds(6)), "what was told was so before, whenever it was seen: {firing:?}");
         tracker.load_off(seconds(10), "");
         assert!(stages(&mut tracker, &[marked(11, &[mark("theirs", true)])]).is_empty());
         let both = [mark("theirs", false), mark("ours", true)];
