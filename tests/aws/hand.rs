@@ -243,7 +243,10 @@ impl<'a> Hand<'a> {
             .instance_id(self.id("instances", host))
             .attribute(attribute);
         let found = self.runtime.block_on(call.send()).unwrap();
-        found.disable_api_termination().and_then(aws_sdk_ec2::types::AttributeBooleanValue::value).unwrap_or(false)
+        found
+            .disable_api_termination()
+            .and_then(aws_sdk_ec2::types::AttributeBooleanValue::value)
+            .unwrap_or(false)
     }
 }
 
