@@ -177,7 +177,7 @@ fn what_keeps_every_call_from_being_answered_is_named_before_anything_is_touched
             NoCredentials | UnknownProfile | SsoSessionIsOver => computer.caller = None,
             NoRegion => computer.spec(&["region: null"], 1),
             UnknownKey => {
-                computer.caller = Some(Caller { access_key: "AKIANOBODYKNOWSTHIS0".into(), ..caller })
+                computer.caller = Some(Caller { access_key: "AKIANOBODYKNOWSTHIS0".into(), ..caller });
             }
             WrongSecret => computer.caller = Some(Caller { secret_key: "wrong".into(), ..caller }),
             NobodyListens => computer.spec(&["endpoint: http://127.0.0.1:1"], 1),

@@ -86,6 +86,7 @@ impl Need {
 const ELASTIC: &[&str] = &["elastic_ip: true"];
 const PROFILE: &[&str] = &["instance_profile: monctl-monitoring"];
 
+#[expect(clippy::redundant_closure_for_method_calls, reason = "the method is bound to one lifetime")]
 fn needs() -> Vec<Need> {
     vec![
         Need::look("ec2:DescribeAddresses"),
