@@ -12,15 +12,22 @@ use std::time::{Duration, Instant};
 
 use grafana_double::{GrafanaDouble, PASSWORD};
 use monctl::error::Error;
-use monctl::http::grafana::{Dashboard, Desired, GrafanaClient, GrafanaState, diff};
+use monctl::http::grafana::{Dashboard, DataSource, Desired, FOLDER_UID, GrafanaClient, GrafanaState, diff};
+use monctl::render;
 use monctl::secret::Secret;
+use monctl::spec::load;
 use serde_json::{Value, json};
 
-const SYSTEM: &str = "/api/dashboards/uid/monctl_system";
+const HOSTS: &str = "/api/dashboards/uid/monctl_hosts";
 const DEADLINE: Duration = Duration::from_mins(1);
 
 fn desired() -> Desired {
-    Desired::bundled("http://127.0.0.1:9090", "15s").unwrap()
+    let spec =
+        load(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/reference/monctl.yaml"))).unwrap().spec;
+    let data_source = DataSource::prometheus(spec.grafana.data_source(), "http://127.0.0.1:9090", "15s");
+    let dashboards = render::dashboards(&spec).unwrap().into_iter();
+    let dashboards = dashboards.map(|(name, one)| Dashboard::new(&name, one, FOLDER_UID).unwrap());
+    Desired::new(data_source, dashboards.collect())
 }
 
 /// Reads, compares, applies.
@@ -49,7 +56,7 @@ async fn stored(grafana: &GrafanaDouble, path: &str) -> Value {
 }
 
 async fn version(grafana: &GrafanaDouble) -> Value {
-    stored(grafana, SYSTEM).await["dashboard"]["version"].clone()
+    stored(grafana, HOSTS).await["dashboard"]["version"].clone()
 }
 
 #[tokio::test]
@@ -80,17 +87,19 @@ async fn everything_is_imported_and_a_second_time_nothing_is_written() {
             "+ data source `Prometheus`: is not there",
             "+ folder `monctl`: is not there",
             "+ dashboard `Django`: is not there",
-            "+ dashboard `System`: is not there",
+            "+ dashboard `Hosts`: is not there",
+            "+ dashboard `Monitoring`: is not there",
+            "+ dashboard `Overview`: is not there",
         ]
     );
     import(&client, &desired).await.unwrap();
-    assert_eq!(stored(&grafana, SYSTEM).await["meta"]["folderUid"], "monctl");
+    assert_eq!(stored(&grafana, HOSTS).await["meta"]["folderUid"], "monctl");
     grafana.forget_requests().await;
 
     assert_eq!(planned(&client, &desired).await, [""; 0]);
     import(&client, &desired).await.unwrap();
     let requests = grafana.requests().await;
-    assert_eq!(requests.len(), 8, "{requests:?}");
+    assert_eq!(requests.len(), 12, "twice a data source, a folder and four dashboards: {requests:?}");
     assert!(requests.iter().all(|request| request.starts_with("GET ")), "{requests:?}");
 }
 
@@ -137,14 +146,14 @@ async fn a_dashboard_that_was_edited_by_hand_is_named_with_the_place_and_put_bac
     let grafana = GrafanaDouble::start();
     let (client, desired) = (grafana.client(), desired());
     import(&client, &desired).await.unwrap();
-    let mut edited = stored(&grafana, SYSTEM).await["dashboard"].clone();
+    let mut edited = stored(&grafana, HOSTS).await["dashboard"].clone();
     edited["panels"][4]["title"] = "Mine".into();
     grafana.post("/api/dashboards/db", json!({"dashboard": edited, "folderUid": "monctl"})).await;
 
-    assert_eq!(planned(&client, &desired).await, ["~ dashboard `System`: differs in `panels[4].title`"]);
+    assert_eq!(planned(&client, &desired).await, ["~ dashboard `Hosts`: differs in `panels[4].title`"]);
     import(&client, &desired).await.unwrap();
     assert_eq!(planned(&client, &desired).await, [""; 0]);
-    let versions = stored(&grafana, &format!("{SYSTEM}/versions")).await;
+    let versions = stored(&grafana, &format!("{HOSTS}/versions")).await;
     assert_eq!(versions.as_array().unwrap().len(), 3, "the edit stays in the history");
     assert!(versions[0]["message"].as_str().unwrap().starts_with("monctl "));
 }
@@ -154,12 +163,12 @@ async fn a_dashboard_that_was_moved_comes_back_to_its_folder() {
     let grafana = GrafanaDouble::start();
     let (client, desired) = (grafana.client(), desired());
     import(&client, &desired).await.unwrap();
-    let moved = stored(&grafana, SYSTEM).await["dashboard"].clone();
+    let moved = stored(&grafana, HOSTS).await["dashboard"].clone();
     grafana.post("/api/dashboards/db", json!({"dashboard": moved})).await;
 
-    assert_eq!(planned(&client, &desired).await, ["~ dashboard `System`: lies in folder `General`"]);
+    assert_eq!(planned(&client, &desired).await, ["~ dashboard `Hosts`: lies in folder `General`"]);
     import(&client, &desired).await.unwrap();
-    assert_eq!(stored(&grafana, SYSTEM).await["meta"]["folderUid"], "monctl");
+    assert_eq!(stored(&grafana, HOSTS).await["meta"]["folderUid"], "monctl");
 }
 
 #[tokio::test]
@@ -173,7 +182,7 @@ async fn somebody_who_writes_between_plan_and_apply_is_noticed() {
     assert_eq!(version(&grafana).await, 1);
     assert_eq!(planned(&client, &desired).await, [""; 0]);
 
-    let mut edited = stored(&grafana, SYSTEM).await["dashboard"].clone();
+    let mut edited = stored(&grafana, HOSTS).await["dashboard"].clone();
     edited["refresh"] = "1m".into();
     grafana.post("/api/dashboards/db", json!({"dashboard": edited, "folderUid": "monctl"})).await;
     let stale = diff(&desired, &client.observe(&desired).await.unwrap());
@@ -185,7 +194,7 @@ async fn somebody_who_writes_between_plan_and_apply_is_noticed() {
     let requests = grafana.requests().await;
     let expected = [
         "POST /api/dashboards/db 412".to_owned(),
-        format!("GET {SYSTEM} 200"),
+        format!("GET {HOSTS} 200"),
         "POST /api/dashboards/db 200".into(),
     ];
     assert_eq!(requests, expected);
@@ -213,7 +222,7 @@ async fn a_dashboard_that_was_written_under_another_uid_does_not_pass_unseen() {
     let errors = import(&client, &desired).await.unwrap_err();
     let messages: Vec<&str> = errors.iter().map(Error::message).collect();
     assert!(
-        messages.contains(&"grafana wrote dashboard `System` over the dashboard with the uid `theirs`"),
+        messages.contains(&"grafana wrote dashboard `Hosts` over the dashboard with the uid `theirs`"),
         "{messages:?}"
     );
 }
@@ -223,17 +232,17 @@ async fn anothers_dashboard_of_the_same_title_is_named_and_left_alone() {
     let grafana = GrafanaDouble::start();
     let (client, desired) = (grafana.client(), desired());
     grafana.post("/api/folders", json!({"uid": "monctl", "title": "monctl"})).await;
-    let theirs = json!({"uid": "theirs", "title": "SYSTEM", "panels": []});
+    let theirs = json!({"uid": "theirs", "title": "HOSTS", "panels": []});
     grafana.post("/api/dashboards/db", json!({"dashboard": theirs, "folderUid": "monctl"})).await;
 
     let (message, remedy) = refused(&client, &desired).await;
     assert_eq!(
         message,
-        "another dashboard in this folder has the title of dashboard `System` (`SYSTEM`, uid `theirs`)"
+        "another dashboard in this folder has the title of dashboard `Hosts` (`HOSTS`, uid `theirs`)"
     );
     assert!(remedy.contains("rename or move the other one"), "{remedy}");
     let kept = stored(&grafana, "/api/dashboards/uid/theirs").await;
-    assert_eq!((&kept["dashboard"]["version"], &kept["dashboard"]["title"]), (&json!(1), &json!("SYSTEM")));
+    assert_eq!((&kept["dashboard"]["version"], &kept["dashboard"]["title"]), (&json!(1), &json!("HOSTS")));
     // The other dashboard is there all the same.
     assert_eq!(grafana.get("/api/dashboards/uid/monctl_django").await.status, 200);
 }
@@ -243,14 +252,14 @@ async fn a_dashboard_that_belongs_to_a_file_is_not_written() {
     let grafana = GrafanaDouble::start();
     let (client, desired) = (grafana.client(), desired());
     import(&client, &desired).await.unwrap();
-    let mut edited = stored(&grafana, SYSTEM).await["dashboard"].clone();
+    let mut edited = stored(&grafana, HOSTS).await["dashboard"].clone();
     edited["refresh"] = "1m".into();
     grafana.post("/api/dashboards/db", json!({"dashboard": edited, "folderUid": "monctl"})).await;
-    grafana.provision("monctl_system", "a.json").await;
+    grafana.provision("monctl_hosts", "a.json").await;
     grafana.forget_requests().await;
 
     let (message, _) = refused(&client, &desired).await;
-    assert_eq!(message, "dashboard `System` belongs to the provisioning file `a.json` of this Grafana");
+    assert_eq!(message, "dashboard `Hosts` belongs to the provisioning file `a.json` of this Grafana");
     let requests = grafana.requests().await;
     assert!(requests.iter().all(|request| request.starts_with("GET ")), "{requests:?}");
 }
@@ -266,7 +275,7 @@ async fn a_lost_reply_is_followed_by_a_look_and_no_second_write() {
     assert_eq!(planned(&client, &desired).await, [""; 0]);
     let requests = grafana.requests().await;
     let written = requests.iter().filter(|request| request.starts_with("POST ")).count();
-    assert_eq!(written, 4, "one write each: {requests:?}");
+    assert_eq!(written, 6, "one write each: {requests:?}");
 }
 
 #[tokio::test]

@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use crate::error::{Error, Result};
 use crate::http::Endpoint;
-use crate::http::grafana::{Desired, GrafanaChange, GrafanaClient, diff};
+use crate::http::grafana::{Dashboard, DataSource, Desired, FOLDER_UID, GrafanaChange, GrafanaClient, diff};
 use crate::playbook::Facts;
 use crate::remote::Remote;
+use crate::render::dashboards;
 use crate::secret::Secret;
 use crate::spec::Spec;
 
@@ -81,7 +82,15 @@ pub(super) async fn changes(
     spec: &Spec,
     limit: Duration,
 ) -> Result<Vec<GrafanaChange>> {
-    let desired = Desired::bundled(PROMETHEUS, &spec.monitoring.scrape_interval.to_string())?;
+    let desired = desired(spec)?;
     client.wait_ready(limit).await?;
     Ok(diff(&desired, &client.observe(&desired).await?))
+}
+
+/// What Grafana is to hold.
+fn desired(spec: &Spec) -> Result<Desired> {
+    let interval = spec.monitoring.scrape_interval.to_string();
+    let data_source = DataSource::prometheus(spec.grafana.data_source(), PROMETHEUS, &interval);
+    let dashboards = dashboards(spec)?.into_iter().map(|(name, one)| Dashboard::new(&name, one, FOLDER_UID));
+    Ok(Desired::new(data_source, dashboards.collect::<Result<_>>()?))
 }

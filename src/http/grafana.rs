@@ -16,9 +16,11 @@ mod thing;
 pub use change::{GrafanaChange, diff};
 pub use dashboard::{Dashboard, FoundDashboard};
 pub use data_source::DataSource;
-pub use desired::{DATA_SOURCE_UID, Desired, FOLDER_UID};
+pub use desired::{Desired, FOLDER_UID};
 pub use folder::{Folder, FoundFolder};
 pub use query::{Frames, PanelQuery};
+
+pub use crate::spec::DATA_SOURCE_UID;
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -210,8 +210,8 @@ mod tests {
         assert_eq!(answer(r#"{"status": "error", "error": "parse error"}"#).says(), "parse error");
         assert_eq!(answer("404 page not found\n").says(), "404 page not found");
         assert_eq!(answer(&"ü".repeat(300)).says().len(), SHOWN);
-        let refusal = answer(r#"{"message": "no"}"#).refusal("save dashboard `System`");
-        assert_eq!(refusal.message(), "grafana refused to save dashboard `System`: no (400)");
+        let refusal = answer(r#"{"message": "no"}"#).refusal("save dashboard `Hosts`");
+        assert_eq!(refusal.message(), "grafana refused to save dashboard `Hosts`: no (400)");
     }
 
     #[tokio::test]

@@ -43,7 +43,7 @@ pub struct HostPlan {
 /// A change in Grafana.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct GrafanaAction {
-    /// The object: `dashboard System`.
+    /// The object: `dashboard Hosts`.
     pub what: String,
     /// Why it is written.
     pub why: String,

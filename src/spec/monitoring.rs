@@ -147,6 +147,17 @@ pub struct Grafana {
     pub required: bool,
 }
 
+/// The uid of the data source that dashboards ask: letters, digits and underscores, as a hyphen breaks one of Grafana's
+/// ways to it.
+pub const DATA_SOURCE_UID: &str = "monctl_prometheus";
+
+impl Grafana {
+    /// The uid of the data source that dashboards ask.
+    pub const fn data_source(&self) -> &'static str {
+        DATA_SOURCE_UID
+    }
+}
+
 impl Default for Grafana {
     fn default() -> Self {
         Self { required: true }

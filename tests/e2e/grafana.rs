@@ -65,7 +65,7 @@ async fn dashboard(grafana: &Client, uid: &str) -> Value {
 /// Whether a panel's query brings data, asked as the browser would.
 async fn has_data(grafana: &Client, target: &Value) -> bool {
     let mut query = target.clone();
-    query["expr"] = target["expr"].as_str().unwrap().replace("$instance", ".+").into();
+    query["expr"] = target["expr"].as_str().unwrap().replace("$host", ".+").into();
     query["intervalMs"] = 1000.into();
     let body = json!({"queries": [query], "from": "now-1m", "to": "now"});
     let answer: Value = grafana.post("/api/ds/query", &body).await.unwrap().json().unwrap();
@@ -112,9 +112,9 @@ fn grafana_may_come_later_and_then_shows_the_hosts_with_a_password_of_its_own() 
         assert_eq!(project.output(MONITORING, default), "401");
 
         let (remote, grafana) = operator(&monitoring, &password).await;
-        let system = dashboard(&grafana, "monctl_system").await["dashboard"].clone();
-        for panel in system["panels"].as_array().unwrap() {
-            for target in panel["targets"].as_array().unwrap() {
+        let hosts = dashboard(&grafana, "monctl_hosts").await["dashboard"].clone();
+        for panel in hosts["panels"].as_array().unwrap() {
+            for target in panel["targets"].as_array().into_iter().flatten() {
                 let deadline = Instant::now() + DEADLINE;
                 while !has_data(&grafana, target).await {
                     assert!(Instant::now() < deadline, "no data: {}: {}", panel["title"], target["expr"]);
@@ -125,13 +125,13 @@ fn grafana_may_come_later_and_then_shows_the_hosts_with_a_password_of_its_own() 
 
         // A second time changes nothing; a hand-made change is named, and put back.
         folder.monctl().arg("plan").run().code(0);
-        let mut edited = system;
+        let mut edited = hosts;
         edited["refresh"] = "1m".into();
         let body = json!({"dashboard": edited, "folderUid": "monctl"});
         assert!(grafana.post("/api/dashboards/db", &body).await.unwrap().is_success());
-        folder.monctl().arg("plan").run().code(3).stdout_contains("dashboard `System`: differs in `refresh`");
+        folder.monctl().arg("plan").run().code(3).stdout_contains("dashboard `Hosts`: differs in `refresh`");
         up(&folder).success();
-        assert_eq!(dashboard(&grafana, "monctl_system").await["dashboard"]["refresh"], "30s");
+        assert_eq!(dashboard(&grafana, "monctl_hosts").await["dashboard"]["refresh"], "30s");
         folder.monctl().arg("plan").run().code(0);
         remote.close().await.unwrap();
         let verify = |more: &[&str]| folder.monctl().arg("verify-dashboards").args(more).run();

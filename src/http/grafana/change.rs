@@ -22,7 +22,7 @@ pub enum GrafanaChange {
 }
 
 impl GrafanaChange {
-    /// What is changed: ``dashboard `System` ``.
+    /// What is changed: ``dashboard `Hosts` ``.
     pub fn subject(&self) -> String {
         match self {
             Self::DataSource(change) => change.wanted.name(),

@@ -45,8 +45,16 @@ impl Dashboard {
     /// # Errors
     /// When it is no JSON object with a `uid` and a `title`.
     pub fn parse(file: &str, text: &str, folder: &str) -> Result<Self> {
-        let mut document: Value = serde_json::from_str(text)
+        let document = serde_json::from_str(text)
             .map_err(|cause| Error::invalid("this dashboard is not JSON").at(file).because(cause))?;
+        Self::new(file, document, folder)
+    }
+
+    /// The same from a document that was read.
+    ///
+    /// # Errors
+    /// As [`Dashboard::parse`].
+    pub fn new(file: &str, mut document: Value, folder: &str) -> Result<Self> {
         own_parts(&mut document);
         if let Some(title) = document["title"].as_str() {
             document["title"] = title.trim().into();

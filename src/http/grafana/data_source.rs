@@ -21,6 +21,11 @@ pub struct DataSource {
 }
 
 impl DataSource {
+    /// monctl's own, for the Prometheus that Grafana's host reaches at `url`; `interval` is written as in the spec.
+    pub fn prometheus(uid: &str, url: &str, interval: &str) -> Self {
+        Self { uid: uid.into(), name: "Prometheus".into(), url: url.into(), interval: interval.into() }
+    }
+
     /// What Grafana is asked to hold.
     fn body(&self) -> Value {
         json!({

@@ -1,17 +1,9 @@
-//! What monctl wants in Grafana: the data source, the folder, and the dashboards that it brings along.
-
-use include_dir::{Dir, File, include_dir};
+//! What monctl wants in Grafana: the data source, the folder, and the dashboards in it.
 
 use super::{Dashboard, DataSource, Folder};
-use crate::error::Result;
 
-/// The data source's uid, to which every panel refers.
-pub const DATA_SOURCE_UID: &str = "monctl_prometheus";
 /// The folder's uid.
 pub const FOLDER_UID: &str = "monctl";
-
-/// The dashboards; adding one is adding a file.
-static DASHBOARDS: Dir = include_dir!("$CARGO_MANIFEST_DIR/templates/dashboards");
 
 /// What Grafana is to hold.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,25 +17,8 @@ pub struct Desired {
 }
 
 impl Desired {
-    /// What monctl brings along, for the Prometheus that Grafana's host reaches at `prometheus_url`; `scrape_interval`
-    /// is written as in the spec, `15s`.
-    ///
-    /// # Errors
-    /// When a dashboard of ours is broken, which a test excludes.
-    pub fn bundled(prometheus_url: &str, scrape_interval: &str) -> Result<Self> {
-        let parse = |file: &File| {
-            let name = file.path().display().to_string();
-            Dashboard::parse(&name, file.contents_utf8().unwrap_or_default(), FOLDER_UID)
-        };
-        Ok(Self {
-            data_source: DataSource {
-                uid: DATA_SOURCE_UID.into(),
-                name: "Prometheus".into(),
-                url: prometheus_url.into(),
-                interval: scrape_interval.into(),
-            },
-            folder: Folder { uid: FOLDER_UID.into(), title: "monctl".into() },
-            dashboards: DASHBOARDS.files().map(parse).collect::<Result<_>>()?,
-        })
+    /// The dashboards, in monctl's folder, over a data source.
+    pub fn new(data_source: DataSource, dashboards: Vec<Dashboard>) -> Self {
+        Self { data_source, folder: Folder { uid: FOLDER_UID.into(), title: "monctl".into() }, dashboards }
     }
 }

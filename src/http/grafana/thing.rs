@@ -16,7 +16,7 @@ pub(super) trait Thing {
     /// What Grafana shows of it.
     type Found;
 
-    /// The thing as people call it: ``dashboard `System` ``.
+    /// The thing as people call it: ``dashboard `Hosts` ``.
     fn name(&self) -> String;
 
     /// In what way the thing found is not the one wanted; `None` where it is.

@@ -1,0 +1,58 @@
+//! The dashboards that monctl brings along, filled from the spec: `templates/dashboards/*.json`.
+//!
+//! A file is a dashboard in Grafana's own JSON, in which what all share is left out. A few keys of ours say what to
+//! fill in: `like` a part, `size` instead of a place, `alerts` for thresholds, `when` for what only some specs have.
+//! Each has a file below; docs/dashboards.md lists them. Called by `commands`, and by tests that hold the results to
+//! rules.
+
+mod dress;
+mod grid;
+mod like;
+mod thresholds;
+
+use std::collections::BTreeMap;
+
+use include_dir::{Dir, File, include_dir};
+use serde_json::Value;
+
+use self::dress::Dress;
+use self::like::Parts;
+use super::rules::rules;
+use crate::error::{Error, Result};
+use crate::spec::Spec;
+
+/// Adding a dashboard is adding a file.
+static FILES: Dir = include_dir!("$CARGO_MANIFEST_DIR/templates/dashboards");
+
+/// The dashboards of a spec as Grafana gets them, by the names of their files.
+///
+/// # Errors
+/// When a file of ours is broken, which a test excludes.
+pub fn dashboards(spec: &Spec) -> Result<BTreeMap<String, Value>> {
+    let parts: Parts = FILES
+        .get_dir("parts")
+        .into_iter()
+        .flat_map(Dir::files)
+        .map(|file| Ok((name(file), read(file)?)))
+        .collect::<Result<_>>()?;
+    let dress =
+        Dress { data_source: spec.grafana.data_source(), metrics: spec.app.metrics(), rules: rules(spec) };
+    let build = |file: &File| {
+        let document = like::resolve(&read(file)?, &parts).and_then(|document| dress.on(document));
+        Ok((name(file), document.map_err(|why| broken(file).because(Error::failed(why)))?))
+    };
+    FILES.files().map(build).collect()
+}
+
+fn read(file: &File) -> Result<Value> {
+    serde_json::from_slice(file.contents()).map_err(|error| broken(file).because(error))
+}
+
+fn broken(file: &File) -> Error {
+    Error::failed(format!("the dashboard template `{}` is broken", file.path().display()))
+}
+
+/// `hosts` of `hosts.json`.
+fn name(file: &File) -> String {
+    file.path().file_stem().unwrap_or_default().to_string_lossy().into_owned()
+}

@@ -1,0 +1,92 @@
+//! `"size": [12, 8]`: panels stand side by side while a line of 24 columns has room, as words do.
+
+use serde_json::{Map, Value, json};
+
+/// The columns of Grafana's grid.
+const COLUMNS: u64 = 24;
+
+/// Where the next panel goes.
+#[derive(Default)]
+pub(super) struct Grid {
+    x: u64,
+    y: u64,
+    /// Of the highest panel of this line.
+    height: u64,
+}
+
+impl Grid {
+    /// For the panels in a closed row, which begin below it: what follows the row goes there, too.
+    pub(super) const fn below(&self) -> Self {
+        Self { x: 0, y: self.y + self.height, height: 0 }
+    }
+
+    /// Gives a panel its place, by its `size`, which goes. A row takes a line of its own. One that has a place keeps
+    /// it and takes no part in this.
+    pub(super) fn place(&mut self, panel: &mut Map<String, Value>) -> Result<(), String> {
+        let size = panel.shift_remove("size");
+        if panel.contains_key("gridPos") {
+            return Ok(());
+        }
+        let (width, height) = match &size {
+            Some(size) => sides(size).ok_or_else(|| format!("{size} is no size: write [width, height]"))?,
+            None if panel.get("type") == Some(&json!("row")) => (COLUMNS, 1),
+            None => {
+                return Err(format!("the panel {} has no size", panel.get("title").unwrap_or(&Value::Null)));
+            }
+        };
+        if self.x + width > COLUMNS {
+            self.x = 0;
+            self.y += std::mem::take(&mut self.height);
+        }
+        panel.insert("gridPos".into(), json!({"h": height, "w": width, "x": self.x, "y": self.y}));
+        self.x += width;
+        self.height = self.height.max(height);
+        Ok(())
+    }
+}
+
+fn sides(size: &Value) -> Option<(u64, u64)> {
+    let [width, height] = size.as_array()?.as_slice() else { return None };
+    let (width, height) = (width.as_u64()?, height.as_u64()?);
+    ((1..=COLUMNS).contains(&width) && height > 0).then_some((width, height))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn places(panels: &[Value]) -> Vec<[u64; 4]> {
+        let mut grid = Grid::default();
+        let place = |panel: &Value| {
+            let mut panel = panel.as_object().unwrap().clone();
+            grid.place(&mut panel).unwrap();
+            assert!(!panel.contains_key("size"));
+            ["x", "y", "w", "h"].map(|key| panel["gridPos"][key].as_u64().unwrap())
+        };
+        panels.iter().map(place).collect()
+    }
+
+    #[test]
+    fn panels_fill_lines_and_a_row_has_one_of_its_own() {
+        let (wide, high, row) = (json!({"size": [16, 4]}), json!({"size": [8, 6]}), json!({"type": "row"}));
+        assert_eq!(
+            places(&[wide.clone(), high.clone(), high, row, wide]),
+            [[0, 0, 16, 4], [16, 0, 8, 6], [0, 6, 8, 6], [0, 12, 24, 1], [0, 13, 16, 4]]
+        );
+    }
+
+    #[test]
+    fn a_panel_that_has_a_place_keeps_it() {
+        assert_eq!(places(&[json!({"gridPos": {"x": 1, "y": 2, "w": 3, "h": 4}})]), [[1, 2, 3, 4]]);
+    }
+
+    #[test]
+    fn a_size_that_is_none_is_named() {
+        for size in [json!([25, 1]), json!([0, 1]), json!([1]), json!("12x8")] {
+            let mut panel = Map::from_iter([("size".to_owned(), size.clone())]);
+            assert!(Grid::default().place(&mut panel).unwrap_err().contains(&size.to_string()));
+        }
+        let mut panel = Map::from_iter([("title".to_owned(), json!("CPU"))]);
+        assert_eq!(Grid::default().place(&mut panel).unwrap_err(), r#"the panel "CPU" has no size"#);
+    }
+}

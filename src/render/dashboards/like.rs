@@ -1,0 +1,97 @@
+//! `"like": "graph"`: an object is what the part of that name holds, and what stands beside it is added or wins.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+/// The parts by name: `templates/dashboards/parts/*.json`.
+pub(super) type Parts = BTreeMap<String, Value>;
+
+const KEY: &str = "like";
+/// A part may be like another one; deeper than this they are like each other.
+const DEEPEST: usize = 8;
+
+/// The document with all parts in place.
+///
+/// # Errors
+/// Where there is no part of a name, or parts are like each other.
+pub(super) fn resolve(document: &Value, parts: &Parts) -> Result<Value, String> {
+    at_depth(document, parts, 0)
+}
+
+fn at_depth(value: &Value, parts: &Parts, depth: usize) -> Result<Value, String> {
+    match value {
+        Value::Array(values) => values.iter().map(|value| at_depth(value, parts, depth)).collect(),
+        Value::Object(keys) => {
+            let mut whole = base(keys, parts, depth)?;
+            for (key, value) in keys.iter().filter(|(key, _)| *key != KEY) {
+                put(&mut whole, key, at_depth(value, parts, depth)?);
+            }
+            Ok(Value::Object(whole))
+        }
+        plain => Ok(plain.clone()),
+    }
+}
+
+/// What the part holds that an object is like; nothing where it is like none.
+fn base(keys: &Map<String, Value>, parts: &Parts, depth: usize) -> Result<Map<String, Value>, String> {
+    let Some(name) = keys.get(KEY) else { return Ok(Map::new()) };
+    let part =
+        name.as_str().and_then(|name| parts.get(name)).ok_or_else(|| format!("there is no part {name}"))?;
+    if depth == DEEPEST {
+        return Err(format!("the part {name} is like itself"));
+    }
+    match at_depth(part, parts, depth + 1)? {
+        Value::Object(whole) => Ok(whole),
+        _ => Err(format!("the part {name} is no object")),
+    }
+}
+
+/// Objects are merged, null takes away what was there, everything else replaces it.
+fn put(whole: &mut Map<String, Value>, key: &str, value: Value) {
+    match (whole.get_mut(key), value) {
+        (Some(_), Value::Null) => drop(whole.shift_remove(key)),
+        (Some(Value::Object(below)), Value::Object(keys)) => {
+            for (key, value) in keys {
+                put(below, &key, value);
+            }
+        }
+        (_, value) => drop(whole.insert(key.to_owned(), value)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn resolved(document: &Value) -> Result<Value, String> {
+        let parts = [
+            ("panel", json!({"type": "stat", "options": {"a": 1, "b": [1, 2]}})),
+            ("big", json!({"like": "panel", "options": {"a": 2}})),
+            ("snake", json!({"like": "snake"})),
+        ];
+        resolve(document, &parts.map(|(name, part)| (name.to_owned(), part)).into())
+    }
+
+    #[test]
+    fn what_an_object_says_itself_wins_over_its_part() {
+        let panel = json!({"panels": [{"title": "A", "like": "big", "options": {"b": [3], "c": null}}]});
+        let whole =
+            json!({"panels": [{"type": "stat", "options": {"a": 2, "b": [3], "c": null}, "title": "A"}]});
+        assert_eq!(resolved(&panel).unwrap(), whole);
+    }
+
+    #[test]
+    fn null_takes_away_what_the_part_says() {
+        let whole = json!({"type": "stat", "options": {"a": 2}});
+        assert_eq!(resolved(&json!({"like": "big", "options": {"b": null}})).unwrap(), whole);
+    }
+
+    #[test]
+    fn a_part_that_is_missing_or_like_itself_is_named() {
+        assert_eq!(resolved(&json!({"like": "grpah"})).unwrap_err(), r#"there is no part "grpah""#);
+        assert_eq!(resolved(&json!([{"like": "snake"}])).unwrap_err(), r#"the part "snake" is like itself"#);
+    }
+}
