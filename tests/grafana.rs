@@ -12,7 +12,9 @@ use std::time::{Duration, Instant};
 
 use grafana_double::{GrafanaDouble, PASSWORD};
 use monctl::error::Error;
-use monctl::http::grafana::{Dashboard, DataSource, Desired, FOLDER_UID, GrafanaClient, GrafanaState, diff};
+use monctl::http::grafana::{
+    Annotation, Dashboard, DataSource, Desired, FOLDER_UID, GrafanaClient, GrafanaState, Occasion, diff,
+};
 use monctl::render;
 use monctl::secret::Secret;
 use monctl::spec::load;
@@ -387,4 +389,24 @@ fn the_stand_in_answers_as_recorded() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/doubles/grafana");
     let ran = Command::new("python3").args(["-B", "-m", "unittest"]).current_dir(folder).output().unwrap();
     assert!(ran.status.success(), "after {:?}:\n{}", begin.elapsed(), String::from_utf8_lossy(&ran.stderr));
+}
+
+#[tokio::test]
+async fn what_was_done_is_drawn_over_the_dashboards_that_ask_for_it() {
+    let grafana = GrafanaDouble::start();
+    let at = |second| jiff::Timestamp::from_second(second).unwrap();
+    let text = "HighCPUUsage on app: proven".to_owned();
+    let drill = Annotation { occasion: Occasion::Drill, text, begin: at(100), end: at(160) };
+    grafana.client().annotate(&drill).await.unwrap();
+    let shown = async |tags: &str| stored(&grafana, &format!("/api/annotations?{tags}")).await;
+    let found = shown("tags=monctl&tags=drill").await;
+    let seen = &found[0];
+    assert_eq!((&seen["time"], &seen["timeEnd"]), (&json!(100_000), &json!(160_000)));
+    assert_eq!(seen["text"], "HighCPUUsage on app: proven");
+    assert_eq!(shown("tags=monctl&tags=deployment").await, json!([]));
+
+    let lost = json!({"do": "lose"});
+    grafana.fault("POST", "/api/annotations", 1, lost).await;
+    grafana.client().annotate(&drill).await.unwrap_err();
+    assert_eq!(shown("tags=monctl").await.as_array().unwrap().len(), 2, "it was not drawn a third time");
 }

@@ -10,6 +10,7 @@ use crate::error::{Error, Exit, Result};
 use crate::event::Events;
 use crate::report::Questions;
 
+mod annotations;
 mod check;
 mod deployment;
 mod down;

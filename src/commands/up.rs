@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use jiff::Timestamp;
 use serde_json::json;
 use tokio::time::Instant;
 
 use super::deployment::Deployment;
-use super::{Context, Outcome, grafana};
+use super::{Context, Outcome, annotations, grafana};
 use crate::apply::{self, Connected, HostResult};
 use crate::cli::UpArgs;
 use crate::error::{Error, Exit, Result};
@@ -154,6 +155,7 @@ impl Run<'_> {
 
     /// Changes all hosts at once; each goes on whatever becomes of the others.
     async fn change(&mut self, inputs: &InputsOfRoles, hosts: Planned) -> Result<()> {
+        let begun = Timestamp::now();
         let changing: Vec<HostName> = hosts.keys().copied().collect();
         self.deployment.provider.remember(&changing)?;
         let this = &*self;
@@ -166,7 +168,22 @@ impl Run<'_> {
             self.errors.extend(errors);
             self.results.insert(host, result);
         }
+        if let Some((monitoring, _)) = hosts.get(&HostName::MONITORING) {
+            self.annotate(monitoring, begun).await;
+        }
         Ok(())
+    }
+
+    /// Draws over the dashboards what was done.
+    async fn annotate(&self, monitoring: &Connected, begun: Timestamp) {
+        let runs = self.results.get(&HostName::MONITORING).is_some_and(|it| grafana_runs(monitoring, it));
+        let done = annotations::of_up(&self.results, begun, Timestamp::now());
+        if runs && !done.is_empty() {
+            match grafana::client(&monitoring.remote, &self.deployment.grafana_password).await {
+                Ok(client) => annotations::write(&client, &done, self.events).await,
+                Err(error) => self.events.warn(format!("no annotation in Grafana: {error}")),
+            }
+        }
     }
 
     async fn change_host(
@@ -185,10 +202,7 @@ impl Run<'_> {
                 Err(error) => return (result, vec![error]),
             }
         }
-        let grafana_runs = result.done.iter().any(|step| step == "grafana")
-            || (grafana::runs(&connected.facts)
-                && !result.failed.iter().any(|(step, _)| step.starts_with("grafana")));
-        if host == HostName::MONITORING && grafana_runs {
+        if host == HostName::MONITORING && grafana_runs(connected, &result) {
             errors.extend(self.import(connected).await.err().unwrap_or_default());
         }
         (result, errors)
@@ -254,6 +268,12 @@ impl Run<'_> {
         let exit = if bad { Exit::Failed } else { Exit::Success };
         Outcome::success(lines.join("\n"), json).with_exit(exit)
     }
+}
+
+/// Whether Grafana runs on the monitoring host after these steps.
+fn grafana_runs(monitoring: &Connected, result: &HostResult) -> bool {
+    let failed = || result.failed.iter().any(|(step, _)| step.starts_with("grafana"));
+    result.done.iter().any(|step| step == "grafana") || (grafana::runs(&monitoring.facts) && !failed())
 }
 
 async fn phase<T>(events: &Events, phase: &'static str, work: impl Future<Output = Result<T>>) -> Result<T> {

@@ -7,7 +7,7 @@ mod schedule;
 
 use std::time::Duration;
 
-use super::{Context, Outcome};
+use super::{Context, Outcome, annotations, grafana};
 use crate::cli::VerifyArgs;
 use crate::error::{Error, Result};
 use crate::event::Events;
@@ -77,6 +77,8 @@ pub(super) async fn run(args: &VerifyArgs, context: &Context) -> Result<Outcome>
         reporter.write(file, &loaded.spec, &round, &hosts).await?;
         context.events.note(format!("report written to `{}`", file.display()));
     }
+    annotate(&round, &provider, &remote, context).await;
+    annotate(&round, &provider, &remote, context).await;
     outcome::of(round, args)
 }
 
@@ -219,6 +221,17 @@ async fn stopped(hosts: &Hosts<'_>, refused: Result<()>) -> Error {
     // What cannot be ended now ends by itself.
     let _ = verify::Site::release(hosts).await;
     refused.err().unwrap_or_else(|| Error::failed("the channel can be read no more"))
+}
+
+/// Draws the drills over the dashboards, where there is a Grafana that answers.
+async fn annotate(round: &Round, provider: &Provider, monitoring: &Remote, context: &Context) {
+    let client = async { grafana::client(monitoring, &grafana::password(&provider.folder())?).await };
+    if let Ok(client) = client.await
+        && client.wait_ready(Duration::ZERO).await.is_ok()
+    {
+        let drills: Vec<_> = round.proofs().map(annotations::of_drill).collect();
+        annotations::write(&client, &drills, &context.events).await;
+    }
 }
 
 /// Keeps what was found out on the monitoring host.

@@ -4,6 +4,7 @@
 //! [`GrafanaClient::apply`] follows the changes that people saw. How each kind of thing is compared, read and
 //! written stands in its own file below. Called by `apply` and `commands`.
 
+mod annotation;
 mod change;
 mod compare;
 mod dashboard;
@@ -13,6 +14,7 @@ mod folder;
 mod query;
 mod thing;
 
+pub use annotation::{Annotation, Occasion};
 pub use change::{GrafanaChange, diff};
 pub use dashboard::{Dashboard, FoundDashboard};
 pub use data_source::DataSource;
@@ -34,6 +36,8 @@ use crate::error::{Error, Result};
 use crate::retry::Patience;
 use crate::secret::Secret;
 
+/// The tag of everything that monctl writes.
+const TAG: &str = "monctl";
 /// Requests under way at a time. Up to eight never failed on a real Grafana, four bring most of the gain, and from
 /// sixteen on it loses writes to its own locks.
 const AT_ONCE: usize = 4;

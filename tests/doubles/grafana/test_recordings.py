@@ -22,7 +22,7 @@ PASSWORDS = {
 # What differs from run to run, or is the recorded build's own.
 VOLATILE = {
     "id", "created", "updated", "createdAt", "updatedAt", "dashboardId", "folderId", "commit", "version of the build",
-    "values", "value",
+    "values", "value", "expiration", "secondsUntilExpiration", "key",
 }
 # Made up by the server at random, so only their presence counts.
 RANDOM_UIDS = {"oempKIgOk", "d4XaKIgOz"}
@@ -110,6 +110,10 @@ def differences(recorded, got, reduced=False, at=""):
 class Replay(unittest.TestCase):
     maxDiff = None
 
+    def setUp(self):
+        # The tokens that stand for the recorded ones.
+        self.keys = {}
+
     def replay(self, grafana, case, prometheus=RECORDED_PROMETHEUS):
         """Every exchange of a case, in its order."""
         for exchange in json.loads((RECORDINGS / f"{case}.json").read_text()):
@@ -119,7 +123,7 @@ class Replay(unittest.TestCase):
     def exchange(self, grafana, exchange, prometheus):
         down = exchange.get("prometheus") == "down"
         text = json.dumps(exchange).replace(RECORDED_PROMETHEUS, prometheus)
-        for placeholder, password in PASSWORDS.items():
+        for placeholder, password in {**PASSWORDS, **self.keys}.items():
             text = text.replace(placeholder, password)
         exchange = json.loads(text)
         if down:
@@ -129,6 +133,8 @@ class Replay(unittest.TestCase):
             auth = tuple(auth.removeprefix("Basic ").split(":", 1))
         body = exchange.get("body", exchange.get("body_text"))
         got = grafana.ask(exchange["method"], exchange["path"], body, auth=auth, headers=exchange.get("headers"))
+        if "key" in exchange.get("answer", {}):
+            self.keys[exchange["answer"]["key"]] = got.body["key"]
         if down:
             self.point_to(grafana, prometheus)
         self.assertEqual(exchange["status"], got.status, got.text)
@@ -163,6 +169,18 @@ class Replay(unittest.TestCase):
     def test_five_wrong_passwords_lock_a_name(self):
         with Running() as grafana:
             self.replay(grafana, "auth-brute-force-lockout")
+
+    def test_service_accounts_and_their_tokens(self):
+        with Running() as grafana:
+            source = {
+                "uid": "monctl-prometheus", "name": "Prometheus", "type": "prometheus", "access": "proxy", "isDefault": True,
+                "url": RECORDED_PROMETHEUS, "jsonData": {"httpMethod": "POST", "timeInterval": "5s"},
+                "secureJsonData": {"httpHeaderValue1": "x"},
+            }
+            grafana.ask("POST", "/api/datasources", source, auth=ADMIN)
+            grafana.ask("POST", "/api/folders", {"uid": "monctl", "title": "Django monitoring"}, auth=ADMIN)
+            grafana.ask("POST", "/api/admin/users", {"login": "second", "password": "second-password"}, auth=ADMIN)
+            self.replay(grafana, "service-account-and-token")
 
     def test_data_sources(self):
         with Running() as grafana:

@@ -48,6 +48,31 @@ class Start(unittest.TestCase):
             self.assertEqual(200, grafana.ask("GET", "/api/dashboards/uid/one", auth=ADMIN).status)
 
 
+class Tokens(unittest.TestCase):
+    def test_a_token_ends_at_its_time(self):
+        with Running() as grafana:
+            account = grafana.ask("POST", "/api/serviceaccounts", {"name": "a", "role": "Viewer"}, auth=ADMIN).body["id"]
+            short = {"name": "short", "secondsToLive": 1}
+            key = grafana.ask("POST", f"/api/serviceaccounts/{account}/tokens", short, auth=ADMIN).body["key"]
+            deadline = time.monotonic() + 30
+            while (answer := grafana.ask("GET", "/api/org", auth=f"Bearer {key}")).status == 200:
+                self.assertLess(time.monotonic(), deadline, "still good")
+            self.assertEqual((401, {"message": "Expired API key"}), (answer.status, answer.body))
+
+    def test_an_editor_annotates_and_a_viewer_does_not(self):
+        with Running() as grafana:
+            for role, status in (("Viewer", 403), ("Editor", 200)):
+                account = grafana.ask("POST", "/api/serviceaccounts", {"name": role, "role": role}, auth=ADMIN).body["id"]
+                tokens = f"/api/serviceaccounts/{account}/tokens"
+                key = grafana.ask("POST", tokens, {"name": role}, auth=ADMIN).body["key"]
+                body = {"text": "A drill", "tags": ["a", "b"], "time": 1000, "timeEnd": 2000}
+                self.assertEqual(status, grafana.ask("POST", "/api/annotations", body, auth=f"Bearer {key}").status)
+            found = grafana.ask("GET", "/api/annotations?tags=a&tags=b", auth=ADMIN).body
+            self.assertEqual([("A drill", 1000, 2000)], [(one["text"], one["time"], one["timeEnd"]) for one in found])
+            self.assertEqual([], grafana.ask("GET", "/api/annotations?tags=a&tags=c", auth=ADMIN).body)
+            self.assertEqual(400, grafana.ask("POST", "/api/annotations", {"tags": ["a"]}, auth=ADMIN).status)
+
+
 class Lock(unittest.TestCase):
     def test_a_locked_name_opens_again_by_itself(self):
         with Running(options=("--lock-seconds", "1")) as grafana:

@@ -1,4 +1,4 @@
-"""Who asks: Basic credentials, the lock after five wrong passwords, users and their passwords."""
+"""Who asks: Basic credentials, tokens, the lock after five wrong passwords, users and their passwords."""
 
 import base64
 import binascii
@@ -8,6 +8,7 @@ import json
 import secrets
 import time
 
+from . import accounts
 from .store import hash_password
 from .web import Text, refuse, route
 
@@ -46,13 +47,15 @@ def authenticate(request):
         raise refuse(401, "Unauthorized", trace=False)
     scheme, _, value = header.partition(" ")
     if scheme.lower() == "bearer":
-        raise refuse(401, "invalid API key")
+        return accounts.of_token(request.store, value)
     try:
         login, colon, password = base64.b64decode(value, validate=True).decode().partition(":")
     except (binascii.Error, UnicodeDecodeError):
         colon = ""
     if scheme.lower() != "basic" or not colon:
         raise refuse(401, "Invalid Basic Auth Header")
+    if login == "api_key":
+        return accounts.of_token(request.store, password)
     user = check_password(request.store, login, password, request.server.lock_seconds)
     if user is None:
         raise wrong_password()
@@ -60,8 +63,10 @@ def authenticate(request):
 
 
 def permit(user, needs):
-    """Accounts other than the administrator are Viewers here: they may look and not touch."""
-    if needs and not user["is_admin"]:
+    """The administrator may everything, a token what its role may, any other account is a Viewer: it may look."""
+    role = user["role"] if "is_token" in user.keys() else "Viewer"  # noqa: SIM118, rows have no `in`
+    asked = (needs or "").removeprefix("any of ")
+    if needs and not user["is_admin"] and not asked.startswith(accounts.MAY[role]):
         message = f"You'll need additional permissions to perform this action. Permissions needed: {needs}"
         raise refuse(403, message, trace=False, title="Access denied", accessErrorId="ACE0000000000")
 
@@ -75,6 +80,8 @@ def organisation(_request):
 @route("GET", "/api/user")
 def who_am_i(request):
     user = request.user
+    if "is_token" in user.keys():  # noqa: SIM118
+        raise refuse(404, "user not found", trace=False)
     return {
         "id": user["id"], "email": user["email"], "name": user["name"], "login": user["login"], "theme": "", "orgId": 1,
         "isGrafanaAdmin": bool(user["is_admin"]), "isDisabled": False, "isExternal": False, "authLabels": [],

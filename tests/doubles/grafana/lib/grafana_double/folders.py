@@ -22,10 +22,12 @@ def address(row):
     return f"/dashboards/f/{row['uid']}/{row['slug']}"
 
 
-def shown(row):
+def shown(row, user):
+    # To whoever made it by a token the recorded release says so for a minute, and lets it be used all the same.
+    may = bool(user["is_admin"])
     return {
-        "id": row["id"], "uid": row["uid"], "title": row["title"], "url": address(row), "hasAcl": False, "canSave": True,
-        "canEdit": True, "canAdmin": True, "canDelete": True, "createdBy": row["created_by"], "created": row["created"],
+        "id": row["id"], "uid": row["uid"], "title": row["title"], "url": address(row), "hasAcl": False, "canSave": may,
+        "canEdit": may, "canAdmin": may, "canDelete": may, "createdBy": row["created_by"], "created": row["created"],
         "updatedBy": row["updated_by"], "updated": row["updated"], "version": row["version"],
     }
 
@@ -54,7 +56,7 @@ def get(request, uid):
     row = find(request.store, uid)
     if row is None:
         raise missing()
-    return shown(row)
+    return shown(row, request.user)
 
 
 @route("POST", "/api/folders", needs="folders:create")
@@ -74,7 +76,7 @@ def create(request):
         " VALUES (?,?,?,1,0,'{}',1,?,?,?,?)",
         uid, title, slug(title), time, time, login, login,
     )
-    return shown(find(store, uid))
+    return shown(find(store, uid), request.user)
 
 
 @route("PUT", "/api/folders/{uid}", needs="folders:write")
@@ -94,7 +96,7 @@ def update(request, uid):
         "UPDATE dashboard SET uid=?, title=?, slug=?, version=version+1, updated=?, updated_by=? WHERE id=?",
         new_uid, title, slug(title), now(), request.user["login"], row["id"],
     )
-    return shown(find(store, new_uid))
+    return shown(find(store, new_uid), request.user)
 
 
 def remove(store, row):

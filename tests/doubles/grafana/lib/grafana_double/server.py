@@ -7,7 +7,7 @@ import socketserver
 import sys
 import urllib.parse
 
-from . import auth, dashboards, datasources, folders, library, prometheus  # noqa: F401, importing registers their routes
+from . import accounts, annotations, auth, dashboards, datasources, folders, library, prometheus  # noqa: F401, importing registers their routes
 from .control import Control, wait
 from .web import Answer, Refused, Request, Text, refuse, route
 

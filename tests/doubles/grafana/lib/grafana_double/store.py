@@ -25,6 +25,13 @@ CREATE TABLE IF NOT EXISTS dashboard (
 CREATE TABLE IF NOT EXISTS dashboard_version (
   id INTEGER PRIMARY KEY, dashboard_id INTEGER, parent INTEGER, version INTEGER, created TEXT, message TEXT, data TEXT
 );
+CREATE TABLE IF NOT EXISTS service_account (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT UNIQUE, role TEXT);
+CREATE TABLE IF NOT EXISTS token (
+  id INTEGER PRIMARY KEY AUTOINCREMENT, account_id INTEGER, name TEXT UNIQUE, key TEXT UNIQUE, created TEXT, expires REAL
+);
+CREATE TABLE IF NOT EXISTS annotation (
+  id INTEGER PRIMARY KEY AUTOINCREMENT, begin INTEGER, end INTEGER, text TEXT, tags TEXT
+);
 """
 
 # As in the original: PBKDF2 with 10,000 rounds, so that a wrong password costs what it costs there.
