@@ -145,6 +145,11 @@ impl Error {
         self.0.remedy.as_deref()
     }
 
+    /// Place, message and causes in one line, for where there is no room for more.
+    pub fn in_one_line(&self) -> String {
+        self.causes().iter().fold(self.to_string(), |text, cause| format!("{text}: {cause}"))
+    }
+
     /// The causes, outermost first, each as its own sentence; repetitions are left out.
     pub fn causes(&self) -> Vec<String> {
         let mut causes: Vec<String> = Vec::new();
@@ -192,5 +197,6 @@ mod tests {
         let error = Error::failed("cannot write `x`").at("app").because(inner);
         assert_eq!(error.to_string(), "app: cannot write `x`");
         assert_eq!(error.causes(), ["disk full"]);
+        assert_eq!(error.in_one_line(), "app: cannot write `x`: disk full");
     }
 }

@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
-use super::{Context, grafana};
+use super::{Context, dashboards, grafana};
 use crate::apply::{self, Connected};
-use crate::error::{Error, Result};
+use crate::error::{Error, Exit, Result};
 use crate::event::Events;
 use crate::host::{HostName, Machine, Role};
-use crate::http::grafana::GrafanaChange;
+use crate::http::grafana::{Desired, GrafanaChange};
 use crate::plan::{GrafanaAction, HostPlan, Plan};
 use crate::playbook::{Facts, File, Flag, Inputs, Playbook, Release, Requirements, Tree};
 use crate::project;
@@ -34,6 +34,10 @@ pub(super) struct Deployment {
     requirements: Requirements,
     /// Grafana's administrator's password: the one in use, or a new one.
     pub grafana_password: Secret,
+    /// What Grafana is to hold.
+    pub grafana: Desired,
+    /// Dashboards of the spec that cannot be fetched now.
+    pub unavailable: Vec<String>,
 }
 
 /// What was found, and what is to be done about it.
@@ -49,12 +53,13 @@ pub(super) struct Look {
 }
 
 impl Deployment {
-    /// Reads the spec, its secrets, the application's folder and the catalogue. Changes nothing.
+    /// Reads the spec, its secrets, the application's folder, the catalogue and all dashboards. Changes nothing.
     pub async fn load(context: &Context) -> Result<Self> {
         let loaded = load(&context.spec)?;
         let secrets = Secrets::resolve(&loaded)?;
         let spec = &loaded.spec;
         let provider = Provider::of(&loaded, &context.events).await?;
+        let dashboards = dashboards::wanted(&loaded).await?;
         let bundle = Bundle::render(spec, &Addresses::default())?;
         let added = bundle.get(ADDED_REQUIREMENTS).map(|content| content.masked().into_owned());
         Ok(Self {
@@ -67,9 +72,17 @@ impl Deployment {
                 &added.unwrap_or_default(),
             )?,
             grafana_password: grafana::password(&provider.folder())?,
+            grafana: grafana::desired(spec, dashboards.dashboards),
+            unavailable: dashboards.missing.iter().map(Error::in_one_line).collect(),
             provider,
             loaded,
         })
+    }
+
+    /// How a run ends whose only fault is that dashboards of the spec cannot be fetched.
+    pub fn exit_without_dashboards(&self) -> Exit {
+        let needed = self.loaded.spec.grafana.required && !self.unavailable.is_empty();
+        if needed { Exit::Failed } else { Exit::Success }
     }
 
     /// The names of all hosts that the spec wants.
@@ -153,7 +166,7 @@ impl Deployment {
             return Ok(());
         }
         let client = grafana::client(&monitoring.remote, &self.grafana_password).await?;
-        look.grafana = grafana::changes(&client, &self.loaded.spec, Duration::from_secs(10)).await?;
+        look.grafana = grafana::changes(&client, &self.grafana, Duration::from_secs(10)).await?;
         look.plan.grafana = look
             .grafana
             .iter()

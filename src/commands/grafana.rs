@@ -8,10 +8,9 @@ use std::time::Duration;
 
 use crate::error::{Error, Result};
 use crate::http::Endpoint;
-use crate::http::grafana::{Dashboard, DataSource, Desired, FOLDER_UID, GrafanaChange, GrafanaClient, diff};
+use crate::http::grafana::{Dashboard, DataSource, Desired, GrafanaChange, GrafanaClient, diff};
 use crate::playbook::Facts;
 use crate::remote::Remote;
-use crate::render::dashboards;
 use crate::secret::Secret;
 use crate::spec::Spec;
 
@@ -76,21 +75,18 @@ pub(super) async fn log_in(socket: PathBuf, password: &Secret) -> Result<Vec<Sec
     client_at(socket, password)?.session(password).await
 }
 
-/// What differs between the spec's data source, folder and dashboards and Grafana's.
+/// What differs between what is wanted in Grafana and what it holds.
 pub(super) async fn changes(
     client: &GrafanaClient,
-    spec: &Spec,
+    desired: &Desired,
     limit: Duration,
 ) -> Result<Vec<GrafanaChange>> {
-    let desired = desired(spec)?;
     client.wait_ready(limit).await?;
-    Ok(diff(&desired, &client.observe(&desired).await?))
+    Ok(diff(desired, &client.observe(desired).await?))
 }
 
 /// What Grafana is to hold.
-fn desired(spec: &Spec) -> Result<Desired> {
+pub(super) fn desired(spec: &Spec, dashboards: Vec<Dashboard>) -> Desired {
     let interval = spec.monitoring.scrape_interval.to_string();
-    let data_source = DataSource::prometheus(spec.grafana.data_source(), PROMETHEUS, &interval);
-    let dashboards = dashboards(spec)?.into_iter().map(|(name, one)| Dashboard::new(&name, one, FOLDER_UID));
-    Ok(Desired::new(data_source, dashboards.collect::<Result<_>>()?))
+    Desired::new(DataSource::prometheus(spec.grafana.data_source(), PROMETHEUS, &interval), dashboards)
 }

@@ -12,6 +12,7 @@ use crate::report::Questions;
 
 mod annotations;
 mod check;
+mod dashboards;
 mod deployment;
 mod down;
 mod explain;

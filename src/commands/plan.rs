@@ -24,5 +24,7 @@ pub(super) async fn run(context: &Context) -> Result<Outcome> {
     let exit = if look.plan.is_empty() { Exit::Success } else { Exit::Changes };
     let mut lines = vec![look.plan.to_string().trim_end().to_owned()];
     lines.extend(silent.iter().map(|error| format!("! not asked: {error}")));
-    Ok(Outcome::success(lines.join("\n"), json!({ "plan": json, "silent": silent })).with_exit(exit))
+    lines.extend(deployment.unavailable.iter().map(|why| format!("missing: {why}")));
+    let json = json!({ "plan": json, "silent": silent, "missing": deployment.unavailable });
+    Ok(Outcome::success(lines.join("\n"), json).with_exit(exit))
 }

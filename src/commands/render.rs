@@ -1,24 +1,30 @@
-//! `monctl render`: every file that the hosts would get, written to a folder or shown. Touches no machine and
-//! resolves no secret: where one will stand, `[secret]` does.
+//! `monctl render`: every file that the hosts would get and every dashboard, written to a folder or shown. Touches no
+//! machine and resolves no secret: where one will stand, `[secret]` does.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::{Context, Outcome};
+use super::{Context, Outcome, dashboards};
 use crate::cli::RenderArgs;
 use crate::error::{Error, Result};
 use crate::host::HostName;
 use crate::render::{Addresses, Bundle, Tool, Verdict, check};
-use crate::spec::{Spec, load};
+use crate::spec::{Loaded, Spec, load};
 use crate::verify;
 
+/// Dashboards lie here, by their uids.
+const DASHBOARDS: &str = "grafana/dashboards/";
+
+/// The text of each file by its name.
+type Files = BTreeMap<String, String>;
+
 /// # Errors
-/// Where the spec is not valid, an address is of no host of the project, promtool or amtool refuse the files,
+/// Where the spec or a dashboard is not valid, an address is of no host of the project, promtool or amtool refuse the files,
 /// or they cannot be written.
-#[expect(clippy::unused_async, reason = "all commands have one form")]
 pub(super) async fn run(args: &RenderArgs, context: &Context) -> Result<Outcome> {
     let loaded = load(&context.spec)?;
     let bundle = Bundle::render(&loaded.spec, &addresses(args, &loaded.spec)?)?;
@@ -31,19 +37,29 @@ pub(super) async fn run(args: &RenderArgs, context: &Context) -> Result<Outcome>
         let name = tool.name();
         context.events.warn(format!("{name} is not installed here: the files were not checked by it"));
     }
+    let files = files(&bundle, &loaded, context).await?;
     let text = match args.out() {
         Some(folder) => {
-            write(&bundle, folder)?;
-            format!(
-                "{} files written to `{}`; {}",
-                bundle.iter().count(),
-                folder.display(),
-                judged(&verdicts)
-            )
+            write(&files, folder)?;
+            format!("{} files written to `{}`; {}", files.len(), folder.display(), judged(&verdicts))
         }
-        None => format!("{}# {}", shown(&bundle), judged(&verdicts)),
+        None => format!("{}# {}", shown(&files), judged(&verdicts)),
     };
-    Ok(Outcome::success(text, document(args, &bundle, &verdicts, &warnings)))
+    Ok(Outcome::success(text, document(args, &files, &verdicts, &warnings)))
+}
+
+/// The bundle's files and the dashboards.
+async fn files(bundle: &Bundle, loaded: &Loaded, context: &Context) -> Result<Files> {
+    let wanted = dashboards::wanted(loaded).await?;
+    for error in &wanted.missing {
+        context.events.warn(error.in_one_line());
+    }
+    let of_hosts = bundle.iter().map(|(name, content)| (name.to_owned(), content.masked().into_owned()));
+    let dashboards = wanted.dashboards.iter().map(|one| {
+        let json = format!("{:#}\n", one.document());
+        (format!("{DASHBOARDS}{}.json", one.uid), json)
+    });
+    Ok(of_hosts.chain(dashboards).collect())
 }
 
 /// The addresses on the command line, which must be of hosts that the spec knows.
@@ -59,8 +75,8 @@ fn addresses(args: &RenderArgs, spec: &Spec) -> Result<Addresses> {
     }
 }
 
-fn write(bundle: &Bundle, folder: &Path) -> Result<()> {
-    for (name, content) in bundle.iter() {
+fn write(files: &Files, folder: &Path) -> Result<()> {
+    for (name, content) in files {
         let path = folder.join(name);
         let cannot = |error| {
             Error::failed(format!("cannot write `{}`", path.display()))
@@ -70,17 +86,20 @@ fn write(bundle: &Bundle, folder: &Path) -> Result<()> {
         if let Some(parent) = path.parent() {
             fs::create_dir_all(parent).map_err(cannot)?;
         }
-        fs::write(&path, content.masked().as_bytes()).map_err(cannot)?;
+        fs::write(&path, content).map_err(cannot)?;
     }
     Ok(())
 }
 
-/// All files, each below its name.
-fn shown(bundle: &Bundle) -> String {
+/// All files, each below its name; dashboards, which have a thousand lines each, by their names only.
+fn shown(files: &Files) -> String {
     let mut text = String::new();
-    for (name, content) in bundle.iter() {
+    for (name, content) in files {
+        let dashboard = name.starts_with(DASHBOARDS);
+        let content =
+            if dashboard { "# `--out` writes it, `--output json` shows it" } else { content.trim_end() };
         // Writing to a string cannot fail.
-        let _ = writeln!(text, "# --- {name}\n{}\n", content.masked().trim_end());
+        let _ = writeln!(text, "# --- {name}\n{content}\n");
     }
     text
 }
@@ -102,9 +121,7 @@ fn judged(verdicts: &[(Tool, Verdict)]) -> String {
     }
 }
 
-fn document(args: &RenderArgs, bundle: &Bundle, verdicts: &[(Tool, Verdict)], warnings: &[String]) -> Value {
-    let files: serde_json::Map<String, Value> =
-        bundle.iter().map(|(name, content)| (name.to_owned(), content.masked().into())).collect();
+fn document(args: &RenderArgs, files: &Files, verdicts: &[(Tool, Verdict)], warnings: &[String]) -> Value {
     let verdicts: serde_json::Map<String, Value> =
         verdicts.iter().map(|(tool, verdict)| (tool.name().to_owned(), json!(verdict))).collect();
     json!({ "out": args.out(), "files": files, "checked": verdicts, "warnings": warnings })

@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use serde::Serialize;
 
-use super::{Context, Outcome, grafana};
+use super::{Context, Outcome, dashboards, grafana};
 use crate::cli::StatusArgs;
 use crate::error::{Error, Exit, Result};
 use crate::host::{HostName, Machine};
@@ -196,16 +196,18 @@ async fn monitoring(remote: &Remote, loaded: &Loaded, provider: &Provider) -> Re
     Ok(MonitoringStatus {
         targets: targets.collect(),
         rules: rules.collect(),
-        dashboards: dashboards(remote, loaded, provider).await,
+        dashboards: imported(remote, loaded, provider).await,
         proofs: last_proofs(remote).await?,
     })
 }
 
-async fn dashboards(remote: &Remote, loaded: &Loaded, provider: &Provider) -> Dashboards {
+async fn imported(remote: &Remote, loaded: &Loaded, provider: &Provider) -> Dashboards {
     let look = async {
         let password = grafana::password(&provider.folder())?;
         let client = grafana::client(remote, &password).await?;
-        grafana::changes(&client, &loaded.spec, Duration::from_secs(2)).await
+        let wanted = dashboards::wanted(loaded).await?;
+        let desired = grafana::desired(&loaded.spec, wanted.dashboards);
+        grafana::changes(&client, &desired, Duration::from_secs(2)).await
     };
     match look.await {
         Ok(changes) if changes.is_empty() => Dashboards::Imported,

@@ -37,7 +37,7 @@ pub(super) async fn run(args: &UpArgs, context: &Context) -> Result<Outcome> {
     let observed = provider.observe().await?;
     let look = deployment.look(&observed, events).await?;
     if look.plan.is_empty() && look.silent.is_empty() {
-        return Ok(unchanged(&look.plan, look.hosts.len(), provider.calls(), begun.elapsed()));
+        return Ok(unchanged(&deployment, &look.plan, look.hosts.len(), begun.elapsed()));
     }
     let disruptions = look.plan.disruptions();
     if args.yes && !args.allow_downtime && !disruptions.is_empty() {
@@ -77,8 +77,10 @@ fn refusal(disruptions: &[String]) -> Error {
         .remedy("`monctl up --yes --allow-downtime` does it; nothing was changed")
 }
 
-fn unchanged(plan: &Plan, sessions: usize, calls: Option<usize>, took: Duration) -> Outcome {
-    let missing: Vec<&String> = plan.hosts.values().flat_map(|host| &host.missing).collect();
+fn unchanged(deployment: &Deployment, plan: &Plan, sessions: usize, took: Duration) -> Outcome {
+    let of_hosts = plan.hosts.values().flat_map(|host| &host.missing);
+    let missing: Vec<&String> = of_hosts.chain(&deployment.unavailable).collect();
+    let calls = deployment.provider.calls();
     let calls_in_words = calls.map_or_else(String::new, |calls| format!("{calls} API calls, "));
     let mut lines = vec![format!(
         "no change: everything is as the spec says ({sessions} hosts asked, one ssh session each, {calls_in_words}{})",
@@ -89,7 +91,7 @@ fn unchanged(plan: &Plan, sessions: usize, calls: Option<usize>, took: Duration)
     if let Some(calls) = calls {
         json["api_calls"] = calls.into();
     }
-    Outcome::success(lines.join("\n"), json)
+    Outcome::success(lines.join("\n"), json).with_exit(deployment.exit_without_dashboards())
 }
 
 /// What the steps of each role refer to.
@@ -213,10 +215,9 @@ impl Run<'_> {
         let begun = Instant::now();
         let (host, step) = (HostName::MONITORING, "dashboards".to_owned());
         self.events.send(Event::StepStarted { host, step: step.clone() });
-        let spec = &self.deployment.loaded.spec;
         let prepare = async {
             let client = grafana::client(&connected.remote, &self.deployment.grafana_password).await?;
-            let changes = grafana::changes(&client, spec, GRAFANA_STARTS_WITHIN).await?;
+            let changes = grafana::changes(&client, &self.deployment.grafana, GRAFANA_STARTS_WITHIN).await?;
             Ok::<_, Error>((client, changes))
         };
         let (client, changes) = prepare.await.map_err(|error| vec![error.at(host.to_string())])?;
@@ -238,6 +239,7 @@ impl Run<'_> {
             .iter()
             .cloned()
             .chain(optional.iter().map(|(_, _, output)| format!("Grafana is not there: {output}")))
+            .chain(self.deployment.unavailable.iter().cloned())
             .collect();
         let mut lines = Vec::new();
         for (host, result) in &self.results {
@@ -265,7 +267,7 @@ impl Run<'_> {
             "missing": missing,
             "errors": self.errors.iter().map(ToString::to_string).collect::<Vec<_>>(),
         });
-        let exit = if bad { Exit::Failed } else { Exit::Success };
+        let exit = if bad { Exit::Failed } else { self.deployment.exit_without_dashboards() };
         Outcome::success(lines.join("\n"), json).with_exit(exit)
     }
 }

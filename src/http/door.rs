@@ -93,11 +93,7 @@ mod tests {
     async fn the_first_who_knows_the_path_gets_in_and_nobody_after_him() {
         let cookies = vec![Secret::new("grafana_session=s3cret; Path=/; HttpOnly")];
         let door = Door::open(&Secret::new("k3y"), cookies, "http://127.0.0.1:4000/").await.unwrap();
-        let client = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .build()
-            .unwrap();
+        let client = crate::http::builder().no_proxy().build().unwrap();
         let get = async |url: &str| client.get(url).send().await.unwrap();
 
         assert_eq!(get(&door.url().replace("k3y", "guess")).await.status(), 404);

@@ -1,11 +1,13 @@
 //! The clients of the services that monctl sets up. This is the one place that builds HTTP clients, and the
 //! room the only one that names reqwest.
 //!
-//! Everything is reached through a forward over ssh, which ends in a unix socket on this side; tests use TCP.
+//! The project's own services are reached through a forward over ssh, which ends in a unix socket on this side; tests
+//! use TCP. A Grafana that exists and grafana.com have URLs.
 
 pub mod address;
 pub mod alertmanager;
 pub mod door;
+pub mod download;
 pub mod grafana;
 pub mod prometheus;
 pub mod slack;
@@ -14,7 +16,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use reqwest::{Method, RequestBuilder};
+use reqwest::{ClientBuilder, Method, RequestBuilder};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -34,6 +36,8 @@ pub enum Endpoint {
     Unix(PathBuf),
     /// An address.
     Tcp(SocketAddr),
+    /// The base of a service elsewhere: `https://…`, without a slash at its end. A proxy of the environment is used.
+    Url(String),
 }
 
 impl From<PathBuf> for Endpoint {
@@ -46,6 +50,14 @@ impl From<SocketAddr> for Endpoint {
     fn from(address: SocketAddr) -> Self {
         Self::Tcp(address)
     }
+}
+
+/// What all clients have in common. TLS is ring's, which is chosen here because another crate may bring a second one.
+fn builder() -> ClientBuilder {
+    // Whoever was first has chosen the same.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let builder = reqwest::Client::builder().timeout(TIMEOUT).connect_timeout(CONNECT_TIMEOUT);
+    builder.redirect(reqwest::redirect::Policy::none())
 }
 
 /// A client of one service. Connections are kept and shared by its clones.
@@ -63,12 +75,12 @@ impl Client {
     /// # Errors
     /// When the system's resolver or TLS cannot be set up.
     pub fn new(service: &'static str, endpoint: &Endpoint) -> Result<Self> {
-        let builder = reqwest::Client::builder().timeout(TIMEOUT).connect_timeout(CONNECT_TIMEOUT);
-        // A proxy of the environment must never see what goes through a forward.
-        let builder = builder.no_proxy().redirect(reqwest::redirect::Policy::none());
+        // A proxy of the environment must never see what goes through a forward, where there is no TLS either.
+        let near = || builder().no_proxy().tls_certs_only([]);
         let (builder, base) = match endpoint {
-            Endpoint::Unix(path) => (builder.unix_socket(path.as_path()), "http://localhost".into()),
-            Endpoint::Tcp(address) => (builder, format!("http://{address}")),
+            Endpoint::Unix(path) => (near().unix_socket(path.as_path()), "http://localhost".into()),
+            Endpoint::Tcp(address) => (near(), format!("http://{address}")),
+            Endpoint::Url(base) => (builder(), base.clone()),
         };
         let http =
             builder.build().map_err(|cause| Error::failed("cannot set up an HTTP client").because(cause))?;

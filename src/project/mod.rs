@@ -1,10 +1,12 @@
-//! What of the user's computer goes to hosts: the application's folder, its requirements, and where
-//! release tarballs are. Reads files, changes nothing; `commands/` calls it once a run.
+//! What of the user's computer goes to hosts: the application's folder, its requirements, where release tarballs
+//! are, and the user's own dashboards. Reads files, changes nothing; `commands/` calls it once a run.
 
+mod dashboard;
 mod releases;
 mod requirements;
 mod tree;
 
+pub use dashboard::Exported;
 pub use releases::releases;
 pub use requirements::requirements;
 pub use tree::tree;

@@ -8,8 +8,9 @@ use garde::Validate as _;
 
 use super::suggest::suggestion;
 use super::{
-    Alert, CatalogueAlert, Discovery, EnvValue, ExistingHosts, Install, PromDuration, Provider, RuleName,
-    SecretRef, Spec, WsgiModule, catalogue_alert, catalogue_names, fits_environment,
+    Alert, CatalogueAlert, DashboardSource, Discovery, EnvValue, ExistingHosts, Grafana, Install,
+    PromDuration, Provider, RuleName, SecretRef, Spec, WsgiModule, catalogue_alert, catalogue_names,
+    fits_environment,
 };
 
 /// A finding: the path of the value it is about, and what is wrong with it.
@@ -30,6 +31,7 @@ pub(super) fn check(spec: &Spec, base: &Path) -> Vec<Finding> {
     provider(&spec.provider, &mut findings);
     discovery(spec, &mut findings);
     secrets(spec, &mut findings);
+    grafana(&spec.grafana, base, &mut findings);
     files(spec, base, &mut findings);
     releases(&spec.monitoring.install, base, &mut findings);
     findings
@@ -139,6 +141,26 @@ fn secrets(spec: &Spec, findings: &mut Vec<Finding>) {
         if matches!(value, EnvValue::Plain(text) if !fits_environment(text)) {
             let message = "the value holds control characters, which no environment can carry".to_owned();
             findings.push((format!("app.env.{name}"), message));
+        }
+    }
+}
+
+/// Dashboards that each come from one place.
+fn grafana(grafana: &Grafana, base: &Path, findings: &mut Vec<Finding>) {
+    let mut find = |key: &str, message: String| findings.push((format!("grafana.{key}"), message));
+    for (index, dashboard) in grafana.dashboards.iter().enumerate() {
+        match dashboard.source() {
+            None => find(
+                &format!("dashboards.{index}"),
+                "a dashboard comes from a `path`, or has an `id`, a `revision` and a `sha256`".into(),
+            ),
+            Some(DashboardSource::File(path)) if !base.join(path).is_file() => {
+                find(
+                    &format!("dashboards.{index}"),
+                    format!("there is no file `{}`", base.join(path).display()),
+                );
+            }
+            Some(_) => {}
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The spec's sections `monitoring` and `grafana`: intervals, retention, and how software is obtained.
+//! The spec's section `monitoring`: intervals, retention, and how software is obtained.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -137,29 +137,4 @@ pub struct Releases {
     pub catalogue: Option<PathBuf>,
     /// Versions by name (`prometheus`, `alertmanager`, `node_exporter`, `grafana`); the catalogue's default where absent.
     pub versions: BTreeMap<String, String>,
-}
-
-/// Grafana.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Grafana {
-    /// Whether a run fails where Grafana cannot be obtained.
-    pub required: bool,
-}
-
-/// The uid of the data source that dashboards ask: letters, digits and underscores, as a hyphen breaks one of Grafana's
-/// ways to it.
-pub const DATA_SOURCE_UID: &str = "monctl_prometheus";
-
-impl Grafana {
-    /// The uid of the data source that dashboards ask.
-    pub const fn data_source(&self) -> &'static str {
-        DATA_SOURCE_UID
-    }
-}
-
-impl Default for Grafana {
-    fn default() -> Self {
-        Self { required: true }
-    }
 }

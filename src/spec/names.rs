@@ -333,6 +333,24 @@ impl JsonSchema for Cidr {
     }
 }
 
+text_type! {
+    /// The uid of a dashboard, folder or data source in Grafana.
+    GrafanaUid,
+    "^[A-Za-z0-9_-]{1,40}$",
+    "prometheus",
+    |text| (1..=40).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b)),
+    "a uid has letters, digits, `_` and `-` only, at most 40"
+}
+
+text_type! {
+    /// A SHA-256 digest in hexadecimal digits.
+    Sha256Text,
+    "^[0-9a-fA-F]{64}$",
+    "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+    |text| text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit()),
+    "a SHA-256 digest has 64 hexadecimal digits"
+}
+
 /// A TCP port, 1 to 65535.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]

@@ -68,10 +68,15 @@ impl Node {
         text.get(start..start + length).unwrap_or_default()
     }
 
-    /// The value at a path of keys, or the last key on the way that is there.
+    /// The value at a path of keys and numbers, or the last key on the way that is there.
     pub fn locate<'a>(&self, path: impl IntoIterator<Item = &'a str>) -> Place {
         let (mut node, mut found) = (self, self.place);
         for step in path {
+            if let Value::List(items) = &node.value {
+                let Some(item) = step.parse().ok().and_then(|index: usize| items.get(index)) else { break };
+                (node, found) = (item, item.place);
+                continue;
+            }
             let Value::Map(entries) = &node.value else { break };
             let Some((key, value)) = entries.iter().find(|(key, _)| key.text == step) else { break };
             found =
@@ -214,6 +219,9 @@ mod tests {
         assert_eq!(at(&["a", "ü", "b"]), (2, 10, 4));
         assert_eq!(at(&["a", "ü", "missing"]), (2, 3, 1), "the key that is there");
         assert_eq!(at(&["c"]), (3, 4, 4));
+        let list = Node::parse("a: [1, {b: 2}]\n").unwrap();
+        assert_eq!(list.locate(["a", "1", "b"]).column, 12);
+        assert_eq!(list.locate(["a", "9"]).column, 1);
     }
 
     #[test]

@@ -72,6 +72,13 @@ impl Dashboard {
     }
 }
 
+impl Dashboard {
+    /// The dashboard's JSON.
+    pub const fn document(&self) -> &Value {
+        &self.document
+    }
+}
+
 /// Removes what Grafana adds to a document, or what belongs to an export.
 fn own_parts(document: &mut Value) {
     if let Value::Object(keys) = document {

@@ -1,0 +1,142 @@
+//! Which dashboards a project's Grafana is to hold: monctl's own, filled from the spec, and the user's. All of them are
+//! read and checked before anything is changed.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+
+use crate::digest::Sha256;
+use crate::error::{Error, Result};
+use crate::http::download;
+use crate::http::grafana::{Dashboard, FOLDER_UID};
+use crate::project::Exported;
+use crate::render;
+use crate::spec::{DashboardSource, Loaded, OwnDashboard};
+
+/// Where published dashboards are.
+const PUBLISHED_AT: &str = "https://grafana.com";
+
+/// The dashboards, and those of the spec that cannot be had now.
+#[derive(Debug, Default)]
+pub(super) struct Wanted {
+    pub dashboards: Vec<Dashboard>,
+    /// Why a published one cannot be fetched. Nothing else depends on it.
+    pub missing: Vec<Error>,
+}
+
+/// Reads them all.
+///
+/// # Errors
+/// Where one is broken, is not what the spec pins, or cannot stand beside the others. Nothing was touched then.
+pub(super) async fn wanted(loaded: &Loaded) -> Result<Wanted> {
+    let mut wanted = Wanted::default();
+    let mut names = Vec::new();
+    for (name, document) in render::dashboards(&loaded.spec)? {
+        wanted.dashboards.push(Dashboard::new(&name, document, FOLDER_UID)?);
+        names.push(format!("monctl's own `{name}`"));
+    }
+    for own in &loaded.spec.grafana.dashboards {
+        match exported(loaded, own).await? {
+            Ok(exported) => {
+                let document = exported.adopt(loaded.spec.grafana.data_source())?;
+                wanted.dashboards.push(Dashboard::new(&exported.name, document, FOLDER_UID)?);
+                names.push(format!("`{}`", exported.name));
+            }
+            Err(error) => wanted.missing.push(error),
+        }
+    }
+    differ(&wanted.dashboards, &names, "uid", |one| one.uid.clone())?;
+    // Grafana 9 takes titles for the same that differ in their case only, and has one of each in a folder.
+    differ(&wanted.dashboards, &names, "title", |one| one.title.to_lowercase())?;
+    Ok(wanted)
+}
+
+/// The text of one of the user's; the inner error is why it cannot be had now.
+async fn exported(loaded: &Loaded, own: &OwnDashboard) -> Result<Result<Exported>> {
+    let inputs = own.inputs();
+    match own.source() {
+        Some(DashboardSource::File(path)) => {
+            let path = loaded.base_dir().join(path);
+            let name = path.display().to_string();
+            let text = fs::read_to_string(&path)
+                .map_err(|error| Error::invalid("cannot read the dashboard").at(&name).because(error))?;
+            let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+            Ok(Ok(Exported { name, text, uid: uid_of(&stem), inputs }))
+        }
+        Some(DashboardSource::Published { id, revision, sha256 }) => {
+            let name = format!("dashboard {id} of grafana.com, revision {revision}");
+            let base = loaded.spec.grafana.mirror.as_ref().map_or(PUBLISHED_AT, |mirror| mirror.as_str());
+            let url =
+                format!("{}/api/dashboards/{id}/revisions/{revision}/download", base.trim_end_matches('/'));
+            let text = published(&name, &url, sha256).await?;
+            Ok(text.map(|text| Exported { name, text, uid: format!("published_{id}"), inputs }))
+        }
+        // Loading has refused it.
+        None => Err(Error::invalid("a dashboard of the spec says not where it comes from")),
+    }
+}
+
+/// A uid for a file that brings none: the same for the same name.
+fn uid_of(stem: &str) -> String {
+    let safe = |letter: char| if letter.is_ascii_alphanumeric() { letter.to_ascii_lowercase() } else { '_' };
+    let name: String = stem.chars().map(safe).take(36).collect();
+    format!("own_{name}")
+}
+
+/// What was published, from the cache or from there.
+async fn published(name: &str, url: &str, pinned: Sha256) -> Result<Result<String>> {
+    let cached = cache().map(|folder| folder.join(format!("{pinned}.json")));
+    let is_pinned = |bytes: &Vec<u8>| Sha256::of(bytes) == pinned;
+    let kept = cached.as_ref().and_then(|path| fs::read(path).ok()).filter(is_pinned);
+    let bytes = match kept {
+        Some(bytes) => bytes,
+        None => match download::fetch(url).await {
+            Ok(bytes) => bytes,
+            Err(error) => {
+                let remedy = "save the file beside the spec and name it by `path`, or name a mirror by `grafana.mirror`";
+                return Ok(Err(Error::failed(format!("no {name}")).because(error).remedy(remedy)));
+            }
+        },
+    };
+    let found = Sha256::of(&bytes);
+    if found != pinned {
+        return Err(Error::invalid(format!(
+            "the {name} is not the one that is pinned: its sha256 is {found}"
+        ))
+        .at(url)
+        .remedy("look at what it holds; where you want it, pin that sha256"));
+    }
+    if let Some(path) = cached {
+        // Without a cache it is fetched again the next time.
+        let _ = path.parent().map(fs::create_dir_all);
+        let _ = fs::write(&path, &bytes);
+    }
+    String::from_utf8(bytes)
+        .map(Ok)
+        .map_err(|_| Error::invalid(format!("the {name} is no text in UTF-8")).at(url))
+}
+
+fn cache() -> Option<PathBuf> {
+    let given = std::env::var_os("XDG_CACHE_HOME").filter(|path| !path.is_empty()).map(PathBuf::from);
+    let usual = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));
+    Some(given.or_else(usual)?.join("monctl/dashboards"))
+}
+
+/// No two dashboards have the same of something.
+fn differ(
+    dashboards: &[Dashboard],
+    names: &[String],
+    what: &str,
+    of: impl Fn(&Dashboard) -> String,
+) -> Result<()> {
+    let mut seen: BTreeMap<String, &String> = BTreeMap::new();
+    for (dashboard, name) in dashboards.iter().zip(names) {
+        let value = of(dashboard);
+        if let Some(first) = seen.get(&value) {
+            let text = format!("{first} and {name} have the same {what}, `{value}`");
+            return Err(Error::invalid(text).remedy(format!("give one of them another {what}")));
+        }
+        seen.insert(value, name);
+    }
+    Ok(())
+}

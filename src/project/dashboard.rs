@@ -1,0 +1,166 @@
+//! A dashboard that comes from elsewhere, made fit for the project's Grafana: inputs filled in, library panels put in
+//! place, every question to Prometheus sent to our data source, what belonged to the other Grafana left out.
+//!
+//! Pure: the text is the caller's to get. What cannot be made fit is refused with its line and column.
+
+mod inputs;
+mod place;
+mod sources;
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+
+use crate::error::{Error, Result};
+use crate::spec::GrafanaUid;
+
+/// A dashboard as it was exported, and what the spec says of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exported {
+    /// What errors call it: a path, or where it was fetched.
+    pub name: String,
+    /// Its JSON.
+    pub text: String,
+    /// Its uid where it has none.
+    pub uid: String,
+    /// Values of its inputs.
+    pub inputs: BTreeMap<String, String>,
+}
+
+/// What is wrong with a dashboard, and at which path of keys and numbers.
+#[derive(Debug, PartialEq, Eq)]
+struct Fault {
+    path: Vec<String>,
+    reason: String,
+    remedy: &'static str,
+}
+
+impl Fault {
+    fn new(path: &[&str], reason: impl Into<String>, remedy: &'static str) -> Self {
+        Self { path: path.iter().map(|step| (*step).to_owned()).collect(), reason: reason.into(), remedy }
+    }
+}
+
+impl Exported {
+    /// The dashboard as this project's Grafana gets it: classic JSON with a `uid`, or a resource of schema v2.
+    ///
+    /// # Errors
+    /// Where it is no dashboard, or needs what it does not bring along; with file, line, column and remedy.
+    pub fn adopt(&self, data_source: &str) -> Result<Value> {
+        let text = self.text.trim_start_matches('\u{feff}');
+        let document: Value = serde_json::from_str(text).map_err(|error| {
+            let (line, column) = (error.line(), error.column());
+            let reason = error.to_string();
+            let reason = reason.split(" at line ").next().unwrap_or_default();
+            self.refused(line, column, format!("this is no JSON: {reason}"))
+                .remedy("export the dashboard again, or correct the file")
+        })?;
+        let (at, kind) = kind_of(&document);
+        let adopted = match kind {
+            Kind::Classic(dashboard) => self.classic(dashboard, data_source),
+            Kind::V2 { api, spec } => self.v2(&document, api, spec, data_source),
+            Kind::Unknown => Err(Fault::new(
+                &[],
+                "this is no dashboard: it has neither `panels` nor `elements`",
+                "export it in Grafana by Share or Export, as JSON",
+            )),
+        };
+        adopted.map_err(|fault| {
+            let steps = at.iter().copied().chain(fault.path.iter().map(String::as_str));
+            let (line, column) = place::of(text, steps);
+            self.refused(line, column, fault.reason).remedy(fault.remedy)
+        })
+    }
+
+    fn refused(&self, line: usize, column: usize, reason: String) -> Error {
+        Error::invalid(reason).at(format!("{}:{line}:{column}", self.name))
+    }
+
+    fn classic(&self, dashboard: &Map<String, Value>, data_source: &str) -> Result<Value, Fault> {
+        if !dashboard.get("panels").is_none_or(Value::is_array) {
+            return Err(Fault::new(&["panels"], "`panels` is no list", "export the dashboard again"));
+        }
+        let title = dashboard.get("title").and_then(Value::as_str).unwrap_or_default();
+        if title.trim().is_empty() {
+            return Err(Fault::new(&["title"], "the dashboard has no title", "give it one by `title`"));
+        }
+        let uid = self.uid_of(dashboard.get("uid"), &["uid"])?;
+        let inputs = inputs::values(dashboard, data_source, &self.inputs)?;
+        let mut document = Value::Object(dashboard.clone());
+        inputs::put_elements_in_place(&mut document)?;
+        inputs::fill(&mut document, &inputs);
+        let only_prometheus = sources::needs_only_prometheus(dashboard);
+        let pointer = sources::Pointer { uid: data_source, only_prometheus, given: &self.inputs };
+        pointer.point(&mut document);
+        if let Value::Object(keys) = &mut document {
+            keys.retain(|key, _| {
+                !["id", "version", "iteration"].contains(&key.as_str()) && !key.starts_with("__")
+            });
+            keys.insert("uid".into(), uid.into());
+        }
+        Ok(document)
+    }
+
+    fn v2(
+        &self,
+        resource: &Value,
+        api: &str,
+        spec: &Map<String, Value>,
+        data_source: &str,
+    ) -> Result<Value, Fault> {
+        let title = spec.get("title").and_then(Value::as_str).unwrap_or_default();
+        if title.trim().is_empty() {
+            return Err(Fault::new(&["title"], "the dashboard has no title", "give it one by `title`"));
+        }
+        let uid = self.uid_of(resource.pointer("/metadata/name"), &[])?;
+        let mut spec = Value::Object(spec.clone());
+        inputs::fill(&mut spec, &inputs::given(data_source, &self.inputs));
+        sources::point_v2_to(&mut spec, data_source);
+        Ok(json!({"apiVersion": api, "kind": "Dashboard", "metadata": {"name": uid}, "spec": spec}))
+    }
+
+    fn uid_of(&self, given: Option<&Value>, path: &[&str]) -> Result<String, Fault> {
+        let uid = given.and_then(Value::as_str).filter(|uid| !uid.is_empty()).unwrap_or(&self.uid);
+        match uid.parse::<GrafanaUid>() {
+            Ok(uid) => Ok(uid.as_str().to_owned()),
+            Err(rule) => {
+                Err(Fault::new(path, format!("the uid `{uid}` is not valid: {rule}"), "choose another uid"))
+            }
+        }
+    }
+}
+
+/// What a document is.
+enum Kind<'a> {
+    /// The schema of Grafana 5 to 13: panels in a list.
+    Classic(&'a Map<String, Value>),
+    /// Grafana 13's own schema: elements and a layout.
+    V2 { api: &'a str, spec: &'a Map<String, Value> },
+    /// No dashboard.
+    Unknown,
+}
+
+/// Of a resource of an API version that nothing names, which an export of the bare schema lacks.
+const V2_API: &str = "dashboard.grafana.app/v2beta1";
+
+/// What a document is, and the keys that lead to the dashboard in it: an answer of the API wraps it, as does a resource.
+fn kind_of(document: &Value) -> (&'static [&'static str], Kind<'_>) {
+    let api = document["apiVersion"].as_str().filter(|api| api.starts_with("dashboard.grafana.app/"));
+    let wrapped: (&'static [&'static str], &Value) = match (api, document["dashboard"].is_object()) {
+        (Some(_), _) => (&["spec"], &document["spec"]),
+        (None, true) => (&["dashboard"], &document["dashboard"]),
+        (None, false) => (&[], document),
+    };
+    let (at, Value::Object(keys)) = wrapped else { return (&[], Kind::Unknown) };
+    let kind = if keys.contains_key("elements") && keys.contains_key("layout") {
+        Kind::V2 { api: api.unwrap_or(V2_API), spec: keys }
+    } else if keys.contains_key("panels") || keys.contains_key("rows") {
+        Kind::Classic(keys)
+    } else {
+        Kind::Unknown
+    };
+    (at, kind)
+}
+
+#[cfg(test)]
+mod tests;

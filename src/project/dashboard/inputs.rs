@@ -1,0 +1,122 @@
+//! What a dashboard that was exported for others leaves open: `__inputs` with their placeholders `${NAME}`, and
+//! library panels, which it brings along in `__elements`.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use super::Fault;
+
+/// The values of all inputs by name: Prometheus is our data source, constants bring their value, the rest is the spec's.
+pub(super) fn values(
+    dashboard: &Map<String, Value>,
+    data_source: &str,
+    given: &BTreeMap<String, String>,
+) -> Result<BTreeMap<String, String>, Fault> {
+    let mut values = self::given(data_source, given);
+    for (index, input) in
+        dashboard.get("__inputs").and_then(Value::as_array).into_iter().flatten().enumerate()
+    {
+        let word = |key: &str| input[key].as_str().unwrap_or_default();
+        let name = word("name");
+        if given.contains_key(name) {
+            continue;
+        }
+        let value = match (word("type"), word("pluginId")) {
+            ("datasource", "prometheus") => data_source.to_owned(),
+            ("constant", _) if input["value"].is_string() => word("value").to_owned(),
+            (kind, plugin) => {
+                let of = if kind == "datasource" {
+                    format!("a data source of type `{plugin}`")
+                } else {
+                    "a value".into()
+                };
+                return Err(Fault::new(
+                    &["__inputs", &index.to_string()],
+                    format!("the input `{name}` needs {of}, which nothing gives"),
+                    "give it by `inputs: {NAME: VALUE}` beside the dashboard's `path`; of a data source, its uid",
+                ));
+            }
+        };
+        values.insert(name.to_owned(), value);
+    }
+    Ok(values)
+}
+
+/// What is known without asking the dashboard: Grafana's usual name of an input for Prometheus, and the spec's values.
+pub(super) fn given(data_source: &str, given: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let usual = ("DS_PROMETHEUS".to_owned(), data_source.to_owned());
+    [usual].into_iter().chain(given.iter().map(|(name, value)| (name.clone(), value.clone()))).collect()
+}
+
+/// Replaces each `${NAME}` of an input in all texts.
+pub(super) fn fill(value: &mut Value, inputs: &BTreeMap<String, String>) {
+    match value {
+        Value::String(text) if text.contains("${") => {
+            for (name, value) in inputs {
+                *text = text.replace(&format!("${{{name}}}"), value);
+            }
+        }
+        Value::Array(values) => values.iter_mut().for_each(|value| fill(value, inputs)),
+        Value::Object(keys) => {
+            for (key, value) in keys {
+                // The declaration itself goes anyway.
+                if key != "__inputs" {
+                    fill(value, inputs);
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Puts the library panels that the file brings along where they are used: the other Grafana's library is not here.
+pub(super) fn put_elements_in_place(document: &mut Value) -> Result<(), Fault> {
+    let elements = document["__elements"].clone();
+    if let Some(panels) = document.get_mut("panels").and_then(Value::as_array_mut) {
+        in_panels(panels, &elements, &mut vec!["panels".to_owned()])?;
+    }
+    Ok(())
+}
+
+fn in_panels(panels: &mut [Value], elements: &Value, path: &mut Vec<String>) -> Result<(), Fault> {
+    for (index, panel) in panels.iter_mut().enumerate() {
+        path.push(index.to_string());
+        if let Some(uid) = panel["libraryPanel"]["uid"].as_str() {
+            let found = elements.as_array().into_iter().flatten().find(|one| one["uid"] == uid);
+            let element = elements.get(uid).or(found);
+            let Some(Value::Object(model)) = element.map(|element| &element["model"]) else {
+                let reason = format!(
+                    "the library panel `{}` is not in the file",
+                    panel["libraryPanel"]["name"].as_str().unwrap_or(uid)
+                );
+                let mut fault = Fault::new(
+                    &[],
+                    reason,
+                    "export the dashboard \"for sharing externally\", which brings it along",
+                );
+                fault.path = path.iter().cloned().chain(["libraryPanel".to_owned()]).collect();
+                return Err(fault);
+            };
+            *panel = placed(model.clone(), panel);
+        }
+        if let Some(below) = panel.get_mut("panels").and_then(Value::as_array_mut) {
+            path.push("panels".to_owned());
+            in_panels(below, elements, path)?;
+            path.pop();
+        }
+        path.pop();
+    }
+    Ok(())
+}
+
+/// A library panel's model at the place of the panel that refers to it.
+fn placed(mut model: Map<String, Value>, panel: &Value) -> Value {
+    model.shift_remove("libraryPanel");
+    for key in ["id", "gridPos", "title", "repeat", "repeatDirection", "maxPerRow"] {
+        if let Some(value) = panel.get(key) {
+            model.insert(key.to_owned(), value.clone());
+        }
+    }
+    Value::Object(model)
+}

@@ -1,0 +1,145 @@
+//! Dashboards as they were exported, and what becomes of each kind.
+
+use serde_json::{Value, json};
+
+use super::*;
+
+const SHARED: &str = include_str!("../../../tests/fixtures/dashboards/shared.json");
+const PLAIN: &str = include_str!("../../../tests/fixtures/dashboards/plain.json");
+const V2: &str = include_str!("../../../tests/fixtures/dashboards/v2.json");
+
+fn exported(text: impl Into<String>) -> Exported {
+    Exported { name: "my.json".into(), text: text.into(), uid: "own_my".into(), inputs: BTreeMap::new() }
+}
+
+fn adopt(text: impl Into<String>) -> Result<Value> {
+    exported(text).adopt("ours")
+}
+
+/// The place and the reason of a refusal.
+fn refusal(text: impl Into<String>) -> String {
+    let error = adopt(text).unwrap_err();
+    assert!(error.hint().is_some(), "{error}");
+    error.to_string()
+}
+
+fn ours() -> Value {
+    json!({"type": "prometheus", "uid": "ours"})
+}
+
+#[test]
+fn inputs_are_filled_in_and_nothing_of_the_other_grafana_is_left() {
+    let dashboard = adopt(SHARED).unwrap();
+    let text = dashboard.to_string();
+    for gone in [
+        "__inputs",
+        "__elements",
+        "__requires",
+        "DS_MAIN",
+        "VAR_JOB",
+        "iteration",
+        "\"version\"",
+        "other-uid",
+    ] {
+        assert!(!text.contains(gone), "{gone} is left");
+    }
+    assert!(dashboard.get("id").is_none());
+    assert_eq!(dashboard["uid"], "shared-nodes");
+    assert_eq!(dashboard["templating"]["list"][1]["query"], "node-exporter");
+    assert_eq!(dashboard["templating"]["list"][2]["datasource"], ours());
+    assert_eq!(
+        dashboard["templating"]["list"][2]["regex"], r"/(?<value>.*):\d+/",
+        "it is not ours to change"
+    );
+}
+
+#[test]
+fn a_variable_that_chooses_a_data_source_begins_with_ours() {
+    let dashboard = adopt(SHARED).unwrap();
+    assert_eq!(dashboard["templating"]["list"][0]["current"], json!({"text": "ours", "value": "ours"}));
+    let targets = &dashboard["panels"][2]["targets"];
+    assert_eq!(targets[1]["datasource"]["uid"], "${DS}");
+    assert_eq!(targets[0]["datasource"], ours());
+    assert_eq!(dashboard["panels"][2]["datasource"]["uid"], "-- Mixed --");
+}
+
+#[test]
+fn library_panels_stand_where_they_are_used() {
+    let panel = &adopt(SHARED).unwrap()["panels"][1];
+    assert!(panel.get("libraryPanel").is_none());
+    assert_eq!(
+        (&panel["id"], &panel["title"], &panel["type"]),
+        (&json!(2), &json!("Load"), &json!("timeseries"))
+    );
+    assert_eq!(panel["gridPos"], json!({"x": 0, "y": 1, "w": 12, "h": 8}));
+    assert_eq!(panel["targets"][0]["datasource"], ours());
+}
+
+#[test]
+fn panels_in_closed_rows_and_sources_by_name_are_not_forgotten() {
+    let dashboard = adopt(SHARED).unwrap();
+    assert_eq!(dashboard["panels"][3]["panels"][0]["datasource"], ours());
+    let built_in = &dashboard["annotations"]["list"][0]["datasource"];
+    assert_eq!(*built_in, json!({"type": "datasource", "uid": "-- Grafana --"}));
+}
+
+#[test]
+fn a_plain_export_asks_our_prometheus_and_leaves_other_kinds_alone() {
+    let dashboard = adopt(PLAIN).unwrap();
+    assert_eq!(dashboard["uid"], "own_my", "it brings no uid");
+    let [metrics, logs] = [0, 1].map(|index| &dashboard["panels"][index]);
+    assert_eq!([&metrics["datasource"], &metrics["targets"][0]["datasource"]], [&ours(), &ours()]);
+    assert_eq!(metrics["targets"][1]["datasource"], ours(), "the default source of another Grafana");
+    assert_eq!(logs["datasource"], json!({"type": "loki", "uid": "logs"}));
+}
+
+#[test]
+fn where_other_kinds_are_needed_a_name_alone_says_nothing() {
+    let text = PLAIN.replace("\"id\": 81,", r#""__requires": [{"type": "datasource", "id": "loki"}],"#);
+    assert_eq!(adopt(text).unwrap()["panels"][0]["targets"][1]["datasource"], Value::Null);
+}
+
+#[test]
+fn the_new_schema_is_told_apart_and_asks_our_prometheus() {
+    let resource = adopt(V2).unwrap();
+    assert_eq!(resource["apiVersion"], "dashboard.grafana.app/v2beta1");
+    assert_eq!(resource["metadata"], json!({"name": "new-schema"}));
+    let query = "/spec/elements/panel-1/spec/data/spec/queries/0/spec/query/datasource";
+    assert_eq!(resource.pointer(query), Some(&json!({"name": "ours"})));
+    // A resource of an older version holds a classic dashboard.
+    let classic = json!({"apiVersion": "dashboard.grafana.app/v1beta1", "kind": "Dashboard", "spec": {"title": "A", "panels": []}});
+    assert_eq!(adopt(classic.to_string()).unwrap(), json!({"title": "A", "panels": [], "uid": "own_my"}));
+}
+
+#[test]
+fn broken_files_are_refused_with_line_and_column() {
+    assert_eq!(refusal("{\n  \"title\": \"A\",\n}"), "my.json:3:1: this is no JSON: trailing comma");
+    assert_eq!(refusal(""), "my.json:1:0: this is no JSON: EOF while parsing a value");
+    let nothing = "this is no dashboard: it has neither `panels` nor `elements`";
+    assert_eq!(refusal("[1]"), format!("my.json:1:1: {nothing}"));
+    assert_eq!(refusal("{\"title\": \"A\"}"), format!("my.json:1:1: {nothing}"));
+    assert_eq!(refusal("{\n \"panels\": {}}"), "my.json:2:12: `panels` is no list");
+    assert_eq!(refusal("{\"panels\": [],\n \"title\": \" \"}"), "my.json:2:11: the dashboard has no title");
+    let uid = "{\"panels\": [], \"title\": \"A\",\n \"uid\": \"a b\"}";
+    assert!(refusal(uid).starts_with("my.json:2:9: the uid `a b` is not valid"), "{}", refusal(uid));
+}
+
+#[test]
+fn an_input_that_nothing_gives_is_named_and_can_be_given() {
+    let text = SHARED
+        .replace("\"pluginId\": \"prometheus\", \"pluginName\": \"Prometheus\"", "\"pluginId\": \"loki\"");
+    assert_eq!(
+        refusal(text.clone()),
+        "my.json:3:5: the input `DS_MAIN` needs a data source of type `loki`, which nothing gives"
+    );
+    let given = Exported { inputs: [("DS_MAIN".to_owned(), "logs".to_owned())].into(), ..exported(text) };
+    assert_eq!(given.adopt("ours").unwrap()["panels"][3]["panels"][0]["datasource"], "logs");
+}
+
+#[test]
+fn a_library_panel_that_the_file_does_not_bring_is_named() {
+    let text = SHARED
+        .replace("\"lib-load\": {", "\"another\": {")
+        .replace("\"uid\": \"lib-load\",\n", "\"uid\": \"x\",\n");
+    assert_eq!(refusal(text), "my.json:58:94: the library panel `Load of a host` is not in the file");
+}
