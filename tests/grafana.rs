@@ -13,7 +13,8 @@ use std::time::{Duration, Instant};
 use grafana_double::{GrafanaDouble, PASSWORD};
 use monctl::error::Error;
 use monctl::http::grafana::{
-    Annotation, Dashboard, DataSource, Desired, FOLDER_UID, GrafanaClient, GrafanaState, Occasion, diff,
+    Annotation, Dashboard, DataSource, Desired, Drift, FOLDER_UID, GrafanaChange, GrafanaClient,
+    GrafanaState, Occasion, diff,
 };
 use monctl::render;
 use monctl::secret::Secret;
@@ -152,12 +153,85 @@ async fn a_dashboard_that_was_edited_by_hand_is_named_with_the_place_and_put_bac
     edited["panels"][4]["title"] = "Mine".into();
     grafana.post("/api/dashboards/db", json!({"dashboard": edited, "folderUid": "monctl"})).await;
 
-    assert_eq!(planned(&client, &desired).await, ["~ dashboard `Hosts`: differs in `panels[4].title`"]);
+    assert_eq!(
+        planned(&client, &desired).await,
+        ["~ dashboard `Hosts`: differs in `panels[4].title`, changed in Grafana by `admin`"]
+    );
     import(&client, &desired).await.unwrap();
     assert_eq!(planned(&client, &desired).await, [""; 0]);
     let versions = stored(&grafana, &format!("{HOSTS}/versions")).await;
     assert_eq!(versions.as_array().unwrap().len(), 3, "the edit stays in the history");
     assert!(versions[0]["message"].as_str().unwrap().starts_with("monctl "));
+}
+
+/// What persons made of dashboards, and their versions.
+async fn drift(client: &GrafanaClient, desired: &Desired) -> Vec<Drift> {
+    let state = client.observe(desired).await.unwrap();
+    diff(desired, &state).iter().filter_map(GrafanaChange::drift).collect()
+}
+
+#[tokio::test]
+async fn what_a_person_changed_is_told_from_what_another_monctl_wrote() {
+    let grafana = GrafanaDouble::start();
+    let (client, desired) = (grafana.client(), desired());
+    let mut older = desired.clone();
+    older.dashboards[1] = {
+        let mut document = desired.dashboards[1].document().clone();
+        document["refresh"] = "10s".into();
+        Dashboard::new("hosts", document, FOLDER_UID).unwrap()
+    };
+    import(&client, &older).await.unwrap();
+    assert_eq!(planned(&client, &desired).await, ["~ dashboard `Hosts`: differs in `refresh`"]);
+    assert_eq!(drift(&client, &desired).await, []);
+
+    let mut edited = stored(&grafana, HOSTS).await["dashboard"].clone();
+    edited["title"] = "Mine".into();
+    grafana.post("/api/dashboards/db", json!({"dashboard": edited, "folderUid": "monctl"})).await;
+    let [changed] = drift(&client, &desired).await.try_into().unwrap();
+    assert_eq!((changed.uid.as_str(), changed.version), ("monctl_hosts", 2));
+    assert_eq!((&changed.document["title"], &changed.document["refresh"]), (&json!("Mine"), &json!("10s")));
+}
+
+#[tokio::test]
+async fn a_person_who_changed_it_back_left_nothing_to_do() {
+    let grafana = GrafanaDouble::start();
+    let (client, desired) = (grafana.client(), desired());
+    import(&client, &desired).await.unwrap();
+    let same = stored(&grafana, HOSTS).await["dashboard"].clone();
+    grafana.post("/api/dashboards/db", json!({"dashboard": same, "folderUid": "monctl"})).await;
+    assert_eq!(planned(&client, &desired).await, [""; 0]);
+}
+
+#[tokio::test]
+async fn a_grafana_that_stores_dashboards_in_its_own_form_is_not_written_to_twice() {
+    for release in [9, 11, 12, 13] {
+        let grafana = GrafanaDouble::of_release(release);
+        let (client, desired) = (grafana.client(), desired());
+        import(&client, &desired).await.unwrap();
+        assert_eq!(planned(&client, &desired).await, [""; 0], "release {release}");
+        // An edit is found there as well.
+        let mut edited = stored(&grafana, HOSTS).await["dashboard"].clone();
+        edited["refresh"] = "1m".into();
+        grafana.post("/api/dashboards/db", json!({"dashboard": edited, "folderUid": "monctl"})).await;
+        assert_eq!(drift(&client, &desired).await.len(), 1, "release {release}");
+        import(&client, &desired).await.unwrap();
+        assert_eq!(planned(&client, &desired).await, [""; 0], "release {release}");
+    }
+}
+
+#[tokio::test]
+async fn where_the_history_cannot_be_read_a_person_is_assumed() {
+    let grafana = GrafanaDouble::start();
+    let (client, desired) = (grafana.client(), desired());
+    import(&client, &desired).await.unwrap();
+    let mut edited = stored(&grafana, HOSTS).await["dashboard"].clone();
+    edited["refresh"] = "1m".into();
+    let ours = json!({"dashboard": edited, "folderUid": "monctl", "message": "monctl 0.0.1"});
+    grafana.post("/api/dashboards/db", ours).await;
+    assert_eq!(drift(&client, &desired).await, []);
+    let gone = json!({"do": "refuse", "status": 404, "body": {"message": "Not found"}});
+    grafana.fault("GET", &format!("{HOSTS}/versions"), 1, gone).await;
+    assert_eq!(drift(&client, &desired).await.len(), 1);
 }
 
 #[tokio::test]
@@ -168,7 +242,10 @@ async fn a_dashboard_that_was_moved_comes_back_to_its_folder() {
     let moved = stored(&grafana, HOSTS).await["dashboard"].clone();
     grafana.post("/api/dashboards/db", json!({"dashboard": moved})).await;
 
-    assert_eq!(planned(&client, &desired).await, ["~ dashboard `Hosts`: lies in folder `General`"]);
+    assert_eq!(
+        planned(&client, &desired).await,
+        ["~ dashboard `Hosts`: lies in folder `General`, changed in Grafana by `admin`"]
+    );
     import(&client, &desired).await.unwrap();
     assert_eq!(stored(&grafana, HOSTS).await["meta"]["folderUid"], "monctl");
 }
@@ -197,6 +274,7 @@ async fn somebody_who_writes_between_plan_and_apply_is_noticed() {
     let expected = [
         "POST /api/dashboards/db 412".to_owned(),
         format!("GET {HOSTS} 200"),
+        format!("GET {HOSTS}/versions?limit=1 200"),
         "POST /api/dashboards/db 200".into(),
     ];
     assert_eq!(requests, expected);

@@ -9,8 +9,8 @@ use crate::apply::{self, Connected};
 use crate::error::{Error, Exit, Result};
 use crate::event::Events;
 use crate::host::{HostName, Machine, Role};
-use crate::http::grafana::{Desired, GrafanaChange};
-use crate::plan::{GrafanaAction, HostPlan, Plan};
+use crate::http::grafana::Desired;
+use crate::plan::{HostPlan, Plan};
 use crate::playbook::{Facts, File, Flag, Inputs, Playbook, Release, Requirements, Tree};
 use crate::project;
 use crate::provider::{Observed, Provider};
@@ -49,7 +49,6 @@ pub(super) struct Look {
     pub hosts: BTreeMap<HostName, Connected>,
     /// What runs but did not answer: hosts, Grafana.
     pub silent: Vec<Error>,
-    pub grafana: Vec<GrafanaChange>,
 }
 
 impl Deployment {
@@ -135,7 +134,7 @@ impl Deployment {
             infra: self.provider.plan(self.hosts(), observed).await?,
             ..Plan::default()
         };
-        let mut look = Look { plan, inputs, hosts: BTreeMap::new(), silent: vec![], grafana: vec![] };
+        let mut look = Look { plan, inputs, hosts: BTreeMap::new(), silent: vec![] };
         let wanted = self.wanted(&machines);
         let project = &self.loaded.spec.project;
         for (host, connected) in apply::gather(&wanted, &look.inputs, project, ANSWERS_WITHIN, events).await {
@@ -166,12 +165,10 @@ impl Deployment {
             return Ok(());
         }
         let client = grafana::client(&monitoring.remote, &self.grafana_password).await?;
-        look.grafana = grafana::changes(&client, &self.grafana, Duration::from_secs(10)).await?;
-        look.plan.grafana = look
-            .grafana
-            .iter()
-            .map(|change| GrafanaAction { what: change.subject(), why: change.reason().to_owned() })
-            .collect();
+        let on_drift = self.loaded.spec.grafana.on_drift;
+        let found = grafana::compare(&client, &self.grafana, on_drift, Duration::from_secs(10)).await?;
+        look.plan.grafana = found.changes.iter().map(grafana::action).collect();
+        look.plan.kept = found.kept.iter().map(grafana::kept).collect();
         Ok(())
     }
 

@@ -207,7 +207,8 @@ async fn imported(remote: &Remote, loaded: &Loaded, provider: &Provider) -> Dash
         let client = grafana::client(remote, &password).await?;
         let wanted = dashboards::wanted(loaded).await?;
         let desired = grafana::desired(&loaded.spec, wanted.dashboards);
-        grafana::changes(&client, &desired, Duration::from_secs(2)).await
+        let on_drift = loaded.spec.grafana.on_drift;
+        Ok::<_, Error>(grafana::compare(&client, &desired, on_drift, Duration::from_secs(2)).await?.changes)
     };
     match look.await {
         Ok(changes) if changes.is_empty() => Dashboards::Imported,

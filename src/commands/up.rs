@@ -86,8 +86,10 @@ fn unchanged(deployment: &Deployment, plan: &Plan, sessions: usize, took: Durati
         "no change: everything is as the spec says ({sessions} hosts asked, one ssh session each, {calls_in_words}{})",
         report::duration(took)
     )];
+    lines.extend(plan.kept.iter().map(|one| format!("left as it is: {}: {}", one.what, one.why)));
     lines.extend(missing.iter().map(|why| format!("missing: {why}")));
-    let mut json = json!({ "changed": false, "ssh_sessions": sessions, "missing": missing });
+    let mut json =
+        json!({ "changed": false, "ssh_sessions": sessions, "kept": plan.kept, "missing": missing });
     if let Some(calls) = calls {
         json["api_calls"] = calls.into();
     }
@@ -215,13 +217,20 @@ impl Run<'_> {
         let begun = Instant::now();
         let (host, step) = (HostName::MONITORING, "dashboards".to_owned());
         self.events.send(Event::StepStarted { host, step: step.clone() });
+        let spec = &self.deployment.loaded.spec;
         let prepare = async {
             let client = grafana::client(&connected.remote, &self.deployment.grafana_password).await?;
-            let changes = grafana::changes(&client, &self.deployment.grafana, GRAFANA_STARTS_WITHIN).await?;
-            Ok::<_, Error>((client, changes))
+            let (desired, on_drift) = (&self.deployment.grafana, spec.grafana.on_drift);
+            let found = grafana::compare(&client, desired, on_drift, GRAFANA_STARTS_WITHIN).await?;
+            Ok::<_, Error>((client, found.changes))
         };
         let (client, changes) = prepare.await.map_err(|error| vec![error.at(host.to_string())])?;
-        client.apply(changes).await?;
+        let (changes, mut errors) =
+            grafana::keep_copies(self.deployment.loaded.base_dir(), changes, self.events);
+        errors.extend(client.apply(changes).await.err().unwrap_or_default());
+        if !errors.is_empty() {
+            return Err(errors);
+        }
         self.events.send(Event::StepFinished { host, step, took: Millis(begun.elapsed()) });
         Ok(())
     }

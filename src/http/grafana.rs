@@ -16,7 +16,7 @@ mod thing;
 
 pub use annotation::{Annotation, Occasion};
 pub use change::{GrafanaChange, diff};
-pub use dashboard::{Dashboard, FoundDashboard};
+pub use dashboard::{Dashboard, Drift, FoundDashboard};
 pub use data_source::DataSource;
 pub use desired::{Desired, FOLDER_UID};
 pub use folder::{Folder, FoundFolder};

@@ -1,4 +1,4 @@
-//! A plan as people read it: `+` is new, `~` changes, `-` goes; reasons behind, diffs below.
+//! A plan as people read it: `+` is new, `~` changes, `=` stays as a person made it, `-` goes; reasons behind, diffs below.
 
 use std::fmt;
 
@@ -34,11 +34,14 @@ impl fmt::Display for Plan {
                 describe(f, sign, &step.id.0, change)?;
             }
         }
-        if !self.grafana.is_empty() {
+        if !self.grafana.is_empty() || !self.kept.is_empty() {
             writeln!(f, "grafana")?;
-            for action in &self.grafana {
-                writeln!(f, "  ~ {}: {}", action.what, action.why)?;
-            }
+        }
+        for action in &self.grafana {
+            writeln!(f, "  ~ {}: {}", action.what, action.why)?;
+        }
+        for action in &self.kept {
+            writeln!(f, "  = {}: {}; left as it is", action.what, action.why)?;
         }
         for why in self.hosts.values().flat_map(|host| &host.missing) {
             writeln!(f, "missing: {why}")?;

@@ -28,6 +28,8 @@ pub struct Plan {
     pub hosts: BTreeMap<HostName, HostPlan>,
     /// Changes in Grafana, in words.
     pub grafana: Vec<GrafanaAction>,
+    /// What a person changed in Grafana and the spec leaves so.
+    pub kept: Vec<GrafanaAction>,
 }
 
 /// The changes on one host, in the order of its playbook.

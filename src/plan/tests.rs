@@ -55,6 +55,7 @@ fn everything() -> Plan {
         ],
         hosts: [(HostName::app(1), app), (HostName::MONITORING, monitoring)].into(),
         grafana: vec![GrafanaAction { what: "dashboard System".into(), why: "panels differ".into() }],
+        kept: vec![GrafanaAction { what: "dashboard Django".into(), why: "a person moved it".into() }],
     }
 }
 

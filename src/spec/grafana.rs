@@ -1,4 +1,5 @@
-//! The spec's section `grafana`: whether it has to be there, and which dashboards beside monctl's own.
+//! The spec's section `grafana`: whether it has to be there, which dashboards beside monctl's own, and what becomes of
+//! those that a person changed.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -21,14 +22,27 @@ pub struct Grafana {
     pub required: bool,
     /// Your own dashboards: files, and those published at grafana.com.
     pub dashboards: Vec<OwnDashboard>,
+    /// What becomes of a dashboard of the spec that a person changed in the browser.
+    pub on_drift: OnDrift,
     /// A base URL that serves what grafana.com publishes, for closed networks.
     pub mirror: Option<BaseUrl>,
 }
 
 impl Default for Grafana {
     fn default() -> Self {
-        Self { required: true, dashboards: Vec::new(), mirror: None }
+        Self { required: true, dashboards: Vec::new(), on_drift: OnDrift::default(), mirror: None }
     }
+}
+
+/// What becomes of a dashboard that a person changed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OnDrift {
+    /// A copy is kept beside the spec, then the spec's is put back.
+    #[default]
+    Restore,
+    /// It stays as the person made it.
+    Keep,
 }
 
 /// A dashboard of the user's: the path of its file, or a mapping.

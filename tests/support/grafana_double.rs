@@ -28,11 +28,21 @@ pub struct GrafanaDouble {
 impl GrafanaDouble {
     /// Starts one with empty data.
     pub fn start() -> Self {
-        Self::start_at(0)
+        Self::start_with(0, &[])
     }
 
-    /// Starts one on a port; 0 lets the kernel choose.
+    /// Starts one on a port.
     pub fn start_at(port: u16) -> Self {
+        Self::start_with(port, &[])
+    }
+
+    /// Starts one that answers as a later release.
+    pub fn of_release(release: u8) -> Self {
+        Self::start_with(0, &[&format!("--release={release}")])
+    }
+
+    /// Starts one on a port, 0 lets the kernel choose, with options of its own.
+    pub fn start_with(port: u16, options: &[&str]) -> Self {
         let home = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/doubles/grafana");
         let folder = tempfile::tempdir().expect("a temporary folder");
         let at = |name: &str| folder.path().join(name);
@@ -44,7 +54,9 @@ impl GrafanaDouble {
         );
         fs::write(at("grafana.ini"), ini).unwrap();
         let mut process = Command::new(home.join("bin/grafana"))
-            .args(["server", "--control", "--homepath"])
+            .args(["server", "--control"])
+            .args(options)
+            .arg("--homepath")
             .arg(&home)
             .arg("--config")
             .arg(at("grafana.ini"))

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde_json::Value;
 
-use super::dashboard::{Dashboard, FoundDashboard};
+use super::dashboard::{Dashboard, Drift, FoundDashboard};
 use super::data_source::DataSource;
 use super::folder::{Folder, FoundFolder};
 use super::thing::{Change, Thing, needed};
@@ -28,6 +28,14 @@ impl GrafanaChange {
             Self::DataSource(change) => change.wanted.name(),
             Self::Folder(change) => change.wanted.name(),
             Self::Dashboard(change) => change.wanted.name(),
+        }
+    }
+
+    /// What a person made of a dashboard, which this change would undo.
+    pub fn drift(&self) -> Option<Drift> {
+        match self {
+            Self::Dashboard(change) => change.wanted.drift(change.found.as_ref()?),
+            Self::DataSource(_) | Self::Folder(_) => None,
         }
     }
 

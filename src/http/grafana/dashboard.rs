@@ -1,4 +1,4 @@
-//! A dashboard in its folder.
+//! A dashboard in its folder, and who wrote it last.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::GrafanaClient;
 use super::compare::{described, differing};
 use super::thing::{Setback, Thing};
+use crate::digest::Sha256;
 use crate::error::{Error, Result};
 use crate::http::Answer;
 
@@ -33,8 +34,26 @@ pub struct FoundDashboard {
     folder_title: String,
     /// The file that owns it, if one does.
     file: Option<String>,
+    /// Who wrote it last, as Grafana calls them.
+    writer: String,
+    /// What the last writer said. Read only where the dashboard is not as wanted.
+    message: Option<String>,
     document: Value,
 }
+
+/// A dashboard that somebody else than monctl changed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Drift {
+    /// The dashboard's uid.
+    pub uid: String,
+    /// Its version in Grafana's history.
+    pub version: i64,
+    /// What it is now.
+    pub document: Value,
+}
+
+/// How monctl's messages in a dashboard's history begin.
+const SIGNATURE: &str = "monctl ";
 
 impl Dashboard {
     /// Reads a dashboard's JSON; `file` names it in errors.
@@ -110,15 +129,24 @@ impl Thing for Dashboard {
     /// Grafana itself never compares: every write of the same raises the version and lengthens the history.
     fn difference(&self, found: Option<&FoundDashboard>) -> Option<String> {
         let Some(found) = found else { return Some("is not there".into()) };
-        if found.folder_uid != self.folder {
-            return Some(format!("lies in folder `{}`", found.folder_title));
+        let reason = self.place_or_content(found)?;
+        if found.is_foreign() {
+            return Some(format!("{reason}, changed in Grafana by `{}`", found.writer));
         }
-        described(&differing(&self.document, &found.document))
+        // A Grafana that stores documents in its own form shows another one than was written.
+        let is_ours = found.message.as_ref().is_some_and(|message| *message == self.message());
+        (!is_ours || found.folder_uid != self.folder).then_some(reason)
     }
 
     async fn read(&self, grafana: &GrafanaClient) -> Result<Option<FoundDashboard>> {
-        let answer = grafana.read(&format!("/api/dashboards/uid/{}", self.uid)).await?;
-        answer.map(|answer| found(&answer)).transpose()
+        let Some(answer) = grafana.read(&format!("/api/dashboards/uid/{}", self.uid)).await? else {
+            return Ok(None);
+        };
+        let mut found = found(&answer)?;
+        if self.place_or_content(&found).is_some() {
+            found.message = last_message(grafana, &self.uid).await?;
+        }
+        Ok(Some(found))
     }
 
     async fn write(&self, grafana: &GrafanaClient, found: Option<&FoundDashboard>) -> Result<(), Setback> {
@@ -134,7 +162,7 @@ impl Thing for Dashboard {
             "dashboard": document,
             "folderUid": self.folder,
             "overwrite": false,
-            "message": concat!("monctl ", env!("CARGO_PKG_VERSION")),
+            "message": self.message(),
         });
         let answer = grafana.http.post("/api/dashboards/db", &body).await?;
         match answer.status {
@@ -149,6 +177,26 @@ impl Thing for Dashboard {
 }
 
 impl Dashboard {
+    /// How the dashboard found is not the one wanted, whoever is behind it.
+    fn place_or_content(&self, found: &FoundDashboard) -> Option<String> {
+        if found.folder_uid != self.folder {
+            return Some(format!("lies in folder `{}`", found.folder_title));
+        }
+        described(&differing(&self.document, &found.document))
+    }
+
+    /// What stands in the history beside a version of ours: which text it was, so that it is known again.
+    fn message(&self) -> String {
+        let text = Sha256::of(self.document.to_string()).short();
+        format!("{SIGNATURE}{}, {text}", env!("CARGO_PKG_VERSION"))
+    }
+
+    /// What a person made of it, if one did.
+    pub(super) fn drift(&self, found: &FoundDashboard) -> Option<Drift> {
+        let of = || Drift { uid: self.uid.clone(), version: found.version, document: found.document.clone() };
+        (found.is_foreign() && self.place_or_content(found).is_some()).then(of)
+    }
+
     fn belongs_to_a_file(&self, file: &str) -> Error {
         let text = format!("{} belongs to the provisioning file `{file}` of this Grafana", self.name());
         let remedy = "take it out of the files below `provisioning/dashboards`, then run `monctl up` again";
@@ -178,6 +226,23 @@ impl Dashboard {
         Error::failed(text)
             .remedy("rename or move the other one, it is left as it is; then run `monctl up` again")
     }
+}
+
+impl FoundDashboard {
+    /// Whether the last writer was not monctl. Where the history cannot be read, nobody may be overwritten silently.
+    fn is_foreign(&self) -> bool {
+        !self.message.as_ref().is_some_and(|message| message.starts_with(SIGNATURE))
+    }
+}
+
+/// What the last writer of a dashboard said; `None` where the history cannot be had.
+async fn last_message(grafana: &GrafanaClient, uid: &str) -> Result<Option<String>> {
+    let path = format!("/api/dashboards/uid/{uid}/versions?limit=1");
+    let Some(answer) = grafana.read(&path).await? else { return Ok(None) };
+    let history: Value = answer.json()?;
+    // A list until Grafana 11, an object with a list from then on.
+    let newest = history.get(0).or_else(|| history["versions"].get(0));
+    Ok(newest.map(|version| version["message"].as_str().unwrap_or_default().to_owned()))
 }
 
 /// One line of a search.
@@ -212,6 +277,7 @@ fn found(answer: &Answer) -> Result<FoundDashboard> {
         folder_title: String,
         provisioned: bool,
         provisioned_external_id: String,
+        updated_by: String,
         version: i64,
     }
 
@@ -222,6 +288,8 @@ fn found(answer: &Answer) -> Result<FoundDashboard> {
         folder_uid: meta.folder_uid,
         folder_title: meta.folder_title,
         file: meta.provisioned.then_some(meta.provisioned_external_id),
+        writer: meta.updated_by,
+        message: None,
         document: dashboard,
     })
 }

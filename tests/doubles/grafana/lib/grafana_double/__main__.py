@@ -22,6 +22,7 @@ def arguments():
     server.add_argument("--packaging", "-packaging")
     server.add_argument("--control", action="store_true", help="tests only: serve /_double/")
     server.add_argument("--lock-seconds", type=float, default=auth.LOCK_SECONDS, help="tests only")
+    server.add_argument("--release", type=int, default=9, help="tests only: answer as this one is documented to")
     server.add_argument("settings", nargs="*")
     return parser.parse_args()
 
@@ -33,6 +34,7 @@ def serve(options):
     server = Server(
         config.address(), store, config.version(), lock_seconds=options.lock_seconds,
         least_refresh=seconds(config.get("dashboards", "min_refresh_interval")), control=options.control,
+        release=options.release,
     )
     # With port 0 the kernel chose one: whoever started this reads it here.
     print(f"HTTP Server Listen address={server.server_address[0]}:{server.server_address[1]}", flush=True)

@@ -154,7 +154,11 @@ def get(request, uid):
     row = find(request.store, uid)
     if row is None:
         raise missing()
-    return {"meta": meta(request.store, row), "dashboard": json.loads(row["data"])}
+    stored = json.loads(row["data"])
+    if request.server.release >= 12:
+        # Later releases store dashboards in a form of their own and fill in what was left out.
+        stored = {"preload": False, "fiscalYearStartMonth": 0, **stored}
+    return {"meta": meta(request.store, row), "dashboard": stored}
 
 
 @route("GET", "/api/dashboards/uid/{uid}/versions")
@@ -162,8 +166,11 @@ def versions(request, uid):
     row = find(request.store, uid)
     if row is None:
         raise missing()
-    rows = request.store.all("SELECT * FROM dashboard_version WHERE dashboard_id=? ORDER BY version DESC", row["id"])
-    return [
+    rows = request.store.all(
+        "SELECT * FROM dashboard_version WHERE dashboard_id=? ORDER BY version DESC LIMIT ?",
+        row["id"], int(request.argument("limit", "1000")),
+    )
+    listed = [
         {
             "id": one["id"], "dashboardId": row["id"], "dashboardUid": "", "parentVersion": one["parent"], "restoredFrom": 0,
             "version": one["version"], "created": one["created"], "createdBy": 1, "message": one["message"],
@@ -171,6 +178,7 @@ def versions(request, uid):
         }
         for one in rows
     ]
+    return listed if request.server.release < 11 else {"continueToken": "", "versions": listed}
 
 
 @route("DELETE", "/api/dashboards/uid/{uid}", needs="dashboards:delete")

@@ -68,6 +68,8 @@ def create(request):
     if uid == "general":
         raise refuse(500, "Folder API error")
     if store.one("SELECT 1 FROM dashboard WHERE uid=?", uid):
+        if request.server.release >= 12:
+            raise refuse(409, "a folder with the same UID already exists", trace=False)
         raise changed()
     check_title(store, title)
     time, login = now(), request.user["login"]

@@ -34,9 +34,11 @@ class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, address, store, version, *, lock_seconds, least_refresh, control):
+    def __init__(self, address, store, version, *, lock_seconds, least_refresh, control, release):
         self.store, self.version = store, version
         self.lock_seconds, self.least_refresh = lock_seconds, least_refresh
+        # 9 is recorded; where later ones are known to differ, they do so here.
+        self.release = release
         self.control = Control() if control else None
         super().__init__(address, Handler)
 
