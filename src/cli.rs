@@ -85,6 +85,8 @@ pub enum Command {
     Open(OpenArgs),
     /// Show what the services of all hosts log, in one stream.
     Logs(LogsArgs),
+    /// Replace a secret that monctl made by a new one.
+    Rotate(RotateArgs),
     /// Remove everything that `up` made.
     Down(DownArgs),
     /// Print the JSON Schema of the spec.
@@ -257,6 +259,21 @@ pub struct LogsArgs {
     pub follow: bool,
 }
 
+/// `monctl rotate`.
+#[derive(Debug, Args)]
+pub struct RotateArgs {
+    /// The secret.
+    #[arg(value_enum)]
+    pub what: Rotatable,
+}
+
+/// A secret that monctl made and can replace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Rotatable {
+    /// The password of Grafana's administrator.
+    GrafanaPassword,
+}
+
 /// `monctl down`.
 #[derive(Debug, Args)]
 pub struct DownArgs {
@@ -292,6 +309,7 @@ impl Command {
             Self::Ssh(_) => "ssh",
             Self::Open(_) => "open",
             Self::Logs(_) => "logs",
+            Self::Rotate(_) => "rotate",
             Self::Down(_) => "down",
             Self::Schema => "schema",
         }

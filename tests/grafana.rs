@@ -488,3 +488,80 @@ async fn what_was_done_is_drawn_over_the_dashboards_that_ask_for_it() {
     grafana.client().annotate(&drill).await.unwrap_err();
     assert_eq!(shown("tags=monctl").await.as_array().unwrap().len(), 2, "it was not drawn a third time");
 }
+
+#[tokio::test]
+async fn a_token_of_few_rights_does_the_daily_work() {
+    let grafana = GrafanaDouble::start();
+    let (admin, desired) = (grafana.client(), desired());
+    let token = admin.make_token().await.unwrap();
+    let daily = GrafanaClient::with_token(grafana.address, token.clone()).unwrap();
+    assert!(daily.is_accepted().await.unwrap());
+    let accounts = stored(&grafana, "/api/serviceaccounts/search?query=monctl").await;
+    assert_eq!(accounts["serviceAccounts"][0]["role"], "Editor");
+
+    // Only the data source is the administrator's.
+    let all = diff(&desired, &daily.observe(&desired).await.unwrap());
+    let (sources, others): (Vec<_>, Vec<_>) =
+        all.into_iter().partition(|change| matches!(change, GrafanaChange::DataSource(_)));
+    let refused = daily.apply(sources.clone()).await.unwrap_err();
+    assert!(refused[0].message().contains("datasources:create"), "{refused:?}");
+    assert!(refused[0].hint().unwrap().contains("docs/grafana.md"), "{refused:?}");
+    admin.apply(sources).await.unwrap();
+    daily.apply(others).await.unwrap();
+    assert_eq!(planned(&daily, &desired).await, [""; 0]);
+    let now = jiff::Timestamp::now();
+    let text = "A drill".to_owned();
+    daily.annotate(&Annotation { occasion: Occasion::Drill, text, begin: now, end: now }).await.unwrap();
+    assert!(!format!("{daily:?} {refused:?}").contains(token.expose()));
+}
+
+#[tokio::test]
+async fn there_is_one_token_at_a_time_and_its_account_has_no_more_rights_than_it_needs() {
+    let grafana = GrafanaDouble::start();
+    let admin = grafana.client();
+    grafana.post("/api/serviceaccounts", json!({"name": "monctl", "role": "Admin"})).await;
+    let accounts = stored(&grafana, "/api/serviceaccounts/search?query=monctl").await;
+    let tokens = format!("/api/serviceaccounts/{}/tokens", accounts["serviceAccounts"][0]["id"]);
+    grafana.post(&tokens, json!({"name": "a person's"})).await;
+
+    let first = admin.make_token().await.unwrap();
+    let second = admin.make_token().await.unwrap();
+    assert_ne!(first, second);
+    let accepted =
+        async |token| GrafanaClient::with_token(grafana.address, token).unwrap().is_accepted().await;
+    assert!(!accepted(first).await.unwrap());
+    assert!(accepted(second).await.unwrap());
+    assert_eq!(
+        stored(&grafana, &tokens).await.as_array().unwrap().len(),
+        2,
+        "a person's token is left alone"
+    );
+    let accounts = stored(&grafana, "/api/serviceaccounts/search?query=monctl").await;
+    assert_eq!(accounts["serviceAccounts"][0]["role"], "Editor");
+}
+
+#[tokio::test]
+async fn a_token_that_ended_is_refused_at_once_and_called_so() {
+    let grafana = GrafanaDouble::start();
+    let admin = grafana.client();
+    let ended = admin.make_token().await.unwrap();
+    admin.make_token().await.unwrap();
+    for token in [ended, Secret::new("glsa_never_was_one")] {
+        let client = GrafanaClient::with_token(grafana.address, token).unwrap();
+        grafana.forget_requests().await;
+        let error = client.observe(&desired()).await.unwrap_err();
+        assert!(error.message().starts_with("grafana refuses the token: invalid API key"), "{error:?}");
+        assert_eq!(grafana.requests().await.len(), 1, "it was tried again");
+    }
+}
+
+#[tokio::test]
+async fn the_administrators_password_is_changed_by_whoever_knows_it() {
+    let grafana = GrafanaDouble::start();
+    let (old, new) = (Secret::new(PASSWORD), Secret::new("another horse"));
+    let wrong = grafana.client().change_password(&Secret::new("no"), &new).await.unwrap_err();
+    assert!(!format!("{wrong:?}").contains("another horse"));
+    grafana.client().change_password(&old, &new).await.unwrap();
+    assert!(!grafana.client().is_accepted().await.unwrap());
+    assert!(grafana.client_with("another horse").is_accepted().await.unwrap());
+}

@@ -164,11 +164,12 @@ impl Deployment {
         if !grafana::runs(&monitoring.facts) {
             return Ok(());
         }
-        let client = grafana::client(&monitoring.remote, &self.grafana_password).await?;
+        let client =
+            grafana::client(&monitoring.remote, &self.provider.folder(), Duration::from_secs(10)).await?;
         let on_drift = self.loaded.spec.grafana.on_drift;
-        let found = grafana::compare(&client, &self.grafana, on_drift, Duration::from_secs(10)).await?;
+        let found = grafana::compare(&client, &self.grafana, on_drift).await?;
         look.plan.grafana = found.changes.iter().map(grafana::action).collect();
-        look.plan.kept = found.kept.iter().map(grafana::kept).collect();
+        look.plan.kept = found.kept.iter().map(grafana::left_alone).collect();
         Ok(())
     }
 

@@ -1,16 +1,17 @@
-//! Grafana as `plan`, `up` and `status` see it: its password, the way to it, and what is to be imported.
+//! Grafana as `plan`, `up` and `status` see it: the ways to it, and what is to be done there.
 
-use std::fs::{self, OpenOptions};
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
+mod drift;
+mod kept;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub(super) use drift::{action, keep_copies, left_alone};
+pub(super) use kept::Kept;
+
 use crate::error::{Error, Result};
 use crate::event::Events;
-use crate::http::Endpoint;
-use crate::http::grafana::{Dashboard, DataSource, Desired, Drift, GrafanaChange, GrafanaClient, diff};
-use crate::plan::GrafanaAction;
+use crate::http::grafana::{Dashboard, DataSource, Desired, GrafanaChange, GrafanaClient, diff};
 use crate::playbook::Facts;
 use crate::remote::Remote;
 use crate::secret::Secret;
@@ -24,39 +25,18 @@ const PORT: u16 = 3000;
 const PROMETHEUS: &str = "http://127.0.0.1:9090";
 /// The unit.
 pub(super) const UNIT: &str = "monctl-grafana.service";
-/// The folder beside the spec for what persons made of dashboards.
-const DRIFT: &str = "grafana-drift";
-/// The operator's copy of the password, in the project's folder.
-const COPY: &str = "grafana-password";
 
 /// The administrator's password from the operator's copy, or a new one that is kept nowhere yet.
 pub(super) fn password(folder: &Path) -> Result<Secret> {
-    match fs::read_to_string(folder.join(COPY)) {
-        Ok(password) => Ok(Secret::new(password)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Secret::random(),
-        Err(error) => Err(unusable(&folder.join(COPY), error)),
-    }
+    Kept::Password.read(folder)?.map_or_else(Secret::random, Ok)
 }
 
-/// Keeps the operator's copy, readable by its owner only.
+/// Keeps the operator's copy of a password that is new.
 pub(super) fn keep(folder: &Path, password: &Secret) -> Result<()> {
-    let path = folder.join(COPY);
-    if path.exists() {
-        return Ok(());
+    match Kept::Password.read(folder)? {
+        Some(_) => Ok(()),
+        None => Kept::Password.write(folder, password),
     }
-    let beside = folder.join(format!(".{COPY}.new"));
-    let write = || {
-        let mut options = OpenOptions::new();
-        let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
-        file.write_all(password.expose().as_bytes())?;
-        file.sync_all()?;
-        fs::rename(&beside, &path)
-    };
-    write().map_err(|error| unusable(&path, error))
-}
-
-fn unusable(path: &Path, error: std::io::Error) -> Error {
-    Error::failed(format!("cannot use `{}`", path.display())).because(error)
 }
 
 /// Whether Grafana runs on a host with these facts.
@@ -64,19 +44,114 @@ pub(super) fn runs(facts: &Facts) -> bool {
     facts.units.get(UNIT).is_some_and(|unit| unit.active == "active")
 }
 
-/// A client through an ssh forward.
-pub(super) async fn client(remote: &Remote, password: &Secret) -> Result<GrafanaClient> {
-    client_at(remote.forward(PORT).await?, password)
+/// A client for what is done every day: with the token where there is a good one, else as the administrator.
+///
+/// # Errors
+/// When Grafana is not ready within `limit`.
+pub(super) async fn client(remote: &Remote, folder: &Path, limit: Duration) -> Result<GrafanaClient> {
+    client_at(remote.forward(PORT).await?, folder, limit).await
 }
 
-/// A client through the socket of a forward that is open.
-pub(super) fn client_at(socket: PathBuf, password: &Secret) -> Result<GrafanaClient> {
-    GrafanaClient::new(Endpoint::Unix(socket), USER, password.clone())
+/// The same at the socket of a forward.
+pub(super) async fn client_at(socket: PathBuf, folder: &Path, limit: Duration) -> Result<GrafanaClient> {
+    let admin = GrafanaClient::new(socket.clone(), USER, password(folder)?)?;
+    admin.wait_ready(limit).await?;
+    Ok(with_kept_token(&socket, folder).await?.unwrap_or(admin))
+}
+
+async fn with_kept_token(socket: &Path, folder: &Path) -> Result<Option<GrafanaClient>> {
+    let Some(token) = Kept::Token.read(folder)? else { return Ok(None) };
+    let client = GrafanaClient::with_token(socket.to_owned(), token)?;
+    Ok(client.is_accepted().await?.then_some(client))
+}
+
+/// Who writes: the token's account what it may, the administrator the rest.
+#[derive(Debug)]
+pub(super) struct Writers {
+    pub daily: GrafanaClient,
+    socket: PathBuf,
+    folder: PathBuf,
+}
+
+impl Writers {
+    /// Has a token made where there is no good one. Where Grafana makes none, the administrator does everything.
+    ///
+    /// # Errors
+    /// When Grafana is not ready within `limit`, or refuses the password.
+    pub async fn new(remote: &Remote, folder: &Path, limit: Duration, events: &Events) -> Result<Self> {
+        let socket = remote.forward(PORT).await?;
+        let waiting = GrafanaClient::new(socket.clone(), USER, password(folder)?)?;
+        waiting.wait_ready(limit).await?;
+        let writers = |daily| Self { daily, socket: socket.clone(), folder: folder.to_owned() };
+        if let Some(daily) = with_kept_token(&socket, folder).await? {
+            return Ok(writers(daily));
+        }
+        let admin = administrator(&socket, folder).await?;
+        match admin.make_token().await {
+            Ok(token) => {
+                Kept::Token.write(folder, &token)?;
+                Ok(writers(GrafanaClient::with_token(socket.clone(), token)?))
+            }
+            Err(error) => {
+                events.warn(format!("the administrator does what a token could: {}", error.in_one_line()));
+                Ok(writers(admin))
+            }
+        }
+    }
+
+    /// Makes the changes; the data source as the administrator, who alone may.
+    ///
+    /// # Errors
+    /// One for each change that could not be made.
+    pub async fn apply(&self, changes: Vec<GrafanaChange>) -> Result<(), Vec<Error>> {
+        let (sources, others): (Vec<_>, Vec<_>) =
+            changes.into_iter().partition(|change| matches!(change, GrafanaChange::DataSource(_)));
+        if !sources.is_empty() {
+            let admin = administrator(&self.socket, &self.folder).await.map_err(|error| vec![error])?;
+            admin.apply(sources).await?;
+        }
+        self.daily.apply(others).await
+    }
+}
+
+/// The administrator, whose password is the kept one, or the next one where a change of it was cut off: at most two
+/// tries, as the fifth wrong one locks the account.
+pub(super) async fn administrator(socket: &Path, folder: &Path) -> Result<GrafanaClient> {
+    let admin = GrafanaClient::new(socket.to_owned(), USER, password(folder)?)?;
+    if admin.is_accepted().await? {
+        return Ok(admin);
+    }
+    if let Some(next) = Kept::NextPassword.read(folder)? {
+        let admin = GrafanaClient::new(socket.to_owned(), USER, next)?;
+        if admin.is_accepted().await? {
+            Kept::NextPassword.replace(Kept::Password, folder)?;
+            return Ok(admin);
+        }
+    }
+    Err(GrafanaClient::wrong_password(USER))
+}
+
+/// Gives the administrator a new password. It is kept before Grafana is told, so that no end of the run loses it.
+///
+/// # Errors
+/// When Grafana refuses the password that is kept, or the new one does not work afterwards.
+pub(super) async fn rotate_password(remote: &Remote, folder: &Path) -> Result<()> {
+    let socket = remote.forward(PORT).await?;
+    let admin = administrator(&socket, folder).await?;
+    let (old, new) = (password(folder)?, Secret::random()?);
+    Kept::NextPassword.write(folder, &new)?;
+    let changed = admin.change_password(&old, &new).await;
+    // A lost answer says nothing; the new password does.
+    if !GrafanaClient::new(socket, USER, new)?.is_accepted().await? {
+        changed?;
+        return Err(Error::failed("grafana said that it took the new password, and does not take it"));
+    }
+    Kept::NextPassword.replace(Kept::Password, folder)
 }
 
 /// The cookies of a session, for a browser.
 pub(super) async fn log_in(socket: PathBuf, password: &Secret) -> Result<Vec<Secret>> {
-    client_at(socket, password)?.session(password).await
+    GrafanaClient::new(socket, USER, password.clone())?.session(password).await
 }
 
 /// What is to be done in a Grafana, and what is left alone.
@@ -88,103 +163,15 @@ pub(super) struct Found {
 }
 
 /// What differs between what is wanted in Grafana and what it holds.
-pub(super) async fn compare(
-    client: &GrafanaClient,
-    desired: &Desired,
-    on_drift: OnDrift,
-    limit: Duration,
-) -> Result<Found> {
-    client.wait_ready(limit).await?;
+pub(super) async fn compare(client: &GrafanaClient, desired: &Desired, on_drift: OnDrift) -> Result<Found> {
     let changes = diff(desired, &client.observe(desired).await?);
     let is_kept = |change: &GrafanaChange| on_drift == OnDrift::Keep && change.drift().is_some();
     let (kept, changes) = changes.into_iter().partition(is_kept);
     Ok(Found { changes, kept })
 }
 
-/// A change as a plan shows it.
-pub(super) fn action(change: &GrafanaChange) -> GrafanaAction {
-    let why = match change.drift() {
-        Some(drift) => format!("{}; a copy is kept in `{DRIFT}/{}`", change.reason(), copy_name(&drift)),
-        None => change.reason().to_owned(),
-    };
-    GrafanaAction { what: change.subject(), why }
-}
-
-/// What is left alone, as a plan shows it.
-pub(super) fn kept(change: &GrafanaChange) -> GrafanaAction {
-    GrafanaAction { what: change.subject(), why: change.reason().to_owned() }
-}
-
-/// Keeps a copy of what each change would undo, in a folder beside the spec. A dashboard of which none can be kept is
-/// left as it is, with an error.
-pub(super) fn keep_copies(
-    base: &Path,
-    changes: Vec<GrafanaChange>,
-    events: &Events,
-) -> (Vec<GrafanaChange>, Vec<Error>) {
-    let mut errors = Vec::new();
-    let mut safe = Vec::new();
-    for change in changes {
-        match change.drift().map(|drift| copy(base, &drift)).transpose() {
-            Ok(path) => {
-                if let Some(path) = path {
-                    events.note(format!("{}: kept in `{}`", change.subject(), path.display()));
-                }
-                safe.push(change);
-            }
-            Err(error) => errors.push(error.remedy(
-                "the dashboard was left as a person made it; make the folder writable, then run `monctl up` again",
-            )),
-        }
-    }
-    (safe, errors)
-}
-
-fn copy(base: &Path, drift: &Drift) -> Result<PathBuf> {
-    let path = base.join(DRIFT).join(copy_name(drift));
-    let write = || {
-        fs::create_dir_all(base.join(DRIFT))?;
-        fs::write(&path, format!("{:#}\n", drift.document))
-    };
-    match write() {
-        Ok(()) => Ok(path),
-        Err(error) => Err(unusable(&path, error)),
-    }
-}
-
-/// `monctl_hosts-v3.json`: the version is that of Grafana's history.
-fn copy_name(drift: &Drift) -> String {
-    format!("{}-v{}.json", drift.uid, drift.version)
-}
-
 /// What Grafana is to hold.
 pub(super) fn desired(spec: &Spec, dashboards: Vec<Dashboard>) -> Desired {
     let interval = spec.monitoring.scrape_interval.to_string();
     Desired::new(DataSource::prometheus(spec.grafana.data_source(), PROMETHEUS, &interval), dashboards)
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn a_copy_has_the_name_of_its_dashboard_and_version_and_can_be_imported_again() {
-        let folder = tempfile::tempdir().unwrap();
-        let document = json!({"uid": "monctl_hosts", "title": "Mine", "panels": []});
-        let drift = Drift { uid: "monctl_hosts".into(), version: 3, document: document.clone() };
-        let path = copy(folder.path(), &drift).unwrap();
-        assert!(path.ends_with("grafana-drift/monctl_hosts-v3.json"), "{}", path.display());
-        let text = fs::read_to_string(path).unwrap();
-        assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap(), document);
-    }
-
-    #[test]
-    fn where_no_copy_can_be_kept_that_is_an_error() {
-        let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join(DRIFT), "a file in the way").unwrap();
-        let drift = Drift { uid: "a".into(), version: 1, document: json!({}) };
-        copy(folder.path(), &drift).unwrap_err();
-    }
 }

@@ -21,6 +21,7 @@ mod logs;
 mod open;
 mod plan;
 mod render;
+mod rotate;
 mod schema;
 mod screenshots;
 mod ssh;
@@ -124,6 +125,7 @@ async fn dispatch(command: &Command, context: &Context) -> Result<Outcome> {
         Command::Ssh(args) => ssh::run(args, context).await,
         Command::Open(args) => open::run(args, context).await,
         Command::Logs(args) => logs::run(args, context).await,
+        Command::Rotate(args) => rotate::run(args, context).await,
         Command::Down(args) => down::run(args, context).await,
         Command::Schema => schema::run(),
     }
@@ -145,6 +147,7 @@ pub fn interruption(command: &Command) -> Error {
     let remedy = match command {
         Command::Up(_) => "`monctl up` goes on from here; `monctl down` removes what is there",
         Command::Down(_) => "`monctl down` removes what is left",
+        Command::Rotate(_) => "run it again: it goes on from where it stopped",
         Command::VerifyAlert(_) => {
             "the load ends by itself at its time limit, also without monctl; run `monctl verify-alert` again after that"
         }
@@ -230,6 +233,7 @@ mod tests {
             "open",
             "logs",
             "explain X",
+            "rotate grafana-password",
             "down",
             "schema",
         ] {

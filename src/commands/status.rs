@@ -203,12 +203,11 @@ async fn monitoring(remote: &Remote, loaded: &Loaded, provider: &Provider) -> Re
 
 async fn imported(remote: &Remote, loaded: &Loaded, provider: &Provider) -> Dashboards {
     let look = async {
-        let password = grafana::password(&provider.folder())?;
-        let client = grafana::client(remote, &password).await?;
+        let client = grafana::client(remote, &provider.folder(), Duration::from_secs(2)).await?;
         let wanted = dashboards::wanted(loaded).await?;
         let desired = grafana::desired(&loaded.spec, wanted.dashboards);
         let on_drift = loaded.spec.grafana.on_drift;
-        Ok::<_, Error>(grafana::compare(&client, &desired, on_drift, Duration::from_secs(2)).await?.changes)
+        Ok::<_, Error>(grafana::compare(&client, &desired, on_drift).await?.changes)
     };
     match look.await {
         Ok(changes) if changes.is_empty() => Dashboards::Imported,

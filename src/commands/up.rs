@@ -9,6 +9,7 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use super::deployment::Deployment;
+use super::grafana::Writers;
 use super::{Context, Outcome, annotations, grafana};
 use crate::apply::{self, Connected, HostResult};
 use crate::cli::UpArgs;
@@ -183,7 +184,8 @@ impl Run<'_> {
         let runs = self.results.get(&HostName::MONITORING).is_some_and(|it| grafana_runs(monitoring, it));
         let done = annotations::of_up(&self.results, begun, Timestamp::now());
         if runs && !done.is_empty() {
-            match grafana::client(&monitoring.remote, &self.deployment.grafana_password).await {
+            let folder = self.deployment.provider.folder();
+            match grafana::client(&monitoring.remote, &folder, Duration::ZERO).await {
                 Ok(client) => annotations::write(&client, &done, self.events).await,
                 Err(error) => self.events.warn(format!("no annotation in Grafana: {error}")),
             }
@@ -219,15 +221,17 @@ impl Run<'_> {
         self.events.send(Event::StepStarted { host, step: step.clone() });
         let spec = &self.deployment.loaded.spec;
         let prepare = async {
-            let client = grafana::client(&connected.remote, &self.deployment.grafana_password).await?;
+            let folder = self.deployment.provider.folder();
+            let writers =
+                Writers::new(&connected.remote, &folder, GRAFANA_STARTS_WITHIN, self.events).await?;
             let (desired, on_drift) = (&self.deployment.grafana, spec.grafana.on_drift);
-            let found = grafana::compare(&client, desired, on_drift, GRAFANA_STARTS_WITHIN).await?;
-            Ok::<_, Error>((client, found.changes))
+            let found = grafana::compare(&writers.daily, desired, on_drift).await?;
+            Ok::<_, Error>((writers, found.changes))
         };
-        let (client, changes) = prepare.await.map_err(|error| vec![error.at(host.to_string())])?;
+        let (writers, changes) = prepare.await.map_err(|error| vec![error.at(host.to_string())])?;
         let (changes, mut errors) =
             grafana::keep_copies(self.deployment.loaded.base_dir(), changes, self.events);
-        errors.extend(client.apply(changes).await.err().unwrap_or_default());
+        errors.extend(writers.apply(changes).await.err().unwrap_or_default());
         if !errors.is_empty() {
             return Err(errors);
         }

@@ -78,7 +78,6 @@ pub(super) async fn run(args: &VerifyArgs, context: &Context) -> Result<Outcome>
         context.events.note(format!("report written to `{}`", file.display()));
     }
     annotate(&round, &provider, &remote, context).await;
-    annotate(&round, &provider, &remote, context).await;
     outcome::of(round, args)
 }
 
@@ -225,10 +224,7 @@ async fn stopped(hosts: &Hosts<'_>, refused: Result<()>) -> Error {
 
 /// Draws the drills over the dashboards, where there is a Grafana that answers.
 async fn annotate(round: &Round, provider: &Provider, monitoring: &Remote, context: &Context) {
-    let client = async { grafana::client(monitoring, &grafana::password(&provider.folder())?).await };
-    if let Ok(client) = client.await
-        && client.wait_ready(Duration::ZERO).await.is_ok()
-    {
+    if let Ok(client) = grafana::client(monitoring, &provider.folder(), Duration::ZERO).await {
         let drills: Vec<_> = round.proofs().map(annotations::of_drill).collect();
         annotations::write(&client, &drills, &context.events).await;
     }

@@ -29,14 +29,13 @@ pub(super) async fn run(args: &DashboardsArgs, context: &Context) -> Result<Outc
     let provider = Provider::of(&loaded, &context.events).await?;
     let machine = monitoring(&provider).await?;
     let way = Way::open(machine, port(Web::Grafana), context.events.clone()).await?;
-    let password = grafana::password(&provider.folder())?;
-    let client = grafana::client_at(way.socket(), &password)?;
-    client.wait_ready(READY_WITHIN).await?;
+    let client = grafana::client_at(way.socket(), &provider.folder(), READY_WITHIN).await?;
     let dashboards = dashboards(&client).await?;
     let checked =
         panels(&client, &dashboards, DATA_SOURCE_UID, loaded.spec.monitoring.scrape_interval).await?;
     let pictures = match &args.screenshots {
         Some(folder) => {
+            let password = grafana::password(&provider.folder())?;
             let cookies = grafana::log_in(way.socket(), &password).await?;
             screenshots::take(folder, &dashboards, &way, &cookies).await?
         }

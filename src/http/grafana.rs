@@ -4,6 +4,7 @@
 //! [`GrafanaClient::apply`] follows the changes that people saw. How each kind of thing is compared, read and
 //! written stands in its own file below. Called by `apply` and `commands`.
 
+mod account;
 mod annotation;
 mod change;
 mod compare;
@@ -46,11 +47,12 @@ const READING: Duration = Duration::from_secs(5);
 /// A right password got a 401 after 40 s from a Grafana whose database was locked; an honest one takes far less.
 const SUSPICIOUSLY_LONG: Duration = Duration::from_secs(5);
 
-/// A client of one Grafana with the administrator's login.
+/// A client of one Grafana with one login.
 #[derive(Debug, Clone)]
 pub struct GrafanaClient {
     http: Client,
-    user: String,
+    /// The user who logs in by password; `None` for a token.
+    user: Option<String>,
 }
 
 /// What a Grafana holds of what is wanted there.
@@ -71,7 +73,16 @@ impl GrafanaClient {
     /// When no HTTP client can be set up.
     pub fn new(endpoint: impl Into<Endpoint>, user: &str, password: Secret) -> Result<Self> {
         let http = Client::new("grafana", &endpoint.into())?.with_login(user, password);
-        Ok(Self { http, user: user.to_owned() })
+        Ok(Self { http, user: Some(user.to_owned()) })
+    }
+
+    /// A client that shows a service account's token with each request.
+    ///
+    /// # Errors
+    /// When no HTTP client can be set up.
+    pub fn with_token(endpoint: impl Into<Endpoint>, token: Secret) -> Result<Self> {
+        let http = Client::new("grafana", &endpoint.into())?.with_token(token);
+        Ok(Self { http, user: None })
     }
 
     /// Waits until Grafana answers that it is well. A first start took 18 s on a slow disk: give it a minute or more.
@@ -102,7 +113,8 @@ impl GrafanaClient {
     /// # Errors
     /// When Grafana refuses the login (never tried twice) or does not answer.
     pub async fn session(&self, password: &Secret) -> Result<Vec<Secret>> {
-        let login = json!({ "user": self.user, "password": password.expose() });
+        let login =
+            json!({ "user": self.user.as_deref().unwrap_or_default(), "password": password.expose() });
         let answer = self.http.post("/login", &login).await?;
         if answer.is_success() { Ok(answer.cookies) } else { Err(answer.refusal("log in")) }
     }
@@ -159,7 +171,7 @@ impl GrafanaClient {
             match self.http.get(path).await {
                 Ok(answer) if answer.is_success() => return Ok(Some(answer)),
                 Ok(answer) if answer.status == 404 => return Ok(None),
-                Ok(answer) if answer.status < 500 => {
+                Ok(answer) if answer.status < 500 || is_bad_token(&answer) => {
                     return Err(self.refusal(&answer, &format!("show `{path}`")));
                 }
                 Ok(answer) => patience.again(answer.refusal(&format!("show `{path}`"))).await?,
@@ -168,24 +180,45 @@ impl GrafanaClient {
         }
     }
 
+    /// The error for a password that Grafana does not take.
+    pub fn wrong_password(user: &str) -> Error {
+        refused_password(user, Duration::ZERO)
+    }
+
     /// The error for a refusal that is final.
     fn refusal(&self, answer: &Answer, doing: &str) -> Error {
-        if answer.status != 401 {
-            return answer.refusal(doing);
+        match &self.user {
+            Some(user) if answer.status == 401 => refused_password(user, answer.took),
+            None if answer.status == 401 || is_bad_token(answer) => {
+                Error::failed(format!("grafana refuses the token: {} ({})", answer.says(), answer.status))
+                    .remedy("it may have expired or been deleted: make a new one for its service account")
+            }
+            _ if answer.status == 403 => answer
+                .refusal(doing)
+                .remedy("the account lacks that permission; docs/grafana.md lists what monctl needs and why"),
+            _ => answer.refusal(doing),
         }
-        let error = Error::failed(format!("grafana refuses the password of `{}`", self.user));
-        if answer.took > SUSPICIOUSLY_LONG {
-            return error.remedy(format!(
-                "its answer took {} s, which points to a locked database rather than to the password: \
-                 end what else uses `/var/lib/monctl/grafana/grafana.db` and try again",
-                answer.took.as_secs()
-            ));
-        }
-        error.remedy(
-            "five wrong tries lock the account for five minutes, so monctl does not try again: wait where someone \
-             mistyped it; where it was changed, set it back as docs/grafana.md says under \"The password\"",
-        )
     }
+}
+
+/// A deleted token is a fault of the server to Grafana 9, and a 401 to later ones.
+fn is_bad_token(answer: &Answer) -> bool {
+    answer.status == 500 && answer.says() == "invalid API key"
+}
+
+fn refused_password(user: &str, took: Duration) -> Error {
+    let error = Error::failed(format!("grafana refuses the password of `{user}`"));
+    if took > SUSPICIOUSLY_LONG {
+        return error.remedy(format!(
+            "its answer took {} s, which points to a locked database rather than to the password: \
+             end what else uses `/var/lib/monctl/grafana/grafana.db` and try again",
+            took.as_secs()
+        ));
+    }
+    error.remedy(
+        "five wrong tries lock the account for five minutes, so monctl does not try again: wait where someone \
+         mistyped it; where it was changed, set it back as docs/grafana.md says under \"The password and the token\"",
+    )
 }
 
 #[cfg(test)]

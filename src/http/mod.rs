@@ -66,7 +66,15 @@ pub struct Client {
     http: reqwest::Client,
     service: &'static str,
     base: String,
-    login: Option<(String, Secret)>,
+    login: Login,
+}
+
+/// What a client shows with each request.
+#[derive(Debug, Clone)]
+enum Login {
+    Nothing,
+    Password(String, Secret),
+    Token(Secret),
 }
 
 impl Client {
@@ -84,14 +92,29 @@ impl Client {
         };
         let http =
             builder.build().map_err(|cause| Error::failed("cannot set up an HTTP client").because(cause))?;
-        Ok(Self { http, service, base, login: None })
+        Ok(Self { http, service, base, login: Login::Nothing })
     }
 
     /// Sends a user and a password with each request.
     #[must_use]
     pub fn with_login(mut self, user: &str, password: Secret) -> Self {
-        self.login = Some((user.to_owned(), password));
+        self.login = Login::Password(user.to_owned(), password);
         self
+    }
+
+    /// Sends a token with each request.
+    #[must_use]
+    pub fn with_token(mut self, token: Secret) -> Self {
+        self.login = Login::Token(token);
+        self
+    }
+
+    /// PATCH of a JSON body.
+    ///
+    /// # Errors
+    /// As [`Client::get`].
+    pub async fn patch(&self, path: &str, body: &Value) -> Result<Answer> {
+        self.ask(self.request(Method::PATCH, path).json(body)).await
     }
 
     /// GET of a path, which begins with a slash and may hold a query that needs no quoting.
@@ -137,8 +160,9 @@ impl Client {
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let request = self.http.request(method, format!("{}{path}", self.base));
         match &self.login {
-            Some((user, password)) => request.basic_auth(user, Some(password.expose())),
-            None => request,
+            Login::Password(user, password) => request.basic_auth(user, Some(password.expose())),
+            Login::Token(token) => request.bearer_auth(token.expose()),
+            Login::Nothing => request,
         }
     }
 

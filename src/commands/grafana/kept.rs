@@ -1,0 +1,84 @@
+//! What the operator's computer keeps of Grafana's secrets, in the project's folder, readable by its owner only: the
+//! administrator's password, the one that is to follow it, and the token for daily work.
+
+use std::fs::{self, OpenOptions};
+use std::io::{ErrorKind, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use crate::error::{Error, Result};
+use crate::secret::Secret;
+
+/// A secret that is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::commands) enum Kept {
+    /// The administrator's password.
+    Password,
+    /// The password that is to be the administrator's: written before Grafana is told, so that no end of a run loses it.
+    NextPassword,
+    /// The token of monctl's service account.
+    Token,
+}
+
+impl Kept {
+    const fn file(self) -> &'static str {
+        match self {
+            Self::Password => "grafana-password",
+            Self::NextPassword => "grafana-password-next",
+            Self::Token => "grafana-token",
+        }
+    }
+
+    /// The secret, if there is one.
+    pub(in crate::commands) fn read(self, folder: &Path) -> Result<Option<Secret>> {
+        match fs::read_to_string(folder.join(self.file())) {
+            Ok(text) => Ok(Some(Secret::new(text))),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(unusable(&folder.join(self.file()), error)),
+        }
+    }
+
+    /// Keeps a secret in the place of the one before.
+    pub(in crate::commands) fn write(self, folder: &Path, secret: &Secret) -> Result<()> {
+        let path = folder.join(self.file());
+        let beside = folder.join(format!(".{}.new", self.file()));
+        let write = || {
+            let mut options = OpenOptions::new();
+            let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
+            file.write_all(secret.expose().as_bytes())?;
+            file.sync_all()?;
+            fs::rename(&beside, &path)
+        };
+        write().map_err(|error| unusable(&path, error))
+    }
+
+    /// Takes the place of another secret.
+    pub(in crate::commands) fn replace(self, other: Self, folder: &Path) -> Result<()> {
+        let path = folder.join(other.file());
+        fs::rename(folder.join(self.file()), &path).map_err(|error| unusable(&path, error))
+    }
+}
+
+pub(super) fn unusable(path: &Path, error: std::io::Error) -> Error {
+    Error::failed(format!("cannot use `{}`", path.display())).because(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::MetadataExt;
+
+    use super::*;
+
+    #[test]
+    fn a_secret_is_kept_for_its_owner_only_and_takes_anothers_place() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(Kept::Password.read(folder.path()).unwrap(), None);
+        Kept::Password.write(folder.path(), &Secret::new("old")).unwrap();
+        Kept::NextPassword.write(folder.path(), &Secret::new("new")).unwrap();
+        Kept::NextPassword.replace(Kept::Password, folder.path()).unwrap();
+        assert_eq!(Kept::Password.read(folder.path()).unwrap().unwrap().expose(), "new");
+        assert_eq!(Kept::NextPassword.read(folder.path()).unwrap(), None);
+        let mode = fs::metadata(folder.path().join("grafana-password")).unwrap().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+}
