@@ -267,8 +267,12 @@ impl Tracker {
 
     /// The message that the alert is over; that it is over was not seen by itself then.
     fn told(&mut self, at: Duration, detail: &str) -> Vec<Reached> {
-        let resolved = self.reach(Stage::Resolved, at, "seen by the message".into());
-        resolved.into_iter().chain(self.reach(Stage::ResolvedDelivered, at, detail.into())).collect()
+        let mut seen = Vec::new();
+        if self.has(Stage::LoadOff) && !self.has(Stage::Resolved) {
+            seen.extend(self.reach(Stage::Below, at, "seen by the message".into()));
+        }
+        seen.extend(self.reach(Stage::Resolved, at, "seen by the message".into()));
+        seen.into_iter().chain(self.reach(Stage::ResolvedDelivered, at, detail.into())).collect()
     }
 
     /// Reaches a stage of the way up, and those before it that no look has seen.
