@@ -19,7 +19,7 @@ const LIMIT: Duration = Duration::from_secs(15);
 /// When the page does not answer in time, or not with an address.
 pub async fn of_caller(page: Option<&str>) -> Result<IpAddr> {
     let page = page.unwrap_or(PAGE);
-    let client = reqwest::Client::builder().timeout(TRY).no_proxy().build();
+    let client = super::builder().timeout(TRY).no_proxy().build();
     let client = client.map_err(|cause| Error::failed("cannot set up an HTTP client").because(cause))?;
     let mut patience = Patience::new(LIMIT);
     loop {
@@ -38,4 +38,25 @@ pub async fn of_caller(page: Option<&str>) -> Result<IpAddr> {
 fn unknown(page: &str) -> Error {
     Error::could_not_run(format!("cannot find out from `{page}` under which address this computer is seen"))
         .remedy("write the networks from which ssh is to be let in into `provider.aws.allow_ssh_from`")
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncReadExt as _;
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_page_is_asked_over_tls() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let page = format!("https://{}", listener.local_addr().unwrap());
+        let greeting = async { listener.accept().await.unwrap().0.read_u8().await.unwrap() };
+        let first = tokio::select! {
+            first = greeting => first,
+            asked = of_caller(Some(&page)) => panic!("{asked:?}"),
+        };
+        // The type of a TLS record that begins a handshake (RFC 8446, section 5.1).
+        assert_eq!(first, 22);
+    }
 }
