@@ -86,6 +86,18 @@ impl<'a> Computer<'a> {
         fs::write(path, text).unwrap();
     }
 
+    /// Lets Prometheus find the application hosts in EC2.
+    pub fn discover(&self) {
+        let path = self.project.path("monctl.yaml");
+        let text = fs::read_to_string(&path).unwrap() + "monitoring: {discovery: ec2}\n";
+        fs::write(path, text).unwrap();
+    }
+
+    /// A file in the project's folder.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.project.path(name)
+    }
+
     pub fn forget_spec(&self) {
         fs::remove_file(self.project.path("monctl.yaml")).unwrap();
     }

@@ -7,6 +7,7 @@
 #[path = "../support/mod.rs"]
 mod binary;
 mod computer;
+mod discovery;
 mod drift;
 #[path = "../support/ec2_double.rs"]
 mod ec2_double;

@@ -16,6 +16,8 @@ pub mod tag {
     pub const PROJECT: &str = "monctl:project";
     /// The host, on what belongs to one.
     pub const HOST: &str = "monctl:host";
+    /// The project whose Prometheus scrapes it, on application hosts; an autoscaling group sets it, too.
+    pub const SCRAPE: &str = "monctl:scrape";
     /// The version of monctl that made it. Nothing depends on it.
     pub const VERSION: &str = "monctl:version";
     /// The public host keys that are accepted, on instances: one, or two while the key is being replaced.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use ipnet::IpNet;
 
-use super::cloud::tags;
+use super::cloud::{tag, tags};
 use super::{Candidate, Opening, Source, Tags};
 use crate::host::{HostName, ProjectName, Role};
 use crate::spec::{Aws, Metrics, Spec};
@@ -84,7 +84,11 @@ impl Wanted {
 
     /// The tags that a host's instance and volume must have, besides those that say something of their state.
     pub fn host_tags(&self, host: HostName) -> Tags {
-        tags(&self.project, &host.to_string(), Some(host))
+        let mut tags = tags(&self.project, &host.to_string(), Some(host));
+        if host.role() == Role::App {
+            tags.insert(tag::SCRAPE.to_owned(), self.project.to_string());
+        }
+        tags
     }
 
     /// The tags that a group must have.

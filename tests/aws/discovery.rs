@@ -1,0 +1,90 @@
+//! Application hosts that come and go: a real Prometheus finds them in EC2 by the configuration that is rendered.
+
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::binary::DEADLINE;
+use crate::computer::Computer;
+use crate::hand::Hand;
+use crate::pool::with_double;
+
+/// A Prometheus that is ended with the test.
+struct Prometheus {
+    child: Child,
+    port: u16,
+}
+
+impl Drop for Prometheus {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The program, installed or unpacked; none where it is not, which fails the test with `CI=true`.
+fn program() -> Option<PathBuf> {
+    let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+    let cache = cache.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache")));
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders = std::env::split_paths(&path).chain(cache.map(|cache| cache.join("monctl/tools/usr/bin")));
+    let found = folders.map(|folder| folder.join("prometheus")).find(|path| path.is_file());
+    assert!(
+        found.is_some() || std::env::var("CI").as_deref() != Ok("true"),
+        "`prometheus` is not installed: run `make tools`"
+    );
+    found
+}
+
+impl Prometheus {
+    /// Starts it in a folder of rendered files, with credentials as an instance profile would give them.
+    fn start(program: PathBuf, folder: PathBuf, computer: &Computer) -> Self {
+        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
+        let mut command = Command::new(program);
+        command
+            .current_dir(folder)
+            .args(["--config.file=prometheus.yml", "--storage.tsdb.path=data"])
+            .arg(format!("--web.listen-address=127.0.0.1:{port}"))
+            .env("AWS_EC2_METADATA_DISABLED", "true")
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        let caller = computer.caller.as_ref().unwrap();
+        let child = command.envs(caller.environment()).spawn().unwrap();
+        Self { child, port }
+    }
+
+    /// The instances that a job scrapes, by their ids.
+    fn targets(&self, job: &str) -> Vec<String> {
+        let url = format!("http://127.0.0.1:{}/api/v1/targets?state=active", self.port);
+        let output = Command::new("curl").args(["-s", "--noproxy", "*", &url]).output().unwrap();
+        let answer: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+        let targets = answer["data"]["activeTargets"].as_array().cloned().unwrap_or_default();
+        let of_job = targets.iter().filter(|target| target["labels"]["job"] == job);
+        of_job.map(|target| target["labels"]["instance_id"].as_str().unwrap().to_owned()).collect()
+    }
+}
+
+#[test]
+fn prometheus_finds_the_application_hosts_in_ec2_and_no_other_machine() {
+    let Some(program) = program() else { return };
+    with_double(|double| {
+        let computer = Computer::new(double);
+        computer.discover();
+        computer.up();
+        let hand = Hand::new(double);
+        let expected = vec![hand.id("instances", "app")];
+        computer.run("render --out out").success();
+        let folder = computer.path("out");
+        let prometheus = Prometheus::start(program, folder, &computer);
+        let begun = Instant::now();
+        while prometheus.targets("node-exporter") != expected {
+            let found = prometheus.targets("node-exporter");
+            assert!(begun.elapsed() < DEADLINE, "{found:?} instead of {expected:?}");
+            std::thread::sleep(Duration::from_millis(200));
+        }
+        computer.down();
+    });
+}
