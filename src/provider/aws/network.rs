@@ -22,6 +22,8 @@ impl Aws {
     pub(super) async fn build_network(&self, actions: &[Action]) -> Result<()> {
         let done = self.begin("prepare key and security groups");
         self.folder.begin().await?;
+        // On this computer before anything is in EC2: what a run leaves that no call shows yet is known by it.
+        self.folder.ensure_public_key().await?;
         let key = async {
             let is_absent = actions.iter().any(|action| matches!(action, Action::ImportKey));
             if is_absent { self.import_key().await } else { Ok(()) }
