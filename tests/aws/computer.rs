@@ -40,6 +40,11 @@ done
 exit 255
 "#;
 
+const SLOW_KEYGEN: &str = r#"#!/bin/sh
+sleep 0.5
+PATH=${PATH#*:} exec ssh-keygen "$@"
+"#;
+
 pub struct Computer<'a> {
     pub double: &'a Ec2Double,
     pub caller: Option<Caller>,
@@ -100,6 +105,13 @@ impl<'a> Computer<'a> {
 
     pub fn forget_spec(&self) {
         fs::remove_file(self.project.path("monctl.yaml")).unwrap();
+    }
+
+    /// Makes keys only slowly, as a computer does that has other things to do.
+    pub fn slow_keys(&self) {
+        let path = self.home.path().join("bin/ssh-keygen");
+        fs::write(&path, SLOW_KEYGEN).unwrap();
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
     }
 
     /// Writes the user's `~/.aws/config`.

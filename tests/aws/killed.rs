@@ -102,3 +102,28 @@ fn a_run_that_is_killed_at_any_call_leaves_nothing_lost_or_doubled() {
         }
     });
 }
+
+/// How long reads lag behind what was just made, in seconds; longer than a fresh run takes to its launches.
+const STALE: u32 = 3;
+
+#[test]
+fn what_a_killed_run_made_and_no_call_shows_yet_is_neither_doubled_nor_left() {
+    let (ups, _) = with_double(undisturbed);
+    let makes = ["CreateSecurityGroup", "ImportKeyPair", "RunInstances"];
+    let made: Vec<Moment> =
+        ups.into_iter().filter(|moment| moment.done && makes.contains(&&*moment.action)).collect();
+    assert_eq!(made.len(), 5, "{made:?}");
+    let cases = made.into_iter().flat_map(|moment| [(moment.clone(), "up"), (moment, "down")]);
+    each(cases, |(moment, next), double| {
+        double.set(&json!({"stale": STALE}));
+        let computer = Computer::new(double);
+        computer.slow_keys();
+        killed_at(&computer, moment, "up --yes");
+        if *next == "up" {
+            computer.up();
+            is_one_set(double);
+        }
+        computer.down();
+        leaves_nothing(&computer);
+    });
+}
