@@ -115,7 +115,7 @@ async fn interruptible(
 async fn dispatch(command: &Command, context: &Context) -> Result<Outcome> {
     match command {
         Command::Render(args) => render::run(args, context).await,
-        Command::Plan => plan::run(context).await,
+        Command::Plan => Box::pin(plan::run(context)).await,
         Command::Up(args) => Box::pin(up::run(args, context)).await,
         Command::Status(args) => status::run(args, context).await,
         Command::VerifyAlert(args) => verify_alert::run(args, context).await,
@@ -125,7 +125,7 @@ async fn dispatch(command: &Command, context: &Context) -> Result<Outcome> {
         Command::Ssh(args) => ssh::run(args, context).await,
         Command::Open(args) => open::run(args, context).await,
         Command::Logs(args) => logs::run(args, context).await,
-        Command::Rotate(args) => rotate::run(args, context).await,
+        Command::Rotate(args) => Box::pin(rotate::run(args, context)).await,
         Command::Down(args) => down::run(args, context).await,
         Command::Schema => schema::run(),
     }
