@@ -118,7 +118,11 @@ async fn create_bridge(names: &Names, subnet: Subnet) -> Result<()> {
                 "remove the route, or the machines with `monctl down`; `monctl up` then takes another subnet",
             ));
         }
-        run(tool("ip").args(["link", "add", &bridge, "type", "bridge"])).await?;
+        let made = run(tool("ip").args(["link", "add", &bridge, "type", "bridge"])).await;
+        // What a run that was killed had begun may have made it meanwhile.
+        if !(has_link(&bridge) && is_ours(names)?) {
+            made?;
+        }
     }
     run(tool("ip").args(["link", "set", &bridge, "alias", &alias])).await?;
     let address = format!("{}/24", subnet.gateway());
