@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use promql_parser::parser::token::{T_ADD, T_DIV, T_MUL, T_SUB, TokenId};
+use promql_parser::parser::token::{T_ADD, T_DIV, T_LOR, T_MUL, T_SUB, TokenId};
 use promql_parser::parser::token::{T_EQLC, T_GTE, T_GTR, T_LSS, T_LTE, T_NEQ};
 use promql_parser::parser::{BinaryExpr, Call, Expr, parse};
 
@@ -43,9 +43,27 @@ pub fn read(expression: &str, scrape_interval: Duration) -> Option<Reading> {
     condition(&parse(expression).ok()?, scrape_interval)
 }
 
-/// The side of an expression that is compared with a number, as an expression of its own.
-pub fn compared_side(expression: &str, scrape_interval: Duration) -> Option<String> {
-    read(expression, scrape_interval).map(|reading| reading.left)
+/// The sides of an expression that are compared with its number, each as an expression of its own: one, or several
+/// where `or` joins the same comparison of other sides. Empty where the expression is not understood.
+pub fn compared_sides(expression: &str, scrape_interval: Duration) -> Vec<String> {
+    let Ok(parsed) = parse(expression) else { return Vec::new() };
+    let readings = alternatives(&parsed).into_iter().filter_map(|one| condition(one, scrape_interval));
+    let mut readings = readings.peekable();
+    let Some(first) = readings.peek().map(|reading| (reading.comparison, reading.value)) else {
+        return Vec::new();
+    };
+    readings.filter(|it| (it.comparison, it.value) == first).map(|it| it.left).collect()
+}
+
+/// What `or` joins; the expression itself where it joins nothing.
+fn alternatives(expression: &Expr) -> Vec<&Expr> {
+    match expression {
+        Expr::Paren(paren) => alternatives(&paren.expr),
+        Expr::Binary(binary) if binary.op.id() == T_LOR => {
+            [&binary.lhs, &binary.rhs].into_iter().flat_map(|side| alternatives(side)).collect()
+        }
+        _ => vec![expression],
+    }
 }
 
 fn condition(expression: &Expr, scrape_interval: Duration) -> Option<Reading> {
@@ -242,8 +260,14 @@ mod tests {
     }
 
     #[test]
-    fn the_compared_side_is_an_expression_of_its_own() {
-        assert_eq!(read("(a / b) > 2 and c > 1", seconds(15)).unwrap().left, "(a / b)");
-        assert_eq!(read("2 < a", seconds(15)).unwrap().left, "a");
+    fn the_compared_sides_are_expressions_of_their_own() {
+        for (expression, sides) in [
+            ("(a / b) > 2 and c > 1", vec!["(a / b)"]),
+            ("2 < a", vec!["a"]),
+            ("up == 0 or (workers == 0 or c == 1)", vec!["up", "workers"]),
+            ("a + b", vec![]),
+        ] {
+            assert_eq!(compared_sides(expression, seconds(15)), sides, "{expression}");
+        }
     }
 }

@@ -45,7 +45,7 @@ pub use check::{CheckedRule, Finding, Kind, Snapshot, Weight, check, take};
 pub use diagnose::Diagnosis;
 pub use drill::{Application, Options};
 pub use explain::{Asked, Explanation};
-pub use expression::compared_side;
+pub use expression::compared_sides;
 pub use fault::{CpuLoad, Effect, Ending, Fault, REFERENCE_COMMAND, Traffic};
 pub use inbox::{Inbox, Slot};
 pub use kind::{Resource, Safety, safety};

@@ -148,28 +148,35 @@ fn stopped(section: &mut Section, missing: NotRun) {
     };
 }
 
-/// The values of the expression's compared side for the host of the drill.
+/// The values of the expression's compared side for the host of the drill; of several sides, that which moved most.
 async fn curve(
     prometheus: &Prometheus,
     rule: &Rule,
     proof: &Proof,
     hosts: &[(HostName, &str, &Remote)],
 ) -> Result<Vec<(f64, f64)>> {
-    let Some(side) = verify::compared_side(&rule.expr, proof.settings.scrape_interval) else {
-        return Ok(Vec::new());
-    };
     let last = proof.timeline.iter().map(|entry| entry.after.0).max().unwrap_or_default();
     let begin = proof.at.as_duration().as_secs_f64();
     let (from, to) = (begin - BEFORE.as_secs_f64(), begin + (last + BEFORE).as_secs_f64());
     let step = ((to - from) / POINTS).max(1.0);
-    let series = prometheus.range(&side, from, to, step).await?;
     let address = hosts.iter().find(|(name, ..)| *name == proof.host).map(|(_, address, _)| *address);
     let is_meant = |labels: &Labels| match (labels.get("instance"), address) {
         (Some(instance), Some(address)) => instance.starts_with(address),
         _ => true,
     };
-    let points = series.into_iter().find(|(labels, _)| is_meant(labels)).map(|(_, points)| points);
-    Ok(points.unwrap_or_default().into_iter().map(|(at, value)| (at - begin, value)).collect())
+    let mut curves = Vec::new();
+    for side in verify::compared_sides(&rule.expr, proof.settings.scrape_interval) {
+        let series = prometheus.range(&side, from, to, step).await?;
+        curves.extend(series.into_iter().find(|(labels, _)| is_meant(labels)).map(|(_, points)| points));
+    }
+    let moved = curves.into_iter().max_by(|one, other| span(one).total_cmp(&span(other))).unwrap_or_default();
+    Ok(moved.into_iter().map(|(at, value)| (at - begin, value)).collect())
+}
+
+/// How far a curve goes up and down.
+fn span(curve: &[(f64, f64)]) -> f64 {
+    let values = || curve.iter().map(|(_, value)| *value);
+    values().fold(f64::NEG_INFINITY, f64::max) - values().fold(f64::INFINITY, f64::min)
 }
 
 /// What a host says of itself.
