@@ -52,5 +52,14 @@ code=1
 trap remove EXIT
 trap 'code=130; exit' INT TERM
 
-run up --yes && calm && run verify-alert HighCPUUsage && run status
+# dashboards: asks for the data of every panel; without Grafana, which the spec does not insist on, says so.
+dashboards() {
+	if "$binary" status 2>/dev/null | grep -q '^dashboards: no Grafana'; then
+		printf '\nno Grafana could be had here, so there is no dashboard to ask\n'
+	else
+		run verify-dashboards
+	fi
+}
+
+run up --yes && calm && run verify-alert HighCPUUsage --report demo-report.html && dashboards && run status
 code=$?

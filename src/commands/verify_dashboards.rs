@@ -1,5 +1,5 @@
 //! `monctl verify-dashboards`: whether every panel of every dashboard in monctl's folder shows something, asked
-//! of Grafana as a browser would.
+//! of Grafana as a browser would. A little traffic goes first: without any the application's panels are empty.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -13,11 +13,20 @@ use super::way::Way;
 use super::{Context, Outcome, grafana, screenshots};
 use crate::cli::{DashboardsArgs, Web};
 use crate::error::{Error, Exit, Result};
+use crate::event::Events;
+use crate::host::{Machine, Role};
+use crate::http::Endpoint;
 use crate::http::grafana::{DATA_SOURCE_UID, FOLDER_UID, GrafanaClient};
+use crate::http::prometheus::Prometheus;
 use crate::provider::Provider;
-use crate::spec::load;
-use crate::verify::{Checked, Shown, panels};
+use crate::remote::Remote;
+use crate::spec::{Spec, load};
+use crate::verify::{self, Application, Checked, Hosts, Shown, panels};
 
+/// The machines run already.
+const CONNECT_WITHIN: Duration = Duration::from_secs(20);
+/// A dashboard of days need not show the last minute.
+const LONGEST_STEP: Duration = Duration::from_secs(30);
 /// Grafana runs already.
 const READY_WITHIN: Duration = Duration::from_secs(10);
 
@@ -28,9 +37,13 @@ pub(super) async fn run(args: &DashboardsArgs, context: &Context) -> Result<Outc
     let loaded = load(&context.spec)?;
     let provider = Provider::of(&loaded, &context.events).await?;
     let machine = monitoring(&provider).await?;
-    let way = Way::open(machine, port(Web::Grafana), context.events.clone()).await?;
+    let way = Way::open(machine.clone(), port(Web::Grafana), context.events.clone()).await?;
     let client = grafana::client_at(way.socket(), &provider.folder(), READY_WITHIN).await?;
     let dashboards = dashboards(&client).await?;
+    // The panels are asked all the same. What is cut off here ends soon without monctl.
+    if let Err(error) = traffic(&loaded.spec, &provider, &machine, &dashboards, &context.events).await {
+        context.events.warn(format!("not all traffic was made: {}", error.in_one_line()));
+    }
     let checked =
         panels(&client, &dashboards, DATA_SOURCE_UID, loaded.spec.monitoring.scrape_interval).await?;
     let pictures = match &args.screenshots {
@@ -42,6 +55,41 @@ pub(super) async fn run(args: &DashboardsArgs, context: &Context) -> Result<Outc
         None => vec![],
     };
     Ok(outcome(&checked, &pictures))
+}
+
+/// Makes traffic on all application hosts at the same time.
+async fn traffic(
+    spec: &Spec,
+    provider: &Provider,
+    monitoring: &Machine,
+    dashboards: &[Value],
+    events: &Events,
+) -> Result<()> {
+    let machines = provider.observe().await?.running();
+    let monitoring = Remote::connect(monitoring, CONNECT_WITHIN).await?;
+    let prometheus = Prometheus::new(&Endpoint::Unix(monitoring.forward(port(Web::Prometheus)).await?))?;
+    let scrape_interval = spec.monitoring.scrape_interval;
+    let step = verify::longest_step(dashboards, scrape_interval).min(LONGEST_STEP);
+    let application = Application { port: spec.app.port.get(), workers: spec.app.workers };
+    events.note(format!(
+        "a visitor's requests go to the application until it was scraped twice, every {scrape_interval}"
+    ));
+    let hosts = machines.iter().filter(|machine| machine.name.role() == Role::App);
+    try_join_all(hosts.map(async |machine| {
+        let app = Remote::connect(machine, CONNECT_WITHIN).await?;
+        let site = Hosts { app: &app, monitoring: &monitoring };
+        verify::traffic(
+            &site,
+            &prometheus,
+            &machine.address.to_string(),
+            application,
+            scrape_interval.get(),
+            step,
+        )
+        .await
+    }))
+    .await
+    .map(drop)
 }
 
 /// The dashboards in monctl's folder, as they are stored.

@@ -61,6 +61,13 @@ pub enum Cause {
         /// How many are under way at a time, at most.
         together: u16,
     },
+    /// A visitor's requests, and between them a few of each class of answers.
+    Traffic {
+        /// The application's port.
+        port: u16,
+        /// Requests per second.
+        rate: u16,
+    },
 }
 
 /// A cause for one host.
@@ -87,6 +94,7 @@ impl Cause {
             Self::Requests { port, status, delay, rate, together } => {
                 words("requests", &[port, status, delay, rate, together])
             }
+            Self::Traffic { port, rate } => words("traffic", &[port, rate]),
         }
     }
 }
@@ -108,6 +116,7 @@ impl fmt::Display for Cause {
             Self::Requests { delay, together, .. } => {
                 write!(f, "requests, {together} at a time, answered after {delay} ms")
             }
+            Self::Traffic { rate, .. } => write!(f, "a visitor's requests, {rate} per second"),
         }
     }
 }

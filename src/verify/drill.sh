@@ -227,15 +227,34 @@ check_requests() {
 	systemctl is-active --quiet monctl-app.service || refuse 5 "the application does not run"
 	[[ ! -e $key ]] || refuse 5 "another drill sends requests"
 }
-begin_requests() {
+lay_key() {
 	install -m 0640 -g monctl-app /dev/null "$key"
 	echo "$(head -c 32 /dev/urandom | od -A n -v -t x1 | tr -d ' \n') $(($(date +%s) + limit))" >"$key"
+}
+begin_requests() {
+	lay_key
 	(exec setpriv --reuid=monctl-app --regid=monctl-app --clear-groups --no-new-privs -- \
 		env PYTHONPATH=/etc/monctl/app PYTHONDONTWRITEBYTECODE=1 /opt/monctl/app/bin/python -m monctl_metrics.drill "$@") &
 	worker=$!
 }
 guard_requests() { kill -0 "$worker" 2>/dev/null || ended "the requests have ended"; }
 undo_requests() { rm -f "$key"; }
+
+# --- traffic PORT RATE: a visitor's requests, and a few that the instrumentation answers --------------------
+
+check_traffic() { check_requests; }
+begin_traffic() {
+	lay_key
+	# With the application's own settings, which say which pages there are and by which name it is asked.
+	exec {said}< <(exec systemd-run --quiet --pipe --wait --collect --uid=monctl-app --gid=monctl-app -p RuntimeMaxSec="$limit" \
+		-p EnvironmentFile=/etc/monctl/app/settings -p EnvironmentFile=/etc/monctl/app/environment \
+		--setenv=PYTHONPATH=/etc/monctl/app --setenv=PYTHONDONTWRITEBYTECODE=1 -p WorkingDirectory=/srv/monctl/app \
+		/opt/monctl/app/bin/python -m monctl_metrics.traffic "$@")
+	worker=$!
+	read -r -u "$said" || ended "no request was sent"
+}
+guard_traffic() { guard_requests; }
+undo_traffic() { undo_requests; }
 
 # --- the unit ----------------------------------------------------------------------------------------------
 

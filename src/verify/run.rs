@@ -121,7 +121,7 @@ impl<'a> Prepared<'a> {
 }
 
 /// Says that monctl is still there, while a fault takes its time to begin.
-async fn beat(site: &impl Site, name: &str) -> Infallible {
+pub(super) async fn beat(site: &impl Site, name: &str) -> Infallible {
     loop {
         sleep(BEAT).await;
         // Where the host cannot be told, the drill ends by itself.

@@ -176,6 +176,8 @@ fn grafana_may_come_later_and_then_shows_the_hosts_with_a_password_of_its_own() 
         verify(&[])
             .code(4)
             .stdout_contains("empty  Misspelt (A)")
+            // Everything of monctl's shows something, after a little traffic.
+            .stdout_contains("\n1 of ")
             .stdout_contains("no metric `node_cpu_second_total`; did you mean `node_cpu_seconds_total`?");
         let pictures = folder.path("pictures");
         let ran = verify(&["--screenshots", pictures.to_str().unwrap(), "--output", "json"]).code(4);

@@ -7,6 +7,7 @@ mod selectors;
 mod variables;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
 use serde::Serialize;
@@ -71,6 +72,14 @@ pub async fn panels(
     }
     let answers = stream::iter(jobs.iter().map(|job| asker.check(job))).buffered(AT_ONCE);
     Ok(answers.collect().await)
+}
+
+/// The longest time between two points of the dashboards' curves, at least the scrape interval: what happens now is
+/// drawn once it has passed.
+pub fn longest_step(dashboards: &[Value], scrape_interval: PromDuration) -> Duration {
+    let from = |dashboard: &Value| dashboard["time"]["from"].as_str().map_or(3_600, seconds);
+    let longest = dashboards.iter().map(from).max().unwrap_or_default();
+    Duration::from_millis(step(longest, scrape_interval))
 }
 
 /// One query of a panel, ready to be asked.
@@ -163,7 +172,7 @@ impl Asker<'_> {
         // A variable that chooses a data source, or none at all, means the one that monctl brings.
         let is_uid = !asked.data_source.is_empty() && !asked.data_source.starts_with('$');
         let data_source = if is_uid { &asked.data_source } else { self.default_source };
-        let step = (seconds(&range.0) * 1_000 / POINTS).max(self.millis());
+        let step = step(seconds(&range.0), self.scrape_interval);
         PanelQuery {
             data_source: data_source.to_owned(),
             expr: fill(&asked.expr, chosen),
@@ -203,13 +212,9 @@ impl Asker<'_> {
         })
     }
 
-    fn millis(&self) -> u64 {
-        u64::try_from(self.scrape_interval.get().as_millis()).unwrap_or(u64::MAX)
-    }
-
     /// The expression with the variables that Grafana's server fills in, for Prometheus to see.
     fn with_intervals(&self, expr: &str, from: &str) -> String {
-        let scrape = self.millis().div_ceil(1_000).max(1);
+        let scrape = millis(self.scrape_interval).div_ceil(1_000).max(1);
         let range = seconds(from).max(scrape);
         let texts = [
             ("rate_interval", format!("{}s", scrape * 4)),
@@ -258,6 +263,15 @@ fn series(data: &Value) -> Vec<String> {
     data["result"].as_array().into_iter().flatten().map(written).collect()
 }
 
+/// Between two points of a curve over so many seconds, in milliseconds.
+fn step(range: u64, scrape_interval: PromDuration) -> u64 {
+    (range * 1_000 / POINTS).max(millis(scrape_interval))
+}
+
+fn millis(duration: PromDuration) -> u64 {
+    u64::try_from(duration.get().as_millis()).unwrap_or(u64::MAX)
+}
+
 /// How many seconds before now `now-6h` is; an hour for what is written in another way.
 fn seconds(from: &str) -> u64 {
     let span = from.strip_prefix("now-").and_then(|it| it.split('/').next()?.parse::<PromDuration>().ok());
@@ -285,6 +299,9 @@ mod tests {
     fn ranges_and_series_are_read_as_grafana_writes_them() {
         let seconds = ["now-6h", "now-1d/d", "now-90s", "now/d", "1700000000000"].map(seconds);
         assert_eq!(seconds, [21_600, 86_400, 90, 3_600, 3_600]);
+        let dashboards = ["now-1h", "now-6h"].map(|from| json!({"time": {"from": from}}));
+        let step = |scrape: &str| longest_step(&dashboards, scrape.parse().unwrap()).as_millis();
+        assert_eq!((step("15s"), step("30s")), (21_600, 30_000));
         let data = json!({"result": [{"metric": {"__name__": "up", "job": "x"}, "value": [17, "1"]}]});
         assert_eq!(series(&data), [r#"up{job="x"} 1 17"#]);
     }

@@ -60,7 +60,7 @@ def order_of(request):
     if text is None:
         return None
     try:
-        return _verified(text, _key(), time.time())
+        return _verified(text, key(), time.time())
     except Exception:
         return None
 
@@ -90,15 +90,15 @@ def _signature(order, key):
     return hmac.new(key, order.encode(), hashlib.sha256).hexdigest()
 
 
-def _key():
+def key():
     """The key of the drill that is under way; None where there is none, or its time is over."""
     try:
         with open(KEY) as file:
             text, until = file.read().split()
     except FileNotFoundError:
         return None
-    key = bytes.fromhex(text)
-    return key if len(key) == 32 and time.time() <= int(until) else None
+    found = bytes.fromhex(text)
+    return found if len(found) == 32 and time.time() <= int(until) else None
 
 
 def main(arguments):
@@ -119,19 +119,24 @@ def main(arguments):
 def _send(port, status, milliseconds, pause):
     """One request after the other, each with a connection and a signature of its own."""
     due = time.monotonic()
-    while (key := _key()) is not None:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_TIMEOUT_SECONDS)
-        try:
-            header = signed(status, milliseconds, key, time.time())
-            connection.request("GET", PATH, headers={HEADER: header, "Connection": "close"})
-            connection.getresponse().read()
-        except (OSError, http.client.HTTPException) as error:
-            print(f"a request was not answered: {error or type(error).__name__}", file=sys.stderr)
-        finally:
-            connection.close()
+    while (secret := key()) is not None:
+        header = signed(status, milliseconds, secret, time.time())
+        get(port, PATH, {HEADER: header})
         # What was missed is not made up for.
         due = max(due + pause, time.monotonic())
         time.sleep(max(0.0, due - time.monotonic()))
+
+
+def get(port, path, headers):
+    """Asks the server on this host; says where it does not answer."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_TIMEOUT_SECONDS)
+    try:
+        connection.request("GET", path, headers={**headers, "Connection": "close"})
+        connection.getresponse().read()
+    except (OSError, http.client.HTTPException) as error:
+        print(f"a request was not answered: {error or type(error).__name__}", file=sys.stderr)
+    finally:
+        connection.close()
 
 
 if __name__ == "__main__":

@@ -1,0 +1,68 @@
+"""A little traffic, so that dashboards have something to show.
+
+`python -m monctl_metrics.traffic PORT PER_SECOND` sends it to the server on this
+host for as long as its drill lasts: a visitor's requests for pages that the
+application shows to everybody, and between them a few whose answers are ordered
+with the drill's signature, of each class that a visitor may not meet. A line on standard output
+says that each kind was sent once.
+"""
+
+import itertools
+import sys
+import time
+
+from . import activation, application, drill
+from .check import HEALTH_PATH
+
+# Of so many requests one has each of these answers. Alerts ask for larger shares of errors.
+ROUND = 40
+ORDERED = (302, 404, 503)
+
+
+def main(arguments):
+    port, pause = int(arguments[0]), 1 / float(arguments[1])
+    application.load()
+    headers = application.accepted_headers()
+    due = time.monotonic()
+    for count, turn in enumerate(itertools.cycle(_round())):
+        secret = drill.key()
+        if secret is None:
+            return 0
+        if isinstance(turn, str):
+            drill.get(port, turn, headers)
+        else:
+            order = drill.signed(turn, 0, secret, time.time())
+            drill.get(port, drill.PATH, {**headers, drill.HEADER: order})
+        if count == len(ORDERED):
+            print("each kind was sent", flush=True)
+        due = max(due + pause, time.monotonic())
+        time.sleep(max(0.0, due - time.monotonic()))
+
+
+def _round():
+    """The paths and ordered statuses of a round, in turn."""
+    # Nobody answers to orders where the project counts its requests itself.
+    ordered = ORDERED if activation.mode() == "exporter" else ()
+    visits = itertools.islice(itertools.cycle(_pages()), ROUND - len(ordered))
+    return [*ordered, *visits]
+
+
+def _pages():
+    """What everybody may see: the health path, the start page, and the admin's way in, where they are there."""
+    from django.urls import NoReverseMatch, Resolver404, resolve, reverse
+
+    pages = {HEALTH_PATH: None}
+    try:
+        resolve("/")
+        pages["/"] = None
+    except Resolver404:
+        pass
+    try:
+        pages[reverse("admin:login")] = None
+    except NoReverseMatch:
+        pass
+    return list(pages)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
