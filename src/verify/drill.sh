@@ -161,7 +161,10 @@ cover() {
 }
 
 begin_filesystem() {
-	local folder
+	local folder lock
+	# Another drill that begins now must not choose the same directory: one would hide the other.
+	exec {lock}<"$home"
+	flock "$lock"
 	folder=$(cover)
 	echo "$folder" >"$own/cover"
 	mkdir "$own/fs"
@@ -169,6 +172,7 @@ begin_filesystem() {
 	mkdir "$own/fs/lower" "$own/fs/upper" "$own/fs/work"
 	mount -t overlay -o "nosuid,nodev,noexec,lowerdir=$own/fs/lower,upperdir=$own/fs/upper,workdir=$own/fs/work" \
 		monctl-drill "$folder"
+	exec {lock}<&-
 }
 
 undo_filesystem() {
