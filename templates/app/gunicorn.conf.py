@@ -49,9 +49,19 @@ def on_starting(server):
     activation.start_from_zero()
 
 
+def on_reload(server):
+    """Called before workers are replaced on purpose."""
+    activation.new_generation(server.worker_age)
+
+
 def post_fork(server, worker):
     """Called in each worker before it imports anything of the application."""
     # Until a worker has handlers of its own it inherits the master's, which
     # would swallow the signal and let a stop wait for the whole timeout.
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     activation.in_worker()
+
+
+def post_worker_init(worker):
+    """Called in each worker once it has loaded the application."""
+    activation.worker_is_ready(worker)

@@ -83,6 +83,15 @@ def test_files_that_vanish_while_they_are_read_are_no_error(tmp_path, monkeypatc
     assert families["django_http_responses_before_middlewares"].samples[0].value == 0
 
 
+def test_a_file_that_is_just_being_made_is_no_error(tmp_path):
+    from monctl_metrics.exporter import Workers
+
+    for name in ("counter_0.db", "gauge_livesum_0.db"):
+        (tmp_path / name).touch()
+    families = {family.name: family for family in Workers(str(tmp_path)).collect()}
+    assert families["django_http_responses_before_middlewares"].samples[0].value == 0
+
+
 def test_a_busy_port_ends_the_exporter_and_nothing_else(serve, tmp_path):
     server = serve(small())
     with socket.create_server(("127.0.0.1", 0)) as busy:
@@ -156,7 +165,7 @@ setup_testing_defaults(environ)
 application(environ, lambda *_: None)
 """
     environment = {"PYTHONPATH": str(tmp_path), "MONCTL_METRICS_DIR": str(metrics)}
-    for mode, files in (({}, 0), ({"MONCTL_METRICS": "exporter"}, 3)):
+    for mode, files in (({}, 0), ({"MONCTL_METRICS": "exporter"}, 4)):
         subprocess.run(
             [sys.executable, "-c", program], env=os.environ | environment | mode, check=True
         )

@@ -124,7 +124,7 @@ urlpatterns += [path("own", own, name="own")]
     assert "orders_total 1.0" in server.ask("/own")[1]
     assert "orders_total 2.0" in server.ask("/own")[1]
     assert not [name for name in server.families() if "orders" in name]
-    assert len([name for name in server.files() if name.endswith(".db")]) == 2
+    assert len([name for name in server.files() if name.endswith(".db")]) == 3
 
 
 def test_an_application_that_has_django_prometheus_is_counted_once(serve):

@@ -76,7 +76,7 @@ impl SetUnit {
             self.renewal()
         } else if concerned.peek().is_none() {
             OnChange::Keep
-        } else if concerned.all(|part| self.reload.contains(part)) {
+        } else if concerned.all(|part| names(&self.reload, part)) {
             OnChange::Reload
         } else {
             OnChange::Restart
@@ -90,12 +90,7 @@ impl SetUnit {
 
     /// Whether a part of the set concerns this unit. Its own unit file always does.
     pub(super) fn uses(&self, part: &str) -> bool {
-        part == self.name
-            || self.uses.as_ref().map_or(!is_unit(part), |names| {
-                names
-                    .iter()
-                    .any(|name| part == name || (name.ends_with('/') && part.starts_with(name.as_str())))
-            })
+        part == self.name || self.uses.as_ref().map_or(!is_unit(part), |uses| names(uses, part))
     }
 
     /// Whether what the unit set up is not as it left it.
@@ -142,6 +137,11 @@ impl SetUnit {
         };
         Some(Detail::new(format!("unit {}", self.name), why))
     }
+}
+
+/// Whether a list names a part, or a folder that it lies in.
+fn names(list: &[String], part: &str) -> bool {
+    list.iter().any(|name| part == name || (name.ends_with('/') && part.starts_with(name.as_str())))
 }
 
 fn is_unit(part: &str) -> bool {

@@ -5,12 +5,18 @@ MONCTL_METRICS is `exporter` (Django is instrumented from outside), `builtin`
 and, for other servers, by `autoload`.
 """
 
+import logging
 import os
 import shutil
 
 from . import hooks, slots
 
 DEFAULT_DIRECTORY = "/run/monctl-app/metrics"
+# A file in it that Gunicorn makes at its start.
+STARTED = "started"
+
+# How many workers had been started before the generation that is expected now.
+_earlier_workers = 0
 
 
 def mode():
@@ -33,6 +39,26 @@ def start_from_zero():
         return
     shutil.rmtree(directory(), ignore_errors=True)
     os.makedirs(directory(), exist_ok=True)
+    with open(os.path.join(directory(), STARTED), "w"):
+        pass
+
+
+def new_generation(workers_so_far):
+    """Called in the server before it replaces all workers at a reload."""
+    global _earlier_workers
+    _earlier_workers = workers_so_far
+
+
+def worker_is_ready(worker):
+    """Called in each worker of Gunicorn once it has loaded the application."""
+    if mode() != "exporter":
+        return
+    try:
+        from . import presence
+
+        presence.announce(worker, replaces=worker.age > _earlier_workers + worker.cfg.workers)
+    except Exception:
+        logging.getLogger(__name__).warning("this worker cannot say that it is there", exc_info=True)
 
 
 def in_worker():

@@ -12,10 +12,10 @@ from collections import defaultdict
 from http.server import ThreadingHTTPServer
 
 from prometheus_client import CollectorRegistry, MetricsHandler
-from prometheus_client.metrics_core import CounterMetricFamily, HistogramMetricFamily
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from . import activation, families
+from . import activation, families, slots
 
 
 class Workers:
@@ -33,6 +33,7 @@ class Workers:
         stored = {metric.name: metric for metric in self._read()}
         responses = _samples(stored.pop(families.RESPONSES, None))
         yield from _counters(responses)
+        yield from self._presence(stored)
         latency = stored.get(families.LATENCY)
         yield _histogram_over_all(families.LATENCY_IN_ALL, families.SECONDS, latency)
         for name, bounds in (
@@ -43,12 +44,38 @@ class Workers:
                 yield _histogram_over_all(name, bounds, None)
         yield from stored.values()
 
+    def _presence(self, stored):
+        """What Gunicorn's workers say of themselves; nothing where another server runs the application."""
+        present = [stored.pop(name, None) for name in (families.WORKERS, families.SLOTS, families.IN_PROGRESS)]
+        replaced = stored.pop(families.REPLACEMENTS, None)
+        started = self._started()
+        if started is None and os.path.isdir(self._directory):
+            return
+        for name, metric in zip((families.WORKERS, families.SLOTS, families.IN_PROGRESS), present, strict=True):
+            yield _gauge(name, sum(sample.value for sample in _samples(metric)))
+        yield _counter(families.REPLACEMENTS, (), _samples(replaced))
+        if started is not None:
+            yield _gauge(families.STARTED, started)
+
+    def _started(self):
+        try:
+            return os.stat(os.path.join(self._directory, activation.STARTED)).st_mtime
+        except FileNotFoundError:
+            return None
+
+    def _counts(self, path):
+        """Whether a file says something: not while it is made, and of a present state only as long as it lasts."""
+        if os.path.getsize(path) == 0:
+            return False
+        kind, _, number = os.path.basename(path).removesuffix(".db").rpartition("_")
+        return not kind.startswith("gauge_live") or slots.is_held(self._directory, number)
+
     def _read(self):
         # The folder may be emptied between listing and reading.
         for _ in range(3):
             try:
                 files = glob.glob(os.path.join(self._directory, "*.db"))
-                return MultiProcessCollector.merge(files)
+                return MultiProcessCollector.merge([file for file in files if self._counts(file)])
             except FileNotFoundError:
                 continue
         return []
@@ -75,6 +102,12 @@ def _counter(name, labels, responses):
     family = CounterMetricFamily(name, families.HELP[name], labels=labels)
     for values, total in totals.items():
         family.add_metric(values, total)
+    return family
+
+
+def _gauge(name, value):
+    family = GaugeMetricFamily(name, families.HELP[name])
+    family.add_metric((), value)
     return family
 
 

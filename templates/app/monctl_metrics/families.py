@@ -39,6 +39,16 @@ RESPONSE_BYTES = "django_http_responses_body_total_bytes"
 
 ERRORS = "monctl_instrumentation_errors"
 
+# What workers say of themselves: gauges that end with them, and one counter.
+WORKERS = "monctl_workers"
+SLOTS = "monctl_request_slots"
+IN_PROGRESS = "monctl_requests_in_progress"
+REPLACEMENTS = "monctl_worker_replacements"
+STARTED = "monctl_app_start_time_seconds"
+MIGRATION_LABELS = ("connection",)
+UNAPPLIED = "django_migrations_unapplied_total"
+APPLIED = "django_migrations_applied_total"
+
 INFINITY = float("inf")
 SECONDS = (
     0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75,
@@ -70,5 +80,12 @@ HELP = {
     LATENCY_IN_ALL: "Seconds from request to response, middlewares included.",
     REQUEST_BYTES: "Sizes of request bodies, as announced.",
     RESPONSE_BYTES: "Sizes of response bodies that were not streamed.",
+    WORKERS: "Workers that have loaded the application and run.",
+    SLOTS: "Requests that the workers can serve at the same time.",
+    IN_PROGRESS: "Requests that are being served.",
+    REPLACEMENTS: "Workers that were started because another one had ended.",
+    STARTED: "When the service was started, in seconds since 1970.",
+    UNAPPLIED: "Migrations that the code knows and the database has not seen.",
+    APPLIED: "Migrations that the database has seen.",
     ERRORS: "Requests that could not be counted because of an error in the instrumentation.",
 }

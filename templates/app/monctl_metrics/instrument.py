@@ -26,14 +26,61 @@ def wrap(base_handler):
     """Wraps the methods of Django's `BaseHandler` class."""
     if getattr(base_handler, "_monctl_wrapped", False):
         return
-    base_handler.get_response = _counted(base_handler.get_response)
-    base_handler.get_response_async = _counted_async(base_handler.get_response_async)
+    base_handler.get_response = _in_progress(_counted(base_handler.get_response))
+    base_handler.get_response_async = _in_progress_async(_counted_async(base_handler.get_response_async))
     base_handler.resolve_request = _noting_unknown_paths(base_handler.resolve_request)
     base_handler.process_exception_by_middleware = _noting_exceptions(
         base_handler.process_exception_by_middleware
     )
     base_handler._monctl_wrapped = True
     os.register_at_fork(after_in_child=_forget_recorder)
+
+
+def recorder():
+    """This process's recorder, opened now where it is not yet."""
+    return _current_recorder()
+
+
+def _in_progress(get_response):
+    @functools.wraps(get_response)
+    def wrapper(self, request):
+        entered = _enter(self)
+        try:
+            return get_response(self, request)
+        finally:
+            _leave(entered)
+
+    return wrapper
+
+
+def _in_progress_async(get_response_async):
+    @functools.wraps(get_response_async)
+    async def wrapper(self, request):
+        entered = _enter(self)
+        try:
+            return await get_response_async(self, request)
+        finally:
+            _leave(entered)
+
+    return wrapper
+
+
+def _enter(handler):
+    """Counts a request as being in progress; returns where, or None."""
+    try:
+        if _answers_clients(handler):
+            current = _current_recorder()
+            current.entered()
+            return current
+    except Exception:
+        _failed()
+    return None
+
+
+def _leave(entered):
+    # A child that was forked meanwhile shares the number with its parent, whose request it is.
+    if entered is not None and entered is _recorder:
+        entered.left()
 
 
 def _counted(get_response):

@@ -27,11 +27,14 @@ class Recorder:
         self._slot = Slot(directory)
         self._counters = self._file(directory, "counter")
         self._histograms = self._file(directory, "histogram")
+        # Files of this kind count only while their slot is held.
+        self._present = self._file(directory, "gauge_livesum")
         self._lock = threading.Lock()
         self._responses = {}
         self._latencies = {}
         self._single = {}
         self._errors = self._counter(families.ERRORS)
+        self._in_progress = _cell(self._present, families.IN_PROGRESS, "", (), ())
         self._request_bytes = self._histogram(families.REQUEST_BYTES, families.BYTES)
         self._response_bytes = self._histogram(families.RESPONSE_BYTES, families.BYTES)
 
@@ -48,6 +51,29 @@ class Recorder:
             self._request_bytes.observe(request_bytes)
             if response_bytes is not None:
                 self._response_bytes.observe(response_bytes)
+
+    def entered(self):
+        """Counts a request that begins."""
+        with self._lock:
+            self._in_progress.add(1)
+
+    def left(self):
+        """Counts a request that ends."""
+        with self._lock:
+            self._in_progress.add(-1)
+
+    def worker(self, slots, replaces):
+        """Says that this process is a worker, and whether it replaces one that has ended."""
+        with self._lock:
+            _cell(self._present, families.WORKERS, "", (), ()).set(1)
+            _cell(self._present, families.SLOTS, "", (), ()).set(slots)
+            self._counter(families.REPLACEMENTS).add(1 if replaces else 0)
+
+    def migrations(self, connection, unapplied, applied):
+        """Says how far a database is behind the code."""
+        with self._lock:
+            for family, number in ((families.UNAPPLIED, unapplied), (families.APPLIED, applied)):
+                _cell(self._present, family, "", families.MIGRATION_LABELS, (connection,)).set(number)
 
     def event(self, family, value):
         """Counts one occurrence in a (name, label) family that is stored as published."""

@@ -8,6 +8,10 @@ processes at the same time, and the next holder goes on where the last stopped.
 import fcntl
 import glob
 import os
+import struct
+
+# The kernel's `struct flock` on 64-bit machines: type, whence, start, length, process.
+_FLOCK = struct.Struct("@hhqqi4x")
 
 # Far above any number of workers; ends a search that can never succeed.
 _MOST = 4096
@@ -41,6 +45,16 @@ class Current:
 
     def _forget(self):
         self._slot = None
+
+
+def is_held(directory, number):
+    """Whether a process, other than this one, has this number now. Takes nothing for itself."""
+    try:
+        with open(os.path.join(directory, f"slot-{number}.lock")) as lock:
+            asked = _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
+            return _FLOCK.unpack(fcntl.fcntl(lock, fcntl.F_GETLK, asked))[0] != fcntl.F_UNLCK
+    except FileNotFoundError:
+        return False
 
 
 def _acquire(directory):

@@ -29,6 +29,9 @@ class Cell:
     def add(self, amount):
         self._doubles[self._index] += amount
 
+    def set(self, value):
+        self._doubles[self._index] = value
+
 
 class Store:
     """A file of cells; one that exists already is gone on with."""
