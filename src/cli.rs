@@ -89,6 +89,11 @@ pub enum Command {
     Rotate(RotateArgs),
     /// Remove everything that `up` made.
     Down(DownArgs),
+    /// Print the page about an alert of the catalogue: meaning, first look, usual causes, remedy.
+    Runbook {
+        /// The alert's name.
+        alert: String,
+    },
     /// Print the JSON Schema of the spec.
     Schema,
 }
@@ -311,6 +316,7 @@ impl Command {
             Self::Logs(_) => "logs",
             Self::Rotate(_) => "rotate",
             Self::Down(_) => "down",
+            Self::Runbook { .. } => "runbook",
             Self::Schema => "schema",
         }
     }

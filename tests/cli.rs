@@ -14,9 +14,19 @@ fn help_and_version_are_results() {
 
 #[test]
 fn every_subcommand_has_help() {
-    for command in
-        ["render", "plan", "up", "status", "verify-alert", "explain", "check", "ssh", "down", "schema"]
-    {
+    for command in [
+        "render",
+        "plan",
+        "up",
+        "status",
+        "verify-alert",
+        "explain",
+        "check",
+        "ssh",
+        "down",
+        "runbook",
+        "schema",
+    ] {
         Monctl::new().args([command, "--help"]).run().success().stdout_contains("Usage: monctl");
     }
 }
@@ -28,6 +38,14 @@ fn a_wrong_command_line_is_exit_code_2_and_prints_no_result() {
     {
         Monctl::new().args(words).run().code(2).stdout_is("");
     }
+}
+
+#[test]
+fn the_page_about_an_alert_is_printed_and_a_wrong_name_gets_the_nearest() {
+    Monctl::new().args(["runbook", "HostDown"]).run().success().stdout_contains("# HostDown\n");
+    let page = Monctl::new().args(["runbook", "HostDown", "--output", "json"]).run().success().json();
+    assert!(page["page"].as_str().unwrap_or_default().contains("## First look"));
+    Monctl::new().args(["runbook", "HostDwn"]).run().code(2).stderr_contains("did you mean `HostDown`?");
 }
 
 #[test]

@@ -421,6 +421,44 @@ fn every_alert_of_the_catalogue_is_accepted() {
 }
 
 #[test]
+fn what_only_some_alerts_need_is_measured_only_for_them() {
+    let with = |name: &str| {
+        let mut spec = reference();
+        spec.alerts = [(name.parse().unwrap(), monctl::spec::Alert::default())].into();
+        bundle(&spec)
+    };
+    let has = |bundle: &Bundle, file: &str, text: &str| bundle.get(file).unwrap().masked().contains(text);
+    let (unit, collector) = ("systemd/monctl-node-exporter.service", "--collector.systemd");
+    assert!(has(&with("SystemdUnitFailed"), unit, collector));
+    assert!(!has(&with("HighCPUUsage"), unit, collector));
+    let job = r#"job_name: "alertmanager""#;
+    assert!(has(&with("NotificationsFailing"), "prometheus.yml", job));
+    assert!(!has(&with("HighCPUUsage"), "prometheus.yml", job));
+}
+
+#[test]
+fn render_gives_tests_that_promtool_runs_beside_the_rules() {
+    let Some(promtool) = judge(Tool::Promtool) else { return };
+    let project = Project::with_spec(&support::SPEC.replace("notify:", "  HostDown: {for: 30s}\nnotify:"));
+    project.monctl().args(["render", "--out", "out"]).run().success().stdout_contains("promtool test rules");
+    let files = project.files();
+    for name in ["HighCPUUsage", "HostDown"] {
+        assert!(files.contains(&format!("out/tests/{name}.yml")), "{files:?}");
+    }
+    let run = || {
+        let mut command = Command::new(&promtool);
+        command.args(["test", "rules", "tests/HighCPUUsage.yml", "tests/HostDown.yml"]);
+        command.current_dir(project.path("out")).output().unwrap().status.success()
+    };
+    assert!(run());
+    // They are about the rules that lie there.
+    let rules = project.path("out/alert_rules.yml");
+    let text = fs::read_to_string(&rules).unwrap();
+    fs::write(&rules, text.replace("for: 30s", "for: 45s")).unwrap();
+    assert!(!run(), "another `for` is another promise");
+}
+
+#[test]
 fn a_thousand_application_hosts_render_in_little_time() {
     let mut spec = reference();
     spec.app.count = 1000;

@@ -222,10 +222,120 @@ fn an_unknown_alert_brings_the_nearest_of_the_catalogue() {
 #[test]
 fn an_alert_has_the_parameters_of_its_kind() {
     let line = "HighCPUUsage: {above: 80, for: 1m}";
-    mistake(line, "InstanceDown: {above: 80}", "8:25", "this alert has no threshold", "");
-    mistake(line, "Own: {expr: up == 0, above: 80}", "8:31", "an own rule has its threshold", "");
+    mistake(line, "HostDown: {above: 80}", "8:21", "this alert has no threshold", "");
+    mistake(line, "Own: {expr: up == 0, above: 80}", "8:31", "an own rule has its numbers", "");
     mistake(line, "Own: {expr: ' '}", "8:15", "the expression is empty", "");
     mistake(line, "HighCPUUsage: {window: 20s}", "8:26", "a rate needs two scrapes", "");
+}
+
+#[test]
+fn an_alert_has_no_parameter_that_means_nothing_to_it() {
+    let line = "HighCPUUsage: {above: 80, for: 1m}";
+    for (alert, place, message) in [
+        ("HostDown: {window: 5m}", "8:22", "this alert has no window: it looks at the last scrape"),
+        ("HighCPUUsage: {within: 1d}", "8:26", "this alert has no `within`: it foresees nothing"),
+        (
+            "HighCPUUsage: {traffic: 1}",
+            "8:27",
+            "this alert has no `traffic`: it says the same at any traffic",
+        ),
+        ("DiskWillFillSoon: {within: 0s}", "8:30", "it has to be longer than nothing"),
+        ("HighLatency: {traffic: -1}", "8:26", "it is a number per second, 0 or more"),
+        ("WorkersRestarting: {above: -1}", "8:30", "-1 is no count; it is 0 or more"),
+        ("Own: {expr: up, window: 5m}", "8:27", "an own rule has its numbers and its times in `expr`"),
+    ] {
+        mistake(line, alert, place, message, "^");
+    }
+    for alert in ["DiskWillFillSoon: {within: 3d, window: 2h}", "HighLatency: {traffic: 0}"] {
+        render(&with(line, alert)).success();
+    }
+}
+
+/// The names of a spec's alerts.
+fn alerts(project: &Project) -> Vec<String> {
+    let spec = load(&project.path("monctl.yaml")).unwrap().spec;
+    spec.alerts.keys().map(ToString::to_string).collect()
+}
+
+#[test]
+fn a_spec_that_names_no_alerts_has_those_that_need_no_choice() {
+    let without = with("alerts:\n  HighCPUUsage: {above: 80, for: 1m}\n", "");
+    let exporter = alerts(&Project::with_spec(&without));
+    let has = |alerts: &[String], name: &str| alerts.iter().any(|alert| alert == name);
+    for name in ["HighCPUUsage", "HostDown", "AppDown", "WorkersSaturated", "NotificationsFailing"] {
+        assert!(has(&exporter, name), "{name}");
+    }
+    for name in ["NoTraffic", "HighClientErrorRate", "AlertUnproven", "Watchdog"] {
+        assert!(!has(&exporter, name), "{name} has to be asked for");
+    }
+    let builtin = without.replace("  path: site", "  path: site\n  metrics: builtin");
+    let builtin = alerts(&Project::with_spec(&builtin));
+    assert!(has(&builtin, "AppDown") && !has(&builtin, "WorkersSaturated"), "nobody counts workers there");
+    let heard = without.replace("  capture: {}", "  capture: {}\n  heartbeat_url: {env: X}");
+    assert!(has(&alerts(&Project::with_spec(&heard)), "Watchdog"));
+    assert_eq!(alerts(&Project::with_spec(&without.replace("notify:", "alerts: {}\nnotify:"))), [""; 0]);
+}
+
+#[test]
+fn an_alert_that_could_never_tell_anything_is_refused() {
+    mistake(
+        "  HighCPUUsage: {above: 80, for: 1m}",
+        "  Watchdog: {}",
+        "8:3",
+        "this alert can never tell anything: nobody would hear it: it needs `notify.heartbeat_url`",
+        "",
+    );
+    let spec = with("  path: site", "  path: site\n  metrics: builtin");
+    render(&spec.replace("HighCPUUsage: {above: 80, for: 1m}", "WorkersSaturated: {}"))
+        .code(2)
+        .stderr_contains(
+            "monctl.yaml:9:3: this alert can never tell anything: only monctl's own exporter has",
+        );
+}
+
+#[test]
+fn a_heartbeat_needs_the_alert_that_always_fires() {
+    mistake(
+        "  capture: {}",
+        "  capture: {}\n  heartbeat_url: {env: X}",
+        "11:3",
+        "a heartbeat needs the alert that always fires: add `Watchdog: {}` to `alerts`",
+        "",
+    );
+}
+
+#[test]
+fn what_is_different_for_a_severity_has_to_make_sense() {
+    let severities =
+        |text: &str| with("  capture: {}", &format!("  capture: {{}}\n  severities:\n    {text}"));
+    let refused = |text: &str, place: &str, message: &str| {
+        render(&severities(text)).code(2).stderr_contains(&format!("monctl.yaml:{place}: {message}"));
+    };
+    refused("critcal: {}", "12:5", "no alert has the severity `critcal`");
+    refused("warnin: {}", "12:5", "no alert has the severity `warnin`; did you mean `warning`?");
+    refused("warning: {webhook_url: {env: X}}", "12:15", "`capture` receives everything");
+    refused(
+        "warning: {mute: [{from: '22:00', to: '22:00'}]}",
+        "12:15",
+        "a time from 22:00 to 22:00 has no length",
+    );
+    refused(
+        "warning: {mute: [{from: '22:00', to: '7:00'}]}",
+        "12:42",
+        "the value is not valid: write a time",
+    );
+    refused(
+        "warning: {mute: [{from: '22:00', to: '07:00', time_zone: Europe/Berln}]}",
+        "12:15",
+        "`Europe/Berln` is no time zone such as `Europe/Berlin`; did you mean `Europe/Berlin`?",
+    );
+    refused(
+        "warning: {mute: [{from: '22:00', to: '07:00', days: [fryday]}]}",
+        "12:58",
+        "the value is not known; expected `monday`",
+    );
+    let night = "warning: {mute: [{from: '22:00', to: '07:00', days: [friday], time_zone: Europe/Berlin}]}";
+    render(&severities(night)).success();
 }
 
 #[test]

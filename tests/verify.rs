@@ -69,7 +69,7 @@ async fn an_alert_is_proven_by_the_receiver_and_every_stage_comes_when_it_was_pr
             _ => None,
         })
         .collect();
-    assert_eq!(messages, [("[FIRING] HighCPUUsage", "danger"), ("[RESOLVED] HighCPUUsage", "good")]);
+    assert_eq!(messages, [("[FIRING] HighCPUUsage", "warning"), ("[RESOLVED] HighCPUUsage", "good")]);
     let expected = events.iter().position(|event| matches!(event, Event::Expected { .. }));
     let happened = events.iter().position(|event| matches!(event, Event::Stage { .. }));
     assert!(expected < happened, "what is expected is told first");

@@ -22,6 +22,7 @@ mod open;
 mod plan;
 mod render;
 mod rotate;
+mod runbook;
 mod schema;
 mod screenshots;
 mod ssh;
@@ -127,6 +128,7 @@ async fn dispatch(command: &Command, context: &Context) -> Result<Outcome> {
         Command::Logs(args) => logs::run(args, context).await,
         Command::Rotate(args) => Box::pin(rotate::run(args, context)).await,
         Command::Down(args) => down::run(args, context).await,
+        Command::Runbook { alert } => runbook::run(alert),
         Command::Schema => schema::run(),
     }
 }

@@ -12,7 +12,7 @@ use super::{Context, Outcome, dashboards};
 use crate::cli::RenderArgs;
 use crate::error::{Error, Result};
 use crate::host::HostName;
-use crate::render::{Addresses, Bundle, Tool, Verdict, check};
+use crate::render::{Addresses, Bundle, RuleTests, Tool, Verdict, check, rule_tests};
 use crate::spec::{Loaded, Spec, load};
 use crate::verify;
 
@@ -40,8 +40,18 @@ pub(super) async fn run(args: &RenderArgs, context: &Context) -> Result<Outcome>
     let files = files(&bundle, &loaded, context).await?;
     let text = match args.out() {
         Some(folder) => {
-            write(&files, folder)?;
-            format!("{} files written to `{}`; {}", files.len(), folder.display(), judged(&verdicts))
+            let tests = rule_tests(&loaded.spec)?;
+            write(
+                files.iter().map(|(name, text)| (name.clone(), text.clone())).chain(written(&tests)),
+                folder,
+            )?;
+            format!(
+                "{} files written to `{}`; {}{}",
+                files.len() + tests.len(),
+                folder.display(),
+                judged(&verdicts),
+                how_to_test(&tests),
+            )
         }
         None => format!("{}# {}", shown(&files), judged(&verdicts)),
     };
@@ -75,7 +85,12 @@ fn addresses(args: &RenderArgs, spec: &Spec) -> Result<Addresses> {
     }
 }
 
-fn write(files: &Files, folder: &Path) -> Result<()> {
+/// The rules' tests go to no host; they are the user's.
+fn written(tests: &[RuleTests]) -> impl Iterator<Item = (String, String)> {
+    tests.iter().map(|tests| (tests.file(), tests.written("../alert_rules.yml")))
+}
+
+fn write(files: impl Iterator<Item = (String, String)>, folder: &Path) -> Result<()> {
     for (name, content) in files {
         let path = folder.join(name);
         let cannot = |error| {
@@ -89,6 +104,14 @@ fn write(files: &Files, folder: &Path) -> Result<()> {
         fs::write(&path, content).map_err(cannot)?;
     }
     Ok(())
+}
+
+fn how_to_test(tests: &[RuleTests]) -> &'static str {
+    if tests.is_empty() {
+        ""
+    } else {
+        "\n`promtool test rules tests/*.yml` in it holds the alerts to their promises"
+    }
 }
 
 /// All files, each below its name; dashboards, which have a thousand lines each, by their names only.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::content::Part;
 use super::context::Context;
+use super::delivery::HEARTBEAT_MARK;
 use super::environment;
 use super::templates::{self, ENGINE};
 use super::{Addresses, Content};
@@ -21,6 +22,9 @@ const ENVIRONMENT: &str = "environment/app";
 /// The file that Alertmanager's `api_url_file` names.
 const WEBHOOK: &str = "alertmanager/slack-webhook-url";
 
+/// The folder of those of severities.
+const WEBHOOKS: &str = "alertmanager/webhooks/";
+
 /// Where Alertmanager posts without a webhook: a loopback port of the monitoring host that `verify-alert`
 /// forwards to the receiver inside monctl.
 const CAPTURE_URL: &str = "http://127.0.0.1:9099/services/monctl/capture";
@@ -36,11 +40,12 @@ impl Bundle {
         let mut files = BTreeMap::new();
         for name in templates::rendered() {
             let text = ENGINE.render(name, &context).map_err(broken)?;
-            files.insert(name.to_owned(), Content::text(text));
+            files.insert(name.to_owned(), with_heartbeat(&text));
         }
         files.extend(templates::verbatim().map(|(name, text)| (name.to_owned(), Content::text(text))));
         files.insert(ENVIRONMENT.to_owned(), environment::content(&spec.app.env)?);
         files.insert(WEBHOOK.to_owned(), webhook(spec));
+        files.extend(severity_webhooks(spec));
         Ok(Self(files))
     }
 
@@ -58,6 +63,26 @@ impl Bundle {
     pub fn folder<'a>(&'a self, folder: &'a str) -> impl Iterator<Item = (&'a str, &'a Content)> {
         self.iter().filter_map(move |(name, content)| Some((name.strip_prefix(folder)?, content)))
     }
+}
+
+/// Webhooks in Alertmanager's configuration have their URL in it: older versions read it from no file.
+fn with_heartbeat(text: &str) -> Content {
+    let mut parts = Vec::new();
+    for piece in text.split(HEARTBEAT_MARK) {
+        if !parts.is_empty() {
+            parts.push(Part::YamlSecret(SecretName::HeartbeatUrl));
+        }
+        parts.push(Part::Text(piece.to_owned().into()));
+    }
+    Content::of(parts)
+}
+
+/// The webhooks of severities, each in a file of its own.
+fn severity_webhooks(spec: &Spec) -> impl Iterator<Item = (String, Content)> {
+    spec.notify.severities.iter().filter(|(_, severity)| severity.webhook_url.is_some()).map(|(name, _)| {
+        let secret = Part::Secret(SecretName::SeverityWebhookUrl(name.clone()));
+        (format!("{WEBHOOKS}{name}"), Content::of(vec![secret]))
+    })
 }
 
 fn webhook(spec: &Spec) -> Content {

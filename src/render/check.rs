@@ -101,7 +101,7 @@ pub fn check(bundle: &Bundle) -> Result<Vec<(Tool, Verdict)>> {
     }
     let folder = tempfile::tempdir().map_err(cannot_write)?;
     for name in SET {
-        let content = bundle.get(name).map(super::Content::masked).unwrap_or_default();
+        let content = bundle.get(name).map(super::Content::judgeable).unwrap_or_default();
         std::fs::write(folder.path().join(name), content.as_bytes()).map_err(cannot_write)?;
     }
     let judged = |(tool, program): (Tool, Option<PathBuf>)| match program {

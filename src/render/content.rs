@@ -16,6 +16,8 @@ pub(super) enum Part {
     Text(Cow<'static, str>),
     /// The value of a secret as it is.
     Secret(SecretName),
+    /// The value of a secret as a quoted YAML scalar.
+    YamlSecret(SecretName),
     /// The value of a secret, quoted as a file of environment variables wants it.
     EnvironmentSecret(SecretName),
 }
@@ -41,19 +43,28 @@ impl Content {
     pub fn secrets(&self) -> impl Iterator<Item = &SecretName> {
         self.0.iter().filter_map(|part| match part {
             Part::Text(_) => None,
-            Part::Secret(name) | Part::EnvironmentSecret(name) => Some(name),
+            Part::Secret(name) | Part::YamlSecret(name) | Part::EnvironmentSecret(name) => Some(name),
         })
     }
 
     /// The text with `[secret]` for each secret.
     pub fn masked(&self) -> Cow<'_, str> {
+        self.masked_by(MASK)
+    }
+
+    /// The text for judges that insist on an URL where a secret will stand.
+    pub(super) fn judgeable(&self) -> Cow<'_, str> {
+        self.masked_by("https://secret.invalid/")
+    }
+
+    fn masked_by(&self, mask: &str) -> Cow<'_, str> {
         if let [Part::Text(text)] = self.0.as_slice() {
             return Cow::Borrowed(text);
         }
         let shown = |part: &Part| match part {
             Part::Text(text) => text.clone().into_owned(),
-            Part::Secret(_) => MASK.to_owned(),
-            Part::EnvironmentSecret(_) => format!("\"{MASK}\""),
+            Part::Secret(_) => mask.to_owned(),
+            Part::YamlSecret(_) | Part::EnvironmentSecret(_) => format!("\"{mask}\""),
         };
         Cow::Owned(self.0.iter().map(shown).collect())
     }
@@ -68,6 +79,7 @@ impl Content {
             match part {
                 Part::Text(part) => text.push_str(part),
                 Part::Secret(name) => text.push_str(known(secrets, name)?.expose()),
+                Part::YamlSecret(name) => text.push_str(&quote::yaml(known(secrets, name)?.expose())),
                 Part::EnvironmentSecret(name) => {
                     let quoted = quote::environment(known(secrets, name)?.expose());
                     text.push_str(&quoted.ok_or_else(|| unfit(name))?);

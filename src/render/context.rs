@@ -7,9 +7,10 @@
 use serde::Serialize;
 
 use super::Addresses;
+use super::delivery::Delivery;
 use super::rules::{Rule, rules};
 use crate::host::HostName;
-use crate::spec::{Install, Message, Metrics, Spec};
+use crate::spec::{Install, Metrics, Spec};
 
 /// The variables of every template.
 #[derive(Debug, Serialize)]
@@ -30,8 +31,10 @@ pub(super) struct Context<'a> {
     pub rule_groups: Vec<RuleGroup>,
     /// Whether an alert asks for what `verify-alert` exports.
     pub proofs_wanted: bool,
-    /// What a notification says.
-    pub message: MessageContext,
+    /// Receivers, routes and what holds back what.
+    pub delivery: Delivery,
+    /// What has to be measured for the rules.
+    pub needs: Needs,
 }
 
 /// A host: its name on the command line and its address, or a placeholder.
@@ -63,14 +66,20 @@ pub(super) struct RuleGroup {
     pub rules: Vec<Rule>,
 }
 
-/// A message with its defaults decided.
+/// What has to be measured only where a rule asks for it.
 #[derive(Debug, Serialize)]
-pub(super) struct MessageContext {
-    #[serde(flatten)]
-    pub message: Message,
-    pub send_resolved: bool,
-    /// Whether a footer says which alerts the message is about.
-    pub marked: bool,
+pub(super) struct Needs {
+    /// The states of systemd's units.
+    pub systemd: bool,
+    /// Alertmanager's own metrics.
+    pub alertmanager: bool,
+}
+
+impl Needs {
+    fn of(rules: &[Rule]) -> Self {
+        let names = |prefix: &str| rules.iter().any(|rule| rule.expr.contains(prefix));
+        Self { systemd: names("node_systemd_"), alertmanager: names("alertmanager_") }
+    }
 }
 
 impl<'a> Context<'a> {
@@ -78,7 +87,7 @@ impl<'a> Context<'a> {
         let host =
             |name| Host { name, address: addresses.address(name), authority: addresses.authority(name) };
         let metrics = spec.app.metrics();
-        let message = spec.notify.message();
+        let rules = rules(spec);
         Self {
             spec,
             app_hosts: (1..=spec.app.count).map(HostName::app).map(host).collect(),
@@ -90,12 +99,9 @@ impl<'a> Context<'a> {
             },
             programs: Programs::of(&spec.monitoring.install),
             proofs_wanted: spec.alerts.contains_key("AlertUnproven"),
-            rule_groups: grouped(rules(spec)),
-            message: MessageContext {
-                send_resolved: message.send_resolved(),
-                marked: spec.notify.is_marked(),
-                message,
-            },
+            delivery: Delivery::of(spec, &rules),
+            needs: Needs::of(&rules),
+            rule_groups: grouped(rules),
         }
     }
 }

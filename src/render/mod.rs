@@ -7,8 +7,12 @@ mod check;
 mod content;
 mod context;
 mod dashboards;
+mod delivery;
 mod environment;
+mod mute;
+mod parameters;
 mod quote;
+mod rule_tests;
 mod rules;
 mod templates;
 
@@ -17,4 +21,5 @@ pub use bundle::Bundle;
 pub use check::{Tool, Verdict, check};
 pub use content::Content;
 pub use dashboards::dashboards;
+pub use rule_tests::{RuleTests, rule_tests};
 pub use rules::{Rule, rules};

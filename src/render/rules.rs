@@ -5,8 +5,11 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::parameters::Parameters;
 use super::quote::go_text;
-use crate::spec::{Alert, CatalogueAlert, Monitoring, PromDuration, RuleName, Spec, Unit, catalogue_alert};
+use crate::spec::{
+    Alert, BaseUrl, CatalogueAlert, Monitoring, PromDuration, RuleName, Spec, Unit, catalogue_alert,
+};
 
 /// An alerting rule as Prometheus gets it. Labels and annotations are Prometheus templates.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -39,66 +42,108 @@ pub struct Rule {
 /// The group of the user's own rules.
 const OWN_GROUP: &str = "own-alerts";
 
+/// The alert that holds back all others of its host.
+pub(super) const HOST_DOWN: &str = "HostDown";
+
+/// The label by which it knows them: the instance without its port, whichever exporter it is.
+const HOST: (&str, &str) = ("host", r#"{{ reReplaceAll ":[0-9]+$" "" $labels.instance }}"#);
+
 /// The spec's rules, in alphabetical order.
 pub fn rules(spec: &Spec) -> Vec<Rule> {
+    let writer = Writer {
+        monitoring: &spec.monitoring,
+        tells_all: spec.notify.message().is_ours(),
+        runbooks: spec.notify.runbooks.as_ref(),
+        names_host: spec.alerts.keys().any(|name| name.as_str() == HOST_DOWN),
+    };
     let rule = |(name, alert): (&RuleName, &Alert)| match catalogue_alert(name.as_str()) {
-        Some(entry) if alert.expr.is_none() => from_catalogue(name, alert, entry, &spec.monitoring),
-        _ => own(name, alert),
+        Some(entry) if alert.expr.is_none() => writer.known(name, alert, entry),
+        _ => writer.own(name, alert),
     };
     spec.alerts.iter().map(rule).collect()
 }
 
-fn from_catalogue(name: &RuleName, alert: &Alert, entry: &CatalogueAlert, monitoring: &Monitoring) -> Rule {
-    let above = alert.above.or(entry.above);
-    let window = alert.window.unwrap_or_else(|| default_window(monitoring.scrape_interval));
-    let fill = |template: &str| {
-        let text = template.replace("${window}", &window.to_string());
-        above.map_or(text.clone(), |above| text.replace("${above}", &above.to_string()))
-    };
-    let annotation =
-        |own: &Option<String>, template: &str| own.as_deref().map_or_else(|| fill(template), go_text);
-    let severity = alert.severity.as_ref().unwrap_or(&entry.severity);
-    Rule {
-        name: name.to_string(),
-        group: entry.group.clone(),
-        expr: fill(&entry.expr),
-        hold: Some(alert.hold.unwrap_or(entry.hold)),
-        labels: labels(alert, Some(severity), go_text),
-        annotations: BTreeMap::from([
+/// What of a spec decides about all of its rules.
+struct Writer<'a> {
+    monitoring: &'a Monitoring,
+    /// Whether messages say more than summary and description. Where they do not, neither do rules.
+    tells_all: bool,
+    runbooks: Option<&'a BaseUrl>,
+    names_host: bool,
+}
+
+impl Writer<'_> {
+    /// A rule of the catalogue with the spec's parameters.
+    fn known(&self, name: &RuleName, alert: &Alert, entry: &CatalogueAlert) -> Rule {
+        let parameters = Parameters::of(alert, entry, self.monitoring);
+        let annotation = |own: &Option<String>, template: &str| {
+            own.as_deref().map_or_else(|| parameters.fill(template), go_text)
+        };
+        let mut annotations = BTreeMap::from([
             ("summary", annotation(&alert.summary, &entry.summary)),
             ("description", annotation(&alert.description, &entry.description)),
-        ]),
-        above,
-        unit: entry.unit,
-        window: entry.expr.contains("${window}").then_some(window),
+        ]);
+        if self.tells_all {
+            annotations.extend(entry.value.clone().map(|value| ("value", value)));
+            annotations.insert("action", go_text(alert.action.as_ref().unwrap_or(&entry.action)));
+            let (key, page) = self.page(name, alert);
+            annotations.insert(key, page);
+        }
+        Rule {
+            name: name.to_string(),
+            group: entry.group.clone(),
+            expr: parameters.fill(&entry.expr),
+            hold: Some(parameters.hold),
+            labels: self.labels(alert, Some(alert.severity.as_ref().unwrap_or(&entry.severity)), go_text),
+            annotations,
+            above: parameters.above,
+            unit: entry.unit,
+            window: entry.expr.contains("${window}").then_some(parameters.window),
+        }
     }
-}
 
-/// The user's own rule, taken as it is.
-fn own(name: &RuleName, alert: &Alert) -> Rule {
-    let annotations = [("summary", &alert.summary), ("description", &alert.description)];
-    Rule {
-        name: name.to_string(),
-        group: OWN_GROUP.to_owned(),
-        expr: alert.expr.clone().unwrap_or_default(),
-        hold: alert.hold,
-        labels: labels(alert, alert.severity.as_ref(), str::to_owned),
-        annotations: annotations.into_iter().filter_map(|(name, text)| Some((name, text.clone()?))).collect(),
-        above: None,
-        unit: None,
-        window: None,
+    /// The user's own rule, taken as it is.
+    fn own(&self, name: &RuleName, alert: &Alert) -> Rule {
+        let texts = [("summary", &alert.summary), ("description", &alert.description)];
+        let mut annotations: BTreeMap<_, _> =
+            texts.into_iter().filter_map(|(name, text)| Some((name, text.clone()?))).collect();
+        if self.tells_all {
+            annotations.extend(alert.action.as_deref().map(|action| ("action", go_text(action))));
+            annotations.extend(alert.runbook_url.as_ref().map(|url| ("runbook_url", go_text(url.as_str()))));
+        }
+        Rule {
+            name: name.to_string(),
+            group: OWN_GROUP.to_owned(),
+            expr: alert.expr.clone().unwrap_or_default(),
+            hold: alert.hold,
+            labels: self.labels(alert, alert.severity.as_ref(), str::to_owned),
+            annotations,
+            above: None,
+            unit: None,
+            window: None,
+        }
     }
-}
 
-fn labels(alert: &Alert, severity: Option<&String>, text: fn(&str) -> String) -> BTreeMap<String, String> {
-    let severity = severity.map(|severity| ("severity".to_owned(), text(severity)));
-    let others = alert.labels.iter().map(|(name, value)| (name.to_string(), text(value)));
-    severity.into_iter().chain(others).collect()
-}
+    /// Where more is to be read about an alert of the catalogue: an address, or a command where none is known.
+    fn page(&self, name: &RuleName, alert: &Alert) -> (&'static str, String) {
+        match (&alert.runbook_url, self.runbooks) {
+            (Some(url), _) => ("runbook_url", go_text(url.as_str())),
+            (None, Some(base)) => {
+                ("runbook_url", go_text(&format!("{}/{name}.md", base.as_str().trim_end_matches('/'))))
+            }
+            (None, None) => ("runbook", format!("`monctl runbook {name}`")),
+        }
+    }
 
-/// Four scrapes: `rate` then sees at least three steps even where one scrape fails.
-fn default_window(scrape_interval: PromDuration) -> PromDuration {
-    PromDuration::seconds(
-        scrape_interval.get().as_millis().saturating_mul(4).div_ceil(1000).try_into().unwrap_or(60),
-    )
+    fn labels(
+        &self,
+        alert: &Alert,
+        severity: Option<&String>,
+        text: fn(&str) -> String,
+    ) -> BTreeMap<String, String> {
+        let host = self.names_host.then(|| (HOST.0.to_owned(), HOST.1.to_owned()));
+        let severity = severity.map(|severity| ("severity".to_owned(), text(severity)));
+        let others = alert.labels.iter().map(|(name, value)| (name.to_string(), text(value)));
+        host.into_iter().chain(severity).chain(others).collect()
+    }
 }

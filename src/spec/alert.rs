@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{PromDuration, RuleName};
+use super::{BaseUrl, PromDuration, RuleName};
 
 /// An alert: one of the catalogue's, or your own where `expr` is given.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -15,8 +15,12 @@ pub struct Alert {
     pub expr: Option<String>,
     /// The threshold of a catalogue alert; a percentage where the catalogue says so.
     pub above: Option<f64>,
-    /// The time over which a catalogue alert takes rates; four scrape intervals where absent.
+    /// The time over which a catalogue alert takes rates; the catalogue's, and at least four scrapes, where absent.
     pub window: Option<PromDuration>,
+    /// How far ahead a catalogue alert looks that foresees something.
+    pub within: Option<PromDuration>,
+    /// The traffic below which a catalogue alert about shares or quantiles says nothing, per second.
+    pub traffic: Option<f64>,
     /// How long the expression must hold.
     #[serde(rename = "for")]
     pub hold: Option<PromDuration>,
@@ -26,6 +30,10 @@ pub struct Alert {
     pub summary: Option<String>,
     /// The `description` annotation: plain text for a catalogue alert, a template for your own.
     pub description: Option<String>,
+    /// What to do first, plain text; the catalogue's where absent.
+    pub action: Option<String>,
+    /// A page about the alert; the one of the catalogue where absent.
+    pub runbook_url: Option<BaseUrl>,
     /// More labels.
     pub labels: BTreeMap<RuleName, String>,
 }

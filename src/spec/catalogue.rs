@@ -2,24 +2,38 @@
 //!
 //! It lives here and not in `render/` because it decides which specs are valid. A new alert is a new file.
 
+mod amount;
+mod trial;
+mod unit;
+
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use include_dir::{Dir, include_dir};
 use serde::Deserialize;
 
-use super::{DrillKind, Percent, PromDuration, RuleName};
+pub use self::amount::Amount;
+pub use self::trial::{Case, Sees, Series, Target, Trial, Usual, Values};
+pub use self::unit::Unit;
+use super::{Alert, DrillKind, Metrics, PromDuration, RuleName, Spec};
 
 static FILES: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/templates/alerts");
+static RUNBOOKS: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/docs/alerts");
 
 #[expect(clippy::expect_used, reason = "the files are part of the program and a test reads them all")]
 static ENTRIES: LazyLock<BTreeMap<RuleName, CatalogueAlert>> = LazyLock::new(|| {
     let read = |file: &include_dir::File<'static>| {
-        let name = file.path().file_stem()?.to_str()?.parse().ok()?;
-        Some((name, serde_saphyr::from_str(file.contents_utf8()?).ok()?))
+        let name = file.path().file_stem().unwrap_or_default().to_string_lossy();
+        let broken = |why: String| format!("{name}: {why}");
+        let text = file.contents_utf8().unwrap_or_default();
+        let alert = serde_saphyr::from_str(text).map_err(|error| broken(error.to_string()))?;
+        Ok::<_, String>((name.parse().map_err(broken)?, alert))
     };
     FILES.files().map(|file| read(file).expect("every file of the catalogue is an alert")).collect()
 });
+
+/// The alert whose end is noticed elsewhere: it fires always.
+pub const WATCHDOG: &str = "Watchdog";
 
 /// An alert that needs no more than its name.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -33,49 +47,45 @@ pub struct CatalogueAlert {
     /// The default threshold.
     #[serde(default)]
     pub above: Option<f64>,
+    /// The default range of its rates, at least four scrapes; four scrapes where absent.
+    #[serde(default)]
+    pub window: Option<PromDuration>,
+    /// How far ahead it looks by default.
+    #[serde(default)]
+    pub within: Option<PromDuration>,
+    /// The traffic below which it says nothing by default, per second.
+    #[serde(default)]
+    pub traffic: Option<f64>,
     /// How long the expression must hold by default.
     #[serde(rename = "for")]
     pub hold: PromDuration,
     /// The default `severity` label.
     pub severity: String,
+    /// Whether a spec without a section `alerts` has it not.
+    #[serde(default)]
+    pub optional: bool,
+    /// The way of counting requests without which there are none of its metrics.
+    #[serde(default)]
+    pub only: Option<Metrics>,
     /// The metrics without which the alert can never fire.
     pub needs: Vec<String>,
-    /// The `PromQL` expression with the parameters `${above}` and `${window}`.
+    /// The `PromQL` expression with the parameters `${above}`, `${window}` and so on.
     pub expr: String,
     /// The `summary` annotation, a Prometheus template with the same parameters.
     pub summary: String,
     /// The `description` annotation, a Prometheus template with the same parameters.
     pub description: String,
+    /// The `value` annotation, a Prometheus template.
+    #[serde(default)]
+    pub value: Option<String>,
+    /// The `action` annotation: what to do first, plain text.
+    pub action: String,
+    /// Why the defaults are what they are.
+    pub why: String,
     /// How the alert is proven.
     pub drill: DrillKind,
-}
-
-/// What a threshold measures.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Unit {
-    /// 0 to 100.
-    Percent,
-    /// A time, 0 or more.
-    Seconds,
-}
-
-impl Unit {
-    /// Why a threshold cannot be one of this unit, if so.
-    ///
-    /// # Errors
-    /// Where the value lies outside the unit's range.
-    pub fn check(self, value: f64) -> Result<(), String> {
-        match self {
-            Self::Percent if Percent::new(value).is_none() => {
-                Err(format!("{value} is no percentage; it lies between 0 and 100"))
-            }
-            Self::Seconds if !(value.is_finite() && value >= 0.0) => {
-                Err(format!("{value} is no time in seconds; it is 0 or more"))
-            }
-            Self::Percent | Self::Seconds => Ok(()),
-        }
-    }
+    /// Its rule tests.
+    pub trials: Vec<Trial>,
 }
 
 /// The alert of this name.
@@ -88,6 +98,32 @@ pub fn catalogue_names() -> impl Iterator<Item = &'static str> {
     ENTRIES.keys().map(RuleName::as_str)
 }
 
+/// The page about an alert of the catalogue, written for whoever is woken by it.
+pub fn runbook(name: &str) -> Option<&'static str> {
+    RUNBOOKS.get_file(format!("{name}.md"))?.contents_utf8()
+}
+
+/// What a spec lacks without which this alert of the catalogue makes no sense, as a sentence.
+pub(super) fn lacks(name: &str, spec: &Spec) -> Option<&'static str> {
+    let only = catalogue_alert(name)?.only;
+    if only.is_some_and(|only| only != spec.app.metrics()) {
+        return Some(match only {
+            Some(Metrics::Builtin) => {
+                "only django-prometheus has its metrics: it needs `app.metrics: builtin`"
+            }
+            _ => "only monctl's own exporter has its metrics: it needs `app.metrics: exporter`",
+        });
+    }
+    let is_unheard = name == WATCHDOG && spec.notify.heartbeat_url.is_none();
+    is_unheard.then_some("nobody would hear it: it needs `notify.heartbeat_url`")
+}
+
+/// The alerts of a spec that names none: those of the catalogue that need no choice by the user.
+pub(super) fn default_alerts() -> BTreeMap<RuleName, Alert> {
+    let entries = ENTRIES.iter().filter(|(_, entry)| !entry.optional);
+    entries.map(|(name, _)| (name.clone(), Alert::default())).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -96,12 +132,20 @@ mod tests {
     fn every_file_of_the_catalogue_is_an_alert_with_sound_defaults() {
         assert!(catalogue_names().any(|name| name == "HighCPUUsage"));
         for (name, alert) in ENTRIES.iter() {
+            let has = |parameter: &str| alert.expr.contains(parameter);
             assert_eq!(alert.unit.is_some(), alert.above.is_some(), "{name}");
-            assert_eq!(alert.unit.is_some(), alert.expr.contains("${above}"), "{name}");
+            assert_eq!(alert.unit.is_some(), has("${above}"), "{name}");
+            assert_eq!(alert.within.is_some(), has("${within"), "{name}");
+            assert_eq!(alert.traffic.is_some(), has("${traffic}"), "{name}");
+            assert!(alert.window.is_none() || has("${window"), "{name}");
             if let (Some(unit), Some(above)) = (alert.unit, alert.above) {
                 unit.check(above).unwrap();
             }
             assert!(alert.needs.iter().all(|metric| alert.expr.contains(metric.as_str())), "{name}");
+            assert!(!alert.trials.is_empty(), "{name} has no rule tests");
+            for text in [&alert.why, &alert.action] {
+                assert!(text.ends_with('.') && !text.contains("{{"), "{name}: {text}");
+            }
         }
     }
 
@@ -109,11 +153,36 @@ mod tests {
     fn the_page_about_alerts_names_each_with_its_default() {
         let page = include_str!("../../docs/alerts.md");
         for (name, alert) in ENTRIES.iter() {
-            let row = page.lines().find(|line| line.starts_with(&format!("| `{name}` |")));
+            let row =
+                page.lines().find(|line| line.starts_with(&format!("| [`{name}`](alerts/{name}.md) |")));
             let row = row.unwrap_or_else(|| panic!("docs/alerts.md has no row for {name}"));
             let above = alert.above.map(|above| format!(" {above} ")).unwrap_or_default();
-            let hold = alert.hold.to_string().replace('m', " m");
-            assert!(row.contains(&above) && row.contains(&hold), "{name}: {row}");
+            let hold = alert.hold.to_string();
+            let hold = if hold == "0s" { "at once".to_owned() } else { hold };
+            assert!(row.contains(&above) && row.contains(&format!(" {hold} |")), "{name}: {row}");
+            assert!(row.contains(&format!("| {} |", alert.severity)), "{name}: {row}");
+            assert_eq!(alert.optional, row.contains("only where named"), "{name}: {row}");
         }
+    }
+
+    #[test]
+    fn every_alert_has_a_page_for_whoever_is_woken() {
+        for (name, alert) in ENTRIES.iter() {
+            let page = runbook(name.as_str()).unwrap_or_else(|| panic!("docs/alerts has no page {name}.md"));
+            assert!(page.starts_with(&format!("# {name}\n")), "{name}");
+            let mut rest = page;
+            for heading in ["Meaning", "First look", "Usual causes", "Remedy", "Settings"] {
+                let (_, below) = rest
+                    .split_once(&format!("\n## {heading}\n"))
+                    .unwrap_or_else(|| panic!("{name}.md has no `{heading}`, or not in its place"));
+                assert!(!below.trim_start().starts_with('#'), "{name}.md: `{heading}` is empty");
+                rest = below;
+            }
+            let flat = page.split_whitespace().collect::<Vec<_>>().join(" ");
+            assert!(flat.contains(&alert.why), "{name}.md says not why the defaults are so: {}", alert.why);
+        }
+        let pages = RUNBOOKS.files().filter_map(|file| file.path().file_stem()?.to_str());
+        let others: Vec<_> = pages.filter(|name| catalogue_alert(name).is_none()).collect();
+        assert!(others.is_empty(), "pages about alerts that are not there: {others:?}");
     }
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::excerpt::Excerpt;
 use super::problem::{Origin, Problem, Source};
 use super::tree::{Node, Value};
-use super::{Provider, Spec, detect, json_schema, meaning, shape};
+use super::{Provider, Spec, detect, json_schema, lacks, meaning, shape};
 use crate::error::{Error, Result};
 
 /// A valid spec and the file it was read from.
@@ -84,7 +84,7 @@ fn read(source: Source) -> Result<Loaded> {
     let base = folder_of(&source.path);
     let shape::Repaired { json, faulty, mut problems } = shape::check(json_schema(), &root, &source.text);
     let counted = json.pointer("/app/count").is_some();
-    let mut spec: Option<Spec> = serde_json::from_value(json).ok();
+    let mut spec: Option<Spec> = serde_json::from_value(json).ok().map(|spec| decided(spec, &root, base));
     if let Some(spec) = &mut spec {
         let is_known = |path: &str| faulty.iter().any(|faulty| is_at_or_below(path, faulty));
         let mut findings: Vec<_> = count(spec, counted).into_iter().collect();
@@ -93,10 +93,7 @@ fn read(source: Source) -> Result<Loaded> {
         problems.extend(findings.map(|(path, message)| Problem::new(root.locate(path.split('.')), message)));
     }
     match spec {
-        Some(mut spec) if problems.is_empty() => {
-            spec.app.metrics = Some(detect::metrics(&base.join(&spec.app.path), &spec.app));
-            Ok(Loaded { spec, origin: Origin { source, root } })
-        }
+        Some(spec) if problems.is_empty() => Ok(Loaded { spec, origin: Origin { source, root } }),
         None if problems.is_empty() => {
             // The schema's tests see to it that this does not happen.
             Err(invalid(&source, vec![Problem::new(None, "a value has the right form and no meaning")]))
@@ -115,6 +112,16 @@ fn count(spec: &mut Spec, counted: bool) -> Option<meaning::Finding> {
     }
     spec.app.count = listed.max(1);
     None
+}
+
+/// Decides what the file leaves open.
+fn decided(mut spec: Spec, root: &Node, base: &Path) -> Spec {
+    spec.app.metrics = Some(detect::metrics(&base.join(&spec.app.path), &spec.app));
+    if !root.has("alerts") {
+        let all = std::mem::take(&mut spec.alerts);
+        spec.alerts = all.into_iter().filter(|(name, _)| lacks(name.as_str(), &spec).is_none()).collect();
+    }
+    spec
 }
 
 fn invalid(source: &Source, problems: Vec<Problem>) -> Error {

@@ -1,6 +1,9 @@
 //! What the schema cannot say: whether the values of a well-formed spec make sense together and name things
 //! that are there. Each finding is a path in the file and a sentence.
 
+mod alerts;
+mod notify;
+
 use std::fs;
 use std::path::Path;
 
@@ -8,9 +11,8 @@ use garde::Validate as _;
 
 use super::suggest::suggestion;
 use super::{
-    Alert, CatalogueAlert, DashboardSource, Discovery, EnvValue, ExistingHosts, Grafana, Install,
-    PromDuration, Provider, RuleName, SecretRef, Spec, WsgiModule, catalogue_alert, catalogue_names,
-    fits_environment,
+    DashboardSource, Discovery, EnvValue, ExistingHosts, Grafana, Install, Provider, SecretRef, Spec,
+    WsgiModule, fits_environment,
 };
 
 /// A finding: the path of the value it is about, and what is wrong with it.
@@ -25,9 +27,8 @@ pub(super) fn check(spec: &Spec, base: &Path) -> Vec<Finding> {
     if let Err(report) = spec.validate() {
         findings.extend(report.iter().map(|(path, error)| (path.to_string(), error.message().to_owned())));
     }
-    for (name, alert) in &spec.alerts {
-        alerts(name, alert, spec.monitoring.scrape_interval, &mut findings);
-    }
+    alerts::check(spec, &mut findings);
+    notify::check(spec, &mut findings);
     provider(&spec.provider, &mut findings);
     discovery(spec, &mut findings);
     secrets(spec, &mut findings);
@@ -76,52 +77,6 @@ fn discovery(spec: &Spec, findings: &mut Vec<Finding>) {
         (Discovery::Ec2, _) => "only `provider: {aws: …}` has instances to look for",
     };
     findings.push(("monitoring.discovery".to_owned(), message.to_owned()));
-}
-
-fn alerts(name: &RuleName, alert: &Alert, scrape_interval: PromDuration, findings: &mut Vec<Finding>) {
-    let mut find = |key: &str, message: String| findings.push((format!("alerts.{name}{key}"), message));
-    match (&alert.expr, catalogue_alert(name.as_str())) {
-        (Some(expr), _) => {
-            if expr.trim().is_empty() {
-                find(".expr", "the expression is empty".to_owned());
-            }
-            for (key, given) in [(".above", alert.above.is_some()), (".window", alert.window.is_some())] {
-                if given {
-                    find(key, "an own rule has its threshold and its window in `expr`".to_owned());
-                }
-            }
-        }
-        (None, Some(entry)) => parameters(alert, entry, scrape_interval, find),
-        (None, None) => {
-            let near = suggestion(name.as_str(), catalogue_names());
-            find("", format!("the catalogue has no alert `{name}`, and it has no `expr` of its own{near}"));
-        }
-    }
-}
-
-fn parameters(
-    alert: &Alert,
-    entry: &CatalogueAlert,
-    scrape_interval: PromDuration,
-    mut find: impl FnMut(&str, String),
-) {
-    match (alert.above, entry.unit) {
-        (Some(_), None) => find(".above", "this alert has no threshold".to_owned()),
-        (Some(above), Some(unit)) => {
-            if let Err(message) = unit.check(above) {
-                find(".above", message);
-            }
-        }
-        (None, _) => {}
-    }
-    if alert.window.is_some_and(|window| window.get() < scrape_interval.get() * 2) {
-        find(
-            ".window",
-            format!(
-                "a rate needs two scrapes, which come every {scrape_interval}: the alert could never fire"
-            ),
-        );
-    }
 }
 
 /// References that cannot lead to a secret. The messages repeat nothing of them: a secret may have been put

@@ -21,6 +21,7 @@ mod problem;
 mod provider;
 mod schema;
 mod secrets;
+mod severity;
 mod shape;
 mod suggest;
 mod tree;
@@ -28,7 +29,11 @@ mod tree;
 pub use alert::*;
 pub use app::*;
 pub use aws::*;
-pub use catalogue::*;
+use catalogue::lacks;
+pub use catalogue::{
+    Amount, Case, CatalogueAlert, Sees, Series, Target, Trial, Unit, Usual, Values, WATCHDOG,
+    catalogue_alert, catalogue_names, runbook,
+};
 pub use drill::DrillKind;
 pub use duration::PromDuration;
 pub use grafana::*;
@@ -40,4 +45,5 @@ pub use notify::*;
 pub use provider::*;
 pub use schema::json_schema;
 pub use secrets::*;
+pub use severity::*;
 pub(crate) use suggest::{nearest, suggestion};

@@ -6,6 +6,7 @@ use garde::Validate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::catalogue::default_alerts;
 use super::{Alert, App, Grafana, Monitoring, Notify, ProjectName, Provider, RuleName};
 
 /// A project: an application, its monitoring, and where both run.
@@ -27,7 +28,8 @@ pub struct Spec {
     #[serde(default)]
     #[garde(dive)]
     pub monitoring: Monitoring,
-    /// Alerts by name: those of the catalogue with their parameters, and your own with an `expr`.
+    /// Alerts by name: those of the catalogue with their parameters, and your own with an `expr`. Where absent, those
+    /// of the catalogue that need no choice, as far as the spec brings what they need.
     #[serde(default = "default_alerts")]
     pub alerts: BTreeMap<RuleName, Alert>,
     /// Where alerts are sent.
@@ -36,8 +38,4 @@ pub struct Spec {
     /// Grafana and its dashboards.
     #[serde(default)]
     pub grafana: Grafana,
-}
-
-fn default_alerts() -> BTreeMap<RuleName, Alert> {
-    "HighCPUUsage".parse().map(|name| (name, Alert::default())).into_iter().collect()
 }

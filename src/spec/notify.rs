@@ -1,11 +1,13 @@
 //! The spec's section `notify`: where alerts are sent, when, and what the message says.
 
+use std::collections::BTreeMap;
+
 use garde::Validate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::duration::positive;
-use super::{PromDuration, SecretRef};
+use super::{BaseUrl, PromDuration, RuleName, SecretRef, Severity};
 
 /// Where alerts are sent, and when.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
@@ -32,6 +34,16 @@ pub struct Notify {
     #[serde(default = "default_resolve_timeout")]
     #[garde(custom(positive))]
     pub resolve_timeout: PromDuration,
+    /// What is different for alerts of a severity, by its name.
+    #[serde(default)]
+    pub severities: BTreeMap<RuleName, Severity>,
+    /// A dead man's switch, which is a secret: it is asked every minute or so for as long as alerts can be sent, and
+    /// tells you when it was not. Needs the alert `Watchdog`.
+    #[serde(default)]
+    pub heartbeat_url: Option<SecretRef>,
+    /// Where you keep a copy of docs/alerts: messages then link to `NAME.md` below it.
+    #[serde(default)]
+    pub runbooks: Option<BaseUrl>,
 }
 
 impl Notify {
@@ -102,13 +114,18 @@ pub struct Message {
     pub channel: Option<String>,
     /// The title, plain text; one that names the alert and its state where absent.
     pub title: Option<String>,
-    /// The text, plain text; summary and description of each alert where absent.
+    /// The text, plain text; what, where, since when, how much and what to do where absent.
     pub text: Option<String>,
     /// Whether the end of an alert is told, too; yes where absent.
     pub send_resolved: Option<bool>,
 }
 
 impl Message {
+    /// Whether the message says what monctl has it say. With a text of your own, nothing is added to it.
+    pub const fn is_ours(&self) -> bool {
+        self.text.is_none()
+    }
+
     /// Whether the end of an alert is told, too.
     pub fn send_resolved(&self) -> bool {
         self.send_resolved.unwrap_or(true)

@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::problem::Problem;
-use super::{EnvName, EnvValue, Loaded, Spec, fits_environment};
+use super::{EnvName, EnvValue, Loaded, RuleName, Spec, fits_environment};
 use crate::error::{Error, Result};
 use crate::secret::Secret;
 
@@ -32,6 +32,10 @@ pub enum SecretName {
     SlackWebhookUrl,
     /// `notify.slack.bot_token`.
     SlackBotToken,
+    /// `notify.severities.NAME.webhook_url`.
+    SeverityWebhookUrl(RuleName),
+    /// `notify.heartbeat_url`.
+    HeartbeatUrl,
     /// `app.env.NAME`.
     Env(EnvName),
 }
@@ -41,6 +45,8 @@ impl fmt::Display for SecretName {
         match self {
             Self::SlackWebhookUrl => f.write_str("notify.slack.webhook_url"),
             Self::SlackBotToken => f.write_str("notify.slack.bot_token"),
+            Self::SeverityWebhookUrl(name) => write!(f, "notify.severities.{name}.webhook_url"),
+            Self::HeartbeatUrl => f.write_str("notify.heartbeat_url"),
             Self::Env(name) => write!(f, "app.env.{name}"),
         }
     }
@@ -53,11 +59,15 @@ impl Spec {
             let token = slack.bot_token.iter().map(|token| (SecretName::SlackBotToken, token));
             [(SecretName::SlackWebhookUrl, &slack.webhook_url)].into_iter().chain(token)
         });
+        let severities = self.notify.severities.iter().filter_map(|(name, severity)| {
+            Some((SecretName::SeverityWebhookUrl(name.clone()), severity.webhook_url.as_ref()?))
+        });
+        let heartbeat = self.notify.heartbeat_url.iter().map(|url| (SecretName::HeartbeatUrl, url));
         let variables = self.app.env.iter().filter_map(|(name, value)| match value {
             EnvValue::Secret(reference) => Some((SecretName::Env(name.clone()), reference)),
             EnvValue::Plain(_) => None,
         });
-        slack.chain(variables)
+        slack.chain(severities).chain(heartbeat).chain(variables)
     }
 }
 
@@ -161,7 +171,11 @@ fn fit(name: &SecretName, secret: Secret) -> Result<Secret, String> {
     let text = secret.expose();
     let problem = match name {
         _ if text.is_empty() => "the value is empty",
-        SecretName::SlackWebhookUrl if !is_url(text) => "the value is no URL that begins with `https://`",
+        SecretName::SlackWebhookUrl | SecretName::SeverityWebhookUrl(_) | SecretName::HeartbeatUrl
+            if !is_url(text) =>
+        {
+            "the value is no URL that begins with `https://`"
+        }
         SecretName::SlackBotToken if !text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"') => {
             "the value is no token such as `xoxb-…`"
         }

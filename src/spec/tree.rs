@@ -68,6 +68,11 @@ impl Node {
         text.get(start..start + length).unwrap_or_default()
     }
 
+    /// Whether it is a mapping with this key.
+    pub fn has(&self, key: &str) -> bool {
+        matches!(&self.value, Value::Map(entries) if entries.iter().any(|(found, _)| found.text == key))
+    }
+
     /// The value at a path of keys and numbers, or the last key on the way that is there.
     pub fn locate<'a>(&self, path: impl IntoIterator<Item = &'a str>) -> Place {
         let (mut node, mut found) = (self, self.place);

@@ -122,7 +122,7 @@ impl Lookout {
 fn explained(drills: &[(String, Footprint)], alert: &str) -> Verdict {
     let watched = catalogue_alert(alert).and_then(|entry| Footprint::of(&entry.drill));
     let disturbed = |watched: &Footprint| {
-        drills.iter().find(|(_, footprint)| !footprint.agrees_with(watched)).map(|(of, _)| of.clone())
+        drills.iter().find(|(_, footprint)| !footprint.leaves(watched)).map(|(of, _)| of.clone())
     };
     watched.as_ref().and_then(disturbed).map_or(Verdict::FalseAlarm, |of| Verdict::Expected { of })
 }

@@ -49,6 +49,8 @@ pub struct Safety {
 pub struct Footprint {
     uses: BTreeSet<Resource>,
     breaks: BTreeSet<Resource>,
+    /// Whether its alert, which says that the host is down, keeps all others of the host from being told.
+    holds_back: bool,
 }
 
 impl Footprint {
@@ -66,16 +68,22 @@ impl Footprint {
             DrillKind::SlowRequests => (&[Application, ApplicationMetrics, Cpu], &[Traffic]),
             DrillKind::None { .. } => return None,
         };
-        Some(Self { uses: uses.iter().copied().collect(), breaks: breaks.iter().copied().collect() })
+        let set = |resources: &[Resource]| resources.iter().copied().collect();
+        Some(Self { uses: set(uses), breaks: set(breaks), holds_back: false })
     }
 
     fn of_stopped(units: &[String]) -> Self {
-        let breaks = units.iter().flat_map(|unit| broken(unit)).copied().collect();
-        Self { uses: BTreeSet::new(), breaks }
+        let breaks: BTreeSet<Resource> = units.iter().flat_map(|unit| broken(unit)).copied().collect();
+        Self { uses: BTreeSet::new(), holds_back: breaks.contains(&NodeExporter), breaks }
     }
 
     /// Whether two drills may run at the same time.
     pub fn agrees_with(&self, other: &Self) -> bool {
+        !self.holds_back && !other.holds_back && self.leaves(other)
+    }
+
+    /// Whether neither takes away what the other needs.
+    pub fn leaves(&self, other: &Self) -> bool {
         let disturbs = |one: &Self, other: &Self| {
             one.breaks.iter().any(|it| other.uses.contains(it) || other.breaks.contains(it))
         };
@@ -172,10 +180,10 @@ mod tests {
             (&DrillKind::Disk, &DrillKind::Inodes, true),
             (&DrillKind::Cpu, &exporter, false),
             (&DrillKind::FailingUnit, &exporter, false),
-            (&app, &exporter, true),
+            (&app, &exporter, false),
             (&app, &bad, false),
             (&bad, &DrillKind::SlowRequests, false),
-            (&bad, &exporter, true),
+            (&bad, &exporter, false),
             (&bad, &DrillKind::Cpu, true),
             (&DrillKind::SlowRequests, &DrillKind::Cpu, false),
             (&DrillKind::Cpu, &DrillKind::Cpu, false),

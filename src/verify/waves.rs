@@ -38,7 +38,10 @@ mod tests {
             ]
             .map(|(name, kind)| (name, Footprint::of(&kind).unwrap()))
         };
-        assert_eq!(waves(drills(), true), [vec!["cpu", "disk", "app"], vec!["down", "errors"], vec!["slow"]]);
+        assert_eq!(
+            waves(drills(), true),
+            [vec!["cpu", "disk", "app"], vec!["down"], vec!["errors"], vec!["slow"]]
+        );
         assert_eq!(waves(drills(), false).len(), 6);
     }
 }

@@ -265,12 +265,25 @@ fn whatever_becomes_of_monctl_of_the_network_and_of_the_host_every_fault_is_undo
 }
 
 /// The alerts that are proven at once, with thresholds that the computer around the machines does not reach.
-const ALERTS: &str = "HighDiskUsage: {above: 98, for: 4s}
-  HighErrorRate: {for: 4s}
-  HighLatency: {for: 4s}
-  InstanceDown: {for: 4s}
+const ALERTS: &str = "DiskSpaceLow: {above: 95, for: 4s}
+  DiskInodesLow: {above: 95, for: 4s}
+  SystemdUnitFailed: {for: 4s}
+  AppDown: {for: 4s}
+  HighServerErrorRate: {for: 4s, window: 8s}
+  HighClientErrorRate: {for: 4s, window: 8s}
+  HighLatency: {for: 4s, window: 8s}
+  HostDown: {for: 4s}
   AlertUnproven: {}";
-const PROVEN: [&str; 4] = ["HighDiskUsage", "HighErrorRate", "HighLatency", "InstanceDown"];
+const PROVEN: [&str; 8] = [
+    "AppDown",
+    "DiskInodesLow",
+    "DiskSpaceLow",
+    "HighClientErrorRate",
+    "HighLatency",
+    "HighServerErrorRate",
+    "HostDown",
+    "SystemdUnitFailed",
+];
 
 #[test]
 fn all_alerts_are_proven_in_one_run_by_capture_and_by_the_message_in_the_channel() {
@@ -280,7 +293,9 @@ fn all_alerts_are_proven_in_one_run_by_capture_and_by_the_message_in_the_channel
     site.monctl("up --yes").success();
     let before = site.on(APP, STATE);
 
-    let all = site.monctl("--output json verify-alert --all").success().json();
+    let ran = site.monctl("--output json verify-alert --all").success();
+    assert_ne!(filled(&ran.stderr, "DiskSpaceLow"), filled(&ran.stderr, "DiskInodesLow"), "{ran}");
+    let all = ran.json();
     let proofs = all["proofs"].as_array().unwrap();
     let mut proven: Vec<&str> = proofs.iter().filter_map(|proof| proof["alert"].as_str()).collect();
     proven.sort_unstable();
@@ -305,7 +320,7 @@ fn all_alerts_are_proven_in_one_run_by_capture_and_by_the_message_in_the_channel
     PROVEN.iter().fold(status, |status, alert| status.stdout_contains(&format!("last proof of {alert}: ")));
 
     let (code, ..) =
-        site.signal_at("verify-alert HighDiskUsage HighErrorRate", r#""stage":"load on""#, "KILL");
+        site.signal_at("verify-alert DiskSpaceLow HighServerErrorRate", r#""stage":"load on""#, "KILL");
     assert_eq!(code, None, "it was killed");
     is_as_before(
         &site,
@@ -316,6 +331,15 @@ fn all_alerts_are_proven_in_one_run_by_capture_and_by_the_message_in_the_channel
     );
 
     is_found_in_the_channel(&site);
+}
+
+/// Where the file system lay that an alert of disks told of.
+fn filled(events: &str, alert: &str) -> String {
+    let told = events.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let mut texts = told.filter(|event| event["message"]["title"] == format!("[FIRING] {alert}"));
+    let text =
+        texts.next().unwrap_or_else(|| panic!("no message of {alert}: {events}"))["message"]["text"].clone();
+    text.as_str().unwrap().split(' ').find(|word| word.starts_with('/')).unwrap().to_owned()
 }
 
 /// Whether two alerts were drilled at the same time.
@@ -336,12 +360,12 @@ fn is_found_in_the_channel(site: &Site) {
     site.write("webhook", &slack.webhook());
     site.write("token", "xoxb-wrong");
     site.monctl("up --yes").success();
-    site.monctl("verify-alert HighDiskUsage")
+    site.monctl("verify-alert DiskSpaceLow")
         .code(Exit::CouldNotRun.code().into())
         .stderr_contains("Slack said `invalid_auth`: the bot's token is wrong")
         .stderr_contains("help: copy the Bot User OAuth Token");
     site.write("token", TOKEN);
-    let proof = site.monctl("--output json verify-alert HighDiskUsage").success().stderr_lacks(TOKEN).json();
+    let proof = site.monctl("--output json verify-alert DiskSpaceLow").success().stderr_lacks(TOKEN).json();
     assert_eq!((&proof["proven"], &proof["witness"]), (&json!(true), &json!("channel")), "{proof:#}");
     let told = slack.messages.lock().unwrap();
     let footers: Vec<&str> = told.iter().filter_map(|it| it["attachments"][0]["footer"].as_str()).collect();

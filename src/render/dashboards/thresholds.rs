@@ -54,7 +54,7 @@ impl Threshold<'_> {
         let unit = match rule.unit {
             Some(Unit::Percent) => " %",
             Some(Unit::Seconds) => " s",
-            None => "",
+            Some(Unit::Count) | None => "",
         };
         let held = rule.hold.map(|hold| format!(" for {hold}")).unwrap_or_default();
         format!(" {} fires above {above}{unit}{held}.", rule.name)

@@ -49,12 +49,12 @@ fn the_references_alert_is_explained_with_its_test_and_what_to_change() {
 #[test]
 fn other_shapes_are_explained_in_their_own_words() {
     let spec = spec(
-        "HighLatency: {for: 1m}, InstanceDown: {}, Always: {expr: vector(1)}, \
+        "HighLatency: {for: 1m}, HostDown: {}, Always: {expr: vector(1)}, \
          Failed: {expr: 'node_systemd_unit_state == 1 unless on (instance) up == 0'}, \
          Missing: {expr: 'absent_over_time(up{job=\"x\"}[5m])'}, \
          Full: {expr: 'predict_linear(node_filesystem_avail_bytes[1h], 4 * 3600) < 0', for: 5m}",
     );
-    let texts = ["HighLatency", "InstanceDown", "Always", "Failed", "Missing", "Full"]
+    let texts = ["HighLatency", "HostDown", "Always", "Failed", "Missing", "Full"]
         .map(|name| explain(&spec, name, Asked::default()).text(100));
     insta::assert_snapshot!(texts.join("\n\n----\n\n"));
 }

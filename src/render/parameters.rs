@@ -1,0 +1,61 @@
+//! The numbers of a catalogue alert, decided: the user's where the spec has them, else the catalogue's. Used by
+//! `rules`, which fills them into expressions and texts, and by `rule_tests`.
+
+use crate::spec::{Alert, CatalogueAlert, Monitoring, PromDuration};
+
+/// The parameters of one catalogue alert in one spec.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Parameters {
+    pub above: Option<f64>,
+    pub window: PromDuration,
+    pub within: Option<PromDuration>,
+    pub traffic: Option<f64>,
+    pub hold: PromDuration,
+}
+
+impl Parameters {
+    pub fn of(alert: &Alert, entry: &CatalogueAlert, monitoring: &Monitoring) -> Self {
+        let scrapes = four_scrapes(monitoring.scrape_interval);
+        let usual = entry.window.map_or(scrapes, |window| window.max(scrapes));
+        Self {
+            above: alert.above.or(entry.above),
+            window: alert.window.unwrap_or(usual),
+            within: alert.within.or(entry.within),
+            traffic: alert.traffic.or(entry.traffic),
+            hold: alert.hold.unwrap_or(entry.hold),
+        }
+    }
+
+    /// A template of the catalogue with the parameters in their places.
+    pub fn fill(&self, template: &str) -> String {
+        let half = PromDuration::seconds(self.window.get().as_secs().div_ceil(2));
+        let mut text = template
+            .replace("${window/2}", &half.to_string())
+            .replace("${window}", &self.window.to_string())
+            .replace("${for}", &self.hold.to_string());
+        if let Some(within) = self.within {
+            text = text.replace("${within.seconds}", &within.as_secs_f64().to_string());
+            text = text.replace("${within}", &within.to_string());
+        }
+        if let Some(above) = self.above {
+            text = text.replace("${above.duration}", &in_seconds(above).to_string());
+        }
+        for (name, number) in [("${above}", self.above), ("${traffic}", self.traffic)] {
+            if let Some(number) = number {
+                text = text.replace(name, &number.to_string());
+            }
+        }
+        text
+    }
+}
+
+/// Four scrapes: `rate` then sees at least three steps even where one scrape fails.
+fn four_scrapes(scrape_interval: PromDuration) -> PromDuration {
+    let seconds = scrape_interval.get().as_millis().saturating_mul(4).div_ceil(1000);
+    PromDuration::seconds(seconds.try_into().unwrap_or(60))
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "thresholds are 0 or more")]
+fn in_seconds(seconds: f64) -> PromDuration {
+    PromDuration::millis((seconds * 1000.0).round() as u64)
+}

@@ -1,0 +1,128 @@
+//! Rule tests for `promtool test rules`, made from the catalogue's trials and the spec's own parameters: another
+//! threshold, `for`, window or scrape interval makes other tests of the same promises. Pure.
+
+mod clock;
+mod group;
+mod memory;
+mod notation;
+mod numbers;
+mod scene;
+mod setup;
+mod stage;
+mod texts;
+
+use self::clock::Clock;
+use self::group::Group;
+use self::setup::Setup;
+use self::stage::Stage;
+use super::parameters::Parameters;
+use super::rules::{Rule, rules};
+use crate::error::{Error, Result};
+use crate::spec::{Alert, CatalogueAlert, Metrics, Monitoring, PromDuration, Spec, catalogue_alert};
+
+/// The tests of one alert: a file of its own for promtool.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RuleTests {
+    /// The alert's name.
+    pub alert: String,
+    /// How often rules are evaluated in these tests.
+    pub evaluation_interval: PromDuration,
+    /// One item of `tests` for each case, in the order of the catalogue.
+    pub cases: Vec<String>,
+}
+
+/// More scrapes than this in a window make a test slow and show nothing new.
+const MOST_SCRAPES: u64 = 360;
+/// Prometheus takes a series without a scrape in five minutes for gone.
+const LONGEST_SCRAPE: u64 = 120_000;
+
+impl RuleTests {
+    /// The name of its file beside the rules.
+    pub fn file(&self) -> String {
+        format!("tests/{}.yml", self.alert)
+    }
+
+    /// Its file, for rules at this path.
+    pub fn written(&self, rules: &str) -> String {
+        Self::with_cases(self, rules, self.cases.iter().map(String::as_str))
+    }
+
+    /// A file with some of its cases.
+    pub fn with_cases<'a>(&self, rules: &str, cases: impl IntoIterator<Item = &'a str>) -> String {
+        let cases: Vec<&str> = cases.into_iter().collect();
+        format!(
+            "# Written by monctl: `promtool test rules` holds {} to its promises.\n\
+             rule_files: ['{rules}']\nevaluation_interval: {}\ntests:\n{}\n",
+            self.alert,
+            self.evaluation_interval,
+            cases.join("\n")
+        )
+    }
+}
+
+/// The tests of the spec's alerts, those of the catalogue: nobody knows what a rule of the user's own promises.
+///
+/// # Errors
+/// Where a file of the catalogue is broken: an error of ours, not of the user.
+pub fn rule_tests(spec: &Spec) -> Result<Vec<RuleTests>> {
+    let rules = rules(spec);
+    let known = rules.iter().filter_map(|rule| {
+        let alert = spec.alerts.get(rule.name.as_str()).filter(|alert| alert.expr.is_none())?;
+        Some((rule, alert, catalogue_alert(&rule.name)?))
+    });
+    known.map(|(rule, alert, entry)| of_rule(spec, rule, alert, entry)).collect()
+}
+
+fn of_rule(spec: &Spec, rule: &Rule, alert: &Alert, entry: &CatalogueAlert) -> Result<RuleTests> {
+    let broken = |why: String| {
+        Error::failed(format!("the rule tests of `{}` in monctl's catalogue are broken", rule.name))
+            .because(why)
+    };
+    let parameters = Parameters::of(alert, entry, &spec.monitoring);
+    let clock = clock(&parameters, &spec.monitoring);
+    let groups = groups(spec, rule, entry, &parameters, clock).map_err(broken)?;
+    Ok(RuleTests {
+        alert: rule.name.clone(),
+        evaluation_interval: PromDuration::millis(clock.evaluation),
+        cases: groups.iter().map(|group| group.written(&rule.name, clock.scrape)).collect(),
+    })
+}
+
+/// The spec's own intervals; where a window holds very many scrapes, both are so many times as long.
+fn clock(parameters: &Parameters, monitoring: &Monitoring) -> Clock {
+    let (scrape, evaluation) = (millis(monitoring.scrape_interval), millis(monitoring.evaluation_interval));
+    let wanted = (millis(parameters.window) / scrape.max(1)).div_ceil(MOST_SCRAPES);
+    let times = wanted.min(LONGEST_SCRAPE / scrape.max(1)).max(1);
+    Clock { scrape: scrape * times, evaluation: evaluation * times, hold: millis(parameters.hold) }
+}
+
+fn groups(
+    spec: &Spec,
+    rule: &Rule,
+    entry: &CatalogueAlert,
+    parameters: &Parameters,
+    clock: Clock,
+) -> std::result::Result<Vec<Group>, String> {
+    let usual = Parameters::of(&Alert::default(), entry, &Monitoring::default());
+    let exact = *parameters == usual && spec.monitoring == Monitoring::default();
+    let value = rule.annotations.get("value").map_or("", String::as_str);
+    let mut groups = Vec::new();
+    for trial in &entry.trials {
+        if let Some(setup) = Setup::of(trial, parameters, clock, value)? {
+            groups.extend(Stage { rule, setup, port: port(spec), exact }.groups()?);
+        }
+    }
+    Ok(groups)
+}
+
+/// The port on which Prometheus finds the application's metrics.
+fn port(spec: &Spec) -> u16 {
+    match spec.app.metrics() {
+        Metrics::Exporter => spec.app.metrics_port.get(),
+        Metrics::Builtin => spec.app.port.get(),
+    }
+}
+
+fn millis(duration: PromDuration) -> u64 {
+    duration.get().as_millis().try_into().unwrap_or(u64::MAX)
+}

@@ -1,0 +1,86 @@
+//! Times of a rule test, in milliseconds since its beginning: scrapes and evaluations both begin at 0.
+//!
+//! promtool of Prometheus 2 counts a scrape that lies exactly at the beginning of a range, that of Prometheus 3 does
+//! not, and the two intervals need not fit into each other. So the model says when an expression certainly is
+//! not true yet and when it certainly is; with intervals that fit, both are the same evaluation.
+
+use super::memory::Memory;
+use crate::spec::PromDuration;
+
+/// Milliseconds since the beginning of a test.
+pub(super) type Millis = u64;
+
+/// The intervals that decide.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Clock {
+    pub scrape: Millis,
+    pub evaluation: Millis,
+    pub hold: Millis,
+}
+
+/// When something becomes true: no evaluation before `earliest`, every one from `sure` on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Onset {
+    pub earliest: Millis,
+    pub sure: Millis,
+}
+
+impl Clock {
+    /// The first evaluation at or after a moment.
+    pub fn tick(&self, moment: Millis) -> Millis {
+        moment.next_multiple_of(self.evaluation)
+    }
+
+    /// The last evaluation before a moment.
+    pub fn tick_before(&self, moment: Millis) -> Option<Millis> {
+        Some(moment.checked_sub(1)? / self.evaluation * self.evaluation)
+    }
+
+    /// The first scrape at or after a moment.
+    pub fn scrape_at(&self, moment: Millis) -> Millis {
+        moment.next_multiple_of(self.scrape)
+    }
+
+    /// The last scrape at or before a moment.
+    pub fn scrape_until(&self, moment: Millis) -> Millis {
+        moment / self.scrape * self.scrape
+    }
+
+    /// The onset of an alert from that of its expression.
+    pub fn firing(&self, onset: Onset) -> Onset {
+        Onset { earliest: onset.earliest + self.hold, sure: onset.sure + self.tick(self.hold) }
+    }
+
+    /// When the expression becomes true after a fault that leaves no doubt began at a scrape.
+    pub fn rises(&self, memory: &Memory, began: Millis) -> Onset {
+        let after = |steps: u64| began + steps * self.scrape;
+        Onset { earliest: after(memory.rise.0), sure: self.tick(after(memory.rise.1)) }
+    }
+
+    /// When it is over after the fault ended at a scrape. `earliest` is still true before.
+    pub fn falls(&self, memory: &Memory, ended: Millis) -> Onset {
+        let after = |steps: u64| ended + steps * self.scrape;
+        Onset { earliest: after(memory.fall.0), sure: self.tick(after(memory.fall.1)) }
+    }
+}
+
+/// As people and promtool write it.
+pub(super) fn shown(millis: Millis) -> PromDuration {
+    PromDuration::millis(millis)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn evaluations_lie_on_their_grid() {
+        let clock = Clock { scrape: 15_000, evaluation: 10_000, hold: 60_000 };
+        assert_eq!((clock.tick(0), clock.tick(1), clock.tick(10_000)), (0, 10_000, 10_000));
+        assert_eq!(clock.tick_before(0), None);
+        assert_eq!(clock.tick_before(1), Some(0));
+        assert_eq!((clock.tick_before(10_000), clock.tick_before(10_001)), (Some(0), Some(10_000)));
+        let firing = clock.firing(Onset { earliest: 15_000, sure: 20_000 });
+        assert_eq!(firing, Onset { earliest: 75_000, sure: 80_000 });
+    }
+}

@@ -1,0 +1,98 @@
+//! Samples in promtool's notation, in which steady stretches are one word: `1000+15x8`, `1x8`, `_x8`, `stale`.
+
+use std::fmt::Write as _;
+
+/// What a scrape brings of a series.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Sample {
+    Value(f64),
+    /// The series was there before and is not any more.
+    Stale,
+    /// The series is not there.
+    Nothing,
+}
+
+/// How far rounding may lead away from a straight line, relative to the values on it.
+const ROUNDING: f64 = 1e-12;
+
+/// All samples as one line.
+pub(super) fn notation(samples: &[Sample]) -> String {
+    let mut line = String::new();
+    let mut rest = samples;
+    while let Some(first) = rest.first() {
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        let length = match first {
+            Sample::Stale => {
+                line.push_str("stale");
+                1
+            }
+            Sample::Nothing => {
+                let length = rest.iter().take_while(|sample| **sample == Sample::Nothing).count();
+                // Writing to a string cannot fail.
+                let _ = write!(line, "_x{length}");
+                length
+            }
+            Sample::Value(value) => straight(*value, rest, &mut line),
+        };
+        rest = &rest[length..];
+    }
+    line
+}
+
+/// Writes the longest straight line that begins here; returns its length.
+fn straight(first: f64, samples: &[Sample], line: &mut String) -> usize {
+    let value = |index: usize| match samples.get(index) {
+        Some(Sample::Value(value)) => Some(*value),
+        _ => None,
+    };
+    let Some(step) = value(1).map(|second| second - first) else {
+        let _ = write!(line, "{first}");
+        return 1;
+    };
+    let mut length = 1_u32;
+    while let Some(next) = value(length as usize) {
+        let expected = f64::from(length).mul_add(step, first);
+        if (next - expected).abs() > ROUNDING * next.abs().max(expected.abs()) {
+            break;
+        }
+        length += 1;
+    }
+    let steps = length - 1;
+    let _ = match step {
+        0.0 => write!(line, "{first}x{steps}"),
+        step if step < 0.0 => write!(line, "{first}{step}x{steps}"),
+        step => write!(line, "{first}+{step}x{steps}"),
+    };
+    length as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn values(values: &[f64]) -> Vec<Sample> {
+        values.iter().copied().map(Sample::Value).collect()
+    }
+
+    #[test]
+    fn steady_stretches_are_one_word() {
+        for (samples, expected) in [
+            (values(&[1.0, 1.0, 1.0]), "1x2"),
+            (values(&[1.0, 3.0, 5.0]), "1+2x2"),
+            (values(&[5.0, 3.5, 2.0]), "5-1.5x2"),
+            (values(&[-1.0, -2.0]), "-1-1x1"),
+            (values(&[7.0]), "7"),
+            (values(&[1.0, 2.0, 3.0, 3.0, 3.0]), "1+1x2 3x1"),
+            (values(&[0.1, 0.2, 0.1 + 0.2]), "0.1+0.1x2"),
+        ] {
+            assert_eq!(notation(&samples), expected);
+        }
+        let mut samples = values(&[1.0, 1.0]);
+        samples.extend([Sample::Stale, Sample::Nothing, Sample::Nothing]);
+        samples.extend(values(&[4.0]));
+        assert_eq!(notation(&samples), "1x1 stale _x2 4");
+        assert_eq!(notation(&[]), "");
+    }
+}

@@ -1,0 +1,193 @@
+//! The series of a case: what each scrape brings while faults begin and end, counters begin anew, and targets vanish.
+
+use std::collections::BTreeMap;
+
+use super::clock::Millis;
+use super::notation::{Sample, notation};
+use super::numbers::Numbers;
+use super::setup::seconds;
+use crate::spec::{Amount, Series, Target};
+
+/// Where a counter begins at least, and for how many seconds it seems to have counted: near zero, where only a restart
+/// should bring it, Prometheus extrapolates less.
+const BEGINNING: f64 = 1_000_000.0;
+const COUNTED: f64 = 1_000_000.0;
+
+/// One of several hosts, and what happens to it.
+#[derive(Debug, Clone)]
+pub(super) struct Actor {
+    /// Its number, from 1.
+    pub number: u8,
+    /// Levels and since when they hold; the first holds from the beginning.
+    pub course: Vec<(Millis, f64)>,
+    /// From when on it is not scraped.
+    pub gone: Option<Millis>,
+    /// When it is started anew: its counters have counted since the scrape before.
+    pub reset: Option<Millis>,
+    /// Labels that its series have instead.
+    pub labels: Vec<(String, String)>,
+}
+
+impl Actor {
+    pub fn new(number: u8, level: f64) -> Self {
+        Self { number, course: vec![(0, level)], gone: None, reset: None, labels: Vec::new() }
+    }
+
+    fn level(&self, at: Millis) -> f64 {
+        let now = self.course.iter().take_while(|(since, _)| *since <= at).last();
+        now.or(self.course.first()).map_or(0.0, |(_, level)| *level)
+    }
+
+    /// The labels of one of its series.
+    pub fn labels(&self, series: &Labelled, target: Target, port: u16) -> BTreeMap<String, String> {
+        let number = self.number;
+        let (job, instance) = match target {
+            Target::Node => ("node-exporter", format!("192.0.2.{number}:9100")),
+            Target::App => ("django-instance", format!("192.0.2.{number}:{port}")),
+            Target::Prometheus => ("prometheus", "localhost:9090".to_owned()),
+            Target::Alertmanager => ("alertmanager", "localhost:9093".to_owned()),
+            Target::None => ("", String::new()),
+        };
+        let mut labels: BTreeMap<String, String> =
+            [("job".to_owned(), job.to_owned()), ("instance".to_owned(), instance)].into();
+        labels.retain(|_, value| !value.is_empty());
+        labels.extend(series.labels.clone());
+        for (name, value) in &self.labels {
+            if labels.contains_key(name) {
+                labels.insert(name.clone(), value.clone());
+            }
+        }
+        labels
+    }
+}
+
+/// A series' name taken apart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Labelled {
+    pub metric: String,
+    pub labels: BTreeMap<String, String>,
+}
+
+impl Labelled {
+    /// Reads `metric{name="value", …}`; values hold neither quotes nor backslashes.
+    ///
+    /// # Errors
+    /// What is written otherwise.
+    pub fn parse(name: &str) -> Result<Self, String> {
+        let wrong = || format!("`{name}` is no series");
+        let Some((metric, inside)) = name.split_once('{') else {
+            return Ok(Self { metric: name.to_owned(), labels: BTreeMap::new() });
+        };
+        let mut rest = inside.strip_suffix('}').ok_or_else(wrong)?;
+        let mut labels = BTreeMap::new();
+        while !rest.is_empty() {
+            let (label, value) = rest.split_once("=\"").ok_or_else(wrong)?;
+            let (value, behind) = value.split_once('"').ok_or_else(wrong)?;
+            labels.insert(label.trim().to_owned(), value.to_owned());
+            rest = behind.trim_start_matches([',', ' ']);
+        }
+        Ok(Self { metric: metric.to_owned(), labels })
+    }
+}
+
+/// What is on the stage: series by their names, until when.
+pub(super) struct Scene<'a> {
+    pub numbers: &'a Numbers,
+    pub target: Target,
+    pub port: u16,
+    pub scrape: Millis,
+    pub until: Millis,
+}
+
+impl Scene<'_> {
+    /// An actor's series: names as promtool reads them, and samples.
+    ///
+    /// # Errors
+    /// A number that a series names and that is not there.
+    pub fn series(&self, actor: &Actor, series: &[&Series]) -> Result<Vec<(String, String)>, String> {
+        let line = |series: &&Series| {
+            let name = Labelled::parse(&self.numbers.fill(&series.name)?)?;
+            let labels = actor.labels(&name, self.target, self.port);
+            Ok((written(&name.metric, &labels), notation(&self.samples(actor, series)?)))
+        };
+        series.iter().map(line).collect()
+    }
+
+    fn samples(&self, actor: &Actor, series: &Series) -> Result<Vec<Sample>, String> {
+        let mut samples = Vec::new();
+        let mut counter = self.beginning(actor, series)?;
+        for at in (0..=self.until.div_ceil(self.scrape)).map(|number| number * self.scrape) {
+            if actor.reset == Some(at) {
+                counter = 0.0;
+            }
+            if let (Some(rate), Some(before)) = (&series.rate, at.checked_sub(self.scrape)) {
+                counter += self.here(actor, rate, before)? * seconds(self.scrape);
+            }
+            samples.push(match (&series.value, samples.last()) {
+                (_, Some(Sample::Value(_))) if self.is_gone(actor, series, at)? => Sample::Stale,
+                _ if self.is_gone(actor, series, at)? => Sample::Nothing,
+                (Some(value), _) => Sample::Value(self.here(actor, value, at)?),
+                (None, _) => Sample::Value(counter),
+            });
+        }
+        Ok(samples)
+    }
+
+    fn is_gone(&self, actor: &Actor, series: &Series, at: Millis) -> Result<bool, String> {
+        let gone = series.gone.as_ref().map(|gone| self.here(actor, gone, at)).transpose()?;
+        Ok(actor.gone.is_some_and(|gone| at >= gone) || gone.is_some_and(|gone| gone > 0.0))
+    }
+
+    fn beginning(&self, actor: &Actor, series: &Series) -> Result<f64, String> {
+        let Some(rate) = &series.rate else { return Ok(BEGINNING) };
+        let mut rates = actor.course.iter().map(|(since, _)| self.here(actor, rate, *since));
+        rates.try_fold(BEGINNING, |most, rate| Ok(most.max((rate? * COUNTED).ceil())))
+    }
+
+    /// An amount at the level of an actor at a moment.
+    fn here(&self, actor: &Actor, amount: &Amount, at: Millis) -> Result<f64, String> {
+        self.numbers.value_with(amount, &[("level", actor.level(at)), ("t", seconds(at))])
+    }
+}
+
+/// A series as promtool reads it.
+fn written(metric: &str, labels: &BTreeMap<String, String>) -> String {
+    let labels: Vec<String> = labels.iter().map(|(name, value)| format!("{name}=\"{value}\"")).collect();
+    format!("{metric}{{{}}}", labels.join(","))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_series_is_a_metric_and_its_labels() {
+        let read = Labelled::parse(r#"a_total{b="x, y", c="z"}"#).unwrap();
+        assert_eq!(written(&read.metric, &read.labels), r#"a_total{b="x, y",c="z"}"#);
+        assert_eq!(Labelled::parse("up").unwrap().labels.len(), 0);
+        for wrong in ["a{", "a{b}", r#"a{b="c}"#] {
+            assert!(Labelled::parse(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_counter_goes_on_counting_when_it_begins_anew() {
+        let series: Series = serde_saphyr::from_str("{name: a_total, rate: level}").unwrap();
+        let actor = Actor { reset: Some(30_000), ..Actor::new(1, 2.0) };
+        let numbers = Numbers::default();
+        let scene = Scene { numbers: &numbers, target: Target::None, port: 0, scrape: 15_000, until: 60_000 };
+        let lines = scene.series(&actor, &[&series]).unwrap();
+        assert_eq!(lines, [("a_total{}".to_owned(), "2000000+30x1 30+30x2".to_owned())]);
+    }
+
+    #[test]
+    fn what_is_gone_was_there_before() {
+        let series: Series = serde_saphyr::from_str("{name: a, value: level + t}").unwrap();
+        let actor = Actor { gone: Some(30_000), ..Actor::new(1, 2.0) };
+        let numbers = Numbers::default();
+        let scene = Scene { numbers: &numbers, target: Target::Node, port: 0, scrape: 15_000, until: 60_000 };
+        let lines = scene.series(&actor, &[&series]).unwrap();
+        assert_eq!(lines[0].0, r#"a{instance="192.0.2.1:9100",job="node-exporter"}"#);
+        assert_eq!(lines[0].1, "2+15x1 stale _x2");
+    }
+}

@@ -1,0 +1,172 @@
+//! The cases that every alert has to stand.
+
+use super::super::clock::Millis;
+use super::{Actor, Check, Group, Stage, words};
+use crate::spec::{Sees, Series, Usual};
+
+/// In the order in which they are written.
+pub(super) const ALL: [Usual; 9] = [
+    Usual::Fires,
+    Usual::Below,
+    Usual::At,
+    Usual::Spike,
+    Usual::Window,
+    Usual::Missing,
+    Usual::Vanishing,
+    Usual::Reset,
+    Usual::Several,
+];
+
+impl Stage<'_> {
+    /// The groups of a case; none where it makes no sense.
+    pub(super) fn usual(&self, usual: Usual) -> Result<Vec<Group>, String> {
+        let group = match usual {
+            Usual::Fires => self.fires()?,
+            Usual::Below => self.stays_quiet(usual, self.setup.levels.under)?,
+            Usual::At => self.stays_quiet(usual, self.threshold()?)?,
+            Usual::Spike => self.spike()?,
+            Usual::Window => self.window()?,
+            Usual::Missing => {
+                Some(Group { name: words(usual).into(), series: vec![], checks: vec![self.quiet_at_end()] })
+            }
+            Usual::Vanishing => return self.vanishing(),
+            Usual::Reset => self.reset()?,
+            Usual::Several => self.several()?,
+        };
+        Ok(group.into_iter().collect())
+    }
+
+    fn series(&self) -> Vec<&Series> {
+        self.setup.trial.series.iter().collect()
+    }
+
+    const fn quiet_at_end(&self) -> Check {
+        Check::Quiet(self.setup.end)
+    }
+
+    /// The threshold as a level, where levels are measured so and arithmetic is exact.
+    fn threshold(&self) -> Result<Option<f64>, String> {
+        let measured = self.rule.above.filter(|_| self.setup.trial.fault.is_none());
+        let level = self.setup.numbers.optional(self.setup.trial.at.as_ref())?;
+        Ok(level.or(measured).filter(|_| self.exact))
+    }
+
+    /// Not one evaluation too early, not one too late.
+    fn fires(&self) -> Result<Option<Group>, String> {
+        let Some(fault) = self.setup.levels.fault else { return Ok(None) };
+        let clock = self.setup.clock;
+        let firing = clock.firing(self.setup.onset);
+        let actor = Actor::new(1, fault);
+        // Before the range is full its value is another one.
+        let full = firing.sure.max(clock.tick(self.setup.memory.range + clock.scrape));
+        let mut checks = vec![
+            Check::Firing(firing.sure, 1),
+            self.alerts(full, &[&actor], &self.series(), &self.setup.numbers)?,
+            Check::Firing(full + 2 * clock.evaluation, 1),
+        ];
+        checks.extend(clock.tick_before(firing.earliest).map(Check::Quiet));
+        self.group(words(Usual::Fires), &[actor], checks).map(Some)
+    }
+
+    fn stays_quiet(&self, usual: Usual, level: Option<f64>) -> Result<Option<Group>, String> {
+        let Some(level) = level else { return Ok(None) };
+        self.group(words(usual), &[Actor::new(1, level)], vec![self.quiet_at_end()]).map(Some)
+    }
+
+    /// The longest fault that leaves no doubt and is over too soon.
+    fn spike(&self) -> Result<Option<Group>, String> {
+        let (clock, memory, levels) = (self.setup.clock, self.setup.memory, self.setup.levels);
+        // For so much longer than the fault is the expression true, at most.
+        let echo = (memory.fall.1.saturating_sub(memory.rise.0)) * clock.scrape;
+        let length = clock.scrape_until(clock.hold.saturating_sub(echo));
+        if length == 0 || levels.fault.is_none() || self.setup.trial.sees == Sees::Otherwise {
+            return Ok(None);
+        }
+        let begin = self.filled();
+        let end = begin + length;
+        let mut actor = Actor::new(1, levels.healthy);
+        actor.course.extend([(begin, levels.worst), (end, levels.healthy)]);
+        let forgotten = clock.falls(&memory, end).sure;
+        let looks =
+            [clock.tick_before(end), clock.tick_before(forgotten), Some(forgotten + clock.tick(clock.hold))];
+        let checks = looks.into_iter().flatten().map(Check::Quiet).collect();
+        self.group(words(Usual::Spike), &[actor], checks).map(Some)
+    }
+
+    /// A fault that leaves no doubt begins and ends: the range decides when it is seen and forgotten.
+    fn window(&self) -> Result<Option<Group>, String> {
+        let (clock, memory, levels) = (self.setup.clock, self.setup.memory, self.setup.levels);
+        if levels.fault.is_none() || self.setup.trial.sees == Sees::Otherwise {
+            return Ok(None);
+        }
+        let begin = self.filled();
+        let firing = clock.firing(clock.rises(&memory, begin));
+        let long = firing.sure.max(begin + memory.range) + 2 * clock.evaluation;
+        let end = clock.scrape_at(long) + clock.scrape;
+        let over = clock.falls(&memory, end);
+        let mut actor = Actor::new(1, levels.healthy);
+        actor.course.extend([(begin, levels.worst), (end, levels.healthy)]);
+        let mut checks = vec![Check::Firing(firing.sure, 1), Check::Quiet(over.sure)];
+        checks.extend(clock.tick_before(firing.earliest).map(Check::Quiet));
+        let last = clock.tick_before(over.earliest).filter(|last| *last > firing.sure);
+        checks.extend(last.map(|last| Check::Firing(last, 1)));
+        self.group(words(Usual::Window), &[actor], checks).map(Some)
+    }
+
+    /// A scrape at which the range is full, after an evaluation that has seen it so.
+    fn filled(&self) -> Millis {
+        let clock = self.setup.clock;
+        clock.scrape_at(clock.tick(self.setup.memory.range + 2 * clock.scrape) + 1)
+    }
+
+    fn vanishing(&self) -> Result<Vec<Group>, String> {
+        let Some(fault) = self.setup.levels.fault else { return Ok(vec![]) };
+        let (clock, onset) = (self.setup.clock, self.setup.onset);
+        let firing = clock.firing(onset);
+        let gone = clock.scrape_at(firing.sure) + clock.scrape;
+        let actor = Actor { gone: Some(gone), ..Actor::new(1, fault) };
+        let over = clock.tick(gone + self.setup.memory.range);
+        let checks = vec![Check::Firing(firing.sure, 1), Check::Quiet(over)];
+        let mut groups = vec![self.group(words(Usual::Vanishing), &[actor], checks)?];
+        // The last scrape after which there is no data any more before the alert would fire.
+        let gone = clock.scrape_until(firing.earliest.saturating_sub(1));
+        if self.setup.trial.sees == Sees::Latest && gone > onset.sure {
+            let actor = Actor { gone: Some(gone), ..Actor::new(1, fault) };
+            let checks = vec![Check::Quiet(firing.sure), Check::Quiet(firing.sure + clock.tick(clock.hold))];
+            groups.push(self.group("does not fire on data that have ended", &[actor], checks)?);
+        }
+        Ok(groups)
+    }
+
+    fn reset(&self) -> Result<Option<Group>, String> {
+        let Some(fault) = self.setup.levels.fault else { return Ok(None) };
+        if self.setup.trial.series.iter().all(|series| series.rate.is_none()) {
+            return Ok(None);
+        }
+        let clock = self.setup.clock;
+        let firing = clock.firing(self.setup.onset).sure;
+        let reset = clock.scrape_at(firing.max(self.setup.memory.range)) + 2 * clock.scrape;
+        let mut actors = vec![Actor { reset: Some(reset), ..Actor::new(1, fault) }];
+        if self.has_neighbours() {
+            let level = self.setup.levels.under.unwrap_or(self.setup.levels.healthy);
+            actors.push(Actor { reset: Some(reset), ..Actor::new(2, level) });
+        }
+        let looks = [
+            reset,
+            reset + clock.scrape,
+            reset + self.setup.memory.range / 2,
+            reset + self.setup.memory.range,
+        ];
+        let checks = looks.map(|at| Check::Firing(clock.tick(at), 1)).to_vec();
+        self.group(words(Usual::Reset), &actors, checks).map(Some)
+    }
+
+    fn several(&self) -> Result<Option<Group>, String> {
+        let (Some(fault), true) = (self.setup.levels.fault, self.has_neighbours()) else { return Ok(None) };
+        let levels = self.setup.levels;
+        let mut actors = vec![Actor::new(1, levels.healthy), Actor::new(2, fault)];
+        actors.extend(levels.under.map(|under| Actor::new(3, under)));
+        let check = self.alerts(self.setup.end, &[&actors[1]], &self.series(), &self.setup.numbers)?;
+        self.group(words(Usual::Several), &actors, vec![check]).map(Some)
+    }
+}

@@ -1,0 +1,202 @@
+//! The rule tests of a catalogue alert as data: how a fault of a given size shows in metrics, and what must and
+//! must not make the alert fire. `render/rule_tests/` makes cases for promtool of it.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::Amount;
+
+/// One way in which the alert's fault shows. The usual cases (fires after exactly `for`, not just below the
+/// threshold, not on a short spike …) follow from it; `cases` are those that only this alert has.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Trial {
+    /// Which way it is, where there are several.
+    #[serde(default)]
+    pub by: Option<String>,
+    /// What is scraped.
+    pub target: Target,
+    /// The labels of the first series that the alert keeps.
+    pub keeps: Vec<String>,
+    /// How the expression looks at the past.
+    #[serde(default)]
+    pub sees: Sees,
+    /// Whether its value grows while the window fills: a rate that is compared with a number, and no share.
+    #[serde(default)]
+    pub absolute: bool,
+    /// The level when all is well.
+    #[serde(default = "zero")]
+    pub healthy: Amount,
+    /// The level at which the alert must fire; a little above the threshold where absent.
+    #[serde(default)]
+    pub fault: Option<Amount>,
+    /// The level at which it must not fire yet; a little below the threshold where absent.
+    #[serde(default)]
+    pub under: Option<Amount>,
+    /// The level exactly at the threshold, where that is not `above`; tried where arithmetic is exact.
+    #[serde(default)]
+    pub at: Option<Amount>,
+    /// The highest level that there can be.
+    #[serde(default)]
+    pub most: Option<Amount>,
+    /// The level of a fault that leaves no doubt; `most` or `fault` where absent.
+    #[serde(default)]
+    pub worst: Option<Amount>,
+    /// Which share of the window has to lie in such a fault; what the levels say where absent.
+    #[serde(default)]
+    pub share: Option<Amount>,
+    /// When the expression is true for the first time, in seconds, where the fault is there from the beginning.
+    #[serde(default)]
+    pub first: Option<Amount>,
+    /// The value of the expression at a level.
+    #[serde(default)]
+    pub shows: Option<Amount>,
+    /// No cases where this is not above 0: parameters with which the trial makes no sense.
+    #[serde(default)]
+    pub when: Option<Amount>,
+    /// The usual cases that make no sense here.
+    #[serde(default)]
+    pub skip: Vec<Usual>,
+    /// More numbers, by name.
+    #[serde(default)]
+    pub numbers: BTreeMap<String, Amount>,
+    /// The series, as they depend on `level`, on the time `t` and on the numbers.
+    pub series: Vec<Series>,
+    /// What only this alert has to stand.
+    #[serde(default)]
+    pub cases: Vec<Case>,
+}
+
+/// What Prometheus scrapes: it decides about the labels `job` and `instance`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Target {
+    /// Node exporter.
+    Node,
+    /// The application's metrics.
+    App,
+    /// Prometheus itself.
+    Prometheus,
+    /// Alertmanager.
+    Alertmanager,
+    /// Nothing: the series carry all their labels themselves.
+    None,
+}
+
+/// How an expression looks at the past.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sees {
+    /// The last scrape.
+    #[default]
+    Latest,
+    /// The time between the scrapes of its window: `rate` and shares of rates.
+    Mean,
+    /// The scrapes of its window: `avg_over_time`.
+    Samples,
+    /// In a way of its own: the alert's own cases say how.
+    Otherwise,
+}
+
+/// The cases that every trial has unless it skips them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Usual {
+    /// Fires after exactly `for`.
+    Fires,
+    /// Quiet just below the threshold.
+    Below,
+    /// Quiet exactly at the threshold.
+    At,
+    /// Quiet on a short spike.
+    Spike,
+    /// Looks back as far as its window, and no further.
+    Window,
+    /// Quiet without any data.
+    Missing,
+    /// Ends with its data.
+    Vanishing,
+    /// Counters that begin anew change nothing.
+    Reset,
+    /// Of several instances it names the one.
+    Several,
+}
+
+/// A series: either a value, or a counter that grows by so much a second.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Series {
+    /// The metric and its labels without those of the target; `${…}` in it is an amount.
+    pub name: String,
+    /// The value of a gauge.
+    #[serde(default)]
+    pub value: Option<Amount>,
+    /// The growth of a counter per second.
+    #[serde(default)]
+    pub rate: Option<Amount>,
+    /// The series is not there where this is above 0.
+    #[serde(default)]
+    pub gone: Option<Amount>,
+}
+
+/// A case that only this alert has.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Case {
+    /// What it shows, in words that follow the alert's name.
+    pub name: String,
+    /// Whether the alert must fire.
+    pub fires: bool,
+    /// The level; that of the fault where absent.
+    #[serde(default)]
+    pub level: Option<Amount>,
+    /// Left out where this is not above 0: parameters with which the case makes no sense.
+    #[serde(default)]
+    pub when: Option<Amount>,
+    /// Labels that the series have instead; several values are several instances of the fault.
+    #[serde(default)]
+    pub labels: BTreeMap<String, Values>,
+    /// Other values of the trial's numbers.
+    #[serde(default)]
+    pub numbers: BTreeMap<String, Amount>,
+    /// Series of the trial that are not there, by the beginning of their name.
+    #[serde(default)]
+    pub without: Vec<String>,
+    /// More series.
+    #[serde(default)]
+    pub with: Vec<Series>,
+    /// When to look, in seconds; after the whole of window and `for` where absent.
+    #[serde(default)]
+    pub at: Option<Amount>,
+    /// Whether it is only tried with the catalogue's own parameters, with which arithmetic is exact.
+    #[serde(default)]
+    pub exact: bool,
+    /// How many alerts fire, where it is not one for each value of `labels`.
+    #[serde(default)]
+    pub alerts: Option<usize>,
+}
+
+/// One value of a label, or several.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+pub enum Values {
+    /// One.
+    One(String),
+    /// Several.
+    Several(Vec<String>),
+}
+
+impl Values {
+    /// All of them.
+    pub fn all(&self) -> &[String] {
+        match self {
+            Self::One(value) => std::slice::from_ref(value),
+            Self::Several(values) => values,
+        }
+    }
+}
+
+fn zero() -> Amount {
+    0.0.into()
+}
