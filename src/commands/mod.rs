@@ -125,9 +125,9 @@ async fn dispatch(command: &Command, context: &Context) -> Result<Outcome> {
         Command::Explain(args) => explain::run(args, context),
         Command::Ssh(args) => ssh::run(args, context).await,
         Command::Open(args) => open::run(args, context).await,
-        Command::Logs(args) => logs::run(args, context).await,
+        Command::Logs(args) => Box::pin(logs::run(args, context)).await,
         Command::Rotate(args) => Box::pin(rotate::run(args, context)).await,
-        Command::Down(args) => down::run(args, context).await,
+        Command::Down(args) => Box::pin(down::run(args, context)).await,
         Command::Runbook { alert } => runbook::run(alert),
         Command::Schema => schema::run(),
     }
