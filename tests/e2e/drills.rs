@@ -265,7 +265,7 @@ fn whatever_becomes_of_monctl_of_the_network_and_of_the_host_every_fault_is_undo
 }
 
 /// The alerts that are proven at once, with thresholds that the computer around the machines does not reach.
-const ALERTS: &str = "DiskSpaceLow: {above: 95, for: 4s}
+const ALERTS: &str = "DiskSpaceLow: {above: 98, for: 4s}
   DiskInodesLow: {above: 95, for: 4s}
   SystemdUnitFailed: {for: 4s}
   AppDown: {for: 4s}
