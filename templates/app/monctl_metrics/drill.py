@@ -118,10 +118,15 @@ def main(arguments):
 
 def _send(port, status, milliseconds, pause):
     """One request after the other, each with a connection and a signature of its own."""
+    for secret in turns(pause):
+        get(port, PATH, {HEADER: signed(status, milliseconds, secret, time.time())})
+
+
+def turns(pause):
+    """The drill's key, again and again at this pace, for as long as it lies there."""
     due = time.monotonic()
     while (secret := key()) is not None:
-        header = signed(status, milliseconds, secret, time.time())
-        get(port, PATH, {HEADER: header})
+        yield secret
         # What was missed is not made up for.
         due = max(due + pause, time.monotonic())
         time.sleep(max(0.0, due - time.monotonic()))

@@ -46,12 +46,13 @@ class Workers:
 
     def _presence(self, stored):
         """What Gunicorn's workers say of themselves; nothing where another server runs the application."""
-        present = [stored.pop(name, None) for name in (families.WORKERS, families.SLOTS, families.IN_PROGRESS)]
+        names = (families.WORKERS, families.SLOTS, families.IN_PROGRESS)
+        present = {name: stored.pop(name, None) for name in names}
         replaced = stored.pop(families.REPLACEMENTS, None)
         started = self._started()
         if started is None and os.path.isdir(self._directory):
             return
-        for name, metric in zip((families.WORKERS, families.SLOTS, families.IN_PROGRESS), present, strict=True):
+        for name, metric in present.items():
             yield _gauge(name, sum(sample.value for sample in _samples(metric)))
         yield _counter(families.REPLACEMENTS, (), _samples(replaced))
         if started is not None:

@@ -23,11 +23,7 @@ def main(arguments):
     port, pause = int(arguments[0]), 1 / float(arguments[1])
     application.load()
     headers = application.accepted_headers()
-    due = time.monotonic()
-    for count, turn in enumerate(itertools.cycle(_round())):
-        secret = drill.key()
-        if secret is None:
-            return 0
+    for count, (turn, secret) in enumerate(zip(itertools.cycle(_round()), drill.turns(pause), strict=False)):
         if isinstance(turn, str):
             drill.get(port, turn, headers)
         else:
@@ -35,8 +31,7 @@ def main(arguments):
             drill.get(port, drill.PATH, {**headers, drill.HEADER: order})
         if count == len(ORDERED):
             print("each kind was sent", flush=True)
-        due = max(due + pause, time.monotonic())
-        time.sleep(max(0.0, due - time.monotonic()))
+    return 0
 
 
 def _round():
