@@ -86,17 +86,13 @@ impl<'a> Context<'a> {
     pub(super) fn new(spec: &'a Spec, addresses: &Addresses) -> Self {
         let host =
             |name| Host { name, address: addresses.address(name), authority: addresses.authority(name) };
-        let metrics = spec.app.metrics();
         let rules = rules(spec);
         Self {
             spec,
             app_hosts: (1..=spec.app.count).map(HostName::app).map(host).collect(),
             monitoring: host(HostName::MONITORING),
-            metrics,
-            metrics_port: match metrics {
-                Metrics::Exporter => spec.app.metrics_port.get(),
-                Metrics::Builtin => spec.app.port.get(),
-            },
+            metrics: spec.app.metrics(),
+            metrics_port: spec.app.scraped_port(),
             programs: Programs::of(&spec.monitoring.install),
             proofs_wanted: spec.alerts.contains_key("AlertUnproven"),
             delivery: Delivery::of(spec, &rules),

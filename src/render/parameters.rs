@@ -51,8 +51,7 @@ impl Parameters {
 
 /// Four scrapes: `rate` then sees at least three steps even where one scrape fails.
 fn four_scrapes(scrape_interval: PromDuration) -> PromDuration {
-    let seconds = scrape_interval.get().as_millis().saturating_mul(4).div_ceil(1000);
-    PromDuration::seconds(seconds.try_into().unwrap_or(60))
+    PromDuration::seconds(scrape_interval.as_millis().saturating_mul(4).div_ceil(1000))
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "thresholds are 0 or more")]

@@ -18,7 +18,7 @@ use self::stage::Stage;
 use super::parameters::Parameters;
 use super::rules::{Rule, rules};
 use crate::error::{Error, Result};
-use crate::spec::{Alert, CatalogueAlert, Metrics, Monitoring, PromDuration, Spec, catalogue_alert};
+use crate::spec::{Alert, CatalogueAlert, Monitoring, PromDuration, Spec};
 
 /// The tests of one alert: a file of its own for promtool.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,8 +67,8 @@ impl RuleTests {
 pub fn rule_tests(spec: &Spec) -> Result<Vec<RuleTests>> {
     let rules = rules(spec);
     let known = rules.iter().filter_map(|rule| {
-        let alert = spec.alerts.get(rule.name.as_str()).filter(|alert| alert.expr.is_none())?;
-        Some((rule, alert, catalogue_alert(&rule.name)?))
+        let alert = spec.alerts.get(rule.name.as_str())?;
+        Some((rule, alert, alert.entry(&rule.name)?))
     });
     known.map(|(rule, alert, entry)| of_rule(spec, rule, alert, entry)).collect()
 }
@@ -90,10 +90,11 @@ fn of_rule(spec: &Spec, rule: &Rule, alert: &Alert, entry: &CatalogueAlert) -> R
 
 /// The spec's own intervals; where a window holds very many scrapes, both are so many times as long.
 fn clock(parameters: &Parameters, monitoring: &Monitoring) -> Clock {
-    let (scrape, evaluation) = (millis(monitoring.scrape_interval), millis(monitoring.evaluation_interval));
-    let wanted = (millis(parameters.window) / scrape.max(1)).div_ceil(MOST_SCRAPES);
+    let (scrape, evaluation) =
+        (monitoring.scrape_interval.as_millis(), monitoring.evaluation_interval.as_millis());
+    let wanted = (parameters.window.as_millis() / scrape.max(1)).div_ceil(MOST_SCRAPES);
     let times = wanted.min(LONGEST_SCRAPE / scrape.max(1)).max(1);
-    Clock { scrape: scrape * times, evaluation: evaluation * times, hold: millis(parameters.hold) }
+    Clock { scrape: scrape * times, evaluation: evaluation * times, hold: parameters.hold.as_millis() }
 }
 
 fn groups(
@@ -109,20 +110,8 @@ fn groups(
     let mut groups = Vec::new();
     for trial in &entry.trials {
         if let Some(setup) = Setup::of(trial, parameters, clock, value)? {
-            groups.extend(Stage { rule, setup, port: port(spec), exact }.groups()?);
+            groups.extend(Stage { rule, setup, port: spec.app.scraped_port(), exact }.groups()?);
         }
     }
     Ok(groups)
-}
-
-/// The port on which Prometheus finds the application's metrics.
-fn port(spec: &Spec) -> u16 {
-    match spec.app.metrics() {
-        Metrics::Exporter => spec.app.metrics_port.get(),
-        Metrics::Builtin => spec.app.port.get(),
-    }
-}
-
-fn millis(duration: PromDuration) -> u64 {
-    duration.get().as_millis().try_into().unwrap_or(u64::MAX)
 }

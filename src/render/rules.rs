@@ -7,9 +7,7 @@ use serde::Serialize;
 
 use super::parameters::Parameters;
 use super::quote::go_text;
-use crate::spec::{
-    Alert, BaseUrl, CatalogueAlert, Monitoring, PromDuration, RuleName, Spec, Unit, catalogue_alert,
-};
+use crate::spec::{Alert, BaseUrl, CatalogueAlert, Monitoring, PromDuration, RuleName, Spec, Unit};
 
 /// An alerting rule as Prometheus gets it. Labels and annotations are Prometheus templates.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -56,9 +54,9 @@ pub fn rules(spec: &Spec) -> Vec<Rule> {
         runbooks: spec.notify.runbooks.as_ref(),
         names_host: spec.alerts.keys().any(|name| name.as_str() == HOST_DOWN),
     };
-    let rule = |(name, alert): (&RuleName, &Alert)| match catalogue_alert(name.as_str()) {
-        Some(entry) if alert.expr.is_none() => writer.known(name, alert, entry),
-        _ => writer.own(name, alert),
+    let rule = |(name, alert): (&RuleName, &Alert)| match alert.entry(name.as_str()) {
+        Some(entry) => writer.known(name, alert, entry),
+        None => writer.own(name, alert),
     };
     spec.alerts.iter().map(rule).collect()
 }
@@ -98,7 +96,7 @@ impl Writer<'_> {
             annotations,
             above: parameters.above,
             unit: entry.unit,
-            window: entry.expr.contains("${window}").then_some(parameters.window),
+            window: entry.has_window().then_some(parameters.window),
         }
     }
 

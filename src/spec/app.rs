@@ -57,6 +57,14 @@ impl App {
     pub fn metrics(&self) -> Metrics {
         self.metrics.unwrap_or(Metrics::Exporter)
     }
+
+    /// The port on which Prometheus finds the application's metrics.
+    pub fn scraped_port(&self) -> u16 {
+        match self.metrics() {
+            Metrics::Exporter => self.metrics_port.get(),
+            Metrics::Builtin => self.port.get(),
+        }
+    }
 }
 
 /// How the application's requests are counted.

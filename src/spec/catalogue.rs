@@ -88,6 +88,20 @@ pub struct CatalogueAlert {
     pub trials: Vec<Trial>,
 }
 
+impl CatalogueAlert {
+    /// Whether it takes rates over a window.
+    pub fn has_window(&self) -> bool {
+        self.expr.contains("${window")
+    }
+}
+
+impl Alert {
+    /// The alert of the catalogue that it is under this name; none where its expression is the user's own.
+    pub fn entry(&self, name: &str) -> Option<&'static CatalogueAlert> {
+        catalogue_alert(name).filter(|_| self.expr.is_none())
+    }
+}
+
 /// The alert of this name.
 pub fn catalogue_alert(name: &str) -> Option<&'static CatalogueAlert> {
     ENTRIES.get(name)

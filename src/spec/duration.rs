@@ -41,6 +41,11 @@ impl PromDuration {
         Duration::from_millis(self.0)
     }
 
+    /// Milliseconds.
+    pub const fn as_millis(self) -> u64 {
+        self.0
+    }
+
     /// Seconds, with fractions.
     pub fn as_secs_f64(self) -> f64 {
         self.get().as_secs_f64()

@@ -33,8 +33,7 @@ pub fn mutants(rule: &Rule, evaluation: PromDuration) -> Vec<Mutant> {
 
 /// One evaluation more or less.
 fn holds(rule: &Rule, evaluation: PromDuration) -> Vec<Mutant> {
-    let millis = |duration: PromDuration| u64::try_from(duration.get().as_millis()).unwrap();
-    let (hold, step) = (millis(rule.hold.unwrap()), millis(evaluation));
+    let (hold, step) = (rule.hold.unwrap().as_millis(), evaluation.as_millis());
     let others = [Some(hold + step), hold.checked_sub(step), Some(hold * 2)];
     let different = others.into_iter().flatten().filter(|other| *other != hold);
     different
@@ -133,7 +132,7 @@ fn values(value: &str) -> Vec<String> {
 
 fn ranges(range: &str) -> Vec<String> {
     let Ok(range) = range.parse::<PromDuration>() else { return Vec::new() };
-    let millis = u64::try_from(range.get().as_millis()).unwrap();
+    let millis = range.as_millis();
     [millis * 2, millis / 2].map(|other| PromDuration::millis(other).to_string()).into()
 }
 

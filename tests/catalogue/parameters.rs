@@ -50,7 +50,7 @@ impl Choice {
     fn line(&self, name: &str, entry: &CatalogueAlert) -> String {
         let mut keys = vec![format!("for: {}", self.hold)];
         keys.extend(entry.unit.map(|unit| format!("above: {}", self.threshold(unit))));
-        if entry.expr.contains("${window") {
+        if entry.has_window() {
             keys.extend(self.window.map(|scrapes| format!("window: {}s", scrapes * self.scrape)));
         }
         keys.extend(entry.within.map(|_| format!("within: {}", self.within)));

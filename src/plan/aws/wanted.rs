@@ -7,7 +7,7 @@ use ipnet::IpNet;
 use super::cloud::{tag, tags};
 use super::{Candidate, Opening, Source, Tags};
 use crate::host::{HostName, ProjectName, Role};
-use crate::spec::{Aws, Metrics, Spec};
+use crate::spec::{Aws, Spec};
 
 /// The port of node exporter.
 const NODE_EXPORTER: u16 = 9100;
@@ -115,14 +115,10 @@ fn openings(spec: &Spec, aws: &Aws, caller: Option<IpNet>) -> BTreeMap<Role, Vec
     let open = |port, purpose| move |net: &IpNet| Opening { port, source: Source::Network(*net), purpose };
     let monitoring = |port, purpose| Opening { port, source: Source::Monitoring, purpose };
     let ssh: Vec<Opening> = ssh_from.iter().map(open(SSH, "ssh")).collect();
-    let metrics = match spec.app.metrics() {
-        Metrics::Exporter => spec.app.metrics_port.get(),
-        Metrics::Builtin => spec.app.port.get(),
-    };
     let mut app = ssh.clone();
     app.extend(app_from.iter().map(open(spec.app.port.get(), "application")));
     app.push(monitoring(NODE_EXPORTER, "node exporter"));
-    app.push(monitoring(metrics, "metrics of the application"));
+    app.push(monitoring(spec.app.scraped_port(), "metrics of the application"));
     app.sort();
     app.dedup_by_key(|opening| opening.rule());
     [(Role::App, app), (Role::Monitoring, ssh)].into()

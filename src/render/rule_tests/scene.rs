@@ -170,23 +170,25 @@ mod tests {
         }
     }
 
+    /// What an actor's series look like with a scrape every 15 s for a minute.
+    fn lines(series: &str, actor: &Actor, target: Target) -> Vec<(String, String)> {
+        let series: Series = serde_saphyr::from_str(series).unwrap();
+        let numbers = Numbers::default();
+        let scene = Scene { numbers: &numbers, target, port: 0, scrape: 15_000, until: 60_000 };
+        scene.series(actor, &[&series]).unwrap()
+    }
+
     #[test]
     fn a_counter_goes_on_counting_when_it_begins_anew() {
-        let series: Series = serde_saphyr::from_str("{name: a_total, rate: level}").unwrap();
         let actor = Actor { reset: Some(30_000), ..Actor::new(1, 2.0) };
-        let numbers = Numbers::default();
-        let scene = Scene { numbers: &numbers, target: Target::None, port: 0, scrape: 15_000, until: 60_000 };
-        let lines = scene.series(&actor, &[&series]).unwrap();
+        let lines = lines("{name: a_total, rate: level}", &actor, Target::None);
         assert_eq!(lines, [("a_total{}".to_owned(), "2000000+30x1 30+30x2".to_owned())]);
     }
 
     #[test]
     fn what_is_gone_was_there_before() {
-        let series: Series = serde_saphyr::from_str("{name: a, value: level + t}").unwrap();
         let actor = Actor { gone: Some(30_000), ..Actor::new(1, 2.0) };
-        let numbers = Numbers::default();
-        let scene = Scene { numbers: &numbers, target: Target::Node, port: 0, scrape: 15_000, until: 60_000 };
-        let lines = scene.series(&actor, &[&series]).unwrap();
+        let lines = lines("{name: a, value: level + t}", &actor, Target::Node);
         assert_eq!(lines[0].0, r#"a{instance="192.0.2.1:9100",job="node-exporter"}"#);
         assert_eq!(lines[0].1, "2+15x1 stale _x2");
     }

@@ -170,7 +170,7 @@ fn share(parameters: &Parameters, levels: Levels) -> f64 {
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "times of a test are small")]
-fn millis(seconds: f64) -> Millis {
+pub(super) fn millis(seconds: f64) -> Millis {
     (seconds * 1000.0).round().max(0.0) as Millis
 }
 

@@ -43,10 +43,14 @@ impl Stage<'_> {
         Ok(groups)
     }
 
-    /// A case with the trial's own series.
+    /// The trial's own series.
+    fn series(&self) -> Vec<&Series> {
+        self.setup.trial.series.iter().collect()
+    }
+
+    /// A case with them.
     fn group(&self, name: &str, actors: &[Actor], checks: Vec<Check>) -> Result<Group, String> {
-        let series: Vec<&Series> = self.setup.trial.series.iter().collect();
-        self.group_of(name, actors, &series, &self.setup.numbers, checks)
+        self.group_of(name, actors, &self.series(), &self.setup.numbers, checks)
     }
 
     fn group_of(

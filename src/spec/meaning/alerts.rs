@@ -54,7 +54,7 @@ fn parameters(
 ) {
     let has = [
         (entry.unit.is_some(), "threshold"),
-        (entry.expr.contains("${window"), "window: it looks at the last scrape"),
+        (entry.has_window(), "window: it looks at the last scrape"),
         (entry.within.is_some(), "`within`: it foresees nothing"),
         (entry.traffic.is_some(), "`traffic`: it says the same at any traffic"),
     ];

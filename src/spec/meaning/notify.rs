@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::Finding;
 use crate::spec::suggest::suggestion;
-use crate::spec::{Alert, Mute, RuleName, Spec, WATCHDOG, catalogue_alert};
+use crate::spec::{Alert, Mute, RuleName, Spec, WATCHDOG};
 
 pub(super) fn check(spec: &Spec, findings: &mut Vec<Finding>) {
     let known: BTreeSet<&str> =
@@ -32,8 +32,7 @@ pub(super) fn check(spec: &Spec, findings: &mut Vec<Finding>) {
 
 /// The severity that an alert's label names.
 fn severity<'a>(name: &RuleName, alert: &'a Alert) -> Option<&'a str> {
-    let entry = catalogue_alert(name.as_str()).filter(|_| alert.expr.is_none());
-    alert.severity.as_deref().or_else(|| entry.map(|entry| entry.severity.as_str()))
+    alert.severity.as_deref().or_else(|| Some(alert.entry(name.as_str())?.severity.as_str()))
 }
 
 fn wrong(mute: &Mute) -> Option<String> {

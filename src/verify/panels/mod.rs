@@ -214,7 +214,7 @@ impl Asker<'_> {
 
     /// The expression with the variables that Grafana's server fills in, for Prometheus to see.
     fn with_intervals(&self, expr: &str, from: &str) -> String {
-        let scrape = millis(self.scrape_interval).div_ceil(1_000).max(1);
+        let scrape = self.scrape_interval.as_millis().div_ceil(1_000).max(1);
         let range = seconds(from).max(scrape);
         let texts = [
             ("rate_interval", format!("{}s", scrape * 4)),
@@ -265,11 +265,7 @@ fn series(data: &Value) -> Vec<String> {
 
 /// Between two points of a curve over so many seconds, in milliseconds.
 fn step(range: u64, scrape_interval: PromDuration) -> u64 {
-    (range * 1_000 / POINTS).max(millis(scrape_interval))
-}
-
-fn millis(duration: PromDuration) -> u64 {
-    u64::try_from(duration.get().as_millis()).unwrap_or(u64::MAX)
+    (range * 1_000 / POINTS).max(scrape_interval.as_millis())
 }
 
 /// How many seconds before now `now-6h` is; an hour for what is written in another way.

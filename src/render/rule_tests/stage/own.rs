@@ -1,5 +1,6 @@
 //! The cases that only this alert has.
 
+use super::super::setup::millis;
 use super::{Actor, Check, Group, Stage};
 use crate::spec::{Case, Series};
 
@@ -21,7 +22,7 @@ impl Stage<'_> {
         let series = self.cast(case);
         let actors = actors(case, level);
         let at = match &case.at {
-            Some(at) => self.setup.clock.tick(to_millis(numbers.value(at)?)),
+            Some(at) => self.setup.clock.tick(millis(numbers.value(at)?)),
             None => self.setup.end,
         };
         let check = match (case.fires, case.alerts) {
@@ -54,9 +55,4 @@ fn actors(case: &Case, level: f64) -> Vec<Actor> {
             .collect();
     }
     actors
-}
-
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "times of a test are small")]
-fn to_millis(seconds: f64) -> u64 {
-    (seconds * 1000.0).round().max(0.0) as u64
 }

@@ -2,7 +2,7 @@
 
 use super::super::clock::Millis;
 use super::{Actor, Check, Group, Stage, words};
-use crate::spec::{Sees, Series, Usual};
+use crate::spec::{Sees, Usual};
 
 /// In the order in which they are written.
 pub(super) const ALL: [Usual; 9] = [
@@ -34,10 +34,6 @@ impl Stage<'_> {
             Usual::Several => self.several()?,
         };
         Ok(group.into_iter().collect())
-    }
-
-    fn series(&self) -> Vec<&Series> {
-        self.setup.trial.series.iter().collect()
     }
 
     const fn quiet_at_end(&self) -> Check {
