@@ -41,10 +41,8 @@ pub(super) async fn run(args: &RenderArgs, context: &Context) -> Result<Outcome>
     let text = match args.out() {
         Some(folder) => {
             let tests = rule_tests(&loaded.spec)?;
-            write(
-                files.iter().map(|(name, text)| (name.clone(), text.clone())).chain(written(&tests)),
-                folder,
-            )?;
+            write(&files, folder)?;
+            write(&written(&tests), folder)?;
             format!(
                 "{} files written to `{}`; {}{}",
                 files.len() + tests.len(),
@@ -86,11 +84,11 @@ fn addresses(args: &RenderArgs, spec: &Spec) -> Result<Addresses> {
 }
 
 /// The rules' tests go to no host; they are the user's.
-fn written(tests: &[RuleTests]) -> impl Iterator<Item = (String, String)> {
-    tests.iter().map(|tests| (tests.file(), tests.written("../alert_rules.yml")))
+fn written(tests: &[RuleTests]) -> Files {
+    tests.iter().map(|tests| (tests.file(), tests.written("../alert_rules.yml"))).collect()
 }
 
-fn write(files: impl Iterator<Item = (String, String)>, folder: &Path) -> Result<()> {
+fn write(files: &Files, folder: &Path) -> Result<()> {
     for (name, content) in files {
         let path = folder.join(name);
         let cannot = |error| {
