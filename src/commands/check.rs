@@ -2,10 +2,10 @@
 //! Reads only.
 
 use std::fmt::Write as _;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::deployment::ANSWERS_WITHIN;
 use super::open::{monitoring, port};
 use super::{Context, Outcome};
 use crate::cli::Web;
@@ -18,16 +18,14 @@ use crate::remote::Remote;
 use crate::spec::{Loaded, Location, load};
 use crate::verify::{Finding, Snapshot, Weight, check, take};
 
-/// A host that runs answers at once, unless it was started a moment ago.
-const ANSWERS_WITHIN: Duration = Duration::from_secs(20);
-
 /// # Errors
 /// When the spec is wrong, the monitoring host does not run, or one of its services does not answer. What is wrong with
 /// rules is part of the outcome, which then ends with [`Exit::Findings`].
 pub(super) async fn run(context: &Context) -> Result<Outcome> {
     let loaded = load(&context.spec)?;
     let provider = Provider::of(&loaded, &context.events).await?;
-    let remote = Remote::connect(&monitoring(&provider).await?, ANSWERS_WITHIN).await?;
+    let machines = provider.observe().await?.running();
+    let remote = Remote::connect(monitoring(&machines)?, ANSWERS_WITHIN).await?;
     let prometheus = Prometheus::new(&Endpoint::Unix(remote.forward(port(Web::Prometheus)).await?))?;
     let alertmanager = Alertmanager::new(&Endpoint::Unix(remote.forward(port(Web::Alertmanager)).await?))?;
     let snapshot = take(&loaded.spec, &prometheus, &alertmanager).await?;
@@ -103,6 +101,8 @@ fn document(loaded: &Loaded, snapshot: &Snapshot, finding: &Finding) -> Value {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::verify::{CheckedRule, Kind};
 

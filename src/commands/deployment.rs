@@ -19,7 +19,7 @@ use crate::secret::Secret;
 use crate::spec::{Loaded, Metrics, Secrets, load};
 
 /// A machine that runs already answers at once, unless it was started a moment ago.
-const ANSWERS_WITHIN: Duration = Duration::from_secs(20);
+pub(super) const ANSWERS_WITHIN: Duration = Duration::from_secs(20);
 
 /// The bundle's name of the Python packages that monctl adds.
 const ADDED_REQUIREMENTS: &str = "app/requirements.txt";

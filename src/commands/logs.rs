@@ -11,7 +11,7 @@ use serde_json::Value;
 use tokio::sync::mpsc::{self, UnboundedSender};
 use tokio::time::{Instant, sleep};
 
-use super::deployment::provider;
+use super::deployment::{ANSWERS_WITHIN, provider};
 use super::{Context, Outcome};
 use crate::cli::LogsArgs;
 use crate::error::{Error, Result};
@@ -20,8 +20,6 @@ use crate::host::{HostName, Machine, Role};
 use crate::playbook::Playbook;
 use crate::remote::Remote;
 
-/// The machines run already.
-const CONNECT_WITHIN: Duration = Duration::from_secs(20);
 /// How long a lost connection is tried again before its host is given up.
 const RECONNECT_WITHIN: Duration = Duration::from_mins(10);
 /// How long a followed entry waits for older ones: twice what a round trip over a slow line takes.
@@ -141,7 +139,7 @@ struct Source<'a> {
 impl Source<'_> {
     async fn read(self) -> Result<()> {
         let mut cursor = None;
-        let mut patience = CONNECT_WITHIN;
+        let mut patience = ANSWERS_WITHIN;
         loop {
             let remote = Remote::connect(self.machine, patience).await?;
             match self.stream(&remote, &mut cursor).await {

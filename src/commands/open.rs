@@ -21,8 +21,8 @@ use crate::spec::load;
 pub(super) async fn run(args: &OpenArgs, context: &Context) -> Result<Outcome> {
     let loaded = load(&context.spec)?;
     let provider = Provider::of(&loaded, &context.events).await?;
-    let machine = monitoring(&provider).await?;
-    let way = Way::open(machine, port(args.service), context.events.clone()).await?;
+    let machines = provider.observe().await?.running();
+    let way = Way::open(monitoring(&machines)?.clone(), port(args.service), context.events.clone()).await?;
     let door = match args.service {
         Web::Grafana => door(&provider, &way, &context.events).await,
         Web::Prometheus | Web::Alertmanager => None,
@@ -37,10 +37,9 @@ pub(super) async fn run(args: &OpenArgs, context: &Context) -> Result<Outcome> {
     Ok(Outcome::success("", Value::Null))
 }
 
-/// The monitoring host, which must run.
-pub(super) async fn monitoring(provider: &Provider) -> Result<Machine> {
-    let mut running = provider.observe().await?.running().into_iter();
-    running.find(|it| it.name == HostName::MONITORING).ok_or_else(|| {
+/// The monitoring host among machines that run.
+pub(super) fn monitoring(machines: &[Machine]) -> Result<&Machine> {
+    machines.iter().find(|it| it.name == HostName::MONITORING).ok_or_else(|| {
         Error::could_not_run("the monitoring host does not run").remedy("`monctl up` makes or starts it")
     })
 }

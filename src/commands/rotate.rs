@@ -1,10 +1,9 @@
 //! `monctl rotate`: a new secret in the place of one that monctl made, everywhere where it is.
 
-use std::time::Duration;
-
 use serde_json::json;
 
-use super::deployment::Deployment;
+use super::deployment::{ANSWERS_WITHIN, Deployment};
+use super::open::monitoring;
 use super::{Context, Outcome, grafana};
 use crate::apply;
 use crate::cli::{Rotatable, RotateArgs};
@@ -13,8 +12,6 @@ use crate::host::{HostName, Machine, Role};
 use crate::plan::HostPlan;
 use crate::playbook::Playbook;
 
-/// The machine runs already.
-const ANSWERS_WITHIN: Duration = Duration::from_secs(20);
 /// The step that brings Grafana's password to its host.
 const STEP: &str = "grafana";
 
@@ -25,10 +22,7 @@ pub(super) async fn run(args: &RotateArgs, context: &Context) -> Result<Outcome>
     let deployment = Deployment::load(context).await?;
     let _lock = deployment.provider.lock()?;
     let machines = deployment.provider.observe().await?.running();
-    let monitoring =
-        machines.iter().find(|machine| machine.name == HostName::MONITORING).ok_or_else(|| {
-            Error::could_not_run("the monitoring host does not run").remedy("`monctl up` makes or starts it")
-        })?;
+    let monitoring = monitoring(&machines)?;
     let remote = crate::remote::Remote::connect(monitoring, ANSWERS_WITHIN).await?;
     grafana::rotate_password(&remote, &deployment.provider.folder()).await?;
     remote.close().await?;

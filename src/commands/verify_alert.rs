@@ -7,6 +7,7 @@ mod schedule;
 
 use std::time::Duration;
 
+use super::deployment::ANSWERS_WITHIN;
 use super::{Context, Outcome, annotations, grafana};
 use crate::cli::VerifyArgs;
 use crate::error::{Error, Result};
@@ -20,15 +21,11 @@ use crate::http::slack::history::Channel;
 use crate::provider::Provider;
 use crate::remote::Remote;
 use crate::render::{Rule, rules};
-use crate::spec::{
-    DrillKind, Loaded, Metrics, PromDuration, Receiver, SecretName, Secrets, Spec, catalogue_alert, load,
-};
+use crate::spec::{DrillKind, Loaded, Metrics, PromDuration, Receiver, SecretName, Secrets, Spec, load};
 use crate::verify::{
     self, Application, Hosts, Inbox, Options, Reader, Request, Round, Services, Settings, Slot, Subject,
 };
 
-/// The machines run already; a host that has not answered by then does not.
-const CONNECT_WITHIN: Duration = Duration::from_secs(20);
 const PROMETHEUS: u16 = 9090;
 const ALERTMANAGER: u16 = 9093;
 /// The port of the monitoring host to which Alertmanager posts where monctl receives.
@@ -51,7 +48,7 @@ pub(super) async fn run(args: &VerifyArgs, context: &Context) -> Result<Outcome>
     let app = machine(&machines, HostName::app(1))?;
     let monitoring = machine(&machines, HostName::MONITORING)?;
     let (app_remote, remote) =
-        tokio::try_join!(Remote::connect(app, CONNECT_WITHIN), Remote::connect(monitoring, CONNECT_WITHIN))?;
+        tokio::try_join!(Remote::connect(app, ANSWERS_WITHIN), Remote::connect(monitoring, ANSWERS_WITHIN))?;
     let requests: Vec<Request> =
         drills.into_iter().map(|drill| drill.request(&loaded.spec, args, app)).collect();
 
@@ -141,8 +138,7 @@ fn drillable(spec: &Spec, rule: Rule) -> Result<Wanted> {
 /// The drill of a rule in this spec.
 fn drill_of(spec: &Spec, rule: &Rule) -> DrillKind {
     let none = |because: &str| DrillKind::None { because: because.to_owned() };
-    let is_own = spec.alerts.iter().any(|(name, alert)| name.as_str() == rule.name && alert.expr.is_some());
-    let entry = catalogue_alert(&rule.name).filter(|_| !is_own);
+    let entry = spec.alerts.get(rule.name.as_str()).and_then(|alert| alert.entry(&rule.name));
     match entry.map(|entry| entry.drill.clone()) {
         Some(DrillKind::Requests { .. } | DrillKind::SlowRequests)
             if spec.app.metrics() == Metrics::Builtin =>

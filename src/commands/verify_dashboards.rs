@@ -8,6 +8,7 @@ use std::time::Duration;
 use futures_util::future::try_join_all;
 use serde_json::{Value, json};
 
+use super::deployment::ANSWERS_WITHIN;
 use super::open::{monitoring, port};
 use super::way::Way;
 use super::{Context, Outcome, grafana, screenshots};
@@ -21,10 +22,8 @@ use crate::http::prometheus::Prometheus;
 use crate::provider::Provider;
 use crate::remote::Remote;
 use crate::spec::{Spec, load};
-use crate::verify::{self, Application, Checked, Hosts, Shown, panels};
+use crate::verify::{self, Checked, Hosts, Shown, panels};
 
-/// The machines run already.
-const CONNECT_WITHIN: Duration = Duration::from_secs(20);
 /// A dashboard of days need not show the last minute.
 const LONGEST_STEP: Duration = Duration::from_secs(30);
 /// Grafana runs already.
@@ -36,12 +35,12 @@ const READY_WITHIN: Duration = Duration::from_secs(10);
 pub(super) async fn run(args: &DashboardsArgs, context: &Context) -> Result<Outcome> {
     let loaded = load(&context.spec)?;
     let provider = Provider::of(&loaded, &context.events).await?;
-    let machine = monitoring(&provider).await?;
-    let way = Way::open(machine.clone(), port(Web::Grafana), context.events.clone()).await?;
+    let machines = provider.observe().await?.running();
+    let way = Way::open(monitoring(&machines)?.clone(), port(Web::Grafana), context.events.clone()).await?;
     let client = grafana::client_at(way.socket(), &provider.folder(), READY_WITHIN).await?;
     let dashboards = dashboards(&client).await?;
     // The panels are asked all the same. What is cut off here ends soon without monctl.
-    if let Err(error) = traffic(&loaded.spec, &provider, &machine, &dashboards, &context.events).await {
+    if let Err(error) = traffic(&loaded.spec, &machines, &dashboards, &context.events).await {
         context.events.warn(format!("not all traffic was made: {}", error.in_one_line()));
     }
     let checked =
@@ -58,31 +57,23 @@ pub(super) async fn run(args: &DashboardsArgs, context: &Context) -> Result<Outc
 }
 
 /// Makes traffic on all application hosts at the same time.
-async fn traffic(
-    spec: &Spec,
-    provider: &Provider,
-    monitoring: &Machine,
-    dashboards: &[Value],
-    events: &Events,
-) -> Result<()> {
-    let machines = provider.observe().await?.running();
-    let monitoring = Remote::connect(monitoring, CONNECT_WITHIN).await?;
+async fn traffic(spec: &Spec, machines: &[Machine], dashboards: &[Value], events: &Events) -> Result<()> {
+    let monitoring = Remote::connect(monitoring(machines)?, ANSWERS_WITHIN).await?;
     let prometheus = Prometheus::new(&Endpoint::Unix(monitoring.forward(port(Web::Prometheus)).await?))?;
     let scrape_interval = spec.monitoring.scrape_interval;
     let step = verify::longest_step(dashboards, scrape_interval).min(LONGEST_STEP);
-    let application = Application { port: spec.app.port.get(), workers: spec.app.workers };
     events.note(format!(
         "a visitor's requests go to the application until it was scraped twice, every {scrape_interval}"
     ));
     let hosts = machines.iter().filter(|machine| machine.name.role() == Role::App);
     try_join_all(hosts.map(async |machine| {
-        let app = Remote::connect(machine, CONNECT_WITHIN).await?;
+        let app = Remote::connect(machine, ANSWERS_WITHIN).await?;
         let site = Hosts { app: &app, monitoring: &monitoring };
         verify::traffic(
             &site,
             &prometheus,
             &machine.address.to_string(),
-            application,
+            spec.app.port.get(),
             scrape_interval.get(),
             step,
         )

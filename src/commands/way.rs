@@ -5,20 +5,17 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 
+use super::deployment::ANSWERS_WITHIN;
 use crate::error::{Error, Result};
 use crate::event::Events;
 use crate::host::Machine;
 use crate::remote::Remote;
-
-/// The machine runs already.
-const CONNECT_WITHIN: Duration = Duration::from_secs(20);
 
 /// A way that is open; it is closed when dropped.
 pub(super) struct Way {
@@ -99,7 +96,7 @@ impl Ends {
         if open.take().is_some() {
             self.events.note(format!("the connection to {} is gone; connecting again", self.machine.name));
         }
-        let remote = Remote::connect(&self.machine, CONNECT_WITHIN).await?;
+        let remote = Remote::connect(&self.machine, ANSWERS_WITHIN).await?;
         let socket = remote.forward(self.port).await?;
         *open = Some((remote, socket.clone()));
         Ok(socket)

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
+use super::Site;
 use super::cause::{Cause, Order};
 use super::run::beat;
-use super::{Application, Site};
 use crate::error::{Error, Result};
 use crate::http::prometheus::Prometheus;
 
@@ -24,7 +24,7 @@ const MARGIN: Duration = Duration::from_secs(20);
 /// How often Prometheus is asked.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// Sends requests to the application at `address` until Prometheus has scraped its metrics twice and another `step` has
+/// Sends requests to the application at `address`, which listens on `port`, until Prometheus has scraped its metrics twice and another `step` has
 /// passed, so that a curve whose points are so far apart shows them.
 ///
 /// # Errors
@@ -33,14 +33,14 @@ pub async fn traffic(
     site: &impl Site,
     prometheus: &Prometheus,
     address: &str,
-    application: Application,
+    port: u16,
     scrape_interval: Duration,
     step: Duration,
 ) -> Result<()> {
     let lasting = SCRAPES * scrape_interval;
     let patience = 2 * lasting + MARGIN;
     let limit = patience + step;
-    let cause = Cause::Traffic { port: application.port, rate: rate(lasting) };
+    let cause = Cause::Traffic { port, rate: rate(lasting) };
     site.start(&Order { name: NAME.into(), seconds: limit.as_secs(), cause }).await?;
     let drawn = async {
         scraped(prometheus, address, Instant::now() + patience).await?;
