@@ -28,7 +28,7 @@ const HELD: Duration = Duration::from_millis(400);
 const UNIT: (&str, &str) = ("monctl-", ".service");
 
 /// # Errors
-/// Where no host has such a service, no host runs, or one of them does not answer.
+/// Where no host has such a service, or no host runs; and, once the others were read, where one does not answer.
 pub(super) async fn run(args: &LogsArgs, context: &Context) -> Result<Outcome> {
     let services = services(args.service.as_deref())?;
     let provider = provider(&context.spec, &context.events).await?;
@@ -48,21 +48,27 @@ pub(super) async fn run(args: &LogsArgs, context: &Context) -> Result<Outcome> {
         events: &context.events,
         entries: sender.clone(),
     });
-    let read = futures_util::future::try_join_all(sources.map(Source::read));
+    let read = futures_util::future::join_all(sources.map(Source::read));
     drop(sender);
-    let written = if args.follow {
+    let unread = if args.follow {
         let follow = async { tokio::join!(read, follow(entries, &context.events)) };
         tokio::select! {
-            (read, written) = follow => read.map(|_| written)?,
+            (unread, ()) = follow => unread,
             // The end that such a run has.
-            () = context.cancel.raised() => 0,
+            () = context.cancel.raised() => Vec::new(),
         }
     } else {
-        read.await?;
-        all(entries, &context.events)
+        let unread = read.await;
+        all(entries, &context.events);
+        unread
     };
-    let _ = written;
-    Ok(Outcome::success("", Value::Null))
+    let unread: Vec<String> = unread.into_iter().flatten().map(|host| host.to_string()).collect();
+    if unread.is_empty() {
+        return Ok(Outcome::success("", Value::Null));
+    }
+    Err(Error::failed("not every journal could be read")
+        .at(unread.join(", "))
+        .remedy("`monctl status` shows what runs; `monctl up` starts it"))
 }
 
 /// The units of each role, all of them or that of one service.
@@ -91,37 +97,30 @@ fn service(unit: &str) -> Option<&str> {
 }
 
 /// Tells everything that was read, in the order of time.
-fn all(mut entries: mpsc::UnboundedReceiver<LogLine>, events: &Events) -> usize {
+fn all(mut entries: mpsc::UnboundedReceiver<LogLine>, events: &Events) {
     let mut lines: Vec<LogLine> = std::iter::from_fn(|| entries.try_recv().ok()).collect();
     lines.sort_by_key(|line| line.at);
-    let count = lines.len();
     for line in lines {
         events.send(Event::Log { line });
     }
-    count
 }
 
 /// Tells what comes, each line once older ones of other hosts had their time to come, too.
-async fn follow(mut entries: mpsc::UnboundedReceiver<LogLine>, events: &Events) -> usize {
-    let mut held: Vec<(Instant, LogLine)> = Vec::new();
-    let mut count = 0;
-    loop {
-        let open = match tokio::time::timeout(HELD / 4, entries.recv()).await {
-            Ok(Some(line)) => {
-                held.push((Instant::now(), line));
-                continue;
-            }
-            Ok(None) => false,
-            Err(_) => true,
-        };
-        held.sort_by_key(|(_, line)| line.at);
-        let ripe = held.iter().take_while(|(came, _)| !open || came.elapsed() >= HELD).count();
-        count += ripe;
-        for (_, line) in held.drain(..ripe) {
+async fn follow(mut entries: mpsc::UnboundedReceiver<LogLine>, events: &Events) {
+    // By their time, and those of one time in the order in which they came.
+    let mut held: BTreeMap<(Timestamp, usize), (Instant, LogLine)> = BTreeMap::new();
+    for number in 0.. {
+        let came = tokio::time::timeout(HELD / 4, entries.recv()).await;
+        let is_over = matches!(came, Ok(None));
+        if let Ok(Some(line)) = came {
+            held.insert((line.at, number), (Instant::now(), line));
+        }
+        while let Some(oldest) = held.first_entry().filter(|it| is_over || it.get().0.elapsed() >= HELD) {
+            let (_, line) = oldest.remove();
             events.send(Event::Log { line });
         }
-        if !open {
-            return count;
+        if is_over {
+            return;
         }
     }
 }
@@ -137,7 +136,14 @@ struct Source<'a> {
 }
 
 impl Source<'_> {
-    async fn read(self) -> Result<()> {
+    /// Reads it to its end. Where it cannot be read, that is said at once, and its host comes back.
+    async fn read(self) -> Option<HostName> {
+        let error = self.stream_again_and_again().await.err()?;
+        self.events.warn(error.to_string());
+        Some(self.machine.name)
+    }
+
+    async fn stream_again_and_again(&self) -> Result<()> {
         let mut cursor = None;
         let mut patience = ANSWERS_WITHIN;
         loop {
@@ -263,7 +269,7 @@ mod tests {
             sender.send(line).unwrap();
         }
         let (events, mut stream) = Events::channel();
-        assert_eq!(all(entries, &events), 3);
+        all(entries, &events);
         assert_eq!(told(&mut stream), ["a", "b", "c"]);
     }
 
@@ -277,7 +283,24 @@ mod tests {
             sender.send(line(HostName::MONITORING, 1, "a")).unwrap();
             drop(sender);
         };
-        let (count, ()) = tokio::join!(follow(entries, &events), write);
-        assert_eq!((count, told(&mut stream)), (2, vec!["a".to_owned(), "b".to_owned()]));
+        tokio::join!(follow(entries, &events), write);
+        assert_eq!(told(&mut stream), ["a", "b"]);
+    }
+
+    #[tokio::test]
+    async fn followed_lines_are_told_while_others_go_on_coming() {
+        let (sender, entries) = mpsc::unbounded_channel();
+        let (events, mut stream) = Events::channel();
+        let write = async {
+            let begin = Instant::now();
+            // Without a rest that is as long as what a line waits for others.
+            while told(&mut stream).is_empty() {
+                sender.send(line(APP, 1, "one of many")).unwrap();
+                assert!(begin.elapsed() < 50 * HELD, "nothing is told");
+                sleep(HELD / 40).await;
+            }
+            drop(sender);
+        };
+        tokio::join!(follow(entries, &events), write);
     }
 }

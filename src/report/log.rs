@@ -1,4 +1,4 @@
-//! A line of a service's journal as people read it: when, where, which service, what.
+//! A line of a service's journal as people read it: when (UTC), where, which service, what.
 
 use super::Style;
 use super::message::harmless;
@@ -11,7 +11,7 @@ const SERVICE: usize = 13;
 
 pub(super) fn line(line: &LogLine, style: Style) -> String {
     let host = line.host.to_string();
-    let at = line.at.strftime("%F %T%.3f");
+    let at = line.at.strftime("%F %T%.3fZ");
     let head = format!(
         "{} {} {}",
         style.dim(&at.to_string()),
@@ -20,7 +20,7 @@ pub(super) fn line(line: &LogLine, style: Style) -> String {
     );
     let text: Vec<String> = line.text.lines().map(harmless).collect();
     // What has several lines stands below one another, so that it is read as one.
-    let indent = format!("\n{:width$}", "", width = "2026-01-01 00:00:00.000".len() + HOST + SERVICE + 3);
+    let indent = format!("\n{:width$}", "", width = "2026-01-01 00:00:00.000Z".len() + HOST + SERVICE + 3);
     format!("{head} {}", text.join(&indent))
 }
 
@@ -38,8 +38,8 @@ mod tests {
     fn a_line_names_its_time_host_and_service() {
         let shown = line(&example("GET /\nsecond"), Style::Plain);
         let expected = [
-            "2026-11-25 10:20:30.123 app        app           GET /",
-            "                                                 second",
+            "2026-11-25 10:20:30.123Z app        app           GET /",
+            "                                                  second",
         ];
         assert_eq!(shown, expected.join("\n"));
         assert!(line(&example("x"), Style::Colour).contains("\u{1b}["));
