@@ -7,7 +7,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::host::HostName;
+use crate::error::Error;
+use crate::host::{HostName, Role};
 use crate::spec::{PromDuration, Region};
 
 /// Monitoring for a Django team that is proven to alert.
@@ -169,6 +170,14 @@ pub struct VerifyArgs {
     #[arg(long, conflicts_with = "all")]
     pub schedule: bool,
 
+    /// Go on without asking where users of the application will notice a drill.
+    #[arg(short, long)]
+    pub yes: bool,
+
+    /// The host on which the faults are caused.
+    #[arg(long, value_name = "HOST", default_value = "app", value_parser = app_host)]
+    pub host: HostName,
+
     /// Keep the fault up for its full time, even after the alert was delivered.
     #[arg(long)]
     pub keep: bool,
@@ -188,6 +197,16 @@ pub struct VerifyArgs {
     /// How long the fault lasts at most, such as `90s`; what the prediction asks for where absent.
     #[arg(long, value_name = "DURATION")]
     pub duration: Option<PromDuration>,
+}
+
+/// A host that runs the application.
+fn app_host(text: &str) -> Result<HostName, Error> {
+    let name: HostName = text.parse()?;
+    if name.role() == Role::App {
+        return Ok(name);
+    }
+    Err(Error::invalid(format!("`{name}` runs no application"))
+        .remedy("drills are for `app`, `app-2` and so on"))
 }
 
 /// `monctl verify-dashboards`.

@@ -7,7 +7,7 @@ mod support;
 use std::fs;
 use std::path::Path;
 
-use monctl::spec::{Install, Metrics, json_schema, load};
+use monctl::spec::{DrillKind, Install, Metrics, catalogue_alert, catalogue_names, json_schema, load};
 use support::{Monctl, Project, Ran, SPEC};
 
 /// Renders a spec in a project of its own, which must not be touched.
@@ -637,6 +637,16 @@ fn every_example_is_a_valid_spec() {
         }
     }
     assert!(seen > 0);
+}
+
+#[test]
+fn the_example_of_drills_has_every_alert_that_can_be_caused() {
+    let spec = load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/drills/monctl.yaml")).unwrap().spec;
+    let is_caused =
+        |name: &&str| catalogue_alert(name).is_some_and(|it| !matches!(it.drill, DrillKind::None { .. }));
+    let wanted: Vec<&str> = catalogue_names().filter(is_caused).collect();
+    let drilled: Vec<&str> = spec.alerts.keys().map(|name| name.as_str()).collect();
+    assert_eq!(drilled, wanted);
 }
 
 #[test]

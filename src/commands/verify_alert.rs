@@ -21,9 +21,12 @@ use crate::http::slack::history::Channel;
 use crate::provider::Provider;
 use crate::remote::Remote;
 use crate::render::{Rule, rules};
-use crate::spec::{DrillKind, Loaded, Metrics, PromDuration, Receiver, SecretName, Secrets, Spec, load};
+use crate::spec::{
+    DrillKind, Loaded, Metrics, PromDuration, Receiver, SecretName, Secrets, Spec, catalogue_alert, load,
+};
 use crate::verify::{
-    self, Application, Hosts, Inbox, Options, Reader, Request, Round, Services, Settings, Slot, Subject,
+    self, Application, Fault, Hosts, Inbox, Options, Reader, Request, Round, Services, Settings, Slot,
+    Subject, predict, safety,
 };
 
 const PROMETHEUS: u16 = 9090;
@@ -43,9 +46,12 @@ pub(super) async fn run(args: &VerifyArgs, context: &Context) -> Result<Outcome>
         return list::print(&loaded.spec);
     }
     let drills = wanted(&loaded.spec, args)?;
+    if let Some(felt) = felt(&drills).filter(|_| !args.yes) {
+        context.confirm(&felt, "cause it all the same?").await?;
+    }
     let provider = Provider::of(&loaded, &context.events).await?;
     let machines = provider.observe().await?.running();
-    let app = machine(&machines, HostName::app(1))?;
+    let app = machine(&machines, args.host)?;
     let monitoring = machine(&machines, HostName::MONITORING)?;
     let (app_remote, remote) =
         tokio::try_join!(Remote::connect(app, ANSWERS_WITHIN), Remote::connect(monitoring, ANSWERS_WITHIN))?;
@@ -87,12 +93,19 @@ struct Wanted {
 
 impl Wanted {
     fn request(self, spec: &Spec, args: &VerifyArgs, app: &Machine) -> Request {
+        let entry = catalogue_alert(&self.rule.name).and_then(|entry| entry.traffic);
+        let chosen = spec.alerts.get(self.rule.name.as_str()).and_then(|alert| alert.traffic);
         Request {
+            floor: chosen.or(entry).unwrap_or_default(),
             subject: Subject { alert: self.rule.name, address: app.address.to_string() },
             host: app.name,
             kind: self.kind,
             settings: self.settings,
-            application: Application { port: spec.app.port.get(), workers: spec.app.workers },
+            application: Application {
+                port: spec.app.port.get(),
+                metrics_port: spec.app.scraped_port(),
+                workers: spec.app.workers,
+            },
             options: Options {
                 keep: args.keep,
                 like_reference: args.like_reference,
@@ -119,6 +132,17 @@ fn wanted(spec: &Spec, args: &VerifyArgs) -> Result<Vec<Wanted>> {
         drillable(spec, rule)
     };
     args.alerts.iter().map(one).collect()
+}
+
+/// What the application's users will notice of the drills; none where they notice nothing.
+fn felt(drills: &[Wanted]) -> Option<String> {
+    let line = |drill: &Wanted| {
+        let danger = safety(&drill.kind).filter(|safety| safety.is_felt)?.danger;
+        let delivered = predict(&drill.settings, &Fault::silence()).longest();
+        Some(format!("{}: {danger}, for up to {} s", drill.rule.name, delivered.as_secs()))
+    };
+    let lines: Vec<String> = drills.iter().filter_map(line).collect();
+    (!lines.is_empty()).then(|| lines.join("\n"))
 }
 
 fn drillable(spec: &Spec, rule: Rule) -> Result<Wanted> {

@@ -28,6 +28,8 @@ pub enum DrillKind {
     },
     /// Real requests are answered later than the threshold.
     SlowRequests,
+    /// Workers of the application are asked to end, one after the other, and are replaced.
+    ReplacedWorkers,
     /// Nothing is caused: the alert's rule tests alone hold it to its promise.
     None {
         /// Why a drill would do harm, or could not do it: a sentence without its full stop.

@@ -194,7 +194,8 @@ fn assert_inside(settings: &Settings, fault: &Fault) {
             }
             let (_, reached, within) = inside.iter_mut().find(|(other, ..)| *other == stage).unwrap();
             *reached += 1;
-            *within += u32::from(is_within(&prediction, stage, time));
+            *within +=
+                u32::from(is_within(&prediction, stage, time) && is_after_end(&prediction, stage, &walk));
         }
     }
     assert!(delivered == 0 || inside.len() >= 6, "{inside:?}");
@@ -209,6 +210,13 @@ fn is_within(prediction: &Prediction, stage: Stage, time: Ms) -> bool {
     prediction
         .window(stage)
         .is_some_and(|window| (ms(window.earliest.0)..=ms(window.latest.0)).contains(&time.max(0)))
+}
+
+/// Whether a stage that follows the fault's end lies inside its window counted from there.
+fn is_after_end(prediction: &Prediction, stage: Stage, walk: &Walk) -> bool {
+    let window = prediction.after_end.iter().find(|window| window.stage == stage);
+    let (Some(window), Some(off), Some(time)) = (window, walk.off, time_of(stage, walk)) else { return true };
+    (ms(window.earliest.0)..=ms(window.latest.0)).contains(&(time - off).max(0))
 }
 
 /// One test for each case, so that they run side by side.
@@ -246,6 +254,10 @@ inside! {
     a_gauge_that_rises_slowly: quick(Signal::Latest, threshold(Comparison::Less, 10.0)), rising(60.0, 5.0, 20);
     a_share_of_failed_requests: quick(RATE, threshold(Comparison::More, 5.0)), requests(10.0, 5.0, 1.0);
     a_share_without_users: quick(RATE, threshold(Comparison::More, 5.0)), requests(0.0, 5.0, 0.5);
+    something_that_happens_again_and_again:
+        quick(Signal::Rate { range: seconds(20) }, threshold(Comparison::More, 3.0)),
+        Fault { effect: Effect::Repeated { normal: 0.0, faulty: 8.0, every: Duration::from_millis(2_500) },
+            ..Fault::silence() };
     a_quantile: quick(Signal::Quantile { range: seconds(8), quantile: 0.95 }, threshold(Comparison::More, 1.0)),
         Fault::level(0.05, 3.0);
     a_target_that_refuses: quick(Signal::Latest, threshold(Comparison::Equal, 0.0)), Fault::silence();

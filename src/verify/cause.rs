@@ -61,6 +61,15 @@ pub enum Cause {
         /// How many are under way at a time, at most.
         together: u16,
     },
+    /// Workers of the application asked to end, one after the other.
+    ReplacedWorkers {
+        /// The port of the application's metrics.
+        port: u16,
+        /// How many workers there are when none is being replaced.
+        workers: u16,
+        /// The time from one to the next, in milliseconds.
+        every: u32,
+    },
     /// A visitor's requests, and between them a few of each class of answers.
     Traffic {
         /// The application's port.
@@ -94,6 +103,9 @@ impl Cause {
             Self::Requests { port, status, delay, rate, together } => {
                 words("requests", &[port, status, delay, rate, together])
             }
+            Self::ReplacedWorkers { port, workers, every } => {
+                words("replaced-workers", &[port, workers, every])
+            }
             Self::Traffic { port, rate } => words("traffic", &[port, rate]),
         }
     }
@@ -115,6 +127,9 @@ impl fmt::Display for Cause {
             }
             Self::Requests { delay, together, .. } => {
                 write!(f, "requests, {together} at a time, answered after {delay} ms")
+            }
+            Self::ReplacedWorkers { every, .. } => {
+                write!(f, "a worker asked to end every {:.1} s", f64::from(*every) / 1000.0)
             }
             Self::Traffic { rate, .. } => write!(f, "a visitor's requests, {rate} per second"),
         }

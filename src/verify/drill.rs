@@ -26,6 +26,9 @@ const TAKING: Duration = Duration::from_secs(2);
 const BEFORE: f64 = 4.0;
 /// The most that an answer is delayed, in seconds; the instrumentation refuses more than 10.
 const DELAY: f64 = 9.0;
+/// The time from one replaced worker to the next, in seconds: a worker has to load the application meanwhile, and
+/// nobody should wait for the drill of a long range for longer than that range asks.
+const REPLACING: (f64, f64) = (1.0, 20.0);
 
 /// What the user wishes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -56,6 +59,8 @@ pub struct Measured {
 pub struct Application {
     /// Its port.
     pub port: u16,
+    /// The port of its metrics.
+    pub metrics_port: u16,
     /// Its workers, each with four threads.
     pub workers: u16,
 }
@@ -73,6 +78,8 @@ pub struct Plan<'a> {
     pub options: Options,
     /// The application.
     pub application: Application,
+    /// The requests per second below which the alert says nothing.
+    pub floor: f64,
 }
 
 /// A drill that is decided on.
@@ -152,6 +159,7 @@ impl Plan<'_> {
             DrillKind::FailingUnit => (gone(threshold), Cause::FailingUnit),
             DrillKind::Requests { status } => self.bad_requests(*status, measured)?,
             DrillKind::SlowRequests => self.slow_requests(measured)?,
+            DrillKind::ReplacedWorkers => self.replaced_workers(measured)?,
             DrillKind::None { because } => {
                 return Err(Error::could_not_run(format!(
                     "there is no drill for `{}`: {because}",
@@ -166,9 +174,9 @@ impl Plan<'_> {
         let above = Share::of(&self.settings.threshold).used / 100.0;
         // Half-way between the threshold and everything, but no more than three times the threshold.
         let share = (3.0 * above).min(f64::midpoint(above, 1.0));
-        let wanted = (measured.requests * share / (1.0 - share)).max(RATE.0);
+        let wanted = (measured.requests * share / (1.0 - share)).max(RATE.0).max(self.beyond_floor());
         if wanted > RATE.1 {
-            return Err(too_much_traffic(measured.requests));
+            return Err(too_much_traffic(measured.requests.max(self.floor)));
         }
         let rate = whole(wanted.ceil());
         let Application { port, .. } = self.application;
@@ -176,8 +184,13 @@ impl Plan<'_> {
         Ok((among(measured, rate.into()), cause))
     }
 
+    /// So many requests per second that the alert does not take them for too few.
+    fn beyond_floor(&self) -> f64 {
+        1.2 * self.floor
+    }
+
     fn slow_requests(&self, measured: &Measured) -> Result<(Fault, Cause)> {
-        let Application { port, workers } = self.application;
+        let Application { port, workers, .. } = self.application;
         let seconds = self.settings.threshold.value * 1.5 + 0.2;
         if seconds > DELAY {
             return Err(no_room(&self.settings.threshold, "an answer"));
@@ -189,10 +202,30 @@ impl Plan<'_> {
         if rate < 0.1 * measured.requests {
             return Err(too_much_traffic(measured.requests));
         }
+        if rate + measured.requests < self.beyond_floor() {
+            return Err(too_little_traffic(self.floor));
+        }
         let delay = u32::from(whole(seconds * 10.0)) * 100;
         let per_second = whole(rate.ceil().max(1.0)).into();
         let cause = Cause::Requests { port, status: 200, delay, rate: per_second, together };
         Ok((among(measured, rate), cause))
+    }
+
+    fn replaced_workers(&self, measured: &Measured) -> Result<(Fault, Cause)> {
+        let Application { metrics_port: port, workers, .. } = self.application;
+        let threshold = &self.settings.threshold;
+        let range = self.settings.range().as_secs_f64();
+        // So that half of the range holds one more than the threshold.
+        let seconds = (range / (2.0 * (threshold.value + 1.0))).clamp(REPLACING.0, REPLACING.1);
+        let faulty = range / seconds;
+        if faulty < threshold.value + 2.0 {
+            return Err(no_room(threshold, "replaced workers"));
+        }
+        let tenths = whole(seconds * 10.0);
+        let every = Duration::from_millis(u64::from(tenths) * 100);
+        let effect = Effect::Repeated { normal: measured.value, faulty: range / every.as_secs_f64(), every };
+        let cause = Cause::ReplacedWorkers { port, workers, every: u32::from(tenths) * 100 };
+        Ok((Fault { effect, ..Fault::silence() }, cause))
     }
 }
 
@@ -298,6 +331,14 @@ fn too_much_traffic(requests: f64) -> Error {
     .remedy("run it at a quieter time of day")
 }
 
+fn too_little_traffic(floor: f64) -> Error {
+    Error::could_not_run(format!(
+        "the alert says nothing below {floor} requests per second, and so many slow ones at a time would take the \
+         application from its users"
+    ))
+    .remedy("run it while users ask for more, or lower the alert's `traffic` in the spec")
+}
+
 fn too_long(limit: Duration) -> Error {
     Error::could_not_run(format!(
         "the fault would have to last up to {}, and no drill lasts longer than {}",
@@ -310,11 +351,19 @@ fn too_long(limit: Duration) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::verify::Signal;
 
-    const APPLICATION: Application = Application { port: 8000, workers: 2 };
+    const APPLICATION: Application = Application { port: 8000, metrics_port: 9101, workers: 2 };
 
     fn choose(kind: &DrillKind, settings: &Settings, measured: Measured) -> Result<Drill> {
-        let plan = Plan { alert: "A", kind, settings, options: Options::default(), application: APPLICATION };
+        let plan = Plan {
+            alert: "A",
+            kind,
+            settings,
+            options: Options::default(),
+            application: APPLICATION,
+            floor: 0.1,
+        };
         plan.choose(&measured, Duration::ZERO)
     }
 
@@ -345,8 +394,47 @@ mod tests {
     }
 
     #[test]
+    fn requests_are_more_than_what_the_alert_takes_for_too_few() {
+        let choose = |kind, floor| {
+            let settings = above(5.0);
+            let options = Options::default();
+            let plan = Plan {
+                alert: "A",
+                kind: &kind,
+                settings: &settings,
+                options,
+                application: APPLICATION,
+                floor,
+            };
+            plan.choose(&Measured::default(), Duration::ZERO)
+        };
+        let bad = DrillKind::Requests { status: 503 };
+        match choose(bad.clone(), 20.0).unwrap().order.cause {
+            Cause::Requests { rate: 24, .. } => {}
+            other => panic!("{other:?}"),
+        }
+        assert!(choose(bad, 50.0).unwrap_err().message().contains("50 requests per second"));
+        let error = choose(DrillKind::SlowRequests, 20.0).unwrap_err();
+        assert!(error.message().contains("says nothing below 20 requests"), "{error}");
+    }
+
+    #[test]
+    fn workers_are_replaced_often_enough_for_the_range_and_no_oftener() {
+        let every = |range| {
+            let signal = Signal::Rate { range: Duration::from_secs(range) };
+            let settings = Settings { signal, ..above(3.0) };
+            match cause(&DrillKind::ReplacedWorkers, &settings, Measured::default()) {
+                Cause::ReplacedWorkers { port: 9101, workers: 2, every } => every,
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!([15 * 60, 60, 20, 8].map(every), [20_000, 7_500, 2_500, 1_000]);
+    }
+
+    #[test]
     fn a_drill_that_would_do_harm_or_show_nothing_is_refused() {
         let none = Measured::default();
+        let short = Settings { signal: Signal::Rate { range: Duration::from_secs(4) }, ..above(3.0) };
         let busy = Measured { requests: 1_000.0, ..none };
         for (kind, settings, measured, said) in [
             (DrillKind::Memory, above(97.0), none, "leaves no room"),
@@ -354,6 +442,7 @@ mod tests {
             (DrillKind::Requests { status: 503 }, above(5.0), busy, "1000 requests per second"),
             (DrillKind::SlowRequests, above(1.0), busy, "1000 requests per second"),
             (DrillKind::SlowRequests, above(30.0), none, "leaves no room"),
+            (DrillKind::ReplacedWorkers, short, none, "leaves no room"),
             (
                 DrillKind::None { because: "it cannot".into() },
                 above(5.0),

@@ -43,16 +43,18 @@ stalled() {
 		"/proc/pressure/$1" 2>/dev/null || echo 0
 }
 
-# A host that already suffers gets no fault on top. A busy CPU is no suffering: every drill goes last there.
-healthy() {
-	local state each
+# Why the host is in no state for a drill of a kind; nothing where it is. A busy CPU is no suffering: every drill goes
+# last there.
+suffering() {
+	local each state
 	state=$(systemctl is-system-running || true)
-	[[ $state != stopping && $state != maintenance ]] || refuse 5 "the host is $state"
+	[[ $state != stopping && $state != maintenance ]] || echo "the host is $state"
 	for each in memory io; do
-		(($(stalled "$each") < 50)) || refuse 5 "the host stands still for want of $each already"
+		(($(stalled "$each") < 50)) || echo "the host stands still for want of $each"
 	done
-	(($(memory_used) < 950)) || refuse 5 "the host has less than 5% of its memory left"
-	[[ $(df --output=avail / | tail -n 1) -gt 102400 ]] || refuse 5 "the root file system has less than 100 MB left"
+	# That drill has a limit of its own.
+	[[ $1 == memory ]] || (($(memory_used) < 950)) || echo "the host has less than 5% of its memory left"
+	[[ $(df --output=avail / | tail -n 1) -gt 102400 ]] || echo "the root file system has less than 100 MB left"
 }
 
 installed() {
@@ -93,37 +95,47 @@ take() {
 	sizes+=("$1")
 }
 
+# Until it is really there again, the host seems to need more than it does.
 give_back() {
 	kill "${pieces[-1]}" 2>/dev/null || true
+	wait "${pieces[-1]}" || true
 	unset 'pieces[-1]' 'sizes[-1]'
 }
 
-# Whether all pieces are filled: before that nobody knows what is still lacking.
-filled() {
+# What the pieces have yet to take, in kB.
+unfilled() {
 	local wanted=0 size held
 	for size in "${sizes[@]}"; do
 		((wanted += size)) || true
 	done
 	held=$(ps -C stress-ng-vm -o rss= | awk '{ sum += $1 } END { print sum + 0 }')
-	((held * 100 >= wanted * 97))
+	echo $((held < wanted ? wanted - held : 0))
 }
 
-# Takes up to so many tenths of a percent.
-take_up_to() {
-	local lacking
-	lacking=$(($1 - $(memory_used)))
-	((lacking <= 0)) || take $(($(meminfo MemTotal) * lacking / 1000))
+# What is lacking up to so many tenths of a percent, in kB.
+lacking() {
+	local total
+	total=$(meminfo MemTotal)
+	echo $((total * $1 / 1000 - (total - $(meminfo MemAvailable)) - $(unfilled)))
 }
 
-# The fault begins with its last few percent; what comes before takes as long as it takes.
+# The fault begins with its last few percent, in small pieces that can be given back one by one; what comes before
+# takes as long as it takes.
 begin_memory() {
-	take_up_to $(($1 * 10 - 40))
-	until filled; do
+	local hundredth rest
+	hundredth=$(($(meminfo MemTotal) / 100))
+	rest=$(lacking $(($1 * 10 - 40)))
+	((rest <= 0)) || take "$rest"
+	until (($(unfilled) < hundredth / 4)); do
 		sleep 0.1
 		leased
 		guard_memory "$@"
 	done
-	take_up_to $(($1 * 10))
+	rest=$(lacking $(($1 * 10)))
+	while ((rest > 0)); do
+		take $((rest < hundredth ? rest : hundredth))
+		((rest -= hundredth)) || true
+	done
 	started=1
 }
 
@@ -133,7 +145,7 @@ guard_memory() {
 	((used < 980)) || ended "less than 2% of the memory is left"
 	if ((used > $1 * 10 + 10 && ${#pieces[@]} > 0)); then
 		give_back
-	elif ((started && used < $1 * 10 - 5 && ${#pieces[@]} < 20)) && filled; then
+	elif ((started && ${#pieces[@]} < 20 && $(lacking $(($1 * 10 - 5))) > 0)); then
 		take $(($(meminfo MemTotal) / 100))
 	fi
 }
@@ -244,6 +256,38 @@ begin_requests() {
 guard_requests() { kill -0 "$worker" 2>/dev/null || ended "the requests have ended"; }
 undo_requests() { rm -f "$key"; }
 
+# --- replaced-workers PORT WORKERS MILLISECONDS: workers asked to end, one at a time -----------------------
+
+# Workers that have loaded the application, as they say themselves.
+workers_there() {
+	curl --silent --max-time 2 "localhost:$1/metrics" |
+		awk '$1 == "monctl_workers" { print int($2); found = 1 } END { if (!found) print 0 }'
+}
+check_replaced-workers() {
+	[[ -r /etc/monctl/app/monctl_metrics/presence.py ]] || refuse 3 "the application has no instrumentation of monctl's"
+	systemctl is-active --quiet monctl-app.service || refuse 5 "the application does not run"
+	(($(workers_there "$1") >= $2)) || refuse 5 "fewer than $2 workers of the application are there"
+}
+begin_replaced-workers() {
+	asked='' due=0
+	guard_replaced-workers "$@"
+}
+guard_replaced-workers() {
+	local now master
+	now=$((${EPOCHREALTIME/[.,]/} / 1000))
+	((now >= due)) || return 0
+	# The last one may still be answering what it had begun.
+	[[ -z $asked || ! -e /proc/$asked ]] || return 0
+	(($(workers_there "$1") >= $2)) || return 0
+	master=$(systemctl show --property=MainPID --value monctl-app.service)
+	((master > 0)) || ended "the application does not run"
+	asked=$(pgrep --oldest --parent "$master") || return 0
+	kill -TERM "$asked"
+	# Where one came late, the next ones are as far apart as ever.
+	due=$(((due == 0 || now > due + $3 ? now : due) + $3))
+}
+undo_replaced-workers() { :; }
+
 # --- traffic PORT RATE: a visitor's requests, and a few that the instrumentation answers --------------------
 
 check_traffic() { check_requests; }
@@ -274,11 +318,12 @@ leased() {
 
 # start SECONDS LEASE KIND ARG…
 start() {
-	local seconds=$1 kind=$3 limits=()
+	local seconds=$1 kind=$3 limits=() why
 	! systemctl is-active --quiet "$unit" || refuse 4 "the drill is under way already"
 	# Nothing was done yet: once the unit has started, it undoes what it did.
 	trap 'systemctl is-active --quiet "$unit" || forget' EXIT
-	healthy
+	why=$(suffering "$kind")
+	[[ -z $why ]] || refuse 5 "${why//$'\n'/, and }"
 	"check_$kind" "${@:4}"
 	case $kind in
 	cpu) limits=(-p MemoryMax=256M -p PrivateTmp=yes -p OOMPolicy=stop) ;;
@@ -300,7 +345,7 @@ start() {
 
 # run SECONDS LEASE KIND ARG…
 run() {
-	local kind=$3 end
+	local kind=$3 end why
 	limit=$1 lease=$2
 	shift 3
 	"begin_$kind" "$@"
@@ -309,6 +354,8 @@ run() {
 	while ((SECONDS < end)); do
 		sleep 0.5
 		leased
+		why=$(suffering "$kind")
+		[[ -z $why ]] || ended "${why//$'\n'/, and }"
 		"guard_$kind" "$@"
 	done
 	ended "its time is over"

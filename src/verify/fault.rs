@@ -55,6 +55,17 @@ pub enum Effect {
         /// What comes on top.
         drill: Traffic,
     },
+    /// Something happens again and again, the first time at once, and the expression counts how often it did within
+    /// its range.
+    Repeated {
+        /// How often it did before the fault.
+        normal: f64,
+        /// How often it does within a range that lies in the fault.
+        faulty: f64,
+        /// The time from one to the next.
+        #[serde(serialize_with = "millis")]
+        every: Duration,
+    },
     /// A target does not answer: `up` goes from 1 to 0, and its other series are missing.
     Silence {
         /// How long a scrape takes to notice: nothing for a refused connection, the scrape's timeout for silence.
@@ -143,6 +154,7 @@ impl Effect {
         match self {
             Self::Load(load) => between(load.baseline, load.utilisation()),
             Self::Level { normal, faulty, .. } => between(*normal, *faulty),
+            Self::Repeated { normal, faulty, .. } => between(*normal, *normal + *faulty),
             Self::Silence { .. } => between(1.0, 0.0),
             Self::Requests { users, drill } => {
                 let all = users.per_second + share * drill.per_second;
@@ -166,6 +178,14 @@ impl Effect {
     pub const fn rise(&self) -> Duration {
         match self {
             Self::Level { rise, .. } => *rise,
+            _ => Duration::ZERO,
+        }
+    }
+
+    /// How far apart the steps are in which the value changes; zero where it changes steadily or all at once.
+    pub const fn grain(&self) -> Duration {
+        match self {
+            Self::Repeated { every, .. } => *every,
             _ => Duration::ZERO,
         }
     }

@@ -42,6 +42,8 @@ pub struct Safety {
     pub guard: &'static str,
     /// What makes the host what it was.
     pub undo: &'static str,
+    /// Whether users of the application notice it.
+    pub is_felt: bool,
 }
 
 /// What a drill needs to be in order, and what it takes away meanwhile.
@@ -58,7 +60,8 @@ impl Footprint {
     pub fn of(kind: &DrillKind) -> Option<Self> {
         let (uses, breaks): (&[Resource], &[Resource]) = match kind {
             DrillKind::Cpu => (&[NodeExporter], &[Cpu]),
-            DrillKind::Memory => (&[NodeExporter], &[Memory]),
+            // What takes memory keeps a CPU busy, and so does what loads an application.
+            DrillKind::Memory => (&[NodeExporter], &[Memory, Cpu]),
             DrillKind::Disk => (&[NodeExporter], &[Space]),
             DrillKind::Inodes => (&[NodeExporter], &[Inodes]),
             DrillKind::FailingUnit => (&[NodeExporter], &[Units]),
@@ -66,6 +69,7 @@ impl Footprint {
             DrillKind::Requests { .. } => (&[Application, ApplicationMetrics], &[Traffic]),
             // On a host whose CPUs are busy all answers may be late.
             DrillKind::SlowRequests => (&[Application, ApplicationMetrics, Cpu], &[Traffic]),
+            DrillKind::ReplacedWorkers => (&[ApplicationMetrics], &[Application, Cpu]),
             DrillKind::None { .. } => return None,
         };
         let set = |resources: &[Resource]| resources.iter().copied().collect();
@@ -94,7 +98,7 @@ impl Footprint {
 /// The job whose target has to answer for the drill to be seen.
 pub fn job(kind: &DrillKind) -> &'static str {
     let of_application = match kind {
-        DrillKind::Requests { .. } | DrillKind::SlowRequests => true,
+        DrillKind::Requests { .. } | DrillKind::SlowRequests | DrillKind::ReplacedWorkers => true,
         DrillKind::Stop { units } => !units.iter().all(|unit| broken(unit) == [NodeExporter]),
         _ => false,
     };
@@ -140,6 +144,11 @@ pub fn safety(kind: &DrillKind) -> Option<Safety> {
             "only what runs and starts at boot is stopped",
             "systemd starts it again",
         ),
+        DrillKind::Stop { units } if units.iter().any(|unit| broken(unit).contains(&NodeExporter)) => (
+            "its figures have a gap, and while its alert fires no other alert of the host is told, a real one neither",
+            "only what runs and starts at boot is stopped",
+            "systemd starts it again",
+        ),
         DrillKind::Stop { .. } => (
             "its figures have a gap",
             "only what runs and starts at boot is stopped",
@@ -157,9 +166,16 @@ pub fn safety(kind: &DrillKind) -> Option<Safety> {
              much that more would be needed",
             "the key is removed, and with it the requests end",
         ),
+        DrillKind::ReplacedWorkers => (
+            "with a single worker, requests wait until the next one has loaded the application",
+            "a worker is asked to end, answers what it has begun first, and is the only one at a time: the next is \
+             asked once all are there again",
+            "none is needed: Gunicorn replaces what has ended",
+        ),
         DrillKind::None { .. } => return None,
     };
-    Some(Safety { danger, guard, undo })
+    let is_felt = matches!(kind, DrillKind::Stop { units } if units.iter().any(|unit| broken(unit).contains(&Application)));
+    Some(Safety { danger, guard, undo, is_felt })
 }
 
 #[cfg(test)]
@@ -176,7 +192,9 @@ mod tests {
         let (exporter, app) = (stop("monctl-node-exporter.service"), stop("monctl-app.service"));
         let bad = DrillKind::Requests { status: 503 };
         for (one, other, agree) in [
-            (&DrillKind::Cpu, &DrillKind::Memory, true),
+            (&DrillKind::Cpu, &DrillKind::Memory, false),
+            (&DrillKind::Cpu, &DrillKind::ReplacedWorkers, false),
+            (&DrillKind::Memory, &DrillKind::Disk, true),
             (&DrillKind::Disk, &DrillKind::Inodes, true),
             (&DrillKind::Cpu, &exporter, false),
             (&DrillKind::FailingUnit, &exporter, false),
@@ -188,6 +206,9 @@ mod tests {
             (&DrillKind::SlowRequests, &DrillKind::Cpu, false),
             (&DrillKind::Cpu, &DrillKind::Cpu, false),
             (&app, &app, false),
+            (&DrillKind::ReplacedWorkers, &bad, false),
+            (&DrillKind::ReplacedWorkers, &app, false),
+            (&DrillKind::ReplacedWorkers, &DrillKind::Disk, true),
         ] {
             assert_eq!(footprint(one).agrees_with(&footprint(other)), agree, "{one:?} {other:?}");
             assert_eq!(footprint(other).agrees_with(&footprint(one)), agree, "{other:?} {one:?}");

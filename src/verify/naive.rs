@@ -76,6 +76,8 @@ fn is_true(settings: &Settings, effect: &Effect, samples: &[Sample], now: Ms) ->
                 let all = rate(&seen, now, range, |sample| sample.requests);
                 bad.zip(all).map(|(bad, all)| bad / all * 100.0).filter(|share| share.is_finite())
             }
+            // The rule counts whole ones.
+            Effect::Repeated { .. } => rate(&seen, now, range, |sample| sample.counter).map(f64::round),
             _ => rate(&seen, now, range, |sample| sample.counter),
         },
         Signal::Quantile { quantile, .. } => {
@@ -103,6 +105,8 @@ struct World {
     counter: f64,
     requests: f64,
     bad_requests: f64,
+    /// For how long something has been happening again and again, in seconds.
+    repeating: f64,
 }
 
 impl World {
@@ -112,13 +116,22 @@ impl World {
             Effect::Load(load) => load.baseline + progress * (load.utilisation() - load.baseline),
             Effect::Level { normal, faulty, .. } => normal + progress * (faulty - normal),
             Effect::Silence { .. } => 1.0 - progress,
-            Effect::Requests { .. } => 0.0,
+            Effect::Requests { .. } | Effect::Repeated { .. } => 0.0,
         }
     }
 
     fn pass(&mut self, settings: &Settings, progress: f64) {
         let seconds = STEP as f64 / 1000.0;
         self.counter += seconds * self.gauge(progress);
+        if let Effect::Repeated { faulty, every, .. } = self.effect
+            && progress > 0.0
+        {
+            // Each time adds what the mean over the range then shows as one more.
+            let times = |seconds: f64| (seconds / every.as_secs_f64() - 1e-9).floor();
+            let more = times(self.repeating + seconds) - times(self.repeating);
+            self.counter += more * faulty * every.as_secs_f64();
+            self.repeating += seconds;
+        }
         if let Effect::Requests { users, drill } = self.effect {
             self.requests += seconds * (users.per_second + progress * drill.per_second);
             self.bad_requests +=
@@ -172,7 +185,8 @@ fn run(settings: &Settings, fault: &Fault, phase: Phase, look: Ms, delay: Delay)
         Ending::After(time) => Some(ms(time)),
         Ending::WhenDelivered => None,
     };
-    let world = World { effect: fault.effect, counter: 0.0, requests: 0.0, bad_requests: 0.0 };
+    let world =
+        World { effect: fault.effect, counter: 0.0, requests: 0.0, bad_requests: 0.0, repeating: 0.0 };
     let mut play = Play {
         settings,
         fault,

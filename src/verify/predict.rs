@@ -118,7 +118,7 @@ impl Prediction {
 pub fn predict(settings: &Settings, fault: &Fault) -> Prediction {
     let walks = walks(settings, fault);
     let from_begin = |stage| window(stage, &walks, Slack::of(stage, settings, fault), |_| Some(0));
-    let from_end = |stage| window(stage, &walks, Slack { early: EARLY, late: LATE }, |walk: &Walk| walk.off);
+    let from_end = |stage| window(stage, &walks, Slack::of_fault(fault), |walk: &Walk| walk.off);
     let stages = Stage::ALL.into_iter().filter_map(from_begin).collect();
     let after_end = [Stage::Below, Stage::Resolved].into_iter().filter_map(from_end).collect();
     let chance = chance(&walks);
@@ -216,11 +216,18 @@ struct Slack {
 }
 
 impl Slack {
+    /// What people and machines need, and the steps in which the fault is seen.
+    fn of_fault(fault: &Fault) -> Self {
+        let grain = fault.effect.grain();
+        Self { early: EARLY + grain, late: LATE + grain }
+    }
+
     fn of(stage: Stage, settings: &Settings, fault: &Fault) -> Self {
         // The fault is the clock's zero.
         if stage == Stage::LoadOn {
             return Self { early: Duration::ZERO, late: Duration::ZERO };
         }
+        let slack = Self::of_fault(fault);
         let case = Case::new(settings, fault);
         let pauses = |factor| {
             let Refused { ticks, pause } = case.refused(factor);
@@ -231,11 +238,11 @@ impl Slack {
             let middle = pauses(1.0);
             let (short, long) = (pauses(0.5), pauses(1.5));
             return Self {
-                early: EARLY + middle.saturating_sub(short),
-                late: LATE + long.saturating_sub(middle),
+                early: slack.early + middle.saturating_sub(short),
+                late: slack.late + long.saturating_sub(middle),
             };
         }
-        Self { early: EARLY, late: LATE }
+        slack
     }
 }
 

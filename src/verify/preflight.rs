@@ -1,6 +1,8 @@
 //! What is looked at before any fault is caused: whether the pipeline stands, is quiet, and lets the alert pass, and
 //! whether the host is well enough for a drill.
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
@@ -61,7 +63,27 @@ pub struct Preflight<'a> {
     /// The settings that decide the times.
     pub settings: &'a Settings,
     /// Where people are told what is waited for.
-    pub events: &'a Events,
+    pub notes: &'a Notes<'a>,
+}
+
+/// What people are told while the drills of a wave are prepared: each thing once, however many drills wait for it.
+#[derive(Debug)]
+pub struct Notes<'a> {
+    events: &'a Events,
+    told: RefCell<BTreeSet<String>>,
+}
+
+impl<'a> Notes<'a> {
+    /// Nothing was told yet.
+    pub fn new(events: &'a Events) -> Self {
+        Self { events, told: RefCell::default() }
+    }
+
+    fn tell(&self, text: String) {
+        if self.told.borrow_mut().insert(text.clone()) {
+            self.events.note(text);
+        }
+    }
 }
 
 impl Preflight<'_> {
@@ -110,17 +132,13 @@ impl Preflight<'_> {
         let patience = 2 * self.settings.scrape_interval + PAUSE;
         let until = Instant::now() + patience;
         let job = kind::job(self.kind);
-        let mut told = false;
         loop {
             let error = target_error(&self.services.prometheus, self.subject, job).await?;
             let Some(why) = error.as_ref().filter(|_| Instant::now() < until) else { return Ok(error) };
-            if !told {
-                told = true;
-                self.events.note(format!(
-                    "`{job}` cannot be scraped yet ({why}); waiting for at most {}",
-                    words::seconds(patience)
-                ));
-            }
+            self.notes.tell(format!(
+                "`{job}` cannot be scraped yet ({why}); waiting for at most {}",
+                words::seconds(patience)
+            ));
             sleep(PAUSE).await;
         }
     }
@@ -172,22 +190,18 @@ impl Preflight<'_> {
         let Settings { scrape_interval, evaluation_interval, .. } = *self.settings;
         let patience = self.settings.range() + 2 * (scrape_interval + evaluation_interval) + CALMING;
         let until = Instant::now() + patience;
-        let mut told = false;
         loop {
             let alerts = self.services.prometheus.alerts().await?;
             let Some(alert) = alerts.into_iter().find(|alert| like(alert)) else { return Ok(None) };
             if Instant::now() >= until {
                 return Ok(Some(alert));
             }
-            if !told {
-                told = true;
-                self.events.note(format!(
-                    "`{}` {what}, since {}; waiting until it is over (at most {})",
-                    alert.name(),
-                    alert.active_at,
-                    words::seconds(patience)
-                ));
-            }
+            self.notes.tell(format!(
+                "`{}` {what}, since {}; waiting until it is over (at most {})",
+                alert.name(),
+                alert.active_at,
+                words::seconds(patience)
+            ));
             sleep(PAUSE).await;
         }
     }
@@ -196,14 +210,14 @@ impl Preflight<'_> {
     /// takes what it has not seen for idle time that was not there, and a quiet host looks busy.
     async fn filled(&self) -> Result<()> {
         let (range, scrape_interval) = (self.settings.range(), self.settings.scrape_interval);
-        if range.is_zero() {
+        // What is counted is not more in a range that begins before the counting.
+        if range.is_zero() || *self.kind == DrillKind::ReplacedWorkers {
             return Ok(());
         }
         let job = kind::job(self.kind);
         let wanted = range.as_millis().div_ceil(scrape_interval.as_millis().max(1));
         let scrapes = format!(r#"sum_over_time(up{{job="{job}"}}[{}ms])"#, range.as_millis());
         let until = Instant::now() + range + 2 * scrape_interval;
-        let mut told = false;
         loop {
             let counts = self.services.prometheus.query(&scrapes).await?;
             let counts = counts
@@ -215,10 +229,7 @@ impl Preflight<'_> {
             if is_filled || Instant::now() >= until {
                 return Ok(());
             }
-            if !told {
-                told = true;
-                self.events.note(format!("waiting until `{job}` was scraped for {}", words::seconds(range)));
-            }
+            self.notes.tell(format!("waiting until `{job}` was scraped for {}", words::seconds(range)));
             sleep(PAUSE).await;
         }
     }
@@ -240,13 +251,12 @@ impl Preflight<'_> {
         let interval = self.settings.group_interval;
         let patience = patience(interval);
         let until = Instant::now() + patience;
-        let mut told = false;
         loop {
             let groups = alertmanager.groups().await?;
             let others: usize =
                 groups.iter().filter(|group| group.takes(labels)).map(|it| it.alerts.len()).sum();
             if others > 0 {
-                self.events.note(format!(
+                self.notes.tell(format!(
                     "Alertmanager tells of other alerts already ({others}); `{}` may join their next message, up to {} later",
                     self.subject.alert,
                     words::seconds(interval)
@@ -262,13 +272,10 @@ impl Preflight<'_> {
             if Instant::now() >= until {
                 return Ok(interval);
             }
-            if !told {
-                told = true;
-                self.events.note(format!(
-                    "waiting until Alertmanager has told that an earlier alert is over (at most {})",
-                    words::seconds(patience)
-                ));
-            }
+            self.notes.tell(format!(
+                "waiting until Alertmanager has told that an earlier alert is over (at most {})",
+                words::seconds(patience)
+            ));
             sleep(PAUSE).await;
         }
     }

@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use super::bystanders::{Bystander, Lookout};
 use super::drill::{Application, Options, Plan};
 use super::kind::Footprint;
-use super::preflight::{Preflight, Readiness};
+use super::preflight::{Notes, Preflight, Readiness};
 use super::proof::Proof;
 use super::run::{Prepared, blocked};
 use super::site::Site;
@@ -41,6 +41,8 @@ pub struct Request {
     pub settings: Settings,
     /// The application on the host.
     pub application: Application,
+    /// The requests per second below which the alert says nothing; zero where it has no such floor.
+    pub floor: f64,
     /// What the user wishes.
     pub options: Options,
 }
@@ -48,8 +50,9 @@ pub struct Request {
 impl Request {
     /// What there is to decide on the fault from, with these settings.
     pub(super) fn plan<'a>(&'a self, settings: &'a Settings) -> Plan<'a> {
-        let Self { subject, kind, options, application, .. } = self;
-        Plan { alert: &subject.alert, kind, settings, options: *options, application: *application }
+        let Self { subject, kind, options, application, floor, .. } = self;
+        let (options, application, floor) = (*options, *application, *floor);
+        Plan { alert: &subject.alert, kind, settings, options, application, floor }
     }
 }
 
@@ -141,7 +144,8 @@ async fn all(requests: &[Request], services: Services, site: &impl Site, events:
 
 /// Runs the drills of one wave.
 async fn run(wave: &[&Request], services: &Services, site: &impl Site, events: &Events, round: &mut Round) {
-    let looks = wave.iter().map(|request| prepare(request, services, wave.len() > 1, events));
+    let notes = Notes::new(events);
+    let looks = wave.iter().map(|request| prepare(request, services, wave.len() > 1, &notes, events));
     let mut drills = Vec::new();
     for (request, look) in wave.iter().zip(join_all(looks).await) {
         match look {
@@ -177,10 +181,11 @@ async fn prepare<'a>(
     request: &'a Request,
     services: &Services,
     joins: bool,
+    notes: &Notes<'_>,
     events: &Events,
 ) -> Result<Look<'a>> {
     let Request { subject, kind, settings, .. } = request;
-    let ready = match (Preflight { services, subject, kind, settings, events }).look().await? {
+    let ready = match (Preflight { services, subject, kind, settings, notes }).look().await? {
         Readiness::Ready(ready) => ready,
         Readiness::Blocked(diagnosis) => {
             let proof = blocked(request, services.inbox.witness(), diagnosis);

@@ -62,7 +62,7 @@ pub fn size(settings: &Settings, fault: &Fault) -> String {
     match fault.effect {
         Effect::Load(_) => format!("{:.0}%", fault.peak()),
         Effect::Requests { .. } => format!("{:.1}% of the requests", fault.peak()),
-        Effect::Level { .. } => settings.threshold.show(fault.peak()),
+        Effect::Level { .. } | Effect::Repeated { .. } => settings.threshold.show(fault.peak()),
         Effect::Silence { .. } => "silence".into(),
     }
 }

@@ -18,6 +18,8 @@ const APP: HostName = HostName::app(1);
 const INSTALL: &str = "apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends -y stress-ng";
 /// One worker that leaves the computer to others.
 const CPU: Cause = Cause::Cpu { workers: 1, percent: 10, nice: 19 };
+/// As fast as a worker is replaced.
+const WORKERS: Cause = Cause::ReplacedWorkers { port: 9101, workers: 2, every: 1_000 };
 
 fn order(name: &str, seconds: u64, cause: Cause) -> Order {
     Order { name: name.into(), seconds, cause }
@@ -152,42 +154,100 @@ find /mnt /media /var/local /var/opt /run/monctl-drill /run/systemd/transient -n
 find /mnt /media /var/local /var/opt -mindepth 1
 ";
 
-/// One drill of each kind, and what shows that its fault is there.
-fn every_kind(site: &Site) -> Vec<(Order, &'static str)> {
-    let used: u8 = site
-        .on(APP, "awk '/^MemTotal/ {t=$2} /^MemAvailable/ {a=$2} END {print int((t-a)*100/t)}' /proc/meminfo")
-        .parse()
-        .unwrap();
-    let stop = |units: &[&str]| Cause::Stop { units: units.iter().map(ToString::to_string).collect() };
-    let requests = Cause::Requests { port: 8000, status: 503, delay: 0, rate: 10, together: 1 };
-    [
+/// The memory in use, in percent.
+fn used(site: &Site) -> u8 {
+    let share = "awk '/^MemTotal/ {t=$2} /^MemAvailable/ {a=$2} END {print int((t-a)*100/t)}' /proc/meminfo";
+    site.on(APP, share).parse().unwrap()
+}
+
+/// Lets the host take so many percent of its memory for available, or see again how many are.
+fn pretend_available(site: &Site, percent: Option<u8>) {
+    site.on(APP, "! findmnt /proc/meminfo || umount /proc/meminfo");
+    if let Some(percent) = percent {
+        site.on(
+            APP,
+            &format!(
+                "awk '/^MemTotal/ {{t=$2}} /^MemAvailable/ {{$2=int(t*{percent}/100)}} {{print}}' /proc/meminfo \
+                 >/run/meminfo && mount --bind /run/meminfo /proc/meminfo"
+            ),
+        );
+    }
+}
+
+fn stop(units: &[&str]) -> Cause {
+    Cause::Stop { units: units.iter().map(ToString::to_string).collect() }
+}
+
+/// One drill of each kind, and what shows that its fault is there. Two sets: the application answers no requests of a
+/// drill while it is stopped.
+fn every_kind(site: &Site, requests: &Cause) -> [Vec<(Order, &'static str)>; 2] {
+    let asks = match requests {
+        Cause::Requests { delay: 0, .. } => {
+            "curl --silent localhost:9101/metrics | grep 'by_status_total{status=\"503\"}'"
+        }
+        _ => "pgrep --full 'monctl_metrics.drill 8000 200 1500'",
+    };
+    let beside_others = [
+        // So much that what others take meanwhile does not stand in for it.
+        ("Memory", Cause::Memory { percent: used(site) + 10 }, "pgrep --full 'stress-ng --vm 1'"),
         ("Cpu", CPU, "pgrep --full 'stress-ng --cpu 1'"),
-        ("Memory", Cause::Memory { percent: used + 4 }, "pgrep --full 'stress-ng --vm 1'"),
         ("Disk", Cause::Disk { percent: 95 }, "df --output=pcent,source | grep -E '9[4-9]% +monctl-drill'"),
         (
             "Inodes",
             Cause::Inodes { percent: 95 },
             "df --output=ipcent,source | grep -E '9[4-9]% +monctl-drill'",
         ),
-        ("Fails", Cause::FailingUnit, "systemctl is-failed monctl-drill-victim"),
         (
-            "Requests",
-            requests,
-            "curl --silent localhost:9101/metrics | grep 'by_status_total{status=\"503\"}'",
+            "Workers",
+            WORKERS,
+            "curl --silent localhost:9101/metrics | grep '^monctl_worker_replacements_total [1-9]'",
         ),
+        ("Fails", Cause::FailingUnit, "systemctl is-failed monctl-drill-victim"),
+        ("Requests", requests.clone(), asks),
         ("Exporter", stop(&["monctl-node-exporter.service"]), "! systemctl is-active monctl-node-exporter"),
-        ("App", stop(&["monctl-app.socket", "monctl-app.service"]), "! curl --silent localhost:8000"),
-    ]
-    .map(|(name, cause, shows)| (order(name, 600, cause), shows))
-    .into()
+    ];
+    let alone =
+        [("App", stop(&["monctl-app.socket", "monctl-app.service"]), "! curl --silent localhost:8000")];
+    let ordered = |(name, cause, shows)| (order(name, 600, cause), shows);
+    [beside_others.map(ordered).into(), alone.map(ordered).into()]
 }
 
-/// Causes every kind of fault, and sees it.
-async fn cause_all(site: &Site, hosts: &Hosts<'_>) {
-    for (order, shows) in every_kind(site) {
-        hosts.start(&order).await.unwrap();
-        eventually(&format!("the fault of {}", order.name), || site.project.ssh(APP, shows).status.success());
+/// Causes faults, and sees all of them at the end.
+async fn cause_all(site: &Site, hosts: &Hosts<'_>, faults: &[(Order, &'static str)]) {
+    let shows = |shows: &str| site.project.ssh(APP, shows).status.success();
+    for (number, (order, seen)) in faults.iter().enumerate() {
+        let beat = async || {
+            for (earlier, _) in &faults[..number] {
+                hosts.beat(&earlier.name).await.unwrap();
+            }
+        };
+        let beating = async {
+            loop {
+                beat().await;
+                tokio::time::sleep(LEASE / 4).await;
+            }
+        };
+        tokio::select! {
+            started = hosts.start(order) => started.unwrap(),
+            () = beating => {}
+        }
+        eventually(&format!("the fault of {}", order.name), || shows(seen));
+        beat().await;
     }
+    for (Order { name, .. }, seen) in faults {
+        assert!(hosts.is_on(name).await.unwrap(), "the drill {name} has ended");
+        assert!(shows(seen), "the fault of {name} has gone");
+    }
+}
+
+/// Replaces more workers than there are.
+async fn replaces_workers(site: &Site) {
+    let remote = connect(&machine(site).await).await;
+    let hosts = Hosts { app: &remote, monitoring: &remote };
+    hosts.start(&order("Workers", 600, WORKERS)).await.unwrap();
+    let counted = "curl --silent localhost:9101/metrics | grep '^monctl_worker_replacements_total [3-9]'";
+    eventually("three workers are replaced", || site.project.ssh(APP, counted).status.success());
+    hosts.stop("Workers").await.unwrap();
 }
 
 async fn machine(site: &Site) -> Machine {
@@ -230,38 +290,88 @@ fn whatever_becomes_of_monctl_of_the_network_and_of_the_host_every_fault_is_undo
         site.project.ssh(APP, "curl --silent localhost:8000").status.success()
     });
     let before = site.on(APP, STATE);
+    site.under_load(|| runtime().block_on(replaces_workers(&site)));
     // A second for the last look, and a busy computer.
     let stated = LEASE + UNDOING + Duration::from_secs(5);
     runtime().block_on(async {
         let machine = machine(&site).await;
-        let remote = connect(&machine).await;
-        cause_all(&site, &Hosts { app: &remote, monitoring: &remote }).await;
-        // What ends with monctl is the connection; nothing is told to stop.
-        drop(remote);
-        is_as_before(&site, &before, "monctl's end", Instant::now(), stated);
+        refuses_and_ends_where_the_host_suffers(&site, &connect(&machine).await).await;
+        is_as_before(&site, &before, "drills on a host that suffers", Instant::now(), UNDOING);
 
-        let remote = connect(&machine).await;
-        cause_all(&site, &Hosts { app: &remote, monitoring: &remote }).await;
-        let cable = cable(&site);
-        set_link(&cable, "down");
-        let cut = Instant::now();
-        tokio::time::sleep(LEASE + UNDOING).await;
-        set_link(&cable, "up");
-        is_as_before(&site, &before, "a cut of the network", cut, stated + UNDOING);
-
-        let remote = connect(&machine).await;
-        cause_all(&site, &Hosts { app: &remote, monitoring: &remote }).await;
-        site.on(APP, "touch /run/before");
-        site.project.ssh(APP, "systemctl reboot");
-        let is_back = || {
-            site.project
-                .ssh(APP, "test ! -e /run/before && systemctl is-system-running --wait")
-                .status
-                .success()
-        };
-        eventually("the host is back", is_back);
-        is_as_before(&site, &before, "a reboot", Instant::now(), UNDOING);
+        let bad = Cause::Requests { port: 8000, status: 503, delay: 0, rate: 10, together: 1 };
+        let slow = Cause::Requests { port: 8000, status: 200, delay: 1500, rate: 1, together: 1 };
+        for faults in every_kind(&site, &bad) {
+            let remote = connect(&machine).await;
+            cause_all(&site, &Hosts { app: &remote, monitoring: &remote }, &faults).await;
+            // What ends with monctl is the connection; nothing is told to stop.
+            drop(remote);
+            is_as_before(&site, &before, "monctl's end", Instant::now(), stated);
+        }
+        for faults in every_kind(&site, &slow) {
+            let remote = connect(&machine).await;
+            cause_all(&site, &Hosts { app: &remote, monitoring: &remote }, &faults).await;
+            let cable = cable(&site);
+            set_link(&cable, "down");
+            let cut = Instant::now();
+            tokio::time::sleep(LEASE + UNDOING).await;
+            set_link(&cable, "up");
+            is_as_before(&site, &before, "a cut of the network", cut, stated + UNDOING);
+        }
+        for faults in every_kind(&site, &bad) {
+            let remote = connect(&machine).await;
+            cause_all(&site, &Hosts { app: &remote, monitoring: &remote }, &faults).await;
+            site.on(APP, "touch /run/before");
+            site.project.ssh(APP, "systemctl reboot");
+            let is_back = || {
+                site.project
+                    .ssh(APP, "test ! -e /run/before && systemctl is-system-running --wait")
+                    .status
+                    .success()
+            };
+            eventually("the host is back", is_back);
+            is_as_before(&site, &before, "a reboot", Instant::now(), UNDOING);
+        }
     });
+}
+
+/// A host that suffers gets no drill, and one that begins to suffer keeps none.
+async fn refuses_and_ends_where_the_host_suffers(site: &Site, remote: &Remote) {
+    let hosts = Hosts { app: remote, monitoring: remote };
+    let refused = async |cause: Cause, why: &str| {
+        let error = hosts.start(&order("Refused", 600, cause)).await.unwrap_err();
+        assert!(error.exit() == Exit::CouldNotRun && error.message().contains(why), "{error}");
+        assert!(error.hint().is_some_and(|hint| hint.contains("mend that first")), "{error}");
+    };
+    let disk = Cause::Disk { percent: 95 };
+    pretend_available(site, Some(3));
+    refused(disk.clone(), "less than 5% of its memory left").await;
+    pretend_available(site, None);
+    site.on(APP, "touch /mnt/used /media/used /var/local/used /var/opt/used");
+    refused(disk.clone(), "nowhere to mount a file system").await;
+    site.on(APP, "rm /mnt/used /media/used /var/local/used /var/opt/used");
+    site.on(APP, "systemctl disable monctl-node-exporter");
+    refused(stop(&["monctl-node-exporter.service"]), "a reboot would not bring it back").await;
+    site.on(APP, "systemctl enable monctl-node-exporter");
+
+    hosts.start(&order("Disk", 600, disk)).await.unwrap();
+    pretend_available(site, Some(3));
+    let ended = |name: &str, why: &str| {
+        let said =
+            format!("journalctl --unit=monctl-drill-{name} --output=cat | grep 'the drill ends: {why}'");
+        site.project.ssh(APP, &said).status.success()
+    };
+    eventually("the drill has ended", || ended("Disk", "the host has less than 5% of its memory left"));
+    pretend_available(site, None);
+
+    let percent = used(site) + 4;
+    hosts.start(&order("Memory", 600, Cause::Memory { percent })).await.unwrap();
+    pretend_available(site, Some(100 - percent - 5));
+    let taken = || site.on(APP, "pgrep --count stress-ng-vm || true");
+    eventually("what others need is given back", || taken() == "0");
+    assert!(hosts.is_on("Memory").await.unwrap(), "it goes on with less");
+    pretend_available(site, Some(1));
+    eventually("that drill has ended", || ended("Memory", "less than 2% of the memory is left"));
+    pretend_available(site, None);
 }
 
 /// The alerts that are proven at once, with thresholds that the computer around the machines does not reach.
@@ -272,9 +382,10 @@ const ALERTS: &str = "DiskSpaceLow: {above: 98, for: 4s}
   HighServerErrorRate: {for: 4s, window: 8s}
   HighClientErrorRate: {for: 4s, window: 8s}
   HighLatency: {for: 4s, window: 8s}
+  WorkersRestarting: {for: 4s, window: 20s}
   HostDown: {for: 4s}
   AlertUnproven: {}";
-const PROVEN: [&str; 8] = [
+const PROVEN: [&str; 9] = [
     "AppDown",
     "DiskInodesLow",
     "DiskSpaceLow",
@@ -283,6 +394,7 @@ const PROVEN: [&str; 8] = [
     "HighServerErrorRate",
     "HostDown",
     "SystemdUnitFailed",
+    "WorkersRestarting",
 ];
 
 #[test]
@@ -293,7 +405,8 @@ fn all_alerts_are_proven_in_one_run_by_capture_and_by_the_message_in_the_channel
     site.monctl("up --yes").success();
     let before = site.on(APP, STATE);
 
-    let ran = site.monctl("--output json verify-alert --all").success();
+    site.monctl("verify-alert --all").code(2).stderr_contains("`--yes` was not given");
+    let ran = site.monctl("--output json verify-alert --all --yes").success();
     assert_ne!(filled(&ran.stderr, "DiskSpaceLow"), filled(&ran.stderr, "DiskInodesLow"), "{ran}");
     let all = ran.json();
     let proofs = all["proofs"].as_array().unwrap();
@@ -318,6 +431,17 @@ fn all_alerts_are_proven_in_one_run_by_capture_and_by_the_message_in_the_channel
     });
     let status = site.monctl("status").success();
     PROVEN.iter().fold(status, |status, alert| status.stdout_contains(&format!("last proof of {alert}: ")));
+
+    site.on(APP, "systemctl stop monctl-app.socket monctl-app.service");
+    eventually("the application is known to be down", || {
+        let alerts = site.json("http://127.0.0.1:9090/api/v1/alerts");
+        let is_it = |alert: &Value| alert["labels"]["alertname"] == "AppDown" && alert["state"] == "firing";
+        alerts["data"]["alerts"].as_array().is_some_and(|alerts| alerts.iter().any(is_it))
+    });
+    site.monctl("verify-alert DiskSpaceLow")
+        .code(Exit::CouldNotRun.code().into())
+        .stderr_contains("the host suffers already: `AppDown` fires");
+    site.on(APP, "systemctl start monctl-app.socket monctl-app.service");
 
     let (code, ..) =
         site.signal_at("verify-alert DiskSpaceLow HighServerErrorRate", r#""stage":"load on""#, "KILL");

@@ -4,15 +4,13 @@
 
 use std::io::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use monctl::host::HostName;
 
 use crate::at_hand;
 use crate::secrets;
-use crate::site::{APP, Finding, MONITORING, Site, eventually, get, keeps_secrets};
+use crate::site::{APP, Finding, MONITORING, Site, eventually, keeps_secrets};
 use crate::software;
 use crate::support::{TestProject, runtime};
 use crate::traces::Traces;
@@ -324,35 +322,6 @@ fn another_process_on_a_port_is_no_sign_of_health(site: &Site) {
     assert_eq!(now.changed_since(&processes), ["alertmanager"]);
 }
 
-/// Requests that go on until they are stopped.
-fn under_load(site: &Site, work: impl FnOnce()) {
-    let address = site.address(APP);
-    let stop = AtomicBool::new(false);
-    thread::scope(|scope| {
-        let client = || {
-            let mut answers = 0;
-            while !stop.load(Ordering::Relaxed) {
-                match get(&address, "/") {
-                    Ok((200, _)) => answers += 1,
-                    other => return Err(format!("after {answers} answers: {other:?}")),
-                }
-                thread::sleep(Duration::from_millis(10));
-            }
-            Ok(answers)
-        };
-        let clients = [scope.spawn(client), scope.spawn(client)];
-        let done = catch_unwind(AssertUnwindSafe(work));
-        stop.store(true, Ordering::Relaxed);
-        for client in clients {
-            let answers = client.join().unwrap();
-            assert!(answers.as_ref().is_ok_and(|count| *count > 10), "{answers:?}");
-        }
-        if let Err(panic) = done {
-            std::panic::resume_unwind(panic);
-        }
-    });
-}
-
 const BASE: &str = "app/notebook/templates/notebook/base.html";
 const COLOUR: &str = "from django.db import migrations, models\n\n\nclass Migration(migrations.Migration):\n    \
     dependencies = [(\"notebook\", \"0001_initial\")]\n    operations = [\n        \
@@ -387,7 +356,7 @@ fn a_new_version_is_deployed_without_a_failed_request(site: &Site) {
         "{gone:#?}"
     );
     let exporter = site.process(APP, "app-metrics");
-    under_load(site, || {
+    site.under_load(|| {
         site.converge();
     });
     assert_eq!(site.process(APP, "app-metrics"), exporter);
@@ -407,7 +376,7 @@ fn a_version_that_does_not_start_is_rolled_back(site: &Site) {
     // It cannot even be imported: nothing is touched.
     let process = site.process(APP, "app");
     site.edit("app/notes/wsgi.py", "import os", "import os, no_such_module");
-    under_load(site, || {
+    site.under_load(|| {
         let ran = site.monctl("up --yes").code(1);
         ran.stdout_contains("no_such_module").stdout_contains("nothing was activated");
     });
@@ -420,7 +389,7 @@ fn a_version_that_does_not_start_is_rolled_back(site: &Site) {
         "import os, no_such_module",
         "import os, sys\nif \"gunicorn\" in sys.modules:\n    raise RuntimeError(\"not today\")\n",
     );
-    under_load(site, || {
+    site.under_load(|| {
         let ran = site.monctl("up --yes").code(1);
         ran.stdout_contains("not today")
             .stdout_contains("rolled back: the previous set is active again and healthy");

@@ -4,8 +4,10 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -84,6 +86,35 @@ impl Site {
     #[track_caller]
     pub fn monctl(&self, words: &str) -> Ran {
         keeps_secrets(self.call(words).run())
+    }
+
+    /// Works while requests go on, none of which may fail.
+    pub fn under_load(&self, work: impl FnOnce()) {
+        let address = self.address(APP);
+        let stop = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            let client = || {
+                let mut answers = 0;
+                while !stop.load(Ordering::Relaxed) {
+                    match get(&address, "/") {
+                        Ok((200, _)) => answers += 1,
+                        other => return Err(format!("after {answers} answers: {other:?}")),
+                    }
+                    sleep(Duration::from_millis(10));
+                }
+                Ok(answers)
+            };
+            let clients = [scope.spawn(client), scope.spawn(client)];
+            let done = catch_unwind(AssertUnwindSafe(work));
+            stop.store(true, Ordering::Relaxed);
+            for client in clients {
+                let answers = client.join().unwrap();
+                assert!(answers.as_ref().is_ok_and(|count| *count > 10), "{answers:?}");
+            }
+            if let Err(panic) = done {
+                resume_unwind(panic);
+            }
+        });
     }
 
     /// Makes everything as the spec says; afterwards nothing is to be done.

@@ -187,7 +187,8 @@ impl Pipeline {
             host: HostName::app(1),
             kind: DrillKind::Cpu,
             settings: self.settings(),
-            application: Application { port: 8000, workers: 2 },
+            application: Application { port: 8000, metrics_port: 9101, workers: 2 },
+            floor: 0.0,
             options,
         };
         let requests = [request];

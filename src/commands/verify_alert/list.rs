@@ -66,6 +66,7 @@ fn what(kind: &DrillKind) -> String {
         DrillKind::FailingUnit => "a unit fails on purpose".into(),
         DrillKind::Requests { status } => format!("real requests are answered with {status}"),
         DrillKind::SlowRequests => "real requests are answered late".into(),
+        DrillKind::ReplacedWorkers => "workers are asked to end, one at a time, and are replaced".into(),
         DrillKind::None { .. } => String::new(),
     }
 }
@@ -73,7 +74,7 @@ fn what(kind: &DrillKind) -> String {
 impl Line {
     fn text(&self) -> String {
         let Self { alert, drill, safety, rule_tested_only } = self;
-        if let (Some(drill), Some(Safety { danger, guard, undo })) = (drill, safety) {
+        if let (Some(drill), Some(Safety { danger, guard, undo, .. })) = (drill, safety) {
             return format!("{alert}: {drill}\n  danger: {danger}\n  guard: {guard}\n  undo: {undo}");
         }
         let because = rule_tested_only.as_deref().unwrap_or_default();

@@ -165,7 +165,7 @@ fn fault(way: &Way) -> String {
             "a series that comes no more".into()
         }
         Effect::Silence { .. } => "a target that refuses connections".into(),
-        Effect::Load(_) | Effect::Requests { .. } => "a fault".into(),
+        Effect::Load(_) | Effect::Requests { .. } | Effect::Repeated { .. } => "a fault".into(),
     }
 }
 
