@@ -1,4 +1,4 @@
-# Two commands matter: `make demo` and `make test`. Everything that is built or downloaded goes to the cache
+# Three commands matter: `make demo`, `make drills` and `make test`. Everything that is built or downloaded goes to the cache
 # folder, nothing into the checkout.
 
 SHELL := /bin/bash
@@ -6,14 +6,18 @@ CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/monctl
 export CARGO_TARGET_DIR ?= $(CACHE)/target
 export PATH := $(CACHE)/tools/usr/bin:$(PATH):$(HOME)/.cargo/bin
 
-.PHONY: help demo test lint bench build prerequisites tools
+.PHONY: help demo drills test lint bench build prerequisites tools
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
 demo: prerequisites ## two machines, an application, a proven alert; then everything is removed (needs root)
 	@$(MAKE) --no-print-directory build
-	@scripts/demo.sh $(CARGO_TARGET_DIR)/debug/monctl
+	@scripts/demo.sh $(CARGO_TARGET_DIR)/debug/monctl demo
+
+drills: prerequisites ## the same with every alert that can be caused without harm (needs root)
+	@$(MAKE) --no-print-directory build
+	@scripts/demo.sh $(CARGO_TARGET_DIR)/debug/monctl drills
 
 build: ## monctl without the AWS provider
 	cargo build --locked --no-default-features
