@@ -424,6 +424,8 @@ fn all_alerts_are_proven_in_one_run_by_capture_and_by_the_message_in_the_channel
     );
     assert_eq!(site.on(APP, STATE), before, "the host is as before");
 
+    site.monctl("check").success();
+
     eventually("the last proofs are a metric", || {
         let answer =
             site.json("http://127.0.0.1:9090/api/v1/query?query=monctl_alert_last_proven_timestamp_seconds");
