@@ -1,21 +1,25 @@
-//! Whether panels show something, asked of the stand-in for Grafana, which asks a real Prometheus that scrapes
-//! itself.
+//! Whether panels show something, asked of the stand-in for Grafana or of a real one, which asks a real Prometheus that
+//! scrapes itself.
 
 #![allow(clippy::unwrap_used, reason = "a helper's failure is the test's failure")]
 
-#[path = "support/grafana_double.rs"]
-#[allow(dead_code, reason = "each test binary uses its part")]
-mod grafana_double;
+#[path = "support/grafana_release.rs"]
+mod grafana_release;
 #[path = "support/pipeline.rs"]
 #[allow(dead_code, reason = "only its programs are used")]
 mod pipeline;
+#[path = "support/relay.rs"]
+#[allow(dead_code, reason = "each test binary uses its part")]
+mod relay;
+#[path = "support/test_grafana.rs"]
+#[allow(dead_code, reason = "each test binary uses its part")]
+mod test_grafana;
 
 use std::fs;
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use grafana_double::GrafanaDouble;
 use monctl::http::Endpoint;
 use monctl::http::grafana::{DATA_SOURCE_UID, GrafanaClient};
 use monctl::http::prometheus::Prometheus;
@@ -24,13 +28,14 @@ use monctl::verify::{Checked, Shown, panels};
 use pipeline::{Process, free_address, program};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use test_grafana::TestGrafana;
 
 const DEADLINE: Duration = Duration::from_mins(1);
 /// Requests to itself are what it counts.
 const REQUESTS: &str = "prometheus_http_requests_total";
 
 struct Bench {
-    grafana: GrafanaDouble,
+    grafana: TestGrafana,
     client: GrafanaClient,
     _prometheus: Process,
     _folder: TempDir,
@@ -62,7 +67,7 @@ impl Bench {
             assert!(begin.elapsed() < DEADLINE, "Prometheus has not scraped itself");
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
-        let grafana = GrafanaDouble::start();
+        let grafana = TestGrafana::start();
         let client = grafana.client();
         client.wait_ready(DEADLINE).await.unwrap();
         let source = json!({
@@ -137,7 +142,10 @@ async fn each_panel_without_data_is_named_with_its_cause() {
 async fn variables_repetitions_and_library_panels_are_asked_as_a_browser_does() {
     let Some(bench) = Bench::start().await else { return };
     let kept = panel("kept", &format!("{REQUESTS}{{handler=~\"$handler\"}}"));
-    bench.grafana.post("/api/library-elements", json!({"uid": "kept", "name": "kept", "model": kept})).await;
+    bench
+        .grafana
+        .post("/api/library-elements", json!({"uid": "kept", "name": "kept", "kind": 1, "model": kept}))
+        .await;
     let query = |name: &str, query: &str, regex: &str, all: bool| json!({"type": "query", "name": name, "query": {"query": query}, "regex": regex, "includeAll": all, "multi": all});
     let mut repeated =
         panel("requests of $handler", &format!("{REQUESTS}{{handler=~\"$handler\", job=\"$job\"}}"));
@@ -177,17 +185,17 @@ async fn variables_repetitions_and_library_panels_are_asked_as_a_browser_does() 
 async fn fifty_panels_are_asked_several_at_a_time() {
     let Some(bench) = Bench::start().await else { return };
     let all = (0..50).map(|index| panel(&format!("panel {index}"), "sum(rate(up[1m]))"));
-    bench.grafana.forget_requests().await;
+    bench.grafana.forget_requests();
     let checked = bench.check(&dashboard(all)).await;
     assert_eq!(checked.len(), 50);
     assert!(checked.iter().all(|one| one.shown == Shown::Data), "{:?}", causes(&checked));
-    assert!(bench.grafana.most_at_once().await > 1, "one after the other");
-    assert!(bench.grafana.requests().await.len() < 60, "more requests than panels");
+    assert!(bench.grafana.most_at_once() > 1, "one after the other");
+    assert!(bench.grafana.requests().len() < 60, "more requests than panels");
 }
 
 #[tokio::test]
 async fn a_prometheus_that_is_gone_is_an_error_of_grafanas_own_words() {
-    let grafana = GrafanaDouble::start();
+    let grafana = TestGrafana::start();
     let client = grafana.client();
     client.wait_ready(DEADLINE).await.unwrap();
     let source = json!({

@@ -5,12 +5,12 @@
 #[path = "support/release_mirror.rs"]
 mod release_mirror;
 
-use std::io::Read;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use flate2::read::GzDecoder;
 use monctl::http::{Client, Endpoint};
 use release_mirror::ReleaseMirror;
+use release_mirror::grafana_release::{Release, run_again_with_a_release};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -34,15 +34,26 @@ async fn the_mirror_serves_the_release_that_its_catalogue_pins() {
     assert_eq!(client.get("/prometheus.tar.gz").await.unwrap().status, 404);
 }
 
-#[tokio::test]
-async fn the_release_has_one_top_folder_and_its_programs_can_be_run() {
+#[test]
+fn a_release_that_is_named_is_served_in_the_stand_ins_place() {
+    let Some(release) = Release::named() else {
+        return run_again_with_a_release("a_release_that_is_named_is_served_in_the_stand_ins_place");
+    };
+    let mirror = ReleaseMirror::with_grafana(IpAddr::V4(Ipv4Addr::LOCALHOST));
+    let catalogue: Value = serde_json::from_slice(&std::fs::read(mirror.catalogue()).unwrap()).unwrap();
+    let version = release.version();
+    assert_eq!(catalogue["defaults"]["grafana"], version);
+    let digests = catalogue["grafana"][&version]["sha256"].as_object().unwrap();
+    assert_eq!(digests.values().collect::<Vec<_>>(), [&release.sha256.to_string()]);
+}
+
+#[test]
+fn the_release_has_one_top_folder_and_its_programs_can_be_run() {
     let mirror = ReleaseMirror::with_grafana(IpAddr::V4(Ipv4Addr::LOCALHOST));
     let folder = mirror.catalogue().parent().unwrap().to_owned();
     let tarball = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let tarball = tarball.into_iter().find(|path| path.extension().is_some_and(|end| end == "gz")).unwrap();
-    let mut content = Vec::new();
-    GzDecoder::new(std::fs::File::open(tarball).unwrap()).read_to_end(&mut content).unwrap();
-    let mut archive = tar::Archive::new(content.as_slice());
+    let mut archive = tar::Archive::new(GzDecoder::new(std::fs::File::open(tarball).unwrap()));
     let entries: Vec<(String, u32)> = archive
         .entries()
         .unwrap()
@@ -51,9 +62,11 @@ async fn the_release_has_one_top_folder_and_its_programs_can_be_run() {
             (entry.path().unwrap().display().to_string(), entry.header().mode().unwrap())
         })
         .collect();
-    assert!(entries.iter().all(|(path, _)| path.starts_with("grafana-v9.4.0/")), "{entries:?}");
+    let (top, _) = entries[0].0.split_once('/').unwrap();
+    assert!(entries.iter().all(|(path, _)| path.starts_with(&format!("{top}/"))), "{entries:?}");
     for program in ["grafana", "grafana-server"] {
-        assert!(entries.contains(&(format!("grafana-v9.4.0/bin/{program}"), 0o755)), "{entries:?}");
+        let found = entries.iter().find(|(path, _)| *path == format!("{top}/bin/{program}"));
+        assert!(found.is_some_and(|(_, mode)| mode & 0o111 == 0o111), "{entries:?}");
     }
     assert!(entries.iter().any(|(path, _)| path.ends_with("conf/defaults.ini")), "{entries:?}");
 }

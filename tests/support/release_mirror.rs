@@ -3,12 +3,17 @@
 #![allow(dead_code, reason = "each test binary uses its part")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a helper's failure is the test's failure")]
 
+#[path = "grafana_release.rs"]
+pub mod grafana_release;
+
 use std::io::{BufRead, BufReader};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
+
+use grafana_release::{Release, pack_stand_in};
 
 /// A mirror that serves until it is dropped.
 pub struct ReleaseMirror {
@@ -19,18 +24,13 @@ pub struct ReleaseMirror {
 }
 
 impl ReleaseMirror {
-    /// Packs the stand-in and serves it on an address of this computer that the machines of a test reach.
+    /// Serves the release that is named, or the stand-in, on an address of this computer that the machines of a test reach.
     pub fn with_grafana(address: IpAddr) -> Self {
-        let doubles = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/doubles");
         let folder = tempfile::tempdir().unwrap();
-        let packed = Command::new("python3")
-            .arg("-B")
-            .arg(doubles.join("grafana/pack.py"))
-            .arg("--out")
-            .arg(folder.path())
-            .output()
-            .expect("python3 runs");
-        assert!(packed.status.success(), "{}", String::from_utf8_lossy(&packed.stderr));
+        match Release::named() {
+            Some(release) => release.offer_in(folder.path()),
+            None => drop(pack_stand_in(folder.path(), "9.4.0")),
+        }
         Self::of(folder, address)
     }
 

@@ -39,6 +39,7 @@ class Running:
         self._folder = tempfile.TemporaryDirectory(prefix="grafana-double-")
         folder = pathlib.Path(self._folder.name)
         self._data = folder / "data"
+        self._provisioning = folder / "provisioning"
         self.password_file = folder / "admin-password"
         self.password_file.write_text(password + "\n")
         self.ini = folder / "grafana.ini"
@@ -50,8 +51,22 @@ class Running:
     def configure(self, admin_password):
         self.ini.write_text(
             f"[server]\nhttp_addr = 127.0.0.1\nhttp_port = 0\n[paths]\ndata = {self._data}\n"
+            f"provisioning = {self._provisioning}\n"
             f"[security]\nadmin_user = admin\nadmin_password = {admin_password}\n"
         )
+
+    def provision(self, dashboards, sources):
+        """These dashboards, by file name, and data sources belong to files from the next start on."""
+        files = self._provisioning / "files"
+        for kind, content in (
+            ("dashboards", {"providers": [{"name": "files", "type": "file", "options": {"path": str(files)}}]}),
+            ("datasources", {"datasources": sources}),
+        ):
+            (self._provisioning / kind).mkdir(parents=True)
+            (self._provisioning / kind / "files.yaml").write_text(json.dumps({"apiVersion": 1, **content}))
+        files.mkdir()
+        for name, dashboard in dashboards.items():
+            (files / name).write_text(json.dumps(dashboard))
 
     def command(self):
         server = [HERE / "bin" / "grafana", "server", "--homepath", HERE, "--config", self.ini]

@@ -1,4 +1,4 @@
-"""What no single exchange shows: how the server starts, keeps its data, locks a name for a while; and its levers."""
+"""What no single exchange shows: how the server starts, keeps its data, locks a name for a while."""
 
 import subprocess
 import time
@@ -85,10 +85,12 @@ class Lock(unittest.TestCase):
 
 
 class Provisioned(unittest.TestCase):
-    def test_a_dashboard_that_a_file_owns_is_neither_saved_nor_deleted(self):
-        with Running(options=("--control",)) as grafana:
-            grafana.ask("POST", "/api/dashboards/db", DASHBOARD, auth=ADMIN)
-            grafana.ask("POST", "/_double/provision", {"uid": "one", "file": "a.json"})
+    def test_what_a_file_owns_is_neither_changed_nor_deleted(self):
+        source = {"uid": "p", "name": "P", "type": "prometheus", "access": "proxy", "url": "http://x"}
+        grafana = Running()
+        self.addCleanup(grafana.clean)
+        grafana.provision({"a.json": DASHBOARD["dashboard"]}, [source])
+        with grafana:
             meta = grafana.ask("GET", "/api/dashboards/uid/one", auth=ADMIN).body["meta"]
             self.assertEqual((True, "a.json"), (meta["provisioned"], meta["provisionedExternalId"]))
             saved = grafana.ask("POST", "/api/dashboards/db", {**DASHBOARD, "overwrite": True}, auth=ADMIN)
@@ -96,20 +98,12 @@ class Provisioned(unittest.TestCase):
             deleted = grafana.ask("DELETE", "/api/dashboards/uid/one", auth=ADMIN)
             self.assertEqual(400, deleted.status)
             self.assertEqual("provisioned dashboard cannot be deleted", deleted.body["message"])
-
-
-class Levers(unittest.TestCase):
-    def test_there_are_none_without_the_option(self):
-        with Running() as grafana:
-            self.assertEqual(302, grafana.ask("GET", "/_double/requests").status)
-
-    def test_a_lost_reply_was_done_and_a_dropped_request_was_not(self):
-        for kind, found in (("lose", 200), ("drop", 404)):
-            with self.subTest(kind), Running(options=("--control",)) as grafana:
-                grafana.ask("POST", "/_double/faults", {"method": "POST", "path": "/api/dashboards/db", "do": kind})
-                with self.assertRaises(ConnectionError):
-                    grafana.ask("POST", "/api/dashboards/db", DASHBOARD, auth=ADMIN)
-                self.assertEqual(found, grafana.ask("GET", "/api/dashboards/uid/one", auth=ADMIN).status)
+            self.assertTrue(grafana.ask("GET", "/api/datasources/uid/p", auth=ADMIN).body["readOnly"])
+            self.assertEqual(403, grafana.ask("PUT", "/api/datasources/uid/p", source, auth=ADMIN).status)
+            self.assertEqual(403, grafana.ask("DELETE", "/api/datasources/uid/p", auth=ADMIN).status)
+            grafana.stop()
+            grafana.start()
+            self.assertEqual(1, grafana.ask("GET", "/api/dashboards/uid/one", auth=ADMIN).body["meta"]["version"])
 
 
 class Parallel(unittest.TestCase):

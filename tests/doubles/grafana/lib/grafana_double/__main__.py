@@ -4,7 +4,7 @@ import argparse
 import signal
 import sys
 
-from . import auth
+from . import auth, provisioning
 from .config import Config, ConfigError
 from .prometheus import seconds
 from .server import Server
@@ -20,7 +20,6 @@ def arguments():
     server.add_argument("--config", "-config")
     server.add_argument("--pidfile", "-pidfile")
     server.add_argument("--packaging", "-packaging")
-    server.add_argument("--control", action="store_true", help="tests only: serve /_double/")
     server.add_argument("--lock-seconds", type=float, default=auth.LOCK_SECONDS, help="tests only")
     server.add_argument("--release", type=int, default=9, help="tests only: answer as this one is documented to")
     server.add_argument("settings", nargs="*")
@@ -31,9 +30,10 @@ def serve(options):
     config = Config(options.homepath, options.config)
     store = Store(config.data_path())
     store.first_start(config.get("security", "admin_user"), config.get("security", "admin_password"))
+    provisioning.load(config.provisioning_path(), store)
     server = Server(
         config.address(), store, config.version(), lock_seconds=options.lock_seconds,
-        least_refresh=seconds(config.get("dashboards", "min_refresh_interval")), control=options.control,
+        least_refresh=seconds(config.get("dashboards", "min_refresh_interval")),
         release=options.release,
     )
     # With port 0 the kernel chose one: whoever started this reads it here.

@@ -65,6 +65,10 @@ class Config:
         """The folder of the database; a relative one lies in the home path."""
         return self.homepath / self.get("paths", "data")
 
+    def provisioning_path(self):
+        """The folder of the files that own dashboards and data sources."""
+        return self.homepath / self.get("paths", "provisioning")
+
     def version(self):
         """What the packed release says it is."""
         try:

@@ -98,10 +98,26 @@ def insert(store, posted, folder, login):
     uid = posted.get("uid") or secrets.token_urlsafe(6)
     store.run(
         "INSERT INTO dashboard (uid, title, slug, is_folder, folder_id, version, created, updated, created_by, updated_by)"
-        " VALUES (?,?,?,0,?,1,?,?,?,?)",
+        " VALUES (?,?,?,0,?,0,?,?,?,?)",
         uid, posted["title"], slug(posted["title"]), folder, time, time, login, login,
     )
     return find(store, uid)
+
+
+def write(store, row, posted, folder, login, message=""):
+    """The dashboard's next version; returns its number."""
+    parent = row["version"]
+    stored = {**posted, "id": row["id"], "uid": row["uid"], "version": parent + 1}
+    data = json.dumps(stored, sort_keys=True)
+    store.run(
+        "UPDATE dashboard SET title=?, slug=?, folder_id=?, data=?, version=?, updated=?, updated_by=? WHERE id=?",
+        posted["title"], slug(posted["title"]), folder, data, parent + 1, now(), login, row["id"],
+    )
+    store.run(
+        "INSERT INTO dashboard_version (dashboard_id, parent, version, created, message, data) VALUES (?,?,?,?,?,?)",
+        row["id"], parent, parent + 1, now(), message or ("" if parent else "Initial save"), data,
+    )
+    return parent + 1
 
 
 @route("POST", "/api/dashboards/db", needs="any of dashboards:create, dashboards:write")
@@ -114,22 +130,12 @@ def save(request):
     check_uid(posted.get("uid") or "", trace=False)
     known = known_by(store, posted)
     row = settle_conflicts(store, body, posted, folder, known)
-    parent = row["version"] if row else 0
     row = row or insert(store, posted, folder, request.user["login"])
-    stored = {**posted, "id": row["id"], "uid": row["uid"], "version": parent + 1}
-    data = json.dumps(stored, sort_keys=True)
-    store.run(
-        "UPDATE dashboard SET title=?, slug=?, folder_id=?, data=?, version=?, updated=?, updated_by=? WHERE id=?",
-        posted["title"], slug(posted["title"]), folder, data, parent + 1, now(), request.user["login"], row["id"],
-    )
-    store.run(
-        "INSERT INTO dashboard_version (dashboard_id, parent, version, created, message, data) VALUES (?,?,?,?,?,?)",
-        row["id"], parent, parent + 1, now(), body.get("message") or ("" if parent else "Initial save"), data,
-    )
+    version = write(store, row, posted, folder, request.user["login"], body.get("message"))
     name = slug(posted["title"])
     return {
         "id": row["id"], "slug": name, "status": "success", "uid": row["uid"], "url": f"/d/{row['uid']}/{name}",
-        "version": parent + 1,
+        "version": version,
     }
 
 

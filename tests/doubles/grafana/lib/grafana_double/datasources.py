@@ -77,6 +77,18 @@ def by_name(request, name):
     return shown(row)
 
 
+def insert(store, uid, body, read_only=False):
+    take_default(store, body)
+    secure = {key: True for key in body.get("secureJsonData") or {}}
+    store.run(
+        "INSERT INTO data_source (uid, name, type, access, url, is_default, json_data, secure_fields, version, read_only)"
+        " VALUES (?,?,?,?,?,?,?,?,1,?)",
+        uid, body["name"], body["type"], body["access"], body.get("url", ""), bool(body.get("isDefault")),
+        json.dumps(body.get("jsonData") or {}, sort_keys=True), json.dumps(secure), read_only,
+    )
+    return find(store, uid)
+
+
 @route("POST", "/api/datasources", needs="datasources:create")
 def create(request):
     store, body = request.store, wanted(request)
@@ -85,15 +97,7 @@ def create(request):
     uid = body.get("uid") or secrets.token_urlsafe(6)
     if find(store, uid):
         raise refuse(409, "data source with the same uid already exists")
-    take_default(store, body)
-    secure = {key: True for key in body.get("secureJsonData") or {}}
-    store.run(
-        "INSERT INTO data_source (uid, name, type, access, url, is_default, json_data, secure_fields, version, read_only)"
-        " VALUES (?,?,?,?,?,?,?,?,1,0)",
-        uid, body["name"], body["type"], body["access"], body.get("url", ""), bool(body.get("isDefault")),
-        json.dumps(body.get("jsonData") or {}, sort_keys=True), json.dumps(secure),
-    )
-    row = find(store, uid)
+    row = insert(store, uid, body)
     return {"datasource": shown(row), "id": row["id"], "message": "Datasource added", "name": row["name"]}
 
 

@@ -8,7 +8,6 @@ import sys
 import urllib.parse
 
 from . import accounts, annotations, auth, dashboards, datasources, folders, library, prometheus  # noqa: F401, importing registers their routes
-from .control import Control, wait
 from .web import Answer, Refused, Request, Text, refuse, route
 
 METRICS = """\
@@ -26,20 +25,15 @@ grafana_stat_total_users {users}
 PAGE = "<!doctype html><title>Grafana</title><p>A stand-in for Grafana {version}: it has the API and no pages."
 
 
-class Dropped(Exception):
-    """The connection ends here without an answer."""
-
-
 class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, address, store, version, *, lock_seconds, least_refresh, control, release):
+    def __init__(self, address, store, version, *, lock_seconds, least_refresh, release):
         self.store, self.version = store, version
         self.lock_seconds, self.least_refresh = lock_seconds, least_refresh
         # 9 is recorded; where later ones are known to differ, they do so here.
         self.release = release
-        self.control = Control() if control else None
         super().__init__(address, Handler)
 
     def handle_error(self, request, client_address):
@@ -98,31 +92,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
 
     def log_message(self, *_arguments):
-        """The requests are in the control's log, where there is one."""
+        """Whoever wants to see the requests stands before the server."""
 
     def handle_any(self):
         path, _, query = self.path.partition("?")
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        control = self.server.control
-        if control and path.startswith("/_double/"):
-            self.send(*control.handle(self.command, path, body, self.server.store))
-            return
         request = Request(
             self.command, path, urllib.parse.parse_qs(query, keep_blank_values=True), self.headers, body, self.server
         )
-        if control is None:
-            self.send(*answer(request))
-            return
-        status = 0
-        control.begin()
-        try:
-            status, content = faulty(control, request)
-        except Dropped:
-            self.close_connection = True
-            return
-        finally:
-            control.end(self.command, self.path, status)
-        self.send(status, content)
+        self.send(*answer(request))
 
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = handle_any
 
@@ -138,21 +116,3 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(content)
         self.wfile.flush()
-
-
-def faulty(control, request):
-    """The answer, unless a test asked for a fault: refused, dropped before anything was done, or done and the reply lost."""
-    fault = control.fault(request.method, request.path)
-    if fault is None:
-        return answer(request)
-    wait(fault)
-    match fault["do"]:
-        case "refuse":
-            return fault["status"], fault.get("body")
-        case "drop":
-            raise Dropped
-        case "lose":
-            answer(request)
-            raise Dropped
-        case _:
-            return answer(request)
