@@ -7,8 +7,8 @@ use serde_json::Value;
 pub(super) struct Panel {
     pub title: String,
     pub queries: Vec<Asked>,
-    /// The variable for each of whose values the panel is repeated.
-    pub repeat: Option<String>,
+    /// The variables for each of whose values the panel is repeated: its row's, then its own.
+    pub repeats: Vec<String>,
 }
 
 /// A query of a panel.
@@ -57,11 +57,10 @@ fn all_panels(dashboard: &Value) -> Vec<&Value> {
 
 /// The variable by which the row of each panel is repeated. An open row's panels follow it.
 fn repeats(dashboard: &Value) -> Vec<Option<String>> {
-    let repeat = |panel: &Value| panel["repeat"].as_str().filter(|it| !it.is_empty()).map(str::to_owned);
     let mut current = None;
     let mut found = Vec::new();
     for panel in dashboard["panels"].as_array().into_iter().flatten() {
-        let row = (panel["type"] == "row").then(|| repeat(panel));
+        let row = (panel["type"] == "row").then(|| repeat_of(panel));
         if let Some(row) = &row {
             current.clone_from(row);
         }
@@ -76,13 +75,15 @@ fn repeats(dashboard: &Value) -> Vec<Option<String>> {
 impl Panel {
     fn read(placed: &Value, panel: &Value, of_row: Option<String>) -> Self {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        let of_panel = uid(&panel["datasource"]);
         let query = |target: &Value| {
             let expr = text(&target["expr"]);
-            let own = uid(&target["datasource"]);
-            let data_source = if own.is_empty() { of_panel.clone() } else { own };
-            let is_prometheus =
-                !expr.is_empty() && !data_source.starts_with("--") && data_source != "__expr__";
+            let own = &target["datasource"];
+            let source = if uid(own).is_empty() { &panel["datasource"] } else { own };
+            let data_source = uid(source);
+            // Loki's queries are in `expr` as well. Services that are compatible have the name in their type.
+            let is_prometheus = !expr.is_empty()
+                && !data_source.starts_with("--")
+                && source["type"].as_str().is_none_or(|kind| kind.contains("prometheus"));
             let shown = !target["hide"].as_bool().unwrap_or(false);
             (is_prometheus && shown).then(|| Asked {
                 id: text(&target["refId"]),
@@ -92,13 +93,17 @@ impl Panel {
                 data_source,
             })
         };
-        let own = placed["repeat"].as_str().filter(|it| !it.is_empty()).map(str::to_owned);
         Self {
             title: text(if placed["title"].is_string() { &placed["title"] } else { &panel["title"] }),
             queries: panel["targets"].as_array().into_iter().flatten().filter_map(query).collect(),
-            repeat: own.or(of_row),
+            repeats: of_row.into_iter().chain(repeat_of(placed)).collect(),
         }
     }
+}
+
+/// The variable by which a panel or a row is repeated.
+fn repeat_of(panel: &Value) -> Option<String> {
+    panel["repeat"].as_str().filter(|it| !it.is_empty()).map(str::to_owned)
 }
 
 /// A data source by its uid; old dashboards name it by its name.
@@ -122,12 +127,13 @@ mod tests {
                 {"refId": "C", "type": "math", "expression": "$A", "datasource": {"uid": "__expr__"}},
             ]},
             {"type": "row", "title": "closed", "repeat": "host", "panels": [
-                {"title": "two", "targets": [{"refId": "A", "expr": "x", "instant": true}]},
+                {"title": "two", "repeat": "cpu", "targets": [{"refId": "A", "expr": "x", "instant": true}]},
             ]},
             {"type": "row", "title": "open", "panels": []},
             {"title": "mixed", "datasource": {"uid": "-- Mixed --"}, "repeat": "job", "targets": [
                 {"refId": "A", "expr": "y", "datasource": {"uid": "q"}},
                 {"refId": "B", "expr": "z", "datasource": {"uid": "-- Dashboard --"}},
+                {"refId": "C", "expr": "{app=\"x\"}", "datasource": {"type": "loki", "uid": "logs"}},
             ]},
             {"title": "words", "type": "text"},
             {"libraryPanel": {"uid": "lib"}, "title": "placed"},
@@ -143,10 +149,9 @@ mod tests {
                     format!("{}:{}:{}{}", it.id, it.data_source, it.expr, if it.instant { "!" } else { "" })
                 })
                 .collect();
-            format!("{} {:?} {}", panel.title, panel.repeat.as_deref().unwrap_or(""), queries.join(" "))
+            format!("{} {} {}", panel.title, panel.repeats.join("/"), queries.join(" "))
         });
-        let expected =
-            [r#"one "" A:p:up"#, r#"two "host" A::x!"#, r#"mixed "job" A:q:y"#, r#"placed "" A::l"#];
+        let expected = ["one  A:p:up", "two host/cpu A::x!", "mixed job A:q:y", "placed  A::l"];
         assert_eq!(told.collect::<Vec<_>>(), expected);
         assert_eq!(library_uids(&dashboard), ["lib"]);
     }

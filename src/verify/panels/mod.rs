@@ -230,20 +230,27 @@ impl Asker<'_> {
     }
 }
 
-/// The panel once, or once for each value of the variable by which it is repeated.
+/// The panel once, or once for each value of the variables by which it and its row are repeated. One without a value
+/// repeats nothing, as in a browser: then the panel is there once, and shows what is wrong.
 fn repetitions(panel: &Panel, chosen: &Chosen) -> Vec<(String, Chosen)> {
-    let of = panel.repeat.as_ref().and_then(|name| Some((name, chosen.get(name)?)));
-    match of {
-        Some((name, Values::Any(values))) => values
-            .iter()
-            .map(|value| {
-                let mut chosen = chosen.clone();
-                chosen.insert(name.clone(), Values::Any(vec![value.clone()]));
-                (format!("{} ({name} {value})", fill(&panel.title, &chosen)), chosen)
-            })
-            .collect(),
-        _ => vec![(fill(&panel.title, chosen), chosen.clone())],
+    let mut found = vec![(Vec::new(), chosen.clone())];
+    for name in &panel.repeats {
+        let values = chosen.get(name).map(Values::each).unwrap_or_default();
+        if values.is_empty() {
+            continue;
+        }
+        let with = |(of, chosen): &(Vec<String>, Chosen), value: &String| {
+            let mut chosen = chosen.clone();
+            chosen.insert(name.clone(), Values::Any(vec![value.clone()]));
+            ([of.as_slice(), &[format!("{name} {value}")]].concat(), chosen)
+        };
+        found = found.iter().flat_map(|one| values.iter().map(|value| with(one, value))).collect();
     }
+    let named = |(of, chosen): (Vec<String>, Chosen)| {
+        let title = fill(&panel.title, &chosen);
+        (if of.is_empty() { title } else { format!("{title} ({})", of.join(", ")) }, chosen)
+    };
+    found.into_iter().map(named).collect()
 }
 
 fn strings(list: &Value) -> Vec<String> {
@@ -282,13 +289,29 @@ mod tests {
 
     #[test]
     fn a_repeated_panel_is_one_panel_for_each_value() {
-        let panel = Panel { title: "CPU of $host".into(), queries: vec![], repeat: Some("host".into()) };
-        let chosen = |values| -> Chosen { [("host".to_owned(), values)].into() };
-        let told =
-            |chosen: &Chosen| repetitions(&panel, chosen).into_iter().map(|it| it.0).collect::<Vec<_>>();
-        let two = chosen(Values::Any(vec!["a".into(), "b".into()]));
-        assert_eq!(told(&two), ["CPU of a (host a)", "CPU of b (host b)"]);
-        assert_eq!(told(&chosen(Values::One("a".into()))), ["CPU of a"]);
+        let panel = |repeats: &[&str]| Panel {
+            title: "CPU of $host".into(),
+            queries: vec![],
+            repeats: repeats.iter().map(|name| (*name).to_owned()).collect(),
+        };
+        let told = |repeats: &[&str], host: Values| {
+            let cpu = Values::All { text: ".*".into(), values: vec!["0".into(), "1".into()] };
+            let chosen = [("host".to_owned(), host), ("cpu".to_owned(), cpu)].into();
+            repetitions(&panel(repeats), &chosen).into_iter().map(|it| it.0).collect::<Vec<_>>()
+        };
+        let two = Values::Any(vec!["a".into(), "b".into()]);
+        assert_eq!(told(&["host"], two.clone()), ["CPU of a (host a)", "CPU of b (host b)"]);
+        assert_eq!(told(&["host"], Values::One("a".into())), ["CPU of a"]);
+        assert_eq!(told(&["host"], Values::Any(vec![])), ["CPU of ()"], "what has no value does not vanish");
+        assert_eq!(
+            told(&["host", "cpu"], two),
+            [
+                "CPU of a (host a, cpu 0)",
+                "CPU of a (host a, cpu 1)",
+                "CPU of b (host b, cpu 0)",
+                "CPU of b (host b, cpu 1)"
+            ]
+        );
     }
 
     #[test]

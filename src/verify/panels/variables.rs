@@ -17,6 +17,8 @@ pub(super) enum Values {
     One(String),
     /// Any of these: a regular expression where nothing else is asked for.
     Any(Vec<String>),
+    /// All of these, for which the dashboard has a text of its own.
+    All { text: String, values: Vec<String> },
 }
 
 /// A variable as the dashboard defines it.
@@ -111,7 +113,7 @@ impl Variable {
     pub(super) fn choose(&self, options: &[String]) -> Values {
         if self.include_all {
             return match &self.all_value {
-                Some(all) => Values::One(all.clone()),
+                Some(text) => Values::All { text: text.clone(), values: options.to_vec() },
                 None => Values::Any(options.to_vec()),
             };
         }
@@ -193,10 +195,18 @@ pub(super) fn fill(text: &str, chosen: &Chosen) -> String {
 }
 
 impl Values {
+    /// Those for which a panel is repeated; none where it is one text.
+    pub(super) fn each(&self) -> &[String] {
+        match self {
+            Self::One(_) => &[],
+            Self::Any(values) | Self::All { values, .. } => values,
+        }
+    }
+
     /// As Grafana writes it for Prometheus: one value as it is, several as a regular expression.
     fn written(&self, format: &str) -> String {
         let values = match self {
-            Self::One(value) => return value.clone(),
+            Self::One(text) | Self::All { text, .. } => return text.clone(),
             Self::Any(values) => values,
         };
         match format {
@@ -291,7 +301,7 @@ mod tests {
         assert_eq!(query(json!({"includeAll": true})).choose(&options), any(&["a", "b"]));
         assert_eq!(
             query(json!({"includeAll": true, "allValue": ".*"})).choose(&options),
-            Values::One(".*".into())
+            Values::All { text: ".*".into(), values: options.to_vec() }
         );
         assert_eq!(query(json!({"current": {"value": ["b"]}})).choose(&options), Values::One("b".into()));
         assert_eq!(query(json!({"current": {"value": "gone"}})).choose(&options), Values::One("a".into()));
