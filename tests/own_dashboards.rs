@@ -15,6 +15,8 @@ use serde_json::{Value, json};
 use support::{Project, Ran, SPEC};
 
 const SHARED: &str = include_str!("fixtures/dashboards/shared.json");
+const FLEET: &str = include_str!("fixtures/dashboards/fleet.json");
+const REQUESTS: &str = include_str!("fixtures/dashboards/requests.json");
 const PLAIN: &str = include_str!("fixtures/dashboards/plain.json");
 
 /// A project with a section `grafana`, and the dashboards `shared.json` and `plain.json` beside its spec.
@@ -47,6 +49,23 @@ fn a_file_is_imported_beside_monctls_own() {
     let shared = rendered(&project, "shared-nodes");
     assert_eq!(shared["panels"][1]["targets"][0]["datasource"]["uid"], "monctl_prometheus");
     assert_eq!(rendered(&project, "own_plain")["title"], "Targets", "a uid for a file that has none");
+}
+
+#[test]
+fn of_an_export_for_others_nothing_is_left_open() {
+    let project = project("{dashboards: [fleet.json, requests.json]}");
+    let project = project.file("fleet.json", FLEET).file("requests.json", REQUESTS);
+    for uid in ["fleet-in-full", "requests-in-full"] {
+        let dashboard = rendered(&project, uid);
+        let text = dashboard.to_string();
+        for gone in ["__inputs", "__elements", "__requires", "${DS_", "${VAR_", "libraryPanel", "iteration"] {
+            assert!(!text.contains(gone), "{uid}: {gone} is left");
+        }
+        assert_eq!((dashboard.get("id"), dashboard.get("version")), (None, None));
+        let own = "\"uid\":\"monctl_prometheus\"";
+        assert!(text.contains(own) && !text.contains("PBFA97CFB590B2093"), "{uid}: {text}");
+    }
+    assert_eq!(rendered(&project, "fleet-in-full")["templating"]["list"][0]["query"], "node-exporter");
 }
 
 #[test]

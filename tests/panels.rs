@@ -1,5 +1,4 @@
-//! Whether panels show something, asked of the stand-in for Grafana or of a real one, which asks a real Prometheus that
-//! scrapes itself.
+//! Whether panels show something, asked of the stand-in for Grafana or of a real one, which asks a real Prometheus.
 
 #![allow(clippy::unwrap_used, reason = "a helper's failure is the test's failure")]
 
@@ -8,6 +7,8 @@ mod grafana_release;
 #[path = "support/pipeline.rs"]
 #[allow(dead_code, reason = "only its programs are used")]
 mod pipeline;
+#[path = "support/recordings.rs"]
+mod recordings;
 #[path = "support/relay.rs"]
 #[allow(dead_code, reason = "each test binary uses its part")]
 mod relay;
@@ -15,14 +16,19 @@ mod relay;
 #[allow(dead_code, reason = "each test binary uses its part")]
 mod test_grafana;
 
+use std::collections::BTreeMap;
 use std::fs;
+use std::net::SocketAddr;
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use monctl::http::Endpoint;
-use monctl::http::grafana::{DATA_SOURCE_UID, GrafanaClient};
+use monctl::http::grafana::{
+    DATA_SOURCE_UID, Dashboard, DataSource, Desired, FOLDER_UID, GrafanaChange, GrafanaClient, diff,
+};
 use monctl::http::prometheus::Prometheus;
+use monctl::project::Exported;
 use monctl::spec::PromDuration;
 use monctl::verify::{Checked, Shown, panels};
 use pipeline::{Process, free_address, program};
@@ -34,25 +40,53 @@ const DEADLINE: Duration = Duration::from_mins(1);
 /// Requests to itself are what it counts.
 const REQUESTS: &str = "prometheus_http_requests_total";
 
+/// What people publish for hosts and for Django, in the form that Grafana exports for sharing.
+const FLEET: &str = include_str!("fixtures/dashboards/fleet.json");
+const APPLICATION: &str = include_str!("fixtures/dashboards/requests.json");
+
 struct Bench {
     grafana: TestGrafana,
     client: GrafanaClient,
+    interval: PromDuration,
     _prometheus: Process,
     _folder: TempDir,
 }
 
 impl Bench {
-    /// `None` where Prometheus is not installed, which fails the test with `CI=true`.
+    /// With a Prometheus that scrapes itself. `None` where it is not installed, which fails the test with `CI=true`.
     async fn start() -> Option<Self> {
-        let program = program("prometheus")?;
-        let folder = tempfile::tempdir().unwrap();
         let address = free_address();
         let scrape = json!({
             "global": {"scrape_interval": "1s", "scrape_timeout": "1s"},
             "scrape_configs": [{"job_name": "prometheus", "static_configs": [{"targets": [address]}]}],
         });
-        fs::write(folder.path().join("prometheus.yml"), scrape.to_string()).unwrap();
-        let process = Command::new(program)
+        let has_rates = format!("rate({REQUESTS}{{handler=\"/metrics\"}}[1m]) > 0");
+        Self::with(address, &scrape, &has_rates, "1s", tempfile::tempdir().unwrap()).await
+    }
+
+    /// With a Prometheus that holds what exporters were recorded to answer.
+    async fn of_recordings() -> Option<Self> {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("history"), recordings::history()).unwrap();
+        let written = Command::new(program("promtool")?)
+            .current_dir(folder.path())
+            .args(["tsdb", "create-blocks-from", "openmetrics", "history", "data"])
+            .output()
+            .unwrap();
+        assert!(written.status.success(), "{}", String::from_utf8_lossy(&written.stderr));
+        Self::with(free_address(), &json!({}), "up", "15s", folder).await
+    }
+
+    /// With a Prometheus of this configuration and data, once it has an answer to `until`.
+    async fn with(
+        address: SocketAddr,
+        configuration: &Value,
+        until: &str,
+        interval: &str,
+        folder: TempDir,
+    ) -> Option<Self> {
+        fs::write(folder.path().join("prometheus.yml"), configuration.to_string()).unwrap();
+        let process = Command::new(program("prometheus")?)
             .current_dir(folder.path())
             .args(["--config.file=prometheus.yml", "--storage.tsdb.path=data"])
             .arg(format!("--web.listen-address={address}"))
@@ -60,11 +94,10 @@ impl Bench {
             .stderr(Stdio::null())
             .spawn();
         let prometheus = Process(Mutex::new(process.unwrap()));
-        let has_rates = format!("rate({REQUESTS}{{handler=\"/metrics\"}}[1m]) > 0");
         let begin = Instant::now();
         let asked = Prometheus::new(&Endpoint::Tcp(address)).unwrap();
-        while !asked.query(&has_rates).await.is_ok_and(|found| !found.is_empty()) {
-            assert!(begin.elapsed() < DEADLINE, "Prometheus has not scraped itself");
+        while !asked.query(until).await.is_ok_and(|found| !found.is_empty()) {
+            assert!(begin.elapsed() < DEADLINE, "Prometheus has no {until}");
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
         let grafana = TestGrafana::start();
@@ -72,16 +105,31 @@ impl Bench {
         client.wait_ready(DEADLINE).await.unwrap();
         let source = json!({
             "uid": DATA_SOURCE_UID, "name": "Prometheus", "type": "prometheus", "access": "proxy",
-            "url": format!("http://{address}"), "jsonData": {"timeInterval": "1s"},
+            "url": format!("http://{address}"), "jsonData": {"timeInterval": interval},
         });
         grafana.post("/api/datasources", source).await;
-        Some(Self { grafana, client, _prometheus: prometheus, _folder: folder })
+        let interval = interval.parse().unwrap();
+        Some(Self { grafana, client, interval, _prometheus: prometheus, _folder: folder })
     }
 
     async fn check(&self, dashboard: &Value) -> Vec<Checked> {
-        panels(&self.client, std::slice::from_ref(dashboard), DATA_SOURCE_UID, PromDuration::seconds(1))
-            .await
-            .unwrap()
+        panels(&self.client, std::slice::from_ref(dashboard), DATA_SOURCE_UID, self.interval).await.unwrap()
+    }
+
+    /// Imports a dashboard as somebody else exported it, and checks what Grafana holds then.
+    async fn check_imported(&self, export: &str) -> Vec<Checked> {
+        let (name, uid) = ("theirs.json".to_owned(), "theirs".to_owned());
+        let exported = Exported { name, uid, text: export.to_owned(), inputs: BTreeMap::new() };
+        let dashboard = exported.adopt(DATA_SOURCE_UID).unwrap();
+        let dashboard = Dashboard::new("theirs", dashboard, FOLDER_UID).unwrap();
+        let data_source = DataSource::prometheus(DATA_SOURCE_UID, "http://localhost", "15s");
+        let desired = Desired::new(data_source, vec![dashboard]);
+        let state = self.client.observe(&desired).await.unwrap();
+        let changes = diff(&desired, &state).into_iter();
+        let changes = changes.filter(|change| !matches!(change, GrafanaChange::DataSource(_)));
+        self.client.apply(changes.collect()).await.unwrap();
+        let uid = desired.dashboards[0].document()["uid"].as_str().unwrap();
+        self.check(&self.client.stored(uid).await.unwrap()).await
     }
 }
 
@@ -103,6 +151,10 @@ fn causes(checked: &[Checked]) -> Vec<(&str, &str)> {
             Shown::Empty(why) | Shown::Error(why) => (one.panel.as_str(), why.as_str()),
         })
         .collect()
+}
+
+fn without_data(checked: &[Checked]) -> Vec<(&str, &str)> {
+    causes(checked).into_iter().filter(|(_, cause)| !cause.is_empty()).collect()
 }
 
 #[tokio::test]
@@ -179,6 +231,58 @@ async fn variables_repetitions_and_library_panels_are_asked_as_a_browser_does() 
             "mixed"
         ]
     );
+}
+
+#[tokio::test]
+async fn a_dashboard_of_hosts_that_uses_every_feature_shows_data_everywhere() {
+    let Some(bench) = Bench::of_recordings().await else { return };
+    let checked = bench.check_imported(FLEET).await;
+    assert_eq!(without_data(&checked), []);
+    // Of the two hosts each panel of the repeated row, its repeated panel for both interfaces; the rest once.
+    let names: Vec<&str> = checked.iter().map(|one| one.panel.as_str()).collect();
+    for (name, queries) in [
+        ("Up for (node 10.0.0.2)", 1),
+        ("Memory (node 10.0.0.1)", 2),
+        ("Traffic of lo (node 10.0.0.2, device lo)", 2),
+        ("Traffic of host0 (node 10.0.0.1, device host0)", 2),
+        ("Reachable, and other sources", 2),
+        ("The 3 busiest disks", 1),
+        ("Inodes (mount /)", 1),
+        ("Operations", 2),
+    ] {
+        assert_eq!(names.iter().filter(|one| **one == name).count(), queries, "{name}: {names:#?}");
+    }
+    assert_eq!(checked.len(), 2 * (1 + 1 + 1 + 2 + 2 * 2) + 2 + 4 + 2 + 2 + 2, "{names:#?}");
+}
+
+#[tokio::test]
+async fn a_dashboard_of_an_application_that_uses_every_feature_shows_data_everywhere() {
+    let Some(bench) = Bench::of_recordings().await else { return };
+    let checked = bench.check_imported(APPLICATION).await;
+    assert_eq!(without_data(&checked), []);
+    let names: Vec<&str> = checked.iter().map(|one| one.panel.as_str()).collect();
+    for name in [
+        "Latency, 0.95 of requests",
+        "Answered 500 (status 500)",
+        "Requests (view notebook:list)",
+        "Answers (view <unnamed view>)",
+        "django_http_requests_body_total_bytes_count",
+        "Requests by method",
+    ] {
+        assert!(names.contains(&name), "{name}: {names:#?}");
+    }
+}
+
+#[tokio::test]
+async fn one_misspelt_metric_in_a_dashboard_of_somebody_else_is_named() {
+    let Some(bench) = Bench::of_recordings().await else { return };
+    let checked = bench.check_imported(&FLEET.replace("node_load1{", "node_laod1{")).await;
+    let cause = "there is no metric `node_laod1`; did you mean `node_load1`?";
+    assert_eq!(without_data(&checked), [("Load for each CPU", cause)]);
+    // In a variable's question it is not to make the panels vanish that are repeated by it.
+    let checked = bench.check_imported(&FLEET.replace("node_uname_info{", "node_unam_info{")).await;
+    let bad = without_data(&checked);
+    assert!(bad.iter().any(|(panel, _)| *panel == "Up for"), "{bad:#?}");
 }
 
 #[tokio::test]

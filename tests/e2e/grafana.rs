@@ -21,6 +21,8 @@ use crate::support::{TestProject, runtime};
 const APP: HostName = HostName::app(1);
 const MONITORING: HostName = HostName::MONITORING;
 const DEADLINE: Duration = Duration::from_mins(1);
+const FLEET: &str = include_str!("../fixtures/dashboards/fleet.json");
+const REQUESTS: &str = include_str!("../fixtures/dashboards/requests.json");
 
 /// A spec of the example application whose Grafana comes from a mirror.
 fn spec(project: &TestProject, catalogue: &Path, required: bool) -> String {
@@ -38,7 +40,7 @@ monitoring:
 alerts:
   HighCPUUsage: {{above: 80, for: 1m}}
 notify: {{capture: {{}}}}
-grafana: {{required: {required}}}
+grafana: {{required: {required}, dashboards: [fleet.json, requests.json]}}
 ",
         project.name,
         examples.join("notes").display(),
@@ -73,6 +75,26 @@ async fn has_data(grafana: &Client, target: &Value) -> bool {
     results.values().any(|one| one["frames"].as_array().is_some_and(|frames| !frames.is_empty()))
 }
 
+/// Of all dashboards, those of other people included, after a little traffic.
+fn every_panel_but_a_misspelt_one_shows_something(folder: &Project) {
+    let verify = |more: &[&str]| folder.monctl().arg("verify-dashboards").args(more).run();
+    verify(&[])
+        .code(4)
+        .stdout_contains("empty  Misspelt (A)")
+        .stdout_contains("\n1 of ")
+        .stdout_contains("no metric `node_cpu_second_total`; did you mean `node_cpu_seconds_total`?");
+    let pictures = folder.path("pictures");
+    let asked = verify(&["--screenshots", pictures.to_str().unwrap(), "--output", "json"]).code(4).json();
+    assert_eq!(asked["pictures"].as_array().unwrap().len(), 7);
+    let png = fs::read(pictures.join("monctl_hosts.png")).unwrap();
+    assert!(png.starts_with(b"\x89PNG"), "{} bytes", png.len());
+    for dashboard in ["Fleet, in full", "Requests, in full"] {
+        let of_it = |one: &&Value| one["dashboard"] == dashboard;
+        let queries = asked["queries"].as_array().unwrap().iter().filter(of_it).count();
+        assert!(queries >= 15, "only {queries} of {dashboard}: {asked:#}");
+    }
+}
+
 #[test]
 fn grafana_may_come_later_and_then_shows_the_hosts_with_a_password_of_its_own() {
     let Some(project) = TestProject::new() else { return };
@@ -91,6 +113,8 @@ fn grafana_may_come_later_and_then_shows_the_hosts_with_a_password_of_its_own() 
         drop(mirror);
         let folder = Project::with_spec(&spec(&project, Path::new("catalogue.json"), false));
         let folder = folder.file("catalogue.json", catalogue);
+        // Dashboards as people publish them are imported, too, and each of their panels shows something in the end.
+        let folder = folder.file("fleet.json", FLEET).file("requests.json", REQUESTS);
         up(&folder).success().stdout_contains("Grafana is not there");
         project.output(MONITORING, "systemctl is-active monctl-prometheus monctl-alertmanager");
 
@@ -166,24 +190,13 @@ fn grafana_may_come_later_and_then_shows_the_hosts_with_a_password_of_its_own() 
         up(&folder).success();
         assert_eq!(fs::read_to_string(&copy).unwrap(), rotated);
         remote.close().await.unwrap();
-        let verify = |more: &[&str]| folder.monctl().arg("verify-dashboards").args(more).run();
         let broken = json!({"dashboard": {"uid": "theirs", "title": "Theirs", "panels": [{
             "title": "Misspelt", "type": "timeseries", "gridPos": {"x": 0, "y": 0, "w": 24, "h": 8},
             "targets": [{"refId": "A", "expr": "sum(rate(node_cpu_second_total[1m]))"}],
         }]}, "folderUid": "monctl"});
         let (remote, grafana) = operator(&monitoring, &rotated).await;
         assert!(grafana.post("/api/dashboards/db", &broken).await.unwrap().is_success());
-        verify(&[])
-            .code(4)
-            .stdout_contains("empty  Misspelt (A)")
-            // Everything of monctl's shows something, after a little traffic.
-            .stdout_contains("\n1 of ")
-            .stdout_contains("no metric `node_cpu_second_total`; did you mean `node_cpu_seconds_total`?");
-        let pictures = folder.path("pictures");
-        let ran = verify(&["--screenshots", pictures.to_str().unwrap(), "--output", "json"]).code(4);
-        assert_eq!(ran.json()["pictures"].as_array().unwrap().len(), 5);
-        let png = fs::read(pictures.join("monctl_hosts.png")).unwrap();
-        assert!(png.starts_with(b"\x89PNG"), "{} bytes", png.len());
+        every_panel_but_a_misspelt_one_shows_something(&folder);
         remote.close().await.unwrap();
         at_hand::grafana_lets_a_browser_in_without_typing(
             folder.monctl().args(["open", "--print"]).command(),
