@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use crate::at_hand;
 use crate::binary::{Project, Ran};
 use crate::release_mirror::ReleaseMirror;
+use crate::release_mirror::grafana_release::Release;
 use crate::support::{TestProject, runtime};
 
 const APP: HostName = HostName::app(1);
@@ -121,6 +122,10 @@ fn grafana_may_come_later_and_then_shows_the_hosts_with_a_password_of_its_own() 
         let mirror = ReleaseMirror::with_grafana(gateway);
         let folder = folder.file("monctl.yaml", spec(&project, &mirror.catalogue(), true));
         let ran = up(&folder).success();
+
+        if let Some(release) = Release::named() {
+            assert_eq!(project.output(MONITORING, "cat /opt/monctl/grafana/VERSION"), release.version());
+        }
 
         // The password: made by monctl, readable by its owners only, never the default one, never shown.
         let copy = project.folder().join("grafana-password");
