@@ -32,6 +32,7 @@ bench: prerequisites tools ## figures beside their yardsticks (needs root)
 	@$(MAKE) --no-print-directory release
 	@bench/run.py $(CARGO_TARGET_DIR)/release/monctl
 	@bench/request_cost/run.sh
+	@bench/panels.sh
 
 .PHONY: release
 release:

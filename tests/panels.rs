@@ -25,7 +25,8 @@ use std::time::{Duration, Instant};
 
 use monctl::http::Endpoint;
 use monctl::http::grafana::{
-    DATA_SOURCE_UID, Dashboard, DataSource, Desired, FOLDER_UID, GrafanaChange, GrafanaClient, diff,
+    DATA_SOURCE_UID, Dashboard, DataSource, Desired, FOLDER_UID, Frames, GrafanaChange, GrafanaClient,
+    PanelQuery, diff,
 };
 use monctl::http::prometheus::Prometheus;
 use monctl::project::Exported;
@@ -295,6 +296,40 @@ async fn fifty_panels_are_asked_several_at_a_time() {
     assert!(checked.iter().all(|one| one.shown == Shown::Data), "{:?}", causes(&checked));
     assert!(bench.grafana.most_at_once() > 1, "one after the other");
     assert!(bench.grafana.requests().len() < 60, "more requests than panels");
+}
+
+#[tokio::test]
+#[ignore = "a measurement, see bench/panels.sh"]
+#[allow(clippy::print_stdout, reason = "what it measured is its result")]
+async fn fifty_panels_beside_the_same_requests_one_after_the_other() {
+    const RUNS: usize = 5;
+    let bench = Bench::of_recordings().await.expect("Prometheus is installed");
+    let expr = "avg by (instance, mode) (rate(node_cpu_seconds_total[1m]))";
+    let board = dashboard((0..50).map(|index| panel(&format!("panel {index}"), expr)));
+    let range = ("now-5m".to_owned(), "now".to_owned());
+    let data_source = DATA_SOURCE_UID.to_owned();
+    let query = PanelQuery { data_source, expr: expr.into(), instant: false, range, step: 15_000 };
+    let (mut ours, mut bare) = (Vec::new(), Vec::new());
+    for _ in 0..RUNS {
+        let begin = Instant::now();
+        assert_eq!(without_data(&bench.check(&board).await), []);
+        ours.push(begin.elapsed().as_secs_f64());
+        let begin = Instant::now();
+        for _ in 0..50 {
+            assert_eq!(bench.client.frames(&query).await.unwrap(), Frames::Data);
+        }
+        bare.push(begin.elapsed().as_secs_f64());
+    }
+    let [ours, bare] = [ours, bare].map(|mut all| {
+        all.sort_by(f64::total_cmp);
+        all[RUNS / 2]
+    });
+    let met = if ours < 3.0 { "yes" } else { "**no**" };
+    println!("| What | monctl | Yardstick | Aim | Met |\n|---|---|---|---|---|");
+    println!(
+        "| fifty panels of `verify-dashboards`, wall | {ours:.2} s | the same requests one after the other: {bare:.2} s (×{:.2}) | under 3 s | {met} |",
+        ours / bare
+    );
 }
 
 #[tokio::test]

@@ -1,0 +1,9 @@
+#!/bin/sh
+# Prints how long `verify-dashboards` asks for fifty panels of a Grafana on this computer: the stand-in of the tests, or
+# the one of `MONCTL_TEST_GRAFANA`. Needs Prometheus (`make tools`), and no root. The tests' own build, not optimized: the
+# time is Grafana's, and another build would take far longer than the measurement.
+set -eu
+
+cd "$(dirname -- "$0")/.."
+exec cargo test --locked --quiet --no-default-features --test panels -- \
+	--ignored --nocapture --exact fifty_panels_beside_the_same_requests_one_after_the_other
