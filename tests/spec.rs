@@ -645,7 +645,7 @@ fn the_example_of_drills_has_every_alert_that_can_be_caused() {
     let is_caused =
         |name: &&str| catalogue_alert(name).is_some_and(|it| !matches!(it.drill, DrillKind::None { .. }));
     let wanted: Vec<&str> = catalogue_names().filter(is_caused).collect();
-    let drilled: Vec<&str> = spec.alerts.keys().map(|name| name.as_str()).collect();
+    let drilled: Vec<&str> = spec.alerts.keys().map(monctl::spec::RuleName::as_str).collect();
     assert_eq!(drilled, wanted);
 }
 
