@@ -421,7 +421,7 @@ fn every_alert_of_the_catalogue_is_accepted() {
 }
 
 #[test]
-fn what_only_some_alerts_need_is_measured_only_for_them() {
+fn units_are_always_watched_and_the_monitoring_where_an_alert_is_about_it() {
     let with = |name: &str| {
         let mut spec = reference();
         spec.alerts = [(name.parse().unwrap(), monctl::spec::Alert::default())].into();
@@ -429,11 +429,12 @@ fn what_only_some_alerts_need_is_measured_only_for_them() {
     };
     let has = |bundle: &Bundle, file: &str, text: &str| bundle.get(file).unwrap().masked().contains(text);
     let (unit, collector) = ("systemd/monctl-node-exporter.service", "--collector.systemd");
-    assert!(has(&with("SystemdUnitFailed"), unit, collector));
-    assert!(!has(&with("HighCPUUsage"), unit, collector));
-    let job = r#"job_name: "alertmanager""#;
-    assert!(has(&with("NotificationsFailing"), "prometheus.yml", job));
-    assert!(!has(&with("HighCPUUsage"), "prometheus.yml", job));
+    assert!(has(&with("HighCPUUsage"), unit, collector));
+    for sources in [r#"job_name: "alertmanager""#, "/proofs/"] {
+        assert!(has(&with("NotificationsFailing"), "prometheus.yml", sources));
+        assert!(has(&with("AlertUnproven"), "prometheus.yml", sources));
+        assert!(!has(&with("HighCPUUsage"), "prometheus.yml", sources));
+    }
 }
 
 #[test]

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::Addresses;
 use super::delivery::Delivery;
-use super::rules::{Rule, rules};
+use super::rules::{Rule, rules, watches_itself};
 use crate::host::HostName;
 use crate::spec::{Install, Metrics, Spec};
 
@@ -29,12 +29,10 @@ pub(super) struct Context<'a> {
     pub programs: Programs,
     /// Alerting rules by group.
     pub rule_groups: Vec<RuleGroup>,
-    /// Whether an alert asks for what `verify-alert` exports.
-    pub proofs_wanted: bool,
+    /// Whether Alertmanager is scraped, and what `verify-alert` exports is read.
+    pub watches_itself: bool,
     /// Receivers, routes and what holds back what.
     pub delivery: Delivery,
-    /// What has to be measured for the rules.
-    pub needs: Needs,
 }
 
 /// A host: its name on the command line and its address, or a placeholder.
@@ -66,22 +64,6 @@ pub(super) struct RuleGroup {
     pub rules: Vec<Rule>,
 }
 
-/// What has to be measured only where a rule asks for it.
-#[derive(Debug, Serialize)]
-pub(super) struct Needs {
-    /// The states of systemd's units.
-    pub systemd: bool,
-    /// Alertmanager's own metrics.
-    pub alertmanager: bool,
-}
-
-impl Needs {
-    fn of(rules: &[Rule]) -> Self {
-        let names = |prefix: &str| rules.iter().any(|rule| rule.expr.contains(prefix));
-        Self { systemd: names("node_systemd_"), alertmanager: names("alertmanager_") }
-    }
-}
-
 impl<'a> Context<'a> {
     pub(super) fn new(spec: &'a Spec, addresses: &Addresses) -> Self {
         let host =
@@ -94,9 +76,8 @@ impl<'a> Context<'a> {
             metrics: spec.app.metrics(),
             metrics_port: spec.app.scraped_port(),
             programs: Programs::of(&spec.monitoring.install),
-            proofs_wanted: spec.alerts.contains_key("AlertUnproven"),
+            watches_itself: watches_itself(&rules),
             delivery: Delivery::of(spec, &rules),
-            needs: Needs::of(&rules),
             rule_groups: grouped(rules),
         }
     }

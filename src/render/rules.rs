@@ -35,10 +35,16 @@ pub struct Rule {
     /// The time over which a catalogue alert takes rates.
     #[serde(skip)]
     pub window: Option<PromDuration>,
+    /// How far ahead a catalogue alert looks.
+    #[serde(skip)]
+    pub within: Option<PromDuration>,
 }
 
 /// The group of the user's own rules.
 const OWN_GROUP: &str = "own-alerts";
+
+/// The group of the alerts about the monitoring itself.
+const MONITORING_GROUP: &str = "monitoring-alerts";
 
 /// The alert that holds back all others of its host.
 pub(super) const HOST_DOWN: &str = "HostDown";
@@ -59,6 +65,12 @@ pub fn rules(spec: &Spec) -> Vec<Rule> {
         None => writer.own(name, alert),
     };
     spec.alerts.iter().map(rule).collect()
+}
+
+/// Whether the monitoring is watched as well: where an alert is about it. Then Alertmanager is scraped, and Prometheus
+/// reads when each alert was last proven. A spec that asks for less gets a configuration without either.
+pub(super) fn watches_itself(rules: &[Rule]) -> bool {
+    rules.iter().any(|rule| rule.group == MONITORING_GROUP)
 }
 
 /// What of a spec decides about all of its rules.
@@ -97,6 +109,7 @@ impl Writer<'_> {
             above: parameters.above,
             unit: entry.unit,
             window: entry.has_window().then_some(parameters.window),
+            within: parameters.within,
         }
     }
 
@@ -119,6 +132,7 @@ impl Writer<'_> {
             above: None,
             unit: None,
             window: None,
+            within: None,
         }
     }
 
