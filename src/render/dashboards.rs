@@ -1,9 +1,9 @@
 //! The dashboards that monctl brings along, filled from the spec: `templates/dashboards/*.json`.
 //!
 //! A file is a dashboard in Grafana's own JSON, in which what all share is left out. A few keys of ours say what to
-//! fill in: `like` a part, `size` instead of a place, `alerts` for thresholds, `when` for what only some specs have.
-//! Each has a file below; docs/dashboards.md lists them. Called by `commands`, and by tests that hold the results to
-//! rules.
+//! fill in: `like` a part, `size` instead of a place, `alerts` for thresholds, `when` for what only some specs have,
+//! `optional` for what a host or an application may lack, `named` for series that bear their host's name. Each has a
+//! place below; docs/dashboards.md lists them. Called by `commands`, and by tests that hold the results to rules.
 
 mod dress;
 mod grid;
@@ -17,7 +17,7 @@ use serde_json::Value;
 
 use self::dress::Dress;
 use self::like::Parts;
-use super::rules::rules;
+use super::rules::{rules, watches_itself};
 use crate::error::{Error, Result};
 use crate::spec::Spec;
 
@@ -35,8 +35,13 @@ pub fn dashboards(spec: &Spec) -> Result<BTreeMap<String, Value>> {
         .flat_map(Dir::files)
         .map(|file| Ok((name(file), read(file)?)))
         .collect::<Result<_>>()?;
-    let dress =
-        Dress { data_source: spec.grafana.data_source(), metrics: spec.app.metrics(), rules: rules(spec) };
+    let rules = rules(spec);
+    let dress = Dress {
+        data_source: spec.grafana.data_source(),
+        metrics: spec.app.metrics(),
+        watches_itself: watches_itself(&rules),
+        rules,
+    };
     let build = |file: &File| {
         let document = like::resolve(&read(file)?, &parts).and_then(|document| dress.on(document));
         Ok((name(file), document.map_err(|why| broken(file).because(Error::failed(why)))?))

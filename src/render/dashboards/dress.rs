@@ -1,4 +1,5 @@
-//! What a dashboard is given beside its parts: places, ids, names of queries, the data source, thresholds.
+//! What a dashboard is given beside its parts: places, ids, names of queries and of hosts, the data source, thresholds,
+//! and words for what may be empty.
 
 use serde_json::{Map, Value, json};
 
@@ -7,11 +8,16 @@ use super::thresholds;
 use crate::render::Rule;
 use crate::spec::Metrics;
 
+/// The name of each host by the address of its node exporter. `max`: a host that was renamed has one name at a time.
+const NAMES: &str =
+    r#"max by (instance, nodename) (node_uname_info{job="node-exporter", instance=~"$host"})"#;
+
 /// What is given comes from here.
 pub(super) struct Dress<'a> {
     /// The uid of the data source.
     pub data_source: &'a str,
     pub metrics: Metrics,
+    pub watches_itself: bool,
     pub rules: Vec<Rule>,
 }
 
@@ -43,13 +49,17 @@ impl Dress<'_> {
             }
             self.queries(panel);
             self.thresholds(panel)?;
+            optional(panel)?;
         }
         Ok(())
     }
 
-    /// `"when": "builtin"` or `"exporter"`: only where the application is counted so.
+    /// `"when": "builtin"` or `"exporter"`: only where the application is counted so; `"watched"`: only where the
+    /// monitoring itself is watched.
     fn belongs(&self, panel: &Value) -> bool {
-        panel.get("when").is_none_or(|when| json!(self.metrics) == *when)
+        panel.get("when").is_none_or(|when| {
+            if when == "watched" { self.watches_itself } else { json!(self.metrics) == *when }
+        })
     }
 
     fn queries(&self, panel: &mut Map<String, Value>) {
@@ -57,6 +67,7 @@ impl Dress<'_> {
         for (letter, target) in ('A'..='Z').zip(targets) {
             self.ask_prometheus(target);
             if let Value::Object(target) = target {
+                name_hosts(target);
                 target.entry("refId").or_insert_with(|| letter.to_string().into());
                 target.entry("editorMode").or_insert_with(|| "code".into());
                 if !target.contains_key("instant") {
@@ -109,6 +120,27 @@ impl Dress<'_> {
         }
         Ok(())
     }
+}
+
+/// `"named": true`: each series of a query by `instance` bears the name of its host, too, for `{{nodename}}`.
+fn name_hosts(target: &mut Map<String, Value>) {
+    let named = target.shift_remove("named") == Some(Value::Bool(true));
+    if let Some(Value::String(expression)) = target.get_mut("expr").filter(|_| named) {
+        *expression = format!("({expression}) * on (instance) group_left (nodename) {NAMES}");
+    }
+}
+
+/// `"optional": "these kernels tell no pressure"`: why a panel may be empty for ever. It stands in the place of the
+/// data, and as the last sentence of the help, by which `verify-dashboards` knows it.
+fn optional(panel: &mut Map<String, Value>) -> Result<(), String> {
+    let Some(why) = panel.shift_remove("optional") else { return Ok(()) };
+    let why = why.as_str().ok_or_else(|| format!("{why} is no reason"))?;
+    let config = child(child(panel, "fieldConfig")?, "defaults")?;
+    config.insert("noValue".into(), format!("not scraped, or {why}").into());
+    if let Some(Value::String(help)) = panel.get_mut("description") {
+        *help = format!("{help} May be empty: {why}.");
+    }
+    Ok(())
 }
 
 fn words(names: &Value) -> Result<Vec<&str>, String> {

@@ -4,33 +4,47 @@
 use serde_json::{Value, json};
 
 use crate::render::Rule;
-use crate::spec::Unit;
+use crate::spec::{PromDuration, Unit};
 
 /// Of values that are fine. Blue and orange differ for everybody, whatever colours they see.
 const FINE: &str = "#0072B2";
 const WARNING: &str = "#E69F00";
 const CRITICAL: &str = "#D55E00";
 
-/// A line in a panel: from this value on the alert's expression holds.
+/// A line in a panel, on whose one side the alert's expression holds.
 pub(super) struct Threshold<'a> {
     rule: &'a Rule,
-    above: f64,
+    side: Side,
+}
+
+/// Where the alert fires.
+#[derive(Clone, Copy)]
+enum Side {
+    Above(f64),
+    /// Of alerts that look ahead: the panel shows how long it still lasts.
+    Within(PromDuration),
 }
 
 /// The thresholds of the alerts of these names, the lowest first.
 pub(super) fn of<'a>(names: &[&str], rules: &'a [Rule]) -> Vec<Threshold<'a>> {
     let chosen = rules.iter().filter(|rule| names.contains(&rule.name.as_str()));
     let mut found: Vec<_> =
-        chosen.filter_map(|rule| rule.above.map(|above| Threshold { rule, above })).collect();
-    found.sort_by(|a, b| a.above.total_cmp(&b.above));
+        chosen.filter_map(|rule| Some(Threshold { rule, side: Side::of(rule)? })).collect();
+    // Of two at one value the last one is seen: the critical one.
+    let order = |line: &Threshold| line.color() == CRITICAL;
+    found.sort_by(|a, b| a.side.at().total_cmp(&b.side.at()).then(order(a).cmp(&order(b))));
     found
 }
 
-/// As `fieldConfig.defaults.thresholds`.
+/// As `fieldConfig.defaults.thresholds`. Below the line of an alert that looks ahead values are not fine.
 pub(super) fn steps(thresholds: &[Threshold]) -> Value {
-    let fine = json!({"color": FINE, "value": null});
-    let step = |line: &Threshold| json!({"color": line.color(), "value": line.above});
-    let steps: Vec<Value> = std::iter::once(fine).chain(thresholds.iter().map(step)).collect();
+    let step = |color: &str, from: Option<f64>| json!({"color": color, "value": from});
+    let (ahead, above): (Vec<_>, Vec<_>) = thresholds.iter().partition(|line| line.side.is_ahead());
+    let mut steps = match ahead.last() {
+        Some(line) => vec![step(line.color(), None), step(FINE, Some(line.side.at()))],
+        None => vec![step(FINE, None)],
+    };
+    steps.extend(above.iter().map(|line| step(line.color(), Some(line.side.at()))));
     json!({"mode": "absolute", "steps": steps})
 }
 
@@ -43,6 +57,24 @@ pub(super) fn sentence(names: &[&str], thresholds: &[Threshold]) -> String {
     names.iter().map(about).collect()
 }
 
+impl Side {
+    fn of(rule: &Rule) -> Option<Self> {
+        rule.within.map(Self::Within).or_else(|| rule.above.map(Self::Above))
+    }
+
+    const fn is_ahead(self) -> bool {
+        matches!(self, Self::Within(_))
+    }
+
+    /// The value at which the line is, in seconds where it is a time.
+    fn at(self) -> f64 {
+        match self {
+            Self::Above(above) => above,
+            Self::Within(within) => within.as_secs_f64(),
+        }
+    }
+}
+
 impl Threshold<'_> {
     fn color(&self) -> &'static str {
         let severity = self.rule.labels.get("severity").map(String::as_str);
@@ -50,13 +82,16 @@ impl Threshold<'_> {
     }
 
     fn sentence(&self) -> String {
-        let Self { rule, above } = self;
-        let unit = match rule.unit {
+        let unit = match self.rule.unit {
             Some(Unit::Percent) => " %",
             Some(Unit::Seconds) => " s",
             Some(Unit::Count) | None => "",
         };
-        let held = rule.hold.map(|hold| format!(" for {hold}")).unwrap_or_default();
-        format!(" {} fires above {above}{unit}{held}.", rule.name)
+        let line = match self.side {
+            Side::Above(above) => format!("above {above}{unit}"),
+            Side::Within(within) => format!("below {within}"),
+        };
+        let held = self.rule.hold.map(|hold| format!(" for {hold}")).unwrap_or_default();
+        format!(" {} fires {line}{held}.", self.rule.name)
     }
 }
