@@ -47,7 +47,9 @@ pub fn queries(dashboard: &Value) -> Vec<Query> {
 pub fn of_variables(dashboard: &Value) -> Vec<Query> {
     let selector = |variable: &Value| {
         let query = text(&variable["query"]["query"]);
-        let inside = query.strip_prefix("label_values(")?.rsplit_once(',')?.0.to_owned();
+        let result = || query.strip_prefix("query_result(")?.strip_suffix(')');
+        let values = || Some(query.strip_prefix("label_values(")?.rsplit_once(',')?.0);
+        let inside = result().or_else(values)?.to_owned();
         Some(Query {
             panel: format!("variable {}", text(&variable["name"])),
             expression: inside,

@@ -1,11 +1,13 @@
 //! What every dashboard that monctl brings along keeps to, so that it works with one host and with fifty and says what
-//! it shows. `rules.rs` has what a program can see in the JSON; `world.rs` asks promtool whether each query brings data
-//! out of metrics as they were recorded; `colours.rs` sees them with the eyes of colour-blind people.
+//! it shows. `rules.rs` has what a program can see in the JSON; `promql.rs` takes queries apart; `world.rs` asks promtool
+//! whether each query brings data out of metrics as they were recorded; `colours.rs` sees them with the eyes of
+//! colour-blind people.
 
 #![allow(clippy::unwrap_used, reason = "a helper's failure is the test's failure")]
 
 mod colours;
 mod document;
+mod promql;
 mod rules;
 mod world;
 
@@ -14,21 +16,26 @@ use std::io::Write as _;
 use std::path::Path;
 
 use monctl::render::{self, Tool};
-use monctl::spec::{Alert, Spec, catalogue_names, load};
+use monctl::spec::{Alert, Spec, catalogue_alert, catalogue_names, load};
 use regex::Regex;
 use serde_json::{Value, json};
 
-use document::{of_annotations, of_variables, panels, queries};
-use world::World;
+use document::{Query, of_annotations, of_variables, panels, queries, text};
+use promql::Parsed;
+use world::{Counted, World};
 
 fn reference() -> Spec {
     load(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/reference/monctl.yaml"))).unwrap().spec
 }
 
-/// The reference with every alert of the catalogue, with none, and with an application that is counted from outside.
+/// The reference with every alert of the catalogue, with none, and with an application that is counted from outside and
+/// the alerts that everybody has.
 fn specs() -> [(&'static str, Spec); 3] {
     let every = catalogue_names().map(|name| (name.parse().unwrap(), Alert::default())).collect();
-    let exporter: Spec = changed(|spec| spec["app"]["metrics"] = json!("exporter"));
+    let exporter: Spec = changed(|spec| {
+        spec["app"]["metrics"] = json!("exporter");
+        spec.as_object_mut().unwrap().remove("alerts");
+    });
     [
         ("every alert", Spec { alerts: every, ..reference() }),
         ("no alert", Spec { alerts: BTreeMap::new(), ..reference() }),
@@ -87,8 +94,8 @@ fn every_rule_finds_the_dashboard_that_breaks_it() {
     for (index, (rule, damage)) in broken.into_iter().enumerate() {
         let mut dashboard = hosts();
         damage(&mut dashboard);
-        let found: BTreeSet<&str> = rules::findings(&dashboard).iter().map(|finding| finding.rule).collect();
-        assert!(found.contains(rule), "example {index} breaks `{rule}`, found is {found:?}");
+        let found = rules::findings_of(rule, &dashboard);
+        assert!(!found.is_empty(), "example {index} breaks `{rule}` and is not found");
     }
 }
 
@@ -123,33 +130,141 @@ fn thresholds_are_those_of_the_spec() {
 }
 
 #[test]
-fn dashboards_name_only_alerts_that_there_are() {
-    let said = Regex::new(r"(\w+) fires above|has no alert (\w+) with").unwrap();
-    for (which, dashboard) in all() {
-        for panel in panels(&dashboard) {
-            for found in said.captures_iter(panel["description"].as_str().unwrap_or_default()) {
-                let name = found.get(1).or(found.get(2)).unwrap().as_str();
-                assert!(catalogue_names().any(|known| known == name), "{which}: {}: {name}", panel["title"]);
-            }
-        }
+fn an_alert_that_looks_ahead_begins_below_its_line() {
+    let spec = changed(|spec| spec["alerts"] = json!({"DiskWillFillSoon": {"within": "12h", "for": "1h"}}));
+    let dashboard = render::dashboards(&spec).unwrap().remove("hosts").unwrap();
+    let panel =
+        panels(&dashboard).into_iter().find(|panel| panel["title"] == "Time until a disk is full").unwrap();
+    let steps = &panel["fieldConfig"]["defaults"]["thresholds"]["steps"];
+    assert_eq!(*steps, json!([{"color": "#E69F00", "value": null}, {"color": "#0072B2", "value": 43200.0}]));
+    let help = text(&panel["description"]);
+    assert!(help.ends_with(" DiskWillFillSoon fires below 12h for 1h."), "{help}");
+}
+
+/// Alerts whose threshold is on no panel, and why.
+const WITHOUT_A_LINE: [(&str, &str); 2] = [
+    ("PrometheusRestarted", "it counts starts within its window; `Prometheus' memory` falls at each of them"),
+    ("WorkersRestarting", "it counts within its window; `Workers replaced` shows each one where it happened"),
+];
+
+#[test]
+fn every_alert_with_a_threshold_is_on_a_panel() {
+    let dashboards: Vec<Value> = all().into_iter().map(|(_, dashboard)| dashboard).collect();
+    let shown: BTreeSet<String> = dashboards.iter().flat_map(panels).flat_map(rules::alerts_of).collect();
+    let has_line = |name: &str| catalogue_alert(name).is_some_and(|alert| alert.above.is_some());
+    for name in catalogue_names().filter(|name| has_line(name)) {
+        let excepted = WITHOUT_A_LINE.iter().any(|(without, _)| *without == name);
+        assert_eq!(shown.contains(name), !excepted, "{name}");
     }
 }
 
-/// Which dashboards a world is for: the metrics of an application differ by how it is counted.
-fn judged(world: &World, builtin: bool) -> Vec<(String, String)> {
-    let spec = if builtin { &specs()[0].1 } else { &specs()[2].1 };
-    let dashboards = render::dashboards(spec).unwrap();
-    let every = |one| queries(one).into_iter().chain(of_variables(one)).chain(of_annotations(one));
-    let asked: Vec<_> =
-        dashboards.iter().flat_map(|(name, one)| every(one).map(move |query| (name, query))).collect();
-    let expressions: Vec<&str> = asked.iter().map(|(_, query)| query.expression.as_str()).collect();
-    let empty = world.without_data(&expressions);
-    empty
-        .into_iter()
-        .map(|index| {
-            (format!("{}: {}", asked[index].0, asked[index].1.panel), asked[index].1.expression.clone())
-        })
-        .collect()
+/// What people look for, on which dashboard, and a metric that tells it.
+const LOOKED_FOR: [(&str, &str, &str); 44] = [
+    ("overview", "is the application up", "monctl_workers"),
+    ("overview", "are the hosts up", "up"),
+    ("overview", "is it slow", "django_http_requests_latency_seconds_by_view_method_bucket"),
+    ("overview", "is it failing", "django_http_responses_total_by_status_view_method_total"),
+    ("overview", "is the disk full", "node_filesystem_avail_bytes"),
+    ("overview", "is the memory full", "node_memory_MemAvailable_bytes"),
+    ("overview", "firing alerts", "ALERTS"),
+    ("hosts", "CPU by mode", "node_cpu_seconds_total"),
+    ("hosts", "load", "node_load5"),
+    ("hosts", "pressure on CPUs", "node_pressure_cpu_waiting_seconds_total"),
+    ("hosts", "pressure on memory", "node_pressure_memory_waiting_seconds_total"),
+    ("hosts", "pressure on disks", "node_pressure_io_waiting_seconds_total"),
+    ("hosts", "available memory", "node_memory_MemAvailable_bytes"),
+    ("hosts", "swap", "node_memory_SwapFree_bytes"),
+    ("hosts", "disk space", "node_filesystem_avail_bytes"),
+    ("hosts", "inodes", "node_filesystem_files_free"),
+    ("hosts", "disk I/O", "node_disk_read_bytes_total"),
+    ("hosts", "disk latency", "node_disk_read_time_seconds_total"),
+    ("hosts", "network", "node_network_receive_bytes_total"),
+    ("hosts", "network errors", "node_network_receive_errs_total"),
+    ("hosts", "clock", "node_time_seconds"),
+    ("hosts", "failed units", "node_systemd_unit_state"),
+    ("hosts", "names", "node_uname_info"),
+    ("django", "requests and status classes", "django_http_responses_total_by_status_view_method_total"),
+    ("django", "latency by view", "django_http_requests_latency_seconds_by_view_method_bucket"),
+    ("django", "exceptions by type", "django_http_exceptions_total_by_type_total"),
+    ("django", "sizes of requests", "django_http_requests_body_total_bytes_bucket"),
+    ("django", "sizes of responses", "django_http_responses_body_total_bytes_bucket"),
+    ("django", "database", "django_db_execute_total"),
+    ("django", "errors of the database", "django_db_errors_total"),
+    ("django", "cache", "django_cache_get_hits_total"),
+    ("django", "Gunicorn workers", "monctl_workers"),
+    ("django", "slots", "monctl_request_slots"),
+    ("django", "requests in progress", "monctl_requests_in_progress"),
+    ("django", "workers replaced", "monctl_worker_replacements_total"),
+    ("django", "migrations not applied", "django_migrations_unapplied_total"),
+    ("monitoring", "targets", "up"),
+    ("monitoring", "scrape time", "scrape_duration_seconds"),
+    ("monitoring", "samples", "scrape_samples_scraped"),
+    ("monitoring", "rule evaluation", "prometheus_rule_evaluation_failures_total"),
+    ("monitoring", "notifications sent", "alertmanager_notifications_total"),
+    ("monitoring", "notifications failed", "alertmanager_notifications_failed_total"),
+    ("monitoring", "last proof of each alert", "monctl_alert_last_proven_timestamp_seconds"),
+    ("monitoring", "storage and how long it lasts", "prometheus_tsdb_retention_limit_seconds"),
+];
+
+#[test]
+fn everything_that_people_look_for_is_there() {
+    let mut asked = BTreeSet::new();
+    for (_, spec) in specs() {
+        for (name, dashboard) in render::dashboards(&spec).unwrap() {
+            for query in queries(&dashboard) {
+                let selectors = Parsed::new(&query.expression).unwrap().selectors();
+                asked.extend(selectors.into_iter().map(|selector| (name.clone(), selector.metric)));
+            }
+        }
+    }
+    for (dashboard, what, metric) in LOOKED_FOR {
+        assert!(asked.contains(&(dashboard.to_owned(), metric.to_owned())), "{dashboard}: {what}: {metric}");
+    }
+}
+
+/// A query of a dashboard.
+struct Asked {
+    dashboard: String,
+    query: Query,
+}
+
+impl Asked {
+    fn place(&self) -> String {
+        format!("{}: {}", self.dashboard, self.query.panel)
+    }
+}
+
+/// All queries of dashboards; the metrics of an application differ by how it is counted.
+fn asked(counted: Counted) -> Vec<Asked> {
+    let [builtin, _, exporter] = specs();
+    let spec = if counted == Counted::Builtin { builtin.1 } else { exporter.1 };
+    let of = |(dashboard, document): (String, Value)| {
+        let every =
+            queries(&document).into_iter().chain(of_variables(&document)).chain(of_annotations(&document));
+        every.map(|query| Asked { dashboard: dashboard.clone(), query }).collect::<Vec<_>>()
+    };
+    render::dashboards(&spec).unwrap().into_iter().flat_map(of).collect()
+}
+
+fn expressions(asked: &[Asked]) -> Vec<&str> {
+    asked.iter().map(|one| one.query.expression.as_str()).collect()
+}
+
+/// The places of panels none of whose queries brings data in a world.
+fn empty_panels(world: &World, asked: &[Asked]) -> BTreeSet<String> {
+    let empty = world.without_data(&expressions(asked));
+    let shown = asked.iter().enumerate().filter(|(index, _)| !empty.contains(index));
+    let shown: BTreeSet<String> = shown.map(|(_, one)| one.place()).collect();
+    asked.iter().map(Asked::place).filter(|place| !shown.contains(place)).collect()
+}
+
+/// The panel of a place; none where it is a variable or an annotation.
+fn panel_at(place: &str, counted: Counted) -> Option<Value> {
+    let (dashboard, title) = place.split_once(": ").unwrap();
+    let [builtin, _, exporter] = specs();
+    let spec = if counted == Counted::Builtin { builtin.1 } else { exporter.1 };
+    let document = render::dashboards(&spec).unwrap().remove(dashboard).unwrap();
+    panels(&document).into_iter().find(|panel| panel["title"] == title).cloned()
 }
 
 fn promtool_is_here() -> bool {
@@ -167,31 +282,133 @@ fn every_query_brings_data_out_of_what_was_recorded() {
     if !promtool_is_here() {
         return;
     }
-    for builtin in [false, true] {
-        let empty = judged(&World::busy(builtin), builtin);
-        assert!(empty.is_empty(), "builtin: {builtin}: {empty:#?}");
+    for counted in Counted::BOTH {
+        let asked = asked(counted);
+        let empty = World::busy(counted).without_data(&expressions(&asked));
+        let empty: Vec<_> =
+            empty.iter().map(|index| (asked[*index].place(), expressions(&asked)[*index])).collect();
+        assert!(empty.is_empty(), "{counted:?}: {empty:#?}");
     }
 }
 
 #[test]
-fn where_nobody_asks_the_application_only_panels_that_say_so_are_empty() {
+fn every_metric_that_is_asked_for_was_recorded() {
     if !promtool_is_here() {
         return;
     }
-    let dashboards = render::dashboards(&specs()[2].1).unwrap();
-    let explained = |place: &str| {
-        let (name, title) = place.split_once(": ").unwrap();
-        // There is no view to choose, either.
-        let Some(panel) = panels(&dashboards[name]).into_iter().find(|panel| panel["title"] == title) else {
-            return title == "variable view";
-        };
-        let says = panel["fieldConfig"]["defaults"]["noValue"].as_str().unwrap();
-        ["no traffic", "no request yet"].contains(&says)
+    // What stands in where there are no data hides a misspelt metric from the other tests.
+    let metrics = Counted::BOTH.into_iter().flat_map(asked).flat_map(|one| {
+        Parsed::new(&one.query.expression).unwrap().selectors().into_iter().map(|selector| selector.metric)
+    });
+    let metrics: BTreeSet<String> = metrics.collect();
+    let names: Vec<&str> = metrics.iter().map(String::as_str).collect();
+    let unknown = Counted::BOTH.map(|counted| World::busy(counted).without_data(&names));
+    let nowhere: Vec<&str> =
+        unknown[0].iter().filter(|index| unknown[1].contains(index)).map(|index| names[*index]).collect();
+    // It is there once a connection was refused, and not before.
+    assert_eq!(nowhere, ["django_db_new_connection_errors_total"]);
+}
+
+#[test]
+fn where_nobody_asks_the_application_no_panel_is_empty() {
+    if !promtool_is_here() {
+        return;
+    }
+    for counted in Counted::BOTH {
+        let mut empty = empty_panels(&World::quiet(counted), &asked(counted));
+        // There is no view to choose, and what a project may lack is said to be lacking.
+        empty.retain(|place| {
+            let panel = panel_at(place, counted);
+            panel.is_some_and(|panel| !text(&panel["description"]).contains(" May be empty: "))
+        });
+        assert!(empty.is_empty(), "{counted:?}: {empty:#?}");
+    }
+}
+
+#[test]
+fn prometheus_own_scrapes_are_no_traffic() {
+    if !promtool_is_here() {
+        return;
+    }
+    let of = |title: &str| {
+        let found = asked(Counted::Builtin).into_iter().find(|one| one.query.panel == title);
+        format!("({})", found.unwrap().query.expression)
     };
-    let empty = judged(&World::quiet(), false);
-    let unexplained: Vec<_> = empty.iter().filter(|(place, _)| !explained(place)).collect();
-    assert!(unexplained.is_empty(), "{unexplained:#?}");
-    assert!(!empty.is_empty(), "a quiet world has no latencies");
+    let (requests, failing, latency) = (of("Requests"), of("Failing requests"), of("Latency, p95"));
+    let not_a_number = |expression: &str| format!("{expression} != {expression}");
+    let claims = [format!("{requests} == 0"), not_a_number(&failing), not_a_number(&latency)];
+    let claims = claims.each_ref().map(String::as_str);
+    assert_eq!(World::quiet(Counted::Builtin).without_data(&claims), [0; 0]);
+    assert_eq!(World::busy(Counted::Builtin).without_data(&claims), [0, 1, 2], "where people ask, too");
+}
+
+#[test]
+fn what_is_not_scraped_is_told_from_what_nobody_asks() {
+    if !promtool_is_here() {
+        return;
+    }
+    // Whether targets answer, and what fires, is known all the same.
+    let known = ["up", "monctl_workers", "ALERTS"];
+    for counted in Counted::BOTH {
+        let mut asked = asked(counted);
+        asked.retain(|one| one.dashboard != "monitoring");
+        let empty = World::unscraped().without_data(&expressions(&asked));
+        let shown = asked.iter().enumerate().filter(|(index, _)| !empty.contains(index)).map(|(_, one)| one);
+        let is_known = |one: &Asked| {
+            let selectors = Parsed::new(&one.query.expression).unwrap().selectors();
+            selectors.iter().all(|selector| known.contains(&selector.metric.as_str()))
+        };
+        let (founded, unfounded): (Vec<_>, Vec<_>) = shown.partition(|one| is_known(one));
+        let unfounded: Vec<_> = unfounded.iter().map(|one| (one.place(), &one.query.expression)).collect();
+        assert!(unfounded.is_empty(), "{counted:?}: {unfounded:#?}");
+        assert!(!founded.is_empty(), "{counted:?}: that they do not answer is seen");
+    }
+}
+
+#[test]
+fn an_application_that_is_down_is_counted_however_it_went() {
+    if !promtool_is_here() {
+        return;
+    }
+    let all = asked(Counted::Exporter);
+    let down: Vec<&Asked> = all
+        .iter()
+        .filter(|one| ["Application down", "Instances down"].contains(&one.query.panel.as_str()))
+        .collect();
+    assert_eq!(down.len(), 2);
+    let claim = |count: u8| {
+        down.iter().map(|one| format!("({}) == {count}", one.query.expression)).collect::<Vec<_>>()
+    };
+    let untrue = |world: &World, count: u8| {
+        let claims = claim(count);
+        world.without_data(&claims.iter().map(String::as_str).collect::<Vec<_>>())
+    };
+    assert_eq!(untrue(&World::dead(), 2), [0; 0], "Gunicorn has ended, its metrics answer");
+    assert_eq!(untrue(&World::unscraped(), 2), [0; 0], "its metrics do not answer");
+    for counted in Counted::BOTH {
+        assert_eq!(untrue(&World::busy(counted), 0), [0; 0], "it is up");
+    }
+    assert_eq!(untrue(&World::quiet(Counted::Exporter), 0), [0; 0], "it is up and nobody asks");
+}
+
+const HOSTS: usize = 50;
+
+#[test]
+fn with_fifty_hosts_everything_is_shown_once_for_each() {
+    if !promtool_is_here() {
+        return;
+    }
+    let world = World::of_hosts(HOSTS, Counted::Exporter);
+    let all = asked(Counted::Exporter);
+    let empty = world.without_data(&expressions(&all));
+    assert_eq!(empty, [0; 0], "{:?}", empty.iter().map(|index| all[*index].place()).collect::<Vec<_>>());
+    let mut graphs = all;
+    graphs.retain(|one| !one.query.instant);
+    let crowded = world.with_more_than(HOSTS, &expressions(&graphs));
+    let crowded: Vec<_> = crowded.iter().map(|index| graphs[*index].place()).collect();
+    assert!(crowded.is_empty(), "{crowded:#?}");
+    let names = format!("count(sum by (nodename) (node_uname_info)) == {HOSTS}");
+    assert_eq!(world.without_data(&[&names]), [0; 0], "each host has a name");
 }
 
 #[test]
@@ -199,7 +416,7 @@ fn a_metric_that_is_misspelt_and_a_label_that_there_is_not_bring_no_data() {
     if !promtool_is_here() {
         return;
     }
-    let world = World::busy(false);
+    let world = World::busy(Counted::Exporter);
     let judge = |expression: &str| world.without_data(&[expression]);
     assert_eq!(judge(r#"node_load1{job="node-exporter"}"#), [0; 0]);
     assert_eq!(judge(r#"node_laod1{job="node-exporter"}"#), [0]);

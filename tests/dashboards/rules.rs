@@ -1,14 +1,16 @@
 //! The rules that a program can check in a dashboard's JSON, each with an example that breaks it.
 
-use std::collections::BTreeSet;
+use std::cell::RefCell;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 
-use monctl::spec::Grafana;
+use monctl::spec::{Grafana, catalogue_alert};
 use regex::Regex;
 use serde_json::{Value, json};
 
 use super::colours;
-use super::document::{everything, list, objects, of_variables, panels, queries, text};
+use super::document::{Query, everything, list, objects, of_variables, panels, queries, text};
+use super::promql::{Parsed, Ranged, Selector};
 
 /// A place that breaks a rule.
 #[derive(Debug)]
@@ -26,10 +28,11 @@ impl fmt::Display for Finding {
 /// A rule: its name, and what in a dashboard breaks it.
 type Rule = (&'static str, fn(&Value) -> Vec<String>);
 
-const RULES: [Rule; 20] = [
+const RULES: [Rule; 23] = [
     ("identity", identity),
     ("finished", finished),
     ("help", help),
+    ("may be empty", may_be_empty),
     ("unit", unit),
     ("empty is explained", empty_is_explained),
     ("ids", ids),
@@ -40,7 +43,9 @@ const RULES: [Rule; 20] = [
     ("links", links),
     ("annotations", annotations),
     ("variables", variables),
+    ("queries", queries_can_be_read),
     ("selectors", selectors),
+    ("alerts", alerts),
     ("rates", rates),
     ("histograms", histograms),
     ("topk", topk),
@@ -55,12 +60,21 @@ pub fn names() -> impl Iterator<Item = &'static str> {
 
 /// Everything in a dashboard that breaks a rule.
 pub fn findings(dashboard: &Value) -> Vec<Finding> {
-    let of = |(rule, check): Rule| check(dashboard).into_iter().map(move |what| Finding { rule, what });
-    RULES.into_iter().flat_map(of).collect()
+    names().flat_map(|rule| findings_of(rule, dashboard)).collect()
 }
 
+/// What breaks the rule of this name.
+pub fn findings_of(name: &str, dashboard: &Value) -> Vec<Finding> {
+    let of = |(rule, check): Rule| check(dashboard).into_iter().map(move |what| Finding { rule, what });
+    RULES.into_iter().filter(|(rule, _)| *rule == name).flat_map(of).collect()
+}
+
+/// Compiled once, for the same few are asked for at every panel.
 fn regex(text: &str) -> Regex {
-    Regex::new(text).unwrap()
+    thread_local!(static KNOWN: RefCell<HashMap<String, Regex>> = RefCell::default());
+    KNOWN.with_borrow_mut(|known| {
+        known.entry(text.to_owned()).or_insert_with(|| Regex::new(text).unwrap()).clone()
+    })
 }
 
 /// What each panel has to say, with its title before it.
@@ -69,10 +83,12 @@ fn of_panels(dashboard: &Value, check: impl Fn(&Value) -> Option<String>) -> Vec
     panels(dashboard).into_iter().filter_map(checked).collect()
 }
 
-/// What each query of a panel has to say, with the panel's title before it.
-fn of_queries(dashboard: &Value, check: impl Fn(&super::document::Query) -> Option<String>) -> Vec<String> {
-    let checked = |query: super::document::Query| {
-        check(&query).map(|what| format!("{}: {what}: {}", query.panel, query.expression))
+/// What each query of a panel has to say, with the panel's title before it. Those that cannot be read have a rule of
+/// their own.
+fn of_queries(dashboard: &Value, check: impl Fn(&Query, &Parsed) -> Option<String>) -> Vec<String> {
+    let checked = |query: Query| {
+        let what = check(&query, &Parsed::new(&query.expression).ok()?)?;
+        Some(format!("{}: {what}: {}", query.panel, query.expression))
     };
     queries(dashboard).into_iter().filter_map(checked).collect()
 }
@@ -100,7 +116,7 @@ fn identity(dashboard: &Value) -> Vec<String> {
 fn finished(dashboard: &Value) -> Vec<String> {
     let mut all = Vec::new();
     objects(dashboard, &mut all);
-    let ours = ["like", "size", "alerts", "when", "__inputs", "__requires", "gnetId"];
+    let ours = ["like", "size", "alerts", "when", "optional", "named", "__inputs", "__requires", "gnetId"];
     let left = all.iter().flat_map(|keys| ours.into_iter().filter(|key| keys.contains_key(*key)));
     let mut found: Vec<String> = left.map(|key| format!("`{key}` is left")).collect();
     found.extend(
@@ -129,26 +145,45 @@ fn help(dashboard: &Value) -> Vec<String> {
     })
 }
 
-/// Each panel has a unit; a share ends at 100.
+/// A panel that may be empty for ever says so in its last sentence, by which `verify-dashboards` knows it.
+fn may_be_empty(dashboard: &Value) -> Vec<String> {
+    of_panels(dashboard, |panel| {
+        let (help, empty) = (text(&panel["description"]), text(&defaults(panel)["noValue"]));
+        let why = help.split_once(" May be empty: ").map(|(_, why)| why.trim_end_matches('.'));
+        let said = empty.strip_prefix("not scraped, or ");
+        (why != said).then(|| format!("the help ends in {why:?}, an empty panel says {empty:?}"))
+    })
+}
+
+/// Each panel has a unit out of those that we have decided on; a share is in percent.
 fn unit(dashboard: &Value) -> Vec<String> {
-    const SHORT: [&str; 2] = ["short", "none"];
+    const SHORT: &str = "short";
+    const UNITS: [&str; 11] =
+        [SHORT, "percent", "s", "bytes", "Bps", "pps", "reqps", "ops", "cps", "cpm", "dateTimeFromNow"];
     of_panels(dashboard, |panel| {
         let Some(unit) = defaults(panel)["unit"].as_str() else { return Some("there is no unit".into()) };
+        let of_fields = list(&panel["fieldConfig"]["overrides"])
+            .flat_map(|one| list(&one["properties"]))
+            .filter(|property| property["id"] == "unit")
+            .map(|property| text(&property["value"]));
+        if let Some(foreign) = of_fields.chain([unit.to_owned()]).find(|it| !UNITS.contains(&it.as_str())) {
+            return Some(format!("the unit `{foreign}`"));
+        }
         let asked = list(&panel["targets"]).map(|target| text(&target["expr"])).collect::<Vec<_>>().join(" ");
         let seconds = regex(r"_seconds(_bucket)?\b").is_match(&asked) && asked.contains("histogram_quantile");
-        if seconds && panel["type"] != "table" && SHORT.contains(&unit) {
+        if seconds && panel["type"] != "table" && unit == SHORT {
             return Some(format!("times in `{unit}`"));
         }
-        let share = asked.starts_with("100 *");
+        let share = regex(r"\b100 [*-]").is_match(&asked);
         (share && panel["type"] != "table" && unit != "percent").then(|| format!("a share in `{unit}`"))
     })
 }
 
-/// What stands where there is no data says why.
+/// A panel without data was not scraped: that nobody asked is a value of its own, in words.
 fn empty_is_explained(dashboard: &Value) -> Vec<String> {
     of_panels(dashboard, |panel| {
         let says = text(&defaults(panel)["noValue"]);
-        (says.is_empty() || says.eq_ignore_ascii_case("no data")).then(|| format!("`noValue` is {says:?}"))
+        (!says.starts_with("not scraped")).then(|| format!("`noValue` is {says:?}"))
     })
 }
 
@@ -208,7 +243,7 @@ fn current(dashboard: &Value) -> Vec<String> {
     const KINDS: [&str; 9] =
         ["row", "timeseries", "stat", "table", "bargauge", "gauge", "state-timeline", "heatmap", "text"];
     // Of Angular panels, of field options before 8, and of dashboards before schema 42.
-    const OLD: [&str; 22] = [
+    const OLD: [&str; 21] = [
         "yaxes",
         "xaxis",
         "yaxis",
@@ -230,7 +265,6 @@ fn current(dashboard: &Value) -> Vec<String> {
         "repeatIteration",
         "displayLabels",
         "scopedVars",
-        "alert",
     ];
     let mut found = Vec::new();
     if dashboard["schemaVersion"] != 42 {
@@ -242,6 +276,9 @@ fn current(dashboard: &Value) -> Vec<String> {
         }
         if panel["thresholds"].is_array() || panel["datasource"].is_string() {
             found.push(format!("{}: thresholds or data source as they were once written", panel["title"]));
+        }
+        if panel.get("alert").is_some() {
+            found.push(format!("{}: an alert in a panel", panel["title"]));
         }
         if panel["type"] == "table" && defaults(panel)["custom"].get("displayMode").is_some() {
             found.push(format!("{}: `displayMode` of cells", panel["title"]));
@@ -286,8 +323,12 @@ fn links(dashboard: &Value) -> Vec<String> {
     if linked { Vec::new() } else { vec!["no link to the other dashboards".into()] }
 }
 
-/// Deployments, drills and changes of the configuration, each with a switch of its own.
+/// Deployments, drills, changes of the configuration and firing alerts, each with a switch of its own.
 fn annotations(dashboard: &Value) -> Vec<String> {
+    let fires = list(&dashboard["annotations"]["list"]).any(|one| {
+        let asked = text(&one["target"]["expr"]);
+        one["enable"] == true && asked.starts_with("ALERTS{") && asked.contains(r#"alertstate="firing""#)
+    });
     let shown = |kind: &str| {
         list(&dashboard["annotations"]["list"]).any(|one| {
             one["target"]["tags"] == json!(["monctl", kind])
@@ -296,11 +337,8 @@ fn annotations(dashboard: &Value) -> Vec<String> {
         })
     };
     let kinds = ["deployment", "drill", "configuration"];
-    kinds
-        .iter()
-        .filter(|kind| !shown(kind))
-        .map(|kind| format!("annotations `{kind}` are not shown"))
-        .collect()
+    let missing = kinds.into_iter().filter(|kind| !shown(kind)).chain((!fires).then_some("firing alerts"));
+    missing.map(|kind| format!("annotations `{kind}` are not shown")).collect()
 }
 
 /// Variables work with one value, with fifty and with all; what is used is declared.
@@ -336,39 +374,82 @@ fn variables(dashboard: &Value) -> Vec<String> {
     found
 }
 
+/// Each query is one.
+fn queries_can_be_read(dashboard: &Value) -> Vec<String> {
+    let why = |query: Query| {
+        Parsed::new(&query.expression)
+            .err()
+            .map(|why| format!("{}: {why}: {}", query.panel, query.expression))
+    };
+    queries(dashboard).into_iter().filter_map(why).collect()
+}
+
 /// Every metric is asked of its own job, and for the chosen hosts where they can be chosen.
 fn selectors(dashboard: &Value) -> Vec<String> {
-    let families = [
-        ("node_", r#"job="node-exporter""#, Some(r#"instance=~"$host""#)),
-        ("django_", r#"job="django-instance""#, Some(r#"instance=~"$application""#)),
-        ("monctl_instrumentation_", r#"job="django-instance""#, Some(r#"instance=~"$application""#)),
-        ("prometheus_", r#"job="prometheus""#, None),
-        ("process_", "job=", None),
+    const HOST: &[&str] = &[r#"job="node-exporter""#, r#"instance=~"$host""#];
+    const APPLICATION: &[&str] = &[r#"job="django-instance""#, r#"instance=~"$application""#];
+    const FAMILIES: [(&str, &[&str]); 7] = [
+        ("node_", HOST),
+        ("django_", APPLICATION),
+        // Of no job: Prometheus records it itself.
+        ("monctl_alert_", &[]),
+        ("monctl_", APPLICATION),
+        ("prometheus_", &[r#"job="prometheus""#]),
+        ("process_", &[r#"job="prometheus""#]),
+        ("alertmanager_", &[r#"job="alertmanager""#]),
     ];
-    let metric = regex(r"\b([a-z_:][a-zA-Z0-9_:]*)(\{[^}]*\})?");
-    of_queries(dashboard, |query| {
-        // Labels are named in parentheses behind these words; they are no metrics.
-        let plain = regex(r"\b(by|without|on|ignoring|group_left|group_right) *\([^)]*\)")
-            .replace_all(&query.expression, " ");
-        metric.captures_iter(&plain).find_map(|found| {
-            let (name, labels) = (&found[1], found.get(2).map_or("", |labels| labels.as_str()));
-            let (_, job, chosen) = families.iter().find(|(start, ..)| name.starts_with(start))?;
-            let holds = labels.contains(job) && chosen.is_none_or(|chosen| labels.contains(chosen));
-            (!holds).then(|| format!("`{name}` is asked without {job} {}", chosen.unwrap_or_default()))
+    // What Prometheus asks for itself is no request of anybody.
+    const BY_VIEW: &str = r#"view!="prometheus-django-metrics""#;
+    let of_requests = regex("^django_http_.*(by_.*view|s_total_by_(status|method)|_latency_)");
+    of_queries(dashboard, |_, parsed| {
+        parsed.selectors().into_iter().find_map(|Selector { metric, conditions }| {
+            let (_, wanted) = FAMILIES.iter().find(|(start, _)| metric.starts_with(start))?;
+            let by_view = of_requests.is_match(&metric).then_some(BY_VIEW);
+            let mut wanted = wanted.iter().copied().chain(by_view);
+            let missing = wanted.find(|condition| !conditions.contains(*condition))?;
+            Some(format!("`{metric}` is asked without {missing}"))
+        })
+    })
+}
+
+/// The alerts that a panel's help speaks of, whether the spec has them or not.
+pub fn alerts_of(panel: &Value) -> Vec<String> {
+    let said = regex(r"(\w+) fires (?:above|below)|has no alert (\w+) with");
+    let name = |found: regex::Captures| found.get(1).or(found.get(2)).map(|name| name.as_str().to_owned());
+    said.captures_iter(&text(&panel["description"])).filter_map(name).collect()
+}
+
+/// A panel with the line of an alert shows what the alert looks at: it asks for the metric with which the alert's
+/// expression begins, under the same conditions.
+fn alerts(dashboard: &Value) -> Vec<String> {
+    let parameter = regex(r"\$\{[^}]*\}");
+    of_panels(dashboard, |panel| {
+        let parsed = list(&panel["targets"]).filter_map(|target| Parsed::new(&text(&target["expr"])).ok());
+        let asked: Vec<Selector> = parsed.flat_map(|query| query.selectors()).collect();
+        alerts_of(panel).into_iter().find_map(|name| {
+            let Some(alert) = catalogue_alert(&name) else {
+                return Some(format!("there is no alert {name}"));
+            };
+            let expression = alert.expr.replace("[${window}]", "[5m]").replace("${window/2}", "5m");
+            let looked_at = Parsed::new(&parameter.replace_all(&expression, "1")).ok()?.selectors();
+            let first = looked_at.first()?;
+            let is_it =
+                |it: &Selector| it.metric == first.metric && it.conditions.is_superset(&first.conditions);
+            (!asked.iter().any(is_it)).then(|| format!("does not ask for what {name} looks at, {first:?}"))
         })
     })
 }
 
 /// A rate is taken over what Grafana says fits the scrape interval and the width of a pixel; over the whole range only
-/// where one number stands for all of it.
+/// where one number stands for all of it. A slope needs hours.
 fn rates(dashboard: &Value) -> Vec<String> {
-    let ranged = regex(r"(\w+)\s*\(\s*[^\[\]()]*\[([^\]]*)\]");
-    of_queries(dashboard, |query| {
-        ranged.captures_iter(&query.expression).find_map(|found| {
-            let (function, range) = (&found[1], &found[2]);
+    of_queries(dashboard, |query, parsed| {
+        parsed.ranged().into_iter().find_map(|Ranged { function, range, at_end }| {
             let holds = match function {
-                "rate" | "increase" => range == "$__rate_interval" || query.instant && range == "$__range",
-                "deriv" | "predict_linear" | "min_over_time" | "max_over_time" | "avg_over_time" => true,
+                "rate" | "increase" | "avg_over_time" | "max_over_time" => {
+                    range == "$__rate_interval" || range == "$__range" && (query.instant || at_end)
+                }
+                "deriv" => range.ends_with("00s"),
                 _ => false,
             };
             (!holds).then(|| format!("`{function}` over [{range}]"))
@@ -378,19 +459,16 @@ fn rates(dashboard: &Value) -> Vec<String> {
 
 /// Buckets are added up over workers and hosts before a quantile is taken: the mean of quantiles means nothing.
 fn histograms(dashboard: &Value) -> Vec<String> {
-    let summed = regex(r"histogram_quantile\([0-9.]+, sum by \(le(, \w+)*\) \(rate\(");
-    of_queries(dashboard, |query| {
-        let all = query.expression.matches("histogram_quantile(").count();
-        (all != summed.find_iter(&query.expression).count())
-            .then(|| "a quantile of what is not summed by `le`".into())
+    of_queries(dashboard, |_, parsed| {
+        parsed.has_quantile_of_parts().then(|| "a quantile of what is not summed by `le`".into())
     })
 }
 
-/// Over time `topk` chooses anew at each step, and the graph shows more series than it says.
+/// Over time `topk` chooses anew at each step, and the graph shows more series than it says. It has to choose by what
+/// was at the end.
 fn topk(dashboard: &Value) -> Vec<String> {
-    of_queries(dashboard, |query| {
-        let chooses = query.expression.contains("topk(") || query.expression.contains("bottomk(");
-        (chooses && !query.instant).then(|| "the largest ones over time".into())
+    of_queries(dashboard, |query, parsed| {
+        (parsed.has_restless_choice() && !query.instant).then(|| "the largest ones over time".into())
     })
 }
 
@@ -439,9 +517,16 @@ fn palette(dashboard: &Value) -> Vec<String> {
     found
 }
 
-/// No two colours of one panel look alike to a colour-blind person.
+/// No two colours of one panel look alike to a colour-blind person, and where several queries are drawn in one panel
+/// each has its own.
 fn distinct_colours(dashboard: &Value) -> Vec<String> {
     of_panels(dashboard, |panel| {
+        let graph = panel["type"] == "timeseries" && list(&panel["targets"]).count() > 1;
+        let legends = list(&panel["targets"]).map(|target| text(&target["legendFormat"]));
+        let plain = legends.filter(|_| graph).find(|legend| !has_colour(panel, legend));
+        if let Some(legend) = plain {
+            return Some(format!("`{legend}` has no colour of its own"));
+        }
         let fixed: Vec<String> = list(&panel["fieldConfig"]["overrides"])
             .flat_map(|one| list(&one["properties"]))
             .filter_map(|property| property["value"]["fixedColor"].as_str().map(str::to_owned))
@@ -453,6 +538,20 @@ fn distinct_colours(dashboard: &Value) -> Vec<String> {
             Some((a, b)) => Some(format!("{a} and {b} look alike to some")),
             None => None,
         }
+    })
+}
+
+/// Whether an override gives the series of a legend a colour: by its name, or by a pattern for what differs in it.
+fn has_colour(panel: &Value, legend: &str) -> bool {
+    let name = regex(r"\{\{\w+\}\}").replace_all(legend, "any");
+    list(&panel["fieldConfig"]["overrides"]).any(|one| {
+        let options = text(&one["matcher"]["options"]);
+        let matches = match one["matcher"]["id"].as_str() {
+            Some("byName") => options == name,
+            Some("byRegexp") => regex(options.trim_matches('/')).is_match(&name),
+            _ => false,
+        };
+        matches && list(&one["properties"]).any(|property| property["id"] == "color")
     })
 }
 
@@ -483,7 +582,18 @@ pub fn broken_examples() -> Vec<(&'static str, Damage)> {
         ("help", |it| panel(it)["title"] = "".into()),
         ("unit", |it| drop(panel(it)["fieldConfig"]["defaults"].as_object_mut().unwrap().remove("unit"))),
         ("unit", |it| panel(it)["fieldConfig"]["defaults"]["unit"] = "s".into()),
+        ("unit", |it| panel(it)["fieldConfig"]["defaults"]["unit"] = "parsec".into()),
+        ("unit", |it| {
+            panel(it)["fieldConfig"]["overrides"] = json!([{"matcher": {"id": "byName", "options": "a"}, "properties": [{"id": "unit", "value": "parsec"}]}]);
+        }),
         ("empty is explained", |it| panel(it)["fieldConfig"]["defaults"]["noValue"] = "No data".into()),
+        ("empty is explained", |it| panel(it)["fieldConfig"]["defaults"]["noValue"] = "no traffic".into()),
+        ("may be empty", |it| {
+            panel(it)["fieldConfig"]["defaults"]["noValue"] = "not scraped, or there is no CPU".into();
+        }),
+        ("may be empty", |it| {
+            panel(it)["description"] = "What the CPUs do. May be empty: there is none. All of them.".into();
+        }),
         ("ids", |it| panel(it)["id"] = 1.into()),
         ("grid", |it| panel(it)["gridPos"]["x"] = 1.into()),
         ("grid", |it| panel(it)["gridPos"]["w"] = 25.into()),
@@ -492,11 +602,16 @@ pub fn broken_examples() -> Vec<(&'static str, Damage)> {
         ("current", |it| panel(it)["type"] = "graph".into()),
         ("current", |it| it["schemaVersion"] = 41.into()),
         ("current", |it| panel(it)["options"]["yaxes"] = json!([])),
+        ("current", |it| panel(it)["alert"] = json!({})),
         ("current", |it| panel(it)["datasource"] = "Prometheus".into()),
         ("time", |it| it["refresh"] = "1s".into()),
         ("time", |it| it["time"]["from"] = "now-30d".into()),
         ("links", |it| it["links"][0]["includeVars"] = false.into()),
         ("annotations", |it| it["annotations"]["list"][2]["target"]["matchAny"] = true.into()),
+        ("annotations", |it| {
+            let fires = |one: &Value| one["name"] == "Firing alerts";
+            it["annotations"]["list"].as_array_mut().unwrap().retain(|one| !fires(one));
+        }),
         ("variables", |it| it["templating"]["list"][0]["includeAll"] = false.into()),
         ("variables", |it| it["templating"]["list"][0]["allValue"] = Value::Null),
         ("variables", |it| {
@@ -504,7 +619,29 @@ pub fn broken_examples() -> Vec<(&'static str, Damage)> {
         }),
         ("selectors", |it| expression(it, r#"node_load1{job="node-exporter"}"#)),
         ("selectors", |it| expression(it, "sum by (node_load1) (node_load5)")),
+        ("selectors", |it| {
+            expression(
+                it,
+                r#"node_load1{job="node-exporter", instance=~"$host"} / node_load5{instance=~"$host"}"#,
+            );
+        }),
+        ("selectors", |it| {
+            let requests = "django_http_responses_total_by_status_view_method_total";
+            expression(it, &format!(r#"{requests}{{job="django-instance", instance=~"$application"}}"#));
+        }),
+        ("queries", |it| expression(it, r#"rate(node_load1{job="node-exporter"}[$__rate_interval]"#)),
+        ("alerts", |it| panel(it)["description"] = "The CPUs. DiskSpaceLow fires above 90 %.".into()),
+        ("alerts", |it| panel(it)["description"] = "The CPUs. TooHot fires above 90 %.".into()),
+        ("alerts", |it| {
+            expression(
+                it,
+                r#"rate(node_cpu_seconds_total{job="node-exporter", instance=~"$host"}[$__rate_interval])"#,
+            );
+        }),
         ("rates", |it| expression(it, r#"rate(node_load1{job="node-exporter", instance=~"$host"}[5m])"#)),
+        ("rates", |it| {
+            expression(it, r#"rate(node_load1{job="node-exporter", instance=~"$host", m!~"(a|[b])"}[5m])"#);
+        }),
         ("rates", |it| {
             expression(it, r#"rate(node_load1{job="node-exporter", instance=~"$host"}[$__range])"#);
         }),
@@ -512,7 +649,14 @@ pub fn broken_examples() -> Vec<(&'static str, Damage)> {
             expression(it, r#"irate(node_load1{job="node-exporter", instance=~"$host"}[$__rate_interval])"#);
         }),
         ("histograms", |it| expression(it, "histogram_quantile(0.9, rate(x_bucket[$__rate_interval]))")),
+        ("histograms", |it| {
+            expression(it, "histogram_quantile(0.9, sum by (instance) (rate(x_bucket[$__rate_interval])))");
+        }),
+        ("histograms", |it| {
+            expression(it, "histogram_quantile(0.9, max by (le) (rate(x_bucket[$__rate_interval])))");
+        }),
         ("topk", |it| expression(it, r#"topk(5, node_load1{job="node-exporter", instance=~"$host"})"#)),
+        ("topk", |it| expression(it, "topk(5, rate(x[$__rate_interval]))")),
         ("legends", |it| panel(it)["targets"][0]["legendFormat"] = "".into()),
         ("legends", |it| panel(it)["targets"][0]["instant"] = true.into()),
         ("palette", |it| panel(it)["fieldConfig"]["defaults"]["color"]["fixedColor"] = "green".into()),
@@ -520,6 +664,10 @@ pub fn broken_examples() -> Vec<(&'static str, Damage)> {
         ("distinct colours", |it| {
             let red = |name: &str, colour: &str| json!({"matcher": {"id": "byName", "options": name}, "properties": [{"id": "color", "value": {"mode": "fixed", "fixedColor": colour}}]});
             panel(it)["fieldConfig"]["overrides"] = json!([red("a", "#999999"), red("b", "#CC79A7")]);
+        }),
+        ("distinct colours", |it| {
+            let both = json!([{"expr": "a", "legendFormat": "{{b}} read"}, {"expr": "a", "legendFormat": "{{b}} written"}]);
+            panel(it)["targets"] = both;
         }),
     ]
 }
