@@ -8,7 +8,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
-from .web import refuse, route
+from .web import Answer, refuse, route
 
 DEFAULT_INTERVAL = 15
 TIMEOUT = 30
@@ -35,12 +35,11 @@ def seconds(text):
 
 
 def moment(text, at):
-    """`now`, `now-2m` or milliseconds as a string, in seconds; 0 where there is none."""
+    """`now`, `now-2m`, `now-1h-1d` or milliseconds as a string, in seconds; 0 where there is none."""
     if not text:
         return 0
-    match = re.fullmatch(r"now(?:-(.+))?", text)
-    if match:
-        return at - (seconds(match[1]) or 0)
+    if text.startswith("now"):
+        return at - sum(seconds(part) or 0 for part in text.split("-")[1:])
     return int(text) / 1000
 
 
@@ -110,11 +109,20 @@ def data_source(store, query):
     return store.one("SELECT * FROM data_source WHERE id=?", query.get("datasourceId"))
 
 
+class Failed(Exception):
+    """Prometheus refuses the expression, or does not answer: the status and what is said of it."""
+
+    def __init__(self, status, text):
+        super().__init__(status, text)
+        self.status, self.text = status, text
+
+
 def run(row, query, start, end):
-    """The frames of one query. An expression that Prometheus refuses looks like one without data, as recorded."""
+    """The frames of one query; raises Failed where Prometheus refuses its expression."""
     interval = seconds(json.loads(row["json_data"]).get("timeInterval")) or DEFAULT_INTERVAL
-    step = max((query.get("intervalMs") or 0) / 1000, interval)
-    expression = fill_in(query.get("expr") or "", step, interval, end - start)
+    least = seconds(query.get("interval"))
+    step = (least or max((query.get("intervalMs") or 0) / 1000, interval)) * (query.get("intervalFactor") or 1)
+    expression = fill_in(query.get("expr") or "", step, least or interval, end - start)
     if end <= 0 or not expression:
         return []
     frames = []
@@ -126,13 +134,34 @@ def run(row, query, start, end):
             continue
         form = urllib.parse.urlencode({"query": expression, **times}).encode()
         status, _, text = fetch(row["url"], f"/api/v1/{path}", form=form)
-        if status < 400:
-            found = json.loads(text)["data"]
-            kind, result = found["resultType"], found["result"]
-            if kind == "scalar":
-                kind, result = "vector", [{"metric": {}, "value": result}]
-            frames += [frame(series, kind, query, expression, step) for series in result]
+        if status >= 400:
+            refused = json.loads(text)
+            raise Failed(status, f"{refused['errorType']}: {refused['error']}")
+        found = json.loads(text)["data"]
+        kind, result = found["resultType"], found["result"]
+        if kind == "scalar":
+            kind, result = "vector", [{"metric": {}, "value": result}]
+        frames += [frame(series, kind, query, expression, step) for series in result]
     return frames
+
+
+def no_series(query):
+    """The frame with which released versions answer where there is no series."""
+    executed = f"Expr: {query.get('expr') or ''}"
+    return {"schema": {"refId": query["refId"], "meta": {"executedQueryString": executed}, "fields": []}, "data": {"values": []}}
+
+
+def result(row, query, start, end, release):
+    """One query's part of the answer. To the recorded version an error looks like no data; later ones tell it."""
+    try:
+        frames = run(row, query, start, end)
+    except Failed as failed:
+        if release < 10:
+            return {"status": 200, "frames": []}
+        return {
+            "error": failed.text, "errorSource": "downstream", "status": failed.status, "frames": [no_series(query)],
+        }
+    return {"status": 200, "frames": frames or ([no_series(query)] if release >= 10 else [])}
 
 
 @route("POST", "/api/ds/query", own_transaction=True)
@@ -145,15 +174,19 @@ def query(request):
         raise refuse(400, "bad request data")
     at = time.time()
     start, end = moment(body.get("from"), at), moment(body.get("to"), at)
-    results = {}
+    release, results = request.server.release, {}
     for one in queries:
         with request.store as store:
             row = data_source(store, one)
         if row is None:
             raise refuse(404, "Data source not found")
         try:
-            results[one["refId"]] = {"status": 200, "frames": run(row, one, start, end)}
+            results[one["refId"]] = result(row, one, start, end, release)
         except (urllib.error.URLError, OSError) as error:
+            if release >= 10:
+                results[one["refId"]] = {"error": f"Post \"{row['url']}\": {error}", "status": 502, "frames": []}
+                continue
             text = "An error occurred within the plugin"
             raise refuse(500, text, messageId="plugin.downstreamError", statusCode=500) from error
-    return {"results": results}
+    failed = any("error" in one for one in results.values())
+    return Answer(400, {"results": results}) if failed else {"results": results}

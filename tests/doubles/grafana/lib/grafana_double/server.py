@@ -23,6 +23,7 @@ grafana_stat_total_users {users}
 """
 
 PAGE = "<!doctype html><title>Grafana</title><p>A stand-in for Grafana {version}: it has the API and no pages."
+LOGIN = '<!doctype html><title>Grafana</title><form><input name="user"><input name="password" type="password"></form>'
 
 
 class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
@@ -57,7 +58,7 @@ def open_to_all(request):
             }
         return Text(METRICS.format(version=version, **counts), "text/plain; version=0.0.4; charset=utf-8")
     if path == "/login":
-        return auth.login(request) if request.method == "POST" else Text(PAGE.format(version=version), "text/html")
+        return auth.login(request) if request.method == "POST" else Text(LOGIN, "text/html")
     return None
 
 
