@@ -22,7 +22,7 @@ use crate::http::prometheus::Prometheus;
 use crate::provider::Provider;
 use crate::remote::Remote;
 use crate::spec::{Spec, load};
-use crate::verify::{self, Checked, Hosts, Shown, panels};
+use crate::verify::{self, Found, Hosts, Shown, panels};
 
 /// A dashboard of days need not show the last minute.
 const LONGEST_STEP: Duration = Duration::from_secs(30);
@@ -43,8 +43,7 @@ pub(super) async fn run(args: &DashboardsArgs, context: &Context) -> Result<Outc
     if let Err(error) = traffic(&loaded.spec, &machines, &dashboards, &context.events).await {
         context.events.warn(format!("not all traffic was made: {}", error.in_one_line()));
     }
-    let checked =
-        panels(&client, &dashboards, DATA_SOURCE_UID, loaded.spec.monitoring.scrape_interval).await?;
+    let found = panels(&client, &dashboards, DATA_SOURCE_UID, loaded.spec.monitoring.scrape_interval).await?;
     let pictures = match &args.screenshots {
         Some(folder) => {
             let password = grafana::password(&provider.folder())?;
@@ -53,7 +52,7 @@ pub(super) async fn run(args: &DashboardsArgs, context: &Context) -> Result<Outc
         }
         None => vec![],
     };
-    Ok(outcome(&checked, &pictures))
+    Ok(outcome(&found, &pictures))
 }
 
 /// Makes traffic on all application hosts at the same time.
@@ -94,33 +93,203 @@ async fn dashboards(client: &GrafanaClient) -> Result<Vec<Value>> {
     try_join_all(uids.iter().map(|uid| client.stored(uid))).await
 }
 
-fn outcome(checked: &[Checked], pictures: &[PathBuf]) -> Outcome {
-    let mut text = String::new();
-    let mut dashboard = "";
-    for one in checked {
-        let (word, cause) = match &one.shown {
-            Shown::Data => continue,
+/// A query or a variable of which there is something to say.
+struct Remark<'a> {
+    dashboard: &'a str,
+    what: String,
+    expr: &'a str,
+    shown: &'a Shown,
+}
+
+/// What there is to say, dashboard by dashboard.
+fn remarks(found: &Found) -> Vec<Remark<'_>> {
+    let variables = found.variables.iter().map(|one| Remark {
+        dashboard: &one.dashboard,
+        what: format!("variable `{}`", one.variable),
+        expr: "",
+        shown: &one.shown,
+    });
+    let queries = found.queries.iter().map(|one| Remark {
+        dashboard: &one.dashboard,
+        what: if one.query.is_empty() { one.panel.clone() } else { format!("{} ({})", one.panel, one.query) },
+        expr: &one.expr,
+        shown: &one.shown,
+    });
+    let mut remarks: Vec<Remark> = variables.chain(queries).filter(|it| *it.shown != Shown::Data).collect();
+    remarks.sort_by_key(|remark| remark.dashboard);
+    remarks
+}
+
+impl Remark<'_> {
+    fn write(&self, text: &mut String) {
+        let (word, cause) = match self.shown {
+            Shown::Data => return,
+            Shown::Partial(cause) => ("partly", cause),
             Shown::Empty(cause) => ("empty", cause),
             Shown::Error(cause) => ("error", cause),
+            Shown::NotApplicable(cause) => ("not applicable", cause),
+            Shown::NotAsked(cause) => ("not asked", cause),
         };
-        if dashboard != one.dashboard {
-            dashboard = &one.dashboard;
-            let _ = writeln!(text, "{dashboard}");
+        let _ = writeln!(text, "  {word}  {}", self.what);
+        for line in [&self.expr.replace('\n', " "), cause] {
+            if !line.is_empty() {
+                let _ = writeln!(text, "         {line}");
+            }
         }
-        let _ = writeln!(text, "  {word}  {} ({})", one.panel, one.query);
-        let _ = writeln!(text, "         {}", one.expr.replace('\n', " "));
-        let _ = writeln!(text, "         {cause}");
+    }
+}
+
+fn outcome(found: &Found, pictures: &[PathBuf]) -> Outcome {
+    let mut text = String::new();
+    let mut dashboard = None;
+    for remark in remarks(found) {
+        if dashboard != Some(remark.dashboard) {
+            dashboard = Some(remark.dashboard);
+            let _ = writeln!(text, "{}", remark.dashboard);
+        }
+        remark.write(&mut text);
+    }
+    for one in found.variables.iter().filter(|one| one.alone > 0 && one.alone < one.values) {
+        let _ = writeln!(
+            text,
+            "{}: {} of the {} values of `{}` were asked for one by one",
+            one.dashboard, one.alone, one.values, one.variable
+        );
     }
     for picture in pictures {
         let _ = writeln!(text, "picture {}", picture.display());
     }
-    let bad = checked.iter().filter(|one| one.shown != Shown::Data).count();
-    let all = checked.len();
-    let _ = match bad {
-        0 => write!(text, "all {all} queries of all panels bring data"),
-        bad => write!(text, "{bad} of {all} queries bring no data"),
-    };
-    let exit = if bad == 0 { Exit::Success } else { Exit::NotProven };
-    Outcome::success(text, json!({ "queries": checked, "without_data": bad, "pictures": pictures }))
-        .with_exit(exit)
+    let counts = Counts::of(found);
+    text.push_str(&counts.text());
+    let exit = if counts.is_proof() { Exit::Success } else { Exit::NotProven };
+    let data = json!({
+        "queries": found.queries,
+        "variables": found.variables,
+        "without_data": counts.lacking,
+        "not_applicable": counts.not_applicable,
+        "not_asked": counts.not_asked,
+        "variables_without_values": counts.variables,
+        "pictures": pictures,
+    });
+    Outcome::success(text, data).with_exit(exit)
+}
+
+/// How many queries came to what.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Counts {
+    /// Those of which something was to be seen.
+    asked: usize,
+    lacking: usize,
+    not_applicable: usize,
+    not_asked: usize,
+    /// Variables without values.
+    variables: usize,
+}
+
+impl Counts {
+    fn of(found: &Found) -> Self {
+        let mut counts = Self::default();
+        for one in &found.queries {
+            match one.shown {
+                Shown::NotApplicable(_) => counts.not_applicable += 1,
+                Shown::NotAsked(_) => counts.not_asked += 1,
+                _ => counts.asked += 1,
+            }
+            counts.lacking += usize::from(one.shown.is_lacking());
+        }
+        counts.variables = found.variables.iter().filter(|one| one.shown.is_lacking()).count();
+        counts
+    }
+
+    /// Nothing is proven where nothing was asked.
+    fn is_proof(&self) -> bool {
+        self.asked > 0 && self.lacking == 0 && self.variables == 0
+    }
+
+    fn text(&self) -> String {
+        let mut text = match (self.asked, self.lacking) {
+            (0, _) => "no query was asked, so that nothing is proven".to_owned(),
+            (asked, 0) => format!("all {asked} queries of all panels bring data"),
+            (asked, lacking) => format!("{lacking} of {asked} queries bring no data"),
+        };
+        for (count, what) in [
+            (self.variables, "variables without values"),
+            (self.not_applicable, "queries not applicable"),
+            (self.not_asked, "queries not asked"),
+        ] {
+            if count > 0 {
+                let _ = write!(text, "; {what}: {count}");
+            }
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::verify::{Checked, CheckedVariable};
+
+    fn query(dashboard: &str, panel: &str, shown: Shown) -> Checked {
+        let [dashboard, panel, query, expr] = [dashboard, panel, "A", "up"].map(str::to_owned);
+        Checked { dashboard, panel, query, expr, shown }
+    }
+
+    fn found(queries: Vec<Checked>) -> Found {
+        Found { queries, variables: vec![] }
+    }
+
+    #[test]
+    fn what_is_missing_is_told_dashboard_by_dashboard_and_fails() {
+        let mut found = found(vec![
+            query("A", "good", Shown::Data),
+            query("A", "bad", Shown::Empty("no metric".into())),
+            query("B", "logs", Shown::NotAsked("it is Loki".into())),
+            query("B", "swap", Shown::NotApplicable("May be empty: no swap.".into())),
+            query("B", "disks", Shown::Partial("no data where `host` is `h`".into())),
+        ]);
+        found.variables.push(CheckedVariable {
+            dashboard: "A".into(),
+            variable: "host".into(),
+            values: 0,
+            alone: 0,
+            shown: Shown::Empty("nothing has it".into()),
+        });
+        let outcome = outcome(&found, &[]);
+        insta::assert_snapshot!(outcome.text, @r"
+        A
+          empty  variable `host`
+                 nothing has it
+          empty  bad (A)
+                 up
+                 no metric
+        B
+          not asked  logs (A)
+                 up
+                 it is Loki
+          not applicable  swap (A)
+                 up
+                 May be empty: no swap.
+          partly  disks (A)
+                 up
+                 no data where `host` is `h`
+        2 of 3 queries bring no data; variables without values: 1; queries not applicable: 1; queries not asked: 1
+        ");
+        assert_eq!(outcome.exit, Exit::NotProven);
+        let data = &outcome.json;
+        let counts = ["without_data", "not_applicable", "not_asked", "variables_without_values"];
+        assert_eq!(counts.map(|key| data[key].as_u64().unwrap()), [2, 1, 1, 1]);
+        assert_eq!(data["queries"][3]["shown"], "not_applicable");
+    }
+
+    #[test]
+    fn only_what_was_asked_and_found_is_a_proof() {
+        let exit = |shown: Shown| outcome(&found(vec![query("A", "one", shown)]), &[]).exit;
+        assert_eq!(exit(Shown::Data), Exit::Success);
+        for shown in [Shown::Empty, Shown::Error, Shown::Partial, Shown::NotAsked, Shown::NotApplicable] {
+            assert_eq!(exit(shown(String::new())), Exit::NotProven);
+        }
+        let both = vec![query("A", "one", Shown::Data), query("A", "two", Shown::NotAsked(String::new()))];
+        assert_eq!(outcome(&found(both), &[]).exit, Exit::Success);
+    }
 }

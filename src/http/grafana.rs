@@ -21,7 +21,7 @@ pub use dashboard::{Dashboard, Drift, FoundDashboard};
 pub use data_source::DataSource;
 pub use desired::{Desired, FOLDER_UID};
 pub use folder::{Folder, FoundFolder};
-pub use query::{Frames, PanelQuery};
+pub use query::{Frames, NamedSource, PanelQuery};
 
 pub use crate::spec::DATA_SOURCE_UID;
 

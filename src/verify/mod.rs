@@ -50,7 +50,7 @@ pub use expression::compared_sides;
 pub use fault::{CpuLoad, Effect, Ending, Fault, REFERENCE_COMMAND, Traffic};
 pub use inbox::{Inbox, Slot};
 pub use kind::{Resource, Safety, safety};
-pub use panels::{Checked, Shown, longest_step, panels};
+pub use panels::{Checked, CheckedVariable, Found, Shown, longest_step, panels};
 pub use predict::{Obstacle, Prediction, Remedies, Window, predict, warnings_for};
 pub use proof::{Entry, LastProof, METRIC, Proof, keep, last_proofs, publish};
 pub use prove::{NotRun, Request, Round, prove};

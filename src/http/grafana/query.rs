@@ -1,10 +1,12 @@
 //! What Grafana answers when a browser shows a dashboard: the data of panels, the values of variables, library
 //! panels, and the data source itself where an error would look like an empty panel.
 
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::GrafanaClient;
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::http::prometheus::Labels;
 
 /// A query of a panel as the browser sends it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,17 +21,35 @@ pub struct PanelQuery {
     pub range: (String, String),
     /// The length of a step in milliseconds.
     pub step: u64,
+    /// How many points the panel draws at most.
+    pub points: u64,
+    /// The query's own shortest step as the dashboard has it, such as `1m` or `$__rate_interval`.
+    pub min_step: Option<String>,
+    /// How many steps become one.
+    pub factor: u64,
 }
 
 /// What came back for a query.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Frames {
-    /// At least one number.
-    Data,
+    /// At least one number; the labels of each series that has one.
+    Data(Vec<Labels>),
     /// Series whose values are all `NaN`.
     OnlyNaN,
-    /// No series at all, which also an expression with an error can look like.
+    /// No series, or series without a value, which also an expression with an error can look like.
     Empty,
+}
+
+/// A data source as the list of them shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct NamedSource {
+    /// Its uid.
+    pub uid: String,
+    /// Its name, by which old dashboards mean it.
+    pub name: String,
+    /// The plugin that asks it: `prometheus`, `loki` …
+    #[serde(rename = "type")]
+    pub kind: String,
 }
 
 impl GrafanaClient {
@@ -38,21 +58,25 @@ impl GrafanaClient {
     /// # Errors
     /// When Grafana refuses it or does not answer, with what it says.
     pub async fn frames(&self, query: &PanelQuery) -> Result<Frames> {
-        let one = json!({
-            "refId": "A",
-            "datasource": { "type": "prometheus", "uid": query.data_source },
-            "expr": query.expr,
-            "instant": query.instant,
-            "range": !query.instant,
-            "intervalMs": query.step,
-            "maxDataPoints": 1000,
-        });
-        let body = json!({ "queries": [one], "from": query.range.0, "to": query.range.1 });
+        let mut answers = self.frames_of_each(std::slice::from_ref(query)).await?;
+        answers.pop().unwrap_or(Ok(Frames::Empty))
+    }
+
+    /// Asks for the data of several queries over the range of the first, in one request; one answer for each.
+    ///
+    /// # Errors
+    /// When Grafana refuses all of them or does not answer. What it refuses of one is that one's answer.
+    pub async fn frames_of_each(&self, queries: &[PanelQuery]) -> Result<Vec<Result<Frames>>> {
+        let Some(range) = queries.first().map(|first| &first.range) else { return Ok(vec![]) };
+        let all: Vec<Value> = queries.iter().enumerate().map(|(at, query)| query.body(&id(at))).collect();
+        let body = json!({ "queries": all, "from": range.0, "to": range.1 });
         let answer = self.http.post("/api/ds/query", &body).await?;
-        if !answer.is_success() {
+        // Later releases answer 400 or 207 where one query failed, and say of each what became of it.
+        let told = serde_json::from_slice::<Value>(&answer.body).unwrap_or_default()["results"].take();
+        if !told.is_object() {
             return Err(self.refusal(&answer, "show a panel's data"));
         }
-        Ok(Frames::of(&answer.json()?))
+        Ok((0..queries.len()).map(|at| read(&told[id(at)])).collect())
     }
 
     /// Asks the data source itself, through Grafana: the `data` of one of Prometheus' answers.
@@ -66,6 +90,19 @@ impl GrafanaClient {
             return Err(self.refusal(&answer, "evaluate an expression"));
         }
         Ok(answer.json::<Value>()?["data"].take())
+    }
+
+    /// Uid, name and type of each data source; none where the account may not list them.
+    ///
+    /// # Errors
+    /// When Grafana does not answer, or refuses the login.
+    pub async fn sources(&self) -> Result<Vec<NamedSource>> {
+        let answer = self.http.get("/api/datasources").await?;
+        match answer.status {
+            403 => Ok(vec![]),
+            _ if answer.is_success() => answer.json(),
+            _ => Err(self.refusal(&answer, "list its data sources")),
+        }
     }
 
     /// The panel of the library under this uid.
@@ -107,28 +144,78 @@ impl GrafanaClient {
     }
 }
 
-impl Frames {
-    /// Reads the answer of `/api/ds/query`.
-    fn of(answer: &Value) -> Self {
-        let results = answer["results"].as_object().into_iter().flat_map(|results| results.values());
-        let frames: Vec<&Value> =
-            results.flat_map(|one| one["frames"].as_array().into_iter().flatten()).collect();
-        let is_number = |frame: &Value| {
-            let columns = frame["data"]["values"].as_array().map(Vec::as_slice).unwrap_or_default();
-            // The first column is the time.
-            columns
-                .iter()
-                .skip(1)
-                .flat_map(|column| column.as_array().into_iter().flatten())
-                .any(Value::is_number)
-        };
-        if frames.iter().any(|frame| is_number(frame)) {
-            Self::Data
-        } else if frames.is_empty() {
-            Self::Empty
-        } else {
-            Self::OnlyNaN
+impl PanelQuery {
+    fn body(&self, id: &str) -> Value {
+        let mut body = json!({
+            "refId": id,
+            "datasource": { "type": "prometheus", "uid": self.data_source },
+            "expr": self.expr,
+            "instant": self.instant,
+            "range": !self.instant,
+            "intervalMs": self.step,
+            "maxDataPoints": self.points,
+            "intervalFactor": self.factor,
+        });
+        if let Some(step) = &self.min_step {
+            body["interval"] = step.as_str().into();
         }
+        body
+    }
+}
+
+/// What a query is called in a request.
+fn id(at: usize) -> String {
+    format!("Q{at}")
+}
+
+/// Reads what became of one query.
+fn read(result: &Value) -> Result<Frames> {
+    match result["error"].as_str() {
+        Some(error) => Err(Error::failed(error)),
+        None => Ok(Frames::of(result)),
+    }
+}
+
+impl Frames {
+    /// Reads the frames of a result. Released Grafanas answer with one that has no fields where there is no series.
+    fn of(result: &Value) -> Self {
+        let frames = result["frames"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let columns: Vec<Column> = frames.iter().flat_map(Column::of).collect();
+        let with_numbers: Vec<Labels> =
+            columns.iter().filter(|column| column.has_number).map(|column| column.labels.clone()).collect();
+        if !with_numbers.is_empty() {
+            Self::Data(with_numbers)
+        } else if columns.iter().any(|column| column.has_entry) {
+            Self::OnlyNaN
+        } else {
+            Self::Empty
+        }
+    }
+}
+
+/// A series in a frame.
+struct Column {
+    labels: Labels,
+    has_entry: bool,
+    /// A browser draws infinity, too. JSON has no word for it: it is `null` with a note beside.
+    has_number: bool,
+}
+
+impl Column {
+    /// The columns of a frame; its first one is the time.
+    fn of(frame: &Value) -> Vec<Self> {
+        let columns = frame["data"]["values"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let read = |(at, values): (usize, &Value)| {
+            let values = values.as_array().map(Vec::as_slice).unwrap_or_default();
+            let noted = |kind: &str| frame["data"]["entities"][at][kind].is_array();
+            let labels = serde_json::from_value(frame["schema"]["fields"][at]["labels"].clone());
+            Self {
+                labels: labels.unwrap_or_default(),
+                has_entry: !values.is_empty(),
+                has_number: values.iter().any(Value::is_number) || noted("Inf") || noted("NegInf"),
+            }
+        };
+        columns.iter().enumerate().skip(1).map(read).collect()
     }
 }
 
@@ -136,14 +223,41 @@ impl Frames {
 mod tests {
     use super::*;
 
+    fn frame(values: &Value) -> Value {
+        json!({
+            "schema": { "fields": [{ "name": "Time" }, { "name": "Value", "labels": { "host": "a" } }] },
+            "data": { "values": [[1000, 2000], values] },
+        })
+    }
+
+    fn result(frames: &[Value]) -> Frames {
+        read(&json!({ "status": 200, "frames": frames })).unwrap()
+    }
+
     #[test]
     fn numbers_nan_and_nothing_are_told_apart() {
-        let frame = |values: Value| json!({ "data": { "values": [[1000, 2000], values] } });
-        let answer = |frames: Vec<Value>| json!({ "results": { "A": { "status": 200, "frames": frames } } });
-        let read = |frames| Frames::of(&answer(frames));
-        assert_eq!(read(vec![frame(json!([null, 1.5]))]), Frames::Data);
-        assert_eq!(read(vec![frame(json!([null, null]))]), Frames::OnlyNaN);
-        assert_eq!(read(vec![frame(json!([null, null])), frame(json!([0, 0]))]), Frames::Data);
-        assert_eq!(read(vec![]), Frames::Empty);
+        let data = || Frames::Data(vec![[("host".to_owned(), "a".to_owned())].into()]);
+        assert_eq!(result(&[frame(&json!([null, 1.5]))]), data());
+        assert_eq!(result(&[frame(&json!([null, null]))]), Frames::OnlyNaN);
+        assert_eq!(result(&[frame(&json!([null, null])), frame(&json!([0, 0]))]), data());
+        let mut infinite = frame(&json!([null, null]));
+        infinite["data"]["entities"] = json!([null, { "Inf": [0, 1] }]);
+        assert_eq!(result(&[infinite]), data());
+        assert_eq!(result(&[]), Frames::Empty);
+    }
+
+    #[test]
+    fn a_frame_without_fields_or_without_values_is_no_data_rather_than_nan() {
+        let without_fields = json!({ "schema": { "fields": [] }, "data": { "values": [] } });
+        assert_eq!(result(&[without_fields]), Frames::Empty);
+        let mut without_values = frame(&json!([]));
+        without_values["data"]["values"][0] = json!([]);
+        assert_eq!(result(&[without_values]), Frames::Empty);
+    }
+
+    #[test]
+    fn what_grafana_says_of_a_query_is_that_querys_error() {
+        let told = json!({ "error": "bad_data: parse error", "status": 400, "frames": [{ "data": { "values": [] } }] });
+        assert_eq!(read(&told).unwrap_err().message(), "bad_data: parse error");
     }
 }

@@ -2,13 +2,22 @@
 
 use serde_json::Value;
 
+use super::source::{Source, Sources};
+use super::timing::Settings;
+
+/// How the sentence begins with which a description says that there may be nothing to see.
+const MAY_BE_EMPTY: &str = "May be empty: ";
+
 /// A panel with its queries.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Panel {
     pub title: String,
-    pub queries: Vec<Asked>,
+    pub queries: Vec<Result<Asked, NotAsked>>,
     /// The variables for each of whose values the panel is repeated: its row's, then its own.
     pub repeats: Vec<String>,
+    pub settings: Settings,
+    /// The sentence that says why it may be empty.
+    pub may_be_empty: Option<String>,
 }
 
 /// A query of a panel.
@@ -18,87 +27,125 @@ pub(super) struct Asked {
     pub id: String,
     pub expr: String,
     pub instant: bool,
-    /// The data source's uid; a variable's name, or empty for the default one.
+    /// The data source's uid.
     pub data_source: String,
+    /// The query's own shortest step.
+    pub min_step: Option<String>,
+    /// How many steps become one.
+    pub factor: u64,
 }
 
-/// What stands for a library's panel in a dashboard.
+/// A query that is not asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct NotAsked {
+    pub id: String,
+    pub expr: String,
+    pub why: String,
+}
+
+/// A panel as it is placed: itself, and the variable by which its row is repeated.
+type Placed<'a> = (&'a Value, Option<String>);
+
+/// The uid of a panel's model in the library, if it is there.
+pub(super) fn library_uid(panel: &Value) -> Option<&str> {
+    panel["libraryPanel"]["uid"].as_str()
+}
+
+/// The uids of the library's panels that stand in a dashboard.
 pub(super) fn library_uids(dashboard: &Value) -> Vec<String> {
-    all_panels(dashboard)
-        .iter()
-        .filter_map(|panel| panel["libraryPanel"]["uid"].as_str().map(str::to_owned))
-        .collect()
+    placed(dashboard).iter().filter_map(|(panel, _)| library_uid(panel).map(str::to_owned)).collect()
 }
 
-/// The panels that ask Prometheus for something. `library` gives the panels of the library by their uids.
-pub(super) fn panels(dashboard: &Value, library: impl Fn(&str) -> Option<Value>) -> Vec<Panel> {
-    let whole = |panel: &Value| {
-        let inside = panel["libraryPanel"]["uid"].as_str().and_then(&library);
-        inside.unwrap_or_else(|| panel.clone())
+/// The panels that ask for something. `library` gives a panel of the library by its uid, or says why not.
+pub(super) fn panels<'a>(
+    dashboard: &Value,
+    sources: &Sources,
+    library: impl Fn(&str) -> Option<&'a Result<Value, String>>,
+) -> Vec<Panel> {
+    let read = |(panel, of_row): Placed| match library_uid(panel).and_then(&library) {
+        Some(Ok(inside)) => Panel::read(panel, inside, of_row, sources),
+        _ => Panel::read(panel, panel, of_row, sources),
     };
-    let repeats = repeats(dashboard);
-    all_panels(dashboard)
-        .into_iter()
-        .zip(repeats)
-        .map(|(panel, of_row)| Panel::read(panel, &whole(panel), of_row))
-        .filter(|panel| !panel.queries.is_empty())
-        .collect()
+    placed(dashboard).into_iter().map(read).filter(|panel| !panel.queries.is_empty()).collect()
 }
 
-/// All panels, those inside of rows included.
-fn all_panels(dashboard: &Value) -> Vec<&Value> {
-    let top = dashboard["panels"].as_array().into_iter().flatten();
-    top.flat_map(|panel| match panel["panels"].as_array() {
-        Some(inside) if panel["type"] == "row" => inside.iter().collect(),
-        _ => vec![panel],
-    })
-    .collect()
+/// The panels whose model in the library cannot be had: title and reason.
+pub(super) fn missing<'a>(
+    dashboard: &Value,
+    library: impl Fn(&str) -> Option<&'a Result<Value, String>>,
+) -> Vec<(String, String)> {
+    let why = |panel: &Value| {
+        let uid = library_uid(panel)?;
+        let why = library(uid)?.as_ref().err()?;
+        let named = [&panel["title"], &panel["libraryPanel"]["name"]];
+        let title = named.into_iter().find_map(Value::as_str).unwrap_or(uid);
+        Some((title.to_owned(), why.clone()))
+    };
+    placed(dashboard).into_iter().filter_map(|(panel, _)| why(panel)).collect()
 }
 
-/// The variable by which the row of each panel is repeated. An open row's panels follow it.
-fn repeats(dashboard: &Value) -> Vec<Option<String>> {
+/// All panels, those inside of rows included, each with the variable by which its row is repeated. An open row's
+/// panels follow it; dashboards of before Grafana 5 have rows with panels inside.
+fn placed(dashboard: &Value) -> Vec<Placed<'_>> {
+    let old = list(&dashboard["rows"]).iter();
+    let mut found: Vec<Placed> =
+        old.flat_map(|row| list(&row["panels"]).iter().map(move |panel| (panel, repeat_of(row)))).collect();
     let mut current = None;
-    let mut found = Vec::new();
-    for panel in dashboard["panels"].as_array().into_iter().flatten() {
-        let row = (panel["type"] == "row").then(|| repeat_of(panel));
-        if let Some(row) = &row {
-            current.clone_from(row);
-        }
-        match panel["panels"].as_array() {
-            Some(inside) if row.is_some() => found.extend(inside.iter().map(|_| current.clone())),
-            _ => found.push(current.clone()),
+    for panel in list(&dashboard["panels"]) {
+        if panel["type"] == "row" {
+            current = repeat_of(panel);
+            found.extend(list(&panel["panels"]).iter().map(|inside| (inside, current.clone())));
+        } else {
+            found.push((panel, current.clone()));
         }
     }
     found
 }
 
 impl Panel {
-    fn read(placed: &Value, panel: &Value, of_row: Option<String>) -> Self {
-        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        let query = |target: &Value| {
-            let expr = text(&target["expr"]);
-            let own = &target["datasource"];
-            let source = if uid(own).is_empty() { &panel["datasource"] } else { own };
-            let data_source = uid(source);
-            // Loki's queries are in `expr` as well. Services that are compatible have the name in their type.
-            let is_prometheus = !expr.is_empty()
-                && !data_source.starts_with("--")
-                && source["type"].as_str().is_none_or(|kind| kind.contains("prometheus"));
-            let shown = !target["hide"].as_bool().unwrap_or(false);
-            (is_prometheus && shown).then(|| Asked {
-                id: text(&target["refId"]),
-                expr,
-                instant: target["instant"].as_bool().unwrap_or(false)
-                    && !target["range"].as_bool().unwrap_or(false),
-                data_source,
-            })
-        };
+    fn read(placed: &Value, panel: &Value, of_row: Option<String>, sources: &Sources) -> Self {
+        let targets = list(&panel["targets"]);
+        let title = if placed["title"].is_string() { &placed["title"] } else { &panel["title"] };
+        let queries = targets.iter().map(|target| read(target, targets, &panel["datasource"], sources));
         Self {
-            title: text(if placed["title"].is_string() { &placed["title"] } else { &panel["title"] }),
-            queries: panel["targets"].as_array().into_iter().flatten().filter_map(query).collect(),
+            title: text(title),
+            queries: queries.collect(),
             repeats: of_row.into_iter().chain(repeat_of(placed)).collect(),
+            settings: Settings::of(panel),
+            may_be_empty: may_be_empty(panel),
         }
     }
+}
+
+/// A query among those of its panel.
+fn read(target: &Value, all: &[Value], of_panel: &Value, sources: &Sources) -> Result<Asked, NotAsked> {
+    let (id, expr) = (text(&target["refId"]), text(&target["expr"]));
+    let not_asked = |why: &str| NotAsked { id: id.clone(), expr: expr.clone(), why: why.to_owned() };
+    let data_source = match sources.source(&target["datasource"], of_panel) {
+        Source::Prometheus(uid) => uid,
+        Source::Other(why) => return Err(not_asked(&why)),
+    };
+    let is = |key: &str| target[key].as_bool().unwrap_or(false);
+    if is("hide") && !is_computed_with(&id, all) {
+        return Err(not_asked("it is hidden"));
+    }
+    if expr.trim().is_empty() {
+        return Err(not_asked("it has no expression"));
+    }
+    let min_step = target["interval"].as_str().filter(|it| !it.is_empty()).map(str::to_owned);
+    let instant = is("instant") && !is("range");
+    let factor = target["intervalFactor"].as_u64().unwrap_or(1).max(1);
+    Ok(Asked { id, expr, instant, data_source, min_step, factor })
+}
+
+/// Whether another query of the panel is computed with this one, which may be hidden then.
+fn is_computed_with(id: &str, all: &[Value]) -> bool {
+    let names =
+        |text: &str| text.contains(&format!("${id}")) || text.contains(&format!("${{{id}}}")) || text == id;
+    let computed = all.iter().filter(|target| target["datasource"]["uid"] == "__expr__");
+    computed
+        .filter(|target| target["hide"] != true)
+        .any(|target| target["expression"].as_str().is_some_and(names))
 }
 
 /// The variable by which a panel or a row is repeated.
@@ -106,9 +153,24 @@ fn repeat_of(panel: &Value) -> Option<String> {
     panel["repeat"].as_str().filter(|it| !it.is_empty()).map(str::to_owned)
 }
 
-/// A data source by its uid; old dashboards name it by its name.
-fn uid(value: &Value) -> String {
-    value["uid"].as_str().or_else(|| value.as_str()).unwrap_or_default().to_owned()
+/// The last sentence of a description, if it says that there may be nothing to see.
+pub(super) fn may_be_empty(described: &Value) -> Option<String> {
+    let description = described["description"].as_str()?.trim();
+    let at = description.rfind(MAY_BE_EMPTY)?;
+    let (before, sentence) = (description[..at].trim_end(), &description[at..]);
+    let begins = before.is_empty()
+        || before.ends_with(['.', '!', '?', ':', '\n'])
+        || description[..at].ends_with('\n');
+    let is_last = !sentence.trim_end_matches('.').contains(". ");
+    (begins && is_last).then(|| sentence.to_owned())
+}
+
+fn list(value: &Value) -> &[Value] {
+    value.as_array().map(Vec::as_slice).unwrap_or_default()
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
 }
 
 #[cfg(test)]
@@ -117,14 +179,35 @@ mod tests {
 
     use super::*;
 
+    fn read(dashboard: &Value) -> Vec<Panel> {
+        let kept = Ok(json!({"title": "kept", "targets": [{"refId": "A", "expr": "l"}]}));
+        panels(dashboard, &Sources::new("d", &[]).of(dashboard), |uid| (uid == "lib").then_some(&kept))
+    }
+
+    fn told(panels: &[Panel]) -> Vec<String> {
+        let query = |query: &Result<Asked, NotAsked>| match query {
+            Ok(it) => {
+                format!("{}:{}:{}{}", it.id, it.data_source, it.expr, if it.instant { "!" } else { "" })
+            }
+            Err(it) => format!("{}: {}", it.id, it.why),
+        };
+        let told = |panel: &Panel| {
+            let queries: Vec<String> = panel.queries.iter().map(query).collect();
+            format!("{} [{}] {}", panel.title, panel.repeats.join("/"), queries.join(", "))
+        };
+        panels.iter().map(told).collect()
+    }
+
     #[test]
-    fn every_query_of_every_panel_is_found_and_nothing_else() {
+    fn every_query_of_every_panel_is_found_or_it_is_said_why_not() {
         let target = |id: &str, expr: &str| json!({"refId": id, "expr": expr});
         let dashboard = json!({"panels": [
             {"title": "one", "type": "timeseries", "datasource": {"uid": "p"}, "targets": [
                 target("A", "up"),
                 {"refId": "B", "expr": "hidden", "hide": true},
-                {"refId": "C", "type": "math", "expression": "$A", "datasource": {"uid": "__expr__"}},
+                {"refId": "C", "expr": "half", "hide": true},
+                {"refId": "D", "type": "math", "expression": "$C / 2", "datasource": {"uid": "__expr__"}},
+                target("E", " "),
             ]},
             {"type": "row", "title": "closed", "repeat": "host", "panels": [
                 {"title": "two", "repeat": "cpu", "targets": [{"refId": "A", "expr": "x", "instant": true}]},
@@ -138,21 +221,52 @@ mod tests {
             {"title": "words", "type": "text"},
             {"libraryPanel": {"uid": "lib"}, "title": "placed"},
         ]});
-        let library =
-            |uid: &str| (uid == "lib").then(|| json!({"title": "kept", "targets": [target("A", "l")]}));
-        let panels = panels(&dashboard, library);
-        let told = panels.iter().map(|panel| {
-            let queries: Vec<String> = panel
-                .queries
-                .iter()
-                .map(|it| {
-                    format!("{}:{}:{}{}", it.id, it.data_source, it.expr, if it.instant { "!" } else { "" })
-                })
-                .collect();
-            format!("{} {} {}", panel.title, panel.repeats.join("/"), queries.join(" "))
-        });
-        let expected = ["one  A:p:up", "two host/cpu A::x!", "mixed job A:q:y", "placed  A::l"];
-        assert_eq!(told.collect::<Vec<_>>(), expected);
+        assert_eq!(
+            told(&read(&dashboard)),
+            [
+                "one [] A:p:up, B: it is hidden, C:p:half, D: Grafana computes it from other queries, \
+                 E: it has no expression",
+                "two [host/cpu] A:d:x!",
+                "mixed [job] A:q:y, B: it shows what another panel asks, \
+                 C: its data source is of type `loki`, not Prometheus",
+                "placed [] A:d:l",
+            ]
+        );
         assert_eq!(library_uids(&dashboard), ["lib"]);
+    }
+
+    #[test]
+    fn the_rows_of_old_dashboards_are_read() {
+        let dashboard = json!({"rows": [
+            {"title": "Row", "repeat": "host", "panels": [
+                {"title": "old", "type": "singlestat", "targets": [{"refId": "A", "expr": "up"}]},
+            ]},
+            {"title": "Row", "panels": [{"title": "older", "targets": [{"expr": "down"}]}]},
+        ]});
+        assert_eq!(told(&read(&dashboard)), ["old [host] A:d:up", "older [] :d:down"]);
+    }
+
+    #[test]
+    fn a_panel_that_the_library_lacks_is_named() {
+        let dashboard = json!({"panels": [
+            {"title": "here", "libraryPanel": {"uid": "gone", "name": "Kept"}},
+            {"libraryPanel": {"uid": "gone", "name": "Kept"}},
+        ]});
+        let gone = Err("not found".to_owned());
+        let missing = missing(&dashboard, |_| Some(&gone));
+        let named = |title: &str| (title.to_owned(), "not found".to_owned());
+        assert_eq!(missing, [named("here"), named("Kept")]);
+    }
+
+    #[test]
+    fn the_last_sentence_may_say_that_there_is_nothing_to_see() {
+        let said = |description: &str| may_be_empty(&json!({ "description": description }));
+        let sentence = "May be empty: the host has no swap.";
+        assert_eq!(said("Swap in use. May be empty: the host has no swap.").as_deref(), Some(sentence));
+        assert_eq!(said(sentence).as_deref(), Some(sentence));
+        assert_eq!(said("Swap in use.\n\nMay be empty: the host has no swap.\n").as_deref(), Some(sentence));
+        assert_eq!(said("May be empty: no swap. Look at the host."), None, "it is not the last sentence");
+        assert_eq!(said("It May be empty: no swap."), None, "no sentence begins there");
+        assert_eq!(said("Swap in use."), None);
     }
 }

@@ -1,11 +1,13 @@
 //! A dashboard's variables: which values they have, and how a browser fills them into an expression. Pure, but
 //! for the question that a variable asks of Prometheus, which is told as data.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use regex::Regex;
 use serde_json::Value;
+
+use super::dashboard::may_be_empty;
 
 /// The values of each variable that are chosen: several where it stands for all of them.
 pub(super) type Chosen = BTreeMap<String, Values>;
@@ -31,6 +33,10 @@ pub(super) struct Variable {
     include_all: bool,
     /// What was chosen when the dashboard was saved.
     current: Vec<String>,
+    /// The data source that it asks, as the dashboard names it.
+    pub data_source: Value,
+    /// The sentence that says why it may have no values.
+    pub may_be_empty: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +45,8 @@ enum Source {
     Query { query: String, pattern: String },
     /// Values that the dashboard lists.
     Listed(Vec<String>),
+    /// A kind of variable that is not known here.
+    Unknown(String),
 }
 
 /// What a variable asks of Prometheus.
@@ -77,7 +85,8 @@ impl Variable {
             }
             "custom" | "interval" => Source::Listed(options()),
             "constant" | "textbox" => Source::Listed(vec![text(&one["query"])]),
-            _ => return None,
+            "datasource" | "adhoc" | "groupby" => return None,
+            other => Source::Unknown(other.to_owned()),
         };
         let current = match &one["current"]["value"] {
             Value::Array(values) => values.iter().map(text).collect(),
@@ -89,14 +98,40 @@ impl Variable {
             all_value: one["allValue"].as_str().filter(|it| !it.is_empty()).map(str::to_owned),
             include_all: one["includeAll"].as_bool().unwrap_or(false),
             current,
+            data_source: one["datasource"].clone(),
+            may_be_empty: may_be_empty(one),
         })
+    }
+
+    /// The kind of variable, if it is none that is known here.
+    pub(super) fn unknown_kind(&self) -> Option<&str> {
+        if let Source::Unknown(kind) = &self.source { Some(kind) } else { None }
+    }
+
+    /// The variables that stand in its question.
+    pub(super) fn references(&self) -> BTreeSet<String> {
+        if let Source::Query { query, .. } = &self.source { references(query) } else { BTreeSet::new() }
+    }
+
+    /// The pattern that picks values out of an answer, where it leaves not all of them as they are.
+    pub(super) fn pattern(&self) -> Option<&str> {
+        if let Source::Query { pattern, .. } = &self.source {
+            Some(pattern).filter(|it| !it.is_empty()).map(String::as_str)
+        } else {
+            None
+        }
+    }
+
+    /// Whether all its values are chosen.
+    pub(super) fn has_all(&self) -> bool {
+        self.include_all
     }
 
     /// What it asks, with the variables before it filled in; none where its values are listed.
     pub(super) fn question(&self, chosen: &Chosen) -> Option<Result<Question, String>> {
         match &self.source {
             Source::Query { query, .. } => Some(Question::parse(&fill(query, chosen))),
-            Source::Listed(_) => None,
+            Source::Listed(_) | Source::Unknown(_) => None,
         }
     }
 
@@ -105,6 +140,7 @@ impl Variable {
         match &self.source {
             Source::Listed(values) => values.clone(),
             Source::Query { pattern, .. } => picked(answer, pattern),
+            Source::Unknown(_) => vec![],
         }
     }
 
@@ -180,13 +216,21 @@ static REFERENCE: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"\$(\w+)|\$\{(\w+)(?:\.\w+)?(?::(\w+))?\}|\[\[(\w+)(?::(\w+))?\]\]").expect("it is a pattern")
 });
 
+/// The names of the variables that stand in a text.
+pub(super) fn references(text: &str) -> BTreeSet<String> {
+    REFERENCE.captures_iter(text).map(|captures| named(&captures).to_owned()).collect()
+}
+
+fn named<'a>(captures: &regex::Captures<'a>) -> &'a str {
+    [1, 2, 4].into_iter().find_map(|group| captures.get(group)).map_or("", |it| it.as_str())
+}
+
 /// The text with what is chosen in the place of each variable.
 pub(super) fn fill(text: &str, chosen: &Chosen) -> String {
     let replace = |captures: &regex::Captures| {
         let group = |number| captures.get(number).map(|it: regex::Match| it.as_str());
-        let name = group(1).or_else(|| group(2)).or_else(|| group(4)).unwrap_or_default();
         let format = group(3).or_else(|| group(5)).unwrap_or_default();
-        match chosen.get(name) {
+        match chosen.get(named(captures)) {
             Some(values) => values.written(format),
             None => captures[0].to_owned(),
         }
@@ -257,6 +301,12 @@ mod tests {
     }
 
     #[test]
+    fn the_variables_of_a_text_are_found_in_all_their_forms() {
+        let found = references("a{b=~\"$host\", c=\"${job:csv}\"}[[[step]]] $__interval");
+        assert_eq!(found.into_iter().collect::<Vec<_>>(), ["__interval", "host", "job", "step"]);
+    }
+
+    #[test]
     fn the_questions_of_variables_are_read_in_all_their_forms() {
         let values = |label: &str, selector: Option<&str>| Question::LabelValues {
             label: label.into(),
@@ -308,5 +358,6 @@ mod tests {
         let custom = variable(json!({"type": "custom", "name": "q", "query": "0.5, p95 : 0.95"}));
         assert_eq!(custom.options(&[]), ["0.5", "0.95"]);
         assert!(custom.question(&Chosen::new()).is_none());
+        assert_eq!(variable(json!({"type": "new", "name": "n"})).unknown_kind(), Some("new"));
     }
 }

@@ -1,0 +1,148 @@
+//! Whether a query that has data for all values of a variable together has it for each of them: one host of fifty
+//! without data does not show among the others.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::cause::{Cause, Detective};
+use super::variables::{Chosen, Values, fill, references};
+use crate::error::Result;
+use crate::http::grafana::{Frames, PanelQuery};
+use crate::http::prometheus::Labels;
+
+/// As many values of a variable are asked for one by one.
+pub(super) const MOST: usize = 200;
+/// Queries in one request.
+const TOGETHER: usize = 25;
+/// As many values are named.
+const NAMED: usize = 3;
+
+/// The values that stand behind `All`, by variable.
+pub(super) type Each = BTreeMap<String, EachValue>;
+
+/// The values of a variable that are asked for one by one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct EachValue {
+    /// The label whose values they are, where they are just that.
+    pub label: Option<String>,
+    pub values: Vec<String>,
+}
+
+/// A query with what its variables stand for.
+pub(super) struct Open<'a> {
+    pub query: &'a PanelQuery,
+    /// The expression as the dashboard has it.
+    pub expr: &'a str,
+    pub chosen: &'a Chosen,
+    pub each: &'a Each,
+}
+
+impl Open<'_> {
+    /// Which values have no data while `series` are there, and why; none where all have. `with_intervals` fills in
+    /// what Grafana's server does.
+    pub(super) async fn without_data(
+        &self,
+        series: &[Labels],
+        detective: Detective<'_>,
+        with_intervals: impl Fn(&str) -> String,
+    ) -> Result<Option<String>> {
+        let used = references(self.expr);
+        for (variable, each) in self.each.iter().filter(|(name, _)| used.contains(*name)) {
+            // A panel that is repeated stands for one value already.
+            if self.chosen.get(variable).is_none_or(|values| values.each().len() < 2) {
+                continue;
+            }
+            let mut missing = Vec::new();
+            for value in self.empty(variable, each.not_in(series), detective).await? {
+                let cause = detective.cause(&with_intervals(&self.with(variable, value))).await?;
+                // That an expression gives nothing, as where it compares, is no lack of data.
+                if cause != Cause::Nothing {
+                    missing.push((value, cause.text()));
+                }
+            }
+            if let Some((_, why)) = missing.first() {
+                let values: Vec<&str> = missing.iter().map(|(value, _)| *value).collect();
+                return Ok(Some(format!("no data where `{variable}` is {}: {why}", listed(&values))));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Those of the values for which Grafana has nothing to show.
+    async fn empty<'v>(
+        &self,
+        variable: &str,
+        values: Vec<&'v str>,
+        detective: Detective<'_>,
+    ) -> Result<Vec<&'v str>> {
+        let mut empty = Vec::new();
+        for some in values.chunks(TOGETHER) {
+            let query = |value: &&str| PanelQuery { expr: self.with(variable, value), ..self.query.clone() };
+            let queries: Vec<PanelQuery> = some.iter().map(query).collect();
+            let answers = detective.grafana.frames_of_each(&queries).await?;
+            for (value, frames) in some.iter().zip(answers) {
+                if frames? == Frames::Empty {
+                    empty.push(*value);
+                }
+            }
+        }
+        Ok(empty)
+    }
+
+    /// The expression with one value alone.
+    fn with(&self, variable: &str, value: &str) -> String {
+        let mut chosen = self.chosen.clone();
+        chosen.insert(variable.to_owned(), Values::Any(vec![value.to_owned()]));
+        fill(self.expr, &chosen)
+    }
+}
+
+impl EachValue {
+    /// The values that do not show in these series; all of them where the series do not tell.
+    fn not_in(&self, series: &[Labels]) -> Vec<&str> {
+        let seen: Option<BTreeSet<&str>> = self
+            .label
+            .as_ref()
+            .and_then(|label| series.iter().map(|labels| labels.get(label).map(String::as_str)).collect());
+        let seen = seen.unwrap_or_default();
+        self.values.iter().map(String::as_str).filter(|value| !seen.contains(value)).collect()
+    }
+}
+
+fn listed(values: &[&str]) -> String {
+    let named: Vec<String> = values.iter().take(NAMED).map(|value| format!("`{value}`")).collect();
+    let rest = values.len().saturating_sub(NAMED);
+    match (rest, named.split_last()) {
+        (0, Some((last, others))) if !others.is_empty() => format!("{} or {last}", others.join(", ")),
+        (0, _) => named.concat(),
+        (rest, _) => format!("{} or one of {rest} more", named.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_shows_in_the_series_need_not_be_asked_alone() {
+        let each =
+            EachValue { label: Some("host".into()), values: ["a", "b", "c"].map(str::to_owned).into() };
+        let series = |label: &str, values: &[&str]| -> Vec<Labels> {
+            values.iter().map(|value| [(label.to_owned(), (*value).to_owned())].into()).collect()
+        };
+        assert_eq!(each.not_in(&series("host", &["a", "c"])), ["b"]);
+        assert_eq!(each.not_in(&series("mode", &["a", "c"])), ["a", "b", "c"], "another label says nothing");
+        let summed = [series("host", &["a"]), vec![Labels::new()]].concat();
+        assert_eq!(each.not_in(&summed), ["a", "b", "c"], "a sum hides what is in it");
+        assert_eq!(
+            EachValue { label: None, ..each.clone() }.not_in(&series("host", &["a"])),
+            ["a", "b", "c"]
+        );
+    }
+
+    #[test]
+    fn few_values_are_named_and_many_are_counted() {
+        assert_eq!(listed(&["a"]), "`a`");
+        assert_eq!(listed(&["a", "b", "c"]), "`a`, `b` or `c`");
+        assert_eq!(listed(&["a", "b", "c", "d", "e"]), "`a`, `b`, `c` or one of 2 more");
+    }
+}

@@ -1,0 +1,468 @@
+//! Asks Grafana: the values of a dashboard's variables, its library panels, then each query with the variables filled
+//! in as a browser does.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde_json::Value;
+
+use super::alone::{Each, EachValue, MOST, Open};
+use super::cause::{Cause, Detective};
+use super::dashboard::{self, Asked, Panel};
+use super::source::{Source, Sources};
+use super::timing::{Intervals, Settings, Timing};
+use super::variables::{Chosen, Question, Values, Variable, fill, references};
+use super::{Checked, CheckedVariable, Shown, series, strings};
+use crate::error::Result;
+use crate::http::grafana::{Frames, GrafanaClient, PanelQuery};
+use crate::spec::PromDuration;
+
+/// What all queries share.
+pub(super) struct Asker<'a> {
+    grafana: &'a GrafanaClient,
+    scrape_interval: PromDuration,
+    sources: Sources,
+    metrics: BTreeSet<String>,
+}
+
+/// A dashboard whose variables have their values.
+pub(super) struct Board {
+    pub variables: Vec<CheckedVariable>,
+    pub jobs: Vec<Job>,
+}
+
+/// One query of a panel.
+pub(super) struct Job {
+    dashboard: String,
+    panel: String,
+    id: String,
+    expr: String,
+    todo: Todo,
+}
+
+enum Todo {
+    /// What is to be said is known already.
+    Known(Shown),
+    Ask(Box<Ready>),
+}
+
+/// A query, ready to be asked.
+struct Ready {
+    query: PanelQuery,
+    /// The expression as the dashboard has it.
+    expr: String,
+    intervals: Intervals,
+    chosen: Chosen,
+    each: Arc<Each>,
+    /// Of the variables in it one has no values, for this reason.
+    lacking: Option<String>,
+    may_be_empty: Option<String>,
+}
+
+/// What the variables of a dashboard stand for.
+#[derive(Default)]
+struct Filled {
+    chosen: Chosen,
+    each: Each,
+    /// Those without a value to fill in, and what that means to a panel that uses them.
+    broken: BTreeMap<String, Shown>,
+    /// Those whose list is empty, and why.
+    empty: BTreeMap<String, String>,
+    checked: Vec<CheckedVariable>,
+}
+
+/// What a variable has to choose from.
+struct Options {
+    values: Vec<String>,
+    /// Those of which something is there within the dashboard's range: a list may name what went long ago.
+    alive: EachValue,
+}
+
+impl<'a> Asker<'a> {
+    pub(super) async fn new(
+        grafana: &'a GrafanaClient,
+        default_source: &str,
+        scrape_interval: PromDuration,
+    ) -> Result<Self> {
+        let names = grafana.resource(default_source, "label/__name__/values", &[]).await?;
+        let sources = Sources::new(default_source, &grafana.sources().await?);
+        Ok(Self { grafana, scrape_interval, sources, metrics: strings(&names).into_iter().collect() })
+    }
+
+    /// The queries of a dashboard with its variables filled in.
+    pub(super) async fn board(&self, dashboard: &Value) -> Board {
+        let mut library = BTreeMap::new();
+        for uid in dashboard::library_uids(dashboard) {
+            let panel = self.grafana.library_panel(&uid).await.map_err(|error| error.in_one_line());
+            library.insert(uid, panel);
+        }
+        let sources = self.sources.of(dashboard);
+        let filled = self.filled(dashboard, &sources).await;
+        let each = Arc::new(filled.each.clone());
+        let title = dashboard["title"].as_str().unwrap_or_default();
+        let job = |panel: &str, id: &str, expr: &str, todo| Job {
+            dashboard: title.to_owned(),
+            panel: panel.to_owned(),
+            id: id.to_owned(),
+            expr: expr.to_owned(),
+            todo,
+        };
+        let missing = dashboard::missing(dashboard, |uid| library.get(uid)).into_iter();
+        let mut jobs: Vec<Job> =
+            missing.map(|(panel, why)| job(&panel, "", "", Todo::Known(Shown::Error(why)))).collect();
+        for panel in dashboard::panels(dashboard, &sources, |uid| library.get(uid)) {
+            for (name, chosen) in repetitions(&panel, &filled.chosen) {
+                jobs.extend(panel.queries.iter().map(|query| match query {
+                    Err(not) => job(&name, &not.id, &not.expr, Todo::Known(Shown::NotAsked(not.why.clone()))),
+                    Ok(asked) => {
+                        let expr = fill(&asked.expr, &chosen);
+                        job(
+                            &name,
+                            &asked.id,
+                            &expr,
+                            self.todo(dashboard, &panel, asked, &chosen, &filled, &each),
+                        )
+                    }
+                }));
+            }
+        }
+        Board { variables: filled.checked, jobs }
+    }
+
+    fn todo(
+        &self,
+        dashboard: &Value,
+        panel: &Panel,
+        asked: &Asked,
+        chosen: &Chosen,
+        filled: &Filled,
+        each: &Arc<Each>,
+    ) -> Todo {
+        let used = used(panel, asked);
+        if let Some((name, shown)) = filled.broken.iter().find(|(name, _)| used.contains(*name)) {
+            return Todo::Known(through(name, shown.clone()));
+        }
+        let lacking = filled.empty.iter().find(|(name, _)| used.contains(*name));
+        let timing = Timing::of(dashboard, &panel.settings, self.scrape_interval, |text| fill(text, chosen));
+        let min_step = asked.min_step.as_deref().map(|step| fill(step, chosen));
+        let scrape = min_step.as_deref().and_then(|step| step.parse().ok()).unwrap_or(self.scrape_interval);
+        let step = timing.step.max(scrape.as_millis());
+        let query = PanelQuery {
+            data_source: asked.data_source.clone(),
+            expr: fill(&asked.expr, chosen),
+            instant: asked.instant,
+            range: timing.range,
+            step: timing.step,
+            points: timing.points,
+            min_step,
+            factor: asked.factor,
+        };
+        Todo::Ask(Box::new(Ready {
+            query,
+            expr: asked.expr.clone(),
+            intervals: Intervals { scrape: scrape.as_millis(), step, range: timing.seconds },
+            chosen: chosen.clone(),
+            each: Arc::clone(each),
+            lacking: lacking.map(|(name, why)| format!("its variable `{name}` has no values: {why}")),
+            may_be_empty: panel.may_be_empty.clone(),
+        }))
+    }
+
+    /// What a browser chooses for each variable of a dashboard.
+    async fn filled(&self, dashboard: &Value, sources: &Sources) -> Filled {
+        let mut filled = Filled::default();
+        for variable in Variable::of(dashboard) {
+            let options = self.options(&variable, dashboard, sources, &filled).await;
+            filled.add(dashboard, &variable, options);
+        }
+        filled
+    }
+
+    /// What a variable has to choose from; else what a person sees in its list.
+    async fn options(
+        &self,
+        variable: &Variable,
+        dashboard: &Value,
+        sources: &Sources,
+        filled: &Filled,
+    ) -> Result<Options, Shown> {
+        if let Some(kind) = variable.unknown_kind() {
+            return Err(Shown::NotAsked(format!("variables of the kind `{kind}` are not known here")));
+        }
+        let used = variable.references();
+        if let Some((name, shown)) = filled.broken.iter().find(|(name, _)| used.contains(*name)) {
+            return Err(through(name, shown.clone()));
+        }
+        let Some(question) = variable.question(&filled.chosen) else {
+            let values = variable.options(&[]);
+            return Ok(Options { alive: EachValue { label: None, values: values.clone() }, values });
+        };
+        let data_source = match sources.source(&variable.data_source, &Value::Null) {
+            Source::Prometheus(uid) => uid,
+            Source::Other(why) => return Err(Shown::NotAsked(why)),
+        };
+        let asked = Vary { asker: self, data_source: &data_source, timing: self.timing(dashboard) };
+        let question = question.map_err(Shown::Error)?;
+        asked
+            .options(variable, &question)
+            .await
+            .unwrap_or_else(|error| Err(Shown::Error(error.in_one_line())))
+    }
+
+    /// Over which time the variables of a dashboard ask.
+    fn timing(&self, dashboard: &Value) -> Timing {
+        Timing::of(dashboard, &Settings::default(), self.scrape_interval, str::to_owned)
+    }
+
+    pub(super) async fn check(&self, job: &Job) -> Checked {
+        let shown = match &job.todo {
+            Todo::Known(shown) => shown.clone(),
+            Todo::Ask(ready) => self.shown(ready).await,
+        };
+        Checked {
+            dashboard: job.dashboard.clone(),
+            panel: job.panel.clone(),
+            query: job.id.clone(),
+            expr: job.expr.clone(),
+            shown,
+        }
+    }
+
+    async fn shown(&self, ready: &Ready) -> Shown {
+        let shown = self.seen(ready).await.unwrap_or_else(|error| Shown::Error(error.in_one_line()));
+        let shown = match (shown, &ready.lacking) {
+            (Shown::Empty(_), Some(why)) => Shown::Empty(why.clone()),
+            (shown, _) => shown,
+        };
+        shown.unless(ready.may_be_empty.as_ref())
+    }
+
+    async fn seen(&self, ready: &Ready) -> Result<Shown> {
+        let query = &ready.query;
+        let detective = self.detective(&query.data_source, &query.range.0);
+        Ok(match self.grafana.frames(query).await? {
+            Frames::Data(series) => {
+                let open = Open { query, expr: &ready.expr, chosen: &ready.chosen, each: &ready.each };
+                let filled = |expr: &str| ready.intervals.fill(expr);
+                let lacking = open.without_data(&series, detective, filled).await?;
+                lacking.map_or(Shown::Data, Shown::Partial)
+            }
+            Frames::OnlyNaN => {
+                Shown::Empty("only NaN: it divides by nothing, as where no request came".into())
+            }
+            Frames::Empty => match detective.cause(&ready.intervals.fill(&query.expr)).await? {
+                Cause::Refused(why) => Shown::Error(why),
+                cause => Shown::Empty(cause.text()),
+            },
+        })
+    }
+
+    fn detective<'b>(&'b self, data_source: &'b str, from: &'b str) -> Detective<'b> {
+        Detective { grafana: self.grafana, data_source, metrics: &self.metrics, from }
+    }
+}
+
+/// A variable's question to a data source.
+struct Vary<'a> {
+    asker: &'a Asker<'a>,
+    data_source: &'a str,
+    timing: Timing,
+}
+
+impl Vary<'_> {
+    async fn options(&self, variable: &Variable, question: &Question) -> Result<Result<Options, Shown>> {
+        let answer = self.answer(question).await?;
+        let values = variable.options(&answer);
+        if values.is_empty() {
+            return Ok(Err(self
+                .empty(variable, question, answer.len())
+                .await?
+                .unless(variable.may_be_empty.as_ref())));
+        }
+        let alive = self.alive(variable, question, &values).await;
+        Ok(Ok(Options { values, alive }))
+    }
+
+    /// What Prometheus answers, asked over the dashboard's range as a browser does.
+    async fn answer(&self, question: &Question) -> Result<Vec<String>> {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let (start, end) = (now.saturating_sub(self.timing.seconds).to_string(), now.to_string());
+        let range = [("start", start.as_str()), ("end", end.as_str())];
+        Ok(match question {
+            Question::LabelValues { label, selector } => {
+                let of = selector.iter().map(|it| ("match[]", it.as_str()));
+                let query: Vec<(&str, &str)> = range.into_iter().chain(of).collect();
+                strings(&self.resource(&format!("label/{label}/values"), &query).await?)
+            }
+            Question::LabelNames => strings(&self.resource("labels", &range).await?),
+            Question::Metrics { pattern } => {
+                let regex = regex::Regex::new(pattern);
+                let matches = |name: &&String| regex.as_ref().is_ok_and(|regex| regex.is_match(name));
+                self.asker.metrics.iter().filter(matches).cloned().collect()
+            }
+            Question::Result { expr } => {
+                series(&self.resource("query", &[("query", &self.with_intervals(expr))]).await?)
+            }
+        })
+    }
+
+    /// The values that something within the range has; all of them where that cannot be told.
+    async fn alive(&self, variable: &Variable, question: &Question, values: &[String]) -> EachValue {
+        let all = || EachValue { label: None, values: values.to_vec() };
+        let Question::LabelValues { label, selector: Some(selector) } = question else { return all() };
+        let seconds = self.timing.seconds.max(1);
+        let expr = format!("group by ({label}) (last_over_time({selector}[{seconds}s]))");
+        let Ok(data) = self.resource("query", &[("query", &expr)]).await else { return all() };
+        let found = data["result"].as_array().into_iter().flatten();
+        let found: Vec<String> =
+            found.filter_map(|one| one["metric"][label.as_str()].as_str().map(str::to_owned)).collect();
+        let found = variable.options(&found);
+        let values = values.iter().filter(|value| found.contains(value)).cloned().collect();
+        EachValue { label: variable.pattern().is_none().then(|| label.clone()), values }
+    }
+
+    /// Why there is nothing to choose from.
+    async fn empty(&self, variable: &Variable, question: &Question, answered: usize) -> Result<Shown> {
+        if answered > 0 {
+            let pattern = variable.pattern().unwrap_or_default();
+            return Ok(Shown::Empty(format!("its pattern `{pattern}` picks none of {answered} values")));
+        }
+        let (expr, otherwise) = match question {
+            Question::LabelValues { label, selector: Some(selector) } => {
+                (selector.clone(), format!("what `{selector}` selects has no label `{label}`"))
+            }
+            Question::LabelValues { label, selector: None } => {
+                return Ok(Shown::Empty(format!("nothing has the label `{label}`")));
+            }
+            Question::Metrics { pattern } => {
+                return Ok(Shown::Empty(format!("no metric matches `{pattern}`")));
+            }
+            Question::LabelNames => return Ok(Shown::Empty("nothing has a label".into())),
+            Question::Result { expr } => (self.with_intervals(expr), Cause::Nothing.text()),
+        };
+        let detective = self.asker.detective(self.data_source, &self.timing.range.0);
+        Ok(match detective.cause(&expr).await? {
+            Cause::Refused(why) => Shown::Error(why),
+            Cause::Missing(why) => Shown::Empty(why),
+            Cause::Nothing => Shown::Empty(otherwise),
+        })
+    }
+
+    fn with_intervals(&self, expr: &str) -> String {
+        let scrape = self.asker.scrape_interval.as_millis();
+        Intervals { scrape, step: self.timing.step, range: self.timing.seconds }.fill(expr)
+    }
+
+    async fn resource(&self, path: &str, query: &[(&str, &str)]) -> Result<Value> {
+        self.asker.grafana.resource(self.data_source, path, query).await
+    }
+}
+
+impl Filled {
+    fn add(&mut self, dashboard: &Value, variable: &Variable, options: Result<Options, Shown>) {
+        let name = &variable.name;
+        let mut checked = CheckedVariable {
+            dashboard: dashboard["title"].as_str().unwrap_or_default().to_owned(),
+            variable: name.clone(),
+            values: 0,
+            alone: 0,
+            shown: Shown::Data,
+        };
+        match options {
+            Ok(Options { values, mut alive }) => {
+                checked.values = values.len();
+                self.chosen.insert(name.clone(), variable.choose(&values));
+                if variable.has_all() {
+                    alive.values.truncate(MOST);
+                    checked.alone = alive.values.len();
+                    self.each.insert(name.clone(), alive);
+                }
+            }
+            Err(shown) => {
+                match &shown {
+                    // As in a browser, its panels are asked all the same.
+                    Shown::Empty(why) | Shown::NotApplicable(why) => {
+                        self.chosen.insert(name.clone(), variable.choose(&[]));
+                        self.empty.insert(name.clone(), why.clone());
+                    }
+                    _ => drop(self.broken.insert(name.clone(), shown.clone())),
+                }
+                checked.shown = shown;
+            }
+        }
+        self.checked.push(checked);
+    }
+}
+
+/// What a broken variable means to whatever uses it.
+fn through(name: &str, shown: Shown) -> Shown {
+    match shown {
+        Shown::NotAsked(why) => Shown::NotAsked(format!("it uses the variable `{name}`: {why}")),
+        Shown::Error(why) => Shown::Error(format!("it uses the variable `{name}`: {why}")),
+        shown => shown,
+    }
+}
+
+/// The variables that a query uses, be it by its panel.
+fn used(panel: &Panel, asked: &Asked) -> BTreeSet<String> {
+    let texts = panel.settings.texts().chain(&asked.min_step).chain([&asked.expr]);
+    texts.flat_map(|text| references(text)).chain(panel.repeats.iter().cloned()).collect()
+}
+
+/// The panel once, or once for each value of the variables by which it and its row are repeated. One without a value
+/// repeats nothing, as in a browser: then the panel is there once, and shows what is wrong.
+fn repetitions(panel: &Panel, chosen: &Chosen) -> Vec<(String, Chosen)> {
+    let mut found = vec![(Vec::new(), chosen.clone())];
+    for name in &panel.repeats {
+        let values = chosen.get(name).map(Values::each).unwrap_or_default();
+        if values.is_empty() {
+            continue;
+        }
+        let with = |(of, chosen): &(Vec<String>, Chosen), value: &String| {
+            let mut chosen = chosen.clone();
+            chosen.insert(name.clone(), Values::Any(vec![value.clone()]));
+            ([of.as_slice(), &[format!("{name} {value}")]].concat(), chosen)
+        };
+        found = found.iter().flat_map(|one| values.iter().map(|value| with(one, value))).collect();
+    }
+    let named = |(of, chosen): (Vec<String>, Chosen)| {
+        let title = fill(&panel.title, &chosen);
+        (if of.is_empty() { title } else { format!("{title} ({})", of.join(", ")) }, chosen)
+    };
+    found.into_iter().map(named).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_repeated_panel_is_one_panel_for_each_value() {
+        let panel = |repeats: &[&str]| Panel {
+            title: "CPU of $host".into(),
+            queries: vec![],
+            repeats: repeats.iter().map(|name| (*name).to_owned()).collect(),
+            settings: Settings::default(),
+            may_be_empty: None,
+        };
+        let told = |repeats: &[&str], host: Values| {
+            let cpu = Values::All { text: ".*".into(), values: vec!["0".into(), "1".into()] };
+            let chosen = [("host".to_owned(), host), ("cpu".to_owned(), cpu)].into();
+            repetitions(&panel(repeats), &chosen).into_iter().map(|it| it.0).collect::<Vec<_>>()
+        };
+        let two = Values::Any(vec!["a".into(), "b".into()]);
+        assert_eq!(told(&["host"], two.clone()), ["CPU of a (host a)", "CPU of b (host b)"]);
+        assert_eq!(told(&["host"], Values::One("a".into())), ["CPU of a"]);
+        assert_eq!(told(&["host"], Values::Any(vec![])), ["CPU of ()"], "what has no value does not vanish");
+        assert_eq!(
+            told(&["host", "cpu"], two),
+            [
+                "CPU of a (host a, cpu 0)",
+                "CPU of a (host a, cpu 1)",
+                "CPU of b (host b, cpu 0)",
+                "CPU of b (host b, cpu 1)"
+            ]
+        );
+    }
+}
