@@ -34,6 +34,7 @@ const READY_WITHIN: Duration = Duration::from_secs(10);
 /// of [`Exit::NotProven`].
 pub(super) async fn run(args: &DashboardsArgs, context: &Context) -> Result<Outcome> {
     let loaded = load(&context.spec)?;
+    let browser = args.screenshots.as_ref().map(|_| screenshots::find()).transpose()?;
     let provider = Provider::of(&loaded, &context.events).await?;
     let machines = provider.observe().await?.running();
     let way = Way::open(monitoring(&machines)?.clone(), port(Web::Grafana), context.events.clone()).await?;
@@ -44,15 +45,20 @@ pub(super) async fn run(args: &DashboardsArgs, context: &Context) -> Result<Outc
         context.events.warn(format!("not all traffic was made: {}", error.in_one_line()));
     }
     let found = panels(&client, &dashboards, DATA_SOURCE_UID, loaded.spec.monitoring.scrape_interval).await?;
-    let pictures = match &args.screenshots {
-        Some(folder) => {
+    let pictures = match (&args.screenshots, browser) {
+        (Some(folder), Some(browser)) => {
             let password = grafana::password(&provider.folder())?;
             let cookies = grafana::log_in(way.socket(), &password).await?;
-            screenshots::take(folder, &dashboards, &way, &cookies).await?
+            screenshots::take(&browser, folder, &dashboards, way.url(), cookies).await
         }
-        None => vec![],
+        _ => Ok(vec![]),
     };
-    Ok(outcome(&found, &pictures))
+    // What was found is told, whatever becomes of the pictures.
+    let outcome = outcome(&found, pictures.as_deref().unwrap_or_default());
+    let Err(error) = pictures else { return Ok(outcome) };
+    context.events.warn(error.in_one_line());
+    let exit = if outcome.exit == Exit::Success { Exit::Failed } else { outcome.exit };
+    Ok(outcome.with_exit(exit))
 }
 
 /// Makes traffic on all application hosts at the same time.

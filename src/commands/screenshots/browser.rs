@@ -1,0 +1,218 @@
+//! A Chromium without a window, told what to do by its `DevTools` protocol: messages of JSON, each ended by a zero byte,
+//! over its file descriptors 3 and 4. It shares nothing with the user's own browser.
+
+use std::collections::HashSet;
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+use tokio::time::{Instant, timeout, timeout_at};
+
+use crate::error::{Error, Result};
+
+/// Makes its standard input and output the descriptors 3 and 4, and takes both away from what else it prints.
+const LAUNCH: &str = r#"exec "$0" "$@" 3<&0 4>&1 </dev/null >/dev/null 2>&1"#;
+/// After so long it does not answer any more.
+const PATIENCE: Duration = Duration::from_mins(1);
+/// A page may load and draw for so long.
+const LOADING: Duration = Duration::from_secs(30);
+/// A page is drawn once it has asked for nothing for so long.
+const QUIET: Duration = Duration::from_secs(1);
+/// What a page is asked about itself.
+const LOOK: &str = "({path: location.pathname, password: document.querySelector('input[type=password]') !== null, \
+                    complete: document.readyState === 'complete'})";
+
+/// A browser that runs; it is ended when dropped.
+pub(super) struct Browser {
+    child: Child,
+    input: ChildStdin,
+    output: BufReader<ChildStdout>,
+    /// The beginning of a message of which the end has not come yet.
+    partial: Vec<u8>,
+    /// The number of the last call.
+    calls: u64,
+    /// The page's session; `None` until there is one.
+    session: Option<String>,
+    /// The page's requests that are under way.
+    under_way: HashSet<String>,
+    _profile: TempDir,
+}
+
+/// What a page is, once it is drawn.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Page {
+    /// The path of its address, to which it may have been led.
+    pub path: String,
+    pub asks_for_password: bool,
+}
+
+impl Browser {
+    /// Starts it with an empty page.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub async fn start(program: &Path) -> Result<Self> {
+        let cannot = || Error::failed(format!("cannot start `{}`", program.display()));
+        let profile = tempfile::tempdir().map_err(|error| cannot().because(error))?;
+        let mut command = Command::new("sh");
+        command.args(["-c", LAUNCH]).arg(program).arg("--remote-debugging-pipe");
+        command.args([
+            "--headless",
+            "--disable-gpu",
+            "--hide-scrollbars",
+            "--no-first-run",
+            "--disable-sync",
+        ]);
+        command.args(["--disable-background-networking", "--disable-component-update", "--disable-quic"]);
+        command.arg(format!("--user-data-dir={}", profile.path().display()));
+        if rustix::process::geteuid().is_root() {
+            // Its sandbox does not work for root.
+            command.arg("--no-sandbox");
+        }
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
+        let mut child = command.spawn().map_err(|error| cannot().because(error))?;
+        let (Some(input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
+            return Err(cannot());
+        };
+        let mut browser = Self {
+            child,
+            input,
+            output: BufReader::new(output),
+            partial: Vec::new(),
+            calls: 0,
+            session: None,
+            under_way: HashSet::new(),
+            _profile: profile,
+        };
+        browser.attach().await.map_err(|error| cannot().because(error))?;
+        Ok(browser)
+    }
+
+    async fn attach(&mut self) -> Result<()> {
+        let made = self.call("Target.createTarget", json!({"url": "about:blank"})).await?;
+        let target = json!({"targetId": made["targetId"], "flatten": true});
+        let attached = self.call("Target.attachToTarget", target).await?;
+        self.session = attached["sessionId"].as_str().map(str::to_owned);
+        self.call("Page.enable", json!({})).await?;
+        self.call("Network.enable", json!({})).await?;
+        Ok(())
+    }
+
+    /// Opens an address in a window of this size, and waits until the page is drawn.
+    ///
+    /// # Errors
+    /// When nobody answers at the address, or the browser does not.
+    pub async fn open(&mut self, url: &str, (width, height): (u64, u64)) -> Result<Page> {
+        let size = json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false});
+        self.call("Emulation.setDeviceMetricsOverride", size).await?;
+        self.under_way.clear();
+        let went = self.call("Page.navigate", json!({ "url": url })).await?;
+        if let Some(why) = went["errorText"].as_str() {
+            return Err(Error::failed("the browser cannot open Grafana's page").because(why.to_owned()));
+        }
+        let until = Instant::now() + LOADING;
+        loop {
+            let is_quiet = self.is_quiet(until).await?;
+            let seen = self.evaluate(LOOK).await?;
+            if Instant::now() >= until || is_quiet && seen["complete"] == true {
+                let path = seen["path"].as_str().unwrap_or_default().to_owned();
+                return Ok(Page { path, asks_for_password: seen["password"] == true });
+            }
+        }
+    }
+
+    /// Listens until the page has asked for nothing for a while; `false` where it still does at the end.
+    async fn is_quiet(&mut self, until: Instant) -> Result<bool> {
+        let mut since = Instant::now();
+        loop {
+            let next = if self.under_way.is_empty() { since + QUIET } else { until };
+            let Ok(message) = timeout_at(next.min(until), self.read()).await else {
+                return Ok(self.under_way.is_empty() && Instant::now() < until);
+            };
+            self.note(&message?);
+            since = Instant::now();
+        }
+    }
+
+    /// The picture of what is on the page, as PNG.
+    ///
+    /// # Errors
+    /// When the browser gives none.
+    pub async fn picture(&mut self) -> Result<Vec<u8>> {
+        let taken = self.call("Page.captureScreenshot", json!({"format": "png"})).await?;
+        let picture = BASE64.decode(taken["data"].as_str().unwrap_or_default());
+        picture.map_err(|error| Error::failed("the browser's picture cannot be read").because(error))
+    }
+
+    /// Ends it. One that does not end by itself is ended when dropped.
+    pub async fn close(mut self) {
+        let _ = self.call("Browser.close", json!({})).await;
+        let _ = timeout(PATIENCE, self.child.wait()).await;
+    }
+
+    async fn evaluate(&mut self, script: &str) -> Result<Value> {
+        let asked = json!({"expression": script, "returnByValue": true});
+        Ok(self.call("Runtime.evaluate", asked).await?["result"]["value"].take())
+    }
+
+    /// Calls a method of the page, of the browser where there is no page yet.
+    async fn call(&mut self, method: &str, parameters: Value) -> Result<Value> {
+        self.calls += 1;
+        let id = self.calls;
+        let mut message = json!({"id": id, "method": method, "params": parameters});
+        if let Some(session) = &self.session {
+            message["sessionId"] = session.as_str().into();
+        }
+        let silent =
+            |why: String| Error::failed("the browser does not answer").because(format!("{method}: {why}"));
+        let sent = [message.to_string().as_bytes(), b"\0"].concat();
+        self.input.write_all(&sent).await.map_err(|error| silent(error.to_string()))?;
+        let answered = timeout(PATIENCE, self.answer(id)).await;
+        let mut answer = answered.map_err(|_| silent(format!("not within {} s", PATIENCE.as_secs())))??;
+        match answer["error"]["message"].as_str() {
+            Some(why) => Err(silent(why.to_owned())),
+            None => Ok(answer["result"].take()),
+        }
+    }
+
+    /// The answer to a call; what comes before it is noted.
+    async fn answer(&mut self, call: u64) -> Result<Value> {
+        loop {
+            let message = self.read().await?;
+            if message["id"] == call {
+                return Ok(message);
+            }
+            self.note(&message);
+        }
+    }
+
+    /// The next message. It may be given up at any time: what came of one is kept.
+    async fn read(&mut self) -> Result<Value> {
+        let gone = || Error::failed("the browser has ended");
+        let count =
+            self.output.read_until(0, &mut self.partial).await.map_err(|error| gone().because(error))?;
+        if count == 0 {
+            return Err(gone());
+        }
+        let message = std::mem::take(&mut self.partial);
+        let text = message.strip_suffix(b"\0").unwrap_or(&message);
+        serde_json::from_slice(text)
+            .map_err(|error| Error::failed("the browser's words cannot be read").because(error))
+    }
+
+    /// Keeps count of the page's requests.
+    fn note(&mut self, message: &Value) {
+        let Some(request) = message["params"]["requestId"].as_str() else { return };
+        match message["method"].as_str() {
+            Some("Network.requestWillBeSent") => drop(self.under_way.insert(request.to_owned())),
+            Some("Network.loadingFinished" | "Network.loadingFailed") => drop(self.under_way.remove(request)),
+            _ => {}
+        }
+    }
+}
