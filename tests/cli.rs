@@ -155,3 +155,9 @@ fn an_explanation_in_json_has_the_same_facts() {
     let delivered = stages.iter().find(|stage| stage["stage"] == "delivered").unwrap();
     assert!(delivered["earliest"].as_u64() < delivered["latest"].as_u64(), "{delivered}");
 }
+
+#[test]
+fn the_help_says_that_a_command_sends_requests_to_the_application_and_how_not_to() {
+    let help = Monctl::new().args(["verify-dashboards", "--help"]).run().success();
+    help.stdout_contains("real requests to the application").stdout_contains("--no-traffic");
+}

@@ -1,5 +1,6 @@
 //! `monctl verify-dashboards`: whether every panel of every dashboard in monctl's folder shows something, asked
-//! of Grafana as a browser would. A little traffic goes first: without any the application's panels are empty.
+//! of Grafana as a browser would. A little traffic goes first: without any the application's panels are empty. As it
+//! is a drill, the project is locked as long as it takes; with `--no-traffic` the command only reads.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -30,19 +31,22 @@ const LONGEST_STEP: Duration = Duration::from_secs(30);
 const READY_WITHIN: Duration = Duration::from_secs(10);
 
 /// # Errors
-/// Where the monitoring host or Grafana does not answer, or holds no dashboard. A panel without data is an outcome
-/// of [`Exit::NotProven`].
+/// Where the monitoring host or Grafana does not answer, Grafana holds no dashboard, or another monctl changes the
+/// project. A panel without data is an outcome of [`Exit::NotProven`].
 pub(super) async fn run(args: &DashboardsArgs, context: &Context) -> Result<Outcome> {
     let loaded = load(&context.spec)?;
     let browser = args.screenshots.as_ref().map(|_| screenshots::find()).transpose()?;
     let provider = Provider::of(&loaded, &context.events).await?;
+    let _lock = if args.no_traffic { None } else { Some(provider.lock()?) };
     let machines = provider.observe().await?.running();
     let way = Way::open(monitoring(&machines)?.clone(), port(Web::Grafana), context.events.clone()).await?;
     let client = grafana::client_at(way.socket(), &provider.folder(), READY_WITHIN).await?;
     let dashboards = dashboards(&client).await?;
-    // The panels are asked all the same. What is cut off here ends soon without monctl.
-    if let Err(error) = traffic(&loaded.spec, &machines, &dashboards, &context.events).await {
-        context.events.warn(format!("not all traffic was made: {}", error.in_one_line()));
+    if !args.no_traffic {
+        // The panels are asked all the same. What is cut off here ends soon without monctl.
+        if let Err(error) = traffic(&loaded.spec, &machines, &dashboards, &context.events).await {
+            context.events.warn(format!("not all traffic was made: {}", error.in_one_line()));
+        }
     }
     let found = panels(&client, &dashboards, DATA_SOURCE_UID, loaded.spec.monitoring.scrape_interval).await?;
     let pictures = match (&args.screenshots, browser) {
