@@ -10,6 +10,7 @@ mod dashboards;
 mod delivery;
 mod environment;
 mod mute;
+mod pace;
 mod parameters;
 mod quote;
 mod rule_tests;

@@ -1,7 +1,8 @@
 //! The numbers of a catalogue alert, decided: the user's where the spec has them, else the catalogue's. Used by
 //! `rules`, which fills them into expressions and texts, and by `rule_tests`.
 
-use crate::spec::{Alert, CatalogueAlert, Monitoring, PromDuration};
+use super::pace::Pace;
+use crate::spec::{Alert, CatalogueAlert, PromDuration};
 
 /// The parameters of one catalogue alert in one spec.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -14,9 +15,9 @@ pub(super) struct Parameters {
 }
 
 impl Parameters {
-    pub fn of(alert: &Alert, entry: &CatalogueAlert, monitoring: &Monitoring) -> Self {
-        let scrapes = four_scrapes(monitoring.scrape_interval);
-        let usual = entry.window.map_or(scrapes, |window| window.max(scrapes));
+    pub fn of(alert: &Alert, entry: &CatalogueAlert, pace: &Pace) -> Self {
+        let least = pace.least_window(entry.counts);
+        let usual = entry.window.map_or(least, |window| window.max(least));
         Self {
             above: alert.above.or(entry.above),
             window: alert.window.unwrap_or(usual),
@@ -47,11 +48,6 @@ impl Parameters {
         }
         text
     }
-}
-
-/// Four scrapes: `rate` then sees at least three steps even where one scrape fails.
-fn four_scrapes(scrape_interval: PromDuration) -> PromDuration {
-    PromDuration::seconds(scrape_interval.as_millis().saturating_mul(4).div_ceil(1000))
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "thresholds are 0 or more")]

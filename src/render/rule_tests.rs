@@ -15,10 +15,11 @@ use self::clock::Clock;
 use self::group::Group;
 use self::setup::Setup;
 use self::stage::Stage;
+use super::pace::Pace;
 use super::parameters::Parameters;
 use super::rules::{Rule, rules};
 use crate::error::{Error, Result};
-use crate::spec::{Alert, CatalogueAlert, Monitoring, PromDuration, Spec};
+use crate::spec::{Alert, CatalogueAlert, PromDuration, Spec};
 
 /// The tests of one alert: a file of its own for promtool.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,9 +79,11 @@ fn of_rule(spec: &Spec, rule: &Rule, alert: &Alert, entry: &CatalogueAlert) -> R
         Error::failed(format!("the rule tests of `{}` in monctl's catalogue are broken", rule.name))
             .because(why)
     };
-    let parameters = Parameters::of(alert, entry, &spec.monitoring);
-    let clock = clock(&parameters, &spec.monitoring);
-    let groups = groups(spec, rule, entry, &parameters, clock).map_err(broken)?;
+    let pace = Pace::of(spec);
+    let parameters = Parameters::of(alert, entry, &pace);
+    let clock = clock(&parameters, &pace);
+    let stages = Stages { port: spec.app.scraped_port(), rule, entry, parameters, pace, clock };
+    let groups = stages.groups().map_err(broken)?;
     Ok(RuleTests {
         alert: rule.name.clone(),
         evaluation_interval: PromDuration::millis(clock.evaluation),
@@ -89,29 +92,34 @@ fn of_rule(spec: &Spec, rule: &Rule, alert: &Alert, entry: &CatalogueAlert) -> R
 }
 
 /// The spec's own intervals; where a window holds very many scrapes, both are so many times as long.
-fn clock(parameters: &Parameters, monitoring: &Monitoring) -> Clock {
-    let (scrape, evaluation) =
-        (monitoring.scrape_interval.as_millis(), monitoring.evaluation_interval.as_millis());
+fn clock(parameters: &Parameters, pace: &Pace) -> Clock {
+    let (scrape, evaluation) = (pace.scrape.as_millis(), pace.evaluation.as_millis());
     let wanted = (parameters.window.as_millis() / scrape.max(1)).div_ceil(MOST_SCRAPES);
     let times = wanted.min(LONGEST_SCRAPE / scrape.max(1)).max(1);
     Clock { scrape: scrape * times, evaluation: evaluation * times, hold: parameters.hold.as_millis() }
 }
 
-fn groups(
-    spec: &Spec,
-    rule: &Rule,
-    entry: &CatalogueAlert,
-    parameters: &Parameters,
+/// What decides about all cases of one alert.
+struct Stages<'a> {
+    port: u16,
+    rule: &'a Rule,
+    entry: &'a CatalogueAlert,
+    parameters: Parameters,
+    pace: Pace,
     clock: Clock,
-) -> std::result::Result<Vec<Group>, String> {
-    let usual = Parameters::of(&Alert::default(), entry, &Monitoring::default());
-    let exact = *parameters == usual && spec.monitoring == Monitoring::default();
-    let value = rule.annotations.get("value").map_or("", String::as_str);
-    let mut groups = Vec::new();
-    for trial in &entry.trials {
-        if let Some(setup) = Setup::of(trial, parameters, clock, value)? {
-            groups.extend(Stage { rule, setup, port: spec.app.scraped_port(), exact }.groups()?);
+}
+
+impl Stages<'_> {
+    fn groups(&self) -> std::result::Result<Vec<Group>, String> {
+        let usual = Parameters::of(&Alert::default(), self.entry, &Pace::usual());
+        let exact = self.parameters == usual && self.pace == Pace::usual();
+        let value = self.rule.annotations.get("value").map_or("", String::as_str);
+        let mut groups = Vec::new();
+        for trial in &self.entry.trials {
+            if let Some(setup) = Setup::of(trial, &self.parameters, &self.pace, self.clock, value)? {
+                groups.extend(Stage { rule: self.rule, setup, port: self.port, exact }.groups()?);
+            }
         }
+        Ok(groups)
     }
-    Ok(groups)
 }

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::pace::Pace;
 use super::parameters::Parameters;
 use super::quote::go_text;
-use crate::spec::{Alert, BaseUrl, CatalogueAlert, Monitoring, PromDuration, RuleName, Spec, Unit};
+use crate::spec::{Alert, BaseUrl, CatalogueAlert, PromDuration, RuleName, Spec, Unit};
 
 /// An alerting rule as Prometheus gets it. Labels and annotations are Prometheus templates.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -55,7 +56,7 @@ const HOST: (&str, &str) = ("host", r#"{{ reReplaceAll ":[0-9]+$" "" $labels.ins
 /// The spec's rules, in alphabetical order.
 pub fn rules(spec: &Spec) -> Vec<Rule> {
     let writer = Writer {
-        monitoring: &spec.monitoring,
+        pace: Pace::of(spec),
         tells_all: spec.notify.message().is_ours(),
         runbooks: spec.notify.runbooks.as_ref(),
         names_host: spec.alerts.keys().any(|name| name.as_str() == HOST_DOWN),
@@ -75,7 +76,7 @@ pub(super) fn watches_itself(rules: &[Rule]) -> bool {
 
 /// What of a spec decides about all of its rules.
 struct Writer<'a> {
-    monitoring: &'a Monitoring,
+    pace: Pace,
     /// Whether messages say more than summary and description. Where they do not, neither do rules.
     tells_all: bool,
     runbooks: Option<&'a BaseUrl>,
@@ -85,7 +86,7 @@ struct Writer<'a> {
 impl Writer<'_> {
     /// A rule of the catalogue with the spec's parameters.
     fn known(&self, name: &RuleName, alert: &Alert, entry: &CatalogueAlert) -> Rule {
-        let parameters = Parameters::of(alert, entry, self.monitoring);
+        let parameters = Parameters::of(alert, entry, &self.pace);
         let annotation = |own: &Option<String>, template: &str| {
             own.as_deref().map_or_else(|| parameters.fill(template), go_text)
         };

@@ -3,6 +3,7 @@
 //! It lives here and not in `render/` because it decides which specs are valid. A new alert is a new file.
 
 mod amount;
+mod counts;
 mod trial;
 mod unit;
 
@@ -13,6 +14,7 @@ use include_dir::{Dir, include_dir};
 use serde::Deserialize;
 
 pub use self::amount::Amount;
+pub use self::counts::Counts;
 pub use self::trial::{Case, Sees, Series, Target, Trial, Usual, Values};
 pub use self::unit::Unit;
 use super::{Alert, DrillKind, Metrics, PromDuration, RuleName, Spec};
@@ -47,9 +49,12 @@ pub struct CatalogueAlert {
     /// The default threshold.
     #[serde(default)]
     pub above: Option<f64>,
-    /// The default range of its rates, at least four scrapes; four scrapes where absent.
+    /// The default range of its rates, at least four scrapes and three turns of what it `counts`; that where absent.
     #[serde(default)]
     pub window: Option<PromDuration>,
+    /// What moves the counters whose rates it takes: the window holds several of it.
+    #[serde(default)]
+    pub counts: Counts,
     /// How far ahead it looks by default.
     #[serde(default)]
     pub within: Option<PromDuration>,

@@ -31,7 +31,7 @@ pub use app::*;
 pub use aws::*;
 use catalogue::lacks;
 pub use catalogue::{
-    Amount, Case, CatalogueAlert, Sees, Series, Target, Trial, Unit, Usual, Values, WATCHDOG,
+    Amount, Case, CatalogueAlert, Counts, Sees, Series, Target, Trial, Unit, Usual, Values, WATCHDOG,
     catalogue_alert, catalogue_names, runbook,
 };
 pub use drill::DrillKind;

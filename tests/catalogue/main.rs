@@ -25,6 +25,11 @@ fn spec(alerts: &str, more: &str) -> Spec {
 
 /// Every alert of the catalogue with its own parameters.
 fn all() -> Spec {
+    all_with("")
+}
+
+/// The same with more lines of a spec.
+fn all_with(more: &str) -> Spec {
     let lines: Vec<_> = monctl::spec::catalogue_names().map(|name| format!("  {name}: {{}}\n")).collect();
-    spec(&lines.concat(), "")
+    spec(&lines.concat(), more)
 }

@@ -1,7 +1,7 @@
 //! The rule tests follow the user's parameters: with other thresholds, times and intervals each alert stands the
 //! tests that are made for it then.
 
-use monctl::spec::{CatalogueAlert, Unit, catalogue_alert, catalogue_names};
+use monctl::spec::{CatalogueAlert, Counts, Unit, catalogue_alert, catalogue_names};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
@@ -51,11 +51,20 @@ impl Choice {
         let mut keys = vec![format!("for: {}", self.hold)];
         keys.extend(entry.unit.map(|unit| format!("above: {}", self.threshold(unit))));
         if entry.has_window() {
-            keys.extend(self.window.map(|scrapes| format!("window: {}s", scrapes * self.scrape)));
+            keys.extend(self.window.map(|scrapes| format!("window: {}s", self.window_of(scrapes, entry))));
         }
         keys.extend(entry.within.map(|_| format!("within: {}", self.within)));
         keys.extend(entry.traffic.map(|_| format!("traffic: {}", self.traffic)));
         format!("  {name}: {{{}{}}}\n", keys.join(", "), self.labels)
+    }
+
+    /// So many scrapes in seconds; more where counters move less often.
+    fn window_of(&self, scrapes: u64, entry: &CatalogueAlert) -> u64 {
+        let window = scrapes * self.scrape;
+        match entry.counts {
+            Counts::Evaluations => window.max(self.evaluation + 2 * self.scrape),
+            Counts::Scrapes | Counts::Messages => window,
+        }
     }
 
     fn threshold(&self, unit: Unit) -> f64 {

@@ -5,8 +5,8 @@ use std::path::Path;
 use monctl::render::{Rule, rule_tests, rules};
 use monctl::spec::Spec;
 
-use crate::all;
 use crate::judge::{Trial, judge, promtool};
+use crate::{all, all_with};
 
 /// Holds a spec's rules to their tests.
 #[track_caller]
@@ -38,4 +38,10 @@ pub fn file(rule: &Rule) -> String {
 #[test]
 fn every_alert_stands_its_tests() {
     stands(&all());
+}
+
+/// What moves once for each evaluation stands still for several scrapes then.
+#[test]
+fn every_alert_stands_its_tests_where_evaluations_are_rarer_than_scrapes() {
+    stands(&all_with("monitoring: {scrape_interval: 15s, evaluation_interval: 1m}\n"));
 }

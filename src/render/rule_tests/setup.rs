@@ -4,6 +4,7 @@ use super::clock::{Clock, Millis, Onset};
 use super::memory::Memory;
 use super::numbers::Numbers;
 use super::texts::is_steady;
+use crate::render::pace::Pace;
 use crate::render::parameters::Parameters;
 use crate::spec::{PromDuration, Sees, Trial};
 
@@ -44,10 +45,11 @@ impl<'a> Setup<'a> {
     pub fn of(
         trial: &'a Trial,
         parameters: &Parameters,
+        pace: &Pace,
         clock: Clock,
         value: &str,
     ) -> Result<Option<Self>, String> {
-        let mut numbers = base(parameters, clock);
+        let mut numbers = base(parameters, pace, clock);
         let window = millis(parameters.window.as_secs_f64());
         if numbers.optional(trial.when.as_ref())?.is_some_and(|when| when <= 0.0) {
             return Ok(None);
@@ -69,7 +71,7 @@ impl<'a> Setup<'a> {
     }
 }
 
-fn base(parameters: &Parameters, clock: Clock) -> Numbers {
+fn base(parameters: &Parameters, pace: &Pace, clock: Clock) -> Numbers {
     let mut numbers = Numbers::default();
     for (name, number) in [
         ("above", parameters.above),
@@ -79,6 +81,7 @@ fn base(parameters: &Parameters, clock: Clock) -> Numbers {
         ("hold", Some(seconds(clock.hold))),
         ("scrape", Some(seconds(clock.scrape))),
         ("evaluation", Some(seconds(clock.evaluation))),
+        ("message", Some(pace.message.as_secs_f64())),
     ] {
         if let Some(number) = number {
             numbers.set(name, number);

@@ -3,20 +3,21 @@
 use super::Finding;
 use crate::spec::suggest::suggestion;
 use crate::spec::{
-    Alert, CatalogueAlert, PromDuration, RuleName, Spec, catalogue_alert, catalogue_names, lacks,
+    Alert, CatalogueAlert, Counts, Monitoring, PromDuration, RuleName, Spec, catalogue_alert,
+    catalogue_names, lacks,
 };
 
 pub(super) fn check(spec: &Spec, findings: &mut Vec<Finding>) {
     for (name, alert) in &spec.alerts {
         let mut find = |key: &str, message: String| findings.push((format!("alerts.{name}{key}"), message));
-        one(name, alert, spec.monitoring.scrape_interval, &mut find);
+        one(name, alert, &spec.monitoring, &mut find);
         if let Some(what) = lacks(name.as_str(), spec).filter(|_| alert.expr.is_none()) {
             find("", format!("this alert can never tell anything: {what}"));
         }
     }
 }
 
-fn one(name: &RuleName, alert: &Alert, scrape_interval: PromDuration, find: &mut impl FnMut(&str, String)) {
+fn one(name: &RuleName, alert: &Alert, monitoring: &Monitoring, find: &mut impl FnMut(&str, String)) {
     match (&alert.expr, catalogue_alert(name.as_str())) {
         (Some(expr), _) => {
             if expr.trim().is_empty() {
@@ -28,7 +29,7 @@ fn one(name: &RuleName, alert: &Alert, scrape_interval: PromDuration, find: &mut
                 }
             }
         }
-        (None, Some(entry)) => parameters(alert, entry, scrape_interval, find),
+        (None, Some(entry)) => parameters(alert, entry, monitoring, find),
         (None, None) => {
             let near = suggestion(name.as_str(), catalogue_names());
             find("", format!("the catalogue has no alert `{name}`, and it has no `expr` of its own{near}"));
@@ -49,7 +50,7 @@ const fn given(alert: &Alert) -> [(&'static str, bool); 4] {
 fn parameters(
     alert: &Alert,
     entry: &CatalogueAlert,
-    scrape_interval: PromDuration,
+    monitoring: &Monitoring,
     find: &mut impl FnMut(&str, String),
 ) {
     let has = [
@@ -68,10 +69,7 @@ fn parameters(
     {
         find(".above", message);
     }
-    if alert.window.is_some_and(|window| window.get() < scrape_interval.get() * 2) {
-        let message = format!(
-            "a rate needs two scrapes, which come every {scrape_interval}: the alert could never fire"
-        );
+    if let Some(message) = too_short(alert, entry, monitoring) {
         find(".window", message);
     }
     if alert.within.is_some_and(|within| within.get().is_zero()) {
@@ -80,4 +78,23 @@ fn parameters(
     if alert.traffic.is_some_and(|traffic| !(traffic.is_finite() && traffic >= 0.0)) {
         find(".traffic", "it is a number per second, 0 or more".to_owned());
     }
+}
+
+/// Why the window of an alert holds nothing to take a rate of, if so.
+fn too_short(alert: &Alert, entry: &CatalogueAlert, monitoring: &Monitoring) -> Option<String> {
+    let (window, scrape) = (alert.window?.get(), monitoring.scrape_interval);
+    if window < scrape.get() * 2 {
+        return Some(format!(
+            "a rate needs two scrapes, which come every {scrape}: the alert could never fire"
+        ));
+    }
+    let evaluation = monitoring.evaluation_interval;
+    let is_step_missed = window < evaluation.get() + scrape.get() * 2;
+    (entry.counts == Counts::Evaluations && is_step_missed).then(|| {
+        format!(
+            "its counters move once for each evaluation, every {evaluation}, and are scraped every {scrape}: \
+             the alert would end between any two; write {} or more",
+            PromDuration::millis(evaluation.as_millis() + scrape.as_millis() * 2)
+        )
+    })
 }
