@@ -1,7 +1,8 @@
 //! The intervals of a spec by which the catalogue decides what nobody chose: windows, and how long alerts wait. Used by
 //! `parameters`.
 
-use crate::spec::{Counts, Monitoring, PromDuration, Spec};
+use super::rules::HOST_DOWN;
+use crate::spec::{Counts, Monitoring, PromDuration, Spec, catalogue_alert};
 
 /// The intervals of a spec.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,6 +13,8 @@ pub(super) struct Pace {
     pub evaluation: PromDuration,
     /// Between two messages of a group of alerts, and so between two tries of a message that was refused.
     pub message: PromDuration,
+    /// How long a host has to be silent before it is told of.
+    pub host_down: PromDuration,
 }
 
 /// Alertmanager's own `group_interval` where the spec has none.
@@ -24,8 +27,13 @@ const TURNS: u64 = 3;
 
 impl Pace {
     pub fn of(spec: &Spec) -> Self {
-        let message = spec.notify.group_interval.unwrap_or(GROUP_INTERVAL);
-        Self { message, ..Self::of_monitoring(&spec.monitoring) }
+        let usual = Self::of_monitoring(&spec.monitoring);
+        let host_down = spec.alerts.get(HOST_DOWN).and_then(|alert| alert.hold);
+        Self {
+            message: spec.notify.group_interval.unwrap_or(usual.message),
+            host_down: host_down.unwrap_or(usual.host_down),
+            ..usual
+        }
     }
 
     /// That of a spec that says nothing of it.
@@ -33,11 +41,12 @@ impl Pace {
         Self::of_monitoring(&Monitoring::default())
     }
 
-    const fn of_monitoring(monitoring: &Monitoring) -> Self {
+    fn of_monitoring(monitoring: &Monitoring) -> Self {
         Self {
             scrape: monitoring.scrape_interval,
             evaluation: monitoring.evaluation_interval,
             message: GROUP_INTERVAL,
+            host_down: catalogue_alert(HOST_DOWN).map_or(PromDuration::seconds(0), |entry| entry.hold),
         }
     }
 
@@ -51,6 +60,18 @@ impl Pace {
         let least = times(self.scrape, SCRAPES).max(turns);
         PromDuration::seconds(least.as_millis().div_ceil(1000))
     }
+
+    /// How long the last figure of a gauge counts where no new one comes. Long enough for a few failed scrapes, and for
+    /// a host that dies: its alerts end only when `HostDown` holds them back, so that nobody is told that they are over.
+    /// A scrape that finds it silent, its time limit, an evaluation and a rounded `for` may pass until then.
+    pub fn memory(&self) -> PromDuration {
+        let told = sum([times(self.scrape, 2), times(self.evaluation, 2), self.host_down]);
+        PromDuration::seconds(told.max(times(self.scrape, SCRAPES)).as_millis().div_ceil(1000))
+    }
+}
+
+fn sum(durations: impl IntoIterator<Item = PromDuration>) -> PromDuration {
+    PromDuration::millis(durations.into_iter().map(PromDuration::as_millis).fold(0, u64::saturating_add))
 }
 
 const fn times(interval: PromDuration, count: u64) -> PromDuration {

@@ -12,6 +12,9 @@ pub(super) struct Parameters {
     pub within: Option<PromDuration>,
     pub traffic: Option<f64>,
     pub hold: PromDuration,
+    /// How long the last figure counts; none where the alert remembers none.
+    pub memory: Option<PromDuration>,
+    pub scrape: PromDuration,
 }
 
 impl Parameters {
@@ -24,6 +27,8 @@ impl Parameters {
             within: alert.within.or(entry.within),
             traffic: alert.traffic.or(entry.traffic),
             hold: alert.hold.unwrap_or(entry.hold),
+            memory: entry.has_memory().then(|| pace.memory()),
+            scrape: pace.scrape,
         }
     }
 
@@ -33,7 +38,11 @@ impl Parameters {
         let mut text = template
             .replace("${window/2}", &half.to_string())
             .replace("${window}", &self.window.to_string())
+            .replace("${scrape}", &self.scrape.to_string())
             .replace("${for}", &self.hold.to_string());
+        if let Some(memory) = self.memory {
+            text = text.replace("${memory}", &memory.to_string());
+        }
         if let Some(within) = self.within {
             text = text.replace("${within.seconds}", &within.as_secs_f64().to_string());
             text = text.replace("${within}", &within.to_string());

@@ -117,9 +117,13 @@ impl Stages<'_> {
         let mut groups = Vec::new();
         for trial in &self.entry.trials {
             if let Some(setup) = Setup::of(trial, &self.parameters, &self.pace, self.clock, value)? {
-                groups.extend(Stage { rule: self.rule, setup, port: self.port, exact }.groups()?);
+                groups.extend(self.stage(setup, exact).groups()?);
             }
         }
         Ok(groups)
+    }
+
+    fn stage<'a>(&'a self, setup: Setup<'a>, exact: bool) -> Stage<'a> {
+        Stage { rule: self.rule, setup, needs: &self.entry.needs, port: self.port, exact }
     }
 }

@@ -98,6 +98,11 @@ impl CatalogueAlert {
     pub fn has_window(&self) -> bool {
         self.expr.contains("${window")
     }
+
+    /// Whether the last figure of its gauges counts for a while where no new one comes.
+    pub fn has_memory(&self) -> bool {
+        self.expr.contains("${memory}")
+    }
 }
 
 impl Alert {

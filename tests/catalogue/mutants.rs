@@ -131,6 +131,10 @@ fn values(value: &str) -> Vec<String> {
 }
 
 fn ranges(range: &str) -> Vec<String> {
+    // Of a subquery, which looks at each scrape once, the range alone.
+    if let Some((range, step)) = range.split_once(':') {
+        return ranges(range).into_iter().map(|range| format!("{range}:{step}")).collect();
+    }
     let Ok(range) = range.parse::<PromDuration>() else { return Vec::new() };
     let millis = range.as_millis();
     [millis * 2, millis / 2].map(|other| PromDuration::millis(other).to_string()).into()

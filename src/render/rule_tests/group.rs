@@ -19,6 +19,8 @@ pub(super) struct Group {
 pub(super) enum Check {
     /// Nothing fires.
     Quiet(Millis),
+    /// Nothing fires, nor waits to fire.
+    Calm(Millis),
     /// So many alerts fire.
     Firing(Millis, usize),
     /// Exactly these fire, labels and annotations as they arrive.
@@ -28,7 +30,7 @@ pub(super) enum Check {
 impl Check {
     pub const fn at(&self) -> Millis {
         match self {
-            Self::Quiet(at) | Self::Firing(at, _) | Self::Alerts(at, _) => *at,
+            Self::Quiet(at) | Self::Calm(at) | Self::Firing(at, _) | Self::Alerts(at, _) => *at,
         }
     }
 }
@@ -55,7 +57,7 @@ impl Group {
             }
         }
         let (counts, alerts): (Vec<_>, Vec<_>) =
-            self.checks.iter().partition(|check| matches!(check, Check::Firing(..)));
+            self.checks.iter().partition(|check| matches!(check, Check::Firing(..) | Check::Calm(_)));
         if !alerts.is_empty() {
             lines.push("    alert_rule_test:".to_owned());
             for check in alerts {
@@ -80,6 +82,12 @@ impl Check {
                     "      - {{eval_time: {}, alertname: {alert}, exp_alerts: []}}",
                     shown(*at)
                 ));
+            }
+            Self::Calm(at) => {
+                let any = format!("count(ALERTS{{alertname=\"{alert}\"}})");
+                lines.push(format!("      - expr: {}", scalar(&any)));
+                lines.push(format!("        eval_time: {}", shown(*at)));
+                lines.push("        exp_samples: []".to_owned());
             }
             Self::Firing(at, count) => {
                 let firing = format!("count(ALERTS{{alertname=\"{alert}\",alertstate=\"firing\"}})");

@@ -13,6 +13,8 @@ pub(super) struct Memory {
     pub fall: (u64, u64),
     /// Its range; nothing where only the last scrape counts.
     pub range: Millis,
+    /// For how long the last figure counts where no new one comes; nothing where another scrape ends it.
+    pub held: Millis,
 }
 
 /// Further away than this a share is not equal to another one by rounding.
@@ -20,14 +22,19 @@ const ROUNDING: f64 = 1e-6;
 
 impl Memory {
     /// The memory of an expression that is true once more than `share` of what it sees is faulty.
-    pub fn of(sees: Sees, range: Millis, scrape: Millis, share: f64) -> Self {
+    /// `kept` is for how long its gauges count without new figures.
+    pub fn of(sees: Sees, range: Millis, kept: Millis, scrape: Millis, share: f64) -> Self {
         let scrapes = range / scrape.max(1);
         match sees {
-            Sees::Latest => Self { rise: (0, 0), fall: (0, 0), range: 0 },
-            Sees::Otherwise => Self { rise: (0, 0), fall: (0, 0), range },
+            Sees::Latest => Self { rise: (0, 0), fall: (0, 0), range: 0, held: kept },
+            Sees::Otherwise => {
+                // A trend over a range that is shorter ends before.
+                let held = if range < kept + 2 * scrape { 0 } else { kept };
+                Self { rise: (0, 0), fall: (0, 0), range, held }
+            }
             Sees::Mean => Self::of_steps([scrapes.saturating_sub(1), scrapes], 0, range, share),
             // The scrape with which the fault begins is the first faulty one.
-            Sees::Samples => Self::of_steps([scrapes, scrapes + 1], 1, range, share),
+            Sees::Samples => Self { held: range, ..Self::of_steps([scrapes, scrapes + 1], 1, range, share) },
         }
     }
 
@@ -38,7 +45,7 @@ impl Memory {
             let [(low, high), (other_low, other_high)] = bounds;
             (low.min(other_low) - shift, high.max(other_high) - shift)
         };
-        Self { rise: both(share), fall: both(1.0 - share), range }
+        Self { rise: both(share), fall: both(1.0 - share), range, held: 0 }
     }
 }
 
@@ -57,21 +64,21 @@ mod tests {
 
     #[test]
     fn a_mean_over_four_scrapes_is_above_four_fifths_after_three_or_four() {
-        let memory = Memory::of(Sees::Mean, 60_000, 15_000, 0.8);
+        let memory = Memory::of(Sees::Mean, 60_000, 0, 15_000, 0.8);
         assert_eq!((memory.rise, memory.fall), ((3, 4), (1, 1)));
     }
 
     #[test]
     fn a_small_share_is_seen_at_once_and_remembered_for_the_whole_range() {
-        let memory = Memory::of(Sees::Mean, 120_000, 15_000, 0.05);
+        let memory = Memory::of(Sees::Mean, 120_000, 0, 15_000, 0.05);
         assert_eq!((memory.rise, memory.fall), ((1, 1), (7, 8)));
-        let memory = Memory::of(Sees::Samples, 60_000, 15_000, 0.9);
+        let memory = Memory::of(Sees::Samples, 60_000, 0, 15_000, 0.9);
         assert_eq!((memory.rise, memory.fall), ((3, 4), (0, 0)));
     }
 
     #[test]
     fn the_last_scrape_is_remembered_until_the_next() {
-        assert_eq!(Memory::of(Sees::Latest, 60_000, 15_000, 0.5).fall, (0, 0));
-        assert_eq!(Memory::of(Sees::Latest, 60_000, 15_000, 0.5).range, 0);
+        let memory = Memory::of(Sees::Latest, 60_000, 180_000, 15_000, 0.5);
+        assert_eq!((memory.fall, memory.range, memory.held), ((0, 0), 0, 180_000));
     }
 }

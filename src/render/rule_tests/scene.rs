@@ -22,6 +22,12 @@ pub(super) struct Actor {
     pub course: Vec<(Millis, f64)>,
     /// From when on it is not scraped.
     pub gone: Option<Millis>,
+    /// From when on its scrapes fail.
+    pub dies: Option<Millis>,
+    /// The one metric that goes or dies; all of them where there is none.
+    pub going: Option<String>,
+    /// Scrapes that fail.
+    pub missed: Vec<Millis>,
     /// When it is started anew: its counters have counted since the scrape before.
     pub reset: Option<Millis>,
     /// Labels that its series have instead.
@@ -30,12 +36,26 @@ pub(super) struct Actor {
 
 impl Actor {
     pub fn new(number: u8, level: f64) -> Self {
-        Self { number, course: vec![(0, level)], gone: None, reset: None, labels: Vec::new() }
+        Self {
+            number,
+            course: vec![(0, level)],
+            gone: None,
+            dies: None,
+            going: None,
+            missed: Vec::new(),
+            reset: None,
+            labels: Vec::new(),
+        }
     }
 
     fn level(&self, at: Millis) -> f64 {
         let now = self.course.iter().take_while(|(since, _)| *since <= at).last();
         now.or(self.course.first()).map_or(0.0, |(_, level)| *level)
+    }
+
+    /// Whether its scrape fails: `up` says so, and all else ends.
+    fn fails(&self, at: Millis) -> bool {
+        self.missed.contains(&at) || self.dies.is_some_and(|since| at >= since)
     }
 
     /// The labels of one of its series.
@@ -123,7 +143,9 @@ impl Scene<'_> {
             if let (Some(rate), Some(before)) = (&series.rate, at.checked_sub(self.scrape)) {
                 counter += self.here(actor, rate, before)? * seconds(self.scrape);
             }
+            let fails = actor.fails(at);
             samples.push(match (&series.value, samples.last()) {
+                _ if fails && metric_of(&series.name) == "up" => Sample::Value(0.0),
                 (_, Some(Sample::Value(_))) if self.is_gone(actor, series, at)? => Sample::Stale,
                 _ if self.is_gone(actor, series, at)? => Sample::Nothing,
                 (Some(value), _) => Sample::Value(self.here(actor, value, at)?),
@@ -135,7 +157,9 @@ impl Scene<'_> {
 
     fn is_gone(&self, actor: &Actor, series: &Series, at: Millis) -> Result<bool, String> {
         let gone = series.gone.as_ref().map(|gone| self.here(actor, gone, at)).transpose()?;
-        Ok(actor.gone.is_some_and(|gone| at >= gone) || gone.is_some_and(|gone| gone > 0.0))
+        let goes = actor.going.as_deref().is_none_or(|metric| metric == metric_of(&series.name));
+        let is_over = goes && (actor.gone.is_some_and(|gone| at >= gone) || actor.fails(at));
+        Ok(is_over || gone.is_some_and(|gone| gone > 0.0))
     }
 
     fn beginning(&self, actor: &Actor, series: &Series) -> Result<f64, String> {
@@ -148,6 +172,11 @@ impl Scene<'_> {
     fn here(&self, actor: &Actor, amount: &Amount, at: Millis) -> Result<f64, String> {
         self.numbers.value_with(amount, &[("level", actor.level(at)), ("t", seconds(at))])
     }
+}
+
+/// The metric of a series.
+pub(super) fn metric_of(name: &str) -> &str {
+    name.split('{').next().unwrap_or(name)
 }
 
 /// A series as promtool reads it.
@@ -183,6 +212,15 @@ mod tests {
         let actor = Actor { reset: Some(30_000), ..Actor::new(1, 2.0) };
         let lines = lines("{name: a_total, rate: level}", &actor, Target::None);
         assert_eq!(lines, [("a_total{}".to_owned(), "2000000+30x1 30+30x2".to_owned())]);
+    }
+
+    #[test]
+    fn a_scrape_that_fails_ends_all_series_but_up_until_the_next() {
+        let actor = Actor { missed: vec![30_000], ..Actor::new(1, 2.0) };
+        let lines_of = |series| lines(series, &actor, Target::None)[0].1.clone();
+        assert_eq!(lines_of("{name: a, value: level}"), "2x1 stale 2x1");
+        assert_eq!(lines_of("{name: a_total, rate: level}"), "2000000+30x1 stale 2000090+30x1");
+        assert_eq!(lines_of("{name: 'up{a=\"b\"}', value: 1}"), "1x1 0+1x1 1");
     }
 
     #[test]

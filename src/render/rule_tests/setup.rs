@@ -65,7 +65,8 @@ impl<'a> Setup<'a> {
             Some(share) => share,
             None => share(parameters, levels),
         };
-        let memory = Memory::of(trial.sees, window, clock.scrape, share);
+        let kept = parameters.memory.map_or(0, PromDuration::as_millis);
+        let memory = Memory::of(trial.sees, window, kept, clock.scrape, share);
         let numbers = numbers.and(&trial.numbers)?;
         Ok(Some(Self { trial, clock, memory, onset, end, levels, numbers }))
     }
@@ -79,9 +80,12 @@ fn base(parameters: &Parameters, pace: &Pace, clock: Clock) -> Numbers {
         ("within", parameters.within.map(PromDuration::as_secs_f64)),
         ("window", Some(parameters.window.as_secs_f64())),
         ("hold", Some(seconds(clock.hold))),
+        // `for` as evaluations see it.
+        ("wait", Some(seconds(clock.tick(clock.hold)))),
         ("scrape", Some(seconds(clock.scrape))),
         ("evaluation", Some(seconds(clock.evaluation))),
         ("message", Some(pace.message.as_secs_f64())),
+        ("memory", parameters.memory.map(PromDuration::as_secs_f64)),
     ] {
         if let Some(number) = number {
             numbers.set(name, number);

@@ -3,6 +3,8 @@
 mod own;
 mod usual;
 
+use std::collections::BTreeSet;
+
 use super::clock::Millis;
 use super::group::{Check, Group};
 use super::numbers::Numbers;
@@ -16,6 +18,8 @@ use crate::spec::{Series, Target, Usual};
 pub(super) struct Stage<'a> {
     pub rule: &'a Rule,
     pub setup: Setup<'a>,
+    /// The metrics without which the alert cannot fire.
+    pub needs: &'a [String],
     /// Where the application's metrics are.
     pub port: u16,
     /// Whether the parameters are those of the catalogue, with which arithmetic at the threshold is exact.
@@ -73,7 +77,9 @@ impl Stage<'_> {
         for actor in actors {
             lines.extend(scene.series(actor, series)?);
         }
-        lines.dedup_by(|one, other| one.0 == other.0);
+        // Actors may share series, such as `up` of one host.
+        let mut seen = BTreeSet::new();
+        lines.retain(|(name, _)| seen.insert(name.clone()));
         Ok(Group { name: name.to_owned(), series: lines, checks })
     }
 
@@ -134,6 +140,7 @@ const fn words(usual: Usual) -> &'static str {
         Usual::Window => "sees a fault come and go in its time",
         Usual::Missing => "is quiet without data",
         Usual::Vanishing => "ends with its data",
+        Usual::Survives => "survives a scrape that fails",
         Usual::Reset => "is not moved by counters that begin anew",
         Usual::Several => "names the one of several that is at fault",
     }

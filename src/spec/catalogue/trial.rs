@@ -117,6 +117,8 @@ pub enum Usual {
     Missing,
     /// Ends with its data.
     Vanishing,
+    /// A scrape that fails changes nothing.
+    Survives,
     /// Counters that begin anew change nothing.
     Reset,
     /// Of several instances it names the one.

@@ -169,8 +169,8 @@ fn of_call(call: &Call) -> Bounds {
 
 /// Whether one expression is a part of the other: the same, with more matchers, or a part and its total by name.
 fn is_part(part: &Expr, whole: &Expr) -> bool {
-    let (parts, wholes) = (selectors(part), selectors(whole));
-    let ([(part_selector, _)], [(whole_selector, _)]) = (parts.as_slice(), wholes.as_slice()) else {
+    let (parts, wholes) = (present(part), present(whole));
+    let ([part_selector], [whole_selector]) = (parts.as_slice(), wholes.as_slice()) else {
         return false;
     };
     if shape(part) != shape(whole) {
@@ -184,6 +184,22 @@ fn is_part(part: &Expr, whole: &Expr) -> bool {
         return whole_selector.matchers.matchers.iter().all(|matcher| asked.contains(matcher));
     }
     is_part_by_name(&part_name, &whole_name)
+}
+
+/// The selectors of an expression but for those that stand in where the first has nothing to say: `a or b`.
+fn present(expression: &Expr) -> Vec<&VectorSelector> {
+    match expression {
+        Expr::Paren(paren) => present(&paren.expr),
+        Expr::Binary(binary) if binary.op.id() == T_LOR && remembers(binary) => present(&binary.lhs),
+        Expr::Binary(binary) => [present(&binary.lhs), present(&binary.rhs)].concat(),
+        _ => selectors(expression).into_iter().map(|(selector, _)| selector).collect(),
+    }
+}
+
+/// Whether what stands in is an earlier figure of the same series.
+fn remembers(binary: &BinaryExpr) -> bool {
+    let first = |expression: &Expr| selectors(expression).first().map(|(selector, _)| (*selector).clone());
+    matches!((first(&binary.lhs), first(&binary.rhs)), (Some(one), Some(other)) if one == other)
 }
 
 fn is_part_by_name(part: &str, whole: &str) -> bool {
@@ -217,6 +233,9 @@ fn shape(expression: &Expr) -> String {
         Expr::Aggregate(aggregate) => {
             format!("{} {:?} ({})", aggregate.op, aggregate.modifier, shape(&aggregate.expr))
         }
+        Expr::Binary(binary) if binary.op.id() == T_LOR && remembers(binary) => shape(&binary.lhs),
+        // The last figure is one as any other.
+        Expr::Call(call) if call.func.name == "last_over_time" => "_".into(),
         Expr::Call(call) => {
             let arguments: Vec<String> = call.args.args.iter().map(|argument| shape(argument)).collect();
             format!("{}({})", call.func.name, arguments.join(", "))
@@ -244,6 +263,15 @@ mod tests {
             (&*format!("100 - 100 * {memory}"), PERCENT),
             (&*format!("(1 - {memory}) * 100"), PERCENT),
             ("100 * node_filesystem_files_free{a=\"b\"} / node_filesystem_files", PERCENT),
+            (
+                "100 * last_over_time(a_x_avail_bytes[1m]) / last_over_time(a_x_size_bytes{a=\"b\"}[1m])",
+                PERCENT,
+            ),
+            (
+                "100 * (a_x_avail_bytes or last_over_time(a_x_avail_bytes[1m]) and on (a) up == 0) / last_over_time(a_x_size_bytes[1m])",
+                PERCENT,
+            ),
+            ("(a_x_free_bytes or a_y_free_bytes) / a_x_size_bytes", POSITIVE),
             ("sum(rate(x_total{status=~\"5..\"}[5m])) / sum(rate(x_total[5m]))", SHARE),
             ("100 * sum by (a) (rate(x_total{s=\"5\"}[5m])) / sum by (a) (rate(x_total[5m]))", PERCENT),
             ("sum(rate(x_total{s=\"5\"}[5m])) / sum by (a) (rate(x_total[5m]))", POSITIVE),

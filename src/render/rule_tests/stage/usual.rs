@@ -1,11 +1,12 @@
 //! The cases that every alert has to stand.
 
 use super::super::clock::Millis;
+use super::super::scene::metric_of;
 use super::{Actor, Check, Group, Stage, words};
 use crate::spec::{Sees, Usual};
 
 /// In the order in which they are written.
-pub(super) const ALL: [Usual; 9] = [
+pub(super) const ALL: [Usual; 10] = [
     Usual::Fires,
     Usual::Below,
     Usual::At,
@@ -13,6 +14,7 @@ pub(super) const ALL: [Usual; 9] = [
     Usual::Window,
     Usual::Missing,
     Usual::Vanishing,
+    Usual::Survives,
     Usual::Reset,
     Usual::Several,
 ];
@@ -30,6 +32,7 @@ impl Stage<'_> {
                 Some(Group { name: words(usual).into(), series: vec![], checks: vec![self.quiet_at_end()] })
             }
             Usual::Vanishing => return self.vanishing(),
+            Usual::Survives => self.survives()?,
             Usual::Reset => self.reset()?,
             Usual::Several => self.several()?,
         };
@@ -117,21 +120,117 @@ impl Stage<'_> {
 
     fn vanishing(&self) -> Result<Vec<Group>, String> {
         let Some(fault) = self.setup.levels.fault else { return Ok(vec![]) };
-        let (clock, onset) = (self.setup.clock, self.setup.onset);
-        let firing = clock.firing(onset);
-        let gone = clock.scrape_at(firing.sure) + clock.scrape;
-        let actor = Actor { gone: Some(gone), ..Actor::new(1, fault) };
-        let over = clock.tick(gone + self.setup.memory.range);
-        let checks = vec![Check::Firing(firing.sure, 1), Check::Quiet(over)];
-        let mut groups = vec![self.group(words(Usual::Vanishing), &[actor], checks)?];
-        // The last scrape after which there is no data any more before the alert would fire.
-        let gone = clock.scrape_until(firing.earliest.saturating_sub(1));
-        if self.setup.trial.sees == Sees::Latest && gone > onset.sure {
-            let actor = Actor { gone: Some(gone), ..Actor::new(1, fault) };
-            let checks = vec![Check::Quiet(firing.sure), Check::Quiet(firing.sure + clock.tick(clock.hold))];
-            groups.push(self.group("does not fire on data that have ended", &[actor], checks)?);
+        let actor = Actor::new(1, fault);
+        let mut groups = Vec::new();
+        if self.asks_up() {
+            groups.push(self.ending(words(Usual::Vanishing), actor.clone(), 0)?);
+            groups.push(self.ending(
+                "remembers what a host said before it died",
+                actor.clone(),
+                self.held(),
+            )?);
+            groups.push(self.healthy_death()?);
+        } else {
+            groups.push(self.ending(words(Usual::Vanishing), actor.clone(), self.held())?);
         }
+        let metrics = self.held_metrics();
+        for metric in metrics.iter().filter(|_| metrics.len() > 1) {
+            let actor = Actor { going: Some((*metric).to_owned()), ..actor.clone() };
+            groups.push(self.ending(&format!("ends with its {metric}"), actor, self.held())?);
+        }
+        groups.extend(self.ended_early(&actor)?);
         Ok(groups)
+    }
+
+    /// What is remembered of a host that was well.
+    fn healthy_death(&self) -> Result<Group, String> {
+        let clock = self.setup.clock;
+        let from = 2 * clock.scrape;
+        let actor = Actor { dies: Some(from), ..Actor::new(1, self.setup.levels.healthy) };
+        let checks = [from, from + clock.scrape].map(|at| Check::Calm(clock.tick(at))).to_vec();
+        self.group("remembers nothing bad of a host that was well", &[actor], checks)
+    }
+
+    const fn held(&self) -> Millis {
+        self.setup.memory.held
+    }
+
+    /// Whether the alert remembers only where a scrape has failed, and forgets at once what is gone.
+    fn asks_up(&self) -> bool {
+        self.held() > 0 && self.setup.trial.series.iter().any(|series| metric_of(&series.name) == "up")
+    }
+
+    /// An alert that fires until it has no data any more, and for so long after the last ones.
+    fn ending(&self, name: &str, actor: Actor, held: Millis) -> Result<Group, String> {
+        let clock = self.setup.clock;
+        let firing = clock.firing(self.setup.onset).sure;
+        let last = clock.scrape_at(firing);
+        let actor = self.without_data(actor, last + clock.scrape, held);
+        let mut checks = vec![Check::Firing(firing, 1)];
+        if held == 0 {
+            checks.push(Check::Quiet(clock.tick(last + clock.scrape + self.setup.memory.range)));
+        } else {
+            checks.push(Check::Quiet(clock.tick(last + held + 1)));
+            let before = clock.tick_before(last + held).filter(|before| *before > firing);
+            checks.extend(before.map(|before| Check::Firing(before, 1)));
+        }
+        self.group(name, &[actor], checks)
+    }
+
+    /// An actor whose data end with a scrape: it dies where only that is remembered.
+    fn without_data(&self, actor: Actor, from: Millis, held: Millis) -> Actor {
+        if held > 0 && self.asks_up() {
+            Actor { dies: Some(from), ..actor }
+        } else {
+            Actor { gone: Some(from), ..actor }
+        }
+    }
+
+    /// The metrics of this trial whose end, each alone, ends an alert that would remember its last figures.
+    fn held_metrics(&self) -> Vec<&str> {
+        // In a way of its own, the value may move while one metric stands still: only the catalogue's own parameters are sure.
+        if self.held() == 0 || self.setup.trial.sees == Sees::Otherwise && !self.exact {
+            return vec![];
+        }
+        let is_played = |metric: &&String| {
+            self.setup.trial.series.iter().any(|series| metric_of(&series.name) == metric.as_str())
+        };
+        self.needs.iter().filter(is_played).map(String::as_str).collect()
+    }
+
+    /// The last scrape after which there is no data any more before the alert would fire.
+    fn ended_early(&self, actor: &Actor) -> Result<Option<Group>, String> {
+        let (clock, onset, held) = (self.setup.clock, self.setup.onset, self.held());
+        let firing = clock.firing(onset);
+        let Some(last) = firing.earliest.checked_sub(held + 1) else { return Ok(None) };
+        let gone = clock.scrape_until(last) + if held == 0 { 0 } else { clock.scrape };
+        if self.setup.trial.sees != Sees::Latest || gone <= onset.sure {
+            return Ok(None);
+        }
+        let actor = self.without_data(actor.clone(), gone, held);
+        let checks = vec![Check::Quiet(firing.sure), Check::Quiet(firing.sure + clock.tick(clock.hold))];
+        self.group("does not fire on data that have ended", &[actor], checks).map(Some)
+    }
+
+    /// One scrape fails while the alert waits, and one while it fires. A rate over fewer than four scrapes was chosen
+    /// so; of one that grows until its window is full nothing is promised.
+    fn survives(&self) -> Result<Option<Group>, String> {
+        let Some(fault) = self.setup.levels.fault else { return Ok(None) };
+        let (clock, memory) = (self.setup.clock, self.setup.memory);
+        let is_short = memory.range > 0 && memory.range < 4 * clock.scrape;
+        if is_short || self.setup.trial.absolute {
+            return Ok(None);
+        }
+        let firing = clock.firing(self.setup.onset).sure;
+        let waiting = clock.scrape_until(self.setup.onset.sure + clock.hold / 2);
+        let later = clock.scrape_at(firing) + 2 * clock.scrape;
+        let missed = [waiting, later].into_iter().filter(|at| *at > self.setup.onset.sure).collect();
+        let actor = Actor { missed, ..Actor::new(1, fault) };
+        let looks = [firing, later, later + clock.scrape, later + memory.range / 2, later + memory.range];
+        let mut looks = looks.map(|at| clock.tick(at)).to_vec();
+        looks.dedup();
+        let checks = looks.into_iter().map(|at| Check::Firing(at, 1)).collect();
+        self.group(words(Usual::Survives), &[actor], checks).map(Some)
     }
 
     fn reset(&self) -> Result<Option<Group>, String> {
