@@ -12,6 +12,7 @@ use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use monctl::http::alertmanager::{Alertmanager, HeldAlert};
@@ -259,10 +260,15 @@ struct Running {
 
 impl Running {
     async fn start(spec: &Spec) -> Option<Self> {
+        Self::telling(spec, "http://127.0.0.1:9/").await
+    }
+
+    /// One that sends its messages to this address.
+    async fn telling(spec: &Spec, slack: &str) -> Option<Self> {
         let program = program("prometheus-alertmanager")?;
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("url");
-        fs::write(&file, "http://127.0.0.1:9/").unwrap();
+        fs::write(&file, slack).unwrap();
         let text =
             bundle(spec).get("alertmanager.yml").unwrap().masked().replace("[secret]", "http://127.0.0.1:9/");
         let text = text.replace("/etc/monctl/monitoring/slack-webhook-url", &file.display().to_string());
@@ -321,6 +327,72 @@ async fn a_host_that_is_down_holds_back_its_own_alerts_and_no_others() {
         let is_held = !alert.status.inhibited_by.is_empty();
         let label = |name: &str| alert.labels.get(name).map_or("", String::as_str);
         assert_eq!(is_held, label("host") == "192.0.2.1" && label("alertname") != "HostDown", "{alert:?}");
+    }
+}
+
+/// Keeps what is posted to it.
+#[derive(Clone, Default)]
+struct Inbox(Arc<Mutex<Vec<String>>>);
+
+impl Inbox {
+    /// The address at which it answers as Slack does.
+    async fn open(&self) -> String {
+        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let messages = self.0.clone();
+        let keep = move |body: String| {
+            messages.lock().unwrap().push(body);
+            std::future::ready("ok")
+        };
+        let router = axum::Router::new().route("/", axum::routing::post(keep));
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        format!("http://{address}/")
+    }
+
+    fn tells_of(&self, alert: &str) -> bool {
+        self.0.lock().unwrap().iter().any(|message| message.contains(alert))
+    }
+
+    async fn wait_for(&self, alert: &str) {
+        let begin = Instant::now();
+        while !self.tells_of(alert) {
+            assert!(begin.elapsed() < DEADLINE, "no message about {alert}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+}
+
+/// Both are there within `group_wait`, whichever comes first; that `AppDown` comes no earlier than that its `for` sees to.
+#[tokio::test]
+async fn an_application_that_falls_with_its_host_is_not_told_of() {
+    for order in [["AppDown", "HostDown"], ["HostDown", "AppDown"]] {
+        let notify = format!("{SLACK}  group_wait: 2s\n");
+        let spec = spec("HostDown: {}, AppDown: {}, TargetMissing: {}", &notify);
+        let inbox = Inbox::default();
+        let Some(running) = Running::telling(&spec, &inbox.open().await).await else { return };
+        for name in order {
+            running.post(&[&[("alertname", name), ("host", "192.0.2.1")]]).await;
+        }
+        running.judged(1).await;
+        // What comes later is told of later: by then the others have had their time.
+        running.post(&[&[("alertname", "TargetMissing")]]).await;
+        inbox.wait_for("HostDown").await;
+        inbox.wait_for("TargetMissing").await;
+        assert!(!inbox.tells_of("AppDown"), "{order:?}");
+    }
+}
+
+/// The two are scraped and evaluated at different moments; `for` has to outlast both.
+#[test]
+fn an_application_is_never_told_of_before_its_host() {
+    for monitoring in ["", "monitoring: {scrape_interval: 1m, evaluation_interval: 30s}\n"] {
+        let spec = spec("HostDown: {}, AppDown: {}", &format!("{SLACK}{monitoring}"));
+        let [app, host] = ["AppDown", "HostDown"].map(|name| {
+            let rules = monctl::render::rules(&spec);
+            rules.iter().find(|rule| rule.name == name).unwrap().hold.unwrap().get()
+        });
+        let intervals = spec.monitoring.scrape_interval.get() + spec.monitoring.evaluation_interval.get();
+        assert!(app >= host + intervals, "{app:?} after {host:?} and {intervals:?}");
     }
 }
 

@@ -12,7 +12,7 @@ use super::{Context, Outcome, dashboards};
 use crate::cli::RenderArgs;
 use crate::error::{Error, Result};
 use crate::host::HostName;
-use crate::render::{Addresses, Bundle, RuleTests, Tool, Verdict, check, rule_tests};
+use crate::render::{Addresses, Bundle, RuleTests, Tool, Verdict, check, rule_tests, warnings};
 use crate::spec::{Loaded, Spec, load};
 use crate::verify;
 
@@ -29,7 +29,7 @@ pub(super) async fn run(args: &RenderArgs, context: &Context) -> Result<Outcome>
     let loaded = load(&context.spec)?;
     let bundle = Bundle::render(&loaded.spec, &addresses(args, &loaded.spec)?)?;
     let verdicts = check(&bundle)?;
-    let warnings = verify::warnings_for(&loaded.spec);
+    let warnings = [warnings(&loaded.spec), verify::warnings_for(&loaded.spec)].concat();
     for warning in &warnings {
         context.events.warn(warning.clone());
     }

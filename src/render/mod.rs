@@ -16,6 +16,7 @@ mod quote;
 mod rule_tests;
 mod rules;
 mod templates;
+mod warnings;
 
 pub use addresses::Addresses;
 pub use bundle::Bundle;
@@ -24,3 +25,4 @@ pub use content::Content;
 pub use dashboards::dashboards;
 pub use rule_tests::{RuleTests, rule_tests};
 pub use rules::{Rule, rules};
+pub use warnings::warnings;

@@ -1,5 +1,5 @@
 //! The intervals of a spec by which the catalogue decides what nobody chose: windows, and how long alerts wait. Used by
-//! `parameters`.
+//! `parameters`, and by `warnings`.
 
 use super::rules::HOST_DOWN;
 use crate::spec::{Counts, Monitoring, PromDuration, Spec, catalogue_alert};
@@ -67,6 +67,14 @@ impl Pace {
     pub fn memory(&self) -> PromDuration {
         let told = sum([times(self.scrape, 2), times(self.evaluation, 2), self.host_down]);
         PromDuration::seconds(told.max(times(self.scrape, SCRAPES)).as_millis().div_ceil(1000))
+    }
+
+    /// How long an alert has to wait so that `HostDown` is there before it: the two are scraped and evaluated at
+    /// different moments.
+    pub fn after_host_down(&self) -> PromDuration {
+        let evaluation = self.evaluation.as_millis().max(1);
+        let told = PromDuration::millis(self.host_down.as_millis().next_multiple_of(evaluation));
+        sum([told, self.scrape, self.evaluation])
     }
 }
 

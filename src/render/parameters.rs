@@ -26,7 +26,10 @@ impl Parameters {
             window: alert.window.unwrap_or(usual),
             within: alert.within.or(entry.within),
             traffic: alert.traffic.or(entry.traffic),
-            hold: alert.hold.unwrap_or(entry.hold),
+            hold: alert.hold.unwrap_or_else(|| match &entry.after {
+                Some(_) => entry.hold.max(pace.after_host_down()),
+                None => entry.hold,
+            }),
             memory: entry.has_memory().then(|| pace.memory()),
             scrape: pace.scrape,
         }

@@ -61,9 +61,12 @@ pub struct CatalogueAlert {
     /// The traffic below which it says nothing by default, per second.
     #[serde(default)]
     pub traffic: Option<f64>,
-    /// How long the expression must hold by default.
+    /// How long the expression must hold by default, at least.
     #[serde(rename = "for")]
     pub hold: PromDuration,
+    /// The alert that holds this one back: where nobody chose otherwise, this one waits longer.
+    #[serde(default)]
+    pub after: Option<RuleName>,
     /// The default `severity` label.
     pub severity: String,
     /// Whether a spec without a section `alerts` has it not.
