@@ -169,7 +169,8 @@ fn numbers_lie_in_their_range() {
     for above in ["-1", "100.5", "101", "1e9"] {
         mistake(line, &format!("{{above: {above}}}"), "8:25", "", "no percentage; it lies between 0 and 100");
     }
-    for above in ["0", "100", "99.9"] {
+    mistake(line, "{above: 100}", "8:25", "no value lies above 100%, so that the alert could never fire", "");
+    for above in ["0", "99.9"] {
         render(&with(line, &format!("{{above: {above}}}"))).success();
     }
     mistake(
@@ -255,6 +256,85 @@ fn an_alert_has_no_parameter_that_means_nothing_to_it() {
 fn alerts(project: &Project) -> Vec<String> {
     let spec = load(&project.path("monctl.yaml")).unwrap().spec;
     spec.alerts.keys().map(ToString::to_string).collect()
+}
+
+#[test]
+fn a_threshold_that_no_value_passes_is_refused() {
+    let line = "HighCPUUsage: {above: 80, for: 1m}";
+    let message = "the value is never more than 75, so that the alert could never fire";
+    mistake(line, "HighLatency: {above: 75}", "8:24", message, "");
+    mistake(line, "HighLatency: {above: 80}", "8:24", message, "");
+    render(&with(line, "HighLatency: {above: 60}")).success();
+    // The project's own django-prometheus may have other buckets.
+    let builtin =
+        with(line, "HighLatency: {above: 80}").replace("  path: site", "  path: site\n  metrics: builtin");
+    render(&builtin).code(2).stderr_contains("a `PROMETHEUS_LATENCY_BUCKETS` that goes further");
+    let project = Project::with_spec(&builtin)
+        .file("site/notes/settings.py", "PROMETHEUS_LATENCY_BUCKETS = (1, 100)\n");
+    project.monctl().args(["render", "--dry-run"]).run().success();
+}
+
+#[test]
+fn a_window_in_which_nothing_moves_is_refused() {
+    let line = "HighCPUUsage: {above: 80, for: 1m}";
+    let slow =
+        |rule: &str| with(line, rule).replace("notify:", "monitoring: {evaluation_interval: 1m}\nnotify:");
+    render(&slow("RuleEvaluationFailing: {window: 1m}"))
+        .code(2)
+        .stderr_contains("monctl.yaml:8:35: its counters move once for each evaluation, every 1m")
+        .stderr_contains("write 1m30s or more");
+    render(&slow("RuleEvaluationFailing: {window: 90s}")).success();
+    render(&with(line, "RuleEvaluationFailing: {window: 1m}")).success();
+}
+
+#[test]
+fn an_own_rule_that_no_prometheus_reads_is_refused_where_it_stands() {
+    let line = "HighCPUUsage: {above: 80, for: 1m}";
+    for (rule, place, message) in [
+        ("Own: {expr: 'up =='}", "8:15", "this is no PromQL: it ends, or something stands in it"),
+        ("Own: {expr: 'sum(up == 0'}", "8:15", "this is no PromQL: `(` is never closed"),
+        ("Own: {expr: 'rate(up) > 1'}", "8:15", "this is no PromQL: "),
+        ("Own: {expr: up == 0, summary: 'it is {{ $value'}", "8:33", "the template `{{ $value` has no `}}`"),
+        (
+            "Own: {expr: up == 0, description: '{{ if $value }}x'}",
+            "8:37",
+            "the template's `{{ if }}` has no `{{ end }}`",
+        ),
+        ("Own: {expr: up == 0, labels: {a: '{{ }}'}}", "8:36", "the template `{{ }}` says nothing"),
+    ] {
+        mistake(line, rule, place, message, "");
+    }
+    // Where promtool is at hand, it knows better.
+    let unknown = Project::with_spec(&with(line, "Own: {expr: 'raet(up[5m]) > 1'}"));
+    let without_promtool = unknown.monctl().env("PATH", "/").args(["render", "--dry-run"]).run();
+    without_promtool.success().stderr_contains("was not checked").stderr_contains("did you mean `rate`?");
+}
+
+#[test]
+fn labels_by_which_alerts_find_their_way_are_refused() {
+    let line = "HighCPUUsage: {above: 80, for: 1m}";
+    for (rule, place, message) in [
+        ("HostDown: {severity: ''}", "8:24", "an empty severity is none"),
+        ("Own: {expr: up == 0, severity: ' '}", "8:34", "an empty severity is none"),
+        ("HostDown: {labels: {severity: page}}", "8:33", "the severity stands beside `labels`"),
+        ("Own: {expr: up == 0, labels: {severity: page}}", "8:43", "the severity stands beside `labels`"),
+        ("HostDown: {labels: {alertname: X}}", "8:34", "Prometheus puts the alert's own name there"),
+        ("HostDown: {labels: {instance: x}}", "8:33", "this label tells the hosts apart"),
+        ("HostDown: {labels: {host: x}}", "8:29", "by this label a host that is down holds back"),
+    ] {
+        mistake(line, rule, place, message, "");
+    }
+    render(&with(line, "Own: {expr: up == 0, severity: page, labels: {host: x, instance: y}}")).success();
+}
+
+#[test]
+fn an_alert_whose_metric_the_project_withholds_is_warned_of() {
+    let builtin = with("  HighCPUUsage: {above: 80, for: 1m}", "  UnappliedMigrations: {}")
+        .replace("  path: site", "  path: site\n  metrics: builtin");
+    render(&builtin).success().stderr_contains("`PROMETHEUS_EXPORT_MIGRATIONS = True`");
+    let project =
+        Project::with_spec(&builtin).file("site/notes/settings.py", "PROMETHEUS_EXPORT_MIGRATIONS = True\n");
+    project.monctl().args(["render", "--dry-run"]).run().success().stderr_lacks("EXPORT_MIGRATIONS");
 }
 
 #[test]

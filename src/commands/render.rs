@@ -29,7 +29,7 @@ pub(super) async fn run(args: &RenderArgs, context: &Context) -> Result<Outcome>
     let loaded = load(&context.spec)?;
     let bundle = Bundle::render(&loaded.spec, &addresses(args, &loaded.spec)?)?;
     let verdicts = check(&bundle)?;
-    let warnings = [warnings(&loaded.spec), verify::warnings_for(&loaded.spec)].concat();
+    let warnings = [warnings(&loaded), verify::warnings_for(&loaded.spec)].concat();
     for warning in &warnings {
         context.events.warn(warning.clone());
     }

@@ -61,7 +61,8 @@ impl RuleTests {
     }
 }
 
-/// The tests of the spec's alerts, those of the catalogue: nobody knows what a rule of the user's own promises.
+/// The tests of the spec's alerts, those of the catalogue: nobody knows what a rule of the user's own promises. Tests that
+/// only show when an alert is quiet would be passed by one that never fires, and are left out.
 ///
 /// # Errors
 /// Where a file of the catalogue is broken: an error of ours, not of the user.
@@ -71,10 +72,11 @@ pub fn rule_tests(spec: &Spec) -> Result<Vec<RuleTests>> {
         let alert = spec.alerts.get(rule.name.as_str())?;
         Some((rule, alert, alert.entry(&rule.name)?))
     });
-    known.map(|(rule, alert, entry)| of_rule(spec, rule, alert, entry)).collect()
+    let tests = known.map(|(rule, alert, entry)| of_rule(spec, rule, alert, entry));
+    tests.filter_map(Result::transpose).collect()
 }
 
-fn of_rule(spec: &Spec, rule: &Rule, alert: &Alert, entry: &CatalogueAlert) -> Result<RuleTests> {
+fn of_rule(spec: &Spec, rule: &Rule, alert: &Alert, entry: &CatalogueAlert) -> Result<Option<RuleTests>> {
     let broken = |why: String| {
         Error::failed(format!("the rule tests of `{}` in monctl's catalogue are broken", rule.name))
             .because(why)
@@ -84,11 +86,14 @@ fn of_rule(spec: &Spec, rule: &Rule, alert: &Alert, entry: &CatalogueAlert) -> R
     let clock = clock(&parameters, &pace);
     let stages = Stages { port: spec.app.scraped_port(), rule, entry, parameters, pace, clock };
     let groups = stages.groups().map_err(broken)?;
-    Ok(RuleTests {
+    if !groups.iter().any(Group::fires) {
+        return Ok(None);
+    }
+    Ok(Some(RuleTests {
         alert: rule.name.clone(),
         evaluation_interval: PromDuration::millis(clock.evaluation),
         cases: groups.iter().map(|group| group.written(&rule.name, clock.scrape)).collect(),
-    })
+    }))
 }
 
 /// The spec's own intervals; where a window holds very many scrapes, both are so many times as long.

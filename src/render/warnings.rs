@@ -1,12 +1,66 @@
 //! What a spec may mean and most likely does not: said when it is rendered, and no reason to refuse it.
 
 use super::pace::Pace;
+use super::rule_tests::rule_tests;
 use super::rules::HOST_DOWN;
-use crate::spec::{Alert, RuleName, Spec};
+use crate::spec::{Alert, Fault, Loaded, Metrics, RuleName, Spec, promql_fault};
 
 /// The warnings about a spec, each a sentence with its remedy.
-pub fn warnings(spec: &Spec) -> Vec<String> {
-    spec.alerts.iter().filter_map(|(name, alert)| overtakes_host_down(spec, name, alert)).collect()
+pub fn warnings(loaded: &Loaded) -> Vec<String> {
+    about(&loaded.spec, |setting| loaded.settings_mention(setting))
+}
+
+/// `has` says whether the project's settings name something.
+fn about(spec: &Spec, has: impl Fn(&str) -> bool) -> Vec<String> {
+    let of_alert = |(name, alert): (&RuleName, &Alert)| {
+        [
+            overtakes_host_down(spec, name, alert),
+            lacks_its_setting(spec, name, alert, &has),
+            newer_than_monctl(name, alert),
+        ]
+    };
+    spec.alerts.iter().flat_map(of_alert).flatten().chain(untested(spec)).collect()
+}
+
+/// Alerts of the catalogue of which no test shows that they fire: with such parameters none may be able to.
+fn untested(spec: &Spec) -> Vec<String> {
+    // A file of the catalogue that is broken is told of where the tests are written.
+    let Ok(tests) = rule_tests(spec) else { return Vec::new() };
+    let is_tested = |name: &RuleName| tests.iter().any(|tests| tests.alert == name.as_str());
+    let of_catalogue = spec.alerts.iter().filter(|(name, alert)| alert.entry(name.as_str()).is_some());
+    let names = of_catalogue.map(|(name, _)| name).filter(|name| !is_tested(name));
+    let say = |name| {
+        format!(
+            "`{name}` has no rule tests: with these parameters none can show that it ever fires; try a lower `above`, a \
+             longer `window` or a shorter `for`"
+        )
+    };
+    names.map(say).collect()
+}
+
+/// An alert whose metrics the project's own django-prometheus has only with a setting that nobody made.
+fn lacks_its_setting(
+    spec: &Spec,
+    name: &RuleName,
+    alert: &Alert,
+    has: impl Fn(&str) -> bool,
+) -> Option<String> {
+    let setting = alert.entry(name.as_str())?.builtin_setting.as_deref()?;
+    if spec.app.metrics() != Metrics::Builtin || has(setting) {
+        return None;
+    }
+    Some(format!(
+        "`{name}` can never fire: django-prometheus has its metric only where the project's settings say \
+         `{setting} = True`, which none of them does; add it, or take the alert out"
+    ))
+}
+
+/// An expression that monctl cannot read and a newer Prometheus may.
+fn newer_than_monctl(name: &RuleName, alert: &Alert) -> Option<String> {
+    let Fault::Unknown(what) = promql_fault(alert.expr.as_deref()?)? else { return None };
+    Some(format!(
+        "the `expr` of `{name}` was not checked, so see that your version of Prometheus reads it: {what}"
+    ))
 }
 
 /// An alert that may be told of before the one that holds it back.
@@ -25,6 +79,10 @@ mod tests {
     use super::*;
     use crate::render::rules;
     use crate::spec::PromDuration;
+
+    fn warnings(spec: &Spec) -> Vec<String> {
+        about(spec, |_| false)
+    }
 
     fn spec(app_down: Option<u64>, host_down: Option<u64>, evaluation: u64) -> Spec {
         let alert =
@@ -61,6 +119,48 @@ mod tests {
               intervals it takes 3m15s; give it `for: 3m15s` or more, or leave `for` out"
             ]
         );
+    }
+
+    #[test]
+    fn an_alert_without_the_setting_that_it_needs_is_warned_of() {
+        let mut spec = spec(None, None, 15);
+        spec.alerts = [("UnappliedMigrations".parse().unwrap(), Alert::default())].into();
+        assert_eq!(warnings(&spec), [""; 0], "monctl's own exporter needs none");
+        spec.app.metrics = Some(Metrics::Builtin);
+        let said = warnings(&spec);
+        assert!(said[0].contains("`PROMETHEUS_EXPORT_MIGRATIONS = True`"), "{said:?}");
+        assert_eq!(about(&spec, |setting| setting == "PROMETHEUS_EXPORT_MIGRATIONS"), [""; 0]);
+    }
+
+    #[test]
+    fn an_alert_that_no_test_shows_to_fire_is_warned_of_and_has_no_tests() {
+        let mut spec = spec(None, None, 15);
+        let above = |above| Alert { above: Some(above), ..Alert::default() };
+        spec.alerts = [("PrometheusRestarted".parse().unwrap(), above(5000.0))].into();
+        assert!(
+            warnings(&spec)[0].starts_with("`PrometheusRestarted` has no rule tests"),
+            "{:?}",
+            warnings(&spec)
+        );
+        assert_eq!(rule_tests(&spec).unwrap(), []);
+        spec.alerts = [("PrometheusRestarted".parse().unwrap(), above(2.0))].into();
+        assert_eq!(warnings(&spec), [""; 0]);
+    }
+
+    #[test]
+    fn an_expression_that_monctl_cannot_read_is_warned_of() {
+        let mut spec = spec(None, None, 15);
+        let own = |expr: &str| Alert { expr: Some(expr.to_owned()), ..Alert::default() };
+        spec.alerts = [("Own".parse().unwrap(), own("raet(x[5m]) > 1"))].into();
+        assert_eq!(
+            warnings(&spec),
+            [
+                "the `expr` of `Own` was not checked, so see that your version of Prometheus reads it: monctl knows no \
+              function `raet` of PromQL; did you mean `rate`?"
+            ]
+        );
+        spec.alerts = [("Own".parse().unwrap(), own("rate(x[5m]) > 1"))].into();
+        assert_eq!(warnings(&spec), [""; 0]);
     }
 
     #[test]

@@ -49,6 +49,12 @@ pub struct CatalogueAlert {
     /// The default threshold.
     #[serde(default)]
     pub above: Option<f64>,
+    /// The highest value that there can be, where the unit knows none: thresholds lie below it.
+    #[serde(default)]
+    pub most: Option<f64>,
+    /// The setting of the project that makes `most` another one, where the project's own django-prometheus counts.
+    #[serde(default)]
+    pub most_setting: Option<String>,
     /// The default range of its rates, at least four scrapes and three turns of what it `counts`; that where absent.
     #[serde(default)]
     pub window: Option<PromDuration>,
@@ -77,6 +83,12 @@ pub struct CatalogueAlert {
     pub only: Option<Metrics>,
     /// The metrics without which the alert can never fire.
     pub needs: Vec<String>,
+    /// Those of them that are there only from the first event on, such as the first request or the first error.
+    #[serde(default)]
+    pub begins: Vec<String>,
+    /// The setting of the project without which its own django-prometheus has not these metrics.
+    #[serde(default)]
+    pub builtin_setting: Option<String>,
     /// The `PromQL` expression with the parameters `${above}`, `${window}` and so on.
     pub expr: String,
     /// The `summary` annotation, a Prometheus template with the same parameters.
@@ -169,6 +181,7 @@ mod tests {
                 unit.check(above).unwrap();
             }
             assert!(alert.needs.iter().all(|metric| alert.expr.contains(metric.as_str())), "{name}");
+            assert!(alert.begins.iter().all(|metric| alert.needs.contains(metric)), "{name}");
             assert!(!alert.trials.is_empty(), "{name} has no rule tests");
             for text in [&alert.why, &alert.action] {
                 assert!(text.ends_with('.') && !text.contains("{{"), "{name}: {text}");

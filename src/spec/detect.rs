@@ -1,4 +1,5 @@
-//! Whether a Django project has django-prometheus, which decides `app.metrics` where the spec leaves it open.
+//! What a Django project's files say of themselves: whether it has django-prometheus, which decides `app.metrics` where the
+//! spec leaves it open, and which settings it names.
 
 use std::fs;
 use std::path::Path;
@@ -12,7 +13,11 @@ pub(super) fn metrics(folder: &Path, app: &App) -> Metrics {
         return chosen;
     }
     let required = fs::read_to_string(folder.join(&app.requirements)).is_ok_and(|text| requires(&text));
-    if required || settings_mention(folder) { Metrics::Builtin } else { Metrics::Exporter }
+    if required || settings_mention(folder, "django_prometheus") {
+        Metrics::Builtin
+    } else {
+        Metrics::Exporter
+    }
 }
 
 fn requires(requirements: &str) -> bool {
@@ -25,8 +30,9 @@ fn requires(requirements: &str) -> bool {
         .any(|name| name.replace(['_', '.'], "-") == "django-prometheus")
 }
 
-/// Looks at the Python files that have `settings` in their path and are not ignored by git.
-fn settings_mention(folder: &Path) -> bool {
+/// Whether a project's settings name something: in the Python files that have `settings` in their path and are not ignored
+/// by git.
+pub(super) fn settings_mention(folder: &Path, name: &str) -> bool {
     let is_settings = |path: &Path| {
         let inside = path.strip_prefix(folder).unwrap_or(path);
         path.extension().is_some_and(|extension| extension == "py")
@@ -38,11 +44,11 @@ fn settings_mention(folder: &Path) -> bool {
         .build()
         .flatten()
         .filter(|entry| is_settings(entry.path()))
-        .any(|entry| fs::read_to_string(entry.path()).is_ok_and(|text| mentions(&text)))
+        .any(|entry| fs::read_to_string(entry.path()).is_ok_and(|text| mentions(&text, name)))
 }
 
-fn mentions(python: &str) -> bool {
-    python.lines().any(|line| line.split('#').next().is_some_and(|code| code.contains("django_prometheus")))
+fn mentions(python: &str, name: &str) -> bool {
+    python.lines().any(|line| line.split('#').next().is_some_and(|code| code.contains(name)))
 }
 
 #[cfg(test)]
@@ -66,7 +72,7 @@ mod tests {
 
     #[test]
     fn settings_name_it_outside_of_comments() {
-        assert!(mentions("INSTALLED_APPS = ['django_prometheus']"));
-        assert!(!mentions("x = 1  # django_prometheus"));
+        assert!(mentions("INSTALLED_APPS = ['django_prometheus']", "django_prometheus"));
+        assert!(!mentions("x = 1  # django_prometheus", "django_prometheus"));
     }
 }

@@ -40,6 +40,11 @@ impl Loaded {
         }
     }
 
+    /// Whether the settings of the Django project name something.
+    pub fn settings_mention(&self, name: &str) -> bool {
+        detect::settings_mention(&self.app_dir(), name)
+    }
+
     /// The folder of the Django project.
     pub fn app_dir(&self) -> PathBuf {
         self.base_dir().join(&self.spec.app.path)

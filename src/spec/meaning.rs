@@ -27,7 +27,7 @@ pub(super) fn check(spec: &Spec, base: &Path) -> Vec<Finding> {
     if let Err(report) = spec.validate() {
         findings.extend(report.iter().map(|(path, error)| (path.to_string(), error.message().to_owned())));
     }
-    alerts::check(spec, &mut findings);
+    alerts::check(spec, &base.join(&spec.app.path), &mut findings);
     notify::check(spec, &mut findings);
     provider(&spec.provider, &mut findings);
     discovery(spec, &mut findings);

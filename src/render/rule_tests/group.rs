@@ -41,6 +41,11 @@ impl Group {
         checks.iter().map(Check::at).max().unwrap_or_default()
     }
 
+    /// Whether the alert has to fire in it.
+    pub fn fires(&self) -> bool {
+        self.checks.iter().any(|check| !matches!(check, Check::Quiet(_) | Check::Calm(_)))
+    }
+
     /// The group as YAML, an item of `tests`.
     pub fn written(&self, alert: &str, interval: Millis) -> String {
         let mut lines = vec![

@@ -1,0 +1,157 @@
+//! Whether a rule of the user's own is `PromQL` at all. What is said of a live Prometheus' series is `verify/check`'s part.
+
+use promql_parser::parser::parse;
+
+use super::suggest::suggestion;
+
+/// What is wrong with an expression.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// No Prometheus reads it.
+    Wrong(String),
+    /// A newer Prometheus than monctl knows may read it.
+    Unknown(String),
+}
+
+/// What is wrong with an expression, if anything is.
+pub(crate) fn fault(expression: &str) -> Option<Fault> {
+    if expression.trim().is_empty() {
+        return Some(Fault::Wrong("the expression is empty".to_owned()));
+    }
+    let said = parse(expression).err()?;
+    if let Some(function) = said.strip_prefix(UNKNOWN_FUNCTION) {
+        let function = function.trim_matches(['\'', '"']);
+        let near = suggestion(function, FUNCTIONS);
+        return Some(Fault::Unknown(format!("monctl knows no function `{function}` of PromQL{near}")));
+    }
+    // Prometheus' dialect of regular expressions is Go's.
+    if said.starts_with(ILLEGAL_REGEX) {
+        return Some(Fault::Unknown(said));
+    }
+    if reckons_with_times(expression) {
+        return Some(Fault::Unknown("monctl reads no arithmetic in `[…]`".to_owned()));
+    }
+    Some(Fault::Wrong(match unclosed(expression) {
+        Some(mark) => format!("this is no PromQL: `{mark}` is never closed"),
+        None if said == NO_REASON => {
+            "this is no PromQL: it ends, or something stands in it, where nothing can".to_owned()
+        }
+        None => format!("this is no PromQL: {said}"),
+    }))
+}
+
+/// How the parser begins what it says of a function and of a regular expression that it does not know, and what it says
+/// where it says nothing.
+const UNKNOWN_FUNCTION: &str = "unknown function with name ";
+const ILLEGAL_REGEX: &str = "illegal regex";
+const NO_REASON: &str = "invalid promql query";
+
+/// Functions that rules use, for suggestions.
+const FUNCTIONS: [&str; 20] = [
+    "rate",
+    "irate",
+    "increase",
+    "delta",
+    "deriv",
+    "changes",
+    "resets",
+    "absent",
+    "absent_over_time",
+    "avg_over_time",
+    "max_over_time",
+    "min_over_time",
+    "last_over_time",
+    "sum_over_time",
+    "count_over_time",
+    "predict_linear",
+    "histogram_quantile",
+    "label_replace",
+    "clamp_min",
+    "clamp_max",
+];
+
+/// Whether a range holds more than a duration, as newer versions allow.
+fn reckons_with_times(expression: &str) -> bool {
+    let ranges = expression.split('[').skip(1).filter_map(|rest| rest.split(']').next());
+    ranges.into_iter().any(|range| range.contains(['*', '+', '/', '-', '(']))
+}
+
+/// The bracket or quotation mark that has no end.
+fn unclosed(expression: &str) -> Option<char> {
+    let mut open = Vec::new();
+    let mut rest = expression.chars();
+    while let Some(c) = rest.next() {
+        match c {
+            '"' | '\'' | '`' if !skip_text(c, &mut rest) => return Some(c),
+            '#' => while rest.next().is_some_and(|c| c != '\n') {},
+            '(' | '[' | '{' => open.push(c),
+            ')' | ']' | '}' => drop(open.pop()),
+            _ => {}
+        }
+    }
+    open.pop()
+}
+
+/// Goes behind the end of a text; false where there is none.
+fn skip_text(quote: char, rest: &mut std::str::Chars) -> bool {
+    while let Some(c) = rest.next() {
+        match c {
+            '\\' if quote != '`' => drop(rest.next()),
+            c if c == quote => return true,
+            _ => {}
+        }
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_prometheus_reads_has_no_fault() {
+        for expression in [
+            "up == 0",
+            "sum by (a) (rate(x{b=~\"c(d|e)\"}[5m])) / 2 > 1 and on (a) y offset 5m",
+            "max_over_time(rate(x[5m])[1h:1m]) > 1",
+            "limitk(3, x)",
+            "# a comment (\nup",
+        ] {
+            assert_eq!(fault(expression), None, "{expression}");
+        }
+    }
+
+    #[test]
+    fn what_no_prometheus_reads_is_wrong() {
+        for (expression, words) in [
+            ("", "is empty"),
+            (" \n", "is empty"),
+            ("up ==", "it ends, or something stands in it, where nothing can"),
+            ("up{job=\"x\" == 0", "`{` is never closed"),
+            ("sum(rate(x[5m]) > 1", "`(` is never closed"),
+            ("up{job=\"x} == 0", "`\"` is never closed"),
+            ("rate(x) > 1", "this is no PromQL: "),
+            ("up = 0", "this is no PromQL: "),
+        ] {
+            let Some(Fault::Wrong(said)) = fault(expression) else {
+                panic!("{expression}: {:?}", fault(expression))
+            };
+            assert!(said.contains(words), "{expression}: {said}");
+        }
+    }
+
+    #[test]
+    fn what_a_newer_prometheus_may_read_is_unknown() {
+        for (expression, words) in [
+            ("raet(x[5m]) > 1", "no function `raet` of PromQL; did you mean `rate`?"),
+            ("forecast_of_tomorrow(x[5m]) > 1", "no function `forecast_of_tomorrow`"),
+            ("rate(x[5m * 2 + 1s]) > 1", "no arithmetic in `[…]`"),
+            ("x{a=~\"b(c\"} > 1", "illegal regex"),
+        ] {
+            let Some(Fault::Unknown(said)) = fault(expression) else {
+                panic!("{expression}: {:?}", fault(expression))
+            };
+            assert!(said.contains(words), "{expression}: {said}");
+        }
+    }
+}
