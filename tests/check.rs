@@ -18,7 +18,7 @@ use monctl::http::alertmanager::Alertmanager;
 use monctl::http::prometheus::Prometheus;
 use monctl::http::{Client, Endpoint};
 use monctl::render::{Addresses, Bundle};
-use monctl::spec::{Loaded, Spec, catalogue_names, load};
+use monctl::spec::{CatalogueAlert, Loaded, Spec, catalogue_alert, catalogue_names, load};
 use monctl::verify::{Finding, Kind, Snapshot, check, take};
 use pipeline::{Process, alertmanager_process, free_address, program, prometheus_process};
 use serde_json::json;
@@ -47,13 +47,17 @@ fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/broken-rules")
 }
 
-/// A spec with these alerts and these keys of `notify`.
+/// A spec with these alerts and these keys of `notify`, which counts in this way, with intervals of a second.
 fn spec(folder: &Path, alerts: &str, notify: &str) -> Loaded {
+    spec_of(folder, "exporter", "1s", alerts, notify)
+}
+
+fn spec_of(folder: &Path, metrics: &str, interval: &str, alerts: &str, notify: &str) -> Loaded {
     let app = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/notes");
     let text = format!(
         "version: 1\nproject: checked\nprovider: local\n\
-         app: {{path: {}, wsgi: notes.wsgi, metrics: exporter}}\n\
-         monitoring: {{scrape_interval: 1s, evaluation_interval: 1s}}\n\
+         app: {{path: {}, wsgi: notes.wsgi, metrics: {metrics}}}\n\
+         monitoring: {{scrape_interval: {interval}, evaluation_interval: {interval}}}\n\
          alerts:\n{alerts}notify: {{{notify}}}\n",
         app.display()
     );
@@ -74,6 +78,19 @@ struct Bench {
 impl Bench {
     /// Starts them with these rule files; `None` where they are not installed, which fails the test with `CI=true`.
     async fn start(rules: &BTreeMap<String, String>) -> Option<Self> {
+        let exporters = exporters().await;
+        let configuration = |ours, theirs| configuration(exporters, ours, theirs, rules.keys());
+        let bench = Self::with(rules, configuration)?;
+        // Until everything has a rate.
+        bench.wait_ready("count_over_time(up[1m]) >= 6").await;
+        Some(bench)
+    }
+
+    /// The same with another configuration of Prometheus, which gets its own address and Alertmanager's.
+    fn with(
+        rules: &BTreeMap<String, String>,
+        configuration: impl FnOnce(SocketAddr, SocketAddr) -> String,
+    ) -> Option<Self> {
         let (prometheus, alertmanager) = (program("prometheus")?, program("prometheus-alertmanager")?);
         let folder = tempfile::tempdir().unwrap();
         let (ours, theirs) = (free_address(), free_address());
@@ -81,28 +98,25 @@ impl Bench {
             fs::write(folder.path().join(name), text).unwrap();
         }
         fs::write(folder.path().join("alertmanager.yml"), ALERTMANAGER).unwrap();
-        let configuration = configuration(exporters().await, ours, theirs, rules.keys());
-        fs::write(folder.path().join("prometheus.yml"), configuration).unwrap();
+        fs::write(folder.path().join("prometheus.yml"), configuration(ours, theirs)).unwrap();
         let processes = [
             alertmanager_process(&alertmanager, folder.path(), theirs),
             prometheus_process(&prometheus, folder.path(), ours),
         ];
-        let bench = Self {
+        Some(Self {
             prometheus: Prometheus::new(&Endpoint::Tcp(ours)).unwrap(),
             alertmanager: Alertmanager::new(&Endpoint::Tcp(theirs)).unwrap(),
             alertmanager_client: Client::new("Alertmanager", &Endpoint::Tcp(theirs)).unwrap(),
             _processes: processes,
             _folder: folder,
-        };
-        bench.wait_ready().await;
-        Some(bench)
+        })
     }
 
-    /// Until everything is scraped, has a rate, and every rule was evaluated.
-    async fn wait_ready(&self) {
+    /// Until everything is scraped, as this query says of each target, and every rule was evaluated.
+    async fn wait_ready(&self, scraped: &str) {
         let begin = Instant::now();
         loop {
-            let counts = self.prometheus.query("count_over_time(up[1m]) >= 6").await;
+            let counts = self.prometheus.query(scraped).await;
             let scraped = counts.is_ok_and(|counts| counts.len() == 4);
             let rules = self.prometheus.rules().await.unwrap_or_default();
             let evaluated = !rules.is_empty() && rules.iter().all(|rule| rule.health != "unknown");
@@ -174,6 +188,75 @@ async fn the_catalogue_is_clean() {
     let snapshot = bench.look(&loaded.spec).await;
     assert_eq!(snapshot.rules.len(), lines.len());
     assert_eq!(check(&snapshot), []);
+}
+
+/// What real exporters answered, one at each path.
+const RECORDED: [(&str, &str); 5] = [
+    ("/node", include_str!("fixtures/metrics/node-exporter.txt")),
+    ("/exporter", include_str!("fixtures/metrics/exporter.txt")),
+    ("/builtin", include_str!("fixtures/metrics/builtin.txt")),
+    ("/prometheus", include_str!("fixtures/metrics/prometheus.txt")),
+    ("/alertmanager", include_str!("fixtures/metrics/alertmanager.txt")),
+];
+
+/// The catalogue on what real exporters answered, scraped every 15 s.
+async fn findings_on_recorded(way: &str, without: &str) -> Option<Vec<Finding>> {
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut router = axum::Router::new();
+    for (path, text) in RECORDED {
+        let is_kept = |line: &&str| without.is_empty() || !line.contains(without);
+        let text = text.lines().filter(is_kept).collect::<Vec<_>>().join("\n") + "\n";
+        router = router.route(path, axum::routing::get(move || std::future::ready(text.clone())));
+    }
+    tokio::spawn(async move { axum::serve(listener, router).await });
+
+    let folder = tempfile::tempdir().unwrap();
+    let counts_so =
+        |entry: &CatalogueAlert| entry.only.is_none_or(|only| serde_json::to_value(only).unwrap() == way);
+    let names = catalogue_names().filter(|name| counts_so(catalogue_alert(name).unwrap()));
+    let lines: Vec<_> = names.map(|name| format!("  {name}: {{}}\n")).collect();
+    let loaded =
+        spec_of(folder.path(), way, "15s", &lines.concat(), "capture: {}, heartbeat_url: {env: HEARTBEAT}");
+    let rules = Bundle::render(&loaded.spec, &Addresses::default()).unwrap();
+    let rules = rules.get("alert_rules.yml").unwrap().masked().into_owned();
+    let rules = BTreeMap::from([("alert_rules.yml".to_owned(), rules)]);
+    let job = |name: &str, path: String| json!({"job_name": name, "metrics_path": path, "static_configs": [{"targets": [address]}]});
+    let configuration = |_, alertmanager: SocketAddr| {
+        json!({
+            "global": {"scrape_interval": "15s", "evaluation_interval": "15s"},
+            "alerting": {"alertmanagers": [{"static_configs": [{"targets": [alertmanager]}]}]},
+            "rule_files": ["alert_rules.yml"],
+            "scrape_configs": [
+                job("prometheus", "/prometheus".into()),
+                job("alertmanager", "/alertmanager".into()),
+                job("node-exporter", "/node".into()),
+                job("django-instance", format!("/{way}")),
+            ],
+        })
+        .to_string()
+    };
+    let bench = Bench::with(&rules, configuration)?;
+    bench.wait_ready("up == 1").await;
+    let snapshot = bench.look(&loaded.spec).await;
+    assert_eq!(snapshot.rules.len(), lines.len());
+    Some(check(&snapshot))
+}
+
+#[tokio::test]
+async fn the_catalogue_is_clean_on_what_real_exporters_answer_in_either_way_of_counting() {
+    let (exporter, builtin) =
+        tokio::join!(findings_on_recorded("exporter", ""), findings_on_recorded("builtin", ""));
+    assert_eq!(exporter.unwrap_or_default(), []);
+    assert_eq!(builtin.unwrap_or_default(), []);
+}
+
+#[tokio::test]
+async fn a_metric_that_a_setting_of_the_project_withholds_is_found_with_that_setting() {
+    let Some(findings) = findings_on_recorded("builtin", "django_migrations_").await else { return };
+    let [finding] = findings.as_slice() else { panic!("{findings:#?}") };
+    assert_eq!((finding.rule.as_deref(), finding.kind), (Some("UnappliedMigrations"), Kind::MatchesNothing));
+    assert!(finding.remedy.contains("`PROMETHEUS_EXPORT_MIGRATIONS = True`"), "{}", finding.remedy);
 }
 
 #[tokio::test]

@@ -13,10 +13,7 @@ use promql_parser::parser::{Expr, VectorSelector};
 use super::expression::{Surrounding, alternatives, name_of, selectors};
 use super::{CheckedRule, Finding, Kind, Snapshot, Weight};
 use crate::http::prometheus::Labels;
-use crate::spec::nearest;
-
-/// What counters and histograms are called, which may begin with the first event.
-const EVENTS: [&str; 4] = ["_total", "_bucket", "_count", "_sum"];
+use crate::spec::{CatalogueAlert, catalogue_alert, nearest};
 
 pub(super) fn findings(snapshot: &Snapshot, rule: &CheckedRule, expression: &Expr) -> Vec<Finding> {
     let of_each: Vec<Vec<Finding>> = alternatives(expression)
@@ -54,8 +51,9 @@ fn of_selector(snapshot: &Snapshot, rule: &CheckedRule, selector: &VectorSelecto
 fn no_metric(snapshot: &Snapshot, rule: &CheckedRule, name: &str) -> Option<Finding> {
     let family = |name: &str| name.split('_').next().unwrap_or_default().to_owned();
     let has_family = snapshot.metrics.iter().any(|other| family(other) == family(name));
-    let is_event = EVENTS.iter().any(|end| name.ends_with(end));
-    if rule.is_of_catalogue && has_family && is_event {
+    let entry = catalogue_alert(&rule.name).filter(|_| rule.is_of_catalogue);
+    let begins_later = |entry: &CatalogueAlert| entry.begins.iter().any(|metric| metric == name);
+    if has_family && entry.is_some_and(begins_later) {
         return None;
     }
     let near = nearest(name, snapshot.metrics.iter().map(String::as_str));
@@ -64,8 +62,13 @@ fn no_metric(snapshot: &Snapshot, rule: &CheckedRule, name: &str) -> Option<Find
     } else {
         format!("no target has a metric `{name}`, nor any other that begins with `{}_`", family(name))
     };
-    let remedy = match near {
-        Some(near) if !rule.is_of_catalogue => format!("did you mean `{near}`?"),
+    let setting = entry.and_then(|entry| entry.builtin_setting.as_deref());
+    let remedy = match (near, setting) {
+        (Some(near), _) if !rule.is_of_catalogue => format!("did you mean `{near}`?"),
+        (_, Some(setting)) => format!(
+            "with `app.metrics: builtin`, write `{setting} = True` in the project's settings; else see whether the \
+             application is scraped: `monctl status`"
+        ),
         _ => "see which target should have it, and whether it is scraped: `monctl status`".into(),
     };
     Some(Finding::of(rule, Kind::MatchesNothing, "expr", evidence, remedy))

@@ -353,19 +353,35 @@ fn a_prometheus_that_tells_nobody_is_found_once() {
 
 #[test]
 fn what_the_catalogue_asks_for_may_begin_with_the_first_event_and_no_more() {
-    let of_catalogue = |expression: &str| CheckedRule { is_of_catalogue: true, ..rule(expression) };
-    for (expression, count) in [
+    let of_catalogue = |name: &str, expression: &str| CheckedRule {
+        name: name.into(),
+        is_of_catalogue: true,
+        ..rule(expression)
+    };
+    for (name, expression, count) in [
         // Nothing has failed yet.
-        ("sum by (instance) (rate(django_http_exceptions_total_by_type_total[1m])) > 1", 0),
-        ("rate(django_http_responses_total_by_status_total{status=~\"5..\"}[1m]) > 1", 0),
-        ("up == 0 or monctl_workers == 0", 0),
+        ("DatabaseErrors", "sum by (instance) (rate(django_http_exceptions_total_by_type_total[1m])) > 1", 0),
+        ("HighServerErrorRate", "rate(django_http_responses_total_by_status_view_method_total[1m]) > 1", 0),
+        ("AppDown", "up == 0 or monctl_workers == 0", 0),
         // node exporter would have it.
-        ("node_systemd_unit_state{state=\"failed\"} == 1", 1),
-        // Nothing of the kind is scraped.
-        ("increase(celery_failures_total[1m]) > 0", 1),
+        ("SystemdUnitFailed", "node_systemd_unit_state{state=\"failed\"} == 1", 1),
+        // A gauge, whatever it is called.
+        ("UnappliedMigrations", "django_migrations_unapplied_total > 0", 1),
+        // Of another alert it would begin with the first event.
+        ("NetworkErrors", "rate(django_http_exceptions_total_by_type_total[1m]) > 1", 1),
     ] {
-        assert_eq!(found(of_catalogue(expression)).len(), count, "{expression}");
+        assert_eq!(found(of_catalogue(name, expression)).len(), count, "{expression}");
     }
+    let said = found(of_catalogue("UnappliedMigrations", "django_migrations_unapplied_total > 0"));
+    assert!(
+        said[0].contains("write `PROMETHEUS_EXPORT_MIGRATIONS = True` in the project's settings"),
+        "{said:?}"
+    );
+    // Nothing of the kind is scraped.
+    let mut snapshot = snapshot(vec![of_catalogue("DatabaseErrors", "rate(django_db_errors_total[1m]) > 0")]);
+    assert_eq!(check(&snapshot), []);
+    snapshot.metrics.retain(|name| !name.starts_with("django_"));
+    assert_eq!(check(&snapshot).len(), 1);
 }
 
 #[test]
