@@ -11,6 +11,7 @@ mod mutants;
 mod mutation;
 mod parameters;
 mod promises;
+mod table;
 
 use monctl::spec::{Spec, load};
 use support::{Project, SPEC};

@@ -3,8 +3,26 @@
 use monctl::render::Rule;
 use monctl::spec::PromDuration;
 
+/// What is changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    Operator,
+    /// A number, thresholds among them.
+    Number,
+    Hold,
+    /// A range or an offset.
+    Range,
+    /// A matcher, or a label in `by` and `on`.
+    Label,
+}
+
+impl Kind {
+    pub const ALL: [Self; 5] = [Self::Operator, Self::Number, Self::Hold, Self::Range, Self::Label];
+}
+
 /// A rule with one change.
 pub struct Mutant {
+    pub kind: Kind,
     /// What was changed, for people.
     pub change: String,
     pub rule: Rule,
@@ -15,17 +33,20 @@ pub fn mutants(rule: &Rule, evaluation: PromDuration) -> Vec<Mutant> {
     let tokens = tokens(&rule.expr);
     let mut found: Vec<Mutant> = Vec::new();
     for (index, token) in tokens.iter().enumerate() {
-        for other in others(token, context(&tokens, index)) {
+        let place = context(&tokens, index);
+        for other in others(token, place) {
             let before: String = tokens[..index].concat();
             let after: String = tokens[index + 1..].concat();
             found.push(Mutant {
+                kind: kind(token, place),
                 change: format!("`{}` → `{}` in {}", token.trim(), other.trim(), excerpt(&before, &after)),
                 rule: Rule { expr: format!("{before}{other}{after}"), ..rule.clone() },
             });
         }
     }
     for (from, to, expr) in without_matchers(&tokens) {
-        found.push(Mutant { change: format!("`{from}` → `{to}`"), rule: Rule { expr, ..rule.clone() } });
+        let change = format!("`{from}` → `{to}`");
+        found.push(Mutant { kind: Kind::Label, change, rule: Rule { expr, ..rule.clone() } });
     }
     found.extend(holds(rule, evaluation));
     found
@@ -40,7 +61,7 @@ fn holds(rule: &Rule, evaluation: PromDuration) -> Vec<Mutant> {
         .map(|other| {
             let other = PromDuration::millis(other);
             let change = format!("`for: {}` → `for: {other}`", rule.hold.unwrap());
-            Mutant { change, rule: Rule { hold: Some(other), ..rule.clone() } }
+            Mutant { kind: Kind::Hold, change, rule: Rule { hold: Some(other), ..rule.clone() } }
         })
         .collect()
 }
@@ -83,6 +104,19 @@ fn context(tokens: &[String], index: usize) -> Place {
     } else {
         Place::Open
     }
+}
+
+const fn kind_of_place(place: Place) -> Option<Kind> {
+    match place {
+        Place::Braces | Place::Labels => Some(Kind::Label),
+        Place::Brackets | Place::Offset => Some(Kind::Range),
+        Place::Vector | Place::Open => None,
+    }
+}
+
+fn kind(token: &str, place: Place) -> Kind {
+    let is_number = token.starts_with(|c: char| c.is_ascii_digit());
+    kind_of_place(place).unwrap_or(if is_number { Kind::Number } else { Kind::Operator })
 }
 
 /// What may stand there instead. What would mean the same for every value that there can be is left out.

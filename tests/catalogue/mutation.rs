@@ -8,6 +8,10 @@ use crate::all;
 use crate::judge::{Trial, judge, promtool};
 use crate::mutants::{Mutant, mutants, tokens};
 use crate::promises::file;
+use crate::table::Table;
+
+/// What the last run said.
+const PAGE: &str = include_str!("../../docs/mutations.md");
 
 #[test]
 fn every_change_of_a_rule_makes_a_test_fail() {
@@ -19,13 +23,17 @@ fn every_change_of_a_rule_makes_a_test_fail() {
         assert_eq!(rule.name, tests.alert);
         mutated.extend(mutants(rule, tests.evaluation_interval).into_iter().map(|mutant| (tests, mutant)));
     }
-    let count = mutated.len();
-    assert!(count > 500, "only {count} mutants");
+    let mut table = Table::default();
+    for (tests, mutant) in &mutated {
+        table.count(&tests.alert, mutant.kind);
+    }
+    assert!(table.mutants() > 500, "only {} mutants", table.mutants());
     let survivors = survivors(&promtool, mutated);
-    let names: Vec<String> =
-        survivors.iter().map(|(tests, mutant)| format!("{}: {}", tests.alert, mutant.change)).collect();
-    println!("{} of {count} mutants survive", names.len());
-    assert!(names.is_empty(), "{} of {count} mutants survive:\n{}", names.len(), names.join("\n"));
+    for (tests, mutant) in &survivors {
+        table.survived(&tests.alert, mutant);
+    }
+    assert!(survivors.is_empty(), "{}", table.page());
+    assert_eq!(table.page(), PAGE, "docs/mutations.md is out of date; it has to be:\n{}", table.page());
 }
 
 /// Those that no case notices. Most fall at an early one: the later ones are asked only about those that are left.
