@@ -11,7 +11,7 @@ use super::diagnose::{Diagnosis, target_is_down};
 use super::drill::Measured;
 use super::expression::read;
 use super::kind;
-use super::watch::{Services, Subject};
+use super::watch::{Services, Subject, alertmanagers};
 use super::{Settings, Stage, words};
 use crate::error::{Error, Result};
 use crate::event::Events;
@@ -23,8 +23,6 @@ use crate::spec::DrillKind;
 const CLEARING: Duration = Duration::from_secs(35);
 /// A host that was busy may take so long to calm down, beyond what the expression remembers.
 const CALMING: Duration = Duration::from_secs(20);
-/// Prometheus' discovery settles within this time after a reload.
-const RELOADING: Duration = Duration::from_secs(12);
 const PAUSE: Duration = Duration::from_millis(500);
 /// The severity of alerts beside which no drill is begun.
 const SERIOUS: &str = "critical";
@@ -109,7 +107,7 @@ impl Preflight<'_> {
         }
         self.not_active().await?;
         self.not_suffering().await?;
-        if self.no_alertmanager().await? {
+        if alertmanagers(prometheus).await? == 0 {
             let cause = "Prometheus knows no Alertmanager".to_owned();
             return blocked(Stage::InAlertmanager, (cause, "`monctl up` mends its configuration".to_owned()));
         }
@@ -141,18 +139,6 @@ impl Preflight<'_> {
             ));
             sleep(PAUSE).await;
         }
-    }
-
-    /// Whether Prometheus goes on knowing no Alertmanager: for some seconds after a reload it knows none.
-    async fn no_alertmanager(&self) -> Result<bool> {
-        let until = Instant::now() + RELOADING;
-        while self.services.prometheus.alertmanagers().await? == 0 {
-            if Instant::now() >= until {
-                return Ok(true);
-            }
-            sleep(PAUSE).await;
-        }
-        Ok(false)
     }
 
     /// Waits until the alert is over where it is active: what `up` did a moment ago may have caused it.

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::Settings;
 use super::expression::read;
@@ -16,6 +16,10 @@ use crate::http::slack::Received;
 
 /// A look that takes longer than this has seen nothing.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// Prometheus' discovery settles within this time after a reload.
+const RELOADING: Duration = Duration::from_secs(12);
+/// The pause between two looks while it does.
+const PAUSE: Duration = Duration::from_millis(500);
 
 /// Where the pipeline is watched. Clones share connections, and see each message on their own.
 #[derive(Debug, Clone)]
@@ -26,6 +30,22 @@ pub struct Services {
     pub alertmanager: Alertmanager,
     /// What arrived.
     pub inbox: Inbox,
+}
+
+/// How many Alertmanagers Prometheus knows. None is believed only where that lasts: for some seconds after a reload it
+/// knows none.
+///
+/// # Errors
+/// Where Prometheus does not answer as documented.
+pub async fn alertmanagers(prometheus: &Prometheus) -> Result<usize> {
+    let until = Instant::now() + RELOADING;
+    loop {
+        let count = prometheus.alertmanagers().await?;
+        if count > 0 || Instant::now() >= until {
+            return Ok(count);
+        }
+        sleep(PAUSE).await;
+    }
 }
 
 /// Which alert of which host is watched.

@@ -12,6 +12,7 @@ use crate::http::alertmanager::{Alertmanager, Silence};
 use crate::http::prometheus::{AlertingRule, Labels, Prometheus, RuleGroup};
 use crate::render::rules;
 use crate::spec::{PromDuration, RuleName, Spec};
+use crate::verify::watch::alertmanagers;
 
 /// Series that had samples within this time exist.
 const LIVELY: SignedDuration = SignedDuration::from_hours(1);
@@ -93,7 +94,7 @@ pub async fn take(spec: &Spec, prometheus: &Prometheus, alertmanager: &Alertmana
         series: series.into_iter().collect::<Result<_>>()?,
         values: values.into_iter().collect(),
         scrape_intervals: scrape_intervals(prometheus).await?,
-        alertmanagers: prometheus.alertmanagers().await?,
+        alertmanagers: alertmanagers(prometheus).await?,
         routing: alertmanager.configuration().await?,
         silences: alertmanager.silences().await?,
         rules,
