@@ -69,6 +69,19 @@ fn of_an_export_for_others_nothing_is_left_open() {
 }
 
 #[test]
+fn a_resource_is_imported_in_its_own_schema_and_a_classic_one_without_its_wrapping() {
+    let classic = json!({"apiVersion": "dashboard.grafana.app/v1", "kind": "Dashboard",
+        "metadata": {"name": "wrapped"}, "spec": {"title": "Wrapped", "panels": []}});
+    let new = include_str!("fixtures/dashboards/v2.json");
+    let project = project("{dashboards: [new.json, classic.json]}");
+    let project = project.file("new.json", new).file("classic.json", classic.to_string());
+    let resource = rendered(&project, "new-schema");
+    assert_eq!(resource["apiVersion"], "dashboard.grafana.app/v2beta1");
+    assert_eq!(resource["spec"]["title"], "In the new schema");
+    assert_eq!(rendered(&project, "wrapped"), json!({"uid": "wrapped", "title": "Wrapped", "panels": []}));
+}
+
+#[test]
 fn inputs_are_given_beside_the_path() {
     let loki = SHARED.replace("\"pluginId\": \"prometheus\"", "\"pluginId\": \"loki\"");
     let bare = project("{dashboards: [other.json]}").file("other.json", &loki);

@@ -56,27 +56,34 @@ impl Exported {
                 .remedy("export the dashboard again, or correct the file")
         })?;
         let (at, kind) = kind_of(&document);
+        let refused = |at: &[&str], fault: Fault| {
+            let steps = at.iter().copied().chain(fault.path.iter().map(String::as_str));
+            let (line, column) = place::of(text, steps);
+            self.refused(line, column, fault.reason).remedy(fault.remedy)
+        };
+        // A resource has its uid outside of what it holds.
+        let name = document.pointer("/metadata/name");
+        let name = self.uid_of(name, &["metadata", "name"]).map_err(|fault| refused(&[], fault));
         let adopted = match kind {
-            Kind::Classic(dashboard) => self.classic(dashboard, data_source),
-            Kind::V2 { api, spec } => self.v2(&document, api, spec, data_source),
+            Kind::Classic { dashboard, is_resource: true } => self.classic(dashboard, &name?, data_source),
+            Kind::Classic { dashboard, is_resource: false } => self
+                .uid_of(dashboard.get("uid"), &["uid"])
+                .and_then(|uid| self.classic(dashboard, &uid, data_source)),
+            Kind::V2 { api, spec } => self.v2(&name?, api, spec, data_source),
             Kind::Unknown => Err(Fault::new(
                 &[],
                 "this is no dashboard: it has neither `panels` nor `elements`",
                 "export it in Grafana by Share or Export, as JSON",
             )),
         };
-        adopted.map_err(|fault| {
-            let steps = at.iter().copied().chain(fault.path.iter().map(String::as_str));
-            let (line, column) = place::of(text, steps);
-            self.refused(line, column, fault.reason).remedy(fault.remedy)
-        })
+        adopted.map_err(|fault| refused(at, fault))
     }
 
     fn refused(&self, line: usize, column: usize, reason: String) -> Error {
         Error::invalid(reason).at(format!("{}:{line}:{column}", self.name))
     }
 
-    fn classic(&self, dashboard: &Map<String, Value>, data_source: &str) -> Result<Value, Fault> {
+    fn classic(&self, dashboard: &Map<String, Value>, uid: &str, data_source: &str) -> Result<Value, Fault> {
         if !dashboard.get("panels").is_none_or(Value::is_array) {
             return Err(Fault::new(&["panels"], "`panels` is no list", "export the dashboard again"));
         }
@@ -84,7 +91,6 @@ impl Exported {
         if title.trim().is_empty() {
             return Err(Fault::new(&["title"], "the dashboard has no title", "give it one by `title`"));
         }
-        let uid = self.uid_of(dashboard.get("uid"), &["uid"])?;
         let inputs = inputs::values(dashboard, data_source, &self.inputs)?;
         let mut document = Value::Object(dashboard.clone());
         inputs::put_elements_in_place(&mut document)?;
@@ -101,21 +107,15 @@ impl Exported {
         Ok(document)
     }
 
-    fn v2(
-        &self,
-        resource: &Value,
-        api: &str,
-        spec: &Map<String, Value>,
-        data_source: &str,
-    ) -> Result<Value, Fault> {
+    fn v2(&self, uid: &str, api: &str, spec: &Map<String, Value>, data_source: &str) -> Result<Value, Fault> {
         let title = spec.get("title").and_then(Value::as_str).unwrap_or_default();
         if title.trim().is_empty() {
             return Err(Fault::new(&["title"], "the dashboard has no title", "give it one by `title`"));
         }
-        let uid = self.uid_of(resource.pointer("/metadata/name"), &[])?;
+        inputs::refuse_library_panels(spec)?;
         let mut spec = Value::Object(spec.clone());
         inputs::fill(&mut spec, &inputs::given(data_source, &self.inputs));
-        sources::point_v2_to(&mut spec, data_source);
+        sources::PointerV2 { uid: data_source, given: &self.inputs }.point(&mut spec);
         Ok(json!({"apiVersion": api, "kind": "Dashboard", "metadata": {"name": uid}, "spec": spec}))
     }
 
@@ -133,7 +133,7 @@ impl Exported {
 /// What a document is.
 enum Kind<'a> {
     /// The schema of Grafana 5 to 13: panels in a list.
-    Classic(&'a Map<String, Value>),
+    Classic { dashboard: &'a Map<String, Value>, is_resource: bool },
     /// Grafana 13's own schema: elements and a layout.
     V2 { api: &'a str, spec: &'a Map<String, Value> },
     /// No dashboard.
@@ -153,9 +153,9 @@ fn kind_of(document: &Value) -> (&'static [&'static str], Kind<'_>) {
     };
     let (at, Value::Object(keys)) = wrapped else { return (&[], Kind::Unknown) };
     let kind = if keys.contains_key("elements") && keys.contains_key("layout") {
-        Kind::V2 { api: api.unwrap_or(V2_API), spec: keys }
+        Kind::V2 { api: api.filter(|api| api.contains("/v2")).unwrap_or(V2_API), spec: keys }
     } else if keys.contains_key("panels") || keys.contains_key("rows") {
-        Kind::Classic(keys)
+        Kind::Classic { dashboard: keys, is_resource: api.is_some() }
     } else {
         Kind::Unknown
     };

@@ -7,6 +7,9 @@ use serde_json::{Map, Value};
 
 use super::Fault;
 
+/// What to do about a library panel that is not in the file.
+const SHARE_EXTERNALLY: &str = "export the dashboard \"for sharing externally\", which brings it along";
+
 /// The values of all inputs by name: Prometheus is our data source, constants bring their value, the rest is the spec's.
 pub(super) fn values(
     dashboard: &Map<String, Value>,
@@ -70,6 +73,22 @@ pub(super) fn fill(value: &mut Value, inputs: &BTreeMap<String, String>) {
     }
 }
 
+/// An export of the schema v2 holds library panels as panels of its own; one that refers to a library needs it.
+pub(super) fn refuse_library_panels(spec: &Map<String, Value>) -> Result<(), Fault> {
+    let elements = spec.get("elements").and_then(Value::as_object).into_iter().flatten();
+    let Some((key, panel)) = elements.into_iter().find(|(_, element)| element["kind"] == "LibraryPanel")
+    else {
+        return Ok(());
+    };
+    let panel = &panel["spec"]["libraryPanel"];
+    let name = panel["name"].as_str().or_else(|| panel["uid"].as_str()).unwrap_or(key);
+    Err(Fault::new(
+        &["elements", key],
+        format!("the library panel `{name}` is not in the file"),
+        SHARE_EXTERNALLY,
+    ))
+}
+
 /// Puts the library panels that the file brings along where they are used: the other Grafana's library is not here.
 pub(super) fn put_elements_in_place(document: &mut Value) -> Result<(), Fault> {
     let elements = document["__elements"].clone();
@@ -90,11 +109,7 @@ fn in_panels(panels: &mut [Value], elements: &Value, path: &mut Vec<String>) -> 
                     "the library panel `{}` is not in the file",
                     panel["libraryPanel"]["name"].as_str().unwrap_or(uid)
                 );
-                let mut fault = Fault::new(
-                    &[],
-                    reason,
-                    "export the dashboard \"for sharing externally\", which brings it along",
-                );
+                let mut fault = Fault::new(&[], reason, SHARE_EXTERNALLY);
                 fault.path = path.iter().cloned().chain(["libraryPanel".to_owned()]).collect();
                 return Err(fault);
             };

@@ -68,18 +68,49 @@ impl Pointer<'_> {
     }
 }
 
-/// The same in schema v2, where a query names its kind in `group` and its source beside it.
-pub(super) fn point_v2_to(value: &mut Value, uid: &str) {
-    match value {
-        Value::Array(values) => values.iter_mut().for_each(|value| point_v2_to(value, uid)),
-        Value::Object(keys) => {
-            let names_variable = keys.get("datasource").and_then(|source| source["name"].as_str());
-            let is_variable = names_variable.is_some_and(|name| name.starts_with('$'));
-            if keys.get("group") == Some(&json!("prometheus")) && !is_variable {
-                keys.insert("datasource".into(), json!({"name": uid}));
+/// The same in the schema v2.
+pub(super) struct PointerV2<'a> {
+    /// The uid of our data source.
+    pub uid: &'a str,
+    /// The uids that the spec gave: by names of inputs, or by the labels that an export leaves in the place of sources.
+    pub given: &'a BTreeMap<String, String>,
+}
+
+impl PointerV2<'_> {
+    /// Sends every question to a Prometheus to our data source.
+    pub(super) fn point(&self, value: &mut Value) {
+        match value {
+            Value::Array(values) => values.iter_mut().for_each(|value| self.point(value)),
+            Value::Object(keys) => {
+                if keys.get("pluginId") == Some(&json!("prometheus")) && keys.contains_key("current") {
+                    keys.insert("current".into(), json!({"text": self.uid, "value": self.uid}));
+                }
+                self.point_query(keys);
+                keys.values_mut().for_each(|value| self.point(value));
             }
-            keys.values_mut().for_each(|value| point_v2_to(value, uid));
+            _ => {}
         }
-        _ => {}
+    }
+
+    /// From v2beta1 on a query names its kind in `group` and its source by `name`; in v2alpha1 its kind is all that it
+    /// names, and its source stands beside it, with type and uid.
+    fn point_query(&self, keys: &mut Map<String, Value>) {
+        let label = keys.get("labels").and_then(|labels| labels["grafana.app/export-label"].as_str());
+        let by_label = label.and_then(|label| self.given.get(label)).cloned();
+        let is_prometheus = keys.get("group") == Some(&json!("prometheus"));
+        if by_label.is_some() || (is_prometheus && self.is_elsewhere(keys, "name")) {
+            let uid = by_label.unwrap_or_else(|| self.uid.to_owned());
+            keys.insert("datasource".into(), json!({"name": uid}));
+        }
+        let is_alpha = keys.get("query").is_some_and(|query| query["kind"] == "prometheus");
+        if is_alpha && self.is_elsewhere(keys, "uid") {
+            keys.insert("datasource".into(), json!({"type": "prometheus", "uid": self.uid}));
+        }
+    }
+
+    /// Whether the source is that of another Grafana: neither a variable nor the spec chose it.
+    fn is_elsewhere(&self, keys: &Map<String, Value>, key: &str) -> bool {
+        let name = keys.get("datasource").and_then(|source| source[key].as_str()).unwrap_or_default();
+        !name.starts_with('$') && !self.given.values().any(|given| given == name)
     }
 }

@@ -106,9 +106,64 @@ fn the_new_schema_is_told_apart_and_asks_our_prometheus() {
     assert_eq!(resource["metadata"], json!({"name": "new-schema"}));
     let query = "/spec/elements/panel-1/spec/data/spec/queries/0/spec/query/datasource";
     assert_eq!(resource.pointer(query), Some(&json!({"name": "ours"})));
-    // A resource of an older version holds a classic dashboard.
-    let classic = json!({"apiVersion": "dashboard.grafana.app/v1beta1", "kind": "Dashboard", "spec": {"title": "A", "panels": []}});
-    assert_eq!(adopt(classic.to_string()).unwrap(), json!({"title": "A", "panels": [], "uid": "own_my"}));
+    let choice = resource.pointer("/spec/variables/0/spec/current").unwrap();
+    assert_eq!(*choice, json!({"text": "ours", "value": "ours"}));
+}
+
+#[test]
+fn a_resource_that_holds_the_classic_schema_is_unwrapped_and_keeps_its_name() {
+    for version in ["v0alpha1", "v1beta1", "v1"] {
+        let api = format!("dashboard.grafana.app/{version}");
+        let spec = json!({"title": "A", "panels": [], "uid": "not-it"});
+        let named =
+            json!({"apiVersion": api, "kind": "Dashboard", "metadata": {"name": "checkout"}, "spec": spec});
+        let classic = json!({"title": "A", "panels": [], "uid": "checkout"});
+        assert_eq!(adopt(named.to_string()).unwrap(), classic, "{version}");
+    }
+    let nameless = json!({"apiVersion": "dashboard.grafana.app/v1", "spec": {"title": "A", "panels": []}});
+    assert_eq!(adopt(nameless.to_string()).unwrap()["uid"], "own_my");
+    let bad = "{\"apiVersion\": \"dashboard.grafana.app/v1\",\n \"metadata\": {\"name\": \"a b\"},\n \"spec\": {\"title\": \"A\", \"panels\": []}}";
+    assert!(refusal(bad).starts_with("my.json:2:23: the uid `a b` is not valid"), "{}", refusal(bad));
+}
+
+/// The data source that a query in the schema v2 asks once it was adopted.
+fn sources_of(version: &str, query: &Value, inputs: &[(&str, &str)]) -> Value {
+    let panel =
+        json!({"kind": "Panel", "spec": {"data": {"kind": "QueryGroup", "spec": {"queries": [query]}}}});
+    let spec = json!({"title": "A", "elements": {"panel-1": panel}, "layout": {}});
+    let resource = json!({"apiVersion": format!("dashboard.grafana.app/{version}"), "metadata": {"name": "a"}, "spec": spec});
+    let inputs = inputs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let adopted = Exported { inputs, ..exported(resource.to_string()) }.adopt("ours").unwrap();
+    let spec = adopted.pointer("/spec/elements/panel-1/spec/data/spec/queries/0/spec").unwrap();
+    spec.get("datasource").or_else(|| spec["query"].get("datasource")).cloned().unwrap_or_default()
+}
+
+#[test]
+fn questions_to_a_prometheus_are_known_in_each_version_of_the_new_schema() {
+    let alpha = |source: Value| json!({"kind": "PanelQuery", "spec": {"datasource": source, "query": {"kind": "prometheus", "spec": {}}}});
+    let later = |query: Value| json!({"kind": "PanelQuery", "spec": {"query": query}});
+    let of = |version, query| sources_of(version, &query, &[]);
+    assert_eq!(of("v2alpha1", alpha(json!({"type": "prometheus", "uid": "theirs"}))), ours());
+    assert_eq!(of("v2alpha1", alpha(json!({"uid": "${ds}"}))), json!({"uid": "${ds}"}));
+    let named = |name: &str| json!({"group": "prometheus", "datasource": {"name": name}});
+    for version in ["v2beta1", "v2"] {
+        assert_eq!(of(version, later(named("theirs"))), json!({"name": "ours"}));
+        assert_eq!(of(version, later(named("${DS_PROMETHEUS}"))), json!({"name": "ours"}));
+        assert_eq!(of(version, later(named("${ds}"))), json!({"name": "${ds}"}));
+    }
+    // One that was exported for others has a label in the place of its source, which an input can name.
+    let label = json!({"grafana.app/export-label": "loki-1"});
+    let exported = later(json!({"group": "loki", "labels": label}));
+    assert_eq!(of("v2", exported.clone()), Value::Null);
+    assert_eq!(sources_of("v2", &exported, &[("loki-1", "logs")]), json!({"name": "logs"}));
+}
+
+#[test]
+fn a_library_panel_of_the_new_schema_is_named_with_its_place() {
+    let panel =
+        "{\"kind\": \"LibraryPanel\", \"spec\": {\"libraryPanel\": {\"uid\": \"x\", \"name\": \"Load\"}}}";
+    let text = V2.replace("\"elements\": {\n", &format!("\"elements\": {{\n      \"panel-2\": {panel},\n"));
+    assert_eq!(refusal(text), "my.json:11:18: the library panel `Load` is not in the file");
 }
 
 #[test]
