@@ -106,6 +106,51 @@ class Provisioned(unittest.TestCase):
             self.assertEqual(1, grafana.ask("GET", "/api/dashboards/uid/one", auth=ADMIN).body["meta"]["version"])
 
 
+class Resources(unittest.TestCase):
+    """What is documented of `/apis`; no recording holds it true."""
+
+    DASHBOARDS = "/apis/dashboard.grafana.app/v2beta1/namespaces/default/dashboards"
+    SPEC = {"title": "X", "elements": {"panel-1": {"kind": "Panel", "spec": {"id": 1}}}, "layout": {"kind": "GridLayout"}}
+
+    def resource(self, name="x", **metadata):
+        return {"kind": "Dashboard", "metadata": {"name": name, **metadata}, "spec": self.SPEC}
+
+    def test_releases_before_12_have_none(self):
+        with Running() as grafana:
+            self.assertEqual(404, grafana.ask("GET", "/apis/dashboard.grafana.app", auth=ADMIN).status)
+
+    def test_a_write_names_the_version_that_it_replaces(self):
+        with Running(options=("--release", "13")) as grafana:
+            def ask(method, path, body=None):
+                return grafana.ask(method, self.DASHBOARDS + path, body, auth=ADMIN)
+
+            made = ask("POST", "", self.resource())
+            self.assertEqual((201, 1), (made.status, made.body["metadata"]["generation"]))
+            first = made.body["metadata"]["resourceVersion"]
+            again = ask("POST", "", self.resource())
+            self.assertEqual((409, "AlreadyExists"), (again.status, again.body["reason"]))
+            self.assertEqual(1, ask("PUT", "/x", self.resource(resourceVersion=first)).body["metadata"]["generation"])
+            changed = {**self.resource(resourceVersion=first), "spec": {**self.SPEC, "title": "Y"}}
+            self.assertEqual(2, ask("PUT", "/x", changed).body["metadata"]["generation"])
+            stale = ask("PUT", "/x", changed)
+            self.assertEqual((409, "Conflict"), (stale.status, stale.body["reason"]))
+            self.assertEqual(422, ask("PUT", "/x", {**changed, "spec": {"title": "Y"}}).status)
+            self.assertEqual((200, 404), (ask("DELETE", "/x").status, ask("DELETE", "/x").status))
+
+    def test_the_classic_interface_names_the_way_to_a_dashboard_in_the_new_schema(self):
+        with Running(options=("--release", "13")) as grafana:
+            grafana.ask("POST", self.DASHBOARDS, self.resource(), auth=ADMIN)
+            answer = grafana.ask("GET", "/api/dashboards/uid/x", auth=ADMIN)
+            self.assertEqual(406, answer.status)
+            self.assertIn(f"use {self.DASHBOARDS}/x instead", answer.body["message"])
+
+    def test_a_viewer_may_not_write(self):
+        with Running(options=("--release", "13")) as grafana:
+            account = grafana.ask("POST", "/api/serviceaccounts", {"name": "a", "role": "Viewer"}, auth=ADMIN).body["id"]
+            key = grafana.ask("POST", f"/api/serviceaccounts/{account}/tokens", {"name": "a"}, auth=ADMIN).body["key"]
+            self.assertEqual(403, grafana.ask("POST", self.DASHBOARDS, self.resource(), auth=f"Bearer {key}").status)
+
+
 class Parallel(unittest.TestCase):
     def test_many_writers_leave_whole_dashboards(self):
         with Running() as grafana, ThreadPoolExecutor(8) as pool:

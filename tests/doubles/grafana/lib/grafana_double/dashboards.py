@@ -15,7 +15,10 @@ def missing():
     return refuse(404, "Dashboard not found")
 
 
-def mismatch():
+def mismatch(release):
+    if release >= 13:
+        # As was seen of 13.1: the same as of a uid that is taken.
+        return refuse(409, "A dashboard with the same uid already exists")
     text = "The dashboard has been changed by someone else"
     return refuse(412, text, trace=False, status="version-mismatch")
 
@@ -71,19 +74,21 @@ def known_by(store, posted):
     return store.one("SELECT * FROM dashboard WHERE uid=?", uid) if uid else None
 
 
-def settle_conflicts(store, body, posted, folder, known):
+def settle_conflicts(store, release, body, posted, folder, known):
     """Which stored dashboard is written to. With `overwrite` a title that is taken leads to the one that has it."""
     overwrite = bool(body.get("overwrite"))
     if known is not None:
         if known["is_folder"]:
             raise refuse(400, "Dashboard cannot be changed to a folder", trace=False)
         if known["version"] != posted.get("version") and not overwrite:
-            raise mismatch()
+            raise mismatch(release)
     wanted = slug(posted["title"])
     if store.one("SELECT 1 FROM dashboard WHERE is_folder=1 AND slug=?", wanted):
         raise refuse(400, "Dashboard name cannot be the same as folder", trace=False, status="name-match")
     namesake = store.one("SELECT * FROM dashboard WHERE is_folder=0 AND folder_id=? AND slug=?", folder, wanted)
-    if namesake is not None and (known is None or namesake["id"] != known["id"]):
+    # Later ones have several of one title in a folder.
+    is_taken = namesake is not None and (known is None or namesake["id"] != known["id"])
+    if is_taken and release < 12:
         if not overwrite:
             text = "A dashboard with the same name in the folder already exists"
             raise refuse(412, text, trace=False, status="name-exists")
@@ -110,7 +115,7 @@ def write(store, row, posted, folder, login, message=""):
     stored = {**posted, "id": row["id"], "uid": row["uid"], "version": parent + 1}
     data = json.dumps(stored, sort_keys=True)
     store.run(
-        "UPDATE dashboard SET title=?, slug=?, folder_id=?, data=?, version=?, updated=?, updated_by=? WHERE id=?",
+        "UPDATE dashboard SET title=?, slug=?, folder_id=?, data=?, api=NULL, version=?, updated=?, updated_by=? WHERE id=?",
         posted["title"], slug(posted["title"]), folder, data, parent + 1, now(), login, row["id"],
     )
     store.run(
@@ -129,7 +134,7 @@ def save(request):
         raise refuse(400, "Dashboard title cannot be empty", trace=False, status="empty-name")
     check_uid(posted.get("uid") or "", trace=False)
     known = known_by(store, posted)
-    row = settle_conflicts(store, body, posted, folder, known)
+    row = settle_conflicts(store, request.server.release, body, posted, folder, known)
     row = row or insert(store, posted, folder, request.user["login"])
     version = write(store, row, posted, folder, request.user["login"], body.get("message"))
     name = slug(posted["title"])
@@ -160,6 +165,9 @@ def get(request, uid):
     row = find(request.store, uid)
     if row is None:
         raise missing()
+    if row["api"]:
+        address = f"/apis/dashboard.grafana.app/{row['api']}/namespaces/default/dashboards/{uid}"
+        raise refuse(406, f"dashboard api version not supported, use {address} instead")
     stored = json.loads(row["data"])
     if request.server.release >= 12:
         # Later releases store dashboards in a form of their own and fill in what was left out.

@@ -7,7 +7,7 @@ import socketserver
 import sys
 import urllib.parse
 
-from . import accounts, annotations, auth, dashboards, datasources, folders, library, prometheus  # noqa: F401, importing registers their routes
+from . import accounts, annotations, auth, dashboards, datasources, folders, library, prometheus, resources  # noqa: F401, importing registers their routes
 from .web import Answer, Refused, Request, Text, refuse, route
 
 METRICS = """\
@@ -62,6 +62,11 @@ def open_to_all(request):
     return None
 
 
+def is_gone(request):
+    """A release is to come that has no other way to dashboards and folders than `/apis`."""
+    return request.server.release >= 14 and request.path.startswith(("/api/dashboards", "/api/folders", "/api/search"))
+
+
 def answer(request):
     """Status and body of any request."""
     try:
@@ -72,9 +77,9 @@ def answer(request):
             html = {"content_type": "text/html; charset=utf-8", "headers": {"Location": "/login"}}
             return 302, Text('<a href="/login">Found</a>.\n\n', **html)
         request.user = auth.authenticate(request)
-        found = route.find(request.method, request.path)
+        found = None if is_gone(request) else route.find(request.method, request.path)
         if found is None:
-            if request.path.startswith("/api/"):
+            if request.path.startswith(("/api/", "/apis/")):
                 raise refuse(404, "Not found", trace=False)
             return 200, Text(PAGE.format(version=request.server.version), "text/html; charset=utf-8")
         handler, arguments, needs, own_transaction = found

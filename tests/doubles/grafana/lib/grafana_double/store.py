@@ -20,10 +20,10 @@ CREATE TABLE IF NOT EXISTS library_element (uid TEXT PRIMARY KEY, name TEXT UNIQ
 -- Folders and dashboards share ids and uids, as in the original.
 CREATE TABLE IF NOT EXISTS dashboard (
   id INTEGER PRIMARY KEY AUTOINCREMENT, uid TEXT UNIQUE, title TEXT, slug TEXT, is_folder INTEGER, folder_id INTEGER,
-  data TEXT, version INTEGER, created TEXT, updated TEXT, created_by TEXT, updated_by TEXT, provisioned TEXT
+  data TEXT, version INTEGER, created TEXT, updated TEXT, created_by TEXT, updated_by TEXT, provisioned TEXT, api TEXT
 );
 CREATE TABLE IF NOT EXISTS dashboard_version (
-  id INTEGER PRIMARY KEY, dashboard_id INTEGER, parent INTEGER, version INTEGER, created TEXT, message TEXT, data TEXT
+  id INTEGER PRIMARY KEY, dashboard_id INTEGER, parent INTEGER, version INTEGER, created TEXT, message TEXT, data TEXT, api TEXT
 );
 CREATE TABLE IF NOT EXISTS service_account (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT UNIQUE, role TEXT);
 CREATE TABLE IF NOT EXISTS token (

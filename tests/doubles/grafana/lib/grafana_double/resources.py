@@ -1,0 +1,265 @@
+"""Dashboards and folders as resources below `/apis`, as releases from 12 on are documented to serve them. None was recorded."""
+
+import json
+
+from . import dashboards, folders
+from .store import now
+from .web import Answer, Refused, Text, check_uid, refuse, route, slug
+
+DASHBOARDS, FOLDERS = "dashboard.grafana.app", "folder.grafana.app"
+PLURALS = {DASHBOARDS: "dashboards", FOLDERS: "folders"}
+# What the new schema gets where it was left out, as the original fills in far more.
+DEFAULTS = {True: {"cursorSync": "Off", "preload": False, "liveNow": False}, False: {"preload": False, "fiscalYearStartMonth": 0}}
+
+
+def served(group, release):
+    if group not in PLURALS or release < 12:
+        return []
+    beta, stable = ["v1beta1"], ["v1"] if release > 12 else []
+    if group == FOLDERS:
+        return [*stable, *beta]
+    return ["v0alpha1", *stable, *beta, "v2alpha1", "v2beta1", *(["v2"] if stable else [])]
+
+
+def status(code, reason, message, **details):
+    body = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "message": message, "reason": reason}
+    return Refused(code, {**body, "details": details, "code": code})
+
+
+def missing(group, name):
+    text = f'{PLURALS[group]}.{group} "{name}" not found'
+    return status(404, "NotFound", text, name=name, group=group, kind=PLURALS[group])
+
+
+def conflict(group, name):
+    text = f'Operation cannot be fulfilled on {PLURALS[group]}.{group} "{name}": requested RV does not match current RV'
+    return status(409, "Conflict", text, name=name)
+
+
+def check_address(request, group, version, namespace):
+    if version not in served(group, request.server.release):
+        raise Refused(404, Text("404 page not found\n"))
+    if namespace != "default":
+        raise status(403, "Forbidden", f"no access to the namespace {namespace}")
+
+
+def is_new_schema(version):
+    return (version or "").startswith("v2")
+
+
+def find(store, group, name):
+    return folders.find(store, name) if group == FOLDERS else dashboards.find(store, name)
+
+
+def revision(row):
+    """It is no count of versions, and a client must not take it for one."""
+    return str(1_758_777_451_000_000 + row["id"] * 1_000 + row["version"])
+
+
+def converted(stored, stored_version, version):
+    """The same dashboard in the schema of another version, as far as tests look."""
+    if is_new_schema(stored_version) == is_new_schema(version):
+        return stored
+    if is_new_schema(version):
+        panels = {f"panel-{panel.get('id', 0)}": {"kind": "Panel", "spec": panel} for panel in stored.get("panels") or []}
+        return {"title": stored["title"], "elements": panels, "layout": {"kind": "GridLayout", "spec": {"items": []}}}
+    panels = [element["spec"] for element in stored["elements"].values() if element["kind"] == "Panel"]
+    return {"title": stored["title"], "panels": [classic(panel) for panel in panels]}
+
+
+def classic(panel):
+    queries = panel.get("data", {}).get("spec", {}).get("queries", [])
+    targets = []
+    for query in queries:
+        of = query["spec"]["query"]
+        source = {"type": of.get("group"), "uid": of.get("datasource", {}).get("name")}
+        targets.append({**of.get("spec", {}), "refId": query["spec"].get("refId"), "datasource": source})
+    return {"id": panel.get("id"), "title": panel.get("title"), "type": "timeseries", "targets": targets}
+
+
+def spec(row, data, stored_version, version):
+    stored = {key: value for key, value in json.loads(data).items() if key not in ("id", "uid", "version")}
+    return {**DEFAULTS[is_new_schema(version)], **converted(stored, stored_version, version)}
+
+
+def shown(request, group, version, row):
+    annotations = {"grafana.app/createdBy": f"user:{row['created_by']}"}
+    if row["version"] > 1:
+        annotations["grafana.app/updatedBy"] = f"user:{row['updated_by']}"
+    parent = request.store.one("SELECT uid FROM dashboard WHERE id=?", row["folder_id"] or 0)
+    if parent:
+        annotations["grafana.app/folder"] = parent["uid"]
+    if row["provisioned"]:
+        annotations |= {"grafana.app/managedBy": "classic-file-provisioning", "grafana.app/sourcePath": row["provisioned"]}
+    metadata = {
+        "name": row["uid"], "namespace": "default", "uid": f"internal-{row['id']}", "resourceVersion": revision(row),
+        "generation": row["version"], "creationTimestamp": row["created"],
+        "labels": {"grafana.app/deprecatedInternalID": str(row["id"])}, "annotations": annotations,
+    }
+    body = {"kind": "Folder", "apiVersion": f"{group}/{version}", "metadata": metadata}
+    if group == FOLDERS:
+        return {**body, "spec": {"title": row["title"]}}
+    conversion = {"failed": False, "storedVersion": row["api"] or "v0alpha1"}
+    content = spec(row, row["data"], row["api"], version)
+    return {**body, "kind": "Dashboard", "spec": content, "status": {"conversion": conversion}}
+
+
+def history(request, group, version, name, limit):
+    """Of a release that has stable versions, only these serve it."""
+    row = find(request.store, group, name)
+    is_stable = "alpha" not in version and ("beta" not in version or request.server.release == 12)
+    if row is None or not is_stable:
+        return []
+    rows = request.store.all(
+        "SELECT * FROM dashboard_version WHERE dashboard_id=? ORDER BY version DESC LIMIT ?", row["id"], limit
+    )
+    items = []
+    for one in rows:
+        item = shown(request, group, version, row)
+        item["metadata"] |= {"generation": one["version"], "annotations": {"grafana.app/message": one["message"]}}
+        item["spec"] = spec(row, one["data"], one["api"], version)
+        items.append(item)
+    return items
+
+
+@route("GET", "/api/frontend/settings")
+def settings(request):
+    return {"namespace": "default"} if request.server.release >= 12 else {}
+
+
+@route("GET", "/apis/{group}")
+def versions(request, group):
+    found = [{"groupVersion": f"{group}/{version}", "version": version} for version in served(group, request.server.release)]
+    if not found:
+        raise refuse(404, "Not found", trace=False)
+    return {"kind": "APIGroup", "apiVersion": "v1", "name": group, "versions": found, "preferredVersion": found[-1]}
+
+
+@route("GET", "/apis/{group}/{version}/namespaces/{namespace}/{plural}")
+def every(request, group, version, namespace, plural):
+    check_address(request, group, version, namespace)
+    limit, begin = int(request.argument("limit", "1000")), int(request.argument("continue", "0"))
+    metadata = {"resourceVersion": "1758777451999999"}
+    selected = request.argument("fieldSelector", "")
+    if request.argument("labelSelector") == "grafana.app/get-history=true":
+        items = history(request, group, version, selected.removeprefix("metadata.name="), limit)
+    else:
+        rows = request.store.all(
+            "SELECT * FROM dashboard WHERE is_folder=? AND id > ? ORDER BY id LIMIT ?", group == FOLDERS, begin, limit
+        )
+        items = [shown(request, group, version, row) for row in rows]
+        if len(rows) == limit:
+            metadata["continue"] = str(rows[-1]["id"])
+    kind = "FolderList" if group == FOLDERS else "DashboardList"
+    return {"kind": kind, "apiVersion": f"{group}/{version}", "metadata": metadata, "items": items}
+
+
+@route("GET", "/apis/{group}/{version}/namespaces/{namespace}/{plural}/{name}")
+def get(request, group, version, namespace, plural, name):
+    check_address(request, group, version, namespace)
+    row = find(request.store, group, name)
+    if row is None:
+        raise missing(group, name)
+    return shown(request, group, version, row)
+
+
+def wanted(request, group, version, name=None):
+    """What is posted, once it is known to be a resource of this kind."""
+    body = request.json()
+    metadata, content = body.get("metadata") or {}, body.get("spec") or {}
+    name = name or metadata.get("name") or ""
+    fields = ["title"] + (["elements", "layout"] if group == DASHBOARDS and is_new_schema(version) else [])
+    lacking = [field for field in fields if not content.get(field)]
+    if lacking or not name or metadata.get("name") != name:
+        text = f'{body.get("kind")}.{group} "{name}" is invalid: spec.{", spec.".join(lacking)}: Required value'
+        raise status(422, "Invalid", text, name=name)
+    check_uid(name, trace=False)
+    return name, metadata, content
+
+
+def write(request, group, version, row, metadata, content):
+    """The next version of what is there; the same again makes none."""
+    store, login = request.store, request.user["login"]
+    annotations = metadata.get("annotations") or {}
+    parent = annotations.get("grafana.app/folder")
+    folder = folders.find(store, parent) if parent else None
+    if parent and folder is None:
+        raise missing(FOLDERS, parent)
+    folder_id = folder["id"] if folder else 0
+    api = version if group == DASHBOARDS and is_new_schema(version) else None
+    stored = content if api else {**content, "id": row["id"], "uid": row["uid"], "version": row["version"]}
+    same = {"data": json.dumps(stored, sort_keys=True), "folder_id": folder_id, "title": content["title"], "api": api}
+    if row["version"] and all(row[key] == value for key, value in same.items()):
+        return row
+    number = row["version"] + 1
+    data = json.dumps(stored if api else {**stored, "version": number}, sort_keys=True)
+    store.run(
+        "UPDATE dashboard SET title=?, slug=?, folder_id=?, data=?, api=?, version=?, updated=?, updated_by=? WHERE id=?",
+        content["title"], slug(content["title"]), folder_id, data, api, number, now(), login, row["id"],
+    )
+    store.run(
+        "INSERT INTO dashboard_version (dashboard_id, parent, version, created, message, data, api) VALUES (?,?,?,?,?,?,?)",
+        row["id"], row["version"], number, now(), annotations.get("grafana.app/message", ""), data, api,
+    )
+    return find(store, group, row["uid"])
+
+
+def make(request, group, version, name, metadata, content):
+    store, login = request.store, request.user["login"]
+    if metadata.get("resourceVersion"):
+        raise status(400, "BadRequest", "resourceVersion should not be set on objects to be created")
+    if store.one("SELECT 1 FROM dashboard WHERE uid=?", name):
+        raise status(409, "AlreadyExists", f'{PLURALS[group]}.{group} "{name}" already exists', name=name)
+    if group == FOLDERS:
+        folders.check_title(store, content["title"])
+    store.run(
+        "INSERT INTO dashboard (uid, title, slug, is_folder, folder_id, version, created, updated, created_by, updated_by)"
+        " VALUES (?,?,?,?,0,0,?,?,?,?)",
+        name, content["title"], slug(content["title"]), group == FOLDERS, now(), now(), login, login,
+    )
+    row = write(request, group, version, find(store, group, name), metadata, content)
+    return Answer(201, shown(request, group, version, row))
+
+
+def create(request, group, version, namespace):
+    check_address(request, group, version, namespace)
+    return make(request, group, version, *wanted(request, group, version))
+
+
+def update(request, group, version, namespace, name):
+    check_address(request, group, version, namespace)
+    name, metadata, content = wanted(request, group, version, name)
+    row = find(request.store, group, name)
+    if row is None and not metadata.get("resourceVersion"):
+        return make(request, group, version, name, metadata, content)
+    if row is None or metadata.get("resourceVersion", revision(row)) != revision(row):
+        raise conflict(group, name)
+    if row["provisioned"]:
+        raise status(403, "Forbidden", f'{PLURALS[group]}.{group} "{name}" is managed by a file', name=name)
+    if group == FOLDERS:
+        folders.check_title(request.store, content["title"], but_not=row["id"])
+    return shown(request, group, version, write(request, group, version, row, metadata, content))
+
+
+def delete(request, group, version, namespace, name):
+    check_address(request, group, version, namespace)
+    row = find(request.store, group, name)
+    if row is None:
+        raise missing(group, name)
+    folders.remove(request.store, row)
+    return {"kind": "Status", "apiVersion": "v1", "status": "Success", "details": {"name": name}}
+
+
+def register(group):
+    """The writes of a kind, each with the permission that it asks for."""
+    plural = PLURALS[group]
+    path = f"/apis/{group}/{{version}}/namespaces/{{namespace}}/{plural}"
+    for method, handler, verb in (("POST", create, "create"), ("PUT", update, "write"), ("DELETE", delete, "delete")):
+        address = path if method == "POST" else f"{path}/{{name}}"
+        route(method, address, needs=f"{plural}:{verb}")(
+            lambda request, handler=handler, **arguments: handler(request, group, **arguments)
+        )
+
+
+register(DASHBOARDS)
+register(FOLDERS)
