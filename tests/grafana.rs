@@ -12,17 +12,18 @@ mod test_grafana;
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::Command;
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use grafana_release::{Release, run_again_with_a_release};
 use monctl::error::Error;
 use monctl::http::grafana::{
-    Annotation, Dashboard, DataSource, Desired, Drift, FOLDER_UID, GrafanaChange, GrafanaClient,
+    Annotation, Ask, Dashboard, DataSource, Desired, Drift, FOLDER_UID, GrafanaChange, GrafanaClient,
     GrafanaState, Occasion, diff,
 };
 use monctl::render;
 use monctl::secret::Secret;
-use monctl::spec::load;
+use monctl::spec::{OnDrift, load};
 use relay::Fault;
 use serde_json::{Value, json};
 use test_grafana::{PASSWORD, TestGrafana};
@@ -39,10 +40,13 @@ fn desired() -> Desired {
     Desired::new(data_source, dashboards.collect())
 }
 
+/// The answer where a test expects that a person's work is undone.
+const RESTORE: Ask<'_> = &|_| Ok(OnDrift::Restore);
+
 /// Reads, compares, applies.
 async fn import(client: &GrafanaClient, desired: &Desired) -> Result<(), Vec<Error>> {
     let state = client.observe(desired).await.map_err(|error| vec![error])?;
-    client.apply(diff(desired, &state)).await
+    client.apply(diff(desired, &state), RESTORE).await
 }
 
 /// What a plan would print now.
@@ -117,7 +121,11 @@ async fn everything_is_imported_and_a_second_time_nothing_is_written() {
     assert_eq!(planned(&client, &desired).await, [""; 0]);
     import(&client, &desired).await.unwrap();
     let requests = grafana.requests();
-    assert_eq!(requests.len(), 12, "twice a data source, a folder and four dashboards: {requests:?}");
+    assert_eq!(
+        requests.len(),
+        14,
+        "twice a data source, a folder, four dashboards and a search: {requests:?}"
+    );
     assert!(requests.iter().all(|request| request.starts_with("GET ")), "{requests:?}");
 }
 
@@ -151,11 +159,10 @@ async fn a_wrong_password_costs_one_try() {
 async fn a_401_to_a_write_is_not_tried_again() {
     let grafana = TestGrafana::start();
     let (client, desired) = (grafana.client(), desired());
-    let empty = GrafanaState { data_source: None, folder: None, dashboards: [].into() };
-    let folder = diff(&desired, &empty).remove(1);
+    let folder = diff(&desired, &GrafanaState::default()).remove(1);
     let refusal = Fault::Answer(401, json!({"message": "invalid username or password"}));
     grafana.fault("POST", "/api/folders", 9, refusal);
-    client.apply(vec![folder]).await.unwrap_err();
+    client.apply(vec![folder], RESTORE).await.unwrap_err();
     assert_eq!(grafana.requests(), ["POST /api/folders 401"]);
 }
 
@@ -273,7 +280,7 @@ async fn somebody_who_writes_between_plan_and_apply_is_noticed() {
     let before = client.observe(&desired).await.unwrap();
     // Another run of monctl makes everything meanwhile: nothing is left to do, and nothing is written twice.
     import(&client, &desired).await.unwrap();
-    client.apply(diff(&desired, &before)).await.unwrap();
+    client.apply(diff(&desired, &before), RESTORE).await.unwrap();
     assert_eq!(version(&grafana).await, 1);
     assert_eq!(planned(&client, &desired).await, [""; 0]);
 
@@ -285,7 +292,14 @@ async fn somebody_who_writes_between_plan_and_apply_is_noticed() {
     edited["refresh"] = "2m".into();
     grafana.post("/api/dashboards/db", json!({"dashboard": edited, "folderUid": "monctl"})).await;
     grafana.forget_requests();
-    client.apply(stale).await.unwrap();
+    // What was there at the plan is spared, and what came since.
+    let spared = Mutex::new(vec![]);
+    let spare = |drift: &Drift| {
+        spared.lock().unwrap().push(drift.document["refresh"].clone());
+        Ok(OnDrift::Restore)
+    };
+    client.apply(stale, &spare).await.unwrap();
+    assert_eq!(spared.into_inner().unwrap(), ["1m", "2m"]);
     let requests = grafana.requests();
     let expected = [
         "POST /api/dashboards/db 412".to_owned(),
@@ -305,7 +319,7 @@ async fn what_somebody_made_meanwhile_under_our_uids_is_brought_in_line() {
     let other = json!({"uid": "monctl_prometheus", "name": "P", "type": "prometheus", "access": "proxy", "url": "http://x"});
     grafana.post("/api/datasources", other).await;
     grafana.post("/api/folders", json!({"uid": "monctl", "title": "Theirs"})).await;
-    client.apply(diff(&desired, &empty)).await.unwrap();
+    client.apply(diff(&desired, &empty), RESTORE).await.unwrap();
     assert_eq!(planned(&client, &desired).await, [""; 0]);
 }
 
@@ -449,7 +463,7 @@ async fn at_most_four_requests_are_under_way() {
     let state = client.observe(&desired).await.unwrap();
     assert_eq!(grafana.most_at_once(), 4);
     grafana.forget_requests();
-    client.apply(diff(&desired, &state)).await.unwrap();
+    client.apply(diff(&desired, &state), RESTORE).await.unwrap();
     assert_eq!(grafana.most_at_once(), 4);
 }
 
@@ -517,11 +531,11 @@ async fn a_token_of_few_rights_does_the_daily_work() {
     let all = diff(&desired, &daily.observe(&desired).await.unwrap());
     let (sources, others): (Vec<_>, Vec<_>) =
         all.into_iter().partition(|change| matches!(change, GrafanaChange::DataSource(_)));
-    let refused = daily.apply(sources.clone()).await.unwrap_err();
+    let refused = daily.apply(sources.clone(), RESTORE).await.unwrap_err();
     assert!(refused[0].message().contains("datasources:create"), "{refused:?}");
     assert!(refused[0].hint().unwrap().contains("docs/grafana.md"), "{refused:?}");
-    admin.apply(sources).await.unwrap();
-    daily.apply(others).await.unwrap();
+    admin.apply(sources, RESTORE).await.unwrap();
+    daily.apply(others, RESTORE).await.unwrap();
     assert_eq!(planned(&daily, &desired).await, [""; 0]);
     let now = jiff::Timestamp::now();
     let text = "A drill".to_owned();

@@ -30,7 +30,7 @@ use monctl::http::grafana::{
 };
 use monctl::http::prometheus::Prometheus;
 use monctl::project::Exported;
-use monctl::spec::PromDuration;
+use monctl::spec::{OnDrift, PromDuration};
 use monctl::verify::{Checked, Shown, panels};
 use pipeline::{Process, free_address, program};
 use serde_json::{Value, json};
@@ -132,7 +132,7 @@ impl Bench {
         let state = self.client.observe(&desired).await.unwrap();
         let changes = diff(&desired, &state).into_iter();
         let changes = changes.filter(|change| !matches!(change, GrafanaChange::DataSource(_)));
-        self.client.apply(changes.collect()).await.unwrap();
+        self.client.apply(changes.collect(), &|_| Ok(OnDrift::Restore)).await.unwrap();
         let uid = desired.dashboards[0].document()["uid"].as_str().unwrap();
         self.check(&self.client.stored(uid).await.unwrap()).await
     }

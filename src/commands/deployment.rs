@@ -71,8 +71,8 @@ impl Deployment {
                 &added.unwrap_or_default(),
             )?,
             grafana_password: grafana::password(&provider.folder())?,
-            grafana: grafana::desired(spec, dashboards.dashboards),
             unavailable: dashboards.missing.iter().map(Error::in_one_line).collect(),
+            grafana: grafana::desired(spec, dashboards),
             provider,
             loaded,
         })

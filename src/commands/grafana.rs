@@ -6,12 +6,13 @@ mod kept;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-pub(super) use drift::{action, keep_copies, left_alone};
+pub(super) use drift::{action, left_alone, spare};
 pub(super) use kept::Kept;
 
+use super::dashboards::Wanted;
 use crate::error::{Error, Result};
 use crate::event::Events;
-use crate::http::grafana::{Dashboard, DataSource, Desired, GrafanaChange, GrafanaClient, diff};
+use crate::http::grafana::{Ask, DataSource, Desired, GrafanaChange, GrafanaClient, diff};
 use crate::playbook::Facts;
 use crate::remote::Remote;
 use crate::secret::Secret;
@@ -99,18 +100,19 @@ impl Writers {
         }
     }
 
-    /// Makes the changes; the data source as the administrator, who alone may.
+    /// Makes the changes; the data source as the administrator, who alone may. `ask` is asked before a person's work is
+    /// undone.
     ///
     /// # Errors
     /// One for each change that could not be made.
-    pub async fn apply(&self, changes: Vec<GrafanaChange>) -> Result<(), Vec<Error>> {
+    pub async fn apply(&self, changes: Vec<GrafanaChange>, ask: Ask<'_>) -> Result<(), Vec<Error>> {
         let (sources, others): (Vec<_>, Vec<_>) =
             changes.into_iter().partition(|change| matches!(change, GrafanaChange::DataSource(_)));
         if !sources.is_empty() {
             let admin = administrator(&self.socket, &self.folder).await.map_err(|error| vec![error])?;
-            admin.apply(sources).await?;
+            admin.apply(sources, ask).await?;
         }
-        self.daily.apply(others).await
+        self.daily.apply(others, ask).await
     }
 }
 
@@ -170,8 +172,10 @@ pub(super) async fn compare(client: &GrafanaClient, desired: &Desired, on_drift:
     Ok(Found { changes, kept })
 }
 
-/// What Grafana is to hold.
-pub(super) fn desired(spec: &Spec, dashboards: Vec<Dashboard>) -> Desired {
+/// What Grafana is to hold. Where some dashboards cannot be had now, no other one is taken for unwanted.
+pub(super) fn desired(spec: &Spec, wanted: Wanted) -> Desired {
     let interval = spec.monitoring.scrape_interval.to_string();
-    Desired::new(DataSource::prometheus(spec.grafana.data_source(), PROMETHEUS, &interval), dashboards)
+    let data_source = DataSource::prometheus(spec.grafana.data_source(), PROMETHEUS, &interval);
+    let complete = wanted.missing.is_empty();
+    Desired { complete, ..Desired::new(data_source, wanted.dashboards) }
 }

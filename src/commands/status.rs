@@ -205,7 +205,7 @@ async fn imported(remote: &Remote, loaded: &Loaded, provider: &Provider) -> Dash
     let look = async {
         let client = grafana::client(remote, &provider.folder(), Duration::from_secs(2)).await?;
         let wanted = dashboards::wanted(loaded).await?;
-        let desired = grafana::desired(&loaded.spec, wanted.dashboards);
+        let desired = grafana::desired(&loaded.spec, wanted);
         let on_drift = loaded.spec.grafana.on_drift;
         Ok::<_, Error>(grafana::compare(&client, &desired, on_drift).await?.changes)
     };

@@ -229,12 +229,8 @@ impl Run<'_> {
             Ok::<_, Error>((writers, found.changes))
         };
         let (writers, changes) = prepare.await.map_err(|error| vec![error.at(host.to_string())])?;
-        let (changes, mut errors) =
-            grafana::keep_copies(self.deployment.loaded.base_dir(), changes, self.events);
-        errors.extend(writers.apply(changes).await.err().unwrap_or_default());
-        if !errors.is_empty() {
-            return Err(errors);
-        }
+        let base = self.deployment.loaded.base_dir();
+        writers.apply(changes, &grafana::spare(base, spec.grafana.on_drift, self.events)).await?;
         self.events.send(Event::StepFinished { host, step, took: Millis(begun.elapsed()) });
         Ok(())
     }

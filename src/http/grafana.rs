@@ -2,7 +2,8 @@
 //!
 //! Reading and writing are apart, as everywhere: [`GrafanaClient::observe`] only reads, [`diff`] is pure, and
 //! [`GrafanaClient::apply`] follows the changes that people saw. How each kind of thing is compared, read and
-//! written stands in its own file below. Called by `apply` and `commands`.
+//! written stands in its own file below: by `/api`, and by `/apis` what that cannot hold or no longer serves. Called by
+//! `apply` and `commands`.
 
 mod account;
 mod annotation;
@@ -12,25 +13,34 @@ mod dashboard;
 mod data_source;
 mod desired;
 mod folder;
+mod found;
 mod query;
+mod resource;
+mod stray;
 mod thing;
 
 pub use annotation::{Annotation, Occasion};
 pub use change::{GrafanaChange, diff};
-pub use dashboard::{Dashboard, Drift, FoundDashboard};
+pub use dashboard::Dashboard;
 pub use data_source::DataSource;
 pub use desired::{Desired, FOLDER_UID};
 pub use folder::{Folder, FoundFolder};
+pub use found::{Drift, FoundDashboard};
 pub use query::{Frames, NamedSource, PanelQuery};
+pub use stray::Stray;
+pub use thing::Ask;
 
 pub use crate::spec::DATA_SOURCE_UID;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::{Value, json};
+use tokio::sync::OnceCell;
 
+use self::resource::Apis;
 use self::thing::{Thing, settle};
 use super::{Answer, Client, Endpoint};
 use crate::error::{Error, Result};
@@ -53,10 +63,12 @@ pub struct GrafanaClient {
     http: Client,
     /// The user who logs in by password; `None` for a token.
     user: Option<String>,
+    /// Asked where it is needed first, for all clones.
+    apis: Arc<OnceCell<Apis>>,
 }
 
 /// What a Grafana holds of what is wanted there.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct GrafanaState {
     /// The data source under its uid, as Grafana shows it.
     pub data_source: Option<Value>,
@@ -64,6 +76,8 @@ pub struct GrafanaState {
     pub folder: Option<FoundFolder>,
     /// The dashboards under their uids; those that are missing are not in here.
     pub dashboards: BTreeMap<String, FoundDashboard>,
+    /// Dashboards of ours that are wanted no more.
+    pub strays: Vec<Stray>,
 }
 
 impl GrafanaClient {
@@ -73,7 +87,7 @@ impl GrafanaClient {
     /// When no HTTP client can be set up.
     pub fn new(endpoint: impl Into<Endpoint>, user: &str, password: Secret) -> Result<Self> {
         let http = Client::new("grafana", &endpoint.into())?.with_login(user, password);
-        Ok(Self { http, user: Some(user.to_owned()) })
+        Ok(Self { http, user: Some(user.to_owned()), apis: Arc::default() })
     }
 
     /// A client that shows a service account's token with each request.
@@ -82,7 +96,7 @@ impl GrafanaClient {
     /// When no HTTP client can be set up.
     pub fn with_token(endpoint: impl Into<Endpoint>, token: Secret) -> Result<Self> {
         let http = Client::new("grafana", &endpoint.into())?.with_token(token);
-        Ok(Self { http, user: None })
+        Ok(Self { http, user: None, apis: Arc::default() })
     }
 
     /// Waits until Grafana answers that it is well. A first start took 18 s on a slow disk: give it a minute or more.
@@ -133,48 +147,63 @@ impl GrafanaClient {
             .try_filter_map(async |(uid, found)| Ok(found.map(|found| (uid, found))))
             .try_collect();
         let (folder, dashboards) = tokio::try_join!(desired.folder.read(self), dashboards)?;
-        Ok(GrafanaState { data_source, folder, dashboards })
+        let strays = if folder.is_some() { self.strays(desired).await? } else { Vec::new() };
+        Ok(GrafanaState { data_source, folder, dashboards, strays })
     }
 
     /// Makes the changes: data source and folder, then the dashboards in it. One that fails does not hold up the
-    /// others, except that without the folder nothing can be put into it.
+    /// others, except that without the folder nothing can be put into it. `ask` is asked before the work of a person
+    /// is undone, also of one who was at work a moment ago.
     ///
     /// # Errors
     /// One for each change that could not be made.
-    pub async fn apply(&self, changes: Vec<GrafanaChange>) -> Result<(), Vec<Error>> {
-        let (dashboards, bases): (Vec<_>, Vec<_>) =
-            changes.into_iter().partition(|change| matches!(change, GrafanaChange::Dashboard(_)));
-        let mut errors = Vec::new();
-        for group in [bases, dashboards] {
-            let done: Vec<_> =
-                stream::iter(group).map(|change| self.make(change)).buffer_unordered(AT_ONCE).collect().await;
-            errors.extend(done.into_iter().filter_map(Result::err));
-            if !errors.is_empty() {
-                break;
-            }
-        }
+    pub async fn apply(&self, changes: Vec<GrafanaChange>, ask: Ask<'_>) -> Result<(), Vec<Error>> {
+        let (inside, bases): (Vec<_>, Vec<_>) = changes.into_iter().partition(GrafanaChange::is_in_folder);
+        self.make_all(bases, ask).await?;
+        // What goes may have the title of what comes.
+        let (going, coming): (Vec<_>, Vec<_>) =
+            inside.into_iter().partition(|change| matches!(change, GrafanaChange::Stray(_)));
+        let results = [self.make_all(going, ask).await, self.make_all(coming, ask).await];
+        let errors: Vec<Error> = results.into_iter().filter_map(Result::err).flatten().collect();
         if errors.is_empty() { Ok(()) } else { Err(errors) }
     }
 
-    async fn make(&self, change: GrafanaChange) -> Result<()> {
+    async fn make_all(&self, changes: Vec<GrafanaChange>, ask: Ask<'_>) -> Result<(), Vec<Error>> {
+        let making = stream::iter(changes).map(|change| self.make(change, ask)).buffer_unordered(AT_ONCE);
+        let errors: Vec<Error> = making.filter_map(async |done| done.err()).collect().await;
+        if errors.is_empty() { Ok(()) } else { Err(errors) }
+    }
+
+    async fn make(&self, change: GrafanaChange, ask: Ask<'_>) -> Result<()> {
         match change {
-            GrafanaChange::DataSource(change) => settle(change, self).await,
-            GrafanaChange::Folder(change) => settle(change, self).await,
-            GrafanaChange::Dashboard(change) => settle(change, self).await,
+            GrafanaChange::DataSource(change) => settle(change, self, ask).await,
+            GrafanaChange::Folder(change) => settle(change, self, ask).await,
+            GrafanaChange::Dashboard(change) => settle(change, self, ask).await,
+            GrafanaChange::Stray(stray) => self.remove(stray, ask).await,
         }
     }
 
-    /// GET; `None` where the thing is not there.
+    /// GET of a thing; `None` where it is not there.
     async fn read(&self, path: &str) -> Result<Option<Answer>> {
+        let answer = self.look(path).await?;
+        match answer.status {
+            200..300 => Ok(Some(answer)),
+            404 => Ok(None),
+            _ => Err(self.refusal(&answer, &format!("show `{path}`"))),
+        }
+    }
+
+    /// GET, whatever is answered, but for a refused login and for faults of the server that last.
+    async fn look(&self, path: &str) -> Result<Answer> {
+        let doing = format!("show `{path}`");
         let mut patience = Patience::new(READING);
         loop {
             match self.http.get(path).await {
-                Ok(answer) if answer.is_success() => return Ok(Some(answer)),
-                Ok(answer) if answer.status == 404 => return Ok(None),
-                Ok(answer) if answer.status < 500 || is_bad_token(&answer) => {
-                    return Err(self.refusal(&answer, &format!("show `{path}`")));
+                Ok(answer) if answer.status == 401 || is_bad_token(&answer) => {
+                    return Err(self.refusal(&answer, &doing));
                 }
-                Ok(answer) => patience.again(answer.refusal(&format!("show `{path}`"))).await?,
+                Ok(answer) if answer.status < 500 => return Ok(answer),
+                Ok(answer) => patience.again(answer.refusal(&doing)).await?,
                 Err(error) => patience.again(error).await?,
             }
         }

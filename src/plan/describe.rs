@@ -38,10 +38,10 @@ impl fmt::Display for Plan {
             writeln!(f, "grafana")?;
         }
         for action in &self.grafana {
-            writeln!(f, "  ~ {}: {}", action.what, action.why)?;
+            writeln!(f, "  {} {}: {}", action.sign, action.what, action.why)?;
         }
         for action in &self.kept {
-            writeln!(f, "  = {}: {}; left as it is", action.what, action.why)?;
+            writeln!(f, "  {} {}: {}; left as it is", action.sign, action.what, action.why)?;
         }
         for why in self.hosts.values().flat_map(|host| &host.missing) {
             writeln!(f, "missing: {why}")?;

@@ -45,6 +45,8 @@ pub struct HostPlan {
 /// A change in Grafana.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct GrafanaAction {
+    /// `+` is new, `~` changes, `-` goes, `=` stays as a person made it.
+    pub sign: char,
     /// The object: `dashboard Hosts`.
     pub what: String,
     /// Why it is written.

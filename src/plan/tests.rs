@@ -54,8 +54,16 @@ fn everything() -> Plan {
             InfraAction::RemoveMachine(HostName::app(3)),
         ],
         hosts: [(HostName::app(1), app), (HostName::MONITORING, monitoring)].into(),
-        grafana: vec![GrafanaAction { what: "dashboard System".into(), why: "panels differ".into() }],
-        kept: vec![GrafanaAction { what: "dashboard Django".into(), why: "a person moved it".into() }],
+        grafana: vec![GrafanaAction {
+            sign: '~',
+            what: "dashboard System".into(),
+            why: "panels differ".into(),
+        }],
+        kept: vec![GrafanaAction {
+            sign: '=',
+            what: "dashboard Django".into(),
+            why: "a person moved it".into(),
+        }],
     }
 }
 

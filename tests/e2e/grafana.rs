@@ -100,6 +100,58 @@ fn every_panel_but_a_misspelt_one_shows_something(folder: &Project) {
     }
 }
 
+/// A second time changes nothing; a hand-made change is named, kept as a copy, and put back.
+async fn what_a_person_changed_is_named_kept_and_put_back(
+    folder: &Project,
+    mut hosts: Value,
+    grafana: &Client,
+) {
+    folder.monctl().arg("plan").run().code(0);
+    hosts["refresh"] = "1m".into();
+    let body = json!({"dashboard": hosts, "folderUid": "monctl"});
+    assert!(grafana.post("/api/dashboards/db", &body).await.unwrap().is_success());
+    folder
+        .monctl()
+        .arg("plan")
+        .run()
+        .code(3)
+        .stdout_contains("dashboard `Hosts`: differs in `refresh`, changed in Grafana by `admin`")
+        .stdout_contains("`grafana-drift/monctl_hosts-v2-");
+    up(folder).success();
+    assert_eq!(dashboard(grafana, "monctl_hosts").await["dashboard"]["refresh"], "30s");
+    let mut copies = fs::read_dir(folder.path("grafana-drift")).unwrap();
+    let kept = fs::read_to_string(copies.next().unwrap().unwrap().path()).unwrap();
+    assert_eq!(serde_json::from_str::<Value>(&kept).unwrap()["refresh"], "1m");
+    assert!(copies.next().is_none(), "one change, one copy");
+    folder.monctl().arg("plan").run().code(0);
+}
+
+/// With `on_drift: keep`: `plan` shows what a person changed, `up` imports the rest and leaves it, and so it goes on until
+/// the spec says otherwise.
+async fn with_keep_a_change_stays(folder: Project, spec: &str, grafana: &Client) -> Project {
+    let keeping = spec.replace("grafana: {", "grafana: {on_drift: keep, ");
+    let folder = folder.file("monctl.yaml", keeping);
+    let mut edited = dashboard(grafana, "monctl_hosts").await["dashboard"].clone();
+    edited["refresh"] = "2m".into();
+    let body = json!({"dashboard": edited, "folderUid": "monctl"});
+    assert!(grafana.post("/api/dashboards/db", &body).await.unwrap().is_success());
+    assert!(grafana.delete("/api/dashboards/uid/monctl_overview").await.unwrap().is_success());
+
+    let left = "= dashboard `Hosts`: differs in `refresh`, changed in Grafana by `admin`; left as it is";
+    let missing = "dashboard `Overview`: is not there";
+    folder.monctl().arg("plan").run().code(3).stdout_contains(left).stdout_contains(missing);
+    up(&folder).success();
+    assert_eq!(dashboard(grafana, "monctl_hosts").await["dashboard"]["refresh"], "2m");
+    assert_eq!(dashboard(grafana, "monctl_overview").await["dashboard"]["title"], "Overview");
+    folder.monctl().arg("plan").run().code(0).stdout_contains(left).stdout_lacks(missing);
+
+    let folder = folder.file("monctl.yaml", spec);
+    up(&folder).success();
+    assert_eq!(dashboard(grafana, "monctl_hosts").await["dashboard"]["refresh"], "30s");
+    folder.monctl().arg("plan").run().code(0);
+    folder
+}
+
 #[test]
 fn grafana_may_come_later_and_then_shows_the_hosts_with_a_password_of_its_own() {
     let Some(project) = TestProject::new() else { return };
@@ -156,24 +208,9 @@ fn grafana_may_come_later_and_then_shows_the_hosts_with_a_password_of_its_own() 
             }
         }
 
-        // A second time changes nothing; a hand-made change is named, kept as a copy, and put back.
-        folder.monctl().arg("plan").run().code(0);
-        let mut edited = hosts;
-        edited["refresh"] = "1m".into();
-        let body = json!({"dashboard": edited, "folderUid": "monctl"});
-        assert!(grafana.post("/api/dashboards/db", &body).await.unwrap().is_success());
-        folder
-            .monctl()
-            .arg("plan")
-            .run()
-            .code(3)
-            .stdout_contains("dashboard `Hosts`: differs in `refresh`, changed in Grafana by `admin`")
-            .stdout_contains("`grafana-drift/monctl_hosts-v2.json`");
-        up(&folder).success();
-        assert_eq!(dashboard(&grafana, "monctl_hosts").await["dashboard"]["refresh"], "30s");
-        let kept = fs::read_to_string(folder.path("grafana-drift/monctl_hosts-v2.json")).unwrap();
-        assert_eq!(serde_json::from_str::<Value>(&kept).unwrap()["refresh"], "1m");
-        folder.monctl().arg("plan").run().code(0);
+        what_a_person_changed_is_named_kept_and_put_back(&folder, hosts, &grafana).await;
+        let folder =
+            with_keep_a_change_stays(folder, &spec(&project, &mirror.catalogue(), true), &grafana).await;
 
         // What was done is drawn over the dashboards, and daily work needs no password.
         let annotated = grafana.get("/api/annotations?tags=monctl&tags=configuration").await.unwrap();

@@ -5,7 +5,7 @@
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::ops::Deref;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -44,6 +44,13 @@ impl TestGrafana {
         Self::launch(port, &[], tempfile::tempdir().unwrap())
     }
 
+    /// The stand-in, which answers as one release, also where a release is named.
+    #[allow(dead_code, reason = "each test binary uses its part")]
+    pub fn stand_in_of(release: u8) -> Self {
+        let options = [&*format!("--release={release}")];
+        Self::launch_from(&stand_in(), 0, &options, tempfile::tempdir().unwrap())
+    }
+
     /// One after the other of the releases that are known to differ. One that is named is what it is.
     pub fn of_each_release() -> impl Iterator<Item = Self> {
         let of_stand_in = ["--release=9", "--release=11", "--release=12", "--release=13"];
@@ -74,6 +81,11 @@ impl TestGrafana {
     }
 
     fn launch(port: u16, options: &[&str], folder: TempDir) -> Self {
+        let home = Release::named().map_or_else(stand_in, |release| release.home);
+        Self::launch_from(&home, port, options, folder)
+    }
+
+    fn launch_from(home: &Path, port: u16, options: &[&str], folder: TempDir) -> Self {
         fs::write(folder.path().join("admin-password"), PASSWORD).unwrap();
         let settings = SETTINGS
             .replace("http_port = 3000", "http_port = 0")
@@ -82,13 +94,10 @@ impl TestGrafana {
         let file = folder.path().join("grafana.ini");
         fs::write(&file, settings).unwrap();
         let log = File::create(folder.path().join("log")).unwrap();
-        let home = Release::named().map(|release| release.home);
-        let home =
-            home.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/doubles/grafana"));
-        let mut process = server(&home)
+        let mut process = server(home)
             .args(options)
             .arg("--homepath")
-            .arg(&home)
+            .arg(home)
             .arg("--config")
             .arg(&file)
             .current_dir(folder.path())
@@ -150,6 +159,11 @@ impl Drop for TestGrafana {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+/// Where the stand-in is.
+fn stand_in() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/doubles/grafana")
 }
 
 /// The server's command, which is a program of its own in early releases of Grafana 9.

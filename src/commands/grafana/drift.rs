@@ -1,96 +1,133 @@
 //! What persons made of dashboards: how a plan tells it, and the copies that are kept beside the spec before it is put
 //! back.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use super::kept::unusable;
-use crate::error::{Error, Result};
+use crate::digest::Sha256;
+use crate::error::Result;
 use crate::event::Events;
 use crate::http::grafana::{Drift, GrafanaChange};
 use crate::plan::GrafanaAction;
+use crate::spec::OnDrift;
 
 /// The folder beside the spec.
 const FOLDER: &str = "grafana-drift";
 
 /// A change as a plan shows it.
 pub(in crate::commands) fn action(change: &GrafanaChange) -> GrafanaAction {
-    let why = match change.drift() {
-        Some(drift) => format!("{}; a copy is kept in `{FOLDER}/{}`", change.reason(), copy_name(&drift)),
-        None => change.reason().to_owned(),
-    };
-    GrafanaAction { what: change.subject(), why }
+    let mut why = change.reason().to_owned();
+    if let Some(effect) = effect(change) {
+        why = format!("{why}; {effect}");
+    }
+    if let Some(drift) = change.drift() {
+        why = format!("{why}; a copy is kept in `{FOLDER}/{}`", copy_name(&drift));
+    }
+    GrafanaAction { sign: change.sign(), what: change.subject(), why }
+}
+
+/// What a change does to a thing that is there, where its reason alone does not say so.
+fn effect(change: &GrafanaChange) -> Option<&'static str> {
+    match change {
+        _ if change.is_new() => None,
+        GrafanaChange::DataSource(_) => Some("these are set to what the spec says, its secrets stay"),
+        GrafanaChange::Folder(_) => Some("it gets its name back"),
+        GrafanaChange::Stray(_) => Some("it is deleted"),
+        GrafanaChange::Dashboard(_) => None,
+    }
 }
 
 /// What is left alone, as a plan shows it.
 pub(in crate::commands) fn left_alone(change: &GrafanaChange) -> GrafanaAction {
-    GrafanaAction { what: change.subject(), why: change.reason().to_owned() }
+    GrafanaAction { sign: '=', what: change.subject(), why: change.reason().to_owned() }
 }
 
-/// Keeps a copy of what each change would undo, in a folder beside the spec. A dashboard of which none can be kept is
-/// left as it is, with an error.
-pub(in crate::commands) fn keep_copies(
-    base: &Path,
-    changes: Vec<GrafanaChange>,
-    events: &Events,
-) -> (Vec<GrafanaChange>, Vec<Error>) {
-    let mut errors = Vec::new();
-    let mut safe = Vec::new();
-    for change in changes {
-        match change.drift().map(|drift| copy(base, &drift)).transpose() {
-            Ok(path) => {
-                if let Some(path) = path {
-                    events.note(format!("{}: kept in `{}`", change.subject(), path.display()));
-                }
-                safe.push(change);
-            }
-            Err(error) => errors.push(error.remedy(
-                "the dashboard was left as a person made it; make the folder writable, then run `monctl up` again",
-            )),
-        }
+/// What becomes of a person's work that a change would undo: left alone, or a copy is kept in a folder beside the spec
+/// first. Where none can be kept, the dashboard is left as it is, with an error.
+pub(in crate::commands) fn spare<'a>(
+    base: &'a Path,
+    on_drift: OnDrift,
+    events: &'a Events,
+) -> impl Fn(&Drift) -> Result<OnDrift> + Sync + 'a {
+    move |drift| {
+        let note = match on_drift {
+            OnDrift::Keep => "changed in Grafana meanwhile; left as it is".to_owned(),
+            OnDrift::Restore => format!("kept in `{}`", copy(base, drift)?.display()),
+        };
+        events.note(format!("dashboard `{}`: {note}", drift.title));
+        Ok(on_drift)
     }
-    (safe, errors)
 }
 
+/// Never over another file: versions begin anew in a Grafana that was made anew, so that the name holds the content's
+/// digest, too. The same content is kept once; one that was cut off or edited is in the way.
 fn copy(base: &Path, drift: &Drift) -> Result<PathBuf> {
     let path = base.join(FOLDER).join(copy_name(drift));
     let write = || {
         fs::create_dir_all(base.join(FOLDER))?;
-        fs::write(&path, format!("{:#}\n", drift.document))
+        match File::create_new(&path) {
+            Ok(mut file) => file.write_all(text(drift).as_bytes()),
+            Err(_) if fs::read(&path).is_ok_and(|kept| kept == text(drift).as_bytes()) => Ok(()),
+            Err(error) => Err(error),
+        }
     };
-    match write() {
-        Ok(()) => Ok(path),
-        Err(error) => Err(unusable(&path, error)),
-    }
+    let remedy =
+        "the dashboard was left as a person made it; make room in that folder, then run `monctl up` again";
+    write().map_err(|error| unusable(&path, error).remedy(remedy)).map(|()| path)
 }
 
-/// `monctl_hosts-v3.json`: the version is that of Grafana's history.
+fn text(drift: &Drift) -> String {
+    format!("{:#}\n", drift.document)
+}
+
+/// `monctl_hosts-v3-3f1a….json`: the version is that of Grafana's history.
 fn copy_name(drift: &Drift) -> String {
-    format!("{}-v{}.json", drift.uid, drift.version)
+    format!("{}-v{}-{}.json", drift.uid, drift.version, Sha256::of(text(drift)).short())
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
+
+    fn drift(document: &Value) -> Drift {
+        Drift { uid: "monctl_hosts".into(), title: "Mine".into(), version: 3, document: document.clone() }
+    }
+
+    fn kept(path: &Path) -> Value {
+        serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()
+    }
 
     #[test]
     fn a_copy_has_the_name_of_its_dashboard_and_version_and_can_be_imported_again() {
         let folder = tempfile::tempdir().unwrap();
         let document = json!({"uid": "monctl_hosts", "title": "Mine", "panels": []});
-        let drift = Drift { uid: "monctl_hosts".into(), version: 3, document: document.clone() };
-        let path = copy(folder.path(), &drift).unwrap();
-        assert!(path.ends_with("grafana-drift/monctl_hosts-v3.json"), "{}", path.display());
-        let text = fs::read_to_string(path).unwrap();
-        assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap(), document);
+        let path = copy(folder.path(), &drift(&document)).unwrap();
+        let name = path.file_name().unwrap().to_str().unwrap();
+        assert!(name.starts_with("monctl_hosts-v3-"), "{name}");
+        assert_eq!(path.parent().unwrap(), folder.path().join("grafana-drift"));
+        assert_eq!(kept(&path), document);
+    }
+
+    #[test]
+    fn an_older_copy_of_the_same_version_stays_and_the_same_is_kept_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let [before, after] = ["before", "after"].map(|title| json!({"title": title}));
+        let first = copy(folder.path(), &drift(&before)).unwrap();
+        let second = copy(folder.path(), &drift(&after)).unwrap();
+        assert_eq!(copy(folder.path(), &drift(&after)).unwrap(), second);
+        assert_eq!((kept(&first), kept(&second)), (before, after));
+        assert_eq!(fs::read_dir(folder.path().join(FOLDER)).unwrap().count(), 2);
     }
 
     #[test]
     fn where_no_copy_can_be_kept_that_is_an_error() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join(FOLDER), "a file in the way").unwrap();
-        let drift = Drift { uid: "a".into(), version: 1, document: json!({}) };
-        copy(folder.path(), &drift).unwrap_err();
+        let error = copy(folder.path(), &drift(&json!({}))).unwrap_err();
+        assert!(error.hint().unwrap().contains("left as a person made it"));
     }
 }

@@ -4,9 +4,11 @@ use std::fmt;
 
 use serde_json::Value;
 
-use super::dashboard::{Dashboard, Drift, FoundDashboard};
+use super::dashboard::Dashboard;
 use super::data_source::DataSource;
 use super::folder::{Folder, FoundFolder};
+use super::found::{Drift, FoundDashboard};
+use super::stray::Stray;
 use super::thing::{Change, Thing, needed};
 use super::{Desired, GrafanaState};
 
@@ -19,6 +21,8 @@ pub enum GrafanaChange {
     Folder(Change<Folder, FoundFolder>),
     /// To a dashboard.
     Dashboard(Change<Dashboard, FoundDashboard>),
+    /// A dashboard of ours that goes.
+    Stray(Stray),
 }
 
 impl GrafanaChange {
@@ -28,6 +32,7 @@ impl GrafanaChange {
             Self::DataSource(change) => change.wanted.name(),
             Self::Folder(change) => change.wanted.name(),
             Self::Dashboard(change) => change.wanted.name(),
+            Self::Stray(stray) => stray.name(),
         }
     }
 
@@ -35,17 +40,33 @@ impl GrafanaChange {
     pub fn drift(&self) -> Option<Drift> {
         match self {
             Self::Dashboard(change) => change.wanted.drift(change.found.as_ref()?),
+            Self::Stray(stray) => stray.drift(),
             Self::DataSource(_) | Self::Folder(_) => None,
         }
     }
 
     /// Whether the thing is not there yet.
-    pub fn is_new(&self) -> bool {
+    pub const fn is_new(&self) -> bool {
         match self {
             Self::DataSource(change) => change.found.is_none(),
             Self::Folder(change) => change.found.is_none(),
             Self::Dashboard(change) => change.found.is_none(),
+            Self::Stray(_) => false,
         }
+    }
+
+    /// `+` is new, `~` changes, `-` goes.
+    pub const fn sign(&self) -> char {
+        match self {
+            Self::Stray(_) => '-',
+            _ if self.is_new() => '+',
+            _ => '~',
+        }
+    }
+
+    /// Whether it concerns a dashboard, which needs the folder.
+    pub(super) const fn is_in_folder(&self) -> bool {
+        matches!(self, Self::Dashboard(_) | Self::Stray(_))
     }
 
     /// Why it is changed: `is not there`, ``differs in `refresh` ``.
@@ -54,18 +75,18 @@ impl GrafanaChange {
             Self::DataSource(change) => &change.reason,
             Self::Folder(change) => &change.reason,
             Self::Dashboard(change) => &change.reason,
+            Self::Stray(stray) => stray.reason(),
         }
     }
 }
 
 impl fmt::Display for GrafanaChange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let sign = if self.is_new() { '+' } else { '~' };
-        write!(f, "{sign} {}: {}", self.subject(), self.reason())
+        write!(f, "{} {}: {}", self.sign(), self.subject(), self.reason())
     }
 }
 
-/// The changes that make a Grafana as wanted, in the order in which they depend on each other; none where it is.
+/// The changes that make a Grafana as wanted; none where it is.
 pub fn diff(desired: &Desired, state: &GrafanaState) -> Vec<GrafanaChange> {
     let data_source = needed(desired.data_source.clone(), state.data_source.clone());
     let folder = needed(desired.folder.clone(), state.folder.clone());
@@ -74,5 +95,6 @@ pub fn diff(desired: &Desired, state: &GrafanaState) -> Vec<GrafanaChange> {
         needed(dashboard.clone(), found).map(GrafanaChange::Dashboard)
     });
     let bases = [data_source.map(GrafanaChange::DataSource), folder.map(GrafanaChange::Folder)];
-    bases.into_iter().flatten().chain(dashboards).collect()
+    let strays = state.strays.iter().cloned().map(GrafanaChange::Stray);
+    bases.into_iter().flatten().chain(dashboards).chain(strays).collect()
 }

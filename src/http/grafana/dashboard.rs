@@ -1,10 +1,13 @@
-//! A dashboard in its folder, and who wrote it last.
+//! A dashboard in its folder, and who wrote it last. One of the classic schema goes by `/api`, as every release since 9
+//! takes it; one of the schema v2, and all of them where `/api` is gone, by `/apis`.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::GrafanaClient;
 use super::compare::{described, differing};
+use super::found::{CLASSIC, Drift, FoundDashboard, SIGNATURE, find};
+use super::resource::{Collection, FOLDER, Kind, MESSAGE, Resource};
 use super::thing::{Setback, Thing};
 use crate::digest::Sha256;
 use crate::error::{Error, Result};
@@ -25,36 +28,6 @@ pub struct Dashboard {
     document: Value,
 }
 
-/// A dashboard as Grafana shows it.
-#[derive(Debug, Clone, PartialEq)]
-pub struct FoundDashboard {
-    /// Grafana raises it with every write, and refuses to write over another version than the one named.
-    version: i64,
-    folder_uid: String,
-    folder_title: String,
-    /// The file that owns it, if one does.
-    file: Option<String>,
-    /// Who wrote it last, as Grafana calls them.
-    writer: String,
-    /// What the last writer said. Read only where the dashboard is not as wanted.
-    message: Option<String>,
-    document: Value,
-}
-
-/// A dashboard that somebody else than monctl changed.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Drift {
-    /// The dashboard's uid.
-    pub uid: String,
-    /// Its version in Grafana's history.
-    pub version: i64,
-    /// What it is now.
-    pub document: Value,
-}
-
-/// How monctl's messages in a dashboard's history begin.
-const SIGNATURE: &str = "monctl ";
-
 impl Dashboard {
     /// Reads a dashboard's JSON; `file` names it in errors.
     ///
@@ -74,16 +47,18 @@ impl Dashboard {
     /// # Errors
     /// As [`Dashboard::parse`].
     pub fn new(file: &str, mut document: Value, folder: &str) -> Result<Self> {
-        own_parts(&mut document);
-        if let Some(title) = document["title"].as_str() {
-            document["title"] = title.trim().into();
+        if version_of(&document).is_none() {
+            own_parts(&mut document);
         }
-        if document["refresh"].as_str().and_then(millis).is_some_and(|refresh| refresh < LEAST_REFRESH_MILLIS)
-        {
-            document["refresh"] = "5s".into();
+        let spec = content_mut(&mut document);
+        if let Some(title) = spec["title"].as_str() {
+            spec["title"] = title.trim().into();
         }
-        let word = |key: &str| document[key].as_str().filter(|text| !text.is_empty()).map(str::to_owned);
-        let (Some(uid), Some(title)) = (word("uid"), word("title")) else {
+        if spec["refresh"].as_str().and_then(millis).is_some_and(|refresh| refresh < LEAST_REFRESH_MILLIS) {
+            spec["refresh"] = "5s".into();
+        }
+        let given = |text: &Value| text.as_str().filter(|text| !text.is_empty()).map(str::to_owned);
+        let (Some(uid), Some(title)) = (given(uid_of(&document)), given(&content(&document)["title"])) else {
             let remedy = "give it both: the uid is how the next import finds it again";
             return Err(Error::invalid("this dashboard has no `uid` or no `title`").at(file).remedy(remedy));
         };
@@ -92,14 +67,33 @@ impl Dashboard {
 }
 
 impl Dashboard {
-    /// The dashboard's JSON.
+    /// The dashboard's JSON: the classic document, or the resource of schema v2.
     pub const fn document(&self) -> &Value {
         &self.document
     }
 }
 
+/// The version of `/apis` that a document in the schema v2 is written for; `None` for the classic schema.
+pub(super) fn version_of(document: &Value) -> Option<&str> {
+    let version = document["apiVersion"].as_str()?.strip_prefix("dashboard.grafana.app/")?;
+    version.starts_with("v2").then_some(version)
+}
+
+/// What a document shows, without what says which it is.
+pub(super) fn content(document: &Value) -> &Value {
+    if version_of(document).is_some() { &document["spec"] } else { document }
+}
+
+fn content_mut(document: &mut Value) -> &mut Value {
+    if version_of(document).is_some() { &mut document["spec"] } else { document }
+}
+
+fn uid_of(document: &Value) -> &Value {
+    if version_of(document).is_some() { &document["metadata"]["name"] } else { &document["uid"] }
+}
+
 /// Removes what Grafana adds to a document, or what belongs to an export.
-fn own_parts(document: &mut Value) {
+pub(super) fn own_parts(document: &mut Value) {
     if let Value::Object(keys) = document {
         keys.retain(|key, _| key != "id" && key != "version" && !key.starts_with("__"));
     }
@@ -138,13 +132,14 @@ impl Thing for Dashboard {
         (!is_ours || found.folder_uid != self.folder).then_some(reason)
     }
 
+    fn drift(&self, found: &FoundDashboard) -> Option<Drift> {
+        self.place_or_content(found).and_then(|_| found.drift(&self.uid))
+    }
+
     async fn read(&self, grafana: &GrafanaClient) -> Result<Option<FoundDashboard>> {
-        let Some(answer) = grafana.read(&format!("/api/dashboards/uid/{}", self.uid)).await? else {
-            return Ok(None);
-        };
-        let mut found = found(&answer)?;
+        let Some(mut found) = self.find(grafana).await? else { return Ok(None) };
         if self.place_or_content(&found).is_some() {
-            found.message = last_message(grafana, &self.uid).await?;
+            found.read_message(grafana, &self.uid).await?;
         }
         Ok(Some(found))
     }
@@ -153,6 +148,46 @@ impl Thing for Dashboard {
         if let Some(file) = found.and_then(|found| found.file.as_deref()) {
             return Err(Setback::Final(self.belongs_to_a_file(file)));
         }
+        let over = found.and_then(|found| found.resource.as_ref());
+        if over.is_some() || version_of(&self.document).is_some() {
+            let Some(dashboards) = self.collection(grafana).await? else {
+                return Err(Setback::Final(self.is_not_served()));
+            };
+            return self.write_resource(grafana, &dashboards, over).await;
+        }
+        let answer = self.write_classic(grafana, found).await?;
+        if let Some(dashboards) = grafana.instead(&answer, Kind::Dashboard, &CLASSIC).await? {
+            return self.write_resource(grafana, &dashboards, None).await;
+        }
+        match answer.status {
+            200..300 => self.check_uid(&answer).map_err(Setback::Final),
+            412 if word(&answer, "status") == "version-mismatch" => {
+                Err(Setback::Again(grafana.refusal(&answer, &format!("save {}", self.name()))))
+            }
+            // Grafana 13 says 409, and the same of a version that is not the last one as of a uid that is taken.
+            409 | 412 => Err(Setback::Taken(self.title_is_taken(grafana, &answer).await)),
+            _ => Err(grafana.setback(&answer, &self.name())),
+        }
+    }
+}
+
+impl Dashboard {
+    /// The dashboard under this one's uid, in whichever schema it is kept.
+    async fn find(&self, grafana: &GrafanaClient) -> Result<Option<FoundDashboard>> {
+        if version_of(&self.document).is_none() {
+            return find(grafana, &self.uid).await;
+        }
+        let dashboards = self.collection(grafana).await?.ok_or_else(|| self.is_not_served())?;
+        Ok(grafana.resource_in(&dashboards, &self.uid).await?.map(FoundDashboard::of))
+    }
+
+    /// Where it is written by `/apis`.
+    async fn collection(&self, grafana: &GrafanaClient) -> Result<Option<Collection>> {
+        let versions = version_of(&self.document).map_or_else(|| CLASSIC.to_vec(), |version| vec![version]);
+        grafana.collection(Kind::Dashboard, &versions).await
+    }
+
+    async fn write_classic(&self, grafana: &GrafanaClient, found: Option<&FoundDashboard>) -> Result<Answer> {
         let mut document = self.document.clone();
         if let Some(found) = found {
             document["version"] = found.version.into();
@@ -164,37 +199,56 @@ impl Thing for Dashboard {
             "overwrite": false,
             "message": self.message(),
         });
-        let answer = grafana.http.post("/api/dashboards/db", &body).await?;
+        grafana.http.post("/api/dashboards/db", &body).await
+    }
+
+    async fn write_resource(
+        &self,
+        grafana: &GrafanaClient,
+        dashboards: &Collection,
+        found: Option<&Resource>,
+    ) -> Result<(), Setback> {
+        let mut spec = content(&self.document).clone();
+        if let Value::Object(keys) = &mut spec {
+            // The name says it.
+            keys.shift_remove("uid");
+        }
+        let annotations = json!({FOLDER: self.folder, MESSAGE: self.message()});
+        let answer = grafana.put_resource(dashboards, &self.uid, &annotations, &spec, found).await?;
         match answer.status {
-            200..300 => self.check_uid(&answer).map_err(Setback::Final),
-            412 if word(&answer, "status") == "name-exists" => {
-                Err(Setback::Final(self.title_is_taken(grafana).await))
-            }
-            412 => Err(Setback::Again(grafana.refusal(&answer, &format!("save {}", self.name())))),
+            200..300 => Ok(()),
+            409 | 412 => Err(Setback::Taken(grafana.refusal(&answer, &format!("save {}", self.name())))),
             _ => Err(grafana.setback(&answer, &self.name())),
         }
     }
-}
 
-impl Dashboard {
+    fn is_not_served(&self) -> Error {
+        let version = version_of(&self.document).unwrap_or("v1");
+        let text = format!(
+            "this Grafana does not serve `dashboard.grafana.app/{version}`, in which {} is written",
+            self.name()
+        );
+        Error::failed(text).remedy(
+            "the schema v2 needs Grafana 12 or later, and the version that this one serves: export the dashboard from \
+             a Grafana of the same release, or in the classic schema",
+        )
+    }
+
     /// How the dashboard found is not the one wanted, whoever is behind it.
     fn place_or_content(&self, found: &FoundDashboard) -> Option<String> {
         if found.folder_uid != self.folder {
             return Some(format!("lies in folder `{}`", found.folder_title));
         }
-        described(&differing(&self.document, &found.document))
+        if version_of(&self.document).is_some() != version_of(&found.document).is_some() {
+            return Some("is kept in the other schema".into());
+        }
+        described(&differing(content(&self.document), content(&found.document)))
     }
 
     /// What stands in the history beside a version of ours: which text it was, so that it is known again.
     fn message(&self) -> String {
         let text = Sha256::of(self.document.to_string()).short();
         format!("{SIGNATURE}{}, {text}", env!("CARGO_PKG_VERSION"))
-    }
-
-    /// What a person made of it, if one did.
-    pub(super) fn drift(&self, found: &FoundDashboard) -> Option<Drift> {
-        let of = || Drift { uid: self.uid.clone(), version: found.version, document: found.document.clone() };
-        (found.is_foreign() && self.place_or_content(found).is_some()).then(of)
     }
 
     fn belongs_to_a_file(&self, file: &str) -> Error {
@@ -213,36 +267,28 @@ impl Dashboard {
         Err(Error::failed(text).remedy("bring that one back from its version history in Grafana"))
     }
 
-    /// Names the dashboard that has the title, if it is found.
-    async fn title_is_taken(&self, grafana: &GrafanaClient) -> Error {
+    /// Names the dashboard that has the title, if it is found; else says what Grafana says.
+    async fn title_is_taken(&self, grafana: &GrafanaClient, answer: &Answer) -> Error {
         let query = [("type", "dash-db"), ("query", self.title.as_str())];
         let hits = match grafana.http.get_with("/api/search", &query).await {
             Ok(answer) => answer.json().unwrap_or_default(),
             Err(_) => Vec::<Hit>::new(),
         };
-        let other = hits.iter().find(|hit| hit.folder_uid == self.folder && hit.uid != self.uid);
-        let which = other.map_or(String::new(), |hit| format!(" (`{}`, uid `{}`)", hit.title, hit.uid));
-        let text = format!("another dashboard in this folder has the title of {}{which}", self.name());
+        let has_title = |hit: &&Hit| {
+            hit.folder_uid == self.folder && hit.uid != self.uid && slug(&hit.title) == slug(&self.title)
+        };
+        let Some(other) = hits.iter().find(has_title) else {
+            return grafana.refusal(answer, &format!("save {}", self.name()));
+        };
+        let text = format!(
+            "another dashboard in this folder has the title of {} (`{}`, uid `{}`)",
+            self.name(),
+            other.title,
+            other.uid
+        );
         Error::failed(text)
             .remedy("rename or move the other one, it is left as it is; then run `monctl up` again")
     }
-}
-
-impl FoundDashboard {
-    /// Whether the last writer was not monctl. Where the history cannot be read, nobody may be overwritten silently.
-    fn is_foreign(&self) -> bool {
-        !self.message.as_ref().is_some_and(|message| message.starts_with(SIGNATURE))
-    }
-}
-
-/// What the last writer of a dashboard said; `None` where the history cannot be had.
-async fn last_message(grafana: &GrafanaClient, uid: &str) -> Result<Option<String>> {
-    let path = format!("/api/dashboards/uid/{uid}/versions?limit=1");
-    let Some(answer) = grafana.read(&path).await? else { return Ok(None) };
-    let history: Value = answer.json()?;
-    // A list until Grafana 11, an object with a list from then on.
-    let newest = history.get(0).or_else(|| history["versions"].get(0));
-    Ok(newest.map(|version| version["message"].as_str().unwrap_or_default().to_owned()))
 }
 
 /// One line of a search.
@@ -255,43 +301,15 @@ struct Hit {
     folder_uid: String,
 }
 
+/// What of a title Grafana 9 compares.
+fn slug(title: &str) -> String {
+    title.chars().filter(|letter| letter.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+}
+
 /// A word of an answer that is an object, else nothing.
 fn word(answer: &Answer, key: &str) -> String {
     let body: Value = answer.json().unwrap_or_default();
     body[key].as_str().unwrap_or_default().to_owned()
-}
-
-/// What GET shows: the document as posted, with `id` and `version` added, and beside it who owns it and where it lies.
-fn found(answer: &Answer) -> Result<FoundDashboard> {
-    #[derive(Deserialize)]
-    struct Shown {
-        meta: Meta,
-        dashboard: Value,
-    }
-
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase", default)]
-    #[derive(Default)]
-    struct Meta {
-        folder_uid: String,
-        folder_title: String,
-        provisioned: bool,
-        provisioned_external_id: String,
-        updated_by: String,
-        version: i64,
-    }
-
-    let Shown { meta, mut dashboard } = answer.json()?;
-    own_parts(&mut dashboard);
-    Ok(FoundDashboard {
-        version: meta.version,
-        folder_uid: meta.folder_uid,
-        folder_title: meta.folder_title,
-        file: meta.provisioned.then_some(meta.provisioned_external_id),
-        writer: meta.updated_by,
-        message: None,
-        document: dashboard,
-    })
 }
 
 #[cfg(test)]

@@ -14,11 +14,14 @@ pub struct Desired {
     pub folder: Folder,
     /// The dashboards.
     pub dashboards: Vec<Dashboard>,
+    /// Whether these are all of them, so that any other one of ours is wanted no more.
+    pub complete: bool,
 }
 
 impl Desired {
     /// The dashboards, in monctl's folder, over a data source.
     pub fn new(data_source: DataSource, dashboards: Vec<Dashboard>) -> Self {
-        Self { data_source, folder: Folder { uid: FOLDER_UID.into(), title: "monctl".into() }, dashboards }
+        let folder = Folder { uid: FOLDER_UID.into(), title: "monctl".into() };
+        Self { data_source, folder, dashboards, complete: true }
     }
 }

@@ -5,6 +5,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::GrafanaClient;
+use super::found::{classic_form, names_in};
 use crate::error::{Error, Result};
 use crate::http::prometheus::Labels;
 
@@ -117,16 +118,18 @@ impl GrafanaClient {
         Ok(answer.json::<Value>()?["result"]["model"].take())
     }
 
-    /// A dashboard as it is stored, by its uid.
+    /// A dashboard in the classic schema by its uid: as it is stored, or, of one in the schema v2, as Grafana says it
+    /// in the classic one.
     ///
     /// # Errors
-    /// When there is none, or Grafana does not answer.
+    /// When there is none, it has no classic form, or Grafana does not answer.
     pub async fn stored(&self, uid: &str) -> Result<Value> {
-        let answer = self.http.get(&format!("/api/dashboards/uid/{uid}")).await?;
-        if !answer.is_success() {
-            return Err(self.refusal(&answer, &format!("show the dashboard `{uid}`")));
+        let answer = self.look(&format!("/api/dashboards/uid/{uid}")).await?;
+        if answer.is_success() {
+            return Ok(answer.json::<Value>()?["dashboard"].take());
         }
-        Ok(answer.json::<Value>()?["dashboard"].take())
+        let refusal = || self.refusal(&answer, &format!("show the dashboard `{uid}`"));
+        classic_form(self, uid).await?.ok_or_else(refusal)
     }
 
     /// The uids of the dashboards in a folder.
@@ -134,13 +137,14 @@ impl GrafanaClient {
     /// # Errors
     /// When Grafana refuses or does not answer.
     pub async fn dashboards_in(&self, folder: &str) -> Result<Vec<String>> {
-        let answer = self.http.get("/api/search?type=dash-db&limit=5000").await?;
-        if !answer.is_success() {
-            return Err(self.refusal(&answer, "list its dashboards"));
+        let answer = self.look("/api/search?type=dash-db&limit=5000").await?;
+        if answer.is_success() {
+            let found: Vec<Value> = answer.json()?;
+            let inside = found.iter().filter(|one| one["folderUid"] == folder);
+            return Ok(inside.filter_map(|one| one["uid"].as_str().map(str::to_owned)).collect());
         }
-        let found: Vec<Value> = answer.json()?;
-        let inside = found.iter().filter(|one| one["folderUid"] == folder);
-        Ok(inside.filter_map(|one| one["uid"].as_str().map(str::to_owned)).collect())
+        let refusal = || self.refusal(&answer, "list its dashboards");
+        names_in(self, folder, &answer).await?.ok_or_else(refusal)
     }
 }
 

@@ -3,24 +3,33 @@
 
 use std::time::Duration;
 
-use super::GrafanaClient;
+use super::{Drift, GrafanaClient};
 use crate::error::{Error, Result};
 use crate::http::Answer;
 use crate::retry::Patience;
+use crate::spec::OnDrift;
 
 /// Writes answer within 30 s even on a locked database; one such and a retry fit in.
-const WRITING: Duration = Duration::from_mins(1);
+pub(super) const WRITING: Duration = Duration::from_mins(1);
+
+/// What is asked before the work of a person is undone: what becomes of it. An error leaves it alone.
+pub type Ask<'a> = &'a (dyn Fn(&Drift) -> Result<OnDrift> + Sync);
 
 /// A kind of thing that is wanted in Grafana under a fixed uid.
 pub(super) trait Thing {
     /// What Grafana shows of it.
-    type Found;
+    type Found: PartialEq;
 
     /// The thing as people call it: ``dashboard `Hosts` ``.
     fn name(&self) -> String;
 
     /// In what way the thing found is not the one wanted; `None` where it is.
     fn difference(&self, found: Option<&Self::Found>) -> Option<String>;
+
+    /// The work of a person in the thing found, if it can be kept.
+    fn drift(&self, _found: &Self::Found) -> Option<Drift> {
+        None
+    }
 
     /// Reads it by its uid.
     async fn read(&self, grafana: &GrafanaClient) -> Result<Option<Self::Found>>;
@@ -37,7 +46,8 @@ pub(super) enum Setback {
     /// Read again and, if it still differs, write again: the server stumbled, the reply was lost, or someone else
     /// wrote in between.
     Again(Error),
-    /// Somebody else was first, or something else has the name: final unless a read finds the thing.
+    /// Somebody else was first, or something else has the name: final unless a read finds the thing, and finds it
+    /// changed.
     Taken(Error),
 }
 
@@ -73,24 +83,38 @@ pub(super) fn needed<T: Thing>(wanted: T, found: Option<T::Found>) -> Option<Cha
     Some(Change { wanted, found, reason })
 }
 
-/// Writes until the thing is as wanted, with a read before each further try.
-pub(super) async fn settle<T: Thing>(change: Change<T, T::Found>, grafana: &GrafanaClient) -> Result<()> {
+/// Writes until the thing is as wanted, with a read before each further try. Whatever a person made of it is asked about
+/// before it is written over: what was seen when the change was planned, and what is seen only now.
+pub(super) async fn settle<T: Thing>(
+    change: Change<T, T::Found>,
+    grafana: &GrafanaClient,
+    ask: Ask<'_>,
+) -> Result<()> {
     let Change { wanted, mut found, .. } = change;
     let mut patience = Patience::new(WRITING);
+    let mut asked = None;
     loop {
+        let drift = found.as_ref().and_then(|found| wanted.drift(found));
+        if let Some(drift) = drift.filter(|drift| asked.as_ref() != Some(drift)) {
+            if ask(&drift)? == OnDrift::Keep {
+                return Ok(());
+            }
+            asked = Some(drift);
+        }
         let (error, taken) = match wanted.write(grafana, found.as_ref()).await {
             Ok(()) => return Ok(()),
             Err(Setback::Final(error)) => return Err(error),
             Err(Setback::Again(error)) => (error, false),
             Err(Setback::Taken(error)) => (error, true),
         };
-        found = wanted.read(grafana).await?;
-        if wanted.difference(found.as_ref()).is_none() {
+        let now = wanted.read(grafana).await?;
+        if wanted.difference(now.as_ref()).is_none() {
             return Ok(());
         }
-        if taken && found.is_none() {
+        if taken && now == found {
             return Err(error);
         }
+        found = now;
         patience.again(error).await?;
     }
 }

@@ -1,0 +1,91 @@
+//! Dashboards that monctl once imported and that the spec has no more. They lie in monctl's folder, and their history says
+//! that monctl wrote them; one that a person made or copied there says nothing of it, and is never touched.
+
+use super::found::{FoundDashboard, find, was_ours};
+use super::thing::{Ask, WRITING};
+use super::{Desired, Drift, GrafanaClient};
+use crate::error::Result;
+use crate::retry::Patience;
+use crate::spec::OnDrift;
+
+/// A dashboard of ours that is wanted no more.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stray {
+    uid: String,
+    found: FoundDashboard,
+    reason: String,
+}
+
+impl Stray {
+    fn new(uid: String, found: FoundDashboard) -> Self {
+        let mut reason = "is no longer in the spec".to_owned();
+        if found.drift(&uid).is_some() {
+            reason = format!("{reason}, changed in Grafana by `{}`", found.writer);
+        }
+        Self { uid, found, reason }
+    }
+
+    /// As people call it: ``dashboard `Hosts` ``.
+    pub(super) fn name(&self) -> String {
+        format!("dashboard `{}`", self.found.title())
+    }
+
+    pub(super) fn reason(&self) -> &str {
+        &self.reason
+    }
+
+    pub(super) fn drift(&self) -> Option<Drift> {
+        self.found.drift(&self.uid)
+    }
+}
+
+impl GrafanaClient {
+    /// Ours in the folder that are not wanted; none where it is unknown what all is wanted.
+    pub(super) async fn strays(&self, desired: &Desired) -> Result<Vec<Stray>> {
+        let mut strays = Vec::new();
+        if !desired.complete {
+            return Ok(strays);
+        }
+        let is_wanted = |uid: &String| desired.dashboards.iter().any(|wanted| wanted.uid == *uid);
+        for uid in self.dashboards_in(&desired.folder.uid).await? {
+            if is_wanted(&uid) || !was_ours(self, &uid).await? {
+                continue;
+            }
+            if let Some(found) = self.with_message(&uid).await? {
+                strays.push(Stray::new(uid, found));
+            }
+        }
+        Ok(strays)
+    }
+
+    async fn with_message(&self, uid: &str) -> Result<Option<FoundDashboard>> {
+        let mut found = find(self, uid).await?;
+        if let Some(found) = &mut found {
+            found.read_message(self, uid).await?;
+        }
+        Ok(found)
+    }
+
+    /// Deletes a stray. It is read once more before: what a person made of it meanwhile is asked about.
+    pub(super) async fn remove(&self, stray: Stray, ask: Ask<'_>) -> Result<()> {
+        let mut patience = Patience::new(WRITING);
+        let mut asked = None;
+        loop {
+            let Some(found) = self.with_message(&stray.uid).await? else { return Ok(()) };
+            if let Some(drift) = found.drift(&stray.uid).filter(|drift| asked.as_ref() != Some(drift)) {
+                if ask(&drift)? == OnDrift::Keep {
+                    return Ok(());
+                }
+                asked = Some(drift);
+            }
+            let doing = format!("delete {}", stray.name());
+            let error = match found.delete(self, &stray.uid).await {
+                Ok(answer) if answer.is_success() || answer.status == 404 => return Ok(()),
+                Ok(answer) if answer.status == 409 || answer.status >= 500 => self.refusal(&answer, &doing),
+                Ok(answer) => return Err(self.refusal(&answer, &doing)),
+                Err(error) => error,
+            };
+            patience.again(error).await?;
+        }
+    }
+}
