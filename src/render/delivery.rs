@@ -94,17 +94,12 @@ impl Receiver {
     }
 
     fn of((name, severity): (&RuleName, &Severity), spec: &Spec) -> Self {
-        let usual = spec.notify.message();
-        let file = match severity.webhook_url {
+        let route = spec.notify.route_of(name, severity);
+        let file = match route.own_webhook() {
             Some(_) => format!("{WEBHOOKS}/{name}"),
             None => WEBHOOK.to_owned(),
         };
-        let message = Message {
-            channel: severity.channel.clone().or(usual.channel),
-            send_resolved: severity.send_resolved.or(usual.send_resolved),
-            ..usual
-        };
-        Self::new(spec, receiver_name(name), file, message)
+        Self::new(spec, receiver_name(name), file, route.message())
     }
 }
 

@@ -84,6 +84,20 @@ impl Weekday {
     }
 }
 
+impl fmt::Display for Weekday {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Monday => "Monday",
+            Self::Tuesday => "Tuesday",
+            Self::Wednesday => "Wednesday",
+            Self::Thursday => "Thursday",
+            Self::Friday => "Friday",
+            Self::Saturday => "Saturday",
+            Self::Sunday => "Sunday",
+        })
+    }
+}
+
 /// A time of day to the minute; `24:00` is the end of a day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -98,6 +112,11 @@ impl TimeOfDay {
     pub const MIDNIGHT: Self = Self(0);
     /// The end of a day.
     pub const END: Self = Self(24 * 60);
+
+    /// How many minutes of the day have passed then.
+    pub const fn minutes(self) -> u16 {
+        self.0
+    }
 }
 
 impl fmt::Display for TimeOfDay {

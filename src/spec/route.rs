@@ -1,0 +1,172 @@
+//! The way of one alert: who is told, how soon, how often, and when not. The one answer to it, from the spec and the
+//! alert's labels: `render` writes Alertmanager's receivers from it, `verify` predicts, proves and explains by it.
+
+use std::collections::BTreeMap;
+
+use super::{Message, Mute, Notify, PromDuration, RuleName, SecretRef, Severity, WATCHDOG};
+
+/// Alertmanager's defaults, where the spec leaves the choice to it (`DefaultRouteOpts` of its dispatcher).
+const GROUP_WAIT: PromDuration = PromDuration::seconds(30);
+const GROUP_INTERVAL: PromDuration = PromDuration::seconds(5 * 60);
+const REPEAT_INTERVAL: PromDuration = PromDuration::seconds(4 * 3600);
+
+/// The label by which alerts take different ways.
+const SEVERITY: &str = "severity";
+
+/// The way of one alert.
+#[derive(Debug, Clone, Copy)]
+pub struct Route<'a> {
+    notify: &'a Notify,
+    severity: Option<(&'a RuleName, &'a Severity)>,
+    is_heartbeat: bool,
+}
+
+impl Notify {
+    /// The way of an alert with these labels. A severity that is a template is known only once the alert fires, and
+    /// taken for one of which the spec says nothing.
+    pub fn route(&self, alert: &str, labels: &BTreeMap<String, String>) -> Route<'_> {
+        let is_heartbeat = alert == WATCHDOG && self.heartbeat_url.is_some();
+        let severity = labels.get(SEVERITY).filter(|_| !is_heartbeat);
+        let severity = severity.and_then(|severity| self.severities.get_key_value(severity.as_str()));
+        Route { notify: self, severity, is_heartbeat }
+    }
+
+    /// The way of alerts of a severity.
+    pub fn route_of<'a>(&'a self, name: &'a RuleName, severity: &'a Severity) -> Route<'a> {
+        Route { notify: self, severity: Some((name, severity)), is_heartbeat: false }
+    }
+}
+
+impl<'a> Route<'a> {
+    /// The severity of which the spec says something.
+    pub fn severity(&self) -> Option<&'a RuleName> {
+        self.severity.map(|(name, _)| name)
+    }
+
+    /// Whether the dead man's switch gets it, and nobody else.
+    pub const fn is_heartbeat(&self) -> bool {
+        self.is_heartbeat
+    }
+
+    /// The webhook of the severity's own.
+    pub fn own_webhook(&self) -> Option<&'a SecretRef> {
+        self.severity.and_then(|(_, severity)| severity.webhook_url.as_ref())
+    }
+
+    /// What the message says, and which channel it asks for.
+    pub fn message(&self) -> Message {
+        let usual = self.notify.message();
+        let Some((_, severity)) = self.severity else { return usual };
+        Message {
+            channel: severity.channel.clone().or(usual.channel),
+            send_resolved: severity.send_resolved.or(usual.send_resolved),
+            ..usual
+        }
+    }
+
+    /// The channel in which the message comes to lie, as far as the spec tells: a webhook of the severity's own posts
+    /// to a channel of its own, which only `channel` beside it can name.
+    pub fn channel(&self) -> Option<String> {
+        match self.severity {
+            Some((_, Severity { webhook_url: Some(_), channel, .. })) => channel.clone(),
+            _ => self.message().channel,
+        }
+    }
+
+    /// The key of the spec that names this channel, or would.
+    pub fn channel_key(&self) -> String {
+        match self.severity {
+            Some((name, severity)) if severity.webhook_url.is_some() || severity.channel.is_some() => {
+                format!("notify.severities.{name}.channel")
+            }
+            _ => "notify.slack.channel".to_owned(),
+        }
+    }
+
+    /// Whether the end is told, too.
+    pub fn send_resolved(&self) -> bool {
+        !self.is_heartbeat && self.message().send_resolved()
+    }
+
+    /// How long Alertmanager waits before the first message of a group.
+    pub fn group_wait(&self) -> PromDuration {
+        self.notify.group_wait.unwrap_or(GROUP_WAIT)
+    }
+
+    /// How long it waits between messages of a group.
+    pub fn group_interval(&self) -> PromDuration {
+        self.notify.group_interval.unwrap_or(GROUP_INTERVAL)
+    }
+
+    /// After what time an alert that still fires is told again: at the group's next tick from then on.
+    pub fn repeat_interval(&self) -> PromDuration {
+        let own = self.severity.and_then(|(_, severity)| severity.repeat_interval);
+        own.or(self.notify.repeat_interval).unwrap_or(REPEAT_INTERVAL)
+    }
+
+    /// When nobody is told.
+    pub fn mute(&self) -> &'a [Mute] {
+        self.severity.map(|(_, severity)| severity.mute.as_slice()).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn notify(severities: &str) -> Notify {
+        serde_saphyr::from_str(&format!(
+            "slack: {{webhook_url: {{env: A}}, channel: '#alerts'}}\ngroup_wait: 5s\nrepeat_interval: 2h\n\
+             heartbeat_url: {{env: B}}\nseverities: {{{severities}}}"
+        ))
+        .unwrap()
+    }
+
+    fn labels(severity: &str) -> BTreeMap<String, String> {
+        BTreeMap::from([(SEVERITY.to_owned(), severity.to_owned())])
+    }
+
+    #[test]
+    fn a_severity_changes_what_it_names_and_nothing_else() {
+        let notify = notify(
+            "critical: {channel: '#on-call', send_resolved: false}, warning: {repeat_interval: 1h, mute: [{from: '22:00', to: '06:00'}]}",
+        );
+        let critical = notify.route("AppDown", &labels("critical"));
+        assert_eq!(critical.channel().as_deref(), Some("#on-call"));
+        assert_eq!(critical.channel_key(), "notify.severities.critical.channel");
+        assert!(!critical.send_resolved() && critical.mute().is_empty());
+        assert_eq!(critical.repeat_interval(), PromDuration::seconds(7200));
+        let warning = notify.route("DiskSpaceLow", &labels("warning"));
+        assert_eq!(warning.channel().as_deref(), Some("#alerts"));
+        assert_eq!(warning.channel_key(), "notify.slack.channel");
+        assert!(warning.send_resolved() && warning.mute().len() == 1);
+        assert_eq!(warning.repeat_interval(), PromDuration::seconds(3600));
+        for other in [notify.route("X", &labels("info")), notify.route("X", &labels("{{ $labels.x }}"))] {
+            assert_eq!((other.severity(), other.channel().as_deref()), (None, Some("#alerts")));
+            assert!(other.send_resolved() && other.mute().is_empty());
+        }
+        for route in [critical, warning] {
+            assert_eq!(route.group_wait(), PromDuration::seconds(5));
+            assert_eq!(route.group_interval(), PromDuration::seconds(300));
+        }
+    }
+
+    #[test]
+    fn a_webhook_of_its_own_has_a_channel_of_its_own() {
+        let notify =
+            notify("critical: {webhook_url: {env: C}}, high: {webhook_url: {env: D}, channel: '#high'}");
+        let critical = notify.route("AppDown", &labels("critical"));
+        assert_eq!(critical.channel(), None, "only whoever made the webhook knows it");
+        assert_eq!(critical.channel_key(), "notify.severities.critical.channel");
+        assert_eq!(critical.message().channel.as_deref(), Some("#alerts"), "which app webhooks ignore");
+        assert_eq!(notify.route("AppDown", &labels("high")).channel().as_deref(), Some("#high"));
+    }
+
+    #[test]
+    fn the_heartbeat_goes_its_own_way_whatever_its_severity() {
+        let notify = notify("none: {channel: '#x'}");
+        let route = notify.route(WATCHDOG, &labels("none"));
+        assert!(route.is_heartbeat() && !route.send_resolved() && route.severity().is_none());
+        assert!(!notify.route("AppDown", &labels("none")).is_heartbeat());
+    }
+}
