@@ -137,6 +137,7 @@ fn an_alert_is_explained_from_the_spec_alone() {
         .stderr_is("")
         .stdout_lacks("\u{1b}")
         .stdout_contains("told after 141 s on average")
+        .stdout_contains("never arrives without luck; in 35 of 100 tries")
         .stdout_contains("arrives in about 1 of 56 tries")
         .stdout_contains("what works: the same for 145 s, or `group_wait: 14s`");
     explain(&["HighCPU"]).code(2).stderr_contains("its alerts are `HighCPUUsage`");

@@ -170,7 +170,7 @@ fn drill_of(spec: &Spec, rule: &Rule) -> DrillKind {
             none("with `metrics: builtin` nothing of monctl's can answer in place of the application")
         }
         Some(kind) => kind,
-        None if rule.expr.contains("node_cpu_seconds_total") => DrillKind::Cpu,
+        None if verify::is_cpu_usage(&rule.expr) => DrillKind::Cpu,
         None => none("monctl does not know what makes a rule of your own fire"),
     }
 }

@@ -42,7 +42,10 @@ impl Dice {
         };
         let silence = Effect::Silence { noticed_after: if rise.is_zero() { rise } else { scrape / 2 } };
         let equal = |value| Threshold { comparison: Comparison::Equal, value, unit: "" };
-        match self.roll(0, 9) {
+        // Never a whole number of steps, so that no event falls on the very end of the fault.
+        let events = self.share(40, 90) + 0.037;
+        let often = Effect::Level { normal: 0.0, faulty: events / 10.0, rise: Duration::ZERO };
+        match self.roll(0, 10) {
             0 => (Signal::Latest, above(80.0), level),
             1 => (Signal::Rate { range }, above(80.0), level),
             2 => (Signal::Rate { range }, above(60.0), traffic),
@@ -52,6 +55,7 @@ impl Dice {
             6 => (Signal::Highest { range }, above(80.0), level),
             7 => (Signal::Lowest { range }, above(75.0), level),
             8 => (Signal::Latest, equal(0.0), silence),
+            9 => (Signal::Count { range: 4 * range }, above(1.0), often),
             _ => {
                 let range = if self.roll(0, 1) == 0 { Duration::ZERO } else { range };
                 (Signal::Missing { range }, equal(1.0), silence)
@@ -270,6 +274,8 @@ inside! {
     a_mean: quick(Signal::Mean { range: seconds(10) }, MORE_THAN_80), Fault::level(0.0, 100.0);
     a_trend: quick(Signal::Trend { range: seconds(20), ahead: seconds(120) }, threshold(Comparison::Less, 0.0)),
         rising(50.0, 10.0, 60);
+    a_count_of_rare_events: quick(Signal::Count { range: seconds(20) }, threshold(Comparison::More, 1.0)),
+        Fault::level(0.0, 9.0);
     no_hold: Settings { hold: Duration::ZERO, ..quick(RATE, MORE_THAN_80) }, Fault::load(4, 100.0, 2.0);
     a_group_that_was_told_of_others: Settings { joins: true, ..quick(RATE, MORE_THAN_80) },
         Fault::load(4, 100.0, 2.0);

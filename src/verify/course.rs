@@ -4,6 +4,8 @@
 //!
 //! - `rate` sees the scrapes in its range. Its extrapolation to the range's ends cancels out for regular scrapes, so
 //!   the value is the mean over whole scrape intervals (`extrapolatedRate`).
+//! - `increase` of something rare counts the events between the first scrape and the last, and `changes` the scrapes
+//!   that differ. A fault makes so many of them within each range, evenly spaced, the first at once.
 //! - `predict_linear` draws the line of least squares through the samples, as seen from the evaluation
 //!   (`linearRegression`).
 //! - A scrape that fails leaves `up == 0` with the time at which it began, and marks the target's other series as
@@ -55,6 +57,11 @@ impl Course {
         self.range + self.scrape + self.rise + self.noticed_after
     }
 
+    /// Whether the value stays as it is once all that is seen lies in the fault. A count goes up and down by one.
+    pub const fn settles(&self) -> bool {
+        !matches!(self.signal, Signal::Count { .. })
+    }
+
     /// The moments at which the value can change, in three rows, each in order: a scrape begins, leaves the range, is
     /// known late.
     pub fn changes(&self, phase: Ms, from: Ms, to: Ms) -> [impl Iterator<Item = Ms> + use<>; 3] {
@@ -71,6 +78,7 @@ impl Course {
         match self.signal {
             Signal::Latest => holds(value(Some(samples.latest()))),
             Signal::Rate { .. } => holds(value(samples.between())),
+            Signal::Count { .. } => holds(self.counted(&samples)),
             Signal::Quantile { quantile, .. } => samples
                 .between()
                 .is_some_and(|share| self.effect.broken(share, &self.threshold) > 1.0 - quantile + 1e-9),
@@ -95,6 +103,14 @@ impl Course {
     fn extreme(&self, samples: &Samples, choose: fn(f64, f64) -> f64) -> Option<f64> {
         let (lowest, highest) = (self.effect.value(samples.lowest())?, self.effect.value(samples.highest())?);
         Some(choose(lowest, highest))
+    }
+
+    /// The events between the first and the last sample; none with fewer than two.
+    fn counted(&self, samples: &Samples) -> Option<f64> {
+        let (normal, faulty) = (self.effect.value(0.0)?, self.effect.value(1.0)?);
+        let every = self.range as f64 / (faulty - normal).max(1.0);
+        let seen = samples.events(samples.last, every) - samples.events(samples.first, every);
+        (samples.last > samples.first).then_some(normal + seen)
     }
 
     fn predicted(&self, samples: &Samples, at: Ms, ahead: Ms) -> Option<f64> {
@@ -131,6 +147,12 @@ impl Samples {
             slope + (until - self.rise).max(0) as f64
         };
         (seen > 0).then(|| (area(self.last) - area(self.first)) / seen as f64)
+    }
+
+    /// How many events the fault has made until a moment, one every so many milliseconds from its beginning on.
+    fn events(&self, at: Ms, every: f64) -> f64 {
+        let last = at.min(self.off - 1);
+        if last < 0 { 0.0 } else { (last as f64 / every).floor() + 1.0 }
     }
 
     fn count(&self) -> Ms {

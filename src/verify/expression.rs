@@ -1,15 +1,17 @@
 //! Finds in a rule's `PromQL` what the model needs of it: how it looks back, and the condition on its value.
 //!
-//! Of several conditions (`and`, `unless`, `or`) the first one is read; the others are taken as given.
+//! Of several conditions (`and`, `unless`, `or`) the first one is read; [`conditions`] says what the others are.
 
 use std::time::Duration;
 
-use promql_parser::parser::token::{T_ADD, T_DIV, T_LOR, T_MUL, T_SUB, TokenId};
+use promql_parser::parser::token::{T_ADD, T_AVG, T_DIV, T_LOR, T_MAX, T_MIN, T_MUL, T_SUB, T_SUM, TokenId};
 use promql_parser::parser::token::{T_EQLC, T_GTE, T_GTR, T_LSS, T_LTE, T_NEQ};
 use promql_parser::parser::{BinaryExpr, Call, Expr, parse};
 
+use serde::Serialize;
+
 use super::check::{Bounds, bounds};
-use super::{Comparison, Signal};
+use super::{Comparison, Signal, Threshold};
 
 /// An expression that was understood.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,18 +26,25 @@ pub struct Reading {
     pub left: String,
     /// The lowest and the highest value that it can have.
     pub bounds: Bounds,
+    /// Whether it is an amount of bytes.
+    pub is_bytes: bool,
 }
 
-/// Whether an expression has conditions beside the one that is read.
-pub fn has_others(expression: &str) -> bool {
-    fn has(expression: &Expr) -> bool {
-        match expression {
-            Expr::Paren(paren) => has(&paren.expr),
-            Expr::Binary(binary) => binary.op.is_set_operator(),
-            _ => false,
-        }
-    }
-    parse(expression).is_ok_and(|expression| has(&expression))
+/// What stands beside the condition that is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Conditions {
+    /// How many conditions make the expression true, each by itself (`or`): one, where there is no other.
+    pub alternatives: usize,
+    /// Whether the first of them asks for more than what is read (`and`, `unless`).
+    pub asks_more: bool,
+}
+
+/// The conditions of an expression; none where it is no `PromQL`.
+pub fn conditions(expression: &str) -> Option<Conditions> {
+    let parsed = parse(expression).ok()?;
+    let alternatives = alternatives(&parsed);
+    let asks_more = matches!(alternatives.first(), Some(Expr::Binary(first)) if first.op.is_set_operator());
+    Some(Conditions { alternatives: alternatives.len(), asks_more })
 }
 
 /// Reads an expression; none where it is no `PromQL` or compares nothing with a number.
@@ -78,6 +87,7 @@ fn condition(expression: &Expr, scrape_interval: Duration) -> Option<Reading> {
             value: 1.0,
             left: expression.to_string(),
             bounds: bounds(expression),
+            is_bytes: false,
         }),
         _ => None,
     }
@@ -90,8 +100,46 @@ fn compared(binary: &BinaryExpr, scrape_interval: Duration) -> Option<Reading> {
         (Some(value), None) => (&binary.rhs, comparison.turned(), value),
         _ => return None,
     };
-    let signal = signal(left, scrape_interval)?;
-    Some(Reading { signal, comparison, value, left: left.to_string(), bounds: bounds(left) })
+    let signal = match signal(left, scrape_interval)? {
+        Signal::Count { range } if !is_rare(comparison, value, range, scrape_interval) => {
+            Signal::Rate { range }
+        }
+        signal => signal,
+    };
+    let is_bytes = is_bytes(left);
+    Some(Reading { signal, comparison, value, left: left.to_string(), bounds: bounds(left), is_bytes })
+}
+
+/// Whether so few events make a rule true that each of them counts: there is a scrape for each in the range, and one
+/// to spare. What is more frequent is a stream, and what is asked to be few has no first event to wait for.
+fn is_rare(comparison: Comparison, value: f64, range: Duration, scrape_interval: Duration) -> bool {
+    let least = Threshold { comparison, value, unit: "" }.least_count();
+    let asks_up = matches!(comparison, Comparison::More | Comparison::AtLeast);
+    asks_up && least >= 1.0 && (least + 1.0) * scrape_interval.as_secs_f64() <= range.as_secs_f64()
+}
+
+/// Whether an expression is an amount of bytes, as names of metrics tell.
+fn is_bytes(expression: &Expr) -> bool {
+    let of_selector = |name: &Option<String>| name.as_deref().is_some_and(|name| name.ends_with("_bytes"));
+    match expression {
+        Expr::VectorSelector(selector) => of_selector(&selector.name),
+        Expr::MatrixSelector(matrix) => of_selector(&matrix.vs.name),
+        Expr::Paren(paren) => is_bytes(&paren.expr),
+        Expr::Unary(unary) => is_bytes(&unary.expr),
+        Expr::Aggregate(aggregate) => {
+            matches!(aggregate.op.id(), T_AVG | T_MAX | T_MIN | T_SUM) && is_bytes(&aggregate.expr)
+        }
+        Expr::Binary(binary) => {
+            matches!(binary.op.id(), T_ADD | T_SUB) && is_bytes(&binary.lhs) && is_bytes(&binary.rhs)
+        }
+        Expr::Call(call) => {
+            let keeps = call.func.name == "predict_linear" || call.func.name.ends_with("_over_time");
+            let counts =
+                matches!(call.func.name, "count_over_time" | "present_over_time" | "absent_over_time");
+            keeps && !counts && call.args.args.first().is_some_and(|argument| is_bytes(argument))
+        }
+        _ => false,
+    }
 }
 
 pub(super) fn comparison(operator: TokenId) -> Option<Comparison> {
@@ -141,7 +189,12 @@ fn signal(expression: &Expr, scrape_interval: Duration) -> Option<Signal> {
             Some(Signal::Mean { range: subquery.range + inner })
         }
         Expr::Binary(binary) => {
-            longest([signal(&binary.lhs, scrape_interval), signal(&binary.rhs, scrape_interval)])
+            let sides = [signal(&binary.lhs, scrape_interval), signal(&binary.rhs, scrape_interval)];
+            // A share or a multiple of a count is no number of events.
+            longest(sides).map(|signal| match signal {
+                Signal::Count { range } => Signal::Rate { range },
+                signal => signal,
+            })
         }
         Expr::Call(call) => called(call, scrape_interval),
     }
@@ -182,6 +235,7 @@ fn called(call: &Call, scrape_interval: Duration) -> Option<Signal> {
             let ahead = arguments.get(1).and_then(|argument| number(argument))?;
             Signal::Trend { range, ahead: Duration::try_from_secs_f64(ahead).ok()? }
         }
+        "increase" | "changes" | "resets" => Signal::Count { range },
         name if name.ends_with("_over_time") => Signal::Mean { range },
         _ => Signal::Rate { range },
     })
@@ -240,6 +294,17 @@ mod tests {
                 Comparison::More,
                 1.0,
             ),
+            ("changes(x[1h]) > 1", Signal::Count { range: minutes(60) }, Comparison::More, 1.0),
+            (
+                "round(sum by (job) (increase(x[15m]))) > 3",
+                Signal::Count { range: minutes(15) },
+                Comparison::More,
+                3.0,
+            ),
+            ("increase(x[1m]) > 2", Signal::Count { range: minutes(1) }, Comparison::More, 2.0),
+            ("increase(x[1m]) > 3", Signal::Rate { range: minutes(1) }, Comparison::More, 3.0),
+            ("increase(x[5m]) == 0", Signal::Rate { range: minutes(5) }, Comparison::Equal, 0.0),
+            ("increase(x[5m]) * 2 > 3", Signal::Rate { range: minutes(5) }, Comparison::More, 3.0),
             (
                 "sum by (job) (increase(x[10m])) / rate(y[5m]) > -1",
                 Signal::Rate { range: minutes(10) },
@@ -249,6 +314,32 @@ mod tests {
         ] {
             let reading = read(expression, seconds(15)).unwrap_or_else(|| panic!("not read: {expression}"));
             assert_eq!((reading.signal, reading.comparison, reading.value), (signal, comparison, value));
+        }
+    }
+
+    #[test]
+    fn what_stands_beside_the_condition_is_told_apart() {
+        for (expression, alternatives, asks_more) in [
+            ("a > 1", 1, false),
+            ("(a > 1 and b > 2)", 1, true),
+            ("a > 1 or b > 2 unless c", 2, false),
+            ("a > 1 and c or (b > 2 or d == 1)", 3, true),
+        ] {
+            assert_eq!(conditions(expression), Some(Conditions { alternatives, asks_more }), "{expression}");
+        }
+    }
+
+    #[test]
+    fn an_amount_of_bytes_is_known_by_its_name() {
+        for (expression, expected) in [
+            ("predict_linear(node_filesystem_avail_bytes[6h], 86400) < 0", true),
+            ("sum by (x) (a_bytes - b_bytes) > 1", true),
+            ("a_bytes / b_bytes < 0.1", false),
+            ("rate(a_bytes[5m]) > 1", false),
+            ("count_over_time(a_bytes[5m]) > 1", false),
+            ("a > 1", false),
+        ] {
+            assert_eq!(read(expression, seconds(15)).unwrap().is_bytes, expected, "{expression}");
         }
     }
 

@@ -34,6 +34,8 @@ struct Sample {
     counter: f64,
     requests: f64,
     bad_requests: f64,
+    /// Restarts and the like.
+    events: f64,
 }
 
 /// `increase` per second by Prometheus' rule of extrapolation.
@@ -80,6 +82,10 @@ fn is_true(settings: &Settings, effect: &Effect, samples: &[Sample], now: Ms) ->
             Effect::Repeated { .. } => rate(&seen, now, range, |sample| sample.counter).map(f64::round),
             _ => rate(&seen, now, range, |sample| sample.counter),
         },
+        Signal::Count { .. } => match seen.as_slice() {
+            [first, .., last] => Some(last.events - first.events),
+            _ => None,
+        },
         Signal::Quantile { quantile, .. } => {
             let bad = rate(&seen, now, range, |sample| sample.bad_requests);
             let all = rate(&seen, now, range, |sample| sample.requests);
@@ -107,6 +113,7 @@ struct World {
     bad_requests: f64,
     /// For how long something has been happening again and again, in seconds.
     repeating: f64,
+    events: f64,
 }
 
 impl World {
@@ -185,8 +192,14 @@ fn run(settings: &Settings, fault: &Fault, phase: Phase, look: Ms, delay: Delay)
         Ending::After(time) => Some(ms(time)),
         Ending::WhenDelivered => None,
     };
-    let world =
-        World { effect: fault.effect, counter: 0.0, requests: 0.0, bad_requests: 0.0, repeating: 0.0 };
+    let world = World {
+        effect: fault.effect,
+        counter: 0.0,
+        requests: 0.0,
+        bad_requests: 0.0,
+        repeating: 0.0,
+        events: 0.0,
+    };
     let mut play = Play {
         settings,
         fault,
@@ -257,6 +270,18 @@ impl Play<'_> {
     fn pass(&mut self, now: Ms) {
         let progress = self.progress((now - STEP / 2) as f64);
         self.world.pass(self.settings, progress);
+        let every = match (self.settings.signal, self.fault.effect) {
+            (Signal::Count { range }, Effect::Level { normal, faulty, .. }) => {
+                Some(range.as_millis() as f64 / (faulty - normal))
+            }
+            (Signal::Count { .. }, Effect::Repeated { every, .. }) => Some(every.as_millis() as f64),
+            _ => None,
+        };
+        if let Some(every) = every {
+            while self.world.events * every <= now as f64 && self.progress(self.world.events * every) > 0.0 {
+                self.world.events += 1.0;
+            }
+        }
     }
 
     fn scrape(&mut self, now: Ms) {
@@ -277,6 +302,7 @@ impl Play<'_> {
             counter: self.world.counter,
             requests: self.world.requests,
             bad_requests: self.world.bad_requests,
+            events: self.world.events,
         });
     }
 

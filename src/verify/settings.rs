@@ -11,10 +11,6 @@ use crate::event::Millis;
 use crate::render::Rule;
 use crate::spec::{PromDuration, Spec, Unit};
 
-/// Alertmanager's defaults, where the spec leaves the choice to it (`DefaultRouteOpts` of its dispatcher).
-const GROUP_WAIT: PromDuration = PromDuration::seconds(30);
-const GROUP_INTERVAL: PromDuration = PromDuration::seconds(5 * 60);
-
 /// What decides when an alert arrives.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Settings {
@@ -63,7 +59,7 @@ impl Settings {
     pub fn of_rule(spec: &Spec, rule: &Rule) -> Option<Self> {
         let scrape_interval = spec.monitoring.scrape_interval.get();
         let reading = read(&rule.expr, scrape_interval)?;
-        let notify = &spec.notify;
+        let route = spec.notify.route(&rule.name, &rule.labels);
         Some(Self {
             scrape_interval,
             evaluation_interval: spec.monitoring.evaluation_interval.get(),
@@ -74,10 +70,10 @@ impl Settings {
                 unit: unit(rule, &reading),
             },
             hold: rule.hold.map(PromDuration::get).unwrap_or_default(),
-            group_wait: notify.group_wait.unwrap_or(GROUP_WAIT).get(),
-            group_interval: notify.group_interval.unwrap_or(GROUP_INTERVAL).get(),
+            group_wait: route.group_wait().get(),
+            group_interval: route.group_interval().get(),
             joins: false,
-            send_resolved: notify.message().send_resolved(),
+            send_resolved: route.send_resolved(),
             refusals: Refusals::None,
         })
     }
@@ -113,12 +109,15 @@ impl Settings {
     }
 }
 
-/// What stands behind a number of this rule; the form of a rule of the user's own tells percentages.
+/// What stands behind a number of this rule. The catalogue's unit is that of the parameter `above`, which need not be
+/// what is compared here; else the form of the expression tells.
 fn unit(rule: &Rule, reading: &Reading) -> &'static str {
-    match rule.unit {
+    let is_of_catalogue = |above: f64| (above - reading.value).abs() <= 1e-9 * above.abs().max(1.0);
+    match rule.unit.filter(|_| rule.above.is_some_and(is_of_catalogue)) {
         Some(Unit::Percent) => "%",
         Some(Unit::Seconds) => " s",
         _ if reading.bounds == PERCENT => "%",
+        _ if reading.is_bytes => " bytes",
         _ => "",
     }
 }

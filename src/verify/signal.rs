@@ -7,6 +7,10 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::settings::millis;
+use crate::spec::PromDuration;
+
+/// So many seconds are read more easily as minutes, hours and days.
+const LONG: f64 = 600.0;
 
 /// How an expression looks at the scrapes before its evaluation.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -14,9 +18,17 @@ use super::settings::millis;
 pub enum Signal {
     /// The last scrape decides: a gauge, `up == 0`.
     Latest,
-    /// `rate`, `increase`, `changes`, and shares of them: the mean of the time between the first and
+    /// `rate`, and what is made of it or of frequent events: the mean of the time between the first and
     /// the last scrape in the range, which a fault fills steadily.
     Rate {
+        /// The range.
+        #[serde(serialize_with = "millis")]
+        range: Duration,
+    },
+    /// `increase`, `changes`, `resets` of something rare: how many events lie between the first and the last scrape in
+    /// the range, in whole numbers. `increase` stretches its number to the whole range by some percent; that is left
+    /// out.
+    Count {
         /// The range.
         #[serde(serialize_with = "millis")]
         range: Duration,
@@ -70,6 +82,7 @@ impl Signal {
         match self {
             Self::Latest => Duration::ZERO,
             Self::Rate { range }
+            | Self::Count { range }
             | Self::Quantile { range, .. }
             | Self::Mean { range }
             | Self::Highest { range }
@@ -86,6 +99,7 @@ impl Signal {
             Self::Latest => self,
             Self::Missing { range: old } if old.is_zero() => self,
             Self::Rate { .. } => Self::Rate { range },
+            Self::Count { .. } => Self::Count { range },
             Self::Quantile { quantile, .. } => Self::Quantile { range, quantile },
             Self::Mean { .. } => Self::Mean { range },
             Self::Highest { .. } => Self::Highest { range },
@@ -100,6 +114,7 @@ impl Signal {
         match self {
             Self::Latest => "the last scrape",
             Self::Rate { .. } => "rate",
+            Self::Count { .. } => "increase",
             Self::Quantile { .. } => "histogram_quantile",
             Self::Mean { .. } => "avg_over_time",
             Self::Highest { .. } => "max_over_time",
@@ -178,9 +193,17 @@ impl Threshold {
         }
     }
 
+    /// The smallest whole number beyond it, for comparisons that ask for more.
+    pub fn least_count(&self) -> f64 {
+        if self.comparison == Comparison::More { self.value.floor() + 1.0 } else { self.value.ceil() }
+    }
+
     /// A value of the same unit as people read it.
     pub fn show(&self, value: f64) -> String {
         let rounded = (value * 1000.0).round() / 1000.0;
+        if self.unit == " s" && rounded >= LONG {
+            return PromDuration::seconds(Duration::from_secs_f64(rounded.round()).as_secs()).to_string();
+        }
         format!("{rounded}{}", self.unit)
     }
 }
@@ -218,5 +241,7 @@ mod tests {
             assert_eq!([79.9, 80.0, 80.1].map(|value| threshold.holds(value)), [below, at, above]);
         }
         assert_eq!(Threshold::above(80.0).to_string(), "more than 80%");
+        let age = Threshold { comparison: Comparison::More, value: 691_200.0, unit: " s" };
+        assert_eq!((age.to_string().as_str(), age.show(1.5).as_str()), ("more than 8d", "1.5 s"));
     }
 }

@@ -190,7 +190,7 @@ impl Case {
     /// it is, so a long `for` is crossed in one leap.
     fn next_evaluation(&self, phase: Phase, at: Ms, active: Option<Ms>) -> Ms {
         let next = at + self.evaluation;
-        let is_steady = at >= self.course.memory();
+        let is_steady = at >= self.course.memory() && self.course.settles();
         let Some(since) = active.filter(|_| is_steady) else { return next };
         let due = next_tick(phase.evaluation, self.evaluation, since + self.hold);
         let until = if at < due { due } else { Ms::MAX };

@@ -1,7 +1,7 @@
 //! Predictions in words.
 
-use super::predict::{Obstacle, Remedies, is_certain};
-use super::{Effect, Ending, Fault, Settings};
+use super::predict::{Obstacle, Remedies, TIE_WON, is_certain};
+use super::{Effect, Ending, Fault, Settings, Signal};
 use crate::event::Millis;
 use crate::spec::PromDuration;
 
@@ -16,6 +16,23 @@ pub fn likelihood(chance: f64) -> String {
     } else {
         format!("arrives in about {:.0} of 100 tries", (chance * 100.0).min(99.0))
     }
+}
+
+/// The same where a share of the tries ends in a race of the first message with the end of the alert. What arrives
+/// without such a race is computed; how many races are won is not, and is said apart.
+pub fn fate(chance: f64, race: f64) -> String {
+    if race <= 0.0 {
+        return likelihood(chance);
+    }
+    let without = chance - TIE_WON * race;
+    format!(
+        "{} without luck; in {:.0} of 100 tries the message is due at the very moment at which the alert ends, and \
+         where 1 such race of milliseconds in {:.0} is won, it {}",
+        likelihood(if without < 1e-6 { 0.0 } else { without }),
+        race * 100.0,
+        1.0 / TIE_WON,
+        likelihood(chance)
+    )
 }
 
 /// Why the alert does not arrive, for this fault.
@@ -62,7 +79,10 @@ pub fn size(settings: &Settings, fault: &Fault) -> String {
     match fault.effect {
         Effect::Load(_) => format!("{:.0}%", fault.peak()),
         Effect::Requests { .. } => format!("{:.1}% of the requests", fault.peak()),
-        Effect::Level { .. } | Effect::Repeated { .. } => settings.threshold.show(fault.peak()),
+        Effect::Level { .. } | Effect::Repeated { .. } => match settings.signal {
+            Signal::Count { range } => format!("{:.0} within {}", fault.peak(), seconds(range)),
+            _ => settings.threshold.show(fault.peak()),
+        },
         Effect::Silence { .. } => "silence".into(),
     }
 }

@@ -20,6 +20,7 @@ use serde::Serialize;
 
 pub(super) use bounds::{Bounds, PERCENT, bounds};
 pub use snapshot::{CheckedRule, Snapshot, take};
+pub(super) use timing::{EVALUATIONS, SCRAPES};
 
 /// What is wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]

@@ -11,9 +11,9 @@ use super::{CheckedRule, Finding, Kind, Snapshot};
 use crate::spec::PromDuration;
 
 /// With fewer scrapes in its range, a `rate` that misses one says little.
-const SCRAPES: u32 = 4;
+pub(in crate::verify) const SCRAPES: u32 = 4;
 /// A `for` of fewer evaluations is none.
-const EVALUATIONS: u32 = 2;
+pub(in crate::verify) const EVALUATIONS: u32 = 2;
 
 pub(super) fn short_hold(rule: &CheckedRule) -> Option<Finding> {
     let least = EVALUATIONS * rule.interval;

@@ -1,20 +1,19 @@
 //! Which setting of the spec shortens the way, by how much, and what that costs: each is halved in a copy of the
-//! spec, and the whole prediction made anew.
+//! spec, and the whole prediction made anew. What `monctl check` would find fault with is not offered.
 
 use std::time::Duration;
 
 use serde::Serialize;
 
+use super::super::check::{EVALUATIONS, SCRAPES};
 use super::super::predict::predict;
-use super::super::{Fault, Prediction, Settings, Signal, Stage};
+use super::super::{Effect, Fault, Prediction, Settings, Signal, Stage};
 use crate::event::Millis;
 use crate::render::{Rule, rules};
 use crate::spec::{Alert, PromDuration, RuleName, Spec};
 
 /// Less than this is no saving.
 const WORTHWHILE: Duration = Duration::from_millis(100);
-/// With fewer scrapes in its range, a `rate` that misses one says little.
-const SCRAPES: u32 = 4;
 
 /// What one setting brings.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -47,30 +46,61 @@ pub(super) fn savings(spec: &Spec, rule: &Rule, settings: &Settings, fault: &Fau
     let before = predict(settings, fault);
     let mut savings: Vec<Saving> = changes(spec, rule, settings)
         .into_iter()
-        .filter_map(|change| saving(change, &rule.name, &before, fault))
+        .filter_map(|change| saving(change, &rule.name, settings, &before, fault))
         .filter(|saving| saving.sooner.0 >= WORTHWHILE || saving.over_sooner.0 >= WORTHWHILE)
         .collect();
     savings.sort_by_key(|saving| std::cmp::Reverse((saving.sooner, saving.over_sooner)));
     savings
 }
 
-fn saving(change: Change, alert: &str, before: &Prediction, fault: &Fault) -> Option<Saving> {
+fn saving(change: Change, alert: &str, now: &Settings, before: &Prediction, fault: &Fault) -> Option<Saving> {
     let rule = rules(&change.spec).into_iter().find(|rule| rule.name == alert)?;
     let settings = Settings::of_rule(&change.spec, &rule)?;
-    let after = predict(&settings, fault);
+    if makes_too_short(now, &settings) {
+        return None;
+    }
+    let after = predict(&settings, &over(fault, now, &settings));
     let earlier =
         |of: fn(&Prediction) -> Option<Duration>| Some(Millis(of(before)?.saturating_sub(of(&after)?)));
     Some(Saving {
+        price: price(&change, now, &settings),
         setting: change.setting,
         now: change.now,
         then: change.then,
         sooner: earlier(told).unwrap_or(Millis(Duration::ZERO)),
         // A trend that is told earlier has gone less far, and so has less way back: no merit of the setting.
-        over_sooner: earlier(over)
+        over_sooner: earlier(told_over)
             .filter(|_| !matches!(settings.signal, Signal::Trend { .. }))
             .unwrap_or(Millis(Duration::ZERO)),
-        price: change.price,
     })
+}
+
+/// Whether `monctl check` would say so of what a change makes shorter.
+fn makes_too_short(now: &Settings, then: &Settings) -> bool {
+    let hold = then.hold < now.hold && then.hold < EVALUATIONS * then.evaluation_interval;
+    let range = then.range() < now.range() && then.range() < SCRAPES * then.scrape_interval;
+    hold || range
+}
+
+/// What a change costs, with what follows from it: a range that the spec leaves to monctl holds four scrapes.
+fn price(change: &Change, now: &Settings, then: &Settings) -> String {
+    let scrapes_more = then.scrape_interval < now.scrape_interval;
+    if scrapes_more && then.range() < now.range() {
+        format!("{}; the range follows, to {}", change.price, show(then.range()))
+    } else {
+        change.price.clone()
+    }
+}
+
+/// The same fault as other settings see it: events come as often as before, whatever range they are counted in.
+fn over(fault: &Fault, now: &Settings, then: &Settings) -> Fault {
+    match (now.signal, fault.effect) {
+        (Signal::Count { .. }, Effect::Level { normal, faulty, rise }) => {
+            let faulty = faulty * then.range().as_secs_f64() / now.range().as_secs_f64();
+            Fault { effect: Effect::Level { normal, faulty, rise }, ..*fault }
+        }
+        _ => *fault,
+    }
 }
 
 /// When a person is told, on average.
@@ -79,7 +109,7 @@ fn told(prediction: &Prediction) -> Option<Duration> {
 }
 
 /// How long after the end of the fault a person is told of it, on average.
-fn over(prediction: &Prediction) -> Option<Duration> {
+fn told_over(prediction: &Prediction) -> Option<Duration> {
     let told = prediction.window(Stage::ResolvedDelivered)?.expected.0;
     Some(told.saturating_sub(prediction.window(Stage::LoadOff)?.expected.0))
 }
@@ -139,36 +169,32 @@ fn changes(spec: &Spec, rule: &Rule, settings: &Settings) -> Vec<Change> {
     }));
     if let Some(window) = rule.window {
         let then = half(window.get());
-        let price = window_price(then, settings.scrape_interval);
-        if then.get() >= 2 * settings.scrape_interval {
-            changes.push(change(of_alert("window"), window.get(), then, price, &|spec| {
-                edit(spec, &rule.name, |alert| alert.window = Some(then));
-            }));
-        }
+        let price = match settings.signal {
+            Signal::Count { .. } => "events that lie further apart make no alert",
+            _ => "short spikes weigh more",
+        };
+        changes.push(change(of_alert("window"), window.get(), then, price, &|spec| {
+            edit(spec, &rule.name, |alert| alert.window = Some(then));
+        }));
     }
-    changes.extend(lower_threshold(spec, rule));
+    changes.extend(lower_threshold(spec, rule, settings));
     changes
 }
 
-fn window_price(window: PromDuration, scrape_interval: Duration) -> &'static str {
-    if window.get() < SCRAPES * scrape_interval {
-        "fewer than four scrapes in the range: one that fails hides the fault"
-    } else {
-        "short spikes weigh more"
-    }
-}
-
-/// A threshold that is a tenth lower, for what is compared as `more than`.
-fn lower_threshold(spec: &Spec, rule: &Rule) -> Option<Change> {
+/// A threshold that is a tenth lower, or by one event, for what is compared as `more than`.
+fn lower_threshold(spec: &Spec, rule: &Rule, settings: &Settings) -> Option<Change> {
     let above = rule.above.filter(|&above| above > 0.0)?;
-    let then = (above * 0.9 * 100.0).round() / 100.0;
+    let (then, price) = match settings.signal {
+        Signal::Count { .. } => ((above - 1.0).max(0.0), "one event fewer makes an alert, too"),
+        _ => ((above * 0.9 * 100.0).round() / 100.0, "smaller faults make an alert, too"),
+    };
     let mut spec = spec.clone();
     edit(&mut spec, &rule.name, |alert| alert.above = Some(then));
     Some(Change {
         setting: format!("alerts.{}.above", rule.name),
         now: above.to_string(),
         then: then.to_string(),
-        price: "smaller faults make an alert, too".into(),
+        price: price.into(),
         spec,
     })
 }

@@ -17,11 +17,15 @@ fn spec(alerts: &str) -> Spec {
 }
 
 fn try_spec(alerts: &str) -> Option<Spec> {
+    spec_with(alerts, "capture: {}")
+}
+
+fn spec_with(alerts: &str, notify: &str) -> Option<Spec> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("monctl.yaml");
     let text = format!(
         "version: 1\nproject: shop\nprovider: local\napp: {{path: {NOTES}, wsgi: notes.wsgi, metrics: exporter}}\n\
-         alerts: {{{alerts}}}\nnotify: {{capture: {{}}}}\n"
+         alerts: {{{alerts}}}\nnotify: {{{notify}}}\n"
     );
     std::fs::write(&path, text).unwrap();
     load(&path).ok().map(|loaded| loaded.spec)
@@ -59,18 +63,97 @@ fn other_shapes_are_explained_in_their_own_words() {
     insta::assert_snapshot!(texts.join("\n\n----\n\n"));
 }
 
+/// Each alert of the catalogue by itself, as it comes.
 #[test]
-fn every_alert_of_the_catalogue_is_explained_and_arrives() {
+fn every_alert_of_the_catalogue_is_explained_in_words_that_fit_it_and_arrives() {
+    let mut texts = Vec::new();
     for name in catalogue_names() {
-        // An alert that needs more than this spec has is no other alert for that.
-        let Some(spec) = try_spec(&format!("{name}: {{}}")) else { continue };
-        let Some(way) = explain(&spec, name, Asked::default()).way else {
+        let alone = if name == "Watchdog" { String::new() } else { format!("{name}: {{}}, ") };
+        let spec =
+            spec_with(&format!("{alone}Watchdog: {{}}"), "capture: {}, heartbeat_url: {env: A}").unwrap();
+        let explanation = explain(&spec, name, Asked::default());
+        texts.push(explanation.text(100));
+        let Some(way) = explanation.way else {
             assert_eq!(name, "Watchdog", "only what always fires compares nothing");
             continue;
         };
         assert!(way.prediction.is_certain(), "{name}: {:?}", way.prediction);
         assert!(way.savings.iter().any(|saving| !saving.sooner.0.is_zero()), "{name}");
     }
+    insta::assert_snapshot!(texts.join("\n\n----\n\n"));
+}
+
+/// A spec whose severities go different ways.
+fn routed() -> Spec {
+    spec_with(
+        "AppDown: {}, DiskSpaceLow: {}, HighLatency: {severity: high}, Watchdog: {}",
+        "slack: {webhook_url: {env: A}, channel: '#alerts'}, repeat_interval: 2h, heartbeat_url: {env: B}, \
+         severities: {critical: {channel: '#on-call', send_resolved: false, repeat_interval: 30m}, \
+         high: {webhook_url: {env: C}}, \
+         warning: {mute: [{from: '22:00', to: '07:00', days: [friday], time_zone: Europe/Berlin}]}}",
+    )
+    .unwrap()
+}
+
+#[test]
+fn an_alert_is_explained_by_the_way_of_its_severity() {
+    let spec = routed();
+    // The lines of a text may break anywhere.
+    let text = |name| explain(&spec, name, Asked::default()).text(10_000);
+    let critical = text("AppDown");
+    for said in
+        ["sends to Slack, #on-call;", "which nobody is told", "told again every 30m (`repeat_interval`)"]
+    {
+        let joined = critical.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(joined.contains(said), "no {said:?} in {critical}");
+    }
+    let settings = way(&spec, "AppDown").settings;
+    assert!(!settings.send_resolved && way(&spec, "DiskSpaceLow").settings.send_resolved);
+    for (name, said) in [
+        ("DiskSpaceLow", "sends to Slack, #alerts;"),
+        ("DiskSpaceLow", "from 22:00 to 07:00 (Europe/Berlin, on Friday) nobody is told"),
+        ("DiskSpaceLow", "told again every 2h"),
+        ("HighLatency", "sends to Slack, by the webhook of the severity `high`;"),
+        ("Watchdog", "is sent to the dead man's switch at `notify.heartbeat_url`, and to nobody else"),
+    ] {
+        let text = text(name);
+        let joined = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(joined.contains(said), "no {said:?} in {text}");
+    }
+}
+
+#[test]
+fn nothing_is_offered_that_a_check_would_find_fault_with() {
+    use crate::verify::check::{EVALUATIONS, SCRAPES};
+    let mut offered = 0;
+    for name in ["HighCPUUsage", "HighServerErrorRate", "WorkersRestarting"] {
+        for parameters in ["", "for: 40s, window: 70s", "for: 20s, window: 30s"] {
+            let Some(spec) = try_spec(&format!("{name}: {{{parameters}}}")) else { continue };
+            let Some(Way { savings, settings, .. }) = explain(&spec, name, Asked::default()).way else {
+                continue;
+            };
+            let of_alert = |key: &str| savings.iter().find(|it| it.setting == format!("alerts.{name}.{key}"));
+            let then = |saving: &Saving| saving.then.parse::<crate::spec::PromDuration>().unwrap().get();
+            let hold = of_alert("for").map(then);
+            let window = of_alert("window").map(then);
+            assert!(
+                hold.is_none_or(|it| it >= EVALUATIONS * settings.evaluation_interval),
+                "{name}: {savings:?}"
+            );
+            assert!(window.is_none_or(|it| it >= SCRAPES * settings.scrape_interval), "{name}: {savings:?}");
+            offered += usize::from(hold.is_some()) + usize::from(window.is_some());
+        }
+    }
+    assert!(offered >= 4, "what is long enough to be halved is offered: {offered}");
+}
+
+#[test]
+fn only_the_usage_of_cpus_is_tried_with_the_references_load() {
+    let spec = spec(
+        "HighCPUUsage: {}, HighLoad: {}, Io: {expr: '100 * avg by (instance) (rate(node_cpu_seconds_total{mode=\"iowait\"}[1m])) > 20'}",
+    );
+    let tried = |name| way(&spec, name).trial.is_some();
+    assert_eq!([tried("HighCPUUsage"), tried("HighLoad"), tried("Io")], [true, false, false]);
 }
 
 #[test]

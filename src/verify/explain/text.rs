@@ -2,12 +2,11 @@
 
 use std::fmt::Write as _;
 
-use super::super::predict::TIE_WON;
-use super::super::{Effect, Signal, Stage, words};
+use super::super::{Effect, Settings, Signal, Stage, words};
 use super::chart::chart;
-use super::{Elsewhere, Explanation, Saving, Size, Trial, Way};
+use super::{Conditions, Elsewhere, Explanation, Saving, Size, Trial, Way};
 use crate::event::Millis;
-use crate::spec::PromDuration;
+use crate::spec::{Mute, PromDuration};
 
 /// Lines longer than this are hard to read, however wide the screen.
 const WIDEST: usize = 110;
@@ -18,18 +17,19 @@ impl Explanation {
         let mut text = format!("{}: {}\n", self.alert, self.expression);
         let wide = width.min(WIDEST);
         let Some(way) = &self.way else {
-            let silent = "its expression compares nothing with a number, so that there is no size of a fault to speak of; \
-                          the alert is active whenever the expression has a value";
-            return text + "\n" + &fill(silent, wide, 0);
+            let silent = format!(
+                "its expression compares nothing with a number, so that there is no size of a fault to speak of; \
+                 the alert is active whenever the expression has a value, and is sent to {}",
+                self.receiver
+            );
+            return text + "\n" + &fill(&silent, wide, 0);
         };
         if let Some(condition) = &way.condition {
-            let others = format!(
-                "of several conditions the first is explained, the others are taken as given: {condition}"
-            );
+            let others = format!("{}: {condition}", others(way.conditions));
             text = text + "\n" + &fill(&others, wide, 2) + "\n";
         }
         let parts = [
-            steps(way, &self.receiver, wide),
+            self.steps(way, wide),
             picture(way, width),
             lasting(way, wide),
             savings(&way.savings, wide),
@@ -63,37 +63,71 @@ fn fill(text: &str, width: usize, indent: usize) -> String {
     filled
 }
 
-/// What must happen, in order.
-fn steps(way: &Way, receiver: &str, width: usize) -> String {
-    let settings = &way.settings;
-    let (hold, interval) = (prom(settings.hold), prom(settings.group_interval));
-    let steps = [
-        format!("the expression comes to {}: {}", settings.threshold, looks(way)),
-        format!(
-            "the rule is evaluated, every {}, and is true: the alert is pending",
-            prom(settings.evaluation_interval)
+/// What stands beside the condition that is explained.
+fn others(Conditions { alternatives, asks_more }: Conditions) -> String {
+    match (alternatives, asks_more) {
+        (1, _) => "of several conditions the first is explained, the others are taken as given".into(),
+        (_, false) => {
+            format!("{alternatives} conditions make it true, each by itself; the first is explained")
+        }
+        (_, true) => format!(
+            "{alternatives} conditions make it true, each by itself; the first is explained, and what it asks for \
+             besides is taken as given"
         ),
-        if settings.hold.is_zero() {
-            "with that the alert fires: it has no `for`".to_owned()
-        } else {
-            format!("the rule is still true at every evaluation for {hold} (`for`): the alert fires")
-        },
-        format!(
-            "Alertmanager waits {} for others (`group_wait`) and then, if the alert still fires, sends to {receiver}; \
-             where it has told of others in the group already, it sends at the group's next tick, every {interval}",
-            prom(settings.group_wait)
-        ),
-        format!(
+    }
+}
+
+impl Explanation {
+    /// What must happen, in order.
+    fn steps(&self, way: &Way, width: usize) -> String {
+        let settings = &way.settings;
+        let (hold, interval) = (prom(settings.hold), prom(settings.group_interval));
+        let mut steps = vec![
+            format!("the expression comes to {}: {}", settings.threshold, looks(way)),
+            format!(
+                "the rule is evaluated, every {}, and is true: the alert is pending",
+                prom(settings.evaluation_interval)
+            ),
+            if settings.hold.is_zero() {
+                "with that the alert fires: it has no `for`".to_owned()
+            } else {
+                format!("the rule is still true at every evaluation for {hold} (`for`): the alert fires")
+            },
+            format!(
+                "Alertmanager waits {} for others (`group_wait`) and then, if the alert still fires, sends to {}; \
+                 where it has told of others in the group already, it sends at the group's next tick, every {interval}",
+                prom(settings.group_wait),
+                self.receiver
+            ),
+        ];
+        steps.extend(self.mute.iter().map(muted));
+        steps.push(format!(
+            "while it goes on firing it is told again every {} (`repeat_interval`)",
+            prom(self.repeat_interval.0)
+        ));
+        steps.push(format!(
             "once the rule is false again the alert is over, {}",
             if settings.send_resolved {
                 format!("which is told at the group's next tick, every {interval} (`group_interval`)")
             } else {
                 "which nobody is told".into()
             }
-        ),
-    ];
-    let numbered = steps.iter().zip(1..).map(|(step, number)| fill(&format!("  {number}. {step}"), width, 5));
-    format!("what must happen until a person is told\n{}", numbered.collect::<Vec<_>>().join("\n"))
+        ));
+        let numbered =
+            steps.iter().zip(1..).map(|(step, number)| fill(&format!("  {number}. {step}"), width, 5));
+        format!("what must happen until a person is told\n{}", numbered.collect::<Vec<_>>().join("\n"))
+    }
+}
+
+/// A time in which nobody is told.
+fn muted(mute: &Mute) -> String {
+    let Mute { from, to, days, time_zone } = mute;
+    let days: Vec<String> = days.iter().map(ToString::to_string).collect();
+    let on = if days.is_empty() { String::new() } else { format!(", on {}", days.join(", ")) };
+    let zone = time_zone.as_deref().unwrap_or("UTC");
+    format!(
+        "from {from} to {to} ({zone}{on}) nobody is told (`mute`); what still fires at the end of that time is sent then"
+    )
 }
 
 /// How the expression looks back.
@@ -108,6 +142,11 @@ fn looks(way: &Way) -> String {
         Signal::Latest => format!("the last scrape decides, every {scrape}"),
         Signal::Rate { .. } => format!(
             "it is a mean over the last {range}; scraped every {scrape}, it sees up to {seen} of them, which the fault has to fill far enough"
+        ),
+        Signal::Count { .. } => format!(
+            "it counts what happened in the last {range}, in whole numbers, and number {} does it; what happens between \
+             two scrapes, every {scrape}, is seen by the later one",
+            settings.threshold.least_count()
         ),
         Signal::Quantile { quantile, .. } => format!(
             "more than {:.3}% of the requests that it sees in {range} are slow; scraped every {scrape}",
@@ -153,15 +192,24 @@ fn picture(way: &Way, width: usize) -> String {
 
 /// The fault that the times are of, in words.
 fn fault(way: &Way) -> String {
-    let show = |value| way.settings.threshold.show(value);
+    let Settings { signal, threshold, .. } = way.settings;
+    let show = |value| threshold.show(value);
     match way.fault.effect {
+        Effect::Level { normal, faulty, .. } if matches!(signal, Signal::Count { .. }) => {
+            let every = signal.range().div_f64((faulty - normal).max(1.0));
+            format!("something that happens again every {}", prom(whole(every)))
+        }
+        Effect::Level { normal, faulty, rise } if matches!(signal, Signal::Trend { .. }) => {
+            let way = if normal > faulty { "a fall" } else { "a rise" };
+            format!("{way} that would come to {} in {}", show(faulty), prom(rise))
+        }
         Effect::Level { normal, faulty, rise } if rise.is_zero() => {
             format!("a fault that brings it from {} to {}", show(normal), show(faulty))
         }
         Effect::Level { normal, faulty, rise } => {
             format!("a fault that brings it from {} to {} in {}", show(normal), show(faulty), prom(rise))
         }
-        Effect::Silence { .. } if matches!(way.settings.signal, Signal::Missing { .. }) => {
+        Effect::Silence { .. } if matches!(signal, Signal::Missing { .. }) => {
             "a series that comes no more".into()
         }
         Effect::Silence { .. } => "a target that refuses connections".into(),
@@ -173,15 +221,24 @@ fn lasting(way: &Way, width: usize) -> String {
     let many = way.sizes.len() > 1;
     let line = |Size { value, never, always }: &Size| {
         let size = if many { format!("{:>8}  ", way.settings.threshold.show(*value)) } else { String::new() };
-        let always = always.map_or("never told for sure".to_owned(), |always| {
-            format!("from {} on always told; between the two it is luck", time(always))
-        });
-        format!("\n{}", fill(&format!("  {size}up to {} never told, {always}", time(*never)), width, 4))
+        format!("\n{}", fill(&format!("  {size}{}", told(*never, *always)), width, 4))
     };
     if way.sizes.is_empty() {
         return String::new();
     }
     format!("how long a fault has to last{}", way.sizes.iter().map(line).collect::<String>())
+}
+
+/// How long a fault is never told, and from when on always. The two are computed to the second.
+fn told(never: Millis, always: Option<Millis>) -> String {
+    let second = std::time::Duration::from_secs(1);
+    let up_to = format!("up to {} never told", time(never));
+    match always {
+        None => format!("{up_to}, never told for sure"),
+        Some(always) if never.0.is_zero() && always.0 <= second => "told, however short it is".into(),
+        Some(always) if always.0 <= never.0 + second => format!("{up_to}, longer always told"),
+        Some(always) => format!("{up_to}, from {} on always told; between the two it is luck", time(always)),
+    }
 }
 
 fn savings(savings: &[Saving], width: usize) -> String {
@@ -202,27 +259,30 @@ fn savings(savings: &[Saving], width: usize) -> String {
 }
 
 fn trial(trial: &Trial, width: usize) -> String {
-    let mut sentence = format!("  {}", words::likelihood(trial.chance));
+    let mut text = fill(&trial.what, width, 2);
+    let mut line = |sentence: String| {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "\n{}", fill(&format!("  {sentence}"), width, 2));
+    };
+    line(words::fate(trial.chance, trial.race));
     if let Some(reason) = &trial.reason {
-        let _ = write!(sentence, ": {reason}");
+        line(format!("why: {reason}"));
     }
-    let mut text = format!("{}\n{}", fill(&trial.what, width, 2), fill(&sentence, width, 2));
-    if trial.race > 0.0 {
-        let race = format!(
-            "  in {:.0} of 100 tries the message is due at the very moment at which the alert ends: a race of milliseconds, \
-             which it wins in about 1 of {:.0}",
-            trial.race * 100.0,
-            1.0 / TIE_WON
-        );
-        let _ = write!(text, "\n{}", fill(&race, width, 2));
+    if let Some(measured) = trial.measured {
+        line(format!("measured with these settings: {measured}"));
     }
     for Elsewhere { host_cpus, chance } in &trial.elsewhere {
-        let _ = write!(text, "\n  on {host_cpus} CPUs it {}", words::likelihood(*chance));
+        line(format!("on {host_cpus} CPUs it {}", words::likelihood(*chance)));
     }
     if trial.reason.is_some() {
-        let _ = write!(text, "\n{}", fill(&format!("  {}", words::remedies(&trial.remedies)), width, 2));
+        line(words::remedies(&trial.remedies));
     }
     text
+}
+
+/// Tenths of a second are more than how often something happens is worth.
+fn whole(time: std::time::Duration) -> std::time::Duration {
+    std::time::Duration::from_secs_f64(time.as_secs_f64().round())
 }
 
 fn time(Millis(time): Millis) -> String {
