@@ -17,7 +17,6 @@ use crate::http::Endpoint;
 use crate::http::alertmanager::Alertmanager;
 use crate::http::prometheus::Prometheus;
 use crate::http::slack;
-use crate::http::slack::history::Channel;
 use crate::provider::Provider;
 use crate::remote::Remote;
 use crate::render::{Rule, rules};
@@ -25,8 +24,8 @@ use crate::spec::{
     DrillKind, Loaded, Metrics, PromDuration, Receiver, SecretName, Secrets, Spec, catalogue_alert, load,
 };
 use crate::verify::{
-    self, Application, Fault, Hosts, Inbox, Options, Reader, Request, Round, Services, Settings, Slot,
-    Subject, predict, safety,
+    self, Application, Fault, Hosts, Inbox, Mutes, Options, Places, Reader, Request, Round, Services,
+    Settings, Slot, Subject, Watched, predict, safety,
 };
 
 const PROMETHEUS: u16 = 9090;
@@ -55,21 +54,23 @@ pub(super) async fn run(args: &VerifyArgs, context: &Context) -> Result<Outcome>
     let monitoring = machine(&machines, HostName::MONITORING)?;
     let (app_remote, remote) =
         tokio::try_join!(Remote::connect(app, ANSWERS_WITHIN), Remote::connect(monitoring, ANSWERS_WITHIN))?;
+    let routes = |wanted: &Wanted| loaded.spec.notify.route(&wanted.rule.name, &wanted.rule.labels);
+    let places: Places = drills.iter().map(routes).collect();
     let requests: Vec<Request> =
         drills.into_iter().map(|drill| drill.request(&loaded.spec, args, app)).collect();
 
     // Holds the socket of the receiver until the end.
     let folder = tempfile::tempdir()
         .map_err(|error| Error::could_not_run("cannot make a temporary folder").because(error))?;
-    let (services, channel) = services(&loaded, &remote, folder.path(), &context.events).await?;
+    let (services, channels) = services(&loaded, &places, &remote, folder.path(), &context.events).await?;
     let hosts = Hosts { app: &app_remote, monitoring: &remote };
     let reporter = args.report.as_ref().map(|file| (file, report::Reporter::new(&services)));
     let proving = verify::prove(&requests, services, &hosts, &context.events, &context.cancel);
-    let round = match &channel {
+    let round = match &channels {
         None => proving.await?,
-        Some(watched) => tokio::select! {
+        Some((watched, slot)) => tokio::select! {
             round = proving => round?,
-            refused = watched.follow() => return Err(stopped(&hosts, refused).await),
+            refused = watched.follow(slot) => return Err(stopped(&hosts, refused).await),
         },
     };
     keep(&hosts, &loaded.spec, &round, &context.events).await;
@@ -95,7 +96,9 @@ impl Wanted {
     fn request(self, spec: &Spec, args: &VerifyArgs, app: &Machine) -> Request {
         let entry = catalogue_alert(&self.rule.name).and_then(|entry| entry.traffic);
         let chosen = spec.alerts.get(self.rule.name.as_str()).and_then(|alert| alert.traffic);
+        let route = spec.notify.route(&self.rule.name, &self.rule.labels);
         Request {
+            mutes: Mutes::of(route),
             floor: chosen.or(entry).unwrap_or_default(),
             subject: Subject { alert: self.rule.name, address: app.address.to_string() },
             host: app.name,
@@ -188,27 +191,14 @@ fn machine(machines: &[Machine], name: HostName) -> Result<&Machine> {
     })
 }
 
-/// A channel that is read while the drills run.
-struct Watched<'a> {
-    reader: Reader<'a>,
-    channel: Channel,
-    since: jiff::Timestamp,
-    slot: Slot,
-}
-
-impl Watched<'_> {
-    async fn follow(&self) -> Result<()> {
-        self.reader.follow(&self.channel, self.since, &self.slot).await
-    }
-}
-
 /// Clients at the ends of forwards, and whoever sees what arrives.
 async fn services<'a>(
     loaded: &Loaded,
+    places: &Places,
     remote: &'a Remote,
     folder: &std::path::Path,
     events: &Events,
-) -> Result<(Services, Option<Watched<'a>>)> {
+) -> Result<(Services, Option<(Watched<'a>, Slot)>)> {
     let mut watched = None;
     let inbox = match loaded.spec.notify.receiver() {
         Receiver::Capture => {
@@ -219,10 +209,10 @@ async fn services<'a>(
         }
         Receiver::Slack(slack) if slack.bot_token.is_some() => {
             let token = Secrets::resolve_one(loaded, &SecretName::SlackBotToken)?;
-            let reader = Reader { monitoring: remote, api_url: slack.api_url.clone(), token };
-            let channel = reader.find(slack.message.channel.as_deref()).await?;
+            let reader = Reader { shell: remote, api_url: slack.api_url.clone(), token };
+            let channels = reader.watch(places).await?;
             let (inbox, slot) = Inbox::of_channel(events);
-            watched = Some(Watched { reader, channel, since: jiff::Timestamp::now(), slot });
+            watched = Some((channels, slot));
             inbox
         }
         Receiver::Slack(_) => Inbox::of_nobody(events),
@@ -235,11 +225,11 @@ async fn services<'a>(
     Ok((services, watched))
 }
 
-/// The channel can be read no more: nothing would be proven, so nothing goes on.
+/// The channels can be read no more: nothing would be proven, so nothing goes on.
 async fn stopped(hosts: &Hosts<'_>, refused: Result<()>) -> Error {
     // What cannot be ended now ends by itself.
     let _ = verify::Site::release(hosts).await;
-    refused.err().unwrap_or_else(|| Error::failed("the channel can be read no more"))
+    refused.err().unwrap_or_else(|| Error::failed("the channels can be read no more"))
 }
 
 /// Draws the drills over the dashboards, where there is a Grafana that answers.

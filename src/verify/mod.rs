@@ -20,6 +20,7 @@ mod expression;
 mod fault;
 mod inbox;
 mod kind;
+mod mute;
 #[cfg(test)]
 mod naive;
 mod panels;
@@ -42,7 +43,7 @@ mod words;
 
 pub use bystanders::{Bystander, Verdict};
 pub use cause::{Cause, LEASE, Order, UNDOING, unit_name};
-pub use channel::Reader;
+pub use channel::{Places, Reader, Shell, Watched};
 pub use check::{CheckedRule, Finding, Kind, Snapshot, Weight, check, take};
 pub use cpu_usage::is_cpu_usage;
 pub use diagnose::Diagnosis;
@@ -52,6 +53,7 @@ pub use expression::compared_sides;
 pub use fault::{CpuLoad, Effect, Ending, Fault, REFERENCE_COMMAND, Traffic};
 pub use inbox::{Inbox, Slot};
 pub use kind::{Resource, Safety, safety};
+pub use mute::Mutes;
 pub use panels::{Checked, CheckedVariable, Found, Shown, longest_step, panels};
 pub use predict::{Obstacle, Prediction, Remedies, Window, predict, warnings_for};
 pub use proof::{Entry, LastProof, METRIC, Proof, keep, last_proofs, publish};

@@ -11,6 +11,7 @@ use super::diagnose::{Diagnosis, target_is_down};
 use super::drill::Measured;
 use super::expression::read;
 use super::kind;
+use super::mute::Mutes;
 use super::watch::{Services, Subject, alertmanagers};
 use super::{Settings, Stage, words};
 use crate::error::{Error, Result};
@@ -60,6 +61,8 @@ pub struct Preflight<'a> {
     pub kind: &'a DrillKind,
     /// The settings that decide the times.
     pub settings: &'a Settings,
+    /// When its messages are held back.
+    pub mutes: &'a Mutes,
     /// Where people are told what is waited for.
     pub notes: &'a Notes<'a>,
 }
@@ -89,9 +92,11 @@ impl Preflight<'_> {
     /// cleared away, because an alert that joins it would be told late or not at all.
     ///
     /// # Errors
-    /// When a service does not answer, the rule is not there, the alert is active already, or the host suffers.
+    /// When a service does not answer, the rule is not there, the alert is muted or active already, or the host
+    /// suffers.
     pub async fn look(&self) -> Result<Readiness> {
         let Self { services, subject, .. } = *self;
+        self.not_muted()?;
         let prometheus = &services.prometheus;
         let rule = rule(prometheus, &subject.alert).await?;
         let blocked = |stage, (cause, remedy)| Ok(Readiness::Blocked(Diagnosis { stage, cause, remedy }));
@@ -122,6 +127,15 @@ impl Preflight<'_> {
         let measured = Measured { cpus: self.cpus().await?, value, requests: self.requests().await? };
         let counters = services.alertmanager.counters().await?;
         Ok(Readiness::Ready(Ready { expression: rule.query, measured, counters, extra }))
+    }
+
+    /// Whether a message of now, and the one that the alert is over, can be sent.
+    fn not_muted(&self) -> Result<()> {
+        let Settings { scrape_interval, evaluation_interval, hold, group_wait, group_interval, .. } =
+            *self.settings;
+        let seen = self.settings.range() + scrape_interval + evaluation_interval;
+        let needed = 2 * seen + hold + group_wait + group_interval;
+        self.mutes.allow(&self.subject.alert, jiff::Timestamp::now(), needed)
     }
 
     /// Why the target that the drill is seen by cannot be scraped, where that lasts: what was installed or restarted a

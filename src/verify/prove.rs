@@ -11,6 +11,7 @@ use tokio::time::timeout;
 use super::bystanders::{Bystander, Lookout};
 use super::drill::{Application, Options, Plan};
 use super::kind::Footprint;
+use super::mute::Mutes;
 use super::preflight::{Notes, Preflight, Readiness};
 use super::proof::Proof;
 use super::run::{Prepared, blocked};
@@ -39,6 +40,8 @@ pub struct Request {
     pub kind: DrillKind,
     /// The settings that decide the times.
     pub settings: Settings,
+    /// When its messages are held back.
+    pub mutes: Mutes,
     /// The application on the host.
     pub application: Application,
     /// The requests per second below which the alert says nothing; zero where it has no such floor.
@@ -124,8 +127,7 @@ async fn all(requests: &[Request], services: Services, site: &impl Site, events:
     // Counted requests cannot be told apart.
     let together = services.inbox.witness() != Witness::Counters;
     let drills = requests.iter().filter_map(|request| Some((request, Footprint::of(&request.kind)?)));
-    let first = requests.first();
-    if let Some(settings) = first.map(|first| first.settings).filter(|settings| settings.send_resolved) {
+    if let Some(settings) = requests.iter().map(|it| it.settings).find(|settings| settings.send_resolved) {
         events.note(format!(
             "that an alert is over is told at Alertmanager's next look at its group, every {}",
             words::seconds(settings.group_interval)
@@ -184,8 +186,8 @@ async fn prepare<'a>(
     notes: &Notes<'_>,
     events: &Events,
 ) -> Result<Look<'a>> {
-    let Request { subject, kind, settings, .. } = request;
-    let ready = match (Preflight { services, subject, kind, settings, notes }).look().await? {
+    let Request { subject, kind, settings, mutes, .. } = request;
+    let ready = match (Preflight { services, subject, kind, settings, mutes, notes }).look().await? {
         Readiness::Ready(ready) => ready,
         Readiness::Blocked(diagnosis) => {
             let proof = blocked(request, services.inbox.witness(), diagnosis);

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a helper's failure is the test's failure")]
 
 use std::fs;
+use std::io::Write as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -18,11 +19,14 @@ use monctl::http::alertmanager::Alertmanager;
 use monctl::http::prometheus::Prometheus;
 use monctl::http::slack::{Receiver, Reply};
 use monctl::http::{Client, Endpoint};
+use monctl::remote::Output;
 use monctl::render::{Addresses, Bundle, rules};
+use monctl::secret::Secret;
 use monctl::spec::DrillKind;
 use monctl::spec::{Spec, load};
 use monctl::verify::{
-    Application, Cause, Inbox, Options, Order, Proof, Request, Services, Settings, Site, Subject, prove,
+    Application, Cause, Inbox, Mutes, Options, Order, Places, Proof, Reader, Request, Services, Settings,
+    Shell, Site, Subject, prove,
 };
 use serde_json::json;
 use tempfile::TempDir;
@@ -91,6 +95,18 @@ pub fn free_address() -> SocketAddr {
 impl Pipeline {
     /// Starts everything with a receiver that gives these replies first; `None` where the programs are missing.
     pub async fn start(timings: Timings, replies: Vec<Reply>) -> Option<Self> {
+        let (receiver, webhook) = Receiver::on_tcp((LOOPBACK, 0).into(), replies).await.unwrap();
+        let webhook = format!("http://{webhook}/services/T/B/x");
+        Self::start_to("capture: {}", &webhook, timings, Some(receiver)).await
+    }
+
+    /// Starts everything with these lines of `notify`; whatever they say, messages are posted to this webhook.
+    pub async fn start_to(
+        notify: &str,
+        webhook: &str,
+        timings: Timings,
+        receiver: Option<Receiver>,
+    ) -> Option<Self> {
         let (Some(prometheus), Some(alertmanager)) =
             (program("prometheus"), program("prometheus-alertmanager"))
         else {
@@ -101,9 +117,8 @@ impl Pipeline {
         };
         let folder = tempfile::tempdir().unwrap();
         let host = Arc::new(Host::start(folder.path().join("alertmanager.log")).await);
-        let (receiver, webhook) = Receiver::on_tcp((LOOPBACK, 0).into(), replies).await.unwrap();
         let (ours, theirs) = (free_address(), free_address());
-        let spec = spec(folder.path(), &timings);
+        let spec = spec(folder.path(), notify, &timings);
         configure(&spec, folder.path(), &host, theirs, webhook);
         let alertmanager = alertmanager_process(&alertmanager, folder.path(), theirs);
         let prometheus = prometheus_process(&prometheus, folder.path(), ours);
@@ -114,7 +129,7 @@ impl Pipeline {
             spec,
             prometheus: ours,
             alertmanager_address: theirs,
-            receiver: Some(receiver),
+            receiver,
             processes: [prometheus, alertmanager],
             folder,
         };
@@ -177,6 +192,35 @@ impl Pipeline {
             Some(receiver) => Inbox::of_receiver(receiver, &events),
             None => Inbox::of_nobody(&events),
         };
+        let proof = self.prove_by(inbox, options, &events, cancel).await;
+        drop(events);
+        (proof, drain(seen))
+    }
+
+    /// The same by the word of a bot that reads the channel to which the alert's severity leads.
+    pub async fn prove_in_channel(&self, api_url: String, token: &str) -> (Result<Proof>, Vec<Event>) {
+        let (events, seen) = Events::channel();
+        let rule = &rules(&self.spec)[0];
+        let places: Places = [self.spec.notify.route(&rule.name, &rule.labels)].into_iter().collect();
+        let reader = Reader { shell: &Here, api_url, token: Secret::new(token.to_owned()) };
+        let watched = reader.watch(&places).await.unwrap();
+        let (inbox, slot) = Inbox::of_channel(&events);
+        let cancel = Cancel::default();
+        let proof = tokio::select! {
+            proof = self.prove_by(inbox, Options::default(), &events, &cancel) => proof,
+            refused = watched.follow(&slot) => panic!("{refused:?}"),
+        };
+        drop((events, slot));
+        (proof, drain(seen))
+    }
+
+    async fn prove_by(
+        &self,
+        inbox: Inbox,
+        options: Options,
+        events: &Events,
+        cancel: &Cancel,
+    ) -> Result<Proof> {
         let services = Services {
             prometheus: Prometheus::new(&Endpoint::Tcp(self.prometheus)).unwrap(),
             alertmanager: Alertmanager::new(&Endpoint::Tcp(self.alertmanager_address)).unwrap(),
@@ -187,15 +231,39 @@ impl Pipeline {
             host: HostName::app(1),
             kind: DrillKind::Cpu,
             settings: self.settings(),
+            mutes: self.mutes(),
             application: Application { port: 8000, metrics_port: 9101, workers: 2 },
             floor: 0.0,
             options,
         };
         let requests = [request];
-        let round = Box::pin(prove(&requests, services, &*self.host, &events, cancel)).await;
-        drop(events);
-        let proof = round.and_then(|round| round.verdicts.into_iter().next().unwrap().1);
-        (proof, drain(seen))
+        let round = Box::pin(prove(&requests, services, &*self.host, events, cancel)).await;
+        round.and_then(|round| round.verdicts.into_iter().next().unwrap().1)
+    }
+
+    fn mutes(&self) -> Mutes {
+        let rule = &rules(&self.spec)[0];
+        Mutes::of(self.spec.notify.route(&rule.name, &rule.labels))
+    }
+}
+
+/// This computer, in place of a monitoring host that asks Slack.
+struct Here;
+
+impl Shell for Here {
+    async fn run(&self, words: &[&str], input: &[u8]) -> Result<Output> {
+        let (words, input): (Vec<String>, Vec<u8>) =
+            (words.iter().map(ToString::to_string).collect(), input.into());
+        let output = tokio::task::spawn_blocking(move || {
+            let mut command = Command::new(&words[0]);
+            command.args(&words[1..]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+            let mut child = command.spawn().unwrap();
+            child.stdin.take().unwrap().write_all(&input).unwrap();
+            child.wait_with_output().unwrap()
+        });
+        let std::process::Output { status, stdout, stderr } = output.await.unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        Ok(Output { status, stdout: text(stdout), stderr: text(stderr) })
     }
 }
 
@@ -203,14 +271,14 @@ fn drain(mut events: UnboundedReceiver<Event>) -> Vec<Event> {
     std::iter::from_fn(|| events.try_recv().ok()).collect()
 }
 
-fn spec(folder: &Path, Timings { group_wait, group_interval }: &Timings) -> Spec {
+fn spec(folder: &Path, notify: &str, Timings { group_wait, group_interval }: &Timings) -> Spec {
     let app = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/notes");
     let app = app.display();
     let text = format!(
         "version: 1\nproject: pipeline\nprovider: local\napp: {{path: {app}, wsgi: notes.wsgi}}\n\
          monitoring: {{scrape_interval: 1s, evaluation_interval: 1s}}\n\
          alerts: {{HighCPUUsage: {{above: 80, for: 2s}}}}\n\
-         notify: {{capture: {{}}, group_wait: {group_wait}, group_interval: {group_interval}}}\n"
+         notify: {{{notify}, group_wait: {group_wait}, group_interval: {group_interval}}}\n"
     );
     let path = folder.join("monctl.yaml");
     fs::write(&path, text).unwrap();
@@ -218,14 +286,14 @@ fn spec(folder: &Path, Timings { group_wait, group_interval }: &Timings) -> Spec
 }
 
 /// monctl's rules and its Alertmanager configuration as they are rendered, and a Prometheus that knows the host.
-fn configure(spec: &Spec, folder: &Path, host: &Host, alertmanager: SocketAddr, webhook: SocketAddr) {
+fn configure(spec: &Spec, folder: &Path, host: &Host, alertmanager: SocketAddr, webhook: &str) {
     let bundle = Bundle::render(spec, &Addresses::default()).unwrap();
     let rendered = |end: &str| {
         let (_, content) = bundle.iter().find(|(name, _)| name.ends_with(end)).unwrap();
         content.masked().into_owned()
     };
     let url_file = folder.join("webhook");
-    fs::write(&url_file, format!("http://{webhook}/services/T/B/x")).unwrap();
+    fs::write(&url_file, webhook).unwrap();
     let lines = rendered("alertmanager.yml")
         .lines()
         .map(|line| match line.split_once("api_url_file:") {
