@@ -59,6 +59,7 @@ pub use predict::{Obstacle, Prediction, Remedies, Window, predict, warnings_for}
 pub use proof::{Entry, LastProof, METRIC, Proof, keep, last_proofs, publish};
 pub use prove::{NotRun, Request, Round, prove};
 pub use settings::{Refusals, Settings};
+pub use sight::Identity;
 pub use signal::{Comparison, Signal, Threshold};
 pub use site::{Hosts, Site};
 pub use stage::Stage;

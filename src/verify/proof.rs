@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::cause::{Cause, unit_name};
 use super::diagnose::Diagnosis;
+use super::sight::Identity;
 use super::site::Site;
 use super::tracker::Witness;
 use super::{Fault, Prediction, Settings, Stage};
@@ -40,6 +41,9 @@ pub struct Proof {
     pub timeline: Vec<Entry>,
     /// Where the way ended and why; none where it did not.
     pub diagnosis: Option<Diagnosis>,
+    /// The alerts as Alertmanager names them, by which their messages are told from others.
+    #[serde(skip)]
+    pub identities: Vec<Identity>,
 }
 
 /// A stage that was reached.

@@ -144,6 +144,7 @@ pub fn blocked(request: &Request, witness: Witness, diagnosis: Diagnosis) -> Pro
         prediction: predict(&request.settings, &fault),
         timeline: Vec::new(),
         diagnosis: Some(diagnosis),
+        identities: Vec::new(),
     }
 }
 
@@ -355,6 +356,7 @@ impl Run<'_> {
             prediction: self.drill.prediction,
             timeline,
             diagnosis,
+            identities: self.tracker.identities(),
         }
     }
 }

@@ -97,6 +97,11 @@ impl Tracker {
         &self.refusals
     }
 
+    /// The alerts as Alertmanager names them.
+    pub fn identities(&self) -> Vec<Identity> {
+        self.identities.iter().cloned().collect()
+    }
+
     /// Requests that failed, by Alertmanager's counters.
     pub fn failed(&self) -> u64 {
         self.failed

@@ -11,11 +11,12 @@ use crate::error::{Error, Result};
 use crate::event::ChatMessage;
 use crate::host::HostName;
 use crate::http::prometheus::{Labels, Prometheus};
+use crate::http::slack::{Mark, Received};
 use crate::remote::Remote;
 use crate::render::{Rule, rules};
 use crate::report::{Page, Section, StageSeen, Verdict};
 use crate::spec::Spec;
-use crate::verify::{self, NotRun, Proof, Round, Services, Stage};
+use crate::verify::{self, NotRun, Proof, Round, Services, Stage, Witness};
 
 /// What a curve shows before the fault.
 const BEFORE: Duration = Duration::from_secs(15);
@@ -84,13 +85,33 @@ impl Reporter {
     }
 
     /// What arrived, with the moment at which it did.
-    fn messages(&mut self) -> Vec<(Timestamp, ChatMessage)> {
+    fn messages(&mut self) -> Vec<Arrived> {
         let when = |at: tokio::time::Instant| {
             let ago = jiff::SignedDuration::try_from(at.elapsed()).unwrap_or_default();
             Timestamp::now().checked_sub(ago).unwrap_or(Timestamp::UNIX_EPOCH)
         };
         let received = self.services.inbox.take().into_iter();
-        received.filter_map(|it| Some((when(it.at), it.message?))).collect()
+        let arrived = |Received { at, message, marks, .. }: Received| {
+            Some(Arrived { at: when(at), message: message?, marks })
+        };
+        received.filter_map(arrived).collect()
+    }
+}
+
+/// A message that arrived.
+struct Arrived {
+    at: Timestamp,
+    message: ChatMessage,
+    marks: Vec<Mark>,
+}
+
+impl Arrived {
+    /// Whether it is about the alert of a drill. A message of the user's own words need not name it; its marks do.
+    fn is_about(&self, proof: &Proof) -> bool {
+        if self.marks.is_empty() {
+            return [&self.message.title, &self.message.text].into_iter().any(|it| it.contains(&proof.alert));
+        }
+        self.marks.iter().any(|mark| proof.identities.iter().any(|identity| identity.is_meant(mark)))
     }
 }
 
@@ -107,7 +128,7 @@ fn section(alert: &str, rule: Option<&Rule>) -> Section {
 }
 
 /// Tells a drill's story.
-fn prove(section: &mut Section, proof: &Proof, messages: &[(Timestamp, ChatMessage)]) {
+fn prove(section: &mut Section, proof: &Proof, messages: &[Arrived]) {
     let seconds = |stage: Stage| proof.when(stage).map(|millis| millis.0.as_secs_f64());
     section.verdict = match &proof.diagnosis {
         None => Verdict::Proven,
@@ -134,10 +155,18 @@ fn prove(section: &mut Section, proof: &Proof, messages: &[(Timestamp, ChatMessa
         })
         .collect();
     let after = |at: Timestamp| at.duration_since(proof.at).as_secs_f64();
-    let is_meant =
-        |message: &ChatMessage| message.title.contains(&proof.alert) || message.text.contains(&proof.alert);
-    let own = messages.iter().filter(|(at, message)| after(*at) >= 0.0 && is_meant(message));
-    section.messages = own.map(|(at, message)| (after(*at), message.clone())).collect();
+    let own = messages.iter().filter(|arrived| after(arrived.at) >= 0.0 && arrived.is_about(proof));
+    section.messages = own.map(|arrived| (after(arrived.at), arrived.message.clone())).collect();
+    section.unseen = unseen(proof).unwrap_or_default().to_owned();
+}
+
+/// Why there is no picture of a message that was delivered.
+fn unseen(proof: &Proof) -> Option<&'static str> {
+    let is_counted = proof.witness == Witness::Counters && proof.when(Stage::Delivered).is_some();
+    is_counted.then_some(
+        "The message itself is not shown, since nobody but Slack has seen it: Alertmanager's counters say that Slack \
+         accepted it. With a bot in the channel (`notify.slack.bot_token`) it is found there and shown here.",
+    )
 }
 
 fn stopped(section: &mut Section, missing: NotRun) {
@@ -189,4 +218,75 @@ async fn facts(remote: &Remote) -> Result<Vec<(String, String)>> {
 /// A moment as people read it.
 fn people(at: Timestamp) -> String {
     at.strftime("%F %T UTC").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Millis;
+    use crate::verify::{Entry, Fault, Identity, Settings, predict};
+
+    fn proof(witness: Witness) -> Proof {
+        let (settings, fault) = (Settings::of_reference(), Fault::silence());
+        let delivered =
+            Entry { stage: Stage::Delivered, after: Millis(BEFORE), predicted: None, detail: String::new() };
+        Proof {
+            alert: "HighCPUUsage".into(),
+            host: HostName::app(1),
+            proven: true,
+            at: Timestamp::UNIX_EPOCH,
+            witness,
+            settings,
+            cause: None,
+            fault,
+            prediction: predict(&settings, &fault),
+            timeline: vec![delivered],
+            diagnosis: None,
+            identities: vec![Identity { fingerprint: "ab12".into(), since: 7 }],
+        }
+    }
+
+    fn shown(proof: &Proof, arrived: Arrived) -> Section {
+        let mut section = Section::default();
+        prove(&mut section, proof, &[arrived]);
+        section
+    }
+
+    fn arrived(title: &str, marks: &[(&str, i64)]) -> Arrived {
+        let mark = |&(fingerprint, since): &(&str, i64)| Mark {
+            is_over: false,
+            fingerprint: fingerprint.to_owned(),
+            since,
+        };
+        Arrived {
+            at: Timestamp::UNIX_EPOCH,
+            message: ChatMessage { title: title.into(), ..ChatMessage::default() },
+            marks: marks.iter().map(mark).collect(),
+        }
+    }
+
+    #[test]
+    fn a_message_in_the_users_own_words_is_found_by_its_mark() {
+        let proof = proof(Witness::Channel);
+        for (title, marks, is_shown) in [
+            ("Alert! ", [("cd34", 1), ("ab12", 7)].as_slice(), true),
+            ("HighCPUUsage", &[("cd34", 7)], false),
+            ("HighCPUUsage", &[("ab12", 6)], false),
+            ("[FIRING] HighCPUUsage", &[], true),
+            ("[FIRING] AppDown", &[], false),
+        ] {
+            let section = shown(&proof, arrived(title, marks));
+            assert_eq!(section.messages.len(), usize::from(is_shown), "{title} {marks:?}");
+            assert!(section.unseen.is_empty());
+        }
+    }
+
+    #[test]
+    fn where_nobody_saw_the_message_the_report_says_why() {
+        let section = shown(&proof(Witness::Counters), arrived("x", &[]));
+        assert!(section.messages.is_empty());
+        assert!(section.unseen.contains("nobody but Slack has seen it"), "{}", section.unseen);
+        let undelivered = Proof { timeline: vec![], ..proof(Witness::Counters) };
+        assert!(shown(&undelivered, arrived("x", &[])).unseen.is_empty(), "there was no message");
+    }
 }

@@ -4,6 +4,8 @@
 //!
 //! `commands` fills a [`Page`]; every text in it may come from anywhere and is escaped.
 
+#[cfg(test)]
+mod browser;
 mod picture;
 #[cfg(test)]
 mod tests;
@@ -64,6 +66,8 @@ pub struct Section {
     pub unit: String,
     /// The messages as they reached the receiver: after how long, and what they say.
     pub messages: Vec<(f64, ChatMessage)>,
+    /// Why a message that was delivered is not among them; empty where none is missing.
+    pub unseen: String,
 }
 
 /// A stage of an alert's way.
@@ -130,6 +134,7 @@ struct SectionView<'a> {
     timeline: Option<Timeline>,
     curve: Option<Curve>,
     messages: Vec<MessageView>,
+    unseen: &'a str,
 }
 
 #[derive(Serialize)]
@@ -210,6 +215,7 @@ impl Section {
             timeline: Timeline::of(&self.stages, self.fault_ended),
             curve: Curve::of(&self.curve, self.threshold, self.fault_ended, &self.unit),
             messages: self.messages.iter().map(MessageView::of).collect(),
+            unseen: if self.messages.is_empty() { &self.unseen } else { "" },
         }
     }
 }
