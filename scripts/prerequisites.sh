@@ -13,7 +13,7 @@ mkdir -p "$cache"
 
 build=(gcc libc6-dev ca-certificates curl git)
 machines=(systemd-container mmdebstrap debian-archive-keyring nftables iproute2 openssh-client mount procps)
-test=(chromium shellcheck python3 python3-venv bsdutils procps openssh-client)
+test=(chromium poppler-utils shellcheck python3 python3-venv bsdutils procps openssh-client)
 
 rust_help='install Rust as rust-toolchain.toml says (https://rustup.rs), then run the same again'
 

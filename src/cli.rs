@@ -190,7 +190,7 @@ pub struct VerifyArgs {
     #[arg(long, conflicts_with_all = ["cpu_load", "duration"])]
     pub like_reference: bool,
 
-    /// The load on each CPU, in percent; what the threshold asks for where absent.
+    /// The load on each CPU, in percent; 100 where absent.
     #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(1..=100))]
     pub cpu_load: Option<u8>,
 

@@ -46,6 +46,9 @@ mod tests {
     fn paths_with_spaces_and_signs_are_one_word_each() {
         let text = print(Path::new("/srv/my shop/100%.yaml")).unwrap().text;
         assert!(text.contains(" --file \"/srv/my shop/100%%.yaml\" "), "{text}");
+        for written in ["--report %S/monctl-verify-alert/alerts.html", "--report alerts.html >proofs.json"] {
+            assert!(text.contains(written), "{text}");
+        }
         assert!(!text.contains("SPEC") && !text.contains("PROGRAM"), "{text}");
     }
 }
