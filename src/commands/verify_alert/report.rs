@@ -157,7 +157,7 @@ fn prove(section: &mut Section, proof: &Proof, messages: &[Arrived]) {
     let after = |at: Timestamp| at.duration_since(proof.at).as_secs_f64();
     let own = messages.iter().filter(|arrived| after(arrived.at) >= 0.0 && arrived.is_about(proof));
     section.messages = own.map(|arrived| (after(arrived.at), arrived.message.clone())).collect();
-    section.unseen = unseen(proof).unwrap_or_default().to_owned();
+    unseen(proof).unwrap_or_default().clone_into(&mut section.unseen);
 }
 
 /// Why there is no picture of a message that was delivered.

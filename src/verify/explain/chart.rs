@@ -129,12 +129,12 @@ mod tests {
 
     #[test]
     fn labels_do_not_run_into_each_other() {
+        let form = regex::Regex::new("^0( +[0-9]+ (s|min|h))+$").unwrap();
         for end in [3, 20, 59, 61, 300, 4_000, 40_000, 400_000] {
             let window = window(Stage::Delivered, [0, end / 2, end]);
             for width in [20, 60, 80, 160] {
                 let chart = chart(&[&window], width);
                 let axis = chart.lines().next().unwrap().trim();
-                let form = regex::Regex::new("^0( +[0-9]+ (s|min|h))+$").unwrap();
                 assert!(form.is_match(axis), "{end} s on {width}: {axis}");
             }
         }

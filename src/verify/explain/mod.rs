@@ -206,12 +206,12 @@ fn sizes(settings: &Settings, typical: &Fault) -> Vec<Size> {
     let value = settings.threshold.value;
     let steps: &[f64] =
         if is_mean && (value - normal).abs() > f64::EPSILON { &[0.25, 0.5, 1.0] } else { &[1.0] };
-    let sized = |share: &f64| {
+    let of_share = |share: &f64| {
         let faulty = value + share * (faulty - value);
         let faulty = if settings.threshold.unit == "%" { faulty.round() } else { faulty };
         size(settings, &Fault { effect: Effect::Level { normal, faulty, rise }, ..*typical }, faulty)
     };
-    let mut sizes: Vec<Size> = steps.iter().filter_map(sized).collect();
+    let mut sizes: Vec<Size> = steps.iter().filter_map(of_share).collect();
     // From one request a second to none there is nothing in between.
     sizes.dedup();
     sizes
