@@ -53,6 +53,8 @@ pub struct Run<'a> {
     tracker: Tracker,
     timeline: Vec<Entry>,
     was_on: Option<bool>,
+    /// How long the undo took: the fault may have ended at any time of it.
+    undoing: Duration,
     events: &'a Events,
 }
 
@@ -108,6 +110,7 @@ impl<'a> Prepared<'a> {
             tracker: Tracker::new(witness, settings.joins, settings.threshold),
             timeline: Vec::new(),
             was_on: None,
+            undoing: Duration::ZERO,
             settings,
             drill,
             watcher,
@@ -204,10 +207,13 @@ impl Run<'_> {
         if self.tracker.has(Stage::LoadOff) {
             return;
         }
+        let asked = self.load_on.elapsed();
         if let Err(error) = site.stop(&self.order().name).await {
             self.events.warn(format!("{error}"));
         }
-        let reached = self.tracker.load_off(self.load_on.elapsed(), why);
+        let off = self.load_on.elapsed();
+        self.undoing = off.saturating_sub(asked);
+        let reached = self.tracker.load_off(off, why);
         self.record_all(reached);
     }
 
@@ -313,7 +319,8 @@ impl Run<'_> {
             Stage::Below | Stage::Resolved => {
                 let off = self.tracker.when(Stage::LoadOff)?;
                 let window = prediction.after_end.iter().find(|window| window.stage == stage)?;
-                Some((Millis(off + window.earliest.0), Millis(off + window.latest.0)))
+                let asked = off.saturating_sub(self.undoing);
+                Some((Millis(asked + window.earliest.0), Millis(off + window.latest.0)))
             }
             Stage::ResolvedDelivered => {
                 let resolved = self.tracker.when(Stage::Resolved)?;
