@@ -275,11 +275,13 @@ fn a_set_that_fails_its_check_leaves_everything_untouched(site: &Site) {
     let sets =
         "readlink /etc/monctl/monitoring /etc/monctl/app; cat /etc/monctl/monitoring/*.yml | sha256sum";
     let before = (site.processes(), site.on(MONITORING, sets));
-    site.edit("monctl.yaml", "alerts:\n", "alerts:\n  Broken: {expr: \"up ===== 1\"}\n");
+    // A function that a newer Prometheus may know is left for the host's own promtool to judge.
+    let broken = "  Broken: {expr: no_such_function(up) > 1}\n";
+    site.edit("monctl.yaml", "alerts:\n", &format!("alerts:\n{broken}"));
     let ran = site.monctl("up --yes").code(1);
     ran.stdout_contains("step `monitoring` failed").stdout_contains("nothing was activated");
     assert_eq!((site.processes(), site.on(MONITORING, sets)), before);
-    site.edit("monctl.yaml", "  Broken: {expr: \"up ===== 1\"}\n", "");
+    site.edit("monctl.yaml", broken, "");
     site.monctl("plan").success();
 }
 
