@@ -7,6 +7,7 @@ mod grafana_release;
 #[path = "support/relay.rs"]
 mod relay;
 #[path = "support/test_grafana.rs"]
+#[allow(dead_code, reason = "each test binary uses its part")]
 mod test_grafana;
 
 use std::net::{SocketAddr, TcpListener};
@@ -407,8 +408,9 @@ async fn a_data_source_that_differs_is_written_whole() {
     let grafana = TestGrafana::start();
     let (client, mut desired) = (grafana.client(), desired());
     import(&client, &desired).await.unwrap();
-    desired.data_source.url = "http://127.0.0.1:9999".into();
-    desired.data_source.interval = "5s".into();
+    let data_source = desired.data_source.as_mut().unwrap();
+    data_source.url = "http://127.0.0.1:9999".into();
+    data_source.interval = "5s".into();
     assert_eq!(
         planned(&client, &desired).await,
         ["~ data source `Prometheus`: differs in `url`, `jsonData.timeInterval`"]

@@ -13,11 +13,13 @@ use crate::verify::Proof;
 /// Steps that bring another version of the application or of what it needs.
 const DEPLOYING: [&str; 3] = ["python", "venv", "app"];
 
-/// Writes them, and says where that failed.
+/// Writes them one after another. The first that cannot be written ends that, and is told: the others would meet the same,
+/// and a login that is refused is not shown again.
 pub(super) async fn write(client: &GrafanaClient, annotations: &[Annotation], events: &Events) {
     for annotation in annotations {
         if let Err(error) = client.annotate(annotation).await {
             events.warn(format!("no annotation in Grafana: {error}"));
+            return;
         }
     }
 }

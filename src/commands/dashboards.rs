@@ -11,7 +11,7 @@ use crate::http::download;
 use crate::http::grafana::{Dashboard, FOLDER_UID};
 use crate::project::Exported;
 use crate::render;
-use crate::spec::{DashboardSource, Loaded, OwnDashboard};
+use crate::spec::{DashboardSource, Loaded, OwnDashboard, Spec};
 
 /// Where published dashboards are.
 const PUBLISHED_AT: &str = "https://grafana.com";
@@ -31,8 +31,8 @@ pub(super) struct Wanted {
 pub(super) async fn wanted(loaded: &Loaded) -> Result<Wanted> {
     let mut wanted = Wanted::default();
     let mut names = Vec::new();
-    for (name, document) in render::dashboards(&loaded.spec)? {
-        wanted.dashboards.push(Dashboard::new(&name, document, FOLDER_UID)?);
+    for (name, dashboard) in ours(&loaded.spec)? {
+        wanted.dashboards.push(dashboard);
         names.push(format!("monctl's own `{name}`"));
     }
     for own in &loaded.spec.grafana.dashboards {
@@ -49,6 +49,20 @@ pub(super) async fn wanted(loaded: &Loaded) -> Result<Wanted> {
     // Grafana 9 takes titles for the same that differ in their case only, and has one of each in a folder.
     differ(&wanted.dashboards, &names, "title", |one| one.title.to_lowercase())?;
     Ok(wanted)
+}
+
+/// monctl's own, by the names of their files.
+///
+/// # Errors
+/// When a file of monctl's is broken, which a test excludes.
+pub(super) fn ours(spec: &Spec) -> Result<Vec<(String, Dashboard)>> {
+    let dashboards = render::dashboards(spec)?.into_iter();
+    dashboards
+        .map(|(name, document)| {
+            let dashboard = Dashboard::new(&name, document, FOLDER_UID)?;
+            Ok((name, dashboard))
+        })
+        .collect()
 }
 
 /// The text of one of the user's; the inner error is why it cannot be had now.

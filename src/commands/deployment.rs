@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
+use super::grafana::Access;
 use super::{Context, dashboards, grafana};
 use crate::apply::{self, Connected};
 use crate::error::{Error, Exit, Result};
@@ -21,6 +22,9 @@ use crate::spec::{Loaded, Metrics, Secrets, load};
 /// A machine that runs already answers at once, unless it was started a moment ago.
 pub(super) const ANSWERS_WITHIN: Duration = Duration::from_secs(20);
 
+/// Grafana runs already.
+const GRAFANA_ANSWERS_WITHIN: Duration = Duration::from_secs(10);
+
 /// The bundle's name of the Python packages that monctl adds.
 const ADDED_REQUIREMENTS: &str = "app/requirements.txt";
 
@@ -32,11 +36,14 @@ pub(super) struct Deployment {
     releases: BTreeMap<String, Release>,
     tree: Tree,
     requirements: Requirements,
-    /// Grafana's administrator's password: the one in use, or a new one.
-    pub grafana_password: Secret,
+    /// The way into Grafana.
+    pub access: Access,
+    /// The administrator's password for a first start of Grafana. It is never shown to one that runs.
+    first_password: Secret,
     /// What Grafana is to hold.
     pub grafana: Desired,
-    /// Dashboards of the spec that cannot be fetched now.
+    /// What is missing in Grafana for now: dashboards of the spec that cannot be fetched, or an optional Grafana that does
+    /// not answer.
     pub unavailable: Vec<String>,
 }
 
@@ -62,7 +69,6 @@ impl Deployment {
         let bundle = Bundle::render(spec, &Addresses::default())?;
         let added = bundle.get(ADDED_REQUIREMENTS).map(|content| content.masked().into_owned());
         Ok(Self {
-            secrets,
             releases: project::releases(spec.monitoring.install.releases(), loaded.base_dir())?,
             tree: project::tree(&loaded.app_dir())?,
             requirements: project::requirements(
@@ -70,12 +76,19 @@ impl Deployment {
                 &spec.app.requirements,
                 &added.unwrap_or_default(),
             )?,
-            grafana_password: grafana::password(&provider.folder())?,
+            access: Access::with(&loaded, &provider, &secrets)?,
+            first_password: Secret::random()?,
             unavailable: dashboards.missing.iter().map(Error::in_one_line).collect(),
             grafana: grafana::desired(spec, dashboards),
+            secrets,
             provider,
             loaded,
         })
+    }
+
+    /// Keeps a copy of Grafana's password on this computer.
+    pub fn keep_password(&self) -> Result<()> {
+        self.access.keep(Some(&self.first_password))
     }
 
     /// How a run ends whose only fault is that dashboards of the spec cannot be fetched.
@@ -98,8 +111,11 @@ impl Deployment {
             let file = if content.is_secret() { File::secret(bytes) } else { File::public(bytes) };
             files.insert(name.to_owned(), file);
         }
-        let password = File::secret(self.grafana_password.expose().as_bytes());
-        files.insert("grafana/admin-password".into(), password);
+        if !self.access.is_guest() {
+            let known = self.access.password()?;
+            let password = known.as_ref().unwrap_or(&self.first_password);
+            files.insert("grafana/admin-password".into(), File::secret(password.expose().as_bytes()));
+        }
         Ok(files)
     }
 
@@ -107,7 +123,8 @@ impl Deployment {
         let spec = &self.loaded.spec;
         let install = if spec.monitoring.install.is_release() { Flag::Release } else { Flag::Distribution };
         let exporter = (spec.app.metrics() == Metrics::Exporter).then_some(Flag::Exporter);
-        [install].into_iter().chain(exporter).collect()
+        let grafana = (!self.access.is_guest()).then_some(Flag::Grafana);
+        [install].into_iter().chain(exporter).chain(grafana).collect()
     }
 
     /// What the steps of each role refer to. Both share the rendered files; the application is its role's alone.
@@ -126,7 +143,7 @@ impl Deployment {
     }
 
     /// Looks at the hosts that run, and plans for all that the spec wants.
-    pub async fn look(&self, observed: &Observed, events: &Events) -> Result<Look> {
+    pub async fn look(&mut self, observed: &Observed, events: &Events) -> Result<Look> {
         let machines = observed.running();
         let inputs = self.inputs_of_roles(&machines)?;
         let plan = Plan {
@@ -143,6 +160,9 @@ impl Deployment {
                 Err(error) => look.silent.push(error),
             }
         }
+        if self.learn_password(&look.hosts).await? {
+            look.inputs = self.inputs_of_roles(&machines)?;
+        }
         for host in self.hosts() {
             let nothing = Facts::default();
             let facts = look.hosts.get(&host).map_or(&nothing, |connected| &connected.facts);
@@ -152,22 +172,45 @@ impl Deployment {
             }
         }
         // Nothing else depends on Grafana, so that its trouble must not end the look.
-        if let Err(error) = self.look_at_grafana(&mut look).await {
-            look.silent.push(error);
+        match self.look_at_grafana(&mut look).await {
+            Ok(()) => {}
+            Err(error) if self.access.is_guest() && !self.loaded.spec.grafana.required => {
+                self.unavailable.push(format!("Grafana is not there: {}", error.in_one_line()));
+            }
+            Err(error) => look.silent.push(error),
         }
         Ok(look)
     }
 
-    /// Grafana is asked only where it runs and stays as it is; else it is imported after it was changed.
-    async fn look_at_grafana(&self, look: &mut Look) -> Result<()> {
-        let Some(monitoring) = look.hosts.get(&HostName::MONITORING) else { return Ok(()) };
-        if !grafana::runs(&monitoring.facts) {
-            return Ok(());
+    /// Reads the administrator's password from the monitoring host where Grafana was started from another computer: a new
+    /// one would be good for nothing. Says whether there was one to read.
+    async fn learn_password(&self, hosts: &BTreeMap<HostName, Connected>) -> Result<bool> {
+        let Some(monitoring) = hosts.get(&HostName::MONITORING) else { return Ok(false) };
+        let is_there = monitoring.facts.files.contains_key(grafana::PASSWORD_FILE);
+        if self.access.is_guest() || !is_there || self.access.password()?.is_some() {
+            return Ok(false);
         }
+        let output = monitoring.remote.run(&["cat", grafana::PASSWORD_FILE], &[]).await?;
+        if !output.status.success() {
+            let text = format!("cannot read `{}`", grafana::PASSWORD_FILE);
+            return Err(Error::failed(text).at(HostName::MONITORING.to_string()));
+        }
+        self.access.learn(Secret::new(output.stdout.trim_end()));
+        Ok(true)
+    }
+
+    /// monctl's own Grafana is asked only where it runs and stays as it is; else it is imported after it was changed.
+    async fn look_at_grafana(&self, look: &mut Look) -> Result<()> {
         let client =
-            grafana::client(&monitoring.remote, &self.provider.folder(), Duration::from_secs(10)).await?;
-        let on_drift = self.loaded.spec.grafana.on_drift;
-        let found = grafana::compare(&client, &self.grafana, on_drift).await?;
+            match (self.access.guest(GRAFANA_ANSWERS_WITHIN).await?, look.hosts.get(&HostName::MONITORING)) {
+                (Some(guest), _) => guest,
+                (None, Some(monitoring)) if grafana::runs(&monitoring.facts) => {
+                    let socket = monitoring.remote.forward(grafana::PORT);
+                    self.access.client(socket, GRAFANA_ANSWERS_WITHIN).await?
+                }
+                (None, _) => return Ok(()),
+            };
+        let found = grafana::compare(&client, &self.grafana, &self.loaded.spec.grafana).await?;
         look.plan.grafana = found.changes.iter().map(grafana::action).collect();
         look.plan.kept = found.kept.iter().map(grafana::left_alone).collect();
         Ok(())

@@ -1,33 +1,31 @@
 //! `monctl down`: removes everything of a project, says what that was, and looks again.
 
+use std::path::Path;
+
 use serde_json::json;
 
-use super::deployment::provider;
+use super::grafana::Guest;
 use super::{Context, Outcome};
 use crate::cli::DownArgs;
 use crate::error::{Error, Exit, Result};
 use crate::host::{HostName, ProjectName, Role};
 use crate::provider::hosts::ThingKind;
 use crate::provider::{Piece, Provider, local};
+use crate::spec::{Loaded, load};
 
 /// # Errors
 /// When something of the project is still there afterwards.
 pub(super) async fn run(args: &DownArgs, context: &Context) -> Result<Outcome> {
-    let provider = match (&args.project, &args.region) {
-        (Some(name), Some(region)) => {
-            Provider::aws(parse(name)?, region.clone(), context.events.clone()).await?
-        }
-        (Some(name), None) => Provider::named(parse(name)?, context.events.clone())?,
-        (None, _) => provider(&context.spec, &context.events).await.map_err(|error| match error.exit() {
-            Exit::Invalid => {
-                error.remedy("where the spec is lost, name the project: `monctl down --project NAME`")
-            }
-            _ => error,
-        })?,
-    };
+    let (provider, loaded) = project(args, context).await?;
     let found = provider.leftovers().await?;
+    // Where it does not answer, the machines go all the same.
+    let guest = match &loaded {
+        Some(loaded) => Guest::look(loaded, &provider).await,
+        None => Ok(None),
+    };
+    let in_grafana = guest.as_ref().ok().and_then(Option::as_ref).map(Guest::lines).unwrap_or_default();
     let mut removed = Vec::new();
-    if !found.is_empty() {
+    if !found.is_empty() || !in_grafana.is_empty() {
         let data: Vec<String> = data(&found).collect();
         if args.yes {
             for line in &data {
@@ -35,11 +33,20 @@ pub(super) async fn run(args: &DownArgs, context: &Context) -> Result<Outcome> {
             }
         } else {
             let pieces = found.iter().map(|piece| format!("- {piece}"));
+            let pieces = pieces.chain(in_grafana.iter().map(|line| format!("- {line} in Grafana")));
             context.confirm(&pieces.chain(data).collect::<Vec<_>>().join("\n"), "remove all this?").await?;
         }
         let _lock = provider.lock()?;
-        removed = provider.destroy().await?;
+        if !found.is_empty() {
+            removed = provider.destroy().await?;
+        }
     }
+    let base = loaded.as_ref().map_or(Path::new("."), Loaded::base_dir);
+    let taken_back = match guest {
+        Ok(Some(guest)) => guest.take_back(base, &context.events).await,
+        Ok(None) => Ok((vec![], None)),
+        Err(error) => Err(error),
+    };
     crate::remote::sweep();
     let left = provider.leftovers().await?;
     if !left.is_empty() {
@@ -47,7 +54,16 @@ pub(super) async fn run(args: &DownArgs, context: &Context) -> Result<Outcome> {
         return Err(Error::failed(format!("still there: {}", left.join(", ")))
             .remedy("run `monctl down` again; it removes what is left"));
     }
+    let (of_grafana, kept) = taken_back.map_err(|error| {
+        let gone = if removed.is_empty() { "" } else { "; the machines are gone" };
+        let remedy = error.hint().unwrap_or("look why; then run `monctl down` again").to_owned();
+        Error::failed(format!("what monctl brought into Grafana is still there{gone}"))
+            .remedy(remedy)
+            .because(error)
+    })?;
     let mut lines: Vec<String> = removed.iter().map(Piece::outcome).collect();
+    lines.extend(of_grafana.iter().map(|what| format!("removed {what} from Grafana")));
+    lines.extend(kept.iter().map(|why| format!("kept {why}")));
     let mut purged = Vec::new();
     if args.purge_cache {
         let (gone, kept) = local::purge_cache()?;
@@ -59,8 +75,31 @@ pub(super) async fn run(args: &DownArgs, context: &Context) -> Result<Outcome> {
     Ok(Outcome {
         exit: Exit::Success,
         text: lines.join("\n"),
-        json: json!({ "removed": removed, "purged": purged, "left": [] }),
+        json: json!({
+            "removed": removed,
+            "grafana": { "removed": of_grafana, "kept": kept },
+            "purged": purged,
+            "left": [],
+        }),
     })
+}
+
+/// The provider of the project, and the spec where it is there.
+async fn project(args: &DownArgs, context: &Context) -> Result<(Provider, Option<Loaded>)> {
+    let events = context.events.clone();
+    match (&args.project, &args.region) {
+        (Some(name), Some(region)) => Ok((Provider::aws(parse(name)?, region.clone(), events).await?, None)),
+        (Some(name), None) => Ok((Provider::named(parse(name)?, events)?, None)),
+        (None, _) => {
+            let loaded = load(&context.spec).map_err(|error| match error.exit() {
+                Exit::Invalid => {
+                    error.remedy("where the spec is lost, name the project: `monctl down --project NAME`")
+                }
+                _ => error,
+            })?;
+            Ok((Provider::of(&loaded, &context.events).await?, Some(loaded)))
+        }
+    }
 }
 
 fn parse(name: &str) -> Result<ProjectName> {

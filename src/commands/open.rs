@@ -1,18 +1,20 @@
 //! `monctl open`: a web interface of the monitoring host, reached through ssh from a loopback port of this
-//! computer until Ctrl-C.
+//! computer until Ctrl-C. A Grafana that exists is opened where it is.
 
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
+use super::grafana::Access;
 use super::way::Way;
-use super::{Context, Outcome, grafana};
+use super::{Context, Outcome};
 use crate::cli::{OpenArgs, Web};
 use crate::error::{Error, Result};
 use crate::event::{Event, Events};
 use crate::host::{HostName, Machine};
 use crate::http::door::Door;
 use crate::provider::Provider;
+use crate::render::OVERVIEW_UID;
 use crate::secret::Secret;
 use crate::spec::load;
 
@@ -20,21 +22,29 @@ use crate::spec::load;
 /// Where the monitoring host does not run or does not answer, or no loopback port can be had.
 pub(super) async fn run(args: &OpenArgs, context: &Context) -> Result<Outcome> {
     let loaded = load(&context.spec)?;
+    if let (Web::Grafana, Some(existing)) = (args.service, loaded.spec.grafana.existing()) {
+        show(args, &format!("{}/d/{OVERVIEW_UID}", existing.url), &context.events);
+        return Ok(Outcome::success("", Value::Null));
+    }
     let provider = Provider::of(&loaded, &context.events).await?;
     let machines = provider.observe().await?.running();
     let way = Way::open(monitoring(&machines)?.clone(), port(args.service), context.events.clone()).await?;
     let door = match args.service {
-        Web::Grafana => door(&provider, &way, &context.events).await,
+        Web::Grafana => door(&Access::of(&loaded, &provider)?, &way, &context.events).await,
         Web::Prometheus | Web::Alertmanager => None,
     };
-    let address = door.as_ref().map_or(way.url(), Door::url);
-    context.events.send(Event::Opened { service: name(args.service), url: address.to_owned() });
-    if !args.print {
-        browse(address, &context.events);
-    }
+    show(args, door.as_ref().map_or(way.url(), Door::url), &context.events);
     context.events.note("open until Ctrl-C");
     context.cancel.raised().await;
     Ok(Outcome::success("", Value::Null))
+}
+
+/// Tells the address, and opens it in the browser.
+fn show(args: &OpenArgs, address: &str, events: &Events) {
+    events.send(Event::Opened { service: name(args.service), url: address.to_owned() });
+    if !args.print {
+        browse(address, events);
+    }
 }
 
 /// The monitoring host among machines that run.
@@ -61,10 +71,9 @@ pub(super) const fn port(service: Web) -> u16 {
 }
 
 /// A page that logs the browser in. Where Grafana refuses, a person logs in there.
-async fn door(provider: &Provider, way: &Way, events: &Events) -> Option<Door> {
+async fn door(access: &Access, way: &Way, events: &Events) -> Option<Door> {
     let open = async {
-        let password = grafana::password(&provider.folder())?;
-        let cookies = grafana::log_in(way.socket(), &password).await?;
+        let cookies = access.log_in(way.socket()).await?;
         Door::open(&Secret::random()?, cookies, way.url()).await
     };
     match open.await {

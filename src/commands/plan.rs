@@ -11,7 +11,7 @@ use crate::error::{Error, Exit, Result};
 /// # Errors
 /// When the spec is wrong, or a host that runs does not answer and nothing that the plan holds can be why.
 pub(super) async fn run(context: &Context) -> Result<Outcome> {
-    let deployment = Deployment::load(context).await?;
+    let mut deployment = Deployment::load(context).await?;
     let observed = deployment.provider.observe().await?;
     let mut look = deployment.look(&observed, &context.events).await?;
     // A rule that somebody took away is found without the host, which it keeps from answering.

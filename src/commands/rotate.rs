@@ -20,11 +20,17 @@ const STEP: &str = "grafana";
 pub(super) async fn run(args: &RotateArgs, context: &Context) -> Result<Outcome> {
     let Rotatable::GrafanaPassword = args.what;
     let deployment = Deployment::load(context).await?;
+    if deployment.access.is_guest() {
+        return Err(Error::could_not_run(
+            "the Grafana at `grafana.url` is not monctl's, and no password of it is either",
+        )
+        .remedy("its token is renewed there: put the new one where `grafana.token` looks"));
+    }
     let _lock = deployment.provider.lock()?;
     let machines = deployment.provider.observe().await?.running();
     let monitoring = monitoring(&machines)?;
     let remote = crate::remote::Remote::connect(monitoring, ANSWERS_WITHIN).await?;
-    grafana::rotate_password(&remote, &deployment.provider.folder()).await?;
+    deployment.access.rotate_password(remote.forward(grafana::PORT).await?).await?;
     remote.close().await?;
     context.events.note("Grafana has the new password; bringing it to its host");
     bring(&Deployment::load(context).await?, &machines, monitoring, context).await.map_err(|error| {

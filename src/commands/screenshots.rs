@@ -1,6 +1,6 @@
-//! Pictures of dashboards, taken by the user's own Chromium through the way to Grafana. It is logged in by a page
-//! that opens once, and has a profile of its own that goes with it. What is on a picture nobody sees here: it is checked
-//! that the page is the dashboard's and not the login, and that something is drawn.
+//! Pictures of dashboards, taken by the user's own Chromium through the way or the relay to Grafana. It is logged in by
+//! a page that opens once, and has a profile of its own that goes with it. What is on a picture nobody sees here: it is
+//! checked that the page is the dashboard's and not the login, and that something is drawn.
 
 mod browser;
 mod picture;

@@ -203,11 +203,11 @@ async fn monitoring(remote: &Remote, loaded: &Loaded, provider: &Provider) -> Re
 
 async fn imported(remote: &Remote, loaded: &Loaded, provider: &Provider) -> Dashboards {
     let look = async {
-        let client = grafana::client(remote, &provider.folder(), Duration::from_secs(2)).await?;
+        let access = grafana::Access::of(loaded, provider)?;
+        let client = access.client(remote.forward(grafana::PORT), Duration::from_secs(2)).await?;
         let wanted = dashboards::wanted(loaded).await?;
         let desired = grafana::desired(&loaded.spec, wanted);
-        let on_drift = loaded.spec.grafana.on_drift;
-        Ok::<_, Error>(grafana::compare(&client, &desired, on_drift).await?.changes)
+        Ok::<_, Error>(grafana::compare(&client, &desired, &loaded.spec.grafana).await?.changes)
     };
     match look.await {
         Ok(changes) if changes.is_empty() => Dashboards::Imported,

@@ -1,6 +1,7 @@
 //! `monctl up`: looks, says what is to be done, asks, does it, and says what became of it.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -9,7 +10,6 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use super::deployment::Deployment;
-use super::grafana::Writers;
 use super::{Context, Outcome, annotations, grafana};
 use crate::apply::{self, Connected, HostResult};
 use crate::cli::UpArgs;
@@ -25,18 +25,21 @@ use crate::retry::Patience;
 const SHOWN_WITHIN: Duration = Duration::from_secs(30);
 /// A first start of Grafana took 18 s on a slow disk.
 const GRAFANA_STARTS_WITHIN: Duration = Duration::from_secs(90);
+/// One that exists runs already; a small one in a cloud may sleep.
+const GRAFANA_ANSWERS_WITHIN: Duration = Duration::from_secs(30);
 
 /// # Errors
 /// When nothing could be done; what was done in part is an [`Outcome`] of [`Exit::Failed`].
 pub(super) async fn run(args: &UpArgs, context: &Context) -> Result<Outcome> {
     let begun = Instant::now();
     let events = &context.events;
-    let deployment = Deployment::load(context).await?;
-    let provider = &deployment.provider;
-    provider.check_prerequisites()?;
-    let _lock = provider.lock()?;
-    let observed = provider.observe().await?;
+    let mut deployment = Deployment::load(context).await?;
+    deployment.provider.check_prerequisites()?;
+    let _lock = deployment.provider.lock()?;
+    let observed = deployment.provider.observe().await?;
     let look = deployment.look(&observed, events).await?;
+    let provider = &deployment.provider;
+    deployment.access.keep(None)?;
     if look.plan.is_empty() && look.silent.is_empty() {
         return Ok(unchanged(&deployment, &look.plan, look.hosts.len(), begun.elapsed()));
     }
@@ -56,14 +59,14 @@ pub(super) async fn run(args: &UpArgs, context: &Context) -> Result<Outcome> {
     let mut run =
         Run { deployment: &deployment, events, results: BTreeMap::new(), missing: vec![], errors: vec![] };
     let (inputs, hosts) = if look.plan.infra.is_empty() && look.silent.is_empty() {
-        grafana::keep(&provider.folder(), &deployment.grafana_password)?;
+        deployment.keep_password()?;
         let mut plans = look.plan.hosts;
         let planned = |(host, it)| (host, (it, plans.remove(&host).unwrap_or_default()));
         (look.inputs, look.hosts.into_iter().map(planned).collect())
     } else {
         drop(look.hosts);
         phase(events, "machines", provider.apply(&look.plan.infra)).await?;
-        grafana::keep(&provider.folder(), &deployment.grafana_password)?;
+        deployment.keep_password()?;
         let (inputs, hosts) = run.ask().await?;
         run.meet(&look.plan.infra, &hosts).await?;
         (inputs, hosts)
@@ -168,27 +171,45 @@ impl Run<'_> {
             let inputs = &inputs[&host.role()];
             async move { (*host, this.change_host(connected, plan, inputs).await) }
         });
-        for (host, (result, errors)) in join_all(work).await {
+        let (done, imported) = tokio::join!(join_all(work), this.import_as_guest());
+        let guests_errors = imported.err().unwrap_or_default();
+        for (host, (result, errors)) in done {
             self.missing.extend(hosts[&host].1.missing.clone());
             self.errors.extend(errors);
             self.results.insert(host, result);
         }
-        if let Some((monitoring, _)) = hosts.get(&HostName::MONITORING) {
-            self.annotate(monitoring, begun).await;
+        if self.deployment.loaded.spec.grafana.required {
+            self.errors.extend(guests_errors);
+        } else {
+            let missing = guests_errors.iter().map(|error| format!("dashboards: {}", error.in_one_line()));
+            self.missing.extend(missing);
         }
+        self.annotate(hosts.get(&HostName::MONITORING).map(|(monitoring, _)| monitoring), begun).await;
         Ok(())
     }
 
     /// Draws over the dashboards what was done.
-    async fn annotate(&self, monitoring: &Connected, begun: Timestamp) {
-        let runs = self.results.get(&HostName::MONITORING).is_some_and(|it| grafana_runs(monitoring, it));
+    async fn annotate(&self, monitoring: Option<&Connected>, begun: Timestamp) {
         let done = annotations::of_up(&self.results, begun, Timestamp::now());
-        if runs && !done.is_empty() {
-            let folder = self.deployment.provider.folder();
-            match grafana::client(&monitoring.remote, &folder, Duration::ZERO).await {
-                Ok(client) => annotations::write(&client, &done, self.events).await,
-                Err(error) => self.events.warn(format!("no annotation in Grafana: {error}")),
+        if done.is_empty() {
+            return;
+        }
+        let access = &self.deployment.access;
+        let client = match access.guest(Duration::ZERO).await {
+            Ok(None) => {
+                let result = self.results.get(&HostName::MONITORING);
+                let (Some(monitoring), Some(result)) = (monitoring, result) else { return };
+                if !grafana_runs(monitoring, result) {
+                    return;
+                }
+                access.client(monitoring.remote.forward(grafana::PORT), Duration::ZERO).await
             }
+            Ok(Some(guest)) => Ok(guest),
+            Err(error) => Err(error),
+        };
+        match client {
+            Ok(client) => annotations::write(&client, &done, self.events).await,
+            Err(error) => self.events.warn(format!("no annotation in Grafana: {error}")),
         }
     }
 
@@ -208,24 +229,39 @@ impl Run<'_> {
                 Err(error) => return (result, vec![error]),
             }
         }
-        if host == HostName::MONITORING && grafana_runs(connected, &result) {
-            errors.extend(self.import(connected).await.err().unwrap_or_default());
+        if host == HostName::MONITORING
+            && !self.deployment.access.is_guest()
+            && grafana_runs(connected, &result)
+        {
+            let socket = connected.remote.forward(grafana::PORT);
+            errors.extend(self.import(socket, GRAFANA_STARTS_WITHIN).await.err().unwrap_or_default());
         }
         (result, errors)
     }
 
-    /// Imports data source, folder and dashboards, as far as they differ.
-    async fn import(&self, connected: &Connected) -> Result<(), Vec<Error>> {
+    /// Imports into a Grafana that exists, which waits for no host.
+    async fn import_as_guest(&self) -> Result<(), Vec<Error>> {
+        if !self.deployment.access.is_guest() {
+            return Ok(());
+        }
+        let no_way =
+            std::future::ready(Err(Error::failed("a Grafana that exists is reached by its address")));
+        self.import(no_way, GRAFANA_ANSWERS_WITHIN).await
+    }
+
+    /// Imports data source, folder and dashboards, as far as they differ. `socket` leads to monctl's own Grafana.
+    async fn import(
+        &self,
+        socket: impl Future<Output = Result<PathBuf>>,
+        limit: Duration,
+    ) -> Result<(), Vec<Error>> {
         let begun = Instant::now();
         let (host, step) = (HostName::MONITORING, "dashboards".to_owned());
         self.events.send(Event::StepStarted { host, step: step.clone() });
         let spec = &self.deployment.loaded.spec;
         let prepare = async {
-            let folder = self.deployment.provider.folder();
-            let writers =
-                Writers::new(&connected.remote, &folder, GRAFANA_STARTS_WITHIN, self.events).await?;
-            let (desired, on_drift) = (&self.deployment.grafana, spec.grafana.on_drift);
-            let found = grafana::compare(&writers.daily, desired, on_drift).await?;
+            let writers = self.deployment.access.writers(socket, limit, self.events).await?;
+            let found = grafana::compare(&writers.daily, &self.deployment.grafana, &spec.grafana).await?;
             Ok::<_, Error>((writers, found.changes))
         };
         let (writers, changes) = prepare.await.map_err(|error| vec![error.at(host.to_string())])?;

@@ -81,7 +81,7 @@ pub(super) async fn run(args: &VerifyArgs, context: &Context) -> Result<Outcome>
         reporter.write(file, &loaded.spec, &round, &hosts).await?;
         context.events.note(format!("report written to `{}`", file.display()));
     }
-    annotate(&round, &provider, &remote, context).await;
+    annotate(&round, &loaded, &provider, &remote, context).await;
     outcome::of(round, args)
 }
 
@@ -233,8 +233,18 @@ async fn stopped(hosts: &Hosts<'_>, refused: Result<()>) -> Error {
 }
 
 /// Draws the drills over the dashboards, where there is a Grafana that answers.
-async fn annotate(round: &Round, provider: &Provider, monitoring: &Remote, context: &Context) {
-    if let Ok(client) = grafana::client(monitoring, &provider.folder(), Duration::ZERO).await {
+async fn annotate(
+    round: &Round,
+    loaded: &Loaded,
+    provider: &Provider,
+    monitoring: &Remote,
+    context: &Context,
+) {
+    let client = async {
+        let access = grafana::Access::of(loaded, provider)?;
+        access.client(monitoring.forward(grafana::PORT), Duration::ZERO).await
+    };
+    if let Ok(client) = client.await {
         let drills: Vec<_> = round.proofs().map(annotations::of_drill).collect();
         annotations::write(&client, &drills, &context.events).await;
     }

@@ -3,22 +3,24 @@
 //! is a drill, the project is locked as long as it takes; with `--no-traffic` the command only reads.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::future::ready;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use futures_util::future::try_join_all;
 use serde_json::{Value, json};
 
 use super::deployment::ANSWERS_WITHIN;
+use super::grafana::Access;
 use super::open::{monitoring, port};
 use super::way::Way;
-use super::{Context, Outcome, grafana, screenshots};
+use super::{Context, Outcome, screenshots};
 use crate::cli::{DashboardsArgs, Web};
 use crate::error::{Error, Exit, Result};
 use crate::event::Events;
 use crate::host::{Machine, Role};
 use crate::http::Endpoint;
-use crate::http::grafana::{DATA_SOURCE_UID, FOLDER_UID, GrafanaClient};
+use crate::http::grafana::{FOLDER_UID, GrafanaClient};
 use crate::http::prometheus::Prometheus;
 use crate::provider::Provider;
 use crate::remote::Remote;
@@ -39,22 +41,22 @@ pub(super) async fn run(args: &DashboardsArgs, context: &Context) -> Result<Outc
     let provider = Provider::of(&loaded, &context.events).await?;
     let _lock = if args.no_traffic { None } else { Some(provider.lock()?) };
     let machines = provider.observe().await?.running();
-    let way = Way::open(monitoring(&machines)?.clone(), port(Web::Grafana), context.events.clone()).await?;
-    let client = grafana::client_at(way.socket(), &provider.folder(), READY_WITHIN).await?;
-    let dashboards = dashboards(&client).await?;
+    let access = Access::of(&loaded, &provider)?;
+    let machine = monitoring(&machines)?.clone();
+    let way = Way::open(machine, port(Web::Grafana), context.events.clone());
+    let view = View::open(&access, way).await?;
+    let dashboards = dashboards(&view.client).await?;
     if !args.no_traffic {
         // The panels are asked all the same. What is cut off here ends soon without monctl.
         if let Err(error) = traffic(&loaded.spec, &machines, &dashboards, &context.events).await {
             context.events.warn(format!("not all traffic was made: {}", error.in_one_line()));
         }
     }
-    let found = panels(&client, &dashboards, DATA_SOURCE_UID, loaded.spec.monitoring.scrape_interval).await?;
+    let spec = &loaded.spec;
+    let interval = spec.monitoring.scrape_interval;
+    let found = panels(&view.client, &dashboards, spec.grafana.data_source(), interval).await?;
     let pictures = match (&args.screenshots, browser) {
-        (Some(folder), Some(browser)) => {
-            let password = grafana::password(&provider.folder())?;
-            let cookies = grafana::log_in(way.socket(), &password).await?;
-            screenshots::take(&browser, folder, &dashboards, way.url(), cookies).await
-        }
+        (Some(folder), Some(browser)) => view.pictures(&browser, folder, &dashboards, &access, spec).await,
         _ => Ok(vec![]),
     };
     // What was found is told, whatever becomes of the pictures.
@@ -63,6 +65,42 @@ pub(super) async fn run(args: &DashboardsArgs, context: &Context) -> Result<Outc
     context.events.warn(error.in_one_line());
     let exit = if outcome.exit == Exit::Success { Exit::Failed } else { outcome.exit };
     Ok(outcome.with_exit(exit))
+}
+
+/// How dashboards are seen.
+struct View {
+    client: GrafanaClient,
+    /// The way to monctl's own Grafana; none to one that exists.
+    way: Option<Way>,
+}
+
+impl View {
+    async fn open(access: &Access, way: impl Future<Output = Result<Way>>) -> Result<Self> {
+        if let Some(client) = access.guest(READY_WITHIN).await? {
+            return Ok(Self { client, way: None });
+        }
+        let way = way.await?;
+        let client = access.client(ready(Ok(way.socket())), READY_WITHIN).await?;
+        Ok(Self { client, way: Some(way) })
+    }
+
+    async fn pictures(
+        &self,
+        browser: &Path,
+        into: &Path,
+        dashboards: &[Value],
+        access: &Access,
+        spec: &Spec,
+    ) -> Result<Vec<PathBuf>> {
+        if let Some(way) = &self.way {
+            let cookies = access.log_in(way.socket()).await?;
+            return screenshots::take(browser, into, dashboards, way.url(), cookies).await;
+        }
+        let relay = self.client.relay().await?;
+        let path = spec.grafana.existing().map_or("", |existing| existing.path());
+        let base = format!("{}{path}/", relay.url());
+        screenshots::take(browser, into, dashboards, &base, vec![relay.cookie()]).await
+    }
 }
 
 /// Makes traffic on all application hosts at the same time.

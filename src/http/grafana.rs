@@ -14,6 +14,7 @@ mod data_source;
 mod desired;
 mod folder;
 mod found;
+mod leftovers;
 mod query;
 mod resource;
 mod stray;
@@ -26,6 +27,7 @@ pub use data_source::DataSource;
 pub use desired::{Desired, FOLDER_UID};
 pub use folder::{Folder, FoundFolder};
 pub use found::{Drift, FoundDashboard};
+pub use leftovers::Leftovers;
 pub use query::{Frames, NamedSource, PanelQuery};
 pub use stray::Stray;
 pub use thing::Ask;
@@ -42,6 +44,7 @@ use tokio::sync::OnceCell;
 
 use self::resource::Apis;
 use self::thing::{Thing, settle};
+use super::relay::Relay;
 use super::{Answer, Client, Endpoint};
 use crate::error::{Error, Result};
 use crate::retry::Patience;
@@ -61,10 +64,22 @@ const SUSPICIOUSLY_LONG: Duration = Duration::from_secs(5);
 #[derive(Debug, Clone)]
 pub struct GrafanaClient {
     http: Client,
-    /// The user who logs in by password; `None` for a token.
-    user: Option<String>,
+    who: Who,
     /// Asked where it is needed first, for all clones.
     apis: Arc<OnceCell<Apis>>,
+}
+
+/// Who monctl is to a Grafana.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Who {
+    /// Nobody yet.
+    Stranger,
+    /// The user of this name, by a password.
+    User(String),
+    /// The service account that monctl made, by its token.
+    Account,
+    /// Whoever the user's token for a Grafana that exists is of.
+    Guest,
 }
 
 /// What a Grafana holds of what is wanted there.
@@ -87,21 +102,43 @@ impl GrafanaClient {
     /// When no HTTP client can be set up.
     pub fn new(endpoint: impl Into<Endpoint>, user: &str, password: Secret) -> Result<Self> {
         let http = Client::new("grafana", &endpoint.into())?.with_login(user, password);
-        Ok(Self { http, user: Some(user.to_owned()), apis: Arc::default() })
+        Ok(Self::with(http, Who::User(user.to_owned())))
     }
 
-    /// A client that shows a service account's token with each request.
+    /// A client without a login, for [`GrafanaClient::wait_ready`].
+    ///
+    /// # Errors
+    /// When no HTTP client can be set up.
+    pub fn stranger(endpoint: impl Into<Endpoint>) -> Result<Self> {
+        Ok(Self::with(Client::new("grafana", &endpoint.into())?, Who::Stranger))
+    }
+
+    /// A client that shows the token of monctl's service account with each request.
     ///
     /// # Errors
     /// When no HTTP client can be set up.
     pub fn with_token(endpoint: impl Into<Endpoint>, token: Secret) -> Result<Self> {
         let http = Client::new("grafana", &endpoint.into())?.with_token(token);
-        Ok(Self { http, user: None, apis: Arc::default() })
+        Ok(Self::with(http, Who::Account))
+    }
+
+    /// A client of a Grafana that exists, at `https://…` without a slash at the end; `http://` where it is on this
+    /// computer. It shows the user's token with each request.
+    ///
+    /// # Errors
+    /// When no HTTP client can be set up.
+    pub fn existing(url: &str, token: Secret) -> Result<Self> {
+        let http = Client::new("grafana", &Endpoint::Url(url.to_owned()))?.with_token(token);
+        Ok(Self::with(http, Who::Guest))
+    }
+
+    fn with(http: Client, who: Who) -> Self {
+        Self { http, who, apis: Arc::default() }
     }
 
     /// Waits until Grafana answers that it is well. A first start took 18 s on a slow disk: give it a minute or more.
     ///
-    /// Health is open to everybody, so that this says nothing about the password.
+    /// Health is open to everybody, so that this says nothing about the password or the token.
     ///
     /// # Errors
     /// When it is not well within `limit`; says what it did answer.
@@ -110,16 +147,32 @@ impl GrafanaClient {
         let mut patience = Patience::new(limit).pausing(pauses.0, pauses.1);
         loop {
             let not_ready = match self.http.get("/api/health").await {
+                Ok(answer) if answer.is_success() && self.who == Who::Guest && !is_health(&answer) => {
+                    Error::failed("what answers there is no Grafana")
+                }
                 Ok(answer) if answer.is_success() => return Ok(()),
                 Ok(answer) => answer.refusal("say that it is well"),
                 Err(error) => error,
             };
             if let Err(last) = patience.again(not_ready).await {
                 let text = format!("grafana was not ready within {} s", limit.as_secs());
-                let remedy = "see `monctl ssh monitoring -- journalctl -u monctl-grafana -n 50`";
-                return Err(Error::failed(text).because(last).remedy(remedy));
+                return Err(Error::failed(text).because(last).remedy(match self.who {
+                    Who::Guest => {
+                        "see that `grafana.url` is its address, a path at the end included, and that this computer \
+                         reaches it"
+                    }
+                    _ => "see `monctl ssh monitoring -- journalctl -u monctl-grafana -n 50`",
+                }));
             }
         }
+    }
+
+    /// Opens a relay through which a browser sees this Grafana with the client's token.
+    ///
+    /// # Errors
+    /// When no loopback port can be had.
+    pub async fn relay(&self) -> Result<Relay> {
+        Relay::open(self.http.clone()).await
     }
 
     /// Logs in as a browser does: the cookies of a new session.
@@ -127,8 +180,8 @@ impl GrafanaClient {
     /// # Errors
     /// When Grafana refuses the login (never tried twice) or does not answer.
     pub async fn session(&self, password: &Secret) -> Result<Vec<Secret>> {
-        let login =
-            json!({ "user": self.user.as_deref().unwrap_or_default(), "password": password.expose() });
+        let Who::User(user) = &self.who else { return Err(Error::failed("a token opens no session")) };
+        let login = json!({ "user": user, "password": password.expose() });
         let answer = self.http.post("/login", &login).await?;
         if answer.is_success() { Ok(answer.cookies) } else { Err(answer.refusal("log in")) }
     }
@@ -140,7 +193,10 @@ impl GrafanaClient {
     /// # Errors
     /// When Grafana refuses the login (never tried twice) or does not answer.
     pub async fn observe(&self, desired: &Desired) -> Result<GrafanaState> {
-        let data_source = desired.data_source.read(self).await?;
+        let data_source = match &desired.data_source {
+            Some(data_source) => data_source.read(self).await?,
+            None => None,
+        };
         let dashboards = stream::iter(&desired.dashboards)
             .map(async |one| Ok((one.uid.clone(), one.read(self).await?)))
             .buffer_unordered(AT_ONCE - 1)
@@ -216,18 +272,31 @@ impl GrafanaClient {
 
     /// The error for a refusal that is final.
     fn refusal(&self, answer: &Answer, doing: &str) -> Error {
-        match &self.user {
-            Some(user) if answer.status == 401 => refused_password(user, answer.took),
-            None if answer.status == 401 || is_bad_token(answer) => {
-                Error::failed(format!("grafana refuses the token: {} ({})", answer.says(), answer.status))
-                    .remedy("it may have expired or been deleted: make a new one for its service account")
-            }
+        match &self.who {
+            Who::User(user) if answer.status == 401 => refused_password(user, answer.took),
+            who if answer.status == 401 || is_bad_token(answer) => Error::failed(format!(
+                "grafana refuses the token: {} ({})",
+                answer.says(),
+                answer.status
+            ))
+            .remedy(match who {
+                Who::Guest => {
+                    "it may have expired or been deleted: make a new one for its service account there, and \
+                             put it where `grafana.token` looks"
+                }
+                _ => "it may have been deleted: `monctl up` makes a new one",
+            }),
             _ if answer.status == 403 => answer
                 .refusal(doing)
                 .remedy("the account lacks that permission; docs/grafana.md lists what monctl needs and why"),
             _ => answer.refusal(doing),
         }
     }
+}
+
+/// Whether the answer is Grafana's own. Another server may say yes to anything.
+fn is_health(answer: &Answer) -> bool {
+    answer.json::<Value>().is_ok_and(|health| health["database"].is_string())
 }
 
 /// A deleted token is a fault of the server to Grafana 9, and a 401 to later ones.

@@ -10,6 +10,7 @@ pub mod door;
 pub mod download;
 pub mod grafana;
 pub mod prometheus;
+pub mod relay;
 pub mod slack;
 
 use std::net::SocketAddr;
@@ -88,6 +89,8 @@ impl Client {
         let (builder, base) = match endpoint {
             Endpoint::Unix(path) => (near().unix_socket(path.as_path()), "http://localhost".into()),
             Endpoint::Tcp(address) => (near(), format!("http://{address}")),
+            // On this computer itself no proxy has a part, either.
+            Endpoint::Url(base) if base.starts_with("http://") => (near(), base.clone()),
             Endpoint::Url(base) => (builder(), base.clone()),
         };
         let http =
@@ -157,8 +160,38 @@ impl Client {
         self.ask(self.request(Method::DELETE, path)).await
     }
 
+    /// `scheme://host` of the service.
+    fn origin(&self) -> String {
+        let after_scheme = self.base.find("://").map_or(0, |at| at + 3);
+        let end = self.base[after_scheme..].find('/').map_or(self.base.len(), |at| after_scheme + at);
+        self.base[..end].to_owned()
+    }
+
+    /// Passes a request of somebody else's on: status, type and body of the answer.
+    async fn pass(
+        &self,
+        method: &str,
+        url: &str,
+        kind: Option<&str>,
+        body: axum::body::Bytes,
+    ) -> Result<(u16, String, axum::body::Bytes)> {
+        let method = Method::from_bytes(method.as_bytes()).unwrap_or(Method::GET);
+        let request = self.with_own_login(self.http.request(method, url)).body(body);
+        let request = kind.iter().fold(request, |request, kind| request.header("content-type", *kind));
+        let failed = |cause: reqwest::Error| {
+            Error::failed(format!("{} did not answer", self.service)).because(cause.without_url())
+        };
+        let response = request.send().await.map_err(failed)?;
+        let kind = response.headers().get("content-type").and_then(|kind| kind.to_str().ok());
+        let kind = kind.unwrap_or("application/octet-stream").to_owned();
+        Ok((response.status().as_u16(), kind, response.bytes().await.map_err(failed)?))
+    }
+
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        let request = self.http.request(method, format!("{}{path}", self.base));
+        self.with_own_login(self.http.request(method, format!("{}{path}", self.base)))
+    }
+
+    fn with_own_login(&self, request: RequestBuilder) -> RequestBuilder {
         match &self.login {
             Login::Password(user, password) => request.basic_auth(user, Some(password.expose())),
             Login::Token(token) => request.bearer_auth(token.expose()),

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::*;
 use crate::digest::Sha256;
 use crate::host::Role;
-use crate::playbook::{ChangeKind, Command, Detail, Failed, File, Flag, Release, StepId};
+use crate::playbook::{ChangeKind, Command, Detail, Failed, File, Flag, Release, StepId, UnitFact};
 use crate::render::{Addresses, Bundle};
 use crate::spec::load;
 
@@ -125,7 +125,7 @@ fn inputs(flags: &[Flag]) -> Inputs {
 
 #[test]
 fn what_cannot_be_had_takes_its_lane_along_and_nothing_else() {
-    let inputs = inputs(&[Flag::Distribution]);
+    let inputs = inputs(&[Flag::Distribution, Flag::Grafana]);
     let playbook = Playbook::of(Role::Monitoring);
     let ids = |facts: &Facts| {
         let plan = HostPlan::new(&playbook, &inputs, facts);
@@ -143,10 +143,32 @@ fn what_cannot_be_had_takes_its_lane_along_and_nothing_else() {
 }
 
 #[test]
+fn where_a_grafana_exists_none_is_installed_and_an_earlier_one_of_monctls_ends() {
+    let mut inputs = inputs(&[Flag::Release]);
+    inputs.files.retain(|name, _| !name.contains("grafana"));
+    let playbook = Playbook::of(Role::Monitoring);
+    let steps = |facts: &Facts| {
+        let changes = HostPlan::new(&playbook, &inputs, facts).changes;
+        changes.into_iter().filter(|(step, _)| step.id.0.starts_with("grafana")).collect::<Vec<_>>()
+    };
+    assert!(steps(&Facts::default()).is_empty(), "{:?}", steps(&Facts::default()));
+
+    let unit = UnitFact { load: "loaded".into(), active: "active".into(), ..UnitFact::default() };
+    let facts = Facts { units: [("monctl-grafana.service".to_owned(), unit)].into(), ..Facts::default() };
+    let [(step, change)] = &steps(&facts)[..] else { panic!("{:?}", steps(&facts)) };
+    assert_eq!((step.id.0.as_str(), change.kind), ("grafana", ChangeKind::Change));
+    let told: Vec<_> = change.details.iter().map(|one| format!("{}: {}", one.what, one.why)).collect();
+    assert_eq!(told, ["unit monctl-grafana.service: not wanted any more"]);
+}
+
+#[test]
 fn no_plan_shows_a_secret() {
     for role in Role::ALL {
-        let plan =
-            HostPlan::new(&Playbook::of(role), &inputs(&[Flag::Release, Flag::Exporter]), &Facts::default());
+        let plan = HostPlan::new(
+            &Playbook::of(role),
+            &inputs(&[Flag::Release, Flag::Exporter, Flag::Grafana]),
+            &Facts::default(),
+        );
         let plan = Plan { hosts: [(HostName::MONITORING, plan)].into(), ..Plan::default() };
         let seen = format!("{plan}{}{plan:?}", serde_json::to_string(&plan).unwrap());
         assert!(!seen.contains(SECRET) && seen.contains("absent"), "{seen}");

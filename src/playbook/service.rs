@@ -136,7 +136,8 @@ impl Service {
         if found.details.is_empty() {
             return None;
         }
-        let kind = if found.some_exists { ChangeKind::Change } else { ChangeKind::Create };
+        let exists = found.some_exists || actions.contains(&OnChange::Stop);
+        let kind = if exists { ChangeKind::Change } else { ChangeKind::Create };
         Some(Change {
             step: step.clone(),
             kind,

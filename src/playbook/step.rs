@@ -33,6 +33,8 @@ pub enum Flag {
     Release,
     /// `app.metrics` is `exporter`.
     Exporter,
+    /// The spec names no Grafana that exists.
+    Grafana,
 }
 
 /// The install steps of a role, in order.

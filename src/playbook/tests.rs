@@ -142,7 +142,7 @@ fn a_step_has_one_kind_and_known_keys() {
 /// The sets of flags that a spec can lead to.
 fn flag_sets() -> impl Iterator<Item = Inputs> {
     [Flag::Release, Flag::Distribution].into_iter().flat_map(|install| {
-        [vec![install], vec![install, Flag::Exporter]]
+        [vec![install], vec![install, Flag::Exporter], vec![install, Flag::Grafana]]
             .map(|flags| Inputs { flags: flags.into_iter().collect(), ..Inputs::default() })
     })
 }

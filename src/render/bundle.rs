@@ -22,6 +22,9 @@ const ENVIRONMENT: &str = "environment/app";
 /// The file that Alertmanager's `api_url_file` names.
 const WEBHOOK: &str = "alertmanager/slack-webhook-url";
 
+/// Grafana's own files, which only monctl's own Grafana needs.
+const GRAFANA: [&str; 2] = ["grafana/", "systemd/monctl-grafana.service"];
+
 /// The folder of those of severities.
 const WEBHOOKS: &str = "alertmanager/webhooks/";
 
@@ -46,6 +49,9 @@ impl Bundle {
         files.insert(ENVIRONMENT.to_owned(), environment::content(&spec.app.env)?);
         files.insert(WEBHOOK.to_owned(), webhook(spec));
         files.extend(severity_webhooks(spec));
+        if spec.grafana.existing().is_some() {
+            files.retain(|name, _| !GRAFANA.iter().any(|of_grafana| name.starts_with(of_grafana)));
+        }
         Ok(Self(files))
     }
 

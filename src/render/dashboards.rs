@@ -24,6 +24,9 @@ use crate::spec::Spec;
 /// Adding a dashboard is adding a file.
 static FILES: Dir = include_dir!("$CARGO_MANIFEST_DIR/templates/dashboards");
 
+/// The uid of the dashboard that is seen first.
+pub const OVERVIEW_UID: &str = "monctl_overview";
+
 /// The dashboards of a spec as Grafana gets them, by the names of their files.
 ///
 /// # Errors

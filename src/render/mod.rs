@@ -22,7 +22,7 @@ pub use addresses::Addresses;
 pub use bundle::Bundle;
 pub use check::{Tool, Verdict, check};
 pub use content::Content;
-pub use dashboards::dashboards;
+pub use dashboards::{OVERVIEW_UID, dashboards};
 pub use rule_tests::{RuleTests, rule_tests};
 pub use rules::{Rule, rules};
 pub use warnings::warnings;

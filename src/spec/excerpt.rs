@@ -29,7 +29,7 @@ pub(super) enum Shown {
 }
 
 /// Keys whose values may be secrets, at any depth.
-const SECRET: [&str; 5] = ["env", "webhook_url", "bot_token", "file", "command"];
+const SECRET: [&str; 6] = ["env", "webhook_url", "bot_token", "token", "file", "command"];
 
 /// Parts of words that give a secret away where a key is unknown.
 const SUSPICIOUS: [&str; 8] = ["secret", "token", "pass", "pwd", "key", "cred", "auth", "webhook"];
@@ -239,6 +239,7 @@ mod tests {
             ("notify:\n  slack:\n    webhook_url:\n      hunter2", 4),
             ("notify:\n  slack:\n    webhook_url: {command:\n      [hunter2]}", 4),
             ("a:\n  command:\n  - hunter2", 3),
+            ("grafana:\n  token:\n    hunter2", 3),
             ("app:\n  env:\n    A: |\n      hunter2: x\n", 4),
         ] {
             assert_eq!(of(text, line), Shown::Hidden, "{text}");
@@ -250,6 +251,8 @@ mod tests {
         for text in [
             "webhook_url: hunter2",
             "webhok_url: hunter2",
+            "grafana: {token: hunter2}",
+            "grafana: {tokn: hunter2}",
             "app: {env: {A: hunter2}}",
             "app: {enviroment: {A: hunter2}}",
             "env: {A: hunter2, B: x: y}",

@@ -1,5 +1,5 @@
-//! The spec's section `grafana`: whether it has to be there, which dashboards beside monctl's own, and what becomes of
-//! those that a person changed.
+//! The spec's section `grafana`: monctl's own or one that exists, whether it has to be there, which dashboards beside
+//! monctl's own, and what becomes of those that a person changed.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{BaseUrl, Sha256Text};
+use super::{BaseUrl, GrafanaUid, SecretRef, Sha256Text};
 use crate::digest::Sha256;
 
 /// The uid of the data source that monctl brings: letters, digits and underscores, as a hyphen breaks one of Grafana's
@@ -26,11 +26,55 @@ pub struct Grafana {
     pub on_drift: OnDrift,
     /// A base URL that serves what grafana.com publishes, for closed networks.
     pub mirror: Option<BaseUrl>,
+    /// The address of a Grafana that exists; none is installed then. Needs `token`, and one of `data_source` and
+    /// `prometheus_url`.
+    pub url: Option<BaseUrl>,
+    /// The token of a service account of that Grafana, which is a secret. docs/grafana.md lists what it must be allowed.
+    pub token: Option<SecretRef>,
+    /// The uid of a Prometheus data source that is there, to be asked by the dashboards. monctl makes none then.
+    pub data_source: Option<GrafanaUid>,
+    /// Where that Grafana reaches this project's Prometheus. monctl makes a data source for it.
+    pub prometheus_url: Option<BaseUrl>,
+}
+
+/// A Grafana that exists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ExistingGrafana<'a> {
+    /// Its address, without a slash at the end.
+    pub url: &'a str,
+    /// How it comes to the data.
+    pub data: ExistingData<'a>,
+}
+
+impl<'a> ExistingGrafana<'a> {
+    /// The path of its address: empty, or `/grafana`.
+    pub fn path(&self) -> &'a str {
+        let rest = self.url.split_once("://").map_or(self.url, |(_, rest)| rest);
+        rest.find('/').map_or("", |slash| &rest[slash..])
+    }
+}
+
+/// How a Grafana that exists comes to the project's data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExistingData<'a> {
+    /// By a data source that is there, with this uid.
+    Theirs(&'a str),
+    /// By one that monctl makes, for the Prometheus at this address.
+    Ours(&'a str),
 }
 
 impl Default for Grafana {
     fn default() -> Self {
-        Self { required: true, dashboards: Vec::new(), on_drift: OnDrift::default(), mirror: None }
+        Self {
+            required: true,
+            dashboards: Vec::new(),
+            on_drift: OnDrift::default(),
+            mirror: None,
+            url: None,
+            token: None,
+            data_source: None,
+            prometheus_url: None,
+        }
     }
 }
 
@@ -116,7 +160,111 @@ impl OwnDashboard {
 
 impl Grafana {
     /// The uid of the data source that dashboards ask.
-    pub const fn data_source(&self) -> &'static str {
-        DATA_SOURCE_UID
+    pub fn data_source(&self) -> &str {
+        self.data_source.as_ref().map_or(DATA_SOURCE_UID, GrafanaUid::as_str)
+    }
+
+    /// The Grafana that exists, where the spec names one in place of monctl's own.
+    pub fn existing(&self) -> Option<ExistingGrafana<'_>> {
+        let url = self.url.as_ref()?.as_str().trim_end_matches('/');
+        let data = match (&self.data_source, &self.prometheus_url) {
+            (Some(uid), _) => ExistingData::Theirs(uid.as_str()),
+            (None, Some(url)) => ExistingData::Ours(url.as_str()),
+            // Loading has refused it.
+            (None, None) => ExistingData::Theirs(DATA_SOURCE_UID),
+        };
+        Some(ExistingGrafana { url, data })
+    }
+
+    /// What does not go together, as the key that it is about and a sentence.
+    pub(super) fn contradictions(&self) -> Vec<(&'static str, &'static str)> {
+        let Some(url) = &self.url else { return self.without_url() };
+        let mut found = Vec::new();
+        let mut find = |key, message| found.push((key, message));
+        if self.token.is_none() {
+            find("token", "a Grafana that exists needs a `token`, such as `token: {env: GRAFANA_TOKEN}`");
+        }
+        if !url.as_str().starts_with("https://") && !url.is_loopback() {
+            find("url", "the token would travel unencrypted; the address begins with `https://`");
+        }
+        if url.as_str().contains(['?', '#']) {
+            find("url", "the address ends before any `?` or `#`, such as `https://example.org/grafana`");
+        }
+        match (&self.data_source, &self.prometheus_url) {
+            (None, None) => find(
+                "data_source",
+                "say how that Grafana comes to the data: by `data_source`, the uid of one that it has, or by \
+                 `prometheus_url`, where it reaches this project's Prometheus",
+            ),
+            (Some(_), Some(_)) => find(
+                "prometheus_url",
+                "`data_source` and `prometheus_url` exclude each other; keep one of them",
+            ),
+            _ => {}
+        }
+        found
+    }
+
+    /// What only a Grafana that exists has. It is about the `url`, which is missing, or is known to be wrong.
+    fn without_url(&self) -> Vec<(&'static str, &'static str)> {
+        let theirs = [
+            (
+                self.token.is_some(),
+                "`token` belongs to a Grafana that exists: write its `url`, or leave it out",
+            ),
+            (
+                self.data_source.is_some(),
+                "`data_source` belongs to a Grafana that exists: write its `url`, or leave it out",
+            ),
+            (
+                self.prometheus_url.is_some(),
+                "`prometheus_url` belongs to a Grafana that exists: write its `url`, or leave it out",
+            ),
+        ];
+        theirs.into_iter().filter(|(given, _)| *given).map(|(_, message)| ("url", message)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn grafana(yaml: &str) -> Grafana {
+        serde_saphyr::from_str(yaml).unwrap()
+    }
+
+    #[test]
+    fn an_existing_grafana_has_all_that_it_needs_and_nothing_twice() {
+        for (yaml, keys) in [
+            ("{}", vec![]),
+            ("{url: 'https://g/x/', token: {env: T}, data_source: prom}", vec![]),
+            ("{url: 'https://g', token: {env: T}, prometheus_url: 'http://p:9090'}", vec![]),
+            ("{url: 'http://127.0.0.1:3000', token: {env: T}, data_source: prom}", vec![]),
+            ("{url: 'http://g', token: {env: T}, data_source: prom}", vec!["url"]),
+            ("{url: 'http://localhost.example.org', token: {env: T}, data_source: prom}", vec!["url"]),
+            ("{url: 'https://g?x', token: {env: T}, data_source: prom}", vec!["url"]),
+            ("{url: 'https://g', data_source: prom}", vec!["token"]),
+            ("{url: 'https://g', token: {env: T}}", vec!["data_source"]),
+            (
+                "{url: 'https://g', token: {env: T}, data_source: p, prometheus_url: 'http://p'}",
+                vec!["prometheus_url"],
+            ),
+            ("{token: {env: T}}", vec!["url"]),
+            ("{data_source: prom}", vec!["url"]),
+            ("{prometheus_url: 'http://p'}", vec!["url"]),
+        ] {
+            let found: Vec<_> = grafana(yaml).contradictions().into_iter().map(|(key, _)| key).collect();
+            assert_eq!(found, keys, "{yaml}");
+        }
+    }
+
+    #[test]
+    fn dashboards_ask_the_data_source_that_is_named() {
+        let named = grafana("{url: 'https://g/x/', token: {env: T}, data_source: prom}");
+        assert_eq!(named.data_source(), "prom");
+        let existing = named.existing().unwrap();
+        assert_eq!((existing.url, existing.data), ("https://g/x", ExistingData::Theirs("prom")));
+        assert_eq!(existing.path(), "/x");
+        assert_eq!(Grafana::default().data_source(), DATA_SOURCE_UID);
     }
 }

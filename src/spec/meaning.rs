@@ -35,6 +35,7 @@ pub(super) fn check(spec: &Spec, base: &Path) -> Vec<Finding> {
     grafana(&spec.grafana, base, &mut findings);
     files(spec, base, &mut findings);
     releases(&spec.monitoring.install, base, &mut findings);
+    no_release_of_grafana(spec, &mut findings);
     findings
 }
 
@@ -100,9 +101,12 @@ fn secrets(spec: &Spec, findings: &mut Vec<Finding>) {
     }
 }
 
-/// Dashboards that each come from one place.
+/// A Grafana that exists with all that it needs, and dashboards that each come from one place.
 fn grafana(grafana: &Grafana, base: &Path, findings: &mut Vec<Finding>) {
     let mut find = |key: &str, message: String| findings.push((format!("grafana.{key}"), message));
+    for (key, message) in grafana.contradictions() {
+        find(key, message.to_owned());
+    }
     for (index, dashboard) in grafana.dashboards.iter().enumerate() {
         match dashboard.source() {
             None => find(
@@ -155,6 +159,17 @@ fn releases(install: &Install, base: &Path, findings: &mut Vec<Finding>) {
     for name in install.releases().versions.keys().filter(|name| !RELEASES.contains(&name.as_str())) {
         let near = suggestion(name, RELEASES);
         find(&format!("versions.{name}"), format!("no release is called so{near}"));
+    }
+}
+
+/// A version of what is not installed.
+fn no_release_of_grafana(spec: &Spec, findings: &mut Vec<Finding>) {
+    let install = &spec.monitoring.install;
+    if spec.grafana.existing().is_some() && install.releases().versions.contains_key("grafana") {
+        let word = if install.is_release() { "release" } else { "distribution" };
+        let path = format!("monitoring.install.{word}.versions.grafana");
+        findings
+            .push((path, "no Grafana is installed, since `grafana.url` names one; leave this out".into()));
     }
 }
 

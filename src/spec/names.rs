@@ -126,6 +126,17 @@ text_type! {
     "a base URL begins with `http://` or `https://` and holds no user name or password"
 }
 
+impl BaseUrl {
+    /// Whether it leads to this computer itself, so that nothing of it goes over a network.
+    pub fn is_loopback(&self) -> bool {
+        let rest = self.as_str().split_once("://").map_or("", |(_, rest)| rest);
+        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
+        let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+        host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+    }
+}
+
 text_type! {
     /// A region of AWS, such as `eu-central-1`.
     Region,

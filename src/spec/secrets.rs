@@ -36,6 +36,8 @@ pub enum SecretName {
     SeverityWebhookUrl(RuleName),
     /// `notify.heartbeat_url`.
     HeartbeatUrl,
+    /// `grafana.token`.
+    GrafanaToken,
     /// `app.env.NAME`.
     Env(EnvName),
 }
@@ -47,6 +49,7 @@ impl fmt::Display for SecretName {
             Self::SlackBotToken => f.write_str("notify.slack.bot_token"),
             Self::SeverityWebhookUrl(name) => write!(f, "notify.severities.{name}.webhook_url"),
             Self::HeartbeatUrl => f.write_str("notify.heartbeat_url"),
+            Self::GrafanaToken => f.write_str("grafana.token"),
             Self::Env(name) => write!(f, "app.env.{name}"),
         }
     }
@@ -63,11 +66,12 @@ impl Spec {
             Some((SecretName::SeverityWebhookUrl(name.clone()), severity.webhook_url.as_ref()?))
         });
         let heartbeat = self.notify.heartbeat_url.iter().map(|url| (SecretName::HeartbeatUrl, url));
+        let grafana = self.grafana.token.iter().map(|token| (SecretName::GrafanaToken, token));
         let variables = self.app.env.iter().filter_map(|(name, value)| match value {
             EnvValue::Secret(reference) => Some((SecretName::Env(name.clone()), reference)),
             EnvValue::Plain(_) => None,
         });
-        slack.chain(severities).chain(heartbeat).chain(variables)
+        slack.chain(severities).chain(heartbeat).chain(grafana).chain(variables)
     }
 }
 
@@ -176,15 +180,19 @@ fn fit(name: &SecretName, secret: Secret) -> Result<Secret, String> {
         {
             "the value is no URL that begins with `https://`"
         }
-        SecretName::SlackBotToken if !text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"') => {
-            "the value is no token such as `xoxb-…`"
-        }
+        SecretName::SlackBotToken if !is_token(text) => "the value is no token such as `xoxb-…`",
+        SecretName::GrafanaToken if !is_token(text) => "the value is no token such as `glsa_…`",
         SecretName::Env(_) if !fits_environment(text) => {
             "the value holds control characters, which no environment can carry"
         }
         _ => return Ok(secret),
     };
     Err(problem.to_owned())
+}
+
+/// Whether the text can stand in a header.
+fn is_token(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"')
 }
 
 /// Slack's are `https`; a receiver of one's own may be `http`.

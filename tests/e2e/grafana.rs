@@ -13,11 +13,12 @@ use monctl::remote::Remote;
 use monctl::secret::Secret;
 use serde_json::{Value, json};
 
-use crate::at_hand;
+use crate::at_hand::{self, Live};
 use crate::binary::{Project, Ran};
 use crate::release_mirror::ReleaseMirror;
 use crate::release_mirror::grafana_release::Release;
 use crate::support::{TestProject, runtime};
+use crate::test_grafana::{PASSWORD, TestGrafana};
 
 const APP: HostName = HostName::app(1);
 const MONITORING: HostName = HostName::MONITORING;
@@ -208,6 +209,10 @@ fn grafana_may_come_later_and_then_shows_the_hosts_with_a_password_of_its_own() 
             }
         }
 
+        // It is what whoever opens Grafana sees first.
+        let home: Value = grafana.get("/api/dashboards/home").await.unwrap().json().unwrap();
+        assert_eq!(home["redirectUri"], "/d/monctl_overview");
+
         what_a_person_changed_is_named_kept_and_put_back(&folder, hosts, &grafana).await;
         let folder =
             with_keep_a_change_stays(folder, &spec(&project, &mirror.catalogue(), true), &grafana).await;
@@ -247,5 +252,112 @@ fn grafana_may_come_later_and_then_shows_the_hosts_with_a_password_of_its_own() 
         at_hand::grafana_lets_a_browser_in_without_typing(
             folder.monctl().args(["open", "--print"]).command(),
         );
+        a_wrong_password_is_shown_once_by_each_command(&project, &folder, &rotated);
+        another_computer_learns_the_password(&project, &folder, &rotated);
+        one_that_exists_takes_the_place_of_monctls_own(&project, &folder, &mirror.catalogue()).await;
     });
+}
+
+/// Tries that Grafana holds against the administrator's name: five of them lock it.
+fn wrong_tries(project: &TestProject) -> u32 {
+    let count = "import sqlite3; print(sqlite3.connect('/var/lib/monctl/grafana/grafana.db').execute('SELECT COUNT(*) FROM login_attempt').fetchone()[0])";
+    project.output(MONITORING, &format!("python3 -c \"{count}\"")).parse().unwrap()
+}
+
+/// As if five minutes had passed.
+fn forget_tries(project: &TestProject) {
+    let forget = "import sqlite3; db = sqlite3.connect('/var/lib/monctl/grafana/grafana.db'); db.execute('DELETE FROM login_attempt'); db.commit()";
+    project.output(MONITORING, &format!("python3 -c \"{forget}\""));
+}
+
+/// Somebody changed the password in the browser, and the token is gone.
+fn a_wrong_password_is_shown_once_by_each_command(project: &TestProject, folder: &Project, right: &str) {
+    let copy = project.folder().join("grafana-password");
+    let token = project.folder().join("grafana-token");
+    let good = fs::read(&token).unwrap();
+    fs::remove_file(&token).unwrap();
+    fs::write(&copy, "not the one").unwrap();
+    // So that `up` has something to do, and to draw.
+    project.output(MONITORING, "systemctl stop monctl-alertmanager");
+    for words in [&["up", "--yes"][..], &["plan"], &["status"], &["verify-dashboards"]] {
+        forget_tries(project);
+        let ran = folder.monctl().args(words).run();
+        let said = format!("{}{}", ran.stdout, ran.stderr);
+        assert!(said.contains("grafana refuses the password of `admin`"), "{ran}");
+        assert_eq!(wrong_tries(project), 1, "{ran}");
+    }
+    forget_tries(project);
+    fs::write(&copy, right).unwrap();
+    fs::write(&token, good).unwrap();
+    project.output(MONITORING, "systemctl is-active monctl-alertmanager");
+    folder.monctl().arg("plan").run().code(3);
+    up(folder).success();
+}
+
+/// Whoever comes to the project with another computer: nothing of Grafana's is kept there.
+fn another_computer_learns_the_password(project: &TestProject, folder: &Project, password: &str) {
+    let copy = project.folder().join("grafana-password");
+    fs::remove_file(&copy).unwrap();
+    fs::remove_file(project.folder().join("grafana-token")).unwrap();
+    folder.monctl().arg("plan").run().code(0).stdout_lacks(password).stderr_lacks(password);
+    assert!(!copy.exists(), "a plan writes nothing");
+    up(folder).success().stdout_contains("no change").stdout_lacks(password).stderr_lacks(password);
+    assert_eq!(fs::read_to_string(&copy).unwrap(), password);
+    assert_eq!(wrong_tries(project), 0);
+}
+
+/// The user has a Grafana of their own on this computer, which reaches Prometheus through an open way.
+async fn one_that_exists_takes_the_place_of_monctls_own(
+    project: &TestProject,
+    folder: &Project,
+    catalogue: &Path,
+) {
+    let mut way = Live::start(folder.monctl().args(["open", "prometheus", "--print"]).command());
+    let prometheus = way.line();
+    let theirs = TestGrafana::start();
+    let admin = Client::new("grafana", &Endpoint::Tcp(theirs.address)).unwrap();
+    let admin = admin.with_login("admin", Secret::new(PASSWORD));
+    let account = json!({"name": "guest", "role": "Admin"});
+    let account: Value = admin.post("/api/serviceaccounts", &account).await.unwrap().json().unwrap();
+    let tokens = format!("/api/serviceaccounts/{}/tokens", account["id"]);
+    let made: Value = admin.post(&tokens, &json!({"name": "guest"})).await.unwrap().json().unwrap();
+    let token = made["key"].as_str().unwrap();
+    theirs.post("/api/folders", json!({"uid": "team", "title": "Team"})).await;
+
+    let grafana = format!(
+        "grafana: {{url: 'http://{}', token: {{env: GRAFANA_TOKEN}}, prometheus_url: '{}', dashboards",
+        theirs.address,
+        prometheus.trim_end_matches('/'),
+    );
+    let text = spec(project, catalogue, true).replace("grafana: {required: true, dashboards", &grafana);
+    fs::write(folder.path("monctl.yaml"), text).unwrap();
+    let monctl = |words: &[&str]| {
+        let ran = folder.monctl().env("GRAFANA_TOKEN", token).args(words).run();
+        ran.stdout_lacks(token).stderr_lacks(token)
+    };
+    monctl(&["plan"])
+        .code(3)
+        .stdout_contains("unit monctl-grafana.service: not wanted any more")
+        .stdout_contains("data source `monctl Prometheus`: is not there");
+    monctl(&["up", "--yes"]).success();
+    let gone = "systemctl is-active monctl-grafana || ls /etc/systemd/system/monctl-grafana.service /etc/monctl/grafana/grafana.ini 2>&1 | grep -c 'No such'";
+    assert_eq!(project.output(MONITORING, gone), "inactive\n2");
+    monctl(&["plan"]).code(0);
+    monctl(&["up", "--yes"]).success().stdout_contains("no change");
+    monctl(&["status"]).success().stdout_contains("dashboards: as monctl brought them");
+    let annotated: Value = admin.get("/api/annotations?tags=monctl").await.unwrap().json().unwrap();
+    assert_eq!(annotated.as_array().unwrap().len(), 1, "{annotated}");
+
+    let pictures = folder.path("theirs");
+    let ran = monctl(&["verify-dashboards", "--screenshots", pictures.to_str().unwrap(), "--output", "json"]);
+    let ran = ran.success();
+    assert_eq!(ran.json()["pictures"].as_array().unwrap().len(), 6);
+    way.interrupt();
+
+    let down = monctl(&["down", "--yes"]).success();
+    down.stdout_contains("removed folder `monctl` from Grafana")
+        .stdout_contains("removed data source `monctl Prometheus` from Grafana")
+        .stdout_contains("nothing is left of the project");
+    let hits: Value = admin.get("/api/search").await.unwrap().json().unwrap();
+    assert_eq!(hits.as_array().unwrap().len(), 1, "{hits}");
 }

@@ -21,6 +21,9 @@ mod hand;
 mod hosts;
 mod machines;
 mod operator;
+#[path = "../support/relay.rs"]
+#[allow(dead_code, reason = "each test binary uses its part")]
+mod relay;
 #[path = "../support/release_mirror.rs"]
 mod release_mirror;
 mod secrets;
@@ -28,4 +31,9 @@ mod site;
 mod slack;
 mod software;
 mod support;
+#[path = "../support/test_grafana.rs"]
+#[allow(dead_code, reason = "each test binary uses its part")]
+mod test_grafana;
 mod traces;
+
+use release_mirror::grafana_release;

@@ -48,7 +48,15 @@ impl TestGrafana {
     #[allow(dead_code, reason = "each test binary uses its part")]
     pub fn stand_in_of(release: u8) -> Self {
         let options = [&*format!("--release={release}")];
-        Self::launch_from(&stand_in(), 0, &options, tempfile::tempdir().unwrap())
+        Self::launch_from(&stand_in(), 0, &options, &[], tempfile::tempdir().unwrap())
+    }
+
+    /// Starts one that serves everything below a path, as behind a proxy.
+    #[allow(dead_code, reason = "each test binary uses its part")]
+    pub fn below(path: &str) -> Self {
+        let root = format!("http://localhost{path}/");
+        let settings = [("GF_SERVER_ROOT_URL", root.as_str()), ("GF_SERVER_SERVE_FROM_SUB_PATH", "true")];
+        Self::launch_with(0, &[], &settings, tempfile::tempdir().unwrap())
     }
 
     /// One after the other of the releases that are known to differ. One that is named is what it is.
@@ -81,11 +89,21 @@ impl TestGrafana {
     }
 
     fn launch(port: u16, options: &[&str], folder: TempDir) -> Self {
-        let home = Release::named().map_or_else(stand_in, |release| release.home);
-        Self::launch_from(&home, port, options, folder)
+        Self::launch_with(port, options, &[], folder)
     }
 
-    fn launch_from(home: &Path, port: u16, options: &[&str], folder: TempDir) -> Self {
+    fn launch_with(port: u16, options: &[&str], environment: &[(&str, &str)], folder: TempDir) -> Self {
+        let home = Release::named().map_or_else(stand_in, |release| release.home);
+        Self::launch_from(&home, port, options, environment, folder)
+    }
+
+    fn launch_from(
+        home: &Path,
+        port: u16,
+        options: &[&str],
+        environment: &[(&str, &str)],
+        folder: TempDir,
+    ) -> Self {
         fs::write(folder.path().join("admin-password"), PASSWORD).unwrap();
         let settings = SETTINGS
             .replace("http_port = 3000", "http_port = 0")
@@ -96,6 +114,7 @@ impl TestGrafana {
         let log = File::create(folder.path().join("log")).unwrap();
         let mut process = server(home)
             .args(options)
+            .envs(environment.iter().copied())
             .arg("--homepath")
             .arg(home)
             .arg("--config")

@@ -63,7 +63,7 @@ pub(in crate::commands) fn spare<'a>(
 
 /// Never over another file: versions begin anew in a Grafana that was made anew, so that the name holds the content's
 /// digest, too. The same content is kept once; one that was cut off or edited is in the way.
-fn copy(base: &Path, drift: &Drift) -> Result<PathBuf> {
+pub(super) fn copy(base: &Path, drift: &Drift) -> Result<PathBuf> {
     let path = base.join(FOLDER).join(copy_name(drift));
     let write = || {
         fs::create_dir_all(base.join(FOLDER))?;

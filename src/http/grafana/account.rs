@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::GrafanaClient;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::secret::Secret;
 
 /// The service account for daily work.
@@ -34,8 +34,17 @@ impl GrafanaClient {
     /// # Errors
     /// When Grafana does not answer.
     pub async fn is_accepted(&self) -> Result<bool> {
+        Ok(self.check().await?.is_none())
+    }
+
+    /// Why Grafana does not take the login; `None` where it does. A wrong password is tried once.
+    ///
+    /// # Errors
+    /// When Grafana does not answer.
+    pub async fn check(&self) -> Result<Option<Error>> {
         let answer = self.http.get("/api/org").await?;
-        Ok(answer.status != 401 && !super::is_bad_token(&answer))
+        let refused = answer.status == 401 || super::is_bad_token(&answer);
+        Ok(refused.then(|| self.refusal(&answer, "let monctl in")))
     }
 
     /// Makes a token of monctl's own service account, which comes into being with the first one; the tokens before it

@@ -45,6 +45,18 @@ impl GrafanaChange {
         }
     }
 
+    /// The uid of a dashboard that somebody else wrote last and that lies in another folder, and that folder: it may never
+    /// have been monctl's.
+    pub fn moved(&self) -> Option<(&str, &str)> {
+        match self {
+            Self::Dashboard(change) => {
+                let folder = change.wanted.moved(change.found.as_ref()?)?;
+                Some((change.wanted.uid.as_str(), folder))
+            }
+            Self::DataSource(_) | Self::Folder(_) | Self::Stray(_) => None,
+        }
+    }
+
     /// Whether the thing is not there yet.
     pub const fn is_new(&self) -> bool {
         match self {
@@ -88,7 +100,8 @@ impl fmt::Display for GrafanaChange {
 
 /// The changes that make a Grafana as wanted; none where it is.
 pub fn diff(desired: &Desired, state: &GrafanaState) -> Vec<GrafanaChange> {
-    let data_source = needed(desired.data_source.clone(), state.data_source.clone());
+    let data_source =
+        desired.data_source.clone().and_then(|wanted| needed(wanted, state.data_source.clone()));
     let folder = needed(desired.folder.clone(), state.folder.clone());
     let dashboards = desired.dashboards.iter().filter_map(|dashboard| {
         let found = state.dashboards.get(&dashboard.uid).cloned();

@@ -251,6 +251,11 @@ impl Dashboard {
         format!("{SIGNATURE}{}, {text}", env!("CARGO_PKG_VERSION"))
     }
 
+    /// Where it was found, if somebody else than monctl wrote it last and outside of the wanted folder.
+    pub(super) fn moved<'a>(&self, found: &'a FoundDashboard) -> Option<&'a str> {
+        (found.is_foreign() && found.folder_uid != self.folder).then_some(found.folder_title.as_str())
+    }
+
     fn belongs_to_a_file(&self, file: &str) -> Error {
         let text = format!("{} belongs to the provisioning file `{file}` of this Grafana", self.name());
         let remedy = "take it out of the files below `provisioning/dashboards`, then run `monctl up` again";

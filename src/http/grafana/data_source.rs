@@ -1,5 +1,6 @@
 //! The Prometheus data source.
 
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::GrafanaClient;
@@ -7,7 +8,7 @@ use super::compare::{described, differing};
 use super::thing::{Setback, Thing};
 use crate::error::{Error, Result};
 
-/// A data source of type `prometheus` that is asked by Grafana's server and is the default one.
+/// A data source of type `prometheus` that is asked by Grafana's server.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DataSource {
     /// Its uid: letters, digits and underscores, as a hyphen breaks one of Grafana's ways to it.
@@ -18,23 +19,31 @@ pub struct DataSource {
     pub url: String,
     /// The scrape interval as Grafana writes it, `15s`: the least step of graphs.
     pub interval: String,
+    /// Whether it is the default one. A Grafana that exists has its own, or none.
+    pub default: bool,
 }
 
 impl DataSource {
     /// monctl's own, for the Prometheus that Grafana's host reaches at `url`; `interval` is written as in the spec.
     pub fn prometheus(uid: &str, url: &str, interval: &str) -> Self {
-        Self { uid: uid.into(), name: "Prometheus".into(), url: url.into(), interval: interval.into() }
+        let name = "Prometheus".into();
+        Self { uid: uid.into(), name, url: url.into(), interval: interval.into(), default: true }
     }
 
-    /// What Grafana is asked to hold.
-    fn body(&self) -> Value {
+    /// The same in a Grafana that exists, where others have theirs: under a name of its own, and not the default.
+    pub fn beside_others(uid: &str, url: &str, interval: &str) -> Self {
+        Self { name: "monctl Prometheus".into(), default: false, ..Self::prometheus(uid, url, interval) }
+    }
+
+    /// What Grafana is asked to hold. Somebody may have made it the default where it need not be.
+    fn body(&self, found: Option<&Value>) -> Value {
         json!({
             "uid": self.uid,
             "name": self.name,
             "type": "prometheus",
             "access": "proxy",
             "url": self.url,
-            "isDefault": true,
+            "isDefault": self.default || found.is_some_and(|found| found["isDefault"] == true),
             "jsonData": {"httpMethod": "POST", "timeInterval": self.interval},
         })
     }
@@ -50,7 +59,7 @@ impl Thing for DataSource {
     /// Only what monctl sets is looked at: ids, logos, access control and the version, which says nothing, are Grafana's.
     fn difference(&self, found: Option<&Value>) -> Option<String> {
         let Some(found) = found else { return Some("is not there".into()) };
-        let mut wanted = self.body();
+        let mut wanted = self.body(Some(found));
         let shown = wanted
             .as_object_mut()?
             .iter()
@@ -72,13 +81,26 @@ impl Thing for DataSource {
                 "take it out of the files below `provisioning/datasources`, then run `monctl up` again";
             return Err(Setback::Final(error.remedy(remedy)));
         }
+        if let Some(found) = found
+            && !self.default
+            && !self.is_ours(found)
+        {
+            return Err(Setback::Final(self.is_not_ours(found)));
+        }
+        let body = self.body(found);
         let answer = match found {
             // Whole, as what is left out would be emptied.
-            Some(_) => grafana.http.put(&format!("/api/datasources/uid/{}", self.uid), &self.body()).await?,
-            None => grafana.http.post("/api/datasources", &self.body()).await?,
+            Some(_) => grafana.http.put(&format!("/api/datasources/uid/{}", self.uid), &body).await?,
+            None => grafana.http.post("/api/datasources", &body).await?,
         };
         match answer.status {
             200..300 => Ok(()),
+            403 if !self.default => {
+                Err(Setback::Final(grafana.refusal(&answer, &format!("save {name}")).remedy(
+                    "the token may not make data sources: let somebody who may make one, and name its uid by \
+                     `grafana.data_source` in place of `prometheus_url`",
+                )))
+            }
             409 => Err(Setback::Taken(self.name_is_taken())),
             _ => Err(grafana.setback(&answer, &name)),
         }
@@ -86,8 +108,62 @@ impl Thing for DataSource {
 }
 
 impl DataSource {
+    /// Whether the one that was found under the uid in a Grafana that exists is monctl's.
+    pub(super) fn is_ours(&self, found: &Value) -> bool {
+        found["name"] == self.name.as_str()
+    }
+
+    fn is_not_ours(&self, found: &Value) -> Error {
+        let called = found["name"].as_str().unwrap_or_default();
+        let text =
+            format!("the data source with the uid `{}` is called `{called}` and not monctl's", self.uid);
+        Error::failed(text).remedy(format!(
+            "where the dashboards are to ask it, write `data_source: {}` in place of `prometheus_url`",
+            self.uid
+        ))
+    }
+
     fn name_is_taken(&self) -> Error {
         Error::failed(format!("another data source of this Grafana is called `{}`", self.name))
             .remedy("rename that one under Connections > Data sources, then run `monctl up` again")
+    }
+}
+
+/// One of the data sources that a Grafana lists.
+#[derive(Deserialize)]
+struct Listed {
+    uid: String,
+    name: String,
+    r#type: String,
+}
+
+impl GrafanaClient {
+    /// Makes sure that a Grafana has a Prometheus data source under a uid. It is only looked at.
+    ///
+    /// # Errors
+    /// When there is none, or Grafana does not let it be seen. Names those that there are.
+    pub async fn check_data_source(&self, uid: &str) -> Result<()> {
+        let found = self.read(&format!("/api/datasources/uid/{uid}")).await?;
+        let kind = match found {
+            Some(answer) => answer.json::<Value>()?["type"].as_str().unwrap_or_default().to_owned(),
+            None => String::new(),
+        };
+        let text = match kind.as_str() {
+            // Grafana Cloud, Amazon and Azure have kinds of their own that speak the same language.
+            "" => format!("this Grafana has no data source with the uid `{uid}`"),
+            kind if kind.contains("prometheus") => return Ok(()),
+            kind => format!("the data source with the uid `{uid}` is of type `{kind}`, not a Prometheus"),
+        };
+        let listed = match self.http.get("/api/datasources").await {
+            Ok(answer) => answer.json().unwrap_or_default(),
+            Err(_) => Vec::<Listed>::new(),
+        };
+        let usable = listed.iter().filter(|one| one.r#type.contains("prometheus"));
+        let usable: Vec<String> = usable.map(|one| format!("`{}` ({})", one.uid, one.name)).collect();
+        Err(Error::failed(text).remedy(if usable.is_empty() {
+            "write the uid that stands in its address under Connections > Data sources".to_owned()
+        } else {
+            format!("there are {}", usable.join(", "))
+        }))
     }
 }

@@ -8,8 +8,8 @@ pub const FOLDER_UID: &str = "monctl";
 /// What Grafana is to hold.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Desired {
-    /// The data source.
-    pub data_source: DataSource,
+    /// The data source; `None` where dashboards ask one that is not monctl's.
+    pub data_source: Option<DataSource>,
     /// The folder of all dashboards.
     pub folder: Folder,
     /// The dashboards.
@@ -20,8 +20,8 @@ pub struct Desired {
 
 impl Desired {
     /// The dashboards, in monctl's folder, over a data source.
-    pub fn new(data_source: DataSource, dashboards: Vec<Dashboard>) -> Self {
+    pub fn new(data_source: impl Into<Option<DataSource>>, dashboards: Vec<Dashboard>) -> Self {
         let folder = Folder { uid: FOLDER_UID.into(), title: "monctl".into() };
-        Self { data_source, folder, dashboards, complete: true }
+        Self { data_source: data_source.into(), folder, dashboards, complete: true }
     }
 }

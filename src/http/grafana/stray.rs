@@ -40,6 +40,14 @@ impl Stray {
 }
 
 impl GrafanaClient {
+    /// Whether monctl ever wrote the dashboard under this uid, as its history says.
+    ///
+    /// # Errors
+    /// When Grafana refuses or does not answer.
+    pub async fn wrote(&self, uid: &str) -> Result<bool> {
+        was_ours(self, uid).await
+    }
+
     /// Ours in the folder that are not wanted; none where it is unknown what all is wanted.
     pub(super) async fn strays(&self, desired: &Desired) -> Result<Vec<Stray>> {
         let mut strays = Vec::new();

@@ -73,6 +73,19 @@ class Tokens(unittest.TestCase):
             self.assertEqual(400, grafana.ask("POST", "/api/annotations", {"tags": ["a"]}, auth=ADMIN).status)
 
 
+class Settings(unittest.TestCase):
+    def test_the_home_page_and_the_path_below_which_everything_is(self):
+        grafana = Running()
+        settings = grafana.ini.read_text().replace(
+            "[server]", "[users]\nhome_page = /d/one\n[server]\nroot_url = http://x/grafana/\nserve_from_sub_path = true"
+        )
+        grafana.ini.write_text(settings)
+        with grafana:
+            self.assertEqual({"redirectUri": "/d/one"}, grafana.ask("GET", "/grafana/api/dashboards/home", auth=ADMIN).body)
+            elsewhere = grafana.ask("GET", "/api/org", auth=ADMIN)
+            self.assertEqual((301, "/grafana/api/org"), (elsewhere.status, elsewhere.headers["Location"]))
+
+
 class Lock(unittest.TestCase):
     def test_a_locked_name_opens_again_by_itself(self):
         with Running(options=("--lock-seconds", "1")) as grafana:

@@ -34,7 +34,7 @@ def serve(options):
     server = Server(
         config.address(), store, config.version(), lock_seconds=options.lock_seconds,
         least_refresh=seconds(config.get("dashboards", "min_refresh_interval")),
-        release=options.release,
+        release=options.release, home_page=config.get("users", "home_page"), sub_path=config.sub_path(),
     )
     # With port 0 the kernel chose one: whoever started this reads it here.
     print(f"HTTP Server Listen address={server.server_address[0]}:{server.server_address[1]}", flush=True)

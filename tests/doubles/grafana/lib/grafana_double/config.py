@@ -4,6 +4,7 @@ import configparser
 import os
 import pathlib
 import re
+import urllib.parse
 
 
 class ConfigError(Exception):
@@ -60,6 +61,12 @@ class Config:
     def address(self):
         """Where to listen: host and port."""
         return self.get("server", "http_addr") or "0.0.0.0", int(self.get("server", "http_port"))
+
+    def sub_path(self):
+        """The path below which everything is served, such as `/grafana`; empty for the whole server."""
+        if self.get("server", "serve_from_sub_path") != "true":
+            return ""
+        return urllib.parse.urlsplit(self.get("server", "root_url")).path.rstrip("/")
 
     def data_path(self):
         """The folder of the database; a relative one lies in the home path."""

@@ -160,6 +160,14 @@ def meta(store, row):
     }
 
 
+@route("GET", "/api/dashboards/home")
+def home(request):
+    """Where whoever has chosen no home dashboard is sent; without a setting Grafana's own page, here without its panels."""
+    if request.server.home_page:
+        return {"redirectUri": request.server.home_page}
+    return {"meta": {"isFolder": False, "folderTitle": "General"}, "dashboard": {"title": "Home"}}
+
+
 @route("GET", "/api/dashboards/uid/{uid}")
 def get(request, uid):
     row = find(request.store, uid)
@@ -175,7 +183,7 @@ def get(request, uid):
     return {"meta": meta(request.store, row), "dashboard": stored}
 
 
-@route("GET", "/api/dashboards/uid/{uid}/versions")
+@route("GET", "/api/dashboards/uid/{uid}/versions", needs="dashboards:write")
 def versions(request, uid):
     row = find(request.store, uid)
     if row is None:
@@ -245,4 +253,5 @@ def search(request):
         and (not uids or one["uid"] in uids)
         and (not folder_ids or one.get("folderId", 0) in folder_ids)
     ]
-    return found[:limit]
+    begin = (int(request.argument("page", "1")) - 1) * limit
+    return found[begin : begin + limit]

@@ -6,9 +6,22 @@ import secrets
 from .web import refuse, route
 
 
-def shown(row):
+def element(row):
     model = json.loads(row["model"])
-    return {"result": {"uid": row["uid"], "name": row["name"], "kind": 1, "type": model.get("type", ""), "model": model}}
+    return {
+        "uid": row["uid"], "name": row["name"], "kind": 1, "type": model.get("type", ""), "model": model,
+        "folderUid": row["folder_uid"],
+    }
+
+
+def shown(row):
+    return {"result": element(row)}
+
+
+@route("GET", "/api/library-elements")
+def every(request):
+    rows = request.store.all("SELECT * FROM library_element ORDER BY name")
+    return {"result": {"totalCount": len(rows), "page": 1, "perPage": 100, "elements": [element(row) for row in rows]}}
 
 
 @route("POST", "/api/library-elements", needs="library.panels:create")
@@ -17,7 +30,8 @@ def create(request):
     uid = body.get("uid") or secrets.token_hex(7)
     if request.store.one("SELECT 1 FROM library_element WHERE uid=? OR name=?", uid, body["name"]):
         raise refuse(400, "library element with that name or UID already exists")
-    request.store.run("INSERT INTO library_element VALUES (?, ?, ?)", uid, body["name"], json.dumps(body["model"]))
+    values = (uid, body["name"], json.dumps(body["model"]), body.get("folderUid") or "")
+    request.store.run("INSERT INTO library_element VALUES (?, ?, ?, ?)", *values)
     return shown(request.store.one("SELECT * FROM library_element WHERE uid=?", uid))
 
 

@@ -30,11 +30,12 @@ class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, address, store, version, *, lock_seconds, least_refresh, release):
+    def __init__(self, address, store, version, *, lock_seconds, least_refresh, release, home_page, sub_path):
         self.store, self.version = store, version
         self.lock_seconds, self.least_refresh = lock_seconds, least_refresh
         # 9 is recorded; where later ones are known to differ, they do so here.
         self.release = release
+        self.home_page, self.sub_path = home_page, sub_path
         super().__init__(address, Handler)
 
     def handle_error(self, request, client_address):
@@ -103,6 +104,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def handle_any(self):
         path, _, query = self.path.partition("?")
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        if self.server.sub_path:
+            if not path.startswith(f"{self.server.sub_path}/"):
+                self.send(301, Text("", headers={"Location": f"{self.server.sub_path}{path}"}))
+                return
+            path = path.removeprefix(self.server.sub_path)
         request = Request(
             self.command, path, urllib.parse.parse_qs(query, keep_blank_values=True), self.headers, body, self.server
         )

@@ -1,0 +1,414 @@
+//! Who monctl is to the project's Grafana. A command finds that out once: five wrong passwords within five minutes lock
+//! the administrator's account, so that a login that was refused is not shown again in the same run.
+
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use super::Kept;
+use crate::error::{Error, Result};
+use crate::event::Events;
+use crate::http::grafana::{Ask, GrafanaChange, GrafanaClient};
+use crate::provider::Provider;
+use crate::secret::Secret;
+use crate::spec::{Loaded, SecretName, Secrets};
+
+/// The administrator's name.
+const USER: &str = "admin";
+
+/// The way into the project's Grafana, for the length of a command.
+#[derive(Debug)]
+pub(in crate::commands) struct Access {
+    whose: Whose,
+    /// What became of the login that was refused.
+    refused: OnceLock<String>,
+}
+
+#[derive(Debug)]
+enum Whose {
+    /// monctl's own.
+    Ours {
+        /// The project's folder, where passwords and tokens are kept.
+        folder: PathBuf,
+        /// The password that another computer made, read from the monitoring host.
+        learned: OnceLock<Secret>,
+    },
+    /// One that exists, with the user's token.
+    Theirs(GrafanaClient),
+}
+
+impl Access {
+    /// Resolves the token of a Grafana that exists; asks nobody yet.
+    ///
+    /// # Errors
+    /// Where the token's reference cannot be resolved.
+    pub fn of(loaded: &Loaded, provider: &Provider) -> Result<Self> {
+        Self::new(loaded, provider, || Secrets::resolve_one(loaded, &SecretName::GrafanaToken))
+    }
+
+    /// The same where the spec's secrets are resolved.
+    ///
+    /// # Errors
+    /// When no HTTP client can be set up.
+    pub fn with(loaded: &Loaded, provider: &Provider, secrets: &Secrets) -> Result<Self> {
+        // Loading has seen to it that there is one where it is needed.
+        let token = || Ok(secrets.get(&SecretName::GrafanaToken).cloned().unwrap_or_else(|| Secret::new("")));
+        Self::new(loaded, provider, token)
+    }
+
+    fn new(loaded: &Loaded, provider: &Provider, token: impl FnOnce() -> Result<Secret>) -> Result<Self> {
+        let whose = match loaded.spec.grafana.existing() {
+            None => Whose::Ours { folder: provider.folder(), learned: OnceLock::new() },
+            Some(existing) => Whose::Theirs(GrafanaClient::existing(existing.url, token()?)?),
+        };
+        Ok(Self { whose, refused: OnceLock::new() })
+    }
+
+    /// Whether the spec names a Grafana that exists.
+    pub const fn is_guest(&self) -> bool {
+        matches!(self.whose, Whose::Theirs(_))
+    }
+
+    /// The client of a Grafana that exists, once it answered and took the token; none where Grafana is monctl's own.
+    ///
+    /// # Errors
+    /// When it is not ready within `limit`, or refuses the token.
+    pub async fn guest(&self, limit: Duration) -> Result<Option<GrafanaClient>> {
+        self.may_try()?;
+        let Whose::Theirs(client) = &self.whose else { return Ok(None) };
+        client.wait_ready(limit).await?;
+        match client.check().await? {
+            None => Ok(Some(client.clone())),
+            Some(refusal) => Err(self.refuse(refusal)),
+        }
+    }
+
+    /// A client for what is done every day. In monctl's own Grafana, to which `socket` leads: with the token where there
+    /// is a good one, else as the administrator.
+    ///
+    /// # Errors
+    /// When Grafana is not ready within `limit`, or lets nobody in.
+    pub async fn client(
+        &self,
+        socket: impl Future<Output = Result<PathBuf>>,
+        limit: Duration,
+    ) -> Result<GrafanaClient> {
+        if let Some(guest) = self.guest(limit).await? {
+            return Ok(guest);
+        }
+        let socket = socket.await?;
+        GrafanaClient::stranger(socket.clone())?.wait_ready(limit).await?;
+        match self.with_kept_token(&socket).await? {
+            Some(client) => Ok(client),
+            None => self.administrator(&socket).await,
+        }
+    }
+
+    /// Who writes. Has a token made where there is no good one; where Grafana makes none, the administrator does
+    /// everything.
+    ///
+    /// # Errors
+    /// As [`Access::client`].
+    pub async fn writers(
+        &self,
+        socket: impl Future<Output = Result<PathBuf>>,
+        limit: Duration,
+        events: &Events,
+    ) -> Result<Writers<'_>> {
+        if let Some(daily) = self.guest(limit).await? {
+            return Ok(Writers { daily, access: self, socket: None });
+        }
+        let socket = socket.await?;
+        GrafanaClient::stranger(socket.clone())?.wait_ready(limit).await?;
+        let daily = match self.with_kept_token(&socket).await? {
+            Some(daily) => daily,
+            None => self.with_new_token(&socket, events).await?,
+        };
+        Ok(Writers { daily, access: self, socket: Some(socket) })
+    }
+
+    async fn with_kept_token(&self, socket: &Path) -> Result<Option<GrafanaClient>> {
+        let Some(token) = Kept::Token.read(self.folder()?)? else { return Ok(None) };
+        let client = GrafanaClient::with_token(socket.to_owned(), token)?;
+        Ok(client.is_accepted().await?.then_some(client))
+    }
+
+    async fn with_new_token(&self, socket: &Path, events: &Events) -> Result<GrafanaClient> {
+        let admin = self.administrator(socket).await?;
+        match admin.make_token().await {
+            Ok(token) => {
+                Kept::Token.write(self.folder()?, &token)?;
+                GrafanaClient::with_token(socket.to_owned(), token)
+            }
+            Err(error) => {
+                events.warn(format!("the administrator does what a token could: {}", error.in_one_line()));
+                Ok(admin)
+            }
+        }
+    }
+
+    /// The administrator, whose password is the kept one, or the next one where a change of it was cut off: only then
+    /// are there two tries.
+    ///
+    /// # Errors
+    /// Where no password is kept here, or Grafana refuses it, now or earlier in this run.
+    pub async fn administrator(&self, socket: &Path) -> Result<GrafanaClient> {
+        self.may_try()?;
+        let folder = self.folder()?;
+        let password = self.known_password()?;
+        let admin = GrafanaClient::new(socket.to_owned(), USER, password)?;
+        let Some(refusal) = admin.check().await? else { return Ok(admin) };
+        if let Some(next) = Kept::NextPassword.read(folder)? {
+            let admin = GrafanaClient::new(socket.to_owned(), USER, next)?;
+            if admin.is_accepted().await? {
+                Kept::NextPassword.replace(Kept::Password, folder)?;
+                return Ok(admin);
+            }
+        }
+        Err(self.refuse(refusal))
+    }
+
+    /// The cookies of a session of the administrator's, for a browser.
+    ///
+    /// # Errors
+    /// As [`Access::administrator`].
+    pub async fn log_in(&self, socket: PathBuf) -> Result<Vec<Secret>> {
+        self.may_try()?;
+        let password = self.known_password()?;
+        GrafanaClient::new(socket, USER, password.clone())?.session(&password).await
+    }
+
+    /// Gives the administrator a new password. It is kept before Grafana is told, so that no end of the run loses it.
+    ///
+    /// # Errors
+    /// When Grafana refuses the password that is kept, or the new one does not work afterwards.
+    pub async fn rotate_password(&self, socket: PathBuf) -> Result<()> {
+        let admin = self.administrator(&socket).await?;
+        let folder = self.folder()?;
+        let (old, new) = (self.known_password()?, Secret::random()?);
+        Kept::NextPassword.write(folder, &new)?;
+        let changed = admin.change_password(&old, &new).await;
+        // A lost answer says nothing; the new password does.
+        if !GrafanaClient::new(socket, USER, new)?.is_accepted().await? {
+            changed?;
+            return Err(Error::failed("grafana said that it took the new password, and does not take it"));
+        }
+        Kept::NextPassword.replace(Kept::Password, folder)
+    }
+
+    /// The administrator's password, where one is known: kept on this computer, or read from the monitoring host.
+    ///
+    /// # Errors
+    /// When what is kept cannot be read.
+    pub fn password(&self) -> Result<Option<Secret>> {
+        let Whose::Ours { folder, learned } = &self.whose else { return Ok(None) };
+        Ok(Kept::Password.read(folder)?.or_else(|| learned.get().cloned()))
+    }
+
+    /// Takes note of the password that the monitoring host's Grafana was started with.
+    pub fn learn(&self, password: Secret) {
+        if let Whose::Ours { learned, .. } = &self.whose {
+            let _ = learned.set(password);
+        }
+    }
+
+    /// Keeps a copy of the password on this computer: the one that was learned, else this new one.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn keep(&self, new: Option<&Secret>) -> Result<()> {
+        let Whose::Ours { folder, learned } = &self.whose else { return Ok(()) };
+        match learned.get().or(new) {
+            Some(password) if Kept::Password.read(folder)?.is_none() => {
+                Kept::Password.write(folder, password)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn known_password(&self) -> Result<Secret> {
+        self.password()?.ok_or_else(|| {
+            Error::failed("the password of Grafana's administrator is not kept on this computer")
+                .remedy("`monctl up` reads it from the monitoring host and keeps it")
+        })
+    }
+
+    fn folder(&self) -> Result<&Path> {
+        match &self.whose {
+            Whose::Ours { folder, .. } => Ok(folder),
+            Whose::Theirs(_) => Err(Error::could_not_run(
+                "the Grafana at `grafana.url` is not monctl's: no password of it is kept",
+            )),
+        }
+    }
+
+    fn may_try(&self) -> Result<()> {
+        match self.refused.get() {
+            None => Ok(()),
+            Some(refusal) => Err(Error::failed(format!("{refusal}; it is not tried again"))),
+        }
+    }
+
+    fn refuse(&self, refusal: Error) -> Error {
+        let _ = self.refused.set(refusal.message().to_owned());
+        refusal
+    }
+}
+
+/// Who writes: the token's account what it may, the administrator of monctl's own Grafana the rest.
+#[derive(Debug)]
+pub(in crate::commands) struct Writers<'a> {
+    pub daily: GrafanaClient,
+    access: &'a Access,
+    /// The way to monctl's own.
+    socket: Option<PathBuf>,
+}
+
+impl Writers<'_> {
+    /// Makes the changes; the data source of monctl's own Grafana as the administrator, who alone may. `ask` is asked
+    /// before a person's work is undone.
+    ///
+    /// # Errors
+    /// One for each change that could not be made.
+    pub async fn apply(&self, changes: Vec<GrafanaChange>, ask: Ask<'_>) -> Result<(), Vec<Error>> {
+        let Some(socket) = &self.socket else { return self.daily.apply(changes, ask).await };
+        let (sources, others): (Vec<_>, Vec<_>) =
+            changes.into_iter().partition(|change| matches!(change, GrafanaChange::DataSource(_)));
+        if !sources.is_empty() {
+            let admin = self.access.administrator(socket).await.map_err(|error| vec![error])?;
+            admin.apply(sources, ask).await?;
+        }
+        self.daily.apply(others, ask).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::ready;
+    use std::sync::{Arc, Mutex};
+
+    use axum::Router;
+    use axum::extract::State;
+    use axum::http::{HeaderMap, Method, StatusCode, Uri};
+    use base64::Engine as _;
+    use serde_json::json;
+    use tokio::net::UnixListener;
+
+    use super::*;
+    use crate::commands::annotations;
+    use crate::http::grafana::{Annotation, Occasion};
+
+    /// A Grafana that knows one password and no token, and remembers who asked for what.
+    #[derive(Clone)]
+    struct Stub {
+        password: &'static str,
+        asked: Arc<Mutex<Vec<String>>>,
+    }
+
+    impl Stub {
+        fn at(socket: &Path, password: &'static str) -> Self {
+            let stub = Self { password, asked: Arc::default() };
+            let app = Router::new().fallback(answer).with_state(stub.clone());
+            let listener = UnixListener::bind(socket).unwrap();
+            tokio::spawn(async move { axum::serve(listener, app).await });
+            stub
+        }
+
+        /// The passwords that it refused.
+        fn wrong(&self) -> Vec<String> {
+            let asked = self.asked.lock().unwrap();
+            asked.iter().filter(|password| *password != self.password).cloned().collect()
+        }
+    }
+
+    async fn answer(
+        State(stub): State<Stub>,
+        method: Method,
+        uri: Uri,
+        headers: HeaderMap,
+    ) -> (StatusCode, String) {
+        if uri.path() == "/api/health" {
+            return (StatusCode::OK, json!({"database": "ok"}).to_string());
+        }
+        let login = headers["authorization"].to_str().unwrap();
+        let Some(basic) = login.strip_prefix("Basic ") else {
+            return (StatusCode::UNAUTHORIZED, json!({"message": "invalid API key"}).to_string());
+        };
+        let decoded = base64::engine::general_purpose::STANDARD.decode(basic).unwrap();
+        let password = String::from_utf8(decoded).unwrap().split_once(':').unwrap().1.to_owned();
+        stub.asked.lock().unwrap().push(password.clone());
+        if password != stub.password {
+            return (
+                StatusCode::UNAUTHORIZED,
+                json!({"message": "invalid username or password"}).to_string(),
+            );
+        }
+        // No service accounts here: the administrator does everything.
+        let status = if method == Method::GET { StatusCode::OK } else { StatusCode::FORBIDDEN };
+        (status, "{}".to_owned())
+    }
+
+    /// A folder with a stub behind its socket, and the way into it.
+    fn access(password: &'static str) -> (tempfile::TempDir, Stub, Access) {
+        let folder = tempfile::tempdir().unwrap();
+        let stub = Stub::at(&folder.path().join("socket"), password);
+        let whose = Whose::Ours { folder: folder.path().to_owned(), learned: OnceLock::new() };
+        (folder, stub, Access { whose, refused: OnceLock::new() })
+    }
+
+    #[tokio::test]
+    async fn a_password_that_is_refused_is_shown_once_in_a_whole_run() {
+        let (folder, stub, access) = access("right");
+        Kept::Password.write(folder.path(), &Secret::new("wrong")).unwrap();
+        Kept::Token.write(folder.path(), &Secret::new("ended")).unwrap();
+        let socket = || ready(Ok(folder.path().join("socket")));
+        // As `up` does: a look, the import, the annotations; then what others do.
+        let first = access.client(socket(), Duration::ZERO).await.unwrap_err();
+        assert!(first.hint().unwrap().contains("five wrong tries"), "{first:?}");
+        access.writers(socket(), Duration::ZERO, &Events::channel().0).await.unwrap_err();
+        let again = access.client(socket(), Duration::ZERO).await.unwrap_err();
+        assert!(again.message().ends_with("it is not tried again"), "{again:?}");
+        access.log_in(folder.path().join("socket")).await.unwrap_err();
+        access.rotate_password(folder.path().join("socket")).await.unwrap_err();
+        assert_eq!(stub.wrong(), ["wrong"]);
+    }
+
+    #[tokio::test]
+    async fn where_no_password_is_kept_none_is_made_up() {
+        let (folder, stub, access) = access("right");
+        let socket = || ready(Ok(folder.path().join("socket")));
+        let error = access.client(socket(), Duration::ZERO).await.unwrap_err();
+        assert!(error.message().contains("is not kept on this computer"), "{error:?}");
+        access.log_in(folder.path().join("socket")).await.unwrap_err();
+        access.writers(socket(), Duration::ZERO, &Events::channel().0).await.unwrap_err();
+        assert!(stub.asked.lock().unwrap().is_empty());
+
+        // The monitoring host knows it.
+        access.learn(Secret::new("right"));
+        access.client(socket(), Duration::ZERO).await.unwrap();
+        access.keep(Some(&Secret::new("new"))).unwrap();
+        assert_eq!(Kept::Password.read(folder.path()).unwrap(), Some(Secret::new("right")));
+        assert!(stub.wrong().is_empty());
+    }
+
+    #[tokio::test]
+    async fn the_next_password_is_tried_only_where_a_change_was_cut_off() {
+        let (folder, stub, access) = access("next");
+        Kept::Password.write(folder.path(), &Secret::new("old")).unwrap();
+        Kept::NextPassword.write(folder.path(), &Secret::new("next")).unwrap();
+        access.administrator(&folder.path().join("socket")).await.unwrap();
+        assert_eq!(Kept::Password.read(folder.path()).unwrap(), Some(Secret::new("next")));
+        assert_eq!(stub.wrong(), ["old"]);
+    }
+
+    #[tokio::test]
+    async fn annotations_end_with_the_first_that_is_refused() {
+        let (folder, stub, _) = access("right");
+        let client = GrafanaClient::new(folder.path().join("socket"), USER, Secret::new("wrong")).unwrap();
+        let at = jiff::Timestamp::UNIX_EPOCH;
+        let one = |occasion| Annotation { occasion, text: "x".into(), begin: at, end: at };
+        let both = [one(Occasion::Deployment), one(Occasion::Configuration)];
+        annotations::write(&client, &both, &Events::channel().0).await;
+        assert_eq!(stub.wrong().len(), 1);
+    }
+}
