@@ -223,5 +223,6 @@ impl Deployment {
 
 /// The provider of a spec, without anything else of it.
 pub(super) async fn provider(spec: &Path, events: &Events) -> Result<Provider> {
-    Provider::of(&load(spec)?, events).await
+    // On the heap: a spec is large.
+    Box::pin(async { Provider::of(&load(spec)?, events).await }).await
 }

@@ -119,7 +119,7 @@ async fn dispatch(command: &Command, context: &Context) -> Result<Outcome> {
         Command::Plan => Box::pin(plan::run(context)).await,
         Command::Up(args) => Box::pin(up::run(args, context)).await,
         Command::Status(args) => status::run(args, context).await,
-        Command::VerifyAlert(args) => verify_alert::run(args, context).await,
+        Command::VerifyAlert(args) => Box::pin(verify_alert::run(args, context)).await,
         Command::VerifyDashboards(args) => verify_dashboards::run(args, context).await,
         Command::Check => check::run(context).await,
         Command::Explain(args) => explain::run(args, context),
