@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use super::grafana::Access;
+use super::grafana::{self, Access};
 use super::way::Way;
 use super::{Context, Outcome};
 use crate::cli::{OpenArgs, Web};
@@ -64,7 +64,7 @@ const fn name(service: Web) -> &'static str {
 
 pub(super) const fn port(service: Web) -> u16 {
     match service {
-        Web::Grafana => 3000,
+        Web::Grafana => grafana::PORT,
         Web::Prometheus => 9090,
         Web::Alertmanager => 9093,
     }

@@ -7,8 +7,9 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use serde::Serialize;
 
+use super::open::port;
 use super::{Context, Outcome, dashboards, grafana};
-use crate::cli::StatusArgs;
+use crate::cli::{StatusArgs, Web};
 use crate::error::{Error, Exit, Result};
 use crate::host::{HostName, Machine};
 use crate::http::Endpoint;
@@ -20,8 +21,6 @@ use crate::remote::Remote;
 use crate::spec::{Loaded, load};
 use crate::verify::{LastProof, last_proofs};
 
-/// Prometheus' port on the monitoring host's loopback.
-const PROMETHEUS_PORT: u16 = 9090;
 /// A machine that runs answers at once; one that boots is told as silent.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
 
@@ -173,7 +172,7 @@ fn machine_status(
 }
 
 async fn monitoring(remote: &Remote, loaded: &Loaded, provider: &Provider) -> Result<MonitoringStatus> {
-    let prometheus = Prometheus::new(&Endpoint::Unix(remote.forward(PROMETHEUS_PORT).await?))?;
+    let prometheus = Prometheus::new(&Endpoint::Unix(remote.forward(port(Web::Prometheus)).await?))?;
     let targets = prometheus.targets().await?.into_iter().map(|target| TargetStatus {
         job: target.labels.get("job").cloned().unwrap_or_default(),
         instance: target.labels.get("instance").cloned().unwrap_or_default(),

@@ -8,8 +8,9 @@ mod schedule;
 use std::time::Duration;
 
 use super::deployment::ANSWERS_WITHIN;
+use super::open::port;
 use super::{Context, Outcome, annotations, grafana};
-use crate::cli::VerifyArgs;
+use crate::cli::{VerifyArgs, Web};
 use crate::error::{Error, Result};
 use crate::event::Events;
 use crate::host::{HostName, Machine};
@@ -28,8 +29,6 @@ use crate::verify::{
     Settings, Slot, Subject, Watched, predict, safety,
 };
 
-const PROMETHEUS: u16 = 9090;
-const ALERTMANAGER: u16 = 9093;
 /// The port of the monitoring host to which Alertmanager posts where monctl receives.
 const CAPTURE: u16 = 9099;
 
@@ -218,8 +217,8 @@ async fn services<'a>(
         Receiver::Slack(_) => Inbox::of_nobody(events),
     };
     let services = Services {
-        prometheus: Prometheus::new(&Endpoint::Unix(remote.forward(PROMETHEUS).await?))?,
-        alertmanager: Alertmanager::new(&Endpoint::Unix(remote.forward(ALERTMANAGER).await?))?,
+        prometheus: Prometheus::new(&Endpoint::Unix(remote.forward(port(Web::Prometheus)).await?))?,
+        alertmanager: Alertmanager::new(&Endpoint::Unix(remote.forward(port(Web::Alertmanager)).await?))?,
         inbox,
     };
     Ok((services, watched))

@@ -2,7 +2,7 @@
 //! `parameters`, and by `warnings`.
 
 use super::rules::HOST_DOWN;
-use crate::spec::{Counts, Monitoring, PromDuration, Spec, catalogue_alert};
+use crate::spec::{Counts, GROUP_INTERVAL, Monitoring, PromDuration, Spec, catalogue_alert};
 
 /// The intervals of a spec.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,9 +16,6 @@ pub(super) struct Pace {
     /// How long a host has to be silent before it is told of.
     pub host_down: PromDuration,
 }
-
-/// Alertmanager's own `group_interval` where the spec has none.
-const GROUP_INTERVAL: PromDuration = PromDuration::seconds(5 * 60);
 
 /// `rate` sees at least three steps in so many scrapes even where one of them fails.
 const SCRAPES: u64 = 4;

@@ -47,6 +47,7 @@ pub use names::*;
 pub use notify::*;
 pub(crate) use promql::{Fault, fault as promql_fault};
 pub use provider::*;
+pub(crate) use route::GROUP_INTERVAL;
 pub use route::Route;
 pub use schema::json_schema;
 pub use secrets::*;

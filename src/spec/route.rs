@@ -7,7 +7,7 @@ use super::{Message, Mute, Notify, PromDuration, RuleName, SecretRef, Severity, 
 
 /// Alertmanager's defaults, where the spec leaves the choice to it (`DefaultRouteOpts` of its dispatcher).
 const GROUP_WAIT: PromDuration = PromDuration::seconds(30);
-const GROUP_INTERVAL: PromDuration = PromDuration::seconds(5 * 60);
+pub(crate) const GROUP_INTERVAL: PromDuration = PromDuration::seconds(5 * 60);
 const REPEAT_INTERVAL: PromDuration = PromDuration::seconds(4 * 3600);
 
 /// The label by which alerts take different ways.

@@ -1,12 +1,11 @@
 //! A dashboard in its folder, and who wrote it last. One of the classic schema goes by `/api`, as every release since 9
 //! takes it; one of the schema v2, and all of them where `/api` is gone, by `/apis`.
 
-use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::GrafanaClient;
 use super::compare::{described, differing};
-use super::found::{CLASSIC, Drift, FoundDashboard, SIGNATURE, find};
+use super::found::{CLASSIC, Drift, FoundDashboard, Hit, SIGNATURE, find};
 use super::resource::{Collection, FOLDER, Kind, MESSAGE, Resource};
 use super::thing::{Setback, Thing};
 use crate::digest::Sha256;
@@ -294,16 +293,6 @@ impl Dashboard {
         Error::failed(text)
             .remedy("rename or move the other one, it is left as it is; then run `monctl up` again")
     }
-}
-
-/// One line of a search.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Hit {
-    uid: String,
-    title: String,
-    #[serde(default)]
-    folder_uid: String,
 }
 
 /// What of a title Grafana 9 compares.

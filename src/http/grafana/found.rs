@@ -49,6 +49,17 @@ pub struct Drift {
     pub document: Value,
 }
 
+/// One line of a search: a dashboard or a folder.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Hit {
+    pub uid: String,
+    pub title: String,
+    #[serde(default)]
+    pub folder_uid: String,
+    pub r#type: String,
+}
+
 /// The dashboard under a uid, whether `/api` shows it or only `/apis` does.
 pub(super) async fn find(grafana: &GrafanaClient, uid: &str) -> Result<Option<FoundDashboard>> {
     let path = format!("/api/dashboards/uid/{uid}");
@@ -117,11 +128,16 @@ async fn history_by_api(grafana: &GrafanaClient, uid: &str, limit: usize) -> Res
     if !answer.is_success() {
         return Ok(None);
     }
+    Ok(Some(said_in(&answer)?).filter(|said| !said.is_empty()))
+}
+
+/// What writers said, in the history that `/api` answers with.
+pub(super) fn said_in(answer: &Answer) -> Result<Vec<String>> {
     let history: Value = answer.json()?;
     // A list until Grafana 11, an object with a list from then on.
     let versions = history.as_array().or_else(|| history["versions"].as_array());
     let said = |version: &Value| version["message"].as_str().unwrap_or_default().to_owned();
-    Ok(versions.map(|versions| versions.iter().map(said).collect::<Vec<_>>()).filter(|said| !said.is_empty()))
+    Ok(versions.into_iter().flatten().map(said).collect())
 }
 
 /// Only the versions of the interface that stay serve it, whichever one a dashboard is kept in.

@@ -2,10 +2,9 @@
 //! only, so that it finds nothing in a Grafana that serves `/apis` alone.
 
 use futures_util::{StreamExt, TryStreamExt, stream};
-use serde::Deserialize;
 use serde_json::Value;
 
-use super::found::SIGNATURE;
+use super::found::{Hit, SIGNATURE, said_in};
 use super::thing::Thing;
 use super::{AT_ONCE, DataSource, Desired, Drift, Folder, GrafanaClient};
 use crate::error::{Error, Result};
@@ -38,17 +37,6 @@ enum Origin {
     Others,
     /// A search may show what was removed a moment ago.
     Gone,
-}
-
-/// One line of a search.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Hit {
-    uid: String,
-    title: String,
-    #[serde(default)]
-    folder_uid: String,
-    r#type: String,
 }
 
 impl Leftovers {
@@ -147,11 +135,7 @@ impl GrafanaClient {
     async fn messages(&self, uid: &str) -> Result<Vec<String>> {
         let path = format!("/api/dashboards/uid/{uid}/versions?limit=1000");
         let Some(answer) = self.read(&path).await? else { return Ok(Vec::new()) };
-        let history: Value = answer.json()?;
-        // A list until Grafana 11, an object with a list from then on.
-        let versions = history.as_array().or_else(|| history["versions"].as_array());
-        let message = |version: &Value| version["message"].as_str().unwrap_or_default().to_owned();
-        Ok(versions.into_iter().flatten().map(message).collect())
+        said_in(&answer)
     }
 
     /// Whose the dashboard of a hit is. It may be known to be monctl's, whatever became of its history.
