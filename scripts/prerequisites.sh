@@ -3,6 +3,9 @@
 # Prints one line per thing installed, asks nothing, and is silent where everything is there.
 #
 # usage: prerequisites.sh demo|test …
+#
+# What stands in conditions here is one command or a question, and needs no errexit.
+# shellcheck disable=SC2310
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 

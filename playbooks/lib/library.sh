@@ -24,6 +24,18 @@ refuse() {
 	return 1
 }
 
+# Runs a command and keeps its status in `attempted`. Conditions (`if`, `||`, `!`) suspend errexit in all that they
+# call, so that the last line of a function answers for those before it; here the first failing line ends it.
+attempt() { # COMMAND…
+	set +e
+	(
+		set -e
+		"$@"
+	)
+	attempted=$?
+	set -e
+}
+
 # ---- package ---------------------------------------------------------------------------------------
 
 apt() {
@@ -33,25 +45,40 @@ apt() {
 packages_install() {
 	local fresh
 	fresh=$(find /var/lib/apt/lists -maxdepth 1 -name '*Packages*' -mmin -60 -print -quit)
-	[ -n "$fresh" ] || apt update
-	packages_add "$@" || {
+	if [ -z "$fresh" ]; then apt update; fi
+	attempt packages_add "$@"
+	if ((attempted)); then
 		# The lists may be old, or an earlier installation was cut off.
-		dpkg --configure -a && apt update && packages_add "$@"
-	}
+		dpkg --configure -a
+		apt update
+		packages_add "$@"
+	fi
 	accounts_compare
+	packages_seen "$@"
 }
 
 # Nothing that is there is removed for ours.
 packages_add() {
-	local simulation
-	simulation=$(apt install --simulate --no-remove --no-install-recommends "$@") || {
-		echo "$simulation"
+	local simulation=$PWD/simulation.$BASHPID
+	attempt apt install --simulate --no-remove --no-install-recommends "$@" >"$simulation"
+	if ((attempted)); then
+		cat "$simulation"
 		return 1
-	}
-	before_installing "$simulation" "$@"
+	fi
+	before_installing "$(<"$simulation")" "$@"
 	# Where debconf puts questions while apt runs; it stays behind.
 	before_writing /var/cache/debconf/tmp.ci
 	apt install --no-remove --no-install-recommends "$@"
+}
+
+# What the facts ask: a package that is unpacked and not configured is not installed.
+packages_seen() {
+	local package states missing=()
+	for package in "$@"; do
+		states=$(dpkg-query -W -f '${db:Status-Status}\n' "$package" 2>/dev/null || true)
+		grep -qx installed <<<"$states" || missing+=("$package (${states:-not installed})")
+	done
+	((${#missing[@]} == 0)) || refuse "apt ended well, and these are not installed: ${missing[*]}"
 }
 
 units_mask() {
@@ -60,12 +87,16 @@ units_mask() {
 		before_changing_unit "$unit"
 		before_writing "/etc/systemd/system/$unit"
 		# systemctl does not put a mask in the place of a file.
+		# shellcheck disable=SC2310 # a question
 		if is_there "/etc/systemd/system/$unit"; then
 			systemctl stop "$unit" || true
 			rm -f "/etc/systemd/system/$unit"
 		fi
 	done
 	systemctl mask --now --quiet "$@"
+	for unit in "$@"; do
+		[ "$(systemctl show --property LoadState --value "$unit")" = masked ] || refuse "$unit is not masked"
+	done
 }
 
 # ---- user ------------------------------------------------------------------------------------------
@@ -75,6 +106,7 @@ user_create() {
 	before_making_user "$1"
 	if getent group "$1" >/dev/null; then group=(--gid "$1"); fi
 	useradd --system "${group[@]}" --home-dir /nonexistent --no-create-home --shell /usr/sbin/nologin "$1"
+	getent passwd "$1" >/dev/null || refuse "useradd ended well, and there is no user $1"
 }
 
 # ---- folders that are filled as a whole: archive, venv ---------------------------------------------
@@ -91,6 +123,14 @@ folder_finish() { # FOLDER SOURCE-DIGEST
 	rm -rf "$1.old"
 	listing=$(folder_listing "$1" | sha256sum)
 	echo "$2 ${listing%% *}" >"$1.monctl"
+	folder_seen "$1" "$2"
+}
+
+folder_seen() { # FOLDER SOURCE-DIGEST
+	local source recorded listing
+	read -r source recorded <"$1.monctl"
+	listing=$(folder_listing "$1" | sha256sum)
+	[ "$source $recorded" = "$2 ${listing%% *}" ] || refuse "$1 is not what was put there"
 }
 
 archive_install() { # FOLDER URL SHA256
@@ -98,6 +138,7 @@ archive_install() { # FOLDER URL SHA256
 	local archive=$1.tar.gz why
 	before_writing "$1"
 	mkdir -p "${1%/*}"
+	# shellcheck disable=SC2310 # it says at each of its commands how it ends
 	if ! why=$(archive_fetch "$archive" "$2" "$3" 2>&1); then
 		rm -f "$archive"
 		echo "$3 $2 ${why//[[:cntrl:]]/ }" >"$1.failed"
@@ -290,6 +331,7 @@ unit_remove() { # UNIT
 	systemctl disable --quiet --now "$1" || systemctl stop "$1" || true
 	rm -f "/etc/systemd/system/$1"
 	systemctl daemon-reload
+	! systemctl is-active --quiet "$1" || refuse "$1 does not stop"
 }
 
 # Reloads, and where the unit counts its reloads waits until it has taken the new configuration.
@@ -329,7 +371,9 @@ unit_healthy() { # UNIT READY-URL|-
 	restarts=$(unit_restarts "$1")
 	while ((SECONDS < deadline)); do
 		state=$(systemctl is-active "$1" || true)
+		# shellcheck disable=SC2310 # questions
 		if [ "$state" = failed ] || unit_flaps "$1" "$restarts"; then break; fi
+		# shellcheck disable=SC2310 # a question
 		if [ "$state" = active ] && unit_answers "$1" "$2"; then return 0; fi
 		sleep 0.1
 	done
@@ -372,6 +416,7 @@ service_effect() { # UNIT COMMAND
 }
 
 service_close() { # DIGEST
+	service_seen
 	echo "$1" >"$stamp"
 	closed=1
 	puts_settle
@@ -380,45 +425,76 @@ service_close() { # DIGEST
 	[ -z "$venv" ] || find "${venv_new%/*}" -mindepth 1 -maxdepth 1 ! -name "${venv_new##*/}*" -exec rm -rf {} +
 }
 
+# The set is the one in use, and its units still run after everything else was done.
+service_seen() {
+	local entry unit state
+	[ "$(readlink "$active")" = "$staged" ] || refuse "$active does not lead to the new set"
+	[ -z "$venv" ] || [ "$(readlink "$venv")" = "$venv_new" ] || refuse "$venv does not lead to $venv_new"
+	for entry in "${touched[@]}"; do
+		unit=${entry%% *}
+		state=$(systemctl is-active "$unit" || true)
+		[ "$state" = active ] || refuse "$unit was healthy and is $state now"
+	done
+}
+
 # However a step ends: what was not closed is undone.
 service_end() {
 	local status=$?
 	trap - EXIT
 	if [ -z "$closed" ]; then
 		[ "$status" != 0 ] || status=1
-		if [ -n "$activated" ]; then service_rollback || true; else echo "nothing was activated"; fi
+		if [ -n "$activated" ]; then
+			attempt service_rollback
+			((attempted == 0)) || echo "the previous set could not be put back: the step has to be run again"
+		else
+			echo "nothing was activated"
+		fi
 		rm -rf "$staged" ${tree:+"$tree.next"}
 	fi
 	exit "$status"
 }
 
+# A part of a rollback. The others are done all the same, and the end says that one was not.
+undo() { # COMMAND…
+	attempt "$@"
+	((attempted == 0)) || whole=
+}
+
 service_rollback() {
-	local entry unit action ready
-	[ -z "$tree" ] || python3 tree.py restore "$tree" "$tree.previous" "$sets/tree.manifest"
+	local entry unit action ready whole=1
+	if [ -n "$tree" ]; then undo python3 tree.py restore "$tree" "$tree.previous" "$sets/tree.manifest"; fi
 	if [ -n "$venv" ]; then
-		if [ -n "$venv_previous" ]; then link_to "$venv" "$venv_previous"; else rm -f "$venv"; fi
+		if [ -n "$venv_previous" ]; then undo link_to "$venv" "$venv_previous"; else undo rm -f "$venv"; fi
 	fi
 	for unit in "$staged"/.units/*; do
-		[ ! -e "$unit" ] || [ -e "$previous/.units/${unit##*/}" ] || unit_remove "${unit##*/}"
+		[ ! -e "$unit" ] || [ -e "$previous/.units/${unit##*/}" ] || undo unit_remove "${unit##*/}"
 	done
 	if [ -z "$previous" ]; then
-		rm -f "$active"
+		undo rm -f "$active"
+		[ -n "$whole" ] || return 1
 		echo "rolled back: there was no earlier set, so the units are stopped"
 		return
 	fi
-	link_to "$active" "$previous"
-	units_place "$previous"
+	undo link_to "$active" "$previous"
+	undo units_place "$previous"
 	[ -z "$previous_stamp" ] || echo "$previous_stamp" >"$stamp"
 	for entry in "${touched[@]}" "${stopped[@]}"; do
 		read -r unit action ready <<<"$entry"
 		[ -e "$previous/.units/$unit" ] || continue
-		systemctl enable --quiet "$unit"
-		[ "$action" = keep ] || unit_restart "$unit" || true
-		if ! unit_healthy "$unit" "$ready"; then
+		undo systemctl enable --quiet "$unit"
+		# Whether it runs is asked next.
+		[ "$action" = keep ] || attempt unit_restart "$unit"
+		attempt unit_healthy "$unit" "$ready"
+		if ((attempted)); then
 			echo "rolled back, but $unit is not healthy with the previous set either"
-			return 1
+			whole=
 		fi
 	done
+	if [ -z "$whole" ]; then
+		# What is not as it was must not count as applied.
+		rm -f "$stamp"
+		return 1
+	fi
 	echo "rolled back: the previous set is active again and healthy"
 }
 
@@ -449,8 +525,10 @@ app_check_live() {
 	url=http://$(sed -n 's/^MONCTL_BIND=//p' "$staged/settings")
 	as_app "$staged" "$tree" "$venv_new/bin/python" -m monctl_metrics.check --url "$url" --within "$HEALTHY_WITHIN" 9>&- &
 	check=$!
+	# shellcheck disable=SC2310 # a question
 	while kill -0 "$check" 2>/dev/null && ! unit_flaps monctl-app.service "$restarts"; do sleep 0.2; done
 	# A question that is left behind ends by itself, and does not hold this host's lock meanwhile.
+	# shellcheck disable=SC2310 # a question
 	if ! unit_flaps monctl-app.service "$restarts" && wait "$check"; then return 0; fi
 	# What went wrong stands between the frames of long tracebacks.
 	journalctl --unit monctl-app.service --lines 300 --no-pager --output cat 2>/dev/null | grep -v '^[[:space:]]' | tail -n 40 || true

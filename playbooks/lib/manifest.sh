@@ -38,6 +38,7 @@ to_disk() {
 manifest_open() { # PROJECT ROLE
 	local others
 	others=$(find "$home" -mindepth 1 -maxdepth 1 ! -path "$manifest" 2>/dev/null | head -n 1)
+	# shellcheck disable=SC2310 # a question
 	if ! manifest_facts project | grep -q .; then
 		mkdir -p "$manifest/kept" "$manifest/folders"
 		chmod 700 "$manifest"
@@ -74,6 +75,7 @@ manifest_knows() { # KIND NAME
 }
 
 manifest_add() { # KIND NAME [DETAIL]
+	# shellcheck disable=SC2310 # a question
 	manifest_knows "$1" "$2" || manifest_locked manifest_write "$@"
 }
 
@@ -99,7 +101,9 @@ is_there() {
 # of the highest folder that is missing.
 before_writing() { # PATH
 	local path=$1 above kept
+	# shellcheck disable=SC2310 # a question
 	! manifest_covers "$path" || return 0
+	# shellcheck disable=SC2310 # a question
 	if is_there "$path"; then
 		kept=$(printf %s "$path" | sha256sum)
 		kept=${kept%% *}
@@ -110,18 +114,21 @@ before_writing() { # PATH
 		return
 	fi
 	above=${path%/*}
+	# shellcheck disable=SC2310 # a question
 	while [ -n "$above" ] && ! is_there "$above"; do path=$above above=${path%/*}; done
 	manifest_add made "$path"
 }
 
 # The same for a folder in which others may have files: they stay where they are.
 before_sharing() { # FOLDER
+	# shellcheck disable=SC2310 # questions
 	if is_there "$1" && ! manifest_covers "$1"; then manifest_add shared "$1"; else before_writing "$1"; fi
 }
 
 # Call it before a unit is changed in any way.
 before_changing_unit() { # UNIT
 	local line load='' active='' file=''
+	# shellcheck disable=SC2310 # a question
 	! manifest_knows unit "$1" || return 0
 	while IFS= read -r line; do
 		case $line in

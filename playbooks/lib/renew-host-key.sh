@@ -6,8 +6,18 @@ set -eu
 key=/etc/ssh/ssh_host_ed25519_key
 new=$key.monctl
 
+# The key as sshd shows it; nothing where the file is none.
 public() {
     ssh-keygen -y -f "$1" 2>/dev/null | cut -d ' ' -f 2
+}
+
+# What is not there must not be taken for a key.
+known() {
+    found=$(public "$1")
+    if [ -z "$found" ]; then
+        echo "ssh-keygen cannot read $1" >&2
+        exit 1
+    fi
 }
 
 # OpenSSH 10 writes a comment beside the key.
@@ -17,16 +27,19 @@ shown() {
 
 case $1 in
 prepare)
-    if [ "$(public "$key")" != "$2" ]; then
-        public "$key"
+    known "$key"
+    if [ "$found" != "$2" ]; then
+        echo "$found"
         exit
     fi
-    if [ -z "$(public "$new")" ]; then
+    made=$(public "$new")
+    if [ -z "$made" ]; then
         rm -f "$new" "$new.pub"
         ssh-keygen -q -t ed25519 -N '' -C "$(hostname)" -f "$new"
         sync
     fi
-    public "$new"
+    known "$new"
+    echo "$found"
     ;;
 activate)
     if [ -e "$new" ]; then
@@ -36,6 +49,7 @@ activate)
     fi
     systemctl reload ssh.service 2>/dev/null || systemctl restart ssh.service
     left=50
+    # shellcheck disable=SC2310 # a question, asked again until it is answered
     until [ "$(shown)" = "$2" ]; do
         left=$((left - 1))
         if [ "$left" -eq 0 ]; then

@@ -50,9 +50,11 @@ suffering() {
 	state=$(systemctl is-system-running || true)
 	[[ $state != stopping && $state != maintenance ]] || echo "the host is $state"
 	for each in memory io; do
+		# shellcheck disable=SC2310 # a figure
 		(($(stalled "$each") < 50)) || echo "the host stands still for want of $each"
 	done
 	# That drill has a limit of its own.
+	# shellcheck disable=SC2310 # a figure
 	[[ $1 == memory ]] || (($(memory_used) < 950)) || echo "the host has less than 5% of its memory left"
 	[[ $(df --output=avail / | tail -n 1) -gt 102400 ]] || echo "the root file system has less than 100 MB left"
 }
@@ -84,6 +86,7 @@ undo_cpu() { :; }
 
 check_memory() {
 	installed stress-ng
+	# shellcheck disable=SC2310 # a figure, and none refuses
 	(($(memory_used) < $1 * 10)) || refuse 5 "more than $1% of the memory is in use already"
 }
 
@@ -126,6 +129,7 @@ begin_memory() {
 	hundredth=$(($(meminfo MemTotal) / 100))
 	rest=$(lacking $(($1 * 10 - 40)))
 	((rest <= 0)) || take "$rest"
+	# shellcheck disable=SC2310 # a figure
 	until (($(unfilled) < hundredth / 4)); do
 		sleep 0.1
 		leased
@@ -143,6 +147,7 @@ guard_memory() {
 	local used
 	used=$(memory_used)
 	((used < 980)) || ended "less than 2% of the memory is left"
+	# shellcheck disable=SC2310 # a figure
 	if ((used > $1 * 10 + 10 && ${#pieces[@]} > 0)); then
 		give_back
 	elif ((started && ${#pieces[@]} < 20 && $(lacking $(($1 * 10 - 5))) > 0)); then
@@ -156,6 +161,7 @@ undo_memory() { :; }
 
 # An overlay on a tmpfs of 16 MB and 1000 inodes: it has the tmpfs' figures, and needs no disk and no loop device.
 check_filesystem() {
+	# shellcheck disable=SC2310 # a question
 	cover >/dev/null || refuse 5 "none of ${covers[*]} is empty and free of mounts: nowhere to mount a file system"
 	modprobe overlay 2>/dev/null || true
 	grep -qw overlay /proc/filesystems || refuse 3 "the kernel has no overlay file system"
@@ -266,6 +272,7 @@ workers_there() {
 check_replaced-workers() {
 	[[ -r /etc/monctl/app/monctl_metrics/presence.py ]] || refuse 3 "the application has no instrumentation of monctl's"
 	systemctl is-active --quiet monctl-app.service || refuse 5 "the application does not run"
+	# shellcheck disable=SC2310 # a figure, and none refuses
 	(($(workers_there "$1") >= $2)) || refuse 5 "fewer than $2 workers of the application are there"
 }
 begin_replaced-workers() {
@@ -278,6 +285,7 @@ guard_replaced-workers() {
 	((now >= due)) || return 0
 	# The last one may still be answering what it had begun.
 	[[ -z $asked || ! -e /proc/$asked ]] || return 0
+	# shellcheck disable=SC2310 # a figure, and none waits
 	(($(workers_there "$1") >= $2)) || return 0
 	master=$(systemctl show --property=MainPID --value monctl-app.service)
 	((master > 0)) || ended "the application does not run"

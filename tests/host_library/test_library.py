@@ -192,6 +192,21 @@ class Services(OnHost):
         self.host.write(conf, "Broken")
         self.assertIn("with the previous set either", self.output_of(self.service("Broken", digest="b"), "demo"))
 
+    def test_a_unit_that_stops_after_it_was_healthy_fails_the_step_and_gets_the_earlier_set_back(self):
+        self.service("1")
+        stops = "rm /state/units/demo.service.active"
+        self.assertIn("was healthy and is inactive now", self.output_of(self.service("2", digest="b", more=stops), "demo"))
+        self.assert_serves("1", "a")
+
+    def test_a_rollback_that_fails_in_a_part_does_the_others_and_is_not_called_whole(self):
+        self.service("1")
+        stuck = "venv=/srv/none/link venv_new=x venv_previous=y; service_run false"
+        output = self.output_of(self.service("2", digest="b", more=stuck), "demo")
+        self.assertIn("could not be put back", output)
+        self.assertNotIn("active again and healthy", output)
+        self.assertEqual(self.host.read(self.host.link("/etc/monctl/demo") + "/conf"), "1")
+        self.assertIsNone(self.stamp(), "what is not as it was must not count as applied")
+
     def test_a_masked_unit_is_unmasked(self):
         self.service("1")
         unit = self.host.root / "etc/systemd/system/demo.service"
@@ -320,6 +335,19 @@ class Packages(OnHost):
     def test_a_package_that_is_not_known_fails_the_step(self):
         self.host.write("/state/available", "curl\n")
         self.assertIn("Unable to locate package none", self.output_of(self.install("none"), "packages"))
+
+    def test_a_package_that_cannot_be_configured_fails_the_step_however_often_it_is_tried(self):
+        self.host.write("/state/available", "curl\nhtop\n")
+        self.host.write("/state/unconfigurable", "htop\n")
+        output = self.output_of(self.install("curl", "htop"), "packages")
+        self.assertIn("dpkg returned an error code", output)
+        self.assertEqual(len([call for call in self.host.calls() if " install " in call and "--simulate" not in call]), 2)
+
+    def test_a_package_that_apt_did_not_install_fails_the_step_though_apt_ended_well(self):
+        self.host.write("/state/available", "curl\n")
+        self.host.write("/state/ignored", "curl\n")
+        output = self.output_of(self.install("curl"), "packages")
+        self.assertIn("these are not installed: curl (not installed)", output)
 
     def test_a_user_is_made_even_where_its_group_was_left_behind(self):
         self.host.write("/etc/group", "root:x:0:\nleft:x:7:\n")
