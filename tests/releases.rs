@@ -1,7 +1,10 @@
-//! The mirror of the tests serves what its catalogue promises, in the shape of a real release.
+//! Releases: the catalogue of monctl pins whole and supported ones, and the mirror of the tests serves what its own
+//! catalogue promises, in the shape of a real release.
 
 #![allow(clippy::unwrap_used, reason = "a helper's failure is the test's failure")]
 
+#[path = "releases/catalogue.rs"]
+mod catalogue;
 #[path = "support/release_mirror.rs"]
 mod release_mirror;
 
@@ -52,7 +55,10 @@ fn the_release_has_one_top_folder_and_its_programs_can_be_run() {
     let mirror = ReleaseMirror::with_grafana(IpAddr::V4(Ipv4Addr::LOCALHOST));
     let folder = mirror.catalogue().parent().unwrap().to_owned();
     let tarball = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    let tarball = tarball.into_iter().find(|path| path.extension().is_some_and(|end| end == "gz")).unwrap();
+    let is_grafana = |path: &std::path::PathBuf| {
+        path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("grafana-"))
+    };
+    let tarball = tarball.into_iter().find(is_grafana).unwrap();
     let mut archive = tar::Archive::new(GzDecoder::new(std::fs::File::open(tarball).unwrap()));
     let entries: Vec<(String, u32)> = archive
         .entries()
