@@ -16,6 +16,7 @@ pub mod http;
 pub mod plan;
 pub mod playbook;
 pub mod project;
+pub mod promql;
 pub mod provider;
 pub mod remote;
 pub mod render;

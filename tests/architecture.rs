@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 const FOUNDATION: [&str; 7] = ["cancel", "digest", "error", "event", "host", "retry", "secret"];
 
 /// Each room and the rooms that it may import from.
-const ROOMS: [(&str, &[&str]); 13] = [
-    ("spec", &[]),
+const ROOMS: [(&str, &[&str]); 14] = [
+    ("promql", &[]),
+    ("spec", &["promql"]),
     ("report", &[]),
     ("cli", &["spec"]),
     ("render", &["spec"]),
@@ -21,7 +22,7 @@ const ROOMS: [(&str, &[&str]); 13] = [
     ("plan", &["spec", "render", "playbook"]),
     ("provider", &["spec", "playbook", "plan", "remote", "http"]),
     ("apply", &["spec", "render", "playbook", "plan", "provider", "remote", "http"]),
-    ("verify", &["spec", "render", "playbook", "plan", "provider", "remote", "http", "apply"]),
+    ("verify", &["promql", "spec", "render", "playbook", "plan", "provider", "remote", "http", "apply"]),
     (
         "commands",
         &[
@@ -36,7 +37,7 @@ const EDGES: [(&str, &str); 4] =
     [("reqwest", "http"), ("openssh", "remote"), ("indicatif", "report"), ("aws_", "provider")];
 
 /// Rooms that compute only, and what they therefore never name.
-const PURE: [&str; 2] = ["playbook", "plan"];
+const PURE: [&str; 3] = ["promql", "playbook", "plan"];
 const WORLD: [&str; 8] = [
     "std::env",
     "std::fs",

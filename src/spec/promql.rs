@@ -1,8 +1,7 @@
 //! Whether a rule of the user's own is `PromQL` at all. What is said of a live Prometheus' series is `verify/check`'s part.
 
-use promql_parser::parser::parse;
-
 use super::suggest::suggestion;
+use crate::promql::{parse, without_texts};
 
 /// What is wrong with an expression.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,15 +27,16 @@ pub(crate) fn fault(expression: &str) -> Option<Fault> {
     if said.starts_with(ILLEGAL_REGEX) {
         return Some(Fault::Unknown(said));
     }
-    if reckons_with_times(expression) {
-        return Some(Fault::Unknown("monctl reads no arithmetic in `[…]`".to_owned()));
+    if let Some(mark) = unclosed(expression) {
+        return Some(Fault::Wrong(format!("this is no PromQL: `{mark}` is never closed")));
     }
-    Some(Fault::Wrong(match unclosed(expression) {
-        Some(mark) => format!("this is no PromQL: `{mark}` is never closed"),
-        None if said == NO_REASON => {
-            "this is no PromQL: it ends, or something stands in it, where nothing can".to_owned()
-        }
-        None => format!("this is no PromQL: {said}"),
+    if let Some(what) = newer(expression) {
+        return Some(Fault::Unknown(what));
+    }
+    Some(Fault::Wrong(if said == NO_REASON {
+        "this is no PromQL: it ends, or something stands in it, where nothing can".to_owned()
+    } else {
+        format!("this is no PromQL: {said}")
     }))
 }
 
@@ -70,38 +70,49 @@ const FUNCTIONS: [&str; 20] = [
     "clamp_max",
 ];
 
-/// Whether a range holds more than a duration, as newer versions allow.
-fn reckons_with_times(expression: &str) -> bool {
-    let ranges = expression.split('[').skip(1).filter_map(|rest| rest.split(']').next());
-    ranges.into_iter().any(|range| range.contains(['*', '+', '/', '-', '(']))
+/// What of newer versions of the language stands in an expression that monctl cannot read.
+fn newer(expression: &str) -> Option<String> {
+    let code = without_texts(expression);
+    if ranges(&code).any(|range| range.contains(['*', '+', '/', '-', '('])) || reckons_with_offsets(&code) {
+        return Some("monctl reads no arithmetic in `[…]` or behind `offset`".to_owned());
+    }
+    let word = words(&code).find(|word| NEWER_WORDS.contains(word))?;
+    Some(format!("monctl does not know `{word}`, which newer versions of Prometheus have"))
+}
+
+/// Modifiers that came after the version that the parser follows.
+const NEWER_WORDS: [&str; 2] = ["anchored", "smoothed"];
+
+/// What stands in brackets.
+fn ranges(code: &str) -> impl Iterator<Item = &str> {
+    code.split('[').skip(1).filter_map(|rest| rest.split(']').next())
+}
+
+/// Whether an offset is something else than a duration with its sign: in brackets, or a number without a unit.
+fn reckons_with_offsets(code: &str) -> bool {
+    code.split("offset ").skip(1).any(|rest| {
+        let rest = rest.trim_start().trim_start_matches('-').trim_start();
+        let unit = rest.trim_start_matches(|c: char| c.is_ascii_digit());
+        rest.starts_with('(') || unit.len() < rest.len() && !unit.starts_with(char::is_alphabetic)
+    })
+}
+
+fn words(code: &str) -> impl Iterator<Item = &str> {
+    code.split(|c: char| !c.is_alphanumeric() && c != '_' && c != ':').filter(|word| !word.is_empty())
 }
 
 /// The bracket or quotation mark that has no end.
 fn unclosed(expression: &str) -> Option<char> {
     let mut open = Vec::new();
-    let mut rest = expression.chars();
-    while let Some(c) = rest.next() {
+    for c in without_texts(expression).chars() {
         match c {
-            '"' | '\'' | '`' if !skip_text(c, &mut rest) => return Some(c),
-            '#' => while rest.next().is_some_and(|c| c != '\n') {},
+            '"' | '\'' | '`' => return Some(c),
             '(' | '[' | '{' => open.push(c),
             ')' | ']' | '}' => drop(open.pop()),
             _ => {}
         }
     }
     open.pop()
-}
-
-/// Goes behind the end of a text; false where there is none.
-fn skip_text(quote: char, rest: &mut std::str::Chars) -> bool {
-    while let Some(c) = rest.next() {
-        match c {
-            '\\' if quote != '`' => drop(rest.next()),
-            c if c == quote => return true,
-            _ => {}
-        }
-    }
-    false
 }
 
 #[cfg(test)]
@@ -132,6 +143,9 @@ mod tests {
             ("up{job=\"x} == 0", "`\"` is never closed"),
             ("rate(x) > 1", "this is no PromQL: "),
             ("up = 0", "this is no PromQL: "),
+            ("increase(x[5m] backwards) > 0", "this is no PromQL: "),
+            ("x{a=\"anchored\"} >> 0", "this is no PromQL: "),
+            ("x{a=`\\d} == 0", "``` is never closed"),
         ] {
             let Some(Fault::Wrong(said)) = fault(expression) else {
                 panic!("{expression}: {:?}", fault(expression))
@@ -146,6 +160,10 @@ mod tests {
             ("raet(x[5m]) > 1", "no function `raet` of PromQL; did you mean `rate`?"),
             ("forecast_of_tomorrow(x[5m]) > 1", "no function `forecast_of_tomorrow`"),
             ("rate(x[5m * 2 + 1s]) > 1", "no arithmetic in `[…]`"),
+            ("rate(x[5m] offset 2 * 1h) > 1", "no arithmetic in `[…]` or behind `offset`"),
+            ("x offset -(5m + 1s) > 1", "no arithmetic in `[…]` or behind `offset`"),
+            ("increase(x[5m] anchored) > 0", "does not know `anchored`"),
+            ("rate(x[5m] smoothed) > 0", "does not know `smoothed`"),
             ("x{a=~\"b(c\"} > 1", "illegal regex"),
         ] {
             let Some(Fault::Unknown(said)) = fault(expression) else {

@@ -3,9 +3,10 @@
 
 use promql_parser::label::MatchOp;
 use promql_parser::parser::token::{T_ADD, T_AVG, T_DIV, T_GTE, T_GTR, T_LSS, T_LTE, T_MUL, T_SUB};
-use promql_parser::parser::{AggregateExpr, BinaryExpr, Expr, LabelModifier, parse};
+use promql_parser::parser::{AggregateExpr, BinaryExpr, Expr, LabelModifier};
 
 use super::expression::number;
+use crate::promql::parse;
 
 /// An expression as `base + factor × idle`, where idle is the share of time in which the CPUs of each host rest.
 #[derive(Debug, Clone, Copy)]

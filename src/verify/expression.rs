@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use promql_parser::parser::token::{T_ADD, T_AVG, T_DIV, T_LOR, T_MAX, T_MIN, T_MUL, T_SUB, T_SUM, TokenId};
 use promql_parser::parser::token::{T_EQLC, T_GTE, T_GTR, T_LSS, T_LTE, T_NEQ};
-use promql_parser::parser::{BinaryExpr, Call, Expr, parse};
+use promql_parser::parser::{BinaryExpr, Call, Expr};
 
 use serde::Serialize;
 
 use super::check::{Bounds, bounds};
 use super::{Comparison, Signal, Threshold};
+use crate::promql::parse;
 
 /// An expression that was understood.
 #[derive(Debug, Clone, PartialEq)]

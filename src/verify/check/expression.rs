@@ -2,11 +2,13 @@
 //! alternatives, its conditions.
 
 use promql_parser::parser::token::{T_LAND, T_LOR, T_LUNLESS};
-use promql_parser::parser::{BinaryExpr, Expr, VectorSelector, parse};
+use promql_parser::parser::{BinaryExpr, Expr, VectorSelector};
+
+use crate::promql::parse;
 
 /// Where in an expression something stands.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Surrounding {
+pub(in crate::verify) struct Surrounding {
     /// Inside `absent` or `absent_over_time`: to match nothing is what it is there for.
     pub absent: bool,
     /// On the right of `unless`: to match nothing changes nothing.
@@ -50,7 +52,7 @@ fn walk<'a>(expression: &'a Expr, around: Surrounding, visit: &mut impl FnMut(&'
 }
 
 /// The selectors of an expression, also those in ranges.
-pub(super) fn selectors(expression: &Expr) -> Vec<(&VectorSelector, Surrounding)> {
+pub(in crate::verify) fn selectors(expression: &Expr) -> Vec<(&VectorSelector, Surrounding)> {
     let mut found = Vec::new();
     each(expression, &mut |part, around| match part {
         Expr::VectorSelector(selector) => found.push((selector, around)),
@@ -92,7 +94,7 @@ pub(super) fn metrics_of(expression: &str) -> Vec<String> {
 }
 
 /// The metric that a selector is about; none where it is about several.
-pub(super) fn name_of(selector: &VectorSelector) -> Option<String> {
+pub(in crate::verify) fn name_of(selector: &VectorSelector) -> Option<String> {
     selector.name.clone().or_else(|| {
         let mut named = selector.matchers.find_matchers("__name__").into_iter();
         named.find(|matcher| matcher.op.to_string() == "=").map(|matcher| matcher.value)

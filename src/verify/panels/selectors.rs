@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::fmt;
 
 use promql_parser::label::{MatchOp, Matcher};
-use promql_parser::parser::{self, Expr, VectorSelector};
+use promql_parser::parser::{Expr, VectorSelector};
 use promql_parser::util::{ExprVisitor, walk_expr};
 
 /// A selector: a metric, where it is named, and conditions on its labels.
@@ -26,7 +26,7 @@ impl Selector {
     /// The selectors of an expression, in their order; none where it is no expression.
     pub(super) fn of(expr: &str) -> Vec<Self> {
         let mut found = Found(Vec::new());
-        if let Ok(expr) = parser::parse(expr) {
+        if let Ok(expr) = crate::promql::parse(expr) {
             let Ok(_) = walk_expr(&mut found, &expr);
         }
         found.0
