@@ -1,6 +1,7 @@
 //! `monctl check`: rules that can never fire or never arrive, in what the live Prometheus and Alertmanager hold.
 //! Reads only.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use serde_json::{Value, json};
@@ -16,7 +17,7 @@ use crate::http::prometheus::Prometheus;
 use crate::provider::Provider;
 use crate::remote::Remote;
 use crate::spec::{Loaded, Location, load};
-use crate::verify::{Finding, Snapshot, Weight, check, take};
+use crate::verify::{Finding, Snapshot, Weight, check, exporter, take};
 
 /// # Errors
 /// When the spec is wrong, the monitoring host does not run, or one of its services does not answer. What is wrong with
@@ -36,9 +37,13 @@ fn outcome(loaded: &Loaded, snapshot: &Snapshot, findings: &[Finding]) -> Outcom
     let wrong = findings.iter().filter(|finding| finding.weight == Weight::Wrong).count();
     let exit = if wrong > 0 { Exit::Findings } else { Exit::Success };
     let mut text = String::new();
-    for finding in findings {
+    for group in grouped(findings) {
+        let shown = match group.as_slice() {
+            [alone] => shown(loaded, snapshot, alone),
+            together => shown_together(loaded, snapshot, together),
+        };
         // Writing to a string cannot fail.
-        let _ = writeln!(text, "{}\n", shown(loaded, snapshot, finding));
+        let _ = writeln!(text, "{shown}\n");
     }
     text.push_str(&summary(snapshot.rules.len(), wrong, findings.len() - wrong));
     let documents: Vec<Value> = findings.iter().map(|finding| document(loaded, snapshot, finding)).collect();
@@ -68,13 +73,54 @@ fn file<'a>(snapshot: &'a Snapshot, finding: &Finding) -> Option<&'a str> {
     snapshot.rules.iter().find(|rule| rule.name == name)?.file.as_deref()
 }
 
-fn shown(loaded: &Loaded, snapshot: &Snapshot, finding: &Finding) -> String {
-    let place = location(loaded, snapshot, finding);
-    let at = match (&place, file(snapshot, finding)) {
+/// The findings in their order; those about one exporter that is not there together, where the first of them stands.
+fn grouped(findings: &[Finding]) -> Vec<Vec<&Finding>> {
+    let mut groups: Vec<Vec<&Finding>> = Vec::new();
+    for finding in findings {
+        let belongs = |group: &&mut Vec<&Finding>| {
+            finding.family.is_some() && group[0].family == finding.family && group[0].weight == finding.weight
+        };
+        match groups.iter_mut().find(belongs) {
+            Some(group) => group.push(finding),
+            None => groups.push(vec![finding]),
+        }
+    }
+    groups
+}
+
+/// Several findings about one exporter that is not there.
+fn shown_together(loaded: &Loaded, snapshot: &Snapshot, findings: &[&Finding]) -> String {
+    let (first, family) = (findings[0], findings[0].family.as_deref().unwrap_or_default());
+    let rules: BTreeSet<_> = findings.iter().filter_map(|finding| finding.rule.as_deref()).collect();
+    let doubt = if first.weight == Weight::Doubtful { "doubtful: " } else { "" };
+    let by = exporter(family).map(|name| format!(" ({name})")).unwrap_or_default();
+    let what = match rules.len() {
+        1 => "a rule asks for some".to_owned(),
+        count => format!("{count} rules ask for some"),
+    };
+    let mut text = format!("{doubt}no target has metrics that begin with `{family}_`{by}, and {what}:");
+    for finding in findings {
+        let rule = finding.rule.as_ref().map(|rule| format!("`{rule}`: ")).unwrap_or_default();
+        let evidence = finding.evidence.split(", nor any other").next().unwrap_or(&finding.evidence);
+        // Writing to a string cannot fail.
+        let _ = write!(text, "\n  {}{rule}{evidence}", at(loaded, snapshot, finding));
+    }
+    let _ = write!(text, "\n  {}: {}", first.kind.word(), first.remedy);
+    text
+}
+
+/// The place of a finding, as it stands before its text.
+fn at(loaded: &Loaded, snapshot: &Snapshot, finding: &Finding) -> String {
+    match (location(loaded, snapshot, finding), file(snapshot, finding)) {
         (Some(Location { file, line, column, .. }), _) => format!("{}:{line}:{column}: ", file.display()),
         (None, Some(file)) => format!("monitoring:{file}: "),
         (None, None) => String::new(),
-    };
+    }
+}
+
+fn shown(loaded: &Loaded, snapshot: &Snapshot, finding: &Finding) -> String {
+    let place = location(loaded, snapshot, finding);
+    let at = at(loaded, snapshot, finding);
     let rule = finding.rule.as_ref().map(|rule| format!("`{rule}`: ")).unwrap_or_default();
     let doubt = if finding.weight == Weight::Doubtful { "doubtful: " } else { "" };
     let mut text = format!("{at}{doubt}{rule}{}", finding.evidence);
@@ -96,6 +142,8 @@ fn document(loaded: &Loaded, snapshot: &Snapshot, finding: &Finding) -> Value {
         "column": place.as_ref().map(|place| place.column),
         "evidence": finding.evidence,
         "remedy": finding.remedy,
+        "family": finding.family,
+        "exporter": finding.family.as_deref().and_then(exporter),
     })
 }
 
@@ -130,6 +178,7 @@ mod tests {
             key: "for",
             evidence: "`for` is 1 s".into(),
             remedy: "make it at least 30s".into(),
+            family: None,
         }
     }
 
@@ -172,6 +221,42 @@ mod tests {
         let first = &outcome.json["findings"][0];
         assert_eq!((first["line"].as_u64(), first["column"].as_u64()), (Some(8), Some(10)));
         assert_eq!((first["kind"].as_str(), first["weight"].as_str()), (Some("short_hold"), Some("wrong")));
+    }
+
+    #[test]
+    fn findings_about_one_exporter_that_is_not_there_are_shown_together() {
+        let absent = |name: &str, metric: &str, family: &str| Finding {
+            kind: Kind::MatchesNothing,
+            key: "expr",
+            evidence: format!(
+                "no target has a metric `{metric}`, nor any other that begins with `{family}_`"
+            ),
+            remedy: "see which target should have it".into(),
+            family: Some(family.into()),
+            ..finding(name, Weight::Wrong)
+        };
+        let outcome = outcome_of(&[
+            absent("Theirs", "mysql_up", "mysql"),
+            finding("Own", Weight::Wrong),
+            absent("Own", "mysql_threads", "mysql"),
+            absent("Theirs", "shop_carts", "shop"),
+        ]);
+        assert_eq!(
+            outcome.text,
+            "no target has metrics that begin with `mysql_` (mysqld exporter), and 2 rules ask for some:\n  \
+             monitoring:/etc/other.yml: `Theirs`: no target has a metric `mysql_up`\n  \
+             DIR/monctl.yaml:7:11: `Own`: no target has a metric `mysql_threads`\n  \
+             matches_nothing: see which target should have it\n\n\
+             DIR/monctl.yaml:8:10: `Own`: `for` is 1 s\n    8 |     for: 1s\n      |          ^^\n  \
+             short_hold: make it at least 30s\n\n\
+             monitoring:/etc/other.yml: `Theirs`: no target has a metric `shop_carts`, nor any other that begins with `shop_`\n  \
+             matches_nothing: see which target should have it\n\n\
+             2 rules looked at: 4 wrong"
+        );
+        let findings = outcome.json["findings"].as_array().unwrap();
+        assert_eq!(findings.len(), 4, "programs get each");
+        assert_eq!(findings[0]["exporter"], "mysqld exporter");
+        assert_eq!((&findings[1]["family"], &findings[3]["exporter"]), (&Value::Null, &Value::Null));
     }
 
     #[test]

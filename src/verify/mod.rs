@@ -44,7 +44,7 @@ mod words;
 pub use bystanders::{Bystander, Verdict};
 pub use cause::{Cause, LEASE, Order, UNDOING, unit_name};
 pub use channel::{Places, Reader, Shell, Watched};
-pub use check::{CheckedRule, Finding, Kind, Snapshot, Weight, check, take};
+pub use check::{CheckedRule, Finding, Kind, Snapshot, Weight, check, exporter, take};
 pub use cpu_usage::is_cpu_usage;
 pub use diagnose::Diagnosis;
 pub use drill::{Application, Options};

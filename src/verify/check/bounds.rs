@@ -1,7 +1,8 @@
-//! Between which values an expression always lies, as far as its form and the names of its metrics tell.
+//! Between which values an expression always lies, as far as its form and the metrics in it tell.
 //!
-//! What is known of names: `up` is 0 or 1; what ends in `_ratio` is a share; the seconds of a CPU pass no faster than
-//! time; what is available, free or used of something is a part of its total or size.
+//! The end of a name is no knowledge: a clock's offset in `_seconds` is negative half of the time, a compression's `_ratio`
+//! lies above 1. Known are the metrics listed below, and that what is available, free or used of something is a part of its
+//! total or size; of all others nothing is said.
 
 use promql_parser::parser::token::{
     T_ADD, T_AVG, T_COUNT, T_DIV, T_GROUP, T_LAND, T_LOR, T_LUNLESS, T_MAX, T_MIN, T_MUL, T_QUANTILE,
@@ -29,8 +30,16 @@ pub(in crate::verify) const PERCENT: Bounds = Bounds { low: 0.0, high: 100.0 };
 /// What names of totals have, and those of parts.
 const WHOLES: [&str; 5] = ["total", "size", "limit", "max", "capacity"];
 const PARTS: [&str; 6] = ["avail", "free", "used", "available", "cached", "in_use"];
-/// Endings of names whose values are never below zero.
-const NEVER_NEGATIVE: [&str; 6] = ["_bytes", "_total", "_count", "_sum", "_bucket", "_seconds"];
+/// Metrics of node exporter that are never below zero, by the beginning and the end of their names.
+const NEVER_NEGATIVE: [(&str, &str); 7] = [
+    ("node_cpu_", "_total"),
+    ("node_disk_", "_total"),
+    ("node_filesystem_", "_bytes"),
+    ("node_filesystem_files", ""),
+    ("node_load", ""),
+    ("node_memory_", "_bytes"),
+    ("node_network_", "_total"),
+];
 /// Metrics that are 0 or 1.
 const SWITCHES: [&str; 3] = ["up", "node_systemd_unit_state", "node_filesystem_readonly"];
 
@@ -87,9 +96,9 @@ pub(in crate::verify) fn bounds(expression: &Expr) -> Bounds {
 
 fn of_selector(selector: &VectorSelector) -> Bounds {
     let Some(name) = name_of(selector) else { return ANY };
-    if SWITCHES.contains(&&*name) || name.ends_with("_ratio") {
+    if SWITCHES.contains(&&*name) {
         SHARE
-    } else if NEVER_NEGATIVE.iter().any(|end| name.ends_with(end)) {
+    } else if NEVER_NEGATIVE.iter().any(|(start, end)| name.starts_with(start) && name.ends_with(end)) {
         POSITIVE
     } else {
         ANY
@@ -248,9 +257,8 @@ fn shape(expression: &Expr) -> String {
 
 #[cfg(test)]
 mod tests {
-    use promql_parser::parser::parse;
-
     use super::*;
+    use crate::promql::parse;
 
     #[test]
     fn the_bounds_of_an_expression_follow_from_its_form_and_names() {
@@ -271,7 +279,11 @@ mod tests {
                 "100 * (a_x_avail_bytes or last_over_time(a_x_avail_bytes[1m]) and on (a) up == 0) / last_over_time(a_x_size_bytes[1m])",
                 PERCENT,
             ),
-            ("(a_x_free_bytes or a_y_free_bytes) / a_x_size_bytes", POSITIVE),
+            ("(a_x_free_bytes or a_y_free_bytes) / a_x_size_bytes", ANY),
+            (
+                "(node_memory_MemFree_bytes or node_memory_Cached_bytes) / node_memory_MemTotal_bytes",
+                POSITIVE,
+            ),
             ("sum(rate(x_total{status=~\"5..\"}[5m])) / sum(rate(x_total[5m]))", SHARE),
             ("100 * sum by (a) (rate(x_total{s=\"5\"}[5m])) / sum by (a) (rate(x_total[5m]))", PERCENT),
             ("sum(rate(x_total{s=\"5\"}[5m])) / sum by (a) (rate(x_total[5m]))", POSITIVE),
@@ -290,7 +302,15 @@ mod tests {
             ("2 * 3", Bounds { low: 6.0, high: 6.0 }),
             ("a > bool 3", SHARE),
             ("-up", Bounds { low: -1.0, high: 0.0 }),
-            ("cache_hit_ratio * 100", PERCENT),
+            ("node_load5", POSITIVE),
+            ("node_filesystem_avail_bytes", POSITIVE),
+            // The end of a name says nothing.
+            ("node_timex_offset_seconds", ANY),
+            ("node_hwmon_temp_celsius", ANY),
+            ("ntp_drift_seconds", ANY),
+            ("account_balance_total", ANY),
+            ("zfs_compress_ratio * 100", ANY),
+            ("jvm_memory_max_bytes", ANY),
         ] {
             assert_eq!(bounds(&parse(expression).unwrap()), expected, "{expression}");
         }

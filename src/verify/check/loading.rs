@@ -22,5 +22,6 @@ pub(super) fn no_alertmanager() -> Finding {
         key: "",
         evidence: "Prometheus knows no Alertmanager: whatever fires is told to nobody".into(),
         remedy: "look at both: `monctl status`; `monctl up` mends them".into(),
+        family: None,
     }
 }

@@ -71,7 +71,8 @@ fn no_metric(snapshot: &Snapshot, rule: &CheckedRule, name: &str) -> Option<Find
         ),
         _ => "see which target should have it, and whether it is scraped: `monctl status`".into(),
     };
-    Some(Finding::of(rule, Kind::MatchesNothing, "expr", evidence, remedy))
+    let finding = Finding::of(rule, Kind::MatchesNothing, "expr", evidence, remedy);
+    Some(Finding { family: (!has_family).then(|| family(name)), ..finding })
 }
 
 /// The metric is there, and nothing of it matches.

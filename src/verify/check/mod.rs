@@ -4,6 +4,7 @@
 //! One file for each kind of mistake. Called by `commands/check`.
 
 mod bounds;
+mod exporters;
 mod expression;
 mod labels;
 mod loading;
@@ -19,6 +20,8 @@ mod timing;
 use serde::Serialize;
 
 pub(super) use bounds::{Bounds, PERCENT, bounds};
+pub use exporters::exporter;
+pub(super) use expression::{name_of, selectors};
 pub use snapshot::{CheckedRule, Snapshot, take};
 pub(super) use timing::{EVALUATIONS, SCRAPES};
 
@@ -109,6 +112,8 @@ pub struct Finding {
     pub evidence: String,
     /// What to do.
     pub remedy: String,
+    /// The beginning of a metric's name, where no target has any metric that begins so: its exporter is not there.
+    pub family: Option<String>,
 }
 
 impl Finding {
@@ -120,7 +125,7 @@ impl Finding {
         remedy: impl Into<String>,
     ) -> Self {
         let rule = Some(rule.name.clone());
-        Self { kind, weight: Weight::Wrong, rule, key, evidence, remedy: remedy.into() }
+        Self { kind, weight: Weight::Wrong, rule, key, evidence, remedy: remedy.into(), family: None }
     }
 
     fn doubtful(self) -> Self {
@@ -150,7 +155,7 @@ fn rule_findings(snapshot: &Snapshot, rule: &CheckedRule) -> Vec<Finding> {
     }
     let mut findings = Vec::new();
     // What Prometheus reads and monctl does not is newer than monctl: nothing is said of it.
-    if let Ok(expression) = promql_parser::parser::parse(&rule.expression) {
+    if let Ok(expression) = crate::promql::parse(&rule.expression) {
         findings.extend(matches::findings(snapshot, rule, &expression));
         if !rule.is_of_catalogue {
             findings.extend(labels::findings(snapshot, rule, &expression));

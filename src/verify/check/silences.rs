@@ -43,6 +43,7 @@ fn finding(snapshot: &Snapshot, silence: &Silence) -> Finding {
         ),
         remedy: "end it in Alertmanager, and silence for a time that somebody will look back at, or take the rule out"
             .into(),
+        family: None,
     }
 }
 

@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::http::alertmanager::{Alertmanager, Silence};
 use crate::http::prometheus::{AlertingRule, Labels, Prometheus, RuleGroup};
 use crate::render::rules;
-use crate::spec::{PromDuration, RuleName, Spec};
+use crate::spec::{AlertName, PromDuration, Spec};
 use crate::verify::watch::alertmanagers;
 
 /// Series that had samples within this time exist.
@@ -115,7 +115,7 @@ async fn scrape_intervals(prometheus: &Prometheus) -> Result<BTreeMap<String, Du
 /// The rules of Prometheus, and those of the spec that it has not.
 fn checked(spec: &Spec, groups: Vec<RuleGroup>) -> Vec<CheckedRule> {
     let of_catalogue = |name: &str| {
-        let name = name.parse::<RuleName>().ok();
+        let name = name.parse::<AlertName>().ok();
         name.and_then(|name| spec.alerts.get(&name)).map(|alert| alert.expr.is_none())
     };
     let mut found: Vec<CheckedRule> = Vec::new();

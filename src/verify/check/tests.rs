@@ -7,7 +7,9 @@ use crate::http::alertmanager::{Matcher, Silence, SilenceStatus};
 use crate::http::prometheus::Labels;
 
 /// What is there: series with their labels.
-const SERIES: [&str; 14] = [
+const SERIES: [&str; 16] = [
+    "node_timex_offset_seconds job=node-exporter instance=10.0.0.7:9100",
+    "zfs_compress_ratio job=node-exporter instance=10.0.0.7:9100",
     "up job=node-exporter instance=10.0.0.7:9100",
     "up job=django-instance instance=10.0.0.7:8000",
     "node_cpu_seconds_total job=node-exporter instance=10.0.0.7:9100 cpu=0 mode=idle",
@@ -134,6 +136,8 @@ fn sound_rules_are_left_alone() {
         "label_replace(queue_length, \"name\", \"$1\", \"queue\", \"(.*)\") > 3 and on (queue) queue_length > 1",
         "count_values by (queue) (\"length\", queue_length) > 3",
         "time() - node_load5 > 300",
+        "node_timex_offset_seconds > 0.05 or node_timex_offset_seconds < -0.05",
+        "zfs_compress_ratio > 3",
     ] {
         assert_eq!(found(rule(expression)), Vec::<String>::new(), "{expression}");
     }
