@@ -38,18 +38,58 @@ fn read(folder: &Path, name: &str, files: &mut BTreeMap<String, File>) -> Result
             return Err(Error::invalid(format!("`{line}` is a path, which hosts do not have"))
                 .at(place())
                 .remedy("name a published package; modules of the application's own folder need no line"));
+        } else if line.contains("+ssh://") {
+            return Err(Error::invalid(format!("`{line}` needs a key for ssh, which hosts do not have"))
+                .at(place())
+                .remedy("name a published package, or a URL that begins with `https://`"));
         }
     }
     Ok(())
 }
 
-/// Whether a line asks for something on this computer.
+/// Options whose value is a place: a path unless it is a URL.
+const PLACES: [&str; 8] =
+    ["-e", "--editable", "-f", "--find-links", "-i", "--index-url", "--extra-index-url", "--pypi-url"];
+
+/// What pip takes for a package in a file.
+const ARCHIVES: [&str; 8] = [".whl", ".zip", ".tar.gz", ".tgz", ".tar", ".tar.bz2", ".tar.xz", ".egg"];
+
+/// Whether a line asks for something on this computer, in any of the ways that pip reads.
 fn is_local(line: &str) -> bool {
-    line.starts_with(['.', '/'])
-        || line.contains("file:")
-        || ["-e", "--editable"]
-            .iter()
-            .any(|option| line.strip_prefix(option).is_some_and(|rest| !rest.contains("://")))
+    // What goes on in the next line is an option.
+    let line = line.trim_end_matches('\\').trim_end();
+    if let Some(place) = PLACES.iter().find_map(|option| value_of(line, option)) {
+        return is_path(place);
+    }
+    if line.starts_with('-') {
+        return false;
+    }
+    let requirement = line.split(" ;").next().unwrap_or(line).split(" --").next().unwrap_or(line).trim();
+    // `NAME @ PLACE`; an `@` in a URL has no space before it.
+    if let Some((_, place)) = requirement.split_once(" @").or_else(|| requirement.split_once("@ ")) {
+        return is_path(place.trim());
+    }
+    let name = requirement.split('[').next().unwrap_or(requirement);
+    let is_archive = ARCHIVES.iter().any(|end| name.to_lowercase().ends_with(end));
+    let looks_so = requirement.starts_with(['.', '~']) || requirement.contains(['/', '\\']) || is_archive;
+    looks_so && is_path(requirement)
+}
+
+/// The value of an option: behind a space or `=`, or right behind a short one.
+fn value_of<'a>(line: &'a str, option: &str) -> Option<&'a str> {
+    let rest = line.strip_prefix(option)?;
+    let is_short = !option.starts_with("--");
+    let is_option = rest.starts_with([' ', '\t', '=']) || is_short && !rest.starts_with('-');
+    let value = rest.trim_start_matches([' ', '\t', '=']).trim_matches(['"', '\'']);
+    (is_option && !value.is_empty()).then_some(value)
+}
+
+/// Whether a place is none that hosts can fetch from.
+fn is_path(place: &str) -> bool {
+    match place.split_once("://") {
+        Some((scheme, _)) => scheme == "file" || scheme.ends_with("+file"),
+        None => true,
+    }
 }
 
 /// Lines that say something, with their numbers.
@@ -134,13 +174,42 @@ mod tests {
 
     #[test]
     fn options_and_digests_are_no_paths() {
-        let text = "--extra-index-url https://x.test/simple\n--require-hashes\na==1 \\\n  --hash=sha256:0\n";
+        let text = "--extra-index-url https://x.test/simple\n--require-hashes\na==1 \\\n  --hash=sha256:0\n\
+                    --find-links https://x.test/wheels\n-i https://x.test\n--pre\n--no-binary :all:\n\
+                    b[x]==2 ; python_version < '3.13'\nc @ https://x.test/c.whl\nd@ git+https://x.test/d@v1\n\
+                    e.f-g>=1,<2  # ./why\nhttps://x.test/h.tar.gz\n";
         assert_eq!(read_all(&[("r.txt", text)]).unwrap().files.len(), 1);
     }
 
     #[test]
     fn what_a_host_cannot_have_is_refused_with_its_line() {
-        for line in ["-e .", "--editable=src/x", "./x.whl", "/x", "x @ file:///x"] {
+        for line in [
+            "-e .",
+            "-e.",
+            "-e src/x",
+            "--editable=src/x",
+            "--editable ./x[extra]",
+            "./x.whl",
+            "../x",
+            "/x",
+            "~/x.whl",
+            "wheels/x-1.2-py3-none-any.whl",
+            "x-1.2-py3-none-any.whl",
+            "wheels/x.tar.gz[extra] ; python_version > '3'",
+            "x @ file:///x",
+            "x @ file:x.whl",
+            "x @ wheels/x.whl",
+            "x@ ./x.whl",
+            "file:///x.whl",
+            "git+file:///x",
+            "-f wheels",
+            "-fwheels",
+            "--find-links=wheels",
+            "--find-links wheels/",
+            "--index-url=file:///mirror",
+            "-e git+ssh://git@x.test/y.git@v1#egg=y",
+            "y @ git+ssh://git@x.test/y.git",
+        ] {
             let error = read_all(&[("r.txt", &format!("Django\n{line}\n"))]).unwrap_err();
             assert!(error.place().unwrap().ends_with("r.txt:2"), "{line}: {error}");
         }
