@@ -1,7 +1,11 @@
 """`builtin`: django-prometheus in several workers, read at the application's own page."""
 
+import subprocess
+import sys
+
 import pytest
-from servers import REPOSITORY, parse
+from projects import SETTINGS, URLS, small
+from servers import APP, REPOSITORY, parse
 
 EXAMPLE = REPOSITORY / "examples" / "notes-prometheus"
 
@@ -42,3 +46,63 @@ def test_any_worker_tells_what_all_counted_across_kills_and_reloads(serve, examp
     server.reload()
     asked += sum(server.ask_every_worker().values())
     assert {responses(server) for _ in range(9)} == {asked}
+
+
+def check(server, **environment):
+    """What the deploy check says of the running service."""
+    command = [sys.executable, "-m", "monctl_metrics.check", "--url", f"http://127.0.0.1:{server.port}"]
+    return subprocess.run(
+        [*command, "--within", "5"],
+        env=server.environment | {"PYTHONPATH": str(APP), **environment},
+        capture_output=True,
+        text=True,
+    )
+
+
+def own(settings="", urls="path('', include('django_prometheus.urls'))", allowed='["*"]'):
+    """A small project with django-prometheus."""
+    base = SETTINGS.replace('["127.0.0.1"]', allowed)
+    base += "INSTALLED_APPS = ['django_prometheus']\nMIDDLEWARE = ['django_prometheus.middleware.PrometheusAfterMiddleware']\n"
+    routes = URLS.replace("import path", "import include, path") + f"urlpatterns += [{urls}]\n"
+    return small(settings=base + settings, urls=routes)
+
+
+def test_a_version_whose_metrics_prometheus_can_read_is_ready(serve):
+    assert check(serve(own(), mode="builtin")).returncode == 0
+
+
+def test_metrics_at_another_path_are_asked_there(serve):
+    server = serve(own(urls="path('ops/', include('django_prometheus.urls'))"), mode="builtin")
+    missing = check(server)
+    assert missing.returncode == 1
+    assert "GET /metrics is answered with 404: write its path as app.metrics_path" in missing.stderr
+    assert check(server, MONCTL_METRICS_PATH="/ops/metrics").returncode == 0
+
+
+REFUSALS = {
+    "no address of the host is allowed": (
+        own(
+            "MIDDLEWARE += ['django.middleware.common.CommonMiddleware']\n",
+            allowed='["shop.example.com", "127.0.0.1"]',
+        ),
+        "ALLOWED_HOSTS needs the address",
+    ),
+    "all is redirected to HTTPS": (
+        own("SECURE_SSL_REDIRECT = True\nMIDDLEWARE += ['django.middleware.security.SecurityMiddleware']\n"),
+        "is redirected to https://",
+    ),
+    "another page answers there": (own(urls="path('metrics', home)"), "is no page of django-prometheus"),
+}
+
+
+@pytest.mark.parametrize("what", REFUSALS)
+def test_a_version_whose_metrics_prometheus_cannot_read_is_not_ready_and_says_why(serve, what):
+    files, reason = REFUSALS[what]
+    result = check(serve(files, mode="builtin"))
+    assert result.returncode == 1
+    assert result.stderr.startswith("not ready: Prometheus would get no metrics: ")
+    assert reason in result.stderr
+
+
+def test_with_the_exporter_nobody_asks_the_application_for_metrics(serve):
+    assert check(serve(small(), mode="exporter")).returncode == 0

@@ -2,7 +2,8 @@
 
     python -m monctl_metrics.check                 a staged copy: imports, Django's own checks
     python -m monctl_metrics.check --request       and a GET through its WSGI callable
-    python -m monctl_metrics.check --url URL       the running service, until it answers
+    python -m monctl_metrics.check --url URL       the running service, until it answers; with the
+                                                   project's own django-prometheus also its metrics
 
 Which copy and which entry: MONCTL_APP_DIR and MONCTL_WSGI. Exit code 0 means
 yes; 1 means no, and standard error says why in one line. Checking a staged copy
@@ -16,10 +17,11 @@ import sys
 import time
 import urllib.parse
 
-from . import activation, application
+from . import activation, application, metrics
 from .application import Refused
 
 HEALTH_PATH = os.environ.get("MONCTL_HEALTH_PATH", "/")
+METRICS_PATH = os.environ.get("MONCTL_METRICS_PATH", "/metrics")
 _POLL_SECONDS = 0.1
 
 
@@ -34,6 +36,8 @@ def main(arguments=None):
             _ask_entry(entry, options.path)
         if options.url:
             _ask_service(options.url, options.path, options.within)
+            if activation.mode() == "builtin":
+                metrics.ask(options.url, METRICS_PATH)
     except Refused as reason:
         print(f"not ready: {reason}", file=sys.stderr)
         return 1
