@@ -217,7 +217,8 @@ fn an_unknown_alert_brings_the_nearest_of_the_catalogue() {
         message,
         "    8 |   HighCPU: {above: 80}\n      |   ^^^^^^^",
     );
-    mistake("HighCPUUsage:", "High CPU:", "8:3", "the key `High CPU` is no name", "");
+    let unknown = "the catalogue has no alert `High CPU`, and it has no `expr` of its own";
+    mistake("HighCPUUsage: {above: 80, for: 1m}", "High CPU: {above: 80}", "8:3", unknown, "");
 }
 
 #[test]
@@ -294,13 +295,13 @@ fn an_own_rule_that_no_prometheus_reads_is_refused_where_it_stands() {
         ("Own: {expr: 'up =='}", "8:15", "this is no PromQL: it ends, or something stands in it"),
         ("Own: {expr: 'sum(up == 0'}", "8:15", "this is no PromQL: `(` is never closed"),
         ("Own: {expr: 'rate(up) > 1'}", "8:15", "this is no PromQL: "),
-        ("Own: {expr: up == 0, summary: 'it is {{ $value'}", "8:33", "the template `{{ $value` has no `}}`"),
+        ("Own: {expr: up == 0, summary: 'it is {{ $value'}", "8:40", "the template `{{ $value` has no `}}`"),
         (
             "Own: {expr: up == 0, description: '{{ if $value }}x'}",
-            "8:37",
+            "8:41",
             "the template's `{{ if }}` has no `{{ end }}`",
         ),
-        ("Own: {expr: up == 0, labels: {a: '{{ }}'}}", "8:36", "the template `{{ }}` says nothing"),
+        ("Own: {expr: up == 0, labels: {a: '{{ }}'}}", "8:37", "the template `{{ }}` says nothing"),
     ] {
         mistake(line, rule, place, message, "");
     }
@@ -396,7 +397,7 @@ fn what_is_different_for_a_severity_has_to_make_sense() {
     refused("warning: {webhook_url: {env: X}}", "12:15", "`capture` receives everything");
     refused(
         "warning: {mute: [{from: '22:00', to: '22:00'}]}",
-        "12:15",
+        "12:22",
         "a time from 22:00 to 22:00 has no length",
     );
     refused(
@@ -406,8 +407,8 @@ fn what_is_different_for_a_severity_has_to_make_sense() {
     );
     refused(
         "warning: {mute: [{from: '22:00', to: '07:00', time_zone: Europe/Berln}]}",
-        "12:15",
-        "`Europe/Berln` is no time zone such as `Europe/Berlin`; did you mean `Europe/Berlin`?",
+        "12:62",
+        "`Europe/Berln` is not a time zone such as `Europe/Berlin`; did you mean `Europe/Berlin`?",
     );
     refused(
         "warning: {mute: [{from: '22:00', to: '07:00', days: [fryday]}]}",
@@ -523,7 +524,7 @@ fn a_provider_has_the_settings_that_it_needs() {
         ("{hosts: {app: [a]}}", "3:19", "`monitoring` is missing"),
         ("{hosts: {app: [], monitoring: m}}", "3:20", "at least one application host is needed"),
         ("{hosts: {app: [-oX], monitoring: m}}", "3:26", "`-oX` is not valid: a host is written as for ssh"),
-        ("{hosts: {app: [a, a], monitoring: m}}", "3:20", "`a` stands here twice; each host has one role"),
+        ("{hosts: {app: [a, a], monitoring: m}}", "3:29", "`a` stands here twice; each host has one role"),
         ("{hosts: {app: [a], monitoring: a}}", "3:42", "`a` stands here twice"),
         (
             "{hosts: {app: [{ssh: a, host_key: SHA256:x}], monitoring: m}}",
@@ -687,13 +688,22 @@ fn a_secret_file_has_its_final_newline_left_out() {
 fn requests_are_counted_by_the_project_itself_where_it_can() {
     let metrics = |project: &Project| load(&project.path("monctl.yaml")).unwrap().spec.app.metrics();
     assert_eq!(metrics(&Project::new()), Metrics::Exporter);
-    let requirements = Project::new().file("site/requirements.txt", "Django\ndjango_prometheus==2.4\n");
-    assert_eq!(metrics(&requirements), Metrics::Builtin);
-    let settings =
-        Project::new().file("site/notes/settings/base.py", "INSTALLED_APPS = ['django_prometheus']\n");
-    assert_eq!(metrics(&settings), Metrics::Builtin);
-    let chosen = Project::with_spec(&with("  path: site", "  path: site\n  metrics: exporter"))
-        .file("site/requirements.txt", "django-prometheus\n");
+    // Words alone decide nothing: not in the requirements, nor in settings that are not in use.
+    let named = Project::new()
+        .file("site/requirements.txt", "Django\ndjango_prometheus==2.4\n")
+        .file("site/notes/settings/base.py", "INSTALLED_APPS = ['django_prometheus']\n");
+    assert_eq!(metrics(&named), Metrics::Exporter);
+    let used = |project: Project| {
+        project
+            .file("site/notes/wsgi.py", "os.environ.setdefault('DJANGO_SETTINGS_MODULE', 'notes.settings')\n")
+            .file(
+                "site/notes/settings.py",
+                "ROOT_URLCONF = 'notes.urls'\nINSTALLED_APPS = ['django_prometheus']\n",
+            )
+            .file("site/notes/urls.py", "urlpatterns = [path('', include('django_prometheus.urls'))]\n")
+    };
+    assert_eq!(metrics(&used(Project::new())), Metrics::Builtin);
+    let chosen = used(Project::with_spec(&with("  path: site", "  path: site\n  metrics: exporter")));
     assert_eq!(metrics(&chosen), Metrics::Exporter);
 }
 
@@ -725,7 +735,7 @@ fn the_example_of_drills_has_every_alert_that_can_be_caused() {
     let is_caused =
         |name: &&str| catalogue_alert(name).is_some_and(|it| !matches!(it.drill, DrillKind::None { .. }));
     let wanted: Vec<&str> = catalogue_names().filter(is_caused).collect();
-    let drilled: Vec<&str> = spec.alerts.keys().map(monctl::spec::RuleName::as_str).collect();
+    let drilled: Vec<&str> = spec.alerts.keys().map(monctl::spec::AlertName::as_str).collect();
     assert_eq!(drilled, wanted);
 }
 

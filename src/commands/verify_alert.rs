@@ -208,7 +208,8 @@ async fn services<'a>(
         }
         Receiver::Slack(slack) if slack.bot_token.is_some() => {
             let token = Secrets::resolve_one(loaded, &SecretName::SlackBotToken)?;
-            let reader = Reader { shell: remote, api_url: slack.api_url.clone(), token };
+            let proxy_url = slack.proxy_url.as_ref().map(ToString::to_string);
+            let reader = Reader { shell: remote, api_url: slack.api_url.clone(), token, proxy_url };
             let channels = reader.watch(places).await?;
             let (inbox, slot) = Inbox::of_channel(events);
             watched = Some((channels, slot));

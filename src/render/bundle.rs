@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 
 use super::content::Part;
 use super::context::Context;
-use super::delivery::HEARTBEAT_MARK;
+use super::delivery::{BOT_TOKEN, HEARTBEAT_MARK};
 use super::environment;
 use super::templates::{self, ENGINE};
 use super::{Addresses, Content};
 use crate::error::{Error, Result};
-use crate::spec::{Receiver, SecretName, Spec};
+use crate::spec::{Receiver, SecretName, Slack, Spec};
 
 /// Every file of a project's hosts, by name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,6 +49,7 @@ impl Bundle {
         files.insert(ENVIRONMENT.to_owned(), environment::content(&spec.app.env)?);
         files.insert(WEBHOOK.to_owned(), webhook(spec));
         files.extend(severity_webhooks(spec));
+        files.extend(bot_token(spec));
         if spec.grafana.existing().is_some() {
             files.retain(|name, _| !GRAFANA.iter().any(|of_grafana| name.starts_with(of_grafana)));
         }
@@ -91,8 +92,19 @@ fn severity_webhooks(spec: &Spec) -> impl Iterator<Item = (String, Content)> {
     })
 }
 
+/// The token of the bot, where it posts.
+fn bot_token(spec: &Spec) -> Option<(String, Content)> {
+    let posts = spec.notify.slack.as_ref().is_some_and(Slack::bot_posts);
+    posts.then(|| {
+        (format!("{WEBHOOKS}{BOT_TOKEN}"), Content::of(vec![Part::Secret(SecretName::SlackBotToken)]))
+    })
+}
+
 fn webhook(spec: &Spec) -> Content {
     match spec.notify.receiver() {
+        Receiver::Slack(slack) if slack.bot_posts() => {
+            Content::text(format!("{}/chat.postMessage", slack.api_url.trim_end_matches('/')))
+        }
         Receiver::Slack(_) => Content::of(vec![Part::Secret(SecretName::SlackWebhookUrl)]),
         Receiver::Capture => Content::text(CAPTURE_URL),
     }

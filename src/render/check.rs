@@ -101,7 +101,9 @@ pub fn check(bundle: &Bundle) -> Result<Vec<(Tool, Verdict)>> {
     }
     let folder = tempfile::tempdir().map_err(cannot_write)?;
     for name in SET {
-        let content = bundle.get(name).map(super::Content::judgeable).unwrap_or_default();
+        let missing =
+            || Error::failed(format!("monctl rendered no `{name}`, so that nothing can be checked"));
+        let content = bundle.get(name).ok_or_else(missing)?.judgeable();
         std::fs::write(folder.path().join(name), content.as_bytes()).map_err(cannot_write)?;
     }
     let judged = |(tool, program): (Tool, Option<PathBuf>)| match program {

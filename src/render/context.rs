@@ -23,8 +23,10 @@ pub(super) struct Context<'a> {
     pub monitoring: Host,
     /// `exporter` or `builtin`.
     pub metrics: Metrics,
-    /// The port on which Prometheus finds the application's metrics at `/metrics`.
+    /// The port on which Prometheus finds the application's metrics.
     pub metrics_port: u16,
+    /// The path on which they are.
+    pub metrics_path: &'a str,
     /// Absolute paths of programs on hosts.
     pub programs: Programs,
     /// Alerting rules by group.
@@ -75,6 +77,7 @@ impl<'a> Context<'a> {
             monitoring: host(HostName::MONITORING),
             metrics: spec.app.metrics(),
             metrics_port: spec.app.scraped_port(),
+            metrics_path: spec.app.metrics_path(),
             programs: Programs::of(&spec.monitoring.install),
             watches_itself: watches_itself(&rules),
             delivery: Delivery::of(spec, &rules),

@@ -43,6 +43,37 @@ pub(super) fn go_text(text: &str) -> String {
     text.replace('{', r#"{{"{"}}"#)
 }
 
+/// A text that Slack shows as it is: `&`, `<` and `>` are markup there. What is markup already stays so: entities, links and
+/// mentions such as `<!here>`.
+pub(super) fn slack_text(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        let taken = markup(rest);
+        match c {
+            _ if taken > 0 => shown.push_str(&rest[..taken]),
+            '&' => shown.push_str("&amp;"),
+            '<' => shown.push_str("&lt;"),
+            '>' => shown.push_str("&gt;"),
+            c => shown.push(c),
+        }
+        rest = &rest[taken.max(c.len_utf8())..];
+    }
+    shown
+}
+
+/// The length of Slack's markup at the beginning of a text.
+fn markup(text: &str) -> usize {
+    const ENTITIES: [&str; 3] = ["&amp;", "&lt;", "&gt;"];
+    const LINKS: [&str; 6] = ["<!", "<@", "<#", "<https://", "<http://", "<mailto:"];
+    if let Some(entity) = ENTITIES.iter().find(|entity| text.starts_with(**entity)) {
+        return entity.len();
+    }
+    let is_link = LINKS.iter().any(|link| text.starts_with(link));
+    let end = text.find(['>', '\n']).filter(|&end| is_link && text[end..].starts_with('>'));
+    end.map_or(0, |end| end + 1)
+}
+
 /// A value in a systemd unit: `%` begins a specifier there.
 pub(super) fn systemd(text: &str) -> String {
     text.replace('%', "%%")
@@ -59,6 +90,7 @@ pub(super) fn systemd_argument(text: &str) -> String {
             '%' => quoted.push_str("%%"),
             '$' => quoted.push_str("$$"),
             c if c.is_ascii_control() => {
+                // Writing to a string cannot fail.
                 let _ = write!(quoted, "\\x{:02x}", u32::from(c));
             }
             c => quoted.push(c),
@@ -103,6 +135,23 @@ mod tests {
     fn go_templates_are_told_only_of_braces() {
         assert_eq!(go_text("CPU 80% $x }}"), "CPU 80% $x }}");
         assert_eq!(go_text("{{ x }}"), r#"{{"{"}}{{"{"}} x }}"#);
+    }
+
+    #[test]
+    fn slack_shows_a_text_as_it_is_but_for_its_own_markup() {
+        for (text, expected) in [
+            ("R&D <nightly> load", "R&amp;D &lt;nightly&gt; load"),
+            ("a < b > c && d", "a &lt; b &gt; c &amp;&amp; d"),
+            (
+                "<!here> see <https://wiki.example.org/x|the page> & <@U1>",
+                "<!here> see <https://wiki.example.org/x|the page> &amp; <@U1>",
+            ),
+            ("&lt;done&gt; &amp; &copy;", "&lt;done&gt; &amp; &amp;copy;"),
+            ("<https://never.closed", "&lt;https://never.closed"),
+            ("Überlast <ß>", "Überlast &lt;ß&gt;"),
+        ] {
+            assert_eq!(slack_text(text), expected);
+        }
     }
 
     #[test]

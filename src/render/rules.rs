@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::pace::Pace;
 use super::parameters::Parameters;
 use super::quote::go_text;
-use crate::spec::{Alert, BaseUrl, CatalogueAlert, PromDuration, RuleName, Spec, Unit};
+use crate::spec::{Alert, AlertName, BaseUrl, CatalogueAlert, PromDuration, Spec, Unit, catalogue_name};
 
 /// An alerting rule as Prometheus gets it. Labels and annotations are Prometheus templates.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -23,6 +23,8 @@ pub struct Rule {
     /// How long the expression must hold; not at all where absent.
     #[serde(rename = "for")]
     pub hold: Option<PromDuration>,
+    /// How long it goes on firing once the expression holds no more.
+    pub keep_firing_for: Option<PromDuration>,
     /// The labels, `severity` among them.
     pub labels: BTreeMap<String, String>,
     /// The annotations.
@@ -61,7 +63,7 @@ pub fn rules(spec: &Spec) -> Vec<Rule> {
         runbooks: spec.notify.runbooks.as_ref(),
         names_host: spec.alerts.keys().any(|name| name.as_str() == HOST_DOWN),
     };
-    let rule = |(name, alert): (&RuleName, &Alert)| match alert.entry(name.as_str()) {
+    let rule = |(name, alert): (&AlertName, &Alert)| match alert.entry(name.as_str()) {
         Some(entry) => writer.known(name, alert, entry),
         None => writer.own(name, alert),
     };
@@ -85,7 +87,7 @@ struct Writer<'a> {
 
 impl Writer<'_> {
     /// A rule of the catalogue with the spec's parameters.
-    fn known(&self, name: &RuleName, alert: &Alert, entry: &CatalogueAlert) -> Rule {
+    fn known(&self, name: &AlertName, alert: &Alert, entry: &CatalogueAlert) -> Rule {
         let parameters = Parameters::of(alert, entry, &self.pace);
         let annotation = |own: &Option<String>, template: &str| {
             own.as_deref().map_or_else(|| parameters.fill(template), go_text)
@@ -105,6 +107,7 @@ impl Writer<'_> {
             group: entry.group.clone(),
             expr: parameters.fill(&entry.expr),
             hold: Some(parameters.hold),
+            keep_firing_for: None,
             labels: self.labels(alert, Some(alert.severity.as_ref().unwrap_or(&entry.severity)), go_text),
             annotations,
             above: parameters.above,
@@ -115,7 +118,7 @@ impl Writer<'_> {
     }
 
     /// The user's own rule, taken as it is.
-    fn own(&self, name: &RuleName, alert: &Alert) -> Rule {
+    fn own(&self, name: &AlertName, alert: &Alert) -> Rule {
         let texts = [("summary", &alert.summary), ("description", &alert.description)];
         let mut annotations: BTreeMap<_, _> =
             texts.into_iter().filter_map(|(name, text)| Some((name, text.clone()?))).collect();
@@ -126,8 +129,10 @@ impl Writer<'_> {
         Rule {
             name: name.to_string(),
             group: OWN_GROUP.to_owned(),
+            // Loading has refused an alert that is not the catalogue's and has none.
             expr: alert.expr.clone().unwrap_or_default(),
             hold: alert.hold,
+            keep_firing_for: alert.keep_firing_for,
             labels: self.labels(alert, alert.severity.as_ref(), str::to_owned),
             annotations,
             above: None,
@@ -138,13 +143,14 @@ impl Writer<'_> {
     }
 
     /// Where more is to be read about an alert of the catalogue: an address, or a command where none is known.
-    fn page(&self, name: &RuleName, alert: &Alert) -> (&'static str, String) {
+    fn page(&self, name: &AlertName, alert: &Alert) -> (&'static str, String) {
         match (&alert.runbook_url, self.runbooks) {
             (Some(url), _) => ("runbook_url", go_text(url.as_str())),
             (None, Some(base)) => {
-                ("runbook_url", go_text(&format!("{}/{name}.md", base.as_str().trim_end_matches('/'))))
+                let page = catalogue_name(name.as_str()).unwrap_or(name.as_str());
+                ("runbook_url", go_text(&format!("{}/{page}.md", base.as_str().trim_end_matches('/'))))
             }
-            (None, None) => ("runbook", format!("`monctl runbook {name}`")),
+            (None, None) => ("runbook", go_text(&format!("`monctl runbook {}`", shell_word(name.as_str())))),
         }
     }
 
@@ -159,4 +165,10 @@ impl Writer<'_> {
         let others = alert.labels.iter().map(|(name, value)| (name.to_string(), text(value)));
         host.into_iter().chain(severity).chain(others).collect()
     }
+}
+
+/// A name as it is typed on a command line.
+fn shell_word(name: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "_-.".contains(c);
+    if name.chars().all(is_plain) { name.to_owned() } else { format!("'{}'", name.replace('\'', "'\\''")) }
 }

@@ -3,7 +3,7 @@
 use super::pace::Pace;
 use super::rule_tests::rule_tests;
 use super::rules::HOST_DOWN;
-use crate::spec::{Alert, Fault, Loaded, Metrics, RuleName, Spec, promql_fault};
+use crate::spec::{Alert, AlertName, Fault, Loaded, Metrics, Spec, is_template, promql_fault};
 
 /// The warnings about a spec, each a sentence with its remedy.
 pub fn warnings(loaded: &Loaded) -> Vec<String> {
@@ -12,11 +12,12 @@ pub fn warnings(loaded: &Loaded) -> Vec<String> {
 
 /// `has` says whether the project's settings name something.
 fn about(spec: &Spec, has: impl Fn(&str) -> bool) -> Vec<String> {
-    let of_alert = |(name, alert): (&RuleName, &Alert)| {
+    let of_alert = |(name, alert): (&AlertName, &Alert)| {
         [
             overtakes_host_down(spec, name, alert),
             lacks_its_setting(spec, name, alert, &has),
             newer_than_monctl(name, alert),
+            shows_braces(name, alert),
         ]
     };
     spec.alerts.iter().flat_map(of_alert).flatten().chain(untested(spec)).collect()
@@ -26,7 +27,7 @@ fn about(spec: &Spec, has: impl Fn(&str) -> bool) -> Vec<String> {
 fn untested(spec: &Spec) -> Vec<String> {
     // A file of the catalogue that is broken is told of where the tests are written.
     let Ok(tests) = rule_tests(spec) else { return Vec::new() };
-    let is_tested = |name: &RuleName| tests.iter().any(|tests| tests.alert == name.as_str());
+    let is_tested = |name: &AlertName| tests.iter().any(|tests| tests.alert == name.as_str());
     let of_catalogue = spec.alerts.iter().filter(|(name, alert)| alert.entry(name.as_str()).is_some());
     let names = of_catalogue.map(|(name, _)| name).filter(|name| !is_tested(name));
     let say = |name| {
@@ -41,7 +42,7 @@ fn untested(spec: &Spec) -> Vec<String> {
 /// An alert whose metrics the project's own django-prometheus has only with a setting that nobody made.
 fn lacks_its_setting(
     spec: &Spec,
-    name: &RuleName,
+    name: &AlertName,
     alert: &Alert,
     has: impl Fn(&str) -> bool,
 ) -> Option<String> {
@@ -56,15 +57,33 @@ fn lacks_its_setting(
 }
 
 /// An expression that monctl cannot read and a newer Prometheus may.
-fn newer_than_monctl(name: &RuleName, alert: &Alert) -> Option<String> {
+fn newer_than_monctl(name: &AlertName, alert: &Alert) -> Option<String> {
     let Fault::Unknown(what) = promql_fault(alert.expr.as_deref()?)? else { return None };
     Some(format!(
         "the `expr` of `{name}` was not checked, so see that your version of Prometheus reads it: {what}"
     ))
 }
 
+/// A text that is plain and looks like a template: people would read its braces.
+fn shows_braces(name: &AlertName, alert: &Alert) -> Option<String> {
+    let of_catalogue = alert.entry(name.as_str()).is_some();
+    let texts =
+        [("summary", &alert.summary), ("description", &alert.description), ("severity", &alert.severity)];
+    let texts = texts.into_iter().filter(|_| of_catalogue).chain([("action", &alert.action)]);
+    let mut texts = texts.filter_map(|(key, text)| Some((key, text.as_deref()?)));
+    let (key, _) = texts.find(|(_, text)| is_template(text))?;
+    let remedy = if of_catalogue && key != "action" {
+        "write it without braces, or give the alert an `expr` of its own, whose texts are templates"
+    } else {
+        "write it without braces"
+    };
+    Some(format!(
+        "the `{key}` of `{name}` is plain text, so that people read `{{{{ … }}}}` as it stands there: {remedy}"
+    ))
+}
+
 /// An alert that may be told of before the one that holds it back.
-fn overtakes_host_down(spec: &Spec, name: &RuleName, alert: &Alert) -> Option<String> {
+fn overtakes_host_down(spec: &Spec, name: &AlertName, alert: &Alert) -> Option<String> {
     let after = alert.entry(name.as_str())?.after.as_ref()?;
     let least = Pace::of(spec).after_host_down();
     let hold = alert.hold.filter(|hold| *hold < least && spec.alerts.contains_key(HOST_DOWN))?;
@@ -161,6 +180,24 @@ mod tests {
         );
         spec.alerts = [("Own".parse().unwrap(), own("rate(x[5m]) > 1"))].into();
         assert_eq!(warnings(&spec), [""; 0]);
+    }
+
+    #[test]
+    fn braces_in_a_plain_text_are_warned_of() {
+        let mut spec = spec(None, None, 15);
+        let text = || Some("{{ $labels.instance }} is busy".to_owned());
+        let summary = Alert { summary: text(), ..Alert::default() };
+        let action = Alert { action: text(), ..Alert::default() };
+        let own = Alert { expr: Some("up == 0".to_owned()), summary: text(), ..Alert::default() };
+        for (alert, key) in [(summary, Some("summary")), (action, Some("action")), (own, None)] {
+            spec.alerts = [("HighCPUUsage".parse().unwrap(), alert)].into();
+            let said = warnings(&spec);
+            let named = key.is_none_or(|key| {
+                said[0].starts_with(&format!("the `{key}` of `HighCPUUsage` is plain text"))
+            });
+            assert_eq!(said.len(), usize::from(key.is_some()), "{said:?}");
+            assert!(named, "{said:?}");
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{BaseUrl, PromDuration, RuleName};
+use super::{BaseUrl, LabelName, PromDuration};
 
 /// An alert: one of the catalogue's, or your own where `expr` is given.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -24,6 +24,8 @@ pub struct Alert {
     /// How long the expression must hold.
     #[serde(rename = "for")]
     pub hold: Option<PromDuration>,
+    /// How long your own rule goes on firing once the expression holds no more, so that gaps do not end it.
+    pub keep_firing_for: Option<PromDuration>,
     /// The `severity` label.
     pub severity: Option<String>,
     /// The `summary` annotation: plain text for a catalogue alert, a template for your own.
@@ -35,5 +37,5 @@ pub struct Alert {
     /// A page about the alert; the one of the catalogue where absent.
     pub runbook_url: Option<BaseUrl>,
     /// More labels.
-    pub labels: BTreeMap<RuleName, String>,
+    pub labels: BTreeMap<LabelName, String>,
 }

@@ -40,9 +40,14 @@ pub struct App {
     /// The application's environment: plain values and secret references.
     #[serde(default)]
     pub env: BTreeMap<EnvName, EnvValue>,
-    /// How requests are counted. Where it is not given: `builtin` if the project has django-prometheus, else `exporter`.
+    /// How requests are counted. Where it is not given: `builtin` if the settings in use have django-prometheus and the
+    /// project's URLs show where it answers, else `exporter`.
     #[serde(default)]
     pub metrics: Option<Metrics>,
+    /// Where the project's own django-prometheus answers, with `metrics: builtin`; what its URLs say, or `/metrics`, where
+    /// absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metrics_path: Option<UrlPath>,
     /// The port of the exporter process where `metrics` is `exporter`.
     #[serde(default = "default_metrics_port")]
     #[garde(custom(free))]
@@ -56,6 +61,11 @@ impl App {
     /// How requests are counted. Loading fills the choice in where the spec leaves it open.
     pub fn metrics(&self) -> Metrics {
         self.metrics.unwrap_or(Metrics::Exporter)
+    }
+
+    /// The path on which Prometheus finds the application's metrics.
+    pub fn metrics_path(&self) -> &str {
+        self.metrics_path.as_ref().map_or("/metrics", UrlPath::as_str)
     }
 
     /// The port on which Prometheus finds the application's metrics.
@@ -73,7 +83,7 @@ impl App {
 pub enum Metrics {
     /// monctl counts from outside; the project needs nothing.
     Exporter,
-    /// The project's own django-prometheus is scraped at `/metrics`.
+    /// The project's own django-prometheus is scraped.
     Builtin,
 }
 

@@ -17,17 +17,17 @@ pub use self::amount::Amount;
 pub use self::counts::Counts;
 pub use self::trial::{Case, Sees, Series, Target, Trial, Usual, Values};
 pub use self::unit::Unit;
-use super::{Alert, DrillKind, Metrics, PromDuration, RuleName, Spec};
+use super::{Alert, AlertName, DrillKind, Metrics, PromDuration, Spec};
 
 static FILES: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/templates/alerts");
 static RUNBOOKS: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/docs/alerts");
 
 #[expect(clippy::expect_used, reason = "the files are part of the program and a test reads them all")]
-static ENTRIES: LazyLock<BTreeMap<RuleName, CatalogueAlert>> = LazyLock::new(|| {
+static ENTRIES: LazyLock<BTreeMap<AlertName, CatalogueAlert>> = LazyLock::new(|| {
     let read = |file: &include_dir::File<'static>| {
         let name = file.path().file_stem().unwrap_or_default().to_string_lossy();
         let broken = |why: String| format!("{name}: {why}");
-        let text = file.contents_utf8().unwrap_or_default();
+        let text = file.contents_utf8().ok_or_else(|| broken("it is not UTF-8".to_owned()))?;
         let alert = serde_saphyr::from_str(text).map_err(|error| broken(error.to_string()))?;
         Ok::<_, String>((name.parse().map_err(broken)?, alert))
     };
@@ -72,7 +72,7 @@ pub struct CatalogueAlert {
     pub hold: PromDuration,
     /// The alert that holds this one back: where nobody chose otherwise, this one waits longer.
     #[serde(default)]
-    pub after: Option<RuleName>,
+    pub after: Option<AlertName>,
     /// The default `severity` label.
     pub severity: String,
     /// Whether a spec without a section `alerts` has it not.
@@ -127,19 +127,33 @@ impl Alert {
     }
 }
 
-/// The alert of this name.
+/// The alert that a name means: the one of this name, or the one whose name it continues with a capital letter, a digit,
+/// `_`, `-` or a space, such as `HighCPUUsageCritical`, which is `HighCPUUsage` a second time.
 pub fn catalogue_alert(name: &str) -> Option<&'static CatalogueAlert> {
-    ENTRIES.get(name)
+    ENTRIES.get(catalogue_name(name)?)
+}
+
+/// The name in the catalogue of the alert that a name means.
+pub fn catalogue_name(name: &str) -> Option<&'static str> {
+    let continues =
+        |rest: &str| rest.starts_with(|c: char| c.is_uppercase() || c.is_ascii_digit() || "_- ".contains(c));
+    let is_meant = |known: &&str| match name.strip_prefix(*known) {
+        Some("") => true,
+        // There is one switch for one dead man.
+        Some(rest) => *known != WATCHDOG && continues(rest),
+        None => false,
+    };
+    catalogue_names().filter(is_meant).max_by_key(|known| known.len())
 }
 
 /// The names of all alerts of the catalogue, in alphabetical order.
 pub fn catalogue_names() -> impl Iterator<Item = &'static str> {
-    ENTRIES.keys().map(RuleName::as_str)
+    ENTRIES.keys().map(AlertName::as_str)
 }
 
 /// The page about an alert of the catalogue, written for whoever is woken by it.
 pub fn runbook(name: &str) -> Option<&'static str> {
-    RUNBOOKS.get_file(format!("{name}.md"))?.contents_utf8()
+    RUNBOOKS.get_file(format!("{}.md", catalogue_name(name)?))?.contents_utf8()
 }
 
 /// What a spec lacks without which this alert of the catalogue makes no sense, as a sentence.
@@ -158,7 +172,7 @@ pub(super) fn lacks(name: &str, spec: &Spec) -> Option<&'static str> {
 }
 
 /// The alerts of a spec that names none: those of the catalogue that need no choice by the user.
-pub(super) fn default_alerts() -> BTreeMap<RuleName, Alert> {
+pub(super) fn default_alerts() -> BTreeMap<AlertName, Alert> {
     let entries = ENTRIES.iter().filter(|(_, entry)| !entry.optional);
     entries.map(|(name, _)| (name.clone(), Alert::default())).collect()
 }
@@ -187,6 +201,25 @@ mod tests {
                 assert!(text.ends_with('.') && !text.contains("{{"), "{name}: {text}");
             }
         }
+    }
+
+    #[test]
+    fn an_alert_can_be_had_a_second_time_under_a_name_that_continues_its_own() {
+        for (name, known) in [
+            ("HighCPUUsage", Some("HighCPUUsage")),
+            ("HighCPUUsageCritical", Some("HighCPUUsage")),
+            ("HighCPUUsage critical", Some("HighCPUUsage")),
+            ("HighCPUUsage-95", Some("HighCPUUsage")),
+            ("DiskSpaceLow_2", Some("DiskSpaceLow")),
+            ("HighCPUUsages", None),
+            ("HostDowntime", None),
+            ("MyHostDown", None),
+            ("WatchdogNight", None),
+            ("", None),
+        ] {
+            assert_eq!(catalogue_name(name), known, "{name}");
+        }
+        assert_eq!(runbook("HighCPUUsageCritical"), runbook("HighCPUUsage"));
     }
 
     #[test]
@@ -222,7 +255,7 @@ mod tests {
             assert!(flat.contains(&alert.why), "{name}.md says not why the defaults are so: {}", alert.why);
         }
         let pages = RUNBOOKS.files().filter_map(|file| file.path().file_stem()?.to_str());
-        let others: Vec<_> = pages.filter(|name| catalogue_alert(name).is_none()).collect();
+        let others: Vec<_> = pages.filter(|name| catalogue_name(name) != Some(*name)).collect();
         assert!(others.is_empty(), "pages about alerts that are not there: {others:?}");
     }
 }

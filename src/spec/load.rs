@@ -1,12 +1,13 @@
 //! From a file to a valid spec, or to one error that lists everything that is wrong with it.
 
-use std::fs;
 use std::path::{Path, PathBuf};
+use std::{env, fs};
 
 use super::excerpt::Excerpt;
+use super::finding::Finding;
 use super::problem::{Origin, Problem, Source};
-use super::tree::{Node, Value};
-use super::{Provider, Spec, detect, json_schema, lacks, meaning, shape};
+use super::tree::{Node, Place, Value};
+use super::{Provider, Spec, detect, home, json_schema, lacks, meaning, shape};
 use crate::error::{Error, Result};
 
 /// A valid spec and the file it was read from.
@@ -40,9 +41,18 @@ impl Loaded {
         }
     }
 
+    /// An error about values that are right in themselves: each with its path of keys and what is wrong, shown with its
+    /// line like those of loading.
+    pub(crate) fn refuse(&self, what: &str, values: Vec<(Vec<String>, String)>) -> Error {
+        let problem = |(path, message): (Vec<String>, String)| {
+            Problem::new(self.origin.root.locate(path.iter().map(String::as_str)), message)
+        };
+        self.origin.source.error(what, values.into_iter().map(problem).collect())
+    }
+
     /// Whether the settings of the Django project name something.
     pub fn settings_mention(&self, name: &str) -> bool {
-        detect::settings_mention(&self.app_dir(), name)
+        detect::settings_mention(&self.app_dir(), &self.spec.app, name)
     }
 
     /// The folder of the Django project.
@@ -87,33 +97,40 @@ fn read(source: Source) -> Result<Loaded> {
         return Err(invalid(&source, vec![Problem::new(None, "the file is empty")]));
     }
     let base = folder_of(&source.path);
-    let shape::Repaired { json, faulty, mut problems } = shape::check(json_schema(), &root, &source.text);
+    let shape::Repaired { json, mut faulty, mut problems } = shape::check(json_schema(), &root, &source.text);
     let counted = json.pointer("/app/count").is_some();
-    let mut spec: Option<Spec> = serde_json::from_value(json).ok().map(|spec| decided(spec, &root, base));
-    if let Some(spec) = &mut spec {
-        let is_known = |path: &str| faulty.iter().any(|faulty| is_at_or_below(path, faulty));
-        let mut findings: Vec<_> = count(spec, counted).into_iter().collect();
-        findings.extend(meaning::check(spec, base));
-        let findings = findings.into_iter().filter(|(path, _)| !is_known(path));
-        problems.extend(findings.map(|(path, message)| Problem::new(root.locate(path.split('.')), message)));
-    }
-    match spec {
-        Some(spec) if problems.is_empty() => Ok(Loaded { spec, origin: Origin { source, root } }),
-        None if problems.is_empty() => {
-            // The schema's tests see to it that this does not happen.
-            Err(invalid(&source, vec![Problem::new(None, "a value has the right form and no meaning")]))
+    // What serde says may repeat a secret. The schema's tests see to it that a file without problems can be read.
+    let Ok(mut spec) = serde_json::from_value::<Spec>(json) else {
+        if problems.is_empty() {
+            problems.push(Problem::new(None, "a value has the right form and no meaning"));
         }
-        _ => Err(invalid(&source, problems)),
+        return Err(invalid(&source, problems));
+    };
+    let home = env::var_os("HOME").filter(|home| !home.is_empty());
+    let homeless = home::expand(&mut spec, home.as_deref().map(Path::new));
+    faulty.extend(homeless.iter().map(|finding| finding.path.clone()));
+    let mut spec = decided(spec, &root, base);
+    let mut findings: Vec<Finding> = count(&mut spec, counted).into_iter().collect();
+    findings.extend(meaning::check(&spec, base));
+    findings.retain(|finding| finding.is_of_user(&faulty));
+    findings.extend(homeless);
+    problems
+        .extend(findings.into_iter().map(|it| Problem::new(place_of(&it, &root, &source.text), it.message)));
+    if problems.is_empty() {
+        Ok(Loaded { spec, origin: Origin { source, root } })
+    } else {
+        Err(invalid(&source, problems))
     }
 }
 
 /// Where hosts are listed, their list says how many there are; a number beside it must be the same.
-fn count(spec: &mut Spec, counted: bool) -> Option<meaning::Finding> {
+fn count(spec: &mut Spec, counted: bool) -> Option<Finding> {
     let Provider::Hosts(hosts) = &spec.provider else { return None };
     let listed = u16::try_from(hosts.app.len()).unwrap_or(u16::MAX);
     if counted && listed > 0 && spec.app.count != listed {
         let hosts = if listed == 1 { "1 host".to_owned() } else { format!("{listed} hosts") };
-        return Some(("app.count".into(), format!("`provider.hosts.app` lists {hosts}; leave `count` out")));
+        let message = format!("`provider.hosts.app` lists {hosts}; leave `count` out");
+        return Some(Finding::new("app.count", message));
     }
     spec.app.count = listed.max(1);
     None
@@ -121,12 +138,19 @@ fn count(spec: &mut Spec, counted: bool) -> Option<meaning::Finding> {
 
 /// Decides what the file leaves open.
 fn decided(mut spec: Spec, root: &Node, base: &Path) -> Spec {
-    spec.app.metrics = Some(detect::metrics(&base.join(&spec.app.path), &spec.app));
+    detect::decide(&base.join(&spec.app.path), &mut spec.app);
     if !root.has("alerts") {
         let all = std::mem::take(&mut spec.alerts);
         spec.alerts = all.into_iter().filter(|(name, _)| lacks(name.as_str(), &spec).is_none()).collect();
     }
     spec
+}
+
+/// Where a finding stands: at its value, or within the value's text.
+fn place_of(finding: &Finding, root: &Node, text: &str) -> Place {
+    let whole = root.locate(finding.path.keys());
+    let inside = |(at, width)| root.get(finding.path.keys())?.place_of_action(text, at, width);
+    finding.within.and_then(inside).unwrap_or(whole)
 }
 
 fn invalid(source: &Source, problems: Vec<Problem>) -> Error {
@@ -137,9 +161,4 @@ fn invalid(source: &Source, problems: Vec<Problem>) -> Error {
 
 fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
-}
-
-/// Whether a path of keys is another one or lies below it. Nothing is below the empty path's value but all.
-fn is_at_or_below(path: &str, above: &str) -> bool {
-    above.is_empty() || path.strip_prefix(above).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }

@@ -9,14 +9,13 @@ use std::path::Path;
 
 use garde::Validate as _;
 
+use super::finding::Finding;
 use super::suggest::suggestion;
+use super::tree::KeyPath;
 use super::{
-    DashboardSource, Discovery, EnvValue, ExistingHosts, Grafana, Install, Provider, SecretRef, Spec,
-    WsgiModule, fits_environment,
+    DashboardSource, Discovery, EnvValue, ExistingHosts, Grafana, Install, Metrics, Port, Provider,
+    SecretRef, Spec, WsgiModule, fits_environment,
 };
-
-/// A finding: the path of the value it is about, and what is wrong with it.
-pub(super) type Finding = (String, String);
 
 /// What comes as a release.
 const RELEASES: [&str; 4] = ["prometheus", "alertmanager", "node_exporter", "grafana"];
@@ -25,7 +24,7 @@ const RELEASES: [&str; 4] = ["prometheus", "alertmanager", "node_exporter", "gra
 pub(super) fn check(spec: &Spec, base: &Path) -> Vec<Finding> {
     let mut findings = Vec::new();
     if let Err(report) = spec.validate() {
-        findings.extend(report.iter().map(|(path, error)| (path.to_string(), error.message().to_owned())));
+        findings.extend(report.iter().map(|(path, error)| Finding::new(path.to_string(), error.message())));
     }
     alerts::check(spec, &base.join(&spec.app.path), &mut findings);
     notify::check(spec, &mut findings);
@@ -34,38 +33,42 @@ pub(super) fn check(spec: &Spec, base: &Path) -> Vec<Finding> {
     secrets(spec, &mut findings);
     grafana(&spec.grafana, base, &mut findings);
     files(spec, base, &mut findings);
+    metrics_path(spec, &mut findings);
     releases(&spec.monitoring.install, base, &mut findings);
     no_release_of_grafana(spec, &mut findings);
     findings
 }
 
 fn provider(provider: &Provider, findings: &mut Vec<Finding>) {
-    let mut find = |path: &str, message: &str| findings.push((path.to_owned(), message.to_owned()));
     match provider {
         Provider::Aws(aws) if aws.subnet.is_some() && aws.vpc.is_some() => {
-            find("provider.aws.vpc", "a subnet decides on its VPC; leave `vpc` out");
+            let message = "a subnet decides on its VPC; leave `vpc` out";
+            findings.push(Finding::new("provider.aws.vpc", message).about("provider.aws.subnet"));
         }
         Provider::Hosts(hosts) if hosts.app.is_empty() => {
-            find("provider.hosts.app", "at least one application host is needed");
+            findings.push(Finding::new("provider.hosts.app", "at least one application host is needed"));
         }
-        Provider::Hosts(hosts) => existing_hosts(hosts, &mut find),
+        Provider::Hosts(hosts) => existing_hosts(hosts, findings),
         _ => {}
     }
 }
 
-fn existing_hosts(hosts: &ExistingHosts, find: &mut impl FnMut(&str, &str)) {
-    let paths = (0..hosts.app.len()).map(|_| "provider.hosts.app").chain(["provider.hosts.monitoring"]);
-    let mut seen = Vec::new();
+fn existing_hosts(hosts: &ExistingHosts, findings: &mut Vec<Finding>) {
+    let list = KeyPath::from("provider.hosts.app");
+    let paths = (0..hosts.app.len()).map(|index| list.and(index)).chain(["provider.hosts.monitoring".into()]);
+    let mut seen: Vec<((String, Option<Port>), KeyPath)> = Vec::new();
     for (host, path) in hosts.all().zip(paths) {
         let settings = host.settings();
         let destination = (settings.ssh.host().to_owned(), settings.port);
-        if seen.contains(&destination) {
-            find(path, &format!("`{}` stands here twice; each host has one role", destination.0));
+        if let Some((_, first)) = seen.iter().find(|(other, _)| *other == destination) {
+            let message = format!("`{}` stands here twice; each host has one role", destination.0);
+            findings.push(Finding::new(path.clone(), message).about(path.clone()).about(first.clone()));
         }
         if settings.user.is_some() && settings.ssh.user().is_some() {
-            find(path, &format!("`{}` names a user already; leave `user` out", settings.ssh));
+            let message = format!("`{}` names a user already; leave `user` out", settings.ssh);
+            findings.push(Finding::new(path.clone(), message).about(path.clone()));
         }
-        seen.push(destination);
+        seen.push((destination, path));
     }
 }
 
@@ -77,7 +80,7 @@ fn discovery(spec: &Spec, findings: &mut Vec<Finding>) {
         (Discovery::Ec2, Provider::Aws(_)) => "looking for instances needs `provider.aws.region`",
         (Discovery::Ec2, _) => "only `provider: {aws: …}` has instances to look for",
     };
-    findings.push(("monitoring.discovery".to_owned(), message.to_owned()));
+    findings.push(Finding::new("monitoring.discovery", message).about("provider"));
 }
 
 /// References that cannot lead to a secret. The messages repeat nothing of them: a secret may have been put
@@ -91,19 +94,20 @@ fn secrets(spec: &Spec, findings: &mut Vec<Finding>) {
             SecretRef::Command(words) if words.first().is_none_or(String::is_empty) => "the command is empty",
             _ => continue,
         };
-        findings.push((name.to_string(), message.to_owned()));
+        findings.push(Finding::new(name.to_string(), message));
     }
     for (name, value) in &spec.app.env {
         if matches!(value, EnvValue::Plain(text) if !fits_environment(text)) {
-            let message = "the value holds control characters, which no environment can carry".to_owned();
-            findings.push((format!("app.env.{name}"), message));
+            let message = "the value holds control characters, which no environment can carry";
+            findings.push(Finding::new(format!("app.env.{name}"), message));
         }
     }
 }
 
 /// A Grafana that exists with all that it needs, and dashboards that each come from one place.
 fn grafana(grafana: &Grafana, base: &Path, findings: &mut Vec<Finding>) {
-    let mut find = |key: &str, message: String| findings.push((format!("grafana.{key}"), message));
+    let mut find =
+        |key: &str, message: String| findings.push(Finding::new(format!("grafana.{key}"), message));
     for (key, message) in grafana.contradictions() {
         find(key, message.to_owned());
     }
@@ -126,13 +130,13 @@ fn grafana(grafana: &Grafana, base: &Path, findings: &mut Vec<Finding>) {
 
 /// The application's files, as far as the spec names them.
 fn files(spec: &Spec, base: &Path, findings: &mut Vec<Finding>) {
-    let mut find = |path: &str, message: String| findings.push((path.to_owned(), message));
+    let mut find = |path: &str, message: String| findings.push(Finding::new(path, message).about("app.path"));
     let folder = base.join(&spec.app.path);
     if spec.app.path.as_os_str().is_empty() {
         find("app.path", "the path is empty; write `.` for the spec's own folder".to_owned());
     } else if fs::metadata(&folder).is_ok_and(|data| data.is_dir()) {
         if !has_module(&folder, &spec.app.wsgi) {
-            let file = spec.app.wsgi.as_str().replace('.', "/");
+            let file = spec.app.wsgi.module().replace('.', "/");
             find("app.wsgi", format!("there is no `{}.py`", folder.join(file).display()));
         }
         let requirements = folder.join(&spec.app.requirements);
@@ -144,21 +148,31 @@ fn files(spec: &Spec, base: &Path, findings: &mut Vec<Finding>) {
     }
 }
 
+/// A path that nobody would ask, or that Prometheus would ask otherwise than it stands there.
+fn metrics_path(spec: &Spec, findings: &mut Vec<Finding>) {
+    let Some(path) = &spec.app.metrics_path else { return };
+    let message = match spec.app.metrics() {
+        Metrics::Exporter => "only `metrics: builtin` has a path of its own; leave it out, or add that",
+        Metrics::Builtin if path.as_str().contains(['?', '#']) => "the path ends before any `?` or `#`",
+        Metrics::Builtin => return,
+    };
+    findings.push(Finding::new("app.metrics_path", message).about("app.metrics"));
+}
+
 /// The catalogue of releases and the names in it.
 fn releases(install: &Install, base: &Path, findings: &mut Vec<Finding>) {
     let word = if install.is_release() { "release" } else { "distribution" };
-    let mut find = |key: &str, message: String| {
-        findings.push((format!("monitoring.install.{word}.{key}"), message));
-    };
+    let at = KeyPath::from("monitoring.install").and(word);
     if let Some(catalogue) = &install.releases().catalogue {
         let catalogue = base.join(catalogue);
         if !catalogue.is_file() {
-            find("catalogue", format!("there is no file `{}`", catalogue.display()));
+            let message = format!("there is no file `{}`", catalogue.display());
+            findings.push(Finding::new(at.and("catalogue"), message));
         }
     }
     for name in install.releases().versions.keys().filter(|name| !RELEASES.contains(&name.as_str())) {
         let near = suggestion(name, RELEASES);
-        find(&format!("versions.{name}"), format!("no release is called so{near}"));
+        findings.push(Finding::new(at.and("versions").and(name), format!("no release is called so{near}")));
     }
 }
 
@@ -168,12 +182,12 @@ fn no_release_of_grafana(spec: &Spec, findings: &mut Vec<Finding>) {
     if spec.grafana.existing().is_some() && install.releases().versions.contains_key("grafana") {
         let word = if install.is_release() { "release" } else { "distribution" };
         let path = format!("monitoring.install.{word}.versions.grafana");
-        findings
-            .push((path, "no Grafana is installed, since `grafana.url` names one; leave this out".into()));
+        let message = "no Grafana is installed, since `grafana.url` names one; leave this out";
+        findings.push(Finding::new(path, message).about("grafana.url"));
     }
 }
 
 fn has_module(folder: &Path, module: &WsgiModule) -> bool {
-    let path = folder.join(module.as_str().replace('.', "/"));
+    let path = folder.join(module.module().replace('.', "/"));
     path.with_extension("py").is_file() || path.join("__init__.py").is_file()
 }

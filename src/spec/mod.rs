@@ -10,7 +10,9 @@ mod detect;
 mod drill;
 mod duration;
 mod excerpt;
+mod finding;
 mod grafana;
+mod home;
 mod load;
 mod meaning;
 mod model;
@@ -35,7 +37,7 @@ pub use aws::*;
 use catalogue::lacks;
 pub use catalogue::{
     Amount, Case, CatalogueAlert, Counts, Sees, Series, Target, Trial, Unit, Usual, Values, WATCHDOG,
-    catalogue_alert, catalogue_names, runbook,
+    catalogue_alert, catalogue_name, catalogue_names, runbook,
 };
 pub use drill::DrillKind;
 pub use duration::PromDuration;
@@ -53,3 +55,4 @@ pub use schema::json_schema;
 pub use secrets::*;
 pub use severity::*;
 pub(crate) use suggest::{nearest, suggestion};
+pub(crate) use template::is_template;

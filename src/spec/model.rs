@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::catalogue::default_alerts;
-use super::{Alert, App, Grafana, Monitoring, Notify, ProjectName, Provider, RuleName};
+use super::{Alert, AlertName, App, Grafana, Monitoring, Notify, ProjectName, Provider};
 
 /// A project: an application, its monitoring, and where both run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
@@ -31,7 +31,7 @@ pub struct Spec {
     /// Alerts by name: those of the catalogue with their parameters, and your own with an `expr`. Where absent, those
     /// of the catalogue that need no choice, as far as the spec brings what they need.
     #[serde(default = "default_alerts")]
-    pub alerts: BTreeMap<RuleName, Alert>,
+    pub alerts: BTreeMap<AlertName, Alert>,
     /// Where alerts are sent.
     #[garde(dive)]
     pub notify: Notify,

@@ -2,7 +2,7 @@
 //! from text that is valid, and each carries its rule and an example into the JSON Schema.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU16;
 use std::str::FromStr;
 
@@ -22,6 +22,10 @@ macro_rules! text_type {
         pub struct $name(String);
 
         impl $name {
+            /// What the text must match, and what to say where it does not.
+            #[allow(dead_code, reason = "only the keys of mappings need it")]
+            pub(super) const RULE: (&str, &str) = ($pattern, $hint);
+
             /// The value as text.
             pub fn as_str(&self) -> &str {
                 &self.0
@@ -79,12 +83,23 @@ fn is_identifier(text: &str) -> bool {
 }
 
 text_type! {
-    /// A WSGI module in dotted notation, such as `mysite.wsgi`.
+    /// A WSGI module in dotted notation, such as `mysite.wsgi`, with `:NAME` behind it where its callable has another name
+    /// than `application`.
     WsgiModule,
-    "^[A-Za-z_][A-Za-z0-9_]*(\\.[A-Za-z_][A-Za-z0-9_]*)*$",
+    "^[A-Za-z_][A-Za-z0-9_]*(\\.[A-Za-z_][A-Za-z0-9_]*)*(:[A-Za-z_][A-Za-z0-9_]*)?$",
     "mysite.wsgi",
-    |text| text.split('.').all(is_identifier),
-    "a WSGI module is written with dots, such as `mysite.wsgi`"
+    |text| {
+        let (module, callable) = text.split_once(':').map_or((text, None), |(module, name)| (module, Some(name)));
+        module.split('.').all(is_identifier) && callable.is_none_or(is_identifier)
+    },
+    "a WSGI module is written with dots, such as `mysite.wsgi`, or with its callable: `mysite.wsgi:application`"
+}
+
+impl WsgiModule {
+    /// The module without the callable's name.
+    pub fn module(&self) -> &str {
+        self.as_str().split(':').next().unwrap_or(self.as_str())
+    }
 }
 
 text_type! {
@@ -97,12 +112,34 @@ text_type! {
 }
 
 text_type! {
-    /// The name of an alert or of a label.
-    RuleName,
-    "^[A-Za-z_][A-Za-z0-9_]*$",
+    /// The name of an alert: any text, as Prometheus takes it.
+    AlertName,
+    "^[^\\s\\x00-\\x1f\\x7f]([^\\x00-\\x1f\\x7f]*[^\\s\\x00-\\x1f\\x7f])?$",
     "HighCPUUsage",
+    |text| !text.is_empty() && text.trim() == text && !text.contains(char::is_control),
+    "the name of an alert has no line breaks or other control characters, and no spaces at its ends"
+}
+
+text_type! {
+    /// The name of a label.
+    LabelName,
+    "^[A-Za-z_][A-Za-z0-9_]*$",
+    "team",
     is_identifier,
-    "a name has letters, digits and `_` only and does not begin with a digit"
+    "the name of a label has letters, digits and `_` only and does not begin with a digit"
+}
+
+text_type! {
+    /// A severity of which something is said: it also names a receiver and a file.
+    SeverityName,
+    "^[A-Za-z0-9_][A-Za-z0-9_-]{0,62}$",
+    "critical",
+    |text| {
+        (1..=63).contains(&text.len())
+            && !text.starts_with('-')
+            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
+    },
+    "a severity has up to 63 letters, digits, `_` and `-`, and does not begin with `-`"
 }
 
 text_type! {
@@ -239,21 +276,96 @@ text_type! {
 }
 
 text_type! {
-    /// Where ssh connects to: a name, an address or an alias of the user's ssh configuration, `USER@` before it or not.
-    Destination,
-    "^([A-Za-z0-9._-]+@)?[A-Za-z0-9_][A-Za-z0-9._:-]*$",
-    "web1.example.org",
-    |text| {
+    /// The name with which ssh logs in. Directory services have names with dots and capitals.
+    SshUser,
+    "^[A-Za-z0-9._][A-Za-z0-9._-]*$",
+    "deploy",
+    is_ssh_user,
+    "a user has letters, digits, `.`, `_` and `-` only, and does not begin with `-`"
+}
+
+/// Whether ssh can be told to log in as this user: it is not taken for an option.
+fn is_ssh_user(text: &str) -> bool {
+    !text.is_empty()
+        && !text.starts_with('-')
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
+}
+
+/// Where ssh connects to: a name, an address or an alias of the user's ssh configuration, `USER@` before it or not.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Destination(String);
+
+impl FromStr for Destination {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
         let (user, host) = text.split_once('@').map_or((None, text), |(user, host)| (Some(user), host));
-        let word = |text: &str, more: &[u8]| {
-            !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b) || more.contains(&b))
-        };
-        user.is_none_or(|user| word(user, b"")) && word(host, b":") && !host.starts_with(['.', '-', ':'])
-    },
-    "a host is written as for ssh: a name, an address or an alias, with `USER@` before it where you like"
+        if let Some(hint) = misplaced(host) {
+            return Err(hint);
+        }
+        let is_name = host.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_')
+            && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
+        if user.is_none_or(is_ssh_user) && (is_name || host.parse::<Ipv6Addr>().is_ok()) {
+            return Ok(Self(text.to_owned()));
+        }
+        Err("a host is written as for ssh: a name, an address or an alias, with `USER@` before it where you like".into())
+    }
+}
+
+/// What to write instead of a host with its port, or an address in brackets.
+fn misplaced(host: &str) -> Option<String> {
+    let bracketed = host.strip_prefix('[').and_then(|rest| rest.split_once(']'));
+    let (address, port) = match bracketed {
+        Some((address, "")) => return Some(format!("leave the brackets out: `{address}`")),
+        Some((address, port)) => (address, port.strip_prefix(':')?),
+        None => host.rsplit_once(':').filter(|(name, _)| !name.contains(':'))?,
+    };
+    let number = port.parse::<Port>().ok()?;
+    Some(format!("the port stands beside the host: write `{{ssh: {address}, port: {number}}}`"))
+}
+
+impl fmt::Display for Destination {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl TryFrom<String> for Destination {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl From<Destination> for String {
+    fn from(destination: Destination) -> Self {
+        destination.0
+    }
+}
+
+impl JsonSchema for Destination {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Destination".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "type": "string",
+            "format": "ssh-destination",
+            "examples": ["web1.example.org"],
+            "description": "a name, an address or an alias of the ssh configuration, `USER@` before it or not"
+        })
+    }
 }
 
 impl Destination {
+    /// The whole of it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
     /// The part before `@`.
     pub fn user(&self) -> Option<&str> {
         self.as_str().split_once('@').map(|(user, _)| user)
@@ -382,6 +494,14 @@ impl Port {
     }
 }
 
+impl FromStr for Port {
+    type Err = std::num::ParseIntError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse().map(Self)
+    }
+}
+
 impl fmt::Display for Port {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
@@ -423,9 +543,19 @@ mod tests {
 
     #[test]
     fn names_accept_what_their_rule_says_and_nothing_else() {
-        for (text, good) in
-            [("notes.wsgi", true), ("wsgi", true), ("", false), ("a..b", false), ("a/b", false)]
-        {
+        for (text, good) in [
+            ("notes.wsgi", true),
+            ("wsgi", true),
+            ("", false),
+            ("a..b", false),
+            ("a/b", false),
+            ("notes.wsgi:application", true),
+            ("wsgi:app", true),
+            ("a.b:", false),
+            (":app", false),
+            ("a:b:c", false),
+            ("a:make()", false),
+        ] {
             assert_eq!(text.parse::<WsgiModule>().is_ok(), good, "{text}");
         }
         for (text, good) in [("A_1", true), ("1A", false), ("A-B", false), ("https://x", false)] {
@@ -446,13 +576,87 @@ mod tests {
         for text in ["web1", "10.0.0.7", "fd00::7", "deploy@web1.example.org", "_jump"] {
             assert!(text.parse::<Destination>().is_ok(), "{text}");
         }
-        for text in
-            ["", "-oProxyCommand=x", "a b", "web*", "!web", "a,b", "@web", "a@", "a@-x", "ssh://web", "a#b"]
-        {
+        for text in [
+            "",
+            "-oProxyCommand=x",
+            "a b",
+            "web*",
+            "!web",
+            "a,b",
+            "@web",
+            "a@",
+            "a@-x",
+            "ssh://web",
+            "a#b",
+            "-l@web",
+            "web:",
+            ":22",
+            "web1:2222",
+            "web1:ssh",
+            "[fd00::7]",
+            "[fd00::7]:22",
+            "fd00:::7",
+            "a@b@c",
+        ] {
             assert!(text.parse::<Destination>().is_err(), "{text}");
         }
         let destination: Destination = "deploy@web1".parse().unwrap();
         assert_eq!((destination.user(), destination.host()), (Some("deploy"), "web1"));
+    }
+
+    #[test]
+    fn a_port_behind_a_host_and_brackets_are_told_where_they_belong() {
+        for (text, hint) in [
+            ("web1:2222", "write `{ssh: web1, port: 2222}`"),
+            ("deploy@10.0.0.7:22", "write `{ssh: 10.0.0.7, port: 22}`"),
+            ("[fd00::7]", "leave the brackets out: `fd00::7`"),
+            ("[fd00::7]:2222", "write `{ssh: fd00::7, port: 2222}`"),
+        ] {
+            let said = text.parse::<Destination>().unwrap_err();
+            assert!(said.contains(hint), "{text}: {said}");
+        }
+        for text in ["web1:99999", "web1:", "fd00:::7", "ssh://web1:22"] {
+            let said = text.parse::<Destination>().unwrap_err();
+            assert!(said.starts_with("a host is written as for ssh"), "{text}: {said}");
+        }
+    }
+
+    #[test]
+    fn a_user_of_ssh_is_the_same_beside_the_host_and_before_it() {
+        for (user, good) in [
+            ("anna.meier", true),
+            ("Anna", true),
+            ("svc_monctl-1", true),
+            ("1st", true),
+            ("-l", false),
+            ("a b", false),
+            ("", false),
+        ] {
+            assert_eq!(user.parse::<SshUser>().is_ok(), good, "{user}");
+            assert_eq!(format!("{user}@web1").parse::<Destination>().is_ok(), good, "{user}");
+        }
+    }
+
+    #[test]
+    fn an_alert_is_named_by_any_text_and_a_severity_by_a_word() {
+        for (text, good) in [
+            ("High error rate", true),
+            ("CertExpiry(<7d)", true),
+            ("Zähler > 5 %", true),
+            ("a.b", true),
+            ("", false),
+            (" a", false),
+            ("a\n", false),
+            ("a\u{7}b", false),
+        ] {
+            assert_eq!(text.parse::<AlertName>().is_ok(), good, "{text:?}");
+            assert_eq!(regex::Regex::new(AlertName::RULE.0).unwrap().is_match(text), good, "{text:?}");
+        }
+        for (text, good) in
+            [("critical", true), ("sev-1", true), ("1", true), ("-x", false), ("a b", false), ("a/b", false)]
+        {
+            assert_eq!(text.parse::<SeverityName>().is_ok(), good, "{text:?}");
+        }
     }
 
     #[test]

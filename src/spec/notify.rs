@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::duration::positive;
-use super::{BaseUrl, PromDuration, RuleName, SecretRef, Severity};
+use super::{BaseUrl, PromDuration, SecretRef, Severity, SeverityName};
 
 /// Where alerts are sent, and when.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
@@ -36,7 +36,7 @@ pub struct Notify {
     pub resolve_timeout: PromDuration,
     /// What is different for alerts of a severity, by its name.
     #[serde(default)]
-    pub severities: BTreeMap<RuleName, Severity>,
+    pub severities: BTreeMap<SeverityName, Severity>,
     /// A dead man's switch, which is a secret: it is asked every minute or so for as long as alerts can be sent, and
     /// tells you when it was not. Needs the alert `Watchdog`.
     #[serde(default)]
@@ -78,16 +78,21 @@ pub enum Receiver<'a> {
     Capture,
 }
 
-/// A Slack channel behind an incoming webhook.
+/// A Slack channel, behind an incoming webhook or with a bot in it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct Slack {
-    /// The webhook's URL, which is a secret.
-    pub webhook_url: SecretRef,
+    /// The webhook's URL, which is a secret. Without it the bot posts, to `channel`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub webhook_url: Option<SecretRef>,
     /// A bot's token, which is a secret: `verify-alert` then finds the message itself in the channel. The bot needs
-    /// the scopes `channels:history` and `channels:read` (`groups:…` for a private channel), and to be in it.
+    /// the scopes `channels:history` and `channels:read` (`groups:…` for a private channel), and to be in it; without
+    /// `webhook_url` also `chat:write`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bot_token: Option<SecretRef>,
+    /// The HTTP proxy through which the monitoring host reaches Slack and the heartbeat's URL.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proxy_url: Option<BaseUrl>,
     /// Where the bot asks, for workspaces outside slack.com.
     #[serde(default = "default_api_url")]
     pub api_url: String,
@@ -112,12 +117,21 @@ pub struct Capture {
 pub struct Message {
     /// The channel; app webhooks ignore it.
     pub channel: Option<String>,
-    /// The title, plain text; one that names the alert and its state where absent.
+    /// The title: plain text, or a template of Alertmanager's where it holds `{{`; one that names the alert and its state
+    /// where absent.
     pub title: Option<String>,
-    /// The text, plain text; what, where, since when, how much and what to do where absent.
+    /// The text: plain text, or a template of Alertmanager's where it holds `{{`; what, where, since when, how much and
+    /// what to do where absent.
     pub text: Option<String>,
     /// Whether the end of an alert is told, too; yes where absent.
     pub send_resolved: Option<bool>,
+}
+
+impl Slack {
+    /// Whether the bot posts, as there is no webhook.
+    pub const fn bot_posts(&self) -> bool {
+        self.webhook_url.is_none()
+    }
 }
 
 impl Message {

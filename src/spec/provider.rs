@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Aws, Destination, Fingerprint, LoginName, Port};
+use super::{Aws, Destination, Fingerprint, Port, SshUser};
 
 /// Where the machines come from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -74,7 +74,7 @@ pub struct HostSettings {
     pub address: Option<std::net::IpAddr>,
     /// The user to log in as: root, or one who may use sudo without a password.
     #[serde(default)]
-    pub user: Option<LoginName>,
+    pub user: Option<SshUser>,
     /// The port of its sshd.
     #[serde(default)]
     pub port: Option<Port>,

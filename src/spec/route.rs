@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Message, Mute, Notify, PromDuration, RuleName, SecretRef, Severity, WATCHDOG};
+use super::{Message, Mute, Notify, PromDuration, SecretRef, Severity, SeverityName, WATCHDOG};
 
 /// Alertmanager's defaults, where the spec leaves the choice to it (`DefaultRouteOpts` of its dispatcher).
 const GROUP_WAIT: PromDuration = PromDuration::seconds(30);
@@ -17,7 +17,7 @@ const SEVERITY: &str = "severity";
 #[derive(Debug, Clone, Copy)]
 pub struct Route<'a> {
     notify: &'a Notify,
-    severity: Option<(&'a RuleName, &'a Severity)>,
+    severity: Option<(&'a SeverityName, &'a Severity)>,
     is_heartbeat: bool,
 }
 
@@ -32,14 +32,14 @@ impl Notify {
     }
 
     /// The way of alerts of a severity.
-    pub fn route_of<'a>(&'a self, name: &'a RuleName, severity: &'a Severity) -> Route<'a> {
+    pub fn route_of<'a>(&'a self, name: &'a SeverityName, severity: &'a Severity) -> Route<'a> {
         Route { notify: self, severity: Some((name, severity)), is_heartbeat: false }
     }
 }
 
 impl<'a> Route<'a> {
     /// The severity of which the spec says something.
-    pub fn severity(&self) -> Option<&'a RuleName> {
+    pub fn severity(&self) -> Option<&'a SeverityName> {
         self.severity.map(|(name, _)| name)
     }
 

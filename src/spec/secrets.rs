@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::problem::Problem;
-use super::{EnvName, EnvValue, Loaded, RuleName, Spec, fits_environment};
+use super::{EnvName, EnvValue, Loaded, SeverityName, Spec, fits_environment};
 use crate::error::{Error, Result};
 use crate::secret::Secret;
 
@@ -33,7 +33,7 @@ pub enum SecretName {
     /// `notify.slack.bot_token`.
     SlackBotToken,
     /// `notify.severities.NAME.webhook_url`.
-    SeverityWebhookUrl(RuleName),
+    SeverityWebhookUrl(SeverityName),
     /// `notify.heartbeat_url`.
     HeartbeatUrl,
     /// `grafana.token`.
@@ -60,7 +60,7 @@ impl Spec {
     pub fn secret_refs(&self) -> impl Iterator<Item = (SecretName, &SecretRef)> {
         let slack = self.notify.slack.iter().flat_map(|slack| {
             let token = slack.bot_token.iter().map(|token| (SecretName::SlackBotToken, token));
-            [(SecretName::SlackWebhookUrl, &slack.webhook_url)].into_iter().chain(token)
+            slack.webhook_url.iter().map(|url| (SecretName::SlackWebhookUrl, url)).chain(token)
         });
         let severities = self.notify.severities.iter().filter_map(|(name, severity)| {
             Some((SecretName::SeverityWebhookUrl(name.clone()), severity.webhook_url.as_ref()?))

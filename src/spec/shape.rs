@@ -10,32 +10,32 @@ use std::net::IpAddr;
 use regex::Regex;
 use serde_json::{Map, Value as Json};
 
-use super::Cidr;
 use super::excerpt::Excerpt;
 use super::problem::Problem;
 use super::suggest::suggestion;
-use super::tree::{Key, Node, Place, Value};
+use super::tree::{Key, KeyPath, Node, Place, Value};
+use super::{AlertName, Cidr, Destination, EnvName, LabelName, SeverityName};
 
 /// What is left of a file once its problems are known.
 pub(super) struct Repaired {
     /// The file's values; harmless stand-ins where one is missing or wrong.
     pub json: Json,
     /// Paths (`app.port`) below which nothing more can be said: what stands there is not the user's.
-    pub faulty: BTreeSet<String>,
+    pub faulty: BTreeSet<KeyPath>,
     pub problems: Vec<Problem>,
 }
 
 /// Walks the tree along the schema.
 pub(super) fn check(schema: &Json, root: &Node, text: &str) -> Repaired {
     let mut walk = Walk { schema, text, faulty: BTreeSet::new(), problems: Vec::new() };
-    let json = walk.value(schema, root, "").unwrap_or_else(|| walk.stand_in(schema));
+    let json = walk.value(schema, root, &KeyPath::default()).unwrap_or_else(|| walk.stand_in(schema));
     Repaired { json, faulty: walk.faulty, problems: walk.problems }
 }
 
 struct Walk<'a> {
     schema: &'a Json,
     text: &'a str,
-    faulty: BTreeSet<String>,
+    faulty: BTreeSet<KeyPath>,
     problems: Vec<Problem>,
 }
 
@@ -44,16 +44,16 @@ type Read = Result<Json, String>;
 
 impl<'a> Walk<'a> {
     /// The value as JSON; none where it is wrong, which is then a known problem.
-    fn value(&mut self, schema: &'a Json, node: &Node, path: &str) -> Option<Json> {
+    fn value(&mut self, schema: &'a Json, node: &Node, path: &KeyPath) -> Option<Json> {
         self.read(schema, node, path)
             .map_err(|message| {
                 self.problems.push(Problem::new(node.place, message));
-                self.faulty.insert(path.to_owned());
+                self.faulty.insert(path.clone());
             })
             .ok()
     }
 
-    fn read(&mut self, schema: &'a Json, node: &Node, path: &str) -> Read {
+    fn read(&mut self, schema: &'a Json, node: &Node, path: &KeyPath) -> Read {
         let leaves = self.leaves(schema);
         let mut fitting: Vec<&Json> = leaves.iter().copied().filter(|leaf| fits(leaf, &node.value)).collect();
         if fitting.is_empty() && is_plain(&node.value) {
@@ -75,7 +75,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn leaf(&mut self, leaf: &'a Json, node: &Node, path: &str) -> Read {
+    fn leaf(&mut self, leaf: &'a Json, node: &Node, path: &KeyPath) -> Read {
         match &node.value {
             Value::Null => Ok(Json::Null),
             Value::Bool(_) | Value::Integer(_) | Value::Float(_) if leaf["type"] == "string" => {
@@ -117,15 +117,15 @@ impl<'a> Walk<'a> {
         Err(format!("{quoted} is not known; expected {}{}", expectation(leaves), suggestion(text, known())))
     }
 
-    fn list(&mut self, leaf: &'a Json, items: &[Node], path: &str) -> Json {
+    fn list(&mut self, leaf: &'a Json, items: &[Node], path: &KeyPath) -> Json {
         let values = items.iter().enumerate().map(|(index, item)| {
-            let path = join(path, &index.to_string());
+            let path = path.and(index);
             self.value(&leaf["items"], item, &path).unwrap_or_else(|| self.stand_in(&leaf["items"]))
         });
         Json::Array(values.collect())
     }
 
-    fn map(&mut self, leaf: &'a Json, entries: &[(Key, Node)], place: Place, path: &str) -> Json {
+    fn map(&mut self, leaf: &'a Json, entries: &[(Key, Node)], place: Place, path: &KeyPath) -> Json {
         let mut values = Map::new();
         let mut seen: Vec<&Key> = Vec::new();
         for (key, node) in entries {
@@ -135,7 +135,7 @@ impl<'a> Walk<'a> {
                 continue;
             }
             seen.push(key);
-            let path = join(path, &key.text);
+            let path = path.and(&key.text);
             match schema_of(leaf, &key.text) {
                 Some(schema) => match self.value(schema, node, &path) {
                     Some(value) => drop(values.insert(key.text.clone(), value)),
@@ -160,20 +160,18 @@ impl<'a> Walk<'a> {
                     suggestion(&key.text, known.keys().map(String::as_str))
                 )
             }
-            None => format!(
-                "{named} is no name: a name has letters, digits and `_` only and does not begin with a digit"
-            ),
+            None => format!("{named} is not valid: {}", rule_of_keys(leaf)),
         };
         self.problem(key.place, message);
     }
 
     /// Finds required keys that are not there, and puts stand-ins in their place.
-    fn missing(&mut self, leaf: &'a Json, values: &mut Map<String, Json>, place: Place, path: &str) {
+    fn missing(&mut self, leaf: &'a Json, values: &mut Map<String, Json>, place: Place, path: &KeyPath) {
         for name in leaf["required"].as_array().into_iter().flatten().filter_map(Json::as_str) {
             if !values.contains_key(name) {
-                let of = if path.is_empty() { String::new() } else { format!(" in `{path}`") };
+                let of = if *path == KeyPath::default() { String::new() } else { format!(" in `{path}`") };
                 self.problem(place, format!("`{name}` is missing{of}"));
-                self.faulty.insert(join(path, name));
+                self.faulty.insert(path.and(name));
                 values.insert(name.to_owned(), self.stand_in(&leaf["properties"][name]));
             }
         }
@@ -237,6 +235,16 @@ fn schema_of<'a>(leaf: &'a Json, key: &str) -> Option<&'a Json> {
     };
     let other = || leaf.get("additionalProperties").filter(|schema| schema.is_object());
     leaf["properties"].get(key).or_else(by_pattern).or_else(other)
+}
+
+/// What the keys of a mapping must look like, where the user chooses them.
+fn rule_of_keys(leaf: &Json) -> &'static str {
+    let is_meant = |pattern: &str| leaf["patternProperties"].get(pattern).is_some();
+    let rules = [AlertName::RULE, EnvName::RULE, LabelName::RULE, SeverityName::RULE];
+    rules
+        .into_iter()
+        .find(|(pattern, _)| is_meant(pattern))
+        .map_or("it has a form of its own", |(_, hint)| hint)
 }
 
 /// A key as a message may show it: a word, not something that was pasted.
@@ -317,6 +325,7 @@ fn any_of(words: &[String]) -> String {
 fn has_format(leaf: &Json, text: &str) -> Result<(), String> {
     match leaf["format"].as_str() {
         Some("cidr") => Cidr::try_from(text.to_owned()).map(drop),
+        Some("ssh-destination") => text.parse::<Destination>().map(drop),
         Some("ip") => text.parse::<IpAddr>().map(drop).map_err(|_| "write an IP address".to_owned()),
         _ => Ok(()),
     }
@@ -343,8 +352,4 @@ fn in_range(leaf: &Json, value: Option<f64>) -> Result<(), String> {
             format!("{value} is out of range; expected {} or less", highest.unwrap_or(f64::MAX))
         }
     })
-}
-
-fn join(path: &str, key: &str) -> String {
-    if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
 }

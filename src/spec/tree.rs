@@ -17,6 +17,45 @@ pub(super) struct Place {
     pub width: usize,
 }
 
+/// The keys, and numbers in lists, from the root to a value. A key may hold any text.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct KeyPath(Vec<String>);
+
+impl KeyPath {
+    /// The path of a value below this one.
+    pub fn and(&self, key: impl fmt::Display) -> Self {
+        Self(self.0.iter().cloned().chain([key.to_string()]).collect())
+    }
+
+    /// Whether it is another path or lies below it.
+    pub fn is_at_or_below(&self, above: &Self) -> bool {
+        self.0.starts_with(&above.0)
+    }
+
+    pub fn keys(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
+    }
+}
+
+/// From keys with dots between them: `app.port`.
+impl From<&str> for KeyPath {
+    fn from(keys: &str) -> Self {
+        Self(keys.split('.').filter(|key| !key.is_empty()).map(str::to_owned).collect())
+    }
+}
+
+impl From<String> for KeyPath {
+    fn from(keys: String) -> Self {
+        Self::from(keys.as_str())
+    }
+}
+
+impl fmt::Display for KeyPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join("."))
+    }
+}
+
 /// A value of the file.
 #[derive(Debug, Clone)]
 pub(super) struct Node {
@@ -56,7 +95,13 @@ impl Node {
         };
         let mut root: Self = serde_saphyr::from_str_with_options(text, options).map_err(|error| {
             let place = error.location().map(|location| place(location, 1));
-            Problem::new(place, format!("this is no YAML: {}", reason(&error)))
+            match place.and_then(|place| unquoted_template(text, place.line)) {
+                Some(begin) => Problem::new(
+                    begin,
+                    "a text with `{{` stands in quotes in YAML: `summary: '{{ … }} is down'`",
+                ),
+                None => Problem::new(place, format!("this is no YAML: {}", reason(&error))),
+            }
         })?;
         root.measure(text);
         Ok(root)
@@ -91,6 +136,32 @@ impl Node {
         found
     }
 
+    /// The value at a path of keys and numbers.
+    pub fn get<'a>(&self, path: impl IntoIterator<Item = &'a str>) -> Option<&Self> {
+        path.into_iter().try_fold(self, |node, step| match &node.value {
+            Value::List(items) => step.parse().ok().and_then(|index: usize| items.get(index)),
+            Value::Map(entries) => entries.iter().find(|(key, _)| key.text == step).map(|(_, value)| value),
+            _ => None,
+        })
+    }
+
+    /// Where in the file a part of a template stands, such as a function: `at` counts bytes of the value. Quotes and folds
+    /// make value and file differ, but no `{{` comes or goes, so that the part is found from the one before it.
+    pub fn place_of_action(&self, file: &str, at: usize, width: usize) -> Option<Place> {
+        let Value::Text(value) = &self.value else { return None };
+        let begin = value.get(..at + 2).or(value.get(..at))?.rfind("{{")?;
+        let number = value.match_indices("{{").take_while(|(index, _)| *index < begin).count();
+        let (start, length) = self.span;
+        let source = file.get(start..start + length)?;
+        let (action, _) = source.match_indices("{{").nth(number)?;
+        let inside =
+            value.get(begin..at).filter(|before| source[action..].starts_with(before)).map_or(0, str::len);
+        let before = &file[..start + action + inside];
+        let line_begin = before.rfind('\n').map_or(0, |end| end + 1);
+        let line = before.matches('\n').count() + 1;
+        Some(Place { line, column: before[line_begin..].chars().count() + 1, width })
+    }
+
     /// Gives plain values the width of their first line.
     fn measure(&mut self, text: &str) {
         let first_line = self.source(text).lines().next().unwrap_or_default().trim_end();
@@ -116,6 +187,32 @@ impl Value {
             Self::Map(_) => "a mapping",
         }
     }
+}
+
+/// Where a text with `{{` begins that has no quotes, on the line of an error or just above it. YAML takes what begins so
+/// for a mapping in a mapping, and `: ` in it for the end of a key.
+fn unquoted_template(text: &str, line: usize) -> Option<Place> {
+    let around = text.lines().enumerate().take(line).skip(line.saturating_sub(2));
+    around.filter_map(|(index, line)| Some((index, line, bare_value(line)?))).last().map(
+        |(index, line, begin)| {
+            let value = line[begin..].trim_end().chars().count();
+            Place { line: index + 1, column: line[..begin].chars().count() + 1, width: value }
+        },
+    )
+}
+
+/// Where the value of a line begins, if it holds `{{` and neither it nor what is around it is quoted.
+fn bare_value(line: &str) -> Option<usize> {
+    let action = line.find("{{")?;
+    let key = line[..action].find(": ").map(|colon| colon + 2);
+    let begin = key.or_else(|| {
+        line[..action].trim_start().starts_with("- ").then(|| line.find("- ").map_or(0, |at| at + 2))
+    })?;
+    let begin = begin + line[begin..].len() - line[begin..].trim_start().len();
+    // In a mapping in braces the value belongs to the last key before it.
+    let before = &line[begin..action];
+    let is_quoted = line[begin..].starts_with(['"', '\'', '|', '>', '#', '&', '*', '!']);
+    (!is_quoted && before.matches(['"', '\'']).count() % 2 == 0).then_some(begin)
 }
 
 /// The parser's words without the place, which stands before them anyway. They repeat no text of the file.
@@ -230,9 +327,48 @@ mod tests {
     }
 
     #[test]
+    fn a_part_of_a_template_has_its_place_however_the_text_is_written() {
+        for (file, place) in [
+            ("a: '{{ x }} {{ bad }}'\n", (1, 16)),
+            ("a: {{ x }} {{ bad }} z\n".replace("a: {{", "a: y {{").as_str(), (1, 17)),
+            ("a: |\n  {{ x }}\n  and {{ bad }}\n", (3, 10)),
+            ("a: >-\n  {{ x }}\n  and\n  {{ bad }}\n", (4, 6)),
+            ("a: \"{{ x }} ü {{ bad }}\"\n", (1, 18)),
+            // What is written with escapes is found by the action that it stands in.
+            ("a: \"{{ x }} {{ print \\\"y\\\" bad }}\"\n", (1, 13)),
+        ] {
+            let root = Node::parse(file).unwrap();
+            let Some(node) = root.get(["a"]) else { panic!("{file}") };
+            let Value::Text(text) = &node.value else { panic!("{file}") };
+            let found = node.place_of_action(file, text.find("bad").unwrap(), 3).unwrap();
+            assert_eq!((found.line, found.column, found.width), (place.0, place.1, 3), "{file}");
+        }
+    }
+
+    #[test]
     fn a_key_that_stands_there_twice_is_kept_twice() {
         let Value::Map(entries) = Node::parse("a: 1\na: 2\n").unwrap().value else { panic!("no mapping") };
         assert_eq!(entries.len(), 2);
+    }
+
+    #[test]
+    fn a_template_without_quotes_is_told_so_wherever_yaml_stumbles_over_it() {
+        for (text, line, column) in [
+            ("a:\n  summary: {{ $labels.instance }} is down\n", 2, 12),
+            ("a:\n  summary: {{ $value }}\nb: 1\n", 2, 12),
+            ("a:\n  - {{ $value }} of it\n", 2, 5),
+            ("a: CPU: {{ $value }}\n", 1, 4),
+            ("a: {b: 1, c: {{ $value }} x}\n", 1, 4),
+        ] {
+            let problem = Node::parse(text).unwrap_err();
+            assert!(problem.message.contains("stands in quotes in YAML"), "{text}: {problem:?}");
+            let place = problem.place.unwrap();
+            assert_eq!((place.line, place.column), (line, column), "{text}");
+        }
+        for text in ["a: '{{ $value }}'\nb: [\n", "a: {{ x\n\n\n\nb: [1\nc: 2\n", "a: b: c\n"] {
+            let problem = Node::parse(text).unwrap_err();
+            assert!(problem.message.starts_with("this is no YAML"), "{text}: {problem:?}");
+        }
     }
 
     #[test]

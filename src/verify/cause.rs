@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::digest::Sha256;
+
 /// A drill ends when monctl was not heard for so long: it was killed, or the network is cut.
 pub const LEASE: Duration = Duration::from_secs(20);
 /// How often monctl says that it is still there.
@@ -151,7 +153,12 @@ fn words(kind: &str, numbers: &[&dyn fmt::Display]) -> Vec<String> {
 
 /// The name of an alert's drill on the host.
 pub fn unit_name(alert: &str) -> String {
-    alert.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect()
+    let name: String = alert.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
+    if name == alert {
+        return name;
+    }
+    // Two names that differ in other letters only are two names.
+    format!("{name}_{}", &Sha256::of(alert.as_bytes()).to_string()[..8])
 }
 
 #[cfg(test)]
@@ -164,7 +171,9 @@ mod tests {
         assert_eq!(cpu.words(), ["cpu", "2", "85", "19"]);
         let order = Order { name: unit_name("High-CPU"), seconds: 53, cause: cpu };
         assert_eq!(order.to_string(), "stress-ng --cpu 2 --cpu-load 85 --timeout 53s");
-        assert_eq!(order.name, "High_CPU");
+        assert!(order.name.starts_with("High_CPU_") && order.name.len() == 17, "{}", order.name);
+        assert_eq!(unit_name("High_CPU"), "High_CPU");
+        assert_ne!(unit_name("High CPU"), unit_name("High-CPU"));
         let stop = Cause::Stop { units: vec!["a.socket".into(), "a.service".into()] };
         assert_eq!(stop.words(), ["stop", "a.socket", "a.service"]);
         let slow = Cause::Requests { port: 8000, status: 200, delay: 1700, rate: 2, together: 2 };

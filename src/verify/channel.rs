@@ -45,6 +45,8 @@ pub struct Reader<'a, S = Remote> {
     pub api_url: String,
     /// The bot's token.
     pub token: Secret,
+    /// The proxy through which the monitoring host reaches Slack.
+    pub proxy_url: Option<String>,
 }
 
 /// The channels in which messages come to lie, each once: by name or id, and none where the spec names none; with the
@@ -107,8 +109,9 @@ impl<'a, S: Shell> Reader<'a, S> {
     /// The body of an answer.
     async fn ask(&self, path: &str) -> Result<String> {
         let words = ["curl", "--silent", "--show-error", "--max-time", "10", "--config", "-"];
+        let proxy = self.proxy_url.iter().map(|url| format!("proxy = \"{url}\"\n")).collect::<String>();
         let config = format!(
-            "url = \"{}/{path}\"\nheader = \"Authorization: Bearer {}\"\n",
+            "url = \"{}/{path}\"\nheader = \"Authorization: Bearer {}\"\n{proxy}",
             self.api_url.trim_end_matches('/'),
             self.token.expose()
         );

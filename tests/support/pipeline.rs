@@ -202,7 +202,7 @@ impl Pipeline {
         let (events, seen) = Events::channel();
         let rule = &rules(&self.spec)[0];
         let places: Places = [self.spec.notify.route(&rule.name, &rule.labels)].into_iter().collect();
-        let reader = Reader { shell: &Here, api_url, token: Secret::new(token.to_owned()) };
+        let reader = Reader { shell: &Here, api_url, token: Secret::new(token.to_owned()), proxy_url: None };
         let watched = reader.watch(&places).await.unwrap();
         let (inbox, slot) = Inbox::of_channel(&events);
         let cancel = Cancel::default();

@@ -10,7 +10,7 @@ use super::memory::Host;
 use crate::error::{Error, Result};
 use crate::host::{SshTarget, Trust};
 use crate::remote::{self, HostKey, Route};
-use crate::spec::{Fingerprint, LoginName};
+use crate::spec::{Fingerprint, SshUser};
 
 /// What holds for every host, and the way to the user's own configuration.
 const EVERY_HOST: &str = include_str!("ssh_config");
@@ -45,7 +45,7 @@ impl Access {
         let settings = &host.settings;
         let mut text =
             format!("# Kept by monctl; use it with `ssh -F THIS-FILE {0}`.\nHost {0}\n", self.alias);
-        let user = settings.user.as_ref().map(LoginName::as_str).or_else(|| settings.ssh.user());
+        let user = settings.user.as_ref().map(SshUser::as_str).or_else(|| settings.ssh.user());
         // Writing to a string cannot fail.
         if let Some(user) = user {
             let _ = writeln!(text, "    User {user}");

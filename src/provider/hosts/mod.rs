@@ -10,7 +10,7 @@ pub(super) mod prerequisites;
 mod thing;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use futures_util::future::join_all;
 
@@ -39,6 +39,13 @@ impl Hosts {
     pub(super) fn of(loaded: &Loaded, hosts: &ExistingHosts, events: Events) -> Result<Self> {
         let base = std::path::absolute(loaded.base_dir())
             .map_err(|error| folder::cannot("find", loaded.base_dir(), error))?;
+        let missing = missing_keys(hosts, &base);
+        if !missing.is_empty() {
+            let error = loaded.refuse("reaching the hosts of the spec", missing);
+            return Err(error.remedy(
+                "name keys that are there, or leave `key` out where your ssh configuration has them",
+            ));
+        }
         let names = HostName::of_project(loaded.spec.app.count);
         let host = |(name, host): (HostName, &crate::spec::ExistingHost)| {
             let mut settings = host.settings();
@@ -100,4 +107,17 @@ impl Hosts {
         let machine = Machine { name: host.name, address, ssh: access.target(&route) };
         Ok((host.name, ObservedMachine { state: MachineState::Running, machine }))
     }
+}
+
+/// The keys that are not there, by their place in the spec: ssh would go on without them and be refused.
+fn missing_keys(hosts: &ExistingHosts, base: &Path) -> Vec<(Vec<String>, String)> {
+    let of_app = (0..hosts.app.len()).map(|index| vec!["app".to_owned(), index.to_string()]);
+    let places = of_app.chain([vec!["monitoring".to_owned()]]);
+    let missing = hosts.all().zip(places).filter_map(|(host, place)| {
+        let key = base.join(host.settings().key?);
+        let path =
+            ["provider", "hosts"].map(str::to_owned).into_iter().chain(place).chain(["key".to_owned()]);
+        (!key.is_file()).then(|| (path.collect(), format!("there is no file `{}`", key.display())))
+    });
+    missing.collect()
 }

@@ -2,72 +2,82 @@
 
 use std::path::Path;
 
-use super::Finding;
+use super::{Finding, KeyPath};
 use crate::spec::detect::settings_mention;
 use crate::spec::suggest::suggestion;
 use crate::spec::{
-    Alert, CatalogueAlert, Counts, Fault, Metrics, Monitoring, PromDuration, RuleName, Spec, catalogue_alert,
-    catalogue_names, lacks, promql_fault, template,
+    Alert, AlertName, CatalogueAlert, Counts, Fault, Metrics, Monitoring, PromDuration, Spec,
+    catalogue_alert, catalogue_names, lacks, promql_fault, template,
 };
 
 /// `folder` is that of the application.
 pub(super) fn check(spec: &Spec, folder: &Path, findings: &mut Vec<Finding>) {
     for (name, alert) in &spec.alerts {
-        let mut find = |key: &str, message: String| findings.push((format!("alerts.{name}{key}"), message));
-        one(name, alert, &spec.monitoring, &mut find);
+        let at = KeyPath::from("alerts").and(name);
+        let mut find = |keys: &[&str], message: String| {
+            let path = keys.iter().fold(at.clone(), |path, key| path.and(key));
+            findings.push(Finding::new(path, message));
+        };
+        one(name, alert, &mut find);
         labels(name, alert, &mut find);
-        if let Some(entry) = alert.entry(name.as_str())
-            && let Some(message) = beyond_all(alert, entry, spec, folder)
-        {
-            find(".above", message);
+        let Some(entry) = alert.entry(name.as_str()) else {
+            templates(&at, alert, findings);
+            continue;
+        };
+        if let Some(message) = beyond_all(alert, entry, spec, folder) {
+            find(&["above"], message);
         }
-        if let Some(what) = lacks(name.as_str(), spec).filter(|_| alert.expr.is_none()) {
-            find("", format!("this alert can never tell anything: {what}"));
+        if let Some(what) = lacks(name.as_str(), spec) {
+            find(&[], format!("this alert can never tell anything: {what}"));
+        }
+        if let Some(message) = too_short(alert, entry, &spec.monitoring) {
+            let finding = Finding::new(at.and("window"), message).about("monitoring.scrape_interval");
+            findings.push(finding.about("monitoring.evaluation_interval"));
         }
     }
 }
 
-fn one(name: &RuleName, alert: &Alert, monitoring: &Monitoring, find: &mut impl FnMut(&str, String)) {
+fn one(name: &AlertName, alert: &Alert, find: &mut impl FnMut(&[&str], String)) {
     match (&alert.expr, catalogue_alert(name.as_str())) {
         (Some(expr), _) => {
-            own(alert, expr, find);
+            own(expr, find);
             for (key, given) in given(alert) {
                 if given {
-                    find(key, "an own rule has its numbers and its times in `expr`".to_owned());
+                    find(&[key], "an own rule has its numbers and its times in `expr`".to_owned());
                 }
             }
         }
-        (None, Some(entry)) => parameters(alert, entry, monitoring, find),
+        (None, Some(entry)) => parameters(alert, entry, find),
         (None, None) => {
             let near = suggestion(name.as_str(), catalogue_names());
-            find("", format!("the catalogue has no alert `{name}`, and it has no `expr` of its own{near}"));
+            find(&[], format!("the catalogue has no alert `{name}`, and it has no `expr` of its own{near}"));
         }
     }
 }
 
 /// What of an own rule no Prometheus reads. What only a newer one may read, `render` warns of.
-fn own(alert: &Alert, expr: &str, find: &mut impl FnMut(&str, String)) {
+fn own(expr: &str, find: &mut impl FnMut(&[&str], String)) {
     if let Some(Fault::Wrong(message)) = promql_fault(expr) {
-        find(".expr", message);
+        find(&["expr"], message);
     }
+}
+
+/// Texts of an own rule that Prometheus cannot read as templates, or cannot fill.
+fn templates(at: &KeyPath, alert: &Alert, findings: &mut Vec<Finding>) {
     let texts =
-        [(".summary", &alert.summary), (".description", &alert.description), (".severity", &alert.severity)];
-    for (key, text) in texts {
-        if let Some(message) = text.as_deref().and_then(template::fault) {
-            find(key, message);
-        }
-    }
-    for (label, text) in &alert.labels {
-        if let Some(message) = template::fault(text) {
-            find(&format!(".labels.{label}"), message);
-        }
+        [("summary", &alert.summary), ("description", &alert.description), ("severity", &alert.severity)];
+    let texts = texts.into_iter().filter_map(|(key, text)| Some((at.and(key), text.as_ref()?)));
+    let labels = alert.labels.iter().map(|(name, text)| (at.and("labels").and(name), text));
+    for (path, text) in texts.chain(labels) {
+        let fault = template::fault(text, &template::PROMETHEUS);
+        findings.extend(fault.map(|it| Finding::new(path, it.message).within(it.at, it.width)));
     }
 }
 
 /// Labels by which messages find their way, and alerts are told apart or held back.
-fn labels(name: &RuleName, alert: &Alert, find: &mut impl FnMut(&str, String)) {
+fn labels(name: &AlertName, alert: &Alert, find: &mut impl FnMut(&[&str], String)) {
     if alert.severity.as_ref().is_some_and(|severity| severity.trim().is_empty()) {
-        find(".severity", "an empty severity is none; leave it out, or name one".to_owned());
+        find(&["severity"], "an empty severity is none; leave it out, or name one".to_owned());
     }
     for label in alert.labels.keys() {
         let message = match label.as_str() {
@@ -81,7 +91,7 @@ fn labels(name: &RuleName, alert: &Alert, find: &mut impl FnMut(&str, String)) {
             }
             _ => continue,
         };
-        find(&format!(".labels.{label}"), message.to_owned());
+        find(&["labels", label.as_str()], message.to_owned());
     }
 }
 
@@ -89,7 +99,7 @@ fn labels(name: &RuleName, alert: &Alert, find: &mut impl FnMut(&str, String)) {
 fn beyond_all(alert: &Alert, entry: &CatalogueAlert, spec: &Spec, folder: &Path) -> Option<String> {
     let (above, most) = (alert.above?, entry.most?);
     let setting = entry.most_setting.as_deref().filter(|_| spec.app.metrics() == Metrics::Builtin);
-    if above < most || setting.is_some_and(|setting| settings_mention(folder, setting)) {
+    if above < most || setting.is_some_and(|setting| settings_mention(folder, &spec.app, setting)) {
         return None;
     }
     let other =
@@ -103,19 +113,14 @@ fn beyond_all(alert: &Alert, entry: &CatalogueAlert, spec: &Spec, folder: &Path)
 /// The parameters of catalogue alerts, and whether the user gave them.
 const fn given(alert: &Alert) -> [(&'static str, bool); 4] {
     [
-        (".above", alert.above.is_some()),
-        (".window", alert.window.is_some()),
-        (".within", alert.within.is_some()),
-        (".traffic", alert.traffic.is_some()),
+        ("above", alert.above.is_some()),
+        ("window", alert.window.is_some()),
+        ("within", alert.within.is_some()),
+        ("traffic", alert.traffic.is_some()),
     ]
 }
 
-fn parameters(
-    alert: &Alert,
-    entry: &CatalogueAlert,
-    monitoring: &Monitoring,
-    find: &mut impl FnMut(&str, String),
-) {
+fn parameters(alert: &Alert, entry: &CatalogueAlert, find: &mut impl FnMut(&[&str], String)) {
     let has = [
         (entry.unit.is_some(), "threshold"),
         (entry.has_window(), "window: it looks at the last scrape"),
@@ -124,22 +129,23 @@ fn parameters(
     ];
     for ((key, given), (has, what)) in given(alert).into_iter().zip(has) {
         if given && !has {
-            find(key, format!("this alert has no {what}"));
+            find(&[key], format!("this alert has no {what}"));
         }
     }
     if let (Some(above), Some(unit)) = (alert.above, entry.unit)
         && let Err(message) = unit.check(above)
     {
-        find(".above", message);
+        find(&["above"], message);
     }
-    if let Some(message) = too_short(alert, entry, monitoring) {
-        find(".window", message);
+    if alert.keep_firing_for.is_some() {
+        let message = "only a rule of your own has it: an alert of the catalogue ends with its cause, and survives gaps by itself";
+        find(&["keep_firing_for"], message.to_owned());
     }
     if alert.within.is_some_and(|within| within.get().is_zero()) {
-        find(".within", "it has to be longer than nothing".to_owned());
+        find(&["within"], "it has to be longer than nothing".to_owned());
     }
     if alert.traffic.is_some_and(|traffic| !(traffic.is_finite() && traffic >= 0.0)) {
-        find(".traffic", "it is a number per second, 0 or more".to_owned());
+        find(&["traffic"], "it is a number per second, 0 or more".to_owned());
     }
 }
 

@@ -2,43 +2,88 @@
 
 use std::collections::BTreeSet;
 
-use super::Finding;
+use super::{Finding, KeyPath};
 use crate::spec::suggest::suggestion;
-use crate::spec::{Alert, Mute, RuleName, Spec, WATCHDOG};
+use crate::spec::{Mute, Slack, Spec, WATCHDOG, template};
 
 pub(super) fn check(spec: &Spec, findings: &mut Vec<Finding>) {
-    let known: BTreeSet<&str> =
-        spec.alerts.iter().filter_map(|(name, alert)| severity(name, alert)).collect();
+    let known = severities(spec);
     for (name, severity) in &spec.notify.severities {
-        let path = format!("notify.severities.{name}");
-        if !known.contains(name.as_str()) {
-            let near = suggestion(name.as_str(), known.iter().copied());
-            findings.push((path.clone(), format!("no alert has the severity `{name}`{near}")));
+        let path = KeyPath::from("notify.severities").and(name);
+        if let Some(known) = known.as_ref().filter(|known| !known.contains(name.as_str())) {
+            let near = suggestion(name.as_str(), known.iter().map(String::as_str));
+            let finding = Finding::new(path.clone(), format!("no alert has the severity `{name}`{near}"));
+            let of_alerts =
+                spec.alerts.keys().map(|alert| KeyPath::from("alerts").and(alert).and("severity"));
+            findings.push(of_alerts.fold(finding, Finding::about));
         }
         if severity.webhook_url.is_some() && spec.notify.slack.is_none() {
             let message = "`capture` receives everything; a webhook for one severity needs `notify.slack`";
-            findings.push((format!("{path}.webhook_url"), message.to_owned()));
+            findings.push(Finding::new(path.and("webhook_url"), message).about("notify.slack"));
         }
-        // Places in lists are not told apart.
-        let mutes = severity.mute.iter().filter_map(|mute| Some((format!("{path}.mute"), wrong(mute)?)));
-        findings.extend(mutes);
+        for (index, mute) in severity.mute.iter().enumerate() {
+            let at = path.and("mute").and(index);
+            findings.extend(
+                without_length(mute).map(|message| {
+                    Finding::new(at.clone(), message).about(at.and("from")).about(at.and("to"))
+                }),
+            );
+            findings.extend(wrong_zone(mute).map(|message| Finding::new(at.and("time_zone"), message)));
+        }
     }
     if spec.notify.heartbeat_url.is_some() && !spec.alerts.keys().any(|name| name.as_str() == WATCHDOG) {
         let message =
             format!("a heartbeat needs the alert that always fires: add `{WATCHDOG}: {{}}` to `alerts`");
-        findings.push(("notify.heartbeat_url".to_owned(), message));
+        findings
+            .push(Finding::new("notify.heartbeat_url", message).about(KeyPath::from("alerts").and(WATCHDOG)));
+    }
+    messages(spec, findings);
+    findings.extend(spec.notify.slack.as_ref().and_then(without_way));
+}
+
+/// What a Slack without a webhook lacks for its bot to post.
+fn without_way(slack: &Slack) -> Option<Finding> {
+    let message = match (&slack.webhook_url, &slack.bot_token, &slack.message.channel) {
+        (Some(_), ..) | (None, Some(_), Some(_)) => return None,
+        (None, None, _) => {
+            "a message goes by `webhook_url`, or by the bot of a `bot_token`: `webhook_url: {env: SLACK_WEBHOOK_URL}`"
+        }
+        (None, Some(_), None) => {
+            "a bot posts to a channel: write `channel: \"#alerts\"`, or the channel's id"
+        }
+    };
+    let finding = Finding::new("notify.slack", message).about("notify.slack.webhook_url");
+    Some(finding.about("notify.slack.bot_token").about("notify.slack.channel"))
+}
+
+/// The severities that alerts have; none where an alert can have any.
+fn severities(spec: &Spec) -> Option<BTreeSet<String>> {
+    let mut known = BTreeSet::new();
+    for (name, alert) in &spec.alerts {
+        match (&alert.severity, alert.entry(name.as_str())) {
+            (Some(severity), None) => known.extend(template::words(severity)?),
+            (Some(severity), Some(_)) => drop(known.insert(severity.clone())),
+            (None, entry) => known.extend(entry.map(|entry| entry.severity.clone())),
+        }
+    }
+    Some(known)
+}
+
+/// Titles and texts that Alertmanager cannot read as templates, or cannot fill.
+fn messages(spec: &Spec, findings: &mut Vec<Finding>) {
+    let message = spec.notify.message();
+    let receiver = KeyPath::from("notify").and(if spec.notify.slack.is_some() { "slack" } else { "capture" });
+    for (key, text) in [("title", &message.title), ("text", &message.text)] {
+        let fault = text.as_deref().and_then(|text| template::fault(text, &template::ALERTMANAGER));
+        findings.extend(fault.map(|it| Finding::new(receiver.and(key), it.message).within(it.at, it.width)));
     }
 }
 
-/// The severity that an alert's label names.
-fn severity<'a>(name: &RuleName, alert: &'a Alert) -> Option<&'a str> {
-    alert.severity.as_deref().or_else(|| Some(alert.entry(name.as_str())?.severity.as_str()))
+fn without_length(mute: &Mute) -> Option<String> {
+    (mute.from == mute.to).then(|| format!("a time from {} to {} has no length", mute.from, mute.to))
 }
 
-fn wrong(mute: &Mute) -> Option<String> {
-    if mute.from == mute.to {
-        return Some(format!("a time from {} to {} has no length", mute.from, mute.to));
-    }
+fn wrong_zone(mute: &Mute) -> Option<String> {
     let zone = mute.time_zone.as_deref()?;
     let known = jiff::tz::db();
     // A computer without a database of time zones cannot tell; the host can.
@@ -47,5 +92,5 @@ fn wrong(mute: &Mute) -> Option<String> {
     }
     let names: Vec<String> = known.available().map(|name| name.to_string()).collect();
     let near = suggestion(zone, names.iter().map(String::as_str));
-    Some(format!("`{zone}` is no time zone such as `Europe/Berlin`{near}"))
+    Some(format!("`{zone}` is not a time zone such as `Europe/Berlin`{near}"))
 }

@@ -1,0 +1,90 @@
+//! `~` at the beginning of the spec's paths: the home folder, as people and shells mean it.
+
+use std::path::{Path, PathBuf};
+
+use super::finding::Finding;
+use super::tree::KeyPath;
+use super::{EnvValue, ExistingHost, Install, OwnDashboard, Provider, SecretRef, Spec};
+
+/// Puts the home folder in the place of `~` wherever the spec names a path of this computer.
+pub(super) fn expand(spec: &mut Spec, home: Option<&Path>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    each_path(spec, &mut |at, path| {
+        let Ok(rest) = path.strip_prefix("~") else {
+            if path.to_string_lossy().starts_with('~') {
+                findings.push(Finding::new(
+                    at,
+                    "a home folder other than `~/…` is not known: write the path in full",
+                ));
+            }
+            return;
+        };
+        match home {
+            Some(home) => *path = home.join(rest),
+            None => findings.push(Finding::new(
+                at,
+                "`HOME` is not set, so that `~` means nothing: write the path in full",
+            )),
+        }
+    });
+    findings
+}
+
+fn each_path(spec: &mut Spec, visit: &mut impl FnMut(KeyPath, &mut PathBuf)) {
+    visit("app.path".into(), &mut spec.app.path);
+    let word = if spec.monitoring.install.is_release() { "release" } else { "distribution" };
+    let (Install::Distribution(releases) | Install::Release(releases)) = &mut spec.monitoring.install;
+    if let Some(catalogue) = &mut releases.catalogue {
+        visit(KeyPath::from("monitoring.install").and(word).and("catalogue"), catalogue);
+    }
+    for (index, dashboard) in spec.grafana.dashboards.iter_mut().enumerate() {
+        let at = KeyPath::from("grafana.dashboards").and(index);
+        match dashboard {
+            OwnDashboard::Path(path) => visit(at, path),
+            OwnDashboard::With(settings) => {
+                settings.path.iter_mut().for_each(|path| visit(at.and("path"), path));
+            }
+        }
+    }
+    if let Provider::Hosts(hosts) = &mut spec.provider {
+        let mut key = |at: KeyPath, host: &mut ExistingHost| {
+            if let ExistingHost::With(settings) = host {
+                settings.key.iter_mut().for_each(|path| visit(at.and("key"), path));
+            }
+        };
+        for (index, host) in hosts.app.iter_mut().enumerate() {
+            key(KeyPath::from("provider.hosts.app").and(index), host);
+        }
+        key("provider.hosts.monitoring".into(), &mut hosts.monitoring);
+    }
+    each_secret(spec, visit);
+}
+
+fn each_secret(spec: &mut Spec, visit: &mut impl FnMut(KeyPath, &mut PathBuf)) {
+    let mut secret = |at: KeyPath, reference: &mut SecretRef| match reference {
+        SecretRef::File(path) => visit(at.and("file"), path),
+        SecretRef::Command(words) => {
+            let Some(program) = words.first_mut().filter(|word| word.starts_with('~')) else { return };
+            let mut path = PathBuf::from(&*program);
+            visit(at.and("command").and(0), &mut path);
+            *program = path.to_string_lossy().into_owned();
+        }
+        SecretRef::Env(_) => {}
+    };
+    let notify = KeyPath::from("notify");
+    if let Some(slack) = &mut spec.notify.slack {
+        slack.webhook_url.iter_mut().for_each(|url| secret("notify.slack.webhook_url".into(), url));
+        slack.bot_token.iter_mut().for_each(|token| secret("notify.slack.bot_token".into(), token));
+    }
+    for (name, severity) in &mut spec.notify.severities {
+        let at = notify.and("severities").and(name).and("webhook_url");
+        severity.webhook_url.iter_mut().for_each(|url| secret(at.clone(), url));
+    }
+    spec.notify.heartbeat_url.iter_mut().for_each(|url| secret(notify.and("heartbeat_url"), url));
+    spec.grafana.token.iter_mut().for_each(|token| secret("grafana.token".into(), token));
+    for (name, value) in &mut spec.app.env {
+        if let EnvValue::Secret(reference) = value {
+            secret(KeyPath::from("app.env").and(name), reference);
+        }
+    }
+}

@@ -1,0 +1,434 @@
+//! The actions of a template, held to the grammar of `text/template` and to what its program can fill in.
+
+use super::Fault;
+use super::dialect::{Dialect, OF_GO};
+use super::tokens::{Kind, Token};
+use crate::spec::suggest::suggestion;
+
+type Checked<T = ()> = Result<T, Fault>;
+
+/// Holds the tokens of a template to its dialect.
+pub(super) fn check(tokens: &[Token<'_>], dialect: &Dialect) -> Checked {
+    let mut parser = Parser {
+        tokens,
+        next: 0,
+        dialect,
+        variables: dialect.variables.iter().map(ToString::to_string).collect(),
+        blocks: Vec::new(),
+        dot: Dot::Root,
+        defined: names_behind(tokens, &["define", "block"]),
+    };
+    while parser.next < tokens.len() {
+        parser.action()?;
+    }
+    match parser.blocks.pop() {
+        Some(block) => {
+            let message = format!("the template's `{{{{ {} }}}}` has no `{{{{ end }}}}`", block.word.text);
+            Err(block.word.fault(message))
+        }
+        None => Ok(()),
+    }
+}
+
+/// The names of templates behind these words.
+fn names_behind(tokens: &[Token<'_>], words: &[&str]) -> Vec<String> {
+    let said: Vec<_> = tokens.iter().filter(|token| token.kind != Kind::Space).collect();
+    let named = said.windows(2).filter(|pair| words.contains(&pair[0].text) && pair[1].kind == Kind::Text);
+    named.map(|pair| pair[1].text.trim_matches(['"', '`']).to_owned()).collect()
+}
+
+/// What `.` is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Dot {
+    Root,
+    /// One of the list of alerts.
+    Item,
+    Unknown,
+}
+
+struct Block<'a> {
+    word: Token<'a>,
+    /// How many variables there were before it, and what `.` was.
+    variables: Vec<String>,
+    dot: Dot,
+    has_else: bool,
+}
+
+struct Parser<'a> {
+    tokens: &'a [Token<'a>],
+    next: usize,
+    dialect: &'a Dialect,
+    variables: Vec<String>,
+    blocks: Vec<Block<'a>>,
+    dot: Dot,
+    defined: Vec<String>,
+}
+
+/// An argument of a function, as far as it matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Operand {
+    Function,
+    /// The list of alerts.
+    Items,
+    /// `$value`: a number with a fraction.
+    Value,
+    /// A number without one, by its token.
+    Whole(usize),
+    /// What cannot be called, and so stands in no later place of a pipeline.
+    Constant,
+    Other,
+}
+
+impl<'a> Parser<'a> {
+    fn peek(&self) -> Option<Token<'a>> {
+        self.tokens.get(self.next).copied()
+    }
+
+    /// The next token that is no space.
+    fn peek_word(&mut self) -> Option<Token<'a>> {
+        while self.peek().is_some_and(|token| token.kind == Kind::Space) {
+            self.next += 1;
+        }
+        self.peek()
+    }
+
+    fn take_if(&mut self, kind: Kind) -> Option<Token<'a>> {
+        let found = self.peek_word().filter(|token| token.kind == kind)?;
+        self.next += 1;
+        Some(found)
+    }
+
+    fn action(&mut self) -> Checked {
+        let Some(open) = self.take_if(Kind::Open) else {
+            self.next += 1;
+            return Ok(());
+        };
+        let Some(first) = self.peek_word() else { return Ok(()) };
+        match (first.kind, first.text) {
+            (Kind::Comment, _) => self.next += 1,
+            (Kind::Close, _) => return Err(open.fault("the template `{{ }}` says nothing")),
+            (
+                Kind::Word,
+                "if" | "with" | "range" | "define" | "block" | "template" | "else" | "end" | "break"
+                | "continue",
+            ) => {
+                self.next += 1;
+                self.control(first)?;
+            }
+            _ => drop(self.pipeline(Kind::Close, 1)?),
+        }
+        match self.peek_word() {
+            Some(token) if token.kind == Kind::Close => {
+                self.next += 1;
+                Ok(())
+            }
+            Some(token) => Err(unexpected(token)),
+            None => Ok(()),
+        }
+    }
+
+    fn control(&mut self, word: Token<'a>) -> Checked {
+        match word.text {
+            "if" | "with" | "range" => {
+                self.open(word);
+                self.condition(word)
+            }
+            "define" | "block" => {
+                self.name(word)?;
+                self.open(word);
+                if word.text == "block" {
+                    self.pipeline(Kind::Close, 0)?;
+                }
+                (self.dot, self.variables) = (Dot::Unknown, vec!["$".to_owned()]);
+                Ok(())
+            }
+            "template" => self.template(word),
+            "else" => self.otherwise(word),
+            "end" => {
+                let Some(block) = self.blocks.pop() else {
+                    return Err(word.fault("the template has an `{{ end }}` of nothing"));
+                };
+                (self.variables, self.dot) = (block.variables, block.dot);
+                Ok(())
+            }
+            _ if self.blocks.iter().any(|block| block.word.text == "range") => Ok(()),
+            other => Err(word.fault(format!("`{{{{ {other} }}}}` stands outside of any `{{{{ range }}}}`"))),
+        }
+    }
+
+    fn open(&mut self, word: Token<'a>) {
+        let (variables, dot) = (self.variables.clone(), self.dot);
+        self.blocks.push(Block { word, variables, dot, has_else: false });
+    }
+
+    /// The pipeline of `if`, `with` and `range`, and what `.` becomes by it.
+    fn condition(&mut self, word: Token<'a>) -> Checked {
+        let most = if word.text == "range" { 2 } else { 1 };
+        let result = self.pipeline(Kind::Close, most)?;
+        self.dot = match (word.text, result) {
+            ("if", _) => self.dot,
+            ("range", Operand::Items) => Dot::Item,
+            _ => Dot::Unknown,
+        };
+        Ok(())
+    }
+
+    fn otherwise(&mut self, word: Token<'a>) -> Checked {
+        let Some(block) =
+            self.blocks.last_mut().filter(|block| matches!(block.word.text, "if" | "with" | "range"))
+        else {
+            return Err(word.fault("the template has an `{{ else }}` of nothing"));
+        };
+        if block.has_else {
+            return Err(word.fault("the template has a second `{{ else }}` where there can be one"));
+        }
+        self.dot = block.dot;
+        match self.peek_word() {
+            Some(next) if matches!(next.text, "if" | "with") => {
+                self.next += 1;
+                self.condition(next)
+            }
+            _ => {
+                if let Some(block) = self.blocks.last_mut() {
+                    block.has_else = true;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// The name behind `define`, `block` and `template`.
+    fn name(&mut self, word: Token<'a>) -> Checked<Token<'a>> {
+        self.take_if(Kind::Text).ok_or_else(|| {
+            word.fault(format!("behind `{}` stands the name of a template, in double quotes", word.text))
+        })
+    }
+
+    fn template(&mut self, word: Token<'a>) -> Checked {
+        let name = self.name(word)?;
+        let text = name.text.trim_matches(['"', '`']);
+        let is_known = self.defined.iter().any(|defined| defined == text)
+            || self.dialect.named.iter().any(|part| text.contains(part));
+        if !is_known {
+            return Err(name.fault(format!("there is no template `{text}`: `define` it in the same text")));
+        }
+        if self.peek_word().is_some_and(|token| token.kind != Kind::Close) {
+            self.pipeline(Kind::Close, 0)?;
+        }
+        Ok(())
+    }
+
+    /// Commands with `|` between them, up to what closes them; `most` is how many variables may be declared first.
+    fn pipeline(&mut self, end: Kind, most: usize) -> Checked<Operand> {
+        let declared = self.declaration(most)?;
+        let mut last: Option<Operand> = None;
+        loop {
+            let Some(first) = self.peek_word() else { break };
+            if first.kind == end || matches!(first.kind, Kind::Pipe) {
+                return Err(first.fault("a value is missing here"));
+            }
+            last = Some(self.command(last)?);
+            match self.peek_word() {
+                Some(token) if token.kind == Kind::Pipe => self.next += 1,
+                Some(token) if token.kind == end => break,
+                Some(token) => return Err(unexpected(token)),
+                None => break,
+            }
+        }
+        self.variables.extend(declared);
+        Ok(last.unwrap_or(Operand::Other))
+    }
+
+    /// Variables in front of `:=`, which are there from the end of the pipeline on, or in front of `=`, which must be there.
+    fn declaration(&mut self, most: usize) -> Checked<Vec<String>> {
+        let begin = self.next;
+        let mut names = Vec::new();
+        while let Some(name) = self.take_if(Kind::Variable) {
+            names.push(name);
+            if self.take_if(Kind::Comma).is_none() {
+                break;
+            }
+        }
+        let word = |name: &Token<'_>| name.text.to_owned();
+        if !names.is_empty() && self.take_if(Kind::Declare).is_some() {
+            return match names.get(most) {
+                Some(beyond) => Err(beyond.fault("so many variables cannot be declared here")),
+                None => Ok(names.iter().map(word).collect()),
+            };
+        }
+        if !names.is_empty() && self.take_if(Kind::Assign).is_some() {
+            names.iter().try_for_each(|name| self.known(*name))?;
+            return Ok(Vec::new());
+        }
+        self.next = begin;
+        Ok(Vec::new())
+    }
+
+    /// A function with its arguments, or one value.
+    fn command(&mut self, before: Option<Operand>) -> Checked<Operand> {
+        let first = self.peek_word();
+        let mut operands = Vec::new();
+        while let Some(token) = self.peek_word() {
+            if matches!(token.kind, Kind::Pipe | Kind::Close | Kind::BracketClose) {
+                break;
+            }
+            operands.push(self.operand(token)?);
+            // Operands are told apart by spaces.
+            let Some(behind) = self.peek() else { break };
+            if !matches!(behind.kind, Kind::Space | Kind::Pipe | Kind::Close | Kind::BracketClose) {
+                return Err(unexpected(behind));
+            }
+        }
+        if let (Some(first), Some(_), Some(Operand::Constant | Operand::Whole(_))) =
+            (first, before, operands.first())
+        {
+            return Err(first.fault(format!("behind `|` stands a function, and `{}` is none", first.text)));
+        }
+        if let (Some(first), [one, _, ..]) = (first, operands.as_slice())
+            && matches!(one, Operand::Constant | Operand::Whole(_) | Operand::Value)
+        {
+            return Err(first.fault(format!("`{}` is no function, and takes no arguments", first.text)));
+        }
+        self.comparable(first, &operands, before)?;
+        Ok(match operands.as_slice() {
+            [alone] => *alone,
+            _ => Operand::Other,
+        })
+    }
+
+    /// Go compares a number that has a fraction with none that has not.
+    fn comparable(&self, first: Option<Token<'a>>, operands: &[Operand], before: Option<Operand>) -> Checked {
+        let Some(word) = first.filter(|it| matches!(it.text, "eq" | "ne" | "lt" | "le" | "gt" | "ge")) else {
+            return Ok(());
+        };
+        let all = || operands.iter().copied().chain(before);
+        let whole = all().find_map(|operand| match operand {
+            Operand::Whole(index) => Some(self.tokens[index]),
+            _ => None,
+        });
+        match whole.filter(|_| all().any(|operand| operand == Operand::Value)) {
+            Some(number) => {
+                let text = number.text;
+                let message = format!(
+                    "`{}` compares `$value` with a number that has a fraction, too: write `{text}.0`",
+                    word.text
+                );
+                Err(number.fault(message))
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn operand(&mut self, token: Token<'a>) -> Checked<Operand> {
+        let index = self.next;
+        self.next += 1;
+        let operand = match token.kind {
+            Kind::Word if matches!(token.text, "true" | "false" | "nil") => Operand::Constant,
+            Kind::Word => self.function(token)?,
+            Kind::Variable => {
+                self.known(token)?;
+                if token.text == "$value" { Operand::Value } else { Operand::Other }
+            }
+            Kind::Field => self.field(token, self.dot)?,
+            Kind::Dot => Operand::Other,
+            Kind::Text => Operand::Constant,
+            Kind::Number if token.text.contains(['.', 'e', 'E', 'x', 'X']) => Operand::Constant,
+            Kind::Number => Operand::Whole(index),
+            Kind::Character if is_character(token.text) => Operand::Constant,
+            Kind::Character => {
+                let inner = token.text.trim_matches('\'');
+                return Err(token.fault(format!(
+                    "a text stands in double quotes or backticks in a template: write `\"{inner}\"`"
+                )));
+            }
+            Kind::BracketOpen => {
+                let result = self.pipeline(Kind::BracketClose, 0)?;
+                if self.take_if(Kind::BracketClose).is_none() {
+                    return Err(token.fault("this bracket is never closed"));
+                }
+                result
+            }
+            _ => return Err(unexpected(token)),
+        };
+        self.chain(token, operand)
+    }
+
+    /// Fields right behind a value: `$labels.queue`, `(index .Alerts 0).Status`.
+    fn chain(&mut self, of: Token<'a>, mut operand: Operand) -> Checked<Operand> {
+        let mut is_first = true;
+        while let Some(field) = self.peek().filter(|token| token.kind == Kind::Field) {
+            if matches!(operand, Operand::Constant | Operand::Whole(_)) {
+                return Err(field.fault(format!("`{}` has no fields", of.text)));
+            }
+            self.next += 1;
+            operand = match operand {
+                Operand::Items if matches!(field.text, ".Firing" | ".Resolved") => Operand::Items,
+                _ if is_first && of.text == "$" => self.field(field, Dot::Root)?,
+                _ => Operand::Other,
+            };
+            is_first = false;
+        }
+        Ok(operand)
+    }
+
+    fn field(&self, field: Token<'a>, of: Dot) -> Checked<Operand> {
+        let name = field.text.trim_start_matches('.');
+        let list = self.dialect.list;
+        let known = match (of, list) {
+            (Dot::Root, _) => self.dialect.fields,
+            (Dot::Item, Some((_, fields))) => fields,
+            _ => return Ok(Operand::Other),
+        };
+        if known.contains(&name) {
+            return Ok(match (of, list) {
+                (Dot::Root, Some((items, _))) if items == name => Operand::Items,
+                (Dot::Root, None) if name == "Value" => Operand::Value,
+                _ => Operand::Other,
+            });
+        }
+        let near = suggestion(name, known.iter().copied());
+        let inside = list.filter(|(_, fields)| of == Dot::Root && fields.contains(&name));
+        let message = match inside {
+            Some((items, _)) => {
+                format!("only each alert has `.{name}`: write `{{{{ range .{items} }}}}` around it")
+            }
+            None => format!("templates of {} have no `.{name}` here{near}", self.dialect.whose),
+        };
+        Err(field.fault(message))
+    }
+
+    fn function(&self, name: Token<'a>) -> Checked<Operand> {
+        let known = || OF_GO.into_iter().chain(self.dialect.functions.iter().copied());
+        if known().any(|function| function == name.text) {
+            return Ok(Operand::Function);
+        }
+        let near = suggestion(name.text, known());
+        Err(name.fault(format!("templates of {} have no function `{}`{near}", self.dialect.whose, name.text)))
+    }
+
+    fn known(&self, variable: Token<'a>) -> Checked {
+        if self.variables.iter().any(|known| known == variable.text) {
+            return Ok(());
+        }
+        let near = suggestion(variable.text, self.variables.iter().map(String::as_str));
+        Err(variable.fault(format!("there is no variable `{}` here{near}", variable.text)))
+    }
+}
+
+fn unexpected(token: Token<'_>) -> Fault {
+    let text = token.text;
+    token.fault(match token.kind {
+        Kind::Other | Kind::Number if text.starts_with(['+', '-', '*', '/', '%', '>', '<']) => {
+            format!("a template does not calculate or compare by signs, and `{text}` is one: do that in `expr`, or by a function such as `gt`")
+        }
+        Kind::Assign => "a template compares by `eq`, and `=` only gives a value to a variable".to_owned(),
+        Kind::BracketClose => "this bracket closes nothing".to_owned(),
+        _ => format!("`{text}` cannot stand here in a template"),
+    })
+}
+
+/// Whether single quotes hold a single character, as they must.
+fn is_character(quoted: &str) -> bool {
+    let inner = quoted.trim_matches('\'');
+    inner.chars().count() == 1 || inner.starts_with('\\') && inner.len() > 1
+}

@@ -1,0 +1,37 @@
+//! Which texts a template can come to, where that can be told.
+
+use std::collections::BTreeSet;
+
+use super::tokens::{Kind, tokens};
+
+/// The texts that a template can come to, as `{{ if … }}critical{{ else }}warning{{ end }}` comes to two; none where it
+/// shows a value, which can be anything.
+pub(in crate::spec) fn words(template: &str) -> Option<BTreeSet<String>> {
+    let tokens = tokens(template).ok()?;
+    let mut found = BTreeSet::new();
+    let mut behind = 0;
+    for (index, token) in tokens.iter().enumerate().filter(|(_, token)| token.kind == Kind::Open) {
+        let text = template.get(behind..token.at)?.trim();
+        found.extend((!text.is_empty()).then(|| text.to_owned()));
+        let action: Vec<_> = tokens[index + 1..].iter().take_while(|it| it.kind != Kind::Close).collect();
+        let close = tokens.get(index + 1 + action.len())?;
+        behind = close.at + close.text.len();
+        let said: Vec<_> = action.iter().filter(|it| it.kind != Kind::Space).collect();
+        match said.as_slice() {
+            [] => {}
+            [text] if text.kind == Kind::Text => {
+                found.insert(text.text.trim_matches(['"', '`']).to_owned());
+            }
+            [first, ..] if first.kind == Kind::Comment || is_control(first.text) => {}
+            [first, second, ..] if first.kind == Kind::Variable && second.kind == Kind::Declare => {}
+            _ => return None,
+        }
+    }
+    let rest = template.get(behind..)?.trim();
+    found.extend((!rest.is_empty()).then(|| rest.to_owned()));
+    Some(found)
+}
+
+fn is_control(word: &str) -> bool {
+    matches!(word, "if" | "else" | "end" | "with" | "range")
+}
