@@ -22,6 +22,8 @@ use crate::event::ChatMessage;
 
 /// Slack shows no more attachments than this.
 const MOST_ATTACHMENTS: usize = 100;
+/// Slack cuts a footer off behind so many characters.
+const LONGEST_FOOTER: usize = 300;
 
 /// What Slack answers to a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,8 +49,9 @@ pub struct Received {
     pub reply: Reply,
 }
 
-/// Which alert a message is about. monctl's Alertmanager writes one for each alert below the text, where monctl
-/// itself or a bot looks for them: fingerprint and start are those of one alert in one run.
+/// Which alert a message is about. monctl's Alertmanager writes one for each alert, where monctl itself or a bot looks for
+/// them: the first few into the footer, all of them into the fallback. Fingerprint and start are those of one alert in one
+/// run.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Mark {
     /// Whether the message says that the alert is over.
@@ -60,8 +63,17 @@ pub struct Mark {
 }
 
 impl Mark {
-    /// The marks in the footer of a message: `firing FINGERPRINT SECONDS; resolved …;`.
-    pub fn parse_all(footer: &str) -> Vec<Self> {
+    /// The marks of a message, each once, from its footer and its fallback: `firing FINGERPRINT SECONDS; resolved …;`. One
+    /// that was cut off is left out.
+    pub fn of_message(footer: &str, fallback: &str) -> Vec<Self> {
+        let mut marks = Self::parse_all(footer);
+        let others =
+            Self::parse_all(fallback).into_iter().filter(|mark| !marks.contains(mark)).collect::<Vec<_>>();
+        marks.extend(others);
+        marks
+    }
+
+    fn parse_all(text: &str) -> Vec<Self> {
         let mark = |text: &str| {
             let mut words = text.split_whitespace();
             let is_over = match words.next()? {
@@ -71,7 +83,9 @@ impl Mark {
             };
             Some(Self { is_over, fingerprint: words.next()?.to_owned(), since: words.next()?.parse().ok()? })
         };
-        footer.split(';').filter_map(mark).collect()
+        // What stands behind the last `;` has no end, and may be half of a mark.
+        let ended = text.rsplit_once(';').map_or("", |(ended, _)| ended);
+        ended.split(';').filter_map(mark).collect()
     }
 }
 
@@ -223,7 +237,11 @@ impl Payload {
     }
 
     fn marks(&self) -> Vec<Mark> {
-        self.attachments.iter().flat_map(|attachment| Mark::parse_all(&attachment.footer)).collect()
+        let of = |it: &Attachment| {
+            let footer: String = it.footer.chars().take(LONGEST_FOOTER).collect();
+            Mark::of_message(&footer, &it.fallback)
+        };
+        self.attachments.iter().flat_map(of).collect()
     }
 
     fn into_message(self) -> ChatMessage {
@@ -281,6 +299,11 @@ pub fn meaning(word: &str) -> Option<(&'static str, &'static str)> {
         _ => return None,
     };
     Some(meaning)
+}
+
+/// A text with what is markup in Slack as entities, as messages of monctl have it.
+pub fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
 /// The word of Slack's in a line of Alertmanager's log, if there is one.

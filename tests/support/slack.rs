@@ -1,5 +1,5 @@
 //! Slack as far as a webhook and a bot see of it: what is posted lies in the channel that the message asks for, and who
-//! has the token reads it.
+//! has the token reads it, or posts by it. It refuses what Slack refuses, and cuts off what Slack cuts off.
 
 #![allow(dead_code, reason = "each test binary uses its part")]
 #![allow(clippy::unwrap_used, reason = "a helper's failure is the test's failure")]
@@ -10,7 +10,8 @@ use std::thread;
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::{HeaderMap, Uri};
+use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde_json::{Value, json};
 
@@ -35,6 +36,7 @@ impl Slack {
         let messages = Messages::default();
         let app = Router::new()
             .route("/services/x", post(posted))
+            .route("/api/chat.postMessage", post(posted_by_bot))
             .route("/api/users.conversations", get(channels))
             .route("/api/conversations.history", get(history))
             .with_state(Arc::clone(&messages));
@@ -62,12 +64,66 @@ impl Slack {
     }
 }
 
-async fn posted(State(messages): State<Messages>, body: String) -> &'static str {
-    let mut message: Value = serde_json::from_str(&body).unwrap();
+/// Slack cuts a footer off behind so many characters.
+const LONGEST_FOOTER: usize = 300;
+
+/// An incoming webhook: words of refusal with a status, or `ok`.
+async fn posted(State(messages): State<Messages>, headers: HeaderMap, body: String) -> Response {
+    match read(&headers, &body) {
+        Ok(message) => {
+            keep(&messages, message);
+            "ok".into_response()
+        }
+        Err(word) => (StatusCode::BAD_REQUEST, word).into_response(),
+    }
+}
+
+/// The Web API: always 200, with the refusal in the answer.
+async fn posted_by_bot(State(messages): State<Messages>, headers: HeaderMap, body: String) -> Response {
+    let refused = |word: &str| json!({"ok": false, "error": word});
+    let answer = match read(&headers, &body) {
+        _ if !is_allowed(&headers) => refused("invalid_auth"),
+        Err(word) => refused(word),
+        Ok(message) => {
+            let wanted = message["channel"].as_str().unwrap_or_default().trim_start_matches('#').to_owned();
+            match CHANNELS.iter().find(|(id, name)| wanted == *id || wanted == *name) {
+                Some((id, _)) => json!({"ok": true, "channel": id, "ts": keep(&messages, message)}),
+                None => refused("channel_not_found"),
+            }
+        }
+    };
+    ([("content-type", "application/json; charset=utf-8")], answer.to_string()).into_response()
+}
+
+fn read(headers: &HeaderMap, body: &str) -> Result<Value, &'static str> {
+    let kind = headers.get("content-type").and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let message: Value = serde_json::from_str(body).map_err(|_| "invalid_payload")?;
+    if !kind.starts_with("application/json") || !message.is_object() {
+        return Err("invalid_payload");
+    }
+    let attachments = message["attachments"].as_array().map_or(0, Vec::len);
+    if attachments > 100 {
+        return Err("too_many_attachments");
+    }
+    if attachments == 0 && message["text"].as_str().unwrap_or_default().is_empty() {
+        return Err("no_text");
+    }
+    Ok(message)
+}
+
+/// Puts a message into its channel, as Slack would, and tells its time stamp.
+fn keep(messages: &Messages, mut message: Value) -> String {
+    for attachment in message["attachments"].as_array_mut().into_iter().flatten() {
+        let footer = attachment["footer"].as_str().unwrap_or_default();
+        if footer.chars().count() > LONGEST_FOOTER {
+            attachment["footer"] = footer.chars().take(LONGEST_FOOTER).collect::<String>().into();
+        }
+    }
     let mut messages = messages.lock().unwrap();
-    message["ts"] = json!(format!("{}.000100", 1_700_000_000 + messages.len()));
+    let stamp = format!("{}.000100", 1_700_000_000 + messages.len());
+    message["ts"] = stamp.clone().into();
     messages.push(message);
-    "ok"
+    stamp
 }
 
 async fn channels(headers: HeaderMap) -> String {
@@ -88,7 +144,10 @@ async fn history(State(messages): State<Messages>, uri: Uri, headers: HeaderMap)
 }
 
 fn answer(headers: &HeaderMap, answer: Value) -> String {
+    if is_allowed(headers) { answer } else { json!({"ok": false, "error": "invalid_auth"}) }.to_string()
+}
+
+fn is_allowed(headers: &HeaderMap) -> bool {
     let expected = format!("Bearer {TOKEN}");
-    let is_right = headers.get("authorization").is_some_and(|it| it.as_bytes() == expected.as_bytes());
-    if is_right { answer } else { json!({"ok": false, "error": "invalid_auth"}) }.to_string()
+    headers.get("authorization").is_some_and(|it| it.as_bytes() == expected.as_bytes())
 }

@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::event::ChatMessage;
 use crate::host::HostName;
 use crate::http::prometheus::{Labels, Prometheus};
-use crate::http::slack::{Mark, Received};
+use crate::http::slack::{Mark, Received, escaped};
 use crate::remote::Remote;
 use crate::render::{Rule, rules};
 use crate::report::{Page, Section, StageSeen, Verdict};
@@ -109,7 +109,9 @@ impl Arrived {
     /// Whether it is about the alert of a drill. A message of the user's own words need not name it; its marks do.
     fn is_about(&self, proof: &Proof) -> bool {
         if self.marks.is_empty() {
-            return [&self.message.title, &self.message.text].into_iter().any(|it| it.contains(&proof.alert));
+            let names = [proof.alert.clone(), escaped(&proof.alert)];
+            let texts = [&self.message.title, &self.message.text];
+            return texts.into_iter().any(|text| names.iter().any(|name| text.contains(name)));
         }
         self.marks.iter().any(|mark| proof.identities.iter().any(|identity| identity.is_meant(mark)))
     }

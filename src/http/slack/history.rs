@@ -48,6 +48,7 @@ struct Message {
 struct Attachment {
     title: String,
     text: String,
+    fallback: String,
     footer: String,
     color: String,
 }
@@ -115,7 +116,8 @@ fn read(body: &str) -> Result<Answer, Refusal> {
 
 impl Message {
     fn found(self) -> Option<Found> {
-        let marks: Vec<Mark> = self.attachments.iter().flat_map(|it| Mark::parse_all(&it.footer)).collect();
+        let of = |it: &Attachment| Mark::of_message(&it.footer, &it.fallback);
+        let marks: Vec<Mark> = self.attachments.iter().flat_map(of).collect();
         let attachment = self.attachments.into_iter().next().filter(|_| !marks.is_empty())?;
         let text = [self.text, attachment.text].into_iter().filter(|text| !text.is_empty());
         // Slack keeps the colours of its three words as numbers.
@@ -207,6 +209,23 @@ mod tests {
         let mark =
             |is_over, fingerprint: &str, since| Mark { is_over, fingerprint: fingerprint.into(), since };
         assert_eq!(found[0].marks, [mark(true, "ab12", 1764), mark(false, "cd34", 1765)]);
+    }
+
+    #[test]
+    fn marks_beyond_the_footers_limit_are_found_in_the_fallback() {
+        let marks: Vec<String> = (0..40).map(|number| format!("firing {number:016x} 1764000000; ")).collect();
+        let footer: String = marks.concat().chars().take(300).collect();
+        let body = serde_json::json!({"ok": true, "messages": [{"ts": "1764.1", "attachments": [
+            {"title": "[FIRING] HostDown", "footer": footer, "fallback": format!("[FIRING] HostDown; {}", marks.concat())},
+        ]}]});
+        let found = messages(&body.to_string()).unwrap();
+        assert_eq!(found[0].marks.len(), 40, "each once");
+        // A message of an older set has its marks in the footer alone; the one that was cut is none.
+        assert_eq!(Mark::of_message(&footer, "").len(), 8);
+        let cut: String = footer.chars().take(290).collect();
+        assert_eq!(Mark::of_message(&cut, "").len(), 8);
+        let cut: String = footer.chars().take(280).collect();
+        assert_eq!(Mark::of_message(&cut, "").len(), 7);
     }
 
     #[test]
