@@ -74,6 +74,7 @@ impl Dice {
             signal,
             threshold,
             hold: self.time(0, 600),
+            keep_firing: if self.roll(0, 2) == 0 { self.time(10, 600) } else { Duration::ZERO },
             group_wait: self.time(0, 300),
             group_interval: self.time(10, 600),
             joins: self.roll(0, 3) == 0,

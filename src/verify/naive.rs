@@ -210,6 +210,7 @@ fn run(settings: &Settings, fault: &Fault, phase: Phase, look: Ms, delay: Delay)
         samples: vec![],
         walk: Walk { off, ..Walk::default() },
         active_at: None,
+        gone_at: None,
         next_evaluation: None,
         next_flush: None,
         retry_at: None,
@@ -245,6 +246,7 @@ struct Play<'a> {
     samples: Vec<Sample>,
     walk: Walk,
     active_at: Option<Ms>,
+    gone_at: Option<Ms>,
     next_evaluation: Option<Ms>,
     next_flush: Option<Ms>,
     retry_at: Option<Ms>,
@@ -328,6 +330,12 @@ impl Play<'_> {
         // However late it is, Prometheus evaluates as of the tick.
         let tick = now - (now - self.phase.evaluation).rem_euclid(interval);
         if !self.is_true(now) {
+            if self.walk.firing.is_some() {
+                let since = *self.gone_at.get_or_insert(tick);
+                if tick - since < ms(self.settings.keep_firing) {
+                    return;
+                }
+            }
             self.active_at = None;
             if self.walk.firing.is_some() && self.walk.resolved.is_none() {
                 self.walk.resolved = Some(now);
@@ -335,6 +343,7 @@ impl Play<'_> {
             }
             return;
         }
+        self.gone_at = None;
         let since = *self.active_at.get_or_insert(tick);
         self.walk.pending.get_or_insert(now);
         if tick - since >= ms(self.settings.hold) && self.walk.firing.is_none() {

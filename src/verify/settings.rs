@@ -27,6 +27,9 @@ pub struct Settings {
     /// The rule's `for`.
     #[serde(serialize_with = "millis")]
     pub hold: Duration,
+    /// The rule's `keep_firing_for`.
+    #[serde(serialize_with = "millis", skip_serializing_if = "Duration::is_zero")]
+    pub keep_firing: Duration,
     /// How long Alertmanager waits before the first message of a group.
     #[serde(serialize_with = "millis")]
     pub group_wait: Duration,
@@ -69,7 +72,8 @@ impl Settings {
                 value: reading.value,
                 unit: unit(rule, &reading),
             },
-            hold: rule.hold.map(PromDuration::get).unwrap_or_default(),
+            hold: rule.hold.map_or(Duration::ZERO, PromDuration::get),
+            keep_firing: rule.keep_firing_for.map_or(Duration::ZERO, PromDuration::get),
             group_wait: route.group_wait().get(),
             group_interval: route.group_interval().get(),
             joins: false,
@@ -86,6 +90,7 @@ impl Settings {
             signal: Signal::Rate { range: Duration::from_mins(1) },
             threshold: Threshold::above(80.0),
             hold: Duration::from_mins(1),
+            keep_firing: Duration::ZERO,
             group_wait: Duration::from_secs(30),
             group_interval: Duration::from_mins(5),
             joins: false,

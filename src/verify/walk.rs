@@ -4,7 +4,8 @@
 //! What is modelled, and where it stands in the sources:
 //! - What a rule sees at an evaluation is `course`'s part.
 //! - A rule becomes pending at the first evaluation that is true, fires at the first one that is still
-//!   true `for` later, and resolves at the first one that is false (`AlertingRule.Eval`). What changes is sent at once.
+//!   true `for` later, and resolves at the first one that is false, or, where it is false for `keep_firing_for`, at the
+//!   first one after that (`AlertingRule.Eval`). What changes is sent at once.
 //! - Alertmanager sends the first message of a group `group_wait` after the alert came, and looks again
 //!   every `group_interval` from then on (`aggrGroup.run`). An alert that resolved before the first
 //!   message is never mentioned (`DedupStage.needsUpdate`).
@@ -36,6 +37,7 @@ pub struct Case {
     pub group_interval: Ms,
     course: Course,
     hold: Ms,
+    keep_firing: Ms,
     group_wait: Ms,
     joins: bool,
     send_resolved: bool,
@@ -82,6 +84,7 @@ impl Case {
             group_interval: ms(settings.group_interval).max(1),
             course: Course::new(settings, fault),
             hold: ms(settings.hold),
+            keep_firing: ms(settings.keep_firing),
             group_wait: ms(settings.group_wait),
             joins: settings.joins,
             send_resolved: settings.send_resolved,
@@ -168,9 +171,12 @@ impl Case {
     /// Prometheus' side, until the alert resolves or nothing can change any more.
     fn evaluate(&self, phase: Phase, walk: &mut Walk) {
         let mut active: Option<Ms> = None;
+        let mut gone: Option<Ms> = None;
         let mut at = phase.evaluation;
         while at <= self.last_change(self.ending) {
-            let is_above = self.is_above(phase, at, self.ending);
+            let is_true = self.is_above(phase, at, self.ending);
+            gone = if is_true || walk.firing.is_none() { None } else { gone.or(Some(at)) };
+            let is_above = is_true || gone.is_some_and(|since| at - since < self.keep_firing);
             active = if is_above { active.or(Some(at)) } else { None };
             if let Some(since) = active {
                 walk.pending.get_or_insert(since);
@@ -206,7 +212,7 @@ impl Case {
         let mut at = next_tick(phase.evaluation, self.evaluation, off);
         while at <= self.last_change(Some(off)) {
             if !self.is_above(phase, at, Some(off)) {
-                return Some(at);
+                return Some(next_tick(phase.evaluation, self.evaluation, at + self.keep_firing));
             }
             at += self.evaluation;
         }
@@ -221,7 +227,7 @@ impl Case {
     /// After this time no evaluation gives anything new.
     fn last_change(&self, off: Option<Ms>) -> Ms {
         let memory = self.course.memory() + self.scrape + 2 * self.evaluation;
-        off.unwrap_or(memory + self.hold) + memory
+        off.unwrap_or(memory + self.hold) + memory + self.keep_firing
     }
 
     /// The first moment from `from` on at which a query finds the wanted side of the threshold.

@@ -4,6 +4,7 @@
 //! Called by `commands/explain`.
 
 mod chart;
+mod first_event;
 mod savings;
 #[cfg(test)]
 mod tests;
@@ -23,6 +24,7 @@ use super::{
 use crate::event::Millis;
 use crate::render::Rule;
 use crate::spec::{Mute, Receiver, Route, Spec};
+pub use first_event::FirstEvent;
 pub use savings::Saving;
 
 /// All that is to be said of one alert.
@@ -51,6 +53,9 @@ pub struct Way {
     pub conditions: Conditions,
     /// What decides.
     pub settings: Settings,
+    /// Why the first event may not count.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first_event: Option<FirstEvent>,
     /// The fault that the times are of.
     pub fault: Fault,
     /// When each stage comes.
@@ -137,6 +142,7 @@ impl Way {
         Some(Self {
             condition: has_others.then(|| format!("{} is {}", reading.left, settings.threshold)),
             conditions,
+            first_event: FirstEvent::of(&settings, rule),
             sizes: sizes(&settings, &fault),
             savings: savings::savings(spec, rule, &settings, &fault),
             trial: trial(&settings, &fault, asked).or_else(|| reference(&settings, rule)),
@@ -167,7 +173,8 @@ fn typical(settings: &Settings, reading: &Reading) -> Fault {
     let Bounds { low, high } = reading.bounds;
     let double = (2.0 * value.abs()).max(1.0);
     let whole = if unit == "%" { 100.0 } else { double }.min(high).max(value);
-    let least = low.max(-double).min(value);
+    // Few things are negative that have a threshold above zero.
+    let least = low.max(if value > 0.0 { 0.0 } else { -double }).min(value);
     let asks_up = reading.left.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == "up");
     match (settings.signal, comparison) {
         (Signal::Missing { .. }, _) => Fault::silence(),

@@ -10,7 +10,7 @@ use super::super::predict::predict;
 use super::super::{Effect, Fault, Prediction, Settings, Signal, Stage};
 use crate::event::Millis;
 use crate::render::{Rule, rules};
-use crate::spec::{Alert, PromDuration, RuleName, Spec};
+use crate::spec::{Alert, AlertName, PromDuration, Spec};
 
 /// Less than this is no saving.
 const WORTHWHILE: Duration = Duration::from_millis(100);
@@ -200,7 +200,7 @@ fn lower_threshold(spec: &Spec, rule: &Rule, settings: &Settings) -> Option<Chan
 }
 
 fn edit(spec: &mut Spec, name: &str, edit: impl FnOnce(&mut Alert)) {
-    if let Some(alert) = name.parse::<RuleName>().ok().and_then(|name| spec.alerts.get_mut(&name)) {
+    if let Some(alert) = name.parse::<AlertName>().ok().and_then(|name| spec.alerts.get_mut(&name)) {
         edit(alert);
     }
 }

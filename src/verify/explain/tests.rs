@@ -199,3 +199,69 @@ fn no_line_is_wider_than_the_screen() {
         assert!(wide.is_empty(), "wider than {width}: {wide:#?}");
     }
 }
+
+#[test]
+fn a_counter_that_may_be_born_with_its_event_is_named_and_no_first_event_promised() {
+    let first_event = |expr: &str| {
+        let spec = spec(&format!("Own: {{expr: '{expr}'}}"));
+        way(&spec, "Own").first_event
+    };
+    for expr in [
+        "increase(django_http_exceptions_total_by_type_total{type=\"PaymentError\"}[15m]) > 0",
+        "sum by (job) (increase(app_errors_total[15m])) > 0",
+        "rate(app_errors_total{kind=\"x\"}[5m]) > 0",
+        "increase(prometheus_http_requests_total{code=\"500\"}[5m]) >= 1",
+        "0 < increase(app_errors_total[5m])",
+    ] {
+        assert!(first_event(expr).is_some(), "{expr}");
+    }
+    for expr in [
+        // There from the start, or a stream.
+        "increase(node_network_receive_errs_total{device=\"eth0\"}[5m]) > 0",
+        "increase(prometheus_rule_evaluation_failures_total[5m]) > 0",
+        "rate(app_requests_total{kind=\"x\"}[5m]) > 3",
+        "increase(app_requests_total[5m]) < 1",
+        "changes(process_start_time_seconds[1h]) > 2",
+        // It sees what is new.
+        "increase(app_errors_total[15m]) > 0 or (app_errors_total unless app_errors_total offset 15m) > 0",
+    ] {
+        assert_eq!(first_event(expr), None, "{expr}");
+    }
+    let spec = spec("Own: {expr: 'increase(app_errors_total{kind=\"x\"}[15m]) > 0'}");
+    let text = explain(&spec, "Own", Asked::default()).text(10_000);
+    let remedy = "or (app_errors_total{kind=\"x\"} unless app_errors_total{kind=\"x\"} offset 15m) > 0";
+    assert!(text.contains("the first event may not count") && text.contains(remedy), "{text}");
+    for promise in [
+        "number 1 does it where the counter was there before",
+        "how long a fault has to last, where its counter was there before",
+    ] {
+        assert!(text.contains(promise), "no {promise} in {text}");
+    }
+}
+
+#[test]
+fn the_advice_about_a_first_event_takes_its_own_medicine() {
+    let spec = spec("Own: {expr: 'increase(app_errors_total{kind=\"x\"}[15m]) > 0'}");
+    let advice = way(&spec, "Own").first_event.unwrap();
+    let mended = format!("increase(app_errors_total{{kind=\"x\"}}[15m]) > 0 {}", advice.remedy);
+    let spec = spec_with(&format!("Own: {{expr: '{mended}'}}"), "capture: {}").unwrap();
+    assert_eq!(way(&spec, "Own").first_event, None, "{mended}");
+}
+
+#[test]
+fn a_rule_that_keeps_firing_is_over_later_and_says_so() {
+    let spec = spec(
+        "Own: {expr: 'sensor_ok == 0', for: 1m, keep_firing_for: 30m}, Short: {expr: 'sensor_ok == 0', for: 1m}",
+    );
+    let text = explain(&spec, "Own", Asked::default()).text(10_000);
+    assert!(
+        text.contains("once the rule is false again for 30m (`keep_firing_for`) the alert is over"),
+        "{text}"
+    );
+    let over = |name: &str| {
+        let prediction = way(&spec, name).prediction;
+        prediction.after_end.iter().find(|it| it.stage == Stage::Resolved).unwrap().earliest.0
+    };
+    let later = over("Own") - over("Short");
+    assert!((later.as_secs_f64() - 1800.0).abs() < 16.0, "{later:?}");
+}

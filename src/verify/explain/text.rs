@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::super::{Effect, Settings, Signal, Stage, words};
 use super::chart::chart;
-use super::{Conditions, Elsewhere, Explanation, Saving, Size, Trial, Way};
+use super::{Conditions, Elsewhere, Explanation, FirstEvent, Saving, Size, Trial, Way};
 use crate::event::Millis;
 use crate::spec::{Mute, PromDuration};
 
@@ -30,6 +30,7 @@ impl Explanation {
         }
         let parts = [
             self.steps(way, wide),
+            way.first_event.as_ref().map(|of| first_event(of, wide)).unwrap_or_default(),
             picture(way, width),
             lasting(way, wide),
             savings(&way.savings, wide),
@@ -105,8 +106,13 @@ impl Explanation {
             "while it goes on firing it is told again every {} (`repeat_interval`)",
             prom(self.repeat_interval.0)
         ));
+        let kept = if settings.keep_firing.is_zero() {
+            String::new()
+        } else {
+            format!(" for {} (`keep_firing_for`)", prom(settings.keep_firing))
+        };
         steps.push(format!(
-            "once the rule is false again the alert is over, {}",
+            "once the rule is false again{kept} the alert is over, {}",
             if settings.send_resolved {
                 format!("which is told at the group's next tick, every {interval} (`group_interval`)")
             } else {
@@ -130,6 +136,20 @@ fn muted(mute: &Mute) -> String {
     )
 }
 
+/// The trap of a counter that is born with its first event.
+fn first_event(FirstEvent { function, counter, remedy }: &FirstEvent, width: usize) -> String {
+    fill(
+        &format!(
+            "the first event may not count: `{function}` compares scrapes, and a counter that is born with its first event, as \
+             most with labels are, has no scrape from before. Then `{counter}` is there at once with its full value, and \
+             `{function}` shows 0. What helps: let the application create the counter with 0 at its start, or append to \
+             the expression: {remedy}"
+        ),
+        width,
+        2,
+    )
+}
+
 /// How the expression looks back.
 fn looks(way: &Way) -> String {
     let settings = &way.settings;
@@ -144,9 +164,10 @@ fn looks(way: &Way) -> String {
             "it is a mean over the last {range}; scraped every {scrape}, it sees up to {seen} of them, which the fault has to fill far enough"
         ),
         Signal::Count { .. } => format!(
-            "it counts what happened in the last {range}, in whole numbers, and number {} does it; what happens between \
+            "it counts what happened in the last {range}, in whole numbers, and number {} does it{}; what happens between \
              two scrapes, every {scrape}, is seen by the later one",
-            settings.threshold.least_count()
+            settings.threshold.least_count(),
+            if way.first_event.is_some() { " where the counter was there before" } else { "" }
         ),
         Signal::Quantile { quantile, .. } => format!(
             "more than {:.3}% of the requests that it sees in {range} are slow; scraped every {scrape}",
@@ -226,7 +247,8 @@ fn lasting(way: &Way, width: usize) -> String {
     if way.sizes.is_empty() {
         return String::new();
     }
-    format!("how long a fault has to last{}", way.sizes.iter().map(line).collect::<String>())
+    let of = if way.first_event.is_some() { ", where its counter was there before" } else { "" };
+    format!("how long a fault has to last{of}{}", way.sizes.iter().map(line).collect::<String>())
 }
 
 /// How long a fault is never told, and from when on always. The two are computed to the second.
