@@ -42,14 +42,18 @@ fn each_path(spec: &mut Spec, visit: &mut impl FnMut(KeyPath, &mut PathBuf)) {
         match dashboard {
             OwnDashboard::Path(path) => visit(at, path),
             OwnDashboard::With(settings) => {
-                settings.path.iter_mut().for_each(|path| visit(at.and("path"), path));
+                if let Some(path) = &mut settings.path {
+                    visit(at.and("path"), path);
+                }
             }
         }
     }
     if let Provider::Hosts(hosts) = &mut spec.provider {
         let mut key = |at: KeyPath, host: &mut ExistingHost| {
-            if let ExistingHost::With(settings) = host {
-                settings.key.iter_mut().for_each(|path| visit(at.and("key"), path));
+            if let ExistingHost::With(settings) = host
+                && let Some(path) = &mut settings.key
+            {
+                visit(at.and("key"), path);
             }
         };
         for (index, host) in hosts.app.iter_mut().enumerate() {
@@ -61,30 +65,29 @@ fn each_path(spec: &mut Spec, visit: &mut impl FnMut(KeyPath, &mut PathBuf)) {
 }
 
 fn each_secret(spec: &mut Spec, visit: &mut impl FnMut(KeyPath, &mut PathBuf)) {
-    let mut secret = |at: KeyPath, reference: &mut SecretRef| match reference {
-        SecretRef::File(path) => visit(at.and("file"), path),
-        SecretRef::Command(words) => {
+    let mut secret = |at: KeyPath, reference: Option<&mut SecretRef>| match reference {
+        Some(SecretRef::File(path)) => visit(at.and("file"), path),
+        Some(SecretRef::Command(words)) => {
             let Some(program) = words.first_mut().filter(|word| word.starts_with('~')) else { return };
             let mut path = PathBuf::from(&*program);
             visit(at.and("command").and(0), &mut path);
             *program = path.to_string_lossy().into_owned();
         }
-        SecretRef::Env(_) => {}
+        Some(SecretRef::Env(_)) | None => {}
     };
     let notify = KeyPath::from("notify");
     if let Some(slack) = &mut spec.notify.slack {
-        slack.webhook_url.iter_mut().for_each(|url| secret("notify.slack.webhook_url".into(), url));
-        slack.bot_token.iter_mut().for_each(|token| secret("notify.slack.bot_token".into(), token));
+        secret("notify.slack.webhook_url".into(), slack.webhook_url.as_mut());
+        secret("notify.slack.bot_token".into(), slack.bot_token.as_mut());
     }
     for (name, severity) in &mut spec.notify.severities {
-        let at = notify.and("severities").and(name).and("webhook_url");
-        severity.webhook_url.iter_mut().for_each(|url| secret(at.clone(), url));
+        secret(notify.and("severities").and(name).and("webhook_url"), severity.webhook_url.as_mut());
     }
-    spec.notify.heartbeat_url.iter_mut().for_each(|url| secret(notify.and("heartbeat_url"), url));
-    spec.grafana.token.iter_mut().for_each(|token| secret("grafana.token".into(), token));
+    secret(notify.and("heartbeat_url"), spec.notify.heartbeat_url.as_mut());
+    secret("grafana.token".into(), spec.grafana.token.as_mut());
     for (name, value) in &mut spec.app.env {
         if let EnvValue::Secret(reference) = value {
-            secret(KeyPath::from("app.env").and(name), reference);
+            secret(KeyPath::from("app.env").and(name), Some(reference));
         }
     }
 }

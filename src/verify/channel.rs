@@ -109,7 +109,7 @@ impl<'a, S: Shell> Reader<'a, S> {
     /// The body of an answer.
     async fn ask(&self, path: &str) -> Result<String> {
         let words = ["curl", "--silent", "--show-error", "--max-time", "10", "--config", "-"];
-        let proxy = self.proxy_url.iter().map(|url| format!("proxy = \"{url}\"\n")).collect::<String>();
+        let proxy = self.proxy_url.as_ref().map(|url| format!("proxy = \"{url}\"\n")).unwrap_or_default();
         let config = format!(
             "url = \"{}/{path}\"\nheader = \"Authorization: Bearer {}\"\n{proxy}",
             self.api_url.trim_end_matches('/'),

@@ -13,7 +13,7 @@ pub(super) fn check(tokens: &[Token<'_>], dialect: &Dialect) -> Checked {
         tokens,
         next: 0,
         dialect,
-        variables: dialect.variables.iter().map(ToString::to_string).collect(),
+        variables: dialect.variables.iter().map(|name| (*name).to_owned()).collect(),
         blocks: Vec::new(),
         dot: Dot::Root,
         defined: names_behind(tokens, &["define", "block"]),
