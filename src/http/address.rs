@@ -19,7 +19,7 @@ const LIMIT: Duration = Duration::from_secs(15);
 /// When the page does not answer in time, or not with an address.
 pub async fn of_caller(page: Option<&str>) -> Result<IpAddr> {
     let page = page.unwrap_or(PAGE);
-    let client = super::builder().timeout(TRY).no_proxy().build();
+    let client = super::trust::trusting(super::builder())?.timeout(TRY).no_proxy().build();
     let client = client.map_err(|cause| Error::failed("cannot set up an HTTP client").because(cause))?;
     let mut patience = Patience::new(LIMIT);
     loop {

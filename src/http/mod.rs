@@ -12,6 +12,7 @@ pub mod grafana;
 pub mod prometheus;
 pub mod relay;
 pub mod slack;
+pub mod trust;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
