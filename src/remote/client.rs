@@ -20,6 +20,8 @@ pub struct Route {
     pub key_alias: Option<String>,
     /// Whether other hosts or a command lie between here and there.
     pub indirect: bool,
+    /// The command of ssh that leads there with this configuration, where other hosts or a command lie between.
+    pub proxy_command: Option<String>,
 }
 
 /// Asks the ssh client which way it would take. Connects to nothing.
@@ -37,6 +39,15 @@ pub async fn route(config: &Path, alias: &str) -> Result<Route> {
     Ok(Route::read(&String::from_utf8_lossy(&output.stdout)))
 }
 
+/// The same way as `ProxyJump` takes, as a command that reads the user's own configuration. ssh would give the jump host
+/// the configuration file of the host behind it.
+fn jump(hops: &str) -> String {
+    let (before, last) = hops.rsplit_once(',').map_or((None, hops), |(before, last)| (Some(before), last));
+    let before = before.map_or_else(String::new, |before| format!(" -J {before}"));
+    let last = last.strip_prefix("ssh://").unwrap_or(last);
+    format!("ssh{before} -W [%h]:%p ssh://{last}")
+}
+
 impl Route {
     fn read(text: &str) -> Self {
         let value = |name: &str| {
@@ -49,6 +60,7 @@ impl Route {
             port: value("port").unwrap_or_default(),
             key_alias: given("hostkeyalias"),
             indirect: given("proxyjump").or_else(|| given("proxycommand")).is_some(),
+            proxy_command: given("proxycommand").or_else(|| given("proxyjump").map(|hops| jump(&hops))),
         }
     }
 }
@@ -86,8 +98,16 @@ mod tests {
         );
         assert!(route.indirect);
         assert_eq!(route.key_alias.as_deref(), Some("web"));
+        assert_eq!(route.proxy_command.as_deref(), Some("ssh -W [%h]:%p ssh://jump"));
         let plain = Route::read("user root\nhostname web1\nport 22\nproxycommand none\n");
         assert!(!plain.indirect);
-        assert_eq!(plain.key_alias, None);
+        assert_eq!((plain.key_alias, plain.proxy_command), (None, None));
+    }
+
+    #[test]
+    fn several_jump_hosts_are_passed_in_their_order() {
+        assert_eq!(jump("a,me@b:2222"), "ssh -J a -W [%h]:%p ssh://me@b:2222");
+        let route = Route::read("user root\nhostname web1\nproxycommand nc -X 5 %h %p\n");
+        assert_eq!(route.proxy_command.as_deref(), Some("nc -X 5 %h %p"));
     }
 }

@@ -84,7 +84,7 @@ impl Remote {
                 // A host that exists answers or says why not; one that was just made may still boot.
                 Err(_) if machine.ssh.trust == Trust::Given => return Err(refusal::explain(machine).await),
                 Err(error) if is_final(&error) || Instant::now() >= until => {
-                    return Err(not_connected(machine, deadline, error));
+                    return Err(not_connected(machine, deadline, error).await);
                 }
                 Err(_) => tokio::time::sleep(PAUSE).await,
             }
@@ -279,15 +279,23 @@ fn is_final(error: &openssh::Error) -> bool {
     text.contains("Host key verification failed") || text.contains("REMOTE HOST IDENTIFICATION HAS CHANGED")
 }
 
-fn not_connected(machine: &Machine, deadline: Duration, error: openssh::Error) -> Error {
+async fn not_connected(machine: &Machine, deadline: Duration, error: openssh::Error) -> Error {
     let host = machine.name.to_string();
+    // ssh may go to another address than the other machines do, which is the one that is to be looked at. Where ssh does
+    // not say, that is what is known.
+    let route = route(&machine.ssh.config, &machine.ssh.alias).await;
+    let address = route.map_or_else(|_| machine.address.to_string(), |route| route.host);
     if is_final(&error) {
-        return Error::failed("the machine shows another host key than the one monctl made for it")
-            .at(host)
-            .because(error)
-            .remedy("somebody else may answer at this address; `monctl down` and `monctl up` make the machine anew");
+        return Error::failed(format!(
+            "the machine at {address} shows another host key than the one monctl made for it"
+        ))
+        .at(host)
+        .because(error)
+        .remedy(
+            "somebody else may answer at this address; `monctl down` and `monctl up` make the machine anew",
+        );
     }
-    Error::failed(format!("no ssh answer at {} within {} s", machine.address, deadline.as_secs()))
+    Error::failed(format!("no ssh answer at {address} within {} s", deadline.as_secs()))
         .at(host)
         .because(error)
         .remedy("see `monctl status`; the next `monctl up` goes on from here")
