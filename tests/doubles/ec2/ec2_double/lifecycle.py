@@ -62,12 +62,36 @@ class Lives:
         self._changes[instance.id] = Change(instance, time.monotonic())
 
     def _arrive(self, instance, state, now):
+        failure = self._failure(instance) if state == "running" else None
+        if failure is not None:
+            self._fail(instance, failure, now)
+            return
+        instance.has_run = instance.has_run or state == "running"
         if state == "stopped":
             instance.release_public_address()
         if state == "terminated":
             instance.fall_apart()
             self._terminated[instance.id] = (instance, now)
         instance.become(state, CODES[state])
+
+    def _failure(self, instance):
+        """The code of the reason for which an instance does not start."""
+        known = self._world.settings.kms_keys
+        if any(key is not None and key not in known for key in instance.kms_keys):
+            return "Client.InternalError"
+        return self._world.settings.failing_start
+
+    def _fail(self, instance, code, now):
+        """EC2 terminates what never ran, and stops again what was stopped."""
+        state = "stopped" if instance.has_run else "terminated"
+        if state == "stopped":
+            instance.release_public_address()
+        else:
+            instance.fall_apart()
+            self._terminated[instance.id] = (instance, now)
+        instance.become(state, CODES[state])
+        side, message = code.partition(".")[0], "Internal error on launch"
+        instance.explain(code, f"{side} error on launch" if code.endswith("InternalError") else message)
 
     def _notice_failure(self, instance):
         """An instance whose real machine failed terminates by itself, and says why."""

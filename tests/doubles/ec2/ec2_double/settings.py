@@ -27,6 +27,12 @@ class Settings:
     """How far the double's clock is ahead of this computer's."""
     default_vpc: bool = True
     """Whether each region has a default VPC."""
+    default_subnets: bool = True
+    """Whether it has subnets, too."""
+    failing_start: str | None = None
+    """The code with which starting fails from now on: a new instance terminates, one that was stopped is so again."""
+    kms_keys: list = dataclasses.field(default_factory=list)
+    """KMS keys that the caller may use; a disk with another one lets the start fail, as EC2 does."""
 
     def change(self, values):
         """Takes over what is named; refuses what does not exist."""

@@ -70,6 +70,45 @@ class Refusals(DoubleTest):
             self.assertEqual(len(self.ec2.describe_subnets()["Subnets"]), 3 * wanted)
         self.run_one()
 
+    def test_a_default_vpc_leads_out_and_one_s_own_does_not(self):
+        default = self.ec2.describe_vpcs()["Vpcs"][0]["VpcId"]
+        own = self.ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
+        for vpc, wanted in ((default, True), (own, False)):
+            tables = self.ec2.describe_route_tables(Filters=[{"Name": "vpc-id", "Values": [vpc]}])["RouteTables"]
+            gateways = [route.get("GatewayId", "") for table in tables for route in table["Routes"]]
+            self.assertEqual(any(one.startswith("igw-") for one in gateways), wanted)
+
+    def test_subnets_of_one_s_own_may_be_local_or_of_ipv6_only_and_are_no_default_ones(self):
+        vpc = self.ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
+        local = self.ec2.create_subnet(VpcId=vpc, CidrBlock="10.9.1.0/24", AvailabilityZone="eu-central-1-ham-1a")
+        six = self.ec2.create_subnet(
+            VpcId=vpc, Ipv6CidrBlock="2001:db8::/64", Ipv6Native=True, AvailabilityZone="eu-central-1a"
+        )
+        self.assertFalse(local["Subnet"]["DefaultForAz"] or local["Subnet"]["MapPublicIpOnLaunch"])
+        self.assertTrue(six["Subnet"]["Ipv6Native"])
+        self.assertEqual(six["Subnet"]["AvailableIpAddressCount"], 0)
+
+    def test_credits_are_those_of_the_family_unless_asked_and_can_be_switched(self):
+        instance = self.run_one()["InstanceId"]
+        shown = self.ec2.describe_instance_credit_specifications(InstanceIds=[instance])
+        self.assertEqual(shown["InstanceCreditSpecifications"][0]["CpuCredits"], "unlimited")
+        wanted = [{"InstanceId": instance, "CpuCredits": "standard"}]
+        self.ec2.modify_instance_credit_specification(InstanceCreditSpecifications=wanted)
+        shown = self.ec2.describe_instance_credit_specifications(InstanceIds=[instance])
+        self.assertEqual(shown["InstanceCreditSpecifications"][0]["CpuCredits"], "standard")
+
+    def test_a_start_that_fails_stops_what_ran_before_and_terminates_what_did_not(self):
+        old = self.run_one()["InstanceId"]
+        self.ec2.describe_instances()
+        self.ec2.stop_instances(InstanceIds=[old])
+        self.double.settings(failing_start="Client.InternalError")
+        self.ec2.start_instances(InstanceIds=[old])
+        new = self.run_one()["InstanceId"]
+        found = [one for each in self.ec2.describe_instances()["Reservations"] for one in each["Instances"]]
+        states = {one["InstanceId"]: (one["State"]["Name"], one["StateReason"]["Code"]) for one in found}
+        self.assertEqual(states[old], ("stopped", "Client.InternalError"))
+        self.assertEqual(states[new], ("terminated", "Client.InternalError"))
+
     def test_a_dry_run_makes_nothing(self):
         said = self.refused("DryRunOperation", self.ec2.run_instances, **self.wanted(DryRun=True))
         self.assertEqual(said["ResponseMetadata"]["HTTPStatusCode"], 412)

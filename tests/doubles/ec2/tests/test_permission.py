@@ -184,9 +184,12 @@ class Permissions(DoubleTest):
         self.unauthorized("ec2:CreateTags", client.create_tags, **wanted)
         self.assertEqual(self.state(instance), "running")
 
-    def test_of_what_does_not_exist_only_those_hear_who_may(self):
+    def test_of_what_does_not_exist_a_condition_on_tags_holds_for_nobody(self):
         missing = {"InstanceIds": ["i-00000000000000000"]}
-        self.refused("InvalidInstanceID.NotFound", self.user(*LEAST).terminate_instances, **missing)
+        free = self.user(allow("ec2:TerminateInstances"))
+        self.refused("InvalidInstanceID.NotFound", free.terminate_instances, **missing)
+        self.unauthorized("ec2:TerminateInstances", self.user(*LEAST).terminate_instances, **missing)
+        self.unauthorized("ec2:DeleteKeyPair", self.user(*LEAST).delete_key_pair, KeyName="gone")
         client = self.user(*without(LEAST, "ec2:TerminateInstances"))
         self.unauthorized("ec2:TerminateInstances", client.terminate_instances, **missing)
         self.unauthorized("ec2:DeleteKeyPair", self.user().delete_key_pair, KeyName="nobody")

@@ -6,6 +6,7 @@ from .addresses import Addresses
 from .attributes import Attributes
 from .catalogue import Catalogue
 from .console import Console
+from .credits import Credits
 from .groups import Groups
 from .instances import Instances
 from .interfaces import Interfaces
@@ -24,6 +25,7 @@ class Ec2(
     Instances,
     Attributes,
     Console,
+    Credits,
     Groups,
     Keys,
     Volumes,

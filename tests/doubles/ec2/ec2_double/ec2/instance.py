@@ -7,6 +7,11 @@ from moto.ec2.models.instances import Instance, InstanceState, StateReason
 class TimedInstance(Instance):
     machine = None
     """The real machine behind it, where there is one."""
+    has_run = False
+    kms_keys = ()
+    """The keys of its disks; None stands for the account's own."""
+    cpu_credits = None
+    """`standard` or `unlimited`, of types that have credits."""
 
     @property
     def instance_id(self):

@@ -10,7 +10,7 @@ from moto.ec2.models.instances import Reservation
 from moto.ec2.utils import random_reservation_id
 
 from ..refusal import Refused
-from . import capacity, disks
+from . import capacity, credits, disks
 from .instance import TimedInstance
 from .own import Own
 
@@ -41,6 +41,7 @@ class Launch(Own):
         profile = self._profile(self.wanted("IamInstanceProfile"))
         place = self.place(kind)
         disks_wanted = disks.merged(image, self.wanted("BlockDeviceMappings", []))
+        cpu_credits = credits.wanted(kind, self.wanted("CreditSpecification.CpuCredits"))
         tags = self.tags_for("instance", "volume", "network-interface")
         capacity.check_quota(self.world, kind, count)
         capacity.check_zone(self.world, self.ec2_backend, place.subnet.availability_zone, kind)
@@ -51,6 +52,8 @@ class Launch(Own):
             for index in range(count):
                 instance = self._instance(index, image, kind, key, user_data, profile, place)
                 reservation.instances.append(instance)
+                instance.cpu_credits = cpu_credits
+                instance.kms_keys = [one.get("Ebs", {}).get("KmsKeyId") for one in self.wanted("BlockDeviceMappings", [])]
                 self._furnish(instance, place, disks_wanted, tags)
                 if profile is not None:
                     # moto shows the profile, and knows nothing of the association that one replaces it by.

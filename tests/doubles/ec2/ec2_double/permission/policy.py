@@ -13,13 +13,12 @@ ALLOWED, DENIED, UNDECIDED = "allowed", "denied", "undecided"
 class Question:
     """May this be done to this resource? `context` are the condition keys that are known, each with its values.
 
-    Of a resource that does not exist nothing is known: whoever might do it to one like it gets to hear that.
+    Of a resource that does not exist nothing is known, so that a condition on its tags holds for nobody.
     """
 
     action: str
     resource: str
     context: dict
-    exists: bool = True
 
 
 def decide(documents, question):
@@ -38,15 +37,8 @@ def fits(statement, question):
     return (
         _names(statement, "Action", question.action, question.context, re.IGNORECASE)
         and _names(statement, "Resource", question.resource, question.context, 0)
-        and _holds(statement, question)
+        and conditions.hold(statement.get("Condition", {}), question.context)
     )
-
-
-def _holds(statement, question):
-    wanted = statement.get("Condition", {})
-    if question.exists or not wanted:
-        return conditions.hold(wanted, question.context)
-    return statement["Effect"] == "Allow"
 
 
 def _names(statement, element, value, context, flags):

@@ -28,6 +28,7 @@ ON_EXISTING = {
     "DisassociateIamInstanceProfile": {"AssociationId": "instance"},
     "GetConsoleOutput": {"InstanceId": "instance"},
     "ModifyInstanceAttribute": {"InstanceId": "instance", "Groups": "security-group"},
+    "ModifyInstanceCreditSpecification": {"InstanceCreditSpecifications": "instance"},
     "ModifyInstanceMetadataOptions": {"InstanceId": "instance"},
     "ModifyVolume": {"VolumeId": "volume"},
     "RebootInstances": {"InstanceIds": "instance"},
@@ -82,11 +83,12 @@ def on_existing(parameters_to_kinds, action, parameters, resources):
     for parameter, kind in parameters_to_kinds.items():
         wanted = parameters.get(parameter, [])
         for one in wanted if isinstance(wanted, list) else [wanted]:
+            one = one["InstanceId"] if isinstance(one, dict) else one
             found = resources.find(kind, one)
             if found is not None:
                 yield Question(action, resources.arn(*found), resources.context(found[1]))
             else:
-                yield Question(action, resources.name_arn(kind or resources.kind(one), one), {}, exists=False)
+                yield Question(action, resources.name_arn(kind or resources.kind(one), one), {})
 
 
 def tagged_rules(action, parameters, resources):
