@@ -22,8 +22,10 @@ type Remotes<'a> = BTreeMap<HostName, &'a Remote>;
 /// # Errors
 /// A host does not make or show its new key; the old one stays accepted, and the next run goes on.
 pub async fn renew_host_keys(provider: &Provider, remotes: &Remotes<'_>) -> Result<()> {
-    let initial: BTreeMap<HostName, String> =
-        remotes.keys().filter_map(|host| Some((*host, provider.initial_host_key(*host)?))).collect();
+    let mut initial: BTreeMap<HostName, String> = BTreeMap::new();
+    for host in remotes.keys() {
+        initial.extend(provider.initial_host_key(*host)?.map(|key| (*host, key)));
+    }
     if initial.is_empty() {
         return Ok(());
     }

@@ -54,7 +54,7 @@ impl Aws {
         match *self {}
     }
 
-    pub(super) fn initial_host_key(&self, _: HostName) -> Option<String> {
+    pub(super) fn initial_host_key(&self, _: HostName) -> Result<Option<String>> {
         match *self {}
     }
 

@@ -398,9 +398,12 @@ impl Provider {
 
     /// The public half of the host key that a machine was made with, as long as it is to be replaced at the first
     /// connection; without its type.
-    pub fn initial_host_key(&self, host: HostName) -> Option<String> {
+    ///
+    /// # Errors
+    /// The key is there and cannot be read.
+    pub fn initial_host_key(&self, host: HostName) -> Result<Option<String>> {
         match self {
-            Self::Local(_) | Self::Hosts(_) => None,
+            Self::Local(_) | Self::Hosts(_) => Ok(None),
             Self::Aws(aws) => aws.initial_host_key(host),
         }
     }

@@ -1,10 +1,14 @@
 //! The spec's section `provider.aws`: where in EC2 the instances run and what they are like.
 
+use std::collections::BTreeMap;
+use std::fmt;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AccountId, BaseUrl, Cidr, ImageId, InstanceType, LoginName, ProfileName, Region, SubnetId, VpcId,
+    AccountId, BaseUrl, Cidr, ImageId, InstanceType, KmsKeyId, LoginName, ProfileName, Region, SubnetId,
+    TagKey, TagValue, VpcId,
 };
 
 /// Instances of EC2, one for each host.
@@ -32,7 +36,8 @@ pub struct Aws {
     pub vpc: Option<VpcId>,
     /// The subnet, which decides on VPC and zone.
     pub subnet: Option<SubnetId>,
-    /// The networks from which ssh is let in; the caller's own address where absent.
+    /// The networks from which ssh is let in; the caller's own address where absent. Private networks alone say that
+    /// machines are reached at their private addresses.
     pub allow_ssh_from: Vec<Cidr>,
     /// A page that tells the caller its address; Amazon's where absent.
     pub address_from: Option<BaseUrl>,
@@ -42,6 +47,39 @@ pub struct Aws {
     pub instance_profile: Option<ProfileName>,
     /// Whether each instance has an address that survives a stop.
     pub elastic_ip: bool,
+    /// Tags of your own, on everything that is made.
+    pub tags: BTreeMap<TagKey, TagValue>,
+    /// What happens to instances of the T families without CPU credits. Where absent, new ones of T3, T3a and T4g are
+    /// `unlimited` and new ones of T2 `standard`.
+    pub credit_specification: Option<Credits>,
+    /// The KMS key that encrypts disks; the account's default one where absent.
+    pub kms_key: Option<KmsKeyId>,
+}
+
+/// What happens to an instance of the T families without CPU credits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Credits {
+    /// It slows down to its type's baseline.
+    Standard,
+    /// It goes on; what is above the baseline over a day is charged extra.
+    Unlimited,
+}
+
+impl Credits {
+    /// The word that EC2 uses for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Standard => "standard",
+            Self::Unlimited => "unlimited",
+        }
+    }
+}
+
+impl fmt::Display for Credits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
 }
 
 impl Default for Aws {
@@ -62,6 +100,9 @@ impl Default for Aws {
             termination_protection: false,
             instance_profile: None,
             elastic_ip: false,
+            tags: BTreeMap::new(),
+            credit_specification: None,
+            kms_key: None,
         }
     }
 }

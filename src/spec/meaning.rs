@@ -39,7 +39,16 @@ pub(super) fn check(spec: &Spec, base: &Path) -> Vec<Finding> {
     findings
 }
 
+/// EC2 takes 50 tags; the others are monctl's.
+const OWN_TAGS: usize = 40;
+
 fn provider(provider: &Provider, findings: &mut Vec<Finding>) {
+    if let Provider::Aws(aws) = provider
+        && aws.tags.len() > OWN_TAGS
+    {
+        let message = format!("EC2 takes 50 tags a resource; at most {OWN_TAGS} can be your own");
+        findings.push(Finding::new("provider.aws.tags", message));
+    }
     match provider {
         Provider::Aws(aws) if aws.subnet.is_some() && aws.vpc.is_some() => {
             let message = "a subnet decides on its VPC; leave `vpc` out";

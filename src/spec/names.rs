@@ -177,13 +177,13 @@ impl BaseUrl {
 text_type! {
     /// A region of AWS, such as `eu-central-1`.
     Region,
-    "^[a-z]{2}(-[a-z]+)+-[0-9]+$",
+    "^[a-z]{2,4}(-[a-z]+)+-[0-9]+$",
     "eu-central-1",
     |text| {
         let parts: Vec<&str> = text.split('-').collect();
         let word = |part: &&str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase());
         parts.len() >= 3
-            && parts[0].len() == 2
+            && (2..=4).contains(&parts[0].len())
             && parts[..parts.len() - 1].iter().all(word)
             && parts.last().is_some_and(|last| !last.is_empty() && last.bytes().all(|b| b.is_ascii_digit()))
     },
@@ -260,6 +260,53 @@ text_type! {
             && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"+=,.@_-".contains(&b))
     },
     "an instance profile is written by its name: letters, digits and `+=,.@_-`"
+}
+
+/// Whether EC2 and all other services take this in tags: letters and digits of any script, spaces, `+-=._:/@`.
+fn is_tag_text(text: &str, longest: usize) -> bool {
+    let fits = |c: char| c.is_alphanumeric() || c == ' ' || "+-=._:/@".contains(c);
+    text.chars().count() <= longest && text.chars().all(fits) && text.trim() == text
+}
+
+text_type! {
+    /// The key of a tag of one's own.
+    TagKey,
+    "^[^ ].{0,127}$",
+    "cost-center",
+    |text| {
+        let reserved = text.to_lowercase().starts_with("aws:") || text.starts_with("monctl:") || text == "Name";
+        !text.is_empty() && !reserved && is_tag_text(text, 128)
+    },
+    "a tag's key has up to 128 letters, digits, spaces and `+-=._:/@`, and is neither `Name` nor begins with `aws:` or `monctl:`"
+}
+
+text_type! {
+    /// The value of a tag.
+    TagValue,
+    "^.{0,256}$",
+    "4711",
+    |text| is_tag_text(text, 256),
+    "a tag's value has up to 256 letters, digits, spaces and `+-=._:/@`; numbers stand in quotes"
+}
+
+text_type! {
+    /// A KMS key: its ARN, its id, or an alias as `alias/NAME`.
+    KmsKeyId,
+    "^(arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:(key|alias)/[A-Za-z0-9/_-]+|alias/[A-Za-z0-9/_-]+|[0-9a-f-]{36}|mrk-[0-9a-f]{32})$",
+    "alias/monctl",
+    |text| {
+        let word = |text: &str| {
+            !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"/_-".contains(&b))
+        };
+        let id = text.len() == 36 && text.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-' || b"mrk".contains(&b));
+        let arn = || {
+            let parts: Vec<&str> = text.splitn(6, ':').collect();
+            let named = parts.get(5).and_then(|it| it.strip_prefix("key/").or_else(|| it.strip_prefix("alias/")));
+            matches!(parts[..], ["arn", partition, "kms", ..] if partition.starts_with("aws")) && named.is_some_and(word)
+        };
+        id || text.strip_prefix("alias/").is_some_and(word) || arn()
+    },
+    "a KMS key is written by its ARN, its id or as `alias/NAME`"
 }
 
 text_type! {

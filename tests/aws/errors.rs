@@ -16,7 +16,7 @@ type Said = (&'static str, &'static str, &'static str, &'static str, i32);
 const LOOK: &str = "DescribeInstances";
 const RUN: &str = "RunInstances";
 
-const CODES: [Said; 24] = [
+const CODES: [Said; 23] = [
     (
         "UnauthorizedOperation",
         "You are not authorized to perform this operation.",
@@ -83,13 +83,6 @@ const CODES: [Said; 24] = [
     ),
     ("InvalidAMIID.NotFound", "The image id '[ami-1]' does not exist", RUN, "provider.aws.image", 1),
     ("InvalidParameterValue", "User data is limited to 16384 bytes", RUN, "16 KB", 1),
-    (
-        "InvalidInstanceType",
-        "The following supplied instance types do not exist: [t9.x]",
-        "DescribeInstanceTypes",
-        "provider.aws.instance_type",
-        1,
-    ),
     ("SecurityGroupLimitExceeded", "You've reached the limit", "CreateSecurityGroup", "L-E79EC296", 1),
     (
         "RulesPerSecurityGroupLimitExceeded",
@@ -233,9 +226,8 @@ fn a_profile_and_the_environments_region_are_taken() {
 }
 
 /// What explains itself in the message alone is left out of the page.
-const NOT_ON_THE_PAGE: [&str; 6] = [
+const NOT_ON_THE_PAGE: [&str; 5] = [
     "InvalidParameterValue",
-    "InvalidInstanceType",
     "SecurityGroupLimitExceeded",
     "RulesPerSecurityGroupLimitExceeded",
     "VolumeLimitExceeded",

@@ -208,14 +208,77 @@ impl<'a> Hand<'a> {
         openings
     }
 
-    /// A VPC of one's own with a subnet in it.
+    /// Writes a tag.
+    #[track_caller]
+    pub fn tag(&self, id: &str, key: &str, value: &str) {
+        let call = self.client.create_tags().resources(id).tags(Tag::builder().key(key).value(value).build());
+        self.runtime.block_on(call.send()).unwrap();
+    }
+
+    /// A VPC of one's own without subnets, whose main route table leads to no gateway.
+    #[track_caller]
+    pub fn make_vpc(&self) -> String {
+        let made = self.runtime.block_on(self.client.create_vpc().cidr_block("10.9.0.0/16").send()).unwrap();
+        made.vpc().unwrap().vpc_id().unwrap().to_owned()
+    }
+
+    /// A subnet of such a VPC; with `network` absent one of IPv6 only.
+    #[track_caller]
+    pub fn make_subnet_in(&self, vpc: &str, zone: &str, network: Option<&str>) -> String {
+        let call = self.client.create_subnet().vpc_id(vpc).availability_zone(zone);
+        let call = match network {
+            Some(network) => call.cidr_block(network),
+            None => call.ipv6_native(true).ipv6_cidr_block("2001:db8::/64"),
+        };
+        let made = self.runtime.block_on(call.send()).unwrap();
+        made.subnet().unwrap().subnet_id().unwrap().to_owned()
+    }
+
+    /// Gives a subnet a route table of its own that leads to an internet gateway.
+    #[track_caller]
+    pub fn lead_out(&self, vpc: &str, subnet: &str) {
+        self.runtime.block_on(async {
+            let made = self.client.create_internet_gateway().send().await.unwrap();
+            let gateway = made.internet_gateway().unwrap().internet_gateway_id().unwrap().to_owned();
+            self.client
+                .attach_internet_gateway()
+                .internet_gateway_id(&gateway)
+                .vpc_id(vpc)
+                .send()
+                .await
+                .unwrap();
+            let made = self.client.create_route_table().vpc_id(vpc).send().await.unwrap();
+            let table = made.route_table().unwrap().route_table_id().unwrap().to_owned();
+            let call = self.client.create_route().route_table_id(&table).destination_cidr_block("0.0.0.0/0");
+            call.gateway_id(gateway).send().await.unwrap();
+            let call = self.client.associate_route_table().route_table_id(table).subnet_id(subnet);
+            call.send().await.unwrap();
+        });
+    }
+
+    /// Protects an instance from termination, or does so no more.
+    #[track_caller]
+    pub fn protect(&self, host: &str, on: bool) {
+        let value = aws_sdk_ec2::types::AttributeBooleanValue::builder().value(on).build();
+        let call = self.client.modify_instance_attribute().instance_id(self.id("instances", host));
+        self.runtime.block_on(call.disable_api_termination(value).send()).unwrap();
+    }
+
+    /// What happens to an instance without CPU credits.
+    #[track_caller]
+    pub fn credits(&self, host: &str) -> String {
+        let call = self.client.describe_instance_credit_specifications();
+        let found = self.runtime.block_on(call.instance_ids(self.id("instances", host)).send()).unwrap();
+        found.instance_credit_specifications()[0].cpu_credits().unwrap().to_owned()
+    }
+
+    /// A VPC of one's own with a subnet in it that can be reached.
     #[track_caller]
     pub fn make_subnet(&self) -> (String, String) {
-        let made = self.runtime.block_on(self.client.create_vpc().cidr_block("10.9.0.0/16").send()).unwrap();
-        let vpc = made.vpc().unwrap().vpc_id().unwrap().to_owned();
-        let call = self.client.create_subnet().vpc_id(&vpc).cidr_block("10.9.1.0/24");
-        let made = self.runtime.block_on(call.availability_zone("eu-central-1a").send()).unwrap();
-        (vpc, made.subnet().unwrap().subnet_id().unwrap().to_owned())
+        let vpc = self.make_vpc();
+        let subnet = self.make_subnet_in(&vpc, "eu-central-1a", Some("10.9.1.0/24"));
+        self.lead_out(&vpc, &subnet);
+        (vpc, subnet)
     }
 
     /// The user data of a machine, which everybody may read who may read instances' attributes.

@@ -6,7 +6,9 @@
 
 #[path = "../support/mod.rs"]
 mod binary;
+mod calls;
 mod computer;
+mod credentials;
 mod discovery;
 mod drift;
 #[path = "../support/ec2_double.rs"]
@@ -14,8 +16,12 @@ mod ec2_double;
 mod errors;
 mod faults;
 mod hand;
+mod host_keys;
 mod killed;
 mod launch;
 mod permissions;
+mod places;
 mod pool;
 mod removal;
+mod retype;
+mod settings;

@@ -84,6 +84,7 @@ impl Need {
 }
 
 const ELASTIC: &[&str] = &["elastic_ip: true"];
+const CREDITS: &[&str] = &["credit_specification: standard"];
 const PROFILE: &[&str] = &["instance_profile: monctl-monitoring"];
 
 #[expect(clippy::redundant_closure_for_method_calls, reason = "the method is bound to one lifetime")]
@@ -91,12 +92,22 @@ fn needs() -> Vec<Need> {
     vec![
         Need::look("ec2:DescribeAddresses"),
         Need::look("ec2:DescribeImages"),
+        Need::look("ec2:DescribeInstanceTypeOfferings"),
         Need::look("ec2:DescribeInstanceTypes"),
         Need::look("ec2:DescribeInstances"),
         Need::look("ec2:DescribeKeyPairs"),
+        Need::look("ec2:DescribeRouteTables"),
         Need::look("ec2:DescribeSecurityGroups"),
         Need::look("ec2:DescribeSubnets"),
         Need::look("ec2:DescribeVolumes"),
+        Need::look("ec2:DescribeVpcs").with(|hand| hand.double.set(&json!({"default_vpc": false}))),
+        Need { before: Some(&[]), ..Need::look("ec2:DescribeInstanceAttribute") },
+        Need {
+            before: Some(&[]),
+            settings: CREDITS,
+            ..Need::look("ec2:DescribeInstanceCreditSpecifications")
+        },
+        Need::change("ec2:ModifyInstanceCreditSpecification", &[], CREDITS),
         Need { exit: 5, ..Need::remove("ec2:DescribeNetworkInterfaces", &[]) },
         Need::make("ec2:ImportKeyPair"),
         Need::make("ec2:CreateSecurityGroup"),

@@ -15,8 +15,8 @@ use crate::ec2_machines::Ec2Machines;
 use crate::hand::Hand;
 use crate::site::{SECRETS, keeps_secrets};
 
-/// The most calls that a run may take which finds nothing to do.
-const CALLS_WITHOUT_A_CHANGE: usize = 6;
+/// The most calls that a run may take which finds nothing to do: who calls, five looks, and one for each machine.
+const CALLS_WITHOUT_A_CHANGE: usize = 8;
 
 /// A user's folder and home, and EC2 with machines. The fields go in this order.
 struct Site {

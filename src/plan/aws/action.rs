@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::{Opening, Rule, Tags};
 use crate::host::{HostName, Role};
+use crate::spec::Credits;
 
 /// One action in EC2. Ids name what was found; what is only made on the way is known by host or role.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -96,6 +97,15 @@ pub enum Action {
         /// On or off.
         on: bool,
     },
+    /// What happens to the instance without CPU credits is switched.
+    SetCredits {
+        /// The host.
+        host: HostName,
+        /// The instance.
+        id: String,
+        /// What it gets.
+        to: Credits,
+    },
     /// The instance gets another instance profile, or none.
     SetProfile {
         /// The host.
@@ -183,6 +193,10 @@ pub struct Creation {
     pub profile: Option<String>,
     /// Whether it is protected from termination.
     pub protection: bool,
+    /// The key that encrypts its disk; that of the account where absent.
+    pub kms_key: Option<String>,
+    /// What cannot be launched and why, in words.
+    pub left_out: Vec<String>,
 }
 
 /// A type, an image and a place for an instance.
@@ -196,6 +210,10 @@ pub struct Candidate {
     pub subnet: String,
     /// The subnet's zone.
     pub zone: String,
+    /// Whether it gets a public address; without one it is reached at its private one.
+    pub public: bool,
+    /// What happens without CPU credits; absent where the type has none.
+    pub credits: Option<Credits>,
 }
 
 /// An image.
@@ -251,8 +269,10 @@ impl Creation {
     fn details(&self) -> Vec<String> {
         let mut lines = Vec::new();
         if let Some(first) = self.candidates.first() {
-            let Candidate { instance_type, image, zone, subnet } = first;
-            lines.push(format!("{instance_type} in {zone} ({subnet})"));
+            let Candidate { instance_type, image, zone, subnet, public, credits } = first;
+            let reached = if *public { "public address" } else { "private address only" };
+            lines.push(format!("{instance_type} in {zone} ({subnet}), {reached}"));
+            lines.extend(credits.map(|credits| format!("CPU credits: {}", meaning(credits))));
             lines.push(format!("image {} ({})", image.id, image.name));
         }
         let others: Vec<String> = self
@@ -264,13 +284,23 @@ impl Creation {
         if !others.is_empty() {
             lines.push(format!("without capacity there: {}", others.join(", ")));
         }
-        lines.push(format!("disk of {} GiB, gp3, encrypted", self.disk));
+        lines.extend(self.left_out.iter().map(|what| format!("left out: {what}")));
+        let key = self.kms_key.as_ref().map_or_else(String::new, |key| format!(" with {key}"));
+        lines.push(format!("disk of {} GiB, gp3, encrypted{key}", self.disk));
         lines.push("metadata by IMDSv2 only, hop limit 1".into());
         lines.extend(self.profile.iter().map(|profile| format!("instance profile {profile}")));
         if self.protection {
             lines.push("protected from termination".into());
         }
         lines
+    }
+}
+
+/// What a choice of CPU credits costs, for a person.
+const fn meaning(credits: Credits) -> &'static str {
+    match credits {
+        Credits::Standard => "standard (slows down to the type's baseline once they are used up)",
+        Credits::Unlimited => "unlimited (CPU above the type's baseline over a day is charged extra)",
     }
 }
 
@@ -301,6 +331,9 @@ impl fmt::Display for Action {
             }
             Self::Protect { host, on: false, .. } => {
                 write!(f, "machine {host}: still protected from termination")
+            }
+            Self::SetCredits { host, to, .. } => {
+                write!(f, "machine {host}: CPU credits must be {to}")
             }
             Self::SetProfile { host, from, to, .. } => {
                 let word = |name: &Option<String>| name.clone().unwrap_or_else(|| "none".into());

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::Rule;
 use crate::host::{HostName, ProjectName, Role};
+use crate::spec::Credits;
 
 /// The keys of tags.
 pub mod tag {
@@ -22,8 +23,6 @@ pub mod tag {
     pub const VERSION: &str = "monctl:version";
     /// The public host keys that are accepted, on instances: one, or two while the key is being replaced.
     pub const HOST_KEY: &str = "monctl:host-key";
-    /// Whether monctl has protected the instance from termination: `true` or `false`.
-    pub const PROTECTED: &str = "monctl:protected";
     /// The size in GiB to which the file system was grown, on volumes.
     pub const GROWN: &str = "monctl:grown";
 }
@@ -46,7 +45,7 @@ pub struct Cloud {
     pub addresses: Vec<Address>,
     /// Hosts whose first host key, which their user data holds, is still in use.
     pub initial_keys: BTreeSet<HostName>,
-    /// The host keys that this computer knows, for instances whose tag was lost.
+    /// The host keys that this computer has pinned, for instances whose tag was lost.
     pub known_keys: BTreeMap<HostName, String>,
 }
 
@@ -85,8 +84,14 @@ pub struct Instance {
     pub state: InstanceState,
     /// Why it is in this state, in EC2's words.
     pub reason: Option<String>,
+    /// EC2's code for that, such as `Client.InternalError`.
+    pub reason_code: Option<String>,
     /// Its type.
     pub instance_type: String,
+    /// The architecture of its image, as EC2 writes it; empty where EC2 does not say.
+    pub architecture: String,
+    /// Whether its image has the driver of Nitro's network; absent where EC2 does not say.
+    pub ena: Option<bool>,
     /// Its image.
     pub image: String,
     /// Its zone.
@@ -107,6 +112,10 @@ pub struct Instance {
     pub groups: Vec<String>,
     /// The client token of its launch.
     pub token: Option<String>,
+    /// Whether EC2 protects it from termination; absent where that was not asked.
+    pub protected: Option<bool>,
+    /// What happens to it when its CPU credits are used up; absent where that was not asked.
+    pub credits: Option<Credits>,
     /// Its tags.
     pub tags: Tags,
 }
@@ -170,6 +179,13 @@ impl InstanceState {
 }
 
 impl Instance {
+    /// The host and the id: `app (i-0123)`; the id alone where nothing tells which host it is.
+    pub fn label(&self) -> String {
+        let tagged = self.tags.get(tag::HOST).cloned();
+        let host = self.host.map(|host| host.to_string()).or(tagged);
+        host.map_or_else(|| self.id.clone(), |host| format!("{host} ({})", self.id))
+    }
+
     /// The public host keys that its tag names.
     pub fn host_keys(&self) -> impl Iterator<Item = &str> {
         self.tags.get(tag::HOST_KEY).into_iter().flat_map(|keys| keys.split_whitespace())
@@ -196,11 +212,11 @@ impl Cloud {
     }
 }
 
-/// The tags of what belongs to a project and, where it does, to a host.
-pub(super) fn tags(project: &ProjectName, what: &str, host: Option<HostName>) -> Tags {
-    let mut tags: Tags =
-        [(tag::NAME.to_owned(), format!("{project}-{what}")), (tag::PROJECT.to_owned(), project.to_string())]
-            .into();
+/// The tags of what belongs to a project and, where it does, to a host, beside the user's own.
+pub(super) fn tags(own: &Tags, project: &ProjectName, what: &str, host: Option<HostName>) -> Tags {
+    let mut tags = own.clone();
+    tags.insert(tag::NAME.to_owned(), format!("{project}-{what}"));
+    tags.insert(tag::PROJECT.to_owned(), project.to_string());
     tags.extend(host.map(|host| (tag::HOST.to_owned(), host.to_string())));
     tags
 }

@@ -63,7 +63,7 @@ fn surplus(wanted: &Wanted, cloud: &Cloud, actions: &mut Vec<Action>) {
             (0, "not in the spec any more")
         };
         for instance in cloud.alive(host).skip(kept) {
-            if !wanted.protection && is_protected(instance) {
+            if !wanted.protection && instance.protected == Some(true) {
                 actions.push(Action::Protect { host, id: instance.id.clone(), on: false });
             }
             actions.push(Action::Remove { host, id: instance.id.clone(), why });
@@ -94,12 +94,9 @@ fn create(
         disk: wanted.disk.max(least),
         profile: wanted_host.profile.clone(),
         protection: wanted.protection,
+        kms_key: wanted.kms_key.clone(),
+        left_out: offer.left_out.get(&host.role()).cloned().unwrap_or_default(),
     })
-}
-
-/// Whether monctl has protected it from termination.
-fn is_protected(found: &Instance) -> bool {
-    found.tags.get(tag::PROTECTED).is_some_and(|value| value == "true")
 }
 
 /// What is to be done to an instance that is there.
@@ -128,8 +125,13 @@ fn change(
     if group.is_none() || found.groups.iter().ne(group) {
         actions.push(Action::SetGroup { host, id: id.clone(), found: found.groups.clone() });
     }
-    if is_protected(found) != wanted.protection {
+    if found.protected.is_some_and(|protected| protected != wanted.protection) {
         actions.push(Action::Protect { host, id: id.clone(), on: wanted.protection });
+    }
+    if let (Some(to), Some(has)) = (wanted.credits, found.credits)
+        && to != has
+    {
+        actions.push(Action::SetCredits { host, id: id.clone(), to });
     }
     if found.profile != wanted_host.profile
         && (wanted_host.profile.is_some() || host.role() == Role::Monitoring)

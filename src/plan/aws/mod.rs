@@ -4,6 +4,8 @@
 mod action;
 mod cloud;
 mod diff;
+mod instance_type;
+mod place;
 mod rule;
 #[cfg(test)]
 mod tests;
@@ -12,5 +14,7 @@ mod wanted;
 pub use action::{Action, Candidate, Creation, Image};
 pub use cloud::{Address, Cloud, Group, Instance, InstanceState, KeyPair, Tags, Volume, tag};
 pub use diff::actions;
+pub use instance_type::{TypeFacts, is_burstable, misfit};
+pub use place::{Reach, Subnet, in_order, obstacle};
 pub use rule::{Opening, Rule, Source};
 pub use wanted::{Offer, Wanted, WantedHost};

@@ -27,6 +27,9 @@ fn wanted() -> Wanted {
         disk: 20,
         protection: false,
         elastic_ip: false,
+        tags: Tags::new(),
+        credits: None,
+        kms_key: None,
         openings: [(Role::App, vec![ssh.clone(), metrics]), (Role::Monitoring, vec![ssh])].into(),
     }
 }
@@ -38,13 +41,15 @@ fn network(text: &str) -> Source {
 fn instance(wanted: &Wanted, host: HostName, id: &str) -> Instance {
     let mut tags = wanted.host_tags(host);
     tags.insert(tag::HOST_KEY.into(), "BBBB".into());
-    tags.insert(tag::PROTECTED.into(), wanted.protection.to_string());
     Instance {
         id: id.into(),
         host: Some(host),
         state: InstanceState::Running,
         reason: None,
+        reason_code: None,
         instance_type: "t3.small".into(),
+        architecture: "x86_64".into(),
+        ena: Some(true),
         image: "ami-1".into(),
         zone: "eu-central-1a".into(),
         private: "10.0.0.5".parse().ok(),
@@ -55,6 +60,8 @@ fn instance(wanted: &Wanted, host: HostName, id: &str) -> Instance {
         root_volume: Some(format!("vol-{id}")),
         groups: vec![format!("sg-{}", host.role())],
         token: None,
+        protected: Some(wanted.protection),
+        credits: None,
         tags,
     }
 }
@@ -132,7 +139,7 @@ fn each_drift_is_named_and_mended() {
             .into_iter()
             .for_each(|it| it.rules.retain(|rule| rule.ports != Some((22, 22))));
     };
-    let table: [(Drift, &[&str]); 11] = [
+    let table: [(Drift, &[&str]); 12] = [
         (removed, &["~ security group app: tcp 22 from 203.0.113.7/32 (ssh) is missing"]),
         (
             |cloud| {
@@ -153,6 +160,10 @@ fn each_drift_is_named_and_mended() {
         (
             |cloud| cloud.instances[0].guarded_metadata = false,
             &["~ machine app: metadata can be had without IMDSv2 or from afar"],
+        ),
+        (
+            |cloud| cloud.instances[0].protected = Some(true),
+            &["~ machine app: still protected from termination"],
         ),
         (
             |cloud| cloud.instances[0].groups = vec!["sg-x".into()],
@@ -298,4 +309,55 @@ fn a_lost_tag_with_the_host_key_comes_back_from_what_this_computer_knows() {
 fn a_host_key_that_user_data_holds_is_replaced_also_by_a_later_run() {
     let said = after(|cloud| cloud.initial_keys = [APP].into());
     assert_eq!(said, ["~ host key of app: user data holds it; a new one is made at first contact"]);
+}
+
+#[test]
+fn protection_that_could_not_be_seen_is_left_alone() {
+    assert_eq!(after(|cloud| cloud.instances[0].protected = None), Vec::<String>::new());
+}
+
+#[test]
+fn tags_of_ones_own_are_on_everything_and_come_back() {
+    let mut wanted = wanted();
+    let cloud = whole(&wanted);
+    wanted.tags = [("cost-center".to_owned(), "4711".to_owned())].into();
+    let said = said(&wanted, &cloud);
+    for what in ["the key pair", "security group app", "machine app", "the volume of monitoring"] {
+        assert!(said.iter().any(|line| line.starts_with(&format!("~ {what}: tags"))), "{what}: {said:?}");
+    }
+    assert!(wanted.host_tags(APP).contains_key("cost-center"));
+    wanted.tags.insert(tag::PROJECT.into(), "another".into());
+    assert_eq!(wanted.key_tags()[tag::PROJECT], "shop", "what monctl finds things by cannot be changed");
+}
+
+#[test]
+fn credits_are_switched_only_where_the_spec_says_and_the_type_has_them() {
+    use crate::spec::Credits;
+    let mut wanted = wanted();
+    let mut cloud = whole(&wanted);
+    cloud.instances[0].credits = Some(Credits::Unlimited);
+    assert_eq!(said(&wanted, &cloud), Vec::<String>::new());
+    wanted.credits = Some(Credits::Standard);
+    assert_eq!(said(&wanted, &cloud), ["~ machine app: CPU credits must be standard"]);
+}
+
+#[test]
+fn a_type_that_an_instance_cannot_become_is_named_with_the_reason() {
+    let one = instance(&wanted(), APP, "i-1");
+    let facts = |architecture: &str, zone: &str, needs_ena| TypeFacts {
+        architectures: [architecture.to_owned()].into(),
+        zones: [zone.to_owned()].into(),
+        needs_ena,
+    };
+    assert_eq!(misfit(&one, "t3.large", &facts("x86_64", "eu-central-1a", true)), None);
+    let old = Instance { ena: Some(false), ..one.clone() };
+    let cases = [
+        (&one, facts("arm64", "eu-central-1a", false), "arm64"),
+        (&one, facts("x86_64", "eu-central-1b", false), "does not offer"),
+        (&old, facts("x86_64", "eu-central-1a", true), "ENA"),
+    ];
+    for (instance, facts, words) in cases {
+        let said = misfit(instance, "x.large", &facts).unwrap();
+        assert!(said.contains(words) && said.contains("app (i-1)"), "{said}");
+    }
 }

@@ -7,7 +7,7 @@ use ipnet::IpNet;
 use super::cloud::{tag, tags};
 use super::{Candidate, Opening, Source, Tags};
 use crate::host::{HostName, ProjectName, Role};
-use crate::spec::{Aws, Spec};
+use crate::spec::{Aws, Credits, Spec};
 
 /// The port of node exporter.
 const NODE_EXPORTER: u16 = 9100;
@@ -31,6 +31,12 @@ pub struct Wanted {
     pub protection: bool,
     /// Whether each host has an address that survives a stop.
     pub elastic_ip: bool,
+    /// The user's own tags, which everything carries.
+    pub tags: Tags,
+    /// What happens to burstable instances without CPU credits, where the spec says.
+    pub credits: Option<Credits>,
+    /// The key that encrypts disks; that of the account where absent.
+    pub kms_key: Option<String>,
     /// What each group lets in.
     pub openings: BTreeMap<Role, Vec<Opening>>,
 }
@@ -53,6 +59,8 @@ pub struct Offer {
     pub vpc: Option<String>,
     /// What to launch for each role, in the order in which it is tried.
     pub candidates: BTreeMap<Role, Vec<Candidate>>,
+    /// What cannot be launched and why, in words, for each role.
+    pub left_out: BTreeMap<Role, Vec<String>>,
 }
 
 impl Wanted {
@@ -78,13 +86,16 @@ impl Wanted {
             disk: aws.disk,
             protection: aws.termination_protection,
             elastic_ip: aws.elastic_ip,
+            tags: aws.tags.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect(),
+            credits: aws.credit_specification,
+            kms_key: aws.kms_key.as_ref().map(ToString::to_string),
             openings: openings(spec, aws, caller),
         }
     }
 
     /// The tags that a host's instance and volume must have, besides those that say something of their state.
     pub fn host_tags(&self, host: HostName) -> Tags {
-        let mut tags = tags(&self.project, &host.to_string(), Some(host));
+        let mut tags = tags(&self.tags, &self.project, &host.to_string(), Some(host));
         if host.role() == Role::App {
             tags.insert(tag::SCRAPE.to_owned(), self.project.to_string());
         }
@@ -93,12 +104,12 @@ impl Wanted {
 
     /// The tags that a group must have.
     pub fn group_tags(&self, role: Role) -> Tags {
-        tags(&self.project, &role.to_string(), None)
+        tags(&self.tags, &self.project, &role.to_string(), None)
     }
 
     /// The tags that the key pair must have.
     pub fn key_tags(&self) -> Tags {
-        tags(&self.project, "key", None)
+        tags(&self.tags, &self.project, "key", None)
     }
 }
 

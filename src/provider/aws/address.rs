@@ -8,11 +8,11 @@ use aws_sdk_ec2::types::{DomainType, ResourceType};
 use futures_util::future::join_all;
 
 use super::Aws;
-use super::error::{Obstacle, code, explain};
-use super::tags::{filter, specification, versioned};
+use super::error::{Obstacle, code, explain, incomplete};
+use super::tags::{specification, versioned};
 use crate::error::{Error, Result};
 use crate::host::HostName;
-use crate::plan::aws::{Action, tag};
+use crate::plan::aws::{Action, Instance, tag};
 use crate::retry::Patience;
 
 /// All tries of allocating or associating one address.
@@ -75,11 +75,12 @@ impl Aws {
     /// Waits until an instance is seen under its new address, which is the one that ssh is told.
     async fn wait_for_address(&self, instance: &str, allocation: &str) -> Result<()> {
         let mut patience = Patience::new(GIVEN_WITHIN);
+        let ids = [instance.to_owned()];
         loop {
-            let (found, addresses) =
-                tokio::try_join!(self.instances(filter("instance-id", [instance])), self.addresses())?;
-            let wanted = addresses.iter().find(|it| it.id == allocation).map(|it| it.address.parse().ok());
-            if found.first().is_some_and(|it| it.public.is_some() && Some(it.public) == wanted) {
+            let (found, addresses) = tokio::try_join!(self.instances_of(&ids), self.addresses())?;
+            let wanted = addresses.iter().find(|it| it.id == allocation).map(|it| it.address.as_str());
+            let has = |it: &Instance| it.public.is_some_and(|it| wanted == Some(&it.to_string()));
+            if found.first().is_some_and(has) {
                 return Ok(());
             }
             let late = Error::failed(format!("instance `{instance}` is not seen under its new address"));
@@ -104,7 +105,10 @@ impl Aws {
             let call = self.api.ec2.allocate_address().domain(DomainType::Vpc);
             let call = call.tag_specifications(specification(ResourceType::ElasticIp, &tags));
             let failed = match call.customize().config_override(once).send().await {
-                Ok(made) => return Ok(made.allocation_id().unwrap_or_default().to_owned()),
+                Ok(made) => {
+                    let id = made.allocation_id().map(str::to_owned);
+                    return id.ok_or_else(|| incomplete("ec2:AllocateAddress", "no id"));
+                }
                 Err(failed) => failed,
             };
             let error = explain("ec2:AllocateAddress", &failed).at(host.to_string());
@@ -128,10 +132,11 @@ impl Aws {
                 return Err(Obstacle::of("ec2:DisassociateAddress", &failed));
             }
         }
-        match self.api.ec2.release_address().allocation_id(id).send().await {
-            Ok(_) => Ok(()),
-            Err(failed) if code(&failed) == Some("InvalidAllocationID.NotFound") => Ok(()),
-            Err(failed) => Err(Obstacle::of("ec2:ReleaseAddress", &failed)),
-        }
+        let failed = match self.api.ec2.release_address().allocation_id(id).send().await {
+            Ok(_) => return Ok(()),
+            Err(failed) if code(&failed) == Some("InvalidAllocationID.NotFound") => return Ok(()),
+            Err(failed) => Obstacle::of("ec2:ReleaseAddress", &failed),
+        };
+        failed.unless_gone(async { Ok(self.addresses().await?.iter().any(|it| it.id == id)) }).await
     }
 }

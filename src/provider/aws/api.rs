@@ -4,16 +4,26 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use aws_config::BehaviorVersion;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, Region};
+use aws_sdk_ec2::config::SharedHttpClient;
 use aws_sdk_ec2::config::interceptors::BeforeTransmitInterceptorContextRef;
 use aws_sdk_ec2::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_ec2::error::BoxError;
+use aws_smithy_http_client::proxy::ProxyConfig;
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use aws_smithy_http_client::tls::{self, TlsContext, TrustStore};
+use aws_smithy_http_client::{Builder, ConnectorBuilder};
 
-use super::error;
+use super::credentials;
+use super::error::{self, unsent};
 use crate::error::{Error, Result};
-use crate::spec::Aws;
+use crate::http::trust::ca_bundle;
+use crate::spec::{Aws, Region};
+
+/// The call that says whose credentials they are.
+const WHO: &str = "sts:GetCallerIdentity";
 
 /// Tries of one call, the first included: EC2 refuses calls of a busy account for a second or two.
 const TRIES: u32 = 6;
@@ -35,20 +45,27 @@ pub(super) struct Api {
     /// The caller, as IAM names it.
     pub caller: String,
     pub region: String,
+    /// The part of AWS that the region belongs to: `aws`, `aws-cn`, ….
+    pub partition: &'static str,
     calls: Calls,
 }
 
 impl Api {
     /// Finds region and credentials where AWS' own tools do, and asks whose they are.
     pub(super) async fn connect(settings: &Aws) -> Result<Self> {
-        let config = config(settings).await;
+        unsent::check_proxies()?;
+        let source = credentials::source().await?;
+        let config = config(settings).await?;
         let region = config.region().map(ToString::to_string).ok_or_else(error::no_region)?;
+        let region =
+            region.parse::<Region>().map_err(|rule| error::malformed_region(&region, rule))?.to_string();
+        let credentials = credentials::load(&config, &source).await?;
+        let config = config.into_builder().credentials_provider(credentials).build();
         let calls = Calls::default();
         let sts = aws_sdk_sts::config::Builder::from(&config).interceptor(calls.clone()).build();
         let identity = aws_sdk_sts::Client::from_conf(sts).get_caller_identity().send().await;
-        let identity = identity.map_err(|failed| error::explain("sts:GetCallerIdentity", &failed))?;
-        let account =
-            identity.account().ok_or_else(|| Error::failed("STS did not say whose account it is"))?;
+        let identity = identity.map_err(|failed| error::explain(WHO, &failed))?;
+        let account = identity.account().ok_or_else(|| error::incomplete(WHO, "no account"))?;
         if let Some(wanted) = settings.account.as_ref().filter(|wanted| wanted.as_str() != account) {
             return Err(error::wrong_account(wanted, account));
         }
@@ -56,7 +73,8 @@ impl Api {
         Ok(Self {
             ec2: aws_sdk_ec2::Client::from_conf(ec2),
             account: account.to_owned(),
-            caller: identity.arn().unwrap_or_default().to_owned(),
+            caller: identity.arn().ok_or_else(|| error::incomplete(WHO, "no ARN"))?.to_owned(),
+            partition: partition(&region),
             region,
             calls,
         })
@@ -68,7 +86,7 @@ impl Api {
     }
 }
 
-async fn config(settings: &Aws) -> aws_config::SdkConfig {
+async fn config(settings: &Aws) -> Result<aws_config::SdkConfig> {
     let retry = RetryConfig::standard()
         .with_max_attempts(TRIES)
         .with_initial_backoff(FIRST_PAUSE)
@@ -81,12 +99,47 @@ async fn config(settings: &Aws) -> aws_config::SdkConfig {
         .retry_config(retry)
         .timeout_config(timeouts.build());
     if let Some(region) = &settings.region {
-        loader = loader.region(Region::new(region.to_string()));
+        loader = loader.region(aws_config::Region::new(region.to_string()));
     }
     if let Some(endpoint) = &settings.endpoint {
         loader = loader.endpoint_url(endpoint.to_string());
     }
-    loader.load().await
+    if let Some(bundle) = ca_bundle()? {
+        loader = loader.http_client(client_that_trusts(bundle.pem)?);
+    }
+    Ok(loader.load().await)
+}
+
+/// The SDK's usual client, but for what it trusts: the certificates of `AWS_CA_BUNDLE` and no others, as AWS' own tools do.
+fn client_that_trusts(pem: Vec<u8>) -> Result<SharedHttpClient> {
+    let store = TrustStore::empty().with_pem_certificate(pem);
+    let context = TlsContext::builder().with_trust_store(store).build();
+    let context = context.map_err(|failed| {
+        Error::could_not_run("the certificates of `AWS_CA_BUNDLE` cannot be used").because(failed)
+    })?;
+    Ok(Builder::new().build_with_connector_fn(move |settings, components| {
+        let mut connector = ConnectorBuilder::default()
+            .tls_provider(tls::Provider::Rustls(CryptoMode::AwsLc))
+            .tls_context(context.clone())
+            .proxy_config(ProxyConfig::from_env());
+        connector.set_connector_settings(settings.cloned());
+        connector.set_sleep_impl(components.and_then(aws_sdk_ec2::config::RuntimeComponents::sleep_impl));
+        connector.build()
+    }))
+}
+
+/// The part of AWS that a region belongs to: each has its own accounts, names and publishers of images.
+fn partition(region: &str) -> &'static str {
+    let known = [
+        ("cn-", "aws-cn"),
+        ("us-gov-", "aws-us-gov"),
+        ("us-iso-", "aws-iso"),
+        ("us-isob-", "aws-iso-b"),
+        ("us-isof-", "aws-iso-f"),
+        ("eu-isoe-", "aws-iso-e"),
+        ("eusc-", "aws-eusc"),
+    ];
+    known.iter().find(|(prefix, _)| region.starts_with(prefix)).map_or("aws", |(_, partition)| partition)
 }
 
 /// Counts requests as they are sent.

@@ -3,18 +3,23 @@
 use std::time::Duration;
 
 use aws_sdk_ec2::types::{
-    AttributeBooleanValue, AttributeValue, HttpTokensState, IamInstanceProfileSpecification,
+    AttributeBooleanValue, HttpTokensState, IamInstanceProfileAssociationState,
+    IamInstanceProfileSpecification, InstanceCreditSpecificationRequest,
 };
 use futures_util::future::join_all;
 
 use super::Aws;
-use super::error::{Obstacle, code, explain};
-use super::tags::{filter, sent};
+use super::error::{Obstacle, code, explain, is_not_found};
+use super::retype::Retyping;
+use super::tags::{filter, sent, size};
 use crate::error::{Error, Result};
 use crate::host::HostName;
 use crate::plan::aws::{Action, Creation, InstanceState, Tags};
 use crate::retry::Patience;
+use crate::spec::Credits;
 
+/// How long EC2 may take to know everywhere what it has just made.
+const KNOWN_WITHIN: Duration = Duration::from_secs(30);
 /// How long a volume takes to show its new size; growing itself goes on in the background.
 const GROWS_WITHIN: Duration = Duration::from_mins(2);
 
@@ -30,6 +35,7 @@ impl Aws {
             Action::GuardMetadata { id, .. } => self.guard_metadata(id).await?,
             Action::SetGroup { host, id, .. } => self.set_group(*host, id).await?,
             Action::Protect { id, on, .. } => self.protect(id, *on).await?,
+            Action::SetCredits { id, to, .. } => self.set_credits(id, *to).await?,
             Action::SetProfile { id, to, .. } => self.set_profile(id, to.as_deref()).await?,
             Action::GrowVolume { host, id, to, .. } => {
                 let done = self.begin(format!("grow the disk of {host} to {to} GiB"));
@@ -55,8 +61,32 @@ impl Aws {
 
     async fn set_group(&self, host: HostName, id: &str) -> Result<()> {
         let group = self.fresh_group_id(host).await?;
-        let call = self.api.ec2.modify_instance_attribute().instance_id(id).groups(group);
-        call.send().await.map(drop).map_err(|failed| explain("ec2:ModifyInstanceAttribute", &failed))
+        let mut patience = Patience::new(KNOWN_WITHIN);
+        loop {
+            let call = self.api.ec2.modify_instance_attribute().instance_id(id).groups(&group);
+            let Err(failed) = call.send().await else { return Ok(()) };
+            let error = explain("ec2:ModifyInstanceAttribute", &failed).at(host.to_string());
+            // Made a moment ago, and not known everywhere yet.
+            let unknown = |code: &str| is_not_found(code, &["InvalidGroup", "InvalidSecurityGroup"]);
+            if !code(&failed).is_some_and(unknown) {
+                return Err(error);
+            }
+            patience.again(error).await?;
+        }
+    }
+
+    async fn set_credits(&self, id: &str, to: Credits) -> Result<()> {
+        const MODIFY: &str = "ec2:ModifyInstanceCreditSpecification";
+        let wanted =
+            InstanceCreditSpecificationRequest::builder().instance_id(id).cpu_credits(to.as_str()).build();
+        let call = self.api.ec2.modify_instance_credit_specification();
+        let done = call.instance_credit_specifications(wanted).send().await;
+        let done = done.map_err(|failed| explain(MODIFY, &failed))?;
+        // It answers well, too, where it changed nothing: each instance has a list of its own.
+        let Some(item) = done.unsuccessful_instance_credit_specifications().first() else { return Ok(()) };
+        let why = item.error().and_then(|it| it.message()).unwrap_or("EC2 gives no reason");
+        Err(Error::failed(format!("the CPU credits of `{id}` cannot be switched to {to}: {why}"))
+            .remedy("run `monctl up` again, or leave `provider.aws.credit_specification` out"))
     }
 
     async fn group_id(&self, host: HostName) -> Result<String> {
@@ -71,15 +101,25 @@ impl Aws {
     async fn protect(&self, id: &str, on: bool) -> Result<()> {
         let value = AttributeBooleanValue::builder().value(on).build();
         let call = self.api.ec2.modify_instance_attribute().instance_id(id).disable_api_termination(value);
-        call.send().await.map_err(|failed| explain("ec2:ModifyInstanceAttribute", &failed))?;
-        self.tag(id, &[(crate::plan::aws::tag::PROTECTED.to_owned(), on.to_string())].into()).await
+        call.send().await.map(drop).map_err(|failed| explain("ec2:ModifyInstanceAttribute", &failed))
     }
 
     async fn set_profile(&self, id: &str, name: Option<&str>) -> Result<()> {
         let call = self.api.ec2.describe_iam_instance_profile_associations();
         let found = call.filters(filter("instance-id", [id])).send().await;
         let found = found.map_err(|failed| explain("ec2:DescribeIamInstanceProfileAssociations", &failed))?;
-        let there = found.iam_instance_profile_associations().first().and_then(|it| it.association_id());
+        // One that is on its way out is none.
+        let mut those = found.iam_instance_profile_associations().iter().filter(|it| {
+            it.instance_id() == Some(id)
+                && !matches!(
+                    it.state(),
+                    Some(
+                        IamInstanceProfileAssociationState::Disassociating
+                            | IamInstanceProfileAssociationState::Disassociated
+                    )
+                )
+        });
+        let there = those.next().and_then(|it| it.association_id());
         let profile = name.map(|name| IamInstanceProfileSpecification::builder().name(name).build());
         let ec2 = &self.api.ec2;
         match (there, profile) {
@@ -102,8 +142,7 @@ impl Aws {
     }
 
     async fn grow_volume(&self, id: &str, to: u32) -> Result<()> {
-        let size = i32::try_from(to).unwrap_or(i32::MAX);
-        let asked = self.api.ec2.modify_volume().volume_id(id).size(size).send().await;
+        let asked = self.api.ec2.modify_volume().volume_id(id).size(size(to)?).send().await;
         let refusal = asked.err().map(|failed| explain("ec2:ModifyVolume", &failed));
         let mut patience =
             Patience::new(if refusal.is_some() { Duration::from_secs(5) } else { GROWS_WITHIN });
@@ -121,12 +160,14 @@ impl Aws {
         }
     }
 
+    /// One that is gone already is fine.
     pub(super) async fn delete_volume(&self, id: &str) -> Result<(), Obstacle> {
-        match self.api.ec2.delete_volume().volume_id(id).send().await {
-            Ok(_) => Ok(()),
-            Err(failed) if code(&failed) == Some("InvalidVolume.NotFound") => Ok(()),
-            Err(failed) => Err(Obstacle::of("ec2:DeleteVolume", &failed)),
-        }
+        let failed = match self.api.ec2.delete_volume().volume_id(id).send().await {
+            Ok(_) => return Ok(()),
+            Err(failed) if code(&failed) == Some("InvalidVolume.NotFound") => return Ok(()),
+            Err(failed) => Obstacle::of("ec2:DeleteVolume", &failed),
+        };
+        failed.unless_gone(async { Ok(self.volumes().await?.iter().any(|it| it.id == id)) }).await
     }
 
     /// What the spec does not want any more.
@@ -137,7 +178,7 @@ impl Aws {
         });
         let removals = removals.map(|(host, id)| async move {
             let done = self.begin(format!("remove machine `{host}` ({id})"));
-            self.terminate(id).await.map_err(|error| error.at(host.to_string()))?;
+            self.terminate(id).await.map_err(|error| error.at(format!("{host} ({id})")))?;
             self.wait_for(std::slice::from_ref(id), InstanceState::Terminated).await?;
             done.end();
             Ok(())
@@ -189,18 +230,9 @@ impl Aws {
                 self.start(id).await?;
                 Ok(Some((*host, id.clone())))
             }
-            Action::Retype { host, id, to, running, .. } => {
-                let done = self.begin(format!("change the type of machine `{host}` to {to}"));
-                if *running {
-                    self.stop(id).await?;
-                }
-                self.wait_for(std::slice::from_ref(id), InstanceState::Stopped).await?;
-                let value = AttributeValue::builder().value(to).build();
-                let call = self.api.ec2.modify_instance_attribute().instance_id(id).instance_type(value);
-                call.send().await.map_err(|failed| explain("ec2:ModifyInstanceAttribute", &failed))?;
-                self.start(id).await?;
-                done.end();
-                Ok(Some((*host, id.clone())))
+            Action::Retype { host, id, from, to, running } => {
+                let change = Retyping { host: *host, id, from, to, running: *running };
+                self.retype(change).await.map(|()| None)
             }
             _ => Ok(None),
         }
@@ -211,6 +243,7 @@ impl Aws {
         self.folder.begin().await?;
         let done = self.begin(format!("launch machine `{host}`"));
         if let Some(old) = &creation.replaces {
+            self.try_launch(creation, &self.fresh_group_id(host).await?).await?;
             self.terminate(old).await.map_err(|error| error.at(host.to_string()))?;
             self.wait_for(std::slice::from_ref(old), InstanceState::Terminated).await?;
         }
@@ -222,7 +255,7 @@ impl Aws {
 
     /// The group of a host, which may have been made a moment ago.
     async fn fresh_group_id(&self, host: HostName) -> Result<String> {
-        let mut patience = Patience::new(Duration::from_secs(30));
+        let mut patience = Patience::new(KNOWN_WITHIN);
         loop {
             match self.group_id(host).await {
                 Ok(id) => return Ok(id),
@@ -231,12 +264,12 @@ impl Aws {
         }
     }
 
-    async fn start(&self, id: &str) -> Result<()> {
+    pub(super) async fn start(&self, id: &str) -> Result<()> {
         let started = self.api.ec2.start_instances().instance_ids(id).send().await;
         started.map(drop).map_err(|failed| explain("ec2:StartInstances", &failed))
     }
 
-    async fn stop(&self, id: &str) -> Result<()> {
+    pub(super) async fn stop(&self, id: &str) -> Result<()> {
         let stopped = self.api.ec2.stop_instances().instance_ids(id).send().await;
         stopped.map(drop).map_err(|failed| explain("ec2:StopInstances", &failed))
     }

@@ -4,7 +4,7 @@
 //! known of each code is data in `codes.rs`, of calls that were never answered in `unsent.rs`.
 
 mod codes;
-mod unsent;
+pub(super) mod unsent;
 
 use std::time::{Duration, SystemTime};
 
@@ -27,6 +27,43 @@ pub(super) fn code<E: ProvideErrorMetadata>(error: &SdkError<E>) -> Option<&str>
     error.as_service_error().and_then(ProvideErrorMetadata::code)
 }
 
+/// Whether a code says that something is not there: of one of these families, in any of its spellings. EC2 has several,
+/// such as `InvalidGroup.NotFound` and `InvalidGroupId.NotFound`.
+pub(super) fn is_not_found(code: &str, families: &[&str]) -> bool {
+    let code = code.to_lowercase();
+    let family = code.strip_suffix(".notfound");
+    family.is_some_and(|code| families.iter().any(|family| code.starts_with(&family.to_lowercase())))
+}
+
+/// Whether a code says that the caller may not do that.
+pub(super) fn is_denied(code: &str) -> bool {
+    ["UnauthorizedOperation", "AccessDenied", "AccessDeniedException"].contains(&code)
+}
+
+/// What a call with `DryRun` came to: EC2 answers one that it would carry out with an error of its own. `also` are codes
+/// that say nothing against it.
+pub(super) fn allowed<T, E>(action: &str, answer: Result<T, SdkError<E>>, also: &[&str]) -> Result<(), Error>
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+{
+    match answer {
+        Ok(_) => Ok(()),
+        Err(failed)
+            if code(&failed).is_some_and(|code| code == "DryRunOperation" || also.contains(&code)) =>
+        {
+            Ok(())
+        }
+        Err(failed) => Err(explain(action, &failed)),
+    }
+}
+
+/// An answer that lacks what EC2 always says. Nothing is concluded from it.
+pub(super) fn incomplete(action: &str, what: impl std::fmt::Display) -> Error {
+    let exit = if only_reads(action) { Exit::CouldNotRun } else { Exit::Failed };
+    Error::new(exit, format!("{} answered `{action}` with {what}", service(action)))
+        .remedy("run the same again; where it stays, see whether `provider.aws.endpoint` is EC2")
+}
+
 /// A failure as a person reads it. `action` is written as IAM does: `ec2:RunInstances`.
 ///
 /// The exit code is [`Exit::CouldNotRun`] where a call that only reads was kept from the account altogether (no
@@ -46,7 +83,8 @@ where
         Some(code) => Answer {
             action,
             code,
-            message: said.message().unwrap_or_default(),
+            // Some answers have a code and no words; the code alone is shown then.
+            message: said.message().unwrap_or(""),
             request: said.meta().request_id(),
             apart: raw.and_then(clocks_apart),
         }
@@ -55,21 +93,49 @@ where
     }
 }
 
+/// An error and what it was caused by, outermost first.
+pub(super) fn causes(error: &(dyn std::error::Error + 'static)) -> Vec<String> {
+    std::iter::successors(Some(error), |error| (*error).source()).map(ToString::to_string).collect()
+}
+
 /// Something that is not gone yet, and whether time may change that.
 #[derive(Debug)]
 pub(super) struct Obstacle {
     pub error: Error,
     pub may_pass: bool,
+    denied: bool,
 }
 
 impl Obstacle {
+    /// EC2 may deny the removal of what is gone already, since a policy's conditions on tags then hold for nothing: such a
+    /// denial is fine where the thing is not shown any more.
+    pub(super) async fn unless_gone(
+        self,
+        is_there: impl Future<Output = Result<bool, Error>>,
+    ) -> Result<(), Self> {
+        if !self.denied {
+            return Err(self);
+        }
+        match is_there.await {
+            Ok(false) => Ok(()),
+            Ok(true) => Err(self),
+            Err(error) => Err(Self::lasting(error)),
+        }
+    }
+
+    /// Something that waiting does not change.
+    pub(super) fn lasting(error: Error) -> Self {
+        Self { error, may_pass: false, denied: false }
+    }
+
     /// What still uses a thing may let go of it; a caller who may not remove it will not be allowed to by waiting.
     pub(super) fn of<E>(action: &str, failed: &SdkError<E>) -> Self
     where
         E: ProvideErrorMetadata + std::error::Error + 'static,
     {
         let shut_out = |code: &str| codes::MEANINGS.iter().any(|it| it.shut_out && it.fits(code, ""));
-        Self { error: explain(action, failed), may_pass: !code(failed).is_some_and(shut_out) }
+        let denied = code(failed).is_some_and(is_denied);
+        Self { error: explain(action, failed), may_pass: !code(failed).is_some_and(shut_out), denied }
     }
 }
 
@@ -82,6 +148,16 @@ impl From<Obstacle> for Error {
 /// Neither the spec nor the environment nor the profile names a region.
 pub(super) fn no_region() -> Error {
     Error::could_not_run("no region is set").remedy(unsent::REGION_REMEDY)
+}
+
+/// What the environment or the profile names as the region is none.
+pub(super) fn malformed_region(found: &str, rule: String) -> Error {
+    let mut variables = ["AWS_REGION", "AWS_DEFAULT_REGION"].into_iter();
+    let place = variables.find(|name| std::env::var(name).is_ok_and(|value| value == found));
+    Error::could_not_run(format!("`{found}` is not a region"))
+        .at(place.unwrap_or("the region of the profile"))
+        .because(rule)
+        .remedy(unsent::REGION_REMEDY)
 }
 
 /// The credentials are those of another account than the spec's.
@@ -126,8 +202,9 @@ impl Answer<'_> {
 
     /// The service's own words, without what only it can read.
     fn said(self) -> String {
-        let message = self.message.split("Encoded authorization failure message").next().unwrap_or_default();
-        let request = self.request.map(|id| format!(" (request `{id}`)")).unwrap_or_default();
+        let encoded = "Encoded authorization failure message";
+        let message = self.message.split_once(encoded).map_or(self.message, |(before, _)| before);
+        let request = self.request.map_or_else(String::new, |id| format!(" (request `{id}`)"));
         let message = message.trim().trim_end_matches('.');
         format!("{} said `{}`: {message}{request}", service(self.action), self.code)
     }
@@ -138,7 +215,8 @@ impl Answer<'_> {
             .replace("{action}", self.action)
             .replace("{permission}", self.permission())
             .replace("{service}", &service(self.action))
-            .replace("{apart}", &minutes(self.apart.unwrap_or_default()))
+            // Only the sentence about clocks has it, and that is chosen where they are apart.
+            .replace("{apart}", &self.apart.map_or_else(String::new, minutes))
     }
 
     /// The permission that is missing: the one named, which need not be that of the call; else the call's own.
@@ -164,13 +242,13 @@ fn strange_answer(action: &str, status: u16) -> Error {
 
 /// Whether a call changes nothing, by its name.
 fn only_reads(action: &str) -> bool {
-    let call = action.split(':').next_back().unwrap_or_default();
+    let call = action.rsplit_once(':').map_or(action, |(_, call)| call);
     ["Describe", "Get", "List"].iter().any(|verb| call.starts_with(verb))
 }
 
 /// The service as people call it, of an action such as `ec2:RunInstances`.
 fn service(action: &str) -> String {
-    action.split(':').next().unwrap_or_default().to_uppercase()
+    action.split_once(':').map_or(action, |(service, _)| service).to_uppercase()
 }
 
 /// How far the server's clock is from this computer's, where that is far enough to matter.
@@ -178,6 +256,7 @@ fn clocks_apart(response: &HttpResponse) -> Option<Duration> {
     apart(response.headers().get("date")?, SystemTime::now())
 }
 
+/// Nothing where the answer does not tell the time in a way that can be read: it then explains nothing.
 fn apart(date: &str, now: SystemTime) -> Option<Duration> {
     let server = jiff::fmt::rfc2822::parse(date).ok()?.timestamp();
     let now = jiff::Timestamp::try_from(now).ok()?;

@@ -1,10 +1,11 @@
 //! The project's folder on this computer: the client key, what ssh must know, the host keys of machines that were
 //! not reached yet, and the launches that are under way. Nothing else is remembered; all the rest is found by tags.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::env;
-use std::fmt::Write as _;
 use std::fs;
+use std::io;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -13,7 +14,8 @@ use super::super::files::{self, cannot};
 use super::super::keys;
 use crate::error::{Error, Result};
 use crate::host::{HostName, Machine, ProjectName, SshTarget, Trust};
-use crate::plan::aws::Cloud;
+use crate::plan::aws::{Cloud, Instance};
+use crate::spec::Credits;
 
 /// What holds for every machine.
 const EVERY_HOST: &str = include_str!("../ssh_config");
@@ -44,6 +46,13 @@ pub(super) struct Launch {
     pub disk: u32,
     pub profile: Option<String>,
     pub protection: bool,
+    /// Whether the interface gets a public address whatever the subnet says.
+    #[serde(default)]
+    pub public: bool,
+    #[serde(default)]
+    pub credits: Option<Credits>,
+    #[serde(default)]
+    pub kms_key: Option<String>,
     /// The version of monctl, which is one of the tags.
     pub version: String,
 }
@@ -106,8 +115,9 @@ impl Folder {
         keys::public(&self.client_key())
     }
 
-    /// Makes the host key that a new machine starts with. Returns both halves.
+    /// Makes the host key that a new machine starts with. Keys of the host's earlier machine are forgotten.
     pub(super) async fn make_host_key(&self, host: HostName) -> Result<()> {
+        self.forget_pin(host)?;
         files::create_folder(&self.path.join("host-keys"))?;
         let path = self.host_key(host);
         files::remove(&path.with_extension("pub")).await?;
@@ -122,8 +132,11 @@ impl Folder {
     }
 
     /// The public half of the key that a machine started with, until it was replaced; without its type.
-    pub(super) fn initial_host_key(&self, host: HostName) -> Option<String> {
-        self.host_key(host).exists().then(|| self.host_key_halves(host).ok().map(|(_, public)| public))?
+    pub(super) fn initial_host_key(&self, host: HostName) -> Result<Option<String>> {
+        let path = self.host_key(host);
+        // A run that was killed between its halves made no machine with it.
+        let is_whole = path.exists() && path.with_extension("pub").exists();
+        is_whole.then(|| self.host_key_halves(host).map(|(_, public)| public)).transpose()
     }
 
     /// Forgets the key that a machine started with.
@@ -168,50 +181,100 @@ impl Folder {
         }
     }
 
-    /// What this computer alone knows: keys that wait for their replacement, keys of machines without a tag.
-    pub(super) fn add_local_knowledge(&self, cloud: &mut Cloud) {
-        cloud.initial_keys = cloud
-            .hosts()
-            .into_iter()
-            .filter(|host| {
-                let key = self.initial_host_key(*host);
-                let instance = cloud.instance(*host);
-                key.is_some_and(|key| instance.is_some_and(|it| it.host_keys().any(|known| known == key)))
-            })
-            .collect::<BTreeSet<_>>();
-        cloud.known_keys = self.read_known_hosts();
-    }
-
-    fn read_known_hosts(&self) -> BTreeMap<HostName, String> {
-        let text = fs::read_to_string(self.known_hosts()).unwrap_or_default();
-        let mut known: BTreeMap<HostName, String> = BTreeMap::new();
-        for line in text.lines() {
-            let mut words = line.split(' ');
-            let (Some(host), Some(key)) = (words.next().and_then(|host| host.parse().ok()), words.nth(1))
-            else {
-                continue;
-            };
-            known
-                .entry(host)
-                .and_modify(|keys| *keys = format!("{keys} {key}"))
-                .or_insert_with(|| key.into());
+    /// What this computer alone knows: keys that wait for their replacement, keys that are pinned.
+    pub(super) fn add_local_knowledge(&self, cloud: &mut Cloud) -> Result<()> {
+        let pins = self.pins()?;
+        for host in cloud.hosts() {
+            let Some(initial) = self.initial_host_key(host)? else { continue };
+            let Some(instance) = cloud.instance(host) else { continue };
+            if accepted(host, instance, &pins, Some(&initial)).contains(&initial) {
+                cloud.initial_keys.insert(host);
+            }
         }
-        known
+        cloud.known_keys = pins.into_iter().map(|(host, keys)| (host, keys.join(" "))).collect();
+        Ok(())
     }
 
-    /// Writes what ssh must know of the machines that are there.
-    pub(super) fn write_access(&self, cloud: &Cloud, user: &str) -> Result<()> {
-        let (mut known_hosts, mut config) = (String::new(), String::new());
+    /// The host keys that this computer accepts, of hosts that it has connected to or made.
+    pub(super) fn pins(&self) -> Result<BTreeMap<HostName, Vec<String>>> {
+        let path = self.known_hosts();
+        let text = match fs::read_to_string(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
+            other => other.map_err(|error| cannot("read", &path, error))?,
+        };
+        let mut known: BTreeMap<HostName, Vec<String>> = BTreeMap::new();
+        for line in text.lines() {
+            let words: Vec<&str> = line.split(' ').collect();
+            let pin = match words[..] {
+                [host, "ssh-ed25519", key] => host.parse().ok().map(|host| (host, key)),
+                _ => None,
+            };
+            let (host, key) = pin.ok_or_else(|| {
+                Error::could_not_run(format!(
+                    "`{}` has a line that monctl did not write: `{line}`",
+                    path.display()
+                ))
+                .remedy("remove that line; the file holds the host keys that this computer trusts")
+            })?;
+            known.entry(host).or_default().push(key.to_owned());
+        }
+        Ok(known)
+    }
+
+    /// Accepts no key of this host any more: a new machine is about to be made.
+    fn forget_pin(&self, host: HostName) -> Result<()> {
+        let mut pins = self.pins()?;
+        if pins.remove(&host).is_some() { self.write_known_hosts(&pins) } else { Ok(()) }
+    }
+
+    fn write_known_hosts(&self, pins: &BTreeMap<HostName, Vec<String>>) -> Result<()> {
+        let lines = pins
+            .iter()
+            .flat_map(|(host, keys)| keys.iter().map(move |key| format!("{host} ssh-ed25519 {key}\n")));
+        write_if_changed(&self.known_hosts(), &lines.collect::<String>())
+    }
+
+    /// Keeps exactly these keys for each host.
+    pub(super) fn pin(&self, keys: &BTreeMap<HostName, Vec<String>>) -> Result<()> {
+        let mut pins = self.pins()?;
+        pins.extend(keys.clone());
+        self.write_known_hosts(&pins)
+    }
+
+    /// Accepts these keys of each host beside those that are pinned.
+    pub(super) fn pin_also(&self, keys: &BTreeMap<HostName, Vec<String>>) -> Result<()> {
+        let mut pins = self.pins()?;
+        for (host, keys) in keys {
+            let known = pins.entry(*host).or_default();
+            let new: Vec<String> = keys.iter().filter(|key| !known.contains(key)).cloned().collect();
+            known.extend(new);
+        }
+        self.write_known_hosts(&pins)
+    }
+
+    /// Writes what ssh must know of the machines that are there. What is pinned stays pinned whatever tags say; returned
+    /// are the tags that name a key which is not.
+    pub(super) fn write_access(
+        &self,
+        cloud: &Cloud,
+        ways: &BTreeMap<HostName, Way>,
+        user: &str,
+    ) -> Result<Vec<Alarm>> {
+        let pins = self.pins()?;
+        // A machine that is not seen now keeps its pin: else its tags could be hidden first and changed then.
+        let (mut kept, mut alarms, mut config) = (pins.clone(), Vec::new(), String::new());
         for host in cloud.hosts() {
             let Some(instance) = cloud.instance(host) else { continue };
-            let known = cloud.known_keys.get(&host).cloned().unwrap_or_default();
-            let tagged: Vec<&str> = instance.host_keys().collect();
-            let keys = if tagged.is_empty() { known.split(' ').collect() } else { tagged };
-            for key in keys.into_iter().filter(|key| !key.is_empty()) {
-                let _ = writeln!(known_hosts, "{host} ssh-ed25519 {key}");
-            }
-            if let Some(address) = instance.public.or(instance.private) {
-                let _ = writeln!(config, "Host {host}\n    HostName {address}\n    HostKeyAlias {host}");
+            let keys = accepted(host, instance, &pins, self.initial_host_key(host)?.as_ref());
+            let strange = instance.host_keys().filter(|key| !keys.iter().any(|known| known == key));
+            alarms.extend(strange.map(|tagged| Alarm {
+                machine: instance.label(),
+                pinned: keys.clone(),
+                tagged: tagged.to_owned(),
+            }));
+            kept.insert(host, keys);
+            if let Some(way) = ways.get(&host) {
+                config.push_str(&way.lines(host));
             }
         }
         config.push_str(
@@ -220,12 +283,20 @@ impl Folder {
                 .replace("@KEY@", &self.client_key().display().to_string())
                 .replace("@KNOWN_HOSTS@", &self.known_hosts().display().to_string()),
         );
-        for (path, content) in [(self.known_hosts(), known_hosts), (self.ssh_config(), config)] {
-            if fs::read_to_string(&path).ok().as_ref() != Some(&content) {
-                files::write(&path, content.as_bytes(), 0o600)?;
-            }
-        }
-        Ok(())
+        self.write_known_hosts(&kept)?;
+        write_if_changed(&self.ssh_config(), &config)?;
+        Ok(alarms)
+    }
+
+    /// Where the pins are, for a person.
+    pub(super) fn pins_path(&self) -> PathBuf {
+        self.known_hosts()
+    }
+
+    /// The ssh configuration of the user, where there is one.
+    #[expect(clippy::unused_self, reason = "what belongs to the user is asked of this type alone")]
+    pub(super) fn users_ssh_config(&self) -> Option<PathBuf> {
+        env::home_dir().map(|home| home.join(".ssh/config")).filter(|path| path.is_file())
     }
 
     /// How ssh reaches a host.
@@ -237,6 +308,53 @@ impl Folder {
             trust: Trust::Made,
         };
         Machine { name: host, address, ssh }
+    }
+}
+
+/// How ssh comes to a machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Way {
+    /// The address that it connects to.
+    pub address: IpAddr,
+    /// The command that leads there, where another host lies between.
+    pub command: Option<String>,
+}
+
+impl Way {
+    fn lines(&self, host: HostName) -> String {
+        let command = self.command.as_ref().map_or_else(String::new, |it| format!("    ProxyCommand {it}\n"));
+        format!("Host {host}\n    HostName {}\n    HostKeyAlias {host}\n{command}", self.address)
+    }
+}
+
+/// A tag that names a host key which is not the one that this computer trusts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Alarm {
+    pub machine: String,
+    pub pinned: Vec<String>,
+    pub tagged: String,
+}
+
+/// The keys that are accepted of a host: those that are pinned here; else the one that this computer made the machine
+/// with; else, where another computer made it, those of its tag.
+fn accepted(
+    host: HostName,
+    instance: &Instance,
+    pins: &BTreeMap<HostName, Vec<String>>,
+    initial: Option<&String>,
+) -> Vec<String> {
+    if let Some(pinned) = pins.get(&host).filter(|keys| !keys.is_empty()) {
+        return pinned.clone();
+    }
+    initial.map_or_else(|| instance.host_keys().map(str::to_owned).collect(), |key| vec![key.clone()])
+}
+
+/// A file that is as it must be is left alone: others may have it open.
+fn write_if_changed(path: &Path, content: &str) -> Result<()> {
+    match fs::read_to_string(path) {
+        Ok(there) if there == content => Ok(()),
+        // What cannot be read is replaced.
+        _ => files::write(path, content.as_bytes(), 0o600),
     }
 }
 

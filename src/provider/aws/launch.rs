@@ -1,22 +1,32 @@
 //! Launching an instance once, whatever is interrupted. The call and its token are written down before it is made:
 //! a run that follows makes the very same call again, and EC2 answers it with the same instance.
 
+use std::time::Duration;
+
+use aws_sdk_ec2::operation::run_instances::RunInstancesError;
+use aws_sdk_ec2::operation::run_instances::builders::RunInstancesFluentBuilder;
 use aws_sdk_ec2::types::{
-    BlockDeviceMapping, EbsBlockDevice, HttpTokensState, IamInstanceProfileSpecification,
-    InstanceMetadataOptionsRequest, InstanceType, ResourceType, VolumeType,
+    BlockDeviceMapping, CreditSpecificationRequest, EbsBlockDevice, HttpTokensState,
+    IamInstanceProfileSpecification, InstanceMetadataOptionsRequest, InstanceNetworkInterfaceSpecification,
+    InstanceType, ResourceType, VolumeType,
 };
 use base64::Engine as _;
 
 use super::Aws;
-use super::error::{SdkError, code, explain};
+use super::error::{SdkError, allowed, code, explain, incomplete, is_not_found};
 use super::folder::Launch;
-use super::tags::{VERSION, filter, specification};
+use super::tags::{VERSION, filter, size, specification};
 use crate::digest::Sha256;
 use crate::error::{Error, Result};
 use crate::host::HostName;
 use crate::plan::aws::{Candidate, Creation, Tags, tag};
+use crate::retry::Patience;
 
-type Failure = SdkError<aws_sdk_ec2::operation::run_instances::RunInstancesError>;
+type Failure = SdkError<RunInstancesError>;
+
+const RUN: &str = "ec2:RunInstances";
+/// How long a key pair and a group that were just made may be unknown to `RunInstances`.
+const KNOWN_WITHIN: Duration = Duration::from_secs(30);
 
 /// So often a token may turn out to be used up before something else must be wrong.
 const STALE_TOKENS: usize = 20;
@@ -26,7 +36,7 @@ impl Aws {
     pub(super) async fn launch(&self, creation: &Creation, group: &str) -> Result<String> {
         let host = creation.host;
         let mut launch = match self.folder.launch(host)? {
-            Some(begun) if begun.under_way && self.folder.initial_host_key(host).is_some() => begun,
+            Some(begun) if begun.under_way && self.folder.initial_host_key(host)?.is_some() => begun,
             last => {
                 self.folder.make_host_key(host).await?;
                 let attempt = last.map_or(1, |last| last.attempt + 1);
@@ -35,6 +45,8 @@ impl Aws {
             }
         };
         let mut stale = 0;
+        let mut patience =
+            Patience::new(KNOWN_WITHIN).pausing(Duration::from_millis(500), Duration::from_secs(3));
         loop {
             self.folder.keep_launch(host, &launch)?;
             let failed = match self.run(host, &launch).await {
@@ -54,13 +66,20 @@ impl Aws {
                             stale += 1;
                             Launch { attempt: launch.attempt + 1, ..launch }
                         }
-                        None => return Err(explain("ec2:RunInstances", &failed).at(host.to_string())),
+                        None => return Err(explain(RUN, &failed).at(host.to_string())),
                     }
+                }
+                // Made a moment ago, and not known everywhere yet. Nothing was launched: the token is still free.
+                Some(code)
+                    if is_not_found(code, &["InvalidKeyPair", "InvalidGroup", "InvalidSecurityGroup"]) =>
+                {
+                    patience.again(explain(RUN, &failed).at(host.to_string())).await?;
+                    launch
                 }
                 Some("InsufficientInstanceCapacity" | "Unsupported") => {
                     let Some(next) = next(&creation.candidates, &launch) else {
                         self.folder.end_launch(host)?;
-                        return Err(explain("ec2:RunInstances", &failed).at(host.to_string()));
+                        return Err(explain(RUN, &failed).at(host.to_string()));
                     };
                     self.events.note(format!(
                         "{host}: no capacity for {} in {}; trying {} in {}",
@@ -72,7 +91,7 @@ impl Aws {
                     if is_refusal(&failed) {
                         self.folder.end_launch(host)?;
                     }
-                    return Err(explain("ec2:RunInstances", &failed).at(host.to_string()));
+                    return Err(explain(RUN, &failed).at(host.to_string()));
                 }
             };
         }
@@ -80,11 +99,51 @@ impl Aws {
 
     /// Makes the call. What this computer cannot do is the inner error.
     async fn run(&self, host: HostName, launch: &Launch) -> Result<String, Result<Failure>> {
-        let (tags, user_data) = self.words(host, launch).map_err(Err)?;
+        let request = self.request(host, launch).map_err(Err)?;
+        let token = self.token(host, launch).map_err(Err)?;
+        let answer = request.client_token(token).send().await.map_err(Ok)?;
+        match answer.instances() {
+            [instance] => instance.instance_id().map(str::to_owned),
+            _ => None,
+        }
+        .ok_or_else(|| Err(incomplete(RUN, "not one instance with its id")))
+    }
+
+    /// Asks whether the launch would be allowed and is right as it is written; launches nothing. Capacity and quotas are
+    /// known only by a launch.
+    pub(super) async fn try_launch(&self, creation: &Creation, group: &str) -> Result<()> {
+        let host = creation.host;
+        let first = creation.candidates.first().ok_or_else(|| nowhere(host))?;
+        let launch = begin(1, first, creation, group);
+        let call = self.described(host, &launch, &self.launch_tags(host, &launch)?)?;
+        allowed(RUN, call.dry_run(true).send().await, &[]).map_err(|error| error.at(host.to_string()))
+    }
+
+    /// The call for a launch with the host's key in it.
+    fn request(&self, host: HostName, launch: &Launch) -> Result<RunInstancesFluentBuilder> {
+        let (private, public) = self.folder.host_key_halves(host)?;
+        let user_data = user_data(&private, &public);
+        let mut tags = self.launch_tags(host, launch)?;
+        tags.insert(tag::HOST_KEY.into(), public);
+        let call = self.described(host, launch, &tags)?;
+        Ok(call.user_data(base64::engine::general_purpose::STANDARD.encode(user_data)))
+    }
+
+    /// All of the call but what makes this very machine: its user data and the token. `instance` are its own tags.
+    fn described(
+        &self,
+        host: HostName,
+        launch: &Launch,
+        instance: &Tags,
+    ) -> Result<RunInstancesFluentBuilder> {
+        let tags = self.launch_tags(host, launch)?;
+        let mut volume = tags.clone();
+        volume.insert(tag::GROWN.into(), launch.disk.to_string());
         let disk = EbsBlockDevice::builder()
-            .volume_size(i32::try_from(launch.disk).unwrap_or(i32::MAX))
+            .volume_size(size(launch.disk)?)
             .volume_type(VolumeType::Gp3)
             .encrypted(true)
+            .set_kms_key_id(launch.kms_key.clone())
             .delete_on_termination(true)
             .build();
         let metadata = InstanceMetadataOptionsRequest::builder()
@@ -93,53 +152,44 @@ impl Aws {
             .build();
         let profile =
             launch.profile.as_ref().map(|name| IamInstanceProfileSpecification::builder().name(name).build());
+        let credits = launch
+            .credits
+            .map(|credits| CreditSpecificationRequest::builder().cpu_credits(credits.as_str()).build());
         let root = BlockDeviceMapping::builder().device_name(&launch.root_device).ebs(disk).build();
-        let mut volume = tags.clone();
-        volume.insert(tag::GROWN.into(), launch.disk.to_string());
-        let mut instance = tags.clone();
-        let public = self.folder.host_key_halves(host).map_err(Err)?.1;
-        instance.insert(tag::HOST_KEY.into(), public);
-        instance.insert(tag::PROTECTED.into(), launch.protection.to_string());
-        let answer = self
+        let call = self
             .api
             .ec2
             .run_instances()
-            .client_token(self.token(host, launch).map_err(Err)?)
             .min_count(1)
             .max_count(1)
             .image_id(&launch.image)
             .instance_type(InstanceType::from(launch.instance_type.as_str()))
-            .subnet_id(&launch.subnet)
-            .security_group_ids(&launch.group)
+            .network_interfaces(interface(launch))
             .key_name(self.key_name())
-            .user_data(user_data)
             .block_device_mappings(root)
             .metadata_options(metadata)
             .disable_api_termination(launch.protection)
             .set_iam_instance_profile(profile)
-            .tag_specifications(specification(ResourceType::Instance, &instance))
+            .set_credit_specification(credits)
+            .tag_specifications(specification(ResourceType::Instance, instance))
             .tag_specifications(specification(ResourceType::Volume, &volume))
-            .tag_specifications(specification(ResourceType::NetworkInterface, &tags))
-            .send()
-            .await
-            .map_err(Ok)?;
-        let id = answer.instances().first().and_then(|instance| instance.instance_id());
-        id.map(str::to_owned)
-            .ok_or_else(|| Err(Error::failed("EC2 launched an instance and did not say which")))
+            .tag_specifications(specification(ResourceType::NetworkInterface, &tags));
+        Ok(call)
     }
 
-    /// The tags of what belongs to a host, and the user data of its instance.
-    fn words(&self, host: HostName, launch: &Launch) -> Result<(Tags, String)> {
+    /// The tags of what belongs to a host.
+    fn launch_tags(&self, host: HostName, launch: &Launch) -> Result<Tags> {
         let mut tags = self.wanted()?.host_tags(host);
         tags.insert(tag::VERSION.into(), launch.version.clone());
-        let (private, public) = self.folder.host_key_halves(host)?;
-        let text = user_data(&private, &public);
-        Ok((tags, base64::engine::general_purpose::STANDARD.encode(text)))
+        Ok(tags)
     }
 
     /// Names one launch. The client key is part of it: a project that is made anew begins afresh.
     fn token(&self, host: HostName, launch: &Launch) -> Result<String> {
-        let key = self.folder.public_key()?.unwrap_or_default();
+        let key = self.folder.public_key()?;
+        let key = key.ok_or_else(|| {
+            Error::failed("the project's key is gone from this computer").remedy("run `monctl up` again")
+        })?;
         Ok(Sha256::of_fields([
             self.api.account.as_str(),
             &self.api.region,
@@ -174,6 +224,9 @@ fn begin(attempt: u32, candidate: &Candidate, creation: &Creation, group: &str) 
         disk: creation.disk,
         profile: creation.profile.clone(),
         protection: creation.protection,
+        public: candidate.public,
+        credits: candidate.credits,
+        kms_key: creation.kms_key.clone(),
         version: VERSION.into(),
     }
 }
@@ -188,6 +241,18 @@ fn next<'a>(candidates: &'a [Candidate], tried: &Launch) -> Option<&'a Candidate
 fn is_refusal(failed: &Failure) -> bool {
     let status = failed.raw_response().map(|response| response.status().as_u16());
     code(failed).is_some() && status.is_some_and(|status| (400..500).contains(&status))
+}
+
+/// The interface, which decides on subnet, groups and the public address.
+fn interface(launch: &Launch) -> InstanceNetworkInterfaceSpecification {
+    InstanceNetworkInterfaceSpecification::builder()
+        .device_index(0)
+        .subnet_id(&launch.subnet)
+        .groups(&launch.group)
+        // Where none is needed, the subnet's own setting decides.
+        .set_associate_public_ip_address(launch.public.then_some(true))
+        .delete_on_termination(true)
+        .build()
 }
 
 fn nowhere(host: HostName) -> Error {
@@ -208,7 +273,8 @@ mod tests {
     fn candidate(instance_type: &str, subnet: &str) -> Candidate {
         let image =
             Image { id: "ami-1".into(), name: "debian".into(), root_device: "/dev/xvda".into(), size: 8 };
-        Candidate { instance_type: instance_type.into(), image, subnet: subnet.into(), zone: "a".into() }
+        let (instance_type, subnet) = (instance_type.into(), subnet.into());
+        Candidate { instance_type, image, subnet, zone: "a".into(), public: true, credits: None }
     }
 
     #[test]
@@ -222,6 +288,8 @@ mod tests {
             disk: 20,
             profile: None,
             protection: false,
+            kms_key: None,
+            left_out: Vec::new(),
         };
         let mut tried = vec![begin(1, &list[0], &creation, "sg-1")];
         while let Some(candidate) = next(&list, &tried[tried.len() - 1]) {

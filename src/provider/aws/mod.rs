@@ -4,29 +4,37 @@
 mod address;
 mod api;
 mod change;
+mod credentials;
 mod error;
 mod folder;
+mod images;
 mod launch;
 mod network;
 mod observe;
 mod offer;
+mod places;
 mod remove;
+mod retype;
 mod tags;
+mod types;
 mod wait;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use base64::Engine as _;
 use futures_util::future::join_all;
 
 use self::api::Api;
-use self::folder::Folder;
+use self::folder::{Alarm, Folder, Way};
 use super::doing::Doing;
 use super::{MachineState, Observed, ObservedMachine, ProjectLock};
+use crate::digest::Sha256;
 use crate::error::{Error, Exit, Result};
 use crate::event::Events;
 use crate::host::{HostName, ProjectName, Role};
 use crate::plan::aws::{Action, Cloud, Instance, Offer, Tags, Wanted, actions, tag};
+use crate::remote;
 use crate::spec;
 
 /// The provider of one project in one account and region.
@@ -94,13 +102,15 @@ impl Aws {
 
     pub(super) async fn observe(&self) -> Result<Observed> {
         let mut cloud = self.look().await?;
-        self.folder.add_local_knowledge(&mut cloud);
+        self.folder.add_local_knowledge(&mut cloud)?;
+        self.look_closer(&mut cloud).await?;
         let mut machines = BTreeMap::new();
         if !cloud.hosts().is_empty() {
             if self.folder.public_key()?.is_none() {
                 return Err(self.folder_is_lost());
             }
-            self.folder.write_access(&cloud, self.user())?;
+            let alarms = self.folder.write_access(&cloud, &self.ways(&cloud).await?, self.user())?;
+            alarms.iter().for_each(|alarm| self.raise(alarm));
         }
         for host in cloud.hosts() {
             let Some((instance, address)) = cloud.instance(host).and_then(|it| Some((it, it.private?)))
@@ -139,6 +149,7 @@ impl Aws {
         let wanted = Wanted::new(spec, &self.settings, caller, self.folder.public_key()?);
         self.check_key(&wanted, cloud)?;
         let draft = actions(&wanted, cloud, &Offer::default());
+        self.check_retypes(&draft, cloud).await?;
         let makes = |action: &Action| matches!(action, Action::CreateGroup { .. } | Action::Create(_));
         if !draft.iter().any(makes) {
             return Ok(draft);
@@ -194,28 +205,56 @@ impl Aws {
     }
 
     /// The public half of the key that a machine started with, until it was replaced.
-    pub(super) fn initial_host_key(&self, host: HostName) -> Option<String> {
+    pub(super) fn initial_host_key(&self, host: HostName) -> Result<Option<String>> {
         self.folder.initial_host_key(host)
     }
 
-    /// Accepts these host keys of machines, and no others, from now on: here and on every other computer.
+    /// Accepts these host keys of machines, and no others, from now on: here, and in their tags for another computer.
     pub(super) async fn pin_host_keys(&self, keys: &BTreeMap<HostName, Vec<String>>) -> Result<()> {
-        let mut cloud = self.look().await?;
+        let cloud = self.look().await?;
         let mut work = Vec::new();
         for (host, keys) in keys {
             let id = cloud.instance(*host).map(|it| it.id.clone()).ok_or_else(|| {
                 Error::failed("its instance is gone").at(host.to_string()).remedy("run `monctl up` again")
             })?;
             let tags: Tags = [(tag::HOST_KEY.to_owned(), keys.join(" "))].into();
-            if let Some(it) = cloud.instances.iter_mut().find(|it| it.id == id) {
-                it.tags.extend(tags.clone());
-            }
             work.push((id, tags));
         }
+        // Whenever this ends, no tag names a key that is not pinned here.
+        self.folder.pin_also(keys)?;
         let tagged = join_all(work.iter().map(|(id, tags)| self.tag(id, tags))).await;
         tagged.into_iter().collect::<Result<()>>()?;
-        self.folder.add_local_knowledge(&mut cloud);
-        self.folder.write_access(&cloud, self.user())
+        self.folder.pin(keys)
+    }
+
+    /// How ssh comes to each machine: to its public address, or to the private one where that is how it is reached.
+    async fn ways(&self, cloud: &Cloud) -> Result<BTreeMap<HostName, Way>> {
+        let mut ways = BTreeMap::new();
+        for host in cloud.hosts() {
+            let Some(instance) = cloud.instance(host) else { continue };
+            let public = instance.public.filter(|_| !self.reach().private || instance.private.is_none());
+            let Some(address) = public.or(instance.private) else { continue };
+            let command = match self.folder.users_ssh_config().filter(|_| public.is_none()) {
+                Some(config) => remote::route(&config, &address.to_string()).await?.proxy_command,
+                None => None,
+            };
+            ways.insert(host, Way { address, command });
+        }
+        Ok(ways)
+    }
+
+    /// A tag that somebody changed: whoever may write tags could otherwise have another machine trusted.
+    fn raise(&self, alarm: &Alarm) {
+        let print = |key: &str| fingerprint(key).unwrap_or_else(|| format!("`{key}`"));
+        let pinned: Vec<String> = alarm.pinned.iter().map(|key| print(key)).collect();
+        self.events.warn(format!(
+            "{}: its tag `{}` names the host key {}, and this computer has pinned {}; the pinned one counts. Compare it on              the machine (`monctl ssh`, then `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub`, or by EC2's serial              console). Where the machine's own is the tag's, another computer has replaced it: remove the host's line from              `{}`; else somebody changed the tag: look into CloudTrail for CreateTags",
+            alarm.machine,
+            tag::HOST_KEY,
+            print(&alarm.tagged),
+            pinned.join(", "),
+            self.folder.pins_path().display(),
+        ));
     }
 
     /// Forgets the key that a machine started with; it was replaced.
@@ -233,7 +272,8 @@ impl Aws {
         }
     }
 
-    /// The end of what a host wrote to its console; none where EC2 has nothing yet.
+    /// The end of what a host wrote to its console; none where EC2 has nothing yet. It is an addition to an error that
+    /// is there already: where it cannot be had, that error is what counts.
     pub(super) async fn console(&self, host: HostName) -> Option<String> {
         let cloud = self.look().await.ok()?;
         self.console_of(&cloud.instance(host)?.id).await
@@ -242,7 +282,7 @@ impl Aws {
     /// Machines of the account that carry the tag of another project: project and what.
     pub(super) async fn others(&self) -> Result<Vec<(String, String)>> {
         let found = self.instances(tags::filter("tag-key", [tag::PROJECT])).await?;
-        let word = |it: &Instance, key: &str| it.tags.get(key).cloned().unwrap_or_default();
+        let word = |it: &Instance, key: &str| it.tags.get(key).map_or("?", String::as_str).to_owned();
         let others = found.iter().filter(|it| it.state.is_alive()).map(|it| {
             let what = format!("machine {} (instance {}, {})", word(it, tag::HOST), it.id, it.instance_type);
             (word(it, tag::PROJECT), what)
@@ -256,4 +296,10 @@ impl Aws {
     fn local_folder(&self) -> Option<PathBuf> {
         self.folder.path().exists().then(|| self.folder.path().to_owned())
     }
+}
+
+/// A key as `ssh-keygen -lf` prints it; nothing where it is not one.
+fn fingerprint(key: &str) -> Option<String> {
+    let bytes = base64::engine::general_purpose::STANDARD.decode(key).ok()?;
+    Some(format!("SHA256:{}", Sha256::of(bytes).base64()))
 }

@@ -7,7 +7,7 @@ use aws_sdk_ec2::types::{IpPermission, IpRange, Ipv6Range, PrefixListId, Resourc
 use futures_util::future::join_all;
 
 use super::Aws;
-use super::error::{Obstacle, code, explain};
+use super::error::{Obstacle, code, explain, incomplete, is_not_found};
 use super::tags::{filter, specification, versioned};
 use crate::error::{Error, Result};
 use crate::host::Role;
@@ -40,8 +40,7 @@ impl Aws {
         } else {
             self.groups().await?.get(&Role::Monitoring).map(|group| group.id.clone())
         };
-        let monitoring = known.unwrap_or_default();
-        let rules = actions.iter().map(|action| self.change_rules(action, &created, &monitoring));
+        let rules = actions.iter().map(|action| self.change_rules(action, &created, known.as_deref()));
         join_all(rules).await.into_iter().collect::<Result<()>>()?;
         done.end();
         Ok(())
@@ -51,7 +50,7 @@ impl Aws {
         &self,
         action: &Action,
         created: &[(Role, String)],
-        monitoring: &str,
+        monitoring: Option<&str>,
     ) -> Result<()> {
         match action {
             Action::CreateGroup { role, openings, .. } => {
@@ -101,15 +100,22 @@ impl Aws {
         let call = self.api.ec2.create_security_group().group_name(&name);
         let call = call.description(self.group_description()).set_vpc_id(vpc.map(str::to_owned));
         match call.tag_specifications(specification(ResourceType::SecurityGroup, &tags)).send().await {
-            Ok(made) => Ok((role, made.group_id().unwrap_or_default().to_owned())),
+            Ok(made) => {
+                let id = made.group_id().map(str::to_owned);
+                Ok((role, id.ok_or_else(|| incomplete("ec2:CreateSecurityGroup", "no id"))?))
+            }
             Err(failed) if code(&failed) == Some("InvalidGroup.Duplicate") => {
                 let mut patience = Patience::new(KNOWN_WITHIN);
                 loop {
                     let found = self.groups_by(filter("group-name", [name.as_str()])).await?;
-                    let here = found.iter().find(|it| vpc.is_none_or(|vpc| it.vpc_id() == Some(vpc)));
+                    let here = found.iter().find(|it| {
+                        it.group_name() == Some(&name) && vpc.is_none_or(|vpc| it.vpc_id() == Some(vpc))
+                    });
                     match here {
                         Some(group) if self.owns(group) => {
-                            return Ok((role, group.group_id().unwrap_or_default().to_owned()));
+                            let id = group.group_id().map(str::to_owned);
+                            let none = || incomplete("ec2:DescribeSecurityGroups", "a group without an id");
+                            return Ok((role, id.ok_or_else(none)?));
                         }
                         Some(_) => {
                             return Err(Error::could_not_run(format!(
@@ -126,15 +132,16 @@ impl Aws {
     }
 
     /// Lets in. Rules that are there already are fine; of several, EC2 takes all or none.
-    async fn open(&self, group: &str, openings: &[Opening], monitoring: &str) -> Result<()> {
+    async fn open(&self, group: &str, openings: &[Opening], monitoring: Option<&str>) -> Result<()> {
         if openings.is_empty() {
             return Ok(());
         }
         let mut patience = Patience::new(KNOWN_WITHIN);
         loop {
             let permissions = openings.iter().map(|it| permission(&it.rule(), Some(it.purpose), monitoring));
+            let permissions = permissions.collect::<Result<Vec<_>>>()?;
             let call = self.api.ec2.authorize_security_group_ingress().group_id(group);
-            let Err(failed) = call.set_ip_permissions(Some(permissions.collect())).send().await else {
+            let Err(failed) = call.set_ip_permissions(Some(permissions)).send().await else {
                 return Ok(());
             };
             let error = explain("ec2:AuthorizeSecurityGroupIngress", &failed);
@@ -145,16 +152,24 @@ impl Aws {
                         openings.iter().map(|it| self.open(group, std::slice::from_ref(it), monitoring));
                     return Box::pin(join_all(each)).await.into_iter().collect();
                 }
-                Some("InvalidGroup.NotFound" | "InvalidGroupId.NotFound") => patience.again(error).await?,
+                Some(code) if is_not_found(code, &["InvalidGroup", "InvalidSecurityGroup"]) => {
+                    patience.again(error).await?;
+                }
                 _ => return Err(error),
             }
         }
     }
 
     /// Takes a rule away. One that is gone already is fine.
-    pub(super) async fn close(&self, group: &str, rule: &Rule, monitoring: &str) -> Result<(), Obstacle> {
+    pub(super) async fn close(
+        &self,
+        group: &str,
+        rule: &Rule,
+        monitoring: Option<&str>,
+    ) -> Result<(), Obstacle> {
         let call = self.api.ec2.revoke_security_group_ingress().group_id(group);
-        match call.ip_permissions(permission(rule, None, monitoring)).send().await {
+        let permission = permission(rule, None, monitoring).map_err(Obstacle::lasting)?;
+        match call.ip_permissions(permission).send().await {
             Ok(_) => Ok(()),
             Err(failed) if code(&failed) == Some("InvalidPermission.NotFound") => Ok(()),
             Err(failed) => Err(Obstacle::of("ec2:RevokeSecurityGroupIngress", &failed)),
@@ -162,25 +177,29 @@ impl Aws {
     }
 }
 
-/// A rule as EC2 takes it.
-fn permission(rule: &Rule, purpose: Option<&str>, monitoring: &str) -> IpPermission {
+/// A rule as EC2 takes it. `monitoring` is the group of the monitoring host.
+fn permission(rule: &Rule, purpose: Option<&str>, monitoring: Option<&str>) -> Result<IpPermission> {
     let mut built = IpPermission::builder().ip_protocol(&rule.protocol);
     if let Some((first, last)) = rule.ports {
         built = built.from_port(first).to_port(last);
     }
     let purpose = purpose.map(str::to_owned);
     let pair = |id: &str| UserIdGroupPair::builder().group_id(id).set_description(purpose.clone()).build();
-    match &rule.source {
+    let built = match &rule.source {
         Source::Network(ipnet::IpNet::V4(net)) => built
             .ip_ranges(IpRange::builder().cidr_ip(net.to_string()).set_description(purpose.clone()).build()),
         Source::Network(ipnet::IpNet::V6(net)) => built.ipv6_ranges(
             Ipv6Range::builder().cidr_ipv6(net.to_string()).set_description(purpose.clone()).build(),
         ),
-        Source::Monitoring => built.user_id_group_pairs(pair(monitoring)),
+        Source::Monitoring => {
+            let missing = || Error::failed("the monitoring host's security group is not there");
+            let id = monitoring.ok_or_else(|| missing().remedy("run `monctl up` again"))?;
+            built.user_id_group_pairs(pair(id))
+        }
         Source::Other(id) if id.starts_with("pl-") => {
             built.prefix_list_ids(PrefixListId::builder().prefix_list_id(id).build())
         }
         Source::Other(id) => built.user_id_group_pairs(pair(id)),
-    }
-    .build()
+    };
+    Ok(built.build())
 }

@@ -4,19 +4,31 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use aws_sdk_ec2::types::{self, Filter};
+use futures_util::future::try_join_all;
 
 use super::Aws;
-use super::error::explain;
+use super::error::{code, explain, incomplete};
 use super::tags::{self, filter, of_project};
 use crate::error::Result;
 use crate::host::{HostName, Role};
-use crate::plan::aws::{Address, Cloud, Group, Instance, InstanceState, KeyPair, Rule, Source, Volume, tag};
+use crate::plan::aws::{
+    Address, Cloud, Group, Instance, InstanceState, KeyPair, Rule, Source, Tags, Volume, is_burstable, tag,
+};
+use crate::spec::Credits;
+
+const INSTANCES: &str = "ec2:DescribeInstances";
+const ATTRIBUTE: &str = "ec2:DescribeInstanceAttribute";
+const GROUPS: &str = "ec2:DescribeSecurityGroups";
+const KEYS: &str = "ec2:DescribeKeyPairs";
+const VOLUMES: &str = "ec2:DescribeVolumes";
+const ADDRESSES: &str = "ec2:DescribeAddresses";
+const INTERFACES: &str = "ec2:DescribeNetworkInterfaces";
 
 impl Aws {
     /// Looks at everything. Changes nothing.
     pub(super) async fn look(&self) -> Result<Cloud> {
         let (mut instances, groups, key, volumes, addresses) = tokio::try_join!(
-            self.instances(of_project(&self.project)),
+            self.own_instances(),
             self.groups(),
             self.key(),
             self.volumes(),
@@ -27,7 +39,7 @@ impl Aws {
         let untagged: Vec<String> = holders.difference(&known).map(|id| (*id).clone()).collect();
         if !untagged.is_empty() {
             // A machine that lost its tags is still known by its disk.
-            instances.extend(self.instances(filter("instance-id", untagged)).await?);
+            instances.extend(self.instances_of(&untagged).await?);
         }
         for instance in &mut instances {
             instance.host = self.host_of(instance, &volumes);
@@ -47,12 +59,75 @@ impl Aws {
         tag(&instance.tags).or_else(name).or_else(disk)
     }
 
+    /// Asks what only a call for each instance tells, of those that are there.
+    pub(super) async fn look_closer(&self, cloud: &mut Cloud) -> Result<()> {
+        let ours = |it: &&mut Instance| it.state.is_alive() && self.is_own(&it.tags);
+        let mut asked: Vec<&mut Instance> = cloud.instances.iter_mut().filter(ours).collect();
+        let ids: Vec<String> = asked.iter().map(|it| it.id.clone()).collect();
+        let protected = try_join_all(ids.iter().map(|id| self.protection(id)));
+        let burstable = asked.iter().filter(|it| is_burstable(&it.instance_type));
+        // What the spec leaves to EC2 is not compared.
+        let burstable = burstable.filter(|_| self.settings.credit_specification.is_some());
+        let burstable: Vec<String> = burstable.map(|it| it.id.clone()).collect();
+        let (protected, credits) = tokio::try_join!(protected, self.credits_of(&burstable))?;
+        for (instance, protected) in asked.iter_mut().zip(protected) {
+            instance.protected = protected;
+            instance.credits = credits.get(&instance.id).copied();
+        }
+        Ok(())
+    }
+
+    /// Whether EC2 protects an instance from termination; nothing where it is gone by now.
+    async fn protection(&self, id: &str) -> Result<Option<bool>> {
+        let call = self.api.ec2.describe_instance_attribute().instance_id(id);
+        let found = match call.attribute(types::InstanceAttributeName::DisableApiTermination).send().await {
+            Err(failed) if code(&failed) == Some("InvalidInstanceID.NotFound") => return Ok(None),
+            other => other.map_err(|failed| explain(ATTRIBUTE, &failed))?,
+        };
+        let value = found.disable_api_termination().and_then(types::AttributeBooleanValue::value);
+        value.map(Some).ok_or_else(|| incomplete(ATTRIBUTE, "no value of `disableApiTermination`"))
+    }
+
+    async fn credits_of(&self, ids: &[String]) -> Result<BTreeMap<String, Credits>> {
+        if ids.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let call = self.api.ec2.describe_instance_credit_specifications();
+        let pages = call.set_instance_ids(Some(ids.to_vec())).into_paginator().items().send();
+        let found = pages.collect::<Result<Vec<_>, _>>().await;
+        let found = found.map_err(|failed| explain("ec2:DescribeInstanceCreditSpecifications", &failed))?;
+        let credits = found.iter().filter_map(|it| {
+            let known = [Credits::Standard, Credits::Unlimited];
+            let credits = known.into_iter().find(|known| it.cpu_credits() == Some(known.as_str()))?;
+            Some((it.instance_id()?.to_owned(), credits))
+        });
+        Ok(credits.collect())
+    }
+
+    /// Whether tags are those of the project's own. Answers are compared with what was asked for: nothing that another
+    /// project has is ever touched.
+    fn is_own(&self, tags: &Tags) -> bool {
+        tags.get(tag::PROJECT).is_some_and(|project| project == self.project.as_str())
+    }
+
+    async fn own_instances(&self) -> Result<Vec<Instance>> {
+        let mut found = self.instances(of_project(&self.project)).await?;
+        found.retain(|it| self.is_own(&it.tags));
+        Ok(found)
+    }
+
+    /// The instances of these ids that EC2 knows.
+    pub(super) async fn instances_of(&self, ids: &[String]) -> Result<Vec<Instance>> {
+        let mut found = self.instances(filter("instance-id", ids)).await?;
+        found.retain(|it| ids.contains(&it.id));
+        Ok(found)
+    }
+
     pub(super) async fn instances(&self, filter: Filter) -> Result<Vec<Instance>> {
         let call = self.api.ec2.describe_instances().filters(filter);
         let pages = call.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
-        let reservations = pages.map_err(|failed| explain("ec2:DescribeInstances", &failed))?;
-        let instances = reservations.iter().flat_map(types::Reservation::instances);
-        Ok(instances.filter_map(instance).collect())
+        let reservations = pages.map_err(|failed| explain(INSTANCES, &failed))?;
+        reservations.iter().flat_map(types::Reservation::instances).map(instance).collect()
     }
 
     /// The project's groups. They are known by their names, which are unique in a VPC and never change.
@@ -64,15 +139,14 @@ impl Aws {
             found.iter().find(|group| group.group_name() == Some(&name) && self.owns(group))
         };
         let monitoring = by_role(Role::Monitoring).and_then(|group| group.group_id());
-        let groups =
-            Role::ALL.into_iter().filter_map(|role| Some((role, group(by_role(role)?, monitoring)?)));
-        Ok(groups.collect())
+        let there = Role::ALL.into_iter().filter_map(|role| Some((role, by_role(role)?)));
+        there.map(|(role, found)| Ok((role, group(found, monitoring)?))).collect()
     }
 
     pub(super) async fn groups_by(&self, filter: Filter) -> Result<Vec<types::SecurityGroup>> {
         let call = self.api.ec2.describe_security_groups().filters(filter);
         let pages = call.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
-        pages.map_err(|failed| explain("ec2:DescribeSecurityGroups", &failed))
+        pages.map_err(|failed| explain(GROUPS, &failed))
     }
 
     /// Whether a group of our name is ours: by its tag or, where that was lost, by the description it was made with.
@@ -85,41 +159,57 @@ impl Aws {
     pub(super) async fn key(&self) -> Result<Option<KeyPair>> {
         let call = self.api.ec2.describe_key_pairs().filters(filter("key-name", [self.key_name()]));
         let found = call.include_public_key(true).send().await;
-        let found = found.map_err(|failed| explain("ec2:DescribeKeyPairs", &failed))?;
-        Ok(found.key_pairs().first().and_then(|key| {
-            let public: Vec<&str> = key.public_key()?.split_whitespace().take(2).collect();
-            Some(KeyPair {
-                id: key.key_pair_id()?.to_owned(),
-                public_key: public.join(" "),
-                tags: tags::found(key.tags()),
-            })
+        let found = found.map_err(|failed| explain(KEYS, &failed))?;
+        let name = self.key_name();
+        let Some(key) = found.key_pairs().iter().find(|it| it.key_name() == Some(&name)) else {
+            return Ok(None);
+        };
+        let public =
+            key.public_key().ok_or_else(|| incomplete(KEYS, "a key pair without its public half"))?;
+        let public: Vec<&str> = public.split_whitespace().take(2).collect();
+        Ok(Some(KeyPair {
+            id: text(KEYS, "a key pair without an id", key.key_pair_id())?,
+            public_key: public.join(" "),
+            tags: tags::found(key.tags()),
         }))
     }
 
     pub(super) async fn volumes(&self) -> Result<Vec<Volume>> {
         let call = self.api.ec2.describe_volumes().filters(of_project(&self.project));
         let pages = call.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
-        let found = pages.map_err(|failed| explain("ec2:DescribeVolumes", &failed))?;
-        Ok(found.iter().filter_map(volume).collect())
+        let found = pages.map_err(|failed| explain(VOLUMES, &failed))?;
+        // One that is being deleted is as good as gone.
+        let gone = |it: &&types::Volume| {
+            matches!(it.state(), Some(types::VolumeState::Deleting | types::VolumeState::Deleted))
+        };
+        let found = found.iter().filter(|it| !gone(it)).map(volume).collect::<Result<Vec<_>>>()?;
+        Ok(found.into_iter().filter(|it| self.is_own(&it.tags)).collect())
     }
 
     pub(super) async fn addresses(&self) -> Result<Vec<Address>> {
         let found = self.api.ec2.describe_addresses().filters(of_project(&self.project)).send().await;
-        let found = found.map_err(|failed| explain("ec2:DescribeAddresses", &failed))?;
-        Ok(found.addresses().iter().filter_map(address).collect())
+        let found = found.map_err(|failed| explain(ADDRESSES, &failed))?;
+        let found = found.addresses().iter().map(address).collect::<Result<Vec<_>>>()?;
+        Ok(found.into_iter().filter(|it| self.is_own(&it.tags)).collect())
     }
 
     /// Network interfaces that no instance has; those of instances go with them.
     pub(super) async fn loose_interfaces(&self) -> Result<Vec<String>> {
         let call = self.api.ec2.describe_network_interfaces().filters(of_project(&self.project));
         let pages = call.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
-        let found = pages.map_err(|failed| explain("ec2:DescribeNetworkInterfaces", &failed))?;
-        let loose = found.iter().filter(|it| it.attachment().is_none());
-        Ok(loose.filter_map(|it| it.network_interface_id().map(str::to_owned)).collect())
+        let found = pages.map_err(|failed| explain(INTERFACES, &failed))?;
+        let loose =
+            found.iter().filter(|it| it.attachment().is_none() && self.is_own(&tags::found(it.tag_set())));
+        loose.map(|it| text(INTERFACES, "an interface without an id", it.network_interface_id())).collect()
     }
 }
 
-fn instance(found: &types::Instance) -> Option<Instance> {
+/// What EC2 always says.
+fn text(action: &str, what: &str, found: Option<&str>) -> Result<String> {
+    found.map(str::to_owned).ok_or_else(|| incomplete(action, what))
+}
+
+fn instance(found: &types::Instance) -> Result<Instance> {
     let metadata = found.metadata_options();
     let root = found
         .block_device_mappings()
@@ -127,15 +217,27 @@ fn instance(found: &types::Instance) -> Option<Instance> {
         .find(|device| device.device_name() == found.root_device_name())
         .and_then(|device| device.ebs()?.volume_id());
     let name = |arn: &str| arn.rsplit('/').next().unwrap_or(arn).to_owned();
+    // An address of IPv6 only, or none yet, is no reason to fail: a host without one is not connected to.
     let ip = |text: Option<&str>| text.and_then(|text| text.parse::<IpAddr>().ok());
-    Some(Instance {
-        id: found.instance_id()?.to_owned(),
+    let named = found.state().and_then(|it| it.name());
+    let named = named.ok_or_else(|| incomplete(INSTANCES, "an instance without a state"))?;
+    let kind = found.instance_type().map(types::InstanceType::as_str);
+    Ok(Instance {
+        id: text(INSTANCES, "an instance without an id", found.instance_id())?,
         host: None,
-        state: state(found.state()?.name()?),
-        reason: found.state_reason().and_then(|reason| reason.message()).map(str::to_owned),
-        instance_type: found.instance_type()?.as_str().to_owned(),
-        image: found.image_id().unwrap_or_default().to_owned(),
-        zone: found.placement().and_then(|it| it.availability_zone()).unwrap_or_default().to_owned(),
+        state: state(named),
+        reason: found.state_reason().and_then(|it| it.message()).map(str::to_owned),
+        reason_code: found.state_reason().and_then(|it| it.code()).map(str::to_owned),
+        instance_type: text(INSTANCES, "an instance without a type", kind)?,
+        // Where EC2 does not say, nothing is concluded from it.
+        architecture: found.architecture().map_or("", |it| it.as_str()).to_owned(),
+        ena: found.ena_support(),
+        image: text(INSTANCES, "an instance without an image", found.image_id())?,
+        zone: text(
+            INSTANCES,
+            "an instance without a zone",
+            found.placement().and_then(|it| it.availability_zone()),
+        )?,
         private: ip(found.private_ip_address()),
         public: ip(found.public_ip_address()),
         launched: found.launch_time().map_or(0, aws_sdk_ec2::primitives::DateTime::secs),
@@ -147,6 +249,8 @@ fn instance(found: &types::Instance) -> Option<Instance> {
         root_volume: root.map(str::to_owned),
         groups: found.security_groups().iter().filter_map(|it| it.group_id().map(str::to_owned)).collect(),
         token: found.client_token().filter(|token| !token.is_empty()).map(str::to_owned),
+        protected: None,
+        credits: None,
         tags: tags::found(found.tags()),
     })
 }
@@ -163,18 +267,21 @@ fn state(name: &types::InstanceStateName) -> InstanceState {
     }
 }
 
-fn group(found: &types::SecurityGroup, monitoring: Option<&str>) -> Option<Group> {
-    Some(Group {
-        id: found.group_id()?.to_owned(),
-        vpc: found.vpc_id().unwrap_or_default().to_owned(),
+fn group(found: &types::SecurityGroup, monitoring: Option<&str>) -> Result<Group> {
+    Ok(Group {
+        id: text(GROUPS, "a security group without an id", found.group_id())?,
+        vpc: text(GROUPS, "a security group without a VPC", found.vpc_id())?,
         rules: found.ip_permissions().iter().flat_map(|it| rules(it, monitoring)).collect(),
         tags: tags::found(found.tags()),
     })
 }
 
-/// The rules of a permission, one for each source.
+/// The rules of a permission, one for each source. A network that cannot be read is shown as it is written: it lets
+/// somebody in.
 fn rules(permission: &types::IpPermission, monitoring: Option<&str>) -> Vec<Rule> {
-    let net = |text: Option<&str>| text.and_then(|text| text.parse().ok()).map(Source::Network);
+    let net = |text: Option<&str>| {
+        text.map(|text| text.parse().map_or_else(|_| Source::Other(text.to_owned()), Source::Network))
+    };
     let v4 = permission.ip_ranges().iter().filter_map(|it| net(it.cidr_ip()));
     let v6 = permission.ipv6_ranges().iter().filter_map(|it| net(it.cidr_ipv6()));
     let groups = permission
@@ -189,23 +296,21 @@ fn rules(permission: &types::IpPermission, monitoring: Option<&str>) -> Vec<Rule
     sources.map(|source| Rule { protocol: protocol.to_owned(), ports, source }).collect()
 }
 
-fn volume(found: &types::Volume) -> Option<Volume> {
-    // One that is being deleted is as good as gone.
-    let gone = matches!(found.state(), Some(types::VolumeState::Deleting | types::VolumeState::Deleted));
-    (!gone).then_some(())?;
-    Some(Volume {
-        id: found.volume_id()?.to_owned(),
-        size: found.size().and_then(|size| u32::try_from(size).ok()).unwrap_or(0),
+fn volume(found: &types::Volume) -> Result<Volume> {
+    let size = found.size().and_then(|size| u32::try_from(size).ok());
+    Ok(Volume {
+        id: text(VOLUMES, "a volume without an id", found.volume_id())?,
+        size: size.ok_or_else(|| incomplete(VOLUMES, "a volume without a size"))?,
         instance: found.attachments().iter().find_map(|it| it.instance_id().map(str::to_owned)),
         tags: tags::found(found.tags()),
     })
 }
 
-fn address(found: &types::Address) -> Option<Address> {
+fn address(found: &types::Address) -> Result<Address> {
     let some = |text: Option<&str>| text.filter(|text| !text.is_empty()).map(str::to_owned);
-    Some(Address {
-        id: found.allocation_id()?.to_owned(),
-        address: found.public_ip().unwrap_or_default().to_owned(),
+    Ok(Address {
+        id: text(ADDRESSES, "an address without an id", found.allocation_id())?,
+        address: text(ADDRESSES, "an allocation without its address", found.public_ip())?,
         association: some(found.association_id()),
         instance: some(found.instance_id()),
         tags: tags::found(found.tags()),

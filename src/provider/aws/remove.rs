@@ -1,14 +1,14 @@
 //! Removing everything of a project. The security groups are the witness: EC2 does not delete one while any instance
 //! has it, so that a launch that no call shows yet is noticed, waited for, and removed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use futures_util::future::join_all;
 
 use super::super::{Piece, files};
 use super::Aws;
-use super::error::{Obstacle, code, explain};
+use super::error::{Obstacle, code, is_not_found};
 use crate::error::{Error, Result};
 use crate::host::Role;
 use crate::plan::aws::{Cloud, InstanceState, Source};
@@ -22,8 +22,8 @@ const SHOWN_WITHIN: Duration = Duration::from_secs(8);
 
 /// What one round came to.
 struct Round {
-    /// Machines that EC2 refuses to terminate.
-    protected: BTreeSet<String>,
+    /// Machines that EC2 refuses to terminate: ids and names.
+    protected: BTreeMap<String, String>,
     /// What stood in the way of something; the next round may get over it.
     obstacle: Option<Error>,
 }
@@ -98,21 +98,22 @@ impl Aws {
             }
         }
         if let Some(folder) = self.local_folder() {
+            // No call shows it, but one that was imported a moment ago may be hidden still.
             self.delete_key().await?;
             files::remove(&folder).await?;
         }
         Ok(removed.into_iter().collect())
     }
 
-    fn protected(&self, machines: &BTreeSet<String>) -> Error {
-        let ids: Vec<&str> = machines.iter().filter_map(|it| it.split(' ').next()).collect();
-        let command = ids.iter().map(|id| {
+    /// Machines that EC2 keeps, by id with their names.
+    fn protected(&self, machines: &BTreeMap<String, String>) -> Error {
+        let command = machines.keys().map(|id| {
             format!(
                 "aws ec2 modify-instance-attribute --region {} --instance-id {id} --no-disable-api-termination",
                 self.api.region
             )
         });
-        let names: Vec<&str> = machines.iter().map(String::as_str).collect();
+        let names: Vec<&str> = machines.values().map(String::as_str).collect();
         Error::failed(format!("protected from termination: {}", names.join(", "))).remedy(format!(
             "write `termination_protection: false` and run `monctl up`, or run `{}`; then `monctl down` again",
             command.collect::<Vec<_>>().join(" && ")
@@ -121,9 +122,9 @@ impl Aws {
 
     /// Removes all that can be removed now.
     async fn round(&self, cloud: &Cloud, interfaces: &[String]) -> Result<Round> {
-        let mut round = Round { protected: BTreeSet::new(), obstacle: None };
+        let mut round = Round { protected: BTreeMap::new(), obstacle: None };
         self.remove_instances(cloud, &mut round).await?;
-        let is_kept = |id: &String| round.protected.iter().any(|name| name.split(' ').next() == Some(id));
+        let is_kept = |id: &String| round.protected.contains_key(id);
         let addresses =
             cloud.addresses.iter().filter(|it| !it.instance.as_ref().is_some_and(is_kept)).map(|it| {
                 let association = it.instance.is_none().then_some(it.association.as_deref()).flatten();
@@ -145,19 +146,18 @@ impl Aws {
         }
         if let Err(obstacle) = self.remove_groups(cloud, &kept).await {
             round.meet(obstacle)?;
-        } else if kept.is_empty() && cloud.key.is_some() {
-            self.delete_key().await?;
+        } else if kept.is_empty()
+            && cloud.key.is_some()
+            && let Err(obstacle) = self.delete_key().await
+        {
+            round.meet(obstacle)?;
         }
         Ok(round)
     }
 
     async fn remove_instances(&self, cloud: &Cloud, round: &mut Round) -> Result<()> {
         let there = cloud.instances.iter().filter(|it| it.state != InstanceState::Terminated);
-        let names: Vec<(&str, String)> = there
-            .map(|it| {
-                (it.id.as_str(), it.host.map_or_else(|| it.id.clone(), |host| format!("{} ({host})", it.id)))
-            })
-            .collect();
+        let names: Vec<(&str, String)> = there.map(|it| (it.id.as_str(), it.label())).collect();
         if names.is_empty() {
             return Ok(());
         }
@@ -170,7 +170,7 @@ impl Aws {
             if asked? {
                 going.push(id.to_owned());
             } else {
-                round.protected.insert(name);
+                round.protected.insert(id.to_owned(), name);
             }
         }
         self.wait_for(&going, InstanceState::Terminated).await?;
@@ -184,16 +184,23 @@ impl Aws {
             Ok(_) => Ok(true),
             Err(failed) if code(&failed) == Some("InvalidInstanceID.NotFound") => Ok(true),
             Err(failed) if code(&failed) == Some("OperationNotPermitted") => Ok(false),
-            Err(failed) => Err(explain("ec2:TerminateInstances", &failed)),
+            Err(failed) => {
+                let denied = Obstacle::of("ec2:TerminateInstances", &failed);
+                let ids = [id.to_owned()];
+                let is_there =
+                    async { Ok(self.instances_of(&ids).await?.iter().any(|it| it.state.is_alive())) };
+                denied.unless_gone(is_there).await.map(|()| true).map_err(Error::from)
+            }
         }
     }
 
     async fn delete_interface(&self, id: &str) -> Result<(), Obstacle> {
-        match self.api.ec2.delete_network_interface().network_interface_id(id).send().await {
-            Ok(_) => Ok(()),
-            Err(failed) if code(&failed) == Some("InvalidNetworkInterfaceID.NotFound") => Ok(()),
-            Err(failed) => Err(Obstacle::of("ec2:DeleteNetworkInterface", &failed)),
-        }
+        let failed = match self.api.ec2.delete_network_interface().network_interface_id(id).send().await {
+            Ok(_) => return Ok(()),
+            Err(failed) if code(&failed) == Some("InvalidNetworkInterfaceID.NotFound") => return Ok(()),
+            Err(failed) => Obstacle::of("ec2:DeleteNetworkInterface", &failed),
+        };
+        failed.unless_gone(async { Ok(self.loose_interfaces().await?.iter().any(|it| it == id)) }).await
     }
 
     /// Removes the groups that no machine keeps. The application group's rules name the monitoring group, so it goes first.
@@ -208,10 +215,12 @@ impl Aws {
             let done = self.begin(format!("delete security group {}", self.group_name(role)));
             match self.api.ec2.delete_security_group().group_id(&group.id).send().await {
                 Ok(_) => {}
-                Err(failed)
-                    if matches!(code(&failed), Some("InvalidGroup.NotFound" | "InvalidGroupId.NotFound")) => {
+                Err(failed) if code(&failed).is_some_and(|code| is_not_found(code, &["InvalidGroup"])) => {}
+                Err(failed) => {
+                    let obstacle = Obstacle::of("ec2:DeleteSecurityGroup", &failed);
+                    let is_there = async { Ok(self.groups().await?.contains_key(&role)) };
+                    obstacle.unless_gone(is_there).await?;
                 }
-                Err(failed) => return Err(Obstacle::of("ec2:DeleteSecurityGroup", &failed)),
             }
             done.end();
         }
@@ -224,17 +233,19 @@ impl Aws {
             for rule in
                 other.rules.iter().filter(|rule| matches!(&rule.source, Source::Other(it) if it == id))
             {
-                self.close(&other.id, rule, id).await?;
+                self.close(&other.id, rule, Some(id)).await?;
             }
         }
         Ok(())
     }
 
-    async fn delete_key(&self) -> Result<()> {
-        match self.api.ec2.delete_key_pair().key_name(self.key_name()).send().await {
-            Ok(_) => Ok(()),
-            Err(failed) if code(&failed) == Some("InvalidKeyPair.NotFound") => Ok(()),
-            Err(failed) => Err(explain("ec2:DeleteKeyPair", &failed)),
-        }
+    /// One that is gone already is fine.
+    async fn delete_key(&self) -> Result<(), Obstacle> {
+        let failed = match self.api.ec2.delete_key_pair().key_name(self.key_name()).send().await {
+            Ok(_) => return Ok(()),
+            Err(failed) if code(&failed) == Some("InvalidKeyPair.NotFound") => return Ok(()),
+            Err(failed) => Obstacle::of("ec2:DeleteKeyPair", &failed),
+        };
+        failed.unless_gone(async { Ok(self.key().await?.is_some()) }).await
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use aws_sdk_ec2::types::{Filter, ResourceType, Tag, TagSpecification};
 
+use crate::error::{Error, Result};
 use crate::host::ProjectName;
 use crate::plan::aws::{Tags, tag};
 
@@ -15,9 +16,9 @@ pub(super) fn sent(tags: &Tags) -> Vec<Tag> {
     tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect()
 }
 
-/// Tags as they came.
+/// Tags as they came. A tag may have no value, which is the same as an empty one.
 pub(super) fn found(tags: &[Tag]) -> Tags {
-    let pair = |tag: &Tag| Some((tag.key()?.to_owned(), tag.value().unwrap_or_default().to_owned()));
+    let pair = |tag: &Tag| Some((tag.key()?.to_owned(), tag.value().unwrap_or("").to_owned()));
     tags.iter().filter_map(pair).collect::<BTreeMap<_, _>>()
 }
 
@@ -39,4 +40,9 @@ pub(super) fn filter(name: &str, values: impl IntoIterator<Item = impl Into<Stri
 /// What belongs to the project.
 pub(super) fn of_project(project: &ProjectName) -> Filter {
     filter(&format!("tag:{}", tag::PROJECT), [project.as_str()])
+}
+
+/// A size in GiB as EC2 takes it.
+pub(super) fn size(gib: u32) -> Result<i32> {
+    i32::try_from(gib).map_err(|_| Error::invalid(format!("{gib} GiB are more than a disk can have")))
 }

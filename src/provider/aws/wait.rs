@@ -1,35 +1,61 @@
 //! Waiting for instances: one call for all of them, about once a second. Fresh ids may be unknown for a while.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
+use base64::Engine as _;
+use tokio::time::Instant;
+
 use super::Aws;
-use super::tags::filter;
+use super::error::code;
 use crate::error::{Error, Result};
 use crate::plan::aws::{Instance, InstanceState};
 use crate::retry::Patience;
 
 /// How long a change of state may take: stopping a busy machine takes minutes.
 const CHANGES_WITHIN: Duration = Duration::from_mins(5);
+/// How long an answer may still show the state before `StartInstances`.
+const STALE_FOR: Duration = Duration::from_secs(10);
 /// How many lines of a console are shown.
 const SHOWN_LINES: usize = 20;
+/// Why an instance is stopped where somebody stopped it: of a start that failed EC2 gives other reasons.
+const STOPPED_ON_PURPOSE: [&str; 4] = [
+    "Client.UserInitiatedShutdown",
+    "Client.InstanceInitiatedShutdown",
+    "Client.UserInitiatedHibernate",
+    "Server.ScheduledStop",
+];
 
 impl Aws {
-    /// Waits until all of these are in that state; one that is terminated will never be.
+    /// Waits until all of these are in that state; one that is terminated, or fell back while starting, will never be.
     pub(super) async fn wait_for(&self, ids: &[String], state: InstanceState) -> Result<Vec<Instance>> {
         let mut patience =
             Patience::new(CHANGES_WITHIN).pausing(Duration::from_millis(300), Duration::from_millis(1_200));
+        let begun = Instant::now();
+        let mut seen_starting = BTreeSet::new();
         loop {
             if ids.is_empty() {
                 return Ok(Vec::new());
             }
-            let found = self.instances(filter("instance-id", ids)).await?;
+            let found = self.instances_of(ids).await?;
             if let Some(gone) = found.iter().find(|it| !it.state.is_alive() && state.is_alive()) {
                 return Err(self.ended(gone).await);
             }
-            let late: Vec<&str> = ids
+            if state == InstanceState::Running {
+                let starting = found.iter().filter(|it| it.state == InstanceState::Pending);
+                seen_starting.extend(starting.map(|it| it.id.clone()));
+                let fell_back = |it: &&Instance| {
+                    let is_new = seen_starting.contains(&it.id) || begun.elapsed() >= STALE_FOR;
+                    is_new && failed_to_start(it)
+                };
+                if let Some(stopped) = found.iter().find(fell_back) {
+                    return Err(self.ended(stopped).await);
+                }
+            }
+            let late: Vec<String> = ids
                 .iter()
                 .filter(|id| !found.iter().any(|it| it.id == **id && it.state == state))
-                .map(String::as_str)
+                .map(|id| found.iter().find(|it| it.id == *id).map_or_else(|| id.clone(), Instance::label))
                 .collect();
             // EC2 forgets what is terminated.
             let forgotten = state == InstanceState::Terminated
@@ -53,24 +79,48 @@ impl Aws {
 
     /// Why an instance did not come up, in EC2's words, with what its console shows.
     async fn ended(&self, instance: &Instance) -> Error {
-        let host = instance.host.map_or_else(|| instance.id.clone(), |host| host.to_string());
-        let reason = instance.reason.clone().unwrap_or_else(|| "EC2 gives no reason".into());
+        let reason = match (&instance.reason, &instance.reason_code) {
+            (Some(reason), Some(code)) if !reason.contains(code.as_str()) => format!("{code}: {reason}"),
+            (Some(reason), _) => reason.clone(),
+            (None, Some(code)) => code.clone(),
+            (None, None) => "EC2 gives no reason".into(),
+        };
+        let label = instance.label();
         if let Some(console) = self.console_of(&instance.id).await {
-            self.events.warn(format!("{}: its console ends with\n{console}", instance.id));
+            self.events.warn(format!("{label}: its console ends with\n{console}"));
         }
-        Error::failed(format!("instance `{}` was terminated at once: {reason}", instance.id))
-            .at(host)
-            .remedy("remove the cause, then run `monctl up` again; a new instance is launched then")
+        let became =
+            if instance.state.is_alive() { "fell back to `stopped`" } else { "was terminated at once" };
+        let remedy = if reason.contains("InternalError") {
+            "mostly its disk's KMS key cannot be used: docs/aws.md has what the caller must be allowed (`kms:CreateGrant`, the \
+             key's own policy); then run `monctl up` again"
+        } else {
+            "remove the cause, then run `monctl up` again: it goes on from what is there"
+        };
+        Error::failed(format!("{label} {became}: {reason}")).remedy(remedy)
     }
 
-    /// The end of an instance's console output.
+    /// The end of an instance's console output. It is an addition to an error: where it cannot be had, nothing is shown.
     pub(super) async fn console_of(&self, id: &str) -> Option<String> {
-        use base64::Engine as _;
-        let output = self.api.ec2.get_console_output().instance_id(id).send().await.ok()?;
+        let call = self.api.ec2.get_console_output().instance_id(id);
+        // The last lines as they are now; only machines on Nitro have them, others those of their last change of state.
+        let output = match call.clone().latest(true).send().await {
+            Err(failed) if code(&failed) == Some("UnsupportedOperation") => call.send().await.ok()?,
+            other => other.ok()?,
+        };
+        if output.instance_id().is_some_and(|other| other != id) {
+            return None;
+        }
         let bytes = base64::engine::general_purpose::STANDARD.decode(output.output()?).ok()?;
         let text = String::from_utf8_lossy(&bytes).replace(|c: char| c.is_control() && c != '\n', "");
         let lines: Vec<&str> = text.trim_end().lines().collect();
         let shown = lines[lines.len().saturating_sub(SHOWN_LINES)..].join("\n");
         (!shown.is_empty()).then_some(shown)
     }
+}
+
+/// Whether an instance is stopped though it was to start.
+fn failed_to_start(instance: &Instance) -> bool {
+    let code = instance.reason_code.as_deref();
+    instance.state == InstanceState::Stopped && code.is_some_and(|code| !STOPPED_ON_PURPOSE.contains(&code))
 }

@@ -158,11 +158,6 @@ fn what_keeps_a_call_from_being_answered_is_known_by_its_words() {
             "aws configure",
         ),
         (
-            "no credentials found in chain. Attempted:\n  Profile: the credential provider was not enabled: profile `shop` was not defined: x",
-            "no profile `shop`",
-            "list-profiles",
-        ),
-        (
             "no credentials found in chain. Attempted:\n  Profile: profile `default` was not defined: x",
             "no credentials",
             "aws configure",
@@ -182,13 +177,14 @@ fn what_keeps_a_call_from_being_answered_is_known_by_its_words() {
     for (chain, means, remedy) in cases {
         let chain: Vec<String> =
             [vec!["dispatch failure".to_owned()], chain.split('\n').map(str::to_owned).collect()].concat();
-        let error = unsent::words(LOOK, &chain);
+        let error = unsent::words(LOOK, &chain, None);
         assert!(error.message().contains(means), "no {means:?} in {error}");
         assert!(error.hint().unwrap().contains(remedy), "no {remedy:?} in {:?}", error.hint());
         assert_eq!(error.exit(), Exit::CouldNotRun);
         assert!(!whole(&error).contains("dispatch failure") && !whole(&error).contains("service error"));
     }
-    let late = unsent::words(RUN, &["Connection refused".to_owned()]);
+    let late = unsent::words(RUN, &["Connection refused".to_owned()], Some("`HTTPS_PROXY=proxy:1`"));
+    assert!(whole(&late).contains("HTTPS_PROXY"), "{late}");
     assert_eq!(late.exit(), Exit::Failed);
 }
 
@@ -197,4 +193,44 @@ fn another_account_and_no_region_stop_before_anything_is_touched() {
     let error = wrong_account(&"123456789012".parse().unwrap(), "999999999999");
     assert!(whole(&error).contains("999999999999") && whole(&error).contains("AWS_PROFILE"));
     assert_eq!((error.exit(), no_region().exit()), (Exit::CouldNotRun, Exit::CouldNotRun));
+}
+
+#[test]
+fn what_is_not_there_is_known_by_all_spellings_of_its_code() {
+    let families = ["InvalidGroup", "InvalidSecurityGroup", "InvalidKeyPair"];
+    for code in [
+        "InvalidGroup.NotFound",
+        "InvalidGroupId.NotFound",
+        "InvalidGroupID.NotFound",
+        "InvalidSecurityGroupID.NotFound",
+        "InvalidSecurityGroup.NotFound",
+        "InvalidKeyPair.NotFound",
+    ] {
+        assert!(is_not_found(code, &families), "{code}");
+    }
+    for code in ["InvalidGroup.Duplicate", "InvalidAMIID.NotFound", "InvalidGroup.InUse"] {
+        assert!(!is_not_found(code, &families), "{code}");
+    }
+}
+
+#[test]
+fn a_dry_run_is_allowed_by_its_own_code_alone() {
+    let answer = |code: &str| Err::<(), _>(answered(Some(code), "", 412, None));
+    assert!(allowed(RUN, answer("DryRunOperation"), &[]).is_ok());
+    assert!(allowed(RUN, answer("IncorrectInstanceState"), &["IncorrectInstanceState"]).is_ok());
+    for code in ["UnauthorizedOperation", "IncorrectInstanceState"] {
+        let error = allowed(RUN, answer(code), &[]).unwrap_err();
+        assert!(whole(&error).contains(code), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_denied_removal_is_fine_only_where_the_thing_is_gone() {
+    let denied =
+        || Obstacle::of("ec2:DeleteKeyPair", &answered(Some("UnauthorizedOperation"), "", 403, None));
+    assert!(denied().unless_gone(async { Ok(false) }).await.is_ok());
+    assert!(denied().unless_gone(async { Ok(true) }).await.is_err());
+    assert!(denied().unless_gone(async { Err(no_region()) }).await.is_err());
+    let in_use = Obstacle::of("ec2:DeleteVolume", &answered(Some("VolumeInUse"), "", 400, None));
+    assert!(in_use.unless_gone(async { Ok(false) }).await.is_err(), "only a denial may mean that it is gone");
 }

@@ -2,14 +2,18 @@
 //!
 //! The SDK says which only in words, somewhere in the chain of causes: what is looked for there is data.
 
+use std::env;
 use std::error::Error as StdError;
-use std::iter::successors;
 
-use super::{SdkError, only_reads, service};
-use crate::error::{Error, Exit};
+use super::{SdkError, causes, only_reads, service};
+use crate::error::{Error, Exit, Result};
 
 /// How a region is set.
 pub(super) const REGION_REMEDY: &str = "write `region:` below `provider.aws`, set `AWS_REGION`, or give the profile one (`aws configure set region …`)";
+
+/// The variables that name a proxy, in the order in which they are shown.
+const PROXIES: [&str; 6] =
+    ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "HTTP_PROXY", "http_proxy"];
 
 /// One thing that keeps a call from being sent or answered.
 struct Obstacle {
@@ -19,8 +23,8 @@ struct Obstacle {
     remedy: &'static str,
 }
 
-/// The first that fits counts.
-const OBSTACLES: &[Obstacle] = &[
+/// What is the matter with who calls. The first that fits counts.
+const NOBODY: &[Obstacle] = &[
     Obstacle {
         says: &["missing region", "missing signing region", "region must be set"],
         means: "no region is set",
@@ -35,6 +39,11 @@ const OBSTACLES: &[Obstacle] = &[
         ],
         means: "the SSO session is over",
         remedy: "run `aws sso login` (with `--profile` where you use one), then run the same again",
+    },
+    Obstacle {
+        says: &["cached login token"],
+        means: "the session of `aws login` is over",
+        remedy: "run `aws login` (with `--profile` where you use one), then run the same again",
     },
     Obstacle {
         says: &["was not properly configured", "profile file provider could not be built", "invalid profile"],
@@ -57,6 +66,10 @@ const OBSTACLES: &[Obstacle] = &[
         means: "the credentials cannot be loaded",
         remedy: "see what the cause names; `aws sts get-caller-identity` tries the same",
     },
+];
+
+/// What is the matter with the way. The first that fits counts.
+const NO_WAY: &[Obstacle] = &[
     Obstacle {
         says: &["dns error", "failed to lookup address", "name or service not known"],
         means: "{service} cannot be reached: its name is not known",
@@ -75,6 +88,11 @@ const OBSTACLES: &[Obstacle] = &[
         remedy: "see whether `provider.aws.endpoint` is right and a proxy or firewall is in between",
     },
     Obstacle {
+        says: &["unsuccessful tunnel", "tunnel error", "proxy authorization required"],
+        means: "{service} cannot be reached: the proxy does not connect to it",
+        remedy: "see whether the proxy lets this computer through, and whether `NO_PROXY` is to name the endpoint",
+    },
+    Obstacle {
         says: &["timed out", "timeout", "deadline has elapsed"],
         means: "{service} cannot be reached: `{action}` was not answered in time",
         remedy: "see whether a firewall or proxy is in between, then run the same again: it goes on from here",
@@ -89,30 +107,87 @@ const OTHERWISE: Obstacle = Obstacle {
 
 /// What kept a call from being answered.
 pub(super) fn explain<E: StdError + 'static>(action: &str, error: &SdkError<E>) -> Error {
-    let outermost: &(dyn StdError + 'static) = error;
-    let chain: Vec<String> =
-        successors(Some(outermost), |error| (*error).source()).map(ToString::to_string).collect();
-    words(action, &chain)
+    words(action, &causes(error), proxy().as_deref())
 }
 
-/// The same from what the chain of causes says, outermost first.
-pub(super) fn words(action: &str, chain: &[String]) -> Error {
+/// The same from what the chain of causes says, outermost first, and the proxy that is set.
+pub(super) fn words(action: &str, chain: &[String], proxy: Option<&str>) -> Error {
     let exit = if only_reads(action) { Exit::CouldNotRun } else { Exit::Failed };
-    let said = chain.join("\n").to_lowercase();
-    let root = chain.last().cloned().unwrap_or_default();
-    if let Some(profile) = unknown_profile(chain) {
-        return Error::new(exit, format!("there is no profile `{profile}`"))
-            .remedy("see `aws configure list-profiles`, and set `AWS_PROFILE` to one of them");
-    }
-    let fits = |obstacle: &&Obstacle| obstacle.says.iter().any(|words| said.contains(words));
-    let obstacle = OBSTACLES.iter().find(fits).unwrap_or(&OTHERWISE);
+    let obstacle = find(NOBODY, chain).or_else(|| find(NO_WAY, chain)).unwrap_or(&OTHERWISE);
     let means = obstacle.means.replace("{service}", &service(action)).replace("{action}", action);
-    Error::new(exit, means).remedy(obstacle.remedy).because(root)
+    Error::new(exit, means).remedy(obstacle.remedy).because(root(chain, proxy))
 }
 
-/// The profile that was asked for and is nowhere written. `default` is what is taken where none was asked for.
-fn unknown_profile(chain: &[String]) -> Option<&str> {
-    let before = chain.iter().find_map(|text| text.split_once("` was not defined"))?.0;
-    let name = before.rsplit_once("profile `")?.1;
-    (name != "default").then_some(name)
+/// What keeps credentials from being asked for of another service, where that is the way to it.
+pub(in super::super) fn no_way(source: &str, chain: &[String]) -> Option<Error> {
+    let obstacle = find(NO_WAY, chain)?;
+    let means =
+        obstacle.means.replace("{service}", &format!("the service that gives the credentials of {source}"));
+    let means = means.replace("`{action}` was", "they were");
+    Some(Error::could_not_run(means).remedy(obstacle.remedy).because(root(chain, proxy().as_deref())))
+}
+
+fn find(obstacles: &'static [Obstacle], chain: &[String]) -> Option<&'static Obstacle> {
+    let said = chain.join("\n").to_lowercase();
+    obstacles.iter().find(|obstacle| obstacle.says.iter().any(|words| said.contains(words)))
+}
+
+/// The innermost cause, and the proxy, which may be what it is about.
+fn root(chain: &[String], proxy: Option<&str>) -> String {
+    let root = chain.last().map_or("the cause is not known", String::as_str);
+    proxy.map_or_else(|| root.to_owned(), |proxy| format!("{root} ({proxy} is set)"))
+}
+
+/// The variable that sets a proxy and the proxy, without a password.
+fn proxy() -> Option<String> {
+    let set = PROXIES.iter().find_map(|name| Some((name, value_of(name)?)));
+    set.map(|(name, value)| format!("`{name}={}`", value.rsplit_once('@').map_or(&*value, |(_, host)| host)))
+}
+
+fn value_of(name: &str) -> Option<String> {
+    env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// Refuses a proxy that cannot be one: the SDK would go without it, and fail at a firewall.
+///
+/// # Errors
+/// A variable is set to something else than a proxy.
+pub(in super::super) fn check_proxies() -> Result<()> {
+    let wrong = PROXIES.iter().find(|name| value_of(name).is_some_and(|value| !is_proxy(&value)));
+    match wrong {
+        None => Ok(()),
+        Some(name) => Err(Error::could_not_run(format!("`{name}` is set, and not to a proxy"))
+            .remedy(format!("write it as `http://HOST:PORT`, or unset it: `unset {name}`"))),
+    }
+}
+
+/// Whether a text is written as a proxy is: `[SCHEME://][USER:PASSWORD@]HOST[:PORT]`.
+fn is_proxy(text: &str) -> bool {
+    let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
+    let authority = rest.trim_end_matches('/');
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    let (name, port) = match host.rsplit_once(':') {
+        Some((name, port)) if !name.contains(':') || name.ends_with(']') => (name, Some(port)),
+        _ => (host, None),
+    };
+    let fits = |c: char| c.is_ascii_alphanumeric() || ".-_[]:%".contains(c);
+    !name.is_empty() && name.chars().all(fits) && port.is_none_or(|port| port.parse::<u16>().is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_proxy_is_told_from_what_cannot_be_one() {
+        let fine = [
+            "http://proxy:3128",
+            "proxy.example.org:8080",
+            "http://me:pw@10.0.0.1:3128/",
+            "https://[fd00::1]:8080",
+        ];
+        assert!(fine.iter().all(|text| is_proxy(text)));
+        let wrong = ["http://", "http://proxy:port", "http:// proxy", "yes please", "http://proxy:99999"];
+        assert!(!wrong.iter().any(|text| is_proxy(text)));
+    }
 }

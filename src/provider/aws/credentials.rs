@@ -1,0 +1,249 @@
+//! Whose credentials are taken, and why there are none. The SDK goes on to the next source where AWS' own tools refuse,
+//! and says little of what went wrong: what they look at is looked at here first.
+
+use std::env;
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use aws_config::SdkConfig;
+use aws_config::profile::ProfileSet;
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::error::CredentialsError;
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
+use aws_types::os_shim_internal::{Env, Fs};
+
+use super::error::{causes, unsent};
+use crate::error::{Error, Result};
+
+/// How long credentials may take: programs that are called for them ask other services.
+const LOADED_WITHIN: Duration = Duration::from_secs(30);
+/// Credentials that are over sooner than this are asked for anew.
+const STILL_GOOD: Duration = Duration::from_mins(5);
+/// Profiles may refer to profiles, so many at most.
+const DEEPEST: usize = 8;
+
+/// What credentials come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Kind {
+    /// IAM Identity Center.
+    Sso,
+    /// `aws login`.
+    Login,
+    /// A program.
+    Process,
+    /// A file with a token, for a role.
+    WebIdentity,
+    /// Keys, or what the SDK finds by itself.
+    Other,
+}
+
+/// Where credentials come from, as far as it can be seen before they are asked for.
+#[derive(Debug, Clone)]
+pub(super) struct Source {
+    /// The profile, where one is used.
+    profile: Option<String>,
+    kind: Kind,
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.profile {
+            Some(profile) => write!(f, "profile `{profile}`"),
+            None => f.write_str("the environment"),
+        }
+    }
+}
+
+/// Looks at the environment and the files of profiles.
+///
+/// # Errors
+/// The profile that is asked for does not exist or needs what monctl cannot do; a file that is named is not there.
+pub(super) async fn source() -> Result<Source> {
+    let chosen = variable("AWS_PROFILE");
+    let profiles = profiles().await?;
+    if let Some(chosen) = chosen.as_ref().filter(|name| profiles.get_profile(name).is_none()) {
+        return Err(no_such_profile(chosen, &profiles));
+    }
+    // The SDK takes these first, whatever profile is chosen.
+    if variable("AWS_ACCESS_KEY_ID").is_some() {
+        return Ok(Source { profile: None, kind: Kind::Other });
+    }
+    let name = chosen.unwrap_or_else(|| "default".to_owned());
+    if profiles.get_profile(&name).is_some() {
+        let kind = kind(&name, &profiles)?;
+        return Ok(Source { profile: Some(name), kind });
+    }
+    match variable("AWS_WEB_IDENTITY_TOKEN_FILE") {
+        Some(file) => {
+            check_token_file(&file, "`AWS_WEB_IDENTITY_TOKEN_FILE`")?;
+            Ok(Source { profile: None, kind: Kind::WebIdentity })
+        }
+        None => Ok(Source { profile: None, kind: Kind::Other }),
+    }
+}
+
+/// What is set and not empty.
+fn variable(name: &str) -> Option<String> {
+    env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+#[expect(
+    clippy::default_trait_access,
+    reason = "the type's name in the SDK is deprecated, and its crate is not ours"
+)]
+async fn profiles() -> Result<ProfileSet> {
+    let (fs, env) = (Fs::real(), Env::real());
+    aws_config::profile::load(&fs, &env, &Default::default(), None).await.map_err(|failed| {
+        Error::could_not_run("the files of AWS profiles cannot be read")
+            .because(causes(&failed).join(": "))
+            .remedy("mend `~/.aws/config` or `~/.aws/credentials` where the cause says")
+    })
+}
+
+fn no_such_profile(name: &str, profiles: &ProfileSet) -> Error {
+    let known: Vec<String> = profiles.profiles().map(|it| format!("`{it}`")).collect();
+    let known =
+        if known.is_empty() { "there are none".into() } else { format!("there are {}", known.join(", ")) };
+    Error::could_not_run(format!("there is no profile `{name}` in `~/.aws/config` or `~/.aws/credentials`"))
+        .at("AWS_PROFILE")
+        .remedy(format!("set `AWS_PROFILE` to one that exists ({known}), or unset it"))
+}
+
+/// What a profile's credentials come from, by way of the profiles that it refers to.
+fn kind(first: &str, profiles: &ProfileSet) -> Result<Kind> {
+    let mut name = first.to_owned();
+    for _ in 0..DEEPEST {
+        let Some(profile) = profiles.get_profile(&name) else {
+            return Err(Error::could_not_run(format!(
+                "profile `{first}` refers to the profile `{name}`, which does not exist"
+            ))
+            .remedy("correct `source_profile` in `~/.aws/config`"));
+        };
+        let has = |key: &str| profile.get(key).is_some();
+        if has("mfa_serial") && has("role_arn") {
+            return Err(needs_a_code(first));
+        }
+        if let Some(file) = profile.get("web_identity_token_file") {
+            check_token_file(file, &format!("`web_identity_token_file` of profile `{name}`"))?;
+            return Ok(Kind::WebIdentity);
+        }
+        match profile.get("source_profile").filter(|_| has("role_arn")) {
+            Some(next) if next != name => next.clone_into(&mut name),
+            _ if has("sso_session") || has("sso_start_url") => return Ok(Kind::Sso),
+            _ if has("login_session") => return Ok(Kind::Login),
+            _ if has("credential_process") => return Ok(Kind::Process),
+            _ => return Ok(Kind::Other),
+        }
+    }
+    Err(Error::could_not_run(format!("the profiles that `{first}` refers to go in a circle"))
+        .remedy("correct `source_profile` in `~/.aws/config`"))
+}
+
+fn needs_a_code(profile: &str) -> Error {
+    Error::could_not_run(format!(
+        "profile `{profile}` assumes its role with an MFA code (`mfa_serial`), which monctl does not ask for"
+    ))
+    .remedy(format!(
+        "let AWS' own tool ask for it, then run the same again: \
+         `eval \"$(aws configure export-credentials --profile {profile} --format env)\"`"
+    ))
+}
+
+fn check_token_file(path: &str, by: &str) -> Result<()> {
+    match std::fs::metadata(Path::new(path)) {
+        Ok(found) if found.is_file() => Ok(()),
+        Ok(_) => Err(Error::could_not_run(format!("{by} names `{path}`, which is not a file"))),
+        Err(error) => {
+            Err(Error::could_not_run(format!("{by} names `{path}`, which cannot be read")).because(error))
+        }
+    }
+    .map_err(|error| {
+        error.remedy("name the file that the platform (Kubernetes, CI) writes the token to, or unset it")
+    })
+}
+
+/// Asks for credentials now, so that what keeps them away is said as what it is, and hands them on.
+///
+/// # Errors
+/// There are none.
+pub(super) async fn load(config: &SdkConfig, source: &Source) -> Result<SharedCredentialsProvider> {
+    let Some(then) = config.credentials_provider() else { return Err(none()) };
+    let loaded = tokio::time::timeout(LOADED_WITHIN, then.provide_credentials()).await;
+    let first = match loaded {
+        Ok(loaded) => loaded.map_err(|failed| explain(source, &failed))?,
+        Err(_) => return Err(too_slow(source)),
+    };
+    Ok(SharedCredentialsProvider::new(Loaded(Arc::new((first, then)))))
+}
+
+/// Credentials that were loaded already, and where the next ones come from.
+#[derive(Debug, Clone)]
+struct Loaded(Arc<(Credentials, SharedCredentialsProvider)>);
+
+impl ProvideCredentials for Loaded {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        let (first, then) = &*self.0;
+        if first.expiry().is_none_or(|expiry| expiry > SystemTime::now() + STILL_GOOD) {
+            return future::ProvideCredentials::ready(Ok(first.clone()));
+        }
+        then.provide_credentials()
+    }
+}
+
+fn too_slow(source: &Source) -> Error {
+    let seconds = LOADED_WITHIN.as_secs();
+    if source.kind == Kind::Process {
+        return Error::could_not_run(format!(
+            "`credential_process` of {source} did not end within {seconds} s"
+        ))
+        .remedy("run that command by hand: it may wait for an answer or a login, which must be over before");
+    }
+    Error::could_not_run(format!("the credentials of {source} were not there within {seconds} s"))
+        .remedy("`aws sts get-caller-identity` tries the same; see whether a proxy is in between")
+}
+
+fn none() -> Error {
+    Error::could_not_run("no credentials for AWS were found").remedy(
+        "run `aws configure` or `aws sso login`, or set `AWS_PROFILE`, or `AWS_ACCESS_KEY_ID` and \
+         `AWS_SECRET_ACCESS_KEY`; docs/aws.md says more",
+    )
+}
+
+fn explain(source: &Source, failed: &CredentialsError) -> Error {
+    let chain = causes(failed);
+    let profile = source.profile.as_deref().map_or_else(String::new, |name| format!(" --profile {name}"));
+    let root = chain.last().cloned().unwrap_or_else(|| failed.to_string());
+    // A way that is not there is said as such: the token of the session may well be good.
+    if let Some(error) = unsent::no_way(&source.to_string(), &chain) {
+        return error;
+    }
+    match (&source.kind, failed) {
+        (Kind::Sso, _) => {
+            Error::could_not_run(format!("the SSO session is over, or was never begun ({source})"))
+                .because(root)
+                .remedy(format!("run `aws sso login{profile}`, then run the same again"))
+        }
+        (Kind::Login, _) => {
+            Error::could_not_run(format!("the session of `aws login` is over, or was never begun ({source})"))
+                .because(root)
+                .remedy(format!("run `aws login{profile}`, then run the same again"))
+        }
+        (Kind::Process, _) => {
+            Error::could_not_run(format!("`credential_process` of {source} gives no credentials"))
+                .because(root)
+                .remedy("run that command by hand; it must print the JSON that AWS documents")
+        }
+        (Kind::WebIdentity, _) => Error::could_not_run(format!("the token of {source} gives no credentials"))
+            .because(root)
+            .remedy("see whether the role trusts the token's issuer, and whether the token is still valid"),
+        (Kind::Other, CredentialsError::CredentialsNotLoaded(_)) => none().because(root),
+        (Kind::Other, _) => Error::could_not_run(format!("the credentials of {source} cannot be loaded"))
+            .because(root)
+            .remedy("see what the cause names; `aws sts get-caller-identity` tries the same"),
+    }
+}
