@@ -51,10 +51,10 @@ const CASES: [Case; 15] = [
         ..BARE
     },
     Case {
-        name: "a profile of `aws login` without a session",
+        name: "a profile of `aws login`",
         config: "[profile shop]\nlogin_session = arn:aws:iam::123456789012:user/me\nregion = eu-central-1\n",
         environment: &[("AWS_PROFILE", "shop")],
-        says: &["session of `aws login`", "aws login --profile shop"],
+        says: &["one of `aws login`", "aws configure export-credentials --profile shop"],
         ..BARE
     },
     Case {

@@ -29,8 +29,6 @@ const DEEPEST: usize = 8;
 enum Kind {
     /// IAM Identity Center.
     Sso,
-    /// `aws login`.
-    Login,
     /// A program.
     Process,
     /// A file with a token, for a role.
@@ -132,7 +130,7 @@ fn kind(first: &str, profiles: &ProfileSet) -> Result<Kind> {
         match profile.get("source_profile").filter(|_| has("role_arn")) {
             Some(next) if next != name => next.clone_into(&mut name),
             _ if has("sso_session") || has("sso_start_url") => return Ok(Kind::Sso),
-            _ if has("login_session") => return Ok(Kind::Login),
+            _ if has("login_session") => return Err(is_of_login(first)),
             _ if has("credential_process") => return Ok(Kind::Process),
             _ => return Ok(Kind::Other),
         }
@@ -149,6 +147,16 @@ fn needs_a_code(profile: &str) -> Error {
         "let AWS' own tool ask for it, then run the same again: \
          `eval \"$(aws configure export-credentials --profile {profile} --format env)\"`"
     ))
+}
+
+/// The SDK reads these by a feature that this build does without: it would bring 25 more crates.
+fn is_of_login(profile: &str) -> Error {
+    Error::could_not_run(format!("profile `{profile}` is one of `aws login`, which monctl does not read itself")).remedy(
+        format!(
+            "run `aws login --profile {profile}`, let AWS' own tool hand its credentials over, then run the same again: \
+             `eval \"$(aws configure export-credentials --profile {profile} --format env)\"`"
+        ),
+    )
 }
 
 fn check_token_file(path: &str, by: &str) -> Result<()> {
@@ -227,11 +235,6 @@ fn explain(source: &Source, failed: &CredentialsError) -> Error {
             Error::could_not_run(format!("the SSO session is over, or was never begun ({source})"))
                 .because(root)
                 .remedy(format!("run `aws sso login{profile}`, then run the same again"))
-        }
-        (Kind::Login, _) => {
-            Error::could_not_run(format!("the session of `aws login` is over, or was never begun ({source})"))
-                .because(root)
-                .remedy(format!("run `aws login{profile}`, then run the same again"))
         }
         (Kind::Process, _) => {
             Error::could_not_run(format!("`credential_process` of {source} gives no credentials"))
