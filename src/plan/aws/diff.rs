@@ -36,6 +36,7 @@ fn key(wanted: &Wanted, cloud: &Cloud, actions: &mut Vec<Action>) {
 }
 
 fn group(role: Role, wanted: &Wanted, cloud: &Cloud, offer: &Offer, actions: &mut Vec<Action>) {
+    // A role without openings lets in no one.
     let openings = wanted.openings.get(&role).cloned().unwrap_or_default();
     let Some(found) = cloud.groups.get(&role) else {
         let vpc = cloud.groups.values().next().map(|group| group.vpc.clone()).or_else(|| offer.vpc.clone());
@@ -84,6 +85,7 @@ fn create(
     offer: &Offer,
     (why, replaces): (String, Option<String>),
 ) -> Action {
+    // A draft is made before anything is offered; the provider refuses to launch without a candidate.
     let candidates = offer.candidates.get(&host.role()).cloned().unwrap_or_default();
     let least = candidates.iter().map(|candidate| candidate.image.size).max().unwrap_or(0);
     Action::Create(Creation {
@@ -158,6 +160,7 @@ fn disk(host: HostName, found: &Instance, wanted: &Wanted, cloud: &Cloud, action
         actions.push(Action::GrowVolume { host, id: id.clone(), from: volume.size, to: wanted.disk });
     }
     let to = volume.size.max(wanted.disk);
+    // A tag that is not a number counts as zero: growing what has grown changes nothing.
     let grown = volume.tags.get(tag::GROWN).and_then(|size| size.parse().ok()).unwrap_or(0);
     if grown < to {
         actions.push(Action::GrowFileSystem { host, id, to });

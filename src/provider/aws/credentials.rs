@@ -82,7 +82,7 @@ pub(super) async fn source() -> Result<Source> {
     }
 }
 
-/// What is set and not empty.
+/// What is set and not empty. What is not Unicode the SDK does not read, either.
 fn variable(name: &str) -> Option<String> {
     env::var(name).ok().filter(|value| !value.is_empty())
 }

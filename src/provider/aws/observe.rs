@@ -47,7 +47,8 @@ impl Aws {
         Ok(Cloud { key, groups, instances, volumes, addresses, ..Cloud::default() })
     }
 
-    /// The host that an instance is: by its tag, else by its name, else by its disk.
+    /// The host that an instance is: by its tag, else by its name, else by its disk. What is not a host's name says
+    /// nothing, and the next is looked at.
     fn host_of(&self, instance: &Instance, volumes: &[Volume]) -> Option<HostName> {
         let tag = |tags: &BTreeMap<String, String>| tags.get(tag::HOST).and_then(|host| host.parse().ok());
         let prefix = format!("{}-", self.project);

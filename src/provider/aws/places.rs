@@ -159,7 +159,9 @@ fn subnet(found: &types::Subnet, public: &BTreeMap<String, bool>) -> Result<Subn
         id: id.to_owned(),
         vpc: vpc.to_owned(),
         zone: found.availability_zone().ok_or_else(|| lacks("a zone"))?.to_owned(),
+        // Only to ask ssh about a jump host: without it none is assumed.
         network: found.cidr_block().and_then(|text| text.parse().ok()),
+        // A count below zero leaves none either.
         free: u32::try_from(free).unwrap_or(0),
         ipv6_only: found.ipv6_native() == Some(true),
         is_public: public.get(id).or_else(|| public.get(vpc)).copied().unwrap_or(false),
