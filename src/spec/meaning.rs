@@ -157,7 +157,7 @@ fn files(spec: &Spec, base: &Path, findings: &mut Vec<Finding>) {
     }
 }
 
-/// A path that nobody would ask, or that Prometheus would ask otherwise than it stands there.
+/// A path of metrics that has no use, or that Prometheus would write in another way.
 fn metrics_path(spec: &Spec, findings: &mut Vec<Finding>) {
     let Some(path) = &spec.app.metrics_path else { return };
     let message = match spec.app.metrics() {

@@ -91,7 +91,7 @@ REFUSALS = {
         own("SECURE_SSL_REDIRECT = True\nMIDDLEWARE += ['django.middleware.security.SecurityMiddleware']\n"),
         "is redirected to https://",
     ),
-    "another page answers there": (own(urls="path('metrics', home)"), "is no page of django-prometheus"),
+    "another page answers there": (own(urls="path('metrics', home)"), "does not look like django-prometheus"),
 }
 
 

@@ -40,13 +40,13 @@ fn the_settings_in_use_and_the_urls_decide() {
     let plain = "ROOT_URLCONF = 'shop.urls'\nINSTALLED_APPS = []\n";
     let other = [("shop/settings_dev.py", SETTINGS), ("requirements.txt", "django-prometheus\n")];
     assert_eq!(decided(&[&with("shop/settings.py", plain)[..], &other].concat(), ""), EXPORTER);
-    // Installed, and nobody can ask it.
+    // Installed, and no URL leads to it.
     assert_eq!(decided(&with("shop/urls.py", "urlpatterns = []\n"), ""), EXPORTER);
     assert_eq!(
         decided(&with("shop/urls.py", "# path('', include('django_prometheus.urls'))\n"), ""),
         EXPORTER
     );
-    // Nobody knows which settings are in use.
+    // Which settings are in use is decided at run time.
     assert_eq!(
         decided(&with("shop/wsgi.py", "os.environ['DJANGO_SETTINGS_MODULE'] = choose()\n"), ""),
         EXPORTER
@@ -120,7 +120,7 @@ fn a_setting_counts_where_it_is_in_use() {
     write("wsgi.py", WSGI);
     write("settings.py", SETTINGS);
     write("settings_dev.py", "PROMETHEUS_EXPORT_MIGRATIONS = True\n");
-    assert!(!has(&app), "nobody uses those settings");
+    assert!(!has(&app), "those settings are not in use");
     write("settings.py", "# PROMETHEUS_EXPORT_MIGRATIONS = True\n");
     assert!(!has(&app));
     write("settings.py", "PROMETHEUS_EXPORT_MIGRATIONS = True\n");

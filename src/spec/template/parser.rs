@@ -287,7 +287,7 @@ impl<'a> Parser<'a> {
         if let (Some(first), [one, _, ..]) = (first, operands.as_slice())
             && matches!(one, Operand::Constant | Operand::Whole(_) | Operand::Value)
         {
-            return Err(first.fault(format!("`{}` is no function, and takes no arguments", first.text)));
+            return Err(first.fault(format!("`{}` is not a function and takes no arguments", first.text)));
         }
         self.comparable(first, &operands, before)?;
         Ok(match operands.as_slice() {

@@ -1,6 +1,6 @@
 //! Between which values an expression always lies, as far as its form and the metrics in it tell.
 //!
-//! The end of a name is no knowledge: a clock's offset in `_seconds` is negative half of the time, a compression's `_ratio`
+//! The end of a name tells nothing: a clock's offset in `_seconds` is negative half of the time, a compression's `_ratio`
 //! lies above 1. Known are the metrics listed below, and that what is available, free or used of something is a part of its
 //! total or size; of all others nothing is said.
 

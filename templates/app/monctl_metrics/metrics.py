@@ -55,7 +55,7 @@ def _judge(path, status, location, body):
     if status == 200:
         if _MARK in body:
             return None
-        return f"GET {path} is no page of django-prometheus: write its path as app.metrics_path"
+        return f"GET {path} does not look like django-prometheus: write its path as app.metrics_path"
     if status == 400:
         return f"GET {path} is answered with 400: ALLOWED_HOSTS needs the address that Prometheus asks"
     if status in (301, 302, 303, 307, 308):
