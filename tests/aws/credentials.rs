@@ -192,7 +192,7 @@ fn expire_session(computer: &Computer<'_>) {
     fs::write(folder.join(format!("{}.json", name.split(' ').next().unwrap())), text).unwrap();
 }
 
-/// Something that gives credentials to whoever asks, as the role of a machine does.
+/// Something that gives credentials to any caller, as the role of a machine does.
 fn role_of_the_machine(double: &Ec2Double) -> String {
     let everything = json!({"Effect": "Allow", "Action": "*", "Resource": "*"});
     let policy = json!({"Version": "2012-10-17", "Statement": [everything]});
@@ -235,7 +235,7 @@ fn a_profile_that_does_not_exist_never_becomes_the_role_of_the_machine() {
     });
 }
 
-/// A listener of TLS with a certificate that nobody knows, until it is dropped.
+/// A listener of TLS with a certificate of its own authority, until it is dropped.
 struct TlsFront {
     child: Child,
     /// It ends with its standard input.

@@ -110,7 +110,7 @@ fn a_default_vpc_without_subnets_is_not_called_absent() {
 }
 
 #[test]
-fn an_alternative_that_the_region_does_not_have_is_left_out_and_said() {
+fn an_alternative_that_the_region_does_not_have_is_left_out_and_named_in_the_plan() {
     with_double(|double| {
         let (computer, hand) = (Computer::new(double), Hand::new(double));
         computer.spec(&["alternatives: [t9.small, t3a.small]"], 1);

@@ -84,7 +84,7 @@ fn a_machine_whose_new_type_fails_all_the_same_runs_again_with_its_old_one() {
 }
 
 #[test]
-fn a_machine_that_falls_back_to_stopped_is_told_at_once_with_ec2s_reason() {
+fn a_machine_that_falls_back_to_stopped_is_reported_at_once_with_ec2s_reason() {
     with_double(|double| {
         let (computer, hand) = (Computer::new(double), Hand::new(double));
         computer.up();

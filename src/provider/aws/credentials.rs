@@ -172,7 +172,7 @@ fn check_token_file(path: &str, by: &str) -> Result<()> {
     })
 }
 
-/// Asks for credentials now, so that what keeps them away is said as what it is, and hands them on.
+/// Loads credentials now, so that an error names the real cause, and passes them on.
 ///
 /// # Errors
 /// There are none.
@@ -226,7 +226,7 @@ fn explain(source: &Source, failed: &CredentialsError) -> Error {
     let chain = causes(failed);
     let profile = source.profile.as_deref().map_or_else(String::new, |name| format!(" --profile {name}"));
     let root = chain.last().cloned().unwrap_or_else(|| failed.to_string());
-    // A way that is not there is said as such: the token of the session may well be good.
+    // Without a network path the session may well be valid: that is another cause.
     if let Some(error) = unsent::no_way(&source.to_string(), &chain) {
         return error;
     }

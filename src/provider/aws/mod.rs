@@ -243,7 +243,7 @@ impl Aws {
         Ok(ways)
     }
 
-    /// A tag that somebody changed: whoever may write tags could otherwise have another machine trusted.
+    /// A changed tag: who may write tags could otherwise have another machine trusted.
     fn raise(&self, alarm: &Alarm) {
         let print = |key: &str| fingerprint(key).unwrap_or_else(|| format!("`{key}`"));
         let pinned: Vec<String> = alarm.pinned.iter().map(|key| print(key)).collect();

@@ -23,8 +23,8 @@ struct Obstacle {
     remedy: &'static str,
 }
 
-/// What is the matter with who calls. The first that fits counts.
-const NOBODY: &[Obstacle] = &[
+/// What is wrong with the credentials or the region. The first that fits counts.
+const IDENTITY: &[Obstacle] = &[
     Obstacle {
         says: &["missing region", "missing signing region", "region must be set"],
         means: "no region is set",
@@ -113,7 +113,7 @@ pub(super) fn explain<E: StdError + 'static>(action: &str, error: &SdkError<E>) 
 /// The same from what the chain of causes says, outermost first, and the proxy that is set.
 pub(super) fn words(action: &str, chain: &[String], proxy: Option<&str>) -> Error {
     let exit = if only_reads(action) { Exit::CouldNotRun } else { Exit::Failed };
-    let obstacle = find(NOBODY, chain).or_else(|| find(NO_WAY, chain)).unwrap_or(&OTHERWISE);
+    let obstacle = find(IDENTITY, chain).or_else(|| find(NO_WAY, chain)).unwrap_or(&OTHERWISE);
     let means = obstacle.means.replace("{service}", &service(action)).replace("{action}", action);
     Error::new(exit, means).remedy(obstacle.remedy).because(root(chain, proxy))
 }
@@ -180,7 +180,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_proxy_is_told_from_what_cannot_be_one() {
+    fn what_cannot_be_a_proxy_is_recognized() {
         let fine = [
             "http://proxy:3128",
             "proxy.example.org:8080",
