@@ -14,7 +14,7 @@ use super::excerpt::Excerpt;
 use super::problem::Problem;
 use super::suggest::suggestion;
 use super::tree::{Key, KeyPath, Node, Place, Value};
-use super::{AlertName, Cidr, Destination, EnvName, LabelName, SeverityName};
+use super::{AlertName, Cidr, Destination, EnvName, LabelName, SeverityName, TagKey};
 
 /// What is left of a file once its problems are known.
 pub(super) struct Repaired {
@@ -240,7 +240,7 @@ fn schema_of<'a>(leaf: &'a Json, key: &str) -> Option<&'a Json> {
 /// What the keys of a mapping must look like, where the user chooses them.
 fn rule_of_keys(leaf: &Json) -> &'static str {
     let is_meant = |pattern: &str| leaf["patternProperties"].get(pattern).is_some();
-    let rules = [AlertName::RULE, EnvName::RULE, LabelName::RULE, SeverityName::RULE];
+    let rules = [AlertName::RULE, EnvName::RULE, LabelName::RULE, SeverityName::RULE, TagKey::RULE];
     rules
         .into_iter()
         .find(|(pattern, _)| is_meant(pattern))
