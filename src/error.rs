@@ -25,13 +25,15 @@ pub enum Exit {
     CouldNotRun,
     /// `check` found something wrong with the rules or their delivery.
     Findings,
+    /// `verify-alert` ran, and what it watches the alert by did not answer: there is no verdict.
+    ObservationLost,
     /// Interrupted by Ctrl-C or SIGTERM at a safe point.
     Interrupted,
 }
 
 impl Exit {
     /// All exit codes, for the documentation and its test.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Success,
         Self::Failed,
         Self::Invalid,
@@ -39,6 +41,7 @@ impl Exit {
         Self::NotProven,
         Self::CouldNotRun,
         Self::Findings,
+        Self::ObservationLost,
         Self::Interrupted,
     ];
 
@@ -52,6 +55,7 @@ impl Exit {
             Self::NotProven => 4,
             Self::CouldNotRun => 5,
             Self::Findings => 6,
+            Self::ObservationLost => 7,
             Self::Interrupted => 130,
         }
     }
@@ -95,6 +99,24 @@ impl Error {
     /// [`Exit::CouldNotRun`] with a message.
     pub fn could_not_run(message: impl Into<String>) -> Self {
         Self::new(Exit::CouldNotRun, message)
+    }
+
+    /// One error of all that failed: each is the cause, with its own reason; none where nothing failed.
+    pub fn all(mut errors: Vec<Self>) -> Option<Self> {
+        if errors.len() < 2 {
+            return errors.pop();
+        }
+        let same = |error: &Self| error.exit() == errors[0].exit();
+        let exit = if errors.iter().all(same) { errors[0].exit() } else { Exit::Failed };
+        let causes: Vec<String> = errors.iter().map(Self::in_one_line).collect();
+        let mut remedies: Vec<&str> = Vec::new();
+        for remedy in errors.iter().filter_map(Self::hint) {
+            if !remedies.contains(&remedy) {
+                remedies.push(remedy);
+            }
+        }
+        let one = Self::new(exit, format!("{} things failed", errors.len())).because(causes.join("\n"));
+        Some(if remedies.is_empty() { one } else { one.remedy(remedies.join("; ")) })
     }
 
     /// Names the place: `file:line:column`, a host, or a host and a step.
@@ -189,6 +211,17 @@ mod tests {
         let mut codes = Exit::ALL.map(Exit::code);
         codes.sort_unstable();
         assert!(codes.windows(2).all(|pair| pair[0] != pair[1]), "{codes:?}");
+    }
+
+    #[test]
+    fn of_several_errors_each_is_told_with_its_reason_and_what_to_do() {
+        assert!(Error::all(vec![]).is_none());
+        assert_eq!(Error::all(vec![Error::failed("one")]).unwrap().message(), "one");
+        let quota = Error::could_not_run("quota").at("app").because("429").remedy("ask for more");
+        let all = Error::all(vec![quota, Error::failed("disk full").remedy("make room")]).unwrap();
+        assert_eq!((all.message(), all.exit()), ("2 things failed", Exit::Failed));
+        assert_eq!(all.causes(), ["app: quota: 429\ndisk full"]);
+        assert_eq!(all.hint(), Some("ask for more; make room"));
     }
 
     #[test]

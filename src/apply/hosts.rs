@@ -116,10 +116,9 @@ pub async fn facts(remote: &Remote, probes: &Probes) -> Result<Facts> {
         if let Some(error) = remote.refused_root(&output.stderr).await {
             return Err(error);
         }
-        return Err(with_complaint(
-            Error::failed("the host could not tell its state").at(host).remedy(SUPPORTED),
-            &output.stderr,
-        ));
+        let error = Error::failed("the host could not tell its state").at(host.clone());
+        let remedy = if is_full(&output.stderr) { room(&host) } else { SUPPORTED.to_owned() };
+        return Err(with_complaint(error.remedy(remedy), &output.stderr));
     }
     Facts::parse(&output.stdout).map_err(|error| error.at(host))
 }
@@ -142,12 +141,23 @@ pub async fn apply(
     let (status, complaint) = remote.stream(&bootstrap(), script.input(), |line| telling.line(line)).await?;
     let result = telling.result;
     if !result.ended {
-        let error = Error::failed(format!("the host's script ended early ({status})"))
-            .at(remote.host().to_string())
-            .remedy("run `monctl up` again: it goes on from what is there");
+        let host = remote.host().to_string();
+        let again = "run `monctl up` again: it goes on from what is there".to_owned();
+        let remedy = if is_full(&complaint) { room(&host) } else { again };
+        let error =
+            Error::failed(format!("the host's script ended early ({status})")).at(host).remedy(remedy);
         return Err(with_complaint(error, &complaint));
     }
     Ok(result)
+}
+
+/// Whether a file system of the host has no room left, by what its programs complain of.
+fn is_full(complaint: &str) -> bool {
+    complaint.contains("No space left on device")
+}
+
+fn room(host: &str) -> String {
+    format!("make room there, then run it again: monctl ssh {host} -- df -h / /run /tmp")
 }
 
 /// The error with what the host wrote to standard error as its cause, where it wrote anything.
@@ -192,11 +202,13 @@ impl Telling<'_> {
     }
 }
 
+/// The end of what a step printed. Where it arrives damaged, it is shown as it came: a failure without its reason would
+/// help less.
 fn decode(base64: &str) -> String {
-    base64::engine::general_purpose::STANDARD
-        .decode(base64)
-        .map(|bytes| String::from_utf8_lossy(&bytes).trim().to_owned())
-        .unwrap_or_default()
+    base64::engine::general_purpose::STANDARD.decode(base64).map_or_else(
+        |_| format!("(its output arrived damaged: {base64})"),
+        |bytes| String::from_utf8_lossy(&bytes).trim().to_owned(),
+    )
 }
 
 #[cfg(test)]
@@ -210,19 +222,38 @@ mod tests {
         let host = HostName::MONITORING;
         let mut telling =
             Telling { host, events: &events, begun: BTreeMap::new(), result: HostResult::default() };
-        for line in
-            ["start\ta", "ok\ta", "start\tb", "fail\tb\td2h5Cg==", "fail\tc\t", "skip\td", "stray", "end"]
-        {
+        for line in [
+            "start\ta",
+            "ok\ta",
+            "start\tb",
+            "fail\tb\td2h5Cg==",
+            "fail\tc\t",
+            "fail\te\td2h5~",
+            "skip\td",
+            "stray",
+            "end",
+        ] {
             telling.line(line);
         }
-        let failed = vec![("b".to_owned(), "why".to_owned()), ("c".to_owned(), String::new())];
+        let failed = vec![
+            ("b".to_owned(), "why".to_owned()),
+            ("c".to_owned(), String::new()),
+            ("e".to_owned(), "(its output arrived damaged: d2h5~)".to_owned()),
+        ];
         let [done, skipped] = ["a", "d"].map(|step| vec![step.to_owned()]);
         assert_eq!(telling.result, HostResult { done, failed, skipped, ended: true });
 
         let kinds = std::iter::from_fn(|| seen.try_recv().ok())
             .map(|event| serde_json::to_value(&event).unwrap()["event"].as_str().unwrap().to_owned());
-        let expected =
-            ["step_started", "step_finished", "step_started", "step_failed", "step_failed", "note"];
+        let expected = [
+            "step_started",
+            "step_finished",
+            "step_started",
+            "step_failed",
+            "step_failed",
+            "step_failed",
+            "note",
+        ];
         assert_eq!(kinds.collect::<Vec<_>>(), expected);
     }
 

@@ -2,7 +2,9 @@
 //! screen, and decides nothing that the plan has not decided.
 
 mod first_contact;
+mod health;
 mod hosts;
 
 pub use first_contact::{grow_file_systems, renew_host_keys};
+pub use health::{Unit, troubles, units};
 pub use hosts::{Connected, HostResult, apply, gather};

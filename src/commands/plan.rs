@@ -15,14 +15,19 @@ pub(super) async fn run(context: &Context) -> Result<Outcome> {
     let observed = deployment.provider.observe().await?;
     let mut look = deployment.look(&observed, &context.events).await?;
     // A rule that somebody took away is found without the host, which it keeps from answering.
-    if look.plan.infra.is_empty() && !look.silent.is_empty() {
-        return Err(look.silent.swap_remove(0));
+    if look.plan.infra.is_empty()
+        && let Some(error) = Error::all(std::mem::take(&mut look.silent))
+    {
+        return Err(error);
     }
     let json = serde_json::to_value(&look.plan)
         .map_err(|error| Error::failed("the plan has no form in JSON").because(error))?;
-    let silent: Vec<String> = look.silent.iter().map(ToString::to_string).collect();
+    let silent: Vec<String> = look.silent.iter().map(Error::in_one_line).collect();
     let exit = if look.plan.is_empty() { Exit::Success } else { Exit::Changes };
-    let mut lines = vec![look.plan.to_string().trim_end().to_owned()];
+    let mut lines = vec![];
+    if !look.plan.is_empty() || silent.is_empty() {
+        lines.push(look.plan.to_string().trim_end().to_owned());
+    }
     lines.extend(silent.iter().map(|error| format!("! not asked: {error}")));
     lines.extend(deployment.unavailable.iter().map(|why| format!("missing: {why}")));
     let json = json!({ "plan": json, "silent": silent, "missing": deployment.unavailable });

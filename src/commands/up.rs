@@ -9,15 +9,19 @@ use jiff::Timestamp;
 use serde_json::json;
 use tokio::time::Instant;
 
-use super::deployment::Deployment;
+use super::deployment::{Deployment, Look};
+use super::open::port;
 use super::{Context, Outcome, annotations, grafana};
 use crate::apply::{self, Connected, HostResult};
-use crate::cli::UpArgs;
+use crate::cli::{UpArgs, Web};
 use crate::error::{Error, Exit, Result};
 use crate::event::{Event, Events, Millis};
 use crate::host::{HostName, Machine, Role};
+use crate::http::Endpoint;
+use crate::http::prometheus::Prometheus;
 use crate::plan::{HostPlan, InfraAction, Plan};
 use crate::playbook::{Inputs, Playbook};
+use crate::remote::Remote;
 use crate::report;
 use crate::retry::Patience;
 
@@ -41,16 +45,19 @@ pub(super) async fn run(args: &UpArgs, context: &Context) -> Result<Outcome> {
     let provider = &deployment.provider;
     deployment.access.keep(None)?;
     if look.plan.is_empty() && look.silent.is_empty() {
-        return Ok(unchanged(&deployment, &look.plan, look.hosts.len(), begun.elapsed()));
+        let remotes = look.hosts.iter().map(|(host, connected)| (*host, &connected.remote)).collect();
+        let troubles = troubles(&deployment, &remotes, events).await;
+        return Ok(unchanged(&deployment, &look.plan, look.hosts.len(), &troubles, begun.elapsed()));
     }
+    let plan = text_of(&look);
     let disruptions = look.plan.disruptions();
     if args.yes && !args.allow_downtime && !disruptions.is_empty() {
         return Err(refusal(&disruptions));
     }
     if args.yes {
-        events.note(look.plan.to_string().trim_end());
+        events.note(plan);
     } else {
-        context.confirm(&look.plan.to_string(), "make these changes?").await?;
+        context.confirm(&plan, "make these changes?").await?;
         if !disruptions.is_empty() && !args.allow_downtime {
             context.confirm(&disruptions.join("\n"), "stop or replace these machines?").await?;
         }
@@ -71,8 +78,43 @@ pub(super) async fn run(args: &UpArgs, context: &Context) -> Result<Outcome> {
         run.meet(&look.plan.infra, &hosts).await?;
         (inputs, hosts)
     };
-    phase(events, "hosts", run.change(&inputs, hosts)).await?;
+    phase(events, "hosts", run.change(&inputs, &hosts)).await?;
+    // What failed is said; whether the rest holds is asked once nothing did.
+    if !run.is_bad() {
+        let remotes = hosts.iter().map(|(host, (connected, _))| (*host, &connected.remote)).collect();
+        run.errors = troubles(&deployment, &remotes, events).await;
+    }
     Ok(run.outcome(begun.elapsed()))
+}
+
+/// The plan as people read it, and which hosts it knows nothing of.
+fn text_of(look: &Look) -> String {
+    let plan = (!look.plan.is_empty()).then(|| look.plan.to_string().trim_end().to_owned());
+    let silent = look.silent.iter().map(|error| format!("! not asked: {}", in_full(error)));
+    plan.into_iter().chain(silent).collect::<Vec<_>>().join("\n")
+}
+
+/// Whether what was set up holds: see [`apply::troubles`].
+async fn troubles(
+    deployment: &Deployment,
+    remotes: &BTreeMap<HostName, &Remote>,
+    events: &Events,
+) -> Vec<Error> {
+    let spec = &deployment.loaded.spec;
+    let prometheus = async {
+        let missing = || Error::failed("the monitoring host was not asked");
+        let monitoring = remotes.get(&HostName::MONITORING).ok_or_else(missing)?;
+        Prometheus::new(&Endpoint::Unix(monitoring.forward(port(Web::Prometheus)).await?))
+    };
+    let intervals = (spec.monitoring.scrape_interval.get(), spec.monitoring.evaluation_interval.get());
+    let is_spared = |unit: &str| unit == grafana::UNIT && !spec.grafana.required;
+    apply::troubles(remotes, intervals, prometheus, is_spared, events).await
+}
+
+/// An error with its reason and its remedy, for a list of several.
+fn in_full(error: &Error) -> String {
+    let help = error.hint().map(|help| format!("\n  help: {help}")).unwrap_or_default();
+    format!("{}{help}", error.in_one_line())
 }
 
 /// Nothing was changed: the user must say that machines may stop.
@@ -81,7 +123,13 @@ fn refusal(disruptions: &[String]) -> Error {
         .remedy("`monctl up --yes --allow-downtime` does it; nothing was changed")
 }
 
-fn unchanged(deployment: &Deployment, plan: &Plan, sessions: usize, took: Duration) -> Outcome {
+fn unchanged(
+    deployment: &Deployment,
+    plan: &Plan,
+    sessions: usize,
+    troubles: &[Error],
+    took: Duration,
+) -> Outcome {
     let of_hosts = plan.hosts.values().flat_map(|host| &host.missing);
     let missing: Vec<&String> = of_hosts.chain(&deployment.unavailable).collect();
     let calls = deployment.provider.calls();
@@ -92,16 +140,26 @@ fn unchanged(deployment: &Deployment, plan: &Plan, sessions: usize, took: Durati
     )];
     lines.extend(plan.kept.iter().map(|one| format!("left as it is: {}: {}", one.what, one.why)));
     lines.extend(missing.iter().map(|why| format!("missing: {why}")));
-    let mut json =
-        json!({ "changed": false, "ssh_sessions": sessions, "kept": plan.kept, "missing": missing });
+    lines.extend(troubles.iter().map(in_full));
+    if !troubles.is_empty() {
+        lines.push("nothing is to be changed, and not everything is well".into());
+    }
+    let errors: Vec<String> = troubles.iter().map(Error::in_one_line).collect();
+    let mut json = json!({
+        "changed": false, "ssh_sessions": sessions, "kept": plan.kept, "missing": missing, "errors": errors,
+    });
     if let Some(calls) = calls {
         json["api_calls"] = calls.into();
     }
-    Outcome::success(lines.join("\n"), json).with_exit(deployment.exit_without_dashboards())
+    let exit = if troubles.is_empty() { deployment.exit_without_dashboards() } else { Exit::Failed };
+    Outcome::success(lines.join("\n"), json).with_exit(exit)
 }
 
 /// What the steps of each role refer to.
 type InputsOfRoles = BTreeMap<Role, Inputs>;
+
+/// Host, step, and the end of what it printed.
+type FailedStep<'a> = (HostName, &'a String, &'a String);
 
 /// A host with the plan for it.
 type Planned = BTreeMap<HostName, (Connected, HostPlan)>;
@@ -162,7 +220,7 @@ impl Run<'_> {
     }
 
     /// Changes all hosts at once; each goes on whatever becomes of the others.
-    async fn change(&mut self, inputs: &InputsOfRoles, hosts: Planned) -> Result<()> {
+    async fn change(&mut self, inputs: &InputsOfRoles, hosts: &Planned) -> Result<()> {
         let begun = Timestamp::now();
         let changing: Vec<HostName> = hosts.keys().copied().collect();
         self.deployment.provider.remember(&changing)?;
@@ -234,6 +292,7 @@ impl Run<'_> {
             && grafana_runs(connected, &result)
         {
             let socket = connected.remote.forward(grafana::PORT);
+            // Where it went well there are no errors.
             errors.extend(self.import(socket, GRAFANA_STARTS_WITHIN).await.err().unwrap_or_default());
         }
         (result, errors)
@@ -271,14 +330,22 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// What worked, what did not, and the one command that goes on from there.
-    fn outcome(self, took: Duration) -> Outcome {
+    /// The steps that failed: those without which the rest goes on, and the others.
+    fn failed(&self) -> (Vec<FailedStep<'_>>, Vec<FailedStep<'_>>) {
         let required = self.deployment.loaded.spec.grafana.required;
-        let (optional, failed): (Vec<_>, Vec<_>) = self
-            .results
+        self.results
             .iter()
             .flat_map(|(host, result)| result.failed.iter().map(move |(step, output)| (*host, step, output)))
-            .partition(|(_, step, _)| !required && step.starts_with("grafana"));
+            .partition(|(_, step, _)| !required && step.starts_with("grafana"))
+    }
+
+    fn is_bad(&self) -> bool {
+        !self.failed().1.is_empty() || !self.errors.is_empty()
+    }
+
+    /// What worked, what did not, and the one command that goes on from there.
+    fn outcome(self, took: Duration) -> Outcome {
+        let (optional, failed) = self.failed();
         let missing: Vec<String> = self
             .missing
             .iter()
@@ -295,8 +362,8 @@ impl Run<'_> {
         lines.extend(
             failed.iter().map(|(host, step, output)| format!("{host}: step `{step}` failed: {output}")),
         );
-        lines.extend(self.errors.iter().map(ToString::to_string));
-        let bad = !failed.is_empty() || !self.errors.is_empty();
+        lines.extend(self.errors.iter().map(in_full));
+        let bad = self.is_bad();
         lines.push(if bad {
             "not everything worked; `monctl up` goes on from here".into()
         } else {
@@ -310,7 +377,7 @@ impl Run<'_> {
                 "skipped": result.skipped,
             }))).collect::<serde_json::Map<_, _>>(),
             "missing": missing,
-            "errors": self.errors.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "errors": self.errors.iter().map(Error::in_one_line).collect::<Vec<_>>(),
         });
         let exit = if bad { Exit::Failed } else { self.deployment.exit_without_dashboards() };
         Outcome::success(lines.join("\n"), json).with_exit(exit)

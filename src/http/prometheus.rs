@@ -1,12 +1,13 @@
 //! Prometheus' HTTP API: what `verify/` watches and `status` shows. Reads only.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::{Client, Endpoint};
-use crate::error::Result;
+use super::{Answer, Client, Endpoint};
+use crate::error::{Error, Result};
 
 /// Labels by name.
 pub type Labels = BTreeMap<String, String>;
@@ -87,6 +88,9 @@ pub struct Target {
     /// Why the last scrape failed; empty where it did not.
     #[serde(default, rename = "lastError")]
     pub last_error: String,
+    /// The URL that is scraped.
+    #[serde(default, rename = "scrapeUrl")]
+    pub scrape_url: String,
     /// How often it is scraped, in Prometheus' syntax; empty before Prometheus 2.30.
     #[serde(default, rename = "scrapeInterval")]
     pub scrape_interval: String,
@@ -120,6 +124,12 @@ struct Curve {
 #[derive(Deserialize)]
 struct Build {
     version: String,
+}
+
+#[derive(Deserialize)]
+struct Runtime {
+    #[serde(rename = "startTime")]
+    started: jiff::Timestamp,
 }
 
 #[derive(Deserialize)]
@@ -177,15 +187,17 @@ impl Prometheus {
     /// When Prometheus does not answer or refuses the expression, or its value is no vector.
     pub async fn query(&self, expression: &str) -> Result<Vec<Sample>> {
         let answer = self.0.get_with("/api/v1/query", &[("query", expression)]).await?;
-        if !answer.is_success() {
-            return Err(answer.refusal("evaluate an expression").at(format!("`{expression}`")));
-        }
-        let Query { result } = answer.json::<Envelope<Query>>()?.data;
-        let sample = |series: Series| {
-            let value: f64 = series.value.1.parse().ok()?;
-            value.is_finite().then_some(Sample { labels: series.metric, value })
-        };
-        Ok(result.into_iter().filter_map(sample).collect())
+        samples(&answer, expression)
+    }
+
+    /// An instant query of an expression that need not be valid: nothing where Prometheus refuses it.
+    ///
+    /// # Errors
+    /// When Prometheus does not answer as documented.
+    pub async fn query_if_valid(&self, expression: &str) -> Result<Option<Vec<Sample>>> {
+        let answer = self.0.get_with("/api/v1/query", &[("query", expression)]).await?;
+        // 400: not PromQL. 422: PromQL that cannot be evaluated.
+        if matches!(answer.status, 400 | 422) { Ok(None) } else { samples(&answer, expression).map(Some) }
     }
 
     /// The values of an expression over time: each series with its times (seconds since 1970) and values. `step` is
@@ -222,6 +234,19 @@ impl Prometheus {
     pub async fn version(&self) -> Result<String> {
         let Build { version } = self.data("/api/v1/status/buildinfo", "tell its version").await?;
         Ok(version)
+    }
+
+    /// How long it has been running, by its own clock.
+    ///
+    /// # Errors
+    /// When Prometheus does not answer as documented.
+    pub async fn running_for(&self) -> Result<Duration> {
+        let Runtime { started } = self.data("/api/v1/status/runtimeinfo", "tell since when it runs").await?;
+        let now = self.query("vector(time())").await?;
+        let now = now.first().ok_or_else(|| Error::failed("Prometheus does not say what time it is"))?.value;
+        let seconds = now - started.as_duration().as_secs_f64();
+        // A clock that was set back in between says nothing of a start.
+        Ok(Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX))
     }
 
     /// All alerting rules.
@@ -297,4 +322,17 @@ impl Prometheus {
         }
         Err(answer.refusal(doing))
     }
+}
+
+/// The series of an answer. Those without a finite value are left out.
+fn samples(answer: &Answer, expression: &str) -> Result<Vec<Sample>> {
+    if !answer.is_success() {
+        return Err(answer.refusal("evaluate an expression").at(format!("`{expression}`")));
+    }
+    let Query { result } = answer.json::<Envelope<Query>>()?.data;
+    let sample = |series: Series| {
+        let value: f64 = series.value.1.parse().ok()?;
+        value.is_finite().then_some(Sample { labels: series.metric, value })
+    };
+    Ok(result.into_iter().filter_map(sample).collect())
 }

@@ -3,6 +3,7 @@
 //! All questions of a playbook go to a host at once, and one script answers them in one round trip.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use base64::Engine;
 
@@ -64,6 +65,10 @@ pub struct UnitFact {
     pub file: String,
     /// `NeedDaemonReload`.
     pub stale: bool,
+    /// `NRestarts`: how often systemd started it again by itself.
+    pub restarts: u32,
+    /// `ActiveEnterTimestampMonotonic`: when it became active, since the host's start.
+    pub active_since: Duration,
 }
 
 /// A folder that monctl filled as a whole.
@@ -263,6 +268,7 @@ impl Facts {
             }
             ["content", path, base64] => {
                 let bytes = base64::engine::general_purpose::STANDARD.decode(base64).ok()?;
+                // What is not text has no diff.
                 self.files.entry(path.into()).or_default().content = String::from_utf8(bytes).ok();
             }
             ["applied", step, digest] => {
@@ -306,6 +312,10 @@ impl UnitFact {
             "ActiveState" => value.clone_into(&mut fact.active),
             "UnitFileState" => value.clone_into(&mut fact.file),
             "NeedDaemonReload" => fact.stale = value == "yes",
+            "NRestarts" => fact.restarts = value.parse().ok()?,
+            "ActiveEnterTimestampMonotonic" => {
+                fact.active_since = Duration::from_micros(value.parse().ok()?);
+            }
             _ => return None,
         }
         Some(())

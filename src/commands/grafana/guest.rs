@@ -57,7 +57,7 @@ impl Guest {
             events.note(format!("what a person made of it is kept in `{}`", path.display()));
         }
         let (gone, errors) = self.client.take_back(&self.desired, &self.leftovers).await;
-        if let Some(error) = errors.into_iter().next() {
+        if let Some(error) = Error::all(errors) {
             return Err(error);
         }
         let left = self.client.leftovers(&self.desired).await?;

@@ -86,7 +86,7 @@ impl Fixture {
         });
         let unit = |name: &str| {
             let [load, active, file] = ["loaded", "active", "enabled"].map(str::to_owned);
-            (name.to_owned(), UnitFact { load, active, file, stale: false })
+            (name.to_owned(), UnitFact { load, active, file, ..UnitFact::default() })
         };
         Facts {
             machine: "x86_64".into(),

@@ -218,7 +218,7 @@ impl Aws {
                 self.folder.end_launch(*host)?;
             }
         }
-        errors.into_iter().next().map_or(Ok(()), Err)
+        Error::all(errors).map_or(Ok(()), Err)
     }
 
     /// Gets a machine so far that it will run; returns it where that is to be waited for.

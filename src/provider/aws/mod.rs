@@ -198,10 +198,7 @@ impl Aws {
         let (removed, moved) = tokio::join!(self.remove_surplus(actions), self.move_machines(actions));
         errors.extend(removed.err().into_iter().chain(moved.err()));
         errors.extend(self.settle_addresses(actions).await.err());
-        match errors.into_iter().next() {
-            Some(error) => Err(error),
-            None => Ok(()),
-        }
+        Error::all(errors).map_or(Ok(()), Err)
     }
 
     /// The public half of the key that a machine started with, until it was replaced.

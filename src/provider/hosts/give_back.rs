@@ -64,9 +64,12 @@ impl Hosts {
         let names: Vec<String> = failed.iter().map(|(host, _)| host.name.to_string()).collect();
         let remaining: Vec<Host> = failed.iter().map(|(host, _)| host.clone()).collect();
         memory::forget_others(&self.folder, &remaining)?;
-        let (_, first) = failed.remove(0);
+        let why = failed.iter().map(|(host, error)| match error.place() {
+            Some(_) => error.in_one_line(),
+            None => format!("{}: {}", host.name, error.in_one_line()),
+        });
         Err(Error::failed(format!("not given back: {}", names.join(", ")))
-            .because(first)
+            .because(why.collect::<Vec<_>>().join("\n"))
             .remedy("the others are given back; run `monctl down` again for what is left"))
     }
 
