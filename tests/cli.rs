@@ -162,3 +162,17 @@ fn the_help_says_that_a_command_sends_requests_to_the_application_and_how_not_to
     let help = Monctl::new().args(["verify-dashboards", "--help"]).run().success();
     help.stdout_contains("real requests to the application").stdout_contains("--no-traffic");
 }
+
+#[test]
+fn a_report_that_cannot_be_written_is_refused_before_anything_is_looked_at() {
+    let project = Project::new();
+    for file in ["none/report.html", "."] {
+        let ran = project.monctl().args(["verify-alert", "--report", file]).run();
+        ran.code(Exit::CouldNotRun.code().into())
+            .stderr_contains("could not be written")
+            .stderr_contains("help:");
+    }
+    let files = project.files();
+    project.monctl().args(["verify-alert", "--report", "report.html", "Unknown"]).run().code(2);
+    assert_eq!(project.files(), files, "a refused run leaves nothing");
+}

@@ -15,7 +15,7 @@ use monctl::cancel::Cancel;
 use monctl::error::Exit;
 use monctl::event::{Event, Millis};
 use monctl::http::slack::{Receiver, Reply};
-use monctl::verify::{Diagnosis, Options, Proof, Stage, Witness, keep};
+use monctl::verify::{Diagnosis, Options, Proof, Stage, Witness};
 use pipeline::{Pipeline, Timings};
 use serde_json::json;
 
@@ -77,8 +77,8 @@ async fn an_alert_is_proven_by_the_receiver_and_every_stage_comes_when_it_was_pr
     let happened = events.iter().position(|event| matches!(event, Event::Stage { .. }));
     assert!(expected < happened, "what is expected is told first");
 
-    keep(&*pipeline.host, &proof).await.unwrap();
-    let kept = pipeline.host.kept.lock().unwrap().join("");
+    let kept = pipeline.host.kept.lock().unwrap();
+    let kept = String::from_utf8_lossy(&kept["HighCPUUsage.json"]);
     assert!(kept.contains(r#""alert":"HighCPUUsage","proven":true"#), "{kept}");
 }
 
@@ -268,6 +268,59 @@ async fn a_load_that_cannot_make_the_alert_arrive_is_refused_with_what_works() {
     assert!((80..=84).contains(&least.parse::<u8>().unwrap()), "{least}");
     assert!(rest.contains("on each of these CPUs"), "{rest}");
     assert!(pipeline.host.starts.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn an_alert_that_prometheus_slept_through_is_not_accused_and_what_was_kept_of_it_stays() {
+    let mut pipeline = pipeline!();
+    let before = br#"{"alert":"HighCPUUsage","proven":true}"#.to_vec();
+    pipeline.host.kept.lock().unwrap().insert("HighCPUUsage.json".into(), before.clone());
+    // The load dies before a Prometheus that was started anew has counted up to `for`.
+    *pipeline.host.dies_after.lock().unwrap() = Some(Duration::from_secs(4));
+    let (host, restart) = (Arc::clone(&pipeline.host), pipeline.restart());
+    let sleeps = async {
+        while host.starts.lock().unwrap().is_empty() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        restart.stop();
+        while host.is_busy() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        restart.start();
+    };
+    let ((proof, _), ()) = tokio::join!(pipeline.prove(Options::default()), sleeps);
+    let proof = proof.unwrap();
+    assert!(proof.lost && !proof.proven, "{proof:#?}");
+    let cause = &diagnosis(&proof).cause;
+    assert!(cause.starts_with("Prometheus did not answer from"), "{cause}");
+    assert_eq!(pipeline.host.kept.lock().unwrap()["HighCPUUsage.json"], before);
+}
+
+#[tokio::test]
+async fn an_alert_is_proven_all_the_same_where_prometheus_is_back_while_the_fault_lasts() {
+    let mut pipeline = pipeline!();
+    let (host, restart) = (Arc::clone(&pipeline.host), pipeline.restart());
+    let sleeps = async {
+        while host.starts.lock().unwrap().is_empty() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        restart.stop();
+        restart.start();
+    };
+    let ((proof, _), ()) = tokio::join!(pipeline.prove(Options::default()), sleeps);
+    let proof = proof.unwrap();
+    assert!(proof.proven || proof.lost, "a restart is no fault of the alert's: {proof:#?}");
+}
+
+#[tokio::test]
+async fn the_end_of_a_fault_is_noted_only_where_it_was_seen() {
+    let mut pipeline = pipeline!();
+    *pipeline.host.is_deaf.lock().unwrap() = true;
+    let (proof, _) = pipeline.prove(Options::default()).await;
+    let proof = proof.unwrap();
+    assert!(proof.when(Stage::Delivered).is_some(), "{proof:#?}");
+    let off = proof.timeline.iter().find(|entry| entry.stage == Stage::LoadOff);
+    assert_ne!(off.map(|entry| entry.detail.as_str()), Some("delivered"), "the host did not do it");
 }
 
 #[tokio::test]

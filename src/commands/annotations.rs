@@ -52,6 +52,7 @@ pub(super) fn of_up(
 pub(super) fn of_drill(proof: &Proof) -> Annotation {
     let verdict = match &proof.diagnosis {
         None => "proven".to_owned(),
+        Some(_) if proof.lost => "not observed to its end".to_owned(),
         Some(diagnosis) => format!("not proven, stopped before `{}`", diagnosis.stage),
     };
     let text = format!("{} on {}: {verdict}", proof.alert, proof.host);

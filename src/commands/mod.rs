@@ -153,7 +153,20 @@ pub fn interruption(command: &Command) -> Error {
         Command::VerifyAlert(_) => {
             "the load ends by itself at its time limit, also without monctl; run `monctl verify-alert` again after that"
         }
-        _ => "nothing was changed; run it again",
+        Command::VerifyDashboards(args) if !args.no_traffic => {
+            "the requests that it sends to the application end by themselves within half a minute; run it again after that"
+        }
+        Command::Ssh(_) => "what it had begun on the host may go on there",
+        Command::Render(_) => "files may be written in part; run it again",
+        Command::Plan
+        | Command::Status(_)
+        | Command::VerifyDashboards(_)
+        | Command::Check
+        | Command::Explain(_)
+        | Command::Open(_)
+        | Command::Logs(_)
+        | Command::Runbook { .. }
+        | Command::Schema => "nothing was changed; run it again",
     };
     Error::new(Exit::Interrupted, format!("`{}` was interrupted", command.name())).remedy(remedy)
 }
@@ -220,6 +233,17 @@ mod tests {
         let done = Outcome::success("done", serde_json::Value::Null);
         let result = interruptible(&command("monctl plan"), &cancel, ready(Ok(done.clone()))).await;
         assert_eq!(result.unwrap(), done);
+    }
+
+    #[test]
+    fn an_interrupted_command_says_that_nothing_was_changed_only_where_that_is_so() {
+        let says =
+            |words: &str| interruption(&command(&format!("monctl {words}"))).hint().unwrap().to_owned();
+        assert!(says("verify-dashboards").contains("end by themselves"));
+        assert!(says("ssh app -- true").contains("may go on"));
+        for words in ["verify-dashboards --no-traffic", "plan", "status", "check"] {
+            assert!(says(words).starts_with("nothing was changed"), "{words}");
+        }
     }
 
     #[test]

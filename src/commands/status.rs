@@ -1,6 +1,5 @@
 //! `monctl status`: what there is of the project, on one screen. Reads only.
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
@@ -9,17 +8,17 @@ use serde::Serialize;
 
 use super::open::port;
 use super::{Context, Outcome, dashboards, grafana};
+use crate::apply::{self, Unit};
 use crate::cli::{StatusArgs, Web};
 use crate::error::{Error, Exit, Result};
 use crate::host::{HostName, Machine};
 use crate::http::Endpoint;
 use crate::http::grafana::GrafanaChange;
 use crate::http::prometheus::{AlertState, Prometheus};
-use crate::playbook::{Playbook, UnitFact};
 use crate::provider::{MachineState, Observed, Provider};
 use crate::remote::Remote;
 use crate::spec::{Loaded, load};
-use crate::verify::{LastProof, last_proofs};
+use crate::verify::{Kept, LastProof, TornProof, last_proofs};
 
 /// A machine that runs answers at once; one that boots is told as silent.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
@@ -29,8 +28,10 @@ const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
 struct Status {
     project: String,
     machines: Vec<MachineStatus>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// Null where it could not be asked.
     monitoring: Option<MonitoringStatus>,
+    /// Why the monitoring could not be asked.
+    monitoring_error: Option<String>,
     /// What there is of other projects; absent where it was not asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     others: Option<Vec<Other>>,
@@ -57,6 +58,10 @@ struct MachineStatus {
 struct Service {
     unit: String,
     state: String,
+    /// How often systemd started it again while it was watched, or shortly before.
+    restarts: u32,
+    /// What is wrong with it.
+    trouble: Option<String>,
 }
 
 /// What Prometheus and Grafana say.
@@ -66,6 +71,8 @@ struct MonitoringStatus {
     rules: Vec<RuleStatus>,
     dashboards: Dashboards,
     proofs: Vec<LastProof>,
+    /// Kept proofs that cannot be read.
+    unreadable_proofs: Vec<TornProof>,
 }
 
 #[derive(Debug, Serialize)]
@@ -79,7 +86,10 @@ struct TargetStatus {
 #[derive(Debug, Serialize)]
 struct RuleStatus {
     name: String,
+    /// `ok`, `err`, or `unknown` where it was not evaluated yet.
     health: String,
+    /// Why it cannot be evaluated.
+    error: Option<String>,
     /// `inactive`, `pending` or `firing`.
     state: &'static str,
 }
@@ -111,6 +121,7 @@ pub(super) async fn run(args: &StatusArgs, context: &Context) -> Result<Outcome>
         project: loaded.spec.project.to_string(),
         machines: vec![],
         monitoring: None,
+        monitoring_error: Some("the monitoring host was not reached".to_owned()),
         others: if args.all { Some(others(&provider).await?) } else { None },
     };
     for (host, answer) in hosts.into_iter().zip(answers) {
@@ -122,8 +133,8 @@ pub(super) async fn run(args: &StatusArgs, context: &Context) -> Result<Outcome>
         status.machines.push(machine_status(host, &observed, services, error.as_ref()));
         if let (HostName::MONITORING, Some(remote)) = (host, remote) {
             match monitoring(&remote, &loaded, &provider).await {
-                Ok(monitoring) => status.monitoring = Some(monitoring),
-                Err(error) => context.events.warn(format!("monitoring: {error}")),
+                Ok(monitoring) => (status.monitoring, status.monitoring_error) = (Some(monitoring), None),
+                Err(error) => status.monitoring_error = Some(error.in_one_line()),
             }
         }
     }
@@ -140,18 +151,11 @@ async fn others(provider: &Provider) -> Result<Vec<Other>> {
 /// A connection to a machine that runs, and the state of its services.
 async fn connected(machine: &Machine) -> Result<(Remote, Vec<Service>)> {
     let remote = Remote::connect(machine, ANSWERS_WITHIN).await?;
-    let wanted: BTreeSet<String> = Playbook::of(machine.name.role()).units().map(str::to_owned).collect();
-    let mut words = vec!["systemctl", "show", "-p", "Id", "-p", "LoadState", "-p", "ActiveState"];
-    words.extend(wanted.iter().map(String::as_str));
-    let output = remote.run(&words, &[]).await?;
-    let services = UnitFact::parse_all(&output.stdout)
-        .into_iter()
-        .filter(|(_, fact)| fact.load != "not-found")
-        .map(|(unit, fact)| Service {
-            unit,
-            state: if fact.load == "masked" { fact.load } else { fact.active },
-        })
-        .collect();
+    let service = |unit: Unit| {
+        let trouble = unit.trouble();
+        Service { unit: unit.name, state: unit.state, restarts: unit.restarts, trouble }
+    };
+    let services = apply::units(&remote).await?.into_iter().map(service).collect();
     Ok((remote, services))
 }
 
@@ -167,7 +171,7 @@ fn machine_status(
         state: found.map(|found| found.state),
         address: found.map(|found| found.machine.address.to_string()),
         services,
-        error: error.map(ToString::to_string),
+        error: error.map(Error::in_one_line),
     }
 }
 
@@ -190,13 +194,16 @@ async fn monitoring(remote: &Remote, loaded: &Loaded, provider: &Provider) -> Re
         } else {
             "pending"
         };
-        RuleStatus { name: rule.name, health: rule.health, state }
+        let error = rule.last_error.filter(|error| !error.is_empty());
+        RuleStatus { name: rule.name, health: rule.health, error, state }
     });
+    let Kept { proofs, unreadable } = last_proofs(remote).await?;
     Ok(MonitoringStatus {
         targets: targets.collect(),
         rules: rules.collect(),
         dashboards: imported(remote, loaded, provider).await,
-        proofs: last_proofs(remote).await?,
+        proofs,
+        unreadable_proofs: unreadable,
     })
 }
 
@@ -220,13 +227,17 @@ impl Status {
         let machines = self.machines.iter().all(|machine| {
             machine.state == Some(MachineState::Running)
                 && machine.error.is_none()
-                && machine.services.iter().all(|service| service.state == "active" || service.is_grafana())
+                && machine.services.iter().all(|service| service.trouble.is_none() || service.is_grafana())
         });
-        machines
-            && self
-                .monitoring
-                .as_ref()
-                .is_some_and(|it| it.targets.iter().all(|target| target.health == "up"))
+        machines && self.monitoring.as_ref().is_some_and(MonitoringStatus::is_well)
+    }
+}
+
+impl MonitoringStatus {
+    /// Whether every target is scraped and every rule evaluated. What was not seen yet is not well.
+    fn is_well(&self) -> bool {
+        self.targets.iter().all(|target| target.health == "up")
+            && self.rules.iter().all(|rule| rule.health == "ok")
     }
 }
 
@@ -254,13 +265,20 @@ impl fmt::Display for Status {
                 machine.address.as_deref().unwrap_or("-")
             )?;
             for service in &machine.services {
-                writeln!(f, "  {:<30} {}", service.unit, service.state)?;
+                let restarts = service.restarts;
+                let flaps =
+                    if restarts > 0 { format!("; started again {restarts} times") } else { String::new() };
+                writeln!(f, "  {:<30} {}{flaps}", service.unit, service.state)?;
             }
             if let Some(error) = &machine.error {
                 writeln!(f, "  {error}")?;
             }
         }
-        self.monitoring.as_ref().map_or(Ok(()), |monitoring| monitoring.fmt(f))?;
+        match (&self.monitoring, &self.monitoring_error) {
+            (Some(monitoring), _) => monitoring.fmt(f)?,
+            (None, Some(why)) => writeln!(f, "targets, rules, proofs: unknown: {why}")?,
+            (None, None) => {}
+        }
         match self.others.as_deref() {
             None => Ok(()),
             Some([]) => writeln!(f, "other projects: none"),
@@ -280,14 +298,21 @@ impl fmt::Display for MonitoringStatus {
         }
         writeln!(f, "rules")?;
         for rule in &self.rules {
-            writeln!(f, "  {:<30} {} ({})", rule.name, rule.state, rule.health)?;
+            let why = rule.error.as_ref().map(|error| format!(": {error}")).unwrap_or_default();
+            writeln!(f, "  {:<30} {} ({}{why})", rule.name, rule.state, rule.health)?;
         }
         match &self.dashboards {
             Dashboards::Imported => writeln!(f, "dashboards: as monctl brought them")?,
             Dashboards::Differ { what } => writeln!(f, "dashboards: {} differ", what.join(", "))?,
             Dashboards::Missing { why } => writeln!(f, "dashboards: no Grafana ({why})")?,
         }
-        if self.proofs.is_empty() {
+        for TornProof { file, why } in &self.unreadable_proofs {
+            writeln!(
+                f,
+                "last proof in `{file}` cannot be read: {why}; `monctl verify-alert` of that alert writes it anew"
+            )?;
+        }
+        if self.proofs.is_empty() && self.unreadable_proofs.is_empty() {
             writeln!(f, "last proof: none yet; `monctl verify-alert` makes one")?;
         }
         for proof in &self.proofs {

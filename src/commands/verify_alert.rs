@@ -11,7 +11,7 @@ use super::deployment::ANSWERS_WITHIN;
 use super::open::port;
 use super::{Context, Outcome, annotations, grafana};
 use crate::cli::{VerifyArgs, Web};
-use crate::error::{Error, Result};
+use crate::error::{Error, Exit, Result};
 use crate::event::Events;
 use crate::host::{HostName, Machine};
 use crate::http::Endpoint;
@@ -44,10 +44,14 @@ pub(super) async fn run(args: &VerifyArgs, context: &Context) -> Result<Outcome>
         return list::print(&loaded.spec);
     }
     let drills = wanted(&loaded.spec, args)?;
+    if let Some(file) = &args.report {
+        report::check(file)?;
+    }
     if let Some(felt) = felt(&drills).filter(|_| !args.yes) {
         context.confirm(&felt, "cause it all the same?").await?;
     }
     let provider = Provider::of(&loaded, &context.events).await?;
+    let _lock = provider.lock()?;
     let machines = provider.observe().await?.running();
     let app = machine(&machines, args.host)?;
     let monitoring = machine(&machines, HostName::MONITORING)?;
@@ -69,19 +73,36 @@ pub(super) async fn run(args: &VerifyArgs, context: &Context) -> Result<Outcome>
         None => proving.await?,
         Some((watched, slot)) => tokio::select! {
             round = proving => round?,
-            refused = watched.follow(slot) => return Err(stopped(&hosts, refused).await),
+            never = watched.follow(slot) => match never {},
         },
     };
-    keep(&hosts, &loaded.spec, &round, &context.events).await;
+    publish(&hosts, &loaded.spec, &context.events).await;
+    let mut unwritten = None;
     if let Some((file, reporter)) = reporter {
         let [app_address, address] = [app, monitoring].map(|machine| machine.address.to_string());
         let hosts =
             [(app.name, app_address.as_str(), &app_remote), (monitoring.name, address.as_str(), &remote)];
-        reporter.write(file, &loaded.spec, &round, &hosts).await?;
-        context.events.note(format!("report written to `{}`", file.display()));
+        match reporter.write(file, &context.events, &loaded.spec, &round, &hosts).await {
+            Ok(()) => context.events.note(format!("report written to `{}`", file.display())),
+            Err(error) => unwritten = Some(error),
+        }
     }
     annotate(&round, &loaded, &provider, &remote, context).await;
-    outcome::of(round, args)
+    let outcome = outcome::of(round, args)?;
+    Ok(match unwritten {
+        Some(error) => with_failure(outcome, &error),
+        None => outcome,
+    })
+}
+
+/// The verdicts stand, and something beside them failed.
+fn with_failure(mut outcome: Outcome, error: &Error) -> Outcome {
+    outcome.text = format!("{}\n{}", outcome.text, error.in_one_line());
+    outcome.json["report_error"] = error.in_one_line().into();
+    match outcome.exit {
+        Exit::Success => outcome.with_exit(Exit::Failed),
+        _ => outcome,
+    }
 }
 
 /// An alert of the spec with its drill.
@@ -122,6 +143,7 @@ impl Wanted {
 fn wanted(spec: &Spec, args: &VerifyArgs) -> Result<Vec<Wanted>> {
     let rules = rules(spec);
     if args.all {
+        // `--all` means those that have a drill; `--list` says why others have none.
         let drills: Vec<Wanted> = rules.into_iter().filter_map(|rule| drillable(spec, rule).ok()).collect();
         return if drills.is_empty() { Err(nothing_to_drill()) } else { Ok(drills) };
     }
@@ -225,13 +247,6 @@ async fn services<'a>(
     Ok((services, watched))
 }
 
-/// The channels can be read no more: nothing would be proven, so nothing goes on.
-async fn stopped(hosts: &Hosts<'_>, refused: Result<()>) -> Error {
-    // What cannot be ended now ends by itself.
-    let _ = verify::Site::release(hosts).await;
-    refused.err().unwrap_or_else(|| Error::failed("the channels can be read no more"))
-}
-
 /// Draws the drills over the dashboards, where there is a Grafana that answers.
 async fn annotate(
     round: &Round,
@@ -250,16 +265,12 @@ async fn annotate(
     }
 }
 
-/// Keeps what was found out on the monitoring host.
-async fn keep(hosts: &Hosts<'_>, spec: &Spec, round: &Round, events: &Events) {
-    for proof in round.proofs() {
-        if let Err(error) = verify::keep(hosts, proof).await {
-            events.warn(error.to_string());
-        }
-    }
+/// Exports what is kept on the monitoring host.
+async fn publish(hosts: &Hosts<'_>, spec: &Spec, events: &Events) {
+    // As in `wanted`: those that have a drill.
     let drillable = rules(spec).into_iter().filter_map(|rule| drillable(spec, rule).ok());
     let names: Vec<String> = drillable.map(|drill| drill.rule.name).collect();
     if let Err(error) = verify::publish(hosts, &names).await {
-        events.warn(error.to_string());
+        events.warn(error.in_one_line());
     }
 }

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::{Client, Endpoint};
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// A client of one Alertmanager.
 #[derive(Debug, Clone)]
@@ -148,22 +148,26 @@ pub struct Counters {
 }
 
 impl Counters {
-    /// Reads them from the text of `/metrics`.
-    pub fn parse(text: &str) -> Self {
+    /// Reads them from the text of `/metrics`; nothing where one of them is not in there. Alertmanager shows those of all
+    /// its integrations from its start on, so that what is missing is unknown, and not zero.
+    pub fn parse(text: &str) -> Option<Self> {
         let sum = |name: &str, label: &str| {
-            text.lines()
+            let values: Option<Vec<f64>> = text
+                .lines()
                 .filter_map(|line| line.strip_prefix(name))
                 .filter(|rest| rest.starts_with(['{', ' ']) && rest.contains(label))
-                .filter_map(|rest| rest.rsplit(' ').next()?.parse::<f64>().ok())
-                .sum()
+                // One that cannot be read makes the whole sum unknown.
+                .map(|rest| rest.rsplit(' ').next()?.parse().ok())
+                .collect();
+            values.filter(|values| !values.is_empty()).map(|values| values.iter().sum::<f64>())
         };
         let slack = r#"integration="slack""#;
-        Self {
-            requests: sum("alertmanager_notification_requests_total", slack),
-            failed: sum("alertmanager_notification_requests_failed_total", slack),
-            groups: sum("alertmanager_dispatcher_aggregation_groups", ""),
-            started: sum("process_start_time_seconds", ""),
-        }
+        Some(Self {
+            requests: sum("alertmanager_notification_requests_total", slack)?,
+            failed: sum("alertmanager_notification_requests_failed_total", slack)?,
+            groups: sum("alertmanager_dispatcher_aggregation_groups", "")?,
+            started: sum("process_start_time_seconds", "")?,
+        })
     }
 
     /// Requests that the receiver accepted.
@@ -191,7 +195,8 @@ impl Alertmanager {
             return Err(answer.refusal("tell its version"));
         }
         let status: serde_json::Value = answer.json()?;
-        Ok(status["versionInfo"]["version"].as_str().unwrap_or_default().to_owned())
+        let version = status["versionInfo"]["version"].as_str();
+        version.map(str::to_owned).ok_or_else(|| Error::failed("Alertmanager does not say its version"))
     }
 
     /// The alerts that have not ended, silenced and inhibited ones included.
@@ -216,6 +221,13 @@ impl Alertmanager {
     /// When Alertmanager does not answer as documented.
     pub async fn silences(&self) -> Result<Vec<Silence>> {
         let silences: Vec<Silence> = self.list("/api/v2/silences", "list its silences").await?;
+        if let Some(odd) = silences.iter().find(|silence| silence.ends_at.parse::<jiff::Timestamp>().is_err())
+        {
+            return Err(Error::failed(format!(
+                "Alertmanager gives silence {} the end `{}`",
+                odd.id, odd.ends_at
+            )));
+        }
         Ok(silences.into_iter().filter(|silence| silence.status.state == "active").collect())
     }
 
@@ -234,10 +246,11 @@ impl Alertmanager {
     /// When Alertmanager does not answer.
     pub async fn counters(&self) -> Result<Counters> {
         let answer = self.0.get("/metrics").await?;
-        if answer.is_success() {
-            return Ok(Counters::parse(&String::from_utf8_lossy(&answer.body)));
+        if !answer.is_success() {
+            return Err(answer.refusal("show its metrics"));
         }
-        Err(answer.refusal("show its metrics"))
+        let missing = || Error::failed("Alertmanager's metrics lack a counter of what it sends");
+        Counters::parse(&String::from_utf8_lossy(&answer.body)).ok_or_else(missing)
     }
 
     async fn list<T: DeserializeOwned>(&self, path: &str, doing: &str) -> Result<Vec<T>> {
@@ -262,11 +275,14 @@ mod tests {
 
     #[test]
     fn what_was_delivered_is_requests_less_failed_ones_and_never_notifications() {
-        let counters = Counters::parse(METRICS);
+        let counters = Counters::parse(METRICS).unwrap();
         assert!((counters.requests - 5.0).abs() < f64::EPSILON, "{counters:?}");
         assert!((counters.accepted() - 2.0).abs() < f64::EPSILON, "{counters:?}");
         assert!((counters.groups - 1.0).abs() < f64::EPSILON, "{counters:?}");
         assert!(counters.started > 1.0e9);
+        let other =
+            METRICS.replace("alertmanager_notification_requests_total", "alertmanager_requests_total");
+        assert_eq!(Counters::parse(&other), None, "what is not there is not zero");
     }
 
     #[test]

@@ -4,11 +4,13 @@
 //! goes there on standard input and stays nowhere.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::convert::Infallible;
+use std::future::pending;
 use std::time::Duration;
 
 use tokio::time::sleep;
 
-use super::inbox::Slot;
+use super::inbox::{Silence, Slot};
 use crate::error::{Error, Result};
 use crate::event::ChatMessage;
 use crate::host::HostName;
@@ -126,16 +128,20 @@ impl<'a, S: Shell> Reader<'a, S> {
 }
 
 impl<S: Shell> Watched<'_, S> {
-    /// Reads the channels again and again, one after the other, and puts what is new into the slot. Ends only with an
-    /// error.
-    ///
-    /// # Errors
-    /// Where Slack refuses for good, or the connection breaks.
-    pub async fn follow(&self, slot: &Slot) -> Result<()> {
+    /// Reads the channels again and again, one after the other, and puts what is new into the slot. What fails is
+    /// tried again, and what was written meanwhile is found then; where Slack refuses for good, that is noted in the
+    /// slot, and nothing further is tried.
+    pub async fn follow(&self, slot: &Slot) -> Infallible {
         let mut known = BTreeSet::new();
         loop {
+            let mut silence = None;
             for channel in &self.channels {
-                self.read(channel, &mut known, slot).await?;
+                silence = self.read(channel, &mut known, slot).await.err().or(silence);
+            }
+            let is_final = silence.as_ref().is_some_and(|silence| silence.is_final);
+            slot.note(silence);
+            if is_final {
+                return pending().await;
             }
         }
     }
@@ -145,9 +151,16 @@ impl<S: Shell> Watched<'_, S> {
         channel: &Channel,
         known: &mut BTreeSet<(String, String)>,
         slot: &Slot,
-    ) -> Result<()> {
+    ) -> Result<(), Silence> {
         let path = history::messages_path(&channel.id, self.since.as_second());
-        match history::messages(&self.reader.ask(&path).await?) {
+        let answer = match self.reader.ask(&path).await {
+            Ok(answer) => answer,
+            Err(error) => {
+                sleep(PERIOD).await;
+                return Err(Silence { why: error.in_one_line(), is_final: false });
+            }
+        };
+        match history::messages(&answer) {
             Ok(found) => {
                 for Found { stamp, message, marks } in found {
                     if known.insert((channel.id.clone(), stamp)) {
@@ -156,8 +169,14 @@ impl<S: Shell> Watched<'_, S> {
                 }
                 sleep(PERIOD).await;
             }
-            Err(refusal) if refusal.is_passing() => sleep(PENITENCE).await,
-            Err(refusal) => return Err(refused(&refusal)),
+            Err(refusal) if refusal.is_passing() => {
+                sleep(PENITENCE).await;
+                return Err(Silence { why: refusal.meaning().0, is_final: false });
+            }
+            Err(refusal) => {
+                let (meaning, remedy) = refusal.meaning();
+                return Err(Silence { why: format!("{meaning}: {remedy}"), is_final: true });
+            }
         }
         Ok(())
     }

@@ -25,7 +25,7 @@ pub struct Evidence {
     /// Whether the fault was still there when monctl ended it.
     pub load_was_on: Option<bool>,
     /// How many Alertmanagers Prometheus sends to.
-    pub alertmanagers: Option<usize>,
+    pub alertmanagers: usize,
     /// The end of Alertmanager's log.
     pub log: String,
 }
@@ -135,7 +135,7 @@ impl Case<'_> {
 
     fn not_in_alertmanager(&self) -> (String, String) {
         let cause = match self.evidence.alertmanagers {
-            Some(0) => "Prometheus knows no Alertmanager",
+            0 => "Prometheus knows no Alertmanager",
             _ => "Prometheus fired the alert, and Alertmanager does not list it",
         };
         (cause.into(), "look at both: `monctl status`; `monctl up` mends them".into())
@@ -333,7 +333,7 @@ mod tests {
     }
 
     fn evidence() -> Evidence {
-        Evidence { instance: "10.0.0.7".into(), ..Evidence::default() }
+        Evidence { instance: "10.0.0.7".into(), alertmanagers: 1, ..Evidence::default() }
     }
 
     #[test]
@@ -356,7 +356,7 @@ mod tests {
         let broken = Evidence { rule_error: Some("many-to-many matching".into()), ..evidence() };
         let above = Sight { rule: Some(RuleState::Inactive), ..sight(RuleState::Inactive) };
         assert_eq!(cause(&[above], &broken).1, "Prometheus cannot evaluate the rule: many-to-many matching");
-        let alone = Evidence { alertmanagers: Some(0), ..evidence() };
+        let alone = Evidence { alertmanagers: 0, ..evidence() };
         let fired = Sight { held: None, ..sight(RuleState::Firing) };
         assert_eq!(
             cause(&[fired], &alone),

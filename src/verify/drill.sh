@@ -194,7 +194,9 @@ begin_filesystem() {
 }
 
 undo_filesystem() {
-	[[ ! -e $own/cover ]] || umount --lazy "$(<"$own/cover")" || true
+	local folder=
+	[[ ! -e $own/cover ]] || folder=$(<"$own/cover")
+	[[ -z $folder ]] || ! mountpoint -q "$folder" || umount --lazy "$folder"
 	! mountpoint -q "$own/fs" || umount --lazy "$own/fs"
 }
 
@@ -240,6 +242,7 @@ guard_failing-unit() { :; }
 undo_failing-unit() {
 	systemctl stop monctl-drill-victim.service 2>/dev/null || true
 	systemctl reset-failed monctl-drill-victim.service 2>/dev/null || true
+	! systemctl is-failed --quiet monctl-drill-victim.service
 }
 
 # --- requests PORT STATUS DELAY_MS RATE TOGETHER: real requests that the instrumentation answers -----------
@@ -339,6 +342,7 @@ start() {
 	memory) limits=(-p OOMScoreAdjust=1000 -p PrivateTmp=yes -p OOMPolicy=stop -p CPUWeight=10) ;;
 	esac
 	touch "$own/lease"
+	rm -f "$own/undo-failed"
 	systemctl reset-failed "$unit" 2>/dev/null || true
 	# Its own limit comes first; systemd's stands behind it.
 	systemd-run --quiet --collect --unit="$unit" --description="monctl drill: $kind" \
@@ -370,9 +374,20 @@ run() {
 }
 
 # undo KIND ARG…
+# In a condition bash would let its last line answer for the others.
 undo() {
-	"undo_$1" "${@:2}" || echo "the undo failed" >&2
-	forget
+	local status
+	set +e
+	(
+		set -e
+		"undo_$1" "${@:2}"
+	)
+	status=$?
+	set -e
+	if ((status == 0)); then forget; else
+		echo "the undo failed" >&2
+		touch "$own/undo-failed"
+	fi
 }
 
 forget() {

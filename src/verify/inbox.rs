@@ -1,7 +1,7 @@
 //! What arrived, for several watchers at once: each sees every message once. Messages come from the receiver inside
 //! monctl, or from whoever finds them in the channel.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -23,6 +23,16 @@ struct Shared {
     source: Source,
     all: Vec<Received>,
     events: Events,
+    silence: Option<Silence>,
+}
+
+/// That messages cannot be read now, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Silence {
+    /// Why.
+    pub why: String,
+    /// Whether it lasts, whatever is tried.
+    pub is_final: bool,
 }
 
 #[derive(Debug)]
@@ -33,15 +43,24 @@ enum Source {
     Nobody,
 }
 
-/// Where messages that were found in the channel are put.
+/// Where messages that were found in the channel are put, and that it cannot be read.
 #[derive(Debug, Clone)]
-pub struct Slot(mpsc::UnboundedSender<Received>);
+pub struct Slot {
+    messages: mpsc::UnboundedSender<Received>,
+    shared: Arc<Mutex<Shared>>,
+}
 
 impl Slot {
     /// Puts a message that was found now.
     pub fn put(&self, message: ChatMessage, marks: Vec<Mark>) {
-        // Nobody looks any more: the run is over.
-        let _ = self.0.send(Received { at: Instant::now(), message: Some(message), marks, reply: Reply::Ok });
+        let received = Received { at: Instant::now(), message: Some(message), marks, reply: Reply::Ok };
+        // The receiving end lives as long as `shared`, which is held here.
+        drop(self.messages.send(received));
+    }
+
+    /// Notes whether the channel can be read.
+    pub fn note(&self, silence: Option<Silence>) {
+        lock(&self.shared).silence = silence;
     }
 }
 
@@ -53,8 +72,10 @@ impl Inbox {
 
     /// What is found in the channel and put into the slot.
     pub fn of_channel(events: &Events) -> (Self, Slot) {
-        let (sender, receiver) = mpsc::unbounded_channel();
-        (Self::new(Source::Channel(receiver), Witness::Channel, events), Slot(sender))
+        let (messages, receiver) = mpsc::unbounded_channel();
+        let inbox = Self::new(Source::Channel(receiver), Witness::Channel, events);
+        let shared = Arc::clone(&inbox.shared);
+        (inbox, Slot { messages, shared })
     }
 
     /// Nothing: nobody but Alertmanager knows what was delivered.
@@ -63,7 +84,7 @@ impl Inbox {
     }
 
     fn new(source: Source, witness: Witness, events: &Events) -> Self {
-        let shared = Shared { source, all: Vec::new(), events: events.clone() };
+        let shared = Shared { source, all: Vec::new(), events: events.clone(), silence: None };
         Self { shared: Arc::new(Mutex::new(shared)), seen: 0, witness }
     }
 
@@ -72,9 +93,14 @@ impl Inbox {
         self.witness
     }
 
+    /// Why nothing can be read now; none where it can.
+    pub fn silence(&self) -> Option<Silence> {
+        lock(&self.shared).silence.clone()
+    }
+
     /// What has come since this view's last look.
     pub fn take(&mut self) -> Vec<Received> {
-        let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut shared = lock(&self.shared);
         shared.pull();
         let news = shared.all[self.seen..].to_vec();
         self.seen = shared.all.len();
@@ -82,11 +108,17 @@ impl Inbox {
     }
 }
 
+/// A panic of another holder leaves nothing half done in there.
+fn lock(shared: &Mutex<Shared>) -> MutexGuard<'_, Shared> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl Shared {
     /// Takes in what has come, and tells of each message once.
     fn pull(&mut self) {
         let news = match &mut self.source {
             Source::Receiver(receiver) => receiver.take(),
+            // Empty, or its reader has ended: nothing has come either way.
             Source::Channel(found) => std::iter::from_fn(|| found.try_recv().ok()).collect(),
             Source::Nobody => Vec::new(),
         };
@@ -118,7 +150,7 @@ mod tests {
         slot.put(message("second"), Vec::new());
         assert_eq!(title(&mut two), ["second"], "what came before it was made is not its business");
         assert_eq!((title(&mut one), title(&mut one)), (vec!["second".to_owned()], vec![]));
-        drop((events, one, two));
+        drop((events, one, two, slot));
         assert_eq!(std::iter::from_fn(|| told.try_recv().ok()).count(), 2);
     }
 }

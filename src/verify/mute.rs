@@ -85,6 +85,7 @@ fn around(mute: &Mute, now: Timestamp) -> Vec<Quiet> {
     let zone = mute.time_zone.as_deref().map_or(Ok(TimeZone::UTC), TimeZone::get);
     let Ok(zone) = zone else { return Vec::new() };
     let today = now.to_zoned_datetime(zone.clone()).date();
+    // Time ends in the year 9999.
     let days = (-1..=DAYS_AHEAD).filter_map(|days| today.checked_add(days.days()).ok());
     let begins = |day: &Date| mute.days.is_empty() || mute.days.contains(&weekday(day.weekday()));
     days.filter(begins).filter_map(|day| quiet(mute, day, &zone)).collect()
@@ -95,6 +96,7 @@ fn quiet(mute: &Mute, day: Date, zone: &TimeZone) -> Option<Quiet> {
     let last = if mute.from < mute.to { day } else { day.tomorrow().ok()? };
     let at = |day: Date, time: crate::spec::TimeOfDay| {
         let moment = day.at(0, 0, 0, 0).checked_add(i64::from(time.minutes()).minutes()).ok()?;
+        // As above.
         moment.to_zoned_datetime(zone.clone()).ok()
     };
     Some(Quiet { from: at(day, mute.from)?, until: at(last, mute.to)? })

@@ -325,6 +325,7 @@ fn with_load(remedies: Remedies, settings: &Settings, fault: &Fault, load: CpuLo
         arrives(settings, CpuLoad { workers, ..load })
     });
     Remedies {
+        // Both were looked for within what fits.
         load: percent.and_then(|percent| u8::try_from(percent).ok()),
         workers: workers.and_then(|workers| u16::try_from(workers).ok()),
         full: shortest(settings, &Fault { effect: Effect::Load(full), ..*fault }),

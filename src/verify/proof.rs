@@ -1,14 +1,12 @@
 //! The outcome of a drill: what was seen and when, beside what was predicted, and the diagnosis where it
 //! did not make the whole way. Kept on the monitoring host, where `status` finds it.
 
-use std::fmt::Write as _;
-
 use serde::{Deserialize, Serialize};
 
 use super::cause::{Cause, unit_name};
 use super::diagnose::Diagnosis;
 use super::sight::Identity;
-use super::site::Site;
+use super::site::{KeptFile, Site};
 use super::tracker::Witness;
 use super::{Fault, Prediction, Settings, Stage};
 use crate::error::{Error, Result};
@@ -25,6 +23,8 @@ pub struct Proof {
     pub host: HostName,
     /// Whether the alert made the whole way.
     pub proven: bool,
+    /// Whether the observation was lost, so that there is no verdict: the diagnosis says how.
+    pub lost: bool,
     /// When the load went on.
     pub at: jiff::Timestamp,
     /// Who says that messages were delivered.
@@ -39,7 +39,7 @@ pub struct Proof {
     pub prediction: Prediction,
     /// What was seen.
     pub timeline: Vec<Entry>,
-    /// Where the way ended and why; none where it did not.
+    /// Where the way or the observation ended and why; none where it did not.
     pub diagnosis: Option<Diagnosis>,
     /// The alerts as Alertmanager names them, by which their messages are told from others.
     #[serde(skip)]
@@ -85,6 +85,20 @@ impl Proof {
         self.timeline.iter().find(|entry| entry.stage == stage).map(|entry| entry.after)
     }
 
+    /// The verdict in one line.
+    pub fn in_one_line(&self) -> String {
+        let Self { alert, host, .. } = self;
+        match &self.diagnosis {
+            None => format!("{alert} is proven on {host}"),
+            Some(Diagnosis { cause, .. }) if self.lost => {
+                format!("{alert} could not be observed on {host}: {cause}")
+            }
+            Some(Diagnosis { stage, cause, .. }) => {
+                format!("{alert} is not proven on {host}: it stopped before `{stage}`: {cause}")
+            }
+        }
+    }
+
     /// What of it is kept.
     pub fn summary(&self) -> LastProof {
         let millis = |Millis(time): Millis| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
@@ -101,46 +115,61 @@ impl Proof {
     }
 }
 
-/// Keeps a proof on the monitoring host. One that failed does not take away when the alert was last proven.
+/// Keeps a proof on the monitoring host. One that failed does not take away when the alert was last proven; a lost
+/// observation is no verdict, and what was kept before stays.
 ///
 /// # Errors
-/// When it cannot be written there.
+/// When it cannot be written there, or when what was kept of the alert before cannot be read.
 pub async fn keep(site: &impl Site, proof: &Proof) -> Result<()> {
-    let before = read(&site.kept().await?).into_iter().find(|kept| kept.alert == proof.alert);
+    if proof.lost {
+        return Ok(());
+    }
+    let file = file_name(&proof.alert);
+    let kept = Kept::read(&site.kept().await?);
+    let before = kept.proofs.iter().find(|kept| kept.alert == proof.alert);
     let mut summary = proof.summary();
     summary.last_proven = summary.last_proven.or(before.and_then(|before| before.last_proven));
     let json = serde_json::to_vec(&summary)
         .map_err(|error| Error::failed("cannot write the proof as JSON").because(error))?;
-    site.keep(&file_name(&proof.alert), &json).await
+    site.keep(&file, &json).await?;
+    match kept.unreadable.into_iter().find(|one| one.file == file) {
+        Some(torn) if !proof.proven => Err(torn.error().remedy(format!(
+            "it was replaced by this verdict; when the alert was last proven is unknown until the next              `monctl verify-alert {}`",
+            proof.alert
+        ))),
+        _ => Ok(()),
+    }
 }
 
-/// Exports when each of these alerts was last proven, as [`METRIC`].
+/// Exports when each of these alerts was last proven, as [`METRIC`]. An alert whose proof cannot be read has no value,
+/// since neither "long ago" nor "now" is known of it.
 ///
 /// # Errors
-/// When the monitoring host cannot be told.
+/// When the monitoring host does not answer, or proofs there cannot be read; those that can be are exported then.
 pub async fn publish(site: &impl Site, alerts: &[String]) -> Result<()> {
-    let kept = read(&site.kept().await?);
-    site.export(rules(alerts, &kept).as_bytes()).await
+    let kept = Kept::read(&site.kept().await?);
+    site.export(rules(alerts, &kept).as_bytes()).await?;
+    kept.unreadable.into_iter().next().map_or(Ok(()), |torn| Err(torn.error()))
 }
 
 /// The metric: seconds since 1970, 0 where the alert was never proven; its label `alert` names the alert.
 pub const METRIC: &str = "monctl_alert_last_proven_timestamp_seconds";
 
 /// Recording rules that give the metric its values: a file that Prometheus reads needs no process that serves it.
-fn rules(alerts: &[String], kept: &[LastProof]) -> String {
+fn rules(alerts: &[String], kept: &Kept) -> String {
+    let known: Vec<&String> = alerts
+        .iter()
+        .filter(|alert| kept.unreadable.iter().all(|torn| torn.file != file_name(alert)))
+        .collect();
     let mut text = String::from("groups:\n  - name: monctl-proofs\n    rules:");
-    if alerts.is_empty() {
-        text.push_str(" []");
-    }
-    text.push('\n');
-    for alert in alerts {
-        let last = kept.iter().find(|kept| kept.alert == *alert).and_then(|kept| kept.last_proven);
+    text.push_str(if known.is_empty() { " []\n" } else { "\n" });
+    for alert in known {
+        let last = kept.proofs.iter().find(|kept| kept.alert == *alert).and_then(|kept| kept.last_proven);
         let seconds = last.map_or(0, jiff::Timestamp::as_second);
         let name = serde_json::Value::from(alert.as_str());
-        let _ = writeln!(
-            text,
-            "      - record: {METRIC}\n        expr: vector({seconds})\n        labels: {{alert: {name}}}"
-        );
+        text.push_str(&format!(
+            "      - record: {METRIC}\n        expr: vector({seconds})\n        labels: {{alert: {name}}}\n"
+        ));
     }
     text
 }
@@ -150,34 +179,84 @@ fn file_name(alert: &str) -> String {
     format!("{}.json", unit_name(alert))
 }
 
-/// The last proof of each alert, from the monitoring host. What cannot be read there is left out.
-///
-/// # Errors
-/// When the connection breaks.
-pub async fn last_proofs(monitoring: &Remote) -> Result<Vec<LastProof>> {
-    Ok(read(&super::site::kept(monitoring).await?))
+/// What is kept on the monitoring host.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Kept {
+    /// The last proof of each alert, by name.
+    pub proofs: Vec<LastProof>,
+    /// The files that cannot be read.
+    pub unreadable: Vec<TornProof>,
 }
 
-fn read(text: &str) -> Vec<LastProof> {
-    let mut proofs: Vec<LastProof> =
-        serde_json::Deserializer::from_str(text).into_iter().map_while(Result::ok).collect();
-    proofs.sort_by(|a, b| a.alert.cmp(&b.alert));
-    proofs
+/// A kept proof that cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TornProof {
+    /// Its file's name.
+    pub file: String,
+    /// Why.
+    pub why: String,
+}
+
+impl TornProof {
+    fn error(self) -> Error {
+        Error::failed(format!("the kept proof `{}` cannot be read", self.file))
+            .at("monitoring")
+            .because(self.why)
+            .remedy("`monctl verify-alert` of that alert writes it anew")
+    }
+}
+
+impl Kept {
+    fn read(files: &[KeptFile]) -> Self {
+        let mut kept = Self::default();
+        for KeptFile { name, content } in files {
+            match serde_json::from_slice(content) {
+                Ok(proof) => kept.proofs.push(proof),
+                Err(error) => {
+                    kept.unreadable.push(TornProof { file: name.clone(), why: error.to_string() });
+                }
+            }
+        }
+        kept.proofs.sort_by(|one: &LastProof, other| one.alert.cmp(&other.alert));
+        kept
+    }
+}
+
+/// The last proof of each alert, from the monitoring host, and the files that cannot be read.
+///
+/// # Errors
+/// When the connection breaks, or the host cannot list them.
+pub async fn last_proofs(monitoring: &Remote) -> Result<Kept> {
+    Ok(Kept::read(&super::site::kept(monitoring).await?))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn file(name: &str, content: &str) -> KeptFile {
+        KeptFile { name: name.into(), content: content.into() }
+    }
+
+    const PROVEN: &str = r#"{"alert":"B","proven":false,"at":"2026-11-24T03:00:00Z","host":"app","delivered_after":null,
+        "stopped_at":null,"last_proven":"2026-11-17T03:00:00Z"}"#;
+
     #[test]
     fn what_was_never_proven_is_exported_too() {
-        let kept = read(
-            r#"{"alert":"B","proven":false,"at":"2026-11-24T03:00:00Z","host":"app","delivered_after":null,
-            "stopped_at":null,"last_proven":"2026-11-17T03:00:00Z"}"#,
-        );
+        let kept = Kept::read(&[file("B.json", PROVEN)]);
         let text = rules(&["A".to_owned(), "B".to_owned()], &kept);
         assert!(text.contains("expr: vector(0)\n        labels: {alert: \"A\"}"), "{text}");
         assert!(text.contains("expr: vector(1794884400)\n        labels: {alert: \"B\"}"), "{text}");
         assert!(rules(&[], &kept).ends_with("rules: []\n"));
+    }
+
+    #[test]
+    fn a_torn_proof_is_named_and_hides_no_other_and_says_nothing_of_its_alert() {
+        let kept = Kept::read(&[file("A.json", "{\"alert\":\"A"), file("B.json", PROVEN)]);
+        assert_eq!(kept.proofs.len(), 1, "{kept:?}");
+        assert_eq!(kept.unreadable[0].file, "A.json");
+        let text = rules(&["A".to_owned(), "B".to_owned()], &kept);
+        assert!(!text.contains("\"A\"") && text.contains("\"B\""), "{text}");
+        assert!(rules(&["A".to_owned()], &kept).ends_with("rules: []\n"), "{text}");
     }
 }

@@ -10,10 +10,11 @@ use tokio::time::timeout;
 
 use super::bystanders::{Bystander, Lookout};
 use super::drill::{Application, Options, Plan};
+use super::inbox::Silence;
 use super::kind::Footprint;
 use super::mute::Mutes;
 use super::preflight::{Notes, Preflight, Readiness};
-use super::proof::Proof;
+use super::proof::{Proof, keep};
 use super::run::{Prepared, blocked};
 use super::site::Site;
 use super::tracker::Witness;
@@ -82,6 +83,7 @@ pub struct NotRun {
 impl Round {
     /// The proofs.
     pub fn proofs(&self) -> impl Iterator<Item = &Proof> {
+        // The others are in `not_run`.
         self.verdicts.iter().filter_map(|(_, verdict)| verdict.as_ref().ok())
     }
 
@@ -135,6 +137,12 @@ async fn all(requests: &[Request], services: Services, site: &impl Site, events:
     }
     let mut round = Round::default();
     for wave in waves(drills, together) {
+        if let Some(silence) = services.inbox.silence().filter(|silence| silence.is_final) {
+            round
+                .verdicts
+                .extend(wave.iter().map(|request| (request.subject.alert.clone(), Err(unread(&silence)))));
+            continue;
+        }
         if wave.len() > 1 {
             let names: Vec<&str> = wave.iter().map(|request| request.subject.alert.as_str()).collect();
             events.note(format!("at the same time: {}", names.join(", ")));
@@ -144,7 +152,13 @@ async fn all(requests: &[Request], services: Services, site: &impl Site, events:
     round
 }
 
-/// Runs the drills of one wave.
+/// A drill is not begun whose message could not be seen.
+fn unread(silence: &Silence) -> Error {
+    Error::could_not_run(format!("its message could not be seen: {}", silence.why))
+        .remedy("mend that, then run it again")
+}
+
+/// Runs the drills of one wave. Each verdict is kept as it falls, whatever becomes of the others.
 async fn run(wave: &[&Request], services: &Services, site: &impl Site, events: &Events, round: &mut Round) {
     let notes = Notes::new(events);
     let looks = wave.iter().map(|request| prepare(request, services, wave.len() > 1, &notes, events));
@@ -162,6 +176,9 @@ async fn run(wave: &[&Request], services: &Services, site: &impl Site, events: &
             Ok(run) => Ok(run.follow(site).await),
             Err(error) => Err(error),
         };
+        if let Ok(proof) = &proof {
+            fall(proof, site, events).await;
+        }
         (alert, proof)
     }));
     // Boxed: as above.
@@ -170,7 +187,19 @@ async fn run(wave: &[&Request], services: &Services, site: &impl Site, events: &
         never = lookout.watch() => match never {},
     };
     round.verdicts.extend(drilled);
+    if let Some(why) = lookout.missed() {
+        events.warn(format!("other alerts were not watched all the time: {why}"));
+    }
     round.others.extend(lookout.seen());
+}
+
+/// Says a verdict and keeps it on the monitoring host.
+async fn fall(proof: &Proof, site: &impl Site, events: &Events) {
+    events.note(proof.in_one_line());
+    if let Err(error) = keep(site, proof).await {
+        let help = error.hint().map(|hint| format!("; {hint}")).unwrap_or_default();
+        events.warn(format!("{}{help}", error.in_one_line()));
+    }
 }
 
 /// What the look beforehand led to.

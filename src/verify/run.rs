@@ -9,15 +9,17 @@ use tokio::time::{Instant, sleep, timeout};
 use super::cause::{BEAT, Order};
 use super::diagnose::{Case, Diagnosis, Evidence};
 use super::drill::Drill;
+use super::gaps::{Gaps, Source, Unseen};
 use super::kind;
 use super::predict::{EARLY, LATE};
 use super::preflight::{Ready, target_error};
 use super::proof::{Entry, Proof};
 use super::prove::Request;
+use super::sight::Sight;
 use super::site::Site;
 use super::tracker::{Reached, Tracker, Witness};
 use super::watch::{Services, Watcher};
-use super::{Fault, Prediction, Settings, Stage, predict};
+use super::{Fault, Prediction, Settings, Stage, predict, words};
 use crate::error::Result;
 use crate::event::{Event, Events, Millis};
 use crate::http::slack::{self, Reply};
@@ -53,6 +55,9 @@ pub struct Run<'a> {
     tracker: Tracker,
     timeline: Vec<Entry>,
     was_on: Option<bool>,
+    gaps: Gaps,
+    /// What the host did not answer since the last look.
+    unanswered: Option<String>,
     /// How long the undo took: the fault may have ended at any time of it.
     undoing: Duration,
     events: &'a Events,
@@ -110,6 +115,8 @@ impl<'a> Prepared<'a> {
             tracker: Tracker::new(witness, settings.joins, settings.threshold),
             timeline: Vec::new(),
             was_on: None,
+            gaps: Gaps::default(),
+            unanswered: None,
             undoing: Duration::ZERO,
             settings,
             drill,
@@ -127,8 +134,8 @@ impl<'a> Prepared<'a> {
 pub(super) async fn beat(site: &impl Site, name: &str) -> Infallible {
     loop {
         sleep(BEAT).await;
-        // Where the host cannot be told, the drill ends by itself.
-        let _ = timeout(BEAT, site.beat(name)).await;
+        // A host that does not hear it ends the drill by itself, and the next beat may arrive.
+        drop(timeout(BEAT, site.beat(name)).await);
     }
 }
 
@@ -139,6 +146,7 @@ pub fn blocked(request: &Request, witness: Witness, diagnosis: Diagnosis) -> Pro
         alert: request.subject.alert.clone(),
         host: request.host,
         proven: false,
+        lost: false,
         at: jiff::Timestamp::now(),
         witness,
         settings: request.settings,
@@ -154,9 +162,21 @@ pub fn blocked(request: &Request, witness: Witness, diagnosis: Diagnosis) -> Pro
 impl Run<'_> {
     /// Watches until the alert has made the whole way or cannot any more.
     pub async fn follow(mut self, site: &impl Site) -> Proof {
-        let done = self.watch(site).await;
-        let diagnosis = if done { None } else { Some(self.diagnose(site).await) };
-        self.into_proof(diagnosis)
+        if self.watch(site).await {
+            return self.into_proof(None, false);
+        }
+        let lost = if self.is_refused(site).await { None } else { self.lost().await };
+        match (lost, self.evidence(site).await) {
+            (Some(lost), _) => self.into_proof(Some(lost), true),
+            (None, Ok(evidence)) => {
+                let diagnosis = self.diagnose(&evidence);
+                self.into_proof(Some(diagnosis), false)
+            }
+            (None, Err(error)) => {
+                let lost = self.lost_by(error.in_one_line());
+                self.into_proof(Some(lost), true)
+            }
+        }
     }
 
     /// Returns whether the alert has made the whole way.
@@ -164,18 +184,19 @@ impl Run<'_> {
         let period = PERIOD.min(self.settings.evaluation_interval / 4);
         loop {
             self.beat(site).await;
-            let sight = self.watcher.look(self.load_on).await;
+            let sight = self.look().await;
             for reached in self.tracker.see(&sight) {
                 self.record(reached);
             }
             if self.tracker.has(Stage::Delivered) && !self.drill.keep {
                 self.end_load(site, "delivered").await;
             }
-            self.note_time_limit();
+            self.note_time_limit(site).await;
             if self.is_done() {
                 return true;
             }
-            if sight.at >= self.deadline() || self.is_refused(site).await {
+            if sight.at >= self.deadline() || self.cannot_be_seen() || self.is_refused(site).await {
+                // What the host does not say is unknown, and no diagnosis is built on it.
                 self.was_on = site.is_on(&self.order().name).await.ok();
                 self.end_load(site, "given up").await;
                 return false;
@@ -184,12 +205,28 @@ impl Run<'_> {
         }
     }
 
+    /// One look, and who did not answer it.
+    async fn look(&mut self) -> Sight {
+        let mut sight = self.watcher.look(self.load_on).await;
+        let host = self.unanswered.take().map(|why| Unseen { source: Source::Host, why });
+        sight.unseen.extend(host);
+        self.gaps.note(sight.at, &sight.unseen);
+        sight
+    }
+
+    /// Whether the message can be seen no more, whatever is tried.
+    fn cannot_be_seen(&self) -> bool {
+        let silence = self.watcher.services().inbox.silence();
+        !self.tracker.has(Stage::Delivered) && silence.is_some_and(|silence| silence.is_final)
+    }
+
     /// Tells the host that monctl is still there. Where it cannot be told, the drill ends by itself, and is seen to.
     async fn beat(&mut self, site: &impl Site) {
         if self.beaten.elapsed() >= BEAT && !self.tracker.has(Stage::LoadOff) {
-            let told = timeout(BEAT, site.beat(&self.order().name)).await;
-            if matches!(told, Ok(Ok(()))) {
-                self.beaten = Instant::now();
+            match timeout(BEAT, site.beat(&self.order().name)).await {
+                Ok(Ok(())) => self.beaten = Instant::now(),
+                Ok(Err(error)) => self.unanswered = Some(error.in_one_line()),
+                Err(_) => self.unanswered = Some(format!("no answer within {} s", BEAT.as_secs())),
             }
         }
     }
@@ -208,22 +245,31 @@ impl Run<'_> {
             return;
         }
         let asked = self.load_on.elapsed();
-        if let Err(error) = site.stop(&self.order().name).await {
-            self.events.warn(format!("{error}"));
+        match site.stop(&self.order().name).await {
+            Ok(()) => self.note_off(asked, why),
+            Err(error) => self.unanswered = Some(error.in_one_line()),
         }
+    }
+
+    /// The load has ended by itself, where the host says so.
+    async fn note_time_limit(&mut self, site: &impl Site) {
+        let limit = Duration::from_secs(self.order().seconds);
+        if self.tracker.has(Stage::LoadOff) || self.load_on.elapsed() < limit {
+            return;
+        }
+        match site.is_on(&self.order().name).await {
+            Ok(false) => self.note_off(limit, "at its time limit"),
+            Ok(true) => {}
+            Err(error) => self.unanswered = Some(error.in_one_line()),
+        }
+    }
+
+    /// The fault was seen to be off. It ended at any time since `asked`.
+    fn note_off(&mut self, asked: Duration, why: &str) {
         let off = self.load_on.elapsed();
         self.undoing = off.saturating_sub(asked);
         let reached = self.tracker.load_off(off, why);
         self.record_all(reached);
-    }
-
-    /// The load has ended by itself.
-    fn note_time_limit(&mut self) {
-        let limit = Duration::from_secs(self.order().seconds);
-        if self.load_on.elapsed() >= limit {
-            let reached = self.tracker.load_off(limit, "at its time limit");
-            self.record_all(reached);
-        }
     }
 
     /// When to give up, since the load went on: the latest time of the next stage, and some grace.
@@ -245,7 +291,7 @@ impl Run<'_> {
             let longest = off + memory;
             if self.drill.prediction.is_certain() { predicted.unwrap_or(longest) } else { longest }
         };
-        latest + GRACE
+        latest + GRACE + self.gaps.delay(memory + self.settings.hold)
     }
 
     /// Whether the receiver refused in a way that no further try mends.
@@ -261,32 +307,67 @@ impl Run<'_> {
     }
 
     async fn log(&self, site: &impl Site) -> String {
+        // A log that cannot be read names no reason, and the diagnosis then points to it.
         site.alertmanager_log(self.load_on.elapsed().as_secs() + 1).await.unwrap_or_default()
     }
 
-    async fn diagnose(&self, site: &impl Site) -> Diagnosis {
+    /// Why nothing can be concluded from a stage that was not seen; none where it was looked for all the time.
+    async fn lost(&self) -> Option<Diagnosis> {
+        let last =
+            Stage::ALL.into_iter().filter_map(|stage| self.tracker.when(stage)).max().unwrap_or_default();
+        if let Some(gap) = self.gaps.since(last) {
+            return Some(self.lost_by(gap.to_string()));
+        }
+        let running = match self.watcher.services().prometheus.running_for().await {
+            Ok(running) => running,
+            Err(error) => return Some(self.lost_by(error.in_one_line())),
+        };
+        let since = self.load_on.elapsed();
+        (running < since).then(|| {
+            let after = words::seconds(since.saturating_sub(running));
+            self.lost_by(format!(
+                "Prometheus was started anew {after} after the fault began, and counts from there"
+            ))
+        })
+    }
+
+    fn lost_by(&self, cause: String) -> Diagnosis {
+        let missing = Stage::ALL.into_iter().find(|&stage| !self.tracker.has(stage));
+        Diagnosis {
+            stage: missing.unwrap_or(Stage::ResolvedDelivered),
+            cause,
+            remedy: format!(
+                "nothing is known of the alert by this; run it again: monctl verify-alert {}",
+                self.request.subject.alert
+            ),
+        }
+    }
+
+    async fn evidence(&self, site: &impl Site) -> Result<Evidence> {
         let subject = &self.request.subject;
         let prometheus = &self.watcher.services().prometheus;
-        let rules = prometheus.rules().await.unwrap_or_default();
-        let rule = rules.into_iter().find(|rule| rule.name == subject.alert);
+        let rule = prometheus.rules().await?.into_iter().find(|rule| rule.name == subject.alert);
         let job = kind::job(&self.request.kind);
-        let evidence = Evidence {
+        Ok(Evidence {
             instance: subject.address.clone(),
             host: self.request.host.to_string(),
             drill: self.order().name.clone(),
-            target_down: target_error(prometheus, subject, job).await.unwrap_or_default(),
+            target_down: target_error(prometheus, subject, job).await?,
             rule_error: rule.and_then(|rule| rule.last_error).filter(|error| !error.is_empty()),
             load_was_on: self.was_on,
-            alertmanagers: prometheus.alertmanagers().await.ok(),
+            alertmanagers: prometheus.alertmanagers().await?,
             log: self.log(site).await,
-        };
+        })
+    }
+
+    fn diagnose(&self, evidence: &Evidence) -> Diagnosis {
         Case {
             tracker: &self.tracker,
             settings: &self.settings,
             kind: &self.request.kind,
             fault: &self.drill.fault,
             prediction: &self.drill.prediction,
-            evidence: &evidence,
+            evidence,
         }
         .diagnose()
     }
@@ -348,13 +429,14 @@ impl Run<'_> {
         if is_told && self.settings.joins { self.settings.group_wait } else { Duration::ZERO }
     }
 
-    fn into_proof(self, diagnosis: Option<Diagnosis>) -> Proof {
+    fn into_proof(self, diagnosis: Option<Diagnosis>, lost: bool) -> Proof {
         let mut timeline = self.timeline;
         timeline.sort_by_key(|entry| (entry.after, entry.stage));
         Proof {
             alert: self.request.subject.alert.clone(),
             host: self.request.host,
             proven: diagnosis.is_none(),
+            lost,
             at: self.at,
             witness: self.witness,
             settings: self.settings,

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::gaps::Unseen;
 use crate::http::slack::{Mark, Reply};
 
 /// One look. A part is `None` where it could not be seen; nothing is concluded from it then.
@@ -21,6 +22,8 @@ pub struct Sight {
     pub traffic: Option<Traffic>,
     /// What reached the receiver inside monctl since the last look.
     pub messages: Vec<Arrival>,
+    /// Who did not answer.
+    pub unseen: Vec<Unseen>,
 }
 
 /// The rule's expression.

@@ -1,6 +1,8 @@
 //! What a drill does on the hosts themselves: the fault on and off, a sign of life, Alertmanager's log, the
 //! kept proof. Everything else is seen over HTTP.
 
+use base64::Engine as _;
+
 use super::cause::{LEASE, Order};
 use crate::error::{Error, Result};
 use crate::remote::{Output, Remote};
@@ -9,12 +11,12 @@ use crate::remote::{Output, Remote};
 const UNIT: &str = "monctl-drill-";
 /// Where a drill keeps its script and its sign of life, until the next boot at most.
 const HOME: &str = "/run/monctl-drill";
-/// Where proofs are kept on the monitoring host.
-const PROOFS: &str = "/var/lib/monctl/proofs";
-/// Replaces the exported rules as a whole, and lets Prometheus read them.
-const EXPORT: &str = "mkdir -p /var/lib/monctl/proofs && cat >/var/lib/monctl/proofs/.rules.yml && chmod 0644 /var/lib/monctl/proofs/.rules.yml && \
-                      mv /var/lib/monctl/proofs/.rules.yml /var/lib/monctl/proofs/rules.yml && \
-                      systemctl reload monctl-prometheus.service";
+/// Keeps, exports and lists proofs on the monitoring host.
+const PROOFS: &str = include_str!("proofs.sh");
+/// The file in a drill's folder that says that its undo failed.
+const UNDO_FAILED: &str = "undo-failed";
+/// Prints the state of a drill's unit, and a second line where its undo failed.
+const STATE: &str = r#"systemctl is-active "$1"; if [ -e "$2" ]; then echo "undo failed"; fi"#;
 const DRILL: &str = include_str!("drill.sh");
 /// Puts the script where the unit finds it, and runs it.
 const LAUNCH: &str = r#"install -d -m 0711 /run/monctl-drill && install -D -m 0700 /dev/stdin "/run/monctl-drill/$2/drill.sh" && exec bash "/run/monctl-drill/$2/drill.sh" "$@""#;
@@ -31,20 +33,29 @@ pub trait Site {
     fn start(&self, order: &Order) -> impl Future<Output = Result<()>>;
     /// Says that monctl is still there: a drill without it ends soon.
     fn beat(&self, name: &str) -> impl Future<Output = Result<()>>;
-    /// Ends a drill and waits for its undo; fine when there is none.
+    /// Ends a drill, waits for its undo, and sees that it is off; fine when there is none.
     fn stop(&self, name: &str) -> impl Future<Output = Result<()>>;
     /// Ends every drill of this site without waiting.
     fn release(&self) -> impl Future<Output = Result<()>>;
-    /// Whether a drill is under way.
+    /// Whether a drill is under way, or its undo failed.
     fn is_on(&self, name: &str) -> impl Future<Output = Result<bool>>;
     /// What Alertmanager logged in the last `seconds`.
     fn alertmanager_log(&self, seconds: u64) -> impl Future<Output = Result<String>>;
     /// Keeps a proof under a file name.
     fn keep(&self, name: &str, proof: &[u8]) -> impl Future<Output = Result<()>>;
-    /// The kept proofs, as JSON documents one after the other. No proofs are no error.
-    fn kept(&self) -> impl Future<Output = Result<String>>;
+    /// The files of the kept proofs. No proofs are no error.
+    fn kept(&self) -> impl Future<Output = Result<Vec<KeptFile>>>;
     /// Gives Prometheus the rules that export what the proofs say.
     fn export(&self, rules: &[u8]) -> impl Future<Output = Result<()>>;
+}
+
+/// A file in which a proof is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptFile {
+    /// Its name.
+    pub name: String,
+    /// Its content.
+    pub content: Vec<u8>,
 }
 
 /// Hosts behind ssh.
@@ -95,13 +106,16 @@ impl Site for Hosts<'_> {
     async fn stop(&self, name: &str) -> Result<()> {
         let unit = unit(name);
         let output = self.systemctl(&["stop", &unit]).await?;
-        // systemd knows no unit of a drill that has ended.
-        if output.status.success() || !self.is_on(name).await? {
+        // systemd knows no unit of a drill that has ended. What it answers is not yet that the fault is off.
+        if !self.is_on(name).await? {
             return Ok(());
         }
-        Err(Error::failed(format!("cannot end the drill: {}", output.stderr.trim()))
-            .at(self.app.host().to_string())
-            .remedy("it ends by itself soon after monctl"))
+        let host = self.app.host();
+        Err(Error::failed(format!("the fault was not seen to end: {}", output.stderr.trim()))
+            .at(host.to_string())
+            .remedy(format!(
+                "see `monctl ssh {host} -- journalctl -u {unit}`; it ends by itself soon after monctl"
+            )))
     }
 
     async fn release(&self) -> Result<()> {
@@ -109,34 +123,41 @@ impl Site for Hosts<'_> {
     }
 
     async fn is_on(&self, name: &str) -> Result<bool> {
-        let state = self.systemctl(&["is-active", &unit(name)]).await?.stdout;
-        Ok(matches!(state.trim(), "active" | "activating" | "deactivating"))
+        let words = ["sh", "-c", STATE, "sh", &unit(name), &format!("{HOME}/{name}/{UNDO_FAILED}")];
+        let output = self.app.run(&words, b"").await?;
+        is_on(&output.stdout).ok_or_else(|| {
+            Error::failed(format!("systemd does not say whether the drill is over: {}", output.stderr.trim()))
+                .at(self.app.host().to_string())
+        })
     }
 
     async fn alertmanager_log(&self, seconds: u64) -> Result<String> {
         let since = format!("-{seconds}s");
         let log = ["journalctl", "-u", "monctl-alertmanager", "-o", "cat", "--no-pager", "-n", "200"];
         let words: Vec<&str> = log.into_iter().chain(["--since", &since]).collect();
-        Ok(self.monitoring.run(&words, b"").await?.stdout)
-    }
-
-    async fn keep(&self, name: &str, proof: &[u8]) -> Result<()> {
-        let path = format!("{PROOFS}/{name}");
-        let output =
-            self.monitoring.run(&["install", "-D", "-m", "0644", "/dev/stdin", &path], proof).await?;
+        let output = self.monitoring.run(&words, b"").await?;
         if output.status.success() {
-            return Ok(());
+            return Ok(output.stdout);
         }
-        Err(Error::failed(format!("cannot keep the proof in `{path}`: {}", output.stderr.trim()))
+        Err(Error::failed(format!("cannot read Alertmanager's log: {}", output.stderr.trim()))
             .at(self.monitoring.host().to_string()))
     }
 
-    async fn kept(&self) -> Result<String> {
+    async fn keep(&self, name: &str, proof: &[u8]) -> Result<()> {
+        let output = self.monitoring.run(&["sh", "-c", PROOFS, "sh", "keep", name], proof).await?;
+        if output.status.success() {
+            return Ok(());
+        }
+        Err(Error::failed(format!("cannot keep the proof `{name}`: {}", output.stderr.trim()))
+            .at(self.monitoring.host().to_string()))
+    }
+
+    async fn kept(&self) -> Result<Vec<KeptFile>> {
         kept(self.monitoring).await
     }
 
     async fn export(&self, rules: &[u8]) -> Result<()> {
-        let output = self.monitoring.run(&["sh", "-c", EXPORT], rules).await?;
+        let output = self.monitoring.run(&["sh", "-c", PROOFS, "sh", "export"], rules).await?;
         if output.status.success() {
             return Ok(());
         }
@@ -150,11 +171,54 @@ fn unit(name: &str) -> String {
     format!("{UNIT}{name}.service")
 }
 
-/// The kept proofs, as JSON documents one after the other.
+/// Whether a drill is on, by the words of [`STATE`]; nothing where they say neither.
+fn is_on(words: &str) -> Option<bool> {
+    let mut lines = words.lines();
+    let is_on = match lines.next()? {
+        "active" | "activating" | "deactivating" | "reloading" | "maintenance" => true,
+        // A unit that has ended is forgotten.
+        "inactive" | "failed" => false,
+        _ => return None,
+    };
+    Some(is_on || lines.next().is_some())
+}
+
+/// The files of the kept proofs.
 ///
 /// # Errors
-/// When the connection breaks. No proofs are no error.
-pub async fn kept(monitoring: &Remote) -> Result<String> {
-    let words = ["find", PROOFS, "-maxdepth", "1", "-name", "*.json", "-exec", "cat", "{}", ";"];
-    Ok(monitoring.run(&words, b"").await?.stdout)
+/// When the connection breaks, or the host cannot list them. No proofs are no error.
+pub async fn kept(monitoring: &Remote) -> Result<Vec<KeptFile>> {
+    let output = monitoring.run(&["sh", "-c", PROOFS, "sh", "list"], b"").await?;
+    let failed = |why: &str| {
+        Error::failed(format!("cannot read the kept proofs: {why}")).at(monitoring.host().to_string())
+    };
+    if !output.status.success() {
+        return Err(failed(output.stderr.trim()));
+    }
+    let file = |line: &str| {
+        let (name, content) = line.split_once('\t')?;
+        let content = base64::engine::general_purpose::STANDARD.decode(content).ok()?;
+        Some(KeptFile { name: name.to_owned(), content })
+    };
+    output.stdout.lines().map(|line| file(line).ok_or_else(|| failed(&format!("`{line}`")))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_is_off_only_where_systemd_and_its_undo_say_so() {
+        for (words, expected) in [
+            ("active\n", Some(true)),
+            ("deactivating\n", Some(true)),
+            ("inactive\n", Some(false)),
+            ("failed\n", Some(false)),
+            ("inactive\nundo failed\n", Some(true)),
+            ("", None),
+            ("Failed to connect to bus\n", None),
+        ] {
+            assert_eq!(is_on(words), expected, "{words:?}");
+        }
+    }
 }

@@ -7,6 +7,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::Settings;
 use super::expression::read;
+use super::gaps::{Source, Unseen};
 use super::inbox::Inbox;
 use super::sight::{Arrival, Expression, Held, Identity, RuleState, Sight, Traffic};
 use crate::error::Result;
@@ -114,14 +115,25 @@ impl Watcher {
             within(alertmanager.counters()),
         );
         let at = load_on.elapsed();
+        let mut unseen = Vec::new();
+        let (value, alerts) =
+            (seen(value, Source::Prometheus, &mut unseen), seen(alerts, Source::Prometheus, &mut unseen));
+        let (held, counters) = (
+            seen(held, Source::Alertmanager, &mut unseen),
+            seen(counters, Source::Alertmanager, &mut unseen),
+        );
+        let channel = self.services.inbox.silence().map(|silence| silence.why);
+        unseen.extend(channel.map(|why| Unseen { source: Source::Channel, why }));
         Sight {
             at,
             expression: value,
             rule: alerts.map(|alerts| self.rule_state(&alerts)),
+            // Those of earlier looks stay known.
             identities: held.as_deref().map(|held| self.identities(held)).unwrap_or_default(),
             held: held.map(|held| self.held(&held)),
             traffic: counters.map(|counters| since(&self.before, &counters)),
             messages: self.messages(load_on),
+            unseen,
         }
     }
 
@@ -179,9 +191,18 @@ impl Watcher {
     }
 }
 
-/// What a question gives in good time.
-async fn within<T>(question: impl Future<Output = Result<T>>) -> Option<T> {
-    timeout(PATIENCE, question).await.ok()?.ok()
+/// What a question gives in good time, or why it gives nothing.
+async fn within<T>(question: impl Future<Output = Result<T>>) -> Result<T, String> {
+    match timeout(PATIENCE, question).await {
+        Ok(answer) => answer.map_err(|error| error.in_one_line()),
+        Err(_) => Err(format!("no answer within {} s", PATIENCE.as_secs())),
+    }
+}
+
+/// The answer; where there is none, that its source was not seen.
+fn seen<T>(answer: Result<T, String>, source: Source, unseen: &mut Vec<Unseen>) -> Option<T> {
+    // Who was not seen is kept.
+    answer.map_err(|why| unseen.push(Unseen { source, why })).ok()
 }
 
 /// What keeps an alert from being sent.
@@ -206,5 +227,22 @@ fn since(before: &Counters, now: &Counters) -> Traffic {
     Traffic {
         requests: whole(now.requests - before.requests),
         accepted: whole(now.accepted() - before.accepted()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_is_not_taken_for_another_whose_address_begins_like_its_own() {
+        let subject = Subject { alert: "HighCPUUsage".into(), address: "10.0.0.1".into() };
+        let of = |instance: &str| Labels::from([("instance".to_owned(), instance.to_owned())]);
+        for (instance, expected) in
+            [("10.0.0.1:9100", true), ("10.0.0.1", true), ("10.0.0.12:9100", false), ("10.0.0.12", false)]
+        {
+            assert_eq!(subject.is_meant(&of(instance)), expected, "{instance}");
+        }
+        assert!(subject.is_meant(&Labels::new()), "a series without an instance is about every host");
     }
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use monctl::error::Exit;
 use monctl::host::{HostName, Machine};
 use monctl::remote::Remote;
-use monctl::verify::{Cause, Hosts, LEASE, LastProof, Order, Site as _, Stage, UNDOING, last_proofs};
+use monctl::verify::{Cause, Hosts, Kept, LEASE, LastProof, Order, Site as _, Stage, UNDOING, last_proofs};
 use serde_json::{Value, json};
 
 use crate::site::{Site, eventually};
@@ -81,7 +81,7 @@ fn a_load_ends_at_its_limit_whatever_becomes_of_monctl() {
 
 async fn keeps_proofs(remote: &Remote) {
     let hosts = Hosts { app: remote, monitoring: remote };
-    assert_eq!(last_proofs(remote).await.unwrap(), []);
+    assert_eq!(last_proofs(remote).await.unwrap(), Kept::default());
     let proof = |alert: &str, proven| LastProof {
         alert: alert.into(),
         proven,
@@ -95,8 +95,13 @@ async fn keeps_proofs(remote: &Remote) {
         let json = serde_json::to_vec(&kept).unwrap();
         hosts.keep(&format!("{}.json", kept.alert), &json).await.unwrap();
     }
-    let expected = [proof("HighCPUUsage", true), proof("Zzz", false)];
-    assert_eq!(last_proofs(remote).await.unwrap(), expected, "the last one of each alert");
+    let expected = vec![proof("HighCPUUsage", true), proof("Zzz", false)];
+    assert_eq!(last_proofs(remote).await.unwrap().proofs, expected, "the last one of each alert");
+    let torn = "printf '{' >/var/lib/monctl/proofs/AppDown.json";
+    assert!(remote.run(&["sh", "-c", torn], b"").await.unwrap().status.success());
+    let kept = last_proofs(remote).await.unwrap();
+    assert_eq!(kept.proofs, expected, "a torn proof hides no other");
+    assert_eq!(kept.unreadable[0].file, "AppDown.json");
 }
 
 /// Node exporter gives way to a stand-in that sees this machine's load only. `on` runs a command on the machine.

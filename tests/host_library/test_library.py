@@ -356,6 +356,25 @@ class Packages(OnHost):
         self.assertIn("\nleft:", self.host.read("/etc/passwd"))
 
 
+class Proofs(OnHost):
+    def ask(self, script):
+        proofs = (host.LIBRARY.parents[1] / "src/verify/proofs.sh").read_text()
+        return self.host.run(self.host.work({"proofs.sh": proofs, "run.sh": f"{script}\necho end"}))
+
+    def test_a_proof_is_replaced_as_a_whole_and_listed_with_the_others(self):
+        self.assertEqual(self.ask("sh proofs.sh list"), [["end"]])
+        answer = self.ask("echo 1 | sh proofs.sh keep A.json; echo 2 | sh proofs.sh keep B.json; echo 3 | sh proofs.sh keep A.json; sh proofs.sh list")
+        self.assertEqual([(name, base64.b64decode(content)) for name, content in answer[:-1]], [("A.json", b"3\n"), ("B.json", b"2\n")])
+
+    def test_a_proof_that_was_cut_off_leaves_the_one_before(self):
+        self.ask("echo 1 | sh proofs.sh keep A.json")
+        # What a killed writer leaves.
+        self.host.write("/var/lib/monctl/proofs/.A.json.new", "{")
+        self.host.write("/var/lib/monctl/proofs/B.json", "{\"alert\": ")
+        answer = self.ask("sh proofs.sh list")
+        self.assertEqual([name for name, *_ in answer], ["A.json", "B.json", "end"])
+
+
 def questions(files=(), effects=(), **kinds):
     answer = {f"probes/{kind}": "".join(f"{item}\n" for item in kinds.get(kind, ())) for kind in ("packages", "users", "units", "installed", "links")}
     return answer | {"probes/files": "".join(files), "probes/effects": "".join(effects)}

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a helper's failure is the test's failure")]
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
@@ -12,7 +13,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use monctl::cancel::Cancel;
-use monctl::error::Result;
+use monctl::error::{Error, Result};
 use monctl::event::{Event, Events};
 use monctl::host::HostName;
 use monctl::http::alertmanager::Alertmanager;
@@ -25,8 +26,8 @@ use monctl::secret::Secret;
 use monctl::spec::DrillKind;
 use monctl::spec::{Spec, load};
 use monctl::verify::{
-    Application, Cause, Inbox, Mutes, Options, Order, Places, Proof, Reader, Request, Services, Settings,
-    Shell, Site, Subject, prove,
+    Application, Cause, Inbox, KeptFile, Mutes, Options, Order, Places, Proof, Reader, Request, Services,
+    Settings, Shell, Site, Subject, prove,
 };
 use serde_json::json;
 use tempfile::TempDir;
@@ -69,8 +70,32 @@ pub struct Pipeline {
     prometheus: SocketAddr,
     alertmanager_address: SocketAddr,
     receiver: Option<Receiver>,
-    processes: [Process; 2],
+    processes: [Arc<Process>; 2],
+    prometheus_program: PathBuf,
     folder: TempDir,
+}
+
+/// Ends a pipeline's Prometheus and starts it again, while something else goes on.
+pub struct Restart {
+    process: Arc<Process>,
+    program: PathBuf,
+    folder: PathBuf,
+    address: SocketAddr,
+}
+
+impl Restart {
+    /// Ends Prometheus.
+    pub fn stop(&self) {
+        let mut child = self.process.0.lock().unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
+    /// Starts it again over what it has stored.
+    pub fn start(&self) {
+        let new = prometheus_process(&self.program, &self.folder, self.address);
+        std::mem::swap(&mut *self.process.0.lock().unwrap(), &mut *new.0.lock().unwrap());
+    }
 }
 
 /// The program where it is installed or unpacked; `None` where it is not, which fails the test with `CI=true`.
@@ -121,7 +146,7 @@ impl Pipeline {
         let spec = spec(folder.path(), notify, &timings);
         configure(&spec, folder.path(), &host, theirs, webhook);
         let alertmanager = alertmanager_process(&alertmanager, folder.path(), theirs);
-        let prometheus = prometheus_process(&prometheus, folder.path(), ours);
+        let process = prometheus_process(&prometheus, folder.path(), ours);
         let client = |name, address| Client::new(name, &Endpoint::Tcp(address)).unwrap();
         let pipeline = Self {
             host,
@@ -130,7 +155,8 @@ impl Pipeline {
             prometheus: ours,
             alertmanager_address: theirs,
             receiver,
-            processes: [prometheus, alertmanager],
+            processes: [process, alertmanager].map(Arc::new),
+            prometheus_program: prometheus,
             folder,
         };
         pipeline.wait_ready().await;
@@ -164,6 +190,16 @@ impl Pipeline {
         let prometheus = Prometheus::new(&Endpoint::Tcp(self.prometheus)).unwrap();
         while !prometheus.targets().await.unwrap().iter().any(|target| target.health == "down") {
             tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// The means to end Prometheus while an alert is being proven.
+    pub fn restart(&self) -> Restart {
+        Restart {
+            process: Arc::clone(&self.processes[0]),
+            program: self.prometheus_program.clone(),
+            folder: self.folder.path().to_owned(),
+            address: self.prometheus,
         }
     }
 
@@ -208,7 +244,7 @@ impl Pipeline {
         let cancel = Cancel::default();
         let proof = tokio::select! {
             proof = self.prove_by(inbox, Options::default(), &events, &cancel) => proof,
-            refused = watched.follow(&slot) => panic!("{refused:?}"),
+            never = watched.follow(&slot) => match never {},
         };
         drop((events, slot));
         (proof, drain(seen))
@@ -359,7 +395,9 @@ pub fn prometheus_process(program: &Path, folder: &Path, address: SocketAddr) ->
 pub struct Host {
     pub address: SocketAddr,
     pub starts: Mutex<Vec<Order>>,
-    pub kept: Mutex<Vec<String>>,
+    pub kept: Mutex<BTreeMap<String, Vec<u8>>>,
+    /// The host does not do what it is asked.
+    pub is_deaf: Mutex<bool>,
     pub exported: Mutex<String>,
     /// The load dies after this time, whatever was asked for.
     pub dies_after: Mutex<Option<Duration>>,
@@ -424,6 +462,7 @@ impl Host {
             address,
             starts: Mutex::default(),
             kept: Mutex::default(),
+            is_deaf: Mutex::default(),
             exported: Mutex::default(),
             dies_after: Mutex::default(),
             cpu,
@@ -467,6 +506,9 @@ impl Site for Host {
     }
 
     async fn stop(&self, _name: &str) -> Result<()> {
+        if *self.is_deaf.lock().unwrap() {
+            return Err(Error::failed("the ssh connection broke"));
+        }
         self.busy(0.02);
         Ok(())
     }
@@ -483,13 +525,14 @@ impl Site for Host {
         Ok(fs::read_to_string(&self.log).unwrap())
     }
 
-    async fn keep(&self, _name: &str, proof: &[u8]) -> Result<()> {
-        self.kept.lock().unwrap().push(String::from_utf8(proof.to_vec()).unwrap());
+    async fn keep(&self, name: &str, proof: &[u8]) -> Result<()> {
+        self.kept.lock().unwrap().insert(name.to_owned(), proof.to_vec());
         Ok(())
     }
 
-    async fn kept(&self) -> Result<String> {
-        Ok(self.kept.lock().unwrap().concat())
+    async fn kept(&self) -> Result<Vec<KeptFile>> {
+        let kept = self.kept.lock().unwrap().clone();
+        Ok(kept.into_iter().map(|(name, content)| KeptFile { name, content }).collect())
     }
 
     async fn export(&self, rules: &[u8]) -> Result<()> {

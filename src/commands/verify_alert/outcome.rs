@@ -1,7 +1,5 @@
 //! What became of the drills, for people and for programs.
 
-use std::fmt::Write as _;
-
 use serde_json::{Value, json};
 
 use super::{Outcome, VerifyArgs};
@@ -17,8 +15,10 @@ pub(super) fn of(round: Round, args: &VerifyArgs) -> Result<Outcome> {
     }
     let proofs: Vec<&Proof> = round.proofs().collect();
     let not_run = round.not_run();
-    let exit = if proofs.iter().any(|proof| !proof.proven) {
+    let exit = if proofs.iter().any(|proof| !proof.proven && !proof.lost) {
         Exit::NotProven
+    } else if proofs.iter().any(|proof| proof.lost) {
+        Exit::ObservationLost
     } else if not_run.is_empty() {
         Exit::Success
     } else {
@@ -47,7 +47,11 @@ fn alone(round: Round) -> Result<Outcome> {
     if let Value::Object(members) = &mut json {
         members.insert("others".to_owned(), in_json(&others)?);
     }
-    let exit = if proof.proven { Exit::Success } else { Exit::NotProven };
+    let exit = match (proof.proven, proof.lost) {
+        (true, _) => Exit::Success,
+        (false, true) => Exit::ObservationLost,
+        (false, false) => Exit::NotProven,
+    };
     let lines: Vec<String> = [text(&proof)].into_iter().chain(others.iter().map(other)).collect();
     Ok(Outcome::success(lines.join("\n"), json).with_exit(exit))
 }
@@ -64,18 +68,25 @@ fn text(proof: &Proof) -> String {
         let mut text = format!("{alert} is proven on {host}");
         let off = after(Stage::LoadOff).unwrap_or_default();
         if let Some(delivered) = after(Stage::Delivered) {
-            let _ = write!(text, ": delivered {} after the fault began", duration(delivered));
+            text.push_str(&format!(": delivered {} after the fault began", duration(delivered)));
         }
         if let Some(resolved) = after(Stage::Resolved) {
-            let _ = write!(text, ", resolved {} after it ended", duration(resolved.saturating_sub(off)));
+            text.push_str(&format!(", resolved {} after it ended", duration(resolved.saturating_sub(off))));
         }
         if let Some(told) = after(Stage::ResolvedDelivered) {
-            let _ = write!(text, ", told {} after it ended", duration(told.saturating_sub(off)));
+            text.push_str(&format!(", told {} after it ended", duration(told.saturating_sub(off))));
         }
         return text;
     };
     let last = proof.timeline.iter().map(|entry| entry.stage).filter(|stage| *stage < diagnosis.stage).max();
     let reached = last.map_or("before the fault began".into(), |stage| format!("after `{stage}`"));
+    if proof.lost {
+        return format!(
+            "{alert} could not be observed on {host}: there is no verdict; the observation was lost {reached}\n  because: \
+             {}\n  help: {}",
+            diagnosis.cause, diagnosis.remedy
+        );
+    }
     format!(
         "{alert} is not proven on {host}: it stopped {reached}, before `{}`\n  because: {}\n  help: {}",
         diagnosis.stage, diagnosis.cause, diagnosis.remedy
@@ -94,8 +105,67 @@ fn other(Bystander { alert, instance, verdict }: &Bystander) -> String {
             format!("{alert}{about} fired, too: to be expected of the drill for {of}")
         }
         Verdict::Inhibited { by } => format!("{alert}{about} fired, too, and was not told: {by}"),
+        Verdict::Unknown { why } => {
+            format!("{alert}{about} fired, too; whether a drill explains it is unknown: {why}")
+        }
         Verdict::FalseAlarm => format!(
             "{alert}{about} fired, too, and no drill explains it: a false alarm, or a fault of its own"
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::cli::{Cli, Command};
+    use crate::host::HostName;
+    use crate::verify::{Diagnosis, Fault, Settings, Witness, predict};
+
+    fn proof(proven: bool, lost: bool) -> Proof {
+        let (settings, fault) = (Settings::of_reference(), Fault::silence());
+        let (cause, remedy) = ("Prometheus did not answer".to_owned(), "run it again".to_owned());
+        Proof {
+            alert: "X".into(),
+            host: HostName::app(1),
+            proven,
+            lost,
+            at: Timestamp::UNIX_EPOCH,
+            witness: Witness::Receiver,
+            settings,
+            cause: None,
+            fault,
+            prediction: predict(&settings, &fault),
+            timeline: vec![],
+            diagnosis: (!proven).then_some(Diagnosis { stage: Stage::Firing, cause, remedy }),
+            identities: vec![],
+        }
+    }
+
+    fn outcome(words: &str, verdicts: Vec<Result<Proof>>) -> Outcome {
+        let Command::VerifyAlert(args) = Cli::try_parse_from(words.split(' ')).unwrap().command else {
+            panic!("{words}");
+        };
+        let verdicts = verdicts.into_iter().map(|verdict| ("X".to_owned(), verdict)).collect();
+        of(Round { verdicts, others: vec![] }, &args).unwrap()
+    }
+
+    #[test]
+    fn a_lost_observation_has_an_exit_code_of_its_own_and_hides_no_alert_that_stopped() {
+        let all = |verdicts| outcome("monctl verify-alert --all", verdicts).exit;
+        let not_run = || Err(Error::could_not_run("no"));
+        assert_eq!(all(vec![Ok(proof(true, false))]), Exit::Success);
+        assert_eq!(all(vec![Ok(proof(true, false)), not_run()]), Exit::CouldNotRun);
+        assert_eq!(all(vec![Ok(proof(false, true)), not_run()]), Exit::ObservationLost);
+        assert_eq!(all(vec![Ok(proof(false, true)), Ok(proof(false, false))]), Exit::NotProven);
+        let alone = outcome("monctl verify-alert X", vec![Ok(proof(false, true))]);
+        assert_eq!(alone.exit, Exit::ObservationLost);
+        assert!(
+            alone.text.contains("there is no verdict") && !alone.text.contains("not proven"),
+            "{}",
+            alone.text
+        );
     }
 }

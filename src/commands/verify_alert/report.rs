@@ -2,21 +2,24 @@
 //! from Prometheus afterwards, the messages from a view of the inbox of its own.
 
 use std::collections::BTreeMap;
+use std::fs::Permissions;
+use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
 use crate::error::{Error, Result};
-use crate::event::ChatMessage;
+use crate::event::{ChatMessage, Events};
 use crate::host::HostName;
-use crate::http::prometheus::{Labels, Prometheus};
+use crate::http::prometheus::Prometheus;
 use crate::http::slack::{Mark, Received, escaped};
 use crate::remote::Remote;
 use crate::render::{Rule, rules};
 use crate::report::{Page, Section, StageSeen, Verdict};
 use crate::spec::Spec;
-use crate::verify::{self, NotRun, Proof, Round, Services, Stage, Witness};
+use crate::verify::{self, NotRun, Proof, Round, Services, Stage, Subject, Witness};
 
 /// What a curve shows before the fault.
 const BEFORE: Duration = Duration::from_secs(15);
@@ -36,13 +39,14 @@ impl Reporter {
         Self { services: services.clone() }
     }
 
-    /// Writes the page.
+    /// Writes the page. What cannot be asked any more is left out, and that is said.
     ///
     /// # Errors
-    /// When Prometheus does not answer or the file cannot be written.
+    /// When the file cannot be written.
     pub async fn write(
         mut self,
         file: &Path,
+        events: &Events,
         spec: &Spec,
         round: &Round,
         hosts: &[(HostName, &str, &Remote)],
@@ -57,7 +61,14 @@ impl Reporter {
             if let Some(proof) = round.proofs().find(|proof| proof.alert == *alert) {
                 prove(&mut section, proof, &messages);
                 if let Some(rule) = rules.get(alert) {
-                    section.curve = curve(&self.services.prometheus, rule, proof, hosts).await?;
+                    section.curve = match curve(&self.services.prometheus, rule, proof, hosts).await {
+                        Ok(curve) => curve,
+                        Err(error) => {
+                            events
+                                .warn(format!("the report has no curve of {alert}: {}", error.in_one_line()));
+                            Vec::new()
+                        }
+                    };
                 }
             }
             if let Some(missing) = round.not_run().into_iter().find(|it| it.alert == *alert) {
@@ -73,20 +84,22 @@ impl Reporter {
             .collect();
         page.alerts.extend(others);
         for (name, address, remote) in hosts {
-            page.hosts.push((format!("{name} ({address})"), facts(remote).await?));
+            let facts = facts(remote).await.unwrap_or_else(unknown);
+            page.hosts.push((format!("{name} ({address})"), facts));
         }
+        let Services { prometheus, alertmanager, .. } = &self.services;
+        let known = |version: Result<String>| version.unwrap_or_else(|error| format!("unknown ({error})"));
         page.versions = vec![
-            ("Prometheus".into(), self.services.prometheus.version().await?),
-            ("Alertmanager".into(), self.services.alertmanager.version().await?),
+            ("Prometheus".into(), known(prometheus.version().await)),
+            ("Alertmanager".into(), known(alertmanager.version().await)),
         ];
-        std::fs::write(file, page.render()?).map_err(|error| {
-            Error::failed(format!("cannot write the report `{}`", file.display())).because(error)
-        })
+        put(file, &page.render()?)
     }
 
     /// What arrived, with the moment at which it did.
     fn messages(&mut self) -> Vec<Arrived> {
         let when = |at: tokio::time::Instant| {
+            // A drill lasts no centuries.
             let ago = jiff::SignedDuration::try_from(at.elapsed()).unwrap_or_default();
             Timestamp::now().checked_sub(ago).unwrap_or(Timestamp::UNIX_EPOCH)
         };
@@ -135,7 +148,7 @@ fn prove(section: &mut Section, proof: &Proof, messages: &[Arrived]) {
     section.verdict = match &proof.diagnosis {
         None => Verdict::Proven,
         Some(diagnosis) => Verdict::Stopped {
-            stage: diagnosis.stage.to_string(),
+            stage: if proof.lost { "observation lost".into() } else { diagnosis.stage.to_string() },
             cause: diagnosis.cause.clone(),
             remedy: diagnosis.remedy.clone(),
         },
@@ -190,15 +203,15 @@ async fn curve(
     let begin = proof.at.as_duration().as_secs_f64();
     let (from, to) = (begin - BEFORE.as_secs_f64(), begin + (last + BEFORE).as_secs_f64());
     let step = ((to - from) / POINTS).max(1.0);
-    let address = hosts.iter().find(|(name, ..)| *name == proof.host).map(|(_, address, _)| *address);
-    let is_meant = |labels: &Labels| match (labels.get("instance"), address) {
-        (Some(instance), Some(address)) => instance.starts_with(address),
-        _ => true,
-    };
+    let address =
+        hosts.iter().find(|(name, ..)| *name == proof.host).map(|(_, address, _)| (*address).to_owned());
+    let subject = Subject { alert: proof.alert.clone(), address: address.unwrap_or_default() };
     let mut curves = Vec::new();
     for side in verify::compared_sides(&rule.expr, proof.settings.scrape_interval) {
         let series = prometheus.range(&side, from, to, step).await?;
-        curves.extend(series.into_iter().find(|(labels, _)| is_meant(labels)).map(|(_, points)| points));
+        curves.extend(
+            series.into_iter().find(|(labels, _)| subject.is_meant(labels)).map(|(_, points)| points),
+        );
     }
     let moved = curves.into_iter().max_by(|one, other| span(one).total_cmp(&span(other))).unwrap_or_default();
     Ok(moved.into_iter().map(|(at, value)| (at - begin, value)).collect())
@@ -210,9 +223,54 @@ fn span(curve: &[(f64, f64)]) -> f64 {
     values().fold(f64::NEG_INFINITY, f64::max) - values().fold(f64::INFINITY, f64::min)
 }
 
+/// What a host that cannot be asked says.
+fn unknown(error: Error) -> Vec<(String, String)> {
+    vec![("unknown".to_owned(), error.in_one_line())]
+}
+
+/// Sees that the report can be written, before any fault is caused for it.
+///
+/// # Errors
+/// Where it cannot be written there.
+pub(super) fn check(file: &Path) -> Result<()> {
+    let folder = folder_of(file);
+    if file.is_dir() {
+        return Err(unwritable(file).because("it is a folder").remedy("name a file: `--report FILE`"));
+    }
+    tempfile::NamedTempFile::new_in(folder).map(drop).map_err(|error| {
+        unwritable(file)
+            .because(error)
+            .remedy(format!("make the folder `{}`, or name a file in another one", folder.display()))
+    })
+}
+
+/// Replaces the file as a whole.
+fn put(file: &Path, text: &str) -> Result<()> {
+    let write = || {
+        let mut beside = tempfile::NamedTempFile::new_in(folder_of(file))?;
+        beside.write_all(text.as_bytes())?;
+        beside.as_file().set_permissions(Permissions::from_mode(0o644))?;
+        beside.persist(file).map_err(|error| error.error)
+    };
+    write().map(drop).map_err(|error| {
+        Error::failed(format!("cannot write the report `{}`", file.display())).because(error)
+    })
+}
+
+fn unwritable(file: &Path) -> Error {
+    Error::could_not_run(format!("the report `{}` could not be written", file.display()))
+}
+
+fn folder_of(file: &Path) -> &Path {
+    file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
 /// What a host says of itself.
 async fn facts(remote: &Remote) -> Result<Vec<(String, String)>> {
     let output = remote.run(&["sh", "-s"], FACTS.as_bytes()).await?;
+    if !output.status.success() {
+        return Err(Error::failed("the host does not answer").because(output.stderr.trim().to_owned()));
+    }
     let pair = |line: &str| line.split_once('\t').map(|(name, value)| (name.to_owned(), value.to_owned()));
     Ok(output.stdout.lines().filter_map(pair).collect())
 }
@@ -236,6 +294,7 @@ mod tests {
             alert: "HighCPUUsage".into(),
             host: HostName::app(1),
             proven: true,
+            lost: false,
             at: Timestamp::UNIX_EPOCH,
             witness,
             settings,

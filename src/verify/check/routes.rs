@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{CheckedRule, Finding, Kind, Snapshot};
+use crate::error::{Error, Result};
 
 /// The parts of Alertmanager's configuration that decide who is told.
 #[derive(Debug, Deserialize)]
@@ -55,7 +56,20 @@ enum Goes {
     Yes,
 }
 
+/// Sees that the configuration can be read.
+///
+/// # Errors
+/// Where it cannot: what routes it has is unknown then.
+pub(super) fn readable(routing: &str) -> Result<()> {
+    serde_saphyr::from_str::<Configuration>(routing).map(drop).map_err(|error| {
+        Error::failed("Alertmanager's configuration cannot be read").because(error.to_string()).remedy(
+            "see it as Alertmanager has it: `monctl open alertmanager`, `Status`; whether its routes deliver is unknown",
+        )
+    })
+}
+
 pub(super) fn undelivered(snapshot: &Snapshot, rule: &CheckedRule) -> Option<Finding> {
+    // It was read when the snapshot was taken.
     let configuration: Configuration = serde_saphyr::from_str(&snapshot.routing).ok()?;
     let mut labels = rule.labels.clone();
     labels.insert("alertname".into(), rule.name.clone());
@@ -158,6 +172,14 @@ impl Condition {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_configuration_that_cannot_be_read_is_an_error_and_not_a_route_without_faults() {
+        assert!(readable("route: {receiver: a}\nreceivers: [{name: a}]").is_ok());
+        for text in ["", "route: [", "receivers: []"] {
+            assert!(readable(text).is_err(), "{text}");
+        }
+    }
 
     #[test]
     fn matchers_are_read_in_all_their_forms() {

@@ -11,6 +11,7 @@ use crate::http::alertmanager::{Matcher, Silence};
 const LONG: SignedDuration = SignedDuration::from_hours(90 * 24);
 
 pub(super) fn endless(snapshot: &Snapshot) -> Vec<Finding> {
+    // The client refuses an answer whose ends cannot be read.
     let ends = |silence: &Silence| silence.ends_at.parse::<Timestamp>().ok();
     let is_endless =
         |silence: &&Silence| ends(silence).is_some_and(|end| end.duration_since(snapshot.now) > LONG);

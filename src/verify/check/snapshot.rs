@@ -7,6 +7,7 @@ use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 
 use super::expression::{conditions, metrics_of};
+use super::routes::readable;
 use crate::error::Result;
 use crate::http::alertmanager::{Alertmanager, Silence};
 use crate::http::prometheus::{AlertingRule, Labels, Prometheus, RuleGroup};
@@ -83,19 +84,21 @@ pub async fn take(spec: &Spec, prometheus: &Prometheus, alertmanager: &Alertmana
     .await;
     let compared: BTreeSet<String> = rules.iter().flat_map(|rule| conditions(&rule.expression)).collect();
     let values = join_all(compared.into_iter().map(|left| async {
-        // What cannot be evaluated alone says nothing.
-        let samples = prometheus.query(&left).await.unwrap_or_default();
-        (left, samples.into_iter().map(|sample| sample.value).collect())
+        // What Prometheus refuses to evaluate alone has no values.
+        let samples = prometheus.query_if_valid(&left).await?.unwrap_or_default();
+        Ok((left, samples.into_iter().map(|sample| sample.value).collect()))
     }))
     .await;
+    let routing = alertmanager.configuration().await?;
+    readable(&routing)?;
     Ok(Snapshot {
         now,
         metrics,
         series: series.into_iter().collect::<Result<_>>()?,
-        values: values.into_iter().collect(),
+        values: values.into_iter().collect::<Result<_>>()?,
         scrape_intervals: scrape_intervals(prometheus).await?,
         alertmanagers: alertmanagers(prometheus).await?,
-        routing: alertmanager.configuration().await?,
+        routing,
         silences: alertmanager.silences().await?,
         rules,
     })
@@ -104,6 +107,7 @@ pub async fn take(spec: &Spec, prometheus: &Prometheus, alertmanager: &Alertmana
 async fn scrape_intervals(prometheus: &Prometheus) -> Result<BTreeMap<String, Duration>> {
     let mut intervals: BTreeMap<String, Duration> = BTreeMap::new();
     for target in prometheus.targets().await? {
+        // Empty before Prometheus 2.30; what depends on it is not looked at then.
         let Ok(interval) = target.scrape_interval.parse::<PromDuration>() else { continue };
         let Some(job) = target.labels.get("job") else { continue };
         let known = intervals.entry(job.clone()).or_default();
@@ -115,6 +119,7 @@ async fn scrape_intervals(prometheus: &Prometheus) -> Result<BTreeMap<String, Du
 /// The rules of Prometheus, and those of the spec that it has not.
 fn checked(spec: &Spec, groups: Vec<RuleGroup>) -> Vec<CheckedRule> {
     let of_catalogue = |name: &str| {
+        // A name that no rule of ours can have is somebody else's.
         let name = name.parse::<AlertName>().ok();
         name.and_then(|name| spec.alerts.get(&name)).map(|alert| alert.expr.is_none())
     };
@@ -161,5 +166,6 @@ fn loaded(rule: AlertingRule, file: &str, interval: Duration, catalogue: Option<
 }
 
 fn seconds(seconds: f64) -> Duration {
+    // Prometheus gives no negative intervals.
     Duration::try_from_secs_f64(seconds).unwrap_or_default()
 }

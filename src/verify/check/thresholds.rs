@@ -119,6 +119,7 @@ fn mixed_up(
     if *bounds != PERCENT || value <= 0.0 || value >= 1.0 {
         return None;
     }
+    // What has no values now is not judged by them.
     let values = snapshot.values.get(&left.to_string()).map(Vec::as_slice).unwrap_or_default();
     let beyond = values.iter().filter(|&&now| threshold.holds(now)).count();
     let asks_for_little = matches!(threshold.comparison, Comparison::Less | Comparison::AtMost);

@@ -1,7 +1,6 @@
 //! A timeline drawn in text: a row for each stage, from its earliest to its latest time. Readable without
 //! colour, as wide as the screen.
 
-use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::super::predict::Window;
@@ -24,8 +23,7 @@ pub(super) fn chart(windows: &[&Window], width: usize) -> String {
     let scale = Scale { end: end.max(Duration::from_secs(1)), columns: room - 1 };
     let mut text = axis(&scale);
     for window in windows {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "\n  {:<NAMES$} {}", window.stage.name(), bar(window, &scale));
+        text.push_str(&format!("\n  {:<NAMES$} {}", window.stage.name(), bar(window, &scale)));
     }
     text
 }

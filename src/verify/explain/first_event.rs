@@ -35,6 +35,7 @@ impl FirstEvent {
             Signal::Rate { .. } => settings.threshold.value <= 0.0,
             _ => false,
         };
+        // What is not PromQL was refused with the spec.
         let expression = parse(&rule.expr).ok().filter(|_| asks_for_more && single)?;
         if looks_for_new(&expression) {
             return None;

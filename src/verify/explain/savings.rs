@@ -200,6 +200,7 @@ fn lower_threshold(spec: &Spec, rule: &Rule, settings: &Settings) -> Option<Chan
 }
 
 fn edit(spec: &mut Spec, name: &str, edit: impl FnOnce(&mut Alert)) {
+    // A name that no rule can have is not in the spec.
     if let Some(alert) = name.parse::<AlertName>().ok().and_then(|name| spec.alerts.get_mut(&name)) {
         edit(alert);
     }

@@ -1,7 +1,5 @@
 //! An explanation in words.
 
-use std::fmt::Write as _;
-
 use super::super::{Effect, Settings, Signal, Stage, words};
 use super::chart::chart;
 use super::{Conditions, Elsewhere, Explanation, FirstEvent, Saving, Size, Trial, Way};
@@ -37,8 +35,7 @@ impl Explanation {
             way.trial.as_ref().map(|of| trial(of, wide)).unwrap_or_default(),
         ];
         for part in parts.iter().filter(|part| !part.is_empty()) {
-            // Writing to a string cannot fail.
-            let _ = write!(text, "\n{part}\n");
+            text.push_str(&format!("\n{part}\n"));
         }
         text.trim_end().to_owned()
     }
@@ -55,7 +52,7 @@ fn fill(text: &str, width: usize, indent: usize) -> String {
         let length = word.trim_end().chars().count();
         if column > indent && column + length > width {
             filled.truncate(filled.trim_end().len());
-            let _ = write!(filled, "\n{:indent$}", "");
+            filled.push_str(&format!("\n{:indent$}", ""));
             column = indent;
         }
         filled.push_str(word);
@@ -283,8 +280,7 @@ fn savings(savings: &[Saving], width: usize) -> String {
 fn trial(trial: &Trial, width: usize) -> String {
     let mut text = fill(&trial.what, width, 2);
     let mut line = |sentence: String| {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "\n{}", fill(&format!("  {sentence}"), width, 2));
+        text.push_str(&format!("\n{}", fill(&format!("  {sentence}"), width, 2)));
     };
     line(words::fate(trial.chance, trial.race));
     if let Some(reason) = &trial.reason {

@@ -1,0 +1,152 @@
+//! When a source could not be asked while a drill ran. A stage that was not seen in such a time may have been there:
+//! that it was missing is no verdict. Pure; `run` notes each look and asks at the end.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use super::words;
+
+/// A source that is silent for longer is not waited for.
+const LONGEST: Duration = Duration::from_mins(1);
+
+/// Whom a drill asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Source {
+    /// The host of the drill, over ssh.
+    Host,
+    /// Prometheus.
+    Prometheus,
+    /// Alertmanager.
+    Alertmanager,
+    /// The channel, read by a bot.
+    Channel,
+}
+
+/// A source that did not answer a look.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unseen {
+    /// The source.
+    pub source: Source,
+    /// Why.
+    pub why: String,
+}
+
+/// A time without answers, since the fault began.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gap {
+    /// The source.
+    pub source: Source,
+    /// The last answer before it.
+    pub from: Duration,
+    /// The last look without an answer.
+    pub to: Duration,
+    /// What was wrong at first.
+    pub why: String,
+}
+
+/// All gaps of a drill.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Gaps {
+    past: Vec<Gap>,
+    open: BTreeMap<Source, Gap>,
+    last_look: Duration,
+}
+
+impl Gaps {
+    /// Takes a look into account: which sources did not answer it.
+    pub fn note(&mut self, at: Duration, unseen: &[Unseen]) {
+        let is_unseen = |source: &Source| unseen.iter().any(|one| one.source == *source);
+        let (open, ended) =
+            std::mem::take(&mut self.open).into_iter().partition(|(source, _)| is_unseen(source));
+        self.open = open;
+        self.past.extend(ended.into_values().collect::<Vec<_>>());
+        for Unseen { source, why } in unseen {
+            let from = self.last_look;
+            let gap = self.open.entry(*source).or_insert_with(|| Gap {
+                source: *source,
+                from,
+                to: at,
+                why: why.clone(),
+            });
+            gap.to = at;
+        }
+        self.last_look = at;
+    }
+
+    /// The longest gap that reaches beyond this moment.
+    pub fn since(&self, moment: Duration) -> Option<&Gap> {
+        self.all().filter(|gap| gap.to >= moment).max_by_key(|gap| gap.to.saturating_sub(gap.from))
+    }
+
+    /// How much later than predicted a stage may come: as long as nothing was seen, [`LONGEST`] at most, and where
+    /// Prometheus saw nothing either, `memory` once more, since it begins to count anew.
+    pub fn delay(&self, memory: Duration) -> Duration {
+        let blind: Duration = self.all().map(|gap| gap.to.saturating_sub(gap.from)).sum();
+        let anew = self.all().any(|gap| gap.source == Source::Prometheus);
+        blind.min(LONGEST) + if anew { memory } else { Duration::ZERO }
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Gap> {
+        self.past.iter().chain(self.open.values())
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Host => "the host",
+            Self::Prometheus => "Prometheus",
+            Self::Alertmanager => "Alertmanager",
+            Self::Channel => "the channel",
+        })
+    }
+}
+
+impl fmt::Display for Gap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (from, to) = (words::seconds(self.from), words::seconds(self.to));
+        write!(f, "{} did not answer from {from} to {to} after the fault began: {}", self.source, self.why)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn seconds(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    fn without(source: Source) -> [Unseen; 1] {
+        [Unseen { source, why: "refused".into() }]
+    }
+
+    #[test]
+    fn a_gap_reaches_from_the_last_answer_to_the_last_look_without_one() {
+        let mut gaps = Gaps::default();
+        gaps.note(seconds(1), &[]);
+        gaps.note(seconds(2), &without(Source::Prometheus));
+        gaps.note(seconds(5), &without(Source::Prometheus));
+        gaps.note(seconds(6), &[]);
+        gaps.note(seconds(9), &without(Source::Channel));
+        let gap = gaps.since(seconds(4)).unwrap();
+        assert_eq!((gap.source, gap.from, gap.to), (Source::Prometheus, seconds(1), seconds(5)));
+        assert_eq!(gaps.since(seconds(7)).unwrap().source, Source::Channel);
+        assert_eq!(gaps.since(seconds(10)), None, "what was seen after it counts");
+        let text = gap.to_string();
+        assert!(text.starts_with("Prometheus did not answer from 1 s to 5 s"), "{text}");
+    }
+
+    #[test]
+    fn a_drill_is_given_the_time_in_which_nothing_was_seen_and_prometheus_what_it_forgot() {
+        let mut gaps = Gaps::default();
+        assert_eq!(gaps.delay(seconds(30)), Duration::ZERO);
+        gaps.note(seconds(3), &without(Source::Channel));
+        assert_eq!(gaps.delay(seconds(30)), seconds(3));
+        gaps.note(seconds(5), &without(Source::Prometheus));
+        assert_eq!(gaps.delay(seconds(30)), seconds(3 + 2 + 30));
+        gaps.note(seconds(5_000), &without(Source::Prometheus));
+        assert_eq!(gaps.delay(seconds(30)), LONGEST + seconds(30), "what never answers is not waited for");
+    }
+}
