@@ -29,7 +29,7 @@ impl Cancel {
     /// Waits until the flag is up. May be dropped and called again.
     pub async fn raised(&self) {
         // `self.0` is a sender that lives as long as this call, so the channel cannot close meanwhile.
-        let _ = self.0.subscribe().wait_for(|raised| *raised).await;
+        drop(self.0.subscribe().wait_for(|raised| *raised).await);
     }
 }
 

@@ -171,7 +171,8 @@ impl Events {
 
     /// Sends an event. Where nobody listens any more it is dropped.
     pub fn send(&self, event: Event) {
-        let _ = self.0.send(event);
+        // The reader may be gone: the run is over then.
+        drop(self.0.send(event));
     }
 
     /// Sends a [`Event::Note`].

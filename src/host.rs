@@ -123,6 +123,7 @@ impl FromStr for HostName {
 
     fn from_str(text: &str) -> Result<Self, Error> {
         let number = |digits: &str| {
+            // What is not such a number is not the name of a host, and refused below.
             digits.parse().ok().filter(|&number: &u16| number > 1 && !digits.starts_with(['0', '+']))
         };
         match text {

@@ -54,7 +54,7 @@ fn usage(error: &clap::Error) -> ExitCode {
         Reporter::new(screen(Output::Json), io::stderr()).fail(&Error::invalid(text));
     } else {
         // A reader that went away is no failure.
-        let _ = error.print();
+        drop(error.print());
     }
     let exit = if error.use_stderr() { Exit::Invalid } else { Exit::Success };
     ExitCode::from(exit.code())
@@ -102,7 +102,7 @@ fn run(cli: Cli, reporter: &mut Reporter<io::Stderr>) -> Result<Outcome> {
                 Err(error) => return drop(done.send(Err(error))),
             };
             // The edge may have given up waiting.
-            let _ = done.send(runtime.block_on(commands::run(&cli.command, &context)));
+            drop(done.send(runtime.block_on(commands::run(&cli.command, &context))));
         })
         .map_err(|error| Error::failed("cannot start a thread").because(error))?;
     let desk = Desk { stream, asked, result, cancel };
@@ -188,7 +188,9 @@ fn read_answer(question: Question) {
     std::thread::spawn(move || {
         let mut line = String::new();
         // An unreadable keyboard is a no.
-        let _ = io::stdin().read_line(&mut line);
+        if io::stdin().read_line(&mut line).is_err() {
+            line.clear();
+        }
         question.answer(&line);
     });
 }

@@ -2,7 +2,6 @@
 //! Reads only.
 
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
@@ -42,8 +41,7 @@ fn outcome(loaded: &Loaded, snapshot: &Snapshot, findings: &[Finding]) -> Outcom
             [alone] => shown(loaded, snapshot, alone),
             together => shown_together(loaded, snapshot, together),
         };
-        // Writing to a string cannot fail.
-        let _ = writeln!(text, "{shown}\n");
+        text.push_str(&format!("{shown}\n\n"));
     }
     text.push_str(&summary(snapshot.rules.len(), wrong, findings.len() - wrong));
     let documents: Vec<Value> = findings.iter().map(|finding| document(loaded, snapshot, finding)).collect();
@@ -102,10 +100,9 @@ fn shown_together(loaded: &Loaded, snapshot: &Snapshot, findings: &[&Finding]) -
     for finding in findings {
         let rule = finding.rule.as_ref().map(|rule| format!("`{rule}`: ")).unwrap_or_default();
         let evidence = finding.evidence.split(", nor any other").next().unwrap_or(&finding.evidence);
-        // Writing to a string cannot fail.
-        let _ = write!(text, "\n  {}{rule}{evidence}", at(loaded, snapshot, finding));
+        text.push_str(&format!("\n  {}{rule}{evidence}", at(loaded, snapshot, finding)));
     }
-    let _ = write!(text, "\n  {}: {}", first.kind.word(), first.remedy);
+    text.push_str(&format!("\n  {}: {}", first.kind.word(), first.remedy));
     text
 }
 
@@ -125,9 +122,9 @@ fn shown(loaded: &Loaded, snapshot: &Snapshot, finding: &Finding) -> String {
     let doubt = if finding.weight == Weight::Doubtful { "doubtful: " } else { "" };
     let mut text = format!("{at}{doubt}{rule}{}", finding.evidence);
     if let Some(place) = place {
-        let _ = write!(text, "\n{}", place.excerpt);
+        text.push_str(&format!("\n{}", place.excerpt));
     }
-    let _ = write!(text, "\n  {}: {}", finding.kind.word(), finding.remedy);
+    text.push_str(&format!("\n  {}: {}", finding.kind.word(), finding.remedy));
     text
 }
 

@@ -101,6 +101,7 @@ fn uid_of(stem: &str) -> String {
 async fn published(name: &str, url: &str, pinned: Sha256) -> Result<Result<String>> {
     let cached = cache().map(|folder| folder.join(format!("{pinned}.json")));
     let is_pinned = |bytes: &Vec<u8>| Sha256::of(bytes) == pinned;
+    // A cache that cannot be read is no cache.
     let kept = cached.as_ref().and_then(|path| fs::read(path).ok()).filter(is_pinned);
     let bytes = match kept {
         Some(bytes) => bytes,
@@ -122,8 +123,8 @@ async fn published(name: &str, url: &str, pinned: Sha256) -> Result<Result<Strin
     }
     if let Some(path) = cached {
         // Without a cache it is fetched again the next time.
-        let _ = path.parent().map(fs::create_dir_all);
-        let _ = fs::write(&path, &bytes);
+        let made = path.parent().map_or(Ok(()), fs::create_dir_all);
+        drop(made.and_then(|()| fs::write(&path, &bytes)));
     }
     String::from_utf8(bytes)
         .map(Ok)

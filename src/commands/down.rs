@@ -23,6 +23,7 @@ pub(super) async fn run(args: &DownArgs, context: &Context) -> Result<Outcome> {
         Some(loaded) => Guest::look(loaded, &provider).await,
         None => Ok(None),
     };
+    // Its error is told once the machines are gone.
     let in_grafana = guest.as_ref().ok().and_then(Option::as_ref).map(Guest::lines).unwrap_or_default();
     let mut removed = Vec::new();
     if !found.is_empty() || !in_grafana.is_empty() {
@@ -110,6 +111,7 @@ fn parse(name: &str) -> Result<ProjectName> {
 /// What goes with the machines that nothing brings back.
 fn data(pieces: &[Piece]) -> impl Iterator<Item = String> {
     let host = |piece: &Piece| match piece {
+        // A machine that the spec could not name holds nothing that is known.
         Piece::Machine(name) | Piece::Instance { host: name, .. } => name.parse::<HostName>().ok(),
         Piece::OnHost(thing) if thing.kind == ThingKind::Data => Some(thing.host),
         _ => None,

@@ -98,6 +98,7 @@ fn service(unit: &str) -> Option<&str> {
 
 /// Tells everything that was read, in the order of time.
 fn all(mut entries: mpsc::UnboundedReceiver<LogLine>, events: &Events) {
+    // All senders are gone: empty is the end.
     let mut lines: Vec<LogLine> = std::iter::from_fn(|| entries.try_recv().ok()).collect();
     lines.sort_by_key(|line| line.at);
     for line in lines {
@@ -172,10 +173,18 @@ impl Source<'_> {
         let host = self.machine.name;
         let (status, complaint) = remote
             .stream(&words, &[], |text| {
-                let Some((line, place)) = entry(host, text) else { return };
-                *cursor = Some(place);
-                // Whoever listens may be gone already.
-                let _ = self.entries.send(line);
+                let line = match entry(host, text) {
+                    Some((line, place)) => {
+                        *cursor = Some(place);
+                        line
+                    }
+                    // What cannot be read is shown as it came.
+                    None => {
+                        LogLine { at: Timestamp::now(), host, service: "journal".into(), text: text.into() }
+                    }
+                };
+                // The reader may be gone already.
+                drop(self.entries.send(line));
             })
             .await?;
         if status.success() && !self.follow {
@@ -205,6 +214,7 @@ fn entry(host: HostName, text: &str) -> Option<(LogLine, String)> {
 
 /// The journal gives text that is no UTF-8 as a list of bytes.
 fn message(value: &Value) -> String {
+    // journalctl gives bytes only.
     let byte = |value: &Value| value.as_u64().and_then(|byte| u8::try_from(byte).ok());
     match value {
         Value::Array(bytes) => {

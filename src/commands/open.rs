@@ -87,6 +87,7 @@ async fn door(access: &Access, way: &Way, events: &Events) -> Option<Door> {
 
 /// Opens the browser that the user has chosen.
 fn browse(url: &str, events: &Events) {
+    // None is the usual case.
     let chosen = std::env::var("BROWSER").ok().filter(|it| !it.is_empty() && !it.contains([' ', ':', '%']));
     let usual = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
     let browser = chosen.unwrap_or_else(|| usual.to_owned());

@@ -2,7 +2,6 @@
 //! machine and resolves no secret: where one will stand, `[secret]` does.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
@@ -119,8 +118,7 @@ fn shown(files: &Files) -> String {
         let dashboard = name.starts_with(DASHBOARDS);
         let content =
             if dashboard { "# `--out` writes it, `--output json` shows it" } else { content.trim_end() };
-        // Writing to a string cannot fail.
-        let _ = writeln!(text, "# --- {name}\n{content}\n");
+        text.push_str(&format!("# --- {name}\n{content}\n\n"));
     }
     text
 }

@@ -95,6 +95,7 @@ fn height(dashboard: &Value) -> u64 {
     };
     let old = |row: &Value| {
         let given = row["height"].as_u64();
+        // As Grafana: a height that is not a number is the usual one.
         let written = row["height"].as_str().and_then(|it| it.trim_end_matches("px").parse().ok());
         given.or(written).unwrap_or(OLD_ROW) + ROW
     };

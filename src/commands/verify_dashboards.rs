@@ -2,7 +2,6 @@
 //! of Grafana as a browser would. A little traffic goes first: without any the application's panels are empty. As it
 //! is a drill, the project is locked as long as it takes; with `--no-traffic` the command only reads.
 
-use std::fmt::Write as _;
 use std::future::ready;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -178,10 +177,10 @@ impl Remark<'_> {
             Shown::NotApplicable(cause) => ("not applicable", cause),
             Shown::NotAsked(cause) => ("not asked", cause),
         };
-        let _ = writeln!(text, "  {word}  {}", self.what);
+        text.push_str(&format!("  {word}  {}\n", self.what));
         for line in [&self.expr.replace('\n', " "), cause] {
             if !line.is_empty() {
-                let _ = writeln!(text, "         {line}");
+                text.push_str(&format!("         {line}\n"));
             }
         }
     }
@@ -193,19 +192,18 @@ fn outcome(found: &Found, pictures: &[PathBuf]) -> Outcome {
     for remark in remarks(found) {
         if dashboard != Some(remark.dashboard) {
             dashboard = Some(remark.dashboard);
-            let _ = writeln!(text, "{}", remark.dashboard);
+            text.push_str(&format!("{}\n", remark.dashboard));
         }
         remark.write(&mut text);
     }
     for one in found.variables.iter().filter(|one| one.alone > 0 && one.alone < one.values) {
-        let _ = writeln!(
-            text,
-            "{}: {} of the {} values of `{}` were asked for one by one",
+        text.push_str(&format!(
+            "{}: {} of the {} values of `{}` were asked for one by one\n",
             one.dashboard, one.alone, one.values, one.variable
-        );
+        ));
     }
     for picture in pictures {
-        let _ = writeln!(text, "picture {}", picture.display());
+        text.push_str(&format!("picture {}\n", picture.display()));
     }
     let counts = Counts::of(found);
     text.push_str(&counts.text());
@@ -266,7 +264,7 @@ impl Counts {
             (self.not_asked, "queries not asked"),
         ] {
             if count > 0 {
-                let _ = write!(text, "; {what}: {count}");
+                text.push_str(&format!("; {what}: {count}"));
             }
         }
         text

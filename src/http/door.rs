@@ -47,7 +47,7 @@ impl Door {
         let app = axum::Router::new().fallback(enter).with_state(pass);
         let server = tokio::spawn(async move {
             // It ends with its task.
-            let _ = axum::serve(listener, app).await;
+            drop(axum::serve(listener, app).await);
         });
         Ok(Self { url: format!("http://{address}{path}"), server })
     }

@@ -57,7 +57,7 @@ impl From<SocketAddr> for Endpoint {
 /// What all clients have in common. TLS is ring's, which is chosen here because another crate may bring a second one.
 fn builder() -> ClientBuilder {
     // Whoever was first has chosen the same.
-    let _ = rustls::crypto::ring::default_provider().install_default();
+    drop(rustls::crypto::ring::default_provider().install_default());
     let builder = reqwest::Client::builder().timeout(TIMEOUT).connect_timeout(CONNECT_TIMEOUT);
     builder.redirect(reqwest::redirect::Policy::none())
 }
@@ -183,6 +183,7 @@ impl Client {
             Error::failed(format!("{} did not answer", self.service)).because(cause.without_url())
         };
         let response = request.send().await.map_err(failed)?;
+        // A type that is not text says as little as none.
         let kind = response.headers().get("content-type").and_then(|kind| kind.to_str().ok());
         let kind = kind.unwrap_or("application/octet-stream").to_owned();
         Ok((response.status().as_u16(), kind, response.bytes().await.map_err(failed)?))
@@ -206,6 +207,7 @@ impl Client {
             let response = request.send().await?;
             let status = response.status().as_u16();
             let cookies = response.headers().get_all("set-cookie").iter();
+            // A cookie that is not text cannot be sent back.
             let cookies = cookies.filter_map(|it| it.to_str().ok().map(Secret::new)).collect();
             Ok((status, cookies, response.bytes().await?.to_vec()))
         };
@@ -249,6 +251,7 @@ impl Answer {
 
     /// What the service says in its `message` or `error`, else the beginning of the body.
     pub fn says(&self) -> String {
+        // What is not JSON is shown as it came.
         let object: Option<Value> = serde_json::from_slice(&self.body).ok();
         let word = |key| object.as_ref()?.get(key)?.as_str().map(str::to_owned);
         word("message").or_else(|| word("error")).unwrap_or_else(|| {

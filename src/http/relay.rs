@@ -49,7 +49,7 @@ impl Relay {
         let app = axum::Router::new().fallback(pass).with_state(ends);
         let server = tokio::spawn(async move {
             // It ends with its task.
-            let _ = axum::serve(listener, app).await;
+            drop(axum::serve(listener, app).await);
         });
         Ok(Self { url, key, server })
     }
@@ -78,6 +78,7 @@ async fn pass(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
+    // A cookie that is not text is not ours, and refused.
     let cookies = headers.get(header::COOKIE).and_then(|cookies| cookies.to_str().ok()).unwrap_or_default();
     if !cookies.split("; ").any(|cookie| cookie == ends.cookie.expose()) {
         return StatusCode::FORBIDDEN.into_response();

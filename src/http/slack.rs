@@ -135,7 +135,7 @@ impl Receiver {
         let server = serve(axum::Router::new().fallback(answer).with_state(desk));
         // A server on a socket that it holds ends only with the task.
         let server = tokio::spawn(async move {
-            let _ = server.await;
+            drop(server.await);
         });
         Self { requests, server }
     }
@@ -147,6 +147,7 @@ impl Receiver {
 
     /// All requests that have come since the last look.
     pub fn take(&mut self) -> Vec<Received> {
+        // Empty, or its server has ended: nothing has come either way.
         std::iter::from_fn(|| self.requests.try_recv().ok()).collect()
     }
 }
@@ -175,7 +176,7 @@ async fn answer(State(desk): State<Desk>, method: Method, headers: HeaderMap, bo
     let marks = payload.as_ref().map(Payload::marks).unwrap_or_default();
     let message = payload.map(Payload::into_message);
     // Nobody looks any more: the run is over.
-    let _ = desk.requests.send(Received { at: Instant::now(), message, marks, reply: reply.clone() });
+    drop(desk.requests.send(Received { at: Instant::now(), message, marks, reply: reply.clone() }));
     reply
 }
 
@@ -221,6 +222,7 @@ impl Payload {
     fn read(headers: &HeaderMap, body: &[u8]) -> Result<Self, &'static str> {
         let is_json = headers
             .get(header::CONTENT_TYPE)
+            // A type that is not text is not JSON's.
             .and_then(|value| value.to_str().ok())
             .is_some_and(|value| value.starts_with("application/json"));
         // A struct would also be read from a JSON array.

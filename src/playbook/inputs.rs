@@ -47,6 +47,7 @@ impl File {
 
     /// Its text where it may be shown.
     pub fn text(&self) -> Option<&str> {
+        // What is not text has no diff.
         if self.secret { None } else { std::str::from_utf8(&self.bytes).ok() }
     }
 }

@@ -2,7 +2,6 @@
 //! it, on standard input of the remote command, and nowhere else.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
 use std::io::Write as _;
 
 use flate2::Compression;
@@ -37,11 +36,11 @@ pub fn bootstrap() -> [&'static str; 3] {
 /// The script that answers these questions.
 pub fn facts_script(probes: &Probes) -> Script {
     let effects = probes.effects.iter().fold(String::new(), |mut text, (unit, command)| {
-        let _ = writeln!(text, "{unit}\t{}", quote_words(command));
+        text.push_str(&format!("{unit}\t{}\n", quote_words(command)));
         text
     });
     let files = probes.files.iter().fold(String::new(), |mut text, (path, wanted)| {
-        let _ = writeln!(text, "{}\t{}\t{path}", wanted.sha256, if wanted.shown { "yes" } else { "no" });
+        text.push_str(&format!("{}\t{}\t{path}\n", wanted.sha256, if wanted.shown { "yes" } else { "no" }));
         text
     });
     Tarball::new()
@@ -120,7 +119,7 @@ pub fn apply_script(changes: &[(Step, Change)], inputs: &Inputs, identity: Ident
 fn sequence(changes: &[(Step, Change)]) -> String {
     changes.iter().fold(String::new(), |mut text, (step, _)| {
         let lane = step.lane.as_deref().unwrap_or("-");
-        let _ = writeln!(text, "{}\t{lane}\t{}", step.id, step.join.join(" "));
+        text.push_str(&format!("{}\t{lane}\t{}\n", step.id, step.join.join(" ")));
         text
     })
 }
@@ -128,7 +127,7 @@ fn sequence(changes: &[(Step, Change)]) -> String {
 fn step_script(change: &Change) -> String {
     let mut text = String::from(". ./library.sh\n");
     for command in &change.commands {
-        let _ = writeln!(text, "{}", quote_words(&command.0));
+        text.push_str(&format!("{}\n", quote_words(&command.0)));
     }
     text
 }

@@ -40,7 +40,7 @@ pub(super) async fn run_with_input(command: &mut Command, input: &str) -> Result
     let mut child = command.spawn().map_err(started)?;
     if let Some(mut stdin) = child.stdin.take() {
         // A tool that ends without reading its input says why by its status.
-        let _ = stdin.write_all(input.as_bytes()).await;
+        drop(stdin.write_all(input.as_bytes()).await);
     }
     let output = child.wait_with_output().await.map_err(started)?;
     let printed = String::from_utf8_lossy(&output.stdout).into_owned();

@@ -48,7 +48,8 @@ impl ProjectLock {
 impl Drop for ProjectLock {
     fn drop(&mut self) {
         // Removed while it is still held, so that nobody's new lock is removed instead.
-        let _ = fs::remove_file(&self.path);
+        // A file that stays locks nothing.
+        drop(fs::remove_file(&self.path));
     }
 }
 
@@ -83,8 +84,11 @@ fn write_holder(file: &mut File) -> std::io::Result<()> {
 
 fn busy(project: &ProjectName, file: &mut File) -> Error {
     let mut holder = String::new();
-    let _ = file.read_to_string(&mut holder);
-    let holder = if holder.is_empty() { String::new() } else { format!(" (process {holder})") };
+    let holder = match file.read_to_string(&mut holder) {
+        Ok(_) if !holder.is_empty() => format!(" (process {holder})"),
+        // Who it is only helps; that somebody holds the lock is known.
+        _ => String::new(),
+    };
     Error::could_not_run(format!("another monctl{holder} is changing project `{project}`"))
         .remedy("wait until it has ended, then run the command again")
 }

@@ -1,8 +1,6 @@
 //! Quoting: any text survives as itself in YAML, Go templates, systemd units and environment files.
 //! Templates reach these functions as filters of the same purpose (`templates.rs`).
 
-use std::fmt::Write as _;
-
 use crate::spec::fits_environment;
 
 /// A double-quoted YAML scalar, the same text to every YAML reader. Characters that YAML does not allow to
@@ -30,11 +28,10 @@ pub(super) fn yaml(text: &str) -> String {
 }
 
 fn push_escape(quoted: &mut String, c: char) {
-    // Writing to a string cannot fail.
-    let _ = match u32::from(c) {
-        code @ ..=0xffff => write!(quoted, "\\u{code:04x}"),
-        code => write!(quoted, "\\U{code:08x}"),
-    };
+    quoted.push_str(&match u32::from(c) {
+        code @ ..=0xffff => format!("\\u{code:04x}"),
+        code => format!("\\U{code:08x}"),
+    });
 }
 
 /// A Go template that yields the text. `{` is what begins an action, so each one becomes an action that
@@ -90,8 +87,7 @@ pub(super) fn systemd_argument(text: &str) -> String {
             '%' => quoted.push_str("%%"),
             '$' => quoted.push_str("$$"),
             c if c.is_ascii_control() => {
-                // Writing to a string cannot fail.
-                let _ = write!(quoted, "\\x{:02x}", u32::from(c));
+                quoted.push_str(&format!("\\x{:02x}", u32::from(c)));
             }
             c => quoted.push(c),
         }

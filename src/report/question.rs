@@ -20,7 +20,7 @@ impl Question {
     pub fn answer(self, line: &str) {
         let yes = matches!(line.trim().to_ascii_lowercase().as_str(), "y" | "yes");
         // Whoever asked may be gone: interrupted.
-        let _ = self.reply.send(yes);
+        drop(self.reply.send(yes));
     }
 }
 

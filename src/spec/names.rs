@@ -428,7 +428,7 @@ text_type! {
     /// The fingerprint of a host key, as `ssh-keygen -lf` prints it: SHA-256 in base64 without padding.
     Fingerprint,
     "^SHA256:[A-Za-z0-9+/]{43}$",
-    "SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU",
+    "SHA256:H4HyiwQ/z2xV+/KYe56drGuo8NHH1Tys90IQikqNFYQ",
     |text| {
         text.strip_prefix("SHA256:").is_some_and(|digest| {
             digest.len() == 43 && digest.bytes().all(|b| b.is_ascii_alphanumeric() || b"+/".contains(&b))

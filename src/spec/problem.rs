@@ -1,6 +1,5 @@
 //! What is wrong with a spec, and one error that lists all of it.
 
-use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use super::excerpt::Excerpt;
@@ -45,18 +44,17 @@ impl Source {
 
     fn describe(&self, problem: &Problem, message: &mut String) {
         let path = self.path.display();
-        // Writing to a string cannot fail.
-        let _ = match problem.place {
-            Some(place) => write!(
-                message,
+        let text = match problem.place {
+            Some(place) => format!(
                 "\n{path}:{}:{}: {}\n{}",
                 place.line,
                 place.column,
                 problem.message,
                 Excerpt::of(&self.text, place)
             ),
-            None => write!(message, "\n{path}: {}", problem.message),
+            None => format!("\n{path}: {}", problem.message),
         };
+        message.push_str(&text);
     }
 }
 

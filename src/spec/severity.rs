@@ -133,6 +133,7 @@ impl FromStr for TimeOfDay {
             let (hours, minutes) = text.split_once(':')?;
             let number = |digits: &str| {
                 let fits = digits.len() == 2 && digits.bytes().all(|byte| byte.is_ascii_digit());
+                // Two digits fit; what is not a time of day is refused below.
                 fits.then(|| digits.parse::<u16>().ok())?
             };
             let (hours, minutes) = (number(hours)?, number(minutes)?);

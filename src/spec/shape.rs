@@ -50,6 +50,7 @@ impl<'a> Walk<'a> {
                 self.problems.push(Problem::new(node.place, message));
                 self.faulty.insert(path.clone());
             })
+            // The problem is kept above.
             .ok()
     }
 

@@ -123,6 +123,7 @@ impl Node {
         let (mut node, mut found) = (self, self.place);
         for step in path {
             if let Value::List(items) = &node.value {
+                // What is not there is shown by the last place on the way.
                 let Some(item) = step.parse().ok().and_then(|index: usize| items.get(index)) else { break };
                 (node, found) = (item, item.place);
                 continue;
@@ -139,6 +140,7 @@ impl Node {
     /// The value at a path of keys and numbers.
     pub fn get<'a>(&self, path: impl IntoIterator<Item = &'a str>) -> Option<&Self> {
         path.into_iter().try_fold(self, |node, step| match &node.value {
+            // What is not a number names no item.
             Value::List(items) => step.parse().ok().and_then(|index: usize| items.get(index)),
             Value::Map(entries) => entries.iter().find(|(key, _)| key.text == step).map(|(_, value)| value),
             _ => None,
@@ -230,6 +232,7 @@ impl<'de> Deserialize<'de> for Node {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let Spanned { value, referenced, defined } = Spanned::<Value>::deserialize(deserializer)?;
         let span = defined.span();
+        // A file is smaller than the memory.
         let bytes = |bytes: Option<u64>| bytes.and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(0);
         Ok(Self {
             value,

@@ -208,7 +208,8 @@ impl Access {
     /// Takes note of the password that the monitoring host's Grafana was started with.
     pub fn learn(&self, password: Secret) {
         if let Whose::Ours { learned, .. } = &self.whose {
-            let _ = learned.set(password);
+            // Learnt once: it does not change while monctl runs.
+            drop(learned.set(password));
         }
     }
 
@@ -250,7 +251,8 @@ impl Access {
     }
 
     fn refuse(&self, refusal: Error) -> Error {
-        let _ = self.refused.set(refusal.message().to_owned());
+        // The first refusal is the one to tell.
+        drop(self.refused.set(refusal.message().to_owned()));
         refusal
     }
 }

@@ -146,14 +146,16 @@ impl Browser {
     /// When the browser gives none.
     pub async fn picture(&mut self) -> Result<Vec<u8>> {
         let taken = self.call("Page.captureScreenshot", json!({"format": "png"})).await?;
-        let picture = BASE64.decode(taken["data"].as_str().unwrap_or_default());
-        picture.map_err(|error| Error::failed("the browser's picture cannot be read").because(error))
+        let picture = taken["data"].as_str().ok_or_else(|| Error::failed("the browser gave no picture"))?;
+        BASE64
+            .decode(picture)
+            .map_err(|error| Error::failed("the browser's picture cannot be read").because(error))
     }
 
     /// Ends it. One that does not end by itself is ended when dropped.
     pub async fn close(mut self) {
-        let _ = self.call("Browser.close", json!({})).await;
-        let _ = timeout(PATIENCE, self.child.wait()).await;
+        drop(self.call("Browser.close", json!({})).await);
+        drop(timeout(PATIENCE, self.child.wait()).await);
     }
 
     async fn evaluate(&mut self, script: &str) -> Result<Value> {

@@ -163,7 +163,7 @@ mod tests {
     #[test]
     fn a_fingerprint_in_the_spec_shuts_out_all_other_keys() {
         let text =
-            config(r#"{"ssh": "web1", "host_key": "SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU"}"#);
+            config(r#"{"ssh": "web1", "host_key": "SHA256:H4HyiwQ/z2xV+/KYe56drGuo8NHH1Tys90IQikqNFYQ"}"#);
         for line in ["GlobalKnownHostsFile none", "KnownHostsCommand none", "HostKeyAlias monctl.web1"] {
             assert!(text.contains(line), "{text}");
         }

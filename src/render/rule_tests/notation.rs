@@ -1,7 +1,5 @@
 //! Samples in promtool's notation, in which steady stretches are one word: `1000+15x8`, `1x8`, `_x8`, `stale`.
 
-use std::fmt::Write as _;
-
 /// What a scrape brings of a series.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Sample {
@@ -30,8 +28,7 @@ pub(super) fn notation(samples: &[Sample]) -> String {
             }
             Sample::Nothing => {
                 let length = rest.iter().take_while(|sample| **sample == Sample::Nothing).count();
-                // Writing to a string cannot fail.
-                let _ = write!(line, "_x{length}");
+                line.push_str(&format!("_x{length}"));
                 length
             }
             Sample::Value(value) => straight(*value, rest, &mut line),
@@ -48,7 +45,7 @@ fn straight(first: f64, samples: &[Sample], line: &mut String) -> usize {
         _ => None,
     };
     let Some(step) = value(1).map(|second| second - first) else {
-        let _ = write!(line, "{first}");
+        line.push_str(&format!("{first}"));
         return 1;
     };
     let mut length = 1_u32;
@@ -60,11 +57,11 @@ fn straight(first: f64, samples: &[Sample], line: &mut String) -> usize {
         length += 1;
     }
     let steps = length - 1;
-    let _ = match step {
-        0.0 => write!(line, "{first}x{steps}"),
-        step if step < 0.0 => write!(line, "{first}{step}x{steps}"),
-        step => write!(line, "{first}+{step}x{steps}"),
-    };
+    line.push_str(&match step {
+        0.0 => format!("{first}x{steps}"),
+        step if step < 0.0 => format!("{first}{step}x{steps}"),
+        step => format!("{first}+{step}x{steps}"),
+    });
     length as usize
 }
 

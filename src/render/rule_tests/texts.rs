@@ -47,12 +47,14 @@ fn action_of(action: &str, labels: &Texts, value: f64) -> Result<String, String>
 
 /// How many digits a template shows of its value behind the point, where it shows it.
 fn digits(action: &str) -> Option<usize> {
+    // Another form shows no digits.
     action.strip_prefix("printf \"%.")?.strip_suffix("f\" $value")?.parse().ok()
 }
 
 /// Whether the value is shown the same where rounding changes its last bits.
 pub(super) fn is_steady(template: &str, value: f64) -> bool {
     let shown = template.split("{{").find_map(|part| digits(part.split("}}").next()?.trim()));
+    // A template that asks for so many digits is rounded nowhere.
     let Some(digits) = shown.and_then(|digits| i32::try_from(digits).ok()) else { return true };
     let scaled = value * 10_f64.powi(digits);
     ((scaled - scaled.floor()) - 0.5).abs() > 0.01

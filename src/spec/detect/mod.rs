@@ -28,6 +28,7 @@ fn metrics_path(folder: &Path, app: &App) -> Option<UrlPath> {
         return None;
     }
     let urls = settings::value(&text, "ROOT_URLCONF")?;
+    // A path that cannot be scraped is not one of its metrics.
     urls::of_metrics(folder, &urls)?.parse().ok()
 }
 
