@@ -13,6 +13,7 @@ use crate::drills::show_own_cpu_only;
 use crate::ec2_double::Ec2Double;
 use crate::ec2_machines::Ec2Machines;
 use crate::hand::Hand;
+use crate::programs::{PACKAGES, Programs};
 use crate::site::{SECRETS, keeps_secrets};
 
 /// The most calls that a run may take which finds nothing to do: who calls, five looks, and one for each machine.
@@ -22,6 +23,7 @@ const CALLS_WITHOUT_A_CHANGE: usize = 8;
 struct Site {
     folder: TempDir,
     double: Ec2Double,
+    _programs: Programs,
     machines: Ec2Machines,
 }
 
@@ -29,22 +31,23 @@ impl Site {
     /// Nothing where machines cannot be made here.
     fn new() -> Option<Self> {
         let machines = Ec2Machines::new()?;
+        let programs = Programs::of(&machines.project);
         let options = machines.options();
         let double = Ec2Double::start_with(&options.iter().map(String::as_str).collect::<Vec<_>>());
         let folder = tempfile::tempdir().unwrap();
         let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/notes");
         let copied = Command::new("cp").arg("-rT").arg(example).arg(folder.path().join("app")).status();
         assert!(copied.unwrap().success());
-        let site = Self { folder, double, machines };
         let settings =
-            format!("endpoint: {}, region: eu-central-1, allow_ssh_from: [10.0.0.0/8]", site.double.endpoint);
+            format!("endpoint: {}, region: eu-central-1, allow_ssh_from: [10.0.0.0/8]", double.endpoint);
         let spec = include_str!("monctl.yaml").replace("PROJECT", "shop");
         let spec = spec
             .replace("group_wait: 1s", "group_wait: 1s\n  group_interval: 4s")
             .replace("for: 10s", "for: 4s");
         let spec = spec.replace("provider: local", &format!("provider:\n  aws: {{{settings}}}"));
-        fs::write(site.path("monctl.yaml"), spec).unwrap();
-        Some(site)
+        let spec = spec.replace(PACKAGES, &programs.install());
+        fs::write(folder.path().join("monctl.yaml"), spec).unwrap();
+        Some(Self { folder, double, _programs: programs, machines })
     }
 
     fn path(&self, name: &str) -> PathBuf {

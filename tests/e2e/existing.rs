@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use monctl::host::HostName;
 
 use crate::operator::Operator;
+use crate::programs::{PACKAGES, Programs};
 use crate::site::{APP, MONITORING, get};
 use crate::support::{TestProject, runtime};
 
@@ -23,6 +24,7 @@ const LIST: &str = "dpkg-query -W -f '${Package}\\n' | LC_ALL=C sort";
 /// Two hosts, one of which is reached through the other, and somebody who may use them.
 struct Existing {
     project: TestProject,
+    programs: Programs,
     operator: Operator,
     app: String,
     monitoring: String,
@@ -31,6 +33,7 @@ struct Existing {
 impl Existing {
     fn new() -> Option<Self> {
         let project = TestProject::new()?;
+        let programs = Programs::of(&project);
         let provider = &project.provider;
         let (app, monitoring) = runtime().block_on(async {
             provider.create_network().await.unwrap();
@@ -39,7 +42,7 @@ impl Existing {
             (app.unwrap().address.to_string(), monitoring.unwrap().address.to_string())
         });
         let operator = Operator::new();
-        let existing = Self { project, operator, app, monitoring };
+        let existing = Self { project, programs, operator, app, monitoring };
         let key = existing.operator.key();
         // A user who may use sudo on one, root on the other.
         existing.on(
@@ -71,7 +74,8 @@ impl Existing {
         let provider = format!("provider:\n  hosts:\n    app: [{hosts}]\n    monitoring: watch\n");
         let spec = include_str!("monctl.yaml")
             .replace("PROJECT", self.project.name.as_str())
-            .replace("provider: local\n", &provider);
+            .replace("provider: local\n", &provider)
+            .replace(PACKAGES, &self.programs.install());
         self.operator.write("home/monctl.yaml", &spec);
     }
 
@@ -335,6 +339,8 @@ fn what_was_there_before_is_there_afterwards(existing: &Existing) {
     );
     let before = existing.snapshots();
     let operator = &existing.operator;
+    // A package of the distribution's is what monctl finds and takes over here.
+    operator.edit("home/monctl.yaml", &existing.programs.install(), PACKAGES);
     operator.monctl("up --yes").success();
     operator.monctl("up --yes").success().stdout_contains("no change");
     existing.on(APP, "nft list table inet mine | grep -q 4242 && test ! -e /etc/monctl/app/mine");
@@ -344,6 +350,7 @@ fn what_was_there_before_is_there_afterwards(existing: &Existing) {
         .stdout_contains("restored on app: ")
         .stdout_contains("unit prometheus.service (active)")
         .stdout_contains("`prometheus-alertmanager`");
+    existing.spec("");
     existing.is_as_before(&before);
     existing
         .on(MONITORING, "systemctl is-active --quiet prometheus && curl -sf http://127.0.0.1:9090/-/ready");

@@ -15,8 +15,8 @@ use serde_json::{Value, json};
 
 use crate::at_hand::{self, Live};
 use crate::binary::{Project, Ran};
-use crate::release_mirror::ReleaseMirror;
 use crate::release_mirror::grafana_release::Release;
+use crate::release_mirror::{ReleaseMirror, named_programs};
 use crate::support::{TestProject, runtime};
 use crate::test_grafana::{PASSWORD, TestGrafana};
 
@@ -29,6 +29,7 @@ const REQUESTS: &str = include_str!("../fixtures/dashboards/requests.json");
 /// A spec of the example application whose Grafana comes from a mirror.
 fn spec(project: &TestProject, catalogue: &Path, required: bool) -> String {
     let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    let source = if named_programs().is_some() { "release" } else { "distribution" };
     format!(
         "
 version: 1
@@ -38,7 +39,7 @@ app: {{path: {}, wsgi: notes.wsgi, workers: 2, env: {{SECRET_KEY: for-tests}}}}
 monitoring:
   scrape_interval: 1s
   evaluation_interval: 1s
-  install: {{distribution: {{catalogue: {}}}}}
+  install: {{{source}: {{catalogue: {}}}}}
 alerts:
   HighCPUUsage: {{above: 80, for: 1m}}
 notify: {{capture: {{}}}}
@@ -165,10 +166,10 @@ fn grafana_may_come_later_and_then_shows_the_hosts_with_a_password_of_its_own() 
         let gateway: IpAddr =
             project.output(MONITORING, "ip -4 route show default | awk '{print $3}'").parse().unwrap();
 
-        // The mirror is gone: all else comes, and the summary says what does not.
+        // The mirror lacks it: all else comes, and the summary says what does not.
         let mirror = ReleaseMirror::with_grafana(gateway);
         let catalogue = fs::read(mirror.catalogue()).unwrap();
-        drop(mirror);
+        mirror.withdraw("grafana");
         let folder = Project::with_spec(&spec(&project, Path::new("catalogue.json"), false));
         let folder = folder.file("catalogue.json", catalogue);
         // Dashboards as people publish them are imported, too, and each of their panels shows something in the end.

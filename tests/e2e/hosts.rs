@@ -234,13 +234,7 @@ fn what_was_destroyed_by_hand_is_made_anew(site: &Site) {
                 "/etc/monctl/monitoring/prometheus.yml",
                 "mode is 600, must be 644",
             ),
-            damage(
-                APP,
-                "apt-get -qq -y remove prometheus-node-exporter",
-                "packages",
-                "package prometheus-node-exporter",
-                "not installed",
-            ),
+            damage(APP, "apt-get -qq -y remove stress-ng", "packages", "package stress-ng", "not installed"),
             damage(
                 APP,
                 "chown nobody: /etc/monctl/app/environment",

@@ -21,6 +21,7 @@ mod hand;
 mod hosts;
 mod machines;
 mod operator;
+mod programs;
 #[path = "../support/relay.rs"]
 #[allow(dead_code, reason = "each test binary uses its part")]
 mod relay;

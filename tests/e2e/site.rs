@@ -16,6 +16,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::binary::{Monctl, Ran};
+use crate::programs::{PACKAGES, Programs};
 use crate::support::TestProject;
 
 pub const APP: HostName = HostName::app(1);
@@ -29,6 +30,7 @@ pub const PATIENCE: Duration = Duration::from_mins(2);
 
 pub struct Site {
     pub project: TestProject,
+    pub programs: Programs,
     folder: TempDir,
 }
 
@@ -36,12 +38,14 @@ impl Site {
     /// A fresh project with the example application; nothing where machines cannot be made here.
     pub fn new() -> Option<Self> {
         let project = TestProject::new()?;
+        let programs = Programs::of(&project);
         let folder = tempfile::tempdir().unwrap();
         let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/notes");
         copy(&example, &folder.path().join("app"));
         let spec = include_str!("monctl.yaml").replace("PROJECT", project.name.as_str());
+        let spec = spec.replace(PACKAGES, &programs.install());
         fs::write(folder.path().join("monctl.yaml"), spec).unwrap();
-        Some(Self { project, folder })
+        Some(Self { project, programs, folder })
     }
 
     pub fn path(&self, name: &str) -> PathBuf {

@@ -8,6 +8,7 @@ use std::process::Command;
 use monctl::host::HostName;
 use tempfile::TempDir;
 
+use crate::programs::PACKAGES;
 use crate::release_mirror::ReleaseMirror;
 use crate::site::{APP, MONITORING, Site};
 
@@ -50,23 +51,38 @@ fn program_of(site: &Site, host: HostName, unit: &str) -> String {
     site.on(host, &format!("readlink /proc/{process}/exe"))
 }
 
+/// What runs on the hosts.
+fn programs(site: &Site) -> [String; 3] {
+    [(MONITORING, "prometheus"), (MONITORING, "alertmanager"), (APP, "node-exporter")]
+        .map(|(host, unit)| program_of(site, host, unit))
+}
+
+const RELEASES: [&str; 3] = [
+    "/opt/monctl/prometheus/prometheus",
+    "/opt/monctl/alertmanager/alertmanager",
+    "/opt/monctl/node_exporter/node_exporter",
+];
+
 pub fn releases_take_the_place_of_packages(site: &Site) {
+    let of_this_run = site.programs.install();
+    if site.programs.are_releases() {
+        assert_eq!(programs(site), RELEASES);
+        site.edit("monctl.yaml", &of_this_run, PACKAGES);
+        site.converge();
+        site.targets_are_up(3);
+    }
+    let debians = ["prometheus", "prometheus-alertmanager", "prometheus-node-exporter"];
+    assert_eq!(programs(site), debians.map(|name| format!("/usr/bin/{name}")));
+
     let mirror = mirror_of_debians_programs(site);
-    let packages = "  install: distribution\n";
     let releases = format!(
-        "  install: {{release: {{mirror: \"{}\", catalogue: {}}}}}\n",
+        "install: {{release: {{mirror: \"{}\", catalogue: {}}}}}",
         mirror.base,
         mirror.catalogue().display()
     );
-    site.edit("monctl.yaml", packages, &releases);
+    site.edit("monctl.yaml", PACKAGES, &releases);
     site.converge();
-    let programs = [
-        program_of(site, MONITORING, "prometheus"),
-        program_of(site, MONITORING, "alertmanager"),
-        program_of(site, APP, "node-exporter"),
-    ];
-    let expected = ["prometheus/prometheus", "alertmanager/alertmanager", "node_exporter/node_exporter"];
-    assert_eq!(programs, expected.map(|name| format!("/opt/monctl/{name}")));
+    assert_eq!(programs(site), RELEASES);
     site.targets_are_up(3);
 
     // A program that somebody replaced is found, and only what runs it is started again.
@@ -88,6 +104,6 @@ pub fn releases_take_the_place_of_packages(site: &Site) {
     site.monctl("up --yes").code(1).stdout_contains("has another SHA-256 digest");
     assert_eq!(site.processes().changed_since(&before), Vec::<&str>::new());
 
-    site.edit("monctl.yaml", &releases, packages);
+    site.edit("monctl.yaml", &releases, &of_this_run);
     site.converge();
 }
