@@ -69,6 +69,14 @@ while IFS=$'\t' read -r unit command; do
 	printf 'effect\t%s\t%s\t%s\n' "$unit" "$(<"$recorded")" "${found%% *}"
 done <probes/effects
 
+# Each line: user, folder of code, and the list of that code. What else lies there, its user lists.
+while IFS=$'\t' read -r user code list; do
+	[ -e "$list" ] || continue
+	found=$(timeout 60 setpriv --reuid="$user" --regid="$user" --clear-groups --no-new-privs \
+		/usr/bin/python3 -I -c "$(<data.py)" list "$code" "$list" 9>&- </dev/null 2>/dev/null) || found='(its files cannot be listed)'
+	[ -z "$found" ] || sed 's/^/beside\t/' <<<"$found"
+done <probes/beside
+
 # Each line: digest, whether the content may be shown, path.
 declare -A wanted shown
 paths=()

@@ -13,7 +13,11 @@ export PIP_CERT=$SSL_CERT_FILE REQUESTS_CA_BUNDLE=$SSL_CERT_FILE
 
 # shellcheck source=playbooks/lib/manifest.sh
 . ./manifest.sh
+# shellcheck source=playbooks/lib/application.sh
+. ./application.sh
 
+# Where this run's files are.
+work=$PWD
 # How long a unit may take until it is healthy, in seconds.
 HEALTHY_WITHIN=30
 # A unit that systemd started again so often does not become healthy by waiting.
@@ -169,9 +173,9 @@ requirements_file() { # PATH SHA256
 	cp "payload/$2" "requirements/$1"
 }
 
-# uv, installed by the pip of Debian's wheel, so that no other Python package is needed.
+# uv, installed by the pip of Debian's wheel, so that no other Python package is needed. Root does not run it.
 uv_ready() { # REQUIREMENT
-	local pin=${1%% *} uv
+	local pin=${1%% *}
 	uv=/opt/monctl/uv-${pin#*==}
 	if [ ! -x "$uv/bin/uv" ]; then
 		before_writing "$uv"
@@ -181,31 +185,52 @@ uv_ready() { # REQUIREMENT
 			--no-compile --no-deps --only-binary :all: --require-hashes --root-user-action ignore --target "$uv.new" --requirement uv.txt
 		mv -T "$uv.new" "$uv"
 	fi
-	PATH=$uv/bin:$PATH
 }
 
-venv_install() { # FOLDER SOURCE-DIGEST UV-REQUIREMENT REQUIREMENTS-FILE ADDED…
-	local folder=$1 source=$2 entry=$4 added
+# Packages bring code that runs while they are built and installed, and whenever their Python starts. So a user of its
+# own does both, and root, who never starts that Python, copies what came out.
+venv_install() { # FOLDER SOURCE-DIGEST USER UV-REQUIREMENT REQUIREMENTS-FILE ADDED…
+	local folder=$1 source=$2 user=$3 entry=$5 sandbox uv
 	before_writing "$folder"
 	mkdir -p "${folder%/*}"
-	uv_ready "$3"
-	shift 4
-	# Beside the environment: from there files are linked, and the disk is larger than the memory.
-	export UV_CACHE_DIR=$folder.cache UV_LINK_MODE=hardlink UV_PYTHON_DOWNLOADS=never
-	rm -rf "$folder.new" "$folder.cache"
-	uv venv --quiet --relocatable --python /usr/bin/python3 "$folder.new"
-	(cd requirements && uv pip install --quiet --python "$folder.new/bin/python" --compile-bytecode -r "$entry")
-	# What the application pins itself stays as it is.
-	for added in "$@"; do
-		if ! uv pip show --quiet --python "$folder.new/bin/python" "${added%%==*}" 2>/dev/null; then
-			echo "$added"
-		fi
-	done >added.txt
-	if [ -s added.txt ]; then
-		uv pip install --quiet --python "$folder.new/bin/python" --compile-bytecode --no-deps --require-hashes -r added.txt
-	fi
-	rm -rf "$folder.cache"
+	uv_ready "$4"
+	shift 5
+	rm -rf "$folder.new" "$folder.build"
+	# On the disk, which is larger than the memory.
+	mkdir -m 700 "$folder.build"
+	cp -r requirements build.sh "$folder.build"
+	printf '%s\n' "$@" >"$folder.build/added"
+	network_environment >build.environment
+	chown -R "$user:$user" "$folder.build"
+	mapfile -d '' -t sandbox < <(sandbox_of hardening.conf)
+	in_unit "$user" "${sandbox[@]}" --property=ReadWritePaths="$folder.build" --property=RuntimeMaxSec=45min \
+		--property=EnvironmentFile="$PWD/build.environment" --property=WorkingDirectory="$folder.build" \
+		-- /bin/bash build.sh "$uv/bin/uv" "$entry"
+	nothing_runs_as "$user"
+	root_python tree.py copy "$folder.build/venv" "$folder.new"
+	rm -rf "$folder.build"
 	folder_finish "$folder" "$source"
+}
+
+# How this host gets to package indexes, for a unit, which inherits nothing. In a file, since proxies have passwords.
+network_environment() {
+	local name
+	echo "SSL_CERT_FILE=$SSL_CERT_FILE"
+	for name in $(compgen -e | grep -E '^(UV_|PIP_)|_(proxy|PROXY)$' || true); do
+		case $name in UV_CACHE_DIR | UV_LINK_MODE | PIP_CERT) continue ;; esac
+		printf '%s="%s"\n' "$name" "$(sed 's/[\\"$`]/\\&/g' <<<"${!name}")"
+	done
+}
+
+# A unit ends with its control group; whoever left that, by whatever means, must not be there either.
+nothing_runs_as() { # USER
+	local deadline=$((SECONDS + 30)) left
+	while left=$(find /proc -maxdepth 1 -user "$1" -name '[0-9]*' -printf '%f ' 2>/dev/null) && [ -n "$left" ]; do
+		((SECONDS < deadline)) || refuse "processes of $1 do not end: $left"
+		# shellcheck disable=SC2086 # numbers
+		kill -KILL $left 2>/dev/null || true
+		sleep 0.1
+	done
 }
 
 # ---- service ---------------------------------------------------------------------------------------
@@ -224,7 +249,7 @@ service_open() { # STEP FOLDER
 	staged=$(mktemp -d "$sets/XXXXXXXX")
 	chmod 755 "$staged"
 	mkdir "$staged/.units"
-	tree='' venv='' activated='' closed='' touched=() stopped=()
+	tree='' venv='' activated='' closed='' held='' touched=() stopped=()
 	trap service_end EXIT
 }
 
@@ -243,26 +268,10 @@ service_unit_file() { # NAME SHA256
 	done < <(sed -n 's/^StateDirectory=//p' "$staged/.units/$1")
 }
 
-service_tree() { # FOLDER OWNER
-	tree=$1
-	export MONCTL_STAGED_TREE=$tree.next
-	before_sharing "$tree"
-	manifest_add data "$tree"
-	rm -rf "$tree.next"
-	mkdir -p "${tree%/*}"
-	[ -d tree ] || mkdir tree
-	cp -r --preserve=mode tree "$tree.next"
-	# The application may write below its own folder, but not into its code.
-	chown -R "root:$2" "$tree.next"
-	find "$tree.next" -type d -exec chown "$2:$2" {} + -exec chmod 750 {} +
-	find "$tree.next" -type f -exec chmod g=rX {} +
-}
-
 service_venv() { # LINK FOLDER
 	venv=$1 venv_new=$2
 	before_writing "$venv"
 	venv_previous=$(readlink "$venv" || true)
-	export MONCTL_STAGED_VENV=$venv_new
 }
 
 service_check() { # COMMAND…
@@ -296,20 +305,19 @@ units_place() { # SET
 service_activate() {
 	before_putting "$staged" "$active"
 	before_putting "$staged/.units" /etc/systemd/system
-	[ -z "$tree" ] || before_putting "$tree.next" "$tree"
+	[ -z "$tree" ] || before_putting tree "$tree_current"
 	rm -f "$stamp"
 	activated=1
 	# Somebody's folder in the place of ours is kept, and in the way of a link.
 	if [ -d "$active" ] && [ ! -L "$active" ]; then rm -rf "$active"; fi
-	if [ -n "$tree" ]; then
-		python3 tree.py swap "$tree.next" "$tree" "$tree.previous" "$PWD/tree.manifest" "$sets/tree.manifest"
-	fi
+	[ -z "$tree" ] || tree_activate
 	[ -z "$venv" ] || link_to "$venv" "$venv_new"
 	link_to "$active" "$staged"
 	units_place "$staged"
 }
 
 service_unit() { # UNIT keep|reload|restart|stop READY-URL|- RELOAD-METRIC|-
+	[ -z "$held" ] || app_go_on
 	if [ "$2" = stop ]; then
 		unit_remove "$1"
 		stopped+=("$1 restart $3")
@@ -417,11 +425,12 @@ service_effect() { # UNIT COMMAND
 
 service_close() { # DIGEST
 	service_seen
-	echo "$1" >"$stamp"
 	closed=1
+	# Before it counts as applied: where this is cut off, the next run restarts everything.
+	[ -z "$tree" ] || tree_close
+	echo "$1" >"$stamp"
 	puts_settle
 	find "$sets" -mindepth 1 -maxdepth 1 -type d ! -path "$staged" -exec rm -rf {} +
-	[ -z "$tree" ] || rm -rf "$tree.next" "$tree.previous"
 	[ -z "$venv" ] || find "${venv_new%/*}" -mindepth 1 -maxdepth 1 ! -name "${venv_new##*/}*" -exec rm -rf {} +
 }
 
@@ -449,7 +458,7 @@ service_end() {
 		else
 			echo "nothing was activated"
 		fi
-		rm -rf "$staged" ${tree:+"$tree.next"}
+		rm -rf "$staged" "$staged.data" "$staged.static" ${tree:+"$tree" "$tree.seeds"}
 	fi
 	exit "$status"
 }
@@ -462,7 +471,7 @@ undo() { # COMMAND…
 
 service_rollback() {
 	local entry unit action ready whole=1
-	if [ -n "$tree" ]; then undo python3 tree.py restore "$tree" "$tree.previous" "$sets/tree.manifest"; fi
+	if [ -n "$tree" ]; then undo tree_rollback; fi
 	if [ -n "$venv" ]; then
 		if [ -n "$venv_previous" ]; then undo link_to "$venv" "$venv_previous"; else undo rm -f "$venv"; fi
 	fi
@@ -471,12 +480,14 @@ service_rollback() {
 	done
 	if [ -z "$previous" ]; then
 		undo rm -f "$active"
+		[ -z "$tree" ] || app_go_on
 		[ -n "$whole" ] || return 1
 		echo "rolled back: there was no earlier set, so the units are stopped"
 		return
 	fi
 	undo link_to "$active" "$previous"
 	undo units_place "$previous"
+	[ -z "$tree" ] || app_go_on
 	[ -z "$previous_stamp" ] || echo "$previous_stamp" >"$stamp"
 	for entry in "${touched[@]}" "${stopped[@]}"; do
 		read -r unit action ready <<<"$entry"
@@ -496,41 +507,4 @@ service_rollback() {
 		return 1
 	fi
 	echo "rolled back: the previous set is active again and healthy"
-}
-
-# ---- the application -------------------------------------------------------------------------------
-# The tools of the application's set (templates/app/), run as the application's unit would run.
-
-as_app() { # SET CODE COMMAND…
-	local set=$1 code=$2
-	shift 2
-	systemd-run --quiet --pipe --wait --collect --uid=monctl-app --gid=monctl-app \
-		--property=EnvironmentFile="$set/settings" --property=EnvironmentFile="$set/environment" \
-		--setenv=PYTHONPATH="$set" --setenv=MONCTL_APP_DIR="$code" --property=WorkingDirectory="$code" \
-		--property=UMask=0027 "$@"
-}
-
-app_check_staged() {
-	as_app "$staged" "$tree.next" "$venv_new/bin/python" -m monctl_metrics.check
-}
-
-app_prepare() {
-	as_app "$staged" "$tree" "$venv_new/bin/python" -m monctl_metrics.prepare
-}
-
-# Asks the running application as long as it may take, and no longer once its unit only starts again and again.
-app_check_live() {
-	local url restarts check
-	restarts=$(unit_restarts monctl-app.service)
-	url=http://$(sed -n 's/^MONCTL_BIND=//p' "$staged/settings")
-	as_app "$staged" "$tree" "$venv_new/bin/python" -m monctl_metrics.check --url "$url" --within "$HEALTHY_WITHIN" 9>&- &
-	check=$!
-	# shellcheck disable=SC2310 # a question
-	while kill -0 "$check" 2>/dev/null && ! unit_flaps monctl-app.service "$restarts"; do sleep 0.2; done
-	# A question that is left behind ends by itself, and does not hold this host's lock meanwhile.
-	# shellcheck disable=SC2310 # a question
-	if ! unit_flaps monctl-app.service "$restarts" && wait "$check"; then return 0; fi
-	# What went wrong stands between the frames of long tracebacks.
-	journalctl --unit monctl-app.service --lines 300 --no-pager --output cat 2>/dev/null | grep -v '^[[:space:]]' | tail -n 40 || true
-	return 1
 }

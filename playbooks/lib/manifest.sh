@@ -10,7 +10,8 @@
 #              project NAME ROLE   whose host this is
 #              made PATH           was not there, nor was anything below it
 #              replaced PATH FILE  was there; FILE in kept/ is what it was
-#              shared PATH         a folder that was there, and in which files of ours lie beside others
+#              shared PATH         a folder that was there, and in which files of ours lie beside others; versions
+#                                  before wrote it of the application's folder
 #              data PATH           holds what nothing brings back
 #              user, group NAME    was not there
 #              package NAME HOW    was not there; HOW is `asked`, `dependency`, or `residual` where an earlier
@@ -117,12 +118,6 @@ before_writing() { # PATH
 	# shellcheck disable=SC2310 # a question
 	while [ -n "$above" ] && ! is_there "$above"; do path=$above above=${path%/*}; done
 	manifest_add made "$path"
-}
-
-# The same for a folder in which others may have files: they stay where they are.
-before_sharing() { # FOLDER
-	# shellcheck disable=SC2310 # questions
-	if is_there "$1" && ! manifest_covers "$1"; then manifest_add shared "$1"; else before_writing "$1"; fi
 }
 
 # Call it before a unit is changed in any way.

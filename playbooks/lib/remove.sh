@@ -148,11 +148,28 @@ put_paths() {
 	[ ! -e "$manifest/put" ] || awk '{ print substr($0, 67) }' "$manifest/put" | LC_ALL=C sort -u
 }
 
+# Whether only root can lead this path elsewhere: each folder on its way is root's, links included.
+is_roots() { # PATH [LINKS]
+	local rest=${1#/} path='' part target
+	while [ "$rest" != "${rest#*/}" ]; do
+		part=${rest%%/*} rest=${rest#*/}
+		[ ! -L "$path/$part" ] || {
+			target=$(readlink "$path/$part")
+			[[ $target == /* ]] || target=$path/$target
+			((${2-0} < 8)) && is_roots "$target/-" $((${2-0} + 1)) || return 1
+			path=$target
+			continue
+		}
+		path+=/$part
+		[ -O "$path" ] || return 1
+	done
+}
+
 # The files that monctl put somewhere and that have another content now.
 changed_files() {
 	[ -e "$manifest/put" ] || return 0
 	put_paths | while IFS= read -r path; do
-		if [ -f "$path" ] && [ ! -L "$path" ]; then printf '%s\0' "$path"; fi
+		if [ -f "$path" ] && [ ! -L "$path" ] && is_roots "$path"; then printf '%s\0' "$path"; fi
 	done | xargs -0r sha256sum -- | grep -vxF -f "$manifest/put" | cut -c 67-
 }
 
@@ -172,7 +189,7 @@ foreign_files() { # FOLDER
 	} | LC_ALL=C sort -u >known
 	# Files only; what is half done or noted beside a folder is ours.
 	find "$folder" -xdev -type f ! -name '*.monctl' ! -name '*.failed' ! -path '*.new/*' ! -path '*.old/*' \
-		! -path '*.cache/*' ! -name '*.tar.gz' ! -path '/opt/monctl/uv-*' | LC_ALL=C sort >found
+		! -path '*.cache/*' ! -path '*.build/*' ! -name '*.tar.gz' ! -path '/opt/monctl/uv-*' | LC_ALL=C sort >found
 	LC_ALL=C comm -13 known found
 }
 
@@ -180,6 +197,10 @@ foreign_files() { # FOLDER
 foreign_of_set() { # LINK
 	[[ -d $1 && $(readlink "$1") == "$home"/sets/* ]] || return 0
 	find "$1/" -path "$1/.units" -prune -o -type f -print | LC_ALL=C sort | LC_ALL=C comm -23 - <(put_paths)
+}
+
+is_empty() { # FOLDER
+	[ -z "$(ls -A "$1" 2>/dev/null)" ]
 }
 
 is_data() { # PATH
@@ -213,15 +234,10 @@ keep_what_is_not_ours() {
 	done < <(names made && names replaced)
 }
 
-# The files that monctl brought into a folder of somebody's.
+# The files that a version before brought into a folder of somebody's, in which the application has folders of its own.
 shared_clear() { # FOLDER
-	local path
-	put_paths | while IFS= read -r path; do
-		case $path in "$1"/*) ;; *) continue ;; esac
-		rm -f -- "$path"
-		path=${path%/*}
-		while [ "$path" != "$1" ] && rm -rf "$path/__pycache__" && rmdir -- "$path" 2>/dev/null; do path=${path%/*}; done
-	done
+	put_paths | sed -n "s|^$1/||p" >brought
+	[ ! -s brought ] || /usr/bin/python3 -I tree.py clear "$1" brought || complain "files of ours in $1 cannot be removed"
 	rm -rf "$1.next" "$1.previous"
 }
 
@@ -257,7 +273,7 @@ list() {
 	for kind in data user group; do
 		while IFS= read -r name; do
 			case $kind in
-			data) if manifest_knows shared "$name" || ! is_there "$name"; then continue; fi ;;
+			data) if manifest_knows shared "$name" || is_empty "$name"; then continue; fi ;;
 			user) getent passwd "$name" >/dev/null || continue ;;
 			group) getent group "$name" >/dev/null || continue ;;
 			esac
@@ -286,7 +302,8 @@ list() {
 take_back() {
 	local name kept active file units drills
 	# Loads of a drill first, which end by themselves otherwise.
-	mapfile -t drills < <(systemctl list-units --plain --no-legend --all 'monctl-drill*' 2>/dev/null | cut -d ' ' -f 1)
+	# What a run that was cut off had begun as another user ends here.
+	mapfile -t drills < <(systemctl list-units --plain --no-legend --all 'monctl-drill*' 'monctl-run-*' 2>/dev/null | cut -d ' ' -f 1)
 	((${#drills[@]} == 0)) || systemctl stop "${drills[@]}" 2>/dev/null
 	rm -rf --one-file-system /run/monctl-drill
 	mapfile -t units < <(our_units)

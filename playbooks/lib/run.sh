@@ -22,6 +22,10 @@ if [ -n "$owner" ] && [ "$owner" != "$project" ]; then
 fi
 manifest_open "$project" "$role"
 
+# What a run that was cut off had begun as another user. What it holds back, it holds back still.
+mapfile -t begun < <(systemctl list-units --plain --no-legend --all 'monctl-run-*' 2>/dev/null | cut -d ' ' -f 1 | grep -v hold)
+((${#begun[@]} == 0)) || systemctl stop "${begun[@]}" 2>/dev/null
+
 # Whoever reads the events may be gone. A step that is under way is ended properly all the same, and
 # no further one begins.
 trap '' PIPE HUP

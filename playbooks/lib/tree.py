@@ -1,128 +1,242 @@
-"""Replaces the application's code file by file, and puts it back.
+"""What root does with files that others made or may change: by descriptors of folders, and no link is ever followed.
 
-    tree.py swap STAGED LIVE BACKUP NEW_MANIFEST MANIFEST
-    tree.py restore LIVE BACKUP MANIFEST
+    tree.py place RELEASE DATA PERSISTENT <PLACES   links from the code to what the application writes
+    tree.py static <PLACES                          prints the folder that `collectstatic` fills, where there is one
+    tree.py folder RELEASE PATH                     makes that folder
+    tree.py copy SOURCE TARGET                      copies what another user made, as root's own
+    tree.py clear FOLDER MANIFEST                   removes files by name, and folders that are empty then
 
-A manifest names the files that monctl brought, one a line. Every other file in LIVE belongs to the
-application (its database, uploads) and is never touched. Each file changes by one rename.
+`place` takes the names of PERSISTENT and what `monctl_metrics.check --places` printed, which is the application's word
+and is judged here. What the code has under such a name goes to RELEASE.seeds. It prints what DATA needs, one a line:
+`folder`, `file` or `either`, and the path.
 """
 
-import filecmp
+import json
 import os
-import shutil
+import re
+import stat
 import sys
 from pathlib import Path
 
-# The file in a backup that says that nothing in it is lacking.
-COMPLETE = "complete"
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+# The one place outside to which an environment of Python leads.
+_SYSTEM_PYTHON = re.compile(r"/usr/bin/python3(\.\d+)?")
+_AT_ONCE = 1 << 20
 
 
-def swap(staged: Path, live: Path, backup: Path, new_manifest: Path, manifest: Path) -> None:
-    new, old = names(new_manifest), names(manifest)
-    (backup / COMPLETE).unlink(missing_ok=True)
-    refuse_to_replace_data(staged, live, new - old - folders(old))
-    keep(live, backup, new, old)
-    # From here on MANIFEST names all that may be ours, so that a run that is cut off loses track of nothing.
-    write(manifest, new | old)
-    gone = old - new
-    # A file that becomes a folder, or a folder that becomes a file, must make way first.
-    in_the_way = folders(new) & gone | {name for name in gone if not new.isdisjoint(folders({name}))}
-    for name in sorted(in_the_way):
-        remove(live, name)
-    for name in sorted(new):
-        make_folders(live, staged, name)
-        os.replace(staged / name, live / name)
-    for name in sorted(gone - in_the_way):
-        remove(live, name)
-    write(manifest, new)
+def place(release: str, data: str, persistent: str) -> None:
+    kept = [name for name in Path(persistent).read_text().split("\n") if name]
+    places = _places()
+    wanted = [(name, "either", True) for name in kept]
+    wanted += [(name, "file", False) for name in places.get("files", [])]
+    wanted += [(name, "folder", False) for name in places.get("folders", [])]
+    for name, kind, named in wanted:
+        check_name(name)
+        if _link(release, data, name, named, kept):
+            print(f"{kind}\t{name}")
 
 
-def restore(live: Path, backup: Path, manifest: Path) -> None:
-    """Undoes a swap, wherever it ended. Doing it again is fine."""
-    if not (backup / COMPLETE).exists():
-        return
-    old, new, files = names(backup / "old"), names(backup / "new"), backup / "files"
-    kept = {name for name in new | old if (files / name).is_symlink() or (files / name).is_file()}
-    write(manifest, new | old)
-    for name in sorted(new - old):
-        remove(live, name)
-    for name in sorted(kept):
-        make_folders(live, files, name)
-        put_back(backup, live, name)
-    write(manifest, old)
+def _places() -> dict:
+    places = json.loads(sys.stdin.read(_AT_ONCE) or "{}")
+    return places if isinstance(places, dict) else {}
 
 
-def refuse_to_replace_data(staged: Path, live: Path, added: set[str]) -> None:
-    """A file that the application wrote is not replaced, even where the code now brings one of that name."""
-    for name in sorted(added):
-        there = live / name
-        if os.path.lexists(there) and not (there.is_file() and filecmp.cmp(there, staged / name, shallow=False)):
-            sys.exit(f"{there} was not brought by monctl, and the code now has a file of that name: move one of them")
+def static() -> None:
+    path = _places().get("static")
+    if path is not None:
+        check_name(path)
+        print(path)
 
 
-def keep(live: Path, backup: Path, new: set[str], old: set[str]) -> None:
-    """Keeps links to all files that may change, and both manifests."""
-    shutil.rmtree(backup, ignore_errors=True)
-    (backup / "files").mkdir(parents=True)
-    backup.chmod(0o700)
-    for name in new | old:
-        if (live / name).is_file():
-            make_folders(backup / "files", live, name)
-            os.link(live / name, backup / "files" / name, follow_symlinks=False)
-    write(backup / "new", new)
-    write(backup / "old", old)
-    (backup / COMPLETE).touch()
-
-
-def put_back(backup: Path, live: Path, name: str) -> None:
-    """Puts a kept file in its place by one rename, and still keeps it."""
-    link = backup / "link"
-    link.unlink(missing_ok=True)
-    os.link(backup / "files" / name, link, follow_symlinks=False)
-    os.replace(link, live / name)
-
-
-def make_folders(root: Path, like: Path, name: str) -> None:
-    """Makes the folders of a file below ROOT, with owner and mode as below LIKE."""
-    for folder in reversed(Path(name).parents):
-        target = root / folder
-        if not target.is_dir():
-            target.mkdir(parents=True)
-            model = (like / folder).stat()
-            os.chown(target, model.st_uid, model.st_gid)
-            target.chmod(model.st_mode & 0o7777)
-
-
-def remove(live: Path, name: str) -> None:
-    """Removes a file, and folders that became empty by it."""
+def folder(release: str, path: str) -> None:
+    inner = os.open(release, _FOLDER)
     try:
-        (live / name).unlink(missing_ok=True)
-    except (IsADirectoryError, NotADirectoryError):
-        return  # It is not what we brought.
-    for folder in list(Path(name).parents)[:-1]:
+        for part in path.split("/"):
+            _make_folder(part, inner)
+            try:
+                inner = _enter(inner, part)
+            except OSError as error:
+                sys.exit(f"`STATIC_ROOT` cannot be {path!r}: {error.strerror}; give static files a folder of their own")
+    finally:
+        os.close(inner)
+
+
+def _make_folder(name: str, above: int) -> None:
+    """Makes a folder, with the group of the one above, unless something of that name is there."""
+    try:
+        os.mkdir(name, 0o755, dir_fd=above)
+        os.chown(name, -1, os.fstat(above).st_gid, dir_fd=above, follow_symlinks=False)
+    except FileExistsError:
+        pass
+
+
+def check_name(name: object) -> None:
+    parts = name.split("/") if isinstance(name, str) else [""]
+    if any(part in ("", ".", "..") for part in parts) or not name.isprintable():
+        sys.exit(f"{name!r} is not a path below the application's folder")
+
+
+def _link(release: str, data: str, name: str, named: bool, kept: list[str]) -> bool:
+    """Puts the link in its place; False where a link that is there leads to it already."""
+    *above, last = name.split("/")
+    inner = os.open(release, _FOLDER)
+    try:
+        for part in above:
+            _make_folder(part, inner)
+            if stat.S_ISLNK(os.stat(part, dir_fd=inner, follow_symlinks=False).st_mode):
+                return False
+            inner = _enter(inner, part)
         try:
-            if os.listdir(live / folder) == ["__pycache__"]:
-                shutil.rmtree(live / folder / "__pycache__")
-            (live / folder).rmdir()
+            there = os.stat(last, dir_fd=inner, follow_symlinks=False)
+        except FileNotFoundError:
+            there = None
+        if there and stat.S_ISLNK(there.st_mode):
+            return False
+        if there and not named:
+            line = ", ".join([*kept, name])
+            sys.exit(f"the code has `{name}`, and the application writes there; keep it by `app.persistent: [{line}]`")
+        if there:
+            seed = Path(f"{release}.seeds", name)
+            seed.parent.mkdir(parents=True, exist_ok=True)
+            os.rename(last, seed, src_dir_fd=inner)
+        os.symlink(os.path.join(data, name), last, dir_fd=inner)
+        return True
+    finally:
+        os.close(inner)
+
+
+def _enter(folder: int, name: str) -> int:
+    """The descriptor of a folder below, in the place of the one above."""
+    inner = os.open(name, _FOLDER, dir_fd=folder)
+    os.close(folder)
+    return inner
+
+
+def copy(source: str, target: str) -> None:
+    """Copies folders, regular files and links that stay inside; whoever may still change SOURCE leads nowhere else.
+
+    A file that is in TARGET already stays. Only what the owner of SOURCE owns is read.
+    """
+    os.makedirs(target, mode=0o755, exist_ok=True)
+    from_, to = os.open(source, _FOLDER), os.open(target, _FOLDER)
+    try:
+        _copy_folder(from_, to, os.fstat(from_).st_uid, "")
+    finally:
+        os.close(from_)
+        os.close(to)
+
+
+def _copy_folder(from_: int, to: int, owner: int, path: str) -> None:
+    for name in sorted(os.listdir(from_)):
+        inner = os.path.join(path, name)
+        mode = os.stat(name, dir_fd=from_, follow_symlinks=False).st_mode
+        if stat.S_ISDIR(mode):
+            _copy_below(from_, to, name, owner, inner)
+        elif stat.S_ISREG(mode):
+            _copy_file(from_, to, name, owner, inner)
+        elif stat.S_ISLNK(mode):
+            _copy_link(from_, to, name, path)
+        else:
+            sys.exit(f"{inner!r} is neither a file nor a folder")
+
+
+def _copy_below(from_: int, to: int, name: str, owner: int, path: str) -> None:
+    _make_folder(name, to)
+    inner = os.open(name, _FOLDER, dir_fd=from_)
+    try:
+        target = os.open(name, _FOLDER, dir_fd=to)
+        try:
+            _copy_folder(inner, target, owner, path)
+        finally:
+            os.close(target)
+    finally:
+        os.close(inner)
+
+
+def _copy_file(from_: int, to: int, name: str, owner: int, path: str) -> None:
+    with open(os.open(name, _FILE, dir_fd=from_), "rb") as source:
+        found = os.fstat(source.fileno())
+        if not stat.S_ISREG(found.st_mode) or found.st_uid != owner:
+            sys.exit(f"{path!r} is not a file of the user that made it")
+        mode = 0o755 if found.st_mode & 0o100 else 0o644
+        try:
+            target = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode, dir_fd=to)
+        except FileExistsError:
+            return
+        with open(target, "wb") as target:
+            while block := source.read(_AT_ONCE):
+                target.write(block)
+            target.flush()
+            os.utime(target.fileno(), ns=(found.st_mtime_ns, found.st_mtime_ns))
+
+
+def _copy_link(from_: int, to: int, name: str, path: str) -> None:
+    target = os.readlink(name, dir_fd=from_)
+    inside = not os.path.isabs(target) and not os.path.normpath(os.path.join(path, target)).startswith("..")
+    if not inside and not _SYSTEM_PYTHON.fullmatch(target):
+        sys.exit(f"{os.path.join(path, name)!r} is a link that leads to {target!r}")
+    try:
+        os.symlink(target, name, dir_fd=to)
+    except FileExistsError:
+        pass
+
+
+def clear(folder: str, manifest: str) -> None:
+    """Removes the files that MANIFEST names below FOLDER, Python's caches, and folders that are empty then."""
+    names: dict[str, dict] = {}
+    for name in Path(manifest).read_text().split("\n"):
+        branch = names
+        for part in name.split("/") if name else ():
+            branch = branch.setdefault(part, {})
+    try:
+        top = os.open(folder, _FOLDER)
+    except OSError:
+        return  # It is not what we brought.
+    try:
+        _clear(top, names)
+    finally:
+        os.close(top)
+
+
+def _clear(folder: int, names: dict[str, dict]) -> None:
+    for name, below in names.items():
+        try:
+            if not below:
+                os.unlink(name, dir_fd=folder)
+                continue
+            inner = os.open(name, _FOLDER, dir_fd=folder)
         except OSError:
-            break
+            continue  # Gone, or not what we brought: a folder, a link.
+        try:
+            _clear(inner, below)
+        finally:
+            os.close(inner)
+        _remove_empty(folder, name)
+    _clear_caches(folder)
 
 
-def folders(files: set[str]) -> set[str]:
-    return {str(folder) for name in files for folder in Path(name).parents}
+def _clear_caches(folder: int) -> None:
+    try:
+        caches = os.open("__pycache__", _FOLDER, dir_fd=folder)
+    except OSError:
+        return
+    try:
+        for name in os.listdir(caches):
+            if name.endswith(".pyc"):
+                os.unlink(name, dir_fd=caches)
+    finally:
+        os.close(caches)
+    _remove_empty(folder, "__pycache__")
 
 
-def names(manifest: Path) -> set[str]:
-    # Not splitlines(), which ends lines at characters that file names may hold.
-    return set(manifest.read_text().split("\n")) - {""} if manifest.exists() else set()
-
-
-def write(manifest: Path, content: set[str]) -> None:
-    beside = manifest.with_name(f"{manifest.name}.new")
-    beside.write_text("".join(f"{name}\n" for name in sorted(content)))
-    os.replace(beside, manifest)
+def _remove_empty(folder: int, name: str) -> None:
+    try:
+        os.rmdir(name, dir_fd=folder)
+    except OSError:
+        pass  # Something else lies in it.
 
 
 if __name__ == "__main__":
-    action, *paths = sys.argv[1:]
-    {"swap": swap, "restore": restore}[action](*map(Path, paths))
+    action, *arguments = sys.argv[1:]
+    {"place": place, "static": static, "folder": folder, "copy": copy, "clear": clear}[action](*arguments)

@@ -70,7 +70,7 @@ impl Deployment {
         let added = bundle.get(ADDED_REQUIREMENTS).map(|content| content.masked().into_owned());
         Ok(Self {
             releases: project::releases(spec.monitoring.install.releases(), loaded.base_dir())?,
-            tree: project::tree(&loaded.app_dir())?,
+            tree: Tree { persistent: spec.app.persistent.clone(), ..project::tree(&loaded.app_dir())? },
             requirements: project::requirements(
                 &loaded.app_dir(),
                 &spec.app.requirements,

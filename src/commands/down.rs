@@ -118,7 +118,7 @@ fn data(pieces: &[Piece]) -> impl Iterator<Item = String> {
     };
     pieces.iter().filter_map(host).map(|host| {
         let what = match host.role() {
-            Role::App => "what the application wrote into /srv/monctl/app (database, uploads)",
+            Role::App => "what the application wrote into /var/lib/monctl/app (database, uploads)",
             Role::Monitoring => "all metrics, the history of alerts, Grafana's database",
         };
         format!("! data on {host}: {what}")

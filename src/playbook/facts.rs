@@ -24,6 +24,8 @@ pub struct Probes {
     pub installed: BTreeSet<String>,
     /// Symbolic links: to where?
     pub links: BTreeSet<String>,
+    /// Where hosts of the version before have code and data side by side: user, folder and list of the code, by tabs.
+    pub beside: BTreeSet<String>,
     /// What units set up outside of systemd's sight: the command that prints it, by unit.
     pub effects: BTreeMap<String, Vec<String>>,
     /// Files: mode, owner, digest; and the content where it differs from the digest and may be shown.
@@ -173,6 +175,8 @@ pub struct Facts {
     pub failed: BTreeMap<String, Failed>,
     /// The digest that each step had when it was last applied to its end.
     pub applied: BTreeMap<String, Sha256>,
+    /// What an application wrote beside its code, on a host of the version before: paths below that folder.
+    pub beside: Vec<String>,
 }
 
 impl Facts {
@@ -271,6 +275,7 @@ impl Facts {
                 // What is not text has no diff.
                 self.files.entry(path.into()).or_default().content = String::from_utf8(bytes).ok();
             }
+            ["beside", name] => self.beside.push(name.into()),
             ["applied", step, digest] => {
                 if let Ok(digest) = digest.parse() {
                     self.applied.insert(step.into(), digest);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::Flag;
 use crate::digest::Sha256;
+use crate::spec::PersistentPath;
 
 /// The content of a file that goes to a host.
 #[derive(Clone, PartialEq, Eq)]
@@ -72,6 +73,8 @@ pub struct Release {
 pub struct Tree {
     /// Content and whether it is executable.
     pub files: BTreeMap<String, (File, bool)>,
+    /// Paths at which the application writes: what the folder has there, a host gets once.
+    pub persistent: Vec<PersistentPath>,
 }
 
 impl Tree {
@@ -80,11 +83,21 @@ impl Tree {
         self.files.keys().flat_map(|path| [path.as_str(), "\n"]).collect()
     }
 
-    /// The digest of names, contents and modes.
+    /// Its files that are code, which hosts have as they are here.
+    pub fn code(&self) -> impl Iterator<Item = (&str, &File, bool)> {
+        let is_code = |path: &str| !self.persistent.iter().any(|kept| kept.holds(path));
+        self.files
+            .iter()
+            .map(|(path, (file, executable))| (path.as_str(), file, *executable))
+            .filter(move |(path, ..)| is_code(path))
+    }
+
+    /// The digest of names, contents and modes, and of what is no code.
     pub fn digest(&self) -> Sha256 {
-        Sha256::of_fields(self.files.iter().flat_map(|(path, (file, executable))| {
+        let files = self.files.iter().flat_map(|(path, (file, executable))| {
             [path.clone(), file.sha256().to_string(), executable.to_string()]
-        }))
+        });
+        Sha256::of_fields(files.chain(self.persistent.iter().map(ToString::to_string)))
     }
 }
 

@@ -17,6 +17,12 @@ pub const APPLIED_DIRECTORY: &str = "/var/lib/monctl/applied";
 /// How a host notes down what is changed there; every script that changes or reads that carries it.
 const MANIFEST: &str = include_str!("../../playbooks/lib/manifest.sh");
 
+/// What root does with files that others made or may change.
+const TREE: &str = include_str!("../../playbooks/lib/tree.py");
+
+/// What the application's user does with its own.
+const DATA: &str = include_str!("../../playbooks/lib/data.py");
+
 /// The input of [`bootstrap`] on a host.
 #[derive(Clone)]
 pub struct Script(Vec<u8>);
@@ -46,6 +52,8 @@ pub fn facts_script(probes: &Probes) -> Script {
     Tarball::new()
         .file("run.sh", include_str!("../../playbooks/lib/facts.sh"))
         .file("manifest.sh", MANIFEST)
+        .file("data.py", DATA)
+        .file("probes/beside", lines(&probes.beside))
         .file("probes/packages", lines(&probes.packages))
         .file("probes/users", lines(&probes.users))
         .file("probes/units", lines(&probes.units))
@@ -87,6 +95,7 @@ pub fn removal_script(removal: Removal, project: &ProjectName) -> Script {
     Tarball::new()
         .file("run.sh", include_str!("../../playbooks/lib/remove.sh"))
         .file("manifest.sh", MANIFEST)
+        .file("tree.py", TREE)
         .file("request", format!("{action}\t{project}\n"))
         .finish()
 }
@@ -99,7 +108,11 @@ pub fn apply_script(changes: &[(Step, Change)], inputs: &Inputs, identity: Ident
         .file("manifest.sh", MANIFEST)
         .file("identity", format!("{}\t{}\n", identity.project, identity.role))
         .file("library.sh", include_str!("../../playbooks/lib/library.sh"))
-        .file("tree.py", include_str!("../../playbooks/lib/tree.py"))
+        .file("application.sh", include_str!("../../playbooks/lib/application.sh"))
+        .file("build.sh", include_str!("../../playbooks/lib/build.sh"))
+        .file("hardening.conf", include_str!("../../templates/partials/hardening.conf"))
+        .file("tree.py", TREE)
+        .file("data.py", DATA)
         .file("sequence", sequence(changes));
     for (step, change) in changes {
         archive = archive.file(&format!("steps/{}.sh", step.id), step_script(change));

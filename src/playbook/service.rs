@@ -70,13 +70,27 @@ struct SetFile {
     mode: String,
 }
 
-/// The application's code, replaced file by file; what else lies in the folder stays.
+/// The application's code: each version in a folder of its own, of which one is active by a link.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct SetTree {
-    to: String,
+    /// The folder of `releases`, of the link `current`, and of `app`, where units see the active version.
+    parent: String,
+    /// The user that reads the code and cannot write it.
     owner: String,
+    /// The folder of what that user writes.
+    data: String,
 }
+
+impl SetTree {
+    /// A path below the active version's folder.
+    fn current(&self, path: &str) -> String {
+        format!("{}/current/{path}", self.parent)
+    }
+}
+
+/// The list of code files, by its name in the set.
+const MANIFEST: &str = "tree.manifest";
 
 /// The Python environment in use: a link to one of several.
 #[derive(Debug, Clone, Deserialize)]
@@ -110,6 +124,11 @@ impl Service {
             let wanted = Wanted { sha256: Sha256::of(inputs.tree.manifest()), shown: true };
             probes.files.insert(self.manifest(), wanted);
         }
+        probes.beside.extend(
+            self.tree
+                .iter()
+                .map(|tree| format!("{}\t{}/app\t{}", tree.owner, tree.parent, self.earlier_manifest())),
+        );
     }
 
     /// `changed` are the steps before this one that change something.
@@ -175,13 +194,13 @@ impl Service {
             mode: "0644",
         }));
         if let Some(tree) = &self.tree {
-            expected.extend(inputs.tree.files.iter().map(|(path, (file, executable))| Expected {
+            expected.extend(inputs.tree.code().map(|(path, file, executable)| Expected {
                 part: "tree".into(),
-                path: format!("{}/{path}", tree.to),
+                path: tree.current(path),
                 file,
                 owner: "root",
                 group: &tree.owner,
-                mode: if *executable { "0750" } else { "0640" },
+                mode: if executable { "0750" } else { "0640" },
             }));
         }
         expected
@@ -229,14 +248,20 @@ impl Service {
         let releases =
             self.releases.iter().filter_map(|name| inputs.releases.get(name)).map(|it| it.version.clone());
         let venv = self.venv_folder(inputs);
+        let tree = self.tree.iter().map(|_| inputs.tree.digest().to_string());
         let commands = self.check.iter().chain(&self.activate).chain(&self.verify).flatten().cloned();
-        Sha256::of_fields(files.chain(releases).chain(venv).chain(commands))
+        Sha256::of_fields(files.chain(tree).chain(releases).chain(venv).chain(commands))
     }
 
-    /// The list of the code files that monctl brought, beside the sets on the host.
+    /// The list of the code files that monctl brought, in the active set.
     fn manifest(&self) -> String {
+        format!("{}/{MANIFEST}", self.directory)
+    }
+
+    /// Where the version before kept that list. A host that has one was not taken over yet.
+    fn earlier_manifest(&self) -> String {
         let name = self.directory.rsplit('/').next().unwrap_or_default();
-        format!("/var/lib/monctl/sets/{name}/tree.manifest")
+        format!("/var/lib/monctl/sets/{name}/{MANIFEST}")
     }
 
     fn venv_folder(&self, inputs: &Inputs) -> Option<String> {
@@ -271,9 +296,13 @@ impl Service {
             for name in
                 brought.unwrap_or_default().lines().filter(|name| !inputs.tree.files.contains_key(*name))
             {
-                found.details.push(Detail::new(format!("{}/{name}", tree.to), "not in the project any more"));
+                found.details.push(Detail::new(tree.current(name), "not in the project any more"));
                 found.parts.insert("tree".into());
             }
+            found.details.extend(facts.beside.iter().map(|name| {
+                let to = format!("the application wrote it; it moves to {}/{name}", tree.data);
+                Detail::new(format!("{}/app/{name}", tree.parent), to)
+            }));
         }
         found
     }
@@ -323,7 +352,10 @@ impl Service {
             self.unit_files(inputs)
                 .map(|(name, file)| Command::new(["service_unit_file", name, &file.sha256().to_string()])),
         );
-        commands.extend(self.tree.iter().map(|tree| Command::new(["service_tree", &tree.to, &tree.owner])));
+        commands.extend(self.tree.iter().map(|tree| {
+            let digest = inputs.tree.digest().short();
+            Command::new(["service_tree", &tree.parent, &tree.owner, &digest, &tree.data])
+        }));
         if let (Some(venv), Some(folder)) = (&self.venv, self.venv_folder(inputs)) {
             commands.push(Command::new(["service_venv", &venv.link, &folder]));
         }

@@ -92,8 +92,10 @@ fn archives() {
 
 #[test]
 fn environments() {
-    let yaml =
-        format!("{{id: x, venv: {{parent: /opt/v, uv: {{version: 0.1.2, sha256: [{}]}}}}}}", digest('a'));
+    let yaml = format!(
+        "{{id: x, venv: {{parent: /opt/v, user: builder, uv: {{version: 0.1.2, sha256: [{}]}}}}}}",
+        digest('a')
+    );
     let requirements = Requirements {
         files: [("req/base.txt".to_owned(), File::public(*b"Django"))].into(),
         entry: "req/base.txt".into(),

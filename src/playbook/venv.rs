@@ -13,6 +13,8 @@ use crate::digest::Sha256;
 pub struct Venv {
     /// The folder in which environments lie.
     parent: String,
+    /// The user that builds and installs packages, whose code runs meanwhile.
+    user: String,
     /// What installs packages.
     uv: Uv,
 }
@@ -53,9 +55,9 @@ impl Venv {
             .iter()
             .map(|(path, file)| Command::new(["requirements_file", path, &file.sha256().to_string()]))
             .collect();
-        let install =
-            ["venv_install", &folder, &digest.to_string(), &self.uv.requirement(), &requirements.entry]
-                .map(str::to_owned);
+        let (digest, uv) = (digest.to_string(), self.uv.requirement());
+        let install = ["venv_install", &folder, &digest, &self.user, &uv, &requirements.entry];
+        let install = install.map(str::to_owned);
         commands.push(Command::new(install.iter().chain(&requirements.added)));
         Some(Change {
             step: step.clone(),

@@ -7,7 +7,7 @@ use garde::Validate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Cidr, EnvName, Port, SecretRef, UrlPath, WsgiModule};
+use super::{Cidr, EnvName, PersistentPath, Port, SecretRef, UrlPath, WsgiModule};
 
 /// The Django application: the project's folder and how it is served.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
@@ -40,6 +40,10 @@ pub struct App {
     /// The application's environment: plain values and secret references.
     #[serde(default)]
     pub env: BTreeMap<EnvName, EnvValue>,
+    /// What the application writes beside its code, apart from SQLite databases and `MEDIA_ROOT`: paths relative to
+    /// `path`. A name with an extension (`debug.log`) is a file, any other a folder.
+    #[serde(default)]
+    pub persistent: Vec<PersistentPath>,
     /// How requests are counted. Where it is not given: `builtin` if the settings in use have django-prometheus and the
     /// project's URLs show where it answers, else `exporter`.
     #[serde(default)]

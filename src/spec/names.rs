@@ -152,6 +152,26 @@ text_type! {
 }
 
 text_type! {
+    /// A path below the application's folder, such as `data` or `logs/app.log`.
+    PersistentPath,
+    "^([^./\\\\\\x00-\\x1f\\x7f][^/\\\\\\x00-\\x1f\\x7f]*|\\.[^./\\\\\\x00-\\x1f\\x7f][^/\\\\\\x00-\\x1f\\x7f]*|\\.\\.[^/\\\\\\x00-\\x1f\\x7f]+)(/([^./\\\\\\x00-\\x1f\\x7f][^/\\\\\\x00-\\x1f\\x7f]*|\\.[^./\\\\\\x00-\\x1f\\x7f][^/\\\\\\x00-\\x1f\\x7f]*|\\.\\.[^/\\\\\\x00-\\x1f\\x7f]+))*$",
+    "data",
+    |text| {
+        text.split('/').all(|part| {
+            !["", ".", ".."].contains(&part) && !part.contains(|c: char| c.is_control() || c == '\\')
+        })
+    },
+    "a path is relative to `app.path`, without `.` and `..`, such as `data` or `logs/app.log`"
+}
+
+impl PersistentPath {
+    /// Whether a path below the application's folder is this one or lies in it.
+    pub fn holds(&self, path: &str) -> bool {
+        path.strip_prefix(self.0.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    }
+}
+
+text_type! {
     /// A base URL, `http://` or `https://`, without credentials.
     BaseUrl,
     "^https?://[^\\s@]+$",

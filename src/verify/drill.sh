@@ -307,7 +307,8 @@ begin_traffic() {
 	# With the application's own settings, which say which pages there are and by which name it is asked.
 	exec {said}< <(exec systemd-run --quiet --pipe --wait --collect --uid=monctl-app --gid=monctl-app -p RuntimeMaxSec="$limit" \
 		-p EnvironmentFile=/etc/monctl/app/settings -p EnvironmentFile=/etc/monctl/app/environment \
-		--setenv=PYTHONPATH=/etc/monctl/app --setenv=PYTHONDONTWRITEBYTECODE=1 -p WorkingDirectory=/srv/monctl/app \
+		--setenv=PYTHONPATH=/etc/monctl/app --setenv=PYTHONDONTWRITEBYTECODE=1 \
+		-p BindReadOnlyPaths=/srv/monctl/current:/srv/monctl/app -p WorkingDirectory=/srv/monctl/app \
 		/opt/monctl/app/bin/python -m monctl_metrics.traffic "$@")
 	worker=$!
 	read -r -u "$said" || ended "no request was sent"

@@ -378,7 +378,7 @@ fn what_people_changed_meanwhile_is_kept_or_left_alone(existing: &Existing) {
     existing.on(
         APP,
         "echo '# tuned' >>/etc/systemd/system/monctl-app.service && echo mine >/opt/monctl/notes && \
-         echo '# tuned' >>/etc/monctl/app/gunicorn.conf.py && echo '# tuned' >>/srv/monctl/app/manage.py && \
+         echo '# tuned' >>/etc/monctl/app/gunicorn.conf.py && echo '# tuned' >>/srv/monctl/current/manage.py && \
          mkdir -p /root/mine/DEBIAN && printf 'Package: mine\\nVersion: 1\\nArchitecture: all\\nMaintainer: me\\n\
          Description: mine\\nDepends: python3-pip-whl\\n' >/root/mine/DEBIAN/control && \
          dpkg-deb --build /root/mine /root/mine.deb >/dev/null && dpkg --install /root/mine.deb >/dev/null",
@@ -387,7 +387,7 @@ fn what_people_changed_meanwhile_is_kept_or_left_alone(existing: &Existing) {
     let kept = [
         "/etc/systemd/system/monctl-app.service",
         "/etc/monctl/app/gunicorn.conf.py",
-        "/srv/monctl/app/manage.py",
+        "/srv/monctl/current/manage.py",
     ];
     let ran =
         kept.iter().fold(ran, |ran, path| ran.stdout_contains(&format!("{path} was changed and is kept in")));

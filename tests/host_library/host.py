@@ -14,7 +14,8 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 LIBRARY = HERE.parents[1] / "playbooks/lib"
 # All names are root's number: a user namespace knows no other.
-USERS = ("root", "monctl-app", "monctl-alertmanager")
+USERS = ("root", "monctl-app", "monctl-build", "monctl-alertmanager")
+TEMPLATES = HERE.parents[1] / "templates"
 ENTER = """
 set -e
 cd "$1"
@@ -71,7 +72,8 @@ class Host:
         """A folder as `bootstrap.sh` unpacks it."""
         self.count += 1
         folder = f"run/monctl.{self.count}"
-        files = {"manifest.sh": (LIBRARY / "manifest.sh").read_text(), **files}
+        always = {name: (LIBRARY / name).read_text() for name in ("manifest.sh", "tree.py", "data.py")}
+        files = {**always, **files}
         for name, text in files.items():
             self.write(f"{folder}/{name}", text)
         return folder
@@ -79,8 +81,9 @@ class Host:
     def steps(self, *steps, files=None):
         """The folder of a run with these steps: id, lane, lanes to wait for, script."""
         files = dict(files or {})
-        for name in ("run.sh", "library.sh", "tree.py"):
+        for name in ("run.sh", "library.sh", "application.sh", "build.sh", "tree.py", "data.py"):
             files[name] = (LIBRARY / name).read_text()
+        files["hardening.conf"] = (TEMPLATES / "partials/hardening.conf").read_text()
         files.setdefault("identity", "shop\tapp\n")
         files["sequence"] = "".join(f"{step}\t{lane}\t{join}\n" for step, lane, join, _ in steps)
         for step, _, _, script in steps:

@@ -240,26 +240,114 @@ class Services(OnHost):
         self.assertEqual(self.host.unit("extra.service"), [])
         self.assertFalse(self.host.has("/etc/systemd/system/extra.service"))
 
-    def test_code_and_data_of_an_application_are_put_back(self):
-        def deploy(text, more=""):
-            script = f"""
-                service_open app /etc/monctl/app
-                service_tree /srv/monctl/app monctl-app
-                service_check test -f "$tree.next/manage.py"
-                service_activate
-                {more}
-                service_close {DIGEST['a']}"""
-            return self.run_steps(("app", "-", "", script), files={"tree/manage.py": text, "tree.manifest": "manage.py\n"})
 
-        self.assertIn(["ok", "app"], deploy("1"))
-        self.host.write("/srv/monctl/app/db.sqlite3", "rows")
-        self.output_of(deploy("2", more="false"), "app")
-        self.assertEqual(self.host.read("/srv/monctl/app/manage.py"), "1")
-        self.assertIn(["ok", "app"], deploy("2"))
-        self.assertEqual(self.host.read("/srv/monctl/app/manage.py"), "2")
-        self.assertEqual(self.host.read("/srv/monctl/app/db.sqlite3"), "rows")
-        for rest in ("/srv/monctl/app.next", "/srv/monctl/app.previous"):
-            self.assertFalse(self.host.has(rest), rest)
+
+class Application(OnHost):
+    """Code in versions of which one is active, and beside it what the application wrote."""
+
+    UNIT = "[Service]\nUser=monctl-app\nProtectSystem=strict\nBindReadOnlyPaths=/srv/monctl/current:/srv/monctl/app\n"
+
+    def deploy(self, text, digest="1", more="", files=None):
+        script = f"""
+            service_open app /etc/monctl/app
+            service_unit_file monctl-app.service u
+            service_tree /srv/monctl monctl-app {digest} /var/lib/monctl/app
+            service_check test -f "$tree/manage.py"
+            service_activate
+            {more}
+            service_unit monctl-app.service restart - -
+            service_close {DIGEST['a']}"""
+        files = {"manage.py": text, **(files or {})}
+        payload = {f"tree/{name}": content for name, content in files.items()}
+        payload["tree.manifest"] = "".join(f"{name}\n" for name in sorted(files))
+        return self.run_steps(("app", "-", "", script), files={**payload, "payload/u": self.UNIT})
+
+    def code(self):
+        return self.host.read(self.host.link("/srv/monctl/current") + "/manage.py")
+
+    def releases(self):
+        return sorted(path.name for path in (self.host.root / "srv/monctl/releases").iterdir())
+
+    def before(self):
+        """What an earlier version left: code and data in one folder, and the list of the code."""
+        self.deploy("1")
+        old = self.host.link("/etc/monctl/app")
+        for path in (f"{old}/.units/monctl-app.service", "/etc/systemd/system/monctl-app.service"):
+            self.host.write(path, "[Service]\nReadWritePaths=/srv/monctl/app\n")
+        host.shutil.rmtree(self.host.root / "srv/monctl")
+        host.shutil.rmtree(self.host.root / "var/lib/monctl/app")
+        for name, text in (("manage.py", "1"), ("db.sqlite3", "rows"), ("media/a.png", "upload")):
+            self.host.write(f"/srv/monctl/app/{name}", text)
+        self.host.write("/var/lib/monctl/sets/app/tree.manifest", "manage.py\n")
+
+    def test_a_version_becomes_active_by_a_link_and_the_one_before_goes(self):
+        self.assertIn(["ok", "app"], self.deploy("1", "1"))
+        self.assertEqual((self.code(), self.releases()), ("1", ["1"]))
+        self.assertIn(["ok", "app"], self.deploy("2", "2"))
+        self.assertEqual((self.code(), self.releases()), ("2", ["2"]))
+
+    def test_the_same_version_is_made_anew_beside_the_one_that_runs(self):
+        self.deploy("1", "1")
+        self.host.write("/srv/monctl/releases/1/manage.py", "by hand")
+        self.assertIn(["ok", "app"], self.deploy("1", "1", more="test -e /srv/monctl/releases/1"))
+        self.assertEqual((self.code(), self.releases()), ("1", ["1.1"]))
+
+    def test_what_fails_after_the_switch_leads_back_to_the_version_before(self):
+        self.deploy("1", "1")
+        self.host.write("/var/lib/monctl/app/db.sqlite3", "rows")
+        self.output_of(self.deploy("2", "2", more="false"), "app")
+        self.assertEqual((self.code(), self.releases()), ("1", ["1"]))
+        self.assertEqual(self.host.read("/var/lib/monctl/app/db.sqlite3"), "rows")
+
+    def test_code_is_compiled_for_the_place_where_units_see_it(self):
+        self.deploy("1", files={"pkg/a.py": "def f(): pass\n", "pkg/broken.py": "def ("})
+        (cache,) = (self.host.root / "srv/monctl/releases/1/pkg/__pycache__").iterdir()
+        compiled = cache.read_bytes()
+        self.assertEqual(compiled[4:8], b"\x01\0\0\0", "unchecked hash")
+        self.assertIn(b"/srv/monctl/app/pkg/a.py", compiled)
+
+    def test_a_host_of_the_version_before_is_taken_over(self):
+        self.before()
+        self.assertIn(["ok", "app"], self.deploy("2", "2", more="test ! -e /srv/monctl/app/db.sqlite3"))
+        self.assertEqual(self.host.read("/var/lib/monctl/app/db.sqlite3"), "rows")
+        self.assertEqual(self.host.read("/var/lib/monctl/app/media/a.png"), "upload")
+        self.assertEqual(list((self.host.root / "srv/monctl/app").iterdir()), [])
+        self.assertFalse(self.host.has("/var/lib/monctl/sets/app/tree.manifest"))
+        self.assertEqual(self.host.unit("monctl-app.service"), ["active", "enabled"])
+
+    def test_a_take_over_that_fails_gives_everything_back(self):
+        self.before()
+        output = self.output_of(self.deploy("2", "2", more="false"), "app")
+        self.assertIn("the previous set is active again", output)
+        for name, text in (("manage.py", "1"), ("db.sqlite3", "rows"), ("media/a.png", "upload")):
+            self.assertEqual(self.host.read(f"/srv/monctl/app/{name}"), text)
+        self.assertFalse(self.host.has("/srv/monctl/current"))
+        self.assertEqual(self.host.unit("monctl-app.service"), ["active", "enabled"])
+
+    def test_a_failure_after_a_take_over_leaves_data_where_it_is(self):
+        """The list of earlier code may have outlived its version: the set to go back to decides."""
+        self.before()
+        self.deploy("2", "2")
+        self.host.write("/var/lib/monctl/sets/app/tree.manifest", "manage.py\n")
+        self.output_of(self.deploy("3", "3", more="false"), "app")
+        self.assertEqual(self.host.read("/var/lib/monctl/app/db.sqlite3"), "rows")
+        self.assertEqual(self.code(), "2")
+
+    def test_while_data_is_moved_nothing_of_the_application_starts_by_itself(self):
+        self.before()
+        more = "cp -r /state/units /state/meanwhile"
+        self.assertIn(["ok", "app"], self.deploy("2", "2", more=more))
+        meanwhile = {path.name for path in (self.host.root / "state/meanwhile").iterdir()}
+        self.assertIn("monctl-run-hold.service.activating", meanwhile)
+        self.assertTrue(meanwhile.isdisjoint({"monctl-app.service.active", "monctl-app.service.enabled"}), meanwhile)
+        self.assertEqual(self.host.unit("monctl-run-hold.service"), [])
+
+    def test_a_unit_of_the_application_is_the_sandbox_of_its_tools(self):
+        more = 'as_app "$staged" "$tree" -- /usr/bin/env'
+        self.deploy("1", more=f"touch $staged/settings $staged/environment; {more}")
+        (call,) = [call for call in self.host.calls() if call.startswith("systemd-run") and "/usr/bin/env" in call]
+        for option in ("--uid=monctl-app", "--property=ProtectSystem=strict", "BindReadOnlyPaths=/srv/monctl/releases/1:/srv/monctl/app"):
+            self.assertIn(option, call)
 
 
 class Folders(OnHost):
@@ -376,7 +464,8 @@ class Proofs(OnHost):
 
 
 def questions(files=(), effects=(), **kinds):
-    answer = {f"probes/{kind}": "".join(f"{item}\n" for item in kinds.get(kind, ())) for kind in ("packages", "users", "units", "installed", "links")}
+    names = ("packages", "users", "units", "installed", "links", "beside")
+    answer = {f"probes/{kind}": "".join(f"{item}\n" for item in kinds.get(kind, ())) for kind in names}
     return answer | {"probes/files": "".join(files), "probes/effects": "".join(effects)}
 
 
@@ -426,6 +515,15 @@ class Facts(OnHost):
         answer = self.ask(files=[f"{DIGEST['a']}\tno\t/etc/secret\n"])
         self.assertIn("sha256", [fields[0] for fields in answer])
         self.assertNotIn("content", [fields[0] for fields in answer])
+
+    def test_what_an_application_wrote_beside_its_code_is_named_where_a_version_before_kept_both(self):
+        question = "root\t/srv/monctl/app\t/var/lib/monctl/sets/app/tree.manifest"
+        for name in ("manage.py", "db.sqlite3", "media/a b.png"):
+            self.host.write(f"/srv/monctl/app/{name}", "")
+        self.assertNotIn("beside", [fields[0] for fields in self.ask(beside=[question])])
+        self.host.write("/var/lib/monctl/sets/app/tree.manifest", "manage.py\n")
+        told = [fields for fields in self.ask(beside=[question]) if fields[0] == "beside"]
+        self.assertEqual(told, [["beside", "db.sqlite3"], ["beside", "media/a b.png"]])
 
     def test_odd_names_are_told_as_they_are(self):
         names = ["/srv/trailing ", "/srv/two  spaces", "/srv/it's", "/srv/[a]", "/srv/$HOME", "/srv/ü\u2028"]

@@ -149,23 +149,41 @@ class Record(OnHost):
         self.assertIn(["keep", "package lib: somebody asked for it since"], told)
         self.assertEqual(self.host.read("/state/installed"), "lib\n")
 
-    def test_files_beside_the_applications_code_stay_where_the_folder_is_somebodys(self):
+    def test_files_where_units_see_the_code_stay_where_the_folder_is_somebodys(self):
         self.host.write("/srv/monctl/app/theirs", "theirs")
         before = self.tree()
         script = f"""
             service_open app /etc/monctl/app
-            service_tree /srv/monctl/app monctl-app
+            service_tree /srv/monctl monctl-app 1 /var/lib/monctl/app
             service_activate
             service_close {"0" * 64}"""
         files = {"tree/manage.py": "1", "tree/shop/urls.py": "1", "tree.manifest": "manage.py\nshop/urls.py\n"}
         events = self.host.run(self.host.steps(("app", "-", "", script), files=files))
         self.assertIn(["ok", "app"], events)
-        self.host.write("/srv/monctl/app/manage.py", "tuned")
+        self.host.write("/var/lib/monctl/app/db.sqlite3", "rows")
+        self.assertIn(["data", "/var/lib/monctl/app"], self.take_back(action="list"))
+        self.host.write(self.host.link("/srv/monctl/current") + "/manage.py", "tuned")
         told = self.take_back()
         self.assertTrue(any(fields[0] == "keep" and "manage.py was changed" in fields[1] for fields in told), told)
         (copy,) = (self.host.root / "var/backups").iterdir()
         host.shutil.rmtree(copy)
         self.assertEqual(self.tree(), before)
+
+    def test_what_an_earlier_version_brought_into_a_folder_of_somebodys_is_removed_and_no_link_followed(self):
+        self.host.write("/outside/urls.py", "the system's")
+        self.set_up()
+        log = self.host.root / "var/lib/monctl/manifest/log"
+        log.write_text(log.read_text() + "shared\t/srv/monctl/app\t\t.\ndata\t/srv/monctl/app\t\t.\n")
+        put = self.host.root / "var/lib/monctl/manifest/put"
+        names = ("manage.py", "shop/urls.py")
+        put.write_text(put.read_text() + "".join(f"{'0' * 64}  /srv/monctl/app/{name}\n" for name in names))
+        for name in ("manage.py", "theirs"):
+            self.host.write(f"/srv/monctl/app/{name}", name)
+        (self.host.root / "srv/monctl/app/shop").symlink_to("/outside")
+        self.take_back()
+        self.assertEqual(self.host.read("/outside/urls.py"), "the system's")
+        self.assertEqual(self.host.read("/srv/monctl/app/theirs"), "theirs")
+        self.assertFalse(self.host.has("/srv/monctl/app/manage.py"))
 
     def test_a_line_that_a_power_failure_tore_is_no_fact(self):
         before = self.tree()

@@ -1,11 +1,14 @@
-"""What `tree.py` promises: code is replaced and put back as a whole, data is never touched, and a run
-that is cut off anywhere loses track of nothing."""
+"""What `tree.py` promises: root follows no link of another user's, wherever it stands and whenever it is put there."""
 
+import io
+import json
 import os
-import shutil
+import subprocess
 import sys
 import tempfile
+import threading
 import unittest
+from contextlib import redirect_stdout
 from pathlib import Path
 from unittest import mock
 
@@ -15,197 +18,223 @@ sys.dont_write_bytecode = True
 
 import tree  # noqa: E402
 
-DATA = {"db.sqlite3": "rows", "media/a.png": "upload", "pkg/cache.bin": "beside code"}
-FIRST = {"manage.py": "1", "pkg/__init__.py": "", "pkg/old.py": "old", "gone/only.py": "x", "turns": "file", "flat/a.py": "a"}
-SECOND = {"manage.py": "2", "pkg/__init__.py": "", "pkg/new.py": "new", "turns/into.py": "folder", "flat": "file"}
-THIRD = {"manage.py": "3", "other/deep/x.py": "x"}
 
-
-class CutOff(BaseException):
-    """Stands for the end of the process."""
-
-
-class Site:
-    """An application's folder with data in it, and the paths that `service_activate` uses."""
-
-    def __init__(self, folder):
-        self.folder = Path(folder)
-        self.live, self.staged, self.backup = (self.folder / name for name in ("app", "app.next", "app.previous"))
-        self.wanted, self.manifest = self.folder / "tree.manifest", self.folder / "sets.manifest"
-
-    def stage(self, files):
-        shutil.rmtree(self.staged, ignore_errors=True)
-        for name, text in files.items():
-            put(self.staged / name, text)
-        self.wanted.write_text("".join(f"{name}\n" for name in sorted(files)))
-
-    def swap(self):
-        tree.swap(self.staged, self.live, self.backup, self.wanted, self.manifest)
-
-    def deploy(self, files):
-        self.stage(files)
-        self.swap()
-
-    def restore(self):
-        tree.restore(self.live, self.backup, self.manifest)
-
-    def files(self):
-        paths = (path for path in self.live.rglob("*") if path.is_file())
-        return {str(path.relative_to(self.live)): path.read_text() for path in paths}
-
-    def with_data(self):
-        self.deploy(FIRST)
-        for name, text in DATA.items():
-            put(self.live / name, text)
-        shutil.rmtree(self.backup)  # As a step does that ends well.
-        return self
-
-
-def put(path, text):
+def put(path, text=""):
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
 
 
-def cut_off_at(count):
-    """Patches by which the process ends at its COUNTth change of the file system."""
-    seen = []
-
-    def counted(name):
-        real = getattr(os, name)
-
-        def act(*arguments, **options):
-            seen.append(name)
-            if len(seen) == count:
-                raise CutOff
-            return real(*arguments, **options)
-
-        return mock.patch.object(os, name, act)
-
-    return [counted(name) for name in ("replace", "link", "rmdir", "unlink", "mkdir", "chown")]
+def contents(folder):
+    return {str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*") if path.is_file() and not path.is_symlink()}
 
 
-class Tree(unittest.TestCase):
+class InFolder(unittest.TestCase):
     def setUp(self):
-        folder = tempfile.TemporaryDirectory()
+        folder = tempfile.TemporaryDirectory(prefix="monctl-tree-")
         self.addCleanup(folder.cleanup)
-        self.site = Site(folder.name)
+        self.folder = Path(folder.name)
+        self.outside = self.folder / "outside"
+        put(self.outside / "secret", "root's")
 
-    def interrupted(self, action, site, count):
-        """Whether ACTION was cut off at its COUNTth change; `False` where it has fewer."""
-        patches = cut_off_at(count)
-        for patch in patches:
-            patch.start()
-        try:
-            action(site)
-        except CutOff:
-            return True
-        finally:
-            for patch in patches:
-                patch.stop()
-        return False
 
-    def test_a_first_deploy_fills_the_folder(self):
-        self.site.deploy(FIRST)
-        self.assertEqual(self.site.files(), FIRST)
-        self.assertEqual(tree.names(self.site.manifest), set(FIRST))
+class Copy(InFolder):
+    def setUp(self):
+        super().setUp()
+        self.source, self.target = self.folder / "source", self.folder / "target"
+        self.source.mkdir()
 
-    def test_a_new_version_replaces_code_and_leaves_data(self):
-        self.site.with_data().deploy(SECOND)
-        self.assertEqual(self.site.files(), SECOND | DATA)
-        self.assertFalse((self.site.live / "gone").exists(), "a folder that became empty stays behind")
+    def copy(self):
+        tree.copy(str(self.source), str(self.target))
 
-    def test_restoring_brings_the_earlier_version_back(self):
-        self.site.with_data().deploy(SECOND)
-        for _ in range(2):
-            self.site.restore()
-            self.assertEqual(self.site.files(), FIRST | DATA)
-            self.assertEqual(tree.names(self.site.manifest), set(FIRST))
+    def refused(self):
+        with self.assertRaises((SystemExit, OSError)) as refusal:
+            self.copy()
+        self.assertNotIn("root's", contents(self.target).values())
+        return str(refusal.exception)
 
-    def test_restoring_a_first_deploy_leaves_data_only(self):
-        self.site.deploy(FIRST)
-        put(self.site.live / "db.sqlite3", "rows")
-        self.site.restore()
-        self.assertEqual(self.site.files(), {"db.sqlite3": "rows"})
+    def test_folders_files_and_links_that_stay_inside_are_copied(self):
+        put(self.source / "bin/tool", "run")
+        (self.source / "bin/tool").chmod(0o4755)
+        put(self.source / "lib/a.py", "a")
+        (self.source / "lib64").symlink_to("lib")
+        (self.source / "bin/python").symlink_to("/usr/bin/python3")
+        self.copy()
+        self.assertEqual(contents(self.target), {"bin/tool": "run", "lib/a.py": "a"})
+        self.assertEqual(os.readlink(self.target / "lib64"), "lib")
+        self.assertEqual((self.target / "bin/tool").stat().st_mode & 0o7777, 0o755, "no special bit survives")
 
-    def test_what_the_application_wrote_is_not_replaced_by_code_of_the_same_name(self):
-        self.site.with_data()
-        with self.assertRaises(SystemExit) as refusal:
-            self.site.deploy(FIRST | {"db.sqlite3": "the developer's"})
-        self.assertIn("db.sqlite3", str(refusal.exception))
-        self.site.restore()
-        self.assertEqual(self.site.files(), FIRST | DATA)
+    def test_a_link_that_leads_out_is_refused_by_name(self):
+        for link in ("/etc/shadow", "../outside/secret", str(self.outside)):
+            with self.subTest(link=link):
+                (self.source / "pkg").symlink_to(link)
+                self.assertIn("'pkg' is a link that leads to", self.refused())
+                (self.source / "pkg").unlink()
 
-    def test_what_is_the_same_in_code_and_on_the_host_is_taken_over(self):
-        self.site.with_data().deploy(FIRST | {"media/a.png": "upload"})
-        self.assertEqual(self.site.files(), FIRST | DATA)
-        self.site.restore()
-        self.assertEqual(self.site.files(), FIRST | DATA)
-
-    def test_python_caches_do_not_keep_a_removed_package(self):
-        self.site.with_data()
-        put(self.site.live / "gone/__pycache__/only.pyc", "")
-        self.site.deploy(SECOND)
-        self.assertFalse((self.site.live / "gone").exists())
-
-    def test_names_may_hold_what_python_takes_for_line_ends(self):
-        odd = {"a\u2028b.txt": "1", " lead": "2", "trail ": "3", "ünï/ö.py": "4"}
-        self.site.deploy(odd)
-        self.site.deploy(THIRD)
-        self.assertEqual(self.site.files(), THIRD)
-
-    def test_a_link_put_there_by_hand_is_replaced_not_followed(self):
-        self.site.deploy(FIRST)
-        outside = self.site.folder / "outside"
-        outside.write_text("not ours")
-        (self.site.live / "manage.py").unlink()
-        (self.site.live / "manage.py").symlink_to(outside)
-        self.site.deploy(SECOND)
-        self.assertEqual((self.site.live / "manage.py").read_text(), "2")
-        self.site.restore()
-        self.assertTrue((self.site.live / "manage.py").is_symlink())
-        self.assertEqual(outside.read_text(), "not ours")
+    def test_what_is_neither_file_nor_folder_is_refused(self):
+        os.mkfifo(self.source / "pipe")
+        self.assertIn("pipe", self.refused())
 
     @unittest.skipUnless(os.geteuid() == 0, "only root gives files away")
-    def test_new_folders_get_the_owner_and_mode_of_the_staged_ones(self):
-        real = tree.make_folders
+    def test_a_file_of_another_user_behind_a_hard_link_is_refused(self):
+        os.chown(self.source, 1234, 1234)
+        os.link(self.outside / "secret", self.source / "mine")
+        self.assertIn("'mine' is not a file of the user that made it", self.refused())
 
-        def give_away(root, like, name):
-            os.chown(self.site.staged, 1234, 1234)
-            os.chmod(self.site.staged / "pkg", 0o750)
-            os.chown(self.site.staged / "pkg", 1234, 1234)
-            real(root, like, name)
+    def test_a_folder_that_becomes_a_link_meanwhile_is_not_entered(self):
+        put(self.source / "pkg/secret", "harmless")
+        real = os.open
 
-        with mock.patch.object(tree, "make_folders", give_away):
-            self.site.deploy(FIRST)
-        for folder, mode in ((self.site.live, 0o755), (self.site.live / "pkg", 0o750)):
-            status = folder.stat()
-            self.assertEqual((status.st_uid, status.st_mode & 0o777), (1234, mode))
+        def swapped(path, *arguments, **options):
+            if path == "pkg":
+                (self.source / "pkg").rename(self.folder / "away")
+                (self.source / "pkg").symlink_to(self.outside)
+            return real(path, *arguments, **options)
 
-    def test_a_swap_cut_off_anywhere_is_undone_by_restoring(self):
-        self.each_point(lambda site: site.stage(SECOND), Site.swap, Site.restore, FIRST)
+        with mock.patch.object(os, "open", swapped):
+            self.refused()
 
-    def test_a_swap_cut_off_anywhere_is_overtaken_by_the_next_one(self):
-        self.each_point(lambda site: site.stage(SECOND), Site.swap, lambda site: site.deploy(THIRD), THIRD)
+    def test_a_file_that_becomes_a_link_meanwhile_is_not_read(self):
+        put(self.source / "file", "harmless")
+        real = os.open
 
-    def test_restoring_cut_off_anywhere_is_finished_by_restoring_again(self):
-        self.each_point(lambda site: site.deploy(SECOND), Site.restore, Site.restore, FIRST)
+        def swapped(path, *arguments, **options):
+            if path == "file" and not (self.source / "file").is_symlink():
+                (self.source / "file").unlink()
+                (self.source / "file").symlink_to(self.outside / "secret")
+            return real(path, *arguments, **options)
 
-    def test_restoring_cut_off_anywhere_is_overtaken_by_the_next_deploy(self):
-        self.each_point(lambda site: site.deploy(SECOND), Site.restore, lambda site: site.deploy(THIRD), THIRD)
+        with mock.patch.object(os, "open", swapped):
+            self.refused()
 
-    def each_point(self, prepare, action, then, expected):
-        """ACTION is cut off at each of its changes in turn; THEN always leaves EXPECTED and all data."""
-        for count in range(1, 200):
-            with tempfile.TemporaryDirectory() as folder, self.subTest(change=count):
-                site = Site(folder).with_data()
-                prepare(site)
-                if not self.interrupted(action, site, count):
-                    self.assertGreater(count, 5)
-                    return
-                then(site)
-                self.assertEqual(site.files(), expected | DATA)
-                self.assertEqual(tree.names(site.manifest), set(expected))
-        self.fail("an action of endless changes")
+    def test_someone_who_swaps_all_the_time_never_gets_a_foreign_file_copied(self):
+        put(self.source / "pkg/secret", "harmless")
+        stop = threading.Event()
+
+        def swap():
+            while not stop.is_set():
+                (self.source / "pkg").rename(self.folder / "away")
+                (self.source / "pkg").symlink_to(self.outside)
+                (self.source / "pkg").unlink()
+                (self.folder / "away").rename(self.source / "pkg")
+
+        attacker = threading.Thread(target=swap)
+        attacker.start()
+        try:
+            for turn in range(200):
+                target = self.folder / f"target-{turn}"
+                try:
+                    tree.copy(str(self.source), str(target))
+                except (SystemExit, OSError):
+                    pass
+                self.assertNotIn("root's", contents(target).values())
+        finally:
+            stop.set()
+            attacker.join()
+
+    def test_what_is_there_already_stays(self):
+        put(self.target / "app.css", "the project's own")
+        put(self.source / "app.css", "collected")
+        put(self.source / "admin/base.css", "collected")
+        self.copy()
+        self.assertEqual(contents(self.target), {"app.css": "the project's own", "admin/base.css": "collected"})
+
+
+class Place(InFolder):
+    def setUp(self):
+        super().setUp()
+        self.release, self.data = self.folder / "release", self.folder / "data"
+        put(self.release / "manage.py", "1")
+        self.data.mkdir()
+
+    def place(self, persistent=(), **places):
+        names = self.folder / "persistent"
+        names.write_text("".join(f"{name}\n" for name in persistent))
+        answer = io.StringIO()
+        with mock.patch.object(sys, "stdin", io.StringIO(json.dumps(places))), redirect_stdout(answer):
+            tree.place(str(self.release), str(self.data), str(names))
+        return answer.getvalue().splitlines()
+
+    def test_what_is_written_is_reached_by_links(self):
+        needs = self.place(["data", "logs/app.log"], files=["db.sqlite3", "data/other.sqlite3"], folders=["media"])
+        self.assertEqual(needs, ["either\tdata", "either\tlogs/app.log", "file\tdb.sqlite3", "folder\tmedia"])
+        for name in ("data", "logs/app.log", "db.sqlite3", "media"):
+            self.assertEqual(os.readlink(self.release / name), str(self.data / name))
+        self.assertEqual(list(self.data.iterdir()), [], "root makes nothing in the folder of another user")
+
+    def test_placing_again_changes_nothing(self):
+        self.place(["data"], files=["db.sqlite3"])
+        self.assertEqual(self.place(["data"], files=["db.sqlite3"]), [])
+
+    def test_what_the_project_brings_into_a_kept_folder_is_laid_aside(self):
+        put(self.release / "data/first.json", "[]")
+        self.place(["data"])
+        self.assertTrue((self.release / "data").is_symlink())
+        self.assertEqual((self.folder / "release.seeds/data/first.json").read_text(), "[]")
+
+    def test_code_where_the_application_writes_is_refused_with_the_line_that_keeps_it(self):
+        put(self.release / "media/logo.png", "brought")
+        with self.assertRaises(SystemExit) as refusal:
+            self.place(["data"], folders=["media"])
+        self.assertIn("app.persistent: [data, media]", str(refusal.exception))
+        self.assertEqual((self.release / "media/logo.png").read_text(), "brought")
+
+    def test_names_that_lead_out_are_refused(self):
+        for name in ("/etc/cron.d/x", "../outside/x", "a/../../outside", "", "a//b", "a\nb", 7, None, {"a": 1}):
+            with self.subTest(name=name), self.assertRaises(SystemExit):
+                self.place(files=[name])
+        self.assertEqual(contents(self.outside), {"secret": "root's"})
+
+    def test_nothing_is_put_behind_a_link(self):
+        (self.release / "pkg").symlink_to(self.outside)
+        self.place(files=["pkg/db.sqlite3"])
+        self.assertEqual(os.listdir(self.outside), ["secret"])
+        with self.assertRaises(SystemExit) as refusal:
+            tree.folder(str(self.release), "pkg/static")
+        self.assertIn("STATIC_ROOT", str(refusal.exception))
+        self.assertEqual(os.listdir(self.outside), ["secret"])
+
+
+class Clear(InFolder):
+    def setUp(self):
+        super().setUp()
+        self.live, self.manifest = self.folder / "app", self.folder / "manifest"
+        self.live.mkdir()
+
+    def clear(self, *names):
+        self.manifest.write_text("".join(f"{name}\n" for name in names))
+        tree.clear(str(self.live), str(self.manifest))
+
+    def test_named_files_caches_and_empty_folders_go_and_nothing_else(self):
+        for name in ("manage.py", "pkg/a.py", "pkg/__pycache__/a.cpython-313.pyc", "pkg/deep/b.py", "pkg/deep/data"):
+            put(self.live / name)
+        self.clear("manage.py", "pkg/a.py", "pkg/deep/b.py", "gone.py", "gone/too.py")
+        self.assertEqual(list(contents(self.live)), ["pkg/deep/data"])
+
+    def test_links_are_not_followed(self):
+        (self.live / "pkg").symlink_to(self.outside)
+        (self.live / "deep").mkdir()
+        (self.live / "deep/__pycache__").symlink_to(self.outside)
+        put(self.outside / "a.pyc")
+        self.clear("pkg/secret", "deep/a.py")
+        self.assertEqual(sorted(os.listdir(self.outside)), ["a.pyc", "secret"])
+
+    def test_a_folder_that_is_a_link_itself_is_left_alone(self):
+        self.live.rmdir()
+        self.live.symlink_to(self.outside)
+        self.clear("secret")
+        self.assertEqual(os.listdir(self.outside), ["secret"])
+
+
+class Command(InFolder):
+    def test_the_static_folder_is_the_applications_word_and_judged(self):
+        def static(places):
+            command = [sys.executable, "-I", str(LIBRARY / "tree.py"), "static"]
+            return subprocess.run(command, input=json.dumps(places), capture_output=True, text=True)
+
+        self.assertEqual(static({"static": "staticfiles"}).stdout, "staticfiles\n")
+        self.assertEqual((static({"static": None}).stdout, static({}).returncode), ("", 0))
+        for path in ("../x", "/etc", 7, "a\tb"):
+            self.assertNotEqual(static({"static": path}).returncode, 0, path)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """`check` says in one line whether a version can go into service; `prepare` readies its data."""
 
+import json
 import os
 import subprocess
 import sys
@@ -206,9 +207,89 @@ def test_preparing_migrates_and_collects_static_files_where_configured(run, tmp_
     assert run("check", stored(), "--request").returncode == 0
     with_static = stored(SETTINGS + DATABASE + STATIC)
     assert run("prepare", with_static).returncode == 0
+    assert not (tmp_path / "app" / "collected").exists(), "a version's own, made before the switch"
+    assert run("prepare", with_static, "static").returncode == 0
     assert (tmp_path / "app" / "collected" / "a.css").exists()
     ready = run("check", with_static)
     assert ready.stdout == f"ready; static files: {tmp_path}/app/collected\n"
+
+
+PLACES = {
+    "nothing": (SETTINGS, {"files": [], "folders": [], "static": None}),
+    "the usual": (
+        SETTINGS + DATABASE + STATIC + "MEDIA_ROOT = BASE / 'media'\n",
+        {"files": ["db.sqlite3"], "folders": ["media"], "static": "collected"},
+    ),
+    "as text, and relative": (
+        SETTINGS
+        + DATABASE.replace('BASE / "db.sqlite3"', "'var/db.sqlite3'")
+        + "MEDIA_ROOT = 'var/../uploads/'\n",
+        {"files": ["var/db.sqlite3"], "folders": ["uploads"], "static": None},
+    ),
+    "a URI": (
+        SETTINGS + DATABASE.replace('BASE / "db.sqlite3"', "f'file:{BASE}/a%20b.db?mode=rwc'"),
+        {"files": ["a b.db"], "folders": [], "static": None},
+    ),
+    "in memory and elsewhere": (
+        SETTINGS + DATABASE.replace('BASE / "db.sqlite3"', "':memory:'") + "MEDIA_ROOT = '/srv/uploads'\n",
+        {"files": [], "folders": [], "static": None},
+    ),
+}
+
+
+@pytest.mark.parametrize("what", PLACES)
+def test_the_places_where_an_application_writes_are_those_of_its_settings(run, what):
+    settings, expected = PLACES[what]
+    result = run("check", stored(settings) if "DATABASES" in settings else small(settings=settings), "--places")
+    assert (result.returncode, json.loads(result.stdout)) == (0, expected), result.stderr
+
+
+def test_what_an_application_prints_is_no_part_of_the_answer(run):
+    result = run("check", small(settings=SETTINGS + "import os\nprint('{}')\nos.system('echo {}')\n"), "--places")
+    assert json.loads(result.stdout) == {"files": [], "folders": [], "static": None}
+
+
+READ_ONLY = """
+import errno, logging.config
+from pathlib import Path
+BASE = Path(__file__).resolve().parent.parent
+
+class Handler(logging.Handler):
+    def __init__(self, path):
+        raise OSError(errno.EROFS, "Read-only file system", str(BASE / path))
+
+LOGGING = {"version": 1, "handlers": {"file": {"()": "shop.settings.Handler", "path": "PATH"}}, "root": {"handlers": ["file"]}}
+"""
+LINES = {
+    "debug.log": "app.persistent: [debug.log]",
+    "logs": "app.persistent: [logs]",
+    "logs/app.log": "app.persistent: [logs]",
+    "shop/debug.log": "app.persistent: [shop/debug.log]",
+}
+
+
+@pytest.mark.parametrize("path", LINES)
+def test_what_is_written_beside_the_code_at_import_is_told_with_the_line_that_keeps_it(run, path):
+    files = small(settings=SETTINGS + READ_ONLY.replace("PATH", path)) | {"logs/README": ""}
+    result = run("check", files, "--places")
+    assert result.returncode == 1
+    assert f"writes `{LINES[path][17:-1]}` beside its code" in result.stderr
+    assert LINES[path] in result.stderr
+
+
+CACHE = """
+from pathlib import Path
+CACHES = {"default": {
+    "BACKEND": "django.core.cache.backends.filebased.FileBasedCache",
+    "LOCATION": Path(__file__).resolve().parent.parent / "cache",
+}}
+"""
+
+
+def test_settings_that_will_write_beside_the_code_are_told_with_the_line_that_keeps_it(run):
+    result = run("check", small(settings=SETTINGS + CACHE), "--places")
+    assert result.returncode == 1
+    assert "app.persistent: [cache]" in result.stderr
 
 
 def test_preparing_uses_the_settings_of_the_wsgi_module(run, tmp_path):

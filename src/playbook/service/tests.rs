@@ -16,7 +16,7 @@ service:
     - {name: main.conf, from: web/main.conf}
     - {name: lib/, from: web/lib/}
     - {name: token, from: web/token, owner: web, group: web, mode: "0600"}
-  tree: {to: /srv/web, owner: web}
+  tree: {parent: /srv/web, owner: web, data: /var/lib/web}
   venv: {link: /opt/web, parent: /opt/venvs}
   check: [[tool, --check, main.conf]]
   activate: [[prepare]]
@@ -50,8 +50,10 @@ impl Fixture {
             files: [
                 ("manage.py".to_owned(), (public("code\n"), true)),
                 ("app/views.py".to_owned(), (public("views\n"), false)),
+                ("data/first.json".to_owned(), (public("[]\n"), false)),
             ]
             .into(),
+            persistent: vec!["data".parse().unwrap()],
         };
         let release = Release { version: "1.0".into(), by_machine: [].into() };
         let inputs = Inputs {
@@ -145,11 +147,16 @@ const STATES: &[State] = &[
         it.inputs.files.insert("web/token".into(), File::public(*b"-"));
         it.edit("/etc/monctl/web/token", "hunter2");
     }),
-    ("code edited by hand", |it| it.edit("/srv/web/manage.py", "other\n")),
+    ("code edited by hand", |it| it.edit("/srv/web/current/manage.py", "other\n")),
     ("code removed from the project", |it| {
-        let manifest =
-            FileFact { content: Some("manage.py\napp/views.py\nold.py\n".into()), ..FileFact::default() };
-        it.facts.files.insert("/var/lib/monctl/sets/web/tree.manifest".into(), manifest);
+        let manifest = FileFact {
+            content: Some("manage.py\napp/views.py\ndata/first.json\nold.py\n".into()),
+            ..FileFact::default()
+        };
+        it.facts.files.insert("/etc/monctl/web/tree.manifest".into(), manifest);
+    }),
+    ("what the application wrote beside its code", |it| {
+        it.facts.beside = vec!["db.sqlite3".into(), "media/a.png".into()];
     }),
     ("a unit file edited by hand", |it| it.edit("/etc/systemd/system/side.service", "other\n")),
     ("a socket's file edited by hand", |it| it.edit("/etc/systemd/system/web.socket", "other\n")),
@@ -231,6 +238,7 @@ fn a_whole_set_as_commands() {
     {
         told = told.replace(&digest.to_string(), &format!("<{name}>"));
     }
+    let told = told.replace(&fixture.inputs.tree.digest().short(), "CODE");
     insta::assert_snapshot!(told.replace(&fixture.inputs.requirements.digest().short(), "VENV"));
 }
 
@@ -263,11 +271,12 @@ fn whatever_the_step_makes_true_is_part_of_its_digest() {
         change(&mut fixture.inputs);
         fixture.service().digest(&fixture.inputs)
     };
-    let changes: [fn(&mut Inputs); 6] = [
+    let changes: [fn(&mut Inputs); 7] = [
         |_| {},
         |inputs| drop(inputs.files.insert("web/main.conf".into(), File::public(*b"x"))),
         |inputs| drop(inputs.files.insert("systemd/web.socket".into(), File::public(*b"x"))),
         |inputs| drop(inputs.tree.files.remove("manage.py")),
+        |inputs| inputs.tree.persistent.push("logs".parse().unwrap()),
         |inputs| inputs.requirements.added.push("x".into()),
         |inputs| inputs.releases.get_mut("tool").unwrap().version = "2".into(),
     ];

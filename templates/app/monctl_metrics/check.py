@@ -1,6 +1,7 @@
 """Says whether a version of the application can go into service.
 
     python -m monctl_metrics.check                 a staged copy: imports, Django's own checks
+    python -m monctl_metrics.check --places        and where it writes below its folder, as JSON
     python -m monctl_metrics.check --request       and a GET through its WSGI callable
     python -m monctl_metrics.check --url URL       the running service, until it answers; with the
                                                    project's own django-prometheus also its metrics
@@ -12,12 +13,13 @@ leaves no file behind; with `--request`, the application's own code runs and may
 
 import argparse
 import http.client
+import json
 import os
 import sys
 import time
 import urllib.parse
 
-from . import activation, application, metrics
+from . import activation, application, metrics, places
 from .application import Refused
 
 HEALTH_PATH = os.environ.get("MONCTL_HEALTH_PATH", "/")
@@ -28,9 +30,11 @@ _POLL_SECONDS = 0.1
 def main(arguments=None):
     options = _parse(arguments)
     sys.dont_write_bytecode = True
+    answer = _answer_apart()
     try:
         entry = application.load()
         _django_checks()
+        _what_is_written_is_kept()
         _metrics_can_be_counted()
         if options.request:
             _ask_entry(entry, options.path)
@@ -39,19 +43,49 @@ def main(arguments=None):
             if activation.mode() == "builtin":
                 metrics.ask(options.url, METRICS_PATH)
     except Refused as reason:
-        print(f"not ready: {reason}", file=sys.stderr)
+        print(f"not ready: {_or_read_only(reason)}", file=sys.stderr)
         return 1
-    print(f"ready; static files: {application.static_root() or 'not configured'}")
+    with answer:
+        if options.places:
+            json.dump(places.found(os.getcwd()), answer)
+        else:
+            print(f"ready; static files: {application.static_root() or 'not configured'}", file=answer)
     return 0
 
 
 def _parse(arguments):
     parser = argparse.ArgumentParser(prog="python -m monctl_metrics.check")
+    parser.add_argument("--places", action="store_true", help="print where the application writes below its folder")
     parser.add_argument("--request", action="store_true", help="send a GET through the WSGI callable")
     parser.add_argument("--url", help="send a GET to the running service, such as http://127.0.0.1:8000")
     parser.add_argument("--path", default=HEALTH_PATH, help="what to GET (%(default)s)")
     parser.add_argument("--within", type=float, default=30, metavar="SECONDS", help="(%(default)s)")
     return parser.parse_args(arguments)
+
+
+def _answer_apart():
+    """Standard output for the answer alone: what the application prints goes to standard error."""
+    sys.stdout.flush()
+    answer = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    return answer
+
+
+def _what_is_written_is_kept():
+    kept = places.kept()
+    path = places.unkept(os.getcwd(), kept)
+    if path:
+        raise Refused(_needs_line(path, kept))
+
+
+def _or_read_only(reason):
+    """The reason; where something could not be written beside the code, the line of the spec that keeps it."""
+    path = places.refused(reason.__cause__, os.getcwd())
+    return _needs_line(path, places.kept()) if path else reason
+
+
+def _needs_line(path, kept):
+    return f"the application writes `{path}` beside its code, which is read-only; keep it by `{places.line(kept, path)}`"
 
 
 def _django_checks():

@@ -1,35 +1,42 @@
-"""Brings data and static files up to the activated code: `python -m monctl_metrics.prepare`.
+"""Brings data and static files up to a version of the code.
 
-Runs `migrate`, and `collectstatic` where STATIC_ROOT is set, with the settings
-that the WSGI module uses; manage.py, where there is one, may name others.
+    python -m monctl_metrics.prepare            `migrate`, and `collectstatic` unless a release has its own files
+    python -m monctl_metrics.prepare static     `collectstatic`
+
+With the settings that the WSGI module uses; manage.py, where there is one, may
+name others. A release has static files of its own where STATIC_ROOT lies in
+the application's folder and not in a part of it that the spec keeps.
 """
 
 import os
 import sys
 
-from . import application
+from . import application, places
 from .application import Refused
 
 
 def main():
     try:
         application.load()
-        _prepare()
+        _prepare(sys.argv[1:] == ["static"])
     except Refused as reason:
         print(f"not prepared: {reason}", file=sys.stderr)
         return 1
     return 0
 
 
-def _prepare():
+def _prepare(static_only):
     import django
     from django.apps import apps
 
     if not apps.ready:
         django.setup()
+    if static_only:
+        _run("collectstatic")
+        return
     if application.database_configured():
         _run("migrate")
-    if application.static_root():
+    if application.static_root() and not places.of_release(os.getcwd(), places.kept()):
         _run("collectstatic")
 
 

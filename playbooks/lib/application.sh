@@ -1,0 +1,228 @@
+#!/bin/bash
+# The application on its host: its code, which is root's and read-only, what it writes, and the tools of its set
+# (templates/app/), which run as its unit does. Sourced by library.sh.
+#
+#   /srv/monctl/releases/DIGEST   the code of a version, with links to what it writes and static files of its own
+#   /srv/monctl/current           a link to the version that is active
+#   /srv/monctl/app               where units see that version; elsewhere an empty folder
+#   /var/lib/monctl/app           what the application writes
+# shellcheck shell=bash disable=SC2154 # library.sh sets what a service is made of
+
+APP_USER=monctl-app
+
+# What root runs reads no settings of anybody's and no module but the system's.
+root_python() {
+	/usr/bin/python3 -I "$@"
+}
+
+# ---- code ------------------------------------------------------------------------------------------
+
+service_tree() { # PARENT OWNER DIGEST DATA
+	local releases=$1/releases
+	tree_current=$1/current tree_place=$1/app tree_owner=$2 data=$4
+	before_writing "$releases"
+	before_writing "$tree_current"
+	before_writing "$data"
+	manifest_add data "$data"
+	if [ -L "$tree_place" ] || [ ! -d "$tree_place" ]; then
+		before_writing "$tree_place"
+		rm -f "$tree_place"
+		mkdir -p "$tree_place"
+	fi
+	mkdir -p "$releases"
+	tree_previous=$(readlink "$tree_current" || true)
+	tree=$releases/$3
+	[ "$tree" != "$tree_previous" ] || tree+=.1
+	rm -rf "$tree" "$tree.seeds"
+	[ -d tree ] || mkdir tree
+	[ ! -e tree.manifest ] || install -m 644 tree.manifest "$staged/tree.manifest"
+	cp -r --preserve=mode tree "$tree"
+	# The application's user cannot write caches beside the code. What Python cannot compile, it names when it is used.
+	root_python -m compileall -qq --invalidation-mode unchecked-hash -s "$tree" -p "$tree_place" "$tree" || true
+	chown -R "root:$tree_owner" "$tree"
+	find "$tree" -type d -exec chmod 750 {} +
+	find "$tree" -type f -exec chmod g=rX,o= {} +
+	[ -d "$data" ] || install -d -o "$tree_owner" -g "$tree_owner" -m 750 "$data"
+	tree_takes_over='' tree_before=''
+	[ ! -e "$sets/tree.manifest" ] || tree_takes_over=1
+	# The set to which a failure leads back may be one of the version before.
+	if [ -n "$previous" ] && ! grep -q '^BindReadOnlyPaths=' "$previous/.units/monctl-app.service"; then tree_before=1; fi
+}
+
+tree_activate() {
+	if [ -n "$tree_takes_over" ]; then take_over; fi
+	link_to "$tree_current" "$tree"
+}
+
+tree_rollback() {
+	if [ -n "$tree_previous" ]; then link_to "$tree_current" "$tree_previous"; else rm -f "$tree_current"; fi
+	if [ -n "$tree_takes_over$held" ] && [ -n "$tree_before" ]; then give_over; fi
+}
+
+tree_close() {
+	if [ -n "$tree_takes_over" ]; then take_over_end; fi
+	find "${tree%/*}" -mindepth 1 -maxdepth 1 ! -path "$tree" -exec rm -rf {} +
+}
+
+# ---- as the application's user ---------------------------------------------------------------------
+
+# The sandbox of a unit as options of systemd-run, without what makes it a service.
+sandbox_of() { # FILE
+	local line
+	while IFS= read -r line; do
+		case $line in
+		'#'* | '' | Type=* | NotifyAccess=* | Exec* | Kill* | Timeout* | Restart* | RuntimeDirectory* | StateDirectory* | \
+			BindReadOnlyPaths=* | EnvironmentFile=* | WorkingDirectory=* | User=*) ;;
+		*) printf '%s\0' "--property=$line" ;;
+		esac
+	done < <(awk 'BEGIN { on = 1 } /^\[/ { on = $0 == "[Service]"; next } on' "$1")
+}
+
+# Runs a command as a user in a transient unit, until its control group is empty.
+in_unit() { # USER OPTION… -- COMMAND…
+	local user=$1
+	shift
+	systemd-run --quiet --pipe --wait --collect --unit="monctl-run-$BASHPID" --uid="$user" --gid="$user" "$@"
+}
+
+# Runs a tool of the application's set as its unit would run.
+as_app() { # SET CODE OPTION… -- COMMAND…
+	local set=$1 code=$2 sandbox
+	shift 2
+	mapfile -d '' -t sandbox < <(sandbox_of "$set/.units/monctl-app.service")
+	in_unit "$APP_USER" "${sandbox[@]}" \
+		--property=EnvironmentFile="$set/settings" --property=EnvironmentFile="$set/environment" \
+		--property=BindReadOnlyPaths="$code:$tree_place" --property=WorkingDirectory="$tree_place" \
+		--setenv=PYTHONPATH="$set" --setenv=MONCTL_APP_DIR="$tree_place" "$@"
+}
+
+# Works in the folders of the application's user, as that user.
+data_work() { # OPTION… -- ACTION ARGUMENT…
+	local options=()
+	while [ "$1" != -- ]; do options+=("$1") && shift; done
+	shift
+	in_unit "$APP_USER" "${options[@]}" --property=NoNewPrivileges=yes --property=CapabilityBoundingSet= \
+		--property=UMask=0027 -- /usr/bin/python3 -I -c "$(<"$work/data.py")" "$@"
+}
+
+# The staged code under the sandbox of its unit. What it writes has its links afterwards, and it has its static files.
+app_check_staged() {
+	local data_there=$data scratch=$staged.data static
+	cd "$work"
+	# A first look at data that is not moved yet must not make any.
+	if [ -n "$tree_takes_over" ]; then
+		rm -rf "$scratch"
+		mkdir -m 700 "$scratch"
+		install -d -o "$tree_owner" -g "$tree_owner" -m 750 "$scratch/data"
+		data_there=$scratch/data
+	fi
+	: >places
+	root_python tree.py place "$tree" "$data" "$staged/persistent" <places >needs
+	app_fill "$data_there"
+	as_app "$staged" "$tree" --property=BindPaths="$data_there:$data" -- \
+		"$venv_new/bin/python" -m monctl_metrics.check --places >places
+	root_python tree.py place "$tree" "$data" "$staged/persistent" <places >needs
+	app_fill "$data_there"
+	static=$(root_python tree.py static <places)
+	[ -z "$static" ] || app_collect_static "$static" "$data_there"
+	rm -rf "$scratch"
+}
+
+app_fill() { # DATA
+	mkdir -p "$tree.seeds"
+	chown -R "root:$tree_owner" "$tree.seeds"
+	find "$tree.seeds" -type d -exec chmod 750 {} +
+	data_work --property=BindPaths="$1:$data" -- fill "$data" "$tree.seeds" <needs
+}
+
+# Static files are collected by the application's user where nobody else gets to, and copied by root.
+app_collect_static() { # PATH DATA
+	local scratch=$staged.static
+	rm -rf "$scratch"
+	mkdir -m 700 "$scratch"
+	install -d -o "$tree_owner" -g "$tree_owner" -m 750 "$scratch/files"
+	root_python tree.py folder "$tree" "$1"
+	as_app "$staged" "$tree" --property=BindPaths="$2:$data" --property=BindPaths="$scratch/files:$tree_place/$1" -- \
+		"$venv_new/bin/python" -m monctl_metrics.prepare static >&2
+	root_python tree.py copy "$scratch/files" "$tree/$1"
+	rm -rf "$scratch"
+}
+
+app_prepare() {
+	as_app "$staged" "$tree" --property=ReadWritePaths="$data" -- "$venv_new/bin/python" -m monctl_metrics.prepare
+}
+
+# Asks the running application as long as it may take, and no longer once its unit only starts again and again.
+app_check_live() {
+	local url restarts check
+	restarts=$(unit_restarts monctl-app.service)
+	url=http://$(sed -n 's/^MONCTL_BIND=//p' "$staged/settings")
+	as_app "$staged" "$tree" --property=ReadWritePaths="$data" -- \
+		"$venv_new/bin/python" -m monctl_metrics.check --url "$url" --within "$HEALTHY_WITHIN" 9>&- &
+	check=$!
+	# shellcheck disable=SC2310 # a question
+	while kill -0 "$check" 2>/dev/null && ! unit_flaps monctl-app.service "$restarts"; do sleep 0.2; done
+	# A question that is left behind ends by itself, and does not hold this host's lock meanwhile.
+	# shellcheck disable=SC2310 # a question
+	if ! unit_flaps monctl-app.service "$restarts" && wait "$check"; then return 0; fi
+	# What went wrong stands between the frames of long tracebacks.
+	journalctl --unit monctl-app.service --lines 300 --no-pager --output cat 2>/dev/null | grep -v '^[[:space:]]' | tail -n 40 || true
+	return 1
+}
+
+# ---- hosts of the version before -------------------------------------------------------------------
+# There the code lay in /srv/monctl/app, among what the application wrote, and sets/app/tree.manifest named it. While
+# files are moved the application stands still and clients wait in its socket's queue. Where the move is cut off,
+# nothing of the application starts by itself, not at a boot either, until the next run goes on.
+
+hold=monctl-run-hold.service
+
+app_holds() {
+	[ "$(systemctl is-active "$hold")" = activating ]
+}
+
+app_stop() {
+	local deadline=$((SECONDS + HEALTHY_WITHIN))
+	held=1
+	systemctl disable --quiet monctl-app.service monctl-app.socket 2>/dev/null || true
+	# A start that a client of the socket asks for waits for this unit.
+	# shellcheck disable=SC2310 # a question
+	app_holds || systemd-run --quiet --no-block --collect --unit="$hold" --property=Type=oneshot \
+		--property=Before=monctl-app.service sleep infinity
+	# shellcheck disable=SC2310 # a question
+	until app_holds; do
+		((SECONDS < deadline)) || refuse "$hold does not start"
+		sleep 0.05
+	done
+	systemctl stop monctl-app.service 2>/dev/null || true
+	[ "$(systemctl is-active monctl-app.service)" != active ] || refuse "monctl-app.service does not stop"
+}
+
+app_go_on() {
+	systemctl stop "$hold" 2>/dev/null || true
+	held=''
+}
+
+take_over() {
+	app_stop
+	# A failure from here on must start it again.
+	[ ! -e "$previous/.units/monctl-app.socket" ] || touched+=("monctl-app.socket keep -")
+	[ ! -e "$previous/.units/monctl-app.service" ] || touched+=("monctl-app.service restart -")
+	data_work -- move "$tree_place" "$data" "$sets/tree.manifest"
+}
+
+# Everything goes back to where the version before finds it.
+give_over() {
+	app_stop
+	data_work -- back "$data" "$tree_place"
+}
+
+# The code of the version before goes; the folder is where units see the code from now on.
+take_over_end() {
+	root_python tree.py clear "$tree_place" "$sets/tree.manifest"
+	if [ "$(stat -c %U "$tree_place")" = "$tree_owner" ] && [ -z "$(ls -A "$tree_place")" ]; then
+		chown --no-dereference root:root "$tree_place"
+		chmod 755 "$tree_place"
+	fi
+	rm -f "$sets/tree.manifest"
+}

@@ -1,0 +1,116 @@
+"""Where the application writes below its own folder, as its settings say.
+
+The code belongs to root and is read-only: what the application writes lies
+elsewhere, and links lead there. Used by `check`, which also names the line of
+the spec that lets the application write where it tries to.
+"""
+
+import errno
+import os
+import urllib.parse
+
+_SQLITE = ("sqlite3", "spatialite")
+_READ_ONLY = (errno.EROFS, errno.EACCES)
+
+
+def found(folder):
+    """Paths below FOLDER: files and folders to be kept, and the one that `collectstatic` fills."""
+    from django.conf import settings
+
+    files = [inside(folder, path) for path in _databases(settings.DATABASES)]
+    media = inside(folder, settings.MEDIA_ROOT)
+    return {
+        "files": sorted({path for path in files if path}),
+        "folders": [media] if media else [],
+        "static": of_release(folder, kept()),
+    }
+
+
+def of_release(folder, names):
+    """The path below FOLDER that `collectstatic` fills for this version of the code alone."""
+    from django.apps import apps
+    from django.conf import settings
+
+    installed = apps.is_installed("django.contrib.staticfiles")
+    path = inside(folder, settings.STATIC_ROOT) if installed else None
+    return path if path and not _is_kept(path, names) else None
+
+
+def unkept(folder, kept):
+    """A path that the settings have written to, and for which there is no link."""
+    from django.conf import settings
+
+    paths = [settings.EMAIL_FILE_PATH if "filebased" in settings.EMAIL_BACKEND else None]
+    if settings.SESSION_ENGINE == "django.contrib.sessions.backends.file":
+        paths.append(settings.SESSION_FILE_PATH)
+    for cache in settings.CACHES.values():
+        if "filebased" in cache.get("BACKEND", "").lower():
+            paths.append(cache.get("LOCATION"))
+    for path in filter(None, (inside(folder, path) for path in paths)):
+        if not _is_kept(path, kept):
+            return path
+    return None
+
+
+def refused(error, folder):
+    """The path below FOLDER that could not be written, where an error or what caused it is that."""
+    seen = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        if isinstance(error, OSError) and error.errno in _READ_ONLY:
+            path = inside(folder, error.filename)
+            if path:
+                return _worth_keeping(folder, path)
+        error = error.__cause__ or error.__context__
+    return None
+
+
+def line(kept, path):
+    """The line of the spec that keeps one more path."""
+    return f"app.persistent: [{', '.join([*kept, path])}]"
+
+
+def kept():
+    """The paths that the spec keeps, from the list beside this package."""
+    beside = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    try:
+        with open(os.path.join(beside, "persistent")) as file:
+            return [name for name in file.read().split("\n") if name]
+    except FileNotFoundError:
+        return []
+
+
+def inside(folder, path):
+    """The path below FOLDER; None for what is not set, is FOLDER itself or lies elsewhere."""
+    if not isinstance(path, (str, bytes, os.PathLike)) or not path:
+        return None
+    path = os.path.normpath(os.path.join(folder, os.fsdecode(path)))
+    return path[len(folder) + 1 :] if path.startswith(folder + os.sep) else None
+
+
+def _databases(databases):
+    for database in databases.values():
+        name = database.get("NAME")
+        if database.get("ENGINE", "").rpartition(".")[2] not in _SQLITE or not name:
+            continue
+        name = os.fsdecode(name) if isinstance(name, (bytes, os.PathLike)) else str(name)
+        if name.startswith("file:"):
+            name = urllib.parse.unquote(urllib.parse.urlsplit(name).path)
+        if name != ":memory:":
+            yield name
+
+
+def _is_kept(path, names):
+    return any(path == name or path.startswith(name + "/") for name in names)
+
+
+def _worth_keeping(folder, path):
+    """The folder that the path lies in, or the path itself where code lies beside it."""
+    parent = os.path.dirname(path)
+    if not parent:
+        return path
+    try:
+        beside = os.listdir(os.path.join(folder, parent))
+    except OSError:
+        return path
+    return path if any(name.endswith(".py") for name in beside) else parent
