@@ -14,6 +14,7 @@ use crate::site::{APP, Finding, MONITORING, Site, eventually, keeps_secrets};
 use crate::software;
 use crate::support::{TestProject, runtime};
 use crate::traces::Traces;
+use crate::trust;
 
 type Scenario = (&'static str, fn(&Site));
 
@@ -36,6 +37,11 @@ fn hosts_are_brought_up_kept_and_taken_down() {
         another_process_on_a_port_is_no_sign_of_health,
         a_new_version_is_deployed_without_a_failed_request,
         a_version_that_does_not_start_is_rolled_back,
+        trust::the_applications_user_makes_root_write_nowhere_else,
+        trust::packages_are_built_by_a_user_of_their_own_that_leaves_nothing_behind,
+        trust::a_host_of_an_earlier_version_is_taken_over_without_a_loss,
+        trust::a_host_of_an_earlier_version_is_given_everything_back_where_the_new_one_does_not_start,
+        trust::links_that_wait_on_a_host_of_an_earlier_version_lead_nowhere,
         another_application_host_is_made_scraped_guarded_and_removed,
         at_hand::journals_are_one_stream_in_the_order_of_time,
         at_hand::a_web_interface_is_reached_until_ctrl_c_and_survives_a_lost_connection,
@@ -244,9 +250,9 @@ fn what_was_destroyed_by_hand_is_made_anew(site: &Site) {
             ),
             damage(
                 APP,
-                "echo '# by hand' >>/srv/monctl/app/notes/urls.py",
+                "echo '# by hand' >>/srv/monctl/current/notes/urls.py",
                 "app",
-                "/srv/monctl/app/notes/urls.py",
+                "/srv/monctl/current/notes/urls.py",
                 "content differs",
             ),
             damage(
@@ -260,7 +266,7 @@ fn what_was_destroyed_by_hand_is_made_anew(site: &Site) {
     );
     let changed = site.processes();
     assert!(!changed.changed_since(&before).contains(&"prometheus"), "a reload is enough for Prometheus");
-    assert_eq!(site.on(APP, "cat /srv/monctl/app/notes/urls.py | grep -c 'by hand' || true"), "0");
+    assert_eq!(site.on(APP, "cat /srv/monctl/current/notes/urls.py | grep -c 'by hand' || true"), "0");
     assert!(site.page().contains("<title>"));
     site.targets_are_up(3);
 }
@@ -326,7 +332,7 @@ const COLOUR: &str = "from django.db import migrations, models\n\n\nclass Migrat
 /// Runs a statement on the application's database, as the application.
 fn database(site: &Site, statement: &str) -> String {
     let program = format!(
-        "import sqlite3\nwith sqlite3.connect(\"/srv/monctl/app/db.sqlite3\") as it:\n \
+        "import sqlite3\nwith sqlite3.connect(\"/var/lib/monctl/app/db.sqlite3\") as it:\n \
          print(*it.execute(\"{statement}\").fetchall())"
     );
     let program = monctl::playbook::quote(&program);
@@ -336,7 +342,7 @@ fn database(site: &Site, statement: &str) -> String {
 fn a_new_version_is_deployed_without_a_failed_request(site: &Site) {
     let note = "insert into notebook_note (title, body, created, changed) values ";
     database(site, &format!("{note} (\'a note to keep\', \'\', datetime(), datetime())"));
-    site.on(APP, "runuser -u monctl-app -- sh -c 'mkdir -p /srv/monctl/app/media && echo mine >/srv/monctl/app/media/upload'");
+    site.on(APP, "runuser -u monctl-app -- sh -c 'mkdir -p /var/lib/monctl/app/media && echo mine >/var/lib/monctl/app/media/upload'");
     site.edit(BASE, "</body>", "<p>second edition</p></body>");
     site.edit(
         "app/notebook/models.py",
@@ -348,7 +354,7 @@ fn a_new_version_is_deployed_without_a_failed_request(site: &Site) {
     let gone = site.findings(APP);
     assert!(
         gone.iter()
-            .any(|it| it.what == "/srv/monctl/app/README.md" && it.why == "not in the project any more"),
+            .any(|it| it.what == "/srv/monctl/current/README.md" && it.why == "not in the project any more"),
         "{gone:#?}"
     );
     let exporter = site.process(APP, "app-metrics");
@@ -359,7 +365,10 @@ fn a_new_version_is_deployed_without_a_failed_request(site: &Site) {
     let page = site.page();
     assert!(page.contains("second edition") && page.contains("a note to keep"), "{page}");
     assert!(database(site, "select colour from notebook_note").contains("white"));
-    assert_eq!(site.on(APP, "cd /srv/monctl/app && ls README.md 2>/dev/null; cat media/upload"), "mine");
+    assert_eq!(
+        site.on(APP, "ls /srv/monctl/current/README.md 2>/dev/null; cat /var/lib/monctl/app/media/upload"),
+        "mine"
+    );
 }
 
 fn a_version_that_does_not_start_is_rolled_back(site: &Site) {
@@ -391,7 +400,7 @@ fn a_version_that_does_not_start_is_rolled_back(site: &Site) {
             .stdout_contains("rolled back: the previous set is active again and healthy");
     });
     assert!(same(site));
-    assert_eq!(site.on(APP, "cat /srv/monctl/app/media/upload"), "mine");
+    assert_eq!(site.on(APP, "cat /var/lib/monctl/app/media/upload"), "mine");
 
     site.edit(
         "app/notes/wsgi.py",

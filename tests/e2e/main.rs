@@ -36,5 +36,6 @@ mod support;
 #[allow(dead_code, reason = "each test binary uses its part")]
 mod test_grafana;
 mod traces;
+mod trust;
 
 use release_mirror::grafana_release;
