@@ -2,12 +2,14 @@
 //!
 //! A file is a dashboard in Grafana's own JSON, in which what all share is left out. A few keys of ours say what to
 //! fill in: `like` a part, `size` instead of a place, `alerts` for thresholds, `when` for what only some specs have,
-//! `optional` for what a host or an application may lack, `named` for series that bear their host's name. Each has a
+//! `optional` for what a host or an application may lack, `named` for series that bear their host's name, `coloured`
+//! for colours of their own. Each has a
 //! place below; docs/dashboards.md lists them. Called by `commands`, and by tests that hold the results to rules.
 
 mod dress;
 mod grid;
 mod like;
+mod series;
 mod thresholds;
 
 use std::collections::BTreeMap;
@@ -16,7 +18,9 @@ use include_dir::{Dir, File, include_dir};
 use serde_json::Value;
 
 use self::dress::Dress;
+use self::grid::Rows;
 use self::like::Parts;
+use self::series::Fleet;
 use super::rules::{rules, watches_itself};
 use crate::error::{Error, Result};
 use crate::spec::Spec;
@@ -39,11 +43,16 @@ pub fn dashboards(spec: &Spec) -> Result<BTreeMap<String, Value>> {
         .map(|file| Ok((name(file), read(file)?)))
         .collect::<Result<_>>()?;
     let rules = rules(spec);
+    let hosts = u64::from(spec.app.count);
+    // The monitoring host has a line among the hosts, and two targets of its own.
+    let rows = [("hosts", hosts + 1), ("disks", 3 * hosts), ("targets", 2 * hosts + 2)];
     let dress = Dress {
         data_source: spec.grafana.data_source(),
         metrics: spec.app.metrics(),
         watches_itself: watches_itself(&rules),
         rules,
+        rows: Rows::from(rows),
+        fleet: Fleet { hosts: usize::from(spec.app.count), port: spec.app.scraped_port() },
     };
     let build = |file: &File| {
         let document = like::resolve(&read(file)?, &parts).and_then(|document| dress.on(document));

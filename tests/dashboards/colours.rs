@@ -3,9 +3,9 @@
 
 use std::collections::BTreeSet;
 
-/// Okabe and Ito's palette, and a grey.
-pub const PALETTE: [&str; 8] =
-    ["#0072B2", "#56B4E9", "#009E73", "#F0E442", "#E69F00", "#D55E00", "#CC79A7", "#999999"];
+/// Okabe and Ito's palette without its yellow, which is not seen on white, and a violet, a brown and a grey.
+pub const PALETTE: [&str; 9] =
+    ["#0072B2", "#56B4E9", "#009E73", "#E69F00", "#D55E00", "#CC79A7", "#9A4DFF", "#A0522D", "#606060"];
 
 /// Two colours nearer than this in CIELAB are easily taken for each other in a thin line; about 2 is the least that
 /// can be seen side by side.
@@ -38,6 +38,15 @@ pub fn alike(colours: &BTreeSet<String>) -> Option<(String, String)> {
     let pairs = known().flat_map(|a| known().filter(move |b| *b > a).map(move |b| (a, b)));
     let mut near = pairs.filter(|(a, b)| distance(a, b) < LEAST_DISTANCE);
     near.next().map(|(a, b)| (a.clone(), b.clone()))
+}
+
+/// How much lighter one colour is than the other, as WCAG 2.1 counts it: from 1 to 21.
+pub fn contrast(a: &str, b: &str) -> f64 {
+    let [a, b] = [a, b].map(|colour| {
+        let [r, g, b] = linear(colour);
+        0.05 + 0.2126 * r + 0.7152 * g + 0.0722 * b
+    });
+    a.max(b) / a.min(b)
 }
 
 /// For whoever tells them apart worst.
@@ -76,4 +85,6 @@ fn red_and_green_look_alike_to_some_and_blue_and_orange_to_nobody() {
     assert!(pair("#B5651D", "#6B8E23"), "a brown and an olive");
     assert!(!pair("#0072B2", "#E69F00"));
     assert!((distance("#000000", "#FFFFFF") - 100.0).abs() < 0.5);
+    assert!((contrast("#000000", "#FFFFFF") - 21.0).abs() < 0.1);
+    assert_eq!(alike(&PALETTE.map(str::to_owned).into()), None, "any two of the palette may meet in a panel");
 }

@@ -1,5 +1,6 @@
 //! What every dashboard that monctl brings along keeps to, so that it works with one host and with fifty and says what
-//! it shows. `rules.rs` has what a program can see in the JSON; `promql.rs` takes queries apart; `world.rs` asks promtool
+//! it shows. `rules.rs` has what a program can see in the JSON, `looks.rs` what of it a
+//! reader sees; `promql.rs` takes queries apart; `world.rs` asks promtool
 //! whether each query brings data out of metrics as they were recorded; `colours.rs` sees them with the eyes of
 //! colour-blind people.
 
@@ -7,6 +8,7 @@
 
 mod colours;
 mod document;
+mod looks;
 mod promql;
 mod rules;
 mod world;
@@ -88,7 +90,7 @@ fn dashboards_keep_to_every_rule() {
 #[test]
 fn every_rule_finds_the_dashboard_that_breaks_it() {
     assert!(rules::findings(&hosts()).is_empty());
-    let broken = rules::broken_examples();
+    let broken: Vec<_> = rules::broken_examples().into_iter().chain(looks::broken_examples()).collect();
     let tested: BTreeSet<&str> = broken.iter().map(|(rule, _)| *rule).collect();
     assert_eq!(tested, rules::names().collect(), "each rule has an example");
     for (index, (rule, damage)) in broken.into_iter().enumerate() {
@@ -129,6 +131,7 @@ fn thresholds_are_those_of_the_spec() {
     }
 }
 
+/// The time until a disk is full is shown in days, and the alert's twelve hours are half of one.
 #[test]
 fn an_alert_that_looks_ahead_begins_below_its_line() {
     let spec = changed(|spec| spec["alerts"] = json!({"DiskWillFillSoon": {"within": "12h", "for": "1h"}}));
@@ -136,7 +139,7 @@ fn an_alert_that_looks_ahead_begins_below_its_line() {
     let panel =
         panels(&dashboard).into_iter().find(|panel| panel["title"] == "Time until a disk is full").unwrap();
     let steps = &panel["fieldConfig"]["defaults"]["thresholds"]["steps"];
-    assert_eq!(*steps, json!([{"color": "#E69F00", "value": null}, {"color": "#0072B2", "value": 43200.0}]));
+    assert_eq!(*steps, json!([{"color": "#E69F00", "value": null}, {"color": "#0072B2", "value": 0.5}]));
     let help = text(&panel["description"]);
     assert!(help.ends_with(" DiskWillFillSoon fires below 12h for 1h."), "{help}");
 }
@@ -159,7 +162,7 @@ fn every_alert_with_a_threshold_is_on_a_panel() {
 }
 
 /// What people look for, on which dashboard, and a metric that tells it.
-const LOOKED_FOR: [(&str, &str, &str); 44] = [
+const LOOKED_FOR: [(&str, &str, &str); 49] = [
     ("overview", "is the application up", "monctl_workers"),
     ("overview", "are the hosts up", "up"),
     ("overview", "is it slow", "django_http_requests_latency_seconds_by_view_method_bucket"),
@@ -180,6 +183,9 @@ const LOOKED_FOR: [(&str, &str, &str); 44] = [
     ("hosts", "disk latency", "node_disk_read_time_seconds_total"),
     ("hosts", "network", "node_network_receive_bytes_total"),
     ("hosts", "network errors", "node_network_receive_errs_total"),
+    ("hosts", "disk operations", "node_disk_reads_completed_total"),
+    ("hosts", "size of file systems", "node_filesystem_size_bytes"),
+    ("hosts", "open connections", "node_netstat_Tcp_CurrEstab"),
     ("hosts", "clock", "node_time_seconds"),
     ("hosts", "failed units", "node_systemd_unit_state"),
     ("hosts", "names", "node_uname_info"),
@@ -190,6 +196,8 @@ const LOOKED_FOR: [(&str, &str, &str); 44] = [
     ("django", "sizes of responses", "django_http_responses_body_total_bytes_bucket"),
     ("django", "database", "django_db_execute_total"),
     ("django", "errors of the database", "django_db_errors_total"),
+    ("django", "latency of the database", "django_db_query_duration_seconds_bucket"),
+    ("django", "connections to the database", "django_db_new_connections_total"),
     ("django", "cache", "django_cache_get_hits_total"),
     ("django", "Gunicorn workers", "monctl_workers"),
     ("django", "slots", "monctl_request_slots"),
@@ -347,8 +355,8 @@ fn what_is_not_scraped_is_told_from_what_nobody_asks() {
     if !promtool_is_here() {
         return;
     }
-    // Whether targets answer, and what fires, is known all the same.
-    let known = ["up", "monctl_workers", "ALERTS"];
+    // Whether targets answer, and what fires, is known all the same; where, as far as a host told its name.
+    let known = ["up", "monctl_workers", "ALERTS", "node_uname_info"];
     for counted in Counted::BOTH {
         let mut asked = asked(counted);
         asked.retain(|one| one.dashboard != "monitoring");
@@ -389,6 +397,98 @@ fn an_application_that_is_down_is_counted_however_it_went() {
         assert_eq!(untrue(&World::busy(counted), 0), [0; 0], "it is up");
     }
     assert_eq!(untrue(&World::quiet(Counted::Exporter), 0), [0; 0], "it is up and nobody asks");
+}
+
+/// The expression of the first query of a panel.
+fn expression_of(title: &str, counted: Counted) -> String {
+    let found = asked(counted).into_iter().find(|one| one.query.panel == title);
+    format!("({})", found.unwrap_or_else(|| panic!("{title}")).query.expression)
+}
+
+/// Brings data where some series of the expression has this value of a label.
+fn with_label(expression: &str, label: &str, value: &str) -> String {
+    format!(r#"{expression} and on ({label}) label_replace(vector(1), "{label}", "{value}", "", "")"#)
+}
+
+#[test]
+fn alerts_and_instances_bear_the_names_of_their_hosts() {
+    if !promtool_is_here() {
+        return;
+    }
+    let busy = World::busy(Counted::Exporter);
+    for title in ["Alerts that fire", "annotation Firing alerts", "Latency by instance, p95", "CPU used"] {
+        let named = with_label(&expression_of(title, Counted::Exporter), "nodename", "app");
+        assert_eq!(busy.without_data(&[&named]), [0; 0], "{title}");
+    }
+    let named =
+        with_label(&expression_of("Latency by instance, p95", Counted::Exporter), "nodename", "10.0.0.1");
+    assert_eq!(busy.without_data(&[&named]), [0], "an address is for hosts without a name");
+    assert_eq!(World::nameless().without_data(&[&named]), [0; 0]);
+}
+
+#[test]
+fn what_stands_in_for_series_goes_once_there_is_one() {
+    if !promtool_is_here() {
+        return;
+    }
+    let panels = [
+        ("Requests by method", "method", "no request yet"),
+        ("Responses by view", "view", "no request yet"),
+        ("Latency by view, p95", "view", "no request yet"),
+        ("Exceptions by type", "type", "none so far"),
+    ];
+    let claims =
+        panels.map(|(title, label, name)| with_label(&expression_of(title, Counted::Exporter), label, name));
+    let claims = claims.each_ref().map(String::as_str);
+    assert_eq!(World::quiet(Counted::Exporter).without_data(&claims), [0; 0]);
+    assert_eq!(World::busy(Counted::Exporter).without_data(&claims), [0, 1, 2, 3]);
+}
+
+#[test]
+fn the_first_six_series_have_a_colour_each_and_the_rest_is_grey() {
+    if !promtool_is_here() {
+        return;
+    }
+    let fifty = render::dashboards(&changed(|spec| spec["app"]["count"] = json!(HOSTS))).unwrap();
+    let query = queries(&fifty["hosts"]).into_iter().find(|query| query.panel == "CPU used").unwrap();
+    let expression = format!("({})", query.expression);
+    let mut claims: Vec<String> = (1..=6)
+        .map(|rank| with_label(&expression, "rank", &rank.to_string()))
+        .map(|one| format!("count({one}) == 1"))
+        .collect();
+    claims.push(format!("count({}) == {}", with_label(&expression, "rank", "0"), HOSTS - 6));
+    let claims: Vec<&str> = claims.iter().map(String::as_str).collect();
+    assert_eq!(World::of_hosts(HOSTS, Counted::Exporter).without_data(&claims), [0; 0]);
+}
+
+#[test]
+fn the_monitoring_host_is_among_the_hosts_once_it_has_a_node_exporter() {
+    if !promtool_is_here() {
+        return;
+    }
+    let mut world = World::busy(Counted::Exporter);
+    let shown = ["Hosts", "variable host", "File systems", "Memory used", "Up since"];
+    let claims =
+        shown.map(|title| with_label(&expression_of(title, Counted::Exporter), "instance", "10.0.0.99:9100"));
+    let claims = claims.each_ref().map(String::as_str);
+    assert_eq!(world.without_data(&claims), [0, 1, 2, 3, 4]);
+    world.add_host("monitoring", 99);
+    assert_eq!(world.without_data(&claims), [0; 0]);
+}
+
+#[test]
+fn a_table_is_as_high_as_what_it_shows() {
+    let heights = |hosts: usize| {
+        let dashboards = render::dashboards(&changed(|spec| spec["app"]["count"] = json!(hosts))).unwrap();
+        let height = |dashboard: &str, title: &str| {
+            let found = panels(&dashboards[dashboard]).into_iter().find(|panel| panel["title"] == title);
+            found.unwrap()["gridPos"]["h"].as_u64().unwrap()
+        };
+        [height("hosts", "Hosts"), height("overview", "Alerts that fire"), height("monitoring", "Targets")]
+    };
+    // One host, and a line for the monitoring host; four targets.
+    assert_eq!(heights(1), [4, 4, 6]);
+    assert_eq!(heights(HOSTS), [12, 12, 12], "a screen is not filled by one table");
 }
 
 const HOSTS: usize = 50;

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::colours;
 use super::document::{Query, everything, list, objects, of_variables, panels, queries, text};
+use super::looks;
 use super::promql::{Parsed, Ranged, Selector};
 
 /// A place that breaks a rule.
@@ -26,7 +27,7 @@ impl fmt::Display for Finding {
 }
 
 /// A rule: its name, and what in a dashboard breaks it.
-type Rule = (&'static str, fn(&Value) -> Vec<String>);
+pub type Rule = (&'static str, fn(&Value) -> Vec<String>);
 
 const RULES: [Rule; 23] = [
     ("identity", identity),
@@ -54,8 +55,12 @@ const RULES: [Rule; 23] = [
     ("distinct colours", distinct_colours),
 ];
 
+fn all() -> impl Iterator<Item = Rule> {
+    RULES.into_iter().chain(looks::RULES)
+}
+
 pub fn names() -> impl Iterator<Item = &'static str> {
-    RULES.into_iter().map(|(name, _)| name)
+    all().map(|(name, _)| name)
 }
 
 /// Everything in a dashboard that breaks a rule.
@@ -66,11 +71,11 @@ pub fn findings(dashboard: &Value) -> Vec<Finding> {
 /// What breaks the rule of this name.
 pub fn findings_of(name: &str, dashboard: &Value) -> Vec<Finding> {
     let of = |(rule, check): Rule| check(dashboard).into_iter().map(move |what| Finding { rule, what });
-    RULES.into_iter().filter(|(rule, _)| *rule == name).flat_map(of).collect()
+    all().filter(|(rule, _)| *rule == name).flat_map(of).collect()
 }
 
 /// Compiled once, for the same few are asked for at every panel.
-fn regex(text: &str) -> Regex {
+pub fn regex(text: &str) -> Regex {
     thread_local!(static KNOWN: RefCell<HashMap<String, Regex>> = RefCell::default());
     KNOWN.with_borrow_mut(|known| {
         known.entry(text.to_owned()).or_insert_with(|| Regex::new(text).unwrap()).clone()
@@ -78,7 +83,7 @@ fn regex(text: &str) -> Regex {
 }
 
 /// What each panel has to say, with its title before it.
-fn of_panels(dashboard: &Value, check: impl Fn(&Value) -> Option<String>) -> Vec<String> {
+pub fn of_panels(dashboard: &Value, check: impl Fn(&Value) -> Option<String>) -> Vec<String> {
     let checked = |panel: &Value| check(panel).map(|what| format!("{}: {what}", panel["title"]));
     panels(dashboard).into_iter().filter_map(checked).collect()
 }
@@ -93,7 +98,7 @@ fn of_queries(dashboard: &Value, check: impl Fn(&Query, &Parsed) -> Option<Strin
     queries(dashboard).into_iter().filter_map(checked).collect()
 }
 
-fn defaults(panel: &Value) -> &Value {
+pub fn defaults(panel: &Value) -> &Value {
     &panel["fieldConfig"]["defaults"]
 }
 
@@ -116,7 +121,18 @@ fn identity(dashboard: &Value) -> Vec<String> {
 fn finished(dashboard: &Value) -> Vec<String> {
     let mut all = Vec::new();
     objects(dashboard, &mut all);
-    let ours = ["like", "size", "alerts", "when", "optional", "named", "__inputs", "__requires", "gnetId"];
+    let ours = [
+        "like",
+        "size",
+        "alerts",
+        "when",
+        "optional",
+        "named",
+        "coloured",
+        "__inputs",
+        "__requires",
+        "gnetId",
+    ];
     let left = all.iter().flat_map(|keys| ours.into_iter().filter(|key| keys.contains_key(*key)));
     let mut found: Vec<String> = left.map(|key| format!("`{key}` is left")).collect();
     found.extend(
@@ -157,21 +173,25 @@ fn may_be_empty(dashboard: &Value) -> Vec<String> {
 
 /// Each panel has a unit out of those that we have decided on; a share is in percent.
 fn unit(dashboard: &Value) -> Vec<String> {
-    const SHORT: &str = "short";
-    const UNITS: [&str; 11] =
-        [SHORT, "percent", "s", "bytes", "Bps", "pps", "reqps", "ops", "cps", "cpm", "dateTimeFromNow"];
+    // Numbers in full, rates with what is counted in words: `3 K`, `c/s` and `ops` say less.
+    const NUMBER: &str = "locale";
+    const UNITS: [&str; 9] =
+        [NUMBER, "percent", "s", "bytes", "Bps", "reqps", "iops", "dtdurations", "dateTimeFromNow"];
     of_panels(dashboard, |panel| {
         let Some(unit) = defaults(panel)["unit"].as_str() else { return Some("there is no unit".into()) };
         let of_fields = list(&panel["fieldConfig"]["overrides"])
             .flat_map(|one| list(&one["properties"]))
             .filter(|property| property["id"] == "unit")
             .map(|property| text(&property["value"]));
-        if let Some(foreign) = of_fields.chain([unit.to_owned()]).find(|it| !UNITS.contains(&it.as_str())) {
+        if let Some(foreign) = of_fields
+            .chain([unit.to_owned()])
+            .find(|it| !UNITS.contains(&it.as_str()) && !regex("^suffix:(days|/min|[a-z]+/s)$").is_match(it))
+        {
             return Some(format!("the unit `{foreign}`"));
         }
         let asked = list(&panel["targets"]).map(|target| text(&target["expr"])).collect::<Vec<_>>().join(" ");
         let seconds = regex(r"_seconds(_bucket)?\b").is_match(&asked) && asked.contains("histogram_quantile");
-        if seconds && panel["type"] != "table" && unit == SHORT {
+        if seconds && panel["type"] != "table" && unit == NUMBER {
             return Some(format!("times in `{unit}`"));
         }
         let share = regex(r"\b100 [*-]").is_match(&asked);
@@ -300,7 +320,8 @@ fn time(dashboard: &Value) -> Vec<String> {
     if !list(&dashboard["timepicker"]["refresh_intervals"]).any(|one| *one == dashboard["refresh"]) {
         found.push("the refresh cannot be chosen again".into());
     }
-    if !regex("^now-(1|3|6)h$").is_match(&text(&dashboard["time"]["from"]))
+    // A deployment that is minutes old shows more than a stub of a line.
+    if !regex("^now-(15|30)m$").is_match(&text(&dashboard["time"]["from"]))
         || dashboard["time"]["to"] != "now"
     {
         found.push(format!("a range of {}", dashboard["time"]));
@@ -327,7 +348,7 @@ fn links(dashboard: &Value) -> Vec<String> {
 fn annotations(dashboard: &Value) -> Vec<String> {
     let fires = list(&dashboard["annotations"]["list"]).any(|one| {
         let asked = text(&one["target"]["expr"]);
-        one["enable"] == true && asked.starts_with("ALERTS{") && asked.contains(r#"alertstate="firing""#)
+        one["enable"] == true && asked.contains("ALERTS{") && asked.contains(r#"alertstate="firing""#)
     });
     let shown = |kind: &str| {
         list(&dashboard["annotations"]["list"]).any(|one| {
@@ -362,7 +383,8 @@ fn variables(dashboard: &Value) -> Vec<String> {
         }
         known.insert(name);
     }
-    let used = regex(r"\$\{?(\w+)");
+    // `$1` is what a pattern has found.
+    let used = regex(r"\$\{?([A-Za-z_]\w*)");
     let asked = queries(dashboard).into_iter().chain(of_variables(dashboard));
     for query in asked {
         for name in used.captures_iter(&query.expression).map(|found| found[1].to_owned()) {
@@ -401,11 +423,17 @@ fn selectors(dashboard: &Value) -> Vec<String> {
     // What Prometheus asks for itself is no request of anybody.
     const BY_VIEW: &str = r#"view!="prometheus-django-metrics""#;
     let of_requests = regex("^django_http_.*(by_.*view|s_total_by_(status|method)|_latency_)");
+    // What a host is called is asked of all of them: an alert that fires elsewhere is shown, too.
+    let chosen = |metric: &str, condition: &str| {
+        let declared = || list(&dashboard["templating"]["list"]).any(|one| one["name"] == "host");
+        !condition.contains("$host") || metric != "node_uname_info" && declared()
+    };
     of_queries(dashboard, |_, parsed| {
         parsed.selectors().into_iter().find_map(|Selector { metric, conditions }| {
             let (_, wanted) = FAMILIES.iter().find(|(start, _)| metric.starts_with(start))?;
             let by_view = of_requests.is_match(&metric).then_some(BY_VIEW);
-            let mut wanted = wanted.iter().copied().chain(by_view);
+            let mut wanted =
+                wanted.iter().copied().filter(|condition| chosen(metric.as_str(), condition)).chain(by_view);
             let missing = wanted.find(|condition| !conditions.contains(*condition))?;
             Some(format!("`{metric}` is asked without {missing}"))
         })
@@ -449,6 +477,8 @@ fn rates(dashboard: &Value) -> Vec<String> {
                 "rate" | "increase" | "avg_over_time" | "max_over_time" => {
                     range == "$__rate_interval" || range == "$__range" && (query.instant || at_end)
                 }
+                // What was last seen does not depend on how far back is looked.
+                "last_over_time" => true,
                 "deriv" => range.ends_with("00s"),
                 _ => false,
             };
@@ -489,7 +519,7 @@ fn legends(dashboard: &Value) -> Vec<String> {
 }
 
 /// The colours of a panel: fixed ones of series, those of thresholds and of values.
-fn colours_of(panel: &Value) -> BTreeSet<String> {
+pub fn colours_of(panel: &Value) -> BTreeSet<String> {
     let mut all = Vec::new();
     objects(panel, &mut all);
     let of = |keys: &serde_json::Map<String, Value>| {
@@ -499,7 +529,7 @@ fn colours_of(panel: &Value) -> BTreeSet<String> {
     all.into_iter().flat_map(of).flatten().collect()
 }
 
-/// Only colours of the palette that differ for everybody, and schemes in which lightness tells series apart.
+/// Only colours of the palette that differ for everybody; Grafana's own schemes do not.
 fn palette(dashboard: &Value) -> Vec<String> {
     let mut found = of_panels(dashboard, |panel| {
         let foreign =
@@ -511,7 +541,7 @@ fn palette(dashboard: &Value) -> Vec<String> {
     let modes = all.iter().filter_map(|keys| keys.get("color")?.get("mode")?.as_str());
     found.extend(
         modes
-            .filter(|mode| !["fixed", "shades", "thresholds"].contains(mode))
+            .filter(|mode| !["fixed", "thresholds"].contains(mode))
             .map(|mode| format!("colours by `{mode}`")),
     );
     found
@@ -556,7 +586,7 @@ fn has_colour(panel: &Value, legend: &str) -> bool {
 }
 
 /// What breaks a dashboard, and which rule is to find it.
-type Damage = fn(&mut Value);
+pub type Damage = fn(&mut Value);
 
 /// For each rule at least one way to break it.
 #[allow(clippy::too_many_lines, reason = "a table")]
@@ -583,6 +613,8 @@ pub fn broken_examples() -> Vec<(&'static str, Damage)> {
         ("unit", |it| drop(panel(it)["fieldConfig"]["defaults"].as_object_mut().unwrap().remove("unit"))),
         ("unit", |it| panel(it)["fieldConfig"]["defaults"]["unit"] = "s".into()),
         ("unit", |it| panel(it)["fieldConfig"]["defaults"]["unit"] = "parsec".into()),
+        ("unit", |it| panel(it)["fieldConfig"]["defaults"]["unit"] = "cps".into()),
+        ("unit", |it| panel(it)["fieldConfig"]["defaults"]["unit"] = "short".into()),
         ("unit", |it| {
             panel(it)["fieldConfig"]["overrides"] = json!([{"matcher": {"id": "byName", "options": "a"}, "properties": [{"id": "unit", "value": "parsec"}]}]);
         }),
@@ -606,6 +638,7 @@ pub fn broken_examples() -> Vec<(&'static str, Damage)> {
         ("current", |it| panel(it)["datasource"] = "Prometheus".into()),
         ("time", |it| it["refresh"] = "1s".into()),
         ("time", |it| it["time"]["from"] = "now-30d".into()),
+        ("time", |it| it["time"]["from"] = "now-1h".into()),
         ("links", |it| it["links"][0]["includeVars"] = false.into()),
         ("annotations", |it| it["annotations"]["list"][2]["target"]["matchAny"] = true.into()),
         ("annotations", |it| {
@@ -661,6 +694,7 @@ pub fn broken_examples() -> Vec<(&'static str, Damage)> {
         ("legends", |it| panel(it)["targets"][0]["instant"] = true.into()),
         ("palette", |it| panel(it)["fieldConfig"]["defaults"]["color"]["fixedColor"] = "green".into()),
         ("palette", |it| panel(it)["fieldConfig"]["defaults"]["color"]["mode"] = "palette-classic".into()),
+        ("palette", |it| panel(it)["fieldConfig"]["defaults"]["color"]["mode"] = "shades".into()),
         ("distinct colours", |it| {
             let red = |name: &str, colour: &str| json!({"matcher": {"id": "byName", "options": name}, "properties": [{"id": "color", "value": {"mode": "fixed", "fixedColor": colour}}]});
             panel(it)["fieldConfig"]["overrides"] = json!([red("a", "#999999"), red("b", "#CC79A7")]);

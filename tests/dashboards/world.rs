@@ -66,6 +66,17 @@ impl World {
         Self::with(2, None, None)
     }
 
+    /// The application answers, and no node exporter tells what the hosts are called.
+    pub fn nameless() -> Self {
+        Self::with(2, None, Some(include_str!("../fixtures/metrics/exporter.txt")))
+    }
+
+    /// Another host with a node exporter, and without an application.
+    pub fn add_host(&mut self, name: &str, number: u8) {
+        let node = NODE.replace(r#"nodename="app""#, &format!(r#"nodename="{name}""#));
+        self.report("node-exporter", &format!("10.0.0.{number}:9100"), Some(&node));
+    }
+
     fn with(hosts: usize, node: Option<&str>, application: Option<&str>) -> Self {
         let mut world = Self { series: Vec::new() };
         for number in 1..=hosts {

@@ -3,14 +3,11 @@
 
 use serde_json::{Map, Value, json};
 
-use super::grid::Grid;
+use super::grid::{Grid, Rows};
+use super::series::Fleet;
 use super::thresholds;
 use crate::render::Rule;
 use crate::spec::Metrics;
-
-/// The name of each host by the address of its node exporter. `max`: a host that was renamed has one name at a time.
-const NAMES: &str =
-    r#"max by (instance, nodename) (node_uname_info{job="node-exporter", instance=~"$host"})"#;
 
 /// What is given comes from here.
 pub(super) struct Dress<'a> {
@@ -19,6 +16,9 @@ pub(super) struct Dress<'a> {
     pub metrics: Metrics,
     pub watches_itself: bool,
     pub rules: Vec<Rule>,
+    /// How many rows the tables have that show a line for each host, or the like.
+    pub rows: Rows,
+    pub fleet: Fleet,
 }
 
 impl Dress<'_> {
@@ -26,7 +26,7 @@ impl Dress<'_> {
     pub(super) fn on(&self, mut document: Value) -> Result<Value, String> {
         let mut number = 0;
         if let Some(panels) = document.get_mut("panels").and_then(Value::as_array_mut) {
-            self.panels(panels, &mut Grid::default(), &mut number)?;
+            self.panels(panels, &mut Grid::new(&self.rows), &mut number)?;
         }
         for list in ["/templating/list", "/annotations/list"] {
             for one in document.pointer_mut(list).and_then(Value::as_array_mut).into_iter().flatten() {
@@ -48,7 +48,9 @@ impl Dress<'_> {
                 self.panels(below, &mut grid.below(), number)?;
             }
             self.queries(panel);
+            self.fleet.finish(panel)?;
             self.thresholds(panel)?;
+            room_above_zero(panel)?;
             optional(panel)?;
         }
         Ok(())
@@ -67,7 +69,6 @@ impl Dress<'_> {
         for (letter, target) in ('A'..='Z').zip(targets) {
             self.ask_prometheus(target);
             if let Value::Object(target) = target {
-                name_hosts(target);
                 target.entry("refId").or_insert_with(|| letter.to_string().into());
                 target.entry("editorMode").or_insert_with(|| "code".into());
                 if !target.contains_key("instant") {
@@ -96,7 +97,8 @@ impl Dress<'_> {
             let names = words(&names)?;
             let found = thresholds::of(&names, &self.rules);
             let config = child(child(panel, "fieldConfig")?, "defaults")?;
-            config.insert("thresholds".into(), thresholds::steps(&found));
+            let unit = config.get("unit").and_then(Value::as_str).unwrap_or_default();
+            config.insert("thresholds".into(), thresholds::steps(&found, unit));
             if let Some(Value::Object(custom)) = config.get_mut("custom") {
                 let mode = if found.is_empty() { "off" } else { "dashed" };
                 custom.insert("thresholdsStyle".into(), json!({"mode": mode}));
@@ -111,7 +113,7 @@ impl Dress<'_> {
             let names = words(&names)?;
             let found = thresholds::of(&names, &self.rules);
             if let Some(Value::Array(properties)) = one.get_mut("properties") {
-                properties.push(json!({"id": "thresholds", "value": thresholds::steps(&found)}));
+                properties.push(json!({"id": "thresholds", "value": thresholds::steps(&found, "")}));
             }
             said += &thresholds::sentence(&names, &found);
         }
@@ -122,12 +124,26 @@ impl Dress<'_> {
     }
 }
 
-/// `"named": true`: each series of a query by `instance` bears the name of its host, too, for `{{nodename}}`.
-fn name_hosts(target: &mut Map<String, Value>) {
-    let named = target.shift_remove("named") == Some(Value::Bool(true));
-    if let Some(Value::String(expression)) = target.get_mut("expr").filter(|_| named) {
-        *expression = format!("({expression}) * on (instance) group_left (nodename) {NAMES}");
+/// An axis of zeros alone would end at 100, and the line of an alert above all values would not be seen.
+fn room_above_zero(panel: &mut Map<String, Value>) -> Result<(), String> {
+    if panel.get("type") != Some(&json!("timeseries")) {
+        return Ok(());
     }
+    let config = child(child(panel, "fieldConfig")?, "defaults")?;
+    if config.contains_key("max") {
+        return Ok(());
+    }
+    let least = match config.get("unit").and_then(Value::as_str) {
+        Some("bytes") => 1_048_576.0,
+        Some("Bps") => 1_000.0,
+        Some("s") => 0.01,
+        _ => 1.0,
+    };
+    let steps = config.get("thresholds").and_then(|thresholds| thresholds["steps"].as_array());
+    let line = steps.and_then(|steps| steps.last()?["value"].as_f64());
+    let custom = child(config, "custom")?;
+    custom.entry("axisSoftMax").or_insert_with(|| line.map_or(least, |line| line * 1.25).into());
+    Ok(())
 }
 
 /// `"optional": "these kernels tell no pressure"`: why a panel may be empty for ever. It stands in the place of the
@@ -149,7 +165,10 @@ fn words(names: &Value) -> Result<Vec<&str>, String> {
 }
 
 /// The object under a key, made where there is none.
-fn child<'a>(keys: &'a mut Map<String, Value>, key: &str) -> Result<&'a mut Map<String, Value>, String> {
+pub(super) fn child<'a>(
+    keys: &'a mut Map<String, Value>,
+    key: &str,
+) -> Result<&'a mut Map<String, Value>, String> {
     let below = keys.entry(key).or_insert_with(|| json!({}));
     below.as_object_mut().ok_or_else(|| format!("`{key}` is no object"))
 }

@@ -1,23 +1,37 @@
 //! `"size": [12, 8]`: panels stand side by side while a line of 24 columns has room, as words do.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value, json};
+
+/// How many rows a table has, by what it has a row for: `"size": [24, "hosts"]`.
+pub(super) type Rows = BTreeMap<&'static str, u64>;
+
+/// Rows of Grafana's grid for the title and the header of a table.
+const TABLE_HEAD: u64 = 2;
+/// A table with more rows than this is scrolled; one with fewer than the least looks squeezed.
+const TABLE_ROWS: std::ops::RangeInclusive<u64> = 2..=10;
 
 /// The columns of Grafana's grid.
 const COLUMNS: u64 = 24;
 
 /// Where the next panel goes.
-#[derive(Default)]
-pub(super) struct Grid {
+pub(super) struct Grid<'a> {
+    rows: &'a Rows,
     x: u64,
     y: u64,
     /// Of the highest panel of this line.
     height: u64,
 }
 
-impl Grid {
+impl<'a> Grid<'a> {
+    pub(super) const fn new(rows: &'a Rows) -> Self {
+        Self { rows, x: 0, y: 0, height: 0 }
+    }
+
     /// For the panels in a closed row, which begin below it: what follows the row goes there, too.
     pub(super) const fn below(&self) -> Self {
-        Self { x: 0, y: self.y + self.height, height: 0 }
+        Self { rows: self.rows, x: 0, y: self.y + self.height, height: 0 }
     }
 
     /// Gives a panel its place, by its `size`, which goes. A row takes a line of its own. One that has a place keeps
@@ -28,7 +42,9 @@ impl Grid {
             return Ok(());
         }
         let (width, height) = match &size {
-            Some(size) => sides(size).ok_or_else(|| format!("{size} is no size: write [width, height]"))?,
+            Some(size) => {
+                self.sides(size).ok_or_else(|| format!("{size} is no size: write [width, height]"))?
+            }
             None if panel.get("type") == Some(&json!("row")) => (COLUMNS, 1),
             None => {
                 return Err(format!("the panel {} has no size", panel.get("title").unwrap_or(&Value::Null)));
@@ -43,12 +59,16 @@ impl Grid {
         self.height = self.height.max(height);
         Ok(())
     }
-}
 
-fn sides(size: &Value) -> Option<(u64, u64)> {
-    let [width, height] = size.as_array()?.as_slice() else { return None };
-    let (width, height) = (width.as_u64()?, height.as_u64()?);
-    ((1..=COLUMNS).contains(&width) && height > 0).then_some((width, height))
+    fn sides(&self, size: &Value) -> Option<(u64, u64)> {
+        let [width, height] = size.as_array()?.as_slice() else { return None };
+        let height = match height.as_str() {
+            Some(of) => TABLE_HEAD + self.rows.get(of)?.clamp(TABLE_ROWS.start(), TABLE_ROWS.end()),
+            None => height.as_u64()?,
+        };
+        let width = width.as_u64()?;
+        ((1..=COLUMNS).contains(&width) && height > 0).then_some((width, height))
+    }
 }
 
 #[cfg(test)]
@@ -56,7 +76,8 @@ mod tests {
     use super::*;
 
     fn places(panels: &[Value]) -> Vec<[u64; 4]> {
-        let mut grid = Grid::default();
+        let rows = Rows::from([("hosts", 3)]);
+        let mut grid = Grid::new(&rows);
         let place = |panel: &Value| {
             let mut panel = panel.as_object().unwrap().clone();
             grid.place(&mut panel).unwrap();
@@ -76,17 +97,22 @@ mod tests {
     }
 
     #[test]
+    fn a_table_is_as_high_as_its_rows() {
+        assert_eq!(places(&[json!({"size": [24, "hosts"]})]), [[0, 0, 24, 5]]);
+    }
+
+    #[test]
     fn a_panel_that_has_a_place_keeps_it() {
         assert_eq!(places(&[json!({"gridPos": {"x": 1, "y": 2, "w": 3, "h": 4}})]), [[1, 2, 3, 4]]);
     }
 
     #[test]
     fn a_size_that_is_none_is_named() {
-        for size in [json!([25, 1]), json!([0, 1]), json!([1]), json!("12x8")] {
+        for size in [json!([25, 1]), json!([0, 1]), json!([1]), json!("12x8"), json!([1, "h"])] {
             let mut panel = Map::from_iter([("size".to_owned(), size.clone())]);
-            assert!(Grid::default().place(&mut panel).unwrap_err().contains(&size.to_string()));
+            assert!(Grid::new(&Rows::new()).place(&mut panel).unwrap_err().contains(&size.to_string()));
         }
         let mut panel = Map::from_iter([("title".to_owned(), json!("CPU"))]);
-        assert_eq!(Grid::default().place(&mut panel).unwrap_err(), r#"the panel "CPU" has no size"#);
+        assert_eq!(Grid::new(&Rows::new()).place(&mut panel).unwrap_err(), r#"the panel "CPU" has no size"#);
     }
 }

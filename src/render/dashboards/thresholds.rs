@@ -11,6 +11,9 @@ const FINE: &str = "#0072B2";
 const WARNING: &str = "#E69F00";
 const CRITICAL: &str = "#D55E00";
 
+const DAYS: &str = "suffix:days";
+const SECONDS_PER_DAY: f64 = 86_400.0;
+
 /// A line in a panel, on whose one side the alert's expression holds.
 pub(super) struct Threshold<'a> {
     rule: &'a Rule,
@@ -36,9 +39,13 @@ pub(super) fn of<'a>(names: &[&str], rules: &'a [Rule]) -> Vec<Threshold<'a>> {
     found
 }
 
-/// As `fieldConfig.defaults.thresholds`. Below the line of an alert that looks ahead values are not fine.
-pub(super) fn steps(thresholds: &[Threshold]) -> Value {
-    let step = |color: &str, from: Option<f64>| json!({"color": color, "value": from});
+/// As `fieldConfig.defaults.thresholds` of a panel in this unit. Below the line of an alert that looks ahead values are
+/// not fine.
+pub(super) fn steps(thresholds: &[Threshold], unit: &str) -> Value {
+    // Times are in seconds, but where a panel counts days.
+    let scale = if unit == DAYS { SECONDS_PER_DAY } else { 1.0 };
+    let step =
+        |color: &str, from: Option<f64>| json!({"color": color, "value": from.map(|from| from / scale)});
     let (ahead, above): (Vec<_>, Vec<_>) = thresholds.iter().partition(|line| line.side.is_ahead());
     let mut steps = match ahead.last() {
         Some(line) => vec![step(line.color(), None), step(FINE, Some(line.side.at()))],

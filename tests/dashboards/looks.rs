@@ -1,0 +1,353 @@
+//! The rules by which a dashboard can be read by somebody who sees it for the first time, on a laptop and on a wide
+//! screen, with one host and with fifty. Each has an example that breaks it.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use super::colours;
+use super::document::{list, text};
+use super::rules::{Damage, Rule, colours_of, defaults, of_panels, regex};
+
+pub const RULES: [Rule; 16] = [
+    ("a colour each", a_colour_each),
+    ("colours of alerts", colours_of_alerts),
+    ("dark and light", dark_and_light),
+    ("legend fits", legend_fits),
+    ("columns fit", columns_fit),
+    ("bars bear names", bars_bear_names),
+    ("hosts by name", hosts_by_name),
+    ("axis of zeros", axis_of_zeros),
+    ("above zero", above_zero),
+    ("stand-ins", stand_ins),
+    ("long times", long_times),
+    ("one line", one_line),
+    ("no paths", no_paths),
+    ("no banners", no_banners),
+    ("no empty room", no_empty_room),
+    ("switches", switches),
+];
+
+/// The least width of a window for which the dashboards are made, without what Grafana takes at the sides.
+const NARROW: u64 = 1_280 - 32;
+const COLUMNS: u64 = 24;
+/// A column of a table that can be read.
+const LEGIBLE: u64 = 95;
+/// Colours as Grafana's themes have them behind panels.
+const BACKGROUNDS: [&str; 2] = ["#181B1F", "#FFFFFF"];
+
+fn is_graph(panel: &Value) -> bool {
+    panel["type"] == "timeseries"
+}
+
+fn width(panel: &Value) -> u64 {
+    panel["gridPos"]["w"].as_u64().unwrap_or_default()
+}
+
+fn height(panel: &Value) -> u64 {
+    panel["gridPos"]["h"].as_u64().unwrap_or_default()
+}
+
+fn expressions(panel: &Value) -> Vec<String> {
+    list(&panel["targets"]).map(|target| text(&target["expr"])).collect()
+}
+
+fn legends(panel: &Value) -> Vec<String> {
+    list(&panel["targets"]).map(|target| text(&target["legendFormat"])).collect()
+}
+
+/// The properties of one kind in the overrides of a panel, each with the pattern of its override.
+fn overrides<'a>(panel: &'a Value, id: &'a str) -> impl Iterator<Item = (String, &'a Value)> {
+    list(&panel["fieldConfig"]["overrides"]).flat_map(move |one| {
+        let properties = list(&one["properties"]).filter(move |property| property["id"] == id);
+        properties.map(|property| (text(&one["matcher"]["options"]), &property["value"]))
+    })
+}
+
+/// Series whose number is not known, such as those of hosts, have colours that differ: by their rank, with a grey for
+/// all that come after, or by their names.
+fn a_colour_each(dashboard: &Value) -> Vec<String> {
+    const FEW: usize = 6;
+    of_panels(dashboard, |panel| {
+        let many = is_graph(panel) && legends(panel).iter().any(|legend| legend.contains("{{"));
+        let colours: BTreeSet<String> =
+            overrides(panel, "color").map(|(_, colour)| text(&colour["fixedColor"])).collect();
+        (many && colours.len() < FEW).then(|| format!("{} colours for many series", colours.len()))
+    })
+}
+
+/// Orange and vermilion are for what is wrong: a series that only comes next does not get them.
+fn colours_of_alerts(dashboard: &Value) -> Vec<String> {
+    of_panels(dashboard, |panel| {
+        let ranked = overrides(panel, "color").filter(|(pattern, _)| pattern.starts_with("/^"));
+        let wrong = |(_, colour): &(String, &Value)| {
+            ["#E69F00", "#D55E00"].contains(&text(&colour["fixedColor"]).as_str())
+        };
+        ranked.filter(wrong).map(|(pattern, _)| format!("the series {pattern} looks like an alert")).next()
+    })
+}
+
+/// Lines and words are seen on a dark and on a light ground.
+fn dark_and_light(dashboard: &Value) -> Vec<String> {
+    const LEAST_CONTRAST: f64 = 2.0;
+    of_panels(dashboard, |panel| {
+        let pale = |colour: &String| {
+            BACKGROUNDS.iter().any(|ground| colours::contrast(colour, ground) < LEAST_CONTRAST)
+        };
+        let colours = colours_of(panel).into_iter().filter(|colour| colour.starts_with('#'));
+        colours.filter(pale).map(|colour| format!("{colour} is not seen on every ground")).next()
+    })
+}
+
+/// Below a graph there is room for two lines of names. A table of many names stands at the right of a wide one.
+fn legend_fits(dashboard: &Value) -> Vec<String> {
+    const ROOM_FOR_A_TABLE: u64 = 12;
+    const MOST_NAMES: usize = 4;
+    of_panels(dashboard, |panel| {
+        let legend = &panel["options"]["legend"];
+        if !is_graph(panel) {
+            return None;
+        }
+        if legend["displayMode"] == "table" {
+            let fits = legend["placement"] == "right"
+                && width(panel) >= ROOM_FOR_A_TABLE
+                && legend["width"].as_u64().is_some_and(|taken| taken * 2 < width(panel) * NARROW / COLUMNS);
+            return (!fits).then(|| "a table of names cuts its rows, or the graph".into());
+        }
+        let ranked = overrides(panel, "color").any(|(pattern, _)| pattern.starts_with("/^"));
+        (ranked || legends(panel).len() > MOST_NAMES || list(&legend["calcs"]).count() > 1)
+            .then(|| "too many names for two lines".into())
+    })
+}
+
+/// Each column of a table can be read in a narrow window.
+fn columns_fit(dashboard: &Value) -> Vec<String> {
+    of_panels(dashboard, |panel| {
+        let columns = columns_of(panel).len() as u64;
+        let room = width(panel) * NARROW / COLUMNS;
+        (panel["type"] == "table" && columns * LEGIBLE > room)
+            .then(|| format!("{columns} columns in {room} pixels"))
+    })
+}
+
+/// The columns of a table that are shown, by the names in their heads.
+fn columns_of(panel: &Value) -> Vec<String> {
+    let hidden: BTreeSet<String> = overrides(panel, "custom.hideFrom.viz")
+        .filter(|(_, hides)| **hides == true)
+        .map(|(name, _)| name)
+        .collect();
+    let named = list(&panel["transformations"]).filter(|one| one["id"] == "organize").flat_map(|one| {
+        let shown = one["options"]["indexByName"].as_object().into_iter().flat_map(|names| names.keys());
+        shown.map(|name| {
+            let renamed = one["options"]["renameByName"][name].as_str();
+            renamed.unwrap_or(name).to_owned()
+        })
+    });
+    named.filter(|name| !hidden.contains(name)).collect()
+}
+
+/// A bar says whose it is, also where it is the only one, in letters of one size.
+fn bars_bear_names(dashboard: &Value) -> Vec<String> {
+    of_panels(dashboard, |panel| {
+        let named = text(&defaults(panel)["displayName"]).starts_with("${__field.labels.");
+        let options = &panel["options"];
+        let sized = options["sizing"] == "manual"
+            && options["maxVizHeight"].as_u64().is_some_and(|height| height <= 30)
+            && options["text"]["titleSize"].as_u64().is_some_and(|size| size <= 16)
+            && options["text"]["valueSize"].as_u64().is_some_and(|size| size <= 16);
+        (panel["type"] == "bargauge" && !(named && sized))
+            .then(|| "a bar alone has no name, or giant letters".into())
+    })
+}
+
+/// A host has one name everywhere; an address stands beside it at most.
+fn hosts_by_name(dashboard: &Value) -> Vec<String> {
+    let mut found = of_panels(dashboard, |panel| {
+        if legends(panel).iter().any(|legend| legend.contains("{{instance}}")) {
+            return Some("series are called by their addresses".into());
+        }
+        let columns = columns_of(panel);
+        let address = columns.iter().any(|name| ["instance", "Instance", "Address"].contains(&name.as_str()));
+        (address && !columns.iter().any(|name| name == "Host"))
+            .then(|| "rows are called by their addresses".into())
+    });
+    for one in list(&dashboard["annotations"]["list"]) {
+        if text(&one["textFormat"]).contains("instance") || text(&one["titleFormat"]).contains("instance") {
+            found.push(format!("{}: speaks of addresses", one["name"]));
+        }
+    }
+    found
+}
+
+/// The axis of a graph that shows nothing but zeros does not end at 100, and the line of an alert is within it.
+fn axis_of_zeros(dashboard: &Value) -> Vec<String> {
+    of_panels(dashboard, |panel| {
+        let config = defaults(panel);
+        let end = config["max"].as_f64().or_else(|| config["custom"]["axisSoftMax"].as_f64());
+        let line = list(&config["thresholds"]["steps"]).filter_map(|step| step["value"].as_f64()).last();
+        match end {
+            _ if !is_graph(panel) => None,
+            None => Some("the axis of zeros ends at 100".into()),
+            Some(end) => {
+                line.filter(|line| *line > end).map(|line| format!("the line at {line} is above {end}"))
+            }
+        }
+    })
+}
+
+/// What is counted is drawn and written as it is, and not as a negative number to tell it from another.
+fn above_zero(dashboard: &Value) -> Vec<String> {
+    of_panels(dashboard, |panel| {
+        let negative = expressions(panel).iter().any(|query| query.trim_start_matches('(').starts_with('-'));
+        let turned = overrides(panel, "custom.transform").next().is_some();
+        (is_graph(panel) && (negative || turned || defaults(panel)["min"] != 0))
+            .then(|| "something is drawn below zero".into())
+    })
+}
+
+/// What stands in a graph for series that there are not yet goes once there is one: else both are in the legend.
+fn stand_ins(dashboard: &Value) -> Vec<String> {
+    of_panels(dashboard, |panel| {
+        let stays = |query: &String| {
+            query.contains("or on () label_replace(") && !query.contains(" unless on () count(")
+        };
+        (is_graph(panel) && expressions(panel).iter().any(stays))
+            .then(|| "the stand-in stays in the legend".into())
+    })
+}
+
+/// Days are not written as 2.14 weeks: `s` is for what takes seconds.
+fn long_times(dashboard: &Value) -> Vec<String> {
+    let long = regex(r"time\(\) -|retention_limit_seconds|\* 86400|/ 86400");
+    of_panels(dashboard, |panel| {
+        let units = overrides(panel, "unit").map(|(_, unit)| unit);
+        let in_seconds = units.chain([&defaults(panel)["unit"]]).any(|unit| *unit == "s");
+        let asked = expressions(panel).iter().any(|query| long.is_match(query));
+        (in_seconds && asked).then(|| "days or weeks in seconds".into())
+    })
+}
+
+/// Where there are several curves there is at most one line of an alert: of two of one colour it is not seen whose
+/// each is.
+fn one_line(dashboard: &Value) -> Vec<String> {
+    of_panels(dashboard, |panel| {
+        let lines =
+            list(&defaults(panel)["thresholds"]["steps"]).filter(|step| !step["value"].is_null()).count();
+        let drawn = defaults(panel)["custom"]["thresholdsStyle"]["mode"] != "off";
+        (is_graph(panel) && drawn && legends(panel).len() > 1 && lines > 1)
+            .then(|| format!("{lines} lines for {} curves", legends(panel).len()))
+    })
+}
+
+/// No name of a series is the path of a file.
+fn no_paths(dashboard: &Value) -> Vec<String> {
+    of_panels(dashboard, |panel| {
+        let path = legends(panel)
+            .iter()
+            .any(|legend| legend.contains("{{rule_group}}") || legend.contains("{{path}}"));
+        path.then(|| "series are called by paths".into())
+    })
+}
+
+/// One number does not take the whole width.
+fn no_banners(dashboard: &Value) -> Vec<String> {
+    const WIDEST: u64 = 8;
+    of_panels(dashboard, |panel| {
+        (panel["type"] == "stat" && width(panel) > WIDEST)
+            .then(|| format!("{} columns for a number", width(panel)))
+    })
+}
+
+/// A table of which nobody knows how many rows it has is not higher than a few, and bars not higher than theirs.
+fn no_empty_room(dashboard: &Value) -> Vec<String> {
+    const HIGHEST: u64 = 8;
+    of_panels(dashboard, |panel| {
+        let grows = ["table", "bargauge"].iter().any(|kind| panel["type"] == *kind);
+        (grows && height(panel) > HIGHEST).then(|| format!("a table {} rows high", height(panel)))
+    })
+}
+
+/// The switches of annotations are in the menu, so that the links beside them stay in the first line.
+fn switches(dashboard: &Value) -> Vec<String> {
+    let beside = list(&dashboard["annotations"]["list"])
+        .filter(|one| one["hide"] != true && one["placement"] != "inControlsMenu");
+    beside.map(|one| format!("{}: its switch is beside the links", one["name"])).collect()
+}
+
+/// For each rule at least one way to break it.
+pub fn broken_examples() -> Vec<(&'static str, Damage)> {
+    fn named<'a>(dashboard: &'a mut Value, title: &str) -> &'a mut Value {
+        let mut all = dashboard["panels"].as_array_mut().unwrap().iter_mut();
+        all.find(|panel| panel["title"] == title).unwrap()
+    }
+    fn graph(dashboard: &mut Value) -> &mut Value {
+        named(dashboard, "CPU used")
+    }
+    fn table(dashboard: &mut Value) -> &mut Value {
+        named(dashboard, "Hosts")
+    }
+    vec![
+        ("a colour each", |it| graph(it)["fieldConfig"]["overrides"] = json!([])),
+        ("a colour each", |it| {
+            for one in graph(it)["fieldConfig"]["overrides"].as_array_mut().unwrap() {
+                one["properties"][0]["value"]["fixedColor"] = "#0072B2".into();
+            }
+        }),
+        ("colours of alerts", |it| {
+            graph(it)["fieldConfig"]["overrides"][1]["properties"][0]["value"]["fixedColor"] =
+                "#E69F00".into();
+        }),
+        ("dark and light", |it| {
+            graph(it)["fieldConfig"]["overrides"][1]["properties"][0]["value"]["fixedColor"] =
+                "#F0E442".into();
+        }),
+        ("dark and light", |it| {
+            graph(it)["fieldConfig"]["defaults"]["color"]["fixedColor"] = "#0A0A0A".into()
+        }),
+        ("legend fits", |it| graph(it)["options"]["legend"]["placement"] = "bottom".into()),
+        ("legend fits", |it| graph(it)["gridPos"]["w"] = 8.into()),
+        ("legend fits", |it| graph(it)["options"]["legend"]["displayMode"] = "list".into()),
+        ("legend fits", |it| {
+            named(it, "Pressure")["options"]["legend"]["calcs"] = json!(["lastNotNull", "max"])
+        }),
+        ("columns fit", |it| table(it)["gridPos"]["w"] = 8.into()),
+        ("bars bear names", |it| graph(it)["type"] = "bargauge".into()),
+        ("hosts by name", |it| graph(it)["targets"][0]["legendFormat"] = "{{rank}} {{instance}}".into()),
+        ("hosts by name", |it| {
+            table(it)["transformations"][1]["options"]["renameByName"]["nodename"] = "Name".into();
+            table(it)["fieldConfig"]["overrides"][1]["properties"] = json!([]);
+        }),
+        ("hosts by name", |it| {
+            let alerts = |one: &&mut Value| one["name"] == "Firing alerts";
+            let mut all = it["annotations"]["list"].as_array_mut().unwrap().iter_mut();
+            all.find(alerts).unwrap()["textFormat"] = "{{instance}}".into();
+        }),
+        ("axis of zeros", |it| {
+            let custom = &mut named(it, "Swapping")["fieldConfig"]["defaults"]["custom"];
+            custom.as_object_mut().unwrap().remove("axisSoftMax");
+        }),
+        ("axis of zeros", |it| graph(it)["fieldConfig"]["defaults"]["max"] = 50.into()),
+        ("above zero", |it| graph(it)["targets"][0]["expr"] = "-rate(node_load1[1m])".into()),
+        ("above zero", |it| {
+            drop(graph(it)["fieldConfig"]["defaults"].as_object_mut().unwrap().remove("min"))
+        }),
+        ("stand-ins", |it| {
+            let expr = r#"sum by (a) (b) or on () label_replace(0 * count(up), "a", "none yet", "", "")"#;
+            graph(it)["targets"][0]["expr"] = expr.into();
+        }),
+        ("long times", |it| {
+            graph(it)["targets"][0]["expr"] = "time() - node_boot_time_seconds".into();
+            graph(it)["fieldConfig"]["defaults"]["unit"] = "s".into();
+        }),
+        ("one line", |it| {
+            let target = graph(it)["targets"][0].clone();
+            graph(it)["targets"].as_array_mut().unwrap().push(target);
+            let steps = graph(it)["fieldConfig"]["defaults"]["thresholds"]["steps"].as_array_mut().unwrap();
+            steps.push(json!({"color": "#E69F00", "value": 90}));
+        }),
+        ("no paths", |it| graph(it)["targets"][0]["legendFormat"] = "{{rule_group}}".into()),
+        ("no banners", |it| graph(it)["type"] = "stat".into()),
+        ("no empty room", |it| table(it)["gridPos"]["h"] = 9.into()),
+        ("switches", |it| drop(it["annotations"]["list"][1].as_object_mut().unwrap().remove("placement"))),
+    ]
+}
