@@ -38,7 +38,7 @@ service_tree() { # PARENT OWNER DIGEST DATA
 	[ ! -e tree.manifest ] || install -m 644 tree.manifest "$staged/tree.manifest"
 	cp -r --preserve=mode tree "$tree"
 	# The application's user cannot write caches beside the code. What Python cannot compile, it names when it is used.
-	root_python -m compileall -qq --invalidation-mode unchecked-hash -s "$tree" -p "$tree_place" "$tree" || true
+	/usr/bin/python3 -I -m compileall -qq --invalidation-mode unchecked-hash -s "$tree" -p "$tree_place" "$tree" || true
 	chown -R "root:$tree_owner" "$tree"
 	find "$tree" -type d -exec chmod 750 {} +
 	find "$tree" -type f -exec chmod g=rX,o= {} +
@@ -108,7 +108,7 @@ data_work() { # OPTION… -- ACTION ARGUMENT…
 # The staged code under the sandbox of its unit. What it writes has its links afterwards, and it has its static files.
 app_check_staged() {
 	local data_there=$data scratch=$staged.data static
-	cd "$work"
+	cd "$work" || return
 	# A first look at data that is not moved yet must not make any.
 	if [ -n "$tree_takes_over" ]; then
 		rm -rf "$scratch"

@@ -218,6 +218,7 @@ network_environment() {
 	echo "SSL_CERT_FILE=$SSL_CERT_FILE"
 	for name in $(compgen -e | grep -E '^(UV_|PIP_)|_(proxy|PROXY)$' || true); do
 		case $name in UV_CACHE_DIR | UV_LINK_MODE | PIP_CERT) continue ;; esac
+		# shellcheck disable=SC2001 # several characters
 		printf '%s="%s"\n' "$name" "$(sed 's/[\\"$`]/\\&/g' <<<"${!name}")"
 	done
 }

@@ -1,3 +1,4 @@
+#!/bin/bash
 # What an application tries whose user somebody else took over: it puts links to OUTSIDE, a folder of root's, wherever
 # root works. `once` does it and ends, `race` swaps folders and links until it is ended.
 # usage: bash attack.sh OUTSIDE once|race, as monctl-app

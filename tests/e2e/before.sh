@@ -1,3 +1,4 @@
+#!/bin/bash
 # Makes of an application host what earlier versions of monctl left there: code and what the application wrote side by
 # side in a folder of the application's user, its list in sets/app, the unit with that folder, no user for builds.
 # Run by bash as root on a host that `monctl up` has set up; the application runs as they ran it afterwards.
