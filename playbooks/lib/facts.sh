@@ -84,13 +84,18 @@ while IFS=$'\t' read -r digest show path; do
 	wanted[$path]=$digest shown[$path]=$show
 	paths+=("$path")
 done <probes/files
+# So much is told of contents in all; what differs beyond it is told without them, but for what monctl itself noted.
+room=8388608
 if ((${#paths[@]})); then
 	printf '%s\0' "${paths[@]}" | xargs -0 stat --printf 'file\t%n\t%a\t%U\t%G\n' -- 2>/dev/null
 	printf '%s\0' "${paths[@]}" | xargs -0 sha256sum -- 2>/dev/null | while IFS= read -r line; do
 		digest=${line%% *} path=${line#*  }
 		printf 'sha256\t%s\t%s\n' "$path" "$digest"
-		if [ "$digest" != "${wanted[$path]}" ] && [ "${shown[$path]}" = yes ]; then
-			printf 'content\t%s\t%s\n' "$path" "$(head -c 1048576 -- "$path" | base64 -w 0)"
+		if [ "$digest" != "${wanted[$path]}" ] && [ "${shown[$path]}" = yes ] &&
+			{ ((room > 0)) || [[ $path = /var/lib/monctl/* ]]; }; then
+			content=$(head -c 1048576 -- "$path" | base64 -w 0)
+			room=$((room - ${#content}))
+			printf 'content\t%s\t%s\n' "$path" "$content"
 		fi
 	done
 fi

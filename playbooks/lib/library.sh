@@ -20,6 +20,8 @@ export PIP_CERT=$SSL_CERT_FILE REQUESTS_CA_BUNDLE=$SSL_CERT_FILE
 work=$PWD
 # How long a unit may take until it is healthy, in seconds.
 HEALTHY_WITHIN=30
+# A release tarball has some hundred MiB.
+LARGEST_ARCHIVE_MIB=1024
 # A unit that systemd started again so often does not become healthy by waiting.
 RESTARTS_AT_MOST=3
 
@@ -42,9 +44,8 @@ attempt() { # COMMAND…
 
 # ---- package ---------------------------------------------------------------------------------------
 
-apt() {
-	apt-get -q -y -o DPkg::Lock::Timeout=120 -o Dpkg::Use-Pty=0 -o Acquire::Languages=none -o Acquire::Retries=3 "$@"
-}
+# shellcheck source=playbooks/lib/apt.sh
+. ./apt.sh
 
 packages_install() {
 	local fresh
@@ -53,7 +54,7 @@ packages_install() {
 	attempt packages_add "$@"
 	if ((attempted)); then
 		# The lists may be old, or an earlier installation was cut off.
-		dpkg --configure -a
+		unlocked dpkg --configure -a
 		apt update
 		packages_add "$@"
 	fi
@@ -156,9 +157,17 @@ archive_install() { # FOLDER URL SHA256
 }
 
 archive_fetch() { # FILE URL SHA256
-	local why
-	if ! why=$(curl --fail --location --silent --show-error --retry 2 --connect-timeout 10 \
-		--speed-limit 1024 --speed-time 60 --output "$1" "$2" 2>&1); then
+	local why free limit=$LARGEST_ARCHIVE_MIB size
+	# Never more than half of what is free, so that nothing else on the host lacks space.
+	free=$(($(df --output=avail --block-size=1M "${1%/*}" | tail -n 1) / 2))
+	((free >= limit)) || limit=$free
+	# shellcheck disable=SC2310 # it says at each of its commands how it ends
+	if ! why=$(archive_curl "$limit" "$1" "$2" 2>&1); then
+		size=$(stat --format %s "$1" 2>/dev/null || echo 0)
+		if ((size >= limit * 1048576)) || [[ $why = *'curl: (63)'* ]]; then
+			why="it is larger than $limit MiB"
+			((limit != free)) || why+=", half of what is free on the host's disk"
+		fi
 		echo "cannot download $2: ${why##*$'\n'}"
 		return 1
 	fi
@@ -166,6 +175,14 @@ archive_fetch() { # FILE URL SHA256
 		echo "$2 has another SHA-256 digest than $3"
 		return 1
 	fi
+}
+
+# Older versions of curl look at a size only where the server tells it; the limit of the process always holds.
+archive_curl() { # MIB FILE URL
+	trap '' XFSZ
+	ulimit -f "$(($1 * 1024))" || return
+	exec curl --fail --location --silent --show-error --retry 2 --connect-timeout 10 --max-time 3600 \
+		--speed-limit 1024 --speed-time 60 --max-filesize "$(($1 * 1048576))" --output "$2" "$3"
 }
 
 requirements_file() { # PATH SHA256

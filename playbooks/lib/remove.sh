@@ -51,8 +51,11 @@ earlier_units() {
 
 # ---- packages --------------------------------------------------------------------------------------
 
+# shellcheck source=playbooks/lib/apt.sh
+. ./apt.sh
+
 apt() {
-	apt-get -q -y -o DPkg::Lock::Timeout=120 -o Dpkg::Use-Pty=0 -o APT::Get::AutomaticRemove=false "$@"
+	unlocked apt-get -q -y -o DPkg::Lock::Timeout=0 -o Dpkg::Use-Pty=0 -o APT::Get::AutomaticRemove=false "$@"
 }
 
 state_of() { # PACKAGE
@@ -115,7 +118,7 @@ packages_keep() { # PACKAGE WHY
 
 packages_remove() {
 	local package residual=() purged=() said
-	[ -z "$(dpkg --audit 2>/dev/null)" ] || dpkg --configure -a >&2 || true
+	[ -z "$(dpkg --audit 2>/dev/null)" ] || unlocked dpkg --configure -a >&2 || true
 	packages_decide
 	for package in "${gone[@]}"; do
 		if manifest_facts package | grep -qxF "$package"$'\t'residual; then

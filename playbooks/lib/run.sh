@@ -5,7 +5,7 @@
 # wait behind it; what goes on beside it is not disturbed.
 #
 # Standard output carries events only, fields separated by tabs: `start STEP`, `ok STEP`,
-# `fail STEP BASE64-OF-ITS-LAST-OUTPUT`, `skip STEP`, and `end` last.
+# `wait STEP FOR-WHOM`, `fail STEP BASE64-OF-ITS-LAST-OUTPUT`, `skip STEP`, and `end` last.
 set -uo pipefail
 umask 022
 
@@ -33,13 +33,21 @@ mkdir logs
 # Lanes share the pipe, and what is longer than a page is not written in one go.
 emit() { (flock 8 && IFS=$'\t' && printf '%s\n' "$*") 8>>emitting 2>/dev/null || touch gone; }
 
+# The end of a log, by whole lines: a value that is cut in two would not be recognized as a secret.
+last_words() { # FILE
+	local text
+	text=$(tail -c 6000 "$1" | tr -d '\0')
+	if (($(stat --format %s "$1") > 6000)) && [[ $text = *$'\n'* ]]; then text=${text#*$'\n'}; fi
+	printf '%s\n' "$text"
+}
+
 run_step() {
 	[ ! -e gone ] || return 1
 	emit start "$1"
-	if bash -euo pipefail "steps/$1.sh" >"logs/$1" 2>&1; then
+	if MONCTL_STEP=$1 bash -euo pipefail "steps/$1.sh" 7>&1 >"logs/$1" 2>&1; then
 		emit ok "$1"
 	else
-		emit fail "$1" "$(tail -c 6000 "logs/$1" | base64 -w 0)"
+		emit fail "$1" "$(last_words "logs/$1" | base64 -w 0)"
 		return 1
 	fi
 }

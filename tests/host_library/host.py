@@ -72,7 +72,7 @@ class Host:
         """A folder as `bootstrap.sh` unpacks it."""
         self.count += 1
         folder = f"run/monctl.{self.count}"
-        always = {name: (LIBRARY / name).read_text() for name in ("manifest.sh", "tree.py", "data.py")}
+        always = {name: (LIBRARY / name).read_text() for name in ("manifest.sh", "apt.sh", "tree.py", "data.py")}
         files = {**always, **files}
         for name, text in files.items():
             self.write(f"{folder}/{name}", text)

@@ -63,6 +63,10 @@ class Steps(OnHost):
         self.assertEqual(sorted(fields[1] for fields in events if fields[0] == "skip"), ["behind", "joined", "last"])
         self.assertIn(["ok", "main"], events)
 
+    def test_the_last_words_of_a_step_begin_with_a_whole_line(self):
+        events = self.run_steps(("bad", "-", "", "for ((i = 0; i < 2000; i++)); do echo a-secret-value; done; false"))
+        self.assertEqual(set(self.output_of(events, "bad").splitlines()), {"a-secret-value"})
+
     def test_a_lane_that_nobody_waits_for_disturbs_nobody(self):
         events = self.run_steps(("bad", "side", "", "false"), ("one", "-", "", "true"), ("two", "-", "", "true"))
         self.assertIn(["ok", "two"], events)
@@ -77,7 +81,7 @@ class Steps(OnHost):
         lanes = [(f"bad-{number}", f"lane-{number}", "", noisy) for number in range(12)]
         events = self.run_steps(*lanes)
         for step, *_ in lanes:
-            self.assertEqual(self.output_of(events, step), "x" * 6000)
+            self.assertEqual(self.output_of(events, step), "x" * 6000 + "\n")
         self.assertEqual(len(events), 25)
 
     def test_after_the_reader_is_gone_the_step_under_way_is_ended_and_no_other_begins(self):
@@ -403,10 +407,43 @@ class Folders(OnHost):
         self.assertEqual(len(self.install(self.release("1"))), 3)
         self.assertEqual([fields[0] for fields in self.installed()], ["installed"])
 
+    def test_a_download_that_never_ends_is_cut_off_and_takes_no_space(self):
+        script = f"LARGEST_ARCHIVE_MIB=8\narchive_install {self.FOLDER} file:///dev/zero {DIGEST['a']}"
+        output = self.output_of(self.run_steps(("tool", "-", "", script)), "tool")
+        self.assertIn("cannot download file:///dev/zero: it is larger than 8 MiB", output)
+        left = {path.name for path in (self.host.root / "opt/monctl").iterdir()}
+        self.assertEqual(left, {"tool.failed"})
+
+    def test_a_download_never_takes_more_than_half_of_what_is_free(self):
+        script = f"df() {{ printf 'Avail\\n10\\n'; }}\narchive_install {self.FOLDER} file:///dev/zero {DIGEST['a']}"
+        output = self.output_of(self.run_steps(("tool", "-", "", script)), "tool")
+        self.assertIn("it is larger than 5 MiB, half of what is free on the host's disk", output)
+
 
 class Packages(OnHost):
-    def install(self, *names):
-        return self.run_steps(("packages", "-", "", f"packages_install {' '.join(names)}"))
+    def install(self, *names, more=""):
+        return self.run_steps(("packages", "-", "", f"{more}\npackages_install {' '.join(names)}"))
+
+    def test_a_lock_of_another_program_is_waited_for_and_its_holder_named(self):
+        # The lists' is apt-daily's, the others are a person's; dpkg names the process in other words.
+        for lock in ("/var/lib/apt/lists/lock", "/var/cache/apt/archives/lock", "/var/lib/dpkg/lock-frontend"):
+            with self.subTest(lock):
+                self.host.write("/state/available", "curl\n")
+                self.host.write("/state/locked", f"3 {lock}\n")
+                events = self.install("curl")
+                self.assertIn(["ok", "packages"], events)
+                waits = [fields[2] for fields in events if fields[0] == "wait"]
+                self.assertEqual(len(waits), 2, events)
+                self.assertRegex(waits[0], r"^\w+ \(process 1( of \S+)?\), which holds the lock of apt or dpkg$")
+                self.assertEqual(waits[1], "")
+                self.assertEqual(self.host.read("/state/locked"), f"0 {lock}\n")
+
+    def test_a_lock_that_is_never_given_back_ends_the_step_and_says_whose_it_is(self):
+        self.host.write("/state/available", "curl\n")
+        self.host.write("/state/locked", "1000 /var/lib/apt/lists/lock\n")
+        output = self.output_of(self.install("curl", more="UNLOCKED_WITHIN=1"), "packages")
+        self.assertIn("Could not get lock /var/lib/apt/lists/lock. It is held by process 1", output)
+        self.assertIn("waited for ", output)
 
     def test_lists_are_brought_up_to_date_only_where_they_are_old(self):
         self.host.write("/state/available", "curl\nnftables\n")
