@@ -1,13 +1,17 @@
 //! What happens while a command runs, as data. The only thing between doing and showing: rooms send
 //! events, `report/` draws them for a terminal, as plain lines or as JSON lines.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 
 use crate::host::HostName;
+
+/// How often a wait says what it waits for.
+const WAITING_INTERVAL: Duration = Duration::from_secs(5);
 
 /// A duration that is serialized as whole milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -43,6 +47,13 @@ pub enum Event {
         /// How long it took; absent while under way.
         took: Option<Millis>,
     },
+    /// Something takes its time; told again and again until it ends.
+    Waiting {
+        /// What is waited for: `app to answer over ssh`.
+        what: String,
+        /// For how long already.
+        after: Millis,
+    },
     /// A host answers over ssh.
     Connected {
         /// The host.
@@ -56,6 +67,15 @@ pub enum Event {
         host: HostName,
         /// The step's id in its playbook.
         step: String,
+    },
+    /// A step goes on; told again and again until it ends.
+    StepUnderWay {
+        /// The host.
+        host: HostName,
+        /// The step's id in its playbook, and what it waits for where it says so.
+        step: String,
+        /// For how long already.
+        after: Millis,
     },
     /// A step ended well.
     StepFinished {
@@ -175,6 +195,12 @@ impl Events {
         drop(self.0.send(event));
     }
 
+    /// Says every few seconds what is waited for, until the guard is dropped.
+    #[must_use = "nothing is said once the guard is dropped"]
+    pub fn waiting(&self, what: impl Into<String>) -> Waiting {
+        Waiting::saying(self.clone(), what.into(), WAITING_INTERVAL)
+    }
+
     /// Sends a [`Event::Note`].
     pub fn note(&self, text: impl Into<String>) {
         self.send(Event::Note { text: text.into() });
@@ -183,5 +209,48 @@ impl Events {
     /// Sends a [`Event::Warning`].
     pub fn warn(&self, text: impl Into<String>) {
         self.send(Event::Warning { text: text.into() });
+    }
+}
+
+/// A wait that says what it waits for, as long as this lives.
+#[derive(Debug)]
+pub struct Waiting(JoinHandle<()>);
+
+impl Waiting {
+    fn saying(events: Events, what: String, interval: Duration) -> Self {
+        let begun = Instant::now();
+        Self(tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(interval).await;
+                events.send(Event::Waiting { what: what.clone(), after: Millis(begun.elapsed()) });
+            }
+        }))
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_wait_says_what_it_waits_for_until_it_is_over() {
+        let (events, mut seen) = Events::channel();
+        let waiting = Waiting::saying(events, "app to answer".into(), Duration::from_millis(1));
+        for _ in 0..3 {
+            let said = seen.recv().await;
+            assert!(
+                matches!(&said, Some(Event::Waiting { what, .. }) if what == "app to answer"),
+                "{said:?}"
+            );
+        }
+        drop(waiting);
+        // The stream ends as soon as nothing can be said any more.
+        while seen.recv().await.is_some() {}
     }
 }

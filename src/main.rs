@@ -20,9 +20,14 @@ use monctl::commands::{self, Context, Outcome};
 use monctl::error::{Error, Exit, Result};
 use monctl::event::{Event, Events};
 use monctl::report::{self, Question, Questions, Reporter, Screen, Style};
+use monctl::secret::KnownSecrets;
 
 /// An interrupted run ends within two seconds of the signal; this leaves room to print.
 const PATIENCE: Duration = Duration::from_millis(1_800);
+
+/// The command's thread reads what others wrote, such as specs and dashboards, whose depth is bounded: this holds the
+/// deepest ones several times.
+const COMMAND_STACK_BYTES: usize = 16 << 20;
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -30,12 +35,12 @@ fn main() -> ExitCode {
         Err(error) => return usage(&error),
     };
     let screen = screen(cli.output);
-    let mut reporter = Reporter::new(screen, io::stderr());
-    // A plan is coloured by the first sign of its lines; in rendered files a dash means nothing.
-    let is_plan = matches!(cli.command, Command::Plan);
-    let result = run(cli, &mut reporter);
+    let secrets = KnownSecrets::default();
+    let mut reporter = Reporter::new(screen, io::stderr()).masking(secrets.clone());
+    let paper = Paper::of(&cli.command);
+    let result = run(cli, &secrets, &mut reporter);
     reporter.clear();
-    let exit = result.and_then(|outcome| print(&outcome, screen, is_plan)).unwrap_or_else(|error| {
+    let exit = result.and_then(|outcome| print(&outcome, screen, paper, &secrets)).unwrap_or_else(|error| {
         reporter.fail(&error);
         error.exit()
     });
@@ -69,22 +74,49 @@ fn screen(output: Output) -> Screen {
     Screen { json: output == Output::Json, terminal, style }
 }
 
-fn print(outcome: &Outcome, screen: Screen, is_plan: bool) -> Result<Exit> {
+/// What kind of result a command prints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Paper {
+    /// A plan is coloured by the first sign of its lines; elsewhere a dash means nothing.
+    Plan,
+    /// Files, as they are: they are the user's own, and another program may read them.
+    Files,
+    /// Everything else, which may hold words of hosts.
+    Text,
+}
+
+impl Paper {
+    const fn of(command: &Command) -> Self {
+        match command {
+            Command::Plan => Self::Plan,
+            Command::Render(_) | Command::Schema => Self::Files,
+            _ => Self::Text,
+        }
+    }
+}
+
+fn print(outcome: &Outcome, screen: Screen, paper: Paper, secrets: &KnownSecrets) -> Result<Exit> {
     let text = if screen.json {
         // Null: everything was said on the way.
-        if outcome.json.is_null() { String::new() } else { format!("{:#}", outcome.json) }
-    } else if is_plan && io::stdout().is_terminal() {
-        screen.style.marks(&outcome.text)
-    } else {
+        if outcome.json.is_null() {
+            String::new()
+        } else {
+            report::harmless_json(&format!("{:#}", outcome.json))
+        }
+    } else if paper == Paper::Files {
         outcome.text.clone()
+    } else {
+        let text = report::harmless(&outcome.text);
+        let is_marked = paper == Paper::Plan && io::stdout().is_terminal();
+        if is_marked { screen.style.marks(&text) } else { text }
     };
-    report::result(io::stdout().lock(), &text)
+    report::result(io::stdout().lock(), &secrets.mask(&text))
         .map_err(|error| Error::failed("cannot write to standard output").because(error))?;
     Ok(outcome.exit)
 }
 
 /// Runs the command on its own thread and shows what happens until it ends.
-fn run(cli: Cli, reporter: &mut Reporter<io::Stderr>) -> Result<Outcome> {
+fn run(cli: Cli, secrets: &KnownSecrets, reporter: &mut Reporter<io::Stderr>) -> Result<Outcome> {
     let (events, stream) = Events::channel();
     let (questions, asked) = Questions::channel();
     let someone = cli.output == Output::Text && io::stdin().is_terminal() && io::stderr().is_terminal();
@@ -92,10 +124,17 @@ fn run(cli: Cli, reporter: &mut Reporter<io::Stderr>) -> Result<Outcome> {
     let cancel = Cancel::default();
     let interruption = commands::interruption(&cli.command);
     let (done, result) = oneshot::channel();
-    let context =
-        Context { spec: cli.spec().clone(), output: cli.output, events, cancel: cancel.clone(), questions };
+    let context = Context {
+        spec: cli.spec().clone(),
+        output: cli.output,
+        events,
+        cancel: cancel.clone(),
+        questions,
+        secrets: secrets.clone(),
+    };
     std::thread::Builder::new()
         .name("command".into())
+        .stack_size(COMMAND_STACK_BYTES)
         .spawn(move || {
             let runtime = match runtime() {
                 Ok(runtime) => runtime,

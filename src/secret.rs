@@ -6,6 +6,7 @@
 use std::fmt;
 use std::fs::File;
 use std::io::Read;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use base64::Engine;
 use secrecy::{ExposeSecret, SecretString};
@@ -54,9 +55,57 @@ impl PartialEq for Secret {
 
 impl Eq for Secret {}
 
+/// What stands in the place of a secret's value.
+const MASK: &str = "[secret]";
+/// Shorter values stand in too many words to be looked for, and protect nothing.
+const SHORTEST: usize = 6;
+
+/// The values that this run knows. What is shown is searched for them: a host, a service or an application may print
+/// what it was given. Cheap to clone; all clones know the same.
+#[derive(Debug, Clone, Default)]
+pub struct KnownSecrets(Arc<RwLock<Vec<Secret>>>);
+
+impl KnownSecrets {
+    /// Looks for a value from now on, also where it is quoted as JSON or Python quote it.
+    pub fn add(&self, secret: &Secret) {
+        let value = secret.expose();
+        if value.chars().count() < SHORTEST {
+            return;
+        }
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let json = serde_json::Value::from(value).to_string();
+        let json = json[1..json.len() - 1].to_owned();
+        let python = value.replace('\\', "\\\\").replace('\'', "\\'");
+        known.extend([value.to_owned(), json, python].map(Secret::new));
+        // A value that holds another one goes first.
+        known.sort_by(|a, b| b.expose().len().cmp(&a.expose().len()).then(a.expose().cmp(b.expose())));
+        known.dedup();
+    }
+
+    /// The text without the values.
+    pub fn mask(&self, text: &str) -> String {
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let masked = |text: String, secret: &Secret| text.replace(secret.expose(), MASK);
+        known.iter().fold(text.to_owned(), masked)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_value_is_masked_wherever_it_stands_and_however_it_is_quoted() {
+        let known = KnownSecrets::default();
+        let clone = known.clone();
+        for value in ["it's-a-\\-\"key\"", "s3cret-key", "s3cret-key-and-more", "short"] {
+            known.add(&Secret::new(value));
+        }
+        let text = "KEY='it\\'s-a-\\\\-\"key\"' and s3cret-key-and-more/s3cret-key, in short";
+        assert_eq!(clone.mask(text), "KEY='[secret]' and [secret]/[secret], in short");
+        let json = serde_json::json!({ "output": "it's-a-\\-\"key\"" }).to_string();
+        assert_eq!(clone.mask(&json), r#"{"output":"[secret]"}"#);
+    }
 
     #[test]
     fn a_secret_is_not_shown_by_debug() {

@@ -9,6 +9,7 @@ use crate::cli::{Command, Output};
 use crate::error::{Error, Exit, Result};
 use crate::event::Events;
 use crate::report::Questions;
+use crate::secret::KnownSecrets;
 
 mod annotations;
 mod check;
@@ -70,6 +71,8 @@ pub struct Context {
     pub cancel: Cancel,
     /// How the user is asked.
     pub questions: Questions,
+    /// What is masked wherever it is shown: a command adds the secrets that it reads.
+    pub secrets: KnownSecrets,
 }
 
 impl Context {

@@ -50,11 +50,6 @@ impl fmt::Display for Plan {
     }
 }
 
-/// A line of a host's file without what a terminal would obey.
-fn harmless(line: &str) -> String {
-    line.replace(|c: char| c.is_control() && c != '\t', "\u{fffd}")
-}
-
 fn describe(f: &mut fmt::Formatter<'_>, sign: char, step: &str, change: &Change) -> fmt::Result {
     writeln!(f, "  {sign} {step}")?;
     let mut details = change.details.iter().peekable();
@@ -70,7 +65,7 @@ fn describe(f: &mut fmt::Formatter<'_>, sign: char, step: &str, change: &Change)
         writeln!(f, "      {}{more}: {}", detail.what, detail.why)?;
         if let Some(diff) = &detail.diff {
             for line in diff.lines().take(DIFF_LINES) {
-                writeln!(f, "        {}", harmless(line))?;
+                writeln!(f, "        {line}")?;
             }
             let hidden = diff.lines().count().saturating_sub(DIFF_LINES);
             if hidden > 0 {

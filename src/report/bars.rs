@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
+use super::harmless::harmless_line;
 use super::{Style, lines};
 use crate::event::Event;
 
@@ -27,12 +28,13 @@ struct Spinner {
 
 impl Spinner {
     fn begin(&mut self, step: &str) {
-        self.running.push(step.to_owned());
+        self.running.push(harmless_line(step));
         self.tell();
     }
 
     fn end(&mut self, step: &str, well: bool) {
-        self.running.retain(|running| running != step);
+        let step = harmless_line(step);
+        self.running.retain(|running| *running != step);
         self.done += u32::from(well);
         self.tell();
     }
@@ -61,10 +63,13 @@ impl Bars {
     pub(super) fn follow(&mut self, event: &Event) -> Option<String> {
         match event {
             Event::Infra { what, took: None } => {
-                self.spinner(what);
+                self.spinner(&harmless_line(what));
                 return None;
             }
-            Event::Infra { what, took: Some(_) } => self.remove(what),
+            Event::Infra { what, took: Some(_) } => self.remove(&harmless_line(what)),
+            // Its spinner turns.
+            Event::StepUnderWay { .. } => return None,
+            Event::Waiting { what, .. } if self.spinners.contains_key(&harmless_line(what)) => return None,
             Event::StepStarted { host, step } => {
                 self.spinner(&host.to_string()).begin(step);
                 return None;

@@ -3,12 +3,13 @@
 use serde_json::{Value, json};
 
 use super::Style;
+use super::harmless::{harmless, harmless_line};
 use crate::error::Error;
 
 /// For people: what, where, why, and what to do next, each on lines of its own.
 pub(super) fn text(error: &Error, style: Style) -> String {
-    let head = format!("{} {}", style.bad("error:"), error.message());
-    let place = error.place().map(|place| format!("  at {place}"));
+    let head = format!("{} {}", style.bad("error:"), harmless(error.message()));
+    let place = error.place().map(|place| format!("  at {}", harmless_line(place)));
     let causes = error.causes().into_iter().map(|cause| format!("  because: {}", indent(&cause)));
     let help = error.hint().map(|help| format!("{} {}", style.help("help:"), indent(help)));
     [head].into_iter().chain(place).chain(causes).chain(help).collect::<Vec<_>>().join("\n")
@@ -29,5 +30,5 @@ pub(super) fn json(error: &Error) -> Value {
 
 /// Further lines of a sentence stand below its first.
 fn indent(text: &str) -> String {
-    text.trim_end().replace('\n', "\n    ")
+    harmless(text.trim_end()).replace('\n', "\n    ")
 }

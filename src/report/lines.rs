@@ -1,5 +1,6 @@
 //! An event as a line of text, for logs and for what stays on a terminal above the bars.
 
+use super::harmless::{harmless, harmless_line};
 use super::{Style, duration, message};
 use crate::event::{Event, Millis};
 
@@ -15,32 +16,45 @@ pub(super) fn line(event: &Event, style: Style) -> Option<String> {
     let line = match event {
         Event::PhaseStarted { phase } => style.bold(phase),
         Event::PhaseFinished { phase, took } => timed(&format!("{phase}: done"), *took, style),
-        Event::Infra { what, took: None } => style.dim(&format!("  {what} …")),
-        Event::Infra { what, took: Some(took) } => timed(&format!("  {what}"), *took, style),
+        Event::Infra { what, took: None } => style.dim(&format!("  {} …", harmless_line(what))),
+        Event::Infra { what, took: Some(took) } => timed(&format!("  {}", harmless_line(what)), *took, style),
+        Event::Waiting { what, after } => waiting(&harmless_line(what), *after, style),
         Event::Connected { host, took } => {
             timed(&format!("  {:HOST$}  connected", host.to_string()), *took, style)
         }
         Event::StepStarted { .. } | Event::Log { .. } | Event::Opened { .. } => return None,
+        Event::StepUnderWay { host, step, after } => {
+            waiting(&format!("{host}: {}", harmless_line(step)), *after, style)
+        }
         Event::StepFinished { host, step, took } => {
-            timed(&format!("  {:HOST$}  {step}", host.to_string()), *took, style)
+            timed(&format!("  {:HOST$}  {}", host.to_string(), harmless_line(step)), *took, style)
         }
         Event::StepFailed { host, step, output } => failed(&host.to_string(), step, output, style),
         Event::Stage { alert, stage, after, predicted, detail } => {
-            let head = format!("{alert}  {stage}");
-            let line =
-                format!("{head:WHAT$}  {:>TIME$}  {:24}  {detail}", time(*after), expected(*predicted));
-            line.trim_end().to_owned()
+            let head = head(alert, stage);
+            let (after, expected, detail) = (time(*after), expected(*predicted), harmless(detail));
+            format!("{head:WHAT$}  {after:>TIME$}  {expected:24}  {detail}").trim_end().to_owned()
         }
         Event::Expected { alert, stage, earliest, expected, latest } => {
-            let head = format!("{alert}  {stage}");
+            let head = head(alert, stage);
             let range = format!("{} to {}", time(*earliest), time(*latest));
             style.dim(&format!("{head:WHAT$}  {:>TIME$}  {range}", time(*expected)))
         }
         Event::Message { message } => message::draw(message, style),
-        Event::Note { text } => text.clone(),
-        Event::Warning { text } => format!("{} {text}", style.warn("warning:")),
+        Event::Note { text } => harmless(text),
+        Event::Warning { text } => format!("{} {}", style.warn("warning:"), harmless(text)),
     };
     Some(line)
+}
+
+/// An alert and a stage of its way.
+fn head(alert: &str, stage: &str) -> String {
+    format!("{}  {}", harmless_line(alert), harmless_line(stage))
+}
+
+/// What is waited for, and for how long already.
+fn waiting(what: &str, after: Millis, style: Style) -> String {
+    style.dim(&format!("  still waiting, {}: {what}", time(after)))
 }
 
 fn timed(what: &str, took: Millis, style: Style) -> String {
@@ -48,8 +62,8 @@ fn timed(what: &str, took: Millis, style: Style) -> String {
 }
 
 fn failed(host: &str, step: &str, output: &str, style: Style) -> String {
-    let head = format!("  {host:HOST$}  {} {step}", style.bad("failed:"));
-    let output = output.lines().map(|line| format!("    {line}"));
+    let head = format!("  {host:HOST$}  {} {}", style.bad("failed:"), harmless_line(step));
+    let output = output.lines().map(|line| format!("    {}", harmless_line(line.trim_end_matches('\r'))));
     [head].into_iter().chain(output).collect::<Vec<_>>().join("\n")
 }
 

@@ -1,7 +1,7 @@
 //! A line of a service's journal as people read it: when (UTC), where, which service, what.
 
 use super::Style;
-use super::message::harmless;
+use super::harmless::harmless_line;
 use crate::event::LogLine;
 
 /// Host names are padded to this: `monitoring`.
@@ -11,14 +11,15 @@ const SERVICE: usize = 13;
 
 pub(super) fn line(line: &LogLine, style: Style) -> String {
     let host = line.host.to_string();
+    let service = harmless_line(&line.service);
     let at = line.at.strftime("%F %T%.3fZ");
     let head = format!(
         "{} {} {}",
         style.dim(&at.to_string()),
         style.name(&format!("{host:HOST$}"), &host),
-        style.name(&format!("{:SERVICE$}", line.service), &line.service),
+        style.name(&format!("{service:SERVICE$}"), &service),
     );
-    let text: Vec<String> = line.text.lines().map(harmless).collect();
+    let text: Vec<String> = line.text.lines().map(harmless_line).collect();
     // What has several lines stands below one another, so that it is read as one.
     let indent = format!("\n{:width$}", "", width = "2026-01-01 00:00:00.000Z".len() + HOST + SERVICE + 3);
     format!("{head} {}", text.join(&indent))
@@ -47,6 +48,6 @@ mod tests {
 
     #[test]
     fn a_line_cannot_steer_the_terminal() {
-        assert!(line(&example("a\u{1b}[2Jb\rc"), Style::Plain).ends_with(" a[2Jbc"));
+        assert!(line(&example("a\u{1b}[2Jb\rc"), Style::Plain).ends_with(" a\u{fffd}[2Jb\u{fffd}c"));
     }
 }

@@ -1,6 +1,7 @@
 //! A chat message as Slack would show it, with the coloured bar at its left.
 
 use super::Style;
+use super::harmless::harmless_line;
 use crate::event::ChatMessage;
 
 /// The message in a frame of its own. No character of it can move the cursor or change the terminal.
@@ -19,7 +20,7 @@ pub(super) fn draw(message: &ChatMessage, style: Style) -> String {
     [head].into_iter().chain(title).chain(text).collect::<Vec<_>>().join("\n")
 }
 
-/// Slack's markup as text: links by their label, entities as their characters; controls left out.
+/// Slack's markup as text: links by their label, entities as their characters; nothing that a terminal obeys.
 pub(super) fn plain(text: &str) -> String {
     let mut shown = String::new();
     let mut rest = text;
@@ -35,17 +36,7 @@ pub(super) fn plain(text: &str) -> String {
     }
     shown.push_str(rest);
     let shown = shown.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&");
-    harmless(&shown)
-}
-
-/// A line without what a terminal would obey.
-pub(super) fn harmless(line: &str) -> String {
-    line.chars().filter(|&c| (!c.is_control() || c == '\t') && !is_directional(c)).collect()
-}
-
-/// Characters that reorder what stands around them.
-fn is_directional(c: char) -> bool {
-    matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    harmless_line(&shown)
 }
 
 #[cfg(test)]
@@ -75,6 +66,6 @@ mod tests {
     #[test]
     fn a_message_cannot_steer_the_terminal() {
         let drawn = draw(&message("a\u{1b}[2Jb\rc\u{7}d\u{202e}e &lt;b&gt; a < b"), Style::Plain);
-        assert_eq!(drawn.lines().last(), Some("  ▌ a[2Jbcde <b> a < b"));
+        assert_eq!(drawn.lines().last(), Some("  ▌ a\u{fffd}[2Jb\u{fffd}c\u{fffd}d\u{fffd}e <b> a < b"));
     }
 }

@@ -7,10 +7,12 @@ use std::io::{self, Write};
 
 use crate::error::Error;
 use crate::event::Event;
+use crate::secret::KnownSecrets;
 
 mod bars;
 mod duration;
 mod failure;
+mod harmless;
 mod lines;
 mod log;
 mod message;
@@ -20,6 +22,7 @@ mod style;
 mod width;
 
 pub use duration::duration;
+pub use harmless::{harmless, harmless_json};
 pub use page::{Page, Section, StageSeen, Verdict};
 pub use question::{Question, Questions};
 pub use style::Style;
@@ -43,20 +46,30 @@ pub struct Reporter<W: Write> {
     screen: Screen,
     writer: W,
     bars: Option<Bars>,
+    /// Values that are never shown, whoever said them.
+    secrets: KnownSecrets,
 }
 
 impl<W: Write> Reporter<W> {
     /// A reporter for a screen.
     pub fn new(screen: Screen, writer: W) -> Self {
         let bars = (screen.terminal && !screen.json).then(|| Bars::new(screen.style));
-        Self { screen, writer, bars }
+        Self { screen, writer, bars, secrets: KnownSecrets::default() }
+    }
+
+    /// Masks these values in everything that is shown.
+    #[must_use]
+    pub fn masking(mut self, secrets: KnownSecrets) -> Self {
+        self.secrets = secrets;
+        self
     }
 
     /// Shows one event.
     pub fn show(&mut self, event: &Event) {
         if self.screen.json {
-            let line = serde_json::to_string(event).unwrap_or_default();
-            return self.line(&line);
+            // An event has a form in JSON: no map in it has other keys than text.
+            let line = serde_json::to_string(event).unwrap_or_else(|error| error.to_string());
+            return self.line(&harmless_json(&line));
         }
         let line = match &mut self.bars {
             Some(bars) => bars.follow(event),
@@ -69,18 +82,26 @@ impl<W: Write> Reporter<W> {
 
     /// What an event gives to standard output: a result that comes while the command still runs.
     pub fn output(&self, event: &Event) -> Option<String> {
-        match event {
-            Event::Log { .. } | Event::Opened { .. } if self.screen.json => serde_json::to_string(event).ok(),
-            Event::Log { line } => Some(log::line(line, self.screen.style)),
-            Event::Opened { url, .. } => Some(url.clone()),
-            _ => None,
-        }
+        let text = match event {
+            Event::Log { .. } | Event::Opened { .. } if self.screen.json => {
+                let line = serde_json::to_string(event).unwrap_or_else(|error| error.to_string());
+                harmless_json(&line)
+            }
+            Event::Log { line } => log::line(line, self.screen.style),
+            Event::Opened { url, .. } => harmless(url),
+            _ => return None,
+        };
+        Some(self.secrets.mask(&text))
     }
 
     /// Shows what a question is about, and the question; the cursor stays behind it.
     pub fn ask(&mut self, question: &Question) {
         self.clear();
-        let prompt = format!("{}\n\n{} [y/N] ", self.screen.style.marks(&question.text), question.question);
+        let prompt = format!(
+            "{}\n\n{} [y/N] ",
+            self.screen.style.marks(&harmless(&question.text)),
+            harmless(&question.question)
+        );
         self.write(&prompt);
     }
 
@@ -88,7 +109,7 @@ impl<W: Write> Reporter<W> {
     pub fn fail(&mut self, error: &Error) {
         self.clear();
         let text = if self.screen.json {
-            failure::json(error).to_string()
+            harmless_json(&failure::json(error).to_string())
         } else {
             failure::text(error, self.screen.style)
         };
@@ -108,6 +129,7 @@ impl<W: Write> Reporter<W> {
 
     /// Writes around the bars. Where standard error is closed there is nobody to tell.
     fn write(&mut self, text: &str) {
+        let text = self.secrets.mask(text);
         let writer = &mut self.writer;
         let mut write = || {
             let _ = writer.write_all(text.as_bytes()).and_then(|()| writer.flush());

@@ -89,6 +89,84 @@ fn colour_only_marks_what_the_words_say() {
     assert_eq!(coloured, shown(false, Style::Plain));
 }
 
+/// What a host could say to steer a terminal.
+const HOSTILE: &str = "a\u{1b}]0;t\u{7}b\rc\u{9b}2Jd\u{202e}e\u{2067}f";
+
+/// Each kind of event with hostile words wherever it has words of others.
+fn hostile_events() -> Vec<Event> {
+    let (host, text) = (HostName::MONITORING, || HOSTILE.to_owned());
+    let message = crate::event::ChatMessage {
+        channel: text(),
+        sender: text(),
+        title: text(),
+        text: text(),
+        colour: text(),
+    };
+    let line = crate::event::LogLine {
+        at: "2026-11-25T10:20:30Z".parse().unwrap(),
+        host,
+        service: text(),
+        text: text(),
+    };
+    vec![
+        Event::Infra { what: text(), took: None },
+        Event::Infra { what: text(), took: Some(ms(1)) },
+        Event::Waiting { what: text(), after: ms(5_000) },
+        Event::StepStarted { host, step: text() },
+        Event::StepUnderWay { host, step: text(), after: ms(5_000) },
+        Event::StepFinished { host, step: text(), took: ms(1) },
+        Event::StepFailed { host, step: text(), output: text() },
+        Event::Stage { alert: text(), stage: text(), after: ms(1), predicted: None, detail: text() },
+        Event::Expected { alert: text(), stage: text(), earliest: ms(1), expected: ms(2), latest: ms(3) },
+        Event::Message { message },
+        Event::Log { line },
+        Event::Opened { service: "Grafana", url: text() },
+        Event::Note { text: text() },
+        Event::Warning { text: text() },
+    ]
+}
+
+#[test]
+fn nothing_that_a_host_says_steers_a_terminal() {
+    let steers = |c: char| {
+        (c.is_control() && c != '\n') || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    for (json, terminal) in [(false, false), (true, false), (false, true)] {
+        let mut out = Vec::new();
+        let screen = Screen { json, terminal, style: Style::Plain };
+        let mut reporter = Reporter::new(screen, &mut out);
+        let mut results = String::new();
+        for event in hostile_events() {
+            reporter.show(&event);
+            results.extend(reporter.output(&event));
+        }
+        let error = Error::failed(HOSTILE).at(HOSTILE).because(HOSTILE).remedy(HOSTILE);
+        reporter.fail(&error);
+        let shown = String::from_utf8(out).unwrap() + &results;
+        assert!(shown.contains(']') && !shown.contains(steers), "{shown:?}");
+    }
+}
+
+#[test]
+fn the_value_of_a_secret_is_masked_whoever_says_it() {
+    let secrets = KnownSecrets::default();
+    secrets.add(&crate::secret::Secret::new("hunter2-hunter2"));
+    for json in [false, true] {
+        let mut out = Vec::new();
+        let screen = Screen { json, terminal: false, style: Style::Plain };
+        let mut reporter = Reporter::new(screen, &mut out).masking(secrets.clone());
+        let said = "SECRET_KEY = 'hunter2-hunter2'".to_owned();
+        reporter.show(&Event::StepFailed {
+            host: HostName::app(1),
+            step: "app".into(),
+            output: said.clone(),
+        });
+        reporter.fail(&Error::failed("the host could not tell its state").because(said));
+        let shown = String::from_utf8(out).unwrap();
+        assert!(shown.contains("SECRET_KEY = '[secret]'") && !shown.contains("hunter2"), "{shown}");
+    }
+}
+
 #[test]
 fn plain_style_writes_no_escape_sequences() {
     assert!(!shown(false, Style::Plain).contains('\u{1b}'));
