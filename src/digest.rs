@@ -1,6 +1,7 @@
 //! SHA-256 digests: of files, of sets of files, of downloads.
 
 use std::fmt;
+use std::io::{self, Read};
 use std::str::FromStr;
 
 use base64::Engine as _;
@@ -15,6 +16,16 @@ impl Sha256 {
     /// The digest of these bytes.
     pub fn of(bytes: impl AsRef<[u8]>) -> Self {
         Self(sha2::Sha256::digest(bytes).into())
+    }
+
+    /// The digest of everything that can be read, and how many bytes that was. Takes little memory.
+    ///
+    /// # Errors
+    /// As reading.
+    pub fn of_reader(reader: impl Read) -> io::Result<(Self, u64)> {
+        let mut hashing = Hashing::new(reader);
+        io::copy(&mut hashing, &mut io::sink())?;
+        Ok(hashing.finish())
     }
 
     /// The digest of several fields in order; each is preceded by its length, so that no two
@@ -39,6 +50,34 @@ impl Sha256 {
     /// The digest in base64 without padding, as ssh writes fingerprints.
     pub fn base64(self) -> String {
         base64::engine::general_purpose::STANDARD_NO_PAD.encode(self.0)
+    }
+}
+
+/// Computes the digest of what is read through it.
+pub struct Hashing<R> {
+    reader: R,
+    hasher: sha2::Sha256,
+    bytes: u64,
+}
+
+impl<R: Read> Hashing<R> {
+    /// Reads from `reader`.
+    pub fn new(reader: R) -> Self {
+        Self { reader, hasher: sha2::Sha256::new(), bytes: 0 }
+    }
+
+    /// The digest of what was read, and how many bytes that was.
+    pub fn finish(self) -> (Sha256, u64) {
+        (Sha256(self.hasher.finalize().into()), self.bytes)
+    }
+}
+
+impl<R: Read> Read for Hashing<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.reader.read(buffer)?;
+        self.hasher.update(&buffer[..count]);
+        self.bytes += count as u64;
+        Ok(count)
     }
 }
 
@@ -92,6 +131,12 @@ mod tests {
         assert_eq!(digest.to_string(), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
         assert_eq!(digest.to_string().parse(), Ok(digest));
         assert!("ba78".parse::<Sha256>().is_err());
+    }
+
+    #[test]
+    fn what_is_read_piece_by_piece_has_the_same_digest() {
+        let bytes = vec![3; 300_000];
+        assert_eq!(Sha256::of_reader(&bytes[..]).unwrap(), (Sha256::of(&bytes), 300_000));
     }
 
     #[test]

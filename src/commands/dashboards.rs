@@ -11,7 +11,7 @@ use crate::http::download;
 use crate::http::grafana::{Dashboard, FOLDER_UID};
 use crate::project::Exported;
 use crate::render;
-use crate::spec::{DashboardSource, Loaded, OwnDashboard, Spec};
+use crate::spec::{DashboardSource, Loaded, OwnDashboard, Spec, read_text};
 
 /// Where published dashboards are.
 const PUBLISHED_AT: &str = "https://grafana.com";
@@ -72,7 +72,7 @@ async fn exported(loaded: &Loaded, own: &OwnDashboard) -> Result<Result<Exported
         Some(DashboardSource::File(path)) => {
             let path = loaded.base_dir().join(path);
             let name = path.display().to_string();
-            let text = fs::read_to_string(&path)
+            let text = read_text(&path)
                 .map_err(|error| Error::invalid("cannot read the dashboard").at(&name).because(error))?;
             let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
             Ok(Ok(Exported { name, text, uid: uid_of(&stem), inputs }))

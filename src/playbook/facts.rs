@@ -179,6 +179,9 @@ pub struct Facts {
     pub beside: Vec<String>,
 }
 
+/// So much of a line that is not understood is shown.
+const SHOWN_CHARACTERS: usize = 200;
+
 impl Facts {
     /// The architecture; that of most machines where the host does not exist yet.
     pub fn machine(&self) -> &str {
@@ -208,7 +211,8 @@ impl Facts {
         for line in answer.lines() {
             let fields: Vec<&str> = line.split('\t').collect();
             facts.read(&fields, &mut unit, &mut complete).ok_or_else(|| {
-                Error::failed(format!("the host's answer has a line that is not understood: `{line}`"))
+                let shown = line.chars().take(SHOWN_CHARACTERS).collect::<String>();
+                Error::failed(format!("the host's answer has a line that is not understood: `{shown}`"))
             })?;
         }
         if complete { Ok(facts) } else { Err(Error::failed("the host's answer broke off before its end")) }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
 
 use super::Flag;
@@ -11,9 +12,18 @@ use crate::spec::PersistentPath;
 /// The content of a file that goes to a host.
 #[derive(Clone, PartialEq, Eq)]
 pub struct File {
-    bytes: Arc<[u8]>,
+    content: Content,
     sha256: Sha256,
     secret: bool,
+}
+
+/// Where the content of a file is.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) enum Content {
+    /// Here.
+    Memory(Arc<[u8]>),
+    /// On this computer's disk, from where it is read piece by piece when it is sent.
+    Disk(Arc<Path>, u64),
 }
 
 impl File {
@@ -28,7 +38,20 @@ impl File {
     }
 
     fn new(bytes: Arc<[u8]>, secret: bool) -> Self {
-        Self { sha256: Sha256::of(&bytes), bytes, secret }
+        Self { sha256: Sha256::of(&bytes), content: Content::Memory(bytes), secret }
+    }
+
+    /// A file that anybody may see and that stays on the disk: so many bytes with this digest.
+    pub fn on_disk(path: impl Into<Arc<Path>>, size: u64, sha256: Sha256) -> Self {
+        Self { content: Content::Disk(path.into(), size), sha256, secret: false }
+    }
+
+    /// How many bytes it has.
+    pub fn size(&self) -> u64 {
+        match &self.content {
+            Content::Memory(bytes) => bytes.len() as u64,
+            Content::Disk(_, size) => *size,
+        }
     }
 
     /// The digest of its bytes.
@@ -41,21 +64,23 @@ impl File {
         self.secret
     }
 
-    /// Its bytes, for the wire.
-    pub fn bytes(&self) -> &[u8] {
-        &self.bytes
+    /// Its content, for the wire.
+    pub(super) fn content(&self) -> &Content {
+        &self.content
     }
 
-    /// Its text where it may be shown.
+    /// Its text where it is text, may be shown and is in memory.
     pub fn text(&self) -> Option<&str> {
-        // What is not text has no diff.
-        if self.secret { None } else { std::str::from_utf8(&self.bytes).ok() }
+        match &self.content {
+            Content::Memory(bytes) if !self.secret => std::str::from_utf8(bytes).ok(),
+            _ => None,
+        }
     }
 }
 
 impl fmt::Debug for File {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "File({}, {} bytes)", self.sha256.short(), self.bytes.len())
+        write!(f, "File({}, {} bytes)", self.sha256.short(), self.size())
     }
 }
 
@@ -67,6 +92,9 @@ pub struct Release {
     /// URL and digest by architecture.
     pub by_machine: BTreeMap<String, (String, Sha256)>,
 }
+
+/// Code has no files of this size: what is larger is data that lies beside it.
+const LARGE_FILE_BYTES: u64 = 20_000_000;
 
 /// A folder of the user's: its files by path relative to the folder, with `/` between parts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -81,6 +109,18 @@ impl Tree {
     /// The names of its files, one a line, as a host keeps them.
     pub fn manifest(&self) -> String {
         self.files.keys().flat_map(|path| [path.as_str(), "\n"]).collect()
+    }
+
+    /// The largest files with their sizes, the largest first.
+    pub fn large_files(&self) -> Vec<(&str, u64)> {
+        let mut large: Vec<(&str, u64)> = self
+            .files
+            .iter()
+            .map(|(name, (file, _))| (name.as_str(), file.size()))
+            .filter(|(_, size)| *size > LARGE_FILE_BYTES)
+            .collect();
+        large.sort_by_key(|(_, size)| std::cmp::Reverse(*size));
+        large
     }
 
     /// Its files that are code, which hosts have as they are here.

@@ -2,13 +2,15 @@
 //! it, on standard input of the remote command, and nowhere else.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Write as _;
+use std::io::{self, Read, Write};
+use std::path::Path;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use super::{Change, Inputs, Probes, Step, StepKind};
-use crate::digest::Sha256;
+use super::inputs::Content;
+use super::{Change, File, Inputs, Probes, Step, StepKind};
+use crate::digest::{Hashing, Sha256};
 use crate::host::{ProjectName, Role};
 
 /// Where a host keeps the digest that each step had when it was last applied to its end.
@@ -16,6 +18,8 @@ pub const APPLIED_DIRECTORY: &str = "/var/lib/monctl/applied";
 
 /// How a host notes down what is changed there; every script that changes or reads that carries it.
 const MANIFEST: &str = include_str!("../../playbooks/lib/manifest.sh");
+/// How a host uses apt beside others.
+const APT: &str = include_str!("../../playbooks/lib/apt.sh");
 
 /// What root does with files that others made or may change.
 const TREE: &str = include_str!("../../playbooks/lib/tree.py");
@@ -23,14 +27,68 @@ const TREE: &str = include_str!("../../playbooks/lib/tree.py");
 /// What the application's user does with its own.
 const DATA: &str = include_str!("../../playbooks/lib/data.py");
 
-/// The input of [`bootstrap`] on a host.
+/// The input of [`bootstrap`] on a host, as the files that it is made of.
+#[derive(Clone, Default)]
+pub struct Script(Vec<Entry>);
+
 #[derive(Clone)]
-pub struct Script(Vec<u8>);
+struct Entry {
+    path: String,
+    mode: u32,
+    content: Content,
+    /// What the content must be where it is read when it is sent.
+    sha256: Option<Sha256>,
+}
 
 impl Script {
-    /// The bytes for standard input.
-    pub fn input(&self) -> &[u8] {
-        &self.0
+    /// Writes it, file by file and piece by piece; `open` opens a file of this computer.
+    ///
+    /// # Errors
+    /// Where a file cannot be read or is not what it was when the plan was made, or nothing can be written. What was written
+    /// until then is no whole script, and a host refuses it.
+    pub fn write<R: Read>(
+        &self,
+        target: impl Write,
+        open: impl Fn(&Path) -> io::Result<R>,
+    ) -> io::Result<()> {
+        let mut archive = tar::Builder::new(GzEncoder::new(target, Compression::fast()));
+        for Entry { path, mode, content, sha256 } in &self.0 {
+            let mut header = tar::Header::new_gnu();
+            header.set_mode(*mode);
+            match content {
+                Content::Memory(bytes) => {
+                    header.set_size(bytes.len() as u64);
+                    archive.append_data(&mut header, path, &bytes[..])?;
+                }
+                Content::Disk(place, size) => {
+                    header.set_size(*size);
+                    let mut reader = Hashing::new(open(place)?.take(*size));
+                    archive.append_data(&mut header, path, &mut reader)?;
+                    if sha256.map(|sha256| (sha256, *size)) != Some(reader.finish()) {
+                        let text = format!("`{}` was changed while it was sent", place.display());
+                        return Err(io::Error::other(text));
+                    }
+                }
+            }
+        }
+        archive.into_inner()?.finish()?.flush()
+    }
+
+    fn file(mut self, path: &str, bytes: impl AsRef<[u8]>) -> Self {
+        let content = Content::Memory(bytes.as_ref().into());
+        self.0.push(Entry { path: path.to_owned(), mode: 0o600, content, sha256: None });
+        self
+    }
+
+    fn payload(&mut self, path: String, file: &File, mode: u32) {
+        self.0.push(Entry { path, mode, content: file.content().clone(), sha256: Some(file.sha256()) });
+    }
+
+    fn tree(mut self, inputs: &Inputs) -> Self {
+        for (path, (file, executable)) in &inputs.tree.files {
+            self.payload(format!("tree/{path}"), file, if *executable { 0o700 } else { 0o600 });
+        }
+        self.file("tree.manifest", inputs.tree.manifest())
     }
 }
 
@@ -49,7 +107,7 @@ pub fn facts_script(probes: &Probes) -> Script {
         text.push_str(&format!("{}\t{}\t{path}\n", wanted.sha256, if wanted.shown { "yes" } else { "no" }));
         text
     });
-    Tarball::new()
+    Script::default()
         .file("run.sh", include_str!("../../playbooks/lib/facts.sh"))
         .file("manifest.sh", MANIFEST)
         .file("data.py", DATA)
@@ -61,7 +119,6 @@ pub fn facts_script(probes: &Probes) -> Script {
         .file("probes/links", lines(&probes.links))
         .file("probes/effects", effects)
         .file("probes/files", &files)
-        .finish()
 }
 
 fn lines(items: &BTreeSet<String>) -> String {
@@ -92,21 +149,22 @@ pub fn removal_script(removal: Removal, project: &ProjectName) -> Script {
         Removal::List => "list",
         Removal::Remove => "remove",
     };
-    Tarball::new()
+    Script::default()
         .file("run.sh", include_str!("../../playbooks/lib/remove.sh"))
         .file("manifest.sh", MANIFEST)
         .file("tree.py", TREE)
+        .file("apt.sh", APT)
         .file("request", format!("{action}\t{project}\n"))
-        .finish()
 }
 
 /// The script that makes these changes, each with its step, in this order.
 pub fn apply_script(changes: &[(Step, Change)], inputs: &Inputs, identity: Identity) -> Script {
     let payloads = by_digest(inputs);
-    let mut archive = Tarball::new()
+    let mut script = Script::default()
         .file("run.sh", include_str!("../../playbooks/lib/run.sh"))
         .file("manifest.sh", MANIFEST)
         .file("identity", format!("{}\t{}\n", identity.project, identity.role))
+        .file("apt.sh", APT)
         .file("library.sh", include_str!("../../playbooks/lib/library.sh"))
         .file("application.sh", include_str!("../../playbooks/lib/application.sh"))
         .file("build.sh", include_str!("../../playbooks/lib/build.sh"))
@@ -115,17 +173,17 @@ pub fn apply_script(changes: &[(Step, Change)], inputs: &Inputs, identity: Ident
         .file("data.py", DATA)
         .file("sequence", sequence(changes));
     for (step, change) in changes {
-        archive = archive.file(&format!("steps/{}.sh", step.id), step_script(change));
+        script = script.file(&format!("steps/{}.sh", step.id), step_script(change));
         for digest in &change.payloads {
-            if let Some(bytes) = payloads.get(digest) {
-                archive = archive.file(&format!("payload/{digest}"), bytes);
+            if let Some(file) = payloads.get(digest) {
+                script.payload(format!("payload/{digest}"), file, 0o600);
             }
         }
         if matches!(&step.kind, StepKind::Service(service) if service.carries_tree()) {
-            archive = archive.tree(inputs);
+            script = script.tree(inputs);
         }
     }
-    archive.finish()
+    script
 }
 
 /// One line a step: id, lane or `-`, lanes to wait for.
@@ -145,14 +203,10 @@ fn step_script(change: &Change) -> String {
     text
 }
 
-fn by_digest(inputs: &Inputs) -> BTreeMap<Sha256, &[u8]> {
-    inputs
-        .files
-        .values()
-        .chain(inputs.requirements.files.values())
-        .chain(inputs.tree.files.values().map(|(file, _)| file))
-        .map(|file| (file.sha256(), file.bytes()))
-        .collect()
+/// What can travel by its digest.
+fn by_digest(inputs: &Inputs) -> BTreeMap<Sha256, &File> {
+    let files = inputs.files.values().chain(inputs.requirements.files.values());
+    files.chain(inputs.tree.files.values().map(|(file, _)| file)).map(|file| (file.sha256(), file)).collect()
 }
 
 /// A word of a shell command: the one place that quotes for shells.
@@ -170,46 +224,36 @@ pub(super) fn quote_words(words: &[String]) -> String {
     words.iter().map(|word| quote(word)).collect::<Vec<_>>().join(" ")
 }
 
-/// A tar in memory.
-struct Tarball(tar::Builder<GzEncoder<Vec<u8>>>);
-
-impl Tarball {
-    fn new() -> Self {
-        Self(tar::Builder::new(GzEncoder::new(Vec::new(), Compression::fast())))
-    }
-
-    fn file(mut self, path: &str, bytes: impl AsRef<[u8]>) -> Self {
-        self.add(path, bytes.as_ref(), 0o600);
-        self
-    }
-
-    fn tree(mut self, inputs: &Inputs) -> Self {
-        for (path, (file, executable)) in &inputs.tree.files {
-            self.add(&format!("tree/{path}"), file.bytes(), if *executable { 0o700 } else { 0o600 });
-        }
-        self.file("tree.manifest", inputs.tree.manifest())
-    }
-
-    /// Writing to memory cannot fail, and paths that tar cannot hold were refused when the tree was read.
-    #[allow(clippy::expect_used)]
-    fn add(&mut self, path: &str, bytes: &[u8], mode: u32) {
-        let mut header = tar::Header::new_gnu();
-        header.set_size(bytes.len() as u64);
-        header.set_mode(mode);
-        self.0.append_data(&mut header, path, bytes).expect("a tar in memory takes every relative path");
-    }
-
-    #[allow(clippy::expect_used)]
-    fn finish(self) -> Script {
-        let mut encoder = self.0.into_inner().expect("writing to memory cannot fail");
-        encoder.flush().expect("writing to memory cannot fail");
-        Script(encoder.finish().expect("writing to memory cannot fail"))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Files of a disk that is not there.
+    fn opening(content: &'static [u8]) -> impl Fn(&Path) -> io::Result<&'static [u8]> {
+        move |_| Ok(content)
+    }
+
+    #[test]
+    fn a_file_on_the_disk_travels_as_it_was_when_the_plan_was_made_or_not_at_all() {
+        let large = File::on_disk(Path::new("/app/large"), 5, Sha256::of("large"));
+        let mut script = Script::default().file("small", "small");
+        script.payload("tree/large".into(), &large, 0o600);
+        let mut sent = Vec::new();
+        script.write(&mut sent, opening(b"large")).unwrap();
+        let mut archive = tar::Archive::new(flate2::read::GzDecoder::new(&sent[..]));
+        let names = archive.entries().unwrap().map(|entry| {
+            let mut entry = entry.unwrap();
+            let mut text = String::new();
+            entry.read_to_string(&mut text).unwrap();
+            (entry.path().unwrap().display().to_string(), text)
+        });
+        let expected = [("small", "small"), ("tree/large", "large")].map(|(a, b)| (a.into(), b.into()));
+        assert_eq!(names.collect::<Vec<(String, String)>>(), expected);
+        for changed in [&b"lirge"[..], b"larg"] {
+            let error = script.write(io::sink(), opening(changed)).unwrap_err();
+            assert_eq!(error.to_string(), "`/app/large` was changed while it was sent");
+        }
+    }
 
     #[test]
     fn words_survive_a_shell() {

@@ -2,6 +2,7 @@
 //! are, and the user's own dashboards. Reads files, changes nothing; `commands/` calls it once a run.
 
 mod dashboard;
+mod link;
 mod releases;
 mod requirements;
 mod tree;

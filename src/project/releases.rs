@@ -8,7 +8,7 @@ use serde::Deserialize;
 use crate::digest::Sha256;
 use crate::error::{Error, Result};
 use crate::playbook::Release;
-use crate::spec::Releases;
+use crate::spec::{Releases, read_text};
 
 /// The catalogue that is part of monctl.
 const OURS: &str = include_str!("../../templates/releases.json");
@@ -44,7 +44,7 @@ pub fn releases(settings: &Releases, folder: &Path) -> Result<BTreeMap<String, R
         Some(path) => {
             let path = folder.join(path);
             let place = path.display().to_string();
-            let text = std::fs::read_to_string(&path).map_err(|error| {
+            let text = read_text(&path).map_err(|error| {
                 Error::invalid("cannot read the catalogue of releases").at(&place).because(error)
             })?;
             Some(read(&text, &place)?)

@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 
+use super::link;
 use crate::error::{Error, Result};
 use crate::playbook::{File, Requirements};
+use crate::spec::read_text;
 
 /// Reads a requirements file of the application's folder and all files that it includes by `-r` or
 /// `-c`. `added` is what monctl adds, one requirement a line, comments allowed.
@@ -24,9 +26,12 @@ fn read(folder: &Path, name: &str, files: &mut BTreeMap<String, File>) -> Result
         return Ok(());
     }
     let path = folder.join(name);
-    let text = std::fs::read_to_string(&path).map_err(|error| {
+    let unreadable = |error: std::io::Error| {
         Error::invalid(format!("cannot read the requirements file `{}`", path.display())).because(error)
-    })?;
+    };
+    let root = folder.canonicalize().map_err(unreadable)?;
+    let target = link::resolve(&root, &path)?;
+    let text = read_text(target.as_ref().unwrap_or(&path)).map_err(unreadable)?;
     files.insert(name.to_owned(), File::public(text.as_bytes()));
     for (number, line) in lines(&text) {
         let place = || format!("{}:{number}", path.display());
@@ -216,5 +221,14 @@ mod tests {
         let error = read_all(&[("r.txt", "-r ../secret.txt\n")]).unwrap_err();
         assert!(error.message().contains("outside"), "{error}");
         assert!(read_all(&[("r.txt", "-r missing.txt\n")]).is_err());
+    }
+
+    #[test]
+    fn a_file_that_is_a_link_out_of_the_folder_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink("/etc/passwd", folder.path().join("pins.txt")).unwrap();
+        fs::write(folder.path().join("r.txt"), "-c pins.txt\n").unwrap();
+        let error = requirements(folder.path(), Path::new("r.txt"), "").unwrap_err();
+        assert!(error.message().contains("/pins.txt` leads out of the application's folder"), "{error}");
     }
 }

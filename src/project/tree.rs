@@ -1,11 +1,17 @@
 //! The application's folder as it goes to hosts: what `.gitignore` does not leave out, and no data.
+//!
+//! Files are read piece by piece. Small ones stay in memory for the plan's diffs, up to a sum; the others are read again
+//! when they are sent.
 
-use std::path::Path;
-use std::sync::Arc;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
 
-use ignore::WalkBuilder;
 use ignore::overrides::OverrideBuilder;
+use ignore::{DirEntry, Walk, WalkBuilder};
 
+use super::link;
+use crate::digest::Sha256;
 use crate::error::{Error, Result};
 use crate::playbook::{File, Tree};
 
@@ -27,40 +33,104 @@ const LEFT_OUT: [&str; 13] = [
     ".pytest_cache",
 ];
 
+/// Larger files are not kept in memory, nor more than so much of all files together.
+const KEPT_FILE_BYTES: u64 = 1 << 20;
+const KEPT_BYTES: u64 = 16 << 20;
+/// More files than that are no application: links multiply folders, for instance.
+const FILES_AT_MOST: usize = 200_000;
+
 /// Reads the application's folder.
 ///
 /// # Errors
-/// When a file cannot be read, or has a name that cannot travel.
+/// When a file cannot be read, or has a name that cannot travel; when a link leads out of the folder or in a circle.
 pub fn tree(folder: &Path) -> Result<Tree> {
-    let unreadable = |error: ignore::Error| {
-        Error::invalid(format!("cannot read the application's folder `{}`", folder.display())).because(error)
-    };
+    let root = folder.canonicalize().map_err(|error| unreadable(folder, error))?;
+    let mut reader = Reader { folder, root: root.clone(), tree: Tree::default(), kept: 0 };
+    reader.walk(&root, Path::new(""), &mut Vec::new())?;
+    Ok(reader.tree)
+}
+
+struct Reader<'a> {
+    /// The folder as the user calls it.
+    folder: &'a Path,
+    /// The same without links.
+    root: PathBuf,
+    tree: Tree,
+    /// The bytes that are kept in memory.
+    kept: u64,
+}
+
+impl Reader<'_> {
+    /// Reads what lies below `folder`, which appears as `name` in the tree. `above` are the folders that links led to on
+    /// the way here.
+    fn walk(&mut self, folder: &Path, name: &Path, above: &mut Vec<PathBuf>) -> Result<()> {
+        above.push(folder.to_owned());
+        for entry in entries(folder).map_err(|error| unreadable(self.folder, error))? {
+            let entry = entry.map_err(|error| unreadable(self.folder, error))?;
+            let below = entry.path().strip_prefix(folder).unwrap_or(entry.path());
+            let name = name.join(below);
+            match entry.file_type() {
+                Some(kind) if kind.is_file() => self.add(entry.path(), &name)?,
+                Some(kind) if kind.is_symlink() => self.follow(entry.path(), &name, above)?,
+                _ => {}
+            }
+        }
+        above.pop();
+        Ok(())
+    }
+
+    fn follow(&mut self, link: &Path, name: &Path, above: &mut Vec<PathBuf>) -> Result<()> {
+        let Some(target) = link::resolve(&self.root, link)? else { return Ok(()) };
+        if target.is_dir() {
+            if link.starts_with(&target) || above.contains(&target) {
+                return Err(link::circle(&self.folder.join(name)));
+            }
+            return if is_environment(&target) { Ok(()) } else { self.walk(&target, name, above) };
+        }
+        if target.is_file() { self.add(&target, name) } else { Ok(()) }
+    }
+
+    fn add(&mut self, path: &Path, name: &Path) -> Result<()> {
+        let name = portable_name(self.folder, name)?;
+        let failed = |error: std::io::Error| {
+            Error::invalid(format!("cannot read `{}`", self.folder.join(&name).display())).because(error)
+        };
+        let size = path.metadata().map_err(failed)?.len();
+        let is_kept = size <= KEPT_FILE_BYTES && self.kept + size <= KEPT_BYTES;
+        let file = if is_kept {
+            File::public(fs::read(path).map_err(failed)?)
+        } else {
+            let (sha256, size) = fs::File::open(path).and_then(Sha256::of_reader).map_err(failed)?;
+            File::on_disk(path, size, sha256)
+        };
+        self.kept += if is_kept { size } else { 0 };
+        let is_executable = path.metadata().map_err(failed)?.permissions().mode() & 0o100 != 0;
+        self.tree.files.insert(name, (file, is_executable));
+        if self.tree.files.len() > FILES_AT_MOST {
+            let text = format!("`{}` holds more than {FILES_AT_MOST} files", self.folder.display());
+            return Err(Error::invalid(text).remedy(
+                "leave out by `.gitignore` what is no code, or name the project's own folder in `app.path`",
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// What is in a folder and not left out. Links are not followed.
+fn entries(folder: &Path) -> Result<Walk, ignore::Error> {
     let mut overrides = OverrideBuilder::new(folder);
     for pattern in LEFT_OUT {
-        overrides.add(&format!("!{pattern}")).map_err(unreadable)?;
+        overrides.add(&format!("!{pattern}"))?;
     }
-    let walk = WalkBuilder::new(folder)
+    Ok(WalkBuilder::new(folder)
         .hidden(false)
         .require_git(false)
-        .follow_links(true)
         // Only git's rules count: `.ignore` is for search tools.
         .ignore(false)
-        .filter_entry(|entry| !is_environment(entry.path()))
-        .overrides(overrides.build().map_err(unreadable)?)
-        .build();
-    let mut tree = Tree::default();
-    for entry in walk {
-        let entry = match entry {
-            // An editor's lock is such a link, and there is nothing to bring.
-            Err(error) if leads_nowhere(&error) => continue,
-            entry => entry.map_err(unreadable)?,
-        };
-        if entry.file_type().is_some_and(|kind| kind.is_file()) {
-            let name = portable_name(folder, entry.path())?;
-            tree.files.insert(name, read(entry.path())?);
-        }
-    }
-    Ok(tree)
+        .filter_entry(|entry: &DirEntry| !is_environment(entry.path()))
+        .overrides(overrides.build()?)
+        .sort_by_file_name(Ord::cmp)
+        .build())
 }
 
 /// Whether a folder is a Python environment, by whatever name.
@@ -68,48 +138,40 @@ fn is_environment(path: &Path) -> bool {
     path.join("pyvenv.cfg").is_file()
 }
 
-/// Whether a symbolic link to nothing was met.
-fn leads_nowhere(error: &ignore::Error) -> bool {
-    match error {
-        ignore::Error::WithPath { path, .. } => path.is_symlink() && !path.exists(),
-        ignore::Error::WithDepth { err, .. } => leads_nowhere(err),
-        _ => false,
-    }
-}
-
-fn read(path: &Path) -> Result<(File, bool)> {
-    let failed =
-        |error: std::io::Error| Error::invalid(format!("cannot read `{}`", path.display())).because(error);
-    let bytes: Arc<[u8]> = std::fs::read(path).map_err(failed)?.into();
-    Ok((File::public(bytes), is_executable(path).map_err(failed)?))
-}
-
-fn is_executable(path: &Path) -> std::io::Result<bool> {
-    use std::os::unix::fs::PermissionsExt;
-    Ok(path.metadata()?.permissions().mode() & 0o100 != 0)
+fn unreadable(folder: &Path, error: impl std::error::Error + Send + Sync + 'static) -> Error {
+    Error::invalid(format!("cannot read the application's folder `{}`", folder.display())).because(error)
 }
 
 /// The path below the folder. Hosts are asked about files line by line, so no name may break a line.
-fn portable_name(folder: &Path, path: &Path) -> Result<String> {
-    path.strip_prefix(folder)
-        .ok()
-        .and_then(Path::to_str)
+fn portable_name(folder: &Path, name: &Path) -> Result<String> {
+    name.to_str()
         .filter(|name| !name.contains(|c: char| c.is_control() || c == '\\'))
         .map(str::to_owned)
         .ok_or_else(|| {
-            Error::invalid(format!("the file name {:?} cannot travel to a host", path.display().to_string()))
+            Error::invalid(format!("the file name {:?} cannot travel to a host", folder.join(name).display().to_string()))
                 .remedy("rename it, or leave it out by `.gitignore`: names are UTF-8 without control characters and backslashes")
         })
 }
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
+    use std::os::unix::fs::symlink;
 
     use super::*;
 
     fn names(folder: &Path) -> Vec<String> {
         tree(folder).unwrap().files.into_keys().collect()
+    }
+
+    /// A folder for the application, and beside it one that is none of its business.
+    fn project(files: &[&str]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        for name in files.iter().copied().chain(["outside/key"]) {
+            let path = folder.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, name).unwrap();
+        }
+        folder
     }
 
     #[test]
@@ -134,9 +196,92 @@ mod tests {
         {
             fs::write(path(name), text).unwrap();
         }
-        std::os::unix::fs::symlink("/nowhere/at/all", path(".#a.py")).unwrap();
-        std::os::unix::fs::symlink("a.py", path("b.py")).unwrap();
+        symlink("/nowhere/at/all", path(".#a.py")).unwrap();
+        symlink("a.py", path("b.py")).unwrap();
         assert_eq!(names(folder.path()), [".ignore", "a.py", "b.py"]);
+    }
+
+    #[test]
+    fn links_inside_of_the_folder_are_followed() {
+        let folder = project(&["app/src/one.py", "app/src/deep/two.py"]);
+        let app = folder.path().join("app");
+        symlink("src", app.join("lib")).unwrap();
+        symlink("deep/two.py", app.join("src/near.py")).unwrap();
+        // The folder itself may be reached by a link.
+        symlink("app", folder.path().join("current")).unwrap();
+        let expected =
+            ["lib/deep/two.py", "lib/near.py", "lib/one.py", "src/deep/two.py", "src/near.py", "src/one.py"];
+        for way in ["app", "current"] {
+            let tree = tree(&folder.path().join(way)).unwrap();
+            assert_eq!(tree.files.keys().collect::<Vec<_>>(), expected);
+            assert_eq!(tree.files["lib/near.py"].0.text(), Some("app/src/deep/two.py"));
+        }
+    }
+
+    #[test]
+    fn a_link_out_of_the_folder_is_refused_by_its_name() {
+        let outside = ["../outside/key", "../outside", "/etc/passwd", "detour"];
+        for target in outside {
+            let folder = project(&["app/manage.py"]);
+            let app = folder.path().join("app");
+            symlink("../outside/key", app.join("detour")).unwrap();
+            symlink(target, app.join("config")).unwrap();
+            if target != "detour" {
+                fs::remove_file(app.join("detour")).unwrap();
+            }
+            let error = tree(&app).unwrap_err();
+            assert!(
+                error.message().contains("/app/config` leads out of the application's folder"),
+                "{error}"
+            );
+            assert!(error.hint().unwrap().contains(".gitignore"), "{error}");
+            fs::write(app.join(".gitignore"), "config\ndetour\n").unwrap();
+            assert_eq!(names(&app), [".gitignore", "manage.py"]);
+        }
+    }
+
+    #[test]
+    fn a_link_that_leads_in_a_circle_is_refused_by_its_name() {
+        type Links = &'static [(&'static str, &'static str)];
+        let circles: [Links; 4] = [
+            &[("a/loop", "..")],
+            &[("a/loop", "loop")],
+            &[("a/loop", "../b/back"), ("b/back", "../a/loop")],
+            &[("a/loop", "../b"), ("b/back", "../a")],
+        ];
+        for links in circles {
+            let folder = project(&["app/a/x.py", "app/b/y.py"]);
+            let app = folder.path().join("app");
+            for (name, target) in links {
+                symlink(target, app.join(name)).unwrap();
+            }
+            let error = tree(&app).unwrap_err();
+            assert!(error.message().contains("is a link that leads in a circle"), "{error}");
+            assert!(error.message().contains("/app/"), "{error}");
+        }
+    }
+
+    #[test]
+    fn links_that_multiply_folders_do_not_multiply_without_end() {
+        let folder = project(&["app/0/x.py"]);
+        let app = folder.path().join("app");
+        for depth in 1..40 {
+            fs::create_dir(app.join(depth.to_string())).unwrap();
+            for name in ["a", "b"] {
+                symlink(format!("../{}", depth - 1), app.join(format!("{depth}/{name}"))).unwrap();
+            }
+        }
+        let error = tree(&app).unwrap_err();
+        assert!(error.message().contains("more than 200000 files"), "{error}");
+    }
+
+    #[test]
+    fn large_files_stay_on_the_disk_and_have_the_same_digest() {
+        let folder = tempfile::tempdir().unwrap();
+        let bytes = vec![7; usize::try_from(KEPT_FILE_BYTES).unwrap() + 1];
+        fs::write(folder.path().join("large"), &bytes).unwrap();
+        let (file, _) = &tree(folder.path()).unwrap().files["large"];
+        assert_eq!((file.sha256(), file.size(), file.text()), (Sha256::of(&bytes), bytes.len() as u64, None));
     }
 
     #[test]

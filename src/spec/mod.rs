@@ -5,6 +5,7 @@
 mod alert;
 mod app;
 mod aws;
+mod bounded;
 mod catalogue;
 mod detect;
 mod drill;
@@ -34,6 +35,7 @@ mod tree;
 pub use alert::*;
 pub use app::*;
 pub use aws::*;
+pub use bounded::{SMALL_FILE_BYTES, read_at_most, read_text};
 use catalogue::lacks;
 pub use catalogue::{
     Amount, Case, CatalogueAlert, Counts, Sees, Series, Target, Trial, Unit, Usual, Values, WATCHDOG,

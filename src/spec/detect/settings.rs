@@ -66,6 +66,6 @@ pub(super) fn value(text: &str, setting: &str) -> Option<String> {
 
 /// A Python file without its comments; none where it cannot be read, and so says nothing.
 pub(super) fn code(file: &Path) -> Option<String> {
-    let text = fs::read_to_string(file).ok()?;
+    let text = read_text(file).ok()?;
     Some(text.lines().flat_map(|line| [line.split('#').next().unwrap_or(line), "\n"]).collect())
 }
