@@ -652,10 +652,48 @@ fn secrets_that_cannot_be_read_are_listed_at_their_references() {
 #[test]
 fn a_webhook_that_is_no_url_is_told_without_showing_it() {
     let project = Project::with_spec(&SPEC.replace("  capture: {}", "  slack: {webhook_url: {env: HOOK}}"));
-    for value in ["hunter2", "", "https://hooks/hunter2 x"] {
+    for value in [
+        "hunter2",
+        "",
+        "https://hooks/hunter2 x",
+        // In the clear over a network, whatever the name says.
+        "http://hooks.slack.com/hunter2",
+        "http://169.254.169.254/hunter2",
+        "http://localhost.example.org/hunter2",
+        "http://localhost:80@example.org/hunter2",
+        "http://127.0.0.1.example.org/hunter2",
+        "http://[::2]/hunter2",
+    ] {
         let ran = project.monctl().arg("plan").env("HOOK", value).run();
         ran.code(2).stderr_contains("`notify.slack.webhook_url`: the value is").stderr_lacks("hunter2");
     }
+}
+
+#[test]
+fn a_webhook_goes_by_https_or_to_the_host_itself() {
+    let name = monctl::spec::SecretName::SlackWebhookUrl;
+    for value in
+        ["https://hooks.slack.com/x", "http://127.0.0.1:9/x", "http://[::1]/x", "http://localhost:9/x"]
+    {
+        let spec = SPEC.replace("  capture: {}", "  slack: {webhook_url: {file: hook}}");
+        let project = Project::with_spec(&spec).file("hook", value);
+        let loaded = load(&project.path("monctl.yaml")).unwrap();
+        assert!(monctl::spec::Secrets::resolve_one(&loaded, &name).is_ok(), "{value}");
+    }
+}
+
+#[test]
+fn a_spec_that_is_too_deep_is_refused_by_the_binary_and_does_not_end_it() {
+    for levels in [50, 100_000] {
+        let deep = format!("{SPEC}deep: {}{}\n", "[".repeat(levels), "]".repeat(levels));
+        Project::with_spec(&deep).monctl().arg("plan").run().code(2).stderr_contains("levels deep");
+    }
+}
+
+#[test]
+fn a_spec_without_end_is_refused_and_takes_little_memory() {
+    let project = Project::new();
+    project.monctl().args(["-f", "/dev/zero", "plan"]).run().code(2).stderr_contains("larger than 4 MiB");
 }
 
 #[test]

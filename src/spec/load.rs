@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
+use super::bounded::{SMALL_FILE_BYTES, read_at_most};
 use super::excerpt::Excerpt;
 use super::finding::Finding;
 use super::problem::{Origin, Problem, Source};
@@ -79,7 +80,7 @@ pub struct Location {
 /// # Errors
 /// One error of [`crate::error::Exit::Invalid`] with all problems of the file, each with line and column.
 pub fn load(path: &Path) -> Result<Loaded> {
-    let bytes = fs::read(path).map_err(|error| {
+    let bytes = read_at_most(path, SMALL_FILE_BYTES).map_err(|error| {
         Error::invalid(format!("cannot read the spec `{}`", path.display()))
             .remedy("name the spec by `-f PATH` or `MONCTL_SPEC`; `examples/` holds some to start from")
             .because(error)

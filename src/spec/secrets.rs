@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::{env, fmt, fs};
+use std::{env, fmt};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::bounded::read_text;
 use super::problem::Problem;
-use super::{EnvName, EnvValue, Loaded, SeverityName, Spec, fits_environment};
+use super::{BaseUrl, EnvName, EnvValue, Loaded, SeverityName, Spec, fits_environment};
 use crate::error::{Error, Result};
 use crate::secret::Secret;
 
@@ -80,6 +81,11 @@ impl Spec {
 pub struct Secrets(BTreeMap<SecretName, Secret>);
 
 impl Secrets {
+    /// All of them.
+    pub fn values(&self) -> impl Iterator<Item = &Secret> {
+        self.0.values()
+    }
+
     /// The secret of this name.
     pub fn get(&self, name: &SecretName) -> Option<&Secret> {
         self.0.get(name)
@@ -148,7 +154,7 @@ fn read(reference: &SecretRef, base: &Path) -> Result<Secret, String> {
         })?,
         SecretRef::File(path) => {
             let path = base.join(path);
-            fs::read_to_string(&path).map_err(|error| format!("cannot read `{}`: {error}", path.display()))?
+            read_text(&path).map_err(|error| format!("cannot read `{}`: {error}", path.display()))?
         }
         SecretRef::Command(words) => command(words, base)?,
     };
@@ -178,7 +184,7 @@ fn fit(name: &SecretName, secret: Secret) -> Result<Secret, String> {
         SecretName::SlackWebhookUrl | SecretName::SeverityWebhookUrl(_) | SecretName::HeartbeatUrl
             if !is_url(text) =>
         {
-            "the value is no URL that begins with `https://`"
+            "the value is not a URL that begins with `https://` (`http://` only to 127.0.0.1, [::1] or localhost)"
         }
         SecretName::SlackBotToken if !is_token(text) => "the value is no token such as `xoxb-…`",
         SecretName::GrafanaToken if !is_token(text) => "the value is no token such as `glsa_…`",
@@ -195,8 +201,11 @@ fn is_token(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"')
 }
 
-/// Slack's are `https`; a receiver of one's own may be `http`.
+/// Whether nothing of a message goes over a network in the clear: `https`, or the host itself by `http`.
 fn is_url(text: &str) -> bool {
-    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
-    rest.is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_graphic()))
+    let is_written = |rest: &str| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_graphic());
+    match text.strip_prefix("https://") {
+        Some(rest) => is_written(rest),
+        None => text.parse::<BaseUrl>().is_ok_and(|url| url.is_loopback()),
+    }
 }

@@ -84,6 +84,10 @@ pub(super) struct Key {
     pub place: Place,
 }
 
+/// How deep lists and mappings may stand in one another. A spec needs a quarter of it, and what reads it takes a part of
+/// the stack for each level.
+const DEEPEST: usize = 32;
+
 impl Node {
     /// Reads a file.
     pub fn parse(text: &str) -> Result<Self, Problem> {
@@ -92,9 +96,19 @@ impl Node {
             strict_booleans: true,
             // Its excerpts would show lines that may hold secrets.
             with_snippet: false,
+            budget: serde_saphyr::budget! { max_depth: DEEPEST },
         };
         let mut root: Self = serde_saphyr::from_str_with_options(text, options).map_err(|error| {
             let place = error.location().map(|location| place(location, 1));
+            if let serde_saphyr::Error::Budget {
+                breach: serde_saphyr::budget::BudgetBreach::Depth { .. },
+                ..
+            } = error.without_snippet()
+            {
+                let message =
+                    format!("lists and mappings stand in one another more than {DEEPEST} levels deep");
+                return Problem::new(place, message);
+            }
             match place.and_then(|place| unquoted_template(text, place.line)) {
                 Some(begin) => Problem::new(
                     begin,
@@ -372,6 +386,23 @@ mod tests {
             let problem = Node::parse(text).unwrap_err();
             assert!(problem.message.starts_with("this is no YAML"), "{text}: {problem:?}");
         }
+    }
+
+    #[test]
+    fn a_file_that_is_too_deep_is_refused_at_its_place_before_the_stack_ends() {
+        // Tests run on a stack of 2 MiB, a part of what the command's thread has.
+        let nested = [
+            format!("a:\n  - {}1{}\n", "[".repeat(5_000), "]".repeat(5_000)),
+            format!("a:\n  - {}1{}\n", "{b: ".repeat(50), "}".repeat(50)),
+            (0..60).map(|depth| format!("{}a:\n", "  ".repeat(depth))).collect(),
+        ];
+        for text in &nested {
+            let problem = Node::parse(text).unwrap_err();
+            assert!(problem.message.contains("more than 32 levels deep"), "{problem:?}");
+            assert!(problem.place.is_some(), "{problem:?}");
+        }
+        let deepest = format!("{}1{}\n", "[".repeat(DEEPEST - 1), "]".repeat(DEEPEST - 1));
+        assert!(Node::parse(&deepest).is_ok());
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{Finding, KeyPath};
 use crate::spec::suggest::suggestion;
-use crate::spec::{Mute, Slack, Spec, WATCHDOG, template};
+use crate::spec::{BaseUrl, Mute, Slack, Spec, WATCHDOG, template};
 
 pub(super) fn check(spec: &Spec, findings: &mut Vec<Finding>) {
     let known = severities(spec);
@@ -30,6 +30,14 @@ pub(super) fn check(spec: &Spec, findings: &mut Vec<Finding>) {
             );
             findings.extend(wrong_zone(mute).map(|message| Finding::new(at.and("time_zone"), message)));
         }
+    }
+    if let Some(slack) = &spec.notify.slack
+        && !(slack.api_url.starts_with("https://")
+            || slack.api_url.parse::<BaseUrl>().is_ok_and(|url| url.is_loopback()))
+    {
+        let message = "the bot's token goes there: the URL begins with `https://` (`http://` only to 127.0.0.1, [::1] or \
+                       localhost)";
+        findings.push(Finding::new("notify.slack.api_url", message));
     }
     if spec.notify.heartbeat_url.is_some() && !spec.alerts.keys().any(|name| name.as_str() == WATCHDOG) {
         let message =
