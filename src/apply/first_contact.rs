@@ -2,6 +2,7 @@
 //! file system to its disk. A run that ends anywhere in here is gone on with by the next one.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use futures_util::future::join_all;
 
@@ -9,10 +10,13 @@ use crate::error::{Error, Result};
 use crate::host::HostName;
 use crate::plan::{InfraAction, aws};
 use crate::provider::Provider;
-use crate::remote::Remote;
+use crate::remote::{Limits, Remote};
 
 const RENEW: &str = include_str!("../../playbooks/lib/renew-host-key.sh");
 const GROW: &str = include_str!("../../playbooks/lib/grow-root.sh");
+
+/// How long making a key or growing a file system may take.
+const PREPARED_WITHIN: Duration = Duration::from_mins(5);
 
 /// The connections to hosts.
 type Remotes<'a> = BTreeMap<HostName, &'a Remote>;
@@ -66,7 +70,8 @@ pub async fn grow_file_systems(
 /// Runs a script on a host and returns what it printed.
 async fn script(remote: &Remote, script: &str, words: &[&str]) -> Result<String> {
     let command: Vec<&str> = ["sh", "-s", "--"].into_iter().chain(words.iter().copied()).collect();
-    let output = remote.run(&command, script.as_bytes()).await?;
+    let limits = Limits::ANSWER.within(PREPARED_WITHIN);
+    let output = remote.run_within(&command, script.as_bytes(), limits).await?;
     if output.status.success() {
         return Ok(output.stdout.trim().to_owned());
     }

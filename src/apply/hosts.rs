@@ -1,5 +1,6 @@
 //! The hosts' part of a plan: connecting, asking for facts, running one script per host.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -14,7 +15,18 @@ use crate::plan::HostPlan;
 use crate::playbook::{
     Facts, Identity, Inputs, Playbook, Probes, SUPPORTED, System, apply_script, bootstrap, facts_script,
 };
-use crate::remote::Remote;
+use crate::remote::{Limits, Remote};
+
+/// A host may take so long to tell its state: its script first waits up to two minutes for another run to end.
+const TOLD_WITHIN: Duration = Duration::from_mins(4);
+/// How much it may tell: some facts, and those of each file that is asked about. The contents that it tells for diffs are
+/// bounded there.
+const FACTS_BYTES: usize = 16 << 20;
+const FACTS_BYTES_PER_FILE: usize = 10 << 10;
+const FACTS_LINES: usize = 10_000;
+const FACTS_LINES_PER_FILE: usize = 4;
+/// How often a step that goes on says so.
+const STEP_INTERVAL: Duration = Duration::from_secs(10);
 
 /// A host with its connection and what it said about itself.
 #[derive(Debug)]
@@ -52,7 +64,7 @@ pub async fn gather(
     let hosts = machines.iter().map(|machine| async {
         let begun = Instant::now();
         let connected = async {
-            let remote = Remote::connect(machine, patience).await?;
+            let remote = Remote::connect(machine, patience, events).await?;
             events.send(Event::Connected { host: machine.name, took: Millis(begun.elapsed()) });
             let role = machine.name.role();
             let probes = Playbook::of(role).probes(&inputs[&role]);
@@ -108,9 +120,16 @@ fn refuse_twins(mut hosts: BTreeMap<HostName, Result<Connected>>) -> BTreeMap<Ho
 /// Asks a host these questions.
 ///
 /// # Errors
-/// When the connection breaks, or the answer is not whole.
+/// When the connection breaks, or the answer is not whole, too long or too late.
 pub async fn facts(remote: &Remote, probes: &Probes) -> Result<Facts> {
-    let output = remote.run(&bootstrap(), facts_script(probes).input()).await?;
+    let files = probes.files.len();
+    let limits = Limits {
+        within: Some(TOLD_WITHIN),
+        bytes: Some(FACTS_BYTES + files * FACTS_BYTES_PER_FILE),
+        lines: Some(FACTS_LINES + files * FACTS_LINES_PER_FILE),
+        ..Limits::ANSWER
+    };
+    let output = remote.run_within(&bootstrap(), facts_script(probes), limits).await?;
     let host = remote.host().to_string();
     if !output.status.success() {
         if let Some(error) = remote.refused_root(&output.stderr).await {
@@ -136,10 +155,20 @@ pub async fn apply(
 ) -> Result<HostResult> {
     let identity = Identity { project, role: remote.host().role() };
     let script = apply_script(&plan.changes, inputs, identity);
-    let mut telling =
-        Telling { host: remote.host(), events, begun: BTreeMap::new(), result: HostResult::default() };
-    let (status, complaint) = remote.stream(&bootstrap(), script.input(), |line| telling.line(line)).await?;
-    let result = telling.result;
+    let telling = RefCell::new(Telling::new(remote.host(), events));
+    let words = bootstrap();
+    let work = remote.stream(&words, script, Limits::EVENTS, |line| telling.borrow_mut().line(line));
+    let under_way = async {
+        loop {
+            tokio::time::sleep(STEP_INTERVAL).await;
+            telling.borrow().under_way();
+        }
+    };
+    let (status, complaint) = tokio::select! {
+        done = work => done?,
+        () = under_way => return Err(Error::failed("the telling of steps ended")),
+    };
+    let result = telling.into_inner().result;
     if !result.ended {
         let host = remote.host().to_string();
         let again = "run `monctl up` again: it goes on from what is there".to_owned();
@@ -172,26 +201,62 @@ fn with_complaint(error: Error, complaint: &str) -> Error {
 struct Telling<'a> {
     host: HostName,
     events: &'a Events,
-    begun: BTreeMap<String, Instant>,
+    begun: Instant,
+    /// The steps under way, since when, and for whom they wait where they say so.
+    steps: BTreeMap<String, (Instant, String)>,
     result: HostResult,
 }
 
-impl Telling<'_> {
+impl<'a> Telling<'a> {
+    fn new(host: HostName, events: &'a Events) -> Self {
+        Self { host, events, begun: Instant::now(), steps: BTreeMap::new(), result: HostResult::default() }
+    }
+
+    /// Says what goes on.
+    fn under_way(&self) {
+        for (step, (begun, waits_for)) in &self.steps {
+            self.say(step, *begun, waits_for);
+        }
+        if self.steps.is_empty() {
+            let what = format!("{} to begin a step", self.host);
+            self.events.send(Event::Waiting { what, after: Millis(self.begun.elapsed()) });
+        }
+    }
+
+    fn say(&self, step: &str, begun: Instant, waits_for: &str) {
+        let step =
+            if waits_for.is_empty() { step.to_owned() } else { format!("{step} waits for {waits_for}") };
+        let after = Millis(begun.elapsed());
+        self.events.send(Event::StepUnderWay { host: self.host, step, after });
+    }
+
     fn line(&mut self, line: &str) {
         let host = self.host;
         let fields: Vec<&str> = line.trim_end_matches('\t').split('\t').collect();
         match *fields {
             ["start", step] => {
-                self.begun.insert(step.into(), Instant::now());
+                self.steps.insert(step.into(), (Instant::now(), String::new()));
                 self.events.send(Event::StepStarted { host, step: step.into() });
             }
+            ["wait", step, ref waits_for @ ..] => {
+                let waits_for = waits_for.join(" ");
+                if let Some((begun, known)) = self.steps.get_mut(step) {
+                    known.clone_from(&waits_for);
+                    let begun = *begun;
+                    if !waits_for.is_empty() {
+                        self.say(step, begun, &waits_for);
+                    }
+                }
+            }
             ["ok", step] => {
-                let took = Millis(self.begun.get(step).map_or(Duration::ZERO, Instant::elapsed));
+                let took = self.steps.remove(step).map_or(Duration::ZERO, |(begun, _)| begun.elapsed());
+                let took = Millis(took);
                 self.events.send(Event::StepFinished { host, step: step.into(), took });
                 self.result.done.push(step.into());
             }
             ["fail", step, ref output @ ..] => {
                 let output = decode(output.first().unwrap_or(&""));
+                self.steps.remove(step);
                 self.events.send(Event::StepFailed { host, step: step.into(), output: output.clone() });
                 self.result.failed.push((step.into(), output));
             }
@@ -220,8 +285,7 @@ mod tests {
     fn lines_of_a_script_become_events_and_a_result() {
         let (events, mut seen) = Events::channel();
         let host = HostName::MONITORING;
-        let mut telling =
-            Telling { host, events: &events, begun: BTreeMap::new(), result: HostResult::default() };
+        let mut telling = Telling::new(host, &events);
         for line in [
             "start\ta",
             "ok\ta",
@@ -255,6 +319,30 @@ mod tests {
             "note",
         ];
         assert_eq!(kinds.collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn a_step_that_goes_on_says_so_and_for_whom_it_waits() {
+        let (events, mut seen) = Events::channel();
+        let mut telling = Telling::new(HostName::MONITORING, &events);
+        let mut said = |telling: &Telling| {
+            telling.under_way();
+            let said = std::iter::from_fn(|| seen.try_recv().ok()).last();
+            match said {
+                Some(Event::StepUnderWay { step, .. }) => step,
+                Some(Event::Waiting { what, .. }) => what,
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(said(&telling), "monitoring to begin a step");
+        telling.line("start\tpackages");
+        assert_eq!(said(&telling), "packages");
+        telling.line("wait\tpackages\tapt-get (process 7 of apt-daily.service)");
+        assert_eq!(said(&telling), "packages waits for apt-get (process 7 of apt-daily.service)");
+        telling.line("wait\tpackages\t");
+        assert_eq!(said(&telling), "packages");
+        telling.line("ok\tpackages");
+        assert_eq!(said(&telling), "monitoring to begin a step");
     }
 
     #[test]

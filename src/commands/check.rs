@@ -25,7 +25,7 @@ pub(super) async fn run(context: &Context) -> Result<Outcome> {
     let loaded = load(&context.spec)?;
     let provider = Provider::of(&loaded, &context.events).await?;
     let machines = provider.observe().await?.running();
-    let remote = Remote::connect(monitoring(&machines)?, ANSWERS_WITHIN).await?;
+    let remote = Remote::connect(monitoring(&machines)?, ANSWERS_WITHIN, &context.events).await?;
     let prometheus = Prometheus::new(&Endpoint::Unix(remote.forward(port(Web::Prometheus)).await?))?;
     let alertmanager = Alertmanager::new(&Endpoint::Unix(remote.forward(port(Web::Alertmanager)).await?))?;
     let snapshot = take(&loaded.spec, &prometheus, &alertmanager).await?;

@@ -16,7 +16,7 @@ use crate::playbook::{Facts, File, Flag, Inputs, Playbook, Release, Requirements
 use crate::project;
 use crate::provider::{Observed, Provider};
 use crate::render::{Addresses, Bundle};
-use crate::secret::Secret;
+use crate::secret::{KnownSecrets, Secret};
 use crate::spec::{Loaded, Metrics, Secrets, load};
 
 /// A machine that runs already answers at once, unless it was started a moment ago.
@@ -33,6 +33,8 @@ pub(super) struct Deployment {
     pub loaded: Loaded,
     pub provider: Provider,
     secrets: Secrets,
+    /// What is masked wherever it is shown.
+    known: KnownSecrets,
     releases: BTreeMap<String, Release>,
     tree: Tree,
     requirements: Requirements,
@@ -63,21 +65,28 @@ impl Deployment {
     pub async fn load(context: &Context) -> Result<Self> {
         let loaded = load(&context.spec)?;
         let secrets = Secrets::resolve(&loaded)?;
+        secrets.values().for_each(|secret| context.secrets.add(secret));
         let spec = &loaded.spec;
         let provider = Provider::of(&loaded, &context.events).await?;
         let dashboards = dashboards::wanted(&loaded).await?;
         let bundle = Bundle::render(spec, &Addresses::default())?;
         let added = bundle.get(ADDED_REQUIREMENTS).map(|content| content.masked().into_owned());
+        let tree = Tree { persistent: spec.app.persistent.clone(), ..project::tree(&loaded.app_dir())? };
+        warn_of_large_files(&tree, &context.events);
+        let first_password = Secret::random()?;
+        let access = Access::with(&loaded, &provider, &secrets)?;
+        access.password()?.iter().chain([&first_password]).for_each(|secret| context.secrets.add(secret));
         Ok(Self {
             releases: project::releases(spec.monitoring.install.releases(), loaded.base_dir())?,
-            tree: Tree { persistent: spec.app.persistent.clone(), ..project::tree(&loaded.app_dir())? },
+            tree,
             requirements: project::requirements(
                 &loaded.app_dir(),
                 &spec.app.requirements,
                 &added.unwrap_or_default(),
             )?,
-            access: Access::with(&loaded, &provider, &secrets)?,
-            first_password: Secret::random()?,
+            access,
+            first_password,
+            known: context.secrets.clone(),
             unavailable: dashboards.missing.iter().map(Error::in_one_line).collect(),
             grafana: grafana::desired(spec, dashboards),
             secrets,
@@ -190,12 +199,14 @@ impl Deployment {
         if self.access.is_guest() || !is_there || self.access.password()?.is_some() {
             return Ok(false);
         }
-        let output = monitoring.remote.run(&["cat", grafana::PASSWORD_FILE], &[]).await?;
+        let output = monitoring.remote.run(&["cat", grafana::PASSWORD_FILE], b"").await?;
         if !output.status.success() {
             let text = format!("cannot read `{}`", grafana::PASSWORD_FILE);
             return Err(Error::failed(text).at(HostName::MONITORING.to_string()));
         }
-        self.access.learn(Secret::new(output.stdout.trim_end()));
+        let password = Secret::new(output.stdout.trim_end());
+        self.known.add(&password);
+        self.access.learn(password);
         Ok(true)
     }
 
@@ -219,6 +230,30 @@ impl Deployment {
     fn wanted(&self, machines: &[Machine]) -> Vec<Machine> {
         machines.iter().filter(|machine| self.hosts().any(|host| host == machine.name)).cloned().collect()
     }
+}
+
+/// So many large files are named; the rest is counted.
+const LARGE_FILES_NAMED: usize = 5;
+
+/// Names what is no code and goes to every application host all the same.
+fn warn_of_large_files(tree: &Tree, events: &Events) {
+    let large = tree.large_files();
+    let Some((largest, _)) = large.first() else { return };
+    let megabytes = |size: u64| format!("{} MB", size / 1_000_000);
+    let named: Vec<String> = large
+        .iter()
+        .take(LARGE_FILES_NAMED)
+        .map(|(name, size)| format!("`{name}` ({})", megabytes(*size)))
+        .collect();
+    let more = match large.len().saturating_sub(LARGE_FILES_NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    events.warn(format!(
+        "large files go to every application host: {}{more}; leave out what is data by a line in the `.gitignore` of the \
+         application's folder, such as `/{largest}`",
+        named.join(", ")
+    ));
 }
 
 /// The provider of a spec, without anything else of it.

@@ -18,7 +18,7 @@ use crate::error::{Error, Result};
 use crate::event::{Event, Events, LogLine};
 use crate::host::{HostName, Machine, Role};
 use crate::playbook::Playbook;
-use crate::remote::Remote;
+use crate::remote::{Limits, Remote};
 
 /// How long a lost connection is tried again before its host is given up.
 const RECONNECT_WITHIN: Duration = Duration::from_mins(10);
@@ -148,7 +148,7 @@ impl Source<'_> {
         let mut cursor = None;
         let mut patience = ANSWERS_WITHIN;
         loop {
-            let remote = Remote::connect(self.machine, patience).await?;
+            let remote = Remote::connect(self.machine, patience, self.events).await?;
             match self.stream(&remote, &mut cursor).await {
                 Ok(()) => return Ok(()),
                 Err(error) if !self.follow => return Err(error),
@@ -172,7 +172,7 @@ impl Source<'_> {
         words.extend(self.follow.then_some("--no-tail"));
         let host = self.machine.name;
         let (status, complaint) = remote
-            .stream(&words, &[], |text| {
+            .stream(&words, b"", Limits::STREAM, |text| {
                 let line = match entry(host, text) {
                     Some((line, place)) => {
                         *cursor = Some(place);

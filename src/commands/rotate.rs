@@ -29,9 +29,9 @@ pub(super) async fn run(args: &RotateArgs, context: &Context) -> Result<Outcome>
     let _lock = deployment.provider.lock()?;
     let machines = deployment.provider.observe().await?.running();
     let monitoring = monitoring(&machines)?;
-    let remote = crate::remote::Remote::connect(monitoring, ANSWERS_WITHIN).await?;
+    let remote = crate::remote::Remote::connect(monitoring, ANSWERS_WITHIN, &context.events).await?;
     deployment.access.rotate_password(remote.forward(grafana::PORT).await?).await?;
-    remote.close().await?;
+    drop(remote);
     context.events.note("Grafana has the new password; bringing it to its host");
     bring(&Deployment::load(context).await?, &machines, monitoring, context).await.map_err(|error| {
         error.remedy("the new password works and is kept; `monctl up` brings it to the host as well")

@@ -11,6 +11,7 @@ use super::{Context, Outcome, dashboards, grafana};
 use crate::apply::{self, Unit};
 use crate::cli::{StatusArgs, Web};
 use crate::error::{Error, Exit, Result};
+use crate::event::Events;
 use crate::host::{HostName, Machine};
 use crate::http::Endpoint;
 use crate::http::grafana::GrafanaChange;
@@ -114,7 +115,7 @@ pub(super) async fn run(args: &StatusArgs, context: &Context) -> Result<Outcome>
     let hosts: Vec<HostName> = HostName::of_project(loaded.spec.app.count).collect();
     let answers = join_all(hosts.iter().map(|host| async {
         let machine = machines.iter().find(|machine| machine.name == *host)?;
-        Some(connected(machine).await)
+        Some(connected(machine, &context.events).await)
     }))
     .await;
     let mut status = Status {
@@ -149,8 +150,8 @@ async fn others(provider: &Provider) -> Result<Vec<Other>> {
 }
 
 /// A connection to a machine that runs, and the state of its services.
-async fn connected(machine: &Machine) -> Result<(Remote, Vec<Service>)> {
-    let remote = Remote::connect(machine, ANSWERS_WITHIN).await?;
+async fn connected(machine: &Machine, events: &Events) -> Result<(Remote, Vec<Service>)> {
+    let remote = Remote::connect(machine, ANSWERS_WITHIN, events).await?;
     let service = |unit: Unit| {
         let trouble = unit.trouble();
         Service { unit: unit.name, state: unit.state, restarts: unit.restarts, trouble }

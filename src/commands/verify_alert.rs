@@ -55,8 +55,10 @@ pub(super) async fn run(args: &VerifyArgs, context: &Context) -> Result<Outcome>
     let machines = provider.observe().await?.running();
     let app = machine(&machines, args.host)?;
     let monitoring = machine(&machines, HostName::MONITORING)?;
-    let (app_remote, remote) =
-        tokio::try_join!(Remote::connect(app, ANSWERS_WITHIN), Remote::connect(monitoring, ANSWERS_WITHIN))?;
+    let (app_remote, remote) = tokio::try_join!(
+        Remote::connect(app, ANSWERS_WITHIN, &context.events),
+        Remote::connect(monitoring, ANSWERS_WITHIN, &context.events)
+    )?;
     let routes = |wanted: &Wanted| loaded.spec.notify.route(&wanted.rule.name, &wanted.rule.labels);
     let places: Places = drills.iter().map(routes).collect();
     let requests: Vec<Request> =
@@ -65,7 +67,7 @@ pub(super) async fn run(args: &VerifyArgs, context: &Context) -> Result<Outcome>
     // Holds the socket of the receiver until the end.
     let folder = tempfile::tempdir()
         .map_err(|error| Error::could_not_run("cannot make a temporary folder").because(error))?;
-    let (services, channels) = services(&loaded, &places, &remote, folder.path(), &context.events).await?;
+    let (services, channels) = services(&loaded, &places, &remote, folder.path(), context).await?;
     let hosts = Hosts { app: &app_remote, monitoring: &remote };
     let reporter = args.report.as_ref().map(|file| (file, report::Reporter::new(&services)));
     let proving = verify::prove(&requests, services, &hosts, &context.events, &context.cancel);
@@ -218,9 +220,9 @@ async fn services<'a>(
     places: &Places,
     remote: &'a Remote,
     folder: &std::path::Path,
-    events: &Events,
+    context: &Context,
 ) -> Result<(Services, Option<(Watched<'a>, Slot)>)> {
-    let mut watched = None;
+    let (mut watched, events) = (None, &context.events);
     let inbox = match loaded.spec.notify.receiver() {
         Receiver::Capture => {
             let socket = folder.join("slack.sock");
@@ -230,6 +232,7 @@ async fn services<'a>(
         }
         Receiver::Slack(slack) if slack.bot_token.is_some() => {
             let token = Secrets::resolve_one(loaded, &SecretName::SlackBotToken)?;
+            context.secrets.add(&token);
             let proxy_url = slack.proxy_url.as_ref().map(ToString::to_string);
             let reader = Reader { shell: remote, api_url: slack.api_url.clone(), token, proxy_url };
             let channels = reader.watch(places).await?;

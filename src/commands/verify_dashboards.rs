@@ -104,7 +104,7 @@ impl View {
 
 /// Makes traffic on all application hosts at the same time.
 async fn traffic(spec: &Spec, machines: &[Machine], dashboards: &[Value], events: &Events) -> Result<()> {
-    let monitoring = Remote::connect(monitoring(machines)?, ANSWERS_WITHIN).await?;
+    let monitoring = Remote::connect(monitoring(machines)?, ANSWERS_WITHIN, events).await?;
     let prometheus = Prometheus::new(&Endpoint::Unix(monitoring.forward(port(Web::Prometheus)).await?))?;
     let scrape_interval = spec.monitoring.scrape_interval;
     let step = verify::longest_step(dashboards, scrape_interval).min(LONGEST_STEP);
@@ -113,7 +113,7 @@ async fn traffic(spec: &Spec, machines: &[Machine], dashboards: &[Value], events
     ));
     let hosts = machines.iter().filter(|machine| machine.name.role() == Role::App);
     try_join_all(hosts.map(async |machine| {
-        let app = Remote::connect(machine, ANSWERS_WITHIN).await?;
+        let app = Remote::connect(machine, ANSWERS_WITHIN, events).await?;
         let site = Hosts { app: &app, monitoring: &monitoring };
         verify::traffic(
             &site,

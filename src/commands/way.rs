@@ -96,7 +96,7 @@ impl Ends {
         if open.take().is_some() {
             self.events.note(format!("the connection to {} is gone; connecting again", self.machine.name));
         }
-        let remote = Remote::connect(&self.machine, ANSWERS_WITHIN).await?;
+        let remote = Remote::connect(&self.machine, ANSWERS_WITHIN, &self.events).await?;
         let socket = remote.forward(self.port).await?;
         *open = Some((remote, socket.clone()));
         Ok(socket)

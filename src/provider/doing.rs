@@ -2,13 +2,15 @@
 
 use std::time::Instant;
 
-use crate::event::{Event, Events, Millis};
+use crate::event::{Event, Events, Millis, Waiting};
 
 /// Something under way, of which the end will be told.
 pub(super) struct Doing<'a> {
     events: &'a Events,
     what: String,
     start: Instant,
+    /// Says that it goes on.
+    _waiting: Waiting,
 }
 
 impl<'a> Doing<'a> {
@@ -16,7 +18,8 @@ impl<'a> Doing<'a> {
     pub(super) fn begin(events: &'a Events, what: impl Into<String>) -> Self {
         let what = what.into();
         events.send(Event::Infra { what: what.clone(), took: None });
-        Self { events, what, start: Instant::now() }
+        let waiting = events.waiting(what.clone());
+        Self { events, what, start: Instant::now(), _waiting: waiting }
     }
 
     /// Tells that it is done.

@@ -1,9 +1,13 @@
 //! The ssh client itself, called for one answer: which way it would take, or why a host does not let us in.
 
 use std::path::Path;
-use std::process::{Output, Stdio};
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
 
 use tokio::process::Command;
+use tokio::time::timeout;
+
+use super::limits::{self, Limits, Meter, Stop};
 
 use crate::error::{Error, Result};
 
@@ -31,12 +35,13 @@ pub struct Route {
 pub async fn route(config: &Path, alias: &str) -> Result<Route> {
     let output = ssh(config, alias, &["-G"], &[]).await?;
     if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
         return Err(Error::could_not_run(format!("ssh does not understand how to reach `{alias}`"))
-            .because(said)
+            .because(output.stderr.trim().to_owned())
             .remedy("mend your ssh configuration: `ssh -G` says whether it is fine"));
     }
-    Ok(Route::read(&String::from_utf8_lossy(&output.stdout)))
+    Route::read(&output.stdout).ok_or_else(|| {
+        Error::could_not_run(format!("ssh does not say where `{alias}` is")).because(output.stdout)
+    })
 }
 
 /// The same way as `ProxyJump` takes, as a command that reads the user's own configuration. ssh would give the jump host
@@ -49,25 +54,40 @@ fn jump(hops: &str) -> String {
 }
 
 impl Route {
-    fn read(text: &str) -> Self {
+    fn read(text: &str) -> Option<Self> {
         let value = |name: &str| {
             text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')).map(str::to_owned)
         };
         let given = |name: &str| value(name).filter(|value| value != "none");
-        Self {
-            user: value("user").unwrap_or_default(),
-            host: value("hostname").unwrap_or_default(),
-            port: value("port").unwrap_or_default(),
+        Some(Self {
+            user: value("user")?,
+            host: value("hostname")?,
+            port: value("port")?,
             key_alias: given("hostkeyalias"),
             indirect: given("proxyjump").or_else(|| given("proxycommand")).is_some(),
             proxy_command: given("proxycommand").or_else(|| given("proxyjump").map(|hops| jump(&hops))),
-        }
+        })
     }
 }
 
+/// How long the client may take for one answer: a host that exists answers at once, also behind others.
+const WITHIN: Duration = Duration::from_secs(30);
+
+/// What the client printed, as far as that is of use.
+#[derive(Debug)]
+pub(super) struct Said {
+    pub status: ExitStatus,
+    pub stdout: String,
+    /// The end of it.
+    pub stderr: String,
+}
+
 /// Runs ssh with these options before the destination and these words behind it.
-pub(super) async fn ssh(config: &Path, alias: &str, options: &[&str], words: &[&str]) -> Result<Output> {
-    Command::new("ssh")
+///
+/// # Errors
+/// There is no ssh client, or the host takes too long or says too much.
+pub(super) async fn ssh(config: &Path, alias: &str, options: &[&str], words: &[&str]) -> Result<Said> {
+    let mut child = Command::new("ssh")
         .env("LC_ALL", "C")
         .arg("-F")
         .arg(config)
@@ -76,12 +96,41 @@ pub(super) async fn ssh(config: &Path, alias: &str, options: &[&str], words: &[&
         .arg(alias)
         .args(words)
         .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
         .kill_on_drop(true)
-        .output()
-        .await
-        .map_err(|error| {
-            Error::could_not_run("cannot run `ssh`").because(error).remedy("apt-get install openssh-client")
-        })
+        .spawn()
+        .map_err(no_ssh)?;
+    let (Some(stdout), Some(stderr)) = (child.stdout.take(), child.stderr.take()) else {
+        return Err(Error::failed("ssh has no output"));
+    };
+    let meter = Meter::new(Limits::ANSWER);
+    let mut printed = String::new();
+    let read = async {
+        let lines = limits::lines(stdout, &meter, |line| {
+            printed.push_str(line);
+            printed.push('\n');
+        });
+        let ((), stderr) = tokio::try_join!(lines, limits::complaint(stderr, &meter))?;
+        Ok::<_, Stop>((child.wait().await?, stderr))
+    };
+    match timeout(WITHIN, read).await {
+        Ok(Ok((status, stderr))) => Ok(Said { status, stdout: printed, stderr }),
+        Ok(Err(Stop::Broken(error))) => Err(no_ssh(error)),
+        Ok(Err(Stop::TooMuch(what))) => {
+            Err(Error::could_not_run(format!("`{alias}` says {what} instead of answering")))
+        }
+        Err(_) => Err(Error::could_not_run(format!(
+            "`{alias}` takes the connection and does not answer within {} s",
+            WITHIN.as_secs()
+        ))
+        .remedy(format!("see why by hand: ssh -F {} {alias}", config.display()))),
+    }
+}
+
+/// The error of a computer without an ssh client.
+pub(super) fn no_ssh(error: std::io::Error) -> Error {
+    Error::could_not_run("cannot run `ssh`").because(error).remedy("apt-get install openssh-client")
 }
 
 #[cfg(test)]
@@ -91,7 +140,7 @@ mod tests {
     #[test]
     fn a_route_is_what_the_client_says() {
         let text = "host web1\nuser deploy\nhostname 10.0.0.7\nport 2222\nproxyjump jump\nhostkeyalias web\n";
-        let route = Route::read(text);
+        let route = Route::read(text).unwrap();
         assert_eq!(
             (route.user.as_str(), route.host.as_str(), route.port.as_str()),
             ("deploy", "10.0.0.7", "2222")
@@ -99,7 +148,7 @@ mod tests {
         assert!(route.indirect);
         assert_eq!(route.key_alias.as_deref(), Some("web"));
         assert_eq!(route.proxy_command.as_deref(), Some("ssh -W [%h]:%p ssh://jump"));
-        let plain = Route::read("user root\nhostname web1\nport 22\nproxycommand none\n");
+        let plain = Route::read("user root\nhostname web1\nport 22\nproxycommand none\n").unwrap();
         assert!(!plain.indirect);
         assert_eq!((plain.key_alias, plain.proxy_command), (None, None));
     }
@@ -107,7 +156,7 @@ mod tests {
     #[test]
     fn several_jump_hosts_are_passed_in_their_order() {
         assert_eq!(jump("a,me@b:2222"), "ssh -J a -W [%h]:%p ssh://me@b:2222");
-        let route = Route::read("user root\nhostname web1\nproxycommand nc -X 5 %h %p\n");
+        let route = Route::read("user root\nhostname web1\nport 22\nproxycommand nc -X 5 %h %p\n").unwrap();
         assert_eq!(route.proxy_command.as_deref(), Some("nc -X 5 %h %p"));
     }
 }

@@ -28,14 +28,16 @@ pub struct HostKey {
 }
 
 impl HostKey {
-    /// Reads the key of a line of `known_hosts`.
+    /// Reads the key of a line of `known_hosts`; nothing where it is not base64.
     pub fn of_line(line: &str) -> Option<Self> {
         let mut words = line.split(' ').skip(1).map(str::to_owned);
-        Some(Self { kind: words.next()?, key: words.next()? })
+        let found = Self { kind: words.next()?, key: words.next()? };
+        base64::engine::general_purpose::STANDARD.decode(&found.key).is_ok().then_some(found)
     }
 
     /// `SHA256:…`, as `ssh-keygen -lf` prints it.
     pub fn fingerprint(&self) -> String {
+        // What is not base64 is not read as a key; a key of no bytes has a fingerprint that no other key has.
         let bytes = base64::engine::general_purpose::STANDARD.decode(&self.key).unwrap_or_default();
         format!("SHA256:{}", Sha256::of(bytes).base64())
     }
@@ -95,8 +97,13 @@ async fn ask(config: &Path, alias: &str, algorithms: &str) -> Result<(Option<Hos
     ];
     let words: Vec<&str> = options.iter().flat_map(|option| ["-o", option.as_str()]).collect();
     let output = client::ssh(config, alias, &words, &["true"]).await?;
-    let text = fs::read_to_string(&file).unwrap_or_default();
-    Ok((text.lines().find_map(HostKey::of_line), String::from_utf8_lossy(&output.stderr).trim().to_owned()))
+    let text = match fs::read_to_string(&file) {
+        Ok(text) => text,
+        // ssh writes none where the host shows no key.
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+        Err(error) => return Err(Error::failed("cannot read the host's key").because(error)),
+    };
+    Ok((text.lines().find_map(HostKey::of_line), output.stderr.trim().to_owned()))
 }
 
 #[cfg(test)]

@@ -1,26 +1,34 @@
 //! The ssh transport: connecting to a machine that may still boot, running commands with data on
 //! standard input, forwarding ports. The only place that names the openssh crate.
 //!
-//! It knows nothing of playbooks: a caller brings a command and its input, and gets lines back.
+//! It knows nothing of playbooks but that their scripts are packed while they are sent: a caller brings a command and its
+//! input, and gets lines back. What a host says is bounded in size and time.
 
 mod client;
 mod host_key;
+mod input;
+mod limits;
+mod master;
 mod refusal;
+mod sockets;
 
-use std::fs;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::time::Duration;
 
-use openssh::{ControlPersist, ForwardType, KnownHosts, Session, SessionBuilder, Socket, Stdio};
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::time::Instant;
+use openssh::{ForwardType, Session, Socket, Stdio};
+use tokio::time::{Instant, timeout};
 
 use crate::error::{Error, Result};
+use crate::event::Events;
 use crate::host::{HostName, Machine, Trust};
 pub use client::{Route, route};
 pub use host_key::{HostKey, presented};
+pub use input::Input;
+pub use limits::Limits;
+use limits::{Meter, Stop};
+use master::{Failure, Master};
+pub use sockets::sweep;
 
 /// How long one attempt to connect may take.
 const ATTEMPT: Duration = Duration::from_secs(5);
@@ -28,13 +36,8 @@ const ATTEMPT: Duration = Duration::from_secs(5);
 const FAR_ATTEMPT: Duration = Duration::from_secs(15);
 /// The pause between two attempts while a machine boots.
 const PAUSE: Duration = Duration::from_millis(100);
-/// After so many idle seconds the master ends by itself, so that a killed run leaves none behind.
-const IDLE_SECONDS: std::num::NonZeroUsize = std::num::NonZeroUsize::MIN.saturating_add(119);
 /// The loopback address that services on a host listen on.
 const LOOPBACK: &str = "127.0.0.1";
-/// Where folders of sockets lie, and how their names begin; the id of their process follows.
-const SOCKETS_PARENT: &str = "/tmp";
-const SOCKETS_PREFIX: &str = "monctl-";
 
 /// A connection to one host; all commands and forwards share it.
 #[derive(Debug)]
@@ -43,8 +46,9 @@ pub struct Remote {
     /// Whether commands run as root without sudo.
     root: bool,
     session: Session,
-    /// Holds the unix sockets of forwards; removed with the connection.
-    sockets: tempfile::TempDir,
+    /// Holds the connection, and the unix sockets of forwards.
+    master: Master,
+    events: Events,
 }
 
 /// What a command left behind.
@@ -54,7 +58,7 @@ pub struct Output {
     pub status: ExitStatus,
     /// Its standard output.
     pub stdout: String,
-    /// Its standard error.
+    /// The end of its standard error.
     pub stderr: String,
 }
 
@@ -65,28 +69,26 @@ impl Remote {
     ///
     /// # Errors
     /// When the machine has not answered in time, or with another host key.
-    pub async fn connect(machine: &Machine, deadline: Duration) -> Result<Self> {
+    pub async fn connect(machine: &Machine, deadline: Duration, events: &Events) -> Result<Self> {
+        let _waiting = events.waiting(format!("{} to answer over ssh", machine.name));
         let until = Instant::now() + deadline;
-        let mut builder = SessionBuilder::default();
-        builder
-            .config_file(&machine.ssh.config)
-            .known_hosts_check(KnownHosts::Strict)
-            .connect_timeout(if machine.ssh.trust == Trust::Given { FAR_ATTEMPT } else { ATTEMPT })
-            .server_alive_interval(Duration::from_secs(15))
-            .control_persist(ControlPersist::IdleFor(IDLE_SECONDS));
-        let sockets = socket_directory(machine.name)?;
-        builder.control_directory(sockets.path());
+        let connecting = if machine.ssh.trust == Trust::Given { FAR_ATTEMPT } else { ATTEMPT };
         loop {
-            match builder.connect_mux(&machine.ssh.alias).await {
-                Ok(session) => {
-                    return Ok(Self { host: machine.name, root: machine.ssh.root, session, sockets });
+            match Master::start(&machine.ssh, connecting).await {
+                Ok(master) => {
+                    let session = Session::resume_mux(master.control().into_boxed_path(), None);
+                    let (host, root, events) = (machine.name, machine.ssh.root, events.clone());
+                    return Ok(Self { host, root, session, master, events });
                 }
+                Err(Failure::Here(error)) => return Err(error.at(machine.name.to_string())),
                 // A host that exists answers or says why not; one that was just made may still boot.
-                Err(_) if machine.ssh.trust == Trust::Given => return Err(refusal::explain(machine).await),
-                Err(error) if is_final(&error) || Instant::now() >= until => {
-                    return Err(not_connected(machine, deadline, error).await);
+                Err(Failure::Ssh(_)) if machine.ssh.trust == Trust::Given => {
+                    return Err(refusal::explain(machine).await);
                 }
-                Err(_) => tokio::time::sleep(PAUSE).await,
+                Err(Failure::Ssh(said)) if is_final(&said) || Instant::now() >= until => {
+                    return Err(not_connected(machine, deadline, said).await);
+                }
+                Err(Failure::Ssh(_)) => tokio::time::sleep(PAUSE).await,
             }
         }
     }
@@ -96,70 +98,105 @@ impl Remote {
         self.host
     }
 
-    /// Runs a command with these words as root, gives it `input`, and waits for its end.
+    /// Runs a command with these words as root, gives it `input`, and waits for its end, which comes soon.
     ///
     /// # Errors
-    /// When the connection breaks; a command that fails is no error here.
-    pub async fn run(&self, words: &[&str], input: &[u8]) -> Result<Output> {
+    /// When the connection breaks, or the host says too much or nothing for too long; a command that fails is no error
+    /// here.
+    pub async fn run(&self, words: &[&str], input: impl Into<Input<'_>>) -> Result<Output> {
+        self.run_within(words, input, Limits::ANSWER).await
+    }
+
+    /// Like [`Remote::run`] with other limits.
+    ///
+    /// # Errors
+    /// As [`Remote::run`].
+    pub async fn run_within(
+        &self,
+        words: &[&str],
+        input: impl Into<Input<'_>>,
+        limits: Limits,
+    ) -> Result<Output> {
+        let _waiting = self.events.waiting(format!("{} to answer", self.host));
         let mut stdout = String::new();
-        let (status, stderr) = self
-            .stream(words, input, |line| {
-                stdout.push_str(line);
-                stdout.push('\n');
-            })
-            .await?;
+        let on_line = |line: &str| {
+            stdout.push_str(line);
+            stdout.push('\n');
+        };
+        let (status, stderr) = self.stream(words, input, limits, on_line).await?;
         Ok(Output { status, stdout, stderr })
     }
 
-    /// Like [`Remote::run`], and hands over each line of standard output as it comes.
-    /// Returns the exit status and standard error.
+    /// Like [`Remote::run_within`], and hands over each line of standard output as it comes.
+    /// Returns the exit status and the end of standard error.
     ///
     /// # Errors
-    /// When the connection breaks.
+    /// As [`Remote::run`].
     pub async fn stream(
         &self,
         words: &[&str],
-        input: &[u8],
-        mut on_line: impl FnMut(&str),
+        input: impl Into<Input<'_>>,
+        limits: Limits,
+        on_line: impl FnMut(&str),
     ) -> Result<(ExitStatus, String)> {
         let sudo: &[&str] = if self.root { &[] } else { &["sudo", "-n", "--"] };
-        let mut words = sudo.iter().chain(words);
-        let mut command = self.session.command(*words.next().unwrap_or(&"true"));
+        let words: Vec<&str> = sudo.iter().chain(words).copied().collect();
+        let work = self.exchange(&words, input.into(), limits, on_line);
+        match limits.within {
+            None => work.await,
+            Some(within) => timeout(within, work).await.unwrap_or_else(|_| Err(self.silent(within))),
+        }
+    }
+
+    /// Runs a command as the user that logged in.
+    async fn exchange(
+        &self,
+        words: &[&str],
+        input: Input<'_>,
+        limits: Limits,
+        on_line: impl FnMut(&str),
+    ) -> Result<(ExitStatus, String)> {
+        let (program, words) = words.split_first().unwrap_or((&"true", &[]));
+        let mut command = self.session.command(*program);
         command.args(words).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().await.map_err(|error| self.broken(error))?;
-        let stdin = child.stdin().take();
-        let mut stdout = child.stdout().take().map(BufReader::new);
-        let mut stderr = child.stderr().take();
-
-        let write = async {
-            if let Some(mut stdin) = stdin {
-                // A command that does not read its input to the end is free to do so.
-                let _ = stdin.write_all(input).await;
-                let _ = stdin.shutdown().await;
-            }
+        let (Some(stdin), Some(stdout), Some(stderr)) =
+            (child.stdin().take(), child.stdout().take(), child.stderr().take())
+        else {
+            return Err(self.broken(std::io::Error::other("the command has no pipes")));
         };
-        let read = async {
-            let mut line = Vec::new();
-            while let Some(stdout) = stdout.as_mut()
-                && stdout.read_until(b'\n', &mut line).await? > 0
-            {
-                on_line(String::from_utf8_lossy(&line).trim_end_matches('\n'));
-                line.clear();
-            }
-            Ok::<(), std::io::Error>(())
-        };
-        let complain = async {
-            let mut text = Vec::new();
-            if let Some(stderr) = stderr.as_mut() {
-                stderr.read_to_end(&mut text).await?;
-            }
-            Ok::<String, std::io::Error>(String::from_utf8_lossy(&text).into_owned())
-        };
-        let ((), read, complaint) = tokio::join!(write, read, complain);
-        read.map_err(|error| self.broken(error))?;
-        let complaint = complaint.map_err(|error| self.broken(error))?;
+        let meter = Meter::new(limits);
+        let write = async { Ok(input.write(stdin).await) };
+        let read = limits::lines(stdout, &meter, on_line);
+        let (written, (), complaint) = tokio::try_join!(write, read, limits::complaint(stderr, &meter))
+            .map_err(|stop| match stop {
+                Stop::Broken(error) => self.broken(error),
+                Stop::TooMuch(what) => self.flooding(&what),
+            })?;
+        written.map_err(|error| {
+            Error::failed("cannot send what the host needs")
+                .at(self.host.to_string())
+                .because(error)
+                .remedy("run the same command again")
+        })?;
         let status = child.wait().await.map_err(|error| self.broken(error))?;
         Ok((status, complaint))
+    }
+
+    fn silent(&self, within: Duration) -> Error {
+        let host = self.host.to_string();
+        Error::failed(format!("the host did not answer within {} s", within.as_secs()))
+            .remedy(format!("see what keeps it busy: monctl ssh {host} -- ps aux"))
+            .at(host)
+    }
+
+    fn flooding(&self, what: &str) -> Error {
+        let host = self.host.to_string();
+        Error::failed(format!("the host says {what}, which no answer has"))
+            .remedy(format!(
+                "look at the host: a login script may print something (monctl ssh {host} -- true)"
+            ))
+            .at(host)
     }
 
     /// The error where `sudo` wanted a password, or is not there; nothing where the complaint is another.
@@ -182,11 +219,16 @@ impl Remote {
         )
     }
 
-    /// The name of the user that logged in.
+    /// The name of the user that logged in, as far as it can be had: it stands in a remedy.
     async fn login(&self) -> String {
-        let output = self.session.command("id").arg("-un").output().await;
-        let name = output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
-        name.ok().filter(|name| !name.is_empty()).unwrap_or_else(|| "USER".to_owned())
+        let mut name = String::new();
+        let asked =
+            self.exchange(&["id", "-un"], Input::Bytes(b""), Limits::ANSWER, |line| name = line.to_owned());
+        if !matches!(timeout(ATTEMPT, asked).await, Ok(Ok(_))) {
+            return "USER".to_owned();
+        }
+        let is_name = |name: &str| name.len() <= 32 && name.bytes().all(|byte| byte.is_ascii_graphic());
+        if !name.is_empty() && is_name(&name) { name } else { "USER".to_owned() }
     }
 
     /// Forwards a unix socket on this side to a loopback port of the host; returns the socket's path.
@@ -194,7 +236,7 @@ impl Remote {
     /// # Errors
     /// When ssh refuses the forward.
     pub async fn forward(&self, port: u16) -> Result<PathBuf> {
-        let path = self.sockets.path().join(format!("{port}.sock"));
+        let path = self.master.folder().join(format!("{port}.sock"));
         if !path.exists() {
             self.session
                 .request_port_forward(ForwardType::Local, unix(&path), Socket::new(LOOPBACK, port))
@@ -220,15 +262,6 @@ impl Remote {
             })
     }
 
-    /// Ends the connection; forwards end with it.
-    ///
-    /// # Errors
-    /// When the master could not be told; it then ends by itself once idle.
-    pub async fn close(self) -> Result<()> {
-        let host = self.host;
-        self.session.close().await.map_err(|error| broken(host, error))
-    }
-
     fn broken(&self, cause: impl std::error::Error + Send + Sync + 'static) -> Error {
         broken(self.host, cause)
     }
@@ -245,78 +278,29 @@ fn unix(path: &Path) -> Socket<'_> {
     Socket::UnixSocket { path: path.into() }
 }
 
-/// Sockets have paths of at most 107 bytes, so they live in a short folder of their own. It is named after
-/// this process, so that [`sweep`] knows when nobody needs it any more.
-fn socket_directory(host: HostName) -> Result<tempfile::TempDir> {
-    sweep();
-    let prefix = format!("{SOCKETS_PREFIX}{}.", std::process::id());
-    tempfile::Builder::new().prefix(&prefix).tempdir_in(SOCKETS_PARENT).map_err(|error| {
-        Error::failed(format!("cannot make a folder for ssh's sockets in `{SOCKETS_PARENT}`"))
-            .at(host.to_string())
-            .because(error)
-    })
-}
-
-/// Removes what killed runs of this user left of their connections.
-pub fn sweep() {
-    let user = rustix::process::geteuid().as_raw();
-    for entry in fs::read_dir(SOCKETS_PARENT).into_iter().flatten().flatten() {
-        let name = entry.file_name();
-        let owner = name.to_str().and_then(|name| name.strip_prefix(SOCKETS_PREFIX)?.split_once('.'));
-        let Some((process, _)) = owner else { continue };
-        let is_ours = entry.metadata().is_ok_and(|it| it.is_dir() && it.uid() == user);
-        let is_over = process.parse::<u32>().is_ok() && !Path::new("/proc").join(process).exists();
-        if is_ours && is_over {
-            // What cannot be removed now is tried again by the next run.
-            let _ = fs::remove_dir_all(entry.path());
-        }
-    }
-}
-
 /// A wrong host key does not become right by waiting.
-fn is_final(error: &openssh::Error) -> bool {
-    let text = format!("{error:?}");
-    text.contains("Host key verification failed") || text.contains("REMOTE HOST IDENTIFICATION HAS CHANGED")
+fn is_final(said: &str) -> bool {
+    said.contains("Host key verification failed") || said.contains("REMOTE HOST IDENTIFICATION HAS CHANGED")
 }
 
-async fn not_connected(machine: &Machine, deadline: Duration, error: openssh::Error) -> Error {
+async fn not_connected(machine: &Machine, deadline: Duration, said: String) -> Error {
     let host = machine.name.to_string();
     // ssh may go to another address than the other machines do, which is the one that is to be looked at. Where ssh does
     // not say, that is what is known.
     let route = route(&machine.ssh.config, &machine.ssh.alias).await;
     let address = route.map_or_else(|_| machine.address.to_string(), |route| route.host);
-    if is_final(&error) {
+    if is_final(&said) {
         return Error::failed(format!(
             "the machine at {address} shows another host key than the one monctl made for it"
         ))
         .at(host)
-        .because(error)
+        .because(said)
         .remedy(
             "somebody else may answer at this address; `monctl down` and `monctl up` make the machine anew",
         );
     }
     Error::failed(format!("no ssh answer at {address} within {} s", deadline.as_secs()))
         .at(host)
-        .because(error)
+        .because(said)
         .remedy("see `monctl status`; the next `monctl up` goes on from here")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_a_killed_run_left_is_swept_and_what_is_in_use_stays() {
-        let mut dead = std::process::Command::new("true").spawn().unwrap();
-        let id = dead.id();
-        dead.wait().unwrap();
-        let left = Path::new(SOCKETS_PARENT).join(format!("{SOCKETS_PREFIX}{id}.left"));
-        fs::create_dir(&left).unwrap();
-        // Another run may sweep at this very moment.
-        let _ = fs::write(left.join("1.sock"), "");
-        let ours = socket_directory(HostName::MONITORING).unwrap();
-        assert!(!left.exists());
-        sweep();
-        assert!(ours.path().exists());
-    }
 }

@@ -31,7 +31,7 @@ pub(super) async fn explain(machine: &Machine) -> Error {
     };
     let options = ["-o", "ControlPath=none", "-o", "ConnectTimeout=15"];
     let said = match client::ssh(config, alias, &options, &["true"]).await {
-        Ok(output) => String::from_utf8_lossy(&output.stderr).trim().to_owned(),
+        Ok(output) => output.stderr.trim().to_owned(),
         Err(error) => return error.at(place),
     };
     let error = match read(&said) {
@@ -60,11 +60,15 @@ fn is_destination(route: &Route, alias: &str, host: &str) -> bool {
 
 async fn unknown(machine: &Machine) -> Error {
     let alias = &machine.ssh.alias;
-    let keys = presented(&machine.ssh.config, alias, |_| true).await.unwrap_or_default();
-    let Some(key) = keys.first() else {
-        return Error::could_not_run(format!("the host key of `{alias}` is not known"))
-            .remedy(format!("connect once by hand and compare its fingerprint: ssh {alias}"));
+    let unknown = || {
+        Error::could_not_run(format!("the host key of `{alias}` is not known"))
+            .remedy(format!("connect once by hand and compare its fingerprint: ssh {alias}"))
     };
+    let keys = match presented(&machine.ssh.config, alias, |_| true).await {
+        Ok(keys) => keys,
+        Err(error) => return unknown().because(error),
+    };
+    let Some(key) = keys.first() else { return unknown() };
     let fingerprint = key.fingerprint();
     Error::could_not_run(format!("the host key of `{alias}` is not known; it presented {fingerprint}")).remedy(
         format!(

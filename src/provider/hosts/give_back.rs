@@ -11,14 +11,18 @@ use super::access::Access;
 use super::memory::{self, Host};
 use super::{Hosts, Thing, ThingKind, folder};
 use crate::error::{Error, Result};
-use crate::event::{Event, Millis};
 use crate::host::Machine;
 use crate::playbook::{Removal, bootstrap, removal_script};
 use crate::provider::Piece;
-use crate::remote::Remote;
+use crate::provider::doing::Doing;
+use crate::remote::{Limits, Remote};
 
 /// A host that exists answers at once.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(20);
+/// Its script first waits up to five minutes for another run to end.
+const TOLD_WITHIN: Duration = Duration::from_mins(6);
+/// Removing packages takes its time, and a lock of apt is waited for.
+const GIVEN_BACK_WITHIN: Duration = Duration::from_mins(45);
 
 impl Hosts {
     /// What there is of the project: on each host, and the folder on this computer.
@@ -90,7 +94,6 @@ impl Hosts {
     }
 
     async fn on_host(&self, host: &Host, removal: Removal) -> Result<Vec<Thing>> {
-        let begun = std::time::Instant::now();
         let at = |error: Error| error.at(host.name.to_string());
         let access = Access::write(&self.folder, host)?;
         if let Some(fingerprint) = &host.settings.host_key {
@@ -98,12 +101,14 @@ impl Hosts {
         }
         let ssh = access.target(&access.route().await.map_err(at)?);
         let address = host.settings.address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
-        let remote = Remote::connect(&Machine { name: host.name, address, ssh }, ANSWERS_WITHIN).await?;
-        if removal == Removal::Remove {
-            self.events.send(Event::Infra { what: format!("give back {}", host.name), took: None });
-        }
+        let machine = Machine { name: host.name, address, ssh };
+        let remote = Remote::connect(&machine, ANSWERS_WITHIN, &self.events).await?;
+        let doing = (removal == Removal::Remove)
+            .then(|| Doing::begin(&self.events, format!("give back {}", host.name)));
         let script = removal_script(removal, &self.project);
-        let output = remote.run(&bootstrap(), script.input()).await?;
+        let limits =
+            Limits::ANSWER.within(if removal == Removal::Remove { GIVEN_BACK_WITHIN } else { TOLD_WITHIN });
+        let output = remote.run_within(&bootstrap(), script, limits).await?;
         let things = read(host, &output.stdout);
         if !output.status.success()
             && let Some(error) = remote.refused_root(&output.stderr).await
@@ -115,9 +120,8 @@ impl Hosts {
                 .because(output.stderr.trim().to_owned())
                 .remedy("run `monctl down` again; it goes on from here")));
         }
-        if removal == Removal::Remove {
-            let what = format!("give back {}", host.name);
-            self.events.send(Event::Infra { what, took: Some(Millis(begun.elapsed())) });
+        if let Some(doing) = doing {
+            doing.end();
         }
         Ok(things)
     }

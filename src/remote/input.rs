@@ -1,0 +1,99 @@
+//! What a remote command reads: bytes that are there, or a script that is packed while it is sent, so that an application
+//! of any size takes little memory.
+
+use std::fs::File;
+use std::io::{self, Write};
+
+use openssh::ChildStdin;
+use tokio::io::AsyncWriteExt;
+use tokio::sync::mpsc;
+
+use crate::playbook::Script;
+
+/// The size of the pieces, and how many of them may wait.
+const PIECE_BYTES: usize = 64 << 10;
+const PIECES: usize = 8;
+
+/// The standard input of a remote command.
+#[derive(Debug)]
+pub enum Input<'a> {
+    /// These bytes.
+    Bytes(&'a [u8]),
+    /// What a thread makes meanwhile, or why it cannot.
+    Pieces(mpsc::Receiver<io::Result<Vec<u8>>>),
+}
+
+impl<'a> From<&'a [u8]> for Input<'a> {
+    fn from(bytes: &'a [u8]) -> Self {
+        Self::Bytes(bytes)
+    }
+}
+
+impl<'a, const N: usize> From<&'a [u8; N]> for Input<'a> {
+    fn from(bytes: &'a [u8; N]) -> Self {
+        Self::Bytes(bytes)
+    }
+}
+
+impl From<Script> for Input<'_> {
+    fn from(script: Script) -> Self {
+        let (sender, receiver) = mpsc::channel(PIECES);
+        std::thread::spawn(move || {
+            let mut pieces = Pieces { sender: sender.clone(), piece: Vec::with_capacity(PIECE_BYTES) };
+            if let Err(error) = script.write(&mut pieces, |path| File::open(path)) {
+                // Where nobody reads any more, the error is of that.
+                let _ = sender.blocking_send(Err(error));
+            }
+        });
+        Self::Pieces(receiver)
+    }
+}
+
+impl Input<'_> {
+    /// Writes everything and closes the command's standard input. A command that does not read to the end is free to
+    /// do so.
+    ///
+    /// # Errors
+    /// Where the input itself cannot be had. The command then gets only a part, and its end.
+    pub(super) async fn write(self, mut stdin: ChildStdin) -> io::Result<()> {
+        match self {
+            Self::Bytes(bytes) => {
+                // How the command ended says more than that it stopped reading.
+                let _ = stdin.write_all(bytes).await;
+            }
+            Self::Pieces(mut pieces) => {
+                while let Some(piece) = pieces.recv().await {
+                    if stdin.write_all(&piece?).await.is_err() {
+                        break;
+                    }
+                }
+            }
+        }
+        let _ = stdin.shutdown().await;
+        Ok(())
+    }
+}
+
+/// Hands over what is written in pieces; waits where the other end is slower.
+struct Pieces {
+    sender: mpsc::Sender<io::Result<Vec<u8>>>,
+    piece: Vec<u8>,
+}
+
+impl Write for Pieces {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.piece.extend_from_slice(bytes);
+        if self.piece.len() >= PIECE_BYTES {
+            self.flush()?;
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if self.piece.is_empty() {
+            return Ok(());
+        }
+        let piece = std::mem::replace(&mut self.piece, Vec::with_capacity(PIECE_BYTES));
+        self.sender.blocking_send(Ok(piece)).map_err(|_| io::ErrorKind::BrokenPipe.into())
+    }
+}
