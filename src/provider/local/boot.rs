@@ -71,7 +71,8 @@ fn launch(group: &str, log: &Path, machine: &[OsString]) -> Result<Child> {
     }
     let mut command = Command::new("sh");
     command.args(["-c", LAUNCH, "launch"]).arg(log).args(folders).arg("--").args(machine);
-    command.env("PATH", super::command::search_path());
+    // The machine outlives this run: nothing of its environment, which holds secrets, goes along.
+    command.env_clear().env("PATH", super::command::search_path()).env("LC_ALL", "C");
     command.spawn().map_err(|error| Error::failed("cannot run `systemd-nspawn`").because(error))
 }
 
@@ -83,7 +84,7 @@ async fn listens(address: Ipv4Addr) -> bool {
 fn has_ended(process: Option<&mut Child>, group: &str) -> Result<bool> {
     match process {
         Some(child) => Ok(!matches!(child.try_wait(), Ok(None))),
-        None => Ok(groups::processes(&groups::find(|name| name == group)?).is_empty()),
+        None => Ok(groups::processes(&groups::find(|name| name == group)?)?.is_empty()),
     }
 }
 

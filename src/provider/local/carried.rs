@@ -23,6 +23,11 @@ const PROXY_VARIABLES: [&str; 8] = [
     "NO_PROXY",
 ];
 
+/// The variables of this computer's environment that say how the network is reached.
+pub(super) fn proxies() -> impl Iterator<Item = (&'static str, std::ffi::OsString)> {
+    PROXY_VARIABLES.into_iter().filter_map(|name| Some((name, env::var_os(name)?)))
+}
+
 /// The DNS servers of this computer as far as they can be asked from elsewhere.
 pub(super) fn dns_servers() -> Vec<Ipv4Addr> {
     let usable = |path| name_servers(&fs::read_to_string(path).unwrap_or_default());

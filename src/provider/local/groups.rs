@@ -54,24 +54,32 @@ pub(super) fn find(is_wanted: impl Fn(&str) -> bool) -> Result<Vec<PathBuf>> {
 /// Whether the machine's own init process is alive.
 pub(super) fn is_running(group: &str) -> Result<bool> {
     let init = ["payload/init.scope", "payload"];
-    let groups = find(|name| name == group)?;
-    Ok(groups.iter().any(|folder| init.iter().any(|init| !members(&folder.join(init)).is_empty())))
+    for folder in find(|name| name == group)? {
+        for init in init {
+            if !members(&folder.join(init))?.is_empty() {
+                return Ok(true);
+            }
+        }
+    }
+    Ok(false)
 }
 
 /// All processes of the groups, those of groups within them too.
-pub(super) fn processes(groups: &[PathBuf]) -> Vec<i32> {
-    let mut all: Vec<i32> =
-        groups.iter().flat_map(|group| subtree(group)).flat_map(|folder| members(&folder)).collect();
+pub(super) fn processes(groups: &[PathBuf]) -> Result<Vec<i32>> {
+    let mut all = Vec::new();
+    for folder in groups.iter().flat_map(|group| subtree(group)) {
+        all.extend(members(&folder)?);
+    }
     all.sort_unstable();
     all.dedup();
-    all
+    Ok(all)
 }
 
 /// Ends all processes of the groups and removes the groups.
 pub(super) async fn end(groups: &[PathBuf]) -> Result<()> {
     let mut patience = Patience::new(END).pausing(PAUSE, PAUSE * 10);
     loop {
-        let remaining = processes(groups);
+        let remaining = processes(groups)?;
         for id in &remaining {
             sys::kill(*id, || groups.iter().any(|group| is_member(*id, group)))?;
         }
@@ -88,10 +96,24 @@ fn do_not_end(processes: &[i32]) -> Error {
         .remedy("look at them with `ps`, then run the command again")
 }
 
-/// The processes directly in a group. A group that is gone has none.
-fn members(folder: &Path) -> Vec<i32> {
-    let list = fs::read_to_string(folder.join("cgroup.procs")).unwrap_or_default();
-    list.lines().filter_map(|id| id.parse().ok()).collect()
+/// What the kernel says of a group that is removed while its file is read.
+const GONE: i32 = 19;
+
+/// The processes directly in a group. A group that is gone has none, and those of a group of
+/// threads are its parent's. Of one that cannot be read it is not known.
+fn members(folder: &Path) -> Result<Vec<i32>> {
+    let path = folder.join("cgroup.procs");
+    match fs::read_to_string(&path) {
+        // The kernel writes numbers only.
+        Ok(list) => Ok(list.lines().filter_map(|id| id.parse().ok()).collect()),
+        Err(error)
+            if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::Unsupported)
+                || error.raw_os_error() == Some(GONE) =>
+        {
+            Ok(Vec::new())
+        }
+        Err(error) => Err(Error::failed(format!("cannot read `{}`", path.display())).because(error)),
+    }
 }
 
 /// Whether the process is in the group or one within it, by its own account.

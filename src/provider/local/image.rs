@@ -10,7 +10,7 @@ use std::time::Instant;
 use tempfile::NamedTempFile;
 
 use super::carried;
-use super::command::{last_lines, tool};
+use super::command::{last_lines, search_path, tool};
 use super::files::cannot;
 use super::recipe::Recipe;
 use super::sys;
@@ -73,6 +73,8 @@ async fn make(recipe: &Recipe, target: &Path) -> Result<()> {
     let mut command = tool("sh");
     command.args(["-c", MAKE, "make-image"]).arg(target).args(recipe.arguments());
     command.args(proxies.as_ref().map(|file| format!("--aptopt={}", file.path().display())));
+    // Scripts of packages run in there: of this run's environment, which holds secrets, they get the way to the network.
+    command.env_clear().env("PATH", search_path()).env("LC_ALL", "C").envs(carried::proxies());
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
     let child = command.spawn().map_err(|error| failed().because(error))?;
     let mut interruption = EndGroup(child.id());

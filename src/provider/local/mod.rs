@@ -199,10 +199,12 @@ pub fn projects() -> Vec<ProjectName> {
 /// Removes the cached base images. Returns the folders that are gone, and those that stay because machines use them.
 ///
 /// # Errors
-/// A folder cannot be removed.
+/// A folder cannot be removed, or it cannot be seen which images are used.
 pub fn purge_cache() -> Result<(Vec<PathBuf>, Vec<PathBuf>)> {
-    let records =
-        projects().into_iter().flat_map(|project| record::all(&Names::new(project)).unwrap_or_default());
-    let used: Vec<String> = records.map(|(_, record)| record.image).collect();
+    let mut used = Vec::new();
+    for project in projects() {
+        // A record that cannot be read may name any of them.
+        used.extend(record::all(&Names::new(project))?.into_iter().map(|(_, record)| record.image));
+    }
     image::purge(&used)
 }

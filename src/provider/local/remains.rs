@@ -21,7 +21,7 @@ pub(super) async fn find(names: &Names) -> Result<Vec<Piece>> {
     let runtime = nspawn::folders(|name| name.starts_with(&names.machine_prefix()));
     found.extend(runtime.into_iter().map(Piece::Folder));
     let groups = groups::find(|name| name.starts_with(&names.group_prefix()))?;
-    found.extend(Some(groups::processes(&groups).len()).filter(|count| *count > 0).map(Piece::Processes));
+    found.extend(Some(groups::processes(&groups)?.len()).filter(|count| *count > 0).map(Piece::Processes));
     found.extend(groups.into_iter().map(Piece::ControlGroup));
     found.extend(units::find(&pattern(names)).await?.into_iter().map(Piece::Unit));
     found.extend(mounts_below(&names.folder())?.into_iter().map(Piece::Mount));
