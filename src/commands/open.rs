@@ -1,9 +1,14 @@
 //! `monctl open`: a web interface of the monitoring host, reached through ssh from a loopback port of this
 //! computer until Ctrl-C. A Grafana that exists is opened where it is.
 
+use std::fs::{OpenOptions, Permissions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
+use tempfile::TempDir;
 
 use super::grafana::{self, Access};
 use super::way::Way;
@@ -23,7 +28,11 @@ use crate::spec::load;
 pub(super) async fn run(args: &OpenArgs, context: &Context) -> Result<Outcome> {
     let loaded = load(&context.spec)?;
     if let (Web::Grafana, Some(existing)) = (args.service, loaded.spec.grafana.existing()) {
-        show(args, &format!("{}/d/{OVERVIEW_UID}", existing.url), &context.events);
+        let address = format!("{}/d/{OVERVIEW_UID}", existing.url);
+        show(args, &address, &context.events);
+        if !args.print {
+            browse(&address, &context.events);
+        }
         return Ok(Outcome::success("", Value::Null));
     }
     let provider = Provider::of(&loaded, &context.events).await?;
@@ -34,17 +43,46 @@ pub(super) async fn run(args: &OpenArgs, context: &Context) -> Result<Outcome> {
         Web::Prometheus | Web::Alertmanager => None,
     };
     show(args, door.as_ref().map_or(way.url(), Door::url), &context.events);
+    // Removed at the end: the browser may take its time to read it.
+    let _page = match &door {
+        _ if args.print => None,
+        // Everybody on this computer reads the arguments of its processes.
+        Some(door) => Some(browse_in_private(door.url(), &context.events)?),
+        None => {
+            browse(way.url(), &context.events);
+            None
+        }
+    };
     context.events.note("open until Ctrl-C");
     context.cancel.raised().await;
     Ok(Outcome::success("", Value::Null))
 }
 
-/// Tells the address, and opens it in the browser.
+/// Tells the address.
 fn show(args: &OpenArgs, address: &str, events: &Events) {
     events.send(Event::Opened { service: name(args.service), url: address.to_owned() });
-    if !args.print {
-        browse(address, events);
-    }
+}
+
+/// Opens an address that nobody else may know: the browser is given a file that only its user reads, and the file sends
+/// it on.
+fn browse_in_private(url: &str, events: &Events) -> Result<TempDir> {
+    let (folder, path) = private_page(url).map_err(|error| {
+        Error::could_not_run("cannot write the page that sends the browser on")
+            .because(error)
+            .remedy("`monctl open --print` shows the address; open it yourself")
+    })?;
+    browse(&format!("file://{}", path.display()), events);
+    Ok(folder)
+}
+
+/// A page that sends a browser on, in a folder of its own; only this user reads it.
+fn private_page(url: &str) -> io::Result<(TempDir, PathBuf)> {
+    let only_owner = Permissions::from_mode(0o700);
+    let folder = tempfile::Builder::new().prefix("monctl-open-").permissions(only_owner).tempdir()?;
+    let path = folder.path().join("open.html");
+    let page = include_str!("open.html").replace("@URL@", url);
+    OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?.write_all(page.as_bytes())?;
+    Ok((folder, path))
 }
 
 /// The monitoring host among machines that run.
@@ -95,5 +133,24 @@ fn browse(url: &str, events: &Events) {
     let quiet = command.arg(url).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     if let Err(error) = quiet.spawn() {
         events.warn(format!("cannot run `{browser}` ({error}); open the address yourself"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_for_the_browser_is_its_users_alone_and_goes_with_the_command() {
+        let (folder, path) = private_page("http://127.0.0.1:4000/k3y").unwrap();
+        let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode(&path), mode(folder.path())), (0o600, 0o700));
+        let page = std::fs::read_to_string(&path).unwrap();
+        assert!(
+            page.contains(r#"content="0; url=http://127.0.0.1:4000/k3y""#) && !page.contains('@'),
+            "{page}"
+        );
+        drop(folder);
+        assert!(!path.exists());
     }
 }

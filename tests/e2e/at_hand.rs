@@ -1,11 +1,14 @@
 //! What is at a person's hand beside the plan: the journals of all hosts as one stream, and the web interfaces in
 //! a browser.
 
+use std::fs;
 use std::io::{BufRead, BufReader, Read};
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Child, ChildStdout, Command, Stdio};
 
 use serde_json::Value;
 
+use crate::binary::Monctl;
 use crate::site::{APP, MONITORING, Site, eventually};
 
 /// A call that goes on until it is told to end, with its standard output line by line.
@@ -26,10 +29,6 @@ impl Live {
         let mut line = String::new();
         assert!(self.lines.read_line(&mut line).unwrap() > 0, "it ended");
         line.trim_end().to_owned()
-    }
-
-    pub fn id(&self) -> u32 {
-        self.child.id()
     }
 
     /// Ends it as Ctrl-C does; such an end is a success. What it still said comes back.
@@ -92,8 +91,8 @@ pub fn a_web_interface_is_reached_until_ctrl_c_and_survives_a_lost_connection(si
         let url = live.line();
         assert!(url.starts_with("http://127.0.0.1:"), "{url}");
         assert_eq!(status(&url, path), "200");
-        // The masters of its connections lie in folders that are named after it.
-        let pattern = format!("/tmp/monctl-{}[.]", live.id());
+        // The masters of its connections lie in this site's own folder for temporary files.
+        let pattern = format!("^ssh: {}/", site.temporary().display());
         assert!(Command::new("pkill").args(["-KILL", "-f", &pattern]).status().unwrap().success());
         eventually("it is reached again", || status(&url, path) == "200");
         live.interrupt();
@@ -102,10 +101,22 @@ pub fn a_web_interface_is_reached_until_ctrl_c_and_survives_a_lost_connection(si
 }
 
 /// Like a browser that was given the address: it is let in once, and stays in by its cookie.
-pub fn grafana_lets_a_browser_in_without_typing(command: Command) {
-    let mut live = Live::start(command);
-    let url = live.line();
+pub fn grafana_lets_a_browser_in_without_typing(open: Monctl) {
     let folder = tempfile::tempdir().unwrap();
+    let browser = folder.path().join("browser");
+    let script = "#!/bin/sh\ncd \"$(dirname \"$0\")\" && page=${1#file://} && cp \"$page\" page && \
+                  stat -c %a \"$page\" >mode && echo \"$@\" >called.new && mv called.new called\n";
+    fs::write(&browser, script).unwrap();
+    fs::set_permissions(&browser, fs::Permissions::from_mode(0o755)).unwrap();
+    let mut live = Live::start(open.env("BROWSER", &browser).command());
+    let url = live.line();
+    // What every user of this computer sees of the browser is where a file lies that only this user reads.
+    eventually("the browser is called", || folder.path().join("called").exists());
+    let seen = |name: &str| fs::read_to_string(folder.path().join(name)).unwrap();
+    let key = url.rsplit_once('/').unwrap().1;
+    assert!(key.len() > 20 && !seen("called").contains(key), "{url}: {}", seen("called"));
+    assert!(seen("called").starts_with("file:///") && seen("mode") == "600\n", "{}", seen("called"));
+    assert!(seen("page").contains(&format!("url={url}\"")), "{}", seen("page"));
     let jar = folder.path().join("cookies");
     let jar = jar.to_str().unwrap();
     let visit = |url: &str| {

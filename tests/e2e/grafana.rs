@@ -250,9 +250,7 @@ fn grafana_may_come_later_and_then_shows_the_hosts_with_a_password_of_its_own() 
         assert!(grafana.post("/api/dashboards/db", &broken).await.unwrap().is_success());
         every_panel_but_a_misspelt_one_shows_something(&folder);
         remote.close().await.unwrap();
-        at_hand::grafana_lets_a_browser_in_without_typing(
-            folder.monctl().args(["open", "--print"]).command(),
-        );
+        at_hand::grafana_lets_a_browser_in_without_typing(folder.monctl().arg("open"));
         a_wrong_password_is_shown_once_by_each_command(&project, &folder, &rotated);
         another_computer_learns_the_password(&project, &folder, &rotated);
         one_that_exists_takes_the_place_of_monctls_own(&project, &folder, &mirror.catalogue()).await;
