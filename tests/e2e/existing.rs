@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::Write as _;
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::{Command, Stdio};
 use std::thread::sleep;
@@ -147,6 +147,7 @@ fn hosts_that_exist_are_set_up_and_left_as_they_were() {
     let scenarios: Vec<Scenario> = scenarios![
         who_is_not_trusted_or_may_not_enter_is_refused_with_the_way_on,
         a_host_that_cannot_be_set_up_is_refused_with_what_is_needed,
+        a_host_that_lies_floods_or_is_silent_harms_nobody,
         hosts_are_set_up_kept_and_given_back,
         an_alert_on_such_a_host_arrives,
         what_was_there_before_is_there_afterwards,
@@ -251,6 +252,65 @@ fn a_host_that_cannot_be_set_up_is_refused_with_what_is_needed(existing: &Existi
     operator.monctl("plan").code(5).stderr_contains("`app` and `app-2` are the same machine");
     operator.write("home/.ssh/config", &config);
     existing.spec("");
+    existing.is_as_before(&before);
+}
+
+/// Whatever monctl runs there, the host does this instead.
+fn instead(existing: &Existing, command: &str) {
+    let key = existing.operator.key();
+    existing
+        .on(APP, &format!("cat >~deploy/.ssh/authorized_keys <<'END'\ncommand=\"{command}\" {key}\nEND\n"));
+}
+
+/// The most memory that a call has had so far, in MB.
+fn peak(pid: u32) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    Some(line.split_whitespace().next()?.parse::<u64>().ok()? / 1024)
+}
+
+fn a_host_that_lies_floods_or_is_silent_harms_nobody(existing: &Existing) {
+    let before = existing.snapshots();
+    let operator = &existing.operator;
+
+    // It tries to steer the terminal, on both streams.
+    instead(existing, r"printf 'a\033[2Jb\342\200\256c\302\233d\n'; printf 'e\033]0;f\007g\n' >&2");
+    for format in ["text", "json"] {
+        let ran = operator.monctl(&format!("--output {format} plan"));
+        let said = format!("{}{}", ran.stdout, ran.stderr);
+        assert_ne!(ran.exit_code(), Some(0), "{ran}");
+        assert!(said.contains("[2Jb"), "{ran}");
+        let steers = |c: char| (c.is_control() && !"\n\t".contains(c)) || c == '\u{202e}';
+        assert!(!said.contains(steers), "{said:?}");
+    }
+
+    // It never ends, by lines, without a line's end, or with complaints.
+    for flood in ["yes", "cat /dev/zero", "yes >&2"] {
+        instead(existing, flood);
+        let mut running = operator.call("plan").spawn();
+        let mut most = 0;
+        while !running.has_ended() {
+            most = most.max(peak(running.pid()).unwrap_or_default());
+            sleep(Duration::from_millis(20));
+        }
+        running.wait().stderr_contains("the host says more than");
+        let _ = writeln!(std::io::stderr(), "{flood}: at most {most} MB");
+        assert!(most < 100, "{flood}: {most} MB");
+    }
+
+    // It says nothing: what is waited for is told, and Ctrl-C ends it.
+    instead(existing, "sleep infinity");
+    let mut child =
+        operator.call("plan").command().stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let told = lines.by_ref().map(Result::unwrap).find(|line| line.contains("still waiting, 10"));
+    assert!(told.is_some_and(|line| line.ends_with("app to answer")));
+    let id = child.id().to_string();
+    assert!(Command::new("kill").args(["-s", "INT", &id]).status().unwrap().success());
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+
+    existing.on(APP, &format!("echo '{}' >~deploy/.ssh/authorized_keys", operator.key()));
+    existing.on(APP, "pkill -u deploy -x 'yes|cat|sleep' || true");
     existing.is_as_before(&before);
 }
 

@@ -32,6 +32,7 @@ fn hosts_are_brought_up_kept_and_taken_down() {
         units_are_hardened_and_none_runs_as_root,
         what_was_changed_by_hand_is_mended_and_nothing_else_is_touched,
         what_was_destroyed_by_hand_is_made_anew,
+        a_lock_of_apt_is_waited_for_and_its_holder_named,
         a_set_that_fails_its_check_leaves_everything_untouched,
         a_set_that_a_unit_does_not_survive_is_rolled_back,
         another_process_on_a_port_is_no_sign_of_health,
@@ -454,6 +455,31 @@ fn another_application_host_is_made_scraped_guarded_and_removed(site: &Site) {
     assert_eq!(site.processes().changed_since(&before), Vec::<&str>::new());
 }
 
+/// apt-daily holds the lock of the lists while it brings them up to date, somebody else dpkg's; each for a minute.
+fn a_lock_of_apt_is_waited_for_and_its_holder_named(site: &Site) {
+    for (unit, lock) in
+        [("apt-daily", "/var/lib/apt/lists/lock"), ("somebody", "/var/lib/dpkg/lock-frontend")]
+    {
+        // The lists are old, so that they are asked for.
+        site.on(APP, "apt-get -qq remove --yes stress-ng >/dev/null && find /var/lib/apt/lists -name '*Packages*' -delete");
+        let hold = format!(
+            "import fcntl, time; file = open('{lock}', 'w'); fcntl.lockf(file, fcntl.LOCK_EX); open('/run/held', 'w'); \
+             time.sleep(60)"
+        );
+        site.on(
+            APP,
+            &format!(
+                "rm -f /run/held && systemd-run --quiet --collect --unit=held-by-{unit} python3 -c \"{hold}\" && \
+                 until [ -e /run/held ]; do sleep 0.1; done"
+            ),
+        );
+        let ran = site.monctl("up --yes").success();
+        ran.stderr_contains("packages waits for python3 (process ")
+            .stderr_contains(&format!(" of held-by-{unit}.service), which holds the lock of apt or dpkg"));
+        site.monctl("plan").success();
+    }
+}
+
 fn after_a_reboot_of_this_computer_up_brings_everything_back(site: &Site) {
     let page = site.page();
     Traces::of(&site.project).end_as_a_reboot_does();
@@ -468,11 +494,6 @@ fn down_removes_everything_of_the_project_and_nothing_else(site: &Site) {
     runtime().block_on(other.provider.create_network()).unwrap();
     let others = runtime().block_on(other.provider.observe()).unwrap();
     let traces = Traces::of(&site.project);
-    let of_a_dead_process = |entry: &std::fs::DirEntry| {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        let process = name.strip_prefix("monctl-").and_then(|rest| Some(rest.split_once('.')?.0.to_owned()));
-        process.is_some_and(|process| !std::path::Path::new("/proc").join(process).exists())
-    };
     assert!(traces.found().len() > 5, "{:?}", traces.found());
 
     // A run that is killed leaves its connections' sockets behind.
@@ -480,8 +501,8 @@ fn down_removes_everything_of_the_project_and_nothing_else(site: &Site) {
     let ran = site.monctl("down --yes").success();
     ran.stderr_contains("data on app: what the application wrote").stdout_contains("removed machine `app`");
     assert_eq!(traces.found(), Vec::<String>::new());
-    let dead = std::fs::read_dir("/tmp").unwrap().flatten().filter(of_a_dead_process).count();
-    assert_eq!(dead, 0, "folders of killed runs");
+    let left: Vec<_> = std::fs::read_dir(site.temporary()).unwrap().flatten().map(|it| it.path()).collect();
+    assert!(left.is_empty(), "folders of killed runs: {left:?}");
     site.monctl("down --yes").success().stdout_contains("nothing is left");
     assert_eq!(runtime().block_on(other.provider.observe()).unwrap(), others);
 

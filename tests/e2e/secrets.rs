@@ -43,6 +43,30 @@ fn telling_command_lines() -> Vec<String> {
     lines.filter(|line| SECRETS.iter().any(|secret| line.contains(secret))).collect()
 }
 
+/// The processes outside of machines that keep them running and have a secret in their environment.
+fn telling_environments(site: &Site) -> Vec<String> {
+    let folder = site.project.folder().display().to_string();
+    let mut found = Vec::new();
+    let mut machines = 0;
+    for entry in fs::read_dir("/proc").unwrap().flatten() {
+        let read = |name: &str| fs::read(entry.path().join(name)).unwrap_or_default();
+        let line = String::from_utf8_lossy(&read("cmdline")).replace('\0', " ");
+        if !(line.contains("systemd-nspawn") && line.contains(&folder)) {
+            continue;
+        }
+        machines += 1;
+        let environment = read("environ");
+        let environment = String::from_utf8_lossy(&environment);
+        if SECRETS.iter().any(|secret| environment.contains(secret))
+            || environment.contains("NOTES_SECRET_KEY")
+        {
+            found.push(line);
+        }
+    }
+    assert!(machines >= 2, "no machine runs");
+    found
+}
+
 /// The files of a host that hold a secret, with mode and owner.
 fn files(site: &Site, host: HostName, secret: &str) -> Vec<String> {
     // The pattern is read from a file, so that this search is not what it finds.
@@ -88,6 +112,8 @@ pub fn secrets_stay_where_they_belong(site: &Site) {
         // What this test itself had searched for on the host stands in no journal either.
         assert!(journal.contains("monctl") && !SECRETS.iter().any(|secret| journal.contains(secret)));
     }
+    // What runs of the machines on this computer outlives the calls, and has nothing of their environment.
+    assert_eq!(telling_environments(site), Vec::<String>::new());
     // On this side secrets are the user's: nothing is kept of them.
     let folder = site.project.folder();
     let search = |secret: &str| {

@@ -32,6 +32,8 @@ pub struct Site {
     pub project: TestProject,
     pub programs: Programs,
     folder: TempDir,
+    /// Where its calls of the binary have their temporary files; no other test looks in there.
+    temporary: TempDir,
 }
 
 impl Site {
@@ -45,11 +47,17 @@ impl Site {
         let spec = include_str!("monctl.yaml").replace("PROJECT", project.name.as_str());
         let spec = spec.replace(PACKAGES, &programs.install());
         fs::write(folder.path().join("monctl.yaml"), spec).unwrap();
-        Some(Self { project, programs, folder })
+        // A short name: paths of sockets are short.
+        let temporary = tempfile::Builder::new().prefix("t").tempdir_in("/tmp").unwrap();
+        Some(Self { project, programs, folder, temporary })
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
+    }
+
+    pub fn temporary(&self) -> &Path {
+        self.temporary.path()
     }
 
     /// A copy of the user's files.
@@ -83,6 +91,7 @@ impl Site {
             .current_dir(self.folder.path())
             .env("NOTES_SECRET_KEY", SECRETS[0])
             .env("WEBHOOK_URL", webhook_url())
+            .env("TMPDIR", self.temporary())
             .args(words.split(' '))
     }
 
@@ -159,6 +168,7 @@ impl Site {
             .current_dir(self.folder.path())
             .env("NOTES_SECRET_KEY", SECRETS[0])
             .env("WEBHOOK_URL", webhook_url())
+            .env("TMPDIR", self.temporary())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped());

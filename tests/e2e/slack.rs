@@ -1,4 +1,4 @@
-//! Slack at an address that the machines of a site reach.
+//! Slack behind a loopback port of a site's monitoring host.
 
 use std::net::TcpStream;
 
@@ -6,13 +6,25 @@ use std::net::TcpStream;
 mod double;
 pub use double::{Slack, TOKEN};
 
-use crate::site::{APP, Site};
+use crate::site::{APP, MONITORING, Site};
 
 impl Slack {
     pub fn start(site: &Site) -> Self {
         // The address from which this computer reaches the machines is the one at which they reach it.
         let here = TcpStream::connect((site.address(APP), 22)).unwrap().local_addr().unwrap().ip();
-        Self::on((here, 0).into())
+        let mut slack = Self::on((here, 0).into());
+        // Webhooks go by `https` or to the host itself: what is posted there is passed on to this computer.
+        let address = slack.url.strip_prefix("http://").unwrap().to_owned();
+        let port = address.rsplit_once(':').unwrap().1;
+        let (activate, proxy) = ("systemd-socket-activate", "/usr/lib/systemd/systemd-socket-proxyd");
+        site.on(
+            MONITORING,
+            &format!(
+                "systemd-run --quiet --collect --unit=slack-{port} {activate} --listen=127.0.0.1:{port} {proxy} {address}"
+            ),
+        );
+        slack.url = format!("http://127.0.0.1:{port}");
+        slack
     }
 
     /// The part of a spec that names it; the secrets lie in files beside the spec.

@@ -1,12 +1,12 @@
 //! Projects for tests: each has a name of its own and is gone when the test ends, however that happens. A test
 //! that fails unwinds, Ctrl-C is caught here, and what a killed test process left is cleared by the next one.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, exit};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Mutex, Once, PoisonError};
+use std::sync::{Mutex, Once, OnceLock, PoisonError};
 use std::thread;
 
 use monctl::event::Events;
@@ -15,8 +15,10 @@ use monctl::provider::{Piece, Provider, local};
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 
-/// How names of test projects begin; the id and the start of their process follow.
-const PREFIX: &str = "monctl-test-";
+/// How names of test projects begin; who owns them follows.
+const PREFIX: &str = "monctl-tests-";
+/// The locks of those who own test projects, beside the projects.
+const OWNERS: &str = "/var/lib/monctl/test-owners";
 
 /// The projects that tests of this process have now.
 static LIVE: Mutex<Vec<ProjectName>> = Mutex::new(Vec::new());
@@ -133,30 +135,32 @@ fn catch_interrupts() {
 /// Destroys test projects whose process is gone.
 fn sweep() {
     for name in local::projects() {
-        if owner(&name).is_some_and(|owner| !is_alive(&owner)) {
+        let Some(owner) = owner(&name) else { continue };
+        let path = Path::new(OWNERS).join(owner);
+        // Held meanwhile, so that two that sweep do not take the same.
+        let lock = File::options().read(true).write(true).create(true).truncate(false).open(&path).unwrap();
+        if lock.try_lock().is_ok() {
             destroy(&name);
+            let _ = fs::remove_file(&path);
         }
     }
 }
 
-/// Ids are used again, so that a process is known by its id and the moment of its start.
+/// How names of this process's projects begin. It holds a lock of that name as long as it lives, which counts in every
+/// namespace that sees the projects.
 fn own_prefix() -> String {
-    let id = std::process::id();
-    format!("{PREFIX}{id}-{}-", start_of(&id.to_string()).unwrap())
+    static OWNER: OnceLock<(String, File)> = OnceLock::new();
+    let (owner, _) = OWNER.get_or_init(|| {
+        let id = fs::read_to_string("/proc/sys/kernel/random/uuid").unwrap();
+        let owner = id[..8].to_owned();
+        fs::create_dir_all(OWNERS).unwrap();
+        let lock = File::create(Path::new(OWNERS).join(&owner)).unwrap();
+        lock.lock().unwrap();
+        (owner, lock)
+    });
+    format!("{PREFIX}{owner}-")
 }
 
-fn owner(name: &ProjectName) -> Option<(String, String)> {
-    let mut parts = name.as_str().strip_prefix(PREFIX)?.split('-');
-    Some((parts.next()?.to_owned(), parts.next()?.to_owned()))
-}
-
-fn is_alive((id, start): &(String, String)) -> bool {
-    start_of(id).as_ref() == Some(start)
-}
-
-/// When a process started, in ticks since boot.
-fn start_of(id: &str) -> Option<String> {
-    let stat = fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
-    let after_name = stat.rsplit_once(") ")?.1;
-    after_name.split(' ').nth(19).map(str::to_owned)
+fn owner(name: &ProjectName) -> Option<&str> {
+    name.as_str().strip_prefix(PREFIX)?.split('-').next()
 }
