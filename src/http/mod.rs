@@ -28,6 +28,8 @@ use crate::secret::Secret;
 /// A service under load takes its time: a locked Grafana answered after 40 s.
 const TIMEOUT: Duration = Duration::from_secs(45);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// No service has so much to say; who does is broken or means harm.
+const LARGEST_ANSWER_BYTES: usize = 32 << 20;
 /// What is shown of a body that says nothing in a known way; bytes.
 const SHOWN: usize = 200;
 
@@ -203,18 +205,23 @@ impl Client {
 
     async fn ask(&self, request: RequestBuilder) -> Result<Answer> {
         let begin = Instant::now();
-        let answered = async {
-            let response = request.send().await?;
-            let status = response.status().as_u16();
-            let cookies = response.headers().get_all("set-cookie").iter();
-            // A cookie that is not text cannot be sent back.
-            let cookies = cookies.filter_map(|it| it.to_str().ok().map(Secret::new)).collect();
-            Ok((status, cookies, response.bytes().await?.to_vec()))
-        };
-        let (status, cookies, body) = answered.await.map_err(|cause: reqwest::Error| {
-            // The address is this side's end of a forward and means nothing to a reader.
+        // The address is this side's end of a forward and means nothing to a reader.
+        let silent = |cause: reqwest::Error| {
             Error::failed(format!("{} did not answer", self.service)).because(cause.without_url())
-        })?;
+        };
+        let mut response = request.send().await.map_err(silent)?;
+        let status = response.status().as_u16();
+        let cookies = response.headers().get_all("set-cookie").iter();
+        // A cookie that is not text cannot be sent back.
+        let cookies = cookies.filter_map(|it| it.to_str().ok().map(Secret::new)).collect();
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(silent)? {
+            body.extend_from_slice(&chunk);
+            if body.len() > LARGEST_ANSWER_BYTES {
+                let text = format!("{} sends more than {} MiB", self.service, LARGEST_ANSWER_BYTES >> 20);
+                return Err(Error::failed(text));
+            }
+        }
         Ok(Answer { service: self.service, status, cookies, body, took: begin.elapsed() })
     }
 }
@@ -285,6 +292,28 @@ mod tests {
         assert_eq!(answer(&"ü".repeat(300)).says().len(), SHOWN);
         let refusal = answer(r#"{"message": "no"}"#).refusal("save dashboard `Hosts`");
         assert_eq!(refusal.message(), "grafana refused to save dashboard `Hosts`: no (400)");
+    }
+
+    #[tokio::test]
+    async fn an_answer_without_end_is_refused() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let server = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut end = Ok(());
+            let head = &b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n"[..];
+            let block = vec![b'x'; 1 << 20];
+            for piece in std::iter::once(head).chain(std::iter::repeat(&block[..])) {
+                end = tokio::io::AsyncWriteExt::write_all(&mut stream, piece).await;
+                if end.is_err() {
+                    break;
+                }
+            }
+            end
+        });
+        let error = Client::new("grafana", &Endpoint::Tcp(address)).unwrap().get("/").await.unwrap_err();
+        assert_eq!(error.message(), "grafana sends more than 32 MiB");
+        assert!(server.await.unwrap().is_err(), "the server is still heard");
     }
 
     #[tokio::test]
