@@ -5,6 +5,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use monctl::error::Exit;
+use monctl::event::Events;
 use monctl::host::{HostName, Machine};
 use monctl::remote::Remote;
 use monctl::verify::{Cause, Hosts, Kept, LEASE, LastProof, Order, Site as _, Stage, UNDOING, last_proofs};
@@ -26,7 +27,7 @@ fn order(name: &str, seconds: u64, cause: Cause) -> Order {
 }
 
 async fn connect(machine: &Machine) -> Remote {
-    Remote::connect(machine, Duration::from_mins(1)).await.unwrap()
+    Remote::connect(machine, Duration::from_mins(1), &Events::channel().0).await.unwrap()
 }
 
 /// How many processes of stress-ng the machine has; also those that systemd does not know of.

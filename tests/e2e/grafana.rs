@@ -7,6 +7,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use monctl::event::Events;
 use monctl::host::{HostName, Machine};
 use monctl::http::{Client, Endpoint};
 use monctl::remote::Remote;
@@ -57,7 +58,7 @@ fn up(folder: &Project) -> Ran {
 
 /// The same Grafana as an operator sees it, through a forward.
 async fn operator(machine: &Machine, password: &str) -> (Remote, Client) {
-    let remote = Remote::connect(machine, DEADLINE).await.unwrap();
+    let remote = Remote::connect(machine, DEADLINE, &Events::channel().0).await.unwrap();
     let socket = remote.forward(3000).await.unwrap();
     let client = Client::new("grafana", &Endpoint::Unix(socket)).unwrap();
     (remote, client.with_login("admin", Secret::new(password)))
