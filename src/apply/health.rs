@@ -77,7 +77,7 @@ struct Look {
 async fn show(remote: &Remote) -> Result<Look> {
     let playbook = Playbook::of(remote.host().role());
     let words = ["sh", "-c", UNITS, "sh"].into_iter().chain(playbook.units());
-    let output = remote.run(&words.collect::<Vec<_>>(), &[]).await?;
+    let output = remote.run(&words.collect::<Vec<_>>(), b"").await?;
     Look::parse(&output.stdout).filter(|_| output.status.success()).ok_or_else(|| {
         Error::failed("systemd does not say how its units are")
             .at(remote.host().to_string())
@@ -214,7 +214,7 @@ async fn refusal(monitoring: &Remote, target: &Target) -> Result<Option<String>>
     let words =
         ["curl", "--fail", "--location", "--silent", "--show-error", "--noproxy", "*", "--max-time", "5"];
     let words: Vec<&str> = words.into_iter().chain(["--output", "/dev/null", &target.scrape_url]).collect();
-    let output = monitoring.run(&words, &[]).await?;
+    let output = monitoring.run(&words, b"").await?;
     Ok((!output.status.success()).then(|| output.stderr.trim().to_owned()))
 }
 
