@@ -19,11 +19,12 @@ use crate::remote::{Limits, Remote};
 
 /// A host may take so long to tell its state: its script first waits up to two minutes for another run to end.
 const TOLD_WITHIN: Duration = Duration::from_mins(4);
-/// How much it may tell: some facts, and those of each file that is asked about. The contents that it tells for diffs are
+/// How much it may tell: some facts, a line for each file that an application wrote beside its code, and those of each file
+/// that is asked about. The contents that it tells for diffs are
 /// bounded there.
-const FACTS_BYTES: usize = 16 << 20;
+const FACTS_BYTES: usize = 32 << 20;
 const FACTS_BYTES_PER_FILE: usize = 10 << 10;
-const FACTS_LINES: usize = 10_000;
+const FACTS_LINES: usize = 400_000;
 const FACTS_LINES_PER_FILE: usize = 4;
 /// How often a step that goes on says so.
 const STEP_INTERVAL: Duration = Duration::from_secs(10);
