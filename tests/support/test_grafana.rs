@@ -10,7 +10,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use monctl::http::grafana::GrafanaClient;
+use monctl::grafana::GrafanaClient;
 use monctl::http::{Answer, Client, Endpoint};
 use monctl::secret::Secret;
 use serde_json::{Value, json};
@@ -44,11 +44,26 @@ impl TestGrafana {
         Self::launch(port, &[], tempfile::tempdir().unwrap())
     }
 
-    /// The stand-in, which answers as one release, also where a release is named.
+    /// The stand-in, which answers as one release, also where a release is named. 9 and 12 were recorded.
     #[allow(dead_code, reason = "each test binary uses its part")]
     pub fn stand_in_of(release: u8) -> Self {
-        let options = [&*format!("--release={release}")];
+        Self::stand_in_with(release, &[])
+    }
+
+    /// The same with further options of the stand-in's.
+    #[allow(dead_code, reason = "each test binary uses its part")]
+    pub fn stand_in_with(release: u8, more: &[&str]) -> Self {
+        let release = option(release);
+        let options = [&[release.as_str()], more].concat();
         Self::launch_from(&stand_in(), 0, &options, &[], tempfile::tempdir().unwrap())
+    }
+
+    /// The release that answers, by its first number.
+    #[allow(dead_code, reason = "each test binary uses its part")]
+    pub fn release() -> u8 {
+        let first = |version: String| version.split('.').next().and_then(|it| it.parse().ok());
+        Release::named()
+            .map_or(9, |release| first(release.version()).expect("a version begins with a number"))
     }
 
     /// Starts one that serves everything below a path, as behind a proxy.
@@ -61,9 +76,12 @@ impl TestGrafana {
 
     /// One after the other of the releases that are known to differ. One that is named is what it is.
     pub fn of_each_release() -> impl Iterator<Item = Self> {
-        let of_stand_in = ["--release=9", "--release=11", "--release=12", "--release=13"];
-        let options = if Release::named().is_some() { vec![None] } else { of_stand_in.map(Some).to_vec() };
-        let start = |option: Option<_>| Self::launch(0, option.as_slice(), tempfile::tempdir().unwrap());
+        let of_stand_in = [9, 11, 12, 13].map(|release| Some(option(release)));
+        let options = if Release::named().is_some() { vec![None] } else { of_stand_in.to_vec() };
+        let start = |option: Option<String>| {
+            let option: Vec<&str> = option.iter().map(String::as_str).collect();
+            Self::launch(0, &option, tempfile::tempdir().unwrap())
+        };
         options.into_iter().map(start)
     }
 
@@ -177,6 +195,15 @@ impl Drop for TestGrafana {
     fn drop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
+    }
+}
+
+/// How the stand-in is made to answer as a release: as it was recorded, or as none was ever seen to.
+fn option(release: u8) -> String {
+    if [9, 12].contains(&release) {
+        format!("--release={release}")
+    } else {
+        format!("--invented-release={release}")
     }
 }
 

@@ -133,7 +133,7 @@ class Resources(unittest.TestCase):
             self.assertEqual(404, grafana.ask("GET", "/apis/dashboard.grafana.app", auth=ADMIN).status)
 
     def test_a_write_names_the_version_that_it_replaces(self):
-        with Running(options=("--release", "13")) as grafana:
+        with Running(options=("--invented-release", "13")) as grafana:
             def ask(method, path, body=None):
                 return grafana.ask(method, self.DASHBOARDS + path, body, auth=ADMIN)
 
@@ -151,14 +151,14 @@ class Resources(unittest.TestCase):
             self.assertEqual((200, 404), (ask("DELETE", "/x").status, ask("DELETE", "/x").status))
 
     def test_the_classic_interface_names_the_way_to_a_dashboard_in_the_new_schema(self):
-        with Running(options=("--release", "13")) as grafana:
+        with Running(options=("--invented-release", "13")) as grafana:
             grafana.ask("POST", self.DASHBOARDS, self.resource(), auth=ADMIN)
             answer = grafana.ask("GET", "/api/dashboards/uid/x", auth=ADMIN)
             self.assertEqual(406, answer.status)
             self.assertIn(f"use {self.DASHBOARDS}/x instead", answer.body["message"])
 
     def test_a_viewer_may_not_write(self):
-        with Running(options=("--release", "13")) as grafana:
+        with Running(options=("--invented-release", "13")) as grafana:
             account = grafana.ask("POST", "/api/serviceaccounts", {"name": "a", "role": "Viewer"}, auth=ADMIN).body["id"]
             key = grafana.ask("POST", f"/api/serviceaccounts/{account}/tokens", {"name": "a"}, auth=ADMIN).body["key"]
             self.assertEqual(403, grafana.ask("POST", self.DASHBOARDS, self.resource(), auth=f"Bearer {key}").status)

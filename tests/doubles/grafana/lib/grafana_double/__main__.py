@@ -4,7 +4,7 @@ import argparse
 import signal
 import sys
 
-from . import auth, provisioning
+from . import auth, permissions, provisioning
 from .config import Config, ConfigError
 from .prometheus import seconds
 from .server import Server
@@ -21,7 +21,9 @@ def arguments():
     server.add_argument("--pidfile", "-pidfile")
     server.add_argument("--packaging", "-packaging")
     server.add_argument("--lock-seconds", type=float, default=auth.LOCK_SECONDS, help="tests only")
-    server.add_argument("--release", type=int, default=9, help="tests only: answer as this one is documented to")
+    server.add_argument("--release", type=int, choices=(9, 12), default=9, help="tests only: answer as this one was recorded")
+    server.add_argument("--invented-release", type=int, help="tests only: answer as none was ever seen to")
+    server.add_argument("--permission-seconds", type=float, default=permissions.KEPT_SECONDS, help="tests only")
     server.add_argument("settings", nargs="*")
     return parser.parse_args()
 
@@ -34,7 +36,8 @@ def serve(options):
     server = Server(
         config.address(), store, config.version(), lock_seconds=options.lock_seconds,
         least_refresh=seconds(config.get("dashboards", "min_refresh_interval")),
-        release=options.release, home_page=config.get("users", "home_page"), sub_path=config.sub_path(),
+        release=options.invented_release or options.release, permission_seconds=options.permission_seconds,
+        home_page=config.get("users", "home_page"), sub_path=config.sub_path(),
     )
     # With port 0 the kernel chose one: whoever started this reads it here.
     print(f"HTTP Server Listen address={server.server_address[0]}:{server.server_address[1]}", flush=True)

@@ -4,7 +4,7 @@ import secrets
 import time
 
 from .store import now
-from .web import Answer, refuse, route
+from .web import Answer, refuse, route, unauthorized
 
 ROLES = ("Viewer", "Editor", "Admin")
 # What each role may, by the beginning of a permission's name; the server's administrator may everything.
@@ -19,17 +19,24 @@ MAY = {
 FORGET = "UPDATE token SET account_id=NULL, name=NULL WHERE "
 
 
-def of_token(store, key):
+def of_token(store, release, key):
     """The account behind a token, in the form of a user; raises what the original answers to a bad one."""
     with store:
         token = store.one("SELECT * FROM token WHERE key=?", key)
         account = token and store.one("SELECT * FROM service_account WHERE id=?", token["account_id"])
     if account is None:
         # A deleted one is a fault of the server in the recorded release; one that never was is no token.
-        raise refuse(500 if token else 401, "invalid API key")
+        if token and release >= 12:
+            raise unauthorized(release, "Unauthorized", "auth.unauthorized")
+        raise refuse(500, "invalid API key") if token else unauthorized(release, "invalid API key", "api-key.invalid")
     if token["expires"] and token["expires"] < time.time():
+        if release >= 12:
+            raise unauthorized(release, "Expired API key", "api-key.expired")
         raise refuse(401, "Expired API key", trace=False)
-    return {"id": 0, "login": "Anonymous", "role": account["role"], "is_admin": 0, "is_token": True}
+    return {
+        "id": account["id"], "login": "Anonymous", "name": account["name"], "role": account["role"], "is_admin": 0,
+        "is_token": True,
+    }
 
 
 def shown(store, row, avatar=""):
@@ -47,6 +54,9 @@ def create(request):
     if not name or role not in ROLES:
         raise refuse(400, "Bad request data")
     if store.one("SELECT 1 FROM service_account WHERE name=?", name):
+        if request.server.release >= 12:
+            text, name = "service account already exists", "serviceaccounts.ErrAlreadyExists"
+            raise refuse(400, text, trace=False, messageId=name, statusCode=400)
         raise refuse(400, "Failed to create service account")
     # They are users to the original, and are numbered with them.
     ids = "SELECT id FROM user UNION SELECT id FROM service_account"
@@ -79,6 +89,9 @@ def update(request, account_id):
 @route("DELETE", "/api/serviceaccounts/{account_id}", needs="serviceaccounts:delete")
 def delete(request, account_id):
     if request.store.run("DELETE FROM service_account WHERE id=?", account_id).rowcount == 0:
+        if request.server.release >= 12:
+            text, name = "service account not found", "serviceaccounts.ErrNotFound"
+            raise refuse(404, text, trace=False, messageId=name, statusCode=404)
         raise refuse(500, "Service account deletion error")
     request.store.run(FORGET + "account_id=?", account_id)
     return {"message": "Service account deleted"}
@@ -107,7 +120,10 @@ def create_token(request, account_id):
         raise refuse(404, "service account not found", trace=False)
     # Names of tokens are one set for the whole organization.
     if store.one("SELECT 1 FROM token WHERE name=?", body.get("name")):
-        raise refuse(409, "service account token with given name already exists in the organization", trace=False)
+        text = "service account token with given name already exists in the organization"
+        if request.server.release >= 12:
+            raise refuse(400, text, trace=False, messageId="serviceaccounts.ErrTokenAlreadyExists", statusCode=400)
+        raise refuse(409, text, trace=False)
     key, life = f"glsa_{secrets.token_hex(20)}", body.get("secondsToLive")
     cursor = store.run(
         "INSERT INTO token (account_id, name, key, created, expires) VALUES (?, ?, ?, ?, ?)",
@@ -119,5 +135,8 @@ def create_token(request, account_id):
 @route("DELETE", "/api/serviceaccounts/{account_id}/tokens/{token_id}", needs="serviceaccounts:write")
 def delete_token(request, account_id, token_id):
     if request.store.run(FORGET + "id=? AND account_id=?", token_id, account_id).rowcount == 0:
+        if request.server.release >= 12:
+            text, name = "service account token not found", "serviceaccounts.ErrTokenNotFound"
+            raise refuse(404, text, trace=False, messageId=name, statusCode=404)
         raise refuse(500, "Failed to delete service account token")
     return {"message": "Service account token deleted"}

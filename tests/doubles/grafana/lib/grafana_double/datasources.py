@@ -180,7 +180,8 @@ def resources(request, uid, rest):
         row = find(store, uid)
     if row is None:
         raise refuse(500, "Unable to load datasource meta data")
-    return ask(request, row, rest, refuse(500, "Failed to call resource"))
+    text = "An error occurred within the plugin" if request.server.release >= 12 else "Failed to call resource"
+    return ask(request, row, rest, refuse(500, text))
 
 
 @route("GET", "/api/datasources/proxy/{rest*}", own_transaction=True)

@@ -43,19 +43,71 @@ def moment(text, at):
     return int(text) / 1000
 
 
-def written(duration):
-    """Seconds as PromQL takes them, whole units only."""
-    return f"{int(duration)}s" if duration == int(duration) else f"{int(duration * 1000)}ms"
+# The lengths to which the server rounds a step, and up to which length each is taken; in seconds.
+STEPS = [
+    (0.01, 0.001), (0.015, 0.01), (0.035, 0.02), (0.075, 0.05), (0.15, 0.1), (0.35, 0.2), (0.75, 0.5), (1.5, 1), (3.5, 2),
+    (7.5, 5), (12.5, 10), (17.5, 15), (25, 20), (45, 30), (90, 60), (210, 120), (450, 300), (750, 600), (1050, 900),
+    (1500, 1200), (2700, 1800), (5400, 3600), (9000, 7200), (16200, 10800), (32400, 21600), (86400, 43200),
+    (604800, 86400), (1814400, 604800), (3628800, 2592000),
+]
+# More points Prometheus does not give.
+MOST_POINTS = 11_000
+DEFAULT_POINTS = 100
 
 
-def fill_in(expression, step, interval, length):
+def rounded(seconds_):
+    return next((step for bound, step in STEPS if seconds_ <= bound), 31_536_000)
+
+
+def in_go(duration):
+    """Seconds as Go writes a duration: `1m31.4s`, `1h0m5s`. PromQL takes no fraction."""
+    millis = round(duration * 1000)
+    if millis < 1000:
+        return f"{millis}ms"
+    minutes, rest = divmod(millis, 60_000)
+    hours, minutes = divmod(minutes, 60)
+    seconds_ = f"{rest / 1000:.3f}".rstrip("0").rstrip(".") + "s"
+    return (f"{hours}h" if hours else "") + (f"{minutes}m" if hours or minutes else "") + seconds_
+
+
+def in_units(duration):
+    """Seconds as `$__interval` is written: one unit, rounded down."""
+    for unit, length in (("y", 31_536_000), ("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)):
+        if duration >= length:
+            return f"{int(duration // length)}{unit}"
+    return f"{round(duration * 1000)}ms"
+
+
+RATE_INTERVAL = ("$__rate_interval", "${__rate_interval}")
+OWN_INTERVALS = (*RATE_INTERVAL, "$__interval", "${__interval}", "$__interval_ms", "${__interval_ms}")
+
+
+def steps(query, scrape, length, release):
+    """The step of a query and what `$__rate_interval` is. 12 takes the latter from the interval as it was asked for, 9 rounds first."""
+    asked, wanted = (query.get("intervalMs") or 0) / 1000, query.get("interval") or ""
+    least = seconds(wanted) if wanted not in OWN_INTERVALS else None
+    least = least or asked or scrape
+    step = length / (query.get("maxDataPoints") or DEFAULT_POINTS)
+    step = least if step < least else rounded(step)
+    step = max(step, rounded(length / MOST_POINTS))
+    if wanted in RATE_INTERVAL:
+        step = max(step + scrape, 4 * scrape)
+        return step, step
+    own = seconds(wanted) if release >= 12 and wanted not in OWN_INTERVALS else None
+    base = own or scrape
+    rate = max((asked if release >= 12 else step) + base, 4 * base)
+    return step * (query.get("intervalFactor") or 1), rate
+
+
+def fill_in(expression, step, rate, length):
     """The variables that the server knows; a dashboard's own stay as they are."""
     values = {
-        "__rate_interval": written(max(step + interval, 4 * interval)),
+        "__rate_interval": in_go(rate),
         "__interval_ms": str(int(step * 1000)),
-        "__interval": written(step),
-        "__range_s": str(int(length)),
-        "__range": written(int(length)),
+        "__interval": in_units(step),
+        "__range_ms": str(round(length * 1000)),
+        "__range_s": str(round(length)),
+        "__range": f"{round(length)}s",
     }
     for name, value in values.items():
         expression = expression.replace(f"${{{name}}}", value).replace(f"${name}", value)
@@ -90,7 +142,7 @@ def frame(series, kind, query, expression, step):
             "name": name, "refId": query["refId"],
             "meta": {
                 "type": "timeseries-multi", "custom": {"resultType": kind},
-                "executedQueryString": f"Expr: {expression}\nStep: {written(step)}",
+                "executedQueryString": f"Expr: {expression}\nStep: {in_go(step)}",
             },
             "fields": [
                 {"name": "Time", "type": "time", "typeInfo": {"frame": "time.Time"}, "config": {"interval": int(step * 1000)}},
@@ -117,13 +169,16 @@ class Failed(Exception):
         self.status, self.text = status, text
 
 
-def run(row, query, start, end):
+def filled(row, query, length, release):
+    """The expression of a query with the server's variables filled in, and its step."""
+    scrape = seconds(json.loads(row["json_data"]).get("timeInterval")) or DEFAULT_INTERVAL
+    step, rate = steps(query, scrape, length, release)
+    return fill_in(query.get("expr") or "", step, rate, length), step
+
+
+def run(row, query, expression, step, start, end, release):
     """The frames of one query; raises Failed where Prometheus refuses its expression."""
-    interval = seconds(json.loads(row["json_data"]).get("timeInterval")) or DEFAULT_INTERVAL
-    least = seconds(query.get("interval"))
-    step = (least or max((query.get("intervalMs") or 0) / 1000, interval)) * (query.get("intervalFactor") or 1)
-    expression = fill_in(query.get("expr") or "", step, least or interval, end - start)
-    if end <= 0 or not expression:
+    if end <= 0 or (not expression and release < 12):
         return []
     frames = []
     for wanted, path, times in (
@@ -137,31 +192,43 @@ def run(row, query, start, end):
         if status >= 400:
             refused = json.loads(text)
             raise Failed(status, f"{refused['errorType']}: {refused['error']}")
-        found = json.loads(text)["data"]
+        answer = json.loads(text)
+        found, remarks = answer["data"], notices(answer) if release >= 10 else []
         kind, result = found["resultType"], found["result"]
         if kind == "scalar":
             kind, result = "vector", [{"metric": {}, "value": result}]
-        frames += [frame(series, kind, query, expression, step) for series in result]
+        made = [frame(series, kind, query, expression, step) for series in result]
+        for one in made if remarks else []:
+            one["schema"]["meta"]["notices"] = remarks
+        frames += made
     return frames
 
 
-def no_series(query):
+def notices(answer):
+    """What Prometheus remarks beside the data, as later releases pass it on."""
+    kinds = (("warnings", "warning"), ("infos", "info"))
+    return [{"severity": severity, "text": text} for key, severity in kinds for text in answer.get(key) or []]
+
+
+def no_series(query, expression, step):
     """The frame with which released versions answer where there is no series."""
-    executed = f"Expr: {query.get('expr') or ''}"
+    executed = f"Expr: {expression}\nStep: {in_go(step)}"
     return {"schema": {"refId": query["refId"], "meta": {"executedQueryString": executed}, "fields": []}, "data": {"values": []}}
 
 
 def result(row, query, start, end, release):
     """One query's part of the answer. To the recorded version an error looks like no data; later ones tell it."""
+    expression, step = filled(row, query, end - start, release)
+    empty = no_series(query, expression, step)
     try:
-        frames = run(row, query, start, end)
+        frames = run(row, query, expression, step, start, end, release)
     except Failed as failed:
         if release < 10:
             return {"status": 200, "frames": []}
         return {
-            "error": failed.text, "errorSource": "downstream", "status": failed.status, "frames": [no_series(query)],
+            "error": failed.text, "errorSource": "downstream", "status": failed.status, "frames": [empty],
         }
-    return {"status": 200, "frames": frames or ([no_series(query)] if release >= 10 else [])}
+    return {"status": 200, "frames": frames or ([empty] if release >= 10 else [])}
 
 
 @route("POST", "/api/ds/query", own_transaction=True)

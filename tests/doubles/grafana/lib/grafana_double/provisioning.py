@@ -9,7 +9,7 @@ import pathlib
 from . import dashboards, datasources
 
 # As the original calls whoever a file is.
-NOBODY = "Anonymous"
+NOBODY = {"id": 0, "login": "Anonymous"}
 
 
 def load(folder, store):

@@ -8,7 +8,8 @@ import time
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS user (
-  id INTEGER PRIMARY KEY, login TEXT UNIQUE, name TEXT, email TEXT, salt TEXT, hash TEXT, is_admin INTEGER, created TEXT
+  id INTEGER PRIMARY KEY, login TEXT UNIQUE, name TEXT, email TEXT, salt TEXT, hash TEXT, is_admin INTEGER, created TEXT,
+  role TEXT DEFAULT 'Viewer'
 );
 CREATE TABLE IF NOT EXISTS session (token TEXT PRIMARY KEY, user_id INTEGER);
 CREATE TABLE IF NOT EXISTS login_attempt (login TEXT, at REAL);
@@ -20,10 +21,12 @@ CREATE TABLE IF NOT EXISTS library_element (uid TEXT PRIMARY KEY, name TEXT UNIQ
 -- Folders and dashboards share ids and uids, as in the original.
 CREATE TABLE IF NOT EXISTS dashboard (
   id INTEGER PRIMARY KEY AUTOINCREMENT, uid TEXT UNIQUE, title TEXT, slug TEXT, is_folder INTEGER, folder_id INTEGER,
-  data TEXT, version INTEGER, created TEXT, updated TEXT, created_by TEXT, updated_by TEXT, provisioned TEXT, api TEXT
+  data TEXT, version INTEGER, created TEXT, updated TEXT, created_by TEXT, updated_by TEXT, provisioned TEXT, api TEXT,
+  restricted INTEGER DEFAULT 0
 );
 CREATE TABLE IF NOT EXISTS dashboard_version (
-  id INTEGER PRIMARY KEY, dashboard_id INTEGER, parent INTEGER, version INTEGER, created TEXT, message TEXT, data TEXT, api TEXT
+  id INTEGER PRIMARY KEY, dashboard_id INTEGER, parent INTEGER, version INTEGER, created TEXT, message TEXT, data TEXT, api TEXT,
+  author TEXT, author_id INTEGER
 );
 CREATE TABLE IF NOT EXISTS service_account (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT UNIQUE, role TEXT);
 CREATE TABLE IF NOT EXISTS token (

@@ -22,6 +22,15 @@ def refuse(status, message, /, trace=True, **more):
     return Refused(status, body)
 
 
+def unauthorized(release, message, message_id):
+    """A 401. Later releases begin its sentence with a capital letter and name it."""
+    if release < 12:
+        return refuse(401, message)
+    return Refused(401, {
+        "extra": None, "message": message[0].upper() + message[1:], "messageId": message_id, "statusCode": 401, "traceID": "",
+    })
+
+
 @dataclasses.dataclass
 class Text:
     """A body that is not JSON."""
