@@ -109,17 +109,25 @@ fn a_broken_file_is_refused_with_its_place_and_nothing_is_written() {
 }
 
 #[test]
-fn two_dashboards_of_one_uid_or_title_are_both_named() {
+fn two_dashboards_of_one_uid_or_of_one_title_in_a_folder_are_both_named() {
     let with = |uid: &str, title: &str| {
         let text = json!({"uid": uid, "title": title, "panels": []}).to_string();
-        render(&project("{dashboards: [other.json]}").file("other.json", text)).code(2)
+        render(&project("{dashboards: [other.json]}").file("other.json", text))
     };
     with("monctl_hosts", "Mine")
+        .code(2)
         .stderr_contains("monctl's own `hosts` and")
         .stderr_contains("the same uid, `monctl_hosts`");
-    with("mine", "HOSTS")
-        .stderr_contains("monctl's own `hosts` and")
-        .stderr_contains("the same title, `hosts`");
+    // Titles are free, since monctl's own lie in a folder of their own.
+    with("mine", "HOSTS").success();
+    let two = ["one", "two"].map(|uid| json!({"uid": uid, "title": "Django", "panels": []}).to_string());
+    let project = project("{dashboards: [one.json, two.json]}").file("one.json", &two[0]);
+    render(&project.file("two.json", &two[1]))
+        .code(2)
+        .stderr_contains("the same title in a folder, `django`");
+    let apart = "{dashboards: [one.json, {path: two.json, folder: Team}, {path: two.json, uid: three, title: Third}]}";
+    let project = self::project(apart).file("one.json", &two[0]).file("two.json", &two[1]);
+    assert_eq!(rendered(&project, "three")["title"], "Third");
 }
 
 #[test]
@@ -129,6 +137,11 @@ fn a_mistake_in_the_section_has_its_place() {
     };
     let line = SPEC.lines().count() + 1;
     let at = |column: usize| format!("monctl.yaml:{line}:{column}");
+    mistake(
+        "{dashboards: [{path: plain.json, folder: General}]}",
+        &at(50),
+        "no folder may be called `General`",
+    );
     mistake("{dashboards: [none.json]}", &at(24), "there is no file `");
     mistake("{dashboards: [{id: 1860}]}", &at(24), "a dashboard comes from a `path`, or has an `id`");
     mistake(

@@ -7,8 +7,8 @@ use std::path::PathBuf;
 
 use crate::digest::Sha256;
 use crate::error::{Error, Result};
+use crate::grafana::{Dashboard, FOLDER_UID, Folder};
 use crate::http::download;
-use crate::http::grafana::{Dashboard, FOLDER_UID};
 use crate::project::Exported;
 use crate::render;
 use crate::spec::{DashboardSource, Loaded, OwnDashboard, Spec, read_text};
@@ -20,6 +20,8 @@ const PUBLISHED_AT: &str = "https://grafana.com";
 #[derive(Debug, Default)]
 pub(super) struct Wanted {
     pub dashboards: Vec<Dashboard>,
+    /// The folders of the user's.
+    pub folders: Vec<Folder>,
     /// Why a published one cannot be fetched. Nothing else depends on it.
     pub missing: Vec<Error>,
 }
@@ -39,15 +41,21 @@ pub(super) async fn wanted(loaded: &Loaded) -> Result<Wanted> {
         match exported(loaded, own).await? {
             Ok(exported) => {
                 let document = exported.adopt(loaded.spec.grafana.data_source())?;
-                wanted.dashboards.push(Dashboard::new(&exported.name, document, FOLDER_UID)?);
+                let folder = Folder::titled(own.folder().trim());
+                wanted.dashboards.push(Dashboard::new(&exported.name, document, &folder.uid)?);
+                if !wanted.folders.contains(&folder) {
+                    wanted.folders.push(folder);
+                }
                 names.push(format!("`{}`", exported.name));
             }
             Err(error) => wanted.missing.push(error),
         }
     }
-    differ(&wanted.dashboards, &names, "uid", |one| one.uid.clone())?;
+    differ(&wanted.dashboards, &names, "uid", |one| (String::new(), one.uid.clone()))?;
     // Grafana 9 takes titles for the same that differ in their case only, and has one of each in a folder.
-    differ(&wanted.dashboards, &names, "title", |one| one.title.to_lowercase())?;
+    differ(&wanted.dashboards, &names, "title in a folder", |one| {
+        (one.folder.clone(), one.title.to_lowercase())
+    })?;
     Ok(wanted)
 }
 
@@ -67,7 +75,9 @@ pub(super) fn ours(spec: &Spec) -> Result<Vec<(String, Dashboard)>> {
 
 /// The text of one of the user's; the inner error is why it cannot be had now.
 async fn exported(loaded: &Loaded, own: &OwnDashboard) -> Result<Result<Exported>> {
-    let inputs = own.inputs();
+    let settings = own.settings();
+    let given_uid = settings.uid.map(|uid| uid.as_str().to_owned());
+    let (title, inputs) = (settings.title, settings.inputs);
     match own.source() {
         Some(DashboardSource::File(path)) => {
             let path = loaded.base_dir().join(path);
@@ -75,7 +85,7 @@ async fn exported(loaded: &Loaded, own: &OwnDashboard) -> Result<Result<Exported
             let text = read_text(&path)
                 .map_err(|error| Error::invalid("cannot read the dashboard").at(&name).because(error))?;
             let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-            Ok(Ok(Exported { name, text, uid: uid_of(&stem), inputs }))
+            Ok(Ok(Exported { name, text, uid: uid_of(&stem), given_uid, title, inputs }))
         }
         Some(DashboardSource::Published { id, revision, sha256 }) => {
             let name = format!("dashboard {id} of grafana.com, revision {revision}");
@@ -83,7 +93,8 @@ async fn exported(loaded: &Loaded, own: &OwnDashboard) -> Result<Result<Exported
             let url =
                 format!("{}/api/dashboards/{id}/revisions/{revision}/download", base.trim_end_matches('/'));
             let text = published(&name, &url, sha256).await?;
-            Ok(text.map(|text| Exported { name, text, uid: format!("published_{id}"), inputs }))
+            let uid = format!("published_{id}");
+            Ok(text.map(|text| Exported { name, text, uid, given_uid, title, inputs }))
         }
         // Loading has refused it.
         None => Err(Error::invalid("a dashboard of the spec says not where it comes from")),
@@ -142,14 +153,16 @@ fn differ(
     dashboards: &[Dashboard],
     names: &[String],
     what: &str,
-    of: impl Fn(&Dashboard) -> String,
+    of: impl Fn(&Dashboard) -> (String, String),
 ) -> Result<()> {
-    let mut seen: BTreeMap<String, &String> = BTreeMap::new();
+    let mut seen: BTreeMap<(String, String), &String> = BTreeMap::new();
     for (dashboard, name) in dashboards.iter().zip(names) {
         let value = of(dashboard);
         if let Some(first) = seen.get(&value) {
-            let text = format!("{first} and {name} have the same {what}, `{value}`");
-            return Err(Error::invalid(text).remedy(format!("give one of them another {what}")));
+            let text = format!("{first} and {name} have the same {what}, `{}`", value.1);
+            return Err(
+                Error::invalid(text).remedy(format!("give one of them another {what}, beside its `path`"))
+            );
         }
         seen.insert(value, name);
     }

@@ -23,6 +23,10 @@ pub struct Exported {
     pub text: String,
     /// Its uid where it has none.
     pub uid: String,
+    /// The uid that it gets, whatever its own is.
+    pub given_uid: Option<String>,
+    /// The title that it gets, whatever its own is.
+    pub title: Option<String>,
     /// Values of its inputs.
     pub inputs: BTreeMap<String, String>,
 }
@@ -87,17 +91,17 @@ impl Exported {
         if !dashboard.get("panels").is_none_or(Value::is_array) {
             return Err(Fault::new(&["panels"], "`panels` is no list", "export the dashboard again"));
         }
-        let title = dashboard.get("title").and_then(Value::as_str).unwrap_or_default();
-        if title.trim().is_empty() {
-            return Err(Fault::new(&["title"], "the dashboard has no title", "give it one by `title`"));
-        }
+        let title = self.title_of(dashboard)?;
+        check_tags(dashboard)?;
         let inputs = inputs::values(dashboard, data_source, &self.inputs)?;
         let mut document = Value::Object(dashboard.clone());
+        document["title"] = title.into();
         inputs::put_elements_in_place(&mut document)?;
         inputs::fill(&mut document, &inputs);
         let only_prometheus = sources::needs_only_prometheus(dashboard);
-        let pointer = sources::Pointer { uid: data_source, only_prometheus, given: &self.inputs };
-        pointer.point(&mut document);
+        let variables = sources::variables(dashboard);
+        let pointer = sources::Pointer { uid: data_source, only_prometheus, variables, given: &self.inputs };
+        pointer.point(&mut document)?;
         if let Value::Object(keys) = &mut document {
             keys.retain(|key, _| {
                 !["id", "version", "iteration"].contains(&key.as_str()) && !key.starts_with("__")
@@ -108,19 +112,31 @@ impl Exported {
     }
 
     fn v2(&self, uid: &str, api: &str, spec: &Map<String, Value>, data_source: &str) -> Result<Value, Fault> {
-        let title = spec.get("title").and_then(Value::as_str).unwrap_or_default();
-        if title.trim().is_empty() {
-            return Err(Fault::new(&["title"], "the dashboard has no title", "give it one by `title`"));
-        }
+        let title = self.title_of(spec)?;
+        check_tags(spec)?;
         inputs::refuse_library_panels(spec)?;
         let mut spec = Value::Object(spec.clone());
+        spec["title"] = title.into();
         inputs::fill(&mut spec, &inputs::given(data_source, &self.inputs));
         sources::PointerV2 { uid: data_source, given: &self.inputs }.point(&mut spec);
         Ok(json!({"apiVersion": api, "kind": "Dashboard", "metadata": {"name": uid}, "spec": spec}))
     }
 
-    fn uid_of(&self, given: Option<&Value>, path: &[&str]) -> Result<String, Fault> {
-        let uid = given.and_then(Value::as_str).filter(|uid| !uid.is_empty()).unwrap_or(&self.uid);
+    /// The spec's title, else its own.
+    fn title_of(&self, dashboard: &Map<String, Value>) -> Result<String, Fault> {
+        let own = dashboard.get("title").and_then(Value::as_str).unwrap_or_default();
+        match self.title.as_deref().unwrap_or(own) {
+            title if title.trim().is_empty() => {
+                let remedy = "give it one by `title`, in the file or beside its `path`";
+                Err(Fault::new(&["title"], "the dashboard has no title", remedy))
+            }
+            title => Ok(title.to_owned()),
+        }
+    }
+
+    fn uid_of(&self, own: Option<&Value>, path: &[&str]) -> Result<String, Fault> {
+        let own = own.and_then(Value::as_str).filter(|uid| !uid.is_empty());
+        let uid = self.given_uid.as_deref().or(own).unwrap_or(&self.uid);
         match uid.parse::<GrafanaUid>() {
             Ok(uid) => Ok(uid.as_str().to_owned()),
             Err(rule) => {
@@ -128,6 +144,21 @@ impl Exported {
             }
         }
     }
+}
+
+/// Grafana refuses a dashboard with a longer tag; bytes.
+const LONGEST_TAG: usize = 50;
+
+fn check_tags(dashboard: &Map<String, Value>) -> Result<(), Fault> {
+    let tags = dashboard.get("tags").and_then(Value::as_array).into_iter().flatten();
+    for (index, tag) in tags.enumerate() {
+        if let Some(tag) = tag.as_str().filter(|tag| tag.len() > LONGEST_TAG) {
+            let reason =
+                format!("the tag `{tag}` has {} bytes, and Grafana takes at most {LONGEST_TAG}", tag.len());
+            return Err(Fault::new(&["tags", &index.to_string()], reason, "shorten it or take it out"));
+        }
+    }
+    Ok(())
 }
 
 /// What a document is.

@@ -14,6 +14,9 @@ use crate::digest::Sha256;
 /// ways to it.
 pub const DATA_SOURCE_UID: &str = "monctl_prometheus";
 
+/// The title of the folder of the user's dashboards: beside monctl's own, so that titles are free.
+const OWN_FOLDER: &str = "Own dashboards";
+
 /// Grafana.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -113,8 +116,15 @@ pub struct OwnDashboardSettings {
     pub revision: Option<u32>,
     /// The sha256 of what is fetched.
     pub sha256: Option<Sha256Text>,
-    /// Values of its inputs, such as the uid of another data source: `{DS_LOKI: loki}`. Prometheus is known.
+    /// Values of its inputs, such as the uid of another data source, by the input's name or by the type of the source:
+    /// `{DS_LOKI: logs}`, `{loki: logs}`. Prometheus is known.
     pub inputs: BTreeMap<String, String>,
+    /// The uid that it gets in place of its own.
+    pub uid: Option<GrafanaUid>,
+    /// The title that it gets in place of its own.
+    pub title: Option<String>,
+    /// The title of the folder in which it lies; by default that of all your own dashboards.
+    pub folder: Option<String>,
 }
 
 /// Where a dashboard of the user's comes from.
@@ -148,12 +158,22 @@ impl OwnDashboard {
             _ => None,
         }
     }
+}
 
-    /// The values of its inputs.
-    pub fn inputs(&self) -> BTreeMap<String, String> {
+impl OwnDashboard {
+    /// What the spec says of it beside where it comes from.
+    pub fn settings(&self) -> OwnDashboardSettings {
         match self {
-            Self::Path(_) => BTreeMap::new(),
-            Self::With(settings) => settings.inputs.clone(),
+            Self::Path(_) => OwnDashboardSettings::default(),
+            Self::With(settings) => settings.clone(),
+        }
+    }
+
+    /// The title of its folder.
+    pub fn folder(&self) -> &str {
+        match self {
+            Self::With(OwnDashboardSettings { folder: Some(folder), .. }) => folder,
+            _ => OWN_FOLDER,
         }
     }
 }

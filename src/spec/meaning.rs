@@ -134,6 +134,23 @@ fn grafana(grafana: &Grafana, base: &Path, findings: &mut Vec<Finding>) {
             }
             Some(_) => {}
         }
+        let settings = dashboard.settings();
+        let titles = [("title", settings.title), ("folder", settings.folder)];
+        for (key, _) in
+            titles.iter().filter(|(_, title)| title.as_deref().is_some_and(|it| it.trim().is_empty()))
+        {
+            find(
+                &format!("dashboards.{index}.{key}"),
+                format!("the `{key}` is empty; write one or leave it out"),
+            );
+        }
+        // Grafana's own name for what lies in no folder; it takes no folder of this title.
+        if dashboard.folder().trim().eq_ignore_ascii_case("general") {
+            find(
+                &format!("dashboards.{index}.folder"),
+                "no folder may be called `General`; choose another title".into(),
+            );
+        }
     }
 }
 

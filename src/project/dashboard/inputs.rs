@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use super::Fault;
+use super::sources::EXPRESSIONS;
 
 /// What to do about a library panel that is not in the file.
 const SHARE_EXTERNALLY: &str = "export the dashboard \"for sharing externally\", which brings it along";
@@ -26,7 +27,11 @@ pub(super) fn values(
             continue;
         }
         let value = match (word("type"), word("pluginId")) {
-            ("datasource", "prometheus") => data_source.to_owned(),
+            ("datasource", kind) if given.contains_key(kind) => given[kind].clone(),
+            ("datasource", EXPRESSIONS) => EXPRESSIONS.to_owned(),
+            ("datasource", "mixed") => "-- Mixed --".to_owned(),
+            ("datasource", "grafana" | "datasource") => "-- Grafana --".to_owned(),
+            ("datasource", kind) if kind.contains("prometheus") => data_source.to_owned(),
             ("constant", _) if input["value"].is_string() => word("value").to_owned(),
             (kind, plugin) => {
                 let of = if kind == "datasource" {
@@ -37,7 +42,7 @@ pub(super) fn values(
                 return Err(Fault::new(
                     &["__inputs", &index.to_string()],
                     format!("the input `{name}` needs {of}, which nothing gives"),
-                    "give it by `inputs: {NAME: VALUE}` beside the dashboard's `path`; of a data source, its uid",
+                    "give it by `inputs: {NAME: VALUE}` beside the dashboard's `path`; of a data source, its uid, by its name or by its type",
                 ));
             }
         };

@@ -1,11 +1,15 @@
 //! Which data source a dashboard asks: where it meant the Prometheus of another Grafana, it gets ours.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
+use super::Fault;
+
 /// Sources that every Grafana has in itself.
 const BUILT_IN: [&str; 4] = ["-- Grafana --", "-- Mixed --", "-- Dashboard --", "grafana"];
+/// The source of what Grafana computes from other queries.
+pub(super) const EXPRESSIONS: &str = "__expr__";
 
 /// Whether the file says that it needs no data source but Prometheus. One that says nothing needs no other.
 pub(super) fn needs_only_prometheus(dashboard: &Map<String, Value>) -> bool {
@@ -13,58 +17,135 @@ pub(super) fn needs_only_prometheus(dashboard: &Map<String, Value>) -> bool {
     needed.filter(|one| one["type"] == "datasource").all(|one| one["id"] == "prometheus")
 }
 
+/// The names of a dashboard's variables, which stand for what they choose.
+pub(super) fn variables(dashboard: &Map<String, Value>) -> BTreeSet<String> {
+    let list = dashboard.get("templating").and_then(|it| it["list"].as_array()).into_iter().flatten();
+    list.filter_map(|one| one["name"].as_str().map(str::to_owned)).collect()
+}
+
 /// Where questions to a Prometheus go.
 pub(super) struct Pointer<'a> {
     /// The uid of our data source.
     pub uid: &'a str,
-    /// Whether a source without a type, or with a name only, is a Prometheus.
+    /// Whether the file speaks of no other kind of source.
     pub only_prometheus: bool,
-    /// The uids and names that the spec gave, which are meant as they are.
+    /// The dashboard's variables.
+    pub variables: BTreeSet<String>,
+    /// The uids and names that the spec gave, by inputs or by kinds of sources; they are meant as they are.
     pub given: &'a BTreeMap<String, String>,
 }
 
 impl Pointer<'_> {
     /// Sends every question to a Prometheus to our data source.
-    pub(super) fn point(&self, value: &mut Value) {
+    ///
+    /// # Errors
+    /// Where a placeholder stands for a source that cannot be known.
+    pub(super) fn point(&self, value: &mut Value) -> Result<(), Fault> {
+        self.point_at(value, &mut Vec::new())
+    }
+
+    fn point_at(&self, value: &mut Value, path: &mut Vec<String>) -> Result<(), Fault> {
         match value {
-            Value::Array(values) => values.iter_mut().for_each(|value| self.point(value)),
+            Value::Array(values) => {
+                for (index, value) in values.iter_mut().enumerate() {
+                    path.push(index.to_string());
+                    self.point_at(value, path)?;
+                    path.pop();
+                }
+            }
             Value::Object(keys) => {
                 if keys.get("type") == Some(&json!("datasource"))
                     && keys.get("query") == Some(&json!("prometheus"))
                 {
                     keys.insert("current".into(), json!({"text": self.uid, "value": self.uid}));
                 }
+                let asks = is_prometheus(keys);
                 for (key, value) in keys {
+                    path.push(key.clone());
                     if key == "datasource" {
-                        if let Some(ours) = self.replacement(value) {
+                        if let Some(ours) = self.replacement(value, asks, path)? {
                             *value = ours;
                         }
                     } else {
-                        self.point(value);
+                        self.point_at(value, path)?;
                     }
+                    path.pop();
                 }
             }
             _ => {}
         }
+        Ok(())
     }
 
-    /// What stands for a data source; `None` where it stays.
-    fn replacement(&self, source: &Value) -> Option<Value> {
+    /// What stands for a data source; `None` where it stays. `asks` says whether the question beside it is one to a
+    /// Prometheus, where that can be seen.
+    fn replacement(
+        &self,
+        source: &Value,
+        asks: Option<bool>,
+        path: &[String],
+    ) -> Result<Option<Value>, Fault> {
         let ours = json!({"type": "prometheus", "uid": self.uid});
         let named = source.as_str().or_else(|| source["uid"].as_str());
-        match (named, source["type"].as_str()) {
-            // A variable or the spec chooses it.
-            (Some(name), _) if name.starts_with('$') || self.given.values().any(|given| given == name) => {
-                None
-            }
+        let is_ours = asks.unwrap_or(self.only_prometheus);
+        let replacement = match (named, source["type"].as_str()) {
+            (Some(name), _) if self.given.values().any(|given| given == name) => None,
+            (Some(EXPRESSIONS), _) => Some(json!({"type": EXPRESSIONS, "uid": EXPRESSIONS})),
             (Some(name), _) if BUILT_IN.contains(&name) => {
                 source.is_string().then(|| json!({"type": "datasource", "uid": name}))
             }
+            // A variable chooses it.
+            (Some(name), _) if variable(name).is_some_and(|it| self.variables.contains(it)) => None,
             (_, Some("prometheus")) => Some(ours),
+            (_, Some(kind)) if self.given.contains_key(kind) => {
+                Some(json!({"type": kind, "uid": self.given[kind]}))
+            }
+            (Some(name), kind) if variable(name).is_some() => match kind {
+                None if is_ours => Some(ours),
+                _ => return Err(unknown(name, kind, path)),
+            },
             (_, Some(_)) => None,
             (Some(name), None) if name == self.uid => Some(ours),
-            (_, None) => self.only_prometheus.then_some(ours),
+            (_, None) => is_ours.then_some(ours),
+        };
+        Ok(replacement)
+    }
+}
+
+/// The refusal of a placeholder for a source that cannot be known.
+fn unknown(name: &str, kind: Option<&str>, path: &[String]) -> Fault {
+    let of = kind.map_or_else(String::new, |kind| format!(" of type `{kind}`"));
+    let reason = format!("the placeholder `{name}` stands for a data source{of}, which nothing gives");
+    let remedy = "give it by `inputs: {NAME: UID}` beside the dashboard's `path`, by its name or by the type of the source";
+    Fault { path: path.to_vec(), reason, remedy }
+}
+
+/// The name in `$name`, `${name}` or `[[name]]`; that of a placeholder may hold a hyphen.
+fn variable(text: &str) -> Option<&str> {
+    let braced = |open, close| text.strip_prefix(open)?.strip_suffix(close);
+    braced("${", "}").or_else(|| braced("[[", "]]")).or_else(|| text.strip_prefix('$'))
+}
+
+/// Whether what names a source asks a Prometheus, as its question says: a panel by its queries, a query or a variable by
+/// itself; `None` where none of them tells.
+fn is_prometheus(owner: &Map<String, Value>) -> Option<bool> {
+    let targets = owner.get("targets").and_then(Value::as_array);
+    let of_targets = || targets.into_iter().flatten().filter_map(Value::as_object).find_map(is_prometheus);
+    let is_logs = matches!(owner.get("type").and_then(Value::as_str), Some("logs" | "traces" | "nodeGraph"));
+    let expr = owner.get("expr").and_then(Value::as_str).map(str::trim).filter(|expr| !expr.is_empty());
+    let query = owner.get("query");
+    let query = query.and_then(|query| query.as_str().or_else(|| query["query"].as_str()));
+    match (expr, query) {
+        _ if is_logs => Some(false),
+        // A selector of streams has no metric, and lines are filtered by pipes.
+        (Some(expr), _) => {
+            Some(!(expr.starts_with('{') && !expr.contains("__name__")) && !expr.contains("} |"))
         }
+        (None, Some(query)) => {
+            let functions = ["label_values(", "query_result(", "metrics(", "label_names("];
+            functions.iter().any(|name| query.trim_start().starts_with(name)).then_some(true)
+        }
+        (None, None) => of_targets(),
     }
 }
 

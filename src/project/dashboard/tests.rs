@@ -9,7 +9,8 @@ const PLAIN: &str = include_str!("../../../tests/fixtures/dashboards/plain.json"
 const V2: &str = include_str!("../../../tests/fixtures/dashboards/v2.json");
 
 fn exported(text: impl Into<String>) -> Exported {
-    Exported { name: "my.json".into(), text: text.into(), uid: "own_my".into(), inputs: BTreeMap::new() }
+    let (name, uid) = ("my.json".into(), "own_my".into());
+    Exported { name, text: text.into(), uid, given_uid: None, title: None, inputs: BTreeMap::new() }
 }
 
 fn adopt(text: impl Into<String>) -> Result<Value> {
@@ -94,9 +95,102 @@ fn a_plain_export_asks_our_prometheus_and_leaves_other_kinds_alone() {
 }
 
 #[test]
-fn where_other_kinds_are_needed_a_name_alone_says_nothing() {
+fn where_other_kinds_are_needed_the_question_tells_whose_it_is() {
     let text = PLAIN.replace("\"id\": 81,", r#""__requires": [{"type": "datasource", "id": "loki"}],"#);
-    assert_eq!(adopt(text).unwrap()["panels"][0]["targets"][1]["datasource"], Value::Null);
+    assert_eq!(adopt(text).unwrap()["panels"][0]["targets"][1]["datasource"], ours());
+    let logs = json!("Loki");
+    let two = json!({"title": "Two", "__requires": [{"type": "datasource", "id": "loki"}], "panels": [
+        {"type": "timeseries", "datasource": "prometheus-prod", "targets": [{"expr": "up"}]},
+        {"type": "logs", "datasource": logs, "targets": [{"expr": "{job=\"web\"}"}]},
+        {"type": "timeseries", "datasource": {"uid": "P1809F7CD0C75ACF3"}, "targets": [{"expr": "up"}]},
+        {"type": "timeseries", "datasource": "Loki", "targets": [{"expr": "{job=\"web\"} |= \"x\""}]},
+        {"type": "table", "datasource": "SQL", "targets": [{"rawSql": "select 1"}]},
+    ]});
+    let adopted = adopt(two.to_string()).unwrap();
+    let source = |index: usize| adopted["panels"][index]["datasource"].clone();
+    assert_eq!([0, 1, 2, 3, 4].map(source), [ours(), logs.clone(), ours(), logs, json!("SQL")]);
+}
+
+#[test]
+fn a_placeholder_without_an_input_is_our_prometheus_or_refused_with_its_line() {
+    let board = |source: &Value, more: &Value| {
+        let panel = json!({"type": "timeseries", "datasource": source, "targets": [more]});
+        json!({"title": "A", "__requires": [{"type": "datasource", "id": "loki"}], "panels": [panel]})
+    };
+    let query = json!({"expr": "up", "refId": "A"});
+    for source in [
+        json!("${DS_THANOS}"),
+        json!("${DS_SIGNCL-PROMETHEUS}"),
+        json!({"type": "prometheus", "uid": "${DS_PROMETHEUS_WH211}"}),
+        json!({"uid": "$DS_ANY"}),
+    ] {
+        let adopted = adopt(board(&source, &query).to_string()).unwrap();
+        assert_eq!(adopted["panels"][0]["datasource"], ours(), "{source}");
+    }
+    let loki = board(&json!({"type": "loki", "uid": "${DS_LOKI}"}), &json!({"expr": "{a=\"b\"}"}));
+    let refused = refusal(format!("{loki:#}"));
+    assert!(
+        refused.ends_with(
+            "the placeholder `${DS_LOKI}` stands for a data source of type `loki`, which nothing gives"
+        ),
+        "{refused}"
+    );
+    assert!(!refused.starts_with("my.json:1:"), "{refused}");
+    for name in ["loki", "DS_LOKI"] {
+        let inputs = [(name.to_owned(), "logs".to_owned())].into();
+        let given = Exported { inputs, ..exported(loki.to_string()) }.adopt("ours").unwrap();
+        assert_eq!(given["panels"][0]["datasource"], json!({"type": "loki", "uid": "logs"}), "{name}");
+    }
+    let unknown = board(&json!("${DS_X}"), &json!({"rawSql": "select 1"}));
+    assert!(refusal(unknown.to_string()).contains("`${DS_X}` stands for a data source, which nothing gives"));
+}
+
+#[test]
+fn what_grafana_computes_itself_stays_what_it_is() {
+    let of_expressions = json!({"type": "__expr__", "uid": "__expr__"});
+    let board = json!({"title": "A", "panels": [{"datasource": "-- Mixed --", "targets": [
+        {"refId": "A", "expr": "up", "datasource": "Prometheus"},
+        {"refId": "B", "type": "math", "expression": "$A * 2", "datasource": "__expr__"},
+        {"refId": "C", "type": "reduce", "expression": "A", "datasource": {"uid": "__expr__"}},
+    ]}]});
+    let adopted = adopt(board.to_string()).unwrap();
+    let targets = &adopted["panels"][0]["targets"];
+    assert_eq!(targets[0]["datasource"], ours());
+    assert_eq!([&targets[1]["datasource"], &targets[2]["datasource"]], [&of_expressions, &of_expressions]);
+
+    let inputs = json!([
+        {"name": "DS_PROM", "type": "datasource", "pluginId": "prometheus"},
+        {"name": "DS_EXPRESSION", "type": "datasource", "pluginId": "__expr__"},
+    ]);
+    let board = json!({"title": "A", "__inputs": inputs, "panels": [{"targets": [
+        {"refId": "A", "expr": "up", "datasource": {"type": "prometheus", "uid": "${DS_PROM}"}},
+        {"refId": "B", "expression": "$A*2", "datasource": {"type": "__expr__", "uid": "${DS_EXPRESSION}"}},
+    ]}]});
+    let adopted = adopt(board.to_string()).unwrap();
+    let targets = &adopted["panels"][0]["targets"];
+    assert_eq!([&targets[0]["datasource"], &targets[1]["datasource"]], [&ours(), &of_expressions]);
+}
+
+#[test]
+fn a_tag_that_grafana_refuses_is_named_with_its_place_before_anything_is_made() {
+    let tag = "component-id: a-service-whose-name-is-longer-than-fifty-bytes";
+    let text = format!("{{\"title\": \"A\", \"panels\": [],\n \"tags\": [\"short\",\n  \"{tag}\"]}}");
+    assert_eq!(
+        refusal(text),
+        format!("my.json:3:3: the tag `{tag}` has 61 bytes, and Grafana takes at most 50")
+    );
+}
+
+#[test]
+fn the_specs_uid_and_title_count_more_than_the_files() {
+    for text in [PLAIN, SHARED, V2] {
+        let exported =
+            Exported { given_uid: Some("mine".into()), title: Some("Mine".into()), ..exported(text) };
+        let adopted = exported.adopt("ours").unwrap();
+        let of_resource = (&adopted["metadata"]["name"], &adopted["spec"]["title"]);
+        let of = if adopted["spec"].is_object() { of_resource } else { (&adopted["uid"], &adopted["title"]) };
+        assert_eq!(of, (&json!("mine"), &json!("Mine")));
+    }
 }
 
 #[test]
