@@ -11,6 +11,7 @@ pub mod commands;
 pub mod digest;
 pub mod error;
 pub mod event;
+pub mod grafana;
 pub mod host;
 pub mod http;
 pub mod plan;

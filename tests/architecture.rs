@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 const FOUNDATION: [&str; 7] = ["cancel", "digest", "error", "event", "host", "retry", "secret"];
 
 /// Each room and the rooms that it may import from.
-const ROOMS: [(&str, &[&str]); 14] = [
+const ROOMS: [(&str, &[&str]); 15] = [
     ("promql", &[]),
     ("spec", &["promql"]),
     ("report", &[]),
@@ -18,6 +18,7 @@ const ROOMS: [(&str, &[&str]); 14] = [
     ("playbook", &["spec"]),
     ("project", &["spec", "playbook"]),
     ("http", &["spec"]),
+    ("grafana", &["promql", "spec", "http"]),
     ("remote", &["spec", "playbook"]),
     ("plan", &["spec", "render", "playbook"]),
     ("provider", &["spec", "playbook", "plan", "remote", "http"]),
@@ -26,8 +27,8 @@ const ROOMS: [(&str, &[&str]); 14] = [
     (
         "commands",
         &[
-            "spec", "render", "playbook", "project", "plan", "provider", "remote", "http", "apply", "verify",
-            "report", "cli",
+            "spec", "render", "playbook", "project", "plan", "provider", "remote", "http", "grafana",
+            "apply", "verify", "report", "cli",
         ],
     ),
 ];

@@ -16,7 +16,7 @@ use std::fs;
 use std::time::Duration;
 
 use monctl::error::Error;
-use monctl::http::grafana::{
+use monctl::grafana::{
     DATA_SOURCE_UID, Dashboard, DataSource, Desired, FOLDER_UID, GrafanaChange, GrafanaClient, diff,
 };
 use monctl::http::{Client, Endpoint};
@@ -348,7 +348,7 @@ async fn a_token_that_ended_costs_one_request_and_is_not_shown() {
         words.extend((command == "down").then_some("--yes"));
         let ran = monctl(&project, "glsa_never_was_one").args(words).run();
         let said = format!("{}{}", ran.stdout, ran.stderr);
-        assert!(said.contains("grafana refuses the token: invalid API key (401)"), "{ran}");
+        assert!(said.contains("grafana refuses the token: ") && said.contains(" (401)"), "{ran}");
         assert!(!said.contains("glsa_never_was_one"), "{ran}");
         let requests = grafana.requests();
         let refused = requests.iter().filter(|request| request.ends_with(" 401")).count();
@@ -378,8 +378,12 @@ async fn a_grafana_below_a_path_is_found_there_and_nowhere_else() {
         .code(3)
         .stdout_contains("data source `monctl Prometheus`: is not there");
     let client = GrafanaClient::existing(&at(&grafana), Secret::new(token)).unwrap();
-    let error = client.wait_ready(Duration::ZERO).await.unwrap_err();
-    assert!(error.hint().unwrap().contains("a path at the end included"), "{error:?}");
+    let ready = client.wait_ready(Duration::ZERO).await;
+    // Later releases answer without the path, too.
+    if TestGrafana::release() < 12 {
+        let error = ready.unwrap_err();
+        assert!(error.hint().unwrap().contains("a path at the end included"), "{error:?}");
+    }
 }
 
 #[test]

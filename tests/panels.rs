@@ -23,15 +23,15 @@ use std::process::{Command, Stdio};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use monctl::http::Endpoint;
-use monctl::http::grafana::{
+use monctl::grafana::panels::{Checked, Shown, panels};
+use monctl::grafana::{
     DATA_SOURCE_UID, Dashboard, DataSource, Desired, FOLDER_UID, Frames, GrafanaChange, GrafanaClient,
     PanelQuery, diff,
 };
+use monctl::http::Endpoint;
 use monctl::http::prometheus::Prometheus;
 use monctl::project::Exported;
 use monctl::spec::{OnDrift, PromDuration};
-use monctl::verify::{Checked, Shown, panels};
 use pipeline::{Process, free_address, program};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -124,7 +124,14 @@ impl Bench {
     /// Imports a dashboard as somebody else exported it, and checks what Grafana holds then.
     async fn check_imported(&self, export: &str) -> Vec<Checked> {
         let (name, uid) = ("theirs.json".to_owned(), "theirs".to_owned());
-        let exported = Exported { name, uid, text: export.to_owned(), inputs: BTreeMap::new() };
+        let exported = Exported {
+            name,
+            uid,
+            text: export.to_owned(),
+            given_uid: None,
+            title: None,
+            inputs: BTreeMap::new(),
+        };
         let dashboard = exported.adopt(DATA_SOURCE_UID).unwrap();
         let dashboard = Dashboard::new("theirs", dashboard, FOLDER_UID).unwrap();
         let data_source = DataSource::prometheus(DATA_SOURCE_UID, "http://localhost", "15s");
@@ -194,7 +201,8 @@ async fn each_panel_without_data_is_named_with_its_cause() {
     assert_eq!(found[3].1, format!("no `{REQUESTS}` has `status=\"200\"`; it has no label `status`"));
     assert!(found[4].1.contains("parse error"), "{}", found[4].1);
     assert!(matches!(checked[4].shown, Shown::Error(_)), "{:?}", checked[4]);
-    assert!(found[5].1.starts_with("all that it selects is there"), "{}", found[5].1);
+    assert_eq!(found[5].1, "there are values, and none that meets the comparison now");
+    assert!(matches!(checked[5].shown, Shown::NotApplicable(_)), "{:?}", checked[5]);
     assert!(found[6].1.starts_with("only NaN"), "{}", found[6].1);
     assert_eq!(found[7], ("now", ""));
 }

@@ -23,11 +23,11 @@ use std::process::{Command, Stdio};
 use std::sync::Mutex;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use monctl::grafana::panels::{Checked, Found, Shown, panels};
+use monctl::grafana::{DATA_SOURCE_UID, GrafanaClient};
 use monctl::http::Endpoint;
-use monctl::http::grafana::{DATA_SOURCE_UID, GrafanaClient};
 use monctl::http::prometheus::Prometheus;
 use monctl::spec::PromDuration;
-use monctl::verify::{Checked, Found, Shown, panels};
 use pipeline::{Process, free_address, program};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -241,6 +241,7 @@ async fn a_variable_is_a_result_of_its_own_and_only_its_panels_suffer() {
             json!([
                 variable("host", "label_values(up, instance)"),
                 variable("misspelt", "label_values(upp{job=\"x\"}, instance)"),
+                {"type": "query", "name": "cluster", "query": "label_values(up, cluster)"},
                 with(variable("none", "label_values(up, instance)"), json!({"regex": "/^web/"})),
                 variable("broken", "label_values(up{, instance)"),
                 variable("strange", "tags(up)"),
@@ -253,7 +254,10 @@ async fn a_variable_is_a_result_of_its_own_and_only_its_panels_suffer() {
             ]),
             json!([
                 panel("fine", "up{instance=~\"$host\"}"),
-                panel("empty", "up{instance=~\"${misspelt}\", job=\"none\"}"),
+                panel("empty", "up{instance=~\"x${misspelt}\"}"),
+                panel("no metric", "disks{instance=~\"${misspelt}\"}"),
+                panel("other condition", "up{job=\"none\", instance=~\"${misspelt}\"}"),
+                panel("optional", "up{cluster=\"$cluster\"}"),
                 panel("error", "up{instance=~\"[[broken]]\"}"),
                 panel("indirect", "up{job=~\"$through\"}"),
                 panel("of logs", "up{job=~\"$logs\"}"),
@@ -278,7 +282,13 @@ async fn a_variable_is_a_result_of_its_own_and_only_its_panels_suffer() {
     assert_eq!(*of_variable(&found, "excused"), Shown::NotApplicable(excused.into()));
 
     assert_eq!(*shown(&found, "fine"), Shown::Data);
-    assert_eq!(*shown(&found, "empty"), empty(&format!("its variable `misspelt` has no values: {misspelt}")));
+    let of_the_variable = format!("its variable `misspelt` has no values: {misspelt}");
+    assert_eq!(*shown(&found, "empty"), empty(&of_the_variable));
+    // Where the metric itself is not there, or another condition is not met, the variable is not why.
+    assert_eq!(*shown(&found, "no metric"), empty("there is no metric `disks`"));
+    let Shown::Empty(of_the_job) = shown(&found, "other condition") else { panic!("{found:#?}") };
+    assert!(of_the_job.starts_with("no `up` has `job=\"none\"`"), "{of_the_job}");
+    assert_eq!(*shown(&found, "optional"), Shown::Data, "an empty text selects what lacks the label");
     assert_eq!(*shown(&found, "error"), through);
     assert!(
         matches!(shown(&found, "indirect"), Shown::Error(why) if why.contains("`through`")),

@@ -6,8 +6,8 @@ use jiff::Timestamp;
 
 use crate::apply::HostResult;
 use crate::event::Events;
+use crate::grafana::{Annotation, GrafanaClient, Occasion};
 use crate::host::{HostName, Role};
-use crate::http::grafana::{Annotation, GrafanaClient, Occasion};
 use crate::verify::Proof;
 
 /// Steps that bring another version of the application or of what it needs.

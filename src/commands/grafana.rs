@@ -12,7 +12,7 @@ use kept::Kept;
 
 use super::dashboards::Wanted;
 use crate::error::{Error, Result};
-use crate::http::grafana::{DATA_SOURCE_UID, DataSource, Desired, GrafanaChange, GrafanaClient, diff};
+use crate::grafana::{DATA_SOURCE_UID, DataSource, Desired, GrafanaChange, GrafanaClient, diff};
 use crate::playbook::Facts;
 use crate::spec::{self, ExistingData, OnDrift, Spec};
 
@@ -86,5 +86,7 @@ pub(super) fn desired(spec: &Spec, wanted: Wanted) -> Desired {
         Some(ExistingData::Theirs(_)) => None,
     };
     let complete = existing.is_none() && wanted.missing.is_empty();
-    Desired { complete, ..Desired::new(data_source, wanted.dashboards) }
+    let mut desired = Desired { complete, ..Desired::new(data_source, wanted.dashboards) };
+    desired.folders.extend(wanted.folders);
+    desired
 }

@@ -17,14 +17,15 @@ use super::{Context, Outcome, screenshots};
 use crate::cli::{DashboardsArgs, Web};
 use crate::error::{Error, Exit, Result};
 use crate::event::Events;
+use crate::grafana::GrafanaClient;
+use crate::grafana::panels::{Found, Shown, longest_step, panels};
 use crate::host::{Machine, Role};
 use crate::http::Endpoint;
-use crate::http::grafana::{FOLDER_UID, GrafanaClient};
 use crate::http::prometheus::Prometheus;
 use crate::provider::Provider;
 use crate::remote::Remote;
 use crate::spec::{Spec, load};
-use crate::verify::{self, Found, Hosts, Shown, panels};
+use crate::verify::{self, Hosts};
 
 /// A dashboard of days need not show the last minute.
 const LONGEST_STEP: Duration = Duration::from_secs(30);
@@ -107,7 +108,7 @@ async fn traffic(spec: &Spec, machines: &[Machine], dashboards: &[Value], events
     let monitoring = Remote::connect(monitoring(machines)?, ANSWERS_WITHIN, events).await?;
     let prometheus = Prometheus::new(&Endpoint::Unix(monitoring.forward(port(Web::Prometheus)).await?))?;
     let scrape_interval = spec.monitoring.scrape_interval;
-    let step = verify::longest_step(dashboards, scrape_interval).min(LONGEST_STEP);
+    let step = longest_step(dashboards, scrape_interval).min(LONGEST_STEP);
     events.note(format!(
         "a visitor's requests go to the application until it was scraped twice, every {scrape_interval}"
     ));
@@ -129,9 +130,9 @@ async fn traffic(spec: &Spec, machines: &[Machine], dashboards: &[Value], events
     .map(drop)
 }
 
-/// The dashboards in monctl's folder, as they are stored.
+/// The dashboards in monctl's folders, as they are stored.
 async fn dashboards(client: &GrafanaClient) -> Result<Vec<Value>> {
-    let uids = client.dashboards_in(FOLDER_UID).await?;
+    let uids = client.dashboards_of_monctl().await?;
     if uids.is_empty() {
         return Err(
             Error::could_not_run("Grafana holds no dashboard of monctl").remedy("`monctl up` imports them")
@@ -146,6 +147,7 @@ struct Remark<'a> {
     what: String,
     expr: &'a str,
     shown: &'a Shown,
+    notices: &'a [String],
 }
 
 /// What there is to say, dashboard by dashboard.
@@ -155,14 +157,17 @@ fn remarks(found: &Found) -> Vec<Remark<'_>> {
         what: format!("variable `{}`", one.variable),
         expr: "",
         shown: &one.shown,
+        notices: &[],
     });
     let queries = found.queries.iter().map(|one| Remark {
         dashboard: &one.dashboard,
         what: if one.query.is_empty() { one.panel.clone() } else { format!("{} ({})", one.panel, one.query) },
         expr: &one.expr,
         shown: &one.shown,
+        notices: &one.notices,
     });
-    let mut remarks: Vec<Remark> = variables.chain(queries).filter(|it| *it.shown != Shown::Data).collect();
+    let is_worth_it = |it: &Remark| *it.shown != Shown::Data || !it.notices.is_empty();
+    let mut remarks: Vec<Remark> = variables.chain(queries).filter(is_worth_it).collect();
     remarks.sort_by_key(|remark| remark.dashboard);
     remarks
 }
@@ -170,15 +175,16 @@ fn remarks(found: &Found) -> Vec<Remark<'_>> {
 impl Remark<'_> {
     fn write(&self, text: &mut String) {
         let (word, cause) = match self.shown {
-            Shown::Data => return,
-            Shown::Partial(cause) => ("partly", cause),
-            Shown::Empty(cause) => ("empty", cause),
-            Shown::Error(cause) => ("error", cause),
-            Shown::NotApplicable(cause) => ("not applicable", cause),
-            Shown::NotAsked(cause) => ("not asked", cause),
+            Shown::Data => ("note", ""),
+            Shown::Partial(cause) => ("partly", cause.as_str()),
+            Shown::Empty(cause) => ("empty", cause.as_str()),
+            Shown::Error(cause) => ("error", cause.as_str()),
+            Shown::NotApplicable(cause) => ("not applicable", cause.as_str()),
+            Shown::NotAsked(cause) => ("not asked", cause.as_str()),
         };
         text.push_str(&format!("  {word}  {}\n", self.what));
-        for line in [&self.expr.replace('\n', " "), cause] {
+        let expr = self.expr.replace('\n', " ");
+        for line in [expr.as_str(), cause].into_iter().chain(self.notices.iter().map(String::as_str)) {
             if !line.is_empty() {
                 text.push_str(&format!("         {line}\n"));
             }
@@ -230,6 +236,8 @@ struct Counts {
     not_asked: usize,
     /// Variables without values.
     variables: usize,
+    /// Those of them that Grafana shows as an error. An empty list does not matter where the panels have data.
+    broken: usize,
 }
 
 impl Counts {
@@ -244,12 +252,13 @@ impl Counts {
             counts.lacking += usize::from(one.shown.is_lacking());
         }
         counts.variables = found.variables.iter().filter(|one| one.shown.is_lacking()).count();
+        counts.broken = found.variables.iter().filter(|one| matches!(one.shown, Shown::Error(_))).count();
         counts
     }
 
     /// Nothing is proven where nothing was asked.
     fn is_proof(&self) -> bool {
-        self.asked > 0 && self.lacking == 0 && self.variables == 0
+        self.asked > 0 && self.lacking == 0 && self.broken == 0
     }
 
     fn text(&self) -> String {
@@ -274,11 +283,11 @@ impl Counts {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::verify::{Checked, CheckedVariable};
+    use crate::grafana::panels::{Checked, CheckedVariable};
 
     fn query(dashboard: &str, panel: &str, shown: Shown) -> Checked {
         let [dashboard, panel, query, expr] = [dashboard, panel, "A", "up"].map(str::to_owned);
-        Checked { dashboard, panel, query, expr, shown }
+        Checked { dashboard, panel, query, expr, notices: vec![], shown }
     }
 
     fn found(queries: Vec<Checked>) -> Found {
@@ -337,5 +346,34 @@ mod tests {
         }
         let both = vec![query("A", "one", Shown::Data), query("A", "two", Shown::NotAsked(String::new()))];
         assert_eq!(outcome(&found(both), &[]).exit, Exit::Success);
+    }
+
+    #[test]
+    fn a_variable_without_values_is_no_fault_where_every_panel_has_data_and_a_broken_one_is() {
+        let exit = |shown: Shown| {
+            let mut found = found(vec![query("A", "one", Shown::Data)]);
+            let (dashboard, variable) = ("A".to_owned(), "cluster".to_owned());
+            found.variables.push(CheckedVariable { dashboard, variable, values: 0, alone: 0, shown });
+            let outcome = outcome(&found, &[]);
+            assert!(outcome.text.contains("variable `cluster`"), "{}", outcome.text);
+            outcome.exit
+        };
+        assert_eq!(exit(Shown::Empty("nothing has the label".into())), Exit::Success);
+        assert_eq!(exit(Shown::Error("parse error".into())), Exit::NotProven);
+    }
+
+    #[test]
+    fn what_prometheus_remarks_is_shown_and_fails_nothing() {
+        let mut remarked = query("A", "one", Shown::Data);
+        remarked.notices = vec!["PromQL info: metric might not be a counter: \"up\"".into()];
+        let outcome = outcome(&found(vec![remarked]), &[]);
+        insta::assert_snapshot!(outcome.text, @r#"
+        A
+          note  one (A)
+                 up
+                 PromQL info: metric might not be a counter: "up"
+        all 1 queries of all panels bring data
+        "#);
+        assert_eq!(outcome.exit, Exit::Success);
     }
 }

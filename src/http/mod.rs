@@ -8,7 +8,6 @@ pub mod address;
 pub mod alertmanager;
 pub mod door;
 pub mod download;
-pub mod grafana;
 pub mod prometheus;
 pub mod relay;
 pub mod slack;

@@ -37,7 +37,7 @@ struct Ends {
 
 impl Relay {
     /// Opens it for the service of a client, which shows its login.
-    pub(super) async fn open(client: Client) -> Result<Self> {
+    pub(crate) async fn open(client: Client) -> Result<Self> {
         let cannot =
             |cause: std::io::Error| Error::could_not_run("cannot listen on a loopback port").because(cause);
         let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await.map_err(cannot)?;

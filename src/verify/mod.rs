@@ -24,7 +24,6 @@ mod kind;
 mod mute;
 #[cfg(test)]
 mod naive;
-mod panels;
 mod predict;
 mod preflight;
 mod proof;
@@ -55,7 +54,6 @@ pub use fault::{CpuLoad, Effect, Ending, Fault, REFERENCE_COMMAND, Traffic};
 pub use inbox::{Inbox, Silence, Slot};
 pub use kind::{Resource, Safety, safety};
 pub use mute::Mutes;
-pub use panels::{Checked, CheckedVariable, Found, Shown, longest_step, panels};
 pub use predict::{Obstacle, Prediction, Remedies, Window, predict, warnings_for};
 pub use proof::{Entry, Kept, LastProof, METRIC, Proof, TornProof, keep, last_proofs, publish};
 pub use prove::{NotRun, Request, Round, prove};

@@ -16,17 +16,31 @@ const SCRAPES: i64 = 40;
 
 /// `OpenMetrics` with times. What is counted grows at every scrape by what was recorded; the rest stands still.
 pub fn history() -> String {
+    history_of("", SCRAPES)
+}
+
+/// The same with more jobs, each of which begins with `# JOB name port`, and so many scrapes before now.
+pub fn history_of(more: &str, scrapes: i64) -> String {
     let mut text = String::new();
     for (job, port, exposition) in EXPORTERS {
         for host in 1..=2 {
-            report(&mut text, &format!(r#"job="{job}",instance="10.0.0.{host}:{port}""#), exposition);
+            let target = format!(r#"job="{job}",instance="10.0.0.{host}:{port}""#);
+            report(&mut text, &target, exposition, scrapes);
         }
+    }
+    for part in more.split("# JOB ").skip(1) {
+        let (head, exposition) = part.split_once('\n').unwrap();
+        let (job, port) = head.split_once(' ').unwrap();
+        let target = format!(r#"job="{job}",instance="10.0.0.9:{port}""#);
+        let of_prometheus = include_str!("../fixtures/metrics/prometheus.txt");
+        let exposition = [exposition, if job == "prometheus" { of_prometheus } else { "" }].concat();
+        report(&mut text, &target, &exposition, scrapes);
     }
     text + "# EOF\n"
 }
 
-fn report(text: &mut String, target: &str, exposition: &str) {
-    series(text, &format!("up{{{target}}}"), 1.0, false);
+fn report(text: &mut String, target: &str, exposition: &str, scrapes: i64) {
+    series(text, &format!("up{{{target}}}"), 1.0, false, scrapes);
     let mut counted = false;
     for line in exposition.lines() {
         if line.starts_with('#') {
@@ -36,14 +50,14 @@ fn report(text: &mut String, target: &str, exposition: &str) {
         let (series_of, value) = line.rsplit_once(' ').unwrap();
         let (name, labels) = series_of.trim_end_matches('}').split_once('{').unwrap_or((series_of, ""));
         let labels = if labels.is_empty() { target.to_owned() } else { format!("{target},{labels}") };
-        series(text, &format!("{name}{{{labels}}}"), value.parse().unwrap(), counted);
+        series(text, &format!("{name}{{{labels}}}"), value.parse().unwrap(), counted, scrapes);
     }
 }
 
-fn series(text: &mut String, name: &str, value: f64, grows: bool) {
-    let begin = jiff::Timestamp::now().as_second() - SCRAPES * INTERVAL;
+fn series(text: &mut String, name: &str, value: f64, grows: bool, scrapes: i64) {
+    let begin = jiff::Timestamp::now().as_second() - scrapes * INTERVAL;
     let mut shown = value;
-    for scrape in 0..=2 * SCRAPES {
+    for scrape in 0..=scrapes + SCRAPES {
         writeln!(text, "{name} {shown} {}", begin + scrape * INTERVAL).unwrap();
         if grows {
             shown += value;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::Kept;
 use crate::error::{Error, Result};
 use crate::event::Events;
-use crate::http::grafana::{Ask, GrafanaChange, GrafanaClient};
+use crate::grafana::{Ask, GrafanaChange, GrafanaClient};
 use crate::provider::Provider;
 use crate::secret::Secret;
 use crate::spec::{Loaded, SecretName, Secrets};
@@ -298,7 +298,7 @@ mod tests {
 
     use super::*;
     use crate::commands::annotations;
-    use crate::http::grafana::{Annotation, Occasion};
+    use crate::grafana::{Annotation, Occasion};
 
     /// A Grafana that knows one password and no token, and remembers who asked for what.
     #[derive(Clone)]

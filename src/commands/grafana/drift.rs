@@ -9,7 +9,7 @@ use super::kept::unusable;
 use crate::digest::Sha256;
 use crate::error::Result;
 use crate::event::Events;
-use crate::http::grafana::{Drift, GrafanaChange};
+use crate::grafana::{Drift, GrafanaChange};
 use crate::plan::GrafanaAction;
 use crate::spec::OnDrift;
 

@@ -7,7 +7,7 @@ use super::{Access, desired, drift};
 use crate::commands::dashboards::{self, Wanted};
 use crate::error::{Error, Result};
 use crate::event::Events;
-use crate::http::grafana::{Desired, GrafanaClient, Leftovers};
+use crate::grafana::{Desired, GrafanaClient, Leftovers};
 use crate::provider::Provider;
 use crate::spec::Loaded;
 

@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use serde_json::json;
 
 use super::*;
-use crate::http::grafana::GrafanaClient;
+use crate::grafana::GrafanaClient;
 
 /// The stand-in for Grafana, until the test ends.
 struct StandIn(Child);

@@ -4,7 +4,8 @@ use std::convert::Infallible;
 use std::fmt;
 
 use promql_parser::label::{MatchOp, Matcher};
-use promql_parser::parser::{Expr, VectorSelector};
+use promql_parser::parser::token::T_LUNLESS;
+use promql_parser::parser::{AggregateExpr, BinaryExpr, Expr, ParenExpr, VectorSelector};
 use promql_parser::util::{ExprVisitor, walk_expr};
 
 /// A selector: a metric, where it is named, and conditions on its labels.
@@ -19,7 +20,7 @@ pub(super) struct Selector {
 pub(super) struct Condition {
     pub label: String,
     operator: &'static str,
-    value: String,
+    pub value: String,
 }
 
 impl Selector {
@@ -54,6 +55,42 @@ impl fmt::Display for Condition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let value = self.value.replace('\\', "\\\\").replace('"', "\\\"");
         write!(f, "{}{}\"{value}\"", self.label, self.operator)
+    }
+}
+
+/// The expression without the comparisons that leave values out, and without `unless`; `None` where it has none.
+pub(super) fn unfiltered(expr: &str) -> Option<String> {
+    let before = crate::promql::parse(expr).ok()?;
+    let after = without_filters(before.clone());
+    (after != before).then(|| after.to_string())
+}
+
+fn without_filters(expr: Expr) -> Expr {
+    match expr {
+        Expr::Binary(binary) => {
+            let is_bool = binary.modifier.as_ref().is_some_and(|modifier| modifier.return_bool);
+            let leaves_out = (binary.op.is_comparison_operator() && !is_bool) || binary.op.id() == T_LUNLESS;
+            let is_number = matches!(*binary.lhs, Expr::NumberLiteral(_));
+            match (leaves_out, is_number) {
+                (true, true) => without_filters(*binary.rhs),
+                (true, false) => without_filters(*binary.lhs),
+                (false, _) => Expr::Binary(BinaryExpr {
+                    lhs: Box::new(without_filters(*binary.lhs)),
+                    rhs: Box::new(without_filters(*binary.rhs)),
+                    ..binary
+                }),
+            }
+        }
+        Expr::Paren(paren) => Expr::Paren(ParenExpr { expr: Box::new(without_filters(*paren.expr)) }),
+        Expr::Aggregate(aggregate) => {
+            Expr::Aggregate(AggregateExpr { expr: Box::new(without_filters(*aggregate.expr)), ..aggregate })
+        }
+        Expr::Call(mut call) => {
+            let args = std::mem::take(&mut call.args.args).into_iter();
+            call.args.args = args.map(|arg| Box::new(without_filters(*arg))).collect();
+            Expr::Call(call)
+        }
+        other => other,
     }
 }
 
@@ -113,5 +150,20 @@ mod tests {
         assert!(told("sum(up").is_empty());
         let selector = &Selector::of(r#"up{a="1", b="2"}"#)[0];
         assert_eq!(selector.with(1).to_string(), r#"up{a="1"}"#);
+    }
+
+    #[test]
+    fn comparisons_that_leave_values_out_are_taken_away() {
+        for (expr, without) in [
+            ("up == 7", Some("up")),
+            ("7 < up", Some("up")),
+            ("sum(rate(a[5m])) > 5 or b", Some("sum(rate(a[5m])) or b")),
+            ("count(up == 0)", Some("count(up)")),
+            ("a unless b", Some("a")),
+            ("up == bool 7", None),
+            ("a / b", None),
+        ] {
+            assert_eq!(unfiltered(expr).as_deref(), without, "{expr}");
+        }
     }
 }

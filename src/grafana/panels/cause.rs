@@ -3,13 +3,16 @@
 
 use std::collections::BTreeSet;
 
-use super::selectors::{Condition, Selector};
+use super::selectors::{Condition, Selector, unfiltered};
 use crate::error::Result;
-use crate::http::grafana::GrafanaClient;
-use crate::spec::suggestion;
+use crate::grafana::GrafanaClient;
 
 /// How far back a series is looked for that the dashboard's own range no longer holds.
 const LONG_AGO: &str = "30d";
+
+/// What the name of a metric ends in that people forget, or write too much.
+const ENDINGS: [&str; 8] =
+    ["_total", "_sum", "_count", "_bucket", "_seconds", "_bytes", "_seconds_total", "_bytes_total"];
 
 /// Why there is no data.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +21,10 @@ pub(super) enum Cause {
     Refused(String),
     /// Something that it selects is not there.
     Missing(String),
+    /// Of what it selects nothing meets the condition on this label.
+    Unmet { label: String, why: String },
+    /// All that it selects is there, and what it compares with leaves nothing of it, now.
+    Filtered,
     /// All that it selects is there, and it gives nothing.
     Nothing,
 }
@@ -26,7 +33,8 @@ impl Cause {
     /// What people are told.
     pub(super) fn text(self) -> String {
         match self {
-            Self::Refused(why) | Self::Missing(why) => why,
+            Self::Refused(why) | Self::Missing(why) | Self::Unmet { why, .. } => why,
+            Self::Filtered => "there are values, and none that meets the comparison now".into(),
             Self::Nothing => {
                 "all that it selects is there, but the expression gives nothing: `rate` needs two scrapes \
                               in its range, and what is put together needs the same labels on both sides"
@@ -55,37 +63,44 @@ impl Detective<'_> {
             return Ok(Cause::Refused(error.message().to_owned()));
         }
         for selector in Selector::of(expr) {
-            if let Some(why) = self.missing(&selector).await? {
-                return Ok(Cause::Missing(why));
+            if let Some(cause) = self.missing(&selector).await? {
+                return Ok(cause);
             }
+        }
+        if let Some(all) = unfiltered(expr)
+            && self.has(all).await?
+        {
+            return Ok(Cause::Filtered);
         }
         Ok(Cause::Nothing)
     }
 
     /// Why a selector selects nothing now, if that is so.
-    async fn missing(&self, selector: &Selector) -> Result<Option<String>> {
+    async fn missing(&self, selector: &Selector) -> Result<Option<Cause>> {
         if let Some(metric) = selector.metric.as_ref().filter(|metric| !self.metrics.contains(*metric)) {
-            let known = self.metrics.iter().map(String::as_str);
-            return Ok(Some(format!("there is no metric `{metric}`{}", suggestion(metric, known))));
+            let meant = near(metric, self.metrics).map(|name| format!("; did you mean `{name}`?"));
+            let meant = meant.as_deref().unwrap_or_default();
+            return Ok(Some(Cause::Missing(format!("there is no metric `{metric}`{meant}"))));
         }
         if self.has(format!("count({selector})")).await? {
             return Ok(None);
         }
         if self.has(format!("count(last_over_time({selector}[{LONG_AGO}]))")).await? {
             let from = self.from;
-            return Ok(Some(format!(
+            return Ok(Some(Cause::Missing(format!(
                 "`{selector}` has no values any more: what was before `{from}` needs a longer range"
-            )));
+            ))));
         }
         for (index, condition) in selector.conditions.iter().enumerate() {
             let before = selector.with(index);
             if self.has(format!("count({before})")).await?
                 && !self.has(format!("count({})", selector.with(index + 1))).await?
             {
-                return Ok(Some(self.unmet(condition, &before).await?));
+                let why = self.unmet(condition, &before).await?;
+                return Ok(Some(Cause::Unmet { label: condition.label.clone(), why }));
             }
         }
-        Ok(Some(format!("nothing is or was selected by `{selector}`")))
+        Ok(Some(Cause::Missing(format!("nothing is or was selected by `{selector}`"))))
     }
 
     /// Says of a condition that none of what was selected before meets it.
@@ -119,5 +134,43 @@ impl Detective<'_> {
 
     async fn has(&self, expr: String) -> Result<bool> {
         Ok(self.ask(&expr).await?["result"].as_array().is_some_and(|result| !result.is_empty()))
+    }
+}
+
+/// The metric that somebody who writes `name` means, if one is near: a slip of the keyboard away, or with another ending. That
+/// many names of one exporter begin alike makes none of them near.
+fn near<'a>(name: &str, known: &'a BTreeSet<String>) -> Option<&'a str> {
+    let allowed = (name.len() / 10).clamp(1, 3);
+    let distance = |other: &str| strsim::damerau_levenshtein(name, other);
+    let ends_otherwise = |other: &str| {
+        let differs_by =
+            |one: &str, other: &str| one.strip_prefix(other).is_some_and(|end| ENDINGS.contains(&end));
+        differs_by(name, other) || differs_by(other, name)
+    };
+    let candidates = known.iter().map(|other| (distance(other), other.as_str()));
+    let near = candidates.filter(|(distance, other)| *distance <= allowed || ends_otherwise(other));
+    near.min().map(|(_, other)| other)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_metric_is_suggested_only_where_it_is_near() {
+        let known =
+            ["node_load1", "node_load15", "node_memory_MemFree_bytes", "django_http_requests_total", "up"];
+        let known: BTreeSet<String> = known.map(str::to_owned).into();
+        for (name, meant) in [
+            ("node_laod1", Some("node_load1")),
+            ("node_memory_MemFre_bytes", Some("node_memory_MemFree_bytes")),
+            ("django_http_requests", Some("django_http_requests_total")),
+            ("upp", Some("up")),
+            ("node_hwmon_temp_celsius", None),
+            ("node_memory_SwapFree_bytes", None),
+            ("redis_up", None),
+        ] {
+            assert_eq!(near(name, &known), meant, "{name}");
+        }
     }
 }

@@ -4,20 +4,17 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::GrafanaClient;
-use super::dashboard::{content, own_parts, version_of};
+use super::document::{content, own_parts, version_of};
+use super::history::{Newest, newest};
 use super::resource::{FOLDER, Kind, Resource};
 use crate::error::Result;
 use crate::http::Answer;
 
-/// The versions of the resource that hold the classic schema, and those of the schema v2; those that stay first.
-pub(super) const CLASSIC: [&str; 2] = ["v1", "v1beta1"];
-const V2: [&str; 3] = ["v2", "v2beta1", "v2alpha1"];
-/// So many versions Grafana keeps of a dashboard, unless it is told otherwise.
-const KEPT_VERSIONS: usize = 20;
-
-/// How monctl's messages in a dashboard's history begin.
-pub(super) const SIGNATURE: &str = "monctl ";
-
+/// The versions of the resource that hold the classic schema: first the one that shows what was written, since the others
+/// bring it to their own schema on the way.
+pub(super) const CLASSIC: [&str; 3] = ["v0alpha1", "v1", "v1beta1"];
+/// Those of the schema v2, the one that stays first.
+pub(super) const V2: [&str; 3] = ["v2", "v2beta1", "v2alpha1"];
 /// A dashboard as Grafana shows it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FoundDashboard {
@@ -27,10 +24,10 @@ pub struct FoundDashboard {
     pub(super) folder_title: String,
     /// The file that owns it, if one does.
     pub(super) file: Option<String>,
-    /// Who wrote it last, as Grafana calls them.
-    pub(super) writer: String,
-    /// What the last writer said. Read only where the dashboard is not as wanted.
-    pub(super) message: Option<String>,
+    /// Who wrote it last, as what shows it says.
+    writer: String,
+    /// What the history says of the newest version. Read only where the dashboard is not as wanted.
+    pub(super) newest: Option<Newest>,
     pub(super) document: Value,
     /// What is written over, where it was not shown by `/api`.
     pub(super) resource: Option<Resource>,
@@ -66,6 +63,8 @@ pub(super) async fn find(grafana: &GrafanaClient, uid: &str) -> Result<Option<Fo
     let answer = grafana.look(&path).await?;
     let elsewhere = match answer.status {
         200..300 => return FoundDashboard::shown(&answer).map(Some),
+        // Grafana 9 says so to a Viewer of one that is not there, too; the search lists what there is to be seen.
+        403 if !is_listed(grafana, uid).await? => return Ok(None),
         // It is kept in the schema v2.
         406 => grafana.collection(Kind::Dashboard, &V2).await?,
         _ => grafana.instead(&answer, Kind::Dashboard, &CLASSIC).await?,
@@ -77,6 +76,15 @@ pub(super) async fn find(grafana: &GrafanaClient, uid: &str) -> Result<Option<Fo
     }
 }
 
+/// Whether the search lists a dashboard.
+async fn is_listed(grafana: &GrafanaClient, uid: &str) -> Result<bool> {
+    let answer = grafana.look(&format!("/api/search?type=dash-db&dashboardUIDs={uid}")).await?;
+    if !answer.is_success() {
+        return Err(grafana.refusal(&answer, "list its dashboards"));
+    }
+    Ok(answer.json::<Vec<Hit>>()?.iter().any(|hit| hit.uid == uid))
+}
+
 /// A dashboard that `/api` does not show, in the classic schema: Grafana says one of the schema v2 in both.
 pub(super) async fn classic_form(grafana: &GrafanaClient, uid: &str) -> Result<Option<Value>> {
     let Some(dashboards) = grafana.collection(Kind::Dashboard, &CLASSIC).await? else { return Ok(None) };
@@ -84,69 +92,16 @@ pub(super) async fn classic_form(grafana: &GrafanaClient, uid: &str) -> Result<O
     Ok(found.map(|found| found.document).filter(|document| document["panels"].is_array()))
 }
 
-/// The uids of the dashboards in a folder, where an answer says that the search of `/api` is gone.
+/// The uids of the dashboards in some folders, where an answer says that the search of `/api` is gone.
 pub(super) async fn names_in(
     grafana: &GrafanaClient,
-    folder: &str,
+    is_inside: impl Fn(&str) -> bool,
     answer: &Answer,
 ) -> Result<Option<Vec<String>>> {
     let Some(dashboards) = grafana.instead(answer, Kind::Dashboard, &CLASSIC).await? else { return Ok(None) };
     let all = grafana.resources_in(&dashboards).await?.into_iter();
-    let inside = all.filter(|one| one.metadata.annotation(FOLDER) == folder);
+    let inside = all.filter(|one| is_inside(one.metadata.annotation(FOLDER)));
     Ok(Some(inside.map(|one| one.metadata.name).collect()))
-}
-
-/// Whether one of the versions of a dashboard that Grafana still keeps is monctl's.
-pub(super) async fn was_ours(grafana: &GrafanaClient, uid: &str) -> Result<bool> {
-    let said = history(grafana, uid, false, KEPT_VERSIONS).await?;
-    Ok(said.into_iter().flatten().any(|message| message.starts_with(SIGNATURE)))
-}
-
-/// What the last writers of a dashboard said, the newest first; `None` where it cannot be had. Of the two ways to it a
-/// Grafana has one at least, but not everybody may go both.
-async fn history(
-    grafana: &GrafanaClient,
-    uid: &str,
-    apis_first: bool,
-    limit: usize,
-) -> Result<Option<Vec<String>>> {
-    for by_apis in [apis_first, !apis_first] {
-        let said = if by_apis {
-            history_by_apis(grafana, uid, limit).await?
-        } else {
-            history_by_api(grafana, uid, limit).await?
-        };
-        if said.is_some() {
-            return Ok(said);
-        }
-    }
-    Ok(None)
-}
-
-async fn history_by_api(grafana: &GrafanaClient, uid: &str, limit: usize) -> Result<Option<Vec<String>>> {
-    let answer = grafana.look(&format!("/api/dashboards/uid/{uid}/versions?limit={limit}")).await?;
-    if !answer.is_success() {
-        return Ok(None);
-    }
-    Ok(Some(said_in(&answer)?).filter(|said| !said.is_empty()))
-}
-
-/// What writers said, in the history that `/api` answers with.
-pub(super) fn said_in(answer: &Answer) -> Result<Vec<String>> {
-    let history: Value = answer.json()?;
-    // A list until Grafana 11, an object with a list from then on.
-    let versions = history.as_array().or_else(|| history["versions"].as_array());
-    let said = |version: &Value| version["message"].as_str().unwrap_or_default().to_owned();
-    Ok(versions.into_iter().flatten().map(said).collect())
-}
-
-/// Only the versions of the interface that stay serve it, whichever one a dashboard is kept in.
-async fn history_by_apis(grafana: &GrafanaClient, uid: &str, limit: usize) -> Result<Option<Vec<String>>> {
-    let versions = [CLASSIC[0], V2[0], CLASSIC[1], V2[1]];
-    match grafana.collection(Kind::Dashboard, &versions).await? {
-        Some(dashboards) => grafana.history_of(&dashboards, uid, limit).await,
-        None => Ok(None),
-    }
 }
 
 impl FoundDashboard {
@@ -178,7 +133,7 @@ impl FoundDashboard {
             folder_title: meta.folder_title,
             file: meta.provisioned.then_some(meta.provisioned_external_id),
             writer: meta.updated_by,
-            message: None,
+            newest: None,
             document: dashboard,
             resource: None,
         })
@@ -204,17 +159,22 @@ impl FoundDashboard {
             folder_uid,
             file: by("managedBy").map(|kind| by("sourcePath").or_else(|| by("managerId")).unwrap_or(kind)),
             writer: by("updatedBy").or_else(|| by("createdBy")).unwrap_or_default(),
-            message: None,
+            newest: None,
             document,
             resource: Some(resource),
         }
     }
 
-    /// Reads what the last writer said.
-    pub(super) async fn read_message(&mut self, grafana: &GrafanaClient, uid: &str) -> Result<()> {
-        let said = history(grafana, uid, self.resource.is_some(), 1).await?;
-        self.message = said.and_then(|said| said.into_iter().next());
+    /// Reads what the history says of its newest version.
+    pub(super) async fn read_newest(&mut self, grafana: &GrafanaClient, uid: &str) -> Result<()> {
+        self.newest = newest(grafana, uid, &self.document, self.resource.is_some()).await?;
         Ok(())
+    }
+
+    /// Who wrote it last. What shows the dashboard says `Anonymous` of one that was saved once; the history knows better.
+    pub(super) fn writer(&self) -> &str {
+        let of_history = self.newest.as_ref().and_then(|newest| newest.writer.as_deref());
+        of_history.unwrap_or(&self.writer)
     }
 
     /// Its title.
@@ -243,6 +203,6 @@ impl FoundDashboard {
 
     /// Whether the last writer was not monctl. Where the history cannot be read, nobody may be overwritten silently.
     pub(super) fn is_foreign(&self) -> bool {
-        !self.message.as_ref().is_some_and(|message| message.starts_with(SIGNATURE))
+        !self.newest.as_ref().is_some_and(|newest| newest.is_ours)
     }
 }

@@ -1,7 +1,8 @@
-//! Dashboards that monctl once imported and that the spec has no more. They lie in monctl's folder, and their history says
+//! Dashboards that monctl once imported and that the spec has no more. They lie in monctl's folders, and their history says
 //! that monctl wrote them; one that a person made or copied there says nothing of it, and is never touched.
 
-use super::found::{FoundDashboard, find, was_ours};
+use super::found::{FoundDashboard, find};
+use super::history::was_ours;
 use super::thing::{Ask, WRITING};
 use super::{Desired, Drift, GrafanaClient};
 use crate::error::Result;
@@ -20,7 +21,7 @@ impl Stray {
     fn new(uid: String, found: FoundDashboard) -> Self {
         let mut reason = "is no longer in the spec".to_owned();
         if found.drift(&uid).is_some() {
-            reason = format!("{reason}, changed in Grafana by `{}`", found.writer);
+            reason = format!("{reason}, changed in Grafana by `{}`", found.writer());
         }
         Self { uid, found, reason }
     }
@@ -48,28 +49,28 @@ impl GrafanaClient {
         was_ours(self, uid).await
     }
 
-    /// Ours in the folder that are not wanted; none where it is unknown what all is wanted.
+    /// Ours in monctl's folders that are not wanted; none where it is unknown what all is wanted.
     pub(super) async fn strays(&self, desired: &Desired) -> Result<Vec<Stray>> {
         let mut strays = Vec::new();
         if !desired.complete {
             return Ok(strays);
         }
         let is_wanted = |uid: &String| desired.dashboards.iter().any(|wanted| wanted.uid == *uid);
-        for uid in self.dashboards_in(&desired.folder.uid).await? {
+        for uid in self.dashboards_of_monctl().await? {
             if is_wanted(&uid) || !was_ours(self, &uid).await? {
                 continue;
             }
-            if let Some(found) = self.with_message(&uid).await? {
+            if let Some(found) = self.with_newest(&uid).await? {
                 strays.push(Stray::new(uid, found));
             }
         }
         Ok(strays)
     }
 
-    async fn with_message(&self, uid: &str) -> Result<Option<FoundDashboard>> {
+    async fn with_newest(&self, uid: &str) -> Result<Option<FoundDashboard>> {
         let mut found = find(self, uid).await?;
         if let Some(found) = &mut found {
-            found.read_message(self, uid).await?;
+            found.read_newest(self, uid).await?;
         }
         Ok(found)
     }
@@ -79,7 +80,7 @@ impl GrafanaClient {
         let mut patience = Patience::new(WRITING);
         let mut asked = None;
         loop {
-            let Some(found) = self.with_message(&stray.uid).await? else { return Ok(()) };
+            let Some(found) = self.with_newest(&stray.uid).await? else { return Ok(()) };
             if let Some(drift) = found.drift(&stray.uid).filter(|drift| asked.as_ref() != Some(drift)) {
                 if ask(&drift)? == OnDrift::Keep {
                     return Ok(());

@@ -5,8 +5,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::GrafanaClient;
+use super::folder::is_monctls;
 use super::found::{classic_form, names_in};
 use crate::error::{Error, Result};
+use crate::http::Answer;
 use crate::http::prometheus::Labels;
 
 /// A query of a panel as the browser sends it.
@@ -41,6 +43,15 @@ pub enum Frames {
     Empty,
 }
 
+/// What Grafana answers to a query.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answered {
+    /// The data.
+    pub frames: Frames,
+    /// What Prometheus remarks beside it, such as that a metric might not be a counter; each sentence once.
+    pub notices: Vec<String>,
+}
+
 /// A data source as the list of them shows it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct NamedSource {
@@ -58,26 +69,29 @@ impl GrafanaClient {
     ///
     /// # Errors
     /// When Grafana refuses it or does not answer, with what it says.
-    pub async fn frames(&self, query: &PanelQuery) -> Result<Frames> {
+    pub async fn frames(&self, query: &PanelQuery) -> Result<Answered> {
         let mut answers = self.frames_of_each(std::slice::from_ref(query)).await?;
-        answers.pop().unwrap_or(Ok(Frames::Empty))
+        answers.pop().unwrap_or_else(|| Err(Error::failed("grafana answered without the query's result")))
     }
 
     /// Asks for the data of several queries over the range of the first, in one request; one answer for each.
     ///
     /// # Errors
     /// When Grafana refuses all of them or does not answer. What it refuses of one is that one's answer.
-    pub async fn frames_of_each(&self, queries: &[PanelQuery]) -> Result<Vec<Result<Frames>>> {
+    pub async fn frames_of_each(&self, queries: &[PanelQuery]) -> Result<Vec<Result<Answered>>> {
         let Some(range) = queries.first().map(|first| &first.range) else { return Ok(vec![]) };
         let all: Vec<Value> = queries.iter().enumerate().map(|(at, query)| query.body(&id(at))).collect();
         let body = json!({ "queries": all, "from": range.0, "to": range.1 });
         let answer = self.http.post("/api/ds/query", &body).await?;
         // Later releases answer 400 or 207 where one query failed, and say of each what became of it.
-        let told = serde_json::from_slice::<Value>(&answer.body).unwrap_or_default()["results"].take();
-        if !told.is_object() {
-            return Err(self.refusal(&answer, "show a panel's data"));
+        let results = serde_json::from_slice::<Value>(&answer.body).unwrap_or(Value::Null)["results"].take();
+        if !results.is_object() {
+            return Err(match says_nothing_of_the_cause(&answer) {
+                true => self.no_answer_of_the_source(&answer, "show a panel's data"),
+                false => self.refusal(&answer, "show a panel's data"),
+            });
         }
-        Ok((0..queries.len()).map(|at| read(&told[id(at)])).collect())
+        Ok((0..queries.len()).map(|at| read(&results[id(at)])).collect())
     }
 
     /// Asks the data source itself, through Grafana: the `data` of one of Prometheus' answers.
@@ -87,10 +101,21 @@ impl GrafanaClient {
     pub async fn resource(&self, data_source: &str, path: &str, query: &[(&str, &str)]) -> Result<Value> {
         let path = format!("/api/datasources/uid/{data_source}/resources/api/v1/{path}");
         let answer = self.http.get_with(&path, query).await?;
+        if says_nothing_of_the_cause(&answer) {
+            return Err(self.no_answer_of_the_source(&answer, "ask the data source"));
+        }
         if !answer.is_success() {
             return Err(self.refusal(&answer, "evaluate an expression"));
         }
         Ok(answer.json::<Value>()?["data"].take())
+    }
+
+    /// The error where Grafana reaches no Prometheus behind a data source, which it does not say in these words.
+    fn no_answer_of_the_source(&self, answer: &Answer, doing: &str) -> Error {
+        self.refusal(answer, doing).remedy(
+            "Grafana says so where the Prometheus behind the data source does not answer: see that it runs, and that the \
+             data source has its address",
+        )
     }
 
     /// Uid, name and type of each data source; none where the account may not list them.
@@ -132,19 +157,19 @@ impl GrafanaClient {
         classic_form(self, uid).await?.ok_or_else(refusal)
     }
 
-    /// The uids of the dashboards in a folder.
+    /// The uids of the dashboards in the folders that monctl makes.
     ///
     /// # Errors
     /// When Grafana refuses or does not answer.
-    pub async fn dashboards_in(&self, folder: &str) -> Result<Vec<String>> {
+    pub async fn dashboards_of_monctl(&self) -> Result<Vec<String>> {
         let answer = self.look("/api/search?type=dash-db&limit=5000").await?;
         if answer.is_success() {
             let found: Vec<Value> = answer.json()?;
-            let inside = found.iter().filter(|one| one["folderUid"] == folder);
+            let inside = found.iter().filter(|one| one["folderUid"].as_str().is_some_and(is_monctls));
             return Ok(inside.filter_map(|one| one["uid"].as_str().map(str::to_owned)).collect());
         }
         let refusal = || self.refusal(&answer, "list its dashboards");
-        names_in(self, folder, &answer).await?.ok_or_else(refusal)
+        names_in(self, is_monctls, &answer).await?.ok_or_else(refusal)
     }
 }
 
@@ -172,12 +197,32 @@ fn id(at: usize) -> String {
     format!("Q{at}")
 }
 
+/// Whether an answer hides what went wrong with the data source.
+fn says_nothing_of_the_cause(answer: &Answer) -> bool {
+    let texts = ["An error occurred within the plugin", "Failed to call resource"];
+    answer.status == 500 && texts.contains(&answer.says().as_str())
+}
+
 /// Reads what became of one query.
-fn read(result: &Value) -> Result<Frames> {
+fn read(result: &Value) -> Result<Answered> {
     match result["error"].as_str() {
         Some(error) => Err(Error::failed(error)),
-        None => Ok(Frames::of(result)),
+        None => Ok(Answered { frames: Frames::of(result), notices: notices(result) }),
     }
+}
+
+/// The sentences that stand beside the frames of a result.
+fn notices(result: &Value) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    for frame in result["frames"].as_array().into_iter().flatten() {
+        let notices = frame["schema"]["meta"]["notices"].as_array().into_iter().flatten();
+        for text in notices.filter_map(|notice| notice["text"].as_str()) {
+            if !found.iter().any(|known| known == text) {
+                found.push(text.to_owned());
+            }
+        }
+    }
+    found
 }
 
 impl Frames {
@@ -235,7 +280,18 @@ mod tests {
     }
 
     fn result(frames: &[Value]) -> Frames {
-        read(&json!({ "status": 200, "frames": frames })).unwrap()
+        read(&json!({ "status": 200, "frames": frames })).unwrap().frames
+    }
+
+    #[test]
+    fn what_prometheus_remarks_is_kept_once() {
+        let mut remarked = frame(&json!([1, 2]));
+        let text =
+            "PromQL info: metric might not be a counter, name does not end in _total/_sum/_count/_bucket";
+        remarked["schema"]["meta"] = json!({"notices": [{"severity": "info", "text": text}]});
+        let answered = read(&json!({ "frames": [remarked, remarked] })).unwrap();
+        assert_eq!(answered.notices, [text]);
+        assert_eq!(read(&json!({ "frames": [frame(&json!([1]))] })).unwrap().notices, [""; 0]);
     }
 
     #[test]

@@ -10,12 +10,13 @@ use serde_json::Value;
 use super::alone::{Each, EachValue, MOST, Open};
 use super::cause::{Cause, Detective};
 use super::dashboard::{self, Asked, Panel};
+use super::selectors::Selector;
 use super::source::{Source, Sources};
 use super::timing::{Intervals, Settings, Timing};
 use super::variables::{Chosen, Question, Values, Variable, fill, references};
-use super::{Checked, CheckedVariable, Shown, series, strings};
+use super::{Checked, CheckedVariable, Shown, names, series, strings};
 use crate::error::Result;
-use crate::http::grafana::{Frames, GrafanaClient, PanelQuery};
+use crate::grafana::{Frames, GrafanaClient, PanelQuery};
 use crate::spec::PromDuration;
 
 /// What all queries share.
@@ -55,8 +56,8 @@ struct Ready {
     intervals: Intervals,
     chosen: Chosen,
     each: Arc<Each>,
-    /// Of the variables in it one has no values, for this reason.
-    lacking: Option<String>,
+    /// The variables in it that have no values, and why each.
+    lacking: BTreeMap<String, String>,
     may_be_empty: Option<String>,
 }
 
@@ -143,7 +144,7 @@ impl<'a> Asker<'a> {
         if let Some((name, shown)) = filled.broken.iter().find(|(name, _)| used.contains(*name)) {
             return Todo::Known(through(name, shown.clone()));
         }
-        let lacking = filled.empty.iter().find(|(name, _)| used.contains(*name));
+        let lacking = filled.empty.iter().filter(|(name, _)| used.contains(*name));
         let timing = Timing::of(dashboard, &panel.settings, self.scrape_interval, |text| fill(text, chosen));
         let min_step = asked.min_step.as_deref().map(|step| fill(step, chosen));
         let scrape = min_step.as_deref().and_then(|step| step.parse().ok()).unwrap_or(self.scrape_interval);
@@ -164,7 +165,7 @@ impl<'a> Asker<'a> {
             intervals: Intervals { scrape: scrape.as_millis(), step, range: timing.seconds },
             chosen: chosen.clone(),
             each: Arc::clone(each),
-            lacking: lacking.map(|(name, why)| format!("its variable `{name}` has no values: {why}")),
+            lacking: lacking.map(|(name, why)| (name.clone(), why.clone())).collect(),
             may_be_empty: panel.may_be_empty.clone(),
         }))
     }
@@ -189,6 +190,9 @@ impl<'a> Asker<'a> {
     ) -> Result<Options, Shown> {
         if let Some(kind) = variable.unknown_kind() {
             return Err(Shown::NotAsked(format!("variables of the kind `{kind}` are not known here")));
+        }
+        if let Some(pattern) = variable.strange_pattern() {
+            return Err(Shown::NotAsked(format!("its pattern `{pattern}` cannot be evaluated here")));
         }
         let used = variable.references();
         if let Some((name, shown)) = filled.broken.iter().find(|(name, _)| used.contains(*name)) {
@@ -216,32 +220,31 @@ impl<'a> Asker<'a> {
     }
 
     pub(super) async fn check(&self, job: &Job) -> Checked {
+        let mut notices = Vec::new();
         let shown = match &job.todo {
             Todo::Known(shown) => shown.clone(),
-            Todo::Ask(ready) => self.shown(ready).await,
+            Todo::Ask(ready) => {
+                let seen = self.seen(ready, &mut notices).await;
+                let shown = seen.unwrap_or_else(|error| Shown::Error(error.in_one_line()));
+                shown.unless(ready.may_be_empty.as_ref())
+            }
         };
         Checked {
             dashboard: job.dashboard.clone(),
             panel: job.panel.clone(),
             query: job.id.clone(),
             expr: job.expr.clone(),
+            notices,
             shown,
         }
     }
 
-    async fn shown(&self, ready: &Ready) -> Shown {
-        let shown = self.seen(ready).await.unwrap_or_else(|error| Shown::Error(error.in_one_line()));
-        let shown = match (shown, &ready.lacking) {
-            (Shown::Empty(_), Some(why)) => Shown::Empty(why.clone()),
-            (shown, _) => shown,
-        };
-        shown.unless(ready.may_be_empty.as_ref())
-    }
-
-    async fn seen(&self, ready: &Ready) -> Result<Shown> {
+    async fn seen(&self, ready: &Ready, notices: &mut Vec<String>) -> Result<Shown> {
         let query = &ready.query;
         let detective = self.detective(&query.data_source, &query.range.0);
-        Ok(match self.grafana.frames(query).await? {
+        let answered = self.grafana.frames(query).await?;
+        *notices = answered.notices;
+        Ok(match answered.frames {
             Frames::Data(series) => {
                 let open = Open { query, expr: &ready.expr, chosen: &ready.chosen, each: &ready.each };
                 let filled = |expr: &str| ready.intervals.fill(expr);
@@ -253,6 +256,8 @@ impl<'a> Asker<'a> {
             }
             Frames::Empty => match detective.cause(&ready.intervals.fill(&query.expr)).await? {
                 Cause::Refused(why) => Shown::Error(why),
+                Cause::Filtered => Shown::NotApplicable(Cause::Filtered.text()),
+                Cause::Unmet { label, why } => Shown::Empty(ready.through_a_variable(&label).unwrap_or(why)),
                 cause => Shown::Empty(cause.text()),
             },
         })
@@ -260,6 +265,21 @@ impl<'a> Asker<'a> {
 
     fn detective<'b>(&'b self, data_source: &'b str, from: &'b str) -> Detective<'b> {
         Detective { grafana: self.grafana, data_source, metrics: &self.metrics, from }
+    }
+}
+
+impl Ready {
+    /// That a variable without values is why no series has this label as the query asks, where it stands there.
+    fn through_a_variable(&self, label: &str) -> Option<String> {
+        let has_values = |(name, _): &(&String, &Values)| !self.lacking.contains_key(*name);
+        let chosen =
+            self.chosen.iter().filter(has_values).map(|(name, values)| (name.clone(), values.clone()));
+        let expr = self.intervals.fill(&fill(&self.expr, &chosen.collect()));
+        let conditions = Selector::of(&expr).into_iter().flat_map(|selector| selector.conditions);
+        let used: BTreeSet<String> =
+            conditions.filter(|it| it.label == label).flat_map(|it| references(&it.value)).collect();
+        let (name, why) = self.lacking.iter().find(|(name, _)| used.contains(*name))?;
+        Some(format!("its variable `{name}` has no values: {why}"))
     }
 }
 
@@ -304,6 +324,10 @@ impl Vary<'_> {
             Question::Result { expr } => {
                 series(&self.resource("query", &[("query", &self.with_intervals(expr))]).await?)
             }
+            Question::Series { selector } => {
+                let of = ("match[]", selector.as_str());
+                names(&self.resource("series", &[range[0], range[1], of]).await?)
+            }
         })
     }
 
@@ -339,13 +363,14 @@ impl Vary<'_> {
                 return Ok(Shown::Empty(format!("no metric matches `{pattern}`")));
             }
             Question::LabelNames => return Ok(Shown::Empty("nothing has a label".into())),
+            Question::Series { selector } => (selector.clone(), Cause::Nothing.text()),
             Question::Result { expr } => (self.with_intervals(expr), Cause::Nothing.text()),
         };
         let detective = self.asker.detective(self.data_source, &self.timing.range.0);
         Ok(match detective.cause(&expr).await? {
             Cause::Refused(why) => Shown::Error(why),
-            Cause::Missing(why) => Shown::Empty(why),
-            Cause::Nothing => Shown::Empty(otherwise),
+            Cause::Missing(why) | Cause::Unmet { why, .. } => Shown::Empty(why),
+            Cause::Filtered | Cause::Nothing => Shown::Empty(otherwise),
         })
     }
 

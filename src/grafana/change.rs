@@ -102,12 +102,15 @@ impl fmt::Display for GrafanaChange {
 pub fn diff(desired: &Desired, state: &GrafanaState) -> Vec<GrafanaChange> {
     let data_source =
         desired.data_source.clone().and_then(|wanted| needed(wanted, state.data_source.clone()));
-    let folder = needed(desired.folder.clone(), state.folder.clone());
+    let folders = desired.folders.iter().filter_map(|folder| {
+        let found = state.folders.get(&folder.uid).cloned();
+        needed(folder.clone(), found).map(GrafanaChange::Folder)
+    });
     let dashboards = desired.dashboards.iter().filter_map(|dashboard| {
         let found = state.dashboards.get(&dashboard.uid).cloned();
         needed(dashboard.clone(), found).map(GrafanaChange::Dashboard)
     });
-    let bases = [data_source.map(GrafanaChange::DataSource), folder.map(GrafanaChange::Folder)];
+    let bases = data_source.map(GrafanaChange::DataSource).into_iter().chain(folders);
     let strays = state.strays.iter().cloned().map(GrafanaChange::Stray);
-    bases.into_iter().flatten().chain(dashboards).chain(strays).collect()
+    bases.chain(dashboards).chain(strays).collect()
 }

@@ -12,9 +12,12 @@ mod compare;
 mod dashboard;
 mod data_source;
 mod desired;
+mod document;
 mod folder;
 mod found;
+mod history;
 mod leftovers;
+pub mod panels;
 mod query;
 mod resource;
 mod stray;
@@ -28,7 +31,7 @@ pub use desired::{Desired, FOLDER_UID};
 pub use folder::{Folder, FoundFolder};
 pub use found::{Drift, FoundDashboard};
 pub use leftovers::Leftovers;
-pub use query::{Frames, NamedSource, PanelQuery};
+pub use query::{Answered, Frames, NamedSource, PanelQuery};
 pub use stray::Stray;
 pub use thing::Ask;
 
@@ -44,9 +47,9 @@ use tokio::sync::OnceCell;
 
 use self::resource::Apis;
 use self::thing::{Thing, settle};
-use super::relay::Relay;
-use super::{Answer, Client, Endpoint};
 use crate::error::{Error, Result};
+use crate::http::relay::Relay;
+use crate::http::{Answer, Client, Endpoint};
 use crate::retry::Patience;
 use crate::secret::Secret;
 
@@ -87,8 +90,8 @@ enum Who {
 pub struct GrafanaState {
     /// The data source under its uid, as Grafana shows it.
     pub data_source: Option<Value>,
-    /// The folder under its uid.
-    pub folder: Option<FoundFolder>,
+    /// The folders under their uids; those that are missing are not in here.
+    pub folders: BTreeMap<String, FoundFolder>,
     /// The dashboards under their uids; those that are missing are not in here.
     pub dashboards: BTreeMap<String, FoundDashboard>,
     /// Dashboards of ours that are wanted no more.
@@ -199,15 +202,27 @@ impl GrafanaClient {
         };
         let dashboards = stream::iter(&desired.dashboards)
             .map(async |one| Ok((one.uid.clone(), one.read(self).await?)))
-            .buffer_unordered(AT_ONCE - 1)
+            .buffer_unordered(AT_ONCE)
             .try_filter_map(async |(uid, found)| Ok(found.map(|found| (uid, found))))
             .try_collect();
-        let (folder, dashboards) = tokio::try_join!(desired.folder.read(self), dashboards)?;
-        let strays = if folder.is_some() { self.strays(desired).await? } else { Vec::new() };
-        Ok(GrafanaState { data_source, folder, dashboards, strays })
+        let folders = self.folders(desired).await?;
+        let dashboards = dashboards.await?;
+        let strays = if folders.is_empty() { Vec::new() } else { self.strays(desired).await? };
+        Ok(GrafanaState { data_source, folders, dashboards, strays })
     }
 
-    /// Makes the changes: data source and folder, then the dashboards in it. One that fails does not hold up the
+    /// The folders that are there of those wanted.
+    async fn folders(&self, desired: &Desired) -> Result<BTreeMap<String, FoundFolder>> {
+        let mut folders = BTreeMap::new();
+        for folder in &desired.folders {
+            if let Some(found) = folder.read(self).await? {
+                folders.insert(folder.uid.clone(), found);
+            }
+        }
+        Ok(folders)
+    }
+
+    /// Makes the changes: data source and folders, then the dashboards in it. One that fails does not hold up the
     /// others, except that without the folder nothing can be put into it. `ask` is asked before the work of a person
     /// is undone, also of one who was at work a moment ago.
     ///
@@ -292,6 +307,11 @@ impl GrafanaClient {
             _ => answer.refusal(doing),
         }
     }
+}
+
+/// The error for an answer of another form than any release's.
+fn unreadable(cause: serde_json::Error) -> Error {
+    Error::failed("cannot read grafana's answer").because(cause)
 }
 
 /// Whether the answer is Grafana's own. Another server may say yes to anything.

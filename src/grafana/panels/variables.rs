@@ -8,6 +8,8 @@ use regex::Regex;
 use serde_json::Value;
 
 use super::dashboard::may_be_empty;
+use super::timing::{length, step};
+use crate::spec::PromDuration;
 
 /// The values of each variable that are chosen: several where it stands for all of them.
 pub(super) type Chosen = BTreeMap<String, Values>;
@@ -60,16 +62,21 @@ pub(super) enum Question {
     LabelNames,
     /// `query_result(expression)`.
     Result { expr: String },
+    /// A selector alone: the series that it finds.
+    Series { selector: String },
 }
 
 impl Variable {
     /// The variables of a dashboard in their order. Data sources and ad-hoc filters are none of ours.
     pub(super) fn of(dashboard: &Value) -> Vec<Self> {
         let list = dashboard["templating"]["list"].as_array();
-        list.into_iter().flatten().filter_map(Self::read).collect()
+        let text = |key: &str, other: &str| dashboard["time"][key].as_str().unwrap_or(other).to_owned();
+        let range = length(&text("from", "now-1h"), &text("to", "now"));
+        list.into_iter().flatten().filter_map(|one| Self::read(one, range)).collect()
     }
 
-    fn read(one: &Value) -> Option<Self> {
+    /// Reads one of a dashboard whose range is so long, in milliseconds.
+    fn read(one: &Value, range: u64) -> Option<Self> {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let options = || {
             let options = one["options"].as_array().into_iter().flatten();
@@ -83,14 +90,22 @@ impl Variable {
                 let query = if query.is_string() { text(query) } else { text(&query["query"]) };
                 Source::Query { query, pattern: text(&one["regex"]) }
             }
+            "interval" if one["auto"] == true => {
+                let listed = options().into_iter().filter(|value| !value.starts_with(AUTO));
+                Source::Listed([auto(one, range)].into_iter().chain(listed).collect())
+            }
             "custom" | "interval" => Source::Listed(options()),
             "constant" | "textbox" => Source::Listed(vec![text(&one["query"])]),
             "datasource" | "adhoc" | "groupby" => return None,
             other => Source::Unknown(other.to_owned()),
         };
+        let chosen = |value: &Value| {
+            let value = text(value);
+            if value.starts_with(AUTO) { auto(one, range) } else { value }
+        };
         let current = match &one["current"]["value"] {
-            Value::Array(values) => values.iter().map(text).collect(),
-            value => vec![text(value)],
+            Value::Array(values) => values.iter().map(chosen).collect(),
+            value => vec![chosen(value)],
         };
         Some(Self {
             name: text(&one["name"]),
@@ -106,6 +121,11 @@ impl Variable {
     /// The kind of variable, if it is none that is known here.
     pub(super) fn unknown_kind(&self) -> Option<&str> {
         if let Source::Unknown(kind) = &self.source { Some(kind) } else { None }
+    }
+
+    /// The pattern, if it is none that can be evaluated here.
+    pub(super) fn strange_pattern(&self) -> Option<&str> {
+        self.pattern().filter(|pattern| Pattern::read(pattern).is_none())
     }
 
     /// The variables that stand in its question.
@@ -168,22 +188,74 @@ fn split(text: &str) -> Vec<String> {
     text.split(',').map(value).filter(|it| !it.is_empty()).collect()
 }
 
-/// What a pattern leaves of the values: those that match, or what its group `value` or its first one holds.
+/// How a variable says that the browser works its value out.
+const AUTO: &str = "$__auto";
+
+/// The step that a variable of steps stands for where the browser works it out: so many of them in the range.
+fn auto(one: &Value, range: u64) -> String {
+    let count = one["auto_count"].as_u64().filter(|count| *count > 0).unwrap_or(30);
+    let least = one["auto_min"].as_str().and_then(|least| least.parse().ok());
+    PromDuration::millis(step(range, count, least.unwrap_or(PromDuration::seconds(10)))).to_string()
+}
+
+/// A regular expression of a browser, as far as it can be evaluated here.
+struct Pattern {
+    /// What it begins with must not match, `(?!…)`.
+    not: Option<Regex>,
+    regex: Regex,
+}
+
+impl Pattern {
+    fn read(pattern: &str) -> Option<Self> {
+        let inner =
+            pattern.strip_prefix('/').and_then(|rest| rest.rsplit_once('/')).map_or(pattern, |(it, _)| it);
+        let (not, rest) = match inner.strip_prefix("^(?!") {
+            Some(behind) => {
+                let end = closing(behind)?;
+                (Some(format!("^(?:{})", &behind[..end])), format!("^{}", &behind[end + 1..]))
+            }
+            None => (None, inner.to_owned()),
+        };
+        let not = not.map(|not| Regex::new(&not)).transpose().ok()?;
+        Some(Self { not, regex: Regex::new(&rest).ok()? })
+    }
+
+    /// What it picks of a value: all of it, or what its group `value`, `text` or its first one holds.
+    fn pick(&self, value: &str) -> Option<String> {
+        if self.not.as_ref().is_some_and(|not| not.is_match(value)) {
+            return None;
+        }
+        let captures = self.regex.captures(value)?;
+        let named = captures.name("value").or_else(|| captures.name("text"));
+        let group = named.or_else(|| captures.get(1));
+        Some(group.map_or_else(|| value.to_owned(), |group| group.as_str().to_owned()))
+    }
+}
+
+/// Where the bracket closes that is open at the beginning.
+fn closing(text: &str) -> Option<usize> {
+    let mut depth = 0_usize;
+    let mut is_escaped = false;
+    for (at, letter) in text.char_indices() {
+        match letter {
+            _ if is_escaped => is_escaped = false,
+            '\\' => is_escaped = true,
+            '(' => depth += 1,
+            ')' if depth == 0 => return Some(at),
+            ')' => depth -= 1,
+            _ => {}
+        }
+    }
+    None
+}
+
+/// What a pattern leaves of the values, each once.
 fn picked(values: &[String], pattern: &str) -> Vec<String> {
-    let inner =
-        pattern.strip_prefix('/').and_then(|rest| rest.rsplit_once('/')).map_or(pattern, |(it, _)| it);
-    let mut found: Vec<String> = match Regex::new(inner) {
-        Ok(regex) if !inner.is_empty() => values
-            .iter()
-            .filter_map(|value| {
-                let captures = regex.captures(value)?;
-                let group = captures.name("value").or_else(|| captures.get(1));
-                Some(group.map_or_else(|| value.clone(), |group| group.as_str().to_owned()))
-            })
-            .collect(),
-        _ => values.to_vec(),
+    let mut found: Vec<String> = match Pattern::read(pattern).filter(|_| !pattern.is_empty()) {
+        Some(pattern) => values.iter().filter_map(|value| pattern.pick(value)).collect(),
+        None => values.to_vec(),
     };
-    let mut seen = std::collections::BTreeSet::new();
+    let mut seen = BTreeSet::new();
     found.retain(|value| seen.insert(value.clone()));
     found
 }
@@ -191,6 +263,9 @@ fn picked(values: &[String], pattern: &str) -> Vec<String> {
 impl Question {
     fn parse(query: &str) -> Result<Self, String> {
         let unknown = || format!("the variable's query `{query}` has no form that is known");
+        if matches!(crate::promql::parse(query), Ok(promql_parser::parser::Expr::VectorSelector(_))) {
+            return Ok(Self::Series { selector: query.trim().to_owned() });
+        }
         let (function, rest) = query.trim().split_once('(').ok_or_else(unknown)?;
         let inside = rest.trim_end().strip_suffix(')').ok_or_else(unknown)?.trim();
         match function.trim() {
@@ -247,26 +322,47 @@ impl Values {
         }
     }
 
-    /// As Grafana writes it for Prometheus: one value as it is, several as a regular expression.
+    /// As Grafana writes it for Prometheus: one value as a text, several as a regular expression.
     fn written(&self, format: &str) -> String {
         let values = match self {
-            Self::One(text) | Self::All { text, .. } => return text.clone(),
-            Self::Any(values) => values,
+            Self::All { text, .. } => return text.clone(),
+            Self::One(text) if format.is_empty() => return text.replace('\\', "\\\\").replace('\'', "\\\\'"),
+            Self::One(text) => std::slice::from_ref(text),
+            Self::Any(values) => values.as_slice(),
         };
+        let each = |of: fn(&str) -> String| values.iter().map(|value| of(value)).collect::<Vec<_>>();
         match format {
-            "csv" | "raw" | "text" => values.join(","),
+            "csv" | "raw" => values.join(","),
+            "text" => values.join(" + "),
             "pipe" => values.join("|"),
-            _ => {
-                let escaped: Vec<String> = values.iter().map(|value| escaped(value)).collect();
-                if let [one] = escaped.as_slice() { one.clone() } else { format!("({})", escaped.join("|")) }
-            }
+            "singlequote" => each(|value| format!("'{}'", value.replace('\'', "\\'"))).join(","),
+            "doublequote" => each(|value| format!("\"{}\"", value.replace('"', "\\\""))).join(","),
+            "glob" => either(values.to_vec(), ('{', ',', '}')),
+            "regex" => either(each(|value| escaped(value, "\\/")), ('(', '|', ')')),
+            _ => either(each(|value| escaped(value, "").replace('\\', "\\\\")), ('(', '|', ')')),
         }
     }
 }
 
-/// A value inside of a regular expression inside of a `PromQL` string: each backslash is written twice.
-fn escaped(value: &str) -> String {
-    regex::escape(value).replace('\\', "\\\\").replace('"', "\\\"").replace("\\\\-", "-")
+/// One of some texts alone, several between brackets.
+fn either(texts: Vec<String>, (open, between, close): (char, char, char)) -> String {
+    match texts.as_slice() {
+        [one] => one.clone(),
+        _ => format!("{open}{}{close}", texts.join(&between.to_string())),
+    }
+}
+
+/// A value inside of a regular expression: what means something there gets a backslash, and what is `more`.
+fn escaped(value: &str, more: &str) -> String {
+    let means_something = |letter: char| "\\$^*{}[]+?.()|".contains(letter) || more.contains(letter);
+    let mut text = String::new();
+    for letter in value.chars() {
+        if means_something(letter) {
+            text.push('\\');
+        }
+        text.push(letter);
+    }
+    text
 }
 
 #[cfg(test)]
@@ -287,7 +383,7 @@ mod tests {
     fn variables_are_filled_in_as_a_browser_does() {
         let filled = |text: &str| fill(text, &chosen());
         let hosts = r"(10\\.0\\.0\\.1:9100|10\\.0\\.0\\.2:9100)";
-        for form in ["$host", "${host}", "[[host]]", "${host:regex}"] {
+        for form in ["$host", "${host}", "[[host]]"] {
             assert_eq!(
                 filled(&format!("up{{instance=~\"{form}\"}}")),
                 format!("up{{instance=~\"{hosts}\"}}")
@@ -297,6 +393,14 @@ mod tests {
             filled("${host:csv} ${host:pipe}"),
             "10.0.0.1:9100,10.0.0.2:9100 10.0.0.1:9100|10.0.0.2:9100"
         );
+        assert_eq!(filled("${host:regex}"), r"(10\.0\.0\.1:9100|10\.0\.0\.2:9100)");
+        assert_eq!(
+            filled("${host:glob} ${host:singlequote}"),
+            "{10.0.0.1:9100,10.0.0.2:9100} '10.0.0.1:9100','10.0.0.2:9100'"
+        );
+        let alone = |text: &str| Values::Any(vec![text.into()]).written("");
+        assert_eq!((alone("a.b"), alone("a-b/c")), (r"a\\.b".to_owned(), "a-b/c".to_owned()));
+        assert_eq!(Values::One(r"C:\x".into()).written(""), r"C:\\x");
         assert_eq!(filled("$one $other rate(x[$__rate_interval])"), "a.b $other rate(x[$__rate_interval])");
     }
 
@@ -321,6 +425,7 @@ mod tests {
             ),
             ("metrics(node_.*)", Question::Metrics { pattern: "node_.*".into() }),
             ("label_names()", Question::LabelNames),
+            ("up{job=\"a\"}", Question::Series { selector: "up{job=\"a\"}".into() }),
             ("query_result(topk(3, up))", Question::Result { expr: "topk(3, up)".into() }),
         ] {
             assert_eq!(Question::parse(query), Ok(question), "{query}");
@@ -335,6 +440,9 @@ mod tests {
         assert_eq!(picked(&values, "/^web/"), ["web-1:9100", "web-2:9100"]);
         assert_eq!(picked(&values, "/(.*):/"), ["web-1", "web-2", "db-1"]);
         assert_eq!(picked(&values, "/(?<text>\\w+)-(?<value>\\d):/"), ["1", "2"]);
+        assert_eq!(picked(&values, "/^(?!web-(1|3)).*/"), ["web-2:9100", "db-1:9100"]);
+        let strange = |pattern: &str| Pattern::read(pattern).is_none();
+        assert!(strange("/a(?=b)/") && strange("/^(?!a(?=b))/") && !strange("/^(?!a).*/i"));
     }
 
     #[test]
@@ -358,6 +466,13 @@ mod tests {
         let custom = variable(json!({"type": "custom", "name": "q", "query": "0.5, p95 : 0.95"}));
         assert_eq!(custom.options(&[]), ["0.5", "0.95"]);
         assert!(custom.question(&Chosen::new()).is_none());
+        let steps = json!({"type": "interval", "name": "step", "query": "1m,1h", "auto": true, "auto_count": 30,
+            "auto_min": "10s", "options": [{"value": "$__auto_interval_step"}, {"value": "1m"}],
+            "current": {"value": "$__auto_interval_step"}});
+        let board = json!({"time": {"from": "now-6h", "to": "now"}, "templating": {"list": [steps]}});
+        let steps = Variable::of(&board).remove(0);
+        assert_eq!(steps.options(&[]), ["10m", "1m"]);
+        assert_eq!(steps.choose(&steps.options(&[])), Values::One("10m".into()));
         assert_eq!(variable(json!({"type": "new", "name": "n"})).unknown_kind(), Some("new"));
     }
 }

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::GrafanaClient;
+use super::history::Version;
 use crate::error::Result;
 use crate::http::Answer;
 
@@ -15,6 +16,9 @@ use crate::http::Answer;
 pub(super) const FOLDER: &str = "grafana.app/folder";
 /// The annotation that says in the history why it was written.
 pub(super) const MESSAGE: &str = "grafana.app/message";
+/// Who made a resource, and who wrote it last, which a resource that was written once does not say.
+const CREATED_BY: &str = "grafana.app/createdBy";
+const UPDATED_BY: &str = "grafana.app/updatedBy";
 /// So many at a time are listed.
 const PAGE: usize = 500;
 
@@ -69,6 +73,11 @@ impl Collection {
     fn path(&self) -> String {
         let Self { kind, version, namespace } = self;
         format!("/apis/{}/{version}/namespaces/{namespace}/{}", kind.group(), kind.plural())
+    }
+
+    /// Where the one of this name is.
+    pub fn address(&self, name: &str) -> String {
+        format!("{}/{name}", self.path())
     }
 
     /// `dashboard.grafana.app/v1`.
@@ -170,8 +179,22 @@ impl GrafanaClient {
 
     /// One resource by its name.
     pub(super) async fn resource_in(&self, of: &Collection, name: &str) -> Result<Option<Resource>> {
-        let answer = self.read(&format!("{}/{name}", of.path())).await?;
-        answer.map(|answer| Ok(of.of(answer.json()?))).transpose()
+        let answer = self.look(&of.address(name)).await?;
+        self.resource_of(of, name, &answer)
+    }
+
+    /// The resource in an answer to its address.
+    pub(super) fn resource_of(
+        &self,
+        of: &Collection,
+        name: &str,
+        answer: &Answer,
+    ) -> Result<Option<Resource>> {
+        match answer.status {
+            200..300 => Ok(Some(of.of(answer.json()?))),
+            404 => Ok(None),
+            _ => Err(self.refusal(answer, &format!("show `{}`", of.address(name)))),
+        }
     }
 
     /// Makes a resource, or writes over the one found and no later one.
@@ -195,7 +218,7 @@ impl GrafanaClient {
             "spec": spec,
         });
         match found {
-            Some(_) => self.http.put(&format!("{}/{name}", of.path()), &body).await,
+            Some(_) => self.http.put(&of.address(name), &body).await,
             None => self.http.post(&of.path(), &body).await,
         }
     }
@@ -219,13 +242,13 @@ impl GrafanaClient {
         }
     }
 
-    /// What the last writers of a resource said, the newest first; `None` where that is not kept or not shown.
+    /// The last versions of a resource, the newest first; `None` where they are not kept or not shown.
     pub(super) async fn history_of(
         &self,
         of: &Collection,
         name: &str,
         limit: usize,
-    ) -> Result<Option<Vec<String>>> {
+    ) -> Result<Option<Vec<Version>>> {
         let selectors = "labelSelector=grafana.app/get-history%3Dtrue&fieldSelector=metadata.name%3D";
         let answer = self.look(&format!("{}?{selectors}{name}&limit={limit}", of.path())).await?;
         if !answer.is_success() {
@@ -233,13 +256,17 @@ impl GrafanaClient {
         }
         let mut items = answer.json::<Page>()?.items;
         items.sort_by_key(|shown| -shown.metadata.generation);
-        let said = items.iter().map(|shown| shown.metadata.annotation(MESSAGE).to_owned());
-        Ok(Some(said.collect::<Vec<_>>()).filter(|said| !said.is_empty()))
+        let version = |shown: Shown| {
+            let [message, updated, created] =
+                [MESSAGE, UPDATED_BY, CREATED_BY].map(|name| shown.metadata.annotation(name).to_owned());
+            Version { message, author: if updated.is_empty() { created } else { updated } }
+        };
+        Ok(Some(items.into_iter().map(version).collect()))
     }
 
     /// Deletes a resource.
     pub(super) async fn delete_resource(&self, found: &Resource) -> Result<Answer> {
-        self.http.delete(&format!("{}/{}", found.collection.path(), found.metadata.name)).await
+        self.http.delete(&found.collection.address(&found.metadata.name)).await
     }
 }
 

@@ -1,8 +1,8 @@
-//! What monctl wants in Grafana: the data source, the folder, and the dashboards in it.
+//! What monctl wants in Grafana: the data source, the folders, and the dashboards in them.
 
 use super::{Dashboard, DataSource, Folder};
 
-/// The folder's uid.
+/// The uid of the folder of monctl's own dashboards.
 pub const FOLDER_UID: &str = "monctl";
 
 /// What Grafana is to hold.
@@ -10,8 +10,8 @@ pub const FOLDER_UID: &str = "monctl";
 pub struct Desired {
     /// The data source; `None` where dashboards ask one that is not monctl's.
     pub data_source: Option<DataSource>,
-    /// The folder of all dashboards.
-    pub folder: Folder,
+    /// The folders: monctl's first, then those of the user's dashboards.
+    pub folders: Vec<Folder>,
     /// The dashboards.
     pub dashboards: Vec<Dashboard>,
     /// Whether these are all of them, so that any other one of ours is wanted no more.
@@ -19,9 +19,8 @@ pub struct Desired {
 }
 
 impl Desired {
-    /// The dashboards, in monctl's folder, over a data source.
+    /// The dashboards, over a data source. All of them are in monctl's folder, or the caller adds theirs.
     pub fn new(data_source: impl Into<Option<DataSource>>, dashboards: Vec<Dashboard>) -> Self {
-        let folder = Folder { uid: FOLDER_UID.into(), title: "monctl".into() };
-        Self { data_source: data_source.into(), folder, dashboards, complete: true }
+        Self { data_source: data_source.into(), folders: vec![Folder::ours()], dashboards, complete: true }
     }
 }

@@ -20,7 +20,7 @@ use serde_json::Value;
 use self::asker::Asker;
 pub use self::timing::longest_step;
 use crate::error::Result;
-use crate::http::grafana::GrafanaClient;
+use crate::grafana::GrafanaClient;
 use crate::spec::PromDuration;
 
 /// Requests under way at a time: as many as a Grafana never failed at.
@@ -46,6 +46,9 @@ pub struct Checked {
     pub query: String,
     /// The expression with its variables filled in.
     pub expr: String,
+    /// What Prometheus remarks of it, such as that a metric might not be a counter.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notices: Vec<String>,
     /// What a person sees there.
     #[serde(flatten)]
     pub shown: Shown,
@@ -124,17 +127,34 @@ fn strings(list: &Value) -> Vec<String> {
     list.as_array().into_iter().flatten().filter_map(|it| it.as_str().map(str::to_owned)).collect()
 }
 
-/// Each series of an instant query as `query_result` writes it: `name{labels} value time`.
+/// Each series of an instant query as `query_result` writes it: `name{label="value"} value milliseconds`.
 fn series(data: &Value) -> Vec<String> {
     let written = |one: &Value| {
         let labels = one["metric"].as_object().into_iter().flatten();
         let (name, labels): (Vec<_>, Vec<_>) = labels.partition(|(name, _)| *name == "__name__");
         let name = name.first().and_then(|(_, value)| value.as_str()).unwrap_or_default().to_owned();
-        let labels: Vec<String> = labels.into_iter().map(|(name, value)| format!("{name}={value}")).collect();
         let value = one["value"][1].as_str().unwrap_or_default();
-        format!("{name}{{{}}} {value} {}", labels.join(","), one["value"][0])
+        let at = one["value"][0].as_f64().unwrap_or_default() * 1_000.0;
+        format!("{name}{} {value} {at}", braced(labels.into_iter()))
     };
-    data["result"].as_array().into_iter().flatten().map(written).collect()
+    match data["resultType"].as_str() {
+        Some("scalar" | "string") => data["result"][1].as_str().map(str::to_owned).into_iter().collect(),
+        _ => data["result"].as_array().into_iter().flatten().map(written).collect(),
+    }
+}
+
+/// Each series that a selector finds, as a variable lists it that asks for nothing else: `name{label="value"}`.
+fn names(found: &Value) -> Vec<String> {
+    let written = |one: &Value| {
+        let labels = one.as_object().into_iter().flatten().filter(|(name, _)| *name != "__name__");
+        format!("{}{}", one["__name__"].as_str().unwrap_or_default(), braced(labels))
+    };
+    found.as_array().into_iter().flatten().map(written).collect()
+}
+
+fn braced<'a>(labels: impl Iterator<Item = (&'a String, &'a Value)>) -> String {
+    let labels: Vec<String> = labels.map(|(name, value)| format!("{name}={value}")).collect();
+    format!("{{{}}}", labels.join(","))
 }
 
 #[cfg(test)]
@@ -145,8 +165,11 @@ mod tests {
 
     #[test]
     fn series_are_read_as_grafana_writes_them() {
-        let data = json!({"result": [{"metric": {"__name__": "up", "job": "x"}, "value": [17, "1"]}]});
-        assert_eq!(series(&data), [r#"up{job="x"} 1 17"#]);
+        let data = json!({"resultType": "vector",
+            "result": [{"metric": {"__name__": "up", "job": "x", "a": "b"}, "value": [17.5, "1"]}]});
+        assert_eq!(series(&data), [r#"up{job="x",a="b"} 1 17500"#]);
+        assert_eq!(series(&json!({"resultType": "scalar", "result": [17, "3"]})), ["3"]);
+        assert_eq!(names(&json!([{"__name__": "up", "job": "x"}])), [r#"up{job="x"}"#]);
     }
 
     #[test]

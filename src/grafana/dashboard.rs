@@ -5,10 +5,11 @@ use serde_json::{Value, json};
 
 use super::GrafanaClient;
 use super::compare::{described, differing};
-use super::found::{CLASSIC, Drift, FoundDashboard, Hit, SIGNATURE, find};
+use super::document::{content, content_mut, own_parts, uid_of, version_of};
+use super::found::{CLASSIC, Drift, FoundDashboard, Hit, find};
+use super::history::signature;
 use super::resource::{Collection, FOLDER, Kind, MESSAGE, Resource};
 use super::thing::{Setback, Thing};
-use crate::digest::Sha256;
 use crate::error::{Error, Result};
 use crate::http::Answer;
 
@@ -72,32 +73,6 @@ impl Dashboard {
     }
 }
 
-/// The version of `/apis` that a document in the schema v2 is written for; `None` for the classic schema.
-pub(super) fn version_of(document: &Value) -> Option<&str> {
-    let version = document["apiVersion"].as_str()?.strip_prefix("dashboard.grafana.app/")?;
-    version.starts_with("v2").then_some(version)
-}
-
-/// What a document shows, without what says which it is.
-pub(super) fn content(document: &Value) -> &Value {
-    if version_of(document).is_some() { &document["spec"] } else { document }
-}
-
-fn content_mut(document: &mut Value) -> &mut Value {
-    if version_of(document).is_some() { &mut document["spec"] } else { document }
-}
-
-fn uid_of(document: &Value) -> &Value {
-    if version_of(document).is_some() { &document["metadata"]["name"] } else { &document["uid"] }
-}
-
-/// Removes what Grafana adds to a document, or what belongs to an export.
-pub(super) fn own_parts(document: &mut Value) {
-    if let Value::Object(keys) = document {
-        keys.retain(|key, _| key != "id" && key != "version" && !key.starts_with("__"));
-    }
-}
-
 /// Grafana's notation of a duration; `None` for anything else, such as the empty one, which means no refresh.
 fn millis(text: &str) -> Option<u64> {
     let digits = text.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
@@ -124,11 +99,11 @@ impl Thing for Dashboard {
         let Some(found) = found else { return Some("is not there".into()) };
         let reason = self.place_or_content(found)?;
         if found.is_foreign() {
-            return Some(format!("{reason}, changed in Grafana by `{}`", found.writer));
+            return Some(format!("{reason}, changed in Grafana by `{}`", found.writer()));
         }
         // A Grafana that stores documents in its own form shows another one than was written.
-        let is_ours = found.message.as_ref().is_some_and(|message| *message == self.message());
-        (!is_ours || found.folder_uid != self.folder).then_some(reason)
+        let is_this = found.newest.as_ref().is_some_and(|newest| newest.message == self.message());
+        (!is_this || found.folder_uid != self.folder).then_some(reason)
     }
 
     fn drift(&self, found: &FoundDashboard) -> Option<Drift> {
@@ -138,7 +113,7 @@ impl Thing for Dashboard {
     async fn read(&self, grafana: &GrafanaClient) -> Result<Option<FoundDashboard>> {
         let Some(mut found) = self.find(grafana).await? else { return Ok(None) };
         if self.place_or_content(&found).is_some() {
-            found.read_message(grafana, &self.uid).await?;
+            found.read_newest(grafana, &self.uid).await?;
         }
         Ok(Some(found))
     }
@@ -152,14 +127,22 @@ impl Thing for Dashboard {
             let Some(dashboards) = self.collection(grafana).await? else {
                 return Err(Setback::Final(self.is_not_served()));
             };
-            return self.write_resource(grafana, &dashboards, over).await;
+            self.write_resource(grafana, &dashboards, over).await?;
+            return self.check_afterwards(grafana).await;
         }
         let answer = self.write_classic(grafana, found).await?;
         if let Some(dashboards) = grafana.instead(&answer, Kind::Dashboard, &CLASSIC).await? {
-            return self.write_resource(grafana, &dashboards, None).await;
+            self.write_resource(grafana, &dashboards, None).await?;
+            return self.check_afterwards(grafana).await;
         }
         match answer.status {
-            200..300 => self.check_uid(&answer).map_err(Setback::Final),
+            200..300 => {
+                self.check_uid(&answer).map_err(Setback::Final)?;
+                self.check_afterwards(grafana).await
+            }
+            403 if grafana.may_soon_write_in(&self.folder).await? => {
+                Err(Setback::Again(grafana.refusal(&answer, &format!("save {}", self.name()))))
+            }
             412 if word(&answer, "status") == "version-mismatch" => {
                 Err(Setback::Again(grafana.refusal(&answer, &format!("save {}", self.name()))))
             }
@@ -171,6 +154,21 @@ impl Thing for Dashboard {
 }
 
 impl Dashboard {
+    /// Grafana takes several writes over one version that come at the same moment, and the last one stays.
+    async fn check_afterwards(&self, grafana: &GrafanaClient) -> Result<(), Setback> {
+        let now = self.read(grafana).await?;
+        match self.difference(now.as_ref()) {
+            None => Ok(()),
+            Some(reason) => {
+                let text =
+                    format!("{} was written by somebody else at the same moment: it {reason}", self.name());
+                Err(Setback::Again(
+                    Error::failed(text).remedy("run `monctl up` again while no other program writes it"),
+                ))
+            }
+        }
+    }
+
     /// The dashboard under this one's uid, in whichever schema it is kept.
     async fn find(&self, grafana: &GrafanaClient) -> Result<Option<FoundDashboard>> {
         if version_of(&self.document).is_none() {
@@ -246,8 +244,7 @@ impl Dashboard {
 
     /// What stands in the history beside a version of ours: which text it was, so that it is known again.
     fn message(&self) -> String {
-        let text = Sha256::of(self.document.to_string()).short();
-        format!("{SIGNATURE}{}, {text}", env!("CARGO_PKG_VERSION"))
+        signature(&self.uid, &self.document)
     }
 
     /// Where it was found, if somebody else than monctl wrote it last and outside of the wanted folder.

@@ -9,8 +9,9 @@ use crate::http::Answer;
 use crate::retry::Patience;
 use crate::spec::OnDrift;
 
-/// Writes answer within 30 s even on a locked database; one such and a retry fit in.
-pub(super) const WRITING: Duration = Duration::from_mins(1);
+/// Writes answer within 30 s even on a locked database; one such and a retry fit in. What an account may is kept for up
+/// to 60 s, so that a folder of somebody else's may be refused so long.
+pub(super) const WRITING: Duration = Duration::from_secs(90);
 
 /// What is asked before the work of a person is undone: what becomes of it. An error leaves it alone.
 pub type Ask<'a> = &'a (dyn Fn(&Drift) -> Result<OnDrift> + Sync);

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::cause::{Cause, Detective};
 use super::variables::{Chosen, Values, fill, references};
 use crate::error::Result;
-use crate::http::grafana::{Frames, PanelQuery};
+use crate::grafana::{Frames, PanelQuery};
 use crate::http::prometheus::Labels;
 
 /// As many values of a variable are asked for one by one.
@@ -55,7 +55,7 @@ impl Open<'_> {
             for value in self.empty(variable, each.not_in(series), detective).await? {
                 let cause = detective.cause(&with_intervals(&self.with(variable, value))).await?;
                 // That an expression gives nothing, as where it compares, is no lack of data.
-                if cause != Cause::Nothing {
+                if !matches!(cause, Cause::Nothing | Cause::Filtered) {
                     missing.push((value, cause.text()));
                 }
             }
@@ -80,7 +80,7 @@ impl Open<'_> {
             let queries: Vec<PanelQuery> = some.iter().map(query).collect();
             let answers = detective.grafana.frames_of_each(&queries).await?;
             for (value, frames) in some.iter().zip(answers) {
-                if frames? == Frames::Empty {
+                if frames?.frames == Frames::Empty {
                     empty.push(*value);
                 }
             }

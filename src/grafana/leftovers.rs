@@ -1,0 +1,214 @@
+//! What monctl brought into a Grafana that is not its own, and taking back exactly that. It reads and deletes by `/api`
+//! only, so that it finds nothing in a Grafana that serves `/apis` alone.
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+use serde_json::Value;
+
+use super::folder::is_monctls;
+use super::found::{Hit, find};
+use super::history::was_ours;
+use super::thing::{Thing, WRITING};
+use super::{AT_ONCE, DataSource, Desired, Drift, Folder, GrafanaClient};
+use crate::error::{Error, Result};
+use crate::http::Answer;
+use crate::retry::Patience;
+
+/// So many hits a page; more are not given.
+const PAGE: usize = 1_000;
+
+/// What there is of monctl's in a Grafana.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Leftovers {
+    dashboards: Vec<Brought>,
+    folders: Vec<Occupied>,
+    data_source: Option<DataSource>,
+}
+
+/// A dashboard of monctl's.
+#[derive(Debug, Clone, PartialEq)]
+struct Brought {
+    uid: String,
+    title: String,
+    /// What a person made of it last.
+    drift: Option<Drift>,
+}
+
+/// A folder of monctl's.
+#[derive(Debug, Clone, PartialEq)]
+struct Occupied {
+    folder: Folder,
+    /// What others put into it, in words. It stays while there is any.
+    others: Vec<String>,
+}
+
+/// Whose a dashboard is that a search found.
+enum Origin {
+    Ours(Brought),
+    Others,
+    /// A search may show what was removed a moment ago.
+    Gone,
+}
+
+impl Leftovers {
+    /// What would be removed, a line each.
+    pub fn lines(&self) -> Vec<String> {
+        let dashboards = self.dashboards.iter().map(|one| format!("dashboard `{}`", one.title));
+        let going = self.folders.iter().filter(|one| one.others.is_empty());
+        let folders = going.map(|one| one.folder.name());
+        dashboards.chain(folders).chain(self.data_source.iter().map(Thing::name)).collect()
+    }
+
+    /// Why folders stay, where they do.
+    pub fn kept(&self) -> Option<String> {
+        let staying = self.folders.iter().filter(|one| !one.others.is_empty());
+        let why = |one: &Occupied| {
+            format!("{}: it holds {}, which monctl did not bring", one.folder.name(), one.others.join(", "))
+        };
+        let kept: Vec<String> = staying.map(why).collect();
+        (!kept.is_empty()).then(|| kept.join("; "))
+    }
+
+    /// What persons made of the dashboards.
+    pub fn drifts(&self) -> impl Iterator<Item = &Drift> {
+        self.dashboards.iter().filter_map(|one| one.drift.as_ref())
+    }
+}
+
+impl GrafanaClient {
+    /// Looks for what monctl brought: dashboards that it wrote, wherever they lie now, its folders, and its data source.
+    ///
+    /// # Errors
+    /// When Grafana refuses or does not answer.
+    pub async fn leftovers(&self, desired: &Desired) -> Result<Leftovers> {
+        let data_source = match &desired.data_source {
+            Some(wanted) => {
+                wanted.read(self).await?.filter(|found| wanted.is_ours(found)).map(|_| wanted.clone())
+            }
+            None => None,
+        };
+        let is_wanted = |hit: &Hit| desired.dashboards.iter().any(|one| one.uid == hit.uid);
+        let hits = self.hits().await?;
+        let (all, folders): (Vec<_>, Vec<_>) = hits.into_iter().partition(|hit| hit.r#type == "dash-db");
+        let candidates = all.into_iter().filter(|hit| is_monctls(&hit.folder_uid) || is_wanted(hit));
+        let origins: Vec<(Hit, Origin)> = stream::iter(candidates)
+            .map(async |hit| {
+                let origin = self.origin(&hit, is_monctls(&hit.folder_uid) && is_wanted(&hit)).await?;
+                Ok::<_, Error>((hit, origin))
+            })
+            .buffered(AT_ONCE)
+            .try_collect()
+            .await?;
+        let (mut dashboards, mut others) = (Vec::new(), Vec::new());
+        for (hit, origin) in origins {
+            match origin {
+                Origin::Ours(brought) => dashboards.push(brought),
+                Origin::Others => others.push((hit.folder_uid, format!("dashboard `{}`", hit.title))),
+                Origin::Gone => {}
+            }
+        }
+        let (ours, theirs): (Vec<_>, Vec<_>) = folders.into_iter().partition(|hit| is_monctls(&hit.uid));
+        others.extend(theirs.into_iter().map(|hit| (hit.folder_uid, format!("folder `{}`", hit.title))));
+        if !ours.is_empty() {
+            others.extend(self.library_panels().await?);
+        }
+        let occupied = |hit: Hit| Occupied {
+            others: others.iter().filter(|(uid, _)| *uid == hit.uid).map(|(_, name)| name.clone()).collect(),
+            folder: Folder { uid: hit.uid, title: hit.title },
+        };
+        Ok(Leftovers { dashboards, folders: ours.into_iter().map(occupied).collect(), data_source })
+    }
+
+    /// Removes them, and the folders where nothing of others is in them now. Returns what is gone, in words, and an error
+    /// for each that stays.
+    pub async fn take_back(&self, desired: &Desired, leftovers: &Leftovers) -> (Vec<String>, Vec<Error>) {
+        let (mut gone, mut errors) = (Vec::new(), Vec::new());
+        let mut note = |name: String, done: Result<()>| match done {
+            Ok(()) => gone.push(name),
+            Err(error) => errors.push(error),
+        };
+        for one in &leftovers.dashboards {
+            let name = format!("dashboard `{}`", one.title);
+            note(name.clone(), self.take_away(&format!("/api/dashboards/uid/{}", one.uid), &name).await);
+        }
+        if let Some(data_source) = &leftovers.data_source {
+            let path = format!("/api/datasources/uid/{}", data_source.uid);
+            note(data_source.name(), self.take_away(&path, &data_source.name()).await);
+        }
+        if !leftovers.folders.is_empty() {
+            // Looked at again: the removal of a folder takes along whatever is in it.
+            match self.leftovers(desired).await {
+                Ok(now) if now.dashboards.is_empty() => {
+                    for one in now.folders.iter().filter(|one| one.others.is_empty()) {
+                        let path = format!("/api/folders/{}", one.folder.uid);
+                        note(one.folder.name(), self.take_away(&path, &one.folder.name()).await);
+                    }
+                }
+                Ok(_) => {}
+                Err(error) => errors.push(error),
+            }
+        }
+        (gone, errors)
+    }
+
+    /// Whose the dashboard of a hit is. It may be known to be monctl's, whatever became of its history.
+    async fn origin(&self, hit: &Hit, is_ours: bool) -> Result<Origin> {
+        let Some(mut found) = find(self, &hit.uid).await? else { return Ok(Origin::Gone) };
+        if !is_ours && !was_ours(self, &hit.uid).await? {
+            return Ok(Origin::Others);
+        }
+        found.read_newest(self, &hit.uid).await?;
+        let drift = found.drift(&hit.uid);
+        Ok(Origin::Ours(Brought { uid: hit.uid.clone(), title: hit.title.clone(), drift }))
+    }
+
+    /// All dashboards and folders.
+    async fn hits(&self) -> Result<Vec<Hit>> {
+        let mut hits = Vec::new();
+        for page in 1.. {
+            let answer = self.http.get(&format!("/api/search?limit={PAGE}&page={page}")).await?;
+            if !answer.is_success() {
+                return Err(self.refusal(&answer, "list its dashboards"));
+            }
+            let found: Vec<Hit> = answer.json()?;
+            let is_last = found.len() < PAGE;
+            hits.extend(found);
+            if is_last {
+                break;
+            }
+        }
+        Ok(hits)
+    }
+
+    /// The uid of its folder and the name, in words, of each library panel. One that nothing uses would go with its folder.
+    async fn library_panels(&self) -> Result<Vec<(String, String)>> {
+        let Some(answer) = self.read("/api/library-elements?perPage=5000").await? else {
+            return Ok(Vec::new());
+        };
+        let found: Value = answer.json()?;
+        let elements = found["result"]["elements"].as_array().into_iter().flatten();
+        let folder = |one: &Value| {
+            let uid = one["folderUid"].as_str().or_else(|| one["meta"]["folderUid"].as_str());
+            uid.unwrap_or_default().to_owned()
+        };
+        let name = |one: &Value| format!("library panel `{}`", one["name"].as_str().unwrap_or_default());
+        Ok(elements.map(|one| (folder(one), name(one))).collect())
+    }
+
+    /// Deletes a thing. To an Editor Grafana 12 says of a young folder that it is not empty although it is; a little later
+    /// the same request works.
+    async fn take_away(&self, path: &str, name: &str) -> Result<()> {
+        let is_young = |answer: &Answer| answer.status == 400 && answer.says().contains("not empty");
+        let mut patience = Patience::new(WRITING);
+        loop {
+            let answer = self.http.delete(path).await?;
+            if answer.is_success() || answer.status == 404 {
+                return Ok(());
+            }
+            let refusal = self.refusal(&answer, &format!("remove {name}"));
+            if !is_young(&answer) {
+                return Err(refusal);
+            }
+            patience.again(refusal).await?;
+        }
+    }
+}

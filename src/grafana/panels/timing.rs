@@ -1,0 +1,318 @@
+//! Over which time a panel asks and in which steps, as a browser works it out of the dashboard and of the panel's
+//! own settings. Pure.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::spec::PromDuration;
+
+/// Points that a browser of 1600 pixels asks for across the whole page: one for each pixel, less the margins.
+const POINTS: u64 = 1_560;
+/// Columns of the page, now and before Grafana 5.
+const COLUMNS: u64 = 24;
+const OLD_COLUMNS: u64 = 12;
+/// What a dashboard without a range shows, in milliseconds.
+const USUAL: u64 = 3_600_000;
+
+/// The lengths of a step that a browser asks for, in milliseconds, and below which length of a step each is taken.
+const STEPS: [(u64, u64); 25] = [
+    (10, 1),
+    (15, 10),
+    (35, 20),
+    (75, 50),
+    (150, 100),
+    (350, 200),
+    (750, 500),
+    (1_500, 1_000),
+    (3_500, 2_000),
+    (7_500, 5_000),
+    (12_500, 10_000),
+    (17_500, 15_000),
+    (25_000, 20_000),
+    (45_000, 30_000),
+    (90_000, 60_000),
+    (210_000, 120_000),
+    (450_000, 300_000),
+    (750_000, 600_000),
+    (1_050_000, 900_000),
+    (1_500_000, 1_200_000),
+    (2_700_000, 1_800_000),
+    (5_400_000, 3_600_000),
+    (9_000_000, 7_200_000),
+    (16_200_000, 10_800_000),
+    (32_400_000, 21_600_000),
+];
+/// Those of half a day and more.
+const LONG_STEPS: [(u64, u64); 4] = [
+    (86_400_000, 43_200_000),
+    (604_800_000, 86_400_000),
+    (1_814_400_000, 604_800_000),
+    (3_628_800_000, 2_592_000_000),
+];
+const LONGEST_STEP: u64 = 31_536_000_000;
+
+/// The settings of a panel that change over which time it asks.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Settings {
+    /// The range that the panel has in place of the dashboard's, such as `24h`.
+    time_from: Option<String>,
+    /// How much earlier it looks.
+    time_shift: Option<String>,
+    /// The shortest step, such as `1m` or `>1m`.
+    interval: Option<String>,
+    points: Option<u64>,
+    /// How many points it is wide.
+    width: Option<u64>,
+}
+
+impl Settings {
+    pub(super) fn of(panel: &Value) -> Self {
+        let text = |key: &str| panel[key].as_str().filter(|it| !it.is_empty()).map(str::to_owned);
+        Self {
+            time_from: text("timeFrom"),
+            time_shift: text("timeShift"),
+            interval: text("interval"),
+            points: panel["maxDataPoints"].as_u64().filter(|points| *points > 0),
+            width: width(panel),
+        }
+    }
+
+    /// All texts in it, in which variables may stand.
+    pub(super) fn texts(&self) -> impl Iterator<Item = &String> {
+        [&self.time_from, &self.time_shift, &self.interval].into_iter().flatten()
+    }
+}
+
+/// Over which time a panel asks, and in which steps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Timing {
+    /// As Grafana writes it.
+    pub range: (String, String),
+    /// The range's length in seconds.
+    pub seconds: u64,
+    /// In milliseconds.
+    pub step: u64,
+    pub points: u64,
+}
+
+impl Timing {
+    /// Works it out for a panel; `fill` puts in what the dashboard's variables stand for.
+    pub(super) fn of(
+        dashboard: &Value,
+        settings: &Settings,
+        scrape_interval: PromDuration,
+        fill: impl Fn(&str) -> String,
+    ) -> Self {
+        let text = |key: &str, other: &str| dashboard["time"][key].as_str().unwrap_or(other).to_owned();
+        let filled = |text: &Option<String>| text.as_deref().map(&fill).filter(|text| !text.is_empty());
+        let range = match filled(&settings.time_from) {
+            Some(from) if from.starts_with("now") => (from, "now".into()),
+            Some(from) => (format!("now-{from}"), "now".into()),
+            None => (text("from", "now-1h"), text("to", "now")),
+        };
+        let length = length(&range.0, &range.1);
+        let points = settings.points.or(settings.width).unwrap_or(POINTS);
+        let least = filled(&settings.interval).and_then(|it| it.trim_start_matches('>').parse().ok());
+        let step = step(length, points, least.unwrap_or(scrape_interval));
+        let seconds = length / 1_000;
+        Self { range: shifted(range, filled(&settings.time_shift)), seconds, step, points }
+    }
+}
+
+/// The width of a panel in points, where it has a place.
+fn width(panel: &Value) -> Option<u64> {
+    let columns = panel["gridPos"]["w"].as_u64().map(|w| (w, COLUMNS));
+    let (of, all) = columns.or_else(|| panel["span"].as_u64().map(|span| (span, OLD_COLUMNS)))?;
+    Some(POINTS * of.clamp(1, all) / all)
+}
+
+fn shifted((from, to): (String, String), by: Option<String>) -> (String, String) {
+    // A range of fixed times is not shifted by what Grafana adds to `now`.
+    match by.filter(|_| from.starts_with("now") && to.starts_with("now")) {
+        Some(by) => (format!("{from}-{by}"), format!("{to}-{by}")),
+        None => (from, to),
+    }
+}
+
+/// The longest time between two points of the dashboards' curves, at least the scrape interval: what happens now is
+/// drawn once it has passed.
+pub fn longest_step(dashboards: &[Value], scrape_interval: PromDuration) -> Duration {
+    let text = |dashboard: &Value, key: &str| dashboard["time"][key].as_str().map(str::to_owned);
+    let of = |dashboard: &Value| {
+        let (from, to) = (text(dashboard, "from"), text(dashboard, "to"));
+        from.map_or(USUAL, |from| length(&from, to.as_deref().unwrap_or("now")))
+    };
+    let longest = dashboards.iter().map(of).max().unwrap_or_default();
+    Duration::from_millis(step(longest, POINTS, scrape_interval))
+}
+
+/// Between two points of a curve over a range, in milliseconds: rounded as a browser does, and not below the least one.
+pub(super) fn step(range: u64, points: u64, least: PromDuration) -> u64 {
+    let is_below = |bound: u64| range < bound * points;
+    let rounded = STEPS.iter().chain(&LONG_STEPS).find(|(bound, _)| is_below(*bound));
+    rounded.map_or(LONGEST_STEP, |(_, step)| *step).max(least.as_millis())
+}
+
+/// The length of a range in milliseconds; an hour where it is written in another way. Of one that begins or ends with a
+/// whole day (`now/d`) it is the most that it can be.
+pub(super) fn length(from: &str, to: &str) -> u64 {
+    let (Some(from), Some(to)) = (Moment::read(from), Moment::read(to)) else { return USUAL };
+    let rounding = from.rounding.max(to.rounding);
+    match (from.is_relative, to.is_relative) {
+        (true, true) => u64::try_from(from.millis - to.millis).ok(),
+        (false, false) => u64::try_from(to.millis - from.millis).ok(),
+        _ => None,
+    }
+    .map_or(USUAL, |length| length + rounding)
+    .max(1)
+}
+
+/// One end of a range.
+struct Moment {
+    is_relative: bool,
+    /// Before now, or since 1970.
+    millis: i64,
+    /// To which unit it is rounded.
+    rounding: u64,
+}
+
+impl Moment {
+    fn read(text: &str) -> Option<Self> {
+        let Some(relative) = text.strip_prefix("now") else {
+            let of_text = || text.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_millisecond);
+            let millis = text.parse().ok().or_else(of_text)?;
+            return Some(Self { is_relative: false, millis, rounding: 0 });
+        };
+        let (offsets, unit) =
+            relative.split_once('/').map_or((relative, None), |(before, unit)| (before, Some(unit)));
+        let millis = |text: &str| text.parse::<PromDuration>().ok().map(PromDuration::as_millis);
+        let rounding = unit.map_or(Some(0), |unit| millis(&format!("1{}", unit.trim_start_matches('f'))))?;
+        let mut before = 0_i64;
+        for part in offsets.split_inclusive(|letter: char| letter.is_ascii_alphabetic()) {
+            let span = i64::try_from(millis(part.trim_start_matches(['-', '+']))?).ok()?;
+            before += if part.starts_with('+') { -span } else { span };
+        }
+        Some(Self { is_relative: true, millis: before, rounding })
+    }
+}
+
+/// The variables that Grafana's server fills in.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Intervals {
+    /// Between two scrapes, or the query's own shortest step, in milliseconds.
+    pub scrape: u64,
+    /// In milliseconds.
+    pub step: u64,
+    /// In seconds.
+    pub range: u64,
+}
+
+impl Intervals {
+    /// The expression with them, for Prometheus to see.
+    pub(super) fn fill(self, expr: &str) -> String {
+        let (scrape, step) = (self.scrape.max(1), self.step.max(1));
+        let rate = (step + scrape).max(4 * scrape);
+        let texts = [
+            ("rate_interval_ms", rate.to_string()),
+            ("rate_interval", format!("{rate}ms")),
+            ("interval_ms", step.to_string()),
+            ("interval", format!("{step}ms")),
+            ("range_ms", (self.range * 1_000).to_string()),
+            ("range_s", self.range.to_string()),
+            ("range", format!("{}s", self.range)),
+        ];
+        texts.iter().fold(expr.to_owned(), |expr, (name, text)| {
+            expr.replace(&format!("${{__{name}}}"), text).replace(&format!("$__{name}"), text)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn timing(dashboard: &Value, panel: &Value) -> Timing {
+        Timing::of(dashboard, &Settings::of(panel), PromDuration::seconds(15), |text| {
+            text.replace("$days", "7d")
+        })
+    }
+
+    #[test]
+    fn a_panel_may_have_a_range_and_a_step_of_its_own() {
+        let dashboard = json!({"time": {"from": "now-6h", "to": "now"}});
+        let told = |panel: Value| {
+            let Timing { range: (from, to), step, points, .. } = timing(&dashboard, &panel);
+            format!("{from} {to} {step} {points}")
+        };
+        assert_eq!(told(json!({})), "now-6h now 15000 1560");
+        assert_eq!(told(json!({"gridPos": {"w": 12}})), "now-6h now 30000 780");
+        assert_eq!(told(json!({"span": 3})), "now-6h now 60000 390");
+        assert_eq!(told(json!({"timeFrom": "24h"})), "now-24h now 60000 1560");
+        assert_eq!(told(json!({"timeFrom": "now/d"})), "now/d now 60000 1560");
+        assert_eq!(told(json!({"timeFrom": "$days"})), "now-7d now 300000 1560");
+        assert_eq!(told(json!({"timeShift": "1d"})), "now-6h-1d now-1d 15000 1560");
+        assert_eq!(told(json!({"timeFrom": "1h", "timeShift": "1d"})), "now-1h-1d now-1d 15000 1560");
+        assert_eq!(told(json!({"interval": ">1m"})), "now-6h now 60000 1560");
+        assert_eq!(told(json!({"interval": "5s", "maxDataPoints": 21_600})), "now-6h now 5000 21600");
+        let fixed = json!({"time": {"from": "1700000000000", "to": "1700000600000"}});
+        assert_eq!(timing(&fixed, &json!({"timeShift": "1d"})).range.0, "1700000000000");
+    }
+
+    /// What a browser asks for, by the length of the range in seconds and the points of the panel.
+    #[test]
+    fn steps_are_rounded_as_a_browser_rounds_them() {
+        let step = |seconds: u64, points| step(seconds * 1_000, points, "1ms".parse().unwrap());
+        for (range, points, expected) in [
+            (900, 1_000, 1_000),
+            (3_600, 1_000, 5_000),
+            (21_600, 1_000, 20_000),
+            (86_400, 1_000, 60_000),
+            (604_800, 1_000, 600_000),
+            (604_800, 390, 1_800_000),
+            (2_592_000, 720, 3_600_000),
+            (31_536_000, 500, 43_200_000),
+            (1, 1_000, 1),
+        ] {
+            assert_eq!(step(range, points), expected, "{range} s, {points} points");
+        }
+        // None is written with a fraction that PromQL refuses, such as `1m31.4s`.
+        for seconds in 1..20_000 {
+            let step = step(seconds * 60, 733);
+            assert!(step < 1_000 || step % 1_000 == 0, "{seconds} min: {step} ms");
+        }
+    }
+
+    #[test]
+    fn ranges_are_read_as_grafana_writes_them() {
+        for (from, to, seconds) in [
+            ("now-6h", "now", 21_600),
+            ("now-90s", "now", 90),
+            ("now-2d", "now-1d", 86_400),
+            ("now-1d-6h", "now-6h", 86_400),
+            ("now-1h", "now+1h", 7_200),
+            ("now/d", "now", 86_400),
+            ("now/d", "now/d", 86_400),
+            ("now-1d/d", "now-1d/d", 86_400),
+            ("1700000000000", "1700000600000", 600),
+            ("2026-01-01T00:00:00.000Z", "2026-01-01T06:00:00.000Z", 21_600),
+            ("at some time", "now", 3_600),
+        ] {
+            assert_eq!(length(from, to), seconds * 1_000, "{from} to {to}");
+        }
+        let dashboards = ["now-1h", "now-6h"].map(|from| json!({"time": {"from": from}}));
+        let step = |scrape: &str| longest_step(&dashboards, scrape.parse().unwrap()).as_millis();
+        assert_eq!((step("1s"), step("15s"), step("30s")), (15_000, 15_000, 30_000));
+    }
+
+    #[test]
+    fn what_grafanas_server_fills_in_is_filled_in_as_there() {
+        let intervals = Intervals { scrape: 15_000, step: 60_000, range: 3_600 };
+        let expr = "a[$__rate_interval] + b[${__interval}] + $__interval_ms + c[$__range] + $__range_s";
+        assert_eq!(intervals.fill(expr), "a[75000ms] + b[60000ms] + 60000 + c[3600s] + 3600");
+        let short = Intervals { step: 1_000, ..intervals };
+        assert_eq!(short.fill("$__rate_interval $__rate_interval_ms"), "60000ms 60000");
+    }
+}
