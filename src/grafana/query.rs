@@ -86,9 +86,10 @@ impl GrafanaClient {
         // Later releases answer 400 or 207 where one query failed, and say of each what became of it.
         let results = serde_json::from_slice::<Value>(&answer.body).unwrap_or(Value::Null)["results"].take();
         if !results.is_object() {
-            return Err(match says_nothing_of_the_cause(&answer) {
-                true => self.no_answer_of_the_source(&answer, "show a panel's data"),
-                false => self.refusal(&answer, "show a panel's data"),
+            return Err(if says_nothing_of_the_cause(&answer) {
+                self.no_answer_of_the_source(&answer, "show a panel's data")
+            } else {
+                self.refusal(&answer, "show a panel's data")
             });
         }
         Ok((0..queries.len()).map(|at| read(&results[id(at)])).collect())
