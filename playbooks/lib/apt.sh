@@ -17,18 +17,20 @@ unlocked() { # COMMAND…
 		status=0
 		# Daemons that a package starts must not hold the pipe of the events.
 		{ said=$("$@" 2>&1 >&4 7>&-) || status=$?; } 4>&1
+		((status)) || break
 		# shellcheck disable=SC2310 # one look at a text
-		if ((status == 0)) || ! is_locked "$said" || ((SECONDS >= deadline)); then break; fi
+		is_locked "$said" || break
 		holder=$(lock_holder "$said")
+		if ((SECONDS >= deadline)); then
+			said+=$'\n'"waited for $((UNLOCKED_WITHIN / 60)) minutes for $holder"
+			break
+		fi
 		[ "$holder" = "$told" ] || waits_for "$holder"
 		told=$holder
 		sleep 2
 	done
 	[ -z "$told" ] || waits_for ''
 	[ -z "$said" ] || echo "$said" >&2
-	if ((status)) && ((SECONDS >= deadline)) && [ -n "$told" ]; then
-		echo "waited for $told for $((UNLOCKED_WITHIN / 60)) minutes" >&2
-	fi
 	return "$status"
 }
 
