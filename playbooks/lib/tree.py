@@ -207,7 +207,8 @@ def _clear(folder: int, names: dict[str, dict]) -> None:
                 continue
             inner = os.open(name, _FOLDER, dir_fd=folder)
         except OSError:
-            continue  # Gone, or not what we brought: a folder, a link.
+            _remove_link(folder, name)
+            continue  # Gone, or not what we brought.
         try:
             _clear(inner, below)
         finally:
@@ -228,6 +229,15 @@ def _clear_caches(folder: int) -> None:
     finally:
         os.close(caches)
     _remove_empty(folder, "__pycache__")
+
+
+def _remove_link(folder: int, name: str) -> None:
+    """Removes a link that stands where a folder of ours was; what it leads to is not touched."""
+    try:
+        if stat.S_ISLNK(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
+            os.unlink(name, dir_fd=folder)
+    except OSError:
+        pass  # Somebody was faster.
 
 
 def _remove_empty(folder: int, name: str) -> None:

@@ -210,13 +210,14 @@ class Clear(InFolder):
         self.clear("manage.py", "pkg/a.py", "pkg/deep/b.py", "gone.py", "gone/too.py")
         self.assertEqual(list(contents(self.live)), ["pkg/deep/data"])
 
-    def test_links_are_not_followed(self):
+    def test_links_where_ours_were_go_and_are_not_followed(self):
         (self.live / "pkg").symlink_to(self.outside)
         (self.live / "deep").mkdir()
         (self.live / "deep/__pycache__").symlink_to(self.outside)
         put(self.outside / "a.pyc")
         self.clear("pkg/secret", "deep/a.py")
         self.assertEqual(sorted(os.listdir(self.outside)), ["a.pyc", "secret"])
+        self.assertFalse((self.live / "pkg").is_symlink())
 
     def test_a_folder_that_is_a_link_itself_is_left_alone(self):
         self.live.rmdir()
