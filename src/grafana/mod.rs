@@ -201,7 +201,7 @@ impl GrafanaClient {
             None => None,
         };
         let dashboards = stream::iter(&desired.dashboards)
-            .map(async |one| Ok((one.uid.clone(), one.read(self).await?)))
+            .map(async |one| Ok::<_, Error>((one.uid.clone(), one.read(self).await?)))
             .buffer_unordered(AT_ONCE)
             .try_filter_map(async |(uid, found)| Ok(found.map(|found| (uid, found))))
             .try_collect();

@@ -228,7 +228,8 @@ impl Client {
 /// An answer, whatever its status.
 #[derive(Debug, Clone)]
 pub struct Answer {
-    service: &'static str,
+    /// The service that answered, for errors.
+    pub service: &'static str,
     /// The HTTP status code.
     pub status: u16,
     /// The cookies that it sets, with their attributes.

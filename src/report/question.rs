@@ -19,8 +19,8 @@ impl Question {
     /// Answers with the line that the user typed; only `y` and `yes` are a yes.
     pub fn answer(self, line: &str) {
         let yes = matches!(line.trim().to_ascii_lowercase().as_str(), "y" | "yes");
-        // Whoever asked may be gone: interrupted.
-        drop(self.reply.send(yes));
+        // A command that was interrupted waits for no answer.
+        self.reply.send(yes).unwrap_or(());
     }
 }
 

@@ -1,7 +1,7 @@
 //! From a file to a valid spec, or to one error that lists everything that is wrong with it.
 
+use std::env;
 use std::path::{Path, PathBuf};
-use std::{env, fs};
 
 use super::bounded::{SMALL_FILE_BYTES, read_at_most};
 use super::excerpt::Excerpt;

@@ -68,6 +68,7 @@ mod tests {
             port: "22".into(),
             key_alias: None,
             indirect: false,
+            proxy_command: None,
         };
         of(&Host::new(HostName::app(1), host.settings()), &route).await
     }
