@@ -242,7 +242,7 @@ fn grafana_may_come_later_and_then_shows_the_hosts_with_a_password_of_its_own() 
         fs::remove_file(&token).unwrap();
         up(&folder).success();
         assert_eq!(fs::read_to_string(&copy).unwrap(), rotated);
-        remote.close().await.unwrap();
+        drop(remote);
         let broken = json!({"dashboard": {"uid": "theirs", "title": "Theirs", "panels": [{
             "title": "Misspelt", "type": "timeseries", "gridPos": {"x": 0, "y": 0, "w": 24, "h": 8},
             "targets": [{"refId": "A", "expr": "sum(rate(node_cpu_second_total[1m]))"}],
@@ -250,7 +250,7 @@ fn grafana_may_come_later_and_then_shows_the_hosts_with_a_password_of_its_own() 
         let (remote, grafana) = operator(&monitoring, &rotated).await;
         assert!(grafana.post("/api/dashboards/db", &broken).await.unwrap().is_success());
         every_panel_but_a_misspelt_one_shows_something(&folder);
-        remote.close().await.unwrap();
+        drop(remote);
         at_hand::grafana_lets_a_browser_in_without_typing(folder.monctl().arg("open"));
         a_wrong_password_is_shown_once_by_each_command(&project, &folder, &rotated);
         another_computer_learns_the_password(&project, &folder, &rotated);
