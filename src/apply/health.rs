@@ -244,8 +244,8 @@ mod tests {
 
     fn look(uptime: u64, state: &str, restarts: u32, since: u64) -> Look {
         Look::parse(&format!(
-            "{uptime}.5\nId=a.service\nLoadState=loaded\nActiveState={state}\nNRestarts={restarts}\n\
-             ActiveEnterTimestampMonotonic={}\n\nId=b.service\nLoadState=not-found\nActiveState=inactive\n",
+            "{uptime}.5\nNRestarts={restarts}\nId=a.service\nLoadState=loaded\nActiveState={state}\n\
+             ActiveEnterTimestampMonotonic={}\n\nNRestarts=9\nId=b.service\nLoadState=not-found\nActiveState=inactive\n",
             since * 1_000_000
         ))
         .unwrap()

@@ -298,12 +298,16 @@ impl UnitFact {
         self.load == "loaded" || !["", "inactive"].contains(&self.active.as_str())
     }
 
-    /// Units by name from the output of `systemctl show`. Properties that are not kept here are passed over.
+    /// Units by name from the output of `systemctl show`: a block a unit, in which its `Id` may stand anywhere, since
+    /// systemd tells what a service has before what every unit has. Properties that are not kept here are passed over.
     pub fn parse_all(text: &str) -> BTreeMap<String, Self> {
         let mut units = BTreeMap::new();
-        let mut unit = String::new();
-        for line in text.lines() {
-            Self::read(&mut units, line, &mut unit);
+        for block in text.split("\n\n") {
+            let Some(id) = block.lines().find_map(|line| line.strip_prefix("Id=")) else { continue };
+            let mut unit = id.to_owned();
+            for line in block.lines() {
+                Self::read(&mut units, line, &mut unit);
+            }
         }
         units
     }
