@@ -100,11 +100,7 @@ impl Node {
         };
         let mut root: Self = serde_saphyr::from_str_with_options(text, options).map_err(|error| {
             let place = error.location().map(|location| place(location, 1));
-            if let serde_saphyr::Error::Budget {
-                breach: serde_saphyr::budget::BudgetBreach::Depth { .. },
-                ..
-            } = error.without_snippet()
-            {
+            if is_too_deep(&error) {
                 let message =
                     format!("lists and mappings stand in one another more than {DEEPEST} levels deep");
                 return Problem::new(place, message);
@@ -229,6 +225,16 @@ fn bare_value(line: &str) -> Option<usize> {
     let before = &line[begin..action];
     let is_quoted = line[begin..].starts_with(['"', '\'', '|', '>', '#', '&', '*', '!']);
     (!is_quoted && before.matches(['"', '\'']).count() % 2 == 0).then_some(begin)
+}
+
+/// Whether the file is nested too deep. In brackets and braces the parser itself may see that first, which looks ahead.
+fn is_too_deep(error: &serde_saphyr::Error) -> bool {
+    use serde_saphyr::budget::BudgetBreach;
+
+    match error.without_snippet() {
+        serde_saphyr::Error::Budget { breach, .. } => matches!(breach, BudgetBreach::Depth { .. }),
+        other => other.to_string().contains("recursion limit exceeded"),
+    }
 }
 
 /// The parser's words without the place, which stands before them anyway. They repeat no text of the file.
