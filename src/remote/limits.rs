@@ -113,9 +113,9 @@ pub(super) async fn lines(
             meter.line()?;
             let text = String::from_utf8_lossy(&line);
             if is_cut {
-                on_line(&format!("{text}…"))
+                on_line(&format!("{text}…"));
             } else {
-                on_line(&text)
+                on_line(&text);
             }
             (line, is_cut) = (Vec::new(), false);
         }

@@ -222,8 +222,8 @@ impl Remote {
     /// The name of the user that logged in, as far as it can be had: it stands in a remedy.
     async fn login(&self) -> String {
         let mut name = String::new();
-        let asked =
-            self.exchange(&["id", "-un"], Input::Bytes(b""), Limits::ANSWER, |line| name = line.to_owned());
+        let asked = self
+            .exchange(&["id", "-un"], Input::Bytes(b""), Limits::ANSWER, |line| line.clone_into(&mut name));
         if !matches!(timeout(ATTEMPT, asked).await, Ok(Ok(_))) {
             return "USER".to_owned();
         }

@@ -224,7 +224,7 @@ fn bare_value(line: &str) -> Option<usize> {
     // In a mapping in braces the value belongs to the last key before it.
     let before = &line[begin..action];
     let is_quoted = line[begin..].starts_with(['"', '\'', '|', '>', '#', '&', '*', '!']);
-    (!is_quoted && before.matches(['"', '\'']).count() % 2 == 0).then_some(begin)
+    (!is_quoted && before.matches(['"', '\'']).count().is_multiple_of(2)).then_some(begin)
 }
 
 /// Whether the file is nested too deep. In brackets and braces the parser itself may see that first, which looks ahead.
@@ -400,7 +400,7 @@ mod tests {
         let nested = [
             format!("a:\n  - {}1{}\n", "[".repeat(5_000), "]".repeat(5_000)),
             format!("a:\n  - {}1{}\n", "{b: ".repeat(50), "}".repeat(50)),
-            (0..60).map(|depth| format!("{}a:\n", "  ".repeat(depth))).collect(),
+            (0..60).map(|depth| "  ".repeat(depth) + "a:\n").collect(),
         ];
         for text in &nested {
             let problem = Node::parse(text).unwrap_err();

@@ -84,7 +84,7 @@ impl Reporter {
             .collect();
         page.alerts.extend(others);
         for (name, address, remote) in hosts {
-            let facts = facts(remote).await.unwrap_or_else(unknown);
+            let facts = facts(remote).await.unwrap_or_else(|error| unknown(&error));
             page.hosts.push((format!("{name} ({address})"), facts));
         }
         let Services { prometheus, alertmanager, .. } = &self.services;
@@ -224,7 +224,7 @@ fn span(curve: &[(f64, f64)]) -> f64 {
 }
 
 /// What a host that cannot be asked says.
-fn unknown(error: Error) -> Vec<(String, String)> {
+fn unknown(error: &Error) -> Vec<(String, String)> {
     vec![("unknown".to_owned(), error.in_one_line())]
 }
 

@@ -337,16 +337,16 @@ impl Values {
             "pipe" => values.join("|"),
             "singlequote" => each(|value| format!("'{}'", value.replace('\'', "\\'"))).join(","),
             "doublequote" => each(|value| format!("\"{}\"", value.replace('"', "\\\""))).join(","),
-            "glob" => either(values.to_vec(), ('{', ',', '}')),
-            "regex" => either(each(|value| escaped(value, "\\/")), ('(', '|', ')')),
-            _ => either(each(|value| escaped(value, "").replace('\\', "\\\\")), ('(', '|', ')')),
+            "glob" => either(values, ('{', ',', '}')),
+            "regex" => either(&each(|value| escaped(value, "\\/")), ('(', '|', ')')),
+            _ => either(&each(|value| escaped(value, "").replace('\\', "\\\\")), ('(', '|', ')')),
         }
     }
 }
 
 /// One of some texts alone, several between brackets.
-fn either(texts: Vec<String>, (open, between, close): (char, char, char)) -> String {
-    match texts.as_slice() {
+fn either(texts: &[String], (open, between, close): (char, char, char)) -> String {
+    match texts {
         [one] => one.clone(),
         _ => format!("{open}{}{close}", texts.join(&between.to_string())),
     }

@@ -139,7 +139,8 @@ fn is_prometheus(owner: &Map<String, Value>) -> Option<bool> {
         _ if is_logs => Some(false),
         // A selector of streams has no metric, and lines are filtered by pipes.
         (Some(expr), _) => {
-            Some(!(expr.starts_with('{') && !expr.contains("__name__")) && !expr.contains("} |"))
+            let is_selector_of_streams = expr.starts_with('{') && !expr.contains("__name__");
+            Some(!is_selector_of_streams && !expr.contains("} |"))
         }
         (None, Some(query)) => {
             let functions = ["label_values(", "query_result(", "metrics(", "label_names("];

@@ -222,8 +222,7 @@ impl<'a> Parser<'a> {
     fn pipeline(&mut self, end: Kind, most: usize) -> Checked<Operand> {
         let declared = self.declaration(most)?;
         let mut last: Option<Operand> = None;
-        loop {
-            let Some(first) = self.peek_word() else { break };
+        while let Some(first) = self.peek_word() {
             if first.kind == end || matches!(first.kind, Kind::Pipe) {
                 return Err(first.fault("a value is missing here"));
             }

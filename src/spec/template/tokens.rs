@@ -103,7 +103,7 @@ impl<'a> Lexer<'a> {
         };
         match first {
             c if c.is_whitespace() => {
-                self.take(Kind::Space, while_is(0, char::is_whitespace).min(before_close(rest)))
+                self.take(Kind::Space, while_is(0, char::is_whitespace).min(before_close(rest)));
             }
             ':' if rest.starts_with(":=") => self.take(Kind::Declare, 2),
             '=' => self.take(Kind::Assign, 1),

@@ -262,6 +262,6 @@ fn a_rule_that_keeps_firing_is_over_later_and_says_so() {
         let prediction = way(&spec, name).prediction;
         prediction.after_end.iter().find(|it| it.stage == Stage::Resolved).unwrap().earliest.0
     };
-    let later = over("Own") - over("Short");
+    let later = over("Own").checked_sub(over("Short")).unwrap();
     assert!((later.as_secs_f64() - 1800.0).abs() < 16.0, "{later:?}");
 }
