@@ -185,7 +185,9 @@ fn an_optional_release_has_a_lane_of_its_own() {
 
 #[test]
 fn each_command_is_a_function_of_the_host_library() {
-    let library = include_str!("../../playbooks/lib/library.sh");
+    let library =
+        [include_str!("../../playbooks/lib/library.sh"), include_str!("../../playbooks/lib/application.sh")]
+            .concat();
     for role in Role::ALL {
         for inputs in flag_sets() {
             let inputs = Inputs { releases: with_release(false).releases, ..inputs };
