@@ -36,8 +36,10 @@ const LEFT_OUT: [&str; 13] = [
 /// Larger files are not kept in memory, nor more than so much of all files together.
 const KEPT_FILE_BYTES: u64 = 1 << 20;
 const KEPT_BYTES: u64 = 16 << 20;
-/// More files than that are no application: links multiply folders, for instance.
+/// An application with more files is most likely a folder that was named by mistake.
 const FILES_AT_MOST: usize = 200_000;
+/// Folders that are read because a link leads to them: links to folders of links multiply them.
+const LINKED_FOLDERS_AT_MOST: usize = 2_000;
 
 /// Reads the application's folder.
 ///
@@ -45,7 +47,7 @@ const FILES_AT_MOST: usize = 200_000;
 /// When a file cannot be read, or has a name that cannot travel; when a link leads out of the folder or in a circle.
 pub fn tree(folder: &Path) -> Result<Tree> {
     let root = folder.canonicalize().map_err(|error| unreadable(folder, error))?;
-    let mut reader = Reader { folder, root: root.clone(), tree: Tree::default(), kept: 0 };
+    let mut reader = Reader { folder, root: root.clone(), tree: Tree::default(), kept: 0, linked_folders: 0 };
     reader.walk(&root, Path::new(""), &mut Vec::new())?;
     Ok(reader.tree)
 }
@@ -58,6 +60,8 @@ struct Reader<'a> {
     tree: Tree,
     /// The bytes that are kept in memory.
     kept: u64,
+    /// How many folders were read because a link leads to them.
+    linked_folders: usize,
 }
 
 impl Reader<'_> {
@@ -85,7 +89,19 @@ impl Reader<'_> {
             if link.starts_with(&target) || above.contains(&target) {
                 return Err(link::circle(&self.folder.join(name)));
             }
-            return if is_environment(&target) { Ok(()) } else { self.walk(&target, name, above) };
+            if is_environment(&target) {
+                return Ok(());
+            }
+            self.linked_folders += 1;
+            if self.linked_folders > LINKED_FOLDERS_AT_MOST {
+                let text = format!(
+                    "links in `{}` lead to folders more than {LINKED_FOLDERS_AT_MOST} times",
+                    self.folder.display()
+                );
+                return Err(Error::invalid(text)
+                    .remedy("leave out by `.gitignore` the folders whose links lead to other folders"));
+            }
+            return self.walk(&target, name, above);
         }
         if target.is_file() { self.add(&target, name) } else { Ok(()) }
     }
@@ -272,7 +288,7 @@ mod tests {
             }
         }
         let error = tree(&app).unwrap_err();
-        assert!(error.message().contains("more than 200000 files"), "{error}");
+        assert!(error.message().contains("more than 2000 times"), "{error}");
     }
 
     #[test]
