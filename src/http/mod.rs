@@ -300,6 +300,8 @@ mod tests {
         let address = listener.local_addr().unwrap();
         let server = tokio::spawn(async move {
             let (mut stream, _) = listener.accept().await.unwrap();
+            // An answer before its question is none.
+            tokio::io::AsyncReadExt::read(&mut stream, &mut [0; 1024]).await.unwrap();
             let mut end = Ok(());
             let head = &b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n"[..];
             let block = vec![b'x'; 1 << 20];
