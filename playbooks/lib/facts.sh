@@ -74,7 +74,7 @@ while IFS=$'\t' read -r user code list; do
 	[ -e "$list" ] || continue
 	found=$(timeout 60 setpriv --reuid="$user" --regid="$user" --clear-groups --no-new-privs \
 		/usr/bin/python3 -I -c "$(<data.py)" list "$code" "$list" 9>&- </dev/null 2>/dev/null) || found='(its files cannot be listed)'
-	[ -z "$found" ] || sed 's/^/beside\t/' <<<"$found"
+	[ -z "$found" ] || printf 'beside\t%s\n' "${found//$'\n'/$'\nbeside\t'}"
 done <probes/beside
 
 # Each line: digest, whether the content may be shown, path.
