@@ -302,13 +302,13 @@ pub fn broken_examples() -> Vec<(&'static str, Damage)> {
                 "#F0E442".into();
         }),
         ("dark and light", |it| {
-            graph(it)["fieldConfig"]["defaults"]["color"]["fixedColor"] = "#0A0A0A".into()
+            graph(it)["fieldConfig"]["defaults"]["color"]["fixedColor"] = "#0A0A0A".into();
         }),
         ("legend fits", |it| graph(it)["options"]["legend"]["placement"] = "bottom".into()),
         ("legend fits", |it| graph(it)["gridPos"]["w"] = 8.into()),
         ("legend fits", |it| graph(it)["options"]["legend"]["displayMode"] = "list".into()),
         ("legend fits", |it| {
-            named(it, "Pressure")["options"]["legend"]["calcs"] = json!(["lastNotNull", "max"])
+            named(it, "Pressure")["options"]["legend"]["calcs"] = json!(["lastNotNull", "max"]);
         }),
         ("columns fit", |it| table(it)["gridPos"]["w"] = 8.into()),
         ("bars bear names", |it| graph(it)["type"] = "bargauge".into()),
@@ -329,7 +329,7 @@ pub fn broken_examples() -> Vec<(&'static str, Damage)> {
         ("axis of zeros", |it| graph(it)["fieldConfig"]["defaults"]["max"] = 50.into()),
         ("above zero", |it| graph(it)["targets"][0]["expr"] = "-rate(node_load1[1m])".into()),
         ("above zero", |it| {
-            drop(graph(it)["fieldConfig"]["defaults"].as_object_mut().unwrap().remove("min"))
+            drop(graph(it)["fieldConfig"]["defaults"].as_object_mut().unwrap().remove("min"));
         }),
         ("stand-ins", |it| {
             let expr = r#"sum by (a) (b) or on () label_replace(0 * count(up), "a", "none yet", "", "")"#;

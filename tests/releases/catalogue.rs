@@ -36,7 +36,7 @@ fn malformed(catalogue: &Value) -> Vec<String> {
     }
     for product in products {
         let default = &catalogue["defaults"][product];
-        if !default.as_str().is_some_and(|version| catalogue[product].get(version).is_some()) {
+        if default.as_str().is_none_or(|version| catalogue[product].get(version).is_none()) {
             wrong.push(format!("{product}: the default {default} is not in the catalogue"));
         }
         for (version, release) in object(&catalogue[product]) {
