@@ -49,7 +49,7 @@ impl Cli {
 
 const AFTER_HELP: &str = "Exit codes: 0 done; 1 failed on the way; 2 command line or spec wrong, nothing touched; \
     3 `plan` found changes; 4 alert not proven; 5 could not run; \
-    6 `check` found something; 130 interrupted.";
+    6 `check` found something; 7 observation lost; 130 interrupted.";
 
 /// How results and progress are printed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]

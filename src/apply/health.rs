@@ -89,7 +89,10 @@ impl Look {
     fn parse(text: &str) -> Option<Self> {
         let (uptime, units) = text.split_once('\n')?;
         let uptime = Duration::try_from_secs_f64(uptime.parse().ok()?).ok()?;
-        Some(Self { uptime, units: UnitFact::parse_all(units) })
+        let mut units = UnitFact::parse_all(units);
+        // What is not there has nothing to say.
+        units.retain(|_, unit| unit.load != "not-found");
+        Some(Self { uptime, units })
     }
 
     /// How often systemd started a unit again, where that may go on.
@@ -112,8 +115,8 @@ impl Look {
 
     /// A unit flaps where systemd started it again since the first look, or more than once within a short time.
     fn judge(&self, first: &Self) -> Vec<Unit> {
-        let there = self.units.iter().filter(|(_, unit)| unit.load != "not-found");
-        there
+        self.units
+            .iter()
             .map(|(name, unit)| {
                 let recent = self.recent(unit);
                 let again = unit.restarts > first.restarts(name) || recent > 1;
