@@ -1,5 +1,5 @@
 //! Dashboards as people publish them: equivalents of our own that use the features of the best known ones (hosts in full,
-//! a Django mixin's three, a Prometheus of old rows, Gunicorn, PostgreSQL, Redis, Celery, Caddy). Each is imported and asked
+//! a Django mixin's three, a Prometheus of old rows, Gunicorn, `PostgreSQL`, Redis, Celery, Caddy). Each is imported and asked
 //! over a quarter of an hour, six hours, a day and a week.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a helper's failure is the test's failure")]
