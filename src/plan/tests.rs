@@ -241,7 +241,7 @@ fn what_a_host_has_is_planned_once() {
     // A host that has everything but a user needs that user alone.
     let inputs = inputs(&[Flag::Distribution]);
     let playbook = Playbook::of(Role::App);
-    let users = ["monctl-node-exporter".to_owned(), "monctl-app".to_owned()];
+    let users = ["monctl-node-exporter", "monctl-app", "monctl-build"].map(str::to_owned);
     let ids = |facts: &Facts| {
         let changes = HostPlan::new(&playbook, &inputs, facts).changes;
         changes.into_iter().map(|(step, _)| step.id.0).collect::<Vec<_>>()
