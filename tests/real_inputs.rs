@@ -104,14 +104,14 @@ fn an_own_rule_may_keep_firing_and_one_of_the_catalogue_may_not() {
 #[test]
 fn an_alert_may_have_any_name_that_prometheus_takes() {
     let names = ["High error rate", "Php-fpm-children", "CertExpiry(<7d)", "a.b/c", "Zähler > 5 %", "5xx"];
-    let lines: String =
-        names.iter().map(|name| format!("\n  \"{name}\": {{expr: up == 0, summary: x}}")).collect();
+    let lines = names.map(|name| format!("\n  \"{name}\": {{expr: up == 0, summary: x}}")).concat();
     let text = spec(&lines, "{capture: {}}");
     render(&text).success();
     let mut found: Vec<_> =
         alert_rules(&text).iter().map(|rule| rule["alert"].as_str().unwrap().to_owned()).collect();
     let mut expected = names.map(str::to_owned).to_vec();
-    (found.sort(), expected.sort());
+    found.sort();
+    expected.sort();
     assert_eq!(found, expected);
     // A problem below such a name still has its line.
     let text = spec("\n  \"a.b (c)\":\n    expr: up ==\n", "{capture: {}}");
