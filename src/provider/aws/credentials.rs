@@ -127,9 +127,13 @@ fn kind(first: &str, profiles: &ProfileSet) -> Result<Kind> {
             check_token_file(file, &format!("`web_identity_token_file` of profile `{name}`"))?;
             return Ok(Kind::WebIdentity);
         }
+        if let Some(start_url) = profile.get("sso_start_url").filter(|_| !has("sso_session")) {
+            check_session(first, start_url)?;
+            return Ok(Kind::Sso);
+        }
         match profile.get("source_profile").filter(|_| has("role_arn")) {
             Some(next) if next != name => next.clone_into(&mut name),
-            _ if has("sso_session") || has("sso_start_url") => return Ok(Kind::Sso),
+            _ if has("sso_session") => return Ok(Kind::Sso),
             _ if has("login_session") => return Err(is_of_login(first)),
             _ if has("credential_process") => return Ok(Kind::Process),
             _ => return Ok(Kind::Other),
@@ -147,6 +151,29 @@ fn needs_a_code(profile: &str) -> Error {
         "let AWS' own tool ask for it, then run the same again: \
          `eval \"$(aws configure export-credentials --profile {profile} --format env)\"`"
     ))
+}
+
+/// Checks a session of the older kind, without `sso_session`: the SDK sends its token without a look at when it ends.
+fn check_session(profile: &str, start_url: &str) -> Result<()> {
+    let cache = env::home_dir().map(|home| home.join(".aws/sso/cache"));
+    let files = cache.and_then(|cache| std::fs::read_dir(cache).ok());
+    let is_there = files.into_iter().flatten().flatten().any(|file| holds_session(&file.path(), start_url));
+    if is_there { Ok(()) } else { Err(session_is_over(&format!("profile `{profile}`"), profile)) }
+}
+
+/// Whether a file holds a token of this start URL that is still valid. Other files lie there, too.
+fn holds_session(path: &Path, start_url: &str) -> bool {
+    let Ok(text) = std::fs::read_to_string(path) else { return false };
+    let Ok(token) = serde_json::from_str::<serde_json::Value>(&text) else { return false };
+    // Older tools write the zone as a word.
+    let ends = token["expiresAt"].as_str().map(|ends| ends.replace("UTC", "Z"));
+    let ends = ends.and_then(|ends| ends.parse::<jiff::Timestamp>().ok());
+    token["startUrl"] == start_url && ends.is_some_and(|ends| ends > jiff::Timestamp::now())
+}
+
+fn session_is_over(source: &str, profile: &str) -> Error {
+    Error::could_not_run(format!("the SSO session is over, or was never begun ({source})"))
+        .remedy(format!("run `aws sso login --profile {profile}`, then run the same again"))
 }
 
 /// The SDK reads these by a feature that this build does without: it would bring 25 more crates.
