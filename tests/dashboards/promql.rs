@@ -1,7 +1,9 @@
 //! A query taken apart by a real parser: what it selects, over which ranges it takes rates, what it adds up. Strings
 //! with brackets in them are no trouble here, as they would be to patterns.
 
-use std::collections::BTreeSet;
+use std::cell::RefCell;
+use std::collections::{BTreeSet, HashMap};
+use std::rc::Rc;
 use std::time::Duration;
 
 use promql_parser::parser::token::{T_BOTTOMK, T_SUM, T_TOPK};
@@ -11,7 +13,7 @@ use promql_parser::parser::{self, AggregateExpr, AtModifier, Call, Expr, LabelMo
 const FILLED: [(&str, u64); 2] = [("$__rate_interval", 11_111), ("$__range", 22_222)];
 
 /// A query that can be read.
-pub struct Parsed(Expr);
+pub struct Parsed(Rc<Expr>);
 
 /// A metric and the conditions on its labels, as they are written: `mode="idle"`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,8 +36,14 @@ impl Parsed {
     /// # Errors
     /// Why it is no query.
     pub fn new(query: &str) -> Result<Self, String> {
-        let fill = |text: String, (name, seconds): (&str, u64)| text.replace(name, &format!("{seconds}s"));
-        parser::parse(&FILLED.into_iter().fold(query.to_owned(), fill)).map(Self)
+        // Every rule asks for the same queries, and reading one takes long without optimization.
+        thread_local!(static KNOWN: RefCell<HashMap<String, Result<Rc<Expr>, String>>> = RefCell::default());
+        let read = || {
+            let fill =
+                |text: String, (name, seconds): (&str, u64)| text.replace(name, &format!("{seconds}s"));
+            parser::parse(&FILLED.into_iter().fold(query.to_owned(), fill)).map(Rc::new)
+        };
+        KNOWN.with_borrow_mut(|known| known.entry(query.to_owned()).or_insert_with(read).clone()).map(Self)
     }
 
     pub fn selectors(&self) -> Vec<Selector> {
