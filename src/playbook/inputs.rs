@@ -72,6 +72,7 @@ impl File {
     /// Its text where it is text, may be shown and is in memory.
     pub fn text(&self) -> Option<&str> {
         match &self.content {
+            // What is not text has no diff.
             Content::Memory(bytes) if !self.secret => std::str::from_utf8(bytes).ok(),
             _ => None,
         }

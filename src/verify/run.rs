@@ -313,8 +313,10 @@ impl Run<'_> {
 
     /// Why nothing can be concluded from a stage that was not seen; none where it was looked for all the time.
     async fn lost(&self) -> Option<Diagnosis> {
-        let last =
-            Stage::ALL.into_iter().filter_map(|stage| self.tracker.when(stage)).max().unwrap_or_default();
+        // That the fault ended in between says nothing of a stage before it.
+        let missing = self.missing();
+        let before = Stage::ALL.into_iter().filter(|stage| *stage < missing);
+        let last = before.filter_map(|stage| self.tracker.when(stage)).max().unwrap_or_default();
         if let Some(gap) = self.gaps.since(last) {
             return Some(self.lost_by(gap.to_string()));
         }
@@ -331,10 +333,15 @@ impl Run<'_> {
         })
     }
 
+    /// The first stage that was not reached; the expression falls unseen where the rule is seen to.
+    fn missing(&self) -> Stage {
+        let is_missing = |stage: &Stage| *stage != Stage::Below && !self.tracker.has(*stage);
+        Stage::ALL.into_iter().find(is_missing).unwrap_or(Stage::ResolvedDelivered)
+    }
+
     fn lost_by(&self, cause: String) -> Diagnosis {
-        let missing = Stage::ALL.into_iter().find(|&stage| !self.tracker.has(stage));
         Diagnosis {
-            stage: missing.unwrap_or(Stage::ResolvedDelivered),
+            stage: self.missing(),
             cause,
             remedy: format!(
                 "nothing is known of the alert by this; run it again: monctl verify-alert {}",
