@@ -340,6 +340,11 @@ fn amtool_renders(program: &Path, template: &str) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
+/// A text without the three entities that Slack's markup knows.
+fn shown_by_slack(text: &str) -> String {
+    text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+}
+
 #[test]
 fn any_text_survives_templates_yaml_and_go() {
     let (Some(promtool), Some(amtool)) = (judge(Tool::Promtool), judge(Tool::Amtool)) else { return };
@@ -361,7 +366,13 @@ fn any_text_survives_templates_yaml_and_go() {
         }
         let slack = rendered(&bundle, "alertmanager.yml")["receivers"][0]["slack_configs"][0].take();
         for (field, expected) in ["channel", "title", "text"].into_iter().zip(&message) {
-            prop_assert_eq!(&amtool_renders(&amtool, slack[field].as_str().unwrap()), expected, "{}", field);
+            let sent = amtool_renders(&amtool, slack[field].as_str().unwrap());
+            // Slack reads entities in what it shows; a channel's name is sent as it is.
+            let (seen, expected) = match field {
+                "channel" => (sent, expected.clone()),
+                _ => (shown_by_slack(&sent), shown_by_slack(expected)),
+            };
+            prop_assert_eq!(seen, expected, "{}", field);
         }
         Ok(())
     });
