@@ -139,7 +139,7 @@ fn a_mistake_in_the_section_has_its_place() {
     let at = |column: usize| format!("monctl.yaml:{line}:{column}");
     mistake(
         "{dashboards: [{path: plain.json, folder: General}]}",
-        &at(50),
+        &at(51),
         "no folder may be called `General`",
     );
     mistake("{dashboards: [none.json]}", &at(24), "there is no file `");
