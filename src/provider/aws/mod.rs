@@ -110,7 +110,9 @@ impl Aws {
                 return Err(self.folder_is_lost());
             }
             let alarms = self.folder.write_access(&cloud, &self.ways(&cloud).await?, self.user())?;
-            alarms.iter().for_each(|alarm| self.raise(alarm));
+            for alarm in &alarms {
+                self.raise(alarm);
+            }
         }
         for host in cloud.hosts() {
             let Some((instance, address)) = cloud.instance(host).and_then(|it| Some((it, it.private?)))
