@@ -215,11 +215,12 @@ fn what_is_not_there_is_known_by_all_spellings_of_its_code() {
 
 #[test]
 fn a_dry_run_is_allowed_by_its_own_code_alone() {
-    let answer = |code: &str| Err::<(), _>(answered(Some(code), "", 412, None));
-    assert!(allowed(RUN, answer("DryRunOperation"), &[]).is_ok());
-    assert!(allowed(RUN, answer("IncorrectInstanceState"), &["IncorrectInstanceState"]).is_ok());
+    let answer = |code: &str| answered(Some(code), "", 412, None);
+    assert!(allowed(RUN, Err::<(), _>(answer("DryRunOperation")), &[]).is_ok());
+    let fine = ["IncorrectInstanceState"];
+    assert!(allowed(RUN, Err::<(), _>(answer("IncorrectInstanceState")), &fine).is_ok());
     for code in ["UnauthorizedOperation", "IncorrectInstanceState"] {
-        let error = allowed(RUN, answer(code), &[]).unwrap_err();
+        let error = allowed(RUN, Err::<(), _>(answer(code)), &[]).unwrap_err();
         assert!(whole(&error).contains(code), "{error}");
     }
 }
