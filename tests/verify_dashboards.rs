@@ -226,9 +226,11 @@ async fn one_host_of_fifty_without_data_is_found() {
     for whole in ["all there", "at will"] {
         assert_eq!(*shown(&found, whole), Shown::Data, "{whole}");
     }
-    // The list still holds the host that went; that nothing is drawn of it is no fault.
+    // The list still holds the host that went, unless one of Prometheus' blocks of two hours ended since; that nothing is
+    // drawn of it is no fault.
     let [host] = found.variables.as_slice() else { panic!("{found:#?}") };
-    assert_eq!((host.values, host.alone, &host.shown), (51, 50, &Shown::Data));
+    assert!([50, 51].contains(&host.values), "{host:?}");
+    assert_eq!((host.alone, &host.shown), (50, &Shown::Data));
     let requests = bench.grafana.requests().len();
     assert!(requests < 150, "{requests} requests: more than for what does not show in the series");
 }
@@ -268,7 +270,8 @@ async fn a_variable_is_a_result_of_its_own_and_only_its_panels_suffer() {
     assert_eq!(*of_variable(&found, "host"), Shown::Data);
     let misspelt = "there is no metric `upp`; did you mean `up`?";
     assert_eq!(*of_variable(&found, "misspelt"), empty(misspelt));
-    assert_eq!(*of_variable(&found, "none"), empty("its pattern `/^web/` picks none of 51 values"));
+    let Shown::Empty(none) = of_variable(&found, "none") else { panic!("{found:#?}") };
+    assert!(none.starts_with("its pattern `/^web/` picks none of 5"), "{none}");
     let Shown::Error(broken) = of_variable(&found, "broken") else { panic!("{found:#?}") };
     assert!(broken.contains("parse error"), "{broken}");
     let strange = "the variable's query `tags(up)` has no form that is known";

@@ -8,8 +8,22 @@ const NAMED: usize = 3;
 /// The places at which `found` is not what is `wanted`, such as `panels[2].title`, in the order of the document.
 pub(super) fn differing(wanted: &Value, found: &Value) -> Vec<String> {
     let mut places = Vec::new();
-    compare(wanted, found, String::new(), &mut places);
+    compare(wanted, found, Added::Differ, String::new(), &mut places);
     places
+}
+
+/// The same without the keys that only `found` has: what Grafana may have filled in.
+pub(super) fn changed(wanted: &Value, found: &Value) -> Vec<String> {
+    let mut places = Vec::new();
+    compare(wanted, found, Added::Pass, String::new(), &mut places);
+    places
+}
+
+/// What a key means that only the document found has.
+#[derive(Clone, Copy, PartialEq)]
+enum Added {
+    Differ,
+    Pass,
 }
 
 /// ``differs in `refresh`, `panels[2].title` and 4 more places``; `None` where there is no such place.
@@ -24,21 +38,21 @@ pub(super) fn described(places: &[String]) -> Option<String> {
     }
 }
 
-fn compare(wanted: &Value, found: &Value, at: String, places: &mut Vec<String>) {
+fn compare(wanted: &Value, found: &Value, added: Added, at: String, places: &mut Vec<String>) {
     match (wanted, found) {
         (Value::Object(ours), Value::Object(theirs)) => {
-            let added = theirs.keys().filter(|key| !ours.contains_key(*key));
-            for key in ours.keys().chain(added) {
+            let only_theirs = theirs.keys().filter(|key| added == Added::Differ && !ours.contains_key(*key));
+            for key in ours.keys().chain(only_theirs) {
                 let below = if at.is_empty() { key.clone() } else { format!("{at}.{key}") };
                 match (ours.get(key), theirs.get(key)) {
-                    (Some(ours), Some(theirs)) => compare(ours, theirs, below, places),
+                    (Some(ours), Some(theirs)) => compare(ours, theirs, added, below, places),
                     _ => places.push(below),
                 }
             }
         }
         (Value::Array(ours), Value::Array(theirs)) if ours.len() == theirs.len() => {
             for (index, (ours, theirs)) in ours.iter().zip(theirs).enumerate() {
-                compare(ours, theirs, format!("{at}[{index}]"), places);
+                compare(ours, theirs, added, format!("{at}[{index}]"), places);
             }
         }
         (Value::Number(ours), Value::Number(theirs)) if ours.as_f64() == theirs.as_f64() => {}
@@ -66,6 +80,7 @@ mod tests {
         let theirs =
             json!({"title": "B", "panels": [{"id": 1, "x": 0}, {"id": 2}], "list": [1, 2], "new": null});
         assert_eq!(differing(&ours, &theirs), ["title", "panels[0].x", "panels[1].w", "list", "new"]);
+        assert_eq!(changed(&ours, &theirs), ["title", "panels[1].w", "list"]);
     }
 
     #[test]

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use super::GrafanaClient;
-use super::compare::{described, differing};
+use super::compare::{changed, described, differing};
 use super::document::{content, content_mut, own_parts, uid_of, version_of};
 use super::found::{CLASSIC, Drift, FoundDashboard, Hit, find};
 use super::history::signature;
@@ -97,22 +97,24 @@ impl Thing for Dashboard {
     /// Grafana itself never compares: every write of the same raises the version and lengthens the history.
     fn difference(&self, found: Option<&FoundDashboard>) -> Option<String> {
         let Some(found) = found else { return Some("is not there".into()) };
-        let reason = self.place_or_content(found)?;
+        let reason = self.place_or_content(found, differing)?;
         if found.is_foreign() {
             return Some(format!("{reason}, changed in Grafana by `{}`", found.writer()));
         }
         // A Grafana that stores documents in its own form shows another one than was written.
         let is_this = found.newest.as_ref().is_some_and(|newest| newest.message == self.message());
-        (!is_this || found.folder_uid != self.folder).then_some(reason)
+        // What such a form adds to a text of ours is no reason to write it again.
+        let differs = !is_this || found.folder_uid != self.folder;
+        differs.then(|| self.place_or_content(found, changed).unwrap_or(reason))
     }
 
     fn drift(&self, found: &FoundDashboard) -> Option<Drift> {
-        self.place_or_content(found).and_then(|_| found.drift(&self.uid))
+        self.place_or_content(found, differing).and_then(|_| found.drift(&self.uid))
     }
 
     async fn read(&self, grafana: &GrafanaClient) -> Result<Option<FoundDashboard>> {
         let Some(mut found) = self.find(grafana).await? else { return Ok(None) };
-        if self.place_or_content(&found).is_some() {
+        if self.place_or_content(&found, differing).is_some() {
             found.read_newest(grafana, &self.uid).await?;
         }
         Ok(Some(found))
@@ -232,14 +234,18 @@ impl Dashboard {
     }
 
     /// How the dashboard found is not the one wanted, whoever is behind it.
-    fn place_or_content(&self, found: &FoundDashboard) -> Option<String> {
+    fn place_or_content(
+        &self,
+        found: &FoundDashboard,
+        places: fn(&Value, &Value) -> Vec<String>,
+    ) -> Option<String> {
         if found.folder_uid != self.folder {
             return Some(format!("lies in folder `{}`", found.folder_title));
         }
         if version_of(&self.document).is_some() != version_of(&found.document).is_some() {
             return Some("is kept in the other schema".into());
         }
-        described(&differing(content(&self.document), content(&found.document)))
+        described(&places(content(&self.document), content(&found.document)))
     }
 
     /// What stands in the history beside a version of ours: which text it was, so that it is known again.

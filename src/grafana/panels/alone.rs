@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::cause::{Cause, Detective};
+use super::selectors::unfiltered;
 use super::variables::{Chosen, Values, fill, references};
 use crate::error::Result;
 use crate::grafana::{Frames, PanelQuery};
@@ -51,9 +52,14 @@ impl Open<'_> {
             if self.chosen.get(variable).is_none_or(|values| values.each().len() < 2) {
                 continue;
             }
+            let mut empty = self.empty(variable, self.expr, each.not_in(series), detective).await?;
+            // What a comparison leaves out is there without it.
+            if let Some(all) = unfiltered(self.expr) {
+                empty = self.empty(variable, &all, empty, detective).await?;
+            }
             let mut missing = Vec::new();
-            for value in self.empty(variable, each.not_in(series), detective).await? {
-                let cause = detective.cause(&with_intervals(&self.with(variable, value))).await?;
+            for value in empty {
+                let cause = detective.cause(&with_intervals(&self.with(variable, self.expr, value))).await?;
                 // That an expression gives nothing, as where it compares, is no lack of data.
                 if !matches!(cause, Cause::Nothing | Cause::Filtered) {
                     missing.push((value, cause.text()));
@@ -67,16 +73,18 @@ impl Open<'_> {
         Ok(None)
     }
 
-    /// Those of the values for which Grafana has nothing to show.
+    /// Those of the values for which an expression gives Grafana nothing to show.
     async fn empty<'v>(
         &self,
         variable: &str,
+        expr: &str,
         values: Vec<&'v str>,
         detective: Detective<'_>,
     ) -> Result<Vec<&'v str>> {
         let mut empty = Vec::new();
         for some in values.chunks(TOGETHER) {
-            let query = |value: &&str| PanelQuery { expr: self.with(variable, value), ..self.query.clone() };
+            let query =
+                |value: &&str| PanelQuery { expr: self.with(variable, expr, value), ..self.query.clone() };
             let queries: Vec<PanelQuery> = some.iter().map(query).collect();
             let answers = detective.grafana.frames_of_each(&queries).await?;
             for (value, frames) in some.iter().zip(answers) {
@@ -88,11 +96,11 @@ impl Open<'_> {
         Ok(empty)
     }
 
-    /// The expression with one value alone.
-    fn with(&self, variable: &str, value: &str) -> String {
+    /// An expression with one value alone.
+    fn with(&self, variable: &str, expr: &str, value: &str) -> String {
         let mut chosen = self.chosen.clone();
         chosen.insert(variable.to_owned(), Values::Any(vec![value.to_owned()]));
-        fill(self.expr, &chosen)
+        fill(expr, &chosen)
     }
 }
 

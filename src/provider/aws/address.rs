@@ -12,7 +12,7 @@ use super::error::{Obstacle, code, explain, incomplete};
 use super::tags::{specification, versioned};
 use crate::error::{Error, Result};
 use crate::host::HostName;
-use crate::plan::aws::{Action, Instance, tag};
+use crate::plan::aws::{Action, Address, Instance, tag};
 use crate::retry::Patience;
 
 /// All tries of allocating or associating one address.
@@ -129,7 +129,10 @@ impl Aws {
             if let Err(failed) = call.send().await
                 && code(&failed) != Some("InvalidAssociationID.NotFound")
             {
-                return Err(Obstacle::of("ec2:DisassociateAddress", &failed));
+                // A machine that goes takes its association along.
+                let failed = Obstacle::of("ec2:DisassociateAddress", &failed);
+                let is_this = |it: &Address| it.association.as_deref() == Some(association);
+                failed.unless_gone(async { Ok(self.addresses().await?.iter().any(is_this)) }).await?;
             }
         }
         let failed = match self.api.ec2.release_address().allocation_id(id).send().await {
