@@ -488,7 +488,7 @@ undo() { # COMMAND…
 }
 
 service_rollback() {
-	local entry unit action ready whole=1
+	local entry unit action ready whole=1 healthy=1
 	if [ -n "$tree" ]; then undo tree_rollback; fi
 	if [ -n "$venv" ]; then
 		if [ -n "$venv_previous" ]; then undo link_to "$venv" "$venv_previous"; else undo rm -f "$venv"; fi
@@ -516,13 +516,11 @@ service_rollback() {
 		attempt unit_healthy "$unit" "$ready"
 		if ((attempted)); then
 			echo "rolled back, but $unit is not healthy with the previous set either"
-			whole=
+			healthy=
 		fi
 	done
-	if [ -z "$whole" ]; then
-		# What is not as it was must not count as applied.
-		rm -f "$stamp"
-		return 1
-	fi
+	# What is not as it was must not count as applied. That a unit does not run is seen without that.
+	[ -n "$whole" ] || rm -f "$stamp"
+	[ -n "$whole" ] && [ -n "$healthy" ] || return 1
 	echo "rolled back: the previous set is active again and healthy"
 }

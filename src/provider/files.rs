@@ -4,7 +4,7 @@
 use std::fs::{self, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
-use std::path::{Component, Path};
+use std::path::{Component, Path, PathBuf};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -45,12 +45,34 @@ fn beside(path: &Path, content: &[u8], mode: u32) -> io::Result<NamedTempFile> {
     Ok(file)
 }
 
+/// The paths of what is in a folder, sorted; none where there is no such folder.
+pub(super) fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        other => other.map_err(|error| cannot("read", folder, error))?,
+    };
+    let paths: io::Result<Vec<PathBuf>> = entries.map(|entry| Ok(entry?.path())).collect();
+    let mut paths = paths.map_err(|error| cannot("read", folder, error))?;
+    paths.sort();
+    Ok(paths)
+}
+
+/// The last part of a path as text; none where it is not text.
+pub(super) fn name(path: &Path) -> Option<&str> {
+    path.file_name()?.to_str()
+}
+
+/// Reads a text, if there is one.
+pub(super) fn read_text(path: &Path) -> Result<Option<String>> {
+    match fs::read_to_string(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        other => other.map(Some).map_err(|error| cannot("read", path, error)),
+    }
+}
+
 /// Reads a record, if there is one.
 pub(super) fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
-    let text = match fs::read_to_string(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        other => other.map_err(|error| cannot("read", path, error))?,
-    };
+    let Some(text) = read_text(path)? else { return Ok(None) };
     let parsed = serde_json::from_str(&text);
     parsed.map(Some).map_err(|error| {
         cannot("understand", path, error.into()).remedy(
@@ -136,6 +158,17 @@ mod tests {
             assert!(fs::symlink_metadata(path(name)).is_err(), "{name}");
         }
         assert!(path("kept/inner").exists());
+    }
+
+    #[test]
+    fn a_folder_that_is_not_there_is_empty_and_one_that_cannot_be_read_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        fs::write(path("b"), "").unwrap();
+        fs::create_dir(path("a")).unwrap();
+        assert_eq!(entries(folder.path()).unwrap(), [path("a"), path("b")]);
+        assert!(entries(&path("none")).unwrap().is_empty());
+        assert!(entries(&path("b")).unwrap_err().message().contains("cannot read"));
     }
 
     #[test]

@@ -197,7 +197,7 @@ impl Provider {
     pub fn named(project: ProjectName, events: Events) -> Result<Self> {
         let hosts = hosts::Hosts::remembered(&project, &events)?;
         match hosts {
-            Some(_) if local::projects().contains(&project) => Err(Error::could_not_run(format!(
+            Some(_) if local::projects()?.contains(&project) => Err(Error::could_not_run(format!(
                 "project `{project}` has machines on this computer and hosts elsewhere"
             ))
             .remedy("write a spec with that project and its `provider`, and name it with `-f`")),
@@ -456,7 +456,7 @@ impl Provider {
     pub async fn others(&self) -> Result<Vec<(String, String)>> {
         match self {
             Self::Local(local) => {
-                let others = local::projects().into_iter().filter(|project| project != local.project());
+                let others = local::projects()?.into_iter().filter(|project| project != local.project());
                 Ok(others.map(|project| (project.to_string(), "machines on this computer".into())).collect())
             }
             Self::Aws(aws) => aws.others().await,

@@ -69,6 +69,7 @@ impl Input<'_> {
                 }
             }
         }
+        // As above: a command that ended has closed it.
         let _ = stdin.shutdown().await;
         Ok(())
     }

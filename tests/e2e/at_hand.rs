@@ -2,9 +2,12 @@
 //! a browser.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt as _;
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{self, Receiver};
+use std::thread;
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -14,21 +17,25 @@ use crate::site::{APP, MONITORING, Site, eventually};
 /// A call that goes on until it is told to end, with its standard output line by line.
 pub struct Live {
     child: Child,
-    lines: BufReader<ChildStdout>,
+    lines: Receiver<String>,
 }
+
+/// How long a line is waited for, on a busy computer too.
+const LINE_WITHIN: Duration = Duration::from_mins(3);
 
 impl Live {
     pub fn start(mut command: Command) -> Self {
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap());
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        let (sender, lines) = mpsc::channel();
+        // It ends with the output, or with the test that reads it.
+        thread::spawn(move || stdout.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
         Self { child, lines }
     }
 
     #[track_caller]
     pub fn line(&mut self) -> String {
-        let mut line = String::new();
-        assert!(self.lines.read_line(&mut line).unwrap() > 0, "it ended");
-        line.trim_end().to_owned()
+        self.lines.recv_timeout(LINE_WITHIN).unwrap_or_else(|error| panic!("no line: {error}"))
     }
 
     /// Ends it as Ctrl-C does; such an end is a success. What it still said comes back.
@@ -36,8 +43,7 @@ impl Live {
     pub fn interrupt(mut self) -> String {
         let id = self.child.id().to_string();
         assert!(Command::new("kill").args(["-s", "INT", &id]).status().unwrap().success());
-        let mut rest = String::new();
-        self.lines.read_to_string(&mut rest).unwrap();
+        let rest: String = self.lines.iter().map(|line| line + "\n").collect();
         assert_eq!(self.child.wait().unwrap().code(), Some(0), "{rest}");
         rest
     }
@@ -67,12 +73,16 @@ pub fn journals_are_one_stream_in_the_order_of_time(site: &Site) {
     app.stdout_contains(" app        app           ").stdout_lacks(" monitoring ");
     site.monctl("logs redis").code(2).stderr_contains("`alertmanager`");
 
-    let mut live = Live::start(site.call("--output json logs --since 1s -f").command());
+    // Long enough for a slow connection; what is looked for comes after it was asked for.
+    let mut live = Live::start(site.call("--output json logs --since 5m -f").command());
     for host in [APP, MONITORING] {
         let unit = if host == APP { "monctl-app-metrics" } else { "monctl-alertmanager" };
+        let asked = jiff::Timestamp::now();
         site.on(host, &format!("systemctl restart {unit}"));
-        let name = format!("\"host\":\"{host}\"");
-        while !live.line().contains(&name) {}
+        let is_new = |line: &Value| {
+            line["host"] == *host.to_string() && line["at"].as_str().unwrap().parse::<jiff::Timestamp>().unwrap() > asked
+        };
+        while !is_new(&serde_json::from_str::<Value>(&live.line()).unwrap()["line"]) {}
     }
     live.interrupt();
 }
@@ -92,7 +102,7 @@ pub fn a_web_interface_is_reached_until_ctrl_c_and_survives_a_lost_connection(si
         assert!(url.starts_with("http://127.0.0.1:"), "{url}");
         assert_eq!(status(&url, path), "200");
         // The masters of its connections lie in this site's own folder for temporary files.
-        let pattern = format!("^ssh: {}/", site.temporary().display());
+        let pattern = format!("^ssh .* -S {}/", site.temporary().display());
         assert!(Command::new("pkill").args(["-KILL", "-f", &pattern]).status().unwrap().success());
         eventually("it is reached again", || status(&url, path) == "200");
         live.interrupt();

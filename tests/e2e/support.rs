@@ -134,7 +134,7 @@ fn catch_interrupts() {
 
 /// Destroys test projects whose process is gone.
 fn sweep() {
-    for name in local::projects() {
+    for name in local::projects().unwrap() {
         let Some(owner) = owner(&name) else { continue };
         let path = Path::new(OWNERS).join(owner);
         // Held meanwhile, so that two that sweep do not take the same.

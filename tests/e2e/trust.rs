@@ -43,6 +43,12 @@ fn under_attack(site: &Site, work: impl FnOnce()) {
     site.on(APP, "systemctl is-active --quiet attack && systemctl stop attack");
 }
 
+/// Removes what attacks left.
+fn clear(site: &Site) {
+    let left = "notes notebook staticfiles media swapped written *.away";
+    site.on(APP, &format!("rm -r {OUTSIDE}; cd /var/lib/monctl/app && rm -rf {left}"));
+}
+
 fn make_outside(site: &Site) {
     site.on(
         APP,
@@ -77,10 +83,7 @@ pub fn the_applications_user_makes_root_write_nowhere_else(site: &Site) {
         site.converge();
     });
     assert_eq!(state_of_the_system(site), before);
-    site.on(
-        APP,
-        &format!("rm -r {OUTSIDE}; cd /var/lib/monctl/app && rm -rf notes staticfiles media swapped"),
-    );
+    clear(site);
 }
 
 pub fn a_host_of_an_earlier_version_is_taken_over_without_a_loss(site: &Site) {
@@ -134,10 +137,7 @@ pub fn links_that_wait_on_a_host_of_an_earlier_version_lead_nowhere(site: &Site)
     });
     assert_eq!(state_of_the_system(site), before);
     assert!(site.page().contains("<title>"));
-    site.on(
-        APP,
-        &format!("rm -r {OUTSIDE}; cd /var/lib/monctl/app && rm -rf notes staticfiles media swapped"),
-    );
+    clear(site);
 }
 
 const SETUP: &str = "import os, subprocess, sys\nfrom setuptools import setup\n\

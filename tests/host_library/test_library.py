@@ -195,6 +195,7 @@ class Services(OnHost):
         conf = self.host.link("/etc/monctl/demo") + "/conf"
         self.host.write(conf, "Broken")
         self.assertIn("with the previous set either", self.output_of(self.service("Broken", digest="b"), "demo"))
+        self.assertEqual(self.stamp(), DIGEST["a"] + "\n", "the set is as it was, so that the next run restarts the sick unit alone")
 
     def test_a_unit_that_stops_after_it_was_healthy_fails_the_step_and_gets_the_earlier_set_back(self):
         self.service("1")

@@ -1,10 +1,10 @@
 //! How ssh reaches the hosts: for each a configuration file that says what must hold, and then reads the
 //! user's own, so that aliases, keys, agents and jump hosts work as they do by hand.
 
-use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::super::files;
 use super::folder::{self, cannot};
 use super::memory::Host;
 use crate::error::{Error, Result};
@@ -35,6 +35,7 @@ impl Access {
             alias: host.settings.ssh.host().to_owned(),
         };
         let text = access.text(host);
+        // What cannot be read is written anew.
         if fs::read_to_string(&access.config).ok().as_ref() != Some(&text) {
             folder::write(&access.config, &text)?;
         }
@@ -43,28 +44,25 @@ impl Access {
 
     fn text(&self, host: &Host) -> String {
         let settings = &host.settings;
-        let mut text =
-            format!("# Kept by monctl; use it with `ssh -F THIS-FILE {0}`.\nHost {0}\n", self.alias);
         let user = settings.user.as_ref().map(SshUser::as_str).or_else(|| settings.ssh.user());
-        // Writing to a string cannot fail.
-        if let Some(user) = user {
-            let _ = writeln!(text, "    User {user}");
-        }
-        if let Some(port) = settings.port {
-            let _ = writeln!(text, "    Port {port}");
-        }
-        if let Some(key) = &settings.key {
-            let _ = writeln!(text, "    IdentityFile {}\n    IdentitiesOnly yes", quoted(key));
-        }
-        if settings.host_key.is_some() {
-            let _ = writeln!(
-                text,
-                "    HostKeyAlias {}\n    UserKnownHostsFile {}\n    GlobalKnownHostsFile none\n    KnownHostsCommand none",
-                self.key_alias(),
-                quoted(&self.pinned)
-            );
-        }
-        text + EVERY_HOST
+        let key = settings.key.as_ref().map(|key| quoted(key));
+        let pin = settings.host_key.as_ref().map(|_| quoted(&self.pinned));
+        let options = [
+            user.map(|user| format!("User {user}")),
+            settings.port.map(|port| format!("Port {port}")),
+            key.map(|key| format!("IdentityFile {key}\n    IdentitiesOnly yes")),
+            pin.as_ref().map(|_| format!("HostKeyAlias {}", self.key_alias())),
+            pin.map(|file| {
+                format!(
+                    "UserKnownHostsFile {file}\n    GlobalKnownHostsFile none\n    KnownHostsCommand none"
+                )
+            }),
+        ];
+        let options: String = options.into_iter().flatten().map(|option| format!("    {option}\n")).collect();
+        let alias = &self.alias;
+        format!(
+            "# Kept by monctl; use it with `ssh -F THIS-FILE {alias}`.\nHost {alias}\n{options}{EVERY_HOST}"
+        )
     }
 
     /// The name under which the pinned key is kept, which is nobody else's.
@@ -95,11 +93,10 @@ impl Access {
         let is_it = |key: &HostKey| key.fingerprint() == wanted.as_str();
         let alias = self.key_alias();
         let line = |key: &HostKey| format!("{alias} {} {}\n", key.kind, key.key);
-        let kept = fs::read_to_string(&self.pinned).unwrap_or_default();
-        if HostKey::of_line(&kept).is_some_and(|key| is_it(&key) && kept == line(&key)) {
-            return Ok(());
-        }
-        if self.pinned.exists() {
+        if let Some(kept) = files::read_text(&self.pinned)? {
+            if HostKey::of_line(&kept).is_some_and(|key| is_it(&key) && kept == line(&key)) {
+                return Ok(());
+            }
             fs::remove_file(&self.pinned).map_err(|error| cannot("remove", &self.pinned, error))?;
         }
         let Ok(keys) = remote::presented(&self.config, &self.alias, is_it).await else { return Ok(()) };

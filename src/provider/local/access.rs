@@ -25,6 +25,7 @@ pub(super) async fn ensure(names: &Names, records: &Records) -> Result<()> {
         keys::make(&names.client_key(), &format!("monctl project {}", names.project())).await?;
     }
     for (path, content) in expected(names, records) {
+        // What cannot be read is written anew.
         if fs::read_to_string(&path).ok().as_ref() != Some(&content) {
             files::write(&path, content.as_bytes(), 0o600)?;
         }
@@ -34,6 +35,7 @@ pub(super) async fn ensure(names: &Names, records: &Records) -> Result<()> {
 
 /// Whether ssh knows all that it needs.
 pub(super) fn is_complete(names: &Names, records: &Records) -> bool {
+    // As above: what cannot be read is not complete.
     let is_current = |(path, content)| fs::read_to_string(path).ok().as_ref() == Some(&content);
     let has_key = names.client_key().exists() && names.client_public_key().exists();
     has_key && expected(names, records).into_iter().all(is_current)

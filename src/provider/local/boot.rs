@@ -89,7 +89,7 @@ fn has_ended(process: Option<&mut Child>, group: &str) -> Result<bool> {
 }
 
 fn did_not_boot(host: HostName, log: &Path, how: &str) -> Error {
-    let said = fs::read(log).unwrap_or_default();
+    let said = fs::read(log).unwrap_or_else(|error| format!("its log cannot be read: {error}").into_bytes());
     Error::failed(format!("machine `{host}` {how}"))
         .at(host.to_string())
         .remedy(format!("see `{}`, then run the command again", log.display()))

@@ -30,12 +30,14 @@ pub(super) fn proxies() -> impl Iterator<Item = (&'static str, std::ffi::OsStrin
 
 /// The DNS servers of this computer as far as they can be asked from elsewhere.
 pub(super) fn dns_servers() -> Vec<Ipv4Addr> {
+    // A file that is not there names none.
     let usable = |path| name_servers(&fs::read_to_string(path).unwrap_or_default());
     RESOLVERS.into_iter().map(usable).find(|servers| !servers.is_empty()).unwrap_or_default()
 }
 
 /// The content of a machine's `/etc/resolv.conf`.
 pub(super) fn resolv_conf() -> Result<String> {
+    // As above.
     let own = fs::read_to_string(RESOLVERS[0]).unwrap_or_default();
     let servers = dns_servers();
     if servers.is_empty() {
@@ -52,6 +54,7 @@ pub(super) fn resolv_conf() -> Result<String> {
 
 /// The addresses that a machine can ask: IPv4, as its network is, and not loopback, which would be itself.
 fn name_servers(resolv_conf: &str) -> Vec<Ipv4Addr> {
+    // Of IPv6 there is none in a machine's network.
     let address = |line: &str| line.strip_prefix("nameserver")?.trim().parse::<Ipv4Addr>().ok();
     resolv_conf.lines().filter_map(address).filter(|address| !address.is_loopback()).collect()
 }
@@ -59,6 +62,7 @@ fn name_servers(resolv_conf: &str) -> Vec<Ipv4Addr> {
 /// apt's proxies as an apt configuration file; empty where there are none or no apt. `gateway` is where machines
 /// find this computer; without it the file is for this computer itself.
 pub(super) async fn apt_proxies(gateway: Option<Ipv4Addr>) -> String {
+    // Without apt there is no proxy of apt's.
     let dump = run(tool("apt-config").arg("dump")).await.unwrap_or_default();
     let lines = proxy_lines(&dump);
     gateway.map_or_else(|| lines.clone(), |gateway| reachable(&lines, gateway))
@@ -66,6 +70,7 @@ pub(super) async fn apt_proxies(gateway: Option<Ipv4Addr>) -> String {
 
 /// The proxies of the environment as machines see them, one `NAME=value` a line.
 pub(super) fn proxy_environment(gateway: Ipv4Addr) -> String {
+    // One that is not text is no address.
     let line =
         |name: &str| Some(format!("{name}={}\n", env::var(name).ok().filter(|value| !value.is_empty())?));
     let lines: String = PROXY_VARIABLES.into_iter().filter_map(line).collect();

@@ -89,6 +89,7 @@ fn unescaped(path: &[u8]) -> PathBuf {
     let mut rest = path;
     while let Some((first, tail)) = rest.split_first() {
         let code = tail.get(..3).filter(|_| *first == b'\\');
+        // Other text stands for itself.
         let code = code.and_then(|code| u8::from_str_radix(std::str::from_utf8(code).ok()?, 8).ok());
         bytes.push(code.unwrap_or(*first));
         rest = if code.is_some() { &tail[3..] } else { tail };

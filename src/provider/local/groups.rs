@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::sys;
+use super::{files, sys};
 use crate::error::{Error, Result};
 use crate::retry::Patience;
 
@@ -40,12 +40,13 @@ fn mounted_hierarchies(mountinfo: &str) -> Vec<PathBuf> {
 pub(super) fn find(is_wanted: impl Fn(&str) -> bool) -> Result<Vec<PathBuf>> {
     let parents = hierarchies()?.into_iter().flat_map(|mount| [mount.join(SLICE), mount]);
     let mut found = Vec::new();
-    for entry in parents.filter_map(|parent| fs::read_dir(parent).ok()).flatten().flatten() {
-        let name = entry.file_name();
-        let name = name.to_string_lossy();
-        if is_wanted(name.strip_suffix(".service").unwrap_or(&name)) {
-            found.push(entry.path());
-        }
+    for parent in parents {
+        let mut folders = files::entries(&parent)?;
+        folders.retain(|folder| {
+            let name = files::name(folder).map(|name| name.strip_suffix(".service").unwrap_or(name));
+            name.is_some_and(&is_wanted)
+        });
+        found.extend(folders);
     }
     found.sort();
     Ok(found)
@@ -118,6 +119,7 @@ fn members(folder: &Path) -> Result<Vec<i32>> {
 
 /// Whether the process is in the group or one within it, by its own account.
 fn is_member(id: i32, group: &Path) -> bool {
+    // A process that is gone is in none.
     let own = fs::read_to_string(format!("/proc/{id}/cgroup")).unwrap_or_default();
     let name = group.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     own.lines().any(|line| line.split('/').any(|part| part == name))
@@ -126,6 +128,7 @@ fn is_member(id: i32, group: &Path) -> bool {
 /// The folder and all below it, the deepest first.
 fn subtree(folder: &Path) -> Vec<PathBuf> {
     let mut all = Vec::new();
+    // A group that goes meanwhile has nothing below it.
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
             all.extend(subtree(&entry.path()));

@@ -2,7 +2,7 @@
 //! changed afterwards. The recipe (what goes in) is `recipe.rs`; disks over the image are `disk.rs`.
 
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Instant;
@@ -11,7 +11,7 @@ use tempfile::NamedTempFile;
 
 use super::carried;
 use super::command::{last_lines, search_path, tool};
-use super::files::cannot;
+use super::files::{cannot, entries};
 use super::recipe::Recipe;
 use super::sys;
 use crate::error::{Error, Result};
@@ -45,11 +45,14 @@ pub(super) async fn ensure(events: &Events) -> Result<String> {
 /// stay because machines use them or because they are being made.
 pub(super) fn purge(used: &[String]) -> Result<(Vec<PathBuf>, Vec<PathBuf>)> {
     let (mut gone, mut kept) = (Vec::new(), Vec::new());
-    for path in fs::read_dir(CACHE).into_iter().flatten().flatten().map(|entry| entry.path()) {
+    for path in entries(Path::new(CACHE))? {
         // A maker that was killed left its lock and perhaps an unfinished folder.
         let (image, lock) = (path.with_extension(""), path.with_extension("lock"));
         let is_used = used.iter().any(|name| image.ends_with(name));
-        let held = File::open(lock).ok();
+        let held = match File::open(&lock) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            other => Some(other.map_err(|error| cannot("read", &lock, error))?),
+        };
         if is_used || held.as_ref().is_some_and(|lock| lock.try_lock().is_err()) {
             kept.extend(path.is_dir().then_some(path));
             continue;

@@ -62,7 +62,7 @@ impl Local {
         let records = record::all(&self.names)?;
         let network = network::is_complete(&self.names).await? && access::is_complete(&self.names, &records);
         let mut machines = BTreeMap::new();
-        for host in record::hosts(&self.names) {
+        for host in record::hosts(&self.names)? {
             machines.extend(self.observe_machine(host)?.map(|found| (host, found)));
         }
         Ok(Observed { network, machines, aws: None })
@@ -168,7 +168,7 @@ impl Local {
         groups::end(&groups::find(|name| name == group)?).await?;
         units::stop(&group).await?;
         let lock = nspawn::lock(&self.names.machine(host));
-        for path in lock.into_iter().chain(nspawn::folders(|name| name == id)) {
+        for path in lock.into_iter().chain(nspawn::folders(|name| name == id)?) {
             disk::remove(&path).await?;
         }
         Ok(())
@@ -192,7 +192,10 @@ impl Local {
 }
 
 /// The projects that have anything on this computer, by name.
-pub fn projects() -> Vec<ProjectName> {
+///
+/// # Errors
+/// It cannot be seen.
+pub fn projects() -> Result<Vec<ProjectName>> {
     remains::projects()
 }
 
@@ -202,7 +205,7 @@ pub fn projects() -> Vec<ProjectName> {
 /// A folder cannot be removed, or it cannot be seen which images are used.
 pub fn purge_cache() -> Result<(Vec<PathBuf>, Vec<PathBuf>)> {
     let mut used = Vec::new();
-    for project in projects() {
+    for project in projects()? {
         // A record that cannot be read may name any of them.
         used.extend(record::all(&Names::new(project))?.into_iter().map(|(_, record)| record.image));
     }

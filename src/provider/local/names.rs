@@ -37,6 +37,7 @@ impl Names {
 
     /// A number that is different for most projects.
     pub fn seed(&self) -> u32 {
+        // Eight hexadecimal digits are a number of 32 bits.
         u32::from_str_radix(&self.token, 16).unwrap_or_default()
     }
 
@@ -162,6 +163,7 @@ pub(super) fn address(subnet: Subnet, host: HostName) -> Result<Ipv4Addr> {
 fn last_byte(host: HostName) -> Result<u8> {
     match host.role() {
         Role::Monitoring => Ok(MONITORING),
+        // A number that does not fit has no address.
         Role::App => u8::try_from(host.number() - 1)
             .ok()
             .and_then(|offset| FIRST_APP.checked_add(offset))

@@ -35,7 +35,7 @@ pub(super) async fn is_complete(names: &Names) -> Result<bool> {
     let bridge = names.bridge();
     let Some(subnet) = subnet(names)? else { return Ok(false) };
     let is_up = is_ours(names)? && has_route(&bridge, subnet)? && read(Path::new(FORWARDING))?.trim() == "1";
-    let is_plugged = cables(names).iter().all(|cable| is_plugged(cable, &bridge));
+    let is_plugged = cables(names)?.iter().all(|cable| is_plugged(cable, &bridge));
     Ok(is_up && is_plugged && has_table(&names.table()).await)
 }
 
@@ -92,8 +92,8 @@ fn claim_subnet(names: &Names) -> Result<Subnet> {
 fn taken(names: &Names) -> Result<Vec<Range>> {
     let mut taken = routes_elsewhere(names)?;
     taken.extend(carried::dns_servers().into_iter().map(|server| Range::new(server, 32)));
-    for folder in fs::read_dir(STATE).into_iter().flatten().flatten() {
-        let record = folder.path().join("network.json");
+    for folder in files::entries(Path::new(STATE))? {
+        let record = folder.join("network.json");
         if record != names.network_file() {
             // A damaged record of another project is that project's trouble.
             let record = files::read_json::<Record>(&record).ok().flatten();
@@ -129,7 +129,7 @@ async fn create_bridge(names: &Names, subnet: Subnet) -> Result<()> {
     run(tool("ip").args(["address", "replace", &address, "dev", &bridge])).await?;
     run(tool("ip").args(["link", "set", &bridge, "up"])).await?;
     // Machines that run while the bridge was lost are plugged into the new one.
-    for cable in cables(names).iter().filter(|cable| !is_plugged(cable, &bridge)) {
+    for cable in cables(names)?.iter().filter(|cable| !is_plugged(cable, &bridge)) {
         run(tool("ip").args(["link", "set", cable, "master", &bridge])).await?;
     }
     // A machine that just booted is noticed within a tenth of a second rather than a whole one.
@@ -146,7 +146,7 @@ fn is_ours(names: &Names) -> Result<bool> {
 
 /// The interfaces of the project: its bridge, and this computer's ends of its machines' cables.
 pub(super) fn interfaces(names: &Names) -> Result<Vec<String>> {
-    let mut found = cables(names);
+    let mut found = cables(names)?;
     if is_ours(names)? {
         found.push(names.bridge());
     }
@@ -154,13 +154,12 @@ pub(super) fn interfaces(names: &Names) -> Result<Vec<String>> {
 }
 
 /// This computer's ends of the cables of machines that run.
-fn cables(names: &Names) -> Vec<String> {
-    let entries = fs::read_dir("/sys/class/net").into_iter().flatten().flatten();
-    let mut found: Vec<String> =
-        entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
-    found.retain(|name| name.starts_with(&names.cable_prefix()));
-    found.sort();
-    found
+fn cables(names: &Names) -> Result<Vec<String>> {
+    let interfaces = files::entries(Path::new("/sys/class/net"))?;
+    let prefix = names.cable_prefix();
+    let ours =
+        interfaces.iter().filter_map(|path| files::name(path)).filter(|name| name.starts_with(&prefix));
+    Ok(ours.map(str::to_owned).collect())
 }
 
 fn is_plugged(cable: &str, bridge: &str) -> bool {

@@ -4,20 +4,22 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use super::files;
 use super::names::MachineFolder;
+use crate::error::Result;
 
 const FOLDER: &str = "/run/systemd/nspawn";
 
 /// The folders that it made for machines whose name `is_wanted` accepts. Recent versions mount something there.
-pub(super) fn folders(is_wanted: impl Fn(&str) -> bool) -> Vec<PathBuf> {
+pub(super) fn folders(is_wanted: impl Fn(&str) -> bool) -> Result<Vec<PathBuf>> {
     let parents = ["propagate", "unix-export"].map(|parent| Path::new(FOLDER).join(parent));
-    let entries = parents.into_iter().filter_map(|parent| fs::read_dir(parent).ok()).flatten().flatten();
-    let mut found: Vec<PathBuf> = entries
-        .filter(|entry| is_wanted(&entry.file_name().to_string_lossy()))
-        .map(|entry| entry.path())
-        .collect();
+    let mut found = Vec::new();
+    for parent in parents {
+        found.extend(files::entries(&parent)?);
+    }
+    found.retain(|folder| files::name(folder).is_some_and(&is_wanted));
     found.sort();
-    found
+    Ok(found)
 }
 
 /// The lock by which recent versions keep a root from being booted twice; it is named after the root's inode.

@@ -52,6 +52,7 @@ impl Recipe {
                 .at(CERTIFICATES)
                 .because(error)
         })?;
+        // A computer that does not say what it runs is no Debian.
         let release = fs::read_to_string("/etc/os-release").unwrap_or_default();
         Ok(Self { certificates, sources: sources(&release, &apt_files()) })
     }
@@ -100,10 +101,12 @@ fn certificates(folder: &Path) -> io::Result<Vec<(PathBuf, Vec<u8>)>> {
 
 /// The contents of this computer's apt sources.
 fn apt_files() -> Vec<String> {
+    // What is not there, or not text, names no mirror; mmdebstrap then takes its own.
     let folder = fs::read_dir("/etc/apt/sources.list.d").into_iter().flatten().flatten();
     let mut paths: Vec<PathBuf> = folder.map(|entry| entry.path()).collect();
     paths.push(PathBuf::from("/etc/apt/sources.list"));
     paths.sort();
+    // As above.
     paths.iter().filter_map(|path| fs::read_to_string(path).ok()).collect()
 }
 

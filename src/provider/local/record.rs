@@ -1,6 +1,5 @@
 //! What is written down of a machine once it is whole. A machine whose folder has no record was cut short.
 
-use std::fs;
 use std::net::Ipv4Addr;
 
 use serde::{Deserialize, Serialize};
@@ -39,18 +38,19 @@ impl Record {
 }
 
 /// The hosts that have a folder, whole or not, in order.
-pub(super) fn hosts(names: &Names) -> Vec<HostName> {
-    let entries = fs::read_dir(names.machines()).into_iter().flatten().flatten();
+pub(super) fn hosts(names: &Names) -> Result<Vec<HostName>> {
+    let folders = files::entries(&names.machines())?;
+    // Another name is no machine's.
     let mut hosts: Vec<HostName> =
-        entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
+        folders.iter().filter_map(|folder| files::name(folder)?.parse().ok()).collect();
     hosts.sort();
-    hosts
+    Ok(hosts)
 }
 
 /// The machines that are whole.
 pub(super) fn all(names: &Names) -> Result<Vec<(HostName, Record)>> {
     let mut records = Vec::new();
-    for host in hosts(names) {
+    for host in hosts(names)? {
         records.extend(Record::read(names, host)?.map(|record| (host, record)));
     }
     Ok(records)

@@ -1,11 +1,11 @@
 //! Everything that exists of a project on this computer, found by the project's name alone, and its removal.
 //! `down` removes what is found here and then looks here again.
 
-use std::fs;
+use std::path::Path;
 
 use super::disk::mounts_below;
 use super::names::{Names, STATE};
-use super::{disk, groups, network, nspawn, record, units};
+use super::{disk, files, groups, network, nspawn, record, units};
 use crate::error::{Error, Result};
 use crate::host::ProjectName;
 use crate::provider::Piece;
@@ -15,10 +15,10 @@ const ROUNDS: usize = 3;
 
 /// All pieces of the project that exist now.
 pub(super) async fn find(names: &Names) -> Result<Vec<Piece>> {
-    let hosts = record::hosts(names);
+    let hosts = record::hosts(names)?;
     let mut found: Vec<Piece> = hosts.iter().map(|host| Piece::Machine(host.to_string())).collect();
     found.extend(hosts.iter().filter_map(|host| nspawn::lock(&names.machine(*host))).map(Piece::File));
-    let runtime = nspawn::folders(|name| name.starts_with(&names.machine_prefix()));
+    let runtime = nspawn::folders(|name| name.starts_with(&names.machine_prefix()))?;
     found.extend(runtime.into_iter().map(Piece::Folder));
     let groups = groups::find(|name| name.starts_with(&names.group_prefix()))?;
     found.extend(Some(groups::processes(&groups)?.len()).filter(|count| *count > 0).map(Piece::Processes));
@@ -85,10 +85,11 @@ async fn remove_piece(piece: &Piece) -> Result<()> {
 }
 
 /// The names of the folders of projects.
-pub(super) fn projects() -> Vec<ProjectName> {
-    let entries = fs::read_dir(STATE).into_iter().flatten().flatten();
+pub(super) fn projects() -> Result<Vec<ProjectName>> {
+    let folders = files::entries(Path::new(STATE))?;
+    // Another name is no project's.
     let mut projects: Vec<ProjectName> =
-        entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
+        folders.iter().filter_map(|folder| files::name(folder)?.parse().ok()).collect();
     projects.sort();
-    projects
+    Ok(projects)
 }

@@ -98,6 +98,7 @@ impl FromStr for Subnet {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
+        // What is no address is refused below.
         let address =
             text.strip_suffix(".0/24").and_then(|prefix| format!("{prefix}.0").parse::<Ipv4Addr>().ok());
         let [first, second, third, _] = address.ok_or_else(|| format!("`{text}` is no subnet"))?.octets();

@@ -58,7 +58,9 @@ pub(super) fn kill(id: i32, is_ours: impl FnOnce() -> bool) -> Result<()> {
 pub(super) fn end_group(leader: u32) {
     use rustix::process::{Pid, Signal, kill_process_group};
 
+    // The kernel gives no number that does not fit.
     if let Some(leader) = i32::try_from(leader).ok().and_then(Pid::from_raw) {
+        // One that cannot be signalled is gone.
         let _ = kill_process_group(leader, Signal::TERM);
     }
 }
