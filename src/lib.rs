@@ -4,6 +4,8 @@
 //! machines, planned, applied, and at the end proven. Each room below is one stage of that flow and
 //! imports only from the rooms above it; `commands` puts them together, one file per subcommand.
 
+#![deny(clippy::let_underscore_must_use)]
+
 pub mod apply;
 pub mod cancel;
 pub mod cli;

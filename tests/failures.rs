@@ -31,11 +31,14 @@ fn drops(line: &str) -> bool {
     line.contains("let _ =") || is_ok || is_default || is_listing
 }
 
-/// A comment on the same line, or on one of the two before it. A doc comment says what a function does, and not this.
+/// A comment on the same line, or a comment or a lint's reason on one of the two before it. A doc comment says what a
+/// function does, and not this.
 fn is_explained(lines: &[&str], at: usize) -> bool {
     let before = lines[at.saturating_sub(2)..at].iter().map(|line| line.trim());
+    let is_reason =
+        |line: &str| (line.starts_with("//") && !line.starts_with("///")) || line.contains("reason = ");
     let has_own = lines[at].split_once("//").is_some_and(|(code, _)| !code.ends_with(':'));
-    has_own || before.into_iter().any(|line| line.starts_with("//") && !line.starts_with("///"))
+    has_own || before.into_iter().any(is_reason)
 }
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {

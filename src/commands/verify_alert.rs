@@ -71,12 +71,17 @@ pub(super) async fn run(args: &VerifyArgs, context: &Context) -> Result<Outcome>
     let hosts = Hosts { app: &app_remote, monitoring: &remote };
     let reporter = args.report.as_ref().map(|file| (file, report::Reporter::new(&services)));
     let proving = verify::prove(&requests, services, &hosts, &context.events, &context.cancel);
-    let round = match &channels {
-        None => proving.await?,
-        Some((watched, slot)) => tokio::select! {
-            round = proving => round?,
-            never = watched.follow(slot) => match never {},
-        },
+    let holding = async { tokio::join!(app_remote.hold(), remote.hold()).0 };
+    let watching = async {
+        match &channels {
+            None => std::future::pending().await,
+            Some((watched, slot)) => watched.follow(slot).await,
+        }
+    };
+    let round = tokio::select! {
+        round = proving => round?,
+        never = holding => match never {},
+        never = watching => match never {},
     };
     publish(&hosts, &loaded.spec, &context.events).await;
     let mut unwritten = None;

@@ -68,7 +68,10 @@ impl GrafanaClient {
         }
         let made: Value = answer.json()?;
         for old in before.iter().filter(|token| token.name.starts_with(TOKEN)) {
-            // One that stays is of no use to anybody: its key is known nowhere.
+            #[expect(
+                clippy::let_underscore_must_use,
+                reason = "one that stays is of no use to anybody: its key is known nowhere"
+            )]
             let _ = self.http.delete(&format!("{tokens}/{}", old.id)).await;
         }
         Ok(Secret::new(made["key"].as_str().unwrap_or_default()))

@@ -2,8 +2,6 @@
 //! Grafana keeps beside it, with the digest of the text and the uid. A message alone proves nothing, since whoever edits a
 //! dashboard by `/apis` carries the last one along: the text has to be the one that was signed. Called by `found`.
 
-use std::fmt::Write as _;
-
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -53,7 +51,7 @@ fn write_canonical(value: &Value, text: &mut String) {
             sorted.sort_by_key(|(key, _)| *key);
             text.push('{');
             for (key, value) in sorted {
-                let _ = write!(text, "{key:?}:");
+                text.push_str(&format!("{key:?}:"));
                 write_canonical(value, text);
                 text.push(',');
             }
@@ -67,9 +65,8 @@ fn write_canonical(value: &Value, text: &mut String) {
             }
             text.push(']');
         }
-        // Writing into a text cannot fail.
-        Value::Number(number) => _ = write!(text, "{}", number.as_f64().unwrap_or(f64::NAN)),
-        plain => _ = write!(text, "{plain}"),
+        Value::Number(number) => text.push_str(&number.as_f64().unwrap_or(f64::NAN).to_string()),
+        plain => text.push_str(&plain.to_string()),
     }
 }
 

@@ -41,7 +41,10 @@ impl From<Script> for Input<'_> {
         std::thread::spawn(move || {
             let mut pieces = Pieces { sender: sender.clone(), piece: Vec::with_capacity(PIECE_BYTES) };
             if let Err(error) = script.write(&mut pieces, |path| File::open(path)) {
-                // Where nobody reads any more, the error is of that.
+                #[expect(
+                    clippy::let_underscore_must_use,
+                    reason = "where nobody reads any more, the error is of that"
+                )]
                 let _ = sender.blocking_send(Err(error));
             }
         });
@@ -58,7 +61,10 @@ impl Input<'_> {
     pub(super) async fn write(self, mut stdin: ChildStdin) -> io::Result<()> {
         match self {
             Self::Bytes(bytes) => {
-                // How the command ended says more than that it stopped reading.
+                #[expect(
+                    clippy::let_underscore_must_use,
+                    reason = "how the command ended says more than that it stopped reading"
+                )]
                 let _ = stdin.write_all(bytes).await;
             }
             Self::Pieces(mut pieces) => {
@@ -69,7 +75,7 @@ impl Input<'_> {
                 }
             }
         }
-        // As above: a command that ended has closed it.
+        #[expect(clippy::let_underscore_must_use, reason = "a command that ended has closed it")]
         let _ = stdin.shutdown().await;
         Ok(())
     }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
+use tokio::net::UnixStream;
 use tokio::process::Command;
 use tokio::time::timeout;
 
@@ -39,10 +40,16 @@ pub(super) enum Failure {
 impl Master {
     /// Connects and logs in. `connecting` is how long ssh may take until the keys are exchanged.
     pub(super) async fn start(ssh: &SshTarget, connecting: Duration) -> Result<Self, Failure> {
-        let sockets = Sockets::new().map_err(Failure::Here)?;
-        let log = sockets.path().join("log");
+        let master = Self { sockets: Sockets::new().map_err(Failure::Here)? };
+        master.connect(ssh, connecting).await?;
+        Ok(master)
+    }
+
+    /// The same in the place of one that ended.
+    pub(super) async fn connect(&self, ssh: &SshTarget, connecting: Duration) -> Result<(), Failure> {
+        let log = self.folder().join("log");
         let mut command = Command::new("ssh");
-        command.arg("-E").arg(&log).arg("-S").arg(sockets.path().join("master")).args(["-M", "-f", "-N"]);
+        command.arg("-E").arg(&log).arg("-S").arg(self.control()).args(["-M", "-f", "-N"]);
         command.args(["-o", &format!("ControlPersist={IDLE_SECONDS}s")]);
         command.args(["-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes"]);
         command.args(["-o", &format!("ConnectTimeout={}", connecting.as_secs())]);
@@ -51,7 +58,7 @@ impl Master {
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
         // It goes to the background, and so ends here, once it is logged in.
         match timeout(connecting + LOGIN, command.status()).await {
-            Ok(Ok(status)) if status.success() => Ok(Self { sockets }),
+            Ok(Ok(status)) if status.success() => Ok(()),
             Ok(Ok(_)) => Err(Failure::Ssh(end_of(&log))),
             Ok(Err(error)) => Err(Failure::Here(super::client::no_ssh(error))),
             Err(_) => Err(Failure::Ssh(format!(
@@ -59,6 +66,11 @@ impl Master {
                 end_of(&log)
             ))),
         }
+    }
+
+    /// Whether it still runs.
+    pub(super) async fn is_there(&self) -> bool {
+        UnixStream::connect(self.control()).await.is_ok()
     }
 
     /// The socket through which it is asked.
@@ -74,7 +86,7 @@ impl Master {
 
 impl Drop for Master {
     fn drop(&mut self) {
-        // Without this it would end by itself, once idle.
+        #[expect(clippy::let_underscore_must_use, reason = "without this it would end by itself, once idle")]
         let _ = std::process::Command::new("ssh")
             .args(["-F", "none", "-O", "exit", "-S"])
             .arg(self.control())

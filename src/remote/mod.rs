@@ -12,16 +12,19 @@ mod master;
 mod refusal;
 mod sockets;
 
+use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::time::Duration;
+use std::{fs, io};
 
 use openssh::{ForwardType, Session, Socket, Stdio};
+use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 
 use crate::error::{Error, Result};
 use crate::event::Events;
-use crate::host::{HostName, Machine, Trust};
+use crate::host::{HostName, Machine, SshTarget, Trust};
 pub use client::{Route, route};
 pub use host_key::{HostKey, presented};
 pub use input::Input;
@@ -39,16 +42,31 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// The loopback address that services on a host listen on.
 const LOOPBACK: &str = "127.0.0.1";
 
+/// How often [`Remote::hold`] looks whether the connection is still there, and how long it waits after a try to make it
+/// again.
+const HELD_EVERY: Duration = Duration::from_secs(1);
+
 /// A connection to one host; all commands and forwards share it.
 #[derive(Debug)]
 pub struct Remote {
     host: HostName,
+    ssh: SshTarget,
     /// Whether commands run as root without sudo.
     root: bool,
     session: Session,
     /// Holds the connection, and the unix sockets of forwards.
     master: Master,
+    forwards: Mutex<Vec<Forward>>,
     events: Events,
+}
+
+/// A forward between a unix socket on this side and a loopback port of the host.
+#[derive(Debug, Clone)]
+struct Forward {
+    /// Which side is connected to.
+    kind: ForwardType,
+    socket: PathBuf,
+    port: u16,
 }
 
 /// What a command left behind.
@@ -72,13 +90,18 @@ impl Remote {
     pub async fn connect(machine: &Machine, deadline: Duration, events: &Events) -> Result<Self> {
         let _waiting = events.waiting(format!("{} to answer over ssh", machine.name));
         let until = Instant::now() + deadline;
-        let connecting = if machine.ssh.trust == Trust::Given { FAR_ATTEMPT } else { ATTEMPT };
         loop {
-            match Master::start(&machine.ssh, connecting).await {
+            match Master::start(&machine.ssh, attempt(&machine.ssh)).await {
                 Ok(master) => {
-                    let session = Session::resume_mux(master.control().into_boxed_path(), None);
-                    let (host, root, events) = (machine.name, machine.ssh.root, events.clone());
-                    return Ok(Self { host, root, session, master, events });
+                    return Ok(Self {
+                        host: machine.name,
+                        root: machine.ssh.root,
+                        ssh: machine.ssh.clone(),
+                        session: Session::resume_mux(master.control().into_boxed_path(), None),
+                        master,
+                        forwards: Mutex::default(),
+                        events: events.clone(),
+                    });
                 }
                 Err(Failure::Here(error)) => return Err(error.at(machine.name.to_string())),
                 // A host that exists answers or says why not; one that was just made may still boot.
@@ -236,14 +259,12 @@ impl Remote {
     /// # Errors
     /// When ssh refuses the forward.
     pub async fn forward(&self, port: u16) -> Result<PathBuf> {
-        let path = self.master.folder().join(format!("{port}.sock"));
-        if !path.exists() {
-            self.session
-                .request_port_forward(ForwardType::Local, unix(&path), Socket::new(LOOPBACK, port))
-                .await
-                .map_err(|error| self.broken(error))?;
+        let socket = self.master.folder().join(format!("{port}.sock"));
+        if !socket.exists() {
+            let forward = Forward { kind: ForwardType::Local, socket: socket.clone(), port };
+            self.request(forward).await.map_err(|error| self.broken(error))?;
         }
-        Ok(path)
+        Ok(socket)
     }
 
     /// Lets a loopback port of the host reach a unix socket on this side.
@@ -251,15 +272,63 @@ impl Remote {
     /// # Errors
     /// When the port is taken on the host, or ssh refuses the forward.
     pub async fn listen(&self, port: u16, to: &Path) -> Result<()> {
-        self.session
-            .request_port_forward(ForwardType::Remote, Socket::new(LOOPBACK, port), unix(to))
-            .await
-            .map_err(|error| {
-                self.broken(error).remedy(format!(
-                    "see who holds port {port} on `{host}`: monctl ssh {host} -- ss -ltnp",
-                    host = self.host
-                ))
-            })
+        let forward = Forward { kind: ForwardType::Remote, socket: to.to_owned(), port };
+        self.request(forward).await.map_err(|error| {
+            self.broken(error).remedy(format!(
+                "see who holds port {port} on `{host}`: monctl ssh {host} -- ss -ltnp",
+                host = self.host
+            ))
+        })
+    }
+
+    async fn request(&self, forward: Forward) -> Result<(), openssh::Error> {
+        self.ask_for(&forward).await?;
+        self.forwards.lock().await.push(forward);
+        Ok(())
+    }
+
+    async fn ask_for(&self, forward: &Forward) -> Result<(), openssh::Error> {
+        let here = Socket::UnixSocket { path: forward.socket.as_path().into() };
+        let there = Socket::new(LOOPBACK, forward.port);
+        let (listen, connect) = match forward.kind {
+            ForwardType::Local => (here, there),
+            ForwardType::Remote => (there, here),
+        };
+        self.session.request_port_forward(forward.kind, listen, connect).await
+    }
+
+    /// Makes the connection again whenever it is gone, with its forwards at the same sockets. What is asked meanwhile fails.
+    pub async fn hold(&self) -> Infallible {
+        loop {
+            tokio::time::sleep(HELD_EVERY).await;
+            if self.master.is_there().await {
+                continue;
+            }
+            self.events.note(format!("the connection to {} is gone; connecting again", self.host));
+            let waiting = self.events.waiting(format!("{} to answer over ssh", self.host));
+            while self.connect_again().await.is_err() {
+                tokio::time::sleep(HELD_EVERY).await;
+            }
+            drop(waiting);
+            self.events.note(format!("connected to {} again", self.host));
+        }
+    }
+
+    async fn connect_again(&self) -> Result<()> {
+        let stale = |error| Error::failed("cannot remove a socket of the connection before").because(error);
+        remove(&self.master.control()).map_err(stale)?;
+        let connected = self.master.connect(&self.ssh, attempt(&self.ssh)).await;
+        connected.map_err(|failure| match failure {
+            Failure::Here(error) => error,
+            Failure::Ssh(said) => Error::failed(said),
+        })?;
+        for forward in self.forwards.lock().await.iter() {
+            if forward.kind == ForwardType::Local {
+                remove(&forward.socket).map_err(stale)?;
+            }
+            self.ask_for(forward).await.map_err(|error| self.broken(error))?;
+        }
+        Ok(())
     }
 
     fn broken(&self, cause: impl std::error::Error + Send + Sync + 'static) -> Error {
@@ -274,8 +343,17 @@ fn broken(host: HostName, cause: impl std::error::Error + Send + Sync + 'static)
         .remedy("run the same command again: what was done is found and kept")
 }
 
-fn unix(path: &Path) -> Socket<'_> {
-    Socket::UnixSocket { path: path.into() }
+/// How long an attempt to connect may take.
+fn attempt(ssh: &SshTarget) -> Duration {
+    if ssh.trust == Trust::Given { FAR_ATTEMPT } else { ATTEMPT }
+}
+
+/// Removes a file, if it is there.
+fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
 }
 
 /// A wrong host key does not become right by waiting.

@@ -132,7 +132,7 @@ impl<W: Write> Reporter<W> {
         let text = self.secrets.mask(text);
         let writer = &mut self.writer;
         let mut write = || {
-            // Standard error is closed: nowhere to say it.
+            #[expect(clippy::let_underscore_must_use, reason = "standard error is closed: nowhere to say it")]
             let _ = writer.write_all(text.as_bytes()).and_then(|()| writer.flush());
         };
         match &self.bars {

@@ -80,7 +80,8 @@ pub fn journals_are_one_stream_in_the_order_of_time(site: &Site) {
         let asked = jiff::Timestamp::now();
         site.on(host, &format!("systemctl restart {unit}"));
         let is_new = |line: &Value| {
-            line["host"] == *host.to_string() && line["at"].as_str().unwrap().parse::<jiff::Timestamp>().unwrap() > asked
+            line["host"] == *host.to_string()
+                && line["at"].as_str().unwrap().parse::<jiff::Timestamp>().unwrap() > asked
         };
         while !is_new(&serde_json::from_str::<Value>(&live.line()).unwrap()["line"]) {}
     }

@@ -6,7 +6,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -158,9 +158,15 @@ impl Site {
         changes.iter().flat_map(of_step).collect()
     }
 
-    /// Starts the binary, sends it a signal as soon as an event holds `moment`, and waits for its end.
+    /// Starts the binary, does `act` as soon as an event holds `moment`, and waits for its end: the exit code, how long that
+    /// took, and what it said on standard error.
     #[track_caller]
-    pub fn signal_at(&self, words: &str, moment: &str, signal: &str) -> (Option<i32>, Duration, String) {
+    pub fn act_at(
+        &self,
+        words: &str,
+        moment: &str,
+        act: impl FnOnce(&Child),
+    ) -> (Option<i32>, Duration, String) {
         let mut command = Command::new(env!("CARGO_BIN_EXE_monctl"));
         command
             .args(["--output", "json"])
@@ -180,16 +186,24 @@ impl Site {
             assert!(lines.read_line(&mut said).unwrap() > 0, "it ended before {moment}:\n{said}");
             assert!(begin < said.len());
         }
-        let sent = Instant::now();
-        let id = child.id().to_string();
-        assert!(Command::new("kill").args(["-s", signal, &id]).status().unwrap().success());
+        let acted = Instant::now();
+        act(&child);
         let status = child.wait().unwrap();
-        let took = sent.elapsed();
+        let took = acted.elapsed();
         // A process that it started may hold standard error open for a while after a kill.
         if status.code().is_some() {
             lines.read_to_string(&mut said).unwrap();
         }
         (status.code(), took, said)
+    }
+
+    /// The same with a signal.
+    #[track_caller]
+    pub fn signal_at(&self, words: &str, moment: &str, signal: &str) -> (Option<i32>, Duration, String) {
+        self.act_at(words, moment, |child| {
+            let id = child.id().to_string();
+            assert!(Command::new("kill").args(["-s", signal, &id]).status().unwrap().success());
+        })
     }
 
     /// What a command printed on a host.

@@ -35,8 +35,8 @@ impl StandIn {
 
 impl Drop for StandIn {
     fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        drop(self.0.kill());
+        drop(self.0.wait());
     }
 }
 
@@ -51,7 +51,7 @@ fn serve() -> String {
                 let mut request = [0; 8_192];
                 let count = stream.read(&mut request).unwrap_or(0);
                 let request = String::from_utf8_lossy(&request[..count]).into_owned();
-                let _ = stream.write_all(answer(&request).as_bytes());
+                drop(stream.write_all(answer(&request).as_bytes()));
             });
         }
     });

@@ -87,7 +87,10 @@ impl Hosts {
         folder::create(&self.folder)?;
         let done = join_all(hosts.iter().map(|host| self.on_host(host, removal))).await;
         if !exists && removal == Removal::List {
-            // Only looked: what the look needed goes with it.
+            #[expect(
+                clippy::let_underscore_must_use,
+                reason = "only looked: what the look needed goes with it, or is found again"
+            )]
             let _ = std::fs::remove_dir_all(&self.folder);
         }
         Ok((hosts, done))

@@ -60,7 +60,7 @@ pub(super) fn end_group(leader: u32) {
 
     // The kernel gives no number that does not fit.
     if let Some(leader) = i32::try_from(leader).ok().and_then(Pid::from_raw) {
-        // One that cannot be signalled is gone.
+        #[expect(clippy::let_underscore_must_use, reason = "one that cannot be signalled is gone")]
         let _ = kill_process_group(leader, Signal::TERM);
     }
 }

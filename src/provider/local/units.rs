@@ -50,9 +50,13 @@ pub(super) async fn find(pattern: &str) -> Result<Vec<String>> {
 /// Waits until systemd, too, has noticed that units are over whose processes were ended.
 pub(super) async fn stop(pattern: &str) -> Result<()> {
     for unit in find(pattern).await? {
-        // One that vanishes meanwhile is what we want; one that stays is found again.
-        let _ = run(tool("systemctl").args(["stop", &unit])).await;
-        let _ = run(tool("systemctl").args(["reset-failed", &unit])).await;
+        for verb in ["stop", "reset-failed"] {
+            #[expect(
+                clippy::let_underscore_must_use,
+                reason = "one that vanishes is wanted; one that stays is found again"
+            )]
+            let _ = run(tool("systemctl").args([verb, &unit])).await;
+        }
     }
     Ok(())
 }
