@@ -69,6 +69,8 @@ pub struct Client {
     http: reqwest::Client,
     service: &'static str,
     base: String,
+    /// What to do where it does not answer.
+    remedy: Option<&'static str>,
     login: Login,
 }
 
@@ -97,7 +99,9 @@ impl Client {
         };
         let http =
             builder.build().map_err(|cause| Error::failed("cannot set up an HTTP client").because(cause))?;
-        Ok(Self { http, service, base, login: Login::Nothing })
+        let is_of_a_host = matches!(endpoint, Endpoint::Unix(_));
+        let remedy = is_of_a_host.then_some("`monctl status` shows whether it runs; `monctl up` starts it");
+        Ok(Self { http, service, base, remedy, login: Login::Nothing })
     }
 
     /// Sends a user and a password with each request.
@@ -180,14 +184,11 @@ impl Client {
         let method = Method::from_bytes(method.as_bytes()).unwrap_or(Method::GET);
         let request = self.with_own_login(self.http.request(method, url)).body(body);
         let request = kind.iter().fold(request, |request, kind| request.header("content-type", *kind));
-        let failed = |cause: reqwest::Error| {
-            Error::failed(format!("{} did not answer", self.service)).because(cause.without_url())
-        };
-        let response = request.send().await.map_err(failed)?;
+        let response = request.send().await.map_err(|cause| self.silent(cause))?;
         // A type that is not text says as little as none.
         let kind = response.headers().get("content-type").and_then(|kind| kind.to_str().ok());
         let kind = kind.unwrap_or("application/octet-stream").to_owned();
-        Ok((response.status().as_u16(), kind, response.bytes().await.map_err(failed)?))
+        Ok((response.status().as_u16(), kind, response.bytes().await.map_err(|cause| self.silent(cause))?))
     }
 
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
@@ -202,19 +203,24 @@ impl Client {
         }
     }
 
+    fn silent(&self, cause: reqwest::Error) -> Error {
+        // The address is this side's end of a forward and means nothing to a reader.
+        let error = Error::failed(format!("{} did not answer", self.service)).because(cause.without_url());
+        match self.remedy {
+            Some(remedy) => error.remedy(remedy),
+            None => error,
+        }
+    }
+
     async fn ask(&self, request: RequestBuilder) -> Result<Answer> {
         let begin = Instant::now();
-        // The address is this side's end of a forward and means nothing to a reader.
-        let silent = |cause: reqwest::Error| {
-            Error::failed(format!("{} did not answer", self.service)).because(cause.without_url())
-        };
-        let mut response = request.send().await.map_err(silent)?;
+        let mut response = request.send().await.map_err(|cause| self.silent(cause))?;
         let status = response.status().as_u16();
         let cookies = response.headers().get_all("set-cookie").iter();
         // A cookie that is not text cannot be sent back.
         let cookies = cookies.filter_map(|it| it.to_str().ok().map(Secret::new)).collect();
         let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(silent)? {
+        while let Some(chunk) = response.chunk().await.map_err(|cause| self.silent(cause))? {
             body.extend_from_slice(&chunk);
             if body.len() > LARGEST_ANSWER_BYTES {
                 let text = format!("{} sends more than {} MiB", self.service, LARGEST_ANSWER_BYTES >> 20);
@@ -324,5 +330,6 @@ mod tests {
         let error = Client::new("grafana", &gone).unwrap().get("/api/health").await.unwrap_err();
         assert_eq!(error.message(), "grafana did not answer");
         assert!(!error.causes().is_empty());
+        assert!(error.hint().is_some_and(|hint| hint.starts_with("`monctl status` shows")));
     }
 }

@@ -22,6 +22,9 @@ use crate::spec::DrillKind;
 
 /// Alertmanager clears groups without alerts away every half minute.
 const CLEARING: Duration = Duration::from_secs(35);
+/// Prometheus lets an alert last for four times its resend delay of a minute beyond what it last said of it
+/// (`rules/manager.go` and `--rules.alert.resend-delay`); then Alertmanager tells its end.
+const EXPIRING: Duration = Duration::from_mins(6);
 /// A host that was busy may take so long to calm down, beyond what the expression remembers.
 const CALMING: Duration = Duration::from_secs(20);
 const PAUSE: Duration = Duration::from_millis(500);
@@ -247,6 +250,7 @@ impl Preflight<'_> {
     /// Waits until Alertmanager has forgotten the alerts that have ended. Returns how much longer than usual the
     /// first message may take because the alert joins a group that was told of others.
     async fn quiet(&self, labels: &Labels) -> Result<Duration> {
+        self.forgotten().await?;
         let alertmanager = &self.services.alertmanager;
         let interval = self.settings.group_interval;
         let patience = patience(interval);
@@ -275,6 +279,34 @@ impl Preflight<'_> {
             self.notes.tell(format!(
                 "waiting until Alertmanager has told that an earlier alert is over (at most {})",
                 words::seconds(patience)
+            ));
+            sleep(PAUSE).await;
+        }
+    }
+
+    /// Waits until Alertmanager holds the alert itself no more. That of a Prometheus that was stopped stays until its time is
+    /// over, and would be taken for the one that the drill causes.
+    async fn forgotten(&self) -> Result<()> {
+        let until = Instant::now() + EXPIRING;
+        loop {
+            let groups = self.services.alertmanager.groups().await?;
+            let held = groups.iter().flat_map(|group| &group.alerts);
+            let Some(own) = held.into_iter().find(|alert| self.subject.is_alert(&alert.labels)) else {
+                return Ok(());
+            };
+            let (alert, since) = (&self.subject.alert, own.starts_at);
+            if Instant::now() >= until {
+                return Err(Error::could_not_run(format!(
+                    "Alertmanager still holds `{alert}`, since {since}"
+                ))
+                .at(self.subject.address.clone())
+                .remedy(
+                    "find out who sends it there (another Prometheus?), and run it again once it is over",
+                ));
+            }
+            self.notes.tell(format!(
+                "Alertmanager still holds an earlier `{alert}`, since {since}; waiting until that is over (at most {})",
+                words::seconds(EXPIRING)
             ));
             sleep(PAUSE).await;
         }

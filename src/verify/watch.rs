@@ -66,7 +66,8 @@ impl Subject {
         })
     }
 
-    fn is_alert(&self, labels: &Labels) -> bool {
+    /// Whether an alert with these labels is this one.
+    pub(super) fn is_alert(&self, labels: &Labels) -> bool {
         labels.get("alertname") == Some(&self.alert) && self.is_meant(labels)
     }
 }

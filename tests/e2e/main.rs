@@ -14,6 +14,7 @@ mod ec2_double;
 #[cfg(feature = "aws")]
 mod ec2_machines;
 mod existing;
+mod faults;
 mod grafana;
 #[cfg(feature = "aws")]
 #[path = "../aws/hand.rs"]

@@ -1,0 +1,165 @@
+//! What monctl says, and how it ends, when something breaks while it works or has broken before: nothing is called done that
+//! is not, no verdict is lost, and no alert is accused of what was not seen.
+
+use std::io::Write as _;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::Command;
+use std::time::Instant;
+
+use monctl::error::Exit;
+
+use crate::drills::show_own_cpu_only;
+use crate::site::{APP, MONITORING, Site, eventually};
+
+/// In the events of a drill, that these stages were reached.
+const LOAD_ON: &str = r#""event":"stage","alert":"HighCPUUsage","stage":"load on""#;
+const PENDING: &str = r#""event":"stage","alert":"HighCPUUsage","stage":"pending""#;
+
+type Scenario = (&'static str, fn(&Site));
+
+/// Pairs each scenario with its name, which is what it promises.
+macro_rules! scenarios {
+    ($($scenario:ident),* $(,)?) => {
+        [$((stringify!($scenario), $scenario as fn(&Site))),*]
+    };
+}
+
+#[test]
+fn what_breaks_is_said_and_nothing_is_called_done_that_is_not() {
+    let Some(site) = Site::new() else { return };
+    site.edit("monctl.yaml", "group_wait: 1s", "group_wait: 1s\n  group_interval: 4s");
+    site.edit("monctl.yaml", "for: 10s", "for: 4s");
+    site.monctl("up --yes").success();
+    let scenarios: [Scenario; 8] = scenarios![
+        a_report_that_cannot_be_written_is_refused_before_the_fault,
+        packages_that_cannot_be_configured_are_no_success,
+        a_unit_that_flaps_is_seen,
+        a_prometheus_that_does_not_run_is_no_success,
+        a_connection_that_drops_in_a_drill_is_made_again,
+        a_prometheus_that_restarts_in_a_drill_accuses_no_alert,
+        an_observation_that_is_lost_is_no_verdict,
+        a_full_run_is_the_cause_that_is_told,
+    ];
+    let mut failed = Vec::new();
+    for (promise, scenario) in scenarios {
+        let begun = Instant::now();
+        let kept = catch_unwind(AssertUnwindSafe(|| scenario(&site))).is_ok();
+        let word = if kept { "ok" } else { "FAILED" };
+        // Past the capture of the test harness, since this takes minutes.
+        let _ = writeln!(std::io::stderr(), "{word:6} {:4} s  {promise}", begun.elapsed().as_secs());
+        if !kept {
+            failed.push(promise);
+        }
+    }
+    assert!(failed.is_empty(), "failed: {failed:?}");
+}
+
+fn a_report_that_cannot_be_written_is_refused_before_the_fault(site: &Site) {
+    site.monctl("verify-alert --report none/report.html")
+        .code(Exit::CouldNotRun.code().into())
+        .stderr_contains("the report `none/report.html` could not be written")
+        .stderr_contains("help: make the folder `none`")
+        .stderr_lacks("stress-ng");
+}
+
+fn packages_that_cannot_be_configured_are_no_success(site: &Site) {
+    let control =
+        "Package: broken\\nVersion: 1\\nArchitecture: all\\nMaintainer: x <x@x>\\nDescription: x\\n";
+    let postinst = "#!/bin/sh\\necho the database is not there >&2\\nexit 1\\n";
+    site.on(
+        APP,
+        &format!(
+            "mkdir -p /opt/broken/DEBIAN && cd /opt && printf '{control}' >broken/DEBIAN/control && \
+             printf '{postinst}' >broken/DEBIAN/postinst && chmod 755 broken/DEBIAN/postinst && \
+             dpkg-deb -b broken >/dev/null && ! dpkg -i broken.deb >/dev/null 2>&1; \
+             dpkg --purge stress-ng >/dev/null 2>&1"
+        ),
+    );
+    site.monctl("up --yes")
+        .code(1)
+        .stdout_contains("step `packages` failed")
+        .stdout_contains("the database is not there");
+    site.on(APP, "dpkg --purge --force-all broken && rm -r /opt/broken /opt/broken.deb");
+    site.converge();
+}
+
+fn a_unit_that_flaps_is_seen(site: &Site) {
+    site.on(
+        APP,
+        "systemd-run --quiet --collect --unit=flaps sh -c \
+         'while :; do systemctl kill --signal=KILL monctl-node-exporter; sleep 0.7; done'",
+    );
+    site.monctl("up --yes")
+        .code(1)
+        .stdout_contains("`monctl-node-exporter.service`")
+        .stdout_contains("journalctl -u monctl-node-exporter.service");
+    site.monctl("status").code(1).stdout_contains("started again");
+    site.on(
+        APP,
+        "systemctl stop flaps; systemctl reset-failed monctl-node-exporter; systemctl restart monctl-node-exporter",
+    );
+    site.converge();
+}
+
+fn a_prometheus_that_does_not_run_is_no_success(site: &Site) {
+    site.on(MONITORING, "systemctl stop monctl-prometheus");
+    site.monctl("status")
+        .code(1)
+        .stdout_contains("targets, rules, proofs: unknown: Prometheus did not answer");
+    for words in ["check", "verify-alert"] {
+        site.monctl(words)
+            .code(1)
+            .stderr_contains("error: Prometheus did not answer")
+            .stderr_contains("help: `monctl status` shows whether it runs");
+    }
+    site.converge();
+}
+
+/// Kills the ssh connections of a run.
+fn cut_connections(site: &Site) {
+    let pattern = format!("^ssh .* -S {}/", site.temporary().display());
+    assert!(Command::new("pkill").args(["-KILL", "-f", &pattern]).status().unwrap().success());
+}
+
+fn a_connection_that_drops_in_a_drill_is_made_again(site: &Site) {
+    show_own_cpu_only(|command| site.on(APP, command));
+    let (code, _, said) = site.act_at("verify-alert", LOAD_ON, |_| cut_connections(site));
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("the connection to app is gone; connecting again"), "{said}");
+    assert!(said.contains("connected to monitoring again"), "{said}");
+}
+
+fn a_prometheus_that_restarts_in_a_drill_accuses_no_alert(site: &Site) {
+    let (code, _, said) = site.act_at("verify-alert", LOAD_ON, |_| {
+        site.on(MONITORING, "systemctl restart monctl-prometheus");
+    });
+    let ends = [Exit::Success, Exit::ObservationLost].map(|exit| Some(i32::from(exit.code())));
+    assert!(ends.contains(&code), "{code:?}: {said}");
+    assert!(!said.contains("never rose"), "{said}");
+}
+
+fn an_observation_that_is_lost_is_no_verdict(site: &Site) {
+    let (code, _, said) = site.act_at("verify-alert", PENDING, |_| {
+        site.on(
+            MONITORING,
+            "systemd-run --quiet --on-active=90 systemctl start ssh.service && systemctl stop ssh.socket ssh.service",
+        );
+        cut_connections(site);
+    });
+    assert_eq!(code, Some(Exit::ObservationLost.code().into()), "{said}");
+    assert!(said.contains("HighCPUUsage could not be observed on app"), "{said}");
+    eventually("the host lets us in again", || site.project.ssh(MONITORING, "true").status.success());
+}
+
+fn a_full_run_is_the_cause_that_is_told(site: &Site) {
+    site.on(APP, "cat /dev/zero >/run/full 2>/dev/null || true");
+    for words in ["up --yes", "plan"] {
+        let ran = site.monctl(words).code(1);
+        assert!(format!("{ran}").contains("/run is full: No space left on device"), "{ran}");
+    }
+    site.monctl("verify-alert")
+        .code(Exit::CouldNotRun.code().into())
+        .stderr_contains("No space left on device");
+    site.on(APP, "rm /run/full; systemctl stop cpu-exporter; systemctl start monctl-node-exporter");
+    site.converge();
+}
