@@ -140,11 +140,15 @@ pub async fn troubles(
     is_spared: impl Fn(&str) -> bool,
     events: &Events,
 ) -> Vec<Error> {
-    let looks = join_all(remotes.values().map(|remote| units(remote)));
-    let (looks, seen) = tokio::join!(
-        looks,
+    let all_units = || join_all(remotes.values().map(|remote| units(remote)));
+    let (mut looks, seen) = tokio::join!(
+        all_units(),
         alerting(remotes.get(&HostName::MONITORING).copied(), intervals, prometheus, events)
     );
+    // A unit that this run started may have begun to flap since; then it is the cause of what Prometheus sees.
+    if !seen.is_empty() {
+        looks = all_units().await;
+    }
     let mut troubles = Vec::new();
     for (host, look) in remotes.keys().zip(looks) {
         match look {

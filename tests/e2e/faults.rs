@@ -89,16 +89,16 @@ fn a_unit_that_flaps_is_seen(site: &Site) {
         "systemd-run --quiet --collect --unit=flaps sh -c \
          'while :; do systemctl kill --signal=KILL monctl-node-exporter; sleep 0.7; done'",
     );
-    site.monctl("up --yes")
-        .code(1)
-        .stdout_contains("`monctl-node-exporter.service`")
-        .stdout_contains("journalctl -u monctl-node-exporter.service");
-    site.monctl("status").code(1).stdout_contains("started again");
+    let (up, status) = (site.monctl("up --yes"), site.monctl("status"));
     site.on(
         APP,
         "systemctl stop flaps; systemctl reset-failed monctl-node-exporter; systemctl restart monctl-node-exporter",
     );
     site.converge();
+    up.code(1)
+        .stdout_contains("`monctl-node-exporter.service` does not stay up: systemd started it again")
+        .stdout_contains("journalctl -u monctl-node-exporter.service");
+    status.code(1).stdout_contains("monctl-node-exporter.service").stdout_contains("started again");
 }
 
 fn a_prometheus_that_does_not_run_is_no_success(site: &Site) {
