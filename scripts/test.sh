@@ -27,6 +27,13 @@ for target in json.load(sys.stdin)["packages"][0]["targets"]:
 	((${#targets[@]})) && cargo test --locked --no-fail-fast --lib --bins "${targets[@]}" && cargo test --locked --doc
 }
 
+# What `install: release` puts on hosts, where this computer can make it; else hosts of tests get Debian's packages.
+if command -v go >/dev/null && releases=$(scripts/releases.sh); then
+	export MONCTL_TEST_RELEASES=$releases
+else
+	printf '  %-22s did not run: there is no Go that makes them\n' "upstream's releases" >>"$work/results"
+fi
+
 suite build cargo test --locked --no-run
 suite machines cargo test --locked --test e2e >"$work/machines" 2>&1 &
 suite rust rust

@@ -58,10 +58,12 @@ impl Access {
                 )
             }),
         ];
-        let options: String = options.into_iter().flatten().map(|option| format!("    {option}\n")).collect();
+        let options: Vec<String> =
+            options.into_iter().flatten().map(|option| format!("    {option}\n")).collect();
         let alias = &self.alias;
         format!(
-            "# Kept by monctl; use it with `ssh -F THIS-FILE {alias}`.\nHost {alias}\n{options}{EVERY_HOST}"
+            "# Kept by monctl; use it with `ssh -F THIS-FILE {alias}`.\nHost {alias}\n{}{EVERY_HOST}",
+            options.concat()
         )
     }
 
