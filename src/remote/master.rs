@@ -8,14 +8,15 @@ use std::time::Duration;
 
 use tokio::net::UnixStream;
 use tokio::process::Command;
+use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use super::sockets::Sockets;
 use crate::error::{Error, Result};
 use crate::host::SshTarget;
 
-/// After so many idle seconds the master ends by itself, so that a killed run leaves none behind.
-const IDLE_SECONDS: u8 = 120;
+/// After so many seconds without anybody at its socket the master ends by itself, so that a killed run leaves none behind.
+const IDLE_SECONDS: u8 = 10;
 /// A host that takes a connection and then says nothing while it is logged in to is given up after this time beside
 /// that of connecting.
 const LOGIN: Duration = Duration::from_secs(15);
@@ -26,6 +27,9 @@ const COMPLAINT_BYTES: u64 = 32 << 10;
 #[derive(Debug)]
 pub(super) struct Master {
     sockets: Sockets,
+    /// A client of the master that asks for nothing. ssh does not count it as idle time (`channel_still_open` in
+    /// `channels.c`), and the kernel closes it however this process ends.
+    presence: Mutex<Option<UnixStream>>,
 }
 
 /// Why there is none.
@@ -40,7 +44,7 @@ pub(super) enum Failure {
 impl Master {
     /// Connects and logs in. `connecting` is how long ssh may take until the keys are exchanged.
     pub(super) async fn start(ssh: &SshTarget, connecting: Duration) -> Result<Self, Failure> {
-        let master = Self { sockets: Sockets::new().map_err(Failure::Here)? };
+        let master = Self { sockets: Sockets::new().map_err(Failure::Here)?, presence: Mutex::default() };
         master.connect(ssh, connecting).await?;
         Ok(master)
     }
@@ -58,13 +62,23 @@ impl Master {
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
         // It goes to the background, and so ends here, once it is logged in.
         match timeout(connecting + LOGIN, command.status()).await {
-            Ok(Ok(status)) if status.success() => Ok(()),
+            Ok(Ok(status)) if status.success() => self.be_present(&log).await,
             Ok(Ok(_)) => Err(Failure::Ssh(end_of(&log))),
             Ok(Err(error)) => Err(Failure::Here(super::client::no_ssh(error))),
             Err(_) => Err(Failure::Ssh(format!(
                 "{}\nit does not answer any more while it is logged in to",
                 end_of(&log)
             ))),
+        }
+    }
+
+    async fn be_present(&self, log: &Path) -> Result<(), Failure> {
+        match UnixStream::connect(self.control()).await {
+            Ok(client) => {
+                *self.presence.lock().await = Some(client);
+                Ok(())
+            }
+            Err(error) => Err(Failure::Ssh(format!("{}\nits socket cannot be used: {error}", end_of(log)))),
         }
     }
 

@@ -9,8 +9,10 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use monctl::event::Events;
 use monctl::host::HostName;
 use monctl::provider::{MachineState, Observed};
+use monctl::remote::Remote;
 
 use crate::support::{TestProject, destroy, provider, runtime};
 use crate::traces::Traces;
@@ -71,6 +73,19 @@ fn two_machines_boot_side_by_side_and_reach_each_other_and_the_world() {
         assert!(observed.network);
         assert_eq!(states(&observed), [(APP, MachineState::Running), (MONITORING, MachineState::Running)]);
         assert_eq!(observed.machines[&APP].machine, app);
+    });
+}
+
+/// As when one host is installed for minutes, and the other one has nothing to do.
+#[test]
+fn a_connection_that_nobody_uses_lasts() {
+    with_project(async |project| {
+        project.provider.create_network().await.unwrap();
+        let machine = project.provider.create_machine(APP).await.unwrap();
+        let remote = Remote::connect(&machine, Duration::from_mins(1), &Events::channel().0).await.unwrap();
+        // ssh ends what is idle for ten seconds.
+        tokio::time::sleep(Duration::from_secs(15)).await;
+        assert!(remote.run(&["true"], b"").await.unwrap().status.success());
     });
 }
 
