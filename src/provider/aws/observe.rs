@@ -49,9 +49,9 @@ impl Aws {
 
     /// The host that an instance is: by its tag, else by its name, else by its disk.
     fn host_of(&self, instance: &Instance, volumes: &[Volume]) -> Option<HostName> {
+        let prefix = format!("{}-", self.project);
         // What is not a host's name says nothing, and the next is looked at.
         let tag = |tags: &BTreeMap<String, String>| tags.get(tag::HOST).and_then(|host| host.parse().ok());
-        let prefix = format!("{}-", self.project);
         let name = || instance.tags.get(tag::NAME)?.strip_prefix(&prefix)?.parse().ok();
         let disk = || {
             let is_its = |volume: &&Volume| volume.instance.as_ref() == Some(&instance.id);
