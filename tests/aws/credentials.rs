@@ -15,8 +15,9 @@ use serde_json::json;
 
 use crate::binary::Monctl;
 use crate::computer::Computer;
-use crate::ec2_double::Ec2Double;
-use crate::pool::{each, with_double};
+use crate::ec2_double::{Ec2 as _, Ec2Double};
+use crate::emulator::Kind;
+use crate::pool::{each, with_double, with_emulator};
 
 /// What a case may take: programs that give credentials have 30 s.
 const BOUND: Duration = Duration::from_secs(75);
@@ -372,5 +373,17 @@ fn outside_of_the_usual_partition_an_image_must_be_named() {
         computer.spec(&[&format!("region: {region}")], 1);
         let ran = computer.run("plan").code(5).stderr_contains("does not know who publishes Debian's images");
         ran.stderr_contains("provider.aws.image");
+    });
+}
+
+#[test]
+fn the_sovereign_cloud_is_a_partition_of_its_own() {
+    // The double does not know its region. Private networks alone need no route.
+    let region = "region: eusc-de-east-1";
+    let settings = [region, "image: null", "user: admin", "allow_ssh_from: [10.0.0.0/8]"];
+    with_emulator(Kind::Ministack, |emulator| {
+        let computer = Computer::new(emulator);
+        computer.spec(&settings, 1);
+        computer.run("plan").code(5).stderr_contains("does not know who publishes Debian's images");
     });
 }

@@ -4,6 +4,7 @@
 use serde_json::json;
 
 use crate::computer::{Computer, is_one_set};
+use crate::ec2_double::Ec2 as _;
 use crate::hand::Hand;
 use crate::pool::{each, with_double};
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::computer::Computer;
-use crate::ec2_double::Caller;
+use crate::ec2_double::{Caller, Ec2 as _};
 use crate::pool::{each, with_double};
 
 /// A code of EC2, the action that it answers, and what must be said with which exit code.

@@ -10,17 +10,17 @@ use aws_sdk_ec2::types::{
 use serde_json::Value;
 use tokio::runtime::{Builder, Runtime};
 
-use crate::ec2_double::Ec2Double;
+use crate::ec2_double::{Ec2, Ec2Double};
 
-pub struct Hand<'a> {
-    pub double: &'a Ec2Double,
+pub struct Hand<'a, C: Ec2 = Ec2Double> {
+    pub double: &'a C,
     client: Client,
     runtime: Runtime,
 }
 
-impl<'a> Hand<'a> {
-    pub fn new(double: &'a Ec2Double) -> Self {
-        let administrator = &double.administrator;
+impl<'a, C: Ec2> Hand<'a, C> {
+    pub fn new(double: &'a C) -> Self {
+        let administrator = double.administrator();
         let credentials = Credentials::new(
             &administrator.access_key,
             &administrator.secret_key,
@@ -31,7 +31,7 @@ impl<'a> Hand<'a> {
         let config = aws_sdk_ec2::Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new("eu-central-1"))
-            .endpoint_url(&double.endpoint)
+            .endpoint_url(double.direct())
             .credentials_provider(credentials)
             .build();
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();

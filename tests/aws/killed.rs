@@ -8,8 +8,9 @@ use serde_json::json;
 
 use crate::binary::DEADLINE;
 use crate::computer::{Computer, is_empty, is_one_set};
-use crate::ec2_double::Ec2Double;
-use crate::pool::{each, with_double};
+use crate::ec2_double::Ec2;
+use crate::emulator::Kind;
+use crate::pool::{each, each_on, with_double, with_emulator};
 
 /// A moment in a run: the `nth` call of an action.
 #[derive(Debug, Clone)]
@@ -32,16 +33,15 @@ fn moments(actions: &[String]) -> Vec<Moment> {
 }
 
 /// Runs the binary and ends it without warning at the moment. False where it ended before.
-fn kill_at(computer: &Computer<'_>, moment: &Moment, words: &str) -> bool {
+fn kill_at(computer: &Computer<'_, impl Ec2>, moment: &Moment, words: &str) -> bool {
     let double = computer.double;
-    let how = if moment.done { "hold_after" } else { "hold" };
-    double.fault(&json!({"action": moment.action, "do": how, "nth": moment.nth}));
+    double.hold(&moment.action, moment.nth, moment.done);
     let mut running = computer.call(words).spawn();
     let deadline = Instant::now() + DEADLINE;
     let mut reached = false;
     while !reached && !running.has_ended() {
         assert!(Instant::now() < deadline, "`{words}` neither ends nor comes to the call");
-        reached = double.held(Duration::from_millis(100)).is_some();
+        reached = double.is_held(Duration::from_millis(100));
     }
     if reached {
         running.signal("KILL");
@@ -57,19 +57,19 @@ fn is_a_look(moment: &Moment) -> bool {
 }
 
 #[track_caller]
-fn killed_at(computer: &Computer<'_>, moment: &Moment, words: &str) {
+fn killed_at(computer: &Computer<'_, impl Ec2>, moment: &Moment, words: &str) {
     let reached = kill_at(computer, moment, words);
     assert!(reached || is_a_look(moment), "`{words}` did not come to the call");
 }
 
 #[track_caller]
-fn leaves_nothing(computer: &Computer<'_>) {
+fn leaves_nothing(computer: &Computer<'_, impl Ec2>) {
     is_empty(computer.double);
     assert_eq!(computer.remembered(), Vec::<std::path::PathBuf>::new());
 }
 
 /// The calls of `up` in an empty account and of the `down` that follows.
-fn undisturbed(double: &Ec2Double) -> (Vec<Moment>, Vec<Moment>) {
+fn undisturbed(double: &impl Ec2) -> (Vec<Moment>, Vec<Moment>) {
     let computer = Computer::new(double);
     computer.up();
     is_one_set(double);
@@ -80,27 +80,54 @@ fn undisturbed(double: &Ec2Double) -> (Vec<Moment>, Vec<Moment>) {
     (up, moments(&double.actions()))
 }
 
-#[test]
-fn a_run_that_is_killed_at_any_call_leaves_nothing_lost_or_doubled() {
-    let (ups, downs) = with_double(undisturbed);
+/// A moment of `up` and one of `down`, where there is one that was not in a case before.
+type Case = (Option<Moment>, Option<Moment>);
+
+/// Each case ends one `up` early, and one `down` of what came of it; there are more moments of the one kind.
+fn cases((ups, downs): (Vec<Moment>, Vec<Moment>)) -> Vec<Case> {
     assert!(ups.len() >= 20 && downs.len() >= 10, "{ups:?} {downs:?}");
-    // Each case ends one `up` early, and one `down` of what came of it; there are more moments of the one kind.
-    let cases = (0..ups.len().max(downs.len()))
-        .map(|at| (at < ups.len(), &ups[at % ups.len()], &downs[at % downs.len()]));
-    each(cases, |(is_new, up, down), double| {
-        let computer = Computer::new(double);
+    let case = |at: usize| (ups.get(at).cloned(), downs.get(at).cloned());
+    (0..ups.len().max(downs.len())).map(case).collect()
+}
+
+fn killed((up, down): &Case, double: &impl Ec2) {
+    let computer = Computer::new(double);
+    if let Some(up) = up {
         killed_at(&computer, up, "up --yes");
-        computer.up();
-        is_one_set(double);
+    }
+    computer.up();
+    is_one_set(double);
+    if let Some(down) = down {
         killed_at(&computer, down, "down --yes");
+    }
+    computer.down();
+    leaves_nothing(&computer);
+    if let Some(up) = up {
+        killed_at(&computer, up, "up --yes");
         computer.down();
         leaves_nothing(&computer);
-        if *is_new {
-            killed_at(&computer, up, "up --yes");
-            computer.down();
-            leaves_nothing(&computer);
-        }
-    });
+    }
+}
+
+#[test]
+fn a_run_that_is_killed_at_any_call_leaves_nothing_lost_or_doubled() {
+    each(cases(with_double(undisturbed)), killed);
+}
+
+#[test]
+fn the_same_is_seen_on_moto() {
+    each_on(Kind::Moto, cases(with_emulator(Kind::Moto, undisturbed)), killed);
+}
+
+/// With this set, the second opinion is had on every moment, and not on each third.
+const EVERY_MOMENT: &str = "MONCTL_TEST_EVERY_MOMENT";
+
+#[test]
+fn the_same_is_seen_on_ministack() {
+    let all = cases(with_emulator(Kind::Ministack, undisturbed));
+    let step = if std::env::var_os(EVERY_MOMENT).is_some() { 1 } else { 3 };
+    println!("each {step}. of {} cases; {EVERY_MOMENT}=1 runs all", all.len());
+    each_on(Kind::Ministack, all.into_iter().step_by(step), killed);
 }
 
 /// How long reads lag behind what was just made, in seconds; longer than a fresh run takes to its launches.

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use crate::computer::{Computer, is_empty, is_one_set};
+use crate::ec2_double::Ec2 as _;
 use crate::hand::Hand;
 use crate::pool::{each, with_double};
 
@@ -206,4 +207,52 @@ fn a_spec_with_too_much_for_the_quota_fails_with_its_name() {
         computer.up();
         is_one_set(double);
     });
+}
+
+#[test]
+fn a_key_and_a_group_that_a_launch_does_not_know_yet_are_tried_again() {
+    let codes = [
+        "InvalidKeyPair.NotFound",
+        "InvalidGroup.NotFound",
+        "InvalidGroupId.NotFound",
+        "InvalidSecurityGroup.NotFound",
+        "InvalidSecurityGroupID.NotFound",
+    ];
+    each(codes, |code, double| {
+        let computer = Computer::new(double);
+        let refusal = json!({"do": "refuse", "code": code, "message": "It does not exist."});
+        for (action, times) in [("RunInstances", 3), ("AuthorizeSecurityGroupIngress", 2)] {
+            // A rule refers to groups alone.
+            if action == "RunInstances" || !code.contains("Key") {
+                let mut fault = refusal.clone();
+                (fault["action"], fault["times"]) = (json!(action), json!(times));
+                double.fault(&fault);
+            }
+        }
+        computer.up();
+        is_one_set(double);
+        let launches = double.actions().iter().filter(|action| *action == "RunInstances").count();
+        assert_eq!(launches, 5, "three refused, and one for each machine");
+    });
+}
+
+#[test]
+fn the_latest_console_output_is_asked_for_where_a_type_has_it() {
+    // The second call is the one without `Latest`.
+    for (kind, wanted) in [("t3.small", &[Some("true")][..]), ("t2.small", &[Some("true"), None])] {
+        with_double(|double| {
+            let computer = Computer::new(double);
+            computer.spec(&[&format!("instance_type: {kind}")], 1);
+            computer.up().stderr_contains("its console ends with").stderr_contains("multi-user.target");
+            let calls = double.calls();
+            let asked = calls.iter().filter(|call| call["action"] == "GetConsoleOutput");
+            let of = |id: &str| -> Vec<Option<&str>> {
+                let its = asked.clone().filter(|call| call["parameters"]["InstanceId"] == id);
+                its.map(|call| call["parameters"]["Latest"].as_str()).collect()
+            };
+            for host in ["app", "monitoring"] {
+                assert_eq!(of(&Hand::new(double).id("instances", host)), wanted, "{kind} of {host}");
+            }
+        });
+    }
 }

@@ -1,4 +1,4 @@
-//! Doubles that several cases use one after the other, and cases that run beside each other.
+//! What stands in for EC2, used by several cases one after the other, and cases that run beside each other.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -6,47 +6,77 @@ use std::sync::{Condvar, Mutex, PoisonError};
 use std::thread;
 
 use crate::ec2_double::Ec2Double;
+use crate::emulator::{Emulator, Kind};
 
-/// So many doubles at most: each keeps a core busy while it answers.
-const DOUBLES: usize = 4;
+/// So many doubles at most. Most of a case's time goes with waiting; each that is answering keeps a core busy.
+const DOUBLES: usize = 6;
+/// So many of each emulator: moto takes 3 s of computing to start.
+const EMULATORS: usize = 2;
 
-#[derive(Default)]
-struct Pool {
-    free: Vec<Ec2Double>,
+struct Free<T> {
+    free: Vec<T>,
     made: usize,
 }
 
-static POOL: Mutex<Pool> = Mutex::new(Pool { free: Vec::new(), made: 0 });
-static RETURNED: Condvar = Condvar::new();
-
-/// Lends a double with an empty account in which nothing takes time.
-pub fn with_double<T>(work: impl FnOnce(&Ec2Double) -> T) -> T {
-    let double = take();
-    let result = catch_unwind(AssertUnwindSafe(|| work(&double)));
-    give_back(double);
-    result.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+struct Pool<T> {
+    free: Mutex<Free<T>>,
+    returned: Condvar,
 }
 
-fn take() -> Ec2Double {
-    let mut pool = POOL.lock().unwrap_or_else(PoisonError::into_inner);
-    loop {
-        if let Some(double) = pool.free.pop() {
-            drop(pool);
-            double.reset();
-            return double;
+static DOUBLE: Pool<Ec2Double> = Pool::new();
+static MOTO: Pool<Emulator> = Pool::new();
+static MINISTACK: Pool<Emulator> = Pool::new();
+
+impl<T> Pool<T> {
+    const fn new() -> Self {
+        Self { free: Mutex::new(Free { free: Vec::new(), made: 0 }), returned: Condvar::new() }
+    }
+
+    /// Lends one with an empty account; starts it where there are fewer than `most`.
+    fn lend<R>(
+        &self,
+        most: usize,
+        start: impl FnOnce() -> T,
+        reset: impl FnOnce(&T),
+        work: impl FnOnce(&T) -> R,
+    ) -> R {
+        let lent = self.take(most, start, reset);
+        let result = catch_unwind(AssertUnwindSafe(|| work(&lent)));
+        self.free.lock().unwrap_or_else(PoisonError::into_inner).free.push(lent);
+        self.returned.notify_one();
+        result.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    }
+
+    fn take(&self, most: usize, start: impl FnOnce() -> T, reset: impl FnOnce(&T)) -> T {
+        let mut pool = self.free.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            if let Some(lent) = pool.free.pop() {
+                drop(pool);
+                reset(&lent);
+                return lent;
+            }
+            if pool.made < most {
+                pool.made += 1;
+                drop(pool);
+                return start();
+            }
+            pool = self.returned.wait(pool).unwrap_or_else(PoisonError::into_inner);
         }
-        if pool.made < DOUBLES {
-            pool.made += 1;
-            drop(pool);
-            return Ec2Double::start();
-        }
-        pool = RETURNED.wait(pool).unwrap_or_else(PoisonError::into_inner);
     }
 }
 
-fn give_back(double: Ec2Double) {
-    POOL.lock().unwrap_or_else(PoisonError::into_inner).free.push(double);
-    RETURNED.notify_one();
+/// Lends a double with an empty account in which nothing takes time.
+pub fn with_double<T>(work: impl FnOnce(&Ec2Double) -> T) -> T {
+    DOUBLE.lend(DOUBLES, Ec2Double::start, Ec2Double::reset, work)
+}
+
+/// Lends an emulator with an empty account.
+pub fn with_emulator<T>(kind: Kind, work: impl FnOnce(&Emulator) -> T) -> T {
+    let pool = match kind {
+        Kind::Moto => &MOTO,
+        Kind::Ministack => &MINISTACK,
+    };
+    pool.lend(EMULATORS, || Emulator::start(kind), Emulator::reset, work)
 }
 
 /// Runs a table of cases beside each other, each with a double of its own, and fails with all that failed.
@@ -55,15 +85,34 @@ pub fn each<C: Send + std::fmt::Debug>(
     cases: impl IntoIterator<Item = C>,
     work: impl Fn(&C, &Ec2Double) + Sync,
 ) {
+    run(DOUBLES, cases, |case| with_double(|double| work(case, double)));
+}
+
+/// The same on an emulator.
+#[track_caller]
+pub fn each_on<C: Send + std::fmt::Debug>(
+    kind: Kind,
+    cases: impl IntoIterator<Item = C>,
+    work: impl Fn(&C, &Emulator) + Sync,
+) {
+    run(EMULATORS, cases, |case| with_emulator(kind, |emulator| work(case, emulator)));
+}
+
+#[track_caller]
+fn run<C: Send + std::fmt::Debug>(
+    at_once: usize,
+    cases: impl IntoIterator<Item = C>,
+    work: impl Fn(&C) + Sync,
+) {
     let queue: Mutex<VecDeque<C>> = Mutex::new(cases.into_iter().collect());
     let failures = Mutex::new(Vec::new());
     assert!(!queue.lock().unwrap().is_empty(), "a table without cases proves nothing");
     thread::scope(|scope| {
-        for _ in 0..DOUBLES {
+        for _ in 0..at_once {
             scope.spawn(|| {
                 loop {
                     let Some(case) = queue.lock().unwrap().pop_front() else { return };
-                    let done = catch_unwind(AssertUnwindSafe(|| with_double(|double| work(&case, double))));
+                    let done = catch_unwind(AssertUnwindSafe(|| work(&case)));
                     if let Err(panic) = done {
                         failures.lock().unwrap().push(format!("{case:?}: {}", said(&*panic)));
                     }

@@ -1,8 +1,12 @@
 //! Removal: everything, in the right order, looked at again; and what may not be removed.
 
+use serde_json::json;
+
 use crate::computer::{Computer, is_empty, is_one_set};
+use crate::ec2_double::Ec2 as _;
+use crate::emulator::Kind;
 use crate::hand::Hand;
-use crate::pool::with_double;
+use crate::pool::{each, with_double, with_emulator};
 
 #[test]
 fn down_names_everything_that_it_removed_and_leaves_nothing() {
@@ -101,5 +105,40 @@ fn another_computer_is_told_where_the_key_is_and_may_remove_everything() {
         is_one_set(double);
         other.down();
         is_empty(double);
+    });
+}
+
+#[test]
+fn a_denied_removal_of_what_is_gone_is_fine_and_of_what_is_there_is_not() {
+    // `fail` does what is asked and answers with the denial; `refuse` does not do it.
+    for action in ["DeleteKeyPair", "DeleteSecurityGroup"] {
+        each(["fail", "refuse"], |how, double| {
+            let computer = Computer::new(double);
+            computer.up();
+            let code = "UnauthorizedOperation";
+            double
+                .fault(&json!({"action": action, "do": how, "code": code, "message": "No.", "times": null}));
+            if *how == "fail" {
+                computer.down();
+                is_empty(double);
+            } else {
+                computer.run("down --yes").code(1).stderr_contains(&format!("`ec2:{action}`"));
+            }
+        });
+    }
+}
+
+#[test]
+fn answers_with_more_than_was_asked_for_touch_nothing_of_others() {
+    with_emulator(Kind::Moto, |emulator| {
+        let (ours, theirs) = (Computer::new(emulator), Computer::new(emulator));
+        theirs.rename("other");
+        theirs.up();
+        let before = emulator.inventory();
+        emulator.ignore_filters();
+        ours.up();
+        assert_eq!(emulator.counts()["instances"], 4);
+        ours.down();
+        assert_eq!(emulator.inventory(), before);
     });
 }

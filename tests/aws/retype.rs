@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::computer::{Computer, is_one_set};
-use crate::ec2_double::Ec2Double;
+use crate::ec2_double::{Ec2 as _, Ec2Double};
 use crate::hand::Hand;
 use crate::pool::{each, with_double};
 

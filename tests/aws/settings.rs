@@ -1,6 +1,7 @@
 //! Settings that concern everything that is made: tags of one's own, CPU credits, protection.
 
 use crate::computer::{Computer, is_one_set};
+use crate::ec2_double::Ec2 as _;
 use crate::hand::Hand;
 use crate::pool::{each, with_double};
 

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use crate::binary::{Monctl, Ran};
 use crate::drills::show_own_cpu_only;
-use crate::ec2_double::Ec2Double;
+use crate::ec2_double::{Ec2 as _, Ec2Double};
 use crate::ec2_machines::Ec2Machines;
 use crate::hand::Hand;
 use crate::programs::{PACKAGES, Programs};

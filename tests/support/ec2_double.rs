@@ -4,6 +4,7 @@
 #![allow(dead_code, reason = "each test binary uses its part")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a helper's failure is the test's failure")]
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
@@ -29,6 +30,96 @@ impl Caller {
         ];
         all.extend(self.session_token.iter().map(|token| ("AWS_SESSION_TOKEN", token.clone())));
         all
+    }
+}
+
+/// What answers as EC2 does: our own stand-in, or an emulator that others make.
+pub trait Ec2: Sync {
+    /// Where monctl finds it.
+    fn endpoint(&self) -> &str;
+
+    /// Where a test finds it, whose calls are not monctl's.
+    fn direct(&self) -> &str {
+        self.endpoint()
+    }
+
+    /// Who may do everything.
+    fn administrator(&self) -> &Caller;
+
+    /// Lines below `provider.aws` without which nothing can be made there.
+    fn settings(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// Everything in the account that would cost something or be in the way, by kind: `id` and `tags` of each piece.
+    fn inventory(&self) -> Value;
+
+    /// Kinds that do not get the tags that are sent with the call that makes them.
+    fn untagged(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// Kinds that are left out of the inventory, since they are not as EC2 has them.
+    fn unseen(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// Holds the `nth` such call from now: before it is done, or after.
+    fn hold(&self, action: &str, nth: usize, done: bool);
+
+    /// Waits until a call is held. False where that takes longer.
+    fn is_held(&self, within: Duration) -> bool;
+
+    /// Forgets what is to be held; what is held is never done, or its answer never sent.
+    fn clear_faults(&self);
+
+    /// The names of the calls that monctl made, in the order in which they came.
+    fn actions(&self) -> Vec<String>;
+
+    /// Forgets the calls so far.
+    fn forget_calls(&self);
+
+    /// How many pieces there are of each kind; those of which there is none are left out.
+    fn counts(&self) -> BTreeMap<String, usize> {
+        let inventory = self.inventory();
+        let kinds = inventory.as_object().unwrap();
+        let count = |(kind, all): (&String, &Value)| (kind.clone(), all.as_array().map_or(0, Vec::len));
+        kinds.iter().map(count).filter(|(_, count)| *count > 0).collect()
+    }
+}
+
+impl Ec2 for Ec2Double {
+    fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    fn administrator(&self) -> &Caller {
+        &self.administrator
+    }
+
+    fn inventory(&self) -> Value {
+        self.get("inventory")
+    }
+
+    fn hold(&self, action: &str, nth: usize, done: bool) {
+        let how = if done { "hold_after" } else { "hold" };
+        self.fault(&json!({"action": action, "do": how, "nth": nth}));
+    }
+
+    fn is_held(&self, within: Duration) -> bool {
+        self.held(within).is_some()
+    }
+
+    fn clear_faults(&self) {
+        self.request("DELETE", "faults", &Value::Null);
+    }
+
+    fn actions(&self) -> Vec<String> {
+        self.calls().iter().map(|call| call["action"].as_str().unwrap_or_default().to_owned()).collect()
+    }
+
+    fn forget_calls(&self) {
+        self.request("DELETE", "calls", &Value::Null);
     }
 }
 
@@ -86,11 +177,6 @@ impl Ec2Double {
         self.post("faults", fault);
     }
 
-    /// Forgets all faults that are left.
-    pub fn clear_faults(&self) {
-        self.request("DELETE", "faults", &Value::Null);
-    }
-
     /// Waits until a call is held, and returns it; none where that takes longer.
     pub fn held(&self, within: Duration) -> Option<Value> {
         let found = self.get(&format!("held?wait={}", within.as_secs_f64()));
@@ -105,29 +191,6 @@ impl Ec2Double {
     /// The calls since the start or since they were forgotten, in the order in which they came.
     pub fn calls(&self) -> Vec<Value> {
         self.get("calls")["calls"].as_array().cloned().unwrap_or_default()
-    }
-
-    /// The names of the calls.
-    pub fn actions(&self) -> Vec<String> {
-        self.calls().iter().map(|call| call["action"].as_str().unwrap_or_default().to_owned()).collect()
-    }
-
-    /// Forgets the calls so far.
-    pub fn forget_calls(&self) {
-        self.request("DELETE", "calls", &Value::Null);
-    }
-
-    /// Everything in the account that would cost something or be in the way, by kind.
-    pub fn inventory(&self) -> Value {
-        self.get("inventory")
-    }
-
-    /// How many pieces there are of each kind; those of which there is none are left out.
-    pub fn counts(&self) -> std::collections::BTreeMap<String, usize> {
-        let inventory = self.inventory();
-        let kinds = inventory.as_object().unwrap();
-        let count = |(kind, all): (&String, &Value)| (kind.clone(), all.as_array().map_or(0, Vec::len));
-        kinds.iter().map(count).filter(|(_, count)| *count > 0).collect()
     }
 
     /// A user who may do what the policy allows.

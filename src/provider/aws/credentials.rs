@@ -3,6 +3,7 @@
 
 use std::env;
 use std::fmt;
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -82,8 +83,9 @@ pub(super) async fn source() -> Result<Source> {
     }
 }
 
-/// What is set and not empty. What is not Unicode the SDK does not read, either.
+/// What is set and not empty.
 fn variable(name: &str) -> Option<String> {
+    // What is not Unicode the SDK does not read, either.
     env::var(name).ok().filter(|value| !value.is_empty())
 }
 
@@ -155,10 +157,22 @@ fn needs_a_code(profile: &str) -> Error {
 
 /// Checks a session of the older kind, without `sso_session`: the SDK sends its token without a look at when it ends.
 fn check_session(profile: &str, start_url: &str) -> Result<()> {
-    let cache = env::home_dir().map(|home| home.join(".aws/sso/cache"));
-    let files = cache.and_then(|cache| std::fs::read_dir(cache).ok());
-    let is_there = files.into_iter().flatten().flatten().any(|file| holds_session(&file.path(), start_url));
-    if is_there { Ok(()) } else { Err(session_is_over(&format!("profile `{profile}`"), profile)) }
+    let over = || session_is_over(&format!("profile `{profile}`"), profile);
+    let cache = env::home_dir().map(|home| home.join(".aws/sso/cache")).ok_or_else(over)?;
+    let unreadable = |error: io::Error| match error.kind() {
+        io::ErrorKind::NotFound => over(),
+        _ => {
+            Error::could_not_run(format!("`{}` cannot be read, where SSO sessions are kept", cache.display()))
+                .because(error)
+                .remedy("give yourself access to that folder")
+        }
+    };
+    for file in std::fs::read_dir(&cache).map_err(unreadable)? {
+        if holds_session(&file.map_err(unreadable)?.path(), start_url) {
+            return Ok(());
+        }
+    }
+    Err(over())
 }
 
 /// Whether a file holds a token of this start URL that is still valid. Other files lie there, too.

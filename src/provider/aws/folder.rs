@@ -205,6 +205,7 @@ impl Folder {
         let mut known: BTreeMap<HostName, Vec<String>> = BTreeMap::new();
         for line in text.lines() {
             let words: Vec<&str> = line.split(' ').collect();
+            // A line without a host's name is refused as a whole.
             let pin = match words[..] {
                 [host, "ssh-ed25519", key] => host.parse().ok().map(|host| (host, key)),
                 _ => None,

@@ -92,13 +92,13 @@ fn image(found: &types::Image) -> Result<(String, Image)> {
     let lacks = |what: &str| incomplete(DESCRIBE, format!("an image without {what}"));
     let root = found.root_device_name().ok_or_else(|| lacks("a root device"))?;
     let device = found.block_device_mappings().iter().find(|it| it.device_name() == Some(root));
+    // An image that does not say how large it is sets no lower bound; EC2 refuses a disk that is too small.
     let size = device.and_then(|it| it.ebs()?.volume_size()).and_then(|size| u32::try_from(size).ok());
     let image = Image {
         id: found.image_id().ok_or_else(|| lacks("an id"))?.to_owned(),
         // Only shown: an image without a name is known by its id.
         name: found.name().unwrap_or("no name").to_owned(),
         root_device: root.to_owned(),
-        // An image that does not say how large it is sets no lower bound; EC2 refuses a disk that is too small.
         size: size.unwrap_or(0),
     };
     let architecture = found.architecture().ok_or_else(|| lacks("an architecture"))?;

@@ -47,11 +47,11 @@ impl Aws {
         Ok(Cloud { key, groups, instances, volumes, addresses, ..Cloud::default() })
     }
 
-    /// The host that an instance is: by its tag, else by its name, else by its disk. What is not a host's name says
-    /// nothing, and the next is looked at.
+    /// The host that an instance is: by its tag, else by its name, else by its disk.
     fn host_of(&self, instance: &Instance, volumes: &[Volume]) -> Option<HostName> {
-        let tag = |tags: &BTreeMap<String, String>| tags.get(tag::HOST).and_then(|host| host.parse().ok());
         let prefix = format!("{}-", self.project);
+        // What is not a host's name says nothing, and the next is looked at.
+        let tag = |tags: &BTreeMap<String, String>| tags.get(tag::HOST).and_then(|host| host.parse().ok());
         let name = || instance.tags.get(tag::NAME)?.strip_prefix(&prefix)?.parse().ok();
         let disk = || {
             let is_its = |volume: &&Volume| volume.instance.as_ref() == Some(&instance.id);
@@ -298,6 +298,7 @@ fn rules(permission: &types::IpPermission, monitoring: Option<&str>) -> Vec<Rule
 }
 
 fn volume(found: &types::Volume) -> Result<Volume> {
+    // A size below zero is as good as none, which ends the run.
     let size = found.size().and_then(|size| u32::try_from(size).ok());
     Ok(Volume {
         id: text(VOLUMES, "a volume without an id", found.volume_id())?,

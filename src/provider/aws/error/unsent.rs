@@ -144,8 +144,9 @@ fn proxy() -> Option<String> {
     set.map(|(name, value)| format!("`{name}={}`", value.rsplit_once('@').map_or(&*value, |(_, host)| host)))
 }
 
-/// What is set and not empty. What is not Unicode the SDK does not read, either.
+/// What is set and not empty.
 fn value_of(name: &str) -> Option<String> {
+    // What is not Unicode the SDK does not read, either.
     env::var(name).ok().filter(|value| !value.is_empty())
 }
 
