@@ -312,7 +312,9 @@ async fn what_others_put_into_the_folder_stays_and_keeps_it() {
     import(&client, &desired(&project)).await.unwrap();
     let mine = json!({"uid": "mine", "title": "Mine", "panels": []});
     grafana.post("/api/dashboards/db", json!({"dashboard": mine, "folderUid": "monctl"})).await;
-    let panel = json!({"uid": "panel", "name": "Shared", "model": {"type": "text"}, "folderUid": "monctl"});
+    let panel = json!({
+        "uid": "panel", "name": "Shared", "kind": 1, "model": {"type": "text"}, "folderUid": "monctl",
+    });
     grafana.post("/api/library-elements", panel).await;
     let mut edited = grafana.get("/api/dashboards/uid/monctl_hosts").await.json::<Value>().unwrap();
     edited["dashboard"]["refresh"] = "1m".into();

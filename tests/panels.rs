@@ -15,12 +15,11 @@ mod relay;
 #[path = "support/test_grafana.rs"]
 #[allow(dead_code, reason = "each test binary uses its part")]
 mod test_grafana;
+#[path = "support/test_prometheus.rs"]
+mod test_prometheus;
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::net::SocketAddr;
-use std::process::{Command, Stdio};
-use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use monctl::grafana::panels::{Checked, Shown, panels};
@@ -28,14 +27,12 @@ use monctl::grafana::{
     DATA_SOURCE_UID, Dashboard, DataSource, Desired, FOLDER_UID, Frames, GrafanaChange, GrafanaClient,
     PanelQuery, diff,
 };
-use monctl::http::Endpoint;
-use monctl::http::prometheus::Prometheus;
 use monctl::project::Exported;
 use monctl::spec::{OnDrift, PromDuration};
-use pipeline::{Process, free_address, program};
+use pipeline::free_address;
 use serde_json::{Value, json};
-use tempfile::TempDir;
 use test_grafana::TestGrafana;
+use test_prometheus::TestPrometheus;
 
 const DEADLINE: Duration = Duration::from_mins(1);
 /// Requests to itself are what it counts.
@@ -49,68 +46,38 @@ struct Bench {
     grafana: TestGrafana,
     client: GrafanaClient,
     interval: PromDuration,
-    _prometheus: Process,
-    _folder: TempDir,
+    _prometheus: TestPrometheus,
 }
 
 impl Bench {
     /// With a Prometheus that scrapes itself. `None` where it is not installed, which fails the test with `CI=true`.
     async fn start() -> Option<Self> {
-        let address = free_address();
-        let scrape = json!({
-            "global": {"scrape_interval": "1s", "scrape_timeout": "1s"},
-            "scrape_configs": [{"job_name": "prometheus", "static_configs": [{"targets": [address]}]}],
-        });
+        let scrape = |address: SocketAddr| {
+            json!({
+                "global": {"scrape_interval": "1s", "scrape_timeout": "1s"},
+                "scrape_configs": [{"job_name": "prometheus", "static_configs": [{"targets": [address]}]}],
+            })
+        };
         let has_rates = format!("rate({REQUESTS}{{handler=\"/metrics\"}}[1m]) > 0");
-        Self::with(address, &scrape, &has_rates, "1s", tempfile::tempdir().unwrap()).await
+        Some(Self::with(TestPrometheus::scraping(scrape, &has_rates).await?, "1s").await)
     }
 
     /// With a Prometheus that holds what exporters were recorded to answer.
     async fn of_recordings() -> Option<Self> {
-        let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join("history"), recordings::history()).unwrap();
-        let written = Command::new(program("promtool")?)
-            .current_dir(folder.path())
-            .args(["tsdb", "create-blocks-from", "openmetrics", "history", "data"])
-            .output()
-            .unwrap();
-        assert!(written.status.success(), "{}", String::from_utf8_lossy(&written.stderr));
-        Self::with(free_address(), &json!({}), "up", "15s", folder).await
+        Some(Self::with(TestPrometheus::with_history(&recordings::history()).await?, "15s").await)
     }
 
-    /// With a Prometheus of this configuration and data, once it has an answer to `until`.
-    async fn with(
-        address: SocketAddr,
-        configuration: &Value,
-        until: &str,
-        interval: &str,
-        folder: TempDir,
-    ) -> Option<Self> {
-        fs::write(folder.path().join("prometheus.yml"), configuration.to_string()).unwrap();
-        let process = Command::new(program("prometheus")?)
-            .current_dir(folder.path())
-            .args(["--config.file=prometheus.yml", "--storage.tsdb.path=data"])
-            .arg(format!("--web.listen-address={address}"))
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn();
-        let prometheus = Process(Mutex::new(process.unwrap()));
-        let begin = Instant::now();
-        let asked = Prometheus::new(&Endpoint::Tcp(address)).unwrap();
-        while !asked.query(until).await.is_ok_and(|found| !found.is_empty()) {
-            assert!(begin.elapsed() < DEADLINE, "Prometheus has no {until}");
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
+    async fn with(prometheus: TestPrometheus, interval: &str) -> Self {
         let grafana = TestGrafana::start();
         let client = grafana.client();
         client.wait_ready(DEADLINE).await.unwrap();
         let source = json!({
             "uid": DATA_SOURCE_UID, "name": "Prometheus", "type": "prometheus", "access": "proxy",
-            "url": format!("http://{address}"), "jsonData": {"timeInterval": interval},
+            "url": prometheus.url(), "jsonData": {"timeInterval": interval},
         });
         grafana.post("/api/datasources", source).await;
         let interval = interval.parse().unwrap();
-        Some(Self { grafana, client, interval, _prometheus: prometheus, _folder: folder })
+        Self { grafana, client, interval, _prometheus: prometheus }
     }
 
     /// What became of the queries that are for Prometheus.
@@ -370,5 +337,10 @@ async fn a_prometheus_that_is_gone_is_an_error_of_grafanas_own_words() {
     let board = dashboard(vec![panel("any", "up")]);
     let asked = panels(&client, &[board], DATA_SOURCE_UID, PromDuration::seconds(1)).await;
     let message = asked.unwrap_err().to_string();
-    assert!(message.contains("Failed to call resource"), "{message}");
+    let words = if TestGrafana::release() < 12 {
+        "Failed to call resource"
+    } else {
+        "An error occurred within the plugin"
+    };
+    assert!(message.contains(words), "{message}");
 }

@@ -15,23 +15,18 @@ mod relay;
 #[path = "support/test_grafana.rs"]
 #[allow(dead_code, reason = "each test binary uses its part")]
 mod test_grafana;
+#[path = "support/test_prometheus.rs"]
+mod test_prometheus;
 
 use std::fmt::Write as _;
-use std::fs;
-use std::path::Path;
-use std::process::{Command, Stdio};
-use std::sync::Mutex;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use monctl::grafana::panels::{Checked, Found, Shown, panels};
 use monctl::grafana::{DATA_SOURCE_UID, GrafanaClient};
-use monctl::http::Endpoint;
-use monctl::http::prometheus::Prometheus;
 use monctl::spec::PromDuration;
-use pipeline::{Process, free_address, program};
 use serde_json::{Value, json};
-use tempfile::TempDir;
 use test_grafana::TestGrafana;
+use test_prometheus::TestPrometheus;
 
 const DEADLINE: Duration = Duration::from_mins(1);
 const HOSTS: u64 = 50;
@@ -46,8 +41,7 @@ const MINUTE: u64 = 60;
 struct Bench {
     grafana: TestGrafana,
     client: GrafanaClient,
-    _prometheus: Process,
-    _folder: TempDir,
+    _prometheus: TestPrometheus,
 }
 
 impl Bench {
@@ -59,53 +53,23 @@ impl Bench {
 
     /// The same with this Grafana.
     async fn of(grafana: TestGrafana) -> Option<Self> {
-        let (prometheus, promtool) = (program("prometheus")?, program("promtool")?);
-        let folder = tempfile::tempdir().unwrap();
-        let address = free_address();
-        let at = |name: &str| folder.path().join(name);
-        fs::write(at("prometheus.yml"), "{}").unwrap();
-        remember(&promtool, folder.path());
-        let process = Command::new(prometheus)
-            .current_dir(folder.path())
-            .args(["--config.file=prometheus.yml", "--storage.tsdb.path=data"])
-            .arg(format!("--web.listen-address={address}"))
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn();
-        let process = Process(Mutex::new(process.unwrap()));
-        let asked = Prometheus::new(&Endpoint::Tcp(address)).unwrap();
-        let begin = Instant::now();
-        while !asked.query("up").await.is_ok_and(|found| !found.is_empty()) {
-            assert!(begin.elapsed() < DEADLINE, "Prometheus does not show its history");
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
+        let prometheus = TestPrometheus::with_history(&history()).await?;
         let client = grafana.client();
         client.wait_ready(DEADLINE).await.unwrap();
         for (uid, kind) in [(DATA_SOURCE_UID, "prometheus"), ("logs", "loki")] {
             let source = json!({
                 "uid": uid, "name": format!("The {uid}"), "type": kind, "access": "proxy",
-                "url": format!("http://{address}"), "jsonData": {"timeInterval": "15s"},
+                "url": prometheus.url(), "jsonData": {"timeInterval": "15s"},
             });
             grafana.post("/api/datasources", source).await;
         }
-        Some(Self { grafana, client, _prometheus: process, _folder: folder })
+        Some(Self { grafana, client, _prometheus: prometheus })
     }
 
     async fn check(&self, dashboard: Value) -> Found {
         let dashboards = [dashboard];
         panels(&self.client, &dashboards, DATA_SOURCE_UID, PromDuration::seconds(15)).await.unwrap()
     }
-}
-
-/// Gives a Prometheus that is about to start its history.
-fn remember(promtool: &Path, folder: &Path) {
-    fs::write(folder.join("history"), history()).unwrap();
-    let made = Command::new(promtool)
-        .current_dir(folder)
-        .args(["tsdb", "create-blocks-from", "openmetrics", "history", "data"])
-        .output()
-        .unwrap();
-    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
 }
 
 fn host(number: u64) -> String {

@@ -20,6 +20,8 @@ export PIP_CERT=$SSL_CERT_FILE REQUESTS_CA_BUNDLE=$SSL_CERT_FILE
 work=$PWD
 # How long a unit may take until it is healthy, in seconds.
 HEALTHY_WITHIN=30
+# The same for a service that makes its database.
+MIGRATED_WITHIN=600
 # A release tarball has some hundred MiB.
 LARGEST_ARCHIVE_MIB=1024
 # A unit that systemd started again so often does not become healthy by waiting.
@@ -393,7 +395,7 @@ unit_restart() { # UNIT
 
 # Waits until a unit is active and, where it has a URL, answers there with success.
 unit_healthy() { # UNIT READY-URL|-
-	local state restarts deadline=$((SECONDS + HEALTHY_WITHIN))
+	local state restarts asked=$SECONDS deadline=$((SECONDS + HEALTHY_WITHIN)) last=$((SECONDS + MIGRATED_WITHIN))
 	restarts=$(unit_restarts "$1")
 	while ((SECONDS < deadline)); do
 		state=$(systemctl is-active "$1" || true)
@@ -401,6 +403,11 @@ unit_healthy() { # UNIT READY-URL|-
 		if [ "$state" = failed ] || unit_flaps "$1" "$restarts"; then break; fi
 		# shellcheck disable=SC2310 # a question
 		if [ "$state" = active ] && unit_answers "$1" "$2"; then return 0; fi
+		# shellcheck disable=SC2310 # a question, once a second
+		if ((SECONDS > asked && SECONDS < last)) && unit_migrates "$1"; then
+			deadline=$((SECONDS + HEALTHY_WITHIN))
+		fi
+		asked=$SECONDS
 		sleep 0.1
 	done
 	if [ "$2" = - ]; then echo "$1 is not healthy: its state is $state"; else
@@ -408,6 +415,12 @@ unit_healthy() { # UNIT READY-URL|-
 	fi
 	journalctl --unit "$1" --lines 15 --no-pager --output cat 2>/dev/null || true
 	return 1
+}
+
+# Whether the last that the unit said is that it makes its database. Grafana's first start does hundreds of such steps,
+# which a busy computer with a slow disk needs minutes for.
+unit_migrates() { # UNIT
+	journalctl --unit "$1" --lines 1 --no-pager --output cat 2>/dev/null | grep -q '^logger=migrator '
 }
 
 # How often systemd has started the unit again by itself.

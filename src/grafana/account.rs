@@ -74,7 +74,8 @@ impl GrafanaClient {
             )]
             let _ = self.http.delete(&format!("{tokens}/{}", old.id)).await;
         }
-        Ok(Secret::new(made["key"].as_str().unwrap_or_default()))
+        let key = made["key"].as_str().filter(|key| !key.is_empty());
+        Ok(Secret::new(key.ok_or_else(|| Error::failed("grafana made a token and did not show its key"))?))
     }
 
     /// The service account, with the rights that it needs and no more.

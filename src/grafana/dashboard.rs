@@ -145,7 +145,7 @@ impl Thing for Dashboard {
             403 if grafana.may_soon_write_in(&self.folder).await? => {
                 Err(Setback::Again(grafana.refusal(&answer, &format!("save {}", self.name()))))
             }
-            412 if word(&answer, "status") == "version-mismatch" => {
+            412 if is_version_mismatch(&answer) => {
                 Err(Setback::Again(grafana.refusal(&answer, &format!("save {}", self.name()))))
             }
             // Grafana 13 says 409, and the same of a version that is not the last one as of a uid that is taken.
@@ -266,10 +266,11 @@ impl Dashboard {
 
     /// The answer names the dashboard that was written; a different one than meant must not pass unseen.
     fn check_uid(&self, answer: &Answer) -> Result<()> {
-        let written = word(answer, "uid");
-        if written == self.uid {
+        let written: Value = answer.json()?;
+        if written["uid"] == self.uid.as_str() {
             return Ok(());
         }
+        let written = written["uid"].as_str().unwrap_or_default();
         let text = format!("grafana wrote {} over the dashboard with the uid `{written}`", self.name());
         Err(Error::failed(text).remedy("bring that one back from its version history in Grafana"))
     }
@@ -277,15 +278,21 @@ impl Dashboard {
     /// Names the dashboard that has the title, if it is found; else says what Grafana says.
     async fn title_is_taken(&self, grafana: &GrafanaClient, answer: &Answer) -> Error {
         let query = [("type", "dash-db"), ("query", self.title.as_str())];
-        let hits = match grafana.http.get_with("/api/search", &query).await {
-            Ok(answer) => answer.json().unwrap_or_default(),
-            Err(_) => Vec::<Hit>::new(),
+        let refused = || grafana.refusal(answer, &format!("save {}", self.name()));
+        let found = match grafana.http.get_with("/api/search", &query).await {
+            Ok(found) if found.is_success() => found.json::<Vec<Hit>>(),
+            Ok(found) => Err(grafana.refusal(&found, "search for the title")),
+            Err(error) => Err(error),
+        };
+        let hits = match found {
+            Ok(hits) => hits,
+            Err(error) => return refused().because(error),
         };
         let has_title = |hit: &&Hit| {
             hit.folder_uid == self.folder && hit.uid != self.uid && slug(&hit.title) == slug(&self.title)
         };
         let Some(other) = hits.iter().find(has_title) else {
-            return grafana.refusal(answer, &format!("save {}", self.name()));
+            return refused();
         };
         let text = format!(
             "another dashboard in this folder has the title of {} (`{}`, uid `{}`)",
@@ -303,10 +310,10 @@ fn slug(title: &str) -> String {
     title.chars().filter(|letter| letter.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
-/// A word of an answer that is an object, else nothing.
-fn word(answer: &Answer, key: &str) -> String {
-    let body: Value = answer.json().unwrap_or_default();
-    body[key].as_str().unwrap_or_default().to_owned()
+/// Whether Grafana refuses because the version that was read is no longer the last one. Any other answer, a proxy's
+/// included, is not this refusal.
+fn is_version_mismatch(answer: &Answer) -> bool {
+    answer.json::<Value>().is_ok_and(|body| body["status"] == "version-mismatch")
 }
 
 #[cfg(test)]

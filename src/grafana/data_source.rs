@@ -154,14 +154,20 @@ impl GrafanaClient {
             kind if kind.contains("prometheus") => return Ok(()),
             kind => format!("the data source with the uid `{uid}` is of type `{kind}`, not a Prometheus"),
         };
-        let listed = match self.http.get("/api/datasources").await {
-            Ok(answer) => answer.json().unwrap_or_default(),
-            Err(_) => Vec::<Listed>::new(),
+        let listed: Result<Vec<Listed>> = match self.http.get("/api/datasources").await {
+            Ok(answer) if answer.is_success() => answer.json(),
+            Ok(answer) => Err(self.refusal(&answer, "list its data sources")),
+            Err(error) => Err(error),
+        };
+        let by_hand = "write the uid that stands in its address under Connections > Data sources";
+        let listed = match listed {
+            Ok(listed) => listed,
+            Err(error) => return Err(Error::failed(text).because(error).remedy(by_hand)),
         };
         let usable = listed.iter().filter(|one| one.r#type.contains("prometheus"));
         let usable: Vec<String> = usable.map(|one| format!("`{}` ({})", one.uid, one.name)).collect();
         Err(Error::failed(text).remedy(if usable.is_empty() {
-            "write the uid that stands in its address under Connections > Data sources".to_owned()
+            by_hand.to_owned()
         } else {
             format!("there are {}", usable.join(", "))
         }))

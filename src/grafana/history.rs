@@ -103,7 +103,8 @@ pub(super) async fn newest(
         Some(signed) if signed == digest(document) => true,
         // Another text than was signed: Grafana's own form of ours, or the work of somebody who kept the message.
         Some(_) => {
-            let all = self::versions(grafana, uid, apis_first, KEPT_VERSIONS).await?.unwrap_or_default();
+            let all = self::versions(grafana, uid, apis_first, KEPT_VERSIONS).await?;
+            let Some(all) = all else { return Ok(None) };
             let first = all.iter().rev().find(|version| version.message == message);
             first.is_some_and(|first| first.author == author)
         }
@@ -112,10 +113,11 @@ pub(super) async fn newest(
     Ok(Some(Newest { message, writer: writer.filter(|name| !name.is_empty()), is_ours }))
 }
 
-/// Whether one of the versions that Grafana still keeps of a dashboard is monctl's.
+/// Whether one of the versions that Grafana still keeps of a dashboard is monctl's. Where its history cannot be read,
+/// nothing proves that, and it counts as somebody else's.
 pub(super) async fn was_ours(grafana: &GrafanaClient, uid: &str) -> Result<bool> {
-    let all = versions(grafana, uid, false, KEPT_VERSIONS).await?.unwrap_or_default();
-    Ok(all.iter().any(|version| signed(&version.message, uid).is_some()))
+    let all = versions(grafana, uid, false, KEPT_VERSIONS).await?;
+    Ok(all.is_some_and(|all| all.iter().any(|version| signed(&version.message, uid).is_some())))
 }
 
 /// The last versions of a dashboard, the newest first; `None` where they cannot be had. Of the two ways to them a

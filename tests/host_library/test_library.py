@@ -112,8 +112,9 @@ class Steps(OnHost):
 
 
 class Services(OnHost):
-    def service(self, conf, unit="[Unit]\n", digest="a", check="test -s conf", action="restart", more=""):
+    def service(self, conf, unit="[Unit]\n", digest="a", check="test -s conf", action="restart", before="", more=""):
         script = f"""
+            {before}
             service_open demo /etc/monctl/demo
             service_file conf c monctl-app monctl-app 0600
             service_unit_file demo.service u
@@ -196,6 +197,12 @@ class Services(OnHost):
         self.host.write(conf, "Broken")
         self.assertIn("with the previous set either", self.output_of(self.service("Broken", digest="b"), "demo"))
         self.assertEqual(self.stamp(), DIGEST["a"] + "\n", "the set is as it was, so that the next run restarts the sick unit alone")
+
+    def test_a_unit_that_makes_its_database_is_given_the_time(self):
+        slow = "HEALTHY_WITHIN=3; touch /state/migrating; { sleep 6; rm /state/migrating; } >/dev/null 2>&1 &"
+        self.assertIn(["ok", "demo"], self.service("1", before=slow))
+        late = "HEALTHY_WITHIN=1; MIGRATED_WITHIN=1; touch /state/migrating"
+        self.assertIn("is not healthy", self.output_of(self.service("2", digest="b", before=late), "demo"))
 
     def test_a_unit_that_stops_after_it_was_healthy_fails_the_step_and_gets_the_earlier_set_back(self):
         self.service("1")

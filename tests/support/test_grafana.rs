@@ -74,6 +74,13 @@ impl TestGrafana {
         Self::launch_with(0, &[], &settings, tempfile::tempdir().unwrap())
     }
 
+    /// Starts one that lets guests in, who may look.
+    #[allow(dead_code, reason = "each test binary uses its part")]
+    pub fn open_to_guests() -> Self {
+        let settings = [("GF_AUTH_ANONYMOUS_ENABLED", "true")];
+        Self::launch_with(0, &[], &settings, tempfile::tempdir().unwrap())
+    }
+
     /// One after the other of the releases that are known to differ. One that is named is what it is.
     pub fn of_each_release() -> impl Iterator<Item = Self> {
         let of_stand_in = [9, 11, 12, 13].map(|release| Some(option(release)));

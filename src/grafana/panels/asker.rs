@@ -147,6 +147,7 @@ impl<'a> Asker<'a> {
         let lacking = filled.empty.iter().filter(|(name, _)| used.contains(*name));
         let timing = Timing::of(dashboard, &panel.settings, self.scrape_interval, |text| fill(text, chosen));
         let min_step = asked.min_step.as_deref().map(|step| fill(step, chosen));
+        // A text that is not a duration sets no bound.
         let scrape = min_step.as_deref().and_then(|step| step.parse().ok()).unwrap_or(self.scrape_interval);
         let step = timing.step.max(scrape.as_millis());
         let query = PanelQuery {

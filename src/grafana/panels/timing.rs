@@ -113,6 +113,7 @@ impl Timing {
         };
         let length = length(&range.0, &range.1);
         let points = settings.points.or(settings.width).unwrap_or(POINTS);
+        // A text that is not a duration sets no bound.
         let least = filled(&settings.interval).and_then(|it| it.trim_start_matches('>').parse().ok());
         let step = step(length, points, least.unwrap_or(scrape_interval));
         let seconds = length / 1_000;
@@ -159,9 +160,10 @@ pub(super) fn step(range: u64, points: u64, least: PromDuration) -> u64 {
 pub(super) fn length(from: &str, to: &str) -> u64 {
     let (Some(from), Some(to)) = (Moment::read(from), Moment::read(to)) else { return USUAL };
     let rounding = from.rounding.max(to.rounding);
+    // A range that ends before it begins is not one.
     match (from.is_relative, to.is_relative) {
         (true, true) => u64::try_from(from.millis - to.millis).ok(),
-        (false, false) => u64::try_from(to.millis - from.millis).ok(),
+        (false, false) => u64::try_from(to.millis - from.millis).ok(), // The same.
         _ => None,
     }
     .map_or(USUAL, |length| length + rounding)
@@ -178,14 +180,17 @@ struct Moment {
 }
 
 impl Moment {
+    /// `None` where the text is not a moment.
     fn read(text: &str) -> Option<Self> {
         let Some(relative) = text.strip_prefix("now") else {
+            // Either of the two forms, each of which is not the other.
             let of_text = || text.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_millisecond);
-            let millis = text.parse().ok().or_else(of_text)?;
+            let millis = text.parse().ok().or_else(of_text)?; // As above.
             return Some(Self { is_relative: false, millis, rounding: 0 });
         };
         let (offsets, unit) =
             relative.split_once('/').map_or((relative, None), |(before, unit)| (before, Some(unit)));
+        // `None` ends the function.
         let millis = |text: &str| text.parse::<PromDuration>().ok().map(PromDuration::as_millis);
         let rounding = unit.map_or(Some(0), |unit| millis(&format!("1{}", unit.trim_start_matches('f'))))?;
         let mut before = 0_i64;

@@ -194,6 +194,7 @@ const AUTO: &str = "$__auto";
 /// The step that a variable of steps stands for where the browser works it out: so many of them in the range.
 fn auto(one: &Value, range: u64) -> String {
     let count = one["auto_count"].as_u64().filter(|count| *count > 0).unwrap_or(30);
+    // A text that is not a duration sets no bound.
     let least = one["auto_min"].as_str().and_then(|least| least.parse().ok());
     PromDuration::millis(step(range, count, least.unwrap_or(PromDuration::seconds(10)))).to_string()
 }

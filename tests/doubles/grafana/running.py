@@ -35,7 +35,7 @@ OPENER = urllib.request.build_opener(NoRedirect, urllib.request.ProxyHandler({})
 class Running:
     """A stand-in that runs; used as a context. `stop` and `start` keep its data."""
 
-    def __init__(self, password="right-password", options=()):
+    def __init__(self, password="right-password", options=(), environment=None):
         self._folder = tempfile.TemporaryDirectory(prefix="grafana-double-")
         folder = pathlib.Path(self._folder.name)
         self._data = folder / "data"
@@ -44,7 +44,7 @@ class Running:
         self.password_file.write_text(password + "\n")
         self.ini = folder / "grafana.ini"
         self.configure(f"$__file{{{self.password_file}}}")
-        self._options = options
+        self._options, self._environment = options, environment or {}
         self._process = None
         self.url = None
 
@@ -89,7 +89,7 @@ class Running:
         self._process.stdout.close()
 
     def __enter__(self):
-        return self.start()
+        return self.start(**self._environment)
 
     def __exit__(self, *_exception):
         self.stop()

@@ -39,13 +39,15 @@ class Replay(unittest.TestCase):
 
     def setUp(self):
         self.tokens, self.accounts, self.release = {}, {}, "12"
+        # Of the resource that was read last.
+        self.revision = ""
 
-    def start(self, release, *options, prometheus=None):
+    def start(self, release, *options, prometheus=None, **environment):
         """A server of a release, with a token of each role, and folders of the Editor's."""
         self.release = release
         # The replay itself may take a minute.
         options = options or ("--permission-seconds", "3600")
-        grafana = Running(options=("--release", release, *options))
+        grafana = Running(options=("--release", release, *options), environment=environment)
         self.enterContext(grafana)
         for role in ROLES:
             name = f"sa-{role.lower()}"
@@ -68,6 +70,11 @@ class Replay(unittest.TestCase):
             body = {"uid": uid, "title": f"Folder {uid[-1].upper()}"}
             grafana.ask("POST", "/api/folders", body, auth=f"Bearer {self.tokens['<Editor-token>']}")
 
+    def dashboard(self, grafana, uid, folder, title="Web page", auth=None):
+        """What an importer made before the recording began."""
+        body = {"dashboard": {"uid": uid, "title": title, "panels": []}, "folderUid": folder, "message": "importer 1.0"}
+        grafana.ask("POST", "/api/dashboards/db", body, auth=auth or f"Bearer {self.tokens['<Editor-token>']}")
+
     def replay(self, grafana, case):
         folder = RECORDINGS / "12.4.0" if self.release == "12" else RECORDINGS
         for number, exchange in enumerate(json.loads((folder / f"{case}.json").read_text())):
@@ -81,6 +88,7 @@ class Replay(unittest.TestCase):
         # Accounts are numbered otherwise here.
         for recorded, ours in self.accounts.items():
             text = text.replace(f"/api/serviceaccounts/{recorded}", f"/api/serviceaccounts/{ours}")
+        text = text.replace("<the one that was read>", self.revision)
         exchange = json.loads(text.replace("<admin-password>", "right-password").replace("<password-of-anna>", "password-of-anna"))
         if exchange.get("after"):
             time.sleep(exchange["after"])
@@ -96,7 +104,9 @@ class Replay(unittest.TestCase):
             self.assertTrue(is_within(one, got.body), f"{one} is not among {got.text}")
 
     def learn(self, exchange, got):
-        """Keys and numbers that later exchanges use."""
+        """Keys, numbers and revisions that later exchanges use."""
+        if exchange["method"] == "GET" and got.status == 200 and "/apis/" in exchange["path"]:
+            self.revision = got.body.get("metadata", {}).get("resourceVersion", "")
         if got.status >= 300 or exchange["method"] != "POST" or "/serviceaccounts" not in exchange["path"]:
             return
         if "makes" in exchange:
@@ -148,6 +158,42 @@ class Replay(unittest.TestCase):
         grafana = self.start("12")
         self.folders(grafana)
         self.replay(grafana, "apis-annotations")
+
+    def test_a_dashboard_as_a_resource(self):
+        grafana = self.start("12")
+        self.folders(grafana)
+        self.replay(grafana, "apis-dashboard")
+
+    def test_a_browser_saves_without_a_message(self):
+        grafana = self.start("12")
+        self.folders(grafana)
+        self.dashboard(grafana, "web", "fa")
+        self.replay(grafana, "browser-save")
+
+    def test_a_young_folder_is_not_empty_to_an_editor(self):
+        grafana = self.start("12")
+        for uid in ("fx1", "fy"):
+            body = {"uid": uid, "title": f"X {uid}"}
+            grafana.ask("POST", "/api/folders", body, auth=f"Bearer {self.tokens['<Editor-token>']}")
+        self.replay(grafana, "folder-delete-not-empty")
+
+    def test_what_an_importer_needs_at_least(self):
+        with recorded_prometheus() as prometheus:
+            self.replay(self.start("12", prometheus=prometheus), "importer-least-role")
+
+    def test_library_panels(self):
+        grafana = self.start("12")
+        self.folders(grafana)
+        self.replay(grafana, "library-elements")
+
+    def test_annotations(self):
+        self.replay(self.start("12"), "annotations")
+
+    def test_anonymous_access_hides_wrong_credentials(self):
+        grafana = self.start("12", GF_AUTH_ANONYMOUS_ENABLED="true")
+        grafana.ask("POST", "/api/folders", {"uid": "pub", "title": "Public"}, auth=ADMIN)
+        self.dashboard(grafana, "pubd", "pub", "Pub", auth=ADMIN)
+        self.replay(grafana, "anonymous")
 
     def test_credentials(self):
         self.replay(self.start("12"), "auth-missing-or-wrong")

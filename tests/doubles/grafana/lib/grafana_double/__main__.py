@@ -37,7 +37,7 @@ def serve(options):
         config.address(), store, config.version(), lock_seconds=options.lock_seconds,
         least_refresh=seconds(config.get("dashboards", "min_refresh_interval")),
         release=options.invented_release or options.release, permission_seconds=options.permission_seconds,
-        home_page=config.get("users", "home_page"), sub_path=config.sub_path(),
+        home_page=config.get("users", "home_page"), sub_path=config.sub_path(), anonymous_role=config.anonymous_role(),
     )
     # With port 0 the kernel chose one: whoever started this reads it here.
     print(f"HTTP Server Listen address={server.server_address[0]}:{server.server_address[1]}", flush=True)

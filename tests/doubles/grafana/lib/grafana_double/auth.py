@@ -10,7 +10,7 @@ import time
 
 from . import accounts, permissions
 from .store import hash_password
-from .web import Text, refuse, route, unauthorized
+from .web import Refused, Text, refuse, route, unauthorized
 
 COOKIE = "grafana_session"
 WRONG_TRIES = 5
@@ -60,6 +60,19 @@ def authenticate(request):
     if user is None:
         raise wrong_password(release)
     return user
+
+
+def guest_or_user(request):
+    """Where anonymous access is on, wrong credentials count as none; `/api/user` alone tells them."""
+    role = request.server.anonymous_role
+    try:
+        return authenticate(request)
+    except Refused as refused:
+        if not role:
+            raise
+        if request.path == "/api/user":
+            raise refuse(401, "Unauthorized", trace=False) from refused
+        return {"id": 0, "login": "Anonymous", "name": "", "role": role, "is_admin": 0, "is_token": True}
 
 
 def no_credentials(release):

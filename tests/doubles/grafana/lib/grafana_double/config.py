@@ -68,6 +68,12 @@ class Config:
             return ""
         return urllib.parse.urlsplit(self.get("server", "root_url")).path.rstrip("/")
 
+    def anonymous_role(self):
+        """What a guest may; empty where guests are let in nowhere."""
+        if self.get("auth.anonymous", "enabled") != "true":
+            return ""
+        return self.get("auth.anonymous", "org_role") or "Viewer"
+
     def data_path(self):
         """The folder of the database; a relative one lies in the home path."""
         return self.homepath / self.get("paths", "data")

@@ -199,12 +199,13 @@ def writers(store, release, row):
     return tuple("Anonymous" if row[key] in is_account else row[key] for key in ("created_by", "updated_by"))
 
 
-def meta(store, release, row):
+def meta(store, release, row, user):
+    may_edit = bool(user["is_admin"]) or permissions.role_of(user) != "Viewer"
     created_by, updated_by = writers(store, release, row)
     folder = store.one("SELECT * FROM dashboard WHERE id=?", row["folder_id"])
     may = {"canAdd": True, "canEdit": True, "canDelete": True}
     return {
-        "type": "db", "canSave": True, "canEdit": True, "canAdmin": True, "canStar": True, "canDelete": True,
+        "type": "db", "canSave": may_edit, "canEdit": may_edit, "canAdmin": may_edit, "canStar": True, "canDelete": may_edit,
         "slug": row["slug"], "url": f"/d/{row['uid']}/{row['slug']}", "expires": "0001-01-01T00:00:00Z",
         "created": row["created"], "updated": row["updated"], "updatedBy": updated_by, "createdBy": created_by,
         "version": row["version"], "hasAcl": False, "isFolder": False, "folderId": row["folder_id"],
@@ -238,7 +239,7 @@ def get(request, uid):
         # Brought to the earlier schema.
         spec = resources.spec(row, row["data"], row["api"], "v1beta1")
         stored = {**spec, "id": row["id"], "uid": uid, "version": row["version"], "schemaVersion": 42}
-        return {"meta": meta(request.store, release, row), "dashboard": stored}
+        return {"meta": meta(request.store, release, row, request.user), "dashboard": stored}
     if row["api"]:
         address = f"/apis/dashboard.grafana.app/{row['api']}/namespaces/default/dashboards/{uid}"
         raise refuse(406, f"dashboard api version not supported, use {address} instead")
@@ -246,7 +247,7 @@ def get(request, uid):
     if release >= 13:
         # Invented: one that stores dashboards in a form of its own and fills in what was left out.
         stored = {"preload": False, "fiscalYearStartMonth": 0, **stored}
-    return {"meta": meta(request.store, release, row), "dashboard": stored}
+    return {"meta": meta(request.store, release, row, request.user), "dashboard": stored}
 
 
 def version_shown(row, one):

@@ -3,6 +3,7 @@
 import json
 import secrets
 
+from . import folders
 from .web import refuse, route
 
 
@@ -27,8 +28,14 @@ def every(request):
 @route("POST", "/api/library-elements", needs="library.panels:create")
 def create(request):
     body = request.json()
+    if not body.get("kind"):
+        raise refuse(400, "bad request data", trace=False)
+    if body.get("folderUid") and folders.find(request.store, body["folderUid"]) is None:
+        raise refuse(400, "failed to get folder", trace=False)
     uid = body.get("uid") or secrets.token_hex(7)
-    if request.store.one("SELECT 1 FROM library_element WHERE uid=? OR name=?", uid, body["name"]):
+    # From 12 on two may have one name.
+    name = None if request.server.release >= 12 else body["name"]
+    if request.store.one("SELECT 1 FROM library_element WHERE uid=? OR name=?", uid, name):
         raise refuse(400, "library element with that name or UID already exists")
     values = (uid, body["name"], json.dumps(body["model"]), body.get("folderUid") or "")
     request.store.run("INSERT INTO library_element VALUES (?, ?, ?, ?)", *values)

@@ -34,7 +34,8 @@ def missing(group, name):
 
 
 def conflict(group, name):
-    text = f'Operation cannot be fulfilled on {PLURALS[group]}.{group} "{name}": requested RV does not match current RV'
+    why = "the object has been modified; please apply your changes to the latest version and try again"
+    text = f'Operation cannot be fulfilled on {PLURALS[group]}.{group} "{name}": {why}'
     return status(409, "Conflict", text, name=name)
 
 
@@ -295,7 +296,7 @@ def delete(request, group, version, namespace, name):
     if row["is_folder"] and folders.holds_something(request.store, row):
         raise status(400, "BadRequest", "Folder cannot be deleted: folder is not empty", uid="folder.not-empty")
     folders.remove(request.store, row)
-    return {"kind": "Status", "apiVersion": "v1", "status": "Success", "details": {"name": name}}
+    return {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": {"name": name}}
 
 
 def register(group):

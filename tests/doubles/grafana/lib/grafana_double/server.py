@@ -30,7 +30,7 @@ class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, address, store, version, *, lock_seconds, least_refresh, release, permission_seconds, home_page, sub_path):
+    def __init__(self, address, store, version, *, lock_seconds, least_refresh, release, permission_seconds, home_page, sub_path, anonymous_role):
         self.store, self.version = store, version
         self.lock_seconds, self.least_refresh = lock_seconds, least_refresh
         # 9 and 12 are recorded. What any other number adds to them is invented: 11 wraps the history, 13 has dashboards
@@ -38,7 +38,7 @@ class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
         self.release = release
         # By account: when its rights were read, and which folders it may see by them.
         self.permission_seconds, self.known_folders = permission_seconds, {}
-        self.home_page, self.sub_path = home_page, sub_path
+        self.home_page, self.sub_path, self.anonymous_role = home_page, sub_path, anonymous_role
         super().__init__(address, Handler)
 
     def handle_error(self, request, client_address):
@@ -80,7 +80,7 @@ def answer(request):
         if not (request.path.startswith(("/api/", "/apis/")) or request.headers.get("Authorization") or auth.session_user(request)):
             html = {"content_type": "text/html; charset=utf-8", "headers": {"Location": "/login"}}
             return 302, Text('<a href="/login">Found</a>.\n\n', **html)
-        request.user = auth.authenticate(request)
+        request.user = auth.guest_or_user(request)
         found = None if is_gone(request) else route.find(request.method, request.path)
         if found is None:
             if request.path.startswith(("/api/", "/apis/")):

@@ -17,7 +17,7 @@ CREATE TABLE IF NOT EXISTS data_source (
   id INTEGER PRIMARY KEY, uid TEXT UNIQUE, name TEXT UNIQUE, type TEXT, access TEXT, url TEXT, is_default INTEGER,
   json_data TEXT, secure_fields TEXT, version INTEGER, read_only INTEGER
 );
-CREATE TABLE IF NOT EXISTS library_element (uid TEXT PRIMARY KEY, name TEXT UNIQUE, model TEXT, folder_uid TEXT);
+CREATE TABLE IF NOT EXISTS library_element (uid TEXT PRIMARY KEY, name TEXT NOT NULL, model TEXT, folder_uid TEXT);
 -- Folders and dashboards share ids and uids, as in the original.
 CREATE TABLE IF NOT EXISTS dashboard (
   id INTEGER PRIMARY KEY AUTOINCREMENT, uid TEXT UNIQUE, title TEXT, slug TEXT, is_folder INTEGER, folder_id INTEGER,
