@@ -211,6 +211,7 @@ async fn a_variable_is_a_result_of_its_own_and_only_its_panels_suffer() {
                 with(variable("none", "label_values(up, instance)"), json!({"regex": "/^web/"})),
                 variable("broken", "label_values(up{, instance)"),
                 variable("strange", "tags(up)"),
+                variable("unclosed", "metrics(up[)"),
                 variable("through", "label_values(up{instance=~\"$broken\"}, job)"),
                 with(variable("logs", "label_values(app)"), json!({"datasource": {"uid": "logs"}})),
                 with(
@@ -236,6 +237,8 @@ async fn a_variable_is_a_result_of_its_own_and_only_its_panels_suffer() {
     assert_eq!(*of_variable(&found, "misspelt"), empty(misspelt));
     let Shown::Empty(none) = of_variable(&found, "none") else { panic!("{found:#?}") };
     assert!(none.starts_with("its pattern `/^web/` picks none of 5"), "{none}");
+    let Shown::Error(unclosed) = of_variable(&found, "unclosed") else { panic!("{found:#?}") };
+    assert!(unclosed.starts_with("`up[` is no regular expression"), "{unclosed}");
     let Shown::Error(broken) = of_variable(&found, "broken") else { panic!("{found:#?}") };
     assert!(broken.contains("parse error"), "{broken}");
     let strange = "the variable's query `tags(up)` has no form that is known";

@@ -15,7 +15,7 @@ use super::source::{Source, Sources};
 use super::timing::{Intervals, Settings, Timing};
 use super::variables::{Chosen, Question, Values, Variable, fill, references};
 use super::{Checked, CheckedVariable, Shown, names, series, strings};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::grafana::{Frames, GrafanaClient, PanelQuery};
 use crate::spec::PromDuration;
 
@@ -318,8 +318,10 @@ impl Vary<'_> {
             }
             Question::LabelNames => strings(&self.resource("labels", &range).await?),
             Question::Metrics { pattern } => {
-                let regex = regex::Regex::new(pattern);
-                let matches = |name: &&String| regex.as_ref().is_ok_and(|regex| regex.is_match(name));
+                let regex = regex::Regex::new(pattern).map_err(|cause| {
+                    Error::invalid(format!("`{pattern}` is no regular expression")).because(cause)
+                })?;
+                let matches = |name: &&String| regex.is_match(name);
                 self.asker.metrics.iter().filter(matches).cloned().collect()
             }
             Question::Result { expr } => {
