@@ -19,6 +19,8 @@ use crate::ec2_double::{Ec2 as _, Ec2Double};
 use crate::emulator::Kind;
 use crate::pool::{each, with_double, with_emulator};
 
+const PAGE: &str = include_str!("../../docs/aws.md");
+
 /// What a case may take: programs that give credentials have 30 s.
 const BOUND: Duration = Duration::from_secs(75);
 
@@ -165,6 +167,8 @@ fn what_keeps_credentials_away_is_named_in_time_with_its_remedy() {
             ran.stderr_lacks("service error").stderr_lacks("dispatch failure").stderr_lacks("me:secret");
         assert!(double.counts().is_empty());
         let first = ran.stderr.lines().find(|line| !line.trim().is_empty()).unwrap_or_default().to_owned();
+        let message = first.trim_start_matches("error: ");
+        assert!(PAGE.contains(&format!("| {message} |")), "docs/aws.md does not have: {message}");
         table
             .lock()
             .unwrap()
