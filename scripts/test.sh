@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Every test there is. Each suite runs even where another failed; the last lines say how they ended. The tests of machines
-# mostly wait for machines, so they run beside the others, and what they said is shown at the end.
+# mostly wait for machines, so they run beside the others, which give way to them; what they said is shown at the end.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
 
@@ -24,7 +24,7 @@ import json, sys
 for target in json.load(sys.stdin)["packages"][0]["targets"]:
     if target["kind"] == ["test"] and target["name"] != "e2e":
         print("--test=" + target["name"])')
-	((${#targets[@]})) && cargo test --locked --no-fail-fast --lib --bins "${targets[@]}" && cargo test --locked --doc
+	((${#targets[@]})) && nice cargo test --locked --no-fail-fast --lib --bins "${targets[@]}" && nice cargo test --locked --doc
 }
 
 # What `install: release` puts on hosts, where this computer can make it; else hosts of tests get Debian's packages.
@@ -38,10 +38,10 @@ suite build cargo test --locked --no-run
 suite machines cargo test --locked --test e2e >"$work/machines" 2>&1 &
 suite rust rust
 suite shellcheck scripts/check-shell.sh
-suite instrumentation tests/instrumentation/run.sh
-suite "double of ec2" tests/doubles/ec2/test.sh
-suite doubles python3 -m unittest discover --start-directory tests/doubles/grafana
-suite "host library" python3 -m unittest discover --start-directory tests/host_library
+suite instrumentation nice tests/instrumentation/run.sh
+suite "double of ec2" nice tests/doubles/ec2/test.sh
+suite doubles nice python3 -m unittest discover --start-directory tests/doubles/grafana
+suite "host library" nice python3 -m unittest discover --start-directory tests/host_library
 wait
 cat "$work/machines"
 
