@@ -148,15 +148,14 @@ impl Emulator {
         let is_attached = |it: &&aws_sdk_ec2::types::InternetGateway| {
             it.attachments().iter().any(|attachment| attachment.vpc_id() == Some(vpc))
         };
-        let gateway = match gateways.internet_gateways().iter().find(is_attached) {
-            Some(there) => there.internet_gateway_id().unwrap().to_owned(),
-            None => {
-                let made = self.client.create_internet_gateway().send().await.unwrap();
-                let id = made.internet_gateway().unwrap().internet_gateway_id().unwrap().to_owned();
-                let call = self.client.attach_internet_gateway().internet_gateway_id(&id).vpc_id(vpc);
-                call.send().await.unwrap();
-                id
-            }
+        let gateway = if let Some(there) = gateways.internet_gateways().iter().find(is_attached) {
+            there.internet_gateway_id().unwrap().to_owned()
+        } else {
+            let made = self.client.create_internet_gateway().send().await.unwrap();
+            let id = made.internet_gateway().unwrap().internet_gateway_id().unwrap().to_owned();
+            let call = self.client.attach_internet_gateway().internet_gateway_id(&id).vpc_id(vpc);
+            call.send().await.unwrap();
+            id
         };
         let filter = Filter::builder().name("vpc-id").values(vpc).build();
         let tables = self.client.describe_route_tables().filters(filter).send().await.unwrap();
@@ -184,7 +183,7 @@ impl Emulator {
             ec2.describe_key_pairs().send(),
         );
         let instances = instances.unwrap();
-        let instances = instances.reservations().iter().flat_map(|it| it.instances());
+        let instances = instances.reservations().iter().flat_map(aws_sdk_ec2::types::Reservation::instances);
         let is_there = |it: &&aws_sdk_ec2::types::Instance| {
             it.state().unwrap().name() != Some(&InstanceStateName::Terminated)
         };

@@ -132,7 +132,7 @@ fn interfaces_have_no_tags(it: &Emulator) -> bool {
 fn default_vpc_leads_nowhere(it: &Emulator) -> bool {
     it.forget_all();
     let found = it.runtime.block_on(it.client.describe_route_tables().send()).unwrap();
-    let routes = found.route_tables().iter().flat_map(|it| it.routes());
+    let routes = found.route_tables().iter().flat_map(aws_sdk_ec2::types::RouteTable::routes);
     !routes.filter_map(|it| it.gateway_id()).any(|id| id.starts_with("igw-"))
 }
 
