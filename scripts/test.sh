@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Every test there is. Each suite runs even where another failed; the last lines say how they ended. The tests of machines
-# mostly wait for machines, so they run beside the others, which give way to them; what they said is shown at the end.
+# mostly wait for machines, so they run beside the others, which give way to them, and what they said is shown at the end;
+# but drills, which watch what a host does second by second, have the computer for themselves.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
 
@@ -35,7 +36,7 @@ else
 fi
 
 suite build cargo test --locked --no-run
-suite machines cargo test --locked --test e2e >"$work/machines" 2>&1 &
+suite machines cargo test --locked --test e2e -- --skip drills:: --skip faults:: >"$work/machines" 2>&1 &
 suite rust rust
 suite shellcheck scripts/check-shell.sh
 suite instrumentation nice tests/instrumentation/run.sh
@@ -44,6 +45,7 @@ suite doubles nice python3 -m unittest discover --start-directory tests/doubles/
 suite "host library" nice python3 -m unittest discover --start-directory tests/host_library
 wait
 cat "$work/machines"
+suite drills cargo test --locked --test e2e -- drills:: faults::
 
 printf '\ntest summary\n'
 cat "$work/results"
