@@ -15,7 +15,9 @@ use crate::playbook::{Playbook, UnitFact};
 use crate::remote::Remote;
 use crate::retry::Patience;
 
-/// How long a unit is watched that systemd started again a short while ago.
+/// A unit that is up for less has not shown yet that it stays up.
+const YOUNG: Duration = Duration::from_secs(3);
+/// How long a unit is watched that is young, or that systemd started again a short while ago.
 const WATCHED: Duration = Duration::from_secs(6);
 /// The pause between two looks at units.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -52,7 +54,7 @@ impl Unit {
     }
 }
 
-/// The units of a host. Where one was started again a short while ago, they are watched for some seconds.
+/// The units of a host. Where one was started a moment ago, or again a short while ago, they are watched for some seconds.
 ///
 /// # Errors
 /// When the connection breaks, or systemd does not answer.
@@ -60,7 +62,7 @@ pub async fn units(remote: &Remote) -> Result<Vec<Unit>> {
     let first = show(remote).await?;
     let until = Instant::now() + WATCHED;
     let mut last = first.clone();
-    while last.is_restless() && !last.restarted_since(&first) && Instant::now() < until {
+    while (last.is_restless() || last.is_young()) && !last.restarted_since(&first) && Instant::now() < until {
         sleep(PAUSE).await;
         last = show(remote).await?;
     }
@@ -103,6 +105,12 @@ impl Look {
 
     fn is_restless(&self) -> bool {
         self.units.values().any(|unit| self.recent(unit) > 0)
+    }
+
+    /// Starting it by hand, as a run does, begins its count of restarts anew.
+    fn is_young(&self) -> bool {
+        let is_young = |unit: &UnitFact| self.uptime.saturating_sub(unit.active_since) < YOUNG;
+        self.units.values().any(|unit| unit.active == "active" && is_young(unit))
     }
 
     fn restarted_since(&self, first: &Self) -> bool {

@@ -12,7 +12,7 @@ use super::drill::Measured;
 use super::expression::read;
 use super::kind;
 use super::mute::Mutes;
-use super::watch::{Services, Subject, alertmanagers};
+use super::watch::{RELOADING, Services, Subject, alertmanagers};
 use super::{Settings, Stage, words};
 use crate::error::{Error, Result};
 use crate::event::Events;
@@ -142,9 +142,9 @@ impl Preflight<'_> {
     }
 
     /// Why the target that the drill is seen by cannot be scraped, where that lasts: what was installed or restarted a
-    /// moment ago is scraped within two intervals.
+    /// moment ago is scraped within two intervals, and a Prometheus that was started a moment ago knows no target yet.
     async fn lasting_target_error(&self) -> Result<Option<String>> {
-        let patience = 2 * self.settings.scrape_interval + PAUSE;
+        let patience = (2 * self.settings.scrape_interval + PAUSE).max(RELOADING);
         let until = Instant::now() + patience;
         let job = kind::job(self.kind);
         loop {

@@ -17,8 +17,8 @@ use crate::http::slack::Received;
 
 /// A look that takes longer than this has seen nothing.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// Prometheus' discovery settles within this time after a reload.
-const RELOADING: Duration = Duration::from_secs(12);
+/// Prometheus' discovery settles within this time after a start or a reload.
+pub(super) const RELOADING: Duration = Duration::from_secs(12);
 /// The pause between two looks while it does.
 const PAUSE: Duration = Duration::from_millis(500);
 
