@@ -85,7 +85,12 @@ class Running:
 
     def stop(self):
         self._process.terminate()
-        self._process.wait(timeout=30)
+        try:
+            self._process.wait(timeout=30)
+        except subprocess.TimeoutExpired:
+            # Nothing is asked of how it ends, and nothing of it may stay.
+            self._process.kill()
+            self._process.wait()
         self._process.stdout.close()
 
     def __enter__(self):
