@@ -18,26 +18,23 @@ mod relay;
 #[path = "support/test_grafana.rs"]
 #[allow(dead_code, reason = "each test binary uses its part")]
 mod test_grafana;
+#[path = "support/test_prometheus.rs"]
+mod test_prometheus;
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::sync::Mutex;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use monctl::grafana::panels::{Checked, Found, Shown, panels};
 use monctl::grafana::{
     DATA_SOURCE_UID, Dashboard, DataSource, Desired, FOLDER_UID, GrafanaChange, GrafanaClient, diff,
 };
-use monctl::http::Endpoint;
-use monctl::http::prometheus::Prometheus;
 use monctl::project::Exported;
 use monctl::spec::{OnDrift, PromDuration};
-use pipeline::{Process, free_address, program};
 use serde_json::json;
-use tempfile::TempDir;
 use test_grafana::TestGrafana;
+use test_prometheus::TestPrometheus;
 
 const DEADLINE: Duration = Duration::from_mins(2);
 const RANGES: [&str; 4] = ["15m", "6h", "24h", "7d"];
@@ -47,46 +44,20 @@ const REPORTS: &str = include_str!("fixtures/dashboards/public/metrics.txt");
 struct Bench {
     client: GrafanaClient,
     _grafana: TestGrafana,
-    _prometheus: Process,
-    _folder: TempDir,
+    _prometheus: TestPrometheus,
 }
 
 impl Bench {
     /// With two hours of history. `None` where Prometheus is not installed, which fails the test with `CI=true`.
     async fn start() -> Option<Self> {
-        let (prometheus, promtool) = (program("prometheus")?, program("promtool")?);
-        let folder = tempfile::tempdir().unwrap();
-        let at = |name: &str| folder.path().join(name);
-        fs::write(at("history"), recordings::history_of(REPORTS, 480)).unwrap();
-        fs::write(at("prometheus.yml"), "{}").unwrap();
-        let written = Command::new(promtool)
-            .current_dir(folder.path())
-            .args(["tsdb", "create-blocks-from", "openmetrics", "history", "data"])
-            .output()
-            .unwrap();
-        assert!(written.status.success(), "{}", String::from_utf8_lossy(&written.stderr));
-        let address = free_address();
-        let process = Command::new(prometheus)
-            .current_dir(folder.path())
-            .args(["--config.file=prometheus.yml", "--storage.tsdb.path=data"])
-            .arg(format!("--web.listen-address={address}"))
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn();
-        let process = Process(Mutex::new(process.unwrap()));
-        let asked = Prometheus::new(&Endpoint::Tcp(address)).unwrap();
-        let begin = Instant::now();
-        while !asked.query("up").await.is_ok_and(|found| !found.is_empty()) {
-            assert!(begin.elapsed() < DEADLINE, "Prometheus does not show its history");
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
+        let prometheus = TestPrometheus::with_history(&recordings::history_of(REPORTS, 480)).await?;
         let grafana = TestGrafana::of_each_release().nth(2).unwrap_or_else(TestGrafana::start);
         let client = grafana.client();
         client.wait_ready(DEADLINE).await.unwrap();
-        let source = DataSource::prometheus(DATA_SOURCE_UID, &format!("http://{address}"), "15s");
+        let source = DataSource::prometheus(DATA_SOURCE_UID, &prometheus.url(), "15s");
         let desired = Desired { folders: vec![], ..Desired::new(source, vec![]) };
         import(&client, &desired).await;
-        Some(Self { client, _grafana: grafana, _prometheus: process, _folder: folder })
+        Some(Self { client, _grafana: grafana, _prometheus: prometheus })
     }
 
     /// Imports a dashboard over a range and asks it.

@@ -279,12 +279,8 @@ impl Dashboard {
     async fn title_is_taken(&self, grafana: &GrafanaClient, answer: &Answer) -> Error {
         let query = [("type", "dash-db"), ("query", self.title.as_str())];
         let refused = || grafana.refusal(answer, &format!("save {}", self.name()));
-        let found = match grafana.http.get_with("/api/search", &query).await {
-            Ok(found) if found.is_success() => found.json::<Vec<Hit>>(),
-            Ok(found) => Err(grafana.refusal(&found, "search for the title")),
-            Err(error) => Err(error),
-        };
-        let hits = match found {
+        let found = grafana.http.get_with("/api/search", &query).await;
+        let hits: Vec<Hit> = match grafana.listed(found, "search for the title") {
             Ok(hits) => hits,
             Err(error) => return refused().because(error),
         };

@@ -154,13 +154,9 @@ impl GrafanaClient {
             kind if kind.contains("prometheus") => return Ok(()),
             kind => format!("the data source with the uid `{uid}` is of type `{kind}`, not a Prometheus"),
         };
-        let listed: Result<Vec<Listed>> = match self.http.get("/api/datasources").await {
-            Ok(answer) if answer.is_success() => answer.json(),
-            Ok(answer) => Err(self.refusal(&answer, "list its data sources")),
-            Err(error) => Err(error),
-        };
         let by_hand = "write the uid that stands in its address under Connections > Data sources";
-        let listed = match listed {
+        let answer = self.http.get("/api/datasources").await;
+        let listed: Vec<Listed> = match self.listed(answer, "list its data sources") {
             Ok(listed) => listed,
             Err(error) => return Err(Error::failed(text).because(error).remedy(by_hand)),
         };

@@ -42,6 +42,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
@@ -262,6 +263,12 @@ impl GrafanaClient {
             404 => Ok(None),
             _ => Err(self.refusal(&answer, &format!("show `{path}`"))),
         }
+    }
+
+    /// What an answer lists, or why there is no list.
+    fn listed<T: DeserializeOwned>(&self, answer: Result<Answer>, doing: &str) -> Result<Vec<T>> {
+        let answer = answer?;
+        if answer.is_success() { answer.json() } else { Err(self.refusal(&answer, doing)) }
     }
 
     /// GET, whatever is answered, but for a refused login and for faults of the server that last.

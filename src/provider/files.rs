@@ -5,6 +5,7 @@ use std::fs::{self, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Component, Path, PathBuf};
+use std::str::FromStr;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -60,6 +61,14 @@ pub(super) fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
 /// The last part of a path as text; none where it is not text.
 pub(super) fn name(path: &Path) -> Option<&str> {
     path.file_name()?.to_str()
+}
+
+/// What the names in a folder stand for, in order; another name is none of them.
+pub(super) fn named<T: FromStr + Ord>(folder: &Path) -> Result<Vec<T>> {
+    // As above.
+    let mut found: Vec<T> = entries(folder)?.iter().filter_map(|path| name(path)?.parse().ok()).collect();
+    found.sort();
+    Ok(found)
 }
 
 /// Reads a text, if there is one.

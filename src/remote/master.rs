@@ -49,7 +49,7 @@ impl Master {
         Ok(master)
     }
 
-    /// The same in the place of one that ended.
+    /// The same in the folder that is there already, also in the place of one that ended.
     pub(super) async fn connect(&self, ssh: &SshTarget, connecting: Duration) -> Result<(), Failure> {
         let log = self.folder().join("log");
         let mut command = Command::new("ssh");

@@ -306,7 +306,7 @@ impl Remote {
             }
             self.events.note(format!("the connection to {} is gone; connecting again", self.host));
             let waiting = self.events.waiting(format!("{} to answer over ssh", self.host));
-            while self.connect_again().await.is_err() {
+            while !self.connect_again().await {
                 tokio::time::sleep(HELD_EVERY).await;
             }
             drop(waiting);
@@ -314,21 +314,20 @@ impl Remote {
         }
     }
 
-    async fn connect_again(&self) -> Result<()> {
-        let stale = |error| Error::failed("cannot remove a socket of the connection before").because(error);
-        remove(&self.master.control()).map_err(stale)?;
-        let connected = self.master.connect(&self.ssh, attempt(&self.ssh)).await;
-        connected.map_err(|failure| match failure {
-            Failure::Here(error) => error,
-            Failure::Ssh(said) => Error::failed(said),
-        })?;
-        for forward in self.forwards.lock().await.iter() {
-            if forward.kind == ForwardType::Local {
-                remove(&forward.socket).map_err(stale)?;
-            }
-            self.ask_for(forward).await.map_err(|error| self.broken(error))?;
+    /// Whether the connection and all of its forwards are there again. Sockets of the one before are in the way.
+    async fn connect_again(&self) -> bool {
+        if !is_removed(&self.master.control())
+            || self.master.connect(&self.ssh, attempt(&self.ssh)).await.is_err()
+        {
+            return false;
         }
-        Ok(())
+        for forward in self.forwards.lock().await.iter() {
+            let is_free = forward.kind == ForwardType::Remote || is_removed(&forward.socket);
+            if !is_free || self.ask_for(forward).await.is_err() {
+                return false;
+            }
+        }
+        true
     }
 
     fn broken(&self, cause: impl std::error::Error + Send + Sync + 'static) -> Error {
@@ -348,12 +347,9 @@ fn attempt(ssh: &SshTarget) -> Duration {
     if ssh.trust == Trust::Given { FAR_ATTEMPT } else { ATTEMPT }
 }
 
-/// Removes a file, if it is there.
-fn remove(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        other => other,
-    }
+/// Removes a file, and says whether nothing is there any more.
+fn is_removed(path: &Path) -> bool {
+    fs::remove_file(path).map_or_else(|error| error.kind() == io::ErrorKind::NotFound, |()| true)
 }
 
 /// A wrong host key does not become right by waiting.

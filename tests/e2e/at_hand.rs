@@ -102,9 +102,7 @@ pub fn a_web_interface_is_reached_until_ctrl_c_and_survives_a_lost_connection(si
         let url = live.line();
         assert!(url.starts_with("http://127.0.0.1:"), "{url}");
         assert_eq!(status(&url, path), "200");
-        // The masters of its connections lie in this site's own folder for temporary files.
-        let pattern = format!("^ssh .* -S {}/", site.temporary().display());
-        assert!(Command::new("pkill").args(["-KILL", "-f", &pattern]).status().unwrap().success());
+        site.cut_connections();
         eventually("it is reached again", || status(&url, path) == "200");
         live.interrupt();
         assert_eq!(status(&url, path), "000", "the port is still open");

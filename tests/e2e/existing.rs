@@ -4,7 +4,6 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -13,6 +12,7 @@ use monctl::host::HostName;
 
 use crate::operator::Operator;
 use crate::programs::{PACKAGES, Programs};
+use crate::scenarios::{self, scenarios};
 use crate::site::{APP, MONITORING, get};
 use crate::support::{TestProject, runtime};
 
@@ -134,17 +134,10 @@ impl Existing {
     }
 }
 
-type Scenario = (&'static str, fn(&Existing));
-
-macro_rules! scenarios {
-    ($($scenario:path),* $(,)?) => { [$((stringify!($scenario), $scenario as fn(&Existing))),*] };
-}
-
-/// `MONCTL_TEST_SCENARIOS=refused,cut_off` runs those with one of these words in their names.
 #[test]
 fn hosts_that_exist_are_set_up_and_left_as_they_were() {
     let Some(existing) = Existing::new() else { return };
-    let scenarios: Vec<Scenario> = scenarios![
+    let scenarios = scenarios![Existing:
         who_is_not_trusted_or_may_not_enter_is_refused_with_the_way_on,
         a_host_that_cannot_be_set_up_is_refused_with_what_is_needed,
         a_host_that_lies_floods_or_is_silent_harms_nobody,
@@ -154,27 +147,13 @@ fn hosts_that_exist_are_set_up_and_left_as_they_were() {
         what_people_changed_meanwhile_is_kept_or_left_alone,
         a_run_that_was_cut_off_is_taken_back_all_the_same,
         a_host_that_does_not_answer_does_not_keep_the_others,
-    ]
-    .into();
-    let only = std::env::var("MONCTL_TEST_SCENARIOS").unwrap_or_default();
-    let mut failed = Vec::new();
-    for (promise, scenario) in scenarios {
-        if !only.is_empty() && !only.split(',').any(|word| promise.contains(word)) {
-            continue;
-        }
-        let begun = Instant::now();
-        let kept = catch_unwind(AssertUnwindSafe(|| scenario(&existing))).is_ok();
-        let word = if kept { "ok" } else { "FAILED" };
-        // Past the capture of the test harness, since this takes minutes.
-        let _ = writeln!(std::io::stderr(), "{word:6} {:4} s  {promise}", begun.elapsed().as_secs());
-        if !kept {
-            failed.push(promise);
-            existing.trust();
-            existing.spec("");
-            let _ = existing.operator.monctl("down --yes");
-        }
-    }
-    assert!(failed.is_empty(), "failed: {failed:?}");
+    ];
+    let mend = |existing: &Existing, ()| {
+        existing.trust();
+        existing.spec("");
+        let _ = existing.operator.monctl("down --yes");
+    };
+    scenarios::run(&existing, &scenarios, 0, |_| (), mend);
 }
 
 fn who_is_not_trusted_or_may_not_enter_is_refused_with_the_way_on(existing: &Existing) {

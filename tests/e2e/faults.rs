@@ -1,28 +1,15 @@
 //! What monctl says, and how it ends, when something breaks while it works or has broken before: nothing is called done that
 //! is not, no verdict is lost, and no alert is accused of what was not seen.
 
-use std::io::Write as _;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::process::Command;
-use std::time::Instant;
-
 use monctl::error::Exit;
 
 use crate::drills::show_own_cpu_only;
+use crate::scenarios::{self, scenarios};
 use crate::site::{APP, MONITORING, Site, eventually};
 
 /// In the events of a drill, that these stages were reached.
 const LOAD_ON: &str = r#""event":"stage","alert":"HighCPUUsage","stage":"load on""#;
 const PENDING: &str = r#""event":"stage","alert":"HighCPUUsage","stage":"pending""#;
-
-type Scenario = (&'static str, fn(&Site));
-
-/// Pairs each scenario with its name, which is what it promises.
-macro_rules! scenarios {
-    ($($scenario:ident),* $(,)?) => {
-        [$((stringify!($scenario), $scenario as fn(&Site))),*]
-    };
-}
 
 #[test]
 fn what_breaks_is_said_and_nothing_is_called_done_that_is_not() {
@@ -30,7 +17,7 @@ fn what_breaks_is_said_and_nothing_is_called_done_that_is_not() {
     site.edit("monctl.yaml", "group_wait: 1s", "group_wait: 1s\n  group_interval: 4s");
     site.edit("monctl.yaml", "for: 10s", "for: 4s");
     site.monctl("up --yes").success();
-    let scenarios: [Scenario; 8] = scenarios![
+    let scenarios = scenarios![Site:
         a_report_that_cannot_be_written_is_refused_before_the_fault,
         packages_that_cannot_be_configured_are_no_success,
         a_unit_that_flaps_is_seen,
@@ -40,18 +27,7 @@ fn what_breaks_is_said_and_nothing_is_called_done_that_is_not() {
         an_observation_that_is_lost_is_no_verdict,
         a_full_run_is_the_cause_that_is_told,
     ];
-    let mut failed = Vec::new();
-    for (promise, scenario) in scenarios {
-        let begun = Instant::now();
-        let kept = catch_unwind(AssertUnwindSafe(|| scenario(&site))).is_ok();
-        let word = if kept { "ok" } else { "FAILED" };
-        // Past the capture of the test harness, since this takes minutes.
-        let _ = writeln!(std::io::stderr(), "{word:6} {:4} s  {promise}", begun.elapsed().as_secs());
-        if !kept {
-            failed.push(promise);
-        }
-    }
-    assert!(failed.is_empty(), "failed: {failed:?}");
+    scenarios::run(&site, &scenarios, 0, |_| (), |_, ()| ());
 }
 
 fn a_report_that_cannot_be_written_is_refused_before_the_fault(site: &Site) {
@@ -115,15 +91,9 @@ fn a_prometheus_that_does_not_run_is_no_success(site: &Site) {
     site.converge();
 }
 
-/// Kills the ssh connections of a run.
-fn cut_connections(site: &Site) {
-    let pattern = format!("^ssh .* -S {}/", site.temporary().display());
-    assert!(Command::new("pkill").args(["-KILL", "-f", &pattern]).status().unwrap().success());
-}
-
 fn a_connection_that_drops_in_a_drill_is_made_again(site: &Site) {
     show_own_cpu_only(|command| site.on(APP, command));
-    let (code, _, said) = site.act_at("verify-alert", LOAD_ON, |_| cut_connections(site));
+    let (code, _, said) = site.act_at("verify-alert", LOAD_ON, |_| site.cut_connections());
     assert_eq!(code, Some(0), "{said}");
     assert!(said.contains("the connection to app is gone; connecting again"), "{said}");
     assert!(said.contains("connected to monitoring again"), "{said}");
@@ -144,7 +114,7 @@ fn an_observation_that_is_lost_is_no_verdict(site: &Site) {
             MONITORING,
             "systemd-run --quiet --on-active=90 systemctl start ssh.service && systemctl stop ssh.socket ssh.service",
         );
-        cut_connections(site);
+        site.cut_connections();
     });
     assert_eq!(code, Some(Exit::ObservationLost.code().into()), "{said}");
     assert!(said.contains("HighCPUUsage could not be observed on app"), "{said}");

@@ -1,14 +1,13 @@
-//! What monctl promises of hosts, on one pair of machines that all scenarios share, one after the other. Each
-//! leaves everything as the spec says. A scenario that fails does not end the others.
-//! `MONCTL_TEST_SCENARIOS=rolled_back,down` runs the first one, and those with one of these words in their names.
+//! What monctl promises of hosts, on one pair of machines that all scenarios share. Each leaves everything as the spec
+//! says. The first one makes what the others need, and always runs.
 
-use std::io::Write as _;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use monctl::host::HostName;
+use tempfile::TempDir;
 
 use crate::at_hand;
+use crate::scenarios::{self, scenarios};
 use crate::secrets;
 use crate::site::{APP, Finding, MONITORING, Site, eventually, keeps_secrets};
 use crate::software;
@@ -16,16 +15,10 @@ use crate::support::{TestProject, runtime};
 use crate::traces::Traces;
 use crate::trust;
 
-type Scenario = (&'static str, fn(&Site));
-
-macro_rules! scenarios {
-    ($($scenario:path),* $(,)?) => { [$((stringify!($scenario), $scenario as fn(&Site))),*] };
-}
-
 #[test]
 fn hosts_are_brought_up_kept_and_taken_down() {
     let Some(site) = Site::new() else { return };
-    let scenarios: Vec<Scenario> = scenarios![
+    let scenarios = scenarios![Site:
         an_interrupted_or_killed_run_ends_and_the_next_one_converges,
         a_command_runs_on_a_host_word_for_word,
         a_second_up_changes_nothing_by_one_ssh_session_a_host,
@@ -50,28 +43,13 @@ fn hosts_are_brought_up_kept_and_taken_down() {
         secrets::secrets_stay_where_they_belong,
         after_a_reboot_of_this_computer_up_brings_everything_back,
         down_removes_everything_of_the_project_and_nothing_else,
-    ]
-    .into();
-    let only = std::env::var("MONCTL_TEST_SCENARIOS").unwrap_or_default();
-    let mut failed = Vec::new();
-    for (index, (promise, scenario)) in scenarios.into_iter().enumerate() {
-        if index > 0 && !only.is_empty() && !only.split(',').any(|word| promise.contains(word)) {
-            continue;
-        }
-        let begun = Instant::now();
-        let files = site.files();
-        let kept = catch_unwind(AssertUnwindSafe(|| scenario(&site))).is_ok();
-        let word = if kept { "ok" } else { "FAILED" };
-        // Past the capture of the test harness, since this takes minutes.
-        let _ = writeln!(std::io::stderr(), "{word:6} {:4} s  {promise}", begun.elapsed().as_secs());
-        if !kept {
-            failed.push(promise);
-            // The others begin with everything in order, as far as that can be had.
-            site.put_back(&files);
-            let _ = site.call("up --yes").run();
-        }
-    }
-    assert!(failed.is_empty(), "failed: {failed:?}");
+    ];
+    // The others begin with everything in order, as far as that can be had.
+    let mend = |site: &Site, files: TempDir| {
+        site.put_back(&files);
+        let _ = site.call("up --yes").run();
+    };
+    scenarios::run(&site, &scenarios, 1, Site::files, mend);
 }
 
 fn an_interrupted_or_killed_run_ends_and_the_next_one_converges(site: &Site) {

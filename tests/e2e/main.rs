@@ -28,6 +28,7 @@ mod programs;
 mod relay;
 #[path = "../support/release_mirror.rs"]
 mod release_mirror;
+mod scenarios;
 mod secrets;
 mod site;
 mod slack;

@@ -206,6 +206,13 @@ impl Site {
         })
     }
 
+    /// Kills the ssh connections of what runs now: their masters lie in this site's own folder for temporary files.
+    #[track_caller]
+    pub fn cut_connections(&self) {
+        let pattern = format!("^ssh .* -S {}/", self.temporary().display());
+        assert!(Command::new("pkill").args(["-KILL", "-f", &pattern]).status().unwrap().success());
+    }
+
     /// What a command printed on a host.
     #[track_caller]
     pub fn on(&self, host: HostName, command: &str) -> String {

@@ -160,14 +160,13 @@ pub(super) fn step(range: u64, points: u64, least: PromDuration) -> u64 {
 pub(super) fn length(from: &str, to: &str) -> u64 {
     let (Some(from), Some(to)) = (Moment::read(from), Moment::read(to)) else { return USUAL };
     let rounding = from.rounding.max(to.rounding);
+    let length = match (from.is_relative, to.is_relative) {
+        (true, true) => from.millis - to.millis,
+        (false, false) => to.millis - from.millis,
+        _ => return USUAL,
+    };
     // A range that ends before it begins is not one.
-    match (from.is_relative, to.is_relative) {
-        (true, true) => u64::try_from(from.millis - to.millis).ok(),
-        (false, false) => u64::try_from(to.millis - from.millis).ok(), // The same.
-        _ => None,
-    }
-    .map_or(USUAL, |length| length + rounding)
-    .max(1)
+    u64::try_from(length).map_or(USUAL, |length| length + rounding).max(1)
 }
 
 /// One end of a range.
@@ -183,15 +182,15 @@ impl Moment {
     /// `None` where the text is not a moment.
     fn read(text: &str) -> Option<Self> {
         let Some(relative) = text.strip_prefix("now") else {
-            // Either of the two forms, each of which is not the other.
-            let of_text = || text.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_millisecond);
-            let millis = text.parse().ok().or_else(of_text)?; // As above.
+            let millis = match text.parse() {
+                Ok(millis) => millis,
+                Err(_) => text.parse::<jiff::Timestamp>().ok()?.as_millisecond(),
+            };
             return Some(Self { is_relative: false, millis, rounding: 0 });
         };
         let (offsets, unit) =
             relative.split_once('/').map_or((relative, None), |(before, unit)| (before, Some(unit)));
-        // `None` ends the function.
-        let millis = |text: &str| text.parse::<PromDuration>().ok().map(PromDuration::as_millis);
+        let millis = |text: &str| Some(text.parse::<PromDuration>().ok()?.as_millis());
         let rounding = unit.map_or(Some(0), |unit| millis(&format!("1{}", unit.trim_start_matches('f'))))?;
         let mut before = 0_i64;
         for part in offsets.split_inclusive(|letter: char| letter.is_ascii_alphabetic()) {

@@ -15,6 +15,7 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
 use aws_types::os_shim_internal::{Env, Fs};
 
+use super::environment::variable;
 use super::error::{causes, unsent};
 use crate::error::{Error, Result};
 
@@ -81,12 +82,6 @@ pub(super) async fn source() -> Result<Source> {
         }
         None => Ok(Source { profile: None, kind: Kind::Other }),
     }
-}
-
-/// What is set and not empty.
-fn variable(name: &str) -> Option<String> {
-    // What is not Unicode the SDK does not read, either.
-    env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 #[expect(

@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 use std::env;
 use std::fs;
-use std::io;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
@@ -198,10 +197,7 @@ impl Folder {
     /// The host keys that this computer accepts, of hosts that it has connected to or made.
     pub(super) fn pins(&self) -> Result<BTreeMap<HostName, Vec<String>>> {
         let path = self.known_hosts();
-        let text = match fs::read_to_string(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
-            other => other.map_err(|error| cannot("read", &path, error))?,
-        };
+        let Some(text) = files::read_text(&path)? else { return Ok(BTreeMap::new()) };
         let mut known: BTreeMap<HostName, Vec<String>> = BTreeMap::new();
         for line in text.lines() {
             let words: Vec<&str> = line.split(' ').collect();

@@ -5,6 +5,7 @@ mod address;
 mod api;
 mod change;
 mod credentials;
+mod environment;
 mod error;
 mod folder;
 mod images;

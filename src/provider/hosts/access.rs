@@ -4,7 +4,6 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::super::files;
 use super::folder::{self, cannot};
 use super::memory::Host;
 use crate::error::{Error, Result};
@@ -95,7 +94,7 @@ impl Access {
         let is_it = |key: &HostKey| key.fingerprint() == wanted.as_str();
         let alias = self.key_alias();
         let line = |key: &HostKey| format!("{alias} {} {}\n", key.kind, key.key);
-        if let Some(kept) = files::read_text(&self.pinned)? {
+        if let Some(kept) = folder::read(&self.pinned)? {
             if HostKey::of_line(&kept).is_some_and(|key| is_it(&key) && kept == line(&key)) {
                 return Ok(());
             }

@@ -50,6 +50,14 @@ pub(super) fn write(path: &Path, text: &str) -> Result<()> {
     write().map_err(|error: io::Error| cannot("write", path, error))
 }
 
+/// Reads a file, if it is there.
+pub(super) fn read(path: &Path) -> Result<Option<String>> {
+    match fs::read_to_string(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        other => other.map(Some).map_err(|error| cannot("read", path, error)),
+    }
+}
+
 pub(super) fn cannot(verb: &str, path: &Path, error: io::Error) -> Error {
     Error::could_not_run(format!("cannot {verb} `{}`", path.display())).because(error)
 }

@@ -1,8 +1,6 @@
 //! Which hosts were ever changed for the project: written down before that happens, so that `down` gives
 //! back also what a spec does not name any more, or where it is lost. Holds no secret.
 
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -52,10 +50,7 @@ pub(super) fn path(project: &Path) -> PathBuf {
 /// The hosts that were written down; none where there is no file.
 pub(super) fn read(project: &Path) -> Result<Vec<Host>> {
     let path = path(project);
-    let text = match fs::read_to_string(&path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        other => other.map_err(|error| cannot("read", &path, error))?,
-    };
+    let Some(text) = folder::read(&path)? else { return Ok(Vec::new()) };
     let damaged = |cause: String| {
         Error::could_not_run(format!("cannot understand `{}`", path.display()))
             .because(cause)
@@ -96,6 +91,8 @@ pub(super) fn others(known: &[Host], hosts: &[Host]) -> Vec<Host> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::spec::ExistingHost;
 

@@ -39,12 +39,7 @@ impl Record {
 
 /// The hosts that have a folder, whole or not, in order.
 pub(super) fn hosts(names: &Names) -> Result<Vec<HostName>> {
-    let folders = files::entries(&names.machines())?;
-    // Another name is no machine's.
-    let mut hosts: Vec<HostName> =
-        folders.iter().filter_map(|folder| files::name(folder)?.parse().ok()).collect();
-    hosts.sort();
-    Ok(hosts)
+    files::named(&names.machines())
 }
 
 /// The machines that are whole.

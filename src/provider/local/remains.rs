@@ -86,10 +86,5 @@ async fn remove_piece(piece: &Piece) -> Result<()> {
 
 /// The names of the folders of projects.
 pub(super) fn projects() -> Result<Vec<ProjectName>> {
-    let folders = files::entries(Path::new(STATE))?;
-    // Another name is no project's.
-    let mut projects: Vec<ProjectName> =
-        folders.iter().filter_map(|folder| files::name(folder)?.parse().ok()).collect();
-    projects.sort();
-    Ok(projects)
+    files::named(Path::new(STATE))
 }

@@ -3,6 +3,6 @@
 set -eu
 
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
-venv=$("$here/venv.sh" "$1")
+venv=$("$here/../../venv.sh" "emulator-$1" "$here/$1/requirements.txt")
 export PYTHONDONTWRITEBYTECODE=1
 exec "$venv/bin/python" "$here/run.py" "$1"

@@ -2,9 +2,9 @@
 //!
 //! The SDK says which only in words, somewhere in the chain of causes: what is looked for there is data.
 
-use std::env;
 use std::error::Error as StdError;
 
+use super::super::environment::variable;
 use super::{SdkError, causes, only_reads, service};
 use crate::error::{Error, Exit, Result};
 
@@ -140,14 +140,8 @@ fn root(chain: &[String], proxy: Option<&str>) -> String {
 
 /// The variable that sets a proxy and the proxy, without a password.
 fn proxy() -> Option<String> {
-    let set = PROXIES.iter().find_map(|name| Some((name, value_of(name)?)));
+    let set = PROXIES.iter().find_map(|name| Some((name, variable(name)?)));
     set.map(|(name, value)| format!("`{name}={}`", value.rsplit_once('@').map_or(&*value, |(_, host)| host)))
-}
-
-/// What is set and not empty.
-fn value_of(name: &str) -> Option<String> {
-    // What is not Unicode the SDK does not read, either.
-    env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 /// Refuses a proxy that cannot be one: the SDK would go without it, and fail at a firewall.
@@ -155,7 +149,7 @@ fn value_of(name: &str) -> Option<String> {
 /// # Errors
 /// A variable is set to something else than a proxy.
 pub(in super::super) fn check_proxies() -> Result<()> {
-    let wrong = PROXIES.iter().find(|name| value_of(name).is_some_and(|value| !is_proxy(&value)));
+    let wrong = PROXIES.iter().find(|name| variable(name).is_some_and(|value| !is_proxy(&value)));
     match wrong {
         None => Ok(()),
         Some(name) => Err(Error::could_not_run(format!("`{name}` is set, and not to a proxy"))

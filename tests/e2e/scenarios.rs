@@ -1,0 +1,45 @@
+//! Scenarios that share machines: they run one after the other, and one that fails does not end the others.
+//! `MONCTL_TEST_SCENARIOS=rolled_back,down` runs those with one of these words in their names.
+
+use std::io::Write as _;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Instant;
+
+/// A promise, and what shows that it is kept.
+pub type Scenario<T> = (&'static str, fn(&T));
+
+/// Pairs each scenario with its name, which is what it promises.
+macro_rules! scenarios {
+    ($of:ty: $($scenario:path),* $(,)?) => { [$((stringify!($scenario), $scenario as fn(&$of))),*] };
+}
+pub(crate) use scenarios;
+
+/// Runs them on their `subject`; the first `always` of them whatever is asked for. `mend` gets what `before` gave, and
+/// leaves a subject on which the next scenario can begin.
+pub fn run<T, S>(
+    subject: &T,
+    scenarios: &[Scenario<T>],
+    always: usize,
+    before: impl Fn(&T) -> S,
+    mend: impl Fn(&T, S),
+) {
+    let only = std::env::var("MONCTL_TEST_SCENARIOS").unwrap_or_default();
+    let is_asked_for = |promise: &str| only.is_empty() || only.split(',').any(|word| promise.contains(word));
+    let mut failed = Vec::new();
+    for (index, (promise, scenario)) in scenarios.iter().enumerate() {
+        if index >= always && !is_asked_for(promise) {
+            continue;
+        }
+        let begun = Instant::now();
+        let state = before(subject);
+        let kept = catch_unwind(AssertUnwindSafe(|| scenario(subject))).is_ok();
+        let word = if kept { "ok" } else { "FAILED" };
+        // Past the capture of the test harness, since this takes minutes.
+        let _ = writeln!(std::io::stderr(), "{word:6} {:4} s  {promise}", begun.elapsed().as_secs());
+        if !kept {
+            failed.push(promise);
+            mend(subject, state);
+        }
+    }
+    assert!(failed.is_empty(), "failed: {failed:?}");
+}
