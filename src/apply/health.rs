@@ -17,7 +17,7 @@ use crate::retry::Patience;
 
 /// A unit that is up for less has not shown yet that it stays up.
 const YOUNG: Duration = Duration::from_secs(3);
-/// How long a unit is watched that is young, or that systemd started again a short while ago.
+/// How long a unit is watched that is starting, or that systemd started again a short while ago.
 const WATCHED: Duration = Duration::from_secs(6);
 /// The pause between two looks at units.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -54,7 +54,7 @@ impl Unit {
     }
 }
 
-/// The units of a host. Where one was started a moment ago, or again a short while ago, they are watched for some seconds.
+/// The units of a host. Where one is starting or was started a moment ago, or again a short while ago, they are watched for some seconds.
 ///
 /// # Errors
 /// When the connection breaks, or systemd does not answer.
@@ -62,7 +62,10 @@ pub async fn units(remote: &Remote) -> Result<Vec<Unit>> {
     let first = show(remote).await?;
     let until = Instant::now() + WATCHED;
     let mut last = first.clone();
-    while (last.is_restless() || last.is_young()) && !last.restarted_since(&first) && Instant::now() < until {
+    while (last.is_restless() || last.is_starting())
+        && !last.restarted_since(&first)
+        && Instant::now() < until
+    {
         sleep(PAUSE).await;
         last = show(remote).await?;
     }
@@ -107,10 +110,13 @@ impl Look {
         self.units.values().any(|unit| self.recent(unit) > 0)
     }
 
-    /// Starting it by hand, as a run does, begins its count of restarts anew.
-    fn is_young(&self) -> bool {
+    /// Whether a unit is on its way up, or has only just come up: starting it by hand, as a run does, begins its count of
+    /// restarts anew, and between two starts systemd calls it `activating`.
+    fn is_starting(&self) -> bool {
         let is_young = |unit: &UnitFact| self.uptime.saturating_sub(unit.active_since) < YOUNG;
-        self.units.values().any(|unit| unit.active == "active" && is_young(unit))
+        let is_starting =
+            |unit: &UnitFact| unit.active == "activating" || (unit.active == "active" && is_young(unit));
+        self.units.values().any(is_starting)
     }
 
     fn restarted_since(&self, first: &Self) -> bool {
@@ -290,6 +296,15 @@ mod tests {
         assert!(trouble(&again, &again).is_some(), "twice within a minute");
         assert!(trouble(&calm, &look(1003, "activating", 1, 900)).is_some());
         assert_eq!(trouble(&calm, &look(1003, "failed", 0, 900)).unwrap(), "`a.service` is failed");
+    }
+
+    #[test]
+    fn a_unit_is_watched_until_it_has_been_up_for_a_while() {
+        assert!(look(1000, "activating", 0, 10).is_starting(), "between two starts");
+        assert!(look(1000, "active", 0, 999).is_starting());
+        for (state, since) in [("active", 990), ("failed", 999), ("inactive", 999)] {
+            assert!(!look(1000, state, 0, since).is_starting(), "{state}");
+        }
     }
 
     #[test]

@@ -195,15 +195,16 @@ impl Provider {
     /// # Errors
     /// The name stands for a project of both kinds, or for none that the caller may look at.
     pub fn named(project: ProjectName, events: Events) -> Result<Self> {
+        // Machines of this computer are root's: another user can neither see nor mean them.
+        let is_root = rustix::process::geteuid().is_root();
         let hosts = hosts::Hosts::remembered(&project, &events)?;
         match hosts {
-            Some(_) if local::projects()?.contains(&project) => Err(Error::could_not_run(format!(
+            Some(_) if is_root && local::projects()?.contains(&project) => Err(Error::could_not_run(format!(
                 "project `{project}` has machines on this computer and hosts elsewhere"
             ))
             .remedy("write a spec with that project and its `provider`, and name it with `-f`")),
             Some(hosts) => Ok(Self::Hosts(hosts)),
-            // Machines of this computer are root's.
-            None if !rustix::process::geteuid().is_root() => {
+            None if !is_root => {
                 Err(Error::could_not_run(format!("nothing is known here of a project `{project}`")).remedy(
                     "where it has hosts, write a spec that lists them: each knows what was put there; where it has machines \
                      on this computer, run monctl as root",

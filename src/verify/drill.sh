@@ -67,6 +67,14 @@ as_nobody() {
 	exec setpriv --reuid=nobody --regid=nogroup --clear-groups --no-new-privs -- "$@"
 }
 
+# Without a cache level, stress-ng 0.19 takes as much shared memory as the CPU has of its last cache: hundreds of MB on
+# a large server. The memory drill would then take more than it counts, and the CPU drill more than it is allowed.
+stress() {
+	local niceness=$1
+	shift
+	as_nobody nice -n "$niceness" stress-ng "$@" --cache-level 1 --temp-path /tmp
+}
+
 # --- cpu WORKERS PERCENT NICE: stress-ng ------------------------------------------------------------------
 
 check_cpu() { installed stress-ng; }
@@ -74,7 +82,7 @@ check_cpu() { installed stress-ng; }
 begin_cpu() {
 	local share=()
 	(($2 == 100)) || share=(--cpu-load "$2")
-	(as_nobody nice -n "$3" stress-ng --cpu "$1" "${share[@]}" --timeout "${limit}s" --temp-path /tmp) &
+	(stress "$3" --cpu "$1" "${share[@]}" --timeout "${limit}s") &
 	worker=$!
 }
 
@@ -93,7 +101,7 @@ check_memory() {
 pieces=() sizes=() started=0
 
 take() {
-	(as_nobody stress-ng --vm 1 --vm-bytes "$1k" --vm-keep --vm-hang 0 --vm-method write64 --timeout 0 --temp-path /tmp) &
+	(stress 0 --vm 1 --vm-bytes "$1k" --vm-keep --vm-hang 0 --vm-method write64 --timeout 0) &
 	pieces+=($!)
 	sizes+=("$1")
 }

@@ -64,6 +64,12 @@ fn a_load_ends_at_its_limit_whatever_becomes_of_monctl() {
         assert_eq!(limit, "1min 5s", "systemd's own limit stands behind the drill's");
         let user = project.output(APP, "ps -o uid= -C stress-ng | sort -u | tr -d ' '");
         assert_ne!(user, "0", "the load is no business of root");
+        let resident =
+            project.output(APP, "ps -e -o rss=,args= | awk '/[s]tress-ng/ { sum += $1 } END { print sum }'");
+        assert!(
+            resident.parse::<u64>().unwrap() < 256 << 10,
+            "a load on the CPU takes {resident} kB of memory"
+        );
         hosts.stop("Load").await.unwrap();
         assert!(!hosts.is_on("Load").await.unwrap());
         assert_eq!(stressors(&project), 0);
@@ -218,6 +224,13 @@ fn every_kind(site: &Site, requests: &Cause) -> [Vec<(Order, &'static str)>; 2] 
     [beside_others.map(ordered).into(), alone.map(ordered).into()]
 }
 
+/// A command that prints what a drill said, and what takes memory.
+fn journal(drill: &str) -> String {
+    format!(
+        "journalctl --unit=monctl-drill-{drill} --output=cat; ps -e -o rss=,args= --sort=-rss | head -20; cat /proc/meminfo"
+    )
+}
+
 /// Causes faults, and sees all of them at the end.
 async fn cause_all(site: &Site, hosts: &Hosts<'_>, faults: &[(Order, &'static str)]) {
     let shows = |shows: &str| site.project.ssh(APP, shows).status.success();
@@ -242,7 +255,7 @@ async fn cause_all(site: &Site, hosts: &Hosts<'_>, faults: &[(Order, &'static st
     }
     for (Order { name, .. }, seen) in faults {
         assert!(hosts.is_on(name).await.unwrap(), "the drill {name} has ended");
-        assert!(shows(seen), "the fault of {name} has gone");
+        assert!(shows(seen), "the fault of {name} has gone\n{}", site.on(APP, &journal(name)));
     }
 }
 
