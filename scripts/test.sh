@@ -16,6 +16,19 @@ suite() {
 	results+=("$(printf '%-22s %-6s %4d s' "$name" "$result" $((SECONDS - started)))")
 }
 
+# Hosts of tests install what upstream releases, where it can be made here; else what the distribution has.
+installed="the distribution's packages"
+if [[ -z ${MONCTL_TEST_RELEASES:-} ]] && command -v go >/dev/null; then
+	if MONCTL_TEST_RELEASES=$(scripts/releases.sh); then
+		export MONCTL_TEST_RELEASES
+	else
+		unset MONCTL_TEST_RELEASES
+		installed+=", since scripts/releases.sh failed"
+		[[ ${CI:-} != true ]] || failed=$((failed + 1))
+	fi
+fi
+[[ -z ${MONCTL_TEST_RELEASES:-} ]] || installed=$MONCTL_TEST_RELEASES
+
 suite shellcheck scripts/check-shell.sh
 suite rust cargo test --locked --no-fail-fast
 suite instrumentation tests/instrumentation/run.sh
@@ -25,6 +38,7 @@ suite "host library" python3 -m unittest discover --start-directory tests/host_l
 
 printf '\ntest summary\n'
 printf '  %s\n' "${results[@]}"
+printf '  %-22s %s\n' 'hosts installed' "$installed"
 if ((EUID != 0)) || ! command -v systemd-nspawn >/dev/null; then
 	printf '  %-22s did not run: they need root and systemd-nspawn\n' 'tests of machines'
 	[[ ${CI:-} != true ]] || failed=$((failed + 1))
