@@ -161,6 +161,7 @@ fn slow_states_stale_reads_and_split_pages_change_nothing() {
     let cases = [
         json!({"page_size": 1}),
         json!({"stale": 2}),
+        json!({"stale_states": 2}),
         json!({"pending": 2, "shutting_down": 2, "stopping": 1, "stale": 1, "page_size": 1}),
         json!({"bucket": {"size": 2, "refill": 3}}),
     ];

@@ -102,6 +102,25 @@ fn a_machine_that_falls_back_to_stopped_is_reported_at_once_with_ec2s_reason() {
 }
 
 #[test]
+fn states_that_lag_behind_are_not_taken_for_a_failed_start() {
+    with_double(|double| {
+        let (computer, hand) = (Computer::new(double), Hand::new(double));
+        computer.up();
+        hand.stop("app");
+        // The state before the start has a reason that is one of failed starts.
+        double.set(&json!({"failing_start": "Client.InternalError"}));
+        computer.run("up --yes").code(1).stderr_contains("Client.InternalError");
+        double.set(&json!({"failing_start": null, "stale_states": 3}));
+        computer.up();
+        computer.spec(&["instance_type: t3.large"], 1);
+        computer.run(DISRUPTIVE).stderr_contains("machines: done");
+        double.set(&json!({"stale_states": 0}));
+        assert_eq!(hand.instance("app").instance_type().unwrap().as_str(), "t3.large");
+        is_one_set(double);
+    });
+}
+
+#[test]
 fn a_new_machine_whose_disk_key_cannot_be_used_says_so() {
     with_double(|double| {
         let computer = Computer::new(double);

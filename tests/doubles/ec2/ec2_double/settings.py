@@ -15,6 +15,8 @@ class Settings:
     """How long a terminated instance is still shown; EC2 does so for about an hour."""
     stale: float = 0
     """How long after its creation a resource is not yet found."""
+    stale_states: float = 0
+    """How old the states are that DescribeInstances shows."""
     page_size: int = 0
     """The most that a Describe call answers at once, whatever the client asks for; 0 leaves it to the client."""
     no_capacity: list = dataclasses.field(default_factory=list)

@@ -52,6 +52,13 @@ class Refusals(DoubleTest):
         group = self.ec2.create_security_group(GroupName="far", Description="far", VpcId=vpc)["GroupId"]
         self.refused("InvalidParameter", self.ec2.run_instances, **self.wanted(SecurityGroupIds=[group]))
 
+    def test_a_full_subnet_takes_no_more(self):
+        vpc = self.ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
+        # Of 16 addresses EC2 keeps five.
+        subnet = self.ec2.create_subnet(VpcId=vpc, CidrBlock="10.9.1.0/28")["Subnet"]["SubnetId"]
+        self.ec2.run_instances(**self.wanted(SubnetId=subnet, MinCount=11, MaxCount=11))
+        self.refused("InsufficientFreeAddressesInSubnet", self.ec2.run_instances, **self.wanted(SubnetId=subnet))
+
     def test_without_a_default_vpc_a_subnet_is_needed(self):
         self.double.settings(default_vpc=False)
         self.assertEqual(self.ec2.describe_vpcs()["Vpcs"], [])

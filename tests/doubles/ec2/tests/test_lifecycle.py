@@ -42,6 +42,15 @@ class States(DoubleTest):
             self.assertEqual(self.state(instance), after)
             self.double.settings(pending=600, stopping=600, shutting_down=600)
 
+    def test_answers_may_show_the_state_of_a_while_ago(self):
+        instance = self.one()
+        self.assertEqual(self.state(instance), "running")
+        self.double.settings(stale_states=0.5)
+        eventually(lambda: self.state(instance) == "running", "the start is seen")
+        self.ec2.stop_instances(InstanceIds=[instance])
+        self.assertEqual(self.state(instance), "running")
+        eventually(lambda: self.state(instance) == "stopped", "the stop is seen")
+
     def test_a_call_says_the_state_before_and_now(self):
         instance = self.one()
         (change,) = self.ec2.terminate_instances(InstanceIds=[instance])["TerminatingInstances"]

@@ -1,5 +1,9 @@
 """An instance of moto's that is told its state, and falls apart when it terminates."""
 
+import copy
+import functools
+import time
+
 from moto.core.utils import utcnow
 from moto.ec2.models.instances import Instance, InstanceState, StateReason
 
@@ -17,7 +21,23 @@ class TimedInstance(Instance):
     def instance_id(self):
         return self.id
 
+    @functools.cached_property
+    def history(self):
+        """When it came into which state, and why; the first is the one that it begins in."""
+        return []
+
+    def as_seen(self, at):
+        """As it was at that moment, which is what answers that lag behind show; never as it was before it existed."""
+        seen = next((one for one in reversed(self.history) if one[0] <= at), self.history[0])
+        shown = copy.copy(self)
+        _, shown._state, shown._reason, shown.state_reason = seen
+        return shown
+
     def become(self, state, code):
+        self._become(state, code)
+        self.history.append((time.monotonic(), self._state, self._reason, self.state_reason))
+
+    def _become(self, state, code):
         self._state = InstanceState(state, code)
         if state in ("pending", "running"):
             self._reason, self.state_reason = "", None
@@ -28,6 +48,8 @@ class TimedInstance(Instance):
     def explain(self, code, message):
         """Says why it stops, as EC2 shows it afterwards."""
         self.state_reason = StateReason(f"{code}: {message}", code)
+        if self.history:
+            self.history[-1] = (*self.history[-1][:3], self.state_reason)
 
     def release_public_address(self):
         """An address that came by itself is lost with the stop; an Elastic IP stays."""

@@ -1,6 +1,7 @@
 """Instances that exist: DescribeInstances and its like, start, stop, terminate."""
 
 import copy
+import time
 
 from moto.core.responses import ActionResult, EmptyResult
 
@@ -53,6 +54,9 @@ class Instances(Own):
         reservations = []
         for reservation in map(copy.copy, self.ec2_backend.reservations.values()):
             reservation.instances = [one for one in reservation.instances if id(one) in found]
+            if self.world.settings.stale_states:
+                at = time.monotonic() - self.world.settings.stale_states
+                reservation.instances = [one.as_seen(at) for one in reservation.instances]
             if reservation.instances:
                 reservations.append(reservation)
         return ActionResult({"Reservations": reservations})

@@ -23,6 +23,7 @@ class Launch(Own):
         token = self.wanted("ClientToken")
         before = self.world.tokens.known(self.region, token, parameters)
         if before is not None:
+            self.error_on_dryrun()
             return ActionResult(before)
         make = self._checked_launch()
         self.error_on_dryrun()
@@ -43,6 +44,7 @@ class Launch(Own):
         disks_wanted = disks.merged(image, self.wanted("BlockDeviceMappings", []))
         cpu_credits = credits.wanted(kind, self.wanted("CreditSpecification.CpuCredits"))
         tags = self.tags_for("instance", "volume", "network-interface")
+        self.check_room(place.subnet, count)
         capacity.check_quota(self.world, kind, count)
         capacity.check_zone(self.world, self.ec2_backend, place.subnet.availability_zone, kind)
 

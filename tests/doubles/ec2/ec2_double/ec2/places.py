@@ -64,6 +64,13 @@ class Places(Own):
             )
         return defaults[zone or capacity.some_zone(self.world, self.ec2_backend, sorted(defaults), kind)]
 
+    @staticmethod
+    def check_room(subnet, count):
+        """Refused where the subnet has not so many free addresses; one of IPv6 only gives none of IPv4."""
+        if not subnet.ipv6_native and subnet.available_ip_address_count < count:
+            message = f"There are not enough free addresses in subnet '{subnet.id}' to satisfy the requested number of instances."
+            raise Refused("InsufficientFreeAddressesInSubnet", message)
+
     def _check_address(self, wanted, subnet):
         if wanted is None:
             return
