@@ -7,9 +7,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::duration::PromDuration;
 use crate::error::Error;
 use crate::host::{HostName, Role};
-use crate::spec::{PromDuration, Region};
+use crate::spec::Region;
 
 /// Monitoring for a Django team that is proven to alert.
 #[derive(Debug, Parser)]

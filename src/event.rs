@@ -4,24 +4,15 @@
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use crate::duration::Millis;
 use crate::host::HostName;
 
 /// How often a wait says what it waits for.
 const WAITING_INTERVAL: Duration = Duration::from_secs(5);
-
-/// A duration that is serialized as whole milliseconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Millis(pub Duration);
-
-impl Serialize for Millis {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_u64(u64::try_from(self.0.as_millis()).unwrap_or(u64::MAX))
-    }
-}
 
 /// One thing that happened.
 #[derive(Debug, Clone, PartialEq, Serialize)]

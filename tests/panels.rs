@@ -22,13 +22,14 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use monctl::duration::PromDuration;
 use monctl::grafana::panels::{Checked, Shown, panels};
 use monctl::grafana::{
     DATA_SOURCE_UID, Dashboard, DataSource, Desired, FOLDER_UID, Frames, GrafanaChange, GrafanaClient,
     PanelQuery, diff,
 };
 use monctl::project::Exported;
-use monctl::spec::{OnDrift, PromDuration};
+use monctl::spec::OnDrift;
 use pipeline::free_address;
 use serde_json::{Value, json};
 use test_grafana::TestGrafana;

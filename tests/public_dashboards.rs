@@ -26,12 +26,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use monctl::duration::PromDuration;
 use monctl::grafana::panels::{Checked, Found, Shown, panels};
 use monctl::grafana::{
     DATA_SOURCE_UID, Dashboard, DataSource, Desired, FOLDER_UID, GrafanaChange, GrafanaClient, diff,
 };
 use monctl::project::Exported;
-use monctl::spec::{OnDrift, PromDuration};
+use monctl::spec::OnDrift;
 use serde_json::json;
 use test_grafana::TestGrafana;
 use test_prometheus::TestPrometheus;

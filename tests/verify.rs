@@ -12,10 +12,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use monctl::cancel::Cancel;
+use monctl::drill::Options;
+use monctl::duration::Millis;
 use monctl::error::Exit;
-use monctl::event::{Event, Millis};
+use monctl::event::Event;
 use monctl::http::slack::{Receiver, Reply};
-use monctl::verify::{Diagnosis, Options, Proof, Stage, Witness};
+use monctl::timing::Stage;
+use monctl::verify::{Diagnosis, Proof, Witness};
 use pipeline::{Pipeline, Timings};
 use serde_json::json;
 

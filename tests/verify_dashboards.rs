@@ -21,9 +21,9 @@ mod test_prometheus;
 use std::fmt::Write as _;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use monctl::duration::PromDuration;
 use monctl::grafana::panels::{Checked, Found, Shown, panels};
 use monctl::grafana::{DATA_SOURCE_UID, GrafanaClient};
-use monctl::spec::PromDuration;
 use serde_json::{Value, json};
 use test_grafana::TestGrafana;
 use test_prometheus::TestPrometheus;

@@ -8,8 +8,9 @@ use base64::Engine;
 use futures_util::future::join_all;
 use tokio::time::Instant;
 
+use crate::duration::Millis;
 use crate::error::{Error, Result};
-use crate::event::{Event, Events, Millis};
+use crate::event::{Event, Events};
 use crate::host::{HostName, Machine, ProjectName, Role};
 use crate::plan::HostPlan;
 use crate::playbook::{

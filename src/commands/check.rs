@@ -13,10 +13,10 @@ use crate::error::{Exit, Result};
 use crate::http::Endpoint;
 use crate::http::alertmanager::Alertmanager;
 use crate::http::prometheus::Prometheus;
+use crate::lint::{Finding, Snapshot, Weight, check, exporter, take};
 use crate::provider::Provider;
 use crate::remote::Remote;
 use crate::spec::{Loaded, Location, load};
-use crate::verify::{Finding, Snapshot, Weight, check, exporter, take};
 
 /// # Errors
 /// When the spec is wrong, the monitoring host does not run, or one of its services does not answer. What is wrong with
@@ -149,7 +149,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::verify::{CheckedRule, Kind};
+    use crate::lint::{CheckedRule, Kind};
 
     /// A rule of the spec, and one that somebody else has loaded.
     fn rule(name: &str, is_of_spec: bool) -> CheckedRule {

@@ -2,11 +2,12 @@
 
 use super::{Context, Outcome};
 use crate::cli::ExplainArgs;
+use crate::duration::PromDuration;
 use crate::error::{Error, Result};
+use crate::explain::{Asked, Explanation};
 use crate::render::{Rule, rules};
 use crate::report;
-use crate::spec::{PromDuration, Spec, load};
-use crate::verify::{Asked, Explanation};
+use crate::spec::{Spec, load};
 
 /// # Errors
 /// Where the spec is not valid or has no such alert.

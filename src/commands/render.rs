@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::host::HostName;
 use crate::render::{Addresses, Bundle, RuleTests, Tool, Verdict, check, rule_tests, warnings};
 use crate::spec::{Loaded, Spec, load};
-use crate::verify;
+use crate::timing;
 
 /// Dashboards lie here, by their uids.
 const DASHBOARDS: &str = "grafana/dashboards/";
@@ -28,7 +28,7 @@ pub(super) async fn run(args: &RenderArgs, context: &Context) -> Result<Outcome>
     let loaded = load(&context.spec)?;
     let bundle = Bundle::render(&loaded.spec, &addresses(args, &loaded.spec)?)?;
     let verdicts = check(&bundle)?;
-    let warnings = [warnings(&loaded), verify::warnings_for(&loaded.spec)].concat();
+    let warnings = [warnings(&loaded), timing::warnings_for(&loaded.spec)].concat();
     for warning in &warnings {
         context.events.warn(warning.clone());
     }

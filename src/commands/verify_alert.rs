@@ -11,23 +11,21 @@ use super::deployment::ANSWERS_WITHIN;
 use super::open::port;
 use super::{Context, Outcome, annotations, grafana};
 use crate::cli::{VerifyArgs, Web};
+use crate::drill::{Application, Hosts, Options, safety};
+use crate::duration::PromDuration;
 use crate::error::{Error, Exit, Result};
 use crate::event::Events;
 use crate::host::{HostName, Machine};
-use crate::http::Endpoint;
 use crate::http::alertmanager::Alertmanager;
 use crate::http::prometheus::Prometheus;
-use crate::http::slack;
+use crate::http::{Endpoint, slack};
+use crate::promql;
 use crate::provider::Provider;
 use crate::remote::Remote;
 use crate::render::{Rule, rules};
-use crate::spec::{
-    DrillKind, Loaded, Metrics, PromDuration, Receiver, SecretName, Secrets, Spec, catalogue_alert, load,
-};
-use crate::verify::{
-    self, Application, Fault, Hosts, Inbox, Mutes, Options, Places, Reader, Request, Round, Services,
-    Settings, Slot, Subject, Watched, predict, safety,
-};
+use crate::spec::{DrillKind, Loaded, Metrics, Receiver, SecretName, Secrets, Spec, catalogue_alert, load};
+use crate::timing::{Fault, Mutes, Settings, predict};
+use crate::verify::{self, Inbox, Places, Reader, Request, Round, Services, Slot, Subject, Watched};
 
 /// The port of the monitoring host to which Alertmanager posts where monctl receives.
 const CAPTURE: u16 = 9099;
@@ -201,7 +199,7 @@ fn drill_of(spec: &Spec, rule: &Rule) -> DrillKind {
             none("with `metrics: builtin` nothing of monctl's can answer in place of the application")
         }
         Some(kind) => kind,
-        None if verify::is_cpu_usage(&rule.expr) => DrillKind::Cpu,
+        None if promql::is_cpu_usage(&rule.expr) => DrillKind::Cpu,
         None => none("monctl does not know what makes a rule of your own fire"),
     }
 }

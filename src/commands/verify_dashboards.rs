@@ -15,6 +15,7 @@ use super::open::{monitoring, port};
 use super::way::Way;
 use super::{Context, Outcome, screenshots};
 use crate::cli::{DashboardsArgs, Web};
+use crate::drill::{self, Hosts};
 use crate::error::{Error, Exit, Result};
 use crate::event::Events;
 use crate::grafana::GrafanaClient;
@@ -25,7 +26,6 @@ use crate::http::prometheus::Prometheus;
 use crate::provider::Provider;
 use crate::remote::Remote;
 use crate::spec::{Spec, load};
-use crate::verify::{self, Hosts};
 
 /// A dashboard of days need not show the last minute.
 const LONGEST_STEP: Duration = Duration::from_secs(30);
@@ -116,7 +116,7 @@ async fn traffic(spec: &Spec, machines: &[Machine], dashboards: &[Value], events
     try_join_all(hosts.map(async |machine| {
         let app = Remote::connect(machine, ANSWERS_WITHIN, events).await?;
         let site = Hosts { app: &app, monitoring: &monitoring };
-        verify::traffic(
+        drill::traffic(
             &site,
             &prometheus,
             &machine.address.to_string(),

@@ -5,9 +5,15 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use tokio::time::{Instant, sleep};
 
 use super::{Answer, Client, Endpoint};
 use crate::error::{Error, Result};
+
+/// Prometheus' discovery settles within this time after a start or a reload.
+pub const DISCOVERY_SETTLES_WITHIN: Duration = Duration::from_secs(12);
+/// The pause between two questions while it does.
+const DISCOVERY_PAUSE: Duration = Duration::from_millis(500);
 
 /// Labels by name.
 pub type Labels = BTreeMap<String, String>;
@@ -313,6 +319,22 @@ impl Prometheus {
     pub async fn alertmanagers(&self) -> Result<usize> {
         let Alertmanagers { active } = self.data("/api/v1/alertmanagers", "list its Alertmanagers").await?;
         Ok(active.len())
+    }
+
+    /// How many Alertmanagers it sends to. None is believed only where that lasts: for some seconds after a reload it
+    /// knows none.
+    ///
+    /// # Errors
+    /// When Prometheus does not answer as documented.
+    pub async fn settled_alertmanagers(&self) -> Result<usize> {
+        let until = Instant::now() + DISCOVERY_SETTLES_WITHIN;
+        loop {
+            let count = self.alertmanagers().await?;
+            if count > 0 || Instant::now() >= until {
+                return Ok(count);
+            }
+            sleep(DISCOVERY_PAUSE).await;
+        }
     }
 
     async fn data<T: DeserializeOwned>(&self, path: &str, doing: &str) -> Result<T> {

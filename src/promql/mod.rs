@@ -1,5 +1,20 @@
-//! The query language of Prometheus as a syntax tree. Pure; every room that reads an expression comes here.
+//! The query language of Prometheus: expressions as syntax trees, what they look at, and which values they can have. Pure.
+//! The only room that names the parser.
 
+mod ast;
+mod condition;
+mod cpu_usage;
+mod query_shape;
 mod syntax;
+mod threshold;
+mod value_range;
 
+pub use ast::{
+    Surrounding, alternatives, comparisons, each, metrics_of, name_of, number, selectors, sides_with_number,
+};
+pub use condition::{Conditions, Reading, compared_sides, comparison, conditions, read};
+pub use cpu_usage::is_cpu_usage;
+pub use query_shape::Signal;
 pub(crate) use syntax::{parse, without_texts};
+pub use threshold::{Comparison, Threshold};
+pub use value_range::{Bounds, PERCENT, SHARE, bounds};

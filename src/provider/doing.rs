@@ -2,7 +2,8 @@
 
 use std::time::Instant;
 
-use crate::event::{Event, Events, Millis, Waiting};
+use crate::duration::Millis;
+use crate::event::{Event, Events, Waiting};
 
 /// Something under way, of which the end will be told.
 pub(super) struct Doing<'a> {

@@ -6,9 +6,8 @@ use std::collections::BTreeMap;
 use super::content::Part;
 use super::context::Context;
 use super::delivery::{BOT_TOKEN, HEARTBEAT_MARK};
-use super::environment;
 use super::templates::{self, ENGINE};
-use super::{Addresses, Content};
+use super::{Addresses, Content, environment};
 use crate::error::{Error, Result};
 use crate::spec::{Receiver, SecretName, Slack, Spec};
 

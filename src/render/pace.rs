@@ -2,7 +2,8 @@
 //! `parameters`, and by `warnings`.
 
 use super::rules::HOST_DOWN;
-use crate::spec::{Counts, GROUP_INTERVAL, Monitoring, PromDuration, Spec, catalogue_alert};
+use crate::duration::PromDuration;
+use crate::spec::{Counts, GROUP_INTERVAL, Monitoring, Spec, catalogue_alert};
 
 /// The intervals of a spec.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

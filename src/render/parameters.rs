@@ -2,7 +2,8 @@
 //! `rules`, which fills them into expressions and texts, and by `rule_tests`.
 
 use super::pace::Pace;
-use crate::spec::{Alert, CatalogueAlert, PromDuration};
+use crate::duration::PromDuration;
+use crate::spec::{Alert, CatalogueAlert};
 
 /// The parameters of one catalogue alert in one spec.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -18,8 +18,9 @@ use self::stage::Stage;
 use super::pace::Pace;
 use super::parameters::Parameters;
 use super::rules::{Rule, rules};
+use crate::duration::PromDuration;
 use crate::error::{Error, Result};
-use crate::spec::{Alert, CatalogueAlert, PromDuration, Spec};
+use crate::spec::{Alert, CatalogueAlert, Spec};
 
 /// The tests of one alert: a file of its own for promtool.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -8,7 +8,8 @@ use serde::Serialize;
 use super::pace::Pace;
 use super::parameters::Parameters;
 use super::quote::go_text;
-use crate::spec::{Alert, AlertName, BaseUrl, CatalogueAlert, PromDuration, Spec, Unit, catalogue_name};
+use crate::duration::PromDuration;
+use crate::spec::{Alert, AlertName, BaseUrl, CatalogueAlert, Spec, Unit, catalogue_name};
 
 /// An alerting rule as Prometheus gets it. Labels and annotations are Prometheus templates.
 #[derive(Debug, Clone, PartialEq, Serialize)]

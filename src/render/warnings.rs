@@ -96,8 +96,8 @@ fn overtakes_host_down(spec: &Spec, name: &AlertName, alert: &Alert) -> Option<S
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::duration::PromDuration;
     use crate::render::rules;
-    use crate::spec::PromDuration;
 
     fn warnings(spec: &Spec) -> Vec<String> {
         about(spec, |_| false)

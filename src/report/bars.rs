@@ -123,7 +123,7 @@ mod tests {
     use indicatif::{InMemoryTerm, ProgressDrawTarget};
 
     use super::*;
-    use crate::event::Millis;
+    use crate::duration::Millis;
     use crate::host::HostName;
 
     const APP: HostName = HostName::app(1);

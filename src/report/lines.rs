@@ -2,7 +2,8 @@
 
 use super::harmless::{harmless, harmless_line};
 use super::{Style, duration, message};
-use crate::event::{Event, Millis};
+use crate::duration::Millis;
+use crate::event::Event;
 
 /// Host names are padded to this: `monitoring`.
 const HOST: usize = 10;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::event::Millis;
+use crate::duration::Millis;
 use crate::host::HostName;
 
 fn ms(millis: u64) -> Millis {

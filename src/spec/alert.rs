@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{BaseUrl, LabelName, PromDuration};
+use super::{BaseUrl, LabelName};
+use crate::duration::PromDuration;
 
 /// An alert: one of the catalogue's, or your own where `expr` is given.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]

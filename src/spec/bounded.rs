@@ -4,6 +4,8 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::Path;
 
+use crate::duration::PromDuration;
+
 /// Specs, requirements, secrets, catalogues: none of them comes near.
 pub const SMALL_FILE_BYTES: u64 = 4 << 20;
 
@@ -48,4 +50,10 @@ mod tests {
         assert_eq!(read_at_most(&path, 4).unwrap(), b"abcd");
         assert!(read_at_most(&path, 3).is_err());
     }
+}
+
+/// Holds a duration of the spec to more than nothing.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "garde calls it so")]
+pub(super) fn positive(duration: &PromDuration, (): &()) -> garde::Result {
+    if duration.as_millis() > 0 { Ok(()) } else { Err(garde::Error::new("it has to be longer than nothing")) }
 }

@@ -17,7 +17,8 @@ pub use self::amount::Amount;
 pub use self::counts::Counts;
 pub use self::trial::{Case, Sees, Series, Target, Trial, Usual, Values};
 pub use self::unit::Unit;
-use super::{Alert, AlertName, DrillKind, Metrics, PromDuration, Spec};
+use super::{Alert, AlertName, DrillKind, Metrics, Spec};
+use crate::duration::PromDuration;
 
 static FILES: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/templates/alerts");
 static RUNBOOKS: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/docs/alerts");

@@ -9,7 +9,6 @@ mod bounded;
 mod catalogue;
 mod detect;
 mod drill;
-mod duration;
 mod excerpt;
 mod finding;
 mod grafana;
@@ -42,7 +41,6 @@ pub use catalogue::{
     catalogue_alert, catalogue_name, catalogue_names, runbook,
 };
 pub use drill::DrillKind;
-pub use duration::PromDuration;
 pub use grafana::*;
 pub use load::{Loaded, Location, load};
 pub use model::*;

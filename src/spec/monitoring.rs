@@ -7,8 +7,9 @@ use garde::Validate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::duration::positive;
-use super::{BaseUrl, PromDuration};
+use super::BaseUrl;
+use super::bounded::positive;
+use crate::duration::PromDuration;
 
 /// Prometheus and Alertmanager.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]

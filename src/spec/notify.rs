@@ -6,8 +6,9 @@ use garde::Validate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::duration::positive;
-use super::{BaseUrl, PromDuration, SecretRef, Severity, SeverityName};
+use super::bounded::positive;
+use super::{BaseUrl, SecretRef, Severity, SeverityName};
+use crate::duration::PromDuration;
 
 /// Where alerts are sent, and when.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]

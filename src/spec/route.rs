@@ -3,7 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{Message, Mute, Notify, PromDuration, SecretRef, Severity, SeverityName, WATCHDOG};
+use super::{Message, Mute, Notify, SecretRef, Severity, SeverityName, WATCHDOG};
+use crate::duration::PromDuration;
 
 /// Alertmanager's defaults, where the spec leaves the choice to it (`DefaultRouteOpts` of its dispatcher).
 const GROUP_WAIT: PromDuration = PromDuration::seconds(30);

@@ -7,7 +7,8 @@ use std::str::FromStr;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{PromDuration, SecretRef};
+use super::SecretRef;
+use crate::duration::PromDuration;
 
 /// What is different for alerts of one severity.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

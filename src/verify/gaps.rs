@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use super::words;
+use crate::timing::phrases;
 
 /// A source that is silent for longer is not waited for.
 const LONGEST: Duration = Duration::from_mins(1);
@@ -105,7 +105,7 @@ impl fmt::Display for Source {
 
 impl fmt::Display for Gap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (from, to) = (words::seconds(self.from), words::seconds(self.to));
+        let (from, to) = (phrases::seconds(self.from), phrases::seconds(self.to));
         write!(f, "{} did not answer from {from} to {to} after the fault began: {}", self.source, self.why)
     }
 }

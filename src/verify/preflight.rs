@@ -7,18 +7,18 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use super::diagnose::{Diagnosis, target_is_down};
-use super::drill::Measured;
-use super::expression::read;
-use super::kind;
-use super::mute::Mutes;
-use super::watch::{RELOADING, Services, Subject, alertmanagers};
-use super::{Settings, Stage, words};
+use super::diagnosis::{Diagnosis, target_is_down};
+use super::observer::{Services, Subject};
+use crate::drill::{Measured, watched_job};
 use crate::error::{Error, Result};
 use crate::event::Events;
 use crate::http::alertmanager::Counters;
-use crate::http::prometheus::{ActiveAlert, AlertState, AlertingRule, Labels, Prometheus};
+use crate::http::prometheus::{
+    ActiveAlert, AlertState, AlertingRule, DISCOVERY_SETTLES_WITHIN, Labels, Prometheus,
+};
+use crate::promql::read;
 use crate::spec::DrillKind;
+use crate::timing::{Mutes, Settings, Stage, phrases};
 
 /// Alertmanager clears groups without alerts away every half minute.
 const CLEARING: Duration = Duration::from_secs(35);
@@ -115,7 +115,7 @@ impl Preflight<'_> {
         }
         self.not_active().await?;
         self.not_suffering().await?;
-        if alertmanagers(prometheus).await? == 0 {
+        if prometheus.settled_alertmanagers().await? == 0 {
             let cause = "Prometheus knows no Alertmanager".to_owned();
             return blocked(Stage::InAlertmanager, (cause, "`monctl up` mends its configuration".to_owned()));
         }
@@ -144,15 +144,15 @@ impl Preflight<'_> {
     /// Why the target that the drill is seen by cannot be scraped, where that lasts: what was installed or restarted a
     /// moment ago is scraped within two intervals, and a Prometheus that was started a moment ago knows no target yet.
     async fn lasting_target_error(&self) -> Result<Option<String>> {
-        let patience = (2 * self.settings.scrape_interval + PAUSE).max(RELOADING);
+        let patience = (2 * self.settings.scrape_interval + PAUSE).max(DISCOVERY_SETTLES_WITHIN);
         let until = Instant::now() + patience;
-        let job = kind::job(self.kind);
+        let job = watched_job(self.kind);
         loop {
             let error = target_error(&self.services.prometheus, self.subject, job).await?;
             let Some(why) = error.as_ref().filter(|_| Instant::now() < until) else { return Ok(error) };
             self.notes.tell(format!(
                 "`{job}` cannot be scraped yet ({why}); waiting for at most {}",
-                words::seconds(patience)
+                phrases::seconds(patience)
             ));
             sleep(PAUSE).await;
         }
@@ -203,7 +203,7 @@ impl Preflight<'_> {
                 "`{}` {what}, since {}; waiting until it is over (at most {})",
                 alert.name(),
                 alert.active_at,
-                words::seconds(patience)
+                phrases::seconds(patience)
             ));
             sleep(PAUSE).await;
         }
@@ -217,7 +217,7 @@ impl Preflight<'_> {
         if range.is_zero() || *self.kind == DrillKind::ReplacedWorkers {
             return Ok(());
         }
-        let job = kind::job(self.kind);
+        let job = watched_job(self.kind);
         let wanted = range.as_millis().div_ceil(scrape_interval.as_millis().max(1));
         let scrapes = format!(r#"sum_over_time(up{{job="{job}"}}[{}ms])"#, range.as_millis());
         let until = Instant::now() + range + 2 * scrape_interval;
@@ -232,7 +232,7 @@ impl Preflight<'_> {
             if is_filled || Instant::now() >= until {
                 return Ok(());
             }
-            self.notes.tell(format!("waiting until `{job}` was scraped for {}", words::seconds(range)));
+            self.notes.tell(format!("waiting until `{job}` was scraped for {}", phrases::seconds(range)));
             sleep(PAUSE).await;
         }
     }
@@ -263,7 +263,7 @@ impl Preflight<'_> {
                 self.notes.tell(format!(
                     "Alertmanager tells of other alerts already ({others}); `{}` may join their next message, up to {} later",
                     self.subject.alert,
-                    words::seconds(interval)
+                    phrases::seconds(interval)
                 ));
                 return Ok(interval);
             }
@@ -278,7 +278,7 @@ impl Preflight<'_> {
             }
             self.notes.tell(format!(
                 "waiting until Alertmanager has told that an earlier alert is over (at most {})",
-                words::seconds(patience)
+                phrases::seconds(patience)
             ));
             sleep(PAUSE).await;
         }
@@ -306,7 +306,7 @@ impl Preflight<'_> {
             }
             self.notes.tell(format!(
                 "Alertmanager still holds an earlier `{alert}`, since {since}; waiting until that is over (at most {})",
-                words::seconds(EXPIRING)
+                phrases::seconds(EXPIRING)
             ));
             sleep(PAUSE).await;
         }

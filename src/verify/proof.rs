@@ -3,16 +3,15 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::cause::{Cause, unit_name};
-use super::diagnose::Diagnosis;
-use super::sight::Identity;
-use super::site::{KeptFile, Site};
+use super::diagnosis::Diagnosis;
+use super::observation::Identity;
 use super::tracker::Witness;
-use super::{Fault, Prediction, Settings, Stage};
+use crate::drill::{Cause, KeptFile, Site, unit_name};
+use crate::duration::Millis;
 use crate::error::{Error, Result};
-use crate::event::Millis;
 use crate::host::HostName;
 use crate::remote::Remote;
+use crate::timing::{Fault, Prediction, Settings, Stage};
 
 /// The outcome of a drill.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -227,7 +226,7 @@ impl Kept {
 /// # Errors
 /// When the connection breaks, or the host cannot list them.
 pub async fn last_proofs(monitoring: &Remote) -> Result<Kept> {
-    Ok(Kept::read(&super::site::kept(monitoring).await?))
+    Ok(Kept::read(&crate::drill::kept(monitoring).await?))
 }
 
 #[cfg(test)]

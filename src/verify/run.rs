@@ -1,28 +1,24 @@
 //! One drill under way: the fault on, every stage watched, the fault off, watched again, diagnosed where the alert did
 //! not make the whole way. `prove` begins it and ends the fault where the run is interrupted.
 
-use std::convert::Infallible;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout};
 
-use super::cause::{BEAT, Order};
-use super::diagnose::{Case, Diagnosis, Evidence};
-use super::drill::Drill;
+use super::batch::Request;
+use super::diagnosis::{Case, Diagnosis, Evidence};
 use super::gaps::{Gaps, Source, Unseen};
-use super::kind;
-use super::predict::{EARLY, LATE};
+use super::observation::Sight;
+use super::observer::{Services, Watcher};
 use super::preflight::{Ready, target_error};
 use super::proof::{Entry, Proof};
-use super::prove::Request;
-use super::sight::Sight;
-use super::site::Site;
 use super::tracker::{Reached, Tracker, Witness};
-use super::watch::{Services, Watcher};
-use super::{Fault, Prediction, Settings, Stage, predict, words};
+use crate::drill::{BEAT, Drill, Order, Site, beat, watched_job};
+use crate::duration::Millis;
 use crate::error::Result;
-use crate::event::{Event, Events, Millis};
+use crate::event::{Event, Events};
 use crate::http::slack::{self, Reply};
+use crate::timing::{EARLY, Fault, LATE, Prediction, Settings, Stage, phrases, predict};
 
 /// How often the pipeline is looked at, at most; a quarter of the evaluation interval where that is shorter.
 const PERIOD: Duration = Duration::from_millis(500);
@@ -127,15 +123,6 @@ impl<'a> Prepared<'a> {
         let detail = run.drill.order.to_string();
         run.record(Reached { stage: Stage::LoadOn, at: Duration::ZERO, detail });
         Ok(run)
-    }
-}
-
-/// Says that monctl is still there, while a fault takes its time to begin.
-pub(super) async fn beat(site: &impl Site, name: &str) -> Infallible {
-    loop {
-        sleep(BEAT).await;
-        // A host that does not hear it ends the drill by itself, and the next beat may arrive.
-        drop(timeout(BEAT, site.beat(name)).await);
     }
 }
 
@@ -326,7 +313,7 @@ impl Run<'_> {
         };
         let since = self.load_on.elapsed();
         (running < since).then(|| {
-            let after = words::seconds(since.saturating_sub(running));
+            let after = phrases::seconds(since.saturating_sub(running));
             self.lost_by(format!(
                 "Prometheus was started anew {after} after the fault began, and counts from there"
             ))
@@ -354,7 +341,7 @@ impl Run<'_> {
         let subject = &self.request.subject;
         let prometheus = &self.watcher.services().prometheus;
         let rule = prometheus.rules().await?.into_iter().find(|rule| rule.name == subject.alert);
-        let job = kind::job(&self.request.kind);
+        let job = watched_job(&self.request.kind);
         Ok(Evidence {
             instance: subject.address.clone(),
             host: self.request.host.to_string(),

@@ -11,9 +11,10 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::sight::{Arrival, Expression, Held, Identity, RuleState, Sight, Traffic};
-use super::{Stage, Threshold};
+use super::observation::{Arrival, Expression, Held, Identity, RuleState, Sight, Traffic};
 use crate::http::slack::Reply;
+use crate::promql::Threshold;
+use crate::timing::Stage;
 
 /// Who says that a message was delivered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

@@ -1,10 +1,9 @@
 //! promtool as a judge of many rules at once: starting it costs more than a small test.
 
-use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::thread;
+use std::{fs, thread};
 
 use monctl::render::Tool;
 

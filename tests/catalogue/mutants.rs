@@ -1,7 +1,7 @@
 //! Small changes of a rule: each operator, number, range and label matcher of its expression, and its `for`.
 
+use monctl::duration::PromDuration;
 use monctl::render::Rule;
-use monctl::spec::PromDuration;
 
 /// What is changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

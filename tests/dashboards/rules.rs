@@ -8,10 +8,9 @@ use monctl::spec::{Grafana, catalogue_alert};
 use regex::Regex;
 use serde_json::{Value, json};
 
-use super::colours;
 use super::document::{Query, everything, list, objects, of_variables, panels, queries, text};
-use super::looks;
 use super::promql::{Parsed, Ranged, Selector};
+use super::{colours, looks};
 
 /// A place that breaks a rule.
 #[derive(Debug)]

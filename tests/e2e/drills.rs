@@ -4,11 +4,13 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use monctl::drill::{Cause, Hosts, LEASE, Order, Site as _, UNDOING};
 use monctl::error::Exit;
 use monctl::event::Events;
 use monctl::host::{HostName, Machine};
 use monctl::remote::Remote;
-use monctl::verify::{Cause, Hosts, Kept, LEASE, LastProof, Order, Site as _, Stage, UNDOING, last_proofs};
+use monctl::timing::Stage;
+use monctl::verify::{Kept, LastProof, last_proofs};
 use serde_json::{Value, json};
 
 use crate::site::{Site, eventually};

@@ -1,14 +1,13 @@
 //! Machines of the local provider behind the stand-in for EC2. The stand-in names them like application hosts and
 //! asks this process for them over a socket, so that they belong to a test project and are gone with it.
 
-use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
+use std::{fs, thread};
 
 use monctl::host::{HostName, ProjectName};
 use monctl::provider::{MachineState, Provider};

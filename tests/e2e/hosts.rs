@@ -6,14 +6,11 @@ use std::time::Duration;
 use monctl::host::HostName;
 use tempfile::TempDir;
 
-use crate::at_hand;
 use crate::scenarios::{self, scenarios};
-use crate::secrets;
 use crate::site::{APP, Finding, MONITORING, Site, eventually, keeps_secrets};
-use crate::software;
 use crate::support::{TestProject, runtime};
 use crate::traces::Traces;
-use crate::trust;
+use crate::{at_hand, secrets, software, trust};
 
 #[test]
 fn hosts_are_brought_up_kept_and_taken_down() {

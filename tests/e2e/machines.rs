@@ -1,13 +1,12 @@
 //! What the local provider promises of machines: they boot, are reached by pinned keys only, have a network,
 //! outlive monctl and reboots, keep to their project, and go without a trace.
 
-use std::env;
-use std::fs;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
+use std::{env, fs};
 
 use monctl::event::Events;
 use monctl::host::HostName;

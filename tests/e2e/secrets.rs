@@ -1,10 +1,9 @@
 //! Where secrets may be, and where not: searched in everything that monctl says and leaves, on both sides.
 
-use std::fs;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
 use std::time::Duration;
+use std::{fs, thread};
 
 use monctl::host::HostName;
 

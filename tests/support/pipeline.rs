@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use monctl::cancel::Cancel;
+use monctl::drill::{Application, Cause, KeptFile, Options, Order, Site};
 use monctl::error::{Error, Result};
 use monctl::event::{Event, Events};
 use monctl::host::HostName;
@@ -23,12 +24,9 @@ use monctl::http::{Client, Endpoint};
 use monctl::remote::Output;
 use monctl::render::{Addresses, Bundle, rules};
 use monctl::secret::Secret;
-use monctl::spec::DrillKind;
-use monctl::spec::{Spec, load};
-use monctl::verify::{
-    Application, Cause, Inbox, KeptFile, Mutes, Options, Order, Places, Proof, Reader, Request, Services,
-    Settings, Shell, Site, Subject, prove,
-};
+use monctl::spec::{DrillKind, Spec, load};
+use monctl::timing::{Mutes, Settings};
+use monctl::verify::{Inbox, Places, Proof, Reader, Request, Services, Shell, Subject, prove};
 use serde_json::json;
 use tempfile::TempDir;
 use tokio::sync::mpsc::UnboundedReceiver;

@@ -3,10 +3,10 @@
 use serde::Serialize;
 
 use super::{Outcome, drill_of, drillable};
+use crate::drill::{LEASE, Safety, UNDOING, safety};
 use crate::error::{Error, Result};
 use crate::render::{Rule, rules};
 use crate::spec::{DrillKind, Spec};
-use crate::verify::{LEASE, Safety, UNDOING, safety};
 
 /// An alert and its drill.
 #[derive(Debug, Serialize)]

@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use super::{Outcome, VerifyArgs};
 use crate::error::{Error, Exit, Result};
 use crate::report::duration;
-use crate::verify::{Bystander, NotRun, Proof, Round, Stage, Verdict};
+use crate::timing::Stage;
+use crate::verify::{Bystander, NotRun, Proof, Round, Verdict};
 
 /// One alert that was asked for alone gives its proof, or the error that kept it from being drilled; several give a
 /// document with all of them.
@@ -122,7 +123,8 @@ mod tests {
     use super::*;
     use crate::cli::{Cli, Command};
     use crate::host::HostName;
-    use crate::verify::{Diagnosis, Fault, Settings, Witness, predict};
+    use crate::timing::{Fault, Settings, predict};
+    use crate::verify::{Diagnosis, Witness};
 
     fn proof(proven: bool, lost: bool) -> Proof {
         let (settings, fault) = (Settings::of_reference(), Fault::silence());

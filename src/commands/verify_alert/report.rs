@@ -15,11 +15,13 @@ use crate::event::{ChatMessage, Events};
 use crate::host::HostName;
 use crate::http::prometheus::Prometheus;
 use crate::http::slack::{Mark, Received, escaped};
+use crate::promql;
 use crate::remote::Remote;
 use crate::render::{Rule, rules};
 use crate::report::{Page, Section, StageSeen, Verdict};
 use crate::spec::Spec;
-use crate::verify::{self, NotRun, Proof, Round, Services, Stage, Subject, Witness};
+use crate::timing::Stage;
+use crate::verify::{NotRun, Proof, Round, Services, Subject, Witness};
 
 /// What a curve shows before the fault.
 const BEFORE: Duration = Duration::from_secs(15);
@@ -207,7 +209,7 @@ async fn curve(
         hosts.iter().find(|(name, ..)| *name == proof.host).map(|(_, address, _)| (*address).to_owned());
     let subject = Subject { alert: proof.alert.clone(), address: address.unwrap_or_default() };
     let mut curves = Vec::new();
-    for side in verify::compared_sides(&rule.expr, proof.settings.scrape_interval) {
+    for side in promql::compared_sides(&rule.expr, proof.settings.scrape_interval) {
         let series = prometheus.range(&side, from, to, step).await?;
         curves.extend(
             series.into_iter().find(|(labels, _)| subject.is_meant(labels)).map(|(_, points)| points),
@@ -283,8 +285,9 @@ fn people(at: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::Millis;
-    use crate::verify::{Entry, Fault, Identity, Settings, predict};
+    use crate::duration::Millis;
+    use crate::timing::{Fault, Settings, predict};
+    use crate::verify::{Entry, Identity};
 
     fn proof(witness: Witness) -> Proof {
         let (settings, fault) = (Settings::of_reference(), Fault::silence());

@@ -15,9 +15,9 @@ use super::source::{Source, Sources};
 use super::timing::{Intervals, Settings, Timing};
 use super::variables::{Chosen, Question, Values, Variable, fill, references};
 use super::{Checked, CheckedVariable, Shown, names, series, strings};
+use crate::duration::PromDuration;
 use crate::error::{Error, Result};
 use crate::grafana::{Frames, GrafanaClient, PanelQuery};
-use crate::spec::PromDuration;
 
 /// What all queries share.
 pub(super) struct Asker<'a> {

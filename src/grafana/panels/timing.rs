@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::spec::PromDuration;
+use crate::duration::PromDuration;
 
 /// Points that a browser of 1600 pixels asks for across the whole page: one for each pixel, less the margins.
 const POINTS: u64 = 1_560;

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::dashboard::may_be_empty;
 use super::timing::{length, step};
-use crate::spec::PromDuration;
+use crate::duration::PromDuration;
 
 /// The values of each variable that are chosen: several where it stands for all of them.
 pub(super) type Chosen = BTreeMap<String, Values>;

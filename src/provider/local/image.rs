@@ -9,13 +9,13 @@ use std::time::Instant;
 
 use tempfile::NamedTempFile;
 
-use super::carried;
 use super::command::{last_lines, search_path, tool};
 use super::files::{cannot, entries};
 use super::recipe::Recipe;
-use super::sys;
+use super::{carried, sys};
+use crate::duration::Millis;
 use crate::error::{Error, Result};
-use crate::event::{Event, Events, Millis};
+use crate::event::{Event, Events};
 
 /// Where base images are kept.
 const CACHE: &str = "/var/cache/monctl/images";

@@ -3,8 +3,9 @@
 
 use serde_json::{Value, json};
 
+use crate::duration::PromDuration;
 use crate::render::Rule;
-use crate::spec::{PromDuration, Unit};
+use crate::spec::Unit;
 
 /// Of values that are fine. Blue and orange differ for everybody, whatever colours they see.
 const FINE: &str = "#0072B2";

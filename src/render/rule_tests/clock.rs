@@ -5,7 +5,7 @@
 //! not true yet and when it certainly is; with intervals that fit, both are the same evaluation.
 
 use super::memory::Memory;
-use crate::spec::PromDuration;
+use crate::duration::PromDuration;
 
 /// Milliseconds since the beginning of a test.
 pub(super) type Millis = u64;

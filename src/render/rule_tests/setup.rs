@@ -4,9 +4,10 @@ use super::clock::{Clock, Millis, Onset};
 use super::memory::Memory;
 use super::numbers::Numbers;
 use super::texts::is_steady;
+use crate::duration::PromDuration;
 use crate::render::pace::Pace;
 use crate::render::parameters::Parameters;
-use crate::spec::{PromDuration, Sees, Trial};
+use crate::spec::{Sees, Trial};
 
 /// A trial under certain parameters.
 pub(super) struct Setup<'a> {

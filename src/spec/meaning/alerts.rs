@@ -3,11 +3,12 @@
 use std::path::Path;
 
 use super::{Finding, KeyPath};
+use crate::duration::PromDuration;
 use crate::spec::detect::settings_mention;
 use crate::spec::suggest::suggestion;
 use crate::spec::{
-    Alert, AlertName, CatalogueAlert, Counts, Fault, Metrics, Monitoring, PromDuration, Spec,
-    catalogue_alert, catalogue_names, lacks, promql_fault, template,
+    Alert, AlertName, CatalogueAlert, Counts, Fault, Metrics, Monitoring, Spec, catalogue_alert,
+    catalogue_names, lacks, promql_fault, template,
 };
 
 /// `folder` is that of the application.

@@ -1,0 +1,236 @@
+//! What a drill does on the hosts themselves: the fault on and off, a sign of life, Alertmanager's log, the
+//! kept proof. Everything else is seen over HTTP.
+
+use std::convert::Infallible;
+
+use base64::Engine as _;
+use tokio::time::{sleep, timeout};
+
+use super::host_command::{BEAT, LEASE, Order};
+use crate::error::{Error, Result};
+use crate::remote::{Output, Remote};
+
+/// What the units of drills are called on a host; the drill's name follows.
+const UNIT: &str = "monctl-drill-";
+/// Where a drill keeps its script and its sign of life, until the next boot at most.
+const HOME: &str = "/run/monctl-drill";
+/// Keeps, exports and lists proofs on the monitoring host.
+const PROOFS: &str = include_str!("proofs.sh");
+/// The file in a drill's folder that says that its undo failed.
+const UNDO_FAILED: &str = "undo-failed";
+/// Prints the state of a drill's unit, and a second line where its undo failed.
+const STATE: &str = r#"systemctl is-active "$1"; if [ -e "$2" ]; then echo "undo failed"; fi"#;
+const DRILL: &str = include_str!("drill.sh");
+/// Puts the script where the unit finds it, and runs it.
+const LAUNCH: &str = r#"install -d -m 0711 /run/monctl-drill && install -D -m 0700 /dev/stdin "/run/monctl-drill/$2/drill.sh" && exec bash "/run/monctl-drill/$2/drill.sh" "$@""#;
+/// `drill.sh`: something is not installed.
+const MISSING: i32 = 3;
+/// `drill.sh`: the drill is under way.
+const UNDER_WAY: i32 = 4;
+/// `drill.sh`: the host is in no state for a drill.
+const UNFIT: i32 = 5;
+
+/// The hosts of a drill.
+pub trait Site {
+    /// Causes the fault; returns once it is there.
+    fn start(&self, order: &Order) -> impl Future<Output = Result<()>>;
+    /// Says that monctl is still there: a drill without it ends soon.
+    fn beat(&self, name: &str) -> impl Future<Output = Result<()>>;
+    /// Ends a drill, waits for its undo, and sees that it is off; fine when there is none.
+    fn stop(&self, name: &str) -> impl Future<Output = Result<()>>;
+    /// Ends every drill of this site without waiting.
+    fn release(&self) -> impl Future<Output = Result<()>>;
+    /// Whether a drill is under way, or its undo failed.
+    fn is_on(&self, name: &str) -> impl Future<Output = Result<bool>>;
+    /// What Alertmanager logged in the last `seconds`.
+    fn alertmanager_log(&self, seconds: u64) -> impl Future<Output = Result<String>>;
+    /// Keeps a proof under a file name.
+    fn keep(&self, name: &str, proof: &[u8]) -> impl Future<Output = Result<()>>;
+    /// The files of the kept proofs. No proofs are no error.
+    fn kept(&self) -> impl Future<Output = Result<Vec<KeptFile>>>;
+    /// Gives Prometheus the rules that export what the proofs say.
+    fn export(&self, rules: &[u8]) -> impl Future<Output = Result<()>>;
+}
+
+/// A file in which a proof is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptFile {
+    /// Its name.
+    pub name: String,
+    /// Its content.
+    pub content: Vec<u8>,
+}
+
+/// Hosts behind ssh.
+#[derive(Debug, Clone, Copy)]
+pub struct Hosts<'a> {
+    /// The host whose alerts are proven.
+    pub app: &'a Remote,
+    /// The host with Alertmanager.
+    pub monitoring: &'a Remote,
+}
+
+impl Hosts<'_> {
+    async fn systemctl(&self, words: &[&str]) -> Result<Output> {
+        let words: Vec<&str> = ["systemctl"].into_iter().chain(words.iter().copied()).collect();
+        self.app.run(&words, b"").await
+    }
+
+    fn not_started(&self, order: &Order, output: &Output) -> Error {
+        let host = self.app.host();
+        let unit = unit(&order.name);
+        let said = output.stderr.trim();
+        let error = Error::could_not_run(format!("cannot cause the fault: {said}")).at(host.to_string());
+        match output.status.code() {
+            Some(MISSING) => error.remedy("`monctl up` installs it"),
+            Some(UNDER_WAY) => error
+                .remedy(format!("wait for its end, or end it: monctl ssh {host} -- systemctl stop {unit}")),
+            Some(UNFIT) => error.remedy("a drill would add to it: mend that first, then run it again"),
+            _ => error.remedy(format!("see `monctl ssh {host} -- journalctl -u {unit}`")),
+        }
+    }
+}
+
+impl Site for Hosts<'_> {
+    async fn start(&self, order: &Order) -> Result<()> {
+        let (seconds, lease) = (order.seconds.to_string(), LEASE.as_secs().to_string());
+        let cause = order.cause.words();
+        let mut words = vec!["sh", "-c", LAUNCH, "sh", "start", &order.name, &seconds, &lease];
+        words.extend(cause.iter().map(String::as_str));
+        let output = self.app.run(&words, DRILL.as_bytes()).await?;
+        if output.status.success() { Ok(()) } else { Err(self.not_started(order, &output)) }
+    }
+
+    async fn beat(&self, name: &str) -> Result<()> {
+        // Made anew, a lease of a drill that has ended would be left over.
+        self.app.run(&["touch", "--no-create", &format!("{HOME}/{name}/lease")], b"").await.map(drop)
+    }
+
+    async fn stop(&self, name: &str) -> Result<()> {
+        let unit = unit(name);
+        let output = self.systemctl(&["stop", &unit]).await?;
+        // systemd knows no unit of a drill that has ended. What it answers is not yet that the fault is off.
+        if !self.is_on(name).await? {
+            return Ok(());
+        }
+        let host = self.app.host();
+        Err(Error::failed(format!("the fault was not seen to end: {}", output.stderr.trim()))
+            .at(host.to_string())
+            .remedy(format!(
+                "see `monctl ssh {host} -- journalctl -u {unit}`; it ends by itself soon after monctl"
+            )))
+    }
+
+    async fn release(&self) -> Result<()> {
+        self.systemctl(&["stop", "--no-block", &format!("{UNIT}*")]).await.map(drop)
+    }
+
+    async fn is_on(&self, name: &str) -> Result<bool> {
+        let words = ["sh", "-c", STATE, "sh", &unit(name), &format!("{HOME}/{name}/{UNDO_FAILED}")];
+        let output = self.app.run(&words, b"").await?;
+        is_on(&output.stdout).ok_or_else(|| {
+            Error::failed(format!("systemd does not say whether the drill is over: {}", output.stderr.trim()))
+                .at(self.app.host().to_string())
+        })
+    }
+
+    async fn alertmanager_log(&self, seconds: u64) -> Result<String> {
+        let since = format!("-{seconds}s");
+        let log = ["journalctl", "-u", "monctl-alertmanager", "-o", "cat", "--no-pager", "-n", "200"];
+        let words: Vec<&str> = log.into_iter().chain(["--since", &since]).collect();
+        let output = self.monitoring.run(&words, b"").await?;
+        if output.status.success() {
+            return Ok(output.stdout);
+        }
+        Err(Error::failed(format!("cannot read Alertmanager's log: {}", output.stderr.trim()))
+            .at(self.monitoring.host().to_string()))
+    }
+
+    async fn keep(&self, name: &str, proof: &[u8]) -> Result<()> {
+        let output = self.monitoring.run(&["sh", "-c", PROOFS, "sh", "keep", name], proof).await?;
+        if output.status.success() {
+            return Ok(());
+        }
+        Err(Error::failed(format!("cannot keep the proof `{name}`: {}", output.stderr.trim()))
+            .at(self.monitoring.host().to_string()))
+    }
+
+    async fn kept(&self) -> Result<Vec<KeptFile>> {
+        kept(self.monitoring).await
+    }
+
+    async fn export(&self, rules: &[u8]) -> Result<()> {
+        let output = self.monitoring.run(&["sh", "-c", PROOFS, "sh", "export"], rules).await?;
+        if output.status.success() {
+            return Ok(());
+        }
+        Err(Error::failed(format!("cannot export the last proofs: {}", output.stderr.trim()))
+            .at(self.monitoring.host().to_string()))
+    }
+}
+
+/// systemd's name of a drill.
+fn unit(name: &str) -> String {
+    format!("{UNIT}{name}.service")
+}
+
+/// Whether a drill is on, by the words of [`STATE`]; nothing where they say neither.
+fn is_on(words: &str) -> Option<bool> {
+    let mut lines = words.lines();
+    let is_on = match lines.next()? {
+        "active" | "activating" | "deactivating" | "reloading" | "maintenance" => true,
+        // A unit that has ended is forgotten.
+        "inactive" | "failed" => false,
+        _ => return None,
+    };
+    Some(is_on || lines.next().is_some())
+}
+
+/// The files of the kept proofs.
+///
+/// # Errors
+/// When the connection breaks, or the host cannot list them. No proofs are no error.
+pub async fn kept(monitoring: &Remote) -> Result<Vec<KeptFile>> {
+    let output = monitoring.run(&["sh", "-c", PROOFS, "sh", "list"], b"").await?;
+    let failed = |why: &str| {
+        Error::failed(format!("cannot read the kept proofs: {why}")).at(monitoring.host().to_string())
+    };
+    if !output.status.success() {
+        return Err(failed(output.stderr.trim()));
+    }
+    let file = |line: &str| {
+        let (name, content) = line.split_once('\t')?;
+        let content = base64::engine::general_purpose::STANDARD.decode(content).ok()?;
+        Some(KeptFile { name: name.to_owned(), content })
+    };
+    output.stdout.lines().map(|line| file(line).ok_or_else(|| failed(&format!("`{line}`")))).collect()
+}
+
+/// Says that monctl is still there, while a fault takes its time to begin.
+pub async fn beat(site: &impl Site, name: &str) -> Infallible {
+    loop {
+        sleep(BEAT).await;
+        // A host that does not hear it ends the drill by itself, and the next beat may arrive.
+        drop(timeout(BEAT, site.beat(name)).await);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_is_off_only_where_systemd_and_its_undo_say_so() {
+        for (words, expected) in [
+            ("active\n", Some(true)),
+            ("deactivating\n", Some(true)),
+            ("inactive\n", Some(false)),
+            ("failed\n", Some(false)),
+            ("inactive\nundo failed\n", Some(true)),
+            ("", None),
+            ("Failed to connect to bus\n", None),
+        ] {
+            assert_eq!(is_on(words), expected, "{words:?}");
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! Causes the fault of a drill on a host, sees that it is there, and undoes it.
+//!
+//! `choice`, `safety` and `schedule` decide and are pure; `drill_host` acts, through `drill.sh` on the host.
+
+mod choice;
+mod drill_host;
+mod host_command;
+mod safety;
+mod schedule;
+mod traffic;
+
+pub use choice::{Application, Drill, Measured, Options, Plan};
+pub use drill_host::{Hosts, KeptFile, Site, beat, kept};
+pub use host_command::{BEAT, Cause, LEASE, Order, UNDOING, unit_name};
+pub use safety::{Footprint, Resource, Safety, safety, watched_job};
+pub use schedule::waves;
+pub use traffic::traffic;

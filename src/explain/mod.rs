@@ -1,0 +1,300 @@
+//! What has to happen, for how long, until a person is told of an alert, and which setting shortens it. Pure:
+//! a spec and one of its rules in, an [`Explanation`] out; `text` puts it into words and a picture.
+//!
+//! Called by `commands/explain`.
+
+mod chart;
+mod first_event;
+mod savings;
+#[cfg(test)]
+mod tests;
+mod text;
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::duration::Millis;
+use crate::promql::{
+    Bounds, Comparison, Conditions, Reading, Signal, Threshold, conditions, is_cpu_usage, read,
+};
+use crate::render::Rule;
+use crate::spec::{Mute, Receiver, Route, Spec};
+use crate::timing::phrases;
+use crate::timing::{
+    Effect, Ending, Fault, Prediction, REFERENCE_COMMAND, Remedies, Settings, chance_of, is_certain, predict,
+};
+pub use first_event::FirstEvent;
+pub use savings::Saving;
+
+/// All that is to be said of one alert.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Explanation {
+    /// Its name.
+    pub alert: String,
+    /// Its expression.
+    pub expression: String,
+    /// Who is told.
+    pub receiver: String,
+    /// After what time an alert that still fires is told again.
+    pub repeat_interval: Millis,
+    /// When nobody is told.
+    pub mute: Vec<Mute>,
+    /// What could be predicted; absent where the expression compares nothing with a number.
+    pub way: Option<Way>,
+}
+
+/// How an alert comes to a person.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Way {
+    /// The condition that is explained, where the expression has several: the first.
+    pub condition: Option<String>,
+    /// What stands beside it.
+    pub conditions: Conditions,
+    /// What decides.
+    pub settings: Settings,
+    /// Why the first event may not count.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first_event: Option<FirstEvent>,
+    /// The fault that the times are of.
+    pub fault: Fault,
+    /// When each stage comes.
+    pub prediction: Prediction,
+    /// How long faults of several sizes have to last.
+    pub sizes: Vec<Size>,
+    /// What would shorten the way, best first.
+    pub savings: Vec<Saving>,
+    /// How one fault fares: the one that was asked about, or the reference's own test.
+    pub trial: Option<Trial>,
+}
+
+/// How long a fault of one size has to last.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Size {
+    /// The value that the expression comes to, in its unit.
+    pub value: f64,
+    /// A fault no longer than this is never told.
+    pub never: Millis,
+    /// A fault at least this long is always told.
+    pub always: Option<Millis>,
+}
+
+/// One fault of a given size and length.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Trial {
+    /// The fault in words.
+    pub what: String,
+    /// How a CPU load fares on a host of other sizes.
+    pub elsewhere: Vec<Elsewhere>,
+    /// The share of tries that reach the receiver, from 0 to 1.
+    pub chance: f64,
+    /// The share of tries that end in a race of the first message with the end of the alert.
+    pub race: f64,
+    /// What was measured of this very fault with these very settings.
+    pub measured: Option<&'static str>,
+    /// Why the others do not.
+    pub reason: Option<String>,
+    /// What would make it arrive always.
+    pub remedies: Remedies,
+}
+
+/// The same command on a host of another size.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Elsewhere {
+    /// How many CPUs it has.
+    pub host_cpus: u16,
+    /// The share of tries that reach the receiver, from 0 to 1.
+    pub chance: f64,
+}
+
+/// A fault that the user asks about.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Asked {
+    /// The value that the expression comes to.
+    pub value: Option<f64>,
+    /// How long it lasts.
+    pub lasting: Option<Duration>,
+}
+
+impl Explanation {
+    /// Explains one of the spec's rules.
+    pub fn new(spec: &Spec, rule: &Rule, asked: Asked) -> Self {
+        let route = spec.notify.route(&rule.name, &rule.labels);
+        Self {
+            alert: rule.name.clone(),
+            expression: rule.expr.clone(),
+            receiver: receiver(spec, route),
+            repeat_interval: Millis(route.repeat_interval().get()),
+            mute: route.mute().to_vec(),
+            way: Way::new(spec, rule, asked),
+        }
+    }
+}
+
+impl Way {
+    fn new(spec: &Spec, rule: &Rule, asked: Asked) -> Option<Self> {
+        let settings = Settings::of_rule(spec, rule)?;
+        let reading = read(&rule.expr, settings.scrape_interval)?;
+        let fault = typical(&settings, &reading);
+        let prediction = predict(&settings, &fault);
+        let conditions = conditions(&rule.expr)?;
+        let has_others = conditions.alternatives > 1 || conditions.asks_more;
+        Some(Self {
+            condition: has_others.then(|| format!("{} is {}", reading.left, settings.threshold)),
+            conditions,
+            first_event: FirstEvent::of(&settings, rule),
+            sizes: sizes(&settings, &fault),
+            savings: savings::savings(spec, rule, &settings, &fault),
+            trial: trial(&settings, &fault, asked).or_else(|| reference(&settings, rule)),
+            settings,
+            fault,
+            prediction,
+        })
+    }
+}
+
+fn receiver(spec: &Spec, route: Route<'_>) -> String {
+    if route.is_heartbeat() {
+        return "the dead man's switch at `notify.heartbeat_url`, and to nobody else".into();
+    }
+    match (spec.notify.receiver(), route.channel(), route.severity()) {
+        (Receiver::Capture, ..) => "the receiver inside monctl, while it runs".into(),
+        (Receiver::Slack(_), Some(channel), _) => format!("Slack, {channel}"),
+        (Receiver::Slack(_), None, Some(severity)) if route.own_webhook().is_some() => {
+            format!("Slack, by the webhook of the severity `{severity}`")
+        }
+        (Receiver::Slack(_), None, _) => "Slack".into(),
+    }
+}
+
+/// The plainest fault that an alert is there for, and lasting until someone was told.
+fn typical(settings: &Settings, reading: &Reading) -> Fault {
+    let Threshold { comparison, value, unit } = settings.threshold;
+    let Bounds { low, high } = reading.bounds;
+    let double = (2.0 * value.abs()).max(1.0);
+    let whole = if unit == "%" { 100.0 } else { double }.min(high).max(value);
+    // Few things are negative that have a threshold above zero.
+    let least = low.max(if value > 0.0 { 0.0 } else { -double }).min(value);
+    let asks_up = reading.left.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == "up");
+    match (settings.signal, comparison) {
+        (Signal::Missing { .. }, _) => Fault::silence(),
+        (Signal::Latest, Comparison::Equal) if asks_up && value == 0.0 => Fault::silence(),
+        (Signal::Trend { ahead, .. }, Comparison::Less | Comparison::AtMost) => {
+            trend(value + double, value, ahead)
+        }
+        (Signal::Trend { ahead, .. }, _) => trend(value - double, value, ahead),
+        (Signal::Count { range }, _) => Fault::level(0.0, frequency(settings, range)),
+        (_, Comparison::More | Comparison::AtLeast) => Fault::level(least.max(0.0).min(value), whole),
+        (_, Comparison::Less | Comparison::AtMost) => Fault::level(whole.max(value + 1.0).min(high), least),
+        (_, Comparison::Equal) if value == 0.0 => Fault::level(1.0, 0.0),
+        (_, Comparison::Equal) => Fault::level(0.0, value),
+        (_, Comparison::Unequal) => Fault::level(value, value + 1.0),
+    }
+}
+
+/// How many rare events within a range are typical: as many as are needed come within a quarter of it, though never
+/// more than one with each scrape, which is all that `changes` can see.
+fn frequency(settings: &Settings, range: Duration) -> f64 {
+    let scrapes = range.as_secs_f64() / settings.scrape_interval.as_secs_f64().max(0.001);
+    (4.0 * settings.threshold.least_count()).min(scrapes)
+}
+
+/// A value on its way to the threshold that it reaches in half of the time that the rule looks ahead.
+fn trend(normal: f64, faulty: f64, ahead: Duration) -> Fault {
+    Fault { effect: Effect::Level { normal, faulty, rise: ahead / 2 }, ending: Ending::WhenDelivered }
+}
+
+/// How long faults of a few sizes have to last. One size is enough where the size does not matter.
+fn sizes(settings: &Settings, typical: &Fault) -> Vec<Size> {
+    let Effect::Level { normal, faulty, rise } = typical.effect else {
+        return size(settings, typical, typical.peak()).into_iter().collect();
+    };
+    let is_mean = matches!(settings.signal, Signal::Rate { .. } | Signal::Mean { .. });
+    let value = settings.threshold.value;
+    let steps: &[f64] =
+        if is_mean && (value - normal).abs() > f64::EPSILON { &[0.25, 0.5, 1.0] } else { &[1.0] };
+    let of_share = |share: &f64| {
+        let faulty = value + share * (faulty - value);
+        let faulty = if settings.threshold.unit == "%" { faulty.round() } else { faulty };
+        size(settings, &Fault { effect: Effect::Level { normal, faulty, rise }, ..*typical }, faulty)
+    };
+    let mut sizes: Vec<Size> = steps.iter().filter_map(of_share).collect();
+    // From one request a second to none there is nothing in between.
+    sizes.dedup();
+    sizes
+}
+
+fn size(settings: &Settings, fault: &Fault, value: f64) -> Option<Size> {
+    if matches!(settings.signal, Signal::Trend { .. }) {
+        // Whether a trend is seen depends on its steepness more than on its length.
+        return None;
+    }
+    let longest = predict(settings, fault).longest().as_secs().max(1) * 2;
+    let chance = |seconds: u64| chance_of(settings, &fault.lasting(Duration::from_secs(seconds)));
+    let never = last_without(longest, |seconds| chance(seconds) > 0.0);
+    let always = last_without(longest, |seconds| is_certain(chance(seconds))) + 1;
+    let seconds = |seconds| Millis(Duration::from_secs(seconds));
+    Some(Size { value, never: seconds(never), always: (always <= longest).then(|| seconds(always)) })
+}
+
+/// The last number up to a limit for which the condition does not hold, provided that it goes on holding.
+fn last_without(limit: u64, holds: impl Fn(u64) -> bool) -> u64 {
+    let (mut without, mut with) = (0, limit + 1);
+    while with - without > 1 {
+        let middle = without.midpoint(with);
+        if holds(middle) {
+            with = middle;
+        } else {
+            without = middle;
+        }
+    }
+    without
+}
+
+/// The fault that was asked about.
+fn trial(settings: &Settings, typical: &Fault, asked: Asked) -> Option<Trial> {
+    if asked == Asked::default() {
+        return None;
+    }
+    let effect = match (asked.value, typical.effect) {
+        (Some(faulty), Effect::Level { normal, rise, .. }) => Effect::Level { normal, faulty, rise },
+        (_, effect) => effect,
+    };
+    let fault = Fault { effect, ..*typical };
+    let fault = asked.lasting.map_or(fault, |time| fault.lasting(time));
+    let what = match fault.ending {
+        Ending::After(time) => format!("{} for {}", phrases::size(settings, &fault), phrases::seconds(time)),
+        Ending::WhenDelivered => format!("{} for as long as it takes", phrases::size(settings, &fault)),
+    };
+    Some(tried(settings, &fault, what))
+}
+
+/// The reference's own test of its alert on CPU load. The reference does not say on which machine: it loads four CPUs.
+fn reference(settings: &Settings, rule: &Rule) -> Option<Trial> {
+    const CPUS: u16 = 4;
+    let fits = is_cpu_usage(&rule.expr);
+    let what = || format!("`{REFERENCE_COMMAND}` on a host with {CPUS} CPUs that does nothing else");
+    let on = |host_cpus| {
+        let chance = chance_of(settings, &Fault::of_reference(host_cpus, 0.0));
+        Elsewhere { host_cpus, chance }
+    };
+    let trial = || tried(settings, &Fault::of_reference(CPUS, 0.0), what());
+    let measured = is_the_references(settings).then_some(MEASURED);
+    fits.then(|| Trial { elsewhere: vec![on(2), on(8)], measured, ..trial() })
+}
+
+/// 40 tries of the reference's command through real Prometheus and Alertmanager; docs/timing.md has the rest.
+const MEASURED: &str =
+    "1 of 40 tries arrived, which agrees with 1 of 56 and, where 1 race in 28 is won, with 1 of 80";
+
+/// Whether all that decides about the first message is as in the reference.
+fn is_the_references(settings: &Settings) -> bool {
+    let Settings { joins, send_resolved, refusals, .. } = *settings;
+    *settings == Settings { joins, send_resolved, refusals, ..Settings::of_reference() } && !joins
+}
+
+fn tried(settings: &Settings, fault: &Fault, what: String) -> Trial {
+    let Prediction { chance, race, obstacle, remedies, .. } = predict(settings, fault);
+    let reason = obstacle.map(|obstacle| phrases::reason(settings, fault, obstacle));
+    Trial { what, elsewhere: vec![], chance, race, measured: None, reason, remedies }
+}

@@ -1,0 +1,207 @@
+//! Which setting of the spec shortens the way, by how much, and what that costs: each is halved in a copy of the
+//! spec, and the whole prediction made anew. What `monctl check` would find fault with is not offered.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::duration::{Millis, PromDuration};
+use crate::lint::{EVALUATIONS, SCRAPES};
+use crate::promql::Signal;
+use crate::render::{Rule, rules};
+use crate::spec::{Alert, AlertName, Spec};
+use crate::timing::{Effect, Fault, Prediction, Settings, Stage, predict};
+
+/// Less than this is no saving.
+const WORTHWHILE: Duration = Duration::from_millis(100);
+
+/// What one setting brings.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Saving {
+    /// The setting's path in the spec.
+    pub setting: String,
+    /// Its value now.
+    pub now: String,
+    /// The value that was tried.
+    pub then: String,
+    /// How much earlier a person is told, on average.
+    pub sooner: Millis,
+    /// How much earlier a person is told that it is over, on average, counted from the end of the fault.
+    pub over_sooner: Millis,
+    /// What it costs.
+    pub price: String,
+}
+
+/// A changed spec.
+struct Change {
+    setting: String,
+    now: String,
+    then: String,
+    price: String,
+    spec: Spec,
+}
+
+/// All settings that shorten the way, best first.
+pub(super) fn savings(spec: &Spec, rule: &Rule, settings: &Settings, fault: &Fault) -> Vec<Saving> {
+    let before = predict(settings, fault);
+    let mut savings: Vec<Saving> = changes(spec, rule, settings)
+        .into_iter()
+        .filter_map(|change| saving(change, &rule.name, settings, &before, fault))
+        .filter(|saving| saving.sooner.0 >= WORTHWHILE || saving.over_sooner.0 >= WORTHWHILE)
+        .collect();
+    savings.sort_by_key(|saving| std::cmp::Reverse((saving.sooner, saving.over_sooner)));
+    savings
+}
+
+fn saving(change: Change, alert: &str, now: &Settings, before: &Prediction, fault: &Fault) -> Option<Saving> {
+    let rule = rules(&change.spec).into_iter().find(|rule| rule.name == alert)?;
+    let settings = Settings::of_rule(&change.spec, &rule)?;
+    if makes_too_short(now, &settings) {
+        return None;
+    }
+    let after = predict(&settings, &over(fault, now, &settings));
+    let earlier =
+        |of: fn(&Prediction) -> Option<Duration>| Some(Millis(of(before)?.saturating_sub(of(&after)?)));
+    Some(Saving {
+        price: price(&change, now, &settings),
+        setting: change.setting,
+        now: change.now,
+        then: change.then,
+        sooner: earlier(told).unwrap_or(Millis(Duration::ZERO)),
+        // A trend that is told earlier has gone less far, and so has less way back: no merit of the setting.
+        over_sooner: earlier(told_over)
+            .filter(|_| !matches!(settings.signal, Signal::Trend { .. }))
+            .unwrap_or(Millis(Duration::ZERO)),
+    })
+}
+
+/// Whether `monctl check` would say so of what a change makes shorter.
+fn makes_too_short(now: &Settings, then: &Settings) -> bool {
+    let hold = then.hold < now.hold && then.hold < EVALUATIONS * then.evaluation_interval;
+    let range = then.range() < now.range() && then.range() < SCRAPES * then.scrape_interval;
+    hold || range
+}
+
+/// What a change costs, with what follows from it: a range that the spec leaves to monctl holds four scrapes.
+fn price(change: &Change, now: &Settings, then: &Settings) -> String {
+    let scrapes_more = then.scrape_interval < now.scrape_interval;
+    if scrapes_more && then.range() < now.range() {
+        format!("{}; the range follows, to {}", change.price, show(then.range()))
+    } else {
+        change.price.clone()
+    }
+}
+
+/// The same fault as other settings see it: events come as often as before, whatever range they are counted in.
+fn over(fault: &Fault, now: &Settings, then: &Settings) -> Fault {
+    match (now.signal, fault.effect) {
+        (Signal::Count { .. }, Effect::Level { normal, faulty, rise }) => {
+            let faulty = faulty * then.range().as_secs_f64() / now.range().as_secs_f64();
+            Fault { effect: Effect::Level { normal, faulty, rise }, ..*fault }
+        }
+        _ => *fault,
+    }
+}
+
+/// When a person is told, on average.
+fn told(prediction: &Prediction) -> Option<Duration> {
+    Some(prediction.window(Stage::Delivered)?.expected.0)
+}
+
+/// How long after the end of the fault a person is told of it, on average.
+fn told_over(prediction: &Prediction) -> Option<Duration> {
+    let told = prediction.window(Stage::ResolvedDelivered)?.expected.0;
+    Some(told.saturating_sub(prediction.window(Stage::LoadOff)?.expected.0))
+}
+
+/// Half of a duration: whole seconds, where there are some to spare.
+fn half(duration: Duration) -> PromDuration {
+    let millis = u64::try_from(duration.as_millis() / 2).unwrap_or(u64::MAX);
+    if millis >= 1_000 { PromDuration::seconds(millis.div_ceil(1_000)) } else { PromDuration::millis(millis) }
+}
+
+fn show(duration: Duration) -> String {
+    PromDuration::millis(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)).to_string()
+}
+
+fn changes(spec: &Spec, rule: &Rule, settings: &Settings) -> Vec<Change> {
+    let change =
+        |setting: String, now: Duration, then: PromDuration, price: &str, edit: &dyn Fn(&mut Spec)| {
+            let mut spec = spec.clone();
+            edit(&mut spec);
+            Change { setting, now: show(now), then: then.to_string(), price: price.to_owned(), spec }
+        };
+    let of_alert = |key: &str| format!("alerts.{}.{key}", rule.name);
+    let mut changes = Vec::new();
+    if !settings.hold.is_zero() {
+        let then = half(settings.hold);
+        let price = "a fault of half that length makes an alert, too";
+        changes.push(change(of_alert("for"), settings.hold, then, price, &|spec| {
+            edit(spec, &rule.name, |alert| alert.hold = Some(then));
+        }));
+    }
+    let then = half(settings.scrape_interval);
+    let price = "twice as many scrapes, and samples to keep";
+    changes.push(change(
+        "monitoring.scrape_interval".into(),
+        settings.scrape_interval,
+        then,
+        price,
+        &|spec| {
+            spec.monitoring.scrape_interval = then;
+        },
+    ));
+    let then = half(settings.evaluation_interval);
+    let price = "rules are evaluated twice as often";
+    let name = "monitoring.evaluation_interval".into();
+    changes.push(change(name, settings.evaluation_interval, then, price, &|spec| {
+        spec.monitoring.evaluation_interval = then;
+    }));
+    let then = half(settings.group_wait);
+    let price = "alerts of one cause come in more messages";
+    changes.push(change("notify.group_wait".into(), settings.group_wait, then, price, &|spec| {
+        spec.notify.group_wait = Some(then);
+    }));
+    let then = half(settings.group_interval);
+    let price = "up to twice as many messages where a group changes often";
+    changes.push(change("notify.group_interval".into(), settings.group_interval, then, price, &|spec| {
+        spec.notify.group_interval = Some(then);
+    }));
+    if let Some(window) = rule.window {
+        let then = half(window.get());
+        let price = match settings.signal {
+            Signal::Count { .. } => "events that lie further apart make no alert",
+            _ => "short spikes weigh more",
+        };
+        changes.push(change(of_alert("window"), window.get(), then, price, &|spec| {
+            edit(spec, &rule.name, |alert| alert.window = Some(then));
+        }));
+    }
+    changes.extend(lower_threshold(spec, rule, settings));
+    changes
+}
+
+/// A threshold that is a tenth lower, or by one event, for what is compared as `more than`.
+fn lower_threshold(spec: &Spec, rule: &Rule, settings: &Settings) -> Option<Change> {
+    let above = rule.above.filter(|&above| above > 0.0)?;
+    let (then, price) = match settings.signal {
+        Signal::Count { .. } => ((above - 1.0).max(0.0), "one event fewer makes an alert, too"),
+        _ => ((above * 0.9 * 100.0).round() / 100.0, "smaller faults make an alert, too"),
+    };
+    let mut spec = spec.clone();
+    edit(&mut spec, &rule.name, |alert| alert.above = Some(then));
+    Some(Change {
+        setting: format!("alerts.{}.above", rule.name),
+        now: above.to_string(),
+        then: then.to_string(),
+        price: price.into(),
+        spec,
+    })
+}
+
+fn edit(spec: &mut Spec, name: &str, edit: impl FnOnce(&mut Alert)) {
+    // A name that no rule can have is not in the spec.
+    if let Some(alert) = name.parse::<AlertName>().ok().and_then(|name| spec.alerts.get_mut(&name)) {
+        edit(alert);
+    }
+}

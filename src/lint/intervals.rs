@@ -1,0 +1,66 @@
+//! Times that do not fit each other: `for` and evaluations, ranges and scrapes.
+
+use std::time::Duration;
+
+use promql_parser::parser::Expr;
+
+use super::matches::is_match;
+use super::snapshot::{CheckedRule, Snapshot};
+use super::{Finding, Kind};
+use crate::duration::PromDuration;
+use crate::promql::{each, name_of};
+use crate::timing::phrases::seconds;
+
+/// With fewer scrapes in its range, a `rate` that misses one says little.
+pub const SCRAPES: u32 = 4;
+/// A `for` of fewer evaluations is none.
+pub const EVALUATIONS: u32 = 2;
+
+pub(super) fn short_hold(rule: &CheckedRule) -> Option<Finding> {
+    let least = EVALUATIONS * rule.interval;
+    if rule.hold.is_zero() || rule.hold >= least {
+        return None;
+    }
+    let evidence = format!(
+        "`for` is {}, and the rule is evaluated every {}: a spike that two evaluations see makes the alert fire",
+        seconds(rule.hold),
+        seconds(rule.interval)
+    );
+    let remedy = format!("make it at least {}, or leave it out", prom(least));
+    Some(Finding::of(rule, Kind::ShortHold, "for", evidence, remedy))
+}
+
+pub(super) fn short_ranges(snapshot: &Snapshot, rule: &CheckedRule, expression: &Expr) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    each(expression, &mut |part, _| {
+        let Expr::MatrixSelector(matrix) = part else { return };
+        let Some(scrape) = scrape_interval(snapshot, &matrix.vs) else { return };
+        if matrix.range >= SCRAPES * scrape {
+            return;
+        }
+        let count = matrix.range.as_millis() / scrape.as_millis().max(1);
+        let consequence =
+            if count < 2 { "it is often empty" } else { "one scrape that fails hides much of it" };
+        let evidence =
+            format!("`{part}` holds {count} scrapes, which come every {}: {consequence}", seconds(scrape));
+        let remedy = format!("make the range at least {}", prom(SCRAPES * scrape));
+        let key = if rule.is_of_catalogue { "window" } else { "expr" };
+        findings.push(Finding::of(rule, Kind::ShortRange, key, evidence, remedy));
+    });
+    findings
+}
+
+/// How often the series of a selector are scraped: the slowest of its jobs, or of all where none is known.
+fn scrape_interval(
+    snapshot: &Snapshot,
+    selector: &promql_parser::parser::VectorSelector,
+) -> Option<Duration> {
+    let series = name_of(selector).and_then(|name| snapshot.series.get(&name));
+    let jobs = series.into_iter().flatten().filter(|labels| is_match(selector, labels));
+    let intervals = jobs.filter_map(|labels| snapshot.scrape_intervals.get(labels.get("job")?));
+    intervals.max().or_else(|| snapshot.scrape_intervals.values().min()).copied().filter(|it| !it.is_zero())
+}
+
+fn prom(duration: Duration) -> PromDuration {
+    PromDuration::millis(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
+}

@@ -1,0 +1,118 @@
+//! Selectors that match nothing.
+//!
+//! That a series is not there can be as it should be: a counter of failures begins with the first failure. So a
+//! metric that is known, with a label that is known, and no series with such a value is doubtful only, unless a
+//! value is there that differs by a slip of typing. The catalogue's expressions are proven by their rule tests; of
+//! them it is asked only whether the metrics can be there at all.
+
+use std::collections::BTreeSet;
+
+use promql_parser::label::Matcher;
+use promql_parser::parser::{Expr, VectorSelector};
+
+use super::snapshot::{CheckedRule, Snapshot};
+use super::{Finding, Kind, Weight};
+use crate::http::prometheus::Labels;
+use crate::promql::{Surrounding, alternatives, name_of, selectors};
+use crate::spec::{CatalogueAlert, catalogue_alert, nearest};
+
+pub(super) fn findings(snapshot: &Snapshot, rule: &CheckedRule, expression: &Expr) -> Vec<Finding> {
+    let of_each: Vec<Vec<Finding>> = alternatives(expression)
+        .into_iter()
+        .map(|alternative| of_alternative(snapshot, rule, alternative))
+        .collect();
+    // Where another alternative can make the rule true, one that cannot is doubtful.
+    let is_alive = of_each.iter().any(|findings| findings.iter().all(|it| it.weight == Weight::Doubtful));
+    if !is_alive {
+        return of_each.concat();
+    }
+    if rule.is_of_catalogue {
+        return vec![];
+    }
+    of_each.concat().into_iter().map(Finding::doubtful).collect()
+}
+
+fn of_alternative(snapshot: &Snapshot, rule: &CheckedRule, expression: &Expr) -> Vec<Finding> {
+    let counts = |(_, around): &(&VectorSelector, Surrounding)| !around.absent && !around.exception;
+    let selectors = selectors(expression).into_iter().filter(counts);
+    selectors.filter_map(|(selector, _)| of_selector(snapshot, rule, selector)).collect()
+}
+
+fn of_selector(snapshot: &Snapshot, rule: &CheckedRule, selector: &VectorSelector) -> Option<Finding> {
+    let name = name_of(selector)?;
+    let Some(series) = snapshot.series.get(&name) else {
+        return no_metric(snapshot, rule, &name);
+    };
+    if rule.is_of_catalogue || series.iter().any(|labels| is_match(selector, labels)) {
+        return None;
+    }
+    Some(no_series(rule, selector, &name, series))
+}
+
+fn no_metric(snapshot: &Snapshot, rule: &CheckedRule, name: &str) -> Option<Finding> {
+    let family = |name: &str| name.split('_').next().unwrap_or_default().to_owned();
+    let has_family = snapshot.metrics.iter().any(|other| family(other) == family(name));
+    let entry = catalogue_alert(&rule.name).filter(|_| rule.is_of_catalogue);
+    let begins_later = |entry: &CatalogueAlert| entry.begins.iter().any(|metric| metric == name);
+    if has_family && entry.is_some_and(begins_later) {
+        return None;
+    }
+    let near = nearest(name, snapshot.metrics.iter().map(String::as_str));
+    let evidence = if has_family {
+        format!("no target has a metric `{name}`")
+    } else {
+        format!("no target has a metric `{name}`, nor any other that begins with `{}_`", family(name))
+    };
+    let setting = entry.and_then(|entry| entry.builtin_setting.as_deref());
+    let remedy = match (near, setting) {
+        (Some(near), _) if !rule.is_of_catalogue => format!("did you mean `{near}`?"),
+        (_, Some(setting)) => format!(
+            "with `app.metrics: builtin`, write `{setting} = True` in the project's settings; else see whether the \
+             application is scraped: `monctl status`"
+        ),
+        _ => "see which target should have it, and whether it is scraped: `monctl status`".into(),
+    };
+    let finding = Finding::of(rule, Kind::MatchesNothing, "expr", evidence, remedy);
+    Some(Finding { family: (!has_family).then(|| family(name)), ..finding })
+}
+
+/// The metric is there, and nothing of it matches.
+fn no_series(rule: &CheckedRule, selector: &VectorSelector, name: &str, series: &[Labels]) -> Finding {
+    let count = series.len();
+    let alone = |matcher: &&Matcher| !series.iter().any(|labels| matches(matcher, labels));
+    let Some(matcher) = selector.matchers.matchers.iter().find(alone) else {
+        let evidence = format!("none of the {count} series of `{name}` has all of `{selector}` at once");
+        let remedy =
+            "right where such a series comes only with a failure; else see what there is in Prometheus";
+        return Finding::of(rule, Kind::MatchesNothing, "expr", evidence, remedy).doubtful();
+    };
+    let values: BTreeSet<&str> =
+        series.iter().filter_map(|labels| labels.get(&matcher.name)).map(String::as_str).collect();
+    let some = values.iter().take(5).map(|value| format!("`{value}`")).collect::<Vec<_>>().join(", ");
+    let evidence = format!("none of the {count} series of `{name}` matches `{matcher}`");
+    if values.is_empty() {
+        // `labels` says more of it; that nothing matches is the consequence.
+        let remedy = format!("no series of `{name}` has a label `{}`", matcher.name);
+        return Finding::of(rule, Kind::MatchesNothing, "expr", evidence, remedy);
+    }
+    let is_plain = matcher.op.to_string() == "=";
+    if let Some(near) = nearest(&matcher.value, values.iter().copied()).filter(|_| is_plain) {
+        let remedy = format!("did you mean `{}=\"{near}\"`?", matcher.name);
+        return Finding::of(rule, Kind::MatchesNothing, "expr", evidence, remedy);
+    }
+    let evidence = format!("{evidence}; there are {some}");
+    let remedy = "right where such a series comes only with a failure; else correct the value";
+    Finding::of(rule, Kind::MatchesNothing, "expr", evidence, remedy).doubtful()
+}
+
+/// Whether a series matches all matchers of a selector.
+pub(super) fn is_match(selector: &VectorSelector, labels: &Labels) -> bool {
+    let all = |matchers: &[Matcher]| matchers.iter().all(|matcher| matches(matcher, labels));
+    let either = &selector.matchers.or_matchers;
+    all(&selector.matchers.matchers) && (either.is_empty() || either.iter().any(|matchers| all(matchers)))
+}
+
+fn matches(matcher: &Matcher, labels: &Labels) -> bool {
+    // A label that is not there is an empty one.
+    matcher.is_match(labels.get(&matcher.name).map_or("", String::as_str))
+}

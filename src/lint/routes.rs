@@ -1,0 +1,200 @@
+//! Alerts that no route delivers: Alertmanager's tree of routes, walked with what is known of an alert's labels.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use regex::Regex;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::snapshot::{CheckedRule, Snapshot};
+use super::{Finding, Kind};
+use crate::error::{Error, Result};
+
+/// The parts of Alertmanager's configuration that decide who is told.
+#[derive(Debug, Deserialize)]
+struct Configuration {
+    route: Route,
+    #[serde(default)]
+    receivers: Vec<Receiver>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Route {
+    receiver: Option<String>,
+    matchers: Vec<String>,
+    #[serde(rename = "match")]
+    equal: BTreeMap<String, String>,
+    match_re: BTreeMap<String, String>,
+    #[serde(rename = "continue")]
+    goes_on: bool,
+    routes: Vec<Route>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Receiver {
+    name: String,
+    #[serde(flatten)]
+    integrations: BTreeMap<String, Value>,
+}
+
+impl Receiver {
+    /// Whether it tells anybody.
+    fn tells(&self) -> bool {
+        let is_list = |(key, value): (&String, &Value)| {
+            key.ends_with("_configs") && value.as_array().is_some_and(|list| !list.is_empty())
+        };
+        self.integrations.iter().any(is_list)
+    }
+}
+
+/// Whether an alert goes a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Goes {
+    No,
+    /// It depends on labels of the series, which differ.
+    Maybe,
+    Yes,
+}
+
+/// Sees that the configuration can be read.
+///
+/// # Errors
+/// Where it cannot: what routes it has is unknown then.
+pub(super) fn readable(routing: &str) -> Result<()> {
+    serde_saphyr::from_str::<Configuration>(routing).map(drop).map_err(|error| {
+        Error::failed("Alertmanager's configuration cannot be read").because(error.to_string()).remedy(
+            "see it as Alertmanager has it: `monctl open alertmanager`, `Status`; whether its routes deliver is unknown",
+        )
+    })
+}
+
+pub(super) fn undelivered(snapshot: &Snapshot, rule: &CheckedRule) -> Option<Finding> {
+    // It was read when the snapshot was taken.
+    let configuration: Configuration = serde_saphyr::from_str(&snapshot.routing).ok()?;
+    let mut labels = rule.labels.clone();
+    labels.insert("alertname".into(), rule.name.clone());
+    let mut possible = BTreeSet::new();
+    configuration.route.receivers(&labels, None, &mut possible);
+    let tells = |name: &&str| configuration.receivers.iter().any(|it| it.name == **name && it.tells());
+    if possible.is_empty() || possible.iter().any(tells) {
+        return None;
+    }
+    let names: Vec<String> = possible.iter().map(|name| format!("`{name}`")).collect();
+    let evidence = format!(
+        "Alertmanager's routes lead it to {}, which {} nobody",
+        names.join(" or "),
+        if names.len() == 1 { "tells" } else { "tell" }
+    );
+    let remedy =
+        "give the alert labels that a route asks for (`severity`, `labels`), or the receiver an address";
+    Some(Finding::of(rule, Kind::NotDelivered, "labels", evidence, remedy))
+}
+
+impl Route {
+    /// The receivers that an alert with these labels may come to.
+    fn receivers<'a>(
+        &'a self,
+        labels: &BTreeMap<String, String>,
+        inherited: Option<&'a str>,
+        possible: &mut BTreeSet<&'a str>,
+    ) {
+        let receiver = self.receiver.as_deref().or(inherited);
+        let mut is_taken = false;
+        for route in &self.routes {
+            let goes = route.goes(labels);
+            if goes == Goes::No {
+                continue;
+            }
+            route.receivers(labels, receiver, possible);
+            is_taken |= goes == Goes::Yes;
+            if goes == Goes::Yes && !route.goes_on {
+                return;
+            }
+        }
+        if !is_taken {
+            possible.extend(receiver);
+        }
+    }
+
+    fn goes(&self, labels: &BTreeMap<String, String>) -> Goes {
+        let matchers = self.matchers.iter().flat_map(|text| Condition::parse(text));
+        let equal = self.equal.iter().map(|(name, value)| Condition::new(name, "=", value));
+        let like = self.match_re.iter().map(|(name, value)| Condition::new(name, "=~", value));
+        matchers.chain(equal).chain(like).map(|condition| condition.holds(labels)).min().unwrap_or(Goes::Yes)
+    }
+}
+
+/// One matcher of a route.
+#[derive(Debug, PartialEq, Eq)]
+struct Condition {
+    name: String,
+    operator: String,
+    value: String,
+}
+
+impl Condition {
+    fn new(name: &str, operator: &str, value: &str) -> Self {
+        Self { name: name.to_owned(), operator: operator.to_owned(), value: value.to_owned() }
+    }
+
+    /// Reads `severity="page"`, `{severity=~"a|b", team != x}`.
+    fn parse(text: &str) -> Vec<Self> {
+        let Ok(form) = Regex::new(r#"([\w.:-]+)\s*(=~|!~|!=|=)\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,}]+))"#) else {
+            return vec![];
+        };
+        let read = |found: regex::Captures| {
+            let value = found.get(3).or_else(|| found.get(4)).map_or("", |value| value.as_str());
+            Self::new(&found[1], &found[2], &value.replace("\\\"", "\"").replace("\\\\", "\\"))
+        };
+        form.captures_iter(text).map(read).collect()
+    }
+
+    fn holds(&self, labels: &BTreeMap<String, String>) -> Goes {
+        // Templates and labels of series are known only once the alert fires.
+        let Some(value) = labels.get(&self.name).filter(|value| !value.contains("{{")) else {
+            return Goes::Maybe;
+        };
+        let is_like = || Regex::new(&format!("^(?:{})$", self.value)).map(|regex| regex.is_match(value));
+        let holds = match &*self.operator {
+            "=" => Ok(*value == self.value),
+            "!=" => Ok(*value != self.value),
+            "=~" => is_like(),
+            _ => is_like().map(|is_like| !is_like),
+        };
+        match holds {
+            Ok(true) => Goes::Yes,
+            Ok(false) => Goes::No,
+            Err(_) => Goes::Maybe,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_configuration_that_cannot_be_read_is_an_error_and_not_a_route_without_faults() {
+        assert!(readable("route: {receiver: a}\nreceivers: [{name: a}]").is_ok());
+        for text in ["", "route: [", "receivers: []"] {
+            assert!(readable(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn matchers_are_read_in_all_their_forms() {
+        for (text, expected) in [
+            ("severity=\"page\"", vec![("severity", "=", "page")]),
+            ("severity = page", vec![("severity", "=", "page")]),
+            ("{a=~\"b|c\", d!=\"e\"}", vec![("a", "=~", "b|c"), ("d", "!=", "e")]),
+            ("a!~\"\"", vec![("a", "!~", "")]),
+        ] {
+            let expected: Vec<Condition> = expected
+                .into_iter()
+                .map(|(name, operator, value)| Condition::new(name, operator, value))
+                .collect();
+            assert_eq!(Condition::parse(text), expected, "{text}");
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! Silences without end: Alertmanager wants an end, so people write one that they will not live to see.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::snapshot::Snapshot;
+use super::{Finding, Kind, Weight};
+use crate::http::alertmanager::{Matcher, Silence};
+
+/// Longer than this from now on is without end.
+const LONG: SignedDuration = SignedDuration::from_hours(90 * 24);
+
+pub(super) fn endless(snapshot: &Snapshot) -> Vec<Finding> {
+    // The client refuses an answer whose ends cannot be read.
+    let ends = |silence: &Silence| silence.ends_at.parse::<Timestamp>().ok();
+    let is_endless =
+        |silence: &&Silence| ends(silence).is_some_and(|end| end.duration_since(snapshot.now) > LONG);
+    snapshot.silences.iter().filter(is_endless).map(|silence| finding(snapshot, silence)).collect()
+}
+
+fn finding(snapshot: &Snapshot, silence: &Silence) -> Finding {
+    let silenced: Vec<String> = snapshot
+        .rules
+        .iter()
+        .filter(|rule| silence.matches(&labels(&rule.name, &rule.labels)))
+        .map(|rule| format!("`{}`", rule.name))
+        .collect();
+    let what = match silenced.as_slice() {
+        [] => "it silences what matches".to_owned(),
+        names => format!("it silences {}, and what else matches", names.join(", ")),
+    };
+    let matchers: Vec<String> = silence.matchers.iter().map(shown).collect();
+    Finding {
+        kind: Kind::EndlessSilence,
+        weight: Weight::Wrong,
+        rule: None,
+        key: "",
+        evidence: format!(
+            "silence {} of `{}` ends {}: {what} `{{{}}}`",
+            silence.id,
+            silence.created_by,
+            silence.ends_at,
+            matchers.join(", ")
+        ),
+        remedy: "end it in Alertmanager, and silence for a time that somebody will look back at, or take the rule out"
+            .into(),
+        family: None,
+    }
+}
+
+fn labels(name: &str, labels: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let mut labels = labels.clone();
+    labels.insert("alertname".into(), name.to_owned());
+    labels
+}
+
+fn shown(matcher: &Matcher) -> String {
+    let operator = match (matcher.is_regex, matcher.is_equal) {
+        (false, true) => "=",
+        (false, false) => "!=",
+        (true, true) => "=~",
+        (true, false) => "!~",
+    };
+    format!("{}{operator}\"{}\"", matcher.name, matcher.value)
+}

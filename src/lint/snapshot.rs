@@ -1,0 +1,172 @@
+//! What Prometheus and Alertmanager answered, at one moment: all that the check looks at.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use jiff::{SignedDuration, Timestamp};
+
+use super::routes::readable;
+use crate::duration::PromDuration;
+use crate::error::Result;
+use crate::http::alertmanager::{Alertmanager, Silence};
+use crate::http::prometheus::{AlertingRule, Labels, Prometheus, RuleGroup};
+use crate::promql::{metrics_of, sides_with_number};
+use crate::render::rules;
+use crate::spec::{AlertName, Spec};
+
+/// Series that had samples within this time exist.
+const LIVELY: SignedDuration = SignedDuration::from_hours(1);
+
+/// A rule, as the spec and Prometheus have it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CheckedRule {
+    /// Its name.
+    pub name: String,
+    /// Its expression.
+    pub expression: String,
+    /// Its `for`.
+    pub hold: Duration,
+    /// How often it is evaluated.
+    pub interval: Duration,
+    /// The labels that it adds, as templates.
+    pub labels: Labels,
+    /// Its annotations, as templates.
+    pub annotations: Labels,
+    /// Whether the spec takes its expression from the catalogue, whose rule tests have proven it.
+    pub is_of_catalogue: bool,
+    /// Whether the spec has it.
+    pub is_of_spec: bool,
+    /// The file on the monitoring host; none where Prometheus has not loaded it.
+    pub file: Option<String>,
+    /// Why its last evaluation failed.
+    pub error: Option<String>,
+}
+
+/// All that is looked at.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    /// When it was taken.
+    pub now: Timestamp,
+    /// All alerting rules.
+    pub rules: Vec<CheckedRule>,
+    /// The names of all metrics.
+    pub metrics: BTreeSet<String>,
+    /// The series of each metric that a rule names.
+    pub series: BTreeMap<String, Vec<Labels>>,
+    /// The present values of the left side of each comparison with a number.
+    pub values: BTreeMap<String, Vec<f64>>,
+    /// How often the targets of each job are scraped; the longest, where they differ.
+    pub scrape_intervals: BTreeMap<String, Duration>,
+    /// How many Alertmanagers Prometheus sends to.
+    pub alertmanagers: usize,
+    /// Alertmanager's configuration, as YAML.
+    pub routing: String,
+    /// The silences in force.
+    pub silences: Vec<Silence>,
+}
+
+/// Asks for everything. Reads only.
+///
+/// # Errors
+/// Where one of the two does not answer as documented.
+pub async fn take(spec: &Spec, prometheus: &Prometheus, alertmanager: &Alertmanager) -> Result<Snapshot> {
+    let now = Timestamp::now();
+    let since = (now - LIVELY).as_second();
+    let rules = checked(spec, prometheus.rule_groups().await?);
+    let metrics = prometheus.metric_names(since).await?;
+    let named: BTreeSet<String> = rules.iter().flat_map(|rule| metrics_of(&rule.expression)).collect();
+    let series = join_all(
+        named
+            .intersection(&metrics)
+            .map(|name| async { Ok((name.clone(), prometheus.series(name, since).await?)) }),
+    )
+    .await;
+    let compared: BTreeSet<String> =
+        rules.iter().flat_map(|rule| sides_with_number(&rule.expression)).collect();
+    let values = join_all(compared.into_iter().map(|left| async {
+        // What Prometheus refuses to evaluate alone has no values.
+        let samples = prometheus.query_if_valid(&left).await?.unwrap_or_default();
+        Ok((left, samples.into_iter().map(|sample| sample.value).collect()))
+    }))
+    .await;
+    let routing = alertmanager.configuration().await?;
+    readable(&routing)?;
+    Ok(Snapshot {
+        now,
+        metrics,
+        series: series.into_iter().collect::<Result<_>>()?,
+        values: values.into_iter().collect::<Result<_>>()?,
+        scrape_intervals: scrape_intervals(prometheus).await?,
+        alertmanagers: prometheus.settled_alertmanagers().await?,
+        routing,
+        silences: alertmanager.silences().await?,
+        rules,
+    })
+}
+
+async fn scrape_intervals(prometheus: &Prometheus) -> Result<BTreeMap<String, Duration>> {
+    let mut intervals: BTreeMap<String, Duration> = BTreeMap::new();
+    for target in prometheus.targets().await? {
+        // Empty before Prometheus 2.30; what depends on it is not looked at then.
+        let Ok(interval) = target.scrape_interval.parse::<PromDuration>() else { continue };
+        let Some(job) = target.labels.get("job") else { continue };
+        let known = intervals.entry(job.clone()).or_default();
+        *known = interval.get().max(*known);
+    }
+    Ok(intervals)
+}
+
+/// The rules of Prometheus, and those of the spec that it has not.
+fn checked(spec: &Spec, groups: Vec<RuleGroup>) -> Vec<CheckedRule> {
+    let of_catalogue = |name: &str| {
+        // A name that no rule of ours can have is somebody else's.
+        let name = name.parse::<AlertName>().ok();
+        name.and_then(|name| spec.alerts.get(&name)).map(|alert| alert.expr.is_none())
+    };
+    let mut found: Vec<CheckedRule> = Vec::new();
+    for group in groups {
+        let interval = seconds(group.interval);
+        for rule in group.rules {
+            let is_of_catalogue = of_catalogue(&rule.name);
+            found.push(loaded(rule, &group.file, interval, is_of_catalogue));
+        }
+    }
+    let missing = rules(spec).into_iter().filter(|rule| !found.iter().any(|it| it.name == rule.name));
+    let missing: Vec<CheckedRule> = missing
+        .map(|rule| CheckedRule {
+            is_of_catalogue: of_catalogue(&rule.name).unwrap_or_default(),
+            name: rule.name,
+            expression: rule.expr,
+            hold: rule.hold.map(PromDuration::get).unwrap_or_default(),
+            interval: spec.monitoring.evaluation_interval.get(),
+            labels: rule.labels,
+            annotations: Labels::new(),
+            is_of_spec: true,
+            file: None,
+            error: None,
+        })
+        .collect();
+    found.extend(missing);
+    found
+}
+
+fn loaded(rule: AlertingRule, file: &str, interval: Duration, catalogue: Option<bool>) -> CheckedRule {
+    CheckedRule {
+        name: rule.name,
+        expression: rule.query,
+        hold: seconds(rule.duration),
+        interval,
+        labels: rule.labels,
+        annotations: rule.annotations,
+        is_of_catalogue: catalogue.unwrap_or_default(),
+        is_of_spec: catalogue.is_some(),
+        file: Some(file.to_owned()),
+        error: rule.last_error.filter(|error| !error.is_empty()),
+    }
+}
+
+fn seconds(seconds: f64) -> Duration {
+    // Prometheus gives no negative intervals.
+    Duration::try_from_secs_f64(seconds).unwrap_or_default()
+}

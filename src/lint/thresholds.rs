@@ -1,0 +1,135 @@
+//! Thresholds where the value never comes or always is, and numbers of another unit than the value.
+
+use promql_parser::parser::Expr;
+
+use super::snapshot::{CheckedRule, Snapshot};
+use super::{Finding, Kind};
+use crate::promql::{
+    Bounds, Comparison, PERCENT, SHARE, Threshold, alternatives, bounds, comparison, comparisons, number,
+};
+
+/// A comparison with a number.
+struct Condition<'a> {
+    left: &'a Expr,
+    threshold: Threshold,
+    bounds: Bounds,
+}
+
+pub(super) fn findings(snapshot: &Snapshot, rule: &CheckedRule, expression: &Expr) -> Vec<Finding> {
+    let key = if rule.is_of_catalogue { "above" } else { "expr" };
+    let mut findings = Vec::new();
+    for alternative in alternatives(expression) {
+        let conditions: Vec<Condition> = comparisons(alternative).into_iter().filter_map(condition).collect();
+        findings.extend(conditions.iter().filter_map(|condition| never(rule, key, condition)));
+        findings.extend(conditions.iter().filter_map(|condition| mixed_up(snapshot, rule, key, condition)));
+        // Of several conditions that all have to hold, one that always does may be there to say so.
+        if let [condition] = conditions.as_slice() {
+            findings.extend(always(rule, key, condition));
+        }
+    }
+    findings
+}
+
+fn condition(binary: &promql_parser::parser::BinaryExpr) -> Option<Condition<'_>> {
+    let (left, turned, value) = match (number(&binary.lhs), number(&binary.rhs)) {
+        (None, Some(value)) => (&*binary.lhs, false, value),
+        (Some(value), None) => (&*binary.rhs, true, value),
+        _ => return None,
+    };
+    let comparison = comparison(binary.op.id())?;
+    let comparison = if turned { comparison.turned() } else { comparison };
+    Some(Condition { left, threshold: Threshold { comparison, value, unit: "" }, bounds: bounds(left) })
+}
+
+impl Condition<'_> {
+    fn shown(&self) -> String {
+        let Bounds { low, high } = self.bounds;
+        match (low.is_finite(), high.is_finite()) {
+            (true, true) => format!("`{}` lies between {low} and {high}", self.left),
+            (true, false) => format!("`{}` is never below {low}", self.left),
+            _ => format!("`{}` is never above {high}", self.left),
+        }
+    }
+}
+
+fn never(rule: &CheckedRule, key: &'static str, condition: &Condition) -> Option<Finding> {
+    let Condition { threshold, bounds, .. } = condition;
+    let Bounds { low, high } = *bounds;
+    let value = threshold.value;
+    let is_possible = match threshold.comparison {
+        Comparison::More => high > value,
+        Comparison::AtLeast => high >= value,
+        Comparison::Less => low < value,
+        Comparison::AtMost => low <= value,
+        Comparison::Equal => low <= value && value <= high,
+        Comparison::Unequal => bounds.only().is_none_or(|only| (only - value).abs() > f64::EPSILON),
+    };
+    if is_possible {
+        return None;
+    }
+    let remedy = if *bounds == SHARE && value > 1.0 && value <= 100.0 {
+        format!("write {}, or multiply the left side by 100", value / 100.0)
+    } else if *bounds == PERCENT && value > 100.0 {
+        "write a number between 0 and 100".into()
+    } else {
+        "write a number that the left side can come to".into()
+    };
+    let evidence = format!("{}: it never is {threshold}", condition.shown());
+    Some(Finding::of(rule, Kind::NeverReached, key, evidence, remedy))
+}
+
+fn always(rule: &CheckedRule, key: &'static str, condition: &Condition) -> Option<Finding> {
+    let Condition { threshold, bounds, .. } = condition;
+    let Bounds { low, high } = *bounds;
+    // What can have one value alone is true whenever it is there, and meant so.
+    if bounds.only().is_some() {
+        return None;
+    }
+    let value = threshold.value;
+    let is_always = match threshold.comparison {
+        Comparison::More => low > value,
+        Comparison::AtLeast => low >= value,
+        Comparison::Less => high < value,
+        Comparison::AtMost => high <= value,
+        Comparison::Equal => false,
+        Comparison::Unequal => value < low || value > high,
+    };
+    if !is_always {
+        return None;
+    }
+    let evidence = format!("{}: it always is {threshold}, wherever it has a value", condition.shown());
+    let remedy = if *bounds == SHARE && value > 1.0 && value <= 100.0 {
+        format!("write {}, or multiply the left side by 100", value / 100.0)
+    } else {
+        "write a number that the left side can be on either side of".to_owned()
+    };
+    Some(Finding::of(rule, Kind::AlwaysReached, key, evidence, remedy))
+}
+
+/// A percentage that is compared with a share. Half a percent of failed requests may be meant, so that a threshold is
+/// taken for a slip only where the value is beyond it as things are, or where it asks for next to nothing of what is left.
+fn mixed_up(
+    snapshot: &Snapshot,
+    rule: &CheckedRule,
+    key: &'static str,
+    condition: &Condition,
+) -> Option<Finding> {
+    let Condition { left, threshold, bounds } = condition;
+    let value = threshold.value;
+    if *bounds != PERCENT || value <= 0.0 || value >= 1.0 {
+        return None;
+    }
+    // What has no values now is not judged by them.
+    let values = snapshot.values.get(&left.to_string()).map(Vec::as_slice).unwrap_or_default();
+    let beyond = values.iter().filter(|&&now| threshold.holds(now)).count();
+    let asks_for_little = matches!(threshold.comparison, Comparison::Less | Comparison::AtMost);
+    if beyond == 0 && !asks_for_little {
+        return None;
+    }
+    let evidence = format!(
+        "`{left}` is a percentage, and {value} of it is {value}%; {beyond} of {} values are {threshold} now",
+        values.len()
+    );
+    let remedy = format!("write {}, or leave out the multiplication by 100", value * 100.0);
+    Some(Finding::of(rule, Kind::NeverReached, key, evidence, remedy))
+}

@@ -1,0 +1,24 @@
+//! What is to be seen when: the way of an alert from a fault to its message, simulated in whole milliseconds. Pure.
+//!
+//! `settings` and `fault_model` are what goes in, `samples` is what an expression sees, `pipeline` walks one way, and
+//! `predict` all of them.
+
+mod fault_model;
+mod mute;
+pub(crate) mod phrases;
+mod pipeline;
+mod predict;
+mod samples;
+mod settings;
+mod stage;
+#[cfg(test)]
+mod tests;
+mod time;
+
+pub use fault_model::{CpuLoad, Effect, Ending, Fault, REFERENCE_COMMAND, Traffic};
+pub use mute::Mutes;
+pub use predict::{
+    EARLY, LATE, Obstacle, Prediction, Remedies, Window, chance_of, is_certain, predict, warnings_for,
+};
+pub use settings::{Refusals, Settings};
+pub use stage::Stage;

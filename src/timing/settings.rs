@@ -1,0 +1,126 @@
+//! The settings that decide when an alert arrives, taken from the spec.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::duration::{PromDuration, millis};
+use crate::promql::{PERCENT, Reading, Signal, Threshold, read};
+use crate::render::Rule;
+use crate::spec::{Spec, Unit};
+
+/// What decides when an alert arrives.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Settings {
+    /// How often targets are scraped.
+    #[serde(serialize_with = "millis")]
+    pub scrape_interval: Duration,
+    /// How often the rule is evaluated.
+    #[serde(serialize_with = "millis")]
+    pub evaluation_interval: Duration,
+    /// How its expression looks back.
+    pub signal: Signal,
+    /// When its expression is true.
+    pub threshold: Threshold,
+    /// The rule's `for`.
+    #[serde(serialize_with = "millis")]
+    pub hold: Duration,
+    /// The rule's `keep_firing_for`.
+    #[serde(serialize_with = "millis", skip_serializing_if = "Duration::is_zero")]
+    pub keep_firing: Duration,
+    /// How long Alertmanager waits before the first message of a group.
+    #[serde(serialize_with = "millis")]
+    pub group_wait: Duration,
+    /// How long it waits between messages of a group; the end of an alert is told at such a tick.
+    #[serde(serialize_with = "millis")]
+    pub group_interval: Duration,
+    /// Whether the group was told of other alerts already, so that this one waits for the group's next tick.
+    pub joins: bool,
+    /// Whether the end is told at all.
+    pub send_resolved: bool,
+    /// What the receiver refuses before it accepts the message.
+    pub refusals: Refusals,
+}
+
+/// Requests that the receiver does not accept at first.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Refusals {
+    /// It accepts the first request.
+    #[default]
+    None,
+    /// It fails so often (5xx, no answer): Alertmanager tries again within seconds.
+    Failed(u16),
+    /// It refuses so often (4xx, 429 among them): Alertmanager tries again at the group's next tick.
+    Refused(u16),
+}
+
+impl Settings {
+    /// The settings of a rule in this spec; `None` where its expression compares nothing with a number.
+    pub fn of_rule(spec: &Spec, rule: &Rule) -> Option<Self> {
+        let scrape_interval = spec.monitoring.scrape_interval.get();
+        let reading = read(&rule.expr, scrape_interval)?;
+        let route = spec.notify.route(&rule.name, &rule.labels);
+        Some(Self {
+            scrape_interval,
+            evaluation_interval: spec.monitoring.evaluation_interval.get(),
+            signal: reading.signal,
+            threshold: Threshold {
+                comparison: reading.comparison,
+                value: reading.value,
+                unit: unit(rule, &reading),
+            },
+            hold: rule.hold.map_or(Duration::ZERO, PromDuration::get),
+            keep_firing: rule.keep_firing_for.map_or(Duration::ZERO, PromDuration::get),
+            group_wait: route.group_wait().get(),
+            group_interval: route.group_interval().get(),
+            joins: false,
+            send_resolved: route.send_resolved(),
+            refusals: Refusals::None,
+        })
+    }
+
+    /// The reference's settings: 15 s scrapes and evaluations, `rate[1m]`, `for: 1m`, Alertmanager's defaults.
+    pub const fn of_reference() -> Self {
+        Self {
+            scrape_interval: Duration::from_secs(15),
+            evaluation_interval: Duration::from_secs(15),
+            signal: Signal::Rate { range: Duration::from_mins(1) },
+            threshold: Threshold::above(80.0),
+            hold: Duration::from_mins(1),
+            keep_firing: Duration::ZERO,
+            group_wait: Duration::from_secs(30),
+            group_interval: Duration::from_mins(5),
+            joins: false,
+            send_resolved: false,
+            refusals: Refusals::None,
+        }
+    }
+
+    /// How far back the expression looks.
+    pub const fn range(&self) -> Duration {
+        self.signal.range()
+    }
+
+    /// The stretch of time that one value of the expression looks at, at most: with so many scrapes
+    /// in the range, `rate` sees the intervals between them and not the rest.
+    pub fn seen_by_rate(&self) -> Duration {
+        let (range, scrape) = (self.range().as_millis(), self.scrape_interval.as_millis().max(1));
+        let whole = u32::try_from(range / scrape).unwrap_or(u32::MAX);
+        let exact = range.is_multiple_of(scrape);
+        self.scrape_interval * whole.saturating_sub(u32::from(exact))
+    }
+}
+
+/// What stands behind a number of this rule. The catalogue's unit is that of the parameter `above`, which need not be
+/// what is compared here; else the form of the expression tells.
+fn unit(rule: &Rule, reading: &Reading) -> &'static str {
+    let is_of_catalogue = |above: f64| (above - reading.value).abs() <= 1e-9 * above.abs().max(1.0);
+    match rule.unit.filter(|_| rule.above.is_some_and(is_of_catalogue)) {
+        Some(Unit::Percent) => "%",
+        Some(Unit::Seconds) => " s",
+        _ if reading.bounds == PERCENT => "%",
+        _ if reading.is_bytes => " bytes",
+        _ => "",
+    }
+}

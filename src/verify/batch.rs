@@ -1,0 +1,225 @@
+//! Alerts proven one after the other, or several at a time where their drills do not disturb each other: look
+//! beforehand, faults on, watch, faults off, diagnose. The faults end on every way out; where they cannot be ended,
+//! they end by themselves soon after monctl.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use serde::Serialize;
+use tokio::time::timeout;
+
+use super::deliveries::Silence;
+use super::observer::{Services, Subject};
+use super::other_alerts::{Bystander, Lookout};
+use super::preflight::{Notes, Preflight, Readiness};
+use super::proof::{Proof, keep};
+use super::run::{Prepared, blocked};
+use super::tracker::Witness;
+use crate::cancel::Cancel;
+use crate::drill::{Application, Footprint, Options, Plan, Site, waves};
+use crate::error::{Error, Exit, Result};
+use crate::event::Events;
+use crate::host::HostName;
+use crate::spec::DrillKind;
+use crate::timing::{Mutes, Settings, phrases};
+
+/// An interrupted run has this long to end the faults.
+const HURRY: Duration = Duration::from_millis(1_200);
+
+/// What is to be proven.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// The alert and the host.
+    pub subject: Subject,
+    /// The host by name.
+    pub host: HostName,
+    /// The kind of its drill.
+    pub kind: DrillKind,
+    /// The settings that decide the times.
+    pub settings: Settings,
+    /// When its messages are held back.
+    pub mutes: Mutes,
+    /// The application on the host.
+    pub application: Application,
+    /// The requests per second below which the alert says nothing; zero where it has no such floor.
+    pub floor: f64,
+    /// What the user wishes.
+    pub options: Options,
+}
+
+impl Request {
+    /// What there is to decide on the fault from, with these settings.
+    pub(super) fn plan<'a>(&'a self, settings: &'a Settings) -> Plan<'a> {
+        let Self { subject, kind, options, application, floor, .. } = self;
+        let (options, application, floor) = (*options, *application, *floor);
+        Plan { alert: &subject.alert, kind, settings, options, application, floor }
+    }
+}
+
+/// What became of all drills.
+#[derive(Debug, Default)]
+pub struct Round {
+    /// Each alert with its proof, or why its drill could not begin.
+    pub verdicts: Vec<(String, Result<Proof>)>,
+    /// Other alerts that fired in between.
+    pub others: Vec<Bystander>,
+}
+
+/// An alert and why its drill could not begin.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct NotRun {
+    /// The alert.
+    pub alert: String,
+    /// Why.
+    pub error: String,
+    /// What to do.
+    pub remedy: Option<String>,
+}
+
+impl Round {
+    /// The proofs.
+    pub fn proofs(&self) -> impl Iterator<Item = &Proof> {
+        // The others are in `not_run`.
+        self.verdicts.iter().filter_map(|(_, verdict)| verdict.as_ref().ok())
+    }
+
+    /// The alerts whose drill could not begin.
+    pub fn not_run(&self) -> Vec<NotRun> {
+        let why = |(alert, verdict): &(String, Result<Proof>)| {
+            let error = verdict.as_ref().err()?;
+            let remedy = error.hint().map(str::to_owned);
+            Some(NotRun { alert: alert.clone(), error: error.to_string(), remedy })
+        };
+        self.verdicts.iter().filter_map(why).collect()
+    }
+}
+
+/// Proves alerts: causes their faults, watches every stage, and ends the faults.
+///
+/// # Errors
+/// When the run was interrupted. An alert that does not arrive is no error but a [`Proof`] with a diagnosis, and a
+/// drill that cannot begin is an error among the verdicts.
+pub async fn prove(
+    requests: &[Request],
+    services: Services,
+    site: &impl Site,
+    events: &Events,
+    cancel: &Cancel,
+) -> Result<Round> {
+    // On the heap: the futures of all clients at once are too large for a stack.
+    let work = Box::pin(all(requests, services, site, events));
+    tokio::select! {
+        round = work => Ok(round),
+        () = cancel.raised() => {
+            let ended = timeout(HURRY, site.release()).await;
+            let error = Error::new(Exit::Interrupted, "`verify-alert` was interrupted");
+            Err(match ended {
+                Ok(Ok(())) => error.remedy("what it caused is being undone; run `monctl verify-alert` again"),
+                _ => error.remedy("what it caused is undone within half a minute; run `monctl verify-alert` again after that"),
+            })
+        }
+    }
+}
+
+async fn all(requests: &[Request], services: Services, site: &impl Site, events: &Events) -> Round {
+    // Counted requests cannot be told apart.
+    let together = services.inbox.witness() != Witness::Counters;
+    let drills = requests.iter().filter_map(|request| Some((request, Footprint::of(&request.kind)?)));
+    if let Some(settings) = requests.iter().map(|it| it.settings).find(|settings| settings.send_resolved) {
+        events.note(format!(
+            "that an alert is over is told at Alertmanager's next look at its group, every {}",
+            phrases::seconds(settings.group_interval)
+        ));
+    }
+    let mut round = Round::default();
+    for wave in waves(drills, together) {
+        if let Some(silence) = services.inbox.silence().filter(|silence| silence.is_final) {
+            round
+                .verdicts
+                .extend(wave.iter().map(|request| (request.subject.alert.clone(), Err(unread(&silence)))));
+            continue;
+        }
+        if wave.len() > 1 {
+            let names: Vec<&str> = wave.iter().map(|request| request.subject.alert.as_str()).collect();
+            events.note(format!("at the same time: {}", names.join(", ")));
+        }
+        run(&wave, &services, site, events, &mut round).await;
+    }
+    round
+}
+
+/// A drill is not begun whose message could not be seen.
+fn unread(silence: &Silence) -> Error {
+    Error::could_not_run(format!("its message could not be seen: {}", silence.why))
+        .remedy("mend that, then run it again")
+}
+
+/// Runs the drills of one wave. Each verdict is kept as it falls, whatever becomes of the others.
+async fn run(wave: &[&Request], services: &Services, site: &impl Site, events: &Events, round: &mut Round) {
+    let notes = Notes::new(events);
+    let looks = wave.iter().map(|request| prepare(request, services, wave.len() > 1, &notes, events));
+    let mut drills = Vec::new();
+    for (request, look) in wave.iter().zip(join_all(looks).await) {
+        match look {
+            Ok(Look::Prepared(prepared)) => drills.push((request.subject.alert.clone(), *prepared)),
+            Ok(Look::Blocked(proof)) => round.verdicts.push((proof.alert.clone(), Ok(*proof))),
+            Err(error) => round.verdicts.push((request.subject.alert.clone(), Err(error))),
+        }
+    }
+    let mut lookout = Lookout::new(services.clone(), wave.iter().copied()).await;
+    let drilled = join_all(drills.into_iter().map(|(alert, prepared)| async move {
+        let proof = match prepared.begin(site, events).await {
+            Ok(run) => Ok(run.follow(site).await),
+            Err(error) => Err(error),
+        };
+        if let Ok(proof) = &proof {
+            fall(proof, site, events).await;
+        }
+        (alert, proof)
+    }));
+    // Boxed: as above.
+    let drilled = tokio::select! {
+        drilled = Box::pin(drilled) => drilled,
+        never = lookout.watch() => match never {},
+    };
+    round.verdicts.extend(drilled);
+    if let Some(why) = lookout.missed() {
+        events.warn(format!("other alerts were not watched all the time: {why}"));
+    }
+    round.others.extend(lookout.seen());
+}
+
+/// Says a verdict and keeps it on the monitoring host.
+async fn fall(proof: &Proof, site: &impl Site, events: &Events) {
+    events.note(proof.in_one_line());
+    if let Err(error) = keep(site, proof).await {
+        let help = error.hint().map(|hint| format!("; {hint}")).unwrap_or_default();
+        events.warn(format!("{}{help}", error.in_one_line()));
+    }
+}
+
+/// What the look beforehand led to.
+enum Look<'a> {
+    Prepared(Box<Prepared<'a>>),
+    Blocked(Box<Proof>),
+}
+
+async fn prepare<'a>(
+    request: &'a Request,
+    services: &Services,
+    joins: bool,
+    notes: &Notes<'_>,
+    events: &Events,
+) -> Result<Look<'a>> {
+    let Request { subject, kind, settings, mutes, .. } = request;
+    let ready = match (Preflight { services, subject, kind, settings, mutes, notes }).look().await? {
+        Readiness::Ready(ready) => ready,
+        Readiness::Blocked(diagnosis) => {
+            let proof = blocked(request, services.inbox.witness(), diagnosis);
+            return Ok(Look::Blocked(Box::new(proof)));
+        }
+    };
+    let prepared = Prepared::new(request, ready, services.clone(), joins)?;
+    prepared.announce(events);
+    Ok(Look::Prepared(Box::new(prepared)))
+}

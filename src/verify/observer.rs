@@ -1,0 +1,229 @@
+//! Looks at the pipeline of one alert: Prometheus' query and alerts, Alertmanager's alerts and counters,
+//! the receiver inside monctl. Each look asks all of them at once.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout};
+
+use super::deliveries::Inbox;
+use super::gaps::{Source, Unseen};
+use super::observation::{Arrival, Expression, Held, Identity, RuleState, Sight, Traffic};
+use crate::error::Result;
+use crate::http::alertmanager::{Alertmanager, Counters, HeldAlert, Status};
+use crate::http::prometheus::{ActiveAlert, AlertState, Labels, Prometheus, Sample};
+use crate::http::slack::Received;
+use crate::promql::read;
+use crate::timing::Settings;
+
+/// A look that takes longer than this has seen nothing.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Where the pipeline is watched. Clones share connections, and see each message on their own.
+#[derive(Debug, Clone)]
+pub struct Services {
+    /// Prometheus.
+    pub prometheus: Prometheus,
+    /// Alertmanager.
+    pub alertmanager: Alertmanager,
+    /// What arrived.
+    pub inbox: Inbox,
+}
+
+/// Which alert of which host is watched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subject {
+    /// The alert.
+    pub alert: String,
+    /// The host's address as it stands in `instance` labels, before the port.
+    pub address: String,
+}
+
+impl Subject {
+    /// Whether series with these labels are about the host; those without an instance are about every host.
+    pub fn is_meant(&self, labels: &Labels) -> bool {
+        labels.get("instance").is_none_or(|instance| {
+            instance.strip_prefix(&self.address).is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
+        })
+    }
+
+    /// Whether an alert with these labels is this one.
+    pub(super) fn is_alert(&self, labels: &Labels) -> bool {
+        labels.get("alertname") == Some(&self.alert) && self.is_meant(labels)
+    }
+}
+
+/// Watches one alert of one host.
+#[derive(Debug)]
+pub struct Watcher {
+    services: Services,
+    subject: Subject,
+    expression: String,
+    /// The compared side of the expression, where it is simple enough to be asked for alone.
+    left: Option<String>,
+    before: Counters,
+}
+
+impl Watcher {
+    /// A watcher that counts what Alertmanager sends from these counters on.
+    pub fn new(
+        services: Services,
+        subject: Subject,
+        settings: &Settings,
+        expression: String,
+        before: Counters,
+    ) -> Self {
+        let left = read(&expression, settings.scrape_interval).map(|reading| reading.left);
+        Self { services, subject, expression, left, before }
+    }
+
+    /// The services, for other questions.
+    pub fn services(&self) -> &Services {
+        &self.services
+    }
+
+    /// Forgets what has arrived so far.
+    pub fn forget(&mut self) {
+        self.services.inbox.take();
+    }
+
+    /// One look, counted from when the load went on.
+    pub async fn look(&mut self, load_on: Instant) -> Sight {
+        let Services { prometheus, alertmanager, .. } = &self.services;
+        let (value, alerts, held, counters) = tokio::join!(
+            within(self.value()),
+            within(prometheus.alerts()),
+            within(alertmanager.alerts()),
+            within(alertmanager.counters()),
+        );
+        let at = load_on.elapsed();
+        let mut unseen = Vec::new();
+        let (value, alerts) =
+            (seen(value, Source::Prometheus, &mut unseen), seen(alerts, Source::Prometheus, &mut unseen));
+        let (held, counters) = (
+            seen(held, Source::Alertmanager, &mut unseen),
+            seen(counters, Source::Alertmanager, &mut unseen),
+        );
+        let channel = self.services.inbox.silence().map(|silence| silence.why);
+        unseen.extend(channel.map(|why| Unseen { source: Source::Channel, why }));
+        Sight {
+            at,
+            expression: value,
+            rule: alerts.map(|alerts| self.rule_state(&alerts)),
+            // Those of earlier looks stay known.
+            identities: held.as_deref().map(|held| self.identities(held)).unwrap_or_default(),
+            held: held.map(|held| self.held(&held)),
+            traffic: counters.map(|counters| since(&self.before, &counters)),
+            messages: self.messages(load_on),
+            unseen,
+        }
+    }
+
+    /// Whether the rule's expression is true, and the value of the compared side.
+    async fn value(&self) -> Result<Expression> {
+        let prometheus = &self.services.prometheus;
+        let whole = prometheus.query(&self.expression).await?;
+        // An expression without anything but a condition gives the value itself.
+        if let Some(value) = self.highest(&whole) {
+            return Ok(Expression::Above(value));
+        }
+        let Some(left) = &self.left else { return Ok(Expression::NotAbove(None)) };
+        Ok(Expression::NotAbove(self.highest(&prometheus.query(left).await?)))
+    }
+
+    fn highest(&self, samples: &[Sample]) -> Option<f64> {
+        let meant = samples.iter().filter(|sample| self.subject.is_meant(&sample.labels));
+        meant.map(|sample| sample.value).max_by(f64::total_cmp)
+    }
+
+    fn rule_state(&self, alerts: &[ActiveAlert]) -> RuleState {
+        let states = alerts.iter().filter(|alert| self.subject.is_alert(&alert.labels)).map(|alert| {
+            match alert.state {
+                AlertState::Pending => RuleState::Pending,
+                AlertState::Firing => RuleState::Firing,
+            }
+        });
+        states.max().unwrap_or(RuleState::Inactive)
+    }
+
+    fn held(&self, alerts: &[HeldAlert]) -> Held {
+        match alerts.iter().find(|alert| self.subject.is_alert(&alert.labels)) {
+            None => Held::No,
+            Some(alert) => suppression(&alert.status).map_or(Held::Yes, Held::Suppressed),
+        }
+    }
+
+    fn identities(&self, alerts: &[HeldAlert]) -> Vec<Identity> {
+        let ours = alerts.iter().filter(|alert| self.subject.is_alert(&alert.labels));
+        let identity = |alert: &HeldAlert| Identity {
+            fingerprint: alert.fingerprint.clone(),
+            since: alert.starts_at.as_second(),
+        };
+        ours.map(identity).collect()
+    }
+
+    fn messages(&mut self, load_on: Instant) -> Vec<Arrival> {
+        let arrival = |Received { at, message, marks, reply }| Arrival {
+            at: at.saturating_duration_since(load_on),
+            reply,
+            is_over: message.is_some_and(|message| message.colour == "good"),
+            marks,
+        };
+        self.services.inbox.take().into_iter().map(arrival).collect()
+    }
+}
+
+/// What a question gives in good time, or why it gives nothing.
+async fn within<T>(question: impl Future<Output = Result<T>>) -> Result<T, String> {
+    match timeout(PATIENCE, question).await {
+        Ok(answer) => answer.map_err(|error| error.in_one_line()),
+        Err(_) => Err(format!("no answer within {} s", PATIENCE.as_secs())),
+    }
+}
+
+/// The answer; where there is none, that its source was not seen.
+fn seen<T>(answer: Result<T, String>, source: Source, unseen: &mut Vec<Unseen>) -> Option<T> {
+    // Who was not seen is kept.
+    answer.map_err(|why| unseen.push(Unseen { source, why })).ok()
+}
+
+/// What keeps an alert from being sent.
+pub fn suppression(status: &Status) -> Option<String> {
+    let by = |what: &str, ids: &[String]| (!ids.is_empty()).then(|| format!("{what} by {}", ids.join(", ")));
+    by("silenced", &status.silenced_by)
+        .or_else(|| by("inhibited", &status.inhibited_by))
+        .or_else(|| by("muted", &status.muted_by))
+}
+
+/// The traffic between two readings; an Alertmanager that started anew in between counts from zero.
+fn since(before: &Counters, now: &Counters) -> Traffic {
+    let same = (before.started - now.started).abs() < 1.0;
+    let zero = Counters::default();
+    let before = if same { before } else { &zero };
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "counters are whole and grow"
+    )]
+    let whole = |count: f64| count.max(0.0) as u64;
+    Traffic {
+        requests: whole(now.requests - before.requests),
+        accepted: whole(now.accepted() - before.accepted()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_is_not_taken_for_another_whose_address_begins_like_its_own() {
+        let subject = Subject { alert: "HighCPUUsage".into(), address: "10.0.0.1".into() };
+        let of = |instance: &str| Labels::from([("instance".to_owned(), instance.to_owned())]);
+        for (instance, expected) in
+            [("10.0.0.1:9100", true), ("10.0.0.1", true), ("10.0.0.12:9100", false), ("10.0.0.12", false)]
+        {
+            assert_eq!(subject.is_meant(&of(instance)), expected, "{instance}");
+        }
+        assert!(subject.is_meant(&Labels::new()), "a series without an instance is about every host");
+    }
+}

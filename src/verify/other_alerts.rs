@@ -1,0 +1,204 @@
+//! Other alerts that fire while drills run: what was to be expected, what was inhibited, and what is a false alarm.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::convert::Infallible;
+use std::time::Duration;
+
+use serde::Serialize;
+use tokio::time::sleep;
+
+use super::batch::Request;
+use super::observer::{Services, suppression};
+use crate::drill::Footprint;
+use crate::error::{Error, Result};
+use crate::http::prometheus::{ActiveAlert, AlertState};
+use crate::retry::Patience;
+use crate::spec::catalogue_alert;
+
+/// How long the first question may take, before the first fault.
+const FIRST_WITHIN: Duration = Duration::from_secs(10);
+/// How often Prometheus and Alertmanager are asked.
+const PERIOD: Duration = Duration::from_secs(1);
+
+/// An alert that fired and was not meant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Bystander {
+    /// The alert.
+    pub alert: String,
+    /// What it was about; empty where it is about no instance.
+    pub instance: String,
+    /// Why it fired.
+    pub verdict: Verdict,
+}
+
+/// Why another alert fired.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "verdict", rename_all = "snake_case")]
+pub enum Verdict {
+    /// A drill disturbs what it watches.
+    Expected {
+        /// The alert whose drill it was.
+        of: String,
+    },
+    /// It fired, and was not told.
+    Inhibited {
+        /// What kept it: `inhibited by …`, `silenced by …`.
+        by: String,
+    },
+    /// Nothing that a drill does explains it.
+    FalseAlarm,
+    /// It is not known whether it fired before, or whether something kept it from being sent.
+    Unknown {
+        /// What did not answer.
+        why: String,
+    },
+}
+
+/// Watches for other alerts.
+pub struct Lookout {
+    services: Services,
+    drills: Vec<(String, Footprint)>,
+    /// What fired before: no drill is its reason. An error where that could not be seen.
+    before: Result<BTreeSet<Name>>,
+    seen: BTreeMap<Name, Verdict>,
+    /// Why a later look failed.
+    missed: Option<String>,
+}
+
+/// Alert and instance.
+type Name = (String, String);
+
+impl Lookout {
+    /// Looks at what fires now.
+    pub async fn new(services: Services, wave: impl Iterator<Item = &Request>) -> Self {
+        let footprint =
+            |request: &Request| Some((request.subject.alert.clone(), Footprint::of(&request.kind)?));
+        let drills = wave.filter_map(footprint).collect();
+        let before = Ok(BTreeSet::new());
+        let mut lookout = Self { services, drills, before, seen: BTreeMap::new(), missed: None };
+        let mut patience = Patience::new(FIRST_WITHIN);
+        lookout.before = loop {
+            match lookout.firing().await {
+                Ok(firing) => break Ok(firing.into_iter().collect()),
+                Err(error) => {
+                    if let Err(error) = patience.again(error).await {
+                        break Err(error);
+                    }
+                }
+            }
+        };
+        lookout
+    }
+
+    /// Watches for ever.
+    pub async fn watch(&mut self) -> Infallible {
+        loop {
+            match self.firing().await {
+                Ok(firing) => {
+                    let is_old = |name: &Name| self.before.as_ref().is_ok_and(|before| before.contains(name));
+                    let new: Vec<Name> = firing.into_iter().filter(|name| !is_old(name)).collect();
+                    if !new.is_empty() {
+                        self.judge(new).await;
+                    }
+                }
+                Err(error) => self.missed = Some(error.in_one_line()),
+            }
+            sleep(PERIOD).await;
+        }
+    }
+
+    /// Why a look failed, where one did: what fired only then was not seen.
+    pub fn missed(&self) -> Option<&str> {
+        self.missed.as_deref()
+    }
+
+    /// What fired in between.
+    pub fn seen(self) -> Vec<Bystander> {
+        let bystander = |((alert, instance), verdict)| Bystander { alert, instance, verdict };
+        self.seen.into_iter().map(bystander).collect()
+    }
+
+    /// The alerts that fire and that no drill is about.
+    async fn firing(&self) -> Result<Vec<Name>> {
+        let alerts = self.services.prometheus.alerts().await?;
+        let is_other = |alert: &&ActiveAlert| {
+            alert.state == AlertState::Firing
+                && self.drills.iter().all(|(drilled, _)| alert.name() != drilled)
+        };
+        let instance = |alert: &ActiveAlert| alert.labels.get("instance").cloned().unwrap_or_default();
+        Ok(alerts.iter().filter(is_other).map(|alert| (alert.name().to_owned(), instance(alert))).collect())
+    }
+
+    async fn judge(&mut self, names: Vec<Name>) {
+        let held = self.services.alertmanager.alerts().await;
+        for name in names {
+            let (alert, instance) = (&name.0, &name.1);
+            let is_it = |labels: &BTreeMap<String, String>| {
+                labels.get("alertname") == Some(alert)
+                    && labels.get("instance").map_or("", String::as_str) == instance
+            };
+            let held = held.as_ref().map(|held| held.iter().find(|held| is_it(&held.labels)));
+            let by = held.map(|held| held.and_then(|held| suppression(&held.status)));
+            let verdict = verdict(by, explained(&self.drills, alert), self.before.as_ref().err());
+            // Inhibited once is inhibited: Alertmanager needs a moment to see the alert that inhibits.
+            if !matches!(self.seen.get(&name), Some(Verdict::Inhibited { .. })) {
+                self.seen.insert(name, verdict);
+            }
+        }
+    }
+}
+
+/// The verdict on an alert: what Alertmanager says of what keeps it, what the drills explain, and why it is unknown
+/// what fired before them.
+fn verdict(
+    by: Result<Option<String>, &Error>,
+    explained: Verdict,
+    before_unknown: Option<&Error>,
+) -> Verdict {
+    match (by, explained) {
+        (Ok(Some(by)), _) => Verdict::Inhibited { by },
+        (by, Verdict::FalseAlarm) => match by.err().or(before_unknown) {
+            Some(error) => Verdict::Unknown { why: error.in_one_line() },
+            None => Verdict::FalseAlarm,
+        },
+        (_, explained) => explained,
+    }
+}
+
+/// Whether a drill disturbs what the alert watches.
+fn explained(drills: &[(String, Footprint)], alert: &str) -> Verdict {
+    let watched = catalogue_alert(alert).and_then(|entry| Footprint::of(&entry.drill));
+    let disturbed = |watched: &Footprint| {
+        drills.iter().find(|(_, footprint)| !footprint.leaves(watched)).map(|(of, _)| of.clone())
+    };
+    watched.as_ref().and_then(disturbed).map_or(Verdict::FalseAlarm, |of| Verdict::Expected { of })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::DrillKind;
+
+    #[test]
+    fn an_alert_is_called_a_false_alarm_only_where_everything_that_could_explain_it_was_seen() {
+        let error = Error::failed("Prometheus did not answer");
+        let unknown = Verdict::Unknown { why: "Prometheus did not answer".into() };
+        assert_eq!(verdict(Ok(None), Verdict::FalseAlarm, None), Verdict::FalseAlarm);
+        assert_eq!(verdict(Ok(None), Verdict::FalseAlarm, Some(&error)), unknown);
+        assert_eq!(verdict(Err(&error), Verdict::FalseAlarm, None), unknown);
+        let expected = Verdict::Expected { of: "X".into() };
+        assert_eq!(verdict(Err(&error), expected.clone(), Some(&error)), expected);
+        let inhibited = Verdict::Inhibited { by: "silenced by 7".into() };
+        assert_eq!(verdict(Ok(Some("silenced by 7".into())), Verdict::FalseAlarm, Some(&error)), inhibited);
+    }
+
+    #[test]
+    fn an_alert_that_watches_what_a_drill_disturbs_is_to_be_expected_and_no_other() {
+        let stopped = DrillKind::Stop { units: vec!["monctl-node-exporter.service".into()] };
+        let drills = [("ExporterGone".to_owned(), Footprint::of(&stopped).unwrap())];
+        assert_eq!(explained(&drills, "HighCPUUsage"), Verdict::Expected { of: "ExporterGone".into() });
+        for alert in ["HighLatency", "AlertUnproven", "OfTheUsersOwn"] {
+            assert_eq!(explained(&drills, alert), Verdict::FalseAlarm, "{alert}");
+        }
+    }
+}

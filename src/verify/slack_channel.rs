@@ -1,0 +1,244 @@
+//! The Slack channels themselves, read by a bot: the message that lies there is the proof that it was delivered.
+//!
+//! The monitoring host asks, with curl: it is the host that reaches Slack anyway, whatever stands between. The token
+//! goes there on standard input and stays nowhere.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::convert::Infallible;
+use std::future::pending;
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+use super::deliveries::{Silence, Slot};
+use crate::error::{Error, Result};
+use crate::event::ChatMessage;
+use crate::host::HostName;
+use crate::http::slack::history::{self, Channel, Found, Refusal};
+use crate::remote::{Output, Remote};
+use crate::secret::Secret;
+use crate::spec::Route;
+
+/// A channel is read so often, where there is one: Slack allows 50 questions a minute, whatever they are about.
+const PERIOD: Duration = Duration::from_millis(1_500);
+/// A bot that asks too often waits so long.
+const PENITENCE: Duration = Duration::from_secs(10);
+/// A workspace's list of channels ends long before.
+const MOST_PAGES: usize = 50;
+
+/// Who runs commands where Slack is reached.
+pub trait Shell {
+    /// Runs a command with this input.
+    fn run(&self, words: &[&str], input: &[u8]) -> impl Future<Output = Result<Output>>;
+}
+
+impl Shell for Remote {
+    fn run(&self, words: &[&str], input: &[u8]) -> impl Future<Output = Result<Output>> {
+        Self::run(self, words, input)
+    }
+}
+
+/// A bot that reads.
+#[derive(Debug)]
+pub struct Reader<'a, S = Remote> {
+    /// Who asks: the monitoring host.
+    pub shell: &'a S,
+    /// Where, such as `https://slack.com/api`.
+    pub api_url: String,
+    /// The bot's token.
+    pub token: Secret,
+    /// The proxy through which the monitoring host reaches Slack.
+    pub proxy_url: Option<String>,
+}
+
+/// The channels in which messages come to lie, each once: by name or id, and none where the spec names none; with the
+/// key of the spec that names it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Places(BTreeMap<Option<String>, String>);
+
+impl<'a> FromIterator<Route<'a>> for Places {
+    fn from_iter<T: IntoIterator<Item = Route<'a>>>(routes: T) -> Self {
+        Self(routes.into_iter().map(|route| (route.channel(), route.channel_key())).collect())
+    }
+}
+
+/// Channels that are read while drills run.
+#[derive(Debug)]
+pub struct Watched<'a, S = Remote> {
+    reader: Reader<'a, S>,
+    channels: Vec<Channel>,
+    since: jiff::Timestamp,
+}
+
+impl<'a, S: Shell> Reader<'a, S> {
+    /// Finds the channels; from now on what lies in them is read.
+    ///
+    /// # Errors
+    /// Where Slack refuses, or the bot is not in one of them.
+    pub async fn watch(self, places: &Places) -> Result<Watched<'a, S>> {
+        let known = match self.channels(true).await? {
+            Err(Refusal { word, .. }) if word == "missing_scope" => self.channels(false).await?,
+            answer => answer,
+        };
+        let known = known.map_err(|refusal| refused(&refusal))?;
+        let mut channels: Vec<Channel> = Vec::new();
+        for (name, key) in &places.0 {
+            let channel = pick(&known, name.as_deref(), key)?;
+            if !channels.contains(channel) {
+                channels.push(channel.clone());
+            }
+        }
+        Ok(Watched { reader: self, channels, since: jiff::Timestamp::now() })
+    }
+
+    async fn channels(&self, with_private: bool) -> Result<Result<Vec<Channel>, Refusal>> {
+        let (mut all, mut cursor) = (Vec::new(), String::new());
+        for _ in 0..MOST_PAGES {
+            match history::channels(&self.ask(&history::channels_path(with_private, &cursor)).await?) {
+                Ok((channels, next)) => {
+                    all.extend(channels);
+                    cursor = next;
+                }
+                Err(refusal) => return Ok(Err(refusal)),
+            }
+            if cursor.is_empty() {
+                break;
+            }
+        }
+        Ok(Ok(all))
+    }
+
+    /// The body of an answer.
+    async fn ask(&self, path: &str) -> Result<String> {
+        let words = ["curl", "--silent", "--show-error", "--max-time", "10", "--config", "-"];
+        let proxy = self.proxy_url.as_ref().map(|url| format!("proxy = \"{url}\"\n")).unwrap_or_default();
+        let config = format!(
+            "url = \"{}/{path}\"\nheader = \"Authorization: Bearer {}\"\n{proxy}",
+            self.api_url.trim_end_matches('/'),
+            self.token.expose()
+        );
+        let output = self.shell.run(&words, config.as_bytes()).await?;
+        if output.status.success() {
+            return Ok(output.stdout);
+        }
+        Err(Error::could_not_run(format!("Slack does not answer: {}", output.stderr.trim()))
+            .at(HostName::MONITORING.to_string())
+            .remedy("let the monitoring host reach Slack's API, or leave `notify.slack.bot_token` out"))
+    }
+}
+
+impl<S: Shell> Watched<'_, S> {
+    /// Reads the channels again and again, one after the other, and puts what is new into the slot. What fails is
+    /// tried again, and what was written meanwhile is found then; where Slack refuses for good, that is noted in the
+    /// slot, and nothing further is tried.
+    pub async fn follow(&self, slot: &Slot) -> Infallible {
+        let mut known = BTreeSet::new();
+        loop {
+            let mut silence = None;
+            for channel in &self.channels {
+                silence = self.read(channel, &mut known, slot).await.err().or(silence);
+            }
+            let is_final = silence.as_ref().is_some_and(|silence| silence.is_final);
+            slot.note(silence);
+            if is_final {
+                return pending().await;
+            }
+        }
+    }
+
+    async fn read(
+        &self,
+        channel: &Channel,
+        known: &mut BTreeSet<(String, String)>,
+        slot: &Slot,
+    ) -> Result<(), Silence> {
+        let path = history::messages_path(&channel.id, self.since.as_second());
+        let answer = match self.reader.ask(&path).await {
+            Ok(answer) => answer,
+            Err(error) => {
+                sleep(PERIOD).await;
+                return Err(Silence { why: error.in_one_line(), is_final: false });
+            }
+        };
+        match history::messages(&answer) {
+            Ok(found) => {
+                for Found { stamp, message, marks } in found {
+                    if known.insert((channel.id.clone(), stamp)) {
+                        slot.put(ChatMessage { channel: format!("#{}", channel.name), ..message }, marks);
+                    }
+                }
+                sleep(PERIOD).await;
+            }
+            Err(refusal) if refusal.is_passing() => {
+                sleep(PENITENCE).await;
+                return Err(Silence { why: refusal.meaning().0, is_final: false });
+            }
+            Err(refusal) => {
+                let (meaning, remedy) = refusal.meaning();
+                return Err(Silence { why: format!("{meaning}: {remedy}"), is_final: true });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The channel of this name or id; where none is named, the only one that the bot is in.
+fn pick<'a>(known: &'a [Channel], name: Option<&str>, key: &str) -> Result<&'a Channel> {
+    let wanted = name.map(|name| name.trim_start_matches('#'));
+    let matches = |channel: &&Channel| wanted.is_none_or(|name| channel.name == name || channel.id == name);
+    let mut found = known.iter().filter(matches);
+    match (found.next(), found.next()) {
+        (Some(channel), None) => Ok(channel),
+        (None, _) => {
+            let place = name.map_or_else(|| "any channel".to_owned(), |name| format!("the channel `{name}`"));
+            Err(Error::could_not_run(format!("the bot is not in {place}"))
+                .remedy(format!("invite it there (`/invite @NAME`), or correct `{key}`")))
+        }
+        (Some(_), Some(_)) => Err(Error::could_not_run("the bot is in several channels")
+            .remedy(format!("say which one the webhook posts to: `{key}`"))),
+    }
+}
+
+fn refused(refusal: &Refusal) -> Error {
+    let (meaning, remedy) = refusal.meaning();
+    Error::could_not_run(meaning).remedy(remedy)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::Notify;
+
+    fn channel(id: &str, name: &str) -> Channel {
+        Channel { id: id.into(), name: name.into() }
+    }
+
+    #[test]
+    fn each_channel_is_watched_once_whichever_severities_lead_to_it() {
+        let notify: Notify = serde_saphyr::from_str(
+            "slack: {webhook_url: {env: A}, channel: '#alerts'}\n\
+             severities: {critical: {channel: '#on-call'}, high: {channel: '#on-call'}, low: {repeat_interval: 1h}}",
+        )
+        .unwrap();
+        let labels = |severity: &str| BTreeMap::from([("severity".to_owned(), severity.to_owned())]);
+        let of = |severities: &[&str]| -> Places {
+            severities.iter().map(|severity| notify.route("X", &labels(severity))).collect()
+        };
+        let names = |places: &Places| places.0.keys().flatten().cloned().collect::<Vec<_>>();
+        assert_eq!(names(&of(&["critical", "high", "low", "info"])), ["#alerts", "#on-call"]);
+        assert_eq!(names(&of(&["critical"])), ["#on-call"], "where no drill is told is not read");
+    }
+
+    #[test]
+    fn a_channel_that_cannot_be_told_names_its_key() {
+        let known = [channel("C1", "alerts"), channel("C2", "on-call")];
+        assert_eq!(pick(&known, Some("#on-call"), "k").unwrap().id, "C2");
+        assert_eq!(pick(&known, Some("C1"), "k").unwrap().name, "alerts");
+        assert_eq!(pick(&known[..1], None, "k").unwrap().id, "C1");
+        for (name, said) in [(Some("#x"), "is not in the channel `#x`"), (None, "is in several channels")] {
+            let error = pick(&known, name, "notify.severities.critical.channel").unwrap_err();
+            assert!(error.message().contains(said), "{error}");
+            assert!(error.hint().unwrap().contains("`notify.severities.critical.channel`"), "{error}");
+        }
+    }
+}
