@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
+use super::context::Context;
 use super::deployment::ANSWERS_WITHIN;
 use super::open::{monitoring, port};
-use super::{Context, Outcome};
+use super::outcome::Outcome;
 use crate::cli::Web;
 use crate::error::{Exit, Result};
 use crate::http::Endpoint;

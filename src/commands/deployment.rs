@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
+use super::context::Context;
 use super::grafana::Access;
-use super::{Context, dashboards, grafana};
+use super::{dashboards, grafana};
 use crate::apply::{self, Connected};
 use crate::error::{Error, Exit, Result};
 use crate::event::Events;

@@ -4,8 +4,9 @@ use std::path::Path;
 
 use serde_json::json;
 
+use super::context::Context;
 use super::grafana::Guest;
-use super::{Context, Outcome};
+use super::outcome::Outcome;
 use crate::cli::DownArgs;
 use crate::error::{Error, Exit, Result};
 use crate::host::{HostName, ProjectName, Role};

@@ -1,6 +1,7 @@
 //! `monctl explain`: what must happen, for how long, until a person is told of an alert. Reads the spec alone.
 
-use super::{Context, Outcome};
+use super::context::Context;
+use super::outcome::Outcome;
 use crate::cli::ExplainArgs;
 use crate::duration::PromDuration;
 use crate::error::{Error, Result};

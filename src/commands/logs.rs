@@ -11,8 +11,9 @@ use serde_json::Value;
 use tokio::sync::mpsc::{self, UnboundedSender};
 use tokio::time::{Instant, sleep};
 
+use super::context::Context;
 use super::deployment::{ANSWERS_WITHIN, provider};
-use super::{Context, Outcome};
+use super::outcome::Outcome;
 use crate::cli::LogsArgs;
 use crate::error::{Error, Result};
 use crate::event::{Event, Events, LogLine};

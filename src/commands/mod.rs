@@ -1,18 +1,15 @@
 //! One short file per subcommand: load, call the rooms, return an [`Outcome`]. Nothing here prints; what
 //! happens meanwhile is sent as events, and a question to the user goes through [`Context::confirm`].
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::cancel::Cancel;
-use crate::cli::{Command, Output};
+use crate::cli::Command;
 use crate::error::{Error, Exit, Result};
-use crate::event::Events;
-use crate::report::Questions;
-use crate::secret::KnownSecrets;
 
 mod annotations;
 mod check;
+mod context;
 mod dashboards;
 mod deployment;
 mod down;
@@ -20,6 +17,7 @@ mod explain;
 mod grafana;
 mod logs;
 mod open;
+mod outcome;
 mod plan;
 mod render;
 mod rotate;
@@ -33,57 +31,8 @@ mod verify_alert;
 mod verify_dashboards;
 mod way;
 
-/// What a command found or did, in both forms. The edge prints one of them on standard output.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Outcome {
-    /// How the process ends.
-    pub exit: Exit,
-    /// For people. Ends without a newline; empty where everything was said on the way.
-    pub text: String,
-    /// For programs: the same facts; null where everything was said on the way.
-    pub json: serde_json::Value,
-}
-
-impl Outcome {
-    /// An outcome of [`Exit::Success`].
-    pub fn success(text: impl Into<String>, json: serde_json::Value) -> Self {
-        Self { exit: Exit::Success, text: text.into(), json }
-    }
-
-    /// The same with another exit code.
-    #[must_use]
-    pub fn with_exit(mut self, exit: Exit) -> Self {
-        self.exit = exit;
-        self
-    }
-}
-
-/// What every command is given.
-#[derive(Debug, Clone)]
-pub struct Context {
-    /// The spec's path as the user gave it.
-    pub spec: PathBuf,
-    /// How the outcome will be printed. Commands fill both forms; `ssh` alone looks at this.
-    pub output: Output,
-    /// Where progress goes.
-    pub events: Events,
-    /// Raised when the user interrupts.
-    pub cancel: Cancel,
-    /// How the user is asked.
-    pub questions: Questions,
-    /// What is masked wherever it is shown: a command adds the secrets that it reads.
-    pub secrets: KnownSecrets,
-}
-
-impl Context {
-    /// Shows `text` (a plan, a list of what goes away) and asks `question`; returns where the answer is yes.
-    ///
-    /// # Errors
-    /// Where there is no terminal to ask on, and where the answer is no. Nothing was touched then.
-    pub async fn confirm(&self, text: &str, question: &str) -> Result<()> {
-        self.questions.confirm(text, question).await
-    }
-}
+pub use context::Context;
+pub use outcome::Outcome;
 
 /// Runs a command to its end, or until the user interrupts.
 ///

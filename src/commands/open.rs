@@ -10,9 +10,10 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use super::context::Context;
 use super::grafana::{self, Access};
+use super::outcome::Outcome;
 use super::way::Way;
-use super::{Context, Outcome};
 use crate::cli::{OpenArgs, Web};
 use crate::error::{Error, Result};
 use crate::event::{Event, Events};

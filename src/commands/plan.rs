@@ -2,8 +2,9 @@
 
 use serde_json::json;
 
+use super::context::Context;
 use super::deployment::Deployment;
-use super::{Context, Outcome};
+use super::outcome::Outcome;
 use crate::error::{Error, Exit, Result};
 
 /// Looks at everything and says what `up` would do; changes nothing.

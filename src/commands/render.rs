@@ -7,7 +7,9 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::{Context, Outcome, dashboards};
+use super::context::Context;
+use super::dashboards;
+use super::outcome::Outcome;
 use crate::cli::RenderArgs;
 use crate::error::{Error, Result};
 use crate::host::HostName;

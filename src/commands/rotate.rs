@@ -2,9 +2,11 @@
 
 use serde_json::json;
 
+use super::context::Context;
 use super::deployment::{ANSWERS_WITHIN, Deployment};
+use super::grafana;
 use super::open::monitoring;
-use super::{Context, Outcome, grafana};
+use super::outcome::Outcome;
 use crate::apply;
 use crate::cli::{Rotatable, RotateArgs};
 use crate::error::{Error, Result};

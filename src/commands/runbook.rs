@@ -3,7 +3,7 @@
 
 use serde_json::json;
 
-use super::Outcome;
+use super::outcome::Outcome;
 use crate::error::{Error, Result};
 use crate::spec::{catalogue_names, runbook, suggestion};
 

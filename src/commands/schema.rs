@@ -1,6 +1,6 @@
 //! `monctl schema`: the JSON Schema of the spec, for editors and for the copy that is checked in.
 
-use super::Outcome;
+use super::outcome::Outcome;
 use crate::error::{Error, Result};
 use crate::spec::json_schema;
 

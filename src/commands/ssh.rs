@@ -4,8 +4,9 @@ use std::process::{Command, Stdio};
 
 use serde_json::json;
 
+use super::context::Context;
 use super::deployment::provider;
-use super::{Context, Outcome};
+use super::outcome::Outcome;
 use crate::cli::{Output, SshArgs};
 use crate::error::{Error, Exit, Result};
 

@@ -6,8 +6,10 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use serde::Serialize;
 
+use super::context::Context;
 use super::open::port;
-use super::{Context, Outcome, dashboards, grafana};
+use super::outcome::Outcome;
+use super::{dashboards, grafana};
 use crate::apply::{self, Unit};
 use crate::cli::{StatusArgs, Web};
 use crate::error::{Error, Exit, Result};

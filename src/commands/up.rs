@@ -9,9 +9,11 @@ use jiff::Timestamp;
 use serde_json::json;
 use tokio::time::Instant;
 
+use super::context::Context;
 use super::deployment::{Deployment, Look};
 use super::open::port;
-use super::{Context, Outcome, annotations, grafana};
+use super::outcome::Outcome;
+use super::{annotations, grafana};
 use crate::apply::{self, Connected, HostResult};
 use crate::cli::{UpArgs, Web};
 use crate::duration::Millis;

@@ -7,9 +7,11 @@ mod schedule;
 
 use std::time::Duration;
 
+use super::context::Context;
 use super::deployment::ANSWERS_WITHIN;
 use super::open::port;
-use super::{Context, Outcome, annotations, grafana};
+use super::outcome::Outcome;
+use super::{annotations, grafana};
 use crate::cli::{VerifyArgs, Web};
 use crate::drill::{Application, Hosts, Options, safety};
 use crate::duration::PromDuration;

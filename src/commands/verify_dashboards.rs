@@ -9,11 +9,13 @@ use std::time::Duration;
 use futures_util::future::try_join_all;
 use serde_json::{Value, json};
 
+use super::context::Context;
 use super::deployment::ANSWERS_WITHIN;
 use super::grafana::Access;
 use super::open::{monitoring, port};
+use super::outcome::Outcome;
+use super::screenshots;
 use super::way::Way;
-use super::{Context, Outcome, screenshots};
 use crate::cli::{DashboardsArgs, Web};
 use crate::drill::{self, Hosts};
 use crate::error::{Error, Exit, Result};

@@ -4,7 +4,7 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::GrafanaClient;
+use super::client::{GrafanaClient, is_bad_token};
 use crate::error::{Error, Result};
 use crate::secret::Secret;
 
@@ -45,7 +45,7 @@ impl GrafanaClient {
         // Where anonymous access is on, other addresses take wrong credentials for none. To a good token Grafana 9 says
         // 404 here, since a token belongs to a service account.
         let answer = self.http.get("/api/user").await?;
-        let refused = answer.status == 401 || super::is_bad_token(&answer);
+        let refused = answer.status == 401 || is_bad_token(&answer);
         Ok(refused.then(|| self.refusal(&answer, "let monctl in")))
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::GrafanaClient;
+use super::client::{GrafanaClient, TAG};
 use crate::error::{Error, Result};
 
 /// Nothing waits for an annotation, so that it gets little time.
@@ -56,7 +56,7 @@ impl GrafanaClient {
         let body = json!({
             "time": begin.as_millisecond(),
             "timeEnd": end.as_millisecond(),
-            "tags": [super::TAG, occasion.tag()],
+            "tags": [TAG, occasion.tag()],
             "text": text,
         });
         let post = self.http.post("/api/annotations", &body);

@@ -6,11 +6,12 @@ use serde_json::Value;
 
 use super::dashboard::Dashboard;
 use super::data_source::DataSource;
+use super::desired::Desired;
 use super::folder::{Folder, FoundFolder};
 use super::found::{Drift, FoundDashboard};
+use super::grafana_state::GrafanaState;
 use super::stray::Stray;
 use super::thing::{Change, Thing, needed};
-use super::{Desired, GrafanaState};
 
 /// One change to a Grafana.
 #[derive(Debug, Clone, PartialEq)]

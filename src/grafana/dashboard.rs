@@ -3,12 +3,13 @@
 
 use serde_json::{Value, json};
 
-use super::GrafanaClient;
+use super::client::GrafanaClient;
 use super::compare::{changed, described, differing};
 use super::document::{content, content_mut, own_parts, uid_of, version_of};
-use super::found::{CLASSIC, Drift, FoundDashboard, Hit, find};
+use super::found::{Drift, FoundDashboard, Hit, find};
 use super::history::signature;
 use super::resource::{Collection, FOLDER, Kind, MESSAGE, Resource};
+use super::schema::CLASSIC;
 use super::thing::{Setback, Thing};
 use crate::error::{Error, Result};
 use crate::http::Answer;

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::GrafanaClient;
+use super::client::GrafanaClient;
 use super::compare::{described, differing};
 use super::thing::{Setback, Thing};
 use crate::error::{Error, Result};

@@ -1,9 +1,8 @@
 //! What monctl wants in Grafana: the data source, the folders, and the dashboards in them.
 
-use super::{Dashboard, DataSource, Folder};
-
-/// The uid of the folder of monctl's own dashboards.
-pub const FOLDER_UID: &str = "monctl";
+use super::dashboard::Dashboard;
+use super::data_source::DataSource;
+use super::folder::Folder;
 
 /// What Grafana is to hold.
 #[derive(Debug, Clone, PartialEq)]

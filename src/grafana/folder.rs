@@ -3,12 +3,15 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::client::{GrafanaClient, unreadable};
 use super::resource::{Collection, FOLDER, Kind, Resource};
 use super::thing::{Setback, Thing};
-use super::{FOLDER_UID, GrafanaClient};
 use crate::digest::Sha256;
 use crate::error::{Error, Result};
 use crate::http::Answer;
+
+/// The uid of the folder of monctl's own dashboards.
+pub const FOLDER_UID: &str = "monctl";
 
 /// What somebody does about a folder that is there and that the account may not use.
 const MEND: &str = "an administrator of this Grafana opens it under Dashboards, then Folder actions > Manage permissions, \
@@ -166,7 +169,7 @@ impl GrafanaClient {
         }
         let hits: Vec<Value> = answer.json()?;
         let hit = hits.into_iter().find(|hit| hit["uid"] == uid);
-        hit.map(|hit| serde_json::from_value(hit).map_err(super::unreadable)).transpose()
+        hit.map(|hit| serde_json::from_value(hit).map_err(unreadable)).transpose()
     }
 
     /// Whether the account may write into a folder, as `/apis` says at once. Elsewhere it keeps what it may for up to a

@@ -3,18 +3,14 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::GrafanaClient;
+use super::client::GrafanaClient;
 use super::document::{content, own_parts, version_of};
 use super::history::{Newest, newest};
 use super::resource::{FOLDER, Kind, Resource};
+use super::schema::{CLASSIC, V2};
 use crate::error::Result;
 use crate::http::Answer;
 
-/// The versions of the resource that hold the classic schema: first the one that shows what was written, since the others
-/// bring it to their own schema on the way.
-pub(super) const CLASSIC: [&str; 3] = ["v0alpha1", "v1", "v1beta1"];
-/// Those of the schema v2, the one that stays first.
-pub(super) const V2: [&str; 3] = ["v2", "v2beta1", "v2alpha1"];
 /// A dashboard as Grafana shows it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FoundDashboard {

@@ -5,10 +5,11 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::GrafanaClient;
+use super::client::{GrafanaClient, unreadable};
 use super::document::{content, own_parts, version_of};
-use super::found::{CLASSIC, V2};
 use super::resource::Kind;
+use super::schema::{CLASSIC, V2};
+use super::version::Version;
 use crate::digest::Sha256;
 use crate::error::Result;
 
@@ -79,14 +80,6 @@ pub(super) struct Newest {
     pub writer: Option<String>,
     /// Whether monctl wrote it.
     pub is_ours: bool,
-}
-
-/// One version of a dashboard.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Version {
-    pub message: String,
-    /// Who wrote it, as this way to the history calls them: a name, a number, `user:UID`.
-    pub author: String,
 }
 
 /// What the history says of the newest version, whose text is `document`; `None` where the history cannot be read.
@@ -163,7 +156,7 @@ async fn by_api(grafana: &GrafanaClient, uid: &str, limit: usize) -> Result<Opti
     let mut history: Value = answer.json()?;
     // A list until Grafana 11, an object with a list from then on.
     let list = if history.is_array() { history } else { history["versions"].take() };
-    let listed: Vec<Listed> = serde_json::from_value(list).map_err(super::unreadable)?;
+    let listed: Vec<Listed> = serde_json::from_value(list).map_err(unreadable)?;
     let mut versions = Vec::new();
     for one in listed {
         let mut message = one.message;

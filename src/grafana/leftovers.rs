@@ -4,11 +4,15 @@
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::Value;
 
+use super::client::{AT_ONCE, GrafanaClient};
+use super::data_source::DataSource;
+use super::desired::Desired;
+use super::folder::Folder;
 use super::folder::is_monctls;
+use super::found::Drift;
 use super::found::{Hit, find};
 use super::history::was_ours;
 use super::thing::{Thing, WRITING};
-use super::{AT_ONCE, DataSource, Desired, Drift, Folder, GrafanaClient};
 use crate::error::{Error, Result};
 use crate::http::Answer;
 use crate::retry::Patience;

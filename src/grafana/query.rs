@@ -4,7 +4,7 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::GrafanaClient;
+use super::client::GrafanaClient;
 use super::folder::is_monctls;
 use super::found::{classic_form, names_in};
 use crate::error::{Error, Result};

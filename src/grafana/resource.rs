@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::GrafanaClient;
-use super::history::Version;
+use super::apis::Apis;
+use super::client::GrafanaClient;
+use super::version::Version;
 use crate::error::Result;
 use crate::http::Answer;
 
@@ -50,14 +51,6 @@ impl Kind {
             Self::Folder => "Folder",
         }
     }
-}
-
-/// What a Grafana serves below `/apis`.
-#[derive(Debug)]
-pub(super) struct Apis {
-    namespace: String,
-    dashboards: Vec<String>,
-    folders: Vec<String>,
 }
 
 /// All resources of a kind in one version of the interface.

@@ -1,10 +1,12 @@
 //! Dashboards that monctl once imported and that the spec has no more. They lie in monctl's folders, and their history says
 //! that monctl wrote them; one that a person made or copied there says nothing of it, and is never touched.
 
+use super::client::GrafanaClient;
+use super::desired::Desired;
+use super::found::Drift;
 use super::found::{FoundDashboard, find};
 use super::history::was_ours;
 use super::thing::{Ask, WRITING};
-use super::{Desired, Drift, GrafanaClient};
 use crate::error::Result;
 use crate::retry::Patience;
 use crate::spec::OnDrift;

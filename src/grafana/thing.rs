@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use super::{Drift, GrafanaClient};
+use super::client::GrafanaClient;
+use super::found::Drift;
 use crate::error::{Error, Result};
 use crate::http::Answer;
 use crate::retry::Patience;

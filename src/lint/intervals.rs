@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use promql_parser::parser::Expr;
 
+use super::finding::Finding;
+use super::finding::Kind;
 use super::matches::is_match;
 use super::snapshot::{CheckedRule, Snapshot};
-use super::{Finding, Kind};
 use crate::duration::PromDuration;
 use crate::promql::{each, name_of};
 use crate::timing::phrases::seconds;

@@ -7,9 +7,10 @@ use promql_parser::parser::token::{
 };
 use promql_parser::parser::{AggregateExpr, BinaryExpr, Call, Expr, LabelModifier, VectorSelector};
 
+use super::finding::Finding;
+use super::finding::Kind;
 use super::matches::is_match;
 use super::snapshot::{CheckedRule, Snapshot};
-use super::{Finding, Kind};
 use crate::promql::{each, name_of, number};
 use crate::spec::suggestion;
 

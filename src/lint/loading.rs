@@ -1,7 +1,9 @@
 //! Rules that Prometheus has not, or cannot evaluate, and a Prometheus that tells nobody.
 
+use super::finding::Finding;
+use super::finding::Kind;
+use super::finding::Weight;
 use super::snapshot::CheckedRule;
-use super::{Finding, Kind, Weight};
 
 /// What keeps a rule from being looked at any further.
 pub(super) fn fault(rule: &CheckedRule) -> Option<Finding> {

@@ -10,8 +10,10 @@ use std::collections::BTreeSet;
 use promql_parser::label::Matcher;
 use promql_parser::parser::{Expr, VectorSelector};
 
+use super::finding::Finding;
+use super::finding::Kind;
+use super::finding::Weight;
 use super::snapshot::{CheckedRule, Snapshot};
-use super::{Finding, Kind, Weight};
 use crate::http::prometheus::Labels;
 use crate::promql::{Surrounding, alternatives, name_of, selectors};
 use crate::spec::{CatalogueAlert, catalogue_alert, nearest};

@@ -4,130 +4,23 @@
 //! One file for each kind of mistake. Called by `commands/check`.
 
 mod exporters;
+mod finding;
 mod intervals;
 mod labels;
 mod loading;
 mod matches;
 mod routes;
+mod routing;
 mod silences;
 mod snapshot;
 #[cfg(test)]
 mod tests;
 mod thresholds;
 
-use serde::Serialize;
-
 pub use exporters::exporter;
+pub use finding::{Finding, Kind, Weight};
 pub use intervals::{EVALUATIONS, SCRAPES};
 pub use snapshot::{CheckedRule, Snapshot, take};
-
-/// What is wrong.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Kind {
-    /// The spec has the rule, and Prometheus has not.
-    NotLoaded,
-    /// Prometheus has the rule and fails to evaluate it.
-    CannotBeEvaluated,
-    /// A selector matches no series.
-    MatchesNothing,
-    /// A label is named that no series has.
-    NoSuchLabel,
-    /// The threshold lies where the value never comes, or the number is of another unit than the value.
-    NeverReached,
-    /// The value is always beyond the threshold.
-    AlwaysReached,
-    /// `for` is shorter than two evaluations.
-    ShortHold,
-    /// A range is shorter than four scrapes.
-    ShortRange,
-    /// No route leads to a receiver that tells anybody.
-    NotDelivered,
-    /// A silence without end.
-    EndlessSilence,
-    /// Prometheus knows no Alertmanager.
-    NoAlertmanager,
-}
-
-impl Kind {
-    /// All kinds.
-    pub const ALL: [Self; 11] = [
-        Self::NotLoaded,
-        Self::CannotBeEvaluated,
-        Self::MatchesNothing,
-        Self::NoSuchLabel,
-        Self::NeverReached,
-        Self::AlwaysReached,
-        Self::ShortHold,
-        Self::ShortRange,
-        Self::NotDelivered,
-        Self::EndlessSilence,
-        Self::NoAlertmanager,
-    ];
-
-    /// The word in JSON and in the documentation.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::NotLoaded => "not_loaded",
-            Self::CannotBeEvaluated => "cannot_be_evaluated",
-            Self::MatchesNothing => "matches_nothing",
-            Self::NoSuchLabel => "no_such_label",
-            Self::NeverReached => "never_reached",
-            Self::AlwaysReached => "always_reached",
-            Self::ShortHold => "short_hold",
-            Self::ShortRange => "short_range",
-            Self::NotDelivered => "not_delivered",
-            Self::EndlessSilence => "endless_silence",
-            Self::NoAlertmanager => "no_alertmanager",
-        }
-    }
-}
-
-/// How sure a finding is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Weight {
-    /// It is wrong.
-    Wrong,
-    /// It may be right: for example where series come only with the first failure.
-    Doubtful,
-}
-
-/// Something that was found.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Finding {
-    /// What kind of mistake it is.
-    pub kind: Kind,
-    /// How sure it is.
-    pub weight: Weight,
-    /// The rule that it is about; none where it is about all of them.
-    pub rule: Option<String>,
-    /// The key of the rule in the spec that it is about: `expr`, `for`, `window`, `above`, `labels`.
-    pub key: &'static str,
-    /// What was seen.
-    pub evidence: String,
-    /// What to do.
-    pub remedy: String,
-    /// The beginning of a metric's name, where no target has any metric that begins so: its exporter is not there.
-    pub family: Option<String>,
-}
-
-impl Finding {
-    fn of(
-        rule: &CheckedRule,
-        kind: Kind,
-        key: &'static str,
-        evidence: String,
-        remedy: impl Into<String>,
-    ) -> Self {
-        let rule = Some(rule.name.clone());
-        Self { kind, weight: Weight::Wrong, rule, key, evidence, remedy: remedy.into(), family: None }
-    }
-
-    fn doubtful(self) -> Self {
-        Self { weight: Weight::Doubtful, ..self }
-    }
-}
 
 /// All findings: in the order of the rules, what is wrong before what is doubtful.
 pub fn check(snapshot: &Snapshot) -> Vec<Finding> {

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::finding::Finding;
+use super::finding::Kind;
+use super::finding::Weight;
 use super::snapshot::Snapshot;
-use super::{Finding, Kind, Weight};
 use crate::http::alertmanager::{Matcher, Silence};
 
 /// Longer than this from now on is without end.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 
-use super::routes::readable;
+use super::routing::readable;
 use crate::duration::PromDuration;
 use crate::error::Result;
 use crate::http::alertmanager::{Alertmanager, Silence};

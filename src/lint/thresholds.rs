@@ -2,8 +2,9 @@
 
 use promql_parser::parser::Expr;
 
+use super::finding::Finding;
+use super::finding::Kind;
 use super::snapshot::{CheckedRule, Snapshot};
-use super::{Finding, Kind};
 use crate::promql::{
     Bounds, Comparison, PERCENT, SHARE, Threshold, alternatives, bounds, comparison, comparisons, number,
 };

@@ -2,7 +2,10 @@
 
 use serde::Deserialize;
 
-use super::{Change, ChangeKind, Command, Detail, Facts, Inputs, Probes, StepId};
+use super::change::{Change, ChangeKind, Command, Detail};
+use super::facts::{Facts, Probes};
+use super::inputs::Inputs;
+use super::step_id::StepId;
 
 /// A release from the catalogue, unpacked without its top folder.
 #[derive(Debug, Clone, Deserialize)]

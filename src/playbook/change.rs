@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use super::StepId;
+use super::step_id::StepId;
 use crate::digest::Sha256;
 
 /// Whether a step's object is new or differs.
@@ -76,7 +76,7 @@ impl Change {
             lines.extend(diff.lines().map(|line| format!("    {line}")));
         }
         let commands = change.commands.iter();
-        lines.extend(commands.map(|command| format!("  $ {}", super::script::quote_words(&command.0))));
+        lines.extend(commands.map(|command| format!("  $ {}", super::quote::quote_words(&command.0))));
         lines.join("\n") + "\n"
     }
 }

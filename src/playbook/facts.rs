@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use base64::Engine;
 
-use super::ChangeKind;
+use super::change::ChangeKind;
 use crate::digest::Sha256;
 use crate::error::{Error, Result};
 

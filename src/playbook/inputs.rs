@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::Flag;
+use super::step_id::Flag;
 use crate::digest::Sha256;
 use crate::spec::PersistentPath;
 

@@ -9,9 +9,11 @@ mod change;
 mod facts;
 mod inputs;
 mod package;
+mod quote;
 mod script;
 mod service;
 mod step;
+mod step_id;
 #[cfg(test)]
 mod tests;
 mod user;
@@ -20,9 +22,10 @@ mod venv;
 pub use change::{Change, ChangeKind, Command, Detail};
 pub use facts::{Facts, Failed, FileFact, Installed, Owner, Probes, SUPPORTED, System, UnitFact};
 pub use inputs::{File, Inputs, Release, Requirements, Tree};
+pub use quote::quote;
 pub use script::{
-    APPLIED_DIRECTORY, Identity, Removal, Script, apply_script, bootstrap, facts_script, quote,
-    removal_script,
+    APPLIED_DIRECTORY, Identity, Removal, Script, apply_script, bootstrap, facts_script, removal_script,
 };
 pub use service::{OnChange, Service};
-pub use step::{Flag, Playbook, Step, StepId, StepKind};
+pub use step::{Playbook, Step, StepKind};
+pub use step_id::{Flag, StepId};

@@ -2,7 +2,9 @@
 
 use serde::Deserialize;
 
-use super::{Change, ChangeKind, Command, Detail, Facts, Probes, StepId};
+use super::change::{Change, ChangeKind, Command, Detail};
+use super::facts::{Facts, Probes};
+use super::step_id::StepId;
 
 /// Packages, and the units of theirs that must never run because ours take their place.
 #[derive(Debug, Clone, Deserialize)]

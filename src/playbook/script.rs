@@ -8,8 +8,12 @@ use std::path::Path;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
+use super::change::Change;
+use super::facts::Probes;
 use super::inputs::Content;
-use super::{Change, File, Inputs, Probes, Step, StepKind};
+use super::inputs::{File, Inputs};
+use super::quote::quote_words;
+use super::step::{Step, StepKind};
 use crate::digest::{Hashing, Sha256};
 use crate::host::{ProjectName, Role};
 
@@ -209,21 +213,6 @@ fn by_digest(inputs: &Inputs) -> BTreeMap<Sha256, &File> {
     files.chain(inputs.tree.files.values().map(|(file, _)| file)).map(|file| (file.sha256(), file)).collect()
 }
 
-/// A word of a shell command: the one place that quotes for shells.
-pub fn quote(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "_-./:=@%+,".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
-    }
-}
-
-/// Words as one line that a shell reads as these words.
-pub(super) fn quote_words(words: &[String]) -> String {
-    words.iter().map(|word| quote(word)).collect::<Vec<_>>().join(" ")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -258,7 +247,7 @@ mod tests {
     #[test]
     fn words_survive_a_shell() {
         let words = ["plain-1.0", "", "two words", "it's", "$HOME `x` \"q\" \\ *", "-n", "é\nnew line"];
-        let line: Vec<String> = words.iter().map(|word| quote(word)).collect();
+        let line: Vec<String> = words.iter().map(|word| super::super::quote::quote(word)).collect();
         let script = format!("printf '%s\\0' {}", line.join(" "));
         let output = std::process::Command::new("sh").arg("-c").arg(script).output().unwrap();
         let seen: Vec<&str> = std::str::from_utf8(&output.stdout).unwrap().split_terminator('\0').collect();

@@ -17,8 +17,12 @@ use serde::Deserialize;
 use self::expected::Expected;
 pub use self::unit::OnChange;
 use self::unit::SetUnit;
+use super::change::{Change, ChangeKind, Command, Detail};
 use super::facts::Wanted;
-use super::{Change, ChangeKind, Command, Detail, Facts, File, Inputs, Probes, StepId};
+use super::facts::{Facts, Probes};
+use super::inputs::{File, Inputs};
+use super::quote::quote_words;
+use super::step_id::StepId;
 use crate::digest::Sha256;
 
 /// Where systemd looks for the administrator's units.
@@ -366,9 +370,12 @@ impl Service {
             let [ready, reloaded] = [&unit.ready, &unit.reloaded].map(|it| it.as_deref().unwrap_or("-"));
             Command::new(["service_unit", &unit.name, action.word(), ready, reloaded])
         }));
-        commands.extend(self.units.iter().filter(|unit| unit.wanted(inputs) && !unit.effect.is_empty()).map(
-            |unit| Command::new(["service_effect", &unit.name, &super::script::quote_words(&unit.effect)]),
-        ));
+        commands.extend(
+            self.units
+                .iter()
+                .filter(|unit| unit.wanted(inputs) && !unit.effect.is_empty())
+                .map(|unit| Command::new(["service_effect", &unit.name, &quote_words(&unit.effect)])),
+        );
         commands.extend(self.verify.iter().map(|words| with("service_run", words)));
         commands.push(Command::new(["service_close", &digest.to_string()]));
         commands

@@ -1,41 +1,17 @@
 //! The closed vocabulary of install steps, as it stands in `playbooks/*.yaml`.
 
-use std::fmt;
-
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::archive::Archive;
+use super::change::Change;
+use super::facts::{Facts, Probes};
+use super::inputs::Inputs;
 use super::package::Package;
 use super::service::Service;
+use super::step_id::{Flag, StepId};
 use super::user::User;
 use super::venv::Venv;
-use super::{Change, Facts, Inputs, Probes};
 use crate::host::Role;
-
-/// The name of a step, unique in its playbook.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct StepId(pub String);
-
-impl fmt::Display for StepId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-/// What the spec says that decides whether a step is part of a role.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Flag {
-    /// `monitoring.install` is `distribution`.
-    Distribution,
-    /// `monitoring.install` is `release`.
-    Release,
-    /// `app.metrics` is `exporter`.
-    Exporter,
-    /// The spec names no Grafana that exists.
-    Grafana,
-}
 
 /// The install steps of a role, in order.
 #[derive(Debug, Clone, Deserialize)]

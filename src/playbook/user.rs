@@ -2,7 +2,9 @@
 
 use serde::Deserialize;
 
-use super::{Change, ChangeKind, Command, Detail, Facts, Probes, StepId};
+use super::change::{Change, ChangeKind, Command, Detail};
+use super::facts::{Facts, Probes};
+use super::step_id::StepId;
 
 /// A system user with a group of the same name, no home and no login.
 #[derive(Debug, Clone, Deserialize)]

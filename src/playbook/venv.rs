@@ -4,7 +4,10 @@
 
 use serde::Deserialize;
 
-use super::{Change, Command, Detail, Facts, Inputs, Probes, StepId};
+use super::change::{Change, Command, Detail};
+use super::facts::{Facts, Probes};
+use super::inputs::{File, Inputs};
+use super::step_id::StepId;
 use crate::digest::Sha256;
 
 /// A Python environment below `parent`, named by the digest of what it holds.
@@ -64,7 +67,7 @@ impl Venv {
             kind,
             details: vec![Detail::new(format!("Python environment for {}", requirements.entry), why)],
             commands,
-            payloads: requirements.files.values().map(super::File::sha256).collect(),
+            payloads: requirements.files.values().map(File::sha256).collect(),
         })
     }
 }

@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::{Observed, Piece, ProjectLock};
+use super::lock::ProjectLock;
+use super::observed::Observed;
+use super::piece::Piece;
 use crate::error::{Error, Result};
 use crate::event::Events;
 use crate::host::{HostName, ProjectName};

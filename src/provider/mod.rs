@@ -15,22 +15,22 @@ pub mod hosts;
 mod keys;
 pub mod local;
 mod lock;
+mod observed;
+mod piece;
 
 use std::collections::BTreeMap;
-use std::fmt;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use serde::Serialize;
 
 use crate::error::{Error, Result};
 use crate::event::Events;
 use crate::host::{HostName, Machine, ProjectName};
-use crate::plan::aws::Cloud;
-use crate::plan::{InfraAction, MachineFact, infrastructure};
+use crate::plan::{InfraAction, infrastructure};
 use crate::spec::{self, Loaded};
 pub use lock::ProjectLock;
+pub use observed::{MachineState, Observed, ObservedMachine};
+pub use piece::Piece;
 
 /// The provider of one project.
 #[derive(Debug)]
@@ -41,135 +41,6 @@ pub enum Provider {
     Aws(Box<aws::Aws>),
     /// Hosts that exist.
     Hosts(hosts::Hosts),
-}
-
-/// What the provider has of a project.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Observed {
-    /// The network is complete: link, addresses, NAT, keys and the configuration of ssh.
-    pub network: bool,
-    /// The machines that exist, whole or not. A host without an entry does not exist.
-    pub machines: BTreeMap<HostName, ObservedMachine>,
-    /// Everything that EC2 has of the project, where it has the machines.
-    #[serde(skip)]
-    pub aws: Option<Cloud>,
-}
-
-impl Observed {
-    /// The machines that run.
-    pub fn running(&self) -> Vec<Machine> {
-        let running = self.machines.values().filter(|found| found.state == MachineState::Running);
-        running.map(|found| found.machine.clone()).collect()
-    }
-
-    /// What the planner needs to know of the machines.
-    fn facts(&self) -> BTreeMap<HostName, MachineFact> {
-        let fact = |state| match state {
-            MachineState::Unfinished => MachineFact::Unfinished,
-            MachineState::Stopped => MachineFact::Stopped,
-            MachineState::Running => MachineFact::Running,
-        };
-        self.machines.iter().map(|(host, machine)| (*host, fact(machine.state))).collect()
-    }
-}
-
-/// A machine as it was found.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct ObservedMachine {
-    /// What can be done with it.
-    pub state: MachineState,
-    /// Its address and how ssh reaches it, once it runs.
-    pub machine: Machine,
-}
-
-/// What can be done with a machine that was found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum MachineState {
-    /// Its making was cut short. [`Provider::create_machine`] clears it away and makes it anew.
-    Unfinished,
-    /// It is whole and does not run. [`Provider::start_machine`] brings it back with its disk.
-    Stopped,
-    /// It runs, or boots.
-    Running,
-}
-
-/// A piece of a project that was found, and that [`Provider::destroy`] removes.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(tag = "kind", content = "name", rename_all = "snake_case")]
-pub enum Piece {
-    /// A machine with its disk.
-    Machine(String),
-    /// An instance of EC2 with its disk.
-    Instance {
-        /// The host that it is; empty where nothing tells.
-        host: String,
-        /// Its id.
-        id: String,
-    },
-    /// A volume of EC2 that no instance has.
-    Volume(String),
-    /// An address of EC2 that survives a stop.
-    Address(String),
-    /// A network interface of EC2 that no instance has.
-    NetworkInterface(String),
-    /// A security group of EC2.
-    SecurityGroup(String),
-    /// A key pair of EC2.
-    KeyPair(String),
-    /// Processes of machines: how many.
-    Processes(usize),
-    /// A transient unit of this computer's systemd.
-    Unit(String),
-    /// A control group.
-    ControlGroup(PathBuf),
-    /// A mount point.
-    Mount(PathBuf),
-    /// A network interface.
-    Interface(String),
-    /// An nftables table.
-    Table(String),
-    /// A file outside of the project's folder.
-    File(PathBuf),
-    /// The folder of the project (disks, keys, the configuration of ssh), or one that a machine needed elsewhere.
-    Folder(PathBuf),
-    /// Things on a host that existed before.
-    OnHost(hosts::Thing),
-}
-
-impl Piece {
-    /// What became of it, once [`Provider::destroy`] dealt with it.
-    pub fn outcome(&self) -> String {
-        match self {
-            Self::OnHost(thing) => thing.outcome(),
-            piece => format!("removed {piece}"),
-        }
-    }
-}
-
-impl fmt::Display for Piece {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Machine(name) => write!(f, "machine `{name}`"),
-            Self::Instance { host, id } if host.is_empty() => write!(f, "instance `{id}` with its disk"),
-            Self::Instance { host, id } => write!(f, "machine `{host}` (instance `{id}`) with its disk"),
-            Self::Volume(id) => write!(f, "volume `{id}`"),
-            Self::Address(address) => write!(f, "address `{address}`"),
-            Self::NetworkInterface(id) => write!(f, "network interface `{id}`"),
-            Self::SecurityGroup(name) => write!(f, "security group `{name}`"),
-            Self::KeyPair(name) => write!(f, "key pair `{name}`"),
-            Self::Processes(1) => f.write_str("1 process"),
-            Self::Processes(count) => write!(f, "{count} processes"),
-            Self::Unit(name) => write!(f, "unit `{name}`"),
-            Self::ControlGroup(path) => write!(f, "control group `{}`", path.display()),
-            Self::Mount(path) => write!(f, "mount `{}`", path.display()),
-            Self::Interface(name) => write!(f, "interface `{name}`"),
-            Self::Table(name) => write!(f, "nftables table `{name}`"),
-            Self::File(path) => write!(f, "file `{}`", path.display()),
-            Self::Folder(path) => write!(f, "folder `{}`", path.display()),
-            Self::OnHost(thing) => thing.fmt(f),
-        }
-    }
 }
 
 impl Provider {

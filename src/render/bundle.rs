@@ -3,11 +3,13 @@
 
 use std::collections::BTreeMap;
 
+use super::addresses::Addresses;
+use super::content::Content;
 use super::content::Part;
 use super::context::Context;
 use super::delivery::{BOT_TOKEN, HEARTBEAT_MARK};
+use super::environment;
 use super::templates::{self, ENGINE};
-use super::{Addresses, Content, environment};
 use crate::error::{Error, Result};
 use crate::spec::{Receiver, SecretName, Slack, Spec};
 

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use serde::Serialize;
 
-use super::Bundle;
+use super::bundle::Bundle;
 use crate::error::{Error, Result};
 
 /// A judge of configuration files.

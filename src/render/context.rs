@@ -6,7 +6,7 @@
 
 use serde::Serialize;
 
-use super::Addresses;
+use super::addresses::Addresses;
 use super::delivery::Delivery;
 use super::rules::{Rule, rules, watches_itself};
 use crate::host::HostName;

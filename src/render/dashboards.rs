@@ -8,6 +8,7 @@
 
 mod dress;
 mod grid;
+mod json;
 mod like;
 mod series;
 mod thresholds;

@@ -4,8 +4,9 @@ use serde::Serialize;
 
 use super::mute::{Interval, intervals};
 use super::quote::{go_text, slack_text};
-use super::rules::{HOST_DOWN, Rule};
+use super::rules::Rule;
 use crate::duration::PromDuration;
+use crate::spec::HOST_DOWN;
 use crate::spec::{BaseUrl, Message, Severity, SeverityName, Slack, Spec, WATCHDOG, is_template};
 
 /// The file with the webhook's URL, and the folder with those of severities, on the monitoring host.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::Content;
+use super::content::Content;
 use super::content::Part;
 use super::quote;
 use crate::error::{Error, Result};

@@ -1,8 +1,8 @@
 //! The intervals of a spec by which the catalogue decides what nobody chose: windows, and how long alerts wait. Used by
 //! `parameters`, and by `warnings`.
 
-use super::rules::HOST_DOWN;
 use crate::duration::PromDuration;
+use crate::spec::HOST_DOWN;
 use crate::spec::{Counts, GROUP_INTERVAL, Monitoring, Spec, catalogue_alert};
 
 /// The intervals of a spec.

@@ -10,6 +10,7 @@ mod scene;
 mod setup;
 mod stage;
 mod texts;
+mod time;
 
 use self::clock::Clock;
 use self::group::Group;

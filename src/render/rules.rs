@@ -9,7 +9,7 @@ use super::pace::Pace;
 use super::parameters::Parameters;
 use super::quote::go_text;
 use crate::duration::PromDuration;
-use crate::spec::{Alert, AlertName, BaseUrl, CatalogueAlert, Spec, Unit, catalogue_name};
+use crate::spec::{Alert, AlertName, BaseUrl, CatalogueAlert, HOST_DOWN, Spec, Unit, catalogue_name};
 
 /// An alerting rule as Prometheus gets it. Labels and annotations are Prometheus templates.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -49,9 +49,6 @@ const OWN_GROUP: &str = "own-alerts";
 
 /// The group of the alerts about the monitoring itself.
 const MONITORING_GROUP: &str = "monitoring-alerts";
-
-/// The alert that holds back all others of its host.
-pub(super) const HOST_DOWN: &str = "HostDown";
 
 /// The label by which it knows them: the instance without its port, whichever exporter it is.
 const HOST: (&str, &str) = ("host", r#"{{ reReplaceAll ":[0-9]+$" "" $labels.instance }}"#);

@@ -8,7 +8,8 @@ use std::time::Duration;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::harmless::harmless_line;
-use super::{Style, lines};
+use super::lines;
+use super::style::Style;
 use crate::event::Event;
 
 /// Spinners by the name of what they stand for.

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::Style;
 use super::harmless::{harmless, harmless_line};
+use super::style::Style;
 use crate::error::Error;
 
 /// For people: what, where, why, and what to do next, each on lines of its own.

@@ -1,7 +1,9 @@
 //! An event as a line of text, for logs and for what stays on a terminal above the bars.
 
+use super::duration::duration;
 use super::harmless::{harmless, harmless_line};
-use super::{Style, duration, message};
+use super::message;
+use super::style::Style;
 use crate::duration::Millis;
 use crate::event::Event;
 

@@ -1,7 +1,7 @@
 //! A line of a service's journal as people read it: when (UTC), where, which service, what.
 
-use super::Style;
 use super::harmless::harmless_line;
+use super::style::Style;
 use crate::event::LogLine;
 
 /// Host names are padded to this: `monitoring`.

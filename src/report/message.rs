@@ -1,7 +1,7 @@
 //! A chat message as Slack would show it, with the coloured bar at its left.
 
-use super::Style;
 use super::harmless::harmless_line;
+use super::style::Style;
 use crate::event::ChatMessage;
 
 /// The message in a frame of its own. No character of it can move the cursor or change the terminal.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{BaseUrl, LabelName};
+use super::names::{BaseUrl, LabelName};
 use crate::duration::PromDuration;
 
 /// An alert: one of the catalogue's, or your own where `expr` is given.

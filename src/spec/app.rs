@@ -7,7 +7,9 @@ use garde::Validate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Cidr, EnvName, PersistentPath, Port, SecretRef, UrlPath, WsgiModule};
+use super::names::{Cidr, Port};
+use super::names::{EnvName, PersistentPath, UrlPath, WsgiModule};
+use super::secret_ref::SecretRef;
 
 /// The Django application: the project's folder and how it is served.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]

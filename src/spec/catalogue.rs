@@ -17,7 +17,10 @@ pub use self::amount::Amount;
 pub use self::counts::Counts;
 pub use self::trial::{Case, Sees, Series, Target, Trial, Usual, Values};
 pub use self::unit::Unit;
-use super::{Alert, AlertName, DrillKind, Metrics, Spec};
+use super::alert::Alert;
+use super::app::Metrics;
+use super::drill::DrillKind;
+use super::names::AlertName;
 use crate::duration::PromDuration;
 
 static FILES: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/templates/alerts");
@@ -37,6 +40,8 @@ static ENTRIES: LazyLock<BTreeMap<AlertName, CatalogueAlert>> = LazyLock::new(||
 
 /// The alert whose end is noticed elsewhere: it fires always.
 pub const WATCHDOG: &str = "Watchdog";
+/// The alert that holds back all others of its host.
+pub const HOST_DOWN: &str = "HostDown";
 
 /// An alert that needs no more than its name.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -155,21 +160,6 @@ pub fn catalogue_names() -> impl Iterator<Item = &'static str> {
 /// The page about an alert of the catalogue, written for whoever is woken by it.
 pub fn runbook(name: &str) -> Option<&'static str> {
     RUNBOOKS.get_file(format!("{}.md", catalogue_name(name)?))?.contents_utf8()
-}
-
-/// What a spec lacks without which this alert of the catalogue makes no sense, as a sentence.
-pub(super) fn lacks(name: &str, spec: &Spec) -> Option<&'static str> {
-    let only = catalogue_alert(name)?.only;
-    if only.is_some_and(|only| only != spec.app.metrics()) {
-        return Some(match only {
-            Some(Metrics::Builtin) => {
-                "only django-prometheus has its metrics: it needs `app.metrics: builtin`"
-            }
-            _ => "only monctl's own exporter has its metrics: it needs `app.metrics: exporter`",
-        });
-    }
-    let is_unheard = name == WATCHDOG && spec.notify.heartbeat_url.is_none();
-    is_unheard.then_some("nobody would hear it: it needs `notify.heartbeat_url`")
 }
 
 /// The alerts of a spec that names none: those of the catalogue that need no choice by the user.

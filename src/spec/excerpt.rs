@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::LazyLock;
 
-use super::json_schema;
-use super::tree::Place;
+use super::place::Place;
+use super::schema::json_schema;
 
 /// What people see of the file around a problem.
 #[derive(Debug, PartialEq, Eq)]

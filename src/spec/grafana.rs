@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{BaseUrl, GrafanaUid, SecretRef, Sha256Text};
+use super::names::{BaseUrl, GrafanaUid, Sha256Text};
+use super::secret_ref::SecretRef;
 use crate::digest::Sha256;
 
 /// The uid of the data source that monctl brings: letters, digits and underscores, as a hyphen breaks one of Grafana's

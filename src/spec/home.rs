@@ -2,9 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
+use super::app::EnvValue;
 use super::finding::Finding;
+use super::grafana::OwnDashboard;
+use super::model::Spec;
+use super::monitoring::Install;
+use super::provider::{ExistingHost, Provider};
+use super::secret_ref::SecretRef;
 use super::tree::KeyPath;
-use super::{EnvValue, ExistingHost, Install, OwnDashboard, Provider, SecretRef, Spec};
 
 /// Puts the home folder in the place of `~` wherever the spec names a path of this computer.
 pub(super) fn expand(spec: &mut Spec, home: Option<&Path>) -> Vec<Finding> {

@@ -6,9 +6,15 @@ use std::path::{Path, PathBuf};
 use super::bounded::{SMALL_FILE_BYTES, read_at_most};
 use super::excerpt::Excerpt;
 use super::finding::Finding;
-use super::problem::{Origin, Problem, Source};
-use super::tree::{Node, Place, Value};
-use super::{Provider, Spec, detect, home, json_schema, lacks, meaning, shape};
+use super::lack::lacks;
+use super::model::Spec;
+use super::place::Place;
+use super::problem::Problem;
+use super::provider::Provider;
+use super::schema::json_schema;
+use super::source::{Origin, Source};
+use super::tree::{Node, Value};
+use super::{detect, home, meaning, shape};
 use crate::error::{Error, Result};
 
 /// A valid spec and the file it was read from.

@@ -9,13 +9,17 @@ use std::path::Path;
 
 use garde::Validate as _;
 
+use super::app::{EnvValue, Metrics, fits_environment};
 use super::finding::Finding;
+use super::grafana::{DashboardSource, Grafana};
+use super::model::Spec;
+use super::monitoring::{Discovery, Install};
+use super::names::Port;
+use super::names::WsgiModule;
+use super::provider::{ExistingHosts, Provider};
+use super::secret_ref::SecretRef;
 use super::suggest::suggestion;
 use super::tree::KeyPath;
-use super::{
-    DashboardSource, Discovery, EnvValue, ExistingHosts, Grafana, Install, Metrics, Port, Provider,
-    SecretRef, Spec, WsgiModule, fits_environment,
-};
 
 /// What comes as a release.
 const RELEASES: [&str; 4] = ["prometheus", "alertmanager", "node_exporter", "grafana"];

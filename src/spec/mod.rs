@@ -13,20 +13,24 @@ mod excerpt;
 mod finding;
 mod grafana;
 mod home;
+mod lack;
 mod load;
 mod meaning;
 mod model;
 mod monitoring;
 mod names;
 mod notify;
+mod place;
 mod problem;
 mod promql;
 mod provider;
 mod route;
 mod schema;
+mod secret_ref;
 mod secrets;
 mod severity;
 mod shape;
+mod source;
 mod suggest;
 mod template;
 mod tree;
@@ -35,10 +39,9 @@ pub use alert::*;
 pub use app::*;
 pub use aws::*;
 pub use bounded::{SMALL_FILE_BYTES, read_at_most, read_text};
-use catalogue::lacks;
 pub use catalogue::{
-    Amount, Case, CatalogueAlert, Counts, Sees, Series, Target, Trial, Unit, Usual, Values, WATCHDOG,
-    catalogue_alert, catalogue_name, catalogue_names, runbook,
+    Amount, Case, CatalogueAlert, Counts, HOST_DOWN, Sees, Series, Target, Trial, Unit, Usual, Values,
+    WATCHDOG, catalogue_alert, catalogue_name, catalogue_names, runbook,
 };
 pub use drill::DrillKind;
 pub use grafana::*;
@@ -52,6 +55,7 @@ pub use provider::*;
 pub(crate) use route::GROUP_INTERVAL;
 pub use route::Route;
 pub use schema::json_schema;
+pub use secret_ref::*;
 pub use secrets::*;
 pub use severity::*;
 pub(crate) use suggest::{nearest, suggestion};

@@ -6,8 +6,15 @@ use garde::Validate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::ProjectName;
+use super::alert::Alert;
+use super::app::App;
 use super::catalogue::default_alerts;
-use super::{Alert, AlertName, App, Grafana, Monitoring, Notify, ProjectName, Provider};
+use super::grafana::Grafana;
+use super::monitoring::Monitoring;
+use super::names::AlertName;
+use super::notify::Notify;
+use super::provider::Provider;
 
 /// A project: an application, its monitoring, and where both run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]

@@ -7,8 +7,8 @@ use garde::Validate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::BaseUrl;
 use super::bounded::positive;
+use super::names::BaseUrl;
 use crate::duration::PromDuration;
 
 /// Prometheus and Alertmanager.

@@ -7,7 +7,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::bounded::positive;
-use super::{BaseUrl, SecretRef, Severity, SeverityName};
+use super::names::{BaseUrl, SeverityName};
+use super::secret_ref::SecretRef;
+use super::severity::Severity;
 use crate::duration::PromDuration;
 
 /// Where alerts are sent, and when.

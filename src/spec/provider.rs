@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Aws, Destination, Fingerprint, Port, SshUser};
+use super::aws::Aws;
+use super::names::{Destination, Port};
+use super::names::{Fingerprint, SshUser};
 
 /// Where the machines come from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

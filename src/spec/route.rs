@@ -3,7 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use super::{Message, Mute, Notify, SecretRef, Severity, SeverityName, WATCHDOG};
+use super::catalogue::WATCHDOG;
+use super::names::SeverityName;
+use super::notify::{Message, Notify};
+use super::secret_ref::SecretRef;
+use super::severity::{Mute, Severity};
 use crate::duration::PromDuration;
 
 /// Alertmanager's defaults, where the spec leaves the choice to it (`DefaultRouteOpts` of its dispatcher).

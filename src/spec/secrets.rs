@@ -1,60 +1,19 @@
 //! Secret references by name, and the values once they are resolved. Nothing here is written anywhere.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::env;
+use std::path::Path;
 use std::process::{Command, Stdio};
-use std::{env, fmt};
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-
+use super::app::{EnvValue, fits_environment};
 use super::bounded::read_text;
+use super::load::Loaded;
+use super::model::Spec;
+use super::names::BaseUrl;
 use super::problem::Problem;
-use super::{BaseUrl, EnvName, EnvValue, Loaded, SeverityName, Spec, fits_environment};
+use super::secret_ref::{SecretName, SecretRef};
 use crate::error::{Error, Result};
 use crate::secret::Secret;
-
-/// Where a secret comes from. The secret itself never stands in the spec.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum SecretRef {
-    /// An environment variable.
-    Env(EnvName),
-    /// A file, relative to the spec; one final newline is left out.
-    File(PathBuf),
-    /// A command with its arguments; its standard output without one final newline.
-    Command(Vec<String>),
-}
-
-/// A secret of a spec, named by the place of its reference.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum SecretName {
-    /// `notify.slack.webhook_url`.
-    SlackWebhookUrl,
-    /// `notify.slack.bot_token`.
-    SlackBotToken,
-    /// `notify.severities.NAME.webhook_url`.
-    SeverityWebhookUrl(SeverityName),
-    /// `notify.heartbeat_url`.
-    HeartbeatUrl,
-    /// `grafana.token`.
-    GrafanaToken,
-    /// `app.env.NAME`.
-    Env(EnvName),
-}
-
-impl fmt::Display for SecretName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::SlackWebhookUrl => f.write_str("notify.slack.webhook_url"),
-            Self::SlackBotToken => f.write_str("notify.slack.bot_token"),
-            Self::SeverityWebhookUrl(name) => write!(f, "notify.severities.{name}.webhook_url"),
-            Self::HeartbeatUrl => f.write_str("notify.heartbeat_url"),
-            Self::GrafanaToken => f.write_str("grafana.token"),
-            Self::Env(name) => write!(f, "app.env.{name}"),
-        }
-    }
-}
 
 impl Spec {
     /// The spec's secret references by name.

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::SecretRef;
+use super::secret_ref::SecretRef;
 use crate::duration::PromDuration;
 
 /// What is different for alerts of one severity.

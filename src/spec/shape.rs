@@ -11,10 +11,12 @@ use regex::Regex;
 use serde_json::{Map, Value as Json};
 
 use super::excerpt::Excerpt;
+use super::names::{AlertName, EnvName, LabelName, SeverityName, TagKey};
+use super::names::{Cidr, Destination};
+use super::place::Place;
 use super::problem::Problem;
 use super::suggest::suggestion;
-use super::tree::{Key, KeyPath, Node, Place, Value};
-use super::{AlertName, Cidr, Destination, EnvName, LabelName, SeverityName, TagKey};
+use super::tree::{Key, KeyPath, Node, Value};
 
 /// What is left of a file once its problems are known.
 pub(super) struct Repaired {

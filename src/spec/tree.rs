@@ -6,16 +6,8 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::{DuplicateKeyPolicy, Location, Spanned};
 
+use super::place::Place;
 use super::problem::Problem;
-
-/// Where something stands: line and column count from 1, in characters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Place {
-    pub line: usize,
-    pub column: usize,
-    /// How many characters it takes on its line, for the carets.
-    pub width: usize,
-}
 
 /// The keys, and numbers in lists, from the root to a value. A key may hold any text.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]

@@ -14,11 +14,11 @@ mod stage;
 #[cfg(test)]
 mod tests;
 mod time;
+mod warnings;
 
 pub use fault_model::{CpuLoad, Effect, Ending, Fault, REFERENCE_COMMAND, Traffic};
 pub use mute::Mutes;
-pub use predict::{
-    EARLY, LATE, Obstacle, Prediction, Remedies, Window, chance_of, is_certain, predict, warnings_for,
-};
+pub use predict::{EARLY, LATE, Obstacle, Prediction, Remedies, Window, chance_of, is_certain, predict};
 pub use settings::{Refusals, Settings};
 pub use stage::Stage;
+pub use warnings::warnings_for;

@@ -7,15 +7,13 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::fault_model::{CpuLoad, Effect, Ending, Fault, REFERENCE_COMMAND};
-use super::phrases;
+use super::fault_model::{CpuLoad, Effect, Ending, Fault};
 use super::pipeline::{Case, Phase, Refused, Walk};
 use super::settings::Settings;
 use super::stage::Stage;
 use super::time::Ms;
 use crate::duration::Millis;
 use crate::promql::Signal;
-use crate::spec::Spec;
 
 /// Phases of the scraper, and of the evaluator, that are walked: 48 × 48 ways.
 const GRID: Ms = 48;
@@ -146,29 +144,6 @@ pub fn chance_of(settings: &Settings, fault: &Fault) -> f64 {
 /// Whether that is as good as always.
 pub fn is_certain(chance: f64) -> bool {
     chance >= CERTAIN
-}
-
-/// What `render` says about the reference's own test of `HighCPUUsage`; nothing where that test works.
-pub fn warnings_for(spec: &Spec) -> Vec<String> {
-    crate::render::rules(spec)
-        .iter()
-        .filter(|rule| rule.name == "HighCPUUsage")
-        .filter_map(|rule| reference_warning(&Settings::of_rule(spec, rule)?))
-        .collect()
-}
-
-fn reference_warning(settings: &Settings) -> Option<String> {
-    let fault = Fault::of_reference(4, 0.0);
-    let prediction = predict(settings, &fault);
-    let verdict = if prediction.chance < 0.5 { "will most likely not reach" } else { "may not reach" };
-    Some(format!(
-        "HighCPUUsage {verdict} its receiver when it is tested by `{REFERENCE_COMMAND}`: on 4 CPUs it \
-         {fate}; on fewer it {fewer}, on more it never fires; {reason}; {remedies}",
-        fate = phrases::fate(prediction.chance, prediction.race),
-        fewer = phrases::likelihood(chance_of(settings, &Fault::of_reference(2, 0.0))),
-        reason = phrases::reason(settings, &fault, prediction.obstacle?),
-        remedies = phrases::remedies(&prediction.remedies),
-    ))
 }
 
 fn walks(settings: &Settings, fault: &Fault) -> Vec<Walk> {
@@ -394,21 +369,6 @@ mod tests {
         let tries = 1.0 / prediction.chance;
         assert!((40.0..=80.0).contains(&tries), "1 of {tries}");
         assert_eq!(prediction.obstacle, Some(Obstacle::ResolvedBeforeFlush));
-    }
-
-    #[test]
-    fn the_warning_says_how_likely_why_and_what_works() {
-        assert_eq!(
-            reference_warning(&Settings::of_reference()).unwrap(),
-            "HighCPUUsage will most likely not reach its receiver when it is tested by `stress-ng --cpu 4 \
-             --cpu-load 85 --timeout 120s`: on 4 CPUs it never arrives without luck; in 35 of 100 tries the message is \
-             due at the very moment at which the alert ends, and where 1 such race of milliseconds in 20 is won, it \
-             arrives in about 1 of 56 tries; on fewer it arrives in about 1 of 4 tries, on more it never fires; \
-             after 120 s of 85% the alert is resolved before Alertmanager's `group_wait` of 30 s has passed; \
-             what works: the same for 145 s, or `group_wait: 14s`"
-        );
-        let quick = Settings { group_wait: seconds(5), ..Settings::of_reference() };
-        assert_eq!(reference_warning(&quick), None);
     }
 
     #[test]

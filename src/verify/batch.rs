@@ -9,52 +9,21 @@ use serde::Serialize;
 use tokio::time::timeout;
 
 use super::deliveries::Silence;
-use super::observer::{Services, Subject};
+use super::observer::Services;
 use super::other_alerts::{Bystander, Lookout};
 use super::preflight::{Notes, Preflight, Readiness};
 use super::proof::{Proof, keep};
+use super::request::Request;
 use super::run::{Prepared, blocked};
 use super::tracker::Witness;
 use crate::cancel::Cancel;
-use crate::drill::{Application, Footprint, Options, Plan, Site, waves};
+use crate::drill::{Footprint, Site, waves};
 use crate::error::{Error, Exit, Result};
 use crate::event::Events;
-use crate::host::HostName;
-use crate::spec::DrillKind;
-use crate::timing::{Mutes, Settings, phrases};
+use crate::timing::phrases;
 
 /// An interrupted run has this long to end the faults.
 const HURRY: Duration = Duration::from_millis(1_200);
-
-/// What is to be proven.
-#[derive(Debug, Clone)]
-pub struct Request {
-    /// The alert and the host.
-    pub subject: Subject,
-    /// The host by name.
-    pub host: HostName,
-    /// The kind of its drill.
-    pub kind: DrillKind,
-    /// The settings that decide the times.
-    pub settings: Settings,
-    /// When its messages are held back.
-    pub mutes: Mutes,
-    /// The application on the host.
-    pub application: Application,
-    /// The requests per second below which the alert says nothing; zero where it has no such floor.
-    pub floor: f64,
-    /// What the user wishes.
-    pub options: Options,
-}
-
-impl Request {
-    /// What there is to decide on the fault from, with these settings.
-    pub(super) fn plan<'a>(&'a self, settings: &'a Settings) -> Plan<'a> {
-        let Self { subject, kind, options, application, floor, .. } = self;
-        let (options, application, floor) = (*options, *application, *floor);
-        Plan { alert: &subject.alert, kind, settings, options, application, floor }
-    }
-}
 
 /// What became of all drills.
 #[derive(Debug, Default)]

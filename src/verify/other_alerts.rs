@@ -7,8 +7,8 @@ use std::time::Duration;
 use serde::Serialize;
 use tokio::time::sleep;
 
-use super::batch::Request;
 use super::observer::{Services, suppression};
+use super::request::Request;
 use crate::drill::Footprint;
 use crate::error::{Error, Result};
 use crate::http::prometheus::{ActiveAlert, AlertState};

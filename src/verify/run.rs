@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout};
 
-use super::batch::Request;
 use super::diagnosis::{Case, Diagnosis, Evidence};
 use super::gaps::{Gaps, Source, Unseen};
 use super::observation::Sight;
 use super::observer::{Services, Watcher};
 use super::preflight::{Ready, target_error};
 use super::proof::{Entry, Proof};
+use super::request::Request;
 use super::tracker::{Reached, Tracker, Witness};
 use crate::drill::{BEAT, Drill, Order, Site, beat, watched_job};
 use crate::duration::Millis;

@@ -3,7 +3,8 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::{Access, desired, drift};
+use super::access::Access;
+use super::{desired, drift};
 use crate::commands::dashboards::{self, Wanted};
 use crate::error::{Error, Result};
 use crate::event::Events;

@@ -3,11 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::super::query::{Frames, PanelQuery};
 use super::cause::{Cause, Detective};
 use super::selectors::unfiltered;
 use super::variables::{Chosen, Values, fill, references};
 use crate::error::Result;
-use crate::grafana::{Frames, PanelQuery};
 use crate::http::prometheus::Labels;
 
 /// As many values of a variable are asked for one by one.

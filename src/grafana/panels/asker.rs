@@ -7,6 +7,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
 
+use super::super::client::GrafanaClient;
+use super::super::query::{Frames, PanelQuery};
 use super::alone::{Each, EachValue, MOST, Open};
 use super::cause::{Cause, Detective};
 use super::dashboard::{self, Asked, Panel};
@@ -17,7 +19,6 @@ use super::variables::{Chosen, Question, Values, Variable, fill, references};
 use super::{Checked, CheckedVariable, Shown, names, series, strings};
 use crate::duration::PromDuration;
 use crate::error::{Error, Result};
-use crate::grafana::{Frames, GrafanaClient, PanelQuery};
 
 /// What all queries share.
 pub(super) struct Asker<'a> {

@@ -3,9 +3,9 @@
 
 use std::collections::BTreeSet;
 
+use super::super::client::GrafanaClient;
 use super::selectors::{Condition, Selector, unfiltered};
 use crate::error::Result;
-use crate::grafana::GrafanaClient;
 
 /// How far back a series is looked for that the dashboard's own range no longer holds.
 const LONG_AGO: &str = "30d";

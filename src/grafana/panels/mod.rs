@@ -19,9 +19,9 @@ use serde_json::Value;
 
 use self::asker::Asker;
 pub use self::timing::longest_step;
+use super::client::GrafanaClient;
 use crate::duration::PromDuration;
 use crate::error::Result;
-use crate::grafana::GrafanaClient;
 
 /// Requests under way at a time: as many as a Grafana never failed at.
 const AT_ONCE: usize = 8;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::grafana::NamedSource;
+use super::super::query::NamedSource;
 
 /// The data sources that a dashboard can mean.
 #[derive(Debug, Clone, Default)]

@@ -4,7 +4,8 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::{Opening, Rule, Tags};
+use super::cloud::Tags;
+use super::rule::{Opening, Rule};
 use crate::host::{HostName, Role};
 use crate::spec::Credits;
 

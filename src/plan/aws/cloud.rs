@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use serde::Serialize;
 
-use super::Rule;
+use super::rule::Rule;
 use crate::host::{HostName, ProjectName, Role};
 use crate::spec::Credits;
 

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use super::action::{Action, Creation};
 use super::cloud::tag;
-use super::{Action, Address, Cloud, Creation, Instance, InstanceState, Offer, Tags, Wanted, WantedHost};
+use super::cloud::{Address, Cloud, Instance, InstanceState, Tags};
+use super::wanted::{Offer, Wanted, WantedHost};
 use crate::host::{HostName, Role};
 
 /// The actions that turn what was found into what is wanted.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::Instance;
+use super::cloud::Instance;
 
 /// What is known of an instance type in a region.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use ipnet::IpNet;
 
+use super::action::Candidate;
+use super::cloud::Tags;
 use super::cloud::{tag, tags};
-use super::{Candidate, Opening, Source, Tags};
+use super::rule::{Opening, Source};
 use crate::host::{HostName, ProjectName, Role};
 use crate::spec::{Aws, Credits, Spec};
 

@@ -2,7 +2,8 @@
 
 use similar::TextDiff;
 
-use super::super::{File, FileFact};
+use super::super::facts::FileFact;
+use super::super::inputs::File;
 
 /// A file of the set as it must be on the host.
 pub(super) struct Expected<'a> {

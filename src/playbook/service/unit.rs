@@ -4,7 +4,10 @@ use std::collections::BTreeSet;
 
 use serde::Deserialize;
 
-use super::super::{Detail, Facts, Flag, Inputs};
+use super::super::change::Detail;
+use super::super::facts::Facts;
+use super::super::inputs::Inputs;
+use super::super::step_id::Flag;
 
 /// A unit of the set. Its unit file comes from the bundle's `systemd/` folder.
 #[derive(Debug, Clone, Deserialize)]

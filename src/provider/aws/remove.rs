@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 
-use super::super::{Piece, files};
+use super::super::files;
+use super::super::piece::Piece;
 use super::Aws;
 use super::error::{Obstacle, code, is_not_found};
 use crate::error::{Error, Result};

@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 
+use super::super::piece::Piece;
 use super::access::Access;
 use super::memory::{self, Host};
-use super::{Hosts, Thing, ThingKind, folder};
+use super::thing::{Thing, ThingKind};
+use super::{Hosts, folder};
 use crate::error::{Error, Result};
 use crate::host::Machine;
 use crate::playbook::{Removal, bootstrap, removal_script};
-use crate::provider::Piece;
 use crate::provider::doing::Doing;
 use crate::remote::{Limits, Remote};
 

@@ -18,7 +18,8 @@ pub use self::thing::{Thing, ThingKind};
 
 use self::access::Access;
 use self::memory::Host;
-use super::{MachineState, Observed, ObservedMachine, ProjectLock};
+use super::lock::ProjectLock;
+use super::observed::{MachineState, Observed, ObservedMachine};
 use crate::error::Result;
 use crate::event::Events;
 use crate::host::{HostName, Machine, ProjectName};

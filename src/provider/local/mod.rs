@@ -27,7 +27,9 @@ use tokio::sync::{Mutex, OnceCell};
 
 use self::names::Names;
 use self::record::Record;
-use super::{MachineState, Observed, ObservedMachine, Piece, command, files, keys};
+use super::observed::{MachineState, Observed, ObservedMachine};
+use super::piece::Piece;
+use super::{command, files, keys};
 use crate::error::{Error, Result};
 use crate::event::Events;
 use crate::host::{HostName, Machine, ProjectName};

@@ -3,12 +3,12 @@
 
 use std::path::Path;
 
+use super::super::piece::Piece;
 use super::disk::mounts_below;
 use super::names::{Names, STATE};
 use super::{disk, files, groups, network, nspawn, record, units};
 use crate::error::{Error, Result};
 use crate::host::ProjectName;
-use crate::provider::Piece;
 
 /// How often removal looks again.
 const ROUNDS: usize = 3;

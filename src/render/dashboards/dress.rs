@@ -3,10 +3,11 @@
 
 use serde_json::{Map, Value, json};
 
+use super::super::rules::Rule;
 use super::grid::{Grid, Rows};
+use super::json::child;
 use super::series::Fleet;
 use super::thresholds;
-use crate::render::Rule;
 use crate::spec::Metrics;
 
 /// What is given comes from here.
@@ -162,13 +163,4 @@ fn optional(panel: &mut Map<String, Value>) -> Result<(), String> {
 fn words(names: &Value) -> Result<Vec<&str>, String> {
     let words = names.as_array().map(|names| names.iter().filter_map(Value::as_str).collect());
     words.ok_or_else(|| format!("{names} is no list of alerts"))
-}
-
-/// The object under a key, made where there is none.
-pub(super) fn child<'a>(
-    keys: &'a mut Map<String, Value>,
-    key: &str,
-) -> Result<&'a mut Map<String, Value>, String> {
-    let below = keys.entry(key).or_insert_with(|| json!({}));
-    below.as_object_mut().ok_or_else(|| format!("`{key}` is no object"))
 }

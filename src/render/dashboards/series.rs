@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::dress::child;
+use super::json::child;
 
 /// Differ for everybody, whatever colours they see, and from those of warnings and critical alerts.
 const COLOURS: [&str; 6] = ["#0072B2", "#CC79A7", "#009E73", "#56B4E9", "#9A4DFF", "#A0522D"];

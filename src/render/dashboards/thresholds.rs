@@ -3,8 +3,8 @@
 
 use serde_json::{Value, json};
 
+use super::super::rules::Rule;
 use crate::duration::PromDuration;
-use crate::render::Rule;
 use crate::spec::Unit;
 
 /// Of values that are fine. Blue and orange differ for everybody, whatever colours they see.

@@ -5,10 +5,8 @@
 //! not true yet and when it certainly is; with intervals that fit, both are the same evaluation.
 
 use super::memory::Memory;
+use super::time::Millis;
 use crate::duration::PromDuration;
-
-/// Milliseconds since the beginning of a test.
-pub(super) type Millis = u64;
 
 /// The intervals that decide.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

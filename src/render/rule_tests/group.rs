@@ -1,7 +1,8 @@
 //! A group of a test file: series, and what the alert must be at some moments.
 
-use super::clock::{Millis, shown};
+use super::clock::shown;
 use super::texts::Texts;
+use super::time::Millis;
 use crate::render::quote;
 
 /// One case for promtool.

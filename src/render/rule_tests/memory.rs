@@ -1,7 +1,7 @@
 //! How long an expression takes to notice that a fault has begun or ended, in scrapes. Bounds, since promtool's
 //! versions do not agree on whether a scrape at the beginning of a range is in it.
 
-use super::clock::Millis;
+use super::time::Millis;
 use crate::spec::Sees;
 
 /// What an expression remembers.

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::clock::Millis;
 use super::notation::{Sample, notation};
 use super::numbers::Numbers;
 use super::setup::seconds;
+use super::time::Millis;
 use crate::spec::{Amount, Series, Target};
 
 /// Where a counter begins at least, and for how many seconds it seems to have counted: near zero, where only a restart

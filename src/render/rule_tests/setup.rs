@@ -1,9 +1,10 @@
 //! Everything that a trial's cases need to know, computed once from the alert's parameters.
 
-use super::clock::{Clock, Millis, Onset};
+use super::clock::{Clock, Onset};
 use super::memory::Memory;
 use super::numbers::Numbers;
 use super::texts::is_steady;
+use super::time::Millis;
 use crate::duration::PromDuration;
 use crate::render::pace::Pace;
 use crate::render::parameters::Parameters;

@@ -5,13 +5,13 @@ mod usual;
 
 use std::collections::BTreeSet;
 
-use super::clock::Millis;
+use super::super::rules::Rule;
 use super::group::{Check, Group};
 use super::numbers::Numbers;
 use super::scene::{Actor, Labelled, Scene};
 use super::setup::{Setup, shown};
 use super::texts::{Texts, filled, is_steady};
-use crate::render::Rule;
+use super::time::Millis;
 use crate::spec::{Series, Target, Usual};
 
 /// A trial, the rule that is tried, and what both need.

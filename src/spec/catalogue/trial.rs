@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::Amount;
+use super::amount::Amount;
 
 /// One way in which the alert's fault shows. The usual cases (fires after exactly `for`, not just below the
 /// threshold, not on a short spike …) follow from it; `cases` are those that only this alert has.

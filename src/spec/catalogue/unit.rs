@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::spec::Percent;
+use super::super::names::Percent;
 
 /// What a threshold measures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]

@@ -6,7 +6,8 @@ mod urls;
 
 use std::path::{Path, PathBuf};
 
-use super::{App, EnvValue, Metrics, UrlPath};
+use super::app::{App, EnvValue, Metrics};
+use super::names::UrlPath;
 
 /// Decides how requests are counted and where the metrics are, as far as the spec leaves it open: by the project's own
 /// django-prometheus only where the settings in use install it and the URLs show where it answers.

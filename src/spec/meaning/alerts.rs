@@ -2,14 +2,21 @@
 
 use std::path::Path;
 
+use super::super::alert::Alert;
+use super::super::app::Metrics;
+use super::super::catalogue::Counts;
+use super::super::catalogue::{CatalogueAlert, catalogue_alert, catalogue_names};
+use super::super::lack::lacks;
+use super::super::model::Spec;
+use super::super::monitoring::Monitoring;
+use super::super::names::AlertName;
+use super::super::promql::Fault;
+use super::super::promql::fault as promql_fault;
+use super::super::template;
 use super::{Finding, KeyPath};
 use crate::duration::PromDuration;
 use crate::spec::detect::settings_mention;
 use crate::spec::suggest::suggestion;
-use crate::spec::{
-    Alert, AlertName, CatalogueAlert, Counts, Fault, Metrics, Monitoring, Spec, catalogue_alert,
-    catalogue_names, lacks, promql_fault, template,
-};
 
 /// `folder` is that of the application.
 pub(super) fn check(spec: &Spec, folder: &Path, findings: &mut Vec<Finding>) {

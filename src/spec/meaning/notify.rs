@@ -2,9 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use super::super::catalogue::WATCHDOG;
+use super::super::model::Spec;
+use super::super::names::BaseUrl;
+use super::super::notify::Slack;
+use super::super::severity::Mute;
 use super::{Finding, KeyPath};
 use crate::spec::suggest::suggestion;
-use crate::spec::{BaseUrl, Mute, Slack, Spec, WATCHDOG, template};
+use crate::spec::template;
 
 pub(super) fn check(spec: &Spec, findings: &mut Vec<Finding>) {
     let known = severities(spec);

@@ -1,7 +1,7 @@
 //! The cases that every alert has to stand.
 
-use super::super::clock::Millis;
 use super::super::scene::metric_of;
+use super::super::time::Millis;
 use super::{Actor, Check, Group, Stage, words};
 use crate::spec::{Sees, Usual};
 

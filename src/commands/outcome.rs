@@ -1,0 +1,28 @@
+//! What a command found or did.
+
+use crate::error::Exit;
+
+/// What a command found or did, in both forms. The edge prints one of them on standard output.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outcome {
+    /// How the process ends.
+    pub exit: Exit,
+    /// For people. Ends without a newline; empty where everything was said on the way.
+    pub text: String,
+    /// For programs: the same facts; null where everything was said on the way.
+    pub json: serde_json::Value,
+}
+
+impl Outcome {
+    /// An outcome of [`Exit::Success`].
+    pub fn success(text: impl Into<String>, json: serde_json::Value) -> Self {
+        Self { exit: Exit::Success, text: text.into(), json }
+    }
+
+    /// The same with another exit code.
+    #[must_use]
+    pub fn with_exit(mut self, exit: Exit) -> Self {
+        self.exit = exit;
+        self
+    }
+}

@@ -1,0 +1,252 @@
+//! Talks to one Grafana with one login.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use tokio::sync::OnceCell;
+
+use super::apis::Apis;
+use crate::error::{Error, Result};
+use crate::http::relay::Relay;
+use crate::http::{Answer, Client, Endpoint};
+use crate::retry::Patience;
+use crate::secret::Secret;
+
+/// The tag of everything that monctl writes.
+pub(super) const TAG: &str = "monctl";
+/// Requests under way at a time. Up to eight never failed on a real Grafana, four bring most of the gain, and from
+/// sixteen on it loses writes to its own locks.
+pub(super) const AT_ONCE: usize = 4;
+/// Reading is harmless, so it is tried again for a moment: a restarting Grafana is back within this time.
+const READING: Duration = Duration::from_secs(5);
+/// A right password got a 401 after 40 s from a Grafana whose database was locked; an honest one takes far less.
+const SUSPICIOUSLY_LONG: Duration = Duration::from_secs(5);
+
+/// A client of one Grafana with one login.
+#[derive(Debug, Clone)]
+pub struct GrafanaClient {
+    pub(super) http: Client,
+    who: Who,
+    /// Asked where it is needed first, for all clones.
+    pub(super) apis: Arc<OnceCell<Apis>>,
+}
+
+/// Who monctl is to a Grafana.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Who {
+    /// Nobody yet.
+    Stranger,
+    /// The user of this name, by a password.
+    User(String),
+    /// The service account that monctl made, by its token.
+    Account,
+    /// Whoever the user's token for a Grafana that exists is of.
+    Guest,
+}
+
+impl GrafanaClient {
+    /// A client that logs in with each request.
+    ///
+    /// # Errors
+    /// When no HTTP client can be set up.
+    pub fn new(endpoint: impl Into<Endpoint>, user: &str, password: Secret) -> Result<Self> {
+        let http = Client::new("grafana", &endpoint.into())?.with_login(user, password);
+        Ok(Self::with(http, Who::User(user.to_owned())))
+    }
+
+    /// A client without a login, for [`GrafanaClient::wait_ready`].
+    ///
+    /// # Errors
+    /// When no HTTP client can be set up.
+    pub fn stranger(endpoint: impl Into<Endpoint>) -> Result<Self> {
+        Ok(Self::with(Client::new("grafana", &endpoint.into())?, Who::Stranger))
+    }
+
+    /// A client that shows the token of monctl's service account with each request.
+    ///
+    /// # Errors
+    /// When no HTTP client can be set up.
+    pub fn with_token(endpoint: impl Into<Endpoint>, token: Secret) -> Result<Self> {
+        let http = Client::new("grafana", &endpoint.into())?.with_token(token);
+        Ok(Self::with(http, Who::Account))
+    }
+
+    /// A client of a Grafana that exists, at `https://…` without a slash at the end; `http://` where it is on this
+    /// computer. It shows the user's token with each request.
+    ///
+    /// # Errors
+    /// When no HTTP client can be set up.
+    pub fn existing(url: &str, token: Secret) -> Result<Self> {
+        let http = Client::new("grafana", &Endpoint::Url(url.to_owned()))?.with_token(token);
+        Ok(Self::with(http, Who::Guest))
+    }
+
+    fn with(http: Client, who: Who) -> Self {
+        Self { http, who, apis: Arc::default() }
+    }
+
+    /// Waits until Grafana answers that it is well. A first start took 18 s on a slow disk: give it a minute or more.
+    ///
+    /// Health is open to everybody, so that this says nothing about the password or the token.
+    ///
+    /// # Errors
+    /// When it is not well within `limit`; says what it did answer.
+    pub async fn wait_ready(&self, limit: Duration) -> Result<()> {
+        let pauses = (Duration::from_millis(20), Duration::from_millis(250));
+        let mut patience = Patience::new(limit).pausing(pauses.0, pauses.1);
+        loop {
+            let not_ready = match self.http.get("/api/health").await {
+                Ok(answer) if answer.is_success() && self.who == Who::Guest && !is_health(&answer) => {
+                    Error::failed("what answers there is no Grafana")
+                }
+                Ok(answer) if answer.is_success() => return Ok(()),
+                Ok(answer) => answer.refusal("say that it is well"),
+                Err(error) => error,
+            };
+            if let Err(last) = patience.again(not_ready).await {
+                let text = format!("grafana was not ready within {} s", limit.as_secs());
+                return Err(Error::failed(text).because(last).remedy(match self.who {
+                    Who::Guest => {
+                        "see that `grafana.url` is its address, a path at the end included, and that this computer \
+                         reaches it"
+                    }
+                    _ => "see `monctl ssh monitoring -- journalctl -u monctl-grafana -n 50`",
+                }));
+            }
+        }
+    }
+
+    /// Opens a relay through which a browser sees this Grafana with the client's token.
+    ///
+    /// # Errors
+    /// When no loopback port can be had.
+    pub async fn relay(&self) -> Result<Relay> {
+        Relay::open(self.http.clone()).await
+    }
+
+    /// Logs in as a browser does: the cookies of a new session.
+    ///
+    /// # Errors
+    /// When Grafana refuses the login (never tried twice) or does not answer.
+    pub async fn session(&self, password: &Secret) -> Result<Vec<Secret>> {
+        let Who::User(user) = &self.who else { return Err(Error::failed("a token opens no session")) };
+        let login = json!({ "user": user, "password": password.expose() });
+        let answer = self.http.post("/login", &login).await?;
+        if answer.is_success() { Ok(answer.cookies) } else { Err(answer.refusal("log in")) }
+    }
+
+    /// GET of a thing; `None` where it is not there.
+    pub(super) async fn read(&self, path: &str) -> Result<Option<Answer>> {
+        let answer = self.look(path).await?;
+        match answer.status {
+            200..300 => Ok(Some(answer)),
+            404 => Ok(None),
+            _ => Err(self.refusal(&answer, &format!("show `{path}`"))),
+        }
+    }
+
+    /// What an answer lists, or why there is no list.
+    pub(super) fn listed<T: DeserializeOwned>(&self, answer: Result<Answer>, doing: &str) -> Result<Vec<T>> {
+        let answer = answer?;
+        if answer.is_success() { answer.json() } else { Err(self.refusal(&answer, doing)) }
+    }
+
+    /// GET, whatever is answered, but for a refused login and for faults of the server that last.
+    pub(super) async fn look(&self, path: &str) -> Result<Answer> {
+        let doing = format!("show `{path}`");
+        let mut patience = Patience::new(READING);
+        loop {
+            match self.http.get(path).await {
+                Ok(answer) if answer.status == 401 || is_bad_token(&answer) => {
+                    return Err(self.refusal(&answer, &doing));
+                }
+                Ok(answer) if answer.status < 500 => return Ok(answer),
+                Ok(answer) => patience.again(answer.refusal(&doing)).await?,
+                Err(error) => patience.again(error).await?,
+            }
+        }
+    }
+
+    /// The error for a password that Grafana does not take.
+    pub fn wrong_password(user: &str) -> Error {
+        refused_password(user, Duration::ZERO)
+    }
+
+    /// The error for a refusal that is final.
+    pub(super) fn refusal(&self, answer: &Answer, doing: &str) -> Error {
+        match &self.who {
+            Who::User(user) if answer.status == 401 => refused_password(user, answer.took),
+            who if answer.status == 401 || is_bad_token(answer) => Error::failed(format!(
+                "grafana refuses the token: {} ({})",
+                answer.says(),
+                answer.status
+            ))
+            .remedy(match who {
+                Who::Guest => {
+                    "it may have expired or been deleted: make a new one for its service account there, and \
+                             put it where `grafana.token` looks"
+                }
+                _ => "it may have been deleted: `monctl up` makes a new one",
+            }),
+            _ if answer.status == 403 => answer
+                .refusal(doing)
+                .remedy("the account lacks that permission; docs/grafana.md lists what monctl needs and why"),
+            _ => answer.refusal(doing),
+        }
+    }
+}
+
+/// The error for an answer of another form than any release's.
+pub(super) fn unreadable(cause: serde_json::Error) -> Error {
+    Error::failed("cannot read grafana's answer").because(cause)
+}
+
+/// Whether the answer is Grafana's own. Another server may say yes to anything.
+fn is_health(answer: &Answer) -> bool {
+    answer.json::<Value>().is_ok_and(|health| health["database"].is_string())
+}
+
+/// A deleted token is a fault of the server to Grafana 9, and a 401 to later ones.
+pub(super) fn is_bad_token(answer: &Answer) -> bool {
+    answer.status == 500 && answer.says() == "invalid API key"
+}
+
+fn refused_password(user: &str, took: Duration) -> Error {
+    let error = Error::failed(format!("grafana refuses the password of `{user}`"));
+    if took > SUSPICIOUSLY_LONG {
+        return error.remedy(format!(
+            "its answer took {} s, which points to a locked database rather than to the password: \
+             end what else uses `/var/lib/monctl/grafana/grafana.db` and try again",
+            took.as_secs()
+        ));
+    }
+    error.remedy(
+        "five wrong tries lock the account for five minutes, so monctl does not try again: wait where someone \
+         mistyped it; where it was changed, set it back as docs/grafana.md says under \"The password and the token\"",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_401_that_took_long_points_to_the_database() {
+        let client =
+            GrafanaClient::new(std::path::PathBuf::from("/socket"), "admin", Secret::new("x")).unwrap();
+        let hint = |seconds| {
+            let answer = Answer {
+                service: "grafana",
+                status: 401,
+                cookies: vec![],
+                body: b"{}".to_vec(),
+                took: Duration::from_secs(seconds),
+            };
+            client.refusal(&answer, "show").hint().unwrap_or_default().to_owned()
+        };
+        assert!(hint(40).contains("locked database"), "{}", hint(40));
+        assert!(hint(1).contains("five wrong tries"), "{}", hint(1));
+    }
+}

@@ -1,0 +1,80 @@
+//! Reads what a Grafana holds of what is wanted there, and makes it so.
+
+use std::collections::BTreeMap;
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+
+use super::change::GrafanaChange;
+use super::client::{AT_ONCE, GrafanaClient};
+use super::desired::Desired;
+use super::folder::FoundFolder;
+use super::grafana_state::GrafanaState;
+use super::thing::{Ask, Thing, settle};
+use crate::error::{Error, Result};
+
+impl GrafanaClient {
+    /// Reads what is there under the uids of what is wanted. Writes nothing.
+    ///
+    /// The first read goes alone: five wrong passwords lock the account, and a wrong one must cost one try, not four.
+    ///
+    /// # Errors
+    /// When Grafana refuses the login (never tried twice) or does not answer.
+    pub async fn observe(&self, desired: &Desired) -> Result<GrafanaState> {
+        let data_source = match &desired.data_source {
+            Some(data_source) => data_source.read(self).await?,
+            None => None,
+        };
+        let dashboards = stream::iter(&desired.dashboards)
+            .map(async |one| Ok::<_, Error>((one.uid.clone(), one.read(self).await?)))
+            .buffer_unordered(AT_ONCE)
+            .try_filter_map(async |(uid, found)| Ok(found.map(|found| (uid, found))))
+            .try_collect();
+        let folders = self.folders(desired).await?;
+        let dashboards = dashboards.await?;
+        let strays = if folders.is_empty() { Vec::new() } else { self.strays(desired).await? };
+        Ok(GrafanaState { data_source, folders, dashboards, strays })
+    }
+
+    /// The folders that are there of those wanted.
+    async fn folders(&self, desired: &Desired) -> Result<BTreeMap<String, FoundFolder>> {
+        let mut folders = BTreeMap::new();
+        for folder in &desired.folders {
+            if let Some(found) = folder.read(self).await? {
+                folders.insert(folder.uid.clone(), found);
+            }
+        }
+        Ok(folders)
+    }
+
+    /// Makes the changes: data source and folders, then the dashboards in it. One that fails does not hold up the
+    /// others, except that without the folder nothing can be put into it. `ask` is asked before the work of a person
+    /// is undone, also of one who was at work a moment ago.
+    ///
+    /// # Errors
+    /// One for each change that could not be made.
+    pub async fn apply(&self, changes: Vec<GrafanaChange>, ask: Ask<'_>) -> Result<(), Vec<Error>> {
+        let (inside, bases): (Vec<_>, Vec<_>) = changes.into_iter().partition(GrafanaChange::is_in_folder);
+        self.make_all(bases, ask).await?;
+        // What goes may have the title of what comes.
+        let (going, coming): (Vec<_>, Vec<_>) =
+            inside.into_iter().partition(|change| matches!(change, GrafanaChange::Stray(_)));
+        let results = [self.make_all(going, ask).await, self.make_all(coming, ask).await];
+        let errors: Vec<Error> = results.into_iter().filter_map(Result::err).flatten().collect();
+        if errors.is_empty() { Ok(()) } else { Err(errors) }
+    }
+
+    async fn make_all(&self, changes: Vec<GrafanaChange>, ask: Ask<'_>) -> Result<(), Vec<Error>> {
+        let making = stream::iter(changes).map(|change| self.make(change, ask)).buffer_unordered(AT_ONCE);
+        let errors: Vec<Error> = making.filter_map(async |done| done.err()).collect().await;
+        if errors.is_empty() { Ok(()) } else { Err(errors) }
+    }
+
+    async fn make(&self, change: GrafanaChange, ask: Ask<'_>) -> Result<()> {
+        match change {
+            GrafanaChange::DataSource(change) => settle(change, self, ask).await,
+            GrafanaChange::Folder(change) => settle(change, self, ask).await,
+            GrafanaChange::Dashboard(change) => settle(change, self, ask).await,
+            GrafanaChange::Stray(stray) => self.remove(stray, ask).await,
+        }
+    }
+}

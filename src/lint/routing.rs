@@ -1,0 +1,176 @@
+//! The parts of Alertmanager's configuration that decide who is told.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use regex::Regex;
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::error::{Error, Result};
+
+/// Whether an alert goes a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Goes {
+    No,
+    /// It depends on labels of the series, which differ.
+    Maybe,
+    Yes,
+}
+
+/// The parts of Alertmanager's configuration that decide who is told.
+#[derive(Debug, Deserialize)]
+pub(super) struct Configuration {
+    pub route: Route,
+    #[serde(default)]
+    pub receivers: Vec<Receiver>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Route {
+    receiver: Option<String>,
+    matchers: Vec<String>,
+    #[serde(rename = "match")]
+    equal: BTreeMap<String, String>,
+    match_re: BTreeMap<String, String>,
+    #[serde(rename = "continue")]
+    goes_on: bool,
+    routes: Vec<Route>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Receiver {
+    pub name: String,
+    #[serde(flatten)]
+    integrations: BTreeMap<String, Value>,
+}
+
+impl Receiver {
+    /// Whether it tells anybody.
+    pub fn tells(&self) -> bool {
+        let is_list = |(key, value): (&String, &Value)| {
+            key.ends_with("_configs") && value.as_array().is_some_and(|list| !list.is_empty())
+        };
+        self.integrations.iter().any(is_list)
+    }
+}
+
+/// Sees that the configuration can be read.
+///
+/// # Errors
+/// Where it cannot: what routes it has is unknown then.
+pub(super) fn readable(routing: &str) -> Result<()> {
+    serde_saphyr::from_str::<Configuration>(routing).map(drop).map_err(|error| {
+        Error::failed("Alertmanager's configuration cannot be read").because(error.to_string()).remedy(
+            "see it as Alertmanager has it: `monctl open alertmanager`, `Status`; whether its routes deliver is unknown",
+        )
+    })
+}
+
+impl Route {
+    /// The receivers that an alert with these labels may come to.
+    pub fn receivers<'a>(
+        &'a self,
+        labels: &BTreeMap<String, String>,
+        inherited: Option<&'a str>,
+        possible: &mut BTreeSet<&'a str>,
+    ) {
+        let receiver = self.receiver.as_deref().or(inherited);
+        let mut is_taken = false;
+        for route in &self.routes {
+            let goes = route.goes(labels);
+            if goes == Goes::No {
+                continue;
+            }
+            route.receivers(labels, receiver, possible);
+            is_taken |= goes == Goes::Yes;
+            if goes == Goes::Yes && !route.goes_on {
+                return;
+            }
+        }
+        if !is_taken {
+            possible.extend(receiver);
+        }
+    }
+
+    fn goes(&self, labels: &BTreeMap<String, String>) -> Goes {
+        let matchers = self.matchers.iter().flat_map(|text| Condition::parse(text));
+        let equal = self.equal.iter().map(|(name, value)| Condition::new(name, "=", value));
+        let like = self.match_re.iter().map(|(name, value)| Condition::new(name, "=~", value));
+        matchers.chain(equal).chain(like).map(|condition| condition.holds(labels)).min().unwrap_or(Goes::Yes)
+    }
+}
+
+/// One matcher of a route.
+#[derive(Debug, PartialEq, Eq)]
+struct Condition {
+    name: String,
+    operator: String,
+    value: String,
+}
+
+impl Condition {
+    fn new(name: &str, operator: &str, value: &str) -> Self {
+        Self { name: name.to_owned(), operator: operator.to_owned(), value: value.to_owned() }
+    }
+
+    /// Reads `severity="page"`, `{severity=~"a|b", team != x}`.
+    fn parse(text: &str) -> Vec<Self> {
+        let Ok(form) = Regex::new(r#"([\w.:-]+)\s*(=~|!~|!=|=)\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,}]+))"#) else {
+            return vec![];
+        };
+        let read = |found: regex::Captures| {
+            let value = found.get(3).or_else(|| found.get(4)).map_or("", |value| value.as_str());
+            Self::new(&found[1], &found[2], &value.replace("\\\"", "\"").replace("\\\\", "\\"))
+        };
+        form.captures_iter(text).map(read).collect()
+    }
+
+    fn holds(&self, labels: &BTreeMap<String, String>) -> Goes {
+        // Templates and labels of series are known only once the alert fires.
+        let Some(value) = labels.get(&self.name).filter(|value| !value.contains("{{")) else {
+            return Goes::Maybe;
+        };
+        let is_like = || Regex::new(&format!("^(?:{})$", self.value)).map(|regex| regex.is_match(value));
+        let holds = match &*self.operator {
+            "=" => Ok(*value == self.value),
+            "!=" => Ok(*value != self.value),
+            "=~" => is_like(),
+            _ => is_like().map(|is_like| !is_like),
+        };
+        match holds {
+            Ok(true) => Goes::Yes,
+            Ok(false) => Goes::No,
+            Err(_) => Goes::Maybe,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_configuration_that_cannot_be_read_is_an_error_and_not_a_route_without_faults() {
+        assert!(readable("route: {receiver: a}\nreceivers: [{name: a}]").is_ok());
+        for text in ["", "route: [", "receivers: []"] {
+            assert!(readable(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn matchers_are_read_in_all_their_forms() {
+        for (text, expected) in [
+            ("severity=\"page\"", vec![("severity", "=", "page")]),
+            ("severity = page", vec![("severity", "=", "page")]),
+            ("{a=~\"b|c\", d!=\"e\"}", vec![("a", "=~", "b|c"), ("d", "!=", "e")]),
+            ("a!~\"\"", vec![("a", "!~", "")]),
+        ] {
+            let expected: Vec<Condition> = expected
+                .into_iter()
+                .map(|(name, operator, value)| Condition::new(name, operator, value))
+                .collect();
+            assert_eq!(Condition::parse(text), expected, "{text}");
+        }
+    }
+}

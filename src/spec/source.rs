@@ -1,0 +1,54 @@
+//! The file that a spec was read from, and the error that lists what is wrong with it.
+
+use std::path::PathBuf;
+
+use super::excerpt::Excerpt;
+use super::problem::Problem;
+use super::tree::Node;
+use crate::error::Error;
+
+/// The file that a spec was read from.
+#[derive(Debug, Clone)]
+pub(super) struct Source {
+    pub path: PathBuf,
+    pub text: String,
+}
+
+impl Source {
+    /// One error that lists all problems in the file's order, each with line, column and excerpt.
+    pub fn error(&self, what: &str, mut problems: Vec<Problem>) -> Error {
+        problems.sort_by_key(|problem| problem.place);
+        problems.dedup();
+        let count = match problems.len() {
+            1 => "a problem".to_owned(),
+            count => format!("{count} problems"),
+        };
+        let mut message = format!("{what} `{}` has {count}", self.path.display());
+        for problem in &problems {
+            self.describe(problem, &mut message);
+        }
+        Error::invalid(message)
+    }
+
+    fn describe(&self, problem: &Problem, message: &mut String) {
+        let path = self.path.display();
+        let text = match problem.place {
+            Some(place) => format!(
+                "\n{path}:{}:{}: {}\n{}",
+                place.line,
+                place.column,
+                problem.message,
+                Excerpt::of(&self.text, place)
+            ),
+            None => format!("\n{path}: {}", problem.message),
+        };
+        message.push_str(&text);
+    }
+}
+
+/// A valid spec's file, kept so that later problems (a secret that cannot be read) name their place, too.
+#[derive(Debug, Clone)]
+pub(super) struct Origin {
+    pub source: Source,
+    pub root: Node,
+}
