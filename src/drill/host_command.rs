@@ -1,5 +1,5 @@
 //! What a drill does to a host, as numbers for `drill.sh`: which fault, how large, for how long at most.
-//! Pure; `drill` decides on it, `site` hands it over.
+//! Pure; `choice` decides on it, `drill_host` hands it over.
 
 use std::fmt;
 use std::time::Duration;

@@ -1,7 +1,7 @@
 //! The trap of counters that are born with their first event: `increase` compares scrapes, and there is none from before.
 
-use promql_parser::parser::token::T_LUNLESS;
-use promql_parser::parser::{Expr, Offset, VectorSelector};
+use crate::promql::token::T_LUNLESS;
+use crate::promql::{Expr, Offset, VectorSelector};
 use serde::Serialize;
 
 use crate::duration::PromDuration;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use promql_parser::parser::Expr;
+use crate::promql::Expr;
 
 use super::finding::Finding;
 use super::finding::Kind;
@@ -52,10 +52,7 @@ pub(super) fn short_ranges(snapshot: &Snapshot, rule: &CheckedRule, expression: 
 }
 
 /// How often the series of a selector are scraped: the slowest of its jobs, or of all where none is known.
-fn scrape_interval(
-    snapshot: &Snapshot,
-    selector: &promql_parser::parser::VectorSelector,
-) -> Option<Duration> {
+fn scrape_interval(snapshot: &Snapshot, selector: &crate::promql::VectorSelector) -> Option<Duration> {
     let series = name_of(selector).and_then(|name| snapshot.series.get(&name));
     let jobs = series.into_iter().flatten().filter(|labels| is_match(selector, labels));
     let intervals = jobs.filter_map(|labels| snapshot.scrape_intervals.get(labels.get("job")?));

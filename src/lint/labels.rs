@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use promql_parser::parser::token::{
+use crate::promql::token::{
     T_BOTTOMK, T_COUNT_VALUES, T_LAND, T_LIMIT_RATIO, T_LIMITK, T_LOR, T_LUNLESS, T_TOPK,
 };
-use promql_parser::parser::{AggregateExpr, BinaryExpr, Call, Expr, LabelModifier, VectorSelector};
+use crate::promql::{AggregateExpr, BinaryExpr, Call, Expr, LabelModifier, VectorSelector};
 
 use super::finding::Finding;
 use super::finding::Kind;

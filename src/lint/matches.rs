@@ -7,8 +7,8 @@
 
 use std::collections::BTreeSet;
 
-use promql_parser::label::Matcher;
-use promql_parser::parser::{Expr, VectorSelector};
+use crate::promql::Matcher;
+use crate::promql::{Expr, VectorSelector};
 
 use super::finding::Finding;
 use super::finding::Kind;

@@ -1,6 +1,6 @@
 //! Thresholds where the value never comes or always is, and numbers of another unit than the value.
 
-use promql_parser::parser::Expr;
+use crate::promql::Expr;
 
 use super::finding::Finding;
 use super::finding::Kind;
@@ -31,7 +31,7 @@ pub(super) fn findings(snapshot: &Snapshot, rule: &CheckedRule, expression: &Exp
     findings
 }
 
-fn condition(binary: &promql_parser::parser::BinaryExpr) -> Option<Condition<'_>> {
+fn condition(binary: &crate::promql::BinaryExpr) -> Option<Condition<'_>> {
     let (left, turned, value) = match (number(&binary.lhs), number(&binary.rhs)) {
         (None, Some(value)) => (&*binary.lhs, false, value),
         (Some(value), None) => (&*binary.rhs, true, value),

@@ -1,5 +1,5 @@
 //! The query language of Prometheus: expressions as syntax trees, what they look at, and which values they can have. Pure.
-//! The only room that names the parser.
+//! The only room that names the parser, whose trees other rooms take from here.
 
 mod ast;
 mod condition;
@@ -8,6 +8,12 @@ mod query_shape;
 mod syntax;
 mod threshold;
 mod value_range;
+
+pub(crate) use promql_parser::label::{MatchOp, Matcher};
+pub(crate) use promql_parser::parser::{
+    AggregateExpr, BinaryExpr, Call, Expr, LabelModifier, Offset, ParenExpr, VectorSelector, token,
+};
+pub(crate) use promql_parser::util::{ExprVisitor, walk_expr};
 
 pub use ast::{
     Surrounding, alternatives, comparisons, each, metrics_of, name_of, number, selectors, sides_with_number,

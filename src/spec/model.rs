@@ -6,7 +6,7 @@ use garde::Validate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::ProjectName;
+use crate::host::ProjectName;
 use super::alert::Alert;
 use super::app::App;
 use super::catalogue::default_alerts;

@@ -2,7 +2,7 @@
 //! moment when the fault begins. Deterministic; `predict` walks it for many phases.
 //!
 //! What is modelled, and where it stands in the sources:
-//! - What a rule sees at an evaluation is `course`'s part.
+//! - What a rule sees at an evaluation is the part of `samples`.
 //! - A rule becomes pending at the first evaluation that is true, fires at the first one that is still
 //!   true `for` later, and resolves at the first one that is false, or, where it is false for `keep_firing_for`, at the
 //!   first one after that (`AlertingRule.Eval`). What changes is sent at once.

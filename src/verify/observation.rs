@@ -1,4 +1,4 @@
-//! What one look at the pipeline shows. Made by `watch`, read by `tracker`.
+//! What one look at the pipeline shows. Made by `observer`, read by `tracker`.
 
 use std::time::Duration;
 

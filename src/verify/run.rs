@@ -1,5 +1,5 @@
 //! One drill under way: the fault on, every stage watched, the fault off, watched again, diagnosed where the alert did
-//! not make the whole way. `prove` begins it and ends the fault where the run is interrupted.
+//! not make the whole way. `batch` begins it and ends the fault where the run is interrupted.
 
 use std::time::Duration;
 

@@ -491,7 +491,7 @@ class Packages(OnHost):
 
 class Proofs(OnHost):
     def ask(self, script):
-        proofs = (host.LIBRARY.parents[1] / "src/verify/proofs.sh").read_text()
+        proofs = (host.LIBRARY.parents[1] / "src/drill/proofs.sh").read_text()
         return self.host.run(self.host.work({"proofs.sh": proofs, "run.sh": f"{script}\necho end"}))
 
     def test_a_proof_is_replaced_as_a_whole_and_listed_with_the_others(self):

@@ -3,10 +3,10 @@
 use std::convert::Infallible;
 use std::fmt;
 
-use promql_parser::label::{MatchOp, Matcher};
-use promql_parser::parser::token::T_LUNLESS;
-use promql_parser::parser::{AggregateExpr, BinaryExpr, Expr, ParenExpr, VectorSelector};
-use promql_parser::util::{ExprVisitor, walk_expr};
+use crate::promql::token::T_LUNLESS;
+use crate::promql::{AggregateExpr, BinaryExpr, Expr, ParenExpr, VectorSelector};
+use crate::promql::{ExprVisitor, walk_expr};
+use crate::promql::{MatchOp, Matcher};
 
 /// A selector: a metric, where it is named, and conditions on its labels.
 #[derive(Debug, Clone, PartialEq, Eq)]

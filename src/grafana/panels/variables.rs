@@ -264,7 +264,7 @@ fn picked(values: &[String], pattern: &str) -> Vec<String> {
 impl Question {
     fn parse(query: &str) -> Result<Self, String> {
         let unknown = || format!("the variable's query `{query}` has no form that is known");
-        if matches!(crate::promql::parse(query), Ok(promql_parser::parser::Expr::VectorSelector(_))) {
+        if matches!(crate::promql::parse(query), Ok(crate::promql::Expr::VectorSelector(_))) {
             return Ok(Self::Series { selector: query.trim().to_owned() });
         }
         let (function, rest) = query.trim().split_once('(').ok_or_else(unknown)?;
