@@ -1,6 +1,8 @@
 //! The rooms of `docs/architecture.md`, held to their doors: who imports whom, who names which crate, who may look at
 //! the world. Whole files are read; what is compiled for tests alone is free.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -188,44 +190,41 @@ fn paths(code: &str) -> Vec<Module> {
 }
 
 /// Reads one path or one tree of paths; returns how long it is.
-fn tree(text: &str, above: &Module, found: &mut Vec<Module>) -> usize {
-    let mut path = above.clone();
-    let mut at = 0;
+fn tree(text: &str, above: &[String], found: &mut Vec<Module>) -> usize {
+    let blank = |at: usize| text[at..].len() - text[at..].trim_start().len();
+    let mut path = above.to_vec();
+    let mut at = blank(0);
     loop {
-        at += text[at..].len() - text[at..].trim_start().len();
         if text[at..].starts_with('{') {
-            at += 1;
-            loop {
-                at += tree(&text[at..], &path, found);
-                at += text[at..].len() - text[at..].trim_start().len();
-                match text[at..].chars().next() {
-                    Some(',') => at += 1,
-                    Some('}') => return at + 1,
-                    _ => return at,
-                }
-                if text[at..].trim_start().starts_with('}') {
-                    at += text[at..].find('}').unwrap() + 1;
-                    return at;
-                }
-            }
+            return at + branches(&text[at..], &path, found);
         }
-        let word: String = text[at..].chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+        let word = &text[at..];
+        let word = &word[..word.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(word.len())];
         at += word.len();
         if !word.is_empty() && word != "self" {
-            path.push(word);
+            path.push(word.to_owned());
         }
-        match text[at..].strip_prefix("::") {
-            Some(_) => at += 2,
-            None => {
-                // `Item as Name`
-                let rest = text[at..].trim_start();
-                if let Some(name) = rest.strip_prefix("as ").filter(|_| !above.is_empty()) {
-                    let end = name.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(name.len());
-                    at = text.len() - name.len() + end;
-                }
-                found.push(path);
-                return at;
-            }
+        if !text[at..].starts_with("::") {
+            break;
+        }
+        at += "::".len();
+    }
+    found.push(path);
+    at
+}
+
+/// Reads `{…}`; returns how long it is.
+fn branches(text: &str, above: &[String], found: &mut Vec<Module>) -> usize {
+    let mut at = 1;
+    loop {
+        at += text[at..].len() - text[at..].trim_start().len();
+        match text[at..].chars().next() {
+            None => return at,
+            Some('}') => return at + 1,
+            Some(',') => at += 1,
+            // `Item as Name`
+            Some('a') if text[at..].starts_with("as ") => at += text[at..].find([',', '}']).unwrap_or(2),
+            Some(_) => at += tree(&text[at..], above, found).max(1),
         }
     }
 }

@@ -109,6 +109,7 @@ impl Finding {
     }
 
     /// The same, where it may be meant so.
+    #[must_use]
     pub fn doubtful(self) -> Self {
         Self { weight: Weight::Doubtful, ..self }
     }

@@ -32,6 +32,12 @@ pub fn read_text(path: &Path) -> io::Result<String> {
         .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not text in UTF-8"))
 }
 
+/// Holds a duration of the spec to more than nothing.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "garde calls it so")]
+pub(super) fn positive(duration: &PromDuration, (): &()) -> garde::Result {
+    if duration.as_millis() > 0 { Ok(()) } else { Err(garde::Error::new("it has to be longer than nothing")) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -50,10 +56,4 @@ mod tests {
         assert_eq!(read_at_most(&path, 4).unwrap(), b"abcd");
         assert!(read_at_most(&path, 3).is_err());
     }
-}
-
-/// Holds a duration of the spec to more than nothing.
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "garde calls it so")]
-pub(super) fn positive(duration: &PromDuration, (): &()) -> garde::Result {
-    if duration.as_millis() > 0 { Ok(()) } else { Err(garde::Error::new("it has to be longer than nothing")) }
 }

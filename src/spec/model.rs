@@ -6,7 +6,6 @@ use garde::Validate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::host::ProjectName;
 use super::alert::Alert;
 use super::app::App;
 use super::catalogue::default_alerts;
@@ -15,6 +14,7 @@ use super::monitoring::Monitoring;
 use super::names::AlertName;
 use super::notify::Notify;
 use super::provider::Provider;
+use crate::host::ProjectName;
 
 /// A project: an application, its monitoring, and where both run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
