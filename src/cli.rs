@@ -16,14 +16,10 @@ use crate::spec::Region;
 #[derive(Debug, Parser)]
 #[command(name = "monctl", version, max_term_width = 100, after_help = AFTER_HELP)]
 pub struct Cli {
-    /// The project's spec; before the subcommand also `-f PATH`.
-    #[arg(long = "file", value_name = "PATH", global = true)]
+    /// The project's spec.
+    #[arg(short, long, value_name = "PATH", global = true)]
     #[arg(env = "MONCTL_SPEC", hide_env_values = true, default_value = "monctl.yaml")]
-    file: PathBuf,
-
-    /// The short form of `--file`. Not global: `logs` has a `-f` of its own.
-    #[arg(short = 'f', value_name = "PATH", hide = true)]
-    short_file: Option<PathBuf>,
+    pub file: PathBuf,
 
     /// `text`, or `json`: one document on standard output, JSON lines of progress on standard error.
     #[arg(
@@ -39,13 +35,6 @@ pub struct Cli {
     /// What is to be done.
     #[command(subcommand)]
     pub command: Command,
-}
-
-impl Cli {
-    /// The project's spec.
-    pub fn spec(&self) -> &PathBuf {
-        self.short_file.as_ref().unwrap_or(&self.file)
-    }
 }
 
 const AFTER_HELP: &str = "Exit codes: 0 done; 1 failed on the way; 2 command line or spec wrong, nothing touched; \
@@ -290,6 +279,10 @@ pub struct LogsArgs {
     /// Go on showing what comes, until Ctrl-C.
     #[arg(short, long)]
     pub follow: bool,
+
+    /// The project's spec. Without its short form, which is that of `--follow` here.
+    #[arg(long, value_name = "PATH", env = "MONCTL_SPEC", hide_env_values = true, default_value = "monctl.yaml")]
+    pub file: PathBuf,
 }
 
 /// `monctl rotate`.

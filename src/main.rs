@@ -125,7 +125,7 @@ fn run(cli: Cli, secrets: &KnownSecrets, reporter: &mut Reporter<io::Stderr>) ->
     let interruption = commands::interruption(&cli.command);
     let (done, result) = oneshot::channel();
     let context = Context {
-        spec: cli.spec().clone(),
+        spec: cli.file.clone(),
         output: cli.output,
         events,
         cancel: cancel.clone(),
