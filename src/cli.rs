@@ -281,7 +281,13 @@ pub struct LogsArgs {
     pub follow: bool,
 
     /// The project's spec. Without its short form, which is that of `--follow` here.
-    #[arg(long, value_name = "PATH", env = "MONCTL_SPEC", hide_env_values = true, default_value = "monctl.yaml")]
+    #[arg(
+        long,
+        value_name = "PATH",
+        env = "MONCTL_SPEC",
+        hide_env_values = true,
+        default_value = "monctl.yaml"
+    )]
     pub file: PathBuf,
 }
 

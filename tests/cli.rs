@@ -127,7 +127,9 @@ fn the_option_wins_over_the_environment() {
 /// `monctl explain` of the reference's spec.
 #[test]
 fn the_spec_is_named_before_or_behind_the_subcommand_and_logs_keeps_f_for_follow() {
-    for words in ["-f a.yaml plan", "plan -f a.yaml", "--file a.yaml plan", "plan --file a.yaml", "up --yes -f a.yaml"] {
+    for words in
+        ["-f a.yaml plan", "plan -f a.yaml", "--file a.yaml plan", "plan --file a.yaml", "up --yes -f a.yaml"]
+    {
         let ran = Monctl::new().env("MONCTL_SPEC", "b.yaml").args(words.split(' ')).run().code(2);
         ran.stderr_contains("cannot read spec `a.yaml`");
     }
