@@ -124,20 +124,20 @@ fn the_option_wins_over_the_environment() {
     ran.code(2).stderr_contains("a.yaml").stderr_lacks("b.yaml");
 }
 
-/// `monctl explain` of the reference's spec.
 #[test]
 fn the_spec_is_named_before_or_behind_the_subcommand_and_logs_keeps_f_for_follow() {
     for words in
         ["-f a.yaml plan", "plan -f a.yaml", "--file a.yaml plan", "plan --file a.yaml", "up --yes -f a.yaml"]
     {
         let ran = Monctl::new().env("MONCTL_SPEC", "b.yaml").args(words.split(' ')).run().code(2);
-        ran.stderr_contains("cannot read spec `a.yaml`");
+        ran.stderr_contains("cannot read the spec `a.yaml`");
     }
     for words in ["-f a.yaml logs -f", "logs -f --file a.yaml", "logs --follow --file a.yaml app"] {
-        Monctl::new().args(words.split(' ')).run().code(2).stderr_contains("cannot read spec `a.yaml`");
+        Monctl::new().args(words.split(' ')).run().code(2).stderr_contains("cannot read the spec `a.yaml`");
     }
 }
 
+/// `monctl explain` of the reference's spec.
 fn explain(words: &[&str]) -> Ran {
     let spec = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/reference/monctl.yaml");
     Monctl::new().args(["-f", spec, "explain"]).args(words).env("COLUMNS", "100").run()
