@@ -150,7 +150,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::lint::{CheckedRule, Kind};
+    use crate::lint::{CheckedRule, Kind, Routing};
 
     /// A rule of the spec, and one that somebody else has loaded.
     fn rule(name: &str, is_of_spec: bool) -> CheckedRule {
@@ -197,7 +197,7 @@ mod tests {
             values: [].into(),
             scrape_intervals: [].into(),
             alertmanagers: 1,
-            routing: String::new(),
+            routing: Routing::default(),
             silences: vec![],
         };
         let mut outcome = outcome(&load(&path).unwrap(), &snapshot, findings);

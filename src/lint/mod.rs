@@ -20,7 +20,10 @@ mod thresholds;
 pub use exporters::exporter;
 pub use finding::{Finding, Kind, Weight};
 pub use intervals::{EVALUATIONS, SCRAPES};
+pub use routing::Routing;
 pub use snapshot::{CheckedRule, Snapshot, take};
+
+use crate::promql::parse;
 
 /// All findings: in the order of the rules, what is wrong before what is doubtful.
 pub fn check(snapshot: &Snapshot) -> Vec<Finding> {
@@ -43,8 +46,8 @@ fn rule_findings(snapshot: &Snapshot, rule: &CheckedRule) -> Vec<Finding> {
         return vec![finding];
     }
     let mut findings = Vec::new();
-    // What Prometheus reads and monctl does not is newer than monctl: nothing is said of it.
-    if let Ok(expression) = crate::promql::parse(&rule.expression) {
+    // An expression that Prometheus parses and monctl does not is newer than monctl: it is not checked.
+    if let Ok(expression) = parse(&rule.expression) {
         findings.extend(matches::findings(snapshot, rule, &expression));
         if !rule.is_of_catalogue {
             findings.extend(labels::findings(snapshot, rule, &expression));

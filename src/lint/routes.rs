@@ -2,20 +2,17 @@
 
 use std::collections::BTreeSet;
 
-use super::finding::Finding;
-use super::finding::Kind;
-use super::routing::Configuration;
+use super::finding::{Finding, Kind};
 use super::snapshot::{CheckedRule, Snapshot};
 
 pub(super) fn undelivered(snapshot: &Snapshot, rule: &CheckedRule) -> Option<Finding> {
-    // It was read when the snapshot was taken.
-    let configuration: Configuration = serde_saphyr::from_str(&snapshot.routing).ok()?;
+    let routing = &snapshot.routing;
     let mut labels = rule.labels.clone();
     labels.insert("alertname".into(), rule.name.clone());
     let mut possible = BTreeSet::new();
-    configuration.route.receivers(&labels, None, &mut possible);
-    let tells = |name: &&str| configuration.receivers.iter().any(|it| it.name == **name && it.tells());
-    if possible.is_empty() || possible.iter().any(tells) {
+    routing.route.receivers(&labels, None, &mut possible);
+    let notifies = |name: &&str| routing.receivers.iter().any(|it| it.name == **name && it.notifies());
+    if possible.is_empty() || possible.iter().any(notifies) {
         return None;
     }
     let names: Vec<String> = possible.iter().map(|name| format!("`{name}`")).collect();

@@ -1,4 +1,4 @@
-//! The parts of Alertmanager's configuration that decide who is told.
+//! The parts of Alertmanager's configuration that decide which receivers an alert reaches.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,15 +17,29 @@ pub(super) enum Goes {
     Yes,
 }
 
-/// The parts of Alertmanager's configuration that decide who is told.
-#[derive(Debug, Deserialize)]
-pub(super) struct Configuration {
-    pub route: Route,
+/// The routes and receivers of Alertmanager's configuration.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub struct Routing {
+    pub(super) route: Route,
     #[serde(default)]
-    pub receivers: Vec<Receiver>,
+    pub(super) receivers: Vec<Receiver>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+impl Routing {
+    /// Reads Alertmanager's configuration, which is YAML.
+    ///
+    /// # Errors
+    /// The configuration is not valid, so its routes are unknown.
+    pub fn read(configuration: &str) -> Result<Self> {
+        serde_saphyr::from_str(configuration).map_err(|error| {
+            Error::failed("Alertmanager's configuration cannot be read").because(error.to_string()).remedy(
+                "see it as Alertmanager has it: `monctl open alertmanager`, `Status`; whether its routes deliver is unknown",
+            )
+        })
+    }
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Route {
     receiver: Option<String>,
@@ -38,7 +52,7 @@ pub(super) struct Route {
     routes: Vec<Route>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 pub(super) struct Receiver {
     pub name: String,
     #[serde(flatten)]
@@ -46,25 +60,13 @@ pub(super) struct Receiver {
 }
 
 impl Receiver {
-    /// Whether it tells anybody.
-    pub fn tells(&self) -> bool {
+    /// Whether it has an integration, so that it notifies somebody.
+    pub fn notifies(&self) -> bool {
         let is_list = |(key, value): (&String, &Value)| {
             key.ends_with("_configs") && value.as_array().is_some_and(|list| !list.is_empty())
         };
         self.integrations.iter().any(is_list)
     }
-}
-
-/// Sees that the configuration can be read.
-///
-/// # Errors
-/// Where it cannot: what routes it has is unknown then.
-pub(super) fn readable(routing: &str) -> Result<()> {
-    serde_saphyr::from_str::<Configuration>(routing).map(drop).map_err(|error| {
-        Error::failed("Alertmanager's configuration cannot be read").because(error.to_string()).remedy(
-            "see it as Alertmanager has it: `monctl open alertmanager`, `Status`; whether its routes deliver is unknown",
-        )
-    })
 }
 
 impl Route {
@@ -152,9 +154,9 @@ mod tests {
 
     #[test]
     fn a_configuration_that_cannot_be_read_is_an_error_and_not_a_route_without_faults() {
-        assert!(readable("route: {receiver: a}\nreceivers: [{name: a}]").is_ok());
+        assert!(Routing::read("route: {receiver: a}\nreceivers: [{name: a}]").is_ok());
         for text in ["", "route: [", "receivers: []"] {
-            assert!(readable(text).is_err(), "{text}");
+            assert!(Routing::read(text).is_err(), "{text}");
         }
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 
-use super::routing::readable;
+use super::routing::Routing;
 use crate::duration::PromDuration;
 use crate::error::Result;
 use crate::http::alertmanager::{Alertmanager, Silence};
@@ -60,8 +60,8 @@ pub struct Snapshot {
     pub scrape_intervals: BTreeMap<String, Duration>,
     /// How many Alertmanagers Prometheus sends to.
     pub alertmanagers: usize,
-    /// Alertmanager's configuration, as YAML.
-    pub routing: String,
+    /// Alertmanager's routes and receivers.
+    pub routing: Routing,
     /// The silences in force.
     pub silences: Vec<Silence>,
 }
@@ -90,8 +90,7 @@ pub async fn take(spec: &Spec, prometheus: &Prometheus, alertmanager: &Alertmana
         Ok((left, samples.into_iter().map(|sample| sample.value).collect()))
     }))
     .await;
-    let routing = alertmanager.configuration().await?;
-    readable(&routing)?;
+    let routing = Routing::read(&alertmanager.configuration().await?)?;
     Ok(Snapshot {
         now,
         metrics,

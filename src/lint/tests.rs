@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::*;
 use crate::http::alertmanager::{Matcher, Silence, SilenceStatus};
 use crate::http::prometheus::Labels;
+use crate::promql::sides_with_number;
 
 /// What is there: series with their labels.
 const SERIES: [&str; 16] = [
@@ -73,7 +74,7 @@ fn snapshot(rules: Vec<CheckedRule>) -> Snapshot {
         values: [].into(),
         scrape_intervals: [("node-exporter", 15), ("django-instance", 15), ("batch", 60)].map(job).into(),
         alertmanagers: 1,
-        routing: ROUTING.into(),
+        routing: Routing::read(ROUTING).unwrap(),
         silences: vec![],
     }
 }
@@ -255,7 +256,7 @@ fn a_percentage_that_is_beyond_a_fraction_already_is_a_slip() {
     let rule = rule(&format!("{left} > 0.8"));
     let mut snapshot = snapshot(vec![rule.clone()]);
     assert_eq!(check(&snapshot), [], "half a percent may be meant");
-    let [side] = &*crate::promql::sides_with_number(&rule.expression) else { panic!() };
+    let [side] = &*sides_with_number(&rule.expression) else { panic!() };
     snapshot.values.insert(side.clone(), vec![0.3, 4.2]);
     let found = check(&snapshot);
     assert_eq!((found.len(), found[0].kind), (1, Kind::NeverReached));
