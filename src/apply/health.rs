@@ -54,7 +54,8 @@ impl Unit {
     }
 }
 
-/// The units of a host. Where one is starting or was started a moment ago, or again a short while ago, they are watched for some seconds.
+/// The units of a host. They are watched for some seconds if one is starting, started a moment ago, or was restarted a
+/// short while ago.
 ///
 /// # Errors
 /// When the connection breaks, or systemd does not answer.

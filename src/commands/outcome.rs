@@ -7,9 +7,9 @@ use crate::error::Exit;
 pub struct Outcome {
     /// How the process ends.
     pub exit: Exit,
-    /// For people. Ends without a newline; empty where everything was said on the way.
+    /// For people. Ends without a newline; empty if the command has printed everything while it ran.
     pub text: String,
-    /// For programs: the same facts; null where everything was said on the way.
+    /// For programs: the same facts; null if the command has printed everything while it ran.
     pub json: serde_json::Value,
 }
 

@@ -20,9 +20,9 @@ use crate::promql::{
 };
 use crate::render::Rule;
 use crate::spec::{Mute, Receiver, Route, Spec};
-use crate::timing::phrases;
 use crate::timing::{
-    Effect, Ending, Fault, Prediction, REFERENCE_COMMAND, Remedies, Settings, chance_of, is_certain, predict,
+    Effect, Ending, Fault, Prediction, REFERENCE_COMMAND, Remedies, Settings, chance_of, is_certain, phrases,
+    predict,
 };
 pub use first_event::FirstEvent;
 pub use savings::Saving;

@@ -40,7 +40,6 @@ pub use found::{Drift, FoundDashboard};
 pub use grafana_state::GrafanaState;
 pub use leftovers::Leftovers;
 pub use query::{Answered, Frames, NamedSource, PanelQuery};
-
 pub use stray::Stray;
 pub use thing::Ask;
 

@@ -3,8 +3,7 @@
 
 use super::client::GrafanaClient;
 use super::desired::Desired;
-use super::found::Drift;
-use super::found::{FoundDashboard, find};
+use super::found::{Drift, FoundDashboard, find};
 use super::history::was_ours;
 use super::thing::{Ask, WRITING};
 use crate::error::Result;

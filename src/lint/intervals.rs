@@ -2,13 +2,11 @@
 
 use std::time::Duration;
 
-use crate::promql::Expr;
-
-use super::finding::Finding;
-use super::finding::Kind;
+use super::finding::{Finding, Kind};
 use super::matches::is_match;
 use super::snapshot::{CheckedRule, Snapshot};
 use crate::duration::PromDuration;
+use crate::promql::{Expr, VectorSelector};
 use crate::promql::{each, name_of};
 use crate::timing::phrases::seconds;
 
@@ -52,7 +50,7 @@ pub(super) fn short_ranges(snapshot: &Snapshot, rule: &CheckedRule, expression: 
 }
 
 /// How often the series of a selector are scraped: the slowest of its jobs, or of all where none is known.
-fn scrape_interval(snapshot: &Snapshot, selector: &crate::promql::VectorSelector) -> Option<Duration> {
+fn scrape_interval(snapshot: &Snapshot, selector: &VectorSelector) -> Option<Duration> {
     let series = name_of(selector).and_then(|name| snapshot.series.get(&name));
     let jobs = series.into_iter().flatten().filter(|labels| is_match(selector, labels));
     let intervals = jobs.filter_map(|labels| snapshot.scrape_intervals.get(labels.get("job")?));

@@ -2,15 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use super::finding::{Finding, Kind};
+use super::matches::is_match;
+use super::snapshot::{CheckedRule, Snapshot};
 use crate::promql::token::{
     T_BOTTOMK, T_COUNT_VALUES, T_LAND, T_LIMIT_RATIO, T_LIMITK, T_LOR, T_LUNLESS, T_TOPK,
 };
 use crate::promql::{AggregateExpr, BinaryExpr, Call, Expr, LabelModifier, VectorSelector};
-
-use super::finding::Finding;
-use super::finding::Kind;
-use super::matches::is_match;
-use super::snapshot::{CheckedRule, Snapshot};
 use crate::promql::{each, name_of, number};
 use crate::spec::suggestion;
 

@@ -1,8 +1,6 @@
 //! Rules that Prometheus has not, or cannot evaluate, and a Prometheus that tells nobody.
 
-use super::finding::Finding;
-use super::finding::Kind;
-use super::finding::Weight;
+use super::finding::{Finding, Kind, Weight};
 use super::snapshot::CheckedRule;
 
 /// What keeps a rule from being looked at any further.

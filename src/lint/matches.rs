@@ -7,14 +7,10 @@
 
 use std::collections::BTreeSet;
 
-use crate::promql::Matcher;
-use crate::promql::{Expr, VectorSelector};
-
-use super::finding::Finding;
-use super::finding::Kind;
-use super::finding::Weight;
+use super::finding::{Finding, Kind, Weight};
 use super::snapshot::{CheckedRule, Snapshot};
 use crate::http::prometheus::Labels;
+use crate::promql::{Expr, Matcher, VectorSelector};
 use crate::promql::{Surrounding, alternatives, name_of, selectors};
 use crate::spec::{CatalogueAlert, catalogue_alert, nearest};
 

@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::finding::Finding;
-use super::finding::Kind;
-use super::finding::Weight;
+use super::finding::{Finding, Kind, Weight};
 use super::snapshot::Snapshot;
 use crate::http::alertmanager::{Matcher, Silence};
 

@@ -1,10 +1,8 @@
 //! Thresholds where the value never comes or always is, and numbers of another unit than the value.
 
-use crate::promql::Expr;
-
-use super::finding::Finding;
-use super::finding::Kind;
+use super::finding::{Finding, Kind};
 use super::snapshot::{CheckedRule, Snapshot};
+use crate::promql::{BinaryExpr, Expr};
 use crate::promql::{
     Bounds, Comparison, PERCENT, SHARE, Threshold, alternatives, bounds, comparison, comparisons, number,
 };
@@ -31,7 +29,7 @@ pub(super) fn findings(snapshot: &Snapshot, rule: &CheckedRule, expression: &Exp
     findings
 }
 
-fn condition(binary: &crate::promql::BinaryExpr) -> Option<Condition<'_>> {
+fn condition(binary: &BinaryExpr) -> Option<Condition<'_>> {
     let (left, turned, value) = match (number(&binary.lhs), number(&binary.rhs)) {
         (None, Some(value)) => (&*binary.lhs, false, value),
         (Some(value), None) => (&*binary.rhs, true, value),

@@ -10,8 +10,7 @@ use flate2::write::GzEncoder;
 
 use super::change::Change;
 use super::facts::Probes;
-use super::inputs::Content;
-use super::inputs::{File, Inputs};
+use super::inputs::{Content, File, Inputs};
 use super::quote::quote_words;
 use super::step::{Step, StepKind};
 use crate::digest::{Hashing, Sha256};

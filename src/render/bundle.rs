@@ -4,8 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::addresses::Addresses;
-use super::content::Content;
-use super::content::Part;
+use super::content::{Content, Part};
 use super::context::Context;
 use super::delivery::{BOT_TOKEN, HEARTBEAT_MARK};
 use super::environment;

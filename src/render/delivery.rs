@@ -6,8 +6,7 @@ use super::mute::{Interval, intervals};
 use super::quote::{go_text, slack_text};
 use super::rules::Rule;
 use crate::duration::PromDuration;
-use crate::spec::HOST_DOWN;
-use crate::spec::{BaseUrl, Message, Severity, SeverityName, Slack, Spec, WATCHDOG, is_template};
+use crate::spec::{BaseUrl, HOST_DOWN, Message, Severity, SeverityName, Slack, Spec, WATCHDOG, is_template};
 
 /// The file with the webhook's URL, and the folder with those of severities, on the monitoring host.
 const WEBHOOK: &str = "/etc/monctl/monitoring/slack-webhook-url";

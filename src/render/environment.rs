@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::content::Content;
-use super::content::Part;
+use super::content::{Content, Part};
 use super::quote;
 use crate::error::{Error, Result};
 use crate::spec::{EnvName, EnvValue, SecretName};

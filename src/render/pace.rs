@@ -2,8 +2,7 @@
 //! `parameters`, and by `warnings`.
 
 use crate::duration::PromDuration;
-use crate::spec::HOST_DOWN;
-use crate::spec::{Counts, GROUP_INTERVAL, Monitoring, Spec, catalogue_alert};
+use crate::spec::{Counts, GROUP_INTERVAL, HOST_DOWN, Monitoring, Spec, catalogue_alert};
 
 /// The intervals of a spec.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,8 +2,7 @@
 
 use super::pace::Pace;
 use super::rule_tests::rule_tests;
-use crate::spec::HOST_DOWN;
-use crate::spec::{Alert, AlertName, Fault, Loaded, Metrics, Spec, is_template, promql_fault};
+use crate::spec::{Alert, AlertName, Fault, HOST_DOWN, Loaded, Metrics, Spec, is_template, promql_fault};
 
 /// The warnings about a spec, each a sentence with its remedy.
 pub fn warnings(loaded: &Loaded) -> Vec<String> {

@@ -7,8 +7,7 @@ use garde::Validate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::names::{Cidr, Port};
-use super::names::{EnvName, PersistentPath, UrlPath, WsgiModule};
+use super::names::{Cidr, EnvName, PersistentPath, Port, UrlPath, WsgiModule};
 use super::secret_ref::SecretRef;
 
 /// The Django application: the project's folder and how it is served.

@@ -6,10 +6,9 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::names::Cidr;
 use super::names::{
-    AccountId, BaseUrl, ImageId, InstanceType, KmsKeyId, LoginName, ProfileName, Region, SubnetId, TagKey,
-    TagValue, VpcId,
+    AccountId, BaseUrl, Cidr, ImageId, InstanceType, KmsKeyId, LoginName, ProfileName, Region, SubnetId,
+    TagKey, TagValue, VpcId,
 };
 
 /// Instances of EC2, one for each host.

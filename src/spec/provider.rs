@@ -6,8 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::aws::Aws;
-use super::names::{Destination, Port};
-use super::names::{Fingerprint, SshUser};
+use super::names::{Destination, Fingerprint, Port, SshUser};
 
 /// Where the machines come from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -11,8 +11,7 @@ use regex::Regex;
 use serde_json::{Map, Value as Json};
 
 use super::excerpt::Excerpt;
-use super::names::{AlertName, EnvName, LabelName, SeverityName, TagKey};
-use super::names::{Cidr, Destination};
+use super::names::{AlertName, Cidr, Destination, EnvName, LabelName, SeverityName, TagKey};
 use super::place::Place;
 use super::problem::Problem;
 use super::suggest::suggestion;

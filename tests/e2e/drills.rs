@@ -226,7 +226,7 @@ fn every_kind(site: &Site, requests: &Cause) -> [Vec<(Order, &'static str)>; 2] 
     [beside_others.map(ordered).into(), alone.map(ordered).into()]
 }
 
-/// A command that prints what a drill said, and what takes memory.
+/// A command that prints the log of a drill, and which processes use most memory.
 fn journal(drill: &str) -> String {
     format!(
         "journalctl --unit=monctl-drill-{drill} --output=cat; ps -e -o rss=,args= --sort=-rss | head -20; cat /proc/meminfo"

@@ -4,9 +4,10 @@ use std::convert::Infallible;
 use std::fmt;
 
 use crate::promql::token::T_LUNLESS;
-use crate::promql::{AggregateExpr, BinaryExpr, Expr, ParenExpr, VectorSelector};
-use crate::promql::{ExprVisitor, walk_expr};
-use crate::promql::{MatchOp, Matcher};
+use crate::promql::{
+    AggregateExpr, BinaryExpr, Expr, ExprVisitor, MatchOp, Matcher, ParenExpr, VectorSelector, parse,
+    walk_expr,
+};
 
 /// A selector: a metric, where it is named, and conditions on its labels.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,7 +28,7 @@ impl Selector {
     /// The selectors of an expression, in their order; none where it is no expression.
     pub(super) fn of(expr: &str) -> Vec<Self> {
         let mut found = Found(Vec::new());
-        if let Ok(expr) = crate::promql::parse(expr) {
+        if let Ok(expr) = parse(expr) {
             let Ok(_) = walk_expr(&mut found, &expr);
         }
         found.0
@@ -60,7 +61,7 @@ impl fmt::Display for Condition {
 
 /// The expression without the comparisons that leave values out, and without `unless`; `None` where it has none.
 pub(super) fn unfiltered(expr: &str) -> Option<String> {
-    let before = crate::promql::parse(expr).ok()?;
+    let before = parse(expr).ok()?;
     let after = without_filters(before.clone());
     (after != before).then(|| after.to_string())
 }

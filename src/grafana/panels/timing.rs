@@ -184,6 +184,7 @@ impl Moment {
         let Some(relative) = text.strip_prefix("now") else {
             let millis = match text.parse() {
                 Ok(millis) => millis,
+                // A time that is no number is in RFC 3339.
                 Err(_) => text.parse::<jiff::Timestamp>().ok()?.as_millisecond(),
             };
             return Some(Self { is_relative: false, millis, rounding: 0 });

@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::dashboard::may_be_empty;
 use super::timing::{length, step};
 use crate::duration::PromDuration;
+use crate::promql::{Expr, parse};
 
 /// The values of each variable that are chosen: several where it stands for all of them.
 pub(super) type Chosen = BTreeMap<String, Values>;
@@ -264,7 +265,7 @@ fn picked(values: &[String], pattern: &str) -> Vec<String> {
 impl Question {
     fn parse(query: &str) -> Result<Self, String> {
         let unknown = || format!("the variable's query `{query}` has no form that is known");
-        if matches!(crate::promql::parse(query), Ok(crate::promql::Expr::VectorSelector(_))) {
+        if matches!(parse(query), Ok(Expr::VectorSelector(_))) {
             return Ok(Self::Series { selector: query.trim().to_owned() });
         }
         let (function, rest) = query.trim().split_once('(').ok_or_else(unknown)?;

@@ -3,8 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::action::{Action, Creation};
-use super::cloud::tag;
-use super::cloud::{Address, Cloud, Instance, InstanceState, Tags};
+use super::cloud::{Address, Cloud, Instance, InstanceState, Tags, tag};
 use super::wanted::{Offer, Wanted, WantedHost};
 use crate::host::{HostName, Role};
 

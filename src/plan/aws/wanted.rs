@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use ipnet::IpNet;
 
 use super::action::Candidate;
-use super::cloud::Tags;
-use super::cloud::{tag, tags};
+use super::cloud::{Tags, tag, tags};
 use super::rule::{Opening, Source};
 use crate::host::{HostName, ProjectName, Role};
 use crate::spec::{Aws, Credits, Spec};

@@ -4,14 +4,12 @@ use std::path::Path;
 
 use super::super::alert::Alert;
 use super::super::app::Metrics;
-use super::super::catalogue::Counts;
-use super::super::catalogue::{CatalogueAlert, catalogue_alert, catalogue_names};
+use super::super::catalogue::{CatalogueAlert, Counts, catalogue_alert, catalogue_names};
 use super::super::lack::lacks;
 use super::super::model::Spec;
 use super::super::monitoring::Monitoring;
 use super::super::names::AlertName;
-use super::super::promql::Fault;
-use super::super::promql::fault as promql_fault;
+use super::super::promql::{Fault, fault as promql_fault};
 use super::super::template;
 use super::{Finding, KeyPath};
 use crate::duration::PromDuration;
