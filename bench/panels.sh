@@ -5,5 +5,5 @@
 set -eu
 
 cd "$(dirname -- "$0")/.."
-exec cargo test --locked --quiet --no-default-features --test panels -- \
-	--ignored --nocapture --exact fifty_panels_beside_the_same_requests_one_after_the_other
+exec cargo test --locked --quiet --no-default-features --test it -- \
+	--ignored --nocapture --exact panels::fifty_panels_beside_the_same_requests_one_after_the_other

@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::binary::{Monctl, Project, Ran};
-use crate::ec2_double::{Caller, Ec2, Ec2Double};
+use crate::support::binary::{Monctl, Project, Ran};
+use crate::support::ec2_double::{Caller, Ec2, Ec2Double};
 
 /// What follows `provider.aws`.
 const SETTINGS: &str = "endpoint: ENDPOINT\n    region: eu-central-1\n    allow_ssh_from: [127.0.0.0/8]";

@@ -3,10 +3,10 @@
 use serde_json::Value;
 
 use crate::computer::{Computer, is_empty, is_one_set};
-use crate::ec2_double::Ec2;
 use crate::emulator::{Emulator, Kind};
-use crate::hand::Hand;
 use crate::pool::{with_double, with_emulator};
+use crate::support::ec2_double::Ec2;
+use crate::support::hand::Hand;
 
 /// What is not as EC2 has it.
 #[derive(Default)]

@@ -13,11 +13,11 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::binary::Monctl;
 use crate::computer::Computer;
-use crate::ec2_double::{Ec2 as _, Ec2Double};
 use crate::emulator::Kind;
 use crate::pool::{each, with_double, with_emulator};
+use crate::support::binary::Monctl;
+use crate::support::ec2_double::{Ec2 as _, Ec2Double};
 
 const PAGE: &str = include_str!("../../docs/aws.md");
 

@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::binary::DEADLINE;
 use crate::computer::Computer;
-use crate::hand::Hand;
 use crate::pool::with_double;
+use crate::support::binary::DEADLINE;
+use crate::support::hand::Hand;
 
 /// A Prometheus that is ended with the test.
 struct Prometheus {

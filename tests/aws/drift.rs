@@ -4,9 +4,9 @@
 use serde_json::json;
 
 use crate::computer::{Computer, is_one_set};
-use crate::ec2_double::Ec2 as _;
-use crate::hand::Hand;
 use crate::pool::{each, with_double};
+use crate::support::ec2_double::Ec2 as _;
+use crate::support::hand::Hand;
 
 /// One change by hand.
 #[derive(Clone)]

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::between::{Answer, Between, Own};
-use crate::ec2_double::{Caller, Ec2};
+use crate::support::ec2_double::{Caller, Ec2};
 
 /// Which one it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,8 +7,8 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::computer::Computer;
-use crate::ec2_double::{Caller, Ec2 as _};
 use crate::pool::{each, with_double};
+use crate::support::ec2_double::{Caller, Ec2 as _};
 
 /// A code of EC2, the action that it answers, and what must be said with which exit code.
 type Said = (&'static str, &'static str, &'static str, &'static str, i32);

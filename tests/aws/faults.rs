@@ -6,8 +6,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::computer::{Computer, MACHINES_ARE_THERE, is_empty, is_one_set};
-use crate::ec2_double::{Ec2 as _, Ec2Double};
 use crate::pool::{each, with_double};
+use crate::support::ec2_double::{Ec2 as _, Ec2Double};
 
 /// What a call that goes on failing may take in all.
 const BOUND: Duration = Duration::from_secs(75);

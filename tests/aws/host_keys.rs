@@ -1,8 +1,8 @@
 //! Whose word counts for a host key: what this computer has pinned, whatever a tag says afterwards.
 
 use crate::computer::Computer;
-use crate::hand::Hand;
 use crate::pool::{each, with_double};
+use crate::support::hand::Hand;
 
 const FORGED: &str = "AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 

@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::binary::DEADLINE;
 use crate::computer::{Computer, is_empty, is_one_set};
-use crate::ec2_double::Ec2;
 use crate::emulator::Kind;
 use crate::pool::{each, each_on, with_double, with_emulator};
+use crate::support::binary::DEADLINE;
+use crate::support::ec2_double::Ec2;
 
 /// A moment in a run: the `nth` call of an action.
 #[derive(Debug, Clone)]

@@ -5,21 +5,16 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking, its helpers too")]
 
 mod between;
-#[path = "../support/mod.rs"]
-mod binary;
 mod calls;
 mod computer;
 mod convergence;
 mod credentials;
 mod discovery;
 mod drift;
-#[path = "../support/ec2_double.rs"]
-mod ec2_double;
 mod emulator;
 mod errors;
 mod faults;
 mod gaps;
-mod hand;
 mod host_keys;
 mod killed;
 mod launch;
@@ -29,3 +24,5 @@ mod pool;
 mod removal;
 mod retype;
 mod settings;
+#[path = "../support/mod.rs"]
+mod support;

@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use crate::computer::{Computer, is_empty, is_one_set};
-use crate::hand::Hand;
 use crate::pool::{each, with_double};
+use crate::support::hand::Hand;
 
 fn policy() -> Value {
     serde_json::from_str(include_str!("../../docs/iam-policy.json")).unwrap()

@@ -3,9 +3,9 @@
 use serde_json::json;
 
 use crate::computer::{Computer, is_empty, is_one_set};
-use crate::ec2_double::Ec2Double;
-use crate::hand::Hand;
 use crate::pool::with_double;
+use crate::support::ec2_double::Ec2Double;
+use crate::support::hand::Hand;
 
 /// A VPC with a private subnet, a public one in which nothing gets a public address by itself, one of IPv6 only, and one
 /// in a local zone; and the public one.

@@ -5,8 +5,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::thread;
 
-use crate::ec2_double::Ec2Double;
 use crate::emulator::{Emulator, Kind};
+use crate::support::ec2_double::Ec2Double;
 
 /// So many doubles at most. Most of a case's time goes with waiting; each that is answering keeps a core busy.
 const DOUBLES: usize = 6;

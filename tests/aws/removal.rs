@@ -3,10 +3,10 @@
 use serde_json::json;
 
 use crate::computer::{Computer, is_empty, is_one_set};
-use crate::ec2_double::Ec2 as _;
 use crate::emulator::Kind;
-use crate::hand::Hand;
 use crate::pool::{each, with_double, with_emulator};
+use crate::support::ec2_double::Ec2 as _;
+use crate::support::hand::Hand;
 
 #[test]
 fn down_names_everything_that_it_removed_and_leaves_nothing() {

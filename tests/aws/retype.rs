@@ -6,9 +6,9 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::computer::{Computer, is_one_set};
-use crate::ec2_double::{Ec2 as _, Ec2Double};
-use crate::hand::Hand;
 use crate::pool::{each, with_double};
+use crate::support::ec2_double::{Ec2 as _, Ec2Double};
+use crate::support::hand::Hand;
 
 const DISRUPTIVE: &str = "up --yes --allow-downtime";
 

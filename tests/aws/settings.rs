@@ -1,9 +1,9 @@
 //! Settings that concern everything that is made: tags of one's own, CPU credits, protection.
 
 use crate::computer::{Computer, is_one_set};
-use crate::ec2_double::Ec2 as _;
-use crate::hand::Hand;
 use crate::pool::{each, with_double};
+use crate::support::ec2_double::Ec2 as _;
+use crate::support::hand::Hand;
 
 #[test]
 fn tags_of_ones_own_are_on_everything_from_the_call_that_makes_it() {

@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::binary::Monctl;
 use crate::site::{APP, MONITORING, Site, eventually};
+use crate::support::binary::Monctl;
 
 /// A call that goes on until it is told to end, with its standard output line by line.
 pub struct Live {

@@ -8,13 +8,14 @@ use std::process::Command;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::binary::{Monctl, Ran};
 use crate::drills::show_own_cpu_only;
-use crate::ec2_double::{Ec2 as _, Ec2Double};
 use crate::ec2_machines::Ec2Machines;
-use crate::hand::Hand;
 use crate::programs::{PACKAGES, Programs};
 use crate::site::{SECRETS, keeps_secrets};
+use crate::support::binary::{Monctl, Ran};
+use crate::support::ec2_double::{Ec2 as _, Ec2Double};
+use crate::support::hand::Hand;
+use crate::turns;
 
 /// The most calls that a run may take which finds nothing to do: who calls, five looks, and one for each machine.
 const CALLS_WITHOUT_A_CHANGE: usize = 8;
@@ -55,6 +56,7 @@ impl Site {
     }
 
     fn monctl(&self, words: &str) -> Ran {
+        let _turn = turns::of(words.split(' '));
         keeps_secrets(self.call().args(words.split(' ')).run())
     }
 

@@ -15,7 +15,8 @@ use serde_json::{Value, json};
 
 use crate::site::{Site, eventually};
 use crate::slack::{Slack, TOKEN};
-use crate::support::{TestProject, runtime};
+use crate::test_project::{TestProject, runtime};
+use crate::turns;
 
 const APP: HostName = HostName::app(1);
 const INSTALL: &str = "apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends -y stress-ng";
@@ -311,6 +312,7 @@ fn whatever_becomes_of_monctl_of_the_network_and_of_the_host_every_fault_is_undo
         site.project.ssh(APP, "curl --silent localhost:8000").status.success()
     });
     let before = site.on(APP, STATE);
+    let _turn = turns::measured();
     site.under_load(|| runtime().block_on(replaces_workers(&site)));
     // A second for the last look, and a busy computer.
     let stated = LEASE + UNDOING + Duration::from_secs(5);

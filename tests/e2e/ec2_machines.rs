@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::site::eventually;
-use crate::support::{TestProject, provider, runtime};
+use crate::test_project::{TestProject, provider, runtime};
 
 /// What answers the stand-in's questions for machines.
 pub struct Ec2Machines {

@@ -13,8 +13,8 @@ use monctl::host::HostName;
 use crate::operator::Operator;
 use crate::programs::{PACKAGES, Programs};
 use crate::scenarios::{self, scenarios};
-use crate::site::{APP, MONITORING, get};
-use crate::support::{TestProject, runtime};
+use crate::site::{APP, CALM, EACH_SECOND, MONITORING, get};
+use crate::test_project::{TestProject, runtime};
 
 const SNAPSHOT: &str = include_str!("snapshot.sh");
 
@@ -75,6 +75,7 @@ impl Existing {
         let spec = include_str!("monctl.yaml")
             .replace("PROJECT", self.project.name.as_str())
             .replace("provider: local\n", &provider)
+            .replace(EACH_SECOND, CALM)
             .replace(PACKAGES, &self.programs.install());
         self.operator.write("home/monctl.yaml", &spec);
     }
@@ -341,6 +342,7 @@ fn hosts_are_set_up_kept_and_given_back(existing: &Existing) {
 /// alert is over afterwards is not looked at.
 fn an_alert_on_such_a_host_arrives(existing: &Existing) {
     let operator = &existing.operator;
+    operator.edit("home/monctl.yaml", CALM, EACH_SECOND);
     operator.monctl("up --yes").success();
     let deadline = Instant::now() + Duration::from_mins(10);
     let mut ran = operator.monctl("verify-alert");
@@ -350,6 +352,7 @@ fn an_alert_on_such_a_host_arrives(existing: &Existing) {
     }
     ran.stderr_contains("the receiver has it");
     operator.monctl("down --yes").success();
+    existing.spec("");
 }
 
 fn what_was_there_before_is_there_afterwards(existing: &Existing) {

@@ -15,11 +15,12 @@ use monctl::secret::Secret;
 use serde_json::{Value, json};
 
 use crate::at_hand::{self, Live};
-use crate::binary::{Project, Ran};
-use crate::release_mirror::grafana_release::Release;
-use crate::release_mirror::{ReleaseMirror, named_programs};
-use crate::support::{TestProject, runtime};
-use crate::test_grafana::{PASSWORD, TestGrafana};
+use crate::support::binary::{Project, Ran};
+use crate::support::grafana_release::Release;
+use crate::support::release_mirror::{ReleaseMirror, named_programs};
+use crate::support::test_grafana::{PASSWORD, TestGrafana};
+use crate::test_project::{TestProject, runtime};
+use crate::turns;
 
 const APP: HostName = HostName::app(1);
 const MONITORING: HostName = HostName::MONITORING;
@@ -38,8 +39,8 @@ project: {}
 provider: local
 app: {{path: {}, wsgi: notes.wsgi, workers: 2, env: {{SECRET_KEY: for-tests}}}}
 monitoring:
-  scrape_interval: 1s
-  evaluation_interval: 1s
+  scrape_interval: 2s
+  evaluation_interval: 5s
   install: {{{source}: {{catalogue: {}}}}}
 alerts:
   HighCPUUsage: {{above: 80, for: 1m}}
@@ -53,6 +54,7 @@ grafana: {{required: {required}, dashboards: [fleet.json, requests.json]}}
 }
 
 fn up(folder: &Project) -> Ran {
+    let _turn = turns::busy();
     folder.monctl().args(["up", "--yes"]).run()
 }
 
@@ -281,6 +283,7 @@ fn a_wrong_password_is_shown_once_by_each_command(project: &TestProject, folder:
     project.output(MONITORING, "systemctl stop monctl-alertmanager");
     for words in [&["up", "--yes"][..], &["plan"], &["status"], &["verify-dashboards"]] {
         forget_tries(project);
+        let _turn = turns::of(words.iter().copied());
         let ran = folder.monctl().args(words).run();
         let said = format!("{}{}", ran.stdout, ran.stderr);
         assert!(said.contains("grafana refuses the password of `admin`"), "{ran}");
@@ -332,6 +335,7 @@ async fn one_that_exists_takes_the_place_of_monctls_own(
     let text = spec(project, catalogue, true).replace("grafana: {required: true, dashboards", &grafana);
     fs::write(folder.path("monctl.yaml"), text).unwrap();
     let monctl = |words: &[&str]| {
+        let _turn = turns::of(words.iter().copied());
         let ran = folder.monctl().env("GRAFANA_TOKEN", token).args(words).run();
         ran.stdout_lacks(token).stderr_lacks(token)
     };

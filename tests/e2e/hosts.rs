@@ -7,14 +7,15 @@ use monctl::host::HostName;
 use tempfile::TempDir;
 
 use crate::scenarios::{self, scenarios};
-use crate::site::{APP, Finding, MONITORING, Site, eventually, keeps_secrets};
-use crate::support::{TestProject, runtime};
+use crate::site::{APP, CALM, EACH_SECOND, Finding, MONITORING, Site, eventually, keeps_secrets};
+use crate::test_project::{TestProject, runtime};
 use crate::traces::Traces;
-use crate::{at_hand, secrets, software, trust};
+use crate::{at_hand, secrets, software, trust, turns};
 
 #[test]
 fn hosts_are_brought_up_kept_and_taken_down() {
     let Some(site) = Site::new() else { return };
+    site.edit("monctl.yaml", EACH_SECOND, CALM);
     let scenarios = scenarios![Site:
         an_interrupted_or_killed_run_ends_and_the_next_one_converges,
         a_command_runs_on_a_host_word_for_word,
@@ -44,6 +45,7 @@ fn hosts_are_brought_up_kept_and_taken_down() {
     // The others begin with everything in order, as far as that can be had.
     let mend = |site: &Site, files: TempDir| {
         site.put_back(&files);
+        let _turn = turns::busy();
         let _ = site.call("up --yes").run();
     };
     scenarios::run(&site, &scenarios, 1, Site::files, mend);

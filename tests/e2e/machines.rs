@@ -13,7 +13,7 @@ use monctl::host::HostName;
 use monctl::provider::{MachineState, Observed};
 use monctl::remote::Remote;
 
-use crate::support::{TestProject, destroy, provider, runtime};
+use crate::test_project::{TestProject, destroy, provider, runtime};
 use crate::traces::Traces;
 
 const APP: HostName = HostName::app(1);

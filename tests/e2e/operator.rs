@@ -10,8 +10,9 @@ use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
-use crate::binary::{Monctl, Ran};
 use crate::site::{SECRETS, keeps_secrets};
+use crate::support::binary::{Monctl, Ran};
+use crate::turns;
 
 /// The account's number, which nobody has here.
 const NUMBER: u32 = 54_321;
@@ -95,6 +96,7 @@ impl Operator {
     /// Starts the binary, and as soon as an event holds `moment`, kills it and does `meanwhile`.
     #[track_caller]
     pub fn kill_at(&self, words: &str, moment: &str, meanwhile: impl FnOnce()) {
+        let _turn = turns::of(words.split(' '));
         let mut command = Command::new("unshare");
         command
             .args(&self.enter()[1..])
@@ -122,6 +124,7 @@ impl Operator {
 
     #[track_caller]
     pub fn monctl(&self, words: &str) -> Ran {
+        let _turn = turns::of(words.split(' '));
         keeps_secrets(self.call(words).run())
     }
 }

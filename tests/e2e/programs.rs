@@ -6,8 +6,8 @@ use std::net::IpAddr;
 
 use serde_json::Value;
 
-use crate::release_mirror::{ReleaseMirror, named_programs};
-use crate::support::{TestProject, runtime};
+use crate::support::release_mirror::{ReleaseMirror, named_programs};
+use crate::test_project::{TestProject, runtime};
 
 /// What the specs of tests say.
 pub const PACKAGES: &str = "install: distribution";

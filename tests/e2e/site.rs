@@ -15,15 +15,21 @@ use monctl::host::HostName;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::binary::{Monctl, Ran};
 use crate::programs::{PACKAGES, Programs};
-use crate::support::TestProject;
+use crate::support::binary::{Monctl, Ran};
+use crate::test_project::TestProject;
+use crate::turns;
 
 pub const APP: HostName = HostName::app(1);
 pub const MONITORING: HostName = HostName::MONITORING;
 
 /// The value of the application's secret, and the end of the webhook's address.
 pub const SECRETS: [&str; 2] = ["n0t-t0-be-seen-anywhere", "T0K3N-0f-the-webh00k"];
+
+/// The intervals that the spec has. They cost half a core.
+pub const EACH_SECOND: &str = "  scrape_interval: 1s\n  evaluation_interval: 1s\n";
+/// Those of tests that prove no alert.
+pub const CALM: &str = "  scrape_interval: 5s\n  evaluation_interval: 5s\n";
 
 /// A generous deadline for what is awaited.
 pub const PATIENCE: Duration = Duration::from_mins(2);
@@ -98,6 +104,7 @@ impl Site {
     /// Runs the binary to its end.
     #[track_caller]
     pub fn monctl(&self, words: &str) -> Ran {
+        let _turn = turns::of(words.split(' '));
         keeps_secrets(self.call(words).run())
     }
 
@@ -167,6 +174,7 @@ impl Site {
         moment: &str,
         act: impl FnOnce(&Child),
     ) -> (Option<i32>, Duration, String) {
+        let _turn = turns::of(words.split(' '));
         let mut command = Command::new(env!("CARGO_BIN_EXE_monctl"));
         command
             .args(["--output", "json"])

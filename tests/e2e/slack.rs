@@ -2,11 +2,8 @@
 
 use std::net::TcpStream;
 
-#[path = "../support/slack.rs"]
-mod double;
-pub use double::{Slack, TOKEN};
-
 use crate::site::{APP, MONITORING, Site};
+pub use crate::support::slack::{Slack, TOKEN};
 
 impl Slack {
     pub fn start(site: &Site) -> Self {

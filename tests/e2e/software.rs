@@ -9,8 +9,8 @@ use monctl::host::HostName;
 use tempfile::TempDir;
 
 use crate::programs::PACKAGES;
-use crate::release_mirror::ReleaseMirror;
 use crate::site::{APP, MONITORING, Site};
+use crate::support::release_mirror::ReleaseMirror;
 
 const ALERTMANAGER: &str = "alertmanager-0.0.1.linux-amd64";
 

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::support::TestProject;
+use crate::test_project::TestProject;
 
 /// Words by which traces of one project are recognized.
 pub struct Traces {

@@ -1,9 +1,6 @@
 //! Runs the stand-in for EC2 (`tests/doubles/ec2`) on loopback, each with an account of its own: who calls, what goes
 //! wrong, which calls are held, what there is.
 
-#![allow(dead_code, reason = "each test binary uses its part")]
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a helper's failure is the test's failure")]
-
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;

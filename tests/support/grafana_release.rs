@@ -1,9 +1,6 @@
 //! Which Grafana the tests run: the release whose tarball `MONCTL_TEST_GRAFANA` names, or else the stand-in of
 //! `tests/doubles/grafana`.
 
-#![allow(dead_code, reason = "each test binary uses its part")]
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a helper's failure is the test's failure")]
-
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -1,8 +1,6 @@
 //! A real Prometheus and a real Alertmanager on loopback, configured by monctl's own rendering with
 //! intervals of seconds, and a host whose CPU a test controls.
 
-#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a helper's failure is the test's failure")]
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write as _;

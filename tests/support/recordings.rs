@@ -1,8 +1,6 @@
 //! What two hosts and their application report, as real exporters were recorded to answer (`tests/fixtures/metrics/`):
 //! a history that promtool writes into a Prometheus' database.
 
-#![allow(clippy::unwrap_used, reason = "a helper's failure is the test's failure")]
-
 use std::fmt::Write as _;
 
 const EXPORTERS: [(&str, u16, &str); 2] = [

@@ -1,8 +1,6 @@
 //! A relay before a server under test: it sees the requests that pass and makes some of them meet a fault. It knows
 //! nothing of the server behind it. HTTP/1.1, one request a connection.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a helper's failure is the test's failure")]
-
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};

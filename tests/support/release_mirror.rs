@@ -1,11 +1,5 @@
 //! Serves release tarballs, such as the stand-in for Grafana's, with a catalogue that pins them.
 
-#![allow(dead_code, reason = "each test binary uses its part")]
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a helper's failure is the test's failure")]
-
-#[path = "grafana_release.rs"]
-pub mod grafana_release;
-
 use std::env;
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -16,7 +10,7 @@ use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
 
-use grafana_release::{Release, pack_stand_in};
+use crate::support::grafana_release::{Release, pack_stand_in};
 
 /// Names a folder with release tarballs of the monitoring programs, which the hosts of tests then install.
 const PROGRAMS_NAMED_BY: &str = "MONCTL_TEST_RELEASES";

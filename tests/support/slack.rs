@@ -1,9 +1,6 @@
 //! Slack as far as a webhook and a bot see of it: what is posted lies in the channel that the message asks for, and who
 //! has the token reads it, or posts by it. It refuses what Slack refuses, and cuts off what Slack cuts off.
 
-#![allow(dead_code, reason = "each test binary uses its part")]
-#![allow(clippy::unwrap_used, reason = "a helper's failure is the test's failure")]
-
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::thread;

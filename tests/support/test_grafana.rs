@@ -1,7 +1,5 @@
 //! Runs a Grafana on loopback behind a relay: the stand-in, or the release that is named.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a helper's failure is the test's failure")]
-
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::ops::Deref;
@@ -16,8 +14,8 @@ use monctl::secret::Secret;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::grafana_release::Release;
-use crate::relay::Relay;
+use crate::support::grafana_release::Release;
+use crate::support::relay::Relay;
 
 pub const PASSWORD: &str = "correct horse battery";
 /// The settings that monctl gives its Grafana.

@@ -1,7 +1,5 @@
 //! Runs a Prometheus on loopback, with a history that was written before its start or with a configuration.
 
-#![allow(clippy::unwrap_used, reason = "a helper's failure is the test's failure")]
-
 use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -14,7 +12,7 @@ use monctl::http::prometheus::Prometheus;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::pipeline::{Process, free_address, program};
+use crate::support::pipeline::{Process, free_address, program};
 
 const DEADLINE: Duration = Duration::from_mins(2);
 

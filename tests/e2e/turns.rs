@@ -1,0 +1,36 @@
+//! Turns on the cores of this computer. A drill is held against predictions of seconds, and an installation keeps every
+//! core busy: they do not run beside each other, not even in two runs of the tests. Drills may run beside drills, and
+//! one installation runs at a time.
+
+use std::fs::File;
+
+/// The file that is locked.
+const LOCK: &str = "/var/lib/monctl/test-turns";
+
+/// What must be left in peace, for as long as it lives.
+#[derive(Debug)]
+#[must_use = "the turn ends where this is dropped"]
+pub struct Turn(#[allow(dead_code, reason = "closing it unlocks it")] File);
+
+/// A turn for what is measured.
+pub fn measured() -> Turn {
+    let file = File::create(LOCK).unwrap();
+    file.lock_shared().unwrap();
+    Turn(file)
+}
+
+/// A turn for what keeps every core busy.
+pub fn busy() -> Turn {
+    let file = File::create(LOCK).unwrap();
+    file.lock().unwrap();
+    Turn(file)
+}
+
+/// The turn that a call of the binary with these words needs, if any.
+pub fn of<'a>(words: impl IntoIterator<Item = &'a str>) -> Option<Turn> {
+    words.into_iter().find_map(|word| match word {
+        "up" | "down" => Some(busy()),
+        "verify-alert" => Some(measured()),
+        _ => None,
+    })
+}

@@ -1,0 +1,31 @@
+//! The catalogue's rule tests, asked of promtool: each alert stands its own tests with the catalogue's parameters and
+//! with any others, and each small change of a rule makes a test fail.
+
+mod judge;
+mod mutants;
+mod mutation;
+mod parameters;
+mod promises;
+mod table;
+
+use crate::support::binary::{Project, SPEC};
+use monctl::spec::{Spec, load};
+
+/// A spec with all alerts of the catalogue, and more lines of a spec after the alerts.
+fn spec(alerts: &str, more: &str) -> Spec {
+    let (before, _) = SPEC.split_once("alerts:").unwrap();
+    let text =
+        format!("{before}alerts:\n{alerts}notify:\n  capture: {{}}\n  heartbeat_url: {{env: X}}\n{more}");
+    load(&Project::with_spec(&text).path("monctl.yaml")).unwrap().spec
+}
+
+/// Every alert of the catalogue with its own parameters.
+fn all() -> Spec {
+    all_with("")
+}
+
+/// The same with more lines of a spec.
+fn all_with(more: &str) -> Spec {
+    let lines: Vec<_> = monctl::spec::catalogue_names().map(|name| format!("  {name}: {{}}\n")).collect();
+    spec(&lines.concat(), more)
+}

@@ -1,0 +1,542 @@
+//! What every dashboard that monctl brings along keeps to, so that it works with one host and with fifty and says what
+//! it shows. `rules.rs` has what a program can see in the JSON, `looks.rs` what of it a
+//! reader sees; `promql.rs` takes queries apart; `world.rs` asks promtool
+//! whether each query brings data out of metrics as they were recorded; `colours.rs` sees them with the eyes of
+//! colour-blind people.
+
+mod colours;
+mod document;
+mod looks;
+mod promql;
+mod rules;
+mod world;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write as _;
+use std::path::Path;
+
+use monctl::render::{self, Tool};
+use monctl::spec::{Alert, Spec, catalogue_alert, catalogue_names, load};
+use regex::Regex;
+use serde_json::{Value, json};
+
+use document::{Query, of_annotations, of_variables, panels, queries, text};
+use promql::Parsed;
+use world::{Counted, World};
+
+fn reference() -> Spec {
+    load(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/reference/monctl.yaml"))).unwrap().spec
+}
+
+/// The reference with every alert of the catalogue, with none, and with an application that is counted from outside and
+/// the alerts that everybody has.
+fn specs() -> [(&'static str, Spec); 3] {
+    let every = catalogue_names().map(|name| (name.parse().unwrap(), Alert::default())).collect();
+    let exporter: Spec = changed(|spec| {
+        spec["app"]["metrics"] = json!("exporter");
+        spec.as_object_mut().unwrap().remove("alerts");
+    });
+    [
+        ("every alert", Spec { alerts: every, ..reference() }),
+        ("no alert", Spec { alerts: BTreeMap::new(), ..reference() }),
+        ("exporter", exporter),
+    ]
+}
+
+fn changed(change: impl FnOnce(&mut Value)) -> Spec {
+    let mut spec = serde_json::to_value(reference()).unwrap();
+    change(&mut spec);
+    serde_json::from_value(spec).unwrap()
+}
+
+/// Every dashboard of every spec, with a name for messages.
+fn all() -> Vec<(String, Value)> {
+    let of = |(which, spec): (&str, Spec)| {
+        let dashboards = render::dashboards(&spec).unwrap().into_iter();
+        dashboards.map(|(name, document)| (format!("{name} ({which})"), document)).collect::<Vec<_>>()
+    };
+    specs().into_iter().flat_map(of).collect()
+}
+
+fn hosts() -> Value {
+    render::dashboards(&specs()[0].1).unwrap().remove("hosts").unwrap()
+}
+
+#[test]
+fn a_dashboard_is_a_file_and_their_uids_differ() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("templates/dashboards");
+    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let files: BTreeSet<String> = files
+        .filter(|path| path.extension().is_some_and(|end| end == "json"))
+        .map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned())
+        .collect();
+    let dashboards = render::dashboards(&reference()).unwrap();
+    assert_eq!(dashboards.keys().cloned().collect::<BTreeSet<_>>(), files);
+    assert!(["overview", "hosts", "django", "monitoring"].iter().all(|name| files.contains(*name)));
+    let uids: BTreeSet<&str> = dashboards.values().map(|one| one["uid"].as_str().unwrap()).collect();
+    assert_eq!(uids.len(), files.len());
+}
+
+#[test]
+fn dashboards_keep_to_every_rule() {
+    for (name, dashboard) in all() {
+        let findings: Vec<String> = rules::findings(&dashboard).iter().map(ToString::to_string).collect();
+        assert!(findings.is_empty(), "{name}:\n  {}", findings.join("\n  "));
+    }
+}
+
+#[test]
+fn every_rule_finds_the_dashboard_that_breaks_it() {
+    assert!(rules::findings(&hosts()).is_empty());
+    let broken: Vec<_> = rules::broken_examples().into_iter().chain(looks::broken_examples()).collect();
+    let tested: BTreeSet<&str> = broken.iter().map(|(rule, _)| *rule).collect();
+    assert_eq!(tested, rules::names().collect(), "each rule has an example");
+    for (index, (rule, damage)) in broken.into_iter().enumerate() {
+        let mut dashboard = hosts();
+        damage(&mut dashboard);
+        let found = rules::findings_of(rule, &dashboard);
+        assert!(!found.is_empty(), "example {index} breaks `{rule}` and is not found");
+    }
+}
+
+#[test]
+fn thresholds_are_those_of_the_spec() {
+    let panel = |spec: &Spec| {
+        let dashboard = render::dashboards(spec).unwrap().remove("hosts").unwrap();
+        panels(&dashboard).into_iter().find(|panel| panel["title"] == "CPU used").unwrap().clone()
+    };
+    let at = |above: f64, severity: &str| {
+        panel(&changed(|spec| {
+            spec["alerts"] = json!({"HighCPUUsage": {"above": above, "for": "3m", "severity": severity}});
+        }))
+    };
+    let steps = |panel: &Value| panel["fieldConfig"]["defaults"]["thresholds"]["steps"].clone();
+    let (fine, orange, vermilion) = ("#0072B2", "#E69F00", "#D55E00");
+    let warning = at(71.5, "warning");
+    let fine = json!({"color": fine, "value": null});
+    assert_eq!(steps(&warning), json!([fine, {"color": orange, "value": 71.5}]));
+    assert_eq!(steps(&at(90.0, "critical")), json!([fine, {"color": vermilion, "value": 90.0}]));
+    assert_eq!(warning["fieldConfig"]["defaults"]["custom"]["thresholdsStyle"]["mode"], "dashed");
+    let help = warning["description"].as_str().unwrap();
+    assert!(help.ends_with(" HighCPUUsage fires above 71.5 % for 3m."), "{help}");
+
+    let own = panel(&changed(|spec| spec["alerts"] = json!({"HighCPUUsage": {"expr": "vector(1)"}})));
+    for without in [panel(&specs()[1].1), own] {
+        assert_eq!(steps(&without), json!([fine]));
+        assert_eq!(without["fieldConfig"]["defaults"]["custom"]["thresholdsStyle"]["mode"], "off");
+        let help = without["description"].as_str().unwrap();
+        assert!(help.ends_with(" The spec has no alert HighCPUUsage with a threshold."), "{help}");
+    }
+}
+
+/// The time until a disk is full is shown in days, and the alert's twelve hours are half of one.
+#[test]
+fn an_alert_that_looks_ahead_begins_below_its_line() {
+    let spec = changed(|spec| spec["alerts"] = json!({"DiskWillFillSoon": {"within": "12h", "for": "1h"}}));
+    let dashboard = render::dashboards(&spec).unwrap().remove("hosts").unwrap();
+    let panel =
+        panels(&dashboard).into_iter().find(|panel| panel["title"] == "Time until a disk is full").unwrap();
+    let steps = &panel["fieldConfig"]["defaults"]["thresholds"]["steps"];
+    assert_eq!(*steps, json!([{"color": "#E69F00", "value": null}, {"color": "#0072B2", "value": 0.5}]));
+    let help = text(&panel["description"]);
+    assert!(help.ends_with(" DiskWillFillSoon fires below 12h for 1h."), "{help}");
+}
+
+/// Alerts whose threshold is on no panel, and why.
+const WITHOUT_A_LINE: [(&str, &str); 2] = [
+    ("PrometheusRestarted", "it counts starts within its window; `Prometheus' memory` falls at each of them"),
+    ("WorkersRestarting", "it counts within its window; `Workers replaced` shows each one where it happened"),
+];
+
+#[test]
+fn every_alert_with_a_threshold_is_on_a_panel() {
+    let dashboards: Vec<Value> = all().into_iter().map(|(_, dashboard)| dashboard).collect();
+    let shown: BTreeSet<String> = dashboards.iter().flat_map(panels).flat_map(rules::alerts_of).collect();
+    let has_line = |name: &str| catalogue_alert(name).is_some_and(|alert| alert.above.is_some());
+    for name in catalogue_names().filter(|name| has_line(name)) {
+        let excepted = WITHOUT_A_LINE.iter().any(|(without, _)| *without == name);
+        assert_eq!(shown.contains(name), !excepted, "{name}");
+    }
+}
+
+/// What people look for, on which dashboard, and a metric that tells it.
+const LOOKED_FOR: [(&str, &str, &str); 49] = [
+    ("overview", "is the application up", "monctl_workers"),
+    ("overview", "are the hosts up", "up"),
+    ("overview", "is it slow", "django_http_requests_latency_seconds_by_view_method_bucket"),
+    ("overview", "is it failing", "django_http_responses_total_by_status_view_method_total"),
+    ("overview", "is the disk full", "node_filesystem_avail_bytes"),
+    ("overview", "is the memory full", "node_memory_MemAvailable_bytes"),
+    ("overview", "firing alerts", "ALERTS"),
+    ("hosts", "CPU by mode", "node_cpu_seconds_total"),
+    ("hosts", "load", "node_load5"),
+    ("hosts", "pressure on CPUs", "node_pressure_cpu_waiting_seconds_total"),
+    ("hosts", "pressure on memory", "node_pressure_memory_waiting_seconds_total"),
+    ("hosts", "pressure on disks", "node_pressure_io_waiting_seconds_total"),
+    ("hosts", "available memory", "node_memory_MemAvailable_bytes"),
+    ("hosts", "swap", "node_memory_SwapFree_bytes"),
+    ("hosts", "disk space", "node_filesystem_avail_bytes"),
+    ("hosts", "inodes", "node_filesystem_files_free"),
+    ("hosts", "disk I/O", "node_disk_read_bytes_total"),
+    ("hosts", "disk latency", "node_disk_read_time_seconds_total"),
+    ("hosts", "network", "node_network_receive_bytes_total"),
+    ("hosts", "network errors", "node_network_receive_errs_total"),
+    ("hosts", "disk operations", "node_disk_reads_completed_total"),
+    ("hosts", "size of file systems", "node_filesystem_size_bytes"),
+    ("hosts", "open connections", "node_netstat_Tcp_CurrEstab"),
+    ("hosts", "clock", "node_time_seconds"),
+    ("hosts", "failed units", "node_systemd_unit_state"),
+    ("hosts", "names", "node_uname_info"),
+    ("django", "requests and status classes", "django_http_responses_total_by_status_view_method_total"),
+    ("django", "latency by view", "django_http_requests_latency_seconds_by_view_method_bucket"),
+    ("django", "exceptions by type", "django_http_exceptions_total_by_type_total"),
+    ("django", "sizes of requests", "django_http_requests_body_total_bytes_bucket"),
+    ("django", "sizes of responses", "django_http_responses_body_total_bytes_bucket"),
+    ("django", "database", "django_db_execute_total"),
+    ("django", "errors of the database", "django_db_errors_total"),
+    ("django", "latency of the database", "django_db_query_duration_seconds_bucket"),
+    ("django", "connections to the database", "django_db_new_connections_total"),
+    ("django", "cache", "django_cache_get_hits_total"),
+    ("django", "Gunicorn workers", "monctl_workers"),
+    ("django", "slots", "monctl_request_slots"),
+    ("django", "requests in progress", "monctl_requests_in_progress"),
+    ("django", "workers replaced", "monctl_worker_replacements_total"),
+    ("django", "migrations not applied", "django_migrations_unapplied_total"),
+    ("monitoring", "targets", "up"),
+    ("monitoring", "scrape time", "scrape_duration_seconds"),
+    ("monitoring", "samples", "scrape_samples_scraped"),
+    ("monitoring", "rule evaluation", "prometheus_rule_evaluation_failures_total"),
+    ("monitoring", "notifications sent", "alertmanager_notifications_total"),
+    ("monitoring", "notifications failed", "alertmanager_notifications_failed_total"),
+    ("monitoring", "last proof of each alert", "monctl_alert_last_proven_timestamp_seconds"),
+    ("monitoring", "storage and how long it lasts", "prometheus_tsdb_retention_limit_seconds"),
+];
+
+#[test]
+fn everything_that_people_look_for_is_there() {
+    let mut asked = BTreeSet::new();
+    for (_, spec) in specs() {
+        for (name, dashboard) in render::dashboards(&spec).unwrap() {
+            for query in queries(&dashboard) {
+                let selectors = Parsed::new(&query.expression).unwrap().selectors();
+                asked.extend(selectors.into_iter().map(|selector| (name.clone(), selector.metric)));
+            }
+        }
+    }
+    for (dashboard, what, metric) in LOOKED_FOR {
+        assert!(asked.contains(&(dashboard.to_owned(), metric.to_owned())), "{dashboard}: {what}: {metric}");
+    }
+}
+
+/// A query of a dashboard.
+struct Asked {
+    dashboard: String,
+    query: Query,
+}
+
+impl Asked {
+    fn place(&self) -> String {
+        format!("{}: {}", self.dashboard, self.query.panel)
+    }
+}
+
+/// All queries of dashboards; the metrics of an application differ by how it is counted.
+fn asked(counted: Counted) -> Vec<Asked> {
+    let [builtin, _, exporter] = specs();
+    let spec = if counted == Counted::Builtin { builtin.1 } else { exporter.1 };
+    let of = |(dashboard, document): (String, Value)| {
+        let every =
+            queries(&document).into_iter().chain(of_variables(&document)).chain(of_annotations(&document));
+        every.map(|query| Asked { dashboard: dashboard.clone(), query }).collect::<Vec<_>>()
+    };
+    render::dashboards(&spec).unwrap().into_iter().flat_map(of).collect()
+}
+
+fn expressions(asked: &[Asked]) -> Vec<&str> {
+    asked.iter().map(|one| one.query.expression.as_str()).collect()
+}
+
+/// The places of panels none of whose queries brings data in a world.
+fn empty_panels(world: &World, asked: &[Asked]) -> BTreeSet<String> {
+    let empty = world.without_data(&expressions(asked));
+    let shown = asked.iter().enumerate().filter(|(index, _)| !empty.contains(index));
+    let shown: BTreeSet<String> = shown.map(|(_, one)| one.place()).collect();
+    asked.iter().map(Asked::place).filter(|place| !shown.contains(place)).collect()
+}
+
+/// The panel of a place; none where it is a variable or an annotation.
+fn panel_at(place: &str, counted: Counted) -> Option<Value> {
+    let (dashboard, title) = place.split_once(": ").unwrap();
+    let [builtin, _, exporter] = specs();
+    let spec = if counted == Counted::Builtin { builtin.1 } else { exporter.1 };
+    let document = render::dashboards(&spec).unwrap().remove(dashboard).unwrap();
+    panels(&document).into_iter().find(|panel| panel["title"] == title).cloned()
+}
+
+fn promtool_is_here() -> bool {
+    let found = Tool::Promtool.find().is_some();
+    assert!(found || std::env::var("CI").as_deref() != Ok("true"), "promtool is not installed");
+    if !found {
+        // Past the capture of the test harness, so that it is seen.
+        let _ = writeln!(std::io::stderr(), "NOT RUN: promtool is not installed here (`make tools`)");
+    }
+    found
+}
+
+#[test]
+fn every_query_brings_data_out_of_what_was_recorded() {
+    if !promtool_is_here() {
+        return;
+    }
+    for counted in Counted::BOTH {
+        let asked = asked(counted);
+        let empty = World::busy(counted).without_data(&expressions(&asked));
+        let empty: Vec<_> =
+            empty.iter().map(|index| (asked[*index].place(), expressions(&asked)[*index])).collect();
+        assert!(empty.is_empty(), "{counted:?}: {empty:#?}");
+    }
+}
+
+#[test]
+fn every_metric_that_is_asked_for_was_recorded() {
+    if !promtool_is_here() {
+        return;
+    }
+    // What stands in where there are no data hides a misspelt metric from the other tests.
+    let metrics = Counted::BOTH.into_iter().flat_map(asked).flat_map(|one| {
+        Parsed::new(&one.query.expression).unwrap().selectors().into_iter().map(|selector| selector.metric)
+    });
+    let metrics: BTreeSet<String> = metrics.collect();
+    let names: Vec<&str> = metrics.iter().map(String::as_str).collect();
+    let unknown = Counted::BOTH.map(|counted| World::busy(counted).without_data(&names));
+    let nowhere: Vec<&str> =
+        unknown[0].iter().filter(|index| unknown[1].contains(index)).map(|index| names[*index]).collect();
+    // It is there once a connection was refused, and not before.
+    assert_eq!(nowhere, ["django_db_new_connection_errors_total"]);
+}
+
+#[test]
+fn where_nobody_asks_the_application_no_panel_is_empty() {
+    if !promtool_is_here() {
+        return;
+    }
+    for counted in Counted::BOTH {
+        let mut empty = empty_panels(&World::quiet(counted), &asked(counted));
+        // There is no view to choose, and what a project may lack is said to be lacking.
+        empty.retain(|place| {
+            let panel = panel_at(place, counted);
+            panel.is_some_and(|panel| !text(&panel["description"]).contains(" May be empty: "))
+        });
+        assert!(empty.is_empty(), "{counted:?}: {empty:#?}");
+    }
+}
+
+#[test]
+fn prometheus_own_scrapes_are_no_traffic() {
+    if !promtool_is_here() {
+        return;
+    }
+    let of = |title: &str| {
+        let found = asked(Counted::Builtin).into_iter().find(|one| one.query.panel == title);
+        format!("({})", found.unwrap().query.expression)
+    };
+    let (requests, failing, latency) = (of("Requests"), of("Failing requests"), of("Latency, p95"));
+    let not_a_number = |expression: &str| format!("{expression} != {expression}");
+    let claims = [format!("{requests} == 0"), not_a_number(&failing), not_a_number(&latency)];
+    let claims = claims.each_ref().map(String::as_str);
+    assert_eq!(World::quiet(Counted::Builtin).without_data(&claims), [0; 0]);
+    assert_eq!(World::busy(Counted::Builtin).without_data(&claims), [0, 1, 2], "where people ask, too");
+}
+
+#[test]
+fn what_is_not_scraped_is_told_from_what_nobody_asks() {
+    if !promtool_is_here() {
+        return;
+    }
+    // Whether targets answer, and what fires, is known all the same; where, as far as a host told its name.
+    let known = ["up", "monctl_workers", "ALERTS", "node_uname_info"];
+    for counted in Counted::BOTH {
+        let mut asked = asked(counted);
+        asked.retain(|one| one.dashboard != "monitoring");
+        let empty = World::unscraped().without_data(&expressions(&asked));
+        let shown = asked.iter().enumerate().filter(|(index, _)| !empty.contains(index)).map(|(_, one)| one);
+        let is_known = |one: &Asked| {
+            let selectors = Parsed::new(&one.query.expression).unwrap().selectors();
+            selectors.iter().all(|selector| known.contains(&selector.metric.as_str()))
+        };
+        let (founded, unfounded): (Vec<_>, Vec<_>) = shown.partition(|one| is_known(one));
+        let unfounded: Vec<_> = unfounded.iter().map(|one| (one.place(), &one.query.expression)).collect();
+        assert!(unfounded.is_empty(), "{counted:?}: {unfounded:#?}");
+        assert!(!founded.is_empty(), "{counted:?}: that they do not answer is seen");
+    }
+}
+
+#[test]
+fn an_application_that_is_down_is_counted_however_it_went() {
+    if !promtool_is_here() {
+        return;
+    }
+    let all = asked(Counted::Exporter);
+    let down: Vec<&Asked> = all
+        .iter()
+        .filter(|one| ["Application down", "Instances down"].contains(&one.query.panel.as_str()))
+        .collect();
+    assert_eq!(down.len(), 2);
+    let claim = |count: u8| {
+        down.iter().map(|one| format!("({}) == {count}", one.query.expression)).collect::<Vec<_>>()
+    };
+    let untrue = |world: &World, count: u8| {
+        let claims = claim(count);
+        world.without_data(&claims.iter().map(String::as_str).collect::<Vec<_>>())
+    };
+    assert_eq!(untrue(&World::dead(), 2), [0; 0], "Gunicorn has ended, its metrics answer");
+    assert_eq!(untrue(&World::unscraped(), 2), [0; 0], "its metrics do not answer");
+    for counted in Counted::BOTH {
+        assert_eq!(untrue(&World::busy(counted), 0), [0; 0], "it is up");
+    }
+    assert_eq!(untrue(&World::quiet(Counted::Exporter), 0), [0; 0], "it is up and nobody asks");
+}
+
+/// The expression of the first query of a panel.
+fn expression_of(title: &str, counted: Counted) -> String {
+    let found = asked(counted).into_iter().find(|one| one.query.panel == title);
+    format!("({})", found.unwrap_or_else(|| panic!("{title}")).query.expression)
+}
+
+/// Brings data where some series of the expression has this value of a label.
+fn with_label(expression: &str, label: &str, value: &str) -> String {
+    format!(r#"{expression} and on ({label}) label_replace(vector(1), "{label}", "{value}", "", "")"#)
+}
+
+#[test]
+fn alerts_and_instances_bear_the_names_of_their_hosts() {
+    if !promtool_is_here() {
+        return;
+    }
+    let busy = World::busy(Counted::Exporter);
+    for title in ["Alerts that fire", "annotation Firing alerts", "Latency by instance, p95", "CPU used"] {
+        let named = with_label(&expression_of(title, Counted::Exporter), "nodename", "app");
+        assert_eq!(busy.without_data(&[&named]), [0; 0], "{title}");
+    }
+    let named =
+        with_label(&expression_of("Latency by instance, p95", Counted::Exporter), "nodename", "10.0.0.1");
+    assert_eq!(busy.without_data(&[&named]), [0], "an address is for hosts without a name");
+    assert_eq!(World::nameless().without_data(&[&named]), [0; 0]);
+}
+
+#[test]
+fn what_stands_in_for_series_goes_once_there_is_one() {
+    if !promtool_is_here() {
+        return;
+    }
+    let panels = [
+        ("Requests by method", "method", "no request yet"),
+        ("Responses by view", "view", "no request yet"),
+        ("Latency by view, p95", "view", "no request yet"),
+        ("Exceptions by type", "type", "none so far"),
+    ];
+    let claims =
+        panels.map(|(title, label, name)| with_label(&expression_of(title, Counted::Exporter), label, name));
+    let claims = claims.each_ref().map(String::as_str);
+    assert_eq!(World::quiet(Counted::Exporter).without_data(&claims), [0; 0]);
+    assert_eq!(World::busy(Counted::Exporter).without_data(&claims), [0, 1, 2, 3]);
+}
+
+#[test]
+fn the_first_six_series_have_a_colour_each_and_the_rest_is_grey() {
+    if !promtool_is_here() {
+        return;
+    }
+    let fifty = render::dashboards(&changed(|spec| spec["app"]["count"] = json!(HOSTS))).unwrap();
+    let query = queries(&fifty["hosts"]).into_iter().find(|query| query.panel == "CPU used").unwrap();
+    let expression = format!("({})", query.expression);
+    let mut claims: Vec<String> = (1..=6)
+        .map(|rank| with_label(&expression, "rank", &rank.to_string()))
+        .map(|one| format!("count({one}) == 1"))
+        .collect();
+    claims.push(format!("count({}) == {}", with_label(&expression, "rank", "0"), HOSTS - 6));
+    let claims: Vec<&str> = claims.iter().map(String::as_str).collect();
+    assert_eq!(World::of_hosts(HOSTS, Counted::Exporter).without_data(&claims), [0; 0]);
+}
+
+#[test]
+fn the_monitoring_host_is_among_the_hosts_once_it_has_a_node_exporter() {
+    if !promtool_is_here() {
+        return;
+    }
+    let mut world = World::busy(Counted::Exporter);
+    let shown = ["Hosts", "variable host", "File systems", "Memory used", "Up since"];
+    let claims =
+        shown.map(|title| with_label(&expression_of(title, Counted::Exporter), "instance", "10.0.0.99:9100"));
+    let claims = claims.each_ref().map(String::as_str);
+    assert_eq!(world.without_data(&claims), [0, 1, 2, 3, 4]);
+    world.add_host("monitoring", 99);
+    assert_eq!(world.without_data(&claims), [0; 0]);
+}
+
+#[test]
+fn a_table_is_as_high_as_what_it_shows() {
+    let heights = |hosts: usize| {
+        let dashboards = render::dashboards(&changed(|spec| spec["app"]["count"] = json!(hosts))).unwrap();
+        let height = |dashboard: &str, title: &str| {
+            let found = panels(&dashboards[dashboard]).into_iter().find(|panel| panel["title"] == title);
+            found.unwrap()["gridPos"]["h"].as_u64().unwrap()
+        };
+        [height("hosts", "Hosts"), height("overview", "Alerts that fire"), height("monitoring", "Targets")]
+    };
+    // One host, and a line for the monitoring host; four targets.
+    assert_eq!(heights(1), [4, 4, 6]);
+    assert_eq!(heights(HOSTS), [12, 12, 12], "a screen is not filled by one table");
+}
+
+const HOSTS: usize = 50;
+
+#[test]
+fn with_fifty_hosts_everything_is_shown_once_for_each() {
+    if !promtool_is_here() {
+        return;
+    }
+    let world = World::of_hosts(HOSTS, Counted::Exporter);
+    let all = asked(Counted::Exporter);
+    let empty = world.without_data(&expressions(&all));
+    assert_eq!(empty, [0; 0], "{:?}", empty.iter().map(|index| all[*index].place()).collect::<Vec<_>>());
+    let mut graphs = all;
+    graphs.retain(|one| !one.query.instant);
+    let crowded = world.with_more_than(HOSTS, &expressions(&graphs));
+    let crowded: Vec<_> = crowded.iter().map(|index| graphs[*index].place()).collect();
+    assert!(crowded.is_empty(), "{crowded:#?}");
+    let names = format!("count(sum by (nodename) (node_uname_info)) == {HOSTS}");
+    assert_eq!(world.without_data(&[&names]), [0; 0], "each host has a name");
+}
+
+#[test]
+fn a_metric_that_is_misspelt_and_a_label_that_there_is_not_bring_no_data() {
+    if !promtool_is_here() {
+        return;
+    }
+    let world = World::busy(Counted::Exporter);
+    let judge = |expression: &str| world.without_data(&[expression]);
+    assert_eq!(judge(r#"node_load1{job="node-exporter"}"#), [0; 0]);
+    assert_eq!(judge(r#"node_laod1{job="node-exporter"}"#), [0]);
+    assert_eq!(judge(r#"node_load1{job="node_exporter"}"#), [0]);
+    assert_eq!(judge(r#"sum by (le) (node_load1{mode="idle"})"#), [0]);
+}
+
+#[test]
+fn node_exporter_sees_the_root_of_every_kind_of_machine() {
+    let unit = include_str!("../../../templates/systemd/monctl-node-exporter.service");
+    let option = |name: &str| {
+        let found = unit.split_whitespace().find_map(|word| word.strip_prefix(name)).unwrap();
+        Regex::new(&found.replace("$$", "$")).unwrap()
+    };
+    let types = option("--collector.filesystem.fs-types-exclude=");
+    assert!(!["ext4", "xfs", "btrfs", "overlay"].iter().any(|kind| types.is_match(kind)));
+    assert!(["tmpfs", "proc", "cgroup", "cgroup2"].iter().all(|kind| types.is_match(kind)));
+    let places = option("--collector.filesystem.mount-points-exclude=");
+    assert!(!["/", "/srv", "/var/lib/docker", "/runner"].iter().any(|place| places.is_match(place)));
+    assert!(
+        ["/run", "/run/host/incoming", "/var/lib/docker/overlay2/x"]
+            .iter()
+            .all(|place| places.is_match(place))
+    );
+}

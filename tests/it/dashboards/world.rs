@@ -1,0 +1,189 @@
+//! A world of recorded metrics, in which promtool says whether a query brings data.
+//!
+//! `tests/fixtures/metrics/` holds what real exporters answered, reduced. Hosts report it for ten minutes: what is
+//! counted grows at every scrape by what was recorded, so that histograms stay what they are; the rest stands still.
+
+use std::fmt::Write as _;
+use std::process::Command;
+
+use monctl::render::Tool;
+use regex::Regex;
+use serde_json::{Value, json};
+
+/// Scrapes before the queries are asked, one each 15 s.
+const SCRAPES: u32 = 40;
+const ASKED_AT: &str = "10m";
+
+const NODE: &str = include_str!("../../fixtures/metrics/node-exporter.txt");
+
+/// Series in promtool's notation.
+pub struct World {
+    series: Vec<Value>,
+}
+
+/// How the application is counted: by monctl's exporter, or by itself with django-prometheus.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Counted {
+    Exporter,
+    Builtin,
+}
+
+impl Counted {
+    pub const BOTH: [Self; 2] = [Self::Exporter, Self::Builtin];
+}
+
+impl World {
+    /// Everything reports, and the application is used.
+    pub fn busy(counted: Counted) -> Self {
+        Self::of_hosts(2, counted)
+    }
+
+    /// The same with as many hosts as you like.
+    pub fn of_hosts(hosts: usize, counted: Counted) -> Self {
+        let application = match counted {
+            Counted::Exporter => include_str!("../../fixtures/metrics/exporter.txt"),
+            Counted::Builtin => include_str!("../../fixtures/metrics/builtin.txt"),
+        };
+        Self::with(hosts, Some(NODE), Some(application))
+    }
+
+    /// Everything reports, and nobody has asked the application for anything yet, but Prometheus for its metrics.
+    pub fn quiet(counted: Counted) -> Self {
+        let application = match counted {
+            Counted::Exporter => include_str!("../../fixtures/metrics/exporter-quiet.txt"),
+            Counted::Builtin => include_str!("../../fixtures/metrics/builtin-quiet.txt"),
+        };
+        Self::with(2, Some(NODE), Some(application))
+    }
+
+    /// Gunicorn has ended; the process that serves the metrics goes on.
+    pub fn dead() -> Self {
+        Self::with(2, Some(NODE), Some(include_str!("../../fixtures/metrics/exporter-dead.txt")))
+    }
+
+    /// Neither hosts nor applications answer a scrape.
+    pub fn unscraped() -> Self {
+        Self::with(2, None, None)
+    }
+
+    /// The application answers, and no node exporter tells what the hosts are called.
+    pub fn nameless() -> Self {
+        Self::with(2, None, Some(include_str!("../../fixtures/metrics/exporter.txt")))
+    }
+
+    /// Another host with a node exporter, and without an application.
+    pub fn add_host(&mut self, name: &str, number: u8) {
+        let node = NODE.replace(r#"nodename="app""#, &format!(r#"nodename="{name}""#));
+        self.report("node-exporter", &format!("10.0.0.{number}:9100"), Some(&node));
+    }
+
+    fn with(hosts: usize, node: Option<&str>, application: Option<&str>) -> Self {
+        let mut world = Self { series: Vec::new() };
+        for number in 1..=hosts {
+            let name = if number == 1 { "app".to_owned() } else { format!("app-{number}") };
+            let node = node.map(|text| text.replace(r#"nodename="app""#, &format!(r#"nodename="{name}""#)));
+            world.report("node-exporter", &format!("10.0.0.{number}:9100"), node.as_deref());
+            world.report("django-instance", &format!("10.0.0.{number}:9101"), application);
+        }
+        let [prometheus, alertmanager] = [
+            include_str!("../../fixtures/metrics/prometheus.txt"),
+            include_str!("../../fixtures/metrics/alertmanager.txt"),
+        ];
+        world.report("prometheus", "localhost:9090", Some(prometheus));
+        world.report("alertmanager", "localhost:9093", Some(alertmanager));
+        let alert = r#"ALERTS{alertname="HighCPUUsage",alertstate="firing",instance="10.0.0.1:9100",severity="warning"}"#;
+        world.add(alert, "1", false);
+        world.add(r#"monctl_alert_last_proven_timestamp_seconds{alert="HighCPUUsage"}"#, "0", false);
+        world
+    }
+
+    /// What one target answers, nothing where it does not, and what Prometheus notes about each scrape.
+    fn report(&mut self, job: &str, instance: &str, exposition: Option<&str>) {
+        let target = format!(r#"job="{job}",instance="{instance}""#);
+        let up = if exposition.is_some() { "1" } else { "0" };
+        for (name, value) in
+            [("up", up), ("scrape_duration_seconds", "0.01"), ("scrape_samples_scraped", "250")]
+        {
+            self.add(&format!("{name}{{{target}}}"), value, false);
+        }
+        let sample = Regex::new(r"^([a-zA-Z_:][\w:]*)(?:\{(.*)\})? (\S+)$").unwrap();
+        let mut counted = false;
+        for line in exposition.unwrap_or_default().lines() {
+            if let Some(kind) = line.strip_prefix("# TYPE ") {
+                counted =
+                    ["counter", "histogram", "summary", "untyped"].iter().any(|word| kind.ends_with(word));
+                continue;
+            }
+            let found = sample.captures(line).unwrap_or_else(|| panic!("{line}"));
+            let labels = found.get(2).map(|labels| format!(",{}", labels.as_str())).unwrap_or_default();
+            let quantile = labels.contains("quantile=");
+            self.add(&format!("{}{{{target}{labels}}}", &found[1]), &found[3], counted && !quantile);
+        }
+    }
+
+    fn add(&mut self, series: &str, value: &str, grows: bool) {
+        // promtool reads no exponents.
+        let value = value.parse::<f64>().unwrap();
+        let values = if grows { format!("0+{value}x{SCRAPES}") } else { format!("{value}+0x{SCRAPES}") };
+        self.series.push(json!({"series": series, "values": values}));
+    }
+
+    /// Which of the expressions bring no data at all, by their number.
+    pub fn without_data(&self, expressions: &[&str]) -> Vec<usize> {
+        self.untrue(expressions, |expression| format!("count({expression}) > bool 0"))
+    }
+
+    /// Which of the expressions bring more series than that, by their number.
+    pub fn with_more_than(&self, most: usize, expressions: &[&str]) -> Vec<usize> {
+        self.untrue(expressions, |expression| format!("(count({expression}) or vector(0)) <= bool {most}"))
+    }
+
+    /// Of which expressions what is claimed is not 1, by their number. Variables are filled as for all hosts.
+    fn untrue(&self, expressions: &[&str], claim: impl Fn(&str) -> String) -> Vec<usize> {
+        let claims: Vec<String> = expressions.iter().map(|expression| claim(&filled(expression))).collect();
+        let case = |claim: &String| {
+            json!({
+                "expr": claim,
+                "eval_time": ASKED_AT,
+                "exp_samples": [{"labels": "{}", "value": 1}],
+            })
+        };
+        let cases: Vec<Value> = claims.iter().map(case).collect();
+        // With fifty hosts it takes promtool a minute to read what nobody asks for.
+        let asked = claims.join(" ");
+        let is_asked_for = |series: &&Value| {
+            series["series"]
+                .as_str()
+                .and_then(|it| it.split('{').next())
+                .is_some_and(|name| asked.contains(name))
+        };
+        let series: Vec<&Value> = self.series.iter().filter(is_asked_for).collect();
+        let test = json!({"interval": "15s", "input_series": series, "promql_expr_test": cases});
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("test.yml");
+        std::fs::write(&file, json!({"evaluation_interval": "15s", "tests": [test]}).to_string()).unwrap();
+        let judged =
+            Command::new(Tool::Promtool.find().unwrap()).args(["test", "rules"]).arg(&file).output().unwrap();
+        let said =
+            format!("{}{}", String::from_utf8_lossy(&judged.stdout), String::from_utf8_lossy(&judged.stderr));
+        if judged.status.success() {
+            return Vec::new();
+        }
+        // A query that cannot be answered at all is no query without data.
+        assert!(!said.contains("err:"), "promtool refused a query:\n{said}");
+        let named = |index: &usize| {
+            let mut named = String::new();
+            write!(named, "expr: {:?}", claims[*index]).unwrap();
+            said.contains(&named)
+        };
+        let found: Vec<usize> = (0..claims.len()).filter(named).collect();
+        assert!(!found.is_empty(), "promtool refused the test itself:\n{said}");
+        found
+    }
+}
+
+/// An expression as a browser asks it, with all values of each variable.
+fn filled(expression: &str) -> String {
+    let text = expression.replace("$__rate_interval", "1m").replace("$__range", "5m");
+    Regex::new(r"\$\{?[a-z]\w*\}?").unwrap().replace_all(&text, ".+").into_owned()
+}

@@ -1,0 +1,29 @@
+//! Everything that needs no machine and no EC2: what monctl reads, renders and says, and its dialogue with a real
+//! Prometheus, a real Alertmanager, and stand-ins for Slack and Grafana.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking, its helpers too")]
+
+mod architecture;
+mod catalogue;
+mod check;
+mod cli;
+mod dashboards;
+mod delivery;
+mod dialogue;
+mod existing_grafana;
+mod failures;
+mod grafana;
+mod grafana_releases;
+mod own_dashboards;
+mod panels;
+mod public_dashboards;
+mod real_inputs;
+mod releases;
+mod render;
+mod slack_delivery;
+mod slack_receiver;
+mod spec;
+#[path = "../support/mod.rs"]
+mod support;
+mod verify;
+mod verify_dashboards;
