@@ -11,7 +11,8 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use serde_json::json;
+use monctl::digest::Sha256;
+use serde_json::{Value, json};
 
 use crate::computer::Computer;
 use crate::emulator::Kind;
@@ -54,10 +55,10 @@ const CASES: [Case; 15] = [
         ..BARE
     },
     Case {
-        name: "a profile of `aws login`",
+        name: "a profile of `aws login` without a session",
         config: "[profile shop]\nlogin_session = arn:aws:iam::123456789012:user/me\nregion = eu-central-1\n",
         environment: &[("AWS_PROFILE", "shop")],
-        says: &["one of `aws login`", "aws configure export-credentials --profile shop"],
+        says: &["the session of `aws login` has expired", "aws login --profile shop"],
         ..BARE
     },
     Case {
@@ -197,11 +198,16 @@ fn expire_session(computer: &Computer<'_>) {
     fs::write(folder.join(format!("{}.json", name.split(' ').next().unwrap())), text).unwrap();
 }
 
-/// Something that gives credentials to any caller, as the role of a machine does.
-fn role_of_the_machine(double: &Ec2Double) -> String {
+/// Temporary credentials that may do everything.
+fn session(double: &Ec2Double) -> Value {
     let everything = json!({"Effect": "Allow", "Action": "*", "Resource": "*"});
     let policy = json!({"Version": "2012-10-17", "Statement": [everything]});
-    let made = double.post("users", &json!({"name": "role", "policy": policy, "session": true}));
+    double.post("users", &json!({"name": "role", "policy": policy, "session": true}))
+}
+
+/// Something that gives credentials to any caller, as the role of a machine does.
+fn role_of_the_machine(double: &Ec2Double) -> String {
+    let made = session(double);
     let body = json!({
         "AccessKeyId": made["access_key_id"],
         "SecretAccessKey": made["secret_access_key"],
@@ -237,6 +243,48 @@ fn a_profile_that_does_not_exist_never_becomes_the_role_of_the_machine() {
         call().env("AWS_PROFILE", "nowhere").run().code(5).stderr_contains("there is no profile `nowhere`");
         // Set and empty is the same as not set.
         call().env("AWS_PROFILE", "").run().code(3);
+    });
+}
+
+/// What `aws login` leaves in its cache for the profile `shop`. The SDK cannot renew it: it lacks a key.
+fn log_in(computer: &Computer<'_>, expires: &str) {
+    let user = "arn:aws:iam::123456789012:user/me";
+    computer.write_aws_config(&format!("[profile shop]\nlogin_session = {user}\nregion = eu-central-1\n"));
+    let folder = computer.home(".aws/login/cache");
+    fs::create_dir_all(&folder).unwrap();
+    let name = Sha256::of(user).to_string();
+    let keys = session(computer.double);
+    let token = json!({
+        "accessToken": {
+            "accessKeyId": keys["access_key_id"],
+            "secretAccessKey": keys["secret_access_key"],
+            "sessionToken": keys["session_token"],
+            "accountId": "123456789012",
+            "expiresAt": expires,
+        },
+        "tokenType": "aws_sigv4",
+        "refreshToken": "x",
+        "clientId": "arn:aws:signin:::devtools/same-device",
+        "dpopKey": "no key",
+    });
+    fs::write(folder.join(format!("{name}.json")), token.to_string()).unwrap();
+}
+
+#[test]
+fn a_session_of_aws_login_is_used_while_it_lasts() {
+    with_double(|double| {
+        let mut computer = Computer::new(double);
+        computer.caller = None;
+        log_in(&computer, "2099-01-01T00:00:00Z");
+        computer.call("plan").env("AWS_PROFILE", "shop").run().code(3);
+        log_in(&computer, "2020-01-01T00:00:00Z");
+        computer
+            .call("plan")
+            .env("AWS_PROFILE", "shop")
+            .run()
+            .code(5)
+            .stderr_contains("the session of `aws login` has expired")
+            .stderr_contains("help: run `aws login --profile shop`");
     });
 }
 

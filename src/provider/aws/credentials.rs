@@ -31,6 +31,8 @@ const DEEPEST: usize = 8;
 enum Kind {
     /// IAM Identity Center.
     Sso,
+    /// A session of `aws login`.
+    Login,
     /// A program.
     Process,
     /// A file with a token, for a role.
@@ -131,7 +133,7 @@ fn kind(first: &str, profiles: &ProfileSet) -> Result<Kind> {
         match profile.get("source_profile").filter(|_| has("role_arn")) {
             Some(next) if next != name => next.clone_into(&mut name),
             _ if has("sso_session") => return Ok(Kind::Sso),
-            _ if has("login_session") => return Err(is_of_login(first)),
+            _ if has("login_session") => return Ok(Kind::Login),
             _ if has("credential_process") => return Ok(Kind::Process),
             _ => return Ok(Kind::Other),
         }
@@ -183,16 +185,6 @@ fn holds_session(path: &Path, start_url: &str) -> bool {
 fn session_is_over(source: &str, profile: &str) -> Error {
     Error::could_not_run(format!("the SSO session is over, or was never begun ({source})"))
         .remedy(format!("run `aws sso login --profile {profile}`, then run the same again"))
-}
-
-/// The SDK reads these by a feature that this build does without: it would bring 25 more crates.
-fn is_of_login(profile: &str) -> Error {
-    Error::could_not_run(format!("profile `{profile}` is one of `aws login`, which monctl does not read itself")).remedy(
-        format!(
-            "run `aws login --profile {profile}`, let AWS' own tool hand its credentials over, then run the same again: \
-             `eval \"$(aws configure export-credentials --profile {profile} --format env)\"`"
-        ),
-    )
 }
 
 fn check_token_file(path: &str, by: &str) -> Result<()> {
@@ -272,6 +264,11 @@ fn explain(source: &Source, failed: &CredentialsError) -> Error {
                 .because(root)
                 .remedy(format!("run `aws sso login{profile}`, then run the same again"))
         }
+        (Kind::Login, _) => Error::could_not_run(format!(
+            "the session of `aws login` has expired, or was never started ({source})"
+        ))
+        .because(root)
+        .remedy(format!("run `aws login{profile}`, then run the same again")),
         (Kind::Process, _) => {
             Error::could_not_run(format!("`credential_process` of {source} gives no credentials"))
                 .because(root)

@@ -340,7 +340,7 @@ fn prometheus_own_scrapes_are_no_traffic() {
         let found = asked(Counted::Builtin).into_iter().find(|one| one.query.panel == title);
         format!("({})", found.unwrap().query.expression)
     };
-    let (requests, failing, latency) = (of("Requests"), of("Failing requests"), of("Latency, p95"));
+    let (requests, failing, latency) = (of("Requests"), of("Failing requests"), of("p95, slowest instance"));
     let not_a_number = |expression: &str| format!("{expression} != {expression}");
     let claims = [format!("{requests} == 0"), not_a_number(&failing), not_a_number(&latency)];
     let claims = claims.each_ref().map(String::as_str);
