@@ -3,6 +3,7 @@
 //! one installation runs at a time.
 
 use std::fs::File;
+use std::io;
 
 /// The file that is locked.
 const LOCK: &str = "/var/lib/monctl/test-turns";
@@ -12,18 +13,22 @@ const LOCK: &str = "/var/lib/monctl/test-turns";
 #[must_use = "the turn ends where this is dropped"]
 pub struct Turn(#[allow(dead_code, reason = "closing it unlocks it")] File);
 
+impl Turn {
+    fn wait(lock: impl FnOnce(&File) -> io::Result<()>) -> Self {
+        let file = File::create(LOCK).unwrap();
+        lock(&file).unwrap();
+        Self(file)
+    }
+}
+
 /// A turn for what is measured.
 pub fn measured() -> Turn {
-    let file = File::create(LOCK).unwrap();
-    file.lock_shared().unwrap();
-    Turn(file)
+    Turn::wait(File::lock_shared)
 }
 
 /// A turn for what keeps every core busy.
 pub fn busy() -> Turn {
-    let file = File::create(LOCK).unwrap();
-    file.lock().unwrap();
-    Turn(file)
+    Turn::wait(File::lock)
 }
 
 /// The turn that a call of the binary with these words needs, if any.

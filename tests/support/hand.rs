@@ -2,8 +2,10 @@
 
 use aws_sdk_ec2::Client;
 use aws_sdk_ec2::config::{BehaviorVersion, Credentials, Region};
+use aws_sdk_ec2::operation::describe_instance_attribute::DescribeInstanceAttributeOutput;
 use aws_sdk_ec2::types::{
-    AttributeValue, HttpTokensState, IpPermission, IpRange, ResourceType, Tag, TagSpecification,
+    AttributeValue, HttpTokensState, InstanceAttributeName, IpPermission, IpRange, ResourceType, Tag,
+    TagSpecification,
 };
 use serde_json::Value;
 use tokio::runtime::{Builder, Runtime};
@@ -279,17 +281,17 @@ impl<'a, C: Ec2> Hand<'a, C> {
         (vpc, subnet)
     }
 
+    #[track_caller]
+    fn attribute(&self, host: &str, name: InstanceAttributeName) -> DescribeInstanceAttributeOutput {
+        let call = self.client.describe_instance_attribute().instance_id(self.id("instances", host));
+        self.runtime.block_on(call.attribute(name).send()).unwrap()
+    }
+
     /// The user data of a machine, which everybody may read who may read instances' attributes.
     #[track_caller]
     pub fn user_data(&self, host: &str) -> String {
         use base64::Engine as _;
-        let attribute = aws_sdk_ec2::types::InstanceAttributeName::UserData;
-        let call = self
-            .client
-            .describe_instance_attribute()
-            .instance_id(self.id("instances", host))
-            .attribute(attribute);
-        let found = self.runtime.block_on(call.send()).unwrap();
+        let found = self.attribute(host, InstanceAttributeName::UserData);
         let text = found.user_data().and_then(|value| value.value()).unwrap().to_owned();
         String::from_utf8(base64::engine::general_purpose::STANDARD.decode(text).unwrap()).unwrap()
     }
@@ -297,13 +299,7 @@ impl<'a, C: Ec2> Hand<'a, C> {
     /// Whether an instance is protected from termination.
     #[track_caller]
     pub fn is_protected(&self, host: &str) -> bool {
-        let attribute = aws_sdk_ec2::types::InstanceAttributeName::DisableApiTermination;
-        let call = self
-            .client
-            .describe_instance_attribute()
-            .instance_id(self.id("instances", host))
-            .attribute(attribute);
-        let found = self.runtime.block_on(call.send()).unwrap();
+        let found = self.attribute(host, InstanceAttributeName::DisableApiTermination);
         found
             .disable_api_termination()
             .and_then(aws_sdk_ec2::types::AttributeBooleanValue::value)
