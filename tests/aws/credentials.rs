@@ -62,10 +62,10 @@ const CASES: [Case; 15] = [
         ..BARE
     },
     Case {
-        name: "a legacy SSO profile whose session is over",
+        name: "a legacy SSO profile whose session has expired",
         config: "[profile shop]\nsso_start_url = https://shop.invalid/start\nsso_region = eu-central-1\nsso_account_id = 123456789012\nsso_role_name = operator\n",
         environment: &[("AWS_PROFILE", "shop")],
-        says: &["the SSO session is over", "aws sso login --profile shop"],
+        says: &["the SSO session has expired", "aws sso login --profile shop"],
         ..BARE
     },
     Case {
@@ -246,8 +246,8 @@ fn a_profile_that_does_not_exist_never_becomes_the_role_of_the_machine() {
     });
 }
 
-/// What `aws login` leaves in its cache for the profile `shop`. The SDK cannot renew it: it lacks a key.
-fn log_in(computer: &Computer<'_>, expires: &str) {
+/// What `aws login` leaves in its cache for the profile `shop`. The SDK renews it with the key, a PEM text.
+fn log_in(computer: &Computer<'_>, expires: &str, key: &str) {
     let user = "arn:aws:iam::123456789012:user/me";
     computer.write_aws_config(&format!("[profile shop]\nlogin_session = {user}\nregion = eu-central-1\n"));
     let folder = computer.home(".aws/login/cache");
@@ -265,7 +265,7 @@ fn log_in(computer: &Computer<'_>, expires: &str) {
         "tokenType": "aws_sigv4",
         "refreshToken": "x",
         "clientId": "arn:aws:signin:::devtools/same-device",
-        "dpopKey": "no key",
+        "dpopKey": key,
     });
     fs::write(folder.join(format!("{name}.json")), token.to_string()).unwrap();
 }
@@ -275,9 +275,9 @@ fn a_session_of_aws_login_is_used_while_it_lasts() {
     with_double(|double| {
         let mut computer = Computer::new(double);
         computer.caller = None;
-        log_in(&computer, "2099-01-01T00:00:00Z");
+        log_in(&computer, "2099-01-01T00:00:00Z", "no key");
         computer.call("plan").env("AWS_PROFILE", "shop").run().code(3);
-        log_in(&computer, "2020-01-01T00:00:00Z");
+        log_in(&computer, "2020-01-01T00:00:00Z", "no key");
         computer
             .call("plan")
             .env("AWS_PROFILE", "shop")
@@ -285,6 +285,26 @@ fn a_session_of_aws_login_is_used_while_it_lasts() {
             .code(5)
             .stderr_contains("the session of `aws login` has expired")
             .stderr_contains("help: run `aws login --profile shop`");
+    });
+}
+
+#[test]
+fn a_session_of_aws_login_that_cannot_be_renewed_without_a_network_path_is_not_called_expired() {
+    with_double(|double| {
+        let mut computer = Computer::new(double);
+        computer.caller = None;
+        let key = openssl(Path::new("."), &["ecparam", "-name", "prime256v1", "-genkey", "-noout"]);
+        log_in(&computer, "2020-01-01T00:00:00Z", &key);
+        computer
+            .call("plan")
+            .env("AWS_PROFILE", "shop")
+            .env("HTTPS_PROXY", "http://127.0.0.1:1")
+            .run()
+            .code(5)
+            .stderr_contains(
+                "the service that gives the credentials of profile `shop` cannot be reached: the connection is refused",
+            )
+            .stderr_lacks("expired");
     });
 }
 
@@ -336,23 +356,16 @@ impl TlsFront {
 
 /// Makes a key and a certificate in a folder.
 fn make_certificate(folder: &Path, words: &[&str]) {
-    let made = Command::new("openssl")
-        .current_dir(folder)
-        .args([
-            "req",
-            "-x509",
-            "-newkey",
-            "ec",
-            "-pkeyopt",
-            "ec_paramgen_curve:P-256",
-            "-nodes",
-            "-days",
-            "2",
-        ])
-        .args(words)
-        .stderr(Stdio::null())
-        .status();
-    assert!(made.unwrap().success(), "openssl makes no certificate: {words:?}");
+    let key =
+        ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"];
+    openssl(folder, &[&key, words].concat());
+}
+
+/// What openssl prints, run in a folder.
+fn openssl(folder: &Path, words: &[&str]) -> String {
+    let ran = Command::new("openssl").current_dir(folder).args(words).stderr(Stdio::null()).output().unwrap();
+    assert!(ran.status.success(), "openssl fails: {words:?}");
+    String::from_utf8(ran.stdout).unwrap()
 }
 
 impl Drop for TlsFront {

@@ -129,7 +129,7 @@ fn what_still_uses_a_group_and_what_is_protected_is_named_when_it_cannot_be_remo
 enum Obstacle {
     NoCredentials,
     UnknownProfile,
-    SsoSessionIsOver,
+    SsoSessionHasExpired,
     NoRegion,
     UnknownKey,
     WrongSecret,
@@ -147,7 +147,7 @@ fn what_keeps_every_call_from_being_answered_is_named_before_anything_is_touched
     let cases = [
         (NoCredentials, "no credentials"),
         (UnknownProfile, "no profile `nowhere`"),
-        (SsoSessionIsOver, "the SSO session is over"),
+        (SsoSessionHasExpired, "the SSO session has expired"),
         (NoRegion, "no region is set"),
         (UnknownKey, "`InvalidClientTokenId`"),
         (WrongSecret, "secret access key does not belong"),
@@ -167,7 +167,7 @@ fn what_keeps_every_call_from_being_answered_is_named_before_anything_is_touched
         let tls = double.endpoint.replace("http:", "endpoint: https:");
         let elsewhere = format!("endpoint: {}/double/nothing", double.endpoint);
         match obstacle {
-            NoCredentials | UnknownProfile | SsoSessionIsOver => computer.caller = None,
+            NoCredentials | UnknownProfile | SsoSessionHasExpired => computer.caller = None,
             NoRegion => computer.spec(&["region: null"], 1),
             UnknownKey => {
                 computer.caller = Some(Caller { access_key: "AKIANOBODYKNOWSTHIS0".into(), ..caller });
@@ -185,7 +185,7 @@ fn what_keeps_every_call_from_being_answered_is_named_before_anything_is_touched
             computer.write_aws_config("[profile shop]\nregion = eu-central-1\n");
             call = call.env("AWS_PROFILE", "nowhere");
         }
-        if matches!(obstacle, SsoSessionIsOver) {
+        if matches!(obstacle, SsoSessionHasExpired) {
             computer.write_aws_config(EXPIRED_SSO);
             call = call.env("AWS_PROFILE", "shop");
         }

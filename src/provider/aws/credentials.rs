@@ -154,10 +154,10 @@ fn needs_a_code(profile: &str) -> Error {
 
 /// Checks a session of the older kind, without `sso_session`: the SDK sends its token without a look at when it ends.
 fn check_session(profile: &str, start_url: &str) -> Result<()> {
-    let over = || session_is_over(&format!("profile `{profile}`"), profile);
-    let cache = env::home_dir().map(|home| home.join(".aws/sso/cache")).ok_or_else(over)?;
+    let expired = || session_has_expired(&format!("profile `{profile}`"), profile);
+    let cache = env::home_dir().map(|home| home.join(".aws/sso/cache")).ok_or_else(expired)?;
     let unreadable = |error: io::Error| match error.kind() {
-        io::ErrorKind::NotFound => over(),
+        io::ErrorKind::NotFound => expired(),
         _ => {
             Error::could_not_run(format!("`{}` cannot be read, where SSO sessions are kept", cache.display()))
                 .because(error)
@@ -169,7 +169,7 @@ fn check_session(profile: &str, start_url: &str) -> Result<()> {
             return Ok(());
         }
     }
-    Err(over())
+    Err(expired())
 }
 
 /// Whether a file holds a token of this start URL that is still valid. Other files lie there, too.
@@ -182,8 +182,8 @@ fn holds_session(path: &Path, start_url: &str) -> bool {
     token["startUrl"] == start_url && ends.is_some_and(|ends| ends > jiff::Timestamp::now())
 }
 
-fn session_is_over(source: &str, profile: &str) -> Error {
-    Error::could_not_run(format!("the SSO session is over, or was never begun ({source})"))
+fn session_has_expired(source: &str, profile: &str) -> Error {
+    Error::could_not_run(format!("the SSO session has expired, or was never started ({source})"))
         .remedy(format!("run `aws sso login --profile {profile}`, then run the same again"))
 }
 
@@ -260,7 +260,7 @@ fn explain(source: &Source, failed: &CredentialsError) -> Error {
     }
     match (&source.kind, failed) {
         (Kind::Sso, _) => {
-            Error::could_not_run(format!("the SSO session is over, or was never begun ({source})"))
+            Error::could_not_run(format!("the SSO session has expired, or was never started ({source})"))
                 .because(root)
                 .remedy(format!("run `aws sso login{profile}`, then run the same again"))
         }

@@ -164,8 +164,37 @@ fn what_keeps_a_call_from_being_answered_is_known_by_its_words() {
         ),
         (
             "an error occurred while loading credentials\nthe SSO token has expired and cannot be refreshed",
-            "SSO session",
+            "the SSO session has expired",
             "aws sso login",
+        ),
+        (
+            "unexpected credentials error\ncached Login token is expired",
+            "the session of `aws login` has expired",
+            "aws login",
+        ),
+        (
+            "an error occurred while loading credentials\nfailed to refresh cached Login token: Your session has \
+             expired. Please reauthenticate.\nAccessDeniedException",
+            "the session of `aws login` has expired",
+            "aws login",
+        ),
+        (
+            "an error occurred while loading credentials\nfailed to refresh cached Login token\nunhandled error\n\
+             dns error\nfailed to lookup address information",
+            "the service that gives the credentials cannot be reached: its name is not known",
+            "internet",
+        ),
+        (
+            "an error occurred while loading credentials\nfailed to refresh cached Login token: Unable to refresh \
+             credentials due to insufficient permissions.\nAccessDeniedException",
+            "the credentials cannot be loaded",
+            "get-caller-identity",
+        ),
+        (
+            "an error occurred while loading credentials\nan error occurred while loading an access token\n\
+             HTTP connect timeout occurred after 3.1s",
+            "the service that gives the credentials cannot be reached: it did not answer in time",
+            "firewall",
         ),
         ("Invalid Configuration: Missing Region", "no region", "AWS_REGION"),
         ("dns error\nfailed to lookup address information", "name is not known", "endpoint"),

@@ -31,18 +31,13 @@ const IDENTITY: &[Obstacle] = &[
         remedy: REGION_REMEDY,
     },
     Obstacle {
-        says: &[
-            "sso token has expired",
-            "cached sso token",
-            "session token not found or invalid",
-            "sso session",
-        ],
-        means: "the SSO session is over",
+        says: &["sso token has expired", "in cached sso token file", "session token not found or invalid"],
+        means: "the SSO session has expired, or was never started",
         remedy: "run `aws sso login` (with `--profile` where you use one), then run the same again",
     },
     Obstacle {
-        says: &["cached login token"],
-        means: "the session of `aws login` is over",
+        says: &["cached login token is expired", "please reauthenticate", "in cached login token file"],
+        means: "the session of `aws login` has expired, or was never started",
         remedy: "run `aws login` (with `--profile` where you use one), then run the same again",
     },
     Obstacle {
@@ -61,12 +56,20 @@ const IDENTITY: &[Obstacle] = &[
         remedy: "run `aws configure` or `aws sso login`, or set `AWS_PROFILE`, or `AWS_ACCESS_KEY_ID` and \
                  `AWS_SECRET_ACCESS_KEY`; docs/aws.md says more",
     },
-    Obstacle {
-        says: &["loading credentials", "credentials provider timed out", "credentials error"],
-        means: "the credentials cannot be loaded",
-        remedy: "see what the cause names; `aws sts get-caller-identity` tries the same",
-    },
 ];
+
+/// New credentials were to be loaded for the call, and were not: it may be the network path to their service.
+const CREDENTIALS: Obstacle = Obstacle {
+    says: &[
+        "loading credentials",
+        "credentials provider timed out",
+        "credentials error",
+        "loading an access token",
+        "access token provider timed out",
+    ],
+    means: "the credentials cannot be loaded",
+    remedy: "see what the cause names; `aws sts get-caller-identity` tries the same",
+};
 
 /// What is the matter with the way. The first that fits counts.
 const NO_WAY: &[Obstacle] = &[
@@ -113,23 +116,45 @@ pub(super) fn explain<E: StdError + 'static>(action: &str, error: &SdkError<E>) 
 /// The same from what the chain of causes says, outermost first, and the proxy that is set.
 pub(super) fn words(action: &str, chain: &[String], proxy: Option<&str>) -> Error {
     let exit = if only_reads(action) { Exit::CouldNotRun } else { Exit::Failed };
-    let obstacle = find(IDENTITY, chain).or_else(|| find(NO_WAY, chain)).unwrap_or(&OTHERWISE);
-    let means = obstacle.means.replace("{service}", &service(action)).replace("{action}", action);
-    Error::new(exit, means).remedy(obstacle.remedy).because(root(chain, proxy))
+    let said = said(chain);
+    let (means, remedy) = if let Some(identity) = find(IDENTITY, &said) {
+        (identity.means.to_owned(), identity.remedy)
+    } else if CREDENTIALS.fits(&said) {
+        find(NO_WAY, &said).map_or((CREDENTIALS.means.to_owned(), CREDENTIALS.remedy), |obstacle| {
+            (obstacle.on_the_way_to("the service that gives the credentials"), obstacle.remedy)
+        })
+    } else {
+        let obstacle = find(NO_WAY, &said).unwrap_or(&OTHERWISE);
+        (obstacle.means.replace("{service}", &service(action)).replace("{action}", action), obstacle.remedy)
+    };
+    Error::new(exit, means).remedy(remedy).because(root(chain, proxy))
 }
 
 /// What keeps credentials from being asked for of another service, where that is the way to it.
 pub(in super::super) fn no_way(source: &str, chain: &[String]) -> Option<Error> {
-    let obstacle = find(NO_WAY, chain)?;
-    let means =
-        obstacle.means.replace("{service}", &format!("the service that gives the credentials of {source}"));
-    let means = means.replace("`{action}` was", "they were");
+    let obstacle = find(NO_WAY, &said(chain))?;
+    let means = obstacle.on_the_way_to(&format!("the service that gives the credentials of {source}"));
     Some(Error::could_not_run(means).remedy(obstacle.remedy).because(root(chain, proxy().as_deref())))
 }
 
-fn find(obstacles: &'static [Obstacle], chain: &[String]) -> Option<&'static Obstacle> {
-    let said = chain.join("\n").to_lowercase();
-    obstacles.iter().find(|obstacle| obstacle.says.iter().any(|words| said.contains(words)))
+impl Obstacle {
+    fn fits(&self, said: &str) -> bool {
+        self.says.iter().any(|words| said.contains(words))
+    }
+
+    /// What it means for a service that is asked for credentials, which is no action of ours.
+    fn on_the_way_to(&self, service: &str) -> String {
+        self.means.replace("{service}", service).replace("`{action}` was not answered", "it did not answer")
+    }
+}
+
+/// A chain of causes as obstacles are looked for in it.
+fn said(chain: &[String]) -> String {
+    chain.join("\n").to_lowercase()
+}
+
+fn find(obstacles: &'static [Obstacle], said: &str) -> Option<&'static Obstacle> {
+    obstacles.iter().find(|obstacle| obstacle.fits(said))
 }
 
 /// The innermost cause, and the proxy, which may be what it is about.
