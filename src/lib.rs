@@ -7,6 +7,7 @@
 #![deny(clippy::let_underscore_must_use)]
 
 pub mod apply;
+pub mod bounded;
 pub mod cancel;
 pub mod cli;
 pub mod commands;
@@ -19,6 +20,7 @@ pub mod explain;
 pub mod grafana;
 pub mod host;
 pub mod http;
+pub mod integrations;
 pub mod lint;
 pub mod plan;
 pub mod playbook;

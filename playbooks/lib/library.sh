@@ -477,6 +477,17 @@ service_seen() {
 	done
 }
 
+# A service that no playbook has any more: its units go, then its files. What was noted of them stays for remove.sh.
+service_retire() { # STEP FOLDER
+	local file
+	for file in "$2"/.units/*; do
+		[ ! -e "$file" ] || unit_remove "${file##*/}"
+	done
+	rm -f "$2"
+	rm -rf "/var/lib/monctl/sets/${2##*/}"
+	rm -f "/var/lib/monctl/applied/$1"
+}
+
 # However a step ends: what was not closed is undone.
 service_end() {
 	local status=$?

@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::event::Events;
 use crate::host::HostName;
 use crate::http::prometheus::{ActiveAlert, AlertState, Prometheus, Target};
+use crate::integrations::Integration;
 use crate::playbook::{Playbook, UnitFact};
 use crate::remote::Remote;
 use crate::retry::Patience;
@@ -59,8 +60,10 @@ impl Unit {
 ///
 /// # Errors
 /// When the connection breaks, or systemd does not answer.
-pub async fn units(remote: &Remote) -> Result<Vec<Unit>> {
-    let first = show(remote).await?;
+pub async fn units(remote: &Remote, integrations: &[Integration]) -> Result<Vec<Unit>> {
+    let playbook = Playbook::of(remote.host().role(), integrations)?;
+    let names: Vec<&str> = playbook.units().collect();
+    let first = show(remote, &names).await?;
     let until = Instant::now() + WATCHED;
     let mut last = first.clone();
     while (last.is_restless() || last.is_starting())
@@ -68,7 +71,7 @@ pub async fn units(remote: &Remote) -> Result<Vec<Unit>> {
         && Instant::now() < until
     {
         sleep(PAUSE).await;
-        last = show(remote).await?;
+        last = show(remote, &names).await?;
     }
     Ok(last.judge(&first))
 }
@@ -80,9 +83,8 @@ struct Look {
     units: BTreeMap<String, UnitFact>,
 }
 
-async fn show(remote: &Remote) -> Result<Look> {
-    let playbook = Playbook::of(remote.host().role());
-    let words = ["sh", "-c", UNITS, "sh"].into_iter().chain(playbook.units());
+async fn show(remote: &Remote, names: &[&str]) -> Result<Look> {
+    let words = ["sh", "-c", UNITS, "sh"].into_iter().chain(names.iter().copied());
     let output = remote.run(&words.collect::<Vec<_>>(), b"").await?;
     Look::parse(&output.stdout).filter(|_| output.status.success()).ok_or_else(|| {
         Error::failed("systemd does not say how its units are")
@@ -150,12 +152,13 @@ impl Look {
 /// moment ago may take to be seen. Returns what is wrong then. `is_spared` names units without which the rest goes on.
 pub async fn troubles(
     remotes: &BTreeMap<HostName, &Remote>,
+    integrations: &[Integration],
     intervals: (Duration, Duration),
     prometheus: impl Future<Output = Result<Prometheus>>,
     is_spared: impl Fn(&str) -> bool,
     events: &Events,
 ) -> Vec<Error> {
-    let all_units = || join_all(remotes.values().map(|remote| units(remote)));
+    let all_units = || join_all(remotes.values().map(|remote| units(remote, integrations)));
     let (mut looks, seen) = tokio::join!(
         all_units(),
         alerting(remotes.get(&HostName::MONITORING).copied(), intervals, prometheus, events)

@@ -161,7 +161,7 @@ mod tests {
             interval: Duration::ZERO,
             labels: [].into(),
             annotations: [].into(),
-            is_of_catalogue: false,
+            entry: None,
             is_of_spec,
             file: Some("/etc/other.yml".into()),
             error: None,

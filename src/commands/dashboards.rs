@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 
+use crate::bounded::read_text;
 use crate::digest::Sha256;
 use crate::error::{Error, Result};
 use crate::grafana::{Dashboard, FOLDER_UID, Folder};
 use crate::http::download;
 use crate::project::Exported;
 use crate::render;
-use crate::spec::{DashboardSource, Loaded, OwnDashboard, Spec, read_text};
+use crate::spec::{DashboardSource, Loaded, OwnDashboard, Spec};
 
 /// Where published dashboards are.
 const PUBLISHED_AT: &str = "https://grafana.com";

@@ -1,6 +1,6 @@
 //! What `plan` and `up` share: everything that was read, and the look at everything that is there.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -13,12 +13,12 @@ use crate::event::Events;
 use crate::grafana::Desired;
 use crate::host::{HostName, Machine, Role};
 use crate::plan::{HostPlan, Plan};
-use crate::playbook::{Facts, File, Flag, Inputs, Playbook, Release, Requirements, Tree};
+use crate::playbook::{Facts, File, Inputs, Playbook, Release, Requirements, Tree};
 use crate::project;
 use crate::provider::{Observed, Provider};
 use crate::render::{Addresses, Bundle};
 use crate::secret::{KnownSecrets, Secret};
-use crate::spec::{Loaded, Metrics, Secrets, load};
+use crate::spec::{Loaded, Secrets, load};
 
 /// A machine that runs already answers at once, unless it was started a moment ago.
 pub(super) const ANSWERS_WITHIN: Duration = Duration::from_secs(20);
@@ -129,19 +129,12 @@ impl Deployment {
         Ok(files)
     }
 
-    fn flags(&self) -> BTreeSet<Flag> {
-        let spec = &self.loaded.spec;
-        let install = if spec.monitoring.install.is_release() { Flag::Release } else { Flag::Distribution };
-        let exporter = (spec.app.metrics() == Metrics::Exporter).then_some(Flag::Exporter);
-        let grafana = (!self.access.is_guest()).then_some(Flag::Grafana);
-        [install].into_iter().chain(exporter).chain(grafana).collect()
-    }
-
     /// What the steps of each role refer to. Both share the rendered files; the application is its role's alone.
     pub fn inputs_of_roles(&self, machines: &[Machine]) -> Result<BTreeMap<Role, Inputs>> {
         let optional = if self.loaded.spec.grafana.required { None } else { Some("grafana".to_owned()) };
         let monitoring = Inputs {
-            flags: self.flags(),
+            flags: self.loaded.spec.flags(),
+            integrations: self.loaded.spec.catalogue.integrations().to_vec(),
             files: self.files(&machines.iter().collect())?,
             releases: self.releases.clone(),
             optional: optional.into_iter().collect(),
@@ -177,7 +170,9 @@ impl Deployment {
             let nothing = Facts::default();
             let facts = look.hosts.get(&host).map_or(&nothing, |connected| &connected.facts);
             if look.hosts.contains_key(&host) || !machines.iter().any(|machine| machine.name == host) {
-                let plan = HostPlan::new(&Playbook::of(host.role()), &look.inputs[&host.role()], facts);
+                let inputs = &look.inputs[&host.role()];
+                let playbook = Playbook::of(host.role(), &inputs.integrations)?;
+                let plan = HostPlan::new(&playbook, inputs, facts);
                 look.plan.hosts.insert(host, plan);
             }
         }

@@ -12,14 +12,17 @@ use tokio::sync::mpsc::{self, UnboundedSender};
 use tokio::time::{Instant, sleep};
 
 use super::context::Context;
-use super::deployment::{ANSWERS_WITHIN, provider};
+use super::deployment::ANSWERS_WITHIN;
 use super::outcome::Outcome;
 use crate::cli::LogsArgs;
 use crate::error::{Error, Result};
 use crate::event::{Event, Events, LogLine};
 use crate::host::{HostName, Machine, Role};
+use crate::integrations::Integration;
 use crate::playbook::Playbook;
+use crate::provider::Provider;
 use crate::remote::{Limits, Remote};
+use crate::spec::load;
 
 /// How long a lost connection is tried again before its host is given up.
 const RECONNECT_WITHIN: Duration = Duration::from_mins(10);
@@ -31,8 +34,9 @@ const UNIT: (&str, &str) = ("monctl-", ".service");
 /// # Errors
 /// Where no host has such a service, or no host runs; and, once the others were read, where one does not answer.
 pub(super) async fn run(args: &LogsArgs, context: &Context) -> Result<Outcome> {
-    let services = services(args.service.as_deref())?;
-    let provider = provider(&context.spec, &context.events).await?;
+    let loaded = load(&context.spec)?;
+    let services = services(args.service.as_deref(), loaded.spec.catalogue.integrations())?;
+    let provider = Provider::of(&loaded, &context.events).await?;
     let machines: Vec<Machine> = provider.observe().await?.running();
     let machines: Vec<Machine> =
         machines.into_iter().filter(|machine| services.contains_key(&machine.name.role())).collect();
@@ -73,11 +77,11 @@ pub(super) async fn run(args: &LogsArgs, context: &Context) -> Result<Outcome> {
 }
 
 /// The units of each role, all of them or that of one service.
-fn services(wanted: Option<&str>) -> Result<BTreeMap<Role, Vec<String>>> {
+fn services(wanted: Option<&str>, integrations: &[Integration]) -> Result<BTreeMap<Role, Vec<String>>> {
     let mut units: BTreeMap<Role, Vec<String>> = BTreeMap::new();
     let mut names = Vec::new();
     for role in Role::ALL {
-        for unit in Playbook::of(role).units() {
+        for unit in Playbook::of(role, integrations)?.units() {
             let Some(name) = service(unit) else { continue };
             names.push(format!("`{name}`"));
             if wanted.is_none_or(|wanted| wanted == name || wanted == unit) {
@@ -263,6 +267,7 @@ mod tests {
 
     #[test]
     fn a_service_is_named_with_or_without_what_all_units_have_around_it() {
+        let services = |wanted| services(wanted, Integration::builtin());
         let all = services(None).unwrap();
         assert!(all[&Role::Monitoring].contains(&"monctl-prometheus.service".to_owned()), "{all:?}");
         for name in ["prometheus", "monctl-prometheus.service"] {

@@ -80,7 +80,7 @@ async fn dispatch(command: &Command, context: &Context) -> Result<Outcome> {
         Command::Logs(args) => Box::pin(logs::run(args, context)).await,
         Command::Rotate(args) => Box::pin(rotate::run(args, context)).await,
         Command::Down(args) => Box::pin(down::run(args, context)).await,
-        Command::Runbook { alert } => runbook::run(alert),
+        Command::Runbook { alert } => runbook::run(alert, &context.spec),
         Command::Schema => schema::run(),
     }
 }

@@ -12,7 +12,8 @@ use super::dashboards;
 use super::outcome::Outcome;
 use crate::cli::RenderArgs;
 use crate::error::{Error, Result};
-use crate::host::HostName;
+use crate::host::{HostName, Role};
+use crate::playbook::Playbook;
 use crate::render::{Addresses, Bundle, RuleTests, Tool, Verdict, check, rule_tests, warnings};
 use crate::spec::{Loaded, Spec, load};
 use crate::timing;
@@ -28,6 +29,9 @@ type Files = BTreeMap<String, String>;
 /// or they cannot be written.
 pub(super) async fn run(args: &RenderArgs, context: &Context) -> Result<Outcome> {
     let loaded = load(&context.spec)?;
+    for role in Role::ALL {
+        Playbook::of(role, loaded.spec.catalogue.integrations())?;
+    }
     let bundle = Bundle::render(&loaded.spec, &addresses(args, &loaded.spec)?)?;
     let verdicts = check(&bundle)?;
     let warnings = [warnings(&loaded), timing::warnings_for(&loaded.spec)].concat();

@@ -1,17 +1,23 @@
-//! `monctl runbook`: the page about an alert of the catalogue, for whoever is woken by it. Needs no spec and no
-//! network.
+//! `monctl runbook`: the page about an alert of the catalogue, for the person on call. Needs no network, and a spec only
+//! for alerts of the user's own integrations.
+
+use std::path::Path;
 
 use serde_json::json;
 
 use super::outcome::Outcome;
 use crate::error::{Error, Result};
-use crate::spec::{catalogue_names, runbook, suggestion};
+use crate::spec::{Catalogue, load, suggestion};
 
 /// # Errors
 /// Where the catalogue has no such alert.
-pub(super) fn run(alert: &str) -> Result<Outcome> {
-    let page = runbook(alert).ok_or_else(|| {
-        let near = suggestion(alert, catalogue_names());
+pub(super) fn run(alert: &str, spec: &Path) -> Result<Outcome> {
+    let mut catalogue = Catalogue::default();
+    if catalogue.runbook(alert).is_none() && spec.exists() {
+        catalogue = load(spec)?.spec.catalogue;
+    }
+    let page = catalogue.runbook(alert).ok_or_else(|| {
+        let near = suggestion(alert, catalogue.names());
         Error::invalid(format!("the catalogue has no alert `{alert}`{near}"))
             .remedy("docs/alerts.md lists them; a rule of your own has its `runbook_url`")
     })?;

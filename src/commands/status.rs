@@ -18,6 +18,7 @@ use crate::grafana::GrafanaChange;
 use crate::host::{HostName, Machine};
 use crate::http::Endpoint;
 use crate::http::prometheus::{AlertState, Prometheus};
+use crate::integrations::Integration;
 use crate::provider::{MachineState, Observed, Provider};
 use crate::remote::Remote;
 use crate::spec::{Loaded, load};
@@ -117,7 +118,7 @@ pub(super) async fn run(args: &StatusArgs, context: &Context) -> Result<Outcome>
     let hosts: Vec<HostName> = HostName::of_project(loaded.spec.app.count).collect();
     let answers = join_all(hosts.iter().map(|host| async {
         let machine = machines.iter().find(|machine| machine.name == *host)?;
-        Some(connected(machine, &context.events).await)
+        Some(connected(machine, loaded.spec.catalogue.integrations(), &context.events).await)
     }))
     .await;
     let mut status = Status {
@@ -152,13 +153,17 @@ async fn others(provider: &Provider) -> Result<Vec<Other>> {
 }
 
 /// A connection to a machine that runs, and the state of its services.
-async fn connected(machine: &Machine, events: &Events) -> Result<(Remote, Vec<Service>)> {
+async fn connected(
+    machine: &Machine,
+    integrations: &[Integration],
+    events: &Events,
+) -> Result<(Remote, Vec<Service>)> {
     let remote = Remote::connect(machine, ANSWERS_WITHIN, events).await?;
     let service = |unit: Unit| {
         let trouble = unit.trouble();
         Service { unit: unit.name, state: unit.state, restarts: unit.restarts, trouble }
     };
-    let services = apply::units(&remote).await?.into_iter().map(service).collect();
+    let services = apply::units(&remote, integrations).await?.into_iter().map(service).collect();
     Ok((remote, services))
 }
 

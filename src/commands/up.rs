@@ -111,7 +111,7 @@ async fn troubles(
     };
     let intervals = (spec.monitoring.scrape_interval.get(), spec.monitoring.evaluation_interval.get());
     let is_spared = |unit: &str| unit == grafana::UNIT && !spec.grafana.required;
-    apply::troubles(remotes, intervals, prometheus, is_spared, events).await
+    apply::troubles(remotes, spec.catalogue.integrations(), intervals, prometheus, is_spared, events).await
 }
 
 /// An error with its reason and its remedy, for a list of several.
@@ -187,8 +187,9 @@ impl Run<'_> {
         for (host, connected) in apply::gather(&machines, &inputs, project, patience, self.events).await {
             match connected {
                 Ok(connected) => {
-                    let plan =
-                        HostPlan::new(&Playbook::of(host.role()), &inputs[&host.role()], &connected.facts);
+                    let inputs = &inputs[&host.role()];
+                    let playbook = Playbook::of(host.role(), &inputs.integrations)?;
+                    let plan = HostPlan::new(&playbook, inputs, &connected.facts);
                     hosts.insert(host, (connected, plan));
                 }
                 Err(error) => {

@@ -25,7 +25,7 @@ use crate::promql;
 use crate::provider::Provider;
 use crate::remote::Remote;
 use crate::render::{Rule, rules};
-use crate::spec::{DrillKind, Loaded, Metrics, Receiver, SecretName, Secrets, Spec, catalogue_alert, load};
+use crate::spec::{DrillKind, Loaded, Metrics, Receiver, SecretName, Secrets, Spec, load};
 use crate::timing::{Fault, Mutes, Settings, predict};
 use crate::verify::{self, Inbox, Places, Reader, Request, Round, Services, Slot, Subject, Watched};
 
@@ -70,7 +70,14 @@ pub(super) async fn run(args: &VerifyArgs, context: &Context) -> Result<Outcome>
     let (services, channels) = services(&loaded, &places, &remote, folder.path(), context).await?;
     let hosts = Hosts { app: &app_remote, monitoring: &remote };
     let reporter = args.report.as_ref().map(|file| (file, report::Reporter::new(&services)));
-    let proving = verify::prove(&requests, services, &hosts, &context.events, &context.cancel);
+    let proving = verify::prove(
+        &requests,
+        services,
+        &hosts,
+        &loaded.spec.catalogue,
+        &context.events,
+        &context.cancel,
+    );
     let holding = async { tokio::join!(app_remote.hold(), remote.hold()).0 };
     let watching = async {
         match &channels {
@@ -121,7 +128,7 @@ struct Wanted {
 
 impl Wanted {
     fn request(self, spec: &Spec, args: &VerifyArgs, app: &Machine) -> Request {
-        let entry = catalogue_alert(&self.rule.name).and_then(|entry| entry.traffic);
+        let entry = spec.catalogue.alert(&self.rule.name).and_then(|entry| entry.traffic);
         let chosen = spec.alerts.get(self.rule.name.as_str()).and_then(|alert| alert.traffic);
         let route = spec.notify.route(&self.rule.name, &self.rule.labels);
         Request {
@@ -193,7 +200,7 @@ fn drillable(spec: &Spec, rule: Rule) -> Result<Wanted> {
 /// The drill of a rule in this spec.
 fn drill_of(spec: &Spec, rule: &Rule) -> DrillKind {
     let none = |because: &str| DrillKind::None { because: because.to_owned() };
-    let entry = spec.alerts.get(rule.name.as_str()).and_then(|alert| alert.entry(&rule.name));
+    let entry = spec.alerts.get(rule.name.as_str()).and_then(|alert| spec.catalogue.entry(&rule.name, alert));
     match entry.map(|entry| entry.drill.clone()) {
         Some(DrillKind::Requests { .. } | DrillKind::SlowRequests)
             if spec.app.metrics() == Metrics::Builtin =>

@@ -161,6 +161,9 @@ impl Plan<'_> {
             DrillKind::Requests { status } => self.bad_requests(*status, measured)?,
             DrillKind::SlowRequests => self.slow_requests(measured)?,
             DrillKind::ReplacedWorkers => self.replaced_workers(measured)?,
+            DrillKind::Run { run, undo, reaches, .. } => {
+                (Fault::level(value, *reaches), Cause::Run { run: run.clone(), undo: undo.clone() })
+            }
             DrillKind::None { because } => {
                 return Err(Error::could_not_run(format!(
                     "there is no drill for `{}`: {because}",

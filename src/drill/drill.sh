@@ -324,6 +324,16 @@ begin_traffic() {
 guard_traffic() { guard_requests; }
 undo_traffic() { undo_requests; }
 
+# --- run NUMBER WORD…: a command of an integration, NUMBER words long, and behind it the one that undoes it --
+
+check_run() {
+	command -v -- "$2" >/dev/null || refuse 3 "$2 is not installed"
+	command -v -- "${@:$1+2:1}" >/dev/null || refuse 3 "${*:$1+2:1} is not installed"
+}
+begin_run() { "${@:2:$1}"; }
+guard_run() { :; }
+undo_run() { "${@:$1+2}"; }
+
 # --- the unit ----------------------------------------------------------------------------------------------
 
 ended() {

@@ -72,6 +72,13 @@ pub enum Cause {
         /// The time from one to the next, in milliseconds.
         every: u32,
     },
+    /// A command of an integration, and the one that ends what it caused.
+    Run {
+        /// What causes the fault.
+        run: Vec<String>,
+        /// What ends it.
+        undo: Vec<String>,
+    },
     /// A visitor's requests, and between them a few of each class of answers.
     Traffic {
         /// The application's port.
@@ -108,6 +115,10 @@ impl Cause {
             Self::ReplacedWorkers { port, workers, every } => {
                 words("replaced-workers", &[port, workers, every])
             }
+            Self::Run { run, undo } => {
+                let begin = ["run".to_owned(), run.len().to_string()].into_iter();
+                begin.chain(run.iter().chain(undo).cloned()).collect()
+            }
             Self::Traffic { port, rate } => words("traffic", &[port, rate]),
         }
     }
@@ -133,6 +144,7 @@ impl fmt::Display for Cause {
             Self::ReplacedWorkers { every, .. } => {
                 write!(f, "a worker asked to end every {:.1} s", f64::from(*every) / 1000.0)
             }
+            Self::Run { run, .. } => f.write_str(&run.join(" ")),
             Self::Traffic { rate, .. } => write!(f, "a visitor's requests, {rate} per second"),
         }
     }

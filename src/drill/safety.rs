@@ -34,10 +34,10 @@ pub enum Resource {
 use Resource::{Application, ApplicationMetrics, Cpu, Inodes, Memory, NodeExporter, Space, Traffic, Units};
 
 /// What people have to know of a kind of drill before it is begun.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Safety {
     /// What could go wrong.
-    pub danger: &'static str,
+    pub danger: String,
     /// What keeps it from going wrong, besides the limits that all drills have.
     pub guard: &'static str,
     /// What makes the host what it was.
@@ -51,8 +51,9 @@ pub struct Safety {
 pub struct Footprint {
     uses: BTreeSet<Resource>,
     breaks: BTreeSet<Resource>,
-    /// Whether its alert, which says that the host is down, keeps all others of the host from being told.
-    holds_back: bool,
+    /// Whether it runs alone: its alert says that the host is down and inhibits all others of the host, or what it disturbs
+    /// is not known here.
+    is_alone: bool,
 }
 
 impl Footprint {
@@ -70,20 +71,21 @@ impl Footprint {
             // On a host whose CPUs are busy all answers may be late.
             DrillKind::SlowRequests => (&[Application, ApplicationMetrics, Cpu], &[Traffic]),
             DrillKind::ReplacedWorkers => (&[ApplicationMetrics], &[Application, Cpu]),
+            DrillKind::Run { .. } => (&[], &[]),
             DrillKind::None { .. } => return None,
         };
         let set = |resources: &[Resource]| resources.iter().copied().collect();
-        Some(Self { uses: set(uses), breaks: set(breaks), holds_back: false })
+        Some(Self { uses: set(uses), breaks: set(breaks), is_alone: matches!(kind, DrillKind::Run { .. }) })
     }
 
     fn of_stopped(units: &[String]) -> Self {
         let breaks: BTreeSet<Resource> = units.iter().flat_map(|unit| broken(unit)).copied().collect();
-        Self { uses: BTreeSet::new(), holds_back: breaks.contains(&NodeExporter), breaks }
+        Self { uses: BTreeSet::new(), is_alone: breaks.contains(&NodeExporter), breaks }
     }
 
     /// Whether two drills may run at the same time.
     pub fn agrees_with(&self, other: &Self) -> bool {
-        !self.holds_back && !other.holds_back && self.leaves(other)
+        !self.is_alone && !other.is_alone && self.leaves(other)
     }
 
     /// Whether neither takes away what the other needs.
@@ -96,8 +98,9 @@ impl Footprint {
 }
 
 /// The job whose target has to answer for the drill to be seen.
-pub fn watched_job(kind: &DrillKind) -> &'static str {
+pub fn watched_job(kind: &DrillKind) -> &str {
     let of_application = match kind {
+        DrillKind::Run { job, .. } => return job,
         DrillKind::Requests { .. } | DrillKind::SlowRequests | DrillKind::ReplacedWorkers => true,
         DrillKind::Stop { units } => !units.iter().all(|unit| broken(unit) == [NodeExporter]),
         _ => false,
@@ -172,10 +175,15 @@ pub fn safety(kind: &DrillKind) -> Option<Safety> {
              asked once all are there again",
             "none is needed: Gunicorn replaces what has ended",
         ),
+        DrillKind::Run { danger, .. } => (
+            danger.as_str(),
+            "a command of the integration, in a unit that ends with the drill",
+            "the integration's own command, however the drill ends",
+        ),
         DrillKind::None { .. } => return None,
     };
     let is_felt = matches!(kind, DrillKind::Stop { units } if units.iter().any(|unit| broken(unit).contains(&Application)));
-    Some(Safety { danger, guard, undo, is_felt })
+    Some(Safety { danger: danger.to_owned(), guard, undo, is_felt })
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::duration::PromDuration;
 use crate::promql::{Comparison, Signal, name_of, parse, selectors};
 use crate::render::Rule;
-use crate::spec::{catalogue_alert, catalogue_names};
+use crate::spec::Catalogue;
 use crate::timing::Settings;
 
 /// A rule that may not see the first event.
@@ -28,7 +28,7 @@ const THERE_AT_START: [&str; 4] = ["node_", "process_", "go_", "container_"];
 
 impl FirstEvent {
     /// Whether one event is to make this rule true and its counter may not be there before; none where it is.
-    pub(super) fn of(settings: &Settings, rule: &Rule) -> Option<Self> {
+    pub(super) fn of(settings: &Settings, rule: &Rule, catalogue: &Catalogue) -> Option<Self> {
         let asks_for_more = matches!(settings.threshold.comparison, Comparison::More | Comparison::AtLeast);
         let single = match settings.signal {
             Signal::Count { .. } => true,
@@ -40,7 +40,7 @@ impl FirstEvent {
         if looks_for_new(&expression) {
             return None;
         }
-        let (function, selector) = counted(&expression).into_iter().find(|(_, it)| may_be_born(it))?;
+        let (function, selector) = counted(&expression).into_iter().find(|(_, it)| may_be_born(it, catalogue))?;
         let counter = selector.to_string();
         let range = PromDuration::millis(u64::try_from(settings.range().as_millis()).unwrap_or(u64::MAX));
         let remedy = format!("or ({counter} unless {counter} offset {range}) > 0");
@@ -65,7 +65,7 @@ fn counted(expression: &Expr) -> Vec<(String, &VectorSelector)> {
     }
 }
 
-fn may_be_born(selector: &VectorSelector) -> bool {
+fn may_be_born(selector: &VectorSelector, catalogue: &Catalogue) -> bool {
     let Some(name) = name_of(selector) else { return true };
     if THERE_AT_START.iter().any(|start| name.starts_with(start)) {
         return false;
@@ -73,11 +73,12 @@ fn may_be_born(selector: &VectorSelector) -> bool {
     let is_plain =
         selector.matchers.matchers.iter().all(|matcher| OF_TARGETS.contains(&matcher.name.as_str()));
     let is_known = |alert: &str| {
-        catalogue_alert(alert)
+        catalogue
+            .alert(alert)
             .is_some_and(|entry| entry.needs.contains(&name) && !entry.begins.contains(&name))
     };
     let is_ours = ["prometheus_", "alertmanager_"].iter().any(|start| name.starts_with(start));
-    !(is_plain && (is_ours || catalogue_names().any(is_known)))
+    !(is_plain && (is_ours || catalogue.names().any(is_known)))
 }
 
 /// Whether the expression asks for series that were not there some time ago: `x unless x offset 15m`.

@@ -142,7 +142,7 @@ impl Way {
         Some(Self {
             condition: has_others.then(|| format!("{} is {}", reading.left, settings.threshold)),
             conditions,
-            first_event: FirstEvent::of(&settings, rule),
+            first_event: FirstEvent::of(&settings, rule, &spec.catalogue),
             sizes: sizes(&settings, &fault),
             savings: savings::savings(spec, rule, &settings, &fault),
             trial: trial(&settings, &fault, asked).or_else(|| reference(&settings, rule)),

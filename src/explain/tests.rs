@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::render::rules;
-use crate::spec::{catalogue_names, load};
+use crate::spec::{Catalogue, load};
 use crate::timing::{Stage, chance_of, is_certain};
 
 const NOTES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/notes");
@@ -66,7 +66,7 @@ fn other_shapes_are_explained_in_their_own_words() {
 #[test]
 fn every_alert_of_the_catalogue_is_explained_in_words_that_fit_it_and_arrives() {
     let mut texts = Vec::new();
-    for name in catalogue_names() {
+    for name in Catalogue::default().names() {
         let alone = if name == "Watchdog" { String::new() } else { format!("{name}: {{}}, ") };
         let spec =
             spec_with(&format!("{alone}Watchdog: {{}}"), "capture: {}, heartbeat_url: {env: A}").unwrap();

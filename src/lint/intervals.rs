@@ -43,7 +43,7 @@ pub(super) fn short_ranges(snapshot: &Snapshot, rule: &CheckedRule, expression: 
         let evidence =
             format!("`{part}` holds {count} scrapes, which come every {}: {consequence}", seconds(scrape));
         let remedy = format!("make the range at least {}", prom(SCRAPES * scrape));
-        let key = if rule.is_of_catalogue { "window" } else { "expr" };
+        let key = if rule.entry.is_some() { "window" } else { "expr" };
         findings.push(Finding::of(rule, Kind::ShortRange, key, evidence, remedy));
     });
     findings

@@ -12,7 +12,7 @@ use super::snapshot::{CheckedRule, Snapshot};
 use crate::http::prometheus::Labels;
 use crate::promql::{Expr, Matcher, VectorSelector};
 use crate::promql::{Surrounding, alternatives, name_of, selectors};
-use crate::spec::{CatalogueAlert, catalogue_alert, nearest};
+use crate::spec::{CatalogueAlert, nearest};
 
 pub(super) fn findings(snapshot: &Snapshot, rule: &CheckedRule, expression: &Expr) -> Vec<Finding> {
     let of_each: Vec<Vec<Finding>> = alternatives(expression)
@@ -24,7 +24,7 @@ pub(super) fn findings(snapshot: &Snapshot, rule: &CheckedRule, expression: &Exp
     if !is_alive {
         return of_each.concat();
     }
-    if rule.is_of_catalogue {
+    if rule.entry.is_some() {
         return vec![];
     }
     of_each.concat().into_iter().map(Finding::doubtful).collect()
@@ -41,7 +41,7 @@ fn of_selector(snapshot: &Snapshot, rule: &CheckedRule, selector: &VectorSelecto
     let Some(series) = snapshot.series.get(&name) else {
         return no_metric(snapshot, rule, &name);
     };
-    if rule.is_of_catalogue || series.iter().any(|labels| is_match(selector, labels)) {
+    if rule.entry.is_some() || series.iter().any(|labels| is_match(selector, labels)) {
         return None;
     }
     Some(no_series(rule, selector, &name, series))
@@ -50,7 +50,7 @@ fn of_selector(snapshot: &Snapshot, rule: &CheckedRule, selector: &VectorSelecto
 fn no_metric(snapshot: &Snapshot, rule: &CheckedRule, name: &str) -> Option<Finding> {
     let family = |name: &str| name.split('_').next().unwrap_or_default().to_owned();
     let has_family = snapshot.metrics.iter().any(|other| family(other) == family(name));
-    let entry = catalogue_alert(&rule.name).filter(|_| rule.is_of_catalogue);
+    let entry = rule.entry.as_ref();
     let begins_later = |entry: &CatalogueAlert| entry.begins.iter().any(|metric| metric == name);
     if has_family && entry.is_some_and(begins_later) {
         return None;
@@ -63,7 +63,7 @@ fn no_metric(snapshot: &Snapshot, rule: &CheckedRule, name: &str) -> Option<Find
     };
     let setting = entry.and_then(|entry| entry.builtin_setting.as_deref());
     let remedy = match (near, setting) {
-        (Some(near), _) if !rule.is_of_catalogue => format!("did you mean `{near}`?"),
+        (Some(near), _) if !rule.entry.is_some() => format!("did you mean `{near}`?"),
         (_, Some(setting)) => format!(
             "with `app.metrics: builtin`, write `{setting} = True` in the project's settings; else see whether the \
              application is scraped: `monctl status`"

@@ -49,7 +49,7 @@ fn rule_findings(snapshot: &Snapshot, rule: &CheckedRule) -> Vec<Finding> {
     // An expression that Prometheus parses and monctl does not is newer than monctl: it is not checked.
     if let Ok(expression) = parse(&rule.expression) {
         findings.extend(matches::findings(snapshot, rule, &expression));
-        if !rule.is_of_catalogue {
+        if rule.entry.is_none() {
             findings.extend(labels::findings(snapshot, rule, &expression));
         }
         findings.extend(thresholds::findings(snapshot, rule, &expression));

@@ -13,7 +13,7 @@ use crate::http::alertmanager::{Alertmanager, Silence};
 use crate::http::prometheus::{AlertingRule, Labels, Prometheus, RuleGroup};
 use crate::promql::{metrics_of, sides_with_number};
 use crate::render::rules;
-use crate::spec::{AlertName, Spec};
+use crate::spec::{AlertName, CatalogueAlert, Spec};
 
 /// Series that had samples within this time exist.
 const LIVELY: SignedDuration = SignedDuration::from_hours(1);
@@ -33,8 +33,8 @@ pub struct CheckedRule {
     pub labels: Labels,
     /// Its annotations, as templates.
     pub annotations: Labels,
-    /// Whether the spec takes its expression from the catalogue, whose rule tests have proven it.
-    pub is_of_catalogue: bool,
+    /// The alert of the catalogue from which the spec takes its expression. Rule tests have proven that one.
+    pub entry: Option<CatalogueAlert>,
     /// Whether the spec has it.
     pub is_of_spec: bool,
     /// The file on the monitoring host; none where Prometheus has not loaded it.
@@ -118,23 +118,23 @@ async fn scrape_intervals(prometheus: &Prometheus) -> Result<BTreeMap<String, Du
 
 /// The rules of Prometheus, and those of the spec that it has not.
 fn checked(spec: &Spec, groups: Vec<RuleGroup>) -> Vec<CheckedRule> {
-    let of_catalogue = |name: &str| {
+    let of_spec = |name: &str| {
         // A name that no rule of ours can have is somebody else's.
-        let name = name.parse::<AlertName>().ok();
-        name.and_then(|name| spec.alerts.get(&name)).map(|alert| alert.expr.is_none())
+        let name = name.parse::<AlertName>().ok()?;
+        spec.alerts.get(&name).map(|alert| spec.catalogue.entry(name.as_str(), alert))
     };
     let mut found: Vec<CheckedRule> = Vec::new();
     for group in groups {
         let interval = seconds(group.interval);
         for rule in group.rules {
-            let is_of_catalogue = of_catalogue(&rule.name);
-            found.push(loaded(rule, &group.file, interval, is_of_catalogue));
+            let of_spec = of_spec(&rule.name);
+            found.push(loaded(rule, &group.file, interval, of_spec));
         }
     }
     let missing = rules(spec).into_iter().filter(|rule| !found.iter().any(|it| it.name == rule.name));
     let missing: Vec<CheckedRule> = missing
         .map(|rule| CheckedRule {
-            is_of_catalogue: of_catalogue(&rule.name).unwrap_or_default(),
+            entry: of_spec(&rule.name).flatten().cloned(),
             name: rule.name,
             expression: rule.expr,
             hold: rule.hold.map(PromDuration::get).unwrap_or_default(),
@@ -150,7 +150,13 @@ fn checked(spec: &Spec, groups: Vec<RuleGroup>) -> Vec<CheckedRule> {
     found
 }
 
-fn loaded(rule: AlertingRule, file: &str, interval: Duration, catalogue: Option<bool>) -> CheckedRule {
+/// `of_spec` is absent for a rule of somebody else's.
+fn loaded(
+    rule: AlertingRule,
+    file: &str,
+    interval: Duration,
+    of_spec: Option<Option<&CatalogueAlert>>,
+) -> CheckedRule {
     CheckedRule {
         name: rule.name,
         expression: rule.query,
@@ -158,8 +164,8 @@ fn loaded(rule: AlertingRule, file: &str, interval: Duration, catalogue: Option<
         interval,
         labels: rule.labels,
         annotations: rule.annotations,
-        is_of_catalogue: catalogue.unwrap_or_default(),
-        is_of_spec: catalogue.is_some(),
+        entry: of_spec.flatten().cloned(),
+        is_of_spec: of_spec.is_some(),
         file: Some(file.to_owned()),
         error: rule.last_error.filter(|error| !error.is_empty()),
     }

@@ -6,6 +6,7 @@ use super::*;
 use crate::http::alertmanager::{Matcher, Silence, SilenceStatus};
 use crate::http::prometheus::Labels;
 use crate::promql::sides_with_number;
+use crate::spec::Catalogue;
 
 /// What is there: series with their labels.
 const SERIES: [&str; 16] = [
@@ -87,7 +88,7 @@ fn rule(expression: &str) -> CheckedRule {
         interval: Duration::from_secs(15),
         labels: Labels::new(),
         annotations: Labels::new(),
-        is_of_catalogue: false,
+        entry: None,
         is_of_spec: true,
         file: Some("/etc/rules.yml".into()),
         error: None,
@@ -360,7 +361,7 @@ fn a_prometheus_that_tells_nobody_is_found_once() {
 fn what_the_catalogue_asks_for_may_begin_with_the_first_event_and_no_more() {
     let of_catalogue = |name: &str, expression: &str| CheckedRule {
         name: name.into(),
-        is_of_catalogue: true,
+        entry: Catalogue::default().alert(name).cloned(),
         ..rule(expression)
     };
     for (name, expression, count) in [

@@ -15,7 +15,7 @@ struct Condition<'a> {
 }
 
 pub(super) fn findings(snapshot: &Snapshot, rule: &CheckedRule, expression: &Expr) -> Vec<Finding> {
-    let key = if rule.is_of_catalogue { "above" } else { "expr" };
+    let key = if rule.entry.is_some() { "above" } else { "expr" };
     let mut findings = Vec::new();
     for alternative in alternatives(expression) {
         let conditions: Vec<Condition> = comparisons(alternative).into_iter().filter_map(condition).collect();

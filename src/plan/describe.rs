@@ -30,7 +30,11 @@ impl fmt::Display for Plan {
             }
             writeln!(f, "{host}")?;
             for (step, change) in &plan.changes {
-                let sign = if change.kind == ChangeKind::Create { '+' } else { '~' };
+                let sign = match change.kind {
+                    ChangeKind::Create => '+',
+                    ChangeKind::Change => '~',
+                    ChangeKind::Remove => '-',
+                };
                 describe(f, sign, &step.id.0, change)?;
             }
         }

@@ -75,14 +75,17 @@ impl HostPlan {
         for step in playbook.steps(inputs) {
             if let Some(why) = step.missing(inputs, facts) {
                 plan.missing.push(why);
-                without.extend(&step.lane);
+                without.extend(step.lane.clone());
             }
             if step.lane.as_ref().is_some_and(|lane| without.contains(lane)) {
                 continue;
             }
             let changed: Vec<StepId> = plan.changes.iter().map(|(step, _)| step.id.clone()).collect();
-            plan.changes.extend(step.lower(inputs, facts, &changed).map(|change| (step.clone(), change)));
+            if let Some(change) = step.lower(inputs, facts, &changed) {
+                plan.changes.push((step, change));
+            }
         }
+        plan.changes.extend(playbook.retired(facts));
         plan
     }
 }

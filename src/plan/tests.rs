@@ -8,7 +8,8 @@ use serde_json::Value;
 use super::*;
 use crate::digest::Sha256;
 use crate::host::Role;
-use crate::playbook::{ChangeKind, Command, Detail, Failed, File, Flag, Release, StepId, UnitFact};
+use crate::integrations::{Flag, Integration};
+use crate::playbook::{ChangeKind, Command, Detail, Failed, File, Release, StepId, UnitFact};
 use crate::render::{Addresses, Bundle};
 use crate::spec::load;
 
@@ -88,6 +89,11 @@ fn what_is_missing_is_no_change() {
     );
 }
 
+/// The playbook of a role with the integrations of the program.
+fn playbook(role: Role) -> Playbook {
+    Playbook::of(role, Integration::builtin()).unwrap()
+}
+
 const SECRET: &str = "hunter2";
 
 /// The inputs that the reference leads to.
@@ -126,9 +132,9 @@ fn inputs(flags: &[Flag]) -> Inputs {
 #[test]
 fn what_cannot_be_had_takes_its_lane_along_and_nothing_else() {
     let inputs = inputs(&[Flag::Distribution, Flag::Grafana]);
-    let playbook = Playbook::of(Role::Monitoring);
+    let monitoring = playbook(Role::Monitoring);
     let ids = |facts: &Facts| {
-        let plan = HostPlan::new(&playbook, &inputs, facts);
+        let plan = HostPlan::new(&monitoring, &inputs, facts);
         (plan.changes.into_iter().map(|(step, _)| step.id.0).collect::<Vec<_>>(), plan.missing)
     };
     let (all, missing) = ids(&Facts::default());
@@ -146,9 +152,9 @@ fn what_cannot_be_had_takes_its_lane_along_and_nothing_else() {
 fn where_a_grafana_exists_none_is_installed_and_an_earlier_one_of_monctls_ends() {
     let mut inputs = inputs(&[Flag::Release]);
     inputs.files.retain(|name, _| !name.contains("grafana"));
-    let playbook = Playbook::of(Role::Monitoring);
+    let monitoring = playbook(Role::Monitoring);
     let steps = |facts: &Facts| {
-        let changes = HostPlan::new(&playbook, &inputs, facts).changes;
+        let changes = HostPlan::new(&monitoring, &inputs, facts).changes;
         changes.into_iter().filter(|(step, _)| step.id.0.starts_with("grafana")).collect::<Vec<_>>()
     };
     assert!(steps(&Facts::default()).is_empty(), "{:?}", steps(&Facts::default()));
@@ -165,7 +171,7 @@ fn where_a_grafana_exists_none_is_installed_and_an_earlier_one_of_monctls_ends()
 fn no_plan_shows_a_secret() {
     for role in Role::ALL {
         let plan = HostPlan::new(
-            &Playbook::of(role),
+            &playbook(role),
             &inputs(&[Flag::Release, Flag::Exporter, Flag::Grafana]),
             &Facts::default(),
         );
@@ -240,10 +246,10 @@ fn what_may_hold_a_secret_is_its_owners_alone() {
 fn what_a_host_has_is_planned_once() {
     // A host that has everything but a user needs that user alone.
     let inputs = inputs(&[Flag::Distribution]);
-    let playbook = Playbook::of(Role::App);
+    let app = playbook(Role::App);
     let users = ["monctl-node-exporter", "monctl-app", "monctl-build"].map(str::to_owned);
     let ids = |facts: &Facts| {
-        let changes = HostPlan::new(&playbook, &inputs, facts).changes;
+        let changes = HostPlan::new(&app, &inputs, facts).changes;
         changes.into_iter().map(|(step, _)| step.id.0).collect::<Vec<_>>()
     };
     let all = ids(&Facts::default());

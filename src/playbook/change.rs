@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::step_id::StepId;
 use crate::digest::Sha256;
 
-/// Whether a step's object is new or differs.
+/// Whether a step's object is new, differs or goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ChangeKind {
@@ -15,6 +15,8 @@ pub enum ChangeKind {
     Create,
     /// It is there, but not as it must be.
     Change,
+    /// It is there, and must go.
+    Remove,
 }
 
 /// One thing that differs, and why it matters.

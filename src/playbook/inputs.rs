@@ -5,8 +5,8 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::step_id::Flag;
 use crate::digest::Sha256;
+use crate::integrations::{Flag, Integration};
 use crate::spec::PersistentPath;
 
 /// The content of a file that goes to a host.
@@ -166,6 +166,8 @@ impl Requirements {
 pub struct Inputs {
     /// What the spec says about which steps apply.
     pub flags: BTreeSet<Flag>,
+    /// What is watched. Its steps are part of the playbooks.
+    pub integrations: Vec<Integration>,
     /// Rendered files by bundle name.
     pub files: BTreeMap<String, File>,
     /// Releases by name.

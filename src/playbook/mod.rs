@@ -10,6 +10,7 @@ mod facts;
 mod inputs;
 mod package;
 mod quote;
+mod retired;
 mod script;
 mod service;
 mod step;
@@ -28,4 +29,4 @@ pub use script::{
 };
 pub use service::{OnChange, Service};
 pub use step::{Playbook, Step, StepKind};
-pub use step_id::{Flag, StepId};
+pub use step_id::StepId;

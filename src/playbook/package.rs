@@ -16,6 +16,12 @@ pub struct Package {
 }
 
 impl Package {
+    /// Adds other packages to these.
+    pub(super) fn add(&mut self, more: &Self) {
+        self.names.extend(more.names.iter().cloned());
+        self.mask.extend(more.mask.iter().cloned());
+    }
+
     pub(super) fn probe(&self, probes: &mut Probes) {
         probes.packages.extend(self.names.iter().cloned());
         probes.units.extend(self.mask.iter().cloned());

@@ -175,6 +175,11 @@ impl Service {
         set.chain(self.unit_files(inputs).map(|(_, file)| file.sha256())).collect()
     }
 
+    /// The folder of its active files.
+    pub(super) fn directory(&self) -> &str {
+        &self.directory
+    }
+
     /// The names of its units.
     pub(super) fn unit_names(&self) -> Vec<&str> {
         self.units.iter().map(|unit| unit.name.as_str()).collect()

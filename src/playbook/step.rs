@@ -7,11 +7,17 @@ use super::change::Change;
 use super::facts::{Facts, Probes};
 use super::inputs::Inputs;
 use super::package::Package;
+use super::retired;
 use super::service::Service;
-use super::step_id::{Flag, StepId};
+use super::step_id::StepId;
 use super::user::User;
 use super::venv::Venv;
+use crate::error::{Error, Result};
 use crate::host::Role;
+use crate::integrations::{Flag, Integration};
+
+/// The file with the steps of an integration.
+const INSTALL: &str = "install.yaml";
 
 /// The install steps of a role, in order.
 #[derive(Debug, Clone, Deserialize)]
@@ -57,26 +63,70 @@ pub enum StepKind {
     Venv(Venv),
     /// A set of files is checked and active, and the units that use it are healthy.
     Service(Box<Service>),
+    /// A service of an earlier playbook is gone.
+    #[serde(skip)]
+    Retired,
+}
+
+/// The install steps of an integration: the content of `install.yaml`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Install {
+    steps: Vec<Step>,
 }
 
 impl Playbook {
-    /// The playbook of a role.
+    /// The playbook of a role: its own steps, then those of the integrations that watch its hosts.
     ///
-    /// # Panics
-    /// Never: the files are part of the program, and a test reads each of them.
+    /// # Errors
+    /// Where the steps of an integration are not valid.
     #[allow(clippy::expect_used)]
-    pub fn of(role: Role) -> Self {
+    pub fn of(role: Role, integrations: &[Integration]) -> Result<Self> {
         let text = match role {
             Role::App => include_str!("../../playbooks/app.yaml"),
             Role::Monitoring => include_str!("../../playbooks/monitoring.yaml"),
         };
-        serde_saphyr::from_str(text).expect("playbooks are valid; a test reads each of them")
+        let mut playbook: Self =
+            serde_saphyr::from_str(text).expect("playbooks are valid; a test reads each of them");
+        for integration in integrations.iter().filter(|integration| integration.watches(role)) {
+            let Some(install) = integration.parse::<Install>(INSTALL)? else { continue };
+            for step in install.steps {
+                playbook.add(step).map_err(|error| error.at(integration.place(INSTALL)))?;
+            }
+        }
+        Ok(playbook)
     }
 
-    /// The steps that apply with these flags.
-    pub fn steps(&self, inputs: &Inputs) -> impl Iterator<Item = &Step> {
-        let flags = inputs.flags.clone();
-        self.steps.iter().filter(move |step| step.when.is_none_or(|flag| flags.contains(&flag)))
+    /// Packages may be added to a step of the same name; any other name is there once.
+    fn add(&mut self, step: Step) -> Result<()> {
+        let is_package = |step: &Step| matches!(step.kind, StepKind::Package(_));
+        let other = self.steps.iter().find(|other| other.id == step.id);
+        if other.is_some_and(|other| !is_package(other) || !is_package(&step)) {
+            return Err(Error::invalid(format!("there is a step `{}` already", step.id))
+                .remedy("begin the names of its steps with the name of the integration"));
+        }
+        if let StepKind::Service(service) = &step.kind
+            && service.directory() != retired::directory(&step.id)
+        {
+            return Err(Error::invalid(format!("the files of the step `{}` lie elsewhere", step.id))
+                .remedy(format!("write `directory: {}`", retired::directory(&step.id))));
+        }
+        self.steps.push(step);
+        Ok(())
+    }
+
+    /// The steps that apply with these flags. Packages of one name are installed together, where the first of them are.
+    pub fn steps(&self, inputs: &Inputs) -> Vec<Step> {
+        let mut steps: Vec<Step> = Vec::new();
+        let applies = |step: &&Step| step.when.is_none_or(|flag| inputs.flags.contains(&flag));
+        for step in self.steps.iter().filter(applies) {
+            let same = steps.iter_mut().find(|other| other.id == step.id);
+            match (same.map(|step| &mut step.kind), &step.kind) {
+                (Some(StepKind::Package(packages)), StepKind::Package(more)) => packages.add(more),
+                _ => steps.push(step.clone()),
+            }
+        }
+        steps
     }
 
     /// The units of its services, whatever the spec says.
@@ -106,6 +156,7 @@ impl Step {
             StepKind::User(user) => user.probe(probes),
             StepKind::Venv(venv) => venv.probe(inputs, probes),
             StepKind::Service(service) => service.probe(inputs, probes),
+            StepKind::Retired => {}
         }
     }
 
@@ -126,6 +177,7 @@ impl Step {
             StepKind::User(user) => user.lower(&self.id, facts),
             StepKind::Venv(venv) => venv.lower(&self.id, inputs, facts),
             StepKind::Service(service) => service.lower(&self.id, inputs, facts, changed),
+            StepKind::Retired => None,
         }
     }
 }

@@ -7,6 +7,12 @@ use std::collections::BTreeMap;
 use super::*;
 use crate::digest::Sha256;
 use crate::host::Role;
+use crate::integrations::{Flag, Integration};
+
+/// The playbook of a role with the integrations of the program.
+fn playbook(role: Role) -> Playbook {
+    Playbook::of(role, Integration::builtin()).unwrap()
+}
 
 /// A step as it stands in a playbook.
 pub(super) fn step(yaml: &str) -> Step {
@@ -152,14 +158,14 @@ fn flag_sets() -> impl Iterator<Item = Inputs> {
 #[test]
 fn steps_of_a_playbook_have_names_of_their_own_and_wait_only_for_what_comes_before() {
     for role in Role::ALL {
-        let playbook = Playbook::of(role);
+        let playbook = playbook(role);
         assert_eq!(playbook.role, role);
         for inputs in flag_sets() {
-            let mut lanes: BTreeMap<&str, usize> = BTreeMap::new();
+            let mut lanes: BTreeMap<String, usize> = BTreeMap::new();
             let mut ids = Vec::new();
             for step in playbook.steps(&inputs) {
-                assert!(!ids.contains(&&step.id), "{} stands twice in {role}", step.id);
-                ids.push(&step.id);
+                assert!(!ids.contains(&step.id), "{} stands twice in {role}", step.id);
+                ids.push(step.id.clone());
                 for lane in &step.join {
                     assert!(
                         lanes.contains_key(lane.as_str()),
@@ -168,7 +174,7 @@ fn steps_of_a_playbook_have_names_of_their_own_and_wait_only_for_what_comes_befo
                     );
                     assert!(step.lane.is_none(), "{}: a lane does not wait for another", step.id);
                 }
-                step.lane.iter().for_each(|lane| *lanes.entry(lane).or_default() += 1);
+                step.lane.into_iter().for_each(|lane| *lanes.entry(lane).or_default() += 1);
             }
         }
     }
@@ -177,7 +183,7 @@ fn steps_of_a_playbook_have_names_of_their_own_and_wait_only_for_what_comes_befo
 #[test]
 fn an_optional_release_has_a_lane_of_its_own() {
     let inputs = with_release(true);
-    for step in Role::ALL.into_iter().flat_map(|role| Playbook::of(role).steps) {
+    for step in Role::ALL.into_iter().flat_map(|role| playbook(role).steps) {
         let missing = step.missing(&inputs, &facts("machine|riscv64")).is_some();
         assert!(!missing || step.lane.is_some(), "{} takes everything behind it along", step.id);
     }
@@ -191,7 +197,7 @@ fn each_command_is_a_function_of_the_host_library() {
     for role in Role::ALL {
         for inputs in flag_sets() {
             let inputs = Inputs { releases: with_release(false).releases, ..inputs };
-            for step in Playbook::of(role).steps(&inputs) {
+            for step in playbook(role).steps(&inputs) {
                 for command in
                     step.lower(&inputs, &Facts::default(), &[]).into_iter().flat_map(|it| it.commands)
                 {

@@ -8,7 +8,8 @@ use serde::Deserialize;
 use crate::digest::Sha256;
 use crate::error::{Error, Result};
 use crate::playbook::Release;
-use crate::spec::{Releases, read_text};
+use crate::bounded::read_text;
+use crate::spec::Releases;
 
 /// The catalogue that is part of monctl.
 const OURS: &str = include_str!("../../templates/releases.json");

@@ -6,7 +6,7 @@ use std::path::{Component, Path, PathBuf};
 use super::link;
 use crate::error::{Error, Result};
 use crate::playbook::{File, Requirements};
-use crate::spec::read_text;
+use crate::bounded::read_text;
 
 /// Reads a requirements file of the application's folder and all files that it includes by `-r` or
 /// `-c`. `added` is what monctl adds, one requirement a line, comments allowed.

@@ -10,6 +10,7 @@ use super::delivery::{BOT_TOKEN, HEARTBEAT_MARK};
 use super::environment;
 use super::templates::{self, ENGINE};
 use crate::error::{Error, Result};
+use crate::integrations::{Integration, Program};
 use crate::spec::{Receiver, SecretName, Slack, Spec};
 
 /// Every file of a project's hosts, by name.
@@ -45,6 +46,9 @@ impl Bundle {
             let text = ENGINE.render(name, &context).map_err(broken)?;
             files.insert(name.to_owned(), with_heartbeat(&text));
         }
+        for integration in spec.catalogue.integrations() {
+            files.extend(of_integration(integration, spec, &context)?);
+        }
         files.extend(templates::verbatim().map(|(name, text)| (name.to_owned(), Content::text(text))));
         files.insert(ENVIRONMENT.to_owned(), environment::content(&spec.app.env)?);
         files.insert(WEBHOOK.to_owned(), webhook(spec));
@@ -70,6 +74,36 @@ impl Bundle {
     pub fn folder<'a>(&'a self, folder: &'a str) -> impl Iterator<Item = (&'a str, &'a Content)> {
         self.iter().filter_map(move |(name, content)| Some((name.strip_prefix(folder)?, content)))
     }
+}
+
+/// What an integration brings to hosts: its units, rendered, and its files as they are.
+fn of_integration(
+    integration: &Integration,
+    spec: &Spec,
+    context: &tera::Context,
+) -> Result<Vec<(String, Content)>> {
+    let mut context = context.clone();
+    let program = integration.program().map(|program| match (program, spec.monitoring.install.is_release()) {
+        (Program::Always(path), _)
+        | (Program::By { release: path, .. }, true)
+        | (Program::By { distribution: path, .. }, false) => path,
+    });
+    context.insert("program", &program);
+    let mut files = Vec::new();
+    for (name, template) in integration.folder("systemd") {
+        let text = templates::render(template, &context).map_err(|error| {
+            Error::invalid("a unit of an integration cannot be rendered")
+                .at(integration.place(&format!("systemd/{name}")))
+                .because(error)
+                .remedy("docs/integrations.md says what units may name")
+        })?;
+        files.push((format!("systemd/{name}"), Content::text(text)));
+    }
+    let verbatim = integration.folder("files");
+    files.extend(verbatim.map(|(name, text)| {
+        (format!("integrations/{}/{name}", integration.name()), Content::text(text.to_owned()))
+    }));
+    Ok(files)
 }
 
 /// Webhooks in Alertmanager's configuration have their URL in it: older versions read it from no file.

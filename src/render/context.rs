@@ -4,13 +4,16 @@
 //! `systemd` (`%` in a value of a unit), `systemd_argument` (one argument of an `Exec…=` line),
 //! `environment` (a value in an `EnvironmentFile=`).
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
 use super::addresses::Addresses;
 use super::delivery::Delivery;
-use super::rules::{Rule, rules, watches_itself};
-use crate::host::HostName;
-use crate::spec::{Install, Metrics, Spec};
+use super::rules::{Rule, rules};
+use crate::host::{HostName, Role};
+use crate::integrations::Flag;
+use crate::spec::{Install, Metrics, Scraped, Spec};
 
 /// The variables of every template.
 #[derive(Debug, Serialize)]
@@ -23,15 +26,15 @@ pub(super) struct Context<'a> {
     pub monitoring: Host,
     /// `exporter` or `builtin`.
     pub metrics: Metrics,
-    /// The port on which Prometheus finds the application's metrics.
-    pub metrics_port: u16,
-    /// The path on which they are.
-    pub metrics_path: &'a str,
+    /// What Prometheus scrapes.
+    pub scrape_jobs: Vec<Job<'a>>,
+    /// The ports of exporters on application hosts.
+    pub exporter_ports: Vec<u16>,
     /// Absolute paths of programs on hosts.
     pub programs: Programs,
     /// Alerting rules by group.
     pub rule_groups: Vec<RuleGroup>,
-    /// Whether Alertmanager is scraped, and what `verify-alert` exports is read.
+    /// Whether Prometheus reads what `verify-alert` exports.
     pub watches_itself: bool,
     /// Receivers, routes and what holds back what.
     pub delivery: Delivery,
@@ -48,6 +51,38 @@ pub(super) struct Host {
     pub authority: String,
 }
 
+/// A scrape job of Prometheus.
+#[derive(Debug, Serialize)]
+pub(super) struct Job<'a> {
+    pub name: &'a str,
+    pub port: u16,
+    pub path: &'a str,
+    /// Whether it has a target on each application host.
+    pub on_app: bool,
+    /// Whether it has a target on the monitoring host.
+    pub on_monitoring: bool,
+}
+
+impl<'a> Job<'a> {
+    fn of(scraped: &Scraped<'a>) -> Self {
+        Self {
+            name: scraped.job,
+            port: scraped.port,
+            path: scraped.path,
+            on_app: scraped.roles.contains(&Role::App),
+            on_monitoring: scraped.roles.contains(&Role::Monitoring),
+        }
+    }
+}
+
+/// The ports of exporters on application hosts, which the firewall guards.
+fn exporter_ports(spec: &Spec) -> Vec<u16> {
+    let scraped = spec.scraped();
+    let ports: BTreeSet<u16> =
+        scraped.iter().filter(|job| job.is_exporter_of(Role::App)).map(|job| job.port).collect();
+    ports.into_iter().collect()
+}
+
 /// Where programs are on hosts. Grafana's is the folder of its release.
 #[derive(Debug, Serialize)]
 pub(super) struct Programs {
@@ -55,7 +90,6 @@ pub(super) struct Programs {
     pub promtool: &'static str,
     pub alertmanager: &'static str,
     pub amtool: &'static str,
-    pub node_exporter: &'static str,
     pub grafana: &'static str,
 }
 
@@ -76,10 +110,10 @@ impl<'a> Context<'a> {
             app_hosts: (1..=spec.app.count).map(HostName::app).map(host).collect(),
             monitoring: host(HostName::MONITORING),
             metrics: spec.app.metrics(),
-            metrics_port: spec.app.scraped_port(),
-            metrics_path: spec.app.metrics_path(),
+            scrape_jobs: spec.scraped().iter().map(Job::of).collect(),
+            exporter_ports: exporter_ports(spec),
             programs: Programs::of(&spec.monitoring.install),
-            watches_itself: watches_itself(&rules),
+            watches_itself: spec.flags().contains(&Flag::Watched),
             delivery: Delivery::of(spec, &rules),
             rule_groups: grouped(rules),
         }
@@ -94,7 +128,6 @@ impl Programs {
                 promtool: "/usr/bin/promtool",
                 alertmanager: "/usr/bin/prometheus-alertmanager",
                 amtool: "/usr/bin/amtool",
-                node_exporter: "/usr/bin/prometheus-node-exporter",
                 grafana: GRAFANA,
             },
             Install::Release(_) => Self {
@@ -102,7 +135,6 @@ impl Programs {
                 promtool: "/opt/monctl/prometheus/promtool",
                 alertmanager: "/opt/monctl/alertmanager/alertmanager",
                 amtool: "/opt/monctl/alertmanager/amtool",
-                node_exporter: "/opt/monctl/node_exporter/node_exporter",
                 grafana: GRAFANA,
             },
         }

@@ -1,4 +1,5 @@
-//! The dashboards that monctl brings along, filled from the spec: `templates/dashboards/*.json`.
+//! The dashboards that monctl brings along, filled from the spec: `templates/dashboards/*.json`, and those of
+//! integrations.
 //!
 //! A file is a dashboard in Grafana's own JSON, in which what all share is left out. A few keys of ours say what to
 //! fill in: `like` a part, `size` instead of a place, `alerts` for thresholds, `when` for what only some specs have,
@@ -22,8 +23,9 @@ use self::dress::Dress;
 use self::grid::Rows;
 use self::like::Parts;
 use self::series::Fleet;
-use super::rules::{rules, watches_itself};
+use super::rules::rules;
 use crate::error::{Error, Result};
+use crate::integrations::Integration;
 use crate::spec::Spec;
 
 /// Adding a dashboard is adding a file.
@@ -49,28 +51,57 @@ pub fn dashboards(spec: &Spec) -> Result<BTreeMap<String, Value>> {
     let rows = [("hosts", hosts + 1), ("disks", 3 * hosts), ("targets", 2 * hosts + 2)];
     let dress = Dress {
         data_source: spec.grafana.data_source(),
-        metrics: spec.app.metrics(),
-        watches_itself: watches_itself(&rules),
+        flags: spec.flags(),
         rules,
         rows: Rows::from(rows),
         fleet: Fleet { hosts: usize::from(spec.app.count), port: spec.app.scraped_port() },
     };
-    let build = |file: &File| {
-        let document = like::resolve(&read(file)?, &parts).and_then(|document| dress.on(document));
-        Ok((name(file), document.map_err(|why| broken(file).because(Error::failed(why)))?))
+    let build = |name: &str, place: &str, document: &Value| {
+        let document = like::resolve(document, &parts).and_then(|document| dress.on(document));
+        Ok((name.to_owned(), document.map_err(|why| broken(place).because(Error::failed(why)))?))
     };
-    FILES.files().map(build).collect()
+    let frames = FILES.files().map(|file| {
+        let mut document = read(file)?;
+        if document["uid"] == OVERVIEW_UID {
+            extend_overview(&mut document, spec.catalogue.integrations())?;
+        }
+        build(&name(file), &place(file), &document)
+    });
+    let of_integrations = spec.catalogue.integrations().iter().flat_map(|integration| {
+        integration.folder("dashboards").map(|(file, text)| {
+            let place = integration.place(&format!("dashboards/{file}"));
+            let document: Value = serde_json::from_str(text).map_err(|error| broken(&place).because(error))?;
+            build(file.trim_end_matches(".json"), &place, &document)
+        })
+    });
+    frames.chain(of_integrations).collect()
+}
+
+/// Adds the panels that integrations have for the overview: the list in `overview.json`.
+fn extend_overview(overview: &mut Value, integrations: &[Integration]) -> Result<()> {
+    let Some(panels) = overview.get_mut("panels").and_then(Value::as_array_mut) else { return Ok(()) };
+    for integration in integrations {
+        let Some(text) = integration.file("overview.json") else { continue };
+        let more: Vec<Value> = serde_json::from_str(text)
+            .map_err(|error| broken(&integration.place("overview.json")).because(error))?;
+        panels.extend(more);
+    }
+    Ok(())
 }
 
 fn read(file: &File) -> Result<Value> {
-    serde_json::from_slice(file.contents()).map_err(|error| broken(file).because(error))
+    serde_json::from_slice(file.contents()).map_err(|error| broken(&place(file)).because(error))
 }
 
-fn broken(file: &File) -> Error {
-    Error::failed(format!("the dashboard template `{}` is broken", file.path().display()))
+fn broken(place: &str) -> Error {
+    Error::failed(format!("the dashboard template `{place}` is broken"))
 }
 
-/// `hosts` of `hosts.json`.
+fn place(file: &File) -> String {
+    file.path().display().to_string()
+}
+
+/// `overview` of `overview.json`.
 fn name(file: &File) -> String {
     file.path().file_stem().unwrap_or_default().to_string_lossy().into_owned()
 }

@@ -2,7 +2,7 @@
 //! `parameters`, and by `warnings`.
 
 use crate::duration::PromDuration;
-use crate::spec::{Counts, GROUP_INTERVAL, HOST_DOWN, Monitoring, Spec, catalogue_alert};
+use crate::spec::{Catalogue, Counts, GROUP_INTERVAL, HOST_DOWN, Monitoring, Spec};
 
 /// The intervals of a spec.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,7 +43,7 @@ impl Pace {
             scrape: monitoring.scrape_interval,
             evaluation: monitoring.evaluation_interval,
             message: GROUP_INTERVAL,
-            host_down: catalogue_alert(HOST_DOWN).map_or(PromDuration::seconds(0), |entry| entry.hold),
+            host_down: Catalogue::default().alert(HOST_DOWN).map_or(PromDuration::seconds(0), |entry| entry.hold),
         }
     }
 

@@ -21,7 +21,7 @@ use super::parameters::Parameters;
 use super::rules::{Rule, rules};
 use crate::duration::PromDuration;
 use crate::error::{Error, Result};
-use crate::spec::{Alert, CatalogueAlert, Spec};
+use crate::spec::{Alert, CatalogueAlert, Spec, Scraped};
 
 /// The tests of one alert: a file of its own for promtool.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,7 +73,7 @@ pub fn rule_tests(spec: &Spec) -> Result<Vec<RuleTests>> {
     let rules = rules(spec);
     let known = rules.iter().filter_map(|rule| {
         let alert = spec.alerts.get(rule.name.as_str())?;
-        Some((rule, alert, alert.entry(&rule.name)?))
+        Some((rule, alert, spec.catalogue.entry(&rule.name, alert)?))
     });
     let tests = known.map(|(rule, alert, entry)| of_rule(spec, rule, alert, entry));
     tests.filter_map(Result::transpose).collect()
@@ -87,7 +87,7 @@ fn of_rule(spec: &Spec, rule: &Rule, alert: &Alert, entry: &CatalogueAlert) -> R
     let pace = Pace::of(spec);
     let parameters = Parameters::of(alert, entry, &pace);
     let clock = clock(&parameters, &pace);
-    let stages = Stages { port: spec.app.scraped_port(), rule, entry, parameters, pace, clock };
+    let stages = Stages { jobs: spec.scraped(), rule, entry, parameters, pace, clock };
     let groups = stages.groups().map_err(broken)?;
     if !groups.iter().any(Group::fires) {
         return Ok(None);
@@ -109,7 +109,7 @@ fn clock(parameters: &Parameters, pace: &Pace) -> Clock {
 
 /// What decides about all cases of one alert.
 struct Stages<'a> {
-    port: u16,
+    jobs: Vec<Scraped<'a>>,
     rule: &'a Rule,
     entry: &'a CatalogueAlert,
     parameters: Parameters,
@@ -125,13 +125,18 @@ impl Stages<'_> {
         let mut groups = Vec::new();
         for trial in &self.entry.trials {
             if let Some(setup) = Setup::of(trial, &self.parameters, &self.pace, self.clock, value)? {
-                groups.extend(self.stage(setup, exact).groups()?);
+                let find = |name: &String| {
+                    let job = self.jobs.iter().find(|job| job.job == name);
+                    job.ok_or_else(|| format!("there is no scrape job `{name}`"))
+                };
+                let target = trial.target.as_ref().map(find).transpose()?;
+                groups.extend(self.stage(setup, target, exact).groups()?);
             }
         }
         Ok(groups)
     }
 
-    fn stage<'a>(&'a self, setup: Setup<'a>, exact: bool) -> Stage<'a> {
-        Stage { rule: self.rule, setup, needs: &self.entry.needs, port: self.port, exact }
+    fn stage<'a>(&'a self, setup: Setup<'a>, target: Option<&'a Scraped<'a>>, exact: bool) -> Stage<'a> {
+        Stage { rule: self.rule, setup, needs: &self.entry.needs, target, exact }
     }
 }

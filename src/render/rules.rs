@@ -9,7 +9,7 @@ use super::pace::Pace;
 use super::parameters::Parameters;
 use super::quote::go_text;
 use crate::duration::PromDuration;
-use crate::spec::{Alert, AlertName, BaseUrl, CatalogueAlert, HOST_DOWN, Spec, Unit, catalogue_name};
+use crate::spec::{Alert, AlertName, BaseUrl, CatalogueAlert, Catalogue, HOST_DOWN, Spec, Unit};
 
 /// An alerting rule as Prometheus gets it. Labels and annotations are Prometheus templates.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -47,9 +47,6 @@ pub struct Rule {
 /// The group of the user's own rules.
 const OWN_GROUP: &str = "own-alerts";
 
-/// The group of the alerts about the monitoring itself.
-const MONITORING_GROUP: &str = "monitoring-alerts";
-
 /// The label by which it knows them: the instance without its port, whichever exporter it is.
 const HOST: (&str, &str) = ("host", r#"{{ reReplaceAll ":[0-9]+$" "" $labels.instance }}"#);
 
@@ -60,18 +57,13 @@ pub fn rules(spec: &Spec) -> Vec<Rule> {
         tells_all: spec.notify.message().is_ours(),
         runbooks: spec.notify.runbooks.as_ref(),
         names_host: spec.alerts.keys().any(|name| name.as_str() == HOST_DOWN),
+        catalogue: &spec.catalogue,
     };
-    let rule = |(name, alert): (&AlertName, &Alert)| match alert.entry(name.as_str()) {
+    let rule = |(name, alert): (&AlertName, &Alert)| match spec.catalogue.entry(name.as_str(), alert) {
         Some(entry) => writer.known(name, alert, entry),
         None => writer.own(name, alert),
     };
     spec.alerts.iter().map(rule).collect()
-}
-
-/// Whether the monitoring is watched as well: where an alert is about it. Then Alertmanager is scraped, and Prometheus
-/// reads when each alert was last proven. A spec that asks for less gets a configuration without either.
-pub(super) fn watches_itself(rules: &[Rule]) -> bool {
-    rules.iter().any(|rule| rule.group == MONITORING_GROUP)
 }
 
 /// What of a spec decides about all of its rules.
@@ -81,6 +73,7 @@ struct Writer<'a> {
     tells_all: bool,
     runbooks: Option<&'a BaseUrl>,
     names_host: bool,
+    catalogue: &'a Catalogue,
 }
 
 impl Writer<'_> {
@@ -145,7 +138,7 @@ impl Writer<'_> {
         match (&alert.runbook_url, self.runbooks) {
             (Some(url), _) => ("runbook_url", go_text(url.as_str())),
             (None, Some(base)) => {
-                let page = catalogue_name(name.as_str()).unwrap_or(name.as_str());
+                let page = self.catalogue.name(name.as_str()).unwrap_or(name.as_str());
                 ("runbook_url", go_text(&format!("{}/{page}.md", base.as_str().trim_end_matches('/'))))
             }
             (None, None) => ("runbook", go_text(&format!("`monctl runbook {}`", shell_word(name.as_str())))),

@@ -9,8 +9,8 @@ use super::quote;
 
 static FILES: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/templates");
 
-/// Data for other purposes than rendering: the alert catalogue, dashboards, releases.
-const DATA: [&str; 3] = ["alerts/", "dashboards/", "releases.json"];
+/// Data for other purposes than rendering: dashboards, releases, and integrations, which are read as a whole.
+const DATA: [&str; 3] = ["dashboards/", "integrations/", "releases.json"];
 
 /// What templates include; no file of its own.
 const PARTIALS: &str = "partials/";
@@ -47,6 +47,11 @@ pub(super) fn rendered() -> impl Iterator<Item = &'static str> {
 /// The files that are copied: name and content.
 pub(super) fn verbatim() -> impl Iterator<Item = (&'static str, &'static str)> {
     files().filter(|(name, _)| name.starts_with(VERBATIM))
+}
+
+/// A text rendered as the templates are. It may include the same partials.
+pub(super) fn render(template: &str, context: &tera::Context) -> tera::TeraResult<String> {
+    ENGINE.render_str(template, context, false)
 }
 
 /// Every file of the bundle. What a running Python leaves beside its modules is no text and none of ours.

@@ -16,7 +16,7 @@ fn about(spec: &Spec, has: impl Fn(&str) -> bool) -> Vec<String> {
             overtakes_host_down(spec, name, alert),
             lacks_its_setting(spec, name, alert, &has),
             newer_than_monctl(name, alert),
-            shows_braces(name, alert),
+            shows_braces(spec, name, alert),
         ]
     };
     spec.alerts.iter().flat_map(of_alert).flatten().chain(untested(spec)).collect()
@@ -27,7 +27,7 @@ fn untested(spec: &Spec) -> Vec<String> {
     // A file of the catalogue that is broken is told of where the tests are written.
     let Ok(tests) = rule_tests(spec) else { return Vec::new() };
     let is_tested = |name: &AlertName| tests.iter().any(|tests| tests.alert == name.as_str());
-    let of_catalogue = spec.alerts.iter().filter(|(name, alert)| alert.entry(name.as_str()).is_some());
+    let of_catalogue = spec.alerts.iter().filter(|(name, alert)| spec.catalogue.entry(name.as_str(), alert).is_some());
     let names = of_catalogue.map(|(name, _)| name).filter(|name| !is_tested(name));
     let say = |name| {
         format!(
@@ -45,7 +45,7 @@ fn lacks_its_setting(
     alert: &Alert,
     has: impl Fn(&str) -> bool,
 ) -> Option<String> {
-    let setting = alert.entry(name.as_str())?.builtin_setting.as_deref()?;
+    let setting = spec.catalogue.entry(name.as_str(), alert)?.builtin_setting.as_deref()?;
     if spec.app.metrics() != Metrics::Builtin || has(setting) {
         return None;
     }
@@ -64,8 +64,8 @@ fn newer_than_monctl(name: &AlertName, alert: &Alert) -> Option<String> {
 }
 
 /// A text that is plain and looks like a template: people would read its braces.
-fn shows_braces(name: &AlertName, alert: &Alert) -> Option<String> {
-    let of_catalogue = alert.entry(name.as_str()).is_some();
+fn shows_braces(spec: &Spec, name: &AlertName, alert: &Alert) -> Option<String> {
+    let of_catalogue = spec.catalogue.entry(name.as_str(), alert).is_some();
     let texts =
         [("summary", &alert.summary), ("description", &alert.description), ("severity", &alert.severity)];
     let texts = texts.into_iter().filter(|_| of_catalogue).chain([("action", &alert.action)]);
@@ -83,7 +83,7 @@ fn shows_braces(name: &AlertName, alert: &Alert) -> Option<String> {
 
 /// An alert that may be told of before the one that holds it back.
 fn overtakes_host_down(spec: &Spec, name: &AlertName, alert: &Alert) -> Option<String> {
-    let after = alert.entry(name.as_str())?.after.as_ref()?;
+    let after = spec.catalogue.entry(name.as_str(), alert)?.after.as_ref()?;
     let least = Pace::of(spec).after_host_down();
     let hold = alert.hold.filter(|hold| *hold < least && spec.alerts.contains_key(HOST_DOWN))?;
     Some(format!(

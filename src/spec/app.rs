@@ -28,7 +28,6 @@ pub struct App {
     pub count: u16,
     /// The port on which Gunicorn listens.
     #[serde(default = "default_port")]
-    #[garde(custom(free), custom(differs_from(self.metrics_port)))]
     pub port: Port,
     /// The networks that reach the application's port, beside the monitoring host. Where absent: on AWS those that
     /// reach ssh, else all.
@@ -55,7 +54,6 @@ pub struct App {
     pub metrics_path: Option<UrlPath>,
     /// The port of the exporter process where `metrics` is `exporter`.
     #[serde(default = "default_metrics_port")]
-    #[garde(custom(free))]
     pub metrics_port: Port,
     /// The path of health checks.
     #[serde(default = "default_health_path")]
@@ -105,28 +103,6 @@ pub enum EnvValue {
 /// Whether an environment can carry the text: systemd refuses control characters but tabs and line breaks.
 pub(crate) fn fits_environment(text: &str) -> bool {
     !text.contains(|c: char| c.is_ascii_control() && !matches!(c, '\n' | '\t'))
-}
-
-/// What else listens on an application host.
-const TAKEN: [(u16, &str); 2] = [(22, "ssh's"), (9100, "node exporter's")];
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "garde calls it so")]
-fn free(port: &Port, (): &()) -> garde::Result {
-    match TAKEN.iter().find(|(taken, _)| *taken == port.get()) {
-        Some((_, whose)) => Err(garde::Error::new(format!("port {port} is {whose}; choose another"))),
-        None => Ok(()),
-    }
-}
-
-fn differs_from(other: Port) -> impl FnOnce(&Port, &()) -> garde::Result {
-    move |port, ()| {
-        if *port == other {
-            return Err(garde::Error::new(format!(
-                "port {port} is that of `metrics_port`, too; choose another"
-            )));
-        }
-        Ok(())
-    }
 }
 
 fn default_requirements() -> PathBuf {

@@ -1,4 +1,4 @@
-//! The alert catalogue: `templates/alerts/*.yaml`, one alert a file, embedded in the program.
+//! The alert catalogue: the alerts of all integrations, one alert a file in their folders `alerts`.
 //!
 //! It lives here and not in `render/` because it decides which specs are valid. A new alert is a new file.
 
@@ -8,34 +8,26 @@ mod trial;
 mod unit;
 
 use std::collections::BTreeMap;
-use std::sync::LazyLock;
+use std::path::PathBuf;
+use std::sync::{Arc, LazyLock};
 
-use include_dir::{Dir, include_dir};
 use serde::Deserialize;
 
 pub use self::amount::Amount;
 pub use self::counts::Counts;
-pub use self::trial::{Case, Sees, Series, Target, Trial, Usual, Values};
+pub use self::trial::{Case, Sees, Series, Trial, Usual, Values};
 pub use self::unit::Unit;
 use super::alert::Alert;
 use super::app::Metrics;
 use super::drill::DrillKind;
 use super::names::AlertName;
 use crate::duration::PromDuration;
-
-static FILES: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/templates/alerts");
-static RUNBOOKS: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/docs/alerts");
+use crate::error::{Error, Result};
+use crate::integrations::Integration;
 
 #[expect(clippy::expect_used, reason = "the files are part of the program and a test reads them all")]
-static ENTRIES: LazyLock<BTreeMap<AlertName, CatalogueAlert>> = LazyLock::new(|| {
-    let read = |file: &include_dir::File<'static>| {
-        let name = file.path().file_stem().unwrap_or_default().to_string_lossy();
-        let broken = |why: String| format!("{name}: {why}");
-        let text = file.contents_utf8().ok_or_else(|| broken("it is not UTF-8".to_owned()))?;
-        let alert = serde_saphyr::from_str(text).map_err(|error| broken(error.to_string()))?;
-        Ok::<_, String>((name.parse().map_err(broken)?, alert))
-    };
-    FILES.files().map(|file| read(file).expect("every file of the catalogue is an alert")).collect()
+static BUILTIN: LazyLock<Catalogue> = LazyLock::new(|| {
+    Catalogue::of(Integration::builtin().to_vec()).expect("the alerts of the program are sound")
 });
 
 /// The alert whose end is noticed elsewhere: it fires always.
@@ -47,6 +39,9 @@ pub const HOST_DOWN: &str = "HostDown";
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CatalogueAlert {
+    /// The integration that it belongs to.
+    #[serde(skip)]
+    pub integration: String,
     /// The rule group.
     pub group: String,
     /// What the threshold measures; absent where the alert has none.
@@ -120,52 +115,155 @@ impl CatalogueAlert {
         self.expr.contains("${window")
     }
 
+    /// What is wrong with it, though it is well-formed.
+    fn fault(&self, integration: &Integration) -> Option<String> {
+        let has = |parameter: &str| self.expr.contains(parameter);
+        if self.unit.is_some() != self.above.is_some() || self.unit.is_some() != has("${above}") {
+            return Some("`unit`, `above` and `${above}` in `expr` go together".to_owned());
+        }
+        if self.within.is_some() != has("${within") {
+            return Some("`within` and `${within}` in `expr` go together".to_owned());
+        }
+        if self.traffic.is_some() != has("${traffic}") {
+            return Some("`traffic` and `${traffic}` in `expr` go together".to_owned());
+        }
+        if self.window.is_some() && !has("${window") {
+            return Some("it has a `window`, and no `${window}` in `expr`".to_owned());
+        }
+        if let (Some(unit), Some(above)) = (self.unit, self.above)
+            && let Err(why) = unit.check(above)
+        {
+            return Some(format!("`above`: {why}"));
+        }
+        if let Some(metric) = self.needs.iter().find(|metric| !has(metric)) {
+            return Some(format!("it needs `{metric}`, which is not in `expr`"));
+        }
+        if let Some(metric) = self.begins.iter().find(|metric| !self.needs.contains(metric)) {
+            return Some(format!("`begins` names `{metric}`, which is not among its `needs`"));
+        }
+        if self.trials.is_empty() {
+            return Some("it has no rule tests: write at least one of `trials`".to_owned());
+        }
+        self.drill.fault(integration.scrape_jobs())
+    }
+
     /// Whether the last figure of its gauges counts for a while where no new one comes.
     pub fn has_memory(&self) -> bool {
         self.expr.contains("${memory}")
     }
 }
 
-impl Alert {
-    /// The alert of the catalogue that it is under this name; none where its expression is the user's own.
-    pub fn entry(&self, name: &str) -> Option<&'static CatalogueAlert> {
-        catalogue_alert(name).filter(|_| self.expr.is_none())
+/// All alerts that a spec may name without an expression, and the integrations that they belong to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Catalogue(Arc<Content>);
+
+#[derive(Debug, PartialEq)]
+struct Content {
+    integrations: Vec<Integration>,
+    alerts: BTreeMap<AlertName, CatalogueAlert>,
+}
+
+/// That of the program.
+impl Default for Catalogue {
+    fn default() -> Self {
+        BUILTIN.clone()
     }
 }
 
-/// The alert that a name means: the one of this name, or the one whose name it continues with a capital letter, a digit,
-/// `_`, `-` or a space, such as `HighCPUUsageCritical`, which is `HighCPUUsage` a second time.
-pub fn catalogue_alert(name: &str) -> Option<&'static CatalogueAlert> {
-    ENTRIES.get(catalogue_name(name)?)
-}
+impl Catalogue {
+    /// That of the program with the integrations in these folders.
+    ///
+    /// # Errors
+    /// Where an integration cannot be read, or has an alert that is not valid or is there already.
+    pub fn with(folders: &[PathBuf]) -> Result<Self> {
+        if folders.is_empty() {
+            return Ok(Self::default());
+        }
+        let own = folders.iter().map(|folder| Integration::read(folder)).collect::<Result<Vec<_>>>()?;
+        Self::of(Integration::builtin().iter().cloned().chain(own).collect())
+    }
 
-/// The name in the catalogue of the alert that a name means.
-pub fn catalogue_name(name: &str) -> Option<&'static str> {
-    let continues =
-        |rest: &str| rest.starts_with(|c: char| c.is_uppercase() || c.is_ascii_digit() || "_- ".contains(c));
-    let is_meant = |known: &&str| match name.strip_prefix(*known) {
-        Some("") => true,
-        // There is one switch for one dead man.
-        Some(rest) => *known != WATCHDOG && continues(rest),
-        None => false,
-    };
-    catalogue_names().filter(is_meant).max_by_key(|known| known.len())
-}
+    fn of(integrations: Vec<Integration>) -> Result<Self> {
+        let mut alerts: BTreeMap<AlertName, CatalogueAlert> = BTreeMap::new();
+        let mut jobs: BTreeMap<&str, &str> = BTreeMap::new();
+        for integration in &integrations {
+            for job in integration.scrape_jobs() {
+                let other = jobs.insert(&job.job, integration.name());
+                if other.is_some_and(|other| other != integration.name()) {
+                    return Err(Error::invalid(format!("two integrations have a scrape job `{}`", job.job))
+                        .at(integration.place("integration.yaml"))
+                        .remedy("choose another name: names of jobs are unique"));
+                }
+            }
+            for (file, _) in integration.folder("alerts") {
+                let path = format!("alerts/{file}");
+                let invalid = |what: String| Error::invalid(what).at(integration.place(&path));
+                let Some(stem) = file.strip_suffix(".yaml") else {
+                    return Err(invalid("this is not an alert".to_owned()).remedy("call it `ALERT.yaml`"));
+                };
+                let name: AlertName = stem.parse().map_err(|why| invalid("not the name of an alert".to_owned()).because(Error::failed(why)))?;
+                let Some(alert) = integration.parse::<CatalogueAlert>(&path)? else { continue };
+                if let Some(fault) = alert.fault(integration) {
+                    return Err(invalid(fault).remedy("docs/integrations.md says what an alert holds"));
+                }
+                let alert = CatalogueAlert { integration: integration.name().to_owned(), ..alert };
+                if let Some(other) = alerts.insert(name.clone(), alert) {
+                    return Err(invalid(format!("`{}` has an alert `{name}`, too", other.integration))
+                        .remedy("choose another name: names of alerts are unique"));
+                }
+            }
+        }
+        Ok(Self(Arc::new(Content { integrations, alerts })))
+    }
 
-/// The names of all alerts of the catalogue, in alphabetical order.
-pub fn catalogue_names() -> impl Iterator<Item = &'static str> {
-    ENTRIES.keys().map(AlertName::as_str)
-}
+    /// The integrations.
+    pub fn integrations(&self) -> &[Integration] {
+        &self.0.integrations
+    }
 
-/// The page about an alert of the catalogue, written for whoever is woken by it.
-pub fn runbook(name: &str) -> Option<&'static str> {
-    RUNBOOKS.get_file(format!("{}.md", catalogue_name(name)?))?.contents_utf8()
-}
+    /// The alert that a name means: the one of this name, or the one whose name it continues with a capital letter, a
+    /// digit, `_`, `-` or a space, such as `HighCPUUsageCritical`, which is `HighCPUUsage` a second time.
+    pub fn alert(&self, name: &str) -> Option<&CatalogueAlert> {
+        self.0.alerts.get(self.name(name)?)
+    }
 
-/// The alerts of a spec that names none: those of the catalogue that need no choice by the user.
-pub(super) fn default_alerts() -> BTreeMap<AlertName, Alert> {
-    let entries = ENTRIES.iter().filter(|(_, entry)| !entry.optional);
-    entries.map(|(name, _)| (name.clone(), Alert::default())).collect()
+    /// The alert of the catalogue that a spec's alert is under this name; none where its expression is the user's own.
+    pub fn entry(&self, name: &str, alert: &Alert) -> Option<&CatalogueAlert> {
+        self.alert(name).filter(|_| alert.expr.is_none())
+    }
+
+    /// The name in the catalogue of the alert that a name means.
+    pub fn name(&self, name: &str) -> Option<&str> {
+        let continues = |rest: &str| {
+            rest.starts_with(|c: char| c.is_uppercase() || c.is_ascii_digit() || "_- ".contains(c))
+        };
+        let is_meant = |known: &&str| match name.strip_prefix(*known) {
+            Some("") => true,
+            // There is one switch for one dead man.
+            Some(rest) => *known != WATCHDOG && continues(rest),
+            None => false,
+        };
+        self.names().filter(is_meant).max_by_key(|known| known.len())
+    }
+
+    /// The names of all alerts of the catalogue, in alphabetical order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.alerts.keys().map(AlertName::as_str)
+    }
+
+    /// The page about an alert of the catalogue, written for the person on call.
+    pub fn runbook(&self, name: &str) -> Option<&str> {
+        let name = self.name(name)?;
+        let of = &self.0.alerts.get(name)?.integration;
+        let integration = self.0.integrations.iter().find(|integration| integration.name() == of)?;
+        integration.file(&format!("runbooks/{name}.md"))
+    }
+
+    /// The alerts of a spec that names none: those that need no choice by the user.
+    pub(super) fn default_alerts(&self) -> BTreeMap<AlertName, Alert> {
+        let entries = self.0.alerts.iter().filter(|(_, entry)| !entry.optional);
+        entries.map(|(name, _)| (name.clone(), Alert::default())).collect()
+    }
 }
 
 #[cfg(test)]
@@ -174,20 +272,9 @@ mod tests {
 
     #[test]
     fn every_file_of_the_catalogue_is_an_alert_with_sound_defaults() {
-        assert!(catalogue_names().any(|name| name == "HighCPUUsage"));
-        for (name, alert) in ENTRIES.iter() {
-            let has = |parameter: &str| alert.expr.contains(parameter);
-            assert_eq!(alert.unit.is_some(), alert.above.is_some(), "{name}");
-            assert_eq!(alert.unit.is_some(), has("${above}"), "{name}");
-            assert_eq!(alert.within.is_some(), has("${within"), "{name}");
-            assert_eq!(alert.traffic.is_some(), has("${traffic}"), "{name}");
-            assert!(alert.window.is_none() || has("${window"), "{name}");
-            if let (Some(unit), Some(above)) = (alert.unit, alert.above) {
-                unit.check(above).unwrap();
-            }
-            assert!(alert.needs.iter().all(|metric| alert.expr.contains(metric.as_str())), "{name}");
-            assert!(alert.begins.iter().all(|metric| alert.needs.contains(metric)), "{name}");
-            assert!(!alert.trials.is_empty(), "{name} has no rule tests");
+        let catalogue = Catalogue::default();
+        assert!(catalogue.names().any(|name| name == "HighCPUUsage"));
+        for (name, alert) in &catalogue.0.alerts {
             for text in [&alert.why, &alert.action] {
                 assert!(text.ends_with('.') && !text.contains("{{"), "{name}: {text}");
             }
@@ -196,6 +283,7 @@ mod tests {
 
     #[test]
     fn an_alert_can_be_had_a_second_time_under_a_name_that_continues_its_own() {
+        let catalogue = Catalogue::default();
         for (name, known) in [
             ("HighCPUUsage", Some("HighCPUUsage")),
             ("HighCPUUsageCritical", Some("HighCPUUsage")),
@@ -208,17 +296,17 @@ mod tests {
             ("WatchdogNight", None),
             ("", None),
         ] {
-            assert_eq!(catalogue_name(name), known, "{name}");
+            assert_eq!(catalogue.name(name), known, "{name}");
         }
-        assert_eq!(runbook("HighCPUUsageCritical"), runbook("HighCPUUsage"));
+        assert_eq!(catalogue.runbook("HighCPUUsageCritical"), catalogue.runbook("HighCPUUsage"));
     }
 
     #[test]
     fn the_page_about_alerts_names_each_with_its_default() {
         let page = include_str!("../../docs/alerts.md");
-        for (name, alert) in ENTRIES.iter() {
-            let row =
-                page.lines().find(|line| line.starts_with(&format!("| [`{name}`](alerts/{name}.md) |")));
+        for (name, alert) in &Catalogue::default().0.alerts {
+            let runbook = format!("../templates/integrations/{}/runbooks/{name}.md", alert.integration);
+            let row = page.lines().find(|line| line.starts_with(&format!("| [`{name}`]({runbook}) |")));
             let row = row.unwrap_or_else(|| panic!("docs/alerts.md has no row for {name}"));
             let above = alert.above.map(|above| format!(" {above} ")).unwrap_or_default();
             let hold = alert.hold.to_string();
@@ -231,8 +319,9 @@ mod tests {
 
     #[test]
     fn every_alert_has_a_page_for_whoever_is_woken() {
-        for (name, alert) in ENTRIES.iter() {
-            let page = runbook(name.as_str()).unwrap_or_else(|| panic!("docs/alerts has no page {name}.md"));
+        let catalogue = Catalogue::default();
+        for (name, alert) in &catalogue.0.alerts {
+            let page = catalogue.runbook(name.as_str()).unwrap_or_else(|| panic!("no page {name}.md"));
             assert!(page.starts_with(&format!("# {name}\n")), "{name}");
             let mut rest = page;
             for heading in ["Meaning", "First look", "Usual causes", "Remedy", "Settings"] {
@@ -245,8 +334,9 @@ mod tests {
             let flat = page.split_whitespace().collect::<Vec<_>>().join(" ");
             assert!(flat.contains(&alert.why), "{name}.md says not why the defaults are so: {}", alert.why);
         }
-        let pages = RUNBOOKS.files().filter_map(|file| file.path().file_stem()?.to_str());
-        let others: Vec<_> = pages.filter(|name| catalogue_name(name) != Some(*name)).collect();
+        let pages = catalogue.integrations().iter().flat_map(|it| it.folder("runbooks"));
+        let pages = pages.filter_map(|(file, _)| file.strip_suffix(".md"));
+        let others: Vec<_> = pages.filter(|name| catalogue.name(name) != Some(*name)).collect();
         assert!(others.is_empty(), "pages about alerts that are not there: {others:?}");
     }
 }

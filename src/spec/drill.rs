@@ -2,8 +2,10 @@
 
 use serde::Deserialize;
 
+use crate::integrations::ScrapeJob;
+
 /// How an alert of the catalogue is proven.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum DrillKind {
     /// Every CPU of the host is kept busy.
@@ -30,9 +32,42 @@ pub enum DrillKind {
     SlowRequests,
     /// Workers of the application are asked to end, one after the other, and are replaced.
     ReplacedWorkers,
+    /// A program of the integration causes the fault, and another one ends it.
+    Run {
+        /// The command that causes it and returns. Its words have letters, digits and `_./:=@%+-`.
+        run: Vec<String>,
+        /// The command that ends it, in whatever state the host is.
+        undo: Vec<String>,
+        /// The value that the alert's expression then has.
+        reaches: f64,
+        /// The scrape job by which it is seen.
+        job: String,
+        /// What could go wrong: a sentence without its full stop.
+        danger: String,
+    },
     /// Nothing is caused: the alert's rule tests alone hold it to its promise.
     None {
         /// Why a drill would do harm, or could not do it: a sentence without its full stop.
         because: String,
     },
+}
+
+impl DrillKind {
+    /// What is wrong with it, though it is well-formed. `jobs` are the scrape jobs of its integration.
+    pub(super) fn fault(&self, jobs: &[ScrapeJob]) -> Option<String> {
+        let Self::Run { run, undo, job, .. } = self else { return None };
+        // They pass through shells and units.
+        let is_plain = |word: &String| {
+            !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || "_./:=@%+-".contains(c))
+        };
+        if let Some(word) = run.iter().chain(undo).find(|word| !is_plain(word)) {
+            return Some(format!("the drill's word `{word}` has other characters than letters, digits and `_./:=@%+-`"));
+        }
+        let is_absolute = |words: &[String]| words.first().is_some_and(|program| program.starts_with('/'));
+        if !is_absolute(run) || !is_absolute(undo) {
+            return Some("`run` and `undo` of the drill each begin with the absolute path of a program".to_owned());
+        }
+        let is_known = jobs.iter().any(|known| known.job == *job);
+        (!is_known).then(|| format!("the drill is seen by `{job}`, which is no scrape job of the integration"))
+    }
 }

@@ -42,6 +42,9 @@ fn each_path(spec: &mut Spec, visit: &mut impl FnMut(KeyPath, &mut PathBuf)) {
     if let Some(catalogue) = &mut releases.catalogue {
         visit(KeyPath::from("monitoring.install").and(word).and("catalogue"), catalogue);
     }
+    for (index, folder) in spec.integrations.iter_mut().enumerate() {
+        visit(KeyPath::from("integrations").and(index), folder);
+    }
     for (index, dashboard) in spec.grafana.dashboards.iter_mut().enumerate() {
         let at = KeyPath::from("grafana.dashboards").and(index);
         match dashboard {

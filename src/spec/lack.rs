@@ -1,12 +1,12 @@
 //! What a spec lacks that an alert of the catalogue needs.
 
 use super::app::Metrics;
-use super::catalogue::{WATCHDOG, catalogue_alert};
+use super::catalogue::WATCHDOG;
 use super::model::Spec;
 
 /// What a spec lacks without which this alert of the catalogue makes no sense, as a sentence.
 pub(super) fn lacks(name: &str, spec: &Spec) -> Option<&'static str> {
-    let only = catalogue_alert(name)?.only;
+    let only = spec.catalogue.alert(name)?.only;
     if only.is_some_and(|only| only != spec.app.metrics()) {
         return Some(match only {
             Some(Metrics::Builtin) => {

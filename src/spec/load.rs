@@ -3,7 +3,7 @@
 use std::env;
 use std::path::{Path, PathBuf};
 
-use super::bounded::{SMALL_FILE_BYTES, read_at_most};
+use super::catalogue::Catalogue;
 use super::excerpt::Excerpt;
 use super::finding::Finding;
 use super::lack::lacks;
@@ -15,6 +15,7 @@ use super::schema::json_schema;
 use super::source::{Origin, Source};
 use super::tree::{Node, Value};
 use super::{detect, home, meaning, shape};
+use crate::bounded::{SMALL_FILE_BYTES, read_at_most};
 use crate::error::{Error, Result};
 
 /// A valid spec and the file it was read from.
@@ -116,6 +117,7 @@ fn read(source: Source) -> Result<Loaded> {
     let home = env::var_os("HOME").filter(|home| !home.is_empty());
     let homeless = home::expand(&mut spec, home.as_deref().map(Path::new));
     faulty.extend(homeless.iter().map(|finding| finding.path.clone()));
+    spec.catalogue = catalogue(&spec, base)?;
     let mut spec = decided(spec, &root, base);
     let mut findings: Vec<Finding> = count(&mut spec, counted).into_iter().collect();
     findings.extend(meaning::check(&spec, base));
@@ -128,6 +130,12 @@ fn read(source: Source) -> Result<Loaded> {
     } else {
         Err(invalid(&source, problems))
     }
+}
+
+/// The catalogue with the integrations of the spec. A folder that is not there is a finding of its own.
+fn catalogue(spec: &Spec, base: &Path) -> Result<Catalogue> {
+    let folders = spec.integrations.iter().map(|folder| base.join(folder)).filter(|folder| folder.is_dir());
+    Catalogue::with(&folders.collect::<Vec<_>>())
 }
 
 /// Where hosts are listed, their list says how many there are; a number beside it must be the same.
@@ -147,7 +155,7 @@ fn count(spec: &mut Spec, counted: bool) -> Option<Finding> {
 fn decided(mut spec: Spec, root: &Node, base: &Path) -> Spec {
     detect::decide(&base.join(&spec.app.path), &mut spec.app);
     if !root.has("alerts") {
-        let all = std::mem::take(&mut spec.alerts);
+        let all = spec.catalogue.default_alerts();
         spec.alerts = all.into_iter().filter(|(name, _)| lacks(name.as_str(), &spec).is_none()).collect();
     }
     spec

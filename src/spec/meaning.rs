@@ -19,6 +19,7 @@ use super::provider::{ExistingHosts, Provider};
 use super::secret_ref::SecretRef;
 use super::suggest::suggestion;
 use super::tree::KeyPath;
+use crate::host::Role;
 
 /// What comes as a release.
 const RELEASES: [&str; 4] = ["prometheus", "alertmanager", "node_exporter", "grafana"];
@@ -39,6 +40,8 @@ pub(super) fn check(spec: &Spec, base: &Path) -> Vec<Finding> {
     metrics_path(spec, &mut findings);
     releases(&spec.monitoring.install, base, &mut findings);
     no_release_of_grafana(spec, &mut findings);
+    integrations(spec, base, &mut findings);
+    ports(spec, &mut findings);
     findings
 }
 
@@ -213,6 +216,44 @@ fn no_release_of_grafana(spec: &Spec, findings: &mut Vec<Finding>) {
         let path = format!("monitoring.install.{word}.versions.grafana");
         let message = "no Grafana is installed, since `grafana.url` names one; leave this out";
         findings.push(Finding::new(path, message).about("grafana.url"));
+    }
+}
+
+/// The folders of the user's own integrations.
+fn integrations(spec: &Spec, base: &Path, findings: &mut Vec<Finding>) {
+    for (index, folder) in spec.integrations.iter().enumerate() {
+        let folder = base.join(folder);
+        if !folder.is_dir() {
+            let message = format!("there is no folder `{}`", folder.display());
+            findings.push(Finding::new(format!("integrations.{index}"), message));
+        }
+    }
+}
+
+/// The port of ssh.
+const SSH: u16 = 22;
+
+/// Ports of application hosts that are taken twice.
+fn ports(spec: &Spec, findings: &mut Vec<Finding>) {
+    let of_app = spec.app.port.get();
+    if spec.app.port == spec.app.metrics_port {
+        let message = format!("port {of_app} is that of `metrics_port`, too; choose another");
+        findings.push(Finding::new("app.port", message).about("app.metrics_port"));
+    }
+    let exporters: Vec<_> = spec.scraped().into_iter().filter(|job| job.is_exporter_of(Role::App)).collect();
+    let settings = [("app.port", of_app), ("app.metrics_port", spec.app.metrics_port.get())];
+    for (key, port) in settings {
+        let taken = exporters.iter().find(|job| job.port == port && !job.is_of_settings);
+        let whose = taken.map(|job| job.title).or((port == SSH).then_some("ssh"));
+        if let Some(whose) = whose {
+            findings.push(Finding::new(key, format!("port {port} is used by {whose}; choose another")));
+        }
+    }
+    for (index, job) in exporters.iter().enumerate() {
+        if let Some(other) = exporters[..index].iter().find(|other| other.port == job.port && other.job != job.job) {
+            let message = format!("port {} is used by {} and by {}; change one of them", job.port, other.title, job.title);
+            findings.push(Finding::new("integrations", message));
+        }
     }
 }
 

@@ -5,7 +5,6 @@
 mod alert;
 mod app;
 mod aws;
-mod bounded;
 mod catalogue;
 mod detect;
 mod drill;
@@ -21,11 +20,13 @@ mod monitoring;
 mod names;
 mod notify;
 mod place;
+mod positive;
 mod problem;
 mod promql;
 mod provider;
 mod route;
 mod schema;
+mod scraping;
 mod secret_ref;
 mod secrets;
 mod severity;
@@ -38,10 +39,9 @@ mod tree;
 pub use alert::*;
 pub use app::*;
 pub use aws::*;
-pub use bounded::{SMALL_FILE_BYTES, read_at_most, read_text};
 pub use catalogue::{
-    Amount, Case, CatalogueAlert, Counts, HOST_DOWN, Sees, Series, Target, Trial, Unit, Usual, Values,
-    WATCHDOG, catalogue_alert, catalogue_name, catalogue_names, runbook,
+    Amount, Case, Catalogue, CatalogueAlert, Counts, HOST_DOWN, Sees, Series, Trial, Unit, Usual,
+    Values, WATCHDOG,
 };
 pub use drill::DrillKind;
 pub use grafana::*;
@@ -55,6 +55,7 @@ pub use provider::*;
 pub(crate) use route::GROUP_INTERVAL;
 pub use route::Route;
 pub use schema::json_schema;
+pub use scraping::Scraped;
 pub use secret_ref::*;
 pub use secrets::*;
 pub use severity::*;

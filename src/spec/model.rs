@@ -1,6 +1,7 @@
 //! The whole of a spec, as the user writes it. Field docs become the descriptions of the JSON Schema.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use garde::Validate;
 use schemars::JsonSchema;
@@ -8,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::alert::Alert;
 use super::app::App;
-use super::catalogue::default_alerts;
+use super::catalogue::Catalogue;
 use super::grafana::Grafana;
 use super::monitoring::Monitoring;
 use super::names::AlertName;
@@ -37,12 +38,19 @@ pub struct Spec {
     pub monitoring: Monitoring,
     /// Alerts by name: those of the catalogue with their parameters, and your own with an `expr`. Where absent, those
     /// of the catalogue that need no choice, as far as the spec brings what they need.
-    #[serde(default = "default_alerts")]
+    #[serde(default)]
     pub alerts: BTreeMap<AlertName, Alert>,
+    /// Folders of your own integrations: exporters with their scrape jobs, alerts and dashboards. docs/integrations.md
+    /// says what such a folder holds.
+    #[serde(default)]
+    pub integrations: Vec<PathBuf>,
     /// Where alerts are sent.
     #[garde(dive)]
     pub notify: Notify,
     /// Grafana and its dashboards.
     #[serde(default)]
     pub grafana: Grafana,
+    /// The alerts that can be named, with the integrations that they belong to. Loading adds those of `integrations`.
+    #[serde(skip)]
+    pub catalogue: Catalogue,
 }

@@ -7,7 +7,7 @@ use garde::Validate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::bounded::positive;
+use super::positive::positive;
 use super::names::BaseUrl;
 use crate::duration::PromDuration;
 

@@ -6,7 +6,7 @@ use garde::Validate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::bounded::positive;
+use super::positive::positive;
 use super::names::{BaseUrl, SeverityName};
 use super::secret_ref::SecretRef;
 use super::severity::Severity;
@@ -44,7 +44,7 @@ pub struct Notify {
     /// tells you when it was not. Needs the alert `Watchdog`.
     #[serde(default)]
     pub heartbeat_url: Option<SecretRef>,
-    /// Where you keep a copy of docs/alerts: messages then link to `NAME.md` below it.
+    /// Where you keep copies of the runbooks (`monctl runbook NAME`): messages then link to `NAME.md` below it.
     #[serde(default)]
     pub runbooks: Option<BaseUrl>,
 }

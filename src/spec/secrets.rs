@@ -6,12 +6,12 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use super::app::{EnvValue, fits_environment};
-use super::bounded::read_text;
 use super::load::Loaded;
 use super::model::Spec;
 use super::names::BaseUrl;
 use super::problem::Problem;
 use super::secret_ref::{SecretName, SecretRef};
+use crate::bounded::read_text;
 use crate::error::{Error, Result};
 use crate::secret::Secret;
 

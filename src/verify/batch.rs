@@ -21,6 +21,7 @@ use crate::drill::{Footprint, Site, waves};
 use crate::error::{Error, Exit, Result};
 use crate::event::Events;
 use crate::timing::phrases;
+use crate::spec::Catalogue;
 
 /// An interrupted run has this long to end the faults.
 const HURRY: Duration = Duration::from_millis(1_200);
@@ -72,11 +73,12 @@ pub async fn prove(
     requests: &[Request],
     services: Services,
     site: &impl Site,
+    catalogue: &Catalogue,
     events: &Events,
     cancel: &Cancel,
 ) -> Result<Round> {
     // On the heap: the futures of all clients at once are too large for a stack.
-    let work = Box::pin(all(requests, services, site, events));
+    let work = Box::pin(all(requests, services, site, catalogue, events));
     tokio::select! {
         round = work => Ok(round),
         () = cancel.raised() => {
@@ -90,7 +92,13 @@ pub async fn prove(
     }
 }
 
-async fn all(requests: &[Request], services: Services, site: &impl Site, events: &Events) -> Round {
+async fn all(
+    requests: &[Request],
+    services: Services,
+    site: &impl Site,
+    catalogue: &Catalogue,
+    events: &Events,
+) -> Round {
     // Counted requests cannot be told apart.
     let together = services.inbox.witness() != Witness::Counters;
     let drills = requests.iter().filter_map(|request| Some((request, Footprint::of(&request.kind)?)));
@@ -112,7 +120,8 @@ async fn all(requests: &[Request], services: Services, site: &impl Site, events:
             let names: Vec<&str> = wave.iter().map(|request| request.subject.alert.as_str()).collect();
             events.note(format!("at the same time: {}", names.join(", ")));
         }
-        run(&wave, &services, site, events, &mut round).await;
+        let lookout = Lookout::new(services.clone(), wave.iter().copied(), catalogue.clone());
+        run(&wave, &services, site, events, lookout, &mut round).await;
     }
     round
 }
@@ -124,7 +133,14 @@ fn unread(silence: &Silence) -> Error {
 }
 
 /// Runs the drills of one wave. Each verdict is kept as it falls, whatever becomes of the others.
-async fn run(wave: &[&Request], services: &Services, site: &impl Site, events: &Events, round: &mut Round) {
+async fn run(
+    wave: &[&Request],
+    services: &Services,
+    site: &impl Site,
+    events: &Events,
+    lookout: impl Future<Output = Lookout>,
+    round: &mut Round,
+) {
     let notes = Notes::new(events);
     let looks = wave.iter().map(|request| prepare(request, services, wave.len() > 1, &notes, events));
     let mut drills = Vec::new();
@@ -135,7 +151,7 @@ async fn run(wave: &[&Request], services: &Services, site: &impl Site, events: &
             Err(error) => round.verdicts.push((request.subject.alert.clone(), Err(error))),
         }
     }
-    let mut lookout = Lookout::new(services.clone(), wave.iter().copied()).await;
+    let mut lookout = lookout.await;
     let drilled = join_all(drills.into_iter().map(|(alert, prepared)| async move {
         let proof = match prepared.begin(site, events).await {
             Ok(run) => Ok(run.follow(site).await),

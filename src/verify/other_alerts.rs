@@ -13,7 +13,7 @@ use crate::drill::Footprint;
 use crate::error::{Error, Result};
 use crate::http::prometheus::{ActiveAlert, AlertState};
 use crate::retry::Patience;
-use crate::spec::catalogue_alert;
+use crate::spec::{Catalogue, CatalogueAlert};
 
 /// How long the first question may take, before the first fault.
 const FIRST_WITHIN: Duration = Duration::from_secs(10);
@@ -58,6 +58,7 @@ pub enum Verdict {
 pub struct Lookout {
     services: Services,
     drills: Vec<(String, Footprint)>,
+    catalogue: Catalogue,
     /// What fired before: no drill is its reason. An error where that could not be seen.
     before: Result<BTreeSet<Name>>,
     seen: BTreeMap<Name, Verdict>,
@@ -70,12 +71,16 @@ type Name = (String, String);
 
 impl Lookout {
     /// Looks at what fires now.
-    pub async fn new(services: Services, wave: impl Iterator<Item = &Request>) -> Self {
+    pub async fn new(
+        services: Services,
+        wave: impl Iterator<Item = &Request>,
+        catalogue: Catalogue,
+    ) -> Self {
         let footprint =
             |request: &Request| Some((request.subject.alert.clone(), Footprint::of(&request.kind)?));
         let drills = wave.filter_map(footprint).collect();
         let before = Ok(BTreeSet::new());
-        let mut lookout = Self { services, drills, before, seen: BTreeMap::new(), missed: None };
+        let mut lookout = Self { services, drills, catalogue, before, seen: BTreeMap::new(), missed: None };
         let mut patience = Patience::new(FIRST_WITHIN);
         lookout.before = loop {
             match lookout.firing().await {
@@ -139,7 +144,7 @@ impl Lookout {
             };
             let held = held.as_ref().map(|held| held.iter().find(|held| is_it(&held.labels)));
             let by = held.map(|held| held.and_then(|held| suppression(&held.status)));
-            let verdict = verdict(by, explained(&self.drills, alert), self.before.as_ref().err());
+            let verdict = verdict(by, explained(&self.drills, self.catalogue.alert(alert)), self.before.as_ref().err());
             // Inhibited once is inhibited: Alertmanager needs a moment to see the alert that inhibits.
             if !matches!(self.seen.get(&name), Some(Verdict::Inhibited { .. })) {
                 self.seen.insert(name, verdict);
@@ -166,8 +171,8 @@ fn verdict(
 }
 
 /// Whether a drill disturbs what the alert watches.
-fn explained(drills: &[(String, Footprint)], alert: &str) -> Verdict {
-    let watched = catalogue_alert(alert).and_then(|entry| Footprint::of(&entry.drill));
+fn explained(drills: &[(String, Footprint)], alert: Option<&CatalogueAlert>) -> Verdict {
+    let watched = alert.and_then(|entry| Footprint::of(&entry.drill));
     let disturbed = |watched: &Footprint| {
         drills.iter().find(|(_, footprint)| !footprint.leaves(watched)).map(|(of, _)| of.clone())
     };
@@ -196,9 +201,11 @@ mod tests {
     fn an_alert_that_watches_what_a_drill_disturbs_is_to_be_expected_and_no_other() {
         let stopped = DrillKind::Stop { units: vec!["monctl-node-exporter.service".into()] };
         let drills = [("ExporterGone".to_owned(), Footprint::of(&stopped).unwrap())];
-        assert_eq!(explained(&drills, "HighCPUUsage"), Verdict::Expected { of: "ExporterGone".into() });
+        let catalogue = Catalogue::default();
+        let explained = |alert| explained(&drills, catalogue.alert(alert));
+        assert_eq!(explained("HighCPUUsage"), Verdict::Expected { of: "ExporterGone".into() });
         for alert in ["HighLatency", "AlertUnproven", "OfTheUsersOwn"] {
-            assert_eq!(explained(&drills, alert), Verdict::FalseAlarm, "{alert}");
+            assert_eq!(explained(alert), Verdict::FalseAlarm, "{alert}");
         }
     }
 }

@@ -12,6 +12,7 @@ mod existing;
 mod faults;
 mod grafana;
 mod hosts;
+mod integrations;
 mod machines;
 mod operator;
 mod programs;

@@ -6,23 +6,25 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What every room may use: errors, events, names, secrets, small helpers.
-const FOUNDATION: [&str; 8] = ["cancel", "digest", "duration", "error", "event", "host", "retry", "secret"];
+const FOUNDATION: [&str; 9] =
+    ["bounded", "cancel", "digest", "duration", "error", "event", "host", "retry", "secret"];
 
 /// Each room and the rooms that it imports from. A grant that is not used is a fault, too.
-const ROOMS: [(&str, &[&str]); 19] = [
+const ROOMS: [(&str, &[&str]); 20] = [
+    ("integrations", &[]),
     ("promql", &[]),
-    ("spec", &["promql"]),
+    ("spec", &["integrations", "promql"]),
     ("report", &[]),
     ("cli", &["spec"]),
-    ("render", &["spec"]),
-    ("playbook", &["spec"]),
+    ("render", &["integrations", "spec"]),
+    ("playbook", &["integrations", "spec"]),
     ("project", &["spec", "playbook"]),
     ("http", &[]),
     ("grafana", &["promql", "spec", "http"]),
     ("remote", &["playbook"]),
     ("plan", &["spec", "playbook"]),
     ("provider", &["spec", "playbook", "plan", "remote", "http"]),
-    ("apply", &["playbook", "plan", "provider", "remote", "http"]),
+    ("apply", &["integrations", "playbook", "plan", "provider", "remote", "http"]),
     ("timing", &["promql", "spec", "render"]),
     ("lint", &["promql", "spec", "render", "http", "timing"]),
     ("explain", &["promql", "spec", "render", "timing", "lint"]),
@@ -31,7 +33,7 @@ const ROOMS: [(&str, &[&str]); 19] = [
     (
         "commands",
         &[
-            "promql", "spec", "render", "playbook", "project", "plan", "provider", "remote", "http",
+            "integrations", "promql", "spec", "render", "playbook", "project", "plan", "provider", "remote", "http",
             "grafana", "apply", "timing", "lint", "explain", "drill", "verify", "report", "cli",
         ],
     ),
@@ -47,7 +49,7 @@ const HOMES: [(&str, &[&str]); 11] = [
     ("rustix::mount", &["provider"]),
     ("promql_parser", &["promql"]),
     ("tera", &["render", "report"]),
-    ("include_dir", &["spec", "render"]),
+    ("include_dir", &["integrations", "render"]),
     ("tar", &["playbook"]),
     ("flate2", &["playbook", "commands"]),
 ];

@@ -14,7 +14,7 @@ use monctl::http::prometheus::Prometheus;
 use monctl::http::{Client, Endpoint};
 use monctl::lint::{Finding, Kind, Snapshot, check, take};
 use monctl::render::{Addresses, Bundle};
-use monctl::spec::{CatalogueAlert, Loaded, Spec, catalogue_alert, catalogue_names, load};
+use monctl::spec::{Catalogue, CatalogueAlert, Loaded, Spec, load};
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -173,7 +173,7 @@ fn configuration<'a>(
 #[tokio::test]
 async fn the_catalogue_is_clean() {
     let folder = tempfile::tempdir().unwrap();
-    let lines: Vec<_> = catalogue_names().map(|name| format!("  {name}: {{}}\n")).collect();
+    let lines: Vec<_> = Catalogue::default().names().map(|name| format!("  {name}: {{}}\n")).collect();
     let loaded = spec(folder.path(), &lines.concat(), "capture: {}, heartbeat_url: {env: HEARTBEAT}");
     let bundle = Bundle::render(&loaded.spec, &Addresses::default()).unwrap();
     let (_, rules) = bundle.iter().find(|(name, _)| name.ends_with("alert_rules.yml")).unwrap();
@@ -208,7 +208,8 @@ async fn findings_on_recorded(way: &str, without: &str) -> Option<Vec<Finding>> 
     let folder = tempfile::tempdir().unwrap();
     let counts_so =
         |entry: &CatalogueAlert| entry.only.is_none_or(|only| serde_json::to_value(only).unwrap() == way);
-    let names = catalogue_names().filter(|name| counts_so(catalogue_alert(name).unwrap()));
+    let catalogue = Catalogue::default();
+    let names = catalogue.names().filter(|name| counts_so(catalogue.alert(name).unwrap()));
     let lines: Vec<_> = names.map(|name| format!("  {name}: {{}}\n")).collect();
     let loaded =
         spec_of(folder.path(), way, "15s", &lines.concat(), "capture: {}, heartbeat_url: {env: HEARTBEAT}");

@@ -14,6 +14,7 @@ mod existing_grafana;
 mod failures;
 mod grafana;
 mod grafana_releases;
+mod integrations;
 mod own_dashboards;
 mod panels;
 mod public_dashboards;

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::support::binary::{Monctl, Project, Ran, SPEC};
-use monctl::spec::{DrillKind, Install, Metrics, catalogue_alert, catalogue_names, json_schema, load};
+use monctl::spec::{Catalogue, DrillKind, Install, Metrics, json_schema, load};
 
 /// Renders a spec in a project of its own, which must not be touched.
 #[track_caller]
@@ -766,9 +766,10 @@ fn every_example_is_a_valid_spec() {
 #[test]
 fn the_example_of_drills_has_every_alert_that_can_be_caused() {
     let spec = load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/drills/monctl.yaml")).unwrap().spec;
+    let catalogue = Catalogue::default();
     let is_caused =
-        |name: &&str| catalogue_alert(name).is_some_and(|it| !matches!(it.drill, DrillKind::None { .. }));
-    let wanted: Vec<&str> = catalogue_names().filter(is_caused).collect();
+        |name: &&str| catalogue.alert(name).is_some_and(|it| !matches!(it.drill, DrillKind::None { .. }));
+    let wanted: Vec<&str> = catalogue.names().filter(is_caused).collect();
     let drilled: Vec<&str> = spec.alerts.keys().map(monctl::spec::AlertName::as_str).collect();
     assert_eq!(drilled, wanted);
 }

@@ -67,6 +67,7 @@ fn what(kind: &DrillKind) -> String {
         DrillKind::Requests { status } => format!("real requests are answered with {status}"),
         DrillKind::SlowRequests => "real requests are answered late".into(),
         DrillKind::ReplacedWorkers => "workers are asked to end, one at a time, and are replaced".into(),
+        DrillKind::Run { run, .. } => format!("runs {}", run.join(" ")),
         DrillKind::None { .. } => String::new(),
     }
 }

@@ -36,7 +36,7 @@ pub struct Opening {
     /// Who is let in.
     pub source: Source,
     /// What for; letters, digits, spaces and commas, which EC2 takes as a rule's description.
-    pub purpose: &'static str,
+    pub purpose: String,
 }
 
 impl Opening {

@@ -10,8 +10,6 @@ use super::rule::{Opening, Source};
 use crate::host::{HostName, ProjectName, Role};
 use crate::spec::{Aws, Credits, Spec};
 
-/// The port of node exporter.
-const NODE_EXPORTER: u16 = 9100;
 /// The port of ssh.
 const SSH: u16 = 22;
 
@@ -124,13 +122,18 @@ fn openings(spec: &Spec, aws: &Aws, caller: Option<IpNet>) -> BTreeMap<Role, Vec
         [] => ssh_from.clone(),
         list => networks(list),
     };
-    let open = |port, purpose| move |net: &IpNet| Opening { port, source: Source::Network(*net), purpose };
-    let monitoring = |port, purpose| Opening { port, source: Source::Monitoring, purpose };
+    let open = |port, purpose: &'static str| {
+        move |net: &IpNet| Opening { port, source: Source::Network(*net), purpose: purpose.to_owned() }
+    };
     let ssh: Vec<Opening> = ssh_from.iter().map(open(SSH, "ssh")).collect();
     let mut app = ssh.clone();
     app.extend(app_from.iter().map(open(spec.app.port.get(), "application")));
-    app.push(monitoring(NODE_EXPORTER, "node exporter"));
-    app.push(monitoring(spec.app.scraped_port(), "metrics of the application"));
+    let scraped = spec.scraped();
+    app.extend(scraped.iter().filter(|job| job.roles.contains(&Role::App)).map(|job| Opening {
+        port: job.port,
+        source: Source::Monitoring,
+        purpose: job.title.to_owned(),
+    }));
     app.sort();
     app.dedup_by_key(|opening| opening.rule());
     [(Role::App, app), (Role::Monitoring, ssh)].into()

@@ -3,7 +3,7 @@
 use super::super::tests::step;
 use super::super::{FileFact, Release, Requirements, Step, StepKind, Tree, UnitFact};
 use super::*;
-use crate::playbook::Flag;
+use crate::integrations::Flag;
 
 /// Two units that share a set, one with a socket, with all that a set can hold.
 const YAML: &str = r#"

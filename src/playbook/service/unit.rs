@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::super::change::Detail;
 use super::super::facts::Facts;
 use super::super::inputs::Inputs;
-use super::super::step_id::Flag;
+use crate::integrations::Flag;
 
 /// A unit of the set. Its unit file comes from the bundle's `systemd/` folder.
 #[derive(Debug, Clone, Deserialize)]

@@ -138,7 +138,7 @@ impl Aws {
         }
         let mut patience = Patience::new(KNOWN_WITHIN);
         loop {
-            let permissions = openings.iter().map(|it| permission(&it.rule(), Some(it.purpose), monitoring));
+            let permissions = openings.iter().map(|it| permission(&it.rule(), Some(&it.purpose), monitoring));
             let permissions = permissions.collect::<Result<Vec<_>>>()?;
             let call = self.api.ec2.authorize_security_group_ingress().group_id(group);
             let Err(failed) = call.set_ip_permissions(Some(permissions)).send().await else {

@@ -1,6 +1,9 @@
 //! What a dashboard is given beside its parts: places, ids, names of queries and of hosts, the data source, thresholds,
 //! and words for what may be empty.
 
+use std::collections::BTreeSet;
+
+use serde::Deserialize as _;
 use serde_json::{Map, Value, json};
 
 use super::super::rules::Rule;
@@ -8,14 +11,13 @@ use super::grid::{Grid, Rows};
 use super::json::child;
 use super::series::Fleet;
 use super::thresholds;
-use crate::spec::Metrics;
+use crate::integrations::Flag;
 
 /// What is given comes from here.
 pub(super) struct Dress<'a> {
     /// The uid of the data source.
     pub data_source: &'a str,
-    pub metrics: Metrics,
-    pub watches_itself: bool,
+    pub flags: BTreeSet<Flag>,
     pub rules: Vec<Rule>,
     /// How many rows the tables have that show a line for each host, or the like.
     pub rows: Rows,
@@ -38,7 +40,9 @@ impl Dress<'_> {
     }
 
     fn panels(&self, panels: &mut Vec<Value>, grid: &mut Grid, number: &mut u64) -> Result<(), String> {
-        panels.retain(|panel| self.belongs(panel));
+        let belong = panels.iter().map(|panel| self.belongs(panel)).collect::<Result<Vec<_>, _>>()?;
+        let mut belong = belong.into_iter();
+        panels.retain(|_| belong.next().unwrap_or(true));
         for panel in panels.iter_mut().filter_map(Value::as_object_mut) {
             panel.shift_remove("when");
             *number += 1;
@@ -57,12 +61,11 @@ impl Dress<'_> {
         Ok(())
     }
 
-    /// `"when": "builtin"` or `"exporter"`: only where the application is counted so; `"watched"`: only where the
-    /// monitoring itself is watched.
-    fn belongs(&self, panel: &Value) -> bool {
-        panel.get("when").is_none_or(|when| {
-            if when == "watched" { self.watches_itself } else { json!(self.metrics) == *when }
-        })
+    /// `"when": "builtin"`: only where the spec says so; see [`Flag`].
+    fn belongs(&self, panel: &Value) -> Result<bool, String> {
+        let Some(when) = panel.get("when") else { return Ok(true) };
+        let flag = Flag::deserialize(when).map_err(|error| error.to_string())?;
+        Ok(self.flags.contains(&flag))
     }
 
     fn queries(&self, panel: &mut Map<String, Value>) {

@@ -6,7 +6,8 @@ use super::notation::{Sample, notation};
 use super::numbers::Numbers;
 use super::setup::seconds;
 use super::time::Millis;
-use crate::spec::{Amount, Series, Target};
+use crate::host::Role;
+use crate::spec::{Amount, Scraped, Series};
 
 /// Where a counter begins at least, and for how many seconds it seems to have counted: near zero, where only a restart
 /// should bring it, Prometheus extrapolates less.
@@ -59,18 +60,17 @@ impl Actor {
     }
 
     /// The labels of one of its series.
-    pub fn labels(&self, series: &Labelled, target: Target, port: u16) -> BTreeMap<String, String> {
+    pub fn labels(&self, series: &Labelled, target: Option<&Scraped>) -> BTreeMap<String, String> {
         let number = self.number;
-        let (job, instance) = match target {
-            Target::Node => ("node-exporter", format!("192.0.2.{number}:9100")),
-            Target::App => ("django-instance", format!("192.0.2.{number}:{port}")),
-            Target::Prometheus => ("prometheus", "localhost:9090".to_owned()),
-            Target::Alertmanager => ("alertmanager", "localhost:9093".to_owned()),
-            Target::None => ("", String::new()),
-        };
-        let mut labels: BTreeMap<String, String> =
-            [("job".to_owned(), job.to_owned()), ("instance".to_owned(), instance)].into();
-        labels.retain(|_, value| !value.is_empty());
+        let mut labels = BTreeMap::new();
+        if let Some(Scraped { job, roles, port, .. }) = target {
+            let instance = if roles.contains(&Role::App) {
+                format!("192.0.2.{number}:{port}")
+            } else {
+                format!("localhost:{port}")
+            };
+            labels.extend([("job".to_owned(), (*job).to_owned()), ("instance".to_owned(), instance)]);
+        }
         labels.extend(series.labels.clone());
         for (name, value) in &self.labels {
             if labels.contains_key(name) {
@@ -113,8 +113,8 @@ impl Labelled {
 /// What is on the stage: series by their names, until when.
 pub(super) struct Scene<'a> {
     pub numbers: &'a Numbers,
-    pub target: Target,
-    pub port: u16,
+    /// What is scraped; see [`crate::spec::Trial::target`].
+    pub target: Option<&'a Scraped<'a>>,
     pub scrape: Millis,
     pub until: Millis,
 }
@@ -127,7 +127,7 @@ impl Scene<'_> {
     pub fn series(&self, actor: &Actor, series: &[&Series]) -> Result<Vec<(String, String)>, String> {
         let line = |series: &&Series| {
             let name = Labelled::parse(&self.numbers.fill(&series.name)?)?;
-            let labels = actor.labels(&name, self.target, self.port);
+            let labels = actor.labels(&name, self.target);
             Ok((written(&name.metric, &labels), notation(&self.samples(actor, series)?)))
         };
         series.iter().map(line).collect()
@@ -188,6 +188,7 @@ fn written(metric: &str, labels: &BTreeMap<String, String>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::spec::Spec;
 
     #[test]
     fn a_series_is_a_metric_and_its_labels() {
@@ -200,24 +201,24 @@ mod tests {
     }
 
     /// What an actor's series look like with a scrape every 15 s for a minute.
-    fn lines(series: &str, actor: &Actor, target: Target) -> Vec<(String, String)> {
+    fn lines(series: &str, actor: &Actor, target: Option<&Scraped>) -> Vec<(String, String)> {
         let series: Series = serde_saphyr::from_str(series).unwrap();
         let numbers = Numbers::default();
-        let scene = Scene { numbers: &numbers, target, port: 0, scrape: 15_000, until: 60_000 };
+        let scene = Scene { numbers: &numbers, target, scrape: 15_000, until: 60_000 };
         scene.series(actor, &[&series]).unwrap()
     }
 
     #[test]
     fn a_counter_goes_on_counting_when_it_begins_anew() {
         let actor = Actor { reset: Some(30_000), ..Actor::new(1, 2.0) };
-        let lines = lines("{name: a_total, rate: level}", &actor, Target::None);
+        let lines = lines("{name: a_total, rate: level}", &actor, None);
         assert_eq!(lines, [("a_total{}".to_owned(), "2000000+30x1 30+30x2".to_owned())]);
     }
 
     #[test]
     fn a_scrape_that_fails_ends_all_series_but_up_until_the_next() {
         let actor = Actor { missed: vec![30_000], ..Actor::new(1, 2.0) };
-        let lines_of = |series| lines(series, &actor, Target::None)[0].1.clone();
+        let lines_of = |series| lines(series, &actor, None)[0].1.clone();
         assert_eq!(lines_of("{name: a, value: level}"), "2x1 stale 2x1");
         assert_eq!(lines_of("{name: a_total, rate: level}"), "2000000+30x1 stale 2000090+30x1");
         assert_eq!(lines_of("{name: 'up{a=\"b\"}', value: 1}"), "1x1 0+1x1 1");
@@ -226,7 +227,13 @@ mod tests {
     #[test]
     fn what_is_gone_was_there_before() {
         let actor = Actor { gone: Some(30_000), ..Actor::new(1, 2.0) };
-        let lines = lines("{name: a, value: level + t}", &actor, Target::Node);
+        let spec: Spec = serde_saphyr::from_str(
+            "{version: 1, project: a, provider: local, app: {path: ., wsgi: a.wsgi}, notify: {capture: {}}}",
+        )
+        .unwrap();
+        let scraped = spec.scraped();
+        let node = scraped.iter().find(|job| job.job == "node-exporter");
+        let lines = lines("{name: a, value: level + t}", &actor, node);
         assert_eq!(lines[0].0, r#"a{instance="192.0.2.1:9100",job="node-exporter"}"#);
         assert_eq!(lines[0].1, "2+15x1 stale _x2");
     }

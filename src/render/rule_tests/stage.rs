@@ -12,7 +12,8 @@ use super::scene::{Actor, Labelled, Scene};
 use super::setup::{Setup, shown};
 use super::texts::{Texts, filled, is_steady};
 use super::time::Millis;
-use crate::spec::{Series, Target, Usual};
+use crate::host::Role;
+use crate::spec::{Scraped, Series, Usual};
 
 /// A trial, the rule that is tried, and what both need.
 pub(super) struct Stage<'a> {
@@ -21,7 +22,8 @@ pub(super) struct Stage<'a> {
     /// The metrics without which the alert cannot fire.
     pub needs: &'a [String],
     /// Where the application's metrics are.
-    pub port: u16,
+    /// What is scraped.
+    pub target: Option<&'a Scraped<'a>>,
     /// Whether the parameters are those of the catalogue, with which arithmetic at the threshold is exact.
     pub exact: bool,
 }
@@ -68,8 +70,7 @@ impl Stage<'_> {
         checks.sort_by_key(Check::at);
         let scene = Scene {
             numbers,
-            target: self.setup.trial.target,
-            port: self.port,
+            target: self.target,
             scrape: self.setup.clock.scrape,
             until: Group::until(&checks),
         };
@@ -108,14 +109,14 @@ impl Stage<'_> {
     fn kept(&self, actor: &Actor, series: &[&Series], numbers: &Numbers) -> Result<Texts, String> {
         let Some(first) = series.first() else { return Ok(Texts::new()) };
         let name = Labelled::parse(&numbers.fill(&first.name)?)?;
-        let mut labels = actor.labels(&name, self.setup.trial.target, self.port);
+        let mut labels = actor.labels(&name, self.target);
         labels.retain(|name, _| self.setup.trial.keeps.contains(name));
         Ok(labels)
     }
 
     /// Whether there can be several of what is scraped.
     fn has_neighbours(&self) -> bool {
-        matches!(self.setup.trial.target, Target::Node | Target::App)
+        self.target.is_some_and(|job| job.roles.contains(&Role::App))
     }
 }
 

@@ -15,8 +15,10 @@ pub struct Trial {
     /// Which way it is, where there are several.
     #[serde(default)]
     pub by: Option<String>,
-    /// What is scraped.
-    pub target: Target,
+    /// The scrape job whose targets have the series, which decides about their labels `job` and `instance`; none where
+    /// the series carry all their labels themselves.
+    #[serde(default)]
+    pub target: Option<String>,
     /// The labels of the first series that the alert keeps.
     pub keeps: Vec<String>,
     /// How the expression looks at the past.
@@ -66,22 +68,6 @@ pub struct Trial {
     /// What only this alert has to stand.
     #[serde(default)]
     pub cases: Vec<Case>,
-}
-
-/// What Prometheus scrapes: it decides about the labels `job` and `instance`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Target {
-    /// Node exporter.
-    Node,
-    /// The application's metrics.
-    App,
-    /// Prometheus itself.
-    Prometheus,
-    /// Alertmanager.
-    Alertmanager,
-    /// Nothing: the series carry all their labels themselves.
-    None,
 }
 
 /// How an expression looks at the past.

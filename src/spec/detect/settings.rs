@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use regex::Regex;
 
-use super::super::bounded::read_text;
+use crate::bounded::read_text;
 use super::file_of;
 
 /// The files of the settings in use; none where the project does not say so in a way that can be read.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::super::alert::Alert;
 use super::super::app::Metrics;
-use super::super::catalogue::{CatalogueAlert, Counts, catalogue_alert, catalogue_names};
+use super::super::catalogue::{Catalogue, CatalogueAlert, Counts};
 use super::super::lack::lacks;
 use super::super::model::Spec;
 use super::super::monitoring::Monitoring;
@@ -24,9 +24,9 @@ pub(super) fn check(spec: &Spec, folder: &Path, findings: &mut Vec<Finding>) {
             let path = keys.iter().fold(at.clone(), |path, key| path.and(key));
             findings.push(Finding::new(path, message));
         };
-        one(name, alert, &mut find);
-        labels(name, alert, &mut find);
-        let Some(entry) = alert.entry(name.as_str()) else {
+        one(name, alert, &spec.catalogue, &mut find);
+        labels(alert, spec.catalogue.entry(name.as_str(), alert).is_some(), &mut find);
+        let Some(entry) = spec.catalogue.entry(name.as_str(), alert) else {
             templates(&at, alert, findings);
             continue;
         };
@@ -43,8 +43,13 @@ pub(super) fn check(spec: &Spec, folder: &Path, findings: &mut Vec<Finding>) {
     }
 }
 
-fn one(name: &AlertName, alert: &Alert, find: &mut impl FnMut(&[&str], String)) {
-    match (&alert.expr, catalogue_alert(name.as_str())) {
+fn one(
+    name: &AlertName,
+    alert: &Alert,
+    catalogue: &Catalogue,
+    find: &mut impl FnMut(&[&str], String),
+) {
+    match (&alert.expr, catalogue.alert(name.as_str())) {
         (Some(expr), _) => {
             own(expr, find);
             for (key, given) in given(alert) {
@@ -55,7 +60,7 @@ fn one(name: &AlertName, alert: &Alert, find: &mut impl FnMut(&[&str], String)) 
         }
         (None, Some(entry)) => parameters(alert, entry, find),
         (None, None) => {
-            let near = suggestion(name.as_str(), catalogue_names());
+            let near = suggestion(name.as_str(), catalogue.names());
             find(&[], format!("the catalogue has no alert `{name}`, and it has no `expr` of its own{near}"));
         }
     }
@@ -81,7 +86,7 @@ fn templates(at: &KeyPath, alert: &Alert, findings: &mut Vec<Finding>) {
 }
 
 /// Labels by which messages find their way, and alerts are told apart or held back.
-fn labels(name: &AlertName, alert: &Alert, find: &mut impl FnMut(&[&str], String)) {
+fn labels(alert: &Alert, is_of_catalogue: bool, find: &mut impl FnMut(&[&str], String)) {
     if alert.severity.as_ref().is_some_and(|severity| severity.trim().is_empty()) {
         find(&["severity"], "an empty severity is none; leave it out, or name one".to_owned());
     }
@@ -89,10 +94,10 @@ fn labels(name: &AlertName, alert: &Alert, find: &mut impl FnMut(&[&str], String
         let message = match label.as_str() {
             "severity" => "the severity stands beside `labels`: write `severity: …` there",
             "alertname" => "Prometheus puts the alert's own name there; name the alert so instead",
-            "instance" if alert.entry(name.as_str()).is_some() => {
+            "instance" if is_of_catalogue => {
                 "this label tells the hosts apart; with one value for all of them nobody knows which one it is"
             }
-            "host" if alert.entry(name.as_str()).is_some() => {
+            "host" if is_of_catalogue => {
                 "by this label a host that is down holds back its other alerts; choose another name"
             }
             _ => continue,

@@ -73,7 +73,7 @@ fn without_way(slack: &Slack) -> Option<Finding> {
 fn severities(spec: &Spec) -> Option<BTreeSet<String>> {
     let mut known = BTreeSet::new();
     for (name, alert) in &spec.alerts {
-        match (&alert.severity, alert.entry(name.as_str())) {
+        match (&alert.severity, spec.catalogue.entry(name.as_str(), alert)) {
             (Some(severity), None) => known.extend(template::words(severity)?),
             (Some(severity), Some(_)) => drop(known.insert(severity.clone())),
             (None, entry) => known.extend(entry.map(|entry| entry.severity.clone())),

@@ -9,13 +9,20 @@ mod promises;
 mod table;
 
 use crate::support::binary::{Project, SPEC};
-use monctl::spec::{Spec, load};
+use monctl::spec::{Catalogue, Spec, load};
+
+/// The catalogue with the integration that is an example for others: its alert is held to the same promises.
+fn catalogue() -> Catalogue {
+    Catalogue::with(&[EXAMPLE.into()]).unwrap()
+}
+
+const EXAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/integrations/queue");
 
 /// A spec with all alerts of the catalogue, and more lines of a spec after the alerts.
 fn spec(alerts: &str, more: &str) -> Spec {
     let (before, _) = SPEC.split_once("alerts:").unwrap();
     let text =
-        format!("{before}alerts:\n{alerts}notify:\n  capture: {{}}\n  heartbeat_url: {{env: X}}\n{more}");
+        format!("{before}alerts:\n{alerts}notify:\n  capture: {{}}\n  heartbeat_url: {{env: X}}\nintegrations: [{EXAMPLE}]\n{more}");
     load(&Project::with_spec(&text).path("monctl.yaml")).unwrap().spec
 }
 
@@ -26,6 +33,6 @@ fn all() -> Spec {
 
 /// The same with more lines of a spec.
 fn all_with(more: &str) -> Spec {
-    let lines: Vec<_> = monctl::spec::catalogue_names().map(|name| format!("  {name}: {{}}\n")).collect();
+    let lines: Vec<_> = catalogue().names().map(|name| format!("  {name}: {{}}\n")).collect();
     spec(&lines.concat(), more)
 }

@@ -1,7 +1,7 @@
 //! The rule tests follow the user's parameters: with other thresholds, times and intervals each alert stands the
 //! tests that are made for it then.
 
-use monctl::spec::{CatalogueAlert, Counts, Unit, catalogue_alert, catalogue_names};
+use monctl::spec::{CatalogueAlert, Counts, Unit};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
@@ -84,8 +84,9 @@ fn every_alert_stands_its_tests_with_any_parameters() {
     let random = TestRng::from_seed(RngAlgorithm::ChaCha, &[7; 32]);
     let config = Config { cases: 5, failure_persistence: None, max_shrink_iters: 0, ..Config::default() };
     let result = TestRunner::new_with_rng(config, random).run(&choice(), |choice| {
+        let catalogue = super::catalogue();
         let lines: String =
-            catalogue_names().map(|name| choice.line(name, catalogue_alert(name).unwrap())).collect();
+            catalogue.names().map(|name| choice.line(name, catalogue.alert(name).unwrap())).collect();
         let intervals = format!(
             "monitoring: {{scrape_interval: {}s, evaluation_interval: {}s}}\n",
             choice.scrape, choice.evaluation

@@ -36,7 +36,7 @@ impl Table {
             let survivors = self.survivors.get(alert).map_or(0, Vec::len);
             let _ = writeln!(
                 page,
-                "| [`{alert}`](alerts/{alert}.md) |{} {} | {survivors} |",
+                "| `{alert}` |{} {} | {survivors} |",
                 of(counts),
                 counts.values().sum::<usize>()
             );

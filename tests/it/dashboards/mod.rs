@@ -16,7 +16,7 @@ use std::io::Write as _;
 use std::path::Path;
 
 use monctl::render::{self, Tool};
-use monctl::spec::{Alert, Spec, catalogue_alert, catalogue_names, load};
+use monctl::spec::{Alert, Catalogue, Spec, load};
 use regex::Regex;
 use serde_json::{Value, json};
 
@@ -30,8 +30,8 @@ fn reference() -> Spec {
 
 /// The reference with every alert of the catalogue, with none, and with an application that is counted from outside and
 /// the alerts that everybody has.
-fn specs() -> [(&'static str, Spec); 3] {
-    let every = catalogue_names().map(|name| (name.parse().unwrap(), Alert::default())).collect();
+fn specs() -> [(&'static str, Spec); 4] {
+    let every = Catalogue::default().names().map(|name| (name.parse().unwrap(), Alert::default())).collect();
     let exporter: Spec = changed(|spec| {
         spec["app"]["metrics"] = json!("exporter");
         spec.as_object_mut().unwrap().remove("alerts");
@@ -39,8 +39,17 @@ fn specs() -> [(&'static str, Spec); 3] {
     [
         ("every alert", Spec { alerts: every, ..reference() }),
         ("no alert", Spec { alerts: BTreeMap::new(), ..reference() }),
+        ("an integration of the user's", with_queue()),
         ("exporter", exporter),
     ]
+}
+
+/// The exporter's with the integration that is an example, and its alert.
+fn with_queue() -> Spec {
+    let example = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/integrations/queue");
+    let mut spec = Spec { catalogue: Catalogue::with(&[example.into()]).unwrap(), ..reference() };
+    spec.alerts.insert("QueueTooLong".parse().unwrap(), Alert::default());
+    spec
 }
 
 fn changed(change: impl FnOnce(&mut Value)) -> Spec {
@@ -64,9 +73,13 @@ fn hosts() -> Value {
 
 #[test]
 fn a_dashboard_is_a_file_and_their_uids_differ() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("templates/dashboards");
-    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    let files: BTreeSet<String> = files
+    let templates = Path::new(env!("CARGO_MANIFEST_DIR")).join("templates");
+    let of = |folder: &Path| std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let integrations = of(&templates.join("integrations")).map(|folder| folder.join("dashboards"));
+    let files: BTreeSet<String> = [templates.join("dashboards")]
+        .into_iter()
+        .chain(integrations)
+        .flat_map(|folder| of(&folder))
         .filter(|path| path.extension().is_some_and(|end| end == "json"))
         .map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned())
         .collect();
@@ -152,8 +165,9 @@ const WITHOUT_A_LINE: [(&str, &str); 2] = [
 fn every_alert_with_a_threshold_is_on_a_panel() {
     let dashboards: Vec<Value> = all().into_iter().map(|(_, dashboard)| dashboard).collect();
     let shown: BTreeSet<String> = dashboards.iter().flat_map(panels).flat_map(rules::alerts_of).collect();
-    let has_line = |name: &str| catalogue_alert(name).is_some_and(|alert| alert.above.is_some());
-    for name in catalogue_names().filter(|name| has_line(name)) {
+    let catalogue = Catalogue::default();
+    let has_line = |name: &str| catalogue.alert(name).is_some_and(|alert| alert.above.is_some());
+    for name in catalogue.names().filter(|name| has_line(name)) {
         let excepted = WITHOUT_A_LINE.iter().any(|(without, _)| *without == name);
         assert_eq!(shown.contains(name), !excepted, "{name}");
     }
@@ -242,7 +256,7 @@ impl Asked {
 
 /// All queries of dashboards; the metrics of an application differ by how it is counted.
 fn asked(counted: Counted) -> Vec<Asked> {
-    let [builtin, _, exporter] = specs();
+    let [builtin, _, _, exporter] = specs();
     let spec = if counted == Counted::Builtin { builtin.1 } else { exporter.1 };
     let of = |(dashboard, document): (String, Value)| {
         let every =
@@ -267,7 +281,7 @@ fn empty_panels(world: &World, asked: &[Asked]) -> BTreeSet<String> {
 /// The panel of a place; none where it is a variable or an annotation.
 fn panel_at(place: &str, counted: Counted) -> Option<Value> {
     let (dashboard, title) = place.split_once(": ").unwrap();
-    let [builtin, _, exporter] = specs();
+    let [builtin, _, _, exporter] = specs();
     let spec = if counted == Counted::Builtin { builtin.1 } else { exporter.1 };
     let document = render::dashboards(&spec).unwrap().remove(dashboard).unwrap();
     panels(&document).into_iter().find(|panel| panel["title"] == title).cloned()
@@ -524,7 +538,7 @@ fn a_metric_that_is_misspelt_and_a_label_that_there_is_not_bring_no_data() {
 
 #[test]
 fn node_exporter_sees_the_root_of_every_kind_of_machine() {
-    let unit = include_str!("../../../templates/systemd/monctl-node-exporter.service");
+    let unit = include_str!("../../../templates/integrations/node/systemd/monctl-node-exporter.service");
     let option = |name: &str| {
         let found = unit.split_whitespace().find_map(|word| word.strip_prefix(name)).unwrap();
         Regex::new(&found.replace("$$", "$")).unwrap()

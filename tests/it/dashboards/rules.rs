@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 
-use monctl::spec::{Grafana, catalogue_alert};
+use monctl::spec::{Catalogue, Grafana};
 use regex::Regex;
 use serde_json::{Value, json};
 
@@ -449,12 +449,14 @@ pub fn alerts_of(panel: &Value) -> Vec<String> {
 /// A panel with the line of an alert shows what the alert looks at: it asks for the metric with which the alert's
 /// expression begins, under the same conditions.
 fn alerts(dashboard: &Value) -> Vec<String> {
+    let example = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/integrations/queue");
+    let catalogue = Catalogue::with(&[example.into()]).unwrap();
     let parameter = regex(r"\$\{[^}]*\}");
     of_panels(dashboard, |panel| {
         let parsed = list(&panel["targets"]).filter_map(|target| Parsed::new(&text(&target["expr"])).ok());
         let asked: Vec<Selector> = parsed.flat_map(|query| query.selectors()).collect();
         alerts_of(panel).into_iter().find_map(|name| {
-            let Some(alert) = catalogue_alert(&name) else {
+            let Some(alert) = catalogue.alert(&name) else {
                 return Some(format!("there is no alert {name}"));
             };
             let expression = alert.expr.replace("[${window}]", "[5m]").replace("${window/2}", "5m");

@@ -1,0 +1,138 @@
+//! One integration, and the set of those that come with the program.
+
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+
+use include_dir::{Dir, include_dir};
+use serde::de::DeserializeOwned;
+
+use super::folder::{self, Files};
+pub use super::manifest::Program;
+use super::manifest::{Manifest, ScrapeJob};
+use crate::error::{Error, Result};
+use crate::host::Role;
+
+static FOLDERS: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/templates/integrations");
+
+#[expect(clippy::expect_used, reason = "the files are part of the program and a test reads them all")]
+static BUILTIN: LazyLock<Vec<Integration>> = LazyLock::new(|| {
+    let read = |folder: &'static Dir<'static>| {
+        let root = Path::new("templates/integrations").join(folder.path());
+        Integration::new(root, folder::embedded(folder)?)
+    };
+    FOLDERS.dirs().map(read).collect::<Result<_>>().expect("the integrations of the program are sound")
+});
+
+/// A watched thing with everything that belongs to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Integration {
+    /// The folder, which its errors name.
+    root: PathBuf,
+    name: String,
+    manifest: Manifest,
+    files: Files,
+}
+
+impl Integration {
+    /// Those that come with the program, by name: `django`, `monitoring`, `node`.
+    pub fn builtin() -> &'static [Self] {
+        &BUILTIN
+    }
+
+    /// Reads one of the user's, called like its folder.
+    ///
+    /// # Errors
+    /// Where the folder cannot be read, holds what is no part of an integration, or declares what makes no sense.
+    pub fn read(folder: &Path) -> Result<Self> {
+        let integration = Self::new(folder.to_owned(), folder::on_disk(folder)?)?;
+        if BUILTIN.iter().any(|builtin| builtin.name == integration.name) {
+            return Err(Error::invalid(format!("`{}` is an integration of monctl's own", integration.name))
+                .at(folder.display().to_string())
+                .remedy("rename the folder"));
+        }
+        Ok(integration)
+    }
+
+    fn new(root: PathBuf, files: Files) -> Result<Self> {
+        let name = root.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let invalid = |what: String| Error::invalid(what).at(root.display().to_string());
+        if !is_name(&name) {
+            return Err(invalid(format!("`{name}` is not a valid name of an integration"))
+                .remedy("name the folder by lower-case letters, digits and hyphens, such as `queue`"));
+        }
+        let Some(manifest) = files.get("integration.yaml") else {
+            return Err(invalid("there is no `integration.yaml`".to_owned())
+                .remedy("docs/integrations.md says what an integration holds"));
+        };
+        let manifest: Manifest = parse(&root.join("integration.yaml"), manifest)?;
+        if let Some(fault) = manifest.fault() {
+            return Err(Error::invalid(fault).at(root.join("integration.yaml").display().to_string()));
+        }
+        Ok(Self { name, manifest, files, root })
+    }
+
+    /// Its name, which is its folder's.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What it is called in descriptions, such as `node exporter`.
+    pub fn title(&self) -> &str {
+        &self.manifest.title
+    }
+
+    /// Whether it watches hosts of this role.
+    pub fn watches(&self, role: Role) -> bool {
+        self.manifest.roles.contains(&role)
+    }
+
+    /// What Prometheus scrapes.
+    pub fn scrape_jobs(&self) -> &[ScrapeJob] {
+        &self.manifest.scrape
+    }
+
+    /// Where its program is.
+    pub fn program(&self) -> Option<&Program> {
+        self.manifest.program.as_ref()
+    }
+
+    /// The text of a file by its path below the folder.
+    pub fn file(&self, path: &str) -> Option<&str> {
+        self.files.get(path).map(|text| &**text)
+    }
+
+    /// The files of a subfolder such as `alerts`: names without the folder.
+    pub fn folder<'a>(&'a self, folder: &'a str) -> impl Iterator<Item = (&'a str, &'a str)> {
+        self.files.iter().filter_map(move |(path, text)| {
+            Some((path.strip_prefix(folder)?.strip_prefix('/')?, &**text))
+        })
+    }
+
+    /// Where a file is, for messages.
+    pub fn place(&self, path: &str) -> String {
+        self.root.join(path).display().to_string()
+    }
+
+    /// Reads one of its YAML files.
+    ///
+    /// # Errors
+    /// Where the file is not what it should be, with line and column.
+    pub fn parse<T: DeserializeOwned>(&self, path: &str) -> Result<Option<T>> {
+        self.file(path).map(|text| parse(&self.root.join(path), text)).transpose()
+    }
+}
+
+fn parse<T: DeserializeOwned>(path: &Path, text: &str) -> Result<T> {
+    serde_saphyr::from_str(text).map_err(|error| {
+        Error::invalid("a file of an integration is not valid")
+            .at(path.display().to_string())
+            .because(error)
+            .remedy("docs/integrations.md says what it holds")
+    })
+}
+
+/// Whether the text can name folders, users and jobs.
+fn is_name(text: &str) -> bool {
+    text.starts_with(|first: char| first.is_ascii_lowercase())
+        && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+}

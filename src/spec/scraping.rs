@@ -1,0 +1,78 @@
+//! What the integrations of a spec mean with its settings: which parts apply, and what Prometheus scrapes.
+
+use std::collections::BTreeSet;
+
+use super::app::Metrics;
+use super::model::Spec;
+use crate::host::Role;
+use crate::integrations::{Flag, PathSetting, PortSetting, ScrapePath, ScrapePort};
+
+/// A scrape job of Prometheus.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Scraped<'a> {
+    /// The name of the job.
+    pub job: &'a str,
+    /// What the integration is called in descriptions.
+    pub title: &'a str,
+    /// The roles whose hosts it has targets on.
+    pub roles: Vec<Role>,
+    /// The port that answers.
+    pub port: u16,
+    /// Whether a setting of the spec decides about the port.
+    pub is_of_settings: bool,
+    /// Whether it is the application's own port, which others may reach, too.
+    pub is_applications: bool,
+    /// The path of the metrics.
+    pub path: &'a str,
+}
+
+impl Scraped<'_> {
+    /// Whether it is the port of an exporter on hosts of this role: only the monitoring host may reach it.
+    pub fn is_exporter_of(&self, role: Role) -> bool {
+        self.roles.contains(&role) && !self.is_applications
+    }
+}
+
+impl Spec {
+    /// Which parts of playbooks, integrations and dashboards apply.
+    pub fn flags(&self) -> BTreeSet<Flag> {
+        let install = if self.monitoring.install.is_release() { Flag::Release } else { Flag::Distribution };
+        let metrics = match self.app.metrics() {
+            Metrics::Exporter => Flag::Exporter,
+            Metrics::Builtin => Flag::Builtin,
+        };
+        let grafana = self.grafana.existing().is_none().then_some(Flag::Grafana);
+        let is_about_monitoring = |(name, alert): (&super::names::AlertName, &super::alert::Alert)| {
+            self.catalogue.entry(name.as_str(), alert).is_some_and(|entry| entry.integration == "monitoring")
+        };
+        let watched = self.alerts.iter().any(is_about_monitoring).then_some(Flag::Watched);
+        [install, metrics].into_iter().chain(grafana).chain(watched).collect()
+    }
+
+    /// What Prometheus scrapes: what is on its own host first.
+    pub fn scraped(&self) -> Vec<Scraped<'_>> {
+        let flags = self.flags();
+        let mut jobs = Vec::new();
+        for integration in self.catalogue.integrations() {
+            let wanted = integration.scrape_jobs().iter().filter(|job| job.when.is_none_or(|flag| flags.contains(&flag)));
+            jobs.extend(wanted.map(|job| Scraped {
+                job: &job.job,
+                title: integration.title(),
+                roles: Role::ALL.into_iter().filter(|role| integration.watches(*role)).collect(),
+                port: match job.port {
+                    ScrapePort::Number(port) => port,
+                    ScrapePort::Setting(PortSetting::App) => self.app.port.get(),
+                    ScrapePort::Setting(PortSetting::AppMetrics) => self.app.metrics_port.get(),
+                },
+                is_of_settings: matches!(job.port, ScrapePort::Setting(_)),
+                is_applications: job.port == ScrapePort::Setting(PortSetting::App),
+                path: match &job.path {
+                    ScrapePath::Fixed(path) => path,
+                    ScrapePath::Setting(PathSetting::AppMetrics) => self.app.metrics_path(),
+                },
+            }));
+        }
+        jobs.sort_by_key(|job| job.roles.contains(&Role::App));
+        jobs
+    }
+}
