@@ -25,7 +25,7 @@ type Remotes<'a> = BTreeMap<HostName, &'a Remote>;
 ///
 /// # Errors
 /// A host does not make or show its new key; the old one stays accepted, and the next run goes on.
-pub async fn renew_host_keys(provider: &Provider, remotes: &Remotes<'_>) -> Result<()> {
+pub async fn renew_host_keys(provider: &dyn Provider, remotes: &Remotes<'_>) -> Result<()> {
     let mut initial: BTreeMap<HostName, String> = BTreeMap::new();
     for host in remotes.keys() {
         initial.extend(provider.initial_host_key(*host)?.map(|key| (*host, key)));
@@ -54,7 +54,7 @@ pub async fn renew_host_keys(provider: &Provider, remotes: &Remotes<'_>) -> Resu
 /// # Errors
 /// A host cannot grow its file system.
 pub async fn grow_file_systems(
-    provider: &Provider,
+    provider: &dyn Provider,
     infra: &[InfraAction],
     remotes: &Remotes<'_>,
 ) -> Result<()> {

@@ -15,7 +15,7 @@ use crate::http::Endpoint;
 use crate::http::alertmanager::Alertmanager;
 use crate::http::prometheus::Prometheus;
 use crate::lint::{Finding, Snapshot, Weight, check, exporter, take};
-use crate::provider::Provider;
+use crate::provider;
 use crate::remote::Remote;
 use crate::spec::{Loaded, Location, load};
 
@@ -24,7 +24,7 @@ use crate::spec::{Loaded, Location, load};
 /// rules is part of the outcome, which then ends with [`Exit::Findings`].
 pub(super) async fn run(context: &Context) -> Result<Outcome> {
     let loaded = load(&context.spec)?;
-    let provider = Provider::of(&loaded, &context.events).await?;
+    let provider = provider::of(&loaded, &context.events).await?;
     let machines = provider.observe().await?.running();
     let remote = Remote::connect(monitoring(&machines)?, ANSWERS_WITHIN, &context.events).await?;
     let prometheus = Prometheus::new(&Endpoint::Unix(remote.forward(port(Web::Prometheus)).await?))?;

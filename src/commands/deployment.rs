@@ -15,7 +15,7 @@ use crate::host::{HostName, Machine, Role};
 use crate::plan::{HostPlan, Plan};
 use crate::playbook::{Facts, File, Inputs, Playbook, Release, Requirements, Tree};
 use crate::project;
-use crate::provider::{Observed, Provider};
+use crate::provider::{self, Observed, Provider};
 use crate::render::{Addresses, Bundle};
 use crate::secret::{KnownSecrets, Secret};
 use crate::spec::{Loaded, Secrets, load};
@@ -32,7 +32,7 @@ const ADDED_REQUIREMENTS: &str = "app/requirements.txt";
 /// A spec with everything that it refers to, and the provider of its machines.
 pub(super) struct Deployment {
     pub loaded: Loaded,
-    pub provider: Provider,
+    pub provider: Box<dyn Provider>,
     secrets: Secrets,
     /// What is masked wherever it is shown.
     known: KnownSecrets,
@@ -68,14 +68,14 @@ impl Deployment {
         let secrets = Secrets::resolve(&loaded)?;
         secrets.values().for_each(|secret| context.secrets.add(secret));
         let spec = &loaded.spec;
-        let provider = Provider::of(&loaded, &context.events).await?;
+        let provider = provider::of(&loaded, &context.events).await?;
         let dashboards = dashboards::wanted(&loaded).await?;
         let bundle = Bundle::render(spec, &Addresses::default())?;
         let added = bundle.get(ADDED_REQUIREMENTS).map(|content| content.masked().into_owned());
         let tree = Tree { persistent: spec.app.persistent.clone(), ..project::tree(&loaded.app_dir())? };
         warn_of_large_files(&tree, &context.events);
         let first_password = Secret::random()?;
-        let access = Access::with(&loaded, &provider, &secrets)?;
+        let access = Access::with(&loaded, &*provider, &secrets)?;
         access.password()?.iter().chain([&first_password]).for_each(|secret| context.secrets.add(secret));
         Ok(Self {
             releases: project::releases(spec.monitoring.install.releases(), loaded.base_dir())?,
@@ -151,7 +151,7 @@ impl Deployment {
         let inputs = self.inputs_of_roles(&machines)?;
         let plan = Plan {
             place: self.provider.place(),
-            infra: self.provider.plan(self.hosts(), observed).await?,
+            infra: self.provider.plan(self.hosts().collect(), observed).await?,
             ..Plan::default()
         };
         let mut look = Look { plan, inputs, hosts: BTreeMap::new(), silent: vec![] };
@@ -253,7 +253,7 @@ fn warn_of_large_files(tree: &Tree, events: &Events) {
 }
 
 /// The provider of a spec, without anything else of it.
-pub(super) async fn provider(spec: &Path, events: &Events) -> Result<Provider> {
+pub(super) async fn provider(spec: &Path, events: &Events) -> Result<Box<dyn Provider>> {
     // On the heap: a spec is large.
-    Box::pin(async { Provider::of(&load(spec)?, events).await }).await
+    Box::pin(async { provider::of(&load(spec)?, events).await }).await
 }

@@ -11,7 +11,7 @@ use crate::cli::DownArgs;
 use crate::error::{Error, Exit, Result};
 use crate::host::{HostName, ProjectName, Role};
 use crate::provider::hosts::ThingKind;
-use crate::provider::{Piece, Provider, local};
+use crate::provider::{self, Piece, Provider, local};
 use crate::spec::{Loaded, load};
 
 /// # Errors
@@ -21,7 +21,7 @@ pub(super) async fn run(args: &DownArgs, context: &Context) -> Result<Outcome> {
     let found = provider.leftovers().await?;
     // Where it does not answer, the machines go all the same.
     let guest = match &loaded {
-        Some(loaded) => Guest::look(loaded, &provider).await,
+        Some(loaded) => Guest::look(loaded, &*provider).await,
         None => Ok(None),
     };
     // Its error is told once the machines are gone.
@@ -87,11 +87,13 @@ pub(super) async fn run(args: &DownArgs, context: &Context) -> Result<Outcome> {
 }
 
 /// The provider of the project, and the spec where it is there.
-async fn project(args: &DownArgs, context: &Context) -> Result<(Provider, Option<Loaded>)> {
+async fn project(args: &DownArgs, context: &Context) -> Result<(Box<dyn Provider>, Option<Loaded>)> {
     let events = context.events.clone();
     match (&args.project, &args.region) {
-        (Some(name), Some(region)) => Ok((Provider::aws(parse(name)?, region.clone(), events).await?, None)),
-        (Some(name), None) => Ok((Provider::named(parse(name)?, events)?, None)),
+        (Some(name), Some(region)) => {
+            Ok((provider::in_region(parse(name)?, region.clone(), events).await?, None))
+        }
+        (Some(name), None) => Ok((provider::named(parse(name)?, events)?, None)),
         (None, _) => {
             let loaded = load(&context.spec).map_err(|error| match error.exit() {
                 Exit::Invalid => {
@@ -99,7 +101,7 @@ async fn project(args: &DownArgs, context: &Context) -> Result<(Provider, Option
                 }
                 _ => error,
             })?;
-            Ok((Provider::of(&loaded, &context.events).await?, Some(loaded)))
+            Ok((provider::of(&loaded, &context.events).await?, Some(loaded)))
         }
     }
 }

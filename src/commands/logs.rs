@@ -20,7 +20,7 @@ use crate::event::{Event, Events, LogLine};
 use crate::host::{HostName, Machine, Role};
 use crate::integrations::Integration;
 use crate::playbook::Playbook;
-use crate::provider::Provider;
+use crate::provider;
 use crate::remote::{Limits, Remote};
 use crate::spec::load;
 
@@ -36,7 +36,7 @@ const UNIT: (&str, &str) = ("monctl-", ".service");
 pub(super) async fn run(args: &LogsArgs, context: &Context) -> Result<Outcome> {
     let loaded = load(&context.spec)?;
     let services = services(args.service.as_deref(), loaded.spec.catalogue.integrations())?;
-    let provider = Provider::of(&loaded, &context.events).await?;
+    let provider = provider::of(&loaded, &context.events).await?;
     let machines: Vec<Machine> = provider.observe().await?.running();
     let machines: Vec<Machine> =
         machines.into_iter().filter(|machine| services.contains_key(&machine.name.role())).collect();

@@ -19,7 +19,7 @@ use crate::error::{Error, Result};
 use crate::event::{Event, Events};
 use crate::host::{HostName, Machine};
 use crate::http::door::Door;
-use crate::provider::Provider;
+use crate::provider;
 use crate::render::OVERVIEW_UID;
 use crate::secret::Secret;
 use crate::spec::load;
@@ -36,11 +36,11 @@ pub(super) async fn run(args: &OpenArgs, context: &Context) -> Result<Outcome> {
         }
         return Ok(Outcome::success("", Value::Null));
     }
-    let provider = Provider::of(&loaded, &context.events).await?;
+    let provider = provider::of(&loaded, &context.events).await?;
     let machines = provider.observe().await?.running();
     let way = Way::open(monitoring(&machines)?.clone(), port(args.service), context.events.clone()).await?;
     let door = match args.service {
-        Web::Grafana => door(&Access::of(&loaded, &provider)?, &way, &context.events).await,
+        Web::Grafana => door(&Access::of(&loaded, &*provider)?, &way, &context.events).await,
         Web::Prometheus | Web::Alertmanager => None,
     };
     show(args, door.as_ref().map_or(way.url(), Door::url), &context.events);

@@ -19,7 +19,7 @@ use crate::host::{HostName, Machine};
 use crate::http::Endpoint;
 use crate::http::prometheus::{AlertState, Prometheus};
 use crate::integrations::Integration;
-use crate::provider::{MachineState, Observed, Provider};
+use crate::provider::{self, MachineState, Observed, Provider};
 use crate::remote::Remote;
 use crate::spec::{Loaded, load};
 use crate::verify::{Kept, LastProof, TornProof, last_proofs};
@@ -112,7 +112,7 @@ enum Dashboards {
 /// outcome, which then ends with [`Exit::Failed`].
 pub(super) async fn run(args: &StatusArgs, context: &Context) -> Result<Outcome> {
     let loaded = load(&context.spec)?;
-    let provider = Provider::of(&loaded, &context.events).await?;
+    let provider = provider::of(&loaded, &context.events).await?;
     let observed = provider.observe().await?;
     let machines = observed.running();
     let hosts: Vec<HostName> = HostName::of_project(loaded.spec.app.count).collect();
@@ -126,7 +126,7 @@ pub(super) async fn run(args: &StatusArgs, context: &Context) -> Result<Outcome>
         machines: vec![],
         monitoring: None,
         monitoring_error: Some("the monitoring host was not reached".to_owned()),
-        others: if args.all { Some(others(&provider).await?) } else { None },
+        others: if args.all { Some(others(&*provider).await?) } else { None },
     };
     for (host, answer) in hosts.into_iter().zip(answers) {
         let (remote, services, error) = match answer {
@@ -136,7 +136,7 @@ pub(super) async fn run(args: &StatusArgs, context: &Context) -> Result<Outcome>
         };
         status.machines.push(machine_status(host, &observed, services, error.as_ref()));
         if let (HostName::MONITORING, Some(remote)) = (host, remote) {
-            match monitoring(&remote, &loaded, &provider).await {
+            match monitoring(&remote, &loaded, &*provider).await {
                 Ok(monitoring) => (status.monitoring, status.monitoring_error) = (Some(monitoring), None),
                 Err(error) => status.monitoring_error = Some(error.in_one_line()),
             }
@@ -148,7 +148,7 @@ pub(super) async fn run(args: &StatusArgs, context: &Context) -> Result<Outcome>
     Ok(Outcome { exit, text: status.to_string().trim_end().to_owned(), json })
 }
 
-async fn others(provider: &Provider) -> Result<Vec<Other>> {
+async fn others(provider: &dyn Provider) -> Result<Vec<Other>> {
     Ok(provider.others().await?.into_iter().map(|(project, what)| Other { project, what }).collect())
 }
 
@@ -183,7 +183,7 @@ fn machine_status(
     }
 }
 
-async fn monitoring(remote: &Remote, loaded: &Loaded, provider: &Provider) -> Result<MonitoringStatus> {
+async fn monitoring(remote: &Remote, loaded: &Loaded, provider: &dyn Provider) -> Result<MonitoringStatus> {
     let prometheus = Prometheus::new(&Endpoint::Unix(remote.forward(port(Web::Prometheus)).await?))?;
     let targets = prometheus.targets().await?.into_iter().map(|target| TargetStatus {
         job: target.labels.get("job").cloned().unwrap_or_default(),
@@ -215,7 +215,7 @@ async fn monitoring(remote: &Remote, loaded: &Loaded, provider: &Provider) -> Re
     })
 }
 
-async fn imported(remote: &Remote, loaded: &Loaded, provider: &Provider) -> Dashboards {
+async fn imported(remote: &Remote, loaded: &Loaded, provider: &dyn Provider) -> Dashboards {
     let look = async {
         let access = grafana::Access::of(loaded, provider)?;
         let client = access.client(remote.forward(grafana::PORT), Duration::from_secs(2)).await?;

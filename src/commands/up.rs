@@ -219,8 +219,8 @@ impl Run<'_> {
     /// What the first connection after a change of machines is for, before anything secret is sent.
     async fn meet(&self, infra: &[InfraAction], hosts: &Planned) -> Result<()> {
         let remotes = hosts.iter().map(|(host, (connected, _))| (*host, &connected.remote)).collect();
-        apply::renew_host_keys(&self.deployment.provider, &remotes).await?;
-        apply::grow_file_systems(&self.deployment.provider, infra, &remotes).await
+        apply::renew_host_keys(&*self.deployment.provider, &remotes).await?;
+        apply::grow_file_systems(&*self.deployment.provider, infra, &remotes).await
     }
 
     /// Changes all hosts at once; each goes on whatever becomes of the others.

@@ -22,7 +22,7 @@ use crate::http::alertmanager::Alertmanager;
 use crate::http::prometheus::Prometheus;
 use crate::http::{Endpoint, slack};
 use crate::promql;
-use crate::provider::Provider;
+use crate::provider::{self, Provider};
 use crate::remote::Remote;
 use crate::render::{Rule, rules};
 use crate::spec::{DrillKind, Loaded, Metrics, Receiver, SecretName, Secrets, Spec, load};
@@ -50,7 +50,7 @@ pub(super) async fn run(args: &VerifyArgs, context: &Context) -> Result<Outcome>
     if let Some(felt) = felt(&drills).filter(|_| !args.yes) {
         context.confirm(&felt, "cause it all the same?").await?;
     }
-    let provider = Provider::of(&loaded, &context.events).await?;
+    let provider = provider::of(&loaded, &context.events).await?;
     let _lock = provider.lock()?;
     let machines = provider.observe().await?.running();
     let app = machine(&machines, args.host)?;
@@ -70,14 +70,8 @@ pub(super) async fn run(args: &VerifyArgs, context: &Context) -> Result<Outcome>
     let (services, channels) = services(&loaded, &places, &remote, folder.path(), context).await?;
     let hosts = Hosts { app: &app_remote, monitoring: &remote };
     let reporter = args.report.as_ref().map(|file| (file, report::Reporter::new(&services)));
-    let proving = verify::prove(
-        &requests,
-        services,
-        &hosts,
-        &loaded.spec.catalogue,
-        &context.events,
-        &context.cancel,
-    );
+    let proving =
+        verify::prove(&requests, services, &hosts, &loaded.spec.catalogue, &context.events, &context.cancel);
     let holding = async { tokio::join!(app_remote.hold(), remote.hold()).0 };
     let watching = async {
         match &channels {
@@ -101,7 +95,7 @@ pub(super) async fn run(args: &VerifyArgs, context: &Context) -> Result<Outcome>
             Err(error) => unwritten = Some(error),
         }
     }
-    annotate(&round, &loaded, &provider, &remote, context).await;
+    annotate(&round, &loaded, &*provider, &remote, context).await;
     let outcome = outcome::of(round, args)?;
     Ok(match unwritten {
         Some(error) => with_failure(outcome, &error),
@@ -266,7 +260,7 @@ async fn services<'a>(
 async fn annotate(
     round: &Round,
     loaded: &Loaded,
-    provider: &Provider,
+    provider: &dyn Provider,
     monitoring: &Remote,
     context: &Context,
 ) {

@@ -25,7 +25,7 @@ use crate::grafana::panels::{Found, Shown, longest_step, panels};
 use crate::host::{Machine, Role};
 use crate::http::Endpoint;
 use crate::http::prometheus::Prometheus;
-use crate::provider::Provider;
+use crate::provider;
 use crate::remote::Remote;
 use crate::spec::{Spec, load};
 
@@ -40,10 +40,10 @@ const READY_WITHIN: Duration = Duration::from_secs(10);
 pub(super) async fn run(args: &DashboardsArgs, context: &Context) -> Result<Outcome> {
     let loaded = load(&context.spec)?;
     let browser = args.screenshots.as_ref().map(|_| screenshots::find()).transpose()?;
-    let provider = Provider::of(&loaded, &context.events).await?;
+    let provider = provider::of(&loaded, &context.events).await?;
     let _lock = if args.no_traffic { None } else { Some(provider.lock()?) };
     let machines = provider.observe().await?.running();
-    let access = Access::of(&loaded, &provider)?;
+    let access = Access::of(&loaded, &*provider)?;
     let machine = monitoring(&machines)?.clone();
     let way = Way::open(machine, port(Web::Grafana), context.events.clone());
     let view = View::open(&access, way).await?;

@@ -40,7 +40,8 @@ impl FirstEvent {
         if looks_for_new(&expression) {
             return None;
         }
-        let (function, selector) = counted(&expression).into_iter().find(|(_, it)| may_be_born(it, catalogue))?;
+        let (function, selector) =
+            counted(&expression).into_iter().find(|(_, it)| may_be_born(it, catalogue))?;
         let counter = selector.to_string();
         let range = PromDuration::millis(u64::try_from(settings.range().as_millis()).unwrap_or(u64::MAX));
         let remedy = format!("or ({counter} unless {counter} offset {range}) > 0");

@@ -68,7 +68,7 @@ impl Integration {
         if let Some(fault) = manifest.fault() {
             return Err(Error::invalid(fault).at(root.join("integration.yaml").display().to_string()));
         }
-        Ok(Self { name, manifest, files, root })
+        Ok(Self { root, name, manifest, files })
     }
 
     /// Its name, which is its folder's.
@@ -103,9 +103,9 @@ impl Integration {
 
     /// The files of a subfolder such as `alerts`: names without the folder.
     pub fn folder<'a>(&'a self, folder: &'a str) -> impl Iterator<Item = (&'a str, &'a str)> {
-        self.files.iter().filter_map(move |(path, text)| {
-            Some((path.strip_prefix(folder)?.strip_prefix('/')?, &**text))
-        })
+        self.files
+            .iter()
+            .filter_map(move |(path, text)| Some((path.strip_prefix(folder)?.strip_prefix('/')?, &**text)))
     }
 
     /// Where a file is, for messages.

@@ -63,7 +63,7 @@ fn no_metric(snapshot: &Snapshot, rule: &CheckedRule, name: &str) -> Option<Find
     };
     let setting = entry.and_then(|entry| entry.builtin_setting.as_deref());
     let remedy = match (near, setting) {
-        (Some(near), _) if !rule.entry.is_some() => format!("did you mean `{near}`?"),
+        (Some(near), _) if rule.entry.is_none() => format!("did you mean `{near}`?"),
         (_, Some(setting)) => format!(
             "with `app.metrics: builtin`, write `{setting} = True` in the project's settings; else see whether the \
              application is scraped: `monctl status`"

@@ -128,7 +128,9 @@ fn checked(spec: &Spec, groups: Vec<RuleGroup>) -> Vec<CheckedRule> {
         let interval = seconds(group.interval);
         for rule in group.rules {
             let of_spec = of_spec(&rule.name);
-            found.push(loaded(rule, &group.file, interval, of_spec));
+            let is_of_spec = of_spec.is_some();
+            let entry = of_spec.flatten().cloned();
+            found.push(CheckedRule { entry, is_of_spec, ..loaded(rule, &group.file, interval) });
         }
     }
     let missing = rules(spec).into_iter().filter(|rule| !found.iter().any(|it| it.name == rule.name));
@@ -150,13 +152,8 @@ fn checked(spec: &Spec, groups: Vec<RuleGroup>) -> Vec<CheckedRule> {
     found
 }
 
-/// `of_spec` is absent for a rule of somebody else's.
-fn loaded(
-    rule: AlertingRule,
-    file: &str,
-    interval: Duration,
-    of_spec: Option<Option<&CatalogueAlert>>,
-) -> CheckedRule {
+/// A rule that Prometheus has loaded, as if it were somebody else's.
+fn loaded(rule: AlertingRule, file: &str, interval: Duration) -> CheckedRule {
     CheckedRule {
         name: rule.name,
         expression: rule.query,
@@ -164,8 +161,8 @@ fn loaded(
         interval,
         labels: rule.labels,
         annotations: rule.annotations,
-        entry: of_spec.flatten().cloned(),
-        is_of_spec: of_spec.is_some(),
+        entry: None,
+        is_of_spec: false,
         file: Some(file.to_owned()),
         error: rule.last_error.filter(|error| !error.is_empty()),
     }

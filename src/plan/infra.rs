@@ -47,6 +47,14 @@ impl InfraAction {
         }
     }
 
+    /// The action in EC2, where it is one.
+    pub const fn of_aws(&self) -> Option<&aws::Action> {
+        match self {
+            Self::Aws(action) => Some(action),
+            _ => None,
+        }
+    }
+
     /// What it costs in service, where it stops or replaces a machine that the spec wants.
     pub fn disruption(&self) -> Option<String> {
         match self {

@@ -80,6 +80,9 @@ impl Playbook {
     ///
     /// # Errors
     /// Where the steps of an integration are not valid.
+    ///
+    /// # Panics
+    /// Never: the role's own file is part of the program, and a test reads each of them.
     #[allow(clippy::expect_used)]
     pub fn of(role: Role, integrations: &[Integration]) -> Result<Self> {
         let text = match role {

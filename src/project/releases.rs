@@ -5,10 +5,10 @@ use std::path::Path;
 
 use serde::Deserialize;
 
+use crate::bounded::read_text;
 use crate::digest::Sha256;
 use crate::error::{Error, Result};
 use crate::playbook::Release;
-use crate::bounded::read_text;
 use crate::spec::Releases;
 
 /// The catalogue that is part of monctl.

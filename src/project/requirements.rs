@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 
 use super::link;
+use crate::bounded::read_text;
 use crate::error::{Error, Result};
 use crate::playbook::{File, Requirements};
-use crate::bounded::read_text;
 
 /// Reads a requirements file of the application's folder and all files that it includes by `-r` or
 /// `-c`. `added` is what monctl adds, one requirement a line, comments allowed.

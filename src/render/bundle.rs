@@ -83,11 +83,12 @@ fn of_integration(
     context: &tera::Context,
 ) -> Result<Vec<(String, Content)>> {
     let mut context = context.clone();
-    let program = integration.program().map(|program| match (program, spec.monitoring.install.is_release()) {
-        (Program::Always(path), _)
-        | (Program::By { release: path, .. }, true)
-        | (Program::By { distribution: path, .. }, false) => path,
-    });
+    let program =
+        integration.program().map(|program| match (program, spec.monitoring.install.is_release()) {
+            (Program::Always(path), _)
+            | (Program::By { release: path, .. }, true)
+            | (Program::By { distribution: path, .. }, false) => path,
+        });
     context.insert("program", &program);
     let mut files = Vec::new();
     for (name, template) in integration.folder("systemd") {

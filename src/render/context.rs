@@ -26,6 +26,8 @@ pub(super) struct Context<'a> {
     pub monitoring: Host,
     /// `exporter` or `builtin`.
     pub metrics: Metrics,
+    /// The path on which the application's metrics are.
+    pub metrics_path: &'a str,
     /// What Prometheus scrapes.
     pub scrape_jobs: Vec<Job<'a>>,
     /// The ports of exporters on application hosts.
@@ -110,6 +112,7 @@ impl<'a> Context<'a> {
             app_hosts: (1..=spec.app.count).map(HostName::app).map(host).collect(),
             monitoring: host(HostName::MONITORING),
             metrics: spec.app.metrics(),
+            metrics_path: spec.app.metrics_path(),
             scrape_jobs: spec.scraped().iter().map(Job::of).collect(),
             exporter_ports: exporter_ports(spec),
             programs: Programs::of(&spec.monitoring.install),

@@ -70,7 +70,8 @@ pub fn dashboards(spec: &Spec) -> Result<BTreeMap<String, Value>> {
     let of_integrations = spec.catalogue.integrations().iter().flat_map(|integration| {
         integration.folder("dashboards").map(|(file, text)| {
             let place = integration.place(&format!("dashboards/{file}"));
-            let document: Value = serde_json::from_str(text).map_err(|error| broken(&place).because(error))?;
+            let document: Value =
+                serde_json::from_str(text).map_err(|error| broken(&place).because(error))?;
             build(file.trim_end_matches(".json"), &place, &document)
         })
     });

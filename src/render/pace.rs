@@ -43,7 +43,9 @@ impl Pace {
             scrape: monitoring.scrape_interval,
             evaluation: monitoring.evaluation_interval,
             message: GROUP_INTERVAL,
-            host_down: Catalogue::default().alert(HOST_DOWN).map_or(PromDuration::seconds(0), |entry| entry.hold),
+            host_down: Catalogue::default()
+                .alert(HOST_DOWN)
+                .map_or(PromDuration::seconds(0), |entry| entry.hold),
         }
     }
 

@@ -21,7 +21,7 @@ use super::parameters::Parameters;
 use super::rules::{Rule, rules};
 use crate::duration::PromDuration;
 use crate::error::{Error, Result};
-use crate::spec::{Alert, CatalogueAlert, Spec, Scraped};
+use crate::spec::{Alert, CatalogueAlert, Scraped, Spec};
 
 /// The tests of one alert: a file of its own for promtool.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use super::pace::Pace;
 use super::parameters::Parameters;
 use super::quote::go_text;
 use crate::duration::PromDuration;
-use crate::spec::{Alert, AlertName, BaseUrl, CatalogueAlert, Catalogue, HOST_DOWN, Spec, Unit};
+use crate::spec::{Alert, AlertName, BaseUrl, Catalogue, CatalogueAlert, HOST_DOWN, Spec, Unit};
 
 /// An alerting rule as Prometheus gets it. Labels and annotations are Prometheus templates.
 #[derive(Debug, Clone, PartialEq, Serialize)]

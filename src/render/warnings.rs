@@ -27,7 +27,8 @@ fn untested(spec: &Spec) -> Vec<String> {
     // A file of the catalogue that is broken is told of where the tests are written.
     let Ok(tests) = rule_tests(spec) else { return Vec::new() };
     let is_tested = |name: &AlertName| tests.iter().any(|tests| tests.alert == name.as_str());
-    let of_catalogue = spec.alerts.iter().filter(|(name, alert)| spec.catalogue.entry(name.as_str(), alert).is_some());
+    let of_catalogue =
+        spec.alerts.iter().filter(|(name, alert)| spec.catalogue.entry(name.as_str(), alert).is_some());
     let names = of_catalogue.map(|(name, _)| name).filter(|name| !is_tested(name));
     let say = |name| {
         format!(

@@ -201,7 +201,9 @@ impl Catalogue {
                 let Some(stem) = file.strip_suffix(".yaml") else {
                     return Err(invalid("this is not an alert".to_owned()).remedy("call it `ALERT.yaml`"));
                 };
-                let name: AlertName = stem.parse().map_err(|why| invalid("not the name of an alert".to_owned()).because(Error::failed(why)))?;
+                let name: AlertName = stem.parse().map_err(|why| {
+                    invalid("not the name of an alert".to_owned()).because(Error::failed(why))
+                })?;
                 let Some(alert) = integration.parse::<CatalogueAlert>(&path)? else { continue };
                 if let Some(fault) = alert.fault(integration) {
                     return Err(invalid(fault).remedy("docs/integrations.md says what an alert holds"));

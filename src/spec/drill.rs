@@ -61,13 +61,18 @@ impl DrillKind {
             !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || "_./:=@%+-".contains(c))
         };
         if let Some(word) = run.iter().chain(undo).find(|word| !is_plain(word)) {
-            return Some(format!("the drill's word `{word}` has other characters than letters, digits and `_./:=@%+-`"));
+            return Some(format!(
+                "the drill's word `{word}` has other characters than letters, digits and `_./:=@%+-`"
+            ));
         }
         let is_absolute = |words: &[String]| words.first().is_some_and(|program| program.starts_with('/'));
         if !is_absolute(run) || !is_absolute(undo) {
-            return Some("`run` and `undo` of the drill each begin with the absolute path of a program".to_owned());
+            return Some(
+                "`run` and `undo` of the drill each begin with the absolute path of a program".to_owned(),
+            );
         }
         let is_known = jobs.iter().any(|known| known.job == *job);
-        (!is_known).then(|| format!("the drill is seen by `{job}`, which is no scrape job of the integration"))
+        (!is_known)
+            .then(|| format!("the drill is seen by `{job}`, which is no scrape job of the integration"))
     }
 }

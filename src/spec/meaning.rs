@@ -250,8 +250,13 @@ fn ports(spec: &Spec, findings: &mut Vec<Finding>) {
         }
     }
     for (index, job) in exporters.iter().enumerate() {
-        if let Some(other) = exporters[..index].iter().find(|other| other.port == job.port && other.job != job.job) {
-            let message = format!("port {} is used by {} and by {}; change one of them", job.port, other.title, job.title);
+        if let Some(other) =
+            exporters[..index].iter().find(|other| other.port == job.port && other.job != job.job)
+        {
+            let message = format!(
+                "port {} is used by {} and by {}; change one of them",
+                job.port, other.title, job.title
+            );
             findings.push(Finding::new("integrations", message));
         }
     }

@@ -40,8 +40,8 @@ pub use alert::*;
 pub use app::*;
 pub use aws::*;
 pub use catalogue::{
-    Amount, Case, Catalogue, CatalogueAlert, Counts, HOST_DOWN, Sees, Series, Trial, Unit, Usual,
-    Values, WATCHDOG,
+    Amount, Case, Catalogue, CatalogueAlert, Counts, HOST_DOWN, Sees, Series, Trial, Unit, Usual, Values,
+    WATCHDOG,
 };
 pub use drill::DrillKind;
 pub use grafana::*;

@@ -7,8 +7,8 @@ use garde::Validate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::positive::positive;
 use super::names::BaseUrl;
+use super::positive::positive;
 use crate::duration::PromDuration;
 
 /// Prometheus and Alertmanager.

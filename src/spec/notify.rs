@@ -6,8 +6,8 @@ use garde::Validate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::positive::positive;
 use super::names::{BaseUrl, SeverityName};
+use super::positive::positive;
 use super::secret_ref::SecretRef;
 use super::severity::Severity;
 use crate::duration::PromDuration;

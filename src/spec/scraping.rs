@@ -54,7 +54,10 @@ impl Spec {
         let flags = self.flags();
         let mut jobs = Vec::new();
         for integration in self.catalogue.integrations() {
-            let wanted = integration.scrape_jobs().iter().filter(|job| job.when.is_none_or(|flag| flags.contains(&flag)));
+            let wanted = integration
+                .scrape_jobs()
+                .iter()
+                .filter(|job| job.when.is_none_or(|flag| flags.contains(&flag)));
             jobs.extend(wanted.map(|job| Scraped {
                 job: &job.job,
                 title: integration.title(),

@@ -20,8 +20,8 @@ use crate::cancel::Cancel;
 use crate::drill::{Footprint, Site, waves};
 use crate::error::{Error, Exit, Result};
 use crate::event::Events;
-use crate::timing::phrases;
 use crate::spec::Catalogue;
+use crate::timing::phrases;
 
 /// An interrupted run has this long to end the faults.
 const HURRY: Duration = Duration::from_millis(1_200);

@@ -71,11 +71,7 @@ type Name = (String, String);
 
 impl Lookout {
     /// Looks at what fires now.
-    pub async fn new(
-        services: Services,
-        wave: impl Iterator<Item = &Request>,
-        catalogue: Catalogue,
-    ) -> Self {
+    pub async fn new(services: Services, wave: impl Iterator<Item = &Request>, catalogue: Catalogue) -> Self {
         let footprint =
             |request: &Request| Some((request.subject.alert.clone(), Footprint::of(&request.kind)?));
         let drills = wave.filter_map(footprint).collect();
@@ -144,7 +140,8 @@ impl Lookout {
             };
             let held = held.as_ref().map(|held| held.iter().find(|held| is_it(&held.labels)));
             let by = held.map(|held| held.and_then(|held| suppression(&held.status)));
-            let verdict = verdict(by, explained(&self.drills, self.catalogue.alert(alert)), self.before.as_ref().err());
+            let verdict =
+                verdict(by, explained(&self.drills, self.catalogue.alert(alert)), self.before.as_ref().err());
             // Inhibited once is inhibited: Alertmanager needs a moment to see the alert that inhibits.
             if !matches!(self.seen.get(&name), Some(Verdict::Inhibited { .. })) {
                 self.seen.insert(name, verdict);

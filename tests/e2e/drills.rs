@@ -8,6 +8,7 @@ use monctl::drill::{Cause, Hosts, LEASE, Order, Site as _, UNDOING};
 use monctl::error::Exit;
 use monctl::event::Events;
 use monctl::host::{HostName, Machine};
+use monctl::provider::Provider as _;
 use monctl::remote::Remote;
 use monctl::timing::Stage;
 use monctl::verify::{Kept, LastProof, last_proofs};

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use monctl::host::HostName;
+use monctl::provider::Provider as _;
 use tempfile::TempDir;
 
 use crate::scenarios::{self, scenarios};

@@ -62,7 +62,8 @@ fn a_folder_is_all_that_an_exporter_needs_to_be_installed_proven_shown_and_remov
 
     run(&folder, "up --yes").success();
     run(&folder, "plan").code(0);
-    let exposed = "systemd-analyze security --no-pager monctl-queue.service | tail -n 1 | grep -o '[0-9.]* [A-Z]*$'";
+    let exposed =
+        "systemd-analyze security --no-pager monctl-queue.service | tail -n 1 | grep -o '[0-9.]* [A-Z]*$'";
     let score: f64 = project.output(APP, exposed).split(' ').next().unwrap().parse().unwrap();
     assert!(score <= 4.0, "the unit is exposed: {score}");
 

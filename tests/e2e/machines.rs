@@ -10,7 +10,7 @@ use std::{env, fs};
 
 use monctl::event::Events;
 use monctl::host::HostName;
-use monctl::provider::{MachineState, Observed};
+use monctl::provider::{MachineState, Observed, Provider as _};
 use monctl::remote::Remote;
 
 use crate::test_project::{TestProject, destroy, provider, runtime};

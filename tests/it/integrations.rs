@@ -68,7 +68,8 @@ fn its_alerts_are_used_unless_the_spec_names_others() {
 fn its_drill_is_listed_its_alert_explained_and_its_runbook_printed() {
     let project = project(None);
     let spec = fs::read_to_string(project.path("monctl.yaml")).unwrap();
-    let project = project.file("monctl.yaml", spec.replace("alerts:\n", "alerts:\n  QueueTooLong: {for: 1m}\n"));
+    let project =
+        project.file("monctl.yaml", spec.replace("alerts:\n", "alerts:\n  QueueTooLong: {for: 1m}\n"));
     project
         .monctl()
         .args(["verify-alert", "--list"])
@@ -95,8 +96,18 @@ fn a_broken_integration_is_refused_with_file_line_and_remedy() {
         ("integration.yaml", "[app]", "[]", "`roles` is empty"),
         ("integration.yaml", "[app]", "[web]", "unknown variant `web`"),
         ("integration.yaml", "port: 9219", "port: 9219, path: metrics", "does not begin with `/`"),
-        ("integration.yaml", "port: 9219", "port: 9100", "port 9100 is used by node exporter and by queue exporter"),
-        ("integration.yaml", "job: queue,", "job: node-exporter,", "two integrations have a scrape job `node-exporter`"),
+        (
+            "integration.yaml",
+            "port: 9219",
+            "port: 9100",
+            "port 9100 is used by node exporter and by queue exporter",
+        ),
+        (
+            "integration.yaml",
+            "job: queue,",
+            "job: node-exporter,",
+            "two integrations have a scrape job `node-exporter`",
+        ),
         ("install.yaml", "user:", "usr:", "install.yaml"),
         ("install.yaml", "id: queue-user", "id: app-user", "there is a step `app-user` already"),
         ("systemd/monctl-queue.service", "{{ program }}", "{{ programme }}", "systemd/monctl-queue.service"),
@@ -118,7 +129,10 @@ fn what_has_no_place_in_an_integration_is_refused_and_not_left_out_in_silence() 
     let render = |project: Project| project.monctl().args(["render", "--dry-run"]).run().code(2);
     let misspelt = project(None).file("queue/alert/Other.yaml", "");
     render(misspelt).stderr_contains("an integration has no place for a folder `alert`");
-    let other = project(None).file("queue/alerts/HighCPUUsage.yaml", fs::read(format!("{EXAMPLE}/alerts/QueueTooLong.yaml")).unwrap());
+    let other = project(None).file(
+        "queue/alerts/HighCPUUsage.yaml",
+        fs::read(format!("{EXAMPLE}/alerts/QueueTooLong.yaml")).unwrap(),
+    );
     render(other).stderr_contains("`node` has an alert `HighCPUUsage`, too");
     let nowhere = Project::with_spec(&format!("{SPEC}integrations: [nowhere]\n"));
     render(nowhere).stderr_contains("there is no folder `").stderr_contains("integrations: [nowhere]");

@@ -426,7 +426,8 @@ fn every_alert_of_the_catalogue_is_accepted() {
         return;
     }
     let mut spec = reference();
-    spec.alerts = monctl::spec::Catalogue::default().names()
+    spec.alerts = monctl::spec::Catalogue::default()
+        .names()
         .map(|name| (name.parse().unwrap(), monctl::spec::Alert::default()))
         .collect();
     check(&bundle(&spec)).unwrap();

@@ -271,14 +271,8 @@ impl Pipeline {
             options,
         };
         let requests = [request];
-        let round = Box::pin(prove(
-            &requests,
-            services,
-            &*self.host,
-            &self.spec.catalogue,
-            events,
-            cancel,
-        )).await;
+        let round =
+            Box::pin(prove(&requests, services, &*self.host, &self.spec.catalogue, events, cancel)).await;
         round.and_then(|round| round.verdicts.into_iter().next().unwrap().1)
     }
 

@@ -42,7 +42,7 @@ impl Access {
     ///
     /// # Errors
     /// Where the token's reference cannot be resolved.
-    pub fn of(loaded: &Loaded, provider: &Provider) -> Result<Self> {
+    pub fn of(loaded: &Loaded, provider: &dyn Provider) -> Result<Self> {
         Self::new(loaded, provider, || Secrets::resolve_one(loaded, &SecretName::GrafanaToken))
     }
 
@@ -50,13 +50,13 @@ impl Access {
     ///
     /// # Errors
     /// When no HTTP client can be set up.
-    pub fn with(loaded: &Loaded, provider: &Provider, secrets: &Secrets) -> Result<Self> {
+    pub fn with(loaded: &Loaded, provider: &dyn Provider, secrets: &Secrets) -> Result<Self> {
         // Loading has seen to it that there is one where it is needed.
         let token = || Ok(secrets.get(&SecretName::GrafanaToken).cloned().unwrap_or_else(|| Secret::new("")));
         Self::new(loaded, provider, token)
     }
 
-    fn new(loaded: &Loaded, provider: &Provider, token: impl FnOnce() -> Result<Secret>) -> Result<Self> {
+    fn new(loaded: &Loaded, provider: &dyn Provider, token: impl FnOnce() -> Result<Secret>) -> Result<Self> {
         let whose = match loaded.spec.grafana.existing() {
             None => Whose::Ours { folder: provider.folder(), learned: OnceLock::new() },
             Some(existing) => Whose::Theirs(GrafanaClient::existing(existing.url, token()?)?),

@@ -28,7 +28,7 @@ impl Guest {
     ///
     /// # Errors
     /// When it refuses the token or does not answer.
-    pub async fn look(loaded: &Loaded, provider: &Provider) -> Result<Option<Self>> {
+    pub async fn look(loaded: &Loaded, provider: &dyn Provider) -> Result<Option<Self>> {
         let Some(client) = Access::of(loaded, provider)?.guest(READY_WITHIN).await? else { return Ok(None) };
         // A file of the user's that is broken by now must not hold up the rest.
         let wanted = if let Ok(wanted) = dashboards::wanted(loaded).await {

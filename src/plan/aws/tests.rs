@@ -18,7 +18,8 @@ fn wanted() -> Wanted {
         (name, wanted)
     };
     let ssh = Opening { port: 22, source: network("203.0.113.7/32"), purpose: "ssh".into() };
-    let metrics = Opening { port: 9101, source: Source::Monitoring, purpose: "metrics of the application".into() };
+    let metrics =
+        Opening { port: 9101, source: Source::Monitoring, purpose: "metrics of the application".into() };
     Wanted {
         project: "shop".parse().unwrap(),
         hosts: HostName::of_project(1).map(host).collect(),

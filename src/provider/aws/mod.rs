@@ -21,20 +21,24 @@ mod types;
 mod wait;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::time::Duration;
 
 use base64::Engine as _;
-use futures_util::future::join_all;
+use futures_util::future::{LocalBoxFuture, join_all};
 
 use self::api::Api;
 use self::folder::{Alarm, Folder, Way};
 use super::doing::Doing;
 use super::lock::ProjectLock;
 use super::observed::{MachineState, Observed, ObservedMachine};
+use super::piece::Piece;
+use super::{Provider, Work};
 use crate::digest::Sha256;
 use crate::error::{Error, Exit, Result};
 use crate::event::Events;
 use crate::host::{HostName, ProjectName, Role};
+use crate::plan::InfraAction;
 use crate::plan::aws::{Action, Cloud, Instance, Offer, Tags, Wanted, actions, tag};
 use crate::remote;
 use crate::spec;
@@ -64,24 +68,6 @@ impl Aws {
         Ok(Self { api, project, settings, spec, folder, events })
     }
 
-    pub(super) fn folder(&self) -> &Path {
-        self.folder.path()
-    }
-
-    pub(super) fn lock(&self) -> Result<ProjectLock> {
-        ProjectLock::acquire_in(&self.folder.region(), &self.project)
-    }
-
-    pub(super) fn calls(&self) -> usize {
-        self.api.calls()
-    }
-
-    /// Where everything is, in words.
-    pub(super) fn place(&self) -> Vec<String> {
-        let Api { account, region, caller, .. } = &self.api;
-        vec![format!("account {account}, region {region}, as {caller}")]
-    }
-
     fn user(&self) -> &str {
         self.settings.user.as_str()
     }
@@ -102,33 +88,6 @@ impl Aws {
         Doing::begin(&self.events, what)
     }
 
-    pub(super) async fn observe(&self) -> Result<Observed> {
-        let mut cloud = self.look().await?;
-        self.folder.add_local_knowledge(&mut cloud)?;
-        self.look_closer(&mut cloud).await?;
-        let mut machines = BTreeMap::new();
-        if !cloud.hosts().is_empty() {
-            if self.folder.public_key()?.is_none() {
-                return Err(self.folder_is_lost());
-            }
-            let alarms = self.folder.write_access(&cloud, &self.ways(&cloud).await?, self.user())?;
-            for alarm in &alarms {
-                self.raise(alarm);
-            }
-        }
-        for host in cloud.hosts() {
-            let Some((instance, address)) = cloud.instance(host).and_then(|it| Some((it, it.private?)))
-            else {
-                continue;
-            };
-            let state = if instance.state.runs() { MachineState::Running } else { MachineState::Stopped };
-            let machine = self.folder.machine(host, address, self.user());
-            machines.insert(host, ObservedMachine { state, machine });
-        }
-        let network = cloud.key.is_some() && cloud.groups.len() == Role::ALL.len();
-        Ok(Observed { network, machines, aws: Some(cloud) })
-    }
-
     fn folder_is_lost(&self) -> Error {
         let path = self.folder.path().display().to_string();
         Error::could_not_run(format!(
@@ -142,7 +101,7 @@ impl Aws {
     }
 
     /// What is to be done. Asks what is on offer only where something is to be made.
-    pub(super) async fn plan(&self, observed: &Observed) -> Result<Vec<Action>> {
+    async fn due(&self, observed: &Observed) -> Result<Vec<Action>> {
         let (Some(cloud), Some(spec)) = (&observed.aws, &self.spec) else { return Ok(Vec::new()) };
         let caller = if self.settings.allow_ssh_from.is_empty() {
             let page = self.settings.address_from.as_ref().map(spec::BaseUrl::as_str);
@@ -181,11 +140,6 @@ impl Aws {
         )
     }
 
-    /// Carries out a plan. Whatever fails from here on, something may have been changed.
-    pub(super) async fn apply(&self, actions: &[Action]) -> Result<()> {
-        self.carry_out(actions).await.map_err(|error| error.with_exit(Exit::Failed))
-    }
-
     /// What others need first, the rest at once. What fails does not stop what is independent.
     async fn carry_out(&self, actions: &[Action]) -> Result<()> {
         let needs_network = actions.iter().any(|it| {
@@ -203,29 +157,6 @@ impl Aws {
         errors.extend(removed.err().into_iter().chain(moved.err()));
         errors.extend(self.settle_addresses(actions).await.err());
         Error::all(errors).map_or(Ok(()), Err)
-    }
-
-    /// The public half of the key that a machine started with, until it was replaced.
-    pub(super) fn initial_host_key(&self, host: HostName) -> Result<Option<String>> {
-        self.folder.initial_host_key(host)
-    }
-
-    /// Accepts these host keys of machines, and no others, from now on: here, and in their tags for another computer.
-    pub(super) async fn pin_host_keys(&self, keys: &BTreeMap<HostName, Vec<String>>) -> Result<()> {
-        let cloud = self.look().await?;
-        let mut work = Vec::new();
-        for (host, keys) in keys {
-            let id = cloud.instance(*host).map(|it| it.id.clone()).ok_or_else(|| {
-                Error::failed("its instance is gone").at(host.to_string()).remedy("run `monctl up` again")
-            })?;
-            let tags: Tags = [(tag::HOST_KEY.to_owned(), keys.join(" "))].into();
-            work.push((id, tags));
-        }
-        // Whenever this ends, no tag names a key that is not pinned here.
-        self.folder.pin_also(keys)?;
-        let tagged = join_all(work.iter().map(|(id, tags)| self.tag(id, tags))).await;
-        tagged.into_iter().collect::<Result<()>>()?;
-        self.folder.pin(keys)
     }
 
     /// How ssh comes to each machine: to its public address, or to the private one where that is how it is reached.
@@ -258,44 +189,147 @@ impl Aws {
         ));
     }
 
-    /// Forgets the key that a machine started with; it was replaced.
-    pub(super) async fn forget_initial_host_key(&self, host: HostName) -> Result<()> {
-        self.folder.forget_host_key(host).await
-    }
-
-    /// The file system of a host was grown to its volume's size.
-    pub(super) async fn note_growth(&self, action: &Action) -> Result<()> {
-        match action {
-            Action::GrowFileSystem { id, to, .. } => {
-                self.tag(id, &[(tag::GROWN.to_owned(), to.to_string())].into()).await
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// The end of what a host wrote to its console; none where EC2 has nothing yet. It is an addition to an error that
-    /// is there already: where it cannot be had, that error is what counts.
-    pub(super) async fn console(&self, host: HostName) -> Option<String> {
-        let cloud = self.look().await.ok()?;
-        self.console_of(&cloud.instance(host)?.id).await
-    }
-
-    /// Machines of the account that carry the tag of another project: project and what.
-    pub(super) async fn others(&self) -> Result<Vec<(String, String)>> {
-        let found = self.instances(tags::filter("tag-key", [tag::PROJECT])).await?;
-        let word = |it: &Instance, key: &str| it.tags.get(key).map_or("?", String::as_str).to_owned();
-        let others = found.iter().filter(|it| it.state.is_alive()).map(|it| {
-            let what = format!("machine {} (instance {}, {})", word(it, tag::HOST), it.id, it.instance_type);
-            (word(it, tag::PROJECT), what)
-        });
-        let mut others: Vec<_> = others.filter(|(project, _)| *project != self.project.as_str()).collect();
-        others.sort();
-        Ok(others)
-    }
-
     /// The folder of the project, where it exists.
     fn local_folder(&self) -> Option<PathBuf> {
         self.folder.path().exists().then(|| self.folder.path().to_owned())
+    }
+}
+
+impl Provider for Aws {
+    fn folder(&self) -> PathBuf {
+        self.folder.path().to_owned()
+    }
+
+    fn lock(&self) -> Result<ProjectLock> {
+        ProjectLock::acquire_in(&self.folder.region(), &self.project)
+    }
+
+    fn place(&self) -> Vec<String> {
+        let Api { account, region, caller, .. } = &self.api;
+        vec![format!("account {account}, region {region}, as {caller}")]
+    }
+
+    fn calls(&self) -> Option<usize> {
+        Some(self.api.calls())
+    }
+
+    /// Cold hardware and the first boot's cloud-init.
+    fn boots_within(&self) -> Duration {
+        Duration::from_mins(4)
+    }
+
+    fn observe(&self) -> Work<'_, Observed> {
+        Box::pin(async {
+            let mut cloud = self.look().await?;
+            self.folder.add_local_knowledge(&mut cloud)?;
+            self.look_closer(&mut cloud).await?;
+            let mut machines = BTreeMap::new();
+            if !cloud.hosts().is_empty() {
+                if self.folder.public_key()?.is_none() {
+                    return Err(self.folder_is_lost());
+                }
+                let alarms = self.folder.write_access(&cloud, &self.ways(&cloud).await?, self.user())?;
+                for alarm in &alarms {
+                    self.raise(alarm);
+                }
+            }
+            for host in cloud.hosts() {
+                let Some((instance, address)) = cloud.instance(host).and_then(|it| Some((it, it.private?)))
+                else {
+                    continue;
+                };
+                let state = if instance.state.runs() { MachineState::Running } else { MachineState::Stopped };
+                let machine = self.folder.machine(host, address, self.user());
+                machines.insert(host, ObservedMachine { state, machine });
+            }
+            let network = cloud.key.is_some() && cloud.groups.len() == Role::ALL.len();
+            Ok(Observed { network, machines, aws: Some(cloud) })
+        })
+    }
+
+    /// Asks what is on offer only where something is to be made.
+    fn plan<'a>(&'a self, _: Vec<HostName>, observed: &'a Observed) -> Work<'a, Vec<InfraAction>> {
+        Box::pin(async { Ok(self.due(observed).await?.into_iter().map(InfraAction::Aws).collect()) })
+    }
+
+    /// Whatever fails from here on, something may have been changed.
+    fn apply<'a>(&'a self, actions: &'a [InfraAction]) -> Work<'a, ()> {
+        Box::pin(async {
+            let actions: Vec<Action> = actions.iter().filter_map(InfraAction::of_aws).cloned().collect();
+            self.carry_out(&actions).await.map_err(|error| error.with_exit(Exit::Failed))
+        })
+    }
+
+    fn initial_host_key(&self, host: HostName) -> Result<Option<String>> {
+        self.folder.initial_host_key(host)
+    }
+
+    /// Here, and in their tags for another computer.
+    fn pin_host_keys<'a>(&'a self, keys: &'a BTreeMap<HostName, Vec<String>>) -> Work<'a, ()> {
+        Box::pin(async move {
+            let cloud = self.look().await?;
+            let mut work = Vec::new();
+            for (host, keys) in keys {
+                let id = cloud.instance(*host).map(|it| it.id.clone()).ok_or_else(|| {
+                    Error::failed("its instance is gone").at(host.to_string()).remedy("run `monctl up` again")
+                })?;
+                let tags: Tags = [(tag::HOST_KEY.to_owned(), keys.join(" "))].into();
+                work.push((id, tags));
+            }
+            // Whenever this ends, no tag names a key that is not pinned here.
+            self.folder.pin_also(keys)?;
+            let tagged = join_all(work.iter().map(|(id, tags)| self.tag(id, tags))).await;
+            tagged.into_iter().collect::<Result<()>>()?;
+            self.folder.pin(keys)
+        })
+    }
+
+    fn forget_initial_host_key(&self, host: HostName) -> Work<'_, ()> {
+        Box::pin(self.folder.forget_host_key(host))
+    }
+
+    fn note_growth<'a>(&'a self, action: &'a InfraAction) -> Work<'a, ()> {
+        Box::pin(async {
+            match action {
+                InfraAction::Aws(Action::GrowFileSystem { id, to, .. }) => {
+                    self.tag(id, &[(tag::GROWN.to_owned(), to.to_string())].into()).await
+                }
+                _ => Ok(()),
+            }
+        })
+    }
+
+    /// It is an addition to an error that is there already: where it cannot be had, that error is what counts.
+    fn console(&self, host: HostName) -> LocalBoxFuture<'_, Option<String>> {
+        Box::pin(async move {
+            let cloud = self.look().await.ok()?;
+            self.console_of(&cloud.instance(host)?.id).await
+        })
+    }
+
+    /// Machines of the account that carry the tag of another project.
+    fn others(&self) -> Work<'_, Vec<(String, String)>> {
+        Box::pin(async {
+            let found = self.instances(tags::filter("tag-key", [tag::PROJECT])).await?;
+            let word = |it: &Instance, key: &str| it.tags.get(key).map_or("?", String::as_str).to_owned();
+            let others = found.iter().filter(|it| it.state.is_alive()).map(|it| {
+                let what =
+                    format!("machine {} (instance {}, {})", word(it, tag::HOST), it.id, it.instance_type);
+                (word(it, tag::PROJECT), what)
+            });
+            let mut others: Vec<_> =
+                others.filter(|(project, _)| *project != self.project.as_str()).collect();
+            others.sort();
+            Ok(others)
+        })
+    }
+
+    fn destroy(&self) -> Work<'_, Vec<Piece>> {
+        Box::pin(self.remove_all())
+    }
+
+    fn leftovers(&self) -> Work<'_, Vec<Piece>> {
+        Box::pin(self.pieces())
     }
 }
 

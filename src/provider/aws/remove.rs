@@ -42,7 +42,7 @@ impl Round {
 
 impl Aws {
     /// Everything of the project that exists now.
-    pub(in super::super) async fn pieces(&self) -> Result<Vec<Piece>> {
+    pub(super) async fn pieces(&self) -> Result<Vec<Piece>> {
         let (cloud, interfaces) = tokio::try_join!(self.look(), self.loose_interfaces())?;
         Ok(self.list(&cloud, interfaces))
     }
@@ -66,7 +66,7 @@ impl Aws {
     }
 
     /// Removes everything, and looks again until nothing is found.
-    pub(in super::super) async fn destroy(&self) -> Result<Vec<Piece>> {
+    pub(super) async fn remove_all(&self) -> Result<Vec<Piece>> {
         let mut removed = BTreeSet::new();
         let mut witnesses = BTreeSet::new();
         let mut patience =

@@ -27,7 +27,7 @@ const GIVEN_BACK_WITHIN: Duration = Duration::from_mins(45);
 
 impl Hosts {
     /// What there is of the project: on each host, and the folder on this computer.
-    pub(in crate::provider) async fn pieces(&self) -> Result<Vec<Piece>> {
+    pub(super) async fn pieces(&self) -> Result<Vec<Piece>> {
         let (hosts, found) = self.everywhere(Removal::List).await?;
         let mut pieces = Vec::new();
         for (host, found) in hosts.iter().zip(found) {
@@ -43,7 +43,7 @@ impl Hosts {
     }
 
     /// Has every host take back what its record says, and forgets those on which nothing is left.
-    pub(in crate::provider) async fn destroy(&self) -> Result<Vec<Piece>> {
+    pub(super) async fn take_back(&self) -> Result<Vec<Piece>> {
         let (hosts, done) = self.everywhere(Removal::Remove).await?;
         let mut pieces = Vec::new();
         let mut failed = Vec::new();

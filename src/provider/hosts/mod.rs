@@ -6,7 +6,7 @@ mod address;
 mod folder;
 mod give_back;
 mod memory;
-pub(super) mod prerequisites;
+mod prerequisites;
 mod thing;
 
 use std::collections::BTreeMap;
@@ -20,9 +20,12 @@ use self::access::Access;
 use self::memory::Host;
 use super::lock::ProjectLock;
 use super::observed::{MachineState, Observed, ObservedMachine};
+use super::piece::Piece;
+use super::{Provider, Work};
 use crate::error::Result;
 use crate::event::Events;
 use crate::host::{HostName, Machine, ProjectName};
+use crate::plan::InfraAction;
 use crate::spec::{ExistingHosts, Loaded};
 
 /// The hosts of one project.
@@ -66,38 +69,6 @@ impl Hosts {
         Ok(exists.then_some(Self { project, folder, listed: Vec::new(), events }))
     }
 
-    pub(super) fn folder(&self) -> PathBuf {
-        self.folder.clone()
-    }
-
-    pub(super) fn lock(&self) -> Result<ProjectLock> {
-        let root = folder::root()?;
-        folder::create(&root)?;
-        ProjectLock::acquire_in(&root, &self.project)
-    }
-
-    /// Writes down that these hosts are about to be changed.
-    pub(super) fn remember(&self, changing: &[HostName]) -> Result<()> {
-        let hosts: Vec<Host> =
-            self.listed.iter().filter(|host| changing.contains(&host.name)).cloned().collect();
-        folder::create(&self.folder)?;
-        memory::remember(&self.folder, &hosts)
-    }
-
-    pub(super) async fn observe(&self) -> Result<Observed> {
-        folder::create(&self.folder)?;
-        for host in memory::others(&memory::read(&self.folder)?, &self.listed) {
-            let ssh = &host.settings.ssh;
-            self.events.warn(format!(
-                "`{ssh}` was part of the project and is not in the spec any more; what lies there stays until \
-                 `monctl down`"
-            ));
-        }
-        let found = join_all(self.listed.iter().map(|host| self.observe_host(host))).await;
-        let machines = found.into_iter().collect::<Result<BTreeMap<_, _>>>()?;
-        Ok(Observed { network: true, machines, aws: None })
-    }
-
     async fn observe_host(&self, host: &Host) -> Result<(HostName, ObservedMachine)> {
         let access = Access::write(&self.folder, host)?;
         let route = access.route().await.map_err(|error| error.at(host.name.to_string()))?;
@@ -107,6 +78,62 @@ impl Hosts {
         }
         let machine = Machine { name: host.name, address, ssh: access.target(&route) };
         Ok((host.name, ObservedMachine { state: MachineState::Running, machine }))
+    }
+}
+
+impl Provider for Hosts {
+    fn folder(&self) -> PathBuf {
+        self.folder.clone()
+    }
+
+    fn lock(&self) -> Result<ProjectLock> {
+        let root = folder::root()?;
+        folder::create(&root)?;
+        ProjectLock::acquire_in(&root, &self.project)
+    }
+
+    fn check_prerequisites(&self) -> Result<()> {
+        prerequisites::check()
+    }
+
+    fn observe(&self) -> Work<'_, Observed> {
+        Box::pin(async {
+            folder::create(&self.folder)?;
+            for host in memory::others(&memory::read(&self.folder)?, &self.listed) {
+                let ssh = &host.settings.ssh;
+                self.events.warn(format!(
+                    "`{ssh}` was part of the project and is not in the spec any more; what lies there stays until \
+                     `monctl down`"
+                ));
+            }
+            let found = join_all(self.listed.iter().map(|host| self.observe_host(host))).await;
+            let machines = found.into_iter().collect::<Result<BTreeMap<_, _>>>()?;
+            Ok(Observed { network: true, machines, aws: None })
+        })
+    }
+
+    /// They run, or are none of ours to start.
+    fn plan<'a>(&'a self, _: Vec<HostName>, _: &'a Observed) -> Work<'a, Vec<InfraAction>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
+
+    fn apply<'a>(&'a self, _: &'a [InfraAction]) -> Work<'a, ()> {
+        Box::pin(async { Ok(()) })
+    }
+
+    fn remember(&self, changing: &[HostName]) -> Result<()> {
+        let hosts: Vec<Host> =
+            self.listed.iter().filter(|host| changing.contains(&host.name)).cloned().collect();
+        folder::create(&self.folder)?;
+        memory::remember(&self.folder, &hosts)
+    }
+
+    fn destroy(&self) -> Work<'_, Vec<Piece>> {
+        Box::pin(self.take_back())
+    }
+
+    fn leftovers(&self) -> Work<'_, Vec<Piece>> {
+        Box::pin(self.pieces())
     }
 }
 

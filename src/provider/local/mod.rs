@@ -12,7 +12,7 @@ mod image;
 mod names;
 mod network;
 mod nspawn;
-pub(super) mod prerequisites;
+mod prerequisites;
 mod recipe;
 mod record;
 mod remains;
@@ -23,16 +23,19 @@ mod units;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use futures_util::future::join_all;
 use tokio::sync::{Mutex, OnceCell};
 
 use self::names::Names;
 use self::record::Record;
+use super::lock::ProjectLock;
 use super::observed::{MachineState, Observed, ObservedMachine};
 use super::piece::Piece;
-use super::{command, files, keys};
+use super::{Provider, Work, command, files, keys};
 use crate::error::{Error, Result};
 use crate::event::Events;
 use crate::host::{HostName, Machine, ProjectName};
+use crate::plan::{InfraAction, infrastructure};
 use crate::provider::doing::Doing;
 
 /// The local provider of one project.
@@ -47,27 +50,13 @@ pub struct Local {
 }
 
 impl Local {
-    pub(super) fn new(project: ProjectName, events: Events) -> Self {
+    /// The machines of a project. Touches nothing yet.
+    pub fn new(project: ProjectName, events: Events) -> Self {
         Self { names: Names::new(project), events, image: OnceCell::new(), access: Mutex::new(()) }
     }
 
-    pub(super) fn project(&self) -> &ProjectName {
+    fn project(&self) -> &ProjectName {
         self.names.project()
-    }
-
-    pub(super) fn folder(&self) -> PathBuf {
-        self.names.folder()
-    }
-
-    pub(super) async fn observe(&self) -> Result<Observed> {
-        prerequisites::check_root()?;
-        let records = record::all(&self.names)?;
-        let network = network::is_complete(&self.names).await? && access::is_complete(&self.names, &records);
-        let mut machines = BTreeMap::new();
-        for host in record::hosts(&self.names)? {
-            machines.extend(self.observe_machine(host)?.map(|found| (host, found)));
-        }
-        Ok(Observed { network, machines, aws: None })
     }
 
     fn observe_machine(&self, host: HostName) -> Result<Option<ObservedMachine>> {
@@ -83,7 +72,11 @@ impl Local {
         Ok(Some(ObservedMachine { state, machine: access::machine(&self.names, host, record.address) }))
     }
 
-    pub(super) async fn create_network(&self) -> Result<()> {
+    /// Makes the network complete: link, addresses, NAT, the client key and the configuration of ssh.
+    ///
+    /// # Errors
+    /// No free subnet is left, or one of the tools failed.
+    pub async fn create_network(&self) -> Result<()> {
         let done = self.begin("make the network of the machines");
         network::create(&self.names).await?;
         if let Some(obstacle) = network::obstacle(&self.names).await {
@@ -101,7 +94,11 @@ impl Local {
         Ok(())
     }
 
-    pub(super) async fn create_machine(&self, host: HostName) -> Result<Machine> {
+    /// Makes and boots a machine; several may be made at once. What is left of an unfinished one goes first.
+    ///
+    /// # Errors
+    /// The base image cannot be made, or the machine does not boot; says why with the end of its log.
+    pub async fn create_machine(&self, host: HostName) -> Result<Machine> {
         let subnet = self.subnet()?;
         let address = names::address(subnet, host)?;
         let image = self.image.get_or_try_init(|| image::ensure(&self.events)).await?;
@@ -117,14 +114,22 @@ impl Local {
         Ok(machine)
     }
 
-    pub(super) async fn start_machine(&self, host: HostName) -> Result<Machine> {
+    /// Boots a machine that is there and stopped. Does nothing to one that runs.
+    ///
+    /// # Errors
+    /// Its disk or base image is gone, or it does not boot.
+    pub async fn start_machine(&self, host: HostName) -> Result<Machine> {
         let done = self.begin(format!("start machine `{host}`"));
         let machine = self.boot(host).await?;
         done.end();
         Ok(machine)
     }
 
-    pub(super) async fn remove_machine(&self, host: HostName) -> Result<()> {
+    /// Removes one machine with its disk. Fine when it is not there.
+    ///
+    /// # Errors
+    /// A process cannot be ended or a file cannot be removed.
+    pub async fn remove_machine(&self, host: HostName) -> Result<()> {
         let done = self.begin(format!("remove machine `{host}`"));
         self.clear(host).await?;
         self.write_access().await?;
@@ -132,14 +137,13 @@ impl Local {
         Ok(())
     }
 
-    pub(super) async fn destroy(&self) -> Result<Vec<Piece>> {
-        prerequisites::check_root()?;
-        remains::remove(&self.names).await
-    }
-
-    pub(super) async fn pieces(&self) -> Result<Vec<Piece>> {
-        prerequisites::check_root()?;
-        remains::find(&self.names).await
+    async fn act(&self, action: &InfraAction) -> Result<()> {
+        match action {
+            InfraAction::CreateNetwork | InfraAction::Aws(_) => Ok(()),
+            InfraAction::CreateMachine(host) => self.create_machine(*host).await.map(drop),
+            InfraAction::StartMachine(host) => self.start_machine(*host).await.map(drop),
+            InfraAction::RemoveMachine(host) => self.remove_machine(*host).await,
+        }
     }
 
     /// Boots a machine that is whole, unless it runs.
@@ -190,6 +194,68 @@ impl Local {
 
     fn begin(&self, what: impl Into<String>) -> Doing<'_> {
         Doing::begin(&self.events, what)
+    }
+}
+
+impl Provider for Local {
+    fn folder(&self) -> PathBuf {
+        self.names.folder()
+    }
+
+    fn lock(&self) -> Result<ProjectLock> {
+        ProjectLock::acquire(self.project())
+    }
+
+    fn check_prerequisites(&self) -> Result<()> {
+        prerequisites::check()
+    }
+
+    fn observe(&self) -> Work<'_, Observed> {
+        Box::pin(async {
+            prerequisites::check_root()?;
+            let records = record::all(&self.names)?;
+            let network =
+                network::is_complete(&self.names).await? && access::is_complete(&self.names, &records);
+            let mut machines = BTreeMap::new();
+            for host in record::hosts(&self.names)? {
+                machines.extend(self.observe_machine(host)?.map(|found| (host, found)));
+            }
+            Ok(Observed { network, machines, aws: None })
+        })
+    }
+
+    fn plan<'a>(&'a self, wanted: Vec<HostName>, observed: &'a Observed) -> Work<'a, Vec<InfraAction>> {
+        Box::pin(async { Ok(infrastructure(wanted, observed.network, &observed.facts())) })
+    }
+
+    fn apply<'a>(&'a self, actions: &'a [InfraAction]) -> Work<'a, ()> {
+        Box::pin(async {
+            if actions.contains(&InfraAction::CreateNetwork) {
+                self.create_network().await?;
+            }
+            join_all(actions.iter().map(|action| self.act(action))).await.into_iter().collect()
+        })
+    }
+
+    fn others(&self) -> Work<'_, Vec<(String, String)>> {
+        Box::pin(async {
+            let others = projects()?.into_iter().filter(|project| project != self.project());
+            Ok(others.map(|project| (project.to_string(), "machines on this computer".into())).collect())
+        })
+    }
+
+    fn destroy(&self) -> Work<'_, Vec<Piece>> {
+        Box::pin(async {
+            prerequisites::check_root()?;
+            remains::remove(&self.names).await
+        })
+    }
+
+    fn leftovers(&self) -> Work<'_, Vec<Piece>> {
+        Box::pin(async {
+            prerequisites::check_root()?;
+            remains::find(&self.names).await
+        })
     }
 }
 

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use regex::Regex;
 
-use crate::bounded::read_text;
 use super::file_of;
+use crate::bounded::read_text;
 
 /// The files of the settings in use; none where the project does not say so in a way that can be read.
 pub(super) fn in_use(folder: &Path, wsgi: &str, chosen: Option<&str>) -> Option<Vec<PathBuf>> {

@@ -43,12 +43,7 @@ pub(super) fn check(spec: &Spec, folder: &Path, findings: &mut Vec<Finding>) {
     }
 }
 
-fn one(
-    name: &AlertName,
-    alert: &Alert,
-    catalogue: &Catalogue,
-    find: &mut impl FnMut(&[&str], String),
-) {
+fn one(name: &AlertName, alert: &Alert, catalogue: &Catalogue, find: &mut impl FnMut(&[&str], String)) {
     match (&alert.expr, catalogue.alert(name.as_str())) {
         (Some(expr), _) => {
             own(expr, find);

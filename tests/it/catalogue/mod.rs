@@ -21,8 +21,9 @@ const EXAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/integration
 /// A spec with all alerts of the catalogue, and more lines of a spec after the alerts.
 fn spec(alerts: &str, more: &str) -> Spec {
     let (before, _) = SPEC.split_once("alerts:").unwrap();
-    let text =
-        format!("{before}alerts:\n{alerts}notify:\n  capture: {{}}\n  heartbeat_url: {{env: X}}\nintegrations: [{EXAMPLE}]\n{more}");
+    let text = format!(
+        "{before}alerts:\n{alerts}notify:\n  capture: {{}}\n  heartbeat_url: {{env: X}}\nintegrations: [{EXAMPLE}]\n{more}"
+    );
     load(&Project::with_spec(&text).path("monctl.yaml")).unwrap().spec
 }
 
