@@ -66,7 +66,9 @@ impl Integration {
         };
         let manifest: Manifest = parse(&root.join("integration.yaml"), manifest)?;
         if let Some(fault) = manifest.fault() {
-            return Err(Error::invalid(fault).at(root.join("integration.yaml").display().to_string()));
+            return Err(Error::invalid(fault)
+                .at(root.join("integration.yaml").display().to_string())
+                .remedy("docs/integrations.md says what it holds"));
         }
         Ok(Self { root, name, manifest, files })
     }

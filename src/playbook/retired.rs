@@ -20,14 +20,9 @@ fn retire(name: &str) -> (Step, Change) {
     let change = Change {
         step: id.clone(),
         kind: ChangeKind::Remove,
-        details: vec![Detail::new(directory(&id), why)],
-        commands: vec![Command::new(["service_retire", name, &directory(&id)])],
+        details: vec![Detail::new(id.directory(), why)],
+        commands: vec![Command::new(["service_retire", name, &id.directory()])],
         payloads: [].into(),
     };
     (Step { id, when: None, lane: None, join: vec![], kind: StepKind::Retired }, change)
-}
-
-/// Where the service of a step has its files, by which it is found once no playbook names it.
-pub(super) fn directory(step: &StepId) -> String {
-    format!("/etc/monctl/{step}")
 }

@@ -7,7 +7,6 @@ use super::change::Change;
 use super::facts::{Facts, Probes};
 use super::inputs::Inputs;
 use super::package::Package;
-use super::retired;
 use super::service::Service;
 use super::step_id::StepId;
 use super::user::User;
@@ -109,10 +108,10 @@ impl Playbook {
                 .remedy("begin the names of its steps with the name of the integration"));
         }
         if let StepKind::Service(service) = &step.kind
-            && service.directory() != retired::directory(&step.id)
+            && service.directory() != step.id.directory()
         {
             return Err(Error::invalid(format!("the files of the step `{}` lie elsewhere", step.id))
-                .remedy(format!("write `directory: {}`", retired::directory(&step.id))));
+                .remedy(format!("write `directory: {}`", step.id.directory())));
         }
         self.steps.push(step);
         Ok(())

@@ -9,6 +9,13 @@ use serde::{Deserialize, Serialize};
 #[serde(transparent)]
 pub struct StepId(pub String);
 
+impl StepId {
+    /// Where the service of this step has its files, by which it is found once no playbook names it.
+    pub(super) fn directory(&self) -> String {
+        format!("/etc/monctl/{self}")
+    }
+}
+
 impl fmt::Display for StepId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)

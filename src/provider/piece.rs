@@ -5,9 +5,9 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::hosts;
+use super::hosts::thing::Thing;
 
-/// A piece of a project that was found, and that [`super::Provider::destroy`] removes.
+/// A piece of a project that was found, and that [`super::interface::Provider::destroy`] removes.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(tag = "kind", content = "name", rename_all = "snake_case")]
 pub enum Piece {
@@ -47,11 +47,11 @@ pub enum Piece {
     /// The folder of the project (disks, keys, the configuration of ssh), or one that a machine needed elsewhere.
     Folder(PathBuf),
     /// Things on a host that existed before.
-    OnHost(hosts::Thing),
+    OnHost(Thing),
 }
 
 impl Piece {
-    /// What became of it, once [`super::Provider::destroy`] dealt with it.
+    /// What became of it, once [`super::interface::Provider::destroy`] dealt with it.
     pub fn outcome(&self) -> String {
         match self {
             Self::OnHost(thing) => thing.outcome(),

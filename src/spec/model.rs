@@ -38,7 +38,7 @@ pub struct Spec {
     pub monitoring: Monitoring,
     /// Alerts by name: those of the catalogue with their parameters, and your own with an `expr`. Where absent, those
     /// of the catalogue that need no choice, as far as the spec brings what they need.
-    #[serde(default)]
+    #[serde(default = "default_alerts")]
     pub alerts: BTreeMap<AlertName, Alert>,
     /// Folders of your own integrations: exporters with their scrape jobs, alerts and dashboards. docs/integrations.md
     /// says what such a folder holds.
@@ -53,4 +53,9 @@ pub struct Spec {
     /// The alerts that can be named, with the integrations that they belong to. Loading adds those of `integrations`.
     #[serde(skip)]
     pub catalogue: Catalogue,
+}
+
+/// Those of the program's own catalogue. Loading adds those of the user's integrations.
+fn default_alerts() -> BTreeMap<AlertName, Alert> {
+    Catalogue::default().default_alerts()
 }

@@ -7,7 +7,7 @@ mod folder;
 mod give_back;
 mod memory;
 mod prerequisites;
-mod thing;
+pub(in crate::provider) mod thing;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -18,10 +18,10 @@ pub use self::thing::{Thing, ThingKind};
 
 use self::access::Access;
 use self::memory::Host;
+use super::interface::{Provider, Work};
 use super::lock::ProjectLock;
 use super::observed::{MachineState, Observed, ObservedMachine};
 use super::piece::Piece;
-use super::{Provider, Work};
 use crate::error::Result;
 use crate::event::Events;
 use crate::host::{HostName, Machine, ProjectName};

@@ -28,10 +28,11 @@ use tokio::sync::{Mutex, OnceCell};
 
 use self::names::Names;
 use self::record::Record;
+use super::interface::{Provider, Work};
 use super::lock::ProjectLock;
 use super::observed::{MachineState, Observed, ObservedMachine};
 use super::piece::Piece;
-use super::{Provider, Work, command, files, keys};
+use super::{command, files, keys};
 use crate::error::{Error, Result};
 use crate::event::Events;
 use crate::host::{HostName, Machine, ProjectName};
