@@ -61,23 +61,46 @@ fn rate(lasting: Duration) -> u16 {
     rate
 }
 
-/// Returns once the application was scraped so often; a scrape that was there before is none of them.
+/// Returns once the application was scraped so often since now.
 async fn scraped(prometheus: &Prometheus, address: &str, until: Instant) -> Result<()> {
     let query = format!("timestamp(up{{job=\"django-instance\",instance=~\"{address}:.+\"}} == 1)");
-    let (mut last, mut changes) = (None, 0);
-    while changes < SCRAPES {
+    let mut scrapes: Option<Scrapes> = None;
+    while scrapes.is_none_or(|scrapes| scrapes.count < SCRAPES) {
         if Instant::now() >= until {
             return Err(Error::could_not_run(format!(
                 "Prometheus does not scrape the application on {address}"
             ))
             .remedy("`monctl status` shows the targets"));
         }
+        let Some(scrapes) = &mut scrapes else {
+            // By the clock that scrapes are stamped with.
+            let now = prometheus.query("vector(time())").await?.into_iter().next();
+            scrapes = now.map(|now| Scrapes { last: now.value, count: 0 });
+            continue;
+        };
         sleep(PAUSE).await;
-        let Some(sample) = prometheus.query(&query).await?.into_iter().next() else { continue };
-        changes += u32::from(last.is_some_and(|last| last < sample.value));
-        last = Some(sample.value);
+        if let Some(sample) = prometheus.query(&query).await?.into_iter().next() {
+            scrapes.see(sample.value);
+        }
     }
     Ok(())
+}
+
+/// Scrapes since a moment. One is stamped with the time at which it began: one that was under way at that moment does
+/// not count, since it may have missed what was there then.
+#[derive(Debug, Clone, Copy)]
+struct Scrapes {
+    /// The moment, and then the last scrape.
+    last: f64,
+    count: u32,
+}
+
+impl Scrapes {
+    fn see(&mut self, timestamp: f64) {
+        if timestamp > self.last {
+            *self = Self { last: timestamp, count: self.count + 1 };
+        }
+    }
 }
 
 #[cfg(test)]
@@ -88,5 +111,14 @@ mod tests {
     fn each_class_of_answers_is_sent_more_than_once_and_no_host_is_flooded() {
         let rates = [1, 2, 10, 60, 600].map(|seconds| rate(SCRAPES * Duration::from_secs(seconds)));
         assert_eq!(rates, [40, 20, 4, 4, 4]);
+    }
+
+    #[test]
+    fn a_scrape_that_began_before_the_requests_is_not_one_that_saw_them() {
+        let mut scrapes = Scrapes { last: 100.0, count: 0 };
+        for (timestamp, count) in [(98.0, 0), (99.9, 0), (101.9, 1), (101.9, 1), (103.9, 2)] {
+            scrapes.see(timestamp);
+            assert_eq!(scrapes.count, count, "{timestamp}");
+        }
     }
 }
