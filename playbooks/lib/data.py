@@ -109,7 +109,9 @@ def _move(source: str, target: str, names: dict, path: str, conflict) -> None:
             _move_file(entry.path, to, inner, conflict)
     if movable:
         _to_disk(target)
-        _to_disk(source)
+        # The application may have removed it meanwhile.
+        with contextlib.suppress(FileNotFoundError):
+            _to_disk(source)
 
 
 def _move_folder(entry, to: str, names: dict, movable: bool, inner: str, conflict) -> None:
@@ -124,7 +126,11 @@ def _move_folder(entry, to: str, names: dict, movable: bool, inner: str, conflic
     if names and not any(True for _ in _beside(entry.path, names, inner)):
         return
     if not os.path.lexists(to):
-        os.makedirs(to, mode=stat.S_IMODE(entry.stat(follow_symlinks=False).st_mode) | 0o700)
+        try:
+            mode = stat.S_IMODE(os.lstat(entry.path).st_mode)
+        except FileNotFoundError:
+            return  # The application has removed it meanwhile.
+        os.makedirs(to, mode=mode | 0o700)
     _move(entry.path, to, names, inner, conflict)
     if movable and not names:
         try:

@@ -301,7 +301,8 @@ fn another_process_on_a_port_is_no_sign_of_health(site: &Site) {
     let ran = site.monctl("up --yes").code(1);
     ran.stdout_contains("monctl-alertmanager.service is not healthy")
         .stdout_contains("address already in use");
-    site.on(MONITORING, "systemctl stop squatter");
+    // Stopped, so that systemd does not start it before `up` does.
+    site.on(MONITORING, "systemctl stop squatter monctl-alertmanager");
     site.converge();
     let now = site.processes();
     assert_eq!(now.changed_since(&processes), ["alertmanager"]);
@@ -442,6 +443,8 @@ fn a_lock_of_apt_is_waited_for_and_its_holder_named(site: &Site) {
     for (unit, lock) in
         [("apt-daily", "/var/lib/apt/lists/lock"), ("somebody", "/var/lib/dpkg/lock-frontend")]
     {
+        // The lock is held for a minute, which a wait for a turn would use up.
+        let _turn = turns::busy();
         // The lists are old, so that they are asked for.
         site.on(APP, "apt-get -qq remove --yes stress-ng >/dev/null && find /var/lib/apt/lists -name '*Packages*' -delete");
         let hold = format!(
@@ -455,7 +458,7 @@ fn a_lock_of_apt_is_waited_for_and_its_holder_named(site: &Site) {
                  until [ -e /run/held ]; do sleep 0.1; done"
             ),
         );
-        let ran = site.monctl("up --yes").success();
+        let ran = site.monctl_at_once("up --yes").success();
         ran.stderr_contains("packages waits for python3 (process ")
             .stderr_contains(&format!(" of held-by-{unit}.service), which holds the lock of apt or dpkg"));
         site.monctl("plan").success();

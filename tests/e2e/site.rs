@@ -105,6 +105,12 @@ impl Site {
     #[track_caller]
     pub fn monctl(&self, words: &str) -> Ran {
         let _turn = turns::of(words.split(' '));
+        self.monctl_at_once(words)
+    }
+
+    /// The same without a wait for a turn, for a caller that holds it.
+    #[track_caller]
+    pub fn monctl_at_once(&self, words: &str) -> Ran {
         keeps_secrets(self.call(words).run())
     }
 

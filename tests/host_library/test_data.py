@@ -104,6 +104,19 @@ class Move(unittest.TestCase):
         self.assertEqual(os.readlink(self.host.data / "current.log"), "db.sqlite3")
         self.assertEqual(self.host.listed(), [])
 
+    def test_a_folder_that_the_application_removes_meanwhile_is_nothing_to_move(self):
+        # As on another file system, where folders go file by file.
+        def rename(path, to):
+            if os.path.isdir(path):
+                shutil.rmtree(path)
+                raise OSError(errno.EXDEV, "another device")
+            os_rename(path, to)
+
+        os_rename = os.rename
+        with mock.patch.object(os, "rename", rename):
+            self.host.move()
+        self.assertEqual(files(self.host.data)["db.sqlite3"], WRITTEN["db.sqlite3"])
+
     def test_many_files_are_counted_from_some_thousands_on(self):
         with mock.patch.object(data, "LISTED", 3):
             self.assertEqual(self.host.listed()[3:], [f"… and {len(WRITTEN) + 1 - 3} more files"])
