@@ -1,7 +1,6 @@
 //! What `plan` and `up` share: everything that was read, and the look at everything that is there.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::time::Duration;
 
 use super::context::Context;
@@ -250,10 +249,4 @@ fn warn_of_large_files(tree: &Tree, events: &Events) {
          application's folder, such as `/{largest}`",
         named.join(", ")
     ));
-}
-
-/// The provider of a spec, without anything else of it.
-pub(super) async fn provider(spec: &Path, events: &Events) -> Result<Box<dyn Provider>> {
-    // On the heap: a spec is large.
-    Box::pin(async { provider::of(&load(spec)?, events).await }).await
 }

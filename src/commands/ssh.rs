@@ -5,17 +5,19 @@ use std::process::{Command, Stdio};
 use serde_json::json;
 
 use super::context::Context;
-use super::deployment::provider;
 use super::outcome::Outcome;
 use crate::cli::{Output, SshArgs};
 use crate::error::{Error, Exit, Result};
+use crate::provider;
+use crate::spec::load;
 
 /// Runs `ssh` itself, so that terminals, signals and pipes are as the user knows them.
 ///
 /// # Errors
 /// When the host does not run, or ssh or the command fails.
 pub(super) async fn run(args: &SshArgs, context: &Context) -> Result<Outcome> {
-    let provider = provider(&context.spec, &context.events).await?;
+    let loaded = load(&context.spec)?;
+    let provider = provider::of(&loaded, &context.events).await?;
     let observed = provider.observe().await?;
     let machine =
         observed.running().into_iter().find(|machine| machine.name == args.host).ok_or_else(|| {

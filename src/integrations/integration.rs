@@ -7,8 +7,7 @@ use include_dir::{Dir, include_dir};
 use serde::de::DeserializeOwned;
 
 use super::folder::{self, Files};
-pub use super::manifest::Program;
-use super::manifest::{Manifest, ScrapeJob};
+use super::manifest::{Manifest, Program, ScrapeJob};
 use crate::error::{Error, Result};
 use crate::host::Role;
 

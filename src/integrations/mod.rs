@@ -10,5 +10,5 @@ mod integration;
 mod manifest;
 
 pub use flag::Flag;
-pub use integration::{Integration, Program};
-pub use manifest::{PathSetting, PortSetting, ScrapeJob, ScrapePath, ScrapePort};
+pub use integration::Integration;
+pub use manifest::{PathSetting, PortSetting, Program, ScrapeJob, ScrapePath, ScrapePort};

@@ -78,8 +78,7 @@ impl<'a> Job<'a> {
 }
 
 /// The ports of exporters on application hosts, which the firewall guards.
-fn exporter_ports(spec: &Spec) -> Vec<u16> {
-    let scraped = spec.scraped();
+fn exporter_ports(scraped: &[Scraped]) -> Vec<u16> {
     let ports: BTreeSet<u16> =
         scraped.iter().filter(|job| job.is_exporter_of(Role::App)).map(|job| job.port).collect();
     ports.into_iter().collect()
@@ -107,14 +106,15 @@ impl<'a> Context<'a> {
         let host =
             |name| Host { name, address: addresses.address(name), authority: addresses.authority(name) };
         let rules = rules(spec);
+        let scraped = spec.scraped();
         Self {
             spec,
             app_hosts: (1..=spec.app.count).map(HostName::app).map(host).collect(),
             monitoring: host(HostName::MONITORING),
             metrics: spec.app.metrics(),
             metrics_path: spec.app.metrics_path(),
-            scrape_jobs: spec.scraped().iter().map(Job::of).collect(),
-            exporter_ports: exporter_ports(spec),
+            scrape_jobs: scraped.iter().map(Job::of).collect(),
+            exporter_ports: exporter_ports(&scraped),
             programs: Programs::of(&spec.monitoring.install),
             watches_itself: spec.flags().contains(&Flag::Watched),
             delivery: Delivery::of(spec, &rules),

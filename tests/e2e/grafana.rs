@@ -2,7 +2,6 @@
 //! the data of real hosts, and what a person changed in it is found.
 
 use std::fs;
-use std::net::IpAddr;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -15,6 +14,7 @@ use monctl::secret::Secret;
 use serde_json::{Value, json};
 
 use crate::at_hand::{self, Live};
+use crate::programs::gateway;
 use crate::support::binary::{Project, Ran};
 use crate::support::grafana_release::Release;
 use crate::support::release_mirror::{ReleaseMirror, named_programs};
@@ -165,9 +165,7 @@ fn grafana_may_come_later_and_then_shows_the_hosts_with_a_password_of_its_own() 
         let (app, monitoring) =
             tokio::join!(project.provider.create_machine(APP), project.provider.create_machine(MONITORING));
         let (_, monitoring) = (app.unwrap(), monitoring.unwrap());
-        // This computer as the machines see it.
-        let gateway: IpAddr =
-            project.output(MONITORING, "ip -4 route show default | awk '{print $3}'").parse().unwrap();
+        let gateway = gateway(&project);
 
         // The mirror lacks it: all else comes, and the summary says what does not.
         let mirror = ReleaseMirror::with_grafana(gateway);

@@ -1,17 +1,16 @@
 //! An integration of the user's own on real machines: installed, scraped, proven, shown and removed by its folder alone.
 
-use std::net::IpAddr;
 use std::path::Path;
 
 use monctl::host::HostName;
 
+use crate::programs::gateway;
 use crate::support::binary::{Project, Ran};
 use crate::support::release_mirror::{ReleaseMirror, named_programs};
 use crate::test_project::{TestProject, runtime};
 use crate::turns;
 
 const APP: HostName = HostName::app(1);
-const MONITORING: HostName = HostName::MONITORING;
 
 /// A spec with the integration that is an example, and its alert alone.
 fn spec(project: &TestProject, catalogue: &Path) -> String {
@@ -47,17 +46,8 @@ fn run(folder: &Project, words: &str) -> Ran {
 #[test]
 fn a_folder_is_all_that_an_exporter_needs_to_be_installed_proven_shown_and_removed() {
     let Some(project) = TestProject::new() else { return };
-    runtime().block_on(async {
-        project.provider.create_network().await.unwrap();
-        let (app, monitoring) =
-            tokio::join!(project.provider.create_machine(APP), project.provider.create_machine(MONITORING));
-        app.unwrap();
-        monitoring.unwrap();
-    });
-    // This computer as the machines see it.
-    let route = "ip -4 route show default | awk '{print $3}'";
-    let gateway: IpAddr = project.output(MONITORING, route).parse().unwrap();
-    let mirror = ReleaseMirror::with_grafana(gateway);
+    runtime().block_on(project.provider.create_network()).unwrap();
+    let mirror = ReleaseMirror::with_grafana(gateway(&project));
     let folder = Project::with_spec(&spec(&project, &mirror.catalogue()));
 
     run(&folder, "up --yes").success();

@@ -44,7 +44,7 @@ impl Programs {
 }
 
 /// The address of this computer in the network of a project's machines.
-fn gateway(project: &TestProject) -> IpAddr {
+pub fn gateway(project: &TestProject) -> IpAddr {
     let record = fs::read(project.folder().join("network.json")).unwrap();
     let record: Value = serde_json::from_slice(&record).unwrap();
     let (network, _) = record["subnet"].as_str().unwrap().rsplit_once('.').unwrap();

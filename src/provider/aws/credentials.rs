@@ -154,7 +154,8 @@ fn needs_a_code(profile: &str) -> Error {
 
 /// Checks a session of the older kind, without `sso_session`: the SDK sends its token without a look at when it ends.
 fn check_session(profile: &str, start_url: &str) -> Result<()> {
-    let expired = || session_has_expired(&format!("profile `{profile}`"), profile);
+    let expired =
+        || sso_session_has_expired(&format!("profile `{profile}`"), &format!(" --profile {profile}"));
     let cache = env::home_dir().map(|home| home.join(".aws/sso/cache")).ok_or_else(expired)?;
     let unreadable = |error: io::Error| match error.kind() {
         io::ErrorKind::NotFound => expired(),
@@ -182,9 +183,10 @@ fn holds_session(path: &Path, start_url: &str) -> bool {
     token["startUrl"] == start_url && ends.is_some_and(|ends| ends > jiff::Timestamp::now())
 }
 
-fn session_has_expired(source: &str, profile: &str) -> Error {
+/// `option` names the profile on the command line; it is empty where none is used.
+fn sso_session_has_expired(source: &str, option: &str) -> Error {
     Error::could_not_run(format!("the SSO session has expired, or was never started ({source})"))
-        .remedy(format!("run `aws sso login --profile {profile}`, then run the same again"))
+        .remedy(format!("run `aws sso login{option}`, then run the same again"))
 }
 
 fn check_token_file(path: &str, by: &str) -> Result<()> {
@@ -259,11 +261,7 @@ fn explain(source: &Source, failed: &CredentialsError) -> Error {
         return error;
     }
     match (&source.kind, failed) {
-        (Kind::Sso, _) => {
-            Error::could_not_run(format!("the SSO session has expired, or was never started ({source})"))
-                .because(root)
-                .remedy(format!("run `aws sso login{profile}`, then run the same again"))
-        }
+        (Kind::Sso, _) => sso_session_has_expired(&source.to_string(), &profile).because(root),
         (Kind::Login, _) => Error::could_not_run(format!(
             "the session of `aws login` has expired, or was never started ({source})"
         ))

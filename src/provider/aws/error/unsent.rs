@@ -116,15 +116,15 @@ pub(super) fn explain<E: StdError + 'static>(action: &str, error: &SdkError<E>) 
 /// The same from what the chain of causes says, outermost first, and the proxy that is set.
 pub(super) fn words(action: &str, chain: &[String], proxy: Option<&str>) -> Error {
     let exit = if only_reads(action) { Exit::CouldNotRun } else { Exit::Failed };
-    let said = said(chain);
-    let (means, remedy) = if let Some(identity) = find(IDENTITY, &said) {
+    let text = joined(chain);
+    let (means, remedy) = if let Some(identity) = find(IDENTITY, &text) {
         (identity.means.to_owned(), identity.remedy)
-    } else if CREDENTIALS.fits(&said) {
-        find(NO_WAY, &said).map_or((CREDENTIALS.means.to_owned(), CREDENTIALS.remedy), |obstacle| {
+    } else if CREDENTIALS.fits(&text) {
+        find(NO_WAY, &text).map_or((CREDENTIALS.means.to_owned(), CREDENTIALS.remedy), |obstacle| {
             (obstacle.on_the_way_to("the service that gives the credentials"), obstacle.remedy)
         })
     } else {
-        let obstacle = find(NO_WAY, &said).unwrap_or(&OTHERWISE);
+        let obstacle = find(NO_WAY, &text).unwrap_or(&OTHERWISE);
         (obstacle.means.replace("{service}", &service(action)).replace("{action}", action), obstacle.remedy)
     };
     Error::new(exit, means).remedy(remedy).because(root(chain, proxy))
@@ -132,29 +132,30 @@ pub(super) fn words(action: &str, chain: &[String], proxy: Option<&str>) -> Erro
 
 /// What keeps credentials from being asked for of another service, where that is the way to it.
 pub(in super::super) fn no_way(source: &str, chain: &[String]) -> Option<Error> {
-    let obstacle = find(NO_WAY, &said(chain))?;
+    let obstacle = find(NO_WAY, &joined(chain))?;
     let means = obstacle.on_the_way_to(&format!("the service that gives the credentials of {source}"));
     Some(Error::could_not_run(means).remedy(obstacle.remedy).because(root(chain, proxy().as_deref())))
 }
 
 impl Obstacle {
-    fn fits(&self, said: &str) -> bool {
-        self.says.iter().any(|words| said.contains(words))
+    /// Whether the text of a chain of causes names it.
+    fn fits(&self, text: &str) -> bool {
+        self.says.iter().any(|words| text.contains(words))
     }
 
-    /// What it means for a service that is asked for credentials, which is no action of ours.
+    /// What it means where a service was asked for credentials and not for an action.
     fn on_the_way_to(&self, service: &str) -> String {
         self.means.replace("{service}", service).replace("`{action}` was not answered", "it did not answer")
     }
 }
 
-/// A chain of causes as obstacles are looked for in it.
-fn said(chain: &[String]) -> String {
+/// The chain of causes as one text in lower case.
+fn joined(chain: &[String]) -> String {
     chain.join("\n").to_lowercase()
 }
 
-fn find(obstacles: &'static [Obstacle], said: &str) -> Option<&'static Obstacle> {
-    obstacles.iter().find(|obstacle| obstacle.fits(said))
+fn find(obstacles: &'static [Obstacle], text: &str) -> Option<&'static Obstacle> {
+    obstacles.iter().find(|obstacle| obstacle.fits(text))
 }
 
 /// The innermost cause, and the proxy, which may be what it is about.
