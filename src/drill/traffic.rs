@@ -10,8 +10,6 @@ use super::host_command::{Cause, Order};
 use crate::error::{Error, Result};
 use crate::http::prometheus::Prometheus;
 
-/// What counts the application's answers, however they are counted.
-const ANSWERS: &str = "django_http_responses_total_by_status_total";
 /// The name of its drill.
 const NAME: &str = "dashboards";
 /// So many scrapes see it.
@@ -63,19 +61,8 @@ fn rate(lasting: Duration) -> u16 {
     rate
 }
 
-/// Returns once the application was scraped so often since now, and each count of its answers is in two scrapes: one
-/// alone gives no rate. A count that is still new at the end of the time is waited for no longer.
+/// Returns once the application was scraped so often since now.
 async fn scraped(prometheus: &Prometheus, address: &str, until: Instant) -> Result<()> {
-    scraped_since_now(prometheus, address, until).await?;
-    let answers = format!("{ANSWERS}{{job=\"django-instance\",instance=~\"{address}:.+\"}}");
-    let new = format!("count_over_time({answers}[10m]) == 1 and {answers}");
-    while Instant::now() < until && !prometheus.query(&new).await?.is_empty() {
-        sleep(PAUSE).await;
-    }
-    Ok(())
-}
-
-async fn scraped_since_now(prometheus: &Prometheus, address: &str, until: Instant) -> Result<()> {
     let query = format!("timestamp(up{{job=\"django-instance\",instance=~\"{address}:.+\"}} == 1)");
     let mut scrapes: Option<Scrapes> = None;
     while scrapes.is_none_or(|scrapes| scrapes.count < SCRAPES) {

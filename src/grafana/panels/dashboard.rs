@@ -1,9 +1,12 @@
 //! The panels of a dashboard and what each asks for, read from its JSON. Pure.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use super::source::{Source, Sources};
-use super::timing::Settings;
+use super::timing::{Settings, Timing};
+use crate::duration::PromDuration;
 
 /// How the sentence begins with which a description says that there may be nothing to see.
 const MAY_BE_EMPTY: &str = "May be empty: ";
@@ -67,6 +70,20 @@ pub(super) fn panels<'a>(
         _ => Panel::read(panel, panel, of_row, sources),
     };
     placed(dashboard).into_iter().map(read).filter(|panel| !panel.queries.is_empty()).collect()
+}
+
+/// The longest time between two points of the dashboards' curves, at least the scrape interval: what happens now is
+/// drawn once it has passed. A narrow panel has fewer points than the page is wide.
+pub fn longest_step(dashboards: &[Value], scrape_interval: PromDuration) -> Duration {
+    let steps = dashboards.iter().flat_map(|dashboard| {
+        let panels = placed(dashboard).into_iter().map(|(panel, _)| Settings::of(panel));
+        let as_wide_as_the_page = [Settings::default()];
+        as_wide_as_the_page
+            .into_iter()
+            .chain(panels)
+            .map(|settings| Timing::of(dashboard, &settings, scrape_interval, str::to_owned).step)
+    });
+    Duration::from_millis(steps.max().unwrap_or(scrape_interval.as_millis()))
 }
 
 /// The panels whose model in the library cannot be had: title and reason.
@@ -182,6 +199,19 @@ mod tests {
     fn read(dashboard: &Value) -> Vec<Panel> {
         let kept = Ok(json!({"title": "kept", "targets": [{"refId": "A", "expr": "l"}]}));
         panels(dashboard, &Sources::new("d", &[]).of(dashboard), |uid| (uid == "lib").then_some(&kept))
+    }
+
+    #[test]
+    fn the_longest_step_is_that_of_the_narrowest_panel() {
+        let dashboards = ["now-1h", "now-6h"].map(|from| json!({"time": {"from": from}}));
+        let step = |scrape: &str| longest_step(&dashboards, scrape.parse().unwrap()).as_millis();
+        assert_eq!((step("1s"), step("15s"), step("30s")), (15_000, 15_000, 30_000));
+        let narrow = json!({"time": {"from": "now-30m"}, "panels": [
+            {"gridPos": {"w": 24}},
+            {"type": "row", "panels": [{"gridPos": {"w": 6}}]},
+        ]});
+        assert_eq!(longest_step(&[narrow], PromDuration::seconds(2)), Duration::from_secs(5));
+        assert_eq!(longest_step(&[], PromDuration::seconds(2)), Duration::from_secs(2));
     }
 
     fn told(panels: &[Panel]) -> Vec<String> {

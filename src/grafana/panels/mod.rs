@@ -18,7 +18,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use self::asker::Asker;
-pub use self::timing::longest_step;
+pub use self::dashboard::longest_step;
 use super::client::GrafanaClient;
 use crate::duration::PromDuration;
 use crate::error::Result;

@@ -1,8 +1,6 @@
 //! Over which time a panel asks and in which steps, as a browser works it out of the dashboard and of the panel's
 //! own settings. Pure.
 
-use std::time::Duration;
-
 use serde_json::Value;
 
 use crate::duration::PromDuration;
@@ -134,18 +132,6 @@ fn shifted((from, to): (String, String), by: Option<String>) -> (String, String)
         Some(by) => (format!("{from}-{by}"), format!("{to}-{by}")),
         None => (from, to),
     }
-}
-
-/// The longest time between two points of the dashboards' curves, at least the scrape interval: what happens now is
-/// drawn once it has passed.
-pub fn longest_step(dashboards: &[Value], scrape_interval: PromDuration) -> Duration {
-    let text = |dashboard: &Value, key: &str| dashboard["time"][key].as_str().map(str::to_owned);
-    let of = |dashboard: &Value| {
-        let (from, to) = (text(dashboard, "from"), text(dashboard, "to"));
-        from.map_or(USUAL, |from| length(&from, to.as_deref().unwrap_or("now")))
-    };
-    let longest = dashboards.iter().map(of).max().unwrap_or_default();
-    Duration::from_millis(step(longest, POINTS, scrape_interval))
 }
 
 /// Between two points of a curve over a range, in milliseconds: rounded as a browser does, and not below the least one.
@@ -307,9 +293,6 @@ mod tests {
         ] {
             assert_eq!(length(from, to), seconds * 1_000, "{from} to {to}");
         }
-        let dashboards = ["now-1h", "now-6h"].map(|from| json!({"time": {"from": from}}));
-        let step = |scrape: &str| longest_step(&dashboards, scrape.parse().unwrap()).as_millis();
-        assert_eq!((step("1s"), step("15s"), step("30s")), (15_000, 15_000, 30_000));
     }
 
     #[test]
