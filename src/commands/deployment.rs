@@ -111,14 +111,14 @@ impl Deployment {
         HostName::of_project(self.loaded.spec.app.count)
     }
 
-    /// Every rendered file with its secrets in it, as it goes to hosts.
-    fn files(&self, addresses: &Addresses) -> Result<BTreeMap<String, File>> {
+    /// Every file of a role with its secrets in it, as it goes to hosts.
+    fn files(&self, bundle: &Bundle, role: Role) -> Result<BTreeMap<String, File>> {
         let mut files = BTreeMap::new();
-        for (name, content) in Bundle::render(&self.loaded.spec, addresses)?.iter() {
+        for (name, content) in bundle.of_role(role) {
             let text = content.reveal(&self.secrets)?;
             let bytes = text.expose().as_bytes();
             let file = if content.is_secret() { File::secret(bytes) } else { File::public(bytes) };
-            files.insert(name.to_owned(), file);
+            files.insert(name, file);
         }
         if !self.access.is_guest() {
             let known = self.access.password()?;
@@ -128,19 +128,24 @@ impl Deployment {
         Ok(files)
     }
 
-    /// What the steps of each role refer to. Both share the rendered files; the application is its role's alone.
+    /// What the steps of each role refer to. The application is its role's alone.
     pub fn inputs_of_roles(&self, machines: &[Machine]) -> Result<BTreeMap<Role, Inputs>> {
+        let bundle = Bundle::render(&self.loaded.spec, &machines.iter().collect())?;
         let optional = if self.loaded.spec.grafana.required { None } else { Some("grafana".to_owned()) };
         let monitoring = Inputs {
             flags: self.loaded.spec.flags(),
             integrations: self.loaded.spec.catalogue.integrations().to_vec(),
-            files: self.files(&machines.iter().collect())?,
+            files: self.files(&bundle, Role::Monitoring)?,
             releases: self.releases.clone(),
             optional: optional.into_iter().collect(),
             ..Inputs::default()
         };
-        let app =
-            Inputs { tree: self.tree.clone(), requirements: self.requirements.clone(), ..monitoring.clone() };
+        let app = Inputs {
+            files: self.files(&bundle, Role::App)?,
+            tree: self.tree.clone(),
+            requirements: self.requirements.clone(),
+            ..monitoring.clone()
+        };
         Ok([(Role::App, app), (Role::Monitoring, monitoring)].into())
     }
 

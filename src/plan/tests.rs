@@ -96,20 +96,20 @@ fn playbook(role: Role) -> Playbook {
 
 const SECRET: &str = "hunter2";
 
-/// The inputs that the reference leads to.
-fn inputs(flags: &[Flag]) -> Inputs {
+/// The inputs of a role that the reference leads to.
+fn inputs(role: Role, flags: &[Flag]) -> Inputs {
     let spec =
         load(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/reference/monctl.yaml"))).unwrap().spec;
     let bundle = Bundle::render(&spec, &Addresses::default()).unwrap();
     let mut files: BTreeMap<String, File> = bundle
-        .iter()
+        .of_role(role)
         .map(|(name, content)| {
             let file = if content.is_secret() {
                 File::secret(*b"hunter2")
             } else {
                 File::public(content.masked().as_bytes())
             };
-            (name.to_owned(), file)
+            (name, file)
         })
         .collect();
     files.insert("grafana/admin-password".into(), File::secret(*b"hunter2"));
@@ -131,7 +131,7 @@ fn inputs(flags: &[Flag]) -> Inputs {
 
 #[test]
 fn what_cannot_be_had_takes_its_lane_along_and_nothing_else() {
-    let inputs = inputs(&[Flag::Distribution, Flag::Grafana]);
+    let inputs = inputs(Role::Monitoring, &[Flag::Distribution, Flag::Grafana]);
     let monitoring = playbook(Role::Monitoring);
     let ids = |facts: &Facts| {
         let plan = HostPlan::new(&monitoring, &inputs, facts);
@@ -150,7 +150,7 @@ fn what_cannot_be_had_takes_its_lane_along_and_nothing_else() {
 
 #[test]
 fn where_a_grafana_exists_none_is_installed_and_an_earlier_one_of_monctls_ends() {
-    let mut inputs = inputs(&[Flag::Release]);
+    let mut inputs = inputs(Role::Monitoring, &[Flag::Release]);
     inputs.files.retain(|name, _| !name.contains("grafana"));
     let monitoring = playbook(Role::Monitoring);
     let steps = |facts: &Facts| {
@@ -172,7 +172,7 @@ fn no_plan_shows_a_secret() {
     for role in Role::ALL {
         let plan = HostPlan::new(
             &playbook(role),
-            &inputs(&[Flag::Release, Flag::Exporter, Flag::Grafana]),
+            &inputs(role, &[Flag::Release, Flag::Exporter, Flag::Grafana]),
             &Facts::default(),
         );
         let plan = Plan { hosts: [(HostName::MONITORING, plan)].into(), ..Plan::default() };
@@ -194,7 +194,7 @@ fn list<'a>(service: &'a Value, key: &str) -> impl Iterator<Item = &'a Value> {
 
 #[test]
 fn playbooks_name_only_files_of_the_bundle_and_each_unit_has_its_file() {
-    let mut files = inputs(&[]).files;
+    let mut files = inputs(Role::App, &[]).files;
     // There only where a severity has a webhook of its own.
     files.insert("alertmanager/webhooks/critical".into(), File::secret(*b"hunter2"));
     for service in services() {
@@ -237,7 +237,7 @@ fn what_may_hold_a_secret_is_its_owners_alone() {
         found += 1;
     }
     assert_eq!(found, secret.len());
-    for (name, file) in inputs(&[]).files {
+    for (name, file) in inputs(Role::App, &[]).files {
         assert!(!file.is_secret() || secret.contains(&name.as_str()), "`{name}` holds a secret");
     }
 }
@@ -245,7 +245,7 @@ fn what_may_hold_a_secret_is_its_owners_alone() {
 #[test]
 fn what_a_host_has_is_planned_once() {
     // A host that has everything but a user needs that user alone.
-    let inputs = inputs(&[Flag::Distribution]);
+    let inputs = inputs(Role::App, &[Flag::Distribution]);
     let app = playbook(Role::App);
     let users = ["monctl-node-exporter", "monctl-app", "monctl-build"].map(str::to_owned);
     let ids = |facts: &Facts| {

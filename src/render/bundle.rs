@@ -10,12 +10,16 @@ use super::delivery::{BOT_TOKEN, HEARTBEAT_MARK};
 use super::environment;
 use super::templates::{self, ENGINE};
 use crate::error::{Error, Result};
+use crate::host::Role;
 use crate::integrations::{Integration, Program};
 use crate::spec::{Receiver, SecretName, Slack, Spec};
 
 /// Every file of a project's hosts, by name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bundle(BTreeMap<String, Content>);
+
+/// The folder of units.
+const UNITS: &str = "systemd/";
 
 /// The application's environment, read by its unit.
 const ENVIRONMENT: &str = "environment/app";
@@ -65,6 +69,17 @@ impl Bundle {
         self.0.get(name)
     }
 
+    /// What hosts of this role get: the units of integrations that are rendered for it stand beside the others.
+    pub fn of_role(&self, role: Role) -> impl Iterator<Item = (String, &Content)> {
+        self.iter().filter_map(move |(name, content)| {
+            match Role::ALL.into_iter().find(|role| name.starts_with(&units_of(*role))) {
+                Some(other) if other != role => None,
+                Some(_) => Some((name.replacen(&units_of(role), UNITS, 1), content)),
+                None => Some((name.to_owned(), content)),
+            }
+        })
+    }
+
     /// All files by name, in alphabetical order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Content)> {
         self.0.iter().map(|(name, content)| (name.as_str(), content))
@@ -76,7 +91,12 @@ impl Bundle {
     }
 }
 
-/// What an integration brings to hosts: its units, rendered, and its files as they are.
+/// The folder of the units of integrations for hosts of this role.
+fn units_of(role: Role) -> String {
+    format!("{UNITS}{role}/")
+}
+
+/// What an integration brings to hosts: its units, rendered for each of its roles, and its files as they are.
 fn of_integration(
     integration: &Integration,
     spec: &Spec,
@@ -91,20 +111,32 @@ fn of_integration(
         });
     context.insert("program", &program);
     let mut files = Vec::new();
-    for (name, template) in integration.folder("systemd") {
-        let text = templates::render(template, &context).map_err(|error| {
-            Error::invalid("a unit of an integration cannot be rendered")
-                .at(integration.place(&format!("systemd/{name}")))
-                .because(error)
-                .remedy("docs/integrations.md says what units may name")
-        })?;
-        files.push((format!("systemd/{name}"), Content::text(text)));
+    for role in Role::ALL.into_iter().filter(|role| integration.watches(*role)) {
+        context.insert("listen_address", listen_address(role));
+        for (name, template) in integration.folder("systemd") {
+            let text = templates::render(template, &context).map_err(|error| {
+                Error::invalid("a unit of an integration cannot be rendered")
+                    .at(integration.place(&format!("systemd/{name}")))
+                    .because(error)
+                    .remedy("docs/integrations.md says what units may name")
+            })?;
+            files.push((units_of(role) + name, Content::text(text)));
+        }
     }
     let verbatim = integration.folder("files");
     files.extend(verbatim.map(|(name, text)| {
         (format!("integrations/{}/{name}", integration.name()), Content::text(text.to_owned()))
     }));
     Ok(files)
+}
+
+/// Where exporters on hosts of this role listen: on every address where there is none. Prometheus scrapes its own host
+/// by loopback.
+const fn listen_address(role: Role) -> &'static str {
+    match role {
+        Role::App => "",
+        Role::Monitoring => "127.0.0.1",
+    }
 }
 
 /// Webhooks in Alertmanager's configuration have their URL in it: older versions read it from no file.

@@ -8,7 +8,7 @@ use std::process::Command;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::drills::show_own_cpu_only;
+use crate::drills::{show_all_cpus, show_own_cpu_only};
 use crate::ec2_machines::Ec2Machines;
 use crate::programs::{PACKAGES, Programs};
 use crate::site::{SECRETS, keeps_secrets};
@@ -141,9 +141,9 @@ fn a_deployment_in_ec2_is_made_proven_kept_and_removed() {
 /// The alert is proven, with the load of this machine alone.
 #[track_caller]
 fn is_proven(site: &Site) {
-    show_own_cpu_only(|command| site.on("app", command));
+    show_own_cpu_only(|host, command| site.on(&host.to_string(), command));
     site.monctl("verify-alert").success().stdout_contains("is proven on app");
-    site.on("app", "systemctl stop cpu-exporter && systemctl start monctl-node-exporter");
+    show_all_cpus(|host, command| site.on(&host.to_string(), command));
 }
 
 /// The login is Debian's, which becomes root by sudo; root itself has no key of ours.

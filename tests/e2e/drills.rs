@@ -14,7 +14,7 @@ use monctl::timing::Stage;
 use monctl::verify::{Kept, LastProof, last_proofs};
 use serde_json::{Value, json};
 
-use crate::site::{Site, eventually};
+use crate::site::{MONITORING, Site, eventually};
 use crate::slack::{Slack, TOKEN};
 use crate::test_project::{TestProject, runtime};
 use crate::turns;
@@ -115,16 +115,28 @@ async fn keeps_proofs(remote: &Remote) {
     assert_eq!(kept.unreadable[0].file, "AppDown.json");
 }
 
-/// Node exporter gives way to a stand-in that sees this machine's load only. `on` runs a command on the machine.
-pub fn show_own_cpu_only(on: impl Fn(&str) -> String) {
+/// The machines whose node exporters show the CPUs of the whole computer.
+const PAIR: [HostName; 2] = [APP, MONITORING];
+
+/// Node exporters give way to a stand-in that sees the load of its own machine only. `on` runs a command on a machine.
+pub fn show_own_cpu_only(on: impl Fn(HostName, &str) -> String) {
     let exporter = include_str!("../doubles/cpu_exporter.py");
-    on(&format!("cat >/run/cpu_exporter.py <<'EOF'\n{exporter}\nEOF"));
-    on(
-        "systemctl stop monctl-node-exporter && systemd-run --quiet --unit=cpu-exporter python3 /run/cpu_exporter.py",
-    );
-    on(
-        "timeout 30 sh -c 'until curl --fail --silent --output /dev/null localhost:9100/metrics; do sleep 0.1; done'",
-    );
+    let answers = "curl --fail --silent --output /dev/null localhost:9100/metrics";
+    for host in PAIR {
+        on(host, &format!("cat >/run/cpu_exporter.py <<'EOF'\n{exporter}\nEOF"));
+        on(
+            host,
+            "systemctl stop monctl-node-exporter && systemd-run --quiet --unit=cpu-exporter python3 /run/cpu_exporter.py",
+        );
+        on(host, &format!("timeout 30 sh -c 'until {answers}; do sleep 0.1; done'"));
+    }
+}
+
+/// Node exporters show the CPUs of the whole computer again.
+pub fn show_all_cpus(on: impl Fn(HostName, &str) -> String) {
+    for host in PAIR {
+        on(host, "systemctl stop cpu-exporter && systemctl start monctl-node-exporter");
+    }
 }
 
 fn is_loaded(site: &Site) -> bool {
@@ -137,7 +149,7 @@ fn an_alert_is_proven_on_real_machines_and_an_interruption_ends_the_load() {
     site.edit("monctl.yaml", "group_wait: 1s", "group_wait: 1s\n  group_interval: 4s");
     site.edit("monctl.yaml", "for: 10s", "for: 4s");
     site.monctl("up --yes").success();
-    show_own_cpu_only(|command| site.on(APP, command));
+    show_own_cpu_only(|host, command| site.on(host, command));
 
     let ran = site.monctl("--output json verify-alert").success();
     let proof = ran.json();

@@ -3,7 +3,7 @@
 
 use monctl::error::Exit;
 
-use crate::drills::show_own_cpu_only;
+use crate::drills::{show_all_cpus, show_own_cpu_only};
 use crate::scenarios::{self, scenarios};
 use crate::site::{APP, MONITORING, Site, eventually};
 
@@ -93,7 +93,7 @@ fn a_prometheus_that_does_not_run_is_no_success(site: &Site) {
 }
 
 fn a_connection_that_drops_in_a_drill_is_made_again(site: &Site) {
-    show_own_cpu_only(|command| site.on(APP, command));
+    show_own_cpu_only(|host, command| site.on(host, command));
     let (code, _, said) = site.act_at("verify-alert", LOAD_ON, |_| site.cut_connections());
     assert_eq!(code, Some(0), "{said}");
     assert!(said.contains("the connection to app is gone; connecting again"), "{said}");
@@ -131,6 +131,7 @@ fn a_full_run_is_the_cause_that_is_told(site: &Site) {
     site.monctl("verify-alert")
         .code(Exit::CouldNotRun.code().into())
         .stderr_contains("No space left on device");
-    site.on(APP, "rm /run/full; systemctl stop cpu-exporter; systemctl start monctl-node-exporter");
+    site.on(APP, "rm /run/full");
+    show_all_cpus(|host, command| site.on(host, command));
     site.converge();
 }

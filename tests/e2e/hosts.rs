@@ -78,7 +78,7 @@ fn an_interrupted_or_killed_run_ends_and_the_next_one_converges(site: &Site) {
     }
     site.converge();
     assert!(site.page().contains("<title>"));
-    site.targets_are_up(3);
+    site.targets_are_up(4);
 }
 
 fn a_second_up_changes_nothing_by_one_ssh_session_a_host(site: &Site) {
@@ -251,7 +251,7 @@ fn what_was_destroyed_by_hand_is_made_anew(site: &Site) {
     assert!(!changed.changed_since(&before).contains(&"prometheus"), "a reload is enough for Prometheus");
     assert_eq!(site.on(APP, "cat /srv/monctl/current/notes/urls.py | grep -c 'by hand' || true"), "0");
     assert!(site.page().contains("<title>"));
-    site.targets_are_up(3);
+    site.targets_are_up(4);
 }
 
 fn a_set_that_fails_its_check_leaves_everything_untouched(site: &Site) {
@@ -282,7 +282,7 @@ fn a_set_that_a_unit_does_not_survive_is_rolled_back(site: &Site) {
         .stdout_contains("`monctl up` goes on from here");
     assert_eq!(site.on(MONITORING, "cat /etc/monctl/monitoring/*.yml | sha256sum"), before);
     assert_eq!(site.process(MONITORING, "alertmanager"), alertmanager);
-    site.targets_are_up(3);
+    site.targets_are_up(4);
     site.edit("monctl.yaml", extreme, "monitoring:\n");
     site.edit("monctl.yaml", "above: 81", "above: 80");
     site.monctl("plan").success();
@@ -401,7 +401,7 @@ fn another_application_host_is_made_scraped_guarded_and_removed(site: &Site) {
     site.edit("monctl.yaml", "  path: app\n", "  path: app\n  count: 2\n");
     site.monctl("plan").code(3).stdout_contains("+ machine app-2: absent");
     site.converge();
-    site.targets_are_up(5);
+    site.targets_are_up(6);
     assert_eq!(site.processes().changed_since(&before), Vec::<&str>::new());
 
     // From a third address of the project's network, and from this computer.
@@ -434,7 +434,7 @@ fn another_application_host_is_made_scraped_guarded_and_removed(site: &Site) {
     site.edit("monctl.yaml", "  count: 2\n", "");
     site.monctl("plan").code(3).stdout_contains("- machine app-2");
     site.converge();
-    site.targets_are_up(3);
+    site.targets_are_up(4);
     assert_eq!(site.processes().changed_since(&before), Vec::<&str>::new());
 }
 
@@ -471,7 +471,7 @@ fn after_a_reboot_of_this_computer_up_brings_everything_back(site: &Site) {
     site.monctl("plan").code(3).stdout_contains("~ machine app: not running");
     site.converge();
     assert_eq!(site.page().contains("a note to keep"), page.contains("a note to keep"));
-    site.targets_are_up(3);
+    site.targets_are_up(4);
 }
 
 fn down_removes_everything_of_the_project_and_nothing_else(site: &Site) {

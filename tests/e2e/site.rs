@@ -255,7 +255,7 @@ impl Site {
             units.iter().map(of_unit).collect::<Vec<_>>()
         };
         let mut all = of(APP, &["app", "app-metrics", "node-exporter"]);
-        all.extend(of(MONITORING, &["prometheus", "alertmanager"]));
+        all.extend(of(MONITORING, &["prometheus", "alertmanager", "node-exporter"]));
         Processes(all)
     }
 

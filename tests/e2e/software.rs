@@ -69,7 +69,7 @@ pub fn releases_take_the_place_of_packages(site: &Site) {
         assert_eq!(programs(site), RELEASES);
         site.edit("monctl.yaml", &of_this_run, PACKAGES);
         site.converge();
-        site.targets_are_up(3);
+        site.targets_are_up(4);
     }
     let debians = ["prometheus", "prometheus-alertmanager", "prometheus-node-exporter"];
     assert_eq!(programs(site), debians.map(|name| format!("/usr/bin/{name}")));
@@ -83,7 +83,7 @@ pub fn releases_take_the_place_of_packages(site: &Site) {
     site.edit("monctl.yaml", PACKAGES, &releases);
     site.converge();
     assert_eq!(programs(site), RELEASES);
-    site.targets_are_up(3);
+    site.targets_are_up(4);
 
     // A program that somebody replaced is found, and only what runs it is started again.
     let before = site.processes();

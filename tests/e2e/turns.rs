@@ -7,6 +7,8 @@ use std::io;
 
 /// The file that is locked.
 const LOCK: &str = "/var/lib/monctl/test-turns";
+/// The file that the next one in the queue locks: who waits for the cores is not overtaken by drills that come later.
+const QUEUE: &str = "/var/lib/monctl/test-turns-queue";
 
 /// What must be left in peace, for as long as it lives.
 #[derive(Debug)]
@@ -15,6 +17,8 @@ pub struct Turn(#[allow(dead_code, reason = "closing it unlocks it")] File);
 
 impl Turn {
     fn wait(lock: impl FnOnce(&File) -> io::Result<()>) -> Self {
+        let next = File::create(QUEUE).unwrap();
+        next.lock().unwrap();
         let file = File::create(LOCK).unwrap();
         lock(&file).unwrap();
         Self(file)

@@ -434,15 +434,19 @@ fn every_alert_of_the_catalogue_is_accepted() {
 }
 
 #[test]
-fn units_are_always_watched_and_the_monitoring_where_an_alert_is_about_it() {
+fn hosts_are_always_watched_and_prometheus_itself_where_an_alert_is_about_it() {
     let with = |name: &str| {
         let mut spec = reference();
         spec.alerts = [(name.parse().unwrap(), monctl::spec::Alert::default())].into();
         bundle(&spec)
     };
     let has = |bundle: &Bundle, file: &str, text: &str| bundle.get(file).unwrap().masked().contains(text);
-    let (unit, collector) = ("systemd/monctl-node-exporter.service", "--collector.systemd");
-    assert!(has(&with("HighCPUUsage"), unit, collector));
+    for (unit, address) in [("app", "=:9100"), ("monitoring", "=127.0.0.1:9100")] {
+        let unit = format!("systemd/{unit}/monctl-node-exporter.service");
+        let options = format!("--web.listen-address{address} ");
+        assert!(has(&with("HighCPUUsage"), &unit, &options), "{unit}");
+        assert!(has(&with("HighCPUUsage"), &unit, "--collector.systemd"), "{unit}");
+    }
     for sources in [r#"job_name: "alertmanager""#, "/proofs/"] {
         assert!(has(&with("NotificationsFailing"), "prometheus.yml", sources));
         assert!(has(&with("AlertUnproven"), "prometheus.yml", sources));

@@ -67,7 +67,7 @@ impl Actor {
             let instance = if roles.contains(&Role::App) {
                 format!("192.0.2.{number}:{port}")
             } else {
-                format!("localhost:{port}")
+                format!("monitoring:{port}")
             };
             labels.extend([("job".to_owned(), (*job).to_owned()), ("instance".to_owned(), instance)]);
         }

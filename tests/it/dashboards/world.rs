@@ -89,8 +89,8 @@ impl World {
             include_str!("../../fixtures/metrics/prometheus.txt"),
             include_str!("../../fixtures/metrics/alertmanager.txt"),
         ];
-        world.report("prometheus", "localhost:9090", Some(prometheus));
-        world.report("alertmanager", "localhost:9093", Some(alertmanager));
+        world.report("prometheus", "monitoring:9090", Some(prometheus));
+        world.report("alertmanager", "monitoring:9093", Some(alertmanager));
         let alert = r#"ALERTS{alertname="HighCPUUsage",alertstate="firing",instance="10.0.0.1:9100",severity="warning"}"#;
         world.add(alert, "1", false);
         world.add(r#"monctl_alert_last_proven_timestamp_seconds{alert="HighCPUUsage"}"#, "0", false);
