@@ -196,7 +196,7 @@ pub struct VerifyArgs {
 /// A host that runs the application.
 fn app_host(text: &str) -> Result<HostName, Error> {
     let name: HostName = text.parse()?;
-    if name.role() == Role::App {
+    if name.role() == Role::APP {
         return Ok(name);
     }
     Err(Error::invalid(format!("`{name}` runs no application"))

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::error::Error;
 
@@ -52,31 +52,63 @@ impl FromStr for ProjectName {
     }
 }
 
-/// What a host is there for; each role has one playbook.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Role {
-    /// Runs the Django application and node exporter.
-    App,
-    /// Runs Prometheus, Alertmanager and Grafana.
-    Monitoring,
-}
+/// What a host is there for: `app` runs the Django application, `monitoring` runs Prometheus, Alertmanager and Grafana, and
+/// hosts of any other role, such as `db`, are watched.
+///
+/// A run meets few roles, so that their names may live as long as it, and a role is copied like a number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, JsonSchema)]
+#[schemars(with = "String", extend(
+    "pattern" = "^[a-z][a-z0-9]{0,19}$",
+    "patternErrorMessage" = ROLE_RULE,
+    "examples" = ["db"],
+))]
+pub struct Role(&'static str);
+
+const ROLE_RULE: &str = "use 1 to 20 lower-case letters and digits, with a letter first";
 
 impl Role {
-    /// Both roles, in the order in which people are told about them.
-    pub const ALL: [Self; 2] = [Self::App, Self::Monitoring];
+    /// Runs the Django application.
+    pub const APP: Self = Self("app");
+    /// Runs Prometheus, Alertmanager and Grafana.
+    pub const MONITORING: Self = Self("monitoring");
+
+    /// The name as text.
+    pub const fn as_str(self) -> &'static str {
+        self.0
+    }
 }
 
 impl fmt::Display for Role {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::App => "app",
-            Self::Monitoring => "monitoring",
-        })
+        f.write_str(self.0)
     }
 }
 
-/// A host's name on the command line: `app`, `app-2`, `app-3` …, `monitoring`.
+impl FromStr for Role {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        if let Some(known) = [Self::APP, Self::MONITORING].into_iter().find(|known| known.0 == text) {
+            return Ok(known);
+        }
+        let is_role = (1..=20).contains(&text.len())
+            && text.starts_with(|first: char| first.is_ascii_lowercase())
+            && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+        if is_role {
+            return Ok(Self(text.to_owned().leak()));
+        }
+        Err(Error::invalid(format!("`{text}` is not a valid name of a role")).remedy(ROLE_RULE))
+    }
+}
+
+impl<'de> Deserialize<'de> for Role {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// A host's name on the command line: its role, with a number from the second one on: `app`, `app-2`, `app-3` …,
+/// `monitoring`, `db`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct HostName {
     role: Role,
@@ -86,16 +118,16 @@ pub struct HostName {
 
 impl HostName {
     /// The one monitoring host.
-    pub const MONITORING: Self = Self { role: Role::Monitoring, number: 1 };
+    pub const MONITORING: Self = Self { role: Role::MONITORING, number: 1 };
 
     /// The application host with this number, counted from 1 (0 is taken as 1).
     pub const fn app(number: u16) -> Self {
-        Self { role: Role::App, number: if number == 0 { 1 } else { number } }
+        Self::new(Role::APP, number)
     }
 
-    /// The hosts of a project with so many application hosts: applications first, then monitoring.
-    pub fn of_project(app_count: u16) -> impl Iterator<Item = Self> {
-        (1..=app_count).map(Self::app).chain([Self::MONITORING])
+    /// The host of a role with this number, counted from 1 (0 is taken as 1).
+    pub const fn new(role: Role, number: u16) -> Self {
+        Self { role, number: if number == 0 { 1 } else { number } }
     }
 
     /// What the host is there for.
@@ -126,14 +158,14 @@ impl FromStr for HostName {
             // What is not such a number is not the name of a host, and refused below.
             digits.parse().ok().filter(|&number: &u16| number > 1 && !digits.starts_with(['0', '+']))
         };
-        match text {
-            "app" => Some(Self::app(1)),
-            "monitoring" => Some(Self::MONITORING),
-            _ => text.strip_prefix("app-").and_then(number).map(Self::app),
-        }
-        .ok_or_else(|| {
-            Error::invalid(format!("`{text}` is no host name"))
-                .remedy("hosts are called `app`, `app-2`, `app-3` … and `monitoring`")
+        let (role, number) = match text.split_once('-') {
+            None => (text, Some(1)),
+            Some((role, digits)) => (role, number(digits)),
+        };
+        let host = role.parse().ok().zip(number).map(|(role, number)| Self::new(role, number));
+        host.filter(|host| host.role != Role::MONITORING || host.number == 1).ok_or_else(|| {
+            Error::invalid(format!("`{text}` is not a valid host name"))
+                .remedy("hosts are called `app`, `app-2`, `app-3` …, `monitoring`, and after further roles of the spec, such as `db`")
         })
     }
 }
@@ -198,11 +230,11 @@ mod tests {
 
     #[test]
     fn names_are_read_as_they_are_written() {
-        for name in HostName::of_project(3) {
-            assert_eq!(name.to_string().parse::<HostName>().unwrap(), name);
+        for text in ["app", "app-2", "app-300", "monitoring", "db", "db-2"] {
+            assert_eq!(text.parse::<HostName>().unwrap().to_string(), text);
         }
-        let names: Vec<String> = HostName::of_project(2).map(|name| name.to_string()).collect();
-        assert_eq!(names, ["app", "app-2", "monitoring"]);
+        assert_eq!("app-2".parse::<HostName>().unwrap(), HostName::app(2));
+        assert_eq!("monitoring".parse::<HostName>().unwrap(), HostName::MONITORING);
     }
 
     #[test]
@@ -217,7 +249,8 @@ mod tests {
 
     #[test]
     fn other_words_are_no_host_names() {
-        for text in ["", "app-", "app-0", "app-1", "app-02", "app-+2", "App", "monitoring-2", "db"] {
+        for text in ["", "app-", "app-0", "app-1", "app-02", "app-+2", "App", "monitoring-2", "my-db", "../x"]
+        {
             assert!(text.parse::<HostName>().is_err(), "{text}");
         }
     }

@@ -354,11 +354,11 @@ mod tests {
             owner: Some(Owner { project: project.into(), role: role.into() }),
             ..Facts::default()
         };
-        assert!(admit(&project, Role::App, &Facts::default()).is_ok());
-        assert!(admit(&project, Role::App, &owned("shop", "app")).is_ok());
-        let error = admit(&project, Role::App, &owned("blog", "app")).unwrap_err();
+        assert!(admit(&project, Role::APP, &Facts::default()).is_ok());
+        assert!(admit(&project, Role::APP, &owned("shop", "app")).is_ok());
+        let error = admit(&project, Role::APP, &owned("blog", "app")).unwrap_err();
         assert!(error.hint().unwrap().contains("monctl down --project blog"), "{error}");
-        let error = admit(&project, Role::Monitoring, &owned("shop", "app")).unwrap_err();
+        let error = admit(&project, Role::MONITORING, &owned("shop", "app")).unwrap_err();
         assert_eq!(error.message(), "the host was set up as `app` and is `monitoring` in the spec now");
     }
 

@@ -32,7 +32,7 @@ pub(super) fn of_up(
 ) -> Vec<Annotation> {
     let steps = |deploying: bool| {
         let of_host = move |(host, result): (&HostName, &HostResult)| {
-            let counts = |step: &str| (host.role() == Role::App && DEPLOYING.contains(&step)) == deploying;
+            let counts = |step: &str| (host.role() == Role::APP && DEPLOYING.contains(&step)) == deploying;
             let done = result.done.iter().map(String::as_str).filter(|step| counts(step));
             let failed = result.failed.iter().map(|(step, _)| step.as_str()).filter(|step| counts(step));
             let words: Vec<String> =

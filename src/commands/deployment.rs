@@ -108,7 +108,7 @@ impl Deployment {
 
     /// The names of all hosts that the spec wants.
     pub fn hosts(&self) -> impl Iterator<Item = HostName> {
-        HostName::of_project(self.loaded.spec.app.count)
+        self.loaded.spec.hosts().into_iter()
     }
 
     /// Every file of a role with its secrets in it, as it goes to hosts.
@@ -130,23 +130,26 @@ impl Deployment {
 
     /// What the steps of each role refer to. The application is its role's alone.
     pub fn inputs_of_roles(&self, machines: &[Machine]) -> Result<BTreeMap<Role, Inputs>> {
-        let bundle = Bundle::render(&self.loaded.spec, &machines.iter().collect())?;
-        let optional = if self.loaded.spec.grafana.required { None } else { Some("grafana".to_owned()) };
-        let monitoring = Inputs {
-            flags: self.loaded.spec.flags(),
-            integrations: self.loaded.spec.catalogue.integrations().to_vec(),
-            files: self.files(&bundle, Role::Monitoring)?,
-            releases: self.releases.clone(),
-            optional: optional.into_iter().collect(),
-            ..Inputs::default()
+        let spec = &self.loaded.spec;
+        let bundle = Bundle::render(spec, &machines.iter().collect())?;
+        let optional = if spec.grafana.required { None } else { Some("grafana".to_owned()) };
+        let inputs = |role: Role| {
+            let inputs = Inputs {
+                flags: spec.flags(),
+                integrations: spec.catalogue.integrations().to_vec(),
+                files: self.files(&bundle, role)?,
+                releases: self.releases.clone(),
+                optional: optional.iter().cloned().collect(),
+                ..Inputs::default()
+            };
+            let inputs = if role == Role::APP {
+                Inputs { tree: self.tree.clone(), requirements: self.requirements.clone(), ..inputs }
+            } else {
+                inputs
+            };
+            Ok((role, inputs))
         };
-        let app = Inputs {
-            files: self.files(&bundle, Role::App)?,
-            tree: self.tree.clone(),
-            requirements: self.requirements.clone(),
-            ..monitoring.clone()
-        };
-        Ok([(Role::App, app), (Role::Monitoring, monitoring)].into())
+        spec.roles().into_iter().map(inputs).collect()
     }
 
     /// Looks at the hosts that run, and plans for all that the spec wants.

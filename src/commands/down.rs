@@ -119,11 +119,13 @@ fn data(pieces: &[Piece]) -> impl Iterator<Item = String> {
         Piece::OnHost(thing) if thing.kind == ThingKind::Data => Some(thing.host),
         _ => None,
     };
-    pieces.iter().filter_map(host).map(|host| {
+    pieces.iter().filter_map(host).filter_map(|host| {
         let what = match host.role() {
-            Role::App => "what the application wrote into /var/lib/monctl/app (database, uploads)",
-            Role::Monitoring => "all metrics, the history of alerts, Grafana's database",
+            Role::APP => "what the application wrote into /var/lib/monctl/app (database, uploads)",
+            Role::MONITORING => "all metrics, the history of alerts, Grafana's database",
+            // It holds nothing of monctl's but programs and their settings.
+            _ => return None,
         };
-        format!("! data on {host}: {what}")
+        Some(format!("! data on {host}: {what}"))
     })
 }

@@ -3,7 +3,7 @@
 //! Each host is read by a task of its own. With `--follow` an entry waits a moment for older ones of other
 //! hosts, and a connection that breaks is made again from where it broke.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -35,7 +35,8 @@ const UNIT: (&str, &str) = ("monctl-", ".service");
 /// Where no host has such a service, or no host runs; and, once the others were read, where one does not answer.
 pub(super) async fn run(args: &LogsArgs, context: &Context) -> Result<Outcome> {
     let loaded = load(&context.spec)?;
-    let services = services(args.service.as_deref(), loaded.spec.catalogue.integrations())?;
+    let integrations = loaded.spec.catalogue.integrations();
+    let services = services(args.service.as_deref(), &loaded.spec.roles(), integrations)?;
     let provider = provider::of(&loaded, &context.events).await?;
     let machines: Vec<Machine> = provider.observe().await?.running();
     let machines: Vec<Machine> =
@@ -77,10 +78,14 @@ pub(super) async fn run(args: &LogsArgs, context: &Context) -> Result<Outcome> {
 }
 
 /// The units of each role, all of them or that of one service.
-fn services(wanted: Option<&str>, integrations: &[Integration]) -> Result<BTreeMap<Role, Vec<String>>> {
+fn services(
+    wanted: Option<&str>,
+    roles: &BTreeSet<Role>,
+    integrations: &[Integration],
+) -> Result<BTreeMap<Role, Vec<String>>> {
     let mut units: BTreeMap<Role, Vec<String>> = BTreeMap::new();
     let mut names = Vec::new();
-    for role in Role::ALL {
+    for role in roles.iter().copied() {
         for unit in Playbook::of(role, integrations)?.units() {
             let Some(name) = service(unit) else { continue };
             names.push(format!("`{name}`"));
@@ -267,12 +272,13 @@ mod tests {
 
     #[test]
     fn a_service_is_named_with_or_without_what_all_units_have_around_it() {
-        let services = |wanted| services(wanted, Integration::builtin());
+        let roles = [Role::APP, Role::MONITORING].into();
+        let services = |wanted| services(wanted, &roles, Integration::builtin());
         let all = services(None).unwrap();
-        assert!(all[&Role::Monitoring].contains(&"monctl-prometheus.service".to_owned()), "{all:?}");
+        assert!(all[&Role::MONITORING].contains(&"monctl-prometheus.service".to_owned()), "{all:?}");
         for name in ["prometheus", "monctl-prometheus.service"] {
             let one = services(Some(name)).unwrap();
-            assert_eq!(one, [(Role::Monitoring, vec!["monctl-prometheus.service".to_owned()])].into());
+            assert_eq!(one, [(Role::MONITORING, vec!["monctl-prometheus.service".to_owned()])].into());
         }
         let error = services(Some("redis")).unwrap_err();
         assert!(error.hint().unwrap().contains("`alertmanager`"), "{error}");

@@ -12,7 +12,6 @@ use super::dashboards;
 use super::outcome::Outcome;
 use crate::cli::RenderArgs;
 use crate::error::{Error, Result};
-use crate::host::{HostName, Role};
 use crate::playbook::Playbook;
 use crate::render::{Addresses, Bundle, RuleTests, Tool, Verdict, check, rule_tests, warnings};
 use crate::spec::{Loaded, Spec, load};
@@ -29,7 +28,7 @@ type Files = BTreeMap<String, String>;
 /// or they cannot be written.
 pub(super) async fn run(args: &RenderArgs, context: &Context) -> Result<Outcome> {
     let loaded = load(&context.spec)?;
-    for role in Role::ALL {
+    for role in loaded.spec.roles() {
         Playbook::of(role, loaded.spec.catalogue.integrations())?;
     }
     let bundle = Bundle::render(&loaded.spec, &addresses(args, &loaded.spec)?)?;
@@ -77,15 +76,8 @@ async fn files(bundle: &Bundle, loaded: &Loaded, context: &Context) -> Result<Fi
 
 /// The addresses on the command line, which must be of hosts that the spec knows.
 fn addresses(args: &RenderArgs, spec: &Spec) -> Result<Addresses> {
-    let hosts: Vec<HostName> = HostName::of_project(spec.app.count).collect();
-    match args.addresses.iter().find(|(host, _)| !hosts.contains(host)) {
-        None => Ok(args.addresses.iter().copied().collect()),
-        Some((host, _)) => {
-            let names: Vec<String> = hosts.iter().map(|host| format!("`{host}`")).collect();
-            Err(Error::invalid(format!("the project has no host `{host}`"))
-                .remedy(format!("its hosts are {}", names.join(", "))))
-        }
-    }
+    args.addresses.iter().try_for_each(|(host, _)| spec.check_host(*host))?;
+    Ok(args.addresses.iter().copied().collect())
 }
 
 /// The rules' tests go to no host; they are the user's.

@@ -56,9 +56,9 @@ async fn bring(
             .await;
     let Some(connected) = answers.remove(&HostName::MONITORING) else { return Ok(()) };
     let connected = connected?;
-    let inputs = &inputs[&Role::Monitoring];
+    let inputs = &inputs[&Role::MONITORING];
     let mut plan =
-        HostPlan::new(&Playbook::of(Role::Monitoring, &inputs.integrations)?, inputs, &connected.facts);
+        HostPlan::new(&Playbook::of(Role::MONITORING, &inputs.integrations)?, inputs, &connected.facts);
     plan.changes.retain(|(step, _)| step.id.0 == STEP);
     let result = apply::apply(&connected.remote, &plan, inputs, project, &context.events).await?;
     match result.failed.into_iter().next() {

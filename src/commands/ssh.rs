@@ -19,11 +19,12 @@ pub(super) async fn run(args: &SshArgs, context: &Context) -> Result<Outcome> {
     let loaded = load(&context.spec)?;
     let provider = provider::of(&loaded, &context.events).await?;
     let observed = provider.observe().await?;
-    let machine =
-        observed.running().into_iter().find(|machine| machine.name == args.host).ok_or_else(|| {
-            Error::could_not_run(format!("host `{}` does not run", args.host))
-                .remedy("`monctl status` shows what runs; `monctl up` starts it")
-        })?;
+    // What is not in the spec any more may still run.
+    let Some(machine) = observed.running().into_iter().find(|machine| machine.name == args.host) else {
+        loaded.spec.check_host(args.host)?;
+        return Err(Error::could_not_run(format!("host `{}` does not run", args.host))
+            .remedy("`monctl status` shows what runs; `monctl up` starts it"));
+    };
     let mut command = Command::new("ssh");
     command.arg("-F").arg(&machine.ssh.config).arg("-o").arg("LogLevel=ERROR").arg(&machine.ssh.alias);
     if !args.command.is_empty() {

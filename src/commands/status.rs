@@ -115,7 +115,7 @@ pub(super) async fn run(args: &StatusArgs, context: &Context) -> Result<Outcome>
     let provider = provider::of(&loaded, &context.events).await?;
     let observed = provider.observe().await?;
     let machines = observed.running();
-    let hosts: Vec<HostName> = HostName::of_project(loaded.spec.app.count).collect();
+    let hosts: Vec<HostName> = loaded.spec.hosts().into_iter().collect();
     let answers = join_all(hosts.iter().map(|host| async {
         let machine = machines.iter().find(|machine| machine.name == *host)?;
         Some(connected(machine, loaded.spec.catalogue.integrations(), &context.events).await)

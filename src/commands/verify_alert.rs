@@ -43,6 +43,7 @@ pub(super) async fn run(args: &VerifyArgs, context: &Context) -> Result<Outcome>
     if args.list {
         return list::print(&loaded.spec);
     }
+    loaded.spec.check_host(args.host)?;
     let drills = wanted(&loaded.spec, args)?;
     if let Some(file) = &args.report {
         report::check(file)?;

@@ -114,7 +114,7 @@ async fn traffic(spec: &Spec, machines: &[Machine], dashboards: &[Value], events
     events.note(format!(
         "a visitor's requests go to the application until it was scraped twice, every {scrape_interval}"
     ));
-    let hosts = machines.iter().filter(|machine| machine.name.role() == Role::App);
+    let hosts = machines.iter().filter(|machine| machine.name.role() == Role::APP);
     try_join_all(hosts.map(async |machine| {
         let app = Remote::connect(machine, ANSWERS_WITHIN, events).await?;
         let site = Hosts { app: &app, monitoring: &monitoring };

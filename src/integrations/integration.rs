@@ -84,7 +84,7 @@ impl Integration {
 
     /// Whether it watches hosts of this role.
     pub fn watches(&self, role: Role) -> bool {
-        self.manifest.roles.contains(&role)
+        self.manifest.roles.as_ref().is_none_or(|roles| roles.contains(&role))
     }
 
     /// What Prometheus scrapes.

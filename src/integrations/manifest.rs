@@ -13,8 +13,9 @@ use crate::host::Role;
 pub(super) struct Manifest {
     /// What it is called in descriptions, such as `node exporter`.
     pub title: String,
-    /// The roles whose hosts it watches. Its steps run there.
-    pub roles: BTreeSet<Role>,
+    /// The roles whose hosts it watches; those of every role where absent. Its steps run there.
+    #[serde(default)]
+    pub roles: Option<BTreeSet<Role>>,
     /// What Prometheus scrapes on those hosts.
     #[serde(default)]
     pub scrape: Vec<ScrapeJob>,
@@ -107,8 +108,8 @@ impl Manifest {
         if self.title.trim().is_empty() || !self.title.chars().all(is_plain) {
             return Some("`title` must consist of letters, digits, spaces, commas and hyphens".to_owned());
         }
-        if self.roles.is_empty() {
-            return Some("`roles` is empty; the roles are `app` and `monitoring`".to_owned());
+        if self.roles.as_ref().is_some_and(BTreeSet::is_empty) {
+            return Some("`roles` is empty; leave it out to watch the hosts of every role".to_owned());
         }
         let without_slash = |job: &ScrapeJob| match &job.path {
             ScrapePath::Fixed(path) if !path.starts_with('/') => {

@@ -115,6 +115,7 @@ mod tests {
     #[test]
     fn each_state_has_its_action() {
         let [app, second, third] = [1, 2, 3].map(HostName::app);
+        let wanted = [app, second, HostName::MONITORING];
         let found = [
             (app, MachineFact::Running),
             (second, MachineFact::Stopped),
@@ -123,7 +124,7 @@ mod tests {
         ]
         .into();
         assert_eq!(
-            infrastructure(HostName::of_project(2), true, &found),
+            infrastructure(wanted, true, &found),
             [
                 InfraAction::StartMachine(second),
                 InfraAction::CreateMachine(HostName::MONITORING),
@@ -134,8 +135,9 @@ mod tests {
 
     #[test]
     fn nothing_is_due_where_everything_runs() {
-        let found = HostName::of_project(2).map(|host| (host, MachineFact::Running)).collect();
-        assert_eq!(infrastructure(HostName::of_project(2), true, &found), []);
+        let wanted = [HostName::app(1), HostName::app(2), HostName::MONITORING];
+        let found = wanted.map(|host| (host, MachineFact::Running)).into();
+        assert_eq!(infrastructure(wanted, true, &found), []);
         assert_eq!(infrastructure([], false, &BTreeMap::new()), [InfraAction::CreateNetwork]);
     }
 }

@@ -13,8 +13,11 @@ use crate::playbook::{ChangeKind, Command, Detail, Failed, File, Release, StepId
 use crate::render::{Addresses, Bundle};
 use crate::spec::load;
 
-const PLAYBOOKS: [&str; 2] =
-    [include_str!("../../playbooks/app.yaml"), include_str!("../../playbooks/monitoring.yaml")];
+const PLAYBOOKS: [&str; 3] = [
+    include_str!("../../playbooks/app.yaml"),
+    include_str!("../../playbooks/monitoring.yaml"),
+    include_str!("../../playbooks/watched.yaml"),
+];
 
 fn change(step: &str, kind: ChangeKind, details: Vec<Detail>) -> (Step, Change) {
     let commands = vec![Command::new(["a_command_that_is_not_told"])];
@@ -131,8 +134,8 @@ fn inputs(role: Role, flags: &[Flag]) -> Inputs {
 
 #[test]
 fn what_cannot_be_had_takes_its_lane_along_and_nothing_else() {
-    let inputs = inputs(Role::Monitoring, &[Flag::Distribution, Flag::Grafana]);
-    let monitoring = playbook(Role::Monitoring);
+    let inputs = inputs(Role::MONITORING, &[Flag::Distribution, Flag::Grafana]);
+    let monitoring = playbook(Role::MONITORING);
     let ids = |facts: &Facts| {
         let plan = HostPlan::new(&monitoring, &inputs, facts);
         (plan.changes.into_iter().map(|(step, _)| step.id.0).collect::<Vec<_>>(), plan.missing)
@@ -150,9 +153,9 @@ fn what_cannot_be_had_takes_its_lane_along_and_nothing_else() {
 
 #[test]
 fn where_a_grafana_exists_none_is_installed_and_an_earlier_one_of_monctls_ends() {
-    let mut inputs = inputs(Role::Monitoring, &[Flag::Release]);
+    let mut inputs = inputs(Role::MONITORING, &[Flag::Release]);
     inputs.files.retain(|name, _| !name.contains("grafana"));
-    let monitoring = playbook(Role::Monitoring);
+    let monitoring = playbook(Role::MONITORING);
     let steps = |facts: &Facts| {
         let changes = HostPlan::new(&monitoring, &inputs, facts).changes;
         changes.into_iter().filter(|(step, _)| step.id.0.starts_with("grafana")).collect::<Vec<_>>()
@@ -169,7 +172,7 @@ fn where_a_grafana_exists_none_is_installed_and_an_earlier_one_of_monctls_ends()
 
 #[test]
 fn no_plan_shows_a_secret() {
-    for role in Role::ALL {
+    for role in [Role::APP, Role::MONITORING] {
         let plan = HostPlan::new(
             &playbook(role),
             &inputs(role, &[Flag::Release, Flag::Exporter, Flag::Grafana]),
@@ -194,7 +197,7 @@ fn list<'a>(service: &'a Value, key: &str) -> impl Iterator<Item = &'a Value> {
 
 #[test]
 fn playbooks_name_only_files_of_the_bundle_and_each_unit_has_its_file() {
-    let mut files = inputs(Role::App, &[]).files;
+    let mut files = inputs(Role::APP, &[]).files;
     // There only where a severity has a webhook of its own.
     files.insert("alertmanager/webhooks/critical".into(), File::secret(*b"hunter2"));
     for service in services() {
@@ -237,7 +240,7 @@ fn what_may_hold_a_secret_is_its_owners_alone() {
         found += 1;
     }
     assert_eq!(found, secret.len());
-    for (name, file) in inputs(Role::App, &[]).files {
+    for (name, file) in inputs(Role::APP, &[]).files {
         assert!(!file.is_secret() || secret.contains(&name.as_str()), "`{name}` holds a secret");
     }
 }
@@ -245,8 +248,8 @@ fn what_may_hold_a_secret_is_its_owners_alone() {
 #[test]
 fn what_a_host_has_is_planned_once() {
     // A host that has everything but a user needs that user alone.
-    let inputs = inputs(Role::App, &[Flag::Distribution]);
-    let app = playbook(Role::App);
+    let inputs = inputs(Role::APP, &[Flag::Distribution]);
+    let app = playbook(Role::APP);
     let users = ["monctl-node-exporter", "monctl-app", "monctl-build"].map(str::to_owned);
     let ids = |facts: &Facts| {
         let changes = HostPlan::new(&app, &inputs, facts).changes;

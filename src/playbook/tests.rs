@@ -3,11 +3,16 @@
 //! playbooks to what they refer to.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use super::*;
 use crate::digest::Sha256;
 use crate::host::Role;
 use crate::integrations::{Flag, Integration};
+
+/// A role for each playbook.
+static ROLES: LazyLock<[Role; 3]> =
+    LazyLock::new(|| ["app", "monitoring", "db"].map(|role| role.parse().unwrap()));
 
 /// The playbook of a role with the integrations of the program.
 fn playbook(role: Role) -> Playbook {
@@ -157,9 +162,8 @@ fn flag_sets() -> impl Iterator<Item = Inputs> {
 
 #[test]
 fn steps_of_a_playbook_have_names_of_their_own_and_wait_only_for_what_comes_before() {
-    for role in Role::ALL {
+    for role in *ROLES {
         let playbook = playbook(role);
-        assert_eq!(playbook.role, role);
         for inputs in flag_sets() {
             let mut lanes: BTreeMap<String, usize> = BTreeMap::new();
             let mut ids = Vec::new();
@@ -183,7 +187,7 @@ fn steps_of_a_playbook_have_names_of_their_own_and_wait_only_for_what_comes_befo
 #[test]
 fn an_optional_release_has_a_lane_of_its_own() {
     let inputs = with_release(true);
-    for step in Role::ALL.into_iter().flat_map(|role| playbook(role).steps) {
+    for step in ROLES.iter().copied().flat_map(|role| playbook(role).steps) {
         let missing = step.missing(&inputs, &facts("machine|riscv64")).is_some();
         assert!(!missing || step.lane.is_some(), "{} takes everything behind it along", step.id);
     }
@@ -194,7 +198,7 @@ fn each_command_is_a_function_of_the_host_library() {
     let library =
         [include_str!("../../playbooks/lib/library.sh"), include_str!("../../playbooks/lib/application.sh")]
             .concat();
-    for role in Role::ALL {
+    for role in *ROLES {
         for inputs in flag_sets() {
             let inputs = Inputs { releases: with_release(false).releases, ..inputs };
             for step in playbook(role).steps(&inputs) {

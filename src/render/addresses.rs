@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use crate::host::{HostName, Machine, Role};
+use crate::host::{HostName, Machine};
 
 /// Known addresses by host. A host that has none yet is shown by a placeholder such as `<APP_1_ADDRESS>`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -37,9 +37,9 @@ impl<'a> FromIterator<&'a Machine> for Addresses {
 }
 
 fn placeholder(host: HostName) -> String {
-    match host.role() {
-        Role::App => format!("<APP_{}_ADDRESS>", host.number()),
-        Role::Monitoring => "<MONITORING_ADDRESS>".to_owned(),
+    match host {
+        HostName::MONITORING => "<MONITORING_ADDRESS>".to_owned(),
+        _ => format!("<{}_{}_ADDRESS>", host.role().as_str().to_uppercase(), host.number()),
     }
 }
 

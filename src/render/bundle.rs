@@ -1,7 +1,7 @@
 //! The bundle: every file that hosts must hold, by name. A name is the path below `templates/`; where a file
 //! goes on a host, playbooks say.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::addresses::Addresses;
 use super::content::{Content, Part};
@@ -18,8 +18,11 @@ use crate::spec::{Receiver, SecretName, Slack, Spec};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bundle(BTreeMap<String, Content>);
 
-/// The folder of units.
-const UNITS: &str = "systemd/";
+/// The folder of what differs between roles: a folder for each.
+const ROLES: &str = "roles/";
+
+/// The rules of nftables, which differ between roles.
+const FIREWALL: &str = "nftables/rules.nft";
 
 /// The application's environment, read by its unit.
 const ENVIRONMENT: &str = "environment/app";
@@ -46,10 +49,11 @@ impl Bundle {
         let broken = |error: tera::Error| Error::failed("a template of monctl is broken").because(error);
         let context = tera::Context::from_serialize(&Context::new(spec, addresses)).map_err(broken)?;
         let mut files = BTreeMap::new();
-        for name in templates::rendered() {
+        for name in templates::rendered().filter(|name| *name != FIREWALL) {
             let text = ENGINE.render(name, &context).map_err(broken)?;
             files.insert(name.to_owned(), with_heartbeat(&text));
         }
+        files.extend(firewalls(spec, &context).map_err(broken)?);
         for integration in spec.catalogue.integrations() {
             files.extend(of_integration(integration, spec, &context)?);
         }
@@ -69,12 +73,12 @@ impl Bundle {
         self.0.get(name)
     }
 
-    /// What hosts of this role get: the units of integrations that are rendered for it stand beside the others.
+    /// What hosts of this role get: what was rendered for the role stands beside what is the same everywhere.
     pub fn of_role(&self, role: Role) -> impl Iterator<Item = (String, &Content)> {
         self.iter().filter_map(move |(name, content)| {
-            match Role::ALL.into_iter().find(|role| name.starts_with(&units_of(*role))) {
-                Some(other) if other != role => None,
-                Some(_) => Some((name.replacen(&units_of(role), UNITS, 1), content)),
+            let of_roles = name.strip_prefix(ROLES).and_then(|name| name.split_once('/'));
+            match of_roles {
+                Some((of_role, name)) => (of_role == role.as_str()).then(|| (name.to_owned(), content)),
                 None => Some((name.to_owned(), content)),
             }
         })
@@ -89,11 +93,6 @@ impl Bundle {
     pub fn folder<'a>(&'a self, folder: &'a str) -> impl Iterator<Item = (&'a str, &'a Content)> {
         self.iter().filter_map(move |(name, content)| Some((name.strip_prefix(folder)?, content)))
     }
-}
-
-/// The folder of the units of integrations for hosts of this role.
-fn units_of(role: Role) -> String {
-    format!("{UNITS}{role}/")
 }
 
 /// What an integration brings to hosts: its units, rendered for each of its roles, and its files as they are.
@@ -111,7 +110,7 @@ fn of_integration(
         });
     context.insert("program", &program);
     let mut files = Vec::new();
-    for role in Role::ALL.into_iter().filter(|role| integration.watches(*role)) {
+    for role in spec.roles().into_iter().filter(|role| integration.watches(*role)) {
         context.insert("listen_address", listen_address(role));
         for (name, template) in integration.folder("systemd") {
             let text = templates::render(template, &context).map_err(|error| {
@@ -120,7 +119,7 @@ fn of_integration(
                     .because(error)
                     .remedy("docs/integrations.md says what units may name")
             })?;
-            files.push((units_of(role) + name, Content::text(text)));
+            files.push((format!("{ROLES}{role}/systemd/{name}"), Content::text(text)));
         }
     }
     let verbatim = integration.folder("files");
@@ -132,11 +131,25 @@ fn of_integration(
 
 /// Where exporters on hosts of this role listen: on every address where there is none. Prometheus scrapes its own host
 /// by loopback.
-const fn listen_address(role: Role) -> &'static str {
-    match role {
-        Role::App => "",
-        Role::Monitoring => "127.0.0.1",
-    }
+fn listen_address(role: Role) -> &'static str {
+    if role == Role::MONITORING { "127.0.0.1" } else { "" }
+}
+
+/// The rules that keep others from the exporters, for each role whose exporters listen on every address.
+fn firewalls(spec: &Spec, context: &tera::Context) -> tera::TeraResult<Vec<(String, Content)>> {
+    let scraped = spec.scraped();
+    let guarded = spec.roles().into_iter().filter(|role| listen_address(*role).is_empty());
+    guarded
+        .map(|role| {
+            let ports: BTreeSet<u16> =
+                scraped.iter().filter(|job| job.is_exporter_of(role)).map(|job| job.port).collect();
+            let mut context = context.clone();
+            context.insert("exporter_ports", &ports);
+            context.insert("role", &role);
+            let text = ENGINE.render(FIREWALL, &context)?;
+            Ok((format!("{ROLES}{role}/{FIREWALL}"), Content::text(text)))
+        })
+        .collect()
 }
 
 /// Webhooks in Alertmanager's configuration have their URL in it: older versions read it from no file.

@@ -4,8 +4,6 @@
 //! `systemd` (`%` in a value of a unit), `systemd_argument` (one argument of an `Exec…=` line),
 //! `environment` (a value in an `EnvironmentFile=`).
 
-use std::collections::BTreeSet;
-
 use serde::Serialize;
 
 use super::addresses::Addresses;
@@ -20,8 +18,6 @@ use crate::spec::{Install, Metrics, Scraped, Spec};
 pub(super) struct Context<'a> {
     /// The spec with all defaults, named as in the user's file.
     pub spec: &'a Spec,
-    /// The application hosts.
-    pub app_hosts: Vec<Host>,
     /// The monitoring host.
     pub monitoring: Host,
     /// `exporter` or `builtin`.
@@ -30,8 +26,6 @@ pub(super) struct Context<'a> {
     pub metrics_path: &'a str,
     /// What Prometheus scrapes.
     pub scrape_jobs: Vec<Job<'a>>,
-    /// The ports of exporters on application hosts.
-    pub exporter_ports: Vec<u16>,
     /// Absolute paths of programs on hosts.
     pub programs: Programs,
     /// Alerting rules by group.
@@ -59,29 +53,10 @@ pub(super) struct Job<'a> {
     pub name: &'a str,
     pub port: u16,
     pub path: &'a str,
-    /// Whether it has a target on each application host.
-    pub on_app: bool,
+    /// The hosts beside the monitoring host on which it has a target.
+    pub hosts: Vec<Host>,
     /// Whether it has a target on the monitoring host.
     pub on_monitoring: bool,
-}
-
-impl<'a> Job<'a> {
-    fn of(scraped: &Scraped<'a>) -> Self {
-        Self {
-            name: scraped.job,
-            port: scraped.port,
-            path: scraped.path,
-            on_app: scraped.roles.contains(&Role::App),
-            on_monitoring: scraped.roles.contains(&Role::Monitoring),
-        }
-    }
-}
-
-/// The ports of exporters on application hosts, which the firewall guards.
-fn exporter_ports(scraped: &[Scraped]) -> Vec<u16> {
-    let ports: BTreeSet<u16> =
-        scraped.iter().filter(|job| job.is_exporter_of(Role::App)).map(|job| job.port).collect();
-    ports.into_iter().collect()
 }
 
 /// Where programs are on hosts. Grafana's is the folder of its release.
@@ -106,15 +81,26 @@ impl<'a> Context<'a> {
         let host =
             |name| Host { name, address: addresses.address(name), authority: addresses.authority(name) };
         let rules = rules(spec);
-        let scraped = spec.scraped();
+        let others: Vec<HostName> =
+            spec.hosts().into_iter().filter(|name| *name != HostName::MONITORING).collect();
+        let job = |scraped: Scraped<'a>| Job {
+            name: scraped.job,
+            port: scraped.port,
+            path: scraped.path,
+            hosts: others
+                .iter()
+                .copied()
+                .filter(|name| scraped.roles.contains(&name.role()))
+                .map(host)
+                .collect(),
+            on_monitoring: scraped.roles.contains(&Role::MONITORING),
+        };
         Self {
             spec,
-            app_hosts: (1..=spec.app.count).map(HostName::app).map(host).collect(),
             monitoring: host(HostName::MONITORING),
             metrics: spec.app.metrics(),
             metrics_path: spec.app.metrics_path(),
-            scrape_jobs: scraped.iter().map(Job::of).collect(),
-            exporter_ports: exporter_ports(&scraped),
+            scrape_jobs: spec.scraped().into_iter().map(job).collect(),
             programs: Programs::of(&spec.monitoring.install),
             watches_itself: spec.flags().contains(&Flag::Watched),
             delivery: Delivery::of(spec, &rules),

@@ -46,15 +46,16 @@ pub fn dashboards(spec: &Spec) -> Result<BTreeMap<String, Value>> {
         .map(|file| Ok((name(file), read(file)?)))
         .collect::<Result<_>>()?;
     let rules = rules(spec);
-    let hosts = u64::from(spec.app.count);
-    // The monitoring host has a line among the hosts, and two targets of its own.
-    let rows = [("hosts", hosts + 1), ("disks", 3 * hosts), ("targets", 2 * hosts + 2)];
+    let hosts = spec.hosts().len();
+    // Each host has a node exporter; beside them are the applications, Prometheus and Alertmanager.
+    let targets = hosts + usize::from(spec.app.count) + 2;
+    let rows = [("hosts", hosts), ("disks", 3 * hosts), ("targets", targets)];
     let dress = Dress {
         data_source: spec.grafana.data_source(),
         flags: spec.flags(),
         rules,
-        rows: Rows::from(rows),
-        fleet: Fleet { hosts: usize::from(spec.app.count), port: spec.app.scraped_port() },
+        rows: Rows::from(rows.map(|(name, rows)| (name, rows as u64))),
+        fleet: Fleet { hosts, port: spec.app.scraped_port() },
     };
     let build = |name: &str, place: &str, document: &Value| {
         let document = like::resolve(document, &parts).and_then(|document| dress.on(document));

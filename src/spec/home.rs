@@ -7,7 +7,7 @@ use super::finding::Finding;
 use super::grafana::OwnDashboard;
 use super::model::Spec;
 use super::monitoring::Install;
-use super::provider::{ExistingHost, Provider};
+use super::provider::{ExistingHost, ExistingHosts, Provider};
 use super::secret_ref::SecretRef;
 use super::tree::KeyPath;
 
@@ -64,10 +64,9 @@ fn each_path(spec: &mut Spec, visit: &mut impl FnMut(KeyPath, &mut PathBuf)) {
                 visit(at.and("key"), path);
             }
         };
-        for (index, host) in hosts.app.iter_mut().enumerate() {
-            key(KeyPath::from("provider.hosts.app").and(index), host);
+        for (name, host) in hosts.all_mut() {
+            key(ExistingHosts::place(name).into(), host);
         }
-        key("provider.hosts.monitoring".into(), &mut hosts.monitoring);
     }
     each_secret(spec, visit);
 }

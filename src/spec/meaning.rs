@@ -16,6 +16,7 @@ use super::model::Spec;
 use super::monitoring::{Discovery, Install};
 use super::names::{Port, WsgiModule};
 use super::provider::{ExistingHosts, Provider};
+use super::scraping::Scraped;
 use super::secret_ref::SecretRef;
 use super::suggest::suggestion;
 use super::tree::KeyPath;
@@ -69,10 +70,9 @@ fn provider(provider: &Provider, findings: &mut Vec<Finding>) {
 }
 
 fn existing_hosts(hosts: &ExistingHosts, findings: &mut Vec<Finding>) {
-    let list = KeyPath::from("provider.hosts.app");
-    let paths = (0..hosts.app.len()).map(|index| list.and(index)).chain(["provider.hosts.monitoring".into()]);
     let mut seen: Vec<((String, Option<Port>), KeyPath)> = Vec::new();
-    for (host, path) in hosts.all().zip(paths) {
+    for (name, host) in hosts.all() {
+        let path = KeyPath::from(ExistingHosts::place(name));
         let settings = host.settings();
         let destination = (settings.ssh.host().to_owned(), settings.port);
         if let Some((_, first)) = seen.iter().find(|(other, _)| *other == destination) {
@@ -233,26 +233,31 @@ fn integrations(spec: &Spec, base: &Path, findings: &mut Vec<Finding>) {
 /// The port of ssh.
 const SSH: u16 = 22;
 
-/// Ports of application hosts that are taken twice.
+/// Ports that are taken twice on a host.
 fn ports(spec: &Spec, findings: &mut Vec<Finding>) {
     let of_app = spec.app.port.get();
     if spec.app.port == spec.app.metrics_port {
         let message = format!("port {of_app} is that of `metrics_port`, too; choose another");
         findings.push(Finding::new("app.port", message).about("app.metrics_port"));
     }
-    let exporters: Vec<_> = spec.scraped().into_iter().filter(|job| job.is_exporter_of(Role::App)).collect();
+    let scraped = spec.scraped();
     let settings = [("app.port", of_app), ("app.metrics_port", spec.app.metrics_port.get())];
     for (key, port) in settings {
-        let taken = exporters.iter().find(|job| job.port == port && !job.is_of_settings);
-        let whose = taken.map(|job| job.title).or((port == SSH).then_some("ssh"));
+        let is_taken =
+            |job: &&Scraped| job.is_exporter_of(Role::APP) && job.port == port && !job.is_of_settings;
+        let whose = scraped.iter().find(is_taken).map(|job| job.title).or((port == SSH).then_some("ssh"));
         if let Some(whose) = whose {
             findings.push(Finding::new(key, format!("port {port} is used by {whose}; choose another")));
         }
     }
+    let exporters: Vec<_> = scraped.iter().filter(|job| !job.is_applications).collect();
     for (index, job) in exporters.iter().enumerate() {
-        if let Some(other) =
-            exporters[..index].iter().find(|other| other.port == job.port && other.job != job.job)
-        {
+        let is_beside = |other: &&&Scraped| {
+            other.port == job.port
+                && other.job != job.job
+                && other.roles.iter().any(|role| job.roles.contains(role))
+        };
+        if let Some(other) = exporters[..index].iter().find(is_beside) {
             let message = format!(
                 "port {} is used by {} and by {}; change one of them",
                 job.port, other.title, job.title

@@ -12,6 +12,7 @@ mod excerpt;
 mod finding;
 mod grafana;
 mod home;
+mod hosts;
 mod lack;
 mod load;
 mod meaning;

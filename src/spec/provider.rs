@@ -1,5 +1,6 @@
 //! The spec's section `provider`: where the machines come from.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use schemars::JsonSchema;
@@ -7,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::aws::Aws;
 use super::names::{Destination, Fingerprint, Port, SshUser};
+use crate::host::{HostName, Role};
 
 /// Where the machines come from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -20,20 +22,46 @@ pub enum Provider {
     Hosts(Box<ExistingHosts>),
 }
 
-/// Hosts that exist already.
+/// Hosts that exist already, by role. Each further key is a role of your own, such as `db: [db1, db2]`: its hosts are
+/// watched, and nothing but exporters is installed there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
 pub struct ExistingHosts {
     /// The application hosts.
     pub app: Vec<ExistingHost>,
     /// The monitoring host.
     pub monitoring: ExistingHost,
+    /// The hosts of further roles.
+    #[serde(flatten)]
+    pub others: BTreeMap<Role, Vec<ExistingHost>>,
 }
 
 impl ExistingHosts {
-    /// All of them: application hosts in the spec's order, then the monitoring host.
-    pub fn all(&self) -> impl Iterator<Item = &ExistingHost> {
-        self.app.iter().chain([&self.monitoring])
+    /// All of them by name.
+    pub fn all(&self) -> BTreeMap<HostName, &ExistingHost> {
+        let lists = self.others.iter().map(|(role, hosts)| (*role, &hosts[..]));
+        let lists = lists.chain([(Role::APP, &self.app[..])]);
+        lists
+            .flat_map(|(role, hosts)| (1..).map(move |number| HostName::new(role, number)).zip(hosts))
+            .chain([(HostName::MONITORING, &self.monitoring)])
+            .collect()
+    }
+
+    /// The same, to change them.
+    pub(super) fn all_mut(&mut self) -> BTreeMap<HostName, &mut ExistingHost> {
+        let lists = self.others.iter_mut().map(|(role, hosts)| (*role, &mut hosts[..]));
+        let lists = lists.chain([(Role::APP, &mut self.app[..])]);
+        lists
+            .flat_map(|(role, hosts)| (1..).map(move |number| HostName::new(role, number)).zip(hosts))
+            .chain([(HostName::MONITORING, &mut self.monitoring)])
+            .collect()
+    }
+
+    /// Where a host stands in the spec, such as `provider.hosts.app.0`.
+    pub fn place(host: HostName) -> String {
+        match host {
+            HostName::MONITORING => "provider.hosts.monitoring".to_owned(),
+            _ => format!("provider.hosts.{}.{}", host.role(), host.number() - 1),
+        }
     }
 }
 

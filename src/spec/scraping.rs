@@ -51,7 +51,7 @@ impl Spec {
 
     /// What Prometheus scrapes: what is on its own host first.
     pub fn scraped(&self) -> Vec<Scraped<'_>> {
-        let flags = self.flags();
+        let (flags, roles) = (self.flags(), self.roles());
         let mut jobs = Vec::new();
         for integration in self.catalogue.integrations() {
             let wanted = integration
@@ -61,7 +61,7 @@ impl Spec {
             jobs.extend(wanted.map(|job| Scraped {
                 job: &job.job,
                 title: integration.title(),
-                roles: Role::ALL.into_iter().filter(|role| integration.watches(*role)).collect(),
+                roles: roles.iter().copied().filter(|role| integration.watches(*role)).collect(),
                 port: match job.port {
                     ScrapePort::Number(port) => port,
                     ScrapePort::Setting(PortSetting::App) => self.app.port.get(),
@@ -75,7 +75,7 @@ impl Spec {
                 },
             }));
         }
-        jobs.sort_by_key(|job| job.roles.contains(&Role::App));
+        jobs.sort_by_key(|job| job.roles != [Role::MONITORING]);
         jobs
     }
 }

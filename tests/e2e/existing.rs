@@ -13,7 +13,7 @@ use monctl::host::HostName;
 use crate::operator::Operator;
 use crate::programs::{PACKAGES, Programs};
 use crate::scenarios::{self, scenarios};
-use crate::site::{APP, CALM, EACH_SECOND, MONITORING, get};
+use crate::site::{APP, CALM, EACH_SECOND, MONITORING, eventually, get};
 use crate::test_project::{TestProject, runtime};
 
 const SNAPSHOT: &str = include_str!("snapshot.sh");
@@ -21,12 +21,16 @@ const SNAPSHOT: &str = include_str!("snapshot.sh");
 /// The packages of a host, one a line and in order.
 const LIST: &str = "dpkg-query -W -f '${Package}\\n' | LC_ALL=C sort";
 
-/// Two hosts, one of which is reached through the other, and somebody who may use them.
+/// The machine that becomes a host of a further role.
+const DATABASE: HostName = HostName::app(2);
+
+/// Three hosts, one of which is reached through another, and somebody who may use them.
 struct Existing {
     project: TestProject,
     programs: Programs,
     operator: Operator,
     app: String,
+    database: String,
     monitoring: String,
 }
 
@@ -35,14 +39,14 @@ impl Existing {
         let project = TestProject::new()?;
         let programs = Programs::of(&project);
         let provider = &project.provider;
-        let (app, monitoring) = runtime().block_on(async {
+        let made = runtime().block_on(async {
             provider.create_network().await.unwrap();
-            let (app, monitoring) =
-                tokio::join!(provider.create_machine(APP), provider.create_machine(MONITORING));
-            (app.unwrap().address.to_string(), monitoring.unwrap().address.to_string())
+            let machines = [APP, DATABASE, MONITORING].map(|host| provider.create_machine(host));
+            futures_util::future::try_join_all(machines).await.unwrap()
         });
+        let [app, database, monitoring] = [0, 1, 2].map(|index: usize| made[index].address.to_string());
         let operator = Operator::new();
-        let existing = Self { project, programs, operator, app, monitoring };
+        let existing = Self { project, programs, operator, app, database, monitoring };
         let key = existing.operator.key();
         // A user who may use sudo on one, root on the other.
         existing.on(
@@ -54,13 +58,16 @@ impl Existing {
                  echo '{key}' >~deploy/.ssh/authorized_keys && chown deploy: ~deploy/.ssh/authorized_keys"
             ),
         );
-        existing.on(MONITORING, &format!("echo '{key}' >>/root/.ssh/authorized_keys"));
+        for host in [DATABASE, MONITORING] {
+            existing.on(host, &format!("echo '{key}' >>/root/.ssh/authorized_keys"));
+        }
         existing.operator.write(
             "home/.ssh/config",
             &format!(
                 "Host web\n    HostName {}\n    User deploy\n    ProxyJump watch\n\
-                 Host watch\n    HostName {}\n    User root\n",
-                existing.app, existing.monitoring
+                 Host watch\n    HostName {}\n    User root\n\
+                 Host database\n    HostName {}\n    User root\n",
+                existing.app, existing.monitoring, existing.database
             ),
         );
         existing.trust();
@@ -87,7 +94,8 @@ impl Existing {
     /// The operator's `known_hosts` as it is after connecting once to each.
     fn trust(&self) {
         let line = |host, address: &str| format!("{address} {}\n", self.host_key(host));
-        let known = line(APP, &self.app) + &line(MONITORING, &self.monitoring);
+        let known =
+            line(APP, &self.app) + &line(DATABASE, &self.database) + &line(MONITORING, &self.monitoring);
         self.operator.write("home/.ssh/known_hosts", &known);
     }
 
@@ -143,6 +151,7 @@ fn hosts_that_exist_are_set_up_and_left_as_they_were() {
         a_host_that_cannot_be_set_up_is_refused_with_what_is_needed,
         a_host_that_lies_floods_or_is_silent_harms_nobody,
         hosts_are_set_up_kept_and_given_back,
+        a_host_of_a_further_role_is_watched_and_given_back,
         an_alert_on_such_a_host_arrives,
         what_was_there_before_is_there_afterwards,
         what_people_changed_meanwhile_is_kept_or_left_alone,
@@ -336,6 +345,37 @@ fn hosts_are_set_up_kept_and_given_back(existing: &Existing) {
     existing.is_as_before(&before);
     operator.monctl("down --yes").success().stdout_contains("nothing is left");
     existing.is_as_before(&before);
+}
+
+fn a_host_of_a_further_role_is_watched_and_given_back(existing: &Existing) {
+    let before = existing.snapshot(DATABASE);
+    let operator = &existing.operator;
+    operator.edit(
+        "home/monctl.yaml",
+        "    monitoring: watch\n",
+        "    monitoring: watch\n    db: [database]\n",
+    );
+    operator.monctl("up --yes").success();
+    operator.monctl("up --yes").success().stdout_contains("no change");
+    operator.monctl("status").success().stdout_contains("  db ");
+    operator.monctl("logs node-exporter").success();
+    operator.monctl("ssh db -- hostname -I").success().stdout_contains(&existing.database);
+    let watched = format!(
+        "http://127.0.0.1:9090/api/v1/query?query=up%7Binstance%3D%22{}:9100%22%7D",
+        existing.database
+    );
+    eventually("the host is scraped", || {
+        existing.on(MONITORING, &format!("curl -sf '{watched}'")).contains(r#","1"]"#)
+    });
+    let reads = format!("curl -s --max-time 5 http://{}:9100/metrics", existing.database);
+    existing.on(MONITORING, &format!("{reads} | grep -q node_load1"));
+    existing.on(APP, &format!("! {reads}"));
+    operator
+        .monctl("down --yes")
+        .success()
+        .stdout_contains("removed from db: units `monctl-firewall.service`");
+    assert_eq!(existing.snapshot(DATABASE), before);
+    existing.spec("");
 }
 
 /// The alert is about this computer's CPU, which others keep busy too: what they do is waited for, and how soon the

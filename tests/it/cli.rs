@@ -1,6 +1,6 @@
 //! The command line as scripts see it: exit codes, streams, formats.
 
-use crate::support::binary::{Monctl, Project, Ran};
+use crate::support::binary::{Monctl, Project, Ran, SPEC};
 use monctl::error::Exit;
 
 #[test]
@@ -53,7 +53,10 @@ fn a_mistyped_command_is_answered_with_the_nearest() {
 
 #[test]
 fn a_wrong_host_name_is_answered_with_the_right_ones() {
-    Monctl::new().args(["ssh", "web"]).run().code(2).stderr_contains("`web` is no host name");
+    Monctl::new().args(["ssh", "web_1"]).run().code(2).stderr_contains("`web_1` is not a valid host name");
+    let project = Project::with_spec(SPEC);
+    let ran = project.monctl().args(["render", "--address", "web=192.0.2.1"]).run().code(2);
+    ran.stderr_contains("the project has no host `web`").stderr_contains("its hosts are `app`, `monitoring`");
 }
 
 #[test]

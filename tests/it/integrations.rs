@@ -45,8 +45,11 @@ fn an_integration_is_scraped_guarded_installed_and_shown_by_its_folder_alone() {
     let jobs = prometheus["scrape_configs"].as_array().unwrap();
     let queue = jobs.iter().find(|job| job["job_name"] == "queue").unwrap();
     assert!(queue["static_configs"][0]["targets"][0].as_str().unwrap().ends_with(":9219"), "{queue}");
-    assert!(text("nftables/app.nft").contains("tcp dport { 9100, 9101, 9219 } jump metrics"));
-    assert!(text("systemd/app/monctl-queue.service").contains("ExecStart=/usr/bin/python3 /etc/monctl/queue/"));
+    assert!(text("roles/app/nftables/rules.nft").contains("tcp dport { 9100, 9101, 9219 } jump metrics"));
+    assert!(
+        text("roles/app/systemd/monctl-queue.service")
+            .contains("ExecStart=/usr/bin/python3 /etc/monctl/queue/")
+    );
     assert!(text("integrations/queue/exporter.py").contains("queue_length"));
     let dashboards = dashboards(&spec).unwrap();
     assert_eq!(dashboards["queue"]["title"], "Queue");

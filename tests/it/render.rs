@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 
 use crate::support::binary::{Monctl, Project, SPEC};
 use monctl::host::HostName;
+use monctl::playbook::Playbook;
 use monctl::render::{Addresses, Bundle, Tool, check};
 use monctl::secret::Secret;
 use monctl::spec::{EnvName, EnvValue, Message, SecretName, SecretRef, Secrets, Spec, load};
@@ -143,7 +144,8 @@ fn every_application_host_is_scraped_where_its_metrics_are() {
     spec.app.count = 3;
     let targets = |spec: &Spec, job: usize| {
         let prometheus = rendered(&bundle(spec), "prometheus.yml");
-        prometheus["scrape_configs"][job]["static_configs"][0]["targets"].clone()
+        let configs = prometheus["scrape_configs"][job]["static_configs"].as_array().unwrap().clone();
+        configs.last().unwrap()["targets"].clone()
     };
     assert_eq!(
         targets(&spec, 1),
@@ -155,11 +157,46 @@ fn every_application_host_is_scraped_where_its_metrics_are() {
 }
 
 #[test]
+fn a_host_of_a_further_role_has_node_exporter_behind_a_firewall_and_nothing_else() {
+    let spec = SPEC.replace("provider: local", "provider: {hosts: {app: [a], monitoring: m, db: [d, e]}}");
+    let project = Project::with_spec(&spec);
+    let spec = load(&project.path("monctl.yaml")).unwrap().spec;
+    let hosts: Vec<String> = spec.hosts().iter().map(ToString::to_string).collect();
+    assert_eq!(hosts, ["app", "db", "db-2", "monitoring"]);
+
+    let bundle = bundle(&spec);
+    let prometheus = rendered(&bundle, "prometheus.yml");
+    let of_db = |job: &&Value| job.to_string().contains("<DB_");
+    let jobs: Vec<&Value> = prometheus["scrape_configs"].as_array().unwrap().iter().filter(of_db).collect();
+    let [node] = jobs[..] else { panic!("{jobs:?}") };
+    assert_eq!(
+        node["static_configs"],
+        json!([
+            {"targets": ["localhost:9100"], "labels": {"instance": "monitoring:9100"}},
+            {"targets": ["<APP_1_ADDRESS>:9100", "<DB_1_ADDRESS>:9100", "<DB_2_ADDRESS>:9100"]},
+        ])
+    );
+    let text = |name: &str| bundle.get(name).unwrap().masked().into_owned();
+    assert!(text("roles/db/nftables/rules.nft").contains("tcp dport { 9100 } jump metrics"));
+    let steps = |role: &str| {
+        let playbook = Playbook::of(role.parse().unwrap(), spec.catalogue.integrations()).unwrap();
+        playbook.steps.iter().map(|step| step.id.to_string()).collect::<Vec<_>>()
+    };
+    let of_node = ["packages", "node-exporter-release", "node-exporter-user", "node-exporter"];
+    assert_eq!(steps("db"), [&["packages", "firewall"][..], &of_node].concat());
+}
+
+#[test]
 fn the_application_is_for_the_networks_that_the_spec_names_and_for_all_where_it_names_none() {
     let mut spec = reference();
     let addresses: Addresses = [(HostName::MONITORING, "10.0.0.2".parse().unwrap())].into_iter().collect();
     let rules = |spec: &Spec| {
-        Bundle::render(spec, &addresses).unwrap().get("nftables/app.nft").unwrap().masked().into_owned()
+        Bundle::render(spec, &addresses)
+            .unwrap()
+            .get("roles/app/nftables/rules.nft")
+            .unwrap()
+            .masked()
+            .into_owned()
     };
     assert!(!rules(&spec).contains("8000"), "{}", rules(&spec));
     spec.app.allow = ["203.0.113.0/24", "2001:db8::/32"].map(|net| net.to_owned().try_into().unwrap()).into();
@@ -187,9 +224,10 @@ fn application_hosts_of_an_autoscaling_group_are_found_by_their_tag() {
     let verdicts = &project.json()["checked"];
     assert!(verdicts["promtool"] == "accepted" || judge(Tool::Promtool).is_none(), "{project}");
     let prometheus = project.json()["files"]["prometheus.yml"].as_str().map(yaml).unwrap();
-    for (job, port) in [(1, 9101), (2, 9100)] {
+    let monitoring = json!([{"targets": ["localhost:9100"], "labels": {"instance": "monitoring:9100"}}]);
+    for (job, port, others) in [(1, 9101, None), (2, 9100, Some(&monitoring))] {
         let job = &prometheus["scrape_configs"][job];
-        assert!(job.get("static_configs").is_none(), "{job}");
+        assert_eq!(job.get("static_configs"), others, "{job}");
         let ec2 = &job["ec2_sd_configs"][0];
         assert_eq!((&ec2["region"], &ec2["port"]), (&json!("eu-central-1"), &json!(port)));
         assert_eq!(ec2["endpoint"], "http://10.0.0.1:5000");
@@ -442,7 +480,7 @@ fn hosts_are_always_watched_and_prometheus_itself_where_an_alert_is_about_it() {
     };
     let has = |bundle: &Bundle, file: &str, text: &str| bundle.get(file).unwrap().masked().contains(text);
     for (unit, address) in [("app", "=:9100"), ("monitoring", "=127.0.0.1:9100")] {
-        let unit = format!("systemd/{unit}/monctl-node-exporter.service");
+        let unit = format!("roles/{unit}/systemd/monctl-node-exporter.service");
         let options = format!("--web.listen-address{address} ");
         assert!(has(&with("HighCPUUsage"), &unit, &options), "{unit}");
         assert!(has(&with("HighCPUUsage"), &unit, "--collector.systemd"), "{unit}");

@@ -27,6 +27,9 @@ pub mod tag {
     pub const GROWN: &str = "monctl:grown";
 }
 
+/// The roles of instances, each with a security group of its own.
+pub const ROLES: [Role; 2] = [Role::APP, Role::MONITORING];
+
 /// Tags by key.
 pub type Tags = BTreeMap<String, String>;
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::action::{Action, Creation};
-use super::cloud::{Address, Cloud, Instance, InstanceState, Tags, tag};
+use super::cloud::{Address, Cloud, Instance, InstanceState, ROLES, Tags, tag};
 use super::wanted::{Offer, Wanted, WantedHost};
 use crate::host::{HostName, Role};
 
@@ -11,7 +11,7 @@ use crate::host::{HostName, Role};
 pub fn actions(wanted: &Wanted, cloud: &Cloud, offer: &Offer) -> Vec<Action> {
     let mut actions = Vec::new();
     key(wanted, cloud, &mut actions);
-    for role in Role::ALL {
+    for role in ROLES {
         group(role, wanted, cloud, offer, &mut actions);
     }
     surplus(wanted, cloud, &mut actions);
@@ -137,7 +137,7 @@ fn change(
         actions.push(Action::SetCredits { host, id: id.clone(), to });
     }
     if found.profile != wanted_host.profile
-        && (wanted_host.profile.is_some() || host.role() == Role::Monitoring)
+        && (wanted_host.profile.is_some() || host.role() == Role::MONITORING)
     {
         let (from, to) = (found.profile.clone(), wanted_host.profile.clone());
         actions.push(Action::SetProfile { host, id: id.clone(), from, to });

@@ -22,7 +22,7 @@ fn wanted() -> Wanted {
         Opening { port: 9101, source: Source::Monitoring, purpose: "metrics of the application".into() };
     Wanted {
         project: "shop".parse().unwrap(),
-        hosts: HostName::of_project(1).map(host).collect(),
+        hosts: [HostName::app(1), HostName::MONITORING].into_iter().map(host).collect(),
         public_key: Some(KEY.into()),
         image: None,
         disk: 20,
@@ -31,7 +31,7 @@ fn wanted() -> Wanted {
         tags: Tags::new(),
         credits: None,
         kms_key: None,
-        openings: [(Role::App, vec![ssh.clone(), metrics]), (Role::Monitoring, vec![ssh])].into(),
+        openings: [(Role::APP, vec![ssh.clone(), metrics]), (Role::MONITORING, vec![ssh])].into(),
     }
 }
 
@@ -84,7 +84,7 @@ fn whole(wanted: &Wanted) -> Cloud {
     let ids: Vec<(HostName, String)> = wanted.hosts.keys().map(|host| (*host, format!("i-{host}"))).collect();
     Cloud {
         key: Some(KeyPair { id: "key-1".into(), public_key: KEY.into(), tags: wanted.key_tags() }),
-        groups: Role::ALL.into_iter().map(|role| group(wanted, role)).collect(),
+        groups: ROLES.into_iter().map(|role| group(wanted, role)).collect(),
         instances: ids.iter().map(|(host, id)| instance(wanted, *host, id)).collect(),
         volumes: ids.iter().map(|(host, id)| volume(wanted, *host, id)).collect(),
         ..Cloud::default()
@@ -131,12 +131,12 @@ fn everything_is_due_in_an_empty_account() {
 fn each_drift_is_named_and_mended() {
     type Drift = fn(&mut Cloud);
     let app = |cloud: &mut Cloud, change: fn(&mut Group)| {
-        cloud.groups.get_mut(&Role::App).into_iter().for_each(change);
+        cloud.groups.get_mut(&Role::APP).into_iter().for_each(change);
     };
     let removed: Drift = |cloud| {
         cloud
             .groups
-            .get_mut(&Role::App)
+            .get_mut(&Role::APP)
             .into_iter()
             .for_each(|it| it.rules.retain(|rule| rule.ports != Some((22, 22))));
     };
@@ -145,7 +145,7 @@ fn each_drift_is_named_and_mended() {
         (
             |cloud| {
                 let all = Rule { protocol: "-1".into(), ports: None, source: network("0.0.0.0/0") };
-                cloud.groups.get_mut(&Role::Monitoring).into_iter().for_each(|it| {
+                cloud.groups.get_mut(&Role::MONITORING).into_iter().for_each(|it| {
                     it.rules.insert(all.clone());
                 });
             },

@@ -67,8 +67,8 @@ impl Wanted {
     pub fn new(spec: &Spec, aws: &Aws, caller: Option<IpNet>, public_key: Option<String>) -> Self {
         let host = |name: HostName| {
             let (instance_type, profile) = match name.role() {
-                Role::App => (aws.instance_type.app(), None),
-                Role::Monitoring => (aws.instance_type.monitoring(), aws.instance_profile.as_ref()),
+                Role::MONITORING => (aws.instance_type.monitoring(), aws.instance_profile.as_ref()),
+                _ => (aws.instance_type.app(), None),
             };
             let wanted = WantedHost {
                 instance_type: instance_type.to_string(),
@@ -79,7 +79,7 @@ impl Wanted {
         };
         Self {
             project: spec.project.clone(),
-            hosts: HostName::of_project(spec.app.count).map(host).collect(),
+            hosts: spec.hosts().into_iter().map(host).collect(),
             public_key,
             image: aws.image.as_ref().map(ToString::to_string),
             disk: aws.disk,
@@ -95,7 +95,7 @@ impl Wanted {
     /// The tags that a host's instance and volume must have, besides those that say something of their state.
     pub fn host_tags(&self, host: HostName) -> Tags {
         let mut tags = tags(&self.tags, &self.project, &host.to_string(), Some(host));
-        if host.role() == Role::App {
+        if host.role() == Role::APP {
             tags.insert(tag::SCRAPE.to_owned(), self.project.to_string());
         }
         tags
@@ -129,12 +129,12 @@ fn openings(spec: &Spec, aws: &Aws, caller: Option<IpNet>) -> BTreeMap<Role, Vec
     let mut app = ssh.clone();
     app.extend(app_from.iter().map(open(spec.app.port.get(), "application")));
     let scraped = spec.scraped();
-    app.extend(scraped.iter().filter(|job| job.roles.contains(&Role::App)).map(|job| Opening {
+    app.extend(scraped.iter().filter(|job| job.roles.contains(&Role::APP)).map(|job| Opening {
         port: job.port,
         source: Source::Monitoring,
         purpose: job.title.to_owned(),
     }));
     app.sort();
     app.dedup_by_key(|opening| opening.rule());
-    [(Role::App, app), (Role::Monitoring, ssh)].into()
+    [(Role::APP, app), (Role::MONITORING, ssh)].into()
 }

@@ -39,7 +39,7 @@ use crate::error::{Error, Exit, Result};
 use crate::event::Events;
 use crate::host::{HostName, ProjectName, Role};
 use crate::plan::InfraAction;
-use crate::plan::aws::{Action, Cloud, Instance, Offer, Tags, Wanted, actions, tag};
+use crate::plan::aws::{Action, Cloud, Instance, Offer, ROLES, Tags, Wanted, actions, tag};
 use crate::remote;
 use crate::spec;
 
@@ -242,7 +242,7 @@ impl Provider for Aws {
                 let machine = self.folder.machine(host, address, self.user());
                 machines.insert(host, ObservedMachine { state, machine });
             }
-            let network = cloud.key.is_some() && cloud.groups.len() == Role::ALL.len();
+            let network = cloud.key.is_some() && cloud.groups.len() == ROLES.len();
             Ok(Observed { network, machines, aws: Some(cloud) })
         })
     }

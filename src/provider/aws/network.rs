@@ -35,10 +35,10 @@ impl Aws {
         let (key, groups) = tokio::join!(key, join_all(groups));
         key?;
         let created: Vec<(Role, String)> = groups.into_iter().collect::<Result<_>>()?;
-        let known = if created.iter().any(|(role, _)| *role == Role::Monitoring) {
-            created.iter().find(|(role, _)| *role == Role::Monitoring).map(|(_, id)| id.clone())
+        let known = if created.iter().any(|(role, _)| *role == Role::MONITORING) {
+            created.iter().find(|(role, _)| *role == Role::MONITORING).map(|(_, id)| id.clone())
         } else {
-            self.groups().await?.get(&Role::Monitoring).map(|group| group.id.clone())
+            self.groups().await?.get(&Role::MONITORING).map(|group| group.id.clone())
         };
         let rules = actions.iter().map(|action| self.change_rules(action, &created, known.as_deref()));
         join_all(rules).await.into_iter().collect::<Result<()>>()?;

@@ -12,7 +12,8 @@ use super::tags::{self, filter, of_project};
 use crate::error::Result;
 use crate::host::{HostName, Role};
 use crate::plan::aws::{
-    Address, Cloud, Group, Instance, InstanceState, KeyPair, Rule, Source, Tags, Volume, is_burstable, tag,
+    Address, Cloud, Group, Instance, InstanceState, KeyPair, ROLES, Rule, Source, Tags, Volume, is_burstable,
+    tag,
 };
 use crate::spec::Credits;
 
@@ -133,14 +134,14 @@ impl Aws {
 
     /// The project's groups. They are known by their names, which are unique in a VPC and never change.
     pub(super) async fn groups(&self) -> Result<BTreeMap<Role, Group>> {
-        let names = Role::ALL.map(|role| self.group_name(role));
+        let names = ROLES.map(|role| self.group_name(role));
         let found = self.groups_by(filter("group-name", names)).await?;
         let by_role = |role: Role| {
             let name = self.group_name(role);
             found.iter().find(|group| group.group_name() == Some(&name) && self.owns(group))
         };
-        let monitoring = by_role(Role::Monitoring).and_then(|group| group.group_id());
-        let there = Role::ALL.into_iter().filter_map(|role| Some((role, by_role(role)?)));
+        let monitoring = by_role(Role::MONITORING).and_then(|group| group.group_id());
+        let there = ROLES.into_iter().filter_map(|role| Some((role, by_role(role)?)));
         there.map(|(role, found)| Ok((role, group(found, monitoring)?))).collect()
     }
 

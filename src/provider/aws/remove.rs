@@ -12,7 +12,7 @@ use super::Aws;
 use super::error::{Obstacle, code, is_not_found};
 use crate::error::{Error, Result};
 use crate::host::Role;
-use crate::plan::aws::{Cloud, InstanceState, Source};
+use crate::plan::aws::{Cloud, InstanceState, ROLES, Source};
 use crate::retry::Patience;
 
 /// All rounds together: machines take a minute or two to go.
@@ -78,7 +78,7 @@ impl Aws {
             let (cloud, interfaces) = tokio::try_join!(self.look(), self.loose_interfaces())?;
             let found = self.list(&cloud, interfaces.clone());
             witnesses.extend(cloud.groups.keys().copied());
-            let sure = !may_hide || witnesses.len() == Role::ALL.len();
+            let sure = !may_hide || witnesses.len() == ROLES.len();
             if sure {
                 self.folder.settle()?;
             }
@@ -206,9 +206,9 @@ impl Aws {
 
     /// Removes the groups that no machine keeps. The application group's rules name the monitoring group, so it goes first.
     async fn remove_groups(&self, cloud: &Cloud, kept: &BTreeSet<Role>) -> Result<(), Obstacle> {
-        for role in Role::ALL.into_iter().filter(|role| !kept.contains(role)) {
+        for role in ROLES.into_iter().filter(|role| !kept.contains(role)) {
             // What the application group lets in is the monitoring group's.
-            if role == Role::Monitoring && kept.contains(&Role::App) {
+            if role == Role::MONITORING && kept.contains(&Role::APP) {
                 continue;
             }
             let Some(group) = cloud.groups.get(&role) else { continue };

@@ -50,7 +50,6 @@ impl Hosts {
                 "name keys that are there, or leave `key` out where your ssh configuration has them",
             ));
         }
-        let names = HostName::of_project(loaded.spec.app.count);
         let host = |(name, host): (HostName, &crate::spec::ExistingHost)| {
             let mut settings = host.settings();
             settings.key = settings.key.map(|key| base.join(key));
@@ -58,7 +57,7 @@ impl Hosts {
         };
         let project = loaded.spec.project.clone();
         let folder = folder::of(&project)?;
-        Ok(Self { project, folder, listed: names.zip(hosts.all()).map(host).collect(), events })
+        Ok(Self { project, folder, listed: hosts.all().into_iter().map(host).collect(), events })
     }
 
     /// The hosts that earlier runs wrote down, where there are any.
@@ -139,13 +138,10 @@ impl Provider for Hosts {
 
 /// The keys that are not there, by their place in the spec: ssh would go on without them and be refused.
 fn missing_keys(hosts: &ExistingHosts, base: &Path) -> Vec<(Vec<String>, String)> {
-    let of_app = (0..hosts.app.len()).map(|index| vec!["app".to_owned(), index.to_string()]);
-    let places = of_app.chain([vec!["monitoring".to_owned()]]);
-    let missing = hosts.all().zip(places).filter_map(|(host, place)| {
+    let missing = hosts.all().into_iter().filter_map(|(name, host)| {
         let key = base.join(host.settings().key?);
-        let path =
-            ["provider", "hosts"].map(str::to_owned).into_iter().chain(place).chain(["key".to_owned()]);
-        (!key.is_file()).then(|| (path.collect(), format!("there is no file `{}`", key.display())))
+        let path = format!("{}.key", ExistingHosts::place(name)).split('.').map(str::to_owned).collect();
+        (!key.is_file()).then(|| (path, format!("there is no file `{}`", key.display())))
     });
     missing.collect()
 }

@@ -161,19 +161,16 @@ pub(super) fn address(subnet: Subnet, host: HostName) -> Result<Ipv4Addr> {
 }
 
 fn last_byte(host: HostName) -> Result<u8> {
-    match host.role() {
-        Role::Monitoring => Ok(MONITORING),
-        // A number that does not fit has no address.
-        Role::App => u8::try_from(host.number() - 1)
-            .ok()
-            .and_then(|offset| FIRST_APP.checked_add(offset))
-            .filter(|byte| *byte < u8::MAX)
-            .ok_or_else(|| {
-                let most = u8::MAX - FIRST_APP;
-                Error::invalid(format!("no address is left for host `{host}`"))
-                    .remedy(format!("a local project has at most {most} application hosts"))
-            }),
+    if host == HostName::MONITORING {
+        return Ok(MONITORING);
     }
+    // A number that does not fit has no address.
+    let offset = u8::try_from(host.number() - 1).ok().filter(|_| host.role() == Role::APP);
+    offset.and_then(|offset| FIRST_APP.checked_add(offset)).filter(|byte| *byte < u8::MAX).ok_or_else(|| {
+        let most = u8::MAX - FIRST_APP;
+        Error::invalid(format!("no address is left for host `{host}`"))
+            .remedy(format!("a local project has one monitoring host and at most {most} application hosts"))
+    })
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ const HOSTS: &str =
 
 /// What decides about names and colours.
 pub(super) struct Fleet {
-    /// How many application hosts there are, as far as the spec says.
+    /// How many hosts there are, as far as the spec says.
     pub hosts: usize,
     /// The port of the application's metrics.
     pub port: u16,

@@ -64,7 +64,7 @@ impl Actor {
         let number = self.number;
         let mut labels = BTreeMap::new();
         if let Some(Scraped { job, roles, port, .. }) = target {
-            let instance = if roles.contains(&Role::App) {
+            let instance = if roles.contains(&Role::APP) {
                 format!("192.0.2.{number}:{port}")
             } else {
                 format!("monitoring:{port}")

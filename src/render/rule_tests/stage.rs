@@ -116,7 +116,7 @@ impl Stage<'_> {
 
     /// Whether there can be several of what is scraped.
     fn has_neighbours(&self) -> bool {
-        self.target.is_some_and(|job| job.roles.contains(&Role::App))
+        self.target.is_some_and(|job| job.roles.contains(&Role::APP))
     }
 }
 

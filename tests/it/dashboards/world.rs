@@ -71,12 +71,6 @@ impl World {
         Self::with(2, None, Some(include_str!("../../fixtures/metrics/exporter.txt")))
     }
 
-    /// Another host with a node exporter, and without an application.
-    pub fn add_host(&mut self, name: &str, number: u8) {
-        let node = NODE.replace(r#"nodename="app""#, &format!(r#"nodename="{name}""#));
-        self.report("node-exporter", &format!("10.0.0.{number}:9100"), Some(&node));
-    }
-
     fn with(hosts: usize, node: Option<&str>, application: Option<&str>) -> Self {
         let mut world = Self { series: Vec::new() };
         for number in 1..=hosts {
@@ -89,6 +83,8 @@ impl World {
             include_str!("../../fixtures/metrics/prometheus.txt"),
             include_str!("../../fixtures/metrics/alertmanager.txt"),
         ];
+        let node = node.map(|text| text.replace(r#"nodename="app""#, r#"nodename="monitoring""#));
+        world.report("node-exporter", "monitoring:9100", node.as_deref());
         world.report("prometheus", "monitoring:9090", Some(prometheus));
         world.report("alertmanager", "monitoring:9093", Some(alertmanager));
         let alert = r#"ALERTS{alertname="HighCPUUsage",alertstate="firing",instance="10.0.0.1:9100",severity="warning"}"#;
