@@ -30,7 +30,7 @@ pub struct Cli {
         default_value_t,
         hide_possible_values = true
     )]
-    pub output: Output,
+    pub output: OutputFormat,
 
     /// What is to be done.
     #[command(subcommand)]
@@ -43,7 +43,7 @@ const AFTER_HELP: &str = "Exit codes: 0 done; 1 failed on the way; 2 command lin
 
 /// How results and progress are printed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-pub enum Output {
+pub enum OutputFormat {
     /// For people.
     #[default]
     Text,

@@ -15,7 +15,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
 use monctl::cancel::Cancel;
-use monctl::cli::{Cli, Command, Output};
+use monctl::cli::{Cli, Command, OutputFormat};
 use monctl::commands::{self, Context, Outcome};
 use monctl::error::{Error, Exit, Result};
 use monctl::event::{Event, Events};
@@ -56,7 +56,7 @@ fn usage(error: &clap::Error) -> ExitCode {
     if json && error.use_stderr() {
         let text = error.render().to_string();
         let text = text.trim().trim_start_matches("error: ");
-        Reporter::new(screen(Output::Json), io::stderr()).fail(&Error::invalid(text));
+        Reporter::new(screen(OutputFormat::Json), io::stderr()).fail(&Error::invalid(text));
     } else {
         // A reader that went away is no failure.
         drop(error.print());
@@ -66,12 +66,12 @@ fn usage(error: &clap::Error) -> ExitCode {
 }
 
 /// What kind of screen this is. `NO_COLOR` (any value but none) and `TERM=dumb` are honoured.
-fn screen(output: Output) -> Screen {
+fn screen(output: OutputFormat) -> Screen {
     let dumb = env::var_os("TERM").is_some_and(|term| term == "dumb");
     let terminal = io::stderr().is_terminal() && !dumb;
     let plain = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let style = if terminal && !plain { Style::Colour } else { Style::Plain };
-    Screen { json: output == Output::Json, terminal, style }
+    Screen { json: output == OutputFormat::Json, terminal, style }
 }
 
 /// What kind of result a command prints.
@@ -119,7 +119,7 @@ fn print(outcome: &Outcome, screen: Screen, paper: Paper, secrets: &KnownSecrets
 fn run(cli: Cli, secrets: &KnownSecrets, reporter: &mut Reporter<io::Stderr>) -> Result<Outcome> {
     let (events, stream) = Events::channel();
     let (questions, asked) = Questions::channel();
-    let someone = cli.output == Output::Text && io::stdin().is_terminal() && io::stderr().is_terminal();
+    let someone = cli.output == OutputFormat::Text && io::stdin().is_terminal() && io::stderr().is_terminal();
     let questions = if someone { questions } else { Questions::nobody() };
     let cancel = Cancel::default();
     let interruption = commands::interruption(&cli.command);

@@ -34,7 +34,7 @@ const UNITS: &str = r#"cut -d ' ' -f 1 /proc/uptime && exec systemctl show \
 
 /// A unit of monctl's as it was seen over some seconds.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unit {
+pub struct UnitHealth {
     /// Its name.
     pub name: String,
     /// systemd's word for its state; `masked` where it is.
@@ -43,7 +43,7 @@ pub struct Unit {
     pub restarts: u32,
 }
 
-impl Unit {
+impl UnitHealth {
     /// What is wrong with it; nothing where it runs and stays.
     pub fn trouble(&self) -> Option<String> {
         let Self { name, state, restarts } = self;
@@ -60,7 +60,7 @@ impl Unit {
 ///
 /// # Errors
 /// When the connection breaks, or systemd does not answer.
-pub async fn units(remote: &Remote, integrations: &[Integration]) -> Result<Vec<Unit>> {
+pub async fn units(remote: &Remote, integrations: &[Integration]) -> Result<Vec<UnitHealth>> {
     let playbook = Playbook::of(remote.host().role(), integrations)?;
     let names: Vec<&str> = playbook.units().collect();
     let first = show(remote, &names).await?;
@@ -131,14 +131,14 @@ impl Look {
     }
 
     /// A unit flaps where systemd started it again since the first look, or more than once within a short time.
-    fn judge(&self, first: &Self) -> Vec<Unit> {
+    fn judge(&self, first: &Self) -> Vec<UnitHealth> {
         self.units
             .iter()
             .map(|(name, unit)| {
                 let recent = self.recent(unit);
                 let again = unit.restarts > first.restarts(name) || recent > 1;
                 let state = if unit.load == "masked" { &unit.load } else { &unit.active };
-                Unit {
+                UnitHealth {
                     name: name.clone(),
                     state: state.clone(),
                     restarts: if again { recent.max(1) } else { 0 },
@@ -181,7 +181,7 @@ pub async fn troubles(
     troubles
 }
 
-fn unit_error(host: HostName, unit: &Unit, trouble: String) -> Error {
+fn unit_error(host: HostName, unit: &UnitHealth, trouble: String) -> Error {
     Error::failed(trouble)
         .at(host.to_string())
         .remedy(format!("see why: monctl ssh {host} -- journalctl -u {} -n 50", unit.name))

@@ -14,7 +14,7 @@ use crate::event::{Event, Events};
 use crate::host::{HostName, Machine, ProjectName, Role};
 use crate::plan::HostPlan;
 use crate::playbook::{
-    Facts, Identity, Inputs, Playbook, Probes, SUPPORTED, System, apply_script, bootstrap, facts_script,
+    Facts, HostIdentity, Inputs, Playbook, Probes, SUPPORTED, System, apply_script, bootstrap, facts_script,
 };
 use crate::remote::{Limits, Remote};
 
@@ -155,7 +155,7 @@ pub async fn apply(
     project: &ProjectName,
     events: &Events,
 ) -> Result<HostResult> {
-    let identity = Identity { project, role: remote.host().role() };
+    let identity = HostIdentity { project, role: remote.host().role() };
     let script = apply_script(&plan.changes, inputs, identity);
     let telling = RefCell::new(Telling::new(remote.host(), events));
     let words = bootstrap();

@@ -6,5 +6,5 @@ mod health;
 mod hosts;
 
 pub use first_contact::{grow_file_systems, renew_host_keys};
-pub use health::{Unit, troubles, units};
+pub use health::{UnitHealth, troubles, units};
 pub use hosts::{Connected, HostResult, apply, gather};

@@ -150,7 +150,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::lint::{CheckedRule, Kind, Routing};
+    use crate::lint::{CheckedRule, FindingKind, Routing};
 
     /// A rule of the spec, and one that somebody else has loaded.
     fn rule(name: &str, is_of_spec: bool) -> CheckedRule {
@@ -170,7 +170,7 @@ mod tests {
 
     fn finding(name: &str, weight: Weight) -> Finding {
         Finding {
-            kind: Kind::ShortHold,
+            kind: FindingKind::ShortHold,
             weight,
             rule: Some(name.into()),
             key: "for",
@@ -224,7 +224,7 @@ mod tests {
     #[test]
     fn findings_about_one_exporter_that_is_not_there_are_shown_together() {
         let absent = |name: &str, metric: &str, family: &str| Finding {
-            kind: Kind::MatchesNothing,
+            kind: FindingKind::MatchesNothing,
             key: "expr",
             evidence: format!(
                 "no target has a metric `{metric}`, nor any other that begins with `{family}_`"

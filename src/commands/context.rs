@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::cancel::Cancel;
-use crate::cli::Output;
+use crate::cli::OutputFormat;
 use crate::error::Result;
 use crate::event::Events;
 use crate::report::Questions;
@@ -15,7 +15,7 @@ pub struct Context {
     /// The spec's path as the user gave it.
     pub spec: PathBuf,
     /// How the outcome will be printed. Commands fill both forms; `ssh` alone looks at this.
-    pub output: Output,
+    pub output: OutputFormat,
     /// Where progress goes.
     pub events: Events,
     /// Raised when the user interrupts.

@@ -19,7 +19,7 @@ const PUBLISHED_AT: &str = "https://grafana.com";
 
 /// The dashboards, and those of the spec that cannot be had now.
 #[derive(Debug, Default)]
-pub(super) struct Wanted {
+pub(super) struct WantedDashboards {
     pub dashboards: Vec<Dashboard>,
     /// The folders of the user's.
     pub folders: Vec<Folder>,
@@ -31,8 +31,8 @@ pub(super) struct Wanted {
 ///
 /// # Errors
 /// Where one is broken, is not what the spec pins, or cannot stand beside the others. Nothing was touched then.
-pub(super) async fn wanted(loaded: &Loaded) -> Result<Wanted> {
-    let mut wanted = Wanted::default();
+pub(super) async fn wanted(loaded: &Loaded) -> Result<WantedDashboards> {
+    let mut wanted = WantedDashboards::default();
     let mut names = Vec::new();
     for (name, dashboard) in ours(&loaded.spec)? {
         wanted.dashboards.push(dashboard);

@@ -10,7 +10,7 @@ use super::outcome::Outcome;
 use crate::cli::DownArgs;
 use crate::error::{Error, Exit, Result};
 use crate::host::{HostName, ProjectName, Role};
-use crate::provider::hosts::ThingKind;
+use crate::provider::hosts::RecordedItemKind;
 use crate::provider::{self, Piece, Provider, local};
 use crate::spec::{Loaded, load};
 
@@ -116,7 +116,7 @@ fn data(pieces: &[Piece]) -> impl Iterator<Item = String> {
     let host = |piece: &Piece| match piece {
         // A machine that the spec could not name holds nothing that is known.
         Piece::Machine(name) | Piece::Instance { host: name, .. } => name.parse::<HostName>().ok(),
-        Piece::OnHost(thing) if thing.kind == ThingKind::Data => Some(thing.host),
+        Piece::OnHost(thing) if thing.kind == RecordedItemKind::Data => Some(thing.host),
         _ => None,
     };
     pieces.iter().filter_map(host).filter_map(|host| {

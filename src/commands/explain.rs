@@ -5,7 +5,7 @@ use super::outcome::Outcome;
 use crate::cli::ExplainArgs;
 use crate::duration::PromDuration;
 use crate::error::{Error, Result};
-use crate::explain::{Asked, Explanation};
+use crate::explain::{AskedFault, Explanation};
 use crate::render::{Rule, rules};
 use crate::report;
 use crate::spec::{Spec, load};
@@ -15,7 +15,7 @@ use crate::spec::{Spec, load};
 pub(super) fn run(args: &ExplainArgs, context: &Context) -> Result<Outcome> {
     let loaded = load(&context.spec)?;
     let rule = rule_of(&loaded.spec, &args.alert)?;
-    let asked = Asked { value: args.value, lasting: args.lasting.map(PromDuration::get) };
+    let asked = AskedFault { value: args.value, lasting: args.lasting.map(PromDuration::get) };
     let explanation = Explanation::new(&loaded.spec, &rule, asked);
     let json = serde_json::to_value(&explanation)
         .map_err(|error| Error::failed("the explanation has no form in JSON").because(error))?;

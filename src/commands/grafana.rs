@@ -10,7 +10,7 @@ pub(super) use drift::{action, left_alone, spare};
 pub(super) use guest::Guest;
 use kept::Kept;
 
-use super::dashboards::Wanted;
+use super::dashboards::WantedDashboards;
 use crate::error::{Error, Result};
 use crate::grafana::{DATA_SOURCE_UID, DataSource, Desired, GrafanaChange, GrafanaClient, diff};
 use crate::playbook::Facts;
@@ -32,7 +32,7 @@ pub(super) fn runs(facts: &Facts) -> bool {
 
 /// What is to be done in a Grafana, and what is left alone.
 #[derive(Debug, Default)]
-pub(super) struct Found {
+pub(super) struct GrafanaDiff {
     pub changes: Vec<GrafanaChange>,
     /// What a person changed, where the spec says to leave it so.
     pub kept: Vec<GrafanaChange>,
@@ -46,7 +46,7 @@ pub(super) async fn compare(
     client: &GrafanaClient,
     desired: &Desired,
     spec: &spec::Grafana,
-) -> Result<Found> {
+) -> Result<GrafanaDiff> {
     let existing = spec.existing();
     if let Some(ExistingData::Theirs(uid)) = existing.map(|existing| existing.data) {
         client.check_data_source(uid).await?;
@@ -59,7 +59,7 @@ pub(super) async fn compare(
     }
     let is_kept = |change: &GrafanaChange| spec.on_drift == OnDrift::Keep && change.drift().is_some();
     let (kept, changes) = changes.into_iter().partition(is_kept);
-    Ok(Found { changes, kept })
+    Ok(GrafanaDiff { changes, kept })
 }
 
 /// Makes sure that no dashboard of somebody else's would be taken for one that was moved.
@@ -77,7 +77,7 @@ async fn check_moved(client: &GrafanaClient, changes: &[GrafanaChange]) -> Resul
 
 /// What Grafana is to hold. No other dashboard is taken for unwanted where some of the spec's cannot be had now, nor in a
 /// Grafana that exists: there the folder may be shared with another project, whose dashboards look the same.
-pub(super) fn desired(spec: &Spec, wanted: Wanted) -> Desired {
+pub(super) fn desired(spec: &Spec, wanted: WantedDashboards) -> Desired {
     let interval = spec.monitoring.scrape_interval.to_string();
     let existing = spec.grafana.existing();
     let data_source = match existing.map(|existing| existing.data) {

@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use super::context::Context;
 use super::grafana::{self, Access};
 use super::outcome::Outcome;
-use super::way::Way;
+use super::way::PortForward;
 use crate::cli::{OpenArgs, Web};
 use crate::error::{Error, Result};
 use crate::event::{Event, Events};
@@ -38,7 +38,8 @@ pub(super) async fn run(args: &OpenArgs, context: &Context) -> Result<Outcome> {
     }
     let provider = provider::of(&loaded, &context.events).await?;
     let machines = provider.observe().await?.running();
-    let way = Way::open(monitoring(&machines)?.clone(), port(args.service), context.events.clone()).await?;
+    let way =
+        PortForward::open(monitoring(&machines)?.clone(), port(args.service), context.events.clone()).await?;
     let door = match args.service {
         Web::Grafana => door(&Access::of(&loaded, &*provider)?, &way, &context.events).await,
         Web::Prometheus | Web::Alertmanager => None,
@@ -110,7 +111,7 @@ pub(super) const fn port(service: Web) -> u16 {
 }
 
 /// A page that logs the browser in. Where Grafana refuses, a person logs in there.
-async fn door(access: &Access, way: &Way, events: &Events) -> Option<Door> {
+async fn door(access: &Access, way: &PortForward, events: &Events) -> Option<Door> {
     let open = async {
         let cookies = access.log_in(way.socket()).await?;
         Door::open(&Secret::random()?, cookies, way.url()).await

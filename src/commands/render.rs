@@ -13,7 +13,7 @@ use super::outcome::Outcome;
 use crate::cli::RenderArgs;
 use crate::error::{Error, Result};
 use crate::playbook::Playbook;
-use crate::render::{Addresses, Bundle, RuleTests, Tool, Verdict, check, rule_tests, warnings};
+use crate::render::{Addresses, Bundle, RuleTests, Tool, ToolVerdict, check, rule_tests, warnings};
 use crate::spec::{Loaded, Spec, load};
 use crate::timing;
 
@@ -37,7 +37,7 @@ pub(super) async fn run(args: &RenderArgs, context: &Context) -> Result<Outcome>
     for warning in &warnings {
         context.events.warn(warning.clone());
     }
-    for (tool, _) in verdicts.iter().filter(|(_, verdict)| *verdict == Verdict::NotInstalled) {
+    for (tool, _) in verdicts.iter().filter(|(_, verdict)| *verdict == ToolVerdict::NotInstalled) {
         let name = tool.name();
         context.events.warn(format!("{name} is not installed here: the files were not checked by it"));
     }
@@ -122,12 +122,12 @@ fn shown(files: &Files) -> String {
 }
 
 /// What was checked, in words.
-fn judged(verdicts: &[(Tool, Verdict)]) -> String {
-    let names = |wanted: Verdict| {
+fn judged(verdicts: &[(Tool, ToolVerdict)]) -> String {
+    let names = |wanted: ToolVerdict| {
         let names = verdicts.iter().filter(|(_, verdict)| *verdict == wanted).map(|(tool, _)| tool.name());
         names.collect::<Vec<_>>().join(" and ")
     };
-    match (names(Verdict::Accepted), names(Verdict::NotInstalled)) {
+    match (names(ToolVerdict::Accepted), names(ToolVerdict::NotInstalled)) {
         (accepted, missing) if missing.is_empty() => format!("accepted by {accepted}"),
         (accepted, missing) if accepted.is_empty() => {
             format!("not checked: {missing} are not installed here")
@@ -138,7 +138,12 @@ fn judged(verdicts: &[(Tool, Verdict)]) -> String {
     }
 }
 
-fn document(args: &RenderArgs, files: &Files, verdicts: &[(Tool, Verdict)], warnings: &[String]) -> Value {
+fn document(
+    args: &RenderArgs,
+    files: &Files,
+    verdicts: &[(Tool, ToolVerdict)],
+    warnings: &[String],
+) -> Value {
     let verdicts: serde_json::Map<String, Value> =
         verdicts.iter().map(|(tool, verdict)| (tool.name().to_owned(), json!(verdict))).collect();
     json!({ "out": args.out(), "files": files, "checked": verdicts, "warnings": warnings })

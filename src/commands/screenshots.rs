@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use self::browser::{Browser, Page};
+use self::browser::{Browser, DrawnPage};
 use crate::error::{Error, Result};
 use crate::http::door::Door;
 use crate::secret::Secret;
@@ -59,7 +59,7 @@ pub(super) async fn take(
 }
 
 /// Whether this is a picture of the dashboard with this uid, as far as that can be told; else why not.
-fn judge(page: &Page, picture: &[u8], uid: &str) -> Result<(), String> {
+fn judge(page: &DrawnPage, picture: &[u8], uid: &str) -> Result<(), String> {
     if page.asks_for_password {
         return Err("Grafana asks to log in".into());
     }

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::context::Context;
 use super::outcome::Outcome;
-use crate::cli::{Output, SshArgs};
+use crate::cli::{OutputFormat, SshArgs};
 use crate::error::{Error, Exit, Result};
 use crate::provider;
 use crate::spec::load;
@@ -34,7 +34,7 @@ pub(super) async fn run(args: &SshArgs, context: &Context) -> Result<Outcome> {
         let words = sudo.iter().copied().chain(args.command.iter().map(String::as_str));
         command.arg("--").arg(words.map(crate::playbook::quote).collect::<Vec<_>>().join(" "));
     }
-    if context.output == Output::Json {
+    if context.output == OutputFormat::Json {
         let output = command.stdin(Stdio::inherit()).output().map_err(no_ssh)?;
         let json = json!({
             "stdout": String::from_utf8_lossy(&output.stdout),

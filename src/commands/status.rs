@@ -10,7 +10,7 @@ use super::context::Context;
 use super::open::port;
 use super::outcome::Outcome;
 use super::{dashboards, grafana};
-use crate::apply::{self, Unit};
+use crate::apply::{self, UnitHealth};
 use crate::cli::{StatusArgs, Web};
 use crate::error::{Error, Exit, Result};
 use crate::event::Events;
@@ -159,7 +159,7 @@ async fn connected(
     events: &Events,
 ) -> Result<(Remote, Vec<Service>)> {
     let remote = Remote::connect(machine, ANSWERS_WITHIN, events).await?;
-    let service = |unit: Unit| {
+    let service = |unit: UnitHealth| {
         let trouble = unit.trouble();
         Service { unit: unit.name, state: unit.state, restarts: unit.restarts, trouble }
     };

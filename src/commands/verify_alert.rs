@@ -13,7 +13,7 @@ use super::open::port;
 use super::outcome::Outcome;
 use super::{annotations, grafana};
 use crate::cli::{VerifyArgs, Web};
-use crate::drill::{Application, Hosts, Options, safety};
+use crate::drill::{Application, DrillHosts, Options, safety};
 use crate::duration::PromDuration;
 use crate::error::{Error, Exit, Result};
 use crate::event::Events;
@@ -26,8 +26,8 @@ use crate::provider::{self, Provider};
 use crate::remote::Remote;
 use crate::render::{Rule, rules};
 use crate::spec::{DrillKind, Loaded, Metrics, Receiver, SecretName, Secrets, Spec, load};
-use crate::timing::{Fault, Mutes, Settings, predict};
-use crate::verify::{self, Inbox, Places, Reader, Request, Round, Services, Slot, Subject, Watched};
+use crate::timing::{Fault, Mutes, TimingSettings, predict};
+use crate::verify::{self, Inbox, MessageChannels, Reader, Request, Round, Services, Slot, Subject, Watched};
 
 /// The port of the monitoring host to which Alertmanager posts where monctl receives.
 const CAPTURE: u16 = 9099;
@@ -61,7 +61,7 @@ pub(super) async fn run(args: &VerifyArgs, context: &Context) -> Result<Outcome>
         Remote::connect(monitoring, ANSWERS_WITHIN, &context.events)
     )?;
     let routes = |wanted: &Wanted| loaded.spec.notify.route(&wanted.rule.name, &wanted.rule.labels);
-    let places: Places = drills.iter().map(routes).collect();
+    let places: MessageChannels = drills.iter().map(routes).collect();
     let requests: Vec<Request> =
         drills.into_iter().map(|drill| drill.request(&loaded.spec, args, app)).collect();
 
@@ -69,8 +69,8 @@ pub(super) async fn run(args: &VerifyArgs, context: &Context) -> Result<Outcome>
     let folder = tempfile::tempdir()
         .map_err(|error| Error::could_not_run("cannot make a temporary folder").because(error))?;
     let (services, channels) = services(&loaded, &places, &remote, folder.path(), context).await?;
-    let hosts = Hosts { app: &app_remote, monitoring: &remote };
-    let reporter = args.report.as_ref().map(|file| (file, report::Reporter::new(&services)));
+    let hosts = DrillHosts { app: &app_remote, monitoring: &remote };
+    let reporter = args.report.as_ref().map(|file| (file, report::ReportCollector::new(&services)));
     let proving =
         verify::prove(&requests, services, &hosts, &loaded.spec.catalogue, &context.events, &context.cancel);
     let holding = async { tokio::join!(app_remote.hold(), remote.hold()).0 };
@@ -118,7 +118,7 @@ fn with_failure(mut outcome: Outcome, error: &Error) -> Outcome {
 struct Wanted {
     rule: Rule,
     kind: DrillKind,
-    settings: Settings,
+    settings: TimingSettings,
 }
 
 impl Wanted {
@@ -187,7 +187,7 @@ fn drillable(spec: &Spec, rule: Rule) -> Result<Wanted> {
     if let DrillKind::None { because } = &kind {
         return Err(refused(because));
     }
-    let settings = Settings::of_rule(spec, &rule)
+    let settings = TimingSettings::of_rule(spec, &rule)
         .ok_or_else(|| refused("its expression compares nothing with a number"))?;
     Ok(Wanted { rule, kind, settings })
 }
@@ -224,7 +224,7 @@ fn machine(machines: &[Machine], name: HostName) -> Result<&Machine> {
 /// Clients at the ends of forwards, and whoever sees what arrives.
 async fn services<'a>(
     loaded: &Loaded,
-    places: &Places,
+    places: &MessageChannels,
     remote: &'a Remote,
     folder: &std::path::Path,
     context: &Context,
@@ -233,7 +233,7 @@ async fn services<'a>(
     let inbox = match loaded.spec.notify.receiver() {
         Receiver::Capture => {
             let socket = folder.join("slack.sock");
-            let receiver = slack::Receiver::on_unix(&socket)?;
+            let receiver = slack::SlackReceiver::on_unix(&socket)?;
             remote.listen(CAPTURE, &socket).await?;
             Inbox::of_receiver(receiver, events)
         }
@@ -276,7 +276,7 @@ async fn annotate(
 }
 
 /// Exports what is kept on the monitoring host.
-async fn publish(hosts: &Hosts<'_>, spec: &Spec, events: &Events) {
+async fn publish(hosts: &DrillHosts<'_>, spec: &Spec, events: &Events) {
     // As in `wanted`: those that have a drill.
     let drillable = rules(spec).into_iter().filter_map(|rule| drillable(spec, rule).ok());
     let names: Vec<String> = drillable.map(|drill| drill.rule.name).collect();

@@ -15,13 +15,13 @@ use super::grafana::Access;
 use super::open::{monitoring, port};
 use super::outcome::Outcome;
 use super::screenshots;
-use super::way::Way;
+use super::way::PortForward;
 use crate::cli::{DashboardsArgs, Web};
-use crate::drill::{self, Hosts};
+use crate::drill::{self, DrillHosts};
 use crate::error::{Error, Exit, Result};
 use crate::event::Events;
 use crate::grafana::GrafanaClient;
-use crate::grafana::panels::{Found, Shown, longest_step, panels};
+use crate::grafana::panels::{PanelFindings, Shown, longest_step, panels};
 use crate::host::{Machine, Role};
 use crate::http::Endpoint;
 use crate::http::prometheus::Prometheus;
@@ -45,7 +45,7 @@ pub(super) async fn run(args: &DashboardsArgs, context: &Context) -> Result<Outc
     let machines = provider.observe().await?.running();
     let access = Access::of(&loaded, &*provider)?;
     let machine = monitoring(&machines)?.clone();
-    let way = Way::open(machine, port(Web::Grafana), context.events.clone());
+    let way = PortForward::open(machine, port(Web::Grafana), context.events.clone());
     let view = View::open(&access, way).await?;
     let dashboards = dashboards(&view.client).await?;
     if !args.no_traffic {
@@ -73,11 +73,11 @@ pub(super) async fn run(args: &DashboardsArgs, context: &Context) -> Result<Outc
 struct View {
     client: GrafanaClient,
     /// The way to monctl's own Grafana; none to one that exists.
-    way: Option<Way>,
+    way: Option<PortForward>,
 }
 
 impl View {
-    async fn open(access: &Access, way: impl Future<Output = Result<Way>>) -> Result<Self> {
+    async fn open(access: &Access, way: impl Future<Output = Result<PortForward>>) -> Result<Self> {
         if let Some(client) = access.guest(READY_WITHIN).await? {
             return Ok(Self { client, way: None });
         }
@@ -117,7 +117,7 @@ async fn traffic(spec: &Spec, machines: &[Machine], dashboards: &[Value], events
     let hosts = machines.iter().filter(|machine| machine.name.role() == Role::APP);
     try_join_all(hosts.map(async |machine| {
         let app = Remote::connect(machine, ANSWERS_WITHIN, events).await?;
-        let site = Hosts { app: &app, monitoring: &monitoring };
+        let site = DrillHosts { app: &app, monitoring: &monitoring };
         drill::traffic(
             &site,
             &prometheus,
@@ -153,7 +153,7 @@ struct Remark<'a> {
 }
 
 /// What there is to say, dashboard by dashboard.
-fn remarks(found: &Found) -> Vec<Remark<'_>> {
+fn remarks(found: &PanelFindings) -> Vec<Remark<'_>> {
     let variables = found.variables.iter().map(|one| Remark {
         dashboard: &one.dashboard,
         what: format!("variable `{}`", one.variable),
@@ -194,7 +194,7 @@ impl Remark<'_> {
     }
 }
 
-fn outcome(found: &Found, pictures: &[PathBuf]) -> Outcome {
+fn outcome(found: &PanelFindings, pictures: &[PathBuf]) -> Outcome {
     let mut text = String::new();
     let mut dashboard = None;
     for remark in remarks(found) {
@@ -243,7 +243,7 @@ struct Counts {
 }
 
 impl Counts {
-    fn of(found: &Found) -> Self {
+    fn of(found: &PanelFindings) -> Self {
         let mut counts = Self::default();
         for one in &found.queries {
             match one.shown {
@@ -292,8 +292,8 @@ mod tests {
         Checked { dashboard, panel, query, expr, notices: vec![], shown }
     }
 
-    fn found(queries: Vec<Checked>) -> Found {
-        Found { queries, variables: vec![] }
+    fn found(queries: Vec<Checked>) -> PanelFindings {
+        PanelFindings { queries, variables: vec![] }
     }
 
     #[test]

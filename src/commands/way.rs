@@ -18,14 +18,14 @@ use crate::host::Machine;
 use crate::remote::Remote;
 
 /// A way that is open; it is closed when dropped.
-pub(super) struct Way {
+pub(super) struct PortForward {
     url: String,
     /// The socket of the first forward.
     socket: PathBuf,
     server: JoinHandle<()>,
 }
 
-impl Way {
+impl PortForward {
     /// Opens the way to a port of a machine that runs.
     ///
     /// # Errors
@@ -52,7 +52,7 @@ impl Way {
     }
 }
 
-impl Drop for Way {
+impl Drop for PortForward {
     fn drop(&mut self) {
         self.server.abort();
     }

@@ -3,11 +3,11 @@
 
 use std::time::Duration;
 
-use super::host_command::{Cause, Order, unit_name};
+use super::host_command::{HostFault, Order, unit_name};
 use crate::error::{Error, Result};
 use crate::promql::{Comparison, Threshold};
 use crate::spec::DrillKind;
-use crate::timing::{Effect, Fault, Prediction, Settings, Traffic, phrases, predict};
+use crate::timing::{Effect, Fault, Prediction, TimingSettings, Traffic, phrases, predict};
 
 /// The fault is allowed to last this much longer than the unluckiest prediction.
 const MARGIN: Duration = Duration::from_secs(30);
@@ -68,13 +68,13 @@ pub struct Application {
 
 /// What is to be drilled.
 #[derive(Debug, Clone, Copy)]
-pub struct Plan<'a> {
+pub struct DrillPlan<'a> {
     /// The alert.
     pub alert: &'a str,
     /// The kind of its drill.
     pub kind: &'a DrillKind,
     /// The settings that decide the times.
-    pub settings: &'a Settings,
+    pub settings: &'a TimingSettings,
     /// What the user wishes.
     pub options: Options,
     /// The application.
@@ -96,7 +96,7 @@ pub struct Drill {
     pub keep: bool,
 }
 
-impl Plan<'_> {
+impl DrillPlan<'_> {
     /// Decides on a drill. `extra` is how much later than predicted the alert may be delivered.
     ///
     /// # Errors
@@ -106,7 +106,7 @@ impl Plan<'_> {
         let order = |seconds, cause| Order { name: unit_name(self.alert), seconds, cause };
         if options.like_reference {
             let fault = Fault::of_reference(measured.cpus, measured.value.clamp(0.0, 100.0));
-            let cause = Cause::Cpu { workers: 4, percent: 85, nice: 0 };
+            let cause = HostFault::Cpu { workers: 4, percent: 85, nice: 0 };
             let prediction = predict(settings, &fault);
             return Ok(Drill { fault, prediction, order: order(120, cause), keep: true });
         }
@@ -126,7 +126,7 @@ impl Plan<'_> {
     }
 
     /// The fault, until the alert was delivered, and what causes it.
-    fn fault(&self, measured: &Measured) -> Result<(Fault, Cause)> {
+    fn fault(&self, measured: &Measured) -> Result<(Fault, HostFault)> {
         let threshold = &self.settings.threshold;
         let value = measured.value;
         // Beside a restart `rate` may say anything.
@@ -134,7 +134,7 @@ impl Plan<'_> {
         Ok(match self.kind {
             DrillKind::Cpu => {
                 let percent = self.options.cpu_load.unwrap_or(100);
-                let cause = Cause::Cpu { workers: measured.cpus, percent, nice: POLITE };
+                let cause = HostFault::Cpu { workers: measured.cpus, percent, nice: POLITE };
                 (Fault::load(measured.cpus, percent.into(), busy), cause)
             }
             DrillKind::Memory => {
@@ -146,23 +146,26 @@ impl Plan<'_> {
                 let faulty = share.value(percent.into());
                 let normal = share.value(f64::from(percent) - BEFORE);
                 let effect = Effect::Level { normal, faulty, rise: TAKING };
-                (Fault { effect, ..Fault::silence() }, Cause::Memory { percent })
+                (Fault { effect, ..Fault::silence() }, HostFault::Memory { percent })
             }
             DrillKind::Disk => {
                 let percent = filling(threshold, "a file system")?;
-                (Fault::level(value, Share::of(threshold).value(percent.into())), Cause::Disk { percent })
+                (Fault::level(value, Share::of(threshold).value(percent.into())), HostFault::Disk { percent })
             }
             DrillKind::Inodes => {
                 let percent = filling(threshold, "a file system")?;
-                (Fault::level(value, Share::of(threshold).value(percent.into())), Cause::Inodes { percent })
+                (
+                    Fault::level(value, Share::of(threshold).value(percent.into())),
+                    HostFault::Inodes { percent },
+                )
             }
-            DrillKind::Stop { units } => (gone(threshold), Cause::Stop { units: units.clone() }),
-            DrillKind::FailingUnit => (gone(threshold), Cause::FailingUnit),
+            DrillKind::Stop { units } => (gone(threshold), HostFault::Stop { units: units.clone() }),
+            DrillKind::FailingUnit => (gone(threshold), HostFault::FailingUnit),
             DrillKind::Requests { status } => self.bad_requests(*status, measured)?,
             DrillKind::SlowRequests => self.slow_requests(measured)?,
             DrillKind::ReplacedWorkers => self.replaced_workers(measured)?,
             DrillKind::Run { run, undo, reaches, .. } => {
-                (Fault::level(value, *reaches), Cause::Run { run: run.clone(), undo: undo.clone() })
+                (Fault::level(value, *reaches), HostFault::Run { run: run.clone(), undo: undo.clone() })
             }
             DrillKind::None { because } => {
                 return Err(Error::could_not_run(format!(
@@ -174,7 +177,7 @@ impl Plan<'_> {
         })
     }
 
-    fn bad_requests(&self, status: u16, measured: &Measured) -> Result<(Fault, Cause)> {
+    fn bad_requests(&self, status: u16, measured: &Measured) -> Result<(Fault, HostFault)> {
         let above = Share::of(&self.settings.threshold).used / 100.0;
         // Half-way between the threshold and everything, but no more than three times the threshold.
         let share = (3.0 * above).min(f64::midpoint(above, 1.0));
@@ -184,7 +187,7 @@ impl Plan<'_> {
         }
         let rate = whole(wanted.ceil());
         let Application { port, .. } = self.application;
-        let cause = Cause::Requests { port, status, delay: 0, rate: rate.into(), together: 1 };
+        let cause = HostFault::Requests { port, status, delay: 0, rate: rate.into(), together: 1 };
         Ok((among(measured, rate.into()), cause))
     }
 
@@ -193,7 +196,7 @@ impl Plan<'_> {
         1.2 * self.floor
     }
 
-    fn slow_requests(&self, measured: &Measured) -> Result<(Fault, Cause)> {
+    fn slow_requests(&self, measured: &Measured) -> Result<(Fault, HostFault)> {
         let Application { port, workers, .. } = self.application;
         let seconds = self.settings.threshold.value * 1.5 + 0.2;
         if seconds > DELAY {
@@ -211,11 +214,11 @@ impl Plan<'_> {
         }
         let delay = u32::from(whole(seconds * 10.0)) * 100;
         let per_second = whole(rate.ceil().max(1.0)).into();
-        let cause = Cause::Requests { port, status: 200, delay, rate: per_second, together };
+        let cause = HostFault::Requests { port, status: 200, delay, rate: per_second, together };
         Ok((among(measured, rate), cause))
     }
 
-    fn replaced_workers(&self, measured: &Measured) -> Result<(Fault, Cause)> {
+    fn replaced_workers(&self, measured: &Measured) -> Result<(Fault, HostFault)> {
         let Application { metrics_port: port, workers, .. } = self.application;
         let threshold = &self.settings.threshold;
         let range = self.settings.range().as_secs_f64();
@@ -228,14 +231,14 @@ impl Plan<'_> {
         let tenths = whole(seconds * 10.0);
         let every = Duration::from_millis(u64::from(tenths) * 100);
         let effect = Effect::Repeated { normal: measured.value, faulty: range / every.as_secs_f64(), every };
-        let cause = Cause::ReplacedWorkers { port, workers, every: u32::from(tenths) * 100 };
+        let cause = HostFault::ReplacedWorkers { port, workers, every: u32::from(tenths) * 100 };
         Ok((Fault { effect, ..Fault::silence() }, cause))
     }
 }
 
 impl Drill {
     /// What a person has to know before the fault begins; none where the alert always arrives.
-    pub fn warning(&self, settings: &Settings) -> Option<String> {
+    pub fn warning(&self, settings: &TimingSettings) -> Option<String> {
         Some(format!(
             "the alert {}: {}; {}",
             phrases::likelihood(self.prediction.chance),
@@ -248,7 +251,7 @@ impl Drill {
     ///
     /// # Errors
     /// When the alert arrives in no phase.
-    pub fn check(&self, settings: &Settings, options: Options) -> Result<()> {
+    pub fn check(&self, settings: &TimingSettings, options: Options) -> Result<()> {
         match self.prediction.obstacle {
             Some(obstacle) if self.prediction.chance <= 0.0 && !options.like_reference => {
                 Err(Error::could_not_run(format!(
@@ -359,8 +362,8 @@ mod tests {
 
     const APPLICATION: Application = Application { port: 8000, metrics_port: 9101, workers: 2 };
 
-    fn choose(kind: &DrillKind, settings: &Settings, measured: Measured) -> Result<Drill> {
-        let plan = Plan {
+    fn choose(kind: &DrillKind, settings: &TimingSettings, measured: Measured) -> Result<Drill> {
+        let plan = DrillPlan {
             alert: "A",
             kind,
             settings,
@@ -371,30 +374,30 @@ mod tests {
         plan.choose(&measured, Duration::ZERO)
     }
 
-    fn above(value: f64) -> Settings {
-        Settings { threshold: Threshold::above(value), ..Settings::of_reference() }
+    fn above(value: f64) -> TimingSettings {
+        TimingSettings { threshold: Threshold::above(value), ..TimingSettings::of_reference() }
     }
 
-    fn cause(kind: &DrillKind, settings: &Settings, measured: Measured) -> Cause {
+    fn cause(kind: &DrillKind, settings: &TimingSettings, measured: Measured) -> HostFault {
         choose(kind, settings, measured).unwrap().order.cause
     }
 
     #[test]
     fn each_kind_is_as_large_as_its_threshold_asks_and_no_larger() {
         let none = Measured::default();
-        assert_eq!(cause(&DrillKind::Memory, &above(90.0), none), Cause::Memory { percent: 93 });
-        assert_eq!(cause(&DrillKind::Disk, &above(85.0), none), Cause::Disk { percent: 92 });
+        assert_eq!(cause(&DrillKind::Memory, &above(90.0), none), HostFault::Memory { percent: 93 });
+        assert_eq!(cause(&DrillKind::Disk, &above(85.0), none), HostFault::Disk { percent: 92 });
         let free = Threshold { comparison: Comparison::Less, value: 0.1, unit: "" };
-        let settings = Settings { threshold: free, ..Settings::of_reference() };
-        assert_eq!(cause(&DrillKind::Inodes, &settings, none), Cause::Inodes { percent: 95 });
+        let settings = TimingSettings { threshold: free, ..TimingSettings::of_reference() };
+        assert_eq!(cause(&DrillKind::Inodes, &settings, none), HostFault::Inodes { percent: 95 });
         let requests = |requests| Measured { requests, ..none };
         let rate = |measured| match cause(&DrillKind::Requests { status: 503 }, &above(5.0), measured) {
-            Cause::Requests { rate, together: 1, delay: 0, status: 503, .. } => rate,
+            HostFault::Requests { rate, together: 1, delay: 0, status: 503, .. } => rate,
             other => panic!("{other:?}"),
         };
         assert_eq!((rate(requests(0.0)), rate(requests(100.0))), (5, 18));
         let slow = cause(&DrillKind::SlowRequests, &above(1.0), requests(3.0));
-        assert_eq!(slow, Cause::Requests { port: 8000, status: 200, delay: 1_700, rate: 2, together: 2 });
+        assert_eq!(slow, HostFault::Requests { port: 8000, status: 200, delay: 1_700, rate: 2, together: 2 });
     }
 
     #[test]
@@ -402,7 +405,7 @@ mod tests {
         let choose = |kind, floor| {
             let settings = above(5.0);
             let options = Options::default();
-            let plan = Plan {
+            let plan = DrillPlan {
                 alert: "A",
                 kind: &kind,
                 settings: &settings,
@@ -414,7 +417,7 @@ mod tests {
         };
         let bad = DrillKind::Requests { status: 503 };
         match choose(bad.clone(), 20.0).unwrap().order.cause {
-            Cause::Requests { rate: 24, .. } => {}
+            HostFault::Requests { rate: 24, .. } => {}
             other => panic!("{other:?}"),
         }
         assert!(choose(bad, 50.0).unwrap_err().message().contains("50 requests per second"));
@@ -426,9 +429,9 @@ mod tests {
     fn workers_are_replaced_often_enough_for_the_range_and_no_oftener() {
         let every = |range| {
             let signal = Signal::Rate { range: Duration::from_secs(range) };
-            let settings = Settings { signal, ..above(3.0) };
+            let settings = TimingSettings { signal, ..above(3.0) };
             match cause(&DrillKind::ReplacedWorkers, &settings, Measured::default()) {
-                Cause::ReplacedWorkers { port: 9101, workers: 2, every } => every,
+                HostFault::ReplacedWorkers { port: 9101, workers: 2, every } => every,
                 other => panic!("{other:?}"),
             }
         };
@@ -438,7 +441,7 @@ mod tests {
     #[test]
     fn a_drill_that_would_do_harm_or_show_nothing_is_refused() {
         let none = Measured::default();
-        let short = Settings { signal: Signal::Rate { range: Duration::from_secs(4) }, ..above(3.0) };
+        let short = TimingSettings { signal: Signal::Rate { range: Duration::from_secs(4) }, ..above(3.0) };
         let busy = Measured { requests: 1_000.0, ..none };
         for (kind, settings, measured, said) in [
             (DrillKind::Memory, above(97.0), none, "leaves no room"),
@@ -458,7 +461,7 @@ mod tests {
             assert!(error.message().contains(said), "{kind:?}: {error}");
             assert!(error.hint().is_some());
         }
-        let slow = Settings { hold: Duration::from_hours(1), ..above(85.0) };
+        let slow = TimingSettings { hold: Duration::from_hours(1), ..above(85.0) };
         assert!(
             choose(&DrillKind::Disk, &slow, none).unwrap_err().message().contains("no drill lasts longer")
         );

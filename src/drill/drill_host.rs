@@ -8,7 +8,7 @@ use tokio::time::{sleep, timeout};
 
 use super::host_command::{BEAT, LEASE, Order};
 use crate::error::{Error, Result};
-use crate::remote::{Output, Remote};
+use crate::remote::{CommandOutput, Remote};
 
 /// What the units of drills are called on a host; the drill's name follows.
 const UNIT: &str = "monctl-drill-";
@@ -63,20 +63,20 @@ pub struct KeptFile {
 
 /// Hosts behind ssh.
 #[derive(Debug, Clone, Copy)]
-pub struct Hosts<'a> {
+pub struct DrillHosts<'a> {
     /// The host whose alerts are proven.
     pub app: &'a Remote,
     /// The host with Alertmanager.
     pub monitoring: &'a Remote,
 }
 
-impl Hosts<'_> {
-    async fn systemctl(&self, words: &[&str]) -> Result<Output> {
+impl DrillHosts<'_> {
+    async fn systemctl(&self, words: &[&str]) -> Result<CommandOutput> {
         let words: Vec<&str> = ["systemctl"].into_iter().chain(words.iter().copied()).collect();
         self.app.run(&words, b"").await
     }
 
-    fn not_started(&self, order: &Order, output: &Output) -> Error {
+    fn not_started(&self, order: &Order, output: &CommandOutput) -> Error {
         let host = self.app.host();
         let unit = unit(&order.name);
         let said = output.stderr.trim();
@@ -91,7 +91,7 @@ impl Hosts<'_> {
     }
 }
 
-impl Site for Hosts<'_> {
+impl Site for DrillHosts<'_> {
     async fn start(&self, order: &Order) -> Result<()> {
         let (seconds, lease) = (order.seconds.to_string(), LEASE.as_secs().to_string());
         let cause = order.cause.words();

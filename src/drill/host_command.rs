@@ -18,7 +18,7 @@ pub const UNDOING: Duration = Duration::from_secs(10);
 /// A fault on purpose. Its parameters are checked by whoever makes it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
-pub enum Cause {
+pub enum HostFault {
     /// CPUs kept busy by stress-ng.
     Cpu {
         /// How many.
@@ -96,10 +96,10 @@ pub struct Order {
     /// After how many seconds it ends, whatever happens.
     pub seconds: u64,
     /// What is done.
-    pub cause: Cause,
+    pub cause: HostFault,
 }
 
-impl Cause {
+impl HostFault {
     /// The words for `drill.sh`: the kind and its parameters.
     pub fn words(&self) -> Vec<String> {
         match self {
@@ -124,7 +124,7 @@ impl Cause {
     }
 }
 
-impl fmt::Display for Cause {
+impl fmt::Display for HostFault {
     /// What is done, as a person would say or type it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -153,7 +153,7 @@ impl fmt::Display for Cause {
 impl fmt::Display for Order {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.cause {
-            Cause::Cpu { .. } => write!(f, "{} --timeout {}s", self.cause, self.seconds),
+            HostFault::Cpu { .. } => write!(f, "{} --timeout {}s", self.cause, self.seconds),
             _ => write!(f, "{}, for {} s at most", self.cause, self.seconds),
         }
     }
@@ -179,16 +179,16 @@ mod tests {
 
     #[test]
     fn a_cause_is_told_to_the_host_in_words_and_to_people_as_they_would_say_it() {
-        let cpu = Cause::Cpu { workers: 2, percent: 85, nice: 19 };
+        let cpu = HostFault::Cpu { workers: 2, percent: 85, nice: 19 };
         assert_eq!(cpu.words(), ["cpu", "2", "85", "19"]);
         let order = Order { name: unit_name("High-CPU"), seconds: 53, cause: cpu };
         assert_eq!(order.to_string(), "stress-ng --cpu 2 --cpu-load 85 --timeout 53s");
         assert!(order.name.starts_with("High_CPU_") && order.name.len() == 17, "{}", order.name);
         assert_eq!(unit_name("High_CPU"), "High_CPU");
         assert_ne!(unit_name("High CPU"), unit_name("High-CPU"));
-        let stop = Cause::Stop { units: vec!["a.socket".into(), "a.service".into()] };
+        let stop = HostFault::Stop { units: vec!["a.socket".into(), "a.service".into()] };
         assert_eq!(stop.words(), ["stop", "a.socket", "a.service"]);
-        let slow = Cause::Requests { port: 8000, status: 200, delay: 1700, rate: 2, together: 2 };
+        let slow = HostFault::Requests { port: 8000, status: 200, delay: 1700, rate: 2, together: 2 };
         assert_eq!(slow.words(), ["requests", "8000", "200", "1700", "2", "2"]);
         let order = Order { seconds: 60, cause: slow, ..order };
         assert_eq!(order.to_string(), "requests, 2 at a time, answered after 1700 ms, for 60 s at most");

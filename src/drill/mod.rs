@@ -9,9 +9,9 @@ mod safety;
 mod schedule;
 mod traffic;
 
-pub use choice::{Application, Drill, Measured, Options, Plan};
-pub use drill_host::{Hosts, KeptFile, Site, beat, kept};
-pub use host_command::{BEAT, Cause, LEASE, Order, UNDOING, unit_name};
-pub use safety::{Footprint, Resource, Safety, safety, watched_job};
+pub use choice::{Application, Drill, DrillPlan, Measured, Options};
+pub use drill_host::{DrillHosts, KeptFile, Site, beat, kept};
+pub use host_command::{BEAT, HostFault, LEASE, Order, UNDOING, unit_name};
+pub use safety::{Footprint, HostResource, Safety, safety, watched_job};
 pub use schedule::waves;
 pub use traffic::traffic;

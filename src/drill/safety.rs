@@ -10,7 +10,7 @@ use crate::spec::DrillKind;
 /// Something of a host that a drill needs in order, or for itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Resource {
+pub enum HostResource {
     /// Node exporter's figures.
     NodeExporter,
     /// The application answers.
@@ -31,7 +31,9 @@ pub enum Resource {
     Traffic,
 }
 
-use Resource::{Application, ApplicationMetrics, Cpu, Inodes, Memory, NodeExporter, Space, Traffic, Units};
+use HostResource::{
+    Application, ApplicationMetrics, Cpu, Inodes, Memory, NodeExporter, Space, Traffic, Units,
+};
 
 /// What people have to know of a kind of drill before it is begun.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -49,8 +51,8 @@ pub struct Safety {
 /// What a drill needs to be in order, and what it takes away meanwhile.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Footprint {
-    uses: BTreeSet<Resource>,
-    breaks: BTreeSet<Resource>,
+    uses: BTreeSet<HostResource>,
+    breaks: BTreeSet<HostResource>,
     /// Whether it runs alone: its alert says that the host is down and inhibits all others of the host, or what it disturbs
     /// is not known here.
     is_alone: bool,
@@ -59,7 +61,7 @@ pub struct Footprint {
 impl Footprint {
     /// The footprint of a kind; none where nothing is caused.
     pub fn of(kind: &DrillKind) -> Option<Self> {
-        let (uses, breaks): (&[Resource], &[Resource]) = match kind {
+        let (uses, breaks): (&[HostResource], &[HostResource]) = match kind {
             DrillKind::Cpu => (&[NodeExporter], &[Cpu]),
             // What takes memory keeps a CPU busy, and so does what loads an application.
             DrillKind::Memory => (&[NodeExporter], &[Memory, Cpu]),
@@ -74,12 +76,12 @@ impl Footprint {
             DrillKind::Run { .. } => (&[], &[]),
             DrillKind::None { .. } => return None,
         };
-        let set = |resources: &[Resource]| resources.iter().copied().collect();
+        let set = |resources: &[HostResource]| resources.iter().copied().collect();
         Some(Self { uses: set(uses), breaks: set(breaks), is_alone: matches!(kind, DrillKind::Run { .. }) })
     }
 
     fn of_stopped(units: &[String]) -> Self {
-        let breaks: BTreeSet<Resource> = units.iter().flat_map(|unit| broken(unit)).copied().collect();
+        let breaks: BTreeSet<HostResource> = units.iter().flat_map(|unit| broken(unit)).copied().collect();
         Self { uses: BTreeSet::new(), is_alone: breaks.contains(&NodeExporter), breaks }
     }
 
@@ -109,7 +111,7 @@ pub fn watched_job(kind: &DrillKind) -> &str {
 }
 
 /// What is gone while a unit is stopped.
-fn broken(unit: &str) -> &'static [Resource] {
+fn broken(unit: &str) -> &'static [HostResource] {
     match unit {
         "monctl-node-exporter.service" => &[NodeExporter],
         "monctl-app-metrics.service" => &[ApplicationMetrics],

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use super::drill_host::{Site, beat};
-use super::host_command::{Cause, Order};
+use super::host_command::{HostFault, Order};
 use crate::error::{Error, Result};
 use crate::http::prometheus::Prometheus;
 
@@ -39,7 +39,7 @@ pub async fn traffic(
     let lasting = SCRAPES * scrape_interval;
     let patience = 2 * lasting + MARGIN;
     let limit = patience + step;
-    let cause = Cause::Traffic { port, rate: rate(lasting) };
+    let cause = HostFault::Traffic { port, rate: rate(lasting) };
     site.start(&Order { name: NAME.into(), seconds: limit.as_secs(), cause }).await?;
     let drawn = async {
         scraped(prometheus, address, Instant::now() + patience).await?;

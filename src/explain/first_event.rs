@@ -8,7 +8,7 @@ use crate::duration::PromDuration;
 use crate::promql::{Comparison, Signal, name_of, parse, selectors};
 use crate::render::Rule;
 use crate::spec::Catalogue;
-use crate::timing::Settings;
+use crate::timing::TimingSettings;
 
 /// A rule that may not see the first event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -28,7 +28,7 @@ const THERE_AT_START: [&str; 4] = ["node_", "process_", "go_", "container_"];
 
 impl FirstEvent {
     /// Whether one event is to make this rule true and its counter may not be there before; none where it is.
-    pub(super) fn of(settings: &Settings, rule: &Rule, catalogue: &Catalogue) -> Option<Self> {
+    pub(super) fn of(settings: &TimingSettings, rule: &Rule, catalogue: &Catalogue) -> Option<Self> {
         let asks_for_more = matches!(settings.threshold.comparison, Comparison::More | Comparison::AtLeast);
         let single = match settings.signal {
             Signal::Count { .. } => true,

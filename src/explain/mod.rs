@@ -19,10 +19,10 @@ use crate::promql::{
     Bounds, Comparison, Conditions, Reading, Signal, Threshold, conditions, is_cpu_usage, read,
 };
 use crate::render::Rule;
-use crate::spec::{Mute, Receiver, Route, Spec};
+use crate::spec::{AlertRoute, Mute, Receiver, Spec};
 use crate::timing::{
-    Effect, Ending, Fault, Prediction, REFERENCE_COMMAND, Remedies, Settings, chance_of, is_certain, phrases,
-    predict,
+    Effect, Ending, Fault, Prediction, REFERENCE_COMMAND, Remedies, TimingSettings, chance_of, is_certain,
+    phrases, predict,
 };
 pub use first_event::FirstEvent;
 pub use savings::Saving;
@@ -41,18 +41,18 @@ pub struct Explanation {
     /// When nobody is told.
     pub mute: Vec<Mute>,
     /// What could be predicted; absent where the expression compares nothing with a number.
-    pub way: Option<Way>,
+    pub way: Option<AlertPath>,
 }
 
 /// How an alert comes to a person.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Way {
+pub struct AlertPath {
     /// The condition that is explained, where the expression has several: the first.
     pub condition: Option<String>,
     /// What stands beside it.
     pub conditions: Conditions,
     /// What decides.
-    pub settings: Settings,
+    pub settings: TimingSettings,
     /// Why the first event may not count.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub first_event: Option<FirstEvent>,
@@ -65,7 +65,7 @@ pub struct Way {
     /// What would shorten the way, best first.
     pub savings: Vec<Saving>,
     /// How one fault fares: the one that was asked about, or the reference's own test.
-    pub trial: Option<Trial>,
+    pub trial: Option<FaultOdds>,
 }
 
 /// How long a fault of one size has to last.
@@ -81,7 +81,7 @@ pub struct Size {
 
 /// One fault of a given size and length.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Trial {
+pub struct FaultOdds {
     /// The fault in words.
     pub what: String,
     /// How a CPU load fares on a host of other sizes.
@@ -109,7 +109,7 @@ pub struct Elsewhere {
 
 /// A fault that the user asks about.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Asked {
+pub struct AskedFault {
     /// The value that the expression comes to.
     pub value: Option<f64>,
     /// How long it lasts.
@@ -118,7 +118,7 @@ pub struct Asked {
 
 impl Explanation {
     /// Explains one of the spec's rules.
-    pub fn new(spec: &Spec, rule: &Rule, asked: Asked) -> Self {
+    pub fn new(spec: &Spec, rule: &Rule, asked: AskedFault) -> Self {
         let route = spec.notify.route(&rule.name, &rule.labels);
         Self {
             alert: rule.name.clone(),
@@ -126,14 +126,14 @@ impl Explanation {
             receiver: receiver(spec, route),
             repeat_interval: Millis(route.repeat_interval().get()),
             mute: route.mute().to_vec(),
-            way: Way::new(spec, rule, asked),
+            way: AlertPath::new(spec, rule, asked),
         }
     }
 }
 
-impl Way {
-    fn new(spec: &Spec, rule: &Rule, asked: Asked) -> Option<Self> {
-        let settings = Settings::of_rule(spec, rule)?;
+impl AlertPath {
+    fn new(spec: &Spec, rule: &Rule, asked: AskedFault) -> Option<Self> {
+        let settings = TimingSettings::of_rule(spec, rule)?;
         let reading = read(&rule.expr, settings.scrape_interval)?;
         let fault = typical(&settings, &reading);
         let prediction = predict(&settings, &fault);
@@ -153,7 +153,7 @@ impl Way {
     }
 }
 
-fn receiver(spec: &Spec, route: Route<'_>) -> String {
+fn receiver(spec: &Spec, route: AlertRoute<'_>) -> String {
     if route.is_heartbeat() {
         return "the dead man's switch at `notify.heartbeat_url`, and to nobody else".into();
     }
@@ -168,7 +168,7 @@ fn receiver(spec: &Spec, route: Route<'_>) -> String {
 }
 
 /// The plainest fault that an alert is there for, and lasting until someone was told.
-fn typical(settings: &Settings, reading: &Reading) -> Fault {
+fn typical(settings: &TimingSettings, reading: &Reading) -> Fault {
     let Threshold { comparison, value, unit } = settings.threshold;
     let Bounds { low, high } = reading.bounds;
     let double = (2.0 * value.abs()).max(1.0);
@@ -194,7 +194,7 @@ fn typical(settings: &Settings, reading: &Reading) -> Fault {
 
 /// How many rare events within a range are typical: as many as are needed come within a quarter of it, though never
 /// more than one with each scrape, which is all that `changes` can see.
-fn frequency(settings: &Settings, range: Duration) -> f64 {
+fn frequency(settings: &TimingSettings, range: Duration) -> f64 {
     let scrapes = range.as_secs_f64() / settings.scrape_interval.as_secs_f64().max(0.001);
     (4.0 * settings.threshold.least_count()).min(scrapes)
 }
@@ -205,7 +205,7 @@ fn trend(normal: f64, faulty: f64, ahead: Duration) -> Fault {
 }
 
 /// How long faults of a few sizes have to last. One size is enough where the size does not matter.
-fn sizes(settings: &Settings, typical: &Fault) -> Vec<Size> {
+fn sizes(settings: &TimingSettings, typical: &Fault) -> Vec<Size> {
     let Effect::Level { normal, faulty, rise } = typical.effect else {
         return size(settings, typical, typical.peak()).into_iter().collect();
     };
@@ -224,7 +224,7 @@ fn sizes(settings: &Settings, typical: &Fault) -> Vec<Size> {
     sizes
 }
 
-fn size(settings: &Settings, fault: &Fault, value: f64) -> Option<Size> {
+fn size(settings: &TimingSettings, fault: &Fault, value: f64) -> Option<Size> {
     if matches!(settings.signal, Signal::Trend { .. }) {
         // Whether a trend is seen depends on its steepness more than on its length.
         return None;
@@ -252,8 +252,8 @@ fn last_without(limit: u64, holds: impl Fn(u64) -> bool) -> u64 {
 }
 
 /// The fault that was asked about.
-fn trial(settings: &Settings, typical: &Fault, asked: Asked) -> Option<Trial> {
-    if asked == Asked::default() {
+fn trial(settings: &TimingSettings, typical: &Fault, asked: AskedFault) -> Option<FaultOdds> {
+    if asked == AskedFault::default() {
         return None;
     }
     let effect = match (asked.value, typical.effect) {
@@ -270,7 +270,7 @@ fn trial(settings: &Settings, typical: &Fault, asked: Asked) -> Option<Trial> {
 }
 
 /// The reference's own test of its alert on CPU load. The reference does not say on which machine: it loads four CPUs.
-fn reference(settings: &Settings, rule: &Rule) -> Option<Trial> {
+fn reference(settings: &TimingSettings, rule: &Rule) -> Option<FaultOdds> {
     const CPUS: u16 = 4;
     let fits = is_cpu_usage(&rule.expr);
     let what = || format!("`{REFERENCE_COMMAND}` on a host with {CPUS} CPUs that does nothing else");
@@ -280,7 +280,7 @@ fn reference(settings: &Settings, rule: &Rule) -> Option<Trial> {
     };
     let trial = || tried(settings, &Fault::of_reference(CPUS, 0.0), what());
     let measured = is_the_references(settings).then_some(MEASURED);
-    fits.then(|| Trial { elsewhere: vec![on(2), on(8)], measured, ..trial() })
+    fits.then(|| FaultOdds { elsewhere: vec![on(2), on(8)], measured, ..trial() })
 }
 
 /// 40 tries of the reference's command through real Prometheus and Alertmanager; docs/timing.md has the rest.
@@ -288,13 +288,13 @@ const MEASURED: &str =
     "1 of 40 tries arrived, which agrees with 1 of 56 and, where 1 race in 28 is won, with 1 of 80";
 
 /// Whether all that decides about the first message is as in the reference.
-fn is_the_references(settings: &Settings) -> bool {
-    let Settings { joins, send_resolved, refusals, .. } = *settings;
-    *settings == Settings { joins, send_resolved, refusals, ..Settings::of_reference() } && !joins
+fn is_the_references(settings: &TimingSettings) -> bool {
+    let TimingSettings { joins, send_resolved, refusals, .. } = *settings;
+    *settings == TimingSettings { joins, send_resolved, refusals, ..TimingSettings::of_reference() } && !joins
 }
 
-fn tried(settings: &Settings, fault: &Fault, what: String) -> Trial {
+fn tried(settings: &TimingSettings, fault: &Fault, what: String) -> FaultOdds {
     let Prediction { chance, race, obstacle, remedies, .. } = predict(settings, fault);
     let reason = obstacle.map(|obstacle| phrases::reason(settings, fault, obstacle));
-    Trial { what, elsewhere: vec![], chance, race, measured: None, reason, remedies }
+    FaultOdds { what, elsewhere: vec![], chance, race, measured: None, reason, remedies }
 }

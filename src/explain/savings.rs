@@ -10,7 +10,7 @@ use crate::lint::{EVALUATIONS, SCRAPES};
 use crate::promql::Signal;
 use crate::render::{Rule, rules};
 use crate::spec::{Alert, AlertName, Spec};
-use crate::timing::{Effect, Fault, Prediction, Settings, Stage, predict};
+use crate::timing::{Effect, Fault, Prediction, Stage, TimingSettings, predict};
 
 /// Less than this is no saving.
 const WORTHWHILE: Duration = Duration::from_millis(100);
@@ -42,7 +42,7 @@ struct Change {
 }
 
 /// All settings that shorten the way, best first.
-pub(super) fn savings(spec: &Spec, rule: &Rule, settings: &Settings, fault: &Fault) -> Vec<Saving> {
+pub(super) fn savings(spec: &Spec, rule: &Rule, settings: &TimingSettings, fault: &Fault) -> Vec<Saving> {
     let before = predict(settings, fault);
     let mut savings: Vec<Saving> = changes(spec, rule, settings)
         .into_iter()
@@ -53,9 +53,15 @@ pub(super) fn savings(spec: &Spec, rule: &Rule, settings: &Settings, fault: &Fau
     savings
 }
 
-fn saving(change: Change, alert: &str, now: &Settings, before: &Prediction, fault: &Fault) -> Option<Saving> {
+fn saving(
+    change: Change,
+    alert: &str,
+    now: &TimingSettings,
+    before: &Prediction,
+    fault: &Fault,
+) -> Option<Saving> {
     let rule = rules(&change.spec).into_iter().find(|rule| rule.name == alert)?;
-    let settings = Settings::of_rule(&change.spec, &rule)?;
+    let settings = TimingSettings::of_rule(&change.spec, &rule)?;
     if makes_too_short(now, &settings) {
         return None;
     }
@@ -76,14 +82,14 @@ fn saving(change: Change, alert: &str, now: &Settings, before: &Prediction, faul
 }
 
 /// Whether `monctl check` would say so of what a change makes shorter.
-fn makes_too_short(now: &Settings, then: &Settings) -> bool {
+fn makes_too_short(now: &TimingSettings, then: &TimingSettings) -> bool {
     let hold = then.hold < now.hold && then.hold < EVALUATIONS * then.evaluation_interval;
     let range = then.range() < now.range() && then.range() < SCRAPES * then.scrape_interval;
     hold || range
 }
 
 /// What a change costs, with what follows from it: a range that the spec leaves to monctl holds four scrapes.
-fn price(change: &Change, now: &Settings, then: &Settings) -> String {
+fn price(change: &Change, now: &TimingSettings, then: &TimingSettings) -> String {
     let scrapes_more = then.scrape_interval < now.scrape_interval;
     if scrapes_more && then.range() < now.range() {
         format!("{}; the range follows, to {}", change.price, show(then.range()))
@@ -93,7 +99,7 @@ fn price(change: &Change, now: &Settings, then: &Settings) -> String {
 }
 
 /// The same fault as other settings see it: events come as often as before, whatever range they are counted in.
-fn over(fault: &Fault, now: &Settings, then: &Settings) -> Fault {
+fn over(fault: &Fault, now: &TimingSettings, then: &TimingSettings) -> Fault {
     match (now.signal, fault.effect) {
         (Signal::Count { .. }, Effect::Level { normal, faulty, rise }) => {
             let faulty = faulty * then.range().as_secs_f64() / now.range().as_secs_f64();
@@ -124,7 +130,7 @@ fn show(duration: Duration) -> String {
     PromDuration::millis(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)).to_string()
 }
 
-fn changes(spec: &Spec, rule: &Rule, settings: &Settings) -> Vec<Change> {
+fn changes(spec: &Spec, rule: &Rule, settings: &TimingSettings) -> Vec<Change> {
     let change =
         |setting: String, now: Duration, then: PromDuration, price: &str, edit: &dyn Fn(&mut Spec)| {
             let mut spec = spec.clone();
@@ -182,7 +188,7 @@ fn changes(spec: &Spec, rule: &Rule, settings: &Settings) -> Vec<Change> {
 }
 
 /// A threshold that is a tenth lower, or by one event, for what is compared as `more than`.
-fn lower_threshold(spec: &Spec, rule: &Rule, settings: &Settings) -> Option<Change> {
+fn lower_threshold(spec: &Spec, rule: &Rule, settings: &TimingSettings) -> Option<Change> {
     let above = rule.above.filter(|&above| above > 0.0)?;
     let (then, price) = match settings.signal {
         Signal::Count { .. } => ((above - 1.0).max(0.0), "one event fewer makes an alert, too"),

@@ -34,18 +34,18 @@ fn reference_spec() -> Spec {
     load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/reference/monctl.yaml")).unwrap().spec
 }
 
-fn explain(spec: &Spec, name: &str, asked: Asked) -> Explanation {
+fn explain(spec: &Spec, name: &str, asked: AskedFault) -> Explanation {
     let rule = rules(spec).into_iter().find(|rule| rule.name == name).unwrap();
     Explanation::new(spec, &rule, asked)
 }
 
-fn way(spec: &Spec, name: &str) -> Way {
-    explain(spec, name, Asked::default()).way.unwrap_or_else(|| panic!("{name} is not read"))
+fn way(spec: &Spec, name: &str) -> AlertPath {
+    explain(spec, name, AskedFault::default()).way.unwrap_or_else(|| panic!("{name} is not read"))
 }
 
 #[test]
 fn the_references_alert_is_explained_with_its_test_and_what_to_change() {
-    let explanation = explain(&reference_spec(), "HighCPUUsage", Asked::default());
+    let explanation = explain(&reference_spec(), "HighCPUUsage", AskedFault::default());
     insta::assert_snapshot!(explanation.text(100));
 }
 
@@ -58,7 +58,7 @@ fn other_shapes_are_explained_in_their_own_words() {
          Full: {expr: 'predict_linear(node_filesystem_avail_bytes[1h], 4 * 3600) < 0', for: 5m}",
     );
     let texts = ["HighLatency", "HostDown", "Always", "Failed", "Missing", "Full"]
-        .map(|name| explain(&spec, name, Asked::default()).text(100));
+        .map(|name| explain(&spec, name, AskedFault::default()).text(100));
     insta::assert_snapshot!(texts.join("\n\n----\n\n"));
 }
 
@@ -70,7 +70,7 @@ fn every_alert_of_the_catalogue_is_explained_in_words_that_fit_it_and_arrives() 
         let alone = if name == "Watchdog" { String::new() } else { format!("{name}: {{}}, ") };
         let spec =
             spec_with(&format!("{alone}Watchdog: {{}}"), "capture: {}, heartbeat_url: {env: A}").unwrap();
-        let explanation = explain(&spec, name, Asked::default());
+        let explanation = explain(&spec, name, AskedFault::default());
         texts.push(explanation.text(100));
         let Some(way) = explanation.way else {
             assert_eq!(name, "Watchdog", "only what always fires compares nothing");
@@ -98,7 +98,7 @@ fn routed() -> Spec {
 fn an_alert_is_explained_by_the_way_of_its_severity() {
     let spec = routed();
     // The lines of a text may break anywhere.
-    let text = |name| explain(&spec, name, Asked::default()).text(10_000);
+    let text = |name| explain(&spec, name, AskedFault::default()).text(10_000);
     let critical = text("AppDown");
     for said in
         ["sends to Slack, #on-call;", "which nobody is told", "told again every 30m (`repeat_interval`)"]
@@ -128,7 +128,8 @@ fn nothing_is_offered_that_a_check_would_find_fault_with() {
     for name in ["HighCPUUsage", "HighServerErrorRate", "WorkersRestarting"] {
         for parameters in ["", "for: 40s, window: 70s", "for: 20s, window: 30s"] {
             let Some(spec) = try_spec(&format!("{name}: {{{parameters}}}")) else { continue };
-            let Some(Way { savings, settings, .. }) = explain(&spec, name, Asked::default()).way else {
+            let Some(AlertPath { savings, settings, .. }) = explain(&spec, name, AskedFault::default()).way
+            else {
                 continue;
             };
             let of_alert = |key: &str| savings.iter().find(|it| it.setting == format!("alerts.{name}.{key}"));
@@ -181,7 +182,7 @@ fn a_fault_is_never_told_up_to_one_length_and_always_from_another() {
 
 #[test]
 fn what_is_asked_about_is_tried_in_place_of_the_references_test() {
-    let asked = Asked { value: Some(95.0), lasting: Some(Duration::from_mins(1)) };
+    let asked = AskedFault { value: Some(95.0), lasting: Some(Duration::from_mins(1)) };
     let trial = explain(&reference_spec(), "HighCPUUsage", asked).way.unwrap().trial.unwrap();
     assert_eq!(trial.what, "95% for 60 s");
     assert!(trial.chance <= 0.0);
@@ -192,7 +193,7 @@ fn what_is_asked_about_is_tried_in_place_of_the_references_test() {
 #[test]
 fn no_line_is_wider_than_the_screen() {
     for width in [60, 80, 100, 200] {
-        let text = explain(&reference_spec(), "HighCPUUsage", Asked::default()).text(width);
+        let text = explain(&reference_spec(), "HighCPUUsage", AskedFault::default()).text(width);
         // The first line is the user's own expression.
         let wide: Vec<&str> = text.lines().skip(1).filter(|line| line.chars().count() > width).collect();
         assert!(wide.is_empty(), "wider than {width}: {wide:#?}");
@@ -228,7 +229,7 @@ fn a_counter_that_may_be_born_with_its_event_is_named_and_no_first_event_promise
     }
     let spec = spec("Own: {expr: 'increase(app_errors_total{kind=\"x\"}[15m]) > 0'}");
     // The lines of a text may break anywhere.
-    let text = explain(&spec, "Own", Asked::default()).text(100);
+    let text = explain(&spec, "Own", AskedFault::default()).text(100);
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
     let remedy = "or (app_errors_total{kind=\"x\"} unless app_errors_total{kind=\"x\"} offset 15m) > 0";
     assert!(text.contains("the first event may not count") && text.contains(remedy), "{text}");
@@ -254,7 +255,7 @@ fn a_rule_that_keeps_firing_is_over_later_and_says_so() {
     let spec = spec(
         "Own: {expr: 'sensor_ok == 0', for: 1m, keep_firing_for: 30m}, Short: {expr: 'sensor_ok == 0', for: 1m}",
     );
-    let text = explain(&spec, "Own", Asked::default()).text(10_000);
+    let text = explain(&spec, "Own", AskedFault::default()).text(10_000);
     assert!(
         text.contains("once the rule is false again for 30m (`keep_firing_for`) the alert is over"),
         "{text}"

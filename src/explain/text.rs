@@ -3,11 +3,11 @@
 use super::chart::chart;
 use super::first_event::FirstEvent;
 use super::savings::Saving;
-use super::{Conditions, Elsewhere, Explanation, Size, Trial, Way};
+use super::{AlertPath, Conditions, Elsewhere, Explanation, FaultOdds, Size};
 use crate::duration::{Millis, PromDuration};
 use crate::promql::Signal;
 use crate::spec::Mute;
-use crate::timing::{Effect, Settings, Stage, phrases};
+use crate::timing::{Effect, Stage, TimingSettings, phrases};
 
 /// Lines longer than this are hard to read, however wide the screen.
 const WIDEST: usize = 110;
@@ -80,7 +80,7 @@ fn others(Conditions { alternatives, asks_more }: Conditions) -> String {
 
 impl Explanation {
     /// What must happen, in order.
-    fn steps(&self, way: &Way, width: usize) -> String {
+    fn steps(&self, way: &AlertPath, width: usize) -> String {
         let settings = &way.settings;
         let (hold, interval) = (prom(settings.hold), prom(settings.group_interval));
         let mut steps = vec![
@@ -151,7 +151,7 @@ fn first_event(FirstEvent { function, counter, remedy }: &FirstEvent, width: usi
 }
 
 /// How the expression looks back.
-fn looks(way: &Way) -> String {
+fn looks(way: &AlertPath) -> String {
     let settings = &way.settings;
     let (range, scrape) = (prom(settings.range()), prom(settings.scrape_interval));
     let seen = phrases::seconds(settings.seen_by_rate());
@@ -188,7 +188,7 @@ fn looks(way: &Way) -> String {
     }
 }
 
-fn picture(way: &Way, width: usize) -> String {
+fn picture(way: &AlertPath, width: usize) -> String {
     let shown =
         |stage: Stage| (Stage::Above..=Stage::Delivered).contains(&stage) && stage != Stage::InAlertmanager;
     let windows: Vec<_> = way.prediction.stages.iter().filter(|window| shown(window.stage)).collect();
@@ -212,8 +212,8 @@ fn picture(way: &Way, width: usize) -> String {
 }
 
 /// The fault that the times are of, in words.
-fn fault(way: &Way) -> String {
-    let Settings { signal, threshold, .. } = way.settings;
+fn fault(way: &AlertPath) -> String {
+    let TimingSettings { signal, threshold, .. } = way.settings;
     let show = |value| threshold.show(value);
     match way.fault.effect {
         Effect::Level { normal, faulty, .. } if matches!(signal, Signal::Count { .. }) => {
@@ -238,7 +238,7 @@ fn fault(way: &Way) -> String {
     }
 }
 
-fn lasting(way: &Way, width: usize) -> String {
+fn lasting(way: &AlertPath, width: usize) -> String {
     let many = way.sizes.len() > 1;
     let line = |Size { value, never, always }: &Size| {
         let size = if many { format!("{:>8}  ", way.settings.threshold.show(*value)) } else { String::new() };
@@ -280,7 +280,7 @@ fn savings(savings: &[Saving], width: usize) -> String {
     format!("what shortens it, most first, each alone{}", savings.iter().map(line).collect::<String>())
 }
 
-fn trial(trial: &Trial, width: usize) -> String {
+fn trial(trial: &FaultOdds, width: usize) -> String {
     let mut text = fill(&trial.what, width, 2);
     let mut line = |sentence: String| {
         text.push_str(&format!("\n{}", fill(&format!("  {sentence}"), width, 2)));

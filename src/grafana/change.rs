@@ -11,17 +11,17 @@ use super::folder::{Folder, FoundFolder};
 use super::found::{Drift, FoundDashboard};
 use super::grafana_state::GrafanaState;
 use super::stray::Stray;
-use super::thing::{Change, Thing, needed};
+use super::thing::{GrafanaObject, ObjectChange, needed};
 
 /// One change to a Grafana.
 #[derive(Debug, Clone, PartialEq)]
 pub enum GrafanaChange {
     /// To the data source.
-    DataSource(Change<DataSource, Value>),
+    DataSource(ObjectChange<DataSource, Value>),
     /// To the folder.
-    Folder(Change<Folder, FoundFolder>),
+    Folder(ObjectChange<Folder, FoundFolder>),
     /// To a dashboard.
-    Dashboard(Change<Dashboard, FoundDashboard>),
+    Dashboard(ObjectChange<Dashboard, FoundDashboard>),
     /// A dashboard of ours that goes.
     Stray(Stray),
 }

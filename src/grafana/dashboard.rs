@@ -8,9 +8,9 @@ use super::compare::{changed, described, differing};
 use super::document::{content, content_mut, own_parts, uid_of, version_of};
 use super::found::{Drift, FoundDashboard, Hit, find};
 use super::history::signature;
-use super::resource::{Collection, FOLDER, Kind, MESSAGE, Resource};
+use super::resource::{Collection, FOLDER, GrafanaResource, MESSAGE, ResourceKind};
 use super::schema::CLASSIC;
-use super::thing::{Setback, Thing};
+use super::thing::{GrafanaObject, Setback};
 use crate::error::{Error, Result};
 use crate::http::Answer;
 
@@ -88,7 +88,7 @@ fn millis(text: &str) -> Option<u64> {
     digits.parse::<u64>().ok()?.checked_mul(unit)
 }
 
-impl Thing for Dashboard {
+impl GrafanaObject for Dashboard {
     type Found = FoundDashboard;
 
     fn name(&self) -> String {
@@ -134,7 +134,7 @@ impl Thing for Dashboard {
             return self.check_afterwards(grafana).await;
         }
         let answer = self.write_classic(grafana, found).await?;
-        if let Some(dashboards) = grafana.instead(&answer, Kind::Dashboard, &CLASSIC).await? {
+        if let Some(dashboards) = grafana.instead(&answer, ResourceKind::Dashboard, &CLASSIC).await? {
             self.write_resource(grafana, &dashboards, None).await?;
             return self.check_afterwards(grafana).await;
         }
@@ -184,7 +184,7 @@ impl Dashboard {
     /// Where it is written by `/apis`.
     async fn collection(&self, grafana: &GrafanaClient) -> Result<Option<Collection>> {
         let versions = version_of(&self.document).map_or_else(|| CLASSIC.to_vec(), |version| vec![version]);
-        grafana.collection(Kind::Dashboard, &versions).await
+        grafana.collection(ResourceKind::Dashboard, &versions).await
     }
 
     async fn write_classic(&self, grafana: &GrafanaClient, found: Option<&FoundDashboard>) -> Result<Answer> {
@@ -206,7 +206,7 @@ impl Dashboard {
         &self,
         grafana: &GrafanaClient,
         dashboards: &Collection,
-        found: Option<&Resource>,
+        found: Option<&GrafanaResource>,
     ) -> Result<(), Setback> {
         let mut spec = content(&self.document).clone();
         if let Value::Object(keys) = &mut spec {

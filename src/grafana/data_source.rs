@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::client::GrafanaClient;
 use super::compare::{described, differing};
-use super::thing::{Setback, Thing};
+use super::thing::{GrafanaObject, Setback};
 use crate::error::{Error, Result};
 
 /// A data source of type `prometheus` that is asked by Grafana's server.
@@ -49,7 +49,7 @@ impl DataSource {
     }
 }
 
-impl Thing for DataSource {
+impl GrafanaObject for DataSource {
     type Found = Value;
 
     fn name(&self) -> String {

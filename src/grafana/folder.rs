@@ -4,8 +4,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::client::{GrafanaClient, unreadable};
-use super::resource::{Collection, FOLDER, Kind, Resource};
-use super::thing::{Setback, Thing};
+use super::resource::{Collection, FOLDER, GrafanaResource, ResourceKind};
+use super::thing::{GrafanaObject, Setback};
 use crate::digest::Sha256;
 use crate::error::{Error, Result};
 use crate::http::Answer;
@@ -37,20 +37,20 @@ pub struct FoundFolder {
     pub version: i64,
     /// What is written over where it was seen by `/apis`.
     #[serde(skip)]
-    resource: Option<Resource>,
+    resource: Option<GrafanaResource>,
 }
 
 /// The versions of the resource, the one that stays first.
 const VERSIONS: [&str; 2] = ["v1", "v1beta1"];
 
 impl FoundFolder {
-    fn of(resource: Resource) -> Self {
+    fn of(resource: GrafanaResource) -> Self {
         let title = resource.spec["title"].as_str().unwrap_or_default().to_owned();
         Self { title, version: resource.metadata.generation, resource: Some(resource) }
     }
 }
 
-impl Thing for Folder {
+impl GrafanaObject for Folder {
     type Found = FoundFolder;
 
     fn name(&self) -> String {
@@ -68,7 +68,7 @@ impl Thing for Folder {
     /// Asks `/apis` first, which tells a folder that is not there from one that is forbidden, at once and to everybody. By
     /// `/api` both are 403 to every token below Admin, as is one that was made less than a minute ago.
     async fn read(&self, grafana: &GrafanaClient) -> Result<Option<FoundFolder>> {
-        if let Some(folders) = grafana.collection(Kind::Folder, &VERSIONS).await? {
+        if let Some(folders) = grafana.collection(ResourceKind::Folder, &VERSIONS).await? {
             let answer = grafana.look(&folders.address(&self.uid)).await?;
             return match answer.status {
                 403 => Err(self.is_forbidden()),
@@ -90,7 +90,7 @@ impl Thing for Folder {
             self.put(grafana, &found.collection, Some(found)).await?
         } else {
             let answer = self.put_classic(grafana, found).await?;
-            match grafana.instead(&answer, Kind::Folder, &VERSIONS).await? {
+            match grafana.instead(&answer, ResourceKind::Folder, &VERSIONS).await? {
                 Some(folders) => self.put(grafana, &folders, None).await?,
                 None => answer,
             }
@@ -135,7 +135,7 @@ impl Folder {
         &self,
         grafana: &GrafanaClient,
         folders: &Collection,
-        found: Option<&Resource>,
+        found: Option<&GrafanaResource>,
     ) -> Result<Answer> {
         let parent = found.map_or("", |found| found.metadata.annotation(FOLDER));
         let annotations = if parent.is_empty() { json!({}) } else { json!({FOLDER: parent}) };
@@ -175,7 +175,7 @@ impl GrafanaClient {
     /// Whether the account may write into a folder, as `/apis` says at once. Elsewhere it keeps what it may for up to a
     /// minute, so that a folder of somebody else's may be refused so long.
     pub(super) async fn may_soon_write_in(&self, folder: &str) -> Result<bool> {
-        let Some(folders) = self.collection(Kind::Folder, &VERSIONS).await? else { return Ok(false) };
+        let Some(folders) = self.collection(ResourceKind::Folder, &VERSIONS).await? else { return Ok(false) };
         let answer = self.look(&format!("{}/access", folders.address(folder))).await?;
         Ok(answer.is_success() && answer.json::<Value>()?["canSave"] == true)
     }

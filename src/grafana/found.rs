@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::client::GrafanaClient;
 use super::document::{content, own_parts, version_of};
 use super::history::{Newest, newest};
-use super::resource::{FOLDER, Kind, Resource};
+use super::resource::{FOLDER, GrafanaResource, ResourceKind};
 use super::schema::{CLASSIC, V2};
 use crate::error::Result;
 use crate::http::Answer;
@@ -26,7 +26,7 @@ pub struct FoundDashboard {
     pub(super) newest: Option<Newest>,
     pub(super) document: Value,
     /// What is written over, where it was not shown by `/api`.
-    pub(super) resource: Option<Resource>,
+    pub(super) resource: Option<GrafanaResource>,
 }
 
 /// A dashboard that somebody else than monctl changed.
@@ -62,8 +62,8 @@ pub(super) async fn find(grafana: &GrafanaClient, uid: &str) -> Result<Option<Fo
         // Grafana 9 says so to a Viewer of one that is not there, too; the search lists what there is to be seen.
         403 if !is_listed(grafana, uid).await? => return Ok(None),
         // It is kept in the schema v2.
-        406 => grafana.collection(Kind::Dashboard, &V2).await?,
-        _ => grafana.instead(&answer, Kind::Dashboard, &CLASSIC).await?,
+        406 => grafana.collection(ResourceKind::Dashboard, &V2).await?,
+        _ => grafana.instead(&answer, ResourceKind::Dashboard, &CLASSIC).await?,
     };
     match elsewhere {
         Some(dashboards) => Ok(grafana.resource_in(&dashboards, uid).await?.map(FoundDashboard::of)),
@@ -83,7 +83,9 @@ async fn is_listed(grafana: &GrafanaClient, uid: &str) -> Result<bool> {
 
 /// A dashboard that `/api` does not show, in the classic schema: Grafana says one of the schema v2 in both.
 pub(super) async fn classic_form(grafana: &GrafanaClient, uid: &str) -> Result<Option<Value>> {
-    let Some(dashboards) = grafana.collection(Kind::Dashboard, &CLASSIC).await? else { return Ok(None) };
+    let Some(dashboards) = grafana.collection(ResourceKind::Dashboard, &CLASSIC).await? else {
+        return Ok(None);
+    };
     let found = grafana.resource_in(&dashboards, uid).await?.map(FoundDashboard::of);
     Ok(found.map(|found| found.document).filter(|document| document["panels"].is_array()))
 }
@@ -94,7 +96,9 @@ pub(super) async fn names_in(
     is_inside: impl Fn(&str) -> bool,
     answer: &Answer,
 ) -> Result<Option<Vec<String>>> {
-    let Some(dashboards) = grafana.instead(answer, Kind::Dashboard, &CLASSIC).await? else { return Ok(None) };
+    let Some(dashboards) = grafana.instead(answer, ResourceKind::Dashboard, &CLASSIC).await? else {
+        return Ok(None);
+    };
     let all = grafana.resources_in(&dashboards).await?.into_iter();
     let inside = all.filter(|one| is_inside(one.metadata.annotation(FOLDER)));
     Ok(Some(inside.map(|one| one.metadata.name).collect()))
@@ -136,7 +140,7 @@ impl FoundDashboard {
     }
 
     /// What `/apis` shows, as the document that would be written: classic or v2 by the version that was asked.
-    pub(super) fn of(resource: Resource) -> Self {
+    pub(super) fn of(resource: GrafanaResource) -> Self {
         let said =
             |name: &str| Some(resource.metadata.annotation(name).to_owned()).filter(|it| !it.is_empty());
         let api = resource.collection.api_version();

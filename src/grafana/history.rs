@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::client::{GrafanaClient, unreadable};
 use super::document::{content, own_parts, version_of};
-use super::resource::Kind;
+use super::resource::ResourceKind;
 use super::schema::{CLASSIC, V2};
 use super::version::Version;
 use crate::digest::Sha256;
@@ -177,7 +177,7 @@ async fn by_api(grafana: &GrafanaClient, uid: &str, limit: usize) -> Result<Opti
 async fn by_apis_of(grafana: &GrafanaClient, uid: &str, limit: usize) -> Result<Option<Vec<Version>>> {
     let [_, stable, beta] = CLASSIC;
     let served = [stable, V2[0], beta, V2[1]];
-    match grafana.collection(Kind::Dashboard, &served).await? {
+    match grafana.collection(ResourceKind::Dashboard, &served).await? {
         Some(dashboards) => grafana.history_of(&dashboards, uid, limit).await,
         None => Ok(None),
     }

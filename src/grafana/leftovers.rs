@@ -10,7 +10,7 @@ use super::desired::Desired;
 use super::folder::{Folder, is_monctls};
 use super::found::{Drift, Hit, find};
 use super::history::was_ours;
-use super::thing::{Thing, WRITING};
+use super::thing::{GrafanaObject, WRITING};
 use crate::error::{Error, Result};
 use crate::http::Answer;
 use crate::retry::Patience;
@@ -57,7 +57,7 @@ impl Leftovers {
         let dashboards = self.dashboards.iter().map(|one| format!("dashboard `{}`", one.title));
         let going = self.folders.iter().filter(|one| one.others.is_empty());
         let folders = going.map(|one| one.folder.name());
-        dashboards.chain(folders).chain(self.data_source.iter().map(Thing::name)).collect()
+        dashboards.chain(folders).chain(self.data_source.iter().map(GrafanaObject::name)).collect()
     }
 
     /// Why folders stay, where they do.

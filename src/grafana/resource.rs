@@ -25,12 +25,12 @@ const PAGE: usize = 500;
 
 /// A kind of resources.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum ResourceKind {
     Dashboard,
     Folder,
 }
 
-impl Kind {
+impl ResourceKind {
     const fn group(self) -> &'static str {
         match self {
             Self::Dashboard => "dashboard.grafana.app",
@@ -56,7 +56,7 @@ impl Kind {
 /// All resources of a kind in one version of the interface.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Collection {
-    kind: Kind,
+    kind: ResourceKind,
     /// `v1`, `v2beta1` …
     pub version: String,
     namespace: String,
@@ -78,14 +78,14 @@ impl Collection {
         format!("{}/{}", self.kind.group(), self.version)
     }
 
-    fn of(&self, shown: Shown) -> Resource {
-        Resource { collection: self.clone(), metadata: shown.metadata, spec: shown.spec }
+    fn of(&self, shown: Shown) -> GrafanaResource {
+        GrafanaResource { collection: self.clone(), metadata: shown.metadata, spec: shown.spec }
     }
 }
 
 /// One resource, and the collection in which it was seen.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Resource {
+pub(super) struct GrafanaResource {
     pub collection: Collection,
     pub metadata: Metadata,
     pub spec: Value,
@@ -126,11 +126,15 @@ struct Page {
 
 impl GrafanaClient {
     /// The collection of a kind in the first of these versions that is served; `None` where none of them is.
-    pub(super) async fn collection(&self, kind: Kind, versions: &[&str]) -> Result<Option<Collection>> {
+    pub(super) async fn collection(
+        &self,
+        kind: ResourceKind,
+        versions: &[&str],
+    ) -> Result<Option<Collection>> {
         let apis = self.apis.get_or_try_init(|| self.discover()).await?;
         let served = match kind {
-            Kind::Dashboard => &apis.dashboards,
-            Kind::Folder => &apis.folders,
+            ResourceKind::Dashboard => &apis.dashboards,
+            ResourceKind::Folder => &apis.folders,
         };
         let version = versions.iter().find(|version| served.iter().any(|served| served == *version));
         let of = |version: &&str| Collection {
@@ -145,7 +149,7 @@ impl GrafanaClient {
     pub(super) async fn instead(
         &self,
         answer: &Answer,
-        kind: Kind,
+        kind: ResourceKind,
         versions: &[&str],
     ) -> Result<Option<Collection>> {
         if is_gone(answer) { self.collection(kind, versions).await } else { Ok(None) }
@@ -158,20 +162,20 @@ impl GrafanaClient {
         let namespace = settings["namespace"].as_str().filter(|it| !it.is_empty()).unwrap_or("default");
         Ok(Apis {
             namespace: namespace.to_owned(),
-            dashboards: self.versions(Kind::Dashboard).await?,
-            folders: self.versions(Kind::Folder).await?,
+            dashboards: self.versions(ResourceKind::Dashboard).await?,
+            folders: self.versions(ResourceKind::Folder).await?,
         })
     }
 
     /// The versions of a kind that are served: none where the answer is a page or a text, as it is of earlier releases.
-    async fn versions(&self, kind: Kind) -> Result<Vec<String>> {
+    async fn versions(&self, kind: ResourceKind) -> Result<Vec<String>> {
         let group: Value = self.look(&format!("/apis/{}", kind.group())).await?.json().unwrap_or(Value::Null);
         let versions = group["versions"].as_array().into_iter().flatten();
         Ok(versions.filter_map(|one| one["version"].as_str().map(str::to_owned)).collect())
     }
 
     /// One resource by its name.
-    pub(super) async fn resource_in(&self, of: &Collection, name: &str) -> Result<Option<Resource>> {
+    pub(super) async fn resource_in(&self, of: &Collection, name: &str) -> Result<Option<GrafanaResource>> {
         let answer = self.look(&of.address(name)).await?;
         self.resource_of(of, name, &answer)
     }
@@ -182,7 +186,7 @@ impl GrafanaClient {
         of: &Collection,
         name: &str,
         answer: &Answer,
-    ) -> Result<Option<Resource>> {
+    ) -> Result<Option<GrafanaResource>> {
         match answer.status {
             200..300 => Ok(Some(of.of(answer.json()?))),
             404 => Ok(None),
@@ -197,7 +201,7 @@ impl GrafanaClient {
         name: &str,
         annotations: &Value,
         spec: &Value,
-        found: Option<&Resource>,
+        found: Option<&GrafanaResource>,
     ) -> Result<Answer> {
         let mut metadata = json!({"name": name, "annotations": annotations});
         if let Some(found) = found {
@@ -217,7 +221,7 @@ impl GrafanaClient {
     }
 
     /// All resources of a collection.
-    pub(super) async fn resources_in(&self, of: &Collection) -> Result<Vec<Resource>> {
+    pub(super) async fn resources_in(&self, of: &Collection) -> Result<Vec<GrafanaResource>> {
         let mut found = Vec::new();
         let mut next = String::new();
         loop {
@@ -258,7 +262,7 @@ impl GrafanaClient {
     }
 
     /// Deletes a resource.
-    pub(super) async fn delete_resource(&self, found: &Resource) -> Result<Answer> {
+    pub(super) async fn delete_resource(&self, found: &GrafanaResource) -> Result<Answer> {
         self.http.delete(&found.collection.address(&found.metadata.name)).await
     }
 }

@@ -18,7 +18,7 @@ pub(super) const WRITING: Duration = Duration::from_secs(90);
 pub type Ask<'a> = &'a (dyn Fn(&Drift) -> Result<OnDrift> + Sync);
 
 /// A kind of thing that is wanted in Grafana under a fixed uid.
-pub(super) trait Thing {
+pub(super) trait GrafanaObject {
     /// What Grafana shows of it.
     type Found: PartialEq;
 
@@ -73,26 +73,29 @@ impl GrafanaClient {
 
 /// A thing that is to be made like the one wanted.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Change<W, F> {
+pub struct ObjectChange<W, F> {
     pub(super) wanted: W,
     pub(super) found: Option<F>,
     pub(super) reason: String,
 }
 
 /// The change that is needed, if one is.
-pub(super) fn needed<T: Thing>(wanted: T, found: Option<T::Found>) -> Option<Change<T, T::Found>> {
+pub(super) fn needed<T: GrafanaObject>(
+    wanted: T,
+    found: Option<T::Found>,
+) -> Option<ObjectChange<T, T::Found>> {
     let reason = wanted.difference(found.as_ref())?;
-    Some(Change { wanted, found, reason })
+    Some(ObjectChange { wanted, found, reason })
 }
 
 /// Writes until the thing is as wanted, with a read before each further try. Whatever a person made of it is asked about
 /// before it is written over: what was seen when the change was planned, and what is seen only now.
-pub(super) async fn settle<T: Thing>(
-    change: Change<T, T::Found>,
+pub(super) async fn settle<T: GrafanaObject>(
+    change: ObjectChange<T, T::Found>,
     grafana: &GrafanaClient,
     ask: Ask<'_>,
 ) -> Result<()> {
-    let Change { wanted, mut found, .. } = change;
+    let ObjectChange { wanted, mut found, .. } = change;
     let mut patience = Patience::new(WRITING);
     let mut asked = None;
     loop {

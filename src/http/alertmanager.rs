@@ -43,7 +43,7 @@ pub struct Status {
 
 /// Alerts that are told together.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct Group {
+pub struct AlertGroup {
     /// The labels that its alerts have in common because they are grouped by them.
     #[serde(default)]
     pub labels: BTreeMap<String, String>,
@@ -52,7 +52,7 @@ pub struct Group {
     pub alerts: Vec<HeldAlert>,
 }
 
-impl Group {
+impl AlertGroup {
     /// Whether an alert with these labels joins it.
     pub fn takes(&self, labels: &BTreeMap<String, String>) -> bool {
         self.labels.iter().all(|(name, value)| labels.get(name).is_some_and(|it| it == value))
@@ -211,7 +211,7 @@ impl Alertmanager {
     ///
     /// # Errors
     /// When Alertmanager does not answer as documented.
-    pub async fn groups(&self) -> Result<Vec<Group>> {
+    pub async fn groups(&self) -> Result<Vec<AlertGroup>> {
         self.list("/api/v2/alerts/groups", "list its groups").await
     }
 

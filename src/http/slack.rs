@@ -91,7 +91,7 @@ impl Mark {
 
 /// The receiver. It ends when dropped.
 #[derive(Debug)]
-pub struct Receiver {
+pub struct SlackReceiver {
     requests: mpsc::UnboundedReceiver<Received>,
     server: JoinHandle<()>,
 }
@@ -103,7 +103,7 @@ struct Desk {
     requests: mpsc::UnboundedSender<Received>,
 }
 
-impl Receiver {
+impl SlackReceiver {
     /// Listens on a unix socket, which must not exist yet: the end of a forward.
     ///
     /// # Errors
@@ -152,7 +152,7 @@ impl Receiver {
     }
 }
 
-impl Drop for Receiver {
+impl Drop for SlackReceiver {
     fn drop(&mut self) {
         self.server.abort();
     }

@@ -7,7 +7,7 @@ use super::snapshot::CheckedRule;
 /// What is wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Kind {
+pub enum FindingKind {
     /// The spec has the rule, and Prometheus has not.
     NotLoaded,
     /// Prometheus has the rule and fails to evaluate it.
@@ -32,7 +32,7 @@ pub enum Kind {
     NoAlertmanager,
 }
 
-impl Kind {
+impl FindingKind {
     /// All kinds.
     pub const ALL: [Self; 11] = [
         Self::NotLoaded,
@@ -80,7 +80,7 @@ pub enum Weight {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
     /// What kind of mistake it is.
-    pub kind: Kind,
+    pub kind: FindingKind,
     /// How sure it is.
     pub weight: Weight,
     /// The rule that it is about; none where it is about all of them.
@@ -99,7 +99,7 @@ impl Finding {
     /// What is certainly wrong with a rule.
     pub fn of(
         rule: &CheckedRule,
-        kind: Kind,
+        kind: FindingKind,
         key: &'static str,
         evidence: String,
         remedy: impl Into<String>,

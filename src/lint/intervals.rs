@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::finding::{Finding, Kind};
+use super::finding::{Finding, FindingKind};
 use super::matches::is_match;
 use super::snapshot::{CheckedRule, Snapshot};
 use crate::duration::PromDuration;
@@ -26,7 +26,7 @@ pub(super) fn short_hold(rule: &CheckedRule) -> Option<Finding> {
         seconds(rule.interval)
     );
     let remedy = format!("make it at least {}, or leave it out", prom(least));
-    Some(Finding::of(rule, Kind::ShortHold, "for", evidence, remedy))
+    Some(Finding::of(rule, FindingKind::ShortHold, "for", evidence, remedy))
 }
 
 pub(super) fn short_ranges(snapshot: &Snapshot, rule: &CheckedRule, expression: &Expr) -> Vec<Finding> {
@@ -44,7 +44,7 @@ pub(super) fn short_ranges(snapshot: &Snapshot, rule: &CheckedRule, expression: 
             format!("`{part}` holds {count} scrapes, which come every {}: {consequence}", seconds(scrape));
         let remedy = format!("make the range at least {}", prom(SCRAPES * scrape));
         let key = if rule.entry.is_some() { "window" } else { "expr" };
-        findings.push(Finding::of(rule, Kind::ShortRange, key, evidence, remedy));
+        findings.push(Finding::of(rule, FindingKind::ShortRange, key, evidence, remedy));
     });
     findings
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::finding::{Finding, Kind};
+use super::finding::{Finding, FindingKind};
 use super::matches::is_match;
 use super::snapshot::{CheckedRule, Snapshot};
 use crate::promql::token::{
@@ -49,7 +49,7 @@ fn in_matchers(snapshot: &Snapshot, rule: &CheckedRule, selector: &VectorSelecto
                 series.len(),
                 matcher.name
             );
-            Finding::of(rule, Kind::NoSuchLabel, "expr", evidence, remedy(&matcher.name, &known))
+            Finding::of(rule, FindingKind::NoSuchLabel, "expr", evidence, remedy(&matcher.name, &known))
         })
         .collect()
 }
@@ -61,7 +61,7 @@ fn in_by(snapshot: &Snapshot, rule: &CheckedRule, aggregate: &AggregateExpr) -> 
     missing
         .map(|label| {
             let evidence = format!("`{} by ({label})`: what it adds up has no label `{label}`", aggregate.op);
-            Finding::of(rule, Kind::NoSuchLabel, "expr", evidence, remedy(label, &known))
+            Finding::of(rule, FindingKind::NoSuchLabel, "expr", evidence, remedy(label, &known))
         })
         .collect()
 }
@@ -74,7 +74,7 @@ fn in_matching(snapshot: &Snapshot, rule: &CheckedRule, binary: &BinaryExpr) -> 
         let known = labels(snapshot, expression)?;
         let label = listed.labels.iter().find(|label| !known.contains(*label))?;
         let evidence = format!("`on ({label})`: the {side} side of `{}` has no label `{label}`", binary.op);
-        Some(Finding::of(rule, Kind::NoSuchLabel, "expr", evidence, remedy(label, &known)))
+        Some(Finding::of(rule, FindingKind::NoSuchLabel, "expr", evidence, remedy(label, &known)))
     };
     sides.into_iter().filter_map(|(side, expression)| of_side((side, expression))).collect()
 }
@@ -91,7 +91,7 @@ fn in_templates(snapshot: &Snapshot, rule: &CheckedRule, expression: &Expr) -> V
             );
             let remedy = remedy(label, &known);
             let key = if annotation == "summary" { "summary" } else { "description" };
-            findings.push(Finding::of(rule, Kind::NoSuchLabel, key, evidence, remedy));
+            findings.push(Finding::of(rule, FindingKind::NoSuchLabel, key, evidence, remedy));
         }
     }
     findings

@@ -1,23 +1,23 @@
 //! Rules that Prometheus has not, or cannot evaluate, and a Prometheus that tells nobody.
 
-use super::finding::{Finding, Kind, Weight};
+use super::finding::{Finding, FindingKind, Weight};
 use super::snapshot::CheckedRule;
 
 /// What keeps a rule from being looked at any further.
 pub(super) fn fault(rule: &CheckedRule) -> Option<Finding> {
     if rule.file.is_none() {
         let evidence = "Prometheus has no rule of this name".into();
-        return Some(Finding::of(rule, Kind::NotLoaded, "", evidence, "bring it there: `monctl up`"));
+        return Some(Finding::of(rule, FindingKind::NotLoaded, "", evidence, "bring it there: `monctl up`"));
     }
     let error = rule.error.as_ref()?;
     let evidence = format!("its last evaluation failed: {error}");
     let remedy = "correct the expression, then `monctl up`";
-    Some(Finding::of(rule, Kind::CannotBeEvaluated, "expr", evidence, remedy))
+    Some(Finding::of(rule, FindingKind::CannotBeEvaluated, "expr", evidence, remedy))
 }
 
 pub(super) fn no_alertmanager() -> Finding {
     Finding {
-        kind: Kind::NoAlertmanager,
+        kind: FindingKind::NoAlertmanager,
         weight: Weight::Wrong,
         rule: None,
         key: "",

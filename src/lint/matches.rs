@@ -7,7 +7,7 @@
 
 use std::collections::BTreeSet;
 
-use super::finding::{Finding, Kind, Weight};
+use super::finding::{Finding, FindingKind, Weight};
 use super::snapshot::{CheckedRule, Snapshot};
 use crate::http::prometheus::Labels;
 use crate::promql::{Expr, Matcher, VectorSelector};
@@ -70,7 +70,7 @@ fn no_metric(snapshot: &Snapshot, rule: &CheckedRule, name: &str) -> Option<Find
         ),
         _ => "see which target should have it, and whether it is scraped: `monctl status`".into(),
     };
-    let finding = Finding::of(rule, Kind::MatchesNothing, "expr", evidence, remedy);
+    let finding = Finding::of(rule, FindingKind::MatchesNothing, "expr", evidence, remedy);
     Some(Finding { family: (!has_family).then(|| family(name)), ..finding })
 }
 
@@ -82,7 +82,7 @@ fn no_series(rule: &CheckedRule, selector: &VectorSelector, name: &str, series: 
         let evidence = format!("none of the {count} series of `{name}` has all of `{selector}` at once");
         let remedy =
             "right where such a series comes only with a failure; else see what there is in Prometheus";
-        return Finding::of(rule, Kind::MatchesNothing, "expr", evidence, remedy).doubtful();
+        return Finding::of(rule, FindingKind::MatchesNothing, "expr", evidence, remedy).doubtful();
     };
     let values: BTreeSet<&str> =
         series.iter().filter_map(|labels| labels.get(&matcher.name)).map(String::as_str).collect();
@@ -91,16 +91,16 @@ fn no_series(rule: &CheckedRule, selector: &VectorSelector, name: &str, series: 
     if values.is_empty() {
         // `labels` says more of it; that nothing matches is the consequence.
         let remedy = format!("no series of `{name}` has a label `{}`", matcher.name);
-        return Finding::of(rule, Kind::MatchesNothing, "expr", evidence, remedy);
+        return Finding::of(rule, FindingKind::MatchesNothing, "expr", evidence, remedy);
     }
     let is_plain = matcher.op.to_string() == "=";
     if let Some(near) = nearest(&matcher.value, values.iter().copied()).filter(|_| is_plain) {
         let remedy = format!("did you mean `{}=\"{near}\"`?", matcher.name);
-        return Finding::of(rule, Kind::MatchesNothing, "expr", evidence, remedy);
+        return Finding::of(rule, FindingKind::MatchesNothing, "expr", evidence, remedy);
     }
     let evidence = format!("{evidence}; there are {some}");
     let remedy = "right where such a series comes only with a failure; else correct the value";
-    Finding::of(rule, Kind::MatchesNothing, "expr", evidence, remedy).doubtful()
+    Finding::of(rule, FindingKind::MatchesNothing, "expr", evidence, remedy).doubtful()
 }
 
 /// Whether a series matches all matchers of a selector.

@@ -18,7 +18,7 @@ mod tests;
 mod thresholds;
 
 pub use exporters::exporter;
-pub use finding::{Finding, Kind, Weight};
+pub use finding::{Finding, FindingKind, Weight};
 pub use intervals::{EVALUATIONS, SCRAPES};
 pub use routing::Routing;
 pub use snapshot::{CheckedRule, Snapshot, take};

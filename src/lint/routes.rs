@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::finding::{Finding, Kind};
+use super::finding::{Finding, FindingKind};
 use super::snapshot::{CheckedRule, Snapshot};
 
 pub(super) fn undelivered(snapshot: &Snapshot, rule: &CheckedRule) -> Option<Finding> {
@@ -23,5 +23,5 @@ pub(super) fn undelivered(snapshot: &Snapshot, rule: &CheckedRule) -> Option<Fin
     );
     let remedy =
         "give the alert labels that a route asks for (`severity`, `labels`), or the receiver an address";
-    Some(Finding::of(rule, Kind::NotDelivered, "labels", evidence, remedy))
+    Some(Finding::of(rule, FindingKind::NotDelivered, "labels", evidence, remedy))
 }

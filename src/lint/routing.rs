@@ -20,9 +20,9 @@ pub(super) enum Goes {
 /// The routes and receivers of Alertmanager's configuration.
 #[derive(Debug, Clone, Default, Deserialize)]
 pub struct Routing {
-    pub(super) route: Route,
+    pub(super) route: LoadedRoute,
     #[serde(default)]
-    pub(super) receivers: Vec<Receiver>,
+    pub(super) receivers: Vec<LoadedReceiver>,
 }
 
 impl Routing {
@@ -41,7 +41,7 @@ impl Routing {
 
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct Route {
+pub(super) struct LoadedRoute {
     receiver: Option<String>,
     matchers: Vec<String>,
     #[serde(rename = "match")]
@@ -49,17 +49,17 @@ pub(super) struct Route {
     match_re: BTreeMap<String, String>,
     #[serde(rename = "continue")]
     goes_on: bool,
-    routes: Vec<Route>,
+    routes: Vec<LoadedRoute>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
-pub(super) struct Receiver {
+pub(super) struct LoadedReceiver {
     pub name: String,
     #[serde(flatten)]
     integrations: BTreeMap<String, Value>,
 }
 
-impl Receiver {
+impl LoadedReceiver {
     /// Whether it has an integration, so that it notifies somebody.
     pub fn notifies(&self) -> bool {
         let is_list = |(key, value): (&String, &Value)| {
@@ -69,7 +69,7 @@ impl Receiver {
     }
 }
 
-impl Route {
+impl LoadedRoute {
     /// The receivers that an alert with these labels may come to.
     pub fn receivers<'a>(
         &'a self,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::finding::{Finding, Kind, Weight};
+use super::finding::{Finding, FindingKind, Weight};
 use super::snapshot::Snapshot;
 use crate::http::alertmanager::{Matcher, Silence};
 
@@ -32,7 +32,7 @@ fn finding(snapshot: &Snapshot, silence: &Silence) -> Finding {
     };
     let matchers: Vec<String> = silence.matchers.iter().map(shown).collect();
     Finding {
-        kind: Kind::EndlessSilence,
+        kind: FindingKind::EndlessSilence,
         weight: Weight::Wrong,
         rule: None,
         key: "",

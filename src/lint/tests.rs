@@ -260,7 +260,7 @@ fn a_percentage_that_is_beyond_a_fraction_already_is_a_slip() {
     let [side] = &*sides_with_number(&rule.expression) else { panic!() };
     snapshot.values.insert(side.clone(), vec![0.3, 4.2]);
     let found = check(&snapshot);
-    assert_eq!((found.len(), found[0].kind), (1, Kind::NeverReached));
+    assert_eq!((found.len(), found[0].kind), (1, FindingKind::NeverReached));
     assert!(found[0].evidence.contains("1 of 2 values are more than 0.8 now"), "{}", found[0].evidence);
     assert!(found[0].remedy.starts_with("write 80,"), "{}", found[0].remedy);
 }
@@ -329,7 +329,7 @@ fn silences_without_end_are_found_with_the_rules_that_they_hide() {
     let mut snapshot = snapshot(vec![rule("up == 0")]);
     snapshot.silences = vec![silence("2026-12-24T00:00:00Z"), silence("2099-01-01T00:00:00Z")];
     let found = check(&snapshot);
-    assert_eq!((found.len(), found[0].kind, &found[0].rule), (1, Kind::EndlessSilence, &None));
+    assert_eq!((found.len(), found[0].kind, &found[0].rule), (1, FindingKind::EndlessSilence, &None));
     assert!(found[0].evidence.contains("silence 4711 of `jo` ends 2099-01-01T00:00:00Z: it silences `Own`"));
     assert!(found[0].evidence.contains("`{alertname=~\"O.*\"}`"), "{}", found[0].evidence);
 }
@@ -354,7 +354,7 @@ fn rules_that_are_not_loaded_or_cannot_be_evaluated_are_found_and_nothing_else_o
 fn a_prometheus_that_tells_nobody_is_found_once() {
     let mut snapshot = snapshot(vec![rule("up == 0"), rule("up == 0")]);
     snapshot.alertmanagers = 0;
-    assert_eq!(check(&snapshot).iter().map(|it| it.kind).collect::<Vec<_>>(), [Kind::NoAlertmanager]);
+    assert_eq!(check(&snapshot).iter().map(|it| it.kind).collect::<Vec<_>>(), [FindingKind::NoAlertmanager]);
 }
 
 #[test]
@@ -393,7 +393,7 @@ fn what_the_catalogue_asks_for_may_begin_with_the_first_event_and_no_more() {
 #[test]
 fn the_page_about_the_check_names_every_kind() {
     let page = include_str!("../../docs/check.md");
-    for kind in Kind::ALL {
+    for kind in FindingKind::ALL {
         assert!(page.contains(&format!("| `{}` |", kind.word())), "docs/check.md has no row for {kind:?}");
         assert_eq!(serde_json::to_value(kind).unwrap(), kind.word());
     }

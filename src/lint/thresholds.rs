@@ -1,6 +1,6 @@
 //! Thresholds where the value never comes or always is, and numbers of another unit than the value.
 
-use super::finding::{Finding, Kind};
+use super::finding::{Finding, FindingKind};
 use super::snapshot::{CheckedRule, Snapshot};
 use crate::promql::{BinaryExpr, Expr};
 use crate::promql::{
@@ -74,7 +74,7 @@ fn never(rule: &CheckedRule, key: &'static str, condition: &Condition) -> Option
         "write a number that the left side can come to".into()
     };
     let evidence = format!("{}: it never is {threshold}", condition.shown());
-    Some(Finding::of(rule, Kind::NeverReached, key, evidence, remedy))
+    Some(Finding::of(rule, FindingKind::NeverReached, key, evidence, remedy))
 }
 
 fn always(rule: &CheckedRule, key: &'static str, condition: &Condition) -> Option<Finding> {
@@ -102,7 +102,7 @@ fn always(rule: &CheckedRule, key: &'static str, condition: &Condition) -> Optio
     } else {
         "write a number that the left side can be on either side of".to_owned()
     };
-    Some(Finding::of(rule, Kind::AlwaysReached, key, evidence, remedy))
+    Some(Finding::of(rule, FindingKind::AlwaysReached, key, evidence, remedy))
 }
 
 /// A percentage that is compared with a share. Half a percent of failed requests may be meant, so that a threshold is
@@ -130,5 +130,5 @@ fn mixed_up(
         values.len()
     );
     let remedy = format!("write {}, or leave out the multiplication by 100", value * 100.0);
-    Some(Finding::of(rule, Kind::NeverReached, key, evidence, remedy))
+    Some(Finding::of(rule, FindingKind::NeverReached, key, evidence, remedy))
 }

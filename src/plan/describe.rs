@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::Plan;
-use crate::playbook::{Change, ChangeKind};
+use crate::playbook::{ChangeKind, StepChange};
 
 /// So many lines of a diff are shown; the rest is counted.
 const DIFF_LINES: usize = 24;
@@ -54,7 +54,7 @@ impl fmt::Display for Plan {
     }
 }
 
-fn describe(f: &mut fmt::Formatter<'_>, sign: char, step: &str, change: &Change) -> fmt::Result {
+fn describe(f: &mut fmt::Formatter<'_>, sign: char, step: &str, change: &StepChange) -> fmt::Result {
     writeln!(f, "  {sign} {step}")?;
     let mut details = change.details.iter().peekable();
     while let Some(detail) = details.next() {

@@ -14,7 +14,7 @@ use serde::Serialize;
 pub use infra::{InfraAction, MachineFact, infrastructure};
 
 use crate::host::HostName;
-use crate::playbook::{Change, Facts, Inputs, Playbook, Step, StepId};
+use crate::playbook::{Facts, Inputs, Playbook, Step, StepChange, StepId};
 
 /// Everything that `up` would do.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -37,7 +37,7 @@ pub struct Plan {
 pub struct HostPlan {
     /// The changes.
     #[serde(serialize_with = "changes_only")]
-    pub changes: Vec<(Step, Change)>,
+    pub changes: Vec<(Step, StepChange)>,
     /// What is not there and not needed by the rest, with the reason.
     pub missing: Vec<String>,
 }
@@ -90,6 +90,9 @@ impl HostPlan {
     }
 }
 
-fn changes_only<S: serde::Serializer>(changes: &[(Step, Change)], serializer: S) -> Result<S::Ok, S::Error> {
+fn changes_only<S: serde::Serializer>(
+    changes: &[(Step, StepChange)],
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     serializer.collect_seq(changes.iter().map(|(_, change)| change))
 }

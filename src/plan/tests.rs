@@ -9,7 +9,7 @@ use super::*;
 use crate::digest::Sha256;
 use crate::host::Role;
 use crate::integrations::{Flag, Integration};
-use crate::playbook::{ChangeKind, Command, Detail, Failed, File, Release, StepId, UnitFact};
+use crate::playbook::{ChangeKind, Detail, Failed, File, LibraryCall, Release, StepId, UnitFact};
 use crate::render::{Addresses, Bundle};
 use crate::spec::load;
 
@@ -19,9 +19,9 @@ const PLAYBOOKS: [&str; 3] = [
     include_str!("../../playbooks/watched.yaml"),
 ];
 
-fn change(step: &str, kind: ChangeKind, details: Vec<Detail>) -> (Step, Change) {
-    let commands = vec![Command::new(["a_command_that_is_not_told"])];
-    let change = Change { step: StepId(step.into()), kind, details, commands, payloads: [].into() };
+fn change(step: &str, kind: ChangeKind, details: Vec<Detail>) -> (Step, StepChange) {
+    let commands = vec![LibraryCall::new(["a_command_that_is_not_told"])];
+    let change = StepChange { step: StepId(step.into()), kind, details, commands, payloads: [].into() };
     (serde_saphyr::from_str(&format!("{{id: {step}, user: {{name: x}}}}")).unwrap(), change)
 }
 

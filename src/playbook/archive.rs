@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::change::{Change, ChangeKind, Command, Detail};
+use super::change::{ChangeKind, Detail, LibraryCall, StepChange};
 use super::facts::{Facts, Probes};
 use super::inputs::Inputs;
 use super::step_id::StepId;
@@ -40,26 +40,26 @@ impl Archive {
         Some(format!("{} {} is not there: {why}", self.release, release.version))
     }
 
-    pub(super) fn lower(&self, step: &StepId, inputs: &Inputs, facts: &Facts) -> Option<Change> {
+    pub(super) fn lower(&self, step: &StepId, inputs: &Inputs, facts: &Facts) -> Option<StepChange> {
         let release = inputs.releases.get(&self.release)?;
         let title = format!("{} {}", self.release, release.version);
         let Some((url, sha256)) = release.by_machine.get(facts.machine()) else {
             // The host says why it cannot go on; only this step and what waits for it fails.
             let why = format!("no release for {}", facts.machine());
-            return Some(Change {
+            return Some(StepChange {
                 step: step.clone(),
                 kind: ChangeKind::Create,
                 details: vec![Detail::new(&title, &why)],
-                commands: vec![Command::new(["refuse", &format!("{title}: {why}")])],
+                commands: vec![LibraryCall::new(["refuse", &format!("{title}: {why}")])],
                 payloads: [].into(),
             });
         };
         let (kind, why) = facts.installed_state(&self.to, *sha256)?;
-        Some(Change {
+        Some(StepChange {
             step: step.clone(),
             kind,
             details: vec![Detail::new(title, why)],
-            commands: vec![Command::new(["archive_install", &self.to, url, &sha256.to_string()])],
+            commands: vec![LibraryCall::new(["archive_install", &self.to, url, &sha256.to_string()])],
             payloads: [].into(),
         })
     }

@@ -40,9 +40,9 @@ impl Detail {
 
 /// A function of the host library with its arguments. Never holds a secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Command(pub Vec<String>);
+pub struct LibraryCall(pub Vec<String>);
 
-impl Command {
+impl LibraryCall {
     /// A command from its words.
     pub fn new<T: Into<String>>(words: impl IntoIterator<Item = T>) -> Self {
         Self(words.into_iter().map(Into::into).collect())
@@ -51,7 +51,7 @@ impl Command {
 
 /// Everything that one step changes on one host.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Change {
+pub struct StepChange {
     /// The step.
     pub step: StepId,
     /// New or different.
@@ -60,14 +60,14 @@ pub struct Change {
     pub details: Vec<Detail>,
     /// What the host runs, in order.
     #[serde(skip)]
-    pub commands: Vec<Command>,
+    pub commands: Vec<LibraryCall>,
     /// The files that must travel along, by digest.
     #[serde(skip)]
     pub payloads: BTreeSet<Sha256>,
 }
 
 #[cfg(test)]
-impl Change {
+impl StepChange {
     /// What a table test compares: kind and reasons as people read them, commands as the host runs them.
     pub(super) fn told(change: Option<&Self>) -> String {
         let Some(change) = change else { return "nothing\n".into() };

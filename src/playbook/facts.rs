@@ -29,12 +29,12 @@ pub struct Probes {
     /// What units set up outside of systemd's sight: the command that prints it, by unit.
     pub effects: BTreeMap<String, Vec<String>>,
     /// Files: mode, owner, digest; and the content where it differs from the digest and may be shown.
-    pub files: BTreeMap<String, Wanted>,
+    pub files: BTreeMap<String, WantedFile>,
 }
 
 /// What a file should be, so that the host sends its content only where that helps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Wanted {
+pub struct WantedFile {
     /// The digest that it should have.
     pub sha256: Sha256,
     /// Whether its content may travel back for a diff.

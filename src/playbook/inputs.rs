@@ -12,14 +12,14 @@ use crate::spec::PersistentPath;
 /// The content of a file that goes to a host.
 #[derive(Clone, PartialEq, Eq)]
 pub struct File {
-    content: Content,
+    content: FileContent,
     sha256: Sha256,
     secret: bool,
 }
 
 /// Where the content of a file is.
 #[derive(Clone, PartialEq, Eq)]
-pub(super) enum Content {
+pub(super) enum FileContent {
     /// Here.
     Memory(Arc<[u8]>),
     /// On this computer's disk, from where it is read piece by piece when it is sent.
@@ -38,19 +38,19 @@ impl File {
     }
 
     fn new(bytes: Arc<[u8]>, secret: bool) -> Self {
-        Self { sha256: Sha256::of(&bytes), content: Content::Memory(bytes), secret }
+        Self { sha256: Sha256::of(&bytes), content: FileContent::Memory(bytes), secret }
     }
 
     /// A file that anybody may see and that stays on the disk: so many bytes with this digest.
     pub fn on_disk(path: impl Into<Arc<Path>>, size: u64, sha256: Sha256) -> Self {
-        Self { content: Content::Disk(path.into(), size), sha256, secret: false }
+        Self { content: FileContent::Disk(path.into(), size), sha256, secret: false }
     }
 
     /// How many bytes it has.
     pub fn size(&self) -> u64 {
         match &self.content {
-            Content::Memory(bytes) => bytes.len() as u64,
-            Content::Disk(_, size) => *size,
+            FileContent::Memory(bytes) => bytes.len() as u64,
+            FileContent::Disk(_, size) => *size,
         }
     }
 
@@ -65,7 +65,7 @@ impl File {
     }
 
     /// Its content, for the wire.
-    pub(super) fn content(&self) -> &Content {
+    pub(super) fn content(&self) -> &FileContent {
         &self.content
     }
 
@@ -73,7 +73,7 @@ impl File {
     pub fn text(&self) -> Option<&str> {
         match &self.content {
             // What is not text has no diff.
-            Content::Memory(bytes) if !self.secret => std::str::from_utf8(bytes).ok(),
+            FileContent::Memory(bytes) if !self.secret => std::str::from_utf8(bytes).ok(),
             _ => None,
         }
     }

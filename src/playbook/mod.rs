@@ -1,7 +1,7 @@
 //! Playbooks: the install steps of each role, as data, and what they become on a host.
 //!
 //! A step says what must be true. From it come the [`Probes`] that one facts script answers, and, with
-//! the [`Facts`] at hand, the [`Change`] that is needed, down to the words of each command. All of
+//! the [`Facts`] at hand, the [`StepChange`] that is needed, down to the words of each command. All of
 //! this is pure; `remote/` carries the scripts, `apply/` runs them.
 
 mod archive;
@@ -20,12 +20,12 @@ mod tests;
 mod user;
 mod venv;
 
-pub use change::{Change, ChangeKind, Command, Detail};
+pub use change::{ChangeKind, Detail, LibraryCall, StepChange};
 pub use facts::{Facts, Failed, FileFact, Installed, Owner, Probes, SUPPORTED, System, UnitFact};
 pub use inputs::{File, Inputs, Release, Requirements, Tree};
 pub use quote::quote;
 pub use script::{
-    APPLIED_DIRECTORY, Identity, Removal, Script, apply_script, bootstrap, facts_script, removal_script,
+    APPLIED_DIRECTORY, HostIdentity, Removal, Script, apply_script, bootstrap, facts_script, removal_script,
 };
 pub use service::{OnChange, Service};
 pub use step::{Playbook, Step, StepKind};

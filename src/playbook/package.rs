@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::change::{Change, ChangeKind, Command, Detail};
+use super::change::{ChangeKind, Detail, LibraryCall, StepChange};
 use super::facts::{Facts, Probes};
 use super::step_id::StepId;
 
@@ -27,7 +27,7 @@ impl Package {
         probes.units.extend(self.mask.iter().cloned());
     }
 
-    pub(super) fn lower(&self, step: &StepId, facts: &Facts) -> Option<Change> {
+    pub(super) fn lower(&self, step: &StepId, facts: &Facts) -> Option<StepChange> {
         let missing: Vec<&String> =
             self.names.iter().filter(|name| !facts.packages.contains(*name)).collect();
         let unmasked: Vec<&String> = self
@@ -51,10 +51,10 @@ impl Package {
             commands.push(words("packages_install", &missing));
         }
         let kind = if new { ChangeKind::Create } else { ChangeKind::Change };
-        Some(Change { step: step.clone(), kind, details, commands, payloads: [].into() })
+        Some(StepChange { step: step.clone(), kind, details, commands, payloads: [].into() })
     }
 }
 
-fn words(function: &str, names: &[&String]) -> Command {
-    Command::new([function].into_iter().chain(names.iter().map(|name| name.as_str())))
+fn words(function: &str, names: &[&String]) -> LibraryCall {
+    LibraryCall::new([function].into_iter().chain(names.iter().map(|name| name.as_str())))
 }

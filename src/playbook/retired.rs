@@ -1,6 +1,6 @@
 //! Services that the playbook no longer has, such as those of an integration that was taken out of the spec.
 
-use super::change::{Change, ChangeKind, Command, Detail};
+use super::change::{ChangeKind, Detail, LibraryCall, StepChange};
 use super::facts::Facts;
 use super::step::{Playbook, Step, StepKind};
 use super::step_id::StepId;
@@ -8,20 +8,20 @@ use super::step_id::StepId;
 impl Playbook {
     /// The services that a host has from an earlier playbook, each with the change that removes it. What they had of
     /// users and packages stays until `down`.
-    pub fn retired(&self, facts: &Facts) -> Vec<(Step, Change)> {
+    pub fn retired(&self, facts: &Facts) -> Vec<(Step, StepChange)> {
         let is_known = |name: &str| self.steps.iter().any(|step| step.id.0 == name);
         facts.applied.keys().filter(|name| !is_known(name)).map(|name| retire(name)).collect()
     }
 }
 
-fn retire(name: &str) -> (Step, Change) {
+fn retire(name: &str) -> (Step, StepChange) {
     let id = StepId(name.to_owned());
     let why = "the spec no longer has it; its units are stopped and removed";
-    let change = Change {
+    let change = StepChange {
         step: id.clone(),
         kind: ChangeKind::Remove,
         details: vec![Detail::new(id.directory(), why)],
-        commands: vec![Command::new(["service_retire", name, &id.directory()])],
+        commands: vec![LibraryCall::new(["service_retire", name, &id.directory()])],
         payloads: [].into(),
     };
     (Step { id, when: None, lane: None, join: vec![], kind: StepKind::Retired }, change)

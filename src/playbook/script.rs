@@ -8,9 +8,9 @@ use std::path::Path;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use super::change::Change;
+use super::change::StepChange;
 use super::facts::Probes;
-use super::inputs::{Content, File, Inputs};
+use super::inputs::{File, FileContent, Inputs};
 use super::quote::quote_words;
 use super::step::{Step, StepKind};
 use crate::digest::{Hashing, Sha256};
@@ -38,7 +38,7 @@ pub struct Script(Vec<Entry>);
 struct Entry {
     path: String,
     mode: u32,
-    content: Content,
+    content: FileContent,
     /// What the content must be where it is read when it is sent.
     sha256: Option<Sha256>,
 }
@@ -59,11 +59,11 @@ impl Script {
             let mut header = tar::Header::new_gnu();
             header.set_mode(*mode);
             match content {
-                Content::Memory(bytes) => {
+                FileContent::Memory(bytes) => {
                     header.set_size(bytes.len() as u64);
                     archive.append_data(&mut header, path, &bytes[..])?;
                 }
-                Content::Disk(place, size) => {
+                FileContent::Disk(place, size) => {
                     header.set_size(*size);
                     let mut reader = Hashing::new(open(place)?.take(*size));
                     archive.append_data(&mut header, path, &mut reader)?;
@@ -78,7 +78,7 @@ impl Script {
     }
 
     fn file(mut self, path: &str, bytes: impl AsRef<[u8]>) -> Self {
-        let content = Content::Memory(bytes.as_ref().into());
+        let content = FileContent::Memory(bytes.as_ref().into());
         self.0.push(Entry { path: path.to_owned(), mode: 0o600, content, sha256: None });
         self
     }
@@ -130,7 +130,7 @@ fn lines(items: &BTreeSet<String>) -> String {
 
 /// What a host notes down of who set it up.
 #[derive(Debug, Clone, Copy)]
-pub struct Identity<'a> {
+pub struct HostIdentity<'a> {
     /// The project.
     pub project: &'a ProjectName,
     /// What the host is there for.
@@ -161,7 +161,7 @@ pub fn removal_script(removal: Removal, project: &ProjectName) -> Script {
 }
 
 /// The script that makes these changes, each with its step, in this order.
-pub fn apply_script(changes: &[(Step, Change)], inputs: &Inputs, identity: Identity) -> Script {
+pub fn apply_script(changes: &[(Step, StepChange)], inputs: &Inputs, identity: HostIdentity) -> Script {
     let payloads = by_digest(inputs);
     let mut script = Script::default()
         .file("run.sh", include_str!("../../playbooks/lib/run.sh"))
@@ -190,7 +190,7 @@ pub fn apply_script(changes: &[(Step, Change)], inputs: &Inputs, identity: Ident
 }
 
 /// One line a step: id, lane or `-`, lanes to wait for.
-fn sequence(changes: &[(Step, Change)]) -> String {
+fn sequence(changes: &[(Step, StepChange)]) -> String {
     changes.iter().fold(String::new(), |mut text, (step, _)| {
         let lane = step.lane.as_deref().unwrap_or("-");
         text.push_str(&format!("{}\t{lane}\t{}\n", step.id, step.join.join(" ")));
@@ -198,7 +198,7 @@ fn sequence(changes: &[(Step, Change)]) -> String {
     })
 }
 
-fn step_script(change: &Change) -> String {
+fn step_script(change: &StepChange) -> String {
     let mut text = String::from(". ./library.sh\n");
     for command in &change.commands {
         text.push_str(&format!("{}\n", quote_words(&command.0)));

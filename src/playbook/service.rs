@@ -17,8 +17,8 @@ use serde::Deserialize;
 use self::expected::Expected;
 pub use self::unit::OnChange;
 use self::unit::SetUnit;
-use super::change::{Change, ChangeKind, Command, Detail};
-use super::facts::{Facts, Probes, Wanted};
+use super::change::{ChangeKind, Detail, LibraryCall, StepChange};
+use super::facts::{Facts, Probes, WantedFile};
 use super::inputs::{File, Inputs};
 use super::quote::quote_words;
 use super::step_id::StepId;
@@ -116,7 +116,7 @@ struct Differences {
 impl Service {
     pub(super) fn probe(&self, inputs: &Inputs, probes: &mut Probes) {
         for expected in self.expected(inputs) {
-            let wanted = Wanted { sha256: expected.file.sha256(), shown: expected.may_be_shown() };
+            let wanted = WantedFile { sha256: expected.file.sha256(), shown: expected.may_be_shown() };
             probes.files.insert(expected.path, wanted);
         }
         probes.units.extend(self.units.iter().map(|unit| unit.name.clone()));
@@ -124,7 +124,7 @@ impl Service {
         let with_effect = self.units.iter().filter(|unit| !unit.effect.is_empty());
         probes.effects.extend(with_effect.map(|unit| (unit.name.clone(), unit.effect.clone())));
         if self.tree.is_some() {
-            let wanted = Wanted { sha256: Sha256::of(inputs.tree.manifest()), shown: true };
+            let wanted = WantedFile { sha256: Sha256::of(inputs.tree.manifest()), shown: true };
             probes.files.insert(self.manifest(), wanted);
         }
         probes.beside.extend(
@@ -141,7 +141,7 @@ impl Service {
         inputs: &Inputs,
         facts: &Facts,
         changed: &[StepId],
-    ) -> Option<Change> {
+    ) -> Option<StepChange> {
         let digest = self.digest(inputs);
         let applied = facts.applied.get(&step.0);
         let mut found = self.differences(inputs, facts);
@@ -160,7 +160,7 @@ impl Service {
         }
         let exists = found.some_exists || actions.contains(&OnChange::Stop);
         let kind = if exists { ChangeKind::Change } else { ChangeKind::Create };
-        Some(Change {
+        Some(StepChange {
             step: step.clone(),
             kind,
             details: found.details,
@@ -350,44 +350,51 @@ impl Service {
         }
     }
 
-    fn commands(&self, step: &StepId, inputs: &Inputs, digest: Sha256, actions: &[OnChange]) -> Vec<Command> {
-        let mut commands = vec![Command::new(["service_open", &step.0, &self.directory])];
+    fn commands(
+        &self,
+        step: &StepId,
+        inputs: &Inputs,
+        digest: Sha256,
+        actions: &[OnChange],
+    ) -> Vec<LibraryCall> {
+        let mut commands = vec![LibraryCall::new(["service_open", &step.0, &self.directory])];
         commands.extend(self.set_files(inputs).map(|(name, expected)| {
             let digest = expected.file.sha256().to_string();
-            Command::new(["service_file", &name, &digest, expected.owner, expected.group, expected.mode])
+            LibraryCall::new(["service_file", &name, &digest, expected.owner, expected.group, expected.mode])
         }));
         commands.extend(
-            self.unit_files(inputs)
-                .map(|(name, file)| Command::new(["service_unit_file", name, &file.sha256().to_string()])),
+            self.unit_files(inputs).map(|(name, file)| {
+                LibraryCall::new(["service_unit_file", name, &file.sha256().to_string()])
+            }),
         );
         commands.extend(self.tree.iter().map(|tree| {
             let digest = inputs.tree.digest().short();
-            Command::new(["service_tree", &tree.parent, &tree.owner, &digest, &tree.data])
+            LibraryCall::new(["service_tree", &tree.parent, &tree.owner, &digest, &tree.data])
         }));
         if let (Some(venv), Some(folder)) = (&self.venv, self.venv_folder(inputs)) {
-            commands.push(Command::new(["service_venv", &venv.link, &folder]));
+            commands.push(LibraryCall::new(["service_venv", &venv.link, &folder]));
         }
         commands.extend(self.check.iter().map(|words| with("service_check", words)));
-        commands.push(Command::new(["service_activate"]));
+        commands.push(LibraryCall::new(["service_activate"]));
         commands.extend(self.activate.iter().map(|words| with("service_run", words)));
         commands.extend(self.units.iter().zip(actions).map(|(unit, action)| {
             let [ready, reloaded] = [&unit.ready, &unit.reloaded].map(|it| it.as_deref().unwrap_or("-"));
-            Command::new(["service_unit", &unit.name, action.word(), ready, reloaded])
+            LibraryCall::new(["service_unit", &unit.name, action.word(), ready, reloaded])
         }));
         commands.extend(
             self.units
                 .iter()
                 .filter(|unit| unit.wanted(inputs) && !unit.effect.is_empty())
-                .map(|unit| Command::new(["service_effect", &unit.name, &quote_words(&unit.effect)])),
+                .map(|unit| LibraryCall::new(["service_effect", &unit.name, &quote_words(&unit.effect)])),
         );
         commands.extend(self.verify.iter().map(|words| with("service_run", words)));
-        commands.push(Command::new(["service_close", &digest.to_string()]));
+        commands.push(LibraryCall::new(["service_close", &digest.to_string()]));
         commands
     }
 }
 
-fn with(function: &str, words: &[String]) -> Command {
-    Command::new([function].into_iter().chain(words.iter().map(String::as_str)))
+fn with(function: &str, words: &[String]) -> LibraryCall {
+    LibraryCall::new([function].into_iter().chain(words.iter().map(String::as_str)))
 }
 
 fn root() -> String {

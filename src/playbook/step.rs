@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::archive::Archive;
-use super::change::Change;
+use super::change::StepChange;
 use super::facts::{Facts, Probes};
 use super::inputs::Inputs;
 use super::package::Package;
@@ -171,7 +171,7 @@ impl Step {
 
     /// What this step changes on a host with these facts; nothing where all is as it must be. `changed`
     /// are the steps before it that change something.
-    pub fn lower(&self, inputs: &Inputs, facts: &Facts, changed: &[StepId]) -> Option<Change> {
+    pub fn lower(&self, inputs: &Inputs, facts: &Facts, changed: &[StepId]) -> Option<StepChange> {
         match &self.kind {
             StepKind::Package(package) => package.lower(&self.id, facts),
             StepKind::Archive(archive) => archive.lower(&self.id, inputs, facts),

@@ -36,7 +36,7 @@ fn table(step: &Step, inputs: &Inputs, states: &[(&str, &str)]) -> String {
         let facts = facts(answer);
         let missing = step.missing(inputs, &facts).map(|why| format!("  missing: {why}\n"));
         let change = step.lower(inputs, &facts, &[]);
-        format!("{state}: {}{}", Change::told(change.as_ref()), missing.unwrap_or_default())
+        format!("{state}: {}{}", StepChange::told(change.as_ref()), missing.unwrap_or_default())
     });
     rows.collect::<Vec<_>>().join("\n").replace(&digest('a').to_string(), "AAAA")
 }

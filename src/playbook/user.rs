@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::change::{Change, ChangeKind, Command, Detail};
+use super::change::{ChangeKind, Detail, LibraryCall, StepChange};
 use super::facts::{Facts, Probes};
 use super::step_id::StepId;
 
@@ -18,15 +18,15 @@ impl User {
         probes.users.insert(self.name.clone());
     }
 
-    pub(super) fn lower(&self, step: &StepId, facts: &Facts) -> Option<Change> {
+    pub(super) fn lower(&self, step: &StepId, facts: &Facts) -> Option<StepChange> {
         if facts.users.contains(&self.name) {
             return None;
         }
-        Some(Change {
+        Some(StepChange {
             step: step.clone(),
             kind: ChangeKind::Create,
             details: vec![Detail::new(format!("user {}", self.name), "absent")],
-            commands: vec![Command::new(["user_create", &self.name])],
+            commands: vec![LibraryCall::new(["user_create", &self.name])],
             payloads: [].into(),
         })
     }

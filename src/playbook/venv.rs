@@ -4,7 +4,7 @@
 
 use serde::Deserialize;
 
-use super::change::{Change, Command, Detail};
+use super::change::{Detail, LibraryCall, StepChange};
 use super::facts::{Facts, Probes};
 use super::inputs::{File, Inputs};
 use super::step_id::StepId;
@@ -48,21 +48,21 @@ impl Venv {
         probes.installed.insert(self.folder(inputs));
     }
 
-    pub(super) fn lower(&self, step: &StepId, inputs: &Inputs, facts: &Facts) -> Option<Change> {
+    pub(super) fn lower(&self, step: &StepId, inputs: &Inputs, facts: &Facts) -> Option<StepChange> {
         let requirements = &inputs.requirements;
         let digest = requirements.digest();
         let folder = self.folder(inputs);
         let (kind, why) = facts.installed_state(&folder, digest)?;
-        let mut commands: Vec<Command> = requirements
+        let mut commands: Vec<LibraryCall> = requirements
             .files
             .iter()
-            .map(|(path, file)| Command::new(["requirements_file", path, &file.sha256().to_string()]))
+            .map(|(path, file)| LibraryCall::new(["requirements_file", path, &file.sha256().to_string()]))
             .collect();
         let (digest, uv) = (digest.to_string(), self.uv.requirement());
         let install = ["venv_install", &folder, &digest, &self.user, &uv, &requirements.entry];
         let install = install.map(str::to_owned);
-        commands.push(Command::new(install.iter().chain(&requirements.added)));
-        Some(Change {
+        commands.push(LibraryCall::new(install.iter().chain(&requirements.added)));
+        Some(StepChange {
             step: step.clone(),
             kind,
             details: vec![Detail::new(format!("Python environment for {}", requirements.entry), why)],

@@ -33,11 +33,15 @@ pub use piece::Piece;
 pub async fn of(loaded: &Loaded, events: &Events) -> Result<Box<dyn Provider>> {
     let spec = &loaded.spec;
     match &spec.provider {
-        spec::Provider::Local => Ok(Box::new(local::Local::new(spec.project.clone(), events.clone()))),
-        spec::Provider::Aws(settings) => {
+        spec::ProviderSettings::Local => {
+            Ok(Box::new(local::LocalProvider::new(spec.project.clone(), events.clone())))
+        }
+        spec::ProviderSettings::Aws(settings) => {
             ec2(spec.project.clone(), (**settings).clone(), Some(spec.clone()), events.clone()).await
         }
-        spec::Provider::Hosts(hosts) => Ok(Box::new(hosts::Hosts::of(loaded, hosts, events.clone())?)),
+        spec::ProviderSettings::Hosts(hosts) => {
+            Ok(Box::new(hosts::HostsProvider::of(loaded, hosts, events.clone())?))
+        }
     }
 }
 
@@ -48,7 +52,7 @@ pub async fn of(loaded: &Loaded, events: &Events) -> Result<Box<dyn Provider>> {
 pub fn named(project: ProjectName, events: Events) -> Result<Box<dyn Provider>> {
     // Machines of this computer are root's: another user can neither see nor mean them.
     let is_root = rustix::process::geteuid().is_root();
-    let hosts = hosts::Hosts::remembered(&project, &events)?;
+    let hosts = hosts::HostsProvider::remembered(&project, &events)?;
     match hosts {
         Some(_) if is_root && local::projects()?.contains(&project) => Err(Error::could_not_run(format!(
             "project `{project}` has machines on this computer and hosts elsewhere"
@@ -61,7 +65,7 @@ pub fn named(project: ProjectName, events: Events) -> Result<Box<dyn Provider>> 
                  on this computer, run monctl as root",
             ))
         }
-        None => Ok(Box::new(local::Local::new(project, events))),
+        None => Ok(Box::new(local::LocalProvider::new(project, events))),
     }
 }
 
@@ -74,22 +78,28 @@ pub async fn in_region(
     region: spec::Region,
     events: Events,
 ) -> Result<Box<dyn Provider>> {
-    ec2(project, spec::Aws { region: Some(region), ..spec::Aws::default() }, None, events).await
+    ec2(project, spec::AwsSettings { region: Some(region), ..spec::AwsSettings::default() }, None, events)
+        .await
 }
 
 #[cfg(feature = "aws")]
 async fn ec2(
     project: ProjectName,
-    settings: spec::Aws,
+    settings: spec::AwsSettings,
     spec: Option<spec::Spec>,
     events: Events,
 ) -> Result<Box<dyn Provider>> {
-    Ok(Box::new(Box::pin(aws::Aws::connect(project, settings, spec, events)).await?))
+    Ok(Box::new(Box::pin(aws::AwsProvider::connect(project, settings, spec, events)).await?))
 }
 
 #[cfg(not(feature = "aws"))]
 #[expect(clippy::unused_async, reason = "as the function that it stands for")]
-async fn ec2(_: ProjectName, _: spec::Aws, _: Option<spec::Spec>, _: Events) -> Result<Box<dyn Provider>> {
+async fn ec2(
+    _: ProjectName,
+    _: spec::AwsSettings,
+    _: Option<spec::Spec>,
+    _: Events,
+) -> Result<Box<dyn Provider>> {
     Err(Error::could_not_run("this build of monctl cannot reach EC2")
         .remedy("build it with the feature `aws`, which is on by default: `cargo build --release`"))
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::hosts::thing::Thing;
+use super::hosts::thing::RecordedItems;
 
 /// A piece of a project that was found, and that [`super::interface::Provider::destroy`] removes.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -47,7 +47,7 @@ pub enum Piece {
     /// The folder of the project (disks, keys, the configuration of ssh), or one that a machine needed elsewhere.
     Folder(PathBuf),
     /// Things on a host that existed before.
-    OnHost(Thing),
+    OnHost(RecordedItems),
 }
 
 impl Piece {

@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 
 /// What the ssh client makes of a destination, with all of the user's configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Route {
+pub struct SshRoute {
     /// The user that logs in.
     pub user: String,
     /// The name or address that is connected to.
@@ -32,14 +32,14 @@ pub struct Route {
 ///
 /// # Errors
 /// There is no ssh client, or the user's configuration is wrong.
-pub async fn route(config: &Path, alias: &str) -> Result<Route> {
+pub async fn route(config: &Path, alias: &str) -> Result<SshRoute> {
     let output = ssh(config, alias, &["-G"], &[]).await?;
     if !output.status.success() {
         return Err(Error::could_not_run(format!("ssh does not understand how to reach `{alias}`"))
             .because(output.stderr.trim().to_owned())
             .remedy("mend your ssh configuration: `ssh -G` says whether it is fine"));
     }
-    Route::read(&output.stdout).ok_or_else(|| {
+    SshRoute::read(&output.stdout).ok_or_else(|| {
         Error::could_not_run(format!("ssh does not say where `{alias}` is")).because(output.stdout)
     })
 }
@@ -53,7 +53,7 @@ fn jump(hops: &str) -> String {
     format!("ssh{before} -W [%h]:%p ssh://{last}")
 }
 
-impl Route {
+impl SshRoute {
     fn read(text: &str) -> Option<Self> {
         let value = |name: &str| {
             text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')).map(str::to_owned)
@@ -140,7 +140,7 @@ mod tests {
     #[test]
     fn a_route_is_what_the_client_says() {
         let text = "host web1\nuser deploy\nhostname 10.0.0.7\nport 2222\nproxyjump jump\nhostkeyalias web\n";
-        let route = Route::read(text).unwrap();
+        let route = SshRoute::read(text).unwrap();
         assert_eq!(
             (route.user.as_str(), route.host.as_str(), route.port.as_str()),
             ("deploy", "10.0.0.7", "2222")
@@ -148,7 +148,7 @@ mod tests {
         assert!(route.indirect);
         assert_eq!(route.key_alias.as_deref(), Some("web"));
         assert_eq!(route.proxy_command.as_deref(), Some("ssh -W [%h]:%p ssh://jump"));
-        let plain = Route::read("user root\nhostname web1\nport 22\nproxycommand none\n").unwrap();
+        let plain = SshRoute::read("user root\nhostname web1\nport 22\nproxycommand none\n").unwrap();
         assert!(!plain.indirect);
         assert_eq!((plain.key_alias, plain.proxy_command), (None, None));
     }
@@ -156,7 +156,8 @@ mod tests {
     #[test]
     fn several_jump_hosts_are_passed_in_their_order() {
         assert_eq!(jump("a,me@b:2222"), "ssh -J a -W [%h]:%p ssh://me@b:2222");
-        let route = Route::read("user root\nhostname web1\nport 22\nproxycommand nc -X 5 %h %p\n").unwrap();
+        let route =
+            SshRoute::read("user root\nhostname web1\nport 22\nproxycommand nc -X 5 %h %p\n").unwrap();
         assert_eq!(route.proxy_command.as_deref(), Some("nc -X 5 %h %p"));
     }
 }

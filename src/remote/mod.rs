@@ -25,7 +25,7 @@ use tokio::time::{Instant, timeout};
 use crate::error::{Error, Result};
 use crate::event::Events;
 use crate::host::{HostName, Machine, SshTarget, Trust};
-pub use client::{Route, route};
+pub use client::{SshRoute, route};
 pub use host_key::{HostKey, presented};
 pub use input::Input;
 pub use limits::Limits;
@@ -71,7 +71,7 @@ struct Forward {
 
 /// What a command left behind.
 #[derive(Debug)]
-pub struct Output {
+pub struct CommandOutput {
     /// How it ended.
     pub status: ExitStatus,
     /// Its standard output.
@@ -126,7 +126,7 @@ impl Remote {
     /// # Errors
     /// When the connection breaks, or the host says too much or nothing for too long; a command that fails is no error
     /// here.
-    pub async fn run(&self, words: &[&str], input: impl Into<Input<'_>>) -> Result<Output> {
+    pub async fn run(&self, words: &[&str], input: impl Into<Input<'_>>) -> Result<CommandOutput> {
         self.run_within(words, input, Limits::ANSWER).await
     }
 
@@ -139,7 +139,7 @@ impl Remote {
         words: &[&str],
         input: impl Into<Input<'_>>,
         limits: Limits,
-    ) -> Result<Output> {
+    ) -> Result<CommandOutput> {
         let _waiting = self.events.waiting(format!("{} to answer", self.host));
         let mut stdout = String::new();
         let on_line = |line: &str| {
@@ -147,7 +147,7 @@ impl Remote {
             stdout.push('\n');
         };
         let (status, stderr) = self.stream(words, input, limits, on_line).await?;
-        Ok(Output { status, stdout, stderr })
+        Ok(CommandOutput { status, stdout, stderr })
     }
 
     /// Like [`Remote::run_within`], and hands over each line of standard output as it comes.

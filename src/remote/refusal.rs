@@ -1,7 +1,7 @@
 //! Why a host that exists does not let us in, told so that a person knows what to do: an unknown key, another
 //! key than the known one, a jump host that is not trusted, no permission, no answer.
 
-use super::client::{self, Route};
+use super::client::{self, SshRoute};
 use super::host_key::presented;
 use crate::error::Error;
 use crate::host::Machine;
@@ -54,7 +54,7 @@ pub(super) async fn explain(machine: &Machine) -> Error {
     error.at(place)
 }
 
-fn is_destination(route: &Route, alias: &str, host: &str) -> bool {
+fn is_destination(route: &SshRoute, alias: &str, host: &str) -> bool {
     [alias, &route.host].contains(&host) || route.key_alias.as_deref() == Some(host)
 }
 
@@ -87,7 +87,7 @@ fn changed(host: &str, fingerprint: &str, known: &str) -> Error {
     ))
 }
 
-fn denied(route: &Route, alias: &str) -> Error {
+fn denied(route: &SshRoute, alias: &str) -> Error {
     Error::could_not_run(format!("`{alias}` accepts no key of yours for user `{}`", route.user)).remedy(format!(
         "name another `user` or `key` beside `ssh: {alias}` in the spec, load a key that has a passphrase into your agent \
          with `ssh-add`, or let the key in: ssh-copy-id {alias}"

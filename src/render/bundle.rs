@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::addresses::Addresses;
 use super::content::{Content, Part};
-use super::context::Context;
+use super::context::TemplateContext;
 use super::delivery::{BOT_TOKEN, HEARTBEAT_MARK};
 use super::environment;
 use super::templates::{self, ENGINE};
@@ -47,7 +47,8 @@ impl Bundle {
     /// Where a template names what is not there: an error of ours, not of the user.
     pub fn render(spec: &Spec, addresses: &Addresses) -> Result<Self> {
         let broken = |error: tera::Error| Error::failed("a template of monctl is broken").because(error);
-        let context = tera::Context::from_serialize(&Context::new(spec, addresses)).map_err(broken)?;
+        let context =
+            tera::Context::from_serialize(&TemplateContext::new(spec, addresses)).map_err(broken)?;
         let mut files = BTreeMap::new();
         for name in templates::rendered().filter(|name| *name != FIREWALL) {
             let text = ENGINE.render(name, &context).map_err(broken)?;

@@ -22,7 +22,7 @@ pub enum Tool {
 /// What a judge said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Verdict {
+pub enum ToolVerdict {
     /// It accepts the files.
     Accepted,
     /// It is not installed here.
@@ -94,10 +94,10 @@ impl Tool {
 ///
 /// # Errors
 /// Where a judge refuses the set; its words are the cause.
-pub fn check(bundle: &Bundle) -> Result<Vec<(Tool, Verdict)>> {
+pub fn check(bundle: &Bundle) -> Result<Vec<(Tool, ToolVerdict)>> {
     let found: Vec<_> = Tool::ALL.into_iter().map(|tool| (tool, tool.find())).collect();
     if found.iter().all(|(_, program)| program.is_none()) {
-        return Ok(Tool::ALL.map(|tool| (tool, Verdict::NotInstalled)).to_vec());
+        return Ok(Tool::ALL.map(|tool| (tool, ToolVerdict::NotInstalled)).to_vec());
     }
     let folder = tempfile::tempdir().map_err(cannot_write)?;
     for name in SET {
@@ -107,8 +107,8 @@ pub fn check(bundle: &Bundle) -> Result<Vec<(Tool, Verdict)>> {
         std::fs::write(folder.path().join(name), content.as_bytes()).map_err(cannot_write)?;
     }
     let judged = |(tool, program): (Tool, Option<PathBuf>)| match program {
-        Some(program) => tool.judge(&program, folder.path()).map(|()| (tool, Verdict::Accepted)),
-        None => Ok((tool, Verdict::NotInstalled)),
+        Some(program) => tool.judge(&program, folder.path()).map(|()| (tool, ToolVerdict::Accepted)),
+        None => Ok((tool, ToolVerdict::NotInstalled)),
     };
     found.into_iter().map(judged).collect()
 }

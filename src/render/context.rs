@@ -15,21 +15,21 @@ use crate::spec::{Install, Metrics, Scraped, Spec};
 
 /// The variables of every template.
 #[derive(Debug, Serialize)]
-pub(super) struct Context<'a> {
+pub(super) struct TemplateContext<'a> {
     /// The spec with all defaults, named as in the user's file.
     pub spec: &'a Spec,
     /// The monitoring host.
-    pub monitoring: Host,
+    pub monitoring: TemplateHost,
     /// `exporter` or `builtin`.
     pub metrics: Metrics,
     /// The path on which the application's metrics are.
     pub metrics_path: &'a str,
     /// What Prometheus scrapes.
-    pub scrape_jobs: Vec<Job<'a>>,
+    pub scrape_jobs: Vec<ScrapeConfig<'a>>,
     /// Absolute paths of programs on hosts.
     pub programs: Programs,
     /// Alerting rules by group.
-    pub rule_groups: Vec<RuleGroup>,
+    pub rule_groups: Vec<TemplateRuleGroup>,
     /// Whether Prometheus reads what `verify-alert` exports.
     pub watches_itself: bool,
     /// Receivers, routes and what holds back what.
@@ -38,7 +38,7 @@ pub(super) struct Context<'a> {
 
 /// A host: its name on the command line and its address, or a placeholder.
 #[derive(Debug, Serialize)]
-pub(super) struct Host {
+pub(super) struct TemplateHost {
     /// `app`, `app-2` …, `monitoring`.
     pub name: HostName,
     /// The address alone.
@@ -49,7 +49,7 @@ pub(super) struct Host {
 
 /// A scrape job of Prometheus.
 #[derive(Debug, Serialize)]
-pub(super) struct Job<'a> {
+pub(super) struct ScrapeConfig<'a> {
     pub name: &'a str,
     pub port: u16,
     pub path: &'a str,
@@ -71,19 +71,22 @@ pub(super) struct Programs {
 
 /// A group of rules, as Prometheus evaluates them one after the other.
 #[derive(Debug, Serialize)]
-pub(super) struct RuleGroup {
+pub(super) struct TemplateRuleGroup {
     pub name: String,
     pub rules: Vec<Rule>,
 }
 
-impl<'a> Context<'a> {
+impl<'a> TemplateContext<'a> {
     pub(super) fn new(spec: &'a Spec, addresses: &Addresses) -> Self {
-        let host =
-            |name| Host { name, address: addresses.address(name), authority: addresses.authority(name) };
+        let host = |name| TemplateHost {
+            name,
+            address: addresses.address(name),
+            authority: addresses.authority(name),
+        };
         let rules = rules(spec);
         let others: Vec<HostName> =
             spec.hosts().into_iter().filter(|name| *name != HostName::MONITORING).collect();
-        let job = |scraped: Scraped<'a>| Job {
+        let job = |scraped: Scraped<'a>| ScrapeConfig {
             name: scraped.job,
             port: scraped.port,
             path: scraped.path,
@@ -133,10 +136,10 @@ impl Programs {
 const GRAFANA: &str = "/opt/monctl/grafana";
 
 /// The rules by group, groups and rules in alphabetical order.
-fn grouped(mut rules: Vec<Rule>) -> Vec<RuleGroup> {
+fn grouped(mut rules: Vec<Rule>) -> Vec<TemplateRuleGroup> {
     rules.sort_by(|a, b| (&a.group, &a.name).cmp(&(&b.group, &b.name)));
     rules
         .chunk_by(|a, b| a.group == b.group)
-        .map(|rules| RuleGroup { name: rules[0].group.clone(), rules: rules.to_vec() })
+        .map(|rules| TemplateRuleGroup { name: rules[0].group.clone(), rules: rules.to_vec() })
         .collect()
 }

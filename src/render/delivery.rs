@@ -20,11 +20,11 @@ pub(super) struct Delivery {
     /// Whether alerts of different names are told apart. With one name alone it makes no difference and is left out.
     pub by_name: bool,
     /// The receivers of messages, the usual one first.
-    pub receivers: Vec<Receiver>,
+    pub receivers: Vec<RenderedReceiver>,
     /// What is different for severities.
-    pub routes: Vec<Route>,
+    pub routes: Vec<SeverityRoute>,
     /// When which severities are muted; those that never are stand not here.
-    pub mutes: Vec<Mute>,
+    pub mutes: Vec<SeverityMute>,
     /// The mark for the heartbeat's URL, which is a secret, where there is a heartbeat.
     pub heartbeat: Option<&'static str>,
     /// The proxy through which it is asked.
@@ -37,7 +37,7 @@ pub(super) struct Delivery {
 
 /// A place to which messages go.
 #[derive(Debug, Serialize)]
-pub(super) struct Receiver {
+pub(super) struct RenderedReceiver {
     pub name: String,
     pub api_url_file: String,
     /// The file with the token of a bot that posts.
@@ -56,7 +56,7 @@ pub(super) struct Receiver {
 
 /// What is different for the alerts of a severity.
 #[derive(Debug, Serialize)]
-pub(super) struct Route {
+pub(super) struct SeverityRoute {
     pub severity: String,
     pub receiver: Option<String>,
     pub repeat_interval: Option<PromDuration>,
@@ -65,7 +65,7 @@ pub(super) struct Route {
 
 /// When the alerts of a severity are told to nobody.
 #[derive(Debug, Serialize)]
-pub(super) struct Mute {
+pub(super) struct SeverityMute {
     pub severity: String,
     pub times: Vec<Interval>,
 }
@@ -77,14 +77,15 @@ pub(super) const HEARTBEAT_MARK: &str = "\u{0}";
 impl Delivery {
     pub fn of(spec: &Spec, rules: &[Rule]) -> Self {
         let has = |name: &str| rules.iter().any(|rule| rule.name == name);
-        let usual = Receiver::new(spec, "slack-notifications".to_owned(), None, &spec.notify.message());
+        let usual =
+            RenderedReceiver::new(spec, "slack-notifications".to_owned(), None, &spec.notify.message());
         let others = spec.notify.severities.iter().filter(|(_, severity)| severity.has_receiver());
         let heartbeat = spec.notify.heartbeat_url.is_some() && has(WATCHDOG);
         Self {
             by_name: rules.len() > 1,
-            receivers: [usual].into_iter().chain(others.map(|it| Receiver::of(it, spec))).collect(),
-            routes: spec.notify.severities.iter().map(Route::of).collect(),
-            mutes: spec.notify.severities.iter().filter_map(Mute::of).collect(),
+            receivers: [usual].into_iter().chain(others.map(|it| RenderedReceiver::of(it, spec))).collect(),
+            routes: spec.notify.severities.iter().map(SeverityRoute::of).collect(),
+            mutes: spec.notify.severities.iter().filter_map(SeverityMute::of).collect(),
             heartbeat: heartbeat.then_some(HEARTBEAT_MARK),
             heartbeat_proxy: proxy(spec),
             host_down: has(HOST_DOWN) && rules.len() > 1,
@@ -93,7 +94,7 @@ impl Delivery {
     }
 }
 
-impl Receiver {
+impl RenderedReceiver {
     /// A receiver of messages, which go by the webhook in a file or by the usual way.
     fn new(spec: &Spec, name: String, webhook: Option<String>, message: &Message) -> Self {
         let bot_posts = webhook.is_none() && spec.notify.slack.as_ref().is_some_and(Slack::bot_posts);
@@ -124,7 +125,7 @@ fn proxy(spec: &Spec) -> Option<BaseUrl> {
     spec.notify.slack.as_ref()?.proxy_url.clone()
 }
 
-impl Route {
+impl SeverityRoute {
     fn of((name, severity): (&SeverityName, &Severity)) -> Self {
         Self {
             severity: name.to_string(),
@@ -135,7 +136,7 @@ impl Route {
     }
 }
 
-impl Mute {
+impl SeverityMute {
     fn of((name, severity): (&SeverityName, &Severity)) -> Option<Self> {
         let times: Vec<_> = severity.mute.iter().flat_map(intervals).collect();
         (!times.is_empty()).then(|| Self { severity: name.to_string(), times })

@@ -20,7 +20,7 @@ mod warnings;
 
 pub use addresses::Addresses;
 pub use bundle::Bundle;
-pub use check::{Tool, Verdict, check};
+pub use check::{Tool, ToolVerdict, check};
 pub use content::Content;
 pub use dashboards::{OVERVIEW_UID, dashboards};
 pub use rule_tests::{RuleTests, rule_tests};

@@ -13,9 +13,9 @@ mod texts;
 mod time;
 
 use self::clock::Clock;
-use self::group::Group;
+use self::group::TestGroup;
 use self::setup::Setup;
-use self::stage::Stage;
+use self::stage::RuleTrial;
 use super::pace::Pace;
 use super::parameters::Parameters;
 use super::rules::{Rule, rules};
@@ -89,7 +89,7 @@ fn of_rule(spec: &Spec, rule: &Rule, alert: &Alert, entry: &CatalogueAlert) -> R
     let clock = clock(&parameters, &pace);
     let stages = Stages { jobs: spec.scraped(), rule, entry, parameters, pace, clock };
     let groups = stages.groups().map_err(broken)?;
-    if !groups.iter().any(Group::fires) {
+    if !groups.iter().any(TestGroup::fires) {
         return Ok(None);
     }
     Ok(Some(RuleTests {
@@ -118,7 +118,7 @@ struct Stages<'a> {
 }
 
 impl Stages<'_> {
-    fn groups(&self) -> std::result::Result<Vec<Group>, String> {
+    fn groups(&self) -> std::result::Result<Vec<TestGroup>, String> {
         let usual = Parameters::of(&Alert::default(), self.entry, &Pace::usual());
         let exact = self.parameters == usual && self.pace == Pace::usual();
         let value = self.rule.annotations.get("value").map_or("", String::as_str);
@@ -136,7 +136,7 @@ impl Stages<'_> {
         Ok(groups)
     }
 
-    fn stage<'a>(&'a self, setup: Setup<'a>, target: Option<&'a Scraped<'a>>, exact: bool) -> Stage<'a> {
-        Stage { rule: self.rule, setup, needs: &self.entry.needs, target, exact }
+    fn stage<'a>(&'a self, setup: Setup<'a>, target: Option<&'a Scraped<'a>>, exact: bool) -> RuleTrial<'a> {
+        RuleTrial { rule: self.rule, setup, needs: &self.entry.needs, target, exact }
     }
 }

@@ -9,7 +9,7 @@ use super::pace::Pace;
 use super::parameters::Parameters;
 use super::quote::go_text;
 use crate::duration::PromDuration;
-use crate::spec::{Alert, AlertName, BaseUrl, Catalogue, CatalogueAlert, HOST_DOWN, Spec, Unit};
+use crate::spec::{Alert, AlertName, BaseUrl, Catalogue, CatalogueAlert, HOST_DOWN, Spec, ThresholdUnit};
 
 /// An alerting rule as Prometheus gets it. Labels and annotations are Prometheus templates.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -35,7 +35,7 @@ pub struct Rule {
     pub above: Option<f64>,
     /// What the threshold measures.
     #[serde(skip)]
-    pub unit: Option<Unit>,
+    pub unit: Option<ThresholdUnit>,
     /// The time over which a catalogue alert takes rates.
     #[serde(skip)]
     pub window: Option<PromDuration>,

@@ -2,7 +2,9 @@
 
 use super::pace::Pace;
 use super::rule_tests::rule_tests;
-use crate::spec::{Alert, AlertName, Fault, HOST_DOWN, Loaded, Metrics, Spec, is_template, promql_fault};
+use crate::spec::{
+    Alert, AlertName, HOST_DOWN, Loaded, Metrics, PromqlFault, Spec, is_template, promql_fault,
+};
 
 /// The warnings about a spec, each a sentence with its remedy.
 pub fn warnings(loaded: &Loaded) -> Vec<String> {
@@ -58,7 +60,7 @@ fn lacks_its_setting(
 
 /// An expression that monctl cannot read and a newer Prometheus may.
 fn newer_than_monctl(name: &AlertName, alert: &Alert) -> Option<String> {
-    let Fault::Unknown(what) = promql_fault(alert.expr.as_deref()?)? else { return None };
+    let PromqlFault::Unknown(what) = promql_fault(alert.expr.as_deref()?)? else { return None };
     Some(format!(
         "the `expr` of `{name}` was not checked, so see that your version of Prometheus reads it: {what}"
     ))

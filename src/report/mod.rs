@@ -23,7 +23,7 @@ mod width;
 
 pub use duration::duration;
 pub use harmless::{harmless, harmless_json};
-pub use page::{Page, Section, StageSeen, Verdict};
+pub use page::{AlertVerdict, ReportPage, Section, StageSeen};
 pub use question::{Question, Questions};
 pub use style::Style;
 pub use width::width;

@@ -14,7 +14,8 @@ use super::names::{
 /// Instances of EC2, one for each host.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-pub struct Aws {
+#[schemars(rename = "Aws")]
+pub struct AwsSettings {
     /// The region; that of the environment or the profile where absent.
     pub region: Option<Region>,
     /// The number of the account; another one is refused.
@@ -82,7 +83,7 @@ impl fmt::Display for Credits {
     }
 }
 
-impl Default for Aws {
+impl Default for AwsSettings {
     fn default() -> Self {
         Self {
             region: None,

@@ -15,8 +15,8 @@ use serde::Deserialize;
 
 pub use self::amount::Amount;
 pub use self::counts::Counts;
-pub use self::trial::{Case, Sees, Series, Trial, Usual, Values};
-pub use self::unit::Unit;
+pub use self::trial::{LabelValues, Sees, Series, Trial, TrialCase, Usual};
+pub use self::unit::ThresholdUnit;
 use super::alert::Alert;
 use super::app::Metrics;
 use super::drill::DrillKind;
@@ -46,7 +46,7 @@ pub struct CatalogueAlert {
     pub group: String,
     /// What the threshold measures; absent where the alert has none.
     #[serde(default)]
-    pub unit: Option<Unit>,
+    pub unit: Option<ThresholdUnit>,
     /// The default threshold.
     #[serde(default)]
     pub above: Option<f64>,

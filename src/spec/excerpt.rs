@@ -14,12 +14,12 @@ use super::schema::json_schema;
 /// What people see of the file around a problem.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Excerpt {
-    line: Shown,
+    line: ShownLine,
     place: Place,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Shown {
+pub(super) enum ShownLine {
     /// The whole line.
     Line(String),
     /// The line up to its first key.
@@ -64,27 +64,27 @@ impl Excerpt {
 
     /// Whether a message may repeat what stands at this place.
     pub fn is_quotable(&self) -> bool {
-        matches!(self.line, Shown::Line(_))
+        matches!(self.line, ShownLine::Line(_))
     }
 }
 
-fn shown(lines: &[&str], index: usize) -> Shown {
-    let Some(line) = lines.get(index) else { return Shown::Hidden };
+fn shown(lines: &[&str], index: usize) -> ShownLine {
+    let Some(line) = lines.get(index) else { return ShownLine::Hidden };
     let above = lines_above(lines, index);
-    let Some(free) = way_is_open(above.iter().copied(), false) else { return Shown::Hidden };
+    let Some(free) = way_is_open(above.iter().copied(), false) else { return ShownLine::Hidden };
     let first = keys(line).next();
     if line.contains("://") || above.is_empty() && first.is_none() {
-        return Shown::Hidden;
+        return ShownLine::Hidden;
     }
     if way_is_open([*line], free).is_some() {
-        return Shown::Line(printable(line.trim_end()));
+        return ShownLine::Line(printable(line.trim_end()));
     }
     match first.filter(|key| block(line).starts_with(key)) {
         Some(key) => {
             let end = line.find(key).unwrap_or_default() + key.len();
-            Shown::Key(printable(&line[..end]))
+            ShownLine::Key(printable(&line[..end]))
         }
-        None => Shown::Hidden,
+        None => ShownLine::Hidden,
     }
 }
 
@@ -192,9 +192,9 @@ impl fmt::Display for Excerpt {
         let number = format!("{line:>5}");
         // A problem at the end of a line has its caret behind it; one in a value left out, below the ellipsis.
         let (text, last) = match &self.line {
-            Shown::Line(text) => (text.clone(), text.chars().count() + 1),
-            Shown::Key(text) => (format!("{text}: …"), text.chars().count() + 3),
-            Shown::Hidden => return write!(f, "{number} | (not shown: the line may hold a secret)"),
+            ShownLine::Line(text) => (text.clone(), text.chars().count() + 1),
+            ShownLine::Key(text) => (format!("{text}: …"), text.chars().count() + 3),
+            ShownLine::Hidden => return write!(f, "{number} | (not shown: the line may hold a secret)"),
         };
         let column = column.clamp(1, last);
         let width = width.clamp(1, (last - column).max(1));
@@ -206,7 +206,7 @@ impl fmt::Display for Excerpt {
 mod tests {
     use super::*;
 
-    fn of(text: &str, line: usize) -> Shown {
+    fn of(text: &str, line: usize) -> ShownLine {
         shown(&text.lines().collect::<Vec<_>>(), line - 1)
     }
 
@@ -214,16 +214,16 @@ mod tests {
     fn lines_of_known_keys_are_shown() {
         let text = "project: A b\napp:\n  port: x\nalerts:\n  HighCPU: {abov: 3}\n  Own:\n    expr: a:b\n";
         for line in [1, 2, 3, 4, 5, 6, 7] {
-            assert!(matches!(of(text, line), Shown::Line(_)), "{line}");
+            assert!(matches!(of(text, line), ShownLine::Line(_)), "{line}");
         }
     }
 
     #[test]
     fn a_slip_of_typing_is_shown_and_an_unknown_key_without_its_value() {
-        assert_eq!(of("prot: 80", 1), Shown::Line("prot: 80".into()));
-        assert_eq!(of("colour: hunter2", 1), Shown::Key("colour".into()));
-        assert_eq!(of("app:\n  password: hunter2", 2), Shown::Key("  password".into()));
-        assert_eq!(of("app:\n  SECRET_KEY: hunter2", 2), Shown::Key("  SECRET_KEY".into()));
+        assert_eq!(of("prot: 80", 1), ShownLine::Line("prot: 80".into()));
+        assert_eq!(of("colour: hunter2", 1), ShownLine::Key("colour".into()));
+        assert_eq!(of("app:\n  password: hunter2", 2), ShownLine::Key("  password".into()));
+        assert_eq!(of("app:\n  SECRET_KEY: hunter2", 2), ShownLine::Key("  SECRET_KEY".into()));
     }
 
     #[test]
@@ -242,7 +242,7 @@ mod tests {
             ("grafana:\n  token:\n    hunter2", 3),
             ("app:\n  env:\n    A: |\n      hunter2: x\n", 4),
         ] {
-            assert_eq!(of(text, line), Shown::Hidden, "{text}");
+            assert_eq!(of(text, line), ShownLine::Hidden, "{text}");
         }
     }
 
@@ -268,7 +268,7 @@ mod tests {
 
     #[test]
     fn control_characters_do_not_reach_the_terminal() {
-        assert_eq!(of("project: \u{1b}[2J", 1), Shown::Line("project: \u{fffd}[2J".into()));
+        assert_eq!(of("project: \u{1b}[2J", 1), ShownLine::Line("project: \u{fffd}[2J".into()));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::tree::KeyPath;
 
 /// Something that is wrong with a value, or with several that do not go together.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Finding {
+pub(super) struct SpecFinding {
     /// The value to mend.
     pub path: KeyPath,
     /// What is wrong, as a sentence.
@@ -17,7 +17,7 @@ pub(super) struct Finding {
     about: Vec<KeyPath>,
 }
 
-impl Finding {
+impl SpecFinding {
     pub fn new(path: impl Into<KeyPath>, message: impl Into<String>) -> Self {
         Self { path: path.into(), message: message.into(), within: None, about: Vec::new() }
     }
@@ -59,7 +59,7 @@ mod tests {
             ("x", "list.1", true),
             ("list.0", "list.0.from", true),
         ] {
-            let finding = Finding::new(path, "wrong");
+            let finding = SpecFinding::new(path, "wrong");
             let finding = if about.is_empty() { finding } else { finding.about(about) };
             assert_eq!(finding.is_of_user(&faulty), is_said, "{path}, about {about}");
         }

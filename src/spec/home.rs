@@ -3,21 +3,21 @@
 use std::path::{Path, PathBuf};
 
 use super::app::EnvValue;
-use super::finding::Finding;
+use super::finding::SpecFinding;
 use super::grafana::OwnDashboard;
 use super::model::Spec;
 use super::monitoring::Install;
-use super::provider::{ExistingHost, ExistingHosts, Provider};
+use super::provider::{ExistingHost, ExistingHosts, ProviderSettings};
 use super::secret_ref::SecretRef;
 use super::tree::KeyPath;
 
 /// Puts the home folder in the place of `~` wherever the spec names a path of this computer.
-pub(super) fn expand(spec: &mut Spec, home: Option<&Path>) -> Vec<Finding> {
+pub(super) fn expand(spec: &mut Spec, home: Option<&Path>) -> Vec<SpecFinding> {
     let mut findings = Vec::new();
     each_path(spec, &mut |at, path| {
         let Ok(rest) = path.strip_prefix("~") else {
             if path.to_string_lossy().starts_with('~') {
-                findings.push(Finding::new(
+                findings.push(SpecFinding::new(
                     at,
                     "a home folder other than `~/…` is not known: write the path in full",
                 ));
@@ -26,7 +26,7 @@ pub(super) fn expand(spec: &mut Spec, home: Option<&Path>) -> Vec<Finding> {
         };
         match home {
             Some(home) => *path = home.join(rest),
-            None => findings.push(Finding::new(
+            None => findings.push(SpecFinding::new(
                 at,
                 "`HOME` is not set, so that `~` means nothing: write the path in full",
             )),
@@ -56,7 +56,7 @@ fn each_path(spec: &mut Spec, visit: &mut impl FnMut(KeyPath, &mut PathBuf)) {
             }
         }
     }
-    if let Provider::Hosts(hosts) = &mut spec.provider {
+    if let ProviderSettings::Hosts(hosts) = &mut spec.provider {
         let mut key = |at: KeyPath, host: &mut ExistingHost| {
             if let ExistingHost::With(settings) = host
                 && let Some(path) = &mut settings.key

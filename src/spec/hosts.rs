@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::model::Spec;
-use super::provider::Provider;
+use super::provider::ProviderSettings;
 use crate::error::{Error, Result};
 use crate::host::{HostName, Role};
 
@@ -12,10 +12,10 @@ impl Spec {
     pub fn hosts(&self) -> BTreeSet<HostName> {
         let of_app = (1..=self.app.count).map(HostName::app);
         let others = match &self.provider {
-            Provider::Hosts(hosts) => {
+            ProviderSettings::Hosts(hosts) => {
                 hosts.all().into_keys().filter(|host| host.role() != Role::APP).collect()
             }
-            Provider::Local | Provider::Aws(_) => vec![HostName::MONITORING],
+            ProviderSettings::Local | ProviderSettings::Aws(_) => vec![HostName::MONITORING],
         };
         of_app.chain(others).collect()
     }

@@ -5,14 +5,14 @@ use std::path::{Path, PathBuf};
 
 use super::catalogue::Catalogue;
 use super::excerpt::Excerpt;
-use super::finding::Finding;
+use super::finding::SpecFinding;
 use super::lack::lacks;
 use super::model::Spec;
 use super::place::Place;
 use super::problem::Problem;
-use super::provider::Provider;
+use super::provider::ProviderSettings;
 use super::schema::json_schema;
-use super::source::{Origin, Source};
+use super::source::{Origin, SpecFile};
 use super::tree::{Node, Value};
 use super::{detect, home, meaning, shape};
 use crate::bounded::{SMALL_FILE_BYTES, read_at_most};
@@ -96,10 +96,10 @@ pub fn load(path: &Path) -> Result<Loaded> {
         Error::invalid(format!("the spec `{}` is no text in UTF-8", path.display()))
             .remedy("a spec is a YAML file; `examples/` holds some to start from")
     })?;
-    read(Source { path: path.to_owned(), text })
+    read(SpecFile { path: path.to_owned(), text })
 }
 
-fn read(source: Source) -> Result<Loaded> {
+fn read(source: SpecFile) -> Result<Loaded> {
     let root = Node::parse(&source.text).map_err(|problem| invalid(&source, vec![problem]))?;
     if matches!(root.value, Value::Null) {
         return Err(invalid(&source, vec![Problem::new(None, "the file is empty")]));
@@ -119,7 +119,7 @@ fn read(source: Source) -> Result<Loaded> {
     faulty.extend(homeless.iter().map(|finding| finding.path.clone()));
     spec.catalogue = catalogue(&spec, base)?;
     let mut spec = decided(spec, &root, base);
-    let mut findings: Vec<Finding> = count(&mut spec, counted).into_iter().collect();
+    let mut findings: Vec<SpecFinding> = count(&mut spec, counted).into_iter().collect();
     findings.extend(meaning::check(&spec, base));
     findings.retain(|finding| finding.is_of_user(&faulty));
     findings.extend(homeless);
@@ -139,13 +139,13 @@ fn catalogue(spec: &Spec, base: &Path) -> Result<Catalogue> {
 }
 
 /// Where hosts are listed, their list says how many there are; a number beside it must be the same.
-fn count(spec: &mut Spec, counted: bool) -> Option<Finding> {
-    let Provider::Hosts(hosts) = &spec.provider else { return None };
+fn count(spec: &mut Spec, counted: bool) -> Option<SpecFinding> {
+    let ProviderSettings::Hosts(hosts) = &spec.provider else { return None };
     let listed = u16::try_from(hosts.app.len()).unwrap_or(u16::MAX);
     if counted && listed > 0 && spec.app.count != listed {
         let hosts = if listed == 1 { "1 host".to_owned() } else { format!("{listed} hosts") };
         let message = format!("`provider.hosts.app` lists {hosts}; leave `count` out");
-        return Some(Finding::new("app.count", message));
+        return Some(SpecFinding::new("app.count", message));
     }
     spec.app.count = listed.max(1);
     None
@@ -162,13 +162,13 @@ fn decided(mut spec: Spec, root: &Node, base: &Path) -> Spec {
 }
 
 /// Where a finding stands: at its value, or within the value's text.
-fn place_of(finding: &Finding, root: &Node, text: &str) -> Place {
+fn place_of(finding: &SpecFinding, root: &Node, text: &str) -> Place {
     let whole = root.locate(finding.path.keys());
     let inside = |(at, width)| root.get(finding.path.keys())?.place_of_action(text, at, width);
     finding.within.and_then(inside).unwrap_or(whole)
 }
 
-fn invalid(source: &Source, problems: Vec<Problem>) -> Error {
+fn invalid(source: &SpecFile, problems: Vec<Problem>) -> Error {
     source
         .error("the spec", problems)
         .remedy("`monctl schema` prints what a spec may hold; `examples/` holds some to start from")

@@ -10,12 +10,12 @@ use std::path::Path;
 use garde::Validate as _;
 
 use super::app::{EnvValue, Metrics, fits_environment};
-use super::finding::Finding;
+use super::finding::SpecFinding;
 use super::grafana::{DashboardSource, Grafana};
 use super::model::Spec;
 use super::monitoring::{Discovery, Install};
 use super::names::{Port, WsgiModule};
-use super::provider::{ExistingHosts, Provider};
+use super::provider::{ExistingHosts, ProviderSettings};
 use super::scraping::Scraped;
 use super::secret_ref::SecretRef;
 use super::suggest::suggestion;
@@ -26,10 +26,11 @@ use crate::host::Role;
 const RELEASES: [&str; 4] = ["prometheus", "alertmanager", "node_exporter", "grafana"];
 
 /// All findings. `base` is the folder to which the spec's paths are relative.
-pub(super) fn check(spec: &Spec, base: &Path) -> Vec<Finding> {
+pub(super) fn check(spec: &Spec, base: &Path) -> Vec<SpecFinding> {
     let mut findings = Vec::new();
     if let Err(report) = spec.validate() {
-        findings.extend(report.iter().map(|(path, error)| Finding::new(path.to_string(), error.message())));
+        findings
+            .extend(report.iter().map(|(path, error)| SpecFinding::new(path.to_string(), error.message())));
     }
     alerts::check(spec, &base.join(&spec.app.path), &mut findings);
     notify::check(spec, &mut findings);
@@ -49,27 +50,27 @@ pub(super) fn check(spec: &Spec, base: &Path) -> Vec<Finding> {
 /// EC2 takes 50 tags; the others are monctl's.
 const OWN_TAGS: usize = 40;
 
-fn provider(provider: &Provider, findings: &mut Vec<Finding>) {
-    if let Provider::Aws(aws) = provider
+fn provider(provider: &ProviderSettings, findings: &mut Vec<SpecFinding>) {
+    if let ProviderSettings::Aws(aws) = provider
         && aws.tags.len() > OWN_TAGS
     {
         let message = format!("EC2 takes 50 tags a resource; at most {OWN_TAGS} can be your own");
-        findings.push(Finding::new("provider.aws.tags", message));
+        findings.push(SpecFinding::new("provider.aws.tags", message));
     }
     match provider {
-        Provider::Aws(aws) if aws.subnet.is_some() && aws.vpc.is_some() => {
+        ProviderSettings::Aws(aws) if aws.subnet.is_some() && aws.vpc.is_some() => {
             let message = "a subnet decides on its VPC; leave `vpc` out";
-            findings.push(Finding::new("provider.aws.vpc", message).about("provider.aws.subnet"));
+            findings.push(SpecFinding::new("provider.aws.vpc", message).about("provider.aws.subnet"));
         }
-        Provider::Hosts(hosts) if hosts.app.is_empty() => {
-            findings.push(Finding::new("provider.hosts.app", "at least one application host is needed"));
+        ProviderSettings::Hosts(hosts) if hosts.app.is_empty() => {
+            findings.push(SpecFinding::new("provider.hosts.app", "at least one application host is needed"));
         }
-        Provider::Hosts(hosts) => existing_hosts(hosts, findings),
+        ProviderSettings::Hosts(hosts) => existing_hosts(hosts, findings),
         _ => {}
     }
 }
 
-fn existing_hosts(hosts: &ExistingHosts, findings: &mut Vec<Finding>) {
+fn existing_hosts(hosts: &ExistingHosts, findings: &mut Vec<SpecFinding>) {
     let mut seen: Vec<((String, Option<Port>), KeyPath)> = Vec::new();
     for (name, host) in hosts.all() {
         let path = KeyPath::from(ExistingHosts::place(name));
@@ -77,30 +78,30 @@ fn existing_hosts(hosts: &ExistingHosts, findings: &mut Vec<Finding>) {
         let destination = (settings.ssh.host().to_owned(), settings.port);
         if let Some((_, first)) = seen.iter().find(|(other, _)| *other == destination) {
             let message = format!("`{}` stands here twice; each host has one role", destination.0);
-            findings.push(Finding::new(path.clone(), message).about(path.clone()).about(first.clone()));
+            findings.push(SpecFinding::new(path.clone(), message).about(path.clone()).about(first.clone()));
         }
         if settings.user.is_some() && settings.ssh.user().is_some() {
             let message = format!("`{}` names a user already; leave `user` out", settings.ssh);
-            findings.push(Finding::new(path.clone(), message).about(path.clone()));
+            findings.push(SpecFinding::new(path.clone(), message).about(path.clone()));
         }
         seen.push((destination, path));
     }
 }
 
 /// Prometheus refuses to look for instances without a region, also where it only checks its configuration.
-fn discovery(spec: &Spec, findings: &mut Vec<Finding>) {
+fn discovery(spec: &Spec, findings: &mut Vec<SpecFinding>) {
     let message = match (spec.monitoring.discovery, &spec.provider) {
         (Discovery::Static, _) => return,
-        (Discovery::Ec2, Provider::Aws(aws)) if aws.region.is_some() => return,
-        (Discovery::Ec2, Provider::Aws(_)) => "looking for instances needs `provider.aws.region`",
+        (Discovery::Ec2, ProviderSettings::Aws(aws)) if aws.region.is_some() => return,
+        (Discovery::Ec2, ProviderSettings::Aws(_)) => "looking for instances needs `provider.aws.region`",
         (Discovery::Ec2, _) => "only `provider: {aws: …}` has instances to look for",
     };
-    findings.push(Finding::new("monitoring.discovery", message).about("provider"));
+    findings.push(SpecFinding::new("monitoring.discovery", message).about("provider"));
 }
 
 /// References that cannot lead to a secret. The messages repeat nothing of them: a secret may have been put
 /// where its reference belongs.
-fn secrets(spec: &Spec, findings: &mut Vec<Finding>) {
+fn secrets(spec: &Spec, findings: &mut Vec<SpecFinding>) {
     for (name, reference) in spec.secret_refs() {
         let message = match reference {
             SecretRef::File(path) if path.to_string_lossy().contains("://") => {
@@ -109,20 +110,20 @@ fn secrets(spec: &Spec, findings: &mut Vec<Finding>) {
             SecretRef::Command(words) if words.first().is_none_or(String::is_empty) => "the command is empty",
             _ => continue,
         };
-        findings.push(Finding::new(name.to_string(), message));
+        findings.push(SpecFinding::new(name.to_string(), message));
     }
     for (name, value) in &spec.app.env {
         if matches!(value, EnvValue::Plain(text) if !fits_environment(text)) {
             let message = "the value holds control characters, which no environment can carry";
-            findings.push(Finding::new(format!("app.env.{name}"), message));
+            findings.push(SpecFinding::new(format!("app.env.{name}"), message));
         }
     }
 }
 
 /// A Grafana that exists with all that it needs, and dashboards that each come from one place.
-fn grafana(grafana: &Grafana, base: &Path, findings: &mut Vec<Finding>) {
+fn grafana(grafana: &Grafana, base: &Path, findings: &mut Vec<SpecFinding>) {
     let mut find =
-        |key: &str, message: String| findings.push(Finding::new(format!("grafana.{key}"), message));
+        |key: &str, message: String| findings.push(SpecFinding::new(format!("grafana.{key}"), message));
     for (key, message) in grafana.contradictions() {
         find(key, message.to_owned());
     }
@@ -161,8 +162,9 @@ fn grafana(grafana: &Grafana, base: &Path, findings: &mut Vec<Finding>) {
 }
 
 /// The application's files, as far as the spec names them.
-fn files(spec: &Spec, base: &Path, findings: &mut Vec<Finding>) {
-    let mut find = |path: &str, message: String| findings.push(Finding::new(path, message).about("app.path"));
+fn files(spec: &Spec, base: &Path, findings: &mut Vec<SpecFinding>) {
+    let mut find =
+        |path: &str, message: String| findings.push(SpecFinding::new(path, message).about("app.path"));
     let folder = base.join(&spec.app.path);
     if spec.app.path.as_os_str().is_empty() {
         find("app.path", "the path is empty; write `.` for the spec's own folder".to_owned());
@@ -181,51 +183,52 @@ fn files(spec: &Spec, base: &Path, findings: &mut Vec<Finding>) {
 }
 
 /// A path of metrics that has no use, or that Prometheus would write in another way.
-fn metrics_path(spec: &Spec, findings: &mut Vec<Finding>) {
+fn metrics_path(spec: &Spec, findings: &mut Vec<SpecFinding>) {
     let Some(path) = &spec.app.metrics_path else { return };
     let message = match spec.app.metrics() {
         Metrics::Exporter => "only `metrics: builtin` has a path of its own; leave it out, or add that",
         Metrics::Builtin if path.as_str().contains(['?', '#']) => "the path ends before any `?` or `#`",
         Metrics::Builtin => return,
     };
-    findings.push(Finding::new("app.metrics_path", message).about("app.metrics"));
+    findings.push(SpecFinding::new("app.metrics_path", message).about("app.metrics"));
 }
 
 /// The catalogue of releases and the names in it.
-fn releases(install: &Install, base: &Path, findings: &mut Vec<Finding>) {
+fn releases(install: &Install, base: &Path, findings: &mut Vec<SpecFinding>) {
     let word = if install.is_release() { "release" } else { "distribution" };
     let at = KeyPath::from("monitoring.install").and(word);
     if let Some(catalogue) = &install.releases().catalogue {
         let catalogue = base.join(catalogue);
         if !catalogue.is_file() {
             let message = format!("there is no file `{}`", catalogue.display());
-            findings.push(Finding::new(at.and("catalogue"), message));
+            findings.push(SpecFinding::new(at.and("catalogue"), message));
         }
     }
     for name in install.releases().versions.keys().filter(|name| !RELEASES.contains(&name.as_str())) {
         let near = suggestion(name, RELEASES);
-        findings.push(Finding::new(at.and("versions").and(name), format!("no release is called so{near}")));
+        findings
+            .push(SpecFinding::new(at.and("versions").and(name), format!("no release is called so{near}")));
     }
 }
 
 /// A version of what is not installed.
-fn no_release_of_grafana(spec: &Spec, findings: &mut Vec<Finding>) {
+fn no_release_of_grafana(spec: &Spec, findings: &mut Vec<SpecFinding>) {
     let install = &spec.monitoring.install;
     if spec.grafana.existing().is_some() && install.releases().versions.contains_key("grafana") {
         let word = if install.is_release() { "release" } else { "distribution" };
         let path = format!("monitoring.install.{word}.versions.grafana");
         let message = "no Grafana is installed, since `grafana.url` names one; leave this out";
-        findings.push(Finding::new(path, message).about("grafana.url"));
+        findings.push(SpecFinding::new(path, message).about("grafana.url"));
     }
 }
 
 /// The folders of the user's own integrations.
-fn integrations(spec: &Spec, base: &Path, findings: &mut Vec<Finding>) {
+fn integrations(spec: &Spec, base: &Path, findings: &mut Vec<SpecFinding>) {
     for (index, folder) in spec.integrations.iter().enumerate() {
         let folder = base.join(folder);
         if !folder.is_dir() {
             let message = format!("there is no folder `{}`", folder.display());
-            findings.push(Finding::new(format!("integrations.{index}"), message));
+            findings.push(SpecFinding::new(format!("integrations.{index}"), message));
         }
     }
 }
@@ -234,11 +237,11 @@ fn integrations(spec: &Spec, base: &Path, findings: &mut Vec<Finding>) {
 const SSH: u16 = 22;
 
 /// Ports that are taken twice on a host.
-fn ports(spec: &Spec, findings: &mut Vec<Finding>) {
+fn ports(spec: &Spec, findings: &mut Vec<SpecFinding>) {
     let of_app = spec.app.port.get();
     if spec.app.port == spec.app.metrics_port {
         let message = format!("port {of_app} is that of `metrics_port`, too; choose another");
-        findings.push(Finding::new("app.port", message).about("app.metrics_port"));
+        findings.push(SpecFinding::new("app.port", message).about("app.metrics_port"));
     }
     let scraped = spec.scraped();
     let settings = [("app.port", of_app), ("app.metrics_port", spec.app.metrics_port.get())];
@@ -247,7 +250,7 @@ fn ports(spec: &Spec, findings: &mut Vec<Finding>) {
             |job: &&Scraped| job.is_exporter_of(Role::APP) && job.port == port && !job.is_of_settings;
         let whose = scraped.iter().find(is_taken).map(|job| job.title).or((port == SSH).then_some("ssh"));
         if let Some(whose) = whose {
-            findings.push(Finding::new(key, format!("port {port} is used by {whose}; choose another")));
+            findings.push(SpecFinding::new(key, format!("port {port} is used by {whose}; choose another")));
         }
     }
     let exporters: Vec<_> = scraped.iter().filter(|job| !job.is_applications).collect();
@@ -262,7 +265,7 @@ fn ports(spec: &Spec, findings: &mut Vec<Finding>) {
                 "port {} is used by {} and by {}; change one of them",
                 job.port, other.title, job.title
             );
-            findings.push(Finding::new("integrations", message));
+            findings.push(SpecFinding::new("integrations", message));
         }
     }
 }

@@ -41,8 +41,8 @@ pub use alert::*;
 pub use app::*;
 pub use aws::*;
 pub use catalogue::{
-    Amount, Case, Catalogue, CatalogueAlert, Counts, HOST_DOWN, Sees, Series, Trial, Unit, Usual, Values,
-    WATCHDOG,
+    Amount, Catalogue, CatalogueAlert, Counts, HOST_DOWN, LabelValues, Sees, Series, ThresholdUnit, Trial,
+    TrialCase, Usual, WATCHDOG,
 };
 pub use drill::DrillKind;
 pub use grafana::*;
@@ -51,10 +51,10 @@ pub use model::*;
 pub use monitoring::*;
 pub use names::*;
 pub use notify::*;
-pub(crate) use promql::{Fault, fault as promql_fault};
+pub(crate) use promql::{PromqlFault, fault as promql_fault};
 pub use provider::*;
+pub use route::AlertRoute;
 pub(crate) use route::GROUP_INTERVAL;
-pub use route::Route;
 pub use schema::json_schema;
 pub use scraping::Scraped;
 pub use secret_ref::*;

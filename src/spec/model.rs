@@ -14,7 +14,7 @@ use super::grafana::Grafana;
 use super::monitoring::Monitoring;
 use super::names::AlertName;
 use super::notify::Notify;
-use super::provider::Provider;
+use super::provider::ProviderSettings;
 use crate::host::ProjectName;
 
 /// A project: an application, its monitoring, and where both run.
@@ -28,7 +28,7 @@ pub struct Spec {
     /// The project's name: a DNS label. Machines, networks and tags carry it.
     pub project: ProjectName,
     /// Where the machines come from.
-    pub provider: Provider,
+    pub provider: ProviderSettings,
     /// The Django application.
     #[garde(dive)]
     pub app: App,

@@ -5,7 +5,7 @@ use crate::promql::{parse, without_texts};
 
 /// What is wrong with an expression.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Fault {
+pub(crate) enum PromqlFault {
     /// No Prometheus reads it.
     Wrong(String),
     /// A newer Prometheus than monctl knows may read it.
@@ -13,27 +13,27 @@ pub(crate) enum Fault {
 }
 
 /// What is wrong with an expression, if anything is.
-pub(crate) fn fault(expression: &str) -> Option<Fault> {
+pub(crate) fn fault(expression: &str) -> Option<PromqlFault> {
     if expression.trim().is_empty() {
-        return Some(Fault::Wrong("the expression is empty".to_owned()));
+        return Some(PromqlFault::Wrong("the expression is empty".to_owned()));
     }
     let said = parse(expression).err()?;
     if let Some(function) = said.strip_prefix(UNKNOWN_FUNCTION) {
         let function = function.trim_matches(['\'', '"']);
         let near = suggestion(function, FUNCTIONS);
-        return Some(Fault::Unknown(format!("monctl knows no function `{function}` of PromQL{near}")));
+        return Some(PromqlFault::Unknown(format!("monctl knows no function `{function}` of PromQL{near}")));
     }
     // Prometheus' dialect of regular expressions is Go's.
     if said.starts_with(ILLEGAL_REGEX) {
-        return Some(Fault::Unknown(said));
+        return Some(PromqlFault::Unknown(said));
     }
     if let Some(mark) = unclosed(expression) {
-        return Some(Fault::Wrong(format!("this is no PromQL: `{mark}` is never closed")));
+        return Some(PromqlFault::Wrong(format!("this is no PromQL: `{mark}` is never closed")));
     }
     if let Some(what) = newer(expression) {
-        return Some(Fault::Unknown(what));
+        return Some(PromqlFault::Unknown(what));
     }
-    Some(Fault::Wrong(if said == NO_REASON {
+    Some(PromqlFault::Wrong(if said == NO_REASON {
         "this is no PromQL: it ends, or something stands in it, where nothing can".to_owned()
     } else {
         format!("this is no PromQL: {said}")
@@ -147,7 +147,7 @@ mod tests {
             ("x{a=\"anchored\"} >> 0", "this is no PromQL: "),
             ("x{a=`\\d} == 0", "``` is never closed"),
         ] {
-            let Some(Fault::Wrong(said)) = fault(expression) else {
+            let Some(PromqlFault::Wrong(said)) = fault(expression) else {
                 panic!("{expression}: {:?}", fault(expression))
             };
             assert!(said.contains(words), "{expression}: {said}");
@@ -166,7 +166,7 @@ mod tests {
             ("rate(x[5m] smoothed) > 0", "does not know `smoothed`"),
             ("x{a=~\"b(c\"} > 1", "illegal regex"),
         ] {
-            let Some(Fault::Unknown(said)) = fault(expression) else {
+            let Some(PromqlFault::Unknown(said)) = fault(expression) else {
                 panic!("{expression}: {:?}", fault(expression))
             };
             assert!(said.contains(words), "{expression}: {said}");

@@ -6,18 +6,19 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::aws::Aws;
+use super::aws::AwsSettings;
 use super::names::{Destination, Fingerprint, Port, SshUser};
 use crate::host::{HostName, Role};
 
 /// Where the machines come from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Provider {
+#[schemars(rename = "Provider")]
+pub enum ProviderSettings {
     /// systemd machines on this computer.
     Local,
     /// Instances of EC2.
-    Aws(Box<Aws>),
+    Aws(Box<AwsSettings>),
     /// Hosts that exist already.
     Hosts(Box<ExistingHosts>),
 }

@@ -20,7 +20,7 @@ const SEVERITY: &str = "severity";
 
 /// The way of one alert.
 #[derive(Debug, Clone, Copy)]
-pub struct Route<'a> {
+pub struct AlertRoute<'a> {
     notify: &'a Notify,
     severity: Option<(&'a SeverityName, &'a Severity)>,
     is_heartbeat: bool,
@@ -29,20 +29,20 @@ pub struct Route<'a> {
 impl Notify {
     /// The way of an alert with these labels. A severity that is a template is known only once the alert fires, and
     /// taken for one of which the spec says nothing.
-    pub fn route(&self, alert: &str, labels: &BTreeMap<String, String>) -> Route<'_> {
+    pub fn route(&self, alert: &str, labels: &BTreeMap<String, String>) -> AlertRoute<'_> {
         let is_heartbeat = alert == WATCHDOG && self.heartbeat_url.is_some();
         let severity = labels.get(SEVERITY).filter(|_| !is_heartbeat);
         let severity = severity.and_then(|severity| self.severities.get_key_value(severity.as_str()));
-        Route { notify: self, severity, is_heartbeat }
+        AlertRoute { notify: self, severity, is_heartbeat }
     }
 
     /// The way of alerts of a severity.
-    pub fn route_of<'a>(&'a self, name: &'a SeverityName, severity: &'a Severity) -> Route<'a> {
-        Route { notify: self, severity: Some((name, severity)), is_heartbeat: false }
+    pub fn route_of<'a>(&'a self, name: &'a SeverityName, severity: &'a Severity) -> AlertRoute<'a> {
+        AlertRoute { notify: self, severity: Some((name, severity)), is_heartbeat: false }
     }
 }
 
-impl<'a> Route<'a> {
+impl<'a> AlertRoute<'a> {
     /// The severity of which the spec says something.
     pub fn severity(&self) -> Option<&'a SeverityName> {
         self.severity.map(|(name, _)| name)

@@ -9,12 +9,12 @@ use crate::error::Error;
 
 /// The file that a spec was read from.
 #[derive(Debug, Clone)]
-pub(super) struct Source {
+pub(super) struct SpecFile {
     pub path: PathBuf,
     pub text: String,
 }
 
-impl Source {
+impl SpecFile {
     /// One error that lists all problems in the file's order, each with line, column and excerpt.
     pub fn error(&self, what: &str, mut problems: Vec<Problem>) -> Error {
         problems.sort_by_key(|problem| problem.place);
@@ -49,6 +49,6 @@ impl Source {
 /// A valid spec's file, kept so that later problems (a secret that cannot be read) name their place, too.
 #[derive(Debug, Clone)]
 pub(super) struct Origin {
-    pub source: Source,
+    pub source: SpecFile,
     pub root: Node,
 }

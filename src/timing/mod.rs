@@ -19,6 +19,6 @@ mod warnings;
 pub use fault_model::{CpuLoad, Effect, Ending, Fault, REFERENCE_COMMAND, Traffic};
 pub use mute::Mutes;
 pub use predict::{EARLY, LATE, Obstacle, Prediction, Remedies, Window, chance_of, is_certain, predict};
-pub use settings::{Refusals, Settings};
+pub use settings::{Refusals, TimingSettings};
 pub use stage::Stage;
 pub use warnings::warnings_for;

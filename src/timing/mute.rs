@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan as _, ZonedDateTime, civil};
 
 use crate::error::{Error, Result};
-use crate::spec::{Mute, Route, Weekday};
+use crate::spec::{AlertRoute, Mute, Weekday};
 
 /// Mute times repeat after a week: what has no end for longer has none.
 const DAYS_AHEAD: i64 = 8;
@@ -29,7 +29,7 @@ struct Quiet {
 
 impl Mutes {
     /// Those of a route.
-    pub fn of(route: Route<'_>) -> Self {
+    pub fn of(route: AlertRoute<'_>) -> Self {
         let severity = route.severity().map(ToString::to_string).unwrap_or_default();
         Self { severity, times: route.mute().to_vec() }
     }

@@ -2,7 +2,7 @@
 
 use super::fault_model::{Effect, Ending, Fault};
 use super::predict::{Obstacle, Remedies, TIE_WON, is_certain};
-use super::settings::Settings;
+use super::settings::TimingSettings;
 use crate::duration::{Millis, PromDuration};
 use crate::promql::Signal;
 
@@ -37,7 +37,7 @@ pub fn fate(chance: f64, race: f64) -> String {
 }
 
 /// Why the alert does not arrive, for this fault.
-pub fn reason(settings: &Settings, fault: &Fault, obstacle: Obstacle) -> String {
+pub fn reason(settings: &TimingSettings, fault: &Fault, obstacle: Obstacle) -> String {
     let (reached, asked) = (size(settings, fault), &settings.threshold);
     match obstacle {
         Obstacle::TooSmall => match fault.effect {
@@ -76,7 +76,7 @@ pub fn reason(settings: &Settings, fault: &Fault, obstacle: Obstacle) -> String 
 }
 
 /// What the fault makes of the value, as people read it.
-pub fn size(settings: &Settings, fault: &Fault) -> String {
+pub fn size(settings: &TimingSettings, fault: &Fault) -> String {
     match fault.effect {
         Effect::Load(_) => format!("{:.0}%", fault.peak()),
         Effect::Requests { .. } => format!("{:.1}% of the requests", fault.peak()),

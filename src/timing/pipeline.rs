@@ -15,7 +15,7 @@
 
 use super::fault_model::{Ending, Fault};
 use super::samples::Course;
-use super::settings::{Refusals, Settings};
+use super::settings::{Refusals, TimingSettings};
 use super::time::{Ms, ms, next_tick};
 
 /// A failed request is tried again for so long, at the least (`notify.MinTimeout`).
@@ -28,7 +28,7 @@ const LONGEST_PAUSE: f64 = 60_000.0;
 
 /// Settings and fault in integer milliseconds and fractions.
 #[derive(Debug, Clone, Copy)]
-pub struct Case {
+pub struct PipelineInput {
     pub scrape: Ms,
     pub evaluation: Ms,
     pub group_interval: Ms,
@@ -69,8 +69,8 @@ pub struct Walk {
     pub told: Option<Ms>,
 }
 
-impl Case {
-    pub fn new(settings: &Settings, fault: &Fault) -> Self {
+impl PipelineInput {
+    pub fn new(settings: &TimingSettings, fault: &Fault) -> Self {
         Self {
             scrape: ms(settings.scrape_interval).max(1),
             evaluation: ms(settings.evaluation_interval).max(1),

@@ -8,8 +8,8 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::fault_model::{CpuLoad, Effect, Ending, Fault};
-use super::pipeline::{Case, Phase, Refused, Walk};
-use super::settings::Settings;
+use super::pipeline::{Phase, PipelineInput, Refused, Walk};
+use super::settings::TimingSettings;
 use super::stage::Stage;
 use super::time::Ms;
 use crate::duration::Millis;
@@ -117,7 +117,7 @@ impl Prediction {
 }
 
 /// Predicts a drill.
-pub fn predict(settings: &Settings, fault: &Fault) -> Prediction {
+pub fn predict(settings: &TimingSettings, fault: &Fault) -> Prediction {
     let walks = walks(settings, fault);
     let from_begin = |stage| window(stage, &walks, Slack::of(stage, settings, fault), |_| Some(0));
     let from_end = |stage| window(stage, &walks, Slack::of_fault(fault), |walk: &Walk| walk.off);
@@ -136,8 +136,8 @@ pub fn predict(settings: &Settings, fault: &Fault) -> Prediction {
 }
 
 /// The share of tries of a fault that reach the receiver, from 0 to 1.
-pub fn chance_of(settings: &Settings, fault: &Fault) -> f64 {
-    let case = Case::new(settings, fault);
+pub fn chance_of(settings: &TimingSettings, fault: &Fault) -> f64 {
+    let case = PipelineInput::new(settings, fault);
     chance(&phases(&case).map(|phase| case.fate(phase)).collect::<Vec<_>>())
 }
 
@@ -146,14 +146,15 @@ pub fn is_certain(chance: f64) -> bool {
     chance >= CERTAIN
 }
 
-fn walks(settings: &Settings, fault: &Fault) -> Vec<Walk> {
-    let case = Case::new(settings, fault);
+fn walks(settings: &TimingSettings, fault: &Fault) -> Vec<Walk> {
+    let case = PipelineInput::new(settings, fault);
     phases(&case).map(|phase| case.walk(phase)).collect()
 }
 
 /// The phases that are walked.
-fn phases(case: &Case) -> impl Iterator<Item = Phase> {
-    let Case { scrape: scrape_interval, evaluation: evaluation_interval, group_interval, .. } = *case;
+fn phases(case: &PipelineInput) -> impl Iterator<Item = Phase> {
+    let PipelineInput { scrape: scrape_interval, evaluation: evaluation_interval, group_interval, .. } =
+        *case;
     // The two grids are shifted against each other: a scrape at the very moment of an evaluation puts one
     // scrape more into the range, which is as rare in life as it would be frequent on equal grids.
     let third = move |n: Ms, thirds: Ms, interval: Ms| (3 * n + thirds) * interval / (3 * GRID);
@@ -201,13 +202,13 @@ impl Slack {
         Self { early: EARLY + grain, late: LATE + grain }
     }
 
-    fn of(stage: Stage, settings: &Settings, fault: &Fault) -> Self {
+    fn of(stage: Stage, settings: &TimingSettings, fault: &Fault) -> Self {
         // The fault is the clock's zero.
         if stage == Stage::LoadOn {
             return Self { early: Duration::ZERO, late: Duration::ZERO };
         }
         let slack = Self::of_fault(fault);
-        let case = Case::new(settings, fault);
+        let case = PipelineInput::new(settings, fault);
         let pauses = |factor| {
             let Refused { ticks, pause } = case.refused(factor);
             millis(ticks * case.group_interval + pause).0
@@ -253,7 +254,7 @@ fn share(walks: &[Walk], which: impl Fn(&Walk) -> bool) -> f64 {
 }
 
 /// The stage at which most of the tries that do not arrive end.
-fn obstacle(settings: &Settings, fault: &Fault, walks: &[Walk]) -> Obstacle {
+fn obstacle(settings: &TimingSettings, fault: &Fault, walks: &[Walk]) -> Obstacle {
     if !reaches(settings, fault) {
         return Obstacle::TooSmall;
     }
@@ -270,7 +271,7 @@ fn obstacle(settings: &Settings, fault: &Fault, walks: &[Walk]) -> Obstacle {
 }
 
 /// Whether the fault would be beyond the threshold if it lasted.
-fn reaches(settings: &Settings, fault: &Fault) -> bool {
+fn reaches(settings: &TimingSettings, fault: &Fault) -> bool {
     match settings.signal {
         Signal::Quantile { quantile, .. } => fault.effect.broken(1.0, &settings.threshold) > 1.0 - quantile,
         Signal::Missing { .. } | Signal::Trend { .. } => true,
@@ -278,7 +279,7 @@ fn reaches(settings: &Settings, fault: &Fault) -> bool {
     }
 }
 
-fn remedies(settings: &Settings, fault: &Fault) -> Remedies {
+fn remedies(settings: &TimingSettings, fault: &Fault) -> Remedies {
     let remedies = Remedies {
         duration: shortest(settings, fault),
         group_wait: largest_wait(settings, fault),
@@ -290,8 +291,8 @@ fn remedies(settings: &Settings, fault: &Fault) -> Remedies {
     }
 }
 
-fn with_load(remedies: Remedies, settings: &Settings, fault: &Fault, load: CpuLoad) -> Remedies {
-    let arrives = |settings: &Settings, load: CpuLoad| {
+fn with_load(remedies: Remedies, settings: &TimingSettings, fault: &Fault, load: CpuLoad) -> Remedies {
+    let arrives = |settings: &TimingSettings, load: CpuLoad| {
         is_certain(chance_of(settings, &Fault { effect: Effect::Load(load), ..*fault }))
     };
     // stress-ng keeps a load to a few percent only.
@@ -314,7 +315,7 @@ fn with_load(remedies: Remedies, settings: &Settings, fault: &Fault, load: CpuLo
 
 /// The shortest load that always arrives, in whole seconds; five-second steps above half a minute
 /// are easier to remember and never too short.
-fn shortest(settings: &Settings, fault: &Fault) -> Option<Millis> {
+fn shortest(settings: &TimingSettings, fault: &Fault) -> Option<Millis> {
     let lasting = |seconds: u32| fault.lasting(Duration::from_secs(seconds.into()));
     let enough = settings.hold
         + if settings.joins { settings.group_interval } else { settings.group_wait }
@@ -327,9 +328,10 @@ fn shortest(settings: &Settings, fault: &Fault) -> Option<Millis> {
 }
 
 /// The longest `group_wait` below the present one with which the alert always arrives, in whole seconds.
-fn largest_wait(settings: &Settings, fault: &Fault) -> Option<Millis> {
+fn largest_wait(settings: &TimingSettings, fault: &Fault) -> Option<Millis> {
     let present = u32::try_from(settings.group_wait.as_secs()).ok()?;
-    let waiting = |seconds: u32| Settings { group_wait: Duration::from_secs(seconds.into()), ..*settings };
+    let waiting =
+        |seconds: u32| TimingSettings { group_wait: Duration::from_secs(seconds.into()), ..*settings };
     let cut = smallest(1, present, |cut| is_certain(chance_of(&waiting(present - cut), fault)))?;
     Some(Millis(waiting(present - cut).group_wait))
 }
@@ -365,7 +367,7 @@ mod tests {
 
     #[test]
     fn the_reference_test_reaches_slack_in_about_one_of_fifty_tries() {
-        let prediction = predict(&Settings::of_reference(), &Fault::of_reference(4, 0.0));
+        let prediction = predict(&TimingSettings::of_reference(), &Fault::of_reference(4, 0.0));
         let tries = 1.0 / prediction.chance;
         assert!((40.0..=80.0).contains(&tries), "1 of {tries}");
         assert_eq!(prediction.obstacle, Some(Obstacle::ResolvedBeforeFlush));
@@ -373,7 +375,7 @@ mod tests {
 
     #[test]
     fn four_workers_on_eight_cpus_never_fire() {
-        let prediction = predict(&Settings::of_reference(), &Fault::of_reference(8, 0.0));
+        let prediction = predict(&TimingSettings::of_reference(), &Fault::of_reference(8, 0.0));
         assert!(prediction.chance < f64::EPSILON);
         assert_eq!(prediction.obstacle, Some(Obstacle::TooSmall));
         assert_eq!(prediction.window(Stage::Above), None);
@@ -382,7 +384,7 @@ mod tests {
 
     #[test]
     fn the_remedies_work_and_a_bit_less_does_not() {
-        let settings = Settings::of_reference();
+        let settings = TimingSettings::of_reference();
         let fault = Fault::of_reference(4, 0.0);
         let remedies = predict(&settings, &fault).remedies;
         let Millis(duration) = remedies.duration.unwrap();
@@ -391,7 +393,7 @@ mod tests {
         assert!(!with(duration.checked_sub(seconds(6)).unwrap()).is_certain());
         assert!(remedies.load.is_none(), "no load is enough within 120 s: {remedies:?}");
         let Millis(wait) = remedies.group_wait.unwrap();
-        let waiting = |group_wait| predict(&Settings { group_wait, ..settings }, &fault);
+        let waiting = |group_wait| predict(&TimingSettings { group_wait, ..settings }, &fault);
         assert!(waiting(wait).is_certain());
         assert!(!waiting(wait + seconds(1)).is_certain());
     }
@@ -400,13 +402,13 @@ mod tests {
     fn more_workers_are_named_where_they_are_what_lacks() {
         let load = CpuLoad { workers: 4, host_cpus: 8, load: 100.0, baseline: 0.0 };
         let fault = Fault { effect: Effect::Load(load), ..lasting(100.0, 600) };
-        let remedies = predict(&Settings::of_reference(), &fault).remedies;
+        let remedies = predict(&TimingSettings::of_reference(), &fault).remedies;
         assert_eq!((remedies.workers, remedies.load, remedies.duration), (Some(7), None, None));
     }
 
     #[test]
     fn a_full_load_until_delivery_always_arrives_and_the_stages_are_in_order() {
-        let settings = Settings { send_resolved: true, ..Settings::of_reference() };
+        let settings = TimingSettings { send_resolved: true, ..TimingSettings::of_reference() };
         let prediction = predict(&settings, &Fault::load(4, 100.0, 2.0));
         assert!(prediction.is_certain());
         let stages: Vec<Stage> = prediction.stages.iter().map(|window| window.stage).collect();
@@ -422,7 +424,7 @@ mod tests {
 
     #[test]
     fn the_way_a_fault_fails_is_told_apart() {
-        let settings = Settings::of_reference();
+        let settings = TimingSettings::of_reference();
         for (fault, obstacle) in [
             (lasting(70.0, 900), Obstacle::TooSmall),
             (lasting(100.0, 20), Obstacle::EndsBeforeAbove),
@@ -435,17 +437,18 @@ mod tests {
 
     #[test]
     fn a_rate_over_one_minute_at_15_seconds_sees_45() {
-        assert_eq!(Settings::of_reference().seen_by_rate(), seconds(45));
-        let settings = Settings { signal: Signal::Rate { range: seconds(50) }, ..Settings::of_reference() };
+        assert_eq!(TimingSettings::of_reference().seen_by_rate(), seconds(45));
+        let settings =
+            TimingSettings { signal: Signal::Rate { range: seconds(50) }, ..TimingSettings::of_reference() };
         assert_eq!(settings.seen_by_rate(), seconds(45));
     }
 
     #[test]
     fn a_long_hold_costs_no_time_to_predict() {
-        let settings = Settings {
+        let settings = TimingSettings {
             hold: seconds(24 * 3600),
             evaluation_interval: seconds(1),
-            ..Settings::of_reference()
+            ..TimingSettings::of_reference()
         };
         assert!(predict(&settings, &Fault::load(2, 100.0, 0.0)).is_certain());
     }

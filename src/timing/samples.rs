@@ -14,7 +14,7 @@
 #![expect(clippy::cast_precision_loss, reason = "milliseconds of a drill are far below 2^52")]
 
 use super::fault_model::{Effect, Fault};
-use super::settings::Settings;
+use super::settings::TimingSettings;
 use super::time::{Ms, ms, next_tick, ticks};
 use crate::promql::{Signal, Threshold};
 
@@ -41,7 +41,7 @@ struct Samples {
 }
 
 impl Course {
-    pub fn new(settings: &Settings, fault: &Fault) -> Self {
+    pub fn new(settings: &TimingSettings, fault: &Fault) -> Self {
         let scrape = ms(settings.scrape_interval).max(1);
         Self {
             signal: settings.signal,

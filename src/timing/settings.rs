@@ -7,11 +7,11 @@ use serde::Serialize;
 use crate::duration::{PromDuration, millis};
 use crate::promql::{PERCENT, Reading, Signal, Threshold, read};
 use crate::render::Rule;
-use crate::spec::{Spec, Unit};
+use crate::spec::{Spec, ThresholdUnit};
 
 /// What decides when an alert arrives.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct Settings {
+pub struct TimingSettings {
     /// How often targets are scraped.
     #[serde(serialize_with = "millis")]
     pub scrape_interval: Duration,
@@ -55,7 +55,7 @@ pub enum Refusals {
     Refused(u16),
 }
 
-impl Settings {
+impl TimingSettings {
     /// The settings of a rule in this spec; `None` where its expression compares nothing with a number.
     pub fn of_rule(spec: &Spec, rule: &Rule) -> Option<Self> {
         let scrape_interval = spec.monitoring.scrape_interval.get();
@@ -117,8 +117,8 @@ impl Settings {
 fn unit(rule: &Rule, reading: &Reading) -> &'static str {
     let is_of_catalogue = |above: f64| (above - reading.value).abs() <= 1e-9 * above.abs().max(1.0);
     match rule.unit.filter(|_| rule.above.is_some_and(is_of_catalogue)) {
-        Some(Unit::Percent) => "%",
-        Some(Unit::Seconds) => " s",
+        Some(ThresholdUnit::Percent) => "%",
+        Some(ThresholdUnit::Seconds) => " s",
         _ if reading.bounds == PERCENT => "%",
         _ if reading.is_bytes => " bytes",
         _ => "",

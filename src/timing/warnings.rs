@@ -3,7 +3,7 @@
 use super::fault_model::{Fault, REFERENCE_COMMAND};
 use super::phrases;
 use super::predict::{chance_of, predict};
-use super::settings::Settings;
+use super::settings::TimingSettings;
 use crate::spec::Spec;
 
 /// What `render` says about the reference's own test of `HighCPUUsage`; nothing where that test works.
@@ -11,11 +11,11 @@ pub fn warnings_for(spec: &Spec) -> Vec<String> {
     crate::render::rules(spec)
         .iter()
         .filter(|rule| rule.name == "HighCPUUsage")
-        .filter_map(|rule| reference_warning(&Settings::of_rule(spec, rule)?))
+        .filter_map(|rule| reference_warning(&TimingSettings::of_rule(spec, rule)?))
         .collect()
 }
 
-fn reference_warning(settings: &Settings) -> Option<String> {
+fn reference_warning(settings: &TimingSettings) -> Option<String> {
     let fault = Fault::of_reference(4, 0.0);
     let prediction = predict(settings, &fault);
     let verdict = if prediction.chance < 0.5 { "will most likely not reach" } else { "may not reach" };
@@ -38,7 +38,7 @@ mod tests {
     #[test]
     fn the_warning_says_how_likely_why_and_what_works() {
         assert_eq!(
-            reference_warning(&Settings::of_reference()).unwrap(),
+            reference_warning(&TimingSettings::of_reference()).unwrap(),
             "HighCPUUsage will most likely not reach its receiver when it is tested by `stress-ng --cpu 4 \
              --cpu-load 85 --timeout 120s`: on 4 CPUs it never arrives without luck; in 35 of 100 tries the message is \
              due at the very moment at which the alert ends, and where 1 such race of milliseconds in 20 is won, it \
@@ -46,7 +46,7 @@ mod tests {
              after 120 s of 85% the alert is resolved before Alertmanager's `group_wait` of 30 s has passed; \
              what works: the same for 145 s, or `group_wait: 14s`"
         );
-        let quick = Settings { group_wait: Duration::from_secs(5), ..Settings::of_reference() };
+        let quick = TimingSettings { group_wait: Duration::from_secs(5), ..TimingSettings::of_reference() };
         assert_eq!(reference_warning(&quick), None);
     }
 }

@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 use serde::Serialize;
 use tokio::time::timeout;
 
-use super::deliveries::Silence;
+use super::deliveries::ChannelFailure;
 use super::observer::Services;
 use super::other_alerts::{Bystander, Lookout};
 use super::preflight::{Notes, Preflight, Readiness};
@@ -127,7 +127,7 @@ async fn all(
 }
 
 /// A drill is not begun whose message could not be seen.
-fn unread(silence: &Silence) -> Error {
+fn unread(silence: &ChannelFailure) -> Error {
     Error::could_not_run(format!("its message could not be seen: {}", silence.why))
         .remedy("mend that, then run it again")
 }

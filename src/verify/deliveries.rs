@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::tracker::Witness;
 use crate::event::{ChatMessage, Event, Events};
-use crate::http::slack::{Mark, Received, Receiver, Reply};
+use crate::http::slack::{Mark, Received, Reply, SlackReceiver};
 
 /// A view of everything that arrived. Clones begin where the original is.
 #[derive(Debug, Clone)]
@@ -23,12 +23,12 @@ struct Shared {
     source: Source,
     all: Vec<Received>,
     events: Events,
-    silence: Option<Silence>,
+    silence: Option<ChannelFailure>,
 }
 
 /// That messages cannot be read now, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Silence {
+pub struct ChannelFailure {
     /// Why.
     pub why: String,
     /// Whether it lasts, whatever is tried.
@@ -37,7 +37,7 @@ pub struct Silence {
 
 #[derive(Debug)]
 enum Source {
-    Receiver(Receiver),
+    Receiver(SlackReceiver),
     Channel(mpsc::UnboundedReceiver<Received>),
     /// Nothing ever comes; Alertmanager's counters are asked instead.
     Nobody,
@@ -59,14 +59,14 @@ impl Slot {
     }
 
     /// Notes whether the channel can be read.
-    pub fn note(&self, silence: Option<Silence>) {
+    pub fn note(&self, silence: Option<ChannelFailure>) {
         lock(&self.shared).silence = silence;
     }
 }
 
 impl Inbox {
     /// What the receiver inside monctl gets.
-    pub fn of_receiver(receiver: Receiver, events: &Events) -> Self {
+    pub fn of_receiver(receiver: SlackReceiver, events: &Events) -> Self {
         Self::new(Source::Receiver(receiver), Witness::Receiver, events)
     }
 
@@ -94,7 +94,7 @@ impl Inbox {
     }
 
     /// Why nothing can be read now; none where it can.
-    pub fn silence(&self) -> Option<Silence> {
+    pub fn silence(&self) -> Option<ChannelFailure> {
         lock(&self.shared).silence.clone()
     }
 

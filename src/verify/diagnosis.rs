@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::tracker::Tracker;
 use crate::http::slack::{self, Reply};
 use crate::spec::DrillKind;
-use crate::timing::{Fault, Prediction, Settings, Stage, phrases};
+use crate::timing::{Fault, Prediction, Stage, TimingSettings, phrases};
 
 /// What was found out once the alert had not arrived.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -43,11 +43,11 @@ pub struct Diagnosis {
 
 /// What a diagnosis looks at.
 #[derive(Debug)]
-pub struct Case<'a> {
+pub struct FailedDrill<'a> {
     /// What was seen.
     pub tracker: &'a Tracker,
     /// The settings of the rule and of Alertmanager.
-    pub settings: &'a Settings,
+    pub settings: &'a TimingSettings,
     /// The kind of the drill.
     pub kind: &'a DrillKind,
     /// The fault.
@@ -58,7 +58,7 @@ pub struct Case<'a> {
     pub evidence: &'a Evidence,
 }
 
-impl Case<'_> {
+impl FailedDrill<'_> {
     /// The diagnosis for the first stage that was not reached.
     pub fn diagnose(&self) -> Diagnosis {
         let asked = |stage: &Stage| *stage != Stage::ResolvedDelivered || self.settings.send_resolved;
@@ -311,7 +311,7 @@ mod tests {
 
     /// The diagnosis after these looks, with this evidence.
     fn after(sights: &[Sight], evidence: &Evidence) -> Diagnosis {
-        let settings = Settings { send_resolved: true, ..Settings::of_reference() };
+        let settings = TimingSettings { send_resolved: true, ..TimingSettings::of_reference() };
         let fault = Fault::load(2, 100.0, 0.0);
         let mut tracker = Tracker::new(Witness::Receiver, false, settings.threshold);
         for sight in sights {
@@ -319,7 +319,7 @@ mod tests {
         }
         let prediction = predict(&settings, &fault);
         let kind = &DrillKind::Cpu;
-        Case {
+        FailedDrill {
             tracker: &tracker,
             settings: &settings,
             kind,

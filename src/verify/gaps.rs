@@ -12,7 +12,7 @@ const LONGEST: Duration = Duration::from_mins(1);
 
 /// Whom a drill asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Source {
+pub enum ObservationSource {
     /// The host of the drill, over ssh.
     Host,
     /// Prometheus.
@@ -27,7 +27,7 @@ pub enum Source {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unseen {
     /// The source.
-    pub source: Source,
+    pub source: ObservationSource,
     /// Why.
     pub why: String,
 }
@@ -36,7 +36,7 @@ pub struct Unseen {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Gap {
     /// The source.
-    pub source: Source,
+    pub source: ObservationSource,
     /// The last answer before it.
     pub from: Duration,
     /// The last look without an answer.
@@ -49,14 +49,14 @@ pub struct Gap {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Gaps {
     past: Vec<Gap>,
-    open: BTreeMap<Source, Gap>,
+    open: BTreeMap<ObservationSource, Gap>,
     last_look: Duration,
 }
 
 impl Gaps {
     /// Takes a look into account: which sources did not answer it.
     pub fn note(&mut self, at: Duration, unseen: &[Unseen]) {
-        let is_unseen = |source: &Source| unseen.iter().any(|one| one.source == *source);
+        let is_unseen = |source: &ObservationSource| unseen.iter().any(|one| one.source == *source);
         let (open, ended) =
             std::mem::take(&mut self.open).into_iter().partition(|(source, _)| is_unseen(source));
         self.open = open;
@@ -83,7 +83,7 @@ impl Gaps {
     /// Prometheus saw nothing either, `memory` once more, since it begins to count anew.
     pub fn delay(&self, memory: Duration) -> Duration {
         let blind: Duration = self.all().map(|gap| gap.to.saturating_sub(gap.from)).sum();
-        let anew = self.all().any(|gap| gap.source == Source::Prometheus);
+        let anew = self.all().any(|gap| gap.source == ObservationSource::Prometheus);
         blind.min(LONGEST) + if anew { memory } else { Duration::ZERO }
     }
 
@@ -92,7 +92,7 @@ impl Gaps {
     }
 }
 
-impl fmt::Display for Source {
+impl fmt::Display for ObservationSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Host => "the host",
@@ -118,7 +118,7 @@ mod tests {
         Duration::from_secs(seconds)
     }
 
-    fn without(source: Source) -> [Unseen; 1] {
+    fn without(source: ObservationSource) -> [Unseen; 1] {
         [Unseen { source, why: "refused".into() }]
     }
 
@@ -126,13 +126,13 @@ mod tests {
     fn a_gap_reaches_from_the_last_answer_to_the_last_look_without_one() {
         let mut gaps = Gaps::default();
         gaps.note(seconds(1), &[]);
-        gaps.note(seconds(2), &without(Source::Prometheus));
-        gaps.note(seconds(5), &without(Source::Prometheus));
+        gaps.note(seconds(2), &without(ObservationSource::Prometheus));
+        gaps.note(seconds(5), &without(ObservationSource::Prometheus));
         gaps.note(seconds(6), &[]);
-        gaps.note(seconds(9), &without(Source::Channel));
+        gaps.note(seconds(9), &without(ObservationSource::Channel));
         let gap = gaps.since(seconds(4)).unwrap();
-        assert_eq!((gap.source, gap.from, gap.to), (Source::Prometheus, seconds(1), seconds(5)));
-        assert_eq!(gaps.since(seconds(7)).unwrap().source, Source::Channel);
+        assert_eq!((gap.source, gap.from, gap.to), (ObservationSource::Prometheus, seconds(1), seconds(5)));
+        assert_eq!(gaps.since(seconds(7)).unwrap().source, ObservationSource::Channel);
         assert_eq!(gaps.since(seconds(10)), None, "what was seen after it counts");
         let text = gap.to_string();
         assert!(text.starts_with("Prometheus did not answer from 1 s to 5 s"), "{text}");
@@ -142,11 +142,11 @@ mod tests {
     fn a_drill_is_given_the_time_in_which_nothing_was_seen_and_prometheus_what_it_forgot() {
         let mut gaps = Gaps::default();
         assert_eq!(gaps.delay(seconds(30)), Duration::ZERO);
-        gaps.note(seconds(3), &without(Source::Channel));
+        gaps.note(seconds(3), &without(ObservationSource::Channel));
         assert_eq!(gaps.delay(seconds(30)), seconds(3));
-        gaps.note(seconds(5), &without(Source::Prometheus));
+        gaps.note(seconds(5), &without(ObservationSource::Prometheus));
         assert_eq!(gaps.delay(seconds(30)), seconds(3 + 2 + 30));
-        gaps.note(seconds(5_000), &without(Source::Prometheus));
+        gaps.note(seconds(5_000), &without(ObservationSource::Prometheus));
         assert_eq!(gaps.delay(seconds(30)), LONGEST + seconds(30), "what never answers is not waited for");
     }
 }

@@ -18,12 +18,12 @@ mod slack_channel;
 mod tracker;
 
 pub use batch::{NotRun, Round, prove};
-pub use deliveries::{Inbox, Silence, Slot};
+pub use deliveries::{ChannelFailure, Inbox, Slot};
 pub use diagnosis::Diagnosis;
-pub use observation::Identity;
+pub use observation::AlertIdentity;
 pub use observer::{Services, Subject};
-pub use other_alerts::{Bystander, Verdict};
+pub use other_alerts::{Bystander, BystanderVerdict};
 pub use proof::{Entry, Kept, LastProof, METRIC, Proof, TornProof, keep, last_proofs, publish};
 pub use request::Request;
-pub use slack_channel::{Places, Reader, Shell, Watched};
+pub use slack_channel::{MessageChannels, Reader, Shell, Watched};
 pub use tracker::Witness;

@@ -17,9 +17,9 @@ pub struct Sight {
     /// The alert in Alertmanager.
     pub held: Option<Held>,
     /// Which alerts those are.
-    pub identities: Vec<Identity>,
+    pub identities: Vec<AlertIdentity>,
     /// What Alertmanager has sent since before the load.
-    pub traffic: Option<Traffic>,
+    pub traffic: Option<SlackRequests>,
     /// What reached the receiver inside monctl since the last look.
     pub messages: Vec<Arrival>,
     /// Who did not answer.
@@ -59,14 +59,14 @@ pub enum Held {
 
 /// One alert in one run: the fingerprint of its labels, and when it began to fire, in seconds since 1970.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Identity {
+pub struct AlertIdentity {
     /// The fingerprint.
     pub fingerprint: String,
     /// The start.
     pub since: i64,
 }
 
-impl Identity {
+impl AlertIdentity {
     /// Whether a mark is about this alert.
     pub fn is_meant(&self, mark: &Mark) -> bool {
         self.fingerprint == mark.fingerprint && self.since == mark.since
@@ -75,7 +75,7 @@ impl Identity {
 
 /// Requests of Alertmanager to its Slack receivers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Traffic {
+pub struct SlackRequests {
     /// Sent.
     pub requests: u64,
     /// Accepted by the receiver.

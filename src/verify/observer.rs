@@ -6,14 +6,14 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout};
 
 use super::deliveries::Inbox;
-use super::gaps::{Source, Unseen};
-use super::observation::{Arrival, Expression, Held, Identity, RuleState, Sight, Traffic};
+use super::gaps::{ObservationSource, Unseen};
+use super::observation::{AlertIdentity, Arrival, Expression, Held, RuleState, Sight, SlackRequests};
 use crate::error::Result;
 use crate::http::alertmanager::{Alertmanager, Counters, HeldAlert, Status};
 use crate::http::prometheus::{ActiveAlert, AlertState, Labels, Prometheus, Sample};
 use crate::http::slack::Received;
 use crate::promql::read;
-use crate::timing::Settings;
+use crate::timing::TimingSettings;
 
 /// A look that takes longer than this has seen nothing.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -68,7 +68,7 @@ impl Watcher {
     pub fn new(
         services: Services,
         subject: Subject,
-        settings: &Settings,
+        settings: &TimingSettings,
         expression: String,
         before: Counters,
     ) -> Self {
@@ -97,14 +97,16 @@ impl Watcher {
         );
         let at = load_on.elapsed();
         let mut unseen = Vec::new();
-        let (value, alerts) =
-            (seen(value, Source::Prometheus, &mut unseen), seen(alerts, Source::Prometheus, &mut unseen));
+        let (value, alerts) = (
+            seen(value, ObservationSource::Prometheus, &mut unseen),
+            seen(alerts, ObservationSource::Prometheus, &mut unseen),
+        );
         let (held, counters) = (
-            seen(held, Source::Alertmanager, &mut unseen),
-            seen(counters, Source::Alertmanager, &mut unseen),
+            seen(held, ObservationSource::Alertmanager, &mut unseen),
+            seen(counters, ObservationSource::Alertmanager, &mut unseen),
         );
         let channel = self.services.inbox.silence().map(|silence| silence.why);
-        unseen.extend(channel.map(|why| Unseen { source: Source::Channel, why }));
+        unseen.extend(channel.map(|why| Unseen { source: ObservationSource::Channel, why }));
         Sight {
             at,
             expression: value,
@@ -152,9 +154,9 @@ impl Watcher {
         }
     }
 
-    fn identities(&self, alerts: &[HeldAlert]) -> Vec<Identity> {
+    fn identities(&self, alerts: &[HeldAlert]) -> Vec<AlertIdentity> {
         let ours = alerts.iter().filter(|alert| self.subject.is_alert(&alert.labels));
-        let identity = |alert: &HeldAlert| Identity {
+        let identity = |alert: &HeldAlert| AlertIdentity {
             fingerprint: alert.fingerprint.clone(),
             since: alert.starts_at.as_second(),
         };
@@ -181,7 +183,7 @@ async fn within<T>(question: impl Future<Output = Result<T>>) -> Result<T, Strin
 }
 
 /// The answer; where there is none, that its source was not seen.
-fn seen<T>(answer: Result<T, String>, source: Source, unseen: &mut Vec<Unseen>) -> Option<T> {
+fn seen<T>(answer: Result<T, String>, source: ObservationSource, unseen: &mut Vec<Unseen>) -> Option<T> {
     // Who was not seen is kept.
     answer.map_err(|why| unseen.push(Unseen { source, why })).ok()
 }
@@ -195,7 +197,7 @@ pub fn suppression(status: &Status) -> Option<String> {
 }
 
 /// The traffic between two readings; an Alertmanager that started anew in between counts from zero.
-fn since(before: &Counters, now: &Counters) -> Traffic {
+fn since(before: &Counters, now: &Counters) -> SlackRequests {
     let same = (before.started - now.started).abs() < 1.0;
     let zero = Counters::default();
     let before = if same { before } else { &zero };
@@ -205,7 +207,7 @@ fn since(before: &Counters, now: &Counters) -> Traffic {
         reason = "counters are whole and grow"
     )]
     let whole = |count: f64| count.max(0.0) as u64;
-    Traffic {
+    SlackRequests {
         requests: whole(now.requests - before.requests),
         accepted: whole(now.accepted() - before.accepted()),
     }

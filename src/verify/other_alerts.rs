@@ -28,13 +28,13 @@ pub struct Bystander {
     /// What it was about; empty where it is about no instance.
     pub instance: String,
     /// Why it fired.
-    pub verdict: Verdict,
+    pub verdict: BystanderVerdict,
 }
 
 /// Why another alert fired.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "verdict", rename_all = "snake_case")]
-pub enum Verdict {
+pub enum BystanderVerdict {
     /// A drill disturbs what it watches.
     Expected {
         /// The alert whose drill it was.
@@ -61,7 +61,7 @@ pub struct Lookout {
     catalogue: Catalogue,
     /// What fired before: no drill is its reason. An error where that could not be seen.
     before: Result<BTreeSet<Name>>,
-    seen: BTreeMap<Name, Verdict>,
+    seen: BTreeMap<Name, BystanderVerdict>,
     /// Why a later look failed.
     missed: Option<String>,
 }
@@ -143,7 +143,7 @@ impl Lookout {
             let verdict =
                 verdict(by, explained(&self.drills, self.catalogue.alert(alert)), self.before.as_ref().err());
             // Inhibited once is inhibited: Alertmanager needs a moment to see the alert that inhibits.
-            if !matches!(self.seen.get(&name), Some(Verdict::Inhibited { .. })) {
+            if !matches!(self.seen.get(&name), Some(BystanderVerdict::Inhibited { .. })) {
                 self.seen.insert(name, verdict);
             }
         }
@@ -154,26 +154,29 @@ impl Lookout {
 /// what fired before them.
 fn verdict(
     by: Result<Option<String>, &Error>,
-    explained: Verdict,
+    explained: BystanderVerdict,
     before_unknown: Option<&Error>,
-) -> Verdict {
+) -> BystanderVerdict {
     match (by, explained) {
-        (Ok(Some(by)), _) => Verdict::Inhibited { by },
-        (by, Verdict::FalseAlarm) => match by.err().or(before_unknown) {
-            Some(error) => Verdict::Unknown { why: error.in_one_line() },
-            None => Verdict::FalseAlarm,
+        (Ok(Some(by)), _) => BystanderVerdict::Inhibited { by },
+        (by, BystanderVerdict::FalseAlarm) => match by.err().or(before_unknown) {
+            Some(error) => BystanderVerdict::Unknown { why: error.in_one_line() },
+            None => BystanderVerdict::FalseAlarm,
         },
         (_, explained) => explained,
     }
 }
 
 /// Whether a drill disturbs what the alert watches.
-fn explained(drills: &[(String, Footprint)], alert: Option<&CatalogueAlert>) -> Verdict {
+fn explained(drills: &[(String, Footprint)], alert: Option<&CatalogueAlert>) -> BystanderVerdict {
     let watched = alert.and_then(|entry| Footprint::of(&entry.drill));
     let disturbed = |watched: &Footprint| {
         drills.iter().find(|(_, footprint)| !footprint.leaves(watched)).map(|(of, _)| of.clone())
     };
-    watched.as_ref().and_then(disturbed).map_or(Verdict::FalseAlarm, |of| Verdict::Expected { of })
+    watched
+        .as_ref()
+        .and_then(disturbed)
+        .map_or(BystanderVerdict::FalseAlarm, |of| BystanderVerdict::Expected { of })
 }
 
 #[cfg(test)]
@@ -184,14 +187,17 @@ mod tests {
     #[test]
     fn an_alert_is_called_a_false_alarm_only_where_everything_that_could_explain_it_was_seen() {
         let error = Error::failed("Prometheus did not answer");
-        let unknown = Verdict::Unknown { why: "Prometheus did not answer".into() };
-        assert_eq!(verdict(Ok(None), Verdict::FalseAlarm, None), Verdict::FalseAlarm);
-        assert_eq!(verdict(Ok(None), Verdict::FalseAlarm, Some(&error)), unknown);
-        assert_eq!(verdict(Err(&error), Verdict::FalseAlarm, None), unknown);
-        let expected = Verdict::Expected { of: "X".into() };
+        let unknown = BystanderVerdict::Unknown { why: "Prometheus did not answer".into() };
+        assert_eq!(verdict(Ok(None), BystanderVerdict::FalseAlarm, None), BystanderVerdict::FalseAlarm);
+        assert_eq!(verdict(Ok(None), BystanderVerdict::FalseAlarm, Some(&error)), unknown);
+        assert_eq!(verdict(Err(&error), BystanderVerdict::FalseAlarm, None), unknown);
+        let expected = BystanderVerdict::Expected { of: "X".into() };
         assert_eq!(verdict(Err(&error), expected.clone(), Some(&error)), expected);
-        let inhibited = Verdict::Inhibited { by: "silenced by 7".into() };
-        assert_eq!(verdict(Ok(Some("silenced by 7".into())), Verdict::FalseAlarm, Some(&error)), inhibited);
+        let inhibited = BystanderVerdict::Inhibited { by: "silenced by 7".into() };
+        assert_eq!(
+            verdict(Ok(Some("silenced by 7".into())), BystanderVerdict::FalseAlarm, Some(&error)),
+            inhibited
+        );
     }
 
     #[test]
@@ -200,9 +206,9 @@ mod tests {
         let drills = [("ExporterGone".to_owned(), Footprint::of(&stopped).unwrap())];
         let catalogue = Catalogue::default();
         let explained = |alert| explained(&drills, catalogue.alert(alert));
-        assert_eq!(explained("HighCPUUsage"), Verdict::Expected { of: "ExporterGone".into() });
+        assert_eq!(explained("HighCPUUsage"), BystanderVerdict::Expected { of: "ExporterGone".into() });
         for alert in ["HighLatency", "AlertUnproven", "OfTheUsersOwn"] {
-            assert_eq!(explained(alert), Verdict::FalseAlarm, "{alert}");
+            assert_eq!(explained(alert), BystanderVerdict::FalseAlarm, "{alert}");
         }
     }
 }

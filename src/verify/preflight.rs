@@ -18,7 +18,7 @@ use crate::http::prometheus::{
 };
 use crate::promql::read;
 use crate::spec::DrillKind;
-use crate::timing::{Mutes, Settings, Stage, phrases};
+use crate::timing::{Mutes, Stage, TimingSettings, phrases};
 
 /// Alertmanager clears groups without alerts away every half minute.
 const CLEARING: Duration = Duration::from_secs(35);
@@ -63,7 +63,7 @@ pub struct Preflight<'a> {
     /// The kind of its drill.
     pub kind: &'a DrillKind,
     /// The settings that decide the times.
-    pub settings: &'a Settings,
+    pub settings: &'a TimingSettings,
     /// When its messages are held back.
     pub mutes: &'a Mutes,
     /// Where people are told what is waited for.
@@ -134,7 +134,7 @@ impl Preflight<'_> {
 
     /// Whether a message of now, and the one that the alert is over, can be sent.
     fn not_muted(&self) -> Result<()> {
-        let Settings { scrape_interval, evaluation_interval, hold, group_wait, group_interval, .. } =
+        let TimingSettings { scrape_interval, evaluation_interval, hold, group_wait, group_interval, .. } =
             *self.settings;
         let seen = self.settings.range() + scrape_interval + evaluation_interval;
         let needed = 2 * seen + hold + group_wait + group_interval;
@@ -190,7 +190,7 @@ impl Preflight<'_> {
         like: impl Fn(&ActiveAlert) -> bool,
         what: &str,
     ) -> Result<Option<ActiveAlert>> {
-        let Settings { scrape_interval, evaluation_interval, .. } = *self.settings;
+        let TimingSettings { scrape_interval, evaluation_interval, .. } = *self.settings;
         let patience = self.settings.range() + 2 * (scrape_interval + evaluation_interval) + CALMING;
         let until = Instant::now() + patience;
         loop {

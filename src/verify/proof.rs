@@ -4,14 +4,14 @@
 use serde::{Deserialize, Serialize};
 
 use super::diagnosis::Diagnosis;
-use super::observation::Identity;
+use super::observation::AlertIdentity;
 use super::tracker::Witness;
-use crate::drill::{Cause, KeptFile, Site, unit_name};
+use crate::drill::{HostFault, KeptFile, Site, unit_name};
 use crate::duration::Millis;
 use crate::error::{Error, Result};
 use crate::host::HostName;
 use crate::remote::Remote;
-use crate::timing::{Fault, Prediction, Settings, Stage};
+use crate::timing::{Fault, Prediction, Stage, TimingSettings};
 
 /// The outcome of a drill.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -29,9 +29,9 @@ pub struct Proof {
     /// Who says that messages were delivered.
     pub witness: Witness,
     /// The settings that decide the times.
-    pub settings: Settings,
+    pub settings: TimingSettings,
     /// What was done to the host; none where nothing was.
-    pub cause: Option<Cause>,
+    pub cause: Option<HostFault>,
     /// The fault.
     pub fault: Fault,
     /// What was predicted.
@@ -42,7 +42,7 @@ pub struct Proof {
     pub diagnosis: Option<Diagnosis>,
     /// The alerts as Alertmanager names them, by which their messages are told from others.
     #[serde(skip)]
-    pub identities: Vec<Identity>,
+    pub identities: Vec<AlertIdentity>,
 }
 
 /// A stage that was reached.

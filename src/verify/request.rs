@@ -1,10 +1,10 @@
 //! What is to be proven.
 
 use super::observer::Subject;
-use crate::drill::{Application, Options, Plan};
+use crate::drill::{Application, DrillPlan, Options};
 use crate::host::HostName;
 use crate::spec::DrillKind;
-use crate::timing::{Mutes, Settings};
+use crate::timing::{Mutes, TimingSettings};
 
 /// An alert that is to be proven on a host.
 #[derive(Debug, Clone)]
@@ -16,7 +16,7 @@ pub struct Request {
     /// The kind of its drill.
     pub kind: DrillKind,
     /// The settings that decide the times.
-    pub settings: Settings,
+    pub settings: TimingSettings,
     /// When its messages are held back.
     pub mutes: Mutes,
     /// The application on the host.
@@ -29,9 +29,9 @@ pub struct Request {
 
 impl Request {
     /// What there is to decide on the fault from, with these settings.
-    pub fn plan<'a>(&'a self, settings: &'a Settings) -> Plan<'a> {
+    pub fn plan<'a>(&'a self, settings: &'a TimingSettings) -> DrillPlan<'a> {
         let Self { subject, kind, options, application, floor, .. } = self;
         let (options, application, floor) = (*options, *application, *floor);
-        Plan { alert: &subject.alert, kind, settings, options, application, floor }
+        DrillPlan { alert: &subject.alert, kind, settings, options, application, floor }
     }
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout};
 
-use super::diagnosis::{Case, Diagnosis, Evidence};
-use super::gaps::{Gaps, Source, Unseen};
+use super::diagnosis::{Diagnosis, Evidence, FailedDrill};
+use super::gaps::{Gaps, ObservationSource, Unseen};
 use super::observation::Sight;
 use super::observer::{Services, Watcher};
 use super::preflight::{Ready, target_error};
@@ -18,7 +18,7 @@ use crate::duration::Millis;
 use crate::error::Result;
 use crate::event::{Event, Events};
 use crate::http::slack::{self, Reply};
-use crate::timing::{EARLY, Fault, LATE, Prediction, Settings, Stage, phrases, predict};
+use crate::timing::{EARLY, Fault, LATE, Prediction, Stage, TimingSettings, phrases, predict};
 
 /// How often the pipeline is looked at, at most; a quarter of the evaluation interval where that is shorter.
 const PERIOD: Duration = Duration::from_millis(500);
@@ -32,7 +32,7 @@ const RETRIES: Duration = Duration::from_mins(1);
 pub struct Prepared<'a> {
     request: &'a Request,
     /// The settings with what was found out about Alertmanager's groups.
-    settings: Settings,
+    settings: TimingSettings,
     drill: Drill,
     watcher: Watcher,
     witness: Witness,
@@ -41,7 +41,7 @@ pub struct Prepared<'a> {
 /// A drill under way.
 pub struct Run<'a> {
     request: &'a Request,
-    settings: Settings,
+    settings: TimingSettings,
     drill: Drill,
     watcher: Watcher,
     witness: Witness,
@@ -66,7 +66,7 @@ impl<'a> Prepared<'a> {
     /// Where no harmless fault makes the alert arrive.
     pub fn new(request: &'a Request, ready: Ready, services: Services, joins: bool) -> Result<Self> {
         let joins = joins || !ready.extra.is_zero();
-        let settings = Settings { joins, ..request.settings };
+        let settings = TimingSettings { joins, ..request.settings };
         let extra = if joins { settings.group_wait } else { Duration::ZERO };
         let drill = request.plan(&settings).choose(&ready.measured, extra)?;
         drill.check(&settings, request.options)?;
@@ -195,7 +195,7 @@ impl Run<'_> {
     /// One look, and who did not answer it.
     async fn look(&mut self) -> Sight {
         let mut sight = self.watcher.look(self.load_on).await;
-        let host = self.unanswered.take().map(|why| Unseen { source: Source::Host, why });
+        let host = self.unanswered.take().map(|why| Unseen { source: ObservationSource::Host, why });
         sight.unseen.extend(host);
         self.gaps.note(sight.at, &sight.unseen);
         sight
@@ -261,7 +261,8 @@ impl Run<'_> {
 
     /// When to give up, since the load went on: the latest time of the next stage, and some grace.
     fn deadline(&self) -> Duration {
-        let Settings { scrape_interval, evaluation_interval, group_wait, group_interval, .. } = self.settings;
+        let TimingSettings { scrape_interval, evaluation_interval, group_wait, group_interval, .. } =
+            self.settings;
         let joins = if self.settings.joins { group_interval } else { Duration::ZERO };
         let memory = self.settings.range() + 2 * (scrape_interval + evaluation_interval);
         let off = self.tracker.when(Stage::LoadOff).unwrap_or(Duration::from_secs(self.order().seconds));
@@ -355,7 +356,7 @@ impl Run<'_> {
     }
 
     fn diagnose(&self, evidence: &Evidence) -> Diagnosis {
-        Case {
+        FailedDrill {
             tracker: &self.tracker,
             settings: &self.settings,
             kind: &self.request.kind,

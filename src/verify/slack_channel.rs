@@ -10,14 +10,14 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use super::deliveries::{Silence, Slot};
+use super::deliveries::{ChannelFailure, Slot};
 use crate::error::{Error, Result};
 use crate::event::ChatMessage;
 use crate::host::HostName;
-use crate::http::slack::history::{self, Channel, Found, Refusal};
-use crate::remote::{Output, Remote};
+use crate::http::slack::history::{self, Channel, FoundMessage, Refusal};
+use crate::remote::{CommandOutput, Remote};
 use crate::secret::Secret;
-use crate::spec::Route;
+use crate::spec::AlertRoute;
 
 /// A channel is read so often, where there is one: Slack allows 50 questions a minute, whatever they are about.
 const PERIOD: Duration = Duration::from_millis(1_500);
@@ -29,11 +29,11 @@ const MOST_PAGES: usize = 50;
 /// Who runs commands where Slack is reached.
 pub trait Shell {
     /// Runs a command with this input.
-    fn run(&self, words: &[&str], input: &[u8]) -> impl Future<Output = Result<Output>>;
+    fn run(&self, words: &[&str], input: &[u8]) -> impl Future<Output = Result<CommandOutput>>;
 }
 
 impl Shell for Remote {
-    fn run(&self, words: &[&str], input: &[u8]) -> impl Future<Output = Result<Output>> {
+    fn run(&self, words: &[&str], input: &[u8]) -> impl Future<Output = Result<CommandOutput>> {
         Self::run(self, words, input)
     }
 }
@@ -54,10 +54,10 @@ pub struct Reader<'a, S = Remote> {
 /// The channels in which messages come to lie, each once: by name or id, and none where the spec names none; with the
 /// key of the spec that names it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Places(BTreeMap<Option<String>, String>);
+pub struct MessageChannels(BTreeMap<Option<String>, String>);
 
-impl<'a> FromIterator<Route<'a>> for Places {
-    fn from_iter<T: IntoIterator<Item = Route<'a>>>(routes: T) -> Self {
+impl<'a> FromIterator<AlertRoute<'a>> for MessageChannels {
+    fn from_iter<T: IntoIterator<Item = AlertRoute<'a>>>(routes: T) -> Self {
         Self(routes.into_iter().map(|route| (route.channel(), route.channel_key())).collect())
     }
 }
@@ -75,7 +75,7 @@ impl<'a, S: Shell> Reader<'a, S> {
     ///
     /// # Errors
     /// Where Slack refuses, or the bot is not in one of them.
-    pub async fn watch(self, places: &Places) -> Result<Watched<'a, S>> {
+    pub async fn watch(self, places: &MessageChannels) -> Result<Watched<'a, S>> {
         let known = match self.channels(true).await? {
             Err(Refusal { word, .. }) if word == "missing_scope" => self.channels(false).await?,
             answer => answer,
@@ -151,18 +151,18 @@ impl<S: Shell> Watched<'_, S> {
         channel: &Channel,
         known: &mut BTreeSet<(String, String)>,
         slot: &Slot,
-    ) -> Result<(), Silence> {
+    ) -> Result<(), ChannelFailure> {
         let path = history::messages_path(&channel.id, self.since.as_second());
         let answer = match self.reader.ask(&path).await {
             Ok(answer) => answer,
             Err(error) => {
                 sleep(PERIOD).await;
-                return Err(Silence { why: error.in_one_line(), is_final: false });
+                return Err(ChannelFailure { why: error.in_one_line(), is_final: false });
             }
         };
         match history::messages(&answer) {
             Ok(found) => {
-                for Found { stamp, message, marks } in found {
+                for FoundMessage { stamp, message, marks } in found {
                     if known.insert((channel.id.clone(), stamp)) {
                         slot.put(ChatMessage { channel: format!("#{}", channel.name), ..message }, marks);
                     }
@@ -171,11 +171,11 @@ impl<S: Shell> Watched<'_, S> {
             }
             Err(refusal) if refusal.is_passing() => {
                 sleep(PENITENCE).await;
-                return Err(Silence { why: refusal.meaning().0, is_final: false });
+                return Err(ChannelFailure { why: refusal.meaning().0, is_final: false });
             }
             Err(refusal) => {
                 let (meaning, remedy) = refusal.meaning();
-                return Err(Silence { why: format!("{meaning}: {remedy}"), is_final: true });
+                return Err(ChannelFailure { why: format!("{meaning}: {remedy}"), is_final: true });
             }
         }
         Ok(())
@@ -221,10 +221,10 @@ mod tests {
         )
         .unwrap();
         let labels = |severity: &str| BTreeMap::from([("severity".to_owned(), severity.to_owned())]);
-        let of = |severities: &[&str]| -> Places {
+        let of = |severities: &[&str]| -> MessageChannels {
             severities.iter().map(|severity| notify.route("X", &labels(severity))).collect()
         };
-        let names = |places: &Places| places.0.keys().flatten().cloned().collect::<Vec<_>>();
+        let names = |places: &MessageChannels| places.0.keys().flatten().cloned().collect::<Vec<_>>();
         assert_eq!(names(&of(&["critical", "high", "low", "info"])), ["#alerts", "#on-call"]);
         assert_eq!(names(&of(&["critical"])), ["#on-call"], "where no drill is told is not read");
     }

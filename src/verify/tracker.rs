@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::observation::{Arrival, Expression, Held, Identity, RuleState, Sight, Traffic};
+use super::observation::{AlertIdentity, Arrival, Expression, Held, RuleState, Sight, SlackRequests};
 use crate::http::slack::Reply;
 use crate::promql::Threshold;
 use crate::timing::Stage;
@@ -48,11 +48,11 @@ pub struct Tracker {
     reached: BTreeMap<Stage, Duration>,
     /// Arrivals that came before the rule was seen firing, or before it was known which alerts are meant.
     early: Vec<Arrival>,
-    identities: BTreeSet<Identity>,
+    identities: BTreeSet<AlertIdentity>,
     /// Whether Alertmanager tells of other alerts, too.
     crowded: bool,
     /// What Alertmanager had sent before it could send this alert.
-    others: Traffic,
+    others: SlackRequests,
     /// Accepted requests in the look before, and when they were first seen so many.
     accepted: (u64, Duration),
     /// Accepted requests when the rule was last seen firing.
@@ -70,7 +70,7 @@ impl Tracker {
             witness,
             threshold,
             crowded,
-            others: Traffic::default(),
+            others: SlackRequests::default(),
             reached: BTreeMap::from([(Stage::LoadOn, Duration::ZERO)]),
             early: Vec::new(),
             identities: BTreeSet::new(),
@@ -99,7 +99,7 @@ impl Tracker {
     }
 
     /// The alerts as Alertmanager names them.
-    pub fn identities(&self) -> Vec<Identity> {
+    pub fn identities(&self) -> Vec<AlertIdentity> {
         self.identities.iter().cloned().collect()
     }
 
@@ -222,7 +222,7 @@ impl Tracker {
             let began = self.when(first).unwrap_or_default();
             return (arrival.at >= began).then_some(arrival.is_over || self.has(Stage::Resolved));
         }
-        let meant = |identity: &Identity| arrival.marks.iter().find(|mark| identity.is_meant(mark));
+        let meant = |identity: &AlertIdentity| arrival.marks.iter().find(|mark| identity.is_meant(mark));
         let ours: Vec<_> = self.identities.iter().filter_map(meant).collect();
         (!ours.is_empty()).then(|| ours.iter().all(|mark| mark.is_over))
     }
@@ -330,7 +330,7 @@ mod tests {
     }
 
     fn sent(time: u64, requests: u64, accepted: u64) -> Sight {
-        let traffic = Some(Traffic { requests, accepted });
+        let traffic = Some(SlackRequests { requests, accepted });
         Sight { traffic, held: Some(Held::Yes), ..rule(time, RuleState::Firing) }
     }
 
@@ -443,7 +443,7 @@ mod tests {
             Sight { messages: vec![arrival], ..rule(time, RuleState::Firing) }
         };
         let known = |sight| Sight {
-            identities: vec![Identity { fingerprint: "ours".into(), since: 7 }],
+            identities: vec![AlertIdentity { fingerprint: "ours".into(), since: 7 }],
             held: Some(Held::Yes),
             ..sight
         };

@@ -4,7 +4,7 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use monctl::drill::{Cause, Hosts, LEASE, Order, Site as _, UNDOING};
+use monctl::drill::{DrillHosts, HostFault, LEASE, Order, Site as _, UNDOING};
 use monctl::error::Exit;
 use monctl::event::Events;
 use monctl::host::{HostName, Machine};
@@ -22,11 +22,11 @@ use crate::turns;
 const APP: HostName = HostName::app(1);
 const INSTALL: &str = "apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends -y stress-ng";
 /// One worker that leaves the computer to others.
-const CPU: Cause = Cause::Cpu { workers: 1, percent: 10, nice: 19 };
+const CPU: HostFault = HostFault::Cpu { workers: 1, percent: 10, nice: 19 };
 /// As fast as a worker is replaced.
-const WORKERS: Cause = Cause::ReplacedWorkers { port: 9101, workers: 2, every: 1_000 };
+const WORKERS: HostFault = HostFault::ReplacedWorkers { port: 9101, workers: 2, every: 1_000 };
 
-fn order(name: &str, seconds: u64, cause: Cause) -> Order {
+fn order(name: &str, seconds: u64, cause: HostFault) -> Order {
     Order { name: name.into(), seconds, cause }
 }
 
@@ -46,7 +46,7 @@ fn a_load_ends_at_its_limit_whatever_becomes_of_monctl() {
         project.provider.create_network().await.unwrap();
         let machine = project.provider.create_machine(APP).await.unwrap();
         let remote = connect(&machine).await;
-        let hosts = Hosts { app: &remote, monitoring: &remote };
+        let hosts = DrillHosts { app: &remote, monitoring: &remote };
 
         let error = hosts.start(&order("Load", 3, CPU)).await.unwrap_err();
         assert_eq!(error.exit(), Exit::CouldNotRun);
@@ -91,7 +91,7 @@ fn a_load_ends_at_its_limit_whatever_becomes_of_monctl() {
 }
 
 async fn keeps_proofs(remote: &Remote) {
-    let hosts = Hosts { app: remote, monitoring: remote };
+    let hosts = DrillHosts { app: remote, monitoring: remote };
     assert_eq!(last_proofs(remote).await.unwrap(), Kept::default());
     let proof = |alert: &str, proven| LastProof {
         alert: alert.into(),
@@ -202,27 +202,31 @@ fn pretend_available(site: &Site, percent: Option<u8>) {
     }
 }
 
-fn stop(units: &[&str]) -> Cause {
-    Cause::Stop { units: units.iter().map(ToString::to_string).collect() }
+fn stop(units: &[&str]) -> HostFault {
+    HostFault::Stop { units: units.iter().map(ToString::to_string).collect() }
 }
 
 /// One drill of each kind, and what shows that its fault is there. Two sets: the application answers no requests of a
 /// drill while it is stopped.
-fn every_kind(site: &Site, requests: &Cause) -> [Vec<(Order, &'static str)>; 2] {
+fn every_kind(site: &Site, requests: &HostFault) -> [Vec<(Order, &'static str)>; 2] {
     let asks = match requests {
-        Cause::Requests { delay: 0, .. } => {
+        HostFault::Requests { delay: 0, .. } => {
             "curl --silent localhost:9101/metrics | grep 'by_status_total{status=\"503\"}'"
         }
         _ => "pgrep --full 'monctl_metrics.drill 8000 200 1500'",
     };
     let beside_others = [
         // So much that what others take meanwhile does not stand in for it.
-        ("Memory", Cause::Memory { percent: used(site) + 10 }, "pgrep --full 'stress-ng --vm 1'"),
+        ("Memory", HostFault::Memory { percent: used(site) + 10 }, "pgrep --full 'stress-ng --vm 1'"),
         ("Cpu", CPU, "pgrep --full 'stress-ng --cpu 1'"),
-        ("Disk", Cause::Disk { percent: 95 }, "df --output=pcent,source | grep -E '9[4-9]% +monctl-drill'"),
+        (
+            "Disk",
+            HostFault::Disk { percent: 95 },
+            "df --output=pcent,source | grep -E '9[4-9]% +monctl-drill'",
+        ),
         (
             "Inodes",
-            Cause::Inodes { percent: 95 },
+            HostFault::Inodes { percent: 95 },
             "df --output=ipcent,source | grep -E '9[4-9]% +monctl-drill'",
         ),
         (
@@ -230,7 +234,7 @@ fn every_kind(site: &Site, requests: &Cause) -> [Vec<(Order, &'static str)>; 2] 
             WORKERS,
             "curl --silent localhost:9101/metrics | grep '^monctl_worker_replacements_total [1-9]'",
         ),
-        ("Fails", Cause::FailingUnit, "systemctl is-failed monctl-drill-victim"),
+        ("Fails", HostFault::FailingUnit, "systemctl is-failed monctl-drill-victim"),
         ("Requests", requests.clone(), asks),
         ("Exporter", stop(&["monctl-node-exporter.service"]), "! systemctl is-active monctl-node-exporter"),
     ];
@@ -248,7 +252,7 @@ fn journal(drill: &str) -> String {
 }
 
 /// Causes faults, and sees all of them at the end.
-async fn cause_all(site: &Site, hosts: &Hosts<'_>, faults: &[(Order, &'static str)]) {
+async fn cause_all(site: &Site, hosts: &DrillHosts<'_>, faults: &[(Order, &'static str)]) {
     let shows = |shows: &str| site.project.ssh(APP, shows).status.success();
     for (number, (order, seen)) in faults.iter().enumerate() {
         let beat = async || {
@@ -278,7 +282,7 @@ async fn cause_all(site: &Site, hosts: &Hosts<'_>, faults: &[(Order, &'static st
 /// Replaces more workers than there are.
 async fn replaces_workers(site: &Site) {
     let remote = connect(&machine(site).await).await;
-    let hosts = Hosts { app: &remote, monitoring: &remote };
+    let hosts = DrillHosts { app: &remote, monitoring: &remote };
     hosts.start(&order("Workers", 600, WORKERS)).await.unwrap();
     let counted = "curl --silent localhost:9101/metrics | grep '^monctl_worker_replacements_total [3-9]'";
     eventually("three workers are replaced", || site.project.ssh(APP, counted).status.success());
@@ -334,18 +338,18 @@ fn whatever_becomes_of_monctl_of_the_network_and_of_the_host_every_fault_is_undo
         refuses_and_ends_where_the_host_suffers(&site, &connect(&machine).await).await;
         is_as_before(&site, &before, "drills on a host that suffers", Instant::now(), UNDOING);
 
-        let bad = Cause::Requests { port: 8000, status: 503, delay: 0, rate: 10, together: 1 };
-        let slow = Cause::Requests { port: 8000, status: 200, delay: 1500, rate: 1, together: 1 };
+        let bad = HostFault::Requests { port: 8000, status: 503, delay: 0, rate: 10, together: 1 };
+        let slow = HostFault::Requests { port: 8000, status: 200, delay: 1500, rate: 1, together: 1 };
         for faults in every_kind(&site, &bad) {
             let remote = connect(&machine).await;
-            cause_all(&site, &Hosts { app: &remote, monitoring: &remote }, &faults).await;
+            cause_all(&site, &DrillHosts { app: &remote, monitoring: &remote }, &faults).await;
             // What ends with monctl is the connection; nothing is told to stop.
             drop(remote);
             is_as_before(&site, &before, "monctl's end", Instant::now(), stated);
         }
         for faults in every_kind(&site, &slow) {
             let remote = connect(&machine).await;
-            cause_all(&site, &Hosts { app: &remote, monitoring: &remote }, &faults).await;
+            cause_all(&site, &DrillHosts { app: &remote, monitoring: &remote }, &faults).await;
             let cable = cable(&site);
             set_link(&cable, "down");
             let cut = Instant::now();
@@ -355,7 +359,7 @@ fn whatever_becomes_of_monctl_of_the_network_and_of_the_host_every_fault_is_undo
         }
         for faults in every_kind(&site, &bad) {
             let remote = connect(&machine).await;
-            cause_all(&site, &Hosts { app: &remote, monitoring: &remote }, &faults).await;
+            cause_all(&site, &DrillHosts { app: &remote, monitoring: &remote }, &faults).await;
             site.on(APP, "touch /run/before");
             site.project.ssh(APP, "systemctl reboot");
             let is_back = || {
@@ -372,13 +376,13 @@ fn whatever_becomes_of_monctl_of_the_network_and_of_the_host_every_fault_is_undo
 
 /// A host that suffers gets no drill, and one that begins to suffer keeps none.
 async fn refuses_and_ends_where_the_host_suffers(site: &Site, remote: &Remote) {
-    let hosts = Hosts { app: remote, monitoring: remote };
-    let refused = async |cause: Cause, why: &str| {
+    let hosts = DrillHosts { app: remote, monitoring: remote };
+    let refused = async |cause: HostFault, why: &str| {
         let error = hosts.start(&order("Refused", 600, cause)).await.unwrap_err();
         assert!(error.exit() == Exit::CouldNotRun && error.message().contains(why), "{error}");
         assert!(error.hint().is_some_and(|hint| hint.contains("mend that first")), "{error}");
     };
-    let disk = Cause::Disk { percent: 95 };
+    let disk = HostFault::Disk { percent: 95 };
     pretend_available(site, Some(3));
     refused(disk.clone(), "less than 5% of its memory left").await;
     pretend_available(site, None);
@@ -400,7 +404,7 @@ async fn refuses_and_ends_where_the_host_suffers(site: &Site, remote: &Remote) {
     pretend_available(site, None);
 
     let percent = used(site) + 4;
-    hosts.start(&order("Memory", 600, Cause::Memory { percent })).await.unwrap();
+    hosts.start(&order("Memory", 600, HostFault::Memory { percent })).await.unwrap();
     pretend_available(site, Some(100 - percent - 5));
     let taken = || site.on(APP, "pgrep --count stress-ng-vm || true");
     eventually("what others need is given back", || taken() == "0");

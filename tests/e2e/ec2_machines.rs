@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::{fs, thread};
 
 use monctl::host::{HostName, ProjectName};
-use monctl::provider::local::Local;
+use monctl::provider::local::LocalProvider;
 use monctl::provider::{MachineState, Provider as _};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -135,6 +135,6 @@ impl Desk {
     }
 }
 
-fn state(provider: &Local, host: HostName) -> Option<MachineState> {
+fn state(provider: &LocalProvider, host: HostName) -> Option<MachineState> {
     Some(runtime().block_on(provider.observe()).ok()?.machines.get(&host)?.state)
 }

@@ -11,7 +11,7 @@ use std::thread;
 
 use monctl::event::Events;
 use monctl::host::{HostName, ProjectName};
-use monctl::provider::local::{self, Local};
+use monctl::provider::local::{self, LocalProvider};
 use monctl::provider::{Piece, Provider as _};
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
@@ -27,7 +27,7 @@ static LIVE: Mutex<Vec<ProjectName>> = Mutex::new(Vec::new());
 /// A project that is destroyed when it is dropped.
 pub struct TestProject {
     pub name: ProjectName,
-    pub provider: Local,
+    pub provider: LocalProvider,
 }
 
 impl TestProject {
@@ -86,8 +86,8 @@ impl Drop for TestProject {
 }
 
 /// A provider nobody listens to.
-pub fn provider(name: &ProjectName) -> Local {
-    Local::new(name.clone(), Events::channel().0)
+pub fn provider(name: &ProjectName) -> LocalProvider {
+    LocalProvider::new(name.clone(), Events::channel().0)
 }
 
 /// Destroys a project on a thread of its own, since a caller may be inside a runtime; returns what is left.

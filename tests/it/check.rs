@@ -12,7 +12,7 @@ use crate::support::pipeline::{Process, alertmanager_process, free_address, prog
 use monctl::http::alertmanager::Alertmanager;
 use monctl::http::prometheus::Prometheus;
 use monctl::http::{Client, Endpoint};
-use monctl::lint::{Finding, Kind, Snapshot, check, take};
+use monctl::lint::{Finding, FindingKind, Snapshot, check, take};
 use monctl::render::{Addresses, Bundle};
 use monctl::spec::{Catalogue, CatalogueAlert, Loaded, Spec, load};
 use serde_json::json;
@@ -250,7 +250,10 @@ async fn the_catalogue_is_clean_on_what_real_exporters_answer_in_either_way_of_c
 async fn a_metric_that_a_setting_of_the_project_withholds_is_found_with_that_setting() {
     let Some(findings) = findings_on_recorded("builtin", "django_migrations_").await else { return };
     let [finding] = findings.as_slice() else { panic!("{findings:#?}") };
-    assert_eq!((finding.rule.as_deref(), finding.kind), (Some("UnappliedMigrations"), Kind::MatchesNothing));
+    assert_eq!(
+        (finding.rule.as_deref(), finding.kind),
+        (Some("UnappliedMigrations"), FindingKind::MatchesNothing)
+    );
     assert!(finding.remedy.contains("`PROMETHEUS_EXPORT_MIGRATIONS = True`"), "{}", finding.remedy);
 }
 
@@ -273,22 +276,23 @@ async fn each_of_a_folder_of_broken_rules_is_found_and_nothing_else() {
     assert!(bench.alertmanager_client.post("/api/v2/silences", &silence).await.unwrap().is_success());
 
     let findings = check(&bench.look(&loaded.spec).await);
-    let kinds_of = |alert: Option<&str>| -> BTreeSet<Kind> {
+    let kinds_of = |alert: Option<&str>| -> BTreeSet<FindingKind> {
         findings.iter().filter(|it| it.rule.as_deref() == alert).map(|it| it.kind).collect()
     };
-    let mut seen = BTreeSet::from([Kind::NotLoaded, Kind::EndlessSilence, Kind::NoAlertmanager]);
+    let mut seen =
+        BTreeSet::from([FindingKind::NotLoaded, FindingKind::EndlessSilence, FindingKind::NoAlertmanager]);
     for (name, text) in &files {
         let after =
             |prefix: &str| text.split_once(prefix).unwrap().1.lines().next().unwrap().trim().to_owned();
         let word = after("# Found as: ");
-        let expected = Kind::ALL.into_iter().find(|kind| kind.word() == word).unwrap();
+        let expected = FindingKind::ALL.into_iter().find(|kind| kind.word() == word).unwrap();
         assert_eq!(kinds_of(Some(&after("- alert: "))), [expected].into(), "{name}: {findings:#?}");
         seen.insert(expected);
     }
-    assert_eq!(seen, Kind::ALL.into(), "a kind has no broken rule");
-    assert_eq!(kinds_of(Some("Forgotten")), [Kind::NotLoaded].into());
-    assert_eq!(kinds_of(None), [Kind::EndlessSilence].into());
-    let silence = findings.iter().find(|it| it.kind == Kind::EndlessSilence).unwrap();
+    assert_eq!(seen, FindingKind::ALL.into(), "a kind has no broken rule");
+    assert_eq!(kinds_of(Some("Forgotten")), [FindingKind::NotLoaded].into());
+    assert_eq!(kinds_of(None), [FindingKind::EndlessSilence].into());
+    let silence = findings.iter().find(|it| it.kind == FindingKind::EndlessSilence).unwrap();
     assert!(silence.evidence.contains("it silences `UpThatIsTwo`"), "{}", silence.evidence);
     assert!(findings.iter().all(complete), "{findings:#?}");
 }

@@ -11,7 +11,7 @@ use crate::support::recordings;
 use crate::support::test_grafana::TestGrafana;
 use crate::support::test_prometheus::TestPrometheus;
 use monctl::duration::PromDuration;
-use monctl::grafana::panels::{Checked, Found, Shown, panels};
+use monctl::grafana::panels::{Checked, PanelFindings, Shown, panels};
 use monctl::grafana::{
     DATA_SOURCE_UID, Dashboard, DataSource, Desired, FOLDER_UID, GrafanaChange, GrafanaClient, diff,
 };
@@ -44,7 +44,7 @@ impl Bench {
     }
 
     /// Imports a dashboard over a range and asks it.
-    async fn check(&self, name: &str, range: &str) -> Found {
+    async fn check(&self, name: &str, range: &str) -> PanelFindings {
         let desired = Desired::new(Option::<DataSource>::None, vec![adopted(name, range)]);
         import(&self.client, &desired).await;
         let stored = self.client.stored(&desired.dashboards[0].uid).await.unwrap();

@@ -4,15 +4,15 @@
 
 use std::net::SocketAddr;
 
-use monctl::http::slack::{Received, Receiver, Reply};
+use monctl::http::slack::{Received, Reply, SlackReceiver};
 use monctl::http::{Client, Endpoint};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 const ANY_PORT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
 
-async fn receiver(replies: Vec<Reply>) -> (Receiver, SocketAddr, Client) {
-    let (receiver, address) = Receiver::on_tcp(ANY_PORT, replies).await.unwrap();
+async fn receiver(replies: Vec<Reply>) -> (SlackReceiver, SocketAddr, Client) {
+    let (receiver, address) = SlackReceiver::on_tcp(ANY_PORT, replies).await.unwrap();
     let client = Client::new("receiver", &Endpoint::Tcp(address)).unwrap();
     (receiver, address, client)
 }

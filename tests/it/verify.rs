@@ -11,7 +11,7 @@ use monctl::drill::Options;
 use monctl::duration::Millis;
 use monctl::error::Exit;
 use monctl::event::Event;
-use monctl::http::slack::{Receiver, Reply};
+use monctl::http::slack::{Reply, SlackReceiver};
 use monctl::timing::Stage;
 use monctl::verify::{Diagnosis, Proof, Witness};
 use serde_json::json;
@@ -115,7 +115,7 @@ async fn a_severity_with_a_channel_of_its_own_is_proven_there_and_its_end_is_tol
 
 #[tokio::test]
 async fn a_muted_alert_is_refused_before_any_load_goes_on_as_alertmanager_would_hold_it_back() {
-    let (receiver, address) = Receiver::on_tcp((Ipv4Addr::LOCALHOST, 0).into(), vec![]).await.unwrap();
+    let (receiver, address) = SlackReceiver::on_tcp((Ipv4Addr::LOCALHOST, 0).into(), vec![]).await.unwrap();
     let notify = "capture: {}, severities: {warning: {mute: [{from: '00:00', to: '24:00'}]}}";
     let webhook = format!("http://{address}/services/T/B/x");
     let started = Pipeline::start_to(notify, &webhook, Timings::default(), Some(receiver)).await;

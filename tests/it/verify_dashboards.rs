@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use crate::support::test_grafana::TestGrafana;
 use crate::support::test_prometheus::TestPrometheus;
 use monctl::duration::PromDuration;
-use monctl::grafana::panels::{Checked, Found, Shown, panels};
+use monctl::grafana::panels::{Checked, PanelFindings, Shown, panels};
 use monctl::grafana::{DATA_SOURCE_UID, GrafanaClient};
 use serde_json::{Value, json};
 
@@ -51,7 +51,7 @@ impl Bench {
         Some(Self { grafana, client, _prometheus: prometheus })
     }
 
-    async fn check(&self, dashboard: Value) -> Found {
+    async fn check(&self, dashboard: Value) -> PanelFindings {
         let dashboards = [dashboard];
         panels(&self.client, &dashboards, DATA_SOURCE_UID, PromDuration::seconds(15)).await.unwrap()
     }
@@ -105,12 +105,12 @@ fn variable(name: &str, query: &str) -> Value {
     json!({"type": "query", "name": name, "query": query, "includeAll": true, "allValue": ".+", "multi": true})
 }
 
-fn shown<'a>(found: &'a Found, panel: &str) -> &'a Shown {
+fn shown<'a>(found: &'a PanelFindings, panel: &str) -> &'a Shown {
     let of = |one: &&Checked| one.panel == panel;
     &found.queries.iter().find(of).unwrap_or_else(|| panic!("no `{panel}` in {found:#?}")).shown
 }
 
-fn of_variable<'a>(found: &'a Found, name: &str) -> &'a Shown {
+fn of_variable<'a>(found: &'a PanelFindings, name: &str) -> &'a Shown {
     let of = found.variables.iter().find(|one| one.variable == name);
     &of.unwrap_or_else(|| panic!("no `{name}` in {found:#?}")).shown
 }

@@ -11,20 +11,20 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use monctl::cancel::Cancel;
-use monctl::drill::{Application, Cause, KeptFile, Options, Order, Site};
+use monctl::drill::{Application, HostFault, KeptFile, Options, Order, Site};
 use monctl::error::{Error, Result};
 use monctl::event::{Event, Events};
 use monctl::host::HostName;
 use monctl::http::alertmanager::Alertmanager;
 use monctl::http::prometheus::Prometheus;
-use monctl::http::slack::{Receiver, Reply};
+use monctl::http::slack::{Reply, SlackReceiver};
 use monctl::http::{Client, Endpoint};
-use monctl::remote::Output;
+use monctl::remote::CommandOutput;
 use monctl::render::{Addresses, Bundle, rules};
 use monctl::secret::Secret;
 use monctl::spec::{DrillKind, Spec, load};
-use monctl::timing::{Mutes, Settings};
-use monctl::verify::{Inbox, Places, Proof, Reader, Request, Services, Shell, Subject, prove};
+use monctl::timing::{Mutes, TimingSettings};
+use monctl::verify::{Inbox, MessageChannels, Proof, Reader, Request, Services, Shell, Subject, prove};
 use serde_json::json;
 use tempfile::TempDir;
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -65,7 +65,7 @@ pub struct Pipeline {
     spec: Spec,
     prometheus: SocketAddr,
     alertmanager_address: SocketAddr,
-    receiver: Option<Receiver>,
+    receiver: Option<SlackReceiver>,
     processes: [Arc<Process>; 2],
     prometheus_program: PathBuf,
     folder: TempDir,
@@ -116,7 +116,7 @@ pub fn free_address() -> SocketAddr {
 impl Pipeline {
     /// Starts everything with a receiver that gives these replies first; `None` where the programs are missing.
     pub async fn start(timings: Timings, replies: Vec<Reply>) -> Option<Self> {
-        let (receiver, webhook) = Receiver::on_tcp((LOOPBACK, 0).into(), replies).await.unwrap();
+        let (receiver, webhook) = SlackReceiver::on_tcp((LOOPBACK, 0).into(), replies).await.unwrap();
         let webhook = format!("http://{webhook}/services/T/B/x");
         Self::start_to("capture: {}", &webhook, timings, Some(receiver)).await
     }
@@ -126,7 +126,7 @@ impl Pipeline {
         notify: &str,
         webhook: &str,
         timings: Timings,
-        receiver: Option<Receiver>,
+        receiver: Option<SlackReceiver>,
     ) -> Option<Self> {
         let (Some(prometheus), Some(alertmanager)) =
             (program("prometheus"), program("prometheus-alertmanager"))
@@ -205,12 +205,12 @@ impl Pipeline {
         self.processes.iter().all(|process| matches!(process.0.lock().unwrap().try_wait(), Ok(None)))
     }
 
-    pub fn settings(&self) -> Settings {
-        Settings::of_rule(&self.spec, &rules(&self.spec)[0]).unwrap()
+    pub fn settings(&self) -> TimingSettings {
+        TimingSettings::of_rule(&self.spec, &rules(&self.spec)[0]).unwrap()
     }
 
     /// Lets Alertmanager's counters be the witness; the receiver goes on answering.
-    pub fn hide_receiver(&mut self) -> Receiver {
+    pub fn hide_receiver(&mut self) -> SlackReceiver {
         self.receiver.take().unwrap()
     }
 
@@ -235,7 +235,8 @@ impl Pipeline {
     pub async fn prove_in_channel(&self, api_url: String, token: &str) -> (Result<Proof>, Vec<Event>) {
         let (events, seen) = Events::channel();
         let rule = &rules(&self.spec)[0];
-        let places: Places = [self.spec.notify.route(&rule.name, &rule.labels)].into_iter().collect();
+        let places: MessageChannels =
+            [self.spec.notify.route(&rule.name, &rule.labels)].into_iter().collect();
         let reader = Reader { shell: &Here, api_url, token: Secret::new(token.to_owned()), proxy_url: None };
         let watched = reader.watch(&places).await.unwrap();
         let (inbox, slot) = Inbox::of_channel(&events);
@@ -286,7 +287,7 @@ impl Pipeline {
 struct Here;
 
 impl Shell for Here {
-    async fn run(&self, words: &[&str], input: &[u8]) -> Result<Output> {
+    async fn run(&self, words: &[&str], input: &[u8]) -> Result<CommandOutput> {
         let (words, input): (Vec<String>, Vec<u8>) =
             (words.iter().map(ToString::to_string).collect(), input.into());
         let output = tokio::task::spawn_blocking(move || {
@@ -298,7 +299,7 @@ impl Shell for Here {
         });
         let std::process::Output { status, stdout, stderr } = output.await.unwrap();
         let text = |bytes| String::from_utf8(bytes).unwrap();
-        Ok(Output { status, stdout: text(stdout), stderr: text(stderr) })
+        Ok(CommandOutput { status, stdout: text(stdout), stderr: text(stderr) })
     }
 }
 
@@ -493,7 +494,7 @@ impl Host {
 impl Site for Host {
     async fn start(&self, order: &Order) -> Result<()> {
         self.starts.lock().unwrap().push(order.clone());
-        let Cause::Cpu { workers, percent, .. } = order.cause else { panic!("{order:?}") };
+        let HostFault::Cpu { workers, percent, .. } = order.cause else { panic!("{order:?}") };
         let time = self.dies_after.lock().unwrap().unwrap_or(Duration::from_secs(order.seconds));
         let busy = f64::from(workers.min(CPUS)) / f64::from(CPUS) * f64::from(percent) / 100.0;
         self.cpu.lock().unwrap().set(busy.min(0.99), Some(Instant::now() + time));

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::access::Access;
 use super::{desired, drift};
-use crate::commands::dashboards::{self, Wanted};
+use crate::commands::dashboards::{self, WantedDashboards};
 use crate::error::{Error, Result};
 use crate::event::Events;
 use crate::grafana::{Desired, GrafanaClient, Leftovers};
@@ -35,7 +35,10 @@ impl Guest {
             wanted
         } else {
             let ours = dashboards::ours(&loaded.spec)?.into_iter();
-            Wanted { dashboards: ours.map(|(_, dashboard)| dashboard).collect(), ..Wanted::default() }
+            WantedDashboards {
+                dashboards: ours.map(|(_, dashboard)| dashboard).collect(),
+                ..WantedDashboards::default()
+            }
         };
         let desired = desired(&loaded.spec, wanted);
         let leftovers = client.leftovers(&desired).await?;

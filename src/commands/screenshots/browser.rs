@@ -46,7 +46,7 @@ pub(super) struct Browser {
 
 /// What a page is, once it is drawn.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Page {
+pub(super) struct DrawnPage {
     /// The path of its address, to which it may have been led.
     pub path: String,
     pub asks_for_password: bool,
@@ -108,7 +108,7 @@ impl Browser {
     ///
     /// # Errors
     /// When nobody answers at the address, or the browser does not.
-    pub async fn open(&mut self, url: &str, (width, height): (u64, u64)) -> Result<Page> {
+    pub async fn open(&mut self, url: &str, (width, height): (u64, u64)) -> Result<DrawnPage> {
         let size = json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false});
         self.call("Emulation.setDeviceMetricsOverride", size).await?;
         self.under_way.clear();
@@ -122,7 +122,7 @@ impl Browser {
             let seen = self.evaluate(LOOK).await?;
             if Instant::now() >= until || is_quiet && seen["complete"] == true {
                 let path = seen["path"].as_str().unwrap_or_default().to_owned();
-                return Ok(Page { path, asks_for_password: seen["password"] == true });
+                return Ok(DrawnPage { path, asks_for_password: seen["password"] == true });
             }
         }
     }

@@ -6,7 +6,7 @@ use super::{Outcome, VerifyArgs};
 use crate::error::{Error, Exit, Result};
 use crate::report::duration;
 use crate::timing::Stage;
-use crate::verify::{Bystander, NotRun, Proof, Round, Verdict};
+use crate::verify::{Bystander, BystanderVerdict, NotRun, Proof, Round};
 
 /// One alert that was asked for alone gives its proof, or the error that kept it from being drilled; several give a
 /// document with all of them.
@@ -102,14 +102,14 @@ fn not_run_line(NotRun { alert, error, remedy }: &NotRun) -> String {
 fn other(Bystander { alert, instance, verdict }: &Bystander) -> String {
     let about = if instance.is_empty() { String::new() } else { format!(" on {instance}") };
     match verdict {
-        Verdict::Expected { of } => {
+        BystanderVerdict::Expected { of } => {
             format!("{alert}{about} fired, too: to be expected of the drill for {of}")
         }
-        Verdict::Inhibited { by } => format!("{alert}{about} fired, too, and was not told: {by}"),
-        Verdict::Unknown { why } => {
+        BystanderVerdict::Inhibited { by } => format!("{alert}{about} fired, too, and was not told: {by}"),
+        BystanderVerdict::Unknown { why } => {
             format!("{alert}{about} fired, too; whether a drill explains it is unknown: {why}")
         }
-        Verdict::FalseAlarm => format!(
+        BystanderVerdict::FalseAlarm => format!(
             "{alert}{about} fired, too, and no drill explains it: a false alarm, or a fault of its own"
         ),
     }
@@ -123,11 +123,11 @@ mod tests {
     use super::*;
     use crate::cli::{Cli, Command};
     use crate::host::HostName;
-    use crate::timing::{Fault, Settings, predict};
+    use crate::timing::{Fault, TimingSettings, predict};
     use crate::verify::{Diagnosis, Witness};
 
     fn proof(proven: bool, lost: bool) -> Proof {
-        let (settings, fault) = (Settings::of_reference(), Fault::silence());
+        let (settings, fault) = (TimingSettings::of_reference(), Fault::silence());
         let (cause, remedy) = ("Prometheus did not answer".to_owned(), "run it again".to_owned());
         Proof {
             alert: "X".into(),

@@ -18,7 +18,7 @@ use crate::http::slack::{Mark, Received, escaped};
 use crate::promql;
 use crate::remote::Remote;
 use crate::render::{Rule, rules};
-use crate::report::{Page, Section, StageSeen, Verdict};
+use crate::report::{AlertVerdict, ReportPage, Section, StageSeen};
 use crate::spec::Spec;
 use crate::timing::Stage;
 use crate::verify::{NotRun, Proof, Round, Services, Subject, Witness};
@@ -31,11 +31,11 @@ const POINTS: f64 = 200.0;
 const FACTS: &str = include_str!("facts.sh");
 
 /// Collects what the page needs while the drills run.
-pub(super) struct Reporter {
+pub(super) struct ReportCollector {
     services: Services,
 }
 
-impl Reporter {
+impl ReportCollector {
     /// Begins with what arrives from now on.
     pub fn new(services: &Services) -> Self {
         Self { services: services.clone() }
@@ -56,8 +56,11 @@ impl Reporter {
         let rules: BTreeMap<String, Rule> =
             rules(spec).into_iter().map(|rule| (rule.name.clone(), rule)).collect();
         let messages = self.messages();
-        let mut page =
-            Page { project: spec.project.to_string(), made: people(Timestamp::now()), ..Page::default() };
+        let mut page = ReportPage {
+            project: spec.project.to_string(),
+            made: people(Timestamp::now()),
+            ..ReportPage::default()
+        };
         for (alert, _) in &round.verdicts {
             let mut section = section(alert, rules.get(alert));
             if let Some(proof) = round.proofs().find(|proof| proof.alert == *alert) {
@@ -148,8 +151,8 @@ fn section(alert: &str, rule: Option<&Rule>) -> Section {
 fn prove(section: &mut Section, proof: &Proof, messages: &[Arrived]) {
     let seconds = |stage: Stage| proof.when(stage).map(|millis| millis.0.as_secs_f64());
     section.verdict = match &proof.diagnosis {
-        None => Verdict::Proven,
-        Some(diagnosis) => Verdict::Stopped {
+        None => AlertVerdict::Proven,
+        Some(diagnosis) => AlertVerdict::Stopped {
             stage: if proof.lost { "observation lost".into() } else { diagnosis.stage.to_string() },
             cause: diagnosis.cause.clone(),
             remedy: diagnosis.remedy.clone(),
@@ -187,7 +190,7 @@ fn unseen(proof: &Proof) -> Option<&'static str> {
 }
 
 fn stopped(section: &mut Section, missing: NotRun) {
-    section.verdict = Verdict::Stopped {
+    section.verdict = AlertVerdict::Stopped {
         stage: "not begun".into(),
         cause: missing.error,
         remedy: missing.remedy.unwrap_or_else(|| "run it again".into()),
@@ -286,11 +289,11 @@ fn people(at: Timestamp) -> String {
 mod tests {
     use super::*;
     use crate::duration::Millis;
-    use crate::timing::{Fault, Settings, predict};
-    use crate::verify::{Entry, Identity};
+    use crate::timing::{Fault, TimingSettings, predict};
+    use crate::verify::{AlertIdentity, Entry};
 
     fn proof(witness: Witness) -> Proof {
-        let (settings, fault) = (Settings::of_reference(), Fault::silence());
+        let (settings, fault) = (TimingSettings::of_reference(), Fault::silence());
         let delivered =
             Entry { stage: Stage::Delivered, after: Millis(BEFORE), predicted: None, detail: String::new() };
         Proof {
@@ -306,7 +309,7 @@ mod tests {
             prediction: predict(&settings, &fault),
             timeline: vec![delivered],
             diagnosis: None,
-            identities: vec![Identity { fingerprint: "ab12".into(), since: 7 }],
+            identities: vec![AlertIdentity { fingerprint: "ab12".into(), since: 7 }],
         }
     }
 

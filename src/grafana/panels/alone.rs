@@ -4,9 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::query::{Frames, PanelQuery};
-use super::cause::{Cause, Detective};
+use super::cause::{Detective, NoDataReason};
 use super::selectors::unfiltered;
-use super::variables::{Chosen, Values, fill, references};
+use super::variables::{Chosen, VariableValues, fill, references};
 use crate::error::Result;
 use crate::http::prometheus::Labels;
 
@@ -61,7 +61,7 @@ impl Open<'_> {
             for value in empty {
                 let cause = detective.cause(&with_intervals(&self.with(variable, self.expr, value))).await?;
                 // That an expression gives nothing, as where it compares, is no lack of data.
-                if !matches!(cause, Cause::Nothing | Cause::Filtered) {
+                if !matches!(cause, NoDataReason::Nothing | NoDataReason::Filtered) {
                     missing.push((value, cause.text()));
                 }
             }
@@ -99,7 +99,7 @@ impl Open<'_> {
     /// An expression with one value alone.
     fn with(&self, variable: &str, expr: &str, value: &str) -> String {
         let mut chosen = self.chosen.clone();
-        chosen.insert(variable.to_owned(), Values::Any(vec![value.to_owned()]));
+        chosen.insert(variable.to_owned(), VariableValues::Any(vec![value.to_owned()]));
         fill(expr, &chosen)
     }
 }

@@ -10,12 +10,12 @@ use serde_json::Value;
 use super::super::client::GrafanaClient;
 use super::super::query::{Frames, PanelQuery};
 use super::alone::{Each, EachValue, MOST, Open};
-use super::cause::{Cause, Detective};
-use super::dashboard::{self, Asked, Panel};
+use super::cause::{Detective, NoDataReason};
+use super::dashboard::{self, Panel, PanelTarget};
 use super::selectors::Selector;
-use super::source::{Source, Sources};
-use super::timing::{Intervals, Settings, Timing};
-use super::variables::{Chosen, Question, Values, Variable, fill, references};
+use super::source::{QuerySource, Sources};
+use super::timing::{Intervals, QueryOptions, Timing};
+use super::variables::{Chosen, Variable, VariableQuery, VariableValues, fill, references};
 use super::{Checked, CheckedVariable, Shown, names, series, strings};
 use crate::duration::PromDuration;
 use crate::error::{Error, Result};
@@ -31,11 +31,11 @@ pub(super) struct Asker<'a> {
 /// A dashboard whose variables have their values.
 pub(super) struct Board {
     pub variables: Vec<CheckedVariable>,
-    pub jobs: Vec<Job>,
+    pub jobs: Vec<QueryTask>,
 }
 
 /// One query of a panel.
-pub(super) struct Job {
+pub(super) struct QueryTask {
     dashboard: String,
     panel: String,
     id: String,
@@ -103,7 +103,7 @@ impl<'a> Asker<'a> {
         let filled = self.filled(dashboard, &sources).await;
         let each = Arc::new(filled.each.clone());
         let title = dashboard["title"].as_str().unwrap_or_default();
-        let job = |panel: &str, id: &str, expr: &str, todo| Job {
+        let job = |panel: &str, id: &str, expr: &str, todo| QueryTask {
             dashboard: title.to_owned(),
             panel: panel.to_owned(),
             id: id.to_owned(),
@@ -111,7 +111,7 @@ impl<'a> Asker<'a> {
             todo,
         };
         let missing = dashboard::missing(dashboard, |uid| library.get(uid)).into_iter();
-        let mut jobs: Vec<Job> =
+        let mut jobs: Vec<QueryTask> =
             missing.map(|(panel, why)| job(&panel, "", "", Todo::Known(Shown::Error(why)))).collect();
         for panel in dashboard::panels(dashboard, &sources, |uid| library.get(uid)) {
             for (name, chosen) in repetitions(&panel, &filled.chosen) {
@@ -136,7 +136,7 @@ impl<'a> Asker<'a> {
         &self,
         dashboard: &Value,
         panel: &Panel,
-        asked: &Asked,
+        asked: &PanelTarget,
         chosen: &Chosen,
         filled: &Filled,
         each: &Arc<Each>,
@@ -205,8 +205,8 @@ impl<'a> Asker<'a> {
             return Ok(Options { alive: EachValue { label: None, values: values.clone() }, values });
         };
         let data_source = match sources.source(&variable.data_source, &Value::Null) {
-            Source::Prometheus(uid) => uid,
-            Source::Other(why) => return Err(Shown::NotAsked(why)),
+            QuerySource::Prometheus(uid) => uid,
+            QuerySource::Other(why) => return Err(Shown::NotAsked(why)),
         };
         let asked = Vary { asker: self, data_source: &data_source, timing: self.timing(dashboard) };
         let question = question.map_err(Shown::Error)?;
@@ -218,10 +218,10 @@ impl<'a> Asker<'a> {
 
     /// Over which time the variables of a dashboard ask.
     fn timing(&self, dashboard: &Value) -> Timing {
-        Timing::of(dashboard, &Settings::default(), self.scrape_interval, str::to_owned)
+        Timing::of(dashboard, &QueryOptions::default(), self.scrape_interval, str::to_owned)
     }
 
-    pub(super) async fn check(&self, job: &Job) -> Checked {
+    pub(super) async fn check(&self, job: &QueryTask) -> Checked {
         let mut notices = Vec::new();
         let shown = match &job.todo {
             Todo::Known(shown) => shown.clone(),
@@ -257,9 +257,11 @@ impl<'a> Asker<'a> {
                 Shown::Empty("only NaN: it divides by nothing, as where no request came".into())
             }
             Frames::Empty => match detective.cause(&ready.intervals.fill(&query.expr)).await? {
-                Cause::Refused(why) => Shown::Error(why),
-                Cause::Filtered => Shown::NotApplicable(Cause::Filtered.text()),
-                Cause::Unmet { label, why } => Shown::Empty(ready.through_a_variable(&label).unwrap_or(why)),
+                NoDataReason::Refused(why) => Shown::Error(why),
+                NoDataReason::Filtered => Shown::NotApplicable(NoDataReason::Filtered.text()),
+                NoDataReason::Unmet { label, why } => {
+                    Shown::Empty(ready.through_a_variable(&label).unwrap_or(why))
+                }
                 cause => Shown::Empty(cause.text()),
             },
         })
@@ -273,7 +275,7 @@ impl<'a> Asker<'a> {
 impl Ready {
     /// That a variable without values is why no series has this label as the query asks, where it stands there.
     fn through_a_variable(&self, label: &str) -> Option<String> {
-        let has_values = |(name, _): &(&String, &Values)| !self.lacking.contains_key(*name);
+        let has_values = |(name, _): &(&String, &VariableValues)| !self.lacking.contains_key(*name);
         let chosen =
             self.chosen.iter().filter(has_values).map(|(name, values)| (name.clone(), values.clone()));
         let expr = self.intervals.fill(&fill(&self.expr, &chosen.collect()));
@@ -293,7 +295,7 @@ struct Vary<'a> {
 }
 
 impl Vary<'_> {
-    async fn options(&self, variable: &Variable, question: &Question) -> Result<Result<Options, Shown>> {
+    async fn options(&self, variable: &Variable, question: &VariableQuery) -> Result<Result<Options, Shown>> {
         let answer = self.answer(question).await?;
         let values = variable.options(&answer);
         if values.is_empty() {
@@ -307,28 +309,28 @@ impl Vary<'_> {
     }
 
     /// What Prometheus answers, asked over the dashboard's range as a browser does.
-    async fn answer(&self, question: &Question) -> Result<Vec<String>> {
+    async fn answer(&self, question: &VariableQuery) -> Result<Vec<String>> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let (start, end) = (now.saturating_sub(self.timing.seconds).to_string(), now.to_string());
         let range = [("start", start.as_str()), ("end", end.as_str())];
         Ok(match question {
-            Question::LabelValues { label, selector } => {
+            VariableQuery::LabelValues { label, selector } => {
                 let of = selector.iter().map(|it| ("match[]", it.as_str()));
                 let query: Vec<(&str, &str)> = range.into_iter().chain(of).collect();
                 strings(&self.resource(&format!("label/{label}/values"), &query).await?)
             }
-            Question::LabelNames => strings(&self.resource("labels", &range).await?),
-            Question::Metrics { pattern } => {
+            VariableQuery::LabelNames => strings(&self.resource("labels", &range).await?),
+            VariableQuery::Metrics { pattern } => {
                 let regex = regex::Regex::new(pattern).map_err(|cause| {
                     Error::invalid(format!("`{pattern}` is no regular expression")).because(cause)
                 })?;
                 let matches = |name: &&String| regex.is_match(name);
                 self.asker.metrics.iter().filter(matches).cloned().collect()
             }
-            Question::Result { expr } => {
+            VariableQuery::Result { expr } => {
                 series(&self.resource("query", &[("query", &self.with_intervals(expr))]).await?)
             }
-            Question::Series { selector } => {
+            VariableQuery::Series { selector } => {
                 let of = ("match[]", selector.as_str());
                 names(&self.resource("series", &[range[0], range[1], of]).await?)
             }
@@ -336,9 +338,9 @@ impl Vary<'_> {
     }
 
     /// The values that something within the range has; all of them where that cannot be told.
-    async fn alive(&self, variable: &Variable, question: &Question, values: &[String]) -> EachValue {
+    async fn alive(&self, variable: &Variable, question: &VariableQuery, values: &[String]) -> EachValue {
         let all = || EachValue { label: None, values: values.to_vec() };
-        let Question::LabelValues { label, selector: Some(selector) } = question else { return all() };
+        let VariableQuery::LabelValues { label, selector: Some(selector) } = question else { return all() };
         let seconds = self.timing.seconds.max(1);
         let expr = format!("group by ({label}) (last_over_time({selector}[{seconds}s]))");
         let Ok(data) = self.resource("query", &[("query", &expr)]).await else { return all() };
@@ -351,30 +353,30 @@ impl Vary<'_> {
     }
 
     /// Why there is nothing to choose from.
-    async fn empty(&self, variable: &Variable, question: &Question, answered: usize) -> Result<Shown> {
+    async fn empty(&self, variable: &Variable, question: &VariableQuery, answered: usize) -> Result<Shown> {
         if answered > 0 {
             let pattern = variable.pattern().unwrap_or_default();
             return Ok(Shown::Empty(format!("its pattern `{pattern}` picks none of {answered} values")));
         }
         let (expr, otherwise) = match question {
-            Question::LabelValues { label, selector: Some(selector) } => {
+            VariableQuery::LabelValues { label, selector: Some(selector) } => {
                 (selector.clone(), format!("what `{selector}` selects has no label `{label}`"))
             }
-            Question::LabelValues { label, selector: None } => {
+            VariableQuery::LabelValues { label, selector: None } => {
                 return Ok(Shown::Empty(format!("nothing has the label `{label}`")));
             }
-            Question::Metrics { pattern } => {
+            VariableQuery::Metrics { pattern } => {
                 return Ok(Shown::Empty(format!("no metric matches `{pattern}`")));
             }
-            Question::LabelNames => return Ok(Shown::Empty("nothing has a label".into())),
-            Question::Series { selector } => (selector.clone(), Cause::Nothing.text()),
-            Question::Result { expr } => (self.with_intervals(expr), Cause::Nothing.text()),
+            VariableQuery::LabelNames => return Ok(Shown::Empty("nothing has a label".into())),
+            VariableQuery::Series { selector } => (selector.clone(), NoDataReason::Nothing.text()),
+            VariableQuery::Result { expr } => (self.with_intervals(expr), NoDataReason::Nothing.text()),
         };
         let detective = self.asker.detective(self.data_source, &self.timing.range.0);
         Ok(match detective.cause(&expr).await? {
-            Cause::Refused(why) => Shown::Error(why),
-            Cause::Missing(why) | Cause::Unmet { why, .. } => Shown::Empty(why),
-            Cause::Filtered | Cause::Nothing => Shown::Empty(otherwise),
+            NoDataReason::Refused(why) => Shown::Error(why),
+            NoDataReason::Missing(why) | NoDataReason::Unmet { why, .. } => Shown::Empty(why),
+            NoDataReason::Filtered | NoDataReason::Nothing => Shown::Empty(otherwise),
         })
     }
 
@@ -434,7 +436,7 @@ fn through(name: &str, shown: Shown) -> Shown {
 }
 
 /// The variables that a query uses, be it by its panel.
-fn used(panel: &Panel, asked: &Asked) -> BTreeSet<String> {
+fn used(panel: &Panel, asked: &PanelTarget) -> BTreeSet<String> {
     let texts = panel.settings.texts().chain(&asked.min_step).chain([&asked.expr]);
     texts.flat_map(|text| references(text)).chain(panel.repeats.iter().cloned()).collect()
 }
@@ -444,13 +446,13 @@ fn used(panel: &Panel, asked: &Asked) -> BTreeSet<String> {
 fn repetitions(panel: &Panel, chosen: &Chosen) -> Vec<(String, Chosen)> {
     let mut found = vec![(Vec::new(), chosen.clone())];
     for name in &panel.repeats {
-        let values = chosen.get(name).map(Values::each).unwrap_or_default();
+        let values = chosen.get(name).map(VariableValues::each).unwrap_or_default();
         if values.is_empty() {
             continue;
         }
         let with = |(of, chosen): &(Vec<String>, Chosen), value: &String| {
             let mut chosen = chosen.clone();
-            chosen.insert(name.clone(), Values::Any(vec![value.clone()]));
+            chosen.insert(name.clone(), VariableValues::Any(vec![value.clone()]));
             ([of.as_slice(), &[format!("{name} {value}")]].concat(), chosen)
         };
         found = found.iter().flat_map(|one| values.iter().map(|value| with(one, value))).collect();
@@ -472,18 +474,22 @@ mod tests {
             title: "CPU of $host".into(),
             queries: vec![],
             repeats: repeats.iter().map(|name| (*name).to_owned()).collect(),
-            settings: Settings::default(),
+            settings: QueryOptions::default(),
             may_be_empty: None,
         };
-        let told = |repeats: &[&str], host: Values| {
-            let cpu = Values::All { text: ".*".into(), values: vec!["0".into(), "1".into()] };
+        let told = |repeats: &[&str], host: VariableValues| {
+            let cpu = VariableValues::All { text: ".*".into(), values: vec!["0".into(), "1".into()] };
             let chosen = [("host".to_owned(), host), ("cpu".to_owned(), cpu)].into();
             repetitions(&panel(repeats), &chosen).into_iter().map(|it| it.0).collect::<Vec<_>>()
         };
-        let two = Values::Any(vec!["a".into(), "b".into()]);
+        let two = VariableValues::Any(vec!["a".into(), "b".into()]);
         assert_eq!(told(&["host"], two.clone()), ["CPU of a (host a)", "CPU of b (host b)"]);
-        assert_eq!(told(&["host"], Values::One("a".into())), ["CPU of a"]);
-        assert_eq!(told(&["host"], Values::Any(vec![])), ["CPU of ()"], "what has no value does not vanish");
+        assert_eq!(told(&["host"], VariableValues::One("a".into())), ["CPU of a"]);
+        assert_eq!(
+            told(&["host"], VariableValues::Any(vec![])),
+            ["CPU of ()"],
+            "what has no value does not vanish"
+        );
         assert_eq!(
             told(&["host", "cpu"], two),
             [

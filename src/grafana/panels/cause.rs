@@ -16,7 +16,7 @@ const ENDINGS: [&str; 8] =
 
 /// Why there is no data.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Cause {
+pub(super) enum NoDataReason {
     /// Prometheus refuses the expression.
     Refused(String),
     /// Something that it selects is not there.
@@ -29,7 +29,7 @@ pub(super) enum Cause {
     Nothing,
 }
 
-impl Cause {
+impl NoDataReason {
     /// What people are told.
     pub(super) fn text(self) -> String {
         match self {
@@ -58,9 +58,9 @@ pub(super) struct Detective<'a> {
 
 impl Detective<'_> {
     /// Looks for the cause. In `expr` Grafana's own variables are filled in, too.
-    pub(super) async fn cause(&self, expr: &str) -> Result<Cause> {
+    pub(super) async fn cause(&self, expr: &str) -> Result<NoDataReason> {
         if let Err(error) = self.ask(expr).await {
-            return Ok(Cause::Refused(error.message().to_owned()));
+            return Ok(NoDataReason::Refused(error.message().to_owned()));
         }
         for selector in Selector::of(expr) {
             if let Some(cause) = self.missing(&selector).await? {
@@ -70,24 +70,24 @@ impl Detective<'_> {
         if let Some(all) = unfiltered(expr)
             && self.has(all).await?
         {
-            return Ok(Cause::Filtered);
+            return Ok(NoDataReason::Filtered);
         }
-        Ok(Cause::Nothing)
+        Ok(NoDataReason::Nothing)
     }
 
     /// Why a selector selects nothing now, if that is so.
-    async fn missing(&self, selector: &Selector) -> Result<Option<Cause>> {
+    async fn missing(&self, selector: &Selector) -> Result<Option<NoDataReason>> {
         if let Some(metric) = selector.metric.as_ref().filter(|metric| !self.metrics.contains(*metric)) {
             let meant = near(metric, self.metrics).map(|name| format!("; did you mean `{name}`?"));
             let meant = meant.as_deref().unwrap_or_default();
-            return Ok(Some(Cause::Missing(format!("there is no metric `{metric}`{meant}"))));
+            return Ok(Some(NoDataReason::Missing(format!("there is no metric `{metric}`{meant}"))));
         }
         if self.has(format!("count({selector})")).await? {
             return Ok(None);
         }
         if self.has(format!("count(last_over_time({selector}[{LONG_AGO}]))")).await? {
             let from = self.from;
-            return Ok(Some(Cause::Missing(format!(
+            return Ok(Some(NoDataReason::Missing(format!(
                 "`{selector}` has no values any more: what was before `{from}` needs a longer range"
             ))));
         }
@@ -97,10 +97,10 @@ impl Detective<'_> {
                 && !self.has(format!("count({})", selector.with(index + 1))).await?
             {
                 let why = self.unmet(condition, &before).await?;
-                return Ok(Some(Cause::Unmet { label: condition.label.clone(), why }));
+                return Ok(Some(NoDataReason::Unmet { label: condition.label.clone(), why }));
             }
         }
-        Ok(Some(Cause::Missing(format!("nothing is or was selected by `{selector}`"))))
+        Ok(Some(NoDataReason::Missing(format!("nothing is or was selected by `{selector}`"))))
     }
 
     /// Says of a condition that none of what was selected before meets it.

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::source::{Source, Sources};
-use super::timing::{Settings, Timing};
+use super::source::{QuerySource, Sources};
+use super::timing::{QueryOptions, Timing};
 use crate::duration::PromDuration;
 
 /// How the sentence begins with which a description says that there may be nothing to see.
@@ -15,17 +15,17 @@ const MAY_BE_EMPTY: &str = "May be empty: ";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Panel {
     pub title: String,
-    pub queries: Vec<Result<Asked, NotAsked>>,
+    pub queries: Vec<Result<PanelTarget, NotAsked>>,
     /// The variables for each of whose values the panel is repeated: its row's, then its own.
     pub repeats: Vec<String>,
-    pub settings: Settings,
+    pub settings: QueryOptions,
     /// The sentence that says why it may be empty.
     pub may_be_empty: Option<String>,
 }
 
 /// A query of a panel.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Asked {
+pub(super) struct PanelTarget {
     /// `A`, `B` …
     pub id: String,
     pub expr: String,
@@ -76,8 +76,8 @@ pub(super) fn panels<'a>(
 /// drawn once it has passed. A narrow panel has fewer points than the page is wide.
 pub fn longest_step(dashboards: &[Value], scrape_interval: PromDuration) -> Duration {
     let steps = dashboards.iter().flat_map(|dashboard| {
-        let panels = placed(dashboard).into_iter().map(|(panel, _)| Settings::of(panel));
-        let as_wide_as_the_page = [Settings::default()];
+        let panels = placed(dashboard).into_iter().map(|(panel, _)| QueryOptions::of(panel));
+        let as_wide_as_the_page = [QueryOptions::default()];
         as_wide_as_the_page
             .into_iter()
             .chain(panels)
@@ -128,19 +128,19 @@ impl Panel {
             title: text(title),
             queries: queries.collect(),
             repeats: of_row.into_iter().chain(repeat_of(placed)).collect(),
-            settings: Settings::of(panel),
+            settings: QueryOptions::of(panel),
             may_be_empty: may_be_empty(panel),
         }
     }
 }
 
 /// A query among those of its panel.
-fn read(target: &Value, all: &[Value], of_panel: &Value, sources: &Sources) -> Result<Asked, NotAsked> {
+fn read(target: &Value, all: &[Value], of_panel: &Value, sources: &Sources) -> Result<PanelTarget, NotAsked> {
     let (id, expr) = (text(&target["refId"]), text(&target["expr"]));
     let not_asked = |why: &str| NotAsked { id: id.clone(), expr: expr.clone(), why: why.to_owned() };
     let data_source = match sources.source(&target["datasource"], of_panel) {
-        Source::Prometheus(uid) => uid,
-        Source::Other(why) => return Err(not_asked(&why)),
+        QuerySource::Prometheus(uid) => uid,
+        QuerySource::Other(why) => return Err(not_asked(&why)),
     };
     let is = |key: &str| target[key].as_bool().unwrap_or(false);
     if is("hide") && !is_computed_with(&id, all) {
@@ -152,7 +152,7 @@ fn read(target: &Value, all: &[Value], of_panel: &Value, sources: &Sources) -> R
     let min_step = target["interval"].as_str().filter(|it| !it.is_empty()).map(str::to_owned);
     let instant = is("instant") && !is("range");
     let factor = target["intervalFactor"].as_u64().unwrap_or(1).max(1);
-    Ok(Asked { id, expr, instant, data_source, min_step, factor })
+    Ok(PanelTarget { id, expr, instant, data_source, min_step, factor })
 }
 
 /// Whether another query of the panel is computed with this one, which may be hidden then.
@@ -215,7 +215,7 @@ mod tests {
     }
 
     fn told(panels: &[Panel]) -> Vec<String> {
-        let query = |query: &Result<Asked, NotAsked>| match query {
+        let query = |query: &Result<PanelTarget, NotAsked>| match query {
             Ok(it) => {
                 format!("{}:{}:{}{}", it.id, it.data_source, it.expr, if it.instant { "!" } else { "" })
             }

@@ -28,7 +28,7 @@ const AT_ONCE: usize = 8;
 
 /// What was found.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Found {
+pub struct PanelFindings {
     /// What became of each query of each panel.
     pub queries: Vec<Checked>,
     /// What became of each variable of each dashboard.
@@ -114,13 +114,13 @@ pub async fn panels(
     dashboards: &[Value],
     default_source: &str,
     scrape_interval: PromDuration,
-) -> Result<Found> {
+) -> Result<PanelFindings> {
     let asker = Asker::new(grafana, default_source, scrape_interval).await?;
     let boards = stream::iter(dashboards.iter().map(|one| asker.board(one))).buffered(AT_ONCE);
     let boards: Vec<_> = boards.collect().await;
     let jobs = boards.iter().flat_map(|board| &board.jobs);
     let queries = stream::iter(jobs.map(|job| asker.check(job))).buffered(AT_ONCE).collect().await;
-    Ok(Found { queries, variables: boards.into_iter().flat_map(|board| board.variables).collect() })
+    Ok(PanelFindings { queries, variables: boards.into_iter().flat_map(|board| board.variables).collect() })
 }
 
 fn strings(list: &Value) -> Vec<String> {

@@ -19,7 +19,7 @@ pub(super) struct Sources {
 
 /// Who answers a query.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Source {
+pub(super) enum QuerySource {
     /// A Prometheus, by its uid.
     Prometheus(String),
     /// Something else, and why it is not asked.
@@ -45,14 +45,14 @@ impl Sources {
     }
 
     /// Who answers a query that names its data source so, in a panel that names its own so.
-    pub(super) fn source(&self, query: &Value, panel: &Value) -> Source {
+    pub(super) fn source(&self, query: &Value, panel: &Value) -> QuerySource {
         let names_one = !name(query).is_empty() || query["type"].is_string();
         let value = if names_one { query } else { panel };
         let name = name(value);
         match name.as_str() {
-            "__expr__" => return Source::Other("Grafana computes it from other queries".into()),
-            "-- Dashboard --" => return Source::Other("it shows what another panel asks".into()),
-            "-- Grafana --" | "grafana" => return Source::Other("Grafana makes it up itself".into()),
+            "__expr__" => return QuerySource::Other("Grafana computes it from other queries".into()),
+            "-- Dashboard --" => return QuerySource::Other("it shows what another panel asks".into()),
+            "-- Grafana --" | "grafana" => return QuerySource::Other("Grafana makes it up itself".into()),
             "" | "-- Mixed --" => return self.prometheus(None, value["type"].as_str()),
             _ => {}
         }
@@ -68,10 +68,10 @@ impl Sources {
 
     /// This one, else the default one, if it is of a type that speaks as Prometheus does. Services that are compatible
     /// have the name in that of their plugin.
-    fn prometheus(&self, uid: Option<&str>, kind: Option<&str>) -> Source {
+    fn prometheus(&self, uid: Option<&str>, kind: Option<&str>) -> QuerySource {
         match kind.filter(|kind| !kind.contains("prometheus") && *kind != "datasource") {
-            Some(kind) => Source::Other(format!("its data source is of type `{kind}`, not Prometheus")),
-            None => Source::Prometheus(uid.unwrap_or(&self.default).to_owned()),
+            Some(kind) => QuerySource::Other(format!("its data source is of type `{kind}`, not Prometheus")),
+            None => QuerySource::Prometheus(uid.unwrap_or(&self.default).to_owned()),
         }
     }
 }
@@ -107,7 +107,7 @@ mod tests {
         ]}});
         let sources = Sources::new("default", &known).of(&dashboard);
         let source = |value: Value| sources.source(&value, &Value::Null);
-        let prometheus = |uid: &str| Source::Prometheus(uid.into());
+        let prometheus = |uid: &str| QuerySource::Prometheus(uid.into());
         for (value, uid) in [
             (json!(null), "default"),
             (json!({"uid": "-- Mixed --", "type": "datasource"}), "default"),
@@ -131,9 +131,9 @@ mod tests {
             (json!({"uid": "__expr__", "type": "__expr__"}), "Grafana computes it from other queries"),
             (json!({"uid": "-- Dashboard --"}), "it shows what another panel asks"),
         ] {
-            assert_eq!(source(value.clone()), Source::Other(why.into()), "{value}");
+            assert_eq!(source(value.clone()), QuerySource::Other(why.into()), "{value}");
         }
         let of_panel = sources.source(&json!(null), &json!({"type": "loki", "uid": "l"}));
-        assert_eq!(of_panel, Source::Other(not_loki.into()), "a query without one has its panel's");
+        assert_eq!(of_panel, QuerySource::Other(not_loki.into()), "a query without one has its panel's");
     }
 }

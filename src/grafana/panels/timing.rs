@@ -52,7 +52,7 @@ const LONGEST_STEP: u64 = 31_536_000_000;
 
 /// The settings of a panel that change over which time it asks.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Settings {
+pub(super) struct QueryOptions {
     /// The range that the panel has in place of the dashboard's, such as `24h`.
     time_from: Option<String>,
     /// How much earlier it looks.
@@ -64,7 +64,7 @@ pub(super) struct Settings {
     width: Option<u64>,
 }
 
-impl Settings {
+impl QueryOptions {
     pub(super) fn of(panel: &Value) -> Self {
         let text = |key: &str| panel[key].as_str().filter(|it| !it.is_empty()).map(str::to_owned);
         Self {
@@ -98,7 +98,7 @@ impl Timing {
     /// Works it out for a panel; `fill` puts in what the dashboard's variables stand for.
     pub(super) fn of(
         dashboard: &Value,
-        settings: &Settings,
+        settings: &QueryOptions,
         scrape_interval: PromDuration,
         fill: impl Fn(&str) -> String,
     ) -> Self {
@@ -226,7 +226,7 @@ mod tests {
     use super::*;
 
     fn timing(dashboard: &Value, panel: &Value) -> Timing {
-        Timing::of(dashboard, &Settings::of(panel), PromDuration::seconds(15), |text| {
+        Timing::of(dashboard, &QueryOptions::of(panel), PromDuration::seconds(15), |text| {
             text.replace("$days", "7d")
         })
     }

@@ -13,11 +13,11 @@ use crate::duration::PromDuration;
 use crate::promql::{Expr, parse};
 
 /// The values of each variable that are chosen: several where it stands for all of them.
-pub(super) type Chosen = BTreeMap<String, Values>;
+pub(super) type Chosen = BTreeMap<String, VariableValues>;
 
 /// What a variable stands for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Values {
+pub(super) enum VariableValues {
     /// One text, put in as it is.
     One(String),
     /// Any of these: a regular expression where nothing else is asked for.
@@ -54,7 +54,7 @@ enum Source {
 
 /// What a variable asks of Prometheus.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Question {
+pub(super) enum VariableQuery {
     /// `label_values(label)` or `label_values(selector, label)`.
     LabelValues { label: String, selector: Option<String> },
     /// `metrics(pattern)`.
@@ -149,9 +149,9 @@ impl Variable {
     }
 
     /// What it asks, with the variables before it filled in; none where its values are listed.
-    pub(super) fn question(&self, chosen: &Chosen) -> Option<Result<Question, String>> {
+    pub(super) fn question(&self, chosen: &Chosen) -> Option<Result<VariableQuery, String>> {
         match &self.source {
-            Source::Query { query, .. } => Some(Question::parse(&fill(query, chosen))),
+            Source::Query { query, .. } => Some(VariableQuery::parse(&fill(query, chosen))),
             Source::Listed(_) | Source::Unknown(_) => None,
         }
     }
@@ -167,18 +167,18 @@ impl Variable {
 
     /// What a browser that opens the dashboard chooses: all where that can be chosen, so that every value counts;
     /// else what was saved, else the first one.
-    pub(super) fn choose(&self, options: &[String]) -> Values {
+    pub(super) fn choose(&self, options: &[String]) -> VariableValues {
         if self.include_all {
             return match &self.all_value {
-                Some(text) => Values::All { text: text.clone(), values: options.to_vec() },
-                None => Values::Any(options.to_vec()),
+                Some(text) => VariableValues::All { text: text.clone(), values: options.to_vec() },
+                None => VariableValues::Any(options.to_vec()),
             };
         }
         let saved: Vec<String> = self.current.iter().filter(|it| options.contains(it)).cloned().collect();
         match saved.as_slice() {
-            [] => Values::One(options.first().cloned().unwrap_or_default()),
-            [one] => Values::One(one.clone()),
-            _ => Values::Any(saved),
+            [] => VariableValues::One(options.first().cloned().unwrap_or_default()),
+            [one] => VariableValues::One(one.clone()),
+            _ => VariableValues::Any(saved),
         }
     }
 }
@@ -262,7 +262,7 @@ fn picked(values: &[String], pattern: &str) -> Vec<String> {
     found
 }
 
-impl Question {
+impl VariableQuery {
     fn parse(query: &str) -> Result<Self, String> {
         let unknown = || format!("the variable's query `{query}` has no form that is known");
         if matches!(parse(query), Ok(Expr::VectorSelector(_))) {
@@ -315,7 +315,7 @@ pub(super) fn fill(text: &str, chosen: &Chosen) -> String {
     REFERENCE.replace_all(text, replace).into_owned()
 }
 
-impl Values {
+impl VariableValues {
     /// Those for which a panel is repeated; none where it is one text.
     pub(super) fn each(&self) -> &[String] {
         match self {
@@ -375,8 +375,8 @@ mod tests {
 
     fn chosen() -> Chosen {
         [
-            ("host".to_owned(), Values::Any(vec!["10.0.0.1:9100".into(), "10.0.0.2:9100".into()])),
-            ("one".to_owned(), Values::One("a.b".into())),
+            ("host".to_owned(), VariableValues::Any(vec!["10.0.0.1:9100".into(), "10.0.0.2:9100".into()])),
+            ("one".to_owned(), VariableValues::One("a.b".into())),
         ]
         .into()
     }
@@ -400,9 +400,9 @@ mod tests {
             filled("${host:glob} ${host:singlequote}"),
             "{10.0.0.1:9100,10.0.0.2:9100} '10.0.0.1:9100','10.0.0.2:9100'"
         );
-        let alone = |text: &str| Values::Any(vec![text.into()]).written("");
+        let alone = |text: &str| VariableValues::Any(vec![text.into()]).written("");
         assert_eq!((alone("a.b"), alone("a-b/c")), (r"a\\.b".to_owned(), "a-b/c".to_owned()));
-        assert_eq!(Values::One(r"C:\x".into()).written(""), r"C:\\x");
+        assert_eq!(VariableValues::One(r"C:\x".into()).written(""), r"C:\\x");
         assert_eq!(filled("$one $other rate(x[$__rate_interval])"), "a.b $other rate(x[$__rate_interval])");
     }
 
@@ -414,7 +414,7 @@ mod tests {
 
     #[test]
     fn the_questions_of_variables_are_read_in_all_their_forms() {
-        let values = |label: &str, selector: Option<&str>| Question::LabelValues {
+        let values = |label: &str, selector: Option<&str>| VariableQuery::LabelValues {
             label: label.into(),
             selector: selector.map(str::to_owned),
         };
@@ -425,14 +425,14 @@ mod tests {
                 r#"label_values(up{job="a", x=~"b,c"}, instance)"#,
                 values("instance", Some(r#"up{job="a", x=~"b,c"}"#)),
             ),
-            ("metrics(node_.*)", Question::Metrics { pattern: "node_.*".into() }),
-            ("label_names()", Question::LabelNames),
-            ("up{job=\"a\"}", Question::Series { selector: "up{job=\"a\"}".into() }),
-            ("query_result(topk(3, up))", Question::Result { expr: "topk(3, up)".into() }),
+            ("metrics(node_.*)", VariableQuery::Metrics { pattern: "node_.*".into() }),
+            ("label_names()", VariableQuery::LabelNames),
+            ("up{job=\"a\"}", VariableQuery::Series { selector: "up{job=\"a\"}".into() }),
+            ("query_result(topk(3, up))", VariableQuery::Result { expr: "topk(3, up)".into() }),
         ] {
-            assert_eq!(Question::parse(query), Ok(question), "{query}");
+            assert_eq!(VariableQuery::parse(query), Ok(question), "{query}");
         }
-        assert!(Question::parse("select 1").is_err());
+        assert!(VariableQuery::parse("select 1").is_err());
     }
 
     #[test]
@@ -457,14 +457,20 @@ mod tests {
             variable(json)
         };
         let options = ["a", "b"].map(str::to_owned);
-        let any = |values: &[&str]| Values::Any(values.iter().map(|it| (*it).to_owned()).collect());
+        let any = |values: &[&str]| VariableValues::Any(values.iter().map(|it| (*it).to_owned()).collect());
         assert_eq!(query(json!({"includeAll": true})).choose(&options), any(&["a", "b"]));
         assert_eq!(
             query(json!({"includeAll": true, "allValue": ".*"})).choose(&options),
-            Values::All { text: ".*".into(), values: options.to_vec() }
+            VariableValues::All { text: ".*".into(), values: options.to_vec() }
         );
-        assert_eq!(query(json!({"current": {"value": ["b"]}})).choose(&options), Values::One("b".into()));
-        assert_eq!(query(json!({"current": {"value": "gone"}})).choose(&options), Values::One("a".into()));
+        assert_eq!(
+            query(json!({"current": {"value": ["b"]}})).choose(&options),
+            VariableValues::One("b".into())
+        );
+        assert_eq!(
+            query(json!({"current": {"value": "gone"}})).choose(&options),
+            VariableValues::One("a".into())
+        );
         let custom = variable(json!({"type": "custom", "name": "q", "query": "0.5, p95 : 0.95"}));
         assert_eq!(custom.options(&[]), ["0.5", "0.95"]);
         assert!(custom.question(&Chosen::new()).is_none());
@@ -474,7 +480,7 @@ mod tests {
         let board = json!({"time": {"from": "now-6h", "to": "now"}, "templating": {"list": [steps]}});
         let steps = Variable::of(&board).remove(0);
         assert_eq!(steps.options(&[]), ["10m", "1m"]);
-        assert_eq!(steps.choose(&steps.options(&[])), Values::One("10m".into()));
+        assert_eq!(steps.choose(&steps.options(&[])), VariableValues::One("10m".into()));
         assert_eq!(variable(json!({"type": "new", "name": "n"})).unknown_kind(), Some("new"));
     }
 }

@@ -55,7 +55,7 @@ struct Attachment {
 
 /// A message that lies in the channel.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Found {
+pub struct FoundMessage {
     /// Its time stamp, which names it within the channel.
     pub stamp: String,
     /// The message.
@@ -97,8 +97,8 @@ pub fn channels(body: &str) -> Result<(Vec<Channel>, String), Refusal> {
 ///
 /// # Errors
 /// Where Slack refuses.
-pub fn messages(body: &str) -> Result<Vec<Found>, Refusal> {
-    let mut found: Vec<Found> = read(body)?.messages.into_iter().filter_map(Message::found).collect();
+pub fn messages(body: &str) -> Result<Vec<FoundMessage>, Refusal> {
+    let mut found: Vec<FoundMessage> = read(body)?.messages.into_iter().filter_map(Message::found).collect();
     found.reverse();
     Ok(found)
 }
@@ -116,7 +116,7 @@ fn read(body: &str) -> Result<Answer, Refusal> {
 }
 
 impl Message {
-    fn found(self) -> Option<Found> {
+    fn found(self) -> Option<FoundMessage> {
         let of = |it: &Attachment| Mark::of_message(&it.footer, &it.fallback);
         let marks: Vec<Mark> = self.attachments.iter().flat_map(of).collect();
         let attachment = self.attachments.into_iter().next().filter(|_| !marks.is_empty())?;
@@ -135,7 +135,7 @@ impl Message {
             text: text.collect::<Vec<_>>().join("\n"),
             colour,
         };
-        Some(Found { stamp: self.ts, message, marks })
+        Some(FoundMessage { stamp: self.ts, message, marks })
     }
 }
 

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::cloud::Tags;
-use super::rule::{Opening, Rule};
+use super::rule::{Opening, SecurityGroupRule};
 use crate::host::{HostName, Role};
 use crate::spec::Credits;
 
@@ -40,7 +40,7 @@ pub enum Action {
         /// The group's id.
         group: String,
         /// What is not let in any more.
-        rule: Rule,
+        rule: SecurityGroupRule,
     },
     /// Tags are written.
     Tag {

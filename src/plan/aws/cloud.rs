@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use serde::Serialize;
 
-use super::rule::Rule;
+use super::rule::SecurityGroupRule;
 use crate::host::{HostName, ProjectName, Role};
 use crate::spec::Credits;
 
@@ -39,7 +39,7 @@ pub struct Cloud {
     /// The key pair with the project's name.
     pub key: Option<KeyPair>,
     /// The security groups.
-    pub groups: BTreeMap<Role, Group>,
+    pub groups: BTreeMap<Role, SecurityGroup>,
     /// Instances in all states.
     pub instances: Vec<Instance>,
     /// Volumes.
@@ -65,13 +65,13 @@ pub struct KeyPair {
 
 /// A security group.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Group {
+pub struct SecurityGroup {
     /// Its id.
     pub id: String,
     /// Its VPC.
     pub vpc: String,
     /// What it lets in.
-    pub rules: BTreeSet<Rule>,
+    pub rules: BTreeSet<SecurityGroupRule>,
     /// Its tags.
     pub tags: Tags,
 }

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use super::action::{Action, Creation};
 use super::cloud::{Address, Cloud, Instance, InstanceState, ROLES, Tags, tag};
-use super::wanted::{Offer, Wanted, WantedHost};
+use super::wanted::{Offer, WantedCloud, WantedHost};
 use crate::host::{HostName, Role};
 
 /// The actions that turn what was found into what is wanted.
-pub fn actions(wanted: &Wanted, cloud: &Cloud, offer: &Offer) -> Vec<Action> {
+pub fn actions(wanted: &WantedCloud, cloud: &Cloud, offer: &Offer) -> Vec<Action> {
     let mut actions = Vec::new();
     key(wanted, cloud, &mut actions);
     for role in ROLES {
@@ -29,14 +29,14 @@ pub fn actions(wanted: &Wanted, cloud: &Cloud, offer: &Offer) -> Vec<Action> {
     actions
 }
 
-fn key(wanted: &Wanted, cloud: &Cloud, actions: &mut Vec<Action>) {
+fn key(wanted: &WantedCloud, cloud: &Cloud, actions: &mut Vec<Action>) {
     match &cloud.key {
         None => actions.push(Action::ImportKey),
         Some(key) => restore("the key pair", &key.id, missing(&key.tags, wanted.key_tags()), actions),
     }
 }
 
-fn group(role: Role, wanted: &Wanted, cloud: &Cloud, offer: &Offer, actions: &mut Vec<Action>) {
+fn group(role: Role, wanted: &WantedCloud, cloud: &Cloud, offer: &Offer, actions: &mut Vec<Action>) {
     // A role without openings lets in no one.
     let openings = wanted.openings.get(&role).cloned().unwrap_or_default();
     let Some(found) = cloud.groups.get(&role) else {
@@ -57,7 +57,7 @@ fn group(role: Role, wanted: &Wanted, cloud: &Cloud, offer: &Offer, actions: &mu
 }
 
 /// Instances that the spec does not want: of hosts that it does not name, and the younger of two of one host.
-fn surplus(wanted: &Wanted, cloud: &Cloud, actions: &mut Vec<Action>) {
+fn surplus(wanted: &WantedCloud, cloud: &Cloud, actions: &mut Vec<Action>) {
     for host in cloud.hosts() {
         let (kept, why) = if wanted.hosts.contains_key(&host) {
             (1, "a second machine of this host; the older one stays")
@@ -82,7 +82,7 @@ fn gone(cloud: &Cloud, host: HostName) -> Option<&'static str> {
 fn create(
     host: HostName,
     wanted_host: &WantedHost,
-    wanted: &Wanted,
+    wanted: &WantedCloud,
     offer: &Offer,
     (why, replaces): (String, Option<String>),
 ) -> Action {
@@ -107,7 +107,7 @@ fn change(
     host: HostName,
     wanted_host: &WantedHost,
     found: &Instance,
-    (wanted, cloud, offer): (&Wanted, &Cloud, &Offer),
+    (wanted, cloud, offer): (&WantedCloud, &Cloud, &Offer),
     actions: &mut Vec<Action>,
 ) {
     let id = found.id.clone();
@@ -152,7 +152,7 @@ fn change(
     }
 }
 
-fn disk(host: HostName, found: &Instance, wanted: &Wanted, cloud: &Cloud, actions: &mut Vec<Action>) {
+fn disk(host: HostName, found: &Instance, wanted: &WantedCloud, cloud: &Cloud, actions: &mut Vec<Action>) {
     let is_root = |volume: &&super::Volume| Some(&volume.id) == found.root_volume.as_ref();
     let Some(volume) = cloud.volumes.iter().find(is_root) else { return };
     let id = volume.id.clone();
@@ -175,7 +175,7 @@ fn volumes(cloud: &Cloud, actions: &mut Vec<Action>) {
     }
 }
 
-fn addresses(wanted: &Wanted, cloud: &Cloud, actions: &mut Vec<Action>) {
+fn addresses(wanted: &WantedCloud, cloud: &Cloud, actions: &mut Vec<Action>) {
     let mut left: Vec<&Address> = cloud.addresses.iter().collect();
     for host in wanted.hosts.keys().filter(|_| wanted.elastic_ip) {
         let stays = if is_created(actions, *host) { None } else { cloud.instance(*host).map(|it| &it.id) };
@@ -197,7 +197,7 @@ fn addresses(wanted: &Wanted, cloud: &Cloud, actions: &mut Vec<Action>) {
     }));
 }
 
-fn renew(wanted: &Wanted, cloud: &Cloud, actions: &mut Vec<Action>) {
+fn renew(wanted: &WantedCloud, cloud: &Cloud, actions: &mut Vec<Action>) {
     for host in wanted.hosts.keys() {
         if is_created(actions, *host) || cloud.initial_keys.contains(host) {
             actions.push(Action::RenewHostKey { host: *host });

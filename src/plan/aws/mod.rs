@@ -12,9 +12,9 @@ mod tests;
 mod wanted;
 
 pub use action::{Action, Candidate, Creation, Image};
-pub use cloud::{Address, Cloud, Group, Instance, InstanceState, KeyPair, ROLES, Tags, Volume, tag};
+pub use cloud::{Address, Cloud, SecurityGroup, Instance, InstanceState, KeyPair, ROLES, Tags, Volume, tag};
 pub use diff::actions;
 pub use instance_type::{TypeFacts, is_burstable, misfit};
 pub use place::{Reach, Subnet, in_order, obstacle};
-pub use rule::{Opening, Rule, Source};
-pub use wanted::{Offer, Wanted, WantedHost};
+pub use rule::{IngressSource, Opening, SecurityGroupRule};
+pub use wanted::{Offer, WantedCloud, WantedHost};

@@ -8,7 +8,7 @@ use serde::Serialize;
 /// Who is let in.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Source {
+pub enum IngressSource {
     /// A network.
     Network(IpNet),
     /// The members of the project's monitoring group.
@@ -19,13 +19,13 @@ pub enum Source {
 
 /// A rule as EC2 has it, for one source.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Rule {
+pub struct SecurityGroupRule {
     /// `tcp`, `udp`, `icmp`, a number, or `-1` for everything.
     pub protocol: String,
     /// The first and the last port; absent where the protocol has none or all are meant.
     pub ports: Option<(i32, i32)>,
     /// Who is let in.
-    pub source: Source,
+    pub source: IngressSource,
 }
 
 /// A TCP port that the spec wants to be reached, and why.
@@ -34,20 +34,20 @@ pub struct Opening {
     /// The port.
     pub port: u16,
     /// Who is let in.
-    pub source: Source,
+    pub source: IngressSource,
     /// What for; letters, digits, spaces and commas, which EC2 takes as a rule's description.
     pub purpose: String,
 }
 
 impl Opening {
     /// The rule that opens it.
-    pub fn rule(&self) -> Rule {
+    pub fn rule(&self) -> SecurityGroupRule {
         let port = i32::from(self.port);
-        Rule { protocol: "tcp".into(), ports: Some((port, port)), source: self.source.clone() }
+        SecurityGroupRule { protocol: "tcp".into(), ports: Some((port, port)), source: self.source.clone() }
     }
 }
 
-impl fmt::Display for Source {
+impl fmt::Display for IngressSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Network(net) => net.fmt(f),
@@ -57,7 +57,7 @@ impl fmt::Display for Source {
     }
 }
 
-impl fmt::Display for Rule {
+impl fmt::Display for SecurityGroupRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.protocol.as_str(), self.ports) {
             ("-1", _) => f.write_str("everything")?,

@@ -8,7 +8,7 @@ use crate::host::{HostName, Role};
 const APP: HostName = HostName::app(1);
 const KEY: &str = "ssh-ed25519 AAAA";
 
-fn wanted() -> Wanted {
+fn wanted() -> WantedCloud {
     let host = |name: HostName| {
         let wanted = WantedHost {
             instance_type: "t3.small".into(),
@@ -18,9 +18,12 @@ fn wanted() -> Wanted {
         (name, wanted)
     };
     let ssh = Opening { port: 22, source: network("203.0.113.7/32"), purpose: "ssh".into() };
-    let metrics =
-        Opening { port: 9101, source: Source::Monitoring, purpose: "metrics of the application".into() };
-    Wanted {
+    let metrics = Opening {
+        port: 9101,
+        source: IngressSource::Monitoring,
+        purpose: "metrics of the application".into(),
+    };
+    WantedCloud {
         project: "shop".parse().unwrap(),
         hosts: [HostName::app(1), HostName::MONITORING].into_iter().map(host).collect(),
         public_key: Some(KEY.into()),
@@ -35,11 +38,11 @@ fn wanted() -> Wanted {
     }
 }
 
-fn network(text: &str) -> Source {
-    Source::Network(text.parse().unwrap())
+fn network(text: &str) -> IngressSource {
+    IngressSource::Network(text.parse().unwrap())
 }
 
-fn instance(wanted: &Wanted, host: HostName, id: &str) -> Instance {
+fn instance(wanted: &WantedCloud, host: HostName, id: &str) -> Instance {
     let mut tags = wanted.host_tags(host);
     tags.insert(tag::HOST_KEY.into(), "BBBB".into());
     Instance {
@@ -67,20 +70,20 @@ fn instance(wanted: &Wanted, host: HostName, id: &str) -> Instance {
     }
 }
 
-fn volume(wanted: &Wanted, host: HostName, id: &str) -> Volume {
+fn volume(wanted: &WantedCloud, host: HostName, id: &str) -> Volume {
     let mut tags = wanted.host_tags(host);
     tags.insert(tag::GROWN.into(), "20".into());
     Volume { id: format!("vol-{id}"), size: 20, instance: Some(id.into()), tags }
 }
 
-fn group(wanted: &Wanted, role: Role) -> (Role, Group) {
+fn group(wanted: &WantedCloud, role: Role) -> (Role, SecurityGroup) {
     let rules = wanted.openings[&role].iter().map(Opening::rule).collect();
     let tags = wanted.group_tags(role);
-    (role, Group { id: format!("sg-{role}"), vpc: "vpc-1".into(), rules, tags })
+    (role, SecurityGroup { id: format!("sg-{role}"), vpc: "vpc-1".into(), rules, tags })
 }
 
 /// What there is after `up`.
-fn whole(wanted: &Wanted) -> Cloud {
+fn whole(wanted: &WantedCloud) -> Cloud {
     let ids: Vec<(HostName, String)> = wanted.hosts.keys().map(|host| (*host, format!("i-{host}"))).collect();
     Cloud {
         key: Some(KeyPair { id: "key-1".into(), public_key: KEY.into(), tags: wanted.key_tags() }),
@@ -91,7 +94,7 @@ fn whole(wanted: &Wanted) -> Cloud {
     }
 }
 
-fn said(wanted: &Wanted, cloud: &Cloud) -> Vec<String> {
+fn said(wanted: &WantedCloud, cloud: &Cloud) -> Vec<String> {
     actions(wanted, cloud, &Offer::default()).iter().map(|it| format!("{} {it}", it.sign())).collect()
 }
 
@@ -130,7 +133,7 @@ fn everything_is_due_in_an_empty_account() {
 #[test]
 fn each_drift_is_named_and_mended() {
     type Drift = fn(&mut Cloud);
-    let app = |cloud: &mut Cloud, change: fn(&mut Group)| {
+    let app = |cloud: &mut Cloud, change: fn(&mut SecurityGroup)| {
         cloud.groups.get_mut(&Role::APP).into_iter().for_each(change);
     };
     let removed: Drift = |cloud| {
@@ -144,7 +147,7 @@ fn each_drift_is_named_and_mended() {
         (removed, &["~ security group app: tcp 22 from 203.0.113.7/32 (ssh) is missing"]),
         (
             |cloud| {
-                let all = Rule { protocol: "-1".into(), ports: None, source: network("0.0.0.0/0") };
+                let all = SecurityGroupRule { protocol: "-1".into(), ports: None, source: network("0.0.0.0/0") };
                 cloud.groups.get_mut(&Role::MONITORING).into_iter().for_each(|it| {
                     it.rules.insert(all.clone());
                 });
@@ -229,7 +232,7 @@ fn fewer_hosts_in_the_spec_remove_machines_and_nothing_else() {
 #[test]
 fn only_what_stops_or_replaces_a_machine_disrupts() {
     let wanted = wanted();
-    let disruptions = |wanted: &Wanted, change: fn(&mut Cloud)| {
+    let disruptions = |wanted: &WantedCloud, change: fn(&mut Cloud)| {
         let mut cloud = whole(wanted);
         change(&mut cloud);
         let all = actions(wanted, &cloud, &Offer::default());
@@ -242,20 +245,20 @@ fn only_what_stops_or_replaces_a_machine_disrupts() {
         cloud.instances[0].state = InstanceState::Stopped;
     };
     assert_eq!(disruptions(&wanted, stopped), Vec::<String>::new());
-    let other = Wanted { image: Some("ami-2".into()), ..wanted.clone() };
+    let other = WantedCloud { image: Some("ami-2".into()), ..wanted.clone() };
     assert_eq!(disruptions(&other, |_| {}).len(), 2);
     assert_eq!(disruptions(&wanted, |cloud| cloud.volumes[0].size = 8), Vec::<String>::new());
 }
 
 #[test]
 fn addresses_are_given_found_again_and_given_back() {
-    let wanted = Wanted { elastic_ip: true, ..wanted() };
+    let wanted = WantedCloud { elastic_ip: true, ..wanted() };
     let mut cloud = whole(&wanted);
     let give = |host: HostName, allocation: Option<&str>| Action::GiveAddress {
         host,
         allocation: allocation.map(str::to_owned),
     };
-    let plan = |wanted: &Wanted, cloud: &Cloud| actions(wanted, cloud, &Offer::default());
+    let plan = |wanted: &WantedCloud, cloud: &Cloud| actions(wanted, cloud, &Offer::default());
     assert_eq!(plan(&wanted, &cloud), [give(APP, None), give(HostName::MONITORING, None)]);
 
     let address = |id: &str, host: HostName, instance: Option<&str>| Address {
@@ -275,13 +278,13 @@ fn addresses_are_given_found_again_and_given_back() {
     cloud.addresses.insert(0, address("eipalloc-3", APP, Some("i-app")));
     let surplus = plan(&wanted, &cloud);
     assert!(matches!(&surplus[..], [Action::ReleaseAddress { id, .. }] if id == "eipalloc-1"), "{surplus:?}");
-    let without = Wanted { elastic_ip: false, ..wanted.clone() };
+    let without = WantedCloud { elastic_ip: false, ..wanted.clone() };
     assert_eq!(plan(&without, &cloud).len(), 3);
 }
 
 #[test]
 fn a_replaced_machine_hands_its_address_on() {
-    let wanted = Wanted { elastic_ip: true, image: Some("ami-2".into()), ..wanted() };
+    let wanted = WantedCloud { elastic_ip: true, image: Some("ami-2".into()), ..wanted() };
     let mut cloud = whole(&wanted);
     cloud.addresses = vec![Address {
         id: "eipalloc-1".into(),

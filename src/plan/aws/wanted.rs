@@ -6,16 +6,16 @@ use ipnet::IpNet;
 
 use super::action::Candidate;
 use super::cloud::{Tags, tag, tags};
-use super::rule::{Opening, Source};
+use super::rule::{IngressSource, Opening};
 use crate::host::{HostName, ProjectName, Role};
-use crate::spec::{Aws, Credits, Spec};
+use crate::spec::{AwsSettings, Credits, Spec};
 
 /// The port of ssh.
 const SSH: u16 = 22;
 
 /// What the spec wants.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Wanted {
+pub struct WantedCloud {
     /// The project.
     pub project: ProjectName,
     /// The hosts.
@@ -62,9 +62,9 @@ pub struct Offer {
     pub left_out: BTreeMap<Role, Vec<String>>,
 }
 
-impl Wanted {
+impl WantedCloud {
     /// What a spec wants. `caller` stands in for `allow_ssh_from` where the spec does not name it.
-    pub fn new(spec: &Spec, aws: &Aws, caller: Option<IpNet>, public_key: Option<String>) -> Self {
+    pub fn new(spec: &Spec, aws: &AwsSettings, caller: Option<IpNet>, public_key: Option<String>) -> Self {
         let host = |name: HostName| {
             let (instance_type, profile) = match name.role() {
                 Role::MONITORING => (aws.instance_type.monitoring(), aws.instance_profile.as_ref()),
@@ -112,7 +112,7 @@ impl Wanted {
     }
 }
 
-fn openings(spec: &Spec, aws: &Aws, caller: Option<IpNet>) -> BTreeMap<Role, Vec<Opening>> {
+fn openings(spec: &Spec, aws: &AwsSettings, caller: Option<IpNet>) -> BTreeMap<Role, Vec<Opening>> {
     let networks = |list: &[crate::spec::Cidr]| list.iter().map(|cidr| cidr.get()).collect::<Vec<_>>();
     let ssh_from = match &aws.allow_ssh_from[..] {
         [] => caller.into_iter().collect(),
@@ -123,7 +123,7 @@ fn openings(spec: &Spec, aws: &Aws, caller: Option<IpNet>) -> BTreeMap<Role, Vec
         list => networks(list),
     };
     let open = |port, purpose: &'static str| {
-        move |net: &IpNet| Opening { port, source: Source::Network(*net), purpose: purpose.to_owned() }
+        move |net: &IpNet| Opening { port, source: IngressSource::Network(*net), purpose: purpose.to_owned() }
     };
     let ssh: Vec<Opening> = ssh_from.iter().map(open(SSH, "ssh")).collect();
     let mut app = ssh.clone();
@@ -131,7 +131,7 @@ fn openings(spec: &Spec, aws: &Aws, caller: Option<IpNet>) -> BTreeMap<Role, Vec
     let scraped = spec.scraped();
     app.extend(scraped.iter().filter(|job| job.roles.contains(&Role::APP)).map(|job| Opening {
         port: job.port,
-        source: Source::Monitoring,
+        source: IngressSource::Monitoring,
         purpose: job.title.to_owned(),
     }));
     app.sort();

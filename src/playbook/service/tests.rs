@@ -119,7 +119,7 @@ impl Fixture {
         file.content = shown.then(|| content.to_owned());
     }
 
-    fn lower(&self, changed: &[&str]) -> Option<Change> {
+    fn lower(&self, changed: &[&str]) -> Option<StepChange> {
         let changed: Vec<StepId> = changed.iter().map(|&id| StepId(id.into())).collect();
         self.step.lower(&self.inputs, &self.facts, &changed)
     }
@@ -128,7 +128,7 @@ impl Fixture {
     fn told(&self, changed: &[&str]) -> String {
         let Some(mut change) = self.lower(changed) else { return "nothing\n".into() };
         change.commands.retain(|command| command.0[0] == "service_unit");
-        Change::told(Some(&change))
+        StepChange::told(Some(&change))
     }
 }
 
@@ -228,7 +228,7 @@ fn a_whole_set_as_commands() {
     let mut told = String::new();
     let mut change = Fixture { facts: Facts::default(), ..Fixture::new() }.lower(&[]).unwrap();
     change.details.clear();
-    told += &Change::told(Some(&change));
+    told += &StepChange::told(Some(&change));
     for (digest, name) in fixture
         .service()
         .expected(&fixture.inputs)

@@ -7,8 +7,8 @@ use aws_sdk_ec2::config::Builder;
 use aws_sdk_ec2::types::{DomainType, ResourceType};
 use futures_util::future::join_all;
 
-use super::Aws;
-use super::error::{Obstacle, code, explain, incomplete};
+use super::AwsProvider;
+use super::error::{RemovalObstacle, code, explain, incomplete};
 use super::tags::{specification, versioned};
 use crate::error::{Error, Result};
 use crate::host::HostName;
@@ -18,7 +18,7 @@ use crate::retry::Patience;
 /// All tries of allocating or associating one address.
 const GIVEN_WITHIN: Duration = Duration::from_mins(1);
 
-impl Aws {
+impl AwsProvider {
     /// Gives addresses back, and gives each host its own.
     pub(super) async fn settle_addresses(&self, actions: &[Action]) -> Result<()> {
         let work = actions.iter().map(|action| async move {
@@ -123,14 +123,14 @@ impl Aws {
     }
 
     /// One that is gone already is fine.
-    pub(super) async fn release(&self, id: &str, association: Option<&str>) -> Result<(), Obstacle> {
+    pub(super) async fn release(&self, id: &str, association: Option<&str>) -> Result<(), RemovalObstacle> {
         if let Some(association) = association {
             let call = self.api.ec2.disassociate_address().association_id(association);
             if let Err(failed) = call.send().await
                 && code(&failed) != Some("InvalidAssociationID.NotFound")
             {
                 // A machine that goes takes its association along.
-                let failed = Obstacle::of("ec2:DisassociateAddress", &failed);
+                let failed = RemovalObstacle::of("ec2:DisassociateAddress", &failed);
                 let is_this = |it: &Address| it.association.as_deref() == Some(association);
                 failed.unless_gone(async { Ok(self.addresses().await?.iter().any(is_this)) }).await?;
             }
@@ -138,7 +138,7 @@ impl Aws {
         let failed = match self.api.ec2.release_address().allocation_id(id).send().await {
             Ok(_) => return Ok(()),
             Err(failed) if code(&failed) == Some("InvalidAllocationID.NotFound") => return Ok(()),
-            Err(failed) => Obstacle::of("ec2:ReleaseAddress", &failed),
+            Err(failed) => RemovalObstacle::of("ec2:ReleaseAddress", &failed),
         };
         failed.unless_gone(async { Ok(self.addresses().await?.iter().any(|it| it.id == id)) }).await
     }

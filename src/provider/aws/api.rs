@@ -20,7 +20,7 @@ use super::credentials;
 use super::error::{self, unsent};
 use crate::error::{Error, Result};
 use crate::http::trust::ca_bundle;
-use crate::spec::{Aws, Region};
+use crate::spec::{AwsSettings, Region};
 
 /// The call that says whose credentials they are.
 const WHO: &str = "sts:GetCallerIdentity";
@@ -52,7 +52,7 @@ pub(super) struct Api {
 
 impl Api {
     /// Finds region and credentials where AWS' own tools do, and asks whose they are.
-    pub(super) async fn connect(settings: &Aws) -> Result<Self> {
+    pub(super) async fn connect(settings: &AwsSettings) -> Result<Self> {
         unsent::check_proxies()?;
         let source = credentials::source().await?;
         let config = config(settings).await?;
@@ -86,7 +86,7 @@ impl Api {
     }
 }
 
-async fn config(settings: &Aws) -> Result<aws_config::SdkConfig> {
+async fn config(settings: &AwsSettings) -> Result<aws_config::SdkConfig> {
     let retry = RetryConfig::standard()
         .with_max_attempts(TRIES)
         .with_initial_backoff(FIRST_PAUSE)

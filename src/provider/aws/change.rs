@@ -8,8 +8,8 @@ use aws_sdk_ec2::types::{
 };
 use futures_util::future::join_all;
 
-use super::Aws;
-use super::error::{Obstacle, code, explain, is_not_found};
+use super::AwsProvider;
+use super::error::{RemovalObstacle, code, explain, is_not_found};
 use super::retype::Retyping;
 use super::tags::{filter, sent, size};
 use crate::error::{Error, Result};
@@ -23,7 +23,7 @@ const KNOWN_WITHIN: Duration = Duration::from_secs(30);
 /// How long a volume takes to show its new size; growing itself goes on in the background.
 const GROWS_WITHIN: Duration = Duration::from_mins(2);
 
-impl Aws {
+impl AwsProvider {
     /// What stops nothing.
     pub(super) async fn change_in_place(&self, action: &Action) -> Result<()> {
         match action {
@@ -161,11 +161,11 @@ impl Aws {
     }
 
     /// One that is gone already is fine.
-    pub(super) async fn delete_volume(&self, id: &str) -> Result<(), Obstacle> {
+    pub(super) async fn delete_volume(&self, id: &str) -> Result<(), RemovalObstacle> {
         let failed = match self.api.ec2.delete_volume().volume_id(id).send().await {
             Ok(_) => return Ok(()),
             Err(failed) if code(&failed) == Some("InvalidVolume.NotFound") => return Ok(()),
-            Err(failed) => Obstacle::of("ec2:DeleteVolume", &failed),
+            Err(failed) => RemovalObstacle::of("ec2:DeleteVolume", &failed),
         };
         failed.unless_gone(async { Ok(self.volumes().await?.iter().any(|it| it.id == id)) }).await
     }

@@ -43,13 +43,13 @@ enum Kind {
 
 /// Where credentials come from, as far as it can be seen before they are asked for.
 #[derive(Debug, Clone)]
-pub(super) struct Source {
+pub(super) struct CredentialSource {
     /// The profile, where one is used.
     profile: Option<String>,
     kind: Kind,
 }
 
-impl fmt::Display for Source {
+impl fmt::Display for CredentialSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.profile {
             Some(profile) => write!(f, "profile `{profile}`"),
@@ -62,7 +62,7 @@ impl fmt::Display for Source {
 ///
 /// # Errors
 /// The profile that is asked for does not exist or needs what monctl cannot do; a file that is named is not there.
-pub(super) async fn source() -> Result<Source> {
+pub(super) async fn source() -> Result<CredentialSource> {
     let chosen = variable("AWS_PROFILE");
     let profiles = profiles().await?;
     if let Some(chosen) = chosen.as_ref().filter(|name| profiles.get_profile(name).is_none()) {
@@ -70,19 +70,19 @@ pub(super) async fn source() -> Result<Source> {
     }
     // The SDK takes these first, whatever profile is chosen.
     if variable("AWS_ACCESS_KEY_ID").is_some() {
-        return Ok(Source { profile: None, kind: Kind::Other });
+        return Ok(CredentialSource { profile: None, kind: Kind::Other });
     }
     let name = chosen.unwrap_or_else(|| "default".to_owned());
     if profiles.get_profile(&name).is_some() {
         let kind = kind(&name, &profiles)?;
-        return Ok(Source { profile: Some(name), kind });
+        return Ok(CredentialSource { profile: Some(name), kind });
     }
     match variable("AWS_WEB_IDENTITY_TOKEN_FILE") {
         Some(file) => {
             check_token_file(&file, "`AWS_WEB_IDENTITY_TOKEN_FILE`")?;
-            Ok(Source { profile: None, kind: Kind::WebIdentity })
+            Ok(CredentialSource { profile: None, kind: Kind::WebIdentity })
         }
-        None => Ok(Source { profile: None, kind: Kind::Other }),
+        None => Ok(CredentialSource { profile: None, kind: Kind::Other }),
     }
 }
 
@@ -206,7 +206,7 @@ fn check_token_file(path: &str, by: &str) -> Result<()> {
 ///
 /// # Errors
 /// There are none.
-pub(super) async fn load(config: &SdkConfig, source: &Source) -> Result<SharedCredentialsProvider> {
+pub(super) async fn load(config: &SdkConfig, source: &CredentialSource) -> Result<SharedCredentialsProvider> {
     let Some(then) = config.credentials_provider() else { return Err(none()) };
     let loaded = tokio::time::timeout(LOADED_WITHIN, then.provide_credentials()).await;
     let first = match loaded {
@@ -233,7 +233,7 @@ impl ProvideCredentials for Loaded {
     }
 }
 
-fn too_slow(source: &Source) -> Error {
+fn too_slow(source: &CredentialSource) -> Error {
     let seconds = LOADED_WITHIN.as_secs();
     if source.kind == Kind::Process {
         return Error::could_not_run(format!(
@@ -252,7 +252,7 @@ fn none() -> Error {
     )
 }
 
-fn explain(source: &Source, failed: &CredentialsError) -> Error {
+fn explain(source: &CredentialSource, failed: &CredentialsError) -> Error {
     let chain = causes(failed);
     let profile = source.profile.as_deref().map_or_else(String::new, |name| format!(" --profile {name}"));
     let root = chain.last().cloned().unwrap_or_else(|| failed.to_string());

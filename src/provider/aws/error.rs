@@ -100,13 +100,13 @@ pub(super) fn causes(error: &(dyn std::error::Error + 'static)) -> Vec<String> {
 
 /// Something that is not gone yet, and whether time may change that.
 #[derive(Debug)]
-pub(super) struct Obstacle {
+pub(super) struct RemovalObstacle {
     pub error: Error,
     pub may_pass: bool,
     denied: bool,
 }
 
-impl Obstacle {
+impl RemovalObstacle {
     /// EC2 may deny the removal of what is gone already, since a policy's conditions on tags then hold for nothing: such a
     /// denial is fine where the thing is not shown any more.
     pub(super) async fn unless_gone(
@@ -139,8 +139,8 @@ impl Obstacle {
     }
 }
 
-impl From<Obstacle> for Error {
-    fn from(obstacle: Obstacle) -> Self {
+impl From<RemovalObstacle> for Error {
+    fn from(obstacle: RemovalObstacle) -> Self {
         obstacle.error
     }
 }

@@ -24,7 +24,7 @@ const SETTLED: &str = "settled";
 
 /// The folder of one project in one account and region.
 #[derive(Debug, Clone)]
-pub(super) struct Folder {
+pub(super) struct ProjectFolder {
     path: PathBuf,
     project: ProjectName,
 }
@@ -56,7 +56,7 @@ pub(super) struct Launch {
     pub version: String,
 }
 
-impl Folder {
+impl ProjectFolder {
     pub(super) fn new(account: &str, region: &str, project: ProjectName) -> Result<Self> {
         let path = data()?.join("monctl/aws").join(account).join(region).join(project.as_str());
         Ok(Self { path, project })
@@ -254,7 +254,7 @@ impl Folder {
     pub(super) fn write_access(
         &self,
         cloud: &Cloud,
-        ways: &BTreeMap<HostName, Way>,
+        ways: &BTreeMap<HostName, SshAccess>,
         user: &str,
     ) -> Result<Vec<Alarm>> {
         let pins = self.pins()?;
@@ -310,14 +310,14 @@ impl Folder {
 
 /// How ssh comes to a machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Way {
+pub(super) struct SshAccess {
     /// The address that it connects to.
     pub address: IpAddr,
     /// The command that leads there, where another host lies between.
     pub command: Option<String>,
 }
 
-impl Way {
+impl SshAccess {
     fn lines(&self, host: HostName) -> String {
         let command = self.command.as_ref().map_or_else(String::new, |it| format!("    ProxyCommand {it}\n"));
         format!("Host {host}\n    HostName {}\n    HostKeyAlias {host}\n{command}", self.address)

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_ec2::types;
 
-use super::Aws;
+use super::AwsProvider;
 use super::error::{explain, incomplete};
 use super::tags::filter;
 use crate::error::{Error, Result};
@@ -15,7 +15,7 @@ const DEBIAN: &str = "136693071363";
 const DEBIAN_13: &str = "debian-13";
 const DESCRIBE: &str = "ec2:DescribeImages";
 
-impl Aws {
+impl AwsProvider {
     /// The images for these architectures; one that there is none for is left out.
     pub(super) async fn images(&self, needed: &BTreeSet<String>) -> Result<BTreeMap<String, Image>> {
         if needed.is_empty() {

@@ -12,7 +12,7 @@ use aws_sdk_ec2::types::{
 };
 use base64::Engine as _;
 
-use super::Aws;
+use super::AwsProvider;
 use super::error::{SdkError, allowed, code, explain, incomplete, is_not_found};
 use super::folder::Launch;
 use super::tags::{VERSION, filter, size, specification};
@@ -31,7 +31,7 @@ const KNOWN_WITHIN: Duration = Duration::from_secs(30);
 /// So often a token may turn out to be used up before something else must be wrong.
 const STALE_TOKENS: usize = 20;
 
-impl Aws {
+impl AwsProvider {
     /// Launches the instance of a host; returns its id. It need not run yet, nor be seen by other calls.
     pub(super) async fn launch(&self, creation: &Creation, group: &str) -> Result<String> {
         let host = creation.host;

@@ -28,7 +28,7 @@ use base64::Engine as _;
 use futures_util::future::{LocalBoxFuture, join_all};
 
 use self::api::Api;
-use self::folder::{Alarm, Folder, Way};
+use self::folder::{Alarm, ProjectFolder, SshAccess};
 use super::doing::Doing;
 use super::interface::{Provider, Work};
 use super::lock::ProjectLock;
@@ -39,32 +39,32 @@ use crate::error::{Error, Exit, Result};
 use crate::event::Events;
 use crate::host::{HostName, ProjectName, Role};
 use crate::plan::InfraAction;
-use crate::plan::aws::{Action, Cloud, Instance, Offer, ROLES, Tags, Wanted, actions, tag};
+use crate::plan::aws::{Action, Cloud, Instance, Offer, ROLES, Tags, WantedCloud, actions, tag};
 use crate::remote;
 use crate::spec;
 
 /// The provider of one project in one account and region.
 #[derive(Debug)]
-pub struct Aws {
+pub struct AwsProvider {
     api: Api,
     project: ProjectName,
-    settings: spec::Aws,
+    settings: spec::AwsSettings,
     /// Absent where only the project's name is known.
     spec: Option<spec::Spec>,
-    folder: Folder,
+    folder: ProjectFolder,
     events: Events,
 }
 
-impl Aws {
+impl AwsProvider {
     /// Asks who the caller is. Changes nothing.
     pub(super) async fn connect(
         project: ProjectName,
-        settings: spec::Aws,
+        settings: spec::AwsSettings,
         spec: Option<spec::Spec>,
         events: Events,
     ) -> Result<Self> {
         let api = Api::connect(&settings).await?;
-        let folder = Folder::new(&api.account, &api.region, project.clone())?;
+        let folder = ProjectFolder::new(&api.account, &api.region, project.clone())?;
         Ok(Self { api, project, settings, spec, folder, events })
     }
 
@@ -109,7 +109,7 @@ impl Aws {
         } else {
             None
         };
-        let wanted = Wanted::new(spec, &self.settings, caller, self.folder.public_key()?);
+        let wanted = WantedCloud::new(spec, &self.settings, caller, self.folder.public_key()?);
         self.check_key(&wanted, cloud)?;
         let draft = actions(&wanted, cloud, &Offer::default());
         self.check_retypes(&draft, cloud).await?;
@@ -121,7 +121,7 @@ impl Aws {
     }
 
     /// Only this computer's key opens the machines.
-    fn check_key(&self, wanted: &Wanted, cloud: &Cloud) -> Result<()> {
+    fn check_key(&self, wanted: &WantedCloud, cloud: &Cloud) -> Result<()> {
         match &cloud.key {
             Some(key) if Some(&key.public_key) != wanted.public_key.as_ref() => Err(self.foreign_key()),
             _ => Ok(()),
@@ -160,7 +160,7 @@ impl Aws {
     }
 
     /// How ssh comes to each machine: to its public address, or to the private one where that is how it is reached.
-    async fn ways(&self, cloud: &Cloud) -> Result<BTreeMap<HostName, Way>> {
+    async fn ways(&self, cloud: &Cloud) -> Result<BTreeMap<HostName, SshAccess>> {
         let mut ways = BTreeMap::new();
         for host in cloud.hosts() {
             let Some(instance) = cloud.instance(host) else { continue };
@@ -170,7 +170,7 @@ impl Aws {
                 Some(config) => remote::route(&config, &address.to_string()).await?.proxy_command,
                 None => None,
             };
-            ways.insert(host, Way { address, command });
+            ways.insert(host, SshAccess { address, command });
         }
         Ok(ways)
     }
@@ -195,7 +195,7 @@ impl Aws {
     }
 }
 
-impl Provider for Aws {
+impl Provider for AwsProvider {
     fn folder(&self) -> PathBuf {
         self.folder.path().to_owned()
     }

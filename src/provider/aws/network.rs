@@ -6,18 +6,18 @@ use aws_sdk_ec2::primitives::Blob;
 use aws_sdk_ec2::types::{IpPermission, IpRange, Ipv6Range, PrefixListId, ResourceType, UserIdGroupPair};
 use futures_util::future::join_all;
 
-use super::Aws;
-use super::error::{Obstacle, code, explain, incomplete, is_not_found};
+use super::AwsProvider;
+use super::error::{RemovalObstacle, code, explain, incomplete, is_not_found};
 use super::tags::{filter, specification, versioned};
 use crate::error::{Error, Result};
 use crate::host::Role;
-use crate::plan::aws::{Action, Opening, Rule, Source, Wanted};
+use crate::plan::aws::{Action, IngressSource, Opening, SecurityGroupRule, WantedCloud};
 use crate::retry::Patience;
 
 /// How long EC2 may take to know everywhere what it has just made.
 const KNOWN_WITHIN: Duration = Duration::from_secs(30);
 
-impl Aws {
+impl AwsProvider {
     /// Makes what is missing: key and groups at once, then rules, which refer to groups.
     pub(super) async fn build_network(&self, actions: &[Action]) -> Result<()> {
         let done = self.begin("prepare key and security groups");
@@ -88,9 +88,9 @@ impl Aws {
     }
 
     /// What the spec wants, without the caller's address.
-    pub(super) fn wanted(&self) -> Result<Wanted> {
+    pub(super) fn wanted(&self) -> Result<WantedCloud> {
         let spec = self.spec.as_ref().ok_or_else(|| Error::failed("the project has no spec at hand"))?;
-        Ok(Wanted::new(spec, &self.settings, None, None))
+        Ok(WantedCloud::new(spec, &self.settings, None, None))
     }
 
     /// A group of this name that is there already is fine where it is the project's.
@@ -164,21 +164,25 @@ impl Aws {
     pub(super) async fn close(
         &self,
         group: &str,
-        rule: &Rule,
+        rule: &SecurityGroupRule,
         monitoring: Option<&str>,
-    ) -> Result<(), Obstacle> {
+    ) -> Result<(), RemovalObstacle> {
         let call = self.api.ec2.revoke_security_group_ingress().group_id(group);
-        let permission = permission(rule, None, monitoring).map_err(Obstacle::lasting)?;
+        let permission = permission(rule, None, monitoring).map_err(RemovalObstacle::lasting)?;
         match call.ip_permissions(permission).send().await {
             Ok(_) => Ok(()),
             Err(failed) if code(&failed) == Some("InvalidPermission.NotFound") => Ok(()),
-            Err(failed) => Err(Obstacle::of("ec2:RevokeSecurityGroupIngress", &failed)),
+            Err(failed) => Err(RemovalObstacle::of("ec2:RevokeSecurityGroupIngress", &failed)),
         }
     }
 }
 
 /// A rule as EC2 takes it. `monitoring` is the group of the monitoring host.
-fn permission(rule: &Rule, purpose: Option<&str>, monitoring: Option<&str>) -> Result<IpPermission> {
+fn permission(
+    rule: &SecurityGroupRule,
+    purpose: Option<&str>,
+    monitoring: Option<&str>,
+) -> Result<IpPermission> {
     let mut built = IpPermission::builder().ip_protocol(&rule.protocol);
     if let Some((first, last)) = rule.ports {
         built = built.from_port(first).to_port(last);
@@ -186,20 +190,20 @@ fn permission(rule: &Rule, purpose: Option<&str>, monitoring: Option<&str>) -> R
     let purpose = purpose.map(str::to_owned);
     let pair = |id: &str| UserIdGroupPair::builder().group_id(id).set_description(purpose.clone()).build();
     let built = match &rule.source {
-        Source::Network(ipnet::IpNet::V4(net)) => built
+        IngressSource::Network(ipnet::IpNet::V4(net)) => built
             .ip_ranges(IpRange::builder().cidr_ip(net.to_string()).set_description(purpose.clone()).build()),
-        Source::Network(ipnet::IpNet::V6(net)) => built.ipv6_ranges(
+        IngressSource::Network(ipnet::IpNet::V6(net)) => built.ipv6_ranges(
             Ipv6Range::builder().cidr_ipv6(net.to_string()).set_description(purpose.clone()).build(),
         ),
-        Source::Monitoring => {
+        IngressSource::Monitoring => {
             let missing = || Error::failed("the monitoring host's security group is not there");
             let id = monitoring.ok_or_else(|| missing().remedy("run `monctl up` again"))?;
             built.user_id_group_pairs(pair(id))
         }
-        Source::Other(id) if id.starts_with("pl-") => {
+        IngressSource::Other(id) if id.starts_with("pl-") => {
             built.prefix_list_ids(PrefixListId::builder().prefix_list_id(id).build())
         }
-        Source::Other(id) => built.user_id_group_pairs(pair(id)),
+        IngressSource::Other(id) => built.user_id_group_pairs(pair(id)),
     };
     Ok(built.build())
 }

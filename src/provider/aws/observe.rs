@@ -6,13 +6,13 @@ use std::net::IpAddr;
 use aws_sdk_ec2::types::{self, Filter};
 use futures_util::future::try_join_all;
 
-use super::Aws;
+use super::AwsProvider;
 use super::error::{code, explain, incomplete};
 use super::tags::{self, filter, of_project};
 use crate::error::Result;
 use crate::host::{HostName, Role};
 use crate::plan::aws::{
-    Address, Cloud, Group, Instance, InstanceState, KeyPair, ROLES, Rule, Source, Tags, Volume, is_burstable,
+    Address, Cloud, SecurityGroup, Instance, InstanceState, KeyPair, ROLES, SecurityGroupRule, IngressSource, Tags, Volume, is_burstable,
     tag,
 };
 use crate::spec::Credits;
@@ -25,7 +25,7 @@ const VOLUMES: &str = "ec2:DescribeVolumes";
 const ADDRESSES: &str = "ec2:DescribeAddresses";
 const INTERFACES: &str = "ec2:DescribeNetworkInterfaces";
 
-impl Aws {
+impl AwsProvider {
     /// Looks at everything. Changes nothing.
     pub(super) async fn look(&self) -> Result<Cloud> {
         let (mut instances, groups, key, volumes, addresses) = tokio::try_join!(
@@ -133,7 +133,7 @@ impl Aws {
     }
 
     /// The project's groups. They are known by their names, which are unique in a VPC and never change.
-    pub(super) async fn groups(&self) -> Result<BTreeMap<Role, Group>> {
+    pub(super) async fn groups(&self) -> Result<BTreeMap<Role, SecurityGroup>> {
         let names = ROLES.map(|role| self.group_name(role));
         let found = self.groups_by(filter("group-name", names)).await?;
         let by_role = |role: Role| {
@@ -269,8 +269,8 @@ fn state(name: &types::InstanceStateName) -> InstanceState {
     }
 }
 
-fn group(found: &types::SecurityGroup, monitoring: Option<&str>) -> Result<Group> {
-    Ok(Group {
+fn group(found: &types::SecurityGroup, monitoring: Option<&str>) -> Result<SecurityGroup> {
+    Ok(SecurityGroup {
         id: text(GROUPS, "a security group without an id", found.group_id())?,
         vpc: text(GROUPS, "a security group without a VPC", found.vpc_id())?,
         rules: found.ip_permissions().iter().flat_map(|it| rules(it, monitoring)).collect(),
@@ -280,22 +280,22 @@ fn group(found: &types::SecurityGroup, monitoring: Option<&str>) -> Result<Group
 
 /// The rules of a permission, one for each source. A network that cannot be read is shown as it is written: it lets
 /// somebody in.
-fn rules(permission: &types::IpPermission, monitoring: Option<&str>) -> Vec<Rule> {
+fn rules(permission: &types::IpPermission, monitoring: Option<&str>) -> Vec<SecurityGroupRule> {
     let net = |text: Option<&str>| {
-        text.map(|text| text.parse().map_or_else(|_| Source::Other(text.to_owned()), Source::Network))
+        text.map(|text| {
+            text.parse().map_or_else(|_| IngressSource::Other(text.to_owned()), IngressSource::Network)
+        })
     };
     let v4 = permission.ip_ranges().iter().filter_map(|it| net(it.cidr_ip()));
     let v6 = permission.ipv6_ranges().iter().filter_map(|it| net(it.cidr_ipv6()));
-    let groups = permission
-        .user_id_group_pairs()
-        .iter()
-        .filter_map(|it| it.group_id())
-        .map(|id| if Some(id) == monitoring { Source::Monitoring } else { Source::Other(id.to_owned()) });
+    let groups = permission.user_id_group_pairs().iter().filter_map(|it| it.group_id()).map(|id| {
+        if Some(id) == monitoring { IngressSource::Monitoring } else { IngressSource::Other(id.to_owned()) }
+    });
     let lists = permission.prefix_list_ids().iter().filter_map(|it| it.prefix_list_id());
-    let sources = v4.chain(v6).chain(groups).chain(lists.map(|id| Source::Other(id.to_owned())));
+    let sources = v4.chain(v6).chain(groups).chain(lists.map(|id| IngressSource::Other(id.to_owned())));
     let protocol = permission.ip_protocol().unwrap_or("-1");
     let ports = permission.from_port().zip(permission.to_port()).filter(|_| protocol != "-1");
-    sources.map(|source| Rule { protocol: protocol.to_owned(), ports, source }).collect()
+    sources.map(|source| SecurityGroupRule { protocol: protocol.to_owned(), ports, source }).collect()
 }
 
 fn volume(found: &types::Volume) -> Result<Volume> {

@@ -2,16 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Aws;
-use super::places::Places;
+use super::AwsProvider;
+use super::places::UsableSubnets;
 use crate::error::Result;
 use crate::host::Role;
-use crate::plan::aws::{Action, Candidate, Cloud, Image, Offer, TypeFacts, Wanted, is_burstable};
+use crate::plan::aws::{Action, Candidate, Cloud, Image, Offer, TypeFacts, WantedCloud, is_burstable};
 use crate::spec::Credits;
 
-impl Aws {
+impl AwsProvider {
     /// What there is for the machines and groups of a draft.
-    pub(super) async fn offer(&self, wanted: &Wanted, cloud: &Cloud, draft: &[Action]) -> Result<Offer> {
+    pub(super) async fn offer(&self, wanted: &WantedCloud, cloud: &Cloud, draft: &[Action]) -> Result<Offer> {
         let creates: BTreeMap<Role, Vec<String>> = draft
             .iter()
             .filter_map(|action| match action {
@@ -43,7 +43,7 @@ impl Aws {
         names: &[String],
         facts: &BTreeMap<String, TypeFacts>,
         images: &BTreeMap<String, Image>,
-        places: &Places,
+        places: &UsableSubnets,
     ) -> Result<(Vec<Candidate>, Vec<String>)> {
         let mut candidates = Vec::new();
         let mut left_out = places.left_out.clone();

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_ec2::types;
 
-use super::Aws;
+use super::AwsProvider;
 use super::error::{explain, incomplete};
 use super::tags::filter;
 use crate::error::{Error, Result};
@@ -15,19 +15,19 @@ const DESCRIBE: &str = "ec2:DescribeSubnets";
 
 /// The subnets that will do, in the order in which they are tried, and why others do not.
 #[derive(Debug, Default)]
-pub(super) struct Places {
+pub(super) struct UsableSubnets {
     pub subnets: Vec<Subnet>,
     pub left_out: Vec<String>,
 }
 
-impl Aws {
-    pub(super) async fn places(&self, cloud: &Cloud) -> Result<Places> {
+impl AwsProvider {
+    pub(super) async fn places(&self, cloud: &Cloud) -> Result<UsableSubnets> {
         let found = self.subnets().await?;
         if found.is_empty() {
             return Err(self.no_subnet().await);
         }
         let reach = self.reach();
-        let mut places = Places::default();
+        let mut places = UsableSubnets::default();
         for subnet in in_order(found, reach) {
             let by_jump_host = !subnet.is_public && self.has_jump_host(&subnet).await?;
             match obstacle(&subnet, &self.api.region, reach, by_jump_host) {

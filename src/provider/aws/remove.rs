@@ -8,11 +8,11 @@ use futures_util::future::join_all;
 
 use super::super::files;
 use super::super::piece::Piece;
-use super::Aws;
-use super::error::{Obstacle, code, is_not_found};
+use super::AwsProvider;
+use super::error::{RemovalObstacle, code, is_not_found};
 use crate::error::{Error, Result};
 use crate::host::Role;
-use crate::plan::aws::{Cloud, InstanceState, ROLES, Source};
+use crate::plan::aws::{Cloud, InstanceState, ROLES, IngressSource};
 use crate::retry::Patience;
 
 /// All rounds together: machines take a minute or two to go.
@@ -31,7 +31,7 @@ struct Round {
 
 impl Round {
     /// Keeps what may pass for the next round.
-    fn meet(&mut self, obstacle: Obstacle) -> Result<()> {
+    fn meet(&mut self, obstacle: RemovalObstacle) -> Result<()> {
         if !obstacle.may_pass {
             return Err(obstacle.error);
         }
@@ -40,7 +40,7 @@ impl Round {
     }
 }
 
-impl Aws {
+impl AwsProvider {
     /// Everything of the project that exists now.
     pub(super) async fn pieces(&self) -> Result<Vec<Piece>> {
         let (cloud, interfaces) = tokio::try_join!(self.look(), self.loose_interfaces())?;
@@ -186,7 +186,7 @@ impl Aws {
             Err(failed) if code(&failed) == Some("InvalidInstanceID.NotFound") => Ok(true),
             Err(failed) if code(&failed) == Some("OperationNotPermitted") => Ok(false),
             Err(failed) => {
-                let denied = Obstacle::of("ec2:TerminateInstances", &failed);
+                let denied = RemovalObstacle::of("ec2:TerminateInstances", &failed);
                 let ids = [id.to_owned()];
                 let is_there =
                     async { Ok(self.instances_of(&ids).await?.iter().any(|it| it.state.is_alive())) };
@@ -195,17 +195,17 @@ impl Aws {
         }
     }
 
-    async fn delete_interface(&self, id: &str) -> Result<(), Obstacle> {
+    async fn delete_interface(&self, id: &str) -> Result<(), RemovalObstacle> {
         let failed = match self.api.ec2.delete_network_interface().network_interface_id(id).send().await {
             Ok(_) => return Ok(()),
             Err(failed) if code(&failed) == Some("InvalidNetworkInterfaceID.NotFound") => return Ok(()),
-            Err(failed) => Obstacle::of("ec2:DeleteNetworkInterface", &failed),
+            Err(failed) => RemovalObstacle::of("ec2:DeleteNetworkInterface", &failed),
         };
         failed.unless_gone(async { Ok(self.loose_interfaces().await?.iter().any(|it| it == id)) }).await
     }
 
     /// Removes the groups that no machine keeps. The application group's rules name the monitoring group, so it goes first.
-    async fn remove_groups(&self, cloud: &Cloud, kept: &BTreeSet<Role>) -> Result<(), Obstacle> {
+    async fn remove_groups(&self, cloud: &Cloud, kept: &BTreeSet<Role>) -> Result<(), RemovalObstacle> {
         for role in ROLES.into_iter().filter(|role| !kept.contains(role)) {
             // What the application group lets in is the monitoring group's.
             if role == Role::MONITORING && kept.contains(&Role::APP) {
@@ -218,7 +218,7 @@ impl Aws {
                 Ok(_) => {}
                 Err(failed) if code(&failed).is_some_and(|code| is_not_found(code, &["InvalidGroup"])) => {}
                 Err(failed) => {
-                    let obstacle = Obstacle::of("ec2:DeleteSecurityGroup", &failed);
+                    let obstacle = RemovalObstacle::of("ec2:DeleteSecurityGroup", &failed);
                     let is_there = async { Ok(self.groups().await?.contains_key(&role)) };
                     obstacle.unless_gone(is_there).await?;
                 }
@@ -229,10 +229,10 @@ impl Aws {
     }
 
     /// Takes away what lets a group into the project's other one: EC2 does not delete a group that a rule names.
-    async fn untie(&self, cloud: &Cloud, id: &str) -> Result<(), Obstacle> {
+    async fn untie(&self, cloud: &Cloud, id: &str) -> Result<(), RemovalObstacle> {
         for other in cloud.groups.values().filter(|other| other.id != id) {
             for rule in
-                other.rules.iter().filter(|rule| matches!(&rule.source, Source::Other(it) if it == id))
+                other.rules.iter().filter(|rule| matches!(&rule.source, IngressSource::Other(it) if it == id))
             {
                 self.close(&other.id, rule, Some(id)).await?;
             }
@@ -241,11 +241,11 @@ impl Aws {
     }
 
     /// One that is gone already is fine.
-    async fn delete_key(&self) -> Result<(), Obstacle> {
+    async fn delete_key(&self) -> Result<(), RemovalObstacle> {
         let failed = match self.api.ec2.delete_key_pair().key_name(self.key_name()).send().await {
             Ok(_) => return Ok(()),
             Err(failed) if code(&failed) == Some("InvalidKeyPair.NotFound") => return Ok(()),
-            Err(failed) => Obstacle::of("ec2:DeleteKeyPair", &failed),
+            Err(failed) => RemovalObstacle::of("ec2:DeleteKeyPair", &failed),
         };
         failed.unless_gone(async { Ok(self.key().await?.is_some()) }).await
     }

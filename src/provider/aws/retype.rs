@@ -3,7 +3,7 @@
 
 use aws_sdk_ec2::types::AttributeValue;
 
-use super::Aws;
+use super::AwsProvider;
 use super::error::{allowed, explain};
 use crate::error::{Error, Result};
 use crate::host::HostName;
@@ -20,7 +20,7 @@ pub(super) struct Retyping<'a> {
     pub running: bool,
 }
 
-impl Aws {
+impl AwsProvider {
     /// Stops, changes and starts the machine, and waits until it runs.
     pub(super) async fn retype(&self, change: Retyping<'_>) -> Result<()> {
         let Retyping { host, id, to, .. } = change;

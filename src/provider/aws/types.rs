@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use aws_sdk_ec2::types::{EnaSupport, LocationType};
 
-use super::Aws;
+use super::AwsProvider;
 use super::error::{explain, incomplete};
 use super::tags::filter;
 use crate::error::{Error, Result};
@@ -13,7 +13,7 @@ use crate::plan::aws::{Action, Cloud, TypeFacts, misfit};
 const DESCRIBE: &str = "ec2:DescribeInstanceTypes";
 const OFFERINGS: &str = "ec2:DescribeInstanceTypeOfferings";
 
-impl Aws {
+impl AwsProvider {
     /// The types of these that the region has. Filters are used, since a name that EC2 does not know would make a call
     /// fail that lists names.
     pub(super) async fn types(&self, names: &[String]) -> Result<BTreeMap<String, TypeFacts>> {

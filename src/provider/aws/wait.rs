@@ -6,7 +6,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use tokio::time::Instant;
 
-use super::Aws;
+use super::AwsProvider;
 use super::error::code;
 use crate::error::{Error, Result};
 use crate::plan::aws::{Instance, InstanceState};
@@ -26,7 +26,7 @@ const STOPPED_ON_PURPOSE: [&str; 4] = [
     "Server.ScheduledStop",
 ];
 
-impl Aws {
+impl AwsProvider {
     /// Waits until all of these are in that state; one that is terminated, or fell back while starting, will never be.
     pub(super) async fn wait_for(&self, ids: &[String], state: InstanceState) -> Result<Vec<Instance>> {
         let mut patience =

@@ -5,10 +5,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::folder::{self, cannot};
-use super::memory::Host;
+use super::memory::NamedHost;
 use crate::error::{Error, Result};
 use crate::host::{SshTarget, Trust};
-use crate::remote::{self, HostKey, Route};
+use crate::remote::{self, HostKey, SshRoute};
 use crate::spec::{Fingerprint, SshUser};
 
 /// What holds for every host, and the way to the user's own configuration.
@@ -25,7 +25,7 @@ pub(super) struct Access {
 
 impl Access {
     /// Writes the configuration of a host, if it is not there as it must be.
-    pub fn write(project: &Path, host: &Host) -> Result<Self> {
+    pub fn write(project: &Path, host: &NamedHost) -> Result<Self> {
         let ssh = project.join("ssh");
         folder::create(&ssh)?;
         let access = Self {
@@ -41,7 +41,7 @@ impl Access {
         Ok(access)
     }
 
-    fn text(&self, host: &Host) -> String {
+    fn text(&self, host: &NamedHost) -> String {
         let settings = &host.settings;
         let user = settings.user.as_ref().map(SshUser::as_str).or_else(|| settings.ssh.user());
         let key = settings.key.as_ref().map(|key| quoted(key));
@@ -72,11 +72,11 @@ impl Access {
     }
 
     /// What ssh would do. Connects to nothing.
-    pub async fn route(&self) -> Result<Route> {
+    pub async fn route(&self) -> Result<SshRoute> {
         remote::route(&self.config, &self.alias).await
     }
 
-    pub fn target(&self, route: &Route) -> SshTarget {
+    pub fn target(&self, route: &SshRoute) -> SshTarget {
         SshTarget {
             alias: self.alias.clone(),
             config: self.config.clone(),
@@ -132,9 +132,9 @@ mod tests {
     use super::*;
     use crate::spec::ExistingHost;
 
-    fn host(json: &str) -> Host {
+    fn host(json: &str) -> NamedHost {
         let host: ExistingHost = serde_json::from_str(json).unwrap();
-        Host::new(crate::host::HostName::app(1), host.settings())
+        NamedHost::new(crate::host::HostName::app(1), host.settings())
     }
 
     fn config(json: &str) -> String {

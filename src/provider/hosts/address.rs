@@ -2,12 +2,12 @@
 
 use std::net::IpAddr;
 
-use super::memory::Host;
+use super::memory::NamedHost;
 use crate::error::{Error, Result};
-use crate::remote::Route;
+use crate::remote::SshRoute;
 
 /// The address of a host that is reached by this route.
-pub(super) async fn of(host: &Host, route: &Route) -> Result<IpAddr> {
+pub(super) async fn of(host: &NamedHost, route: &SshRoute) -> Result<IpAddr> {
     if let Some(address) = host.settings.address {
         return usable(host, address);
     }
@@ -34,7 +34,7 @@ async fn resolve(name: &str) -> std::io::Result<Vec<IpAddr>> {
     Ok(found)
 }
 
-fn usable(host: &Host, address: IpAddr) -> Result<IpAddr> {
+fn usable(host: &NamedHost, address: IpAddr) -> Result<IpAddr> {
     let address = address.to_canonical();
     let local = match address {
         IpAddr::V4(it) => it.is_link_local(),
@@ -47,7 +47,7 @@ fn usable(host: &Host, address: IpAddr) -> Result<IpAddr> {
     Ok(address)
 }
 
-fn with_remedy(host: &Host, error: Error) -> Error {
+fn with_remedy(host: &NamedHost, error: Error) -> Error {
     let ssh = host.settings.ssh.host();
     error.at(host.name.to_string()).remedy(format!(
         "write the address under which the other hosts reach it into the spec: `{{ssh: {ssh}, address: 10.0.0.7}}`"
@@ -62,7 +62,7 @@ mod tests {
 
     async fn address(json: &str, hostname: &str) -> Result<IpAddr> {
         let host: ExistingHost = serde_json::from_str(json).unwrap();
-        let route = Route {
+        let route = SshRoute {
             user: "root".into(),
             host: hostname.into(),
             port: "22".into(),
@@ -70,7 +70,7 @@ mod tests {
             indirect: false,
             proxy_command: None,
         };
-        of(&Host::new(HostName::app(1), host.settings()), &route).await
+        of(&NamedHost::new(HostName::app(1), host.settings()), &route).await
     }
 
     #[tokio::test]

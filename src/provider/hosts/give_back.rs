@@ -9,9 +9,9 @@ use futures_util::future::join_all;
 
 use super::super::piece::Piece;
 use super::access::Access;
-use super::memory::{self, Host};
-use super::thing::{Thing, ThingKind};
-use super::{Hosts, folder};
+use super::memory::{self, NamedHost};
+use super::thing::{RecordedItemKind, RecordedItems};
+use super::{HostsProvider, folder};
 use crate::error::{Error, Result};
 use crate::host::Machine;
 use crate::playbook::{Removal, bootstrap, removal_script};
@@ -25,7 +25,7 @@ const TOLD_WITHIN: Duration = Duration::from_mins(6);
 /// Removing packages takes its time, and a lock of apt is waited for.
 const GIVEN_BACK_WITHIN: Duration = Duration::from_mins(45);
 
-impl Hosts {
+impl HostsProvider {
     /// What there is of the project: on each host, and the folder on this computer.
     pub(super) async fn pieces(&self) -> Result<Vec<Piece>> {
         let (hosts, found) = self.everywhere(Removal::List).await?;
@@ -67,7 +67,7 @@ impl Hosts {
             self.events.note(piece.outcome());
         }
         let names: Vec<String> = failed.iter().map(|(host, _)| host.name.to_string()).collect();
-        let remaining: Vec<Host> = failed.iter().map(|(host, _)| host.clone()).collect();
+        let remaining: Vec<NamedHost> = failed.iter().map(|(host, _)| host.clone()).collect();
         memory::forget_others(&self.folder, &remaining)?;
         let why = failed.iter().map(|(host, error)| match error.place() {
             Some(_) => error.in_one_line(),
@@ -79,10 +79,13 @@ impl Hosts {
     }
 
     /// Runs the script on all hosts of the spec and all that earlier runs wrote down, at once.
-    async fn everywhere(&self, removal: Removal) -> Result<(Vec<Host>, Vec<Result<Vec<Thing>>>)> {
+    async fn everywhere(
+        &self,
+        removal: Removal,
+    ) -> Result<(Vec<NamedHost>, Vec<Result<Vec<RecordedItems>>>)> {
         let known = memory::read(&self.folder)?;
         // Without a record on this computer, other computers may have set the spec's hosts up.
-        let hosts: Vec<Host> =
+        let hosts: Vec<NamedHost> =
             self.listed.iter().cloned().chain(memory::others(&known, &self.listed)).collect();
         let exists = self.folder.exists();
         folder::create(&self.folder)?;
@@ -97,7 +100,7 @@ impl Hosts {
         Ok((hosts, done))
     }
 
-    async fn on_host(&self, host: &Host, removal: Removal) -> Result<Vec<Thing>> {
+    async fn on_host(&self, host: &NamedHost, removal: Removal) -> Result<Vec<RecordedItems>> {
         let at = |error: Error| error.at(host.name.to_string());
         let access = Access::write(&self.folder, host)?;
         if let Some(fingerprint) = &host.settings.host_key {
@@ -130,7 +133,7 @@ impl Hosts {
         Ok(things)
     }
 
-    fn unreachable(&self, host: &Host, error: &Error) -> Thing {
+    fn unreachable(&self, host: &NamedHost, error: &Error) -> RecordedItems {
         let file = memory::path(&self.folder);
         let causes = error.causes();
         let why = causes.last().and_then(|cause| cause.lines().last());
@@ -140,19 +143,19 @@ impl Hosts {
             error.message(),
             file.display()
         );
-        Thing { host: host.name, kind: ThingKind::Unreachable, names: vec![said] }
+        RecordedItems { host: host.name, kind: RecordedItemKind::Unreachable, names: vec![said] }
     }
 }
 
 /// The lines of the host's script: a kind and a name each, and `end` last.
-fn read(host: &Host, output: &str) -> Vec<Thing> {
-    let mut things: BTreeMap<ThingKind, Vec<String>> = BTreeMap::new();
+fn read(host: &NamedHost, output: &str) -> Vec<RecordedItems> {
+    let mut things: BTreeMap<RecordedItemKind, Vec<String>> = BTreeMap::new();
     for line in output.lines() {
         if let Some((kind, name)) = line.split_once('\t')
-            && let Some(kind) = ThingKind::read(kind)
+            && let Some(kind) = RecordedItemKind::read(kind)
         {
             things.entry(kind).or_default().push(name.to_owned());
         }
     }
-    things.into_iter().map(|(kind, names)| Thing { host: host.name, kind, names }).collect()
+    things.into_iter().map(|(kind, names)| RecordedItems { host: host.name, kind, names }).collect()
 }

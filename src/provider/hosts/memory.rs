@@ -12,12 +12,12 @@ use crate::spec::HostSettings;
 
 /// A host with its name in the project and the way to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Host {
+pub(super) struct NamedHost {
     pub name: HostName,
     pub settings: HostSettings,
 }
 
-impl Host {
+impl NamedHost {
     pub fn new(name: HostName, settings: HostSettings) -> Self {
         Self { name, settings }
     }
@@ -48,7 +48,7 @@ pub(super) fn path(project: &Path) -> PathBuf {
 }
 
 /// The hosts that were written down; none where there is no file.
-pub(super) fn read(project: &Path) -> Result<Vec<Host>> {
+pub(super) fn read(project: &Path) -> Result<Vec<NamedHost>> {
     let path = path(project);
     let Some(text) = folder::read(&path)? else { return Ok(Vec::new()) };
     let damaged = |cause: String| {
@@ -58,25 +58,28 @@ pub(super) fn read(project: &Path) -> Result<Vec<Host>> {
     };
     let entries: Vec<Entry> = serde_json::from_str(&text).map_err(|error| damaged(error.to_string()))?;
     let host = |entry: Entry| {
-        Ok(Host::new(entry.name.parse().map_err(|error: Error| damaged(error.to_string()))?, entry.settings))
+        Ok(NamedHost::new(
+            entry.name.parse().map_err(|error: Error| damaged(error.to_string()))?,
+            entry.settings,
+        ))
     };
     entries.into_iter().map(host).collect()
 }
 
 /// Writes down these hosts beside those that were there, which come last.
-pub(super) fn remember(project: &Path, hosts: &[Host]) -> Result<()> {
+pub(super) fn remember(project: &Path, hosts: &[NamedHost]) -> Result<()> {
     let known = read(project)?;
-    let all: Vec<Host> = hosts.iter().cloned().chain(others(&known, hosts)).collect();
+    let all: Vec<NamedHost> = hosts.iter().cloned().chain(others(&known, hosts)).collect();
     if all == known { Ok(()) } else { write(project, &all) }
 }
 
 /// Forgets all hosts but these.
-pub(super) fn forget_others(project: &Path, hosts: &[Host]) -> Result<()> {
+pub(super) fn forget_others(project: &Path, hosts: &[NamedHost]) -> Result<()> {
     write(project, hosts)
 }
 
-fn write(project: &Path, all: &[Host]) -> Result<()> {
-    let entry = |host: &Host| Entry { name: host.name.to_string(), settings: host.settings.clone() };
+fn write(project: &Path, all: &[NamedHost]) -> Result<()> {
+    let entry = |host: &NamedHost| Entry { name: host.name.to_string(), settings: host.settings.clone() };
     let entries: Vec<Entry> = all.iter().map(entry).collect();
     let path = path(project);
     let text =
@@ -85,7 +88,7 @@ fn write(project: &Path, all: &[Host]) -> Result<()> {
 }
 
 /// The known hosts that are none of these.
-pub(super) fn others(known: &[Host], hosts: &[Host]) -> Vec<Host> {
+pub(super) fn others(known: &[NamedHost], hosts: &[NamedHost]) -> Vec<NamedHost> {
     known.iter().filter(|known| !hosts.iter().any(|host| host.is(known))).cloned().collect()
 }
 
@@ -96,8 +99,8 @@ mod tests {
     use super::*;
     use crate::spec::ExistingHost;
 
-    fn host(name: HostName, ssh: &str) -> Host {
-        Host::new(name, ExistingHost::Bare(ssh.parse().unwrap()).settings())
+    fn host(name: HostName, ssh: &str) -> NamedHost {
+        NamedHost::new(name, ExistingHost::Bare(ssh.parse().unwrap()).settings())
     }
 
     #[test]

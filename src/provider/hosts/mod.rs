@@ -14,10 +14,10 @@ use std::path::{Path, PathBuf};
 
 use futures_util::future::join_all;
 
-pub use self::thing::{Thing, ThingKind};
+pub use self::thing::{RecordedItemKind, RecordedItems};
 
 use self::access::Access;
-use self::memory::Host;
+use self::memory::NamedHost;
 use super::interface::{Provider, Work};
 use super::lock::ProjectLock;
 use super::observed::{MachineState, Observed, ObservedMachine};
@@ -30,15 +30,15 @@ use crate::spec::{ExistingHosts, Loaded};
 
 /// The hosts of one project.
 #[derive(Debug)]
-pub struct Hosts {
+pub struct HostsProvider {
     project: ProjectName,
     folder: PathBuf,
     /// Those of the spec; none where the spec is lost.
-    listed: Vec<Host>,
+    listed: Vec<NamedHost>,
     events: Events,
 }
 
-impl Hosts {
+impl HostsProvider {
     /// The hosts that a spec lists.
     pub(super) fn of(loaded: &Loaded, hosts: &ExistingHosts, events: Events) -> Result<Self> {
         let base = std::path::absolute(loaded.base_dir())
@@ -53,7 +53,7 @@ impl Hosts {
         let host = |(name, host): (HostName, &crate::spec::ExistingHost)| {
             let mut settings = host.settings();
             settings.key = settings.key.map(|key| base.join(key));
-            Host::new(name, settings)
+            NamedHost::new(name, settings)
         };
         let project = loaded.spec.project.clone();
         let folder = folder::of(&project)?;
@@ -68,7 +68,7 @@ impl Hosts {
         Ok(exists.then_some(Self { project, folder, listed: Vec::new(), events }))
     }
 
-    async fn observe_host(&self, host: &Host) -> Result<(HostName, ObservedMachine)> {
+    async fn observe_host(&self, host: &NamedHost) -> Result<(HostName, ObservedMachine)> {
         let access = Access::write(&self.folder, host)?;
         let route = access.route().await.map_err(|error| error.at(host.name.to_string()))?;
         let address = address::of(host, &route).await?;
@@ -80,7 +80,7 @@ impl Hosts {
     }
 }
 
-impl Provider for Hosts {
+impl Provider for HostsProvider {
     fn folder(&self) -> PathBuf {
         self.folder.clone()
     }
@@ -121,7 +121,7 @@ impl Provider for Hosts {
     }
 
     fn remember(&self, changing: &[HostName]) -> Result<()> {
-        let hosts: Vec<Host> =
+        let hosts: Vec<NamedHost> =
             self.listed.iter().filter(|host| changing.contains(&host.name)).cloned().collect();
         folder::create(&self.folder)?;
         memory::remember(&self.folder, &hosts)

@@ -8,12 +8,12 @@ use crate::host::HostName;
 
 /// Things of one kind on one host.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Thing {
+pub struct RecordedItems {
     /// The host.
     pub host: HostName,
     /// What they are, and so what becomes of them.
     #[serde(rename = "what")]
-    pub kind: ThingKind,
+    pub kind: RecordedItemKind,
     /// Their names.
     pub names: Vec<String>,
 }
@@ -21,7 +21,7 @@ pub struct Thing {
 /// What things on a host are. The words are those of `playbooks/lib/remove.sh`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum ThingKind {
+pub enum RecordedItemKind {
     /// Data of the application or of the monitoring, which nothing brings back.
     Data,
     /// Units that monctl brought.
@@ -46,7 +46,7 @@ pub enum ThingKind {
     Unreachable,
 }
 
-impl ThingKind {
+impl RecordedItemKind {
     /// The kind that the host's script calls so.
     pub(super) fn read(word: &str) -> Option<Self> {
         Some(match word {
@@ -79,30 +79,32 @@ impl ThingKind {
     }
 }
 
-impl Thing {
+impl RecordedItems {
     /// What became of it once it was dealt with.
     pub fn outcome(&self) -> String {
         let names = self.names.join(", ");
         match self.kind {
-            ThingKind::Restore => format!("restored on {}: {names}", self.host),
-            ThingKind::Keep => format!("kept on {}: {names}", self.host),
+            RecordedItemKind::Restore => format!("restored on {}: {names}", self.host),
+            RecordedItemKind::Keep => format!("kept on {}: {names}", self.host),
             _ => format!("removed from {self}"),
         }
     }
 }
 
-impl fmt::Display for Thing {
+impl fmt::Display for RecordedItems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (one, many) = self.kind.nouns();
         let noun = if self.names.len() == 1 { one } else { many };
         let names: Vec<String> = self.names.iter().map(|name| format!("`{name}`")).collect();
         let names = names.join(", ");
         match self.kind {
-            ThingKind::Restore => write!(f, "{}: back to what it was: {}", self.host, self.names.join(", ")),
-            ThingKind::Keep => write!(f, "{}: stays: {}", self.host, self.names.join(", ")),
-            ThingKind::Record => write!(f, "{}: {noun}", self.host),
-            ThingKind::Unreachable => write!(f, "{}: {noun}: {}", self.host, self.names.join(", ")),
-            ThingKind::Path => write!(f, "{}: {names}", self.host),
+            RecordedItemKind::Restore => {
+                write!(f, "{}: back to what it was: {}", self.host, self.names.join(", "))
+            }
+            RecordedItemKind::Keep => write!(f, "{}: stays: {}", self.host, self.names.join(", ")),
+            RecordedItemKind::Record => write!(f, "{}: {noun}", self.host),
+            RecordedItemKind::Unreachable => write!(f, "{}: {noun}: {}", self.host, self.names.join(", ")),
+            RecordedItemKind::Path => write!(f, "{}: {names}", self.host),
             _ => write!(f, "{}: {noun} {names}", self.host),
         }
     }
@@ -112,16 +114,16 @@ impl fmt::Display for Thing {
 mod tests {
     use super::*;
 
-    fn thing(kind: ThingKind, names: &[&str]) -> Thing {
-        Thing { host: HostName::app(1), kind, names: names.iter().map(ToString::to_string).collect() }
+    fn thing(kind: RecordedItemKind, names: &[&str]) -> RecordedItems {
+        RecordedItems { host: HostName::app(1), kind, names: names.iter().map(ToString::to_string).collect() }
     }
 
     #[test]
     fn things_are_told_by_host_before_and_after() {
-        let packages = thing(ThingKind::Package, &["curl", "stress-ng"]);
+        let packages = thing(RecordedItemKind::Package, &["curl", "stress-ng"]);
         assert_eq!(packages.to_string(), "app: packages `curl`, `stress-ng`");
         assert_eq!(packages.outcome(), "removed from app: packages `curl`, `stress-ng`");
-        let kept = thing(ThingKind::Keep, &["package `curl`: needed by `git`"]);
+        let kept = thing(RecordedItemKind::Keep, &["package `curl`: needed by `git`"]);
         assert_eq!(kept.outcome(), "kept on app: package `curl`: needed by `git`");
     }
 }

@@ -9,7 +9,7 @@ use super::carried;
 use super::files::{cannot, write_in_root};
 use super::keys;
 use super::names::Names;
-use super::subnet::Subnet;
+use super::subnet::LocalSubnet;
 use crate::error::Result;
 use crate::host::HostName;
 
@@ -21,7 +21,7 @@ pub(super) async fn identity(
     names: &Names,
     host: HostName,
     address: Ipv4Addr,
-    subnet: Subnet,
+    subnet: LocalSubnet,
 ) -> Result<String> {
     let folder = names.machine(host);
     let root = folder.root();

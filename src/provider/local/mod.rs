@@ -41,7 +41,7 @@ use crate::provider::doing::Doing;
 
 /// The local provider of one project.
 #[derive(Debug)]
-pub struct Local {
+pub struct LocalProvider {
     names: Names,
     events: Events,
     /// The base image, looked for once.
@@ -50,7 +50,7 @@ pub struct Local {
     access: Mutex<()>,
 }
 
-impl Local {
+impl LocalProvider {
     /// The machines of a project. Touches nothing yet.
     pub fn new(project: ProjectName, events: Events) -> Self {
         Self { names: Names::new(project), events, image: OnceCell::new(), access: Mutex::new(()) }
@@ -186,7 +186,7 @@ impl Local {
         access::ensure(&self.names, &record::all(&self.names)?).await
     }
 
-    fn subnet(&self) -> Result<subnet::Subnet> {
+    fn subnet(&self) -> Result<subnet::LocalSubnet> {
         network::subnet(&self.names)?.ok_or_else(|| {
             Error::failed(format!("project `{}` has no network yet", self.project()))
                 .remedy("make it with `monctl up`")
@@ -198,7 +198,7 @@ impl Local {
     }
 }
 
-impl Provider for Local {
+impl Provider for LocalProvider {
     fn folder(&self) -> PathBuf {
         self.names.folder()
     }

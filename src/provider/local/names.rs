@@ -4,7 +4,7 @@
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
-use super::subnet::Subnet;
+use super::subnet::LocalSubnet;
 use crate::digest::Sha256;
 use crate::error::{Error, Result};
 use crate::host::{HostName, ProjectName, Role};
@@ -156,7 +156,7 @@ impl MachineFolder {
 }
 
 /// The address of a host in the project's subnet; the same for ever.
-pub(super) fn address(subnet: Subnet, host: HostName) -> Result<Ipv4Addr> {
+pub(super) fn address(subnet: LocalSubnet, host: HostName) -> Result<Ipv4Addr> {
     Ok(subnet.host(last_byte(host)?))
 }
 
@@ -209,7 +209,7 @@ mod tests {
 
     #[test]
     fn hosts_have_addresses_of_their_own_until_none_is_left() {
-        let subnet: Subnet = "10.70.1.0/24".parse().unwrap();
+        let subnet: LocalSubnet = "10.70.1.0/24".parse().unwrap();
         let text = |host| address(subnet, host).map(|address| address.to_string());
         assert_eq!(text(HostName::MONITORING).unwrap(), "10.70.1.2");
         assert_eq!(text(HostName::app(1)).unwrap(), "10.70.1.11");

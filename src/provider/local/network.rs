@@ -11,7 +11,7 @@ use super::carried;
 use super::command::{run, run_with_input, tool};
 use super::files;
 use super::names::{Names, STATE};
-use super::subnet::{Range, Subnet, choose, is_free, routes};
+use super::subnet::{LocalSubnet, Range, choose, is_free, routes};
 use crate::error::{Error, Result};
 use crate::provider::lock;
 
@@ -22,11 +22,11 @@ const ROUTES: &str = "/proc/net/route";
 /// What lasts of a network.
 #[derive(Debug, Serialize, Deserialize)]
 struct Record {
-    subnet: Subnet,
+    subnet: LocalSubnet,
 }
 
 /// The subnet of the project, if it has one yet.
-pub(super) fn subnet(names: &Names) -> Result<Option<Subnet>> {
+pub(super) fn subnet(names: &Names) -> Result<Option<LocalSubnet>> {
     Ok(files::read_json::<Record>(&names.network_file())?.map(|record| record.subnet))
 }
 
@@ -40,7 +40,7 @@ pub(super) async fn is_complete(names: &Names) -> Result<bool> {
 }
 
 /// Makes everything of the network that is missing, and keeps what is there.
-pub(super) async fn create(names: &Names) -> Result<Subnet> {
+pub(super) async fn create(names: &Names) -> Result<LocalSubnet> {
     let subnet = match subnet(names)? {
         Some(subnet) => subnet,
         None => claim_subnet(names)?,
@@ -76,7 +76,7 @@ fn drops_by_default(chain: &str) -> bool {
 }
 
 /// Chooses a subnet and keeps it, so that no two projects that begin at the same moment choose the same one.
-fn claim_subnet(names: &Names) -> Result<Subnet> {
+fn claim_subnet(names: &Names) -> Result<LocalSubnet> {
     let _held = lock::wait_for("subnets")?;
     let taken = taken(names)?;
     let subnet = choose(names.seed(), &taken).ok_or_else(|| {
@@ -103,7 +103,7 @@ fn taken(names: &Names) -> Result<Vec<Range>> {
     Ok(taken)
 }
 
-async fn create_bridge(names: &Names, subnet: Subnet) -> Result<()> {
+async fn create_bridge(names: &Names, subnet: LocalSubnet) -> Result<()> {
     let (bridge, alias) = (names.bridge(), names.bridge_alias());
     if has_link(&bridge) && !is_ours(names)? {
         return Err(Error::could_not_run(format!("interface `{bridge}` exists and is not of this project"))
@@ -188,7 +188,7 @@ fn has_link(name: &str) -> bool {
 }
 
 /// The route exists exactly while the bridge is up with its address.
-fn has_route(bridge: &str, subnet: Subnet) -> Result<bool> {
+fn has_route(bridge: &str, subnet: LocalSubnet) -> Result<bool> {
     let routes = routes(&read(Path::new(ROUTES))?);
     Ok(routes.iter().any(|(interface, range)| interface == bridge && *range == subnet.into()))
 }

@@ -13,9 +13,9 @@ const COUNT: u32 = 1 << 14;
 
 /// A network of 256 addresses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Subnet([u8; 3]);
+pub(super) struct LocalSubnet([u8; 3]);
 
-impl Subnet {
+impl LocalSubnet {
     /// The address with this last byte.
     pub fn host(self, last: u8) -> Ipv4Addr {
         let [first, second, third] = self.0;
@@ -55,25 +55,25 @@ impl Range {
     }
 }
 
-impl From<Subnet> for Range {
-    fn from(subnet: Subnet) -> Self {
+impl From<LocalSubnet> for Range {
+    fn from(subnet: LocalSubnet) -> Self {
         subnet.range()
     }
 }
 
 /// The first free subnet, looked for from a place that differs from project to project.
-pub(super) fn choose(seed: u32, taken: &[Range]) -> Option<Subnet> {
+pub(super) fn choose(seed: u32, taken: &[Range]) -> Option<LocalSubnet> {
     (0..COUNT).map(|step| nth(seed.wrapping_add(step) % COUNT)).find(|subnet| is_free(*subnet, taken))
 }
 
 /// Whether nothing else uses the subnet.
-pub(super) fn is_free(subnet: Subnet, taken: &[Range]) -> bool {
+pub(super) fn is_free(subnet: LocalSubnet, taken: &[Range]) -> bool {
     !taken.iter().any(|range| range.overlaps(subnet.range()))
 }
 
-fn nth(index: u32) -> Subnet {
+fn nth(index: u32) -> LocalSubnet {
     let [first, second, third, _] = (FIRST + (index << 8)).to_be_bytes();
-    Subnet([first, second, third])
+    LocalSubnet([first, second, third])
 }
 
 /// The interfaces and ranges in `/proc/net/route`. The default route covers everything and says nothing.
@@ -88,13 +88,13 @@ pub(super) fn routes(proc_net_route: &str) -> Vec<(String, Range)> {
     proc_net_route.lines().skip(1).filter_map(parse).collect()
 }
 
-impl fmt::Display for Subnet {
+impl fmt::Display for LocalSubnet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/24", self.host(0))
     }
 }
 
-impl FromStr for Subnet {
+impl FromStr for LocalSubnet {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -106,13 +106,13 @@ impl FromStr for Subnet {
     }
 }
 
-impl Serialize for Subnet {
+impl Serialize for LocalSubnet {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }
 }
 
-impl<'de> Deserialize<'de> for Subnet {
+impl<'de> Deserialize<'de> for LocalSubnet {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
@@ -156,10 +156,10 @@ mod tests {
     #[test]
     fn a_subnet_is_read_as_it_is_written() {
         for text in ["10.64.7.0/24", "10.127.255.0/24"] {
-            assert_eq!(text.parse::<Subnet>().unwrap().to_string(), text);
+            assert_eq!(text.parse::<LocalSubnet>().unwrap().to_string(), text);
         }
         for text in ["", "10.64.7.1/24", "10.64.7.0/16", "x.0/24", "10.64.0/24"] {
-            assert!(text.parse::<Subnet>().is_err(), "{text}");
+            assert!(text.parse::<LocalSubnet>().is_err(), "{text}");
         }
     }
 }

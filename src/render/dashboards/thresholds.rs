@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::super::rules::Rule;
 use crate::duration::PromDuration;
-use crate::spec::Unit;
+use crate::spec::ThresholdUnit;
 
 /// Of values that are fine. Blue and orange differ for everybody, whatever colours they see.
 const FINE: &str = "#0072B2";
@@ -16,7 +16,7 @@ const DAYS: &str = "suffix:days";
 const SECONDS_PER_DAY: f64 = 86_400.0;
 
 /// A line in a panel, on whose one side the alert's expression holds.
-pub(super) struct Threshold<'a> {
+pub(super) struct PanelThreshold<'a> {
     rule: &'a Rule,
     side: Side,
 }
@@ -30,19 +30,19 @@ enum Side {
 }
 
 /// The thresholds of the alerts of these names, the lowest first.
-pub(super) fn of<'a>(names: &[&str], rules: &'a [Rule]) -> Vec<Threshold<'a>> {
+pub(super) fn of<'a>(names: &[&str], rules: &'a [Rule]) -> Vec<PanelThreshold<'a>> {
     let chosen = rules.iter().filter(|rule| names.contains(&rule.name.as_str()));
     let mut found: Vec<_> =
-        chosen.filter_map(|rule| Some(Threshold { rule, side: Side::of(rule)? })).collect();
+        chosen.filter_map(|rule| Some(PanelThreshold { rule, side: Side::of(rule)? })).collect();
     // Of two at one value the last one is seen: the critical one.
-    let order = |line: &Threshold| line.color() == CRITICAL;
+    let order = |line: &PanelThreshold| line.color() == CRITICAL;
     found.sort_by(|a, b| a.side.at().total_cmp(&b.side.at()).then(order(a).cmp(&order(b))));
     found
 }
 
 /// As `fieldConfig.defaults.thresholds` of a panel in this unit. Below the line of an alert that looks ahead values are
 /// not fine.
-pub(super) fn steps(thresholds: &[Threshold], unit: &str) -> Value {
+pub(super) fn steps(thresholds: &[PanelThreshold], unit: &str) -> Value {
     // Times are in seconds, but where a panel counts days.
     let scale = if unit == DAYS { SECONDS_PER_DAY } else { 1.0 };
     let step =
@@ -57,10 +57,13 @@ pub(super) fn steps(thresholds: &[Threshold], unit: &str) -> Value {
 }
 
 /// What a panel's help says of its alerts.
-pub(super) fn sentence(names: &[&str], thresholds: &[Threshold]) -> String {
+pub(super) fn sentence(names: &[&str], thresholds: &[PanelThreshold]) -> String {
     let about = |name: &&str| {
         let line = thresholds.iter().find(|line| line.rule.name == **name);
-        line.map_or_else(|| format!(" The spec has no alert {name} with a threshold."), Threshold::sentence)
+        line.map_or_else(
+            || format!(" The spec has no alert {name} with a threshold."),
+            PanelThreshold::sentence,
+        )
     };
     names.iter().map(about).collect()
 }
@@ -83,7 +86,7 @@ impl Side {
     }
 }
 
-impl Threshold<'_> {
+impl PanelThreshold<'_> {
     fn color(&self) -> &'static str {
         let severity = self.rule.labels.get("severity").map(String::as_str);
         if severity == Some("critical") { CRITICAL } else { WARNING }
@@ -91,9 +94,9 @@ impl Threshold<'_> {
 
     fn sentence(&self) -> String {
         let unit = match self.rule.unit {
-            Some(Unit::Percent) => " %",
-            Some(Unit::Seconds) => " s",
-            Some(Unit::Count) | None => "",
+            Some(ThresholdUnit::Percent) => " %",
+            Some(ThresholdUnit::Seconds) => " s",
+            Some(ThresholdUnit::Count) | None => "",
         };
         let line = match self.side {
             Side::Above(above) => format!("above {above}{unit}"),

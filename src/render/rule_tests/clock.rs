@@ -5,42 +5,42 @@
 //! not true yet and when it certainly is; with intervals that fit, both are the same evaluation.
 
 use super::memory::Memory;
-use super::time::Millis;
+use super::time::TestMillis;
 use crate::duration::PromDuration;
 
 /// The intervals that decide.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Clock {
-    pub scrape: Millis,
-    pub evaluation: Millis,
-    pub hold: Millis,
+    pub scrape: TestMillis,
+    pub evaluation: TestMillis,
+    pub hold: TestMillis,
 }
 
 /// When something becomes true: no evaluation before `earliest`, every one from `sure` on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Onset {
-    pub earliest: Millis,
-    pub sure: Millis,
+    pub earliest: TestMillis,
+    pub sure: TestMillis,
 }
 
 impl Clock {
     /// The first evaluation at or after a moment.
-    pub fn tick(&self, moment: Millis) -> Millis {
+    pub fn tick(&self, moment: TestMillis) -> TestMillis {
         moment.next_multiple_of(self.evaluation)
     }
 
     /// The last evaluation before a moment.
-    pub fn tick_before(&self, moment: Millis) -> Option<Millis> {
+    pub fn tick_before(&self, moment: TestMillis) -> Option<TestMillis> {
         Some(moment.checked_sub(1)? / self.evaluation * self.evaluation)
     }
 
     /// The first scrape at or after a moment.
-    pub fn scrape_at(&self, moment: Millis) -> Millis {
+    pub fn scrape_at(&self, moment: TestMillis) -> TestMillis {
         moment.next_multiple_of(self.scrape)
     }
 
     /// The last scrape at or before a moment.
-    pub fn scrape_until(&self, moment: Millis) -> Millis {
+    pub fn scrape_until(&self, moment: TestMillis) -> TestMillis {
         moment / self.scrape * self.scrape
     }
 
@@ -50,20 +50,20 @@ impl Clock {
     }
 
     /// When the expression becomes true after a fault that leaves no doubt began at a scrape.
-    pub fn rises(&self, memory: &Memory, began: Millis) -> Onset {
+    pub fn rises(&self, memory: &Memory, began: TestMillis) -> Onset {
         let after = |steps: u64| began + steps * self.scrape;
         Onset { earliest: after(memory.rise.0), sure: self.tick(after(memory.rise.1)) }
     }
 
     /// When it is over after the fault ended at a scrape. `earliest` is still true before.
-    pub fn falls(&self, memory: &Memory, ended: Millis) -> Onset {
+    pub fn falls(&self, memory: &Memory, ended: TestMillis) -> Onset {
         let after = |steps: u64| ended + steps * self.scrape;
         Onset { earliest: after(memory.fall.0), sure: self.tick(after(memory.fall.1)) }
     }
 }
 
 /// As people and promtool write it.
-pub(super) fn shown(millis: Millis) -> PromDuration {
+pub(super) fn shown(millis: TestMillis) -> PromDuration {
     PromDuration::millis(millis)
 }
 

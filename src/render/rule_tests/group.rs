@@ -2,12 +2,12 @@
 
 use super::clock::shown;
 use super::texts::Texts;
-use super::time::Millis;
+use super::time::TestMillis;
 use crate::render::quote;
 
 /// One case for promtool.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Group {
+pub(super) struct TestGroup {
     /// What it shows, in words that follow the alert's name.
     pub name: String,
     /// Series by name, in promtool's notation.
@@ -19,26 +19,26 @@ pub(super) struct Group {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Check {
     /// Nothing fires.
-    Quiet(Millis),
+    Quiet(TestMillis),
     /// Nothing fires, nor waits to fire.
-    Calm(Millis),
+    Calm(TestMillis),
     /// So many alerts fire.
-    Firing(Millis, usize),
+    Firing(TestMillis, usize),
     /// Exactly these fire, labels and annotations as they arrive.
-    Alerts(Millis, Vec<(Texts, Texts)>),
+    Alerts(TestMillis, Vec<(Texts, Texts)>),
 }
 
 impl Check {
-    pub const fn at(&self) -> Millis {
+    pub const fn at(&self) -> TestMillis {
         match self {
             Self::Quiet(at) | Self::Calm(at) | Self::Firing(at, _) | Self::Alerts(at, _) => *at,
         }
     }
 }
 
-impl Group {
+impl TestGroup {
     /// When the last check looks.
-    pub fn until(checks: &[Check]) -> Millis {
+    pub fn until(checks: &[Check]) -> TestMillis {
         checks.iter().map(Check::at).max().unwrap_or_default()
     }
 
@@ -48,7 +48,7 @@ impl Group {
     }
 
     /// The group as YAML, an item of `tests`.
-    pub fn written(&self, alert: &str, interval: Millis) -> String {
+    pub fn written(&self, alert: &str, interval: TestMillis) -> String {
         let mut lines = vec![
             format!("  - name: {}", scalar(&format!("{alert} {}", self.name))),
             format!("    interval: {}", shown(interval)),

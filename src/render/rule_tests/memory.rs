@@ -1,7 +1,7 @@
 //! How long an expression takes to notice that a fault has begun or ended, in scrapes. Bounds, since promtool's
 //! versions do not agree on whether a scrape at the beginning of a range is in it.
 
-use super::time::Millis;
+use super::time::TestMillis;
 use crate::spec::Sees;
 
 /// What an expression remembers.
@@ -12,9 +12,9 @@ pub(super) struct Memory {
     /// Scrapes after the one with which it ended until it is forgotten.
     pub fall: (u64, u64),
     /// Its range; nothing where only the last scrape counts.
-    pub range: Millis,
+    pub range: TestMillis,
     /// For how long the last figure counts where no new one comes; nothing where another scrape ends it.
-    pub held: Millis,
+    pub held: TestMillis,
 }
 
 /// Further away than this a share is not equal to another one by rounding.
@@ -23,7 +23,7 @@ const ROUNDING: f64 = 1e-6;
 impl Memory {
     /// The memory of an expression that is true once more than `share` of what it sees is faulty.
     /// `kept` is for how long its gauges count without new figures.
-    pub fn of(sees: Sees, range: Millis, kept: Millis, scrape: Millis, share: f64) -> Self {
+    pub fn of(sees: Sees, range: TestMillis, kept: TestMillis, scrape: TestMillis, share: f64) -> Self {
         let scrapes = range / scrape.max(1);
         match sees {
             Sees::Latest => Self { rise: (0, 0), fall: (0, 0), range: 0, held: kept },
@@ -39,7 +39,7 @@ impl Memory {
     }
 
     /// `seen` is how many steps the range holds, at least and at most.
-    fn of_steps(seen: [u64; 2], shift: u64, range: Millis, share: f64) -> Self {
+    fn of_steps(seen: [u64; 2], shift: u64, range: TestMillis, share: f64) -> Self {
         let both = |part: f64| {
             let bounds = seen.map(|steps| more_than(part, steps.max(1)));
             let [(low, high), (other_low, other_high)] = bounds;

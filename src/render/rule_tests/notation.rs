@@ -2,7 +2,7 @@
 
 /// What a scrape brings of a series.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Sample {
+pub(super) enum TestSample {
     Value(f64),
     /// The series was there before and is not any more.
     Stale,
@@ -14,7 +14,7 @@ pub(super) enum Sample {
 const ROUNDING: f64 = 1e-12;
 
 /// All samples as one line.
-pub(super) fn notation(samples: &[Sample]) -> String {
+pub(super) fn notation(samples: &[TestSample]) -> String {
     let mut line = String::new();
     let mut rest = samples;
     while let Some(first) = rest.first() {
@@ -22,16 +22,16 @@ pub(super) fn notation(samples: &[Sample]) -> String {
             line.push(' ');
         }
         let length = match first {
-            Sample::Stale => {
+            TestSample::Stale => {
                 line.push_str("stale");
                 1
             }
-            Sample::Nothing => {
-                let length = rest.iter().take_while(|sample| **sample == Sample::Nothing).count();
+            TestSample::Nothing => {
+                let length = rest.iter().take_while(|sample| **sample == TestSample::Nothing).count();
                 line.push_str(&format!("_x{length}"));
                 length
             }
-            Sample::Value(value) => straight(*value, rest, &mut line),
+            TestSample::Value(value) => straight(*value, rest, &mut line),
         };
         rest = &rest[length..];
     }
@@ -39,9 +39,9 @@ pub(super) fn notation(samples: &[Sample]) -> String {
 }
 
 /// Writes the longest straight line that begins here; returns its length.
-fn straight(first: f64, samples: &[Sample], line: &mut String) -> usize {
+fn straight(first: f64, samples: &[TestSample], line: &mut String) -> usize {
     let value = |index: usize| match samples.get(index) {
-        Some(Sample::Value(value)) => Some(*value),
+        Some(TestSample::Value(value)) => Some(*value),
         _ => None,
     };
     let Some(step) = value(1).map(|second| second - first) else {
@@ -69,8 +69,8 @@ fn straight(first: f64, samples: &[Sample], line: &mut String) -> usize {
 mod tests {
     use super::*;
 
-    fn values(values: &[f64]) -> Vec<Sample> {
-        values.iter().copied().map(Sample::Value).collect()
+    fn values(values: &[f64]) -> Vec<TestSample> {
+        values.iter().copied().map(TestSample::Value).collect()
     }
 
     #[test]
@@ -87,7 +87,7 @@ mod tests {
             assert_eq!(notation(&samples), expected);
         }
         let mut samples = values(&[1.0, 1.0]);
-        samples.extend([Sample::Stale, Sample::Nothing, Sample::Nothing]);
+        samples.extend([TestSample::Stale, TestSample::Nothing, TestSample::Nothing]);
         samples.extend(values(&[4.0]));
         assert_eq!(notation(&samples), "1x1 stale _x2 4");
         assert_eq!(notation(&[]), "");

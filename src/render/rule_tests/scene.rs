@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::notation::{Sample, notation};
+use super::notation::{TestSample, notation};
 use super::numbers::Numbers;
 use super::setup::seconds;
-use super::time::Millis;
+use super::time::TestMillis;
 use crate::host::Role;
 use crate::spec::{Amount, Scraped, Series};
 
@@ -20,17 +20,17 @@ pub(super) struct Actor {
     /// Its number, from 1.
     pub number: u8,
     /// Levels and since when they hold; the first holds from the beginning.
-    pub course: Vec<(Millis, f64)>,
+    pub course: Vec<(TestMillis, f64)>,
     /// From when on it is not scraped.
-    pub gone: Option<Millis>,
+    pub gone: Option<TestMillis>,
     /// From when on its scrapes fail.
-    pub dies: Option<Millis>,
+    pub dies: Option<TestMillis>,
     /// The one metric that goes or dies; all of them where there is none.
     pub going: Option<String>,
     /// Scrapes that fail.
-    pub missed: Vec<Millis>,
+    pub missed: Vec<TestMillis>,
     /// When it is started anew: its counters have counted since the scrape before.
-    pub reset: Option<Millis>,
+    pub reset: Option<TestMillis>,
     /// Labels that its series have instead.
     pub labels: Vec<(String, String)>,
 }
@@ -49,13 +49,13 @@ impl Actor {
         }
     }
 
-    fn level(&self, at: Millis) -> f64 {
+    fn level(&self, at: TestMillis) -> f64 {
         let now = self.course.iter().take_while(|(since, _)| *since <= at).last();
         now.or(self.course.first()).map_or(0.0, |(_, level)| *level)
     }
 
     /// Whether its scrape fails: `up` says so, and all else ends.
-    fn fails(&self, at: Millis) -> bool {
+    fn fails(&self, at: TestMillis) -> bool {
         self.missed.contains(&at) || self.dies.is_some_and(|since| at >= since)
     }
 
@@ -115,8 +115,8 @@ pub(super) struct Scene<'a> {
     pub numbers: &'a Numbers,
     /// What is scraped; see [`crate::spec::Trial::target`].
     pub target: Option<&'a Scraped<'a>>,
-    pub scrape: Millis,
-    pub until: Millis,
+    pub scrape: TestMillis,
+    pub until: TestMillis,
 }
 
 impl Scene<'_> {
@@ -133,7 +133,7 @@ impl Scene<'_> {
         series.iter().map(line).collect()
     }
 
-    fn samples(&self, actor: &Actor, series: &Series) -> Result<Vec<Sample>, String> {
+    fn samples(&self, actor: &Actor, series: &Series) -> Result<Vec<TestSample>, String> {
         let mut samples = Vec::new();
         let mut counter = self.beginning(actor, series)?;
         for at in (0..=self.until.div_ceil(self.scrape)).map(|number| number * self.scrape) {
@@ -145,17 +145,17 @@ impl Scene<'_> {
             }
             let fails = actor.fails(at);
             samples.push(match (&series.value, samples.last()) {
-                _ if fails && metric_of(&series.name) == "up" => Sample::Value(0.0),
-                (_, Some(Sample::Value(_))) if self.is_gone(actor, series, at)? => Sample::Stale,
-                _ if self.is_gone(actor, series, at)? => Sample::Nothing,
-                (Some(value), _) => Sample::Value(self.here(actor, value, at)?),
-                (None, _) => Sample::Value(counter),
+                _ if fails && metric_of(&series.name) == "up" => TestSample::Value(0.0),
+                (_, Some(TestSample::Value(_))) if self.is_gone(actor, series, at)? => TestSample::Stale,
+                _ if self.is_gone(actor, series, at)? => TestSample::Nothing,
+                (Some(value), _) => TestSample::Value(self.here(actor, value, at)?),
+                (None, _) => TestSample::Value(counter),
             });
         }
         Ok(samples)
     }
 
-    fn is_gone(&self, actor: &Actor, series: &Series, at: Millis) -> Result<bool, String> {
+    fn is_gone(&self, actor: &Actor, series: &Series, at: TestMillis) -> Result<bool, String> {
         let gone = series.gone.as_ref().map(|gone| self.here(actor, gone, at)).transpose()?;
         let goes = actor.going.as_deref().is_none_or(|metric| metric == metric_of(&series.name));
         let is_over = goes && (actor.gone.is_some_and(|gone| at >= gone) || actor.fails(at));
@@ -169,7 +169,7 @@ impl Scene<'_> {
     }
 
     /// An amount at the level of an actor at a moment.
-    fn here(&self, actor: &Actor, amount: &Amount, at: Millis) -> Result<f64, String> {
+    fn here(&self, actor: &Actor, amount: &Amount, at: TestMillis) -> Result<f64, String> {
         self.numbers.value_with(amount, &[("level", actor.level(at)), ("t", seconds(at))])
     }
 }

@@ -4,7 +4,7 @@ use super::clock::{Clock, Onset};
 use super::memory::Memory;
 use super::numbers::Numbers;
 use super::texts::is_steady;
-use super::time::Millis;
+use super::time::TestMillis;
 use crate::duration::PromDuration;
 use crate::render::pace::Pace;
 use crate::render::parameters::Parameters;
@@ -18,7 +18,7 @@ pub(super) struct Setup<'a> {
     /// When the expression becomes true where the fault is there from the beginning.
     pub onset: Onset,
     /// When everything has shown that can show.
-    pub end: Millis,
+    pub end: TestMillis,
     pub levels: Levels,
     pub numbers: Numbers,
 }
@@ -97,8 +97,8 @@ fn base(parameters: &Parameters, pace: &Pace, clock: Clock) -> Numbers {
 }
 
 /// When the expression becomes true where the fault is there from the beginning.
-fn onset(trial: &Trial, numbers: &Numbers, clock: Clock, window: Millis) -> Result<Onset, String> {
-    let at = |moment: Millis| Onset { earliest: moment, sure: clock.tick(moment) };
+fn onset(trial: &Trial, numbers: &Numbers, clock: Clock, window: TestMillis) -> Result<Onset, String> {
+    let at = |moment: TestMillis| Onset { earliest: moment, sure: clock.tick(moment) };
     if let Some(first) = numbers.optional(trial.first.as_ref())? {
         return Ok(at(millis(first)));
     }
@@ -179,11 +179,11 @@ fn share(parameters: &Parameters, levels: Levels) -> f64 {
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "times of a test are small")]
-pub(super) fn millis(seconds: f64) -> Millis {
-    (seconds * 1000.0).round().max(0.0) as Millis
+pub(super) fn millis(seconds: f64) -> TestMillis {
+    (seconds * 1000.0).round().max(0.0) as TestMillis
 }
 
 #[expect(clippy::cast_precision_loss, reason = "times of a test are small")]
-pub(super) fn seconds(millis: Millis) -> f64 {
+pub(super) fn seconds(millis: TestMillis) -> f64 {
     millis as f64 / 1000.0
 }

@@ -6,17 +6,17 @@ mod usual;
 use std::collections::BTreeSet;
 
 use super::super::rules::Rule;
-use super::group::{Check, Group};
+use super::group::{Check, TestGroup};
 use super::numbers::Numbers;
 use super::scene::{Actor, Labelled, Scene};
 use super::setup::{Setup, shown};
 use super::texts::{Texts, filled, is_steady};
-use super::time::Millis;
+use super::time::TestMillis;
 use crate::host::Role;
 use crate::spec::{Scraped, Series, Usual};
 
 /// A trial, the rule that is tried, and what both need.
-pub(super) struct Stage<'a> {
+pub(super) struct RuleTrial<'a> {
     pub rule: &'a Rule,
     pub setup: Setup<'a>,
     /// The metrics without which the alert cannot fire.
@@ -28,12 +28,12 @@ pub(super) struct Stage<'a> {
     pub exact: bool,
 }
 
-impl Stage<'_> {
+impl RuleTrial<'_> {
     /// All cases.
     ///
     /// # Errors
     /// A trial that is written wrong.
-    pub fn groups(&self) -> Result<Vec<Group>, String> {
+    pub fn groups(&self) -> Result<Vec<TestGroup>, String> {
         let mut groups = Vec::new();
         for usual in usual::ALL.into_iter().filter(|usual| !self.setup.trial.skip.contains(usual)) {
             groups.extend(self.usual(usual)?);
@@ -55,7 +55,7 @@ impl Stage<'_> {
     }
 
     /// A case with them.
-    fn group(&self, name: &str, actors: &[Actor], checks: Vec<Check>) -> Result<Group, String> {
+    fn group(&self, name: &str, actors: &[Actor], checks: Vec<Check>) -> Result<TestGroup, String> {
         self.group_of(name, actors, &self.series(), &self.setup.numbers, checks)
     }
 
@@ -66,13 +66,13 @@ impl Stage<'_> {
         series: &[&Series],
         numbers: &Numbers,
         mut checks: Vec<Check>,
-    ) -> Result<Group, String> {
+    ) -> Result<TestGroup, String> {
         checks.sort_by_key(Check::at);
         let scene = Scene {
             numbers,
             target: self.target,
             scrape: self.setup.clock.scrape,
-            until: Group::until(&checks),
+            until: TestGroup::until(&checks),
         };
         let mut lines = Vec::new();
         for actor in actors {
@@ -81,13 +81,13 @@ impl Stage<'_> {
         // Actors may share series, such as `up` of one host.
         let mut seen = BTreeSet::new();
         lines.retain(|(name, _)| seen.insert(name.clone()));
-        Ok(Group { name: name.to_owned(), series: lines, checks })
+        Ok(TestGroup { name: name.to_owned(), series: lines, checks })
     }
 
     /// The alerts of these actors as they arrive; only their number where the value is not certain to the last digit.
     fn alerts(
         &self,
-        at: Millis,
+        at: TestMillis,
         actors: &[&Actor],
         series: &[&Series],
         numbers: &Numbers,

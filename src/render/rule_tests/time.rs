@@ -1,4 +1,4 @@
 //! The unit of all times in a rule test.
 
 /// Milliseconds since the beginning of a test.
-pub(super) type Millis = u64;
+pub(super) type TestMillis = u64;

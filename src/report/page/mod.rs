@@ -2,7 +2,7 @@
 //! for the engineer who wants to see how. `page.html` and `style.css` beside this file are what is shown; the
 //! pictures' geometry is computed here. Nothing of the page asks a network for anything.
 //!
-//! `commands` fills a [`Page`]; every text in it may come from anywhere and is escaped.
+//! `commands` fills a [`ReportPage`]; every text in it may come from anywhere and is escaped.
 
 #[cfg(test)]
 mod browser;
@@ -22,7 +22,7 @@ use crate::event::ChatMessage;
 
 /// What a report tells.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Page {
+pub struct ReportPage {
     /// The project.
     pub project: String,
     /// When it was made, as people read it, with its time zone.
@@ -47,7 +47,7 @@ pub struct Section {
     /// The rule's expression.
     pub expression: String,
     /// Whether it was proven.
-    pub verdict: Verdict,
+    pub verdict: AlertVerdict,
     /// Where the fault was caused; empty where none was.
     pub host: String,
     /// The fault, as a command or in words.
@@ -86,7 +86,7 @@ pub struct StageSeen {
 /// What became of an alert.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
-pub enum Verdict {
+pub enum AlertVerdict {
     /// The message arrived, and the one that it is over.
     Proven,
     /// It stopped on its way.
@@ -124,7 +124,7 @@ struct SectionView<'a> {
     severity: &'a str,
     summary: &'a str,
     expression: &'a str,
-    verdict: &'a Verdict,
+    verdict: &'a AlertVerdict,
     host: &'a str,
     fault: &'a str,
     begun: &'a str,
@@ -165,20 +165,20 @@ static ENGINE: LazyLock<Tera> = LazyLock::new(|| {
     engine
 });
 
-impl Page {
+impl ReportPage {
     /// The page as HTML.
     ///
     /// # Errors
     /// Where the template is broken: an error of ours.
     pub fn render(&self) -> Result<String> {
         let broken = |error: tera::Error| Error::failed("the report's template is broken").because(error);
-        let is_drilled = |section: &&Section| section.verdict != Verdict::NotDrilled;
+        let is_drilled = |section: &&Section| section.verdict != AlertVerdict::NotDrilled;
         let view = View {
             project: &self.project,
             made: &self.made,
             version: env!("CARGO_PKG_VERSION"),
             style: include_str!("style.css"),
-            proven: self.alerts.iter().filter(|section| section.verdict == Verdict::Proven).count(),
+            proven: self.alerts.iter().filter(|section| section.verdict == AlertVerdict::Proven).count(),
             drilled: self.alerts.iter().filter(is_drilled).count(),
             sections: self.alerts.iter().map(Section::view).collect(),
             hosts: &self.hosts,

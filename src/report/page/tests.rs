@@ -17,14 +17,14 @@ pub(super) fn message(title: &str, text: &str, colour: &str) -> ChatMessage {
 }
 
 /// A report in which everything happens once.
-pub(super) fn example() -> Page {
+pub(super) fn example() -> ReportPage {
     let proven = Section {
         alert: "HighCPUUsage".into(),
         severity: "warning".into(),
         summary: "High CPU usage detected".into(),
         expression: "100 - (avg by (instance) (rate(node_cpu_seconds_total{mode=\"idle\"}[8s])) * 100) > 80"
             .into(),
-        verdict: Verdict::Proven,
+        verdict: AlertVerdict::Proven,
         host: "app".into(),
         fault: "stress-ng --cpu 2 --timeout 53s".into(),
         begun: "2026-11-25 10:20:30 UTC".into(),
@@ -73,7 +73,7 @@ pub(super) fn example() -> Page {
     };
     let stopped = Section {
         alert: "AppDown".into(),
-        verdict: Verdict::Stopped {
+        verdict: AlertVerdict::Stopped {
             stage: "delivered".into(),
             cause: "Slack answers 403 invalid_token".into(),
             remedy: "make a new webhook and put its address where the spec looks for it".into(),
@@ -91,7 +91,7 @@ pub(super) fn example() -> Page {
     };
     let other = Section { alert: "ClockSkew".into(), expression: "x > 1".into(), ..Section::default() };
     let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-    Page {
+    ReportPage {
         project: "shop".into(),
         made: "2026-11-25 10:22:00 UTC".into(),
         alerts: vec![proven, stopped, other],
@@ -181,7 +181,7 @@ fn no_text_can_become_markup() {
         severity: texts(),
         summary: texts(),
         expression: texts(),
-        verdict: Verdict::Stopped { stage: texts(), cause: texts(), remedy: texts() },
+        verdict: AlertVerdict::Stopped { stage: texts(), cause: texts(), remedy: texts() },
         host: texts(),
         fault: texts(),
         begun: texts(),

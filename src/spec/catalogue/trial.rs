@@ -67,7 +67,7 @@ pub struct Trial {
     pub series: Vec<Series>,
     /// What only this alert has to stand.
     #[serde(default)]
-    pub cases: Vec<Case>,
+    pub cases: Vec<TrialCase>,
 }
 
 /// How an expression looks at the past.
@@ -131,7 +131,7 @@ pub struct Series {
 /// A case that only this alert has.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Case {
+pub struct TrialCase {
     /// What it shows, in words that follow the alert's name.
     pub name: String,
     /// Whether the alert must fire.
@@ -144,7 +144,7 @@ pub struct Case {
     pub when: Option<Amount>,
     /// Labels that the series have instead; several values are several instances of the fault.
     #[serde(default)]
-    pub labels: BTreeMap<String, Values>,
+    pub labels: BTreeMap<String, LabelValues>,
     /// Other values of the trial's numbers.
     #[serde(default)]
     pub numbers: BTreeMap<String, Amount>,
@@ -168,14 +168,14 @@ pub struct Case {
 /// One value of a label, or several.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(untagged)]
-pub enum Values {
+pub enum LabelValues {
     /// One.
     One(String),
     /// Several.
     Several(Vec<String>),
 }
 
-impl Values {
+impl LabelValues {
     /// All of them.
     pub fn all(&self) -> &[String] {
         match self {

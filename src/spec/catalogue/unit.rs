@@ -7,7 +7,7 @@ use super::super::names::Percent;
 /// What a threshold measures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Unit {
+pub enum ThresholdUnit {
     /// 0 to 100.
     Percent,
     /// A time, 0 or more.
@@ -16,7 +16,7 @@ pub enum Unit {
     Count,
 }
 
-impl Unit {
+impl ThresholdUnit {
     /// Why a threshold cannot be one of this unit, if so.
     ///
     /// # Errors

@@ -9,20 +9,20 @@ use super::super::lack::lacks;
 use super::super::model::Spec;
 use super::super::monitoring::Monitoring;
 use super::super::names::AlertName;
-use super::super::promql::{Fault, fault as promql_fault};
+use super::super::promql::{PromqlFault, fault as promql_fault};
 use super::super::template;
-use super::{Finding, KeyPath};
+use super::{KeyPath, SpecFinding};
 use crate::duration::PromDuration;
 use crate::spec::detect::settings_mention;
 use crate::spec::suggest::suggestion;
 
 /// `folder` is that of the application.
-pub(super) fn check(spec: &Spec, folder: &Path, findings: &mut Vec<Finding>) {
+pub(super) fn check(spec: &Spec, folder: &Path, findings: &mut Vec<SpecFinding>) {
     for (name, alert) in &spec.alerts {
         let at = KeyPath::from("alerts").and(name);
         let mut find = |keys: &[&str], message: String| {
             let path = keys.iter().fold(at.clone(), |path, key| path.and(key));
-            findings.push(Finding::new(path, message));
+            findings.push(SpecFinding::new(path, message));
         };
         one(name, alert, &spec.catalogue, &mut find);
         labels(alert, spec.catalogue.entry(name.as_str(), alert).is_some(), &mut find);
@@ -37,7 +37,7 @@ pub(super) fn check(spec: &Spec, folder: &Path, findings: &mut Vec<Finding>) {
             find(&[], format!("this alert can never tell anything: {what}"));
         }
         if let Some(message) = too_short(alert, entry, &spec.monitoring) {
-            let finding = Finding::new(at.and("window"), message).about("monitoring.scrape_interval");
+            let finding = SpecFinding::new(at.and("window"), message).about("monitoring.scrape_interval");
             findings.push(finding.about("monitoring.evaluation_interval"));
         }
     }
@@ -63,20 +63,20 @@ fn one(name: &AlertName, alert: &Alert, catalogue: &Catalogue, find: &mut impl F
 
 /// What of an own rule no Prometheus reads. What only a newer one may read, `render` warns of.
 fn own(expr: &str, find: &mut impl FnMut(&[&str], String)) {
-    if let Some(Fault::Wrong(message)) = promql_fault(expr) {
+    if let Some(PromqlFault::Wrong(message)) = promql_fault(expr) {
         find(&["expr"], message);
     }
 }
 
 /// Texts of an own rule that Prometheus cannot read as templates, or cannot fill.
-fn templates(at: &KeyPath, alert: &Alert, findings: &mut Vec<Finding>) {
+fn templates(at: &KeyPath, alert: &Alert, findings: &mut Vec<SpecFinding>) {
     let texts =
         [("summary", &alert.summary), ("description", &alert.description), ("severity", &alert.severity)];
     let texts = texts.into_iter().filter_map(|(key, text)| Some((at.and(key), text.as_ref()?)));
     let labels = alert.labels.iter().map(|(name, text)| (at.and("labels").and(name), text));
     for (path, text) in texts.chain(labels) {
         let fault = template::fault(text, &template::PROMETHEUS);
-        findings.extend(fault.map(|it| Finding::new(path, it.message).within(it.at, it.width)));
+        findings.extend(fault.map(|it| SpecFinding::new(path, it.message).within(it.at, it.width)));
     }
 }
 

@@ -7,33 +7,31 @@ use super::super::model::Spec;
 use super::super::names::BaseUrl;
 use super::super::notify::Slack;
 use super::super::severity::Mute;
-use super::{Finding, KeyPath};
+use super::{KeyPath, SpecFinding};
 use crate::spec::suggest::suggestion;
 use crate::spec::template;
 
-pub(super) fn check(spec: &Spec, findings: &mut Vec<Finding>) {
+pub(super) fn check(spec: &Spec, findings: &mut Vec<SpecFinding>) {
     let known = severities(spec);
     for (name, severity) in &spec.notify.severities {
         let path = KeyPath::from("notify.severities").and(name);
         if let Some(known) = known.as_ref().filter(|known| !known.contains(name.as_str())) {
             let near = suggestion(name.as_str(), known.iter().map(String::as_str));
-            let finding = Finding::new(path.clone(), format!("no alert has the severity `{name}`{near}"));
+            let finding = SpecFinding::new(path.clone(), format!("no alert has the severity `{name}`{near}"));
             let of_alerts =
                 spec.alerts.keys().map(|alert| KeyPath::from("alerts").and(alert).and("severity"));
-            findings.push(of_alerts.fold(finding, Finding::about));
+            findings.push(of_alerts.fold(finding, SpecFinding::about));
         }
         if severity.webhook_url.is_some() && spec.notify.slack.is_none() {
             let message = "`capture` receives everything; a webhook for one severity needs `notify.slack`";
-            findings.push(Finding::new(path.and("webhook_url"), message).about("notify.slack"));
+            findings.push(SpecFinding::new(path.and("webhook_url"), message).about("notify.slack"));
         }
         for (index, mute) in severity.mute.iter().enumerate() {
             let at = path.and("mute").and(index);
-            findings.extend(
-                without_length(mute).map(|message| {
-                    Finding::new(at.clone(), message).about(at.and("from")).about(at.and("to"))
-                }),
-            );
-            findings.extend(wrong_zone(mute).map(|message| Finding::new(at.and("time_zone"), message)));
+            findings.extend(without_length(mute).map(|message| {
+                SpecFinding::new(at.clone(), message).about(at.and("from")).about(at.and("to"))
+            }));
+            findings.extend(wrong_zone(mute).map(|message| SpecFinding::new(at.and("time_zone"), message)));
         }
     }
     if let Some(slack) = &spec.notify.slack
@@ -42,20 +40,21 @@ pub(super) fn check(spec: &Spec, findings: &mut Vec<Finding>) {
     {
         let message = "the bot's token goes there: the URL begins with `https://` (`http://` only to 127.0.0.1, [::1] or \
                        localhost)";
-        findings.push(Finding::new("notify.slack.api_url", message));
+        findings.push(SpecFinding::new("notify.slack.api_url", message));
     }
     if spec.notify.heartbeat_url.is_some() && !spec.alerts.keys().any(|name| name.as_str() == WATCHDOG) {
         let message =
             format!("a heartbeat needs the alert that always fires: add `{WATCHDOG}: {{}}` to `alerts`");
-        findings
-            .push(Finding::new("notify.heartbeat_url", message).about(KeyPath::from("alerts").and(WATCHDOG)));
+        findings.push(
+            SpecFinding::new("notify.heartbeat_url", message).about(KeyPath::from("alerts").and(WATCHDOG)),
+        );
     }
     messages(spec, findings);
     findings.extend(spec.notify.slack.as_ref().and_then(without_way));
 }
 
 /// What a Slack without a webhook lacks for its bot to post.
-fn without_way(slack: &Slack) -> Option<Finding> {
+fn without_way(slack: &Slack) -> Option<SpecFinding> {
     let message = match (&slack.webhook_url, &slack.bot_token, &slack.message.channel) {
         (Some(_), ..) | (None, Some(_), Some(_)) => return None,
         (None, None, _) => {
@@ -65,7 +64,7 @@ fn without_way(slack: &Slack) -> Option<Finding> {
             "a bot posts to a channel: write `channel: \"#alerts\"`, or the channel's id"
         }
     };
-    let finding = Finding::new("notify.slack", message).about("notify.slack.webhook_url");
+    let finding = SpecFinding::new("notify.slack", message).about("notify.slack.webhook_url");
     Some(finding.about("notify.slack.bot_token").about("notify.slack.channel"))
 }
 
@@ -83,12 +82,13 @@ fn severities(spec: &Spec) -> Option<BTreeSet<String>> {
 }
 
 /// Titles and texts that Alertmanager cannot read as templates, or cannot fill.
-fn messages(spec: &Spec, findings: &mut Vec<Finding>) {
+fn messages(spec: &Spec, findings: &mut Vec<SpecFinding>) {
     let message = spec.notify.message();
     let receiver = KeyPath::from("notify").and(if spec.notify.slack.is_some() { "slack" } else { "capture" });
     for (key, text) in [("title", &message.title), ("text", &message.text)] {
         let fault = text.as_deref().and_then(|text| template::fault(text, &template::ALERTMANAGER));
-        findings.extend(fault.map(|it| Finding::new(receiver.and(key), it.message).within(it.at, it.width)));
+        findings
+            .extend(fault.map(|it| SpecFinding::new(receiver.and(key), it.message).within(it.at, it.width)));
     }
 }
 

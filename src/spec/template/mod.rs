@@ -16,14 +16,14 @@ pub(super) use words::words;
 
 /// What is wrong with a template, and where: in bytes from its beginning, and how many characters wide.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Fault {
+pub(crate) struct TemplateFault {
     pub at: usize,
     pub width: usize,
     pub message: String,
 }
 
 /// What is wrong with a template, if anything is.
-pub(crate) fn fault(template: &str, dialect: &Dialect) -> Option<Fault> {
+pub(crate) fn fault(template: &str, dialect: &Dialect) -> Option<TemplateFault> {
     tokens::tokens(template).and_then(|tokens| parser::check(&tokens, dialect)).err()
 }
 

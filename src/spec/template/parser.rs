@@ -1,11 +1,11 @@
 //! The actions of a template, held to the grammar of `text/template` and to what its program can fill in.
 
-use super::Fault;
+use super::TemplateFault;
 use super::dialect::{Dialect, OF_GO};
-use super::tokens::{Kind, Token};
+use super::tokens::{Token, TokenKind};
 use crate::spec::suggest::suggestion;
 
-type Checked<T = ()> = Result<T, Fault>;
+type Checked<T = ()> = Result<T, TemplateFault>;
 
 /// Holds the tokens of a template to its dialect.
 pub(super) fn check(tokens: &[Token<'_>], dialect: &Dialect) -> Checked {
@@ -32,8 +32,9 @@ pub(super) fn check(tokens: &[Token<'_>], dialect: &Dialect) -> Checked {
 
 /// The names of templates behind these words.
 fn names_behind(tokens: &[Token<'_>], words: &[&str]) -> Vec<String> {
-    let said: Vec<_> = tokens.iter().filter(|token| token.kind != Kind::Space).collect();
-    let named = said.windows(2).filter(|pair| words.contains(&pair[0].text) && pair[1].kind == Kind::Text);
+    let said: Vec<_> = tokens.iter().filter(|token| token.kind != TokenKind::Space).collect();
+    let named =
+        said.windows(2).filter(|pair| words.contains(&pair[0].text) && pair[1].kind == TokenKind::Text);
     named.map(|pair| pair[1].text.trim_matches(['"', '`']).to_owned()).collect()
 }
 
@@ -86,39 +87,39 @@ impl<'a> Parser<'a> {
 
     /// The next token that is no space.
     fn peek_word(&mut self) -> Option<Token<'a>> {
-        while self.peek().is_some_and(|token| token.kind == Kind::Space) {
+        while self.peek().is_some_and(|token| token.kind == TokenKind::Space) {
             self.next += 1;
         }
         self.peek()
     }
 
-    fn take_if(&mut self, kind: Kind) -> Option<Token<'a>> {
+    fn take_if(&mut self, kind: TokenKind) -> Option<Token<'a>> {
         let found = self.peek_word().filter(|token| token.kind == kind)?;
         self.next += 1;
         Some(found)
     }
 
     fn action(&mut self) -> Checked {
-        let Some(open) = self.take_if(Kind::Open) else {
+        let Some(open) = self.take_if(TokenKind::Open) else {
             self.next += 1;
             return Ok(());
         };
         let Some(first) = self.peek_word() else { return Ok(()) };
         match (first.kind, first.text) {
-            (Kind::Comment, _) => self.next += 1,
-            (Kind::Close, _) => return Err(open.fault("the template `{{ }}` says nothing")),
+            (TokenKind::Comment, _) => self.next += 1,
+            (TokenKind::Close, _) => return Err(open.fault("the template `{{ }}` says nothing")),
             (
-                Kind::Word,
+                TokenKind::Word,
                 "if" | "with" | "range" | "define" | "block" | "template" | "else" | "end" | "break"
                 | "continue",
             ) => {
                 self.next += 1;
                 self.control(first)?;
             }
-            _ => drop(self.pipeline(Kind::Close, 1)?),
+            _ => drop(self.pipeline(TokenKind::Close, 1)?),
         }
         match self.peek_word() {
-            Some(token) if token.kind == Kind::Close => {
+            Some(token) if token.kind == TokenKind::Close => {
                 self.next += 1;
                 Ok(())
             }
@@ -137,7 +138,7 @@ impl<'a> Parser<'a> {
                 self.name(word)?;
                 self.open(word);
                 if word.text == "block" {
-                    self.pipeline(Kind::Close, 0)?;
+                    self.pipeline(TokenKind::Close, 0)?;
                 }
                 (self.dot, self.variables) = (Dot::Unknown, vec!["$".to_owned()]);
                 Ok(())
@@ -164,7 +165,7 @@ impl<'a> Parser<'a> {
     /// The pipeline of `if`, `with` and `range`, and what `.` becomes by it.
     fn condition(&mut self, word: Token<'a>) -> Checked {
         let most = if word.text == "range" { 2 } else { 1 };
-        let result = self.pipeline(Kind::Close, most)?;
+        let result = self.pipeline(TokenKind::Close, most)?;
         self.dot = match (word.text, result) {
             ("if", _) => self.dot,
             ("range", Operand::Items) => Dot::Item,
@@ -199,7 +200,7 @@ impl<'a> Parser<'a> {
 
     /// The name behind `define`, `block` and `template`.
     fn name(&mut self, word: Token<'a>) -> Checked<Token<'a>> {
-        self.take_if(Kind::Text).ok_or_else(|| {
+        self.take_if(TokenKind::Text).ok_or_else(|| {
             word.fault(format!("behind `{}` stands the name of a template, in double quotes", word.text))
         })
     }
@@ -212,23 +213,23 @@ impl<'a> Parser<'a> {
         if !is_known {
             return Err(name.fault(format!("there is no template `{text}`: `define` it in the same text")));
         }
-        if self.peek_word().is_some_and(|token| token.kind != Kind::Close) {
-            self.pipeline(Kind::Close, 0)?;
+        if self.peek_word().is_some_and(|token| token.kind != TokenKind::Close) {
+            self.pipeline(TokenKind::Close, 0)?;
         }
         Ok(())
     }
 
     /// Commands with `|` between them, up to what closes them; `most` is how many variables may be declared first.
-    fn pipeline(&mut self, end: Kind, most: usize) -> Checked<Operand> {
+    fn pipeline(&mut self, end: TokenKind, most: usize) -> Checked<Operand> {
         let declared = self.declaration(most)?;
         let mut last: Option<Operand> = None;
         while let Some(first) = self.peek_word() {
-            if first.kind == end || matches!(first.kind, Kind::Pipe) {
+            if first.kind == end || matches!(first.kind, TokenKind::Pipe) {
                 return Err(first.fault("a value is missing here"));
             }
             last = Some(self.command(last)?);
             match self.peek_word() {
-                Some(token) if token.kind == Kind::Pipe => self.next += 1,
+                Some(token) if token.kind == TokenKind::Pipe => self.next += 1,
                 Some(token) if token.kind == end => break,
                 Some(token) => return Err(unexpected(token)),
                 None => break,
@@ -242,20 +243,20 @@ impl<'a> Parser<'a> {
     fn declaration(&mut self, most: usize) -> Checked<Vec<String>> {
         let begin = self.next;
         let mut names = Vec::new();
-        while let Some(name) = self.take_if(Kind::Variable) {
+        while let Some(name) = self.take_if(TokenKind::Variable) {
             names.push(name);
-            if self.take_if(Kind::Comma).is_none() {
+            if self.take_if(TokenKind::Comma).is_none() {
                 break;
             }
         }
         let word = |name: &Token<'_>| name.text.to_owned();
-        if !names.is_empty() && self.take_if(Kind::Declare).is_some() {
+        if !names.is_empty() && self.take_if(TokenKind::Declare).is_some() {
             return match names.get(most) {
                 Some(beyond) => Err(beyond.fault("so many variables cannot be declared here")),
                 None => Ok(names.iter().map(word).collect()),
             };
         }
-        if !names.is_empty() && self.take_if(Kind::Assign).is_some() {
+        if !names.is_empty() && self.take_if(TokenKind::Assign).is_some() {
             names.iter().try_for_each(|name| self.known(*name))?;
             return Ok(Vec::new());
         }
@@ -268,13 +269,16 @@ impl<'a> Parser<'a> {
         let first = self.peek_word();
         let mut operands = Vec::new();
         while let Some(token) = self.peek_word() {
-            if matches!(token.kind, Kind::Pipe | Kind::Close | Kind::BracketClose) {
+            if matches!(token.kind, TokenKind::Pipe | TokenKind::Close | TokenKind::BracketClose) {
                 break;
             }
             operands.push(self.operand(token)?);
             // Operands are told apart by spaces.
             let Some(behind) = self.peek() else { break };
-            if !matches!(behind.kind, Kind::Space | Kind::Pipe | Kind::Close | Kind::BracketClose) {
+            if !matches!(
+                behind.kind,
+                TokenKind::Space | TokenKind::Pipe | TokenKind::Close | TokenKind::BracketClose
+            ) {
                 return Err(unexpected(behind));
             }
         }
@@ -322,27 +326,27 @@ impl<'a> Parser<'a> {
         let index = self.next;
         self.next += 1;
         let operand = match token.kind {
-            Kind::Word if matches!(token.text, "true" | "false" | "nil") => Operand::Constant,
-            Kind::Word => self.function(token)?,
-            Kind::Variable => {
+            TokenKind::Word if matches!(token.text, "true" | "false" | "nil") => Operand::Constant,
+            TokenKind::Word => self.function(token)?,
+            TokenKind::Variable => {
                 self.known(token)?;
                 if token.text == "$value" { Operand::Value } else { Operand::Other }
             }
-            Kind::Field => self.field(token, self.dot)?,
-            Kind::Dot => Operand::Other,
-            Kind::Text => Operand::Constant,
-            Kind::Number if token.text.contains(['.', 'e', 'E', 'x', 'X']) => Operand::Constant,
-            Kind::Number => Operand::Whole(index),
-            Kind::Character if is_character(token.text) => Operand::Constant,
-            Kind::Character => {
+            TokenKind::Field => self.field(token, self.dot)?,
+            TokenKind::Dot => Operand::Other,
+            TokenKind::Text => Operand::Constant,
+            TokenKind::Number if token.text.contains(['.', 'e', 'E', 'x', 'X']) => Operand::Constant,
+            TokenKind::Number => Operand::Whole(index),
+            TokenKind::Character if is_character(token.text) => Operand::Constant,
+            TokenKind::Character => {
                 let inner = token.text.trim_matches('\'');
                 return Err(token.fault(format!(
                     "a text stands in double quotes or backticks in a template: write `\"{inner}\"`"
                 )));
             }
-            Kind::BracketOpen => {
-                let result = self.pipeline(Kind::BracketClose, 0)?;
-                if self.take_if(Kind::BracketClose).is_none() {
+            TokenKind::BracketOpen => {
+                let result = self.pipeline(TokenKind::BracketClose, 0)?;
+                if self.take_if(TokenKind::BracketClose).is_none() {
                     return Err(token.fault("this bracket is never closed"));
                 }
                 result
@@ -355,7 +359,7 @@ impl<'a> Parser<'a> {
     /// Fields right behind a value: `$labels.queue`, `(index .Alerts 0).Status`.
     fn chain(&mut self, of: Token<'a>, mut operand: Operand) -> Checked<Operand> {
         let mut is_first = true;
-        while let Some(field) = self.peek().filter(|token| token.kind == Kind::Field) {
+        while let Some(field) = self.peek().filter(|token| token.kind == TokenKind::Field) {
             if matches!(operand, Operand::Constant | Operand::Whole(_)) {
                 return Err(field.fault(format!("`{}` has no fields", of.text)));
             }
@@ -414,14 +418,14 @@ impl<'a> Parser<'a> {
     }
 }
 
-fn unexpected(token: Token<'_>) -> Fault {
+fn unexpected(token: Token<'_>) -> TemplateFault {
     let text = token.text;
     token.fault(match token.kind {
-        Kind::Other | Kind::Number if text.starts_with(['+', '-', '*', '/', '%', '>', '<']) => {
+        TokenKind::Other | TokenKind::Number if text.starts_with(['+', '-', '*', '/', '%', '>', '<']) => {
             format!("a template does not calculate or compare by signs, and `{text}` is one: do that in `expr`, or by a function such as `gt`")
         }
-        Kind::Assign => "a template compares by `eq`, and `=` only gives a value to a variable".to_owned(),
-        Kind::BracketClose => "this bracket closes nothing".to_owned(),
+        TokenKind::Assign => "a template compares by `eq`, and `=` only gives a value to a variable".to_owned(),
+        TokenKind::BracketClose => "this bracket closes nothing".to_owned(),
         _ => format!("`{text}` cannot stand here in a template"),
     })
 }

@@ -1,10 +1,10 @@
 //! A Go template cut into its tokens, as the lexer of `text/template` does it.
 
-use super::Fault;
+use super::TemplateFault;
 
 /// What a token is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum TokenKind {
     /// `{{`
     Open,
     /// `}}`
@@ -37,19 +37,19 @@ pub(super) enum Kind {
 /// A piece of an action, with its place in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Token<'a> {
-    pub kind: Kind,
+    pub kind: TokenKind,
     pub at: usize,
     pub text: &'a str,
 }
 
 impl Token<'_> {
-    pub fn fault(&self, message: impl Into<String>) -> Fault {
-        Fault { at: self.at, width: self.text.chars().count().max(1), message: message.into() }
+    pub fn fault(&self, message: impl Into<String>) -> TemplateFault {
+        TemplateFault { at: self.at, width: self.text.chars().count().max(1), message: message.into() }
     }
 }
 
 /// The tokens of all actions; the text between them is left out.
-pub(super) fn tokens(template: &str) -> Result<Vec<Token<'_>>, Fault> {
+pub(super) fn tokens(template: &str) -> Result<Vec<Token<'_>>, TemplateFault> {
     let mut lexer = Lexer { template, at: 0, found: Vec::new() };
     while let Some(begin) = lexer.rest().find("{{") {
         lexer.at += begin;
@@ -70,14 +70,14 @@ impl<'a> Lexer<'a> {
     }
 
     /// Takes so many bytes as a token.
-    fn take(&mut self, kind: Kind, length: usize) {
+    fn take(&mut self, kind: TokenKind, length: usize) {
         self.found.push(Token { kind, at: self.at, text: &self.rest()[..length] });
         self.at += length;
     }
 
-    fn action(&mut self) -> Result<(), Fault> {
+    fn action(&mut self) -> Result<(), TemplateFault> {
         let begin = self.at;
-        self.take(Kind::Open, 2);
+        self.take(TokenKind::Open, 2);
         // `-` trims the text before, where a space is behind it.
         if self.rest().starts_with("- ") || self.rest().starts_with("-\n") || self.rest().starts_with("-\t") {
             self.at += 1;
@@ -88,7 +88,7 @@ impl<'a> Lexer<'a> {
         loop {
             if let Some(length) = end_of_action(self.rest()) {
                 self.at += length - 2;
-                self.take(Kind::Close, 2);
+                self.take(TokenKind::Close, 2);
                 return Ok(());
             }
             let Some(first) = self.rest().chars().next() else { return Err(self.unclosed(begin)) };
@@ -96,76 +96,78 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    fn token(&mut self, first: char, begin: usize) -> Result<(), Fault> {
+    fn token(&mut self, first: char, begin: usize) -> Result<(), TemplateFault> {
         let rest = self.rest();
         let while_is = |skip: usize, is: fn(char) -> bool| {
             rest[skip..].find(|c| !is(c)).map_or(rest.len(), |length| skip + length)
         };
         match first {
             c if c.is_whitespace() => {
-                self.take(Kind::Space, while_is(0, char::is_whitespace).min(before_close(rest)));
+                self.take(TokenKind::Space, while_is(0, char::is_whitespace).min(before_close(rest)));
             }
-            ':' if rest.starts_with(":=") => self.take(Kind::Declare, 2),
-            '=' => self.take(Kind::Assign, 1),
-            '|' => self.take(Kind::Pipe, 1),
-            ',' => self.take(Kind::Comma, 1),
-            '(' => self.take(Kind::BracketOpen, 1),
-            ')' => self.take(Kind::BracketClose, 1),
+            ':' if rest.starts_with(":=") => self.take(TokenKind::Declare, 2),
+            '=' => self.take(TokenKind::Assign, 1),
+            '|' => self.take(TokenKind::Pipe, 1),
+            ',' => self.take(TokenKind::Comma, 1),
+            '(' => self.take(TokenKind::BracketOpen, 1),
+            ')' => self.take(TokenKind::BracketClose, 1),
             '"' | '`' | '\'' => {
                 let length = quoted(rest, first).ok_or_else(|| self.unclosed(begin))?;
-                self.take(if first == '\'' { Kind::Character } else { Kind::Text }, length);
+                self.take(if first == '\'' { TokenKind::Character } else { TokenKind::Text }, length);
             }
-            '.' if rest[1..].starts_with(is_word) => self.name(Kind::Field, while_is(1, is_word))?,
-            '.' if !rest[1..].starts_with(|c: char| c.is_ascii_digit()) => self.take(Kind::Dot, 1),
-            '$' => self.name(Kind::Variable, while_is(1, is_word))?,
+            '.' if rest[1..].starts_with(is_word) => self.name(TokenKind::Field, while_is(1, is_word))?,
+            '.' if !rest[1..].starts_with(|c: char| c.is_ascii_digit()) => self.take(TokenKind::Dot, 1),
+            '$' => self.name(TokenKind::Variable, while_is(1, is_word))?,
             c if c.is_ascii_digit() || c == '.' || signs_a_number(rest) => {
-                self.take(Kind::Number, while_is(1, |c| c.is_ascii_alphanumeric() || c == '.' || c == '_'));
+                self.take(
+                    TokenKind::Number,
+                    while_is(1, |c| c.is_ascii_alphanumeric() || c == '.' || c == '_'),
+                );
             }
-            c if is_word(c) => self.name(Kind::Word, while_is(0, is_word))?,
-            c => self.take(Kind::Other, c.len_utf8()),
+            c if is_word(c) => self.name(TokenKind::Word, while_is(0, is_word))?,
+            c => self.take(TokenKind::Other, c.len_utf8()),
         }
         Ok(())
     }
 
     /// A name, and nothing right behind it that could have been meant as a part of it.
-    fn name(&mut self, kind: Kind, length: usize) -> Result<(), Fault> {
+    fn name(&mut self, kind: TokenKind, length: usize) -> Result<(), TemplateFault> {
         self.take(kind, length);
         let behind = self.rest().chars().next();
         if behind.is_none_or(|c| c.is_whitespace() || ".,|:()=}".contains(c)) {
             return Ok(());
         }
-        let begin = self
-            .found
-            .iter()
-            .rposition(|token| !matches!(token.kind, Kind::Field | Kind::Variable | Kind::Word));
+        let begin = self.found.iter().rposition(|token| {
+            !matches!(token.kind, TokenKind::Field | TokenKind::Variable | TokenKind::Word)
+        });
         let start = begin.and_then(|index| self.found.get(index + 1)).map_or(self.at, |token| token.at);
         let word = self.template[start..].split([' ', '}', '|', ')', '\n']).next().unwrap_or("");
         let c = behind.map(String::from).unwrap_or_default();
         let message = match word.rsplit_once('.') {
-            Some((before, last)) if c == "-" && kind == Kind::Field => {
+            Some((before, last)) if c == "-" && kind == TokenKind::Field => {
                 format!("`-` cannot stand in a name: write `index {before} \"{last}\"` in place of `{word}`")
             }
             _ => format!("`{c}` cannot stand right behind `{}`", &self.template[start..self.at]),
         };
-        Err(Fault { at: self.at, width: 1, message })
+        Err(TemplateFault { at: self.at, width: 1, message })
     }
 
-    fn comment(&mut self, begin: usize) -> Result<(), Fault> {
+    fn comment(&mut self, begin: usize) -> Result<(), TemplateFault> {
         let close = self.rest().find("*/").ok_or_else(|| self.unclosed(begin))?;
-        self.take(Kind::Comment, close + 2);
+        self.take(TokenKind::Comment, close + 2);
         let length = end_of_action(self.rest()).or_else(|| self.rest().starts_with("}}").then_some(2));
         let Some(length) = length else {
             let message = "a comment in a template ends its action: write `*/}}`";
-            return Err(Fault { at: self.at, width: 1, message: message.to_owned() });
+            return Err(TemplateFault { at: self.at, width: 1, message: message.to_owned() });
         };
         self.at += length - 2;
-        self.take(Kind::Close, 2);
+        self.take(TokenKind::Close, 2);
         Ok(())
     }
 
-    fn unclosed(&self, begin: usize) -> Fault {
+    fn unclosed(&self, begin: usize) -> TemplateFault {
         let message = format!("the template `{}` has no `}}}}`", shortened(&self.template[begin..]));
-        Fault { at: begin, width: 2, message }
+        TemplateFault { at: begin, width: 2, message }
     }
 }
 

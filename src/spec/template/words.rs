@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::tokens::{Kind, tokens};
+use super::tokens::{TokenKind, tokens};
 
 /// The texts that a template can come to, as `{{ if … }}critical{{ else }}warning{{ end }}` comes to two; none where it
 /// shows a value, which can be anything.
@@ -10,20 +10,22 @@ pub(in crate::spec) fn words(template: &str) -> Option<BTreeSet<String>> {
     let tokens = tokens(template).ok()?;
     let mut found = BTreeSet::new();
     let mut behind = 0;
-    for (index, token) in tokens.iter().enumerate().filter(|(_, token)| token.kind == Kind::Open) {
+    for (index, token) in tokens.iter().enumerate().filter(|(_, token)| token.kind == TokenKind::Open) {
         let text = template.get(behind..token.at)?.trim();
         found.extend((!text.is_empty()).then(|| text.to_owned()));
-        let action: Vec<_> = tokens[index + 1..].iter().take_while(|it| it.kind != Kind::Close).collect();
+        let action: Vec<_> =
+            tokens[index + 1..].iter().take_while(|it| it.kind != TokenKind::Close).collect();
         let close = tokens.get(index + 1 + action.len())?;
         behind = close.at + close.text.len();
-        let said: Vec<_> = action.iter().filter(|it| it.kind != Kind::Space).collect();
+        let said: Vec<_> = action.iter().filter(|it| it.kind != TokenKind::Space).collect();
         match said.as_slice() {
             [] => {}
-            [text] if text.kind == Kind::Text => {
+            [text] if text.kind == TokenKind::Text => {
                 found.insert(text.text.trim_matches(['"', '`']).to_owned());
             }
-            [first, ..] if first.kind == Kind::Comment || is_control(first.text) => {}
-            [first, second, ..] if first.kind == Kind::Variable && second.kind == Kind::Declare => {}
+            [first, ..] if first.kind == TokenKind::Comment || is_control(first.text) => {}
+            [first, second, ..] if first.kind == TokenKind::Variable && second.kind == TokenKind::Declare => {
+            }
             _ => return None,
         }
     }

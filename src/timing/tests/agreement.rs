@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use crate::promql::{Comparison, Signal, Threshold};
 use crate::timing::fault_model::{Effect, Ending, Fault, Traffic};
-use crate::timing::pipeline::{Case, Phase, Walk};
+use crate::timing::pipeline::{Phase, PipelineInput, Walk};
 use crate::timing::predict;
 use crate::timing::predict::Prediction;
-use crate::timing::settings::{Refusals, Settings};
+use crate::timing::settings::{Refusals, TimingSettings};
 use crate::timing::stage::Stage;
 use crate::timing::tests::reference_model::{STEP, play, play_late};
 use crate::timing::time::{Ms, ms};
@@ -66,12 +66,12 @@ impl Dice {
         }
     }
 
-    fn case(&mut self) -> (Settings, Fault, Phase) {
+    fn case(&mut self) -> (TimingSettings, Fault, Phase) {
         // Half a scrape is a whole number of steps.
         let scrape_interval = self.time(5, 75) * 2;
         let evaluation_interval = self.time(10, 150);
         let (signal, threshold, effect) = self.signal(scrape_interval);
-        let settings = Settings {
+        let settings = TimingSettings {
             scrape_interval,
             evaluation_interval,
             signal,
@@ -96,7 +96,7 @@ impl Dice {
         (settings, Fault { effect, ending }, phase)
     }
 
-    fn phase(&mut self, settings: &Settings, step: Ms) -> Phase {
+    fn phase(&mut self, settings: &TimingSettings, step: Ms) -> Phase {
         let mut of = |interval| self.roll(0, ms(interval) / step - 1) * step;
         Phase {
             scrape: of(settings.scrape_interval),
@@ -112,7 +112,7 @@ fn a_walk_agrees_with_the_pipeline_played_step_by_step() {
     let mut reached = [0; 3];
     for _ in 0..1_500 {
         let (settings, fault, phase) = dice.case();
-        let walked = Case::new(&settings, &fault).walk(phase);
+        let walked = PipelineInput::new(&settings, &fault).walk(phase);
         // A scrape at the very moment at which delivery ends the fault: whether it sees that is anybody's guess.
         let scraped_at = |off: Ms| (off - phase.scrape) % ms(settings.scrape_interval) == 0;
         if fault.ending == Ending::WhenDelivered && walked.off.is_some_and(scraped_at) {
@@ -138,8 +138,8 @@ fn a_walk_agrees_with_the_pipeline_played_step_by_step() {
 
 #[test]
 fn where_the_alert_resolves_as_its_message_leaves_the_end_is_told_one_tick_later() {
-    let settings = Settings { send_resolved: true, ..Settings::of_reference() };
-    let case = Case::new(&settings, &Fault::of_reference(4, 0.0));
+    let settings = TimingSettings { send_resolved: true, ..TimingSettings::of_reference() };
+    let case = PipelineInput::new(&settings, &Fault::of_reference(4, 0.0));
     let phases = (0..150).map(|phase| Phase { scrape: phase * 100 + 50, evaluation: 7_000, group: 0 });
     let ties: Vec<Walk> = phases.map(|phase| case.walk(phase)).filter(|walk| walk.tie).collect();
     assert!(!ties.is_empty());
@@ -152,8 +152,8 @@ fn where_the_alert_resolves_as_its_message_leaves_the_end_is_told_one_tick_later
 const PLAYS: u32 = 10_000;
 
 /// A pipeline of short intervals, in which the delays of real processes weigh most.
-fn quick(signal: Signal, threshold: Threshold) -> Settings {
-    Settings {
+fn quick(signal: Signal, threshold: Threshold) -> TimingSettings {
+    TimingSettings {
         scrape_interval: Duration::from_secs(2),
         evaluation_interval: Duration::from_secs(2),
         signal,
@@ -162,7 +162,7 @@ fn quick(signal: Signal, threshold: Threshold) -> Settings {
         group_wait: Duration::from_secs(1),
         group_interval: Duration::from_secs(5),
         send_resolved: true,
-        ..Settings::of_reference()
+        ..TimingSettings::of_reference()
     }
 }
 
@@ -185,7 +185,7 @@ fn time_of(stage: Stage, walk: &Walk) -> Option<Ms> {
 }
 
 /// Plays a case and holds each stage to its window, and the share of deliveries to the chance.
-fn assert_inside(settings: &Settings, fault: &Fault) {
+fn assert_inside(settings: &TimingSettings, fault: &Fault) {
     let prediction = predict(settings, fault);
     let mut dice = Dice(20_261_125);
     let mut delays = Dice(7);
@@ -254,7 +254,7 @@ const RATE: Signal = Signal::Rate { range: seconds(8) };
 const MORE_THAN_80: Threshold = threshold(Comparison::More, 80.0);
 
 inside! {
-    the_reference_with_a_full_load: Settings::of_reference(), Fault::load(4, 100.0, 2.0);
+    the_reference_with_a_full_load: TimingSettings::of_reference(), Fault::load(4, 100.0, 2.0);
     a_rate_that_climbs_into_its_range: quick(RATE, MORE_THAN_80), Fault::load(4, 100.0, 2.0);
     a_load_that_ends_in_half_of_the_cases_too_soon:
         quick(RATE, MORE_THAN_80), Fault::load(4, 100.0, 2.0).lasting(seconds(14));
@@ -280,12 +280,12 @@ inside! {
         rising(50.0, 10.0, 60);
     a_count_of_rare_events: quick(Signal::Count { range: seconds(20) }, threshold(Comparison::More, 1.0)),
         Fault::level(0.0, 9.0);
-    no_hold: Settings { hold: Duration::ZERO, ..quick(RATE, MORE_THAN_80) }, Fault::load(4, 100.0, 2.0);
-    a_group_that_was_told_of_others: Settings { joins: true, ..quick(RATE, MORE_THAN_80) },
+    no_hold: TimingSettings { hold: Duration::ZERO, ..quick(RATE, MORE_THAN_80) }, Fault::load(4, 100.0, 2.0);
+    a_group_that_was_told_of_others: TimingSettings { joins: true, ..quick(RATE, MORE_THAN_80) },
         Fault::load(4, 100.0, 2.0);
-    requests_that_fail_eight_times: Settings {
+    requests_that_fail_eight_times: TimingSettings {
         refusals: Refusals::Failed(8), group_interval: seconds(60), ..quick(RATE, MORE_THAN_80)
     }, Fault::load(4, 100.0, 2.0);
     a_request_that_is_refused_once:
-        Settings { refusals: Refusals::Refused(1), ..quick(RATE, MORE_THAN_80) }, Fault::load(4, 100.0, 2.0);
+        TimingSettings { refusals: Refusals::Refused(1), ..quick(RATE, MORE_THAN_80) }, Fault::load(4, 100.0, 2.0);
 }

@@ -7,7 +7,7 @@
 use crate::promql::Signal;
 use crate::timing::fault_model::{Effect, Ending, Fault};
 use crate::timing::pipeline::{Phase, Walk};
-use crate::timing::settings::{Refusals, Settings};
+use crate::timing::settings::{Refusals, TimingSettings};
 use crate::timing::time::Ms;
 
 /// One step; all times of a played case are multiples of it.
@@ -68,7 +68,7 @@ fn line(seen: &[&Sample], at: Ms) -> Option<f64> {
 }
 
 /// Whether the rule's expression is true of these samples.
-fn is_true(settings: &Settings, effect: &Effect, samples: &[Sample], now: Ms) -> bool {
+fn is_true(settings: &TimingSettings, effect: &Effect, samples: &[Sample], now: Ms) -> bool {
     let range = settings.range().as_millis() as Ms;
     let known: Vec<&Sample> = samples.iter().filter(|sample| sample.known <= now).collect();
     let seen: Vec<&Sample> = known.iter().copied().filter(|s| s.at >= now - range && s.at <= now).collect();
@@ -130,7 +130,7 @@ impl World {
         }
     }
 
-    fn pass(&mut self, settings: &Settings, progress: f64) {
+    fn pass(&mut self, settings: &TimingSettings, progress: f64) {
         let seconds = STEP as f64 / 1000.0;
         self.counter += seconds * self.gauge(progress);
         if let Effect::Repeated { faulty, every, .. } = self.effect
@@ -167,12 +167,12 @@ fn progress(fault: &Fault, at: f64, off: Option<Ms>) -> f64 {
 }
 
 /// Plays the case from long before the fault until long after it, without any delay.
-pub fn play(settings: &Settings, fault: &Fault, phase: Phase) -> Walk {
+pub fn play(settings: &TimingSettings, fault: &Fault, phase: Phase) -> Walk {
     run(settings, fault, phase, STEP, &mut |_| 0)
 }
 
 /// The same with the delays of real processes, looking twice a second; times since the clock was started.
-pub fn play_late(settings: &Settings, fault: &Fault, phase: Phase, delay: Delay) -> Walk {
+pub fn play_late(settings: &TimingSettings, fault: &Fault, phase: Phase, delay: Delay) -> Walk {
     let walk = run(settings, fault, phase, 500, delay);
     let begins = BEGINS_BEFORE - delay(BEGINS_WITHIN);
     let mut seen = |time: Option<Ms>| time.map(|time| time - begins + delay(500));
@@ -190,7 +190,7 @@ pub fn play_late(settings: &Settings, fault: &Fault, phase: Phase, delay: Delay)
     }
 }
 
-fn run(settings: &Settings, fault: &Fault, phase: Phase, look: Ms, delay: Delay) -> Walk {
+fn run(settings: &TimingSettings, fault: &Fault, phase: Phase, look: Ms, delay: Delay) -> Walk {
     let off = match fault.ending {
         Ending::After(time) => Some(ms(time)),
         Ending::WhenDelivered => None,
@@ -240,7 +240,7 @@ fn ms(duration: std::time::Duration) -> Ms {
 
 /// A pipeline that is played.
 struct Play<'a> {
-    settings: &'a Settings,
+    settings: &'a TimingSettings,
     fault: &'a Fault,
     phase: Phase,
     delay: Delay<'a>,

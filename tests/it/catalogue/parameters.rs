@@ -1,7 +1,7 @@
 //! The rule tests follow the user's parameters: with other thresholds, times and intervals each alert stands the
 //! tests that are made for it then.
 
-use monctl::spec::{CatalogueAlert, Counts, Unit};
+use monctl::spec::{CatalogueAlert, Counts, ThresholdUnit};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
@@ -67,12 +67,12 @@ impl Choice {
         }
     }
 
-    fn threshold(&self, unit: Unit) -> f64 {
+    fn threshold(&self, unit: ThresholdUnit) -> f64 {
         let digits = |number: f64| (number * 100.0).round() / 100.0;
         match unit {
-            Unit::Percent => digits(self.above * 100.0),
-            Unit::Seconds => digits(self.above * 10.0),
-            Unit::Count => (self.above * 8.0).floor(),
+            ThresholdUnit::Percent => digits(self.above * 100.0),
+            ThresholdUnit::Seconds => digits(self.above * 10.0),
+            ThresholdUnit::Count => (self.above * 8.0).floor(),
         }
     }
 }

@@ -257,10 +257,10 @@ fn a_dry_run_is_allowed_by_its_own_code_alone() {
 #[tokio::test]
 async fn a_denied_removal_is_fine_only_where_the_thing_is_gone() {
     let denied =
-        || Obstacle::of("ec2:DeleteKeyPair", &answered(Some("UnauthorizedOperation"), "", 403, None));
+        || RemovalObstacle::of("ec2:DeleteKeyPair", &answered(Some("UnauthorizedOperation"), "", 403, None));
     assert!(denied().unless_gone(async { Ok(false) }).await.is_ok());
     assert!(denied().unless_gone(async { Ok(true) }).await.is_err());
     assert!(denied().unless_gone(async { Err(no_region()) }).await.is_err());
-    let in_use = Obstacle::of("ec2:DeleteVolume", &answered(Some("VolumeInUse"), "", 400, None));
+    let in_use = RemovalObstacle::of("ec2:DeleteVolume", &answered(Some("VolumeInUse"), "", 400, None));
     assert!(in_use.unless_gone(async { Ok(false) }).await.is_err(), "only a denial may mean that it is gone");
 }

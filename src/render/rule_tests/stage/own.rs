@@ -1,12 +1,12 @@
 //! The cases that only this alert has.
 
 use super::super::setup::millis;
-use super::{Actor, Check, Group, Stage};
-use crate::spec::{Case, Series};
+use super::{Actor, Check, RuleTrial, TestGroup};
+use crate::spec::{Series, TrialCase};
 
-impl Stage<'_> {
+impl RuleTrial<'_> {
     /// The group of a case; none where no fault can pass the threshold.
-    pub(super) fn own(&self, case: &Case) -> Result<Option<Group>, String> {
+    pub(super) fn own(&self, case: &TrialCase) -> Result<Option<TestGroup>, String> {
         let numbers = self.setup.numbers.and(&case.numbers)?;
         if numbers.optional(case.when.as_ref())?.is_some_and(|when| when <= 0.0) {
             return Ok(None);
@@ -34,14 +34,14 @@ impl Stage<'_> {
     }
 
     /// The series that play in a case.
-    fn cast<'a>(&'a self, case: &'a Case) -> Vec<&'a Series> {
+    fn cast<'a>(&'a self, case: &'a TrialCase) -> Vec<&'a Series> {
         let is_out = |series: &&Series| case.without.iter().any(|start| series.name.starts_with(start));
         self.setup.trial.series.iter().filter(|series| !is_out(series)).chain(&case.with).collect()
     }
 }
 
 /// One actor for each combination of the case's labels.
-fn actors(case: &Case, level: f64) -> Vec<Actor> {
+fn actors(case: &TrialCase, level: f64) -> Vec<Actor> {
     let mut actors = vec![Actor::new(1, level)];
     for (name, values) in &case.labels {
         let with = |actor: &Actor, value: &String| {

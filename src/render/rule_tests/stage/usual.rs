@@ -1,8 +1,8 @@
 //! The cases that every alert has to stand.
 
 use super::super::scene::metric_of;
-use super::super::time::Millis;
-use super::{Actor, Check, Group, Stage, words};
+use super::super::time::TestMillis;
+use super::{Actor, Check, RuleTrial, TestGroup, words};
 use crate::spec::{Sees, Usual};
 
 /// In the order in which they are written.
@@ -19,18 +19,20 @@ pub(super) const ALL: [Usual; 10] = [
     Usual::Several,
 ];
 
-impl Stage<'_> {
+impl RuleTrial<'_> {
     /// The groups of a case; none where it makes no sense.
-    pub(super) fn usual(&self, usual: Usual) -> Result<Vec<Group>, String> {
+    pub(super) fn usual(&self, usual: Usual) -> Result<Vec<TestGroup>, String> {
         let group = match usual {
             Usual::Fires => self.fires()?,
             Usual::Below => self.stays_quiet(usual, self.setup.levels.under)?,
             Usual::At => self.stays_quiet(usual, self.threshold()?)?,
             Usual::Spike => self.spike()?,
             Usual::Window => self.window()?,
-            Usual::Missing => {
-                Some(Group { name: words(usual).into(), series: vec![], checks: vec![self.quiet_at_end()] })
-            }
+            Usual::Missing => Some(TestGroup {
+                name: words(usual).into(),
+                series: vec![],
+                checks: vec![self.quiet_at_end()],
+            }),
             Usual::Vanishing => return self.vanishing(),
             Usual::Survives => self.survives()?,
             Usual::Reset => self.reset()?,
@@ -51,7 +53,7 @@ impl Stage<'_> {
     }
 
     /// Not one evaluation too early, not one too late.
-    fn fires(&self) -> Result<Option<Group>, String> {
+    fn fires(&self) -> Result<Option<TestGroup>, String> {
         let Some(fault) = self.setup.levels.fault else { return Ok(None) };
         let clock = self.setup.clock;
         let firing = clock.firing(self.setup.onset);
@@ -67,13 +69,13 @@ impl Stage<'_> {
         self.group(words(Usual::Fires), &[actor], checks).map(Some)
     }
 
-    fn stays_quiet(&self, usual: Usual, level: Option<f64>) -> Result<Option<Group>, String> {
+    fn stays_quiet(&self, usual: Usual, level: Option<f64>) -> Result<Option<TestGroup>, String> {
         let Some(level) = level else { return Ok(None) };
         self.group(words(usual), &[Actor::new(1, level)], vec![self.quiet_at_end()]).map(Some)
     }
 
     /// The longest fault that leaves no doubt and is over too soon.
-    fn spike(&self) -> Result<Option<Group>, String> {
+    fn spike(&self) -> Result<Option<TestGroup>, String> {
         let (clock, memory, levels) = (self.setup.clock, self.setup.memory, self.setup.levels);
         // For so much longer than the fault is the expression true, at most.
         let echo = (memory.fall.1.saturating_sub(memory.rise.0)) * clock.scrape;
@@ -93,7 +95,7 @@ impl Stage<'_> {
     }
 
     /// A fault that leaves no doubt begins and ends: the range decides when it is seen and forgotten.
-    fn window(&self) -> Result<Option<Group>, String> {
+    fn window(&self) -> Result<Option<TestGroup>, String> {
         let (clock, memory, levels) = (self.setup.clock, self.setup.memory, self.setup.levels);
         if levels.fault.is_none() || self.setup.trial.sees == Sees::Otherwise {
             return Ok(None);
@@ -113,12 +115,12 @@ impl Stage<'_> {
     }
 
     /// A scrape at which the range is full, after an evaluation that has seen it so.
-    fn filled(&self) -> Millis {
+    fn filled(&self) -> TestMillis {
         let clock = self.setup.clock;
         clock.scrape_at(clock.tick(self.setup.memory.range + 2 * clock.scrape) + 1)
     }
 
-    fn vanishing(&self) -> Result<Vec<Group>, String> {
+    fn vanishing(&self) -> Result<Vec<TestGroup>, String> {
         let Some(fault) = self.setup.levels.fault else { return Ok(vec![]) };
         let actor = Actor::new(1, fault);
         let mut groups = Vec::new();
@@ -143,7 +145,7 @@ impl Stage<'_> {
     }
 
     /// What is remembered of a host that was well.
-    fn healthy_death(&self) -> Result<Group, String> {
+    fn healthy_death(&self) -> Result<TestGroup, String> {
         let clock = self.setup.clock;
         let from = 2 * clock.scrape;
         let actor = Actor { dies: Some(from), ..Actor::new(1, self.setup.levels.healthy) };
@@ -151,7 +153,7 @@ impl Stage<'_> {
         self.group("remembers nothing bad of a host that was well", &[actor], checks)
     }
 
-    const fn held(&self) -> Millis {
+    const fn held(&self) -> TestMillis {
         self.setup.memory.held
     }
 
@@ -161,7 +163,7 @@ impl Stage<'_> {
     }
 
     /// An alert that fires until it has no data any more, and for so long after the last ones.
-    fn ending(&self, name: &str, actor: Actor, held: Millis) -> Result<Group, String> {
+    fn ending(&self, name: &str, actor: Actor, held: TestMillis) -> Result<TestGroup, String> {
         let clock = self.setup.clock;
         let firing = clock.firing(self.setup.onset).sure;
         let last = clock.scrape_at(firing);
@@ -178,7 +180,7 @@ impl Stage<'_> {
     }
 
     /// An actor whose data end with a scrape: it dies where only that is remembered.
-    fn without_data(&self, actor: Actor, from: Millis, held: Millis) -> Actor {
+    fn without_data(&self, actor: Actor, from: TestMillis, held: TestMillis) -> Actor {
         if held > 0 && self.asks_up() {
             Actor { dies: Some(from), ..actor }
         } else {
@@ -199,7 +201,7 @@ impl Stage<'_> {
     }
 
     /// The last scrape after which there is no data any more before the alert would fire.
-    fn ended_early(&self, actor: &Actor) -> Result<Option<Group>, String> {
+    fn ended_early(&self, actor: &Actor) -> Result<Option<TestGroup>, String> {
         let (clock, onset, held) = (self.setup.clock, self.setup.onset, self.held());
         let firing = clock.firing(onset);
         let Some(last) = firing.earliest.checked_sub(held + 1) else { return Ok(None) };
@@ -214,7 +216,7 @@ impl Stage<'_> {
 
     /// One scrape fails while the alert waits, and one while it fires. A rate over fewer than four scrapes was chosen
     /// so; of one that grows until its window is full nothing is promised.
-    fn survives(&self) -> Result<Option<Group>, String> {
+    fn survives(&self) -> Result<Option<TestGroup>, String> {
         let Some(fault) = self.setup.levels.fault else { return Ok(None) };
         let (clock, memory) = (self.setup.clock, self.setup.memory);
         let is_short = memory.range > 0 && memory.range < 4 * clock.scrape;
@@ -233,7 +235,7 @@ impl Stage<'_> {
         self.group(words(Usual::Survives), &[actor], checks).map(Some)
     }
 
-    fn reset(&self) -> Result<Option<Group>, String> {
+    fn reset(&self) -> Result<Option<TestGroup>, String> {
         let Some(fault) = self.setup.levels.fault else { return Ok(None) };
         if self.setup.trial.series.iter().all(|series| series.rate.is_none()) {
             return Ok(None);
@@ -256,7 +258,7 @@ impl Stage<'_> {
         self.group(words(Usual::Reset), &actors, checks).map(Some)
     }
 
-    fn several(&self) -> Result<Option<Group>, String> {
+    fn several(&self) -> Result<Option<TestGroup>, String> {
         let (Some(fault), true) = (self.setup.levels.fault, self.has_neighbours()) else { return Ok(None) };
         let levels = self.setup.levels;
         let mut actors = vec![Actor::new(1, levels.healthy), Actor::new(2, fault)];
