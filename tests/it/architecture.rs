@@ -297,6 +297,32 @@ fn looped(sources: &[Source]) -> Vec<Module> {
     imports.into_keys().collect()
 }
 
+/// The types that a file shows to others, by name.
+fn types(code: &str) -> impl Iterator<Item = &str> {
+    code.lines().filter_map(|line| {
+        let line = line.trim_start().strip_prefix("pub")?;
+        let item = match line.strip_prefix('(') {
+            Some(shown_to) => shown_to.split_once(") ")?.1,
+            None => line.strip_prefix(' ')?,
+        };
+        let (keyword, name) = item.split_once(' ')?;
+        let end = name.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(name.len());
+        ["struct", "enum", "union", "trait", "type"].contains(&keyword).then(|| &name[..end])
+    })
+}
+
+/// The names that several types have.
+fn ambiguous(sources: &[Source]) -> Vec<String> {
+    let mut homes: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for source in sources {
+        for name in types(&source.code) {
+            homes.entry(name).or_default().push(source.path.display().to_string());
+        }
+    }
+    homes.retain(|_, paths| paths.len() > 1);
+    homes.into_iter().map(|(name, paths)| format!("`{name}` is defined in {}", paths.join(", "))).collect()
+}
+
 fn example(files: &[(&str, &str)]) -> Vec<Source> {
     files.iter().map(|(path, text)| Source::new(Path::new(path), text)).collect()
 }
@@ -361,6 +387,25 @@ fn rooms_import_one_way_and_no_grant_is_unused() {
 fn no_files_import_each_other_in_a_loop() {
     let names: Vec<String> = looped(&sources()).iter().map(|module| module.join("::")).collect();
     assert!(names.is_empty(), "among these is a loop: {}", names.join(", "));
+}
+
+#[test]
+fn two_types_of_one_name_are_found_and_those_of_one_file_alone_are_not() {
+    let files = example(&[
+        ("a.rs", "pub struct Rule<'a>(&'a str);\nstruct Own;\npub fn rule() -> Rule {}"),
+        ("b.rs", "pub(super) enum Rule {\n}\nstruct Own;\npub type Rules = Vec<Rule>;"),
+        (
+            "c.rs",
+            "pub(in crate::room) trait Rules: Sized {\n}\n#[cfg(test)]\nmod tests {\n    pub struct Rule;\n}",
+        ),
+    ]);
+    assert_eq!(ambiguous(&files), ["`Rule` is defined in a.rs, b.rs", "`Rules` is defined in b.rs, c.rs"]);
+}
+
+#[test]
+fn a_type_that_other_files_see_shares_its_name_with_none() {
+    let ambiguous = ambiguous(&sources());
+    assert!(ambiguous.is_empty(), "{}", ambiguous.join("\n"));
 }
 
 #[test]
