@@ -6,7 +6,7 @@ use std::future::ready;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use futures_util::future::try_join_all;
+use futures_util::future::{join_all, try_join_all};
 use serde_json::{Value, json};
 
 use super::context::Context;
@@ -48,15 +48,21 @@ pub(super) async fn run(args: &DashboardsArgs, context: &Context) -> Result<Outc
     let way = PortForward::open(machine, port(Web::Grafana), context.events.clone());
     let view = View::open(&access, way).await?;
     let dashboards = dashboards(&view.client).await?;
-    if !args.no_traffic {
-        // The panels are asked all the same. What is cut off here ends soon without monctl.
-        if let Err(error) = traffic(&loaded.spec, &machines, &dashboards, &context.events).await {
-            context.events.warn(format!("not all traffic was made: {}", error.in_one_line()));
-        }
-    }
     let spec = &loaded.spec;
-    let interval = spec.monitoring.scrape_interval;
-    let found = panels(&view.client, &dashboards, spec.grafana.data_source(), interval).await?;
+    let asked =
+        panels(&view.client, &dashboards, spec.grafana.data_source(), spec.monitoring.scrape_interval);
+    let found = if args.no_traffic {
+        asked.await?
+    } else {
+        match Visitors::come(spec, &machines, &dashboards, &context.events).await {
+            Ok(visitors) => visitors.during(asked, &context.events).await?,
+            Err(error) => {
+                // The panels are asked all the same. What is cut off here ends soon without monctl.
+                context.events.warn(format!("not all traffic was made: {}", error.in_one_line()));
+                asked.await?
+            }
+        }
+    };
     let pictures = match (&args.screenshots, browser) {
         (Some(folder), Some(browser)) => view.pictures(&browser, folder, &dashboards, &access, spec).await,
         _ => Ok(vec![]),
@@ -105,31 +111,50 @@ impl View {
     }
 }
 
-/// Makes traffic on all application hosts at the same time.
-async fn traffic(spec: &Spec, machines: &[Machine], dashboards: &[Value], events: &Events) -> Result<()> {
-    let monitoring = Remote::connect(monitoring(machines)?, ANSWERS_WITHIN, events).await?;
-    let prometheus = Prometheus::new(&Endpoint::Unix(monitoring.forward(port(Web::Prometheus)).await?))?;
-    let scrape_interval = spec.monitoring.scrape_interval;
-    let step = longest_step(dashboards, scrape_interval).min(LONGEST_STEP);
-    events.note(format!(
-        "a visitor's requests go to the application until it was scraped twice, every {scrape_interval}"
-    ));
-    let hosts = machines.iter().filter(|machine| machine.name.role() == Role::APP);
-    try_join_all(hosts.map(async |machine| {
-        let app = Remote::connect(machine, ANSWERS_WITHIN, events).await?;
-        let site = DrillHosts { app: &app, monitoring: &monitoring };
-        drill::traffic(
-            &site,
-            &prometheus,
-            &machine.address.to_string(),
-            spec.app.port.get(),
-            scrape_interval.get(),
-            step,
-        )
-        .await
-    }))
-    .await
-    .map(drop)
+/// Traffic on all application hosts at the same time. It goes on while panels are asked: what a panel shows of this
+/// moment is over a few scrapes later.
+struct Visitors {
+    monitoring: Remote,
+    apps: Vec<Remote>,
+}
+
+impl Visitors {
+    /// Returns once Prometheus has seen them on each host.
+    async fn come(spec: &Spec, machines: &[Machine], dashboards: &[Value], events: &Events) -> Result<Self> {
+        let monitoring = Remote::connect(monitoring(machines)?, ANSWERS_WITHIN, events).await?;
+        let prometheus = Prometheus::new(&Endpoint::Unix(monitoring.forward(port(Web::Prometheus)).await?))?;
+        let scrape_interval = spec.monitoring.scrape_interval;
+        let step = longest_step(dashboards, scrape_interval).min(LONGEST_STEP);
+        events.note(format!(
+            "a visitor's requests go to the application until it was scraped twice, every {scrape_interval}, and the \
+             panels were asked"
+        ));
+        let hosts = machines.iter().filter(|machine| machine.name.role() == Role::APP);
+        let apps = try_join_all(hosts.map(async |machine| {
+            let app = Remote::connect(machine, ANSWERS_WITHIN, events).await?;
+            let site = DrillHosts { app: &app, monitoring: &monitoring };
+            let (address, app_port) = (machine.address.to_string(), spec.app.port.get());
+            drill::begin_traffic(&site, &prometheus, &address, app_port, scrape_interval.get(), step).await?;
+            Ok::<_, Error>(app)
+        }))
+        .await?;
+        Ok(Self { monitoring, apps })
+    }
+
+    /// The result of some work, after which they leave.
+    async fn during<T>(&self, work: impl Future<Output = T>, events: &Events) -> T {
+        let sites = || self.apps.iter().map(|app| DrillHosts { app, monitoring: &self.monitoring });
+        let kept = async {
+            join_all(sites().map(async |site| drill::keep_traffic(&site).await)).await;
+            // There are no hosts.
+            std::future::pending().await
+        };
+        let done = tokio::select! { done = work => done, never = kept => never };
+        if let Err(error) = try_join_all(sites().map(async |site| drill::end_traffic(&site).await)).await {
+            events.warn(error.in_one_line());
+        }
+        done
+    }
 }
 
 /// The dashboards in monctl's folders, as they are stored.

@@ -14,4 +14,4 @@ pub use drill_host::{DrillHosts, KeptFile, Site, beat, kept};
 pub use host_command::{BEAT, HostFault, LEASE, Order, UNDOING, unit_name};
 pub use safety::{Footprint, HostResource, Safety, safety, watched_job};
 pub use schedule::waves;
-pub use traffic::traffic;
+pub use traffic::{begin_traffic, end_traffic, keep_traffic};

@@ -1,6 +1,7 @@
 //! A little real traffic on an application host, so that dashboards have something to show: requests of a visitor and
 //! a few of each class of answers, under the guard and with the undo of a drill.
 
+use std::convert::Infallible;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
@@ -20,15 +21,18 @@ const REQUESTS: f64 = 80.0;
 const RATE: (f64, f64) = (4.0, 40.0);
 /// What starting the requests, and a scrape that fails, may take.
 const MARGIN: Duration = Duration::from_secs(20);
+/// How long the requests go on at most while dashboards are asked.
+const ASKING: Duration = Duration::from_mins(10);
 /// How often Prometheus is asked.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// Sends requests to the application at `address`, which listens on `port`, until Prometheus has scraped its metrics twice and another `step` has
-/// passed, so that a curve whose points are so far apart shows them.
+/// Begins to send requests to the application at `address`, which listens on `port`. Returns once Prometheus has scraped
+/// its metrics twice and another `step` has passed, so that a curve whose points are so far apart shows them. The
+/// requests go on until [`end_traffic`], or until nobody keeps the drill by [`keep_traffic`].
 ///
 /// # Errors
 /// Where the host is in no state for it, or Prometheus does not scrape the application.
-pub async fn traffic(
+pub async fn begin_traffic(
     site: &impl Site,
     prometheus: &Prometheus,
     address: &str,
@@ -38,7 +42,7 @@ pub async fn traffic(
 ) -> Result<()> {
     let lasting = SCRAPES * scrape_interval;
     let patience = 2 * lasting + MARGIN;
-    let limit = patience + step;
+    let limit = patience + step + ASKING;
     let cause = HostFault::Traffic { port, rate: rate(lasting) };
     site.start(&Order { name: NAME.into(), seconds: limit.as_secs(), cause }).await?;
     let drawn = async {
@@ -46,12 +50,27 @@ pub async fn traffic(
         sleep(step).await;
         Ok(())
     };
-    let seen = tokio::select! {
-        seen = drawn => seen,
+    let drawn = tokio::select! {
+        drawn = drawn => drawn,
         never = beat(site, NAME) => match never {},
     };
-    site.stop(NAME).await?;
-    seen
+    if drawn.is_err() {
+        site.stop(NAME).await?;
+    }
+    drawn
+}
+
+/// Keeps the requests going for as long as it is awaited.
+pub async fn keep_traffic(site: &impl Site) -> Infallible {
+    beat(site, NAME).await
+}
+
+/// Ends the requests.
+///
+/// # Errors
+/// Where they were not seen to end.
+pub async fn end_traffic(site: &impl Site) -> Result<()> {
+    site.stop(NAME).await
 }
 
 fn rate(lasting: Duration) -> u16 {

@@ -54,7 +54,7 @@ pub(super) struct ScrapeConfig<'a> {
     pub port: u16,
     pub path: &'a str,
     /// The hosts beside the monitoring host on which it has a target.
-    pub hosts: Vec<Host>,
+    pub hosts: Vec<TemplateHost>,
     /// Whether it has a target on the monitoring host.
     pub on_monitoring: bool,
 }

@@ -357,7 +357,7 @@ fn a_host_of_a_further_role_is_watched_and_given_back(existing: &Existing) {
     );
     operator.monctl("up --yes").success();
     operator.monctl("up --yes").success().stdout_contains("no change");
-    operator.monctl("status").success().stdout_contains("  db ");
+    operator.monctl("status").success().stdout_contains("\ndb ");
     operator.monctl("logs node-exporter").success();
     operator.monctl("ssh db -- hostname -I").success().stdout_contains(&existing.database);
     let watched = format!(

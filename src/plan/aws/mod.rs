@@ -12,7 +12,7 @@ mod tests;
 mod wanted;
 
 pub use action::{Action, Candidate, Creation, Image};
-pub use cloud::{Address, Cloud, SecurityGroup, Instance, InstanceState, KeyPair, ROLES, Tags, Volume, tag};
+pub use cloud::{Address, Cloud, Instance, InstanceState, KeyPair, ROLES, SecurityGroup, Tags, Volume, tag};
 pub use diff::actions;
 pub use instance_type::{TypeFacts, is_burstable, misfit};
 pub use place::{Reach, Subnet, in_order, obstacle};

@@ -147,7 +147,8 @@ fn each_drift_is_named_and_mended() {
         (removed, &["~ security group app: tcp 22 from 203.0.113.7/32 (ssh) is missing"]),
         (
             |cloud| {
-                let all = SecurityGroupRule { protocol: "-1".into(), ports: None, source: network("0.0.0.0/0") };
+                let all =
+                    SecurityGroupRule { protocol: "-1".into(), ports: None, source: network("0.0.0.0/0") };
                 cloud.groups.get_mut(&Role::MONITORING).into_iter().for_each(|it| {
                     it.rules.insert(all.clone());
                 });

@@ -12,8 +12,8 @@ use super::tags::{self, filter, of_project};
 use crate::error::Result;
 use crate::host::{HostName, Role};
 use crate::plan::aws::{
-    Address, Cloud, SecurityGroup, Instance, InstanceState, KeyPair, ROLES, SecurityGroupRule, IngressSource, Tags, Volume, is_burstable,
-    tag,
+    Address, Cloud, IngressSource, Instance, InstanceState, KeyPair, ROLES, SecurityGroup, SecurityGroupRule,
+    Tags, Volume, is_burstable, tag,
 };
 use crate::spec::Credits;
 

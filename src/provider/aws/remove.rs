@@ -12,7 +12,7 @@ use super::AwsProvider;
 use super::error::{RemovalObstacle, code, is_not_found};
 use crate::error::{Error, Result};
 use crate::host::Role;
-use crate::plan::aws::{Cloud, InstanceState, ROLES, IngressSource};
+use crate::plan::aws::{Cloud, IngressSource, InstanceState, ROLES};
 use crate::retry::Patience;
 
 /// All rounds together: machines take a minute or two to go.
