@@ -16,6 +16,7 @@ mod harmless;
 mod lines;
 mod log;
 mod message;
+mod mrkdwn;
 mod page;
 mod question;
 mod style;

@@ -1,4 +1,4 @@
-//! Marks for terminals: bold and a few colours. They repeat what the words say and carry nothing alone.
+//! Marks for terminals: bold, italics and a few colours. They repeat what the words say and carry nothing alone.
 
 /// Whether text is marked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,6 +13,16 @@ impl Style {
     /// Headlines.
     pub fn bold(self, text: &str) -> String {
         self.wrap("1", text)
+    }
+
+    /// Words of others that are set in italics.
+    pub fn italic(self, text: &str) -> String {
+        self.wrap("3", text)
+    }
+
+    /// Words of others that are struck out.
+    pub fn struck(self, text: &str) -> String {
+        self.wrap("9", text)
     }
 
     /// What is there for the sake of completeness.

@@ -36,6 +36,15 @@ fn events() -> Vec<Event> {
             predicted: Some((ms(12_000), ms(26_000))),
             detail: "instance 10.0.0.2:9100".into(),
         },
+        Event::Message {
+            message: crate::event::ChatMessage {
+                channel: String::new(),
+                sender: "Alertmanager".into(),
+                title: "[FIRING] HighCPUUsage".into(),
+                text: "severity `warning`, now *93.2%*\n_see_ <https://docs.example/a.md|More>".into(),
+                colour: "danger".into(),
+            },
+        },
         Event::Stage {
             alert: "HighCPUUsage".into(),
             stage: "load off".into(),
@@ -83,7 +92,7 @@ fn a_run_as_json_lines() {
 fn colour_only_marks_what_the_words_say() {
     let mut coloured = shown(false, Style::Colour);
     assert!(coloured.contains('\u{1b}'));
-    for code in ["0", "1", "2", "31", "32", "33", "36"] {
+    for code in ["0", "1", "2", "3", "31", "32", "33", "36"] {
         coloured = coloured.replace(&format!("\u{1b}[{code}m"), "");
     }
     assert_eq!(coloured, shown(false, Style::Plain));

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use garde::Validate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -11,9 +10,8 @@ use super::names::{Cidr, EnvName, PersistentPath, Port, UrlPath, WsgiModule};
 use super::secret_ref::SecretRef;
 
 /// The Django application: the project's folder and how it is served.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[garde(allow_unvalidated)]
 pub struct App {
     /// The folder of the Django project (the one with `manage.py`), relative to the spec.
     pub path: PathBuf,
@@ -24,7 +22,7 @@ pub struct App {
     pub requirements: PathBuf,
     /// How many application hosts there are.
     #[serde(default = "default_count")]
-    #[garde(range(min = 1))]
+    #[schemars(range(min = 1))]
     pub count: u16,
     /// The port on which Gunicorn listens.
     #[serde(default = "default_port")]
@@ -35,7 +33,7 @@ pub struct App {
     pub allow: Vec<Cidr>,
     /// The number of Gunicorn's worker processes on each host.
     #[serde(default = "default_workers")]
-    #[garde(range(min = 1))]
+    #[schemars(range(min = 1))]
     pub workers: u16,
     /// The application's environment: plain values and secret references.
     #[serde(default)]

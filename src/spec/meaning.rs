@@ -7,8 +7,6 @@ mod notify;
 use std::fs;
 use std::path::Path;
 
-use garde::Validate as _;
-
 use super::app::{EnvValue, Metrics, fits_environment};
 use super::finding::SpecFinding;
 use super::grafana::{DashboardSource, Grafana};
@@ -28,10 +26,7 @@ const RELEASES: [&str; 4] = ["prometheus", "alertmanager", "node_exporter", "gra
 /// All findings. `base` is the folder to which the spec's paths are relative.
 pub(super) fn check(spec: &Spec, base: &Path) -> Vec<SpecFinding> {
     let mut findings = Vec::new();
-    if let Err(report) = spec.validate() {
-        findings
-            .extend(report.iter().map(|(path, error)| SpecFinding::new(path.to_string(), error.message())));
-    }
+    durations(spec, &mut findings);
     alerts::check(spec, &base.join(&spec.app.path), &mut findings);
     notify::check(spec, &mut findings);
     provider(&spec.provider, &mut findings);
@@ -45,6 +40,21 @@ pub(super) fn check(spec: &Spec, base: &Path) -> Vec<SpecFinding> {
     integrations(spec, base, &mut findings);
     ports(spec, &mut findings);
     findings
+}
+
+/// Durations that are nothing.
+fn durations(spec: &Spec, findings: &mut Vec<SpecFinding>) {
+    let monitoring = &spec.monitoring;
+    for (path, duration) in [
+        ("monitoring.scrape_interval", monitoring.scrape_interval),
+        ("monitoring.evaluation_interval", monitoring.evaluation_interval),
+        ("monitoring.retention", monitoring.retention),
+        ("notify.resolve_timeout", spec.notify.resolve_timeout),
+    ] {
+        if duration.as_millis() == 0 {
+            findings.push(SpecFinding::new(path, "it has to be longer than nothing"));
+        }
+    }
 }
 
 /// EC2 takes 50 tags; the others are monctl's.

@@ -21,7 +21,6 @@ mod monitoring;
 mod names;
 mod notify;
 mod place;
-mod positive;
 mod problem;
 mod promql;
 mod provider;

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use garde::Validate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -18,23 +17,20 @@ use super::provider::ProviderSettings;
 use crate::host::ProjectName;
 
 /// A project: an application, its monitoring, and where both run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[garde(allow_unvalidated)]
 pub struct Spec {
     /// The version of this format; 1.
-    #[garde(range(min = 1, max = 1))]
+    #[schemars(range(min = 1, max = 1))]
     pub version: u32,
     /// The project's name: a DNS label. Machines, networks and tags carry it.
     pub project: ProjectName,
     /// Where the machines come from.
     pub provider: ProviderSettings,
     /// The Django application.
-    #[garde(dive)]
     pub app: App,
     /// Prometheus, Alertmanager and what they run on.
     #[serde(default)]
-    #[garde(dive)]
     pub monitoring: Monitoring,
     /// Alerts by name: those of the catalogue with their parameters, and your own with an `expr`. Where absent, those
     /// of the catalogue that need no choice, as far as the spec brings what they need.
@@ -45,7 +41,6 @@ pub struct Spec {
     #[serde(default)]
     pub integrations: Vec<PathBuf>,
     /// Where alerts are sent.
-    #[garde(dive)]
     pub notify: Notify,
     /// Grafana and its dashboards.
     #[serde(default)]

@@ -3,27 +3,21 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use garde::Validate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::names::BaseUrl;
-use super::positive::positive;
 use crate::duration::PromDuration;
 
 /// Prometheus and Alertmanager.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-#[garde(allow_unvalidated)]
 pub struct Monitoring {
     /// How often targets are scraped.
-    #[garde(custom(positive))]
     pub scrape_interval: PromDuration,
     /// How often rules are evaluated.
-    #[garde(custom(positive))]
     pub evaluation_interval: PromDuration,
     /// How long samples are kept.
-    #[garde(custom(positive))]
     pub retention: PromDuration,
     /// How software is obtained.
     pub install: Install,

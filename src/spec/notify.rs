@@ -2,24 +2,20 @@
 
 use std::collections::BTreeMap;
 
-use garde::Validate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::names::{BaseUrl, SeverityName};
-use super::positive::positive;
 use super::secret_ref::SecretRef;
 use super::severity::Severity;
 use crate::duration::PromDuration;
 
 /// Where alerts are sent, and when.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[garde(allow_unvalidated)]
 pub struct Notify {
     /// Slack, by an incoming webhook. Exactly one of `slack` and `capture` is given.
     #[serde(default)]
-    #[garde(custom(alone(self.capture.as_ref())))]
     pub slack: Option<Slack>,
     /// No webhook at hand: monctl itself receives, while `verify-alert` runs.
     #[serde(default)]
@@ -35,7 +31,6 @@ pub struct Notify {
     pub repeat_interval: Option<PromDuration>,
     /// After what silence of the sender an alert counts as resolved.
     #[serde(default = "default_resolve_timeout")]
-    #[garde(custom(positive))]
     pub resolve_timeout: PromDuration,
     /// What is different for alerts of a severity, by its name.
     #[serde(default)]
@@ -146,19 +141,6 @@ impl Message {
     /// Whether the end of an alert is told, too.
     pub fn send_resolved(&self) -> bool {
         self.send_resolved.unwrap_or(true)
-    }
-}
-
-/// Alerts go to exactly one place.
-fn alone(capture: Option<&Capture>) -> impl FnOnce(&Option<Slack>, &()) -> garde::Result {
-    move |slack, ()| match (slack, capture) {
-        (Some(_), Some(_)) => {
-            Err(garde::Error::new("`slack` and `capture` exclude each other; keep one of them"))
-        }
-        (None, None) => {
-            Err(garde::Error::new("one of `slack` and `capture` is needed; `capture: {}` needs no settings"))
-        }
-        _ => Ok(()),
     }
 }
 

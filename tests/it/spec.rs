@@ -193,13 +193,12 @@ fn a_bad_duration_is_told_with_good_ones() {
         let message = format!("{shown} is not valid: write a duration such as `15s`, `1m30s`, `2h` or `15d`");
         mistake("for: 1m", &format!("for: {duration}"), "8:34", &message, "");
     }
-    mistake(
-        "app:",
-        "monitoring: {scrape_interval: 0s}\napp:",
-        "4:31",
-        "it has to be longer than nothing",
-        "",
-    );
+    for (key, column) in [("scrape_interval", 31), ("evaluation_interval", 35), ("retention", 25)] {
+        let (other, place) = (format!("monitoring: {{{key}: 0s}}\napp:"), format!("4:{column}"));
+        mistake("app:", &other, &place, "it has to be longer than nothing", "^");
+    }
+    let other = "  capture: {}\n  resolve_timeout: 0s";
+    mistake("  capture: {}", other, "11:20", "it has to be longer than nothing", "^");
 }
 
 #[test]
@@ -487,6 +486,7 @@ fn alerts_go_to_exactly_one_place() {
         "`slack` and `capture` exclude each other",
         "",
     );
+    render(&with("  capture: {}", "  capture: 5")).code(2).stderr_lacks("one of `slack` and `capture`");
 }
 
 #[test]

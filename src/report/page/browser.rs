@@ -237,8 +237,13 @@ impl Proxy {
     }
 }
 
-/// What Chromium itself asks for, whatever it shows: its time, its updates, its accounts.
-const ITS_OWN: [&str; 3] = ["update.googleapis.com", "clients2.google.com", "accounts.google.com"];
+/// What Chromium itself asks for, whatever it shows: its time, its updates, its accounts, its hints.
+const ITS_OWN: [&str; 4] = [
+    "update.googleapis.com",
+    "clients2.google.com",
+    "accounts.google.com",
+    "optimizationguide-pa.googleapis.com",
+];
 
 /// Whether a connection brings a request for the page's sake.
 fn asks(mut stream: TcpStream) -> bool {

@@ -1,6 +1,7 @@
 //! The report of a proof as one self-contained page: for the manager who wants to know whether alerts arrive, and
 //! for the engineer who wants to see how. `page.html` and `style.css` beside this file are what is shown; the
-//! pictures' geometry is computed here. Nothing of the page asks a network for anything.
+//! pictures' geometry is computed here. Nothing of the page asks a network for anything; links in messages
+//! are followed by whoever clicks on them.
 //!
 //! `commands` fills a [`ReportPage`]; every text in it may come from anywhere and is escaped.
 
@@ -16,7 +17,9 @@ use serde::Serialize;
 use tera::Tera;
 
 use self::picture::{Curve, Timeline};
+use super::harmless::harmless_line;
 use super::message::plain;
+use super::mrkdwn::{self, Emphasis, Kind, Span};
 use crate::error::{Error, Result};
 use crate::event::ChatMessage;
 
@@ -153,8 +156,17 @@ struct MessageView {
     channel: String,
     sender: String,
     title: String,
-    lines: Vec<String>,
+    lines: Vec<Vec<SpanView>>,
     colour: &'static str,
+}
+
+#[derive(Serialize)]
+struct SpanView {
+    text: String,
+    /// Where it leads, to the web alone.
+    link: Option<String>,
+    /// The names of the elements around it, the outermost first.
+    tags: Vec<&'static str>,
 }
 
 #[expect(clippy::expect_used, reason = "the template is part of the program, and every test renders it")]
@@ -253,12 +265,35 @@ impl MessageView {
             channel,
             sender: plain(&message.sender),
             title: plain(&message.title),
-            lines: message.text.trim_end().lines().map(plain).collect(),
+            lines: mrkdwn::parse(message.text.trim_end()).into_iter().map(spans).collect(),
             colour: match message.colour.as_str() {
                 "danger" => "danger",
                 "good" => "good",
                 "warning" => "warning",
                 _ => "other",
+            },
+        }
+    }
+}
+
+fn spans(line: Vec<Span>) -> Vec<SpanView> {
+    line.into_iter().map(SpanView::of).collect()
+}
+
+impl SpanView {
+    fn of(span: Span) -> Self {
+        let emphasis = span.emphasis.iter().rev().map(|emphasis| match emphasis {
+            Emphasis::Bold => "strong",
+            Emphasis::Italic => "em",
+            Emphasis::Strike => "s",
+        });
+        let code = (span.kind == Kind::Code).then_some("code");
+        Self {
+            text: harmless_line(&span.text),
+            tags: emphasis.chain(code).collect(),
+            link: match span.kind {
+                Kind::Link(address) => Some(harmless_line(&address)),
+                Kind::Text | Kind::Code => None,
             },
         }
     }

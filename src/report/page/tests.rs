@@ -63,7 +63,8 @@ pub(super) fn example() -> ReportPage {
                 18.6,
                 message(
                     "[FIRING] HighCPUUsage",
-                    "CPU usage is above 80% on <http://x|10.97.181.11:9100>",
+                    "CPU usage is above 80% on <http://x|10.97.181.11:9100>, now *93.2%*\n\
+                     *What to do:* see `top`\n<https://docs.example/?a=1&amp;b=2|More &amp; more>",
                     "danger",
                 ),
             ),
@@ -114,7 +115,9 @@ fn the_page_tells_each_alerts_story() {
         "18.6 s",
         "threshold 80%",
         "<b>later</b>",
-        "CPU usage is above 80% on 10.97.181.11:9100",
+        "<p>CPU usage is above 80% on <a href=\"http://x\">10.97.181.11:9100</a>, now <strong>93.2%</strong></p>",
+        "<p><strong>What to do:</strong> see <code>top</code></p>",
+        "<p><a href=\"https://docs.example/?a=1&amp;b=2\">More &amp; more</a></p>",
         "<h3>app</h3>",
         "<dt>processors</dt><dd>2</dd>",
         "<dt>Prometheus</dt><dd>3.8.0</dd>",
@@ -128,7 +131,8 @@ fn the_page_tells_each_alerts_story() {
 #[test]
 fn the_page_asks_no_network_for_anything_and_runs_nothing() {
     let page = example().render().unwrap();
-    assert!(page.contains("default-src 'none'"));
+    assert!(page.contains("default-src 'none'") && page.contains("x-dns-prefetch-control\" content=\"off\""));
+    let page = page.replace("<a href=\"http", "");
     for text in ["<script", "src=", "url(", "@import", "<link", "http://", "https://"] {
         assert!(!page.contains(text), "{text} is in the page");
     }
@@ -141,10 +145,11 @@ fn values<'a>(page: &'a str, attribute: &str) -> Vec<&'a str> {
 }
 
 #[test]
-fn nothing_in_the_page_leads_out_of_it() {
+fn nothing_but_a_messages_links_leads_out_of_the_page() {
     let page = example().render().unwrap();
-    let links = values(&page, "href");
-    assert!(!links.is_empty() && links.iter().all(|link| link.starts_with('#')), "{links:?}");
+    let links: Vec<&str> = values(&page, "href").into_iter().filter(|link| !link.starts_with('#')).collect();
+    assert_eq!(links, ["http://x", "https://docs.example/?a=1&amp;b=2"]);
+    assert_eq!(values(&page, "href").len(), page.matches("<a href=\"").count(), "only anchors lead anywhere");
     for attribute in
         ["src", "srcset", "action", "formaction", "poster", "data", "background", "ping", "xlink:href"]
     {
@@ -204,6 +209,27 @@ fn no_text_can_become_markup() {
         assert!(!rendered.contains(text), "{text} is in the page");
     }
     assert!(rendered.contains("&lt;script&gt;"));
+}
+
+#[test]
+fn markup_of_messages_becomes_elements_and_none_that_it_writes_itself() {
+    let mut page = example();
+    for (text, expected) in [
+        ("_*a*_ ~b~", "<p><em><strong>a</strong></em> <s>b</s></p>"),
+        ("*<https://x.example|`c`>*", "<p><a href=\"https://x.example\"><strong>`c`</strong></a></p>"),
+        ("*`<b>`* *<i>*", "<p><strong><code>&lt;b&gt;</code></strong> <strong>&lt;i&gt;</strong></p>"),
+        ("*a\nb*", "<p>*a</p>\n<p>b*</p>"),
+        ("a\n\n b ", "<p>a</p>\n<p></p>\n<p> b</p>"),
+        ("&lt;img src=x&gt;", "<p>&lt;img src=x&gt;</p>"),
+        ("<javascript:alert(1)|x>", "<p>&lt;javascript:alert(1)|x&gt;</p>"),
+        ("<https://x/\" onclick=\"y'|z>", "<p><a href=\"https://x/&quot; onclick=&quot;y&#39;\">z</a></p>"),
+        ("<https://x/\u{1b}|\u{1b}>", "<p><a href=\"https://x/\u{fffd}\">\u{fffd}</a></p>"),
+    ] {
+        page.alerts[0].messages = vec![(1.0, message("", text, ""))];
+        let rendered = page.render().unwrap();
+        let (_, shown) = rendered.split_once("after 1.0 s</span></p>\n").unwrap();
+        assert_eq!(shown.split_once("\n</blockquote>").unwrap().0, expected, "{text:?}");
+    }
 }
 
 #[test]

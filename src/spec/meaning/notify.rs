@@ -5,13 +5,14 @@ use std::collections::BTreeSet;
 use super::super::catalogue::WATCHDOG;
 use super::super::model::Spec;
 use super::super::names::BaseUrl;
-use super::super::notify::Slack;
+use super::super::notify::{Notify, Slack};
 use super::super::severity::Mute;
 use super::{KeyPath, SpecFinding};
 use crate::spec::suggest::suggestion;
 use crate::spec::template;
 
 pub(super) fn check(spec: &Spec, findings: &mut Vec<SpecFinding>) {
+    findings.extend(not_one_place(&spec.notify));
     let known = severities(spec);
     for (name, severity) in &spec.notify.severities {
         let path = KeyPath::from("notify.severities").and(name);
@@ -51,6 +52,16 @@ pub(super) fn check(spec: &Spec, findings: &mut Vec<SpecFinding>) {
     }
     messages(spec, findings);
     findings.extend(spec.notify.slack.as_ref().and_then(without_way));
+}
+
+/// Alerts go to exactly one place.
+fn not_one_place(notify: &Notify) -> Option<SpecFinding> {
+    let message = match (&notify.slack, &notify.capture) {
+        (Some(_), Some(_)) => "`slack` and `capture` exclude each other; keep one of them",
+        (None, None) => "one of `slack` and `capture` is needed; `capture: {}` needs no settings",
+        _ => return None,
+    };
+    Some(SpecFinding::new("notify.slack", message).about("notify.capture"))
 }
 
 /// What a Slack without a webhook lacks for its bot to post.
