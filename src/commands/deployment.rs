@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::context::Context;
-use super::grafana::Access;
+use super::grafana::GrafanaAccess;
 use super::{dashboards, grafana};
 use crate::apply::{self, Connected};
 use crate::error::{Error, Exit, Result};
@@ -39,7 +39,7 @@ pub(super) struct Deployment {
     tree: Tree,
     requirements: Requirements,
     /// The way into Grafana.
-    pub access: Access,
+    pub access: GrafanaAccess,
     /// The administrator's password for a first start of Grafana. It is never shown to one that runs.
     first_password: Secret,
     /// What Grafana is to hold.
@@ -74,7 +74,7 @@ impl Deployment {
         let tree = Tree { persistent: spec.app.persistent.clone(), ..project::tree(&loaded.app_dir())? };
         warn_of_large_files(&tree, &context.events);
         let first_password = Secret::random()?;
-        let access = Access::with(&loaded, &*provider, &secrets)?;
+        let access = GrafanaAccess::with(&loaded, &*provider, &secrets)?;
         access.password()?.iter().chain([&first_password]).for_each(|secret| context.secrets.add(secret));
         Ok(Self {
             releases: project::releases(spec.monitoring.install.releases(), loaded.base_dir())?,

@@ -5,10 +5,10 @@ mod drift;
 mod guest;
 mod kept;
 
-pub(super) use access::Access;
+pub(super) use access::GrafanaAccess;
 pub(super) use drift::{action, left_alone, spare};
 pub(super) use guest::Guest;
-use kept::Kept;
+use kept::KeptSecret;
 
 use super::dashboards::WantedDashboards;
 use crate::error::{Error, Result};

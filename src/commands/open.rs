@@ -11,7 +11,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::context::Context;
-use super::grafana::{self, Access};
+use super::grafana::{self, GrafanaAccess};
 use super::outcome::Outcome;
 use super::way::PortForward;
 use crate::cli::{OpenArgs, Web};
@@ -41,7 +41,7 @@ pub(super) async fn run(args: &OpenArgs, context: &Context) -> Result<Outcome> {
     let way =
         PortForward::open(monitoring(&machines)?.clone(), port(args.service), context.events.clone()).await?;
     let door = match args.service {
-        Web::Grafana => door(&Access::of(&loaded, &*provider)?, &way, &context.events).await,
+        Web::Grafana => door(&GrafanaAccess::of(&loaded, &*provider)?, &way, &context.events).await,
         Web::Prometheus | Web::Alertmanager => None,
     };
     show(args, door.as_ref().map_or(way.url(), Door::url), &context.events);
@@ -111,7 +111,7 @@ pub(super) const fn port(service: Web) -> u16 {
 }
 
 /// A page that logs the browser in. Where Grafana refuses, a person logs in there.
-async fn door(access: &Access, way: &PortForward, events: &Events) -> Option<Door> {
+async fn door(access: &GrafanaAccess, way: &PortForward, events: &Events) -> Option<Door> {
     let open = async {
         let cookies = access.log_in(way.socket()).await?;
         Door::open(&Secret::random()?, cookies, way.url()).await

@@ -22,7 +22,7 @@ use crate::integrations::Integration;
 use crate::provider::{self, MachineState, Observed, Provider};
 use crate::remote::Remote;
 use crate::spec::{Loaded, load};
-use crate::verify::{Kept, LastProof, TornProof, last_proofs};
+use crate::verify::{KeptProofs, LastProof, TornProof, last_proofs};
 
 /// A machine that runs answers at once; one that boots is told as silent.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
@@ -205,7 +205,7 @@ async fn monitoring(remote: &Remote, loaded: &Loaded, provider: &dyn Provider) -
         let error = rule.last_error.filter(|error| !error.is_empty());
         RuleStatus { name: rule.name, health: rule.health, error, state }
     });
-    let Kept { proofs, unreadable } = last_proofs(remote).await?;
+    let KeptProofs { proofs, unreadable } = last_proofs(remote).await?;
     Ok(MonitoringStatus {
         targets: targets.collect(),
         rules: rules.collect(),
@@ -217,7 +217,7 @@ async fn monitoring(remote: &Remote, loaded: &Loaded, provider: &dyn Provider) -
 
 async fn imported(remote: &Remote, loaded: &Loaded, provider: &dyn Provider) -> Dashboards {
     let look = async {
-        let access = grafana::Access::of(loaded, provider)?;
+        let access = grafana::GrafanaAccess::of(loaded, provider)?;
         let client = access.client(remote.forward(grafana::PORT), Duration::from_secs(2)).await?;
         let wanted = dashboards::wanted(loaded).await?;
         let desired = grafana::desired(&loaded.spec, wanted);

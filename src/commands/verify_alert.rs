@@ -266,7 +266,7 @@ async fn annotate(
     context: &Context,
 ) {
     let client = async {
-        let access = grafana::Access::of(loaded, provider)?;
+        let access = grafana::GrafanaAccess::of(loaded, provider)?;
         access.client(monitoring.forward(grafana::PORT), Duration::ZERO).await
     };
     if let Ok(client) = client.await {

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::context::Context;
 use super::deployment::ANSWERS_WITHIN;
-use super::grafana::Access;
+use super::grafana::GrafanaAccess;
 use super::open::{monitoring, port};
 use super::outcome::Outcome;
 use super::screenshots;
@@ -43,7 +43,7 @@ pub(super) async fn run(args: &DashboardsArgs, context: &Context) -> Result<Outc
     let provider = provider::of(&loaded, &context.events).await?;
     let _lock = if args.no_traffic { None } else { Some(provider.lock()?) };
     let machines = provider.observe().await?.running();
-    let access = Access::of(&loaded, &*provider)?;
+    let access = GrafanaAccess::of(&loaded, &*provider)?;
     let machine = monitoring(&machines)?.clone();
     let way = PortForward::open(machine, port(Web::Grafana), context.events.clone());
     let view = View::open(&access, way).await?;
@@ -83,7 +83,7 @@ struct View {
 }
 
 impl View {
-    async fn open(access: &Access, way: impl Future<Output = Result<PortForward>>) -> Result<Self> {
+    async fn open(access: &GrafanaAccess, way: impl Future<Output = Result<PortForward>>) -> Result<Self> {
         if let Some(client) = access.guest(READY_WITHIN).await? {
             return Ok(Self { client, way: None });
         }
@@ -97,7 +97,7 @@ impl View {
         browser: &Path,
         into: &Path,
         dashboards: &[Value],
-        access: &Access,
+        access: &GrafanaAccess,
         spec: &Spec,
     ) -> Result<Vec<PathBuf>> {
         if let Some(way) = &self.way {

@@ -232,13 +232,22 @@ fn no_release_of_grafana(spec: &Spec, findings: &mut Vec<SpecFinding>) {
     }
 }
 
-/// The folders of the user's own integrations.
+/// The folders of the user's own integrations. One that watches nothing is a mistyped role.
 fn integrations(spec: &Spec, base: &Path, findings: &mut Vec<SpecFinding>) {
+    let roles = spec.roles();
     for (index, folder) in spec.integrations.iter().enumerate() {
-        let folder = base.join(folder);
-        if !folder.is_dir() {
-            let message = format!("there is no folder `{}`", folder.display());
+        let path = base.join(folder);
+        let mut found = |message: String| {
             findings.push(SpecFinding::new(format!("integrations.{index}"), message));
+        };
+        if !path.is_dir() {
+            found(format!("there is no folder `{}`", path.display()));
+        }
+        let name = path.file_name().unwrap_or_default();
+        let integration = spec.catalogue.integrations().iter().find(|it| name == it.name());
+        if integration.is_some_and(|integration| !roles.iter().any(|role| integration.watches(*role))) {
+            let roles: Vec<String> = roles.iter().map(|role| format!("`{role}`")).collect();
+            found(format!("no host has a role that it watches; the roles are {}", roles.join(", ")));
         }
     }
 }

@@ -16,6 +16,7 @@ use super::place::Place;
 use super::problem::Problem;
 use super::suggest::suggestion;
 use super::tree::{Key, KeyPath, Node, Value};
+use crate::host::Role;
 
 /// What is left of a file once its problems are known.
 pub(super) struct Repaired {
@@ -157,10 +158,10 @@ impl<'a> Walk<'a> {
         let named = named(key);
         let message = match leaf["properties"].as_object() {
             Some(known) => {
-                format!(
-                    "{named} is not known here{}",
-                    suggestion(&key.text, known.keys().map(String::as_str))
-                )
+                let near = suggestion(&key.text, known.keys().map(String::as_str));
+                let own = leaf.get("patternProperties").map(|_| rule_of_keys(leaf));
+                let own = own.map_or(String::new(), |rule| format!("; for one of your own, {rule}"));
+                format!("{named} is not known here{near}{own}")
             }
             None => format!("{named} is not valid: {}", rule_of_keys(leaf)),
         };
@@ -242,7 +243,8 @@ fn schema_of<'a>(leaf: &'a Json, key: &str) -> Option<&'a Json> {
 /// What the keys of a mapping must look like, where the user chooses them.
 fn rule_of_keys(leaf: &Json) -> &'static str {
     let is_meant = |pattern: &str| leaf["patternProperties"].get(pattern).is_some();
-    let rules = [AlertName::RULE, EnvName::RULE, LabelName::RULE, SeverityName::RULE, TagKey::RULE];
+    let rules =
+        [AlertName::RULE, EnvName::RULE, LabelName::RULE, SeverityName::RULE, TagKey::RULE, Role::RULE];
     rules
         .into_iter()
         .find(|(pattern, _)| is_meant(pattern))

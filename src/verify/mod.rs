@@ -23,7 +23,7 @@ pub use diagnosis::Diagnosis;
 pub use observation::AlertIdentity;
 pub use observer::{Services, Subject};
 pub use other_alerts::{Bystander, BystanderVerdict};
-pub use proof::{Entry, Kept, LastProof, METRIC, Proof, TornProof, keep, last_proofs, publish};
+pub use proof::{Entry, KeptProofs, LastProof, METRIC, Proof, TornProof, keep, last_proofs, publish};
 pub use request::Request;
 pub use slack_channel::{MessageChannels, Reader, Shell, Watched};
 pub use tracker::Witness;

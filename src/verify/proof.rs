@@ -124,7 +124,7 @@ pub async fn keep(site: &impl Site, proof: &Proof) -> Result<()> {
         return Ok(());
     }
     let file = file_name(&proof.alert);
-    let kept = Kept::read(&site.kept().await?);
+    let kept = KeptProofs::read(&site.kept().await?);
     let before = kept.proofs.iter().find(|kept| kept.alert == proof.alert);
     let mut summary = proof.summary();
     summary.last_proven = summary.last_proven.or(before.and_then(|before| before.last_proven));
@@ -146,7 +146,7 @@ pub async fn keep(site: &impl Site, proof: &Proof) -> Result<()> {
 /// # Errors
 /// When the monitoring host does not answer, or proofs there cannot be read; those that can be are exported then.
 pub async fn publish(site: &impl Site, alerts: &[String]) -> Result<()> {
-    let kept = Kept::read(&site.kept().await?);
+    let kept = KeptProofs::read(&site.kept().await?);
     site.export(rules(alerts, &kept).as_bytes()).await?;
     kept.unreadable.into_iter().next().map_or(Ok(()), |torn| Err(torn.error()))
 }
@@ -155,7 +155,7 @@ pub async fn publish(site: &impl Site, alerts: &[String]) -> Result<()> {
 pub const METRIC: &str = "monctl_alert_last_proven_timestamp_seconds";
 
 /// Recording rules that give the metric its values: a file that Prometheus reads needs no process that serves it.
-fn rules(alerts: &[String], kept: &Kept) -> String {
+fn rules(alerts: &[String], kept: &KeptProofs) -> String {
     let known: Vec<&String> = alerts
         .iter()
         .filter(|alert| kept.unreadable.iter().all(|torn| torn.file != file_name(alert)))
@@ -180,7 +180,7 @@ fn file_name(alert: &str) -> String {
 
 /// What is kept on the monitoring host.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Kept {
+pub struct KeptProofs {
     /// The last proof of each alert, by name.
     pub proofs: Vec<LastProof>,
     /// The files that cannot be read.
@@ -205,7 +205,7 @@ impl TornProof {
     }
 }
 
-impl Kept {
+impl KeptProofs {
     fn read(files: &[KeptFile]) -> Self {
         let mut kept = Self::default();
         for KeptFile { name, content } in files {
@@ -225,8 +225,8 @@ impl Kept {
 ///
 /// # Errors
 /// When the connection breaks, or the host cannot list them.
-pub async fn last_proofs(monitoring: &Remote) -> Result<Kept> {
-    Ok(Kept::read(&crate::drill::kept(monitoring).await?))
+pub async fn last_proofs(monitoring: &Remote) -> Result<KeptProofs> {
+    Ok(KeptProofs::read(&crate::drill::kept(monitoring).await?))
 }
 
 #[cfg(test)]
@@ -242,7 +242,7 @@ mod tests {
 
     #[test]
     fn what_was_never_proven_is_exported_too() {
-        let kept = Kept::read(&[file("B.json", PROVEN)]);
+        let kept = KeptProofs::read(&[file("B.json", PROVEN)]);
         let text = rules(&["A".to_owned(), "B".to_owned()], &kept);
         assert!(text.contains("expr: vector(0)\n        labels: {alert: \"A\"}"), "{text}");
         assert!(text.contains("expr: vector(1794884400)\n        labels: {alert: \"B\"}"), "{text}");
@@ -251,7 +251,7 @@ mod tests {
 
     #[test]
     fn a_torn_proof_is_named_and_hides_no_other_and_says_nothing_of_its_alert() {
-        let kept = Kept::read(&[file("A.json", "{\"alert\":\"A"), file("B.json", PROVEN)]);
+        let kept = KeptProofs::read(&[file("A.json", "{\"alert\":\"A"), file("B.json", PROVEN)]);
         assert_eq!(kept.proofs.len(), 1, "{kept:?}");
         assert_eq!(kept.unreadable[0].file, "A.json");
         let text = rules(&["A".to_owned(), "B".to_owned()], &kept);

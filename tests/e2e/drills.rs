@@ -11,7 +11,7 @@ use monctl::host::{HostName, Machine};
 use monctl::provider::Provider as _;
 use monctl::remote::Remote;
 use monctl::timing::Stage;
-use monctl::verify::{Kept, LastProof, last_proofs};
+use monctl::verify::{KeptProofs, LastProof, last_proofs};
 use serde_json::{Value, json};
 
 use crate::site::{MONITORING, Site, eventually};
@@ -92,7 +92,7 @@ fn a_load_ends_at_its_limit_whatever_becomes_of_monctl() {
 
 async fn keeps_proofs(remote: &Remote) {
     let hosts = DrillHosts { app: remote, monitoring: remote };
-    assert_eq!(last_proofs(remote).await.unwrap(), Kept::default());
+    assert_eq!(last_proofs(remote).await.unwrap(), KeptProofs::default());
     let proof = |alert: &str, proven| LastProof {
         alert: alert.into(),
         proven,

@@ -55,7 +55,7 @@ fn a_mistyped_command_is_answered_with_the_nearest() {
 fn a_wrong_host_name_is_answered_with_the_right_ones() {
     Monctl::new().args(["ssh", "web_1"]).run().code(2).stderr_contains("`web_1` is not a valid host name");
     let project = Project::with_spec(SPEC);
-    let ran = project.monctl().args(["render", "--address", "web=192.0.2.1"]).run().code(2);
+    let ran = project.monctl().args(["render", "--dry-run", "--address", "web=192.0.2.1"]).run().code(2);
     ran.stderr_contains("the project has no host `web`").stderr_contains("its hosts are `app`, `monitoring`");
 }
 

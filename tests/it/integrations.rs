@@ -97,7 +97,8 @@ fn a_broken_integration_is_refused_with_file_line_and_remedy() {
         ("integration.yaml", "title:", "titel:", "unknown field `titel`"),
         ("integration.yaml", "queue exporter", "queue & more", "`title` must consist of letters"),
         ("integration.yaml", "[app]", "[]", "`roles` is empty"),
-        ("integration.yaml", "[app]", "[web]", "unknown variant `web`"),
+        ("integration.yaml", "[app]", "[web]", "no host has a role that it watches; the roles are `app`"),
+        ("integration.yaml", "[app]", "[my-db]", "`my-db` is not a valid name of a role"),
         ("integration.yaml", "port: 9219", "port: 9219, path: metrics", "does not begin with `/`"),
         (
             "integration.yaml",

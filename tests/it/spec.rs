@@ -522,9 +522,13 @@ fn a_provider_has_the_settings_that_it_needs() {
         ("{hosts: {app: [-oX], monitoring: m}}", "3:26", "`-oX` is not valid: a host is written as for ssh"),
         ("{hosts: {app: [a, a], monitoring: m}}", "3:29", "`a` stands here twice; each host has one role"),
         ("{hosts: {app: [a], monitoring: a}}", "3:42", "`a` stands here twice"),
-        ("{hosts: {app: [a], monitoring: m, db: [a]}}", "3:51", "`a` stands here twice"),
+        ("{hosts: {app: [a], monitoring: m, db: [a]}}", "3:50", "`a` stands here twice"),
         ("{hosts: {app: [a], monitoring: m, db: d}}", "3:50", "expected a list"),
-        ("{hosts: {app: [a], monitoring: m, my-db: [d]}}", "3:45", "`my-db` is not valid: use 1 to 20"),
+        (
+            "{hosts: {app: [a], monitoring: m, my-db: [d]}}",
+            "3:45",
+            "the key `my-db` is not known here; for one of your own, use 1 to 20",
+        ),
         (
             "{hosts: {app: [{ssh: a, host_key: SHA256:x}], monitoring: m}}",
             "3:45",

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use super::Kept;
+use super::KeptSecret;
 use crate::error::{Error, Result};
 use crate::event::Events;
 use crate::grafana::{Ask, GrafanaChange, GrafanaClient};
@@ -18,7 +18,7 @@ const USER: &str = "admin";
 
 /// The way into the project's Grafana, for the length of a command.
 #[derive(Debug)]
-pub(in crate::commands) struct Access {
+pub(in crate::commands) struct GrafanaAccess {
     whose: Whose,
     /// What became of the login that was refused.
     refused: OnceLock<String>,
@@ -37,7 +37,7 @@ enum Whose {
     Theirs(GrafanaClient),
 }
 
-impl Access {
+impl GrafanaAccess {
     /// Resolves the token of a Grafana that exists; asks nobody yet.
     ///
     /// # Errors
@@ -108,7 +108,7 @@ impl Access {
     /// everything.
     ///
     /// # Errors
-    /// As [`Access::client`].
+    /// As [`GrafanaAccess::client`].
     pub async fn writers(
         &self,
         socket: impl Future<Output = Result<PathBuf>>,
@@ -128,7 +128,7 @@ impl Access {
     }
 
     async fn with_kept_token(&self, socket: &Path) -> Result<Option<GrafanaClient>> {
-        let Some(token) = Kept::Token.read(self.folder()?)? else { return Ok(None) };
+        let Some(token) = KeptSecret::Token.read(self.folder()?)? else { return Ok(None) };
         let client = GrafanaClient::with_token(socket.to_owned(), token)?;
         Ok(client.is_accepted().await?.then_some(client))
     }
@@ -137,7 +137,7 @@ impl Access {
         let admin = self.administrator(socket).await?;
         match admin.make_token().await {
             Ok(token) => {
-                Kept::Token.write(self.folder()?, &token)?;
+                KeptSecret::Token.write(self.folder()?, &token)?;
                 GrafanaClient::with_token(socket.to_owned(), token)
             }
             Err(error) => {
@@ -158,10 +158,10 @@ impl Access {
         let password = self.known_password()?;
         let admin = GrafanaClient::new(socket.to_owned(), USER, password)?;
         let Some(refusal) = admin.check().await? else { return Ok(admin) };
-        if let Some(next) = Kept::NextPassword.read(folder)? {
+        if let Some(next) = KeptSecret::NextPassword.read(folder)? {
             let admin = GrafanaClient::new(socket.to_owned(), USER, next)?;
             if admin.is_accepted().await? {
-                Kept::NextPassword.replace(Kept::Password, folder)?;
+                KeptSecret::NextPassword.replace(KeptSecret::Password, folder)?;
                 return Ok(admin);
             }
         }
@@ -171,7 +171,7 @@ impl Access {
     /// The cookies of a session of the administrator's, for a browser.
     ///
     /// # Errors
-    /// As [`Access::administrator`].
+    /// As [`GrafanaAccess::administrator`].
     pub async fn log_in(&self, socket: PathBuf) -> Result<Vec<Secret>> {
         self.may_try()?;
         let password = self.known_password()?;
@@ -186,14 +186,14 @@ impl Access {
         let admin = self.administrator(&socket).await?;
         let folder = self.folder()?;
         let (old, new) = (self.known_password()?, Secret::random()?);
-        Kept::NextPassword.write(folder, &new)?;
+        KeptSecret::NextPassword.write(folder, &new)?;
         let changed = admin.change_password(&old, &new).await;
         // A lost answer says nothing; the new password does.
         if !GrafanaClient::new(socket, USER, new)?.is_accepted().await? {
             changed?;
             return Err(Error::failed("grafana said that it took the new password, and does not take it"));
         }
-        Kept::NextPassword.replace(Kept::Password, folder)
+        KeptSecret::NextPassword.replace(KeptSecret::Password, folder)
     }
 
     /// The administrator's password, where one is known: kept on this computer, or read from the monitoring host.
@@ -202,7 +202,7 @@ impl Access {
     /// When what is kept cannot be read.
     pub fn password(&self) -> Result<Option<Secret>> {
         let Whose::Ours { folder, learned } = &self.whose else { return Ok(None) };
-        Ok(Kept::Password.read(folder)?.or_else(|| learned.get().cloned()))
+        Ok(KeptSecret::Password.read(folder)?.or_else(|| learned.get().cloned()))
     }
 
     /// Takes note of the password that the monitoring host's Grafana was started with.
@@ -220,8 +220,8 @@ impl Access {
     pub fn keep(&self, new: Option<&Secret>) -> Result<()> {
         let Whose::Ours { folder, learned } = &self.whose else { return Ok(()) };
         match learned.get().or(new) {
-            Some(password) if Kept::Password.read(folder)?.is_none() => {
-                Kept::Password.write(folder, password)
+            Some(password) if KeptSecret::Password.read(folder)?.is_none() => {
+                KeptSecret::Password.write(folder, password)
             }
             _ => Ok(()),
         }
@@ -261,7 +261,7 @@ impl Access {
 #[derive(Debug)]
 pub(in crate::commands) struct Writers<'a> {
     pub daily: GrafanaClient,
-    access: &'a Access,
+    access: &'a GrafanaAccess,
     /// The way to monctl's own.
     socket: Option<PathBuf>,
 }
@@ -351,18 +351,18 @@ mod tests {
     }
 
     /// A folder with a stub behind its socket, and the way into it.
-    fn access(password: &'static str) -> (tempfile::TempDir, Stub, Access) {
+    fn access(password: &'static str) -> (tempfile::TempDir, Stub, GrafanaAccess) {
         let folder = tempfile::tempdir().unwrap();
         let stub = Stub::at(&folder.path().join("socket"), password);
         let whose = Whose::Ours { folder: folder.path().to_owned(), learned: OnceLock::new() };
-        (folder, stub, Access { whose, refused: OnceLock::new() })
+        (folder, stub, GrafanaAccess { whose, refused: OnceLock::new() })
     }
 
     #[tokio::test]
     async fn a_password_that_is_refused_is_shown_once_in_a_whole_run() {
         let (folder, stub, access) = access("right");
-        Kept::Password.write(folder.path(), &Secret::new("wrong")).unwrap();
-        Kept::Token.write(folder.path(), &Secret::new("ended")).unwrap();
+        KeptSecret::Password.write(folder.path(), &Secret::new("wrong")).unwrap();
+        KeptSecret::Token.write(folder.path(), &Secret::new("ended")).unwrap();
         let socket = || ready(Ok(folder.path().join("socket")));
         // As `up` does: a look, the import, the annotations; then what others do.
         let first = access.client(socket(), Duration::ZERO).await.unwrap_err();
@@ -389,17 +389,17 @@ mod tests {
         access.learn(Secret::new("right"));
         access.client(socket(), Duration::ZERO).await.unwrap();
         access.keep(Some(&Secret::new("new"))).unwrap();
-        assert_eq!(Kept::Password.read(folder.path()).unwrap(), Some(Secret::new("right")));
+        assert_eq!(KeptSecret::Password.read(folder.path()).unwrap(), Some(Secret::new("right")));
         assert!(stub.wrong().is_empty());
     }
 
     #[tokio::test]
     async fn the_next_password_is_tried_only_where_a_change_was_cut_off() {
         let (folder, stub, access) = access("next");
-        Kept::Password.write(folder.path(), &Secret::new("old")).unwrap();
-        Kept::NextPassword.write(folder.path(), &Secret::new("next")).unwrap();
+        KeptSecret::Password.write(folder.path(), &Secret::new("old")).unwrap();
+        KeptSecret::NextPassword.write(folder.path(), &Secret::new("next")).unwrap();
         access.administrator(&folder.path().join("socket")).await.unwrap();
-        assert_eq!(Kept::Password.read(folder.path()).unwrap(), Some(Secret::new("next")));
+        assert_eq!(KeptSecret::Password.read(folder.path()).unwrap(), Some(Secret::new("next")));
         assert_eq!(stub.wrong(), ["old"]);
     }
 

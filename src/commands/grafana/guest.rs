@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::access::Access;
+use super::access::GrafanaAccess;
 use super::{desired, drift};
 use crate::commands::dashboards::{self, WantedDashboards};
 use crate::error::{Error, Result};
@@ -29,7 +29,9 @@ impl Guest {
     /// # Errors
     /// When it refuses the token or does not answer.
     pub async fn look(loaded: &Loaded, provider: &dyn Provider) -> Result<Option<Self>> {
-        let Some(client) = Access::of(loaded, provider)?.guest(READY_WITHIN).await? else { return Ok(None) };
+        let Some(client) = GrafanaAccess::of(loaded, provider)?.guest(READY_WITHIN).await? else {
+            return Ok(None);
+        };
         // A file of the user's that is broken by now must not hold up the rest.
         let wanted = if let Ok(wanted) = dashboards::wanted(loaded).await {
             wanted

@@ -11,7 +11,7 @@ use crate::secret::Secret;
 
 /// A secret that is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::commands) enum Kept {
+pub(in crate::commands) enum KeptSecret {
     /// The administrator's password.
     Password,
     /// The password that is to be the administrator's: written before Grafana is told, so that no end of a run loses it.
@@ -20,7 +20,7 @@ pub(in crate::commands) enum Kept {
     Token,
 }
 
-impl Kept {
+impl KeptSecret {
     const fn file(self) -> &'static str {
         match self {
             Self::Password => "grafana-password",
@@ -72,12 +72,12 @@ mod tests {
     #[test]
     fn a_secret_is_kept_for_its_owner_only_and_takes_anothers_place() {
         let folder = tempfile::tempdir().unwrap();
-        assert_eq!(Kept::Password.read(folder.path()).unwrap(), None);
-        Kept::Password.write(folder.path(), &Secret::new("old")).unwrap();
-        Kept::NextPassword.write(folder.path(), &Secret::new("new")).unwrap();
-        Kept::NextPassword.replace(Kept::Password, folder.path()).unwrap();
-        assert_eq!(Kept::Password.read(folder.path()).unwrap().unwrap().expose(), "new");
-        assert_eq!(Kept::NextPassword.read(folder.path()).unwrap(), None);
+        assert_eq!(KeptSecret::Password.read(folder.path()).unwrap(), None);
+        KeptSecret::Password.write(folder.path(), &Secret::new("old")).unwrap();
+        KeptSecret::NextPassword.write(folder.path(), &Secret::new("new")).unwrap();
+        KeptSecret::NextPassword.replace(KeptSecret::Password, folder.path()).unwrap();
+        assert_eq!(KeptSecret::Password.read(folder.path()).unwrap().unwrap().expose(), "new");
+        assert_eq!(KeptSecret::NextPassword.read(folder.path()).unwrap(), None);
         let mode = fs::metadata(folder.path().join("grafana-password")).unwrap().mode();
         assert_eq!(mode & 0o777, 0o600);
     }

@@ -16,14 +16,14 @@ const EVERY_HOST: &str = include_str!("ssh_config");
 
 /// The files of one host in the project's folder.
 #[derive(Debug, Clone)]
-pub(super) struct Access {
+pub(super) struct HostSshFiles {
     pub config: PathBuf,
     /// The one key that is accepted, where the spec has its fingerprint.
     pub pinned: PathBuf,
     alias: String,
 }
 
-impl Access {
+impl HostSshFiles {
     /// Writes the configuration of a host, if it is not there as it must be.
     pub fn write(project: &Path, host: &NamedHost) -> Result<Self> {
         let ssh = project.join("ssh");
@@ -139,7 +139,7 @@ mod tests {
 
     fn config(json: &str) -> String {
         let folder = tempfile::tempdir().unwrap();
-        fs::read_to_string(Access::write(folder.path(), &host(json)).unwrap().config).unwrap()
+        fs::read_to_string(HostSshFiles::write(folder.path(), &host(json)).unwrap().config).unwrap()
     }
 
     #[test]

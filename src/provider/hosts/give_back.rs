@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 
 use super::super::piece::Piece;
-use super::access::Access;
+use super::access::HostSshFiles;
 use super::memory::{self, NamedHost};
 use super::thing::{RecordedItemKind, RecordedItems};
 use super::{HostsProvider, folder};
@@ -102,7 +102,7 @@ impl HostsProvider {
 
     async fn on_host(&self, host: &NamedHost, removal: Removal) -> Result<Vec<RecordedItems>> {
         let at = |error: Error| error.at(host.name.to_string());
-        let access = Access::write(&self.folder, host)?;
+        let access = HostSshFiles::write(&self.folder, host)?;
         if let Some(fingerprint) = &host.settings.host_key {
             access.pin(fingerprint).await.map_err(at)?;
         }

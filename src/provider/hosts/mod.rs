@@ -16,7 +16,7 @@ use futures_util::future::join_all;
 
 pub use self::thing::{RecordedItemKind, RecordedItems};
 
-use self::access::Access;
+use self::access::HostSshFiles;
 use self::memory::NamedHost;
 use super::interface::{Provider, Work};
 use super::lock::ProjectLock;
@@ -69,7 +69,7 @@ impl HostsProvider {
     }
 
     async fn observe_host(&self, host: &NamedHost) -> Result<(HostName, ObservedMachine)> {
-        let access = Access::write(&self.folder, host)?;
+        let access = HostSshFiles::write(&self.folder, host)?;
         let route = access.route().await.map_err(|error| error.at(host.name.to_string()))?;
         let address = address::of(host, &route).await?;
         if let Some(fingerprint) = &host.settings.host_key {
