@@ -17,11 +17,14 @@
 #              package NAME HOW    was not there; HOW is `asked`, `dependency`, or `residual` where an earlier
 #                                  removal had left its configuration
 #              upgraded NAME OLD   a package that was there in another version
+#              owned PATH OLD NEW  a folder below /var/lib that a package gave to somebody else: user, group and mode
+#                                  before and afterwards
 #              unit NAME STATE     what systemd said of a unit: LoadState, ActiveState, UnitFileState
 #   kept/    what was replaced
 #   put      the digests of the files that monctl put somewhere, as sha256sum writes them
 #   folders/ the listings of the folders that monctl filled as a whole
 #   accounts while packages are being installed: the users and groups that were there before
+#   owners   the same of the folders below /var/lib: mode, user, group and path
 
 home=/var/lib/monctl
 manifest=$home/manifest
@@ -148,7 +151,8 @@ before_installing() { # SIMULATION PACKAGE…
 	if [ ! -e "$manifest/accounts" ]; then
 		getent passwd | sed 's/^\([^:]*\):.*/user \1/' >"$manifest/accounts.new"
 		getent group | sed 's/^\([^:]*\):.*/group \1/' >>"$manifest/accounts.new"
-		to_disk "$manifest/accounts.new"
+		owners >"$manifest/owners"
+		to_disk "$manifest/accounts.new" "$manifest/owners"
 		mv "$manifest/accounts.new" "$manifest/accounts"
 		sync "$manifest"
 	fi
@@ -165,6 +169,34 @@ before_installing() { # SIMULATION PACKAGE…
 	done < <(grep '^Inst ' <<<"$simulation")
 }
 
+# To whom the folders belong in which packages keep their state.
+owners() {
+	find /var/lib -mindepth 1 -maxdepth 1 -type d -printf '%m %U %G %p\n'
+}
+
+# After packages were installed: the folders that were there and belong to somebody else now.
+owners_compare() {
+	local mode user group path now
+	[ -e "$manifest/owners" ] || return 0
+	while read -r mode user group path; do
+		now=$(stat -c '%a %u %g' "$path" 2>/dev/null) || continue
+		[ "$now" = "$mode $user $group" ] || manifest_add owned "$path" "$mode $user $group $now"
+	done <"$manifest/owners"
+	rm -f "$manifest/owners"
+}
+
+# After packages were removed: their folders belong to whom they belonged, unless somebody changed that since.
+owners_restore() {
+	local path mode user group now
+	while IFS=$'\t' read -r path now; do
+		read -r mode user group now <<<"$now"
+		if [ "$(stat -c '%a %u %g' "$path" 2>/dev/null)" = "$now" ]; then
+			chown --no-dereference "$user:$group" "$path"
+			chmod "$mode" "$path"
+		fi
+	done < <(manifest_facts owned)
+}
+
 # After packages were installed: the accounts that they made. A person's have higher numbers.
 accounts_compare() {
 	local name number
@@ -174,6 +206,8 @@ accounts_compare() {
 	while IFS=: read -r name _ number _; do
 		((number >= 1000)) || grep -qx "group $name" "$manifest/accounts" || manifest_add group "$name"
 	done < <(getent group)
+	# shellcheck disable=SC2310 # a folder that is gone is nothing to compare
+	owners_compare
 	rm -f "$manifest/accounts"
 }
 

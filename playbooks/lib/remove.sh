@@ -130,6 +130,7 @@ packages_remove() {
 	# Their scripts ask systemd things that need no answer.
 	((${#residual[@]} == 0)) || said=$(apt remove "${residual[@]}" 2>&1) || complain "$said"
 	((${#purged[@]} == 0)) || said=$(apt purge "${purged[@]}" 2>&1) || complain "$said"
+	owners_restore
 	for package in "${gone[@]}"; do tell package "$package"; done
 	for package in "${needed[@]}"; do tell keep "$package"; done
 }

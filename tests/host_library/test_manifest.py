@@ -81,6 +81,20 @@ class Record(OnHost):
                 found[os.path.join(inside, name)] = (oct(stat.st_mode), content)
         return found, self.host.read("/state/installed"), sorted(path.name for path in (self.host.root / "state/units").iterdir())
 
+    def test_a_folder_that_a_package_gave_to_somebody_is_given_back_unless_it_was_changed_since(self):
+        folder = self.host.root / "var/lib/tool"
+        for changed, owner in ((False, 0), (True, 7)):
+            with self.subTest(changed=changed):
+                folder.mkdir(parents=True)
+                self.host.write("/state/given", "/var/lib/tool\n")
+                self.set_up()
+                self.assertEqual(folder.stat().st_uid, 7)
+                if changed:
+                    folder.chmod(0o700)
+                self.take_back()
+                self.assertEqual((folder.stat().st_uid, folder.stat().st_gid), (owner, owner))
+                folder.rmdir()
+
     def test_what_was_put_is_told_and_taken_back_and_nothing_else(self):
         before = self.tree()
         self.set_up()
