@@ -165,11 +165,14 @@ impl FromStr for HostName {
             None => (text, Some(1)),
             Some((role, digits)) => (role, number(digits)),
         };
-        let host = role.parse().ok().zip(number).map(|(role, number)| Self::new(role, number));
-        host.filter(|host| host.role != Role::MONITORING || host.number == 1).ok_or_else(|| {
-            Error::invalid(format!("`{text}` is not a valid host name"))
-                .remedy("hosts are called `app`, `app-2`, `app-3` …, `monitoring`, and after further roles of the spec, such as `db`")
-        })
+        match (role.parse(), number) {
+            (Ok(Role::MONITORING), Some(2..)) => {}
+            (Ok(role), Some(number)) => return Ok(Self::new(role, number)),
+            _ => {}
+        }
+        Err(Error::invalid(format!("`{text}` is not a valid host name")).remedy(
+            "hosts are called `app`, `app-2`, `app-3` …, `monitoring`, and after further roles of the spec, such as `db`",
+        ))
     }
 }
 

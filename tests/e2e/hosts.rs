@@ -102,7 +102,7 @@ fn a_command_runs_on_a_host_word_for_word(site: &Site) {
     ran.success().stdout_is("two words|$HOME|it's|*|");
     site.monctl("ssh monitoring -- hostname").success().stdout_is("monitoring\n");
     site.monctl("ssh app -- false").code(1);
-    site.monctl("ssh app-2 -- true").code(5).stderr_contains("host `app-2` does not run");
+    site.monctl("ssh app-2 -- true").code(2).stderr_contains("the project has no host `app-2`");
 }
 
 fn units_are_hardened_and_none_runs_as_root(site: &Site) {

@@ -523,7 +523,7 @@ fn a_provider_has_the_settings_that_it_needs() {
         ("{hosts: {app: [a, a], monitoring: m}}", "3:29", "`a` stands here twice; each host has one role"),
         ("{hosts: {app: [a], monitoring: a}}", "3:42", "`a` stands here twice"),
         ("{hosts: {app: [a], monitoring: m, db: [a]}}", "3:50", "`a` stands here twice"),
-        ("{hosts: {app: [a], monitoring: m, db: d}}", "3:50", "expected a list"),
+        ("{hosts: {app: [a], monitoring: m, db: d}}", "3:49", "expected a list"),
         (
             "{hosts: {app: [a], monitoring: m, my-db: [d]}}",
             "3:45",
