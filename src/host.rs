@@ -165,10 +165,11 @@ impl FromStr for HostName {
             None => (text, Some(1)),
             Some((role, digits)) => (role, number(digits)),
         };
-        match (role.parse(), number) {
-            (Ok(Role::MONITORING), Some(2..)) => {}
-            (Ok(role), Some(number)) => return Ok(Self::new(role, number)),
-            _ => {}
+        // There is one monitoring host.
+        if let (Ok(role), Some(number)) = (role.parse(), number)
+            && (role != Role::MONITORING || number == 1)
+        {
+            return Ok(Self::new(role, number));
         }
         Err(Error::invalid(format!("`{text}` is not a valid host name")).remedy(
             "hosts are called `app`, `app-2`, `app-3` …, `monitoring`, and after further roles of the spec, such as `db`",
