@@ -58,18 +58,16 @@ impl FromStr for ProjectName {
 /// A run meets few roles, so that their names may live as long as it, and a role is copied like a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, JsonSchema)]
 #[schemars(with = "String", extend(
-    "pattern" = ROLE_PATTERN,
-    "patternErrorMessage" = ROLE_RULE,
+    "pattern" = Role::RULE.0,
+    "patternErrorMessage" = Role::RULE.1,
     "examples" = ["db"],
 ))]
 pub struct Role(&'static str);
 
-const ROLE_PATTERN: &str = "^[a-z][a-z0-9]{0,19}$";
-const ROLE_RULE: &str = "use 1 to 20 lower-case letters and digits, with a letter first";
-
 impl Role {
     /// What a name must match, and what to say where it does not.
-    pub(crate) const RULE: (&str, &str) = (ROLE_PATTERN, ROLE_RULE);
+    pub(crate) const RULE: (&str, &str) =
+        ("^[a-z][a-z0-9]{0,19}$", "use 1 to 20 lower-case letters and digits, with a letter first");
     /// Runs the Django application.
     pub const APP: Self = Self("app");
     /// Runs Prometheus, Alertmanager and Grafana.
@@ -100,7 +98,7 @@ impl FromStr for Role {
         if is_role {
             return Ok(Self(text.to_owned().leak()));
         }
-        Err(Error::invalid(format!("`{text}` is not a valid name of a role")).remedy(ROLE_RULE))
+        Err(Error::invalid(format!("`{text}` is not a valid name of a role")).remedy(Self::RULE.1))
     }
 }
 

@@ -206,7 +206,6 @@ accounts_compare() {
 	while IFS=: read -r name _ number _; do
 		((number >= 1000)) || grep -qx "group $name" "$manifest/accounts" || manifest_add group "$name"
 	done < <(getent group)
-	# shellcheck disable=SC2310 # a folder that is gone is nothing to compare
 	owners_compare
 	rm -f "$manifest/accounts"
 }

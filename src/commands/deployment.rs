@@ -132,9 +132,9 @@ impl Deployment {
     pub fn inputs_of_roles(&self, machines: &[Machine]) -> Result<BTreeMap<Role, Inputs>> {
         let spec = &self.loaded.spec;
         let bundle = Bundle::render(spec, &machines.iter().collect())?;
-        let optional = if spec.grafana.required { None } else { Some("grafana".to_owned()) };
+        let optional = (!spec.grafana.required).then(|| "grafana".to_owned());
         let inputs = |role: Role| {
-            let inputs = Inputs {
+            let mut inputs = Inputs {
                 flags: spec.flags(),
                 integrations: spec.catalogue.integrations().to_vec(),
                 files: self.files(&bundle, role)?,
@@ -142,11 +142,10 @@ impl Deployment {
                 optional: optional.iter().cloned().collect(),
                 ..Inputs::default()
             };
-            let inputs = if role == Role::APP {
-                Inputs { tree: self.tree.clone(), requirements: self.requirements.clone(), ..inputs }
-            } else {
-                inputs
-            };
+            if role == Role::APP {
+                inputs.tree = self.tree.clone();
+                inputs.requirements = self.requirements.clone();
+            }
             Ok((role, inputs))
         };
         spec.roles().into_iter().map(inputs).collect()

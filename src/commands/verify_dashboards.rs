@@ -1,5 +1,5 @@
 //! `monctl verify-dashboards`: whether every panel of every dashboard in monctl's folder shows something, asked
-//! of Grafana as a browser would. A little traffic goes first: without any the application's panels are empty. As it
+//! of Grafana as a browser would. A little traffic goes on meanwhile: without any the application's panels are empty. As it
 //! is a drill, the project is locked as long as it takes; with `--no-traffic` the command only reads.
 
 use std::future::ready;

@@ -19,6 +19,7 @@ use super::secret_ref::SecretRef;
 use super::suggest::suggestion;
 use super::tree::KeyPath;
 use crate::host::Role;
+use crate::integrations::Integration;
 
 /// What comes as a release.
 const RELEASES: [&str; 4] = ["prometheus", "alertmanager", "node_exporter", "grafana"];
@@ -243,8 +244,8 @@ fn integrations(spec: &Spec, base: &Path, findings: &mut Vec<SpecFinding>) {
         if !path.is_dir() {
             found(format!("there is no folder `{}`", path.display()));
         }
-        let name = path.file_name().unwrap_or_default();
-        let integration = spec.catalogue.integrations().iter().find(|it| name == it.name());
+        let is_it = |integration: &&Integration| path.file_name() == Some(integration.name().as_ref());
+        let integration = spec.catalogue.integrations().iter().find(is_it);
         if integration.is_some_and(|integration| !roles.iter().any(|role| integration.watches(*role))) {
             let roles: Vec<String> = roles.iter().map(|role| format!("`{role}`")).collect();
             found(format!("no host has a role that it watches; the roles are {}", roles.join(", ")));

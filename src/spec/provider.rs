@@ -39,22 +39,12 @@ pub struct ExistingHosts {
 impl ExistingHosts {
     /// All of them by name.
     pub fn all(&self) -> BTreeMap<HostName, &ExistingHost> {
-        let lists = self.others.iter().map(|(role, hosts)| (*role, &hosts[..]));
-        let lists = lists.chain([(Role::APP, &self.app[..])]);
-        lists
-            .flat_map(|(role, hosts)| (1..).map(move |number| HostName::new(role, number)).zip(hosts))
-            .chain([(HostName::MONITORING, &self.monitoring)])
-            .collect()
+        named(&self.app, &self.others, &self.monitoring)
     }
 
     /// The same, to change them.
     pub(super) fn all_mut(&mut self) -> BTreeMap<HostName, &mut ExistingHost> {
-        let lists = self.others.iter_mut().map(|(role, hosts)| (*role, &mut hosts[..]));
-        let lists = lists.chain([(Role::APP, &mut self.app[..])]);
-        lists
-            .flat_map(|(role, hosts)| (1..).map(move |number| HostName::new(role, number)).zip(hosts))
-            .chain([(HostName::MONITORING, &mut self.monitoring)])
-            .collect()
+        named(&mut self.app, &mut self.others, &mut self.monitoring)
     }
 
     /// Where a host stands in the spec, such as `provider.hosts.app.0`.
@@ -64,6 +54,19 @@ impl ExistingHosts {
             _ => format!("provider.hosts.{}.{}", host.role(), host.number() - 1),
         }
     }
+}
+
+/// Hosts by name, numbered within their roles.
+fn named<'a, H, L: IntoIterator<Item = H>>(
+    app: L,
+    others: impl IntoIterator<Item = (&'a Role, L)>,
+    monitoring: H,
+) -> BTreeMap<HostName, H> {
+    let lists = others.into_iter().map(|(role, hosts)| (*role, hosts)).chain([(Role::APP, app)]);
+    lists
+        .flat_map(|(role, hosts)| (1..).map(move |number| HostName::new(role, number)).zip(hosts))
+        .chain([(HostName::MONITORING, monitoring)])
+        .collect()
 }
 
 /// A host that exists: a destination as ssh understands it, or one with settings.

@@ -159,8 +159,8 @@ impl<'a> Walk<'a> {
         let message = match leaf["properties"].as_object() {
             Some(known) => {
                 let near = suggestion(&key.text, known.keys().map(String::as_str));
-                let own = leaf.get("patternProperties").map(|_| rule_of_keys(leaf));
-                let own = own.map_or(String::new(), |rule| format!("; for one of your own, {rule}"));
+                let rule = || format!("; for one of your own, {}", rule_of_keys(leaf));
+                let own = leaf.get("patternProperties").map_or(String::new(), |_| rule());
                 format!("{named} is not known here{near}{own}")
             }
             None => format!("{named} is not valid: {}", rule_of_keys(leaf)),

@@ -39,12 +39,13 @@ impl Existing {
         let project = TestProject::new()?;
         let programs = Programs::of(&project);
         let provider = &project.provider;
-        let made = runtime().block_on(async {
+        let [app, database, monitoring] = runtime().block_on(async {
             provider.create_network().await.unwrap();
-            let machines = [APP, DATABASE, MONITORING].map(|host| provider.create_machine(host));
-            futures_util::future::try_join_all(machines).await.unwrap()
+            let [app, database, monitoring] =
+                [APP, DATABASE, MONITORING].map(|host| provider.create_machine(host));
+            let made = tokio::join!(app, database, monitoring);
+            [made.0, made.1, made.2].map(|machine| machine.unwrap().address.to_string())
         });
-        let [app, database, monitoring] = [0, 1, 2].map(|index: usize| made[index].address.to_string());
         let operator = Operator::new();
         let existing = Self { project, programs, operator, app, database, monitoring };
         let key = existing.operator.key();
