@@ -132,10 +132,11 @@ pub fn show_own_cpu_only(on: impl Fn(HostName, &str) -> String) {
     }
 }
 
-/// Node exporters show the CPUs of the whole computer again.
+/// Node exporters show the CPUs of the whole computer again. An `up` may have started them meanwhile: then they wait for
+/// their port, and are started anew.
 pub fn show_all_cpus(on: impl Fn(HostName, &str) -> String) {
     for host in PAIR {
-        on(host, "systemctl stop cpu-exporter && systemctl start monctl-node-exporter");
+        on(host, "systemctl stop cpu-exporter monctl-node-exporter && systemctl start monctl-node-exporter");
     }
 }
 

@@ -123,6 +123,7 @@ fn an_observation_that_is_lost_is_no_verdict(site: &Site) {
 }
 
 fn a_full_run_is_the_cause_that_is_told(site: &Site) {
+    show_all_cpus(|host, command| site.on(host, command));
     site.on(APP, "cat /dev/zero >/run/full 2>/dev/null || true");
     for words in ["up --yes", "plan"] {
         let ran = site.monctl(words).code(1);
@@ -132,6 +133,5 @@ fn a_full_run_is_the_cause_that_is_told(site: &Site) {
         .code(Exit::CouldNotRun.code().into())
         .stderr_contains("No space left on device");
     site.on(APP, "rm /run/full");
-    show_all_cpus(|host, command| site.on(host, command));
     site.converge();
 }
