@@ -1,5 +1,5 @@
 #!/bin/sh
-# Prints how long `verify-dashboards` asks for fifty panels of a Grafana on this computer: the stand-in of the tests, or
+# Prints how long `verify-dashboards` takes for fifty panels of a Grafana on this computer: the tests' stand-in, or
 # the one of `MONCTL_TEST_GRAFANA`. Needs Prometheus (`make tools`), and no root. The tests' own build, not optimized: the
 # time is Grafana's, and another build would take far longer than the measurement.
 set -eu

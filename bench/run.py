@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Measures monctl beside its yardsticks, both in the same run, and prints a Markdown table.
+"""Measures monctl and its yardsticks in the same run, and prints a Markdown table.
 
 Everything that needs machines happens in the project `monctl-bench` on this computer, which is removed at
 the end. Times are medians; CPU and memory are those of monctl with the children that it waited for.
@@ -58,21 +58,21 @@ class Monctl:
 
     def run(self, *words, environment=None, check=True):
         """Runs to the end and gives its usage."""
-        with tempfile.TemporaryFile() as said:
+        with tempfile.TemporaryFile() as output:
             begin = time.monotonic()
             process = subprocess.Popen(
                 [self.binary, *words],
                 env=environment or self.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
-                stderr=said,
+                stderr=output,
             )
             _, status, usage = os.wait4(process.pid, 0)
             wall = time.monotonic() - begin
             process.returncode = os.waitstatus_to_exitcode(status)
             if check and process.returncode:
-                said.seek(0)
-                sys.exit(f"monctl {' '.join(words)}: exit code {process.returncode}\n{said.read().decode()}")
+                output.seek(0)
+                sys.exit(f"monctl {' '.join(words)}: exit code {process.returncode}\n{output.read().decode()}")
         used = Usage(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024)
         self.peak = max(self.peak, used.peak)
         return used
@@ -82,7 +82,7 @@ class Monctl:
         return self.run("-f", str(SPEC), *words, **options)
 
     def bare_machines(self):
-        """Fresh machines that run and have nothing of ours: an `up` that is interrupted behind their phase."""
+        """Fresh running machines without anything of monctl: an `up` that is interrupted after their phase."""
         self.project("down", "--yes")
         process = subprocess.Popen(
             [self.binary, "-f", str(SPEC), "--output", "json", "up", "--yes"],

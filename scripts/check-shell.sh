@@ -10,8 +10,8 @@ existing=()
 for file in "${files[@]}"; do
 	[[ ! -f $file ]] || existing+=("$file")
 done
-# With the sources of each, and with what a condition suspends in a function: such a place is a question, or says how
-# it ends.
+# With the sources of each, and with the check for conditions that suspend errexit in a function: such a place is a
+# test, or handles its failures itself.
 shellcheck --external-sources --enable=check-set-e-suppressed "${existing[@]}"
 host_scripts=(playbooks/lib/*.sh)
 shellcheck --external-sources --check-sourced --exclude=SC2034 --enable=check-set-e-suppressed "${host_scripts[@]}"

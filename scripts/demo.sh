@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The whole way once, on this computer: two machines, an application, its monitoring, and an alert that is
-# proven to arrive and to be resolved; with `drills`, every alert that can be caused without harm.
+# A complete run on this computer: two machines, an application, its monitoring, and an alert that is proven to be
+# delivered and resolved; with `drills`, every alert that can be caused safely.
 # Everything is removed at the end, also after a failure or Ctrl-C.
 #
 # usage: demo.sh PATH-OF-MONCTL demo|drills
@@ -24,11 +24,11 @@ run() {
 # calm: waits until no alert is pending or firing. The installation itself keeps two cores busy, and the alert
 # that is to be proven sees that for a minute.
 calm() {
-	local deadline=$((SECONDS + 120)) said=
+	local deadline=$((SECONDS + 120)) noted=
 	while "$binary" status --output json 2>/dev/null | grep -Eq '"state": "(pending|firing)"'; do
 		((SECONDS < deadline)) || return 0
-		[[ -n $said ]] || printf '\nthe alert still sees the load of the installation; waiting until it is over\n'
-		said=yes
+		[[ -n $noted ]] || printf '\nan alert is active because of the load of the installation; waiting until it resolves\n'
+		noted=yes
 		sleep 2
 	done
 }
@@ -53,10 +53,10 @@ code=1
 trap remove EXIT
 trap 'code=130; exit' INT TERM
 
-# dashboards: asks for the data of every panel; without Grafana, which the spec does not insist on, says so.
+# dashboards: queries the data of every panel; without Grafana, which the spec does not require, prints a note.
 dashboards() {
 	if "$binary" status 2>/dev/null | grep -q '^dashboards: no Grafana'; then
-		printf '\nno Grafana could be had here, so there is no dashboard to ask\n'
+		printf '\nGrafana is not available here, so there are no dashboards to check\n'
 	else
 		run verify-dashboards
 	fi

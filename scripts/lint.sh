@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Everything that is checked without running it.
+# All static checks.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Installs what a fresh Debian machine lacks: for `demo` (build and run machines), for `test` (checkers, Python).
-# Prints one line per thing installed, asks nothing, and is silent where everything is there.
+# Prints one line per installed item, never prompts, and prints nothing if everything is installed.
 #
 # usage: prerequisites.sh demo|test …
 #
-# What stands in conditions here is one command or a question, and needs no errexit.
+# Conditions here are single commands or tests, and need no errexit.
 # shellcheck disable=SC2310
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -18,7 +18,7 @@ build=(gcc libc6-dev ca-certificates curl git)
 machines=(systemd-container mmdebstrap debian-archive-keyring nftables iproute2 openssh-client mount procps)
 test=(chromium poppler-utils shellcheck python3 python3-venv bsdutils procps openssh-client)
 
-rust_help='install Rust as rust-toolchain.toml says (https://rustup.rs), then run the same again'
+rust_help='install the Rust of rust-toolchain.toml (https://rustup.rs), then run the same again'
 
 fail() {
 	printf 'error: %s\n' "$1" >&2
@@ -145,7 +145,7 @@ monitoring_tools() {
 	rm -r "$folder"
 }
 
-command -v apt-get >/dev/null || fail 'this is no Debian: there is no apt-get' \
+command -v apt-get >/dev/null || fail 'this is not Debian: `apt-get` is missing' \
 	'install Rust, a C linker, systemd-nspawn, mmdebstrap, nftables, iproute2 and an ssh client, then build with cargo'
 
 for purpose in "$@"; do
@@ -155,12 +155,12 @@ for purpose in "$@"; do
 		rust
 		;;
 	test)
-		# Without root the tests of machines say that they did not run, and need nothing.
+		# Without root the tests of machines are skipped, and need nothing.
 		if ((EUID == 0)); then packages "${machines[@]}"; fi
 		packages "${build[@]}" "${test[@]}"
 		rust
 		monitoring_tools
 		;;
-	*) fail "\`$purpose\` is no purpose" 'write demo or test' ;;
+	*) fail "\`$purpose\` is not a valid purpose" 'use demo or test' ;;
 	esac
 done

@@ -59,7 +59,7 @@ tarball() {
 		(cd "$work/$product" && go build -trimpath -tags "$tags" -o "$work/$top/${program%=*}" \
 			-ldflags "-s -w -X $stamp.Version=$version -X $stamp.Branch=HEAD" "${program#*=}") >&2
 		"$work/$top/${program%=*}" --version 2>&1 | grep -qF "version $version " || {
-			echo "error: ${program%=*} does not answer that it is $version" >&2
+			echo "error: ${program%=*} does not report version $version" >&2
 			return 1
 		}
 	done

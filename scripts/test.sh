@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Every test there is. Tests on real machines wait more than they compute, so the other suites run beside them, one after
-# the other; what one of these prints is shown when it has ended. Each suite runs even where another failed; the last
-# lines say how they ended.
+# Runs all tests. Tests on real machines wait more than they compute, so the other suites run beside them, one after
+# the other; their output is shown when they have ended. Each suite runs even if another failed; the last lines show
+# the results.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
 

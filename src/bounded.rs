@@ -1,16 +1,16 @@
-//! Reading a file that should be small: whatever it is, no more than so much of it gets into memory.
+//! Reads files that should be small, and never more than a given number of bytes.
 
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::Path;
 
-/// Specs, requirements, secrets, catalogues: none of them comes near.
+/// Limit for specs, requirements, secrets and catalogues, in bytes; far more than any of them needs.
 pub const SMALL_FILE_BYTES: u64 = 4 << 20;
 
-/// The whole file.
+/// Reads the whole file.
 ///
 /// # Errors
-/// Where it cannot be read, or is larger than `limit` bytes.
+/// When it cannot be read, or is larger than `limit` bytes.
 pub fn read_at_most(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     File::open(path)?.take(limit + 1).read_to_end(&mut bytes)?;
@@ -20,10 +20,10 @@ pub fn read_at_most(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The same as text in UTF-8.
+/// Reads the whole file as UTF-8 text.
 ///
 /// # Errors
-/// As [`read_at_most`], and where it is something else.
+/// As [`read_at_most`], and when it is not UTF-8.
 pub fn read_text(path: &Path) -> io::Result<String> {
     let bytes = read_at_most(path, SMALL_FILE_BYTES)?;
     String::from_utf8(bytes)

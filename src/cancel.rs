@@ -1,6 +1,6 @@
 //! A flag that is raised once, by Ctrl-C or SIGTERM, and that work in any room can wait for.
 //!
-//! The edge raises it; commands that have something to tidy up listen. The others are dropped at their
+//! `main` raises it; commands that have something to clean up wait for it. The others are dropped at their
 //! next await point.
 
 use tokio::sync::watch;

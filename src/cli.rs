@@ -1,6 +1,6 @@
-//! The command line as types. What a word means is decided in `commands`; nothing here does anything.
+//! The command line as types: parses it only. `commands` implements the subcommands.
 //!
-//! Field docs are the texts of `--help`.
+//! Doc comments of fields are the texts of `--help`.
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -12,16 +12,17 @@ use crate::error::Error;
 use crate::host::{HostName, Role};
 use crate::spec::Region;
 
-/// Monitoring for a Django team that is proven to alert.
+/// Set up monitoring for a Django team and prove that its alerts are delivered.
 #[derive(Debug, Parser)]
 #[command(name = "monctl", version, max_term_width = 100, after_help = AFTER_HELP)]
 pub struct Cli {
-    /// The project's spec.
+    /// Read the project's spec from this file.
     #[arg(short, long, value_name = "PATH", global = true)]
     #[arg(env = "MONCTL_SPEC", hide_env_values = true, default_value = "monctl.yaml")]
     pub file: PathBuf,
 
-    /// `text`, or `json`: one document on standard output, JSON lines of progress on standard error.
+    /// Print results as `text`, or as `json`: one document on standard output, progress as JSON lines on standard
+    /// error.
     #[arg(
         long,
         value_enum,
@@ -32,14 +33,18 @@ pub struct Cli {
     )]
     pub output: OutputFormat,
 
-    /// What is to be done.
+    /// The command to run.
     #[command(subcommand)]
     pub command: Command,
 }
 
-const AFTER_HELP: &str = "Exit codes: 0 done; 1 failed on the way; 2 command line or spec wrong, nothing touched; \
-    3 `plan` found changes; 4 alert not proven; 5 could not run; \
-    6 `check` found something; 7 observation lost; 130 interrupted.";
+const AFTER_HELP: &str = "Exit codes: 0 success; 1 failed, possibly in part; 2 invalid command line or spec, nothing \
+    changed; 3 `plan` found changes; 4 alert not proven; 5 could not run; 6 `check` found problems; 7 observation \
+    lost, no verdict; 130 interrupted.
+
+Examples:
+  monctl plan --file shop/monctl.yaml
+  monctl up";
 
 /// How results and progress are printed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
@@ -51,47 +56,82 @@ pub enum OutputFormat {
     Json,
 }
 
-/// The subcommands, in the order in which a project meets them.
+/// The subcommands, in the order in which a project usually needs them.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Write or show every file that the hosts would get; touches no machine.
+    /// Write or print every file that `up` would put on the hosts; change no machine.
+    #[command(after_help = RENDER_EXAMPLES)]
     Render(RenderArgs),
-    /// Show what `up` would change, and why; exit code 3 where there is something.
+    /// Show what `up` would change, and why; exit with code 3 if there are changes.
+    #[command(after_help = "Examples:\n  monctl plan\n  monctl plan --output json")]
     Plan,
-    /// Make machines and hosts what the spec says.
+    /// Create or update machines and hosts to match the spec.
+    #[command(after_help = "Examples:\n  monctl up\n  monctl up --yes --allow-downtime")]
     Up(UpArgs),
-    /// Show machines, services, targets, rules, dashboards and the last proof.
+    /// Show the state of machines, services, targets, rules and dashboards, and the last proofs.
+    #[command(after_help = "Examples:\n  monctl status\n  monctl status --all --output json")]
     Status(StatusArgs),
-    /// Cause the fault that an alert is there for, and watch the alert arrive and be resolved.
+    /// Cause the fault that an alert detects, and check that the alert is delivered and resolved.
+    #[command(after_help = VERIFY_ALERT_EXAMPLES)]
     VerifyAlert(VerifyArgs),
-    /// Ask Grafana for the data of every panel, and say which ones show nothing and why.
+    /// Query Grafana for the data of every panel, and show which panels have no data, and why.
     ///
-    /// Sends real requests to the application first, on all its hosts, until it was scraped twice: 4 to 40 a second. With
-    /// `app.metrics: exporter` one in forty each is answered with 302, 404 and 503 by the instrumentation, which also
-    /// whoever watches the application sees. `--no-traffic` sends none.
+    /// Sends real requests to the application first, on all its hosts, until it was scraped twice: 4 to 40 a second.
+    /// With `app.metrics: exporter` the instrumentation answers one request in forty with 302, one with 404 and one
+    /// with 503; other monitoring of the application sees these responses, too. `--no-traffic` sends no requests.
+    #[command(after_help = VERIFY_DASHBOARDS_EXAMPLES)]
     VerifyDashboards(DashboardsArgs),
-    /// Look for rules that can never fire or never arrive, in what the live Prometheus and Alertmanager hold.
+    /// Check the live rules and routes for alerts that can never fire or never be delivered.
+    #[command(after_help = "Examples:\n  monctl check\n  monctl check --output json")]
     Check,
-    /// Say what must happen, for how long, until a person is told of an alert, and what shortens it.
+    /// Show what an alert needs to reach its receiver, how long that takes, and how to make it faster.
+    #[command(after_help = EXPLAIN_EXAMPLES)]
     Explain(ExplainArgs),
     /// Open a shell on a host, or run a command there.
+    #[command(after_help = SSH_EXAMPLES)]
     Ssh(SshArgs),
     /// Open Grafana, Prometheus or Alertmanager in the browser, through ssh.
+    #[command(after_help = "Examples:\n  monctl open\n  monctl open prometheus --print")]
     Open(OpenArgs),
-    /// Show what the services of all hosts log, in one stream.
+    /// Show the logs of all services on all hosts as one stream.
+    #[command(after_help = "Examples:\n  monctl logs app --since 1h\n  monctl logs --follow")]
     Logs(LogsArgs),
-    /// Replace a secret that monctl made by a new one.
+    /// Rotate a secret generated by monctl.
+    #[command(after_help = "Example:\n  monctl rotate grafana-password")]
     Rotate(RotateArgs),
-    /// Remove everything that `up` made.
+    /// Remove everything that `up` created.
+    #[command(after_help = "Examples:\n  monctl down\n  monctl down --project shop --region eu-central-1")]
     Down(DownArgs),
-    /// Print the page about an alert of the catalogue: meaning, first look, usual causes, remedy.
+    /// Print the runbook of an alert of the catalogue: meaning, first look, usual causes, remedy.
+    #[command(after_help = "Example:\n  monctl runbook HostDown")]
     Runbook {
-        /// The alert's name.
+        /// The name of the alert.
         alert: String,
     },
     /// Print the JSON Schema of the spec.
+    #[command(after_help = "Example:\n  monctl schema")]
     Schema,
 }
+
+const RENDER_EXAMPLES: &str = "Examples:
+  monctl render --out files
+  monctl render --dry-run --address app=203.0.113.7";
+
+const VERIFY_ALERT_EXAMPLES: &str = "Examples:
+  monctl verify-alert HighCPUUsage
+  monctl verify-alert --all --yes --report alerts.html";
+
+const VERIFY_DASHBOARDS_EXAMPLES: &str = "Examples:
+  monctl verify-dashboards
+  monctl verify-dashboards --no-traffic --screenshots pictures";
+
+const EXPLAIN_EXAMPLES: &str = "Examples:
+  monctl explain HighCPUUsage
+  monctl explain HighCPUUsage --value 85 --lasting 120s";
+
+const SSH_EXAMPLES: &str = "Examples:
+  monctl ssh app
+  monctl ssh monitoring -- journalctl -u monctl-prometheus -n 50";
 
 /// `monctl render`.
 #[derive(Debug, Args)]
@@ -99,7 +139,7 @@ pub struct RenderArgs {
     #[command(flatten)]
     pub(crate) target: RenderTarget,
 
-    /// The address of a machine that does not exist yet; a placeholder stands where none is given.
+    /// Use this address for a machine that does not exist yet; without it, the files contain a placeholder.
     #[arg(long = "address", value_name = "HOST=IP", value_parser = address)]
     pub addresses: Vec<(HostName, IpAddr)>,
 }
@@ -118,7 +158,7 @@ pub(crate) struct RenderTarget {
 }
 
 impl RenderArgs {
-    /// The folder to write to; none where the files are only printed.
+    /// The folder to write to; `None` if the files are only printed.
     pub fn out(&self) -> Option<&PathBuf> {
         self.target.out.as_ref()
     }
@@ -127,11 +167,11 @@ impl RenderArgs {
 /// `monctl up`.
 #[derive(Debug, Args)]
 pub struct UpArgs {
-    /// Go on without asking.
+    /// Make the changes without asking for confirmation.
     #[arg(short, long)]
     pub yes: bool,
 
-    /// Let machines be stopped or replaced without asking for that, too.
+    /// Allow machines to be stopped or replaced, without a second confirmation.
     #[arg(long)]
     pub allow_downtime: bool,
 }
@@ -139,7 +179,7 @@ pub struct UpArgs {
 /// `monctl status`.
 #[derive(Debug, Args)]
 pub struct StatusArgs {
-    /// Show what there is of other projects, too.
+    /// Also show what belongs to other projects.
     #[arg(long)]
     pub all: bool,
 }
@@ -152,27 +192,27 @@ pub struct VerifyArgs {
     #[arg(value_name = "ALERT", default_value = "HighCPUUsage")]
     pub alerts: Vec<String>,
 
-    /// Prove every alert that has a drill; drills that do not disturb each other run at the same time.
+    /// Prove every alert that has a drill; run drills in parallel where they do not disturb each other.
     #[arg(long, conflicts_with_all = ["alerts", "like_reference", "cpu_load"])]
     pub all: bool,
 
-    /// Only show which alerts have a drill, its danger, its guard and its undo, and why others have none.
+    /// Only list the alerts with their drills (danger, guard, undo), or the reason why there is no drill.
     #[arg(long, conflicts_with_all = ["all", "schedule"])]
     pub list: bool,
 
-    /// Only print a systemd timer and a step for a pipeline that prove every alert once a week.
+    /// Only print a systemd timer and a CI pipeline that prove every alert once a week.
     #[arg(long, conflicts_with = "all")]
     pub schedule: bool,
 
-    /// Go on without asking where users of the application will notice a drill.
+    /// Do not ask for confirmation before a drill that users of the application will notice.
     #[arg(short, long)]
     pub yes: bool,
 
-    /// The host on which the faults are caused.
+    /// Cause the faults on this host.
     #[arg(long, value_name = "HOST", default_value = "app", value_parser = app_host)]
     pub host: HostName,
 
-    /// Keep the fault up for its full time, even after the alert was delivered.
+    /// Keep the fault active for its full duration, even after the alert was delivered.
     #[arg(long)]
     pub keep: bool,
 
@@ -180,37 +220,37 @@ pub struct VerifyArgs {
     #[arg(long, conflicts_with_all = ["cpu_load", "duration"])]
     pub like_reference: bool,
 
-    /// The load on each CPU, in percent; 100 where absent.
+    /// Load each CPU to this percentage; defaults to 100.
     #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(1..=100))]
     pub cpu_load: Option<u8>,
 
-    /// Write what became of the drills as one self-contained HTML page.
+    /// Write the results of the drills to this file, as one self-contained HTML page.
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,
 
-    /// How long the fault lasts at most, such as `90s`; what the prediction asks for where absent.
+    /// Limit the fault to this duration, such as `90s`; defaults to the duration that the prediction requires.
     #[arg(long, value_name = "DURATION")]
     pub duration: Option<PromDuration>,
 }
 
-/// A host that runs the application.
+/// Parses the name of a host that runs the application.
 fn app_host(text: &str) -> Result<HostName, Error> {
     let name: HostName = text.parse()?;
     if name.role() == Role::APP {
         return Ok(name);
     }
-    Err(Error::invalid(format!("`{name}` runs no application"))
-        .remedy("drills are for `app`, `app-2` and so on"))
+    Err(Error::invalid(format!("`{name}` does not run the application"))
+        .remedy("drills run on `app`, `app-2` and so on"))
 }
 
 /// `monctl verify-dashboards`.
 #[derive(Debug, Args)]
 pub struct DashboardsArgs {
-    /// Also take a picture of each dashboard into this folder, with the Chromium that is installed here.
+    /// Also save a screenshot of each dashboard in this folder; requires an installed Chromium.
     #[arg(long, value_name = "DIR")]
     pub screenshots: Option<PathBuf>,
 
-    /// Only ask: send no requests to the application. Where nobody else does, its panels may show nothing.
+    /// Send no requests to the application. Without other traffic its panels may show no data.
     #[arg(long)]
     pub no_traffic: bool,
 }
@@ -222,11 +262,11 @@ pub struct ExplainArgs {
     #[arg(value_name = "ALERT")]
     pub alert: String,
 
-    /// The value to which a fault brings the expression, in its unit.
+    /// Assume a fault that brings the expression to this value, in its unit.
     #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
     pub value: Option<f64>,
 
-    /// How long that fault lasts, such as `90s`.
+    /// Assume that the fault lasts this long, such as `90s`.
     #[arg(long, value_name = "DURATION")]
     pub lasting: Option<PromDuration>,
 }
@@ -237,7 +277,7 @@ pub struct SshArgs {
     /// `app`, `app-2` …, or `monitoring`.
     pub host: HostName,
 
-    /// The command and its arguments, after `--`; a shell where absent.
+    /// The command and its arguments, after `--`; defaults to a shell.
     #[arg(last = true, value_name = "COMMAND")]
     pub command: Vec<String>,
 }
@@ -245,16 +285,16 @@ pub struct SshArgs {
 /// `monctl open`.
 #[derive(Debug, Args)]
 pub struct OpenArgs {
-    /// What to look at.
+    /// The service to open.
     #[arg(value_enum, default_value_t)]
     pub service: Web,
 
-    /// Only print the address.
+    /// Only print the address; do not open the browser.
     #[arg(long)]
     pub print: bool,
 }
 
-/// What has a web interface.
+/// A service with a web interface.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum Web {
     /// Dashboards.
@@ -269,18 +309,18 @@ pub enum Web {
 /// `monctl logs`.
 #[derive(Debug, Args)]
 pub struct LogsArgs {
-    /// One service, such as `app`, `prometheus` or `grafana`; all of them where absent.
+    /// One service, such as `app`, `prometheus` or `grafana`; defaults to all of them.
     pub service: Option<String>,
 
-    /// How far to look back.
+    /// Show entries from this far back.
     #[arg(long, value_name = "DURATION", default_value = "10m")]
     pub since: PromDuration,
 
-    /// Go on showing what comes, until Ctrl-C.
+    /// Keep printing new entries until Ctrl-C.
     #[arg(short, long)]
     pub follow: bool,
 
-    /// The project's spec. Without its short form, which is that of `--follow` here.
+    /// Read the project's spec from this file. For `logs`, `-f` means `--follow`.
     #[arg(
         long,
         value_name = "PATH",
@@ -294,12 +334,12 @@ pub struct LogsArgs {
 /// `monctl rotate`.
 #[derive(Debug, Args)]
 pub struct RotateArgs {
-    /// The secret.
+    /// The secret to rotate.
     #[arg(value_enum)]
     pub what: Rotatable,
 }
 
-/// A secret that monctl made and can replace.
+/// A secret that monctl generated and can rotate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Rotatable {
     /// The password of Grafana's administrator.
@@ -309,25 +349,25 @@ pub enum Rotatable {
 /// `monctl down`.
 #[derive(Debug, Args)]
 pub struct DownArgs {
-    /// Go on without asking.
+    /// Remove everything without asking for confirmation.
     #[arg(short, long)]
     pub yes: bool,
 
-    /// The project's name, where its spec is lost.
+    /// Remove the project of this name, if its spec is lost.
     #[arg(long, value_name = "NAME")]
     pub project: Option<String>,
 
-    /// The region of EC2 in which that project is; on this computer where absent.
+    /// Remove that project from this EC2 region; defaults to this computer.
     #[arg(long, value_name = "REGION", requires = "project")]
     pub region: Option<Region>,
 
-    /// Remove the cached base image of this computer's machines, too.
+    /// Also remove the cached base images of machines on this computer.
     #[arg(long)]
     pub purge_cache: bool,
 }
 
 impl Command {
-    /// The word on the command line.
+    /// The name on the command line.
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Render(_) => "render",
@@ -349,11 +389,11 @@ impl Command {
     }
 }
 
-/// Reads `app=203.0.113.7`.
+/// Parses `app=203.0.113.7`.
 fn address(text: &str) -> Result<(HostName, IpAddr), String> {
     let (host, ip) = text.split_once('=').ok_or("write HOST=IP, for example `app=203.0.113.7`")?;
     let host = host.parse::<HostName>().map_err(|error| error.to_string())?;
-    let ip = ip.parse().map_err(|_| format!("`{ip}` is no IP address"))?;
+    let ip = ip.parse().map_err(|_| format!("`{ip}` is not an IP address"))?;
     Ok((host, ip))
 }
 
@@ -377,7 +417,20 @@ mod tests {
     }
 
     #[test]
-    fn addresses_are_read_by_host() {
+    fn every_command_has_examples_that_parse() {
+        for command in Cli::command().get_subcommands() {
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            let examples: Vec<&str> = help.lines().filter(|line| line.starts_with("  monctl ")).collect();
+            assert!(!examples.is_empty(), "`{}` has no example", command.get_name());
+            for example in examples {
+                let cli = Cli::try_parse_from(example.split_whitespace()).unwrap();
+                assert_eq!(cli.command.name(), command.get_name(), "{example}");
+            }
+        }
+    }
+
+    #[test]
+    fn addresses_are_parsed_by_host() {
         let cli =
             Cli::try_parse_from(["monctl", "render", "--dry-run", "--address", "app-2=203.0.113.8"]).unwrap();
         let Command::Render(args) = cli.command else { panic!("not render") };
@@ -385,7 +438,7 @@ mod tests {
     }
 
     #[test]
-    fn render_wants_exactly_one_target() {
+    fn render_requires_exactly_one_target() {
         assert!(Cli::try_parse_from(["monctl", "render"]).is_err());
         assert!(Cli::try_parse_from(["monctl", "render", "--dry-run", "--out", "x"]).is_err());
         assert!(Cli::try_parse_from(["monctl", "render", "--out", "x"]).is_ok());

@@ -18,10 +18,10 @@ impl Sha256 {
         Self(sha2::Sha256::digest(bytes).into())
     }
 
-    /// The digest of everything that can be read, and how many bytes that was. Takes little memory.
+    /// The digest of everything that `reader` yields, and the number of bytes. Takes little memory.
     ///
     /// # Errors
-    /// As reading.
+    /// Those of `reader`.
     pub fn of_reader(reader: impl Read) -> io::Result<(Self, u64)> {
         let mut hashing = Hashing::new(reader);
         io::copy(&mut hashing, &mut io::sink())?;
@@ -66,7 +66,7 @@ impl<R: Read> Hashing<R> {
         Self { reader, hasher: sha2::Sha256::new(), bytes: 0 }
     }
 
-    /// The digest of what was read, and how many bytes that was.
+    /// The digest of what was read, and the number of bytes.
     pub fn finish(self) -> (Sha256, u64) {
         (Sha256(self.hasher.finalize().into()), self.bytes)
     }
@@ -97,7 +97,7 @@ impl FromStr for Sha256 {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("`{text}` is no SHA-256 digest: 64 hexadecimal digits");
+        let wrong = || format!("`{text}` is not a SHA-256 digest of 64 hexadecimal digits");
         if text.len() != 64 || !text.is_ascii() {
             return Err(wrong());
         }
@@ -126,7 +126,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_digest_is_read_as_it_is_written() {
+    fn a_digest_is_parsed_as_it_is_printed() {
         let digest = Sha256::of("abc");
         assert_eq!(digest.to_string(), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
         assert_eq!(digest.to_string().parse(), Ok(digest));
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_read_piece_by_piece_has_the_same_digest() {
+    fn a_stream_has_the_same_digest_as_its_bytes() {
         let bytes = vec![3; 300_000];
         assert_eq!(Sha256::of_reader(&bytes[..]).unwrap(), (Sha256::of(&bytes), 300_000));
     }

@@ -22,21 +22,21 @@ const UNITS: [(&str, u64); 7] = [
     ("ms", 1),
 ];
 
-/// What specs may hold: at least one unit, and no number that would overflow.
+/// Pattern of durations in specs: at least one unit, and no number that would overflow.
 const PATTERN: &str = "^(0|([0-9]{1,2}y)?([0-9]{1,3}w)?([0-9]{1,5}d)?([0-9]{1,6}h)?([0-9]{1,8}m)?([0-9]{1,9}s)?([0-9]{1,12}ms)?)$";
 
 impl PromDuration {
-    /// So many seconds.
+    /// A duration in seconds.
     pub const fn seconds(seconds: u64) -> Self {
         Self(seconds * 1_000)
     }
 
-    /// So many milliseconds.
+    /// A duration in milliseconds.
     pub const fn millis(millis: u64) -> Self {
         Self(millis)
     }
 
-    /// The same as a standard duration.
+    /// Converts it to a standard duration.
     pub const fn get(self) -> Duration {
         Duration::from_millis(self.0)
     }
@@ -76,7 +76,8 @@ impl FromStr for PromDuration {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("`{text}` is no duration; write for example `15s`, `1m30s`, `2h` or `15d`");
+        let wrong =
+            || format!("`{text}` is not a valid duration; write for example `15s`, `1m30s`, `2h` or `15d`");
         if text == "0" {
             return Ok(Self(0));
         }
@@ -147,7 +148,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn durations_are_read_and_written_as_prometheus_does() {
+    fn durations_are_parsed_and_printed_as_prometheus_does() {
         for (text, millis) in
             [("15s", 15_000), ("1m30s", 90_000), ("2h", 7_200_000), ("15d", 1_296_000_000), ("500ms", 500)]
         {
@@ -159,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn what_prometheus_refuses_is_refused() {
+    fn durations_that_prometheus_refuses_are_refused() {
         for text in ["", "5", "s", "1.5s", "1s1m", "1m1m", "-1s", "1 s", "99999999999999999999s", "1x"] {
             assert!(text.parse::<PromDuration>().is_err(), "{text}");
         }

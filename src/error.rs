@@ -1,7 +1,7 @@
 //! The one error type and the exit codes of the program.
 //!
-//! An [`Error`] says what failed, where, why and what to do next. It is built where the failure is
-//! understood and printed once, at the edge (`main.rs`). Nothing here prints.
+//! An [`Error`] holds what failed, where, why and what to do next. It is built where the failure is
+//! understood and printed once, in `main.rs`. Nothing here prints.
 
 use std::fmt;
 
@@ -11,21 +11,21 @@ use serde::Serialize;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Exit {
-    /// Everything asked for was done.
+    /// The command succeeded.
     Success,
-    /// Something failed on the way; the message names what worked, what did not, and how to go on.
+    /// Something failed; the message names what worked, what did not, and how to continue.
     Failed,
-    /// The command line or the spec is wrong. Nothing was touched.
+    /// The command line or the spec is invalid. Nothing was changed.
     Invalid,
     /// `plan` found changes that `up` would make.
     Changes,
-    /// `verify-alert` ran, and the alert did not make the whole way.
+    /// `verify-alert` ran, and the alert did not reach every stage.
     NotProven,
     /// The run could not start: a prerequisite is missing, or the state of the system forbids it.
     CouldNotRun,
-    /// `check` found something wrong with the rules or their delivery.
+    /// `check` found problems in the rules or in their delivery.
     Findings,
-    /// `verify-alert` ran, and what it watches the alert by did not answer: there is no verdict.
+    /// `verify-alert` ran, but a service that it observes did not answer: there is no verdict.
     ObservationLost,
     /// Interrupted by Ctrl-C or SIGTERM at a safe point.
     Interrupted,
@@ -101,7 +101,7 @@ impl Error {
         Self::new(Exit::CouldNotRun, message)
     }
 
-    /// One error of all that failed: each is the cause, with its own reason; none where nothing failed.
+    /// Combines several errors into one that lists each with its reason; `None` if there are none.
     pub fn all(mut errors: Vec<Self>) -> Option<Self> {
         if errors.len() < 2 {
             return errors.pop();
@@ -119,35 +119,35 @@ impl Error {
         Some(if remedies.is_empty() { one } else { one.remedy(remedies.join("; ")) })
     }
 
-    /// Names the place: `file:line:column`, a host, or a host and a step.
+    /// Sets the place: `file:line:column`, a host, or a host and a step.
     #[must_use]
     pub fn at(mut self, place: impl Into<String>) -> Self {
         self.0.place = Some(place.into());
         self
     }
 
-    /// Says what to do next: a sentence or a command.
+    /// Sets the remedy, what to do next: a sentence or a command.
     #[must_use]
     pub fn remedy(mut self, remedy: impl Into<String>) -> Self {
         self.0.remedy = Some(remedy.into());
         self
     }
 
-    /// Keeps the cause for the chain.
+    /// Sets the cause, printed below the message.
     #[must_use]
     pub fn because(mut self, cause: impl Into<Cause>) -> Self {
         self.0.cause = Some(cause.into());
         self
     }
 
-    /// The same with another exit code: a failure means something else after something was changed.
+    /// Sets another exit code: the same failure means something else after changes were made.
     #[must_use]
     pub fn with_exit(mut self, exit: Exit) -> Self {
         self.0.exit = exit;
         self
     }
 
-    /// The exit code that this error asks for.
+    /// The exit code of this error.
     pub fn exit(&self) -> Exit {
         self.0.exit
     }
@@ -167,12 +167,12 @@ impl Error {
         self.0.remedy.as_deref()
     }
 
-    /// Place, message and causes in one line, for where there is no room for more.
+    /// Place, message and causes in one line.
     pub fn in_one_line(&self) -> String {
         self.causes().iter().fold(self.to_string(), |text, cause| format!("{text}: {cause}"))
     }
 
-    /// The causes, outermost first, each as its own sentence; repetitions are left out.
+    /// The causes, outermost first, without repetitions.
     pub fn causes(&self) -> Vec<String> {
         let mut causes: Vec<String> = Vec::new();
         let mut next = std::error::Error::source(self);
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn of_several_errors_each_is_told_with_its_reason_and_what_to_do() {
+    fn several_errors_are_combined_with_their_reasons_and_remedies() {
         assert!(Error::all(vec![]).is_none());
         assert_eq!(Error::all(vec![Error::failed("one")]).unwrap().message(), "one");
         let quota = Error::could_not_run("quota").at("app").because("429").remedy("ask for more");

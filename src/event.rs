@@ -1,4 +1,4 @@
-//! What happens while a command runs, as data. The only thing between doing and showing: rooms send
+//! Events of a running command, as data. The only link between work and display: rooms send
 //! events, `report/` draws them for a terminal, as plain lines or as JSON lines.
 
 use std::time::{Duration, Instant};
@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 use crate::duration::Millis;
 use crate::host::HostName;
 
-/// How often a wait says what it waits for.
+/// Interval between two `Waiting` events.
 const WAITING_INTERVAL: Duration = Duration::from_secs(5);
 
 /// One thing that happened.
@@ -38,7 +38,7 @@ pub enum Event {
         /// How long it took; absent while under way.
         took: Option<Millis>,
     },
-    /// Something takes its time; told again and again until it ends.
+    /// Something takes a while; repeated until it ends.
     Waiting {
         /// What is waited for: `app to answer over ssh`.
         what: String,
@@ -59,11 +59,11 @@ pub enum Event {
         /// The step's id in its playbook.
         step: String,
     },
-    /// A step goes on; told again and again until it ends.
+    /// A step is still running; repeated until it ends.
     StepUnderWay {
         /// The host.
         host: HostName,
-        /// The step's id in its playbook, and what it waits for where it says so.
+        /// The step's id in its playbook, and what it waits for if it reports that.
         step: String,
         /// For how long already.
         after: Millis,
@@ -86,7 +86,7 @@ pub enum Event {
         /// The end of what it printed.
         output: String,
     },
-    /// A stage of an alert's way was seen, or is expected.
+    /// A stage of an alert was observed, or is expected.
     Stage {
         /// The alert.
         alert: String,
@@ -99,52 +99,52 @@ pub enum Event {
         /// What was seen.
         detail: String,
     },
-    /// A stage of an alert's way is to be expected: the times since the fault begins.
+    /// The predicted times of a stage of an alert, since the fault begins.
     Expected {
         /// The alert.
         alert: String,
         /// The stage as people read it.
         stage: String,
-        /// In the luckiest case.
+        /// In the best case.
         earliest: Millis,
         /// On average.
         expected: Millis,
-        /// In the unluckiest case.
+        /// In the worst case.
         latest: Millis,
     },
-    /// A message reached the receiver inside monctl.
+    /// The receiver inside monctl received a message.
     Message {
         /// The message.
         message: ChatMessage,
     },
-    /// A line of a service's journal. It is a result: standard output has it.
+    /// A line of a service's journal. It is a result and goes to standard output.
     Log {
         /// The line.
         line: LogLine,
     },
-    /// An address at which something can be looked at from now on. It is a result, too.
+    /// A web interface is available at an address. It is a result and goes to standard output.
     Opened {
-        /// What is there.
+        /// The service.
         service: &'static str,
         /// The address.
         url: String,
     },
-    /// Something worth a line that is no failure.
+    /// A message about progress.
     Note {
         /// The line.
         text: String,
     },
-    /// Something that a careful operator wants to know.
+    /// A problem that does not stop the run.
     Warning {
         /// The line.
         text: String,
     },
 }
 
-/// A message as a chat shows it. Its text came over the network: whoever draws it makes it harmless first.
+/// A message as a chat shows it. Its text came over the network: the reporter sanitizes it before printing.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct ChatMessage {
-    /// The channel it asks for; empty where it leaves that to the webhook.
+    /// The channel that it requests; empty if the webhook decides.
     pub channel: String,
     /// The name of the sender.
     pub sender: String,
@@ -156,20 +156,20 @@ pub struct ChatMessage {
     pub colour: String,
 }
 
-/// A line of a service's journal. Its text is the service's: whoever draws it makes it harmless first.
+/// A line of a service's journal. Its text is the service's: the reporter sanitizes it before printing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct LogLine {
     /// When it was written.
     pub at: Timestamp,
-    /// Where.
+    /// The host.
     pub host: HostName,
-    /// By which service, such as `app`.
+    /// The service that wrote it, such as `app`.
     pub service: String,
-    /// What it says.
+    /// The text.
     pub text: String,
 }
 
-/// Where rooms send their events. Cheap to clone; sending never blocks and never fails.
+/// The sender of events. Cheap to clone; sending never blocks and never fails.
 #[derive(Debug, Clone)]
 pub struct Events(mpsc::UnboundedSender<Event>);
 
@@ -180,35 +180,35 @@ impl Events {
         (Self(sender), receiver)
     }
 
-    /// Sends an event. Where nobody listens any more it is dropped.
+    /// Sends an event; drops it if the receiver is gone.
     pub fn send(&self, event: Event) {
         // The reader may be gone: the run is over then.
         drop(self.0.send(event));
     }
 
-    /// Says every few seconds what is waited for, until the guard is dropped.
-    #[must_use = "nothing is said once the guard is dropped"]
+    /// Sends an [`Event::Waiting`] every few seconds, until the guard is dropped.
+    #[must_use = "no event is sent once the guard is dropped"]
     pub fn waiting(&self, what: impl Into<String>) -> Waiting {
-        Waiting::saying(self.clone(), what.into(), WAITING_INTERVAL)
+        Waiting::announcing(self.clone(), what.into(), WAITING_INTERVAL)
     }
 
-    /// Sends a [`Event::Note`].
+    /// Sends an [`Event::Note`].
     pub fn note(&self, text: impl Into<String>) {
         self.send(Event::Note { text: text.into() });
     }
 
-    /// Sends a [`Event::Warning`].
+    /// Sends an [`Event::Warning`].
     pub fn warn(&self, text: impl Into<String>) {
         self.send(Event::Warning { text: text.into() });
     }
 }
 
-/// A wait that says what it waits for, as long as this lives.
+/// Guard of a wait: sends [`Event::Waiting`] regularly until it is dropped.
 #[derive(Debug)]
 pub struct Waiting(JoinHandle<()>);
 
 impl Waiting {
-    fn saying(events: Events, what: String, interval: Duration) -> Self {
+    fn announcing(events: Events, what: String, interval: Duration) -> Self {
         let begun = Instant::now();
         Self(tokio::spawn(async move {
             loop {
@@ -230,18 +230,18 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_wait_says_what_it_waits_for_until_it_is_over() {
+    async fn a_wait_is_announced_until_its_guard_is_dropped() {
         let (events, mut seen) = Events::channel();
-        let waiting = Waiting::saying(events, "app to answer".into(), Duration::from_millis(1));
+        let waiting = Waiting::announcing(events, "app to answer".into(), Duration::from_millis(1));
         for _ in 0..3 {
-            let said = seen.recv().await;
+            let event = seen.recv().await;
             assert!(
-                matches!(&said, Some(Event::Waiting { what, .. }) if what == "app to answer"),
-                "{said:?}"
+                matches!(&event, Some(Event::Waiting { what, .. }) if what == "app to answer"),
+                "{event:?}"
             );
         }
         drop(waiting);
-        // The stream ends as soon as nothing can be said any more.
+        // The stream ends once all senders are gone.
         while seen.recv().await.is_some() {}
     }
 }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::error::Error;
 
-/// A project's name: a DNS label. It names folders, tables and tags, so that nothing else may get this far.
+/// A project's name: a DNS label, since it is part of the names of folders, tables and tags.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
 #[schemars(extend(
@@ -48,14 +48,14 @@ impl FromStr for ProjectName {
         if is_label {
             return Ok(Self(text.to_owned()));
         }
-        Err(Error::invalid(format!("`{text}` is no project name")).remedy(PROJECT_NAME_RULE))
+        Err(Error::invalid(format!("`{text}` is not a valid project name")).remedy(PROJECT_NAME_RULE))
     }
 }
 
-/// What a host is there for: `app` runs the Django application, `monitoring` runs Prometheus, Alertmanager and Grafana, and
+/// The role of a host: `app` runs the Django application, `monitoring` runs Prometheus, Alertmanager and Grafana, and
 /// hosts of any other role, such as `db`, are watched.
 ///
-/// A run meets few roles, so that their names may live as long as it, and a role is copied like a number.
+/// A run has few roles, so their names are leaked, which makes a role `Copy`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, JsonSchema)]
 #[schemars(with = "String", extend(
     "pattern" = Role::RULE.0,
@@ -65,7 +65,7 @@ impl FromStr for ProjectName {
 pub struct Role(&'static str);
 
 impl Role {
-    /// What a name must match, and what to say where it does not.
+    /// The pattern that a name must match, and the message for other names.
     pub(crate) const RULE: (&str, &str) =
         ("^[a-z][a-z0-9]{0,19}$", "use 1 to 20 lower-case letters and digits, with a letter first");
     /// Runs the Django application.
@@ -131,7 +131,7 @@ impl HostName {
         Self { role, number: if number == 0 { 1 } else { number } }
     }
 
-    /// What the host is there for.
+    /// The role of the host.
     pub const fn role(self) -> Role {
         self.role
     }
@@ -156,7 +156,7 @@ impl FromStr for HostName {
 
     fn from_str(text: &str) -> Result<Self, Error> {
         let number = |digits: &str| {
-            // What is not such a number is not the name of a host, and refused below.
+            // Anything else is not part of a host name and is refused below.
             digits.parse().ok().filter(|&number: &u16| number > 1 && !digits.starts_with(['0', '+']))
         };
         let (role, number) = match text.split_once('-') {
@@ -170,7 +170,7 @@ impl FromStr for HostName {
             return Ok(Self::new(role, number));
         }
         Err(Error::invalid(format!("`{text}` is not a valid host name")).remedy(
-            "hosts are called `app`, `app-2`, `app-3` …, `monitoring`, and after further roles of the spec, such as `db`",
+            "hosts are named `app`, `app-2`, `app-3` …, `monitoring`, and by further roles of the spec, such as `db`",
         ))
     }
 }
@@ -207,23 +207,23 @@ pub struct Machine {
     pub ssh: SshTarget,
 }
 
-/// What `ssh` needs: an alias, and the configuration file that says the rest (address, user, key, known hosts).
+/// What `ssh` needs: an alias, and the configuration file with the rest (address, user, key, known hosts).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SshTarget {
     /// The `Host` alias in the configuration file.
     pub alias: String,
     /// The file for `ssh -F`; it pins the host key and forbids any other.
     pub config: PathBuf,
-    /// Whether the user that logs in is root; another one uses sudo.
+    /// Whether the login user is root; other users use sudo.
     pub root: bool,
-    /// Whose word there is for the host's key, and so what to do where it is not the right one.
+    /// Where the trust in the host's key comes from; decides how to handle a different key.
     pub trust: Trust,
 }
 
-/// Whose word there is for a host's key.
+/// Where the trust in a host's key comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trust {
-    /// monctl made the machine and its key. It may still boot.
+    /// monctl created the machine and its key. The machine may still be booting.
     Made,
     /// The machine existed before: the user's `known_hosts`, or a fingerprint in the spec.
     Given,
@@ -234,7 +234,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_read_as_they_are_written() {
+    fn host_names_are_parsed_as_they_are_printed() {
         for text in ["app", "app-2", "app-300", "monitoring", "db", "db-2"] {
             assert_eq!(text.parse::<HostName>().unwrap().to_string(), text);
         }
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn other_words_are_no_host_names() {
+    fn other_words_are_not_host_names() {
         for text in ["", "app-", "app-0", "app-1", "app-02", "app-+2", "App", "monitoring-2", "my-db", "../x"]
         {
             assert!(text.parse::<HostName>().is_err(), "{text}");

@@ -1,7 +1,7 @@
-//! monctl: monitoring for a Django team that is proven to alert.
+//! monctl sets up monitoring for a Django team and proves that its alerts are delivered.
 //!
 //! Data flows one way: a spec is read, rendered to a bundle of files, compared with the facts of
-//! machines, planned, applied, and at the end proven. Each room below is one stage of that flow and
+//! machines, planned, applied, and finally proven. Each room (module) below is one stage of that flow and
 //! imports only from the rooms above it; `commands` puts them together, one file per subcommand.
 
 #![deny(clippy::let_underscore_must_use)]

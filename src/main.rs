@@ -1,7 +1,7 @@
 //! The thin binary: reads the command line, runs a command, prints once, exits once.
 //!
 //! The command runs on a thread of its own; this one owns the screen, the keyboard and the signals, so
-//! that an interrupted run ends in time even where the command is busy.
+//! that an interrupted run ends in time even if the command is busy.
 
 use std::env;
 use std::io::{self, IsTerminal as _, Write as _};
@@ -25,8 +25,8 @@ use monctl::secret::KnownSecrets;
 /// An interrupted run ends within two seconds of the signal; this leaves room to print.
 const PATIENCE: Duration = Duration::from_millis(1_800);
 
-/// The command's thread reads what others wrote, such as specs and dashboards, whose depth is bounded: this holds the
-/// deepest ones several times.
+/// Stack size of the command's thread. It parses specs and dashboards of bounded depth; this is enough for several
+/// times the deepest ones.
 const COMMAND_STACK_BYTES: usize = 16 << 20;
 
 fn main() -> ExitCode {
@@ -47,7 +47,7 @@ fn main() -> ExitCode {
     ExitCode::from(exit.code())
 }
 
-/// Help and version go to standard output and are a success; everything else is a mistake of exit code 2.
+/// Prints help and version to standard output with exit code 0; everything else is an error with exit code 2.
 fn usage(error: &clap::Error) -> ExitCode {
     let json = env::args_os().any(|word| word == "--output=json")
         || env::args_os()
@@ -58,14 +58,14 @@ fn usage(error: &clap::Error) -> ExitCode {
         let text = text.trim().trim_start_matches("error: ");
         Reporter::new(screen(OutputFormat::Json), io::stderr()).fail(&Error::invalid(text));
     } else {
-        // A reader that went away is no failure.
+        // A reader that has closed the stream is not a failure.
         drop(error.print());
     }
     let exit = if error.use_stderr() { Exit::Invalid } else { Exit::Success };
     ExitCode::from(exit.code())
 }
 
-/// What kind of screen this is. `NO_COLOR` (any value but none) and `TERM=dumb` are honoured.
+/// Detects the kind of screen. Honours `NO_COLOR` (any non-empty value) and `TERM=dumb`.
 fn screen(output: OutputFormat) -> Screen {
     let dumb = env::var_os("TERM").is_some_and(|term| term == "dumb");
     let terminal = io::stderr().is_terminal() && !dumb;
@@ -77,11 +77,11 @@ fn screen(output: OutputFormat) -> Screen {
 /// What kind of result a command prints.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Paper {
-    /// A plan is coloured by the first sign of its lines; elsewhere a dash means nothing.
+    /// A plan: each line is coloured by its first character.
     Plan,
-    /// Files, as they are: they are the user's own, and another program may read them.
+    /// Files, printed unchanged: another program may read them.
     Files,
-    /// Everything else, which may hold words of hosts.
+    /// Everything else; may contain text from hosts.
     Text,
 }
 
@@ -97,7 +97,7 @@ impl Paper {
 
 fn print(outcome: &Outcome, screen: Screen, paper: Paper, secrets: &KnownSecrets) -> Result<Exit> {
     let text = if screen.json {
-        // Null: everything was said on the way.
+        // Null: everything was printed while the command ran.
         if outcome.json.is_null() {
             String::new()
         } else {
@@ -118,9 +118,10 @@ fn print(outcome: &Outcome, screen: Screen, paper: Paper, secrets: &KnownSecrets
 /// Runs the command on its own thread and shows what happens until it ends.
 fn run(cli: Cli, secrets: &KnownSecrets, reporter: &mut Reporter<io::Stderr>) -> Result<Outcome> {
     let (events, stream) = Events::channel();
-    let (questions, asked) = Questions::channel();
-    let someone = cli.output == OutputFormat::Text && io::stdin().is_terminal() && io::stderr().is_terminal();
-    let questions = if someone { questions } else { Questions::nobody() };
+    let (questions, incoming) = Questions::channel();
+    let is_interactive =
+        cli.output == OutputFormat::Text && io::stdin().is_terminal() && io::stderr().is_terminal();
+    let questions = if is_interactive { questions } else { Questions::without_terminal() };
     let cancel = Cancel::default();
     let interruption = commands::interruption(&cli.command);
     let (done, result) = oneshot::channel();
@@ -140,11 +141,11 @@ fn run(cli: Cli, secrets: &KnownSecrets, reporter: &mut Reporter<io::Stderr>) ->
                 Ok(runtime) => runtime,
                 Err(error) => return drop(done.send(Err(error))),
             };
-            // The edge may have given up waiting.
+            // The main thread may have stopped waiting.
             drop(done.send(runtime.block_on(commands::run(&cli.command, &context))));
         })
         .map_err(|error| Error::failed("cannot start a thread").because(error))?;
-    let desk = Desk { stream, asked, result, cancel };
+    let desk = Desk { stream, questions: incoming, result, cancel };
     runtime()?.block_on(desk.serve(reporter)).unwrap_or(Err(interruption))
 }
 
@@ -155,17 +156,17 @@ fn runtime() -> Result<Runtime> {
         .map_err(|error| Error::failed("cannot start the asynchronous runtime").because(error))
 }
 
-/// Everything that the edge listens to while a command runs.
+/// Everything that the main thread listens to while a command runs.
 struct Desk {
     stream: mpsc::UnboundedReceiver<Event>,
-    asked: mpsc::UnboundedReceiver<Question>,
+    questions: mpsc::UnboundedReceiver<Question>,
     result: oneshot::Receiver<Result<Outcome>>,
     cancel: Cancel,
 }
 
 impl Desk {
-    /// Shows an event. A command whose reader went away is asked to end.
-    fn tell(&self, reporter: &mut Reporter<io::Stderr>, event: &Event) {
+    /// Shows an event. Cancels the command if the reader of its output is gone.
+    fn show(&self, reporter: &mut Reporter<io::Stderr>, event: &Event) {
         match reporter.output(event) {
             None => reporter.show(event),
             Some(text) if write_result(&text) => {}
@@ -173,7 +174,7 @@ impl Desk {
         }
     }
 
-    /// Serves until the command ends; none where it did not end in time after a signal.
+    /// Serves until the command ends; `None` if it did not end in time after a signal.
     async fn serve(mut self, reporter: &mut Reporter<io::Stderr>) -> Option<Result<Outcome>> {
         let mut signals = match Signals::new() {
             Ok(signals) => signals,
@@ -181,7 +182,7 @@ impl Desk {
         };
         let mut deadline = None;
         loop {
-            // In this order: what happened before a question or a result is shown before it.
+            // In this order: events are shown before a later question or result.
             tokio::select! {
                 biased;
                 () = signals.next() => {
@@ -191,14 +192,14 @@ impl Desk {
                     self.cancel.raise();
                     deadline = Some(Instant::now() + PATIENCE);
                 }
-                Some(event) = self.stream.recv() => self.tell(reporter, &event),
-                Some(question) = self.asked.recv() => {
+                Some(event) = self.stream.recv() => self.show(reporter, &event),
+                Some(question) = self.questions.recv() => {
                     reporter.ask(&question);
                     read_answer(question);
                 }
                 result = &mut self.result => {
                     while let Ok(event) = self.stream.try_recv() {
-                        self.tell(reporter, &event);
+                        self.show(reporter, &event);
                     }
                     return Some(result.unwrap_or_else(|_| Err(bug())));
                 }
@@ -208,13 +209,13 @@ impl Desk {
     }
 }
 
-/// Writes a result that comes while the command runs; false where nobody reads it any more.
+/// Writes a result while the command runs; `false` if the reader is gone.
 fn write_result(text: &str) -> bool {
     let mut out = io::stdout().lock();
     writeln!(out, "{text}").and_then(|()| out.flush()).is_ok()
 }
 
-/// Waits for the deadline; for ever where there is none.
+/// Waits for the deadline; forever if there is none.
 async fn until(deadline: Option<Instant>) {
     match deadline {
         Some(deadline) => sleep_until(deadline).await,
@@ -222,11 +223,11 @@ async fn until(deadline: Option<Instant>) {
     }
 }
 
-/// Reads one line on a thread that is left behind where the run is interrupted meanwhile.
+/// Reads one line on a separate thread, which is left behind if the run is interrupted.
 fn read_answer(question: Question) {
     std::thread::spawn(move || {
         let mut line = String::new();
-        // An unreadable keyboard is a no.
+        // If the terminal cannot be read, the answer is no.
         if io::stdin().read_line(&mut line).is_err() {
             line.clear();
         }
@@ -255,5 +256,6 @@ impl Signals {
 
 /// The command's thread ended without a result: it panicked, and the panic's message is printed already.
 fn bug() -> Error {
-    Error::failed("monctl came upon a mistake of its own").remedy("please report the message above")
+    Error::failed("internal error: the command ended without a result")
+        .remedy("please report the message above")
 }

@@ -1,5 +1,5 @@
-//! Trying again until a deadline, with growing pauses and jitter: the one way to do it in this crate.
-//! What may be tried again is the caller's to know.
+//! Retries until a deadline, with growing pauses and jitter: the only retry policy of this crate.
+//! The caller decides which operations may be retried.
 
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::error::{Error, Result};
 
-/// Time for tries of one thing.
+/// Time budget for the attempts at one operation.
 ///
 /// ```ignore
 /// let mut patience = Patience::new(Duration::from_secs(60));
@@ -38,17 +38,17 @@ impl Patience {
         }
     }
 
-    /// Takes other pauses than the usual ones.
+    /// Sets other pauses than the default ones.
     #[must_use]
     pub fn pausing(mut self, first: Duration, longest: Duration) -> Self {
         (self.pause, self.longest) = (first, longest);
         self
     }
 
-    /// Waits for the next try.
+    /// Waits for the next attempt.
     ///
     /// # Errors
-    /// Gives the error of the last try back once there is no time for another one.
+    /// Returns the error of the last attempt once there is no time for another one.
     pub async fn again(&mut self, error: Error) -> Result<()> {
         let left = self.deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
@@ -59,13 +59,13 @@ impl Patience {
         Ok(())
     }
 
-    /// How long all tries may take together.
+    /// How long all attempts may take together.
     pub fn limit(&self) -> Duration {
         self.limit
     }
 }
 
-/// Between half of the pause and all of it, so that several that failed together do not come back together.
+/// Between half of the pause and all of it, so that operations that failed together are not retried together.
 /// A fresh `RandomState` is the standard library's source of randomness.
 fn jittered(pause: Duration) -> Duration {
     let permille = u32::try_from(RandomState::new().hash_one(()) % 1001).unwrap_or(0);
@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn the_last_error_comes_back_when_the_time_is_up() {
+    async fn the_last_error_is_returned_at_the_deadline() {
         let begin = Instant::now();
         let limit = Duration::from_millis(100);
         let mut patience = Patience::new(limit).pausing(Duration::from_millis(10), Duration::from_millis(20));

@@ -1,7 +1,7 @@
 //! Secrets in memory: a string that cannot be printed by accident.
 //!
 //! A secret leaves this type in two ways only: on standard input of a remote script, or in an HTTP
-//! header. It is no part of a plan, an event, a log line, an error or JSON.
+//! header. It is never part of a plan, an event, a log line, an error or JSON.
 
 use std::fmt;
 use std::fs::File;
@@ -18,15 +18,15 @@ use crate::error::{Error, Result};
 pub struct Secret(SecretString);
 
 impl Secret {
-    /// Takes over a secret value.
+    /// Wraps a secret value.
     pub fn new(value: impl Into<String>) -> Self {
         Self(SecretString::from(value.into()))
     }
 
-    /// 24 random bytes of the kernel's: 192 bits, in letters, digits, `-` and `_`.
+    /// Generates a secret from 24 random bytes of the kernel: 192 bits, in letters, digits, `-` and `_`.
     ///
     /// # Errors
-    /// When the kernel gives none.
+    /// When `/dev/urandom` cannot be read.
     pub fn random() -> Result<Self> {
         let mut bytes = [0; 24];
         File::open("/dev/urandom")
@@ -55,18 +55,18 @@ impl PartialEq for Secret {
 
 impl Eq for Secret {}
 
-/// What stands in the place of a secret's value.
+/// Replacement for a secret's value.
 const MASK: &str = "[secret]";
-/// Shorter values stand in too many words to be looked for, and protect nothing.
+/// Shorter values are not masked: they occur in too many words and protect nothing.
 const SHORTEST: usize = 6;
 
-/// The values that this run knows. What is shown is searched for them: a host, a service or an application may print
-/// what it was given. Cheap to clone; all clones know the same.
+/// The secret values of this run. All output is searched for them: a host, a service or an application may print a
+/// secret that it received. Cheap to clone; all clones share the values.
 #[derive(Debug, Clone, Default)]
 pub struct KnownSecrets(Arc<RwLock<Vec<Secret>>>);
 
 impl KnownSecrets {
-    /// Looks for a value from now on, also where it is quoted as JSON or Python quote it.
+    /// Masks a value from now on, also as JSON and Python quote it.
     pub fn add(&self, secret: &Secret) {
         let value = secret.expose();
         if value.chars().count() < SHORTEST {
@@ -77,12 +77,12 @@ impl KnownSecrets {
         let json = json[1..json.len() - 1].to_owned();
         let python = value.replace('\\', "\\\\").replace('\'', "\\'");
         known.extend([value.to_owned(), json, python].map(Secret::new));
-        // A value that holds another one goes first.
+        // A value that contains another one is replaced first.
         known.sort_by(|a, b| b.expose().len().cmp(&a.expose().len()).then(a.expose().cmp(b.expose())));
         known.dedup();
     }
 
-    /// The text without the values.
+    /// Replaces all values in the text.
     pub fn mask(&self, text: &str) -> String {
         let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
         let masked = |text: String, secret: &Secret| text.replace(secret.expose(), MASK);
@@ -95,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_value_is_masked_wherever_it_stands_and_however_it_is_quoted() {
+    fn a_value_is_masked_in_every_place_and_quotation() {
         let known = KnownSecrets::default();
         let clone = known.clone();
         for value in ["it's-a-\\-\"key\"", "s3cret-key", "s3cret-key-and-more", "short"] {

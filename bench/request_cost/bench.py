@@ -20,8 +20,8 @@ from wsgiref.util import setup_testing_defaults
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 APP = REPOSITORY / "templates" / "app"
 WAYS = ("none", "exporter", "django-prometheus")
-# What is asked for: a page; one that a middleware answers before any view is
-# looked for; one that nobody has.
+# The requests: a page; one that a middleware answers before any view is
+# looked up; one that does not exist.
 PATHS = {"page": "/", "early answer": "/early/", "not found": "/nowhere/"}
 AIM_MICROSECONDS = 20
 BATCH = 200

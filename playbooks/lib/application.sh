@@ -1,16 +1,16 @@
 #!/bin/bash
-# The application on its host: its code, which is root's and read-only, what it writes, and the tools of its set
-# (templates/app/), which run as its unit does. Sourced by library.sh.
+# The application on its host: its code, read-only and owned by root, its data, and the tools of its set
+# (templates/app/), which run like its unit. Sourced by library.sh.
 #
-#   /srv/monctl/releases/DIGEST   the code of a version, with links to what it writes and static files of its own
-#   /srv/monctl/current           a link to the version that is active
-#   /srv/monctl/app               where units see that version; elsewhere an empty folder
-#   /var/lib/monctl/app           what the application writes
+#   /srv/monctl/releases/DIGEST   the code of a version, with links to its data, and its static files
+#   /srv/monctl/current           a link to the active version
+#   /srv/monctl/app               where units see that version; an empty folder outside units
+#   /var/lib/monctl/app           the application's data
 # shellcheck shell=bash disable=SC2154 # library.sh sets what a service is made of
 
 APP_USER=monctl-app
 
-# What root runs reads no settings of anybody's and no module but the system's.
+# Programs that root runs read no user settings and only the system's modules.
 root_python() {
 	/usr/bin/python3 -I "$@"
 }
@@ -37,7 +37,7 @@ service_tree() { # PARENT OWNER DIGEST DATA
 	[ -d tree ] || mkdir tree
 	[ ! -e tree.manifest ] || install -m 644 tree.manifest "$staged/tree.manifest"
 	cp -r --preserve=mode tree "$tree"
-	# The application's user cannot write caches beside the code. What Python cannot compile, it names when it is used.
+	# The application's user cannot write caches beside the code. Python reports files that do not compile when used.
 	/usr/bin/python3 -I -m compileall -qq --invalidation-mode unchecked-hash -s "$tree" -p "$tree_place" "$tree" || true
 	chown -R "root:$tree_owner" "$tree"
 	find "$tree" -type d -exec chmod 750 {} +
@@ -45,7 +45,7 @@ service_tree() { # PARENT OWNER DIGEST DATA
 	[ -d "$data" ] || install -d -o "$tree_owner" -g "$tree_owner" -m 750 "$data"
 	tree_takes_over='' tree_before=''
 	[ ! -e "$sets/tree.manifest" ] || tree_takes_over=1
-	# The set to which a failure leads back may be one of the version before.
+	# A rollback may restore a set of the previous version.
 	if [ -n "$previous" ] && ! grep -q '^BindReadOnlyPaths=' "$previous/.units/monctl-app.service"; then tree_before=1; fi
 }
 
@@ -66,7 +66,7 @@ tree_close() {
 
 # ---- as the application's user ---------------------------------------------------------------------
 
-# The sandbox of a unit as options of systemd-run, without what makes it a service.
+# The sandbox of a unit as options of systemd-run, without the settings of a service.
 sandbox_of() { # FILE
 	local line
 	while IFS= read -r line; do
@@ -85,7 +85,7 @@ in_unit() { # USER OPTION… -- COMMAND…
 	systemd-run --quiet --pipe --wait --collect --unit="monctl-run-$BASHPID" --uid="$user" --gid="$user" "$@"
 }
 
-# Runs a tool of the application's set as its unit would run.
+# Runs a tool of the application's set like its unit.
 as_app() { # SET CODE OPTION… -- COMMAND…
 	local set=$1 code=$2 sandbox
 	shift 2
@@ -105,11 +105,11 @@ data_work() { # OPTION… -- ACTION ARGUMENT…
 		--property=UMask=0027 -- /usr/bin/python3 -I -c "$(<"$work/data.py")" "$@"
 }
 
-# The staged code under the sandbox of its unit. What it writes has its links afterwards, and it has its static files.
+# Prepares the staged code in the sandbox of its unit: creates the links to its data and its static files.
 app_check_staged() {
 	local data_there=$data scratch=$staged.data static
 	cd "$work" || return
-	# A first look at data that is not moved yet must not make any.
+	# A check of data that is not moved yet must not create any.
 	if [ -n "$tree_takes_over" ]; then
 		rm -rf "$scratch"
 		mkdir -m 700 "$scratch"
@@ -135,7 +135,7 @@ app_fill() { # DATA
 	data_work --property=BindPaths="$1:$data" -- fill "$data" "$tree.seeds" <needs
 }
 
-# Static files are collected by the application's user where nobody else gets to, and copied by root.
+# Static files are collected by the application's user in a private folder, and copied by root.
 app_collect_static() { # PATH DATA
 	local scratch=$staged.static
 	rm -rf "$scratch"
@@ -152,7 +152,7 @@ app_prepare() {
 	as_app "$staged" "$tree" --property=ReadWritePaths="$data" -- "$venv_new/bin/python" -m monctl_metrics.prepare
 }
 
-# Asks the running application as long as it may take, and no longer once its unit only starts again and again.
+# Polls the running application within its time limit; gives up early if its unit keeps restarting.
 app_check_live() {
 	local url restarts check
 	restarts=$(unit_restarts monctl-app.service)
@@ -162,18 +162,18 @@ app_check_live() {
 	check=$!
 	# shellcheck disable=SC2310 # a question
 	while kill -0 "$check" 2>/dev/null && ! unit_flaps monctl-app.service "$restarts"; do sleep 0.2; done
-	# A question that is left behind ends by itself, and does not hold this host's lock meanwhile.
+	# A request that is abandoned ends by itself, and does not hold this host's lock meanwhile.
 	# shellcheck disable=SC2310 # a question
 	if ! unit_flaps monctl-app.service "$restarts" && wait "$check"; then return 0; fi
-	# What went wrong stands between the frames of long tracebacks.
+	# The error is between the frames of long tracebacks.
 	journalctl --unit monctl-app.service --lines 300 --no-pager --output cat 2>/dev/null | grep -v '^[[:space:]]' | tail -n 40 || true
 	return 1
 }
 
-# ---- hosts of the version before -------------------------------------------------------------------
-# There the code lay in /srv/monctl/app, among what the application wrote, and sets/app/tree.manifest named it. While
-# files are moved the application stands still and clients wait in its socket's queue. Where the move is cut off,
-# nothing of the application starts by itself, not at a boot either, until the next run goes on.
+# ---- hosts of the previous version -----------------------------------------------------------------
+# There the code was in /srv/monctl/app, together with the application's data, and sets/app/tree.manifest listed it.
+# While files are moved the application is stopped and clients wait in its socket's queue. If the move is interrupted,
+# nothing of the application starts by itself, not even at a boot, until the next run continues.
 
 hold=monctl-run-hold.service
 
@@ -185,7 +185,7 @@ app_stop() {
 	local deadline=$((SECONDS + HEALTHY_WITHIN))
 	held=1
 	systemctl disable --quiet monctl-app.service monctl-app.socket 2>/dev/null || true
-	# A start that a client of the socket asks for waits for this unit.
+	# A start by a client of the socket waits for this unit.
 	# shellcheck disable=SC2310 # a question
 	app_holds || systemd-run --quiet --no-block --collect --unit="$hold" --property=Type=oneshot \
 		--property=Before=monctl-app.service sleep infinity
@@ -211,13 +211,13 @@ take_over() {
 	data_work -- move "$tree_place" "$data" "$sets/tree.manifest"
 }
 
-# Everything goes back to where the version before finds it.
+# Moves everything back to where the previous version expects it.
 give_over() {
 	app_stop
 	data_work -- back "$data" "$tree_place"
 }
 
-# The code of the version before goes; the folder is where units see the code from now on.
+# Removes the code of the previous version; from now on units see the code in this folder.
 take_over_end() {
 	root_python tree.py clear "$tree_place" "$sets/tree.manifest"
 	if [ "$(stat -c %U "$tree_place")" = "$tree_owner" ] && [ -z "$(ls -A "$tree_place")" ]; then

@@ -1,9 +1,9 @@
 #!/bin/sh
-# Runs what comes on standard input: a gzipped tar with `run.sh` in it, unpacked where only root can
-# read and where a reboot leaves nothing. Handed to `sh -c`, so it is POSIX shell.
+# Runs a gzipped tar from standard input: unpacks it where only root can read it and a reboot removes it, and runs its
+# `run.sh`. Passed to `sh -c`, so it is POSIX shell.
 set -eu
 umask 077
-# systemd, ssh and what follows need a little room there, and a host that has none answers wrongly, not with an error.
+# systemd, ssh and the scripts need some space there; without it a host gives wrong answers instead of an error.
 free=$(($(stat -f -c '%a * %S' /run)))
 if [ "$free" -lt 262144 ]; then
 	echo "/run is full: No space left on device ($free bytes are free)" >&2

@@ -1,18 +1,18 @@
 #!/bin/bash
-# Makes an environment of Python in `venv`, beside this script: run by the user that builds, in a unit of its own.
-# `requirements/` holds the requirements files, `added` what is wanted besides, one requirement a line.
+# Creates a Python environment in `venv`, beside this script: run by the build user, in its own unit.
+# `requirements/` contains the requirements files, `added` the additional requirements, one per line.
 set -euo pipefail
 uv=$1 entry=$2
 
 export HOME=$PWD/home UV_CACHE_DIR=$PWD/cache UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never
-# Nobody who runs the environment can write it, and nothing in it changes.
+# Users of the environment cannot write to it, and nothing in it changes.
 export PYC_INVALIDATION_MODE=UNCHECKED_HASH
 mkdir -p "$HOME"
 
 "$uv" venv --quiet --relocatable --python /usr/bin/python3 venv
 python=$PWD/venv/bin/python
 (cd requirements && "$uv" pip install --quiet --python "$python" --compile-bytecode -r "$entry")
-# What the application pins itself stays as it is.
+# Packages that the application pins itself are kept.
 while IFS= read -r line; do
 	[ -z "$line" ] || "$uv" pip show --quiet --python "$python" "${line%%==*}" 2>/dev/null || echo "$line"
 done <added >missing

@@ -1,12 +1,12 @@
-"""What the application wrote, listed, moved and filled by a process of its own user: root does nothing below its folders.
+"""Lists, moves and fills the application's data, as its own user: root does nothing below its folders.
 
-    data.py fill DATA SEEDS <NEEDS       makes what links of the code lead to: `folder`, `file` or `either`, and a path
-    data.py list CODE MANIFEST           what lies in CODE beside the code, one a line
-    data.py move CODE DATA MANIFEST      moves that to DATA
+    data.py fill DATA SEEDS <NEEDS       creates the targets of links: `folder`, `file` or `either`, and a path
+    data.py list CODE MANIFEST           the files in CODE that are not code, one per line
+    data.py move CODE DATA MANIFEST      moves those to DATA
     data.py back DATA CODE               moves everything from DATA to CODE
 
-A move may be cut off anywhere and done again: each file is in one of both places as a whole, and none is replaced.
-MANIFEST names the code, one file a line. What this user may not move is somebody else's, and stays.
+A move may be interrupted anywhere and repeated: each file is complete in one of the two places, and none is replaced.
+MANIFEST lists the code, one file per line. Files that this user may not move belong to another user, and stay.
 """
 
 import contextlib
@@ -16,7 +16,7 @@ import shutil
 import stat
 import sys
 
-# So many are named one by one.
+# Maximum number of files that are listed.
 LISTED = 5000
 _COPY = ".monctl-moving"
 
@@ -89,13 +89,13 @@ def _entries(folder: str) -> list:
         with os.scandir(folder) as entries:
             return sorted(entries, key=lambda entry: entry.name)
     except (PermissionError, FileNotFoundError):
-        return []  # Somebody else's, or none.
+        return []  # Of another user, or missing.
 
 
 def _move(source: str, target: str, names: dict, path: str, conflict) -> None:
-    """Moves what lies in SOURCE and is not named. Folders go as a whole where they can."""
+    """Moves the files in SOURCE that are not listed. Folders are moved as a whole if possible."""
     movable = os.access(source, os.W_OK | os.X_OK)
-    # Half a copy of a move that was cut off.
+    # Partial copy of an interrupted move.
     for half in (os.path.join(source, _COPY), os.path.join(target, _COPY)):
         with contextlib.suppress(FileNotFoundError):
             os.unlink(half)
@@ -150,7 +150,7 @@ def _move_file(path: str, to: str, inner: str, conflict) -> None:
         os.rename(path, to)
     except OSError:
         if not os.path.isfile(path) and not os.path.islink(path):
-            return  # A socket, a pipe: nothing is kept in it.
+            return  # A socket, a pipe: it has no content.
         beside = os.path.join(os.path.dirname(to), _COPY)
         _copy_file(path, beside)
         os.rename(beside, to)
@@ -165,7 +165,7 @@ def _same(path: str, other: str) -> bool:
 
 
 def _refuse(inner: str) -> None:
-    sys.exit(f"`{inner}` is in the folder of the code and in that of the data, and they differ: remove one of them")
+    sys.exit(f"`{inner}` exists in the code folder and in the data folder, and the files differ: remove one of them")
 
 
 def _copy_file(path: str, to: str) -> None:

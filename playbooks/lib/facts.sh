@@ -1,14 +1,14 @@
 #!/bin/bash
-# Answers every question of a playbook in one go: one fact a line, fields separated by tabs.
-# The questions lie in `probes/`, one file a kind. Reads only; src/playbook/facts.rs is the reader.
+# Answers all probes of a playbook at once: one fact per line, fields separated by tabs.
+# The probes are in `probes/`, one file per kind. Read-only; src/playbook/facts.rs parses the output.
 set -uo pipefail
 cd "$(dirname "$0")" || exit
 
-# A run that was cut off may still be finishing its step.
+# An interrupted run may still be finishing its step.
 exec 9>/run/monctl.lock
 flock --wait 120 9 || { echo "another run still works on this host" >&2; exit 75; }
 
-questions() { mapfile -t asked <"probes/$1" && ((${#asked[@]})); }
+read_probes() { mapfile -t probes <"probes/$1" && ((${#probes[@]})); }
 
 # shellcheck source=playbooks/lib/manifest.sh
 . ./manifest.sh
@@ -19,22 +19,22 @@ questions() { mapfile -t asked <"probes/$1" && ((${#asked[@]})); }
 )
 [ -d /run/systemd/system ] && echo 'has	systemd'
 command -v apt-get >/dev/null && echo 'has	apt'
-# A copied disk has the same id as its original, and each start of a kernel another one.
+# A copied disk has the same id as its original; the boot id differs.
 [ -r /etc/machine-id ] && printf 'identity\t%s/%s\n' "$(</etc/machine-id)" "$(</proc/sys/kernel/random/boot_id)"
 manifest_facts project | sed 's/^/owner\t/'
 
 printf 'machine\t%s\nprocessors\t%s\n' "$(uname -m)" "$(nproc)"
 
-# Looked at beside the rest, and told at the end: what two write at once could mix.
+# Computed in the background, and printed at the end: concurrent output could mix.
 mkdir installed
-if questions installed; then
-	for folder in "${asked[@]}"; do
+if read_probes installed; then
+	for folder in "${probes[@]}"; do
 		[ -f "$folder.monctl" ] && {
 			read -r source recorded <"$folder.monctl"
 			found=$(find "$folder" -xdev -printf '%P %y %s %m %u %T@\n' | LC_ALL=C sort | sha256sum)
 			printf 'installed\t%s\t%s\t%s\t%s\n' "$folder" "$source" "$recorded" "${found%% *}"
 		} >"installed/${folder//\//_}" &
-		# What could not be had an hour ago is worth another try.
+		# A failed download is retried after an hour.
 		if [ -n "$(find "$folder.failed" -mmin -60 2>/dev/null)" ]; then
 			read -r source url why <"$folder.failed"
 			printf 'failed\t%s\t%s\t%s\t%s\n' "$folder" "$source" "$url" "$why"
@@ -42,26 +42,26 @@ if questions installed; then
 	done
 fi
 
-if questions packages; then
-	dpkg-query -W -f 'package\t${Package}\t${db:Status-Status}\n' "${asked[@]}" 2>/dev/null
+if read_probes packages; then
+	dpkg-query -W -f 'package\t${Package}\t${db:Status-Status}\n' "${probes[@]}" 2>/dev/null
 fi
 
-if questions users; then
-	getent passwd "${asked[@]}" | while IFS=: read -r name _; do printf 'user\t%s\n' "$name"; done
+if read_probes users; then
+	getent passwd "${probes[@]}" | while IFS=: read -r name _; do printf 'user\t%s\n' "$name"; done
 fi
 
-if questions units; then
-	systemctl show -p Id -p LoadState -p ActiveState -p UnitFileState -p NeedDaemonReload "${asked[@]}" |
+if read_probes units; then
+	systemctl show -p Id -p LoadState -p ActiveState -p UnitFileState -p NeedDaemonReload "${probes[@]}" |
 		while read -r line; do [ -z "$line" ] || printf 'unit\t%s\n' "$line"; done
 fi
 
-if questions links; then
-	for link in "${asked[@]}"; do
+if read_probes links; then
+	for link in "${probes[@]}"; do
 		[ -L "$link" ] && printf 'link\t%s\t%s\n' "$link" "$(readlink "$link")"
 	done
 fi
 
-# Each line: unit, and the command that prints what the unit set up.
+# Each line: unit, and the command that prints its effect.
 while IFS=$'\t' read -r unit command; do
 	recorded=/var/lib/monctl/effects/$unit
 	[ -f "$recorded" ] || continue
@@ -69,7 +69,7 @@ while IFS=$'\t' read -r unit command; do
 	printf 'effect\t%s\t%s\t%s\n' "$unit" "$(<"$recorded")" "${found%% *}"
 done <probes/effects
 
-# Each line: user, folder of code, and the list of that code. What else lies there, its user lists.
+# Each line: user, folder of code, and the list of that code. Other files there are listed by that user.
 while IFS=$'\t' read -r user code list; do
 	[ -e "$list" ] || continue
 	found=$(timeout 60 setpriv --reuid="$user" --regid="$user" --clear-groups --no-new-privs \
@@ -84,7 +84,7 @@ while IFS=$'\t' read -r digest show path; do
 	wanted[$path]=$digest shown[$path]=$show
 	paths+=("$path")
 done <probes/files
-# So much is told of contents in all; what differs beyond it is told without them, but for what monctl itself noted.
+# Limit on the total size of contents; further differing files are sent without content, except monctl's own records.
 room=8388608
 if ((${#paths[@]})); then
 	printf '%s\0' "${paths[@]}" | xargs -0 stat --printf 'file\t%n\t%a\t%U\t%G\n' -- 2>/dev/null

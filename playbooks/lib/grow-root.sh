@@ -1,6 +1,6 @@
 #!/bin/sh
-# Grows the root file system to the size of its disk, in use. Does nothing where it is as large already, or where the
-# root is no partition of a disk.
+# Grows the mounted root file system to the size of its disk. Does nothing if it already has that size, or if the root
+# is not a partition of a disk.
 set -eu
 device=$(findmnt -n -o SOURCE /)
 [ -b "$device" ] || exit 0

@@ -1,13 +1,13 @@
 #!/bin/bash
-# What steps are made of: one function for each command that src/playbook/ lowers to. A step's script
+# The commands of steps: one function for each command that src/playbook/ generates. A step's script
 # sources this and runs with `set -euo pipefail`; its first failing command ends it.
 # shellcheck shell=bash
 set -euo pipefail
 umask 022
-# Other services than ours are nobody's to restart after an installation.
+# An installation must not restart services other than monctl's.
 export DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 LC_ALL=C.UTF-8
 export PATH=/opt/monctl/prometheus:/opt/monctl/alertmanager:$PATH
-# The machine's own certificates, which include the operator's, also where a tool brings its own.
+# Use the machine's certificates, which include the operator's, even in tools that have their own.
 export SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt
 export PIP_CERT=$SSL_CERT_FILE REQUESTS_CA_BUNDLE=$SSL_CERT_FILE
 
@@ -18,13 +18,13 @@ export PIP_CERT=$SSL_CERT_FILE REQUESTS_CA_BUNDLE=$SSL_CERT_FILE
 
 # Where this run's files are.
 work=$PWD
-# How long a unit may take until it is healthy, in seconds.
+# Time for a unit to become healthy, in seconds.
 HEALTHY_WITHIN=30
-# The same for a service that makes its database.
+# The same for a service that creates its database.
 MIGRATED_WITHIN=600
 # A release tarball has some hundred MiB.
 LARGEST_ARCHIVE_MIB=1024
-# A unit that systemd started again so often does not become healthy by waiting.
+# A unit that systemd has restarted this often will not become healthy by waiting.
 RESTARTS_AT_MOST=3
 
 refuse() {
@@ -32,8 +32,8 @@ refuse() {
 	return 1
 }
 
-# Runs a command and keeps its status in `attempted`. Conditions (`if`, `||`, `!`) suspend errexit in all that they
-# call, so that the last line of a function answers for those before it; here the first failing line ends it.
+# Runs a command and stores its status in `attempted`. Conditions (`if`, `||`, `!`) suspend errexit in everything that
+# they call, so that only the last line of a function counts; here the first failing line ends it.
 attempt() { # COMMAND…
 	set +e
 	(
@@ -55,7 +55,7 @@ packages_install() {
 	if [ -z "$fresh" ]; then apt update; fi
 	attempt packages_add "$@"
 	if ((attempted)); then
-		# The lists may be old, or an earlier installation was cut off.
+		# The lists may be outdated, or an earlier installation was interrupted.
 		unlocked dpkg --configure -a
 		apt update
 		packages_add "$@"
@@ -64,7 +64,7 @@ packages_install() {
 	packages_seen "$@"
 }
 
-# Nothing that is there is removed for ours.
+# Never removes installed packages in favour of new ones.
 packages_add() {
 	local simulation=$PWD/simulation.$BASHPID
 	attempt apt install --simulate --no-remove --no-install-recommends "$@" >"$simulation"
@@ -73,19 +73,19 @@ packages_add() {
 		return 1
 	fi
 	before_installing "$(<"$simulation")" "$@"
-	# Where debconf puts questions while apt runs; it stays behind.
+	# debconf's socket directory while apt runs; it is left behind.
 	before_writing /var/cache/debconf/tmp.ci
 	apt install --no-remove --no-install-recommends "$@"
 }
 
-# What the facts ask: a package that is unpacked and not configured is not installed.
+# The same check as the facts: a package that is unpacked and not configured is not installed.
 packages_seen() {
 	local package states missing=()
 	for package in "$@"; do
 		states=$(dpkg-query -W -f '${db:Status-Status}\n' "$package" 2>/dev/null || true)
 		grep -qx installed <<<"$states" || missing+=("$package (${states:-not installed})")
 	done
-	((${#missing[@]} == 0)) || refuse "apt ended well, and these are not installed: ${missing[*]}"
+	((${#missing[@]} == 0)) || refuse "apt succeeded, but these packages are not installed: ${missing[*]}"
 }
 
 units_mask() {
@@ -93,7 +93,7 @@ units_mask() {
 	for unit in "$@"; do
 		before_changing_unit "$unit"
 		before_writing "/etc/systemd/system/$unit"
-		# systemctl does not put a mask in the place of a file.
+		# systemctl does not replace a file with a mask.
 		# shellcheck disable=SC2310 # a question
 		if is_there "/etc/systemd/system/$unit"; then
 			systemctl stop "$unit" || true
@@ -113,18 +113,18 @@ user_create() {
 	before_making_user "$1"
 	if getent group "$1" >/dev/null; then group=(--gid "$1"); fi
 	useradd --system "${group[@]}" --home-dir /nonexistent --no-create-home --shell /usr/sbin/nologin "$1"
-	getent passwd "$1" >/dev/null || refuse "useradd ended well, and there is no user $1"
+	getent passwd "$1" >/dev/null || refuse "useradd succeeded, but user $1 does not exist"
 }
 
 # ---- folders that are filled as a whole: archive, venv ---------------------------------------------
 
-# Puts a finished folder in its place and notes from what it was made and what it looks like.
+# Moves a finished folder into its place and records its source and its listing.
 folder_finish() { # FOLDER SOURCE-DIGEST
 	local listing
 	before_writing "$1"
 	folder_note "$1.new" "$1"
 	rm -rf "$1.old" "$1.monctl"
-	# What runs from the folder misses it for two renames only.
+	# The folder is missing only between two renames.
 	if [ -e "$1" ]; then mv -T "$1" "$1.old"; fi
 	mv -T "$1.new" "$1"
 	rm -rf "$1.old"
@@ -137,15 +137,15 @@ folder_seen() { # FOLDER SOURCE-DIGEST
 	local source recorded listing
 	read -r source recorded <"$1.monctl"
 	listing=$(folder_listing "$1" | sha256sum)
-	[ "$source $recorded" = "$2 ${listing%% *}" ] || refuse "$1 is not what was put there"
+	[ "$source $recorded" = "$2 ${listing%% *}" ] || refuse "$1 differs from what was installed"
 }
 
 archive_install() { # FOLDER URL SHA256
-	# On the disk, since what is in memory may be small: Grafana's tarball has 200 MB.
+	# On the disk, since memory may be small: Grafana's tarball has 200 MB.
 	local archive=$1.tar.gz why
 	before_writing "$1"
 	mkdir -p "${1%/*}"
-	# shellcheck disable=SC2310 # it says at each of its commands how it ends
+	# shellcheck disable=SC2310 # it handles the failure of each command itself
 	if ! why=$(archive_fetch "$archive" "$2" "$3" 2>&1); then
 		rm -f "$archive"
 		echo "$3 $2 ${why//[[:cntrl:]]/ }" >"$1.failed"
@@ -160,10 +160,10 @@ archive_install() { # FOLDER URL SHA256
 
 archive_fetch() { # FILE URL SHA256
 	local why free limit=$LARGEST_ARCHIVE_MIB size
-	# Never more than half of what is free, so that nothing else on the host lacks space.
+	# At most half of the free space, so that other programs on the host do not run out of it.
 	free=$(($(df --output=avail --block-size=1M "${1%/*}" | tail -n 1) / 2))
 	((free >= limit)) || limit=$free
-	# shellcheck disable=SC2310 # it says at each of its commands how it ends
+	# shellcheck disable=SC2310 # it handles the failure of each command itself
 	if ! why=$(archive_curl "$limit" "$1" "$2" 2>&1); then
 		size=$(stat --format %s "$1" 2>/dev/null || echo 0)
 		if ((size >= limit * 1048576)) || [[ $why = *'curl: (63)'* ]]; then
@@ -179,7 +179,7 @@ archive_fetch() { # FILE URL SHA256
 	fi
 }
 
-# Older versions of curl look at a size only where the server tells it; the limit of the process always holds.
+# Older versions of curl check the size only if the server sends it; the limit of the process always applies.
 archive_curl() { # MIB FILE URL
 	trap '' XFSZ
 	ulimit -f "$(($1 * 1024))" || return
@@ -206,8 +206,8 @@ uv_ready() { # REQUIREMENT
 	fi
 }
 
-# Packages bring code that runs while they are built and installed, and whenever their Python starts. So a user of its
-# own does both, and root, who never starts that Python, copies what came out.
+# Packages contain code that runs while they are built and installed, and whenever their Python starts. So a dedicated
+# user does both, and root, which never starts that Python, copies the result.
 venv_install() { # FOLDER SOURCE-DIGEST USER UV-REQUIREMENT REQUIREMENTS-FILE ADDED…
 	local folder=$1 source=$2 user=$3 entry=$5 sandbox uv
 	before_writing "$folder"
@@ -231,7 +231,7 @@ venv_install() { # FOLDER SOURCE-DIGEST USER UV-REQUIREMENT REQUIREMENTS-FILE AD
 	folder_finish "$folder" "$source"
 }
 
-# How this host gets to package indexes, for a unit, which inherits nothing. In a file, since proxies have passwords.
+# How this host reaches package indexes, for a unit, which inherits nothing. In a file, since proxies have passwords.
 network_environment() {
 	local name
 	echo "SSL_CERT_FILE=$SSL_CERT_FILE"
@@ -242,7 +242,7 @@ network_environment() {
 	done
 }
 
-# A unit ends with its control group; whoever left that, by whatever means, must not be there either.
+# A unit ends with its control group; processes that left the group must be gone, too.
 nothing_runs_as() { # USER
 	local deadline=$((SECONDS + 30)) left
 	while left=$(find /proc -maxdepth 1 -user "$1" -name '[0-9]*' -printf '%f ' 2>/dev/null) && [ -n "$left" ]; do
@@ -254,7 +254,7 @@ nothing_runs_as() { # USER
 }
 
 # ---- service ---------------------------------------------------------------------------------------
-# A set is staged, checked, made active by one rename, and put back if a unit does not survive it.
+# A set is staged, checked, activated by one rename, and rolled back if a unit is not healthy afterwards.
 
 service_open() { # STEP FOLDER
 	step=$1 active=$2
@@ -263,7 +263,7 @@ service_open() { # STEP FOLDER
 	before_writing "$active"
 	mkdir -p "$sets" "${stamp%/*}" "${active%/*}"
 	previous=$(readlink "$active" || true)
-	# A set that is not there any more is nothing to go back to.
+	# A set that no longer exists cannot be restored.
 	[ -d "$previous" ] || previous=
 	previous_stamp=$(cat "$stamp" 2>/dev/null || true)
 	staged=$(mktemp -d "$sets/XXXXXXXX")
@@ -312,7 +312,7 @@ units_place() { # SET
 	for file in "$1"/.units/*; do
 		[ -e "$file" ] || continue
 		unit=/etc/systemd/system/${file##*/}
-		# A link to /dev/null is a mask: somebody's hand, and mended.
+		# A link to /dev/null is a mask, set by hand; it is replaced.
 		if [ -L "$unit" ] || ! cmp --quiet "$file" "$unit"; then
 			install -m 644 "$file" "$unit.new"
 			mv -T "$unit.new" "$unit"
@@ -328,7 +328,7 @@ service_activate() {
 	[ -z "$tree" ] || before_putting tree "$tree_current"
 	rm -f "$stamp"
 	activated=1
-	# Somebody's folder in the place of ours is kept, and in the way of a link.
+	# A folder in place of the link is kept, and prevents the link.
 	if [ -d "$active" ] && [ ! -L "$active" ]; then rm -rf "$active"; fi
 	[ -z "$tree" ] || tree_activate
 	[ -z "$venv" ] || link_to "$venv" "$venv_new"
@@ -343,7 +343,7 @@ service_unit() { # UNIT keep|reload|restart|stop READY-URL|- RELOAD-METRIC|-
 		stopped+=("$1 restart $3")
 		return
 	fi
-	# A unit that must stay as it is, stopped and not wanted, has no file in the set.
+	# An unneeded unit that stays stopped has no file in the set.
 	[ -e "$staged/.units/$1" ] || return 0
 	touched+=("$1 $2 $3")
 	systemctl enable --quiet "$1"
@@ -354,7 +354,7 @@ service_unit() { # UNIT keep|reload|restart|stop READY-URL|- RELOAD-METRIC|-
 	unit_healthy "$1" "$3"
 }
 
-# Nothing of the unit is left, not even a mask, which is a link in the place of its file.
+# Removes a unit completely, including a mask, which is a link in place of its file.
 unit_remove() { # UNIT
 	systemctl disable --quiet --now "$1" || systemctl stop "$1" || true
 	rm -f "/etc/systemd/system/$1"
@@ -362,7 +362,7 @@ unit_remove() { # UNIT
 	! systemctl is-active --quiet "$1" || refuse "$1 does not stop"
 }
 
-# Reloads, and where the unit counts its reloads waits until it has taken the new configuration.
+# Reloads, and if the unit counts its reloads, waits until it has loaded the new configuration.
 unit_reload() { # UNIT READY-URL RELOAD-METRIC|-
 	local before now metrics deadline=$((SECONDS + HEALTHY_WITHIN))
 	if [ "$3" = - ]; then
@@ -377,7 +377,7 @@ unit_reload() { # UNIT READY-URL RELOAD-METRIC|-
 		[ -z "$now" ] || [ "$now" = "$before" ] || return 0
 		sleep 0.1
 	done
-	echo "$1 did not take its new configuration"
+	echo "$1 did not load its new configuration"
 	journalctl --unit "$1" --lines 15 --no-pager --output cat 2>/dev/null || true
 	return 1
 }
@@ -388,14 +388,14 @@ metric() { # URL NAME
 
 unit_restart() { # UNIT
 	systemctl reset-failed "$1" 2>/dev/null || true
-	# A socket cannot be bound anew while its service holds it.
+	# A socket cannot be rebound while its service uses it.
 	case $1 in *.socket) systemctl stop "${1%.socket}.service" 2>/dev/null || true ;; esac
 	systemctl restart "$1"
 }
 
-# Waits until a unit is active and, where it has a URL, answers there with success.
+# Waits until a unit is active and, if it has a URL, responds there successfully.
 unit_healthy() { # UNIT READY-URL|-
-	local state restarts asked=$SECONDS deadline=$((SECONDS + HEALTHY_WITHIN)) last=$((SECONDS + MIGRATED_WITHIN))
+	local state restarts checked=$SECONDS deadline=$((SECONDS + HEALTHY_WITHIN)) last=$((SECONDS + MIGRATED_WITHIN))
 	restarts=$(unit_restarts "$1")
 	while ((SECONDS < deadline)); do
 		state=$(systemctl is-active "$1" || true)
@@ -404,26 +404,26 @@ unit_healthy() { # UNIT READY-URL|-
 		# shellcheck disable=SC2310 # a question
 		if [ "$state" = active ] && unit_answers "$1" "$2"; then return 0; fi
 		# shellcheck disable=SC2310 # a question, once a second
-		if ((SECONDS > asked && SECONDS < last)) && unit_migrates "$1"; then
+		if ((SECONDS > checked && SECONDS < last)) && unit_migrates "$1"; then
 			deadline=$((SECONDS + HEALTHY_WITHIN))
 		fi
-		asked=$SECONDS
+		checked=$SECONDS
 		sleep 0.1
 	done
 	if [ "$2" = - ]; then echo "$1 is not healthy: its state is $state"; else
-		echo "$1 is not healthy: its state is $state, and $2 was not answered by it"
+		echo "$1 is not healthy: its state is $state, and it does not respond at $2"
 	fi
 	journalctl --unit "$1" --lines 15 --no-pager --output cat 2>/dev/null || true
 	return 1
 }
 
-# Whether the last that the unit said is that it makes its database. Grafana's first start does hundreds of such steps,
-# which a busy computer with a slow disk needs minutes for.
+# Whether the unit's last log line is about creating its database. Grafana's first start runs hundreds of migrations,
+# which take minutes on a busy computer with a slow disk.
 unit_migrates() { # UNIT
 	journalctl --unit "$1" --lines 1 --no-pager --output cat 2>/dev/null | grep -q '^logger=migrator '
 }
 
-# How often systemd has started the unit again by itself.
+# Number of automatic restarts of the unit.
 unit_restarts() { # UNIT
 	local restarts
 	restarts=$(systemctl show --property NRestarts --value "$1")
@@ -434,7 +434,7 @@ unit_flaps() { # UNIT RESTARTS-BEFORE
 	[ $(($(unit_restarts "$1") - $2)) -ge "$RESTARTS_AT_MOST" ]
 }
 
-# Whether the unit answers with success, and not another process that holds its port.
+# Whether the unit itself responds successfully, not another process on its port.
 unit_answers() { # UNIT READY-URL|-
 	local port process
 	[ "$2" != - ] || return 0
@@ -446,7 +446,7 @@ unit_answers() { # UNIT READY-URL|-
 	return 1
 }
 
-# Keeps what the unit set up, so that a change by hand is seen.
+# Records the unit's effect, so that a change by hand is detected.
 service_effect() { # UNIT COMMAND
 	local found
 	mkdir -p /var/lib/monctl/effects
@@ -457,7 +457,7 @@ service_effect() { # UNIT COMMAND
 service_close() { # DIGEST
 	service_seen
 	closed=1
-	# Before it counts as applied: where this is cut off, the next run restarts everything.
+	# Before it counts as applied: if this is interrupted, the next run restarts everything.
 	[ -z "$tree" ] || tree_close
 	echo "$1" >"$stamp"
 	puts_settle
@@ -465,11 +465,11 @@ service_close() { # DIGEST
 	[ -z "$venv" ] || find "${venv_new%/*}" -mindepth 1 -maxdepth 1 ! -name "${venv_new##*/}*" -exec rm -rf {} +
 }
 
-# The set is the one in use, and its units still run after everything else was done.
+# Checks that the set is in use, and that its units still run at the end.
 service_seen() {
 	local entry unit state
-	[ "$(readlink "$active")" = "$staged" ] || refuse "$active does not lead to the new set"
-	[ -z "$venv" ] || [ "$(readlink "$venv")" = "$venv_new" ] || refuse "$venv does not lead to $venv_new"
+	[ "$(readlink "$active")" = "$staged" ] || refuse "$active does not point to the new set"
+	[ -z "$venv" ] || [ "$(readlink "$venv")" = "$venv_new" ] || refuse "$venv does not point to $venv_new"
 	for entry in "${touched[@]}"; do
 		unit=${entry%% *}
 		state=$(systemctl is-active "$unit" || true)
@@ -477,7 +477,7 @@ service_seen() {
 	done
 }
 
-# A service that no playbook has any more: its units go, then its files. What was noted of them stays for remove.sh.
+# Removes a service that is no longer in any playbook: its units, then its files. Their record stays for remove.sh.
 service_retire() { # STEP FOLDER
 	local file
 	for file in "$2"/.units/*; do
@@ -488,7 +488,7 @@ service_retire() { # STEP FOLDER
 	rm -f "/var/lib/monctl/applied/$1"
 }
 
-# However a step ends: what was not closed is undone.
+# At every exit of a step: undoes a set that was not closed.
 service_end() {
 	local status=$?
 	trap - EXIT
@@ -496,7 +496,7 @@ service_end() {
 		[ "$status" != 0 ] || status=1
 		if [ -n "$activated" ]; then
 			attempt service_rollback
-			((attempted == 0)) || echo "the previous set could not be put back: the step has to be run again"
+			((attempted == 0)) || echo "the previous set could not be restored: run the step again"
 		else
 			echo "nothing was activated"
 		fi
@@ -505,7 +505,7 @@ service_end() {
 	exit "$status"
 }
 
-# A part of a rollback. The others are done all the same, and the end says that one was not.
+# A part of a rollback. If it fails, the other parts still run, and the failure is reported at the end.
 undo() { # COMMAND…
 	attempt "$@"
 	((attempted == 0)) || whole=
@@ -535,7 +535,7 @@ service_rollback() {
 		read -r unit action ready <<<"$entry"
 		[ -e "$previous/.units/$unit" ] || continue
 		undo systemctl enable --quiet "$unit"
-		# Whether it runs is asked next.
+		# Whether it runs is checked next.
 		[ "$action" = keep ] || attempt unit_restart "$unit"
 		attempt unit_healthy "$unit" "$ready"
 		if ((attempted)); then
@@ -543,7 +543,7 @@ service_rollback() {
 			healthy=
 		fi
 	done
-	# What is not as it was must not count as applied. That a unit does not run is seen without that.
+	# A set that was not restored must not count as applied. A unit that does not run is detected anyway.
 	[ -n "$whole" ] || rm -f "$stamp"
 	[ -n "$whole" ] && [ -n "$healthy" ] || return 1
 	echo "rolled back: the previous set is active again and healthy"

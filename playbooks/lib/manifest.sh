@@ -1,35 +1,35 @@
 #!/bin/bash
-# What monctl put or changed on this host, written down before each change and brought to the disk, so that
-# remove.sh can take exactly that back. What was written down first stays: later runs change nothing of it.
+# The record of what monctl created or changed on this host, written and synced before each change, so that
+# remove.sh can undo exactly that. Existing entries are never changed by later runs.
 # Sourced by run.sh, by the steps and by remove.sh.
 # shellcheck shell=bash
 #
-# In /var/lib/monctl/manifest lie:
-#   log      one fact a line: KIND, NAME, DETAIL and a full stop, separated by tabs. A line without its full stop
-#            was torn by a power failure, before what it speaks of was done.
-#              project NAME ROLE   whose host this is
-#              made PATH           was not there, nor was anything below it
-#              replaced PATH FILE  was there; FILE in kept/ is what it was
-#              shared PATH         a folder that was there, and in which files of ours lie beside others; versions
-#                                  before wrote it of the application's folder
-#              data PATH           holds what nothing brings back
-#              user, group NAME    was not there
-#              package NAME HOW    was not there; HOW is `asked`, `dependency`, or `residual` where an earlier
+# Content of /var/lib/monctl/manifest:
+#   log      one fact per line: KIND, NAME, DETAIL and a full stop, separated by tabs. A line without its full stop
+#            was torn by a power failure, before the change was made.
+#              project NAME ROLE   the owner of this host
+#              made PATH           did not exist before, nor did anything below it
+#              replaced PATH FILE  existed before; FILE in kept/ is its earlier content
+#              shared PATH         a folder that existed before and contains monctl's files among others; earlier
+#                                  versions used it for the application's folder
+#              data PATH           contains data that cannot be restored
+#              user, group NAME    did not exist before
+#              package NAME HOW    was not installed; HOW is `asked`, `dependency`, or `residual` if an earlier
 #                                  removal had left its configuration
-#              upgraded NAME OLD   a package that was there in another version
-#              owned PATH OLD NEW  a folder below /var/lib that a package gave to somebody else: user, group and mode
+#              upgraded NAME OLD   a package that was installed in another version
+#              owned PATH OLD NEW  a folder below /var/lib whose owner a package changed: user, group and mode
 #                                  before and afterwards
-#              unit NAME STATE     what systemd said of a unit: LoadState, ActiveState, UnitFileState
-#   kept/    what was replaced
-#   put      the digests of the files that monctl put somewhere, as sha256sum writes them
+#              unit NAME STATE     systemd's states of a unit: LoadState, ActiveState, UnitFileState
+#   kept/    the replaced files
+#   put      the digests of the files that monctl installed, in the format of sha256sum
 #   folders/ the listings of the folders that monctl filled as a whole
-#   accounts while packages are being installed: the users and groups that were there before
+#   accounts while packages are being installed: the users and groups that existed before
 #   owners   the same of the folders below /var/lib: mode, user, group and path
 
 home=/var/lib/monctl
 manifest=$home/manifest
 
-# One at a time: steps run beside one another.
+# Locked: steps run concurrently.
 manifest_locked() {
 	(flock 7 && "$@") 7>>"$manifest/lock"
 }
@@ -38,7 +38,7 @@ to_disk() {
 	sync --data "$@"
 }
 
-# Opens the record, makes it where there is none, and mends what a power failure left of the last line.
+# Opens the record, creates it if it does not exist, and repairs a last line that was torn by a power failure.
 manifest_open() { # PROJECT ROLE
 	local others
 	others=$(find "$home" -mindepth 1 -maxdepth 1 ! -path "$manifest" 2>/dev/null | head -n 1)
@@ -58,7 +58,7 @@ manifest_open() { # PROJECT ROLE
 		manifest_add project "$1" "$2"
 	fi
 	manifest_end_line
-	# A run that was cut off while it installed packages.
+	# A run was interrupted while it installed packages.
 	if [ -e "$manifest/accounts" ]; then accounts_compare; fi
 }
 
@@ -88,7 +88,7 @@ manifest_write() {
 	to_disk "$manifest/log"
 }
 
-# Whether a path, or a folder above it, is known to be ours or to be kept.
+# Whether a path, or a folder above it, is recorded as made by monctl or as kept.
 manifest_covers() { # PATH
 	WANTED=$1 awk -F '\t' '
 		$NF != "." { next }
@@ -101,8 +101,8 @@ is_there() {
 	[ -e "$1" ] || [ -L "$1" ]
 }
 
-# Call it before something is put at PATH. What is there and none of ours is kept; where nothing is, that is noted
-# of the highest folder that is missing.
+# Call it before writing to PATH. An existing file that is not monctl's is kept; if there is none, the topmost missing
+# folder is recorded.
 before_writing() { # PATH
 	local path=$1 above kept
 	# shellcheck disable=SC2310 # a question
@@ -138,13 +138,13 @@ before_changing_unit() { # UNIT
 	manifest_add unit "$1" "${load:-not-found} ${active:-inactive} ${file:--}"
 }
 
-# Call it before an account is made.
+# Call it before an account is created.
 before_making_user() { # NAME
 	getent group "$1" >/dev/null || manifest_add group "$1"
 	getent passwd "$1" >/dev/null || manifest_add user "$1"
 }
 
-# Call it before packages are installed, with apt's own account of what it would do.
+# Call it before packages are installed, with the output of apt's simulation.
 before_installing() { # SIMULATION PACKAGE…
 	local name old how simulation=$1
 	shift
@@ -169,12 +169,12 @@ before_installing() { # SIMULATION PACKAGE…
 	done < <(grep '^Inst ' <<<"$simulation")
 }
 
-# To whom the folders belong in which packages keep their state.
+# The owners of the folders in which packages keep their state.
 owners() {
 	find /var/lib -mindepth 1 -maxdepth 1 -type d -printf '%m %U %G %p\n'
 }
 
-# After packages were installed: the folders that were there and belong to somebody else now.
+# After packages were installed: the existing folders whose owner has changed.
 owners_compare() {
 	local mode user group path now
 	[ -e "$manifest/owners" ] || return 0
@@ -185,7 +185,7 @@ owners_compare() {
 	rm -f "$manifest/owners"
 }
 
-# After packages were removed: their folders belong to whom they belonged, unless somebody changed that since.
+# After packages were removed: restores the owners of their folders, unless they were changed since.
 owners_restore() {
 	local path mode user group now
 	while IFS=$'\t' read -r path now; do
@@ -197,7 +197,7 @@ owners_restore() {
 	done < <(manifest_facts owned)
 }
 
-# After packages were installed: the accounts that they made. A person's have higher numbers.
+# After packages were installed: the accounts that they created. Accounts of people have higher numbers.
 accounts_compare() {
 	local name number
 	while IFS=: read -r name _ number _; do
@@ -210,11 +210,11 @@ accounts_compare() {
 	rm -f "$manifest/accounts"
 }
 
-# Call it before files are put: FOLDER's files will lie in PLACE.
+# Call it before files are installed: FOLDER's files will be in PLACE.
 before_putting() { # FOLDER PLACE
 	local list
 	list=$(mktemp)
-	# A service's unit files have places of their own.
+	# A service's unit files are installed elsewhere.
 	(cd "$1" && find . -path ./.units -prune -o -type f -printf '%P\0' | LC_ALL=C sort -z | xargs -0r sha256sum --) |
 		PLACE=$2/ awk '{ print substr($0, 1, 66) ENVIRON["PLACE"] substr($0, 67) }' >"$list"
 	manifest_locked manifest_put "$list"
@@ -226,7 +226,7 @@ manifest_put() { # LIST
 	to_disk "$manifest/put"
 }
 
-# Forgets the digests of earlier sets, once the last one is active for good. A path's last digest counts.
+# Drops the digests of earlier sets, once the last one is active. A path's last digest counts.
 puts_settle() {
 	manifest_locked puts_last
 }
@@ -247,7 +247,7 @@ folder_note_of() { # FOLDER
 	echo "$manifest/folders/${name//\//%2F}"
 }
 
-# Notes what a folder looks like that will be put at PLACE as a whole.
+# Records the listing of a folder that will be moved to PLACE as a whole.
 folder_note() { # FOLDER PLACE
 	local note
 	note=$(folder_note_of "$2")

@@ -1,6 +1,6 @@
 #!/bin/bash
-# Takes back what the record of this host (manifest.sh) says: `list` tells what there is, `remove` does it. Tells
-# each thing as KIND and NAME, separated by a tab, and `end` last. May be cut off anywhere and run again.
+# Undoes the changes in the record of this host (manifest.sh): `list` lists them, `remove` undoes them. Prints each as
+# KIND and NAME, separated by a tab, and `end` last. May be interrupted anywhere and run again.
 set -uo pipefail
 umask 022
 export DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 LC_ALL=C.UTF-8
@@ -14,7 +14,7 @@ exec 9>/run/monctl.lock
 flock --wait 300 9 || { echo "another run still works on this host" >&2; exit 75; }
 trap '' PIPE HUP
 
-tell() { # KIND NAME
+report() { # KIND NAME
 	printf '%s\t%s\n' "$1" "$2"
 }
 
@@ -30,7 +30,7 @@ names() { # KIND
 
 units_folder=/etc/systemd/system
 
-# Units whose files are ours; a link to /dev/null is a mask.
+# Units whose files are monctl's; a link to /dev/null is a mask.
 our_units() {
 	local path
 	{ names made && names replaced; } | while IFS= read -r path; do
@@ -41,7 +41,7 @@ our_units() {
 	done
 }
 
-# What is to be started or enabled again: UNIT, ActiveState, UnitFileState.
+# Units to start or enable again: UNIT, ActiveState, UnitFileState.
 earlier_units() {
 	manifest_facts unit | while IFS=$'\t' read -r unit state; do
 		read -r load active file <<<"$state"
@@ -62,7 +62,7 @@ state_of() { # PACKAGE
 	dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null || true
 }
 
-# Our packages of which anything is still there.
+# monctl's packages that are at least partly installed.
 our_packages() {
 	local name how state
 	manifest_facts package | while IFS=$'\t' read -r name how; do
@@ -75,30 +75,31 @@ our_packages() {
 	done
 }
 
-# Which other packages would go with these.
+# Other packages that would be removed with these.
 also_gone() { # PACKAGE…
 	apt -s purge "$@" 2>/dev/null | awk '/^(Purg|Remv) / { print $2 }' | grep -vxF -f <(printf '%s\n' "$@")
 }
 
-# Says of our packages which may go (in `gone`) and which others need (in `needed`, with those others).
+# Decides which of monctl's packages are removed (`gone`) and which are kept because others need them (`needed`, with
+# those others).
 packages_decide() {
 	local package others manual
 	gone=() needed=()
 	mapfile -t gone < <(our_packages)
 	((${#gone[@]})) || return 0
-	# What came as a dependency and was asked for by somebody since.
+	# Dependencies that were marked as manually installed since.
 	manual=$(apt-mark showmanual "${gone[@]}" 2>/dev/null)
-	while IFS= read -r package; do packages_keep "$package" "somebody asked for it since"; done < <(
+	while IFS= read -r package; do packages_keep "$package" "it was marked as manually installed since"; done < <(
 		manifest_facts package | awk -F '\t' '$2 == "dependency" { print $1 }' | grep -xF -f <(printf '%s\n' "$manual")
 	)
 	((${#gone[@]})) || return 0
-	# One of theirs at a time: what it needs of ours, directly or not, stays.
+	# For each other package: those of monctl's that it needs, directly or not, stay.
 	while IFS= read -r others; do
 		while IFS= read -r package; do packages_keep "$package" "needed by $others"; done < <(
 			needs_of "$others" | grep -xF -f <(printf '%s\n' "${gone[@]}")
 		)
 	done < <(also_gone "${gone[@]}")
-	# apt has the last word.
+	# apt's simulation decides.
 	while ((${#gone[@]})) && others=$(also_gone "${gone[@]}" | paste -sd ' ') && [ -n "$others" ]; do
 		packages_keep "${gone[-1]}" "needed by $others"
 	done
@@ -117,7 +118,7 @@ packages_keep() { # PACKAGE WHY
 }
 
 packages_remove() {
-	local package residual=() purged=() said
+	local package residual=() purged=() messages
 	[ -z "$(dpkg --audit 2>/dev/null)" ] || unlocked dpkg --configure -a >&2 || true
 	packages_decide
 	for package in "${gone[@]}"; do
@@ -127,12 +128,12 @@ packages_remove() {
 			purged+=("$package")
 		fi
 	done
-	# Their scripts ask systemd things that need no answer.
-	((${#residual[@]} == 0)) || said=$(apt remove "${residual[@]}" 2>&1) || complain "$said"
-	((${#purged[@]} == 0)) || said=$(apt purge "${purged[@]}" 2>&1) || complain "$said"
+	# Their scripts call systemd; those errors do not matter.
+	((${#residual[@]} == 0)) || messages=$(apt remove "${residual[@]}" 2>&1) || complain "$messages"
+	((${#purged[@]} == 0)) || messages=$(apt purge "${purged[@]}" 2>&1) || complain "$messages"
 	owners_restore
-	for package in "${gone[@]}"; do tell package "$package"; done
-	for package in "${needed[@]}"; do tell keep "$package"; done
+	for package in "${gone[@]}"; do report package "$package"; done
+	for package in "${needed[@]}"; do report keep "$package"; done
 }
 
 # ---- files -----------------------------------------------------------------------------------------
@@ -142,7 +143,7 @@ backup=/var/backups/monctl-$(date -u +%Y%m%dT%H%M%SZ)
 aside() { # PATH WHY
 	if mkdir -p "$backup" && chmod 700 "$backup" && mkdir -p "$backup${1%/*}" &&
 		cp --archive "$1" "$backup$1" && sync --file-system "$backup"; then
-		tell keep "$1 $2 and is kept in $backup$1"
+		report keep "$1 $2 and is kept in $backup$1"
 	else
 		complain "$1 $2, and cannot be copied to $backup"
 	fi
@@ -152,7 +153,7 @@ put_paths() {
 	[ ! -e "$manifest/put" ] || awk '{ print substr($0, 67) }' "$manifest/put" | LC_ALL=C sort -u
 }
 
-# Whether only root can lead this path elsewhere: each folder on its way is root's, links included.
+# Whether only root can redirect this path: each folder on it is root's, including links.
 is_roots() { # PATH [LINKS]
 	local rest=${1#/} path='' part target
 	while [ "$rest" != "${rest#*/}" ]; do
@@ -169,7 +170,7 @@ is_roots() { # PATH [LINKS]
 	done
 }
 
-# The files that monctl put somewhere and that have another content now.
+# The files that monctl installed and whose content has changed.
 changed_files() {
 	[ -e "$manifest/put" ] || return 0
 	put_paths | while IFS= read -r path; do
@@ -177,7 +178,7 @@ changed_files() {
 	done | xargs -0r sha256sum -- | grep -vxF -f "$manifest/put" | cut -c 67-
 }
 
-# Files below a folder of ours that monctl did not put there.
+# Files below a folder of monctl that it did not install.
 foreign_files() { # FOLDER
 	local folder=$1 note place
 	{
@@ -186,18 +187,18 @@ foreign_files() { # FOLDER
 			[ -e "$note" ] || continue
 			place=${note##*/} place=${place//%2F//} place=${place//%25/%}
 			[ -d "$place" ] || continue
-			# What is as it was noted. A line without path is the folder itself.
+			# Unchanged entries. A line without path is the folder itself.
 			LC_ALL=C comm -12 "$note" <(folder_listing "$place") |
 				PLACE=$place/ awk '{ print ENVIRON["PLACE"] $0 }' | sed 's/ [a-z] [0-9]* [0-7]* [^ ]* [0-9.]*$//'
 		done
 	} | LC_ALL=C sort -u >known
-	# Files only; what is half done or noted beside a folder is ours.
+	# Files only; temporary files and records beside a folder are monctl's.
 	find "$folder" -xdev -type f ! -name '*.monctl' ! -name '*.failed' ! -path '*.new/*' ! -path '*.old/*' \
 		! -path '*.cache/*' ! -path '*.build/*' ! -name '*.tar.gz' ! -path '/opt/monctl/uv-*' | LC_ALL=C sort >found
 	LC_ALL=C comm -13 known found
 }
 
-# The same for a set, which is seen through its link.
+# The same for a set, through its link.
 foreign_of_set() { # LINK
 	[[ -d $1 && $(readlink "$1") == "$home"/sets/* ]] || return 0
 	find "$1/" -path "$1/.units" -prune -o -type f -print | LC_ALL=C sort | LC_ALL=C comm -23 - <(put_paths)
@@ -211,7 +212,7 @@ is_data() { # PATH
 	names data | grep -qxF -- "$1"
 }
 
-# Whether a file is there as it was before ours: an earlier removal, which was cut off, got as far as that.
+# Whether a file is already restored, by an earlier removal that was interrupted.
 is_restored() { # PATH
 	local place kept
 	while IFS=$'\t' read -r place kept; do
@@ -220,7 +221,7 @@ is_restored() { # PATH
 	return 1
 }
 
-# What people changed or added is copied to where it survives.
+# Copies files that people changed or added to a backup.
 keep_what_is_not_ours() {
 	local path file
 	while IFS= read -r path; do is_restored "$path" || aside "$path" "was changed"; done < <(changed_files)
@@ -229,7 +230,7 @@ keep_what_is_not_ours() {
 		"$home" | "$home"/* | "$units_folder"/* | /srv/monctl | /srv/monctl/*) continue ;;
 		esac
 		if [ ! -d "$path" ] || is_data "$path"; then continue; fi
-		while IFS= read -r file; do aside "$file" "is none of monctl's"; done < <(
+		while IFS= read -r file; do aside "$file" "was not installed by monctl"; done < <(
 			manifest_knows replaced "$path" || foreign_files "$path"
 			for file in "$path" "$path"/*; do
 				case $file in *.new) ;; *) foreign_of_set "$file" ;; esac
@@ -238,10 +239,10 @@ keep_what_is_not_ours() {
 	done < <(names made && names replaced)
 }
 
-# The files that a version before brought into a folder of somebody's, in which the application has folders of its own.
+# The files that an earlier version installed into a folder of another owner, in which the application has its folders.
 shared_clear() { # FOLDER
 	put_paths | sed -n "s|^$1/||p" >brought
-	[ ! -s brought ] || /usr/bin/python3 -I tree.py clear "$1" brought || complain "files of ours in $1 cannot be removed"
+	[ ! -s brought ] || /usr/bin/python3 -I tree.py clear "$1" brought || complain "monctl's files in $1 cannot be removed"
 	rm -rf "$1.next" "$1.previous"
 }
 
@@ -251,14 +252,14 @@ restore_path() { # PATH KEPT
 	is_there "$kept" || return 0
 	rm -rf "$beside"
 	cp --archive "$kept" "$beside"
-	# A rename puts neither a folder in the place of a file nor a file in that of a folder.
+	# A rename cannot replace a file with a folder or a folder with a file.
 	if [ -d "$1" ] || [ -d "$beside" ]; then rm -rf "$1"; fi
 	mv -T "$beside" "$1" && sync --file-system "${1%/*}"
 }
 
 made_clear() { # PATH
 	local entry
-	# What was half done beside it.
+	# Temporary files beside it.
 	rm -rf "$1.new"
 	if [ "$1" = "$home" ]; then
 		# Machines of this computer itself, and the record, which goes last.
@@ -281,32 +282,32 @@ list() {
 			user) getent passwd "$name" >/dev/null || continue ;;
 			group) getent group "$name" >/dev/null || continue ;;
 			esac
-			tell "$kind" "$name"
+			report "$kind" "$name"
 		done < <(names "$kind")
 	done
-	while IFS= read -r name; do tell unit "$name"; done < <(our_units)
+	while IFS= read -r name; do report unit "$name"; done < <(our_units)
 	while IFS= read -r name; do
 		case $name in "$home" | "$manifest" | "$units_folder"/monctl-*) continue ;; esac
-		! is_there "$name" || tell path "$name"
+		! is_there "$name" || report path "$name"
 	done < <(names made)
-	while IFS= read -r name; do tell restore "$name"; done < <(names replaced)
+	while IFS= read -r name; do report restore "$name"; done < <(names replaced)
 	while IFS= read -r name; do
-		is_restored "$name" || tell keep "$name was changed: a copy goes to /var/backups"
+		is_restored "$name" || report keep "$name was changed: a copy goes to /var/backups"
 	done < <(changed_files)
-	while IFS=$'\t' read -r name kind _; do tell restore "unit $name ($kind)"; done < <(earlier_units)
+	while IFS=$'\t' read -r name kind _; do report restore "unit $name ($kind)"; done < <(earlier_units)
 	packages_decide
-	for name in "${gone[@]}"; do tell package "$name"; done
-	for name in "${needed[@]}"; do tell keep "$name"; done
+	for name in "${gone[@]}"; do report package "$name"; done
+	for name in "${needed[@]}"; do report keep "$name"; done
 	while IFS=$'\t' read -r name kind; do
-		tell keep "package $name: it was $kind before, and newer versions stay"
+		report keep "package $name: it was $kind before, and newer versions stay"
 	done < <(manifest_facts upgraded)
-	tell record "$manifest"
+	report record "$manifest"
 }
 
 take_back() {
 	local name kept active file units drills
-	# Loads of a drill first, which end by themselves otherwise.
-	# What a run that was cut off had begun as another user ends here.
+	# Drills first, which would otherwise end by themselves.
+	# Processes of an interrupted run as another user are stopped, too.
 	mapfile -t drills < <(systemctl list-units --plain --no-legend --all 'monctl-drill*' 'monctl-run-*' 2>/dev/null | cut -d ' ' -f 1)
 	((${#drills[@]} == 0)) || systemctl stop "${drills[@]}" 2>/dev/null
 	rm -rf --one-file-system /run/monctl-drill
@@ -316,17 +317,17 @@ take_back() {
 		systemctl stop "${units[@]}" 2>/dev/null
 	fi
 	if command -v nft >/dev/null && nft list table inet monctl >/dev/null 2>&1; then
-		nft delete table inet monctl || complain "the nftables table inet monctl resists"
+		nft delete table inet monctl || complain "the nftables table inet monctl cannot be removed"
 	fi
 	keep_what_is_not_ours
 	((complaints == 0)) || return
-	for name in "${units[@]}"; do tell unit "$name"; done
+	for name in "${units[@]}"; do report unit "$name"; done
 
-	# Data is in folders of ours, or beside them.
+	# Data is in folders of monctl, or beside them.
 	while IFS= read -r name; do
 		if manifest_knows shared "$name" || ! is_there "$name"; then continue; fi
 		rm -rf "$name"
-		tell data "$name"
+		report data "$name"
 	done < <(names data)
 	while IFS= read -r name; do shared_clear "$name"; done < <(names shared)
 	while IFS= read -r name; do
@@ -335,10 +336,10 @@ take_back() {
 			continue
 		fi
 		made_clear "$name"
-		case $name in "$home" | "$manifest" | "$units_folder"/monctl-*) ;; *) tell path "$name" ;; esac
+		case $name in "$home" | "$manifest" | "$units_folder"/monctl-*) ;; *) report path "$name" ;; esac
 	done < <(names made)
 	while IFS=$'\t' read -r name kept; do
-		restore_path "$name" "$kept" && tell restore "$name"
+		restore_path "$name" "$kept" && report restore "$name"
 	done < <(manifest_facts replaced)
 	systemctl daemon-reload
 	((${#units[@]} == 0)) || systemctl reset-failed "${units[@]}" 2>/dev/null
@@ -347,7 +348,7 @@ take_back() {
 	users_remove
 	units_restore
 	while IFS=$'\t' read -r name kept; do
-		tell keep "package $name: it was $kept before, and newer versions stay"
+		report keep "package $name: it was $kept before, and newer versions stay"
 	done < <(manifest_facts upgraded)
 }
 
@@ -355,11 +356,11 @@ users_remove() {
 	local name
 	while IFS= read -r name; do
 		getent passwd "$name" >/dev/null || continue
-		if userdel "$name" >&2; then tell user "$name"; else complain "user $name resists"; fi
+		if userdel "$name" >&2; then report user "$name"; else complain "user $name cannot be removed"; fi
 	done < <(names user)
 	while IFS= read -r name; do
 		getent group "$name" >/dev/null || continue
-		if groupdel "$name" >&2; then tell group "$name"; else complain "group $name resists"; fi
+		if groupdel "$name" >&2; then report group "$name"; else complain "group $name cannot be removed"; fi
 	done < <(names group)
 }
 
@@ -369,15 +370,15 @@ units_restore() {
 		case $file in enabled) systemctl enable --quiet "$unit" 2>/dev/null ;; esac
 		case $active in
 		active | activating | reloading)
-			if systemctl start "$unit"; then tell restore "unit $unit ($active)"; else
-				tell keep "unit $unit was active and does not start: see journalctl --unit $unit"
+			if systemctl start "$unit"; then report restore "unit $unit ($active)"; else
+				report keep "unit $unit was active and does not start: see journalctl --unit $unit"
 			fi
 			;;
 		esac
 	done < <(earlier_units)
 }
 
-# Nothing is said to be gone that was not looked for.
+# Checks that everything reported as removed is really gone.
 what_is_left() {
 	local name
 	while IFS= read -r name; do
@@ -389,7 +390,7 @@ what_is_left() {
 	((${#gone[@]} == 0)) || printf 'package %s\n' "${gone[@]}"
 }
 
-# The log goes last of all: as long as it is there, everything can be done again.
+# The log is removed last: as long as it exists, everything can be repeated.
 record_remove() {
 	find "$manifest" -mindepth 1 -maxdepth 1 ! -name log -exec rm -rf {} +
 	rm -f "$manifest/log"
@@ -401,7 +402,7 @@ record_remove() {
 if [ -d "$manifest" ]; then
 	owner=$(manifest_facts project | cut -f 1)
 	if [ -n "$owner" ] && [ "$owner" != "$project" ]; then
-		[ "$action" = list ] || tell keep "everything: this host belongs to project $owner"
+		[ "$action" = list ] || report keep "everything: this host belongs to project $owner"
 	else
 		manifest_open "$project" none
 		if [ "$action" = list ]; then list; else

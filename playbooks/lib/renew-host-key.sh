@@ -1,17 +1,17 @@
 #!/bin/sh
-# Replaces the key by which this host is known. May be cut off anywhere and run again.
-#   prepare KEY: makes the new key while KEY (base64) is the one in use; prints the key that will be in use.
+# Replaces this host's ssh host key. May be interrupted anywhere and run again.
+#   prepare KEY: creates the new key while KEY (base64) is in use; prints the key that will be in use.
 #   activate KEY: puts it into use, and waits until sshd shows it.
 set -eu
 key=/etc/ssh/ssh_host_ed25519_key
 new=$key.monctl
 
-# The key as sshd shows it; nothing where the file is none.
+# The key in a file, as sshd shows it; nothing if the file is not a key.
 public() {
     ssh-keygen -y -f "$1" 2>/dev/null | cut -d ' ' -f 2
 }
 
-# What is not there must not be taken for a key.
+# A missing file must not be taken for a key.
 known() {
     found=$(public "$1")
     if [ -z "$found" ]; then
@@ -49,11 +49,11 @@ activate)
     fi
     systemctl reload ssh.service 2>/dev/null || systemctl restart ssh.service
     left=50
-    # shellcheck disable=SC2310 # a question, asked again until it is answered
+    # shellcheck disable=SC2310 # a condition, polled until it is true
     until [ "$(shown)" = "$2" ]; do
         left=$((left - 1))
         if [ "$left" -eq 0 ]; then
-            echo "sshd does not show its new key" >&2
+            echo "sshd does not offer its new key" >&2
             exit 1
         fi
         sleep 0.2

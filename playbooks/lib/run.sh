@@ -1,8 +1,8 @@
 #!/bin/bash
-# Runs the steps of a host and tells of each. `sequence` names one step a line: id, lane, lanes to
-# wait for. Steps without a lane follow one another; the steps of a lane run beside them from the
-# place of the lane's first step on. A step that fails ends its own sequence, and what would begin or
-# wait behind it; what goes on beside it is not disturbed.
+# Runs the steps of a host and reports each. `sequence` has one step per line: id, lane, lanes to
+# wait for. Steps without a lane run one after another; the steps of a lane run in parallel, beginning
+# at the position of the lane's first step. A failed step ends its own sequence and the lanes that would
+# begin or wait after it; running lanes are not affected.
 #
 # Standard output carries events only, fields separated by tabs: `start STEP`, `ok STEP`,
 # `wait STEP FOR-WHOM`, `fail STEP BASE64-OF-ITS-LAST-OUTPUT`, `skip STEP`, and `end` last.
@@ -22,18 +22,17 @@ if [ -n "$owner" ] && [ "$owner" != "$project" ]; then
 fi
 manifest_open "$project" "$role"
 
-# What a run that was cut off had begun as another user. What it holds back, it holds back still.
+# Stops units of an interrupted run as another user.
 mapfile -t begun < <(systemctl list-units --plain --no-legend --all 'monctl-run-*' 2>/dev/null | cut -d ' ' -f 1 | grep -v hold)
 ((${#begun[@]} == 0)) || systemctl stop "${begun[@]}" 2>/dev/null
 
-# Whoever reads the events may be gone. A step that is under way is ended properly all the same, and
-# no further one begins.
+# The reader of the events may be gone. A running step is still finished, and no further one begins.
 trap '' PIPE HUP
 mkdir logs
-# Lanes share the pipe, and what is longer than a page is not written in one go.
+# Locked: lanes share the pipe, and writes longer than a page are not atomic.
 emit() { (flock 8 && IFS=$'\t' && printf '%s\n' "$*") 8>>emitting 2>/dev/null || touch gone; }
 
-# The end of a log, by whole lines: a value that is cut in two would not be recognized as a secret.
+# The end of a log, in whole lines: a truncated value would not be recognised as a secret.
 last_words() { # FILE
 	local text
 	text=$(tail -c 6000 "$1" | tr -d '\0')

@@ -1,14 +1,14 @@
-"""What root does with files that others made or may change: by descriptors of folders, and no link is ever followed.
+"""Root's handling of files that other users made or may change: by folder descriptors, without following links.
 
     tree.py place RELEASE DATA PERSISTENT <PLACES   links from the code to what the application writes
-    tree.py static <PLACES                          prints the folder that `collectstatic` fills, where there is one
-    tree.py folder RELEASE PATH                     makes that folder
-    tree.py copy SOURCE TARGET                      copies what another user made, as root's own
-    tree.py clear FOLDER MANIFEST                   removes files by name, and folders that are empty then
+    tree.py static <PLACES                          prints the folder that `collectstatic` fills, if there is one
+    tree.py folder RELEASE PATH                     creates that folder
+    tree.py copy SOURCE TARGET                      copies files of another user, owned by root
+    tree.py clear FOLDER MANIFEST                   removes files by name, and the folders that become empty
 
-`place` takes the names of PERSISTENT and what `monctl_metrics.check --places` printed, which is the application's word
-and is judged here. What the code has under such a name goes to RELEASE.seeds. It prints what DATA needs, one a line:
-`folder`, `file` or `either`, and the path.
+`place` takes the names in PERSISTENT and the output of `monctl_metrics.check --places`, which is untrusted and
+validated here. Files of the code under such a name are moved to RELEASE.seeds. It prints what DATA needs, one per
+line: `folder`, `file` or `either`, and the path.
 """
 
 import json
@@ -20,7 +20,7 @@ from pathlib import Path
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-# The one place outside to which an environment of Python leads.
+# The only outside target of links in a Python environment.
 _SYSTEM_PYTHON = re.compile(r"/usr/bin/python3(\.\d+)?")
 _AT_ONCE = 1 << 20
 
@@ -57,13 +57,13 @@ def folder(release: str, path: str) -> None:
             try:
                 inner = _enter(inner, part)
             except OSError as error:
-                sys.exit(f"`STATIC_ROOT` cannot be {path!r}: {error.strerror}; give static files a folder of their own")
+                sys.exit(f"`STATIC_ROOT` cannot be {path!r}: {error.strerror}; use a separate folder for static files")
     finally:
         os.close(inner)
 
 
 def _make_folder(name: str, above: int) -> None:
-    """Makes a folder, with the group of the one above, unless something of that name is there."""
+    """Creates a folder, with the group of its parent, unless something of that name exists."""
     try:
         os.mkdir(name, 0o755, dir_fd=above)
         os.chown(name, -1, os.fstat(above).st_gid, dir_fd=above, follow_symlinks=False)
@@ -78,7 +78,7 @@ def check_name(name: object) -> None:
 
 
 def _link(release: str, data: str, name: str, named: bool, kept: list[str]) -> bool:
-    """Puts the link in its place; False where a link that is there leads to it already."""
+    """Creates the link; False if a link with this target exists already."""
     *above, last = name.split("/")
     inner = os.open(release, _FOLDER)
     try:
@@ -95,7 +95,7 @@ def _link(release: str, data: str, name: str, named: bool, kept: list[str]) -> b
             return False
         if there and not named:
             line = ", ".join([*kept, name])
-            sys.exit(f"the code has `{name}`, and the application writes there; keep it by `app.persistent: [{line}]`")
+            sys.exit(f"the code contains `{name}`, and the application writes there; keep it with `app.persistent: [{line}]`")
         if there:
             seed = Path(f"{release}.seeds", name)
             seed.parent.mkdir(parents=True, exist_ok=True)
@@ -107,16 +107,16 @@ def _link(release: str, data: str, name: str, named: bool, kept: list[str]) -> b
 
 
 def _enter(folder: int, name: str) -> int:
-    """The descriptor of a folder below, in the place of the one above."""
+    """Replaces the descriptor of a folder with that of a subfolder."""
     inner = os.open(name, _FOLDER, dir_fd=folder)
     os.close(folder)
     return inner
 
 
 def copy(source: str, target: str) -> None:
-    """Copies folders, regular files and links that stay inside; whoever may still change SOURCE leads nowhere else.
+    """Copies folders, regular files and links that stay inside, safely even if SOURCE changes meanwhile.
 
-    A file that is in TARGET already stays. Only what the owner of SOURCE owns is read.
+    Existing files in TARGET are kept. Only files of the owner of SOURCE are read.
     """
     os.makedirs(target, mode=0o755, exist_ok=True)
     from_, to = os.open(source, _FOLDER), os.open(target, _FOLDER)
@@ -158,7 +158,7 @@ def _copy_file(from_: int, to: int, name: str, owner: int, path: str) -> None:
     with open(os.open(name, _FILE, dir_fd=from_), "rb") as source:
         found = os.fstat(source.fileno())
         if not stat.S_ISREG(found.st_mode) or found.st_uid != owner:
-            sys.exit(f"{path!r} is not a file of the user that made it")
+            sys.exit(f"{path!r} does not belong to the owner of its folder")
         mode = 0o755 if found.st_mode & 0o100 else 0o644
         try:
             target = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode, dir_fd=to)
@@ -175,7 +175,7 @@ def _copy_link(from_: int, to: int, name: str, path: str) -> None:
     target = os.readlink(name, dir_fd=from_)
     inside = not os.path.isabs(target) and not os.path.normpath(os.path.join(path, target)).startswith("..")
     if not inside and not _SYSTEM_PYTHON.fullmatch(target):
-        sys.exit(f"{os.path.join(path, name)!r} is a link that leads to {target!r}")
+        sys.exit(f"{os.path.join(path, name)!r} is a link that points to {target!r}")
     try:
         os.symlink(target, name, dir_fd=to)
     except FileExistsError:
@@ -183,7 +183,7 @@ def _copy_link(from_: int, to: int, name: str, path: str) -> None:
 
 
 def clear(folder: str, manifest: str) -> None:
-    """Removes the files that MANIFEST names below FOLDER, Python's caches, and folders that are empty then."""
+    """Removes the files below FOLDER that MANIFEST lists, Python's caches, and the folders that become empty."""
     names: dict[str, dict] = {}
     for name in Path(manifest).read_text().split("\n"):
         branch = names
@@ -192,7 +192,7 @@ def clear(folder: str, manifest: str) -> None:
     try:
         top = os.open(folder, _FOLDER)
     except OSError:
-        return  # It is not what we brought.
+        return  # Not installed by monctl.
     try:
         _clear(top, names)
     finally:
@@ -208,7 +208,7 @@ def _clear(folder: int, names: dict[str, dict]) -> None:
             inner = os.open(name, _FOLDER, dir_fd=folder)
         except OSError:
             _remove_link(folder, name)
-            continue  # Gone, or not what we brought.
+            continue  # Gone, or not installed by monctl.
         try:
             _clear(inner, below)
         finally:
@@ -232,19 +232,19 @@ def _clear_caches(folder: int) -> None:
 
 
 def _remove_link(folder: int, name: str) -> None:
-    """Removes a link that stands where a folder of ours was; what it leads to is not touched."""
+    """Removes a link in place of a folder of monctl; its target is not touched."""
     try:
         if stat.S_ISLNK(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
             os.unlink(name, dir_fd=folder)
     except OSError:
-        pass  # Somebody was faster.
+        pass  # Already removed.
 
 
 def _remove_empty(folder: int, name: str) -> None:
     try:
         os.rmdir(name, dir_fd=folder)
     except OSError:
-        pass  # Something else lies in it.
+        pass  # Not empty.
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
-//! What is done on a machine before its playbook: replacing a host key that somebody else could know, and growing a
-//! file system to its disk. A run that ends anywhere in here is gone on with by the next one.
+//! Steps on a machine before its playbook: replaces a host key that others could know, and grows a file system to the
+//! size of its disk. If a run ends in here, the next one continues.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -15,16 +15,16 @@ use crate::remote::{Limits, Remote};
 const RENEW: &str = include_str!("../../playbooks/lib/renew-host-key.sh");
 const GROW: &str = include_str!("../../playbooks/lib/grow-root.sh");
 
-/// How long making a key or growing a file system may take.
+/// Time limit for creating a key or growing a file system.
 const PREPARED_WITHIN: Duration = Duration::from_mins(5);
 
 /// The connections to hosts.
 type Remotes<'a> = BTreeMap<HostName, &'a Remote>;
 
-/// Replaces the host keys that machines were made with. Both keys are accepted while one is replaced by the other.
+/// Replaces the host keys that machines were created with. Both keys are accepted during the replacement.
 ///
 /// # Errors
-/// A host does not make or show its new key; the old one stays accepted, and the next run goes on.
+/// When a host does not create or print its new key; the old one stays accepted, and the next run continues.
 pub async fn renew_host_keys(provider: &dyn Provider, remotes: &Remotes<'_>) -> Result<()> {
     let mut initial: BTreeMap<HostName, String> = BTreeMap::new();
     for host in remotes.keys() {
@@ -52,7 +52,7 @@ pub async fn renew_host_keys(provider: &dyn Provider, remotes: &Remotes<'_>) -> 
 /// Grows the file systems that the plan names.
 ///
 /// # Errors
-/// A host cannot grow its file system.
+/// When a host cannot grow its file system.
 pub async fn grow_file_systems(
     provider: &dyn Provider,
     infra: &[InfraAction],

@@ -1,5 +1,5 @@
-//! Whether what was set up holds: units that systemd does not start again and again, targets that Prometheus scrapes,
-//! and no critical alert that fires. `up` ends well only after it has seen that; `status` shows it.
+//! Health after setup: units stay up, Prometheus scrapes all targets, and no critical alert is firing. `up` succeeds
+//! only after this check; `status` shows it.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,47 +16,46 @@ use crate::playbook::{Playbook, UnitFact};
 use crate::remote::Remote;
 use crate::retry::Patience;
 
-/// A unit that is up for less has not shown yet that it stays up.
+/// A unit that has been active for less may not stay up.
 const YOUNG: Duration = Duration::from_secs(3);
-/// How long a unit is watched that is starting, or that systemd started again a short while ago.
+/// How long to watch a unit that is starting, or that systemd restarted recently.
 const WATCHED: Duration = Duration::from_secs(6);
-/// The pause between two looks at units.
+/// Pause between two checks of units.
 const PAUSE: Duration = Duration::from_secs(1);
-/// A unit that has been active for so long without a restart does not flap.
+/// A unit that has been active for this long without a restart does not flap.
 const SETTLED: Duration = Duration::from_mins(1);
-/// What a scrape, an evaluation and their answers take beyond their intervals.
+/// Extra time for a scrape, an evaluation and their responses, beyond their intervals.
 const MARGIN: Duration = Duration::from_secs(5);
-/// The severity of alerts that a setup must not end with.
+/// Severity of firing alerts that make a setup fail.
 const CRITICAL: &str = "critical";
-/// Prints for how long the host has been running, in seconds, and then what systemd says of units.
+/// Prints the uptime of the host in seconds, and then the properties of units from systemd.
 const UNITS: &str = r#"cut -d ' ' -f 1 /proc/uptime && exec systemctl show \
     -p Id -p LoadState -p ActiveState -p NRestarts -p ActiveEnterTimestampMonotonic "$@""#;
 
-/// A unit of monctl's as it was seen over some seconds.
+/// State of one of monctl's units, observed for some seconds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnitHealth {
     /// Its name.
     pub name: String,
-    /// systemd's word for its state; `masked` where it is.
+    /// Its state in systemd's terms, or `masked`.
     pub state: String,
-    /// How often systemd started it again while it was watched, or shortly before.
+    /// How often systemd restarted it while it was watched, or shortly before.
     pub restarts: u32,
 }
 
 impl UnitHealth {
-    /// What is wrong with it; nothing where it runs and stays.
+    /// What is wrong with it; `None` if it stays up.
     pub fn trouble(&self) -> Option<String> {
         let Self { name, state, restarts } = self;
         match (state.as_str(), restarts) {
             ("active", 0) => None,
             (_, 0) => Some(format!("`{name}` is {state}")),
-            (_, count) => Some(format!("`{name}` does not stay up: systemd started it again {count} times")),
+            (_, count) => Some(format!("`{name}` does not stay up: systemd restarted it {count} times")),
         }
     }
 }
 
-/// The units of a host. They are watched for some seconds if one is starting, started a moment ago, or was restarted a
-/// short while ago.
+/// The units of a host. Watches them for some seconds if one is starting, has just started, or was restarted recently.
 ///
 /// # Errors
 /// When the connection breaks, or systemd does not answer.
@@ -76,7 +75,7 @@ pub async fn units(remote: &Remote, integrations: &[Integration]) -> Result<Vec<
     Ok(last.judge(&first))
 }
 
-/// What systemd said at one moment.
+/// The state of units at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Look {
     uptime: Duration,
@@ -87,7 +86,7 @@ async fn show(remote: &Remote, names: &[&str]) -> Result<Look> {
     let words = ["sh", "-c", UNITS, "sh"].into_iter().chain(names.iter().copied());
     let output = remote.run(&words.collect::<Vec<_>>(), b"").await?;
     Look::parse(&output.stdout).filter(|_| output.status.success()).ok_or_else(|| {
-        Error::failed("systemd does not say how its units are")
+        Error::failed("cannot read the state of the units from systemd")
             .at(remote.host().to_string())
             .because(output.stderr.trim().to_owned())
     })
@@ -98,12 +97,12 @@ impl Look {
         let (uptime, units) = text.split_once('\n')?;
         let uptime = Duration::try_from_secs_f64(uptime.parse().ok()?).ok()?;
         let mut units = UnitFact::parse_all(units);
-        // What is not there has nothing to say.
+        // Units that do not exist have no state.
         units.retain(|_, unit| unit.load != "not-found");
         Some(Self { uptime, units })
     }
 
-    /// How often systemd started a unit again, where that may go on.
+    /// How often systemd restarted a unit recently; 0 if the unit is stable.
     fn recent(&self, unit: &UnitFact) -> u32 {
         let is_settled = unit.active == "active" && self.uptime.saturating_sub(unit.active_since) > SETTLED;
         if is_settled { 0 } else { unit.restarts }
@@ -113,8 +112,8 @@ impl Look {
         self.units.values().any(|unit| self.recent(unit) > 0)
     }
 
-    /// Whether a unit is on its way up, or has only just come up: starting it by hand, as a run does, begins its count of
-    /// restarts anew, and between two starts systemd calls it `activating`.
+    /// Whether a unit is starting or has just started: an explicit start, as in a run, resets its restart counter, and
+    /// between two starts its state is `activating`.
     fn is_starting(&self) -> bool {
         let is_young = |unit: &UnitFact| self.uptime.saturating_sub(unit.active_since) < YOUNG;
         let is_starting =
@@ -130,7 +129,7 @@ impl Look {
         self.units.get(name).map_or(0, |unit| unit.restarts)
     }
 
-    /// A unit flaps where systemd started it again since the first look, or more than once within a short time.
+    /// A unit flaps if systemd restarted it since the first look, or more than once within a short time.
     fn judge(&self, first: &Self) -> Vec<UnitHealth> {
         self.units
             .iter()
@@ -148,8 +147,8 @@ impl Look {
     }
 }
 
-/// Waits until all hosts' units stay up, each target is scraped and no critical alert fires, for as long as a change of a
-/// moment ago may take to be seen. Returns what is wrong then. `is_spared` names units without which the rest goes on.
+/// Waits until all units stay up, each target is scraped and no critical alert is firing, for as long as a recent
+/// change may take to become visible. Returns the remaining problems. `is_spared` selects units that may fail.
 pub async fn troubles(
     remotes: &BTreeMap<HostName, &Remote>,
     integrations: &[Integration],
@@ -163,7 +162,7 @@ pub async fn troubles(
         all_units(),
         alerting(remotes.get(&HostName::MONITORING).copied(), intervals, prometheus, events)
     );
-    // A unit that this run started may have begun to flap since; then it is the cause of what Prometheus sees.
+    // A unit that this run started may have begun to flap since; then it is the cause of Prometheus' findings.
     if !seen.is_empty() {
         looks = all_units().await;
     }
@@ -187,7 +186,7 @@ fn unit_error(host: HostName, unit: &UnitHealth, trouble: String) -> Error {
         .remedy(format!("see why: monctl ssh {host} -- journalctl -u {} -n 50", unit.name))
 }
 
-/// What Prometheus sees wrong, once there was time for a scrape and an evaluation.
+/// Problems that Prometheus reports, once there was time for a scrape and an evaluation.
 async fn alerting(
     monitoring: Option<&Remote>,
     (scrape, evaluation): (Duration, Duration),
@@ -209,20 +208,20 @@ async fn alerting(
         };
         if let Some(first) = troubles.first().filter(|_| !std::mem::replace(&mut is_waiting, true)) {
             let limit = patience.limit().as_secs();
-            events.note(format!("waiting for at most {limit} s until it is well: {}", first.in_one_line()));
+            events.note(format!("waiting up to {limit} s for this to clear: {}", first.in_one_line()));
         }
-        // What is tried again is the look; its own error is not of interest.
+        // The look is retried; the error given here is not used.
         if patience.again(Error::failed("not yet")).await.is_err() {
             return troubles;
         }
     }
 }
 
-/// What is wrong now.
+/// The current problems.
 async fn look(prometheus: &Prometheus, monitoring: &Remote) -> Result<Vec<Error>> {
     let mut troubles = Vec::new();
     for target in prometheus.targets().await? {
-        // One that was not scraped yet is asked as Prometheus will ask it.
+        // A target that was not scraped yet is requested as Prometheus will request it.
         let why = match target.health.as_str() {
             "up" => None,
             "unknown" => refusal(monitoring, &target).await?,
@@ -234,7 +233,7 @@ async fn look(prometheus: &Prometheus, monitoring: &Remote) -> Result<Vec<Error>
     Ok(troubles)
 }
 
-/// Why the monitoring host gets no metrics from a target; nothing where it does.
+/// Why the monitoring host cannot scrape a target; `None` if it can.
 async fn refusal(monitoring: &Remote, target: &Target) -> Result<Option<String>> {
     let words =
         ["curl", "--fail", "--location", "--silent", "--show-error", "--noproxy", "*", "--max-time", "5"];
@@ -249,16 +248,16 @@ fn is_critical(alert: &ActiveAlert) -> bool {
 
 fn target_error(target: &Target, why: String) -> Error {
     let label = |name: &str| target.labels.get(name).map_or("", String::as_str);
-    Error::failed(format!("Prometheus gets no metrics of `{}` from `{}`", label("job"), label("instance")))
+    Error::failed(format!("Prometheus cannot scrape `{}` at `{}`", label("job"), label("instance")))
         .at(HostName::MONITORING.to_string())
         .because(why)
-        .remedy("see `monctl status`; what a service logs: `monctl logs`")
+        .remedy("see `monctl status`, and the logs of services: `monctl logs`")
 }
 
 fn alert_error(alert: &ActiveAlert) -> Error {
     let name = alert.name();
     let about = alert.labels.get("instance").map(|instance| format!(" for `{instance}`")).unwrap_or_default();
-    Error::failed(format!("the critical alert `{name}` fires{about}, since {}", alert.active_at))
+    Error::failed(format!("the critical alert `{name}` is firing{about}, since {}", alert.active_at))
         .at(HostName::MONITORING.to_string())
         .remedy(format!("see what it means and what to do: monctl runbook {name}"))
 }
@@ -278,22 +277,22 @@ mod tests {
 
     fn trouble(first: &Look, last: &Look) -> Option<String> {
         let units = last.judge(first);
-        assert_eq!(units.len(), 1, "what is not there is not spoken of: {units:?}");
+        assert_eq!(units.len(), 1, "a unit that does not exist is left out: {units:?}");
         units[0].trouble()
     }
 
     #[test]
-    fn a_unit_that_systemd_starts_again_and_again_is_in_trouble_whatever_its_state_at_the_moment() {
+    fn a_unit_that_systemd_keeps_restarting_is_in_trouble_in_any_state() {
         let calm = look(1000, "active", 0, 10);
         assert!(!calm.is_restless());
         assert_eq!(trouble(&calm, &calm), None);
-        // It fell once an hour ago.
+        // It was restarted once, an hour ago.
         let recovered = look(5000, "active", 1, 1400);
         assert!(!recovered.is_restless());
         assert_eq!(trouble(&recovered, &recovered), None);
         let first = look(1000, "active", 1, 998);
-        assert!(first.is_restless(), "it is looked at again");
-        assert_eq!(trouble(&first, &look(1006, "active", 1, 998)), None, "once, and it stays");
+        assert!(first.is_restless(), "it is watched");
+        assert_eq!(trouble(&first, &look(1006, "active", 1, 998)), None, "restarted once, and it stays up");
         let again = look(1003, "active", 2, 1002);
         assert!(again.restarted_since(&first));
         assert!(trouble(&first, &again).unwrap().contains("`a.service` does not stay up"));
@@ -312,13 +311,13 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_of_systemd_that_is_not_whole_is_no_answer() {
+    fn an_incomplete_answer_of_systemd_is_refused() {
         assert_eq!(Look::parse(""), None);
         assert_eq!(Look::parse("Failed to connect to bus\n"), None);
     }
 
     #[test]
-    fn only_a_critical_alert_that_fires_keeps_up_from_ending_well() {
+    fn only_a_firing_critical_alert_makes_up_fail() {
         let alert = |severity: &str, state| ActiveAlert {
             labels: [("alertname", "AppDown"), ("severity", severity), ("instance", "10.0.0.2:9101")]
                 .map(|(name, value)| (name.to_owned(), value.to_owned()))
@@ -330,7 +329,7 @@ mod tests {
         assert!(!is_critical(&alert("critical", AlertState::Pending)));
         assert!(!is_critical(&alert("warning", AlertState::Firing)));
         let error = alert_error(&alert("critical", AlertState::Firing));
-        assert!(error.message().contains("`AppDown` fires for `10.0.0.2:9101`"), "{error}");
+        assert!(error.message().contains("`AppDown` is firing for `10.0.0.2:9101`"), "{error}");
         assert!(error.hint().unwrap().contains("monctl runbook AppDown"));
     }
 }

@@ -1,4 +1,4 @@
-//! The hosts' part of a plan: connecting, asking for facts, running one script per host.
+//! The hosts' part of a plan: connects, gathers facts, runs one script per host.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -18,44 +18,43 @@ use crate::playbook::{
 };
 use crate::remote::{Limits, Remote};
 
-/// A host may take so long to tell its state: its script first waits up to two minutes for another run to end.
-const TOLD_WITHIN: Duration = Duration::from_mins(4);
-/// How much it may tell: some facts, a line for each file that an application wrote beside its code, and those of each file
-/// that is asked about. The contents that it tells for diffs are
-/// bounded there.
+/// Time limit for gathering facts: the script on the host first waits up to two minutes for another run to end.
+const FACTS_WITHIN: Duration = Duration::from_mins(4);
+/// Size limits of the facts: some facts, a line for each file that an application wrote next to its code, and the lines
+/// of each probed file. The host limits the contents that it sends for diffs.
 const FACTS_BYTES: usize = 32 << 20;
 const FACTS_BYTES_PER_FILE: usize = 10 << 10;
 const FACTS_LINES: usize = 400_000;
 const FACTS_LINES_PER_FILE: usize = 4;
-/// How often a step that goes on says so.
+/// Interval of progress events while a step is running.
 const STEP_INTERVAL: Duration = Duration::from_secs(10);
 
-/// A host with its connection and what it said about itself.
+/// A host with its connection and its facts.
 #[derive(Debug)]
 pub struct Connected {
     /// The machine.
     pub machine: Machine,
     /// The connection, for scripts and forwards.
     pub remote: Remote,
-    /// What the host answered.
+    /// The facts of the host.
     pub facts: Facts,
 }
 
-/// What became of the steps on a host.
+/// The results of the steps on a host.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct HostResult {
-    /// Steps that ended well.
+    /// Steps that succeeded.
     pub done: Vec<String>,
     /// Steps that failed, with the end of what they printed.
     pub failed: Vec<(String, String)>,
     /// Steps that did not run because one before them failed.
     pub skipped: Vec<String>,
-    /// Whether the host told the end of its script.
+    /// Whether the host reported the end of its script.
     pub ended: bool,
 }
 
-/// Connects to machines and asks each, in one round trip, everything that its playbook wants to know.
-/// `patience` is how long a machine may take until it answers.
+/// Connects to machines and gathers from each, in one round trip, all facts that its playbook needs.
+/// `patience` is the time limit for a machine to answer.
 pub async fn gather(
     machines: &[Machine],
     inputs: &BTreeMap<Role, Inputs>,
@@ -79,7 +78,7 @@ pub async fn gather(
     refuse_twins(join_all(hosts).await.into_iter().collect())
 }
 
-/// Whether the playbooks work on a host with these facts, and nobody else set it up.
+/// Checks that the playbooks support a host with these facts, and that it belongs to this project and role.
 fn admit(project: &ProjectName, role: Role, facts: &Facts) -> Result<()> {
     if let Some(obstacle) = facts.system.as_ref().and_then(System::obstacle) {
         return Err(Error::could_not_run(format!("the host cannot be set up: {obstacle}")).remedy(SUPPORTED));
@@ -87,20 +86,23 @@ fn admit(project: &ProjectName, role: Role, facts: &Facts) -> Result<()> {
     match &facts.owner {
         Some(owner) if owner.project != project.as_str() => {
             Err(Error::could_not_run(format!("the host belongs to project `{}`", owner.project)).remedy(
-                format!("give it back first, where that project is: monctl down --project {}", owner.project),
+                format!(
+                    "remove that project first, on the computer that manages it: monctl down --project {}",
+                    owner.project
+                ),
             ))
         }
         Some(owner) if owner.role != role.to_string() => Err(Error::could_not_run(format!(
             "the host was set up as `{}` and is `{role}` in the spec now",
             owner.role
         ))
-        .remedy("change the spec back, or give all hosts back with `monctl down` and set them up anew")),
+        .remedy("change the spec back, or run `monctl down` and then `monctl up`")),
         _ => Ok(()),
     }
 }
 
-/// Two hosts that are one machine: what is set up for one would be overwritten for the other, and monitoring that
-/// shares a machine with what it watches is silent when it matters.
+/// Refuses two hosts that are the same machine: each setup would overwrite the other, and monitoring on the machine
+/// that it watches fails together with it.
 fn refuse_twins(mut hosts: BTreeMap<HostName, Result<Connected>>) -> BTreeMap<HostName, Result<Connected>> {
     let mut seen: BTreeMap<String, HostName> = BTreeMap::new();
     for (host, connected) in &mut hosts {
@@ -119,14 +121,14 @@ fn refuse_twins(mut hosts: BTreeMap<HostName, Result<Connected>>) -> BTreeMap<Ho
     hosts
 }
 
-/// Asks a host these questions.
+/// Gathers the facts of a host.
 ///
 /// # Errors
-/// When the connection breaks, or the answer is not whole, too long or too late.
+/// When the connection breaks, or the answer is incomplete, too long or too late.
 pub async fn facts(remote: &Remote, probes: &Probes) -> Result<Facts> {
     let files = probes.files.len();
     let limits = Limits {
-        within: Some(TOLD_WITHIN),
+        within: Some(FACTS_WITHIN),
         bytes: Some(FACTS_BYTES + files * FACTS_BYTES_PER_FILE),
         lines: Some(FACTS_LINES + files * FACTS_LINES_PER_FILE),
         ..Limits::ANSWER
@@ -137,8 +139,8 @@ pub async fn facts(remote: &Remote, probes: &Probes) -> Result<Facts> {
         if let Some(error) = remote.refused_root(&output.stderr).await {
             return Err(error);
         }
-        let error = Error::failed("the host could not tell its state").at(host.clone());
-        let remedy = if is_full(&output.stderr) { room(&host) } else { SUPPORTED.to_owned() };
+        let error = Error::failed("cannot read the state of the host").at(host.clone());
+        let remedy = if is_full(&output.stderr) { full_disk_remedy(&host) } else { SUPPORTED.to_owned() };
         return Err(with_complaint(error.remedy(remedy), &output.stderr));
     }
     Facts::parse(&output.stdout).map_err(|error| error.at(host))
@@ -157,24 +159,24 @@ pub async fn apply(
 ) -> Result<HostResult> {
     let identity = HostIdentity { project, role: remote.host().role() };
     let script = apply_script(&plan.changes, inputs, identity);
-    let telling = RefCell::new(Telling::new(remote.host(), events));
+    let progress = RefCell::new(Progress::new(remote.host(), events));
     let words = bootstrap();
-    let work = remote.stream(&words, script, Limits::EVENTS, |line| telling.borrow_mut().line(line));
+    let work = remote.stream(&words, script, Limits::EVENTS, |line| progress.borrow_mut().line(line));
     let under_way = async {
         loop {
             tokio::time::sleep(STEP_INTERVAL).await;
-            telling.borrow().under_way();
+            progress.borrow().under_way();
         }
     };
     let (status, complaint) = tokio::select! {
         done = work => done?,
-        () = under_way => return Err(Error::failed("the telling of steps ended")),
+        () = under_way => return Err(Error::failed("the progress reports ended before the host's script")),
     };
-    let result = telling.into_inner().result;
+    let result = progress.into_inner().result;
     if !result.ended {
         let host = remote.host().to_string();
         let again = "run `monctl up` again: it goes on from what is there".to_owned();
-        let remedy = if is_full(&complaint) { room(&host) } else { again };
+        let remedy = if is_full(&complaint) { full_disk_remedy(&host) } else { again };
         let error =
             Error::failed(format!("the host's script ended early ({status})")).at(host).remedy(remedy);
         return Err(with_complaint(error, &complaint));
@@ -182,16 +184,16 @@ pub async fn apply(
     Ok(result)
 }
 
-/// Whether a file system of the host has no room left, by what its programs complain of.
+/// Whether a file system of the host is full, according to the errors of its programs.
 fn is_full(complaint: &str) -> bool {
     complaint.contains("No space left on device")
 }
 
-fn room(host: &str) -> String {
-    format!("make room there, then run it again: monctl ssh {host} -- df -h / /run /tmp")
+fn full_disk_remedy(host: &str) -> String {
+    format!("free some disk space on the host, then run it again: monctl ssh {host} -- df -h / /run /tmp")
 }
 
-/// The error with what the host wrote to standard error as its cause, where it wrote anything.
+/// Adds the host's standard error as the cause, if it is not empty.
 fn with_complaint(error: Error, complaint: &str) -> Error {
     match complaint.trim() {
         "" => error,
@@ -200,24 +202,24 @@ fn with_complaint(error: Error, complaint: &str) -> Error {
 }
 
 /// Turns the lines of a host's script into events.
-struct Telling<'a> {
+struct Progress<'a> {
     host: HostName,
     events: &'a Events,
     begun: Instant,
-    /// The steps under way, since when, and for whom they wait where they say so.
+    /// The running steps: since when, and what they wait for if they report that.
     steps: BTreeMap<String, (Instant, String)>,
     result: HostResult,
 }
 
-impl<'a> Telling<'a> {
+impl<'a> Progress<'a> {
     fn new(host: HostName, events: &'a Events) -> Self {
         Self { host, events, begun: Instant::now(), steps: BTreeMap::new(), result: HostResult::default() }
     }
 
-    /// Says what goes on.
+    /// Sends an event for each running step.
     fn under_way(&self) {
         for (step, (begun, waits_for)) in &self.steps {
-            self.say(step, *begun, waits_for);
+            self.report(step, *begun, waits_for);
         }
         if self.steps.is_empty() {
             let what = format!("{} to begin a step", self.host);
@@ -225,7 +227,7 @@ impl<'a> Telling<'a> {
         }
     }
 
-    fn say(&self, step: &str, begun: Instant, waits_for: &str) {
+    fn report(&self, step: &str, begun: Instant, waits_for: &str) {
         let step =
             if waits_for.is_empty() { step.to_owned() } else { format!("{step} waits for {waits_for}") };
         let after = Millis(begun.elapsed());
@@ -246,7 +248,7 @@ impl<'a> Telling<'a> {
                     known.clone_from(&waits_for);
                     let begun = *begun;
                     if !waits_for.is_empty() {
-                        self.say(step, begun, &waits_for);
+                        self.report(step, begun, &waits_for);
                     }
                 }
             }
@@ -269,8 +271,7 @@ impl<'a> Telling<'a> {
     }
 }
 
-/// The end of what a step printed. Where it arrives damaged, it is shown as it came: a failure without its reason would
-/// help less.
+/// The end of a step's output. Damaged output is shown undecoded: a failure without its reason would help less.
 fn decode(base64: &str) -> String {
     base64::engine::general_purpose::STANDARD.decode(base64).map_or_else(
         |_| format!("(its output arrived damaged: {base64})"),
@@ -287,7 +288,7 @@ mod tests {
     fn lines_of_a_script_become_events_and_a_result() {
         let (events, mut seen) = Events::channel();
         let host = HostName::MONITORING;
-        let mut telling = Telling::new(host, &events);
+        let mut progress = Progress::new(host, &events);
         for line in [
             "start\ta",
             "ok\ta",
@@ -299,7 +300,7 @@ mod tests {
             "stray",
             "end",
         ] {
-            telling.line(line);
+            progress.line(line);
         }
         let failed = vec![
             ("b".to_owned(), "why".to_owned()),
@@ -307,7 +308,7 @@ mod tests {
             ("e".to_owned(), "(its output arrived damaged: d2h5~)".to_owned()),
         ];
         let [done, skipped] = ["a", "d"].map(|step| vec![step.to_owned()]);
-        assert_eq!(telling.result, HostResult { done, failed, skipped, ended: true });
+        assert_eq!(progress.result, HostResult { done, failed, skipped, ended: true });
 
         let kinds = std::iter::from_fn(|| seen.try_recv().ok())
             .map(|event| serde_json::to_value(&event).unwrap()["event"].as_str().unwrap().to_owned());
@@ -324,31 +325,30 @@ mod tests {
     }
 
     #[test]
-    fn a_step_that_goes_on_says_so_and_for_whom_it_waits() {
+    fn a_running_step_is_reported_with_what_it_waits_for() {
         let (events, mut seen) = Events::channel();
-        let mut telling = Telling::new(HostName::MONITORING, &events);
-        let mut said = |telling: &Telling| {
-            telling.under_way();
-            let said = std::iter::from_fn(|| seen.try_recv().ok()).last();
-            match said {
+        let mut progress = Progress::new(HostName::MONITORING, &events);
+        let mut reported = |progress: &Progress| {
+            progress.under_way();
+            match std::iter::from_fn(|| seen.try_recv().ok()).last() {
                 Some(Event::StepUnderWay { step, .. }) => step,
                 Some(Event::Waiting { what, .. }) => what,
                 other => panic!("{other:?}"),
             }
         };
-        assert_eq!(said(&telling), "monitoring to begin a step");
-        telling.line("start\tpackages");
-        assert_eq!(said(&telling), "packages");
-        telling.line("wait\tpackages\tapt-get (process 7 of apt-daily.service)");
-        assert_eq!(said(&telling), "packages waits for apt-get (process 7 of apt-daily.service)");
-        telling.line("wait\tpackages\t");
-        assert_eq!(said(&telling), "packages");
-        telling.line("ok\tpackages");
-        assert_eq!(said(&telling), "monitoring to begin a step");
+        assert_eq!(reported(&progress), "monitoring to begin a step");
+        progress.line("start\tpackages");
+        assert_eq!(reported(&progress), "packages");
+        progress.line("wait\tpackages\tapt-get (process 7 of apt-daily.service)");
+        assert_eq!(reported(&progress), "packages waits for apt-get (process 7 of apt-daily.service)");
+        progress.line("wait\tpackages\t");
+        assert_eq!(reported(&progress), "packages");
+        progress.line("ok\tpackages");
+        assert_eq!(reported(&progress), "monitoring to begin a step");
     }
 
     #[test]
-    fn a_host_of_another_project_or_role_is_refused_with_the_way_on() {
+    fn a_host_of_another_project_or_role_is_refused_with_a_remedy() {
         let project: ProjectName = "shop".parse().unwrap();
         let owned = |project: &str, role: &str| Facts {
             owner: Some(Owner { project: project.into(), role: role.into() }),

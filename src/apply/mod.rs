@@ -1,5 +1,5 @@
-//! Carries a plan out: infrastructure in parallel, then one script per host. Sends events, knows no
-//! screen, and decides nothing that the plan has not decided.
+//! Applies a plan: infrastructure in parallel, then one script per host. Sends events, prints
+//! nothing, and decides nothing that the plan has not decided.
 
 mod first_contact;
 mod health;

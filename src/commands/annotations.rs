@@ -1,4 +1,4 @@
-//! What a run did, as annotations in Grafana. Nothing depends on them: one that cannot be written is a warning.
+//! Annotations in Grafana about what a run did. Nothing depends on them: one that cannot be written is a warning.
 
 use std::collections::BTreeMap;
 
@@ -10,11 +10,11 @@ use crate::grafana::{Annotation, GrafanaClient, Occasion};
 use crate::host::{HostName, Role};
 use crate::verify::Proof;
 
-/// Steps that bring another version of the application or of what it needs.
+/// Steps that deploy another version of the application or of its dependencies.
 const DEPLOYING: [&str; 3] = ["python", "venv", "app"];
 
-/// Writes them one after another. The first that cannot be written ends that, and is told: the others would meet the same,
-/// and a login that is refused is not shown again.
+/// Writes annotations one after another. Stops with a warning at the first that cannot be written: the others would
+/// fail, too, and a refused login is not repeated.
 pub(super) async fn write(client: &GrafanaClient, annotations: &[Annotation], events: &Events) {
     for annotation in annotations {
         if let Err(error) = client.annotate(annotation).await {
@@ -48,7 +48,7 @@ pub(super) fn of_up(
         .collect()
 }
 
-/// A drill, from the fault to the last that was seen of it.
+/// A drill, from the fault to the last stage that was observed.
 pub(super) fn of_drill(proof: &Proof) -> Annotation {
     let verdict = match &proof.diagnosis {
         None => "proven".to_owned(),
@@ -81,14 +81,14 @@ mod tests {
             (HostName::app(2), result(&[], &["app"])),
             (HostName::MONITORING, result(&["monitoring"], &["grafana-release"])),
         ]);
-        let told: Vec<_> = of_up(&results, Timestamp::UNIX_EPOCH, Timestamp::UNIX_EPOCH)
+        let written: Vec<_> = of_up(&results, Timestamp::UNIX_EPOCH, Timestamp::UNIX_EPOCH)
             .into_iter()
             .map(|one| (one.occasion, one.text))
             .collect();
         let deployed = "app: venv, app; app-2: app failed";
         let changed = "app: firewall; monitoring: monitoring, grafana-release failed";
         assert_eq!(
-            told,
+            written,
             [(Occasion::Deployment, deployed.to_owned()), (Occasion::Configuration, changed.to_owned())]
         );
     }

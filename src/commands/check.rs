@@ -1,5 +1,4 @@
-//! `monctl check`: rules that can never fire or never arrive, in what the live Prometheus and Alertmanager hold.
-//! Reads only.
+//! `monctl check`: checks the live rules and routes for alerts that can never fire or never be delivered. Read-only.
 
 use std::collections::BTreeSet;
 
@@ -20,8 +19,8 @@ use crate::remote::Remote;
 use crate::spec::{Loaded, Location, load};
 
 /// # Errors
-/// When the spec is wrong, the monitoring host does not run, or one of its services does not answer. What is wrong with
-/// rules is part of the outcome, which then ends with [`Exit::Findings`].
+/// When the spec is invalid, the monitoring host does not run, or one of its services does not answer. Findings are
+/// part of the outcome, whose exit code is then [`Exit::Findings`].
 pub(super) async fn run(context: &Context) -> Result<Outcome> {
     let loaded = load(&context.spec)?;
     let provider = provider::of(&loaded, &context.events).await?;
@@ -53,26 +52,26 @@ fn outcome(loaded: &Loaded, snapshot: &Snapshot, findings: &[Finding]) -> Outcom
 fn summary(rules: usize, wrong: usize, doubtful: usize) -> String {
     let rules = if rules == 1 { "1 rule".to_owned() } else { format!("{rules} rules") };
     match (wrong, doubtful) {
-        (0, 0) => format!("{rules} looked at: nothing is wrong"),
-        (wrong, 0) => format!("{rules} looked at: {wrong} wrong"),
-        (wrong, doubtful) => format!("{rules} looked at: {wrong} wrong, {doubtful} doubtful"),
+        (0, 0) => format!("{rules} checked: nothing is wrong"),
+        (wrong, 0) => format!("{rules} checked: {wrong} wrong"),
+        (wrong, doubtful) => format!("{rules} checked: {wrong} wrong, {doubtful} doubtful"),
     }
 }
 
-/// Where a finding stands in the spec; none where it is not about a rule of the spec.
+/// The place of a finding in the spec; `None` if it is not about a rule of the spec.
 fn location(loaded: &Loaded, snapshot: &Snapshot, finding: &Finding) -> Option<Location> {
     let name = finding.rule.as_deref()?;
     let rule = snapshot.rules.iter().find(|rule| rule.name == name)?;
     rule.is_of_spec.then(|| loaded.locate(&["alerts", name, finding.key]))
 }
 
-/// The file on the monitoring host that holds a rule of nobody's spec.
+/// The file on the monitoring host that contains the rule of a finding.
 fn file<'a>(snapshot: &'a Snapshot, finding: &Finding) -> Option<&'a str> {
     let name = finding.rule.as_deref()?;
     snapshot.rules.iter().find(|rule| rule.name == name)?.file.as_deref()
 }
 
-/// The findings in their order; those about one exporter that is not there together, where the first of them stands.
+/// The findings in order; those about the same missing exporter are grouped at the place of the first one.
 fn grouped(findings: &[Finding]) -> Vec<Vec<&Finding>> {
     let mut groups: Vec<Vec<&Finding>> = Vec::new();
     for finding in findings {
@@ -87,15 +86,15 @@ fn grouped(findings: &[Finding]) -> Vec<Vec<&Finding>> {
     groups
 }
 
-/// Several findings about one exporter that is not there.
+/// Several findings about one missing exporter.
 fn shown_together(loaded: &Loaded, snapshot: &Snapshot, findings: &[&Finding]) -> String {
     let (first, family) = (findings[0], findings[0].family.as_deref().unwrap_or_default());
     let rules: BTreeSet<_> = findings.iter().filter_map(|finding| finding.rule.as_deref()).collect();
     let doubt = if first.weight == Weight::Doubtful { "doubtful: " } else { "" };
     let by = exporter(family).map(|name| format!(" ({name})")).unwrap_or_default();
     let what = match rules.len() {
-        1 => "a rule asks for some".to_owned(),
-        count => format!("{count} rules ask for some"),
+        1 => "a rule queries such metrics".to_owned(),
+        count => format!("{count} rules query such metrics"),
     };
     let mut text = format!("{doubt}no target has metrics that begin with `{family}_`{by}, and {what}:");
     for finding in findings {
@@ -107,7 +106,7 @@ fn shown_together(loaded: &Loaded, snapshot: &Snapshot, findings: &[&Finding]) -
     text
 }
 
-/// The place of a finding, as it stands before its text.
+/// The place of a finding, as a prefix of its text.
 fn at(loaded: &Loaded, snapshot: &Snapshot, finding: &Finding) -> String {
     match (location(loaded, snapshot, finding), file(snapshot, finding)) {
         (Some(Location { file, line, column, .. }), _) => format!("{}:{line}:{column}: ", file.display()),
@@ -152,7 +151,7 @@ mod tests {
     use super::*;
     use crate::lint::{CheckedRule, FindingKind, Routing};
 
-    /// A rule of the spec, and one that somebody else has loaded.
+    /// A rule, of the spec or from another source.
     fn rule(name: &str, is_of_spec: bool) -> CheckedRule {
         CheckedRule {
             name: name.into(),
@@ -206,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn a_finding_has_its_place_in_the_spec_or_the_file_on_the_host() {
+    fn a_finding_shows_its_place_in_the_spec_or_the_file_on_the_host() {
         let outcome = outcome_of(&[finding("Own", Weight::Wrong), finding("Theirs", Weight::Doubtful)]);
         assert_eq!(outcome.exit, Exit::Findings);
         assert_eq!(
@@ -214,7 +213,7 @@ mod tests {
             "DIR/monctl.yaml:8:10: `Own`: `for` is 1 s\n    8 |     for: 1s\n      |          ^^\n  \
              short_hold: make it at least 30s\n\n\
              monitoring:/etc/other.yml: doubtful: `Theirs`: `for` is 1 s\n  short_hold: make it at least 30s\n\n\
-             2 rules looked at: 1 wrong, 1 doubtful"
+             2 rules checked: 1 wrong, 1 doubtful"
         );
         let first = &outcome.json["findings"][0];
         assert_eq!((first["line"].as_u64(), first["column"].as_u64()), (Some(8), Some(10)));
@@ -222,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn findings_about_one_exporter_that_is_not_there_are_shown_together() {
+    fn findings_about_one_missing_exporter_are_shown_together() {
         let absent = |name: &str, metric: &str, family: &str| Finding {
             kind: FindingKind::MatchesNothing,
             key: "expr",
@@ -241,7 +240,7 @@ mod tests {
         ]);
         assert_eq!(
             outcome.text,
-            "no target has metrics that begin with `mysql_` (mysqld exporter), and 2 rules ask for some:\n  \
+            "no target has metrics that begin with `mysql_` (mysqld exporter), and 2 rules query such metrics:\n  \
              monitoring:/etc/other.yml: `Theirs`: no target has a metric `mysql_up`\n  \
              DIR/monctl.yaml:7:11: `Own`: no target has a metric `mysql_threads`\n  \
              matches_nothing: see which target should have it\n\n\
@@ -249,17 +248,17 @@ mod tests {
              short_hold: make it at least 30s\n\n\
              monitoring:/etc/other.yml: `Theirs`: no target has a metric `shop_carts`, nor any other that begins with `shop_`\n  \
              matches_nothing: see which target should have it\n\n\
-             2 rules looked at: 4 wrong"
+             2 rules checked: 4 wrong"
         );
         let findings = outcome.json["findings"].as_array().unwrap();
-        assert_eq!(findings.len(), 4, "programs get each");
+        assert_eq!(findings.len(), 4, "the JSON document has each of them");
         assert_eq!(findings[0]["exporter"], "mysqld exporter");
         assert_eq!((&findings[1]["family"], &findings[3]["exporter"]), (&Value::Null, &Value::Null));
     }
 
     #[test]
-    fn doubts_alone_are_a_success() {
+    fn doubtful_findings_alone_are_a_success() {
         assert_eq!(outcome_of(&[finding("Own", Weight::Doubtful)]).exit, Exit::Success);
-        assert_eq!(outcome_of(&[]).text, "2 rules looked at: nothing is wrong");
+        assert_eq!(outcome_of(&[]).text, "2 rules checked: nothing is wrong");
     }
 }

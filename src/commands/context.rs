@@ -1,4 +1,4 @@
-//! What every command is given.
+//! The context of a command.
 
 use std::path::PathBuf;
 
@@ -9,28 +9,28 @@ use crate::event::Events;
 use crate::report::Questions;
 use crate::secret::KnownSecrets;
 
-/// What every command is given.
+/// The context of a command.
 #[derive(Debug, Clone)]
 pub struct Context {
-    /// The spec's path as the user gave it.
+    /// The path of the spec as the user entered it.
     pub spec: PathBuf,
-    /// How the outcome will be printed. Commands fill both forms; `ssh` alone looks at this.
+    /// How the outcome will be printed. Commands fill both forms; only `ssh` uses this.
     pub output: OutputFormat,
     /// Where progress goes.
     pub events: Events,
     /// Raised when the user interrupts.
     pub cancel: Cancel,
-    /// How the user is asked.
+    /// Sends questions to the user.
     pub questions: Questions,
-    /// What is masked wherever it is shown: a command adds the secrets that it reads.
+    /// Secrets that are masked in all output: a command adds the secrets that it reads.
     pub secrets: KnownSecrets,
 }
 
 impl Context {
-    /// Shows `text` (a plan, a list of what goes away) and asks `question`; returns where the answer is yes.
+    /// Shows `text` (a plan, a list of things to remove) and asks `question`; succeeds if the answer is yes.
     ///
     /// # Errors
-    /// Where there is no terminal to ask on, and where the answer is no. Nothing was touched then.
+    /// When there is no terminal to ask on, or the answer is no.
     pub async fn confirm(&self, text: &str, question: &str) -> Result<()> {
         self.questions.confirm(text, question).await
     }

@@ -1,5 +1,5 @@
-//! Which dashboards a project's Grafana is to hold: monctl's own, filled from the spec, and the user's. All of them are
-//! read and checked before anything is changed.
+//! The dashboards of a project's Grafana: monctl's own, filled from the spec, and the user's. All of them are read and
+//! checked before anything is changed.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,23 +14,23 @@ use crate::project::Exported;
 use crate::render;
 use crate::spec::{DashboardSource, Loaded, OwnDashboard, Spec};
 
-/// Where published dashboards are.
+/// Server of published dashboards.
 const PUBLISHED_AT: &str = "https://grafana.com";
 
-/// The dashboards, and those of the spec that cannot be had now.
+/// The dashboards, and those of the spec that are unavailable now.
 #[derive(Debug, Default)]
 pub(super) struct WantedDashboards {
     pub dashboards: Vec<Dashboard>,
-    /// The folders of the user's.
+    /// The folders of the user's dashboards.
     pub folders: Vec<Folder>,
-    /// Why a published one cannot be fetched. Nothing else depends on it.
+    /// Why published dashboards cannot be downloaded. Nothing else depends on them.
     pub missing: Vec<Error>,
 }
 
-/// Reads them all.
+/// Reads all dashboards.
 ///
 /// # Errors
-/// Where one is broken, is not what the spec pins, or cannot stand beside the others. Nothing was touched then.
+/// When one is invalid, differs from the pinned one, or conflicts with another one. Nothing was changed then.
 pub(super) async fn wanted(loaded: &Loaded) -> Result<WantedDashboards> {
     let mut wanted = WantedDashboards::default();
     let mut names = Vec::new();
@@ -53,17 +53,17 @@ pub(super) async fn wanted(loaded: &Loaded) -> Result<WantedDashboards> {
         }
     }
     differ(&wanted.dashboards, &names, "uid", |one| (String::new(), one.uid.clone()))?;
-    // Grafana 9 takes titles for the same that differ in their case only, and has one of each in a folder.
+    // Grafana 9 compares titles case-insensitively and allows each only once in a folder.
     differ(&wanted.dashboards, &names, "title in a folder", |one| {
         (one.folder.clone(), one.title.to_lowercase())
     })?;
     Ok(wanted)
 }
 
-/// monctl's own, by the names of their files.
+/// monctl's own dashboards, by the names of their files.
 ///
 /// # Errors
-/// When a file of monctl's is broken, which a test excludes.
+/// When one of monctl's files is invalid, which a test excludes.
 pub(super) fn ours(spec: &Spec) -> Result<Vec<(String, Dashboard)>> {
     let dashboards = render::dashboards(spec)?.into_iter();
     dashboards
@@ -74,7 +74,7 @@ pub(super) fn ours(spec: &Spec) -> Result<Vec<(String, Dashboard)>> {
         .collect()
 }
 
-/// The text of one of the user's; the inner error is why it cannot be had now.
+/// Reads one of the user's dashboards; the inner error is why it is unavailable now.
 async fn exported(loaded: &Loaded, own: &OwnDashboard) -> Result<Result<Exported>> {
     let settings = own.settings();
     let given_uid = settings.uid.map(|uid| uid.as_str().to_owned());
@@ -98,49 +98,50 @@ async fn exported(loaded: &Loaded, own: &OwnDashboard) -> Result<Result<Exported
             Ok(text.map(|text| Exported { name, text, uid, given_uid, title, inputs }))
         }
         // Loading has refused it.
-        None => Err(Error::invalid("a dashboard of the spec says not where it comes from")),
+        None => Err(Error::invalid("a dashboard of the spec has no source")),
     }
 }
 
-/// A uid for a file that brings none: the same for the same name.
+/// The uid for a file without one, derived from its name.
 fn uid_of(stem: &str) -> String {
     let safe = |letter: char| if letter.is_ascii_alphanumeric() { letter.to_ascii_lowercase() } else { '_' };
     let name: String = stem.chars().map(safe).take(36).collect();
     format!("own_{name}")
 }
 
-/// What was published, from the cache or from there.
+/// The published dashboard, from the cache or downloaded.
 async fn published(name: &str, url: &str, pinned: Sha256) -> Result<Result<String>> {
     let cached = cache().map(|folder| folder.join(format!("{pinned}.json")));
     let is_pinned = |bytes: &Vec<u8>| Sha256::of(bytes) == pinned;
-    // A cache that cannot be read is no cache.
+    // A cache that cannot be read is ignored.
     let kept = cached.as_ref().and_then(|path| fs::read(path).ok()).filter(is_pinned);
     let bytes = match kept {
         Some(bytes) => bytes,
         None => match download::fetch(url).await {
             Ok(bytes) => bytes,
             Err(error) => {
-                let remedy = "save the file beside the spec and name it by `path`, or name a mirror by `grafana.mirror`";
-                return Ok(Err(Error::failed(format!("no {name}")).because(error).remedy(remedy)));
+                let remedy =
+                    "save the file beside the spec and set its `path`, or set a mirror in `grafana.mirror`";
+                return Ok(Err(Error::failed(format!("cannot download the {name}"))
+                    .because(error)
+                    .remedy(remedy)));
             }
         },
     };
     let found = Sha256::of(&bytes);
     if found != pinned {
-        return Err(Error::invalid(format!(
-            "the {name} is not the one that is pinned: its sha256 is {found}"
-        ))
-        .at(url)
-        .remedy("look at what it holds; where you want it, pin that sha256"));
+        return Err(Error::invalid(format!("the {name} does not match the pinned sha256: it has {found}"))
+            .at(url)
+            .remedy("review its content; to accept it, pin that sha256"));
     }
     if let Some(path) = cached {
-        // Without a cache it is fetched again the next time.
+        // Without a cache it is downloaded again the next time.
         let made = path.parent().map_or(Ok(()), fs::create_dir_all);
         drop(made.and_then(|()| fs::write(&path, &bytes)));
     }
     String::from_utf8(bytes)
         .map(Ok)
-        .map_err(|_| Error::invalid(format!("the {name} is no text in UTF-8")).at(url))
+        .map_err(|_| Error::invalid(format!("the {name} is not UTF-8 text")).at(url))
 }
 
 fn cache() -> Option<PathBuf> {
@@ -149,7 +150,7 @@ fn cache() -> Option<PathBuf> {
     Some(given.or_else(usual)?.join("monctl/dashboards"))
 }
 
-/// No two dashboards have the same of something.
+/// Checks that no two dashboards have the same value of `what`.
 fn differ(
     dashboards: &[Dashboard],
     names: &[String],

@@ -1,4 +1,4 @@
-//! What `plan` and `up` share: everything that was read, and the look at everything that is there.
+//! What `plan` and `up` share: reading all inputs, and observing the current state.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -19,13 +19,13 @@ use crate::render::{Addresses, Bundle};
 use crate::secret::{KnownSecrets, Secret};
 use crate::spec::{Loaded, Secrets, load};
 
-/// A machine that runs already answers at once, unless it was started a moment ago.
+/// A running machine answers at once, unless it has just been started.
 pub(super) const ANSWERS_WITHIN: Duration = Duration::from_secs(20);
 
-/// Grafana runs already.
+/// Time limit for a running Grafana to answer.
 const GRAFANA_ANSWERS_WITHIN: Duration = Duration::from_secs(10);
 
-/// The bundle's name of the Python packages that monctl adds.
+/// The bundle's file with the Python packages that monctl adds.
 const ADDED_REQUIREMENTS: &str = "app/requirements.txt";
 
 /// A spec with everything that it refers to, and the provider of its machines.
@@ -33,30 +33,30 @@ pub(super) struct Deployment {
     pub loaded: Loaded,
     pub provider: Box<dyn Provider>,
     secrets: Secrets,
-    /// What is masked wherever it is shown.
+    /// Secrets that are masked in all output.
     known: KnownSecrets,
     releases: BTreeMap<String, Release>,
     tree: Tree,
     requirements: Requirements,
     /// The way into Grafana.
     pub access: GrafanaAccess,
-    /// The administrator's password for a first start of Grafana. It is never shown to one that runs.
+    /// The administrator's password for the first start of Grafana. It is never sent to a running one.
     first_password: Secret,
-    /// What Grafana is to hold.
+    /// The desired content of Grafana.
     pub grafana: Desired,
-    /// What is missing in Grafana for now: dashboards of the spec that cannot be fetched, or an optional Grafana that does
-    /// not answer.
+    /// What is missing in Grafana for now: dashboards of the spec that cannot be downloaded, or an optional Grafana
+    /// that does not answer.
     pub unavailable: Vec<String>,
 }
 
-/// What was found, and what is to be done about it.
+/// The observed state, and the plan.
 pub(super) struct Look {
     pub plan: Plan,
     /// What the steps of each role refer to, as far as addresses are known.
     pub inputs: BTreeMap<Role, Inputs>,
     /// The hosts that run, with their connections.
     pub hosts: BTreeMap<HostName, Connected>,
-    /// What runs but did not answer: hosts, Grafana.
+    /// Errors of what runs but did not answer: hosts, Grafana.
     pub silent: Vec<Error>,
 }
 
@@ -100,18 +100,18 @@ impl Deployment {
         self.access.keep(Some(&self.first_password))
     }
 
-    /// How a run ends whose only fault is that dashboards of the spec cannot be fetched.
+    /// The exit code of a run that lacks only dashboards of the spec.
     pub fn exit_without_dashboards(&self) -> Exit {
         let needed = self.loaded.spec.grafana.required && !self.unavailable.is_empty();
         if needed { Exit::Failed } else { Exit::Success }
     }
 
-    /// The names of all hosts that the spec wants.
+    /// The names of all hosts of the spec.
     pub fn hosts(&self) -> impl Iterator<Item = HostName> {
         self.loaded.spec.hosts().into_iter()
     }
 
-    /// Every file of a role with its secrets in it, as it goes to hosts.
+    /// Every file of a role with its secrets, as it is sent to hosts.
     fn files(&self, bundle: &Bundle, role: Role) -> Result<BTreeMap<String, File>> {
         let mut files = BTreeMap::new();
         for (name, content) in bundle.of_role(role) {
@@ -128,7 +128,7 @@ impl Deployment {
         Ok(files)
     }
 
-    /// What the steps of each role refer to. The application is its role's alone.
+    /// What the steps of each role refer to. Only the `app` role has the application.
     pub fn inputs_of_roles(&self, machines: &[Machine]) -> Result<BTreeMap<Role, Inputs>> {
         let spec = &self.loaded.spec;
         let bundle = Bundle::render(spec, &machines.iter().collect())?;
@@ -151,7 +151,7 @@ impl Deployment {
         spec.roles().into_iter().map(inputs).collect()
     }
 
-    /// Looks at the hosts that run, and plans for all that the spec wants.
+    /// Observes the running hosts, and plans for all hosts of the spec.
     pub async fn look(&mut self, observed: &Observed, events: &Events) -> Result<Look> {
         let machines = observed.running();
         let inputs = self.inputs_of_roles(&machines)?;
@@ -182,19 +182,19 @@ impl Deployment {
                 look.plan.hosts.insert(host, plan);
             }
         }
-        // Nothing else depends on Grafana, so that its trouble must not end the look.
+        // Nothing else depends on Grafana, so its errors must not end the look.
         match self.look_at_grafana(&mut look).await {
             Ok(()) => {}
             Err(error) if self.access.is_guest() && !self.loaded.spec.grafana.required => {
-                self.unavailable.push(format!("Grafana is not there: {}", error.in_one_line()));
+                self.unavailable.push(format!("Grafana is unavailable: {}", error.in_one_line()));
             }
             Err(error) => look.silent.push(error),
         }
         Ok(look)
     }
 
-    /// Reads the administrator's password from the monitoring host where Grafana was started from another computer: a new
-    /// one would be good for nothing. Says whether there was one to read.
+    /// Reads the administrator's password from the monitoring host if Grafana was started from another computer: a new
+    /// password would not be accepted. Returns whether a password was read.
     async fn learn_password(&self, hosts: &BTreeMap<HostName, Connected>) -> Result<bool> {
         let Some(monitoring) = hosts.get(&HostName::MONITORING) else { return Ok(false) };
         let is_there = monitoring.facts.files.contains_key(grafana::PASSWORD_FILE);
@@ -212,7 +212,7 @@ impl Deployment {
         Ok(true)
     }
 
-    /// monctl's own Grafana is asked only where it runs and stays as it is; else it is imported after it was changed.
+    /// Queries monctl's own Grafana only if it runs and stays unchanged; otherwise the import follows its change.
     async fn look_at_grafana(&self, look: &mut Look) -> Result<()> {
         let client =
             match (self.access.guest(GRAFANA_ANSWERS_WITHIN).await?, look.hosts.get(&HostName::MONITORING)) {
@@ -234,10 +234,10 @@ impl Deployment {
     }
 }
 
-/// So many large files are named; the rest is counted.
+/// How many large files are named; the rest is counted.
 const LARGE_FILES_NAMED: usize = 5;
 
-/// Names what is no code and goes to every application host all the same.
+/// Warns of large files, which are probably not code but are copied to every application host.
 fn warn_of_large_files(tree: &Tree, events: &Events) {
     let large = tree.large_files();
     let Some((largest, _)) = large.first() else { return };
@@ -252,8 +252,8 @@ fn warn_of_large_files(tree: &Tree, events: &Events) {
         more => format!(" and {more} more"),
     };
     events.warn(format!(
-        "large files go to every application host: {}{more}; leave out what is data by a line in the `.gitignore` of the \
-         application's folder, such as `/{largest}`",
+        "large files are copied to every application host: {}{more}; to exclude data, add a line to the `.gitignore` \
+         of the application's folder, such as `/{largest}`",
         named.join(", ")
     ));
 }

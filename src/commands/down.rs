@@ -1,4 +1,4 @@
-//! `monctl down`: removes everything of a project, says what that was, and looks again.
+//! `monctl down`: removes everything of a project, lists what was removed, and verifies the result.
 
 use std::path::Path;
 
@@ -19,12 +19,12 @@ use crate::spec::{Loaded, load};
 pub(super) async fn run(args: &DownArgs, context: &Context) -> Result<Outcome> {
     let (provider, loaded) = project(args, context).await?;
     let found = provider.leftovers().await?;
-    // Where it does not answer, the machines go all the same.
+    // If Grafana does not answer, the machines are removed all the same.
     let guest = match &loaded {
         Some(loaded) => Guest::look(loaded, &*provider).await,
         None => Ok(None),
     };
-    // Its error is told once the machines are gone.
+    // An error of Grafana is reported once the machines are removed.
     let in_grafana = guest.as_ref().ok().and_then(Option::as_ref).map(Guest::lines).unwrap_or_default();
     let mut removed = Vec::new();
     if !found.is_empty() || !in_grafana.is_empty() {
@@ -36,7 +36,9 @@ pub(super) async fn run(args: &DownArgs, context: &Context) -> Result<Outcome> {
         } else {
             let pieces = found.iter().map(|piece| format!("- {piece}"));
             let pieces = pieces.chain(in_grafana.iter().map(|line| format!("- {line} in Grafana")));
-            context.confirm(&pieces.chain(data).collect::<Vec<_>>().join("\n"), "remove all this?").await?;
+            context
+                .confirm(&pieces.chain(data).collect::<Vec<_>>().join("\n"), "remove all of this?")
+                .await?;
         }
         let _lock = provider.lock()?;
         if !found.is_empty() {
@@ -57,9 +59,9 @@ pub(super) async fn run(args: &DownArgs, context: &Context) -> Result<Outcome> {
             .remedy("run `monctl down` again; it removes what is left"));
     }
     let (of_grafana, kept) = taken_back.map_err(|error| {
-        let gone = if removed.is_empty() { "" } else { "; the machines are gone" };
-        let remedy = error.hint().unwrap_or("look why; then run `monctl down` again").to_owned();
-        Error::failed(format!("what monctl brought into Grafana is still there{gone}"))
+        let gone = if removed.is_empty() { "" } else { "; the machines are removed" };
+        let remedy = error.hint().unwrap_or("remove the cause, then run `monctl down` again").to_owned();
+        Error::failed(format!("what monctl created in Grafana still exists{gone}"))
             .remedy(remedy)
             .because(error)
     })?;
@@ -86,7 +88,7 @@ pub(super) async fn run(args: &DownArgs, context: &Context) -> Result<Outcome> {
     })
 }
 
-/// The provider of the project, and the spec where it is there.
+/// The provider of the project, and the spec if it exists.
 async fn project(args: &DownArgs, context: &Context) -> Result<(Box<dyn Provider>, Option<Loaded>)> {
     let events = context.events.clone();
     match (&args.project, &args.region) {
@@ -97,7 +99,7 @@ async fn project(args: &DownArgs, context: &Context) -> Result<(Box<dyn Provider
         (None, _) => {
             let loaded = load(&context.spec).map_err(|error| match error.exit() {
                 Exit::Invalid => {
-                    error.remedy("where the spec is lost, name the project: `monctl down --project NAME`")
+                    error.remedy("if the spec is lost, name the project: `monctl down --project NAME`")
                 }
                 _ => error,
             })?;
@@ -107,23 +109,24 @@ async fn project(args: &DownArgs, context: &Context) -> Result<(Box<dyn Provider
 }
 
 fn parse(name: &str) -> Result<ProjectName> {
-    name.parse()
-        .map_err(|error| Error::invalid(format!("`{name}` is no project name")).because(format!("{error}")))
+    name.parse().map_err(|error| {
+        Error::invalid(format!("`{name}` is not a valid project name")).because(format!("{error}"))
+    })
 }
 
-/// What goes with the machines that nothing brings back.
+/// Data that is lost with the machines.
 fn data(pieces: &[Piece]) -> impl Iterator<Item = String> {
     let host = |piece: &Piece| match piece {
-        // A machine that the spec could not name holds nothing that is known.
+        // A machine with a name that no spec can have holds no known data.
         Piece::Machine(name) | Piece::Instance { host: name, .. } => name.parse::<HostName>().ok(),
         Piece::OnHost(thing) if thing.kind == RecordedItemKind::Data => Some(thing.host),
         _ => None,
     };
     pieces.iter().filter_map(host).filter_map(|host| {
         let what = match host.role() {
-            Role::APP => "what the application wrote into /var/lib/monctl/app (database, uploads)",
+            Role::APP => "files that the application wrote to /var/lib/monctl/app (database, uploads)",
             Role::MONITORING => "all metrics, the history of alerts, Grafana's database",
-            // It holds nothing of monctl's but programs and their settings.
+            // Such hosts hold only programs and their settings.
             _ => return None,
         };
         Some(format!("! data on {host}: {what}"))

@@ -1,4 +1,4 @@
-//! Grafana as `plan`, `up` and `status` see it: what is to be done there, in monctl's own or in one that exists.
+//! Grafana in `plan`, `up` and `status`: the changes to make, in monctl's own Grafana or in an existing one.
 
 mod access;
 mod drift;
@@ -16,9 +16,9 @@ use crate::grafana::{DATA_SOURCE_UID, DataSource, Desired, GrafanaChange, Grafan
 use crate::playbook::Facts;
 use crate::spec::{self, ExistingData, OnDrift, Spec};
 
-/// The port of monctl's own on the monitoring host's loopback.
+/// The port of monctl's own Grafana on the monitoring host's loopback.
 pub(super) const PORT: u16 = 3000;
-/// Prometheus as monctl's own reaches it.
+/// The address of Prometheus for monctl's own Grafana.
 const PROMETHEUS: &str = "http://127.0.0.1:9090";
 /// The unit.
 pub(super) const UNIT: &str = "monctl-grafana.service";
@@ -30,18 +30,18 @@ pub(super) fn runs(facts: &Facts) -> bool {
     facts.units.get(UNIT).is_some_and(|unit| unit.active == "active")
 }
 
-/// What is to be done in a Grafana, and what is left alone.
+/// The changes to make in a Grafana, and the ones to leave out.
 #[derive(Debug, Default)]
 pub(super) struct GrafanaDiff {
     pub changes: Vec<GrafanaChange>,
-    /// What a person changed, where the spec says to leave it so.
+    /// Differences that a person made, if the spec says to keep them.
     pub kept: Vec<GrafanaChange>,
 }
 
-/// What differs between what is wanted in Grafana and what it holds.
+/// Compares the desired content of Grafana with its current content.
 ///
 /// # Errors
-/// When Grafana refuses or does not answer; in one that exists also where something that is not monctl's is in the way.
+/// When Grafana refuses or does not answer; in an existing one, also if another dashboard is in the way.
 pub(super) async fn compare(
     client: &GrafanaClient,
     desired: &Desired,
@@ -53,7 +53,7 @@ pub(super) async fn compare(
     }
     let mut changes = diff(desired, &client.observe(desired).await?);
     if existing.is_some() {
-        // There a folder is called as people like.
+        // In an existing Grafana people may rename the folder.
         changes.retain(|change| change.is_new() || !matches!(change, GrafanaChange::Folder(_)));
         check_moved(client, &changes).await?;
     }
@@ -62,21 +62,21 @@ pub(super) async fn compare(
     Ok(GrafanaDiff { changes, kept })
 }
 
-/// Makes sure that no dashboard of somebody else's would be taken for one that was moved.
+/// Makes sure that no other dashboard is mistaken for one of monctl's that was moved.
 async fn check_moved(client: &GrafanaClient, changes: &[GrafanaChange]) -> Result<()> {
     for (uid, folder) in changes.iter().filter_map(GrafanaChange::moved) {
         if !client.wrote(uid).await? {
             let text = format!("the dashboard with the uid `{uid}` in folder `{folder}` is not monctl's");
             return Err(Error::failed(text).remedy(
-                "it is left as it is; give the spec's dashboard another `uid`, or take that one away",
+                "it is left as it is; give the spec's dashboard another `uid`, or remove the other one",
             ));
         }
     }
     Ok(())
 }
 
-/// What Grafana is to hold. No other dashboard is taken for unwanted where some of the spec's cannot be had now, nor in a
-/// Grafana that exists: there the folder may be shared with another project, whose dashboards look the same.
+/// The desired content of Grafana. Other dashboards are not removed if some of the spec's are unavailable now, nor in
+/// an existing Grafana: another project may share the folder, and its dashboards look the same.
 pub(super) fn desired(spec: &Spec, wanted: WantedDashboards) -> Desired {
     let interval = spec.monitoring.scrape_interval.to_string();
     let existing = spec.grafana.existing();

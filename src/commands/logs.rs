@@ -1,7 +1,7 @@
-//! `monctl logs`: what the services of all hosts wrote to their journals, as one stream in the order of time.
+//! `monctl logs`: the journals of the services of all hosts, as one stream in the order of time.
 //!
-//! Each host is read by a task of its own. With `--follow` an entry waits a moment for older ones of other
-//! hosts, and a connection that breaks is made again from where it broke.
+//! Each host has its own task. With `--follow` an entry waits a moment for older ones of other
+//! hosts, and after a lost connection the stream continues from the last entry.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -24,15 +24,15 @@ use crate::provider;
 use crate::remote::{Limits, Remote};
 use crate::spec::load;
 
-/// How long a lost connection is tried again before its host is given up.
+/// How long to retry a lost connection before giving up its host.
 const RECONNECT_WITHIN: Duration = Duration::from_mins(10);
-/// How long a followed entry waits for older ones: twice what a round trip over a slow line takes.
+/// How long a followed entry waits for older ones: twice the round trip time of a slow line.
 const HELD: Duration = Duration::from_millis(400);
-/// How units are called, around the name of their service.
+/// Prefix and suffix of unit names, around the name of the service.
 const UNIT: (&str, &str) = ("monctl-", ".service");
 
 /// # Errors
-/// Where no host has such a service, or no host runs; and, once the others were read, where one does not answer.
+/// When no host has such a service, or no host runs; and, once the others were read, when one does not answer.
 pub(super) async fn run(args: &LogsArgs, context: &Context) -> Result<Outcome> {
     let loaded = load(&context.spec)?;
     let integrations = loaded.spec.catalogue.integrations();
@@ -42,7 +42,7 @@ pub(super) async fn run(args: &LogsArgs, context: &Context) -> Result<Outcome> {
     let machines: Vec<Machine> =
         machines.into_iter().filter(|machine| services.contains_key(&machine.name.role())).collect();
     if machines.is_empty() {
-        return Err(Error::could_not_run("no host of these services runs")
+        return Err(Error::could_not_run("no host with these services is running")
             .remedy("`monctl status` shows what runs; `monctl up` starts it"));
     }
     let (sender, entries) = mpsc::unbounded_channel();
@@ -60,7 +60,7 @@ pub(super) async fn run(args: &LogsArgs, context: &Context) -> Result<Outcome> {
         let follow = async { tokio::join!(read, follow(entries, &context.events)) };
         tokio::select! {
             (unread, ()) = follow => unread,
-            // The end that such a run has.
+            // The regular end of `--follow`.
             () = context.cancel.raised() => Vec::new(),
         }
     } else {
@@ -101,12 +101,12 @@ fn services(
     Ok(units)
 }
 
-/// `app` for `monctl-app.service`; none for what writes no lines of its own, such as a socket.
+/// `app` for `monctl-app.service`; `None` for units without log lines of their own, such as a socket.
 fn service(unit: &str) -> Option<&str> {
     unit.strip_prefix(UNIT.0)?.strip_suffix(UNIT.1)
 }
 
-/// Tells everything that was read, in the order of time.
+/// Sends all entries, in the order of time.
 fn all(mut entries: mpsc::UnboundedReceiver<LogLine>, events: &Events) {
     // All senders are gone: empty is the end.
     let mut lines: Vec<LogLine> = std::iter::from_fn(|| entries.try_recv().ok()).collect();
@@ -116,14 +116,14 @@ fn all(mut entries: mpsc::UnboundedReceiver<LogLine>, events: &Events) {
     }
 }
 
-/// Tells what comes, each line once older ones of other hosts had their time to come, too.
+/// Sends entries as they arrive, each after a short wait for older ones of other hosts.
 async fn follow(mut entries: mpsc::UnboundedReceiver<LogLine>, events: &Events) {
-    // By their time, and those of one time in the order in which they came.
+    // By time; entries of the same time in the order of arrival.
     let mut held: BTreeMap<(Timestamp, usize), (Instant, LogLine)> = BTreeMap::new();
     for number in 0.. {
-        let came = tokio::time::timeout(HELD / 4, entries.recv()).await;
-        let is_over = matches!(came, Ok(None));
-        if let Ok(Some(line)) = came {
+        let arrived = tokio::time::timeout(HELD / 4, entries.recv()).await;
+        let is_over = matches!(arrived, Ok(None));
+        if let Ok(Some(line)) = arrived {
             held.insert((line.at, number), (Instant::now(), line));
         }
         while let Some(oldest) = held.first_entry().filter(|it| is_over || it.get().0.elapsed() >= HELD) {
@@ -147,14 +147,14 @@ struct Source<'a> {
 }
 
 impl Source<'_> {
-    /// Reads it to its end. Where it cannot be read, that is said at once, and its host comes back.
+    /// Reads it to its end. If it cannot be read, warns at once and returns the host.
     async fn read(self) -> Option<HostName> {
-        let error = self.stream_again_and_again().await.err()?;
+        let error = self.stream_with_retries().await.err()?;
         self.events.warn(error.to_string());
         Some(self.machine.name)
     }
 
-    async fn stream_again_and_again(&self) -> Result<()> {
+    async fn stream_with_retries(&self) -> Result<()> {
         let mut cursor = None;
         let mut patience = ANSWERS_WITHIN;
         loop {
@@ -162,14 +162,14 @@ impl Source<'_> {
             match self.stream(&remote, &mut cursor).await {
                 Ok(()) => return Ok(()),
                 Err(error) if !self.follow => return Err(error),
-                Err(error) => self.events.warn(format!("{error}; connecting again")),
+                Err(error) => self.events.warn(format!("{error}; reconnecting")),
             }
             patience = RECONNECT_WITHIN;
             sleep(HELD).await;
         }
     }
 
-    /// Reads until the journal or the connection ends. `cursor` is where the last entry stands.
+    /// Reads until the journal or the connection ends. `cursor` is the position of the last entry.
     async fn stream(&self, remote: &Remote, cursor: &mut Option<String>) -> Result<()> {
         let from = match &cursor {
             Some(cursor) => format!("--after-cursor={cursor}"),
@@ -188,7 +188,7 @@ impl Source<'_> {
                         *cursor = Some(place);
                         line
                     }
-                    // What cannot be read is shown as it came.
+                    // Entries that cannot be parsed are shown as they are.
                     None => {
                         LogLine { at: Timestamp::now(), host, service: "journal".into(), text: text.into() }
                     }
@@ -211,7 +211,7 @@ fn entry(host: HostName, text: &str) -> Option<(LogLine, String)> {
     let entry: Value = serde_json::from_str(text).ok()?;
     let micros = entry["__REALTIME_TIMESTAMP"].as_str()?.parse().ok()?;
     let unit = entry["_SYSTEMD_UNIT"].as_str().or_else(|| entry["UNIT"].as_str()).unwrap_or_default();
-    // What systemd says of a unit is its own entry's.
+    // A message of systemd about a unit names it in `UNIT`.
     let unit = if service(unit).is_some() { unit } else { entry["UNIT"].as_str().unwrap_or(unit) };
     let line = LogLine {
         at: Timestamp::from_microsecond(micros).ok()?,
@@ -222,9 +222,9 @@ fn entry(host: HostName, text: &str) -> Option<(LogLine, String)> {
     Some((line, entry["__CURSOR"].as_str()?.to_owned()))
 }
 
-/// The journal gives text that is no UTF-8 as a list of bytes.
+/// The text of an entry: the journal encodes text that is not UTF-8 as a list of bytes.
 fn message(value: &Value) -> String {
-    // journalctl gives bytes only.
+    // journalctl writes only bytes.
     let byte = |value: &Value| value.as_u64().and_then(|byte| u8::try_from(byte).ok());
     match value {
         Value::Array(bytes) => {
@@ -245,7 +245,7 @@ mod tests {
         LogLine { at, host, service: "app".into(), text: text.into() }
     }
 
-    fn told(stream: &mut mpsc::UnboundedReceiver<Event>) -> Vec<String> {
+    fn logged(stream: &mut mpsc::UnboundedReceiver<Event>) -> Vec<String> {
         let text = |event| match event {
             Event::Log { line } => line.text,
             other => panic!("{other:?}"),
@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_is_read_with_its_service_whoever_speaks_of_it() {
+    fn an_entry_is_read_with_its_service_also_if_systemd_wrote_it() {
         let json = |unit: &str, message: &str| {
             format!(
                 r#"{{"__REALTIME_TIMESTAMP": "1700000000123456", "__CURSOR": "s=1;i=2", {unit}, "MESSAGE": {message}}}"#
@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn a_service_is_named_with_or_without_what_all_units_have_around_it() {
+    fn a_service_is_named_with_or_without_prefix_and_suffix() {
         let roles = [Role::APP, Role::MONITORING].into();
         let services = |wanted| services(wanted, &roles, Integration::builtin());
         let all = services(None).unwrap();
@@ -285,14 +285,14 @@ mod tests {
     }
 
     #[test]
-    fn what_all_hosts_wrote_is_told_in_the_order_of_time() {
+    fn entries_of_all_hosts_are_sent_in_the_order_of_time() {
         let (sender, entries) = mpsc::unbounded_channel();
         for line in [line(APP, 3, "c"), line(HostName::MONITORING, 1, "a"), line(APP, 2, "b")] {
             sender.send(line).unwrap();
         }
         let (events, mut stream) = Events::channel();
         all(entries, &events);
-        assert_eq!(told(&mut stream), ["a", "b", "c"]);
+        assert_eq!(logged(&mut stream), ["a", "b", "c"]);
     }
 
     #[tokio::test]
@@ -306,19 +306,19 @@ mod tests {
             drop(sender);
         };
         tokio::join!(follow(entries, &events), write);
-        assert_eq!(told(&mut stream), ["a", "b"]);
+        assert_eq!(logged(&mut stream), ["a", "b"]);
     }
 
     #[tokio::test]
-    async fn followed_lines_are_told_while_others_go_on_coming() {
+    async fn followed_lines_are_sent_while_others_keep_arriving() {
         let (sender, entries) = mpsc::unbounded_channel();
         let (events, mut stream) = Events::channel();
         let write = async {
             let begin = Instant::now();
-            // Without a rest that is as long as what a line waits for others.
-            while told(&mut stream).is_empty() {
+            // Without a pause as long as a line waits for others.
+            while logged(&mut stream).is_empty() {
                 sender.send(line(APP, 1, "one of many")).unwrap();
-                assert!(begin.elapsed() < 50 * HELD, "nothing is told");
+                assert!(begin.elapsed() < 50 * HELD, "nothing is logged");
                 sleep(HELD / 40).await;
             }
             drop(sender);

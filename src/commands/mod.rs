@@ -1,5 +1,5 @@
-//! One short file per subcommand: load, call the rooms, return an [`Outcome`]. Nothing here prints; what
-//! happens meanwhile is sent as events, and a question to the user goes through [`Context::confirm`].
+//! One short file per subcommand: load, call the rooms, return an [`Outcome`]. Nothing here prints: progress
+//! is sent as events, and a question to the user goes through [`Context::confirm`].
 
 use std::time::Duration;
 
@@ -37,12 +37,12 @@ pub use outcome::Outcome;
 /// Runs a command to its end, or until the user interrupts.
 ///
 /// # Errors
-/// What the command says; an error of [`Exit::Interrupted`] where it was interrupted.
+/// Those of the command; an error of [`Exit::Interrupted`] if it was interrupted.
 pub async fn run(command: &Command, context: &Context) -> Result<Outcome> {
     interruptible(command, &context.cancel, Box::pin(dispatch(command, context))).await
 }
 
-/// Drops `work` when the flag is up and the command's time to tidy up has passed.
+/// Drops `work` when the flag is raised and the command's time to clean up has passed.
 async fn interruptible(
     command: &Command,
     cancel: &Cancel,
@@ -57,7 +57,7 @@ async fn interruptible(
         () = interrupted => return Err(interruption(command)),
     };
     match result {
-        // A child that got the same Ctrl-C fails in ways that say nothing about the cause.
+        // A child process that received the same Ctrl-C fails with a misleading error.
         Err(error) if cancel.is_raised() && error.exit() != Exit::Interrupted => {
             Err(interruption(command).because(error))
         }
@@ -85,31 +85,31 @@ async fn dispatch(command: &Command, context: &Context) -> Result<Outcome> {
     }
 }
 
-/// How long a command that listens to [`Cancel`] may tidy up. The edge ends the process two seconds after
+/// How long a command that listens to [`Cancel`] may clean up. `main` ends the process two seconds after
 /// the signal, whatever happens, so this stays well below. The others stop at their next await point.
 const fn grace(command: &Command) -> Duration {
     match command {
         Command::VerifyAlert(_) => Duration::from_millis(1_500),
-        // They end by the user's Ctrl-C.
+        // Ctrl-C is their regular end.
         Command::Open(_) | Command::Logs(_) => Duration::from_secs(1),
         _ => Duration::ZERO,
     }
 }
 
-/// The error of an interrupted run: says how to go on.
+/// The error of an interrupted run, with a remedy.
 pub fn interruption(command: &Command) -> Error {
     let remedy = match command {
-        Command::Up(_) => "`monctl up` goes on from here; `monctl down` removes what is there",
+        Command::Up(_) => "`monctl up` goes on from here; `monctl down` removes what was created",
         Command::Down(_) => "`monctl down` removes what is left",
-        Command::Rotate(_) => "run it again: it goes on from where it stopped",
+        Command::Rotate(_) => "run it again: it continues where it stopped",
         Command::VerifyAlert(_) => {
-            "the load ends by itself at its time limit, also without monctl; run `monctl verify-alert` again after that"
+            "the fault ends by itself at its time limit, even without monctl; then run `monctl verify-alert` again"
         }
         Command::VerifyDashboards(args) if !args.no_traffic => {
-            "the requests that it sends to the application end by themselves within half a minute; run it again after that"
+            "its requests to the application end by themselves within 30 s; then run it again"
         }
-        Command::Ssh(_) => "what it had begun on the host may go on there",
-        Command::Render(_) => "files may be written in part; run it again",
+        Command::Ssh(_) => "what it started on the host may still be running there",
+        Command::Render(_) => "some files may not be written; run it again",
         Command::Plan
         | Command::Status(_)
         | Command::VerifyDashboards(_)
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_interrupted_command_is_dropped_and_says_how_to_go_on() {
+    async fn an_interrupted_command_is_dropped_with_a_remedy() {
         let cancel = Cancel::default();
         cancel.raise();
         let up = command("monctl up");
@@ -147,21 +147,21 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_command_that_tidies_up_is_given_time_for_it() {
+    async fn a_command_gets_time_to_clean_up() {
         let cancel = Cancel::default();
         cancel.raise();
-        let tidying = async {
+        let cleaning_up = async {
             cancel.raised().await;
             tokio::time::sleep(Duration::from_millis(50)).await;
             Err(Error::new(Exit::Interrupted, "the load was stopped"))
         };
         let verify = command("monctl verify-alert");
-        let error = interruptible(&verify, &cancel, tidying).await.unwrap_err();
+        let error = interruptible(&verify, &cancel, cleaning_up).await.unwrap_err();
         assert_eq!(error.message(), "the load was stopped");
     }
 
     #[tokio::test]
-    async fn a_failure_that_an_interruption_caused_is_only_its_cause() {
+    async fn a_failure_after_an_interruption_is_only_its_cause() {
         let cancel = Cancel::default();
         let work = async {
             cancel.raise();
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_ended_before_the_interruption_counts() {
+    async fn a_result_before_the_interruption_counts() {
         let cancel = Cancel::default();
         let done = Outcome::success("done", serde_json::Value::Null);
         let result = interruptible(&command("monctl plan"), &cancel, ready(Ok(done.clone()))).await;
@@ -188,18 +188,18 @@ mod tests {
     }
 
     #[test]
-    fn an_interrupted_command_says_that_nothing_was_changed_only_where_that_is_so() {
-        let says =
+    fn an_interrupted_command_reports_no_changes_only_if_that_is_true() {
+        let remedy =
             |words: &str| interruption(&command(&format!("monctl {words}"))).hint().unwrap().to_owned();
-        assert!(says("verify-dashboards").contains("end by themselves"));
-        assert!(says("ssh app -- true").contains("may go on"));
+        assert!(remedy("verify-dashboards").contains("end by themselves"));
+        assert!(remedy("ssh app -- true").contains("may still be running"));
         for words in ["verify-dashboards --no-traffic", "plan", "status", "check"] {
-            assert!(says(words).starts_with("nothing was changed"), "{words}");
+            assert!(remedy(words).starts_with("nothing was changed"), "{words}");
         }
     }
 
     #[test]
-    fn no_command_is_given_more_time_than_the_edge_has() {
+    fn no_command_gets_more_time_than_main_allows() {
         for words in [
             "render --dry-run",
             "plan",

@@ -1,5 +1,5 @@
 //! `monctl open`: a web interface of the monitoring host, reached through ssh from a loopback port of this
-//! computer until Ctrl-C. A Grafana that exists is opened where it is.
+//! computer until Ctrl-C. An existing Grafana is opened at its own address.
 
 use std::fs::{OpenOptions, Permissions};
 use std::io::{self, Write as _};
@@ -25,7 +25,7 @@ use crate::secret::Secret;
 use crate::spec::load;
 
 /// # Errors
-/// Where the monitoring host does not run or does not answer, or no loopback port can be had.
+/// When the monitoring host does not run or does not answer, or no loopback port is available.
 pub(super) async fn run(args: &OpenArgs, context: &Context) -> Result<Outcome> {
     let loaded = load(&context.spec)?;
     if let (Web::Grafana, Some(existing)) = (args.service, loaded.spec.grafana.existing()) {
@@ -45,10 +45,10 @@ pub(super) async fn run(args: &OpenArgs, context: &Context) -> Result<Outcome> {
         Web::Prometheus | Web::Alertmanager => None,
     };
     show(args, door.as_ref().map_or(way.url(), Door::url), &context.events);
-    // Removed at the end: the browser may take its time to read it.
+    // Removed at the end: the browser may read it late.
     let _page = match &door {
         _ if args.print => None,
-        // Everybody on this computer reads the arguments of its processes.
+        // Every user of this computer can read the arguments of its processes.
         Some(door) => Some(browse_in_private(door.url(), &context.events)?),
         None => {
             browse(way.url(), &context.events);
@@ -60,16 +60,16 @@ pub(super) async fn run(args: &OpenArgs, context: &Context) -> Result<Outcome> {
     Ok(Outcome::success("", Value::Null))
 }
 
-/// Tells the address.
+/// Reports the address.
 fn show(args: &OpenArgs, address: &str, events: &Events) {
     events.send(Event::Opened { service: name(args.service), url: address.to_owned() });
 }
 
-/// Opens an address that nobody else may know: the browser is given a file that only its user reads, and the file sends
-/// it on.
+/// Opens a secret address: the browser opens a file that only its user can read, and the file redirects it to the
+/// address.
 fn browse_in_private(url: &str, events: &Events) -> Result<TempDir> {
     let (folder, path) = private_page(url).map_err(|error| {
-        Error::could_not_run("cannot write the page that sends the browser on")
+        Error::could_not_run("cannot write the page that redirects the browser")
             .because(error)
             .remedy("`monctl open --print` shows the address; open it yourself")
     })?;
@@ -77,7 +77,7 @@ fn browse_in_private(url: &str, events: &Events) -> Result<TempDir> {
     Ok(folder)
 }
 
-/// A page that sends a browser on, in a folder of its own; only this user reads it.
+/// Writes a page that redirects a browser, in its own folder; only this user can read it.
 fn private_page(url: &str) -> io::Result<(TempDir, PathBuf)> {
     let only_owner = Permissions::from_mode(0o700);
     let folder = tempfile::Builder::new().prefix("monctl-open-").permissions(only_owner).tempdir()?;
@@ -90,7 +90,7 @@ fn private_page(url: &str) -> io::Result<(TempDir, PathBuf)> {
 /// The monitoring host among machines that run.
 pub(super) fn monitoring(machines: &[Machine]) -> Result<&Machine> {
     machines.iter().find(|it| it.name == HostName::MONITORING).ok_or_else(|| {
-        Error::could_not_run("the monitoring host does not run").remedy("`monctl up` makes or starts it")
+        Error::could_not_run("the monitoring host does not run").remedy("`monctl up` creates or starts it")
     })
 }
 
@@ -110,7 +110,7 @@ pub(super) const fn port(service: Web) -> u16 {
     }
 }
 
-/// A page that logs the browser in. Where Grafana refuses, a person logs in there.
+/// A page that logs the browser in. If Grafana refuses, the user has to log in.
 async fn door(access: &GrafanaAccess, way: &PortForward, events: &Events) -> Option<Door> {
     let open = async {
         let cookies = access.log_in(way.socket()).await?;
@@ -119,7 +119,7 @@ async fn door(access: &GrafanaAccess, way: &PortForward, events: &Events) -> Opt
     match open.await {
         Ok(door) => Some(door),
         Err(error) => {
-            events.warn(format!("you have to log in yourself: {error}"));
+            events.warn(format!("cannot log in automatically, log in yourself: {error}"));
             None
         }
     }
@@ -127,7 +127,7 @@ async fn door(access: &GrafanaAccess, way: &PortForward, events: &Events) -> Opt
 
 /// Opens the browser that the user has chosen.
 fn browse(url: &str, events: &Events) {
-    // None is the usual case.
+    // Usually not set.
     let chosen = std::env::var("BROWSER").ok().filter(|it| !it.is_empty() && !it.contains([' ', ':', '%']));
     let usual = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
     let browser = chosen.unwrap_or_else(|| usual.to_owned());
@@ -143,7 +143,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_page_for_the_browser_is_its_users_alone_and_goes_with_the_command() {
+    fn the_page_for_the_browser_is_private_and_removed_at_the_end() {
         let (folder, path) = private_page("http://127.0.0.1:4000/k3y").unwrap();
         let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!((mode(&path), mode(folder.path())), (0o600, 0o700));

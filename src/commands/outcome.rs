@@ -1,15 +1,15 @@
-//! What a command found or did.
+//! The result of a command.
 
 use crate::error::Exit;
 
-/// What a command found or did, in both forms. The edge prints one of them on standard output.
+/// The result of a command, in both forms. `main` prints one of them on standard output.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Outcome {
     /// How the process ends.
     pub exit: Exit,
     /// For people. Ends without a newline; empty if the command has printed everything while it ran.
     pub text: String,
-    /// For programs: the same facts; null if the command has printed everything while it ran.
+    /// For programs: the same content; null if the command has printed everything while it ran.
     pub json: serde_json::Value,
 }
 
@@ -19,7 +19,7 @@ impl Outcome {
         Self { exit: Exit::Success, text: text.into(), json }
     }
 
-    /// The same with another exit code.
+    /// Sets another exit code.
     #[must_use]
     pub fn with_exit(mut self, exit: Exit) -> Self {
         self.exit = exit;

@@ -7,29 +7,29 @@ use super::deployment::Deployment;
 use super::outcome::Outcome;
 use crate::error::{Error, Exit, Result};
 
-/// Looks at everything and says what `up` would do; changes nothing.
+/// Compares the spec with the current state and shows what `up` would do; changes nothing.
 ///
 /// # Errors
-/// When the spec is wrong, or a host that runs does not answer and nothing that the plan holds can be why.
+/// When the spec is invalid, or a running host does not answer and no planned change can be the cause.
 pub(super) async fn run(context: &Context) -> Result<Outcome> {
     let mut deployment = Deployment::load(context).await?;
     let observed = deployment.provider.observe().await?;
     let mut look = deployment.look(&observed, &context.events).await?;
-    // A rule that somebody took away is found without the host, which it keeps from answering.
+    // A missing firewall rule keeps the host from answering, but is found without the host.
     if look.plan.infra.is_empty()
         && let Some(error) = Error::all(std::mem::take(&mut look.silent))
     {
         return Err(error);
     }
     let json = serde_json::to_value(&look.plan)
-        .map_err(|error| Error::failed("the plan has no form in JSON").because(error))?;
+        .map_err(|error| Error::failed("cannot write the plan as JSON").because(error))?;
     let silent: Vec<String> = look.silent.iter().map(Error::in_one_line).collect();
     let exit = if look.plan.is_empty() { Exit::Success } else { Exit::Changes };
     let mut lines = vec![];
     if !look.plan.is_empty() || silent.is_empty() {
         lines.push(look.plan.to_string().trim_end().to_owned());
     }
-    lines.extend(silent.iter().map(|error| format!("! not asked: {error}")));
+    lines.extend(silent.iter().map(|error| format!("! not checked: {error}")));
     lines.extend(deployment.unavailable.iter().map(|why| format!("missing: {why}")));
     let json = json!({ "plan": json, "silent": silent, "missing": deployment.unavailable });
     Ok(Outcome::success(lines.join("\n"), json).with_exit(exit))

@@ -1,5 +1,5 @@
-//! `monctl render`: every file that the hosts would get and every dashboard, written to a folder or shown. Touches no
-//! machine and resolves no secret: where one will stand, `[secret]` does.
+//! `monctl render`: every file that the hosts would get and every dashboard, written to a folder or printed. Changes no
+//! machine and resolves no secret: the files contain `[secret]` instead.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -17,15 +17,15 @@ use crate::render::{Addresses, Bundle, RuleTests, Tool, ToolVerdict, check, rule
 use crate::spec::{Loaded, Spec, load};
 use crate::timing;
 
-/// Dashboards lie here, by their uids.
+/// Folder of the dashboards, which are named by their uids.
 const DASHBOARDS: &str = "grafana/dashboards/";
 
 /// The text of each file by its name.
 type Files = BTreeMap<String, String>;
 
 /// # Errors
-/// Where the spec or a dashboard is not valid, an address is of no host of the project, promtool or amtool refuse the files,
-/// or they cannot be written.
+/// When the spec or a dashboard is invalid, an address is for a host that the project does not have, promtool or amtool
+/// refuse the files, or they cannot be written.
 pub(super) async fn run(args: &RenderArgs, context: &Context) -> Result<Outcome> {
     let loaded = load(&context.spec)?;
     for role in loaded.spec.roles() {
@@ -39,7 +39,7 @@ pub(super) async fn run(args: &RenderArgs, context: &Context) -> Result<Outcome>
     }
     for (tool, _) in verdicts.iter().filter(|(_, verdict)| *verdict == ToolVerdict::NotInstalled) {
         let name = tool.name();
-        context.events.warn(format!("{name} is not installed here: the files were not checked by it"));
+        context.events.warn(format!("{name} is not installed, so it did not check the files"));
     }
     let files = files(&bundle, &loaded, context).await?;
     let text = match args.out() {
@@ -74,13 +74,13 @@ async fn files(bundle: &Bundle, loaded: &Loaded, context: &Context) -> Result<Fi
     Ok(of_hosts.chain(dashboards).collect())
 }
 
-/// The addresses on the command line, which must be of hosts that the spec knows.
+/// The addresses on the command line, which must be for hosts of the spec.
 fn addresses(args: &RenderArgs, spec: &Spec) -> Result<Addresses> {
     args.addresses.iter().try_for_each(|(host, _)| spec.check_host(*host))?;
     Ok(args.addresses.iter().copied().collect())
 }
 
-/// The rules' tests go to no host; they are the user's.
+/// The tests of the rules; they are for the user and are copied to no host.
 fn written(tests: &[RuleTests]) -> Files {
     tests.iter().map(|tests| (tests.file(), tests.written("../alert_rules.yml"))).collect()
 }
@@ -90,7 +90,7 @@ fn write(files: &Files, folder: &Path) -> Result<()> {
         let path = folder.join(name);
         let cannot = |error| {
             Error::failed(format!("cannot write `{}`", path.display()))
-                .remedy("choose another folder by `--out`")
+                .remedy("choose another folder with `--out`")
                 .because(error)
         };
         if let Some(parent) = path.parent() {
@@ -105,23 +105,26 @@ fn how_to_test(tests: &[RuleTests]) -> &'static str {
     if tests.is_empty() {
         ""
     } else {
-        "\n`promtool test rules tests/*.yml` in it holds the alerts to their promises"
+        "\nto test the alerts, run `promtool test rules tests/*.yml` in that folder"
     }
 }
 
-/// All files, each below its name; dashboards, which have a thousand lines each, by their names only.
+/// All files, each below its name; of dashboards, which have a thousand lines each, only the names.
 fn shown(files: &Files) -> String {
     let mut text = String::new();
     for (name, content) in files {
         let dashboard = name.starts_with(DASHBOARDS);
-        let content =
-            if dashboard { "# `--out` writes it, `--output json` shows it" } else { content.trim_end() };
+        let content = if dashboard {
+            "# use `--out` to write it, or `--output json` to print it"
+        } else {
+            content.trim_end()
+        };
         text.push_str(&format!("# --- {name}\n{content}\n\n"));
     }
     text
 }
 
-/// What was checked, in words.
+/// Which tools checked the files.
 fn judged(verdicts: &[(Tool, ToolVerdict)]) -> String {
     let names = |wanted: ToolVerdict| {
         let names = verdicts.iter().filter(|(_, verdict)| *verdict == wanted).map(|(tool, _)| tool.name());
@@ -130,10 +133,10 @@ fn judged(verdicts: &[(Tool, ToolVerdict)]) -> String {
     match (names(ToolVerdict::Accepted), names(ToolVerdict::NotInstalled)) {
         (accepted, missing) if missing.is_empty() => format!("accepted by {accepted}"),
         (accepted, missing) if accepted.is_empty() => {
-            format!("not checked: {missing} are not installed here")
+            format!("not checked: {missing} are not installed")
         }
         (accepted, missing) => {
-            format!("accepted by {accepted}; not checked by {missing}, not installed here")
+            format!("accepted by {accepted}; not checked by {missing} (not installed)")
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `monctl rotate`: a new secret in the place of one that monctl made, everywhere where it is.
+//! `monctl rotate`: replaces a secret that monctl generated, everywhere it is used.
 
 use serde_json::json;
 
@@ -14,7 +14,7 @@ use crate::host::{HostName, Machine, Role};
 use crate::plan::HostPlan;
 use crate::playbook::Playbook;
 
-/// The step that brings Grafana's password to its host.
+/// The step that writes Grafana's password on its host.
 const STEP: &str = "grafana";
 
 /// # Errors
@@ -24,9 +24,9 @@ pub(super) async fn run(args: &RotateArgs, context: &Context) -> Result<Outcome>
     let deployment = Deployment::load(context).await?;
     if deployment.access.is_guest() {
         return Err(Error::could_not_run(
-            "the Grafana at `grafana.url` is not monctl's, and no password of it is either",
+            "the Grafana at `grafana.url` is not monctl's, so monctl cannot rotate its password",
         )
-        .remedy("its token is renewed there: put the new one where `grafana.token` looks"));
+        .remedy("to renew its token, create one in Grafana and store it where `grafana.token` refers to"));
     }
     let _lock = deployment.provider.lock()?;
     let machines = deployment.provider.observe().await?.running();
@@ -34,16 +34,20 @@ pub(super) async fn run(args: &RotateArgs, context: &Context) -> Result<Outcome>
     let remote = crate::remote::Remote::connect(monitoring, ANSWERS_WITHIN, &context.events).await?;
     deployment.access.rotate_password(remote.forward(grafana::PORT).await?).await?;
     drop(remote);
-    context.events.note("Grafana has the new password; bringing it to its host");
-    bring(&Deployment::load(context).await?, &machines, monitoring, context).await.map_err(|error| {
-        error.remedy("the new password works and is kept; `monctl up` brings it to the host as well")
-    })?;
-    let text = "the administrator of Grafana has a new password; tokens and sessions go on as they were";
+    context.events.note("Grafana has the new password; updating the file on its host");
+    update_host(&Deployment::load(context).await?, &machines, monitoring, context).await.map_err(
+        |error| {
+            error.remedy(
+                "the new password works and is kept here; `monctl up` updates the file on the host, too",
+            )
+        },
+    )?;
+    let text = "the administrator of Grafana has a new password; tokens and sessions stay valid";
     Ok(Outcome::success(text, json!({ "rotated": "grafana-password" })))
 }
 
-/// Puts the file on the host in line, by the same step as `up`.
-async fn bring(
+/// Updates the file on the host with the same step as `up`.
+async fn update_host(
     deployment: &Deployment,
     machines: &[Machine],
     monitoring: &Machine,
@@ -51,10 +55,10 @@ async fn bring(
 ) -> Result<()> {
     let project = &deployment.loaded.spec.project;
     let inputs = deployment.inputs_of_roles(machines)?;
-    let mut answers =
+    let mut gathered =
         apply::gather(std::slice::from_ref(monitoring), &inputs, project, ANSWERS_WITHIN, &context.events)
             .await;
-    let Some(connected) = answers.remove(&HostName::MONITORING) else { return Ok(()) };
+    let Some(connected) = gathered.remove(&HostName::MONITORING) else { return Ok(()) };
     let connected = connected?;
     let inputs = &inputs[&Role::MONITORING];
     let mut plan =

@@ -1,5 +1,5 @@
-//! `monctl runbook`: the page about an alert of the catalogue, for the person on call. Needs no network, and a spec only
-//! for alerts of the user's own integrations.
+//! `monctl runbook`: the runbook of an alert of the catalogue, for the person on call. Needs no network, and a spec
+//! only for alerts of the user's own integrations.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::spec::{Catalogue, load, suggestion};
 
 /// # Errors
-/// Where the catalogue has no such alert.
+/// When the catalogue has no such alert.
 pub(super) fn run(alert: &str, spec: &Path) -> Result<Outcome> {
     let mut catalogue = Catalogue::default();
     if catalogue.runbook(alert).is_none() && spec.exists() {
@@ -19,7 +19,7 @@ pub(super) fn run(alert: &str, spec: &Path) -> Result<Outcome> {
     let page = catalogue.runbook(alert).ok_or_else(|| {
         let near = suggestion(alert, catalogue.names());
         Error::invalid(format!("the catalogue has no alert `{alert}`{near}"))
-            .remedy("docs/alerts.md lists them; a rule of your own has its `runbook_url`")
+            .remedy("docs/alerts.md lists its alerts; for a rule of your own, see its `runbook_url`")
     })?;
     Ok(Outcome::success(page.trim_end(), json!({ "alert": alert, "page": page })))
 }

@@ -1,6 +1,6 @@
-//! Pictures of dashboards, taken by the user's own Chromium through the way or the relay to Grafana. It is logged in by
-//! a page that opens once, and has a profile of its own that goes with it. What is on a picture nobody sees here: it is
-//! checked that the page is the dashboard's and not the login, and that something is drawn.
+//! Screenshots of dashboards, taken with the user's Chromium through the port forward or the relay to Grafana. A page
+//! that works once logs the browser in, and its profile is temporary. The content of a picture is not verified, except
+//! that the page is the dashboard's and not the login, and that something is drawn.
 
 mod browser;
 mod picture;
@@ -14,18 +14,18 @@ use crate::error::{Error, Result};
 use crate::http::door::Door;
 use crate::secret::Secret;
 
-/// The names under which distributions know it.
+/// The program's names in distributions.
 const NAMES: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
 const WIDTH: u64 = 1_600;
-/// A row of Grafana's grid has 30 pixels and 8 between.
+/// Height of a row of Grafana's grid: 30 pixels, and 8 between rows.
 const ROW: u64 = 38;
-/// The bar above the panels and the room around them.
+/// Height of the bar above the panels and the margins.
 const AROUND: u64 = 140;
-/// A row of a dashboard of before Grafana 5, in pixels, where it has no height of its own.
+/// Default height of a row of a dashboard from before Grafana 5, in pixels.
 const OLD_ROW: u64 = 250;
 
-/// Takes a picture of each dashboard of the Grafana at `base` (`http://…/`) into a folder, which is made where it is
-/// missing; returns the files.
+/// Saves a screenshot of each dashboard of the Grafana at `base` (`http://…/`) in a folder, which is created if
+/// necessary; returns the files.
 ///
 /// # Errors
 /// When the browser fails, a page is not the dashboard's or is empty, or a file cannot be written.
@@ -38,7 +38,7 @@ pub(super) async fn take(
 ) -> Result<Vec<PathBuf>> {
     let mut browser = Browser::start(browser).await?;
     std::fs::create_dir_all(into)
-        .map_err(|error| Error::failed(format!("cannot make `{}`", into.display())).because(error))?;
+        .map_err(|error| Error::failed(format!("cannot create `{}`", into.display())).because(error))?;
     let door = Door::open(&Secret::random()?, cookies, &format!("{base}api/health")).await?;
     browser.open(door.url(), (WIDTH, AROUND)).await?;
     let mut files = Vec::new();
@@ -47,8 +47,9 @@ pub(super) async fn take(
         let page = browser.open(&format!("{base}d/{uid}?kiosk"), (WIDTH, height(dashboard))).await?;
         let taken = browser.picture().await?;
         let title = dashboard["title"].as_str().unwrap_or(uid);
-        judge(&page, &taken, uid)
-            .map_err(|why| Error::failed(format!("there is no picture of dashboard `{title}`: {why}")))?;
+        judge(&page, &taken, uid).map_err(|why| {
+            Error::failed(format!("cannot take a screenshot of dashboard `{title}`: {why}"))
+        })?;
         let file = into.join(format!("{uid}.png"));
         std::fs::write(&file, taken)
             .map_err(|error| Error::failed(format!("cannot write `{}`", file.display())).because(error))?;
@@ -58,14 +59,14 @@ pub(super) async fn take(
     Ok(files)
 }
 
-/// Whether this is a picture of the dashboard with this uid, as far as that can be told; else why not.
+/// Checks that this is a picture of the dashboard with this uid, as far as possible; else returns the reason.
 fn judge(page: &DrawnPage, picture: &[u8], uid: &str) -> Result<(), String> {
     if page.asks_for_password {
-        return Err("Grafana asks to log in".into());
+        return Err("Grafana requires a login".into());
     }
     let parts: Vec<&str> = page.path.split('/').collect();
     if !parts.windows(2).any(|pair| pair == ["d", uid]) {
-        return Err(format!("Grafana led the browser to `{}`", page.path));
+        return Err(format!("Grafana redirected the browser to `{}`", page.path));
     }
     if picture::is_of_one_colour(picture)? {
         return Err("the page is empty".into());
@@ -82,12 +83,12 @@ pub(super) fn find() -> Result<PathBuf> {
     let folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
     let mut places = NAMES.iter().flat_map(|name| folders.iter().map(move |folder| folder.join(name)));
     places.find(|place| place.is_file()).ok_or_else(|| {
-        Error::could_not_run("screenshots need Chromium, and none is installed here")
+        Error::could_not_run("screenshots need Chromium, which is not installed")
             .remedy("apt-get install chromium")
     })
 }
 
-/// How high the page is on which all panels stand.
+/// The height of the page with all panels.
 fn height(dashboard: &Value) -> u64 {
     let list = |key: &str| dashboard[key].as_array().map(Vec::as_slice).unwrap_or_default();
     let end = |panel: &Value| {
@@ -95,7 +96,7 @@ fn height(dashboard: &Value) -> u64 {
     };
     let old = |row: &Value| {
         let given = row["height"].as_u64();
-        // As Grafana: a height that is not a number is the usual one.
+        // As in Grafana: a height that is not a number is the default one.
         let written = row["height"].as_str().and_then(|it| it.trim_end_matches("px").parse().ok());
         given.or(written).unwrap_or(OLD_ROW) + ROW
     };

@@ -11,7 +11,7 @@ use crate::error::{Error, Exit, Result};
 use crate::provider;
 use crate::spec::load;
 
-/// Runs `ssh` itself, so that terminals, signals and pipes are as the user knows them.
+/// Runs `ssh` directly, so that terminals, signals and pipes behave as usual.
 ///
 /// # Errors
 /// When the host does not run, or ssh or the command fails.
@@ -19,7 +19,7 @@ pub(super) async fn run(args: &SshArgs, context: &Context) -> Result<Outcome> {
     let loaded = load(&context.spec)?;
     let provider = provider::of(&loaded, &context.events).await?;
     let observed = provider.observe().await?;
-    // What is not in the spec any more may still run.
+    // A host that is no longer in the spec may still run.
     let Some(machine) = observed.running().into_iter().find(|machine| machine.name == args.host) else {
         loaded.spec.check_host(args.host)?;
         return Err(Error::could_not_run(format!("host `{}` does not run", args.host))
@@ -28,8 +28,8 @@ pub(super) async fn run(args: &SshArgs, context: &Context) -> Result<Outcome> {
     let mut command = Command::new("ssh");
     command.arg("-F").arg(&machine.ssh.config).arg("-o").arg("LogLevel=ERROR").arg(&machine.ssh.alias);
     if !args.command.is_empty() {
-        // Like all that monctl does there, a command runs as root. The remote shell gets one string; each word must
-        // come out of it as it is.
+        // A command runs as root, like all of monctl's commands. The remote shell receives one string and must split it
+        // into the same words.
         let sudo: &[&str] = if machine.ssh.root { &[] } else { &["sudo", "-n", "--"] };
         let words = sudo.iter().copied().chain(args.command.iter().map(String::as_str));
         command.arg("--").arg(words.map(crate::playbook::quote).collect::<Vec<_>>().join(" "));

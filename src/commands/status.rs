@@ -1,4 +1,4 @@
-//! `monctl status`: what there is of the project, on one screen. Reads only.
+//! `monctl status`: the state of the project on one screen. Read-only.
 
 use std::fmt;
 use std::time::Duration;
@@ -24,7 +24,7 @@ use crate::remote::Remote;
 use crate::spec::{Loaded, load};
 use crate::verify::{KeptProofs, LastProof, TornProof, last_proofs};
 
-/// A machine that runs answers at once; one that boots is told as silent.
+/// A running machine answers at once; one that is still booting is shown as unreachable.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
 
 /// Everything that is shown.
@@ -32,16 +32,16 @@ const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
 struct Status {
     project: String,
     machines: Vec<MachineStatus>,
-    /// Null where it could not be asked.
+    /// Null if it could not be queried.
     monitoring: Option<MonitoringStatus>,
-    /// Why the monitoring could not be asked.
+    /// Why the monitoring could not be queried.
     monitoring_error: Option<String>,
-    /// What there is of other projects; absent where it was not asked for.
+    /// What belongs to other projects; only with `--all`.
     #[serde(skip_serializing_if = "Option::is_none")]
     others: Option<Vec<Other>>,
 }
 
-/// Something that another project has.
+/// Something that belongs to another project.
 #[derive(Debug, Serialize)]
 struct Other {
     project: String,
@@ -51,7 +51,7 @@ struct Other {
 #[derive(Debug, Serialize)]
 struct MachineStatus {
     host: HostName,
-    /// Absent where the machine does not exist.
+    /// Absent if the machine does not exist.
     state: Option<MachineState>,
     address: Option<String>,
     services: Vec<Service>,
@@ -62,20 +62,20 @@ struct MachineStatus {
 struct Service {
     unit: String,
     state: String,
-    /// How often systemd started it again while it was watched, or shortly before.
+    /// How often systemd restarted it while it was watched, or shortly before.
     restarts: u32,
     /// What is wrong with it.
     trouble: Option<String>,
 }
 
-/// What Prometheus and Grafana say.
+/// The state according to Prometheus and Grafana.
 #[derive(Debug, Serialize)]
 struct MonitoringStatus {
     targets: Vec<TargetStatus>,
     rules: Vec<RuleStatus>,
     dashboards: Dashboards,
     proofs: Vec<LastProof>,
-    /// Kept proofs that cannot be read.
+    /// Stored proofs that cannot be read.
     unreadable_proofs: Vec<TornProof>,
 }
 
@@ -90,7 +90,7 @@ struct TargetStatus {
 #[derive(Debug, Serialize)]
 struct RuleStatus {
     name: String,
-    /// `ok`, `err`, or `unknown` where it was not evaluated yet.
+    /// `ok`, `err`, or `unknown` if it was not evaluated yet.
     health: String,
     /// Why it cannot be evaluated.
     error: Option<String>,
@@ -98,7 +98,7 @@ struct RuleStatus {
     state: &'static str,
 }
 
-/// Whether the dashboards are as monctl brought them.
+/// Whether the dashboards are as monctl imported them.
 #[derive(Debug, Serialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 enum Dashboards {
@@ -108,8 +108,8 @@ enum Dashboards {
 }
 
 /// # Errors
-/// When the spec is wrong or the machines cannot be looked at. What is wrong with them is part of the
-/// outcome, which then ends with [`Exit::Failed`].
+/// When the spec is invalid or the machines cannot be listed. Problems of machines are part of the
+/// outcome, whose exit code is then [`Exit::Failed`].
 pub(super) async fn run(args: &StatusArgs, context: &Context) -> Result<Outcome> {
     let loaded = load(&context.spec)?;
     let provider = provider::of(&loaded, &context.events).await?;
@@ -143,7 +143,7 @@ pub(super) async fn run(args: &StatusArgs, context: &Context) -> Result<Outcome>
         }
     }
     let json = serde_json::to_value(&status)
-        .map_err(|error| Error::failed("the status has no form in JSON").because(error))?;
+        .map_err(|error| Error::failed("cannot write the status as JSON").because(error))?;
     let exit = if status.is_well() { Exit::Success } else { Exit::Failed };
     Ok(Outcome { exit, text: status.to_string().trim_end().to_owned(), json })
 }
@@ -152,7 +152,7 @@ async fn others(provider: &dyn Provider) -> Result<Vec<Other>> {
     Ok(provider.others().await?.into_iter().map(|(project, what)| Other { project, what }).collect())
 }
 
-/// A connection to a machine that runs, and the state of its services.
+/// A connection to a running machine, and the state of its services.
 async fn connected(
     machine: &Machine,
     integrations: &[Integration],
@@ -242,7 +242,7 @@ impl Status {
 }
 
 impl MonitoringStatus {
-    /// Whether every target is scraped and every rule evaluated. What was not seen yet is not well.
+    /// Whether every target is scraped and every rule is evaluated. `unknown` counts as a problem.
     fn is_well(&self) -> bool {
         self.targets.iter().all(|target| target.health == "up")
             && self.rules.iter().all(|rule| rule.health == "ok")
@@ -250,7 +250,7 @@ impl MonitoringStatus {
 }
 
 impl Service {
-    /// Whether alerts go on without it.
+    /// Whether alerting works without it.
     fn is_grafana(&self) -> bool {
         self.unit == grafana::UNIT
     }
@@ -261,8 +261,8 @@ impl fmt::Display for Status {
         writeln!(f, "project {}", self.project)?;
         for machine in &self.machines {
             let state = match machine.state {
-                None => "does not exist; `monctl up` makes it",
-                Some(MachineState::Unfinished) => "unfinished; `monctl up` makes it anew",
+                None => "does not exist; `monctl up` creates it",
+                Some(MachineState::Unfinished) => "incomplete; `monctl up` creates it again",
                 Some(MachineState::Stopped) => "stopped; `monctl up` starts it",
                 Some(MachineState::Running) => "running",
             };
@@ -275,7 +275,7 @@ impl fmt::Display for Status {
             for service in &machine.services {
                 let restarts = service.restarts;
                 let flaps =
-                    if restarts > 0 { format!("; started again {restarts} times") } else { String::new() };
+                    if restarts > 0 { format!("; restarted {restarts} times") } else { String::new() };
                 writeln!(f, "  {:<30} {}{flaps}", service.unit, service.state)?;
             }
             if let Some(error) = &machine.error {
@@ -310,25 +310,25 @@ impl fmt::Display for MonitoringStatus {
             writeln!(f, "  {:<30} {} ({}{why})", rule.name, rule.state, rule.health)?;
         }
         match &self.dashboards {
-            Dashboards::Imported => writeln!(f, "dashboards: as monctl brought them")?,
-            Dashboards::Differ { what } => writeln!(f, "dashboards: {} differ", what.join(", "))?,
-            Dashboards::Missing { why } => writeln!(f, "dashboards: no Grafana ({why})")?,
+            Dashboards::Imported => writeln!(f, "dashboards: as monctl imported them")?,
+            Dashboards::Differ { what } => writeln!(f, "dashboards: differences in {}", what.join(", "))?,
+            Dashboards::Missing { why } => writeln!(f, "dashboards: unknown: {why}")?,
         }
         for TornProof { file, why } in &self.unreadable_proofs {
             writeln!(
                 f,
-                "last proof in `{file}` cannot be read: {why}; `monctl verify-alert` of that alert writes it anew"
+                "last proof in `{file}` cannot be read: {why}; run `monctl verify-alert` for that alert to replace it"
             )?;
         }
         if self.proofs.is_empty() && self.unreadable_proofs.is_empty() {
-            writeln!(f, "last proof: none yet; `monctl verify-alert` makes one")?;
+            writeln!(f, "last proof: none yet; `monctl verify-alert` creates one")?;
         }
         for proof in &self.proofs {
             let verdict = match (&proof.stopped_at, proof.delivered_after) {
                 (Some((stage, cause)), _) => {
                     let last = proof.last_proven.map_or_else(
-                        || "never before".to_owned(),
-                        |last| format!("last on {}", last.strftime("%F %T UTC")),
+                        || "never proven before".to_owned(),
+                        |last| format!("last proven on {}", last.strftime("%F %T UTC")),
                     );
                     format!("not proven ({last}): stopped at {stage}: {cause}")
                 }

@@ -1,4 +1,4 @@
-//! `monctl up`: looks, says what is to be done, asks, does it, and says what became of it.
+//! `monctl up`: shows the plan, asks for confirmation, applies the plan, and reports the result.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -28,15 +28,15 @@ use crate::remote::Remote;
 use crate::report;
 use crate::retry::Patience;
 
-/// How long a provider may take to show what it has just started.
+/// Time limit for a provider to list what it has just started.
 const SHOWN_WITHIN: Duration = Duration::from_secs(30);
-/// A first start of Grafana took 18 s on a slow disk.
+/// Time limit for Grafana to start. A first start took 18 s on a slow disk.
 const GRAFANA_STARTS_WITHIN: Duration = Duration::from_secs(90);
-/// One that exists runs already; a small one in a cloud may sleep.
+/// Time limit for an existing Grafana to answer; a small one in a cloud may be suspended.
 const GRAFANA_ANSWERS_WITHIN: Duration = Duration::from_secs(30);
 
 /// # Errors
-/// When nothing could be done; what was done in part is an [`Outcome`] of [`Exit::Failed`].
+/// When nothing could be done; a partial success is an [`Outcome`] with [`Exit::Failed`].
 pub(super) async fn run(args: &UpArgs, context: &Context) -> Result<Outcome> {
     let begun = Instant::now();
     let events = &context.events;
@@ -77,12 +77,12 @@ pub(super) async fn run(args: &UpArgs, context: &Context) -> Result<Outcome> {
         drop(look.hosts);
         phase(events, "machines", provider.apply(&look.plan.infra)).await?;
         deployment.keep_password()?;
-        let (inputs, hosts) = run.ask().await?;
-        run.meet(&look.plan.infra, &hosts).await?;
+        let (inputs, hosts) = run.gather().await?;
+        run.prepare_machines(&look.plan.infra, &hosts).await?;
         (inputs, hosts)
     };
     phase(events, "hosts", run.change(&inputs, &hosts)).await?;
-    // What failed is said; whether the rest holds is asked once nothing did.
+    // Health is checked only if no step failed.
     if !run.is_bad() {
         let remotes = hosts.iter().map(|(host, (connected, _))| (*host, &connected.remote)).collect();
         run.errors = troubles(&deployment, &remotes, events).await;
@@ -90,14 +90,14 @@ pub(super) async fn run(args: &UpArgs, context: &Context) -> Result<Outcome> {
     Ok(run.outcome(begun.elapsed()))
 }
 
-/// The plan as people read it, and which hosts it knows nothing of.
+/// The plan as text, with the hosts that did not answer.
 fn text_of(look: &Look) -> String {
     let plan = (!look.plan.is_empty()).then(|| look.plan.to_string().trim_end().to_owned());
-    let silent = look.silent.iter().map(|error| format!("! not asked: {}", in_full(error)));
+    let silent = look.silent.iter().map(|error| format!("! not checked: {}", in_full(error)));
     plan.into_iter().chain(silent).collect::<Vec<_>>().join("\n")
 }
 
-/// Whether what was set up holds: see [`apply::troubles`].
+/// Checks the health of the setup: see [`apply::troubles`].
 async fn troubles(
     deployment: &Deployment,
     remotes: &BTreeMap<HostName, &Remote>,
@@ -105,7 +105,7 @@ async fn troubles(
 ) -> Vec<Error> {
     let spec = &deployment.loaded.spec;
     let prometheus = async {
-        let missing = || Error::failed("the monitoring host was not asked");
+        let missing = || Error::failed("the monitoring host was not queried");
         let monitoring = remotes.get(&HostName::MONITORING).ok_or_else(missing)?;
         Prometheus::new(&Endpoint::Unix(monitoring.forward(port(Web::Prometheus)).await?))
     };
@@ -114,16 +114,16 @@ async fn troubles(
     apply::troubles(remotes, spec.catalogue.integrations(), intervals, prometheus, is_spared, events).await
 }
 
-/// An error with its reason and its remedy, for a list of several.
+/// An error with its reason and remedy, for a list of errors.
 fn in_full(error: &Error) -> String {
     let help = error.hint().map(|help| format!("\n  help: {help}")).unwrap_or_default();
     format!("{}{help}", error.in_one_line())
 }
 
-/// Nothing was changed: the user must say that machines may stop.
+/// The error for a plan that stops machines without the user's permission.
 fn refusal(disruptions: &[String]) -> Error {
     Error::could_not_run(format!("the plan stops or replaces machines: {}", disruptions.join("; ")))
-        .remedy("`monctl up --yes --allow-downtime` does it; nothing was changed")
+        .remedy("nothing was changed; to allow it: `monctl up --yes --allow-downtime`")
 }
 
 fn unchanged(
@@ -138,14 +138,14 @@ fn unchanged(
     let calls = deployment.provider.calls();
     let calls_in_words = calls.map_or_else(String::new, |calls| format!("{calls} API calls, "));
     let mut lines = vec![format!(
-        "no change: everything is as the spec says ({sessions} hosts asked, one ssh session each, {calls_in_words}{})",
+        "no change: everything matches the spec ({sessions} hosts checked, one ssh session each, {calls_in_words}{})",
         report::duration(took)
     )];
     lines.extend(plan.kept.iter().map(|one| format!("left as it is: {}: {}", one.what, one.why)));
     lines.extend(missing.iter().map(|why| format!("missing: {why}")));
     lines.extend(troubles.iter().map(in_full));
     if !troubles.is_empty() {
-        lines.push("nothing is to be changed, and not everything is well".into());
+        lines.push("there is nothing to change, but there are problems".into());
     }
     let errors: Vec<String> = troubles.iter().map(Error::in_one_line).collect();
     let mut json = json!({
@@ -167,7 +167,7 @@ type FailedStep<'a> = (HostName, &'a String, &'a String);
 /// A host with the plan for it.
 type Planned = BTreeMap<HostName, (Connected, HostPlan)>;
 
-/// What is done and what became of it.
+/// A run of `up` and its results.
 struct Run<'a> {
     deployment: &'a Deployment,
     events: &'a Events,
@@ -177,8 +177,8 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    /// Asks all machines, now that all addresses are known.
-    async fn ask(&mut self) -> Result<(InputsOfRoles, Planned)> {
+    /// Gathers the facts of all machines, now that all addresses are known.
+    async fn gather(&mut self) -> Result<(InputsOfRoles, Planned)> {
         let machines = self.machines().await?;
         let inputs = self.deployment.inputs_of_roles(&machines)?;
         let mut hosts = BTreeMap::new();
@@ -203,7 +203,7 @@ impl Run<'_> {
         Ok((inputs, hosts))
     }
 
-    /// The machines, all of which were seen to run: a cloud may take a moment to show them everywhere.
+    /// The machines, once all of them are running: a cloud may take a moment to list them.
     async fn machines(&self) -> Result<Vec<Machine>> {
         let mut patience = Patience::new(SHOWN_WITHIN);
         loop {
@@ -216,14 +216,14 @@ impl Run<'_> {
         }
     }
 
-    /// What the first connection after a change of machines is for, before anything secret is sent.
-    async fn meet(&self, infra: &[InfraAction], hosts: &Planned) -> Result<()> {
+    /// Work on the first connection after machines changed, before any secret is sent.
+    async fn prepare_machines(&self, infra: &[InfraAction], hosts: &Planned) -> Result<()> {
         let remotes = hosts.iter().map(|(host, (connected, _))| (*host, &connected.remote)).collect();
         apply::renew_host_keys(&*self.deployment.provider, &remotes).await?;
         apply::grow_file_systems(&*self.deployment.provider, infra, &remotes).await
     }
 
-    /// Changes all hosts at once; each goes on whatever becomes of the others.
+    /// Changes all hosts in parallel; each continues if others fail.
     async fn change(&mut self, inputs: &InputsOfRoles, hosts: &Planned) -> Result<()> {
         let begun = Timestamp::now();
         let changing: Vec<HostName> = hosts.keys().copied().collect();
@@ -233,24 +233,24 @@ impl Run<'_> {
             let inputs = &inputs[&host.role()];
             async move { (*host, this.change_host(connected, plan, inputs).await) }
         });
-        let (done, imported) = tokio::join!(join_all(work), this.import_as_guest());
-        let guests_errors = imported.err().unwrap_or_default();
+        let (done, imported) = tokio::join!(join_all(work), this.import_into_existing());
+        let import_errors = imported.err().unwrap_or_default();
         for (host, (result, errors)) in done {
             self.missing.extend(hosts[&host].1.missing.clone());
             self.errors.extend(errors);
             self.results.insert(host, result);
         }
         if self.deployment.loaded.spec.grafana.required {
-            self.errors.extend(guests_errors);
+            self.errors.extend(import_errors);
         } else {
-            let missing = guests_errors.iter().map(|error| format!("dashboards: {}", error.in_one_line()));
+            let missing = import_errors.iter().map(|error| format!("dashboards: {}", error.in_one_line()));
             self.missing.extend(missing);
         }
         self.annotate(hosts.get(&HostName::MONITORING).map(|(monitoring, _)| monitoring), begun).await;
         Ok(())
     }
 
-    /// Draws over the dashboards what was done.
+    /// Annotates the dashboards with what was done.
     async fn annotate(&self, monitoring: Option<&Connected>, begun: Timestamp) {
         let done = annotations::of_up(&self.results, begun, Timestamp::now());
         if done.is_empty() {
@@ -296,23 +296,24 @@ impl Run<'_> {
             && grafana_runs(connected, &result)
         {
             let socket = connected.remote.forward(grafana::PORT);
-            // Where it went well there are no errors.
+            // On success there are no errors.
             errors.extend(self.import(socket, GRAFANA_STARTS_WITHIN).await.err().unwrap_or_default());
         }
         (result, errors)
     }
 
-    /// Imports into a Grafana that exists, which waits for no host.
-    async fn import_as_guest(&self) -> Result<(), Vec<Error>> {
+    /// Imports into an existing Grafana, which depends on no host.
+    async fn import_into_existing(&self) -> Result<(), Vec<Error>> {
         if !self.deployment.access.is_guest() {
             return Ok(());
         }
-        let no_way =
-            std::future::ready(Err(Error::failed("a Grafana that exists is reached by its address")));
+        let no_way = std::future::ready(Err(Error::failed(
+            "an existing Grafana has no socket on the monitoring host",
+        )));
         self.import(no_way, GRAFANA_ANSWERS_WITHIN).await
     }
 
-    /// Imports data source, folder and dashboards, as far as they differ. `socket` leads to monctl's own Grafana.
+    /// Imports data source, folder and dashboards that differ. `socket` is the one of monctl's own Grafana.
     async fn import(
         &self,
         socket: impl Future<Output = Result<PathBuf>>,
@@ -334,7 +335,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// The steps that failed: those without which the rest goes on, and the others.
+    /// The failed steps: the optional ones, and the others.
     fn failed(&self) -> (Vec<FailedStep<'_>>, Vec<FailedStep<'_>>) {
         let required = self.deployment.loaded.spec.grafana.required;
         self.results
@@ -347,14 +348,14 @@ impl Run<'_> {
         !self.failed().1.is_empty() || !self.errors.is_empty()
     }
 
-    /// What worked, what did not, and the one command that goes on from there.
+    /// What worked, what did not, and the command that continues.
     fn outcome(self, took: Duration) -> Outcome {
         let (optional, failed) = self.failed();
         let missing: Vec<String> = self
             .missing
             .iter()
             .cloned()
-            .chain(optional.iter().map(|(_, _, output)| format!("Grafana is not there: {output}")))
+            .chain(optional.iter().map(|(_, _, output)| format!("Grafana is unavailable: {output}")))
             .chain(self.deployment.unavailable.iter().cloned())
             .collect();
         let mut lines = Vec::new();
@@ -371,7 +372,10 @@ impl Run<'_> {
         lines.push(if bad {
             "not everything worked; `monctl up` goes on from here".into()
         } else {
-            format!("up in {}; `monctl verify-alert` proves that an alert arrives", report::duration(took))
+            format!(
+                "up in {}; `monctl verify-alert` proves that an alert is delivered",
+                report::duration(took)
+            )
         });
         let json = json!({
             "changed": true,

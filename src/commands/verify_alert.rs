@@ -1,4 +1,4 @@
-//! `monctl verify-alert`: causes the faults that alerts are there for, and watches them arrive and be resolved.
+//! `monctl verify-alert`: causes the faults that alerts detect, and checks that they are delivered and resolved.
 
 mod list;
 mod outcome;
@@ -29,12 +29,12 @@ use crate::spec::{DrillKind, Loaded, Metrics, Receiver, SecretName, Secrets, Spe
 use crate::timing::{Fault, Mutes, TimingSettings, predict};
 use crate::verify::{self, Inbox, MessageChannels, Reader, Request, Round, Services, Slot, Subject, Watched};
 
-/// The port of the monitoring host to which Alertmanager posts where monctl receives.
+/// The port of the monitoring host to which Alertmanager posts if monctl is the receiver.
 const CAPTURE: u16 = 9099;
 
 /// # Errors
-/// Where an alert has no drill, a machine or service does not answer, the one alert that was asked for is active
-/// already, or no harmless fault can make it arrive.
+/// When an alert has no drill, a machine or service does not answer, the single requested alert is already active, or
+/// no harmless fault can cause its delivery.
 pub(super) async fn run(args: &VerifyArgs, context: &Context) -> Result<Outcome> {
     if args.schedule {
         return schedule::print(&context.spec);
@@ -49,7 +49,7 @@ pub(super) async fn run(args: &VerifyArgs, context: &Context) -> Result<Outcome>
         report::check(file)?;
     }
     if let Some(felt) = felt(&drills).filter(|_| !args.yes) {
-        context.confirm(&felt, "cause it all the same?").await?;
+        context.confirm(&felt, "run these drills anyway?").await?;
     }
     let provider = provider::of(&loaded, &context.events).await?;
     let _lock = provider.lock()?;
@@ -65,7 +65,7 @@ pub(super) async fn run(args: &VerifyArgs, context: &Context) -> Result<Outcome>
     let requests: Vec<Request> =
         drills.into_iter().map(|drill| drill.request(&loaded.spec, args, app)).collect();
 
-    // Holds the socket of the receiver until the end.
+    // Contains the socket of the receiver until the end.
     let folder = tempfile::tempdir()
         .map_err(|error| Error::could_not_run("cannot make a temporary folder").because(error))?;
     let (services, channels) = services(&loaded, &places, &remote, folder.path(), context).await?;
@@ -104,7 +104,7 @@ pub(super) async fn run(args: &VerifyArgs, context: &Context) -> Result<Outcome>
     })
 }
 
-/// The verdicts stand, and something beside them failed.
+/// Adds another failure; the verdicts stay valid.
 fn with_failure(mut outcome: Outcome, error: &Error) -> Outcome {
     outcome.text = format!("{}\n{}", outcome.text, error.in_one_line());
     outcome.json["report_error"] = error.in_one_line().into();
@@ -148,11 +148,11 @@ impl Wanted {
     }
 }
 
-/// The alerts that are to be proven: those that were named, or all that have a drill.
+/// The alerts to prove: those named on the command line, or all that have a drill.
 fn wanted(spec: &Spec, args: &VerifyArgs) -> Result<Vec<Wanted>> {
     let rules = rules(spec);
     if args.all {
-        // `--all` means those that have a drill; `--list` says why others have none.
+        // `--all` means those that have a drill; `--list` shows why others have none.
         let drills: Vec<Wanted> = rules.into_iter().filter_map(|rule| drillable(spec, rule).ok()).collect();
         return if drills.is_empty() { Err(nothing_to_drill()) } else { Ok(drills) };
     }
@@ -167,7 +167,7 @@ fn wanted(spec: &Spec, args: &VerifyArgs) -> Result<Vec<Wanted>> {
     args.alerts.iter().map(one).collect()
 }
 
-/// What the application's users will notice of the drills; none where they notice nothing.
+/// What the application's users will notice of the drills; `None` if they notice nothing.
 fn felt(drills: &[Wanted]) -> Option<String> {
     let line = |drill: &Wanted| {
         let danger = safety(&drill.kind).filter(|safety| safety.is_felt)?.danger;
@@ -188,7 +188,7 @@ fn drillable(spec: &Spec, rule: Rule) -> Result<Wanted> {
         return Err(refused(because));
     }
     let settings = TimingSettings::of_rule(spec, &rule)
-        .ok_or_else(|| refused("its expression compares nothing with a number"))?;
+        .ok_or_else(|| refused("its expression compares no value with a number"))?;
     Ok(Wanted { rule, kind, settings })
 }
 
@@ -200,28 +200,28 @@ fn drill_of(spec: &Spec, rule: &Rule) -> DrillKind {
         Some(DrillKind::Requests { .. } | DrillKind::SlowRequests)
             if spec.app.metrics() == Metrics::Builtin =>
         {
-            none("with `metrics: builtin` nothing of monctl's can answer in place of the application")
+            none("with `metrics: builtin` monctl cannot answer requests in place of the application")
         }
         Some(kind) => kind,
         None if promql::is_cpu_usage(&rule.expr) => DrillKind::Cpu,
-        None => none("monctl does not know what makes a rule of your own fire"),
+        None => none("monctl does not know how to make your own rule fire"),
     }
 }
 
 fn nothing_to_drill() -> Error {
     Error::could_not_run("no alert of the spec has a drill")
-        .remedy("`monctl verify-alert --list` says why; the catalogue's alerts have one")
+        .remedy("`monctl verify-alert --list` shows why; alerts of the catalogue have drills")
 }
 
 fn machine(machines: &[Machine], name: HostName) -> Result<&Machine> {
     machines.iter().find(|machine| machine.name == name).ok_or_else(|| {
         Error::could_not_run("the machine does not run")
             .at(name.to_string())
-            .remedy("`monctl up` makes or starts it")
+            .remedy("`monctl up` creates or starts it")
     })
 }
 
-/// Clients at the ends of forwards, and whoever sees what arrives.
+/// Clients of the forwarded services, and the observer of notifications.
 async fn services<'a>(
     loaded: &Loaded,
     places: &MessageChannels,
@@ -247,7 +247,7 @@ async fn services<'a>(
             watched = Some((channels, slot));
             inbox
         }
-        Receiver::Slack(_) => Inbox::of_nobody(events),
+        Receiver::Slack(_) => Inbox::of_counters(events),
     };
     let services = Services {
         prometheus: Prometheus::new(&Endpoint::Unix(remote.forward(port(Web::Prometheus)).await?))?,
@@ -257,7 +257,7 @@ async fn services<'a>(
     Ok((services, watched))
 }
 
-/// Draws the drills over the dashboards, where there is a Grafana that answers.
+/// Annotates the dashboards with the drills, if Grafana answers.
 async fn annotate(
     round: &Round,
     loaded: &Loaded,
@@ -275,7 +275,7 @@ async fn annotate(
     }
 }
 
-/// Exports what is kept on the monitoring host.
+/// Exports the proofs that are kept on the monitoring host.
 async fn publish(hosts: &DrillHosts<'_>, spec: &Spec, events: &Events) {
     // As in `wanted`: those that have a drill.
     let drillable = rules(spec).into_iter().filter_map(|rule| drillable(spec, rule).ok());

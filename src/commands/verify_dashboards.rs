@@ -1,6 +1,6 @@
-//! `monctl verify-dashboards`: whether every panel of every dashboard in monctl's folder shows something, asked
-//! of Grafana as a browser would. A little traffic goes on meanwhile: without any the application's panels are empty. As it
-//! is a drill, the project is locked as long as it takes; with `--no-traffic` the command only reads.
+//! `monctl verify-dashboards`: checks that every panel of every dashboard in monctl's folders shows data, with the
+//! queries of a browser. Generates a little traffic meanwhile: without any, the application's panels are empty. Since
+//! the traffic is a drill, the project is locked meanwhile; with `--no-traffic` the command is read-only.
 
 use std::future::ready;
 use std::path::{Path, PathBuf};
@@ -29,14 +29,14 @@ use crate::provider;
 use crate::remote::Remote;
 use crate::spec::{Spec, load};
 
-/// A dashboard of days need not show the last minute.
+/// Longest step that the traffic covers: a dashboard of days need not show the last minute.
 const LONGEST_STEP: Duration = Duration::from_secs(30);
-/// Grafana runs already.
+/// Time limit for a running Grafana to answer.
 const READY_WITHIN: Duration = Duration::from_secs(10);
 
 /// # Errors
-/// Where the monitoring host or Grafana does not answer, Grafana holds no dashboard, or another monctl changes the
-/// project. A panel without data is an outcome of [`Exit::NotProven`].
+/// When the monitoring host or Grafana does not answer, Grafana has no dashboard of monctl, or another monctl is
+/// changing the project. A panel without data is an outcome with [`Exit::NotProven`].
 pub(super) async fn run(args: &DashboardsArgs, context: &Context) -> Result<Outcome> {
     let loaded = load(&context.spec)?;
     let browser = args.screenshots.as_ref().map(|_| screenshots::find()).transpose()?;
@@ -49,17 +49,17 @@ pub(super) async fn run(args: &DashboardsArgs, context: &Context) -> Result<Outc
     let view = View::open(&access, way).await?;
     let dashboards = dashboards(&view.client).await?;
     let spec = &loaded.spec;
-    let asked =
+    let queries =
         panels(&view.client, &dashboards, spec.grafana.data_source(), spec.monitoring.scrape_interval);
     let found = if args.no_traffic {
-        asked.await?
+        queries.await?
     } else {
-        match Visitors::come(spec, &machines, &dashboards, &context.events).await {
-            Ok(visitors) => visitors.during(asked, &context.events).await?,
+        match Traffic::begin(spec, &machines, &dashboards, &context.events).await {
+            Ok(traffic) => traffic.during(queries, &context.events).await?,
             Err(error) => {
-                // The panels are asked all the same. What is cut off here ends soon without monctl.
-                context.events.warn(format!("not all traffic was made: {}", error.in_one_line()));
-                asked.await?
+                // The panels are queried all the same. The remaining traffic ends soon without monctl.
+                context.events.warn(format!("could not generate all traffic: {}", error.in_one_line()));
+                queries.await?
             }
         }
     };
@@ -67,7 +67,7 @@ pub(super) async fn run(args: &DashboardsArgs, context: &Context) -> Result<Outc
         (Some(folder), Some(browser)) => view.pictures(&browser, folder, &dashboards, &access, spec).await,
         _ => Ok(vec![]),
     };
-    // What was found is told, whatever becomes of the pictures.
+    // The findings are reported even if the screenshots fail.
     let outcome = outcome(&found, pictures.as_deref().unwrap_or_default());
     let Err(error) = pictures else { return Ok(outcome) };
     context.events.warn(error.in_one_line());
@@ -75,10 +75,10 @@ pub(super) async fn run(args: &DashboardsArgs, context: &Context) -> Result<Outc
     Ok(outcome.with_exit(exit))
 }
 
-/// How dashboards are seen.
+/// Access to the dashboards.
 struct View {
     client: GrafanaClient,
-    /// The way to monctl's own Grafana; none to one that exists.
+    /// The port forward to monctl's own Grafana; `None` for an existing one.
     way: Option<PortForward>,
 }
 
@@ -111,23 +111,23 @@ impl View {
     }
 }
 
-/// Traffic on all application hosts at the same time. It goes on while panels are asked: what a panel shows of this
-/// moment is over a few scrapes later.
-struct Visitors {
+/// Traffic on all application hosts at the same time. It continues while panels are queried: a panel of current values
+/// is empty again a few scrapes after it ends.
+struct Traffic {
     monitoring: Remote,
     apps: Vec<Remote>,
 }
 
-impl Visitors {
-    /// Returns once Prometheus has seen them on each host.
-    async fn come(spec: &Spec, machines: &[Machine], dashboards: &[Value], events: &Events) -> Result<Self> {
+impl Traffic {
+    /// Begins the traffic; returns once Prometheus has seen it on each host.
+    async fn begin(spec: &Spec, machines: &[Machine], dashboards: &[Value], events: &Events) -> Result<Self> {
         let monitoring = Remote::connect(monitoring(machines)?, ANSWERS_WITHIN, events).await?;
         let prometheus = Prometheus::new(&Endpoint::Unix(monitoring.forward(port(Web::Prometheus)).await?))?;
         let scrape_interval = spec.monitoring.scrape_interval;
         let step = longest_step(dashboards, scrape_interval).min(LONGEST_STEP);
         events.note(format!(
-            "a visitor's requests go to the application until it was scraped twice, every {scrape_interval}, and the \
-             panels were asked"
+            "sending a visitor's requests to the application until it was scraped twice (every {scrape_interval}) and \
+             the panels were queried"
         ));
         let hosts = machines.iter().filter(|machine| machine.name.role() == Role::APP);
         let apps = try_join_all(hosts.map(async |machine| {
@@ -141,12 +141,12 @@ impl Visitors {
         Ok(Self { monitoring, apps })
     }
 
-    /// The result of some work, after which they leave.
+    /// Runs some work, and ends the traffic after it.
     async fn during<T>(&self, work: impl Future<Output = T>, events: &Events) -> T {
         let sites = || self.apps.iter().map(|app| DrillHosts { app, monitoring: &self.monitoring });
         let kept = async {
             join_all(sites().map(async |site| drill::keep_traffic(&site).await)).await;
-            // There are no hosts.
+            // Reached only if there are no hosts.
             std::future::pending().await
         };
         let done = tokio::select! { done = work => done, never = kept => never };
@@ -162,13 +162,13 @@ async fn dashboards(client: &GrafanaClient) -> Result<Vec<Value>> {
     let uids = client.dashboards_of_monctl().await?;
     if uids.is_empty() {
         return Err(
-            Error::could_not_run("Grafana holds no dashboard of monctl").remedy("`monctl up` imports them")
+            Error::could_not_run("Grafana has no dashboard of monctl").remedy("`monctl up` imports them")
         );
     }
     try_join_all(uids.iter().map(|uid| client.stored(uid))).await
 }
 
-/// A query or a variable of which there is something to say.
+/// A query or a variable with a problem or a notice.
 struct Remark<'a> {
     dashboard: &'a str,
     what: String,
@@ -177,7 +177,7 @@ struct Remark<'a> {
     notices: &'a [String],
 }
 
-/// What there is to say, dashboard by dashboard.
+/// The problems and notices, by dashboard.
 fn remarks(found: &PanelFindings) -> Vec<Remark<'_>> {
     let variables = found.variables.iter().map(|one| Remark {
         dashboard: &one.dashboard,
@@ -193,8 +193,8 @@ fn remarks(found: &PanelFindings) -> Vec<Remark<'_>> {
         shown: &one.shown,
         notices: &one.notices,
     });
-    let is_worth_it = |it: &Remark| *it.shown != Shown::Data || !it.notices.is_empty();
-    let mut remarks: Vec<Remark> = variables.chain(queries).filter(is_worth_it).collect();
+    let is_remarkable = |it: &Remark| *it.shown != Shown::Data || !it.notices.is_empty();
+    let mut remarks: Vec<Remark> = variables.chain(queries).filter(is_remarkable).collect();
     remarks.sort_by_key(|remark| remark.dashboard);
     remarks
 }
@@ -207,7 +207,7 @@ impl Remark<'_> {
             Shown::Empty(cause) => ("empty", cause.as_str()),
             Shown::Error(cause) => ("error", cause.as_str()),
             Shown::NotApplicable(cause) => ("not applicable", cause.as_str()),
-            Shown::NotAsked(cause) => ("not asked", cause.as_str()),
+            Shown::NotAsked(cause) => ("not queried", cause.as_str()),
         };
         text.push_str(&format!("  {word}  {}\n", self.what));
         let expr = self.expr.replace('\n', " ");
@@ -231,7 +231,7 @@ fn outcome(found: &PanelFindings, pictures: &[PathBuf]) -> Outcome {
     }
     for one in found.variables.iter().filter(|one| one.alone > 0 && one.alone < one.values) {
         text.push_str(&format!(
-            "{}: {} of the {} values of `{}` were asked for one by one\n",
+            "{}: {} of the {} values of `{}` were checked one by one\n",
             one.dashboard, one.alone, one.values, one.variable
         ));
     }
@@ -253,17 +253,17 @@ fn outcome(found: &PanelFindings, pictures: &[PathBuf]) -> Outcome {
     Outcome::success(text, data).with_exit(exit)
 }
 
-/// How many queries came to what.
+/// Number of queries by result.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Counts {
-    /// Those of which something was to be seen.
-    asked: usize,
+    /// Queries with a verdict.
+    queried: usize,
     lacking: usize,
     not_applicable: usize,
     not_asked: usize,
     /// Variables without values.
     variables: usize,
-    /// Those of them that Grafana shows as an error. An empty list does not matter where the panels have data.
+    /// Variables that Grafana shows as an error. An empty list does not matter if the panels have data.
     broken: usize,
 }
 
@@ -274,7 +274,7 @@ impl Counts {
             match one.shown {
                 Shown::NotApplicable(_) => counts.not_applicable += 1,
                 Shown::NotAsked(_) => counts.not_asked += 1,
-                _ => counts.asked += 1,
+                _ => counts.queried += 1,
             }
             counts.lacking += usize::from(one.shown.is_lacking());
         }
@@ -283,21 +283,21 @@ impl Counts {
         counts
     }
 
-    /// Nothing is proven where nothing was asked.
+    /// Without any query nothing is proven.
     fn is_proof(&self) -> bool {
-        self.asked > 0 && self.lacking == 0 && self.broken == 0
+        self.queried > 0 && self.lacking == 0 && self.broken == 0
     }
 
     fn text(&self) -> String {
-        let mut text = match (self.asked, self.lacking) {
-            (0, _) => "no query was asked, so that nothing is proven".to_owned(),
-            (asked, 0) => format!("all {asked} queries of all panels bring data"),
-            (asked, lacking) => format!("{lacking} of {asked} queries bring no data"),
+        let mut text = match (self.queried, self.lacking) {
+            (0, _) => "nothing is proven: no query was sent".to_owned(),
+            (queried, 0) => format!("all {queried} queries of all panels return data"),
+            (queried, lacking) => format!("{lacking} of {queried} queries return no data"),
         };
         for (count, what) in [
             (self.variables, "variables without values"),
             (self.not_applicable, "queries not applicable"),
-            (self.not_asked, "queries not asked"),
+            (self.not_asked, "queries not sent"),
         ] {
             if count > 0 {
                 text.push_str(&format!("; {what}: {count}"));
@@ -322,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_told_dashboard_by_dashboard_and_fails() {
+    fn missing_data_is_listed_by_dashboard_and_fails() {
         let mut found = found(vec![
             query("A", "good", Shown::Data),
             query("A", "bad", Shown::Empty("no metric".into())),
@@ -346,7 +346,7 @@ mod tests {
                  up
                  no metric
         B
-          not asked  logs (A)
+          not queried  logs (A)
                  up
                  it is Loki
           not applicable  swap (A)
@@ -355,7 +355,7 @@ mod tests {
           partly  disks (A)
                  up
                  no data where `host` is `h`
-        2 of 3 queries bring no data; variables without values: 1; queries not applicable: 1; queries not asked: 1
+        2 of 3 queries return no data; variables without values: 1; queries not applicable: 1; queries not sent: 1
         ");
         assert_eq!(outcome.exit, Exit::NotProven);
         let data = &outcome.json;
@@ -365,7 +365,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_was_asked_and_found_is_a_proof() {
+    fn only_queries_with_data_are_a_proof() {
         let exit = |shown: Shown| outcome(&found(vec![query("A", "one", shown)]), &[]).exit;
         assert_eq!(exit(Shown::Data), Exit::Success);
         for shown in [Shown::Empty, Shown::Error, Shown::Partial, Shown::NotAsked, Shown::NotApplicable] {
@@ -376,7 +376,7 @@ mod tests {
     }
 
     #[test]
-    fn a_variable_without_values_is_no_fault_where_every_panel_has_data_and_a_broken_one_is() {
+    fn a_variable_without_values_passes_if_every_panel_has_data_and_a_broken_one_fails() {
         let exit = |shown: Shown| {
             let mut found = found(vec![query("A", "one", Shown::Data)]);
             let (dashboard, variable) = ("A".to_owned(), "cluster".to_owned());
@@ -385,12 +385,12 @@ mod tests {
             assert!(outcome.text.contains("variable `cluster`"), "{}", outcome.text);
             outcome.exit
         };
-        assert_eq!(exit(Shown::Empty("nothing has the label".into())), Exit::Success);
+        assert_eq!(exit(Shown::Empty("no series has the label".into())), Exit::Success);
         assert_eq!(exit(Shown::Error("parse error".into())), Exit::NotProven);
     }
 
     #[test]
-    fn what_prometheus_remarks_is_shown_and_fails_nothing() {
+    fn notices_of_prometheus_are_shown_and_do_not_fail() {
         let mut remarked = query("A", "one", Shown::Data);
         remarked.notices = vec!["PromQL info: metric might not be a counter: \"up\"".into()];
         let outcome = outcome(&found(vec![remarked]), &[]);
@@ -399,7 +399,7 @@ mod tests {
           note  one (A)
                  up
                  PromQL info: metric might not be a counter: "up"
-        all 1 queries of all panels bring data
+        all 1 queries of all panels return data
         "#);
         assert_eq!(outcome.exit, Exit::Success);
     }

@@ -1,6 +1,5 @@
-//! The way from a loopback port of this computer to a port of a host: what `open` holds until Ctrl-C, and what a
-//! browser that takes screenshots goes. Each connection becomes one through an ssh forward; where that is gone,
-//! ssh connects again.
+//! A port forward from a loopback port of this computer to a port of a host, for `open` and for the browser that takes
+//! screenshots. Each connection goes through an ssh forward; if that is lost, ssh reconnects.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -17,7 +16,7 @@ use crate::event::Events;
 use crate::host::Machine;
 use crate::remote::Remote;
 
-/// A way that is open; it is closed when dropped.
+/// An open port forward; it is closed when dropped.
 pub(super) struct PortForward {
     url: String,
     /// The socket of the first forward.
@@ -26,10 +25,10 @@ pub(super) struct PortForward {
 }
 
 impl PortForward {
-    /// Opens the way to a port of a machine that runs.
+    /// Opens a forward to a port of a running machine.
     ///
     /// # Errors
-    /// When the machine does not answer, or no loopback port can be had.
+    /// When the machine does not answer, or no loopback port is available.
     pub async fn open(machine: Machine, port: u16, events: Events) -> Result<Self> {
         let ends = Arc::new(Ends { machine, port, events, open: Mutex::new(None) });
         let socket = ends.socket(None).await?;
@@ -41,12 +40,12 @@ impl PortForward {
         Ok(Self { url: format!("http://{address}/"), socket, server })
     }
 
-    /// Its beginning on this computer: `http://127.0.0.1:PORT/`.
+    /// Its address on this computer: `http://127.0.0.1:PORT/`.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// The socket of the forward, for a client of our own.
+    /// The socket of the forward, for monctl's own clients.
     pub fn socket(&self) -> PathBuf {
         self.socket.clone()
     }
@@ -58,10 +57,10 @@ impl Drop for PortForward {
     }
 }
 
-/// Takes connections, for ever.
+/// Accepts connections forever.
 async fn serve(listener: TcpListener, ends: Arc<Ends>) {
     loop {
-        // A connection that was given up before it was taken is no reason to end.
+        // A connection that was closed before it was accepted is ignored.
         let Ok((stream, _)) = listener.accept().await else { continue };
         tokio::spawn(carry(stream, Arc::clone(&ends)));
     }
@@ -75,7 +74,7 @@ async fn carry(mut browser: TcpStream, ends: Arc<Ends>) {
     }
 }
 
-/// The machine's end of the way.
+/// The remote end of the port forward.
 struct Ends {
     machine: Machine,
     port: u16,
@@ -85,7 +84,7 @@ struct Ends {
 }
 
 impl Ends {
-    /// The socket of the forward; of a new one where there was none, or only this broken one.
+    /// The socket of the forward; opens a new forward if there is none, or only the `broken` one.
     async fn socket(&self, broken: Option<&Path>) -> Result<PathBuf> {
         let mut open = self.open.lock().await;
         if let Some((_, socket)) = open.as_ref()
@@ -94,7 +93,7 @@ impl Ends {
             return Ok(socket.clone());
         }
         if open.take().is_some() {
-            self.events.note(format!("the connection to {} is gone; connecting again", self.machine.name));
+            self.events.note(format!("the connection to {} is lost; reconnecting", self.machine.name));
         }
         let remote = Remote::connect(&self.machine, ANSWERS_WITHIN, &self.events).await?;
         let socket = remote.forward(self.port).await?;

@@ -1,5 +1,5 @@
-//! Which fault a drill causes: from the alert's kind of drill, the user's wishes, the settings and what was measured
-//! on the host to numbers for the prediction and for the host. Pure.
+//! Chooses the fault of a drill: from the alert's kind of drill, the user's options, the settings and the host's
+//! measurements to numbers for the prediction and for the host. Pure.
 
 use std::time::Duration;
 
@@ -9,29 +9,29 @@ use crate::promql::{Comparison, Threshold};
 use crate::spec::DrillKind;
 use crate::timing::{Effect, Fault, Prediction, TimingSettings, Traffic, phrases, predict};
 
-/// The fault is allowed to last this much longer than the unluckiest prediction.
+/// Margin of the fault's time limit beyond the latest prediction.
 const MARGIN: Duration = Duration::from_secs(30);
-/// No fault lasts longer than this, whatever the settings ask for.
+/// Maximum duration of a fault, whatever the settings need.
 const MOST: Duration = Duration::from_mins(30);
-/// Everything else on the host goes first.
+/// Everything else on the host has priority.
 const POLITE: u8 = 19;
-/// How far beyond its threshold memory is taken, and how much of it a drill never exceeds, in percent.
+/// How far beyond the threshold memory is used, and the maximum of a drill, in percent.
 const MEMORY: (f64, f64) = (3.0, 97.0);
-/// How full a file system of a drill is made at most, in percent.
+/// Maximum fill level of a drill's file system, in percent.
 const FULL: f64 = 99.0;
-/// Requests per second: at least, so that a share is seen soon and a floor on traffic is passed, and at most.
+/// Requests per second: the minimum, so that a share shows soon and a traffic floor is passed, and the maximum.
 const RATE: (f64, f64) = (5.0, 50.0);
-/// The last four percent of memory are taken within this time.
+/// Time in which the last four percent of memory are allocated.
 const TAKING: Duration = Duration::from_secs(2);
-/// So much below its largest size memory is taken before the fault counts as begun, in percent.
+/// How far below the maximum memory is filled before the fault counts as begun, in percent.
 const BEFORE: f64 = 4.0;
-/// The most that an answer is delayed, in seconds; the instrumentation refuses more than 10.
+/// Maximum delay of a response, in seconds; the instrumentation refuses more than 10.
 const DELAY: f64 = 9.0;
 /// The time from one replaced worker to the next, in seconds: a worker has to load the application meanwhile, and
-/// nobody should wait for the drill of a long range for longer than that range asks.
+/// the drill of a long range should not take longer than that range needs.
 const REPLACING: (f64, f64) = (1.0, 20.0);
 
-/// What the user wishes.
+/// The user's options.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Options {
     /// Keep the fault for its full time.
@@ -47,7 +47,7 @@ pub struct Options {
 /// What was measured before the drill.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Measured {
-    /// How many CPUs node exporter reports on the host; none where the drill does not ask.
+    /// Number of CPUs that node exporter reports on the host; zero if the drill does not need it.
     pub cpus: u16,
     /// The left side of the rule's comparison now.
     pub value: f64,
@@ -55,7 +55,7 @@ pub struct Measured {
     pub requests: f64,
 }
 
-/// What the spec says of the application, as far as drills need it.
+/// The application's settings that drills need.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Application {
     /// Its port.
@@ -75,20 +75,20 @@ pub struct DrillPlan<'a> {
     pub kind: &'a DrillKind,
     /// The settings that decide the times.
     pub settings: &'a TimingSettings,
-    /// What the user wishes.
+    /// The user's options.
     pub options: Options,
     /// The application.
     pub application: Application,
-    /// The requests per second below which the alert says nothing.
+    /// The requests per second below which the alert does not fire.
     pub floor: f64,
 }
 
-/// A drill that is decided on.
+/// A chosen drill.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Drill {
     /// The fault as numbers of the prediction.
     pub fault: Fault,
-    /// What is to be expected.
+    /// The prediction.
     pub prediction: Prediction,
     /// The fault as numbers for the host.
     pub order: Order,
@@ -97,10 +97,10 @@ pub struct Drill {
 }
 
 impl DrillPlan<'_> {
-    /// Decides on a drill. `extra` is how much later than predicted the alert may be delivered.
+    /// Chooses a drill. `extra` is how much later than predicted the alert may be delivered.
     ///
     /// # Errors
-    /// Where no harmless fault makes the alert fire.
+    /// If no safe fault makes the alert fire.
     pub fn choose(&self, measured: &Measured, extra: Duration) -> Result<Drill> {
         let (settings, options) = (self.settings, self.options);
         let order = |seconds, cause| Order { name: unit_name(self.alert), seconds, cause };
@@ -119,7 +119,7 @@ impl DrillPlan<'_> {
         let seconds = limit.as_secs() + u64::from(limit.subsec_nanos() > 0);
         let limited = until_delivered.lasting(Duration::from_secs(seconds));
         let closed = predict(settings, &limited);
-        // Where the time is long enough, the drill ends at delivery.
+        // If the time is long enough, the drill ends at delivery.
         let (fault, prediction) =
             if options.keep || !closed.is_certain() { (limited, closed) } else { (until_delivered, open) };
         Ok(Drill { fault, prediction, order: order(seconds, cause), keep: options.keep })
@@ -129,7 +129,7 @@ impl DrillPlan<'_> {
     fn fault(&self, measured: &Measured) -> Result<(Fault, HostFault)> {
         let threshold = &self.settings.threshold;
         let value = measured.value;
-        // Beside a restart `rate` may say anything.
+        // Around a restart `rate` is unreliable.
         let busy = value.clamp(0.0, 100.0);
         Ok(match self.kind {
             DrillKind::Cpu => {
@@ -172,7 +172,7 @@ impl DrillPlan<'_> {
                     "there is no drill for `{}`: {because}",
                     self.alert
                 ))
-                .remedy("its rule tests hold it to its promise: `monctl verify-alert --list`"));
+                .remedy("its rule tests cover it instead: `monctl verify-alert --list`"));
             }
         })
     }
@@ -191,7 +191,7 @@ impl DrillPlan<'_> {
         Ok((among(measured, rate.into()), cause))
     }
 
-    /// So many requests per second that the alert does not take them for too few.
+    /// Enough requests per second to pass the alert's traffic floor.
     fn beyond_floor(&self) -> f64 {
         1.2 * self.floor
     }
@@ -202,10 +202,10 @@ impl DrillPlan<'_> {
         if seconds > DELAY {
             return Err(no_room(&self.settings.threshold, "an answer"));
         }
-        // One thread in four: a worker has that many.
+        // One thread in four: a worker has four.
         let together = workers.max(1);
         let rate = f64::from(together) / seconds;
-        // One request in twenty is what a 95th percentile looks at; twice that is safe.
+        // A 95th percentile needs one slow request in twenty; twice that is safe.
         if rate < 0.1 * measured.requests {
             return Err(too_much_traffic(measured.requests));
         }
@@ -237,7 +237,7 @@ impl DrillPlan<'_> {
 }
 
 impl Drill {
-    /// What a person has to know before the fault begins; none where the alert always arrives.
+    /// Warning to show before the fault begins; none if the alert is always delivered.
     pub fn warning(&self, settings: &TimingSettings) -> Option<String> {
         Some(format!(
             "the alert {}: {}; {}",
@@ -247,15 +247,15 @@ impl Drill {
         ))
     }
 
-    /// Refuses a drill that cannot succeed, unless exactly this one was asked for.
+    /// Refuses a drill that cannot succeed, unless the user requested exactly this one.
     ///
     /// # Errors
-    /// When the alert arrives in no phase.
+    /// If the alert is never delivered, whatever the timing.
     pub fn check(&self, settings: &TimingSettings, options: Options) -> Result<()> {
         match self.prediction.obstacle {
             Some(obstacle) if self.prediction.chance <= 0.0 && !options.like_reference => {
                 Err(Error::could_not_run(format!(
-                    "this fault cannot make the alert arrive: {}",
+                    "with this fault the alert cannot be delivered: {}",
                     phrases::reason(settings, &self.fault, obstacle)
                 ))
                 .remedy(phrases::remedies(&self.prediction.remedies)))
@@ -282,20 +282,20 @@ impl Share {
         Self { used: if is_free { 100.0 - percent } else { percent }, is_free, scale }
     }
 
-    /// What the expression says where so many percent are in use.
+    /// Value of the expression at this usage in percent.
     fn value(self, used: f64) -> f64 {
         (if self.is_free { 100.0 - used } else { used }) / self.scale
     }
 }
 
-/// How full a small file system has to be: half-way between the threshold and full.
+/// Fill level of a small file system: half-way between the threshold and full.
 fn filling(threshold: &Threshold, what: &str) -> Result<u8> {
     let used = Share::of(threshold).used;
     let percent = whole(f64::midpoint(used, 100.0).min(FULL));
     if f64::from(percent) > used { Ok(percent) } else { Err(no_room(threshold, what)) }
 }
 
-/// A value that goes to where the rule is true, and from where it is not.
+/// A value that jumps from where the rule is false to where it is true.
 fn gone(threshold: &Threshold) -> Fault {
     if threshold.holds(0.0) && !threshold.holds(1.0) {
         return Fault::silence();
@@ -308,7 +308,7 @@ fn gone(threshold: &Threshold) -> Fault {
     Fault::level(normal, faulty)
 }
 
-/// A drill's requests, all of them bad, among those of users, of which none is.
+/// A drill's requests, all of them bad, among good ones of users.
 fn among(measured: &Measured, rate: f64) -> Fault {
     let users = Traffic { per_second: measured.requests, bad: 0.0 };
     let drill = Traffic { per_second: rate, bad: 1.0 };
@@ -327,23 +327,23 @@ fn whole(value: f64) -> u8 {
 }
 
 fn no_room(threshold: &Threshold, what: &str) -> Error {
-    Error::could_not_run(format!("{threshold} leaves no room for a harmless drill with {what}"))
+    Error::could_not_run(format!("{threshold} leaves no room for a safe drill with {what}"))
         .remedy("choose a threshold that is reached earlier: `above` in the spec")
 }
 
 fn too_much_traffic(requests: f64) -> Error {
     Error::could_not_run(format!(
-        "users make {requests:.0} requests per second: a drill that is seen among them would be no small one"
+        "users make {requests:.0} requests per second: a drill large enough to trigger the alert would disturb them"
     ))
     .remedy("run it at a quieter time of day")
 }
 
 fn too_little_traffic(floor: f64) -> Error {
     Error::could_not_run(format!(
-        "the alert says nothing below {floor} requests per second, and so many slow ones at a time would take the \
-         application from its users"
+        "the alert does not fire below {floor} requests per second, and so many slow requests at once would make the \
+         application unavailable to its users"
     ))
-    .remedy("run it while users ask for more, or lower the alert's `traffic` in the spec")
+    .remedy("run it while users make more requests, or lower the alert's `traffic` in the spec")
 }
 
 fn too_long(limit: Duration) -> Error {
@@ -352,7 +352,7 @@ fn too_long(limit: Duration) -> Error {
         phrases::seconds(limit),
         phrases::seconds(MOST)
     ))
-    .remedy("a shorter `for` or `window` of the alert makes it drillable, and quicker to arrive")
+    .remedy("shorten the alert's `for` or `window`; it is then delivered sooner, too")
 }
 
 #[cfg(test)]
@@ -383,7 +383,7 @@ mod tests {
     }
 
     #[test]
-    fn each_kind_is_as_large_as_its_threshold_asks_and_no_larger() {
+    fn each_fault_is_only_as_large_as_its_threshold_needs() {
         let none = Measured::default();
         assert_eq!(cause(&DrillKind::Memory, &above(90.0), none), HostFault::Memory { percent: 93 });
         assert_eq!(cause(&DrillKind::Disk, &above(85.0), none), HostFault::Disk { percent: 92 });
@@ -401,7 +401,7 @@ mod tests {
     }
 
     #[test]
-    fn requests_are_more_than_what_the_alert_takes_for_too_few() {
+    fn requests_exceed_the_traffic_floor_of_the_alert() {
         let choose = |kind, floor| {
             let settings = above(5.0);
             let options = Options::default();
@@ -422,11 +422,11 @@ mod tests {
         }
         assert!(choose(bad, 50.0).unwrap_err().message().contains("50 requests per second"));
         let error = choose(DrillKind::SlowRequests, 20.0).unwrap_err();
-        assert!(error.message().contains("says nothing below 20 requests"), "{error}");
+        assert!(error.message().contains("does not fire below 20 requests"), "{error}");
     }
 
     #[test]
-    fn workers_are_replaced_often_enough_for_the_range_and_no_oftener() {
+    fn workers_are_replaced_only_as_often_as_the_range_needs() {
         let every = |range| {
             let signal = Signal::Rate { range: Duration::from_secs(range) };
             let settings = TimingSettings { signal, ..above(3.0) };
@@ -439,11 +439,11 @@ mod tests {
     }
 
     #[test]
-    fn a_drill_that_would_do_harm_or_show_nothing_is_refused() {
+    fn a_drill_that_would_do_harm_or_prove_nothing_is_refused() {
         let none = Measured::default();
         let short = TimingSettings { signal: Signal::Rate { range: Duration::from_secs(4) }, ..above(3.0) };
         let busy = Measured { requests: 1_000.0, ..none };
-        for (kind, settings, measured, said) in [
+        for (kind, settings, measured, expected) in [
             (DrillKind::Memory, above(97.0), none, "leaves no room"),
             (DrillKind::Disk, above(99.0), none, "leaves no room"),
             (DrillKind::Requests { status: 503 }, above(5.0), busy, "1000 requests per second"),
@@ -458,7 +458,7 @@ mod tests {
             ),
         ] {
             let error = choose(&kind, &settings, measured).unwrap_err();
-            assert!(error.message().contains(said), "{kind:?}: {error}");
+            assert!(error.message().contains(expected), "{kind:?}: {error}");
             assert!(error.hint().is_some());
         }
         let slow = TimingSettings { hold: Duration::from_hours(1), ..above(85.0) };
@@ -468,13 +468,13 @@ mod tests {
     }
 
     #[test]
-    fn a_figure_that_cannot_be_does_not_make_a_busy_host_idle() {
+    fn an_impossible_figure_does_not_make_a_busy_host_idle() {
         let measured = Measured { cpus: 2, value: -3_000.0, requests: 0.0 };
         assert!((choose(&DrillKind::Cpu, &above(80.0), measured).unwrap().fault.peak() - 100.0).abs() < 1e-9);
     }
 
     #[test]
-    fn what_stops_answering_or_fails_makes_the_rule_true() {
+    fn a_target_that_is_down_or_a_unit_that_fails_makes_the_rule_true() {
         let rules = [
             (Comparison::Equal, 0.0),
             (Comparison::More, 0.0),

@@ -1,11 +1,11 @@
 #!/bin/bash
-# A fault on purpose, as one transient unit that carries its own undo: systemd runs the undo however the unit
-# ends, and nothing of it outlives a reboot. The unit ends when it is told to, at its time limit, once monctl
-# was not heard for LEASE seconds, or when its guard sees that the host suffers.
+# A fault on purpose, as one transient unit with its own undo: systemd runs the undo however the unit ends, and
+# nothing of it survives a reboot. The unit ends when it is stopped, at its time limit, after LEASE seconds without
+# a heartbeat of monctl, or when its guard finds the host unhealthy.
 #
 # Usage: drill.sh start NAME SECONDS LEASE KIND ARG…
 # The unit itself calls `run` and `undo`. Exit codes of `start`: 3 something is not installed, 4 the drill is
-# under way already, 5 the host is in no state for it.
+# already running, 5 the host is not fit for it.
 set -euo pipefail
 export LC_ALL=C.UTF-8
 
@@ -37,23 +37,23 @@ memory_used() {
 	echo $(((total - $(meminfo MemAvailable)) * 1000 / total))
 }
 
-# The share of the last ten seconds in which everything stood still for want of this; 0 where the kernel does not say.
+# The percentage of the last ten seconds in which all tasks stalled on a resource; 0 if the kernel does not report it.
 stalled() {
 	awk '$1 == "full" { sub("avg10=", "", $2); print int($2); found = 1 } END { if (!found) print 0 }' \
 		"/proc/pressure/$1" 2>/dev/null || echo 0
 }
 
-# Why the host is in no state for a drill of a kind; nothing where it is. A busy CPU is no suffering: every drill goes
-# last there.
+# Why the host is not fit for a drill of a kind; nothing if it is. A busy CPU does not count: drills have the lowest
+# priority there.
 suffering() {
 	local each state
 	state=$(systemctl is-system-running || true)
 	[[ $state != stopping && $state != maintenance ]] || echo "the host is $state"
 	for each in memory io; do
 		# shellcheck disable=SC2310 # a figure
-		(($(stalled "$each") < 50)) || echo "the host stands still for want of $each"
+		(($(stalled "$each") < 50)) || echo "the host is stalled on $each"
 	done
-	# That drill has a limit of its own.
+	# The memory drill has its own limit.
 	# shellcheck disable=SC2310 # a figure
 	[[ $1 == memory ]] || (($(memory_used) < 950)) || echo "the host has less than 5% of its memory left"
 	[[ $(df --output=avail / | tail -n 1) -gt 102400 ]] || echo "the root file system has less than 100 MB left"
@@ -68,7 +68,7 @@ as_nobody() {
 }
 
 # Without a cache level, stress-ng 0.19 takes as much shared memory as the CPU has of its last cache: hundreds of MB on
-# a large server. The memory drill would then take more than it counts, and the CPU drill more than it is allowed.
+# a large server. The memory drill would then use more than it accounts for, and the CPU drill more than its limit.
 stress() {
 	local niceness=$1
 	shift
@@ -90,12 +90,12 @@ guard_cpu() { kill -0 "$worker" 2>/dev/null || ended "stress-ng has ended"; }
 
 undo_cpu() { :; }
 
-# --- memory PERCENT: stress-ng, in pieces, so that it takes and gives back what others leave --------------
+# --- memory PERCENT: stress-ng, in pieces, so that it can fill and release what other processes leave -------
 
 check_memory() {
 	installed stress-ng
 	# shellcheck disable=SC2310 # a figure, and none refuses
-	(($(memory_used) < $1 * 10)) || refuse 5 "more than $1% of the memory is in use already"
+	(($(memory_used) < $1 * 10)) || refuse 5 "more than $1% of the memory is already in use"
 }
 
 pieces=() sizes=() started=0
@@ -106,14 +106,14 @@ take() {
 	sizes+=("$1")
 }
 
-# Until it is really there again, the host seems to need more than it does.
+# Until the memory is really free again, the host seems to use more than it does.
 give_back() {
 	kill "${pieces[-1]}" 2>/dev/null || true
 	wait "${pieces[-1]}" || true
 	unset 'pieces[-1]' 'sizes[-1]'
 }
 
-# What the pieces have yet to take, in kB.
+# What the pieces still have to allocate, in kB.
 unfilled() {
 	local wanted=0 size held
 	for size in "${sizes[@]}"; do
@@ -123,15 +123,15 @@ unfilled() {
 	echo $((held < wanted ? wanted - held : 0))
 }
 
-# What is lacking up to so many tenths of a percent, in kB.
+# What is missing up to this many tenths of a percent, in kB.
 lacking() {
 	local total
 	total=$(meminfo MemTotal)
 	echo $((total * $1 / 1000 - (total - $(meminfo MemAvailable)) - $(unfilled)))
 }
 
-# The fault begins with its last few percent, in small pieces that can be given back one by one; what comes before
-# takes as long as it takes.
+# The fault begins with the last few percent, in small pieces that can be released one by one; the time before that does
+# not count.
 begin_memory() {
 	local hundredth rest
 	hundredth=$(($(meminfo MemTotal) / 100))
@@ -170,12 +170,12 @@ undo_memory() { :; }
 # An overlay on a tmpfs of 16 MB and 1000 inodes: it has the tmpfs' figures, and needs no disk and no loop device.
 check_filesystem() {
 	# shellcheck disable=SC2310 # a question
-	cover >/dev/null || refuse 5 "none of ${covers[*]} is empty and free of mounts: nowhere to mount a file system"
+	cover >/dev/null || refuse 5 "none of ${covers[*]} is empty and free of mounts: no place to mount a file system"
 	modprobe overlay 2>/dev/null || true
 	grep -qw overlay /proc/filesystems || refuse 3 "the kernel has no overlay file system"
 }
 
-# The first directory that hides nothing when it is covered.
+# The first directory that can be covered without hiding anything.
 cover() {
 	local folder
 	for folder in "${covers[@]}"; do
@@ -188,7 +188,7 @@ cover() {
 
 begin_filesystem() {
 	local folder lock
-	# Another drill that begins now must not choose the same directory: one would hide the other.
+	# Another drill that begins now must not choose the same directory.
 	exec {lock}<"$home"
 	flock "$lock"
 	folder=$(cover)
@@ -229,12 +229,12 @@ undo_inodes() { undo_filesystem; }
 check_stop() {
 	local each
 	for each; do
-		systemctl is-active --quiet "$each" || refuse 5 "$each does not run"
+		systemctl is-active --quiet "$each" || refuse 5 "$each is not running"
 		systemctl is-enabled --quiet "$each" || refuse 5 "$each is not enabled: a reboot would not bring it back"
 	done
 }
 begin_stop() {
-	# A service whose socket stays would come back with the next connection; sockets stand before their services.
+	# A service whose socket stays would restart with the next connection; sockets come before their services.
 	systemctl stop "$@"
 }
 guard_stop() { :; }
@@ -253,11 +253,11 @@ undo_failing-unit() {
 	! systemctl is-failed --quiet monctl-drill-victim.service
 }
 
-# --- requests PORT STATUS DELAY_MS RATE TOGETHER: real requests that the instrumentation answers -----------
+# --- requests PORT STATUS DELAY_MS RATE TOGETHER: real requests that the instrumentation handles -----------
 
 check_requests() {
-	[[ -r /etc/monctl/app/monctl_metrics/drill.py ]] || refuse 3 "the application has no instrumentation of monctl's"
-	systemctl is-active --quiet monctl-app.service || refuse 5 "the application does not run"
+	[[ -r /etc/monctl/app/monctl_metrics/drill.py ]] || refuse 3 "the application lacks monctl's instrumentation"
+	systemctl is-active --quiet monctl-app.service || refuse 5 "the application is not running"
 	[[ ! -e $key ]] || refuse 5 "another drill sends requests"
 }
 lay_key() {
@@ -273,58 +273,58 @@ begin_requests() {
 guard_requests() { kill -0 "$worker" 2>/dev/null || ended "the requests have ended"; }
 undo_requests() { rm -f "$key"; }
 
-# --- replaced-workers PORT WORKERS MILLISECONDS: workers asked to end, one at a time -----------------------
+# --- replaced-workers PORT WORKERS MILLISECONDS: workers stopped gracefully, one at a time -----------------
 
-# Workers that have loaded the application, as they say themselves.
+# Workers that have loaded the application, as they report themselves.
 workers_there() {
 	curl --silent --max-time 2 "localhost:$1/metrics" |
 		awk '$1 == "monctl_workers" { print int($2); found = 1 } END { if (!found) print 0 }'
 }
 check_replaced-workers() {
-	[[ -r /etc/monctl/app/monctl_metrics/presence.py ]] || refuse 3 "the application has no instrumentation of monctl's"
-	systemctl is-active --quiet monctl-app.service || refuse 5 "the application does not run"
+	[[ -r /etc/monctl/app/monctl_metrics/presence.py ]] || refuse 3 "the application lacks monctl's instrumentation"
+	systemctl is-active --quiet monctl-app.service || refuse 5 "the application is not running"
 	# shellcheck disable=SC2310 # a figure, and none refuses
-	(($(workers_there "$1") >= $2)) || refuse 5 "fewer than $2 workers of the application are there"
+	(($(workers_there "$1") >= $2)) || refuse 5 "fewer than $2 workers of the application are running"
 }
 begin_replaced-workers() {
-	asked='' due=0
+	worker_to_end='' due=0
 	guard_replaced-workers "$@"
 }
 guard_replaced-workers() {
 	local now master
 	now=$((${EPOCHREALTIME/[.,]/} / 1000))
 	((now >= due)) || return 0
-	# The last one may still be answering what it had begun.
-	[[ -z $asked || ! -e /proc/$asked ]] || return 0
+	# The last one may still be finishing its requests.
+	[[ -z $worker_to_end || ! -e /proc/$worker_to_end ]] || return 0
 	# shellcheck disable=SC2310 # a figure, and none waits
 	(($(workers_there "$1") >= $2)) || return 0
 	master=$(systemctl show --property=MainPID --value monctl-app.service)
-	((master > 0)) || ended "the application does not run"
-	asked=$(pgrep --oldest --parent "$master") || return 0
-	kill -TERM "$asked"
-	# Where one came late, the next ones are as far apart as ever.
+	((master > 0)) || ended "the application is not running"
+	worker_to_end=$(pgrep --oldest --parent "$master") || return 0
+	kill -TERM "$worker_to_end"
+	# If one is late, the interval to the next one stays the same.
 	due=$(((due == 0 || now > due + $3 ? now : due) + $3))
 }
 undo_replaced-workers() { :; }
 
-# --- traffic PORT RATE: a visitor's requests, and a few that the instrumentation answers --------------------
+# --- traffic PORT RATE: a visitor's requests, and a few that the instrumentation handles --------------------
 
 check_traffic() { check_requests; }
 begin_traffic() {
 	lay_key
-	# With the application's own settings, which say which pages there are and by which name it is asked.
-	exec {said}< <(exec systemd-run --quiet --pipe --wait --collect --uid=monctl-app --gid=monctl-app -p RuntimeMaxSec="$limit" \
+	# With the application's own settings, which define its pages and its host name.
+	exec {output}< <(exec systemd-run --quiet --pipe --wait --collect --uid=monctl-app --gid=monctl-app -p RuntimeMaxSec="$limit" \
 		-p EnvironmentFile=/etc/monctl/app/settings -p EnvironmentFile=/etc/monctl/app/environment \
 		--setenv=PYTHONPATH=/etc/monctl/app --setenv=PYTHONDONTWRITEBYTECODE=1 \
 		-p BindReadOnlyPaths=/srv/monctl/current:/srv/monctl/app -p WorkingDirectory=/srv/monctl/app \
 		/opt/monctl/app/bin/python -m monctl_metrics.traffic "$@")
 	worker=$!
-	read -r -u "$said" || ended "no request was sent"
+	read -r -u "$output" || ended "no request was sent"
 }
 guard_traffic() { guard_requests; }
 undo_traffic() { undo_requests; }
 
-# --- run NUMBER WORD…: a command of an integration, NUMBER words long, and behind it the one that undoes it --
+# --- run NUMBER WORD…: a command of an integration, NUMBER words long, followed by the one that undoes it ----
 
 check_run() {
 	command -v -- "$2" >/dev/null || refuse 3 "$2 is not installed"
@@ -341,29 +341,29 @@ ended() {
 	exit 0
 }
 
-# Ends the drill where monctl was not heard for too long.
+# Ends the drill after too long without a heartbeat of monctl.
 leased() {
-	(($(date +%s) - $(stat -c %Y "$own/lease") <= lease)) || ended "no word of monctl for $lease s"
+	(($(date +%s) - $(stat -c %Y "$own/lease") <= lease)) || ended "no heartbeat of monctl for $lease s"
 }
 
 # start SECONDS LEASE KIND ARG…
 start() {
 	local seconds=$1 kind=$3 limits=() why
-	! systemctl is-active --quiet "$unit" || refuse 4 "the drill is under way already"
-	# Nothing was done yet: once the unit has started, it undoes what it did.
+	! systemctl is-active --quiet "$unit" || refuse 4 "the drill is already running"
+	# Nothing has been done yet: once the unit has started, it undoes what it did.
 	trap 'systemctl is-active --quiet "$unit" || forget' EXIT
 	why=$(suffering "$kind")
 	[[ -z $why ]] || refuse 5 "${why//$'\n'/, and }"
 	"check_$kind" "${@:4}"
 	case $kind in
 	cpu) limits=(-p MemoryMax=256M -p PrivateTmp=yes -p OOMPolicy=stop) ;;
-	# Where memory gets short, the kernel takes it from here.
+	# If memory runs short, the OOM killer chooses this unit.
 	memory) limits=(-p OOMScoreAdjust=1000 -p PrivateTmp=yes -p OOMPolicy=stop -p CPUWeight=10) ;;
 	esac
 	touch "$own/lease"
 	rm -f "$own/undo-failed"
 	systemctl reset-failed "$unit" 2>/dev/null || true
-	# Its own limit comes first; systemd's stands behind it.
+	# Its own limit comes first; systemd's is the fallback.
 	systemd-run --quiet --collect --unit="$unit" --description="monctl drill: $kind" \
 		-p Type=notify -p NotifyAccess=all -p RuntimeMaxSec="$((seconds + 5))" -p TimeoutStartSec=120 \
 		-p TimeoutStopSec=30 -p KillSignal=SIGKILL -p SendSIGHUP=no -p TasksMax=4096 "${limits[@]}" \
@@ -389,11 +389,11 @@ run() {
 		[[ -z $why ]] || ended "${why//$'\n'/, and }"
 		"guard_$kind" "$@"
 	done
-	ended "its time is over"
+	ended "its time limit is reached"
 }
 
 # undo KIND ARG…
-# In a condition bash would let its last line answer for the others.
+# Called in a condition, bash would report only the status of its last line.
 undo() {
 	local status
 	set +e

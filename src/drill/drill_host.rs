@@ -1,5 +1,5 @@
-//! What a drill does on the hosts themselves: the fault on and off, a sign of life, Alertmanager's log, the
-//! kept proof. Everything else is seen over HTTP.
+//! The actions of a drill on the hosts themselves: fault on and off, heartbeat, Alertmanager's log, the stored proof.
+//! Everything else is observed over HTTP.
 
 use std::convert::Infallible;
 
@@ -10,49 +10,49 @@ use super::host_command::{BEAT, LEASE, Order};
 use crate::error::{Error, Result};
 use crate::remote::{CommandOutput, Remote};
 
-/// What the units of drills are called on a host; the drill's name follows.
+/// Prefix of the units of drills on a host, before the drill's name.
 const UNIT: &str = "monctl-drill-";
-/// Where a drill keeps its script and its sign of life, until the next boot at most.
+/// Directory of the drills' scripts and heartbeat files, until the next boot at most.
 const HOME: &str = "/run/monctl-drill";
-/// Keeps, exports and lists proofs on the monitoring host.
+/// Stores, exports and lists proofs on the monitoring host.
 const PROOFS: &str = include_str!("proofs.sh");
-/// The file in a drill's folder that says that its undo failed.
+/// The file in a drill's folder that marks a failed undo.
 const UNDO_FAILED: &str = "undo-failed";
-/// Prints the state of a drill's unit, and a second line where its undo failed.
+/// Prints the state of a drill's unit, and a second line if its undo failed.
 const STATE: &str = r#"systemctl is-active "$1"; if [ -e "$2" ]; then echo "undo failed"; fi"#;
 const DRILL: &str = include_str!("drill.sh");
-/// Puts the script where the unit finds it, and runs it.
+/// Installs the script for the unit, and runs it.
 const LAUNCH: &str = r#"install -d -m 0711 /run/monctl-drill && install -D -m 0700 /dev/stdin "/run/monctl-drill/$2/drill.sh" && exec bash "/run/monctl-drill/$2/drill.sh" "$@""#;
 /// `drill.sh`: something is not installed.
 const MISSING: i32 = 3;
-/// `drill.sh`: the drill is under way.
+/// `drill.sh`: the drill is already running.
 const UNDER_WAY: i32 = 4;
-/// `drill.sh`: the host is in no state for a drill.
+/// `drill.sh`: the host is not fit for a drill.
 const UNFIT: i32 = 5;
 
 /// The hosts of a drill.
 pub trait Site {
     /// Causes the fault; returns once it is there.
     fn start(&self, order: &Order) -> impl Future<Output = Result<()>>;
-    /// Says that monctl is still there: a drill without it ends soon.
+    /// Sends a heartbeat; a drill without it ends soon.
     fn beat(&self, name: &str) -> impl Future<Output = Result<()>>;
-    /// Ends a drill, waits for its undo, and sees that it is off; fine when there is none.
+    /// Ends a drill, waits for its undo, and checks that it is off; succeeds if there is none.
     fn stop(&self, name: &str) -> impl Future<Output = Result<()>>;
     /// Ends every drill of this site without waiting.
     fn release(&self) -> impl Future<Output = Result<()>>;
-    /// Whether a drill is under way, or its undo failed.
+    /// Whether a drill is running, or its undo failed.
     fn is_on(&self, name: &str) -> impl Future<Output = Result<bool>>;
     /// What Alertmanager logged in the last `seconds`.
     fn alertmanager_log(&self, seconds: u64) -> impl Future<Output = Result<String>>;
-    /// Keeps a proof under a file name.
+    /// Stores a proof under a file name.
     fn keep(&self, name: &str, proof: &[u8]) -> impl Future<Output = Result<()>>;
-    /// The files of the kept proofs. No proofs are no error.
+    /// The files of the stored proofs; empty if there are none.
     fn kept(&self) -> impl Future<Output = Result<Vec<KeptFile>>>;
-    /// Gives Prometheus the rules that export what the proofs say.
+    /// Installs the Prometheus rules that export the proofs.
     fn export(&self, rules: &[u8]) -> impl Future<Output = Result<()>>;
 }
 
-/// A file in which a proof is kept.
+/// The file of a stored proof.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeptFile {
     /// Its name.
@@ -61,7 +61,7 @@ pub struct KeptFile {
     pub content: Vec<u8>,
 }
 
-/// Hosts behind ssh.
+/// Hosts reached over ssh.
 #[derive(Debug, Clone, Copy)]
 pub struct DrillHosts<'a> {
     /// The host whose alerts are proven.
@@ -79,13 +79,13 @@ impl DrillHosts<'_> {
     fn not_started(&self, order: &Order, output: &CommandOutput) -> Error {
         let host = self.app.host();
         let unit = unit(&order.name);
-        let said = output.stderr.trim();
-        let error = Error::could_not_run(format!("cannot cause the fault: {said}")).at(host.to_string());
+        let reason = output.stderr.trim();
+        let error = Error::could_not_run(format!("cannot cause the fault: {reason}")).at(host.to_string());
         match output.status.code() {
             Some(MISSING) => error.remedy("`monctl up` installs it"),
             Some(UNDER_WAY) => error
-                .remedy(format!("wait for its end, or end it: monctl ssh {host} -- systemctl stop {unit}")),
-            Some(UNFIT) => error.remedy("a drill would add to it: mend that first, then run it again"),
+                .remedy(format!("wait until it ends, or end it: monctl ssh {host} -- systemctl stop {unit}")),
+            Some(UNFIT) => error.remedy("a drill would make it worse: fix that first, then run it again"),
             _ => error.remedy(format!("see `monctl ssh {host} -- journalctl -u {unit}`")),
         }
     }
@@ -102,19 +102,19 @@ impl Site for DrillHosts<'_> {
     }
 
     async fn beat(&self, name: &str) -> Result<()> {
-        // Made anew, a lease of a drill that has ended would be left over.
+        // Do not create the lease of a drill that has ended: it would be left over.
         self.app.run(&["touch", "--no-create", &format!("{HOME}/{name}/lease")], b"").await.map(drop)
     }
 
     async fn stop(&self, name: &str) -> Result<()> {
         let unit = unit(name);
         let output = self.systemctl(&["stop", &unit]).await?;
-        // systemd knows no unit of a drill that has ended. What it answers is not yet that the fault is off.
+        // The unit of a drill that has ended does not exist. That alone does not prove that the fault is off.
         if !self.is_on(name).await? {
             return Ok(());
         }
         let host = self.app.host();
-        Err(Error::failed(format!("the fault was not seen to end: {}", output.stderr.trim()))
+        Err(Error::failed(format!("could not confirm that the fault has ended: {}", output.stderr.trim()))
             .at(host.to_string())
             .remedy(format!(
                 "see `monctl ssh {host} -- journalctl -u {unit}`; it ends by itself soon after monctl"
@@ -129,8 +129,11 @@ impl Site for DrillHosts<'_> {
         let words = ["sh", "-c", STATE, "sh", &unit(name), &format!("{HOME}/{name}/{UNDO_FAILED}")];
         let output = self.app.run(&words, b"").await?;
         is_on(&output.stdout).ok_or_else(|| {
-            Error::failed(format!("systemd does not say whether the drill is over: {}", output.stderr.trim()))
-                .at(self.app.host().to_string())
+            Error::failed(format!(
+                "systemd does not report whether the drill has ended: {}",
+                output.stderr.trim()
+            ))
+            .at(self.app.host().to_string())
         })
     }
 
@@ -151,7 +154,7 @@ impl Site for DrillHosts<'_> {
         if output.status.success() {
             return Ok(());
         }
-        Err(Error::failed(format!("cannot keep the proof `{name}`: {}", output.stderr.trim()))
+        Err(Error::failed(format!("cannot store the proof `{name}`: {}", output.stderr.trim()))
             .at(self.monitoring.host().to_string()))
     }
 
@@ -174,26 +177,26 @@ fn unit(name: &str) -> String {
     format!("{UNIT}{name}.service")
 }
 
-/// Whether a drill is on, by the words of [`STATE`]; nothing where they say neither.
+/// Whether a drill is on, from the output of [`STATE`]; none if it is neither.
 fn is_on(words: &str) -> Option<bool> {
     let mut lines = words.lines();
     let is_on = match lines.next()? {
         "active" | "activating" | "deactivating" | "reloading" | "maintenance" => true,
-        // A unit that has ended is forgotten.
+        // systemd unloads a unit that has ended.
         "inactive" | "failed" => false,
         _ => return None,
     };
     Some(is_on || lines.next().is_some())
 }
 
-/// The files of the kept proofs.
+/// The files of the stored proofs; empty if there are none.
 ///
 /// # Errors
-/// When the connection breaks, or the host cannot list them. No proofs are no error.
+/// When the connection breaks, or the host cannot list them.
 pub async fn kept(monitoring: &Remote) -> Result<Vec<KeptFile>> {
     let output = monitoring.run(&["sh", "-c", PROOFS, "sh", "list"], b"").await?;
     let failed = |why: &str| {
-        Error::failed(format!("cannot read the kept proofs: {why}")).at(monitoring.host().to_string())
+        Error::failed(format!("cannot read the stored proofs: {why}")).at(monitoring.host().to_string())
     };
     if !output.status.success() {
         return Err(failed(output.stderr.trim()));
@@ -206,11 +209,11 @@ pub async fn kept(monitoring: &Remote) -> Result<Vec<KeptFile>> {
     output.stdout.lines().map(|line| file(line).ok_or_else(|| failed(&format!("`{line}`")))).collect()
 }
 
-/// Says that monctl is still there, while a fault takes its time to begin.
+/// Sends heartbeats while the fault begins.
 pub async fn beat(site: &impl Site, name: &str) -> Infallible {
     loop {
         sleep(BEAT).await;
-        // A host that does not hear it ends the drill by itself, and the next beat may arrive.
+        // A host without heartbeats ends the drill by itself, and the next one may arrive.
         drop(timeout(BEAT, site.beat(name)).await);
     }
 }
@@ -220,7 +223,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_fault_is_off_only_where_systemd_and_its_undo_say_so() {
+    fn a_fault_is_off_only_if_its_unit_has_ended_and_its_undo_succeeded() {
         for (words, expected) in [
             ("active\n", Some(true)),
             ("deactivating\n", Some(true)),

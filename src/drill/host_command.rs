@@ -1,5 +1,5 @@
-//! What a drill does to a host, as numbers for `drill.sh`: which fault, how large, for how long at most.
-//! Pure; `choice` decides on it, `drill_host` hands it over.
+//! The fault of a drill, as arguments for `drill.sh`: which one, how large, for how long at most.
+//! Pure; `choice` chooses it, `drill_host` runs it.
 
 use std::fmt;
 use std::time::Duration;
@@ -8,14 +8,14 @@ use serde::Serialize;
 
 use crate::digest::Sha256;
 
-/// A drill ends when monctl was not heard for so long: it was killed, or the network is cut.
+/// A drill ends after this time without a heartbeat: monctl was killed, or the network is down.
 pub const LEASE: Duration = Duration::from_secs(20);
-/// How often monctl says that it is still there.
+/// Interval of monctl's heartbeats.
 pub const BEAT: Duration = Duration::from_secs(4);
-/// How long an undo may take: a service that starts again.
+/// Timeout of an undo, such as a service that starts again.
 pub const UNDOING: Duration = Duration::from_secs(10);
 
-/// A fault on purpose. Its parameters are checked by whoever makes it.
+/// A fault on purpose. The caller checks its parameters.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum HostFault {
@@ -28,7 +28,7 @@ pub enum HostFault {
         /// Niceness: 19 lets everything else on the host go first. The load is the same to node exporter.
         nice: u8,
     },
-    /// Memory in use, by what others take and stress-ng together.
+    /// Memory in use, by other processes and stress-ng together.
     Memory {
         /// In percent of all memory.
         percent: u8,
@@ -50,24 +50,24 @@ pub enum HostFault {
     },
     /// A unit of its own that fails.
     FailingUnit,
-    /// Requests to the application that its instrumentation answers.
+    /// Requests to the application that its instrumentation handles.
     Requests {
         /// The application's port.
         port: u16,
-        /// The status of each answer.
+        /// The status of each response.
         status: u16,
-        /// How long each answer takes, in milliseconds.
+        /// How long each response takes, in milliseconds.
         delay: u32,
         /// Requests per second.
         rate: u16,
-        /// How many are under way at a time, at most.
+        /// Maximum number of concurrent requests.
         together: u16,
     },
-    /// Workers of the application asked to end, one after the other.
+    /// Workers of the application restarted, one after the other.
     ReplacedWorkers {
         /// The port of the application's metrics.
         port: u16,
-        /// How many workers there are when none is being replaced.
+        /// Number of workers while none is being replaced.
         workers: u16,
         /// The time from one to the next, in milliseconds.
         every: u32,
@@ -79,7 +79,7 @@ pub enum HostFault {
         /// What ends it.
         undo: Vec<String>,
     },
-    /// A visitor's requests, and between them a few of each class of answers.
+    /// A visitor's requests, and in between a few of each class of responses.
     Traffic {
         /// The application's port.
         port: u16,
@@ -93,9 +93,9 @@ pub enum HostFault {
 pub struct Order {
     /// The drill's name on the host, part of its unit's; see [`unit_name`].
     pub name: String,
-    /// After how many seconds it ends, whatever happens.
+    /// Time limit in seconds.
     pub seconds: u64,
-    /// What is done.
+    /// The fault.
     pub cause: HostFault,
 }
 
@@ -125,7 +125,7 @@ impl HostFault {
 }
 
 impl fmt::Display for HostFault {
-    /// What is done, as a person would say or type it.
+    /// The fault in words or as a command.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Cpu { workers, percent: 100, .. } => write!(f, "stress-ng --cpu {workers}"),
@@ -142,7 +142,7 @@ impl fmt::Display for HostFault {
                 write!(f, "requests, {together} at a time, answered after {delay} ms")
             }
             Self::ReplacedWorkers { every, .. } => {
-                write!(f, "a worker asked to end every {:.1} s", f64::from(*every) / 1000.0)
+                write!(f, "a worker restarted every {:.1} s", f64::from(*every) / 1000.0)
             }
             Self::Run { run, .. } => f.write_str(&run.join(" ")),
             Self::Traffic { rate, .. } => write!(f, "a visitor's requests, {rate} per second"),
@@ -169,7 +169,7 @@ pub fn unit_name(alert: &str) -> String {
     if name == alert {
         return name;
     }
-    // Two names that differ in other letters only are two names.
+    // Names that differ only in replaced characters stay distinct.
     format!("{name}_{}", &Sha256::of(alert.as_bytes()).to_string()[..8])
 }
 
@@ -178,7 +178,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cause_is_told_to_the_host_in_words_and_to_people_as_they_would_say_it() {
+    fn a_fault_has_arguments_for_the_host_and_a_description_for_people() {
         let cpu = HostFault::Cpu { workers: 2, percent: 85, nice: 19 };
         assert_eq!(cpu.words(), ["cpu", "2", "85", "19"]);
         let order = Order { name: unit_name("High-CPU"), seconds: 53, cause: cpu };

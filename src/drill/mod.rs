@@ -1,6 +1,6 @@
-//! Causes the fault of a drill on a host, sees that it is there, and undoes it.
+//! Causes the fault of a drill on a host, checks that it is there, and undoes it.
 //!
-//! `choice`, `safety` and `schedule` decide and are pure; `drill_host` acts, through `drill.sh` on the host.
+//! `choice`, `safety` and `schedule` decide and are pure; `drill_host` runs `drill.sh` on the host.
 
 mod choice;
 mod drill_host;

@@ -1,7 +1,7 @@
 #!/bin/sh
 # The last proofs on the monitoring host, a file for each alert.
-#   keep NAME  replaces the file by what comes on standard input
-#   export     replaces the rules that export the proofs by standard input, and lets Prometheus read them
+#   keep NAME  replaces the file with standard input
+#   export     replaces the rules that export the proofs with standard input, and lets Prometheus read them
 #   list       prints each proof: its file's name, a tab, its content in base64
 # A file is replaced as a whole or not at all.
 set -eu

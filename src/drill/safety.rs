@@ -1,5 +1,5 @@
-//! What each kind of drill means for a host: its danger, its guard, its undo, and what it uses and breaks
-//! meanwhile, which decides which drills may run at the same time. Pure; docs/drills.md says the same.
+//! The effect of each kind of drill on a host: its risk, its safeguard, its undo, and what it uses and breaks
+//! meanwhile, which decides which drills may run at the same time. Pure; keep docs/drills.md in sync.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::spec::DrillKind;
 
-/// Something of a host that a drill needs in order, or for itself.
+/// A resource of a host that a drill needs intact or for itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum HostResource {
@@ -25,7 +25,7 @@ pub enum HostResource {
     Space,
     /// The figures of file systems' inodes.
     Inodes,
-    /// What systemd says of its units.
+    /// The states of systemd's units.
     Units,
     /// The traffic of the application: shares and quantiles of two drills would mix.
     Traffic,
@@ -35,42 +35,42 @@ use HostResource::{
     Application, ApplicationMetrics, Cpu, Inodes, Memory, NodeExporter, Space, Traffic, Units,
 };
 
-/// What people have to know of a kind of drill before it is begun.
+/// What users need to know about a kind of drill before it begins.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Safety {
     /// What could go wrong.
     pub danger: String,
-    /// What keeps it from going wrong, besides the limits that all drills have.
+    /// The safeguard, besides the limits that all drills have.
     pub guard: &'static str,
-    /// What makes the host what it was.
+    /// What restores the host.
     pub undo: &'static str,
     /// Whether users of the application notice it.
     pub is_felt: bool,
 }
 
-/// What a drill needs to be in order, and what it takes away meanwhile.
+/// The resources that a drill needs intact, and those that it takes away meanwhile.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Footprint {
     uses: BTreeSet<HostResource>,
     breaks: BTreeSet<HostResource>,
-    /// Whether it runs alone: its alert says that the host is down and inhibits all others of the host, or what it disturbs
-    /// is not known here.
+    /// Whether it runs alone: its alert reports that the host is down and inhibits all others of the host, or what it
+    /// disturbs is unknown.
     is_alone: bool,
 }
 
 impl Footprint {
-    /// The footprint of a kind; none where nothing is caused.
+    /// The footprint of a kind; none if it causes nothing.
     pub fn of(kind: &DrillKind) -> Option<Self> {
         let (uses, breaks): (&[HostResource], &[HostResource]) = match kind {
             DrillKind::Cpu => (&[NodeExporter], &[Cpu]),
-            // What takes memory keeps a CPU busy, and so does what loads an application.
+            // Allocating memory keeps a CPU busy, and so does loading an application.
             DrillKind::Memory => (&[NodeExporter], &[Memory, Cpu]),
             DrillKind::Disk => (&[NodeExporter], &[Space]),
             DrillKind::Inodes => (&[NodeExporter], &[Inodes]),
             DrillKind::FailingUnit => (&[NodeExporter], &[Units]),
             DrillKind::Stop { units } => return Some(Self::of_stopped(units)),
             DrillKind::Requests { .. } => (&[Application, ApplicationMetrics], &[Traffic]),
-            // On a host whose CPUs are busy all answers may be late.
+            // On a host whose CPUs are busy all responses may be late.
             DrillKind::SlowRequests => (&[Application, ApplicationMetrics, Cpu], &[Traffic]),
             DrillKind::ReplacedWorkers => (&[ApplicationMetrics], &[Application, Cpu]),
             DrillKind::Run { .. } => (&[], &[]),
@@ -99,7 +99,7 @@ impl Footprint {
     }
 }
 
-/// The job whose target has to answer for the drill to be seen.
+/// The job whose target has to be up for the drill to be observed.
 pub fn watched_job(kind: &DrillKind) -> &str {
     let of_application = match kind {
         DrillKind::Run { job, .. } => return job,
@@ -110,7 +110,7 @@ pub fn watched_job(kind: &DrillKind) -> &str {
     if of_application { "django-instance" } else { "node-exporter" }
 }
 
-/// What is gone while a unit is stopped.
+/// The resources that are missing while a unit is stopped.
 fn broken(unit: &str) -> &'static [HostResource] {
     match unit {
         "monctl-node-exporter.service" => &[NodeExporter],
@@ -120,23 +120,23 @@ fn broken(unit: &str) -> &'static [HostResource] {
     }
 }
 
-/// What people have to know; none where nothing is caused.
+/// What users need to know; none if nothing is caused.
 pub fn safety(kind: &DrillKind) -> Option<Safety> {
     let (danger, guard, undo) = match kind {
         DrillKind::Cpu => (
-            "the application answers later",
-            "stress-ng runs at niceness 19, so that everything else goes first, as nobody and with 256 MB at most",
+            "the application responds more slowly",
+            "stress-ng runs at niceness 19, so that everything else has priority, as `nobody`, with 256 MB at most",
             "stress-ng ends",
         ),
         DrillKind::Memory => (
-            "other processes find less memory",
-            "at most 3% more than the threshold and never more than 97% in use; what others need is given back twice \
+            "other processes have less memory",
+            "at most 3% more than the threshold and never more than 97% in use; what others need is released twice \
              a second; where memory gets short all the same, the kernel ends the drill first",
             "stress-ng ends",
         ),
         DrillKind::Disk => (
             "none for the host's own disks",
-            "a file system of 16 MB in memory, mounted over an empty directory such as /mnt; nobody can write to it",
+            "a file system of 16 MB in memory, mounted over an empty directory such as /mnt; no user can write to it",
             "it is unmounted",
         ),
         DrillKind::Inodes => (
@@ -145,37 +145,36 @@ pub fn safety(kind: &DrillKind) -> Option<Safety> {
             "it is unmounted",
         ),
         DrillKind::Stop { units } if units.iter().any(|unit| broken(unit).contains(&Application)) => (
-            "the application does not answer while the drill lasts",
-            "only what runs and starts at boot is stopped",
+            "the application is down during the drill",
+            "only running units that start at boot are stopped",
             "systemd starts it again",
         ),
         DrillKind::Stop { units } if units.iter().any(|unit| broken(unit).contains(&NodeExporter)) => (
-            "its figures have a gap, and while its alert fires no other alert of the host is told, a real one neither",
-            "only what runs and starts at boot is stopped",
+            "its metrics have a gap, and while its alert fires, it inhibits all others of the host, real ones too",
+            "only running units that start at boot are stopped",
             "systemd starts it again",
         ),
         DrillKind::Stop { .. } => (
-            "its figures have a gap",
-            "only what runs and starts at boot is stopped",
+            "its metrics have a gap",
+            "only running units that start at boot are stopped",
             "systemd starts it again",
         ),
-        DrillKind::FailingUnit => ("none", "the unit does nothing but fail", "systemd forgets the unit"),
+        DrillKind::FailingUnit => ("none", "the unit does nothing but fail", "the failed unit is reset"),
         DrillKind::Requests { .. } => (
-            "none for users; the application's figures hold the drill's requests",
-            "signed requests from the host itself, answered before the application; 50 per second at most",
-            "the key is removed, and with it the requests end",
+            "none for users; the application's metrics include the drill's requests",
+            "signed requests from the host itself, handled before the application; 50 per second at most",
+            "the key is removed, which ends the requests",
         ),
         DrillKind::SlowRequests => (
-            "one thread in four of the application waits",
-            "signed requests from the host itself, answered before the application; refused where users ask for so \
+            "one in four threads of the application is blocked",
+            "signed requests from the host itself, handled before the application; refused if users make so \
              much that more would be needed",
-            "the key is removed, and with it the requests end",
+            "the key is removed, which ends the requests",
         ),
         DrillKind::ReplacedWorkers => (
             "with a single worker, requests wait until the next one has loaded the application",
-            "a worker is asked to end, answers what it has begun first, and is the only one at a time: the next is \
-             asked once all are there again",
-            "none is needed: Gunicorn replaces what has ended",
+            "workers are stopped gracefully, one at a time: the next one only once all are running again",
+            "not needed: Gunicorn replaces the worker",
         ),
         DrillKind::Run { danger, .. } => (
             danger.as_str(),
@@ -197,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn a_drill_runs_beside_those_that_it_does_not_disturb() {
+    fn drills_run_at_the_same_time_if_they_do_not_disturb_each_other() {
         let stop = |unit: &str| DrillKind::Stop { units: vec![unit.into()] };
         let (exporter, app) = (stop("monctl-node-exporter.service"), stop("monctl-app.service"));
         let bad = DrillKind::Requests { status: 503 };
@@ -226,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_caused_has_neither_danger_nor_footprint() {
+    fn a_drill_without_a_fault_has_neither_risk_nor_footprint() {
         let none = DrillKind::None { because: "it cannot".into() };
         assert!(Footprint::of(&none).is_none() && safety(&none).is_none());
     }

@@ -1,10 +1,10 @@
-//! Which drills run together: each wave holds drills that do not disturb each other, and the waves follow one
-//! another. Pure.
+//! Schedules drills: each wave consists of drills that do not disturb each other, and the waves run one after another.
+//! Pure.
 
 use super::safety::Footprint;
 
 /// Puts drills into waves, in their order: each into the first one that it agrees with. `together` is false where
-/// messages cannot be told apart, so that each drill needs the pipeline for itself.
+/// messages cannot be attributed to alerts, so that each drill needs the pipeline for itself.
 pub fn waves<T>(drills: impl IntoIterator<Item = (T, Footprint)>, together: bool) -> Vec<Vec<T>> {
     let mut waves: Vec<Vec<(T, Footprint)>> = Vec::new();
     for (drill, footprint) in drills {
@@ -25,7 +25,7 @@ mod tests {
     use crate::spec::DrillKind;
 
     #[test]
-    fn drills_that_agree_share_a_wave_and_none_is_lost() {
+    fn compatible_drills_share_a_wave_and_none_is_lost() {
         let stop = |unit: &str| DrillKind::Stop { units: vec![unit.into()] };
         let drills = || {
             [

@@ -1,5 +1,5 @@
-//! A little real traffic on an application host, so that dashboards have something to show: requests of a visitor and
-//! a few of each class of answers, under the guard and with the undo of a drill.
+//! Generates real traffic on an application host, so that dashboards have data: requests of a visitor and a few of each
+//! class of responses, with the safeguard and the undo of a drill.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -13,25 +13,25 @@ use crate::http::prometheus::Prometheus;
 
 /// The name of its drill.
 const NAME: &str = "dashboards";
-/// So many scrapes see it.
+/// Number of scrapes that cover it.
 const SCRAPES: u32 = 2;
-/// So many requests are sent meanwhile: each class of answers is among them more than once.
+/// Number of requests sent meanwhile: each class of responses occurs more than once.
 const REQUESTS: f64 = 80.0;
 /// Requests per second, at least and at most.
 const RATE: (f64, f64) = (4.0, 40.0);
-/// What starting the requests, and a scrape that fails, may take.
+/// Time for starting the requests, and for a failed scrape.
 const MARGIN: Duration = Duration::from_secs(20);
-/// How long the requests go on at most while dashboards are asked.
+/// How long the requests last at most while dashboards are queried.
 const ASKING: Duration = Duration::from_mins(10);
-/// How often Prometheus is asked.
+/// How often Prometheus is polled.
 const PAUSE: Duration = Duration::from_millis(200);
 
 /// Begins to send requests to the application at `address`, which listens on `port`. Returns once Prometheus has scraped
-/// its metrics twice and another `step` has passed, so that a curve whose points are so far apart shows them. The
-/// requests go on until [`end_traffic`], or until nobody keeps the drill by [`keep_traffic`].
+/// its metrics twice and another `step` has passed, so that a curve with points that far apart shows them. The requests
+/// go on until [`end_traffic`], or until [`keep_traffic`] is no longer awaited.
 ///
 /// # Errors
-/// Where the host is in no state for it, or Prometheus does not scrape the application.
+/// If the host is not fit for it, or Prometheus does not scrape the application.
 pub async fn begin_traffic(
     site: &impl Site,
     prometheus: &Prometheus,
@@ -68,7 +68,7 @@ pub async fn keep_traffic(site: &impl Site) -> Infallible {
 /// Ends the requests.
 ///
 /// # Errors
-/// Where they were not seen to end.
+/// If it cannot be confirmed that they have ended.
 pub async fn end_traffic(site: &impl Site) -> Result<()> {
     site.stop(NAME).await
 }
@@ -80,7 +80,7 @@ fn rate(lasting: Duration) -> u16 {
     rate
 }
 
-/// Returns once the application was scraped so often since now.
+/// Returns once the application was scraped this many times from now on.
 async fn scraped(prometheus: &Prometheus, address: &str, until: Instant) -> Result<()> {
     let query = format!("timestamp(up{{job=\"django-instance\",instance=~\"{address}:.+\"}} == 1)");
     let mut scrapes: Option<Scrapes> = None;
@@ -92,7 +92,7 @@ async fn scraped(prometheus: &Prometheus, address: &str, until: Instant) -> Resu
             .remedy("`monctl status` shows the targets"));
         }
         let Some(scrapes) = &mut scrapes else {
-            // By the clock that scrapes are stamped with.
+            // By the clock of the scrapes' timestamps.
             let now = prometheus.query("vector(time())").await?.into_iter().next();
             scrapes = now.map(|now| Scrapes { last: now.value, count: 0 });
             continue;
@@ -105,8 +105,8 @@ async fn scraped(prometheus: &Prometheus, address: &str, until: Instant) -> Resu
     Ok(())
 }
 
-/// Scrapes since a moment. One is stamped with the time at which it began: one that was under way at that moment does
-/// not count, since it may have missed what was there then.
+/// Scrapes since a moment. The timestamp of a scrape is its start: one that was running at that moment does not count,
+/// since it may have missed the requests.
 #[derive(Debug, Clone, Copy)]
 struct Scrapes {
     /// The moment, and then the last scrape.
@@ -127,13 +127,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_class_of_answers_is_sent_more_than_once_and_no_host_is_flooded() {
+    fn each_class_of_responses_occurs_more_than_once_and_no_host_is_flooded() {
         let rates = [1, 2, 10, 60, 600].map(|seconds| rate(SCRAPES * Duration::from_secs(seconds)));
         assert_eq!(rates, [40, 20, 4, 4, 4]);
     }
 
     #[test]
-    fn a_scrape_that_began_before_the_requests_is_not_one_that_saw_them() {
+    fn a_scrape_that_began_before_the_requests_does_not_count() {
         let mut scrapes = Scrapes { last: 100.0, count: 0 };
         for (timestamp, count) in [(98.0, 0), (99.9, 0), (101.9, 1), (101.9, 1), (103.9, 2)] {
             scrapes.see(timestamp);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::timing::Window;
 
-/// Room for the names of stages.
+/// Width of the column with the names of stages.
 const NAMES: usize = 27;
 /// The narrowest and the widest chart that can be read at a glance.
 const NARROWEST: usize = 20;
@@ -28,7 +28,7 @@ pub(super) fn chart(windows: &[&Window], width: usize) -> String {
     text
 }
 
-/// From time to column.
+/// Maps times to columns.
 struct Scale {
     end: Duration,
     columns: usize,
@@ -77,7 +77,7 @@ fn label(seconds: u64, step: u64) -> String {
     }
 }
 
-/// `.....[==|==]`: signs that every terminal has.
+/// `.....[==|==]`, in ASCII only.
 fn bar(window: &Window, scale: &Scale) -> String {
     let [earliest, expected, latest] =
         [window.earliest, window.expected, window.latest].map(|time| scale.column(time.0));

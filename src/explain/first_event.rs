@@ -1,4 +1,5 @@
-//! The trap of counters that are born with their first event: `increase` compares scrapes, and there is none from before.
+//! Counters that appear only with their first event: `increase` compares scrapes and misses that event, because no
+//! earlier scrape contains the counter.
 
 use crate::promql::token::T_LUNLESS;
 use crate::promql::{Expr, Offset, VectorSelector};
@@ -10,38 +11,38 @@ use crate::render::Rule;
 use crate::spec::Catalogue;
 use crate::timing::TimingSettings;
 
-/// A rule that may not see the first event.
+/// A rule that may miss the first event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct FirstEvent {
     /// The function that compares scrapes.
     pub function: String,
-    /// The counter that may be born with the event.
+    /// The counter that may appear only with the event.
     pub counter: String,
-    /// What the expression needs to see a counter that is new.
+    /// The text to append to the expression so that it sees a new counter.
     pub remedy: String,
 }
 
 /// Labels that every series of a target has, from the first scrape on.
 const OF_TARGETS: [&str; 2] = ["job", "instance"];
-/// Beginnings of metrics that are there from the start, with all their labels: the kernel and the runtime count for them.
-const THERE_AT_START: [&str; 4] = ["node_", "process_", "go_", "container_"];
+/// Prefixes of metrics that exist from the start with all their labels, because the kernel or the runtime counts them.
+const EXIST_AT_START: [&str; 4] = ["node_", "process_", "go_", "container_"];
 
 impl FirstEvent {
-    /// Whether one event is to make this rule true and its counter may not be there before; none where it is.
+    /// The finding, if a single event makes this rule true and its counter may not exist before that event.
     pub(super) fn of(settings: &TimingSettings, rule: &Rule, catalogue: &Catalogue) -> Option<Self> {
-        let asks_for_more = matches!(settings.threshold.comparison, Comparison::More | Comparison::AtLeast);
+        let is_upward = matches!(settings.threshold.comparison, Comparison::More | Comparison::AtLeast);
         let single = match settings.signal {
             Signal::Count { .. } => true,
             Signal::Rate { .. } => settings.threshold.value <= 0.0,
             _ => false,
         };
-        // What is not PromQL was refused with the spec.
-        let expression = parse(&rule.expr).ok().filter(|_| asks_for_more && single)?;
+        // The spec rejects expressions that are not valid PromQL.
+        let expression = parse(&rule.expr).ok().filter(|_| is_upward && single)?;
         if looks_for_new(&expression) {
             return None;
         }
         let (function, selector) =
-            counted(&expression).into_iter().find(|(_, it)| may_be_born(it, catalogue))?;
+            counted(&expression).into_iter().find(|(_, it)| may_appear_late(it, catalogue))?;
         let counter = selector.to_string();
         let range = PromDuration::millis(u64::try_from(settings.range().as_millis()).unwrap_or(u64::MAX));
         let remedy = format!("or ({counter} unless {counter} offset {range}) > 0");
@@ -49,7 +50,7 @@ impl FirstEvent {
     }
 }
 
-/// The functions that compare scrapes of a counter, with what they look at.
+/// The functions that compare scrapes of a counter, with their selectors.
 fn counted(expression: &Expr) -> Vec<(String, &VectorSelector)> {
     match expression {
         Expr::Call(call) if matches!(call.func.name, "increase" | "rate" | "irate") => {
@@ -66,9 +67,9 @@ fn counted(expression: &Expr) -> Vec<(String, &VectorSelector)> {
     }
 }
 
-fn may_be_born(selector: &VectorSelector, catalogue: &Catalogue) -> bool {
+fn may_appear_late(selector: &VectorSelector, catalogue: &Catalogue) -> bool {
     let Some(name) = name_of(selector) else { return true };
-    if THERE_AT_START.iter().any(|start| name.starts_with(start)) {
+    if EXIST_AT_START.iter().any(|start| name.starts_with(start)) {
         return false;
     }
     let is_plain =
@@ -82,7 +83,7 @@ fn may_be_born(selector: &VectorSelector, catalogue: &Catalogue) -> bool {
     !(is_plain && (is_ours || catalogue.names().any(is_known)))
 }
 
-/// Whether the expression asks for series that were not there some time ago: `x unless x offset 15m`.
+/// Whether the expression selects series that did not exist some time ago: `x unless x offset 15m`.
 fn looks_for_new(expression: &Expr) -> bool {
     match expression {
         Expr::Binary(binary) if binary.op.id() == T_LUNLESS => {

@@ -1,5 +1,5 @@
-//! What has to happen, for how long, until a person is told of an alert, and which setting shortens it. Pure:
-//! a spec and one of its rules in, an [`Explanation`] out; `text` puts it into words and a picture.
+//! What an alert needs to reach its receiver, how long that takes, and which setting makes it faster. Pure:
+//! a spec and one of its rules in, an [`Explanation`] out; `text` renders it as sentences and a chart.
 //!
 //! Called by `commands/explain`.
 
@@ -27,55 +27,55 @@ use crate::timing::{
 pub use first_event::FirstEvent;
 pub use savings::Saving;
 
-/// All that is to be said of one alert.
+/// The explanation of one alert.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Explanation {
     /// Its name.
     pub alert: String,
     /// Its expression.
     pub expression: String,
-    /// Who is told.
+    /// Its receiver, in words.
     pub receiver: String,
-    /// After what time an alert that still fires is told again.
+    /// The interval at which the notification of a firing alert is repeated.
     pub repeat_interval: Millis,
-    /// When nobody is told.
+    /// The mute times, in which no notification is sent.
     pub mute: Vec<Mute>,
-    /// What could be predicted; absent where the expression compares nothing with a number.
+    /// The prediction; `None` if the expression does not compare a value with a number.
     pub way: Option<AlertPath>,
 }
 
-/// How an alert comes to a person.
+/// The path of an alert from the fault to its receiver.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct AlertPath {
-    /// The condition that is explained, where the expression has several: the first.
+    /// The explained condition if the expression has several: the first one.
     pub condition: Option<String>,
-    /// What stands beside it.
+    /// The conditions beside it.
     pub conditions: Conditions,
-    /// What decides.
+    /// The settings that decide.
     pub settings: TimingSettings,
-    /// Why the first event may not count.
+    /// Why the first event may be missed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub first_event: Option<FirstEvent>,
-    /// The fault that the times are of.
+    /// The fault for which the times are predicted.
     pub fault: Fault,
-    /// When each stage comes.
+    /// When each stage is reached.
     pub prediction: Prediction,
     /// How long faults of several sizes have to last.
     pub sizes: Vec<Size>,
-    /// What would shorten the way, best first.
+    /// Changes that make the alert faster, largest gain first.
     pub savings: Vec<Saving>,
-    /// How one fault fares: the one that was asked about, or the reference's own test.
+    /// The odds of one fault: the user's own, or the reference's test.
     pub trial: Option<FaultOdds>,
 }
 
 /// How long a fault of one size has to last.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Size {
-    /// The value that the expression comes to, in its unit.
+    /// The value that the expression reaches, in its unit.
     pub value: f64,
-    /// A fault no longer than this is never told.
+    /// A fault no longer than this is never delivered.
     pub never: Millis,
-    /// A fault at least this long is always told.
+    /// A fault at least this long is always delivered.
     pub always: Option<Millis>,
 }
 
@@ -84,17 +84,17 @@ pub struct Size {
 pub struct FaultOdds {
     /// The fault in words.
     pub what: String,
-    /// How a CPU load fares on a host of other sizes.
+    /// The odds of the same CPU load on hosts with other numbers of CPUs.
     pub elsewhere: Vec<Elsewhere>,
     /// The share of tries that reach the receiver, from 0 to 1.
     pub chance: f64,
-    /// The share of tries that end in a race of the first message with the end of the alert.
+    /// The share of tries in which the first notification is due at the moment at which the alert resolves.
     pub race: f64,
-    /// What was measured of this very fault with these very settings.
+    /// The measured result of this fault with these settings.
     pub measured: Option<&'static str>,
-    /// Why the others do not.
+    /// Why the other tries do not reach it.
     pub reason: Option<String>,
-    /// What would make it arrive always.
+    /// Changes that make delivery certain.
     pub remedies: Remedies,
 }
 
@@ -107,10 +107,10 @@ pub struct Elsewhere {
     pub chance: f64,
 }
 
-/// A fault that the user asks about.
+/// A fault described by the user.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct AskedFault {
-    /// The value that the expression comes to.
+pub struct CustomFault {
+    /// The value that the expression reaches.
     pub value: Option<f64>,
     /// How long it lasts.
     pub lasting: Option<Duration>,
@@ -118,7 +118,7 @@ pub struct AskedFault {
 
 impl Explanation {
     /// Explains one of the spec's rules.
-    pub fn new(spec: &Spec, rule: &Rule, asked: AskedFault) -> Self {
+    pub fn new(spec: &Spec, rule: &Rule, custom: CustomFault) -> Self {
         let route = spec.notify.route(&rule.name, &rule.labels);
         Self {
             alert: rule.name.clone(),
@@ -126,13 +126,13 @@ impl Explanation {
             receiver: receiver(spec, route),
             repeat_interval: Millis(route.repeat_interval().get()),
             mute: route.mute().to_vec(),
-            way: AlertPath::new(spec, rule, asked),
+            way: AlertPath::new(spec, rule, custom),
         }
     }
 }
 
 impl AlertPath {
-    fn new(spec: &Spec, rule: &Rule, asked: AskedFault) -> Option<Self> {
+    fn new(spec: &Spec, rule: &Rule, custom: CustomFault) -> Option<Self> {
         let settings = TimingSettings::of_rule(spec, rule)?;
         let reading = read(&rule.expr, settings.scrape_interval)?;
         let fault = typical(&settings, &reading);
@@ -145,7 +145,7 @@ impl AlertPath {
             first_event: FirstEvent::of(&settings, rule, &spec.catalogue),
             sizes: sizes(&settings, &fault),
             savings: savings::savings(spec, rule, &settings, &fault),
-            trial: trial(&settings, &fault, asked).or_else(|| reference(&settings, rule)),
+            trial: trial(&settings, &fault, custom).or_else(|| reference(&settings, rule)),
             settings,
             fault,
             prediction,
@@ -155,30 +155,30 @@ impl AlertPath {
 
 fn receiver(spec: &Spec, route: AlertRoute<'_>) -> String {
     if route.is_heartbeat() {
-        return "the dead man's switch at `notify.heartbeat_url`, and to nobody else".into();
+        return "the dead man's switch at `notify.heartbeat_url` only".into();
     }
     match (spec.notify.receiver(), route.channel(), route.severity()) {
-        (Receiver::Capture, ..) => "the receiver inside monctl, while it runs".into(),
+        (Receiver::Capture, ..) => "the receiver inside monctl, while monctl runs".into(),
         (Receiver::Slack(_), Some(channel), _) => format!("Slack, {channel}"),
         (Receiver::Slack(_), None, Some(severity)) if route.own_webhook().is_some() => {
-            format!("Slack, by the webhook of the severity `{severity}`")
+            format!("Slack, through the webhook of severity `{severity}`")
         }
         (Receiver::Slack(_), None, _) => "Slack".into(),
     }
 }
 
-/// The plainest fault that an alert is there for, and lasting until someone was told.
+/// The simplest fault that the alert detects; it lasts until the alert is delivered.
 fn typical(settings: &TimingSettings, reading: &Reading) -> Fault {
     let Threshold { comparison, value, unit } = settings.threshold;
     let Bounds { low, high } = reading.bounds;
     let double = (2.0 * value.abs()).max(1.0);
     let whole = if unit == "%" { 100.0 } else { double }.min(high).max(value);
-    // Few things are negative that have a threshold above zero.
+    // A value with a threshold above zero is rarely negative.
     let least = low.max(if value > 0.0 { 0.0 } else { -double }).min(value);
-    let asks_up = reading.left.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == "up");
+    let mentions_up = reading.left.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == "up");
     match (settings.signal, comparison) {
         (Signal::Missing { .. }, _) => Fault::silence(),
-        (Signal::Latest, Comparison::Equal) if asks_up && value == 0.0 => Fault::silence(),
+        (Signal::Latest, Comparison::Equal) if mentions_up && value == 0.0 => Fault::silence(),
         (Signal::Trend { ahead, .. }, Comparison::Less | Comparison::AtMost) => {
             trend(value + double, value, ahead)
         }
@@ -192,14 +192,14 @@ fn typical(settings: &TimingSettings, reading: &Reading) -> Fault {
     }
 }
 
-/// How many rare events within a range are typical: as many as are needed come within a quarter of it, though never
-/// more than one with each scrape, which is all that `changes` can see.
+/// The typical number of rare events within a range: enough to reach the threshold within a quarter of it, but at most
+/// one per scrape, which is all that `changes` can see.
 fn frequency(settings: &TimingSettings, range: Duration) -> f64 {
     let scrapes = range.as_secs_f64() / settings.scrape_interval.as_secs_f64().max(0.001);
     (4.0 * settings.threshold.least_count()).min(scrapes)
 }
 
-/// A value on its way to the threshold that it reaches in half of the time that the rule looks ahead.
+/// A value that moves towards the threshold and reaches it in half of the time that the rule looks ahead.
 fn trend(normal: f64, faulty: f64, ahead: Duration) -> Fault {
     Fault { effect: Effect::Level { normal, faulty, rise: ahead / 2 }, ending: Ending::WhenDelivered }
 }
@@ -219,7 +219,7 @@ fn sizes(settings: &TimingSettings, typical: &Fault) -> Vec<Size> {
         size(settings, &Fault { effect: Effect::Level { normal, faulty, rise }, ..*typical }, faulty)
     };
     let mut sizes: Vec<Size> = steps.iter().filter_map(of_share).collect();
-    // From one request a second to none there is nothing in between.
+    // All steps are equal if the faulty value is the threshold itself.
     sizes.dedup();
     sizes
 }
@@ -237,7 +237,7 @@ fn size(settings: &TimingSettings, fault: &Fault, value: f64) -> Option<Size> {
     Some(Size { value, never: seconds(never), always: (always <= longest).then(|| seconds(always)) })
 }
 
-/// The last number up to a limit for which the condition does not hold, provided that it goes on holding.
+/// The largest number up to a limit for which the condition does not hold. Assumes that it holds for all larger ones.
 fn last_without(limit: u64, holds: impl Fn(u64) -> bool) -> u64 {
     let (mut without, mut with) = (0, limit + 1);
     while with - without > 1 {
@@ -251,17 +251,17 @@ fn last_without(limit: u64, holds: impl Fn(u64) -> bool) -> u64 {
     without
 }
 
-/// The fault that was asked about.
-fn trial(settings: &TimingSettings, typical: &Fault, asked: AskedFault) -> Option<FaultOdds> {
-    if asked == AskedFault::default() {
+/// The odds of the fault described by the user.
+fn trial(settings: &TimingSettings, typical: &Fault, custom: CustomFault) -> Option<FaultOdds> {
+    if custom == CustomFault::default() {
         return None;
     }
-    let effect = match (asked.value, typical.effect) {
+    let effect = match (custom.value, typical.effect) {
         (Some(faulty), Effect::Level { normal, rise, .. }) => Effect::Level { normal, faulty, rise },
         (_, effect) => effect,
     };
     let fault = Fault { effect, ..*typical };
-    let fault = asked.lasting.map_or(fault, |time| fault.lasting(time));
+    let fault = custom.lasting.map_or(fault, |time| fault.lasting(time));
     let what = match fault.ending {
         Ending::After(time) => format!("{} for {}", phrases::size(settings, &fault), phrases::seconds(time)),
         Ending::WhenDelivered => format!("{} for as long as it takes", phrases::size(settings, &fault)),
@@ -269,11 +269,11 @@ fn trial(settings: &TimingSettings, typical: &Fault, asked: AskedFault) -> Optio
     Some(tried(settings, &fault, what))
 }
 
-/// The reference's own test of its alert on CPU load. The reference does not say on which machine: it loads four CPUs.
+/// The odds of the reference's own test of its alert on CPU load. It loads four CPUs; the reference names no machine.
 fn reference(settings: &TimingSettings, rule: &Rule) -> Option<FaultOdds> {
     const CPUS: u16 = 4;
     let fits = is_cpu_usage(&rule.expr);
-    let what = || format!("`{REFERENCE_COMMAND}` on a host with {CPUS} CPUs that does nothing else");
+    let what = || format!("`{REFERENCE_COMMAND}` on an otherwise idle host with {CPUS} CPUs");
     let on = |host_cpus| {
         let chance = chance_of(settings, &Fault::of_reference(host_cpus, 0.0));
         Elsewhere { host_cpus, chance }
@@ -283,11 +283,11 @@ fn reference(settings: &TimingSettings, rule: &Rule) -> Option<FaultOdds> {
     fits.then(|| FaultOdds { elsewhere: vec![on(2), on(8)], measured, ..trial() })
 }
 
-/// 40 tries of the reference's command through real Prometheus and Alertmanager; docs/timing.md has the rest.
+/// 40 tries of the reference's command with a real Prometheus and Alertmanager; details in docs/timing.md.
 const MEASURED: &str =
-    "1 of 40 tries arrived, which agrees with 1 of 56 and, where 1 race in 28 is won, with 1 of 80";
+    "1 of 40 tries was delivered, consistent with 1 of 56, and with 1 of 80 if 1 race in 28 is won";
 
-/// Whether all that decides about the first message is as in the reference.
+/// Whether all settings that affect the first notification are those of the reference.
 fn is_the_references(settings: &TimingSettings) -> bool {
     let TimingSettings { joins, send_resolved, refusals, .. } = *settings;
     *settings == TimingSettings { joins, send_resolved, refusals, ..TimingSettings::of_reference() } && !joins

@@ -1,5 +1,5 @@
-//! Which setting of the spec shortens the way, by how much, and what that costs: each is halved in a copy of the
-//! spec, and the whole prediction made anew. What `monctl check` would find fault with is not offered.
+//! Settings of the spec that make an alert faster, by how much, and at what cost: each one is halved in a copy of the
+//! spec, and the prediction is repeated. Changes that `monctl check` would report are not offered.
 
 use std::time::Duration;
 
@@ -12,10 +12,10 @@ use crate::render::{Rule, rules};
 use crate::spec::{Alert, AlertName, Spec};
 use crate::timing::{Effect, Fault, Prediction, Stage, TimingSettings, predict};
 
-/// Less than this is no saving.
+/// Smaller gains are not offered.
 const WORTHWHILE: Duration = Duration::from_millis(100);
 
-/// What one setting brings.
+/// The gain of one changed setting.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Saving {
     /// The setting's path in the spec.
@@ -24,9 +24,9 @@ pub struct Saving {
     pub now: String,
     /// The value that was tried.
     pub then: String,
-    /// How much earlier a person is told, on average.
+    /// How much earlier the alert is delivered, on average.
     pub sooner: Millis,
-    /// How much earlier a person is told that it is over, on average, counted from the end of the fault.
+    /// How much earlier the resolved notification is delivered, on average, counted from the end of the fault.
     pub over_sooner: Millis,
     /// What it costs.
     pub price: String,
@@ -41,7 +41,7 @@ struct Change {
     spec: Spec,
 }
 
-/// All settings that shorten the way, best first.
+/// All changes that make the alert faster, largest gain first.
 pub(super) fn savings(spec: &Spec, rule: &Rule, settings: &TimingSettings, fault: &Fault) -> Vec<Saving> {
     let before = predict(settings, fault);
     let mut savings: Vec<Saving> = changes(spec, rule, settings)
@@ -73,32 +73,32 @@ fn saving(
         setting: change.setting,
         now: change.now,
         then: change.then,
-        sooner: earlier(told).unwrap_or(Millis(Duration::ZERO)),
-        // A trend that is told earlier has gone less far, and so has less way back: no merit of the setting.
-        over_sooner: earlier(told_over)
+        sooner: earlier(delivered).unwrap_or(Millis(Duration::ZERO)),
+        // A trend that is delivered earlier has moved less far and recovers sooner: not a gain of the setting.
+        over_sooner: earlier(resolved_delay)
             .filter(|_| !matches!(settings.signal, Signal::Trend { .. }))
             .unwrap_or(Millis(Duration::ZERO)),
     })
 }
 
-/// Whether `monctl check` would say so of what a change makes shorter.
+/// Whether `monctl check` would report the `for` or the range that a change makes shorter.
 fn makes_too_short(now: &TimingSettings, then: &TimingSettings) -> bool {
     let hold = then.hold < now.hold && then.hold < EVALUATIONS * then.evaluation_interval;
     let range = then.range() < now.range() && then.range() < SCRAPES * then.scrape_interval;
     hold || range
 }
 
-/// What a change costs, with what follows from it: a range that the spec leaves to monctl holds four scrapes.
+/// The cost of a change and its consequence: a range that the spec does not set covers four scrapes.
 fn price(change: &Change, now: &TimingSettings, then: &TimingSettings) -> String {
     let scrapes_more = then.scrape_interval < now.scrape_interval;
     if scrapes_more && then.range() < now.range() {
-        format!("{}; the range follows, to {}", change.price, show(then.range()))
+        format!("{}; the range shrinks with it, to {}", change.price, show(then.range()))
     } else {
         change.price.clone()
     }
 }
 
-/// The same fault as other settings see it: events come as often as before, whatever range they are counted in.
+/// The same fault under other settings: events are as frequent as before, whatever range counts them.
 fn over(fault: &Fault, now: &TimingSettings, then: &TimingSettings) -> Fault {
     match (now.signal, fault.effect) {
         (Signal::Count { .. }, Effect::Level { normal, faulty, rise }) => {
@@ -109,18 +109,18 @@ fn over(fault: &Fault, now: &TimingSettings, then: &TimingSettings) -> Fault {
     }
 }
 
-/// When a person is told, on average.
-fn told(prediction: &Prediction) -> Option<Duration> {
+/// When the alert is delivered, on average.
+fn delivered(prediction: &Prediction) -> Option<Duration> {
     Some(prediction.window(Stage::Delivered)?.expected.0)
 }
 
-/// How long after the end of the fault a person is told of it, on average.
-fn told_over(prediction: &Prediction) -> Option<Duration> {
-    let told = prediction.window(Stage::ResolvedDelivered)?.expected.0;
-    Some(told.saturating_sub(prediction.window(Stage::LoadOff)?.expected.0))
+/// How long after the end of the fault the resolved notification is delivered, on average.
+fn resolved_delay(prediction: &Prediction) -> Option<Duration> {
+    let delivered = prediction.window(Stage::ResolvedDelivered)?.expected.0;
+    Some(delivered.saturating_sub(prediction.window(Stage::LoadOff)?.expected.0))
 }
 
-/// Half of a duration: whole seconds, where there are some to spare.
+/// Half of a duration; from one second on rounded up to whole seconds.
 fn half(duration: Duration) -> PromDuration {
     let millis = u64::try_from(duration.as_millis() / 2).unwrap_or(u64::MAX);
     if millis >= 1_000 { PromDuration::seconds(millis.div_ceil(1_000)) } else { PromDuration::millis(millis) }
@@ -141,13 +141,13 @@ fn changes(spec: &Spec, rule: &Rule, settings: &TimingSettings) -> Vec<Change> {
     let mut changes = Vec::new();
     if !settings.hold.is_zero() {
         let then = half(settings.hold);
-        let price = "a fault of half that length makes an alert, too";
+        let price = "the alert also fires for faults half as long";
         changes.push(change(of_alert("for"), settings.hold, then, price, &|spec| {
             edit(spec, &rule.name, |alert| alert.hold = Some(then));
         }));
     }
     let then = half(settings.scrape_interval);
-    let price = "twice as many scrapes, and samples to keep";
+    let price = "twice as many scrapes and stored samples";
     changes.push(change(
         "monitoring.scrape_interval".into(),
         settings.scrape_interval,
@@ -164,19 +164,19 @@ fn changes(spec: &Spec, rule: &Rule, settings: &TimingSettings) -> Vec<Change> {
         spec.monitoring.evaluation_interval = then;
     }));
     let then = half(settings.group_wait);
-    let price = "alerts of one cause come in more messages";
+    let price = "alerts with one cause are split over more notifications";
     changes.push(change("notify.group_wait".into(), settings.group_wait, then, price, &|spec| {
         spec.notify.group_wait = Some(then);
     }));
     let then = half(settings.group_interval);
-    let price = "up to twice as many messages where a group changes often";
+    let price = "up to twice as many notifications if a group changes often";
     changes.push(change("notify.group_interval".into(), settings.group_interval, then, price, &|spec| {
         spec.notify.group_interval = Some(then);
     }));
     if let Some(window) = rule.window {
         let then = half(window.get());
         let price = match settings.signal {
-            Signal::Count { .. } => "events that lie further apart make no alert",
+            Signal::Count { .. } => "events further apart no longer make the alert fire",
             _ => "short spikes weigh more",
         };
         changes.push(change(of_alert("window"), window.get(), then, price, &|spec| {
@@ -187,12 +187,12 @@ fn changes(spec: &Spec, rule: &Rule, settings: &TimingSettings) -> Vec<Change> {
     changes
 }
 
-/// A threshold that is a tenth lower, or by one event, for what is compared as `more than`.
+/// Lowers the threshold `above` by a tenth, or by one event.
 fn lower_threshold(spec: &Spec, rule: &Rule, settings: &TimingSettings) -> Option<Change> {
     let above = rule.above.filter(|&above| above > 0.0)?;
     let (then, price) = match settings.signal {
-        Signal::Count { .. } => ((above - 1.0).max(0.0), "one event fewer makes an alert, too"),
-        _ => ((above * 0.9 * 100.0).round() / 100.0, "smaller faults make an alert, too"),
+        Signal::Count { .. } => ((above - 1.0).max(0.0), "the alert also fires for one event fewer"),
+        _ => ((above * 0.9 * 100.0).round() / 100.0, "the alert also fires for smaller faults"),
     };
     let mut spec = spec.clone();
     edit(&mut spec, &rule.name, |alert| alert.above = Some(then));
@@ -206,7 +206,7 @@ fn lower_threshold(spec: &Spec, rule: &Rule, settings: &TimingSettings) -> Optio
 }
 
 fn edit(spec: &mut Spec, name: &str, edit: impl FnOnce(&mut Alert)) {
-    // A name that no rule can have is not in the spec.
+    // A name that is not valid for an alert is not in the spec.
     if let Some(alert) = name.parse::<AlertName>().ok().and_then(|name| spec.alerts.get_mut(&name)) {
         edit(alert);
     }

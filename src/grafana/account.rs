@@ -1,5 +1,5 @@
-//! Who monctl is to a Grafana: whether a login is good, a service account of few rights with one token, and the
-//! administrator's password.
+//! The accounts that monctl uses in a Grafana: check a login, create a service account with few permissions and one
+//! token, and change the administrator's password.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -10,9 +10,9 @@ use crate::secret::Secret;
 
 /// The service account for daily work.
 const ACCOUNT: &str = "monctl";
-/// An Editor may read data sources, and write folders, dashboards and annotations. More is not needed every day.
+/// An Editor may read data sources, and write folders, dashboards and annotations. Daily work needs no more.
 const ROLE: &str = "Editor";
-/// Names of its tokens begin so; they are unique in all of a Grafana's organization.
+/// Prefix of its tokens' names, which are unique within an organization of Grafana.
 const TOKEN: &str = "monctl-";
 
 #[derive(Deserialize)]
@@ -29,7 +29,7 @@ struct Token {
 }
 
 impl GrafanaClient {
-    /// Whether Grafana takes the login. A wrong password is tried once.
+    /// Whether Grafana accepts the login. A wrong password is tried once.
     ///
     /// # Errors
     /// When Grafana does not answer.
@@ -37,20 +37,20 @@ impl GrafanaClient {
         Ok(self.check().await?.is_none())
     }
 
-    /// Why Grafana does not take the login; `None` where it does. A wrong password is tried once.
+    /// Why Grafana rejects the login; `None` if it accepts it. A wrong password is tried once.
     ///
     /// # Errors
     /// When Grafana does not answer.
     pub async fn check(&self) -> Result<Option<Error>> {
-        // Where anonymous access is on, other addresses take wrong credentials for none. To a good token Grafana 9 says
-        // 404 here, since a token belongs to a service account.
+        // With anonymous access enabled, other addresses treat wrong credentials like no credentials. Grafana 9 answers
+        // 404 here to a valid token, since a token belongs to a service account.
         let answer = self.http.get("/api/user").await?;
         let refused = answer.status == 401 || is_bad_token(&answer);
-        Ok(refused.then(|| self.refusal(&answer, "let monctl in")))
+        Ok(refused.then(|| self.refusal(&answer, "accept the login")))
     }
 
-    /// Makes a token of monctl's own service account, which comes into being with the first one; the tokens before it
-    /// end. Needs an administrator's login.
+    /// Creates a token of monctl's own service account, and the account itself with the first token. Deletes its
+    /// earlier tokens. Needs an administrator's login.
     ///
     /// # Errors
     /// When Grafana refuses one of the steps or does not answer.
@@ -64,28 +64,30 @@ impl GrafanaClient {
         let name = format!("{TOKEN}{}", &Secret::random()?.expose()[..8]);
         let answer = self.http.post(&tokens, &json!({"name": name})).await?;
         if !answer.is_success() {
-            return Err(self.refusal(&answer, "make a token"));
+            return Err(self.refusal(&answer, "create a token"));
         }
         let made: Value = answer.json()?;
         for old in before.iter().filter(|token| token.name.starts_with(TOKEN)) {
             #[expect(
                 clippy::let_underscore_must_use,
-                reason = "one that stays is of no use to anybody: its key is known nowhere"
+                reason = "a token that is left over is harmless: its key is stored nowhere"
             )]
             let _ = self.http.delete(&format!("{tokens}/{}", old.id)).await;
         }
         let key = made["key"].as_str().filter(|key| !key.is_empty());
-        Ok(Secret::new(key.ok_or_else(|| Error::failed("grafana made a token and did not show its key"))?))
+        Ok(Secret::new(
+            key.ok_or_else(|| Error::failed("grafana created a token but did not return its key"))?,
+        ))
     }
 
-    /// The service account, with the rights that it needs and no more.
+    /// The service account, with exactly the permissions that it needs.
     async fn account(&self) -> Result<Account> {
         if let Some(account) = self.find_account().await? {
             if account.role != ROLE {
                 let path = format!("/api/serviceaccounts/{}", account.id);
                 let answer = self.http.patch(&path, &json!({"role": ROLE})).await?;
                 if !answer.is_success() {
-                    return Err(self.refusal(&answer, "give the service account `monctl` its role"));
+                    return Err(self.refusal(&answer, "set the role of the service account `monctl`"));
                 }
             }
             return Ok(account);
@@ -94,8 +96,8 @@ impl GrafanaClient {
         if answer.is_success() {
             return answer.json();
         }
-        // Another run may have been first, which an answer of 400 or 409 does not tell from other reasons.
-        let refusal = self.refusal(&answer, "make the service account `monctl`");
+        // Another run may have created it first; a status of 400 or 409 can also have other reasons.
+        let refusal = self.refusal(&answer, "create the service account `monctl`");
         self.find_account().await?.ok_or(refusal)
     }
 
@@ -112,10 +114,10 @@ impl GrafanaClient {
         Ok(found.service_accounts.into_iter().find(|account| account.name == ACCOUNT))
     }
 
-    /// Gives the user who logs in another password.
+    /// Changes the password of the user who is logged in.
     ///
     /// # Errors
-    /// When Grafana refuses it. Where no answer comes, it may have been changed or not.
+    /// When Grafana refuses it. Without an answer, the password may or may not have been changed.
     pub async fn change_password(&self, from: &Secret, to: &Secret) -> Result<()> {
         let (from, to) = (from.expose(), to.expose());
         let body = json!({"oldPassword": from, "newPassword": to, "confirmNew": to});

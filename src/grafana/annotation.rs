@@ -1,4 +1,4 @@
-//! Annotations: what monctl did and when, drawn over the graphs of every dashboard that asks for its tags.
+//! Annotations: what monctl did and when, drawn over the graphs of every dashboard that queries its tags.
 
 use std::time::Duration;
 
@@ -8,17 +8,17 @@ use serde_json::json;
 use super::client::{GrafanaClient, TAG};
 use crate::error::{Error, Result};
 
-/// Nothing waits for an annotation, so that it gets little time.
+/// Timeout of one write. It is short, since nothing depends on an annotation.
 const WITHIN: Duration = Duration::from_secs(10);
 
 /// What was done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Occasion {
-    /// Another version of the application, or of what it needs.
+    /// A new version of the application or of its dependencies.
     Deployment,
-    /// A fault that was caused to prove an alert.
+    /// A fault that was injected to test an alert.
     Drill,
-    /// Another configuration of a host or of the monitoring.
+    /// A changed configuration of a host or of the monitoring.
     Configuration,
 }
 
@@ -42,12 +42,12 @@ pub struct Annotation {
     pub text: String,
     /// When it began.
     pub begin: Timestamp,
-    /// When it was over.
+    /// When it ended.
     pub end: Timestamp,
 }
 
 impl GrafanaClient {
-    /// Writes an annotation, once: a second try after a lost reply would draw it twice.
+    /// Writes an annotation without retrying: a second try after a lost reply would draw it twice.
     ///
     /// # Errors
     /// When Grafana refuses it or does not answer soon.
@@ -61,8 +61,8 @@ impl GrafanaClient {
         });
         let post = self.http.post("/api/annotations", &body);
         let answer = tokio::time::timeout(WITHIN, post).await.map_err(|_| {
-            Error::failed(format!("grafana took no annotation within {} s", WITHIN.as_secs()))
+            Error::failed(format!("grafana did not save an annotation within {} s", WITHIN.as_secs()))
         })??;
-        if answer.is_success() { Ok(()) } else { Err(self.refusal(&answer, "take an annotation")) }
+        if answer.is_success() { Ok(()) } else { Err(self.refusal(&answer, "save an annotation")) }
     }
 }

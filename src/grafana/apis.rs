@@ -3,7 +3,7 @@
 /// What a Grafana serves below `/apis`.
 #[derive(Debug)]
 pub(super) struct Apis {
-    /// Where its resources live.
+    /// The namespace of its resources.
     pub namespace: String,
     /// The versions of dashboards.
     pub dashboards: Vec<String>,

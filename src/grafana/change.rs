@@ -1,4 +1,4 @@
-//! What differs between the Grafana wanted and the one found, as data with a reason each. Pure.
+//! The differences between the desired and the actual state of a Grafana, as data, each with a reason. Pure.
 
 use std::fmt;
 
@@ -22,7 +22,7 @@ pub enum GrafanaChange {
     Folder(ObjectChange<Folder, FoundFolder>),
     /// To a dashboard.
     Dashboard(ObjectChange<Dashboard, FoundDashboard>),
-    /// A dashboard of ours that goes.
+    /// A dashboard of monctl's that is removed.
     Stray(Stray),
 }
 
@@ -37,7 +37,7 @@ impl GrafanaChange {
         }
     }
 
-    /// What a person made of a dashboard, which this change would undo.
+    /// A person's edit of a dashboard that this change would undo.
     pub fn drift(&self) -> Option<Drift> {
         match self {
             Self::Dashboard(change) => change.wanted.drift(change.found.as_ref()?),
@@ -46,8 +46,8 @@ impl GrafanaChange {
         }
     }
 
-    /// The uid of a dashboard that somebody else wrote last and that lies in another folder, and that folder: it may never
-    /// have been monctl's.
+    /// Uid and folder of a dashboard that is in another folder and was last written by somebody else: it may never have
+    /// belonged to monctl.
     pub fn moved(&self) -> Option<(&str, &str)> {
         match self {
             Self::Dashboard(change) => {
@@ -58,7 +58,7 @@ impl GrafanaChange {
         }
     }
 
-    /// Whether the thing is not there yet.
+    /// Whether the object does not exist yet.
     pub const fn is_new(&self) -> bool {
         match self {
             Self::DataSource(change) => change.found.is_none(),
@@ -68,7 +68,7 @@ impl GrafanaChange {
         }
     }
 
-    /// `+` is new, `~` changes, `-` goes.
+    /// `+` for create, `~` for change, `-` for remove.
     pub const fn sign(&self) -> char {
         match self {
             Self::Stray(_) => '-',
@@ -82,7 +82,7 @@ impl GrafanaChange {
         matches!(self, Self::Dashboard(_) | Self::Stray(_))
     }
 
-    /// Why it is changed: `is not there`, ``differs in `refresh` ``.
+    /// Why it is changed: `does not exist`, ``differs in `refresh` ``.
     pub fn reason(&self) -> &str {
         match self {
             Self::DataSource(change) => &change.reason,
@@ -99,7 +99,7 @@ impl fmt::Display for GrafanaChange {
     }
 }
 
-/// The changes that make a Grafana as wanted; none where it is.
+/// The changes that bring a Grafana to the desired state.
 pub fn diff(desired: &Desired, state: &GrafanaState) -> Vec<GrafanaChange> {
     let data_source =
         desired.data_source.clone().and_then(|wanted| needed(wanted, state.data_source.clone()));

@@ -16,12 +16,13 @@ use crate::secret::Secret;
 
 /// The tag of everything that monctl writes.
 pub(super) const TAG: &str = "monctl";
-/// Requests under way at a time. Up to eight never failed on a real Grafana, four bring most of the gain, and from
-/// sixteen on it loses writes to its own locks.
+/// Maximum number of concurrent requests. Up to eight never failed on a real Grafana, four give most of the gain, and
+/// with sixteen or more it loses writes to its own database locks.
 pub(super) const AT_ONCE: usize = 4;
-/// Reading is harmless, so it is tried again for a moment: a restarting Grafana is back within this time.
+/// How long a read is retried, which is safe: a restarting Grafana is back within this time.
 const READING: Duration = Duration::from_secs(5);
-/// A right password got a 401 after 40 s from a Grafana whose database was locked; an honest one takes far less.
+/// A 401 that takes longer than this is suspicious: a Grafana with a locked database answered a correct password with
+/// 401 after 40 s. The check of a wrong password takes far less.
 const SUSPICIOUSLY_LONG: Duration = Duration::from_secs(5);
 
 /// A client of one Grafana with one login.
@@ -29,20 +30,20 @@ const SUSPICIOUSLY_LONG: Duration = Duration::from_secs(5);
 pub struct GrafanaClient {
     pub(super) http: Client,
     who: Who,
-    /// Asked where it is needed first, for all clones.
+    /// Discovered at the first use and shared by all clones.
     pub(super) apis: Arc<OnceCell<Apis>>,
 }
 
-/// Who monctl is to a Grafana.
+/// The identity under which monctl uses a Grafana.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Who {
-    /// Nobody yet.
+    /// No login.
     Stranger,
-    /// The user of this name, by a password.
+    /// The user of this name, with a password.
     User(String),
-    /// The service account that monctl made, by its token.
+    /// The service account that monctl created, with its token.
     Account,
-    /// Whoever the user's token for a Grafana that exists is of.
+    /// The owner of the user's token for an existing Grafana.
     Guest,
 }
 
@@ -64,7 +65,7 @@ impl GrafanaClient {
         Ok(Self::with(Client::new("grafana", &endpoint.into())?, Who::Stranger))
     }
 
-    /// A client that shows the token of monctl's service account with each request.
+    /// A client that sends the token of monctl's service account with each request.
     ///
     /// # Errors
     /// When no HTTP client can be set up.
@@ -73,8 +74,8 @@ impl GrafanaClient {
         Ok(Self::with(http, Who::Account))
     }
 
-    /// A client of a Grafana that exists, at `https://…` without a slash at the end; `http://` where it is on this
-    /// computer. It shows the user's token with each request.
+    /// A client of an existing Grafana, at `https://…` without a trailing slash, or at `http://` if it runs on this
+    /// computer. It sends the user's token with each request.
     ///
     /// # Errors
     /// When no HTTP client can be set up.
@@ -87,30 +88,30 @@ impl GrafanaClient {
         Self { http, who, apis: Arc::default() }
     }
 
-    /// Waits until Grafana answers that it is well. A first start took 18 s on a slow disk: give it a minute or more.
+    /// Waits until Grafana reports that it is healthy. A first start took 18 s on a slow disk: allow a minute or more.
     ///
-    /// Health is open to everybody, so that this says nothing about the password or the token.
+    /// The health check needs no login, so it does not verify the password or the token.
     ///
     /// # Errors
-    /// When it is not well within `limit`; says what it did answer.
+    /// When it is not healthy within `limit`; the cause is its last answer.
     pub async fn wait_ready(&self, limit: Duration) -> Result<()> {
         let pauses = (Duration::from_millis(20), Duration::from_millis(250));
         let mut patience = Patience::new(limit).pausing(pauses.0, pauses.1);
         loop {
             let not_ready = match self.http.get("/api/health").await {
                 Ok(answer) if answer.is_success() && self.who == Who::Guest && !is_health(&answer) => {
-                    Error::failed("what answers there is no Grafana")
+                    Error::failed("the server at this address is not a Grafana")
                 }
                 Ok(answer) if answer.is_success() => return Ok(()),
-                Ok(answer) => answer.refusal("say that it is well"),
+                Ok(answer) => answer.refusal("report that it is healthy"),
                 Err(error) => error,
             };
             if let Err(last) = patience.again(not_ready).await {
                 let text = format!("grafana was not ready within {} s", limit.as_secs());
                 return Err(Error::failed(text).because(last).remedy(match self.who {
                     Who::Guest => {
-                        "see that `grafana.url` is its address, a path at the end included, and that this computer \
-                         reaches it"
+                        "check that `grafana.url` is its address, including the path, and that this computer can \
+                         reach it"
                     }
                     _ => "see `monctl ssh monitoring -- journalctl -u monctl-grafana -n 50`",
                 }));
@@ -118,26 +119,28 @@ impl GrafanaClient {
         }
     }
 
-    /// Opens a relay through which a browser sees this Grafana with the client's token.
+    /// Opens a relay through which a browser uses this Grafana with the client's token.
     ///
     /// # Errors
-    /// When no loopback port can be had.
+    /// When no loopback port is available.
     pub async fn relay(&self) -> Result<Relay> {
         Relay::open(self.http.clone()).await
     }
 
-    /// Logs in as a browser does: the cookies of a new session.
+    /// Logs in as a browser does and returns the cookies of the new session.
     ///
     /// # Errors
     /// When Grafana refuses the login (never tried twice) or does not answer.
     pub async fn session(&self, password: &Secret) -> Result<Vec<Secret>> {
-        let Who::User(user) = &self.who else { return Err(Error::failed("a token opens no session")) };
+        let Who::User(user) = &self.who else {
+            return Err(Error::failed("a session needs a user and a password, not a token"));
+        };
         let login = json!({ "user": user, "password": password.expose() });
         let answer = self.http.post("/login", &login).await?;
         if answer.is_success() { Ok(answer.cookies) } else { Err(answer.refusal("log in")) }
     }
 
-    /// GET of a thing; `None` where it is not there.
+    /// Sends a GET; `None` if the object does not exist.
     pub(super) async fn read(&self, path: &str) -> Result<Option<Answer>> {
         let answer = self.look(path).await?;
         match answer.status {
@@ -147,13 +150,13 @@ impl GrafanaClient {
         }
     }
 
-    /// What an answer lists, or why there is no list.
+    /// The list in an answer, or the error that came instead.
     pub(super) fn listed<T: DeserializeOwned>(&self, answer: Result<Answer>, doing: &str) -> Result<Vec<T>> {
         let answer = answer?;
         if answer.is_success() { answer.json() } else { Err(self.refusal(&answer, doing)) }
     }
 
-    /// GET, whatever is answered, but for a refused login and for faults of the server that last.
+    /// Sends a GET and returns any answer, except a rejected login and server errors that outlast the retries.
     pub(super) async fn look(&self, path: &str) -> Result<Answer> {
         let doing = format!("show `{path}`");
         let mut patience = Patience::new(READING);
@@ -169,7 +172,7 @@ impl GrafanaClient {
         }
     }
 
-    /// The error for a password that Grafana does not take.
+    /// The error for a password that Grafana rejects.
     pub fn wrong_password(user: &str) -> Error {
         refused_password(user, Duration::ZERO)
     }
@@ -180,15 +183,15 @@ impl GrafanaClient {
             Who::User(user) if answer.status == 401 => refused_password(user, answer.took),
             who if answer.status == 401 || is_bad_token(answer) => Error::failed(format!(
                 "grafana refuses the token: {} ({})",
-                answer.says(),
+                answer.message(),
                 answer.status
             ))
             .remedy(match who {
                 Who::Guest => {
-                    "it may have expired or been deleted: make a new one for its service account there, and \
-                             put it where `grafana.token` looks"
+                    "it may have expired or been deleted: create a new token for its service account and store \
+                             it where `grafana.token` points"
                 }
-                _ => "it may have been deleted: `monctl up` makes a new one",
+                _ => "it may have been deleted: `monctl up` creates a new one",
             }),
             _ if answer.status == 403 => answer
                 .refusal(doing)
@@ -198,19 +201,19 @@ impl GrafanaClient {
     }
 }
 
-/// The error for an answer of another form than any release's.
+/// The error for an answer in a format that no known release uses.
 pub(super) fn unreadable(cause: serde_json::Error) -> Error {
-    Error::failed("cannot read grafana's answer").because(cause)
+    Error::failed("cannot parse grafana's answer").because(cause)
 }
 
-/// Whether the answer is Grafana's own. Another server may say yes to anything.
+/// Whether the answer is Grafana's own. Another server may answer any request with success.
 fn is_health(answer: &Answer) -> bool {
     answer.json::<Value>().is_ok_and(|health| health["database"].is_string())
 }
 
-/// A deleted token is a fault of the server to Grafana 9, and a 401 to later ones.
+/// Whether the token was rejected. Grafana 9 answers a deleted token with a server error, later releases with 401.
 pub(super) fn is_bad_token(answer: &Answer) -> bool {
-    answer.status == 500 && answer.says() == "invalid API key"
+    answer.status == 500 && answer.message() == "invalid API key"
 }
 
 fn refused_password(user: &str, took: Duration) -> Error {
@@ -218,13 +221,13 @@ fn refused_password(user: &str, took: Duration) -> Error {
     if took > SUSPICIOUSLY_LONG {
         return error.remedy(format!(
             "its answer took {} s, which points to a locked database rather than to the password: \
-             end what else uses `/var/lib/monctl/grafana/grafana.db` and try again",
+             stop any other process that uses `/var/lib/monctl/grafana/grafana.db`, then try again",
             took.as_secs()
         ));
     }
     error.remedy(
-        "five wrong tries lock the account for five minutes, so monctl does not try again: wait where someone \
-         mistyped it; where it was changed, set it back as docs/grafana.md says under \"The password and the token\"",
+        "five wrong passwords lock the account for five minutes, so monctl does not retry. If somebody mistyped it, \
+         wait; if it was changed, reset it as described in docs/grafana.md under \"The password and the token\"",
     )
 }
 
@@ -233,7 +236,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_401_that_took_long_points_to_the_database() {
+    fn a_slow_401_points_to_the_database() {
         let client =
             GrafanaClient::new(std::path::PathBuf::from("/socket"), "admin", Secret::new("x")).unwrap();
         let hint = |seconds| {
@@ -247,6 +250,6 @@ mod tests {
             client.refusal(&answer, "show").hint().unwrap_or_default().to_owned()
         };
         assert!(hint(40).contains("locked database"), "{}", hint(40));
-        assert!(hint(1).contains("five wrong tries"), "{}", hint(1));
+        assert!(hint(1).contains("five wrong passwords"), "{}", hint(1));
     }
 }

@@ -1,32 +1,32 @@
-//! Where two JSON documents differ, as Grafana counts: keys in any order, numbers by their value. Pure.
+//! The places where two JSON documents differ. As in Grafana, keys have no order and numbers compare by value. Pure.
 
 use serde_json::Value;
 
-/// How many places are named before the rest is only counted.
+/// Maximum number of places that are named; the rest is only counted.
 const NAMED: usize = 3;
 
-/// The places at which `found` is not what is `wanted`, such as `panels[2].title`, in the order of the document.
+/// The places where `found` differs from `wanted`, such as `panels[2].title`, in the order of the document.
 pub(super) fn differing(wanted: &Value, found: &Value) -> Vec<String> {
     let mut places = Vec::new();
     compare(wanted, found, Added::Differ, String::new(), &mut places);
     places
 }
 
-/// The same without the keys that only `found` has: what Grafana may have filled in.
+/// The same without the keys that only `found` has, since Grafana may have added them.
 pub(super) fn changed(wanted: &Value, found: &Value) -> Vec<String> {
     let mut places = Vec::new();
     compare(wanted, found, Added::Pass, String::new(), &mut places);
     places
 }
 
-/// What a key means that only the document found has.
+/// How to treat a key that only the found document has.
 #[derive(Clone, Copy, PartialEq)]
 enum Added {
     Differ,
     Pass,
 }
 
-/// ``differs in `refresh`, `panels[2].title` and 4 more places``; `None` where there is no such place.
+/// ``differs in `refresh`, `panels[2].title` and 4 more places``; `None` without such a place.
 pub(super) fn described(places: &[String]) -> Option<String> {
     let quoted: Vec<String> = places.iter().take(NAMED).map(|place| format!("`{place}`")).collect();
     let rest = places.len().saturating_sub(NAMED);

@@ -1,5 +1,5 @@
-//! A dashboard in its folder, and who wrote it last. One of the classic schema goes by `/api`, as every release since 9
-//! takes it; one of the schema v2, and all of them where `/api` is gone, by `/apis`.
+//! A dashboard in its folder, and who wrote it last. The classic schema uses `/api`, which every release since 9
+//! accepts. Schema v2 uses `/apis`, as do all dashboards once a release no longer serves `/api`.
 
 use serde_json::{Value, json};
 
@@ -14,13 +14,13 @@ use super::thing::{GrafanaObject, Setback};
 use crate::error::{Error, Result};
 use crate::http::Answer;
 
-/// Grafana raises a refresh below this to it, without saying so.
+/// The shortest refresh; Grafana silently raises a shorter one to this.
 const LEAST_REFRESH_MILLIS: u64 = 5_000;
 
-/// A dashboard as a file holds it, less what belongs to the Grafana that it may come from.
+/// A dashboard as a file holds it, without the keys of the Grafana from which it was exported.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Dashboard {
-    /// Its uid, fixed in the file, by which it is found again.
+    /// Its uid, fixed in the file, which identifies it at the next import.
     pub uid: String,
     /// Its title.
     pub title: String,
@@ -30,20 +30,20 @@ pub struct Dashboard {
 }
 
 impl Dashboard {
-    /// Reads a dashboard's JSON; `file` names it in errors.
+    /// Reads a dashboard's JSON; errors name `file`.
     ///
-    /// `id`, `version` and keys that begin with two underscores are left out, and the two things that Grafana changes
-    /// silently are changed here first: blanks around the title go, a refresh below five seconds is raised.
+    /// Drops `id`, `version` and keys that begin with two underscores. Makes the two changes that Grafana would make
+    /// silently: trims the title, and raises a refresh below five seconds.
     ///
     /// # Errors
-    /// When it is no JSON object with a `uid` and a `title`.
+    /// When it is not a JSON object with a `uid` and a `title`.
     pub fn parse(file: &str, text: &str, folder: &str) -> Result<Self> {
         let document = serde_json::from_str(text)
             .map_err(|cause| Error::invalid("this dashboard is not JSON").at(file).because(cause))?;
         Self::new(file, document, folder)
     }
 
-    /// The same from a document that was read.
+    /// The same from parsed JSON.
     ///
     /// # Errors
     /// As [`Dashboard::parse`].
@@ -60,7 +60,7 @@ impl Dashboard {
         }
         let given = |text: &Value| text.as_str().filter(|text| !text.is_empty()).map(str::to_owned);
         let (Some(uid), Some(title)) = (given(uid_of(&document)), given(&content(&document)["title"])) else {
-            let remedy = "give it both: the uid is how the next import finds it again";
+            let remedy = "add both: the uid identifies the dashboard at the next import";
             return Err(Error::invalid("this dashboard has no `uid` or no `title`").at(file).remedy(remedy));
         };
         Ok(Self { uid, title, folder: folder.to_owned(), document })
@@ -74,7 +74,7 @@ impl Dashboard {
     }
 }
 
-/// Grafana's notation of a duration; `None` for anything else, such as the empty one, which means no refresh.
+/// Milliseconds of a duration in Grafana's notation; `None` for anything else, such as the empty text (no refresh).
 fn millis(text: &str) -> Option<u64> {
     let digits = text.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
     let unit = match &text[digits.len()..] {
@@ -95,16 +95,16 @@ impl GrafanaObject for Dashboard {
         format!("dashboard `{}`", self.title)
     }
 
-    /// Grafana itself never compares: every write of the same raises the version and lengthens the history.
+    /// Compares here, since Grafana does not: it adds a version to the history even for an unchanged dashboard.
     fn difference(&self, found: Option<&FoundDashboard>) -> Option<String> {
-        let Some(found) = found else { return Some("is not there".into()) };
+        let Some(found) = found else { return Some("does not exist".into()) };
         let reason = self.place_or_content(found, differing)?;
         if found.is_foreign() {
             return Some(format!("{reason}, changed in Grafana by `{}`", found.writer()));
         }
-        // A Grafana that stores documents in its own form shows another one than was written.
+        // Some releases store documents in their own format and return another text than was written.
         let is_this = found.newest.as_ref().is_some_and(|newest| newest.message == self.message());
-        // What such a form adds to a text of ours is no reason to write it again.
+        // What such a format adds to monctl's text is not a reason to write it again.
         let differs = !is_this || found.folder_uid != self.folder;
         differs.then(|| self.place_or_content(found, changed).unwrap_or(reason))
     }
@@ -149,7 +149,7 @@ impl GrafanaObject for Dashboard {
             412 if is_version_mismatch(&answer) => {
                 Err(Setback::Again(grafana.refusal(&answer, &format!("save {}", self.name()))))
             }
-            // Grafana 13 says 409, and the same of a version that is not the last one as of a uid that is taken.
+            // Grafana 13 answers 409 both for an outdated version and for a uid that is taken.
             409 | 412 => Err(Setback::Taken(self.title_is_taken(grafana, &answer).await)),
             _ => Err(grafana.setback(&answer, &self.name())),
         }
@@ -157,22 +157,22 @@ impl GrafanaObject for Dashboard {
 }
 
 impl Dashboard {
-    /// Grafana takes several writes over one version that come at the same moment, and the last one stays.
+    /// Reads the dashboard back: Grafana accepts simultaneous writes over the same version, and the last one wins.
     async fn check_afterwards(&self, grafana: &GrafanaClient) -> Result<(), Setback> {
         let now = self.read(grafana).await?;
         match self.difference(now.as_ref()) {
             None => Ok(()),
             Some(reason) => {
                 let text =
-                    format!("{} was written by somebody else at the same moment: it {reason}", self.name());
+                    format!("{} was changed by somebody else at the same time: it {reason}", self.name());
                 Err(Setback::Again(
-                    Error::failed(text).remedy("run `monctl up` again while no other program writes it"),
+                    Error::failed(text).remedy("run `monctl up` again when no other program writes it"),
                 ))
             }
         }
     }
 
-    /// The dashboard under this one's uid, in whichever schema it is kept.
+    /// The dashboard with this uid, in either schema.
     async fn find(&self, grafana: &GrafanaClient) -> Result<Option<FoundDashboard>> {
         if version_of(&self.document).is_none() {
             return find(grafana, &self.uid).await;
@@ -181,7 +181,7 @@ impl Dashboard {
         Ok(grafana.resource_in(&dashboards, &self.uid).await?.map(FoundDashboard::of))
     }
 
-    /// Where it is written by `/apis`.
+    /// The collection of `/apis` to which it is written.
     async fn collection(&self, grafana: &GrafanaClient) -> Result<Option<Collection>> {
         let versions = version_of(&self.document).map_or_else(|| CLASSIC.to_vec(), |version| vec![version]);
         grafana.collection(ResourceKind::Dashboard, &versions).await
@@ -192,7 +192,7 @@ impl Dashboard {
         if let Some(found) = found {
             document["version"] = found.version.into();
         }
-        // Never `overwrite`: with it, a title that another dashboard has would destroy that one.
+        // Never `overwrite`: it would destroy another dashboard of the same title.
         let body = json!({
             "dashboard": document,
             "folderUid": self.folder,
@@ -210,7 +210,7 @@ impl Dashboard {
     ) -> Result<(), Setback> {
         let mut spec = content(&self.document).clone();
         if let Value::Object(keys) = &mut spec {
-            // The name says it.
+            // The resource's name is the uid.
             keys.shift_remove("uid");
         }
         let annotations = json!({FOLDER: self.folder, MESSAGE: self.message()});
@@ -225,47 +225,47 @@ impl Dashboard {
     fn is_not_served(&self) -> Error {
         let version = version_of(&self.document).unwrap_or("v1");
         let text = format!(
-            "this Grafana does not serve `dashboard.grafana.app/{version}`, in which {} is written",
+            "this Grafana does not serve `dashboard.grafana.app/{version}`, the API version of {}",
             self.name()
         );
         Error::failed(text).remedy(
-            "the schema v2 needs Grafana 12 or later, and the version that this one serves: export the dashboard from \
-             a Grafana of the same release, or in the classic schema",
+            "schema v2 needs Grafana 12 or later and an API version that it serves: export the dashboard from a \
+             Grafana of the same release, or in the classic schema",
         )
     }
 
-    /// How the dashboard found is not the one wanted, whoever is behind it.
+    /// How the dashboard found differs from the desired one, regardless of who changed it.
     fn place_or_content(
         &self,
         found: &FoundDashboard,
         places: fn(&Value, &Value) -> Vec<String>,
     ) -> Option<String> {
         if found.folder_uid != self.folder {
-            return Some(format!("lies in folder `{}`", found.folder_title));
+            return Some(format!("is in folder `{}`", found.folder_title));
         }
         if version_of(&self.document).is_some() != version_of(&found.document).is_some() {
-            return Some("is kept in the other schema".into());
+            return Some("is stored in the other schema".into());
         }
         described(&places(content(&self.document), content(&found.document)))
     }
 
-    /// What stands in the history beside a version of ours: which text it was, so that it is known again.
+    /// The message in the history of a version that monctl writes. It identifies the text.
     fn message(&self) -> String {
         signature(&self.uid, &self.document)
     }
 
-    /// Where it was found, if somebody else than monctl wrote it last and outside of the wanted folder.
+    /// The folder in which it was found, if that is another folder and somebody other than monctl wrote it last.
     pub(super) fn moved<'a>(&self, found: &'a FoundDashboard) -> Option<&'a str> {
         (found.is_foreign() && found.folder_uid != self.folder).then_some(found.folder_title.as_str())
     }
 
     fn belongs_to_a_file(&self, file: &str) -> Error {
         let text = format!("{} belongs to the provisioning file `{file}` of this Grafana", self.name());
-        let remedy = "take it out of the files below `provisioning/dashboards`, then run `monctl up` again";
+        let remedy = "remove it from the files below `provisioning/dashboards`, then run `monctl up` again";
         Error::failed(text).remedy(remedy)
     }
 
-    /// The answer names the dashboard that was written; a different one than meant must not pass unseen.
+    /// Checks the uid in the answer: Grafana may have written another dashboard than intended.
     fn check_uid(&self, answer: &Answer) -> Result<()> {
         let written: Value = answer.json()?;
         if written["uid"] == self.uid.as_str() {
@@ -273,10 +273,10 @@ impl Dashboard {
         }
         let written = written["uid"].as_str().unwrap_or_default();
         let text = format!("grafana wrote {} over the dashboard with the uid `{written}`", self.name());
-        Err(Error::failed(text).remedy("bring that one back from its version history in Grafana"))
+        Err(Error::failed(text).remedy("restore that dashboard from its version history in Grafana"))
     }
 
-    /// Names the dashboard that has the title, if it is found; else says what Grafana says.
+    /// An error that names the dashboard with the same title if it is found, else Grafana's own message.
     async fn title_is_taken(&self, grafana: &GrafanaClient, answer: &Answer) -> Error {
         let query = [("type", "dash-db"), ("query", self.title.as_str())];
         let refused = || grafana.refusal(answer, &format!("save {}", self.name()));
@@ -298,17 +298,17 @@ impl Dashboard {
             other.uid
         );
         Error::failed(text)
-            .remedy("rename or move the other one, it is left as it is; then run `monctl up` again")
+            .remedy("rename or move the other one, which monctl does not change, then run `monctl up` again")
     }
 }
 
-/// What of a title Grafana 9 compares.
+/// The part of a title that Grafana 9 compares.
 fn slug(title: &str) -> String {
     title.chars().filter(|letter| letter.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
-/// Whether Grafana refuses because the version that was read is no longer the last one. Any other answer, a proxy's
-/// included, is not this refusal.
+/// Whether Grafana refuses because the version that was read is no longer the latest. Any other answer, including a
+/// proxy's, does not count.
 fn is_version_mismatch(answer: &Answer) -> bool {
     answer.json::<Value>().is_ok_and(|body| body["status"] == "version-mismatch")
 }
@@ -322,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn what_belongs_to_another_grafana_is_left_out() {
+    fn keys_of_the_exporting_grafana_are_dropped() {
         let exported = r#"{"id": 7, "version": 3, "__inputs": [], "__requires": [], "uid": "a", "title": " A ", "panels": []}"#;
         let plain = dashboard(r#"{"uid": "a", "title": "A", "panels": []}"#).unwrap();
         assert_eq!(dashboard(exported).unwrap(), plain);
@@ -341,7 +341,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dashboard_without_uid_is_refused_with_its_file() {
+    fn a_dashboard_without_uid_is_rejected_with_its_file() {
         let error = dashboard(r#"{"title": "A"}"#).unwrap_err();
         assert_eq!(error.to_string(), "my.json: this dashboard has no `uid` or no `title`");
         assert!(dashboard("{").unwrap_err().causes()[0].contains("line 1"));

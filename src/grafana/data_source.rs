@@ -8,34 +8,34 @@ use super::compare::{described, differing};
 use super::thing::{GrafanaObject, Setback};
 use crate::error::{Error, Result};
 
-/// A data source of type `prometheus` that is asked by Grafana's server.
+/// A data source of type `prometheus` that Grafana's server queries.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DataSource {
-    /// Its uid: letters, digits and underscores, as a hyphen breaks one of Grafana's ways to it.
+    /// Its uid: letters, digits and underscores. A hyphen breaks one of Grafana's addresses for it.
     pub uid: String,
     /// Its name.
     pub name: String,
-    /// Where Grafana's server finds Prometheus.
+    /// The address under which Grafana's server reaches Prometheus.
     pub url: String,
-    /// The scrape interval as Grafana writes it, `15s`: the least step of graphs.
+    /// The scrape interval in Grafana's notation, `15s`: the shortest step of graphs.
     pub interval: String,
-    /// Whether it is the default one. A Grafana that exists has its own, or none.
+    /// Whether it is the default one. An existing Grafana has its own default, or none.
     pub default: bool,
 }
 
 impl DataSource {
-    /// monctl's own, for the Prometheus that Grafana's host reaches at `url`; `interval` is written as in the spec.
+    /// monctl's own, for the Prometheus that Grafana's host reaches at `url`; `interval` is in the spec's notation.
     pub fn prometheus(uid: &str, url: &str, interval: &str) -> Self {
         let name = "Prometheus".into();
         Self { uid: uid.into(), name, url: url.into(), interval: interval.into(), default: true }
     }
 
-    /// The same in a Grafana that exists, where others have theirs: under a name of its own, and not the default.
+    /// The same for an existing Grafana with other data sources: with its own name, and not the default.
     pub fn beside_others(uid: &str, url: &str, interval: &str) -> Self {
         Self { name: "monctl Prometheus".into(), default: false, ..Self::prometheus(uid, url, interval) }
     }
 
-    /// What Grafana is asked to hold. Somebody may have made it the default where it need not be.
+    /// The body of the write request. Keeps it the default if somebody made it so.
     fn body(&self, found: Option<&Value>) -> Value {
         json!({
             "uid": self.uid,
@@ -56,9 +56,9 @@ impl GrafanaObject for DataSource {
         format!("data source `{}`", self.name)
     }
 
-    /// Only what monctl sets is looked at: ids, logos, access control and the version, which says nothing, are Grafana's.
+    /// Compares only what monctl sets. Ids, logos, access control and the version belong to Grafana.
     fn difference(&self, found: Option<&Value>) -> Option<String> {
-        let Some(found) = found else { return Some("is not there".into()) };
+        let Some(found) = found else { return Some("does not exist".into()) };
         let mut wanted = self.body(Some(found));
         let shown = wanted
             .as_object_mut()?
@@ -78,7 +78,7 @@ impl GrafanaObject for DataSource {
         if found.is_some_and(|found| found["readOnly"] == true) {
             let error = Error::failed(format!("{name} belongs to a provisioning file of this Grafana"));
             let remedy =
-                "take it out of the files below `provisioning/datasources`, then run `monctl up` again";
+                "remove it from the files below `provisioning/datasources`, then run `monctl up` again";
             return Err(Setback::Final(error.remedy(remedy)));
         }
         if let Some(found) = found
@@ -89,7 +89,7 @@ impl GrafanaObject for DataSource {
         }
         let body = self.body(found);
         let answer = match found {
-            // Whole, as what is left out would be emptied.
+            // Sends the whole object: Grafana empties what is left out.
             Some(_) => grafana.http.put(&format!("/api/datasources/uid/{}", self.uid), &body).await?,
             None => grafana.http.post("/api/datasources", &body).await?,
         };
@@ -97,8 +97,8 @@ impl GrafanaObject for DataSource {
             200..300 => Ok(()),
             403 if !self.default => {
                 Err(Setback::Final(grafana.refusal(&answer, &format!("save {name}")).remedy(
-                    "the token may not make data sources: let somebody who may make one, and name its uid by \
-                     `grafana.data_source` in place of `prometheus_url`",
+                    "the token may not create data sources: let an administrator create one, and set \
+                     `grafana.data_source` to its uid in place of `prometheus_url`",
                 )))
             }
             409 => Err(Setback::Taken(self.name_is_taken())),
@@ -108,17 +108,19 @@ impl GrafanaObject for DataSource {
 }
 
 impl DataSource {
-    /// Whether the one that was found under the uid in a Grafana that exists is monctl's.
+    /// Whether the data source found under the uid in an existing Grafana is monctl's.
     pub(super) fn is_ours(&self, found: &Value) -> bool {
         found["name"] == self.name.as_str()
     }
 
     fn is_not_ours(&self, found: &Value) -> Error {
         let called = found["name"].as_str().unwrap_or_default();
-        let text =
-            format!("the data source with the uid `{}` is called `{called}` and not monctl's", self.uid);
+        let text = format!(
+            "the data source with the uid `{}` is called `{called}` and does not belong to monctl",
+            self.uid
+        );
         Error::failed(text).remedy(format!(
-            "where the dashboards are to ask it, write `data_source: {}` in place of `prometheus_url`",
+            "to use it for the dashboards, write `data_source: {}` in place of `prometheus_url`",
             self.uid
         ))
     }
@@ -138,10 +140,10 @@ struct Listed {
 }
 
 impl GrafanaClient {
-    /// Makes sure that a Grafana has a Prometheus data source under a uid. It is only looked at.
+    /// Checks that a Grafana has a Prometheus data source with this uid. Changes nothing.
     ///
     /// # Errors
-    /// When there is none, or Grafana does not let it be seen. Names those that there are.
+    /// When there is none, or Grafana does not show it. The remedy lists the available ones.
     pub async fn check_data_source(&self, uid: &str) -> Result<()> {
         let found = self.read(&format!("/api/datasources/uid/{uid}")).await?;
         let kind = match found {
@@ -149,12 +151,12 @@ impl GrafanaClient {
             None => String::new(),
         };
         let text = match kind.as_str() {
-            // Grafana Cloud, Amazon and Azure have kinds of their own that speak the same language.
+            // Grafana Cloud, Amazon and Azure have their own compatible types.
             "" => format!("this Grafana has no data source with the uid `{uid}`"),
             kind if kind.contains("prometheus") => return Ok(()),
             kind => format!("the data source with the uid `{uid}` is of type `{kind}`, not a Prometheus"),
         };
-        let by_hand = "write the uid that stands in its address under Connections > Data sources";
+        let by_hand = "use the uid shown in its address under Connections > Data sources";
         let answer = self.http.get("/api/datasources").await;
         let listed: Vec<Listed> = match self.listed(answer, "list its data sources") {
             Ok(listed) => listed,
@@ -165,7 +167,7 @@ impl GrafanaClient {
         Err(Error::failed(text).remedy(if usable.is_empty() {
             by_hand.to_owned()
         } else {
-            format!("there are {}", usable.join(", "))
+            format!("available: {}", usable.join(", "))
         }))
     }
 }

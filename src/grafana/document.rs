@@ -1,15 +1,15 @@
-//! What a dashboard's JSON holds where, in the classic schema and in the schema v2, and what of it belongs to one Grafana
-//! only. Pure.
+//! The structure of a dashboard's JSON in the classic schema and in schema v2, and the parts of it that belong to one
+//! Grafana only. Pure.
 
 use serde_json::Value;
 
-/// The version of `/apis` that a document in the schema v2 is written for; `None` for the classic schema.
+/// The API version of a document in schema v2; `None` for the classic schema.
 pub(super) fn version_of(document: &Value) -> Option<&str> {
     let version = document["apiVersion"].as_str()?.strip_prefix("dashboard.grafana.app/")?;
     version.starts_with("v2").then_some(version)
 }
 
-/// What a document shows, without what says which it is.
+/// The content of a document, without its identity.
 pub(super) fn content(document: &Value) -> &Value {
     if version_of(document).is_some() { &document["spec"] } else { document }
 }
@@ -22,7 +22,7 @@ pub(super) fn uid_of(document: &Value) -> &Value {
     if version_of(document).is_some() { &document["metadata"]["name"] } else { &document["uid"] }
 }
 
-/// Removes what Grafana adds to a document, or what belongs to an export.
+/// Removes the keys that Grafana or an export adds to a document.
 pub(super) fn own_parts(document: &mut Value) {
     if let Value::Object(keys) = document {
         keys.retain(|key, _| key != "id" && key != "version" && !key.starts_with("__"));

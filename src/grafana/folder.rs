@@ -1,4 +1,4 @@
-//! The folders that hold dashboards of monctl's: its own, and those of the user's dashboards.
+//! The folders for monctl's own dashboards and for the user's dashboards.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -13,10 +13,10 @@ use crate::http::Answer;
 /// The uid of the folder of monctl's own dashboards.
 pub const FOLDER_UID: &str = "monctl";
 
-/// What somebody does about a folder that is there and that the account may not use.
-const MEND: &str = "an administrator of this Grafana opens it under Dashboards, then Folder actions > Manage permissions, \
-     and lets the role Editor edit and the role Viewer view; a Grafana that was killed while it made the folder leaves it \
-     without permissions";
+/// Remedy for an existing folder that the account may not use.
+const MEND: &str = "ask an administrator of this Grafana to open it under Dashboards, then Folder actions > Manage \
+     permissions, and to let the role Editor edit and the role Viewer view; the permissions are missing if Grafana was \
+     killed while it created the folder";
 
 /// A folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,15 +32,15 @@ pub struct Folder {
 pub struct FoundFolder {
     /// Its title.
     pub title: String,
-    /// Grafana raises it with every write, and refuses to write over another version than the one named.
+    /// Grafana increments it with every write, and rejects a write that does not name the current version.
     #[serde(default)]
     pub version: i64,
-    /// What is written over where it was seen by `/apis`.
+    /// The resource to overwrite, if it was read from `/apis`.
     #[serde(skip)]
     resource: Option<GrafanaResource>,
 }
 
-/// The versions of the resource, the one that stays first.
+/// The versions of the resource, the stable one first.
 const VERSIONS: [&str; 2] = ["v1", "v1beta1"];
 
 impl FoundFolder {
@@ -59,14 +59,14 @@ impl GrafanaObject for Folder {
 
     fn difference(&self, found: Option<&FoundFolder>) -> Option<String> {
         match found {
-            None => Some("is not there".into()),
+            None => Some("does not exist".into()),
             Some(found) if found.title != self.title => Some(format!("is called `{}`", found.title)),
             Some(_) => None,
         }
     }
 
-    /// Asks `/apis` first, which tells a folder that is not there from one that is forbidden, at once and to everybody. By
-    /// `/api` both are 403 to every token below Admin, as is one that was made less than a minute ago.
+    /// Queries `/apis` first, which distinguishes a missing folder from a forbidden one, without delay and for every
+    /// role. `/api` answers 403 for both to every token below Admin, and for a folder created in the last minute.
     async fn read(&self, grafana: &GrafanaClient) -> Result<Option<FoundFolder>> {
         if let Some(folders) = grafana.collection(ResourceKind::Folder, &VERSIONS).await? {
             let answer = grafana.look(&folders.address(&self.uid)).await?;
@@ -97,8 +97,8 @@ impl GrafanaObject for Folder {
         };
         match answer.status {
             200..300 => Ok(()),
-            // Of the uid the releases say "changed by someone else", "same UID" or "already exists".
-            409 if answer.says().contains("name") || answer.says().contains("title") => {
+            // For a uid that is taken, the releases answer "changed by someone else", "same UID" or "already exists".
+            409 if answer.message().contains("name") || answer.message().contains("title") => {
                 Err(Setback::Taken(self.title_is_taken()))
             }
             409 | 412 => Err(Setback::Taken(self.is_forbidden())),
@@ -113,7 +113,7 @@ impl Folder {
         Self { uid: FOLDER_UID.into(), title: "monctl".into() }
     }
 
-    /// The folder of this title for dashboards of the user's: the same uid for the same title.
+    /// The folder of this title for the user's dashboards: the same uid for the same title.
     pub fn titled(title: &str) -> Self {
         let safe =
             |letter: char| if letter.is_ascii_alphanumeric() { letter.to_ascii_lowercase() } else { '_' };
@@ -148,20 +148,21 @@ impl Folder {
             .remedy("rename that one in Grafana, then run `monctl up` again")
     }
 
-    /// It is there, and the account may not even see it.
+    /// The error for an existing folder that the account may not even see.
     fn is_forbidden(&self) -> Error {
-        let text = format!("{} (uid `{}`) is there, and the account may not use it", self.name(), self.uid);
+        let text = format!("{} (uid `{}`) exists, but the account may not use it", self.name(), self.uid);
         Error::failed(text).remedy(MEND)
     }
 }
 
-/// Whether a uid is that of a folder that monctl makes.
+/// Whether a uid belongs to a folder that monctl creates.
 pub(super) fn is_monctls(uid: &str) -> bool {
     uid.strip_prefix(FOLDER_UID).is_some_and(|rest| rest.is_empty() || rest.starts_with('_'))
 }
 
 impl GrafanaClient {
-    /// A folder as the search lists it, which is right at once. It has no version: who may write it sees it elsewhere.
+    /// A folder as the search lists it, without delay. It has no version: accounts that may write the folder see it
+    /// elsewhere.
     async fn folder_in_search(&self, uid: &str) -> Result<Option<FoundFolder>> {
         let answer = self.look("/api/search?type=dash-folder&limit=5000").await?;
         if !answer.is_success() {
@@ -172,8 +173,8 @@ impl GrafanaClient {
         hit.map(|hit| serde_json::from_value(hit).map_err(unreadable)).transpose()
     }
 
-    /// Whether the account may write into a folder, as `/apis` says at once. Elsewhere it keeps what it may for up to a
-    /// minute, so that a folder of somebody else's may be refused so long.
+    /// Whether the account may write to a folder, which `/apis` reports without delay. `/api` caches permissions for up
+    /// to a minute and may reject a folder that somebody else created for that long.
     pub(super) async fn may_soon_write_in(&self, folder: &str) -> Result<bool> {
         let Some(folders) = self.collection(ResourceKind::Folder, &VERSIONS).await? else { return Ok(false) };
         let answer = self.look(&format!("{}/access", folders.address(folder))).await?;
@@ -186,7 +187,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_title_has_one_uid_that_grafana_takes_and_that_is_known_again() {
+    fn a_title_has_one_valid_uid_that_is_recognized_as_monctls() {
         let team = Folder::titled("The team's dashboards, at long last");
         assert_eq!(team, Folder::titled("The team's dashboards, at long last"));
         assert_ne!(team.uid, Folder::titled("The team's dashboards, at long lost").uid);

@@ -1,4 +1,4 @@
-//! A dashboard as Grafana shows it, in which schema it may be, and its history: who wrote it last.
+//! A dashboard as Grafana returns it, in either schema, and who wrote it last according to its history.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -11,34 +11,34 @@ use super::schema::{CLASSIC, V2};
 use crate::error::Result;
 use crate::http::Answer;
 
-/// A dashboard as Grafana shows it.
+/// A dashboard as Grafana returns it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FoundDashboard {
-    /// Grafana raises it with every write, and refuses to write over another version than the one named.
+    /// Grafana increments it with every write, and rejects a write that does not name the current version.
     pub(super) version: i64,
     pub(super) folder_uid: String,
     pub(super) folder_title: String,
-    /// The file that owns it, if one does.
+    /// The provisioning file to which it belongs, if any.
     pub(super) file: Option<String>,
-    /// Who wrote it last, as what shows it says.
+    /// Who wrote it last, according to the dashboard's metadata.
     writer: String,
-    /// What the history says of the newest version. Read only where the dashboard is not as wanted.
+    /// The newest version in the history. Read only if the dashboard differs from the desired one.
     pub(super) newest: Option<Newest>,
     pub(super) document: Value,
-    /// What is written over, where it was not shown by `/api`.
+    /// The resource to overwrite, if it was not read from `/api`.
     pub(super) resource: Option<GrafanaResource>,
 }
 
-/// A dashboard that somebody else than monctl changed.
+/// A dashboard that somebody other than monctl changed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Drift {
     /// The dashboard's uid.
     pub uid: String,
-    /// Its title as it is now.
+    /// Its current title.
     pub title: String,
     /// Its version in Grafana's history.
     pub version: i64,
-    /// What it is now, to be imported again.
+    /// Its current JSON, which can be imported again.
     pub document: Value,
 }
 
@@ -53,15 +53,15 @@ pub(super) struct Hit {
     pub r#type: String,
 }
 
-/// The dashboard under a uid, whether `/api` shows it or only `/apis` does.
+/// The dashboard with a uid, from `/api` or, if that does not return it, from `/apis`.
 pub(super) async fn find(grafana: &GrafanaClient, uid: &str) -> Result<Option<FoundDashboard>> {
     let path = format!("/api/dashboards/uid/{uid}");
     let answer = grafana.look(&path).await?;
     let elsewhere = match answer.status {
         200..300 => return FoundDashboard::shown(&answer).map(Some),
-        // Grafana 9 says so to a Viewer of one that is not there, too; the search lists what there is to be seen.
+        // Grafana 9 also answers 403 to a Viewer for a missing dashboard; the search lists the visible ones.
         403 if !is_listed(grafana, uid).await? => return Ok(None),
-        // It is kept in the schema v2.
+        // It is stored in schema v2.
         406 => grafana.collection(ResourceKind::Dashboard, &V2).await?,
         _ => grafana.instead(&answer, ResourceKind::Dashboard, &CLASSIC).await?,
     };
@@ -81,7 +81,7 @@ async fn is_listed(grafana: &GrafanaClient, uid: &str) -> Result<bool> {
     Ok(answer.json::<Vec<Hit>>()?.iter().any(|hit| hit.uid == uid))
 }
 
-/// A dashboard that `/api` does not show, in the classic schema: Grafana says one of the schema v2 in both.
+/// A dashboard that `/api` does not return, in the classic schema: Grafana converts one of schema v2.
 pub(super) async fn classic_form(grafana: &GrafanaClient, uid: &str) -> Result<Option<Value>> {
     let Some(dashboards) = grafana.collection(ResourceKind::Dashboard, &CLASSIC).await? else {
         return Ok(None);
@@ -90,7 +90,7 @@ pub(super) async fn classic_form(grafana: &GrafanaClient, uid: &str) -> Result<O
     Ok(found.map(|found| found.document).filter(|document| document["panels"].is_array()))
 }
 
-/// The uids of the dashboards in some folders, where an answer says that the search of `/api` is gone.
+/// The uids of the dashboards in some folders, if the answer shows that the search of `/api` is gone.
 pub(super) async fn names_in(
     grafana: &GrafanaClient,
     is_inside: impl Fn(&str) -> bool,
@@ -105,7 +105,7 @@ pub(super) async fn names_in(
 }
 
 impl FoundDashboard {
-    /// What `/api` shows: the document as posted, with `id` and `version` added, and beside it who owns it and where it lies.
+    /// Reads an answer of `/api`: the document as posted plus `id` and `version`, with owner and folder as metadata.
     fn shown(answer: &Answer) -> Result<Self> {
         #[derive(Deserialize)]
         struct Shown {
@@ -139,9 +139,9 @@ impl FoundDashboard {
         })
     }
 
-    /// What `/apis` shows, as the document that would be written: classic or v2 by the version that was asked.
+    /// Converts a resource of `/apis` to the document that would be written: classic or v2, by the API version.
     pub(super) fn of(resource: GrafanaResource) -> Self {
-        let said =
+        let annotation =
             |name: &str| Some(resource.metadata.annotation(name).to_owned()).filter(|it| !it.is_empty());
         let api = resource.collection.api_version();
         let name = resource.metadata.name.as_str();
@@ -151,8 +151,8 @@ impl FoundDashboard {
             own_parts(&mut document);
             document["uid"] = name.into();
         }
-        let folder_uid = said(FOLDER).unwrap_or_default();
-        let by = |key: &str| said(&format!("grafana.app/{key}"));
+        let folder_uid = annotation(FOLDER).unwrap_or_default();
+        let by = |key: &str| annotation(&format!("grafana.app/{key}"));
         Self {
             version: resource.metadata.generation,
             folder_title: if folder_uid.is_empty() { "General".into() } else { folder_uid.clone() },
@@ -165,13 +165,14 @@ impl FoundDashboard {
         }
     }
 
-    /// Reads what the history says of its newest version.
+    /// Reads its newest version in the history.
     pub(super) async fn read_newest(&mut self, grafana: &GrafanaClient, uid: &str) -> Result<()> {
         self.newest = newest(grafana, uid, &self.document, self.resource.is_some()).await?;
         Ok(())
     }
 
-    /// Who wrote it last. What shows the dashboard says `Anonymous` of one that was saved once; the history knows better.
+    /// Who wrote it last. For a dashboard that was saved only once, the metadata name `Anonymous`, so the history takes
+    /// precedence.
     pub(super) fn writer(&self) -> &str {
         let of_history = self.newest.as_ref().and_then(|newest| newest.writer.as_deref());
         of_history.unwrap_or(&self.writer)
@@ -190,7 +191,7 @@ impl FoundDashboard {
         }
     }
 
-    /// What a person made of it, if one did.
+    /// A person's edit, if there is one.
     pub(super) fn drift(&self, uid: &str) -> Option<Drift> {
         let of = || Drift {
             uid: uid.to_owned(),
@@ -201,7 +202,7 @@ impl FoundDashboard {
         self.is_foreign().then(of)
     }
 
-    /// Whether the last writer was not monctl. Where the history cannot be read, nobody may be overwritten silently.
+    /// Whether the last writer was not monctl. True if the history cannot be read, so that no edit is silently lost.
     pub(super) fn is_foreign(&self) -> bool {
         !self.newest.as_ref().is_some_and(|newest| newest.is_ours)
     }

@@ -1,4 +1,4 @@
-//! What a Grafana holds.
+//! The state of a Grafana.
 
 use std::collections::BTreeMap;
 
@@ -8,15 +8,15 @@ use super::folder::FoundFolder;
 use super::found::FoundDashboard;
 use super::stray::Stray;
 
-/// What a Grafana holds of what is wanted there.
+/// The actual state of the desired objects in a Grafana.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct GrafanaState {
-    /// The data source under its uid, as Grafana shows it.
+    /// The data source, as Grafana returns it.
     pub data_source: Option<Value>,
-    /// The folders under their uids; those that are missing are not in here.
+    /// The existing folders by uid.
     pub folders: BTreeMap<String, FoundFolder>,
-    /// The dashboards under their uids; those that are missing are not in here.
+    /// The existing dashboards by uid.
     pub dashboards: BTreeMap<String, FoundDashboard>,
-    /// Dashboards of ours that are wanted no more.
+    /// Dashboards of monctl's that are no longer in the spec.
     pub strays: Vec<Stray>,
 }

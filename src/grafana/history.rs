@@ -1,6 +1,6 @@
-//! Whose a dashboard is: the one answer to that question. monctl signs each version that it writes, in the message that
-//! Grafana keeps beside it, with the digest of the text and the uid. A message alone proves nothing, since whoever edits a
-//! dashboard by `/apis` carries the last one along: the text has to be the one that was signed. Called by `found`.
+//! Decides to whom a dashboard belongs; the only place that does. monctl signs each version that it writes: the
+//! version's message in Grafana's history contains a digest of the text and the uid. A message alone proves nothing,
+//! since an edit through `/apis` keeps the last message: the text must match the signature too. Called by `found`.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -13,24 +13,24 @@ use super::version::Version;
 use crate::digest::Sha256;
 use crate::error::Result;
 
-/// How monctl's messages in a dashboard's history begin.
+/// Prefix of monctl's messages in a dashboard's history.
 const PROGRAM: &str = "monctl ";
-/// Versions that Grafana keeps of a dashboard unless it is set otherwise.
+/// Versions of a dashboard that Grafana keeps by default.
 const KEPT_VERSIONS: usize = 20;
 
-/// What monctl writes into the history beside a text under this uid: `monctl 0.1.0, 3f1a2b4c5d6e of monctl_hosts`.
+/// The message that monctl writes into the history: `monctl 0.1.0, 3f1a2b4c5d6e of monctl_hosts`.
 pub(super) fn signature(uid: &str, document: &Value) -> String {
     format!("{PROGRAM}{}, {} of {uid}", env!("CARGO_PKG_VERSION"), digest(document))
 }
 
-/// The digest in a message, if monctl signed a dashboard of this uid with it. A copy of one has another uid.
+/// The digest in a message, if it is monctl's signature for this uid. A copied dashboard has another uid.
 fn signed<'a>(message: &'a str, uid: &str) -> Option<&'a str> {
     let rest = message.strip_prefix(PROGRAM)?.strip_suffix(uid)?.strip_suffix(" of ")?;
     let (version, digest) = rest.split_once(", ")?;
     version.starts_with(|first: char| first.is_ascii_digit()).then_some(digest)
 }
 
-/// The digest of what a document shows, however Grafana orders its keys and writes its numbers.
+/// The digest of a document's content. It does not depend on the order of keys and the notation of numbers.
 fn digest(document: &Value) -> String {
     let mut plain = content(document).clone();
     if version_of(document).is_none() {
@@ -44,7 +44,7 @@ fn digest(document: &Value) -> String {
     Sha256::of(text).short()
 }
 
-/// Keys in their order, numbers by their value: Grafana 12 makes 80 of 80.0 and rounds beyond 2^53.
+/// Sorts keys and writes numbers by value: Grafana 12 turns 80.0 into 80 and rounds numbers above 2^53.
 fn write_canonical(value: &Value, text: &mut String) {
     match value {
         Value::Object(keys) => {
@@ -71,18 +71,18 @@ fn write_canonical(value: &Value, text: &mut String) {
     }
 }
 
-/// What the history says of the newest version of a dashboard.
+/// The newest version of a dashboard in the history.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Newest {
-    /// What was written beside it.
+    /// Its message.
     pub message: String,
-    /// Its writer, where the history has a name.
+    /// Its writer, if the history has a name.
     pub writer: Option<String>,
     /// Whether monctl wrote it.
     pub is_ours: bool,
 }
 
-/// What the history says of the newest version, whose text is `document`; `None` where the history cannot be read.
+/// The newest version in the history, whose text is `document`; `None` if the history cannot be read.
 pub(super) async fn newest(
     grafana: &GrafanaClient,
     uid: &str,
@@ -94,7 +94,7 @@ pub(super) async fn newest(
     let is_ours = match signed(&message, uid) {
         None => false,
         Some(signed) if signed == digest(document) => true,
-        // Another text than was signed: Grafana's own form of ours, or the work of somebody who kept the message.
+        // The text differs from the signed one: Grafana reformatted it, or somebody edited it and kept the message.
         Some(_) => {
             let all = self::versions(grafana, uid, apis_first, KEPT_VERSIONS).await?;
             let Some(all) = all else { return Ok(None) };
@@ -106,15 +106,15 @@ pub(super) async fn newest(
     Ok(Some(Newest { message, writer: writer.filter(|name| !name.is_empty()), is_ours }))
 }
 
-/// Whether one of the versions that Grafana still keeps of a dashboard is monctl's. Where its history cannot be read,
-/// nothing proves that, and it counts as somebody else's.
+/// Whether monctl wrote one of the versions that Grafana still keeps. False if the history cannot be read: without
+/// proof, the dashboard counts as somebody else's.
 pub(super) async fn was_ours(grafana: &GrafanaClient, uid: &str) -> Result<bool> {
     let all = versions(grafana, uid, false, KEPT_VERSIONS).await?;
     Ok(all.is_some_and(|all| all.iter().any(|version| signed(&version.message, uid).is_some())))
 }
 
-/// The last versions of a dashboard, the newest first; `None` where they cannot be had. Of the two ways to them a
-/// Grafana has one at least, but not everybody may go both.
+/// The last versions of a dashboard, newest first; `None` if they are not available. A Grafana has at least one of the
+/// two interfaces for them, but an account may lack access to one.
 async fn versions(
     grafana: &GrafanaClient,
     uid: &str,
@@ -134,7 +134,7 @@ async fn versions(
     Ok(None)
 }
 
-/// A version as `/api` lists it, and shows it alone.
+/// A version in the list of `/api`, or in its answer for a single version.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Listed {
@@ -154,14 +154,14 @@ async fn by_api(grafana: &GrafanaClient, uid: &str, limit: usize) -> Result<Opti
         return Ok(None);
     }
     let mut history: Value = answer.json()?;
-    // A list until Grafana 11, an object with a list from then on.
+    // A list before Grafana 11, an object with a list since.
     let list = if history.is_array() { history } else { history["versions"].take() };
     let listed: Vec<Listed> = serde_json::from_value(list).map_err(unreadable)?;
     let mut versions = Vec::new();
     for one in listed {
         let mut message = one.message;
         if one.parent_version == 0 {
-            // The list says "Initial save" of a first version, whatever its message was.
+            // For a first version, the list has "Initial save" in place of its message.
             let alone = grafana.look(&format!("{path}/{}", one.version)).await?;
             if alone.is_success() {
                 message = alone.json::<Listed>()?.message;
@@ -173,7 +173,7 @@ async fn by_api(grafana: &GrafanaClient, uid: &str, limit: usize) -> Result<Opti
     Ok(Some(versions))
 }
 
-/// Only the versions of the interface that stay serve it, whichever one a dashboard is kept in.
+/// Only stable and beta API versions serve the history, whichever version a dashboard is stored in.
 async fn by_apis_of(grafana: &GrafanaClient, uid: &str, limit: usize) -> Result<Option<Vec<Version>>> {
     let [_, stable, beta] = CLASSIC;
     let served = [stable, V2[0], beta, V2[1]];
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn the_text_that_grafana_gives_back_has_the_digest_of_the_one_that_was_written() {
+    fn a_dashboard_reformatted_by_grafana_keeps_its_digest() {
         let written = json!({"title": "A", "uid": "a", "panels": [{"h": 80.0, "max": null}], "big": 9_007_199_254_740_993_i64});
         let shown = json!({"id": 7, "version": 3, "uid": "a", "big": 9_007_199_254_740_992_i64,
             "panels": [{"max": null, "h": 80}], "title": "A"});

@@ -1,5 +1,5 @@
-//! What monctl brought into a Grafana that is not its own, and taking back exactly that. It reads and deletes by `/api`
-//! only, so that it finds nothing in a Grafana that serves `/apis` alone.
+//! Finds and removes exactly what monctl created in a Grafana that is not its own. Uses only `/api`, so it finds
+//! nothing in a Grafana that serves only `/apis`.
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::Value;
@@ -15,10 +15,10 @@ use crate::error::{Error, Result};
 use crate::http::Answer;
 use crate::retry::Patience;
 
-/// So many hits a page; more are not given.
+/// Hits per page, the maximum.
 const PAGE: usize = 1_000;
 
-/// What there is of monctl's in a Grafana.
+/// The objects of monctl's in a Grafana.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Leftovers {
     dashboards: Vec<Brought>,
@@ -31,7 +31,7 @@ pub struct Leftovers {
 struct Brought {
     uid: String,
     title: String,
-    /// What a person made of it last.
+    /// A person's latest edit.
     drift: Option<Drift>,
 }
 
@@ -39,20 +39,20 @@ struct Brought {
 #[derive(Debug, Clone, PartialEq)]
 struct Occupied {
     folder: Folder,
-    /// What others put into it, in words. It stays while there is any.
+    /// The names of other people's objects in it. While there are any, the folder is kept.
     others: Vec<String>,
 }
 
-/// Whose a dashboard is that a search found.
+/// To whom a dashboard in the search results belongs.
 enum Origin {
     Ours(Brought),
     Others,
-    /// A search may show what was removed a moment ago.
+    /// Removed: a search may still list a dashboard that was just removed.
     Gone,
 }
 
 impl Leftovers {
-    /// What would be removed, a line each.
+    /// The objects that would be removed, one per line.
     pub fn lines(&self) -> Vec<String> {
         let dashboards = self.dashboards.iter().map(|one| format!("dashboard `{}`", one.title));
         let going = self.folders.iter().filter(|one| one.others.is_empty());
@@ -60,24 +60,24 @@ impl Leftovers {
         dashboards.chain(folders).chain(self.data_source.iter().map(GrafanaObject::name)).collect()
     }
 
-    /// Why folders stay, where they do.
+    /// Which folders are kept and why; `None` if none is.
     pub fn kept(&self) -> Option<String> {
         let staying = self.folders.iter().filter(|one| !one.others.is_empty());
         let why = |one: &Occupied| {
-            format!("{}: it holds {}, which monctl did not bring", one.folder.name(), one.others.join(", "))
+            format!("{}: it holds {}, which monctl did not create", one.folder.name(), one.others.join(", "))
         };
         let kept: Vec<String> = staying.map(why).collect();
         (!kept.is_empty()).then(|| kept.join("; "))
     }
 
-    /// What persons made of the dashboards.
+    /// People's edits of the dashboards.
     pub fn drifts(&self) -> impl Iterator<Item = &Drift> {
         self.dashboards.iter().filter_map(|one| one.drift.as_ref())
     }
 }
 
 impl GrafanaClient {
-    /// Looks for what monctl brought: dashboards that it wrote, wherever they lie now, its folders, and its data source.
+    /// Finds what monctl created: the dashboards that it wrote, in whichever folder, its folders, and its data source.
     ///
     /// # Errors
     /// When Grafana refuses or does not answer.
@@ -120,8 +120,8 @@ impl GrafanaClient {
         Ok(Leftovers { dashboards, folders: ours.into_iter().map(occupied).collect(), data_source })
     }
 
-    /// Removes them, and the folders where nothing of others is in them now. Returns what is gone, in words, and an error
-    /// for each that stays.
+    /// Removes them, and each folder that holds nothing of other people's. Returns the names of the removed objects,
+    /// and an error for each object that could not be removed.
     pub async fn take_back(&self, desired: &Desired, leftovers: &Leftovers) -> (Vec<String>, Vec<Error>) {
         let (mut gone, mut errors) = (Vec::new(), Vec::new());
         let mut note = |name: String, done: Result<()>| match done {
@@ -137,7 +137,7 @@ impl GrafanaClient {
             note(data_source.name(), self.take_away(&path, &data_source.name()).await);
         }
         if !leftovers.folders.is_empty() {
-            // Looked at again: the removal of a folder takes along whatever is in it.
+            // Reads the folders again, since deleting one deletes everything in it.
             match self.leftovers(desired).await {
                 Ok(now) if now.dashboards.is_empty() => {
                     for one in now.folders.iter().filter(|one| one.others.is_empty()) {
@@ -152,7 +152,7 @@ impl GrafanaClient {
         (gone, errors)
     }
 
-    /// Whose the dashboard of a hit is. It may be known to be monctl's, whatever became of its history.
+    /// To whom the dashboard of a hit belongs. `is_ours` if it is known to be monctl's regardless of its history.
     async fn origin(&self, hit: &Hit, is_ours: bool) -> Result<Origin> {
         let Some(mut found) = find(self, &hit.uid).await? else { return Ok(Origin::Gone) };
         if !is_ours && !was_ours(self, &hit.uid).await? {
@@ -181,7 +181,7 @@ impl GrafanaClient {
         Ok(hits)
     }
 
-    /// The uid of its folder and the name, in words, of each library panel. One that nothing uses would go with its folder.
+    /// The folder's uid and the name of each library panel. An unused one would be deleted with its folder.
     async fn library_panels(&self) -> Result<Vec<(String, String)>> {
         let Some(answer) = self.read("/api/library-elements?perPage=5000").await? else {
             return Ok(Vec::new());
@@ -196,10 +196,10 @@ impl GrafanaClient {
         Ok(elements.map(|one| (folder(one), name(one))).collect())
     }
 
-    /// Deletes a thing. To an Editor Grafana 12 says of a young folder that it is not empty although it is; a little later
-    /// the same request works.
+    /// Deletes an object. For an Editor, Grafana 12 rejects a recently created empty folder as "not empty"; a little
+    /// later the same request works.
     async fn take_away(&self, path: &str, name: &str) -> Result<()> {
-        let is_young = |answer: &Answer| answer.status == 400 && answer.says().contains("not empty");
+        let is_young = |answer: &Answer| answer.status == 400 && answer.message().contains("not empty");
         let mut patience = Patience::new(WRITING);
         loop {
             let answer = self.http.delete(path).await?;

@@ -1,9 +1,9 @@
-//! Grafana: wait for it, read what it holds, tell what differs from what is wanted, make it so.
+//! Grafana: wait until it is ready, read its state, compare it with the desired state, and apply the changes.
 //!
-//! Reading and writing are apart, as everywhere: [`GrafanaClient::observe`] only reads, [`diff`] is pure, and
-//! [`GrafanaClient::apply`] follows the changes that people saw. How each kind of thing is compared, read and
-//! written stands in its own file below: by `/api`, and by `/apis` what that cannot hold or no longer serves. Called by
-//! `apply` and `commands`.
+//! Reading and writing are separate, as everywhere: [`GrafanaClient::observe`] only reads, [`diff`] is pure, and
+//! [`GrafanaClient::apply`] applies the changes that the plan showed. Each kind of object has its own file below, which
+//! compares, reads and writes it. Objects use `/api`; those that `/api` cannot hold or no longer serves use `/apis`.
+//! Called by `apply` and `commands`.
 
 mod account;
 mod annotation;

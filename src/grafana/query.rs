@@ -1,5 +1,5 @@
-//! What Grafana answers when a browser shows a dashboard: the data of panels, the values of variables, library
-//! panels, and the data source itself where an error would look like an empty panel.
+//! The requests of a browser that shows a dashboard: the data of panels, the values of variables, and library panels.
+//! Also queries the data source directly where an error would look like an empty panel.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -16,78 +16,78 @@ use crate::http::prometheus::Labels;
 pub struct PanelQuery {
     /// The data source's uid.
     pub data_source: String,
-    /// The `PromQL` expression, its dashboard's variables filled in.
+    /// The `PromQL` expression, with the dashboard's variables filled in.
     pub expr: String,
-    /// One value now, in place of a curve.
+    /// Whether it returns one current value instead of a curve.
     pub instant: bool,
-    /// The range as Grafana writes it: `now-1h`, `now`.
+    /// The range in Grafana's notation: `now-1h`, `now`.
     pub range: (String, String),
     /// The length of a step in milliseconds.
     pub step: u64,
-    /// How many points the panel draws at most.
+    /// Maximum number of points that the panel draws.
     pub points: u64,
-    /// The query's own shortest step as the dashboard has it, such as `1m` or `$__rate_interval`.
+    /// The query's own minimum step in the dashboard, such as `1m` or `$__rate_interval`.
     pub min_step: Option<String>,
-    /// How many steps become one.
+    /// How many steps are merged into one.
     pub factor: u64,
 }
 
-/// What came back for a query.
+/// The data of a query's result.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Frames {
-    /// At least one number; the labels of each series that has one.
+    /// At least one number; holds the labels of each series with one.
     Data(Vec<Labels>),
     /// Series whose values are all `NaN`.
     OnlyNaN,
-    /// No series, or series without a value, which also an expression with an error can look like.
+    /// No series, or only series without a value. An expression with an error can look the same.
     Empty,
 }
 
-/// What Grafana answers to a query.
+/// Grafana's answer to a query.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answered {
     /// The data.
     pub frames: Frames,
-    /// What Prometheus remarks beside it, such as that a metric might not be a counter; each sentence once.
+    /// Prometheus' notices about it, such as that a metric might not be a counter, without duplicates.
     pub notices: Vec<String>,
 }
 
-/// A data source as the list of them shows it.
+/// A data source in Grafana's list.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct NamedSource {
     /// Its uid.
     pub uid: String,
-    /// Its name, by which old dashboards mean it.
+    /// Its name, by which old dashboards refer to it.
     pub name: String,
-    /// The plugin that asks it: `prometheus`, `loki` …
+    /// Its plugin: `prometheus`, `loki` …
     #[serde(rename = "type")]
     pub kind: String,
 }
 
 impl GrafanaClient {
-    /// Asks for the data of a panel's query, as the browser does.
+    /// Requests the data of a panel's query, as the browser does.
     ///
     /// # Errors
-    /// When Grafana refuses it or does not answer, with what it says.
+    /// When Grafana refuses it, with Grafana's message, or does not answer.
     pub async fn frames(&self, query: &PanelQuery) -> Result<Answered> {
         let mut answers = self.frames_of_each(std::slice::from_ref(query)).await?;
-        answers.pop().unwrap_or_else(|| Err(Error::failed("grafana answered without the query's result")))
+        answers.pop().unwrap_or_else(|| Err(Error::failed("grafana's answer lacks the result of the query")))
     }
 
-    /// Asks for the data of several queries over the range of the first, in one request; one answer for each.
+    /// Requests the data of several queries in one request, over the range of the first; returns one answer for each.
     ///
     /// # Errors
-    /// When Grafana refuses all of them or does not answer. What it refuses of one is that one's answer.
+    /// When Grafana refuses all of them or does not answer. The refusal of a single query is that query's answer.
     pub async fn frames_of_each(&self, queries: &[PanelQuery]) -> Result<Vec<Result<Answered>>> {
         let Some(range) = queries.first().map(|first| &first.range) else { return Ok(vec![]) };
         let all: Vec<Value> = queries.iter().enumerate().map(|(at, query)| query.body(&id(at))).collect();
         let body = json!({ "queries": all, "from": range.0, "to": range.1 });
         let answer = self.http.post("/api/ds/query", &body).await?;
-        // Later releases answer 400 or 207 where one query failed, and say of each what became of it.
+        // Later releases answer 400 or 207 if one query failed, with the result of each.
         let results = serde_json::from_slice::<Value>(&answer.body).unwrap_or(Value::Null)["results"].take();
         if !results.is_object() {
-            return Err(if says_nothing_of_the_cause(&answer) {
-                self.no_answer_of_the_source(&answer, "show a panel's data")
+            return Err(if hides_the_cause(&answer) {
+                self.source_does_not_answer(&answer, "show a panel's data")
             } else {
                 self.refusal(&answer, "show a panel's data")
             });
@@ -95,15 +95,15 @@ impl GrafanaClient {
         Ok((0..queries.len()).map(|at| read(&results[id(at)])).collect())
     }
 
-    /// Asks the data source itself, through Grafana: the `data` of one of Prometheus' answers.
+    /// Queries the data source directly through Grafana, and returns the `data` of Prometheus' answer.
     ///
     /// # Errors
-    /// What Prometheus or Grafana say: an expression with an error is refused here.
+    /// When Prometheus or Grafana refuse it, for example because the expression has an error.
     pub async fn resource(&self, data_source: &str, path: &str, query: &[(&str, &str)]) -> Result<Value> {
         let path = format!("/api/datasources/uid/{data_source}/resources/api/v1/{path}");
         let answer = self.http.get_with(&path, query).await?;
-        if says_nothing_of_the_cause(&answer) {
-            return Err(self.no_answer_of_the_source(&answer, "ask the data source"));
+        if hides_the_cause(&answer) {
+            return Err(self.source_does_not_answer(&answer, "query the data source"));
         }
         if !answer.is_success() {
             return Err(self.refusal(&answer, "evaluate an expression"));
@@ -111,15 +111,16 @@ impl GrafanaClient {
         Ok(answer.json::<Value>()?["data"].take())
     }
 
-    /// The error where Grafana reaches no Prometheus behind a data source, which it does not say in these words.
-    fn no_answer_of_the_source(&self, answer: &Answer, doing: &str) -> Error {
+    /// The error when Grafana cannot reach the Prometheus behind a data source. Grafana's own message does not name
+    /// this cause.
+    fn source_does_not_answer(&self, answer: &Answer, doing: &str) -> Error {
         self.refusal(answer, doing).remedy(
-            "Grafana says so where the Prometheus behind the data source does not answer: see that it runs, and that the \
-             data source has its address",
+            "Grafana answers this when the Prometheus behind the data source does not respond: check that Prometheus \
+             runs and that the data source has its address",
         )
     }
 
-    /// Uid, name and type of each data source; none where the account may not list them.
+    /// Uid, name and type of each data source; empty if the account may not list them.
     ///
     /// # Errors
     /// When Grafana does not answer, or refuses the login.
@@ -132,7 +133,7 @@ impl GrafanaClient {
         }
     }
 
-    /// The panel of the library under this uid.
+    /// The library panel with this uid.
     ///
     /// # Errors
     /// When there is none, or Grafana does not answer.
@@ -144,8 +145,7 @@ impl GrafanaClient {
         Ok(answer.json::<Value>()?["result"]["model"].take())
     }
 
-    /// A dashboard in the classic schema by its uid: as it is stored, or, of one in the schema v2, as Grafana says it
-    /// in the classic one.
+    /// A dashboard by its uid, in the classic schema. Grafana converts one that is stored in schema v2.
     ///
     /// # Errors
     /// When there is none, it has no classic form, or Grafana does not answer.
@@ -158,7 +158,7 @@ impl GrafanaClient {
         classic_form(self, uid).await?.ok_or_else(refusal)
     }
 
-    /// The uids of the dashboards in the folders that monctl makes.
+    /// The uids of the dashboards in the folders that monctl creates.
     ///
     /// # Errors
     /// When Grafana refuses or does not answer.
@@ -193,18 +193,18 @@ impl PanelQuery {
     }
 }
 
-/// What a query is called in a request.
+/// The id of a query in a request.
 fn id(at: usize) -> String {
     format!("Q{at}")
 }
 
-/// Whether an answer hides what went wrong with the data source.
-fn says_nothing_of_the_cause(answer: &Answer) -> bool {
+/// Whether an answer hides the cause of a data source's failure.
+fn hides_the_cause(answer: &Answer) -> bool {
     let texts = ["An error occurred within the plugin", "Failed to call resource"];
-    answer.status == 500 && texts.contains(&answer.says().as_str())
+    answer.status == 500 && texts.contains(&answer.message().as_str())
 }
 
-/// Reads what became of one query.
+/// Reads the result of one query.
 fn read(result: &Value) -> Result<Answered> {
     match result["error"].as_str() {
         Some(error) => Err(Error::failed(error)),
@@ -212,7 +212,7 @@ fn read(result: &Value) -> Result<Answered> {
     }
 }
 
-/// The sentences that stand beside the frames of a result.
+/// The notices in the frames of a result.
 fn notices(result: &Value) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     for frame in result["frames"].as_array().into_iter().flatten() {
@@ -227,7 +227,7 @@ fn notices(result: &Value) -> Vec<String> {
 }
 
 impl Frames {
-    /// Reads the frames of a result. Released Grafanas answer with one that has no fields where there is no series.
+    /// Reads the frames of a result. Without a series, Grafana returns a frame that has no fields.
     fn of(result: &Value) -> Self {
         let frames = result["frames"].as_array().map(Vec::as_slice).unwrap_or_default();
         let columns: Vec<Column> = frames.iter().flat_map(Column::of).collect();
@@ -247,7 +247,7 @@ impl Frames {
 struct Column {
     labels: Labels,
     has_entry: bool,
-    /// A browser draws infinity, too. JSON has no word for it: it is `null` with a note beside.
+    /// Includes infinity, which a browser also draws. JSON cannot express it: it is `null` plus an entry in `entities`.
     has_number: bool,
 }
 
@@ -285,18 +285,18 @@ mod tests {
     }
 
     #[test]
-    fn what_prometheus_remarks_is_kept_once() {
-        let mut remarked = frame(&json!([1, 2]));
+    fn a_repeated_notice_of_prometheus_is_kept_once() {
+        let mut with_notice = frame(&json!([1, 2]));
         let text =
             "PromQL info: metric might not be a counter, name does not end in _total/_sum/_count/_bucket";
-        remarked["schema"]["meta"] = json!({"notices": [{"severity": "info", "text": text}]});
-        let answered = read(&json!({ "frames": [remarked, remarked] })).unwrap();
+        with_notice["schema"]["meta"] = json!({"notices": [{"severity": "info", "text": text}]});
+        let answered = read(&json!({ "frames": [with_notice, with_notice] })).unwrap();
         assert_eq!(answered.notices, [text]);
         assert_eq!(read(&json!({ "frames": [frame(&json!([1]))] })).unwrap().notices, [""; 0]);
     }
 
     #[test]
-    fn numbers_nan_and_nothing_are_told_apart() {
+    fn numbers_nan_and_no_data_are_distinguished() {
         let data = || Frames::Data(vec![[("host".to_owned(), "a".to_owned())].into()]);
         assert_eq!(result(&[frame(&json!([null, 1.5]))]), data());
         assert_eq!(result(&[frame(&json!([null, null]))]), Frames::OnlyNaN);
@@ -308,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_without_fields_or_without_values_is_no_data_rather_than_nan() {
+    fn a_frame_without_fields_or_values_counts_as_no_data_not_nan() {
         let without_fields = json!({ "schema": { "fields": [] }, "data": { "values": [] } });
         assert_eq!(result(&[without_fields]), Frames::Empty);
         let mut without_values = frame(&json!([]));
@@ -317,8 +317,8 @@ mod tests {
     }
 
     #[test]
-    fn what_grafana_says_of_a_query_is_that_querys_error() {
-        let told = json!({ "error": "bad_data: parse error", "status": 400, "frames": [{ "data": { "values": [] } }] });
-        assert_eq!(read(&told).unwrap_err().message(), "bad_data: parse error");
+    fn grafanas_message_about_a_query_becomes_its_error() {
+        let failed = json!({ "error": "bad_data: parse error", "status": 400, "frames": [{ "data": { "values": [] } }] });
+        assert_eq!(read(&failed).unwrap_err().message(), "bad_data: parse error");
     }
 }

@@ -1,6 +1,6 @@
-//! Resources below `/apis`, as Grafana 12 and later serve them: dashboards and folders alike have a name, a version that
-//! changes with every write, annotations and a spec. What the spec says is the caller's; where it is reached is decided
-//! here. Called by `dashboard` and `folder`, for what the classic interface cannot hold or no longer serves.
+//! Resources below `/apis`, as Grafana 12 and later serve them. Dashboards and folders have a name, a version that
+//! changes with every write, annotations and a spec. The caller provides the spec; this module knows the addresses.
+//! Called by `dashboard` and `folder`, for what the classic interface cannot hold or no longer serves.
 
 use std::collections::BTreeMap;
 
@@ -13,17 +13,18 @@ use super::version::Version;
 use crate::error::Result;
 use crate::http::Answer;
 
-/// The annotation that names the folder in which a resource lies.
+/// The annotation that names a resource's folder.
 pub(super) const FOLDER: &str = "grafana.app/folder";
-/// The annotation that says in the history why it was written.
+/// The annotation with a version's message in the history.
 pub(super) const MESSAGE: &str = "grafana.app/message";
-/// Who made a resource, and who wrote it last, which a resource that was written once does not say.
+/// The annotations that name who created a resource and who wrote it last. The second is missing if it was written only
+/// once.
 const CREATED_BY: &str = "grafana.app/createdBy";
 const UPDATED_BY: &str = "grafana.app/updatedBy";
-/// So many at a time are listed.
+/// Resources per page of a list.
 const PAGE: usize = 500;
 
-/// A kind of resources.
+/// A kind of resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ResourceKind {
     Dashboard,
@@ -68,7 +69,7 @@ impl Collection {
         format!("/apis/{}/{version}/namespaces/{namespace}/{}", kind.group(), kind.plural())
     }
 
-    /// Where the one of this name is.
+    /// The path of the resource with this name.
     pub fn address(&self, name: &str) -> String {
         format!("{}/{name}", self.path())
     }
@@ -83,7 +84,7 @@ impl Collection {
     }
 }
 
-/// One resource, and the collection in which it was seen.
+/// One resource, and the collection from which it was read.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct GrafanaResource {
     pub collection: Collection,
@@ -91,21 +92,21 @@ pub(super) struct GrafanaResource {
     pub spec: Value,
 }
 
-/// What Grafana says of a resource.
+/// The metadata of a resource.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct Metadata {
     pub name: String,
-    /// Another one after every write, whoever wrote; a write names the one that it replaces.
+    /// Changes with every write by anyone; a write names the version that it replaces.
     resource_version: String,
-    /// Raised with every change of the spec.
+    /// Incremented with every change of the spec.
     pub generation: i64,
     labels: Map<String, Value>,
     annotations: BTreeMap<String, String>,
 }
 
 impl Metadata {
-    /// An annotation; empty where there is none.
+    /// An annotation; empty if missing.
     pub fn annotation(&self, name: &str) -> &str {
         self.annotations.get(name).map_or("", String::as_str)
     }
@@ -125,7 +126,7 @@ struct Page {
 }
 
 impl GrafanaClient {
-    /// The collection of a kind in the first of these versions that is served; `None` where none of them is.
+    /// The collection of a kind in the first of these versions that Grafana serves; `None` if it serves none of them.
     pub(super) async fn collection(
         &self,
         kind: ResourceKind,
@@ -145,7 +146,7 @@ impl GrafanaClient {
         Ok(version.map(of))
     }
 
-    /// The collection that takes the place of a classic address, where an answer says that this one is gone.
+    /// The collection that replaces a classic address, if the answer shows that the address is gone.
     pub(super) async fn instead(
         &self,
         answer: &Answer,
@@ -155,10 +156,10 @@ impl GrafanaClient {
         if is_gone(answer) { self.collection(kind, versions).await } else { Ok(None) }
     }
 
-    /// Asked once of each Grafana.
+    /// Discovers what `/apis` serves, once per Grafana.
     async fn discover(&self) -> Result<Apis> {
         let settings = self.look("/api/frontend/settings").await?.json().unwrap_or(Value::Null);
-        // That of the first organization; others and Grafana Cloud name theirs.
+        // `default` belongs to the first organization; others and Grafana Cloud name theirs.
         let namespace = settings["namespace"].as_str().filter(|it| !it.is_empty()).unwrap_or("default");
         Ok(Apis {
             namespace: namespace.to_owned(),
@@ -167,7 +168,7 @@ impl GrafanaClient {
         })
     }
 
-    /// The versions of a kind that are served: none where the answer is a page or a text, as it is of earlier releases.
+    /// The served versions of a kind: none if the answer is not JSON, as in earlier releases.
     async fn versions(&self, kind: ResourceKind) -> Result<Vec<String>> {
         let group: Value = self.look(&format!("/apis/{}", kind.group())).await?.json().unwrap_or(Value::Null);
         let versions = group["versions"].as_array().into_iter().flatten();
@@ -194,7 +195,7 @@ impl GrafanaClient {
         }
     }
 
-    /// Makes a resource, or writes over the one found and no later one.
+    /// Creates a resource, or overwrites the found version and no later one.
     pub(super) async fn put_resource(
         &self,
         of: &Collection,
@@ -239,7 +240,7 @@ impl GrafanaClient {
         }
     }
 
-    /// The last versions of a resource, the newest first; `None` where they are not kept or not shown.
+    /// The last versions of a resource, newest first; `None` if Grafana does not return them.
     pub(super) async fn history_of(
         &self,
         of: &Collection,
@@ -267,9 +268,9 @@ impl GrafanaClient {
     }
 }
 
-/// Whether an answer means that there is no such address any more, rather than no such thing: of a thing Grafana says
-/// what it is that it has not.
+/// Whether an answer means that the address no longer exists, not just the object: for a missing object, Grafana's
+/// message names the kind of object.
 fn is_gone(answer: &Answer) -> bool {
-    let names_nothing = || answer.json::<Map<String, Value>>().is_err() || answer.says() == "Not found";
-    answer.status == 410 || (answer.status == 404 && names_nothing())
+    let names_no_object = || answer.json::<Map<String, Value>>().is_err() || answer.message() == "Not found";
+    answer.status == 410 || (answer.status == 404 && names_no_object())
 }

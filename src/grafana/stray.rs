@@ -1,5 +1,6 @@
-//! Dashboards that monctl once imported and that the spec has no more. They lie in monctl's folders, and their history says
-//! that monctl wrote them; one that a person made or copied there says nothing of it, and is never touched.
+//! Dashboards that monctl once imported and that are no longer in the spec. They are in monctl's folders, and their
+//! history shows that monctl wrote them. A dashboard that a person created or copied there has no such history and is
+//! never touched.
 
 use super::client::GrafanaClient;
 use super::desired::Desired;
@@ -10,7 +11,7 @@ use crate::error::Result;
 use crate::retry::Patience;
 use crate::spec::OnDrift;
 
-/// A dashboard of ours that is wanted no more.
+/// A dashboard of monctl's that is no longer in the spec.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Stray {
     uid: String,
@@ -27,7 +28,7 @@ impl Stray {
         Self { uid, found, reason }
     }
 
-    /// As people call it: ``dashboard `Hosts` ``.
+    /// Its name in messages: ``dashboard `Hosts` ``.
     pub(super) fn name(&self) -> String {
         format!("dashboard `{}`", self.found.title())
     }
@@ -42,7 +43,7 @@ impl Stray {
 }
 
 impl GrafanaClient {
-    /// Whether monctl ever wrote the dashboard under this uid, as its history says.
+    /// Whether monctl ever wrote the dashboard with this uid, according to its history.
     ///
     /// # Errors
     /// When Grafana refuses or does not answer.
@@ -50,7 +51,7 @@ impl GrafanaClient {
         was_ours(self, uid).await
     }
 
-    /// Ours in monctl's folders that are not wanted; none where it is unknown what all is wanted.
+    /// monctl's dashboards in its folders that are not in the spec; none if the list of desired ones is incomplete.
     pub(super) async fn strays(&self, desired: &Desired) -> Result<Vec<Stray>> {
         let mut strays = Vec::new();
         if !desired.complete {
@@ -76,17 +77,17 @@ impl GrafanaClient {
         Ok(found)
     }
 
-    /// Deletes a stray. It is read once more before: what a person made of it meanwhile is asked about.
+    /// Deletes a stray. Reads it again first and calls `ask` if a person has edited it meanwhile.
     pub(super) async fn remove(&self, stray: Stray, ask: Ask<'_>) -> Result<()> {
         let mut patience = Patience::new(WRITING);
-        let mut asked = None;
+        let mut confirmed = None;
         loop {
             let Some(found) = self.with_newest(&stray.uid).await? else { return Ok(()) };
-            if let Some(drift) = found.drift(&stray.uid).filter(|drift| asked.as_ref() != Some(drift)) {
+            if let Some(drift) = found.drift(&stray.uid).filter(|drift| confirmed.as_ref() != Some(drift)) {
                 if ask(&drift)? == OnDrift::Keep {
                     return Ok(());
                 }
-                asked = Some(drift);
+                confirmed = Some(drift);
             }
             let doing = format!("delete {}", stray.name());
             let error = match found.delete(self, &stray.uid).await {

@@ -1,4 +1,4 @@
-//! Reads what a Grafana holds of what is wanted there, and makes it so.
+//! Reads the state of a Grafana and applies changes to it.
 
 use std::collections::BTreeMap;
 
@@ -13,9 +13,9 @@ use super::thing::{Ask, GrafanaObject, settle};
 use crate::error::{Error, Result};
 
 impl GrafanaClient {
-    /// Reads what is there under the uids of what is wanted. Writes nothing.
+    /// Reads the objects with the desired uids. Writes nothing.
     ///
-    /// The first read goes alone: five wrong passwords lock the account, and a wrong one must cost one try, not four.
+    /// The first read is sent alone: five wrong passwords lock the account, so a wrong one must cost one try, not four.
     ///
     /// # Errors
     /// When Grafana refuses the login (never tried twice) or does not answer.
@@ -35,7 +35,7 @@ impl GrafanaClient {
         Ok(GrafanaState { data_source, folders, dashboards, strays })
     }
 
-    /// The folders that are there of those wanted.
+    /// The desired folders that exist.
     async fn folders(&self, desired: &Desired) -> Result<BTreeMap<String, FoundFolder>> {
         let mut folders = BTreeMap::new();
         for folder in &desired.folders {
@@ -46,16 +46,16 @@ impl GrafanaClient {
         Ok(folders)
     }
 
-    /// Makes the changes: data source and folders, then the dashboards in it. One that fails does not hold up the
-    /// others, except that without the folder nothing can be put into it. `ask` is asked before the work of a person
-    /// is undone, also of one who was at work a moment ago.
+    /// Applies the changes: data source and folders, then the dashboards. A failure does not stop the other changes,
+    /// except that without the folders no dashboard is written. Calls `ask` before it undoes a person's edit, including
+    /// one made since the plan.
     ///
     /// # Errors
-    /// One for each change that could not be made.
+    /// One for each change that failed.
     pub async fn apply(&self, changes: Vec<GrafanaChange>, ask: Ask<'_>) -> Result<(), Vec<Error>> {
         let (inside, bases): (Vec<_>, Vec<_>) = changes.into_iter().partition(GrafanaChange::is_in_folder);
         self.make_all(bases, ask).await?;
-        // What goes may have the title of what comes.
+        // A removed dashboard may have the title of a new one.
         let (going, coming): (Vec<_>, Vec<_>) =
             inside.into_iter().partition(|change| matches!(change, GrafanaChange::Stray(_)));
         let results = [self.make_all(going, ask).await, self.make_all(coming, ask).await];

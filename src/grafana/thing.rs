@@ -1,5 +1,5 @@
-//! What all kinds of things in Grafana have in common: they are compared, read and written, and a write that went
-//! wrong is followed by a read before it is tried again.
+//! The behaviour that all kinds of objects in Grafana share: they are compared, read and written, and a failed write is
+//! followed by a read before it is retried.
 
 use std::time::Duration;
 
@@ -10,25 +10,25 @@ use crate::http::Answer;
 use crate::retry::Patience;
 use crate::spec::OnDrift;
 
-/// Writes answer within 30 s even on a locked database; one such and a retry fit in. What an account may is kept for up
-/// to 60 s, so that a folder of somebody else's may be refused so long.
+/// How long a write is retried. Grafana answers a write within 30 s even on a locked database, so one such write and a
+/// retry fit in. It caches permissions for up to 60 s and may reject a folder that somebody else created for that long.
 pub(super) const WRITING: Duration = Duration::from_secs(90);
 
-/// What is asked before the work of a person is undone: what becomes of it. An error leaves it alone.
+/// Callback that decides what happens to a person's edit before it is undone. An error keeps the edit.
 pub type Ask<'a> = &'a (dyn Fn(&Drift) -> Result<OnDrift> + Sync);
 
-/// A kind of thing that is wanted in Grafana under a fixed uid.
+/// A kind of object with a fixed uid in Grafana.
 pub(super) trait GrafanaObject {
-    /// What Grafana shows of it.
+    /// The object as Grafana returns it.
     type Found: PartialEq;
 
-    /// The thing as people call it: ``dashboard `Hosts` ``.
+    /// Its name in messages: ``dashboard `Hosts` ``.
     fn name(&self) -> String;
 
-    /// In what way the thing found is not the one wanted; `None` where it is.
+    /// How the found object differs from the desired one; `None` if it does not.
     fn difference(&self, found: Option<&Self::Found>) -> Option<String>;
 
-    /// The work of a person in the thing found, if it can be kept.
+    /// A person's edit of the found object, if it can be kept.
     fn drift(&self, _found: &Self::Found) -> Option<Drift> {
         None
     }
@@ -36,32 +36,31 @@ pub(super) trait GrafanaObject {
     /// Reads it by its uid.
     async fn read(&self, grafana: &GrafanaClient) -> Result<Option<Self::Found>>;
 
-    /// Writes it once, over what was found or new.
+    /// Creates it or overwrites the found object, without retrying.
     async fn write(&self, grafana: &GrafanaClient, found: Option<&Self::Found>) -> Result<(), Setback>;
 }
 
-/// How a write failed.
+/// How a write failed and whether to retry it.
 #[derive(Debug)]
 pub(super) enum Setback {
-    /// For good.
+    /// Permanently.
     Final(Error),
-    /// Read again and, if it still differs, write again: the server stumbled, the reply was lost, or someone else
-    /// wrote in between.
+    /// Temporarily: the server failed, the reply was lost, or somebody else wrote in between. Read again and, if the
+    /// object still differs, write again.
     Again(Error),
-    /// Somebody else was first, or something else has the name: final unless a read finds the thing, and finds it
-    /// changed.
+    /// Somebody else was first, or the name is taken: final unless a read finds that the object has changed.
     Taken(Error),
 }
 
 impl From<Error> for Setback {
-    /// No answer came: the write may have been done or not.
+    /// Without an answer, the write may or may not have been done.
     fn from(error: Error) -> Self {
         Self::Again(error)
     }
 }
 
 impl GrafanaClient {
-    /// What an answer to a write comes to that is neither a success nor of special meaning for the thing.
+    /// Classifies an unsuccessful answer to a write that has no special meaning for the kind of object.
     pub(super) fn setback(&self, answer: &Answer, name: &str) -> Setback {
         let error = self.refusal(answer, &format!("save {name}"));
         match answer.status {
@@ -71,7 +70,7 @@ impl GrafanaClient {
     }
 }
 
-/// A thing that is to be made like the one wanted.
+/// A change that brings an object to its desired state.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ObjectChange<W, F> {
     pub(super) wanted: W,
@@ -88,8 +87,8 @@ pub(super) fn needed<T: GrafanaObject>(
     Some(ObjectChange { wanted, found, reason })
 }
 
-/// Writes until the thing is as wanted, with a read before each further try. Whatever a person made of it is asked about
-/// before it is written over: what was seen when the change was planned, and what is seen only now.
+/// Writes until the object has the desired state, with a read before each retry. Calls `ask` before it overwrites a
+/// person's edit, whether the plan showed that edit or it is newer.
 pub(super) async fn settle<T: GrafanaObject>(
     change: ObjectChange<T, T::Found>,
     grafana: &GrafanaClient,
@@ -97,14 +96,14 @@ pub(super) async fn settle<T: GrafanaObject>(
 ) -> Result<()> {
     let ObjectChange { wanted, mut found, .. } = change;
     let mut patience = Patience::new(WRITING);
-    let mut asked = None;
+    let mut confirmed = None;
     loop {
         let drift = found.as_ref().and_then(|found| wanted.drift(found));
-        if let Some(drift) = drift.filter(|drift| asked.as_ref() != Some(drift)) {
+        if let Some(drift) = drift.filter(|drift| confirmed.as_ref() != Some(drift)) {
             if ask(&drift)? == OnDrift::Keep {
                 return Ok(());
             }
-            asked = Some(drift);
+            confirmed = Some(drift);
         }
         let (error, taken) = match wanted.write(grafana, found.as_ref()).await {
             Ok(()) => return Ok(()),

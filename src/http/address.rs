@@ -1,4 +1,4 @@
-//! The address from which this computer is seen. Asked without a proxy, since ssh goes without one, too.
+//! Detects the public address of this computer. Without a proxy, since ssh does not use one either.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -6,14 +6,14 @@ use std::time::Duration;
 use crate::error::{Error, Result};
 use crate::retry::Patience;
 
-/// Amazon's page, which answers with the caller's address alone.
+/// Amazon's page, which returns only the caller's address.
 const PAGE: &str = "https://checkip.amazonaws.com";
-/// One try.
+/// Timeout of one attempt.
 const TRY: Duration = Duration::from_secs(5);
-/// All tries.
+/// Timeout of all attempts.
 const LIMIT: Duration = Duration::from_secs(15);
 
-/// Asks a page that tells its caller's address; Amazon's where none is named.
+/// Returns the caller's address as reported by a page, Amazon's by default.
 ///
 /// # Errors
 /// When the page does not answer in time, or not with an address.
@@ -23,11 +23,11 @@ pub async fn of_caller(page: Option<&str>) -> Result<IpAddr> {
     let client = client.map_err(|cause| Error::failed("cannot set up an HTTP client").because(cause))?;
     let mut patience = Patience::new(LIMIT);
     loop {
-        let asked = async { client.get(page).send().await?.error_for_status()?.text().await };
-        let error = match asked.await {
+        let request = async { client.get(page).send().await?.error_for_status()?.text().await };
+        let error = match request.await {
             Ok(text) => match text.trim().parse() {
                 Ok(address) => return Ok(address),
-                Err(_) => unknown(page).because("the page does not answer with an address"),
+                Err(_) => unknown(page).because("the response is not an address"),
             },
             Err(cause) => unknown(page).because(cause.without_url()),
         };
@@ -36,8 +36,8 @@ pub async fn of_caller(page: Option<&str>) -> Result<IpAddr> {
 }
 
 fn unknown(page: &str) -> Error {
-    Error::could_not_run(format!("cannot find out from `{page}` under which address this computer is seen"))
-        .remedy("write the networks from which ssh is to be let in into `provider.aws.allow_ssh_from`")
+    Error::could_not_run(format!("cannot get the public address of this computer from `{page}`"))
+        .remedy("set `provider.aws.allow_ssh_from` to the networks that may use ssh")
 }
 
 #[cfg(test)]
@@ -48,13 +48,13 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_page_is_asked_over_tls() {
+    async fn a_page_is_requested_over_tls() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let page = format!("https://{}", listener.local_addr().unwrap());
         let greeting = async { listener.accept().await.unwrap().0.read_u8().await.unwrap() };
         let first = tokio::select! {
             first = greeting => first,
-            asked = of_caller(Some(&page)) => panic!("{asked:?}"),
+            address = of_caller(Some(&page)) => panic!("{address:?}"),
         };
         // The type of a TLS record that begins a handshake (RFC 8446, section 5.1).
         assert_eq!(first, 22);

@@ -1,4 +1,4 @@
-//! Alertmanager's HTTP API and the counters of its `/metrics`: what `verify/` watches. Reads only.
+//! Alertmanager's HTTP API and the counters of its `/metrics`, as `verify/` needs them. Read-only.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 #[derive(Debug, Clone)]
 pub struct Alertmanager(Client);
 
-/// An alert that Alertmanager holds and that has not ended.
+/// An alert in Alertmanager that has not resolved.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct HeldAlert {
     /// Its labels, `alertname` among them.
@@ -23,11 +23,11 @@ pub struct HeldAlert {
     /// When it began to fire.
     #[serde(default, rename = "startsAt")]
     pub starts_at: jiff::Timestamp,
-    /// Whether something keeps it from being sent.
+    /// Whether it is suppressed.
     pub status: Status,
 }
 
-/// What keeps an alert from being sent.
+/// What suppresses an alert.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 pub struct Status {
     /// Ids of silences.
@@ -41,13 +41,13 @@ pub struct Status {
     pub muted_by: Vec<String>,
 }
 
-/// Alerts that are told together.
+/// Alerts that share notifications.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct AlertGroup {
-    /// The labels that its alerts have in common because they are grouped by them.
+    /// The `group_by` labels that its alerts have in common.
     #[serde(default)]
     pub labels: BTreeMap<String, String>,
-    /// Its alerts, those included that have ended and whose end was not told yet.
+    /// Its alerts, including resolved ones whose resolved notification was not sent yet.
     #[serde(default)]
     pub alerts: Vec<HeldAlert>,
 }
@@ -64,12 +64,12 @@ impl AlertGroup {
 pub struct Silence {
     /// Its id, for `amtool silence expire`.
     pub id: String,
-    /// What it silences: alerts that all of these match.
+    /// Its matchers: it silences alerts that all of them match.
     pub matchers: Vec<Matcher>,
     /// Until when, as RFC 3339.
     #[serde(default, rename = "endsAt")]
     pub ends_at: String,
-    /// Who made it.
+    /// Its creator.
     #[serde(default, rename = "createdBy")]
     pub created_by: String,
     /// Whether it is in force.
@@ -111,8 +111,8 @@ struct Config {
 }
 
 impl Silence {
-    /// Whether it silences an alert with these labels. A regular expression that cannot be read here counts
-    /// as a match, so that the user is told rather than not.
+    /// Whether it silences an alert with these labels. A regular expression that cannot be parsed here counts
+    /// as a match, so that the user is warned.
     pub fn matches(&self, labels: &BTreeMap<String, String>) -> bool {
         self.matchers.iter().all(|matcher| matcher.matches(labels))
     }
@@ -120,7 +120,7 @@ impl Silence {
 
 impl Matcher {
     fn matches(&self, labels: &BTreeMap<String, String>) -> bool {
-        // A label that is not there is an empty one.
+        // A missing label is an empty one.
         let value = labels.get(&self.name).map_or("", String::as_str);
         if !self.is_regex {
             return (value == self.value) == self.is_equal;
@@ -137,26 +137,26 @@ impl Matcher {
 /// `alertmanager_notifications_total` is left out on purpose: it counts notifications that failed, too.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Counters {
-    /// Requests sent, each try counted.
+    /// Requests sent, including retries.
     pub requests: f64,
-    /// Requests that were refused or got no answer.
+    /// Requests that were refused or got no response.
     pub failed: f64,
-    /// Groups of alerts that are held, those included whose alerts have ended and were not cleared away yet.
+    /// Alert groups, including those of resolved alerts that were not removed yet.
     pub groups: f64,
     /// When this Alertmanager started, in seconds since 1970: the counters begin there.
     pub started: f64,
 }
 
 impl Counters {
-    /// Reads them from the text of `/metrics`; nothing where one of them is not in there. Alertmanager shows those of all
-    /// its integrations from its start on, so that what is missing is unknown, and not zero.
+    /// Reads them from the text of `/metrics`; none if one is missing. Alertmanager exports those of all its
+    /// integrations from its start, so that a missing one is unknown, not zero.
     pub fn parse(text: &str) -> Option<Self> {
         let sum = |name: &str, label: &str| {
             let values: Option<Vec<f64>> = text
                 .lines()
                 .filter_map(|line| line.strip_prefix(name))
                 .filter(|rest| rest.starts_with(['{', ' ']) && rest.contains(label))
-                // One that cannot be read makes the whole sum unknown.
+                // One invalid value makes the whole sum unknown.
                 .map(|rest| rest.rsplit(' ').next()?.parse().ok())
                 .collect();
             values.filter(|values| !values.is_empty()).map(|values| values.iter().sum::<f64>())
@@ -192,14 +192,14 @@ impl Alertmanager {
     pub async fn version(&self) -> Result<String> {
         let answer = self.0.get("/api/v2/status").await?;
         if !answer.is_success() {
-            return Err(answer.refusal("tell its version"));
+            return Err(answer.refusal("report its version"));
         }
         let status: serde_json::Value = answer.json()?;
         let version = status["versionInfo"]["version"].as_str();
-        version.map(str::to_owned).ok_or_else(|| Error::failed("Alertmanager does not say its version"))
+        version.map(str::to_owned).ok_or_else(|| Error::failed("Alertmanager does not report its version"))
     }
 
-    /// The alerts that have not ended, silenced and inhibited ones included.
+    /// The alerts that have not resolved, including silenced and inhibited ones.
     ///
     /// # Errors
     /// When Alertmanager does not answer as documented.
@@ -249,7 +249,7 @@ impl Alertmanager {
         if !answer.is_success() {
             return Err(answer.refusal("show its metrics"));
         }
-        let missing = || Error::failed("Alertmanager's metrics lack a counter of what it sends");
+        let missing = || Error::failed("Alertmanager's metrics lack a counter of its notifications");
         Counters::parse(&String::from_utf8_lossy(&answer.body)).ok_or_else(missing)
     }
 
@@ -274,7 +274,7 @@ mod tests {
     const METRICS: &str = include_str!("../../tests/fixtures/alertmanager-metrics.txt");
 
     #[test]
-    fn what_was_delivered_is_requests_less_failed_ones_and_never_notifications() {
+    fn deliveries_are_requests_minus_failed_ones_and_not_notifications() {
         let counters = Counters::parse(METRICS).unwrap();
         assert!((counters.requests - 5.0).abs() < f64::EPSILON, "{counters:?}");
         assert!((counters.accepted() - 2.0).abs() < f64::EPSILON, "{counters:?}");
@@ -282,7 +282,7 @@ mod tests {
         assert!(counters.started > 1.0e9);
         let other =
             METRICS.replace("alertmanager_notification_requests_total", "alertmanager_requests_total");
-        assert_eq!(Counters::parse(&other), None, "what is not there is not zero");
+        assert_eq!(Counters::parse(&other), None, "a missing counter is not zero");
     }
 
     #[test]

@@ -1,6 +1,6 @@
-//! The door through which a browser comes in without typing: a page on loopback, opened once, that hands over a
-//! session's cookies and sends the browser on. Cookies belong to a host and not to a port, so that those of this
-//! page reach the service behind another port of the same address. Nobody else finds the page: its path is random.
+//! Logs a browser in without typing: a page on loopback, which can be opened once, sets a session's cookies and
+//! redirects the browser. Cookies belong to a host and not to a port, so that those of this page reach the service
+//! behind another port of the same address. The path of the page is random, so that no one else finds it.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -15,14 +15,14 @@ use tokio::task::JoinHandle;
 use crate::error::{Error, Result};
 use crate::secret::Secret;
 
-/// A page that lets one browser in. It is closed when dropped.
+/// A page that logs one browser in. It is closed when dropped.
 #[derive(Debug)]
 pub struct Door {
     url: String,
     server: JoinHandle<()>,
 }
 
-/// What the page gives, until it was asked for.
+/// The page's response, until it was requested.
 #[derive(Clone)]
 struct Pass {
     path: Arc<str>,
@@ -31,7 +31,7 @@ struct Pass {
 }
 
 impl Door {
-    /// Makes the page. `key` is what nobody can guess; `target` is where the browser is sent.
+    /// Opens the page. `key` is a secret path; `target` is where the browser is redirected.
     ///
     /// # Errors
     /// When no loopback port can be had.
@@ -42,7 +42,7 @@ impl Door {
         let address = listener.local_addr().map_err(cannot)?;
         let path = format!("/{}", key.expose());
         let target = HeaderValue::from_str(target)
-            .map_err(|cause| Error::failed("an address is no header").because(cause))?;
+            .map_err(|cause| Error::failed("the address is not a valid header").because(cause))?;
         let pass = Pass { path: path.as_str().into(), target, cookies: Arc::new(Mutex::new(Some(cookies))) };
         let app = axum::Router::new().fallback(enter).with_state(pass);
         let server = tokio::spawn(async move {
@@ -77,7 +77,7 @@ async fn enter(State(pass): State<Pass>, uri: Uri) -> Response {
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     for cookie in cookies {
-        // One that is no header is none that a service sent.
+        // A service's cookies are always valid headers.
         if let Ok(value) = HeaderValue::from_str(cookie.expose()) {
             headers.append(header::SET_COOKIE, value);
         }
@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn the_first_who_knows_the_path_gets_in_and_nobody_after_him() {
+    async fn the_path_works_once_and_only_if_it_is_known() {
         let cookies = vec![Secret::new("grafana_session=s3cret; Path=/; HttpOnly")];
         let door = Door::open(&Secret::new("k3y"), cookies, "http://127.0.0.1:4000/").await.unwrap();
         let client = crate::http::builder().no_proxy().build().unwrap();

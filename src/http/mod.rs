@@ -1,5 +1,5 @@
-//! The clients of the services that monctl sets up. This is the one place that builds HTTP clients, and the
-//! room the only one that names reqwest.
+//! The clients of the services that monctl sets up. This is the only place that builds HTTP clients, and the only
+//! module that uses reqwest.
 //!
 //! The project's own services are reached through a forward over ssh, which ends in a unix socket on this side; tests
 //! use TCP. A Grafana that exists and grafana.com have URLs.
@@ -24,12 +24,12 @@ use serde_json::Value;
 use crate::error::{Error, Result};
 use crate::secret::Secret;
 
-/// A service under load takes its time: a locked Grafana answered after 40 s.
+/// Timeout for a service under load: a locked Grafana responded after 40 s.
 const TIMEOUT: Duration = Duration::from_secs(45);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// No service has so much to say; who does is broken or means harm.
+/// Maximum size of a response; a larger one is a bug or an attack.
 const LARGEST_ANSWER_BYTES: usize = 32 << 20;
-/// What is shown of a body that says nothing in a known way; bytes.
+/// How much of an unstructured body is shown, in bytes.
 const SHOWN: usize = 200;
 
 /// Where a service listens, seen from here.
@@ -57,7 +57,7 @@ impl From<SocketAddr> for Endpoint {
 
 /// What all clients have in common. TLS is ring's, which is chosen here because another crate may bring a second one.
 fn builder() -> ClientBuilder {
-    // Whoever was first has chosen the same.
+    // An earlier call has installed the same.
     drop(rustls::crypto::ring::default_provider().install_default());
     let builder = reqwest::Client::builder().timeout(TIMEOUT).connect_timeout(CONNECT_TIMEOUT);
     builder.redirect(reqwest::redirect::Policy::none())
@@ -69,12 +69,12 @@ pub struct Client {
     http: reqwest::Client,
     service: &'static str,
     base: String,
-    /// What to do where it does not answer.
+    /// What to do if it does not answer.
     remedy: Option<&'static str>,
     login: Login,
 }
 
-/// What a client shows with each request.
+/// The credentials of each request.
 #[derive(Debug, Clone)]
 enum Login {
     Nothing,
@@ -83,17 +83,17 @@ enum Login {
 }
 
 impl Client {
-    /// A client of `service`, by which errors call it.
+    /// A client of `service`, its name in errors.
     ///
     /// # Errors
     /// When the system's resolver or TLS cannot be set up.
     pub fn new(service: &'static str, endpoint: &Endpoint) -> Result<Self> {
-        // A proxy of the environment must never see what goes through a forward, where there is no TLS either.
+        // A proxy of the environment must never see the traffic of a forward, which has no TLS either.
         let near = || builder().no_proxy().tls_certs_only([]);
         let (builder, base) = match endpoint {
             Endpoint::Unix(path) => (near().unix_socket(path.as_path()), "http://localhost".into()),
             Endpoint::Tcp(address) => (near(), format!("http://{address}")),
-            // On this computer itself no proxy has a part, either.
+            // No proxy for this computer itself either.
             Endpoint::Url(base) if base.starts_with("http://") => (near(), base.clone()),
             Endpoint::Url(base) => (builder(), base.clone()),
         };
@@ -123,15 +123,15 @@ impl Client {
     /// # Errors
     /// As [`Client::get`].
     pub async fn patch(&self, path: &str, body: &Value) -> Result<Answer> {
-        self.ask(self.request(Method::PATCH, path).json(body)).await
+        self.send(self.request(Method::PATCH, path).json(body)).await
     }
 
-    /// GET of a path, which begins with a slash and may hold a query that needs no quoting.
+    /// GET of a path, which begins with a slash and may contain a query that needs no quoting.
     ///
     /// # Errors
-    /// When no answer comes: what became of the request is unknown then.
+    /// When there is no response: whether the request took effect is unknown then.
     pub async fn get(&self, path: &str) -> Result<Answer> {
-        self.ask(self.request(Method::GET, path)).await
+        self.send(self.request(Method::GET, path)).await
     }
 
     /// GET of a path with query parameters, which are quoted here.
@@ -139,7 +139,7 @@ impl Client {
     /// # Errors
     /// As [`Client::get`].
     pub async fn get_with(&self, path: &str, query: &[(&str, &str)]) -> Result<Answer> {
-        self.ask(self.request(Method::GET, path).query(query)).await
+        self.send(self.request(Method::GET, path).query(query)).await
     }
 
     /// POST of a JSON body.
@@ -147,7 +147,7 @@ impl Client {
     /// # Errors
     /// As [`Client::get`].
     pub async fn post(&self, path: &str, body: &Value) -> Result<Answer> {
-        self.ask(self.request(Method::POST, path).json(body)).await
+        self.send(self.request(Method::POST, path).json(body)).await
     }
 
     /// PUT of a JSON body.
@@ -155,7 +155,7 @@ impl Client {
     /// # Errors
     /// As [`Client::get`].
     pub async fn put(&self, path: &str, body: &Value) -> Result<Answer> {
-        self.ask(self.request(Method::PUT, path).json(body)).await
+        self.send(self.request(Method::PUT, path).json(body)).await
     }
 
     /// DELETE of a path.
@@ -163,7 +163,7 @@ impl Client {
     /// # Errors
     /// As [`Client::get`].
     pub async fn delete(&self, path: &str) -> Result<Answer> {
-        self.ask(self.request(Method::DELETE, path)).await
+        self.send(self.request(Method::DELETE, path)).await
     }
 
     /// `scheme://host` of the service.
@@ -173,7 +173,7 @@ impl Client {
         self.base[..end].to_owned()
     }
 
-    /// Passes a request of somebody else's on: status, type and body of the answer.
+    /// Forwards a request of another client: returns status, type and body of the response.
     async fn pass(
         &self,
         method: &str,
@@ -185,7 +185,7 @@ impl Client {
         let request = self.with_own_login(self.http.request(method, url)).body(body);
         let request = kind.iter().fold(request, |request, kind| request.header("content-type", *kind));
         let response = request.send().await.map_err(|cause| self.silent(cause))?;
-        // A type that is not text says as little as none.
+        // A type that is not text is ignored.
         let kind = response.headers().get("content-type").and_then(|kind| kind.to_str().ok());
         let kind = kind.unwrap_or("application/octet-stream").to_owned();
         Ok((response.status().as_u16(), kind, response.bytes().await.map_err(|cause| self.silent(cause))?))
@@ -204,7 +204,7 @@ impl Client {
     }
 
     fn silent(&self, cause: reqwest::Error) -> Error {
-        // The address is this side's end of a forward and means nothing to a reader.
+        // The address is the local end of a forward and means nothing to users.
         let error = Error::failed(format!("{} did not answer", self.service)).because(cause.without_url());
         match self.remedy {
             Some(remedy) => error.remedy(remedy),
@@ -212,7 +212,7 @@ impl Client {
         }
     }
 
-    async fn ask(&self, request: RequestBuilder) -> Result<Answer> {
+    async fn send(&self, request: RequestBuilder) -> Result<Answer> {
         let begin = Instant::now();
         let mut response = request.send().await.map_err(|cause| self.silent(cause))?;
         let status = response.status().as_u16();
@@ -223,7 +223,8 @@ impl Client {
         while let Some(chunk) = response.chunk().await.map_err(|cause| self.silent(cause))? {
             body.extend_from_slice(&chunk);
             if body.len() > LARGEST_ANSWER_BYTES {
-                let text = format!("{} sends more than {} MiB", self.service, LARGEST_ANSWER_BYTES >> 20);
+                let text =
+                    format!("the response of {} exceeds {} MiB", self.service, LARGEST_ANSWER_BYTES >> 20);
                 return Err(Error::failed(text));
             }
         }
@@ -255,16 +256,16 @@ impl Answer {
     /// The body as JSON.
     ///
     /// # Errors
-    /// When it is none, or not of this shape.
+    /// If it is not JSON, or not of this shape.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T> {
         serde_json::from_slice(&self.body).map_err(|cause| {
-            Error::failed(format!("{} sent an answer that cannot be read", self.service)).because(cause)
+            Error::failed(format!("the response of {} cannot be parsed", self.service)).because(cause)
         })
     }
 
-    /// What the service says in its `message` or `error`, else the beginning of the body.
-    pub fn says(&self) -> String {
-        // What is not JSON is shown as it came.
+    /// The `message` or `error` of the body, else its beginning.
+    pub fn message(&self) -> String {
+        // A body that is not JSON is shown as it is.
         let object: Option<Value> = serde_json::from_slice(&self.body).ok();
         let word = |key| object.as_ref()?.get(key)?.as_str().map(str::to_owned);
         word("message").or_else(|| word("error")).unwrap_or_else(|| {
@@ -274,9 +275,9 @@ impl Answer {
         })
     }
 
-    /// An error that names the status and what the service said.
+    /// An error with the status and the service's message.
     pub fn refusal(&self, doing: &str) -> Error {
-        let text = format!("{} refused to {doing}: {} ({})", self.service, self.says(), self.status);
+        let text = format!("{} refused to {doing}: {} ({})", self.service, self.message(), self.status);
         Error::failed(text)
     }
 }
@@ -291,22 +292,22 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_says_what_the_service_said() {
-        assert_eq!(answer(r#"{"message": "bad request data"}"#).says(), "bad request data");
-        assert_eq!(answer(r#"{"status": "error", "error": "parse error"}"#).says(), "parse error");
-        assert_eq!(answer("404 page not found\n").says(), "404 page not found");
-        assert_eq!(answer(&"ü".repeat(300)).says().len(), SHOWN);
+    fn a_refusal_includes_the_message_of_the_service() {
+        assert_eq!(answer(r#"{"message": "bad request data"}"#).message(), "bad request data");
+        assert_eq!(answer(r#"{"status": "error", "error": "parse error"}"#).message(), "parse error");
+        assert_eq!(answer("404 page not found\n").message(), "404 page not found");
+        assert_eq!(answer(&"ü".repeat(300)).message().len(), SHOWN);
         let refusal = answer(r#"{"message": "no"}"#).refusal("save dashboard `Hosts`");
         assert_eq!(refusal.message(), "grafana refused to save dashboard `Hosts`: no (400)");
     }
 
     #[tokio::test]
-    async fn an_answer_without_end_is_refused() {
+    async fn an_endless_response_is_refused() {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let server = tokio::spawn(async move {
             let (mut stream, _) = listener.accept().await.unwrap();
-            // An answer before its question is none.
+            // A response must not come before its request.
             tokio::io::AsyncReadExt::read(&mut stream, &mut [0; 1024]).await.unwrap();
             let mut end = Ok(());
             let head = &b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n"[..];
@@ -320,12 +321,12 @@ mod tests {
             end
         });
         let error = Client::new("grafana", &Endpoint::Tcp(address)).unwrap().get("/").await.unwrap_err();
-        assert_eq!(error.message(), "grafana sends more than 32 MiB");
-        assert!(server.await.unwrap().is_err(), "the server is still heard");
+        assert_eq!(error.message(), "the response of grafana exceeds 32 MiB");
+        assert!(server.await.unwrap().is_err(), "the client still reads");
     }
 
     #[tokio::test]
-    async fn a_service_that_is_not_there_is_named_without_its_socket() {
+    async fn an_unreachable_service_is_named_without_its_socket() {
         let gone = Endpoint::Unix("/nonexistent/socket".into());
         let error = Client::new("grafana", &gone).unwrap().get("/api/health").await.unwrap_err();
         assert_eq!(error.message(), "grafana did not answer");

@@ -1,4 +1,4 @@
-//! Prometheus' HTTP API: what `verify/` watches and `status` shows. Reads only.
+//! Prometheus' HTTP API, as `verify/` and `status` need it. Read-only.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 
 /// Prometheus' discovery settles within this time after a start or a reload.
 pub const DISCOVERY_SETTLES_WITHIN: Duration = Duration::from_secs(12);
-/// The pause between two questions while it does.
+/// The pause between two requests while it does.
 const DISCOVERY_PAUSE: Duration = Duration::from_millis(500);
 
 /// Labels by name.
@@ -55,13 +55,13 @@ pub struct AlertingRule {
     pub last_error: Option<String>,
 }
 
-/// How far a rule is for one series.
+/// State of a rule for one series.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum AlertState {
-    /// True, but not yet for as long as `for` asks.
+    /// True, but not yet for the duration of `for`.
     Pending,
-    /// Told to Alertmanager.
+    /// Sent to Alertmanager.
     Firing,
 }
 
@@ -70,7 +70,7 @@ pub enum AlertState {
 pub struct ActiveAlert {
     /// Its labels, `alertname` among them.
     pub labels: Labels,
-    /// How far it is.
+    /// Its state.
     pub state: AlertState,
     /// Since when, as RFC 3339.
     #[serde(default, rename = "activeAt")]
@@ -91,7 +91,7 @@ pub struct Target {
     pub labels: Labels,
     /// `up`, `down` or `unknown`.
     pub health: String,
-    /// Why the last scrape failed; empty where it did not.
+    /// Why the last scrape failed; empty if it did not.
     #[serde(default, rename = "lastError")]
     pub last_error: String,
     /// The URL that is scraped.
@@ -190,13 +190,13 @@ impl Prometheus {
     /// An instant query. Series without a finite value are left out.
     ///
     /// # Errors
-    /// When Prometheus does not answer or refuses the expression, or its value is no vector.
+    /// When Prometheus does not answer or refuses the expression, or its value is not a vector.
     pub async fn query(&self, expression: &str) -> Result<Vec<Sample>> {
         let answer = self.0.get_with("/api/v1/query", &[("query", expression)]).await?;
         samples(&answer, expression)
     }
 
-    /// An instant query of an expression that need not be valid: nothing where Prometheus refuses it.
+    /// An instant query of an expression that need not be valid: none if Prometheus refuses it.
     ///
     /// # Errors
     /// When Prometheus does not answer as documented.
@@ -238,7 +238,7 @@ impl Prometheus {
     /// # Errors
     /// When Prometheus does not answer as documented.
     pub async fn version(&self) -> Result<String> {
-        let Build { version } = self.data("/api/v1/status/buildinfo", "tell its version").await?;
+        let Build { version } = self.data("/api/v1/status/buildinfo", "report its version").await?;
         Ok(version)
     }
 
@@ -247,11 +247,11 @@ impl Prometheus {
     /// # Errors
     /// When Prometheus does not answer as documented.
     pub async fn running_for(&self) -> Result<Duration> {
-        let Runtime { started } = self.data("/api/v1/status/runtimeinfo", "tell since when it runs").await?;
+        let Runtime { started } = self.data("/api/v1/status/runtimeinfo", "report its start time").await?;
         let now = self.query("vector(time())").await?;
-        let now = now.first().ok_or_else(|| Error::failed("Prometheus does not say what time it is"))?.value;
+        let now = now.first().ok_or_else(|| Error::failed("Prometheus does not report its time"))?.value;
         let seconds = now - started.as_duration().as_secs_f64();
-        // A clock that was set back in between says nothing of a start.
+        // A clock that was set back in between is not evidence of a restart.
         Ok(Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX))
     }
 
@@ -321,8 +321,8 @@ impl Prometheus {
         Ok(active.len())
     }
 
-    /// How many Alertmanagers it sends to. None is believed only where that lasts: for some seconds after a reload it
-    /// knows none.
+    /// How many Alertmanagers it sends to. Zero is accepted only if it persists: for some seconds after a reload there
+    /// are none.
     ///
     /// # Errors
     /// When Prometheus does not answer as documented.
@@ -346,7 +346,7 @@ impl Prometheus {
     }
 }
 
-/// The series of an answer. Those without a finite value are left out.
+/// The series of a response. Those without a finite value are left out.
 fn samples(answer: &Answer, expression: &str) -> Result<Vec<Sample>> {
     if !answer.is_success() {
         return Err(answer.refusal("evaluate an expression").at(format!("`{expression}`")));

@@ -1,5 +1,5 @@
-//! The relay through which a browser sees a Grafana that exists: a loopback port that passes requests on with the token,
-//! which a browser cannot show by itself. Only a browser with the relay's own cookie gets through.
+//! The relay through which a browser uses an existing Grafana: a loopback port that forwards requests with the token,
+//! which a browser cannot send by itself. Only a browser with the relay's own cookie gets through.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use crate::secret::Secret;
 /// The cookie's name.
 const COOKIE: &str = "monctl_relay";
 
-/// A port that passes requests on. It is closed when dropped.
+/// A port that forwards requests. It is closed when dropped.
 #[derive(Debug)]
 pub struct Relay {
     url: String,
@@ -36,7 +36,7 @@ struct Ends {
 }
 
 impl Relay {
-    /// Opens it for the service of a client, which shows its login.
+    /// Opens it for the service of a client, which adds its credentials.
     pub(crate) async fn open(client: Client) -> Result<Self> {
         let cannot =
             |cause: std::io::Error| Error::could_not_run("cannot listen on a loopback port").because(cause);
@@ -84,7 +84,7 @@ async fn pass(
         return StatusCode::FORBIDDEN.into_response();
     }
     let path = uri.path_and_query().map_or("/", |path| path.as_str());
-    // Neither cookies nor the page's origin mean anything there.
+    // Neither cookies nor the page's origin are forwarded.
     let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
     match ends.client.pass(method.as_str(), &format!("{}{path}", ends.origin), kind, body).await {
         Ok((status, kind, body)) => {
@@ -103,7 +103,7 @@ mod tests {
     use crate::http::Endpoint;
 
     #[tokio::test]
-    async fn a_browser_with_the_cookie_gets_through_with_the_token_and_nobody_else_does() {
+    async fn only_a_browser_with_the_cookie_gets_through_with_the_token() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let echo = any(async |uri: Uri, headers: HeaderMap, body: String| {

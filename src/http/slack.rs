@@ -1,5 +1,5 @@
-//! Slack's incoming webhooks: a receiver that accepts and refuses what Slack does, for projects without a
-//! webhook and for tests, and the meaning of the words with which Slack refuses.
+//! Slack's incoming webhooks: a receiver that accepts and refuses the same requests as Slack, for projects without a
+//! webhook and for tests, and the meaning of Slack's error codes.
 
 pub mod history;
 
@@ -22,17 +22,17 @@ use crate::event::ChatMessage;
 
 /// Slack shows no more attachments than this.
 const MOST_ATTACHMENTS: usize = 100;
-/// Slack cuts a footer off behind so many characters.
+/// Slack truncates a footer after this many characters.
 const LONGEST_FOOTER: usize = 300;
 
-/// What Slack answers to a request.
+/// Slack's response to a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reply {
     /// The message is in the channel.
     Ok,
-    /// A refusal by its status and word, such as 404 and `no_service`.
+    /// A refusal: status and error code, such as 404 and `no_service`.
     Refused(u16, &'static str),
-    /// Too many messages; try again after so many seconds.
+    /// Too many messages; retry after this many seconds.
     RateLimited(u32),
 }
 
@@ -41,20 +41,20 @@ pub enum Reply {
 pub struct Received {
     /// When its body was complete.
     pub at: Instant,
-    /// The message; none where the body held none.
+    /// The message; none if the body had none.
     pub message: Option<ChatMessage>,
-    /// The alerts that it is about, where it says so.
+    /// The alerts that it is about, if it names them.
     pub marks: Vec<Mark>,
-    /// What was answered.
+    /// The response.
     pub reply: Reply,
 }
 
-/// Which alert a message is about. monctl's Alertmanager writes one for each alert, where monctl itself or a bot looks for
-/// them: the first few into the footer, all of them into the fallback. Fingerprint and start are those of one alert in one
+/// Which alert a message is about. monctl's Alertmanager writes one for each alert, if monctl itself or a bot reads
+/// them: the first few into the footer, all of them into the fallback. Fingerprint and start identify one alert in one
 /// run.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Mark {
-    /// Whether the message says that the alert is over.
+    /// Whether the message reports the alert as resolved.
     pub is_over: bool,
     /// The fingerprint of its labels.
     pub fingerprint: String,
@@ -63,8 +63,8 @@ pub struct Mark {
 }
 
 impl Mark {
-    /// The marks of a message, each once, from its footer and its fallback: `firing FINGERPRINT SECONDS; resolved …;`. One
-    /// that was cut off is left out.
+    /// The marks of a message, each once, from its footer and its fallback: `firing FINGERPRINT SECONDS; resolved …;`.
+    /// A truncated one is left out.
     pub fn of_message(footer: &str, fallback: &str) -> Vec<Self> {
         let mut marks = Self::parse_all(footer);
         let others =
@@ -83,7 +83,7 @@ impl Mark {
             };
             Some(Self { is_over, fingerprint: words.next()?.to_owned(), since: words.next()?.parse().ok()? })
         };
-        // What stands behind the last `;` has no end, and may be half of a mark.
+        // The text after the last `;` may be half of a mark.
         let ended = text.rsplit_once(';').map_or("", |(ended, _)| ended);
         ended.split(';').filter_map(mark).collect()
     }
@@ -98,7 +98,7 @@ pub struct SlackReceiver {
 
 #[derive(Clone)]
 struct Desk {
-    /// Answers to come, whatever the request; when they are used up, messages are judged on their merits.
+    /// The next replies, whatever the request; once they are used up, messages are validated.
     replies: Arc<Mutex<VecDeque<Reply>>>,
     requests: mpsc::UnboundedSender<Received>,
 }
@@ -133,7 +133,7 @@ impl SlackReceiver {
         let (sender, requests) = mpsc::unbounded_channel();
         let desk = Desk { replies: Arc::new(Mutex::new(replies)), requests: sender };
         let server = serve(axum::Router::new().fallback(answer).with_state(desk));
-        // A server on a socket that it holds ends only with the task.
+        // A server on its socket ends only with the task.
         let server = tokio::spawn(async move {
             drop(server.await);
         });
@@ -165,7 +165,7 @@ fn cannot_listen(place: &dyn std::fmt::Display, error: std::io::Error) -> Error 
 async fn answer(State(desk): State<Desk>, method: Method, headers: HeaderMap, body: Bytes) -> Reply {
     let payload = (method == Method::POST).then(|| Payload::read(&headers, &body));
     let judged = match &payload {
-        // Slack does not say what is at a webhook's address to someone who only looks.
+        // Slack does not answer a GET of a webhook's address.
         None => Reply::Refused(400, "invalid_payload"),
         Some(Err(word)) => Reply::Refused(400, word),
         Some(Ok(_)) => Reply::Ok,
@@ -175,7 +175,7 @@ async fn answer(State(desk): State<Desk>, method: Method, headers: HeaderMap, bo
     let payload = payload.and_then(Result::ok);
     let marks = payload.as_ref().map(Payload::marks).unwrap_or_default();
     let message = payload.map(Payload::into_message);
-    // Nobody looks any more: the run is over.
+    // The receiving end is closed: the run is over.
     drop(desk.requests.send(Received { at: Instant::now(), message, marks, reply: reply.clone() }));
     reply
 }
@@ -218,11 +218,11 @@ struct Attachment {
 }
 
 impl Payload {
-    /// Reads it, or says with which word Slack would refuse it.
+    /// Parses it, or returns the error code with which Slack would refuse it.
     fn read(headers: &HeaderMap, body: &[u8]) -> Result<Self, &'static str> {
         let is_json = headers
             .get(header::CONTENT_TYPE)
-            // A type that is not text is not JSON's.
+            // A content type that is not text is not JSON.
             .and_then(|value| value.to_str().ok())
             .is_some_and(|value| value.starts_with("application/json"));
         // A struct would also be read from a JSON array.
@@ -263,39 +263,40 @@ impl Payload {
     }
 }
 
-/// What a word of Slack's means, and what to do about it.
+/// The meaning of an error code of Slack, and its remedy.
 pub fn meaning(word: &str) -> Option<(&'static str, &'static str)> {
     let meaning = match word {
         "invalid_token" => (
             "the webhook's URL is wrong or was revoked",
-            "make a new incoming webhook in Slack's app settings and give its URL to the spec's `webhook_url`",
+            "create a new incoming webhook in Slack's app settings and put its URL into the spec's `webhook_url`",
         ),
         "no_service" | "no_service_id" => (
             "the webhook is disabled, removed, or its URL is cut off",
-            "enable it or make a new incoming webhook in Slack's app settings, then `monctl up`",
+            "enable it or create a new incoming webhook in Slack's app settings, then `monctl up`",
         ),
         "no_team" | "team_disabled" => (
             "the workspace of the webhook is gone or disabled",
-            "make an incoming webhook in a workspace that is in use",
+            "create an incoming webhook in an active workspace",
         ),
         "channel_is_archived" => {
-            ("the webhook's channel is archived", "unarchive it, or make a webhook for another channel")
+            ("the webhook's channel is archived", "unarchive it, or create a webhook for another channel")
         }
         "channel_not_found" => {
-            ("the webhook's channel is gone", "make an incoming webhook for a channel that exists")
+            ("the webhook's channel is gone", "create an incoming webhook for an existing channel")
         }
         "action_prohibited" | "posting_to_general_channel_denied" => (
             "the workspace's administrators forbid this message",
-            "ask them, or make a webhook for another channel",
+            "ask them, or create a webhook for another channel",
         ),
-        "user_not_found" => {
-            ("the person for whom the webhook was made is gone", "make a new incoming webhook for a channel")
-        }
+        "user_not_found" => (
+            "the user for whom the webhook was created is gone",
+            "create a new incoming webhook for a channel",
+        ),
         "invalid_payload" | "no_text" | "too_many_attachments" => {
-            ("Slack cannot read the message", "look at `notify` in the spec: what the message says")
+            ("Slack cannot parse the message", "check the message's content in the spec's `notify`")
         }
         "rate_limited" | "rate_limit_exceeded" => (
-            "too many messages in a short time; Alertmanager tries again",
+            "too many messages in a short time; Alertmanager retries",
             "wait a minute; group alerts so that fewer messages are sent",
         ),
         _ => return None,
@@ -303,12 +304,12 @@ pub fn meaning(word: &str) -> Option<(&'static str, &'static str)> {
     Some(meaning)
 }
 
-/// A text with what is markup in Slack as entities, as messages of monctl have it.
+/// Escapes Slack's markup as entities, as messages of monctl do.
 pub fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
-/// The word of Slack's in a line of Alertmanager's log, if there is one.
+/// Slack's error code in a line of Alertmanager's log, if there is one.
 pub fn word_in(line: &str) -> Option<&str> {
     line.split(|c: char| !c.is_ascii_lowercase() && c != '_').find(|word| meaning(word).is_some())
 }

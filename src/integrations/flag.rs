@@ -1,8 +1,8 @@
-//! What a spec decides about which parts of a playbook, an integration or a dashboard apply.
+//! Flags of a spec that select parts of playbooks, integrations and dashboards.
 
 use serde::{Deserialize, Serialize};
 
-/// A yes or no of the spec. Data name it below `when`.
+/// A flag of the spec, which data files name as `when`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Flag {
@@ -14,8 +14,8 @@ pub enum Flag {
     Exporter,
     /// `app.metrics` is `builtin`.
     Builtin,
-    /// The spec names no Grafana that exists.
+    /// The spec names no existing Grafana.
     Grafana,
-    /// An alert is about the monitoring itself.
+    /// Some alert monitors the monitoring itself.
     Watched,
 }

@@ -1,4 +1,4 @@
-//! The files of an integration, from the program or from the user's disk. All of them are text.
+//! The files of an integration, embedded or from the user's disk. All of them are text.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -13,11 +13,11 @@ use crate::error::{Error, Result};
 /// Files by their path below the integration's folder, with `/` between parts.
 pub(super) type Files = BTreeMap<String, Cow<'static, str>>;
 
-/// What may lie in the folder: files, and folders of files. A misspelled name would otherwise be left out in silence.
+/// Allowed files and subfolders. Other names are refused, since a misspelled one would be ignored silently.
 const FILES: [&str; 4] = ["integration.yaml", "install.yaml", "overview.json", "README.md"];
 const FOLDERS: [&str; 5] = ["alerts", "dashboards", "files", "runbooks", "systemd"];
 
-/// The files of a folder that is part of the program.
+/// The files of an embedded folder.
 pub(super) fn embedded(folder: &'static Dir<'static>) -> Result<Files> {
     let mut files = Files::new();
     let subfolders = folder.dirs().flat_map(Dir::files);
@@ -30,23 +30,27 @@ pub(super) fn embedded(folder: &'static Dir<'static>) -> Result<Files> {
     Ok(files)
 }
 
-/// The files of a folder of the user's.
+/// The files of the user's folder.
 pub(super) fn on_disk(folder: &Path) -> Result<Files> {
     let mut files = Files::new();
     for (name, is_folder) in entries(folder)? {
         let known: &[&str] = if is_folder { &FOLDERS } else { &FILES };
         if !known.contains(&name.as_str()) {
-            let kind = if is_folder { "a folder" } else { "a file" };
-            return Err(Error::invalid(format!("an integration has no place for {kind} `{name}`"))
+            let kind = if is_folder { "folder" } else { "file" };
+            return Err(Error::invalid(format!("unexpected {kind} `{name}` in an integration"))
                 .at(folder.display().to_string())
-                .remedy(format!("it holds {} and the folders {}", FILES.join(", "), FOLDERS.join(", "))));
+                .remedy(format!(
+                    "an integration may contain {} and the folders {}",
+                    FILES.join(", "),
+                    FOLDERS.join(", ")
+                )));
         }
         if is_folder {
             for (file, is_folder) in entries(&folder.join(&name))? {
                 if is_folder {
                     return Err(Error::invalid(format!("`{name}/{file}` is a folder"))
                         .at(folder.display().to_string())
-                        .remedy(format!("files lie directly in `{name}`")));
+                        .remedy(format!("put files directly into `{name}`")));
                 }
                 let path = format!("{name}/{file}");
                 files.insert(path.clone(), text(&folder.join(path))?);
@@ -61,7 +65,7 @@ pub(super) fn on_disk(folder: &Path) -> Result<Files> {
 /// Names in a folder, and whether each is a folder. Hidden ones and Python's caches are left out.
 fn entries(folder: &Path) -> Result<Vec<(String, bool)>> {
     let unreadable = |error| {
-        Error::invalid("the folder of an integration cannot be read")
+        Error::invalid("cannot read the folder of an integration")
             .at(folder.display().to_string())
             .because(error)
             .remedy("correct `integrations` in the spec, or the folder's permissions")
@@ -81,10 +85,10 @@ fn entries(folder: &Path) -> Result<Vec<(String, bool)>> {
 
 fn text(path: &Path) -> Result<Cow<'static, str>> {
     let text = read_text(path).map_err(|error| {
-        Error::invalid("a file of an integration cannot be read")
+        Error::invalid("cannot read a file of an integration")
             .at(path.display().to_string())
             .because(error)
-            .remedy("correct the file, or take it out of the folder")
+            .remedy("correct the file, or remove it from the folder")
     })?;
     Ok(text.into())
 }

@@ -1,4 +1,4 @@
-//! One integration, and the set of those that come with the program.
+//! One integration, and the set of built-in ones.
 
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
@@ -13,19 +13,19 @@ use crate::host::Role;
 
 static FOLDERS: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/templates/integrations");
 
-#[expect(clippy::expect_used, reason = "the files are part of the program and a test reads them all")]
+#[expect(clippy::expect_used, reason = "the files are embedded and a test reads them all")]
 static BUILTIN: LazyLock<Vec<Integration>> = LazyLock::new(|| {
     let read = |folder: &'static Dir<'static>| {
         let root = Path::new("templates/integrations").join(folder.path());
         Integration::new(root, folder::embedded(folder)?)
     };
-    FOLDERS.dirs().map(read).collect::<Result<_>>().expect("the integrations of the program are sound")
+    FOLDERS.dirs().map(read).collect::<Result<_>>().expect("the built-in integrations are valid")
 });
 
-/// A watched thing with everything that belongs to it.
+/// A monitored component with everything that belongs to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Integration {
-    /// The folder, which its errors name.
+    /// The folder, for error messages.
     root: PathBuf,
     name: String,
     manifest: Manifest,
@@ -33,21 +33,24 @@ pub struct Integration {
 }
 
 impl Integration {
-    /// Those that come with the program, by name: `django`, `monitoring`, `node`.
+    /// The built-in ones, by name: `django`, `monitoring`, `node`.
     pub fn builtin() -> &'static [Self] {
         &BUILTIN
     }
 
-    /// Reads one of the user's, called like its folder.
+    /// Reads one of the user's, named after its folder.
     ///
     /// # Errors
-    /// Where the folder cannot be read, holds what is no part of an integration, or declares what makes no sense.
+    /// Where the folder cannot be read, contains unexpected files, or declares something invalid.
     pub fn read(folder: &Path) -> Result<Self> {
         let integration = Self::new(folder.to_owned(), folder::on_disk(folder)?)?;
         if BUILTIN.iter().any(|builtin| builtin.name == integration.name) {
-            return Err(Error::invalid(format!("`{}` is an integration of monctl's own", integration.name))
-                .at(folder.display().to_string())
-                .remedy("rename the folder"));
+            return Err(Error::invalid(format!(
+                "`{}` is the name of a built-in integration",
+                integration.name
+            ))
+            .at(folder.display().to_string())
+            .remedy("rename the folder"));
         }
         Ok(integration)
     }
@@ -56,18 +59,19 @@ impl Integration {
         let name = root.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let invalid = |what: String| Error::invalid(what).at(root.display().to_string());
         if !is_name(&name) {
-            return Err(invalid(format!("`{name}` is not a valid name of an integration"))
-                .remedy("name the folder by lower-case letters, digits and hyphens, such as `queue`"));
+            return Err(invalid(format!("`{name}` is not a valid name of an integration")).remedy(
+                "use lower-case letters, digits and hyphens for the folder's name, such as `queue`",
+            ));
         }
         let Some(manifest) = files.get("integration.yaml") else {
             return Err(invalid("there is no `integration.yaml`".to_owned())
-                .remedy("docs/integrations.md says what an integration holds"));
+                .remedy("see docs/integrations.md for the files of an integration"));
         };
         let manifest: Manifest = parse(&root.join("integration.yaml"), manifest)?;
         if let Some(fault) = manifest.fault() {
             return Err(Error::invalid(fault)
                 .at(root.join("integration.yaml").display().to_string())
-                .remedy("docs/integrations.md says what it holds"));
+                .remedy("see docs/integrations.md for its keys"));
         }
         Ok(Self { root, name, manifest, files })
     }
@@ -77,12 +81,12 @@ impl Integration {
         &self.name
     }
 
-    /// What it is called in descriptions, such as `node exporter`.
+    /// Its title in descriptions, such as `node exporter`.
     pub fn title(&self) -> &str {
         &self.manifest.title
     }
 
-    /// Whether it watches hosts of this role.
+    /// Whether it monitors hosts of this role.
     pub fn watches(&self, role: Role) -> bool {
         self.manifest.roles.as_ref().is_none_or(|roles| roles.contains(&role))
     }
@@ -92,7 +96,7 @@ impl Integration {
         &self.manifest.scrape
     }
 
-    /// Where its program is.
+    /// The path of its program.
     pub fn program(&self) -> Option<&Program> {
         self.manifest.program.as_ref()
     }
@@ -109,7 +113,7 @@ impl Integration {
             .filter_map(move |(path, text)| Some((path.strip_prefix(folder)?.strip_prefix('/')?, &**text)))
     }
 
-    /// Where a file is, for messages.
+    /// The path of a file, for messages.
     pub fn place(&self, path: &str) -> String {
         self.root.join(path).display().to_string()
     }
@@ -117,7 +121,7 @@ impl Integration {
     /// Reads one of its YAML files.
     ///
     /// # Errors
-    /// Where the file is not what it should be, with line and column.
+    /// Where the file is not valid, with line and column.
     pub fn parse<T: DeserializeOwned>(&self, path: &str) -> Result<Option<T>> {
         self.file(path).map(|text| parse(&self.root.join(path), text)).transpose()
     }
@@ -128,11 +132,11 @@ fn parse<T: DeserializeOwned>(path: &Path, text: &str) -> Result<T> {
         Error::invalid("a file of an integration is not valid")
             .at(path.display().to_string())
             .because(error)
-            .remedy("docs/integrations.md says what it holds")
+            .remedy("see docs/integrations.md for its keys")
     })
 }
 
-/// Whether the text can name folders, users and jobs.
+/// Whether the text is valid as a name of folders, users and jobs.
 fn is_name(text: &str) -> bool {
     text.starts_with(|first: char| first.is_ascii_lowercase())
         && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')

@@ -11,15 +11,15 @@ use crate::host::Role;
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Manifest {
-    /// What it is called in descriptions, such as `node exporter`.
+    /// Its title in descriptions, such as `node exporter`.
     pub title: String,
-    /// The roles whose hosts it watches; those of every role where absent. Its steps run there.
+    /// The roles whose hosts it monitors. Defaults to every role. Its steps run there.
     #[serde(default)]
     pub roles: Option<BTreeSet<Role>>,
     /// What Prometheus scrapes on those hosts.
     #[serde(default)]
     pub scrape: Vec<ScrapeJob>,
-    /// Where its program is, which its units start as `{{ program }}`.
+    /// The path of its program, which its units start as `{{ program }}`.
     #[serde(default)]
     pub program: Option<Program>,
 }
@@ -30,12 +30,12 @@ pub(super) struct Manifest {
 pub struct ScrapeJob {
     /// The name of the job.
     pub job: String,
-    /// The port that answers. Only the monitoring host may reach it, unless it is the application's own.
+    /// The port of the metrics. Only the monitoring host may reach it, unless it is the application's own.
     pub port: ScrapePort,
     /// The path of the metrics.
     #[serde(default)]
     pub path: ScrapePath,
-    /// The job is left out unless the spec says this.
+    /// The job is left out unless the spec has this flag.
     #[serde(default)]
     pub when: Option<Flag>,
 }
@@ -89,7 +89,7 @@ pub enum ScrapePath {
 /// A setting of the spec that is a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 pub enum PathSetting {
-    /// Where the project's own django-prometheus answers.
+    /// The metrics path of the project's own django-prometheus.
     #[serde(rename = "app.metrics_path")]
     AppMetrics,
 }
@@ -101,15 +101,15 @@ impl Default for ScrapePath {
 }
 
 impl Manifest {
-    /// What is wrong with it, though it is well-formed.
+    /// A fault in a well-formed manifest, if any.
     pub fn fault(&self) -> Option<String> {
-        // It describes rules of security groups, for which EC2 takes few characters.
+        // It is part of descriptions of security group rules, for which EC2 allows few characters.
         let is_plain = |c: char| c.is_ascii_alphanumeric() || " ,-".contains(c);
         if self.title.trim().is_empty() || !self.title.chars().all(is_plain) {
             return Some("`title` must consist of letters, digits, spaces, commas and hyphens".to_owned());
         }
         if self.roles.as_ref().is_some_and(BTreeSet::is_empty) {
-            return Some("`roles` is empty; leave it out to watch the hosts of every role".to_owned());
+            return Some("`roles` is empty; leave it out to monitor the hosts of every role".to_owned());
         }
         let without_slash = |job: &ScrapeJob| match &job.path {
             ScrapePath::Fixed(path) if !path.starts_with('/') => {

@@ -1,8 +1,8 @@
-//! Integrations: what is watched, as data. Each is a folder with everything that belongs to one watched thing: scrape
-//! jobs, install steps, units, alerts, dashboards, runbooks. docs/integrations.md says how to write one.
+//! Integrations: what is monitored, as data. Each is a folder with everything that belongs to one component: scrape
+//! jobs, install steps, units, alerts, dashboards, runbooks. See docs/integrations.md on how to write one.
 //!
-//! This room reads the folders, those in the program and those of the user. What their files mean is decided where it
-//! is needed: alerts in `spec`, steps in `playbook`, units and dashboards in `render`.
+//! This module reads the folders, the built-in ones and the user's. Other modules interpret their files: `spec` alerts,
+//! `playbook` steps, `render` units and dashboards.
 
 mod flag;
 mod folder;

@@ -1,4 +1,4 @@
-//! Which exporter brings the metrics that begin with a word.
+//! Which exporter provides the metrics that begin with a word.
 
 /// The first words of metrics' names, and what exports them.
 const EXPORTERS: [(&str, &str); 34] = [
@@ -38,7 +38,7 @@ const EXPORTERS: [(&str, &str); 34] = [
     ("zfs", "ZFS exporter"),
 ];
 
-/// What exports metrics that begin with this word and `_`; none where that is not known.
+/// The exporter of metrics that begin with this word and `_`; `None` if unknown.
 pub fn exporter(family: &str) -> Option<&'static str> {
     EXPORTERS.iter().find(|(first, _)| *first == family).map(|(_, name)| *name)
 }

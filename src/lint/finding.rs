@@ -8,15 +8,15 @@ use super::snapshot::CheckedRule;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FindingKind {
-    /// The spec has the rule, and Prometheus has not.
+    /// The spec has the rule, but Prometheus does not.
     NotLoaded,
-    /// Prometheus has the rule and fails to evaluate it.
+    /// Prometheus has the rule but fails to evaluate it.
     CannotBeEvaluated,
     /// A selector matches no series.
     MatchesNothing,
-    /// A label is named that no series has.
+    /// The rule uses a label that no series has.
     NoSuchLabel,
-    /// The threshold lies where the value never comes, or the number is of another unit than the value.
+    /// The value can never reach the threshold, or the number is in another unit than the value.
     NeverReached,
     /// The value is always beyond the threshold.
     AlwaysReached,
@@ -24,11 +24,11 @@ pub enum FindingKind {
     ShortHold,
     /// A range is shorter than four scrapes.
     ShortRange,
-    /// No route leads to a receiver that tells anybody.
+    /// Every route of the alert ends at a receiver that notifies no one.
     NotDelivered,
     /// A silence without end.
     EndlessSilence,
-    /// Prometheus knows no Alertmanager.
+    /// Prometheus sends alerts to no Alertmanager.
     NoAlertmanager,
 }
 
@@ -72,7 +72,7 @@ impl FindingKind {
 pub enum Weight {
     /// It is wrong.
     Wrong,
-    /// It may be right: for example where series come only with the first failure.
+    /// It may be correct, for example if series appear only with the first failure.
     Doubtful,
 }
 
@@ -83,20 +83,20 @@ pub struct Finding {
     pub kind: FindingKind,
     /// How sure it is.
     pub weight: Weight,
-    /// The rule that it is about; none where it is about all of them.
+    /// The rule that it concerns; `None` if it concerns all of them.
     pub rule: Option<String>,
-    /// The key of the rule in the spec that it is about: `expr`, `for`, `window`, `above`, `labels`.
+    /// The key of the rule in the spec that it concerns: `expr`, `for`, `window`, `above`, `labels`.
     pub key: &'static str,
     /// What was seen.
     pub evidence: String,
     /// What to do.
     pub remedy: String,
-    /// The beginning of a metric's name, where no target has any metric that begins so: its exporter is not there.
+    /// The first word of a metric's name, if no target has any metric that begins with it: its exporter is missing.
     pub family: Option<String>,
 }
 
 impl Finding {
-    /// What is certainly wrong with a rule.
+    /// Something that is certainly wrong with a rule.
     pub fn of(
         rule: &CheckedRule,
         kind: FindingKind,
@@ -108,7 +108,7 @@ impl Finding {
         Self { kind, weight: Weight::Wrong, rule, key, evidence, remedy: remedy.into(), family: None }
     }
 
-    /// The same, where it may be meant so.
+    /// The same finding, if it may be intended.
     #[must_use]
     pub fn doubtful(self) -> Self {
         Self { weight: Weight::Doubtful, ..self }

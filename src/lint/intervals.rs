@@ -1,4 +1,4 @@
-//! Times that do not fit each other: `for` and evaluations, ranges and scrapes.
+//! Durations that do not fit together: `for` and evaluation interval, range and scrape interval.
 
 use std::time::Duration;
 
@@ -10,9 +10,9 @@ use crate::promql::{Expr, VectorSelector};
 use crate::promql::{each, name_of};
 use crate::timing::phrases::seconds;
 
-/// With fewer scrapes in its range, a `rate` that misses one says little.
+/// Minimum number of scrapes in a range: with fewer, one missed scrape makes a `rate` unreliable.
 pub const SCRAPES: u32 = 4;
-/// A `for` of fewer evaluations is none.
+/// Minimum number of evaluations in a `for`: with fewer, it has no effect.
 pub const EVALUATIONS: u32 = 2;
 
 pub(super) fn short_hold(rule: &CheckedRule) -> Option<Finding> {
@@ -21,11 +21,11 @@ pub(super) fn short_hold(rule: &CheckedRule) -> Option<Finding> {
         return None;
     }
     let evidence = format!(
-        "`for` is {}, and the rule is evaluated every {}: a spike that two evaluations see makes the alert fire",
+        "`for` is {}, and the rule is evaluated every {}: a spike seen by two evaluations makes the alert fire",
         seconds(rule.hold),
         seconds(rule.interval)
     );
-    let remedy = format!("make it at least {}, or leave it out", prom(least));
+    let remedy = format!("set it to at least {}, or remove it", prom(least));
     Some(Finding::of(rule, FindingKind::ShortHold, "for", evidence, remedy))
 }
 
@@ -38,10 +38,9 @@ pub(super) fn short_ranges(snapshot: &Snapshot, rule: &CheckedRule, expression: 
             return;
         }
         let count = matrix.range.as_millis() / scrape.as_millis().max(1);
-        let consequence =
-            if count < 2 { "it is often empty" } else { "one scrape that fails hides much of it" };
+        let consequence = if count < 2 { "it is often empty" } else { "one failed scrape hides much of it" };
         let evidence =
-            format!("`{part}` holds {count} scrapes, which come every {}: {consequence}", seconds(scrape));
+            format!("`{part}` covers {count} scrapes (one every {}): {consequence}", seconds(scrape));
         let remedy = format!("make the range at least {}", prom(SCRAPES * scrape));
         let key = if rule.entry.is_some() { "window" } else { "expr" };
         findings.push(Finding::of(rule, FindingKind::ShortRange, key, evidence, remedy));
@@ -49,7 +48,7 @@ pub(super) fn short_ranges(snapshot: &Snapshot, rule: &CheckedRule, expression: 
     findings
 }
 
-/// How often the series of a selector are scraped: the slowest of its jobs, or of all where none is known.
+/// The scrape interval of a selector's series: the longest of its jobs, or the shortest of all jobs if none is known.
 fn scrape_interval(snapshot: &Snapshot, selector: &VectorSelector) -> Option<Duration> {
     let series = name_of(selector).and_then(|name| snapshot.series.get(&name));
     let jobs = series.into_iter().flatten().filter(|labels| is_match(selector, labels));

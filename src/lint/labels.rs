@@ -41,7 +41,7 @@ fn in_matchers(snapshot: &Snapshot, rule: &CheckedRule, selector: &VectorSelecto
     let known: Names = series.iter().flat_map(|labels| labels.keys().cloned()).collect();
     let matchers = selector.matchers.matchers.iter().chain(selector.matchers.or_matchers.iter().flatten());
     matchers
-        // `{label=""}` asks for series without it.
+        // `{label=""}` selects series without it.
         .filter(|matcher| !known.contains(&matcher.name) && !matcher.value.is_empty())
         .map(|matcher| {
             let evidence = format!(
@@ -60,7 +60,8 @@ fn in_by(snapshot: &Snapshot, rule: &CheckedRule, aggregate: &AggregateExpr) -> 
     let missing = listed.labels.iter().filter(|label| !known.contains(*label));
     missing
         .map(|label| {
-            let evidence = format!("`{} by ({label})`: what it adds up has no label `{label}`", aggregate.op);
+            let evidence =
+                format!("`{} by ({label})`: the aggregated series have no label `{label}`", aggregate.op);
             Finding::of(rule, FindingKind::NoSuchLabel, "expr", evidence, remedy(label, &known))
         })
         .collect()
@@ -87,7 +88,7 @@ fn in_templates(snapshot: &Snapshot, rule: &CheckedRule, expression: &Expr) -> V
     for (annotation, template) in &rule.annotations {
         for label in named_in(template).difference(&known) {
             let evidence = format!(
-                "`{annotation}` shows `$labels.{label}`, and the expression's result has no such label"
+                "`{annotation}` uses `$labels.{label}`, but the result of the expression has no such label"
             );
             let remedy = remedy(label, &known);
             let key = if annotation == "summary" { "summary" } else { "description" };
@@ -113,13 +114,13 @@ fn remedy(label: &str, known: &Names) -> String {
     let names: Vec<String> =
         known.iter().filter(|name| *name != "__name__").map(|name| format!("`{name}`")).collect();
     if names.is_empty() {
-        "there are no labels".into()
+        "the series have no labels".into()
     } else {
         format!("the labels are {}", names.join(", "))
     }
 }
 
-/// The labels that an expression's result can have; none where that cannot be told.
+/// The labels that the result of an expression can have; `None` if they are unknown.
 fn labels(snapshot: &Snapshot, expression: &Expr) -> Option<Names> {
     match expression {
         Expr::NumberLiteral(_) | Expr::StringLiteral(_) => Some(Names::new()),
@@ -173,7 +174,7 @@ fn of_binary(snapshot: &Snapshot, binary: &BinaryExpr) -> Option<Names> {
         _ if number(&binary.rhs).is_some() => return labels(snapshot, &binary.lhs),
         _ => {}
     }
-    // Between two vectors the labels of either side are the most that the result can have.
+    // The result of two vectors has at most the labels of both sides.
     let (left, right) = (labels(snapshot, &binary.lhs)?, labels(snapshot, &binary.rhs)?);
     Some(&left | &right)
 }
@@ -201,7 +202,7 @@ fn of_call(snapshot: &Snapshot, call: &Call) -> Option<Names> {
     }
 }
 
-/// What `absent` gives has the labels that its selector pins.
+/// The result of `absent` has the labels that its selector sets with `=`.
 fn of_absent(argument: &Expr) -> Names {
     let selector = match argument {
         Expr::VectorSelector(selector) => selector,

@@ -1,17 +1,17 @@
-//! Rules that Prometheus has not, or cannot evaluate, and a Prometheus that tells nobody.
+//! Rules that Prometheus has not loaded or cannot evaluate, and a Prometheus without an Alertmanager.
 
 use super::finding::{Finding, FindingKind, Weight};
 use super::snapshot::CheckedRule;
 
-/// What keeps a rule from being looked at any further.
+/// The fault because of which a rule is not checked any further.
 pub(super) fn fault(rule: &CheckedRule) -> Option<Finding> {
     if rule.file.is_none() {
         let evidence = "Prometheus has no rule of this name".into();
-        return Some(Finding::of(rule, FindingKind::NotLoaded, "", evidence, "bring it there: `monctl up`"));
+        return Some(Finding::of(rule, FindingKind::NotLoaded, "", evidence, "load it with `monctl up`"));
     }
     let error = rule.error.as_ref()?;
     let evidence = format!("its last evaluation failed: {error}");
-    let remedy = "correct the expression, then `monctl up`";
+    let remedy = "correct the expression, then run `monctl up`";
     Some(Finding::of(rule, FindingKind::CannotBeEvaluated, "expr", evidence, remedy))
 }
 
@@ -21,8 +21,8 @@ pub(super) fn no_alertmanager() -> Finding {
         weight: Weight::Wrong,
         rule: None,
         key: "",
-        evidence: "Prometheus knows no Alertmanager: whatever fires is told to nobody".into(),
-        remedy: "look at both: `monctl status`; `monctl up` mends them".into(),
+        evidence: "Prometheus sends alerts to no Alertmanager: no alert is delivered".into(),
+        remedy: "check both with `monctl status`; `monctl up` repairs them".into(),
         family: None,
     }
 }

@@ -1,9 +1,8 @@
 //! Selectors that match nothing.
 //!
-//! That a series is not there can be as it should be: a counter of failures begins with the first failure. So a
-//! metric that is known, with a label that is known, and no series with such a value is doubtful only, unless a
-//! value is there that differs by a slip of typing. The catalogue's expressions are proven by their rule tests; of
-//! them it is asked only whether the metrics can be there at all.
+//! A missing series can be correct: a counter of failures begins with the first failure. If the metric and the label
+//! exist but no series has the value, the finding is only doubtful, unless another value differs by a typing error.
+//! Rule tests prove the catalogue's expressions; for them this only checks whether the metrics can exist at all.
 
 use std::collections::BTreeSet;
 
@@ -19,7 +18,7 @@ pub(super) fn findings(snapshot: &Snapshot, rule: &CheckedRule, expression: &Exp
         .into_iter()
         .map(|alternative| of_alternative(snapshot, rule, alternative))
         .collect();
-    // Where another alternative can make the rule true, one that cannot is doubtful.
+    // If another alternative can make the rule true, one that cannot is only doubtful.
     let is_alive = of_each.iter().any(|findings| findings.iter().all(|it| it.weight == Weight::Doubtful));
     if !is_alive {
         return of_each.concat();
@@ -65,23 +64,22 @@ fn no_metric(snapshot: &Snapshot, rule: &CheckedRule, name: &str) -> Option<Find
     let remedy = match (near, setting) {
         (Some(near), _) if rule.entry.is_none() => format!("did you mean `{near}`?"),
         (_, Some(setting)) => format!(
-            "with `app.metrics: builtin`, write `{setting} = True` in the project's settings; else see whether the \
-             application is scraped: `monctl status`"
+            "with `app.metrics: builtin`, set `{setting} = True` in the project's settings; otherwise \
+             `monctl status` shows whether the application is scraped"
         ),
-        _ => "see which target should have it, and whether it is scraped: `monctl status`".into(),
+        _ => "find out which target should export it; `monctl status` shows whether it is scraped".into(),
     };
     let finding = Finding::of(rule, FindingKind::MatchesNothing, "expr", evidence, remedy);
     Some(Finding { family: (!has_family).then(|| family(name)), ..finding })
 }
 
-/// The metric is there, and nothing of it matches.
+/// The metric exists, but none of its series matches.
 fn no_series(rule: &CheckedRule, selector: &VectorSelector, name: &str, series: &[Labels]) -> Finding {
     let count = series.len();
     let alone = |matcher: &&Matcher| !series.iter().any(|labels| matches(matcher, labels));
     let Some(matcher) = selector.matchers.matchers.iter().find(alone) else {
-        let evidence = format!("none of the {count} series of `{name}` has all of `{selector}` at once");
-        let remedy =
-            "right where such a series comes only with a failure; else see what there is in Prometheus";
+        let evidence = format!("none of the {count} series of `{name}` matches all of `{selector}`");
+        let remedy = "correct if such a series appears only with a failure; otherwise look at its series in Prometheus";
         return Finding::of(rule, FindingKind::MatchesNothing, "expr", evidence, remedy).doubtful();
     };
     let values: BTreeSet<&str> =
@@ -89,7 +87,7 @@ fn no_series(rule: &CheckedRule, selector: &VectorSelector, name: &str, series: 
     let some = values.iter().take(5).map(|value| format!("`{value}`")).collect::<Vec<_>>().join(", ");
     let evidence = format!("none of the {count} series of `{name}` matches `{matcher}`");
     if values.is_empty() {
-        // `labels` says more of it; that nothing matches is the consequence.
+        // `labels` reports the missing label; that nothing matches is the consequence.
         let remedy = format!("no series of `{name}` has a label `{}`", matcher.name);
         return Finding::of(rule, FindingKind::MatchesNothing, "expr", evidence, remedy);
     }
@@ -98,8 +96,8 @@ fn no_series(rule: &CheckedRule, selector: &VectorSelector, name: &str, series: 
         let remedy = format!("did you mean `{}=\"{near}\"`?", matcher.name);
         return Finding::of(rule, FindingKind::MatchesNothing, "expr", evidence, remedy);
     }
-    let evidence = format!("{evidence}; there are {some}");
-    let remedy = "right where such a series comes only with a failure; else correct the value";
+    let evidence = format!("{evidence}; existing values: {some}");
+    let remedy = "correct if such a series appears only with a failure; otherwise change the value";
     Finding::of(rule, FindingKind::MatchesNothing, "expr", evidence, remedy).doubtful()
 }
 
@@ -111,6 +109,6 @@ pub(super) fn is_match(selector: &VectorSelector, labels: &Labels) -> bool {
 }
 
 fn matches(matcher: &Matcher, labels: &Labels) -> bool {
-    // A label that is not there is an empty one.
+    // A missing label counts as empty.
     matcher.is_match(labels.get(&matcher.name).map_or("", String::as_str))
 }

@@ -1,5 +1,5 @@
-//! Rules that can never fire, never arrive, or fire always, found in what the live Prometheus and Alertmanager hold.
-//! Pure: a [`Snapshot`] in, findings out; only `snapshot` asks.
+//! Checks the live rules and routes for alerts that can never fire, always fire, or can never be delivered.
+//! Pure: a [`Snapshot`] in, findings out; only `snapshot` sends requests.
 //!
 //! One file for each kind of mistake. Called by `commands/check`.
 
@@ -25,7 +25,7 @@ pub use snapshot::{CheckedRule, Snapshot, take};
 
 use crate::promql::parse;
 
-/// All findings: in the order of the rules, what is wrong before what is doubtful.
+/// All findings, in the order of the rules; wrong before doubtful.
 pub fn check(snapshot: &Snapshot) -> Vec<Finding> {
     let mut findings = Vec::new();
     if snapshot.alertmanagers == 0 {

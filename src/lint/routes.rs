@@ -1,4 +1,4 @@
-//! Alerts that no route delivers: Alertmanager's tree of routes, walked with what is known of an alert's labels.
+//! Alerts that no route delivers: walks Alertmanager's routing tree with the known labels of an alert.
 
 use std::collections::BTreeSet;
 
@@ -17,11 +17,11 @@ pub(super) fn undelivered(snapshot: &Snapshot, rule: &CheckedRule) -> Option<Fin
     }
     let names: Vec<String> = possible.iter().map(|name| format!("`{name}`")).collect();
     let evidence = format!(
-        "Alertmanager's routes lead it to {}, which {} nobody",
+        "Alertmanager routes it to {}, which {} no one",
         names.join(" or "),
-        if names.len() == 1 { "tells" } else { "tell" }
+        if names.len() == 1 { "notifies" } else { "notify" }
     );
     let remedy =
-        "give the alert labels that a route asks for (`severity`, `labels`), or the receiver an address";
+        "give the alert labels that a route matches (`severity`, `labels`), or the receiver an integration";
     Some(Finding::of(rule, FindingKind::NotDelivered, "labels", evidence, remedy))
 }

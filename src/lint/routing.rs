@@ -8,11 +8,11 @@ use serde_json::Value;
 
 use crate::error::{Error, Result};
 
-/// Whether an alert goes a route.
+/// Whether an alert takes a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Goes {
     No,
-    /// It depends on labels of the series, which differ.
+    /// It depends on the labels of the series.
     Maybe,
     Yes,
 }
@@ -33,7 +33,7 @@ impl Routing {
     pub fn read(configuration: &str) -> Result<Self> {
         serde_saphyr::from_str(configuration).map_err(|error| {
             Error::failed("Alertmanager's configuration cannot be read").because(error.to_string()).remedy(
-                "see it as Alertmanager has it: `monctl open alertmanager`, `Status`; whether its routes deliver is unknown",
+                "look at it in `monctl open alertmanager` under `Status`; its routes cannot be checked",
             )
         })
     }
@@ -60,7 +60,7 @@ pub(super) struct LoadedReceiver {
 }
 
 impl LoadedReceiver {
-    /// Whether it has an integration, so that it notifies somebody.
+    /// Whether it has an integration; without one, it notifies no one.
     pub fn notifies(&self) -> bool {
         let is_list = |(key, value): (&String, &Value)| {
             key.ends_with("_configs") && value.as_array().is_some_and(|list| !list.is_empty())
@@ -70,7 +70,7 @@ impl LoadedReceiver {
 }
 
 impl LoadedRoute {
-    /// The receivers that an alert with these labels may come to.
+    /// The receivers that an alert with these labels may reach.
     pub fn receivers<'a>(
         &'a self,
         labels: &BTreeMap<String, String>,
@@ -153,7 +153,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_configuration_that_cannot_be_read_is_an_error_and_not_a_route_without_faults() {
+    fn an_invalid_configuration_is_an_error() {
         assert!(Routing::read("route: {receiver: a}\nreceivers: [{name: a}]").is_ok());
         for text in ["", "route: [", "receivers: []"] {
             assert!(Routing::read(text).is_err(), "{text}");

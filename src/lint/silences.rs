@@ -1,4 +1,4 @@
-//! Silences without end: Alertmanager wants an end, so people write one that they will not live to see.
+//! Silences without end: Alertmanager requires an end, so people choose one in the distant future.
 
 use std::collections::BTreeMap;
 
@@ -8,11 +8,11 @@ use super::finding::{Finding, FindingKind, Weight};
 use super::snapshot::Snapshot;
 use crate::http::alertmanager::{Matcher, Silence};
 
-/// Longer than this from now on is without end.
+/// A silence that lasts longer than this from now on counts as endless.
 const LONG: SignedDuration = SignedDuration::from_hours(90 * 24);
 
 pub(super) fn endless(snapshot: &Snapshot) -> Vec<Finding> {
-    // The client refuses an answer whose ends cannot be read.
+    // The client rejects a response with invalid end times.
     let ends = |silence: &Silence| silence.ends_at.parse::<Timestamp>().ok();
     let is_endless =
         |silence: &&Silence| ends(silence).is_some_and(|end| end.duration_since(snapshot.now) > LONG);
@@ -27,8 +27,8 @@ fn finding(snapshot: &Snapshot, silence: &Silence) -> Finding {
         .map(|rule| format!("`{}`", rule.name))
         .collect();
     let what = match silenced.as_slice() {
-        [] => "it silences what matches".to_owned(),
-        names => format!("it silences {}, and what else matches", names.join(", ")),
+        [] => "it silences every alert that matches".to_owned(),
+        names => format!("it silences {} and every other alert that matches", names.join(", ")),
     };
     let matchers: Vec<String> = silence.matchers.iter().map(shown).collect();
     Finding {
@@ -43,8 +43,7 @@ fn finding(snapshot: &Snapshot, silence: &Silence) -> Finding {
             silence.ends_at,
             matchers.join(", ")
         ),
-        remedy: "end it in Alertmanager, and silence for a time that somebody will look back at, or take the rule out"
-            .into(),
+        remedy: "expire it in Alertmanager; then silence for a limited time, or remove the rule".into(),
         family: None,
     }
 }

@@ -1,4 +1,4 @@
-//! What Prometheus and Alertmanager answered, at one moment: all that the check looks at.
+//! The state of Prometheus and Alertmanager at one moment: the input of the check.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -15,10 +15,10 @@ use crate::promql::{metrics_of, sides_with_number};
 use crate::render::rules;
 use crate::spec::{AlertName, CatalogueAlert, Spec};
 
-/// Series that had samples within this time exist.
+/// A series exists if it had samples within this time.
 const LIVELY: SignedDuration = SignedDuration::from_hours(1);
 
-/// A rule, as the spec and Prometheus have it.
+/// A rule of the spec or of Prometheus.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CheckedRule {
     /// Its name.
@@ -33,17 +33,17 @@ pub struct CheckedRule {
     pub labels: Labels,
     /// Its annotations, as templates.
     pub annotations: Labels,
-    /// The alert of the catalogue from which the spec takes its expression. Rule tests have proven that one.
+    /// The alert of the catalogue from which the spec takes its expression. Rule tests prove that expression.
     pub entry: Option<CatalogueAlert>,
     /// Whether the spec has it.
     pub is_of_spec: bool,
-    /// The file on the monitoring host; none where Prometheus has not loaded it.
+    /// The file on the monitoring host; `None` if Prometheus has not loaded the rule.
     pub file: Option<String>,
     /// Why its last evaluation failed.
     pub error: Option<String>,
 }
 
-/// All that is looked at.
+/// The input of the check.
 #[derive(Debug, Clone)]
 pub struct Snapshot {
     /// When it was taken.
@@ -56,7 +56,7 @@ pub struct Snapshot {
     pub series: BTreeMap<String, Vec<Labels>>,
     /// The present values of the left side of each comparison with a number.
     pub values: BTreeMap<String, Vec<f64>>,
-    /// How often the targets of each job are scraped; the longest, where they differ.
+    /// The scrape interval of each job; the longest, if its targets differ.
     pub scrape_intervals: BTreeMap<String, Duration>,
     /// How many Alertmanagers Prometheus sends to.
     pub alertmanagers: usize,
@@ -66,10 +66,10 @@ pub struct Snapshot {
     pub silences: Vec<Silence>,
 }
 
-/// Asks for everything. Reads only.
+/// Takes a snapshot. Only reads.
 ///
 /// # Errors
-/// Where one of the two does not answer as documented.
+/// Prometheus or Alertmanager does not answer as documented.
 pub async fn take(spec: &Spec, prometheus: &Prometheus, alertmanager: &Alertmanager) -> Result<Snapshot> {
     let now = Timestamp::now();
     let since = (now - LIVELY).as_second();
@@ -85,7 +85,7 @@ pub async fn take(spec: &Spec, prometheus: &Prometheus, alertmanager: &Alertmana
     let compared: BTreeSet<String> =
         rules.iter().flat_map(|rule| sides_with_number(&rule.expression)).collect();
     let values = join_all(compared.into_iter().map(|left| async {
-        // What Prometheus refuses to evaluate alone has no values.
+        // An expression that Prometheus cannot evaluate on its own has no values.
         let samples = prometheus.query_if_valid(&left).await?.unwrap_or_default();
         Ok((left, samples.into_iter().map(|sample| sample.value).collect()))
     }))
@@ -107,7 +107,7 @@ pub async fn take(spec: &Spec, prometheus: &Prometheus, alertmanager: &Alertmana
 async fn scrape_intervals(prometheus: &Prometheus) -> Result<BTreeMap<String, Duration>> {
     let mut intervals: BTreeMap<String, Duration> = BTreeMap::new();
     for target in prometheus.targets().await? {
-        // Empty before Prometheus 2.30; what depends on it is not looked at then.
+        // Empty before Prometheus 2.30; checks that depend on it are skipped then.
         let Ok(interval) = target.scrape_interval.parse::<PromDuration>() else { continue };
         let Some(job) = target.labels.get("job") else { continue };
         let known = intervals.entry(job.clone()).or_default();
@@ -116,10 +116,10 @@ async fn scrape_intervals(prometheus: &Prometheus) -> Result<BTreeMap<String, Du
     Ok(intervals)
 }
 
-/// The rules of Prometheus, and those of the spec that it has not.
+/// The rules of Prometheus, and those of the spec that it has not loaded.
 fn checked(spec: &Spec, groups: Vec<RuleGroup>) -> Vec<CheckedRule> {
     let of_spec = |name: &str| {
-        // A name that no rule of ours can have is somebody else's.
+        // A name that is not valid in the spec belongs to a rule from elsewhere.
         let name = name.parse::<AlertName>().ok()?;
         spec.alerts.get(&name).map(|alert| spec.catalogue.entry(name.as_str(), alert))
     };
@@ -152,7 +152,7 @@ fn checked(spec: &Spec, groups: Vec<RuleGroup>) -> Vec<CheckedRule> {
     found
 }
 
-/// A rule that Prometheus has loaded, as if it were somebody else's.
+/// A rule that Prometheus has loaded, as if it were not in the spec.
 fn loaded(rule: AlertingRule, file: &str, interval: Duration) -> CheckedRule {
     CheckedRule {
         name: rule.name,
@@ -169,6 +169,6 @@ fn loaded(rule: AlertingRule, file: &str, interval: Duration) -> CheckedRule {
 }
 
 fn seconds(seconds: f64) -> Duration {
-    // Prometheus gives no negative intervals.
+    // Prometheus returns no negative intervals.
     Duration::try_from_secs_f64(seconds).unwrap_or_default()
 }

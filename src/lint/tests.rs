@@ -1,4 +1,4 @@
-//! Tables: a rule, what Prometheus and Alertmanager hold, and what is found.
+//! Tables: a rule, the state of Prometheus and Alertmanager, and the expected findings.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::http::prometheus::Labels;
 use crate::promql::sides_with_number;
 use crate::spec::Catalogue;
 
-/// What is there: series with their labels.
+/// The existing series with their labels.
 const SERIES: [&str; 16] = [
     "node_timex_offset_seconds job=node-exporter instance=10.0.0.7:9100",
     "zfs_compress_ratio job=node-exporter instance=10.0.0.7:9100",
@@ -33,18 +33,18 @@ route:
   receiver: slack
   routes:
     - matchers: ['severity=\"none\"']
-      receiver: nobody
+      receiver: empty
     - matchers: ['team =~ \"lab|play\"', instance=~\"10.*\"]
-      receiver: nobody
+      receiver: empty
     - match: {severity: audit}
-      receiver: nobody
+      receiver: empty
       continue: true
     - match: {severity: audit}
       receiver: mail
 receivers:
   - name: slack
     slack_configs: [{channel: x}]
-  - name: nobody
+  - name: empty
   - name: mail
     email_configs: [{to: a@example.org}]
 ";
@@ -95,7 +95,7 @@ fn rule(expression: &str) -> CheckedRule {
     }
 }
 
-/// What is found of one rule, in the form `KIND: EVIDENCE; REMEDY`, doubtful ones with a question mark.
+/// The findings for one rule, in the form `KIND: EVIDENCE; REMEDY`, doubtful ones with a question mark.
 fn found(rule: CheckedRule) -> Vec<String> {
     let show = |finding: &Finding| {
         let doubt = if finding.weight == Weight::Doubtful { "?" } else { "" };
@@ -104,7 +104,7 @@ fn found(rule: CheckedRule) -> Vec<String> {
     check(&snapshot(vec![rule])).iter().map(show).collect()
 }
 
-/// Holds each expression to exactly one finding with these words in it, in order.
+/// Asserts that each expression has exactly one finding, which contains these words in order.
 fn assert_found(cases: &[(&str, &[&str])]) {
     for (expression, words) in cases {
         let found = found(rule(expression));
@@ -162,11 +162,11 @@ fn selectors_that_match_nothing_are_found() {
         ),
         (
             "rate(django_http_responses_total_by_status_total{status=~\"5..\"}[1m]) > 1",
-            &["matches_nothing?: ", "there are `200`, `302`", "only with a failure"],
+            &["matches_nothing?: ", "existing values: `200`, `302`", "only with a failure"],
         ),
         (
             "queue_length{queue=\"mail\", instance!=\"10.0.0.7:8000\"} > 1",
-            &["matches_nothing?: ", "there are `10.0.0.7:8000`"],
+            &["matches_nothing?: ", "existing values: `10.0.0.7:8000`"],
         ),
         (
             "queue_length > 1 or qeue_length > 2",
@@ -218,7 +218,7 @@ fn labels_of_templates_have_to_be_in_the_result() {
     }
     let found = found(annotated("{{ $labels.instance }} is full"));
     assert!(
-        found[0].contains("shows `$labels.instance`, and the expression's result has no such label"),
+        found[0].contains("uses `$labels.instance`, but the result of the expression has no such label"),
         "{found:?}"
     );
 }
@@ -240,9 +240,9 @@ fn thresholds_that_are_never_or_always_reached_are_found() {
         ),
         (
             "100 * node_filesystem_avail_bytes / node_filesystem_size_bytes < 0.1",
-            &["never_reached: ", "is a percentage, and 0.1 of it is 0.1%", "write 10"],
+            &["never_reached: ", "is a percentage, so 0.1 means 0.1%", "write 10"],
         ),
-        ("up == 2", &["never_reached: ", "never is 2"]),
+        ("up == 2", &["never_reached: ", "is never 2"]),
         ("up > 1", &["never_reached: "]),
         ("rate(slow_jobs_total[5m]) < 0", &["never_reached: ", "is never below 0"]),
         ("rate(slow_jobs_total[5m]) >= 0", &["always_reached: "]),
@@ -256,7 +256,7 @@ fn a_percentage_that_is_beyond_a_fraction_already_is_a_slip() {
     let left = "100 - avg by (instance) (rate(node_cpu_seconds_total{mode=\"idle\"}[1m])) * 100";
     let rule = rule(&format!("{left} > 0.8"));
     let mut snapshot = snapshot(vec![rule.clone()]);
-    assert_eq!(check(&snapshot), [], "half a percent may be meant");
+    assert_eq!(check(&snapshot), [], "half a percent may be intended");
     let [side] = &*sides_with_number(&rule.expression) else { panic!() };
     snapshot.values.insert(side.clone(), vec![0.3, 4.2]);
     let found = check(&snapshot);
@@ -283,9 +283,9 @@ fn a_range_of_less_than_four_scrapes_of_its_own_job_is_found() {
     assert_found(&[
         (
             "rate(slow_jobs_total[3m]) > 3",
-            &["short_range: ", "holds 3 scrapes, which come every 60 s", "at least 4m"],
+            &["short_range: ", "covers 3 scrapes (one every 60 s)", "at least 4m"],
         ),
-        ("rate(slow_jobs_total[1m]) > 3", &["short_range: ", "holds 1 scrapes", "it is often empty"]),
+        ("rate(slow_jobs_total[1m]) > 3", &["short_range: ", "covers 1 scrapes", "it is often empty"]),
         ("max_over_time(node_load5[30s]) > 3", &["short_range: ", "every 15 s", "at least 1m"]),
     ]);
 }
@@ -296,10 +296,10 @@ fn alerts_that_no_route_delivers_are_found() {
     for (words, count) in [
         ("severity=critical", 0),
         ("severity=none", 1),
-        // The series' own labels decide, and may lead to somebody.
+        // The labels of the series decide, and may lead to a receiver that notifies.
         ("team=lab", 0),
         ("severity={{$value}}", 0),
-        // Further routes are asked.
+        // The route continues to further ones.
         ("severity=audit", 0),
     ] {
         let found = found(labelled(words));
@@ -307,7 +307,7 @@ fn alerts_that_no_route_delivers_are_found() {
         assert!(
             found
                 .iter()
-                .all(|it| it.starts_with("not_delivered: ") && it.contains("`nobody`, which tells nobody"))
+                .all(|it| it.starts_with("not_delivered: ") && it.contains("`empty`, which notifies no one"))
         );
     }
 }
@@ -335,13 +335,10 @@ fn silences_without_end_are_found_with_the_rules_that_they_hide() {
 }
 
 #[test]
-fn rules_that_are_not_loaded_or_cannot_be_evaluated_are_found_and_nothing_else_of_them() {
+fn rules_that_are_not_loaded_or_cannot_be_evaluated_have_no_other_finding() {
     let absent = CheckedRule { file: None, ..rule("nothing > 1") };
     let faulty = CheckedRule { error: Some("many-to-many matching".into()), ..rule("nothing > 1") };
-    assert_eq!(
-        found(absent),
-        ["not_loaded: Prometheus has no rule of this name; bring it there: `monctl up`"]
-    );
+    assert_eq!(found(absent), ["not_loaded: Prometheus has no rule of this name; load it with `monctl up`"]);
     let found = found(faulty);
     assert_eq!(found.len(), 1);
     assert!(
@@ -351,14 +348,14 @@ fn rules_that_are_not_loaded_or_cannot_be_evaluated_are_found_and_nothing_else_o
 }
 
 #[test]
-fn a_prometheus_that_tells_nobody_is_found_once() {
+fn a_prometheus_without_an_alertmanager_is_found_once() {
     let mut snapshot = snapshot(vec![rule("up == 0"), rule("up == 0")]);
     snapshot.alertmanagers = 0;
     assert_eq!(check(&snapshot).iter().map(|it| it.kind).collect::<Vec<_>>(), [FindingKind::NoAlertmanager]);
 }
 
 #[test]
-fn what_the_catalogue_asks_for_may_begin_with_the_first_event_and_no_more() {
+fn only_listed_metrics_of_the_catalogue_may_begin_with_the_first_event() {
     let of_catalogue = |name: &str, expression: &str| CheckedRule {
         name: name.into(),
         entry: Catalogue::default().alert(name).cloned(),
@@ -373,17 +370,17 @@ fn what_the_catalogue_asks_for_may_begin_with_the_first_event_and_no_more() {
         ("SystemdUnitFailed", "node_systemd_unit_state{state=\"failed\"} == 1", 1),
         // A gauge, whatever it is called.
         ("UnappliedMigrations", "django_migrations_unapplied_total > 0", 1),
-        // Of another alert it would begin with the first event.
+        // Another alert of the catalogue lists it.
         ("NetworkErrors", "rate(django_http_exceptions_total_by_type_total[1m]) > 1", 1),
     ] {
         assert_eq!(found(of_catalogue(name, expression)).len(), count, "{expression}");
     }
-    let said = found(of_catalogue("UnappliedMigrations", "django_migrations_unapplied_total > 0"));
+    let findings = found(of_catalogue("UnappliedMigrations", "django_migrations_unapplied_total > 0"));
     assert!(
-        said[0].contains("write `PROMETHEUS_EXPORT_MIGRATIONS = True` in the project's settings"),
-        "{said:?}"
+        findings[0].contains("set `PROMETHEUS_EXPORT_MIGRATIONS = True` in the project's settings"),
+        "{findings:?}"
     );
-    // Nothing of the kind is scraped.
+    // No target has such metrics.
     let mut snapshot = snapshot(vec![of_catalogue("DatabaseErrors", "rate(django_db_errors_total[1m]) > 0")]);
     assert_eq!(check(&snapshot), []);
     snapshot.metrics.retain(|name| !name.starts_with("django_"));

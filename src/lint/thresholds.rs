@@ -1,4 +1,4 @@
-//! Thresholds where the value never comes or always is, and numbers of another unit than the value.
+//! Thresholds that the value never or always exceeds, and numbers in another unit than the value.
 
 use super::finding::{Finding, FindingKind};
 use super::snapshot::{CheckedRule, Snapshot};
@@ -21,7 +21,7 @@ pub(super) fn findings(snapshot: &Snapshot, rule: &CheckedRule, expression: &Exp
         let conditions: Vec<Condition> = comparisons(alternative).into_iter().filter_map(condition).collect();
         findings.extend(conditions.iter().filter_map(|condition| never(rule, key, condition)));
         findings.extend(conditions.iter().filter_map(|condition| mixed_up(snapshot, rule, key, condition)));
-        // Of several conditions that all have to hold, one that always does may be there to say so.
+        // Of several conditions that all have to hold, one that always holds may be intended.
         if let [condition] = conditions.as_slice() {
             findings.extend(always(rule, key, condition));
         }
@@ -71,16 +71,16 @@ fn never(rule: &CheckedRule, key: &'static str, condition: &Condition) -> Option
     } else if *bounds == PERCENT && value > 100.0 {
         "write a number between 0 and 100".into()
     } else {
-        "write a number that the left side can come to".into()
+        "write a number that the left side can reach".into()
     };
-    let evidence = format!("{}: it never is {threshold}", condition.shown());
+    let evidence = format!("{}: it is never {threshold}", condition.shown());
     Some(Finding::of(rule, FindingKind::NeverReached, key, evidence, remedy))
 }
 
 fn always(rule: &CheckedRule, key: &'static str, condition: &Condition) -> Option<Finding> {
     let Condition { threshold, bounds, .. } = condition;
     let Bounds { low, high } = *bounds;
-    // What can have one value alone is true whenever it is there, and meant so.
+    // An expression with a single possible value is meant to be true whenever it returns anything.
     if bounds.only().is_some() {
         return None;
     }
@@ -96,17 +96,17 @@ fn always(rule: &CheckedRule, key: &'static str, condition: &Condition) -> Optio
     if !is_always {
         return None;
     }
-    let evidence = format!("{}: it always is {threshold}, wherever it has a value", condition.shown());
+    let evidence = format!("{}: whenever it has a value, it is {threshold}", condition.shown());
     let remedy = if *bounds == SHARE && value > 1.0 && value <= 100.0 {
         format!("write {}, or multiply the left side by 100", value / 100.0)
     } else {
-        "write a number that the left side can be on either side of".to_owned()
+        "write a number between the values that the left side can have".to_owned()
     };
     Some(Finding::of(rule, FindingKind::AlwaysReached, key, evidence, remedy))
 }
 
-/// A percentage that is compared with a share. Half a percent of failed requests may be meant, so that a threshold is
-/// taken for a slip only where the value is beyond it as things are, or where it asks for next to nothing of what is left.
+/// A percentage that is compared with a fraction. Half a percent of failed requests may be intended, so a threshold
+/// counts as a mistake only if the value is beyond it now, or if it compares what is left with less than one percent.
 fn mixed_up(
     snapshot: &Snapshot,
     rule: &CheckedRule,
@@ -118,17 +118,17 @@ fn mixed_up(
     if *bounds != PERCENT || value <= 0.0 || value >= 1.0 {
         return None;
     }
-    // What has no values now is not judged by them.
+    // Without present values, none is beyond the threshold.
     let values = snapshot.values.get(&left.to_string()).map(Vec::as_slice).unwrap_or_default();
     let beyond = values.iter().filter(|&&now| threshold.holds(now)).count();
-    let asks_for_little = matches!(threshold.comparison, Comparison::Less | Comparison::AtMost);
-    if beyond == 0 && !asks_for_little {
+    let compares_what_is_left = matches!(threshold.comparison, Comparison::Less | Comparison::AtMost);
+    if beyond == 0 && !compares_what_is_left {
         return None;
     }
     let evidence = format!(
-        "`{left}` is a percentage, and {value} of it is {value}%; {beyond} of {} values are {threshold} now",
+        "`{left}` is a percentage, so {value} means {value}%; {beyond} of {} values are {threshold} now",
         values.len()
     );
-    let remedy = format!("write {}, or leave out the multiplication by 100", value * 100.0);
+    let remedy = format!("write {}, or remove the multiplication by 100", value * 100.0);
     Some(Finding::of(rule, FindingKind::NeverReached, key, evidence, remedy))
 }

@@ -1,17 +1,17 @@
-//! A plan as people read it: `+` is new, `~` changes, `=` stays as a person made it, `-` goes; reasons behind, diffs below.
+//! Renders a plan for people: `+` new, `~` changed, `=` kept as a person changed it, `-` removed; reasons and diffs.
 
 use std::fmt;
 
 use super::Plan;
 use crate::playbook::{ChangeKind, StepChange};
 
-/// So many lines of a diff are shown; the rest is counted.
+/// Number of lines of a diff that are shown; the rest is counted.
 const DIFF_LINES: usize = 24;
 
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.is_empty() {
-            f.write_str("nothing to do: everything is as the spec says\n")?;
+            f.write_str("nothing to do: everything matches the spec\n")?;
         }
         if !self.infra.is_empty() {
             self.place.iter().try_for_each(|line| writeln!(f, "{line}"))?;
@@ -58,7 +58,7 @@ fn describe(f: &mut fmt::Formatter<'_>, sign: char, step: &str, change: &StepCha
     writeln!(f, "  {sign} {step}")?;
     let mut details = change.details.iter().peekable();
     while let Some(detail) = details.next() {
-        // A new application has many files, each absent: they are one line.
+        // A new application has many absent files, which share one line.
         let mut same = 0;
         while detail.diff.is_none()
             && details.next_if(|next| next.why == detail.why && next.diff.is_none()).is_some()

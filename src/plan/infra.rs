@@ -1,4 +1,4 @@
-//! The diff of infrastructure: which machines to make, start or remove.
+//! The infrastructure diff: which machines to create, start or remove.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,11 +11,11 @@ use crate::host::HostName;
 /// A machine as the provider found it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MachineFact {
-    /// It was begun and not finished.
+    /// Incomplete.
     Unfinished,
-    /// It is whole and does not run.
+    /// Complete, but not running.
     Stopped,
-    /// It runs.
+    /// Running.
     Running,
 }
 
@@ -25,11 +25,11 @@ pub enum MachineFact {
 pub enum InfraAction {
     /// The network between the machines, keys, and the way out.
     CreateNetwork,
-    /// A machine is made and booted.
+    /// Create and boot a machine.
     CreateMachine(HostName),
-    /// A machine that is there is booted.
+    /// Boot an existing machine.
     StartMachine(HostName),
-    /// A machine that the spec does not want any more is removed with its disk.
+    /// Remove a machine that is no longer in the spec, with its disk.
     RemoveMachine(HostName),
     /// Something in EC2.
     #[serde(untagged)]
@@ -37,7 +37,7 @@ pub enum InfraAction {
 }
 
 impl InfraAction {
-    /// `+` for what is new, `~` for what changes, `-` for what goes.
+    /// `+` for a creation, `~` for a change, `-` for a removal.
     pub const fn sign(&self) -> char {
         match self {
             Self::CreateNetwork | Self::CreateMachine(_) => '+',
@@ -47,7 +47,7 @@ impl InfraAction {
         }
     }
 
-    /// The action in EC2, where it is one.
+    /// The action in EC2, if it is one.
     pub const fn of_aws(&self) -> Option<&aws::Action> {
         match self {
             Self::Aws(action) => Some(action),
@@ -55,7 +55,7 @@ impl InfraAction {
         }
     }
 
-    /// What it costs in service, where it stops or replaces a machine that the spec wants.
+    /// The disruption, if it stops or replaces a machine of the spec.
     pub fn disruption(&self) -> Option<String> {
         match self {
             Self::Aws(action) => action.disruption(),
@@ -63,7 +63,7 @@ impl InfraAction {
         }
     }
 
-    /// What a person wants to know besides, a line each.
+    /// Further details, one per line.
     pub fn details(&self) -> Vec<String> {
         match self {
             Self::Aws(action) => action.details(),
@@ -79,14 +79,14 @@ impl fmt::Display for InfraAction {
             Self::CreateMachine(host) => write!(f, "machine {host}: absent"),
             Self::StartMachine(host) => write!(f, "machine {host}: not running"),
             Self::RemoveMachine(host) => {
-                write!(f, "machine {host}: not in the spec any more; its disk goes, too")
+                write!(f, "machine {host}: no longer in the spec; its disk is deleted")
             }
             Self::Aws(action) => action.fmt(f),
         }
     }
 }
 
-/// The actions that turn what was found into what the spec wants, in order.
+/// The actions that change the current state to the spec's, in order.
 pub fn infrastructure(
     wanted: impl IntoIterator<Item = HostName>,
     network: bool,
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_due_where_everything_runs() {
+    fn nothing_is_planned_if_everything_runs() {
         let wanted = [HostName::app(1), HostName::app(2), HostName::MONITORING];
         let found = wanted.map(|host| (host, MachineFact::Running)).into();
         assert_eq!(infrastructure(wanted, true, &found), []);

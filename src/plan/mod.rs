@@ -1,5 +1,5 @@
-//! What differs between what is and what must be, as data with reasons. Pure: no clock, no network,
-//! no environment. `describe` says it to people; `apply/` carries it out without choices of its own.
+//! The differences between the current and the desired state, as data with reasons. Pure: no clock, no network,
+//! no environment. `describe` renders them for people; `apply/` carries them out without decisions of its own.
 
 pub mod aws;
 mod describe;
@@ -19,7 +19,7 @@ use crate::playbook::{Facts, Inputs, Playbook, Step, StepChange, StepId};
 /// Everything that `up` would do.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Plan {
-    /// Where machines are made, in words; empty where that is this computer.
+    /// Where machines are created, in words; empty if on this computer.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub place: Vec<String>,
     /// Machines and network, in order.
@@ -28,7 +28,7 @@ pub struct Plan {
     pub hosts: BTreeMap<HostName, HostPlan>,
     /// Changes in Grafana, in words.
     pub grafana: Vec<GrafanaAction>,
-    /// What a person changed in Grafana and the spec leaves so.
+    /// Changes made by people in Grafana, which are kept.
     pub kept: Vec<GrafanaAction>,
 }
 
@@ -38,14 +38,14 @@ pub struct HostPlan {
     /// The changes.
     #[serde(serialize_with = "changes_only")]
     pub changes: Vec<(Step, StepChange)>,
-    /// What is not there and not needed by the rest, with the reason.
+    /// Optional parts that are not available, with the reason.
     pub missing: Vec<String>,
 }
 
 /// A change in Grafana.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct GrafanaAction {
-    /// `+` is new, `~` changes, `-` goes, `=` stays as a person made it.
+    /// `+` new, `~` changed, `-` removed, `=` kept as changed by a person.
     pub sign: char,
     /// The object: `dashboard Hosts`.
     pub what: String,
@@ -54,12 +54,12 @@ pub struct GrafanaAction {
 }
 
 impl Plan {
-    /// What stops or replaces machines, a sentence each.
+    /// Actions that stop or replace machines, one sentence each.
     pub fn disruptions(&self) -> Vec<String> {
         self.infra.iter().filter_map(InfraAction::disruption).collect()
     }
 
-    /// Whether nothing is to be done.
+    /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
         self.infra.is_empty()
             && self.grafana.is_empty()
@@ -68,7 +68,7 @@ impl Plan {
 }
 
 impl HostPlan {
-    /// What a host with these facts needs. A lane whose optional release cannot be had is left out whole.
+    /// The changes for a host with these facts. A lane whose optional release is not available is skipped as a whole.
     pub fn new(playbook: &Playbook, inputs: &Inputs, facts: &Facts) -> Self {
         let mut plan = Self::default();
         let mut without = BTreeSet::new();

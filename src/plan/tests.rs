@@ -1,4 +1,4 @@
-//! What a plan says, and that playbooks and templates know each other.
+//! Tests of plans, and of the references between playbooks and templates.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -20,12 +20,12 @@ const PLAYBOOKS: [&str; 3] = [
 ];
 
 fn change(step: &str, kind: ChangeKind, details: Vec<Detail>) -> (Step, StepChange) {
-    let commands = vec![LibraryCall::new(["a_command_that_is_not_told"])];
+    let commands = vec![LibraryCall::new(["a_command_that_is_not_shown"])];
     let change = StepChange { step: StepId(step.into()), kind, details, commands, payloads: [].into() };
     (serde_saphyr::from_str(&format!("{{id: {step}, user: {{name: x}}}}")).unwrap(), change)
 }
 
-/// A plan with everything that a plan can hold.
+/// A plan with everything that a plan can contain.
 fn everything() -> Plan {
     let long = (0..30).map(|line| format!("+line {line}")).collect::<Vec<_>>().join("\n");
     let diff = |text: &str| Detail { diff: Some(text.into()), ..Detail::new("/etc/x", "content differs") };
@@ -48,7 +48,8 @@ fn everything() -> Plan {
         ],
         missing: vec![],
     };
-    let monitoring = HostPlan { changes: vec![], missing: vec!["grafana 13 is not there: no route".into()] };
+    let monitoring =
+        HostPlan { changes: vec![], missing: vec!["grafana 13 is not available: no route".into()] };
     Plan {
         place: vec![],
         infra: vec![
@@ -82,13 +83,13 @@ fn a_plan_as_programs_read_it() {
 }
 
 #[test]
-fn what_is_missing_is_no_change() {
+fn a_missing_release_is_not_a_change() {
     let hosts = everything().hosts.split_off(&HostName::MONITORING);
     let plan = Plan { hosts, ..Plan::default() };
     assert!(plan.is_empty());
     assert_eq!(
         plan.to_string(),
-        "nothing to do: everything is as the spec says\nmissing: grafana 13 is not there: no route\n"
+        "nothing to do: everything matches the spec\nmissing: grafana 13 is not available: no route\n"
     );
 }
 
@@ -99,7 +100,7 @@ fn playbook(role: Role) -> Playbook {
 
 const SECRET: &str = "hunter2";
 
-/// The inputs of a role that the reference leads to.
+/// The inputs of a role for the reference spec.
 fn inputs(role: Role, flags: &[Flag]) -> Inputs {
     let spec =
         load(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/reference/monctl.yaml"))).unwrap().spec;
@@ -133,7 +134,7 @@ fn inputs(role: Role, flags: &[Flag]) -> Inputs {
 }
 
 #[test]
-fn what_cannot_be_had_takes_its_lane_along_and_nothing_else() {
+fn an_unavailable_release_skips_only_its_lane() {
     let inputs = inputs(Role::MONITORING, &[Flag::Distribution, Flag::Grafana]);
     let monitoring = playbook(Role::MONITORING);
     let ids = |facts: &Facts| {
@@ -147,12 +148,12 @@ fn what_cannot_be_had_takes_its_lane_along_and_nothing_else() {
     let failed = Failed { source, url, why: "no route".into() };
     let facts = Facts { failed: [("/opt/monctl/grafana".to_owned(), failed)].into(), ..Facts::default() };
     let (without, missing) = ids(&facts);
-    assert_eq!(missing, ["grafana 1.0 is not there: no route"]);
+    assert_eq!(missing, ["grafana 1.0 is not available: no route"]);
     assert_eq!(without, all.into_iter().filter(|step| !step.starts_with("grafana")).collect::<Vec<_>>());
 }
 
 #[test]
-fn where_a_grafana_exists_none_is_installed_and_an_earlier_one_of_monctls_ends() {
+fn with_an_existing_grafana_none_is_installed_and_monctls_earlier_one_is_stopped() {
     let mut inputs = inputs(Role::MONITORING, &[Flag::Release]);
     inputs.files.retain(|name, _| !name.contains("grafana"));
     let monitoring = playbook(Role::MONITORING);
@@ -166,8 +167,8 @@ fn where_a_grafana_exists_none_is_installed_and_an_earlier_one_of_monctls_ends()
     let facts = Facts { units: [("monctl-grafana.service".to_owned(), unit)].into(), ..Facts::default() };
     let [(step, change)] = &steps(&facts)[..] else { panic!("{:?}", steps(&facts)) };
     assert_eq!((step.id.0.as_str(), change.kind), ("grafana", ChangeKind::Change));
-    let told: Vec<_> = change.details.iter().map(|one| format!("{}: {}", one.what, one.why)).collect();
-    assert_eq!(told, ["unit monctl-grafana.service: not wanted any more"]);
+    let details: Vec<_> = change.details.iter().map(|one| format!("{}: {}", one.what, one.why)).collect();
+    assert_eq!(details, ["unit monctl-grafana.service: no longer needed"]);
 }
 
 #[test]
@@ -198,7 +199,7 @@ fn list<'a>(service: &'a Value, key: &str) -> impl Iterator<Item = &'a Value> {
 #[test]
 fn playbooks_name_only_files_of_the_bundle_and_each_unit_has_its_file() {
     let mut files = inputs(Role::APP, &[]).files;
-    // There only where a severity has a webhook of its own.
+    // Present only if a severity has its own webhook.
     files.insert("alertmanager/webhooks/critical".into(), File::secret(*b"hunter2"));
     for service in services() {
         for from in list(&service, "files").map(|file| file["from"].as_str().unwrap()) {
@@ -230,7 +231,7 @@ fn units_use_only_parts_of_their_set() {
 }
 
 #[test]
-fn what_may_hold_a_secret_is_its_owners_alone() {
+fn files_with_secrets_are_readable_only_by_their_owner() {
     let secret = ["environment/app", "alertmanager/slack-webhook-url", "grafana/admin-password"];
     let files =
         services().into_iter().flat_map(|service| list(&service, "files").cloned().collect::<Vec<_>>());
@@ -241,13 +242,13 @@ fn what_may_hold_a_secret_is_its_owners_alone() {
     }
     assert_eq!(found, secret.len());
     for (name, file) in inputs(Role::APP, &[]).files {
-        assert!(!file.is_secret() || secret.contains(&name.as_str()), "`{name}` holds a secret");
+        assert!(!file.is_secret() || secret.contains(&name.as_str()), "`{name}` contains a secret");
     }
 }
 
 #[test]
-fn what_a_host_has_is_planned_once() {
-    // A host that has everything but a user needs that user alone.
+fn only_missing_objects_are_planned() {
+    // A host that has everything but a user needs only that user.
     let inputs = inputs(Role::APP, &[Flag::Distribution]);
     let app = playbook(Role::APP);
     let users = ["monctl-node-exporter", "monctl-app", "monctl-build"].map(str::to_owned);

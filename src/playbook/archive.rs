@@ -1,4 +1,4 @@
-//! The step kind `archive`: a release tarball, pinned by its digest, is unpacked in a folder of its own.
+//! The step kind `archive`: a release tarball, pinned by its digest, is unpacked into its own folder.
 
 use serde::Deserialize;
 
@@ -20,8 +20,8 @@ impl Archive {
         probes.installed.insert(self.to.clone());
     }
 
-    /// Why an optional release is missing: there is none for this architecture, or it could not be had
-    /// from there a short while ago.
+    /// Why an optional release is missing: there is none for this architecture, or its download failed
+    /// a short while ago.
     pub(super) fn missing(&self, inputs: &Inputs, facts: &Facts) -> Option<String> {
         let release = inputs.releases.get(&self.release)?;
         if !inputs.optional.contains(&self.release) {
@@ -37,14 +37,14 @@ impl Archive {
                 failed.why.clone()
             }
         };
-        Some(format!("{} {} is not there: {why}", self.release, release.version))
+        Some(format!("{} {} is not available: {why}", self.release, release.version))
     }
 
     pub(super) fn lower(&self, step: &StepId, inputs: &Inputs, facts: &Facts) -> Option<StepChange> {
         let release = inputs.releases.get(&self.release)?;
         let title = format!("{} {}", self.release, release.version);
         let Some((url, sha256)) = release.by_machine.get(facts.machine()) else {
-            // The host says why it cannot go on; only this step and what waits for it fails.
+            // The host reports the reason; only this step and those that wait for it fail.
             let why = format!("no release for {}", facts.machine());
             return Some(StepChange {
                 step: step.clone(),

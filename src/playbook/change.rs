@@ -1,4 +1,4 @@
-//! What a step needs on a host: reasons for people, commands for the host.
+//! The change that a step makes on a host: reasons for people, commands for the host.
 
 use std::collections::BTreeSet;
 
@@ -7,15 +7,15 @@ use serde::Serialize;
 use super::step_id::StepId;
 use crate::digest::Sha256;
 
-/// Whether a step's object is new, differs or goes.
+/// Whether a step's object is new, differs or is removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ChangeKind {
-    /// It is not there yet.
+    /// It does not exist yet.
     Create,
-    /// It is there, but not as it must be.
+    /// It exists, but differs.
     Change,
-    /// It is there, and must go.
+    /// It exists, and must be removed.
     Remove,
 }
 
@@ -38,7 +38,7 @@ impl Detail {
     }
 }
 
-/// A function of the host library with its arguments. Never holds a secret.
+/// A function of the host library with its arguments. Never contains a secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct LibraryCall(pub Vec<String>);
 
@@ -56,9 +56,9 @@ pub struct StepChange {
     pub step: StepId,
     /// New or different.
     pub kind: ChangeKind,
-    /// What differs, in the order in which it is told.
+    /// The differences, in the order in which they are shown.
     pub details: Vec<Detail>,
-    /// What the host runs, in order.
+    /// The commands for the host, in order.
     #[serde(skip)]
     pub commands: Vec<LibraryCall>,
     /// The files that must travel along, by digest.
@@ -68,8 +68,8 @@ pub struct StepChange {
 
 #[cfg(test)]
 impl StepChange {
-    /// What a table test compares: kind and reasons as people read them, commands as the host runs them.
-    pub(super) fn told(change: Option<&Self>) -> String {
+    /// Text for table tests: kind, reasons, and commands as the host runs them.
+    pub(super) fn summary(change: Option<&Self>) -> String {
         let Some(change) = change else { return "nothing\n".into() };
         let mut lines = vec![format!("{:?}", change.kind)];
         for detail in &change.details {

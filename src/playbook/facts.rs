@@ -1,6 +1,6 @@
-//! What a host says about itself: the questions, the answers of the facts script, and their parser.
+//! Facts about a host: the probes, the output of the facts script, and its parser.
 //!
-//! All questions of a playbook go to a host at once, and one script answers them in one round trip.
+//! All probes of a playbook go to a host at once, and one script answers them in one round trip.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -11,33 +11,34 @@ use super::change::ChangeKind;
 use crate::digest::Sha256;
 use crate::error::{Error, Result};
 
-/// The questions of a playbook.
+/// The probes of a playbook.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Probes {
     /// Packages: installed?
     pub packages: BTreeSet<String>,
-    /// System users: there?
+    /// System users: present?
     pub users: BTreeSet<String>,
     /// Units: loaded, active, enabled?
     pub units: BTreeSet<String>,
-    /// Folders that monctl fills as a whole: from what, and untouched since?
+    /// Folders that monctl fills as a whole: their source, and unchanged since?
     pub installed: BTreeSet<String>,
-    /// Symbolic links: to where?
+    /// Symbolic links: their targets?
     pub links: BTreeSet<String>,
-    /// Where hosts of the version before have code and data side by side: user, folder and list of the code, by tabs.
+    /// Where hosts of the previous version have code and data side by side: user, folder and list of the code,
+    /// separated by tabs.
     pub beside: BTreeSet<String>,
-    /// What units set up outside of systemd's sight: the command that prints it, by unit.
+    /// Effects of units outside systemd: the command that prints them, by unit.
     pub effects: BTreeMap<String, Vec<String>>,
-    /// Files: mode, owner, digest; and the content where it differs from the digest and may be shown.
+    /// Files: mode, owner, digest; and the content if its digest differs and it may be shown.
     pub files: BTreeMap<String, WantedFile>,
 }
 
-/// What a file should be, so that the host sends its content only where that helps.
+/// The expected file, so that the host sends its content only if needed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WantedFile {
-    /// The digest that it should have.
+    /// The expected digest.
     pub sha256: Sha256,
-    /// Whether its content may travel back for a diff.
+    /// Whether its content may be sent back for a diff.
     pub shown: bool,
 }
 
@@ -50,9 +51,9 @@ pub struct FileFact {
     pub owner: String,
     /// The group's name.
     pub group: String,
-    /// The digest of the content; absent for what is no regular file.
+    /// The digest of the content; none if it is not a regular file.
     pub sha256: Option<Sha256>,
-    /// The content where it differs from what was wanted and may be shown.
+    /// The content, if it differs from the expected one and may be shown.
     pub content: Option<String>,
 }
 
@@ -67,7 +68,7 @@ pub struct UnitFact {
     pub file: String,
     /// `NeedDaemonReload`.
     pub stale: bool,
-    /// `NRestarts`: how often systemd started it again by itself.
+    /// `NRestarts`: number of automatic restarts.
     pub restarts: u32,
     /// `ActiveEnterTimestampMonotonic`: when it became active, since the host's start.
     pub active_since: Duration,
@@ -76,7 +77,7 @@ pub struct UnitFact {
 /// A folder that monctl filled as a whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Installed {
-    /// The digest of what it was made from.
+    /// The digest of its source.
     pub source: Sha256,
     /// Whether names, sizes, modes, owners and times are still those of the installation.
     pub intact: bool,
@@ -85,11 +86,11 @@ pub struct Installed {
 /// A folder that could not be filled.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failed {
-    /// The digest of what it was to be made from.
+    /// The digest of its intended source.
     pub source: Sha256,
-    /// Where that was to come from.
+    /// The URL of that source.
     pub url: String,
-    /// Why it did not.
+    /// Why it failed.
     pub why: String,
 }
 
@@ -98,7 +99,7 @@ pub struct Failed {
 pub struct System {
     /// `ID` of os-release: `debian`, `ubuntu` …
     pub id: String,
-    /// `VERSION_ID`: `13`, `24.04`; empty for what is not released yet.
+    /// `VERSION_ID`: `13`, `24.04`; empty if not released yet.
     pub version: String,
     /// `PRETTY_NAME`, for people.
     pub name: String,
@@ -108,12 +109,12 @@ pub struct System {
     pub apt: bool,
 }
 
-/// Which systems hosts may run. The oldest ones have a Python 3.10, the package `python3-pip-whl` and an apt that
-/// installs without asking.
+/// Supported systems of hosts. The oldest ones have Python 3.10, the package `python3-pip-whl` and an apt that
+/// installs non-interactively.
 pub const SUPPORTED: &str = "hosts run Debian 12 or newer, or Ubuntu 22.04 or newer, with systemd";
 
 impl System {
-    /// What about the system makes the playbooks fail; nothing where they work.
+    /// Why the system is not supported; none if it is.
     pub fn obstacle(&self) -> Option<String> {
         let version: f32 =
             if self.version.is_empty() { f32::MAX } else { self.version.parse().unwrap_or(0.0) };
@@ -135,7 +136,7 @@ impl System {
     }
 }
 
-/// Whose record lies on a host.
+/// The owner in a host's record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Owner {
     /// The project's name.
@@ -144,16 +145,16 @@ pub struct Owner {
     pub role: String,
 }
 
-/// Everything that a host answered. The default is a host on which nothing is there yet.
+/// All facts of a host. The default is a host without anything.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Facts {
-    /// The system that runs there; absent where the host does not exist yet.
+    /// Its system; none if the host does not exist yet.
     pub system: Option<System>,
-    /// What is the same for two names of one running machine, and differs between machines.
+    /// Identity of the running machine: equal for two names of one machine, different between machines.
     pub identity: String,
-    /// The project that set the host up, where one did.
+    /// The project that set the host up, if any.
     pub owner: Option<Owner>,
-    /// The architecture as `uname -m` names it; empty where the host does not exist yet.
+    /// The architecture as `uname -m` names it; empty if the host does not exist yet.
     pub machine: String,
     /// The number of processors.
     pub processors: u32,
@@ -167,28 +168,28 @@ pub struct Facts {
     pub installed: BTreeMap<String, Installed>,
     /// Symbolic links by path.
     pub links: BTreeMap<String, String>,
-    /// Whether what units set up is as it was after their last start, by unit.
+    /// Whether the effect of units is unchanged since their last start, by unit.
     pub effects: BTreeMap<String, bool>,
     /// Files by path.
     pub files: BTreeMap<String, FileFact>,
     /// Folders that could not be filled a short while ago.
     pub failed: BTreeMap<String, Failed>,
-    /// The digest that each step had when it was last applied to its end.
+    /// The digest of each step when it was last applied completely.
     pub applied: BTreeMap<String, Sha256>,
-    /// What an application wrote beside its code, on a host of the version before: paths below that folder.
+    /// Files that an application wrote next to its code, on a host of the previous version: paths below that folder.
     pub beside: Vec<String>,
 }
 
-/// So much of a line that is not understood is shown.
+/// Length of an invalid line that is shown.
 const SHOWN_CHARACTERS: usize = 200;
 
 impl Facts {
-    /// The architecture; that of most machines where the host does not exist yet.
+    /// The architecture; the most common one if the host does not exist yet.
     pub fn machine(&self) -> &str {
         if self.machine.is_empty() { "x86_64" } else { &self.machine }
     }
 
-    /// What is wrong with a folder that must have been made from `source`; nothing where it is right.
+    /// What is wrong with a folder that should have been made from `source`; none if it is correct.
     pub(super) fn installed_state(&self, folder: &str, source: Sha256) -> Option<(ChangeKind, &'static str)> {
         match self.installed.get(folder) {
             None => Some((ChangeKind::Create, "not installed")),
@@ -200,10 +201,10 @@ impl Facts {
         }
     }
 
-    /// Reads the answer of the facts script: one fact a line, fields separated by tabs.
+    /// Parses the output of the facts script: one fact per line, fields separated by tabs.
     ///
     /// # Errors
-    /// When a line is not understood or the last line, `end`, is missing: half an answer is none.
+    /// When a line is invalid or the last line, `end`, is missing.
     pub fn parse(answer: &str) -> Result<Self> {
         let mut facts = Self::default();
         let mut unit = String::new();
@@ -212,10 +213,10 @@ impl Facts {
             let fields: Vec<&str> = line.split('\t').collect();
             facts.read(&fields, &mut unit, &mut complete).ok_or_else(|| {
                 let shown = line.chars().take(SHOWN_CHARACTERS).collect::<String>();
-                Error::failed(format!("the host's answer has a line that is not understood: `{shown}`"))
+                Error::failed(format!("invalid line in the facts of the host: `{shown}`"))
             })?;
         }
-        if complete { Ok(facts) } else { Err(Error::failed("the host's answer broke off before its end")) }
+        if complete { Ok(facts) } else { Err(Error::failed("the facts of the host are incomplete")) }
     }
 
     fn read(&mut self, fields: &[&str], unit: &mut String, complete: &mut bool) -> Option<()> {
@@ -248,7 +249,7 @@ impl Facts {
                 self.users.insert(name.into());
             }
             ["unit", property] => UnitFact::read(&mut self.units, property, unit)?,
-            // What the host noted down itself may be damaged; then it counts as not noted.
+            // The host's own record may be damaged; then it counts as missing.
             ["installed", folder, source, recorded, found] => {
                 if let Ok(source) = source.parse() {
                     let intact = recorded == found;
@@ -276,7 +277,7 @@ impl Facts {
             }
             ["content", path, base64] => {
                 let bytes = base64::engine::general_purpose::STANDARD.decode(base64).ok()?;
-                // What is not text has no diff.
+                // A file that is not text has no diff.
                 self.files.entry(path.into()).or_default().content = String::from_utf8(bytes).ok();
             }
             ["beside", name] => self.beside.push(name.into()),
@@ -293,13 +294,13 @@ impl Facts {
 }
 
 impl UnitFact {
-    /// Whether systemd knows a unit of this name that runs, or would at the next boot.
+    /// Whether systemd has loaded a unit of this name, or runs it.
     pub(super) fn is_there(&self) -> bool {
         self.load == "loaded" || !["", "inactive"].contains(&self.active.as_str())
     }
 
-    /// Units by name from the output of `systemctl show`: a block a unit, in which its `Id` may stand anywhere, since
-    /// systemd tells what a service has before what every unit has. Properties that are not kept here are passed over.
+    /// Units by name from the output of `systemctl show`: one block per unit, in which `Id` may be anywhere, since
+    /// systemd prints a service's properties before those of every unit. Other properties are ignored.
     pub fn parse_all(text: &str) -> BTreeMap<String, Self> {
         let mut units = BTreeMap::new();
         for block in text.split("\n\n") {
@@ -345,7 +346,7 @@ mod tests {
         content\t/etc/x\taGVsbG8=\nlink\t/l\t/t\nend\n";
 
     #[test]
-    fn a_system_is_supported_where_the_playbooks_work() {
+    fn systems_are_supported_from_their_oldest_version_on() {
         let system = |id: &str, version: &str| System {
             id: id.into(),
             version: version.into(),
@@ -367,7 +368,7 @@ mod tests {
     }
 
     #[test]
-    fn a_host_says_what_it_is_and_whose() {
+    fn a_host_reports_its_system_and_its_owner() {
         let answer = "system\tdebian\t13\tDebian 13\nhas\tsystemd\nhas\tapt\nidentity\tabc/def\nowner\tshop\tapp\nend\n";
         let facts = Facts::parse(answer).unwrap();
         let system = facts.system.unwrap();
@@ -377,7 +378,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_is_read_fact_by_fact() {
+    fn facts_are_parsed_line_by_line() {
         let facts = Facts::parse(ANSWER).unwrap();
         assert_eq!(facts.machine(), "x86_64");
         assert_eq!(facts.packages, ["curl".to_owned()].into());
@@ -387,9 +388,9 @@ mod tests {
     }
 
     #[test]
-    fn half_an_answer_is_no_answer() {
+    fn incomplete_facts_are_refused() {
         let cut = ANSWER.trim_end().strip_suffix("end").unwrap();
-        assert!(Facts::parse(cut).unwrap_err().message().contains("broke off"));
+        assert!(Facts::parse(cut).unwrap_err().message().contains("incomplete"));
         assert!(Facts::parse("nonsense\nend\n").is_err());
     }
 }

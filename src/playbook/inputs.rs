@@ -1,4 +1,4 @@
-//! What steps refer to by name: rendered files, release tarballs, the application's code.
+//! Inputs that steps refer to by name: rendered files, release tarballs, the application's code.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -20,19 +20,19 @@ pub struct File {
 /// Where the content of a file is.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) enum FileContent {
-    /// Here.
+    /// In memory.
     Memory(Arc<[u8]>),
-    /// On this computer's disk, from where it is read piece by piece when it is sent.
+    /// On this computer's disk, read piece by piece when it is sent.
     Disk(Arc<Path>, u64),
 }
 
 impl File {
-    /// A file that anybody may see.
+    /// A file without secrets.
     pub fn public(bytes: impl Into<Arc<[u8]>>) -> Self {
         Self::new(bytes.into(), false)
     }
 
-    /// A file that holds a secret: never shown, never compared in a diff.
+    /// A file with a secret: never shown, never compared in a diff.
     pub fn secret(bytes: impl Into<Arc<[u8]>>) -> Self {
         Self::new(bytes.into(), true)
     }
@@ -41,12 +41,12 @@ impl File {
         Self { sha256: Sha256::of(&bytes), content: FileContent::Memory(bytes), secret }
     }
 
-    /// A file that anybody may see and that stays on the disk: so many bytes with this digest.
+    /// A file without secrets that stays on the disk, with its size and digest.
     pub fn on_disk(path: impl Into<Arc<Path>>, size: u64, sha256: Sha256) -> Self {
         Self { content: FileContent::Disk(path.into(), size), sha256, secret: false }
     }
 
-    /// How many bytes it has.
+    /// Its size in bytes.
     pub fn size(&self) -> u64 {
         match &self.content {
             FileContent::Memory(bytes) => bytes.len() as u64,
@@ -59,7 +59,7 @@ impl File {
         self.sha256
     }
 
-    /// Whether it holds a secret.
+    /// Whether it contains a secret.
     pub fn is_secret(&self) -> bool {
         self.secret
     }
@@ -69,10 +69,10 @@ impl File {
         &self.content
     }
 
-    /// Its text where it is text, may be shown and is in memory.
+    /// Its text, if it is text, may be shown and is in memory.
     pub fn text(&self) -> Option<&str> {
         match &self.content {
-            // What is not text has no diff.
+            // A file that is not text has no diff.
             FileContent::Memory(bytes) if !self.secret => std::str::from_utf8(bytes).ok(),
             _ => None,
         }
@@ -85,7 +85,7 @@ impl fmt::Debug for File {
     }
 }
 
-/// A release tarball: where it is and what it must be, by machine architecture as `uname -m` names it.
+/// A release tarball: URL and digest by machine architecture as `uname -m` names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Release {
     /// The version, for people.
@@ -94,7 +94,7 @@ pub struct Release {
     pub by_machine: BTreeMap<String, (String, Sha256)>,
 }
 
-/// Code has no files of this size: what is larger is data that lies beside it.
+/// Maximum size of code files: larger files are data.
 const LARGE_FILE_BYTES: u64 = 20_000_000;
 
 /// A folder of the user's: its files by path relative to the folder, with `/` between parts.
@@ -102,12 +102,12 @@ const LARGE_FILE_BYTES: u64 = 20_000_000;
 pub struct Tree {
     /// Content and whether it is executable.
     pub files: BTreeMap<String, (File, bool)>,
-    /// Paths at which the application writes: what the folder has there, a host gets once.
+    /// Paths at which the application writes: a host gets their files once.
     pub persistent: Vec<PersistentPath>,
 }
 
 impl Tree {
-    /// The names of its files, one a line, as a host keeps them.
+    /// The names of its files, one per line, as a host stores them.
     pub fn manifest(&self) -> String {
         self.files.keys().flat_map(|path| [path.as_str(), "\n"]).collect()
     }
@@ -124,7 +124,7 @@ impl Tree {
         large
     }
 
-    /// Its files that are code, which hosts have as they are here.
+    /// Its code files, which hosts have unchanged.
     pub fn code(&self) -> impl Iterator<Item = (&str, &File, bool)> {
         let is_code = |path: &str| !self.persistent.iter().any(|kept| kept.holds(path));
         self.files
@@ -133,7 +133,7 @@ impl Tree {
             .filter(move |(path, ..)| is_code(path))
     }
 
-    /// The digest of names, contents and modes, and of what is no code.
+    /// The digest of names, contents and modes, and of the data paths.
     pub fn digest(&self) -> Sha256 {
         let files = self.files.iter().flat_map(|(path, (file, executable))| {
             [path.clone(), file.sha256().to_string(), executable.to_string()]
@@ -142,19 +142,19 @@ impl Tree {
     }
 }
 
-/// What a Python environment must hold.
+/// The content of a Python environment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Requirements {
     /// Requirements files by path; they may refer to each other.
     pub files: BTreeMap<String, File>,
     /// The file among them that is installed.
     pub entry: String,
-    /// What monctl adds: lines of a requirements file, each `name==version` with its digests.
+    /// Additions of monctl: lines of a requirements file, each `name==version` with its digests.
     pub added: Vec<String>,
 }
 
 impl Requirements {
-    /// The digest of all that is asked for.
+    /// The digest of all requirements.
     pub fn digest(&self) -> Sha256 {
         let files = self.files.iter().flat_map(|(path, file)| [path.clone(), file.sha256().to_string()]);
         Sha256::of_fields(files.chain([self.entry.clone()]).chain(self.added.iter().cloned()))
@@ -164,15 +164,15 @@ impl Requirements {
 /// Everything that the steps of a role refer to.
 #[derive(Debug, Clone, Default)]
 pub struct Inputs {
-    /// What the spec says about which steps apply.
+    /// The flags of the spec that decide which steps apply.
     pub flags: BTreeSet<Flag>,
-    /// What is watched. Its steps are part of the playbooks.
+    /// The integrations. Their steps are part of the playbooks.
     pub integrations: Vec<Integration>,
     /// Rendered files by bundle name.
     pub files: BTreeMap<String, File>,
     /// Releases by name.
     pub releases: BTreeMap<String, Release>,
-    /// Releases without which everything else goes on.
+    /// Optional releases.
     pub optional: BTreeSet<String>,
     /// The application's code.
     pub tree: Tree,

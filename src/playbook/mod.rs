@@ -1,8 +1,8 @@
-//! Playbooks: the install steps of each role, as data, and what they become on a host.
+//! Playbooks: the install steps of each role, as data, and their changes on a host.
 //!
-//! A step says what must be true. From it come the [`Probes`] that one facts script answers, and, with
-//! the [`Facts`] at hand, the [`StepChange`] that is needed, down to the words of each command. All of
-//! this is pure; `remote/` carries the scripts, `apply/` runs them.
+//! A step declares a desired state. It yields the [`Probes`] that one facts script answers, and, from
+//! the [`Facts`], the [`StepChange`] that is needed, down to the words of each command. All of
+//! this is pure; `remote/` transfers the scripts, `apply/` runs them.
 
 mod archive;
 mod change;

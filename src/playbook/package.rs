@@ -1,4 +1,4 @@
-//! The step kind `package`: Debian packages are installed, without what they only recommend.
+//! The step kind `package`: Debian packages are installed, without recommended ones.
 
 use serde::Deserialize;
 
@@ -6,7 +6,7 @@ use super::change::{ChangeKind, Detail, LibraryCall, StepChange};
 use super::facts::{Facts, Probes};
 use super::step_id::StepId;
 
-/// Packages, and the units of theirs that must never run because ours take their place.
+/// Packages, and their units that must never run because monctl's replace them.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Package {
@@ -43,7 +43,7 @@ impl Package {
             missing.iter().map(|name| Detail::new(format!("package {name}"), "not installed")).collect();
         let mut commands = Vec::new();
         if !unmasked.is_empty() {
-            let why = "must not run beside ours";
+            let why = "must not run beside monctl's unit";
             details.extend(unmasked.iter().map(|unit| Detail::new(format!("unit {unit}"), why)));
             commands.push(words("units_mask", &unmasked));
         }

@@ -6,8 +6,8 @@ use super::step::{Playbook, Step, StepKind};
 use super::step_id::StepId;
 
 impl Playbook {
-    /// The services that a host has from an earlier playbook, each with the change that removes it. What they had of
-    /// users and packages stays until `down`.
+    /// The services that a host has from an earlier playbook, each with the change that removes it. Their users and
+    /// packages stay until `down`.
     pub fn retired(&self, facts: &Facts) -> Vec<(Step, StepChange)> {
         let is_known = |name: &str| self.steps.iter().any(|step| step.id.0 == name);
         facts.applied.keys().filter(|name| !is_known(name)).map(|name| retire(name)).collect()
@@ -16,7 +16,7 @@ impl Playbook {
 
 fn retire(name: &str) -> (Step, StepChange) {
     let id = StepId(name.to_owned());
-    let why = "the spec no longer has it; its units are stopped and removed";
+    let why = "no longer in the spec; its units are stopped and removed";
     let change = StepChange {
         step: id.clone(),
         kind: ChangeKind::Remove,

@@ -1,5 +1,5 @@
-//! Scripts for hosts: a gzipped tar that `bootstrap.sh` unpacks and runs. What is secret travels in
-//! it, on standard input of the remote command, and nowhere else.
+//! Scripts for hosts: a gzipped tar that `bootstrap.sh` unpacks and runs. Secrets travel only in
+//! it, on standard input of the remote command.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read, Write};
@@ -16,18 +16,18 @@ use super::step::{Step, StepKind};
 use crate::digest::{Hashing, Sha256};
 use crate::host::{ProjectName, Role};
 
-/// Where a host keeps the digest that each step had when it was last applied to its end.
+/// Where a host stores the digest of each step when it was last applied completely.
 pub const APPLIED_DIRECTORY: &str = "/var/lib/monctl/applied";
 
-/// How a host notes down what is changed there; every script that changes or reads that carries it.
+/// Library for the record of changes on a host; part of every script that writes or reads the record.
 const MANIFEST: &str = include_str!("../../playbooks/lib/manifest.sh");
-/// How a host uses apt beside others.
+/// Library for using apt alongside other processes.
 const APT: &str = include_str!("../../playbooks/lib/apt.sh");
 
-/// What root does with files that others made or may change.
+/// Library for root's handling of files of other users.
 const TREE: &str = include_str!("../../playbooks/lib/tree.py");
 
-/// What the application's user does with its own.
+/// Library that the application's user runs on its own files.
 const DATA: &str = include_str!("../../playbooks/lib/data.py");
 
 /// The input of [`bootstrap`] on a host, as the files that it is made of.
@@ -39,7 +39,7 @@ struct Entry {
     path: String,
     mode: u32,
     content: FileContent,
-    /// What the content must be where it is read when it is sent.
+    /// The expected digest of content that is read when it is sent.
     sha256: Option<Sha256>,
 }
 
@@ -47,8 +47,8 @@ impl Script {
     /// Writes it, file by file and piece by piece; `open` opens a file of this computer.
     ///
     /// # Errors
-    /// Where a file cannot be read or is not what it was when the plan was made, or nothing can be written. What was written
-    /// until then is no whole script, and a host refuses it.
+    /// If a file cannot be read or has changed since the plan was made, or the output cannot be written. The output is
+    /// then incomplete, and a host refuses it.
     pub fn write<R: Read>(
         &self,
         target: impl Write,
@@ -68,7 +68,7 @@ impl Script {
                     let mut reader = Hashing::new(open(place)?.take(*size));
                     archive.append_data(&mut header, path, &mut reader)?;
                     if sha256.map(|sha256| (sha256, *size)) != Some(reader.finish()) {
-                        let text = format!("`{}` was changed while it was sent", place.display());
+                        let text = format!("`{}` changed while it was sent", place.display());
                         return Err(io::Error::other(text));
                     }
                 }
@@ -100,7 +100,7 @@ pub fn bootstrap() -> [&'static str; 3] {
     ["sh", "-c", include_str!("../../playbooks/lib/bootstrap.sh")]
 }
 
-/// The script that answers these questions.
+/// The script that answers these probes.
 pub fn facts_script(probes: &Probes) -> Script {
     let effects = probes.effects.iter().fold(String::new(), |mut text, (unit, command)| {
         text.push_str(&format!("{unit}\t{}\n", quote_words(command)));
@@ -128,25 +128,25 @@ fn lines(items: &BTreeSet<String>) -> String {
     items.iter().flat_map(|item| [item.as_str(), "\n"]).collect()
 }
 
-/// What a host notes down of who set it up.
+/// The owner that a host records.
 #[derive(Debug, Clone, Copy)]
 pub struct HostIdentity<'a> {
     /// The project.
     pub project: &'a ProjectName,
-    /// What the host is there for.
+    /// The role of the host.
     pub role: Role,
 }
 
-/// What [`removal_script`] is to do.
+/// The action of [`removal_script`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Removal {
-    /// Tell what there is.
+    /// List what would be removed.
     List,
-    /// Take it back.
+    /// Remove it.
     Remove,
 }
 
-/// The script that tells or takes back what the record of a host says.
+/// The script that lists or undoes the changes in a host's record.
 pub fn removal_script(removal: Removal, project: &ProjectName) -> Script {
     let action = match removal {
         Removal::List => "list",
@@ -189,7 +189,7 @@ pub fn apply_script(changes: &[(Step, StepChange)], inputs: &Inputs, identity: H
     script
 }
 
-/// One line a step: id, lane or `-`, lanes to wait for.
+/// One line per step: id, lane or `-`, lanes to wait for.
 fn sequence(changes: &[(Step, StepChange)]) -> String {
     changes.iter().fold(String::new(), |mut text, (step, _)| {
         let lane = step.lane.as_deref().unwrap_or("-");
@@ -206,7 +206,7 @@ fn step_script(change: &StepChange) -> String {
     text
 }
 
-/// What can travel by its digest.
+/// Payload that is identified by its digest.
 fn by_digest(inputs: &Inputs) -> BTreeMap<Sha256, &File> {
     let files = inputs.files.values().chain(inputs.requirements.files.values());
     files.chain(inputs.tree.files.values().map(|(file, _)| file)).map(|file| (file.sha256(), file)).collect()
@@ -216,13 +216,13 @@ fn by_digest(inputs: &Inputs) -> BTreeMap<Sha256, &File> {
 mod tests {
     use super::*;
 
-    /// Files of a disk that is not there.
+    /// Opens files of an empty disk.
     fn opening(content: &'static [u8]) -> impl Fn(&Path) -> io::Result<&'static [u8]> {
         move |_| Ok(content)
     }
 
     #[test]
-    fn a_file_on_the_disk_travels_as_it_was_when_the_plan_was_made_or_not_at_all() {
+    fn a_file_that_changed_since_the_plan_is_not_sent() {
         let large = File::on_disk(Path::new("/app/large"), 5, Sha256::of("large"));
         let mut script = Script::default().file("small", "small");
         script.payload("tree/large".into(), &large, 0o600);
@@ -239,7 +239,7 @@ mod tests {
         assert_eq!(names.collect::<Vec<(String, String)>>(), expected);
         for changed in [&b"lirge"[..], b"larg"] {
             let error = script.write(io::sink(), opening(changed)).unwrap_err();
-            assert_eq!(error.to_string(), "`/app/large` was changed while it was sent");
+            assert_eq!(error.to_string(), "`/app/large` changed while it was sent");
         }
     }
 

@@ -1,9 +1,9 @@
-//! The step kind `service`: a set of files, and the units that live by it.
+//! The step kind `service`: a set of files, and the units that use it.
 //!
 //! The set is staged beside the active one and checked there as a whole; it becomes active by one
-//! rename. Units that it concerns are reloaded or restarted and must be healthy afterwards, else the
-//! host puts the previous set back. `playbooks/lib/library.sh` does this; here is what differs, and
-//! which commands follow from it.
+//! rename. Affected units are reloaded or restarted and must be healthy afterwards, else the host
+//! restores the previous set. `playbooks/lib/library.sh` does this; this module computes the
+//! differences and the commands.
 
 mod expected;
 #[cfg(test)]
@@ -24,10 +24,10 @@ use super::quote::quote_words;
 use super::step_id::StepId;
 use crate::digest::Sha256;
 
-/// Where systemd looks for the administrator's units.
+/// systemd's folder of the administrator's units.
 const UNIT_DIRECTORY: &str = "/etc/systemd/system";
 
-/// A set of files, the application's code and environment where it has them, and units.
+/// A set of files, optionally the application's code and environment, and units.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Service {
@@ -39,10 +39,10 @@ pub struct Service {
     tree: Option<SetTree>,
     #[serde(default)]
     venv: Option<SetVenv>,
-    /// Releases whose new version means a restart.
+    /// Releases whose new version requires a restart.
     #[serde(default)]
     releases: Vec<String>,
-    /// Steps before this one that bring what the units run: where one changes something, units restart.
+    /// Earlier steps that install what the units run: if one changes something, the units restart.
     #[serde(default)]
     after: Vec<StepId>,
     /// Commands that must succeed in the staged set.
@@ -57,7 +57,7 @@ pub struct Service {
     verify: Vec<Vec<String>>,
 }
 
-/// A file of the set, or all files of the bundle below a folder where `from` ends with `/`.
+/// A file of the set, or all files of the bundle below a folder if `from` ends with `/`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct SetFile {
@@ -73,7 +73,7 @@ struct SetFile {
     mode: String,
 }
 
-/// The application's code: each version in a folder of its own, of which one is active by a link.
+/// The application's code: each version in its own folder, one of them active by a link.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct SetTree {
@@ -81,7 +81,7 @@ struct SetTree {
     parent: String,
     /// The user that reads the code and cannot write it.
     owner: String,
-    /// The folder of what that user writes.
+    /// The folder of the files that this user writes.
     data: String,
 }
 
@@ -103,13 +103,13 @@ struct SetVenv {
     parent: String,
 }
 
-/// What was found to differ.
+/// The differences.
 #[derive(Default)]
 struct Differences {
     details: Vec<Detail>,
     /// The parts that changed.
     parts: BTreeSet<String>,
-    /// Whether anything of the set is already there.
+    /// Whether any part of the set already exists.
     some_exists: bool,
 }
 
@@ -147,7 +147,7 @@ impl Service {
         let mut found = self.differences(inputs, facts);
         found.parts.extend(self.after.iter().filter(|step| changed.contains(step)).map(ToString::to_string));
         if applied.is_none() && found.some_exists {
-            found.details.push(Detail::new(&self.directory, "an earlier run did not come to its end"));
+            found.details.push(Detail::new(&self.directory, "an earlier run was interrupted"));
         }
         let actions = self.actions(inputs, facts, &found.parts, applied.copied());
         for (unit, action) in self.units.iter().zip(&actions) {
@@ -169,7 +169,7 @@ impl Service {
         })
     }
 
-    /// The files that travel by digest. The application's code travels as a folder.
+    /// The files that are sent by digest. The application's code is sent as a folder.
     fn payloads(&self, inputs: &Inputs) -> BTreeSet<Sha256> {
         let set = self.set_files(inputs).map(|(_, expected)| expected.file.sha256());
         set.chain(self.unit_files(inputs).map(|(_, file)| file.sha256())).collect()
@@ -247,7 +247,7 @@ impl Service {
         })
     }
 
-    /// The digest of all that this step makes true.
+    /// The digest of everything that this step sets up.
     fn digest(&self, inputs: &Inputs) -> Sha256 {
         let files = self.expected(inputs).into_iter().flat_map(|expected| {
             let digest = expected.file.sha256().to_string();
@@ -261,12 +261,12 @@ impl Service {
         Sha256::of_fields(files.chain(tree).chain(releases).chain(venv).chain(commands))
     }
 
-    /// The list of the code files that monctl brought, in the active set.
+    /// The list of the code files that monctl installed, in the active set.
     fn manifest(&self) -> String {
         format!("{}/{MANIFEST}", self.directory)
     }
 
-    /// Where the version before kept that list. A host that has one was not taken over yet.
+    /// Where the previous version stored that list. A host that has one was not migrated yet.
     fn earlier_manifest(&self) -> String {
         let name = self.directory.rsplit('/').next().unwrap_or_default();
         format!("/var/lib/monctl/sets/{name}/{MANIFEST}")
@@ -304,7 +304,7 @@ impl Service {
             for name in
                 brought.unwrap_or_default().lines().filter(|name| !inputs.tree.files.contains_key(*name))
             {
-                found.details.push(Detail::new(tree.current(name), "not in the project any more"));
+                found.details.push(Detail::new(tree.current(name), "no longer in the project"));
                 found.parts.insert("tree".into());
             }
             found.details.extend(facts.beside.iter().map(|name| {
@@ -325,7 +325,7 @@ impl Service {
     ) -> Vec<OnChange> {
         let digest = self.digest(inputs);
         let other_set = parts.is_empty() && applied.is_some_and(|last| last != digest);
-        // Never applied to its end: nobody knows what running processes have read.
+        // Never applied completely: it is unknown which files the running processes have read.
         let restart_all = applied.is_none() || other_set;
         let mut actions: Vec<OnChange> =
             self.units.iter().map(|unit| unit.action(inputs, facts, parts, restart_all)).collect();
@@ -333,7 +333,7 @@ impl Service {
         actions
     }
 
-    /// A socket is bound anew only while its service is stopped, so that both are restarted.
+    /// A socket can be rebound only while its service is stopped, so that both are restarted.
     fn restart_behind_sockets(&self, actions: &mut [OnChange]) {
         let restarted: BTreeSet<&str> = self
             .units

@@ -1,4 +1,4 @@
-//! The closed vocabulary of install steps, as it stands in `playbooks/*.yaml`.
+//! The closed vocabulary of install steps, as used in `playbooks/*.yaml`.
 
 use serde::Deserialize;
 
@@ -26,27 +26,27 @@ pub struct Playbook {
     pub steps: Vec<Step>,
 }
 
-/// One thing that must be true on a host.
+/// One desired state of a host.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Step {
     /// Its name.
     pub id: StepId,
-    /// The step is left out unless the spec says this.
+    /// The step applies only if the spec has this flag.
     #[serde(default)]
     pub when: Option<Flag>,
     /// Runs beside the main sequence; steps of one lane follow one another.
     #[serde(default)]
     pub lane: Option<String>,
-    /// Waits for the end of these lanes first, and does not run where one of them failed.
+    /// Waits for the end of these lanes first, and does not run if one of them failed.
     #[serde(default)]
     pub join: Vec<String>,
-    /// What must be true. Exactly one kind.
+    /// The desired state. Exactly one kind.
     #[serde(flatten)]
     pub kind: StepKind,
 }
 
-/// The kinds of steps. Each is a file of this room with its probes and its lowering.
+/// The kinds of steps. Each has a file in this module with its probes and its lowering.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StepKind {
@@ -76,7 +76,7 @@ impl Playbook {
     /// The playbook of a role: its own steps, then those of the integrations that watch its hosts.
     ///
     /// # Errors
-    /// Where the steps of an integration are not valid.
+    /// If the steps of an integration are not valid.
     ///
     /// # Panics
     /// Never: the role's own file is part of the program, and a test reads each of them.
@@ -98,19 +98,22 @@ impl Playbook {
         Ok(playbook)
     }
 
-    /// Packages may be added to a step of the same name; any other name is there once.
+    /// Packages may be added to a step of the same name; any other name must be unique.
     fn add(&mut self, step: Step) -> Result<()> {
         let is_package = |step: &Step| matches!(step.kind, StepKind::Package(_));
         let other = self.steps.iter().find(|other| other.id == step.id);
         if other.is_some_and(|other| !is_package(other) || !is_package(&step)) {
-            return Err(Error::invalid(format!("there is a step `{}` already", step.id))
+            return Err(Error::invalid(format!("there is already a step `{}`", step.id))
                 .remedy("begin the names of its steps with the name of the integration"));
         }
         if let StepKind::Service(service) = &step.kind
             && service.directory() != step.id.directory()
         {
-            return Err(Error::invalid(format!("the files of the step `{}` lie elsewhere", step.id))
-                .remedy(format!("write `directory: {}`", step.id.directory())));
+            return Err(Error::invalid(format!(
+                "the step `{}` must have its files in its own directory",
+                step.id
+            ))
+            .remedy(format!("write `directory: {}`", step.id.directory())));
         }
         self.steps.push(step);
         Ok(())
@@ -130,7 +133,7 @@ impl Playbook {
         steps
     }
 
-    /// The units of its services, whatever the spec says.
+    /// The units of its services, whatever the spec's flags.
     pub fn units(&self) -> impl Iterator<Item = &str> {
         self.steps.iter().flat_map(|step| match &step.kind {
             StepKind::Service(service) => service.unit_names(),
@@ -138,7 +141,7 @@ impl Playbook {
         })
     }
 
-    /// The questions that the facts script must answer for this playbook.
+    /// The probes that the facts script must answer for this playbook.
     pub fn probes(&self, inputs: &Inputs) -> Probes {
         let mut probes = Probes::default();
         for step in self.steps(inputs) {
@@ -149,7 +152,7 @@ impl Playbook {
 }
 
 impl Step {
-    /// Adds this step's questions.
+    /// Adds this step's probes.
     fn probe(&self, inputs: &Inputs, probes: &mut Probes) {
         match &self.kind {
             StepKind::Package(package) => package.probe(probes),
@@ -161,7 +164,7 @@ impl Step {
         }
     }
 
-    /// Why this step cannot be done for now, where everything else goes on without it.
+    /// Why this optional step cannot run for now.
     pub fn missing(&self, inputs: &Inputs, facts: &Facts) -> Option<String> {
         match &self.kind {
             StepKind::Archive(archive) => archive.missing(inputs, facts),
@@ -169,8 +172,8 @@ impl Step {
         }
     }
 
-    /// What this step changes on a host with these facts; nothing where all is as it must be. `changed`
-    /// are the steps before it that change something.
+    /// The change of this step on a host with these facts; none if nothing differs. `changed`
+    /// are the earlier steps that change something.
     pub fn lower(&self, inputs: &Inputs, facts: &Facts, changed: &[StepId]) -> Option<StepChange> {
         match &self.kind {
             StepKind::Package(package) => package.lower(&self.id, facts),

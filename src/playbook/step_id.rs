@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 pub struct StepId(pub String);
 
 impl StepId {
-    /// Where the service of this step has its files, by which it is found once no playbook names it.
+    /// The directory of this step's service, by which it is found once no playbook names it.
     pub(super) fn directory(&self) -> String {
         format!("/etc/monctl/{self}")
     }

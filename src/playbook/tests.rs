@@ -1,6 +1,6 @@
 //! Every kind of step in every state of a host: the change, its reasons and its commands. The states are
-//! answers of the facts script. Services have a table of their own beside them; the last tests hold the
-//! playbooks to what they refer to.
+//! outputs of the facts script. Services have their own table; the last tests check the references of the
+//! playbooks.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -19,24 +19,24 @@ fn playbook(role: Role) -> Playbook {
     Playbook::of(role, Integration::builtin()).unwrap()
 }
 
-/// A step as it stands in a playbook.
+/// A step as written in a playbook.
 pub(super) fn step(yaml: &str) -> Step {
     serde_saphyr::from_str(yaml).unwrap()
 }
 
-/// What a host with this answer says, fields separated by `|` for the eye.
+/// Facts of a host with this output, with `|` instead of tabs.
 pub(super) fn facts(answer: &str) -> Facts {
     let lines = answer.lines().map(|line| line.trim().replace('|', "\t")).chain(["end".to_owned()]);
     Facts::parse(&lines.collect::<Vec<_>>().join("\n")).unwrap()
 }
 
-/// The table of a step: what each state leads to.
+/// The table of a step: the change for each state.
 fn table(step: &Step, inputs: &Inputs, states: &[(&str, &str)]) -> String {
     let rows = states.iter().map(|(state, answer)| {
         let facts = facts(answer);
         let missing = step.missing(inputs, &facts).map(|why| format!("  missing: {why}\n"));
         let change = step.lower(inputs, &facts, &[]);
-        format!("{state}: {}{}", StepChange::told(change.as_ref()), missing.unwrap_or_default())
+        format!("{state}: {}{}", StepChange::summary(change.as_ref()), missing.unwrap_or_default())
     });
     rows.collect::<Vec<_>>().join("\n").replace(&digest('a').to_string(), "AAAA")
 }
@@ -152,7 +152,7 @@ fn a_step_has_one_kind_and_known_keys() {
     }
 }
 
-/// The sets of flags that a spec can lead to.
+/// The possible sets of flags of a spec.
 fn flag_sets() -> impl Iterator<Item = Inputs> {
     [Flag::Release, Flag::Distribution].into_iter().flat_map(|install| {
         [vec![install], vec![install, Flag::Exporter], vec![install, Flag::Grafana]]
@@ -161,14 +161,14 @@ fn flag_sets() -> impl Iterator<Item = Inputs> {
 }
 
 #[test]
-fn steps_of_a_playbook_have_names_of_their_own_and_wait_only_for_what_comes_before() {
+fn steps_of_a_playbook_have_unique_names_and_wait_only_for_earlier_lanes() {
     for role in *ROLES {
         let playbook = playbook(role);
         for inputs in flag_sets() {
             let mut lanes: BTreeMap<String, usize> = BTreeMap::new();
             let mut ids = Vec::new();
             for step in playbook.steps(&inputs) {
-                assert!(!ids.contains(&step.id), "{} stands twice in {role}", step.id);
+                assert!(!ids.contains(&step.id), "{} occurs twice in {role}", step.id);
                 ids.push(step.id.clone());
                 for lane in &step.join {
                     assert!(
@@ -185,11 +185,11 @@ fn steps_of_a_playbook_have_names_of_their_own_and_wait_only_for_what_comes_befo
 }
 
 #[test]
-fn an_optional_release_has_a_lane_of_its_own() {
+fn an_optional_release_has_its_own_lane() {
     let inputs = with_release(true);
     for step in ROLES.iter().copied().flat_map(|role| playbook(role).steps) {
         let missing = step.missing(&inputs, &facts("machine|riscv64")).is_some();
-        assert!(!missing || step.lane.is_some(), "{} takes everything behind it along", step.id);
+        assert!(!missing || step.lane.is_some(), "{} would block all steps after it", step.id);
     }
 }
 

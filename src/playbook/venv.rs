@@ -1,6 +1,6 @@
-//! The step kind `venv`: a Python environment that holds the application's requirements and what
-//! monctl adds. Each set of requirements has a folder of its own, so that a new one never disturbs
-//! the application that still runs in the old one.
+//! The step kind `venv`: a Python environment with the application's requirements and monctl's
+//! additions. Each set of requirements has its own folder, so that a new one never disturbs the
+//! application that still runs in the old one.
 
 use serde::Deserialize;
 
@@ -10,15 +10,15 @@ use super::inputs::{File, Inputs};
 use super::step_id::StepId;
 use crate::digest::Sha256;
 
-/// A Python environment below `parent`, named by the digest of what it holds.
+/// A Python environment below `parent`, named by the digest of its content.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Venv {
-    /// The folder in which environments lie.
+    /// The folder of the environments.
     parent: String,
     /// The user that builds and installs packages, whose code runs meanwhile.
     user: String,
-    /// What installs packages.
+    /// The installer of packages.
     uv: Uv,
 }
 
@@ -32,7 +32,7 @@ struct Uv {
 }
 
 impl Uv {
-    /// The line of a requirements file that asks for exactly this.
+    /// The line of a requirements file for exactly this version.
     fn requirement(&self) -> String {
         let hashes = self.sha256.iter().map(|digest| format!(" --hash=sha256:{digest}"));
         format!("uv=={}{}", self.version, hashes.collect::<String>())

@@ -1,7 +1,7 @@
-//! A dashboard that comes from elsewhere, made fit for the project's Grafana: inputs filled in, library panels put in
-//! place, every question to Prometheus sent to our data source, what belonged to the other Grafana left out.
+//! Adapts an exported dashboard to the project's Grafana: fills in inputs, inlines library panels, sends every
+//! Prometheus query to our data source, and drops what belonged to the other Grafana.
 //!
-//! Pure: the text is the caller's to get. What cannot be made fit is refused with its line and column.
+//! Pure: the caller reads the text. Dashboards that cannot be adapted are refused with line and column.
 
 mod inputs;
 mod place;
@@ -14,24 +14,24 @@ use serde_json::{Map, Value, json};
 use crate::error::{Error, Result};
 use crate::spec::GrafanaUid;
 
-/// A dashboard as it was exported, and what the spec says of it.
+/// An exported dashboard, with its settings from the spec.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Exported {
-    /// What errors call it: a path, or where it was fetched.
+    /// Its name in errors: a path, or the URL of the download.
     pub name: String,
     /// Its JSON.
     pub text: String,
-    /// Its uid where it has none.
+    /// Its uid if it has none.
     pub uid: String,
-    /// The uid that it gets, whatever its own is.
+    /// A uid to replace its own.
     pub given_uid: Option<String>,
-    /// The title that it gets, whatever its own is.
+    /// A title to replace its own.
     pub title: Option<String>,
     /// Values of its inputs.
     pub inputs: BTreeMap<String, String>,
 }
 
-/// What is wrong with a dashboard, and at which path of keys and numbers.
+/// A fault of a dashboard, with its path of keys and numbers.
 #[derive(Debug, PartialEq, Eq)]
 struct Fault {
     path: Vec<String>,
@@ -49,14 +49,14 @@ impl Exported {
     /// The dashboard as this project's Grafana gets it: classic JSON with a `uid`, or a resource of schema v2.
     ///
     /// # Errors
-    /// Where it is no dashboard, or needs what it does not bring along; with file, line, column and remedy.
+    /// Where it is not a dashboard, or needs inputs or panels that it lacks; with file, line, column and remedy.
     pub fn adopt(&self, data_source: &str) -> Result<Value> {
         let text = self.text.trim_start_matches('\u{feff}');
         let document: Value = serde_json::from_str(text).map_err(|error| {
             let (line, column) = (error.line(), error.column());
             let reason = error.to_string();
             let reason = reason.split(" at line ").next().unwrap_or_default();
-            self.refused(line, column, format!("this is no JSON: {reason}"))
+            self.refused(line, column, format!("not valid JSON: {reason}"))
                 .remedy("export the dashboard again, or correct the file")
         })?;
         let (at, kind) = kind_of(&document);
@@ -65,7 +65,7 @@ impl Exported {
             let (line, column) = place::of(text, steps);
             self.refused(line, column, fault.reason).remedy(fault.remedy)
         };
-        // A resource has its uid outside of what it holds.
+        // A resource has its uid outside of the dashboard.
         let name = document.pointer("/metadata/name");
         let name = self.uid_of(name, &["metadata", "name"]).map_err(|fault| refused(&[], fault));
         let adopted = match kind {
@@ -76,8 +76,8 @@ impl Exported {
             Kind::V2 { api, spec } => self.v2(&name?, api, spec, data_source),
             Kind::Unknown => Err(Fault::new(
                 &[],
-                "this is no dashboard: it has neither `panels` nor `elements`",
-                "export it in Grafana by Share or Export, as JSON",
+                "not a dashboard: it has neither `panels` nor `elements`",
+                "export it as JSON in Grafana (Share or Export)",
             )),
         };
         adopted.map_err(|fault| refused(at, fault))
@@ -89,7 +89,7 @@ impl Exported {
 
     fn classic(&self, dashboard: &Map<String, Value>, uid: &str, data_source: &str) -> Result<Value, Fault> {
         if !dashboard.get("panels").is_none_or(Value::is_array) {
-            return Err(Fault::new(&["panels"], "`panels` is no list", "export the dashboard again"));
+            return Err(Fault::new(&["panels"], "`panels` is not a list", "export the dashboard again"));
         }
         let title = self.title_of(dashboard)?;
         check_tags(dashboard)?;
@@ -122,12 +122,12 @@ impl Exported {
         Ok(json!({"apiVersion": api, "kind": "Dashboard", "metadata": {"name": uid}, "spec": spec}))
     }
 
-    /// The spec's title, else its own.
+    /// The spec's title, or its own.
     fn title_of(&self, dashboard: &Map<String, Value>) -> Result<String, Fault> {
         let own = dashboard.get("title").and_then(Value::as_str).unwrap_or_default();
         match self.title.as_deref().unwrap_or(own) {
             title if title.trim().is_empty() => {
-                let remedy = "give it one by `title`, in the file or beside its `path`";
+                let remedy = "add a `title` in the file or next to its `path`";
                 Err(Fault::new(&["title"], "the dashboard has no title", remedy))
             }
             title => Ok(title.to_owned()),
@@ -154,27 +154,27 @@ fn check_tags(dashboard: &Map<String, Value>) -> Result<(), Fault> {
     for (index, tag) in tags.enumerate() {
         if let Some(tag) = tag.as_str().filter(|tag| tag.len() > LONGEST_TAG) {
             let reason =
-                format!("the tag `{tag}` has {} bytes, and Grafana takes at most {LONGEST_TAG}", tag.len());
-            return Err(Fault::new(&["tags", &index.to_string()], reason, "shorten it or take it out"));
+                format!("the tag `{tag}` has {} bytes; Grafana allows at most {LONGEST_TAG}", tag.len());
+            return Err(Fault::new(&["tags", &index.to_string()], reason, "shorten or remove it"));
         }
     }
     Ok(())
 }
 
-/// What a document is.
+/// The kind of a document.
 enum Kind<'a> {
     /// The schema of Grafana 5 to 13: panels in a list.
     Classic { dashboard: &'a Map<String, Value>, is_resource: bool },
     /// Grafana 13's own schema: elements and a layout.
     V2 { api: &'a str, spec: &'a Map<String, Value> },
-    /// No dashboard.
+    /// Not a dashboard.
     Unknown,
 }
 
-/// Of a resource of an API version that nothing names, which an export of the bare schema lacks.
+/// The API version of a bare schema export, which does not name one.
 const V2_API: &str = "dashboard.grafana.app/v2beta1";
 
-/// What a document is, and the keys that lead to the dashboard in it: an answer of the API wraps it, as does a resource.
+/// The kind of a document, and the path of the dashboard in it: API responses and resources wrap it.
 fn kind_of(document: &Value) -> (&'static [&'static str], Kind<'_>) {
     let api = document["apiVersion"].as_str().filter(|api| api.starts_with("dashboard.grafana.app/"));
     let wrapped: (&'static [&'static str], &Value) = match (api, document["dashboard"].is_object()) {

@@ -1,15 +1,15 @@
-//! Symbolic links in the application's folder. What they lead to travels only where it lies in the folder itself: a link
-//! that leads out of it could bring anything of this computer to a host.
+//! Symbolic links in the application's folder. Only targets within the folder are copied: a link that leads out of it
+//! could copy any file of this computer to a host.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 
-/// Where a path leads, all links on the way followed; nothing where it leads nowhere, as an editor's lock does.
+/// The target of a path with all links resolved; none for a dangling link, such as an editor's lock.
 ///
 /// # Errors
-/// Where it leads out of `root`, which has no links in it, or in a circle.
+/// Where it leads out of `root`, which has no links in it, or is circular.
 pub(super) fn resolve(root: &Path, path: &Path) -> Result<Option<PathBuf>> {
     match path.canonicalize() {
         Ok(target) if target.starts_with(root) => Ok(Some(target)),
@@ -18,7 +18,7 @@ pub(super) fn resolve(root: &Path, path: &Path) -> Result<Option<PathBuf>> {
             path.display(),
             target.display()
         ))
-        .remedy("put the file or folder itself in the place of the link, or leave it out by `.gitignore`")),
+        .remedy("replace the link by the file or folder itself, or exclude it with `.gitignore`")),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) if path.is_symlink() && error.kind() != io::ErrorKind::PermissionDenied => {
             Err(circle(path).because(error))
@@ -27,8 +27,8 @@ pub(super) fn resolve(root: &Path, path: &Path) -> Result<Option<PathBuf>> {
     }
 }
 
-/// A link that leads back to where one came from.
+/// The error about a circular link.
 pub(super) fn circle(path: &Path) -> Error {
-    Error::invalid(format!("`{}` is a link that leads in a circle", path.display()))
-        .remedy("remove the link, or leave it out by `.gitignore`")
+    Error::invalid(format!("`{}` is a circular link", path.display()))
+        .remedy("remove the link, or exclude it with `.gitignore`")
 }

@@ -1,5 +1,5 @@
-//! What of the user's computer goes to hosts: the application's folder, its requirements, where release tarballs
-//! are, and the user's own dashboards. Reads files, changes nothing; `commands/` calls it once a run.
+//! Files of the user's computer that go to hosts: the application's folder, its requirements, the catalogue of release
+//! tarballs, and the user's own dashboards. Reads files, changes nothing; `commands/` calls it once a run.
 
 mod dashboard;
 mod link;

@@ -1,4 +1,4 @@
-//! The catalogue of release tarballs: which versions there are, where, and what they must be.
+//! The catalogue of release tarballs: versions, URLs and digests.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -11,10 +11,10 @@ use crate::error::{Error, Result};
 use crate::playbook::Release;
 use crate::spec::Releases;
 
-/// The catalogue that is part of monctl.
+/// monctl's own catalogue.
 const OURS: &str = include_str!("../../templates/releases.json");
 
-/// Debian's names of architectures, which upstream uses, and those of `uname -m`.
+/// Architectures: Debian's names, which upstream uses, and those of `uname -m`.
 const ARCHITECTURES: [(&str, &str); 2] = [("amd64", "x86_64"), ("arm64", "aarch64")];
 
 /// A catalogue file: the default version of each product, and all versions of each.
@@ -61,8 +61,8 @@ pub fn releases(settings: &Releases, folder: &Path) -> Result<BTreeMap<String, R
 
 fn read(text: &str, place: &str) -> Result<Catalogue> {
     serde_json::from_str(text).map_err(|error| {
-        Error::invalid("the catalogue of releases is not understood").at(place).because(error).remedy(
-            "it maps product, version to `url` (with `{arch}`) and `sha256` by architecture (`amd64`, `arm64`)",
+        Error::invalid("the catalogue of releases is not valid").at(place).because(error).remedy(
+            "map product and version to `url` (with `{arch}`) and `sha256` by architecture (`amd64`, `arm64`)",
         )
     })
 }
@@ -101,8 +101,8 @@ fn unknown(product: &str, version: &str, catalogues: &[&Catalogue]) -> Error {
         .filter_map(|catalogue| catalogue.products.get(product))
         .flat_map(|versions| versions.keys().map(String::as_str))
         .collect();
-    Error::invalid(format!("no release `{version}` of `{product}` is known")).remedy(format!(
-        "choose one of {}, or name a catalogue of your own by `catalogue:`",
+    Error::invalid(format!("unknown release `{version}` of `{product}`")).remedy(format!(
+        "choose one of {}, or name your own catalogue with `catalogue:`",
         versions.join(", ")
     ))
 }

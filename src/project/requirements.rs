@@ -1,4 +1,4 @@
-//! The application's requirements files: the one that the spec names, and those that it refers to.
+//! The application's requirements files: the one that the spec names, and those that it includes.
 
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
@@ -12,7 +12,7 @@ use crate::playbook::{File, Requirements};
 /// `-c`. `added` is what monctl adds, one requirement a line, comments allowed.
 ///
 /// # Errors
-/// When a file is missing, lies outside the folder, or asks for a local path, which hosts do not have.
+/// When a file is missing, is outside the folder, or names a local path, which hosts do not have.
 pub fn requirements(folder: &Path, entry: &Path, added: &str) -> Result<Requirements> {
     let mut files = BTreeMap::new();
     let entry = inside(entry, entry)?;
@@ -40,7 +40,7 @@ fn read(folder: &Path, name: &str, files: &mut BTreeMap<String, File>) -> Result
             let included = inside(&beside, &path).map_err(|error| error.at(place()))?;
             read(folder, &included, files)?;
         } else if is_local(line) {
-            return Err(Error::invalid(format!("`{line}` is a path, which hosts do not have"))
+            return Err(Error::invalid(format!("`{line}` is a local path, which hosts do not have"))
                 .at(place())
                 .remedy("name a published package; modules of the application's own folder need no line"));
         } else if line.contains("+ssh://") {
@@ -52,16 +52,16 @@ fn read(folder: &Path, name: &str, files: &mut BTreeMap<String, File>) -> Result
     Ok(())
 }
 
-/// Options whose value is a place: a path unless it is a URL.
+/// Options whose value is a path or a URL.
 const PLACES: [&str; 8] =
     ["-e", "--editable", "-f", "--find-links", "-i", "--index-url", "--extra-index-url", "--pypi-url"];
 
-/// What pip takes for a package in a file.
+/// File extensions that pip takes for packages.
 const ARCHIVES: [&str; 8] = [".whl", ".zip", ".tar.gz", ".tgz", ".tar", ".tar.bz2", ".tar.xz", ".egg"];
 
-/// Whether a line asks for something on this computer, in any of the ways that pip reads.
+/// Whether a line refers to a path of this computer, in any of pip's notations.
 fn is_local(line: &str) -> bool {
-    // What goes on in the next line is an option.
+    // Options continue on the next line.
     let line = line.trim_end_matches('\\').trim_end();
     if let Some(place) = PLACES.iter().find_map(|option| value_of(line, option)) {
         return is_path(place);
@@ -80,7 +80,7 @@ fn is_local(line: &str) -> bool {
     looks_so && is_path(requirement)
 }
 
-/// The value of an option: behind a space or `=`, or right behind a short one.
+/// The value of an option: after a space or `=`, or right after a short one.
 fn value_of<'a>(line: &'a str, option: &str) -> Option<&'a str> {
     let rest = line.strip_prefix(option)?;
     let is_short = !option.starts_with("--");
@@ -89,7 +89,7 @@ fn value_of<'a>(line: &'a str, option: &str) -> Option<&'a str> {
     (is_option && !value.is_empty()).then_some(value)
 }
 
-/// Whether a place is none that hosts can fetch from.
+/// Whether hosts cannot download from a place.
 fn is_path(place: &str) -> bool {
     match place.split_once("://") {
         Some((scheme, _)) => scheme == "file" || scheme.ends_with("+file"),
@@ -97,7 +97,7 @@ fn is_path(place: &str) -> bool {
     }
 }
 
-/// Lines that say something, with their numbers.
+/// Lines with content, with their numbers.
 fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
     text.lines()
         .enumerate()
@@ -105,7 +105,7 @@ fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
         .filter(|(_, line)| !line.is_empty() && !line.starts_with('#'))
 }
 
-/// The file that a line includes. What has a URL, a host fetches itself.
+/// The file that a line includes. Hosts download URLs themselves.
 fn included(line: &str) -> Option<&str> {
     ["-r", "--requirement", "-c", "--constraint"].iter().find_map(|option| {
         let rest = line.strip_prefix(option)?;
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn included_files_travel_along() {
+    fn included_files_are_copied() {
         let found = read_all(&[
             ("requirements/prod.txt", "-r base.txt\n--constraint=../pins.txt\n"),
             ("requirements/base.txt", "Django~=5.2\n-r prod.txt\n"),
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_a_url_is_the_hosts_to_fetch() {
+    fn hosts_download_urls_themselves() {
         let text = "-r https://x.test/r.txt\n-e git+https://x.test/y\nz @ https://x.test/z.whl\n";
         assert_eq!(read_all(&[("r.txt", text)]).unwrap().files.len(), 1);
     }
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_host_cannot_have_is_refused_with_its_line() {
+    fn local_paths_are_refused_with_their_line() {
         for line in [
             "-e .",
             "-e.",

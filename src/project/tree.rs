@@ -1,7 +1,7 @@
-//! The application's folder as it goes to hosts: what `.gitignore` does not leave out, and no data.
+//! The application's folder as it is copied to hosts: what `.gitignore` does not exclude, without data.
 //!
-//! Files are read piece by piece. Small ones stay in memory for the plan's diffs, up to a sum; the others are read again
-//! when they are sent.
+//! Files are read piece by piece. Small ones stay in memory for the plan's diffs, up to a sum; the others are read
+//! again when they are sent.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -15,8 +15,8 @@ use crate::digest::Sha256;
 use crate::error::{Error, Result};
 use crate::playbook::{File, Tree};
 
-/// What never goes to a host, whether ignored by git or not: caches, environments, secrets, and
-/// databases, since the developer's own must never replace the one in use.
+/// Never copied to a host, whether ignored by git or not: caches, environments, secrets, and databases, since the
+/// developer's own must never replace the one in use.
 const LEFT_OUT: [&str; 13] = [
     ".git",
     "__pycache__",
@@ -33,18 +33,18 @@ const LEFT_OUT: [&str; 13] = [
     ".pytest_cache",
 ];
 
-/// Larger files are not kept in memory, nor more than so much of all files together.
+/// Larger files are not kept in memory; the sum of all kept files is limited, too.
 const KEPT_FILE_BYTES: u64 = 1 << 20;
 const KEPT_BYTES: u64 = 16 << 20;
-/// An application with more files is most likely a folder that was named by mistake.
+/// With more files, `app.path` is most likely the wrong folder.
 const FILES_AT_MOST: usize = 200_000;
-/// Folders that are read because a link leads to them: links to folders of links multiply them.
+/// Limit of folders read through links: links to folders of links multiply them.
 const LINKED_FOLDERS_AT_MOST: usize = 2_000;
 
 /// Reads the application's folder.
 ///
 /// # Errors
-/// When a file cannot be read, or has a name that cannot travel; when a link leads out of the folder or in a circle.
+/// When a file cannot be read or its name is not portable; when a link leads out of the folder or is circular.
 pub fn tree(folder: &Path) -> Result<Tree> {
     let root = folder.canonicalize().map_err(|error| unreadable(folder, error))?;
     let mut reader = Reader { folder, root: root.clone(), tree: Tree::default(), kept: 0, linked_folders: 0 };
@@ -53,7 +53,7 @@ pub fn tree(folder: &Path) -> Result<Tree> {
 }
 
 struct Reader<'a> {
-    /// The folder as the user calls it.
+    /// The folder as the user wrote it.
     folder: &'a Path,
     /// The same without links.
     root: PathBuf,
@@ -65,8 +65,8 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// Reads what lies below `folder`, which appears as `name` in the tree. `above` are the folders that links led to on
-    /// the way here.
+    /// Reads everything below `folder`, which appears as `name` in the tree. `above` are the link targets on the way
+    /// here.
     fn walk(&mut self, folder: &Path, name: &Path, above: &mut Vec<PathBuf>) -> Result<()> {
         above.push(folder.to_owned());
         for entry in entries(folder).map_err(|error| unreadable(self.folder, error))? {
@@ -99,7 +99,7 @@ impl Reader<'_> {
                     self.folder.display()
                 );
                 return Err(Error::invalid(text)
-                    .remedy("leave out by `.gitignore` the folders whose links lead to other folders"));
+                    .remedy("exclude the folders whose links lead to other folders with `.gitignore`"));
             }
             return self.walk(&target, name, above);
         }
@@ -125,14 +125,14 @@ impl Reader<'_> {
         if self.tree.files.len() > FILES_AT_MOST {
             let text = format!("`{}` holds more than {FILES_AT_MOST} files", self.folder.display());
             return Err(Error::invalid(text).remedy(
-                "leave out by `.gitignore` what is no code, or name the project's own folder in `app.path`",
+                "exclude other files than code with `.gitignore`, or set `app.path` to the project's own folder",
             ));
         }
         Ok(())
     }
 }
 
-/// What is in a folder and not left out. Links are not followed.
+/// The entries of a folder that are not excluded. Links are not followed.
 fn entries(folder: &Path) -> Result<Walk, ignore::Error> {
     let mut overrides = OverrideBuilder::new(folder);
     for pattern in LEFT_OUT {
@@ -141,7 +141,7 @@ fn entries(folder: &Path) -> Result<Walk, ignore::Error> {
     Ok(WalkBuilder::new(folder)
         .hidden(false)
         .require_git(false)
-        // Only git's rules count: `.ignore` is for search tools.
+        // Only git's rules apply: `.ignore` is for search tools.
         .ignore(false)
         .filter_entry(|entry: &DirEntry| !is_environment(entry.path()))
         .overrides(overrides.build()?)
@@ -158,14 +158,14 @@ fn unreadable(folder: &Path, error: impl std::error::Error + Send + Sync + 'stat
     Error::invalid(format!("cannot read the application's folder `{}`", folder.display())).because(error)
 }
 
-/// The path below the folder. Hosts are asked about files line by line, so no name may break a line.
+/// The path below the folder. File lists are sent to hosts line by line, so a name must not contain a line break.
 fn portable_name(folder: &Path, name: &Path) -> Result<String> {
     name.to_str()
         .filter(|name| !name.contains(|c: char| c.is_control() || c == '\\'))
         .map(str::to_owned)
         .ok_or_else(|| {
-            Error::invalid(format!("the file name {:?} cannot travel to a host", folder.join(name).display().to_string()))
-                .remedy("rename it, or leave it out by `.gitignore`: names are UTF-8 without control characters and backslashes")
+            Error::invalid(format!("the file name {:?} cannot be copied to a host", folder.join(name).display().to_string()))
+                .remedy("rename it, or exclude it with `.gitignore`: names must be UTF-8 without control characters and backslashes")
         })
 }
 
@@ -179,7 +179,7 @@ mod tests {
         tree(folder).unwrap().files.into_keys().collect()
     }
 
-    /// A folder for the application, and beside it one that is none of its business.
+    /// A folder for the application, next to an unrelated one.
     fn project(files: &[&str]) -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();
         for name in files.iter().copied().chain(["outside/key"]) {
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn code_travels_and_data_stays() {
+    fn code_is_copied_and_data_is_not() {
         let folder = tempfile::tempdir().unwrap();
         for name in
             ["manage.py", ".gitignore", "db.sqlite3", ".env", "media/a.png", "notes/wsgi.py", "notes/x.pyc"]
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_out_of_the_folder_is_refused_by_its_name() {
+    fn a_link_out_of_the_folder_is_refused() {
         let outside = ["../outside/key", "../outside", "/etc/passwd", "detour"];
         for target in outside {
             let folder = project(&["app/manage.py"]);
@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_that_leads_in_a_circle_is_refused_by_its_name() {
+    fn a_circular_link_is_refused() {
         type Links = &'static [(&'static str, &'static str)];
         let circles: [Links; 4] = [
             &[("a/loop", "..")],
@@ -272,13 +272,13 @@ mod tests {
                 symlink(target, app.join(name)).unwrap();
             }
             let error = tree(&app).unwrap_err();
-            assert!(error.message().contains("is a link that leads in a circle"), "{error}");
+            assert!(error.message().contains("is a circular link"), "{error}");
             assert!(error.message().contains("/app/"), "{error}");
         }
     }
 
     #[test]
-    fn links_that_multiply_folders_do_not_multiply_without_end() {
+    fn links_that_multiply_folders_are_limited() {
         let folder = project(&["app/0/x.py"]);
         let app = folder.path().join("app");
         for depth in 1..40 {
@@ -292,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn large_files_stay_on_the_disk_and_have_the_same_digest() {
+    fn large_files_are_not_kept_in_memory_and_have_the_same_digest() {
         let folder = tempfile::tempdir().unwrap();
         let bytes = vec![7; usize::try_from(KEPT_FILE_BYTES).unwrap() + 1];
         fs::write(folder.path().join("large"), &bytes).unwrap();
@@ -301,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_that_is_not_there_is_an_error() {
+    fn a_missing_folder_is_an_error() {
         assert!(tree(Path::new("/nowhere/at/all")).is_err());
     }
 

@@ -1,21 +1,20 @@
-//! Ways through an expression that several kinds of mistakes need: its selectors with what surrounds them, its
-//! alternatives, its conditions.
+//! Traversals of an expression: its selectors with their surroundings, its alternatives, its comparisons.
 
 use promql_parser::parser::token::{T_ADD, T_DIV, T_LAND, T_LOR, T_LUNLESS, T_MUL, T_SUB};
 use promql_parser::parser::{BinaryExpr, Expr, VectorSelector};
 
 use super::syntax::parse;
 
-/// Where in an expression something stands.
+/// The surroundings of a part of an expression.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Surrounding {
-    /// Inside `absent` or `absent_over_time`: to match nothing is what it is there for.
+    /// Inside `absent` or `absent_over_time`, where a selector is meant to match nothing.
     pub absent: bool,
-    /// On the right of `unless`: to match nothing changes nothing.
+    /// On the right of `unless`, where a selector that matches nothing has no effect.
     pub exception: bool,
 }
 
-/// Calls for each part of an expression, outer ones first.
+/// Calls `visit` for each part of an expression, outer parts first.
 pub fn each<'a>(expression: &'a Expr, visit: &mut impl FnMut(&'a Expr, Surrounding)) {
     walk(expression, Surrounding::default(), visit);
 }
@@ -51,7 +50,7 @@ fn walk<'a>(expression: &'a Expr, around: Surrounding, visit: &mut impl FnMut(&'
     }
 }
 
-/// The selectors of an expression, also those in ranges.
+/// The selectors of an expression, including those with a range.
 pub fn selectors(expression: &Expr) -> Vec<(&VectorSelector, Surrounding)> {
     let mut found = Vec::new();
     each(expression, &mut |part, around| match part {
@@ -73,7 +72,7 @@ pub fn alternatives(expression: &Expr) -> Vec<&Expr> {
     }
 }
 
-/// The comparisons of which at least one has to be true for the rule to be.
+/// The comparisons of which at least one has to be true for the rule to be true.
 pub fn comparisons(expression: &Expr) -> Vec<&BinaryExpr> {
     match expression {
         Expr::Paren(paren) => comparisons(&paren.expr),
@@ -93,7 +92,7 @@ pub fn metrics_of(expression: &str) -> Vec<String> {
     selectors(&expression).into_iter().filter_map(|(selector, _)| name_of(selector)).collect()
 }
 
-/// The metric that a selector is about; none where it is about several.
+/// The metric that a selector names; `None` if it may select several.
 pub fn name_of(selector: &VectorSelector) -> Option<String> {
     selector.name.clone().or_else(|| {
         let mut named = selector.matchers.find_matchers("__name__").into_iter();

@@ -1,6 +1,6 @@
-//! Finds in a rule's `PromQL` what the model needs of it: how it looks back, and the condition on its value.
+//! Extracts from a rule's `PromQL` what the model needs: how it looks back, and the condition on its value.
 //!
-//! Of several conditions (`and`, `unless`, `or`) the first one is read; [`conditions`] says what the others are.
+//! Of several conditions (`and`, `unless`, `or`) the first one is read; [`conditions`] describes the others.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ pub struct Reading {
     pub signal: Signal,
     /// How its value is compared.
     pub comparison: Comparison,
-    /// With what.
+    /// The number that it is compared with.
     pub value: f64,
     /// The compared side as an expression of its own.
     pub left: String,
@@ -34,16 +34,16 @@ pub struct Reading {
     pub is_bytes: bool,
 }
 
-/// What stands beside the condition that is read.
+/// The conditions beside the one that is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Conditions {
-    /// How many conditions make the expression true, each by itself (`or`): one, where there is no other.
+    /// The number of conditions of which each makes the expression true (`or`), including the one that is read.
     pub alternatives: usize,
-    /// Whether the first of them asks for more than what is read (`and`, `unless`).
+    /// Whether the first of them has further parts that are not read (`and`, `unless`).
     pub asks_more: bool,
 }
 
-/// The conditions of an expression; none where it is no `PromQL`.
+/// The conditions of an expression; `None` if it is not valid `PromQL`.
 pub fn conditions(expression: &str) -> Option<Conditions> {
     let parsed = parse(expression).ok()?;
     let alternatives = alternatives(&parsed);
@@ -51,13 +51,13 @@ pub fn conditions(expression: &str) -> Option<Conditions> {
     Some(Conditions { alternatives: alternatives.len(), asks_more })
 }
 
-/// Reads an expression; none where it is no `PromQL` or compares nothing with a number.
+/// Reads an expression; `None` if it is not valid `PromQL` or does not compare a value with a number.
 pub fn read(expression: &str, scrape_interval: Duration) -> Option<Reading> {
     condition(&parse(expression).ok()?, scrape_interval)
 }
 
 /// The sides of an expression that are compared with its number, each as an expression of its own: one, or several
-/// where `or` joins the same comparison of other sides. Empty where the expression is not understood.
+/// if `or` joins the same comparison of other sides. Empty if the expression is not understood.
 pub fn compared_sides(expression: &str, scrape_interval: Duration) -> Vec<String> {
     let Ok(parsed) = parse(expression) else { return Vec::new() };
     let readings = alternatives(&parsed).into_iter().filter_map(|one| condition(one, scrape_interval));
@@ -103,15 +103,15 @@ fn compared(binary: &BinaryExpr, scrape_interval: Duration) -> Option<Reading> {
     Some(Reading { signal, comparison, value, left: left.to_string(), bounds: bounds(left), is_bytes })
 }
 
-/// Whether so few events make a rule true that each of them counts: there is a scrape for each in the range, and one
-/// to spare. What is more frequent is a stream, and what is asked to be few has no first event to wait for.
+/// Whether the rule needs so few events that each of them counts: the range has a scrape for each, and one to spare.
+/// More frequent events are a continuous rate, and a rule that requires few events does not wait for a first one.
 fn is_rare(comparison: Comparison, value: f64, range: Duration, scrape_interval: Duration) -> bool {
     let least = Threshold { comparison, value, unit: "" }.least_count();
-    let asks_up = matches!(comparison, Comparison::More | Comparison::AtLeast);
-    asks_up && least >= 1.0 && (least + 1.0) * scrape_interval.as_secs_f64() <= range.as_secs_f64()
+    let is_upward = matches!(comparison, Comparison::More | Comparison::AtLeast);
+    is_upward && least >= 1.0 && (least + 1.0) * scrape_interval.as_secs_f64() <= range.as_secs_f64()
 }
 
-/// Whether an expression is an amount of bytes, as names of metrics tell.
+/// Whether an expression is an amount of bytes, judged by the names of its metrics.
 fn is_bytes(expression: &Expr) -> bool {
     let of_selector = |name: &Option<String>| name.as_deref().is_some_and(|name| name.ends_with("_bytes"));
     match expression {
@@ -135,7 +135,7 @@ fn is_bytes(expression: &Expr) -> bool {
     }
 }
 
-/// The comparison that an operator makes; none for other operators.
+/// The comparison of an operator; `None` for other operators.
 pub fn comparison(operator: TokenId) -> Option<Comparison> {
     Some(match operator {
         T_GTR => Comparison::More,
@@ -148,7 +148,7 @@ pub fn comparison(operator: TokenId) -> Option<Comparison> {
     })
 }
 
-/// How an expression looks back: of all its selectors the one that remembers longest decides.
+/// How an expression looks back: the selector with the longest range decides.
 fn signal(expression: &Expr, scrape_interval: Duration) -> Option<Signal> {
     match expression {
         Expr::VectorSelector(_) => Some(Signal::Latest),
@@ -164,7 +164,7 @@ fn signal(expression: &Expr, scrape_interval: Duration) -> Option<Signal> {
         }
         Expr::Binary(binary) => {
             let sides = [signal(&binary.lhs, scrape_interval), signal(&binary.rhs, scrape_interval)];
-            // A share or a multiple of a count is no number of events.
+            // A share or a multiple of a count is not a number of events.
             longest(sides).map(|signal| match signal {
                 Signal::Count { range } => Signal::Rate { range },
                 signal => signal,
@@ -174,7 +174,7 @@ fn signal(expression: &Expr, scrape_interval: Duration) -> Option<Signal> {
     }
 }
 
-/// The first of those with the longest range.
+/// The signal with the longest range, the first of several.
 fn longest(signals: impl IntoIterator<Item = Option<Signal>>) -> Option<Signal> {
     signals.into_iter().flatten().reduce(|one, other| if other.range() > one.range() { other } else { one })
 }
@@ -292,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_beside_the_condition_is_told_apart() {
+    fn alternatives_and_further_parts_are_recognised() {
         for (expression, alternatives, asks_more) in [
             ("a > 1", 1, false),
             ("(a > 1 and b > 2)", 1, true),
@@ -318,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn what_compares_nothing_with_a_number_is_not_read() {
+    fn an_expression_that_compares_nothing_with_a_number_is_not_read() {
         for expression in ["vector(1)", "a > b", "a", "a >", "1 > 2"] {
             assert_eq!(read(expression, seconds(15)), None, "{expression}");
         }

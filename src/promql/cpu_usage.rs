@@ -1,5 +1,5 @@
-//! Whether a rule watches how busy all CPUs of a host are, in percent: only such a rule does what CPU load asks for.
-//! Pressure, load averages, single CPUs and modes are about the same metric and something else.
+//! Whether a rule watches the usage of all CPUs of a host, in percent: only such a rule reacts to a CPU load as
+//! predicted. Rules on pressure, load averages, single CPUs or modes watch something else.
 
 use promql_parser::label::MatchOp;
 use promql_parser::parser::token::{T_ADD, T_AVG, T_DIV, T_GTE, T_GTR, T_LSS, T_LTE, T_MUL, T_SUB};
@@ -8,14 +8,14 @@ use promql_parser::parser::{AggregateExpr, BinaryExpr, Expr, LabelModifier};
 use super::ast::number;
 use super::syntax::parse;
 
-/// An expression as `base + factor × idle`, where idle is the share of time in which the CPUs of each host rest.
+/// An expression as `base + factor × idle`, where idle is the share of time in which the CPUs of each host are idle.
 #[derive(Debug, Clone, Copy)]
 struct Idle {
     base: f64,
     factor: f64,
 }
 
-/// Whether an expression is true where the CPUs of a host are busier than so many percent.
+/// Whether an expression is true if the CPUs of a host are busier than some percentage.
 pub fn is_cpu_usage(expression: &str) -> bool {
     let Ok(parsed) = parse(expression) else { return false };
     let Expr::Binary(binary) = bare(&parsed) else { return false };

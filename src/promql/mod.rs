@@ -1,5 +1,5 @@
-//! The query language of Prometheus: expressions as syntax trees, what they look at, and which values they can have. Pure.
-//! The only room that names the parser, whose trees other rooms take from here.
+//! The query language of Prometheus: expressions as syntax trees, what they select, and which values they have. Pure.
+//! The only module that uses the parser; other modules import its syntax trees from here.
 
 mod ast;
 mod condition;

@@ -1,5 +1,5 @@
-//! How an expression looks back at samples: over which range, and what it makes of them. A closed vocabulary, so that
-//! predictions need to know no `PromQL`.
+//! How an expression looks back at samples: over which range, and with which function. A closed set, so that
+//! predictions do not need to know `PromQL`.
 
 use std::time::Duration;
 
@@ -13,22 +13,21 @@ use crate::duration::millis;
 pub enum Signal {
     /// The last scrape decides: a gauge, `up == 0`.
     Latest,
-    /// `rate`, and what is made of it or of frequent events: the mean of the time between the first and
+    /// `rate`, expressions derived from it, and counts of frequent events: the mean over the time between the first and
     /// the last scrape in the range, which a fault fills steadily.
     Rate {
         /// The range.
         #[serde(serialize_with = "millis")]
         range: Duration,
     },
-    /// `increase`, `changes`, `resets` of something rare: how many events lie between the first and the last scrape in
-    /// the range, in whole numbers. `increase` stretches its number to the whole range by some percent; that is left
-    /// out.
+    /// `increase`, `changes`, `resets` of rare events: the whole number of events between the first and the last scrape
+    /// in the range. The extrapolation of `increase` to the whole range, some percent, is ignored.
     Count {
         /// The range.
         #[serde(serialize_with = "millis")]
         range: Duration,
     },
-    /// `histogram_quantile` of rates: turns over as soon as the share of bad requests in the range is large enough.
+    /// `histogram_quantile` of rates: changes as soon as the share of bad requests in the range is large enough.
     Quantile {
         /// The range.
         #[serde(serialize_with = "millis")]
@@ -54,7 +53,7 @@ pub enum Signal {
         #[serde(serialize_with = "millis")]
         range: Duration,
     },
-    /// `predict_linear`: a straight line through the scrapes in the range, looked at some time ahead.
+    /// `predict_linear`: a straight line through the scrapes in the range, extrapolated some time ahead.
     Trend {
         /// The range.
         #[serde(serialize_with = "millis")]
@@ -63,9 +62,9 @@ pub enum Signal {
         #[serde(serialize_with = "millis")]
         ahead: Duration,
     },
-    /// `absent` (without a range) and `absent_over_time`: 1 where no scrape brought the series.
+    /// `absent` (without a range) and `absent_over_time`: 1 if no scrape contains the series.
     Missing {
-        /// The range; zero for `absent`, which asks the last scrape alone.
+        /// The range; zero for `absent`, which only looks at the last scrape.
         #[serde(serialize_with = "millis")]
         range: Duration,
     },
@@ -87,7 +86,7 @@ impl Signal {
         }
     }
 
-    /// The same way of looking, over another range. What has no range stays as it is.
+    /// The same signal over another range. A signal without a range is unchanged.
     #[must_use]
     pub fn over(self, range: Duration) -> Self {
         match self {
@@ -104,7 +103,7 @@ impl Signal {
         }
     }
 
-    /// The function that looks back, as it stands in an expression.
+    /// The function that looks back, as written in an expression.
     pub const fn function(self) -> &'static str {
         match self {
             Self::Latest => "the last scrape",

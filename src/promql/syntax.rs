@@ -1,20 +1,20 @@
-//! From an expression's text to its tree.
+//! Parses an expression into its syntax tree.
 
 use std::str::Chars;
 
 use promql_parser::parser::Expr;
 use promql_parser::util::escape_string;
 
-/// Reads an expression as Prometheus does.
+/// Parses an expression as Prometheus does.
 ///
 /// # Errors
-/// The parser's reason, which may be that it gives none.
+/// The parser's message, which may not name a reason.
 pub(crate) fn parse(expression: &str) -> Result<Expr, String> {
     promql_parser::parser::parse(&with_escapes(expression))
 }
 
-/// The expression with its texts in backticks, which have no escapes, written with escapes instead: the parser looks for
-/// escapes in them all the same.
+/// The expression with its backtick strings rewritten as escaped strings: they have no escapes, but the parser looks
+/// for escapes in them.
 fn with_escapes(expression: &str) -> String {
     let mut rewritten = String::with_capacity(expression.len());
     each_part(expression, |part| match part {
@@ -34,7 +34,7 @@ fn with_escapes(expression: &str) -> String {
     rewritten
 }
 
-/// The expression without what stands in quotation marks, and without comments. An opening mark that has no end stays.
+/// The expression without strings and comments. A quotation mark that is never closed is kept.
 pub(crate) fn without_texts(expression: &str) -> String {
     let mut code = String::with_capacity(expression.len());
     each_part(expression, |part| match part {
@@ -70,7 +70,7 @@ fn each_part<'a>(expression: &'a str, mut visit: impl FnMut(Part<'a>)) {
     }
 }
 
-/// What stands before the closing mark, and whether there is one; the rest begins behind it.
+/// The text before the closing mark, and whether there is one; `rest` continues after it.
 fn text<'a>(quote: char, rest: &mut Chars<'a>) -> (&'a str, bool) {
     let inner = rest.as_str();
     while let Some(c) = rest.next() {
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn code_is_told_from_texts_and_comments() {
+    fn code_is_separated_from_strings_and_comments() {
         assert_eq!(without_texts("x{a=\"[1m * 2]\"} # ["), "x{a= }  ");
         assert_eq!(without_texts("x{a=\"b"), "x{a=\"");
     }

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::duration::PromDuration;
 
-/// So many seconds are read more easily as minutes, hours and days.
+/// From this many seconds on, a duration is shown in minutes, hours and days.
 const LONG: f64 = 600.0;
 
 /// A comparison of the expression.
@@ -52,14 +52,14 @@ impl Comparison {
 pub struct Threshold {
     /// How the value is compared.
     pub comparison: Comparison,
-    /// With what.
+    /// The number that it is compared with.
     pub value: f64,
-    /// The unit as it stands behind the number: `%`, ` s`, or nothing.
+    /// The unit after the number: `%`, ` s`, or nothing.
     pub unit: &'static str,
 }
 
 impl Threshold {
-    /// More than so many percent.
+    /// More than `percent` percent.
     pub const fn above(percent: f64) -> Self {
         Self { comparison: Comparison::More, value: percent, unit: "%" }
     }
@@ -77,12 +77,12 @@ impl Threshold {
         }
     }
 
-    /// The smallest whole number beyond it, for comparisons that ask for more.
+    /// The smallest whole number beyond it, for `>` and `>=`.
     pub fn least_count(&self) -> f64 {
         if self.comparison == Comparison::More { self.value.floor() + 1.0 } else { self.value.ceil() }
     }
 
-    /// A value of the same unit as people read it.
+    /// Formats a value in the same unit.
     pub fn show(&self, value: f64) -> String {
         let rounded = (value * 1000.0).round() / 1000.0;
         if self.unit == " s" && rounded >= LONG {
@@ -112,7 +112,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_threshold_is_held_to_its_comparison() {
+    fn a_threshold_holds_according_to_its_comparison() {
         for (comparison, below, at, above) in [
             (Comparison::More, false, false, true),
             (Comparison::AtLeast, false, true, true),

@@ -1,8 +1,8 @@
-//! Between which values an expression always lies, as far as its form and the metrics in it tell.
+//! The bounds of an expression's value, as far as they follow from its form and its metrics.
 //!
-//! The end of a name tells nothing: a clock's offset in `_seconds` is negative half of the time, a compression's `_ratio`
-//! lies above 1. Known are the metrics listed below, and that what is available, free or used of something is a part of its
-//! total or size; of all others nothing is said.
+//! The end of a name is not evidence: a clock's offset in `_seconds` is negative half of the time, a compression's
+//! `_ratio` is above 1. The metrics listed below are known, and what is available, free or used is a part of its total
+//! or size. For all other metrics nothing is assumed.
 
 use promql_parser::parser::token::{
     T_ADD, T_AVG, T_COUNT, T_DIV, T_GROUP, T_LAND, T_LOR, T_LUNLESS, T_MAX, T_MIN, T_MUL, T_QUANTILE,
@@ -28,7 +28,7 @@ pub const SHARE: Bounds = Bounds { low: 0.0, high: 1.0 };
 /// 0 to 100.
 pub const PERCENT: Bounds = Bounds { low: 0.0, high: 100.0 };
 
-/// What names of totals have, and those of parts.
+/// Words in the names of totals, and in the names of parts.
 const WHOLES: [&str; 5] = ["total", "size", "limit", "max", "capacity"];
 const PARTS: [&str; 6] = ["avail", "free", "used", "available", "cached", "in_use"];
 /// Metrics of node exporter that are never below zero, by the beginning and the end of their names.
@@ -49,7 +49,7 @@ impl Bounds {
         Self { low: value, high: value }
     }
 
-    /// The one value that there can be.
+    /// The value, if only one is possible.
     pub fn only(self) -> Option<f64> {
         (self.high - self.low).abs().lt(&f64::EPSILON).then_some(self.low)
     }
@@ -58,13 +58,13 @@ impl Bounds {
         Self { low: self.low.min(other.low), high: self.high.max(other.high) }
     }
 
-    /// The bounds of what an operation makes of the four corners; anything, where that is not defined.
+    /// The bounds of an operation, from its results at the four corners.
     fn corners(self, other: Self, operation: fn(f64, f64) -> f64) -> Self {
         let corners =
             [(self.low, other.low), (self.low, other.high), (self.high, other.low), (self.high, other.high)];
         let values = corners.map(|(left, right)| {
             let value = operation(left, right);
-            // Infinity times zero: zero, as neither side really is infinite.
+            // Infinity times zero: zero, because neither side is really infinite.
             if value.is_nan() { 0.0 } else { value }
         });
         Self {
@@ -140,7 +140,7 @@ fn of_binary(binary: &BinaryExpr) -> Bounds {
     }
 }
 
-/// A share, times the numbers with which its upper side is multiplied: `100 * part / whole` is read from the left.
+/// A share, scaled by the numbers that multiply its numerator: `100 * part / whole` is parsed from the left.
 fn scaled(part: &Expr, share: Bounds) -> Bounds {
     match part {
         Expr::Paren(paren) => scaled(&paren.expr, share),
@@ -190,13 +190,13 @@ fn is_part(part: &Expr, whole: &Expr) -> bool {
         return false;
     };
     if part_name == whole_name {
-        let asked = &part_selector.matchers.matchers;
-        return whole_selector.matchers.matchers.iter().all(|matcher| asked.contains(matcher));
+        let narrower = &part_selector.matchers.matchers;
+        return whole_selector.matchers.matchers.iter().all(|matcher| narrower.contains(matcher));
     }
     is_part_by_name(&part_name, &whole_name)
 }
 
-/// The selectors of an expression but for those that stand in where the first has nothing to say: `a or b`.
+/// The selectors of an expression, without the fallbacks of `a or b` that are earlier values of the same series.
 fn present(expression: &Expr) -> Vec<&VectorSelector> {
     match expression {
         Expr::Paren(paren) => present(&paren.expr),
@@ -206,7 +206,7 @@ fn present(expression: &Expr) -> Vec<&VectorSelector> {
     }
 }
 
-/// Whether what stands in is an earlier figure of the same series.
+/// Whether the fallback is an earlier value of the same series.
 fn remembers(binary: &BinaryExpr) -> bool {
     let first = |expression: &Expr| selectors(expression).first().map(|(selector, _)| (*selector).clone());
     matches!((first(&binary.lhs), first(&binary.rhs)), (Some(one), Some(other)) if one == other)
@@ -230,7 +230,7 @@ fn is_part_by_name(part: &str, whole: &str) -> bool {
     beginning(&part) == beginning(&whole) && has(&part, &PARTS) && is_whole
 }
 
-/// The form of an expression without its selectors and factors: what is added up, and by which labels.
+/// The form of an expression without its selectors and factors: its aggregations and functions, with their labels.
 fn shape(expression: &Expr) -> String {
     match expression {
         Expr::Paren(paren) => shape(&paren.expr),
@@ -244,7 +244,7 @@ fn shape(expression: &Expr) -> String {
             format!("{} {:?} ({})", aggregate.op, aggregate.modifier, shape(&aggregate.expr))
         }
         Expr::Binary(binary) if binary.op.id() == T_LOR && remembers(binary) => shape(&binary.lhs),
-        // The last figure is one as any other.
+        // The last value counts like any other.
         Expr::Call(call) if call.func.name == "last_over_time" => "_".into(),
         Expr::Call(call) => {
             let arguments: Vec<String> = call.args.args.iter().map(|argument| shape(argument)).collect();
@@ -306,7 +306,7 @@ mod tests {
             ("-up", Bounds { low: -1.0, high: 0.0 }),
             ("node_load5", POSITIVE),
             ("node_filesystem_avail_bytes", POSITIVE),
-            // The end of a name says nothing.
+            // The end of a name is not evidence.
             ("node_timex_offset_seconds", ANY),
             ("node_hwmon_temp_celsius", ANY),
             ("ntp_drift_seconds", ANY),

@@ -1,4 +1,4 @@
-//! Runs the tools that providers need, and turns their failures into errors that show what they said.
+//! Runs the tools that providers need, and turns their failures into errors that include the tool's output.
 
 use std::env;
 use std::ffi::OsString;
@@ -10,17 +10,17 @@ use tokio::process::Command;
 
 use crate::error::{Error, Result};
 
-/// How many lines of a failed tool's output an error shows.
+/// Maximum number of lines of a failed tool's output in an error.
 const SHOWN_LINES: usize = 12;
 
-/// A tool whose messages are not translated.
+/// Command for a tool, with messages in English.
 pub(super) fn tool(program: &str) -> Command {
     let mut command = Command::new(program);
     command.env("LC_ALL", "C").env("PATH", search_path()).kill_on_drop(true);
     command
 }
 
-/// Where tools are looked for: the folders of system tools too, which a user's `PATH` often lacks.
+/// Search path for tools: `PATH` and the folders of system tools, which a user's `PATH` often lacks.
 pub(super) fn search_path() -> OsString {
     let own = env::var_os("PATH").unwrap_or_default();
     let system = ["/usr/sbin", "/usr/bin", "/sbin", "/bin"].map(PathBuf::from);
@@ -39,7 +39,7 @@ pub(super) async fn run_with_input(command: &mut Command, input: &str) -> Result
     let started = |error| Error::failed(format!("cannot run `{name}`")).because(error);
     let mut child = command.spawn().map_err(started)?;
     if let Some(mut stdin) = child.stdin.take() {
-        // A tool that ends without reading its input says why by its status.
+        // A tool that exits without reading its input reports the reason by its status.
         drop(stdin.write_all(input.as_bytes()).await);
     }
     let output = child.wait_with_output().await.map_err(started)?;
@@ -47,12 +47,12 @@ pub(super) async fn run_with_input(command: &mut Command, input: &str) -> Result
     if output.status.success() {
         return Ok(printed);
     }
-    let said = String::from_utf8_lossy(&output.stderr);
-    let said = if said.trim().is_empty() { printed.as_str() } else { said.as_ref() };
-    Err(Error::failed(format!("`{name}` failed: {}", output.status)).because(last_lines(said)))
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    let shown = if stderr.trim().is_empty() { printed.as_str() } else { stderr.as_ref() };
+    Err(Error::failed(format!("`{name}` failed: {}", output.status)).because(last_lines(shown)))
 }
 
-/// The end of a text, as much as an error should show.
+/// The last [`SHOWN_LINES`] lines of a text.
 pub(super) fn last_lines(text: &str) -> String {
     let lines: Vec<&str> = text.trim_end().lines().collect();
     lines[lines.len().saturating_sub(SHOWN_LINES)..].join("\n")
@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_failure_shows_what_the_tool_said() {
+    async fn a_failure_shows_the_tools_error_output() {
         let error = run(tool("sh").args(["-c", "echo no such bridge >&2; exit 3"])).await.unwrap_err();
         assert_eq!(error.to_string(), "`sh` failed: exit status: 3");
         assert_eq!(error.causes(), ["no such bridge"]);

@@ -1,21 +1,21 @@
-//! Telling what a provider is about, and how long it took.
+//! Progress events of providers: what is being done, and how long it took.
 
 use std::time::Instant;
 
 use crate::duration::Millis;
 use crate::event::{Event, Events, Waiting};
 
-/// Something under way, of which the end will be told.
+/// A piece of work in progress; its end is reported by [`Self::end`].
 pub(super) struct Doing<'a> {
     events: &'a Events,
     what: String,
     start: Instant,
-    /// Says that it goes on.
+    /// Shows that the work continues.
     _waiting: Waiting,
 }
 
 impl<'a> Doing<'a> {
-    /// Tells that it begins; in the present: `boot machine app`.
+    /// Reports the start of the work; `what` is an imperative: `boot machine app`.
     pub(super) fn begin(events: &'a Events, what: impl Into<String>) -> Self {
         let what = what.into();
         events.send(Event::Infra { what: what.clone(), took: None });
@@ -23,7 +23,7 @@ impl<'a> Doing<'a> {
         Self { events, what, start: Instant::now(), _waiting: waiting }
     }
 
-    /// Tells that it is done.
+    /// Reports that the work is done.
     pub(super) fn end(self) {
         self.events.send(Event::Infra { what: self.what, took: Some(Millis(self.start.elapsed())) });
     }

@@ -1,4 +1,4 @@
-//! Files of providers: records that are there whole or not at all, and files in a machine's root,
+//! Files of providers: records that are written atomically, and files in a machine's root,
 //! where a link must never lead out to this computer's own files.
 
 use std::fs::{self, Permissions};
@@ -13,7 +13,7 @@ use tempfile::NamedTempFile;
 
 use crate::error::{Error, Result};
 
-/// Makes a folder, and those above it, that only its owner may enter.
+/// Creates a folder and its parents, accessible to their owner only.
 pub(super) fn create_folder(path: &Path) -> Result<()> {
     fs::DirBuilder::new()
         .recursive(true)
@@ -28,7 +28,7 @@ pub(super) fn write(path: &Path, content: &[u8], mode: u32) -> Result<()> {
     file.persist(path).map(drop).map_err(|error| cannot("write", path, error.error))
 }
 
-/// Writes a record as JSON by renaming it into place; after a power failure it is the old one or the new one.
+/// Writes a record as JSON by renaming it into place; a power failure leaves the old record or the new one.
 pub(super) fn write_json(path: &Path, record: &impl Serialize) -> Result<()> {
     let text = serde_json::to_string_pretty(record).map_err(|error| cannot("write", path, error.into()))?;
     let file =
@@ -46,7 +46,7 @@ fn beside(path: &Path, content: &[u8], mode: u32) -> io::Result<NamedTempFile> {
     Ok(file)
 }
 
-/// The paths of what is in a folder, sorted; none where there is no such folder.
+/// The paths of a folder's entries, sorted; empty if the folder does not exist.
 pub(super) fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
     let entries = match fs::read_dir(folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -58,20 +58,20 @@ pub(super) fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
-/// The last part of a path as text; none where it is not text.
+/// The last part of a path as text; `None` if it is not valid UTF-8.
 pub(super) fn name(path: &Path) -> Option<&str> {
     path.file_name()?.to_str()
 }
 
-/// What the names in a folder stand for, in order; another name is none of them.
+/// The names in a folder that parse as `T`, sorted; other names are skipped.
 pub(super) fn named<T: FromStr + Ord>(folder: &Path) -> Result<Vec<T>> {
-    // As above.
+    // Entries whose names do not parse are not ours.
     let mut found: Vec<T> = entries(folder)?.iter().filter_map(|path| name(path)?.parse().ok()).collect();
     found.sort();
     Ok(found)
 }
 
-/// Reads a text, if there is one.
+/// Reads a text file; `None` if it does not exist.
 pub(super) fn read_text(path: &Path) -> Result<Option<String>> {
     match fs::read_to_string(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -79,18 +79,18 @@ pub(super) fn read_text(path: &Path) -> Result<Option<String>> {
     }
 }
 
-/// Reads a record, if there is one.
+/// Reads a record; `None` if it does not exist.
 pub(super) fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
     let Some(text) = read_text(path)? else { return Ok(None) };
     let parsed = serde_json::from_str(&text);
     parsed.map(Some).map_err(|error| {
-        cannot("understand", path, error.into()).remedy(
-            "mend the file, or remove the project with `monctl down` and make it anew with `monctl up`",
+        cannot("parse", path, error.into()).remedy(
+            "repair the file, or remove the project with `monctl down` and create it again with `monctl up`",
         )
     })
 }
 
-/// Writes a file in a machine's root. No link on the way is followed, and one in its place is replaced.
+/// Writes a file in a machine's root. Does not follow links on the path, and replaces a link at its end.
 pub(super) fn write_in_root(root: &Path, inside: &str, content: &str, mode: u32) -> Result<()> {
     let path = root.join(inside);
     let mut folder = root.to_owned();
@@ -114,7 +114,7 @@ fn make_visible_folder(path: &Path) -> Result<()> {
     result.map_err(|error| cannot("make", path, error))
 }
 
-/// Removes a file or a folder with everything in it. Fine when it is not there.
+/// Removes a file, or a folder with its content. Succeeds if it does not exist.
 pub(super) async fn remove(path: &Path) -> Result<()> {
     let is_folder = fs::symlink_metadata(path).is_ok_and(|meta| meta.is_dir());
     let removed =

@@ -1,4 +1,4 @@
-//! What every provider does.
+//! The interface of all providers.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,90 +14,90 @@ use crate::error::Result;
 use crate::host::HostName;
 use crate::plan::InfraAction;
 
-/// Something that a provider does and that takes time.
+/// An asynchronous operation of a provider.
 pub type Work<'a, T> = LocalBoxFuture<'a, Result<T>>;
 
-/// The machines of one project, wherever they are. What most providers have nothing to do for has a default.
+/// The machines of one project, wherever they are. Methods that most providers do not need have a default.
 pub trait Provider: fmt::Debug {
     /// The folder on this computer for what belongs to the project, such as keys and generated passwords.
     /// Only its owner can enter it; `destroy` removes it.
     fn folder(&self) -> PathBuf;
 
-    /// Keeps other processes of monctl from changing this project until the lock is dropped.
+    /// Keeps other monctl processes from changing this project until the lock is dropped.
     ///
     /// # Errors
-    /// Another process holds it, or the lock file cannot be made.
+    /// Another process holds the lock, or the lock file cannot be created.
     fn lock(&self) -> Result<ProjectLock>;
 
-    /// Checks that this computer can do what the actions need, before anything is touched.
+    /// Checks that this computer has what the actions need, before anything is changed.
     ///
     /// # Errors
-    /// Names everything that is missing at once, and the command that installs it.
+    /// Something is missing; the error names all of it, and the command that installs it.
     fn check_prerequisites(&self) -> Result<()> {
         Ok(())
     }
 
-    /// Where machines are made, in words; empty where that is this computer.
+    /// Description of the place where machines are created; empty if that is this computer.
     fn place(&self) -> Vec<String> {
         Vec::new()
     }
 
-    /// How many calls of a cloud's interface were made so far; none where there is no cloud.
+    /// Number of cloud API calls made so far; `None` without a cloud.
     fn calls(&self) -> Option<usize> {
         None
     }
 
-    /// How long a machine that was just made may take until it answers over ssh.
+    /// Timeout for a new machine to answer over ssh.
     fn boots_within(&self) -> Duration {
         Duration::from_secs(90)
     }
 
-    /// Finds what there is of the project. Changes nothing.
+    /// Finds what exists of the project. Changes nothing.
     ///
     /// # Errors
-    /// The caller may not look (not root, no permission), or a file of the project is damaged or lost.
+    /// The caller lacks permission (not root), or a file of the project is damaged or lost.
     fn observe(&self) -> Work<'_, Observed>;
 
-    /// What must be made, started, changed or removed, so that there is what the spec wants. A cloud is asked what
-    /// it has on offer where something is to be made; the rest follows from what was observed.
+    /// The actions (create, start, change, remove) that bring the project to the state of the spec. Queries the
+    /// cloud's offers only if something must be created; the rest follows from `observed`.
     ///
     /// # Errors
-    /// The cloud has not what the spec wants, or does not say.
+    /// The cloud does not offer what the spec wants, or does not answer.
     fn plan<'a>(&'a self, wanted: Vec<HostName>, observed: &'a Observed) -> Work<'a, Vec<InfraAction>>;
 
-    /// Carries out the actions of a plan: first what others need, then the rest at once.
+    /// Carries out the actions of a plan: first those that others depend on, then the rest concurrently.
     ///
     /// # Errors
-    /// The first failure, after all actions have ended: machines that were made stay for the next run.
+    /// The first failure, after all actions have ended; machines that were created stay for the next run.
     fn apply<'a>(&'a self, actions: &'a [InfraAction]) -> Work<'a, ()>;
 
-    /// Notes that these hosts are about to be changed, so that [`Self::destroy`] finds them whatever happens. Machines
-    /// that bear the project's name or tags are found without a note.
+    /// Records that these hosts are about to be changed, so that [`Self::destroy`] finds them after any failure.
+    /// Machines that carry the project's name or tags are found without a record.
     ///
     /// # Errors
-    /// The note cannot be written.
+    /// The record cannot be written.
     fn remember(&self, _: &[HostName]) -> Result<()> {
         Ok(())
     }
 
-    /// The public half of the host key that a machine was made with, as long as it is to be replaced at the first
-    /// connection; without its type.
+    /// The public host key (without its type) that a machine was created with, until it is replaced at the first
+    /// connection.
     ///
     /// # Errors
-    /// The key is there and cannot be read.
+    /// The key exists and cannot be read.
     fn initial_host_key(&self, _: HostName) -> Result<Option<String>> {
         Ok(None)
     }
 
-    /// Accepts these host keys of machines, and no others, from now on, on every computer.
+    /// Pins these host keys: from now on every computer accepts them and no others.
     ///
     /// # Errors
-    /// A machine is gone, or the cloud does not take it.
+    /// A machine is gone, or the cloud rejects the tags.
     fn pin_host_keys<'a>(&'a self, _: &'a BTreeMap<HostName, Vec<String>>) -> Work<'a, ()> {
         Box::pin(async { Ok(()) })
     }
 
-    /// Forgets the host key that a machine was made with; it was replaced.
+    /// Forgets the host key that a machine was created with, after it was replaced.
     ///
     /// # Errors
     /// The file cannot be removed.
@@ -105,37 +105,37 @@ pub trait Provider: fmt::Debug {
         Box::pin(async { Ok(()) })
     }
 
-    /// Keeps in mind that a file system was grown.
+    /// Records that a file system was grown.
     ///
     /// # Errors
-    /// The cloud does not take it.
+    /// The cloud rejects the tag.
     fn note_growth<'a>(&'a self, _: &'a InfraAction) -> Work<'a, ()> {
         Box::pin(async { Ok(()) })
     }
 
-    /// The end of what a machine wrote to its console, where the cloud shows it.
+    /// The end of a machine's console output, if the cloud provides it.
     fn console(&self, _: HostName) -> LocalBoxFuture<'_, Option<String>> {
         Box::pin(async { None })
     }
 
-    /// What there is of other projects of monctl: project and what, by name.
+    /// Resources of other monctl projects, sorted: name of the project and description of the resource.
     ///
     /// # Errors
-    /// The caller may not look.
+    /// The caller lacks permission.
     fn others(&self) -> Work<'_, Vec<(String, String)>> {
         Box::pin(async { Ok(Vec::new()) })
     }
 
-    /// Removes everything of the project and says what that was; empty when nothing was there.
-    /// Needs no spec, and works on what any interrupted run left.
+    /// Removes everything of the project and returns what was removed; empty if nothing existed.
+    /// Needs no spec, and works on the remains of an interrupted run.
     ///
     /// # Errors
-    /// Something cannot be removed; the rest is gone all the same.
+    /// Something cannot be removed; everything else is removed nevertheless.
     fn destroy(&self) -> Work<'_, Vec<Piece>>;
 
-    /// Looks for anything that still exists of the project.
+    /// Finds everything that still exists of the project.
     ///
     /// # Errors
-    /// The caller may not look (not root).
+    /// The caller lacks permission (not root).
     fn leftovers(&self) -> Work<'_, Vec<Piece>>;
 }

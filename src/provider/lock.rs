@@ -1,5 +1,5 @@
-//! One process changes a project at a time. The lock is the kernel's (`flock`): it goes with its holder,
-//! however that ends. Files lie in `/run`, which a reboot empties, or where a user who is not root may write.
+//! Only one process changes a project at a time. The kernel releases the lock (`flock`) when its holder ends,
+//! however that happens. Lock files are in `/run`, which a reboot empties, or where a user who is not root may write.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use crate::error::{Error, Result};
 use crate::host::ProjectName;
 
-/// Where the lock files of this computer's machines lie.
+/// Folder of the lock files for machines on this computer.
 const FOLDER: &str = "/run/monctl";
 
 /// The right to change a project, until it is dropped.
@@ -47,13 +47,13 @@ impl ProjectLock {
 
 impl Drop for ProjectLock {
     fn drop(&mut self) {
-        // Removed while it is still held, so that nobody's new lock is removed instead.
-        // A file that stays locks nothing.
+        // Removed while the lock is still held: afterwards, the file may be another process' new lock.
+        // A file that is left behind locks nothing.
         drop(fs::remove_file(&self.path));
     }
 }
 
-/// Waits for a short lock that is shared by all projects; it goes when the file is dropped.
+/// Waits for a short-lived lock that all projects share; dropping the file releases it.
 pub(super) fn wait_for(name: &str) -> Result<File> {
     let path = Path::new(FOLDER).join(format!(".{name}.lock"));
     let file = open(&path)?;
@@ -86,7 +86,7 @@ fn busy(project: &ProjectName, file: &mut File) -> Error {
     let mut holder = String::new();
     let holder = match file.read_to_string(&mut holder) {
         Ok(_) if !holder.is_empty() => format!(" (process {holder})"),
-        // Who it is only helps; that somebody holds the lock is known.
+        // The process id is only a help; the lock is held in any case.
         _ => String::new(),
     };
     Error::could_not_run(format!("another monctl{holder} is changing project `{project}`"))
@@ -95,7 +95,7 @@ fn busy(project: &ProjectName, file: &mut File) -> Error {
 
 fn unusable(path: &Path, error: std::io::Error) -> Error {
     Error::could_not_run(format!("cannot use the lock file `{}`", path.display()))
-        .remedy("see that its folder can be written to; for machines on this computer run monctl as root")
+        .remedy("make its folder writable; for machines on this computer, run monctl as root")
         .because(error)
 }
 
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn a_second_holder_is_refused_and_told_who_holds_it() {
+    fn a_second_holder_is_refused_with_the_process_id_of_the_first() {
         let folder = tempfile::tempdir().unwrap();
         let _held = ProjectLock::acquire_in(folder.path(), &project()).unwrap();
         let error = ProjectLock::acquire_in(folder.path(), &project()).unwrap_err();

@@ -1,5 +1,5 @@
-//! Where machines come from. A [`Provider`] observes what there is, makes, starts and removes pieces of it,
-//! and looks again after it destroyed them. It decides nothing: `plan/` says which action is due.
+//! Where machines come from. A [`Provider`] observes what exists, creates, starts and removes pieces of it,
+//! and checks for leftovers after destroying them. It decides nothing: `plan/` determines which action is due.
 //!
 //! `apply/` calls the actions; `commands/` calls [`of`], `observe`, `plan`, `destroy` and `leftovers`. A further provider
 //! is a folder, and a line in [`of`].
@@ -26,7 +26,7 @@ pub use lock::ProjectLock;
 pub use observed::{MachineState, Observed, ObservedMachine};
 pub use piece::Piece;
 
-/// The provider that a spec names. Makes and changes nothing.
+/// The provider that a spec names. Creates and changes nothing.
 ///
 /// # Errors
 /// It cannot be reached or is not part of this build.
@@ -45,31 +45,31 @@ pub async fn of(loaded: &Loaded, events: &Events) -> Result<Box<dyn Provider>> {
     }
 }
 
-/// The provider of a project whose spec is lost: hosts that earlier runs wrote down, else this computer.
+/// The provider of a project whose spec is lost: hosts that earlier runs recorded, else this computer.
 ///
 /// # Errors
-/// The name stands for a project of both kinds, or for none that the caller may look at.
+/// Projects of both kinds have this name, or no project that the caller may access.
 pub fn named(project: ProjectName, events: Events) -> Result<Box<dyn Provider>> {
-    // Machines of this computer are root's: another user can neither see nor mean them.
+    // Machines of this computer belong to root: other users cannot see them.
     let is_root = rustix::process::geteuid().is_root();
     let hosts = hosts::HostsProvider::remembered(&project, &events)?;
     match hosts {
         Some(_) if is_root && local::projects()?.contains(&project) => Err(Error::could_not_run(format!(
             "project `{project}` has machines on this computer and hosts elsewhere"
         ))
-        .remedy("write a spec with that project and its `provider`, and name it with `-f`")),
+        .remedy("write a spec with that project and its `provider`, and pass it with `-f`")),
         Some(hosts) => Ok(Box::new(hosts)),
         None if !is_root => {
-            Err(Error::could_not_run(format!("nothing is known here of a project `{project}`")).remedy(
-                "where it has hosts, write a spec that lists them: each knows what was put there; where it has machines \
-                 on this computer, run monctl as root",
+            Err(Error::could_not_run(format!("this computer has no record of project `{project}`")).remedy(
+                "for existing hosts, write a spec that lists them: each host has a record of what monctl installed; \
+                 for machines on this computer, run monctl as root",
             ))
         }
         None => Ok(Box::new(local::LocalProvider::new(project, events))),
     }
 }
 
-/// EC2 for a project of which only the name is known.
+/// The EC2 provider of a project of which only the name is known.
 ///
 /// # Errors
 /// It cannot be reached or is not part of this build.
@@ -93,7 +93,7 @@ async fn ec2(
 }
 
 #[cfg(not(feature = "aws"))]
-#[expect(clippy::unused_async, reason = "as the function that it stands for")]
+#[expect(clippy::unused_async, reason = "same signature as with the feature `aws`")]
 async fn ec2(
     _: ProjectName,
     _: spec::AwsSettings,

@@ -1,4 +1,4 @@
-//! What a provider has of a project.
+//! State of a project as its provider observes it.
 
 use std::collections::BTreeMap;
 
@@ -8,14 +8,14 @@ use crate::host::{HostName, Machine};
 use crate::plan::MachineFact;
 use crate::plan::aws::Cloud;
 
-/// What the provider has of a project.
+/// State of a project as its provider observes it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Observed {
     /// The network is complete: link, addresses, NAT, keys and the configuration of ssh.
     pub network: bool,
-    /// The machines that exist, whole or not. A host without an entry does not exist.
+    /// The machines that exist, complete or not. A host without an entry does not exist.
     pub machines: BTreeMap<HostName, ObservedMachine>,
-    /// Everything that EC2 has of the project, where it has the machines.
+    /// Everything that EC2 has of the project, if the machines are in EC2.
     #[serde(skip)]
     pub aws: Option<Cloud>,
 }
@@ -51,9 +51,9 @@ pub struct ObservedMachine {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MachineState {
-    /// Its making was cut short. [`super::Provider::create_machine`] clears it away and makes it anew.
+    /// Its creation was interrupted. [`super::Provider::create_machine`] removes it and creates it again.
     Unfinished,
-    /// It is whole and does not run. [`super::Provider::start_machine`] brings it back with its disk.
+    /// It is complete and does not run. [`super::Provider::start_machine`] starts it with its disk.
     Stopped,
     /// It runs, or boots.
     Running,

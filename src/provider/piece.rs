@@ -15,22 +15,22 @@ pub enum Piece {
     Machine(String),
     /// An instance of EC2 with its disk.
     Instance {
-        /// The host that it is; empty where nothing tells.
+        /// Name of its host; empty if unknown.
         host: String,
         /// Its id.
         id: String,
     },
-    /// A volume of EC2 that no instance has.
+    /// An EC2 volume that is not attached to an instance.
     Volume(String),
-    /// An address of EC2 that survives a stop.
+    /// An elastic IP address of EC2.
     Address(String),
-    /// A network interface of EC2 that no instance has.
+    /// An EC2 network interface that is not attached to an instance.
     NetworkInterface(String),
     /// A security group of EC2.
     SecurityGroup(String),
     /// A key pair of EC2.
     KeyPair(String),
-    /// Processes of machines: how many.
+    /// Number of processes of machines.
     Processes(usize),
     /// A transient unit of this computer's systemd.
     Unit(String),
@@ -42,16 +42,16 @@ pub enum Piece {
     Interface(String),
     /// An nftables table.
     Table(String),
-    /// A file outside of the project's folder.
+    /// A file outside the project's folder.
     File(PathBuf),
     /// The folder of the project (disks, keys, the configuration of ssh), or one that a machine needed elsewhere.
     Folder(PathBuf),
-    /// Things on a host that existed before.
+    /// Items on an existing host.
     OnHost(RecordedItems),
 }
 
 impl Piece {
-    /// What became of it, once [`super::interface::Provider::destroy`] dealt with it.
+    /// Outcome for this piece after [`super::interface::Provider::destroy`].
     pub fn outcome(&self) -> String {
         match self {
             Self::OnHost(thing) => thing.outcome(),

@@ -1,4 +1,4 @@
-//! The ssh client itself, called for one answer: which way it would take, or why a host does not let us in.
+//! Calls the ssh client for one answer: the route to a host, or why a host refuses the connection.
 
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
@@ -11,41 +11,41 @@ use super::limits::{self, Limits, Meter, Stop};
 
 use crate::error::{Error, Result};
 
-/// What the ssh client makes of a destination, with all of the user's configuration.
+/// How the ssh client resolves a destination, with all of the user's configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SshRoute {
-    /// The user that logs in.
+    /// The login user.
     pub user: String,
     /// The name or address that is connected to.
     pub host: String,
     /// The port of its sshd.
     pub port: String,
-    /// The name under which its key is looked up, where the configuration gives one.
+    /// The name under which its key is looked up, if configured.
     pub key_alias: Option<String>,
-    /// Whether other hosts or a command lie between here and there.
+    /// Whether the connection goes through jump hosts or a proxy command.
     pub indirect: bool,
-    /// The command of ssh that leads there with this configuration, where other hosts or a command lie between.
+    /// The proxy command of such a connection, with this configuration.
     pub proxy_command: Option<String>,
 }
 
-/// Asks the ssh client which way it would take. Connects to nothing.
+/// Resolves the route of the ssh client. Connects to nothing.
 ///
 /// # Errors
-/// There is no ssh client, or the user's configuration is wrong.
+/// When there is no ssh client, or the user's configuration is invalid.
 pub async fn route(config: &Path, alias: &str) -> Result<SshRoute> {
     let output = ssh(config, alias, &["-G"], &[]).await?;
     if !output.status.success() {
-        return Err(Error::could_not_run(format!("ssh does not understand how to reach `{alias}`"))
+        return Err(Error::could_not_run(format!("ssh cannot read its configuration for `{alias}`"))
             .because(output.stderr.trim().to_owned())
-            .remedy("mend your ssh configuration: `ssh -G` says whether it is fine"));
+            .remedy("fix your ssh configuration; `ssh -G` checks it"));
     }
     SshRoute::read(&output.stdout).ok_or_else(|| {
-        Error::could_not_run(format!("ssh does not say where `{alias}` is")).because(output.stdout)
+        Error::could_not_run(format!("ssh does not report the address of `{alias}`")).because(output.stdout)
     })
 }
 
-/// The same way as `ProxyJump` takes, as a command that reads the user's own configuration. ssh would give the jump host
-/// the configuration file of the host behind it.
+/// The proxy command that is equivalent to `ProxyJump` and reads the user's own configuration. ssh itself would use the
+/// target host's configuration file for the jump host.
 fn jump(hops: &str) -> String {
     let (before, last) = hops.rsplit_once(',').map_or((None, hops), |(before, last)| (Some(before), last));
     let before = before.map_or_else(String::new, |before| format!(" -J {before}"));
@@ -70,12 +70,12 @@ impl SshRoute {
     }
 }
 
-/// How long the client may take for one answer: a host that exists answers at once, also behind others.
+/// Time limit of the client for one answer: a running host answers at once, also behind jump hosts.
 const WITHIN: Duration = Duration::from_secs(30);
 
-/// What the client printed, as far as that is of use.
+/// Status and output of the client.
 #[derive(Debug)]
-pub(super) struct Said {
+pub(super) struct ClientOutput {
     pub status: ExitStatus,
     pub stdout: String,
     /// The end of it.
@@ -85,8 +85,13 @@ pub(super) struct Said {
 /// Runs ssh with these options before the destination and these words behind it.
 ///
 /// # Errors
-/// There is no ssh client, or the host takes too long or says too much.
-pub(super) async fn ssh(config: &Path, alias: &str, options: &[&str], words: &[&str]) -> Result<Said> {
+/// When there is no ssh client, or the host takes too long or sends too much.
+pub(super) async fn ssh(
+    config: &Path,
+    alias: &str,
+    options: &[&str],
+    words: &[&str],
+) -> Result<ClientOutput> {
     let mut child = Command::new("ssh")
         .env("LC_ALL", "C")
         .arg("-F")
@@ -115,13 +120,13 @@ pub(super) async fn ssh(config: &Path, alias: &str, options: &[&str], words: &[&
         Ok::<_, Stop>((child.wait().await?, stderr))
     };
     match timeout(WITHIN, read).await {
-        Ok(Ok((status, stderr))) => Ok(Said { status, stdout: printed, stderr }),
+        Ok(Ok((status, stderr))) => Ok(ClientOutput { status, stdout: printed, stderr }),
         Ok(Err(Stop::Broken(error))) => Err(no_ssh(error)),
         Ok(Err(Stop::TooMuch(what))) => {
-            Err(Error::could_not_run(format!("`{alias}` says {what} instead of answering")))
+            Err(Error::could_not_run(format!("`{alias}` sent {what} instead of an answer")))
         }
         Err(_) => Err(Error::could_not_run(format!(
-            "`{alias}` takes the connection and does not answer within {} s",
+            "`{alias}` accepts the connection but does not answer within {} s",
             WITHIN.as_secs()
         ))
         .remedy(format!("see why by hand: ssh -F {} {alias}", config.display()))),
@@ -138,7 +143,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_route_is_what_the_client_says() {
+    fn a_route_is_read_from_the_clients_output() {
         let text = "host web1\nuser deploy\nhostname 10.0.0.7\nport 2222\nproxyjump jump\nhostkeyalias web\n";
         let route = SshRoute::read(text).unwrap();
         assert_eq!(

@@ -1,6 +1,6 @@
-//! The key that a host presents, asked for without telling it any secret: the key exchange comes before the
-//! client proves who it is, and here the client then offers nothing. Goes the way that the user's ssh
-//! configuration says, through jump hosts too, where `ssh-keyscan` cannot go.
+//! Reads the key that a host presents, without revealing any secret: the key exchange comes before the
+//! client authenticates, and here the client then offers no credentials. Uses the route of the user's ssh
+//! configuration, including jump hosts, which `ssh-keyscan` does not support.
 
 use std::fs;
 use std::path::Path;
@@ -11,7 +11,7 @@ use super::client;
 use crate::digest::Sha256;
 use crate::error::{Error, Result};
 
-/// The kinds of keys that are asked for, the usual one first; RSA's is negotiated by its signature's name.
+/// The kinds of keys to request, the most common one first; RSA is negotiated by the names of its signatures.
 const ALGORITHMS: [&str; 3] = [
     "ssh-ed25519",
     "ecdsa-sha2-nistp256,ecdsa-sha2-nistp384,ecdsa-sha2-nistp521",
@@ -28,7 +28,7 @@ pub struct HostKey {
 }
 
 impl HostKey {
-    /// Reads the key of a line of `known_hosts`; nothing where it is not base64.
+    /// Reads the key of a line of `known_hosts`; `None` if it is not base64.
     pub fn of_line(line: &str) -> Option<Self> {
         let mut words = line.split(' ').skip(1).map(str::to_owned);
         let found = Self { kind: words.next()?, key: words.next()? };
@@ -37,7 +37,7 @@ impl HostKey {
 
     /// `SHA256:…`, as `ssh-keygen -lf` prints it.
     pub fn fingerprint(&self) -> String {
-        // What is not base64 is not read as a key; a key of no bytes has a fingerprint that no other key has.
+        // A key is base64, see `of_line`; an empty key would have a fingerprint that no other key has.
         let bytes = base64::engine::general_purpose::STANDARD.decode(&self.key).unwrap_or_default();
         format!("SHA256:{}", Sha256::of(bytes).base64())
     }
@@ -55,31 +55,31 @@ impl HostKey {
 /// The keys that a host presents, until one is `enough`.
 ///
 /// # Errors
-/// The host does not answer, with what ssh said as the cause.
+/// When the host does not answer, with the output of ssh as the cause.
 pub async fn presented(
     config: &Path,
     alias: &str,
     enough: impl Fn(&HostKey) -> bool,
 ) -> Result<Vec<HostKey>> {
     let mut found = Vec::new();
-    let mut said = String::new();
+    let mut last_complaint = String::new();
     for algorithms in ALGORITHMS {
         let (key, complaint) = ask(config, alias, algorithms).await?;
         let done = key.as_ref().is_some_and(&enough);
         found.extend(key);
-        // A host that has no key of this kind says so; all else does not change with the kind.
+        // A host without a key of this kind reports that; other failures do not depend on the kind.
         if done || (found.is_empty() && !complaint.contains("no matching host key type")) {
-            said = complaint;
+            last_complaint = complaint;
             break;
         }
     }
     if found.is_empty() {
-        return Err(Error::could_not_run(format!("`{alias}` shows no host key")).because(said));
+        return Err(Error::could_not_run(format!("`{alias}` presents no host key")).because(last_complaint));
     }
     Ok(found)
 }
 
-/// Asks for a key of these kinds. Also what ssh said, for the case that there is none.
+/// Requests a key of these kinds. Also returns the output of ssh, in case there is no key.
 async fn ask(config: &Path, alias: &str, algorithms: &str) -> Result<(Option<HostKey>, String)> {
     let folder = tempfile::tempdir()
         .map_err(|error| Error::failed("cannot make a folder for temporary files").because(error))?;
@@ -91,7 +91,7 @@ async fn ask(config: &Path, alias: &str, algorithms: &str) -> Result<(Option<Hos
         "KnownHostsCommand=none".to_owned(),
         "StrictHostKeyChecking=accept-new".to_owned(),
         "HashKnownHosts=no".to_owned(),
-        // Nothing is offered, so that nothing can be taken.
+        // No credentials are offered.
         "PreferredAuthentications=none".to_owned(),
         "ConnectTimeout=15".to_owned(),
     ];
@@ -99,7 +99,7 @@ async fn ask(config: &Path, alias: &str, algorithms: &str) -> Result<(Option<Hos
     let output = client::ssh(config, alias, &words, &["true"]).await?;
     let text = match fs::read_to_string(&file) {
         Ok(text) => text,
-        // ssh writes none where the host shows no key.
+        // ssh writes no file if the host presents no key.
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
         Err(error) => return Err(Error::failed("cannot read the host's key").because(error)),
     };

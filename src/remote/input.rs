@@ -1,5 +1,5 @@
-//! What a remote command reads: bytes that are there, or a script that is packed while it is sent, so that an application
-//! of any size takes little memory.
+//! Standard input of a remote command: bytes in memory, or a script that is packed while it is sent, so that an
+//! application of any size takes little memory.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 
 use crate::playbook::Script;
 
-/// The size of the pieces, and how many of them may wait.
+/// The size of the pieces, and how many of them may be queued.
 const PIECE_BYTES: usize = 64 << 10;
 const PIECES: usize = 8;
 
@@ -19,7 +19,7 @@ const PIECES: usize = 8;
 pub enum Input<'a> {
     /// These bytes.
     Bytes(&'a [u8]),
-    /// What a thread makes meanwhile, or why it cannot.
+    /// Pieces that a thread produces meanwhile, or its error.
     Pieces(mpsc::Receiver<io::Result<Vec<u8>>>),
 }
 
@@ -43,7 +43,7 @@ impl From<Script> for Input<'_> {
             if let Err(error) = script.write(&mut pieces, |path| File::open(path)) {
                 #[expect(
                     clippy::let_underscore_must_use,
-                    reason = "where nobody reads any more, the error is of that"
+                    reason = "if the reader is gone, that is the cause of the error"
                 )]
                 let _ = sender.blocking_send(Err(error));
             }
@@ -53,17 +53,16 @@ impl From<Script> for Input<'_> {
 }
 
 impl Input<'_> {
-    /// Writes everything and closes the command's standard input. A command that does not read to the end is free to
-    /// do so.
+    /// Writes everything and closes the command's standard input. A command need not read to the end.
     ///
     /// # Errors
-    /// Where the input itself cannot be had. The command then gets only a part, and its end.
+    /// When the input itself cannot be read. The command then receives a part of it and end of file.
     pub(super) async fn write(self, mut stdin: ChildStdin) -> io::Result<()> {
         match self {
             Self::Bytes(bytes) => {
                 #[expect(
                     clippy::let_underscore_must_use,
-                    reason = "how the command ended says more than that it stopped reading"
+                    reason = "the exit status is more precise than a closed pipe"
                 )]
                 let _ = stdin.write_all(bytes).await;
             }
@@ -81,7 +80,7 @@ impl Input<'_> {
     }
 }
 
-/// Hands over what is written in pieces; waits where the other end is slower.
+/// Sends written bytes in pieces; waits if the receiver is slower.
 struct Pieces {
     sender: mpsc::Sender<io::Result<Vec<u8>>>,
     piece: Vec<u8>,

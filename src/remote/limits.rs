@@ -1,4 +1,4 @@
-//! How much a host may say, and how long it may take. A host is not trusted: it may be broken, or somebody else's.
+//! Limits for the output and the time of a host. A host is not trusted: it may be broken, or not be the user's.
 
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -6,36 +6,36 @@ use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 
-/// So much of what a command complains about is kept: its end.
+/// How much of the end of a command's standard error is kept, in bytes.
 const COMPLAINT_BYTES: usize = 32 << 10;
 
-/// What is accepted of the output of one command.
+/// Limits for the output of one command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// The time until its end; none where it may go on for ever.
+    /// Time limit; `None` if it may run forever.
     pub within: Option<Duration>,
-    /// Bytes on both streams; none where the command goes on for ever.
+    /// Bytes on both streams; `None` if the command may run forever.
     pub bytes: Option<usize>,
     /// Lines of standard output.
     pub lines: Option<usize>,
-    /// Bytes of a line of standard output; the rest of a longer one is left out.
+    /// Bytes of a line of standard output; longer lines are truncated.
     pub line: usize,
 }
 
 impl Limits {
-    /// An answer that is short and comes soon.
+    /// A short and quick answer.
     pub const ANSWER: Self = Self {
         within: Some(Duration::from_mins(1)),
         bytes: Some(8 << 20),
         lines: Some(100_000),
         line: 4 << 20,
     };
-    /// The events of a script that works for as long as it takes.
+    /// The events of a script, without a time limit.
     pub const EVENTS: Self = Self { within: None, bytes: Some(8 << 20), lines: Some(20_000), line: 64 << 10 };
-    /// Lines that go on until nobody reads them any more.
+    /// A stream of lines that runs until the reader stops.
     pub const STREAM: Self = Self { within: None, bytes: None, lines: None, line: 64 << 10 };
 
-    /// The same with another time.
+    /// Sets another time limit.
     #[must_use]
     pub const fn within(mut self, time: Duration) -> Self {
         self.within = Some(time);
@@ -48,7 +48,7 @@ impl Limits {
 pub(super) enum Stop {
     /// The connection broke.
     Broken(io::Error),
-    /// The host says more than it may.
+    /// The host sent more than the limit.
     TooMuch(String),
 }
 
@@ -58,7 +58,7 @@ impl From<io::Error> for Stop {
     }
 }
 
-/// What was read so far, over both streams of a command.
+/// Counts what was read so far, on both streams of a command.
 #[derive(Debug)]
 pub(super) struct Meter {
     limits: Limits,
@@ -88,7 +88,7 @@ impl Meter {
     }
 }
 
-/// Hands over each line; of a line that is too long, its beginning and a mark.
+/// Calls `on_line` with each line; of a line that is too long, with its beginning and `…`.
 pub(super) async fn lines(
     stream: impl AsyncRead + Unpin,
     meter: &Meter,
@@ -125,7 +125,7 @@ pub(super) async fn lines(
     }
 }
 
-/// The end of what a command complains about.
+/// The end of a command's standard error.
 pub(super) async fn complaint(stream: impl AsyncRead + Unpin, meter: &Meter) -> Result<String, Stop> {
     let mut stream = BufReader::new(stream);
     let mut text = Vec::new();
@@ -145,7 +145,7 @@ pub(super) async fn complaint(stream: impl AsyncRead + Unpin, meter: &Meter) -> 
         }
     }
     let text = String::from_utf8_lossy(&text).into_owned();
-    // Not the rest of a line: a value that is cut in two would not be recognized as a secret.
+    // Starts at a whole line: a secret that is cut in two would not be recognized.
     Ok(if is_cut {
         text.split_once('\n').map_or_else(String::new, |(_, rest)| rest.to_owned())
     } else {
@@ -167,14 +167,14 @@ mod tests {
     const LIMITS: Limits = Limits { within: None, bytes: Some(1 << 20), lines: Some(100), line: 10 };
 
     #[tokio::test]
-    async fn lines_are_handed_over_and_long_ones_cut() {
+    async fn lines_are_passed_on_and_long_ones_truncated() {
         let (seen, end) = read(b"one\n\n0123456789\n0123456789abc\nlast", LIMITS).await;
         assert_eq!(seen, ["one", "", "0123456789", "0123456789…", "last"]);
         assert!(end.is_ok());
     }
 
     #[tokio::test]
-    async fn a_flood_ends_the_reading_whatever_it_is_made_of() {
+    async fn reading_ends_at_the_limit_of_bytes_or_lines() {
         for (flood, what) in
             [(vec![b'x'; 3 << 20], "more than 1 MiB"), (vec![b'\n'; 3 << 20], "more than 100 lines")]
         {
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn only_the_end_of_a_long_complaint_is_kept_by_whole_lines() {
+    async fn only_the_last_whole_lines_of_a_long_complaint_are_kept() {
         let text = "a line of the complaint\n".repeat(10_000);
         let meter = Meter::new(LIMITS);
         let kept = complaint(text.as_bytes(), &meter).await.unwrap();

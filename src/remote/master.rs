@@ -1,4 +1,4 @@
-//! The ssh process that holds a connection: all commands and forwards to a host go through it.
+//! The ssh master process that holds a connection: all commands and forwards to a host go through it.
 
 use std::fs;
 use std::io::Read as _;
@@ -15,29 +15,29 @@ use super::sockets::Sockets;
 use crate::error::{Error, Result};
 use crate::host::SshTarget;
 
-/// After so many seconds without anybody at its socket the master ends by itself, so that a killed run leaves none behind.
+/// After this many seconds without a client the master exits by itself, so that a killed run leaves none behind.
 const IDLE_SECONDS: u8 = 10;
-/// A host that takes a connection and then says nothing while it is logged in to is given up after this time beside
-/// that of connecting.
+/// Time limit for the login, in addition to that of connecting, for a host that accepts a connection and then does not
+/// answer.
 const LOGIN: Duration = Duration::from_secs(15);
-/// So much of what ssh said is read.
+/// How much of the end of ssh's log is read, in bytes.
 const COMPLAINT_BYTES: u64 = 32 << 10;
 
-/// A master that runs, and the folder of its sockets.
+/// A running master, and the folder of its sockets.
 #[derive(Debug)]
 pub(super) struct Master {
     sockets: Sockets,
-    /// A client of the master that asks for nothing. ssh does not count it as idle time (`channel_still_open` in
-    /// `channels.c`), and the kernel closes it however this process ends.
+    /// A client of the master that requests nothing. The master is not idle while it is connected (`channel_still_open`
+    /// in `channels.c`), and the kernel closes it however this process ends.
     presence: Mutex<Option<UnixStream>>,
 }
 
-/// Why there is none.
+/// Why a master could not be started.
 #[derive(Debug)]
 pub(super) enum Failure {
-    /// What ssh said.
+    /// The output of ssh.
     Ssh(String),
-    /// This computer is not as it must be.
+    /// A problem of this computer.
     Here(Error),
 }
 
@@ -49,7 +49,7 @@ impl Master {
         Ok(master)
     }
 
-    /// The same in the folder that is there already, also in the place of one that ended.
+    /// Connects in the existing folder, also to replace a master that ended.
     pub(super) async fn connect(&self, ssh: &SshTarget, connecting: Duration) -> Result<(), Failure> {
         let log = self.folder().join("log");
         let mut command = Command::new("ssh");
@@ -60,15 +60,12 @@ impl Master {
         command.args(["-o", "ServerAliveInterval=15"]);
         command.arg("-F").arg(&ssh.config).arg("--").arg(&ssh.alias);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
-        // It goes to the background, and so ends here, once it is logged in.
+        // It forks into the background once it is logged in, so this process ends then.
         match timeout(connecting + LOGIN, command.status()).await {
             Ok(Ok(status)) if status.success() => self.be_present(&log).await,
             Ok(Ok(_)) => Err(Failure::Ssh(end_of(&log))),
             Ok(Err(error)) => Err(Failure::Here(super::client::no_ssh(error))),
-            Err(_) => Err(Failure::Ssh(format!(
-                "{}\nit does not answer any more while it is logged in to",
-                end_of(&log)
-            ))),
+            Err(_) => Err(Failure::Ssh(format!("{}\nit stopped answering during the login", end_of(&log)))),
         }
     }
 
@@ -82,12 +79,12 @@ impl Master {
         }
     }
 
-    /// Whether it still runs.
+    /// Whether it is still running.
     pub(super) async fn is_there(&self) -> bool {
         UnixStream::connect(self.control()).await.is_ok()
     }
 
-    /// The socket through which it is asked.
+    /// Its control socket.
     pub(super) fn control(&self) -> PathBuf {
         self.sockets.path().join("master")
     }
@@ -100,7 +97,7 @@ impl Master {
 
 impl Drop for Master {
     fn drop(&mut self) {
-        #[expect(clippy::let_underscore_must_use, reason = "without this it would end by itself, once idle")]
+        #[expect(clippy::let_underscore_must_use, reason = "otherwise it ends by itself, once idle")]
         let _ = std::process::Command::new("ssh")
             .args(["-F", "none", "-O", "exit", "-S"])
             .arg(self.control())
@@ -112,7 +109,7 @@ impl Drop for Master {
     }
 }
 
-/// The end of what ssh wrote; a host may have it write anything.
+/// The end of ssh's log; its size is limited because a host can make ssh log anything.
 fn end_of(log: &Path) -> String {
     let read = || {
         let mut file = fs::File::open(log)?;
@@ -122,5 +119,5 @@ fn end_of(log: &Path) -> String {
         file.take(COMPLAINT_BYTES).read_to_end(&mut bytes)?;
         Ok::<_, std::io::Error>(String::from_utf8_lossy(&bytes).trim().to_owned())
     };
-    read().unwrap_or_else(|error| format!("what ssh said cannot be read: {error}"))
+    read().unwrap_or_else(|error| format!("the log of ssh cannot be read: {error}"))
 }

@@ -1,8 +1,8 @@
-//! The ssh transport: connecting to a machine that may still boot, running commands with data on
-//! standard input, forwarding ports. The only place that names the openssh crate.
+//! The ssh transport: connects to a machine that may still be booting, runs commands with data on
+//! standard input, forwards ports. The only place that names the openssh crate.
 //!
-//! It knows nothing of playbooks but that their scripts are packed while they are sent: a caller brings a command and its
-//! input, and gets lines back. What a host says is bounded in size and time.
+//! All it knows of playbooks is that their scripts are packed while they are sent: a caller passes a command and its
+//! input, and receives lines. The output of a host is limited in size and time.
 
 mod client;
 mod host_key;
@@ -33,17 +33,16 @@ use limits::{Meter, Stop};
 use master::{Failure, Master};
 pub use sockets::sweep;
 
-/// How long one attempt to connect may take.
+/// Time limit of one attempt to connect.
 const ATTEMPT: Duration = Duration::from_secs(5);
-/// The same for a host that exists, which may be far away and behind others.
+/// Time limit of one attempt for an existing host, which may be far away and behind jump hosts.
 const FAR_ATTEMPT: Duration = Duration::from_secs(15);
 /// The pause between two attempts while a machine boots.
 const PAUSE: Duration = Duration::from_millis(100);
 /// The loopback address that services on a host listen on.
 const LOOPBACK: &str = "127.0.0.1";
 
-/// How often [`Remote::hold`] looks whether the connection is still there, and how long it waits after a try to make it
-/// again.
+/// Interval at which [`Remote::hold`] checks the connection, and its pause after an attempt to reconnect.
 const HELD_EVERY: Duration = Duration::from_secs(1);
 
 /// A connection to one host; all commands and forwards share it.
@@ -63,13 +62,13 @@ pub struct Remote {
 /// A forward between a unix socket on this side and a loopback port of the host.
 #[derive(Debug, Clone)]
 struct Forward {
-    /// Which side is connected to.
+    /// The side that is connected to.
     kind: ForwardType,
     socket: PathBuf,
     port: u16,
 }
 
-/// What a command left behind.
+/// Status and output of a command.
 #[derive(Debug)]
 pub struct CommandOutput {
     /// How it ended.
@@ -81,12 +80,12 @@ pub struct CommandOutput {
 }
 
 impl Remote {
-    /// Connects, trying again until the machine answers or the deadline has passed.
+    /// Connects, and retries until the machine answers or the deadline has passed.
     ///
-    /// The host key must be the pinned one: a wrong key ends the attempts at once.
+    /// The host key must be the pinned one: another key ends the attempts at once.
     ///
     /// # Errors
-    /// When the machine has not answered in time, or with another host key.
+    /// When the machine does not answer in time, or presents another host key.
     pub async fn connect(machine: &Machine, deadline: Duration, events: &Events) -> Result<Self> {
         let _waiting = events.waiting(format!("{} to answer over ssh", machine.name));
         let until = Instant::now() + deadline;
@@ -104,12 +103,12 @@ impl Remote {
                     });
                 }
                 Err(Failure::Here(error)) => return Err(error.at(machine.name.to_string())),
-                // A host that exists answers or says why not; one that was just made may still boot.
+                // An existing host answers or refuses; a machine that was just created may still be booting.
                 Err(Failure::Ssh(_)) if machine.ssh.trust == Trust::Given => {
                     return Err(refusal::explain(machine).await);
                 }
-                Err(Failure::Ssh(said)) if is_final(&said) || Instant::now() >= until => {
-                    return Err(not_connected(machine, deadline, said).await);
+                Err(Failure::Ssh(output)) if is_final(&output) || Instant::now() >= until => {
+                    return Err(not_connected(machine, deadline, output).await);
                 }
                 Err(Failure::Ssh(_)) => tokio::time::sleep(PAUSE).await,
             }
@@ -121,11 +120,11 @@ impl Remote {
         self.host
     }
 
-    /// Runs a command with these words as root, gives it `input`, and waits for its end, which comes soon.
+    /// Runs a short command with these words as root, passes `input` to it, and waits for its end.
     ///
     /// # Errors
-    /// When the connection breaks, or the host says too much or nothing for too long; a command that fails is no error
-    /// here.
+    /// When the connection breaks, or the output is too long or too late. The exit status of the command is not
+    /// checked.
     pub async fn run(&self, words: &[&str], input: impl Into<Input<'_>>) -> Result<CommandOutput> {
         self.run_within(words, input, Limits::ANSWER).await
     }
@@ -150,7 +149,7 @@ impl Remote {
         Ok(CommandOutput { status, stdout, stderr })
     }
 
-    /// Like [`Remote::run_within`], and hands over each line of standard output as it comes.
+    /// Like [`Remote::run_within`], and calls `on_line` with each line of standard output as it arrives.
     /// Returns the exit status and the end of standard error.
     ///
     /// # Errors
@@ -197,7 +196,7 @@ impl Remote {
                 Stop::TooMuch(what) => self.flooding(&what),
             })?;
         written.map_err(|error| {
-            Error::failed("cannot send what the host needs")
+            Error::failed("cannot send the input to the host")
                 .at(self.host.to_string())
                 .because(error)
                 .remedy("run the same command again")
@@ -215,26 +214,26 @@ impl Remote {
 
     fn flooding(&self, what: &str) -> Error {
         let host = self.host.to_string();
-        Error::failed(format!("the host says {what}, which no answer has"))
+        Error::failed(format!("the host sent {what}, more than any valid answer"))
             .remedy(format!(
-                "look at the host: a login script may print something (monctl ssh {host} -- true)"
+                "check whether a login script on the host prints something: monctl ssh {host} -- true"
             ))
             .at(host)
     }
 
-    /// The error where `sudo` wanted a password, or is not there; nothing where the complaint is another.
+    /// The error if `sudo` requires a password or is not installed; `None` for other complaints.
     pub async fn refused_root(&self, complaint: &str) -> Option<Error> {
         const REFUSALS: [&str; 5] =
             ["password is required", "authentication is required", "not found", "not allowed", "may not run"];
         let is_refusal =
             |line: &&str| line.contains("sudo") && REFUSALS.iter().any(|refusal| line.contains(refusal));
-        let said = complaint.lines().find(is_refusal).filter(|_| !self.root)?;
+        let refusal = complaint.lines().find(is_refusal).filter(|_| !self.root)?;
         let user = self.login().await;
         let file = format!("/etc/sudoers.d/{user}");
         Some(
             Error::could_not_run(format!("user `{user}` cannot become root without a password"))
                 .at(self.host.to_string())
-                .because(said.to_owned())
+                .because(refusal.to_owned())
                 .remedy(format!(
                     "as root on the host: `echo '{user} ALL=(ALL:ALL) NOPASSWD: ALL' >{file} && chmod 440 {file}`; or \
                      log in as root: `user: root` in the spec"
@@ -242,12 +241,12 @@ impl Remote {
         )
     }
 
-    /// The name of the user that logged in, as far as it can be had: it stands in a remedy.
+    /// The name of the login user for a remedy, or `USER` if it is unknown.
     async fn login(&self) -> String {
         let mut name = String::new();
-        let asked = self
+        let query = self
             .exchange(&["id", "-un"], Input::Bytes(b""), Limits::ANSWER, |line| line.clone_into(&mut name));
-        if !matches!(timeout(ATTEMPT, asked).await, Ok(Ok(_))) {
+        if !matches!(timeout(ATTEMPT, query).await, Ok(Ok(_))) {
             return "USER".to_owned();
         }
         let is_name = |name: &str| name.len() <= 32 && name.bytes().all(|byte| byte.is_ascii_graphic());
@@ -262,7 +261,7 @@ impl Remote {
         let socket = self.master.folder().join(format!("{port}.sock"));
         if !socket.exists() {
             let forward = Forward { kind: ForwardType::Local, socket: socket.clone(), port };
-            self.request(forward).await.map_err(|error| self.broken(error))?;
+            self.forward_and_keep(forward).await.map_err(|error| self.broken(error))?;
         }
         Ok(socket)
     }
@@ -273,21 +272,21 @@ impl Remote {
     /// When the port is taken on the host, or ssh refuses the forward.
     pub async fn listen(&self, port: u16, to: &Path) -> Result<()> {
         let forward = Forward { kind: ForwardType::Remote, socket: to.to_owned(), port };
-        self.request(forward).await.map_err(|error| {
+        self.forward_and_keep(forward).await.map_err(|error| {
             self.broken(error).remedy(format!(
-                "see who holds port {port} on `{host}`: monctl ssh {host} -- ss -ltnp",
+                "see which process listens on port {port} of `{host}`: monctl ssh {host} -- ss -ltnp",
                 host = self.host
             ))
         })
     }
 
-    async fn request(&self, forward: Forward) -> Result<(), openssh::Error> {
-        self.ask_for(&forward).await?;
+    async fn forward_and_keep(&self, forward: Forward) -> Result<(), openssh::Error> {
+        self.request(&forward).await?;
         self.forwards.lock().await.push(forward);
         Ok(())
     }
 
-    async fn ask_for(&self, forward: &Forward) -> Result<(), openssh::Error> {
+    async fn request(&self, forward: &Forward) -> Result<(), openssh::Error> {
         let here = Socket::UnixSocket { path: forward.socket.as_path().into() };
         let there = Socket::new(LOOPBACK, forward.port);
         let (listen, connect) = match forward.kind {
@@ -297,24 +296,24 @@ impl Remote {
         self.session.request_port_forward(forward.kind, listen, connect).await
     }
 
-    /// Makes the connection again whenever it is gone, with its forwards at the same sockets. What is asked meanwhile fails.
+    /// Reconnects whenever the connection is lost, with its forwards at the same sockets. Requests fail meanwhile.
     pub async fn hold(&self) -> Infallible {
         loop {
             tokio::time::sleep(HELD_EVERY).await;
             if self.master.is_there().await {
                 continue;
             }
-            self.events.note(format!("the connection to {} is gone; connecting again", self.host));
+            self.events.note(format!("the connection to {} is lost; reconnecting", self.host));
             let waiting = self.events.waiting(format!("{} to answer over ssh", self.host));
             while !self.connect_again().await {
                 tokio::time::sleep(HELD_EVERY).await;
             }
             drop(waiting);
-            self.events.note(format!("connected to {} again", self.host));
+            self.events.note(format!("reconnected to {}", self.host));
         }
     }
 
-    /// Whether the connection and all of its forwards are there again. Sockets of the one before are in the way.
+    /// Whether the connection and all of its forwards are restored. Removes the old sockets first.
     async fn connect_again(&self) -> bool {
         if !is_removed(&self.master.control())
             || self.master.connect(&self.ssh, attempt(&self.ssh)).await.is_err()
@@ -323,7 +322,7 @@ impl Remote {
         }
         for forward in self.forwards.lock().await.iter() {
             let is_free = forward.kind == ForwardType::Remote || is_removed(&forward.socket);
-            if !is_free || self.ask_for(forward).await.is_err() {
+            if !is_free || self.request(forward).await.is_err() {
                 return false;
             }
         }
@@ -339,42 +338,43 @@ fn broken(host: HostName, cause: impl std::error::Error + Send + Sync + 'static)
     Error::failed("the ssh connection broke")
         .at(host.to_string())
         .because(cause)
-        .remedy("run the same command again: what was done is found and kept")
+        .remedy("run the same command again: completed work is detected and kept")
 }
 
-/// How long an attempt to connect may take.
+/// Time limit of an attempt to connect.
 fn attempt(ssh: &SshTarget) -> Duration {
     if ssh.trust == Trust::Given { FAR_ATTEMPT } else { ATTEMPT }
 }
 
-/// Removes a file, and says whether nothing is there any more.
+/// Removes a file; returns whether it is gone.
 fn is_removed(path: &Path) -> bool {
     fs::remove_file(path).map_or_else(|error| error.kind() == io::ErrorKind::NotFound, |()| true)
 }
 
-/// A wrong host key does not become right by waiting.
-fn is_final(said: &str) -> bool {
-    said.contains("Host key verification failed") || said.contains("REMOTE HOST IDENTIFICATION HAS CHANGED")
+/// Whether a retry is useless: a wrong host key stays wrong.
+fn is_final(output: &str) -> bool {
+    output.contains("Host key verification failed")
+        || output.contains("REMOTE HOST IDENTIFICATION HAS CHANGED")
 }
 
-async fn not_connected(machine: &Machine, deadline: Duration, said: String) -> Error {
+async fn not_connected(machine: &Machine, deadline: Duration, output: String) -> Error {
     let host = machine.name.to_string();
-    // ssh may go to another address than the other machines do, which is the one that is to be looked at. Where ssh does
-    // not say, that is what is known.
+    // ssh may use another address than the other machines do, and that is the one to check. If ssh does not report its
+    // address, the other one is used.
     let route = route(&machine.ssh.config, &machine.ssh.alias).await;
     let address = route.map_or_else(|_| machine.address.to_string(), |route| route.host);
-    if is_final(&said) {
+    if is_final(&output) {
         return Error::failed(format!(
-            "the machine at {address} shows another host key than the one monctl made for it"
+            "the machine at {address} presents a different host key than the one monctl created for it"
         ))
         .at(host)
-        .because(said)
+        .because(output)
         .remedy(
-            "somebody else may answer at this address; `monctl down` and `monctl up` make the machine anew",
+            "another machine may answer at this address; `monctl down` and `monctl up` create the machine again",
         );
     }
     Error::failed(format!("no ssh answer at {address} within {} s", deadline.as_secs()))
         .at(host)
-        .because(said)
+        .because(output)
         .remedy("see `monctl status`; the next `monctl up` goes on from here")
 }

@@ -1,5 +1,5 @@
-//! Why a host that exists does not let us in, told so that a person knows what to do: an unknown key, another
-//! key than the known one, a jump host that is not trusted, no permission, no answer.
+//! Explains why an existing host refuses the connection, with a remedy for each case: an unknown host key, a changed
+//! host key, a jump host that is not trusted, no permission, no answer.
 
 use super::client::{self, SshRoute};
 use super::host_key::presented;
@@ -9,19 +9,19 @@ use crate::host::Machine;
 /// What ssh complained about.
 #[derive(Debug, PartialEq, Eq)]
 enum Complaint {
-    /// There is no known key for this name.
+    /// The host key of this name is not known.
     Unknown { host: String },
-    /// The known key for this name is another one.
+    /// The known host key of this name is a different one.
     Changed { host: String, fingerprint: String, known: String },
-    /// No key of ours is accepted.
+    /// The host accepts none of the user's keys.
     Denied,
-    /// The name means nothing here.
+    /// The name cannot be resolved.
     Unresolved,
-    /// Anything else: the last line of what was said.
+    /// Anything else.
     Other,
 }
 
-/// Connects once more, by the client itself, and says what it said.
+/// Connects once more, with the ssh client, and explains its output.
 pub(super) async fn explain(machine: &Machine) -> Error {
     let (config, alias) = (&machine.ssh.config, machine.ssh.alias.as_str());
     let place = machine.name.to_string();
@@ -30,27 +30,28 @@ pub(super) async fn explain(machine: &Machine) -> Error {
         Err(error) => return error.at(place),
     };
     let options = ["-o", "ControlPath=none", "-o", "ConnectTimeout=15"];
-    let said = match client::ssh(config, alias, &options, &["true"]).await {
+    let output = match client::ssh(config, alias, &options, &["true"]).await {
         Ok(output) => output.stderr.trim().to_owned(),
         Err(error) => return error.at(place),
     };
-    let error = match read(&said) {
+    let error = match read(&output) {
         Complaint::Unknown { host } if is_destination(&route, alias, &host) => unknown(machine).await,
         Complaint::Unknown { host } => {
-            Error::could_not_run(format!("the key of `{host}`, on the way to `{alias}`, is not known"))
+            Error::could_not_run(format!("the host key of `{host}`, a jump host for `{alias}`, is not known"))
                 .remedy(format!("connect to it once by hand and compare its fingerprint: ssh {host}"))
         }
         Complaint::Changed { host, fingerprint, known } => changed(&host, &fingerprint, &known),
         Complaint::Denied => denied(&route, alias),
-        Complaint::Unresolved => {
-            Error::could_not_run(format!("`{}` is no name that can be resolved here", route.host))
-                .remedy("write an address or a name of your ssh configuration in `provider.hosts`")
-        }
+        Complaint::Unresolved => Error::could_not_run(format!(
+            "the host name `{}` cannot be resolved on this computer",
+            route.host
+        ))
+        .remedy("use an address or a name from your ssh configuration in `provider.hosts`"),
         Complaint::Other => Error::could_not_run(format!("no ssh connection to `{alias}`"))
             .remedy(format!("see why by hand: ssh -F {} {alias}", config.display())),
     };
-    // The other cases say in their own words what ssh said.
-    let error = if said.is_empty() { error } else { error.because(said) };
+    // The output of ssh is the cause; it may be empty.
+    let error = if output.is_empty() { error } else { error.because(output) };
     error.at(place)
 }
 
@@ -72,8 +73,8 @@ async fn unknown(machine: &Machine) -> Error {
     let fingerprint = key.fingerprint();
     Error::could_not_run(format!("the host key of `{alias}` is not known; it presented {fingerprint}")).remedy(
         format!(
-            "read the fingerprint on the host itself, on its console for instance: `ssh-keygen -lf {}`; where it is the \
-             same, write it into the spec: `{{ssh: {alias}, host_key: {fingerprint}}}`, or accept it once in \
+            "read the fingerprint on the host itself, for example on its console: `ssh-keygen -lf {}`; if it is the \
+             same, add it to the spec: `{{ssh: {alias}, host_key: {fingerprint}}}`, or accept it once in \
              `ssh {alias}`",
             key.file()
         ),
@@ -81,28 +82,30 @@ async fn unknown(machine: &Machine) -> Error {
 }
 
 fn changed(host: &str, fingerprint: &str, known: &str) -> Error {
-    Error::could_not_run(format!("`{host}` presents another host key than the known one: {fingerprint}")).remedy(format!(
-        "somebody else may answer at this address; where the host really has a new key, compare the fingerprint on \
-         its console and take the old key out of {known}"
-    ))
+    let remedy = format!(
+        "another machine may answer at this address; if the host really has a new key, compare the fingerprint on \
+         its console and remove the old key from {known}"
+    );
+    Error::could_not_run(format!("`{host}` presents a different host key than the known one: {fingerprint}"))
+        .remedy(remedy)
 }
 
 fn denied(route: &SshRoute, alias: &str) -> Error {
-    Error::could_not_run(format!("`{alias}` accepts no key of yours for user `{}`", route.user)).remedy(format!(
-        "name another `user` or `key` beside `ssh: {alias}` in the spec, load a key that has a passphrase into your agent \
-         with `ssh-add`, or let the key in: ssh-copy-id {alias}"
+    Error::could_not_run(format!("`{alias}` accepts none of your ssh keys for user `{}`", route.user)).remedy(format!(
+        "set another `user` or `key` beside `ssh: {alias}` in the spec, load a key with a passphrase into your agent \
+         with `ssh-add`, or authorize your key on the host: ssh-copy-id {alias}"
     ))
 }
 
-fn read(said: &str) -> Complaint {
+fn read(output: &str) -> Complaint {
     let between = |line: &str, before: &str, after: &str| {
         Some(plain_name(line.split_once(before)?.1.split_once(after)?.0))
     };
-    if said.contains("REMOTE HOST IDENTIFICATION HAS CHANGED") {
-        let found = |before, after| said.lines().find_map(|line| between(line, before, after));
-        let fingerprint = said.lines().find(|line| line.starts_with("SHA256:")).unwrap_or_default();
+    if output.contains("REMOTE HOST IDENTIFICATION HAS CHANGED") {
+        let found = |before, after| output.lines().find_map(|line| between(line, before, after));
+        let fingerprint = output.lines().find(|line| line.starts_with("SHA256:")).unwrap_or_default();
         let offending =
-            said.lines().find_map(|line| Some(line.strip_prefix("Offending ")?.split_once(" in ")?.1));
+            output.lines().find_map(|line| Some(line.strip_prefix("Offending ")?.split_once(" in ")?.1));
         return Complaint::Changed {
             host: found("key for ", " has changed").unwrap_or_default(),
             fingerprint: fingerprint.trim_end_matches('.').to_owned(),
@@ -110,7 +113,7 @@ fn read(said: &str) -> Complaint {
                 .map_or_else(|| "your `known_hosts`".to_owned(), |place| format!("`{}`", place.trim())),
         };
     }
-    for line in said.lines() {
+    for line in output.lines() {
         if let Some(host) = between(line, "host key is known for ", " and you have") {
             return Complaint::Unknown { host };
         }
@@ -124,7 +127,7 @@ fn read(said: &str) -> Complaint {
     Complaint::Other
 }
 
-/// `[host]:port` is how a name is looked up where the port is not 22.
+/// The name without brackets and port: ssh looks up `[host]:port` if the port is not 22.
 fn plain_name(name: &str) -> String {
     name.strip_prefix('[').and_then(|rest| rest.split_once(']')).map_or(name, |(host, _)| host).to_owned()
 }
@@ -134,7 +137,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_complaint_of_ssh_is_told_apart() {
+    fn complaints_of_ssh_are_distinguished() {
         let unknown = "No ED25519 host key is known for [web1]:2222 and you have requested strict checking.\n\
             Host key verification failed.";
         assert_eq!(read(unknown), Complaint::Unknown { host: "web1".into() });

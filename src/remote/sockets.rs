@@ -1,5 +1,6 @@
-//! The folders of ssh's sockets. Each belongs to one process of this program, which holds a lock in it as long as it lives:
-//! the kernel gives the lock back however the process ends, and it counts in every namespace that sees the folder.
+//! The folders of ssh's sockets. Each belongs to one process of this program, which holds a lock in it for its
+//! lifetime: the kernel releases the lock however the process ends, and it is valid in every namespace that sees the
+//! folder.
 
 use std::env;
 use std::fs::{self, File, TryLockError};
@@ -10,25 +11,25 @@ use tempfile::TempDir;
 
 use crate::error::{Error, Result};
 
-/// How the names begin.
+/// Prefix of the folders' names.
 const PREFIX: &str = "monctl-ssh-";
-/// The file that is locked.
+/// Name of the lock file.
 const LOCK: &str = "owner";
-/// A socket's path has at most 107 bytes (103 on a Mac), and ssh adds its own names to that of the folder.
+/// Longest path of the parent folder, in bytes: a socket's path has at most 107 (103 on a Mac), including ssh's names.
 const LONGEST_PARENT: usize = 36;
-/// Where the folders lie if the folder for temporary files has too long a name.
+/// The parent folder if the path of the folder for temporary files is too long.
 const SHORT_PARENT: &str = "/tmp";
 
 /// A folder for sockets, removed when dropped.
 #[derive(Debug)]
 pub(super) struct Sockets {
     folder: TempDir,
-    /// Holds the lock as long as it is open.
+    /// Holds the lock while it is open.
     _lock: File,
 }
 
 impl Sockets {
-    /// Makes one, and removes those that processes left that are gone.
+    /// Creates a folder, and removes those of processes that have ended.
     pub(super) fn new() -> Result<Self> {
         sweep();
         let parent = parent();
@@ -41,7 +42,7 @@ impl Sockets {
             let lock = File::create(folder.path().join(LOCK)).map_err(cannot)?;
             match lock.try_lock() {
                 Ok(()) => return Ok(Self { folder, _lock: lock }),
-                // Somebody sweeps at this very moment and takes it for one that was left.
+                // Another process is sweeping and took this folder for an abandoned one.
                 Err(TryLockError::WouldBlock) => {}
                 Err(TryLockError::Error(error)) => return Err(cannot(error)),
             }
@@ -58,9 +59,9 @@ fn parent() -> PathBuf {
     if usual.as_os_str().len() <= LONGEST_PARENT { usual } else { SHORT_PARENT.into() }
 }
 
-/// Removes what killed runs of this user left of their connections.
+/// Removes the sockets that killed runs of this user left behind.
 pub fn sweep() {
-    // What cannot be seen or removed now is tried again by the next run, and takes a few bytes until then.
+    // The next run retries what cannot be listed or removed now; it takes only a few bytes.
     let user = rustix::process::geteuid().as_raw();
     for entry in fs::read_dir(parent()).into_iter().flatten().flatten() {
         let is_named_so = entry.file_name().to_str().is_some_and(|name| name.starts_with(PREFIX));
@@ -70,11 +71,8 @@ pub fn sweep() {
             && let Ok(lock) = File::open(entry.path().join(LOCK))
             && lock.try_lock().is_ok()
         {
-            // The lock is held meanwhile: who is about to take it makes another folder.
-            #[expect(
-                clippy::let_underscore_must_use,
-                reason = "a folder that stays is met again by the next run"
-            )]
+            // The lock is held meanwhile: a process that is about to take it creates another folder.
+            #[expect(clippy::let_underscore_must_use, reason = "the next run removes a folder that stays")]
             let _ = fs::remove_dir_all(entry.path());
         }
     }
@@ -85,13 +83,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_killed_run_left_is_swept_and_what_is_in_use_stays() {
+    fn folders_of_killed_runs_are_swept_and_folders_in_use_stay() {
         let left = tempfile::Builder::new().prefix(PREFIX).tempdir_in(parent()).unwrap();
         fs::write(left.path().join("1.sock"), "").unwrap();
         let ours = Sockets::new().unwrap();
-        assert!(left.path().exists(), "one that has no lock yet may be somebody's who has just begun");
+        assert!(left.path().exists(), "a folder without a lock may belong to a run that has just begun");
 
-        // Held by another description of the file, as another process holds it, whatever its namespace.
+        // Held through another file description, as by another process in any namespace.
         let lock = File::create(left.path().join(LOCK)).unwrap();
         lock.lock().unwrap();
         sweep();

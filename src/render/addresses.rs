@@ -1,11 +1,11 @@
-//! The addresses under which a project's hosts reach one another, as far as they are known.
+//! The addresses at which a project's hosts reach one another, as far as they are known.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use crate::host::{HostName, Machine};
 
-/// Known addresses by host. A host that has none yet is shown by a placeholder such as `<APP_1_ADDRESS>`.
+/// Known addresses by host. A host without one gets a placeholder such as `<APP_1_ADDRESS>`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Addresses(BTreeMap<HostName, IpAddr>);
 
@@ -15,7 +15,7 @@ impl Addresses {
         self.0.get(&host).map_or_else(|| placeholder(host), ToString::to_string)
     }
 
-    /// The same as it stands before `:PORT`: IPv6 addresses in brackets.
+    /// The same as written before `:PORT`: IPv6 addresses in brackets.
     pub fn authority(&self, host: HostName) -> String {
         match self.0.get(&host) {
             Some(IpAddr::V6(address)) => format!("[{address}]"),

@@ -1,5 +1,5 @@
-//! The bundle: every file that hosts must hold, by name. A name is the path below `templates/`; where a file
-//! goes on a host, playbooks say.
+//! The bundle: all files for the hosts, by name. A name is the path below `templates/`; playbooks define the path on
+//! the host.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,7 +18,7 @@ use crate::spec::{Receiver, SecretName, Slack, Spec};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bundle(BTreeMap<String, Content>);
 
-/// The folder of what differs between roles: a folder for each.
+/// The folder of files that differ between roles: a subfolder for each.
 const ROLES: &str = "roles/";
 
 /// The rules of nftables, which differ between roles.
@@ -36,7 +36,7 @@ const GRAFANA: [&str; 2] = ["grafana/", "systemd/monctl-grafana.service"];
 /// The folder of those of severities.
 const WEBHOOKS: &str = "alertmanager/webhooks/";
 
-/// Where Alertmanager posts without a webhook: a loopback port of the monitoring host that `verify-alert`
+/// Where Alertmanager posts in place of a webhook: a loopback port of the monitoring host that `verify-alert`
 /// forwards to the receiver inside monctl.
 const CAPTURE_URL: &str = "http://127.0.0.1:9099/services/monctl/capture";
 
@@ -44,7 +44,7 @@ impl Bundle {
     /// Renders the spec. Hosts without an address get a placeholder.
     ///
     /// # Errors
-    /// Where a template names what is not there: an error of ours, not of the user.
+    /// Where a template is broken: a bug in monctl, not the user's error.
     pub fn render(spec: &Spec, addresses: &Addresses) -> Result<Self> {
         let broken = |error: tera::Error| Error::failed("a template of monctl is broken").because(error);
         let context =
@@ -74,7 +74,7 @@ impl Bundle {
         self.0.get(name)
     }
 
-    /// What hosts of this role get: what was rendered for the role stands beside what is the same everywhere.
+    /// The files of hosts of this role: those of the role, and those of all roles.
     pub fn of_role(&self, role: Role) -> impl Iterator<Item = (String, &Content)> {
         self.iter().filter_map(move |(name, content)| {
             let of_roles = name.strip_prefix(ROLES).and_then(|name| name.split_once('/'));
@@ -96,7 +96,7 @@ impl Bundle {
     }
 }
 
-/// What an integration brings to hosts: its units, rendered for each of its roles, and its files as they are.
+/// An integration's files for hosts: its units, rendered for each of its roles, and its other files as they are.
 fn of_integration(
     integration: &Integration,
     spec: &Spec,
@@ -118,7 +118,7 @@ fn of_integration(
                 Error::invalid("a unit of an integration cannot be rendered")
                     .at(integration.place(&format!("systemd/{name}")))
                     .because(error)
-                    .remedy("docs/integrations.md says what units may name")
+                    .remedy("see docs/integrations.md for the variables of units")
             })?;
             files.push((format!("{ROLES}{role}/systemd/{name}"), Content::text(text)));
         }
@@ -130,13 +130,13 @@ fn of_integration(
     Ok(files)
 }
 
-/// Where exporters on hosts of this role listen: on every address where there is none. Prometheus scrapes its own host
-/// by loopback.
+/// The listen address of exporters on hosts of this role; empty for all addresses. Prometheus scrapes its own host by
+/// loopback.
 fn listen_address(role: Role) -> &'static str {
     if role == Role::MONITORING { "127.0.0.1" } else { "" }
 }
 
-/// The rules that keep others from the exporters, for each role whose exporters listen on every address.
+/// The firewall rules that protect the exporters, for each role whose exporters listen on all addresses.
 fn firewalls(spec: &Spec, context: &tera::Context) -> tera::TeraResult<Vec<(String, Content)>> {
     let scraped = spec.scraped();
     let guarded = spec.roles().into_iter().filter(|role| listen_address(*role).is_empty());
@@ -153,7 +153,7 @@ fn firewalls(spec: &Spec, context: &tera::Context) -> tera::TeraResult<Vec<(Stri
         .collect()
 }
 
-/// Webhooks in Alertmanager's configuration have their URL in it: older versions read it from no file.
+/// Alertmanager's configuration contains the webhook URL: older versions cannot read it from a file.
 fn with_heartbeat(text: &str) -> Content {
     let mut parts = Vec::new();
     for piece in text.split(HEARTBEAT_MARK) {
@@ -165,7 +165,7 @@ fn with_heartbeat(text: &str) -> Content {
     Content::of(parts)
 }
 
-/// The webhooks of severities, each in a file of its own.
+/// The webhooks of severities, each in its own file.
 fn severity_webhooks(spec: &Spec) -> impl Iterator<Item = (String, Content)> {
     spec.notify.severities.iter().filter(|(_, severity)| severity.webhook_url.is_some()).map(|(name, _)| {
         let secret = Part::Secret(SecretName::SeverityWebhookUrl(name.clone()));
@@ -173,7 +173,7 @@ fn severity_webhooks(spec: &Spec) -> impl Iterator<Item = (String, Content)> {
     })
 }
 
-/// The token of the bot, where it posts.
+/// The token of the bot, if it posts.
 fn bot_token(spec: &Spec) -> Option<(String, Content)> {
     let posts = spec.notify.slack.as_ref().is_some_and(Slack::bot_posts);
     posts.then(|| {

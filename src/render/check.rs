@@ -1,5 +1,5 @@
-//! Asks promtool and amtool about a bundle, where they are installed on this computer. The one effect of this
-//! room; hosts check once more before anything is activated.
+//! Checks a bundle with promtool and amtool, if they are installed on this computer. This is the module's only side
+//! effect; hosts check again before they activate anything.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -9,17 +9,17 @@ use serde::Serialize;
 use super::bundle::Bundle;
 use crate::error::{Error, Result};
 
-/// A judge of configuration files.
+/// A checker of configuration files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Tool {
-    /// Prometheus' own.
+    /// Prometheus' checker.
     Promtool,
-    /// Alertmanager's own.
+    /// Alertmanager's checker.
     Amtool,
 }
 
-/// What a judge said.
+/// The result of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ToolVerdict {
@@ -29,11 +29,11 @@ pub enum ToolVerdict {
     NotInstalled,
 }
 
-/// The files that are checked together, in one folder as on the host.
+/// The files that are checked together, in one folder, as on the host.
 const SET: [&str; 3] = ["prometheus.yml", "alert_rules.yml", "alertmanager.yml"];
 
 impl Tool {
-    /// Both, in the order in which people are told about them.
+    /// Both, in the order of the output.
     pub const ALL: [Self; 2] = [Self::Promtool, Self::Amtool];
 
     /// The program's name.
@@ -44,7 +44,7 @@ impl Tool {
         }
     }
 
-    /// Names the program where it is not on `PATH`.
+    /// The environment variable with the program's path, if it is not on `PATH`.
     const fn variable(self) -> &'static str {
         match self {
             Self::Promtool => "MONCTL_PROMTOOL",
@@ -60,7 +60,7 @@ impl Tool {
         }
     }
 
-    /// The program on this computer: what its variable names, else the first one on `PATH`.
+    /// The program on this computer: the one in its environment variable, or the first one on `PATH`.
     pub fn find(self) -> Option<PathBuf> {
         if let Some(path) = std::env::var_os(self.variable()).filter(|path| !path.is_empty()) {
             return Some(path.into());
@@ -69,7 +69,7 @@ impl Tool {
         std::env::split_paths(&folders).map(|folder| folder.join(self.name())).find(|path| path.is_file())
     }
 
-    fn judge(self, program: &Path, folder: &Path) -> Result<()> {
+    fn run(self, program: &Path, folder: &Path) -> Result<()> {
         let output = Command::new(program)
             .args(self.arguments())
             .current_dir(folder)
@@ -83,17 +83,17 @@ impl Tool {
         if output.status.success() {
             return Ok(());
         }
-        let said = [output.stdout, output.stderr].concat();
-        Err(Error::invalid(format!("{} refuses the rendered files", self.name()))
-            .remedy("an own rule's `expr` and templates are taken as they are: mend them in the spec")
-            .because(String::from_utf8_lossy(&said).trim().to_owned()))
+        let message = [output.stdout, output.stderr].concat();
+        Err(Error::invalid(format!("{} rejects the rendered files", self.name()))
+            .remedy("correct the `expr` and templates of your own rules in the spec, which are rendered as they are")
+            .because(String::from_utf8_lossy(&message).trim().to_owned()))
     }
 }
 
-/// Checks the set with every judge that is installed here.
+/// Checks the files with every installed checker.
 ///
 /// # Errors
-/// Where a judge refuses the set; its words are the cause.
+/// Where a checker rejects the files; its message is the cause.
 pub fn check(bundle: &Bundle) -> Result<Vec<(Tool, ToolVerdict)>> {
     let found: Vec<_> = Tool::ALL.into_iter().map(|tool| (tool, tool.find())).collect();
     if found.iter().all(|(_, program)| program.is_none()) {
@@ -102,19 +102,19 @@ pub fn check(bundle: &Bundle) -> Result<Vec<(Tool, ToolVerdict)>> {
     let folder = tempfile::tempdir().map_err(cannot_write)?;
     for name in SET {
         let missing =
-            || Error::failed(format!("monctl rendered no `{name}`, so that nothing can be checked"));
-        let content = bundle.get(name).ok_or_else(missing)?.judgeable();
+            || Error::failed(format!("monctl did not render `{name}`, so that nothing can be checked"));
+        let content = bundle.get(name).ok_or_else(missing)?.checkable();
         std::fs::write(folder.path().join(name), content.as_bytes()).map_err(cannot_write)?;
     }
-    let judged = |(tool, program): (Tool, Option<PathBuf>)| match program {
-        Some(program) => tool.judge(&program, folder.path()).map(|()| (tool, ToolVerdict::Accepted)),
+    let checked = |(tool, program): (Tool, Option<PathBuf>)| match program {
+        Some(program) => tool.run(&program, folder.path()).map(|()| (tool, ToolVerdict::Accepted)),
         None => Ok((tool, ToolVerdict::NotInstalled)),
     };
-    found.into_iter().map(judged).collect()
+    found.into_iter().map(checked).collect()
 }
 
 fn cannot_write(error: std::io::Error) -> Error {
-    Error::could_not_run("cannot write files to be checked")
-        .remedy("see that `TMPDIR` has room")
+    Error::could_not_run("cannot write the files to check")
+        .remedy("free some space in `TMPDIR`")
         .because(error)
 }

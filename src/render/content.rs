@@ -1,4 +1,4 @@
-//! What one file of a bundle holds: text, and references to secrets where their values will stand.
+//! The content of one file of a bundle: text, and references to secrets in place of their values.
 
 use std::borrow::Cow;
 
@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::secret::Secret;
 use crate::spec::{SecretName, Secrets};
 
-/// A file's content. It never holds a secret: [`Content::reveal`] puts the values in on the way to a host.
+/// A file's content. It never contains a secret: [`Content::reveal`] inserts the values on the way to a host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Content(Vec<Part>);
 
@@ -22,7 +22,7 @@ pub(super) enum Part {
     EnvironmentSecret(SecretName),
 }
 
-/// What stands for a secret where people or plans see the file.
+/// The placeholder for a secret in plans and output.
 const MASK: &str = "[secret]";
 
 impl Content {
@@ -34,7 +34,7 @@ impl Content {
         Self(parts)
     }
 
-    /// Whether the file holds secrets once it is on a host.
+    /// Whether the file contains secrets on a host.
     pub fn is_secret(&self) -> bool {
         self.secrets().next().is_some()
     }
@@ -52,8 +52,8 @@ impl Content {
         self.masked_by(MASK)
     }
 
-    /// The text for judges that insist on an URL where a secret will stand.
-    pub(super) fn judgeable(&self) -> Cow<'_, str> {
+    /// The text for checkers that require a URL in place of a secret.
+    pub(super) fn checkable(&self) -> Cow<'_, str> {
         self.masked_by("https://secret.invalid/")
     }
 
@@ -69,10 +69,10 @@ impl Content {
         Cow::Owned(self.0.iter().map(shown).collect())
     }
 
-    /// The text as the host gets it.
+    /// The text for the host.
     ///
     /// # Errors
-    /// Where a secret is not among the resolved ones, or cannot stand in a file of environment variables.
+    /// Where a secret was not resolved, or is not valid in a file of environment variables.
     pub fn reveal(&self, secrets: &Secrets) -> Result<Secret> {
         let mut text = String::new();
         for part in &self.0 {
@@ -95,8 +95,10 @@ fn known<'a>(secrets: &'a Secrets, name: &SecretName) -> Result<&'a Secret> {
 }
 
 fn unfit(name: &SecretName) -> Error {
-    Error::invalid(format!("the secret `{name}` holds control characters, which no environment can carry"))
-        .remedy("encode the value, for example by `base64`, and decode it in the application")
+    Error::invalid(format!(
+        "the secret `{name}` contains control characters, which are not allowed in environment variables"
+    ))
+    .remedy("encode the value, for example by `base64`, and decode it in the application")
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
-//! What templates see. The fields below are the whole of it; a template that names anything else fails.
+//! The variables of templates: exactly the fields below. A template that names any other fails.
 //!
-//! Filters, beside Tera's own: `yaml` (a quoted YAML scalar), `go_text` (text inside a Go template),
+//! Filters, besides Tera's own: `yaml` (a quoted YAML scalar), `go_text` (text inside a Go template),
 //! `systemd` (`%` in a value of a unit), `systemd_argument` (one argument of an `Exec…=` line),
 //! `environment` (a value in an `EnvironmentFile=`).
 
@@ -22,7 +22,7 @@ pub(super) struct TemplateContext<'a> {
     pub monitoring: TemplateHost,
     /// `exporter` or `builtin`.
     pub metrics: Metrics,
-    /// The path on which the application's metrics are.
+    /// The path of the application's metrics.
     pub metrics_path: &'a str,
     /// What Prometheus scrapes.
     pub scrape_jobs: Vec<ScrapeConfig<'a>>,
@@ -32,7 +32,7 @@ pub(super) struct TemplateContext<'a> {
     pub rule_groups: Vec<TemplateRuleGroup>,
     /// Whether Prometheus reads what `verify-alert` exports.
     pub watches_itself: bool,
-    /// Receivers, routes and what holds back what.
+    /// Receivers, routes and inhibitions.
     pub delivery: Delivery,
 }
 
@@ -43,7 +43,7 @@ pub(super) struct TemplateHost {
     pub name: HostName,
     /// The address alone.
     pub address: String,
-    /// The address as it stands before `:PORT`.
+    /// The address as written before `:PORT`.
     pub authority: String,
 }
 
@@ -53,13 +53,13 @@ pub(super) struct ScrapeConfig<'a> {
     pub name: &'a str,
     pub port: u16,
     pub path: &'a str,
-    /// The hosts beside the monitoring host on which it has a target.
+    /// The hosts other than the monitoring host on which it has a target.
     pub hosts: Vec<TemplateHost>,
     /// Whether it has a target on the monitoring host.
     pub on_monitoring: bool,
 }
 
-/// Where programs are on hosts. Grafana's is the folder of its release.
+/// The paths of programs on hosts. Grafana's is the folder of its release.
 #[derive(Debug, Serialize)]
 pub(super) struct Programs {
     pub prometheus: &'static str,
@@ -69,7 +69,7 @@ pub(super) struct Programs {
     pub grafana: &'static str,
 }
 
-/// A group of rules, as Prometheus evaluates them one after the other.
+/// A group of rules, which Prometheus evaluates one after the other.
 #[derive(Debug, Serialize)]
 pub(super) struct TemplateRuleGroup {
     pub name: String,

@@ -1,11 +1,9 @@
-//! The dashboards that monctl brings along, filled from the spec: `templates/dashboards/*.json`, and those of
-//! integrations.
+//! The built-in dashboards, filled from the spec: `templates/dashboards/*.json`, and those of integrations.
 //!
-//! A file is a dashboard in Grafana's own JSON, in which what all share is left out. A few keys of ours say what to
-//! fill in: `like` a part, `size` instead of a place, `alerts` for thresholds, `when` for what only some specs have,
-//! `optional` for what a host or an application may lack, `named` for series that bear their host's name, `coloured`
-//! for colours of their own. Each has a
-//! place below; docs/dashboards.md lists them. Called by `commands`, and by tests that hold the results to rules.
+//! A file is a dashboard in Grafana's JSON without the common parts. Extra keys fill them in: `like` copies a part,
+//! `size` sets the place, `alerts` the thresholds, `when` the specs that have it, `optional` why it may be empty,
+//! `named` names series after their host, `coloured` sets colours. Each has a module below; docs/dashboards.md lists
+//! them. Called by `commands`, and by tests that check the results.
 
 mod dress;
 mod grid;
@@ -31,13 +29,13 @@ use crate::spec::Spec;
 /// Adding a dashboard is adding a file.
 static FILES: Dir = include_dir!("$CARGO_MANIFEST_DIR/templates/dashboards");
 
-/// The uid of the dashboard that is seen first.
+/// The uid of the home dashboard.
 pub const OVERVIEW_UID: &str = "monctl_overview";
 
-/// The dashboards of a spec as Grafana gets them, by the names of their files.
+/// The complete dashboards of a spec, by the names of their files.
 ///
 /// # Errors
-/// When a file of ours is broken, which a test excludes.
+/// When an embedded file is broken, which a test excludes.
 pub fn dashboards(spec: &Spec) -> Result<BTreeMap<String, Value>> {
     let parts: Parts = FILES
         .get_dir("parts")
@@ -47,7 +45,7 @@ pub fn dashboards(spec: &Spec) -> Result<BTreeMap<String, Value>> {
         .collect::<Result<_>>()?;
     let rules = rules(spec);
     let hosts = spec.hosts().len();
-    // Each host has a node exporter; beside them are the applications, Prometheus and Alertmanager.
+    // Each host has a node exporter; other targets are the applications, Prometheus and Alertmanager.
     let targets = hosts + usize::from(spec.app.count) + 2;
     let rows = [("hosts", hosts), ("disks", 3 * hosts), ("targets", targets)];
     let dress = Dress {
@@ -79,7 +77,7 @@ pub fn dashboards(spec: &Spec) -> Result<BTreeMap<String, Value>> {
     frames.chain(of_integrations).collect()
 }
 
-/// Adds the panels that integrations have for the overview: the list in `overview.json`.
+/// Adds the integrations' panels for the overview: the lists in their `overview.json`.
 fn extend_overview(overview: &mut Value, integrations: &[Integration]) -> Result<()> {
     let Some(panels) = overview.get_mut("panels").and_then(Value::as_array_mut) else { return Ok(()) };
     for integration in integrations {

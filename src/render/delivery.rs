@@ -1,4 +1,4 @@
-//! How Alertmanager delivers, as its template sees it: receivers, routes by severity, what holds back what.
+//! The data of Alertmanager's template: receivers, routes by severity, inhibitions.
 
 use serde::Serialize;
 
@@ -11,31 +11,31 @@ use crate::spec::{BaseUrl, HOST_DOWN, Message, Severity, SeverityName, Slack, Sp
 /// The file with the webhook's URL, and the folder with those of severities, on the monitoring host.
 const WEBHOOK: &str = "/etc/monctl/monitoring/slack-webhook-url";
 const WEBHOOKS: &str = "/etc/monctl/monitoring/webhooks";
-/// The file in that folder with the bot's token, where the bot posts. No severity can be called so.
+/// The file in that folder with the bot's token, if the bot posts. No severity can have this name.
 pub(super) const BOT_TOKEN: &str = "slack.bot-token";
 
-/// Alertmanager's configuration beyond what stands in the spec as it is.
+/// Parts of Alertmanager's configuration that are not copied from the spec.
 #[derive(Debug, Serialize)]
 pub(super) struct Delivery {
-    /// Whether alerts of different names are told apart. With one name alone it makes no difference and is left out.
+    /// Whether alerts of different names are grouped separately. With one name only, this is left out.
     pub by_name: bool,
-    /// The receivers of messages, the usual one first.
+    /// The receivers, the default one first.
     pub receivers: Vec<RenderedReceiver>,
-    /// What is different for severities.
+    /// Overrides for severities.
     pub routes: Vec<SeverityRoute>,
-    /// When which severities are muted; those that never are stand not here.
+    /// The mute times of severities that have some.
     pub mutes: Vec<SeverityMute>,
-    /// The mark for the heartbeat's URL, which is a secret, where there is a heartbeat.
+    /// The placeholder for the heartbeat's URL, which is a secret, if there is a heartbeat.
     pub heartbeat: Option<&'static str>,
-    /// The proxy through which it is asked.
+    /// The proxy for the heartbeat.
     pub heartbeat_proxy: Option<BaseUrl>,
-    /// Whether a host that is down holds back its other alerts.
+    /// Whether `HostDown` inhibits other alerts of its host.
     pub host_down: bool,
-    /// Whether the heartbeat stops where messages fail, so that somebody is told all the same.
+    /// Whether failing notifications stop the heartbeat, so that the dead man's switch notifies.
     pub failing_stops_heartbeat: bool,
 }
 
-/// A place to which messages go.
+/// A receiver of messages.
 #[derive(Debug, Serialize)]
 pub(super) struct RenderedReceiver {
     pub name: String,
@@ -48,13 +48,13 @@ pub(super) struct RenderedReceiver {
     pub title: Option<String>,
     pub text: Option<String>,
     pub send_resolved: bool,
-    /// Whether the text is monctl's and not the user's.
+    /// Whether the text is monctl's default, not the user's.
     pub ours: bool,
-    /// Whether footer and fallback say which alerts the message is about.
+    /// Whether footer and fallback identify the alerts of the message.
     pub marked: bool,
 }
 
-/// What is different for the alerts of a severity.
+/// Overrides for the alerts of a severity.
 #[derive(Debug, Serialize)]
 pub(super) struct SeverityRoute {
     pub severity: String,
@@ -63,15 +63,15 @@ pub(super) struct SeverityRoute {
     pub muted: bool,
 }
 
-/// When the alerts of a severity are told to nobody.
+/// The mute times of the alerts of a severity.
 #[derive(Debug, Serialize)]
 pub(super) struct SeverityMute {
     pub severity: String,
     pub times: Vec<Interval>,
 }
 
-/// What stands in rendered text for the heartbeat's URL until the bundle puts the reference there. No spec can hold
-/// this character.
+/// The placeholder in rendered text for the heartbeat's URL, until the bundle inserts the reference. A spec cannot
+/// contain this character.
 pub(super) const HEARTBEAT_MARK: &str = "\u{0}";
 
 impl Delivery {
@@ -95,7 +95,7 @@ impl Delivery {
 }
 
 impl RenderedReceiver {
-    /// A receiver of messages, which go by the webhook in a file or by the usual way.
+    /// A receiver with the webhook in a file, or with the default one.
     fn new(spec: &Spec, name: String, webhook: Option<String>, message: &Message) -> Self {
         let bot_posts = webhook.is_none() && spec.notify.slack.as_ref().is_some_and(Slack::bot_posts);
         let template =

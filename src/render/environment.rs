@@ -27,6 +27,8 @@ pub(super) fn content(variables: &BTreeMap<EnvName, EnvValue>) -> Result<Content
 }
 
 fn unfit(name: &EnvName) -> Error {
-    Error::invalid(format!("`app.env.{name}` holds control characters, which no environment can carry"))
-        .remedy("encode the value, for example by `base64`, and decode it in the application")
+    Error::invalid(format!(
+        "`app.env.{name}` contains control characters, which are not allowed in environment variables"
+    ))
+    .remedy("encode the value, for example by `base64`, and decode it in the application")
 }

@@ -1,5 +1,5 @@
-//! A spec rendered to every file that hosts must hold: the [`Bundle`]. Pure, but for [`check`], which asks
-//! promtool and amtool where they are installed. Called by `plan/` and by `monctl render`.
+//! Renders a spec to all files for the hosts: the [`Bundle`]. Pure, except for [`check`], which runs promtool and
+//! amtool if they are installed. Called by `plan/` and by `monctl render`.
 
 mod addresses;
 mod bundle;

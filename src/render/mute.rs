@@ -1,16 +1,15 @@
-//! Times in which nothing is sent, as Alertmanager wants them: it knows no night that crosses midnight, so that
-//! one becomes two.
+//! Mute times in Alertmanager's form: a time that crosses midnight becomes two.
 
 use serde::Serialize;
 
 use crate::spec::{Mute, TimeOfDay, Weekday};
 
-/// A time of some days, as it stands in Alertmanager's `time_intervals`.
+/// A time of some days, as in Alertmanager's `time_intervals`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(super) struct Interval {
     pub from: TimeOfDay,
     pub to: TimeOfDay,
-    /// Every day where there is none.
+    /// Every day if empty.
     pub days: Vec<Weekday>,
     pub time_zone: Option<String>,
 }

@@ -1,5 +1,5 @@
-//! The intervals of a spec by which the catalogue decides what nobody chose: windows, and how long alerts wait. Used by
-//! `parameters`, and by `warnings`.
+//! The intervals of a spec, from which defaults are computed: windows, and how long alerts are pending. Used by
+//! `parameters` and `warnings`.
 
 use crate::duration::PromDuration;
 use crate::spec::{Catalogue, Counts, GROUP_INTERVAL, HOST_DOWN, Monitoring, Spec};
@@ -11,15 +11,15 @@ pub(super) struct Pace {
     pub scrape: PromDuration,
     /// Between two evaluations of a rule.
     pub evaluation: PromDuration,
-    /// Between two messages of a group of alerts, and so between two tries of a message that was refused.
+    /// Between two notifications of a group of alerts, and so between retries of a rejected notification.
     pub message: PromDuration,
-    /// How long a host has to be silent before it is told of.
+    /// How long a host must be down before `HostDown` fires.
     pub host_down: PromDuration,
 }
 
-/// `rate` sees at least three steps in so many scrapes even where one of them fails.
+/// Scrapes in a window: `rate` then has at least three samples even if one scrape fails.
 const SCRAPES: u64 = 4;
-/// In so many turns of what counts there are at least two, wherever the window begins.
+/// Increments of a counter in a window: at least two are in it, wherever it begins.
 const TURNS: u64 = 3;
 
 impl Pace {
@@ -33,7 +33,7 @@ impl Pace {
         }
     }
 
-    /// That of a spec that says nothing of it.
+    /// The default intervals.
     pub fn usual() -> Self {
         Self::of_monitoring(&Monitoring::default())
     }
@@ -60,20 +60,20 @@ impl Pace {
         PromDuration::seconds(least.as_millis().div_ceil(1000))
     }
 
-    /// How long the last figure of a gauge counts where no new one comes. Long enough for a few failed scrapes, and for
-    /// a host that dies: its alerts end only when `HostDown` holds them back, so that nobody is told that they are over.
-    /// A scrape that finds it silent, its time limit, an evaluation and a rounded `for` may pass until then.
+    /// How long the last value of a gauge counts without a new sample. Long enough for a few failed scrapes, and for a
+    /// host that dies: its alerts must not resolve before `HostDown` inhibits them, which would send a resolved
+    /// notification. Until then, a failing scrape, its timeout, an evaluation and a rounded `for` may pass.
     pub fn memory(&self) -> PromDuration {
-        let told = sum([times(self.scrape, 2), times(self.evaluation, 2), self.host_down]);
-        PromDuration::seconds(told.max(times(self.scrape, SCRAPES)).as_millis().div_ceil(1000))
+        let inhibited = sum([times(self.scrape, 2), times(self.evaluation, 2), self.host_down]);
+        PromDuration::seconds(inhibited.max(times(self.scrape, SCRAPES)).as_millis().div_ceil(1000))
     }
 
-    /// How long an alert has to wait so that `HostDown` is there before it: the two are scraped and evaluated at
-    /// different moments.
+    /// The shortest `for` with which an alert fires after `HostDown`: the two are scraped and evaluated at different
+    /// times.
     pub fn after_host_down(&self) -> PromDuration {
         let evaluation = self.evaluation.as_millis().max(1);
-        let told = PromDuration::millis(self.host_down.as_millis().next_multiple_of(evaluation));
-        sum([told, self.scrape, self.evaluation])
+        let fires = PromDuration::millis(self.host_down.as_millis().next_multiple_of(evaluation));
+        sum([fires, self.scrape, self.evaluation])
     }
 }
 

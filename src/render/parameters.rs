@@ -1,5 +1,5 @@
-//! The numbers of a catalogue alert, decided: the user's where the spec has them, else the catalogue's. Used by
-//! `rules`, which fills them into expressions and texts, and by `rule_tests`.
+//! The parameters of a catalogue alert: the spec's, or the catalogue's defaults. Used by `rules`, which inserts them
+//! into expressions and texts, and by `rule_tests`.
 
 use super::pace::Pace;
 use crate::duration::PromDuration;
@@ -13,7 +13,7 @@ pub(super) struct Parameters {
     pub within: Option<PromDuration>,
     pub traffic: Option<f64>,
     pub hold: PromDuration,
-    /// How long the last figure counts; none where the alert remembers none.
+    /// How long the last value of a gauge counts without a new sample; none if the alert does not use it.
     pub memory: Option<PromDuration>,
     pub scrape: PromDuration,
 }
@@ -36,7 +36,7 @@ impl Parameters {
         }
     }
 
-    /// A template of the catalogue with the parameters in their places.
+    /// A template of the catalogue with the parameters filled in.
     pub fn fill(&self, template: &str) -> String {
         let half = PromDuration::seconds(self.window.get().as_secs().div_ceil(2));
         let mut text = template

@@ -3,8 +3,8 @@
 
 use crate::spec::fits_environment;
 
-/// A double-quoted YAML scalar, the same text to every YAML reader. Characters that YAML does not allow to
-/// stand as they are, and those that readers treat as line breaks, are escaped.
+/// A double-quoted YAML scalar, the same text to every YAML reader. Characters that YAML does not allow
+/// unescaped, and those that readers treat as line breaks, are escaped.
 pub(super) fn yaml(text: &str) -> String {
     let mut quoted = String::with_capacity(text.len() + 2);
     quoted.push('"');
@@ -34,13 +34,13 @@ fn push_escape(quoted: &mut String, c: char) {
     });
 }
 
-/// A Go template that yields the text. `{` is what begins an action, so each one becomes an action that
-/// prints it; thus no brace can meet a brace of the template around it.
+/// A Go template that yields the text. `{` begins an action, so each one becomes an action that prints it; no brace can
+/// then join a brace of the template around it.
 pub(super) fn go_text(text: &str) -> String {
     text.replace('{', r#"{{"{"}}"#)
 }
 
-/// A text that Slack shows as it is: `&`, `<` and `>` are markup there. What is markup already stays so: entities, links and
+/// A text that Slack shows as it is: `&`, `<` and `>` are markup there. Existing markup is kept: entities, links and
 /// mentions such as `<!here>`.
 pub(super) fn slack_text(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
@@ -96,8 +96,8 @@ pub(super) fn systemd_argument(text: &str) -> String {
     quoted
 }
 
-/// A value in a file that systemd reads by `EnvironmentFile=`; none where the text holds characters that it
-/// refuses (control characters other than tabs and line breaks).
+/// A value in a file that systemd reads by `EnvironmentFile=`; none if the text contains characters that it
+/// rejects (control characters other than tabs and line breaks).
 pub(super) fn environment(text: &str) -> Option<String> {
     if !fits_environment(text) {
         return None;
@@ -128,13 +128,13 @@ mod tests {
     }
 
     #[test]
-    fn go_templates_are_told_only_of_braces() {
+    fn go_templates_escape_only_braces() {
         assert_eq!(go_text("CPU 80% $x }}"), "CPU 80% $x }}");
         assert_eq!(go_text("{{ x }}"), r#"{{"{"}}{{"{"}} x }}"#);
     }
 
     #[test]
-    fn slack_shows_a_text_as_it_is_but_for_its_own_markup() {
+    fn slack_text_is_escaped_except_for_existing_markup() {
         for (text, expected) in [
             ("R&D <nightly> load", "R&amp;D &lt;nightly&gt; load"),
             ("a < b > c && d", "a &lt; b &gt; c &amp;&amp; d"),

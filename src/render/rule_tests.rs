@@ -1,5 +1,5 @@
-//! Rule tests for `promtool test rules`, made from the catalogue's trials and the spec's own parameters: another
-//! threshold, `for`, window or scrape interval makes other tests of the same promises. Pure.
+//! Rule tests for `promtool test rules`, made from the catalogue's trials and the spec's own parameters: they
+//! follow the threshold, `for`, window and scrape interval. Pure.
 
 mod clock;
 mod group;
@@ -23,7 +23,7 @@ use crate::duration::PromDuration;
 use crate::error::{Error, Result};
 use crate::spec::{Alert, CatalogueAlert, Scraped, Spec};
 
-/// The tests of one alert: a file of its own for promtool.
+/// The tests of one alert: one file for promtool.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RuleTests {
     /// The alert's name.
@@ -34,15 +34,15 @@ pub struct RuleTests {
     pub cases: Vec<String>,
 }
 
-/// More scrapes than this in a window make a test slow and show nothing new.
+/// More scrapes than this in a window make a test slow without testing more.
 const MOST_SCRAPES: u64 = 360;
-/// Prometheus takes a series without a scrape in five minutes for gone.
+/// Prometheus treats a series without a sample for five minutes as stale.
 const LONGEST_SCRAPE: u64 = 120_000;
 
 impl RuleTests {
     /// The name of its file beside the rules.
     pub fn file(&self) -> String {
-        // A name that continues one of the catalogue's may hold anything.
+        // A name that extends one of the catalogue's may contain any character.
         format!("tests/{}.yml", self.alert.replace('/', "_"))
     }
 
@@ -55,7 +55,7 @@ impl RuleTests {
     pub fn with_cases<'a>(&self, rules: &str, cases: impl IntoIterator<Item = &'a str>) -> String {
         let cases: Vec<&str> = cases.into_iter().collect();
         format!(
-            "# Written by monctl: `promtool test rules` holds {} to its promises.\n\
+            "# Written by monctl: tests of {} for `promtool test rules`.\n\
              rule_files: ['{rules}']\nevaluation_interval: {}\ntests:\n{}\n",
             self.alert,
             self.evaluation_interval,
@@ -64,11 +64,11 @@ impl RuleTests {
     }
 }
 
-/// The tests of the spec's alerts, those of the catalogue: nobody knows what a rule of the user's own promises. Tests that
-/// only show when an alert is quiet would be passed by one that never fires, and are left out.
+/// The tests of the spec's catalogue alerts; the user's own rules have none. Without a test that an alert fires, all
+/// its tests are left out: one that never fires would pass them.
 ///
 /// # Errors
-/// Where a file of the catalogue is broken: an error of ours, not of the user.
+/// Where a file of the catalogue is broken: a bug in monctl, not the user's error.
 pub fn rule_tests(spec: &Spec) -> Result<Vec<RuleTests>> {
     let rules = rules(spec);
     let known = rules.iter().filter_map(|rule| {
@@ -99,7 +99,7 @@ fn of_rule(spec: &Spec, rule: &Rule, alert: &Alert, entry: &CatalogueAlert) -> R
     }))
 }
 
-/// The spec's own intervals; where a window holds very many scrapes, both are so many times as long.
+/// The spec's own intervals, both multiplied if a window contains very many scrapes.
 fn clock(parameters: &Parameters, pace: &Pace) -> Clock {
     let (scrape, evaluation) = (pace.scrape.as_millis(), pace.evaluation.as_millis());
     let wanted = (parameters.window.as_millis() / scrape.max(1)).div_ceil(MOST_SCRAPES);
@@ -107,7 +107,7 @@ fn clock(parameters: &Parameters, pace: &Pace) -> Clock {
     Clock { scrape: scrape * times, evaluation: evaluation * times, hold: parameters.hold.as_millis() }
 }
 
-/// What decides about all cases of one alert.
+/// The inputs of all cases of one alert.
 struct Stages<'a> {
     jobs: Vec<Scraped<'a>>,
     rule: &'a Rule,
@@ -127,7 +127,7 @@ impl Stages<'_> {
             if let Some(setup) = Setup::of(trial, &self.parameters, &self.pace, self.clock, value)? {
                 let find = |name: &String| {
                     let job = self.jobs.iter().find(|job| job.job == name);
-                    job.ok_or_else(|| format!("there is no scrape job `{name}`"))
+                    job.ok_or_else(|| format!("unknown scrape job `{name}`"))
                 };
                 let target = trial.target.as_ref().map(find).transpose()?;
                 groups.extend(self.stage(setup, target, exact).groups()?);

@@ -11,7 +11,7 @@ use super::quote::go_text;
 use crate::duration::PromDuration;
 use crate::spec::{Alert, AlertName, BaseUrl, Catalogue, CatalogueAlert, HOST_DOWN, Spec, ThresholdUnit};
 
-/// An alerting rule as Prometheus gets it. Labels and annotations are Prometheus templates.
+/// A complete alerting rule. Labels and annotations are Prometheus templates.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Rule {
     /// The alert's name.
@@ -21,10 +21,10 @@ pub struct Rule {
     pub group: String,
     /// The `PromQL` expression.
     pub expr: String,
-    /// How long the expression must hold; not at all where absent.
+    /// How long the expression must hold; none for 0s.
     #[serde(rename = "for")]
     pub hold: Option<PromDuration>,
-    /// How long it goes on firing once the expression holds no more.
+    /// How long it keeps firing after the expression stops holding.
     pub keep_firing_for: Option<PromDuration>,
     /// The labels, `severity` among them.
     pub labels: BTreeMap<String, String>,
@@ -36,10 +36,10 @@ pub struct Rule {
     /// What the threshold measures.
     #[serde(skip)]
     pub unit: Option<ThresholdUnit>,
-    /// The time over which a catalogue alert takes rates.
+    /// The range of a catalogue alert's rates.
     #[serde(skip)]
     pub window: Option<PromDuration>,
-    /// How far ahead a catalogue alert looks.
+    /// How far ahead a predictive catalogue alert looks.
     #[serde(skip)]
     pub within: Option<PromDuration>,
 }
@@ -47,14 +47,14 @@ pub struct Rule {
 /// The group of the user's own rules.
 const OWN_GROUP: &str = "own-alerts";
 
-/// The label by which it knows them: the instance without its port, whichever exporter it is.
+/// The label that identifies a host for inhibition: the instance without its port, for any exporter.
 const HOST: (&str, &str) = ("host", r#"{{ reReplaceAll ":[0-9]+$" "" $labels.instance }}"#);
 
 /// The spec's rules, in alphabetical order.
 pub fn rules(spec: &Spec) -> Vec<Rule> {
     let writer = Writer {
         pace: Pace::of(spec),
-        tells_all: spec.notify.message().is_ours(),
+        has_details: spec.notify.message().is_ours(),
         runbooks: spec.notify.runbooks.as_ref(),
         names_host: spec.alerts.keys().any(|name| name.as_str() == HOST_DOWN),
         catalogue: &spec.catalogue,
@@ -66,11 +66,11 @@ pub fn rules(spec: &Spec) -> Vec<Rule> {
     spec.alerts.iter().map(rule).collect()
 }
 
-/// What of a spec decides about all of its rules.
+/// Settings of a spec for all of its rules.
 struct Writer<'a> {
     pace: Pace,
-    /// Whether messages say more than summary and description. Where they do not, neither do rules.
-    tells_all: bool,
+    /// Whether messages show more than summary and description. If not, rules omit the other annotations.
+    has_details: bool,
     runbooks: Option<&'a BaseUrl>,
     names_host: bool,
     catalogue: &'a Catalogue,
@@ -87,7 +87,7 @@ impl Writer<'_> {
             ("summary", annotation(&alert.summary, &entry.summary)),
             ("description", annotation(&alert.description, &entry.description)),
         ]);
-        if self.tells_all {
+        if self.has_details {
             annotations.extend(entry.value.clone().map(|value| ("value", value)));
             annotations.insert("action", go_text(alert.action.as_ref().unwrap_or(&entry.action)));
             let (key, page) = self.page(name, alert);
@@ -108,19 +108,19 @@ impl Writer<'_> {
         }
     }
 
-    /// The user's own rule, taken as it is.
+    /// The user's own rule, as it is.
     fn own(&self, name: &AlertName, alert: &Alert) -> Rule {
         let texts = [("summary", &alert.summary), ("description", &alert.description)];
         let mut annotations: BTreeMap<_, _> =
             texts.into_iter().filter_map(|(name, text)| Some((name, text.clone()?))).collect();
-        if self.tells_all {
+        if self.has_details {
             annotations.extend(alert.action.as_deref().map(|action| ("action", go_text(action))));
             annotations.extend(alert.runbook_url.as_ref().map(|url| ("runbook_url", go_text(url.as_str()))));
         }
         Rule {
             name: name.to_string(),
             group: OWN_GROUP.to_owned(),
-            // Loading has refused an alert that is not the catalogue's and has none.
+            // Loading rejects an alert without an expression that is not in the catalogue.
             expr: alert.expr.clone().unwrap_or_default(),
             hold: alert.hold,
             keep_firing_for: alert.keep_firing_for,
@@ -133,7 +133,7 @@ impl Writer<'_> {
         }
     }
 
-    /// Where more is to be read about an alert of the catalogue: an address, or a command where none is known.
+    /// The runbook of a catalogue alert: a URL, or a command if no URL is known.
     fn page(&self, name: &AlertName, alert: &Alert) -> (&'static str, String) {
         match (&alert.runbook_url, self.runbooks) {
             (Some(url), _) => ("runbook_url", go_text(url.as_str())),
@@ -158,7 +158,7 @@ impl Writer<'_> {
     }
 }
 
-/// A name as it is typed on a command line.
+/// A name quoted for a command line.
 fn shell_word(name: &str) -> String {
     let is_plain = |c: char| c.is_alphanumeric() || "_-.".contains(c);
     if name.chars().all(is_plain) { name.to_owned() } else { format!("'{}'", name.replace('\'', "'\\''")) }

@@ -9,16 +9,16 @@ use super::quote;
 
 static FILES: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/templates");
 
-/// Data for other purposes than rendering: dashboards, releases, and integrations, which are read as a whole.
+/// Files that are not rendered here: dashboards, releases, and integrations, which are read as a whole.
 const DATA: [&str; 3] = ["dashboards/", "integrations/", "releases.json"];
 
-/// What templates include; no file of its own.
+/// Partials, which are included by templates and are not files of their own.
 const PARTIALS: &str = "partials/";
 
-/// Files of this folder go to hosts as they are.
+/// Files of this folder are copied to hosts as they are.
 const VERBATIM: &str = "app/";
 
-#[expect(clippy::expect_used, reason = "the templates are part of the program and every test renders them")]
+#[expect(clippy::expect_used, reason = "the templates are embedded and every test renders them")]
 pub(super) static ENGINE: LazyLock<Tera> = LazyLock::new(|| {
     let mut engine = Tera::new();
     engine.register_filter("yaml", |value: &Value, _: Kwargs, _: &State| quote::yaml(&text(value)));
@@ -28,8 +28,11 @@ pub(super) static ENGINE: LazyLock<Tera> = LazyLock::new(|| {
         quote::systemd_argument(&text(value))
     });
     engine.register_filter("environment", |value: &Value, _: Kwargs, _: &State| {
-        let refused =
-            || tera::Error::message("a value holds control characters, which no environment can carry");
+        let refused = || {
+            tera::Error::message(
+                "a value contains control characters, which are not allowed in environment variables",
+            )
+        };
         quote::environment(&text(value)).ok_or_else(refused)
     });
     engine.autoescape_on(Vec::<&str>::new());
@@ -49,12 +52,12 @@ pub(super) fn verbatim() -> impl Iterator<Item = (&'static str, &'static str)> {
     files().filter(|(name, _)| name.starts_with(VERBATIM))
 }
 
-/// A text rendered as the templates are. It may include the same partials.
+/// Renders a text like a template. It may include the same partials.
 pub(super) fn render(template: &str, context: &tera::Context) -> tera::TeraResult<String> {
     ENGINE.render_str(template, context, false)
 }
 
-/// Every file of the bundle. What a running Python leaves beside its modules is no text and none of ours.
+/// All files of the bundle, without the caches that Python writes next to its modules.
 fn files() -> impl Iterator<Item = (&'static str, &'static str)> {
     let mut files = Vec::new();
     collect(&FILES, &mut files);

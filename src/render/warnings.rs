@@ -1,4 +1,4 @@
-//! What a spec may mean and most likely does not: said when it is rendered, and no reason to refuse it.
+//! Warnings about a valid spec that most likely does not do what the user wants.
 
 use super::pace::Pace;
 use super::rule_tests::rule_tests;
@@ -11,7 +11,7 @@ pub fn warnings(loaded: &Loaded) -> Vec<String> {
     about(&loaded.spec, |setting| loaded.settings_mention(setting))
 }
 
-/// `has` says whether the project's settings name something.
+/// `has` returns whether the project's settings name something.
 fn about(spec: &Spec, has: impl Fn(&str) -> bool) -> Vec<String> {
     let of_alert = |(name, alert): (&AlertName, &Alert)| {
         [
@@ -24,24 +24,24 @@ fn about(spec: &Spec, has: impl Fn(&str) -> bool) -> Vec<String> {
     spec.alerts.iter().flat_map(of_alert).flatten().chain(untested(spec)).collect()
 }
 
-/// Alerts of the catalogue of which no test shows that they fire: with such parameters none may be able to.
+/// Catalogue alerts without a test that they fire: with such parameters they may never be able to.
 fn untested(spec: &Spec) -> Vec<String> {
-    // A file of the catalogue that is broken is told of where the tests are written.
+    // A broken file of the catalogue is reported where the tests are written.
     let Ok(tests) = rule_tests(spec) else { return Vec::new() };
     let is_tested = |name: &AlertName| tests.iter().any(|tests| tests.alert == name.as_str());
     let of_catalogue =
         spec.alerts.iter().filter(|(name, alert)| spec.catalogue.entry(name.as_str(), alert).is_some());
     let names = of_catalogue.map(|(name, _)| name).filter(|name| !is_tested(name));
-    let say = |name| {
+    let warning = |name| {
         format!(
-            "`{name}` has no rule tests: with these parameters none can show that it ever fires; try a lower `above`, a \
-             longer `window` or a shorter `for`"
+            "`{name}` has no rule tests: with these parameters it may never fire; try a lower `above`, a longer `window` or a \
+             shorter `for`"
         )
     };
-    names.map(say).collect()
+    names.map(warning).collect()
 }
 
-/// An alert whose metrics the project's own django-prometheus has only with a setting that nobody made.
+/// An alert whose metrics the project's own django-prometheus exports only with a setting that is missing.
 fn lacks_its_setting(
     spec: &Spec,
     name: &AlertName,
@@ -53,20 +53,20 @@ fn lacks_its_setting(
         return None;
     }
     Some(format!(
-        "`{name}` can never fire: django-prometheus has its metric only where the project's settings say \
-         `{setting} = True`, which none of them does; add it, or take the alert out"
+        "`{name}` can never fire: django-prometheus exports its metric only with `{setting} = True` in the project's \
+         settings; add it, or remove the alert"
     ))
 }
 
-/// An expression that monctl cannot read and a newer Prometheus may.
+/// An expression that monctl cannot parse and a newer Prometheus may accept.
 fn newer_than_monctl(name: &AlertName, alert: &Alert) -> Option<String> {
     let PromqlFault::Unknown(what) = promql_fault(alert.expr.as_deref()?)? else { return None };
     Some(format!(
-        "the `expr` of `{name}` was not checked, so see that your version of Prometheus reads it: {what}"
+        "the `expr` of `{name}` was not checked; make sure that your version of Prometheus accepts it: {what}"
     ))
 }
 
-/// A text that is plain and looks like a template: people would read its braces.
+/// A plain text that looks like a template: the message would show its braces.
 fn shows_braces(spec: &Spec, name: &AlertName, alert: &Alert) -> Option<String> {
     let of_catalogue = spec.catalogue.entry(name.as_str(), alert).is_some();
     let texts =
@@ -75,23 +75,23 @@ fn shows_braces(spec: &Spec, name: &AlertName, alert: &Alert) -> Option<String> 
     let mut texts = texts.filter_map(|(key, text)| Some((key, text.as_deref()?)));
     let (key, _) = texts.find(|(_, text)| is_template(text))?;
     let remedy = if of_catalogue && key != "action" {
-        "write it without braces, or give the alert an `expr` of its own, whose texts are templates"
+        "write it without braces, or give the alert its own `expr`, whose texts are templates"
     } else {
         "write it without braces"
     };
     Some(format!(
-        "the `{key}` of `{name}` is plain text, so that people read `{{{{ … }}}}` as it stands there: {remedy}"
+        "the `{key}` of `{name}` is plain text, so the message shows `{{{{ … }}}}` literally: {remedy}"
     ))
 }
 
-/// An alert that may be told of before the one that holds it back.
+/// An alert that may be sent before the one that inhibits it fires.
 fn overtakes_host_down(spec: &Spec, name: &AlertName, alert: &Alert) -> Option<String> {
     let after = spec.catalogue.entry(name.as_str(), alert)?.after.as_ref()?;
     let least = Pace::of(spec).after_host_down();
     let hold = alert.hold.filter(|hold| *hold < least && spec.alerts.contains_key(HOST_DOWN))?;
     Some(format!(
-        "`{name}` waits for {hold} and may be told of before `{after}`, which should hold it back: with these intervals \
-         it takes {least}; give it `for: {least}` or more, or leave `for` out"
+        "`{name}` fires after {hold}, possibly before `{after}`, which should inhibit it: set `for: {least}` or more, or \
+         leave `for` out"
     ))
 }
 
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn an_alert_that_overtakes_host_down_is_warned_of() {
+    fn an_alert_that_may_fire_before_host_down_is_warned_of() {
         for (app_down, host_down, warned) in [
             (None, None, false),
             (Some(150), None, false),
@@ -136,8 +136,8 @@ mod tests {
         assert_eq!(
             warnings,
             [
-                "`AppDown` waits for 3m and may be told of before `HostDown`, which should hold it back: with these \
-              intervals it takes 3m15s; give it `for: 3m15s` or more, or leave `for` out"
+                "`AppDown` fires after 3m, possibly before `HostDown`, which should inhibit it: set `for: 3m15s` or more, or \
+              leave `for` out"
             ]
         );
     }
@@ -148,13 +148,13 @@ mod tests {
         spec.alerts = [("UnappliedMigrations".parse().unwrap(), Alert::default())].into();
         assert_eq!(warnings(&spec), [""; 0], "monctl's own exporter needs none");
         spec.app.metrics = Some(Metrics::Builtin);
-        let said = warnings(&spec);
-        assert!(said[0].contains("`PROMETHEUS_EXPORT_MIGRATIONS = True`"), "{said:?}");
+        let found = warnings(&spec);
+        assert!(found[0].contains("`PROMETHEUS_EXPORT_MIGRATIONS = True`"), "{found:?}");
         assert_eq!(about(&spec, |setting| setting == "PROMETHEUS_EXPORT_MIGRATIONS"), [""; 0]);
     }
 
     #[test]
-    fn an_alert_that_no_test_shows_to_fire_is_warned_of_and_has_no_tests() {
+    fn an_alert_that_may_never_fire_is_warned_of_and_has_no_tests() {
         let mut spec = spec(None, None, 15);
         let above = |above| Alert { above: Some(above), ..Alert::default() };
         spec.alerts = [("PrometheusRestarted".parse().unwrap(), above(5000.0))].into();
@@ -169,15 +169,15 @@ mod tests {
     }
 
     #[test]
-    fn an_expression_that_monctl_cannot_read_is_warned_of() {
+    fn an_expression_that_monctl_cannot_parse_is_warned_of() {
         let mut spec = spec(None, None, 15);
         let own = |expr: &str| Alert { expr: Some(expr.to_owned()), ..Alert::default() };
         spec.alerts = [("Own".parse().unwrap(), own("raet(x[5m]) > 1"))].into();
         assert_eq!(
             warnings(&spec),
             [
-                "the `expr` of `Own` was not checked, so see that your version of Prometheus reads it: monctl knows no \
-              function `raet` of PromQL; did you mean `rate`?"
+                "the `expr` of `Own` was not checked; make sure that your version of Prometheus accepts it: unknown PromQL \
+              function `raet`; did you mean `rate`?"
             ]
         );
         spec.alerts = [("Own".parse().unwrap(), own("rate(x[5m]) > 1"))].into();
@@ -193,17 +193,17 @@ mod tests {
         let own = Alert { expr: Some("up == 0".to_owned()), summary: text(), ..Alert::default() };
         for (alert, key) in [(summary, Some("summary")), (action, Some("action")), (own, None)] {
             spec.alerts = [("HighCPUUsage".parse().unwrap(), alert)].into();
-            let said = warnings(&spec);
+            let found = warnings(&spec);
             let named = key.is_none_or(|key| {
-                said[0].starts_with(&format!("the `{key}` of `HighCPUUsage` is plain text"))
+                found[0].starts_with(&format!("the `{key}` of `HighCPUUsage` is plain text"))
             });
-            assert_eq!(said.len(), usize::from(key.is_some()), "{said:?}");
-            assert!(named, "{said:?}");
+            assert_eq!(found.len(), usize::from(key.is_some()), "{found:?}");
+            assert!(named, "{found:?}");
         }
     }
 
     #[test]
-    fn an_alert_that_nobody_gave_a_for_waits_longer_than_host_down() {
+    fn an_alert_without_for_is_pending_longer_than_host_down() {
         let hold = |spec: &Spec| rules(spec)[0].hold.map(|hold| hold.to_string());
         assert_eq!(hold(&spec(None, None, 15)).as_deref(), Some("3m"));
         assert_eq!(hold(&spec(None, Some(240), 15)).as_deref(), Some("4m30s"));

@@ -1,6 +1,6 @@
 //! The moving part of a terminal: one spinner per host and per piece of infrastructure under way.
 //!
-//! Steps only move their host's spinner; what ends well leaves a line, what fails leaves all it said.
+//! Steps only move their host's spinner; success leaves a line, a failure leaves its whole output.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use super::lines;
 use super::style::Style;
 use crate::event::Event;
 
-/// Spinners by the name of what they stand for.
+/// Spinners by the name of their host or piece of infrastructure.
 pub(super) struct Bars {
     style: Style,
     screen: MultiProgress,
@@ -21,7 +21,7 @@ pub(super) struct Bars {
 
 struct Spinner {
     bar: ProgressBar,
-    /// Steps under way; a host may work on several at once.
+    /// Running steps; a host may run several at once.
     running: Vec<String>,
     /// Steps that ended well.
     done: u32,
@@ -30,17 +30,17 @@ struct Spinner {
 impl Spinner {
     fn begin(&mut self, step: &str) {
         self.running.push(harmless_line(step));
-        self.tell();
+        self.update_message();
     }
 
     fn end(&mut self, step: &str, well: bool) {
         let step = harmless_line(step);
         self.running.retain(|running| *running != step);
         self.done += u32::from(well);
-        self.tell();
+        self.update_message();
     }
 
-    fn tell(&self) {
+    fn update_message(&self) {
         let done = match self.done {
             0 => None,
             1 => Some("(1 step done)".to_owned()),
@@ -60,7 +60,7 @@ impl Bars {
         Self { style, screen, spinners: HashMap::new() }
     }
 
-    /// Moves the spinners; gives the line that stays, if any.
+    /// Moves the spinners; returns the permanent line, if any.
     pub(super) fn follow(&mut self, event: &Event) -> Option<String> {
         match event {
             Event::Infra { what, took: None } => {
@@ -68,7 +68,7 @@ impl Bars {
                 return None;
             }
             Event::Infra { what, took: Some(_) } => self.remove(&harmless_line(what)),
-            // Its spinner turns.
+            // Shown by its spinner.
             Event::StepUnderWay { .. } => return None,
             Event::Waiting { what, .. } if self.spinners.contains_key(&harmless_line(what)) => return None,
             Event::StepStarted { host, step } => {
@@ -137,7 +137,7 @@ mod tests {
         Event::StepFinished { host, step: step.into(), took: Millis(Duration::from_secs(2)) }
     }
 
-    /// What stands on the screen after these events, the turning sign as `*`, and the lines that stay.
+    /// The screen after these events, with the spinner as `*`, and the permanent lines.
     fn screen(events: &[Event]) -> (String, Vec<String>) {
         let term = InMemoryTerm::new(10, 72);
         let target = ProgressDrawTarget::term_like(Box::new(term.clone()));

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// `230 ms`, `4.2 s`, `1 min 05 s`, `2 h 03 min`: the two figures that a reader needs.
+/// Formats a duration: `230 ms`, `4.2 s`, `1 min 05 s`, `2 h 03 min`.
 pub fn duration(duration: Duration) -> String {
     let millis = duration.as_millis();
     // Rounded before the unit is chosen, so that 59.96 s is not `60.0 s`.

@@ -1,4 +1,4 @@
-//! An error as it is printed, once, at the end.
+//! Renders the error that is printed once, at the end.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,7 @@ use super::harmless::{harmless, harmless_line};
 use super::style::Style;
 use crate::error::Error;
 
-/// For people: what, where, why, and what to do next, each on lines of its own.
+/// For people: what, where, why, and what to do next, each on its own lines.
 pub(super) fn text(error: &Error, style: Style) -> String {
     let head = format!("{} {}", style.bad("error:"), harmless(error.message()));
     let place = error.place().map(|place| format!("  at {}", harmless_line(place)));
@@ -15,7 +15,7 @@ pub(super) fn text(error: &Error, style: Style) -> String {
     [head].into_iter().chain(place).chain(causes).chain(help).collect::<Vec<_>>().join("\n")
 }
 
-/// For programs: one object, in the manner of an event.
+/// For programs: one object, like an event.
 pub(super) fn json(error: &Error) -> Value {
     json!({
         "event": "error",
@@ -28,7 +28,7 @@ pub(super) fn json(error: &Error) -> Value {
     })
 }
 
-/// Further lines of a sentence stand below its first.
+/// Indents continuation lines.
 fn indent(text: &str) -> String {
     harmless(text.trim_end()).replace('\n', "\n    ")
 }

@@ -1,4 +1,4 @@
-//! An event as a line of text, for logs and for what stays on a terminal above the bars.
+//! Renders an event as a line of text, for logs and for the permanent lines above the bars.
 
 use super::duration::duration;
 use super::harmless::{harmless, harmless_line};
@@ -9,12 +9,12 @@ use crate::event::Event;
 
 /// Host names are padded to this: `monitoring`.
 const HOST: usize = 10;
-/// What took a time is padded to this, which holds nearly all of it.
+/// Texts with a duration are padded to this width, which fits nearly all.
 const WHAT: usize = 46;
-/// Durations are set right in this: `59 min 59 s`.
+/// Durations are right-aligned in this width: `59 min 59 s`.
 const TIME: usize = 11;
 
-/// The line for an event; none where a log gains nothing by it.
+/// The line for an event; none if it is not worth logging.
 pub(super) fn line(event: &Event, style: Style) -> Option<String> {
     let line = match event {
         Event::PhaseStarted { phase } => style.bold(phase),
@@ -50,12 +50,12 @@ pub(super) fn line(event: &Event, style: Style) -> Option<String> {
     Some(line)
 }
 
-/// An alert and a stage of its way.
+/// An alert and one of its stages.
 fn head(alert: &str, stage: &str) -> String {
     format!("{}  {}", harmless_line(alert), harmless_line(stage))
 }
 
-/// What is waited for, and for how long already.
+/// The thing waited for, and the time waited so far.
 fn waiting(what: &str, after: Millis, style: Style) -> String {
     style.dim(&format!("  still waiting, {}: {what}", time(after)))
 }

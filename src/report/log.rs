@@ -1,4 +1,4 @@
-//! A line of a service's journal as people read it: when (UTC), where, which service, what.
+//! Formats a line of a service's journal: time (UTC), host, service, text.
 
 use super::harmless::harmless_line;
 use super::style::Style;
@@ -20,7 +20,7 @@ pub(super) fn line(line: &LogLine, style: Style) -> String {
         style.name(&format!("{service:SERVICE$}"), &service),
     );
     let text: Vec<String> = line.text.lines().map(harmless_line).collect();
-    // What has several lines stands below one another, so that it is read as one.
+    // Continuation lines are aligned below the first.
     let indent = format!("\n{:width$}", "", width = "2026-01-01 00:00:00.000Z".len() + HOST + SERVICE + 3);
     format!("{head} {}", text.join(&indent))
 }
@@ -47,7 +47,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_cannot_steer_the_terminal() {
+    fn a_line_cannot_control_the_terminal() {
         assert!(line(&example("a\u{1b}[2Jb\rc"), Style::Plain).ends_with(" a\u{fffd}[2Jb\u{fffd}c"));
     }
 }

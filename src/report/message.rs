@@ -1,11 +1,11 @@
-//! A chat message as Slack would show it, with the coloured bar at its left.
+//! Renders a chat message as Slack does, with the coloured bar on the left.
 
 use super::harmless::harmless_line;
 use super::mrkdwn::{self, Emphasis, Kind, Span};
 use super::style::Style;
 use crate::event::ChatMessage;
 
-/// The message in a frame of its own. No character of it can move the cursor or change the terminal.
+/// The message in a frame. None of its characters can move the cursor or change the terminal.
 pub(super) fn draw(message: &ChatMessage, style: Style) -> String {
     let bar = match message.colour.as_str() {
         "danger" => style.bad("▌"),
@@ -25,12 +25,12 @@ pub(super) fn draw(message: &ChatMessage, style: Style) -> String {
     [head].into_iter().chain(title).chain(text).collect::<Vec<_>>().join("\n")
 }
 
-/// A title or a name: links by their label, entities as their characters; nothing that a terminal obeys.
+/// A title or a name: links by their label, entities decoded, no control characters.
 pub(super) fn plain(text: &str) -> String {
     harmless_line(&mrkdwn::plain(text))
 }
 
-/// A link's label and its address together have room on a line up to this length.
+/// Maximum length of a link's label and address together on a line.
 const ROOM: usize = 90;
 
 fn drawn(span: &Span, style: Style) -> String {
@@ -47,7 +47,7 @@ fn drawn(span: &Span, style: Style) -> String {
     })
 }
 
-/// A link by its label, with the address behind it where that says more and there is room.
+/// A link by its label, followed by the address if that adds information and there is room.
 fn linked(label: &str, address: &str, style: Style) -> String {
     if bare(label) == bare(address) || label.chars().count() + address.chars().count() > ROOM {
         return label.to_owned();
@@ -55,7 +55,7 @@ fn linked(label: &str, address: &str, style: Style) -> String {
     format!("{label} {}", style.dim(&format!("({address})")))
 }
 
-/// An address without what nobody reads.
+/// An address without scheme and trailing slash.
 fn bare(address: &str) -> &str {
     address.split_once("://").map_or(address, |(_, bare)| bare).trim_end_matches('/')
 }
@@ -74,8 +74,8 @@ mod tests {
         }
     }
 
-    /// What monctl's template says, and a few more marks.
-    const SAID: &str = "High CPU &amp; load on <http://10.0.0.2:9100|10.0.0.2:9100>\n\
+    /// A message of monctl's template, with some more markup.
+    const TEXT: &str = "High CPU &amp; load on <http://10.0.0.2:9100|10.0.0.2:9100>\n\
         severity `warning`, now *93.2%*\n\
         *What to do:* Find _it_ ~or not~ (`top`)\n\
         <https://docs.example/HighCPUUsage.md|More about HighCPUUsage>\n\n";
@@ -83,7 +83,7 @@ mod tests {
     #[test]
     fn without_colour_a_message_is_text_without_markers() {
         assert_eq!(
-            draw(&message(SAID), Style::Plain),
+            draw(&message(TEXT), Style::Plain),
             "  Alertmanager  #ops\n  \
                ▌ [FIRING] HighCPUUsage\n  \
                ▌ High CPU & load on 10.0.0.2:9100\n  \
@@ -95,7 +95,7 @@ mod tests {
 
     #[test]
     fn with_colour_bold_is_bold_and_code_is_dim() {
-        let drawn = draw(&message(SAID), Style::Colour).replace('\u{1b}', "^");
+        let drawn = draw(&message(TEXT), Style::Colour).replace('\u{1b}', "^");
         assert_eq!(
             drawn,
             "  ^[1mAlertmanager^[0m  ^[2m#ops^[0m\n  \
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_is_shown_where_it_says_more_and_has_room() {
+    fn an_address_is_shown_if_it_adds_information_and_fits() {
         let long = format!("https://x.example/{}", "a".repeat(80));
         for (label, address, expected) in [
             ("page", "https://x.example", "page (https://x.example)"),
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_cannot_steer_the_terminal() {
+    fn a_message_cannot_control_the_terminal() {
         let drawn = draw(&message("a\u{1b}[2Jb\rc\u{7}d\u{202e}e &lt;b&gt; a < b"), Style::Plain);
         assert_eq!(drawn.lines().last(), Some("  ▌ a\u{fffd}[2Jb\u{fffd}c\u{fffd}d\u{fffd}e <b> a < b"));
         let drawn = draw(&message("*\u{1b}a* `\u{9b}b` <https://x.example/\u{7}|c\u{202e}>"), Style::Plain);

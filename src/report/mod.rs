@@ -1,7 +1,7 @@
-//! What people and programs see: events become bars, lines or JSON lines on standard error, a result is
-//! printed on standard output, an error once on standard error. The only room that names indicatif.
+//! Output for people and programs: events become bars, lines or JSON lines on standard error, a result is
+//! printed on standard output, an error once on standard error. The only module that uses indicatif.
 //!
-//! Driven by `main.rs`. Knows [`Event`] and [`Error`], and nothing of what sends them.
+//! Driven by `main.rs`. Depends on [`Event`] and [`Error`], but not on their senders.
 
 use std::io::{self, Write};
 
@@ -31,14 +31,14 @@ pub use width::width;
 
 use bars::Bars;
 
-/// What is known of the place where progress is shown.
+/// Properties of the screen that shows progress.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Screen {
     /// Events and errors as JSON lines.
     pub json: bool,
     /// Standard error is a terminal that can move its cursor.
     pub terminal: bool,
-    /// How text is marked.
+    /// How text is styled.
     pub style: Style,
 }
 
@@ -47,7 +47,7 @@ pub struct Reporter<W: Write> {
     screen: Screen,
     writer: W,
     bars: Option<Bars>,
-    /// Values that are never shown, whoever said them.
+    /// Values that are never shown, whatever their source.
     secrets: KnownSecrets,
 }
 
@@ -68,7 +68,7 @@ impl<W: Write> Reporter<W> {
     /// Shows one event.
     pub fn show(&mut self, event: &Event) {
         if self.screen.json {
-            // An event has a form in JSON: no map in it has other keys than text.
+            // Serialisation cannot fail: all maps in events have strings as keys.
             let line = serde_json::to_string(event).unwrap_or_else(|error| error.to_string());
             return self.line(&harmless_json(&line));
         }
@@ -81,7 +81,7 @@ impl<W: Write> Reporter<W> {
         }
     }
 
-    /// What an event gives to standard output: a result that comes while the command still runs.
+    /// Prints an event's part for standard output: a result while the command still runs.
     pub fn output(&self, event: &Event) -> Option<String> {
         let text = match event {
             Event::Log { .. } | Event::Opened { .. } if self.screen.json => {
@@ -95,7 +95,7 @@ impl<W: Write> Reporter<W> {
         Some(self.secrets.mask(&text))
     }
 
-    /// Shows what a question is about, and the question; the cursor stays behind it.
+    /// Shows a question and its subject; the cursor stays behind it.
     pub fn ask(&mut self, question: &Question) {
         self.clear();
         let prompt = format!(
@@ -117,7 +117,7 @@ impl<W: Write> Reporter<W> {
         self.line(&text);
     }
 
-    /// Takes everything that moves off the screen.
+    /// Removes everything that moves from the screen.
     pub fn clear(&mut self) {
         if let Some(bars) = &mut self.bars {
             bars.clear();
@@ -128,12 +128,15 @@ impl<W: Write> Reporter<W> {
         self.write(&format!("{line}\n"));
     }
 
-    /// Writes around the bars. Where standard error is closed there is nobody to tell.
+    /// Writes around the bars. Errors are ignored: if standard error is closed, there is no place to report them.
     fn write(&mut self, text: &str) {
         let text = self.secrets.mask(text);
         let writer = &mut self.writer;
         let mut write = || {
-            #[expect(clippy::let_underscore_must_use, reason = "standard error is closed: nowhere to say it")]
+            #[expect(
+                clippy::let_underscore_must_use,
+                reason = "standard error is closed: no place to report it"
+            )]
             let _ = writer.write_all(text.as_bytes()).and_then(|()| writer.flush());
         };
         match &self.bars {
@@ -143,11 +146,10 @@ impl<W: Write> Reporter<W> {
     }
 }
 
-/// Prints a result and a final newline; nothing where it is empty. A reader that went away
-/// (`monctl schema | head`) is no failure.
+/// Prints a result and a final newline; nothing if it is empty. A closed pipe (`monctl schema | head`) is not an error.
 ///
 /// # Errors
-/// Where standard output cannot be written to for another reason, such as a full disk.
+/// If standard output cannot be written to for another reason, such as a full disk.
 pub fn result(mut writer: impl Write, text: &str) -> io::Result<()> {
     if text.is_empty() {
         return Ok(());

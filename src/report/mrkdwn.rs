@@ -1,10 +1,10 @@
-//! Slack's markup, mrkdwn, as spans. A marker without its partner is text. Each function takes a time that grows with the
-//! length of the text alone, whatever stands in it.
+//! Parses Slack's markup, mrkdwn, into spans. A marker without its partner is text. The run time of each function
+//! depends on the length of the text alone, not on its content.
 
-/// A piece of a line that is drawn in one way.
+/// A piece of a line with one style.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Span {
-    /// What is shown: no markers, no entities.
+    /// The text to show, without markers and entities.
     pub text: String,
     pub kind: Kind,
     /// The innermost first.
@@ -27,14 +27,14 @@ pub(super) enum Emphasis {
 }
 
 const FENCE: &str = "```";
-/// What can begin markup within a line.
+/// Characters that can begin markup within a line.
 const SIGNS: [char; 5] = ['`', '<', '*', '_', '~'];
-/// What may stand before a marker that opens, beside white space. A marker within a word or a path is text.
+/// Characters allowed before an opening marker, besides white space. A marker within a word or a path is text.
 const BEFORE: &str = "([{\"'-–—*_~";
-/// What stands between `<` and `>` begins so; anything else is text.
+/// Beginnings of a link or mention between `<` and `>`; anything else is text.
 const TARGETS: [&str; 6] = ["http://", "https://", "mailto:", "!", "@", "#"];
 
-/// The lines of a text, each in spans. Code in a fence has lines of its own.
+/// The lines of a text, each as spans. Fenced code has its own lines.
 pub(super) fn parse(text: &str) -> Vec<Vec<Span>> {
     let mut lines = Vec::new();
     let mut rest = text;
@@ -47,8 +47,7 @@ pub(super) fn parse(text: &str) -> Vec<Vec<Span>> {
     lines
 }
 
-/// A text of which Slack draws links and entities alone, such as a title: links by their label, entities as their
-/// characters.
+/// A text in which Slack interprets only links and entities, such as a title: links by their label, entities decoded.
 pub(super) fn plain(text: &str) -> String {
     let mut shown = String::new();
     let mut rest = text;
@@ -78,7 +77,7 @@ impl Span {
     }
 }
 
-/// What stands before the first fenced code, the code, and what stands behind it.
+/// The text before the first fenced code, the code, and the text after it.
 fn fenced(text: &str) -> Option<(&str, &str, &str)> {
     let (before, rest) = text.split_once(FENCE)?;
     let (code, behind) = rest.split_once(FENCE)?;
@@ -122,7 +121,8 @@ fn line(text: &str) -> Vec<Span> {
     joined(spans)
 }
 
-/// What is text at the beginning of a text, up to the next sign, and its length. A sign stands alone.
+/// The plain text at the beginning, up to the next special character, and its length. A special character is returned
+/// alone.
 fn run(text: &str, first: char) -> (Span, usize) {
     let is_sign = |c: char| SIGNS.contains(&c);
     let length = if is_sign(first) { first.len_utf8() } else { text.find(is_sign).unwrap_or(text.len()) };
@@ -148,7 +148,7 @@ fn closes(marker: char, before: Option<char>, behind: Option<char>) -> bool {
         && behind.is_none_or(|c| c != marker && !c.is_alphanumeric())
 }
 
-/// Takes the marker that opened away and gives its emphasis to all that stands behind it.
+/// Removes the opening marker and applies its emphasis to everything after it.
 fn close(spans: &mut [Span], (emphasis, opened): (Emphasis, usize)) {
     spans[opened].text.clear();
     for span in &mut spans[opened + 1..] {
@@ -156,7 +156,7 @@ fn close(spans: &mut [Span], (emphasis, opened): (Emphasis, usize)) {
     }
 }
 
-/// Without empty spans, and with texts of the same emphasis as one.
+/// Drops empty spans and merges neighbours with the same emphasis.
 fn joined(spans: Vec<Span>) -> Vec<Span> {
     let mut joined: Vec<Span> = Vec::new();
     for span in spans.into_iter().filter(|span| !span.text.is_empty()) {
@@ -173,13 +173,13 @@ fn joined(spans: Vec<Span>) -> Vec<Span> {
     joined
 }
 
-/// What stands between two backquotes at the beginning of a text.
+/// The text between two backquotes at the beginning.
 fn backquoted(text: &str) -> Option<&str> {
     let (code, _) = text.strip_prefix('`')?.split_once('`')?;
     (!code.is_empty()).then_some(code)
 }
 
-/// What stands between `<` and `>` at the beginning of a text, where it is a link or a mention.
+/// The text between `<` and `>` at the beginning, if it is a link or a mention.
 fn bracketed(text: &str) -> Option<&str> {
     let content = text.strip_prefix('<')?;
     let end = content.find(['<', '>', '\n'])?;
@@ -187,7 +187,7 @@ fn bracketed(text: &str) -> Option<&str> {
     is_link.then_some(&content[..end])
 }
 
-/// How a link or a mention is called.
+/// The label of a link or a mention.
 fn label(link: &str) -> String {
     let (target, label) = link.split_once('|').unwrap_or((link, ""));
     let shown = match target.chars().next() {
@@ -289,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn plain_text_has_links_and_entities_alone() {
+    fn plain_text_interprets_only_links_and_entities() {
         for (text, expected) in [
             ("[FIRING] R&amp;D *a* `b`", "[FIRING] R&D *a* `b`"),
             ("<https://x.example|&lt;page&gt;> <", "<page> <"),
@@ -300,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn a_huge_text_of_nothing_but_markers_takes_no_time() {
+    fn a_huge_text_of_markers_is_parsed_quickly() {
         for text in
             ["*", " *a", "_*~", "<", "<!", "<https://", "`", "``", "` ", "```", "*a* ", " *_~a~_*", "&lt;"]
         {
@@ -315,7 +315,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_text_makes_it_fail_and_links_lead_to_the_web_alone(text in "[*_~`<>|!@#&;a \n]{0,40}(<https?://[a|>*]{0,6})?.{0,9}") {
+        fn no_text_makes_it_fail_and_links_lead_only_to_the_web(text in "[*_~`<>|!@#&;a \n]{0,40}(<https?://[a|>*]{0,6})?.{0,9}") {
             for span in parse(&text).iter().flatten() {
                 prop_assert!(!span.text.is_empty());
                 if let Kind::Link(address) = &span.kind {

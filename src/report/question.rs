@@ -1,5 +1,5 @@
-//! Questions to the user. A command asks through [`Questions`]; the edge, which owns the screen, shows the
-//! question and answers.
+//! Confirmation prompts. A command asks through [`Questions`]; the edge, which owns the screen, shows the
+//! question and returns the answer.
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 /// A question on its way to the user.
 #[derive(Debug)]
 pub struct Question {
-    /// What it is about, such as a plan.
+    /// Its subject, such as a plan.
     pub text: String,
     /// The question itself, without its choices.
     pub question: String,
@@ -19,12 +19,12 @@ impl Question {
     /// Answers with the line that the user typed; only `y` and `yes` are a yes.
     pub fn answer(self, line: &str) {
         let yes = matches!(line.trim().to_ascii_lowercase().as_str(), "y" | "yes");
-        // A command that was interrupted waits for no answer.
+        // A command that was interrupted no longer waits for the answer.
         self.reply.send(yes).unwrap_or(());
     }
 }
 
-/// How commands ask. Cheap to clone.
+/// Sends questions to the user. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Questions(Option<mpsc::UnboundedSender<Question>>);
 
@@ -36,27 +36,27 @@ impl Questions {
     }
 
     /// For runs without a terminal: every question fails.
-    pub const fn nobody() -> Self {
+    pub const fn without_terminal() -> Self {
         Self(None)
     }
 
-    /// Shows `text`, asks `question`, and returns where the answer is yes.
+    /// Shows `text`, asks `question`, and returns if the answer is yes.
     ///
     /// # Errors
-    /// Where nobody can be asked, and where the answer is no.
+    /// If there is no terminal, or the answer is no.
     pub async fn confirm(&self, text: &str, question: &str) -> Result<()> {
-        let nobody = || {
-            Error::invalid("there is no terminal to ask on, and `--yes` was not given; nothing was changed")
+        let no_terminal = || {
+            Error::invalid("cannot ask for confirmation without a terminal; nothing was changed")
                 .remedy("run it again with `--yes`")
         };
-        let sender = self.0.as_ref().ok_or_else(nobody)?;
+        let sender = self.0.as_ref().ok_or_else(no_terminal)?;
         let (reply, answer) = oneshot::channel();
         let question = Question { text: text.to_owned(), question: question.to_owned(), reply };
-        sender.send(question).map_err(|_| nobody())?;
+        sender.send(question).map_err(|_| no_terminal())?;
         match answer.await {
             Ok(true) => Ok(()),
             Ok(false) => Err(Error::could_not_run("the answer was no; nothing was changed")),
-            Err(_) => Err(nobody()),
+            Err(_) => Err(no_terminal()),
         }
     }
 }
@@ -67,8 +67,8 @@ mod tests {
     use crate::error::Exit;
 
     async fn confirm(line: &str) -> Result<()> {
-        let (questions, mut asked) = Questions::channel();
-        let user = async { asked.recv().await.unwrap().answer(line) };
+        let (questions, mut pending) = Questions::channel();
+        let user = async { pending.recv().await.unwrap().answer(line) };
         tokio::join!(questions.confirm("+ create x", "go on?"), user).0
     }
 
@@ -83,8 +83,8 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn without_a_terminal_the_user_is_told_of_yes() {
-        let error = Questions::nobody().confirm("", "go on?").await.unwrap_err();
+    async fn without_a_terminal_the_error_suggests_yes() {
+        let error = Questions::without_terminal().confirm("", "go on?").await.unwrap_err();
         assert_eq!(error.exit(), Exit::Invalid);
         assert!(error.hint().unwrap().contains("--yes"));
     }

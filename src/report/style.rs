@@ -1,6 +1,6 @@
-//! Marks for terminals: bold, italics and a few colours. They repeat what the words say and carry nothing alone.
+//! Styles for terminals: bold, italics and a few colours. They only repeat what the text expresses.
 
-/// Whether text is marked.
+/// Whether text is styled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Style {
     /// No escape sequences.
@@ -15,49 +15,49 @@ impl Style {
         self.wrap("1", text)
     }
 
-    /// Words of others that are set in italics.
+    /// Italic text of messages.
     pub fn italic(self, text: &str) -> String {
         self.wrap("3", text)
     }
 
-    /// Words of others that are struck out.
+    /// Struck-out text of messages.
     pub fn struck(self, text: &str) -> String {
         self.wrap("9", text)
     }
 
-    /// What is there for the sake of completeness.
+    /// Secondary information.
     pub fn dim(self, text: &str) -> String {
         self.wrap("2", text)
     }
 
-    /// What went well, or is added.
+    /// Success, or an addition.
     pub fn good(self, text: &str) -> String {
         self.wrap("32", text)
     }
 
-    /// What failed, or goes away.
+    /// Failure, or a removal.
     pub fn bad(self, text: &str) -> String {
         self.wrap("31", text)
     }
 
-    /// What wants a second look, or changes.
+    /// Warning, or a change.
     pub fn warn(self, text: &str) -> String {
         self.wrap("33", text)
     }
 
-    /// What to do next.
+    /// Remedies.
     pub fn help(self, text: &str) -> String {
         self.wrap("36", text)
     }
 
-    /// A name, in one of a few colours that stays the same for it.
+    /// A name, always in the same one of a few colours.
     pub fn name(self, text: &str, of: &str) -> String {
         const COLOURS: [&str; 6] = ["32", "33", "34", "35", "36", "94"];
         let sum: usize = of.bytes().map(usize::from).sum();
         self.wrap(COLOURS[sum % COLOURS.len()], text)
     }
 
-    /// A plan or a diff: lines that begin with `+`, `-` or `~`, indented or not, in their colours.
+    /// A plan or a diff: lines that begin with `+`, `-` or `~`, indented or not, are coloured.
     pub fn marks(self, text: &str) -> String {
         let mark = |line: &str| match line.trim_start().get(..1) {
             Some("+") => self.good(line),

@@ -1,4 +1,4 @@
-//! Snapshots of what people and programs see.
+//! Snapshots of the output for people and programs.
 
 use std::time::Duration;
 
@@ -89,7 +89,7 @@ fn a_run_as_json_lines() {
 }
 
 #[test]
-fn colour_only_marks_what_the_words_say() {
+fn colour_only_repeats_what_the_text_expresses() {
     let mut coloured = shown(false, Style::Colour);
     assert!(coloured.contains('\u{1b}'));
     for code in ["0", "1", "2", "3", "31", "32", "33", "36"] {
@@ -98,10 +98,10 @@ fn colour_only_marks_what_the_words_say() {
     assert_eq!(coloured, shown(false, Style::Plain));
 }
 
-/// What a host could say to steer a terminal.
+/// Text with which a host could control a terminal.
 const HOSTILE: &str = "a\u{1b}]0;t\u{7}b\rc\u{9b}2Jd\u{202e}e\u{2067}f";
 
-/// Each kind of event with hostile words wherever it has words of others.
+/// Each kind of event with hostile text in every external field.
 fn hostile_events() -> Vec<Event> {
     let (host, text) = (HostName::MONITORING, || HOSTILE.to_owned());
     let message = crate::event::ChatMessage {
@@ -136,7 +136,7 @@ fn hostile_events() -> Vec<Event> {
 }
 
 #[test]
-fn nothing_that_a_host_says_steers_a_terminal() {
+fn output_of_a_host_cannot_control_the_terminal() {
     let steers = |c: char| {
         (c.is_control() && c != '\n') || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
     };
@@ -157,20 +157,20 @@ fn nothing_that_a_host_says_steers_a_terminal() {
 }
 
 #[test]
-fn the_value_of_a_secret_is_masked_whoever_says_it() {
+fn the_value_of_a_secret_is_masked_whatever_its_source() {
     let secrets = KnownSecrets::default();
     secrets.add(&crate::secret::Secret::new("hunter2-hunter2"));
     for json in [false, true] {
         let mut out = Vec::new();
         let screen = Screen { json, terminal: false, style: Style::Plain };
         let mut reporter = Reporter::new(screen, &mut out).masking(secrets.clone());
-        let said = "SECRET_KEY = 'hunter2-hunter2'".to_owned();
+        let output = "SECRET_KEY = 'hunter2-hunter2'".to_owned();
         reporter.show(&Event::StepFailed {
             host: HostName::app(1),
             step: "app".into(),
-            output: said.clone(),
+            output: output.clone(),
         });
-        reporter.fail(&Error::failed("the host could not tell its state").because(said));
+        reporter.fail(&Error::failed("cannot read the state of the host").because(output));
         let shown = String::from_utf8(out).unwrap();
         assert!(shown.contains("SECRET_KEY = '[secret]'") && !shown.contains("hunter2"), "{shown}");
     }
@@ -203,7 +203,7 @@ impl Write for Closed {
 }
 
 #[test]
-fn a_reader_that_went_away_is_no_failure() {
+fn a_closed_pipe_is_not_an_error() {
     assert!(result(Closed, "text").is_ok());
 }
 

@@ -1,4 +1,4 @@
-//! The spec's section `alerts`: an entry of the catalogue with its parameters, or a rule of the user's own.
+//! The spec's section `alerts`: an entry of the catalogue with its parameters, or the user's own rule.
 
 use std::collections::BTreeMap;
 
@@ -14,18 +14,18 @@ use crate::duration::PromDuration;
 pub struct Alert {
     /// Your own rule's `PromQL` expression. Its annotations are Prometheus templates, taken as they are.
     pub expr: Option<String>,
-    /// The threshold of a catalogue alert; a percentage where the catalogue says so.
+    /// The threshold of a catalogue alert, in the catalogue's unit: percent, seconds or a count.
     pub above: Option<f64>,
-    /// The time over which a catalogue alert takes rates; the catalogue's, and at least four scrapes, where absent.
+    /// The range of a catalogue alert's rates. Defaults to the catalogue's, and to at least four scrape intervals.
     pub window: Option<PromDuration>,
-    /// How far ahead a catalogue alert looks that foresees something.
+    /// How far ahead a predictive catalogue alert looks.
     pub within: Option<PromDuration>,
-    /// The traffic below which a catalogue alert about shares or quantiles says nothing, per second.
+    /// The traffic per second below which a catalogue alert about ratios or quantiles does not fire.
     pub traffic: Option<f64>,
     /// How long the expression must hold.
     #[serde(rename = "for")]
     pub hold: Option<PromDuration>,
-    /// How long your own rule goes on firing once the expression holds no more, so that gaps do not end it.
+    /// How long your own rule keeps firing after the expression stops holding, so that gaps do not resolve it.
     pub keep_firing_for: Option<PromDuration>,
     /// The `severity` label.
     pub severity: Option<String>,
@@ -33,10 +33,10 @@ pub struct Alert {
     pub summary: Option<String>,
     /// The `description` annotation: plain text for a catalogue alert, a template for your own.
     pub description: Option<String>,
-    /// What to do first, plain text; the catalogue's where absent.
+    /// What to do first, in plain text. Defaults to the catalogue's.
     pub action: Option<String>,
-    /// A page about the alert; the one of the catalogue where absent.
+    /// The URL of a page about the alert. Defaults to the catalogue's runbook.
     pub runbook_url: Option<BaseUrl>,
-    /// More labels.
+    /// Additional labels.
     pub labels: BTreeMap<LabelName, String>,
 }

@@ -27,8 +27,8 @@ pub struct App {
     /// The port on which Gunicorn listens.
     #[serde(default = "default_port")]
     pub port: Port,
-    /// The networks that reach the application's port, beside the monitoring host. Where absent: on AWS those that
-    /// reach ssh, else all.
+    /// The networks that may reach the application's port, besides the monitoring host. On AWS, defaults to those
+    /// that may reach ssh; elsewhere, to all.
     #[serde(default)]
     pub allow: Vec<Cidr>,
     /// The number of Gunicorn's worker processes on each host.
@@ -38,16 +38,16 @@ pub struct App {
     /// The application's environment: plain values and secret references.
     #[serde(default)]
     pub env: BTreeMap<EnvName, EnvValue>,
-    /// What the application writes beside its code, apart from SQLite databases and `MEDIA_ROOT`: paths relative to
+    /// What the application writes next to its code, apart from SQLite databases and `MEDIA_ROOT`: paths relative to
     /// `path`. A name with an extension (`debug.log`) is a file, any other a folder.
     #[serde(default)]
     pub persistent: Vec<PersistentPath>,
-    /// How requests are counted. Where it is not given: `builtin` if the settings in use have django-prometheus and the
-    /// project's URLs show where it answers, else `exporter`.
+    /// How requests are counted. Defaults to `builtin` if the settings in use install django-prometheus and the
+    /// project's URLs show its path, else to `exporter`.
     #[serde(default)]
     pub metrics: Option<Metrics>,
-    /// Where the project's own django-prometheus answers, with `metrics: builtin`; what its URLs say, or `/metrics`, where
-    /// absent.
+    /// The metrics path of the project's own django-prometheus, with `metrics: builtin`. Defaults to the path in its
+    /// URLs, or to `/metrics`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metrics_path: Option<UrlPath>,
     /// The port of the exporter process where `metrics` is `exporter`.
@@ -59,7 +59,7 @@ pub struct App {
 }
 
 impl App {
-    /// How requests are counted. Loading fills the choice in where the spec leaves it open.
+    /// How requests are counted. Loading fills in the default.
     pub fn metrics(&self) -> Metrics {
         self.metrics.unwrap_or(Metrics::Exporter)
     }
@@ -98,7 +98,7 @@ pub enum EnvValue {
     Secret(SecretRef),
 }
 
-/// Whether an environment can carry the text: systemd refuses control characters but tabs and line breaks.
+/// Whether an environment can carry the text: systemd rejects control characters other than tabs and line breaks.
 pub(crate) fn fits_environment(text: &str) -> bool {
     !text.contains(|c: char| c.is_ascii_control() && !matches!(c, '\n' | '\t'))
 }

@@ -16,31 +16,31 @@ use super::names::{
 #[serde(deny_unknown_fields, default)]
 #[schemars(rename = "Aws")]
 pub struct AwsSettings {
-    /// The region; that of the environment or the profile where absent.
+    /// The region. Defaults to that of the environment or the profile.
     pub region: Option<Region>,
-    /// The number of the account; another one is refused.
+    /// The account number. monctl refuses credentials of any other account.
     pub account: Option<AccountId>,
     /// Another endpoint for all services, for closed networks.
     pub endpoint: Option<BaseUrl>,
     /// The instance types of both roles.
     pub instance_type: InstanceTypes,
-    /// Types to try in this order where no zone has capacity for the wanted one.
+    /// Types to try in this order where no zone has capacity for `instance_type`.
     pub alternatives: Vec<InstanceType>,
-    /// The image; where absent the newest Debian 13 of its owner when an instance is made, and no other after that.
+    /// The image. Defaults to Debian's newest Debian 13 when an instance is created; the instance then keeps its image.
     pub image: Option<ImageId>,
-    /// The image's user that may use sudo.
+    /// The image's login user, which may use sudo.
     pub user: LoginName,
     /// The size of each instance's disk in GiB.
     #[schemars(range(min = 8, max = 16_384))]
     pub disk: u32,
-    /// The VPC; the region's default one where absent.
+    /// The VPC. Defaults to the region's default VPC.
     pub vpc: Option<VpcId>,
-    /// The subnet, which decides on VPC and zone.
+    /// The subnet, which determines VPC and zone.
     pub subnet: Option<SubnetId>,
-    /// The networks from which ssh is let in; the caller's own address where absent. Private networks alone say that
-    /// machines are reached at their private addresses.
+    /// The networks from which ssh is allowed. Defaults to the caller's own address. If all are private, monctl
+    /// connects to the machines' private addresses.
     pub allow_ssh_from: Vec<Cidr>,
-    /// A page that tells the caller its address; Amazon's where absent.
+    /// A URL that returns the caller's public address. Defaults to Amazon's.
     pub address_from: Option<BaseUrl>,
     /// Whether instances are protected from termination.
     pub termination_protection: bool,
@@ -48,12 +48,12 @@ pub struct AwsSettings {
     pub instance_profile: Option<ProfileName>,
     /// Whether each instance has an address that survives a stop.
     pub elastic_ip: bool,
-    /// Tags of your own, on everything that is made.
+    /// Your own tags, on every resource that monctl creates.
     pub tags: BTreeMap<TagKey, TagValue>,
-    /// What happens to instances of the T families without CPU credits. Where absent, new ones of T3, T3a and T4g are
-    /// `unlimited` and new ones of T2 `standard`.
+    /// What happens to instances of the T families without CPU credits. New T3, T3a and T4g instances default to
+    /// `unlimited`, new T2 instances to `standard`.
     pub credit_specification: Option<Credits>,
-    /// The KMS key that encrypts disks; the account's default one where absent.
+    /// The KMS key that encrypts disks. Defaults to the account's default key.
     pub kms_key: Option<KmsKeyId>,
 }
 
@@ -63,12 +63,12 @@ pub struct AwsSettings {
 pub enum Credits {
     /// It slows down to its type's baseline.
     Standard,
-    /// It goes on; what is above the baseline over a day is charged extra.
+    /// It keeps its speed; use above the baseline over a day is charged extra.
     Unlimited,
 }
 
 impl Credits {
-    /// The word that EC2 uses for it.
+    /// EC2's name for it.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Standard => "standard",

@@ -25,17 +25,16 @@ use crate::duration::PromDuration;
 use crate::error::{Error, Result};
 use crate::integrations::Integration;
 
-#[expect(clippy::expect_used, reason = "the files are part of the program and a test reads them all")]
-static BUILTIN: LazyLock<Catalogue> = LazyLock::new(|| {
-    Catalogue::of(Integration::builtin().to_vec()).expect("the alerts of the program are sound")
-});
+#[expect(clippy::expect_used, reason = "the files are embedded and a test reads them all")]
+static BUILTIN: LazyLock<Catalogue> =
+    LazyLock::new(|| Catalogue::of(Integration::builtin().to_vec()).expect("monctl's own alerts are valid"));
 
-/// The alert whose end is noticed elsewhere: it fires always.
+/// The alert that always fires, for a dead man's switch outside.
 pub const WATCHDOG: &str = "Watchdog";
-/// The alert that holds back all others of its host.
+/// The alert that inhibits all others of its host.
 pub const HOST_DOWN: &str = "HostDown";
 
-/// An alert that needs no more than its name.
+/// An alert that a spec can name without any parameters.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CatalogueAlert {
@@ -50,44 +49,44 @@ pub struct CatalogueAlert {
     /// The default threshold.
     #[serde(default)]
     pub above: Option<f64>,
-    /// The highest value that there can be, where the unit knows none: thresholds lie below it.
+    /// The highest possible value where the unit has none; the threshold must be below it.
     #[serde(default)]
     pub most: Option<f64>,
-    /// The setting of the project that makes `most` another one, where the project's own django-prometheus counts.
+    /// The project's setting that changes `most`, where the project's own django-prometheus counts.
     #[serde(default)]
     pub most_setting: Option<String>,
-    /// The default range of its rates, at least four scrapes and three turns of what it `counts`; that where absent.
+    /// The default range of its rates. At least, and where absent: four scrapes and three steps of what it `counts`.
     #[serde(default)]
     pub window: Option<PromDuration>,
-    /// What moves the counters whose rates it takes: the window holds several of it.
+    /// What increments the counters whose rates it takes; the window covers several such steps.
     #[serde(default)]
     pub counts: Counts,
     /// How far ahead it looks by default.
     #[serde(default)]
     pub within: Option<PromDuration>,
-    /// The traffic below which it says nothing by default, per second.
+    /// The default traffic per second below which it does not fire.
     #[serde(default)]
     pub traffic: Option<f64>,
     /// How long the expression must hold by default, at least.
     #[serde(rename = "for")]
     pub hold: PromDuration,
-    /// The alert that holds this one back: where nobody chose otherwise, this one waits longer.
+    /// The alert that inhibits this one; the default `for` of this one is longer.
     #[serde(default)]
     pub after: Option<AlertName>,
     /// The default `severity` label.
     pub severity: String,
-    /// Whether a spec without a section `alerts` has it not.
+    /// Whether a spec without a section `alerts` leaves it out.
     #[serde(default)]
     pub optional: bool,
-    /// The way of counting requests without which there are none of its metrics.
+    /// The way of counting requests that its metrics need.
     #[serde(default)]
     pub only: Option<Metrics>,
-    /// The metrics without which the alert can never fire.
+    /// The metrics that the alert needs to fire.
     pub needs: Vec<String>,
-    /// Those of them that are there only from the first event on, such as the first request or the first error.
+    /// Those of them that exist only after a first event, such as the first request or the first error.
     #[serde(default)]
     pub begins: Vec<String>,
-    /// The setting of the project without which its own django-prometheus has not these metrics.
+    /// The project's setting without which its own django-prometheus does not export these metrics.
     #[serde(default)]
     pub builtin_setting: Option<String>,
     /// The `PromQL` expression with the parameters `${above}`, `${window}` and so on.
@@ -110,12 +109,12 @@ pub struct CatalogueAlert {
 }
 
 impl CatalogueAlert {
-    /// Whether it takes rates over a window.
+    /// Whether its expression has a window.
     pub fn has_window(&self) -> bool {
         self.expr.contains("${window")
     }
 
-    /// What is wrong with it, though it is well-formed.
+    /// A fault in a well-formed alert, if any.
     fn fault(&self, integration: &Integration) -> Option<String> {
         let has = |parameter: &str| self.expr.contains(parameter);
         if self.unit.is_some() != self.above.is_some() || self.unit.is_some() != has("${above}") {
@@ -128,7 +127,7 @@ impl CatalogueAlert {
             return Some("`traffic` and `${traffic}` in `expr` go together".to_owned());
         }
         if self.window.is_some() && !has("${window") {
-            return Some("it has a `window`, and no `${window}` in `expr`".to_owned());
+            return Some("it has a `window` but no `${window}` in `expr`".to_owned());
         }
         if let (Some(unit), Some(above)) = (self.unit, self.above)
             && let Err(why) = unit.check(above)
@@ -147,7 +146,7 @@ impl CatalogueAlert {
         self.drill.fault(integration.scrape_jobs())
     }
 
-    /// Whether the last figure of its gauges counts for a while where no new one comes.
+    /// Whether the last values of its gauges count for a while after a failed scrape.
     pub fn has_memory(&self) -> bool {
         self.expr.contains("${memory}")
     }
@@ -163,7 +162,7 @@ struct Content {
     alerts: BTreeMap<AlertName, CatalogueAlert>,
 }
 
-/// That of the program.
+/// monctl's own.
 impl Default for Catalogue {
     fn default() -> Self {
         BUILTIN.clone()
@@ -171,10 +170,10 @@ impl Default for Catalogue {
 }
 
 impl Catalogue {
-    /// That of the program with the integrations in these folders.
+    /// monctl's own with the integrations in these folders.
     ///
     /// # Errors
-    /// Where an integration cannot be read, or has an alert that is not valid or is there already.
+    /// Where an integration cannot be read, or has an alert that is not valid or a duplicate.
     pub fn with(folders: &[PathBuf]) -> Result<Self> {
         if folders.is_empty() {
             return Ok(Self::default());
@@ -206,7 +205,7 @@ impl Catalogue {
                 })?;
                 let Some(alert) = integration.parse::<CatalogueAlert>(&path)? else { continue };
                 if let Some(fault) = alert.fault(integration) {
-                    return Err(invalid(fault).remedy("docs/integrations.md says what an alert holds"));
+                    return Err(invalid(fault).remedy("see docs/integrations.md for the keys of an alert"));
                 }
                 let alert = CatalogueAlert { integration: integration.name().to_owned(), ..alert };
                 if let Some(other) = alerts.insert(name.clone(), alert) {
@@ -223,25 +222,25 @@ impl Catalogue {
         &self.0.integrations
     }
 
-    /// The alert that a name means: the one of this name, or the one whose name it continues with a capital letter, a
-    /// digit, `_`, `-` or a space, such as `HighCPUUsageCritical`, which is `HighCPUUsage` a second time.
+    /// The alert that a name refers to: the one of this name, or the one whose name it extends by a capital letter, a
+    /// digit, `_`, `-` or a space. `HighCPUUsageCritical` is a second `HighCPUUsage`.
     pub fn alert(&self, name: &str) -> Option<&CatalogueAlert> {
         self.0.alerts.get(self.name(name)?)
     }
 
-    /// The alert of the catalogue that a spec's alert is under this name; none where its expression is the user's own.
+    /// The catalogue's entry for a spec's alert of this name; none where the alert has its own expression.
     pub fn entry(&self, name: &str, alert: &Alert) -> Option<&CatalogueAlert> {
         self.alert(name).filter(|_| alert.expr.is_none())
     }
 
-    /// The name in the catalogue of the alert that a name means.
+    /// The name in the catalogue of the alert that a name refers to.
     pub fn name(&self, name: &str) -> Option<&str> {
         let continues = |rest: &str| {
             rest.starts_with(|c: char| c.is_uppercase() || c.is_ascii_digit() || "_- ".contains(c))
         };
         let is_meant = |known: &&str| match name.strip_prefix(*known) {
             Some("") => true,
-            // There is one switch for one dead man.
+            // There can be only one dead man's switch.
             Some(rest) => *known != WATCHDOG && continues(rest),
             None => false,
         };
@@ -261,7 +260,7 @@ impl Catalogue {
         integration.file(&format!("runbooks/{name}.md"))
     }
 
-    /// The alerts of a spec that names none: those that need no choice by the user.
+    /// The alerts of a spec without a section `alerts`: all but the optional ones.
     pub(super) fn default_alerts(&self) -> BTreeMap<AlertName, Alert> {
         let entries = self.0.alerts.iter().filter(|(_, entry)| !entry.optional);
         entries.map(|(name, _)| (name.clone(), Alert::default())).collect()
@@ -284,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn an_alert_can_be_had_a_second_time_under_a_name_that_continues_its_own() {
+    fn an_alert_can_be_used_twice_under_a_name_that_extends_its_own() {
         let catalogue = Catalogue::default();
         for (name, known) in [
             ("HighCPUUsage", Some("HighCPUUsage")),
@@ -320,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn every_alert_has_a_page_for_whoever_is_woken() {
+    fn every_alert_has_a_runbook() {
         let catalogue = Catalogue::default();
         for (name, alert) in &catalogue.0.alerts {
             let page = catalogue.runbook(name.as_str()).unwrap_or_else(|| panic!("no page {name}.md"));
@@ -334,11 +333,15 @@ mod tests {
                 rest = below;
             }
             let flat = page.split_whitespace().collect::<Vec<_>>().join(" ");
-            assert!(flat.contains(&alert.why), "{name}.md says not why the defaults are so: {}", alert.why);
+            assert!(
+                flat.contains(&alert.why),
+                "{name}.md does not give the reason for the defaults: {}",
+                alert.why
+            );
         }
         let pages = catalogue.integrations().iter().flat_map(|it| it.folder("runbooks"));
         let pages = pages.filter_map(|(file, _)| file.strip_suffix(".md"));
         let others: Vec<_> = pages.filter(|name| catalogue.name(name) != Some(*name)).collect();
-        assert!(others.is_empty(), "pages about alerts that are not there: {others:?}");
+        assert!(others.is_empty(), "runbooks of unknown alerts: {others:?}");
     }
 }

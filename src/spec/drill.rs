@@ -1,4 +1,4 @@
-//! The drill of a catalogue alert as its file declares it: which fault is caused on purpose, or why none is.
+//! The drill of a catalogue alert as its file declares it: which fault it injects, or why it has none.
 
 use serde::Deserialize;
 
@@ -18,10 +18,10 @@ pub enum DrillKind {
     Inodes,
     /// Services are stopped.
     Stop {
-        /// systemd's names; a socket stands before its service.
+        /// Names of units; a socket before its service.
         units: Vec<String>,
     },
-    /// A unit that is made for it fails.
+    /// A unit created for the drill fails.
     FailingUnit,
     /// Real requests are answered with a status, by the instrumentation in place of the application.
     Requests {
@@ -30,49 +30,48 @@ pub enum DrillKind {
     },
     /// Real requests are answered later than the threshold.
     SlowRequests,
-    /// Workers of the application are asked to end, one after the other, and are replaced.
+    /// Workers of the application are terminated, one after the other, and are replaced.
     ReplacedWorkers,
     /// A program of the integration causes the fault, and another one ends it.
     Run {
         /// The command that causes it and returns. Its words have letters, digits and `_./:=@%+-`.
         run: Vec<String>,
-        /// The command that ends it, in whatever state the host is.
+        /// The command that ends it, whatever the host's state.
         undo: Vec<String>,
-        /// The value that the alert's expression then has.
+        /// The value of the alert's expression during the fault.
         reaches: f64,
-        /// The scrape job by which it is seen.
+        /// The scrape job that sees the fault.
         job: String,
         /// What could go wrong: a sentence without its full stop.
         danger: String,
     },
-    /// Nothing is caused: the alert's rule tests alone hold it to its promise.
+    /// No fault is injected: only rule tests prove the alert.
     None {
-        /// Why a drill would do harm, or could not do it: a sentence without its full stop.
+        /// Why a drill would do harm or is impossible: a sentence without its full stop.
         because: String,
     },
 }
 
 impl DrillKind {
-    /// What is wrong with it, though it is well-formed. `jobs` are the scrape jobs of its integration.
+    /// A fault in a well-formed drill, if any. `jobs` are the scrape jobs of its integration.
     pub(super) fn fault(&self, jobs: &[ScrapeJob]) -> Option<String> {
         let Self::Run { run, undo, job, .. } = self else { return None };
-        // They pass through shells and units.
+        // The words pass through shells and units.
         let is_plain = |word: &String| {
             !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || "_./:=@%+-".contains(c))
         };
         if let Some(word) = run.iter().chain(undo).find(|word| !is_plain(word)) {
             return Some(format!(
-                "the drill's word `{word}` has other characters than letters, digits and `_./:=@%+-`"
+                "the drill's word `{word}` may only contain letters, digits and `_./:=@%+-`"
             ));
         }
         let is_absolute = |words: &[String]| words.first().is_some_and(|program| program.starts_with('/'));
         if !is_absolute(run) || !is_absolute(undo) {
             return Some(
-                "`run` and `undo` of the drill each begin with the absolute path of a program".to_owned(),
+                "`run` and `undo` of the drill must begin with the absolute path of a program".to_owned(),
             );
         }
         let is_known = jobs.iter().any(|known| known.job == *job);
-        (!is_known)
-            .then(|| format!("the drill is seen by `{job}`, which is no scrape job of the integration"))
+        (!is_known).then(|| format!("the drill's `job` `{job}` is not a scrape job of the integration"))
     }
 }

@@ -1,8 +1,8 @@
 //! The line that a problem is on, with carets below, unless it may hold a secret.
 //!
-//! The rule errs on the safe side and looks at the text alone, so that it also holds where the file is no
-//! YAML: a line is shown where each key on it, and each key that it lies below, is a known one that holds no
-//! secrets or a slip of typing away from one. An unknown key is shown without its value.
+//! The rule is conservative and looks at the text alone, so that it also works where the file is not valid YAML: a
+//! line is shown if each key on it, and each key above it, is a known key without secrets or a typo of one. An
+//! unknown key is shown without its value.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -11,7 +11,7 @@ use std::sync::LazyLock;
 use super::place::Place;
 use super::schema::json_schema;
 
-/// What people see of the file around a problem.
+/// What a message shows of the file around a problem.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Excerpt {
     line: ShownLine,
@@ -31,7 +31,7 @@ pub(super) enum ShownLine {
 /// Keys whose values may be secrets, at any depth.
 const SECRET: [&str; 6] = ["env", "webhook_url", "bot_token", "token", "file", "command"];
 
-/// Parts of words that give a secret away where a key is unknown.
+/// Parts of an unknown key's name that suggest a secret.
 const SUSPICIOUS: [&str; 8] = ["secret", "token", "pass", "pwd", "key", "cred", "auth", "webhook"];
 
 /// Keys below which the user chooses the keys, none of which hold secrets.
@@ -62,7 +62,7 @@ impl Excerpt {
         Self { line: shown(&lines, place.line.saturating_sub(1)), place }
     }
 
-    /// Whether a message may repeat what stands at this place.
+    /// Whether a message may quote the text at this place.
     pub fn is_quotable(&self) -> bool {
         matches!(self.line, ShownLine::Line(_))
     }
@@ -88,7 +88,7 @@ fn shown(lines: &[&str], index: usize) -> ShownLine {
     }
 }
 
-/// The text with each control character taking one place, so that carets stand right and terminals stay calm.
+/// The text with each control character replaced by one column, to align the carets and protect the terminal.
 fn printable(line: &str) -> String {
     line.chars()
         .map(|c| {
@@ -103,11 +103,11 @@ fn printable(line: &str) -> String {
         .collect()
 }
 
-/// Whether nothing on these lines, of which each lies below the one before, holds secrets; if so, whether the
-/// keys below them are the user's own.
+/// Checks lines, each nested in the one before: none if one may hold a secret, else whether the user chooses the keys
+/// below them.
 fn way_is_open<'a>(lines: impl IntoIterator<Item = &'a str>, mut free: bool) -> Option<bool> {
     for line in lines {
-        // In a mapping in braces, what follows a key need not lie below it.
+        // In a mapping in braces, what follows a key need not be nested in it.
         free |= keys(line).next().is_some_and(|key| FREE.contains(&key) && block(line).starts_with(key));
         let open = |key: &str| !SECRET.contains(&key) && (free || is_open(key));
         if !keys(line).all(open) {
@@ -122,7 +122,7 @@ fn block(line: &str) -> &str {
     line.trim_start().trim_start_matches("- ")
 }
 
-/// The lines below which a line lies, by indentation, outermost first.
+/// The parent lines of a line, by indentation, outermost first.
 fn lines_above<'a>(lines: &[&'a str], index: usize) -> Vec<&'a str> {
     let mut depth = indentation(lines[index]);
     let mut item = is_item(lines[index]);
@@ -152,7 +152,7 @@ fn indentation(line: &str) -> usize {
     line.chars().take_while(|c| c.is_whitespace()).count()
 }
 
-/// Every word before a colon: more than YAML would call keys, never less.
+/// Every word before a colon: all of YAML's keys, and possibly more.
 fn keys(line: &str) -> impl Iterator<Item = &str> {
     line.match_indices(':').filter_map(move |(colon, _)| {
         let before = line[..colon].trim_end_matches(['"', '\'', ' ']);
@@ -167,7 +167,7 @@ fn is_word(c: char) -> bool {
     c.is_alphanumeric() || matches!(c, '_' | '-' | '.')
 }
 
-/// Whether the key is known to hold no secrets, or a slip of typing away from one that is.
+/// Whether the key is known to hold no secrets, or is a typo of such a key.
 fn is_open(key: &str) -> bool {
     let lower = key.to_lowercase();
     if KNOWN.contains(key) {
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slip_of_typing_is_shown_and_an_unknown_key_without_its_value() {
+    fn a_typo_is_shown_and_an_unknown_key_without_its_value() {
         assert_eq!(of("prot: 80", 1), ShownLine::Line("prot: 80".into()));
         assert_eq!(of("colour: hunter2", 1), ShownLine::Key("colour".into()));
         assert_eq!(of("app:\n  password: hunter2", 2), ShownLine::Key("  password".into()));
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn no_value_is_shown_beside_a_key_that_may_hold_a_secret() {
+    fn no_value_is_shown_next_to_a_key_that_may_hold_a_secret() {
         for text in [
             "webhook_url: hunter2",
             "webhok_url: hunter2",
@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn carets_stand_below_what_is_meant() {
+    fn carets_mark_the_value() {
         let excerpt = Excerpt::of("app:\n  port: 99999\n", Place { line: 2, column: 9, width: 5 });
         assert_eq!(excerpt.to_string(), "    2 |   port: 99999\n      |         ^^^^^");
     }

@@ -1,19 +1,19 @@
-//! What is wrong with a well-formed spec, and which of its values say so.
+//! A problem of a well-formed spec, and the values that it is about.
 
 use std::collections::BTreeSet;
 
 use super::tree::KeyPath;
 
-/// Something that is wrong with a value, or with several that do not go together.
+/// A problem with a value, or with several that contradict each other.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct SpecFinding {
-    /// The value to mend.
+    /// The value to correct.
     pub path: KeyPath,
     /// What is wrong, as a sentence.
     pub message: String,
-    /// Where in the value's text it is, in bytes and characters; none where it is about the whole.
+    /// Offset in the value's text in bytes and width in characters; none where it is about the whole value.
     pub within: Option<(usize, usize)>,
-    /// The other values without which there would be nothing to say.
+    /// The other values that cause it.
     about: Vec<KeyPath>,
 }
 
@@ -22,18 +22,19 @@ impl SpecFinding {
         Self { path: path.into(), message: message.into(), within: None, about: Vec::new() }
     }
 
-    /// The same, at a place of the value's text.
+    /// The same, at a place within the value's text.
     pub fn within(self, at: usize, width: usize) -> Self {
         Self { within: Some((at, width)), ..self }
     }
 
-    /// The same, which another value has a part in.
+    /// The same, also caused by another value.
     pub fn about(mut self, path: impl Into<KeyPath>) -> Self {
         self.about.push(path.into());
         self
     }
 
-    /// Whether the user wrote what it is about. Below a faulty path stand-ins have the place of the user's values.
+    /// Whether the user wrote the values it is about. Below a faulty path, placeholders have replaced the user's
+    /// values.
     pub fn is_of_user(&self, faulty: &BTreeSet<KeyPath>) -> bool {
         let is_stand_in = |path: &KeyPath| faulty.iter().any(|faulty| path.is_at_or_below(faulty));
         let holds_stand_in = |path: &KeyPath| faulty.iter().any(|faulty| faulty.is_at_or_below(path));
@@ -46,9 +47,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_about_a_value_that_nobody_wrote_is_left_out() {
+    fn findings_about_placeholder_values_are_left_out() {
         let faulty = BTreeSet::from([KeyPath::from("a.b"), KeyPath::from("list.0.to")]);
-        for (path, about, is_said) in [
+        for (path, about, is_kept) in [
             ("a.b", "", false),
             ("a.b.c", "", false),
             ("a", "", true),
@@ -61,7 +62,7 @@ mod tests {
         ] {
             let finding = SpecFinding::new(path, "wrong");
             let finding = if about.is_empty() { finding } else { finding.about(about) };
-            assert_eq!(finding.is_of_user(&faulty), is_said, "{path}, about {about}");
+            assert_eq!(finding.is_of_user(&faulty), is_kept, "{path}, about {about}");
         }
     }
 }

@@ -1,5 +1,5 @@
-//! The spec's section `grafana`: monctl's own or one that exists, whether it has to be there, which dashboards beside
-//! monctl's own, and what becomes of those that a person changed.
+//! The spec's section `grafana`: monctl's own or an existing one, whether it is required, the user's dashboards, and
+//! what happens to those edited in the browser.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -11,42 +11,42 @@ use super::names::{BaseUrl, GrafanaUid, Sha256Text};
 use super::secret_ref::SecretRef;
 use crate::digest::Sha256;
 
-/// The uid of the data source that monctl brings: letters, digits and underscores, as a hyphen breaks one of Grafana's
-/// ways to it.
+/// The uid of monctl's own data source: letters, digits and underscores, since a hyphen breaks one of Grafana's
+/// endpoints.
 pub const DATA_SOURCE_UID: &str = "monctl_prometheus";
 
-/// The title of the folder of the user's dashboards: beside monctl's own, so that titles are free.
+/// The title of the folder of the user's dashboards, apart from monctl's own, so that titles cannot collide.
 const OWN_FOLDER: &str = "Own dashboards";
 
 /// Grafana.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Grafana {
-    /// Whether a run fails where Grafana cannot be obtained or does not answer.
+    /// Whether a run fails if Grafana cannot be downloaded or does not answer.
     pub required: bool,
     /// Your own dashboards: files, and those published at grafana.com.
     pub dashboards: Vec<OwnDashboard>,
-    /// What becomes of a dashboard of the spec that a person changed in the browser.
+    /// What `apply` does with a dashboard of the spec that was edited in the browser.
     pub on_drift: OnDrift,
-    /// A base URL that serves what grafana.com publishes, for closed networks.
+    /// The base URL of a mirror of grafana.com, for closed networks.
     pub mirror: Option<BaseUrl>,
-    /// The address of a Grafana that exists; none is installed then. Needs `token`, and one of `data_source` and
+    /// The address of an existing Grafana; monctl then installs none. Needs `token`, and one of `data_source` and
     /// `prometheus_url`.
     pub url: Option<BaseUrl>,
-    /// The token of a service account of that Grafana, which is a secret. docs/grafana.md lists what it must be allowed.
+    /// The token of a service account of that Grafana, which is a secret. docs/grafana.md lists its permissions.
     pub token: Option<SecretRef>,
-    /// The uid of a Prometheus data source that is there, to be asked by the dashboards. monctl makes none then.
+    /// The uid of an existing Prometheus data source for the dashboards to query. monctl then creates none.
     pub data_source: Option<GrafanaUid>,
-    /// Where that Grafana reaches this project's Prometheus. monctl makes a data source for it.
+    /// The URL at which that Grafana reaches this project's Prometheus. monctl creates a data source for it.
     pub prometheus_url: Option<BaseUrl>,
 }
 
-/// A Grafana that exists.
+/// An existing Grafana.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ExistingGrafana<'a> {
-    /// Its address, without a slash at the end.
+    /// Its address, without a trailing slash.
     pub url: &'a str,
-    /// How it comes to the data.
+    /// How it reaches the data.
     pub data: ExistingData<'a>,
 }
 
@@ -58,12 +58,12 @@ impl<'a> ExistingGrafana<'a> {
     }
 }
 
-/// How a Grafana that exists comes to the project's data.
+/// How an existing Grafana reaches the project's data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ExistingData<'a> {
-    /// By a data source that is there, with this uid.
+    /// By an existing data source with this uid.
     Theirs(&'a str),
-    /// By one that monctl makes, for the Prometheus at this address.
+    /// By one that monctl creates, for the Prometheus at this address.
     Ours(&'a str),
 }
 
@@ -82,14 +82,14 @@ impl Default for Grafana {
     }
 }
 
-/// What becomes of a dashboard that a person changed.
+/// What happens to a dashboard that was edited in the browser.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OnDrift {
-    /// A copy is kept beside the spec, then the spec's is put back.
+    /// A copy is saved next to the spec, then the spec's version is restored.
     #[default]
     Restore,
-    /// It stays as the person made it.
+    /// It stays as it was edited.
     Keep,
 }
 
@@ -109,22 +109,22 @@ pub enum OwnDashboard {
 pub struct OwnDashboardSettings {
     /// The path of its file, relative to the spec.
     pub path: Option<PathBuf>,
-    /// Its number at grafana.com.
+    /// Its id at grafana.com.
     #[schemars(range(min = 1))]
     pub id: Option<u32>,
     /// Its revision there.
     #[schemars(range(min = 1))]
     pub revision: Option<u32>,
-    /// The sha256 of what is fetched.
+    /// The sha256 of the download.
     pub sha256: Option<Sha256Text>,
-    /// Values of its inputs, such as the uid of another data source, by the input's name or by the type of the source:
-    /// `{DS_LOKI: logs}`, `{loki: logs}`. Prometheus is known.
+    /// Values of its inputs, such as the uid of another data source, by the input's name or by the source's type:
+    /// `{DS_LOKI: logs}`, `{loki: logs}`. Inputs for Prometheus are filled in.
     pub inputs: BTreeMap<String, String>,
-    /// The uid that it gets in place of its own.
+    /// A uid to replace its own.
     pub uid: Option<GrafanaUid>,
-    /// The title that it gets in place of its own.
+    /// A title to replace its own.
     pub title: Option<String>,
-    /// The title of the folder in which it lies; by default that of all your own dashboards.
+    /// The title of its folder. Defaults to the folder of all your own dashboards.
     pub folder: Option<String>,
 }
 
@@ -135,17 +135,17 @@ pub enum DashboardSource<'a> {
     File(&'a Path),
     /// grafana.com, or a mirror of it.
     Published {
-        /// Its number.
+        /// Its id.
         id: u32,
         /// Its revision.
         revision: u32,
-        /// What its text must be.
+        /// The digest of its text.
         sha256: Sha256,
     },
 }
 
 impl OwnDashboard {
-    /// Where it comes from; `None` where the mapping does not say, which loading excludes.
+    /// Where it comes from; `None` if the mapping names no source, which loading rejects.
     pub fn source(&self) -> Option<DashboardSource<'_>> {
         let of = match self {
             Self::Path(path) => return Some(DashboardSource::File(path)),
@@ -162,7 +162,7 @@ impl OwnDashboard {
 }
 
 impl OwnDashboard {
-    /// What the spec says of it beside where it comes from.
+    /// Its other settings in the spec.
     pub fn settings(&self) -> OwnDashboardSettings {
         match self {
             Self::Path(_) => OwnDashboardSettings::default(),
@@ -180,41 +180,44 @@ impl OwnDashboard {
 }
 
 impl Grafana {
-    /// The uid of the data source that dashboards ask.
+    /// The uid of the data source that dashboards query.
     pub fn data_source(&self) -> &str {
         self.data_source.as_ref().map_or(DATA_SOURCE_UID, GrafanaUid::as_str)
     }
 
-    /// The Grafana that exists, where the spec names one in place of monctl's own.
+    /// The existing Grafana, if the spec names one in place of monctl's own.
     pub fn existing(&self) -> Option<ExistingGrafana<'_>> {
         let url = self.url.as_ref()?.as_str().trim_end_matches('/');
         let data = match (&self.data_source, &self.prometheus_url) {
             (Some(uid), _) => ExistingData::Theirs(uid.as_str()),
             (None, Some(url)) => ExistingData::Ours(url.as_str()),
-            // Loading has refused it.
+            // Loading rejects this.
             (None, None) => ExistingData::Theirs(DATA_SOURCE_UID),
         };
         Some(ExistingGrafana { url, data })
     }
 
-    /// What does not go together, as the key that it is about and a sentence.
+    /// Contradictory settings: the key, and a sentence.
     pub(super) fn contradictions(&self) -> Vec<(&'static str, &'static str)> {
         let Some(url) = &self.url else { return self.without_url() };
         let mut found = Vec::new();
         let mut find = |key, message| found.push((key, message));
         if self.token.is_none() {
-            find("token", "a Grafana that exists needs a `token`, such as `token: {env: GRAFANA_TOKEN}`");
+            find("token", "an existing Grafana needs a `token`, such as `token: {env: GRAFANA_TOKEN}`");
         }
         if !url.as_str().starts_with("https://") && !url.is_loopback() {
-            find("url", "the token would travel unencrypted; the address begins with `https://`");
+            find("url", "the token would be sent unencrypted; use an address that begins with `https://`");
         }
         if url.as_str().contains(['?', '#']) {
-            find("url", "the address ends before any `?` or `#`, such as `https://example.org/grafana`");
+            find(
+                "url",
+                "leave `?`, `#` and what follows out of the address, such as `https://example.org/grafana`",
+            );
         }
         match (&self.data_source, &self.prometheus_url) {
             (None, None) => find(
                 "data_source",
-                "say how that Grafana comes to the data: by `data_source`, the uid of one that it has, or by \
+                "name the data of that Grafana: `data_source`, the uid of an existing data source, or \
                  `prometheus_url`, where it reaches this project's Prometheus",
             ),
             (Some(_), Some(_)) => find(
@@ -226,20 +229,17 @@ impl Grafana {
         found
     }
 
-    /// What only a Grafana that exists has. It is about the `url`, which is missing, or is known to be wrong.
+    /// Settings of an existing Grafana where `url` is missing.
     fn without_url(&self) -> Vec<(&'static str, &'static str)> {
         let theirs = [
-            (
-                self.token.is_some(),
-                "`token` belongs to a Grafana that exists: write its `url`, or leave it out",
-            ),
+            (self.token.is_some(), "`token` is for an existing Grafana: add its `url`, or leave it out"),
             (
                 self.data_source.is_some(),
-                "`data_source` belongs to a Grafana that exists: write its `url`, or leave it out",
+                "`data_source` is for an existing Grafana: add its `url`, or leave it out",
             ),
             (
                 self.prometheus_url.is_some(),
-                "`prometheus_url` belongs to a Grafana that exists: write its `url`, or leave it out",
+                "`prometheus_url` is for an existing Grafana: add its `url`, or leave it out",
             ),
         ];
         theirs.into_iter().filter(|(given, _)| *given).map(|(_, message)| ("url", message)).collect()
@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn dashboards_ask_the_data_source_that_is_named() {
+    fn dashboards_query_the_named_data_source() {
         let named = grafana("{url: 'https://g/x/', token: {env: T}, data_source: prom}");
         assert_eq!(named.data_source(), "prom");
         let existing = named.existing().unwrap();

@@ -1,4 +1,4 @@
-//! `~` at the beginning of the spec's paths: the home folder, as people and shells mean it.
+//! `~` at the beginning of the spec's paths: the home folder, as in shells.
 
 use std::path::{Path, PathBuf};
 
@@ -11,7 +11,7 @@ use super::provider::{ExistingHost, ExistingHosts, ProviderSettings};
 use super::secret_ref::SecretRef;
 use super::tree::KeyPath;
 
-/// Puts the home folder in the place of `~` wherever the spec names a path of this computer.
+/// Replaces `~` by the home folder in the spec's paths of this computer.
 pub(super) fn expand(spec: &mut Spec, home: Option<&Path>) -> Vec<SpecFinding> {
     let mut findings = Vec::new();
     each_path(spec, &mut |at, path| {
@@ -19,7 +19,7 @@ pub(super) fn expand(spec: &mut Spec, home: Option<&Path>) -> Vec<SpecFinding> {
             if path.to_string_lossy().starts_with('~') {
                 findings.push(SpecFinding::new(
                     at,
-                    "a home folder other than `~/…` is not known: write the path in full",
+                    "only `~/…` is supported, not `~USER`: write the path in full",
                 ));
             }
             return;
@@ -28,7 +28,7 @@ pub(super) fn expand(spec: &mut Spec, home: Option<&Path>) -> Vec<SpecFinding> {
             Some(home) => *path = home.join(rest),
             None => findings.push(SpecFinding::new(
                 at,
-                "`HOME` is not set, so that `~` means nothing: write the path in full",
+                "`~` cannot be resolved, since `HOME` is not set: write the path in full",
             )),
         }
     });

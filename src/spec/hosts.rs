@@ -20,7 +20,7 @@ impl Spec {
         of_app.chain(others).collect()
     }
 
-    /// Whether the project has a host of this name.
+    /// Checks that the project has a host of this name.
     ///
     /// # Errors
     /// Where it has none, with the names that it has.

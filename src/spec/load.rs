@@ -21,7 +21,7 @@ use crate::error::{Error, Result};
 /// A valid spec and the file it was read from.
 #[derive(Debug, Clone)]
 pub struct Loaded {
-    /// The spec, with every choice that it leaves open decided.
+    /// The spec, with all defaults filled in.
     pub spec: Spec,
     pub(super) origin: Origin,
 }
@@ -37,8 +37,8 @@ impl Loaded {
         folder_of(self.path())
     }
 
-    /// Where the value at a path of keys stands, such as `["alerts", "HighCPUUsage", "for"]`; the last key on the way
-    /// that is there, where the value is not.
+    /// The place of the value at a path of keys, such as `["alerts", "HighCPUUsage", "for"]`, or of the last existing
+    /// key on the way.
     pub fn locate(&self, path: &[&str]) -> Location {
         let place = self.origin.root.locate(path.iter().copied());
         Location {
@@ -49,8 +49,8 @@ impl Loaded {
         }
     }
 
-    /// An error about values that are right in themselves: each with its path of keys and what is wrong, shown with its
-    /// line like those of loading.
+    /// An error about values that are each valid: each with its path of keys and a message, shown with its line like
+    /// errors of loading.
     pub(crate) fn refuse(&self, what: &str, values: Vec<(Vec<String>, String)>) -> Error {
         let problem = |(path, message): (Vec<String>, String)| {
             Problem::new(self.origin.root.locate(path.iter().map(String::as_str)), message)
@@ -78,7 +78,7 @@ pub struct Location {
     pub line: usize,
     /// The column, from 1, in characters.
     pub column: usize,
-    /// The line with the place marked.
+    /// The line, with carets below the place.
     pub excerpt: String,
 }
 
@@ -89,12 +89,12 @@ pub struct Location {
 pub fn load(path: &Path) -> Result<Loaded> {
     let bytes = read_at_most(path, SMALL_FILE_BYTES).map_err(|error| {
         Error::invalid(format!("cannot read the spec `{}`", path.display()))
-            .remedy("name the spec by `-f PATH` or `MONCTL_SPEC`; `examples/` holds some to start from")
+            .remedy("name the spec with `-f PATH` or `MONCTL_SPEC`; see `examples/` for specs to start from")
             .because(error)
     })?;
     let text = String::from_utf8(bytes).map_err(|_| {
-        Error::invalid(format!("the spec `{}` is no text in UTF-8", path.display()))
-            .remedy("a spec is a YAML file; `examples/` holds some to start from")
+        Error::invalid(format!("the spec `{}` is not UTF-8", path.display()))
+            .remedy("a spec is a YAML file; see `examples/` for specs to start from")
     })?;
     read(SpecFile { path: path.to_owned(), text })
 }
@@ -107,10 +107,10 @@ fn read(source: SpecFile) -> Result<Loaded> {
     let base = folder_of(&source.path);
     let shape::Repaired { json, mut faulty, mut problems } = shape::check(json_schema(), &root, &source.text);
     let counted = json.pointer("/app/count").is_some();
-    // What serde says may repeat a secret. The schema's tests see to it that a file without problems can be read.
+    // serde's message may contain a secret. The schema's tests ensure that a file without problems can be read.
     let Ok(mut spec) = serde_json::from_value::<Spec>(json) else {
         if problems.is_empty() {
-            problems.push(Problem::new(None, "a value has the right form and no meaning"));
+            problems.push(Problem::new(None, "a value has the right form but is not valid"));
         }
         return Err(invalid(&source, problems));
     };
@@ -132,13 +132,13 @@ fn read(source: SpecFile) -> Result<Loaded> {
     }
 }
 
-/// The catalogue with the integrations of the spec. A folder that is not there is a finding of its own.
+/// The catalogue with the integrations of the spec. A missing folder is reported elsewhere.
 fn catalogue(spec: &Spec, base: &Path) -> Result<Catalogue> {
     let folders = spec.integrations.iter().map(|folder| base.join(folder)).filter(|folder| folder.is_dir());
     Catalogue::with(&folders.collect::<Vec<_>>())
 }
 
-/// Where hosts are listed, their list says how many there are; a number beside it must be the same.
+/// Sets the number of hosts where they are listed; `count`, if given, must match.
 fn count(spec: &mut Spec, counted: bool) -> Option<SpecFinding> {
     let ProviderSettings::Hosts(hosts) = &spec.provider else { return None };
     let listed = u16::try_from(hosts.app.len()).unwrap_or(u16::MAX);
@@ -151,7 +151,7 @@ fn count(spec: &mut Spec, counted: bool) -> Option<SpecFinding> {
     None
 }
 
-/// Decides what the file leaves open.
+/// Fills in defaults that depend on other files.
 fn decided(mut spec: Spec, root: &Node, base: &Path) -> Spec {
     detect::decide(&base.join(&spec.app.path), &mut spec.app);
     if !root.has("alerts") {
@@ -161,7 +161,7 @@ fn decided(mut spec: Spec, root: &Node, base: &Path) -> Spec {
     spec
 }
 
-/// Where a finding stands: at its value, or within the value's text.
+/// The place of a finding: at its value, or within the value's text.
 fn place_of(finding: &SpecFinding, root: &Node, text: &str) -> Place {
     let whole = root.locate(finding.path.keys());
     let inside = |(at, width)| root.get(finding.path.keys())?.place_of_action(text, at, width);
@@ -171,7 +171,7 @@ fn place_of(finding: &SpecFinding, root: &Node, text: &str) -> Place {
 fn invalid(source: &SpecFile, problems: Vec<Problem>) -> Error {
     source
         .error("the spec", problems)
-        .remedy("`monctl schema` prints what a spec may hold; `examples/` holds some to start from")
+        .remedy("`monctl schema` prints the keys of a spec; see `examples/` for specs to start from")
 }
 
 fn folder_of(path: &Path) -> &Path {

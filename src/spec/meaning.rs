@@ -1,5 +1,5 @@
-//! What the schema cannot say: whether the values of a well-formed spec make sense together and name things
-//! that are there. Each finding is a path in the file and a sentence.
+//! What the schema cannot express: whether the values of a well-formed spec are consistent and name things that
+//! exist. Each finding is a path in the file and a sentence.
 
 mod alerts;
 mod notify;
@@ -21,7 +21,7 @@ use super::tree::KeyPath;
 use crate::host::Role;
 use crate::integrations::Integration;
 
-/// What comes as a release.
+/// Products that come as a release.
 const RELEASES: [&str; 4] = ["prometheus", "alertmanager", "node_exporter", "grafana"];
 
 /// All findings. `base` is the folder to which the spec's paths are relative.
@@ -43,7 +43,7 @@ pub(super) fn check(spec: &Spec, base: &Path) -> Vec<SpecFinding> {
     findings
 }
 
-/// Durations that are nothing.
+/// Durations that are 0.
 fn durations(spec: &Spec, findings: &mut Vec<SpecFinding>) {
     let monitoring = &spec.monitoring;
     for (path, duration) in [
@@ -53,7 +53,7 @@ fn durations(spec: &Spec, findings: &mut Vec<SpecFinding>) {
         ("notify.resolve_timeout", spec.notify.resolve_timeout),
     ] {
         if duration.as_millis() == 0 {
-            findings.push(SpecFinding::new(path, "it has to be longer than nothing"));
+            findings.push(SpecFinding::new(path, "it must be longer than 0s"));
         }
     }
 }
@@ -88,35 +88,35 @@ fn existing_hosts(hosts: &ExistingHosts, findings: &mut Vec<SpecFinding>) {
         let settings = host.settings();
         let destination = (settings.ssh.host().to_owned(), settings.port);
         if let Some((_, first)) = seen.iter().find(|(other, _)| *other == destination) {
-            let message = format!("`{}` stands here twice; each host has one role", destination.0);
+            let message = format!("`{}` is listed twice; each host has one role", destination.0);
             findings.push(SpecFinding::new(path.clone(), message).about(path.clone()).about(first.clone()));
         }
         if settings.user.is_some() && settings.ssh.user().is_some() {
-            let message = format!("`{}` names a user already; leave `user` out", settings.ssh);
+            let message = format!("`{}` already names a user; leave `user` out", settings.ssh);
             findings.push(SpecFinding::new(path.clone(), message).about(path.clone()));
         }
         seen.push((destination, path));
     }
 }
 
-/// Prometheus refuses to look for instances without a region, also where it only checks its configuration.
+/// Prometheus needs a region to discover instances, even when it only checks its configuration.
 fn discovery(spec: &Spec, findings: &mut Vec<SpecFinding>) {
     let message = match (spec.monitoring.discovery, &spec.provider) {
         (Discovery::Static, _) => return,
         (Discovery::Ec2, ProviderSettings::Aws(aws)) if aws.region.is_some() => return,
-        (Discovery::Ec2, ProviderSettings::Aws(_)) => "looking for instances needs `provider.aws.region`",
-        (Discovery::Ec2, _) => "only `provider: {aws: …}` has instances to look for",
+        (Discovery::Ec2, ProviderSettings::Aws(_)) => "discovery needs `provider.aws.region`",
+        (Discovery::Ec2, _) => "discovery by EC2 needs `provider: {aws: …}`",
     };
     findings.push(SpecFinding::new("monitoring.discovery", message).about("provider"));
 }
 
-/// References that cannot lead to a secret. The messages repeat nothing of them: a secret may have been put
-/// where its reference belongs.
+/// References that cannot lead to a secret. The messages do not quote them: the user may have written a secret in place
+/// of its reference.
 fn secrets(spec: &Spec, findings: &mut Vec<SpecFinding>) {
     for (name, reference) in spec.secret_refs() {
         let message = match reference {
             SecretRef::File(path) if path.to_string_lossy().contains("://") => {
-                "this is a URL, not the path of a file that holds the secret"
+                "this is a URL, not the path of a file with the secret"
             }
             SecretRef::Command(words) if words.first().is_none_or(String::is_empty) => "the command is empty",
             _ => continue,
@@ -125,13 +125,14 @@ fn secrets(spec: &Spec, findings: &mut Vec<SpecFinding>) {
     }
     for (name, value) in &spec.app.env {
         if matches!(value, EnvValue::Plain(text) if !fits_environment(text)) {
-            let message = "the value holds control characters, which no environment can carry";
+            let message =
+                "the value contains control characters, which are not allowed in environment variables";
             findings.push(SpecFinding::new(format!("app.env.{name}"), message));
         }
     }
 }
 
-/// A Grafana that exists with all that it needs, and dashboards that each come from one place.
+/// Checks the settings of an existing Grafana, and that each dashboard has exactly one source.
 fn grafana(grafana: &Grafana, base: &Path, findings: &mut Vec<SpecFinding>) {
     let mut find =
         |key: &str, message: String| findings.push(SpecFinding::new(format!("grafana.{key}"), message));
@@ -142,7 +143,7 @@ fn grafana(grafana: &Grafana, base: &Path, findings: &mut Vec<SpecFinding>) {
         match dashboard.source() {
             None => find(
                 &format!("dashboards.{index}"),
-                "a dashboard comes from a `path`, or has an `id`, a `revision` and a `sha256`".into(),
+                "a dashboard needs a `path`, or an `id`, a `revision` and a `sha256`".into(),
             ),
             Some(DashboardSource::File(path)) if !base.join(path).is_file() => {
                 find(
@@ -162,11 +163,11 @@ fn grafana(grafana: &Grafana, base: &Path, findings: &mut Vec<SpecFinding>) {
                 format!("the `{key}` is empty; write one or leave it out"),
             );
         }
-        // Grafana's own name for what lies in no folder; it takes no folder of this title.
+        // Grafana's own name for dashboards outside of folders; it rejects a folder of this title.
         if dashboard.folder().trim().eq_ignore_ascii_case("general") {
             find(
                 &format!("dashboards.{index}.folder"),
-                "no folder may be called `General`; choose another title".into(),
+                "Grafana reserves the title `General`; choose another one".into(),
             );
         }
     }
@@ -193,12 +194,14 @@ fn files(spec: &Spec, base: &Path, findings: &mut Vec<SpecFinding>) {
     }
 }
 
-/// A path of metrics that has no use, or that Prometheus would write in another way.
+/// A metrics path that is not used, or that Prometheus would write differently.
 fn metrics_path(spec: &Spec, findings: &mut Vec<SpecFinding>) {
     let Some(path) = &spec.app.metrics_path else { return };
     let message = match spec.app.metrics() {
-        Metrics::Exporter => "only `metrics: builtin` has a path of its own; leave it out, or add that",
-        Metrics::Builtin if path.as_str().contains(['?', '#']) => "the path ends before any `?` or `#`",
+        Metrics::Exporter => "this is for `metrics: builtin` only; leave it out, or add that",
+        Metrics::Builtin if path.as_str().contains(['?', '#']) => {
+            "leave `?`, `#` and what follows out of the path"
+        }
         Metrics::Builtin => return,
     };
     findings.push(SpecFinding::new("app.metrics_path", message).about("app.metrics"));
@@ -217,23 +220,22 @@ fn releases(install: &Install, base: &Path, findings: &mut Vec<SpecFinding>) {
     }
     for name in install.releases().versions.keys().filter(|name| !RELEASES.contains(&name.as_str())) {
         let near = suggestion(name, RELEASES);
-        findings
-            .push(SpecFinding::new(at.and("versions").and(name), format!("no release is called so{near}")));
+        findings.push(SpecFinding::new(at.and("versions").and(name), format!("unknown release{near}")));
     }
 }
 
-/// A version of what is not installed.
+/// A version of a Grafana that is not installed.
 fn no_release_of_grafana(spec: &Spec, findings: &mut Vec<SpecFinding>) {
     let install = &spec.monitoring.install;
     if spec.grafana.existing().is_some() && install.releases().versions.contains_key("grafana") {
         let word = if install.is_release() { "release" } else { "distribution" };
         let path = format!("monitoring.install.{word}.versions.grafana");
-        let message = "no Grafana is installed, since `grafana.url` names one; leave this out";
+        let message = "monctl installs no Grafana, since `grafana.url` names an existing one; leave this out";
         findings.push(SpecFinding::new(path, message).about("grafana.url"));
     }
 }
 
-/// The folders of the user's own integrations. One that watches nothing is a mistyped role.
+/// The folders of the user's own integrations. One that monitors no host has most likely a typo in its role.
 fn integrations(spec: &Spec, base: &Path, findings: &mut Vec<SpecFinding>) {
     let roles = spec.roles();
     for (index, folder) in spec.integrations.iter().enumerate() {
@@ -248,7 +250,7 @@ fn integrations(spec: &Spec, base: &Path, findings: &mut Vec<SpecFinding>) {
         let integration = spec.catalogue.integrations().iter().find(is_it);
         if integration.is_some_and(|integration| !roles.iter().any(|role| integration.watches(*role))) {
             let roles: Vec<String> = roles.iter().map(|role| format!("`{role}`")).collect();
-            found(format!("no host has a role that it watches; the roles are {}", roles.join(", ")));
+            found(format!("no host has a role that it monitors; the roles are {}", roles.join(", ")));
         }
     }
 }
@@ -256,11 +258,11 @@ fn integrations(spec: &Spec, base: &Path, findings: &mut Vec<SpecFinding>) {
 /// The port of ssh.
 const SSH: u16 = 22;
 
-/// Ports that are taken twice on a host.
+/// Ports that are used twice on a host.
 fn ports(spec: &Spec, findings: &mut Vec<SpecFinding>) {
     let of_app = spec.app.port.get();
     if spec.app.port == spec.app.metrics_port {
-        let message = format!("port {of_app} is that of `metrics_port`, too; choose another");
+        let message = format!("port {of_app} is also `metrics_port`; choose another");
         findings.push(SpecFinding::new("app.port", message).about("app.metrics_port"));
     }
     let scraped = spec.scraped();
@@ -282,7 +284,7 @@ fn ports(spec: &Spec, findings: &mut Vec<SpecFinding>) {
         };
         if let Some(other) = exporters[..index].iter().find(is_beside) {
             let message = format!(
-                "port {} is used by {} and by {}; change one of them",
+                "port {} is used by both {} and {}; change one of them",
                 job.port, other.title, job.title
             );
             findings.push(SpecFinding::new("integrations", message));

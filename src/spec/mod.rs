@@ -1,6 +1,6 @@
 //! The user's spec: model, loading, validation, JSON Schema, secret references.
 //!
-//! A [`Spec`] that exists is valid: later rooms never check it again. Nothing here knows of machines.
+//! A [`Spec`] is always valid: later modules never check it again. Nothing here depends on machines.
 
 mod alert;
 mod app;

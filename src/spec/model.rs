@@ -23,21 +23,21 @@ pub struct Spec {
     /// The version of this format; 1.
     #[schemars(range(min = 1, max = 1))]
     pub version: u32,
-    /// The project's name: a DNS label. Machines, networks and tags carry it.
+    /// The project's name: a DNS label, used for machines, networks and tags.
     pub project: ProjectName,
-    /// Where the machines come from.
+    /// The provider of the machines.
     pub provider: ProviderSettings,
     /// The Django application.
     pub app: App,
     /// Prometheus, Alertmanager and what they run on.
     #[serde(default)]
     pub monitoring: Monitoring,
-    /// Alerts by name: those of the catalogue with their parameters, and your own with an `expr`. Where absent, those
-    /// of the catalogue that need no choice, as far as the spec brings what they need.
+    /// Alerts by name: those of the catalogue with their parameters, and your own with an `expr`. Defaults to
+    /// the catalogue's alerts that are not optional, as far as the spec has what they need.
     #[serde(default = "default_alerts")]
     pub alerts: BTreeMap<AlertName, Alert>,
-    /// Folders of your own integrations: exporters with their scrape jobs, alerts and dashboards. docs/integrations.md
-    /// says what such a folder holds.
+    /// Folders of your own integrations: exporters with their scrape jobs, alerts and dashboards. See
+    /// docs/integrations.md.
     #[serde(default)]
     pub integrations: Vec<PathBuf>,
     /// Where alerts are sent.
@@ -45,12 +45,12 @@ pub struct Spec {
     /// Grafana and its dashboards.
     #[serde(default)]
     pub grafana: Grafana,
-    /// The alerts that can be named, with the integrations that they belong to. Loading adds those of `integrations`.
+    /// The known alerts and their integrations. Loading adds those of `integrations`.
     #[serde(skip)]
     pub catalogue: Catalogue,
 }
 
-/// Those of the program's own catalogue. Loading adds those of the user's integrations.
+/// The default alerts of monctl's own catalogue. Loading adds those of the user's integrations.
 fn default_alerts() -> BTreeMap<AlertName, Alert> {
     Catalogue::default().default_alerts()
 }

@@ -21,18 +21,18 @@ pub struct Monitoring {
     pub retention: PromDuration,
     /// How software is obtained.
     pub install: Install,
-    /// How Prometheus learns of the application hosts.
+    /// How Prometheus discovers the application hosts.
     pub discovery: Discovery,
 }
 
-/// How Prometheus learns of the application hosts.
+/// How Prometheus discovers the application hosts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Discovery {
-    /// From its configuration: those of the spec.
+    /// From its configuration: the hosts of the spec.
     #[default]
     Static,
-    /// From EC2: every running instance with the tag `monctl:scrape`, those of an autoscaling group included.
+    /// From EC2: every running instance with the tag `monctl:scrape`, including those of an autoscaling group.
     Ec2,
 }
 
@@ -48,7 +48,7 @@ impl Default for Monitoring {
     }
 }
 
-/// How Prometheus, Alertmanager and node exporter are obtained: a bare word, or one with settings.
+/// How Prometheus, Alertmanager and node exporter are obtained: a bare word, or a word with settings.
 /// Grafana always comes as a release.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", from = "InstallForm")]
@@ -61,7 +61,7 @@ pub enum Install {
 }
 
 impl Install {
-    /// Where release tarballs come from; Grafana's where the rest is the distribution's.
+    /// Where release tarballs come from. With `distribution`, this is for Grafana only.
     pub const fn releases(&self) -> &Releases {
         match self {
             Self::Distribution(releases) | Self::Release(releases) => releases,
@@ -126,10 +126,10 @@ impl From<InstallForm> for Install {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Releases {
-    /// A base URL that serves the same files, for closed networks.
+    /// The base URL of a mirror of the same files, for closed networks.
     pub mirror: Option<BaseUrl>,
-    /// A catalogue of your own, relative to the spec.
+    /// The path of your own catalogue, relative to the spec.
     pub catalogue: Option<PathBuf>,
-    /// Versions by name (`prometheus`, `alertmanager`, `node_exporter`, `grafana`); the catalogue's default where absent.
+    /// Versions by name (`prometheus`, `alertmanager`, `node_exporter`, `grafana`). Default to the catalogue's.
     pub versions: BTreeMap<String, String>,
 }

@@ -1,5 +1,5 @@
-//! Small types of the spec that a plain string or number would not tell apart: each can be built only
-//! from text that is valid, and each carries its rule and an example into the JSON Schema.
+//! Small types of the spec in place of plain strings and numbers: each can be built only from valid text, and
+//! each adds its rule and an example to the JSON Schema.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::host::ProjectName;
 
-/// Defines a newtype over text with one rule, which loading, serde and the JSON Schema share.
+/// Defines a newtype over text with one rule, shared by loading, serde and the JSON Schema.
 macro_rules! text_type {
     ($(#[$doc:meta])* $name:ident, $pattern:literal, $example:literal, $valid:expr, $hint:literal) => {
         $(#[$doc])*
@@ -22,7 +22,7 @@ macro_rules! text_type {
         pub struct $name(String);
 
         impl $name {
-            /// What the text must match, and what to say where it does not.
+            /// The pattern that the text must match, and the message if it does not.
             #[allow(dead_code, reason = "only the keys of mappings need it")]
             pub(super) const RULE: (&str, &str) = ($pattern, $hint);
 
@@ -83,8 +83,8 @@ fn is_identifier(text: &str) -> bool {
 }
 
 text_type! {
-    /// A WSGI module in dotted notation, such as `mysite.wsgi`, with `:NAME` behind it where its callable has another name
-    /// than `application`.
+    /// A WSGI module in dotted notation, such as `mysite.wsgi`, followed by `:NAME` if its callable is not named
+    /// `application`.
     WsgiModule,
     "^[A-Za-z_][A-Za-z0-9_]*(\\.[A-Za-z_][A-Za-z0-9_]*)*(:[A-Za-z_][A-Za-z0-9_]*)?$",
     "mysite.wsgi",
@@ -112,7 +112,7 @@ text_type! {
 }
 
 text_type! {
-    /// The name of an alert: any text, as Prometheus takes it.
+    /// The name of an alert: any text that Prometheus accepts.
     AlertName,
     "^[^\\s\\x00-\\x1f\\x7f]([^\\x00-\\x1f\\x7f]*[^\\s\\x00-\\x1f\\x7f])?$",
     "HighCPUUsage",
@@ -130,7 +130,7 @@ text_type! {
 }
 
 text_type! {
-    /// A severity of which something is said: it also names a receiver and a file.
+    /// A severity with settings: it also names a receiver and a file.
     SeverityName,
     "^[A-Za-z0-9_][A-Za-z0-9_-]{0,62}$",
     "critical",
@@ -180,11 +180,11 @@ text_type! {
         let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
         rest.is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_graphic() && b != b'@'))
     },
-    "a base URL begins with `http://` or `https://` and holds no user name or password"
+    "a base URL begins with `http://` or `https://` and contains no user name or password"
 }
 
 impl BaseUrl {
-    /// Whether it leads to this computer itself, so that nothing of it goes over a network.
+    /// Whether its host is loopback, so that nothing is sent over a network.
     pub fn is_loopback(&self) -> bool {
         let rest = self.as_str().split_once("://").map_or("", |(_, rest)| rest);
         let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
@@ -238,7 +238,7 @@ text_type! {
     "an instance type is written like `t3.small`"
 }
 
-/// Whether the text is an id of EC2 with this prefix: 8 or 17 hexadecimal digits behind it.
+/// Whether the text is an id of EC2 with this prefix: followed by 8 or 17 hexadecimal digits.
 fn is_ec2_id(text: &str, prefix: &str) -> bool {
     text.strip_prefix(prefix).is_some_and(|digits| {
         [8, 17].contains(&digits.len())
@@ -274,7 +274,7 @@ text_type! {
 }
 
 text_type! {
-    /// The name of an instance profile of IAM.
+    /// The name of an IAM instance profile.
     ProfileName,
     "^[A-Za-z0-9+=,.@_-]{1,128}$",
     "monctl-discovery",
@@ -285,14 +285,14 @@ text_type! {
     "an instance profile is written by its name: letters, digits and `+=,.@_-`"
 }
 
-/// Whether EC2 and all other services take this in tags: letters and digits of any script, spaces, `+-=._:/@`.
+/// Whether EC2 and all other services accept this in tags: letters and digits of any script, spaces, `+-=._:/@`.
 fn is_tag_text(text: &str, longest: usize) -> bool {
     let fits = |c: char| c.is_alphanumeric() || c == ' ' || "+-=._:/@".contains(c);
     text.chars().count() <= longest && text.chars().all(fits) && text.trim() == text
 }
 
 text_type! {
-    /// The key of a tag of one's own.
+    /// The key of a user's tag.
     TagKey,
     "^[^ ].{0,127}$",
     "cost-center",
@@ -309,7 +309,7 @@ text_type! {
     "^.{0,256}$",
     "4711",
     |text| is_tag_text(text, 256),
-    "a tag's value has up to 256 letters, digits, spaces and `+-=._:/@`; numbers stand in quotes"
+    "a tag's value has up to 256 letters, digits, spaces and `+-=._:/@`; quote numbers"
 }
 
 text_type! {
@@ -354,14 +354,14 @@ text_type! {
     "a user has letters, digits, `.`, `_` and `-` only, and does not begin with `-`"
 }
 
-/// Whether ssh can be told to log in as this user: it is not taken for an option.
+/// Whether ssh accepts this user name and does not take it for an option.
 fn is_ssh_user(text: &str) -> bool {
     !text.is_empty()
         && !text.starts_with('-')
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
 }
 
-/// Where ssh connects to: a name, an address or an alias of the user's ssh configuration, `USER@` before it or not.
+/// Where ssh connects to: a name, an address or an alias of the user's ssh configuration, with an optional `USER@`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Destination(String);
@@ -379,11 +379,11 @@ impl FromStr for Destination {
         if user.is_none_or(is_ssh_user) && (is_name || host.parse::<Ipv6Addr>().is_ok()) {
             return Ok(Self(text.to_owned()));
         }
-        Err("a host is written as for ssh: a name, an address or an alias, with `USER@` before it where you like".into())
+        Err("a host is written as for ssh: a name, an address or an alias, with an optional `USER@`".into())
     }
 }
 
-/// What to write instead of a host with its port, or an address in brackets.
+/// The correct form of a host with its port, or of an address in brackets.
 fn misplaced(host: &str) -> Option<String> {
     let bracketed = host.strip_prefix('[').and_then(|rest| rest.split_once(']'));
     let (address, port) = match bracketed {
@@ -392,7 +392,7 @@ fn misplaced(host: &str) -> Option<String> {
         None => host.rsplit_once(':').filter(|(name, _)| !name.contains(':'))?,
     };
     let number = port.parse::<Port>().ok()?;
-    Some(format!("the port stands beside the host: write `{{ssh: {address}, port: {number}}}`"))
+    Some(format!("write the port next to the host: `{{ssh: {address}, port: {number}}}`"))
 }
 
 impl fmt::Display for Destination {
@@ -425,7 +425,7 @@ impl JsonSchema for Destination {
             "type": "string",
             "format": "ssh-destination",
             "examples": ["web1.example.org"],
-            "description": "a name, an address or an alias of the ssh configuration, `USER@` before it or not"
+            "description": "a name, an address or an alias of the ssh configuration, with an optional `USER@`"
         })
     }
 }
@@ -461,7 +461,7 @@ text_type! {
 }
 
 impl InstanceType {
-    /// Two CPUs and 2 GiB: the least on which both roles run without swapping.
+    /// Two CPUs and 2 GiB: the smallest type on which both roles run without swapping.
     pub(super) fn small() -> Self {
         Self("t3.small".to_owned())
     }
@@ -474,7 +474,7 @@ impl LoginName {
     }
 }
 
-/// A network by its address and prefix length, such as `203.0.113.0/24`. One address stands for itself.
+/// A network by its address and prefix length, such as `203.0.113.0/24`. A single address is a network, too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Cidr(IpNet);
@@ -501,7 +501,7 @@ impl TryFrom<String> for Cidr {
         if net.addr() == net.network() {
             return Ok(Self(net));
         }
-        Err(format!("it has bits behind its prefix; the network is `{}`", net.trunc()))
+        Err(format!("it has bits set after its prefix; use `{}`", net.trunc()))
     }
 }
 
@@ -550,7 +550,7 @@ text_type! {
 pub struct Port(NonZeroU16);
 
 impl Port {
-    /// The port with this number; 0 is taken as 1.
+    /// The port with this number; 0 becomes 1.
     pub const fn new(number: u16) -> Self {
         match NonZeroU16::new(number) {
             Some(number) => Self(number),
@@ -596,7 +596,7 @@ impl JsonSchema for Port {
 pub struct Percent(f64);
 
 impl Percent {
-    /// The percentage, where it is one.
+    /// The percentage; none if out of range.
     pub fn new(value: f64) -> Option<Self> {
         (0.0..=100.0).contains(&value).then_some(Self(value))
     }
@@ -612,7 +612,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_accept_what_their_rule_says_and_nothing_else() {
+    fn names_accept_what_matches_their_rule_and_nothing_else() {
         for (text, good) in [
             ("notes.wsgi", true),
             ("wsgi", true),
@@ -675,24 +675,24 @@ mod tests {
     }
 
     #[test]
-    fn a_port_behind_a_host_and_brackets_are_told_where_they_belong() {
+    fn a_port_after_a_host_and_brackets_get_a_hint() {
         for (text, hint) in [
             ("web1:2222", "write `{ssh: web1, port: 2222}`"),
             ("deploy@10.0.0.7:22", "write `{ssh: 10.0.0.7, port: 22}`"),
             ("[fd00::7]", "leave the brackets out: `fd00::7`"),
             ("[fd00::7]:2222", "write `{ssh: fd00::7, port: 2222}`"),
         ] {
-            let said = text.parse::<Destination>().unwrap_err();
-            assert!(said.contains(hint), "{text}: {said}");
+            let error = text.parse::<Destination>().unwrap_err();
+            assert!(error.contains(hint), "{text}: {error}");
         }
         for text in ["web1:99999", "web1:", "fd00:::7", "ssh://web1:22"] {
-            let said = text.parse::<Destination>().unwrap_err();
-            assert!(said.starts_with("a host is written as for ssh"), "{text}: {said}");
+            let error = text.parse::<Destination>().unwrap_err();
+            assert!(error.starts_with("a host is written as for ssh"), "{text}: {error}");
         }
     }
 
     #[test]
-    fn a_user_of_ssh_is_the_same_beside_the_host_and_before_it() {
+    fn a_user_of_ssh_has_the_same_rule_next_to_the_host_and_before_it() {
         for (user, good) in [
             ("anna.meier", true),
             ("Anna", true),

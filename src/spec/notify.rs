@@ -1,4 +1,4 @@
-//! The spec's section `notify`: where alerts are sent, when, and what the message says.
+//! The spec's section `notify`: where and when alerts are sent, and the text of their messages.
 
 use std::collections::BTreeMap;
 
@@ -17,35 +17,35 @@ pub struct Notify {
     /// Slack, by an incoming webhook. Exactly one of `slack` and `capture` is given.
     #[serde(default)]
     pub slack: Option<Slack>,
-    /// No webhook at hand: monctl itself receives, while `verify-alert` runs.
+    /// Without a webhook: monctl itself receives messages, while `verify-alert` runs.
     #[serde(default)]
     pub capture: Option<Capture>,
-    /// How long the first alert of a group waits for others; Alertmanager's default (30s) where absent.
+    /// How long the first alert of a group waits for others. Defaults to Alertmanager's default (30s).
     #[serde(default)]
     pub group_wait: Option<PromDuration>,
-    /// How long after a notification changes of the group are sent; Alertmanager's default (5m) where absent.
+    /// How long after a notification changes of the group are sent. Defaults to Alertmanager's default (5m).
     #[serde(default)]
     pub group_interval: Option<PromDuration>,
-    /// After what time an alert that still fires is sent again; Alertmanager's default (4h) where absent.
+    /// How long until an alert that still fires is sent again. Defaults to Alertmanager's default (4h).
     #[serde(default)]
     pub repeat_interval: Option<PromDuration>,
-    /// After what silence of the sender an alert counts as resolved.
+    /// How long an alert without updates from its sender stays active before it counts as resolved.
     #[serde(default = "default_resolve_timeout")]
     pub resolve_timeout: PromDuration,
-    /// What is different for alerts of a severity, by its name.
+    /// Overrides for alerts of a severity, by its name.
     #[serde(default)]
     pub severities: BTreeMap<SeverityName, Severity>,
-    /// A dead man's switch, which is a secret: it is asked every minute or so for as long as alerts can be sent, and
-    /// tells you when it was not. Needs the alert `Watchdog`.
+    /// The URL of a dead man's switch, which is a secret: Alertmanager calls it about every minute while alerts can be
+    /// sent, and the service notifies you when calls stop. Needs the alert `Watchdog`.
     #[serde(default)]
     pub heartbeat_url: Option<SecretRef>,
-    /// Where you keep copies of the runbooks (`monctl runbook NAME`): messages then link to `NAME.md` below it.
+    /// The base URL of your copies of the runbooks (`monctl runbook NAME`): messages then link to `NAME.md` below it.
     #[serde(default)]
     pub runbooks: Option<BaseUrl>,
 }
 
 impl Notify {
-    /// Where alerts are sent. Loading has made sure that there is exactly one place; capture where there is none.
+    /// Where alerts are sent. Loading ensures exactly one place; `capture` if there is none.
     pub fn receiver(&self) -> Receiver<'_> {
         match &self.slack {
             Some(slack) => Receiver::Slack(slack),
@@ -53,13 +53,13 @@ impl Notify {
         }
     }
 
-    /// Whether messages are marked with the alerts that they are about, for those who look for them: monctl's own
-    /// receiver, and a bot in the channel.
+    /// Whether messages carry a mark of their alerts, by which monctl's own receiver or the bot in the channel finds
+    /// them.
     pub fn is_marked(&self) -> bool {
         self.slack.as_ref().is_none_or(|slack| slack.bot_token.is_some())
     }
 
-    /// What the message says, whoever receives it.
+    /// The message, for any receiver.
     pub fn message(&self) -> Message {
         let slack = self.slack.as_ref().map(|slack| &slack.message);
         let capture = || self.capture.as_ref().map(|capture| &capture.message);
@@ -80,10 +80,10 @@ pub enum Receiver<'a> {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct Slack {
-    /// The webhook's URL, which is a secret. Without it the bot posts, to `channel`.
+    /// The webhook's URL, which is a secret. Without it, the bot posts to `channel`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub webhook_url: Option<SecretRef>,
-    /// A bot's token, which is a secret: `verify-alert` then finds the message itself in the channel. The bot needs
+    /// A bot's token, which is a secret: `verify-alert` then looks for the message in the channel. The bot needs
     /// the scopes `channels:history` and `channels:read` (`groups:…` for a private channel), and to be in it; without
     /// `webhook_url` also `chat:write`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -91,10 +91,10 @@ pub struct Slack {
     /// The HTTP proxy through which the monitoring host reaches Slack and the heartbeat's URL.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proxy_url: Option<BaseUrl>,
-    /// Where the bot asks, for workspaces outside slack.com.
+    /// The base URL of Slack's API, for workspaces outside slack.com.
     #[serde(default = "default_api_url")]
     pub api_url: String,
-    /// What the message says.
+    /// The message.
     #[serde(flatten)]
     pub message: Message,
 }
@@ -104,41 +104,40 @@ pub struct Slack {
 #[serde(default)]
 #[schemars(deny_unknown_fields)]
 pub struct Capture {
-    /// What the message says.
+    /// The message.
     #[serde(flatten)]
     pub message: Message,
 }
 
-/// What a Slack message says.
+/// The content of a message.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Message {
     /// The channel; app webhooks ignore it.
     pub channel: Option<String>,
-    /// The title: plain text, or a template of Alertmanager's where it holds `{{`; one that names the alert and its state
-    /// where absent.
+    /// The title: plain text, or an Alertmanager template if it contains `{{`. Defaults to the alert's name and state.
     pub title: Option<String>,
-    /// The text: plain text, or a template of Alertmanager's where it holds `{{`; what, where, since when, how much and
-    /// what to do where absent.
+    /// The text: plain text, or an Alertmanager template if it contains `{{`. Defaults to what fires, where, since
+    /// when, the value and what to do.
     pub text: Option<String>,
-    /// Whether the end of an alert is told, too; yes where absent.
+    /// Whether resolved notifications are sent. Defaults to true.
     pub send_resolved: Option<bool>,
 }
 
 impl Slack {
-    /// Whether the bot posts, as there is no webhook.
+    /// Whether the bot posts, since there is no webhook.
     pub const fn bot_posts(&self) -> bool {
         self.webhook_url.is_none()
     }
 }
 
 impl Message {
-    /// Whether the message says what monctl has it say. With a text of your own, nothing is added to it.
+    /// Whether the text is monctl's default. Nothing is added to your own text.
     pub const fn is_ours(&self) -> bool {
         self.text.is_none()
     }
 
-    /// Whether the end of an alert is told, too.
+    /// Whether resolved notifications are sent.
     pub fn send_resolved(&self) -> bool {
         self.send_resolved.unwrap_or(true)
     }

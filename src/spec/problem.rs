@@ -1,8 +1,8 @@
-//! What is wrong with a spec.
+//! A problem of a spec.
 
 use super::place::Place;
 
-/// One thing that is wrong. The message shows no value that may be a secret.
+/// One problem. The message shows no value that may be a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Problem {
     pub place: Option<Place>,

@@ -1,4 +1,4 @@
-//! Whether a rule of the user's own is `PromQL` at all. What is said of a live Prometheus' series is `verify/check`'s part.
+//! Checks that the user's own rule is valid `PromQL`. `verify/check` compares it with a live Prometheus' series.
 
 use super::suggest::suggestion;
 use crate::promql::{parse, without_texts};
@@ -6,42 +6,42 @@ use crate::promql::{parse, without_texts};
 /// What is wrong with an expression.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum PromqlFault {
-    /// No Prometheus reads it.
+    /// No Prometheus accepts it.
     Wrong(String),
-    /// A newer Prometheus than monctl knows may read it.
+    /// A Prometheus newer than monctl's parser may accept it.
     Unknown(String),
 }
 
-/// What is wrong with an expression, if anything is.
+/// The fault of an expression, if any.
 pub(crate) fn fault(expression: &str) -> Option<PromqlFault> {
     if expression.trim().is_empty() {
         return Some(PromqlFault::Wrong("the expression is empty".to_owned()));
     }
-    let said = parse(expression).err()?;
-    if let Some(function) = said.strip_prefix(UNKNOWN_FUNCTION) {
+    let reason = parse(expression).err()?;
+    if let Some(function) = reason.strip_prefix(UNKNOWN_FUNCTION) {
         let function = function.trim_matches(['\'', '"']);
         let near = suggestion(function, FUNCTIONS);
-        return Some(PromqlFault::Unknown(format!("monctl knows no function `{function}` of PromQL{near}")));
+        return Some(PromqlFault::Unknown(format!("unknown PromQL function `{function}`{near}")));
     }
-    // Prometheus' dialect of regular expressions is Go's.
-    if said.starts_with(ILLEGAL_REGEX) {
-        return Some(PromqlFault::Unknown(said));
+    // Prometheus uses Go's regular expressions, which differ from Rust's.
+    if reason.starts_with(ILLEGAL_REGEX) {
+        return Some(PromqlFault::Unknown(reason));
     }
     if let Some(mark) = unclosed(expression) {
-        return Some(PromqlFault::Wrong(format!("this is no PromQL: `{mark}` is never closed")));
+        return Some(PromqlFault::Wrong(format!("not valid PromQL: `{mark}` is never closed")));
     }
     if let Some(what) = newer(expression) {
         return Some(PromqlFault::Unknown(what));
     }
-    Some(PromqlFault::Wrong(if said == NO_REASON {
-        "this is no PromQL: it ends, or something stands in it, where nothing can".to_owned()
+    Some(PromqlFault::Wrong(if reason == NO_REASON {
+        "not valid PromQL: unexpected end or token".to_owned()
     } else {
-        format!("this is no PromQL: {said}")
+        format!("not valid PromQL: {reason}")
     }))
 }
 
-/// How the parser begins what it says of a function and of a regular expression that it does not know, and what it says
-/// where it says nothing.
+/// Prefixes of the parser's messages about an unknown function and an unsupported regular expression, and its message
+/// without a reason.
 const UNKNOWN_FUNCTION: &str = "unknown function with name ";
 const ILLEGAL_REGEX: &str = "illegal regex";
 const NO_REASON: &str = "invalid promql query";
@@ -70,25 +70,25 @@ const FUNCTIONS: [&str; 20] = [
     "clamp_max",
 ];
 
-/// What of newer versions of the language stands in an expression that monctl cannot read.
+/// A feature of newer versions of the language that an expression uses and monctl cannot parse.
 fn newer(expression: &str) -> Option<String> {
     let code = without_texts(expression);
     if ranges(&code).any(|range| range.contains(['*', '+', '/', '-', '('])) || reckons_with_offsets(&code) {
-        return Some("monctl reads no arithmetic in `[…]` or behind `offset`".to_owned());
+        return Some("monctl does not support arithmetic in `[…]` or after `offset`".to_owned());
     }
     let word = words(&code).find(|word| NEWER_WORDS.contains(word))?;
-    Some(format!("monctl does not know `{word}`, which newer versions of Prometheus have"))
+    Some(format!("monctl does not support `{word}` of newer versions of Prometheus"))
 }
 
 /// Modifiers that came after the version that the parser follows.
 const NEWER_WORDS: [&str; 2] = ["anchored", "smoothed"];
 
-/// What stands in brackets.
+/// The texts in brackets.
 fn ranges(code: &str) -> impl Iterator<Item = &str> {
     code.split('[').skip(1).filter_map(|rest| rest.split(']').next())
 }
 
-/// Whether an offset is something else than a duration with its sign: in brackets, or a number without a unit.
+/// Whether an offset is not a plain duration with its sign: in brackets, or a number without a unit.
 fn reckons_with_offsets(code: &str) -> bool {
     code.split("offset ").skip(1).any(|rest| {
         let rest = rest.trim_start().trim_start_matches('-').trim_start();
@@ -101,7 +101,7 @@ fn words(code: &str) -> impl Iterator<Item = &str> {
     code.split(|c: char| !c.is_alphanumeric() && c != '_' && c != ':').filter(|word| !word.is_empty())
 }
 
-/// The bracket or quotation mark that has no end.
+/// The bracket or quotation mark that is never closed.
 fn unclosed(expression: &str) -> Option<char> {
     let mut open = Vec::new();
     for c in without_texts(expression).chars() {
@@ -120,7 +120,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_prometheus_reads_has_no_fault() {
+    fn valid_expressions_have_no_fault() {
         for expression in [
             "up == 0",
             "sum by (a) (rate(x{b=~\"c(d|e)\"}[5m])) / 2 > 1 and on (a) y offset 5m",
@@ -133,43 +133,43 @@ mod tests {
     }
 
     #[test]
-    fn what_no_prometheus_reads_is_wrong() {
+    fn invalid_expressions_are_wrong() {
         for (expression, words) in [
             ("", "is empty"),
             (" \n", "is empty"),
-            ("up ==", "it ends, or something stands in it, where nothing can"),
+            ("up ==", "unexpected end or token"),
             ("up{job=\"x\" == 0", "`{` is never closed"),
             ("sum(rate(x[5m]) > 1", "`(` is never closed"),
             ("up{job=\"x} == 0", "`\"` is never closed"),
-            ("rate(x) > 1", "this is no PromQL: "),
-            ("up = 0", "this is no PromQL: "),
-            ("increase(x[5m] backwards) > 0", "this is no PromQL: "),
-            ("x{a=\"anchored\"} >> 0", "this is no PromQL: "),
+            ("rate(x) > 1", "not valid PromQL: "),
+            ("up = 0", "not valid PromQL: "),
+            ("increase(x[5m] backwards) > 0", "not valid PromQL: "),
+            ("x{a=\"anchored\"} >> 0", "not valid PromQL: "),
             ("x{a=`\\d} == 0", "``` is never closed"),
         ] {
-            let Some(PromqlFault::Wrong(said)) = fault(expression) else {
+            let Some(PromqlFault::Wrong(message)) = fault(expression) else {
                 panic!("{expression}: {:?}", fault(expression))
             };
-            assert!(said.contains(words), "{expression}: {said}");
+            assert!(message.contains(words), "{expression}: {message}");
         }
     }
 
     #[test]
-    fn what_a_newer_prometheus_may_read_is_unknown() {
+    fn features_of_a_newer_prometheus_are_unknown() {
         for (expression, words) in [
-            ("raet(x[5m]) > 1", "no function `raet` of PromQL; did you mean `rate`?"),
-            ("forecast_of_tomorrow(x[5m]) > 1", "no function `forecast_of_tomorrow`"),
-            ("rate(x[5m * 2 + 1s]) > 1", "no arithmetic in `[…]`"),
-            ("rate(x[5m] offset 2 * 1h) > 1", "no arithmetic in `[…]` or behind `offset`"),
-            ("x offset -(5m + 1s) > 1", "no arithmetic in `[…]` or behind `offset`"),
-            ("increase(x[5m] anchored) > 0", "does not know `anchored`"),
-            ("rate(x[5m] smoothed) > 0", "does not know `smoothed`"),
+            ("raet(x[5m]) > 1", "unknown PromQL function `raet`; did you mean `rate`?"),
+            ("forecast_of_tomorrow(x[5m]) > 1", "unknown PromQL function `forecast_of_tomorrow`"),
+            ("rate(x[5m * 2 + 1s]) > 1", "not support arithmetic in `[…]`"),
+            ("rate(x[5m] offset 2 * 1h) > 1", "not support arithmetic in `[…]` or after `offset`"),
+            ("x offset -(5m + 1s) > 1", "not support arithmetic in `[…]` or after `offset`"),
+            ("increase(x[5m] anchored) > 0", "does not support `anchored`"),
+            ("rate(x[5m] smoothed) > 0", "does not support `smoothed`"),
             ("x{a=~\"b(c\"} > 1", "illegal regex"),
         ] {
-            let Some(PromqlFault::Unknown(said)) = fault(expression) else {
+            let Some(PromqlFault::Unknown(message)) = fault(expression) else {
                 panic!("{expression}: {:?}", fault(expression))
             };
-            assert!(said.contains(words), "{expression}: {said}");
+            assert!(message.contains(words), "{expression}: {message}");
         }
     }
 }

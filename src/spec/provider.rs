@@ -1,4 +1,4 @@
-//! The spec's section `provider`: where the machines come from.
+//! The spec's section `provider`: the provider of the machines.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -10,21 +10,21 @@ use super::aws::AwsSettings;
 use super::names::{Destination, Fingerprint, Port, SshUser};
 use crate::host::{HostName, Role};
 
-/// Where the machines come from.
+/// The provider of the machines.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(rename = "Provider")]
 pub enum ProviderSettings {
     /// systemd machines on this computer.
     Local,
-    /// Instances of EC2.
+    /// EC2 instances.
     Aws(Box<AwsSettings>),
-    /// Hosts that exist already.
+    /// Existing hosts.
     Hosts(Box<ExistingHosts>),
 }
 
-/// Hosts that exist already, by role. Each further key is a role of your own, such as `db: [db1, db2]`: its hosts are
-/// watched, and nothing but exporters is installed there.
+/// Existing hosts, by role. Each further key is your own role, such as `db: [db1, db2]`: its hosts are monitored, and
+/// only exporters are installed there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ExistingHosts {
     /// The application hosts.
@@ -42,12 +42,12 @@ impl ExistingHosts {
         named(&self.app, &self.others, &self.monitoring)
     }
 
-    /// The same, to change them.
+    /// The same, mutable.
     pub(super) fn all_mut(&mut self) -> BTreeMap<HostName, &mut ExistingHost> {
         named(&mut self.app, &mut self.others, &mut self.monitoring)
     }
 
-    /// Where a host stands in the spec, such as `provider.hosts.app.0`.
+    /// The place of a host in the spec, such as `provider.hosts.app.0`.
     pub fn place(host: HostName) -> String {
         match host {
             HostName::MONITORING => "provider.hosts.monitoring".to_owned(),
@@ -69,13 +69,13 @@ fn named<'a, H, L: IntoIterator<Item = H>>(
         .collect()
 }
 
-/// A host that exists: a destination as ssh understands it, or one with settings.
+/// An existing host: an ssh destination, or one with settings.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum ExistingHost {
-    /// A name, an address or an alias of your ssh configuration, with `USER@` before it where you like.
+    /// A name, an address or an alias of your ssh configuration, with an optional `USER@`.
     Bare(Destination),
-    /// With settings beside it.
+    /// With settings.
     With(HostSettings),
 }
 
@@ -96,16 +96,16 @@ impl ExistingHost {
     }
 }
 
-/// A host's destination and what your ssh configuration does not say of it.
+/// A host's ssh destination, and settings that your ssh configuration lacks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HostSettings {
     /// A name, an address or an alias of your ssh configuration.
     pub ssh: Destination,
-    /// The address under which the other hosts reach it; found by the destination's name where absent.
+    /// The address at which the other hosts reach it. Defaults to the address of the destination's name.
     #[serde(default)]
     pub address: Option<std::net::IpAddr>,
-    /// The user to log in as: root, or one who may use sudo without a password.
+    /// The user to log in as: root, or a user with passwordless sudo.
     #[serde(default)]
     pub user: Option<SshUser>,
     /// The port of its sshd.
@@ -114,7 +114,7 @@ pub struct HostSettings {
     /// A private key, relative to the spec.
     #[serde(default)]
     pub key: Option<PathBuf>,
-    /// The fingerprint of its host key, such as `SHA256:…`; your `known_hosts` decides where absent.
+    /// The fingerprint of its host key, such as `SHA256:…`; defaults to your `known_hosts`.
     #[serde(default)]
     pub host_key: Option<Fingerprint>,
 }

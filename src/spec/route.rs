@@ -1,5 +1,5 @@
-//! The way of one alert: who is told, how soon, how often, and when not. The one answer to it, from the spec and the
-//! alert's labels: `render` writes Alertmanager's receivers from it, `verify` predicts, proves and explains by it.
+//! The route of one alert: its receiver, delays, repeats and mute times, computed from the spec and the alert's labels.
+//! `render` writes Alertmanager's receivers from it; `verify` predicts, proves and explains with it.
 
 use std::collections::BTreeMap;
 
@@ -10,15 +10,15 @@ use super::secret_ref::SecretRef;
 use super::severity::{Mute, Severity};
 use crate::duration::PromDuration;
 
-/// Alertmanager's defaults, where the spec leaves the choice to it (`DefaultRouteOpts` of its dispatcher).
+/// Alertmanager's defaults (`DefaultRouteOpts` of its dispatcher).
 const GROUP_WAIT: PromDuration = PromDuration::seconds(30);
 pub(crate) const GROUP_INTERVAL: PromDuration = PromDuration::seconds(5 * 60);
 const REPEAT_INTERVAL: PromDuration = PromDuration::seconds(4 * 3600);
 
-/// The label by which alerts take different ways.
+/// The label by which alerts are routed.
 const SEVERITY: &str = "severity";
 
-/// The way of one alert.
+/// The route of one alert.
 #[derive(Debug, Clone, Copy)]
 pub struct AlertRoute<'a> {
     notify: &'a Notify,
@@ -27,8 +27,8 @@ pub struct AlertRoute<'a> {
 }
 
 impl Notify {
-    /// The way of an alert with these labels. A severity that is a template is known only once the alert fires, and
-    /// taken for one of which the spec says nothing.
+    /// The route of an alert with these labels. A severity that is a template is known only once the alert fires; it is
+    /// treated as one without settings.
     pub fn route(&self, alert: &str, labels: &BTreeMap<String, String>) -> AlertRoute<'_> {
         let is_heartbeat = alert == WATCHDOG && self.heartbeat_url.is_some();
         let severity = labels.get(SEVERITY).filter(|_| !is_heartbeat);
@@ -36,29 +36,29 @@ impl Notify {
         AlertRoute { notify: self, severity, is_heartbeat }
     }
 
-    /// The way of alerts of a severity.
+    /// The route of alerts of a severity.
     pub fn route_of<'a>(&'a self, name: &'a SeverityName, severity: &'a Severity) -> AlertRoute<'a> {
         AlertRoute { notify: self, severity: Some((name, severity)), is_heartbeat: false }
     }
 }
 
 impl<'a> AlertRoute<'a> {
-    /// The severity of which the spec says something.
+    /// The severity, if the spec has settings for it.
     pub fn severity(&self) -> Option<&'a SeverityName> {
         self.severity.map(|(name, _)| name)
     }
 
-    /// Whether the dead man's switch gets it, and nobody else.
+    /// Whether it goes to the dead man's switch only.
     pub const fn is_heartbeat(&self) -> bool {
         self.is_heartbeat
     }
 
-    /// The webhook of the severity's own.
+    /// The severity's own webhook.
     pub fn own_webhook(&self) -> Option<&'a SecretRef> {
         self.severity.and_then(|(_, severity)| severity.webhook_url.as_ref())
     }
 
-    /// What the message says, and which channel it asks for.
+    /// The message, with its channel.
     pub fn message(&self) -> Message {
         let usual = self.notify.message();
         let Some((_, severity)) = self.severity else { return usual };
@@ -69,8 +69,8 @@ impl<'a> AlertRoute<'a> {
         }
     }
 
-    /// The channel in which the message comes to lie, as far as the spec tells: a webhook of the severity's own posts
-    /// to a channel of its own, which only `channel` beside it can name.
+    /// The channel that receives the message, as far as the spec names it: a severity's own webhook posts to its own
+    /// channel, which only `channel` next to it can name.
     pub fn channel(&self) -> Option<String> {
         match self.severity {
             Some((_, Severity { webhook_url: Some(_), channel, .. })) => channel.clone(),
@@ -78,7 +78,7 @@ impl<'a> AlertRoute<'a> {
         }
     }
 
-    /// The key of the spec that names this channel, or would.
+    /// The key of the spec that names this channel, or could.
     pub fn channel_key(&self) -> String {
         match self.severity {
             Some((name, severity)) if severity.webhook_url.is_some() || severity.channel.is_some() => {
@@ -88,28 +88,28 @@ impl<'a> AlertRoute<'a> {
         }
     }
 
-    /// Whether the end is told, too.
+    /// Whether resolved notifications are sent.
     pub fn send_resolved(&self) -> bool {
         !self.is_heartbeat && self.message().send_resolved()
     }
 
-    /// How long Alertmanager waits before the first message of a group.
+    /// How long Alertmanager waits before the first notification of a group.
     pub fn group_wait(&self) -> PromDuration {
         self.notify.group_wait.unwrap_or(GROUP_WAIT)
     }
 
-    /// How long it waits between messages of a group.
+    /// How long it waits between notifications of a group.
     pub fn group_interval(&self) -> PromDuration {
         self.notify.group_interval.unwrap_or(GROUP_INTERVAL)
     }
 
-    /// After what time an alert that still fires is told again: at the group's next tick from then on.
+    /// How long until an alert that still fires is sent again: at the group's first `group_interval` tick from then on.
     pub fn repeat_interval(&self) -> PromDuration {
         let own = self.severity.and_then(|(_, severity)| severity.repeat_interval);
         own.or(self.notify.repeat_interval).unwrap_or(REPEAT_INTERVAL)
     }
 
-    /// When nobody is told.
+    /// Times in which it is muted.
     pub fn mute(&self) -> &'a [Mute] {
         self.severity.map(|(_, severity)| severity.mute.as_slice()).unwrap_or_default()
     }
@@ -157,18 +157,18 @@ mod tests {
     }
 
     #[test]
-    fn a_webhook_of_its_own_has_a_channel_of_its_own() {
+    fn a_severity_with_its_own_webhook_has_its_own_channel() {
         let notify =
             notify("critical: {webhook_url: {env: C}}, high: {webhook_url: {env: D}, channel: '#high'}");
         let critical = notify.route("AppDown", &labels("critical"));
-        assert_eq!(critical.channel(), None, "only whoever made the webhook knows it");
+        assert_eq!(critical.channel(), None, "the spec does not name the webhook's channel");
         assert_eq!(critical.channel_key(), "notify.severities.critical.channel");
-        assert_eq!(critical.message().channel.as_deref(), Some("#alerts"), "which app webhooks ignore");
+        assert_eq!(critical.message().channel.as_deref(), Some("#alerts"), "app webhooks ignore it");
         assert_eq!(notify.route("AppDown", &labels("high")).channel().as_deref(), Some("#high"));
     }
 
     #[test]
-    fn the_heartbeat_goes_its_own_way_whatever_its_severity() {
+    fn the_heartbeat_has_its_own_route_whatever_its_severity() {
         let notify = notify("none: {channel: '#x'}");
         let route = notify.route(WATCHDOG, &labels("none"));
         assert!(route.is_heartbeat() && !route.send_resolved() && route.severity().is_none());

@@ -1,4 +1,4 @@
-//! The JSON Schema of the spec: for editors, and for `shape.rs`, which holds files to it.
+//! The JSON Schema of the spec: for editors, and for `shape.rs`, which validates files with it.
 
 use std::sync::LazyLock;
 
@@ -17,7 +17,7 @@ pub fn json_schema() -> &'static Value {
 mod tests {
     use super::*;
 
-    /// What `shape.rs` understands. A type that brings another keyword needs code there.
+    /// The keywords that `shape.rs` supports. A type that adds another one needs code there.
     const KEYWORDS: [&str; 21] = [
         "$defs",
         "$ref",

@@ -1,4 +1,4 @@
-//! What the integrations of a spec mean with its settings: which parts apply, and what Prometheus scrapes.
+//! Combines the integrations of a spec with its settings: which parts apply, and what Prometheus scrapes.
 
 use std::collections::BTreeSet;
 
@@ -16,11 +16,11 @@ pub struct Scraped<'a> {
     pub title: &'a str,
     /// The roles whose hosts it has targets on.
     pub roles: Vec<Role>,
-    /// The port that answers.
+    /// The port of the metrics.
     pub port: u16,
-    /// Whether a setting of the spec decides about the port.
+    /// Whether the port is a setting of the spec.
     pub is_of_settings: bool,
-    /// Whether it is the application's own port, which others may reach, too.
+    /// Whether it is the application's own port, which other clients may reach, too.
     pub is_applications: bool,
     /// The path of the metrics.
     pub path: &'a str,
@@ -49,7 +49,7 @@ impl Spec {
         [install, metrics].into_iter().chain(grafana).chain(watched).collect()
     }
 
-    /// What Prometheus scrapes: what is on its own host first.
+    /// What Prometheus scrapes; jobs of its own host first.
     pub fn scraped(&self) -> Vec<Scraped<'_>> {
         let (flags, roles) = (self.flags(), self.roles());
         let mut jobs = Vec::new();

@@ -1,4 +1,4 @@
-//! Where a secret is, and what it is for.
+//! The source of a secret, and its purpose.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -8,19 +8,19 @@ use serde::{Deserialize, Serialize};
 
 use super::names::{EnvName, SeverityName};
 
-/// Where a secret comes from. The secret itself never stands in the spec.
+/// The source of a secret. The spec never contains the secret itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SecretRef {
     /// An environment variable.
     Env(EnvName),
-    /// A file, relative to the spec; one final newline is left out.
+    /// A file, relative to the spec; one final newline is removed.
     File(PathBuf),
-    /// A command with its arguments; its standard output without one final newline.
+    /// A command with its arguments; its standard output, with one final newline removed.
     Command(Vec<String>),
 }
 
-/// A secret of a spec, named by the place of its reference.
+/// A secret of a spec, named by the key of its reference.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum SecretName {
     /// `notify.slack.webhook_url`.

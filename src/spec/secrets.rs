@@ -1,4 +1,4 @@
-//! Secret references by name, and the values once they are resolved. Nothing here is written anywhere.
+//! Secret references by name, and their values once resolved. Values are never written.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -61,7 +61,7 @@ impl Secrets {
     /// Resolves one secret that the spec refers to.
     ///
     /// # Errors
-    /// Where its reference cannot be resolved, or there is none. It shows no value.
+    /// Where its reference is missing or cannot be resolved. The message shows no value.
     pub fn resolve_one(loaded: &Loaded, wanted: &SecretName) -> Result<Secret> {
         let reference =
             loaded.spec.secret_refs().find(|(name, _)| name == wanted).map(|(_, reference)| reference);
@@ -71,14 +71,14 @@ impl Secrets {
             .and_then(|value| fit(wanted, value))
             .map_err(|message| {
                 Error::invalid(format!("`{wanted}`: {message}"))
-                    .remedy("see that its reference leads to the secret; nothing was touched")
+                    .remedy("correct its reference; nothing was changed")
             })
     }
 
-    /// Resolves every secret that the spec refers to. Only commands that go to hosts do so.
+    /// Resolves every secret that the spec refers to. Only commands that change hosts call it.
     ///
     /// # Errors
-    /// One error with all references that cannot be resolved, each with line and column. It shows no value.
+    /// One error with all references that cannot be resolved, each with line and column. It shows no values.
     pub fn resolve(loaded: &Loaded) -> Result<Self> {
         let mut problems = Vec::new();
         let mut secrets = BTreeMap::new();
@@ -98,17 +98,17 @@ impl Secrets {
             .origin
             .source
             .error("looking up the secrets of the spec", problems)
-            .remedy("see that each reference leads to its secret; nothing was touched"))
+            .remedy("correct these references; nothing was changed"))
     }
 }
 
-/// The value, or why there is none. Standard error of a command may hold secrets and is dropped.
+/// The value, or why it cannot be read. Standard error of a command may contain secrets and is dropped.
 fn read(reference: &SecretRef, base: &Path) -> Result<Secret, String> {
     let text = match reference {
         SecretRef::Env(variable) => env::var(variable.as_str()).map_err(|error| match error {
             env::VarError::NotPresent => format!("the environment variable `{variable}` is not set"),
             env::VarError::NotUnicode(_) => {
-                format!("the environment variable `{variable}` is no text in UTF-8")
+                format!("the environment variable `{variable}` is not UTF-8")
             }
         })?,
         SecretRef::File(path) => {
@@ -132,10 +132,11 @@ fn command(words: &[String], base: &Path) -> Result<String, String> {
     if !output.status.success() {
         return Err(format!("the command `{program}` failed: {}", output.status));
     }
-    String::from_utf8(output.stdout).map_err(|_| format!("the command `{program}` printed no text in UTF-8"))
+    String::from_utf8(output.stdout)
+        .map_err(|_| format!("the command `{program}` printed text that is not UTF-8"))
 }
 
-/// Whether the value can be what it is there for.
+/// Checks that the value fits its purpose.
 fn fit(name: &SecretName, secret: Secret) -> Result<Secret, String> {
     let text = secret.expose();
     let problem = match name {
@@ -145,22 +146,22 @@ fn fit(name: &SecretName, secret: Secret) -> Result<Secret, String> {
         {
             "the value is not a URL that begins with `https://` (`http://` only to 127.0.0.1, [::1] or localhost)"
         }
-        SecretName::SlackBotToken if !is_token(text) => "the value is no token such as `xoxb-…`",
-        SecretName::GrafanaToken if !is_token(text) => "the value is no token such as `glsa_…`",
+        SecretName::SlackBotToken if !is_token(text) => "the value is not a token such as `xoxb-…`",
+        SecretName::GrafanaToken if !is_token(text) => "the value is not a token such as `glsa_…`",
         SecretName::Env(_) if !fits_environment(text) => {
-            "the value holds control characters, which no environment can carry"
+            "the value contains control characters, which are not allowed in environment variables"
         }
         _ => return Ok(secret),
     };
     Err(problem.to_owned())
 }
 
-/// Whether the text can stand in a header.
+/// Whether the text is valid in an HTTP header.
 fn is_token(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"')
 }
 
-/// Whether nothing of a message goes over a network in the clear: `https`, or the host itself by `http`.
+/// Whether requests are never sent unencrypted over a network: `https`, or loopback with `http`.
 fn is_url(text: &str) -> bool {
     let is_written = |rest: &str| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_graphic());
     match text.strip_prefix("https://") {

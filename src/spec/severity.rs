@@ -1,5 +1,4 @@
-//! What is different for alerts of one severity: where they go, how often they are told again, and when they may
-//! not wake anybody.
+//! Overrides for alerts of one severity: where they are sent, how often they are repeated, and when they are muted.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,19 +9,19 @@ use serde::{Deserialize, Serialize};
 use super::secret_ref::SecretRef;
 use crate::duration::PromDuration;
 
-/// What is different for alerts of one severity.
+/// Overrides for alerts of one severity.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Severity {
-    /// Another incoming webhook of Slack, which is a secret.
+    /// Another incoming Slack webhook, which is a secret.
     pub webhook_url: Option<SecretRef>,
     /// Another channel; app webhooks ignore it.
     pub channel: Option<String>,
-    /// Whether the end of such an alert is told, too.
+    /// Whether resolved notifications are sent for such alerts.
     pub send_resolved: Option<bool>,
-    /// After what time such an alert that still fires is sent again.
+    /// How long until such an alert that still fires is sent again.
     pub repeat_interval: Option<PromDuration>,
-    /// When such alerts are not sent. What still fires at the end of the time is sent then.
+    /// Times in which such alerts are muted. Alerts that still fire at the end of the time are sent then.
     pub mute: Vec<Mute>,
 }
 
@@ -33,18 +32,18 @@ impl Severity {
     }
 }
 
-/// A time of every day, or of some days, in which nothing is sent.
+/// A time of every day, or of some days, in which alerts are muted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Mute {
     /// When it begins.
     pub from: TimeOfDay,
-    /// When it ends; on the next day where that is earlier than `from`.
+    /// When it ends; on the next day if earlier than `from`.
     pub to: TimeOfDay,
-    /// The days on which it begins; every day where absent.
+    /// The days on which it begins. Defaults to every day.
     #[serde(default)]
     pub days: Vec<Weekday>,
-    /// The time zone of both times, such as `Europe/Berlin`; UTC where absent.
+    /// The time zone of both times, such as `Europe/Berlin`. Defaults to UTC.
     #[serde(default)]
     pub time_zone: Option<String>,
 }
@@ -104,7 +103,7 @@ impl fmt::Display for Weekday {
 #[serde(try_from = "String", into = "String")]
 pub struct TimeOfDay(u16);
 
-/// What a time looks like.
+/// The pattern of a time.
 const PATTERN: &str = "^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$";
 const HINT: &str = "write a time such as `22:00`, in quotes";
 
@@ -114,7 +113,7 @@ impl TimeOfDay {
     /// The end of a day.
     pub const END: Self = Self(24 * 60);
 
-    /// How many minutes of the day have passed then.
+    /// Minutes since the beginning of the day.
     pub const fn minutes(self) -> u16 {
         self.0
     }
@@ -134,7 +133,7 @@ impl FromStr for TimeOfDay {
             let (hours, minutes) = text.split_once(':')?;
             let number = |digits: &str| {
                 let fits = digits.len() == 2 && digits.bytes().all(|byte| byte.is_ascii_digit());
-                // Two digits fit; what is not a time of day is refused below.
+                // Two digits fit; invalid times of day are refused below.
                 fits.then(|| digits.parse::<u16>().ok())?
             };
             let (hours, minutes) = (number(hours)?, number(minutes)?);

@@ -1,8 +1,7 @@
-//! The file's shape against the JSON Schema: keys, types, ranges, patterns. Finds every problem and repairs it
-//! on the way, so that a spec can be built all the same and its meaning be checked in the same run.
+//! Checks the file against the JSON Schema: keys, types, ranges, patterns. Finds every problem and puts a placeholder
+//! in its place, so that the spec's meaning can be checked in the same run.
 //!
-//! The schema is the only description of the format: what editors complain about and what monctl complains
-//! about cannot drift apart.
+//! The schema is the only description of the format: editors and monctl report the same problems.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -18,11 +17,11 @@ use super::suggest::suggestion;
 use super::tree::{Key, KeyPath, Node, Value};
 use crate::host::Role;
 
-/// What is left of a file once its problems are known.
+/// The content of a file, with its problems.
 pub(super) struct Repaired {
-    /// The file's values; harmless stand-ins where one is missing or wrong.
+    /// The file's values; valid placeholders where one is missing or wrong.
     pub json: Json,
-    /// Paths (`app.port`) below which nothing more can be said: what stands there is not the user's.
+    /// Paths (`app.port`) with placeholders instead of the user's values: findings below them are dropped.
     pub faulty: BTreeSet<KeyPath>,
     pub problems: Vec<Problem>,
 }
@@ -41,18 +40,18 @@ struct Walk<'a> {
     problems: Vec<Problem>,
 }
 
-/// A problem with a value itself, in words; problems further down are kept where they are found.
+/// A value, or the message about a problem with it; problems of nested values are recorded where they are found.
 type Read = Result<Json, String>;
 
 impl<'a> Walk<'a> {
-    /// The value as JSON; none where it is wrong, which is then a known problem.
+    /// The value as JSON; none if it is wrong, with the problem recorded.
     fn value(&mut self, schema: &'a Json, node: &Node, path: &KeyPath) -> Option<Json> {
         self.read(schema, node, path)
             .map_err(|message| {
                 self.problems.push(Problem::new(node.place, message));
                 self.faulty.insert(path.clone());
             })
-            // The problem is kept above.
+            // The problem is recorded above.
             .ok()
     }
 
@@ -66,7 +65,7 @@ impl<'a> Walk<'a> {
         match (fitting.as_slice(), &node.value) {
             ([], Value::Null) => {
                 let expected = expectation(&leaves);
-                Err(format!("expected {expected}, found nothing; a key that keeps its default is left out"))
+                Err(format!("expected {expected}, found nothing; leave the key out to use its default"))
             }
             ([], value) => Err(format!("expected {}, found {}", expectation(&leaves), value.kind())),
             ([leaf], _) if leaf.get("const").is_none() => self.leaf(leaf, node, path),
@@ -96,7 +95,7 @@ impl<'a> Walk<'a> {
     fn string(&self, leaf: &Json, text: &str, place: Place) -> Read {
         let matches = |pattern: &str| Regex::new(pattern).is_ok_and(|pattern| pattern.is_match(text));
         let rule = if !leaf["pattern"].as_str().is_none_or(matches) {
-            leaf["patternErrorMessage"].as_str().unwrap_or("it has a form of its own").to_owned()
+            leaf["patternErrorMessage"].as_str().unwrap_or("it has another format").to_owned()
         } else if let Err(rule) = has_format(leaf, text) {
             rule
         } else {
@@ -105,7 +104,7 @@ impl<'a> Walk<'a> {
         Err(format!("{} is not valid: {rule}", self.quoted(text, place)))
     }
 
-    /// One of some words. `leaves` are all that could stand here, mappings included.
+    /// One of some words. `leaves` are all alternatives, including mappings.
     fn word(&self, words: &[&Json], leaves: &[&Json], node: &Node) -> Read {
         let text = node.source(self.text);
         let text = if let Value::Text(text) = &node.value { text } else { text };
@@ -134,7 +133,7 @@ impl<'a> Walk<'a> {
         for (key, node) in entries {
             if let Some(first) = seen.iter().find(|first| first.text == key.text) {
                 let line = first.place.line;
-                self.problem(key.place, format!("{} stands here twice; first on line {line}", named(key)));
+                self.problem(key.place, format!("{} is a duplicate; first on line {line}", named(key)));
                 continue;
             }
             seen.push(key);
@@ -159,7 +158,7 @@ impl<'a> Walk<'a> {
         let message = match leaf["properties"].as_object() {
             Some(known) => {
                 let near = suggestion(&key.text, known.keys().map(String::as_str));
-                let rule = || format!("; for one of your own, {}", rule_of_keys(leaf));
+                let rule = || format!("; for your own, {}", rule_of_keys(leaf));
                 let own = leaf.get("patternProperties").map_or(String::new(), |_| rule());
                 format!("{named} is not known here{near}{own}")
             }
@@ -168,7 +167,7 @@ impl<'a> Walk<'a> {
         self.problem(key.place, message);
     }
 
-    /// Finds required keys that are not there, and puts stand-ins in their place.
+    /// Reports missing required keys, and adds placeholders.
     fn missing(&mut self, leaf: &'a Json, values: &mut Map<String, Json>, place: Place, path: &KeyPath) {
         for name in leaf["required"].as_array().into_iter().flatten().filter_map(Json::as_str) {
             if !values.contains_key(name) {
@@ -180,7 +179,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// A value that the schema accepts, for the place of one that it does not.
+    /// A placeholder that the schema accepts.
     fn stand_in(&self, schema: &Json) -> Json {
         let Some(leaf) = self.leaves(schema).first().copied() else { return Json::Null };
         let given = leaf.get("const").or_else(|| leaf["examples"].get(0));
@@ -229,7 +228,7 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// What the schema says of a key's value.
+/// The schema of a key's value.
 fn schema_of<'a>(leaf: &'a Json, key: &str) -> Option<&'a Json> {
     let by_pattern = || {
         let patterns = leaf["patternProperties"].as_object()?;
@@ -240,18 +239,15 @@ fn schema_of<'a>(leaf: &'a Json, key: &str) -> Option<&'a Json> {
     leaf["properties"].get(key).or_else(by_pattern).or_else(other)
 }
 
-/// What the keys of a mapping must look like, where the user chooses them.
+/// The rule for the keys of a mapping that the user chooses.
 fn rule_of_keys(leaf: &Json) -> &'static str {
     let is_meant = |pattern: &str| leaf["patternProperties"].get(pattern).is_some();
     let rules =
         [AlertName::RULE, EnvName::RULE, LabelName::RULE, SeverityName::RULE, TagKey::RULE, Role::RULE];
-    rules
-        .into_iter()
-        .find(|(pattern, _)| is_meant(pattern))
-        .map_or("it has a form of its own", |(_, hint)| hint)
+    rules.into_iter().find(|(pattern, _)| is_meant(pattern)).map_or("it has another format", |(_, hint)| hint)
 }
 
-/// A key as a message may show it: a word, not something that was pasted.
+/// A key as a message may show it: only if it is a word, since pasted text may be a secret.
 fn named(key: &Key) -> String {
     let word = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | ' ');
     if key.text.chars().count() <= 40 && key.text.chars().all(word) {
@@ -261,7 +257,7 @@ fn named(key: &Key) -> String {
     }
 }
 
-/// Whether a leaf is of the value's type. A schema without a type accepts anything.
+/// Whether a leaf accepts the value's type. A schema without a type accepts anything.
 fn fits(leaf: &Json, value: &Value) -> bool {
     let accepts = |name: &str| match &leaf["type"] {
         Json::String(kind) => kind == name,
@@ -283,7 +279,7 @@ const fn is_plain(value: &Value) -> bool {
     matches!(value, Value::Bool(_) | Value::Integer(_) | Value::Float(_))
 }
 
-/// The form of a mapping that its one key chooses.
+/// The alternative of a mapping that its only key selects.
 fn form<'a>(forms: &[&'a Json], entries: &[(Key, Node)]) -> Option<&'a Json> {
     let [(key, _)] = entries else { return None };
     forms.iter().copied().find(|form| form["properties"].get(&key.text).is_some())
@@ -325,7 +321,7 @@ fn any_of(words: &[String]) -> String {
     }
 }
 
-/// Whether the text has the format that the schema names, as far as that is more than a pattern can say.
+/// Checks formats of the schema that a pattern cannot express.
 fn has_format(leaf: &Json, text: &str) -> Result<(), String> {
     match leaf["format"].as_str() {
         Some("cidr") => Cidr::try_from(text.to_owned()).map(drop),

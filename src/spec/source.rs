@@ -1,4 +1,4 @@
-//! The file that a spec was read from, and the error that lists what is wrong with it.
+//! The file that a spec was read from, and the error that lists its problems.
 
 use std::path::PathBuf;
 
@@ -46,7 +46,7 @@ impl SpecFile {
     }
 }
 
-/// A valid spec's file, kept so that later problems (a secret that cannot be read) name their place, too.
+/// A valid spec's file, kept so that later problems, such as an unreadable secret, name their place, too.
 #[derive(Debug, Clone)]
 pub(super) struct Origin {
     pub source: SpecFile,

@@ -1,12 +1,12 @@
-//! "Did you mean": the known name that is nearest to an unknown one.
+//! "Did you mean": the known name nearest to an unknown one.
 
-/// A suggestion to append to a message; empty where nothing is near.
+/// A suggestion to append to a message; empty if no name is near.
 pub(crate) fn suggestion<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     nearest(word, known).map(|name| format!("; did you mean `{name}`?")).unwrap_or_default()
 }
 
-/// The nearest of the known names; none where none is near: a slip of typing for every four letters, or a beginning that
-/// is at least half of the name.
+/// The nearest known name, if any is near: at most one typo for every four letters, or a prefix of at least half of the
+/// name.
 pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word = word.to_lowercase();
     let length = word.chars().count();
@@ -36,7 +36,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_only_begins_alike_is_not_suggested() {
+    fn a_name_with_only_a_common_prefix_is_not_suggested() {
         let known = ["process_open_fds", "node_load1", "node_memory_MemAvailable_bytes", "up"];
         for (word, near) in [
             ("probe_success", None),

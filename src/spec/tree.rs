@@ -1,5 +1,5 @@
-//! The spec's file as a tree whose every key and value knows its place. Serde stops at the first problem of a
-//! file; a tree can be walked to the last one.
+//! The spec's file as a tree with the place of every key and value. Serde stops at the first problem of a file; with a
+//! tree, all problems can be found.
 
 use std::fmt;
 
@@ -19,7 +19,7 @@ impl KeyPath {
         Self(self.0.iter().cloned().chain([key.to_string()]).collect())
     }
 
-    /// Whether it is another path or lies below it.
+    /// Whether it is the other path or below it.
     pub fn is_at_or_below(&self, above: &Self) -> bool {
         self.0.starts_with(&above.0)
     }
@@ -53,7 +53,7 @@ impl fmt::Display for KeyPath {
 pub(super) struct Node {
     pub value: Value,
     pub place: Place,
-    /// Where the value's text stands in the file, in bytes.
+    /// The value's text in the file: offset and length in bytes.
     span: (usize, usize),
 }
 
@@ -69,15 +69,14 @@ pub(super) enum Value {
     Map(Vec<(Key, Node)>),
 }
 
-/// A key of a mapping. One that stands there twice is kept twice.
+/// A key of a mapping. Duplicates are kept.
 #[derive(Debug, Clone)]
 pub(super) struct Key {
     pub text: String,
     pub place: Place,
 }
 
-/// How deep lists and mappings may stand in one another. A spec needs a quarter of it, and what reads it takes a part of
-/// the stack for each level.
+/// How deep lists and mappings may be nested. A spec needs a quarter of it; the parser uses stack space for each level.
 const DEEPEST: usize = 32;
 
 impl Node {
@@ -93,16 +92,14 @@ impl Node {
         let mut root: Self = serde_saphyr::from_str_with_options(text, options).map_err(|error| {
             let place = error.location().map(|location| place(location, 1));
             if is_too_deep(&error) {
-                let message =
-                    format!("lists and mappings stand in one another more than {DEEPEST} levels deep");
+                let message = format!("lists and mappings are nested more than {DEEPEST} levels deep");
                 return Problem::new(place, message);
             }
             match place.and_then(|place| unquoted_template(text, place.line)) {
-                Some(begin) => Problem::new(
-                    begin,
-                    "a text with `{{` stands in quotes in YAML: `summary: '{{ … }} is down'`",
-                ),
-                None => Problem::new(place, format!("this is no YAML: {}", reason(&error))),
+                Some(begin) => {
+                    Problem::new(begin, "quote a text with `{{` in YAML: `summary: '{{ … }} is down'`")
+                }
+                None => Problem::new(place, format!("not valid YAML: {}", reason(&error))),
             }
         })?;
         root.measure(text);
@@ -120,12 +117,12 @@ impl Node {
         matches!(&self.value, Value::Map(entries) if entries.iter().any(|(found, _)| found.text == key))
     }
 
-    /// The value at a path of keys and numbers, or the last key on the way that is there.
+    /// The place of the value at a path of keys and numbers, or of the last existing key on the way.
     pub fn locate<'a>(&self, path: impl IntoIterator<Item = &'a str>) -> Place {
         let (mut node, mut found) = (self, self.place);
         for step in path {
             if let Value::List(items) = &node.value {
-                // What is not there is shown by the last place on the way.
+                // A missing item is shown by the last existing place on the way.
                 let Some(item) = step.parse().ok().and_then(|index: usize| items.get(index)) else { break };
                 (node, found) = (item, item.place);
                 continue;
@@ -149,8 +146,9 @@ impl Node {
         })
     }
 
-    /// Where in the file a part of a template stands, such as a function: `at` counts bytes of the value. Quotes and folds
-    /// make value and file differ, but no `{{` comes or goes, so that the part is found from the one before it.
+    /// The place in the file of a part of a template, such as a function: `at` is an offset in bytes of the value.
+    /// Quotes and folds make value and file differ, but both have the same `{{`, so that the part is found from the one
+    /// before it.
     pub fn place_of_action(&self, file: &str, at: usize, width: usize) -> Option<Place> {
         let Value::Text(value) = &self.value else { return None };
         let begin = value.get(..at + 2).or(value.get(..at))?.rfind("{{")?;
@@ -193,8 +191,8 @@ impl Value {
     }
 }
 
-/// Where a text with `{{` begins that has no quotes, on the line of an error or just above it. YAML takes what begins so
-/// for a mapping in a mapping, and `: ` in it for the end of a key.
+/// The place of an unquoted text with `{{`, on the line of an error or just above it. YAML takes `{{` for nested
+/// mappings and `: ` for the end of a key.
 fn unquoted_template(text: &str, line: usize) -> Option<Place> {
     let around = text.lines().enumerate().take(line).skip(line.saturating_sub(2));
     around.filter_map(|(index, line)| Some((index, line, bare_value(line)?))).last().map(
@@ -205,7 +203,7 @@ fn unquoted_template(text: &str, line: usize) -> Option<Place> {
     )
 }
 
-/// Where the value of a line begins, if it holds `{{` and neither it nor what is around it is quoted.
+/// The start of a line's value, if it contains `{{` and neither it nor its context is quoted.
 fn bare_value(line: &str) -> Option<usize> {
     let action = line.find("{{")?;
     let key = line[..action].find(": ").map(|colon| colon + 2);
@@ -219,7 +217,7 @@ fn bare_value(line: &str) -> Option<usize> {
     (!is_quoted && before.matches(['"', '\'']).count().is_multiple_of(2)).then_some(begin)
 }
 
-/// Whether the file is nested too deep. In brackets and braces the parser itself may see that first, which looks ahead.
+/// Whether the file is nested too deep. In brackets and braces the parser, which looks ahead, may report it first.
 fn is_too_deep(error: &serde_saphyr::Error) -> bool {
     use serde_saphyr::budget::BudgetBreach;
 
@@ -229,7 +227,7 @@ fn is_too_deep(error: &serde_saphyr::Error) -> bool {
     }
 }
 
-/// The parser's words without the place, which stands before them anyway. They repeat no text of the file.
+/// The parser's message without the place, which is shown separately. It contains no text of the file.
 fn reason(error: &serde_saphyr::Error) -> String {
     let text = error.without_snippet().to_string();
     text.split(" at line ").next().unwrap_or_default().to_owned()
@@ -334,7 +332,7 @@ mod tests {
             (place.line, place.column, place.width)
         };
         assert_eq!(at(&["a", "ü", "b"]), (2, 10, 4));
-        assert_eq!(at(&["a", "ü", "missing"]), (2, 3, 1), "the key that is there");
+        assert_eq!(at(&["a", "ü", "missing"]), (2, 3, 1), "the last existing key");
         assert_eq!(at(&["c"]), (3, 4, 4));
         let list = Node::parse("a: [1, {b: 2}]\n").unwrap();
         assert_eq!(list.locate(["a", "1", "b"]).column, 12);
@@ -349,7 +347,7 @@ mod tests {
             ("a: |\n  {{ x }}\n  and {{ bad }}\n", (3, 10)),
             ("a: >-\n  {{ x }}\n  and\n  {{ bad }}\n", (4, 6)),
             ("a: \"{{ x }} ü {{ bad }}\"\n", (1, 18)),
-            // What is written with escapes is found by the action that it stands in.
+            // A text with escapes is found by its action.
             ("a: \"{{ x }} {{ print \\\"y\\\" bad }}\"\n", (1, 13)),
         ] {
             let root = Node::parse(file).unwrap();
@@ -361,13 +359,13 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_stands_there_twice_is_kept_twice() {
-        let Value::Map(entries) = Node::parse("a: 1\na: 2\n").unwrap().value else { panic!("no mapping") };
+    fn duplicate_keys_are_kept() {
+        let Value::Map(entries) = Node::parse("a: 1\na: 2\n").unwrap().value else { panic!("not a mapping") };
         assert_eq!(entries.len(), 2);
     }
 
     #[test]
-    fn a_template_without_quotes_is_told_so_wherever_yaml_stumbles_over_it() {
+    fn a_template_without_quotes_gets_a_hint_wherever_yaml_fails() {
         for (text, line, column) in [
             ("a:\n  summary: {{ $labels.instance }} is down\n", 2, 12),
             ("a:\n  summary: {{ $value }}\nb: 1\n", 2, 12),
@@ -376,13 +374,13 @@ mod tests {
             ("a: {b: 1, c: {{ $value }} x}\n", 1, 4),
         ] {
             let problem = Node::parse(text).unwrap_err();
-            assert!(problem.message.contains("stands in quotes in YAML"), "{text}: {problem:?}");
+            assert!(problem.message.contains("quote a text with `{{` in YAML"), "{text}: {problem:?}");
             let place = problem.place.unwrap();
             assert_eq!((place.line, place.column), (line, column), "{text}");
         }
         for text in ["a: '{{ $value }}'\nb: [\n", "a: {{ x\n\n\n\nb: [1\nc: 2\n", "a: b: c\n"] {
             let problem = Node::parse(text).unwrap_err();
-            assert!(problem.message.starts_with("this is no YAML"), "{text}: {problem:?}");
+            assert!(problem.message.starts_with("not valid YAML"), "{text}: {problem:?}");
         }
     }
 
@@ -404,7 +402,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_yaml_has_a_place() {
+    fn invalid_yaml_has_a_place() {
         for (text, line) in [("a: [1\nb: 2\n", 2), ("a: b: c\n", 1), ("a: 1\n---\nb: 2\n", 3)] {
             let problem = Node::parse(text).unwrap_err();
             assert_eq!(problem.place.unwrap().line, line, "{problem:?}");

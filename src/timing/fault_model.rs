@@ -1,5 +1,4 @@
-//! The fault of a drill, or one that is thought of, as numbers: what it does to the value that an alert
-//! watches, from when until when.
+//! The fault of a drill, or a hypothetical one, in numbers: its effect on the value that an alert watches, and its end.
 
 use std::time::Duration;
 
@@ -17,7 +16,7 @@ pub const REFERENCE_COMMAND: &str = "stress-ng --cpu 4 --cpu-load 85 --timeout 1
 pub enum Ending {
     /// After this time, whatever happens.
     After(#[serde(serialize_with = "millis")] Duration),
-    /// When the alert was delivered.
+    /// When the alert is delivered.
     WhenDelivered,
 }
 
@@ -31,8 +30,7 @@ pub struct Fault {
     pub ending: Ending,
 }
 
-/// What a fault does to what an alert watches. Values are those of the left side of the rule's
-/// comparison, in its unit.
+/// The effect of a fault on the value that an alert watches: the left side of the rule's comparison, in its unit.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Effect {
@@ -42,33 +40,32 @@ pub enum Effect {
     Level {
         /// The value without the fault.
         normal: f64,
-        /// The value that the expression has once all that it looks at lies in the fault.
+        /// The value of the expression once its whole range lies in the fault.
         faulty: f64,
-        /// How long it takes from one to the other, in a straight line; zero for a step.
+        /// How long the linear change from one to the other takes; zero for a step.
         #[serde(serialize_with = "millis")]
         rise: Duration,
     },
-    /// Requests of a drill come beside those of users; the alert watches the share of bad ones, in percent.
+    /// A drill sends requests in addition to those of users; the alert watches the share of bad ones, in percent.
     Requests {
-        /// What users ask for.
+        /// The requests of users.
         users: Traffic,
-        /// What comes on top.
+        /// The requests of the drill.
         drill: Traffic,
     },
-    /// Something happens again and again, the first time at once, and the expression counts how often it did within
-    /// its range.
+    /// An event repeats, the first time at once, and the expression counts the events within its range.
     Repeated {
-        /// How often it did before the fault.
+        /// The count before the fault.
         normal: f64,
-        /// How often it does within a range that lies in the fault.
+        /// The count of a range that lies in the fault.
         faulty: f64,
-        /// The time from one to the next.
+        /// The time from one event to the next.
         #[serde(serialize_with = "millis")]
         every: Duration,
     },
     /// A target does not answer: `up` goes from 1 to 0, and its other series are missing.
     Silence {
-        /// How long a scrape takes to notice: nothing for a refused connection, the scrape's timeout for silence.
+        /// How long a scrape takes to fail: zero for a refused connection, the scrape's timeout if there is no answer.
         #[serde(serialize_with = "millis")]
         noticed_after: Duration,
     },
@@ -97,8 +94,8 @@ pub struct Traffic {
 }
 
 impl CpuLoad {
-    /// How busy the host is under load, in percent of all its CPUs. Workers that find no CPU free take longer and rest
-    /// longer, so that more of them than CPUs fill those up; none, nor a busy host, makes more than 100.
+    /// How busy the host is under load, in percent of all its CPUs, at most 100. Workers that share a CPU take longer
+    /// and rest longer, so more workers than CPUs load all CPUs.
     pub fn utilisation(&self) -> f64 {
         let loaded = f64::from(self.workers) / f64::from(self.host_cpus.max(1));
         (self.baseline + loaded * self.load).clamp(0.0, 100.0)
@@ -106,7 +103,7 @@ impl CpuLoad {
 }
 
 impl Fault {
-    /// The load of [`REFERENCE_COMMAND`] on a host with so many CPUs that are busy by so many percent already.
+    /// The load of [`REFERENCE_COMMAND`] on a host with `host_cpus` CPUs that are already busy by `baseline` percent.
     pub const fn of_reference(host_cpus: u16, baseline: f64) -> Self {
         Self {
             effect: Effect::Load(CpuLoad { workers: 4, host_cpus, load: 85.0, baseline }),
@@ -114,31 +111,31 @@ impl Fault {
         }
     }
 
-    /// Every CPU loaded by so many percent until the alert was delivered.
+    /// Every CPU loaded by `load` percent until the alert is delivered.
     pub const fn load(host_cpus: u16, load: f64, baseline: f64) -> Self {
         let load = CpuLoad { workers: host_cpus, host_cpus, load, baseline };
         Self { effect: Effect::Load(load), ending: Ending::WhenDelivered }
     }
 
-    /// A step from one value to another until the alert was delivered.
+    /// A step from one value to another until the alert is delivered.
     pub const fn level(normal: f64, faulty: f64) -> Self {
         let effect = Effect::Level { normal, faulty, rise: Duration::ZERO };
         Self { effect, ending: Ending::WhenDelivered }
     }
 
-    /// A target that refuses connections until the alert was delivered.
+    /// A target that refuses connections until the alert is delivered.
     pub const fn silence() -> Self {
         let effect = Effect::Silence { noticed_after: Duration::ZERO };
         Self { effect, ending: Ending::WhenDelivered }
     }
 
-    /// The same fault for so long.
+    /// The same fault with a fixed duration.
     #[must_use]
     pub const fn lasting(self, time: Duration) -> Self {
         Self { ending: Ending::After(time), ..self }
     }
 
-    /// The value of the expression where all that it looks at lies in the fault.
+    /// The value of the expression when its whole range lies in the fault.
     pub fn peak(&self) -> f64 {
         match self.effect {
             Effect::Load(load) => load.utilisation(),
@@ -148,7 +145,7 @@ impl Fault {
 }
 
 impl Effect {
-    /// The value where this share of what the expression looks at lies in the fault; none without requests.
+    /// The value when this share of the expression's range lies in the fault; `None` without requests.
     pub fn value(&self, share: f64) -> Option<f64> {
         let between = |normal: f64, faulty: f64| Some(normal + share * (faulty - normal));
         match self {
@@ -164,8 +161,7 @@ impl Effect {
         }
     }
 
-    /// The share of requests that break the threshold, where this share of all that the expression looks at lies
-    /// in the fault.
+    /// The share of requests beyond the threshold when this share of the expression's range lies in the fault.
     pub fn broken(&self, share: f64, threshold: &Threshold) -> f64 {
         let broken = |value: Option<f64>| f64::from(u8::from(value.is_some_and(|it| threshold.holds(it))));
         match self {
@@ -174,7 +170,7 @@ impl Effect {
         }
     }
 
-    /// How long it takes from the normal value to the faulty one.
+    /// How long the change from the normal value to the faulty one takes.
     pub const fn rise(&self) -> Duration {
         match self {
             Self::Level { rise, .. } => *rise,
@@ -182,7 +178,7 @@ impl Effect {
         }
     }
 
-    /// How far apart the steps are in which the value changes; zero where it changes steadily or all at once.
+    /// The time between two steps of the value; zero if it changes continuously or at once.
     pub const fn grain(&self) -> Duration {
         match self {
             Self::Repeated { every, .. } => *every,
@@ -190,7 +186,7 @@ impl Effect {
         }
     }
 
-    /// How much later than usual a scrape is known.
+    /// How much later than usual the result of a scrape is known.
     pub const fn noticed_after(&self) -> Duration {
         match self {
             Self::Silence { noticed_after } => *noticed_after,
@@ -212,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn a_drills_requests_count_beside_those_of_users() {
+    fn a_drills_requests_are_added_to_those_of_users() {
         let drill = Traffic { per_second: 10.0, bad: 1.0 };
         let alone = Effect::Requests { users: Traffic { per_second: 0.0, bad: 0.0 }, drill };
         assert_eq!([0.0, 0.1, 1.0].map(|share| alone.value(share)), [None, Some(100.0), Some(100.0)]);

@@ -1,7 +1,7 @@
-//! What is to be seen when: the way of an alert from a fault to its message, simulated in whole milliseconds. Pure.
+//! When an alert reaches each stage between the fault and its notification, simulated in whole milliseconds. Pure.
 //!
-//! `settings` and `fault_model` are what goes in, `samples` is what an expression sees, `pipeline` walks one way, and
-//! `predict` all of them.
+//! `settings` and `fault_model` are the input, `samples` is what an expression sees, `pipeline` walks one path, and
+//! `predict` walks all of them.
 
 mod fault_model;
 mod mute;

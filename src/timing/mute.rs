@@ -1,5 +1,5 @@
-//! Whether the messages of an alert are held back at some time, by the mute times of its severity. Pure: the moment is
-//! given. `preflight` asks before a fault is caused in vain.
+//! Whether the mute times of an alert's severity hold back its notifications at a given time. Pure. `preflight` checks
+//! this before a fault is caused in vain.
 
 use std::time::Duration;
 
@@ -10,17 +10,17 @@ use jiff::{SignedDuration, Timestamp, ToSpan as _, ZonedDateTime, civil};
 use crate::error::{Error, Result};
 use crate::spec::{AlertRoute, Mute, Weekday};
 
-/// Mute times repeat after a week: what has no end for longer has none.
+/// Mute times repeat weekly, so one without an end within this many days never ends.
 const DAYS_AHEAD: i64 = 8;
 
-/// When the messages of an alert are held back.
+/// The mute times of an alert.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Mutes {
     severity: String,
     times: Vec<Mute>,
 }
 
-/// A time without messages.
+/// A period without notifications.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Quiet {
     from: ZonedDateTime,
@@ -28,16 +28,16 @@ struct Quiet {
 }
 
 impl Mutes {
-    /// Those of a route.
+    /// The mute times of a route.
     pub fn of(route: AlertRoute<'_>) -> Self {
         let severity = route.severity().map(ToString::to_string).unwrap_or_default();
         Self { severity, times: route.mute().to_vec() }
     }
 
-    /// Whether an alert can be told now and in the time after it that it needs.
+    /// Checks that an alert is not muted now nor within the time `needed` to deliver it.
     ///
     /// # Errors
-    /// Where it is muted then: the error says until when.
+    /// The alert is muted within that time; the error names the period.
     pub fn allow(&self, alert: &str, now: Timestamp, needed: Duration) -> Result<()> {
         let Some(Quiet { from, until }) = self.next(now) else { return Ok(()) };
         let needed = SignedDuration::try_from(needed).unwrap_or(SignedDuration::MAX);
@@ -52,18 +52,18 @@ impl Mutes {
             format!("until {}", time(&until))
         };
         let when = if begins_in > SignedDuration::ZERO {
-            format!("{until_when}, from {} on, before the drill could end", time(&from))
+            format!("from {} on ({until_when}), before the drill could end", time(&from))
         } else {
             until_when
         };
         let severity = &self.severity;
         Err(Error::could_not_run(format!(
-            "`{alert}` would be told to nobody: alerts of severity `{severity}` are muted {when}"
+            "`{alert}` would not be delivered: alerts of severity `{severity}` are muted {when}"
         ))
-        .remedy(format!("run it when they are not, or change `notify.severities.{severity}.mute`")))
+        .remedy(format!("run it at another time, or change `notify.severities.{severity}.mute`")))
     }
 
-    /// The time without messages that is on, or that comes next: several that touch are one.
+    /// The current or next period without notifications. Adjacent periods are merged.
     fn next(&self, now: Timestamp) -> Option<Quiet> {
         let mut times: Vec<Quiet> = self.times.iter().flat_map(|mute| around(mute, now)).collect();
         times.sort_by(|one, other| one.from.cmp(&other.from));
@@ -79,19 +79,19 @@ impl Mutes {
     }
 }
 
-/// The times of one mute from the day before until a week later. None where this computer does not know its time
-/// zone: Alertmanager does, and then says that it muted the alert.
+/// The periods of one mute time from yesterday until a week from now. Empty if this computer does not know the time
+/// zone: then only Alertmanager can report that it muted the alert.
 fn around(mute: &Mute, now: Timestamp) -> Vec<Quiet> {
     let zone = mute.time_zone.as_deref().map_or(Ok(TimeZone::UTC), TimeZone::get);
     let Ok(zone) = zone else { return Vec::new() };
     let today = now.to_zoned_datetime(zone.clone()).date();
-    // Time ends in the year 9999.
+    // Dates end in the year 9999.
     let days = (-1..=DAYS_AHEAD).filter_map(|days| today.checked_add(days.days()).ok());
     let begins = |day: &Date| mute.days.is_empty() || mute.days.contains(&weekday(day.weekday()));
     days.filter(begins).filter_map(|day| quiet(mute, day, &zone)).collect()
 }
 
-/// The time that begins on a day. A night ends on the day after.
+/// The period that begins on a day. A period past midnight ends on the next day.
 fn quiet(mute: &Mute, day: Date, zone: &TimeZone) -> Option<Quiet> {
     let last = if mute.from < mute.to { day } else { day.tomorrow().ok()? };
     let at = |day: Date, time: crate::spec::TimeOfDay| {
@@ -124,7 +124,7 @@ mod tests {
         Mutes { severity: "warning".into(), times: serde_saphyr::from_str(times).unwrap() }
     }
 
-    /// What is said at a moment; nothing where the alert can be told.
+    /// The period that the error names at a given time; `None` if the alert can be delivered.
     fn refusal(times: &str, now: &str) -> Option<String> {
         let refused = mutes(times).allow("DiskSpaceLow", now.parse().unwrap(), MINUTES).err()?;
         let message = refused.message().to_owned();
@@ -132,20 +132,20 @@ mod tests {
     }
 
     #[test]
-    fn a_muted_alert_is_refused_with_the_time_at_which_it_can_be_told() {
+    fn a_muted_alert_is_refused_with_the_time_at_which_the_mute_ends() {
         let night = "[{from: '22:00', to: '07:00', time_zone: Europe/Berlin}]";
         // 25 November 2026 is a Wednesday; Berlin is an hour ahead of UTC.
-        for (now, said) in [
+        for (now, expected) in [
             ("2026-11-25T20:50:00Z", None),
             (
                 "2026-11-25T20:56:00Z",
-                Some("until 2026-11-26 07:00 CET, from 2026-11-25 22:00 CET on, before the drill could end"),
+                Some("from 2026-11-25 22:00 CET on (until 2026-11-26 07:00 CET), before the drill could end"),
             ),
             ("2026-11-25T21:00:00Z", Some("until 2026-11-26 07:00 CET")),
             ("2026-11-26T05:59:59Z", Some("until 2026-11-26 07:00 CET")),
             ("2026-11-26T06:00:00Z", None),
         ] {
-            assert_eq!(refusal(night, now).as_deref(), said, "{now}");
+            assert_eq!(refusal(night, now).as_deref(), expected, "{now}");
         }
         let error = mutes(night).allow("DiskSpaceLow", "2026-11-25T23:00:00Z".parse().unwrap(), MINUTES);
         let error = error.unwrap_err();
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn times_that_touch_are_one_and_what_never_ends_says_so() {
+    fn adjacent_times_are_merged_and_a_mute_without_end_is_named() {
         let two = "[{from: '08:00', to: '12:00'}, {from: '12:00', to: '14:30'}]";
         assert_eq!(refusal(two, "2026-11-25T09:00:00Z").unwrap(), "until 2026-11-25 14:30 UTC");
         let always = "[{from: '00:00', to: '24:00'}]";

@@ -1,15 +1,15 @@
-//! One alert's way through the pipeline for one choice of phases, in integer milliseconds from the
-//! moment when the fault begins. Deterministic; `predict` walks it for many phases.
+//! The path of one alert through the pipeline for one choice of phases, in integer milliseconds from the beginning of
+//! the fault. Deterministic; `predict` walks it for many phases.
 //!
-//! What is modelled, and where it stands in the sources:
-//! - What a rule sees at an evaluation is the part of `samples`.
+//! What is modelled, with the corresponding functions in the sources:
+//! - `samples` computes what a rule sees at an evaluation.
 //! - A rule becomes pending at the first evaluation that is true, fires at the first one that is still
 //!   true `for` later, and resolves at the first one that is false, or, where it is false for `keep_firing_for`, at the
-//!   first one after that (`AlertingRule.Eval`). What changes is sent at once.
-//! - Alertmanager sends the first message of a group `group_wait` after the alert came, and looks again
-//!   every `group_interval` from then on (`aggrGroup.run`). An alert that resolved before the first
-//!   message is never mentioned (`DedupStage.needsUpdate`).
-//! - A request that fails is tried again after 0.5 s, 0.75 s, 1.1 s and so on, each longer or shorter by half at
+//!   first one after that (`AlertingRule.Eval`). Changes are sent at once.
+//! - Alertmanager sends the first notification of a group `group_wait` after the alert arrived, and checks the group
+//!   every `group_interval` from then on (`aggrGroup.run`). An alert that resolved before the first notification is
+//!   never sent (`DedupStage.needsUpdate`).
+//! - A request that fails is retried after 0.5 s, 0.75 s, 1.1 s and so on, each longer or shorter by half at
 //!   random (`RetryStage` with the defaults of its backoff), until `group_interval`, at least 10 s, has passed; then,
 //!   and where the receiver refuses, again at the group's next tick.
 
@@ -18,12 +18,12 @@ use super::samples::Course;
 use super::settings::{Refusals, TimingSettings};
 use super::time::{Ms, ms, next_tick};
 
-/// A failed request is tried again for so long, at the least (`notify.MinTimeout`).
+/// Minimum time for which a failed request is retried (`notify.MinTimeout`).
 const RETRIED_FOR: Ms = 10_000;
-/// The first pause before a failed request is tried again, and how each further one grows.
+/// The first pause before a failed request is retried, and the factor by which each further pause grows.
 const FIRST_PAUSE: f64 = 500.0;
 const GROWTH: f64 = 1.5;
-/// No pause is longer.
+/// Maximum pause.
 const LONGEST_PAUSE: f64 = 60_000.0;
 
 /// Settings and fault in integer milliseconds and fractions.
@@ -47,26 +47,26 @@ pub struct PipelineInput {
 pub struct Phase {
     pub scrape: Ms,
     pub evaluation: Ms,
-    /// The group's, which matters only where it was told of other alerts already.
+    /// The group's; it matters only if Alertmanager has already sent other alerts of the group.
     pub group: Ms,
 }
 
-/// When each stage was reached; `None` where it was not.
+/// When each stage was reached; `None` if it was not.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Walk {
     pub above: Option<Ms>,
     pub pending: Option<Ms>,
     pub firing: Option<Ms>,
-    /// The first message leaves Alertmanager.
+    /// Alertmanager sends the first notification.
     pub flush: Option<Ms>,
-    /// The alert resolves at the very moment of the first message: which comes first is a race.
+    /// The alert resolves at the exact moment of the first notification: which comes first is a race.
     pub tie: bool,
-    /// The receiver has the message, where failed requests are tried again after pauses of middling length.
+    /// The receiver has the notification, if the pauses after failed requests are of average length.
     pub delivered: Option<Ms>,
     pub off: Option<Ms>,
     pub below: Option<Ms>,
     pub resolved: Option<Ms>,
-    pub told: Option<Ms>,
+    pub resolved_delivered: Option<Ms>,
 }
 
 impl PipelineInput {
@@ -89,7 +89,7 @@ impl PipelineInput {
         }
     }
 
-    /// Walks the whole way.
+    /// Walks the whole path.
     pub fn walk(&self, phase: Phase) -> Walk {
         let mut walk = self.fate(phase);
         walk.above = self.crossing(phase, 0, self.ending, |above| above);
@@ -99,7 +99,7 @@ impl PipelineInput {
         walk
     }
 
-    /// Walks from the first evaluation on: all that decides whether the alert arrives.
+    /// Walks from the first evaluation on: everything that decides whether the alert is delivered.
     pub fn fate(&self, phase: Phase) -> Walk {
         let mut walk = Walk { off: self.ending, ..Walk::default() };
         self.evaluate(phase, &mut walk);
@@ -114,7 +114,7 @@ impl PipelineInput {
         walk
     }
 
-    /// Alertmanager's side: the first message at `flush`, unless the alert resolved before, and the last.
+    /// Alertmanager's side: the first notification at `flush`, unless the alert resolved before, and the resolved one.
     fn notify(&self, phase: Phase, flush: Ms, walk: &mut Walk) {
         walk.tie = walk.resolved == Some(flush);
         if walk.resolved.is_some_and(|resolved| resolved < flush) {
@@ -123,7 +123,7 @@ impl PipelineInput {
         walk.flush = Some(flush);
         let Refused { ticks, pause } = self.refused(1.0);
         let again = flush + ticks * self.group_interval;
-        // An alert that resolved meanwhile is not mentioned at a later tick.
+        // An alert that resolved meanwhile is not sent at a later tick.
         if ticks > 0 && walk.resolved.is_some_and(|resolved| resolved <= again) {
             return;
         }
@@ -133,10 +133,11 @@ impl PipelineInput {
             walk.off = walk.delivered;
             walk.resolved = self.resolution(phase, delivered);
         }
-        walk.told = walk.resolved.filter(|_| self.send_resolved).map(|at| self.tick_after(again, at));
+        walk.resolved_delivered =
+            walk.resolved.filter(|_| self.send_resolved).map(|at| self.tick_after(again, at));
     }
 
-    /// How long the receiver's refusals take, with pauses longer or shorter than usual by a factor.
+    /// The delay caused by the receiver's refusals, with all pauses scaled by `factor`.
     pub fn refused(&self, factor: f64) -> Refused {
         match self.refusals {
             Refusals::None => Refused { ticks: 0, pause: 0 },
@@ -185,8 +186,8 @@ impl PipelineInput {
         }
     }
 
-    /// The next evaluation worth a look. While all that the expression sees lies in the fault, its value stays as
-    /// it is, so a long `for` is crossed in one leap.
+    /// The next evaluation that can change anything. While the whole range lies in the fault, the value is constant, so
+    /// a long `for` is skipped in one step.
     fn next_evaluation(&self, phase: Phase, at: Ms, active: Option<Ms>) -> Ms {
         let next = at + self.evaluation;
         let is_steady = at >= self.course.memory() && self.course.settles();
@@ -212,12 +213,12 @@ impl PipelineInput {
         None
     }
 
-    /// Alertmanager's first look at the group from `at` on, after its first message.
+    /// The group's first tick from `at` on, after its first notification.
     fn tick_after(&self, flush: Ms, at: Ms) -> Ms {
         next_tick(flush, self.group_interval, at).max(flush + self.group_interval)
     }
 
-    /// After this time no evaluation gives anything new.
+    /// After this time no evaluation changes anything.
     fn last_change(&self, off: Option<Ms>) -> Ms {
         let memory = self.course.memory() + self.scrape + 2 * self.evaluation;
         off.unwrap_or(memory + self.hold) + memory + self.keep_firing
@@ -235,11 +236,11 @@ impl PipelineInput {
     }
 }
 
-/// What refused requests cost.
+/// The delay caused by refused requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Refused {
     /// Ticks of the group.
     pub ticks: Ms,
-    /// Pauses after that.
+    /// Pauses after these ticks.
     pub pause: Ms,
 }

@@ -1,6 +1,6 @@
-//! When each stage of a drill is to be expected, whether its alert can arrive, and what would make it.
+//! When each stage of a drill is expected, whether its alert can be delivered, and what would make it certain.
 //!
-//! Pure: walks the pipeline for a grid of phases of scraper and evaluator, which nobody chooses.
+//! Pure: walks the pipeline for a grid of phases of scraper and evaluator, because their real phases are arbitrary.
 //! Called by `drill`, by `explain`, and by `commands/render` for warnings.
 
 use std::time::Duration;
@@ -15,20 +15,20 @@ use super::time::Ms;
 use crate::duration::Millis;
 use crate::promql::Signal;
 
-/// Phases of the scraper, and of the evaluator, that are walked: 48 × 48 ways.
+/// Phases of the scraper, and of the evaluator, that are walked: 48 × 48 paths.
 const GRID: Ms = 48;
-/// Where the group was told of other alerts, its clock runs against the two others; this spreads its phases evenly.
+/// If the group has already sent alerts, its clock is independent of the other two; this spreads its phases evenly.
 const GOLDEN: f64 = 0.618_033_988_749_895;
-/// A real pipeline starts stress-ng, scrapes, evaluates and sends in no more than this, beyond its intervals.
+/// The longest time beyond its intervals in which a real pipeline starts stress-ng, scrapes, evaluates and sends.
 pub const LATE: Duration = Duration::from_millis(2_500);
 /// The load counts from the moment at which `systemd-run` returned; stress-ng may run a moment earlier.
 pub const EARLY: Duration = Duration::from_secs(1);
-/// Where first message and end of the alert fall on the same moment, the message goes out in so many cases. One of
+/// The share of races in which the notification is sent, if it is due at the moment at which the alert resolves. One of
 /// 40 tries with the reference's settings was delivered, and a third of all phases lead to such a race.
 pub const TIE_WON: f64 = 0.05;
-/// How far stress-ng may miss a load that it was asked for, in percent.
+/// How far stress-ng may miss the requested load, in percent.
 const INEXACT: f64 = 3.0;
-/// The share of phases in which an alert has to arrive to be relied on.
+/// The share of phases in which an alert has to be delivered to count as certain.
 const CERTAIN: f64 = 0.999;
 
 /// The time of one stage since the load went on.
@@ -36,15 +36,15 @@ const CERTAIN: f64 = 0.999;
 pub struct Window {
     /// The stage.
     pub stage: Stage,
-    /// In the luckiest phase.
+    /// In the best phase.
     pub earliest: Millis,
     /// In the mean of all phases that reach the stage.
     pub expected: Millis,
-    /// In the unluckiest phase, with an allowance for processes and requests.
+    /// In the worst phase, with an allowance for processes and requests.
     pub latest: Millis,
 }
 
-/// What keeps an alert from arriving.
+/// What keeps an alert from being delivered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Obstacle {
@@ -58,8 +58,8 @@ pub enum Obstacle {
     ResolvedBeforeFlush,
 }
 
-/// The smallest change of each parameter that alone makes the alert arrive in every phase; `None`
-/// where no value of it does, or where none is needed.
+/// The smallest change of each parameter that alone makes sure that the alert is delivered in every phase; `None` if no
+/// value of it does, or if none is needed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub struct Remedies {
     /// The same fault for this long.
@@ -74,27 +74,27 @@ pub struct Remedies {
     pub full: Option<Millis>,
 }
 
-/// What is to be expected of a drill.
+/// The prediction for a drill.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Prediction {
     /// The stages that can be reached, in order.
     pub stages: Vec<Window>,
     /// The share of tries that reach the receiver, from 0 to 1.
     pub chance: f64,
-    /// The share of tries in which the first message and the end of the alert fall on the same moment: which of them
-    /// is first is a race of milliseconds, and part of the chance.
+    /// The share of tries in which the first notification is due exactly when the alert resolves. Milliseconds decide
+    /// which comes first; `chance` includes the races that are won.
     pub race: f64,
-    /// What most often keeps the others from it.
+    /// The most frequent reason why the other tries do not reach it.
     pub obstacle: Option<Obstacle>,
-    /// What would make it arrive always.
+    /// Changes that make delivery certain.
     pub remedies: Remedies,
-    /// The stages after the load's end, counted from there. The message that the alert is over comes at
-    /// Alertmanager's own ticks and is not among them.
+    /// The stages after the end of the load, counted from there. The resolved notification is not among them, because
+    /// it goes out at Alertmanager's own ticks.
     pub after_end: Vec<Window>,
 }
 
 impl Prediction {
-    /// Whether the alert arrives in every phase.
+    /// Whether the alert is delivered in every phase.
     pub fn is_certain(&self) -> bool {
         is_certain(self.chance)
     }
@@ -104,8 +104,7 @@ impl Prediction {
         self.stages.iter().find(|window| window.stage == stage)
     }
 
-    /// How long the drill's load has to be allowed to last: until the alert was delivered in the
-    /// unluckiest phase.
+    /// The longest time that the drill's load may need: until the alert is delivered in the worst phase.
     pub fn longest(&self) -> Duration {
         self.stages
             .iter()
@@ -141,7 +140,7 @@ pub fn chance_of(settings: &TimingSettings, fault: &Fault) -> f64 {
     chance(&phases(&case).map(|phase| case.fate(phase)).collect::<Vec<_>>())
 }
 
-/// Whether that is as good as always.
+/// Whether a chance counts as certain.
 pub fn is_certain(chance: f64) -> bool {
     chance >= CERTAIN
 }
@@ -155,8 +154,8 @@ fn walks(settings: &TimingSettings, fault: &Fault) -> Vec<Walk> {
 fn phases(case: &PipelineInput) -> impl Iterator<Item = Phase> {
     let PipelineInput { scrape: scrape_interval, evaluation: evaluation_interval, group_interval, .. } =
         *case;
-    // The two grids are shifted against each other: a scrape at the very moment of an evaluation puts one
-    // scrape more into the range, which is as rare in life as it would be frequent on equal grids.
+    // The two grids are shifted against each other: a scrape at the exact moment of an evaluation adds one scrape to
+    // the range, which is rare in practice but would be frequent on equal grids.
     let third = move |n: Ms, thirds: Ms, interval: Ms| (3 * n + thirds) * interval / (3 * GRID);
     (0..GRID).flat_map(|scrape| (0..GRID).map(move |evaluation| (scrape, evaluation))).map(
         move |(scrape, evaluation)| Phase {
@@ -167,7 +166,7 @@ fn phases(case: &PipelineInput) -> impl Iterator<Item = Phase> {
     )
 }
 
-/// Evenly spread phases in no order that keeps step with the grid.
+/// Evenly spread phases, in an order that is independent of the grid.
 #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "a few thousand phases")]
 fn spread(number: Ms, interval: Ms) -> Ms {
     ((number as f64 * GOLDEN).fract() * interval as f64) as Ms
@@ -184,11 +183,11 @@ fn time_of(stage: Stage, walk: &Walk) -> Option<Ms> {
         Stage::LoadOff => walk.off,
         Stage::Below => walk.below,
         Stage::Resolved => walk.resolved,
-        Stage::ResolvedDelivered => walk.told,
+        Stage::ResolvedDelivered => walk.resolved_delivered,
     }
 }
 
-/// How much earlier and later a stage may be than the walks say.
+/// How much earlier and later a stage may be than in the walks.
 #[derive(Debug, Clone, Copy)]
 struct Slack {
     early: Duration,
@@ -196,7 +195,7 @@ struct Slack {
 }
 
 impl Slack {
-    /// What people and machines need, and the steps in which the fault is seen.
+    /// The allowance for processes and requests, plus the steps in which the fault is seen.
     fn of_fault(fault: &Fault) -> Self {
         let grain = fault.effect.grain();
         Self { early: EARLY + grain, late: LATE + grain }
@@ -253,7 +252,7 @@ fn share(walks: &[Walk], which: impl Fn(&Walk) -> bool) -> f64 {
     walks.iter().filter(|walk| which(walk)).count() as f64 / walks.len().max(1) as f64
 }
 
-/// The stage at which most of the tries that do not arrive end.
+/// The stage at which most of the undelivered tries end.
 fn obstacle(settings: &TimingSettings, fault: &Fault, walks: &[Walk]) -> Obstacle {
     if !reaches(settings, fault) {
         return Obstacle::TooSmall;
@@ -295,7 +294,7 @@ fn with_load(remedies: Remedies, settings: &TimingSettings, fault: &Fault, load:
     let arrives = |settings: &TimingSettings, load: CpuLoad| {
         is_certain(chance_of(settings, &Fault { effect: Effect::Load(load), ..*fault }))
     };
-    // stress-ng keeps a load to a few percent only.
+    // stress-ng keeps a load only within a few percent.
     let mut exact = *settings;
     exact.threshold.value += INEXACT.min((100.0 - settings.threshold.value) / 2.0);
     let full = CpuLoad { workers: load.host_cpus, load: 100.0, ..load };
@@ -305,7 +304,7 @@ fn with_load(remedies: Remedies, settings: &TimingSettings, fault: &Fault, load:
         arrives(settings, CpuLoad { workers, ..load })
     });
     Remedies {
-        // Both were looked for within what fits.
+        // Both were searched within the limits of their types.
         load: percent.and_then(|percent| u8::try_from(percent).ok()),
         workers: workers.and_then(|workers| u16::try_from(workers).ok()),
         full: shortest(settings, &Fault { effect: Effect::Load(full), ..*fault }),
@@ -313,8 +312,8 @@ fn with_load(remedies: Remedies, settings: &TimingSettings, fault: &Fault, load:
     }
 }
 
-/// The shortest load that always arrives, in whole seconds; five-second steps above half a minute
-/// are easier to remember and never too short.
+/// The shortest duration with which the alert is always delivered, in whole seconds; above half a minute rounded up to
+/// five seconds.
 fn shortest(settings: &TimingSettings, fault: &Fault) -> Option<Millis> {
     let lasting = |seconds: u32| fault.lasting(Duration::from_secs(seconds.into()));
     let enough = settings.hold
@@ -327,7 +326,7 @@ fn shortest(settings: &TimingSettings, fault: &Fault) -> Option<Millis> {
     Some(Millis(Duration::from_secs(rounded.into())))
 }
 
-/// The longest `group_wait` below the present one with which the alert always arrives, in whole seconds.
+/// The longest `group_wait` below the present one with which the alert is always delivered, in whole seconds.
 fn largest_wait(settings: &TimingSettings, fault: &Fault) -> Option<Millis> {
     let present = u32::try_from(settings.group_wait.as_secs()).ok()?;
     let waiting =
@@ -336,7 +335,7 @@ fn largest_wait(settings: &TimingSettings, fault: &Fault) -> Option<Millis> {
     Some(Millis(waiting(present - cut).group_wait))
 }
 
-/// The smallest number in the range for which the condition holds, provided that it goes on holding.
+/// The smallest number in the range for which the condition holds. Assumes that it holds for all larger ones.
 fn smallest(from: u32, to: u32, holds: impl Fn(u32) -> bool) -> Option<u32> {
     if from > to || !holds(to) {
         return None;
@@ -399,7 +398,7 @@ mod tests {
     }
 
     #[test]
-    fn more_workers_are_named_where_they_are_what_lacks() {
+    fn more_workers_are_named_if_too_few_are_the_obstacle() {
         let load = CpuLoad { workers: 4, host_cpus: 8, load: 100.0, baseline: 0.0 };
         let fault = Fault { effect: Effect::Load(load), ..lasting(100.0, 600) };
         let remedies = predict(&TimingSettings::of_reference(), &fault).remedies;
@@ -407,7 +406,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_load_until_delivery_always_arrives_and_the_stages_are_in_order() {
+    fn a_full_load_until_delivery_is_always_delivered_and_the_stages_are_in_order() {
         let settings = TimingSettings { send_resolved: true, ..TimingSettings::of_reference() };
         let prediction = predict(&settings, &Fault::load(4, 100.0, 2.0));
         assert!(prediction.is_certain());
@@ -423,7 +422,7 @@ mod tests {
     }
 
     #[test]
-    fn the_way_a_fault_fails_is_told_apart() {
+    fn each_way_in_which_a_fault_fails_has_its_own_obstacle() {
         let settings = TimingSettings::of_reference();
         for (fault, obstacle) in [
             (lasting(70.0, 900), Obstacle::TooSmall),

@@ -1,11 +1,10 @@
-//! What a rule finds at one moment: the samples that Prometheus has by then, what its expression makes of
-//! them, and whether that is beyond the threshold. In closed forms, so that a range of a day costs no more than one of
-//! a minute.
+//! What a rule sees at one moment: the samples that Prometheus has by then, the value of the expression, and whether it
+//! is beyond the threshold. In closed form, so a range of a day costs no more than a range of a minute.
 //!
 //! - `rate` sees the scrapes in its range. Its extrapolation to the range's ends cancels out for regular scrapes, so
 //!   the value is the mean over whole scrape intervals (`extrapolatedRate`).
-//! - `increase` of something rare counts the events between the first scrape and the last, and `changes` the scrapes
-//!   that differ. A fault makes so many of them within each range, evenly spaced, the first at once.
+//! - `increase` of rare events counts the events between the first scrape and the last, and `changes` the scrapes that
+//!   differ. The events of a fault are evenly spaced, and the first happens at once.
 //! - `predict_linear` draws the line of least squares through the samples, as seen from the evaluation
 //!   (`linearRegression`).
 //! - A scrape that fails leaves `up == 0` with the time at which it began, and marks the target's other series as
@@ -54,18 +53,18 @@ impl Course {
         }
     }
 
-    /// From then on, since the beginning or the end of the fault, nothing changes any more.
+    /// Time after the beginning or the end of the fault from which on the value is constant.
     pub const fn memory(&self) -> Ms {
         self.range + self.scrape + self.rise + self.noticed_after
     }
 
-    /// Whether the value stays as it is once all that is seen lies in the fault. A count goes up and down by one.
+    /// Whether the value is constant once the whole range lies in the fault. A count still varies by one.
     pub const fn settles(&self) -> bool {
         !matches!(self.signal, Signal::Count { .. })
     }
 
-    /// The moments at which the value can change, in three rows, each in order: a scrape begins, leaves the range, is
-    /// known late.
+    /// The moments at which the value can change, as three sorted series: a scrape begins, leaves the range, is known
+    /// late.
     pub fn changes(&self, phase: Ms, from: Ms, to: Ms) -> [impl Iterator<Item = Ms> + use<>; 3] {
         let scrape = self.scrape;
         let leaving = if self.range > 0 { self.range + 1 } else { 0 };
@@ -92,7 +91,7 @@ impl Course {
         }
     }
 
-    /// The samples in the range that are known by then; none where there is none.
+    /// The samples in the range that are known at that moment; `None` if there are none.
     fn samples(&self, phase: Ms, at: Ms, off: Ms) -> Option<Samples> {
         let mut last = phase + (at - phase).div_euclid(self.scrape) * self.scrape;
         if (0..off).contains(&last) && at < last + self.noticed_after {
@@ -107,7 +106,7 @@ impl Course {
         Some(choose(lowest, highest))
     }
 
-    /// The events between the first and the last sample; none with fewer than two.
+    /// The events between the first and the last sample; `None` with fewer than two samples.
     fn counted(&self, samples: &Samples) -> Option<f64> {
         let (normal, faulty) = (self.effect.value(0.0)?, self.effect.value(1.0)?);
         let every = self.range as f64 / (faulty - normal).max(1.0);
@@ -123,7 +122,7 @@ impl Course {
 }
 
 impl Samples {
-    /// How far the fault has come at a moment, from 0 to 1.
+    /// The progress of the fault at a moment, from 0 to 1.
     fn progress(&self, at: Ms) -> f64 {
         if at < 0 || at >= self.off {
             0.0
@@ -138,7 +137,7 @@ impl Samples {
         self.progress(self.last)
     }
 
-    /// The mean between the first and the last sample; none with fewer than two.
+    /// The mean between the first and the last sample; `None` with fewer than two samples.
     fn between(&self) -> Option<f64> {
         let seen = self.last - self.first;
         // The area under the fault from its beginning.
@@ -151,7 +150,7 @@ impl Samples {
         (seen > 0).then(|| (area(self.last) - area(self.first)) / seen as f64)
     }
 
-    /// How many events the fault has made until a moment, one every so many milliseconds from its beginning on.
+    /// The number of events of the fault until a moment, one every `every` milliseconds from its beginning on.
     fn events(&self, at: Ms, every: f64) -> f64 {
         let last = at.min(self.off - 1);
         if last < 0 { 0.0 } else { (last as f64 / every).floor() + 1.0 }
@@ -161,7 +160,7 @@ impl Samples {
         (self.last - self.first) / self.interval + 1
     }
 
-    /// The sums of the progress at each sample, and of the same times the sample's number.
+    /// The sum of the progress at each sample, and the same sum weighted with the sample's number.
     fn sums(&self) -> (f64, f64) {
         let number = |at: Ms| (next_tick(self.first, self.interval, at) - self.first) / self.interval;
         let within = |at: Ms| number(at).clamp(0, self.count());
@@ -183,7 +182,7 @@ impl Samples {
         self.sums().0 / self.count() as f64
     }
 
-    /// The line of least squares through the samples, at a moment; none with fewer than two.
+    /// The line of least squares through the samples, at a moment; `None` with fewer than two samples.
     fn line(&self, at: Ms) -> Option<f64> {
         let count = self.count();
         if count < 2 {
@@ -209,7 +208,7 @@ impl Samples {
     }
 }
 
-/// Sums of powers of the whole numbers from one up to, but without, another.
+/// Sums of powers of the whole numbers from `from` up to, but excluding, `to`.
 struct Powers {
     zeroth: f64,
     first: f64,

@@ -1,4 +1,4 @@
-//! The settings that decide when an alert arrives, taken from the spec.
+//! The settings that decide when an alert is delivered, taken from the spec.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::promql::{PERCENT, Reading, Signal, Threshold, read};
 use crate::render::Rule;
 use crate::spec::{Spec, ThresholdUnit};
 
-/// What decides when an alert arrives.
+/// The settings that decide when an alert is delivered.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct TimingSettings {
     /// How often targets are scraped.
@@ -28,17 +28,17 @@ pub struct TimingSettings {
     /// The rule's `keep_firing_for`.
     #[serde(serialize_with = "millis", skip_serializing_if = "Duration::is_zero")]
     pub keep_firing: Duration,
-    /// How long Alertmanager waits before the first message of a group.
+    /// How long Alertmanager waits before the first notification of a group.
     #[serde(serialize_with = "millis")]
     pub group_wait: Duration,
-    /// How long it waits between messages of a group; the end of an alert is told at such a tick.
+    /// How long it waits between notifications of a group; the resolved notification goes out at such a tick.
     #[serde(serialize_with = "millis")]
     pub group_interval: Duration,
-    /// Whether the group was told of other alerts already, so that this one waits for the group's next tick.
+    /// Whether Alertmanager has already sent others of the group, so that this one waits for the group's next tick.
     pub joins: bool,
-    /// Whether the end is told at all.
+    /// Whether a resolved notification is sent.
     pub send_resolved: bool,
-    /// What the receiver refuses before it accepts the message.
+    /// The requests that the receiver refuses before it accepts one.
     pub refusals: Refusals,
 }
 
@@ -49,14 +49,14 @@ pub enum Refusals {
     /// It accepts the first request.
     #[default]
     None,
-    /// It fails so often (5xx, no answer): Alertmanager tries again within seconds.
+    /// This many requests fail (5xx, no answer): Alertmanager retries within seconds.
     Failed(u16),
-    /// It refuses so often (4xx, 429 among them): Alertmanager tries again at the group's next tick.
+    /// This many requests are refused (4xx, including 429): Alertmanager retries at the group's next tick.
     Refused(u16),
 }
 
 impl TimingSettings {
-    /// The settings of a rule in this spec; `None` where its expression compares nothing with a number.
+    /// The settings of a rule in this spec; `None` if its expression does not compare a value with a number.
     pub fn of_rule(spec: &Spec, rule: &Rule) -> Option<Self> {
         let scrape_interval = spec.monitoring.scrape_interval.get();
         let reading = read(&rule.expr, scrape_interval)?;
@@ -102,8 +102,8 @@ impl TimingSettings {
         self.signal.range()
     }
 
-    /// The stretch of time that one value of the expression looks at, at most: with so many scrapes
-    /// in the range, `rate` sees the intervals between them and not the rest.
+    /// The longest time that one value of the expression covers: `rate` sees the intervals between the scrapes in its
+    /// range, not the rest of the range.
     pub fn seen_by_rate(&self) -> Duration {
         let (range, scrape) = (self.range().as_millis(), self.scrape_interval.as_millis().max(1));
         let whole = u32::try_from(range / scrape).unwrap_or(u32::MAX);
@@ -112,8 +112,8 @@ impl TimingSettings {
     }
 }
 
-/// What stands behind a number of this rule. The catalogue's unit is that of the parameter `above`, which need not be
-/// what is compared here; else the form of the expression tells.
+/// The unit of this rule's numbers. The catalogue's unit is that of the parameter `above`, which may not be the number
+/// that is compared here; otherwise the unit follows from the form of the expression.
 fn unit(rule: &Rule, reading: &Reading) -> &'static str {
     let is_of_catalogue = |above: f64| (above - reading.value).abs() <= 1e-9 * above.abs().max(1.0);
     match rule.unit.filter(|_| rule.above.is_some_and(is_of_catalogue)) {

@@ -1,19 +1,19 @@
-//! The stages of an alert's way, from the fault to the message that it is over.
+//! The stages of an alert, from the fault to the resolved notification.
 
 use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-/// A stage of an alert's way. The order is that of a drill that is stopped once the alert arrived.
+/// A stage of an alert. The order is that of a drill that ends once the alert is delivered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Stage {
     /// The fault began on the host.
     LoadOn,
-    /// A query of the rule's expression gives a value above the threshold.
+    /// A query of the rule's expression returns a value above the threshold.
     Above,
     /// Prometheus evaluated the rule and found it true.
     Pending,
-    /// It stayed true for as long as the rule's `for` asks.
+    /// The rule stayed true for the time of its `for`.
     Firing,
     /// Alertmanager lists the alert.
     InAlertmanager,
@@ -23,11 +23,11 @@ pub enum Stage {
     Delivered,
     /// The fault ended.
     LoadOff,
-    /// A query of the rule's expression gives nothing above the threshold.
+    /// A query of the rule's expression returns nothing above the threshold.
     Below,
-    /// Prometheus found the rule false and told Alertmanager.
+    /// Prometheus found the rule false and notified Alertmanager.
     Resolved,
-    /// The receiver accepted the message that the alert is over.
+    /// The receiver accepted the resolved notification.
     ResolvedDelivered,
 }
 
@@ -47,7 +47,7 @@ impl Stage {
         Self::ResolvedDelivered,
     ];
 
-    /// The stage as people read it.
+    /// The name of the stage in output.
     pub const fn name(self) -> &'static str {
         match self {
             Self::LoadOn => "load on",

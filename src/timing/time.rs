@@ -5,7 +5,7 @@ use std::time::Duration;
 /// Milliseconds since the fault began.
 pub type Ms = i64;
 
-/// A duration on this clock; one that lasts for ever is cut to a number that can be added to.
+/// A duration on this clock, capped so that sums cannot overflow.
 pub fn ms(duration: Duration) -> Ms {
     Ms::try_from(duration.as_millis()).unwrap_or(Ms::MAX / 8).min(Ms::MAX / 8)
 }

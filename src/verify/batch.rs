@@ -1,6 +1,6 @@
-//! Alerts proven one after the other, or several at a time where their drills do not disturb each other: look
-//! beforehand, faults on, watch, faults off, diagnose. The faults end on every way out; where they cannot be ended,
-//! they end by themselves soon after monctl.
+//! Proves alerts one after the other, or several at once where their drills do not disturb each other: preflight,
+//! faults on, watch, faults off, diagnosis. Every exit path ends the faults; a fault that monctl cannot end expires by
+//! itself soon after monctl exits.
 
 use std::time::Duration;
 
@@ -23,10 +23,10 @@ use crate::event::Events;
 use crate::spec::Catalogue;
 use crate::timing::phrases;
 
-/// An interrupted run has this long to end the faults.
+/// Time that an interrupted run has to end the faults.
 const HURRY: Duration = Duration::from_millis(1_200);
 
-/// What became of all drills.
+/// Outcome of all drills.
 #[derive(Debug, Default)]
 pub struct Round {
     /// Each alert with its proof, or why its drill could not begin.
@@ -67,7 +67,7 @@ impl Round {
 /// Proves alerts: causes their faults, watches every stage, and ends the faults.
 ///
 /// # Errors
-/// When the run was interrupted. An alert that does not arrive is no error but a [`Proof`] with a diagnosis, and a
+/// When the run was interrupted. An alert that is not delivered is not an error but a [`Proof`] with a diagnosis; a
 /// drill that cannot begin is an error among the verdicts.
 pub async fn prove(
     requests: &[Request],
@@ -85,8 +85,8 @@ pub async fn prove(
             let ended = timeout(HURRY, site.release()).await;
             let error = Error::new(Exit::Interrupted, "`verify-alert` was interrupted");
             Err(match ended {
-                Ok(Ok(())) => error.remedy("what it caused is being undone; run `monctl verify-alert` again"),
-                _ => error.remedy("what it caused is undone within half a minute; run `monctl verify-alert` again after that"),
+                Ok(Ok(())) => error.remedy("its faults are being undone; run `monctl verify-alert` again"),
+                _ => error.remedy("its faults are undone within half a minute; run `monctl verify-alert` again after that"),
             })
         }
     }
@@ -99,12 +99,12 @@ async fn all(
     catalogue: &Catalogue,
     events: &Events,
 ) -> Round {
-    // Counted requests cannot be told apart.
+    // Request counters do not distinguish between alerts.
     let together = services.inbox.witness() != Witness::Counters;
     let drills = requests.iter().filter_map(|request| Some((request, Footprint::of(&request.kind)?)));
     if let Some(settings) = requests.iter().map(|it| it.settings).find(|settings| settings.send_resolved) {
         events.note(format!(
-            "that an alert is over is told at Alertmanager's next look at its group, every {}",
+            "resolved notifications go out at the next `group_interval` tick (every {})",
             phrases::seconds(settings.group_interval)
         ));
     }
@@ -126,13 +126,13 @@ async fn all(
     round
 }
 
-/// A drill is not begun whose message could not be seen.
+/// Why a drill is not begun: its notification could not be observed.
 fn unread(silence: &ChannelFailure) -> Error {
-    Error::could_not_run(format!("its message could not be seen: {}", silence.why))
-        .remedy("mend that, then run it again")
+    Error::could_not_run(format!("its notification could not be observed: {}", silence.why))
+        .remedy("fix that, then run it again")
 }
 
-/// Runs the drills of one wave. Each verdict is kept as it falls, whatever becomes of the others.
+/// Runs the drills of one wave. Stores each verdict as soon as it is known, whatever the outcome of the others.
 async fn run(
     wave: &[&Request],
     services: &Services,
@@ -174,7 +174,7 @@ async fn run(
     round.others.extend(lookout.seen());
 }
 
-/// Says a verdict and keeps it on the monitoring host.
+/// Reports a verdict and stores it on the monitoring host.
 async fn fall(proof: &Proof, site: &impl Site, events: &Events) {
     events.note(proof.in_one_line());
     if let Err(error) = keep(site, proof).await {
@@ -183,7 +183,7 @@ async fn fall(proof: &Proof, site: &impl Site, events: &Events) {
     }
 }
 
-/// What the look beforehand led to.
+/// Result of the preflight.
 enum Look<'a> {
     Prepared(Box<Prepared<'a>>),
     Blocked(Box<Proof>),

@@ -1,5 +1,5 @@
-//! What arrived, for several watchers at once: each sees every message once. Messages come from the receiver inside
-//! monctl, or from whoever finds them in the channel.
+//! The messages that arrived, for several watchers at once: each sees every message once. Messages come from the
+//! receiver inside monctl, or from the reader of the channel.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -10,7 +10,7 @@ use super::tracker::Witness;
 use crate::event::{ChatMessage, Event, Events};
 use crate::http::slack::{Mark, Received, Reply, SlackReceiver};
 
-/// A view of everything that arrived. Clones begin where the original is.
+/// A view of everything that arrived. A clone continues at the position of the original.
 #[derive(Debug, Clone)]
 pub struct Inbox {
     shared: Arc<Mutex<Shared>>,
@@ -26,12 +26,12 @@ struct Shared {
     silence: Option<ChannelFailure>,
 }
 
-/// That messages cannot be read now, and why.
+/// Why messages cannot be read at the moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChannelFailure {
     /// Why.
     pub why: String,
-    /// Whether it lasts, whatever is tried.
+    /// Whether it is permanent, so that retrying is useless.
     pub is_final: bool,
 }
 
@@ -39,11 +39,11 @@ pub struct ChannelFailure {
 enum Source {
     Receiver(SlackReceiver),
     Channel(mpsc::UnboundedReceiver<Received>),
-    /// Nothing ever comes; Alertmanager's counters are asked instead.
-    Nobody,
+    /// No messages; Alertmanager's counters are read instead.
+    Counters,
 }
 
-/// Where messages that were found in the channel are put, and that it cannot be read.
+/// Takes the messages that were found in the channel, and whether it can be read.
 #[derive(Debug, Clone)]
 pub struct Slot {
     messages: mpsc::UnboundedSender<Received>,
@@ -51,7 +51,7 @@ pub struct Slot {
 }
 
 impl Slot {
-    /// Puts a message that was found now.
+    /// Adds a message that was found now.
     pub fn put(&self, message: ChatMessage, marks: Vec<Mark>) {
         let received = Received { at: Instant::now(), message: Some(message), marks, reply: Reply::Ok };
         // The receiving end lives as long as `shared`, which is held here.
@@ -65,12 +65,12 @@ impl Slot {
 }
 
 impl Inbox {
-    /// What the receiver inside monctl gets.
+    /// The messages that the receiver inside monctl gets.
     pub fn of_receiver(receiver: SlackReceiver, events: &Events) -> Self {
         Self::new(Source::Receiver(receiver), Witness::Receiver, events)
     }
 
-    /// What is found in the channel and put into the slot.
+    /// The messages that are found in the channel and put into the slot.
     pub fn of_channel(events: &Events) -> (Self, Slot) {
         let (messages, receiver) = mpsc::unbounded_channel();
         let inbox = Self::new(Source::Channel(receiver), Witness::Channel, events);
@@ -78,9 +78,9 @@ impl Inbox {
         (inbox, Slot { messages, shared })
     }
 
-    /// Nothing: nobody but Alertmanager knows what was delivered.
-    pub fn of_nobody(events: &Events) -> Self {
-        Self::new(Source::Nobody, Witness::Counters, events)
+    /// No messages: deliveries are known from Alertmanager's counters alone.
+    pub fn of_counters(events: &Events) -> Self {
+        Self::new(Source::Counters, Witness::Counters, events)
     }
 
     fn new(source: Source, witness: Witness, events: &Events) -> Self {
@@ -88,17 +88,17 @@ impl Inbox {
         Self { shared: Arc::new(Mutex::new(shared)), seen: 0, witness }
     }
 
-    /// Who says that a message was delivered.
+    /// The source that confirms a delivery.
     pub fn witness(&self) -> Witness {
         self.witness
     }
 
-    /// Why nothing can be read now; none where it can.
+    /// Why nothing can be read now; none if it can.
     pub fn silence(&self) -> Option<ChannelFailure> {
         lock(&self.shared).silence.clone()
     }
 
-    /// What has come since this view's last look.
+    /// The messages since the last call on this view.
     pub fn take(&mut self) -> Vec<Received> {
         let mut shared = lock(&self.shared);
         shared.pull();
@@ -114,13 +114,13 @@ fn lock(shared: &Mutex<Shared>) -> MutexGuard<'_, Shared> {
 }
 
 impl Shared {
-    /// Takes in what has come, and tells of each message once.
+    /// Takes in new messages, and sends an event for each.
     fn pull(&mut self) {
         let news = match &mut self.source {
             Source::Receiver(receiver) => receiver.take(),
             // Empty, or its reader has ended: nothing has come either way.
             Source::Channel(found) => std::iter::from_fn(|| found.try_recv().ok()).collect(),
-            Source::Nobody => Vec::new(),
+            Source::Counters => Vec::new(),
         };
         for received in news {
             if let Some(message) = &received.message {
@@ -136,8 +136,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_view_sees_each_message_once_and_people_are_told_once() {
-        let (events, mut told) = Events::channel();
+    fn each_view_sees_each_message_once_and_one_event_is_sent() {
+        let (events, mut sent) = Events::channel();
         let (mut one, slot) = Inbox::of_channel(&events);
         let title = |inbox: &mut Inbox| {
             let titles = inbox.take().into_iter().filter_map(|received| received.message);
@@ -148,9 +148,9 @@ mod tests {
         assert_eq!(title(&mut one), ["first"]);
         let mut two = one.clone();
         slot.put(message("second"), Vec::new());
-        assert_eq!(title(&mut two), ["second"], "what came before it was made is not its business");
+        assert_eq!(title(&mut two), ["second"], "a clone does not repeat earlier messages");
         assert_eq!((title(&mut one), title(&mut one)), (vec!["second".to_owned()], vec![]));
         drop((events, one, two, slot));
-        assert_eq!(std::iter::from_fn(|| told.try_recv().ok()).count(), 2);
+        assert_eq!(std::iter::from_fn(|| sent.try_recv().ok()).count(), 2);
     }
 }

@@ -1,4 +1,4 @@
-//! Why an alert did not make the whole way: from what was seen to the likely cause and its remedy. Pure.
+//! Why an alert was not delivered or not resolved: the likely cause and its remedy, from what was observed. Pure.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::http::slack::{self, Reply};
 use crate::spec::DrillKind;
 use crate::timing::{Fault, Prediction, Stage, TimingSettings, phrases};
 
-/// What was found out once the alert had not arrived.
+/// Facts collected after the alert was not delivered.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Evidence {
     /// The instance that the drill's host is scraped under.
@@ -30,7 +30,7 @@ pub struct Evidence {
     pub log: String,
 }
 
-/// Where an alert's way ended, why, and what to do.
+/// The stage that an alert did not reach, why, and what to do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Diagnosis {
     /// The first stage that was not reached.
@@ -41,7 +41,7 @@ pub struct Diagnosis {
     pub remedy: String,
 }
 
-/// What a diagnosis looks at.
+/// Input of a diagnosis.
 #[derive(Debug)]
 pub struct FailedDrill<'a> {
     /// What was seen.
@@ -61,10 +61,10 @@ pub struct FailedDrill<'a> {
 impl FailedDrill<'_> {
     /// The diagnosis for the first stage that was not reached.
     pub fn diagnose(&self) -> Diagnosis {
-        let asked = |stage: &Stage| *stage != Stage::ResolvedDelivered || self.settings.send_resolved;
+        let expected = |stage: &Stage| *stage != Stage::ResolvedDelivered || self.settings.send_resolved;
         let stage = Stage::ALL
             .into_iter()
-            .filter(asked)
+            .filter(expected)
             .find(|&stage| !self.tracker.has(stage) && stage != Stage::LoadOff && stage != Stage::Below)
             .unwrap_or(Stage::ResolvedDelivered);
         let (cause, remedy) = match stage {
@@ -75,7 +75,7 @@ impl FailedDrill<'_> {
             Stage::Sent => self.not_sent(),
             Stage::Delivered => self.not_delivered(),
             Stage::LoadOff | Stage::Below | Stage::Resolved => self.not_resolved(),
-            Stage::ResolvedDelivered => self.not_told(),
+            Stage::ResolvedDelivered => self.resolved_not_delivered(),
         };
         Diagnosis { stage, cause, remedy }
     }
@@ -87,7 +87,7 @@ impl FailedDrill<'_> {
         }
         if *load_was_on == Some(false) && self.tracker.when(Stage::LoadOff).is_none() {
             return (
-                "the fault ended before its time".into(),
+                "the fault ended too early".into(),
                 format!("see why: `monctl ssh {host} -- journalctl -u monctl-drill-{drill}`"),
             );
         }
@@ -111,7 +111,7 @@ impl FailedDrill<'_> {
             ),
             None => self.predicted().unwrap_or_else(|| {
                 (
-                    "the expression was above its threshold at no evaluation of the rule".into(),
+                    "the expression was not above its threshold at any evaluation of the rule".into(),
                     "let the fault last longer: `--duration`".into(),
                 )
             }),
@@ -135,10 +135,10 @@ impl FailedDrill<'_> {
 
     fn not_in_alertmanager(&self) -> (String, String) {
         let cause = match self.evidence.alertmanagers {
-            0 => "Prometheus knows no Alertmanager",
-            _ => "Prometheus fired the alert, and Alertmanager does not list it",
+            0 => "Prometheus sends alerts to no Alertmanager",
+            _ => "the alert fires in Prometheus, but Alertmanager does not list it",
         };
-        (cause.into(), "look at both: `monctl status`; `monctl up` mends them".into())
+        (cause.into(), "check both with `monctl status`; `monctl up` repairs them".into())
     }
 
     fn not_sent(&self) -> (String, String) {
@@ -149,7 +149,7 @@ impl FailedDrill<'_> {
             return self.resolved_too_soon();
         }
         (
-            "Alertmanager holds the alert and sent nothing: no request to a Slack receiver was made".into(),
+            "Alertmanager has the alert but sent no request to a Slack receiver".into(),
             "see its log: `monctl ssh monitoring -- journalctl -u monctl-alertmanager`".into(),
         )
     }
@@ -177,7 +177,7 @@ impl FailedDrill<'_> {
         let failure = self.evidence.log.lines().rev().find(|line| line.contains("otify"));
         let word = self.evidence.log.lines().rev().find_map(slack::word_in);
         match (word, failure) {
-            (Some(word), _) => said(word),
+            (Some(word), _) => slack_error(word),
             (None, Some(line)) => (
                 format!("Alertmanager could not deliver: {}", failure_in(line)),
                 "check the webhook's URL and that the monitoring host reaches it".into(),
@@ -195,31 +195,31 @@ impl FailedDrill<'_> {
         }
         (
             format!(
-                "the alert still fires although the drill is over; something else keeps the expression at {}",
+                "the alert still fires after the end of the drill; something else keeps the expression at {}",
                 self.settings.threshold
             ),
             format!("see what: {}", self.where_to_look()),
         )
     }
 
-    fn not_told(&self) -> (String, String) {
+    fn resolved_not_delivered(&self) -> (String, String) {
         if let Some(Reply::Refused(..) | Reply::RateLimited(_)) = self.tracker.refusals().last() {
             return self.not_delivered();
         }
         (
-            "the alert is over, and no message said so".into(),
+            "the alert resolved, but no resolved notification was delivered".into(),
             "see Alertmanager's log: `monctl ssh monitoring -- journalctl -u monctl-alertmanager`".into(),
         )
     }
 
-    /// The target that the drill is seen by is down, and not because that is the drill.
+    /// Whether the target that exposes the drill is down, and not because the drill stopped it.
     fn target_is_down(&self) -> Option<(String, String)> {
         let Evidence { instance, target_down, .. } = self.evidence;
         let is_meant = matches!(self.kind, DrillKind::Stop { .. }) && !self.tracker.has(Stage::LoadOff);
         target_down.as_ref().filter(|_| !is_meant).map(|error| target_is_down(instance, error))
     }
 
-    /// The command that shows what a host or its application suffers from.
+    /// The command that shows what is wrong with a host or its application.
     fn where_to_look(&self) -> String {
         let host = &self.evidence.host;
         let command = match self.kind {
@@ -236,7 +236,7 @@ impl FailedDrill<'_> {
         format!("`monctl ssh {host} -- {command}`")
     }
 
-    /// The obstacle that was predicted, where one was.
+    /// The obstacle that was predicted, if any.
     fn predicted(&self) -> Option<(String, String)> {
         let obstacle = self.prediction.obstacle?;
         Some((
@@ -251,11 +251,11 @@ pub fn target_is_down(instance: &str, error: &str) -> (String, String) {
     let error = if error.is_empty() { "no answer" } else { error };
     (
         format!("Prometheus cannot scrape `{instance}`: {error}"),
-        "see `monctl status`; `monctl up` mends node exporter and firewall".into(),
+        "see `monctl status`; `monctl up` repairs node exporter and firewall".into(),
     )
 }
 
-/// What ends a suppression, by the word it begins with.
+/// How to end a suppression, by its first word.
 fn suppression_remedy(by: &str) -> String {
     if by.starts_with("silenced") {
         "end the silence in Alertmanager (`monctl open alertmanager`), or wait until it ends".into()
@@ -267,15 +267,15 @@ fn suppression_remedy(by: &str) -> String {
 fn refused(reply: &Reply) -> (String, String) {
     match reply {
         Reply::Ok => ("the receiver accepted it too late".into(), "run it again".into()),
-        Reply::Refused(_, word) => said(word),
-        Reply::RateLimited(_) => said("rate_limited"),
+        Reply::Refused(_, word) => slack_error(word),
+        Reply::RateLimited(_) => slack_error("rate_limited"),
     }
 }
 
-fn said(word: &str) -> (String, String) {
-    let (meaning, remedy) = slack::meaning(word)
-        .unwrap_or(("it gives no reason", "see Slack's documentation of incoming webhooks"));
-    (format!("Slack said `{word}`: {meaning}"), remedy.into())
+fn slack_error(word: &str) -> (String, String) {
+    let (meaning, remedy) =
+        slack::meaning(word).unwrap_or(("no reason given", "see Slack's documentation of incoming webhooks"));
+    (format!("Slack responded `{word}`: {meaning}"), remedy.into())
 }
 
 /// The failure in a line of Alertmanager's log. Addresses are left out: a webhook's is a secret, and not every
@@ -309,7 +309,7 @@ mod tests {
         }
     }
 
-    /// The diagnosis after these looks, with this evidence.
+    /// The diagnosis after these observations, with this evidence.
     fn after(sights: &[Sight], evidence: &Evidence) -> Diagnosis {
         let settings = TimingSettings { send_resolved: true, ..TimingSettings::of_reference() };
         let fault = Fault::load(2, 100.0, 0.0);
@@ -341,7 +341,7 @@ mod tests {
     }
 
     #[test]
-    fn a_target_that_went_down_is_the_cause_wherever_it_stops() {
+    fn a_target_that_is_down_is_the_cause_at_every_stage() {
         let down = Evidence { target_down: Some("connection refused".into()), ..evidence() };
         let expected = "Prometheus cannot scrape `10.0.0.7`: connection refused";
         assert_eq!(cause(&[], &down), (Stage::Above, expected.into()));
@@ -351,7 +351,7 @@ mod tests {
     #[test]
     fn each_stage_has_its_cause() {
         let lost = Evidence { load_was_on: Some(false), ..evidence() };
-        assert_eq!(cause(&[], &lost), (Stage::Above, "the fault ended before its time".into()));
+        assert_eq!(cause(&[], &lost), (Stage::Above, "the fault ended too early".into()));
         let quiet = Sight { expression: Some(Expression::NotAbove(Some(42.0))), ..Sight::default() };
         assert_eq!(
             cause(&[quiet], &evidence()),
@@ -364,7 +364,7 @@ mod tests {
         let fired = Sight { held: None, ..sight(RuleState::Firing) };
         assert_eq!(
             cause(&[fired], &alone),
-            (Stage::InAlertmanager, "Prometheus knows no Alertmanager".into())
+            (Stage::InAlertmanager, "Prometheus sends alerts to no Alertmanager".into())
         );
     }
 
@@ -380,7 +380,7 @@ mod tests {
     }
 
     #[test]
-    fn slacks_words_are_decoded_from_its_answer_or_from_the_log() {
+    fn slack_errors_are_decoded_from_the_response_or_from_the_log() {
         let arrival = Arrival {
             at: Duration::from_secs(6),
             reply: Reply::Refused(404, "no_service"),
@@ -390,11 +390,11 @@ mod tests {
         let refused = Sight { messages: vec![arrival], ..sight(RuleState::Firing) };
         let (stage, text) = cause(&[refused], &evidence());
         assert_eq!(stage, Stage::Delivered);
-        assert!(text.starts_with("Slack said `no_service`: the webhook is disabled"), "{text}");
+        assert!(text.starts_with("Slack responded `no_service`: the webhook is disabled"), "{text}");
     }
 
     #[test]
-    fn a_failure_of_the_network_is_quoted_without_the_webhooks_address() {
+    fn a_network_failure_is_quoted_without_the_webhook_url() {
         let line = "level=warn msg=\"Notify attempt failed\" err=\"Post \\\"https://hooks.slack.com/services/T/B/x\\\": \
                     dial tcp: lookup hooks.slack.com: no such host\"";
         assert_eq!(failure_in(line), "Post <url> dial tcp: lookup hooks.slack.com: no such host");

@@ -1,5 +1,5 @@
-//! When a source could not be asked while a drill ran. A stage that was not seen in such a time may have been there:
-//! that it was missing is no verdict. Pure; `run` notes each look and asks at the end.
+//! Times in which a source did not answer while a drill ran. A stage that was not seen in such a gap may have been
+//! reached, so its absence is not a verdict. Pure; `run` notes each look and evaluates the gaps at the end.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use crate::timing::phrases;
 
-/// A source that is silent for longer is not waited for.
+/// The longest time to wait for a source that does not answer.
 const LONGEST: Duration = Duration::from_mins(1);
 
-/// Whom a drill asks.
+/// The sources that a drill queries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ObservationSource {
     /// The host of the drill, over ssh.
@@ -23,7 +23,7 @@ pub enum ObservationSource {
     Channel,
 }
 
-/// A source that did not answer a look.
+/// A source that did not answer during a look.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unseen {
     /// The source.
@@ -32,7 +32,7 @@ pub struct Unseen {
     pub why: String,
 }
 
-/// A time without answers, since the fault began.
+/// A period without answers, measured from the beginning of the fault.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Gap {
     /// The source.
@@ -41,7 +41,7 @@ pub struct Gap {
     pub from: Duration,
     /// The last look without an answer.
     pub to: Duration,
-    /// What was wrong at first.
+    /// The first failure.
     pub why: String,
 }
 
@@ -79,8 +79,8 @@ impl Gaps {
         self.all().filter(|gap| gap.to >= moment).max_by_key(|gap| gap.to.saturating_sub(gap.from))
     }
 
-    /// How much later than predicted a stage may come: as long as nothing was seen, [`LONGEST`] at most, and where
-    /// Prometheus saw nothing either, `memory` once more, since it begins to count anew.
+    /// How much later than predicted a stage may come: the length of the gaps, [`LONGEST`] at most, and `memory` in
+    /// addition where Prometheus has a gap, since its ranges have to fill again.
     pub fn delay(&self, memory: Duration) -> Duration {
         let blind: Duration = self.all().map(|gap| gap.to.saturating_sub(gap.from)).sum();
         let anew = self.all().any(|gap| gap.source == ObservationSource::Prometheus);
@@ -133,13 +133,13 @@ mod tests {
         let gap = gaps.since(seconds(4)).unwrap();
         assert_eq!((gap.source, gap.from, gap.to), (ObservationSource::Prometheus, seconds(1), seconds(5)));
         assert_eq!(gaps.since(seconds(7)).unwrap().source, ObservationSource::Channel);
-        assert_eq!(gaps.since(seconds(10)), None, "what was seen after it counts");
+        assert_eq!(gaps.since(seconds(10)), None, "a gap before the last observation does not matter");
         let text = gap.to_string();
         assert!(text.starts_with("Prometheus did not answer from 1 s to 5 s"), "{text}");
     }
 
     #[test]
-    fn a_drill_is_given_the_time_in_which_nothing_was_seen_and_prometheus_what_it_forgot() {
+    fn gaps_extend_the_deadline_and_those_of_prometheus_by_its_range_too() {
         let mut gaps = Gaps::default();
         assert_eq!(gaps.delay(seconds(30)), Duration::ZERO);
         gaps.note(seconds(3), &without(ObservationSource::Channel));
@@ -147,6 +147,6 @@ mod tests {
         gaps.note(seconds(5), &without(ObservationSource::Prometheus));
         assert_eq!(gaps.delay(seconds(30)), seconds(3 + 2 + 30));
         gaps.note(seconds(5_000), &without(ObservationSource::Prometheus));
-        assert_eq!(gaps.delay(seconds(30)), LONGEST + seconds(30), "what never answers is not waited for");
+        assert_eq!(gaps.delay(seconds(30)), LONGEST + seconds(30), "the wait for a silent source is limited");
     }
 }

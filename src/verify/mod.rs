@@ -1,7 +1,7 @@
-//! Watches an alert from the fault to its message: what was seen, when, and where it stopped.
+//! Watches an alert from the fault to its notification: what was seen, when, and where it stopped.
 //!
-//! `tracker`, `gaps` and `diagnosis` are pure; `preflight`, `observer` and `other_alerts` ask, `slack_channel` reads,
-//! `run` puts one drill together and `batch` several.
+//! `tracker`, `gaps` and `diagnosis` are pure; `preflight`, `observer` and `other_alerts` query the services,
+//! `slack_channel` reads Slack, `run` runs one drill and `batch` several.
 
 mod batch;
 mod deliveries;

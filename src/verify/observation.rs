@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::gaps::Unseen;
 use crate::http::slack::{Mark, Reply};
 
-/// One look. A part is `None` where it could not be seen; nothing is concluded from it then.
+/// One look. A part is `None` if it could not be observed; nothing is concluded from it then.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Sight {
     /// Since the load went on.
@@ -22,7 +22,7 @@ pub struct Sight {
     pub traffic: Option<SlackRequests>,
     /// What reached the receiver inside monctl since the last look.
     pub messages: Vec<Arrival>,
-    /// Who did not answer.
+    /// The sources that did not answer.
     pub unseen: Vec<Unseen>,
 }
 
@@ -31,7 +31,7 @@ pub struct Sight {
 pub enum Expression {
     /// True, with its value.
     Above(f64),
-    /// False, with the value of its left side where that can be told.
+    /// False, with the value of its left side if that is known.
     NotAbove(Option<f64>),
 }
 
@@ -42,7 +42,7 @@ pub enum RuleState {
     Inactive,
     /// True for less than `for`.
     Pending,
-    /// Told to Alertmanager.
+    /// Sent to Alertmanager.
     Firing,
 }
 
@@ -51,9 +51,9 @@ pub enum RuleState {
 pub enum Held {
     /// Not listed.
     No,
-    /// Listed, nothing in its way.
+    /// Listed and not suppressed.
     Yes,
-    /// Listed, and kept from being sent by what this names.
+    /// Listed, but suppressed by this.
     Suppressed(String),
 }
 
@@ -87,10 +87,10 @@ pub struct SlackRequests {
 pub struct Arrival {
     /// Since the load went on.
     pub at: Duration,
-    /// What it was answered.
+    /// The reply to it.
     pub reply: Reply,
-    /// Whether the message as a whole says that alerts are over.
+    /// Whether the message as a whole is a resolved notification.
     pub is_over: bool,
-    /// The alerts that it is about, where it says so.
+    /// The alerts that it is about, if it names them.
     pub marks: Vec<Mark>,
 }

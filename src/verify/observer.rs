@@ -1,5 +1,5 @@
 //! Looks at the pipeline of one alert: Prometheus' query and alerts, Alertmanager's alerts and counters,
-//! the receiver inside monctl. Each look asks all of them at once.
+//! the receiver inside monctl. Each look queries all of them at once.
 
 use std::time::Duration;
 
@@ -15,10 +15,10 @@ use crate::http::slack::Received;
 use crate::promql::read;
 use crate::timing::TimingSettings;
 
-/// A look that takes longer than this has seen nothing.
+/// Timeout of one look; after it, nothing was observed.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Where the pipeline is watched. Clones share connections, and see each message on their own.
+/// The services of the pipeline. Clones share connections, and each sees every message.
 #[derive(Debug, Clone)]
 pub struct Services {
     /// Prometheus.
@@ -34,7 +34,7 @@ pub struct Services {
 pub struct Subject {
     /// The alert.
     pub alert: String,
-    /// The host's address as it stands in `instance` labels, before the port.
+    /// The host's address as in `instance` labels, without the port.
     pub address: String,
 }
 
@@ -58,7 +58,7 @@ pub struct Watcher {
     services: Services,
     subject: Subject,
     expression: String,
-    /// The compared side of the expression, where it is simple enough to be asked for alone.
+    /// The compared side of the expression, if it is simple enough to be queried alone.
     left: Option<String>,
     before: Counters,
 }
@@ -76,7 +76,7 @@ impl Watcher {
         Self { services, subject, expression, left, before }
     }
 
-    /// The services, for other questions.
+    /// The services, for other queries.
     pub fn services(&self) -> &Services {
         &self.services
     }
@@ -86,7 +86,7 @@ impl Watcher {
         self.services.inbox.take();
     }
 
-    /// One look, counted from when the load went on.
+    /// One look; times are measured from when the load went on.
     pub async fn look(&mut self, load_on: Instant) -> Sight {
         let Services { prometheus, alertmanager, .. } = &self.services;
         let (value, alerts, held, counters) = tokio::join!(
@@ -174,21 +174,21 @@ impl Watcher {
     }
 }
 
-/// What a question gives in good time, or why it gives nothing.
-async fn within<T>(question: impl Future<Output = Result<T>>) -> Result<T, String> {
-    match timeout(PATIENCE, question).await {
+/// The result of a query, or why there is none within the timeout.
+async fn within<T>(query: impl Future<Output = Result<T>>) -> Result<T, String> {
+    match timeout(PATIENCE, query).await {
         Ok(answer) => answer.map_err(|error| error.in_one_line()),
         Err(_) => Err(format!("no answer within {} s", PATIENCE.as_secs())),
     }
 }
 
-/// The answer; where there is none, that its source was not seen.
+/// The answer; if there is none, notes that its source did not answer.
 fn seen<T>(answer: Result<T, String>, source: ObservationSource, unseen: &mut Vec<Unseen>) -> Option<T> {
-    // Who was not seen is kept.
+    // The error is kept in `unseen`.
     answer.map_err(|why| unseen.push(Unseen { source, why })).ok()
 }
 
-/// What keeps an alert from being sent.
+/// What suppresses an alert.
 pub fn suppression(status: &Status) -> Option<String> {
     let by = |what: &str, ids: &[String]| (!ids.is_empty()).then(|| format!("{what} by {}", ids.join(", ")));
     by("silenced", &status.silenced_by)
@@ -196,7 +196,7 @@ pub fn suppression(status: &Status) -> Option<String> {
         .or_else(|| by("muted", &status.muted_by))
 }
 
-/// The traffic between two readings; an Alertmanager that started anew in between counts from zero.
+/// The traffic between two readings; an Alertmanager that restarted in between counts from zero.
 fn since(before: &Counters, now: &Counters) -> SlackRequests {
     let same = (before.started - now.started).abs() < 1.0;
     let zero = Counters::default();
@@ -218,7 +218,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_host_is_not_taken_for_another_whose_address_begins_like_its_own() {
+    fn a_host_is_not_confused_with_one_whose_address_has_the_same_prefix() {
         let subject = Subject { alert: "HighCPUUsage".into(), address: "10.0.0.1".into() };
         let of = |instance: &str| Labels::from([("instance".to_owned(), instance.to_owned())]);
         for (instance, expected) in

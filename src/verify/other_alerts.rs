@@ -1,4 +1,4 @@
-//! Other alerts that fire while drills run: what was to be expected, what was inhibited, and what is a false alarm.
+//! Other alerts that fire while drills run: expected ones, inhibited ones, and false alarms.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
@@ -15,12 +15,12 @@ use crate::http::prometheus::{ActiveAlert, AlertState};
 use crate::retry::Patience;
 use crate::spec::{Catalogue, CatalogueAlert};
 
-/// How long the first question may take, before the first fault.
+/// Timeout of the first query, before the first fault.
 const FIRST_WITHIN: Duration = Duration::from_secs(10);
-/// How often Prometheus and Alertmanager are asked.
+/// How often Prometheus and Alertmanager are polled.
 const PERIOD: Duration = Duration::from_secs(1);
 
-/// An alert that fired and was not meant.
+/// An alert that fired besides the drilled ones.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Bystander {
     /// The alert.
@@ -40,14 +40,14 @@ pub enum BystanderVerdict {
         /// The alert whose drill it was.
         of: String,
     },
-    /// It fired, and was not told.
+    /// It fired, and no notification was sent.
     Inhibited {
-        /// What kept it: `inhibited by …`, `silenced by …`.
+        /// What suppressed it: `inhibited by …`, `silenced by …`.
         by: String,
     },
-    /// Nothing that a drill does explains it.
+    /// No drill explains it.
     FalseAlarm,
-    /// It is not known whether it fired before, or whether something kept it from being sent.
+    /// It is unknown whether it fired before, or whether it was suppressed.
     Unknown {
         /// What did not answer.
         why: String,
@@ -59,7 +59,7 @@ pub struct Lookout {
     services: Services,
     drills: Vec<(String, Footprint)>,
     catalogue: Catalogue,
-    /// What fired before: no drill is its reason. An error where that could not be seen.
+    /// The alerts that fired before, which no drill caused. An error if that could not be observed.
     before: Result<BTreeSet<Name>>,
     seen: BTreeMap<Name, BystanderVerdict>,
     /// Why a later look failed.
@@ -70,7 +70,7 @@ pub struct Lookout {
 type Name = (String, String);
 
 impl Lookout {
-    /// Looks at what fires now.
+    /// Records which alerts fire now.
     pub async fn new(services: Services, wave: impl Iterator<Item = &Request>, catalogue: Catalogue) -> Self {
         let footprint =
             |request: &Request| Some((request.subject.alert.clone(), Footprint::of(&request.kind)?));
@@ -91,7 +91,7 @@ impl Lookout {
         lookout
     }
 
-    /// Watches for ever.
+    /// Watches forever.
     pub async fn watch(&mut self) -> Infallible {
         loop {
             match self.firing().await {
@@ -108,12 +108,12 @@ impl Lookout {
         }
     }
 
-    /// Why a look failed, where one did: what fired only then was not seen.
+    /// Why a look failed, if one did: an alert that fired only then was missed.
     pub fn missed(&self) -> Option<&str> {
         self.missed.as_deref()
     }
 
-    /// What fired in between.
+    /// The other alerts that fired.
     pub fn seen(self) -> Vec<Bystander> {
         let bystander = |((alert, instance), verdict)| Bystander { alert, instance, verdict };
         self.seen.into_iter().map(bystander).collect()
@@ -142,7 +142,7 @@ impl Lookout {
             let by = held.map(|held| held.and_then(|held| suppression(&held.status)));
             let verdict =
                 verdict(by, explained(&self.drills, self.catalogue.alert(alert)), self.before.as_ref().err());
-            // Inhibited once is inhibited: Alertmanager needs a moment to see the alert that inhibits.
+            // Once inhibited, always inhibited: Alertmanager may take a moment to see the inhibiting alert.
             if !matches!(self.seen.get(&name), Some(BystanderVerdict::Inhibited { .. })) {
                 self.seen.insert(name, verdict);
             }
@@ -150,8 +150,8 @@ impl Lookout {
     }
 }
 
-/// The verdict on an alert: what Alertmanager says of what keeps it, what the drills explain, and why it is unknown
-/// what fired before them.
+/// The verdict on an alert, from what suppresses it in Alertmanager, whether a drill explains it, and why it is unknown
+/// which alerts fired before the drills.
 fn verdict(
     by: Result<Option<String>, &Error>,
     explained: BystanderVerdict,
@@ -185,7 +185,7 @@ mod tests {
     use crate::spec::DrillKind;
 
     #[test]
-    fn an_alert_is_called_a_false_alarm_only_where_everything_that_could_explain_it_was_seen() {
+    fn an_alert_is_a_false_alarm_only_if_every_possible_explanation_was_checked() {
         let error = Error::failed("Prometheus did not answer");
         let unknown = BystanderVerdict::Unknown { why: "Prometheus did not answer".into() };
         assert_eq!(verdict(Ok(None), BystanderVerdict::FalseAlarm, None), BystanderVerdict::FalseAlarm);
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn an_alert_that_watches_what_a_drill_disturbs_is_to_be_expected_and_no_other() {
+    fn only_an_alert_that_watches_what_a_drill_disturbs_is_expected() {
         let stopped = DrillKind::Stop { units: vec!["monctl-node-exporter.service".into()] };
         let drills = [("ExporterGone".to_owned(), Footprint::of(&stopped).unwrap())];
         let catalogue = Catalogue::default();

@@ -1,5 +1,5 @@
-//! What is looked at before any fault is caused: whether the pipeline stands, is quiet, and lets the alert pass, and
-//! whether the host is well enough for a drill.
+//! Checks before any fault is caused: whether the pipeline works, is quiet, and lets the alert pass, and whether the
+//! host is healthy enough for a drill.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -20,15 +20,15 @@ use crate::promql::read;
 use crate::spec::DrillKind;
 use crate::timing::{Mutes, Stage, TimingSettings, phrases};
 
-/// Alertmanager clears groups without alerts away every half minute.
+/// Alertmanager removes empty groups every half minute.
 const CLEARING: Duration = Duration::from_secs(35);
-/// Prometheus lets an alert last for four times its resend delay of a minute beyond what it last said of it
-/// (`rules/manager.go` and `--rules.alert.resend-delay`); then Alertmanager tells its end.
+/// Prometheus sets an alert's `endsAt` to four times its resend delay of a minute
+/// (`rules/manager.go` and `--rules.alert.resend-delay`); then Alertmanager resolves it.
 const EXPIRING: Duration = Duration::from_mins(6);
-/// A host that was busy may take so long to calm down, beyond what the expression remembers.
+/// Time that a busy host may take to calm down, beyond the range of the expression.
 const CALMING: Duration = Duration::from_secs(20);
 const PAUSE: Duration = Duration::from_millis(500);
-/// The severity of alerts beside which no drill is begun.
+/// The severity of alerts that prevent a drill on their host.
 const SERIOUS: &str = "critical";
 
 /// A pipeline that a drill can begin on.
@@ -44,16 +44,16 @@ pub struct Ready {
     pub extra: Duration,
 }
 
-/// What the look beforehand gives.
+/// Result of the preflight.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Readiness {
     /// Go on.
     Ready(Ready),
-    /// The alert cannot make the whole way, whatever the fault.
+    /// The alert cannot reach its receiver, whatever the fault.
     Blocked(Diagnosis),
 }
 
-/// One look beforehand.
+/// One preflight.
 #[derive(Debug, Clone, Copy)]
 pub struct Preflight<'a> {
     /// Where to look.
@@ -64,39 +64,39 @@ pub struct Preflight<'a> {
     pub kind: &'a DrillKind,
     /// The settings that decide the times.
     pub settings: &'a TimingSettings,
-    /// When its messages are held back.
+    /// When its notifications are muted.
     pub mutes: &'a Mutes,
-    /// Where people are told what is waited for.
+    /// Reports what is being waited for.
     pub notes: &'a Notes<'a>,
 }
 
-/// What people are told while the drills of a wave are prepared: each thing once, however many drills wait for it.
+/// Notes printed while the drills of a wave are prepared: each once, however many drills wait for the same thing.
 #[derive(Debug)]
 pub struct Notes<'a> {
     events: &'a Events,
-    told: RefCell<BTreeSet<String>>,
+    sent: RefCell<BTreeSet<String>>,
 }
 
 impl<'a> Notes<'a> {
-    /// Nothing was told yet.
+    /// No notes sent yet.
     pub fn new(events: &'a Events) -> Self {
-        Self { events, told: RefCell::default() }
+        Self { events, sent: RefCell::default() }
     }
 
-    fn tell(&self, text: String) {
-        if self.told.borrow_mut().insert(text.clone()) {
+    fn send(&self, text: String) {
+        if self.sent.borrow_mut().insert(text.clone()) {
             self.events.note(text);
         }
     }
 }
 
 impl Preflight<'_> {
-    /// Looks at everything that is known before the fault is caused. Waits for a group of alerts that ended to be
-    /// cleared away, because an alert that joins it would be told late or not at all.
+    /// Checks everything that can be known before the fault is caused. Waits until a group of resolved alerts is
+    /// removed, because the notification of an alert that joins it would be late or missing.
     ///
     /// # Errors
-    /// When a service does not answer, the rule is not there, the alert is muted or active already, or the host
-    /// suffers.
+    /// When a service does not answer, the rule does not exist, the alert is muted or already active, or the host is
+    /// unhealthy.
     pub async fn look(&self) -> Result<Readiness> {
         let Self { services, subject, .. } = *self;
         self.not_muted()?;
@@ -116,8 +116,11 @@ impl Preflight<'_> {
         self.not_active().await?;
         self.not_suffering().await?;
         if prometheus.settled_alertmanagers().await? == 0 {
-            let cause = "Prometheus knows no Alertmanager".to_owned();
-            return blocked(Stage::InAlertmanager, (cause, "`monctl up` mends its configuration".to_owned()));
+            let cause = "Prometheus sends alerts to no Alertmanager".to_owned();
+            return blocked(
+                Stage::InAlertmanager,
+                (cause, "`monctl up` repairs its configuration".to_owned()),
+            );
         }
         self.filled().await?;
         let (labels, value) = self.series(&rule.query).await?;
@@ -132,7 +135,7 @@ impl Preflight<'_> {
         Ok(Readiness::Ready(Ready { expression: rule.query, measured, counters, extra }))
     }
 
-    /// Whether a message of now, and the one that the alert is over, can be sent.
+    /// Whether the firing and the resolved notification can be sent now.
     fn not_muted(&self) -> Result<()> {
         let TimingSettings { scrape_interval, evaluation_interval, hold, group_wait, group_interval, .. } =
             *self.settings;
@@ -141,8 +144,8 @@ impl Preflight<'_> {
         self.mutes.allow(&self.subject.alert, jiff::Timestamp::now(), needed)
     }
 
-    /// Why the target that the drill is seen by cannot be scraped, where that lasts: what was installed or restarted a
-    /// moment ago is scraped within two intervals, and a Prometheus that was started a moment ago knows no target yet.
+    /// Why the target that exposes the drill cannot be scraped, if that persists: a target that was just installed or
+    /// restarted is scraped within two intervals, and a Prometheus that was just started has no targets yet.
     async fn lasting_target_error(&self) -> Result<Option<String>> {
         let patience = (2 * self.settings.scrape_interval + PAUSE).max(DISCOVERY_SETTLES_WITHIN);
         let until = Instant::now() + patience;
@@ -150,7 +153,7 @@ impl Preflight<'_> {
         loop {
             let error = target_error(&self.services.prometheus, self.subject, job).await?;
             let Some(why) = error.as_ref().filter(|_| Instant::now() < until) else { return Ok(error) };
-            self.notes.tell(format!(
+            self.notes.send(format!(
                 "`{job}` cannot be scraped yet ({why}); waiting for at most {}",
                 phrases::seconds(patience)
             ));
@@ -158,17 +161,17 @@ impl Preflight<'_> {
         }
     }
 
-    /// Waits until the alert is over where it is active: what `up` did a moment ago may have caused it.
+    /// Waits until an active alert has resolved: `up` may have caused it a moment ago.
     async fn not_active(&self) -> Result<()> {
         let subject = self.subject;
         let active = |alert: &ActiveAlert| alert.name() == subject.alert && subject.is_meant(&alert.labels);
-        match self.wait_for_none(active, "is active already").await? {
+        match self.wait_for_none(active, "is already active").await? {
             None => Ok(()),
             Some(alert) => Err(is_active(subject, &alert)),
         }
     }
 
-    /// Refuses where something serious is wrong with the host; what an earlier drill caused may still be ending.
+    /// Refuses if a critical alert fires on the host; one caused by an earlier drill may still be resolving.
     async fn not_suffering(&self) -> Result<()> {
         let serious = |alert: &ActiveAlert| {
             alert.state == AlertState::Firing
@@ -178,13 +181,15 @@ impl Preflight<'_> {
         };
         let Some(alert) = self.wait_for_none(serious, "fires").await? else { return Ok(()) };
         let (name, since) = (alert.name(), &alert.active_at);
-        Err(Error::could_not_run(format!("the host suffers already: `{name}` fires since {since}"))
-            .at(self.subject.address.clone())
-            .remedy("mend that first: a drill would add to it, and its alert may be inhibited"))
+        Err(Error::could_not_run(format!(
+            "the host is already unhealthy: `{name}` has been firing since {since}"
+        ))
+        .at(self.subject.address.clone())
+        .remedy("fix that first: a drill would make it worse, and its alert may be inhibited"))
     }
 
-    /// Waits until no active alert is like this, for as long as the expression and the host need to calm down; returns
-    /// one that stays.
+    /// Waits until no active alert matches, for as long as the expression and the host need to calm down; returns one
+    /// that persists.
     async fn wait_for_none(
         &self,
         like: impl Fn(&ActiveAlert) -> bool,
@@ -199,8 +204,8 @@ impl Preflight<'_> {
             if Instant::now() >= until {
                 return Ok(Some(alert));
             }
-            self.notes.tell(format!(
-                "`{}` {what}, since {}; waiting until it is over (at most {})",
+            self.notes.send(format!(
+                "`{}` {what}, since {}; waiting until it resolves (at most {})",
                 alert.name(),
                 alert.active_at,
                 phrases::seconds(patience)
@@ -210,10 +215,10 @@ impl Preflight<'_> {
     }
 
     /// Waits until the whole range of the expression is filled with scrapes. Before that, as after a restart, `rate`
-    /// takes what it has not seen for idle time that was not there, and a quiet host looks busy.
+    /// extrapolates over missing samples, and an idle host looks busy.
     async fn filled(&self) -> Result<()> {
         let (range, scrape_interval) = (self.settings.range(), self.settings.scrape_interval);
-        // What is counted is not more in a range that begins before the counting.
+        // A count does not grow when its range begins before the first sample.
         if range.is_zero() || *self.kind == DrillKind::ReplacedWorkers {
             return Ok(());
         }
@@ -232,12 +237,12 @@ impl Preflight<'_> {
             if is_filled || Instant::now() >= until {
                 return Ok(());
             }
-            self.notes.tell(format!("waiting until `{job}` was scraped for {}", phrases::seconds(range)));
+            self.notes.send(format!("waiting until `{job}` was scraped for {}", phrases::seconds(range)));
             sleep(PAUSE).await;
         }
     }
 
-    /// The labels of the series that the rule is about, and its value now; what has no series yet has none.
+    /// The labels and current value of the series that the rule is about; none if there is no series yet.
     async fn series(&self, expression: &str) -> Result<(Labels, f64)> {
         let reading = read(expression, self.settings.scrape_interval);
         let left = reading.map_or_else(|| expression.to_owned(), |reading| reading.left);
@@ -247,8 +252,8 @@ impl Preflight<'_> {
         Ok(highest.map_or_else(|| (Labels::new(), 0.0), |sample| (sample.labels, sample.value)))
     }
 
-    /// Waits until Alertmanager has forgotten the alerts that have ended. Returns how much longer than usual the
-    /// first message may take because the alert joins a group that was told of others.
+    /// Waits until Alertmanager has dropped the resolved alerts. Returns how much longer than usual the first
+    /// notification may take because the alert joins a group that has already been notified.
     async fn quiet(&self, labels: &Labels) -> Result<Duration> {
         self.forgotten().await?;
         let alertmanager = &self.services.alertmanager;
@@ -260,8 +265,8 @@ impl Preflight<'_> {
             let others: usize =
                 groups.iter().filter(|group| group.takes(labels)).map(|it| it.alerts.len()).sum();
             if others > 0 {
-                self.notes.tell(format!(
-                    "Alertmanager tells of other alerts already ({others}); `{}` may join their next message, up to {} later",
+                self.notes.send(format!(
+                    "the group has {others} other alerts already: `{}` may join their next notification, up to {} later",
                     self.subject.alert,
                     phrases::seconds(interval)
                 ));
@@ -276,16 +281,16 @@ impl Preflight<'_> {
             if Instant::now() >= until {
                 return Ok(interval);
             }
-            self.notes.tell(format!(
-                "waiting until Alertmanager has told that an earlier alert is over (at most {})",
+            self.notes.send(format!(
+                "waiting for the resolved notification of an earlier alert (at most {})",
                 phrases::seconds(patience)
             ));
             sleep(PAUSE).await;
         }
     }
 
-    /// Waits until Alertmanager holds the alert itself no more. That of a Prometheus that was stopped stays until its time is
-    /// over, and would be taken for the one that the drill causes.
+    /// Waits until Alertmanager no longer has the alert itself. That of a Prometheus that was stopped stays until it
+    /// expires, and would be mistaken for the one that the drill causes.
     async fn forgotten(&self) -> Result<()> {
         let until = Instant::now() + EXPIRING;
         loop {
@@ -297,22 +302,22 @@ impl Preflight<'_> {
             let (alert, since) = (&self.subject.alert, own.starts_at);
             if Instant::now() >= until {
                 return Err(Error::could_not_run(format!(
-                    "Alertmanager still holds `{alert}`, since {since}"
+                    "Alertmanager still has an active `{alert}`, since {since}"
                 ))
                 .at(self.subject.address.clone())
                 .remedy(
-                    "find out who sends it there (another Prometheus?), and run it again once it is over",
+                    "find out what sends it (another Prometheus?), and run it again once it has resolved",
                 ));
             }
-            self.notes.tell(format!(
-                "Alertmanager still holds an earlier `{alert}`, since {since}; waiting until that is over (at most {})",
+            self.notes.send(format!(
+                "Alertmanager still has an earlier `{alert}`, since {since}; waiting until it resolves (at most {})",
                 phrases::seconds(EXPIRING)
             ));
             sleep(PAUSE).await;
         }
     }
 
-    /// How many CPUs the host has; zero where the drill does not ask.
+    /// Number of CPUs of the host; zero if the drill does not need it.
     async fn cpus(&self) -> Result<u16> {
         if *self.kind != DrillKind::Cpu {
             return Ok(0);
@@ -329,7 +334,7 @@ impl Preflight<'_> {
             .remedy("wait for the first scrape, then run it again"))
     }
 
-    /// How many requests per second users make; zero where the drill does not ask.
+    /// Requests per second of the users; zero if the drill does not need it.
     async fn requests(&self) -> Result<f64> {
         if !matches!(self.kind, DrillKind::Requests { .. } | DrillKind::SlowRequests) {
             return Ok(0.0);
@@ -339,7 +344,7 @@ impl Preflight<'_> {
             .await
     }
 
-    /// The sum of what a query gives for the host.
+    /// The sum of a query's samples for the host.
     async fn sum(&self, query: &str) -> Result<f64> {
         let samples = self.services.prometheus.query(query).await?;
         Ok(samples
@@ -355,7 +360,7 @@ async fn rule(prometheus: &Prometheus, alert: &str) -> Result<AlertingRule> {
     rules.into_iter().find(|rule| rule.name == alert).ok_or_else(|| {
         Error::could_not_run(format!("Prometheus has no rule `{alert}`"))
             .at("monitoring")
-            .remedy("add it to the spec's `alerts` where it is missing there, then `monctl up`")
+            .remedy("add it to the spec's `alerts` if it is missing there, then `monctl up`")
     })
 }
 
@@ -367,7 +372,7 @@ pub async fn target_error(prometheus: &Prometheus, subject: &Subject, job: &str)
         .filter(|target| target.labels.get("job").is_some_and(|it| it == job))
         .filter(|target| subject.is_meant(&target.labels));
     Ok(match of_host.next() {
-        None => Some(format!("no job `{job}` has it as a target")),
+        None => Some(format!("it is not a target of job `{job}`")),
         Some(target) if target.health == "down" => Some(target.last_error.clone()),
         Some(_) => None,
     })
@@ -375,9 +380,9 @@ pub async fn target_error(prometheus: &Prometheus, subject: &Subject, job: &str)
 
 fn is_active(subject: &Subject, alert: &ActiveAlert) -> Error {
     let (name, since) = (&subject.alert, &alert.active_at);
-    Error::could_not_run(format!("`{name}` is active already, since {since}: a drill would prove nothing"))
+    Error::could_not_run(format!("`{name}` is already active, since {since}: a drill would prove nothing"))
         .at(subject.address.clone())
-        .remedy("find out what causes it, and run it again once the alert is over")
+        .remedy("find out what causes it, and run it again once the alert has resolved")
 }
 
 async fn silenced(services: &Services, labels: &Labels) -> Result<Option<(String, String)>> {
@@ -385,7 +390,7 @@ async fn silenced(services: &Services, labels: &Labels) -> Result<Option<(String
     Ok(silences.iter().find(|silence| silence.matches(labels)).map(|silence| {
         (
             format!(
-                "the alert is silenced by {} of `{}` until {}",
+                "the alert is silenced by {}, created by `{}`, until {}",
                 silence.id, silence.created_by, silence.ends_at
             ),
             "end the silence in Alertmanager (`monctl open alertmanager`), or wait until it ends".into(),
@@ -393,8 +398,8 @@ async fn silenced(services: &Services, labels: &Labels) -> Result<Option<(String
     }))
 }
 
-/// How long a group whose alerts are over is waited for. Once their end was told, an alert that joins it comes at
-/// the group's next tick; only where ticks are far apart is it quicker to wait until the group is gone.
+/// How long to wait for a group of resolved alerts to be removed. After their resolved notification, an alert that
+/// joins the group is sent at its next tick; waiting until the group is gone is quicker only if ticks are far apart.
 fn patience(group_interval: Duration) -> Duration {
     if group_interval < CLEARING { 2 * group_interval } else { group_interval + CLEARING }
 }

@@ -1,5 +1,5 @@
-//! The outcome of a drill: what was seen and when, beside what was predicted, and the diagnosis where it
-//! did not make the whole way. Kept on the monitoring host, where `status` finds it.
+//! The outcome of a drill: what was seen and when, what was predicted, and the diagnosis if a stage was not reached.
+//! Stored on the monitoring host, where `status` finds it.
 
 use serde::{Deserialize, Serialize};
 
@@ -20,17 +20,17 @@ pub struct Proof {
     pub alert: String,
     /// The host that was loaded.
     pub host: HostName,
-    /// Whether the alert made the whole way.
+    /// Whether the alert reached every stage.
     pub proven: bool,
-    /// Whether the observation was lost, so that there is no verdict: the diagnosis says how.
+    /// Whether the observation was lost, so that there is no verdict: the diagnosis has the reason.
     pub lost: bool,
     /// When the load went on.
     pub at: jiff::Timestamp,
-    /// Who says that messages were delivered.
+    /// The source that confirms deliveries.
     pub witness: Witness,
     /// The settings that decide the times.
     pub settings: TimingSettings,
-    /// What was done to the host; none where nothing was.
+    /// The fault on the host; none if there was none.
     pub cause: Option<HostFault>,
     /// The fault.
     pub fault: Fault,
@@ -38,9 +38,9 @@ pub struct Proof {
     pub prediction: Prediction,
     /// What was seen.
     pub timeline: Vec<Entry>,
-    /// Where the way or the observation ended and why; none where it did not.
+    /// The stage at which the alert or the observation stopped, and why; none if it did not.
     pub diagnosis: Option<Diagnosis>,
-    /// The alerts as Alertmanager names them, by which their messages are told from others.
+    /// The alerts as Alertmanager identifies them, to tell their messages from others.
     #[serde(skip)]
     pub identities: Vec<AlertIdentity>,
 }
@@ -58,16 +58,16 @@ pub struct Entry {
     pub detail: String,
 }
 
-/// A proof as it is kept: what a reader of `status` wants to know.
+/// A stored proof, as shown by `status`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LastProof {
     /// The alert.
     pub alert: String,
-    /// Whether it made the whole way.
+    /// Whether it reached every stage.
     pub proven: bool,
     /// When the fault began.
     pub at: jiff::Timestamp,
-    /// When it began the last time that the alert was proven.
+    /// When the fault of the last successful proof began.
     #[serde(default)]
     pub last_proven: Option<jiff::Timestamp>,
     /// The host of the drill.
@@ -98,7 +98,7 @@ impl Proof {
         }
     }
 
-    /// What of it is kept.
+    /// The part that is stored.
     pub fn summary(&self) -> LastProof {
         let millis = |Millis(time): Millis| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         let stopped = |diagnosis: &Diagnosis| (diagnosis.stage.to_string(), diagnosis.cause.clone());
@@ -114,11 +114,11 @@ impl Proof {
     }
 }
 
-/// Keeps a proof on the monitoring host. One that failed does not take away when the alert was last proven; a lost
-/// observation is no verdict, and what was kept before stays.
+/// Stores a proof on the monitoring host. A failed one keeps the time at which the alert was last proven; a lost
+/// observation is not a verdict and changes nothing.
 ///
 /// # Errors
-/// When it cannot be written there, or when what was kept of the alert before cannot be read.
+/// When it cannot be written there, or when the alert's earlier proof cannot be read.
 pub async fn keep(site: &impl Site, proof: &Proof) -> Result<()> {
     if proof.lost {
         return Ok(());
@@ -140,21 +140,20 @@ pub async fn keep(site: &impl Site, proof: &Proof) -> Result<()> {
     }
 }
 
-/// Exports when each of these alerts was last proven, as [`METRIC`]. An alert whose proof cannot be read has no value,
-/// since neither "long ago" nor "now" is known of it.
+/// Exports when each of these alerts was last proven, as [`METRIC`]. An alert whose proof cannot be read has no value.
 ///
 /// # Errors
-/// When the monitoring host does not answer, or proofs there cannot be read; those that can be are exported then.
+/// When the monitoring host does not answer, or a proof there cannot be read; the readable ones are exported then.
 pub async fn publish(site: &impl Site, alerts: &[String]) -> Result<()> {
     let kept = KeptProofs::read(&site.kept().await?);
     site.export(rules(alerts, &kept).as_bytes()).await?;
     kept.unreadable.into_iter().next().map_or(Ok(()), |torn| Err(torn.error()))
 }
 
-/// The metric: seconds since 1970, 0 where the alert was never proven; its label `alert` names the alert.
+/// The metric: seconds since 1970, 0 if the alert was never proven; its label `alert` names the alert.
 pub const METRIC: &str = "monctl_alert_last_proven_timestamp_seconds";
 
-/// Recording rules that give the metric its values: a file that Prometheus reads needs no process that serves it.
+/// Recording rules that set the metric's values: a rule file that Prometheus reads needs no exporter.
 fn rules(alerts: &[String], kept: &KeptProofs) -> String {
     let known: Vec<&String> = alerts
         .iter()
@@ -173,12 +172,12 @@ fn rules(alerts: &[String], kept: &KeptProofs) -> String {
     text
 }
 
-/// The file name under which the proof of an alert is kept.
+/// The file name of an alert's stored proof.
 fn file_name(alert: &str) -> String {
     format!("{}.json", unit_name(alert))
 }
 
-/// What is kept on the monitoring host.
+/// The proofs on the monitoring host.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct KeptProofs {
     /// The last proof of each alert, by name.
@@ -187,7 +186,7 @@ pub struct KeptProofs {
     pub unreadable: Vec<TornProof>,
 }
 
-/// A kept proof that cannot be read.
+/// A stored proof that cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct TornProof {
     /// Its file's name.
@@ -198,10 +197,10 @@ pub struct TornProof {
 
 impl TornProof {
     fn error(self) -> Error {
-        Error::failed(format!("the kept proof `{}` cannot be read", self.file))
+        Error::failed(format!("the stored proof `{}` cannot be read", self.file))
             .at("monitoring")
             .because(self.why)
-            .remedy("`monctl verify-alert` of that alert writes it anew")
+            .remedy("run `monctl verify-alert` for that alert to replace it")
     }
 }
 
@@ -241,7 +240,7 @@ mod tests {
         "stopped_at":null,"last_proven":"2026-11-17T03:00:00Z"}"#;
 
     #[test]
-    fn what_was_never_proven_is_exported_too() {
+    fn alerts_that_were_never_proven_are_exported_too() {
         let kept = KeptProofs::read(&[file("B.json", PROVEN)]);
         let text = rules(&["A".to_owned(), "B".to_owned()], &kept);
         assert!(text.contains("expr: vector(0)\n        labels: {alert: \"A\"}"), "{text}");
@@ -250,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn a_torn_proof_is_named_and_hides_no_other_and_says_nothing_of_its_alert() {
+    fn a_torn_proof_is_reported_without_a_value_and_does_not_hide_others() {
         let kept = KeptProofs::read(&[file("A.json", "{\"alert\":\"A"), file("B.json", PROVEN)]);
         assert_eq!(kept.proofs.len(), 1, "{kept:?}");
         assert_eq!(kept.unreadable[0].file, "A.json");

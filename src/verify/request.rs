@@ -1,4 +1,4 @@
-//! What is to be proven.
+//! Requests for a proof.
 
 use super::observer::Subject;
 use crate::drill::{Application, DrillPlan, Options};
@@ -17,18 +17,18 @@ pub struct Request {
     pub kind: DrillKind,
     /// The settings that decide the times.
     pub settings: TimingSettings,
-    /// When its messages are held back.
+    /// When its notifications are muted.
     pub mutes: Mutes,
     /// The application on the host.
     pub application: Application,
-    /// The requests per second below which the alert says nothing; zero where it has no such floor.
+    /// The requests per second below which the alert does not fire; zero if it has no such floor.
     pub floor: f64,
-    /// What the user wishes.
+    /// The user's options.
     pub options: Options,
 }
 
 impl Request {
-    /// What there is to decide on the fault from, with these settings.
+    /// The input for choosing the fault, with these settings.
     pub fn plan<'a>(&'a self, settings: &'a TimingSettings) -> DrillPlan<'a> {
         let Self { subject, kind, options, application, floor, .. } = self;
         let (options, application, floor) = (*options, *application, *floor);

@@ -1,5 +1,5 @@
-//! One drill under way: the fault on, every stage watched, the fault off, watched again, diagnosed where the alert did
-//! not make the whole way. `batch` begins it and ends the fault where the run is interrupted.
+//! Runs one drill: fault on, watch every stage, fault off, watch again, and diagnose if the alert did not reach every
+//! stage. `batch` begins it, and ends the fault if the run is interrupted.
 
 use std::time::Duration;
 
@@ -20,18 +20,18 @@ use crate::event::{Event, Events};
 use crate::http::slack::{self, Reply};
 use crate::timing::{EARLY, Fault, LATE, Prediction, Stage, TimingSettings, phrases, predict};
 
-/// How often the pipeline is looked at, at most; a quarter of the evaluation interval where that is shorter.
+/// Time between looks at the pipeline; a quarter of the evaluation interval if that is shorter.
 const PERIOD: Duration = Duration::from_millis(500);
 /// How much later than its latest prediction a stage may come before the run gives up.
 const GRACE: Duration = Duration::from_secs(10);
-/// How much longer Alertmanager may take where a receiver asked it to try again.
+/// How much longer Alertmanager may take if it has to retry.
 const RETRIES: Duration = Duration::from_mins(1);
 
 /// A drill that can begin.
 #[derive(Debug)]
 pub struct Prepared<'a> {
     request: &'a Request,
-    /// The settings with what was found out about Alertmanager's groups.
+    /// The settings, with what is known about Alertmanager's groups.
     settings: TimingSettings,
     drill: Drill,
     watcher: Watcher,
@@ -52,7 +52,7 @@ pub struct Run<'a> {
     timeline: Vec<Entry>,
     was_on: Option<bool>,
     gaps: Gaps,
-    /// What the host did not answer since the last look.
+    /// Why the host did not answer since the last look, if it did not.
     unanswered: Option<String>,
     /// How long the undo took: the fault may have ended at any time of it.
     undoing: Duration,
@@ -60,10 +60,10 @@ pub struct Run<'a> {
 }
 
 impl<'a> Prepared<'a> {
-    /// Decides on the fault. `joins` where the alert may be told together with others.
+    /// Chooses the fault. `joins` if the alert may share a notification with others.
     ///
     /// # Errors
-    /// Where no harmless fault makes the alert arrive.
+    /// If no safe fault gets the alert delivered.
     pub fn new(request: &'a Request, ready: Ready, services: Services, joins: bool) -> Result<Self> {
         let joins = joins || !ready.extra.is_zero();
         let settings = TimingSettings { joins, ..request.settings };
@@ -76,11 +76,11 @@ impl<'a> Prepared<'a> {
         Ok(Self { request, settings, drill, watcher, witness })
     }
 
-    /// Says what is to be expected, before anything happens.
+    /// Prints the expected times, before anything happens.
     pub fn announce(&self, events: &Events) {
         let Self { request, drill, .. } = self;
         let alert = &request.subject.alert;
-        events.note(format!("{}: `{}`; expected after load on:", request.host, drill.order));
+        events.note(format!("{}: `{}`; expected times after load on:", request.host, drill.order));
         for window in drill.prediction.stages.iter().filter(|window| window.stage != Stage::LoadOn) {
             let (earliest, expected, latest) = (window.earliest, window.expected, window.latest);
             let stage = window.stage.to_string();
@@ -94,7 +94,7 @@ impl<'a> Prepared<'a> {
     /// Causes the fault.
     ///
     /// # Errors
-    /// Where the host refuses it.
+    /// If the host refuses it.
     pub async fn begin(mut self, site: &impl Site, events: &'a Events) -> Result<Run<'a>> {
         self.watcher.forget();
         let order = &self.drill.order;
@@ -147,7 +147,7 @@ pub fn blocked(request: &Request, witness: Witness, diagnosis: Diagnosis) -> Pro
 }
 
 impl Run<'_> {
-    /// Watches until the alert has made the whole way or cannot any more.
+    /// Watches until the alert has reached every stage, or cannot any more.
     pub async fn follow(mut self, site: &impl Site) -> Proof {
         if self.watch(site).await {
             return self.into_proof(None, false);
@@ -166,7 +166,7 @@ impl Run<'_> {
         }
     }
 
-    /// Returns whether the alert has made the whole way.
+    /// Returns whether the alert has reached every stage.
     async fn watch(&mut self, site: &impl Site) -> bool {
         let period = PERIOD.min(self.settings.evaluation_interval / 4);
         loop {
@@ -183,7 +183,7 @@ impl Run<'_> {
                 return true;
             }
             if sight.at >= self.deadline() || self.cannot_be_seen() || self.is_refused(site).await {
-                // What the host does not say is unknown, and no diagnosis is built on it.
+                // If the host does not answer, the state is unknown and not used for the diagnosis.
                 self.was_on = site.is_on(&self.order().name).await.ok();
                 self.end_load(site, "given up").await;
                 return false;
@@ -192,7 +192,7 @@ impl Run<'_> {
         }
     }
 
-    /// One look, and who did not answer it.
+    /// One look, including the sources that did not answer.
     async fn look(&mut self) -> Sight {
         let mut sight = self.watcher.look(self.load_on).await;
         let host = self.unanswered.take().map(|why| Unseen { source: ObservationSource::Host, why });
@@ -201,13 +201,13 @@ impl Run<'_> {
         sight
     }
 
-    /// Whether the message can be seen no more, whatever is tried.
+    /// Whether the message can never be observed.
     fn cannot_be_seen(&self) -> bool {
         let silence = self.watcher.services().inbox.silence();
         !self.tracker.has(Stage::Delivered) && silence.is_some_and(|silence| silence.is_final)
     }
 
-    /// Tells the host that monctl is still there. Where it cannot be told, the drill ends by itself, and is seen to.
+    /// Sends the host a heartbeat. Without it the drill ends by itself, and the failure is recorded.
     async fn beat(&mut self, site: &impl Site) {
         if self.beaten.elapsed() >= BEAT && !self.tracker.has(Stage::LoadOff) {
             match timeout(BEAT, site.beat(&self.order().name)).await {
@@ -231,14 +231,14 @@ impl Run<'_> {
         if self.tracker.has(Stage::LoadOff) {
             return;
         }
-        let asked = self.load_on.elapsed();
+        let requested = self.load_on.elapsed();
         match site.stop(&self.order().name).await {
-            Ok(()) => self.note_off(asked, why),
+            Ok(()) => self.note_off(requested, why),
             Err(error) => self.unanswered = Some(error.in_one_line()),
         }
     }
 
-    /// The load has ended by itself, where the host says so.
+    /// Notes that the load has ended at its time limit, if the host reports it.
     async fn note_time_limit(&mut self, site: &impl Site) {
         let limit = Duration::from_secs(self.order().seconds);
         if self.tracker.has(Stage::LoadOff) || self.load_on.elapsed() < limit {
@@ -251,10 +251,10 @@ impl Run<'_> {
         }
     }
 
-    /// The fault was seen to be off. It ended at any time since `asked`.
-    fn note_off(&mut self, asked: Duration, why: &str) {
+    /// Notes that the fault is off. It ended at some time since `requested`.
+    fn note_off(&mut self, requested: Duration, why: &str) {
         let off = self.load_on.elapsed();
-        self.undoing = off.saturating_sub(asked);
+        self.undoing = off.saturating_sub(requested);
         let reached = self.tracker.load_off(off, why);
         self.record_all(reached);
     }
@@ -282,7 +282,7 @@ impl Run<'_> {
         latest + GRACE + self.gaps.delay(memory + self.settings.hold)
     }
 
-    /// Whether the receiver refused in a way that no further try mends.
+    /// Whether the receiver refused permanently, so that a retry does not help.
     async fn is_refused(&self, site: &impl Site) -> bool {
         if self.tracker.has(Stage::Delivered) {
             return false;
@@ -295,13 +295,13 @@ impl Run<'_> {
     }
 
     async fn log(&self, site: &impl Site) -> String {
-        // A log that cannot be read names no reason, and the diagnosis then points to it.
+        // If the log cannot be read, the diagnosis refers to it instead.
         site.alertmanager_log(self.load_on.elapsed().as_secs() + 1).await.unwrap_or_default()
     }
 
-    /// Why nothing can be concluded from a stage that was not seen; none where it was looked for all the time.
+    /// Why nothing can be concluded from a stage that was not seen; none if the observation had no gap.
     async fn lost(&self) -> Option<Diagnosis> {
-        // That the fault ended in between says nothing of a stage before it.
+        // The end of the fault in between is no evidence for an earlier stage.
         let missing = self.missing();
         let before = Stage::ALL.into_iter().filter(|stage| *stage < missing);
         let last = before.filter_map(|stage| self.tracker.when(stage)).max().unwrap_or_default();
@@ -315,13 +315,11 @@ impl Run<'_> {
         let since = self.load_on.elapsed();
         (running < since).then(|| {
             let after = phrases::seconds(since.saturating_sub(running));
-            self.lost_by(format!(
-                "Prometheus was started anew {after} after the fault began, and counts from there"
-            ))
+            self.lost_by(format!("Prometheus restarted {after} after the fault began, and lost its state"))
         })
     }
 
-    /// The first stage that was not reached; the expression falls unseen where the rule is seen to.
+    /// The first stage that was not reached. `Below` does not count: `Resolved` implies it.
     fn missing(&self) -> Stage {
         let is_missing = |stage: &Stage| *stage != Stage::Below && !self.tracker.has(*stage);
         Stage::ALL.into_iter().find(is_missing).unwrap_or(Stage::ResolvedDelivered)
@@ -332,7 +330,7 @@ impl Run<'_> {
             stage: self.missing(),
             cause,
             remedy: format!(
-                "nothing is known of the alert by this; run it again: monctl verify-alert {}",
+                "this is not a verdict on the alert; run it again: monctl verify-alert {}",
                 self.request.subject.alert
             ),
         }
@@ -373,7 +371,7 @@ impl Run<'_> {
         }
     }
 
-    /// Puts a stage on the timeline and tells of it.
+    /// Adds a stage to the timeline and sends an event.
     fn record(&mut self, reached: Reached) {
         let Reached { stage, at, detail } = reached;
         let predicted = self.predicted(stage);
@@ -387,7 +385,7 @@ impl Run<'_> {
         self.timeline.push(Entry { stage, after: Millis(at), predicted, detail });
     }
 
-    /// When the stage was to be expected. What follows the load's end is counted from when that was.
+    /// The predicted window of the stage. Stages after the end of the load are measured from that end.
     fn predicted(&self, stage: Stage) -> Option<(Millis, Millis)> {
         let prediction: &Prediction = &self.drill.prediction;
         match stage {
@@ -395,12 +393,12 @@ impl Run<'_> {
             Stage::Below | Stage::Resolved => {
                 let off = self.tracker.when(Stage::LoadOff)?;
                 let window = prediction.after_end.iter().find(|window| window.stage == stage)?;
-                let asked = off.saturating_sub(self.undoing);
-                Some((Millis(asked + window.earliest.0), Millis(off + window.latest.0)))
+                let requested = off.saturating_sub(self.undoing);
+                Some((Millis(requested + window.earliest.0), Millis(off + window.latest.0)))
             }
             Stage::ResolvedDelivered => {
                 let resolved = self.tracker.when(Stage::Resolved)?;
-                // Seen late, the end may have come before a tick that it seems to have missed.
+                // The alert may have resolved before the tick that it seems to have missed, and been seen late.
                 let earliest = self.tick_after(resolved.saturating_sub(EARLY))?;
                 Some((Millis(earliest.saturating_sub(EARLY)), Millis(self.tick_after(resolved)? + LATE)))
             }
@@ -410,7 +408,7 @@ impl Run<'_> {
         }
     }
 
-    /// When Alertmanager looks at the group again, at or after a moment since the load went on.
+    /// The next `group_interval` tick at or after a moment, both measured from load on.
     fn tick_after(&self, moment: Duration) -> Option<Duration> {
         let interval = self.settings.group_interval;
         let first = self.tracker.when(Stage::Delivered)?;
@@ -418,10 +416,10 @@ impl Run<'_> {
         Some(first + interval * u32::try_from(ticks).unwrap_or(u32::MAX))
     }
 
-    /// How much later than at the group's next tick a stage may come: the alert may turn out to be the group's first.
+    /// How much later than the group's next tick a stage may come: the alert may turn out to be the group's first.
     fn later(&self, stage: Stage) -> Duration {
-        let is_told = matches!(stage, Stage::Sent | Stage::Delivered);
-        if is_told && self.settings.joins { self.settings.group_wait } else { Duration::ZERO }
+        let is_notification = matches!(stage, Stage::Sent | Stage::Delivered);
+        if is_notification && self.settings.joins { self.settings.group_wait } else { Duration::ZERO }
     }
 
     fn into_proof(self, diagnosis: Option<Diagnosis>, lost: bool) -> Proof {

@@ -1,7 +1,7 @@
-//! The Slack channels themselves, read by a bot: the message that lies there is the proof that it was delivered.
+//! Reads the Slack channels with a bot: a message found there is the proof of its delivery.
 //!
-//! The monitoring host asks, with curl: it is the host that reaches Slack anyway, whatever stands between. The token
-//! goes there on standard input and stays nowhere.
+//! The requests are made with curl on the monitoring host, which reaches Slack anyway, through a proxy or not. The
+//! token is passed on standard input and stored nowhere.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
@@ -19,14 +19,14 @@ use crate::remote::{CommandOutput, Remote};
 use crate::secret::Secret;
 use crate::spec::AlertRoute;
 
-/// A channel is read so often, where there is one: Slack allows 50 questions a minute, whatever they are about.
+/// Time between reads of a channel: Slack allows 50 requests a minute in total.
 const PERIOD: Duration = Duration::from_millis(1_500);
-/// A bot that asks too often waits so long.
+/// Pause after Slack has rate-limited the bot.
 const PENITENCE: Duration = Duration::from_secs(10);
-/// A workspace's list of channels ends long before.
+/// Limit on the pages of a workspace's channel list, which ends long before.
 const MOST_PAGES: usize = 50;
 
-/// Who runs commands where Slack is reached.
+/// Runs commands on the host that reaches Slack.
 pub trait Shell {
     /// Runs a command with this input.
     fn run(&self, words: &[&str], input: &[u8]) -> impl Future<Output = Result<CommandOutput>>;
@@ -41,9 +41,9 @@ impl Shell for Remote {
 /// A bot that reads.
 #[derive(Debug)]
 pub struct Reader<'a, S = Remote> {
-    /// Who asks: the monitoring host.
+    /// The monitoring host, which sends the requests.
     pub shell: &'a S,
-    /// Where, such as `https://slack.com/api`.
+    /// The API's URL, such as `https://slack.com/api`.
     pub api_url: String,
     /// The bot's token.
     pub token: Secret,
@@ -51,8 +51,8 @@ pub struct Reader<'a, S = Remote> {
     pub proxy_url: Option<String>,
 }
 
-/// The channels in which messages come to lie, each once: by name or id, and none where the spec names none; with the
-/// key of the spec that names it.
+/// The channels that receive messages, each once: by name or id, none if the spec names none; with the key of the spec
+/// that names it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MessageChannels(BTreeMap<Option<String>, String>);
 
@@ -71,10 +71,10 @@ pub struct Watched<'a, S = Remote> {
 }
 
 impl<'a, S: Shell> Reader<'a, S> {
-    /// Finds the channels; from now on what lies in them is read.
+    /// Finds the channels; messages from now on are read.
     ///
     /// # Errors
-    /// Where Slack refuses, or the bot is not in one of them.
+    /// If Slack refuses, or the bot is not a member of one of them.
     pub async fn watch(self, places: &MessageChannels) -> Result<Watched<'a, S>> {
         let known = match self.channels(true).await? {
             Err(Refusal { word, .. }) if word == "missing_scope" => self.channels(false).await?,
@@ -94,7 +94,7 @@ impl<'a, S: Shell> Reader<'a, S> {
     async fn channels(&self, with_private: bool) -> Result<Result<Vec<Channel>, Refusal>> {
         let (mut all, mut cursor) = (Vec::new(), String::new());
         for _ in 0..MOST_PAGES {
-            match history::channels(&self.ask(&history::channels_path(with_private, &cursor)).await?) {
+            match history::channels(&self.get(&history::channels_path(with_private, &cursor)).await?) {
                 Ok((channels, next)) => {
                     all.extend(channels);
                     cursor = next;
@@ -108,8 +108,8 @@ impl<'a, S: Shell> Reader<'a, S> {
         Ok(Ok(all))
     }
 
-    /// The body of an answer.
-    async fn ask(&self, path: &str) -> Result<String> {
+    /// The body of a response.
+    async fn get(&self, path: &str) -> Result<String> {
         let words = ["curl", "--silent", "--show-error", "--max-time", "10", "--config", "-"];
         let proxy = self.proxy_url.as_ref().map(|url| format!("proxy = \"{url}\"\n")).unwrap_or_default();
         let config = format!(
@@ -123,14 +123,13 @@ impl<'a, S: Shell> Reader<'a, S> {
         }
         Err(Error::could_not_run(format!("Slack does not answer: {}", output.stderr.trim()))
             .at(HostName::MONITORING.to_string())
-            .remedy("let the monitoring host reach Slack's API, or leave `notify.slack.bot_token` out"))
+            .remedy("let the monitoring host reach Slack's API, or remove `notify.slack.bot_token`"))
     }
 }
 
 impl<S: Shell> Watched<'_, S> {
-    /// Reads the channels again and again, one after the other, and puts what is new into the slot. What fails is
-    /// tried again, and what was written meanwhile is found then; where Slack refuses for good, that is noted in the
-    /// slot, and nothing further is tried.
+    /// Reads the channels in turn, and puts new messages into the slot. A failed read is retried and finds the messages
+    /// of the meantime; a permanent refusal by Slack is noted in the slot and ends the reading.
     pub async fn follow(&self, slot: &Slot) -> Infallible {
         let mut known = BTreeSet::new();
         loop {
@@ -153,7 +152,7 @@ impl<S: Shell> Watched<'_, S> {
         slot: &Slot,
     ) -> Result<(), ChannelFailure> {
         let path = history::messages_path(&channel.id, self.since.as_second());
-        let answer = match self.reader.ask(&path).await {
+        let answer = match self.reader.get(&path).await {
             Ok(answer) => answer,
             Err(error) => {
                 sleep(PERIOD).await;
@@ -182,7 +181,7 @@ impl<S: Shell> Watched<'_, S> {
     }
 }
 
-/// The channel of this name or id; where none is named, the only one that the bot is in.
+/// The channel of this name or id; if none is named, the only one that the bot is in.
 fn pick<'a>(known: &'a [Channel], name: Option<&str>, key: &str) -> Result<&'a Channel> {
     let wanted = name.map(|name| name.trim_start_matches('#'));
     let matches = |channel: &&Channel| wanted.is_none_or(|name| channel.name == name || channel.id == name);
@@ -195,7 +194,7 @@ fn pick<'a>(known: &'a [Channel], name: Option<&str>, key: &str) -> Result<&'a C
                 .remedy(format!("invite it there (`/invite @NAME`), or correct `{key}`")))
         }
         (Some(_), Some(_)) => Err(Error::could_not_run("the bot is in several channels")
-            .remedy(format!("say which one the webhook posts to: `{key}`"))),
+            .remedy(format!("set `{key}` to the one that the webhook posts to"))),
     }
 }
 
@@ -214,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn each_channel_is_watched_once_whichever_severities_lead_to_it() {
+    fn each_channel_is_watched_once_even_if_several_severities_use_it() {
         let notify: Notify = serde_saphyr::from_str(
             "slack: {webhook_url: {env: A}, channel: '#alerts'}\n\
              severities: {critical: {channel: '#on-call'}, high: {channel: '#on-call'}, low: {repeat_interval: 1h}}",
@@ -226,18 +225,19 @@ mod tests {
         };
         let names = |places: &MessageChannels| places.0.keys().flatten().cloned().collect::<Vec<_>>();
         assert_eq!(names(&of(&["critical", "high", "low", "info"])), ["#alerts", "#on-call"]);
-        assert_eq!(names(&of(&["critical"])), ["#on-call"], "where no drill is told is not read");
+        assert_eq!(names(&of(&["critical"])), ["#on-call"], "only channels of drilled alerts are read");
     }
 
     #[test]
-    fn a_channel_that_cannot_be_told_names_its_key() {
+    fn the_error_for_an_ambiguous_or_unknown_channel_names_its_key() {
         let known = [channel("C1", "alerts"), channel("C2", "on-call")];
         assert_eq!(pick(&known, Some("#on-call"), "k").unwrap().id, "C2");
         assert_eq!(pick(&known, Some("C1"), "k").unwrap().name, "alerts");
         assert_eq!(pick(&known[..1], None, "k").unwrap().id, "C1");
-        for (name, said) in [(Some("#x"), "is not in the channel `#x`"), (None, "is in several channels")] {
+        for (name, expected) in [(Some("#x"), "is not in the channel `#x`"), (None, "is in several channels")]
+        {
             let error = pick(&known, name, "notify.severities.critical.channel").unwrap_err();
-            assert!(error.message().contains(said), "{error}");
+            assert!(error.message().contains(expected), "{error}");
             assert!(error.hint().unwrap().contains("`notify.severities.critical.channel`"), "{error}");
         }
     }

@@ -1,10 +1,10 @@
-//! From looks at the pipeline to stages reached: a state machine without clock or network.
+//! Derives the stages reached from looks at the pipeline: a state machine without clock or network.
 //!
 //! A stage that was passed between two looks is reported together with the next one that was seen.
 //!
-//! A message that is marked says itself which alerts it is about. Of others, and of counted requests, the first one
-//! after the alert joined Alertmanager's group is about it, too; those from before then, and those while the alert is
-//! suppressed, are about others.
+//! A marked message names the alerts that it is about. Of unmarked messages and counted requests, the first one after
+//! the alert joined Alertmanager's group includes it; earlier ones, and those while the alert is suppressed, are about
+//! other alerts.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -16,15 +16,15 @@ use crate::http::slack::Reply;
 use crate::promql::Threshold;
 use crate::timing::Stage;
 
-/// Who says that a message was delivered.
+/// The source that confirms a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Witness {
-    /// The receiver inside monctl, which got it.
+    /// The receiver inside monctl, which received it.
     Receiver,
     /// The channel, in which a bot found it.
     Channel,
-    /// Alertmanager's counters of requests less failed requests.
+    /// Alertmanager's counters: requests minus failed requests.
     Counters,
 }
 
@@ -43,17 +43,17 @@ pub struct Reached {
 #[derive(Debug)]
 pub struct Tracker {
     witness: Witness,
-    /// Its unit is that of the values.
+    /// Has the same unit as the values.
     threshold: Threshold,
     reached: BTreeMap<Stage, Duration>,
-    /// Arrivals that came before the rule was seen firing, or before it was known which alerts are meant.
+    /// Arrivals from before the rule was seen firing, or before the alert's identity was known.
     early: Vec<Arrival>,
     identities: BTreeSet<AlertIdentity>,
-    /// Whether Alertmanager tells of other alerts, too.
+    /// Whether Alertmanager also sends notifications of other alerts.
     crowded: bool,
     /// What Alertmanager had sent before it could send this alert.
     others: SlackRequests,
-    /// Accepted requests in the look before, and when they were first seen so many.
+    /// Accepted requests in the previous look, and when that number was first seen.
     accepted: (u64, Duration),
     /// Accepted requests when the rule was last seen firing.
     accepted_while_firing: u64,
@@ -64,7 +64,7 @@ pub struct Tracker {
 }
 
 impl Tracker {
-    /// A tracker of a drill whose load goes on now; `crowded` where Alertmanager tells of other alerts, too.
+    /// A tracker of a drill whose load goes on now; `crowded` if Alertmanager also sends notifications of other alerts.
     pub fn new(witness: Witness, crowded: bool, threshold: Threshold) -> Self {
         Self {
             witness,
@@ -93,12 +93,12 @@ impl Tracker {
         self.reached.contains_key(&stage)
     }
 
-    /// What the receiver inside monctl answered when it did not accept a message.
+    /// Replies of the receiver inside monctl that did not accept a message.
     pub fn refusals(&self) -> &[Reply] {
         &self.refusals
     }
 
-    /// The alerts as Alertmanager names them.
+    /// The alerts as Alertmanager identifies them.
     pub fn identities(&self) -> Vec<AlertIdentity> {
         self.identities.iter().cloned().collect()
     }
@@ -113,7 +113,7 @@ impl Tracker {
         self.highest
     }
 
-    /// What kept the alert from being sent, if it was seen.
+    /// What suppressed the alert, if anything did.
     pub fn suppressed(&self) -> Option<&str> {
         self.suppressed.as_deref()
     }
@@ -132,8 +132,8 @@ impl Tracker {
         self.rule(sight, known_at, &mut news);
         let was_held = self.has(Stage::InAlertmanager);
         self.held(sight, known_at, &mut news);
-        let can_be_told = if self.crowded { was_held } else { self.has(Stage::Firing) };
-        if can_be_told && !matches!(sight.held, Some(Held::Suppressed(_))) {
+        let can_be_sent = if self.crowded { was_held } else { self.has(Stage::Firing) };
+        if can_be_sent && !matches!(sight.held, Some(Held::Suppressed(_))) {
             self.arrivals(&mut news);
             self.traffic(sight, &mut news);
         } else if let Some(traffic) = sight.traffic {
@@ -143,13 +143,13 @@ impl Tracker {
         news
     }
 
-    /// A value as people read it.
+    /// A value for display.
     fn show(&self, value: f64) -> String {
         self.threshold.show((value * 10.0).round() / 10.0)
     }
 
-    /// Since when what this look shows was so: a message that is about the alert came after it fired, and may have
-    /// come before the look.
+    /// The time from which the state in this look is known: a message about the alert was sent after it fired, possibly
+    /// before the look.
     fn known_at(&self, sight: &Sight) -> Duration {
         let meant = |arrival: &&Arrival| {
             arrival
@@ -186,7 +186,7 @@ impl Tracker {
         }
     }
 
-    /// The word of the receiver, or of the channel.
+    /// Messages of the receiver or of the channel.
     fn arrivals(&mut self, news: &mut Vec<Reached>) {
         if self.witness == Witness::Counters {
             return self.early.clear();
@@ -199,23 +199,23 @@ impl Tracker {
             let Some(is_over) = self.is_over(&arrival) else { continue };
             let at = arrival.at;
             if is_over && !self.has(Stage::Delivered) {
-                // The end of another alert; ours was not told yet.
+                // Another alert resolved; ours was not delivered yet.
                 continue;
             }
             if !is_over {
                 news.extend(self.rise(Stage::Sent, at, String::new()));
             }
             let seen =
-                if self.witness == Witness::Channel { "found in the channel" } else { "the receiver has it" };
+                if self.witness == Witness::Channel { "found in the channel" } else { "received by monctl" };
             match arrival.reply {
-                Reply::Ok if is_over => news.extend(self.told(at, seen)),
+                Reply::Ok if is_over => news.extend(self.resolved_delivered(at, seen)),
                 Reply::Ok => news.extend(self.rise(Stage::Delivered, at, seen.into())),
                 refusal => self.refusals.push(refusal),
             }
         }
     }
 
-    /// Whether a message says that the alert is over; none where it is about others.
+    /// Whether a message reports the alert as resolved; none if it is about other alerts.
     fn is_over(&self, arrival: &Arrival) -> Option<bool> {
         if arrival.marks.is_empty() {
             let first = if self.crowded { Stage::InAlertmanager } else { Stage::Pending };
@@ -227,14 +227,14 @@ impl Tracker {
         (!ours.is_empty()).then(|| ours.iter().all(|mark| mark.is_over))
     }
 
-    /// Alertmanager's counters. What they say counts once two looks in a row agree: requests and
-    /// failed requests are not counted in the same instant.
+    /// Alertmanager's counters. They are used once two consecutive looks agree: requests and failed requests are not
+    /// counted at the same instant.
     fn traffic(&mut self, sight: &Sight, news: &mut Vec<Reached>) {
         let Some(total) = sight.traffic else { return };
         let requests = total.requests.saturating_sub(self.others.requests);
         let accepted = total.accepted.saturating_sub(self.others.accepted);
         self.failed = self.failed.max(requests.saturating_sub(accepted));
-        // Among others' requests only a message says which alert it is about.
+        // Among requests for other alerts, only a message identifies its alert.
         if requests > 0 && (self.witness == Witness::Counters || !self.crowded) {
             news.extend(self.rise(Stage::Sent, sight.at, String::new()));
         }
@@ -253,7 +253,7 @@ impl Tracker {
         } else if sight.rule == Some(RuleState::Firing) {
             self.accepted_while_firing = accepted;
         } else if self.has(Stage::Resolved) && accepted > self.accepted_while_firing {
-            news.extend(self.told(since, "one more request accepted"));
+            news.extend(self.resolved_delivered(since, "one more request accepted"));
         }
     }
 
@@ -271,8 +271,8 @@ impl Tracker {
         }
     }
 
-    /// The message that the alert is over; that it is over was not seen by itself then.
-    fn told(&mut self, at: Duration, detail: &str) -> Vec<Reached> {
+    /// Records the resolved notification; it implies `Resolved` if that was not seen before.
+    fn resolved_delivered(&mut self, at: Duration, detail: &str) -> Vec<Reached> {
         let mut seen = Vec::new();
         if self.has(Stage::LoadOff) && !self.has(Stage::Resolved) {
             seen.extend(self.reach(Stage::Below, at, "seen by the message".into()));
@@ -281,7 +281,7 @@ impl Tracker {
         seen.into_iter().chain(self.reach(Stage::ResolvedDelivered, at, detail.into())).collect()
     }
 
-    /// Reaches a stage of the way up, and those before it that no look has seen.
+    /// Records a stage up to `Delivered`, and the unseen ones before it.
     fn rise(&mut self, stage: Stage, at: Duration, detail: String) -> Vec<Reached> {
         if self.has(stage) {
             return Vec::new();
@@ -346,17 +346,17 @@ mod tests {
     }
 
     #[test]
-    fn a_stage_that_no_look_has_seen_comes_with_the_next_one() {
+    fn an_unseen_stage_is_recorded_with_the_next_one() {
         let mut tracker = tracker(Witness::Receiver, false);
         let news = tracker.see(&rule(9, RuleState::Firing));
         let stages: Vec<Stage> = news.iter().map(|reached| reached.stage).collect();
         assert_eq!(stages, [Stage::Above, Stage::Pending, Stage::Firing]);
         assert_eq!(news[1].detail, "seen by: firing");
-        assert!(tracker.see(&rule(10, RuleState::Firing)).is_empty(), "each stage is told once");
+        assert!(tracker.see(&rule(10, RuleState::Firing)).is_empty(), "each stage is reported once");
     }
 
     #[test]
-    fn a_look_that_saw_nothing_concludes_nothing() {
+    fn nothing_is_concluded_from_a_look_without_data() {
         let mut tracker = tracker(Witness::Counters, false);
         tracker.see(&rule(9, RuleState::Firing));
         tracker.load_off(seconds(10), "");
@@ -382,7 +382,7 @@ mod tests {
     }
 
     #[test]
-    fn requests_of_before_the_alert_fired_are_about_others() {
+    fn requests_from_before_the_alert_fired_are_about_others() {
         let mut tracker = tracker(Witness::Counters, false);
         let early = Sight { rule: Some(RuleState::Pending), held: Some(Held::No), ..sent(5, 3, 3) };
         let looks = [early.clone(), early, sent(10, 3, 3), sent(11, 3, 3)];
@@ -391,7 +391,7 @@ mod tests {
     }
 
     #[test]
-    fn among_other_alerts_only_what_follows_alertmanagers_list_counts() {
+    fn among_other_alerts_only_requests_after_the_alert_is_listed_count() {
         let mut tracker = tracker(Witness::Counters, true);
         let looks = [rule(9, RuleState::Firing), sent(10, 1, 1), sent(11, 1, 1), sent(12, 1, 1)];
         assert!(!stages(&mut tracker, &looks).contains(&Stage::Sent));
@@ -399,14 +399,14 @@ mod tests {
     }
 
     #[test]
-    fn requests_about_others_are_no_message_about_this_alert() {
+    fn requests_about_others_do_not_count_for_this_alert() {
         let mut tracker = tracker(Witness::Receiver, true);
         let looks = [sent(9, 1, 1), sent(10, 2, 2), sent(11, 2, 2)];
         assert!(!stages(&mut tracker, &looks).contains(&Stage::Sent));
     }
 
     #[test]
-    fn nothing_is_sent_of_an_alert_that_is_suppressed() {
+    fn a_suppressed_alert_is_not_sent() {
         let mut tracker = tracker(Witness::Counters, false);
         let silenced =
             |time| Sight { held: Some(Held::Suppressed("silenced by x".into())), ..sent(time, time, time) };
@@ -418,7 +418,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_counts_from_when_it_came_even_if_firing_is_seen_later() {
+    fn a_message_counts_from_its_arrival_even_if_firing_is_seen_later() {
         let mut tracker = tracker(Witness::Receiver, false);
         tracker.see(&rule(4, RuleState::Pending));
         let early = Sight { rule: None, ..message(8, Reply::Ok, false) };
@@ -428,14 +428,14 @@ mod tests {
     }
 
     #[test]
-    fn the_end_of_another_alert_is_no_delivery() {
+    fn the_resolved_notification_of_another_alert_is_not_a_delivery() {
         let mut tracker = tracker(Witness::Receiver, false);
         let looks = [rule(4, RuleState::Firing), message(8, Reply::Ok, true)];
         assert!(!stages(&mut tracker, &looks).contains(&Stage::Delivered));
     }
 
     #[test]
-    fn a_marked_message_counts_for_the_alert_that_it_names_and_for_no_other() {
+    fn a_marked_message_counts_only_for_the_alerts_that_it_names() {
         let mark = |fingerprint: &str, is_over| Mark { is_over, fingerprint: fingerprint.into(), since: 7 };
         let marked = |time, marks: &[Mark]| {
             let arrival =
@@ -451,11 +451,14 @@ mod tests {
         let other = Mark { since: 6, ..mark("ours", false) };
         let looks =
             [marked(4, &[mark("theirs", false)]), marked(5, &[other]), marked(6, &[mark("ours", false)])];
-        assert!(!stages(&mut tracker, &looks).contains(&Stage::Sent), "nobody knows yet which alert is ours");
+        assert!(
+            !stages(&mut tracker, &looks).contains(&Stage::Sent),
+            "our alert's identity is not known yet"
+        );
         assert!(stages(&mut tracker, &[known(rule(9, RuleState::Firing))]).contains(&Stage::Delivered));
-        assert_eq!(tracker.when(Stage::Delivered), Some(seconds(6)), "from when it came");
+        assert_eq!(tracker.when(Stage::Delivered), Some(seconds(6)), "the time of its arrival");
         let firing = tracker.when(Stage::InAlertmanager);
-        assert!(firing <= Some(seconds(6)), "what was told was so before, whenever it was seen: {firing:?}");
+        assert!(firing <= Some(seconds(6)), "the alert was in Alertmanager before its message: {firing:?}");
         tracker.load_off(seconds(10), "");
         assert!(stages(&mut tracker, &[marked(11, &[mark("theirs", true)])]).is_empty());
         let both = [mark("theirs", false), mark("ours", true)];
@@ -463,7 +466,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_message_is_kept_as_a_refusal() {
+    fn a_refused_message_is_recorded_as_a_refusal() {
         let mut tracker = tracker(Witness::Receiver, false);
         let refusal = Reply::Refused(404, "no_service");
         let looks = [rule(4, RuleState::Firing), message(8, refusal.clone(), false)];
@@ -472,7 +475,7 @@ mod tests {
     }
 
     #[test]
-    fn the_end_is_told_by_a_message_that_says_so_or_comes_after_it() {
+    fn a_resolved_notification_is_one_that_is_marked_so_or_follows_the_resolution() {
         for is_over in [true, false] {
             let mut tracker = tracker(Witness::Receiver, false);
             tracker.see(&rule(4, RuleState::Firing));
@@ -489,7 +492,7 @@ mod tests {
     }
 
     #[test]
-    fn counters_prove_that_the_end_was_told_by_one_request_more() {
+    fn counters_prove_the_resolved_notification_by_one_more_request() {
         let mut tracker = tracker(Witness::Counters, false);
         stages(&mut tracker, &[sent(10, 1, 1), sent(11, 1, 1)]);
         tracker.load_off(seconds(12), "");

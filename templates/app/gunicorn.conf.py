@@ -1,6 +1,6 @@
 """Gunicorn's settings on an application host.
 
-Nothing in here is rendered: what differs from host to host arrives in
+This file is not rendered: values that differ between hosts come from
 environment variables, which docs/application.md lists. Started by
 `monctl-app.service`; the listening socket is `monctl-app.socket`'s, so that a
 restart makes clients wait instead of refusing them.
@@ -12,7 +12,7 @@ import sys
 
 sys.path.append(os.path.dirname(os.path.abspath(__file__)))
 
-from monctl_metrics import activation  # noqa: E402  (its place is beside this file)
+from monctl_metrics import activation  # noqa: E402  (it is next to this file)
 
 
 def _number(name, default):
@@ -21,19 +21,19 @@ def _number(name, default):
 
 chdir = os.environ.get("MONCTL_APP_DIR", "/srv/monctl/app")
 wsgi_app = os.environ["MONCTL_WSGI"]
-# Of no effect under socket activation, where the socket is handed over.
+# No effect under socket activation, where systemd passes the socket.
 bind = os.environ.get("MONCTL_BIND", "127.0.0.1:8000")
 
 workers = _number("MONCTL_WORKERS", max(2, os.cpu_count() or 2))
-# Threads, because no proxy stands in front that would shield the workers from
-# slow clients. Gunicorn takes `sync` with more than one thread for `gthread`.
+# Threads, because there is no proxy in front that shields the workers from slow
+# clients. Gunicorn treats `sync` with more than one thread as `gthread`.
 worker_class = os.environ.get("MONCTL_WORKER_CLASS", "gthread")
 threads = _number("MONCTL_THREADS", 4)
 timeout = _number("MONCTL_TIMEOUT", 30)
-# Below the unit's TimeoutStopSec, so that requests end by themselves.
+# Shorter than the unit's TimeoutStopSec, so that requests can complete.
 graceful_timeout = _number("MONCTL_GRACEFUL_TIMEOUT", 20)
 keepalive = 5
-# Workers load the code themselves: a reload then brings new code.
+# Workers load the code themselves, so that a reload loads new code.
 preload_app = False
 # The heartbeat file must not wait for a disk.
 worker_tmp_dir = os.environ.get("RUNTIME_DIRECTORY") or None
@@ -56,8 +56,8 @@ def on_reload(server):
 
 def post_fork(server, worker):
     """Called in each worker before it imports anything of the application."""
-    # Until a worker has handlers of its own it inherits the master's, which
-    # would swallow the signal and let a stop wait for the whole timeout.
+    # Until a worker sets its own handlers it has the master's, which would
+    # swallow the signal, so that a stop would wait for the whole timeout.
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     activation.in_worker()
 

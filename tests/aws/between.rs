@@ -1,5 +1,6 @@
-//! What stands between monctl and an emulator: it notes the calls, holds one so that monctl can be killed there, and answers
-//! the few that the emulator does not know or answers in part. It changes no other answer. HTTP/1.1, one request a connection.
+//! Relay between monctl and an emulator: it records the calls, holds one so that monctl can be killed there, and
+//! answers those that the emulator does not fully implement. It changes no other answer. HTTP/1.1, one request per
+//! connection.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -9,25 +10,25 @@ use std::time::Duration;
 
 use base64::Engine as _;
 
-/// What a call is answered where the emulator's answer is of no use.
+/// The relay's own answer to a call, where the emulator's is not usable.
 #[derive(Debug, Clone, Copy)]
 pub enum Own {
-    /// This, and the emulator is not asked.
+    /// This answer; the call is not forwarded.
     Answer(&'static str),
-    /// The emulator's, with the public half of the key that was imported last.
+    /// The emulator's answer, with the public key that was imported last.
     PublicKey,
 }
 
-/// The action of a call and what it is answered.
+/// The action of a call and its answer.
 pub type Answer = (&'static str, Own);
 
-/// A call that is to be held.
+/// A call to hold.
 #[derive(Debug, Clone)]
 struct Hold {
     action: String,
-    /// How many such calls there are up to it.
+    /// Number of such calls up to and including this one.
     left: usize,
-    /// Whether the emulator has done it by then.
+    /// Whether it is held after the emulator has carried it out.
     done: bool,
 }
 
@@ -36,13 +37,13 @@ struct State {
     actions: Vec<String>,
     hold: Option<Hold>,
     is_held: bool,
-    /// Counted up where what is held is given up.
+    /// Incremented when held calls are dropped.
     round: usize,
-    /// The key that was imported last, as it was sent: base64.
+    /// The key that was imported last, in base64.
     key: String,
-    /// Connections that were accepted and are not over.
+    /// Number of open connections.
     open: usize,
-    /// Calls that look pass without their filters.
+    /// `Describe` calls are forwarded without their filters.
     unfiltered: bool,
 }
 
@@ -65,7 +66,7 @@ impl Shared {
     }
 }
 
-/// Works as long as the tests' process.
+/// Runs until the test process ends.
 #[derive(Debug)]
 pub struct Between {
     shared: Arc<Shared>,
@@ -85,7 +86,7 @@ impl Between {
                 own.change(|state| state.open += 1);
                 let own = Arc::clone(&own);
                 thread::spawn(move || {
-                    // A caller that was killed reads no answer.
+                    // Writing fails if the caller was killed.
                     let _ = pass(&own, &stream);
                     own.change(|state| state.open -= 1);
                 });
@@ -103,10 +104,10 @@ impl Between {
         wait.unwrap_or_else(PoisonError::into_inner).0.is_held
     }
 
-    /// Gives up what is held, and waits until all else that was sent is done: an emulator that knows no client tokens would
-    /// do it beside what the next run does.
+    /// Drops held calls, and waits until all others are done: an emulator that ignores client tokens would carry them
+    /// out in addition to the calls of the next run.
     pub fn give_up(&self) {
-        // What was sent before this connection is accepted before it.
+        // All calls that were sent before this connection are accepted before it.
         let last = TcpStream::connect(self.address).unwrap();
         self.shared.change(|state| {
             (state.hold, state.is_held) = (None, false);
@@ -129,13 +130,13 @@ impl Between {
         self.shared.state().actions.clear();
     }
 
-    /// Lets calls that look pass without their filters, so that they are answered with everything that there is.
+    /// Forwards `Describe` calls without their filters, so that the answers contain everything that exists.
     pub fn ignore_filters(&self, on: bool) {
         self.shared.state().unfiltered = on;
     }
 }
 
-/// One call.
+/// Handles one call.
 fn pass(shared: &Shared, client: &TcpStream) -> io::Result<()> {
     let (head, body) = read(client)?;
     if head.starts_with("GET /between ") {
@@ -172,7 +173,7 @@ fn pass(shared: &Shared, client: &TcpStream) -> io::Result<()> {
     (&*client).write_all(&answer)
 }
 
-/// Writes a call down; says whether it is to be held, before it is done or after, and in which round it came.
+/// Records a call; returns its round, and whether to hold it: before (`false`) or after (`true`) it is carried out.
 fn note(shared: &Shared, action: &str) -> (Option<bool>, usize) {
     let mut state = shared.state();
     state.actions.push(action.to_owned());
@@ -193,14 +194,14 @@ fn wait_for_the_end(shared: &Shared, round: usize) {
     drop(over.unwrap_or_else(PoisonError::into_inner));
 }
 
-/// An answer as EC2 writes it.
+/// An answer in EC2's format.
 fn own_answer(action: &str, inner: &str) -> String {
     with_head(&format!(
         "<{action}Response xmlns=\"http://ec2.amazonaws.com/doc/2016-11-15/\"><requestId>between</requestId>{inner}</{action}Response>"
     ))
 }
 
-/// An answer of `DescribeKeyPairs` with what each pair lacks.
+/// An answer of `DescribeKeyPairs`, with the missing public key in each pair.
 fn with_key(answer: &[u8], key: &str) -> Vec<u8> {
     let key = base64::engine::general_purpose::STANDARD.decode(key).unwrap();
     let key = format!("</keyPairId><publicKey>{}</publicKey>", String::from_utf8(key).unwrap());
@@ -234,7 +235,7 @@ fn read(client: &TcpStream) -> io::Result<(String, Vec<u8>)> {
         if line == "\r\n" {
             break;
         }
-        // One request a connection, on this side and on the other; the length is that of what is sent on.
+        // One request per connection on both sides; the length is that of the forwarded body.
         let name = line.to_ascii_lowercase();
         if !name.starts_with("connection:") && !name.starts_with("content-length:") {
             head.push_str(&line);

@@ -1,4 +1,4 @@
-//! `docs/aws-calls.md` has a row for each call that is made, and the policy a statement for each.
+//! `docs/aws-calls.md` has a row for each call that monctl makes, and the policy a statement.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -9,7 +9,7 @@ use serde_json::Value;
 const PAGE: &str = include_str!("../../docs/aws-calls.md");
 const POLICY: &str = include_str!("../../docs/iam-policy.json");
 
-/// The names of the actions that the provider's files name as calls of the SDK, as EC2 writes them.
+/// EC2's names of the SDK calls in the provider's source files.
 fn calls() -> BTreeSet<String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/provider/aws");
     let mut text = String::new();
@@ -84,12 +84,12 @@ fn each_row_names_the_statements_that_allow_its_call() {
             assert_eq!(
                 actions.contains(action.as_str()),
                 named.contains(sid) && actions.contains(action.as_str()),
-                "{call}: `{sid}` allows it and is not named"
+                "{call}: `{sid}` allows it, but the row does not name that statement"
             );
         }
         assert!(
             named.iter().any(|sid| statements[sid].contains(action.as_str())),
-            "{call}: nothing allows it"
+            "{call}: no statement allows it"
         );
     }
 }

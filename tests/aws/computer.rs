@@ -1,4 +1,4 @@
-//! A user's computer: a home, a folder with a spec, credentials, and no way to any machine.
+//! A user's computer: a home folder, a folder with a spec, credentials, and no connection to any machine.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use crate::support::binary::{Monctl, Project, Ran};
 use crate::support::ec2_double::{Caller, Ec2, Ec2Double};
 
-/// What follows `provider.aws`.
+/// The settings below `provider.aws`.
 const SETTINGS: &str = "endpoint: ENDPOINT\n    region: eu-central-1\n    allow_ssh_from: [127.0.0.0/8]";
 
 const SPEC: &str = "\
@@ -31,10 +31,10 @@ grafana:
   required: false
 ";
 
-/// In place of ssh, since the double's addresses are nobody's: as if another machine answered, which is final.
+/// Replaces ssh, since no machine has the double's addresses: fails as if another machine answered, which is final.
 const NO_SSH: &str = r#"#!/bin/sh
 for word in "$@"; do
-    # Which way it would take is asked of the real one.
+    # The real ssh answers which route it would take.
     if [ "$word" = -G ]; then PATH=${PATH#*:} exec ssh "$@"; fi
 done
 while [ $# -gt 1 ]; do
@@ -57,7 +57,7 @@ pub struct Computer<'a, C: Ec2 = Ec2Double> {
 }
 
 impl<'a, C: Ec2> Computer<'a, C> {
-    /// With an administrator's credentials and one application host in the spec.
+    /// A computer with an administrator's credentials and one application host in the spec.
     pub fn new(double: &'a C) -> Self {
         let home = tempfile::tempdir().unwrap();
         let bin = home.path().join("bin");
@@ -70,12 +70,12 @@ impl<'a, C: Ec2> Computer<'a, C> {
         computer
     }
 
-    /// With other credentials.
+    /// A computer with other credentials.
     pub fn of(double: &'a C, caller: Caller) -> Self {
         Self { caller: Some(caller), ..Self::new(double) }
     }
 
-    /// Writes the spec with further lines below `provider.aws`, each in the place of one of the same key.
+    /// Writes the spec with further lines below `provider.aws`; each replaces the default line with the same key.
     pub fn spec(&self, settings: &[&str], count: u16) {
         let key = |line: &str| line.trim().split(':').next().unwrap_or_default().to_owned();
         let needed = self.double.settings();
@@ -90,7 +90,7 @@ impl<'a, C: Ec2> Computer<'a, C> {
         fs::write(self.project.path("monctl.yaml"), text).unwrap();
     }
 
-    /// Calls the project otherwise.
+    /// Renames the project in the spec.
     pub fn rename(&self, name: &str) {
         let path = self.project.path("monctl.yaml");
         let text = fs::read_to_string(&path).unwrap().replace("project: shop", &format!("project: {name}"));
@@ -113,7 +113,7 @@ impl<'a, C: Ec2> Computer<'a, C> {
         fs::remove_file(self.project.path("monctl.yaml")).unwrap();
     }
 
-    /// Makes keys only slowly, as a computer does that has other things to do.
+    /// Makes `ssh-keygen` slow, as on a busy computer.
     pub fn slow_keys(&self) {
         let path = self.home.path().join("bin/ssh-keygen");
         fs::write(&path, SLOW_KEYGEN).unwrap();
@@ -139,7 +139,7 @@ impl<'a, C: Ec2> Computer<'a, C> {
         self.home.path().join(name)
     }
 
-    /// What monctl keeps of the project: `known_hosts`, `ssh_config` and others.
+    /// A file in monctl's data folder of the project: `known_hosts`, `ssh_config` and others.
     #[track_caller]
     pub fn kept(&self, name: &str) -> String {
         let path = self.data().join("123456789012/eu-central-1/shop").join(name);
@@ -168,19 +168,19 @@ impl<'a, C: Ec2> Computer<'a, C> {
         self.call(words).run()
     }
 
-    /// `up`, of which the part that concerns EC2 must succeed. No machine answers afterwards.
+    /// Runs `up`, whose EC2 part must succeed. No machine answers afterwards.
     #[track_caller]
     pub fn up(&self) -> Ran {
         self.call("--output json up --yes").run().stderr_contains(MACHINES_ARE_THERE)
     }
 
-    /// What `plan` says as data. No machine answers, so that its exit code says nothing.
+    /// The output of `plan` as JSON. No machine answers, so that its exit code is not checked.
     #[track_caller]
     pub fn plan(&self) -> Value {
         self.run("--output json plan").json()
     }
 
-    /// What is to be done in EC2. The host keys of machines that nobody can reach go on waiting to be replaced.
+    /// The due actions in EC2, without the renewal of host keys, which stays due since no machine is reachable.
     #[track_caller]
     pub fn due(&self) -> Vec<Value> {
         let mut infra = self.plan()["plan"]["infra"].as_array().unwrap().clone();
@@ -188,7 +188,7 @@ impl<'a, C: Ec2> Computer<'a, C> {
         infra
     }
 
-    /// What `plan` says to people about EC2, a line each.
+    /// The output of `plan` as text.
     #[track_caller]
     pub fn plan_text(&self) -> String {
         self.run("plan").stdout
@@ -199,12 +199,12 @@ impl<'a, C: Ec2> Computer<'a, C> {
         self.run("down --yes").success().stdout_contains("nothing is left of the project")
     }
 
-    /// What monctl has of all projects on this computer.
+    /// The folder with monctl's data of all projects.
     pub fn data(&self) -> PathBuf {
         self.home.path().join(".local/share/monctl/aws")
     }
 
-    /// The files below, but for locks.
+    /// The files in that folder, except locks.
     pub fn remembered(&self) -> Vec<PathBuf> {
         let mut found = Vec::new();
         let mut folders = vec![self.data()];
@@ -222,10 +222,11 @@ impl<'a, C: Ec2> Computer<'a, C> {
     }
 }
 
-/// How the event begins that says that the part of EC2 is done.
+/// Beginning of the event that reports the end of the EC2 part.
 pub const MACHINES_ARE_THERE: &str = r#"{"event":"phase_finished","phase":"machines""#;
 
-/// One set for one application host: two machines with a disk, an interface and a group each, and one key.
+/// Asserts that there are exactly the resources of one application host: two machines with a disk, an interface and a
+/// group each, and one key.
 #[track_caller]
 pub fn is_one_set(double: &impl Ec2) {
     let wanted = [("groups", 2), ("instances", 2), ("interfaces", 2), ("keys", 1), ("volumes", 2)];
@@ -249,7 +250,7 @@ pub fn is_one_set(double: &impl Ec2) {
     }
 }
 
-/// Nothing that costs anything or is in the way.
+/// Asserts that the account has no resources that monctl creates.
 #[track_caller]
 pub fn is_empty(double: &impl Ec2) {
     assert!(double.counts().is_empty(), "{:#}", double.inventory());

@@ -1,4 +1,4 @@
-//! What was changed behind monctl's back is mended, and then nothing is due, on emulators that others make, too.
+//! Changes behind monctl's back are repaired, and then nothing is due; also on third-party emulators.
 
 use serde_json::Value;
 
@@ -8,14 +8,14 @@ use crate::pool::{with_double, with_emulator};
 use crate::support::ec2_double::Ec2;
 use crate::support::hand::Hand;
 
-/// What is not as EC2 has it.
+/// Differences of an emulator from EC2.
 #[derive(Default)]
 struct Gaps {
-    /// What `plan` finds after the `up` that made a machine, and not after another.
+    /// Actions that `plan` lists after the `up` that created a machine, but not after the next one.
     at_first: &'static [&'static str],
-    /// What `plan` finds though nothing was changed.
+    /// Actions that `plan` lists although nothing was changed.
     always: &'static [&'static str],
-    /// An instance is never seen under its elastic address.
+    /// Instances are never shown with their elastic address.
     no_addresses: bool,
 }
 
@@ -31,7 +31,7 @@ impl Gaps {
     }
 }
 
-/// The kinds of what is due, each once.
+/// The kinds of the due actions, each once.
 fn due(computer: &Computer<'_, impl Ec2>) -> Vec<String> {
     let kind = |action: &Value| action["action"].as_str().unwrap().to_owned();
     let mut due: Vec<String> = computer.due().iter().map(kind).collect();
@@ -52,7 +52,7 @@ fn converges<C: Ec2>(double: &C, gaps: &Gaps) {
         }
         assert_eq!(double.counts()["instances"], instances, "{what}");
     };
-    settled("made");
+    settled("created");
     computer.up();
     is_one_set(double);
     let first = hand.id("instances", "app");
@@ -91,7 +91,7 @@ fn converges<C: Ec2>(double: &C, gaps: &Gaps) {
 }
 
 #[test]
-fn what_was_changed_is_mended_and_then_nothing_is_due() {
+fn changes_are_repaired_and_then_nothing_is_due() {
     with_double(|double| converges(double, &Gaps::default()));
 }
 

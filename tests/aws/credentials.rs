@@ -1,4 +1,4 @@
-//! What keeps credentials away, each case by the binary: the real cause, in time, with exit code 5 and what to do. And the
+//! Each problem with credentials, through the binary: the real cause, in time, with exit code 5 and a remedy. And the
 //! partitions of AWS, whose endpoints the SDK knows.
 
 use std::collections::BTreeMap;
@@ -22,10 +22,10 @@ use crate::support::ec2_double::{Ec2 as _, Ec2Double};
 
 const PAGE: &str = include_str!("../../docs/aws.md");
 
-/// What a case may take: programs that give credentials have 30 s.
+/// Time limit of a case: programs that provide credentials have 30 s.
 const BOUND: Duration = Duration::from_secs(75);
 
-/// One way not to have credentials.
+/// One problem with credentials.
 #[derive(Debug, Clone)]
 struct Case {
     name: &'static str,
@@ -34,118 +34,119 @@ struct Case {
     /// The case has the administrator's keys in the environment.
     has_keys: bool,
     settings: &'static [&'static str],
-    says: &'static [&'static str],
+    shows: &'static [&'static str],
 }
 
-const BARE: Case = Case { name: "", config: "", environment: &[], has_keys: false, settings: &[], says: &[] };
+const BARE: Case =
+    Case { name: "", config: "", environment: &[], has_keys: false, settings: &[], shows: &[] };
 
 const CASES: [Case; 15] = [
     Case {
         name: "a profile that does not exist",
         config: "[profile shop]\nregion = eu-central-1\n",
         environment: &[("AWS_PROFILE", "nowhere")],
-        says: &["there is no profile `nowhere`", "`shop`"],
+        shows: &["there is no profile `nowhere`", "`shop`"],
         ..BARE
     },
     Case {
         name: "a profile that does not exist, beside keys",
         environment: &[("AWS_PROFILE", "nowhere")],
         has_keys: true,
-        says: &["there is no profile `nowhere`"],
+        shows: &["there is no profile `nowhere`"],
         ..BARE
     },
     Case {
         name: "a profile of `aws login` without a session",
         config: "[profile shop]\nlogin_session = arn:aws:iam::123456789012:user/me\nregion = eu-central-1\n",
         environment: &[("AWS_PROFILE", "shop")],
-        says: &["the session of `aws login` has expired", "aws login --profile shop"],
+        shows: &["the session of `aws login` has expired", "aws login --profile shop"],
         ..BARE
     },
     Case {
         name: "a legacy SSO profile whose session has expired",
         config: "[profile shop]\nsso_start_url = https://shop.invalid/start\nsso_region = eu-central-1\nsso_account_id = 123456789012\nsso_role_name = operator\n",
         environment: &[("AWS_PROFILE", "shop")],
-        says: &["the SSO session has expired", "aws sso login --profile shop"],
+        shows: &["the SSO session has expired", "aws sso login --profile shop"],
         ..BARE
     },
     Case {
-        name: "a profile that asks for an MFA code",
+        name: "a profile that needs an MFA code",
         config: "[profile shop]\nrole_arn = arn:aws:iam::123456789012:role/x\nsource_profile = base\nmfa_serial = arn:aws:iam::123456789012:mfa/me\n[profile base]\naws_access_key_id = AKIAX\naws_secret_access_key = x\n",
         environment: &[("AWS_PROFILE", "shop")],
-        says: &["MFA code", "aws configure export-credentials --profile shop"],
+        shows: &["MFA code", "aws configure export-credentials --profile shop"],
         ..BARE
     },
     Case {
         name: "a source profile that does not exist",
         config: "[profile shop]\nrole_arn = arn:aws:iam::123456789012:role/x\nsource_profile = base\n",
         environment: &[("AWS_PROFILE", "shop")],
-        says: &["refers to the profile `base`", "source_profile"],
+        shows: &["refers to the profile `base`", "source_profile"],
         ..BARE
     },
     Case {
         name: "a credential_process that hangs",
         config: "[profile shop]\ncredential_process = sleep 60\n",
         environment: &[("AWS_PROFILE", "shop")],
-        says: &["`credential_process` of profile `shop` did not end within 30 s"],
+        shows: &["`credential_process` of profile `shop` did not end within 30 s"],
         ..BARE
     },
     Case {
         name: "a credential_process that fails",
         config: "[profile shop]\ncredential_process = sh -c 'echo vault is sealed >&2; exit 3'\n",
         environment: &[("AWS_PROFILE", "shop")],
-        says: &["`credential_process` of profile `shop` gives no credentials", "vault is sealed"],
+        shows: &["`credential_process` of profile `shop` returned no credentials", "vault is sealed"],
         ..BARE
     },
     Case {
-        name: "a token file that is not there",
+        name: "a token file that does not exist",
         environment: &[
             ("AWS_WEB_IDENTITY_TOKEN_FILE", "/nonexistent/token"),
             ("AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/x"),
         ],
-        says: &["`AWS_WEB_IDENTITY_TOKEN_FILE` names `/nonexistent/token`, which cannot be read"],
+        shows: &["`AWS_WEB_IDENTITY_TOKEN_FILE` names `/nonexistent/token`, which cannot be read"],
         ..BARE
     },
     Case {
-        name: "a region that is none",
+        name: "a region that is not valid",
         environment: &[("AWS_REGION", "Frankfurt")],
         has_keys: true,
         settings: &["region: null"],
-        says: &["`Frankfurt` is not a region", "AWS_REGION"],
+        shows: &["`Frankfurt` is not a region", "AWS_REGION"],
         ..BARE
     },
     Case {
-        name: "a proxy that is none",
+        name: "a proxy that is not valid",
         environment: &[("HTTPS_PROXY", "http://proxy:port")],
         has_keys: true,
-        says: &["`HTTPS_PROXY` is set, and not to a proxy"],
+        shows: &["`HTTPS_PROXY` is not a valid proxy address"],
         ..BARE
     },
     Case {
         name: "a proxy that refuses",
         environment: &[("HTTP_PROXY", "http://me:secret@127.0.0.1:1")],
         has_keys: true,
-        says: &["refused", "`HTTP_PROXY=127.0.0.1:1` is set"],
+        shows: &["refused", "`HTTP_PROXY=127.0.0.1:1` is set"],
         ..BARE
     },
     Case {
-        name: "a CA bundle that is not there",
+        name: "a CA bundle that does not exist",
         environment: &[("AWS_CA_BUNDLE", "/nonexistent/ca.pem")],
         has_keys: true,
-        says: &["`AWS_CA_BUNDLE` names `/nonexistent/ca.pem`, which cannot be read"],
+        shows: &["`AWS_CA_BUNDLE` names `/nonexistent/ca.pem`, which cannot be read"],
         ..BARE
     },
     Case {
         name: "a CA bundle without certificates",
         environment: &[("AWS_CA_BUNDLE", "/dev/null")],
         has_keys: true,
-        says: &["`AWS_CA_BUNDLE` names `/dev/null`, which holds no certificate"],
+        shows: &["`AWS_CA_BUNDLE` names `/dev/null`, which contains no certificate"],
         ..BARE
     },
-    Case { name: "nothing at all", says: &["no credentials for AWS were found", "aws configure"], ..BARE },
+    Case { name: "nothing at all", shows: &["no credentials for AWS were found", "aws configure"], ..BARE },
 ];
 
 #[test]
-fn what_keeps_credentials_away_is_named_in_time_with_its_remedy() {
+fn each_problem_with_credentials_is_reported_in_time_with_its_remedy() {
     let table = std::sync::Mutex::new(BTreeMap::new());
     each(CASES, |case, double| {
         let mut computer = Computer::new(double);
@@ -161,7 +162,7 @@ fn what_keeps_credentials_away_is_named_in_time_with_its_remedy() {
         }
         let begun = Instant::now();
         let ran = call.run().code(5).within(BOUND).stderr_contains("help:");
-        for words in case.says {
+        for words in case.shows {
             assert!(ran.stderr.contains(words), "no {words:?} in\n{}", ran.stderr);
         }
         let ran =
@@ -180,17 +181,17 @@ fn what_keeps_credentials_away_is_named_in_time_with_its_remedy() {
     }
 }
 
-/// A call without the proxies of the computer that the tests run on.
+/// A call without the proxies of the test computer.
 fn without_proxies(call: Monctl) -> Monctl {
     let names = ["HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY"];
     names.into_iter().fold(call, |call, name| call.env_remove(name).env_remove(&name.to_lowercase()))
 }
 
-/// The session of `https://shop.invalid/start`, over long ago, where AWS' tools keep it.
+/// Writes an expired session for `https://shop.invalid/start` to the cache of AWS' tools.
 fn expire_session(computer: &Computer<'_>) {
     let folder = computer.home(".aws/sso/cache");
     fs::create_dir_all(&folder).unwrap();
-    // The file is named by the SHA-1 of the start URL.
+    // The file's name is the SHA-1 of the start URL.
     let name =
         Command::new("sh").args(["-c", "printf %s https://shop.invalid/start | sha1sum"]).output().unwrap();
     let name = String::from_utf8(name.stdout).unwrap();
@@ -198,14 +199,14 @@ fn expire_session(computer: &Computer<'_>) {
     fs::write(folder.join(format!("{}.json", name.split(' ').next().unwrap())), text).unwrap();
 }
 
-/// Temporary credentials that may do everything.
+/// Temporary credentials with all permissions.
 fn session(double: &Ec2Double) -> Value {
     let everything = json!({"Effect": "Allow", "Action": "*", "Resource": "*"});
     let policy = json!({"Version": "2012-10-17", "Statement": [everything]});
     double.post("users", &json!({"name": "role", "policy": policy, "session": true}))
 }
 
-/// Something that gives credentials to any caller, as the role of a machine does.
+/// A server that provides credentials to any caller, like the role of a machine.
 fn role_of_the_machine(double: &Ec2Double) -> String {
     let made = session(double);
     let body = json!({
@@ -224,7 +225,7 @@ fn role_of_the_machine(double: &Ec2Double) -> String {
             let head = format!(
                 "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
             );
-            // A caller that is gone has no use for an answer.
+            // Errors are ignored: the caller may be gone.
             let _ = stream.read(&mut [0; 4096]);
             let _ = stream.write_all((head + &body).as_bytes());
         }
@@ -241,12 +242,12 @@ fn a_profile_that_does_not_exist_never_becomes_the_role_of_the_machine() {
         let call = || computer.call("plan").env("AWS_CONTAINER_CREDENTIALS_FULL_URI", &url);
         call().run().code(3);
         call().env("AWS_PROFILE", "nowhere").run().code(5).stderr_contains("there is no profile `nowhere`");
-        // Set and empty is the same as not set.
+        // An empty variable counts as not set.
         call().env("AWS_PROFILE", "").run().code(3);
     });
 }
 
-/// What `aws login` leaves in its cache for the profile `shop`. The SDK renews it with the key, a PEM text.
+/// Writes a session of `aws login` for the profile `shop` to its cache. The SDK renews it with the key, a PEM text.
 fn log_in(computer: &Computer<'_>, expires: &str, key: &str) {
     let user = "arn:aws:iam::123456789012:user/me";
     computer.write_aws_config(&format!("[profile shop]\nlogin_session = {user}\nregion = eu-central-1\n"));
@@ -302,13 +303,13 @@ fn a_session_of_aws_login_that_cannot_be_renewed_without_a_network_path_is_not_c
             .run()
             .code(5)
             .stderr_contains(
-                "the service that gives the credentials of profile `shop` cannot be reached: the connection is refused",
+                "the service that provides the credentials of profile `shop` cannot be reached: the connection is refused",
             )
             .stderr_lacks("expired");
     });
 }
 
-/// A listener of TLS with a certificate of its own authority, until it is dropped.
+/// A TLS listener with a certificate of its own authority; it runs until it is dropped.
 struct TlsFront {
     child: Child,
     /// It ends with its standard input.
@@ -354,14 +355,14 @@ impl TlsFront {
     }
 }
 
-/// Makes a key and a certificate in a folder.
+/// Generates a key and a certificate in a folder.
 fn make_certificate(folder: &Path, words: &[&str]) {
     let key =
         ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"];
     openssl(folder, &[&key, words].concat());
 }
 
-/// What openssl prints, run in a folder.
+/// The output of openssl, run in a folder.
 fn openssl(folder: &Path, words: &[&str]) -> String {
     let ran = Command::new("openssl").current_dir(folder).args(words).stderr(Stdio::null()).output().unwrap();
     assert!(ran.status.success(), "openssl fails: {words:?}");
@@ -370,18 +371,18 @@ fn openssl(folder: &Path, words: &[&str]) -> String {
 
 impl Drop for TlsFront {
     fn drop(&mut self) {
-        // It would end by itself; nothing is lost where it has.
+        // Errors are ignored: it may have ended by itself.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
 #[test]
-fn the_certificates_of_the_ca_bundle_are_trusted_by_both_clients_and_without_it_nothing_is() {
+fn both_clients_trust_the_certificates_of_the_ca_bundle_and_nothing_without_it() {
     with_double(|double| {
         let computer = Computer::new(double);
         let front = TlsFront::start(&computer.home(""), double.endpoint.trim_start_matches("http://"));
-        let page = TlsFront::start(&computer.home(""), "say:203.0.113.9");
+        let page = TlsFront::start(&computer.home(""), "text:203.0.113.9");
         let endpoint = format!("endpoint: https://127.0.0.1:{}", front.port);
         let address = format!("address_from: https://127.0.0.1:{}", page.port);
         computer.spec(&[&endpoint, &address, "allow_ssh_from: []"], 1);
@@ -393,7 +394,7 @@ fn the_certificates_of_the_ca_bundle_are_trusted_by_both_clients_and_without_it_
     });
 }
 
-/// A proxy that notes where it is to connect to, and refuses.
+/// A proxy that records the requested destination, and refuses.
 fn noting_proxy() -> (String, mpsc::Receiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let proxy = format!("http://{}", listener.local_addr().unwrap());
@@ -412,7 +413,7 @@ fn noting_proxy() -> (String, mpsc::Receiver<String>) {
 }
 
 #[test]
-fn each_partition_is_asked_under_its_own_names() {
+fn each_partition_has_its_own_endpoints() {
     let cases = [
         ("eu-central-1", "sts.eu-central-1.amazonaws.com"),
         ("cn-north-1", "sts.cn-north-1.amazonaws.com.cn"),
@@ -436,19 +437,20 @@ fn outside_of_the_usual_partition_an_image_must_be_named() {
     each(["cn-north-1", "us-gov-west-1"], |region, double: &Ec2Double| {
         let computer = Computer::new(double);
         computer.spec(&[&format!("region: {region}")], 1);
-        let ran = computer.run("plan").code(5).stderr_contains("does not know who publishes Debian's images");
+        let ran =
+            computer.run("plan").code(5).stderr_contains("does not know the publisher of Debian's images");
         ran.stderr_contains("provider.aws.image");
     });
 }
 
 #[test]
 fn the_sovereign_cloud_is_a_partition_of_its_own() {
-    // The double does not know its region. Private networks alone need no route.
+    // The double does not know its region. With only private networks, no route is needed.
     let region = "region: eusc-de-east-1";
     let settings = [region, "image: null", "user: admin", "allow_ssh_from: [10.0.0.0/8]"];
     with_emulator(Kind::Ministack, |emulator| {
         let computer = Computer::new(emulator);
         computer.spec(&settings, 1);
-        computer.run("plan").code(5).stderr_contains("does not know who publishes Debian's images");
+        computer.run("plan").code(5).stderr_contains("does not know the publisher of Debian's images");
     });
 }

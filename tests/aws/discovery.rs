@@ -1,4 +1,4 @@
-//! Application hosts that come and go: a real Prometheus finds them in EC2 by the configuration that is rendered.
+//! Service discovery: a real Prometheus with the rendered configuration finds the application hosts in EC2.
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
@@ -12,7 +12,7 @@ use crate::pool::with_double;
 use crate::support::binary::DEADLINE;
 use crate::support::hand::Hand;
 
-/// A Prometheus that is ended with the test.
+/// A Prometheus that ends with the test.
 struct Prometheus {
     child: Child,
     port: u16,
@@ -25,7 +25,7 @@ impl Drop for Prometheus {
     }
 }
 
-/// The program, installed or unpacked; none where it is not, which fails the test with `CI=true`.
+/// The installed or unpacked program; `None` if it is missing, which fails the test with `CI=true`.
 fn program() -> Option<PathBuf> {
     let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
     let cache = cache.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache")));
@@ -40,7 +40,7 @@ fn program() -> Option<PathBuf> {
 }
 
 impl Prometheus {
-    /// Starts it in a folder of rendered files, with credentials as an instance profile would give them.
+    /// Starts it in a folder of rendered files, with credentials as from an instance profile.
     fn start(program: PathBuf, folder: PathBuf, computer: &Computer) -> Self {
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
         let mut command = Command::new(program);

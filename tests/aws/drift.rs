@@ -1,5 +1,5 @@
-//! What somebody changed behind monctl's back: `plan` says it, `up` mends it, and what stops or replaces a machine is
-//! named as such.
+//! Changes behind monctl's back: `plan` lists them, `up` repairs them, and actions that stop or replace a machine are
+//! marked as such.
 
 use serde_json::json;
 
@@ -13,11 +13,11 @@ use crate::support::hand::Hand;
 struct Drift {
     name: &'static str,
     by_hand: fn(&Hand<'_>),
-    /// What `plan` says of it.
-    says: &'static [&'static str],
-    /// Whether `up --yes` alone does it, or it is asked for separately.
+    /// Texts in the output of `plan`.
+    shows: &'static [&'static str],
+    /// Whether `up --yes` alone repairs it, without `--allow-downtime`.
     is_harmless: bool,
-    /// What must hold after `up`.
+    /// Condition that must hold after `up`.
     mended: fn(&Hand<'_>) -> bool,
 }
 
@@ -34,42 +34,42 @@ fn drifts() -> [Drift; 9] {
         Drift {
             name: "a rule added",
             by_hand: |hand| hand.open("app", 3306, "0.0.0.0/0"),
-            says: &["security group app", "3306", "0.0.0.0/0", "not in the spec"],
+            shows: &["security group app", "3306", "0.0.0.0/0", "not in the spec"],
             is_harmless: true,
             mended: |hand| !hand.openings("app").iter().any(|(port, _)| *port == 3306),
         },
         Drift {
             name: "a rule removed",
             by_hand: |hand| hand.close("app", 22, HERE),
-            says: &["security group app", "tcp 22 from 127.0.0.0/8", "missing"],
+            shows: &["security group app", "tcp 22 from 127.0.0.0/8", "missing"],
             is_harmless: true,
             mended: |hand| hand.openings("app").contains(&(22, HERE.to_owned())),
         },
         Drift {
             name: "a machine stopped",
             by_hand: |hand| hand.stop("app"),
-            says: &["machine app", "not running"],
+            shows: &["machine app", "not running"],
             is_harmless: true,
             mended: runs,
         },
         Drift {
             name: "a machine terminated",
             by_hand: |hand| hand.terminate("app"),
-            says: &["machine app", "terminated"],
+            shows: &["machine app", "terminated"],
             is_harmless: true,
             mended: runs,
         },
         Drift {
             name: "another type",
             by_hand: |hand| hand.retype("app", "t3.large"),
-            says: &["machine app", "t3.large", "t3.small", "stops the machine"],
+            shows: &["machine app", "t3.large", "t3.small", "stops the machine"],
             is_harmless: false,
             mended: |hand| hand.instance("app").instance_type().unwrap().as_str() == "t3.small",
         },
         Drift {
             name: "the host's tag of a machine missing",
             by_hand: |hand| hand.untag(&hand.id("instances", "app"), "monctl:host"),
-            says: &["machine app", "tags are missing", "monctl:host"],
+            shows: &["machine app", "tags are missing", "monctl:host"],
             is_harmless: true,
             mended: |hand| hand.has_tag("instances", "app", "monctl:host"),
         },
@@ -81,21 +81,21 @@ fn drifts() -> [Drift; 9] {
                     hand.untag(&id, key);
                 }
             },
-            says: &["machine app", "tags are missing", "monctl:project"],
+            shows: &["machine app", "tags are missing", "monctl:project"],
             is_harmless: true,
             mended: |hand| hand.has_tag("instances", "app", "monctl:project"),
         },
         Drift {
             name: "the key pair missing",
             by_hand: |hand| hand.delete_key(),
-            says: &["key pair: absent"],
+            shows: &["key pair: absent"],
             is_harmless: true,
             mended: |hand| hand.has_key(),
         },
         Drift {
             name: "metadata without IMDSv2",
             by_hand: |hand| hand.unguard_metadata(),
-            says: &["machine app", "IMDSv2"],
+            shows: &["machine app", "IMDSv2"],
             is_harmless: true,
             mended: |hand| {
                 let options = hand.instance("app").metadata_options().unwrap().clone();
@@ -112,7 +112,7 @@ fn runs(hand: &Hand<'_>) -> bool {
 }
 
 #[test]
-fn what_was_changed_by_hand_is_told_and_mended() {
+fn changes_by_hand_are_listed_and_repaired() {
     each(drifts(), |drift, double| {
         let computer = Computer::new(double);
         computer.up();
@@ -120,21 +120,21 @@ fn what_was_changed_by_hand_is_told_and_mended() {
         (drift.by_hand)(&hand);
         assert!(!(drift.mended)(&hand), "the change by hand did not happen");
         let plan = computer.plan_text();
-        for words in drift.says {
+        for words in drift.shows {
             assert!(plan.contains(words), "no {words:?} in\n{plan}");
         }
         if !drift.is_harmless {
             computer.run("up --yes").code(5).stderr_contains("app");
-            assert!(!(drift.mended)(&hand), "it was done without being asked for");
+            assert!(!(drift.mended)(&hand), "it was repaired without `--allow-downtime`");
         }
         let words = if drift.is_harmless { "up --yes" } else { DISRUPTIVE };
         computer.run(words).stderr_contains("machines: done");
-        assert!((drift.mended)(&hand), "`up` did not mend it");
+        assert!((drift.mended)(&hand), "`up` did not repair it");
         is_one_set(double);
     });
 }
 
-/// The call that is allowed to stop and to replace machines.
+/// The command that may stop and replace machines.
 const DISRUPTIVE: &str = "up --yes --allow-downtime";
 
 #[test]
@@ -171,7 +171,7 @@ fn a_newer_image_replaces_nothing_unless_the_spec_names_it() {
         assert_eq!(
             hand.instance("app").image_id(),
             Some(before.as_str()),
-            "it was replaced without being asked for"
+            "it was replaced without `--allow-downtime`"
         );
         computer.run(DISRUPTIVE).stderr_contains("machines: done");
         assert_eq!(hand.instance("app").image_id(), Some(other.as_str()));
@@ -180,7 +180,7 @@ fn a_newer_image_replaces_nothing_unless_the_spec_names_it() {
 }
 
 #[test]
-fn more_and_fewer_application_hosts_are_made_and_removed_alone() {
+fn adding_and_removing_application_hosts_leaves_the_others_alone() {
     with_double(|double| {
         let (computer, hand) = (Computer::new(double), Hand::new(double));
         computer.up();

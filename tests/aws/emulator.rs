@@ -1,5 +1,5 @@
-//! Emulators of EC2 that others make, as their packages have them: moto, and ministack for a second opinion. They are looked
-//! into by EC2's own interface. What they lack is listed in `gaps.rs`.
+//! Third-party emulators of EC2, unmodified: moto, and ministack for a second opinion. Their state is read by EC2's own
+//! API. `gaps.rs` lists their differences from EC2.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -16,7 +16,7 @@ use tokio::runtime::{Builder, Runtime};
 use crate::between::{Answer, Between, Own};
 use crate::support::ec2_double::{Caller, Ec2};
 
-/// Which one it is.
+/// Kind of emulator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     Moto,
@@ -31,7 +31,7 @@ impl Kind {
         }
     }
 
-    /// Where all is forgotten.
+    /// Path of the request that resets all state.
     const fn reset(self) -> &'static str {
         match self {
             Self::Moto => "/moto-api/reset",
@@ -39,7 +39,7 @@ impl Kind {
         }
     }
 
-    /// Calls that it does not know and without which monctl makes nothing, with what they are answered.
+    /// Calls that monctl needs and the emulator does not implement, with the relay's answers.
     pub const fn answers(self) -> &'static [Answer] {
         match self {
             Self::Moto => &[],
@@ -73,7 +73,7 @@ pub struct Emulator {
     pub runtime: Runtime,
 }
 
-/// Whoever signs may do everything: neither of them looks at signatures.
+/// Any key has all permissions: the emulators do not check signatures.
 const KEY: &str = "AKIAADMINISTRATOR000";
 
 impl Emulator {
@@ -89,7 +89,7 @@ impl Emulator {
         BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let url = line.trim().to_owned();
         let address = url.trim_start_matches("http://").parse();
-        let address = address.unwrap_or_else(|_| panic!("{} said {line:?}", kind.name()));
+        let address = address.unwrap_or_else(|_| panic!("{} printed {line:?}", kind.name()));
         let config = aws_sdk_ec2::Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new("eu-central-1"))
@@ -112,7 +112,7 @@ impl Emulator {
         emulator
     }
 
-    /// Back to the empty account, whose default VPC then leads to the internet.
+    /// Resets to an empty account, whose default VPC then has a route to the internet.
     pub fn reset(&self) {
         self.forget_all();
         self.between.forget();
@@ -120,12 +120,12 @@ impl Emulator {
         self.runtime.block_on(self.lead_out());
     }
 
-    /// Answers monctl's calls from now on with everything that there is, whatever they filter by.
+    /// Answers monctl's calls from now on with everything that exists, ignoring their filters.
     pub fn ignore_filters(&self) {
         self.between.ignore_filters(true);
     }
 
-    /// Back to the empty account.
+    /// Resets to an empty account.
     pub fn forget_all(&self) {
         let mut stream = TcpStream::connect(self.address).unwrap();
         stream.set_read_timeout(Some(Duration::from_mins(1))).unwrap();
@@ -140,7 +140,7 @@ impl Emulator {
         assert!(answer.starts_with("HTTP/1.1 200"), "{path}: {answer}");
     }
 
-    /// Gives the default VPC its way to the internet, as AWS' own has one.
+    /// Adds the route to the internet to the default VPC, as AWS' own has one.
     async fn lead_out(&self) {
         let vpcs = self.client.describe_vpcs().send().await.unwrap();
         let vpc = vpcs.vpcs().iter().find(|vpc| vpc.is_default() == Some(true)).unwrap().vpc_id().unwrap();
@@ -164,7 +164,7 @@ impl Emulator {
         call.gateway_id(gateway).send().await.unwrap();
     }
 
-    /// An image for the type that the tests launch. Images of Debian there are none.
+    /// An image for the type that the tests launch. The emulators have no images of Debian.
     pub fn image(&self) -> Image {
         let found = self.client.describe_images().owners("099720109477").send();
         let found = self.runtime.block_on(found).unwrap();

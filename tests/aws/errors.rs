@@ -1,5 +1,4 @@
-//! Errors through the binary: what EC2 says, decoded, with the exit code that is documented; and what keeps a call from
-//! ever being answered.
+//! Errors through the binary: EC2's error codes, explained, with the documented exit code; and calls without an answer.
 
 use std::net::TcpListener;
 use std::time::Duration;
@@ -10,13 +9,13 @@ use crate::computer::Computer;
 use crate::pool::{each, with_double};
 use crate::support::ec2_double::{Caller, Ec2 as _};
 
-/// A code of EC2, the action that it answers, and what must be said with which exit code.
-type Said = (&'static str, &'static str, &'static str, &'static str, i32);
+/// A code of EC2, its message, the action, and the expected text and exit code.
+type CodeCase = (&'static str, &'static str, &'static str, &'static str, i32);
 
 const LOOK: &str = "DescribeInstances";
 const RUN: &str = "RunInstances";
 
-const CODES: [Said; 23] = [
+const CODES: [CodeCase; 23] = [
     (
         "UnauthorizedOperation",
         "You are not authorized to perform this operation.",
@@ -44,7 +43,7 @@ const CODES: [Said; 23] = [
     ("AddressLimitExceeded", "Too many addresses allocated", "AllocateAddress", "L-0263D0A3", 1),
     ("OptInRequired", "You are not subscribed to this service", LOOK, "AWS Regions", 5),
     ("PendingVerification", "Your account is currently being verified.", RUN, "wait for the e-mail", 1),
-    ("AuthFailure", "AWS was not able to validate the provided access credentials", LOOK, "enable first", 5),
+    ("AuthFailure", "AWS was not able to validate the provided access credentials", LOOK, "region first", 5),
     (
         "InvalidClientTokenId",
         "The security token included in the request is invalid",
@@ -93,11 +92,11 @@ const CODES: [Said; 23] = [
     ),
     ("VolumeLimitExceeded", "You have exceeded your maximum gp3 storage limit", RUN, "provider.aws.disk", 1),
     ("RequestLimitExceeded", "Request limit exceeded.", RUN, "wait a minute", 1),
-    ("Brand.NewCode", "Nobody has seen this.", RUN, "EC2 said `Brand.NewCode`: Nobody has seen this", 1),
+    ("Brand.NewCode", "This code is new.", RUN, "EC2 returned `Brand.NewCode`: This code is new", 1),
 ];
 
 #[test]
-fn each_code_is_said_in_words_with_its_remedy_and_its_exit_code() {
+fn each_code_is_explained_with_its_remedy_and_its_exit_code() {
     each(CODES, |(code, message, action, wanted, exit), double| {
         let computer = Computer::new(double);
         computer.spec(if *action == "AllocateAddress" { &["elastic_ip: true"] } else { &[] }, 1);
@@ -110,7 +109,7 @@ fn each_code_is_said_in_words_with_its_remedy_and_its_exit_code() {
 }
 
 #[test]
-fn what_still_uses_a_group_and_what_is_protected_is_named_when_it_cannot_be_removed() {
+fn a_failed_removal_is_explained_with_its_remedy() {
     let cases = [
         ("OperationNotPermitted", "TerminateInstances", "termination_protection: false"),
         ("UnauthorizedOperation", "TerminateInstances", "`ec2:TerminateInstances`"),
@@ -124,7 +123,7 @@ fn what_still_uses_a_group_and_what_is_protected_is_named_when_it_cannot_be_remo
     });
 }
 
-/// What of the computer keeps every call from being answered.
+/// A problem of the computer because of which no call succeeds.
 #[derive(Debug, Clone, Copy)]
 enum Obstacle {
     NoCredentials,
@@ -142,7 +141,7 @@ enum Obstacle {
 }
 
 #[test]
-fn what_keeps_every_call_from_being_answered_is_named_before_anything_is_touched() {
+fn problems_that_affect_every_call_are_reported_before_any_change() {
     use Obstacle::*;
     let cases = [
         (NoCredentials, "no credentials"),
@@ -152,7 +151,7 @@ fn what_keeps_every_call_from_being_answered_is_named_before_anything_is_touched
         (UnknownKey, "`InvalidClientTokenId`"),
         (WrongSecret, "secret access key does not belong"),
         (NobodyListens, "refused"),
-        (UnknownName, "its name is not known"),
+        (UnknownName, "its name cannot be resolved"),
         (NotTls, "TLS"),
         (Silence, "not answered in time"),
         (OtherAccount, "000000000000"),
@@ -225,7 +224,7 @@ fn a_profile_and_the_environments_region_are_taken() {
     });
 }
 
-/// What explains itself in the message alone is left out of the page.
+/// Codes whose message is enough; the page omits them.
 const NOT_ON_THE_PAGE: [&str; 5] = [
     "InvalidParameterValue",
     "SecurityGroupLimitExceeded",

@@ -1,4 +1,4 @@
-//! What goes wrong between monctl and EC2 and passes; what does not pass; and two runs at once.
+//! Transient and lasting faults between monctl and EC2; and two concurrent runs.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -9,17 +9,18 @@ use crate::computer::{Computer, MACHINES_ARE_THERE, is_empty, is_one_set};
 use crate::pool::{each, with_double};
 use crate::support::ec2_double::{Ec2 as _, Ec2Double};
 
-/// What a call that goes on failing may take in all.
+/// Time limit of a run in which a call keeps failing.
 const BOUND: Duration = Duration::from_secs(75);
 
-/// The actions that `up` needs in an empty account. A console is asked for only where a machine does not answer.
+/// The actions that `up` needs in an empty account, without `GetConsoleOutput`, which is only called if a machine does
+/// not answer.
 fn actions_of_up(double: &Ec2Double) -> Vec<String> {
     Computer::new(double).up();
     let actions: BTreeSet<String> = double.actions().into_iter().collect();
     actions.into_iter().filter(|action| action != "GetConsoleOutput").collect()
 }
 
-/// Each action with each trouble.
+/// Each action with each fault.
 fn table(troubles: &[Value]) -> Vec<(String, Value)> {
     let actions = with_double(actions_of_up);
     assert!(actions.iter().any(|action| action == "RunInstances"), "{actions:?}");
@@ -34,7 +35,7 @@ fn table(troubles: &[Value]) -> Vec<(String, Value)> {
 }
 
 #[test]
-fn what_passes_is_survived_and_leaves_one_set() {
+fn up_survives_transient_faults_and_creates_one_set() {
     let troubles = [
         json!({"do": "refuse", "code": "RequestLimitExceeded", "status": 503, "times": 2}),
         json!({"do": "refuse", "code": "InternalError", "status": 500, "times": 2}),
@@ -50,7 +51,7 @@ fn what_passes_is_survived_and_leaves_one_set() {
 }
 
 #[test]
-fn what_does_not_pass_ends_the_run_in_time_and_names_the_call() {
+fn a_lasting_fault_ends_the_run_in_time_and_the_error_names_the_call() {
     let troubles = [
         json!({"do": "refuse", "code": "RequestLimitExceeded", "status": 503, "times": null}),
         json!({"do": "drop", "times": null}),
@@ -94,6 +95,6 @@ fn two_runs_at_once_on_two_computers_make_one_set() {
         let both = format!("{}\n{}", ended.0, ended.1);
         one.down();
         is_empty(double);
-        assert!(both.contains("machines: done"), "none of them came through:\n{both}");
+        assert!(both.contains("machines: done"), "both runs failed:\n{both}");
     });
 }

@@ -1,5 +1,5 @@
-//! What the emulators do otherwise than EC2, each seen to be so still: what is mended there is to leave the list, which is that
-//! of `docs/aws-calls.md` with what each hides.
+//! Differences of the emulators from EC2. Each test checks that a difference still exists: remove it from the list once
+//! it is fixed there. `docs/aws-calls.md` has the same list, with what each difference hides.
 
 use std::collections::BTreeSet;
 
@@ -20,7 +20,7 @@ type Gap = (&'static str, fn(&Emulator) -> bool);
 
 const OF_BOTH: [Gap; 5] = [
     ("client tokens are ignored", tokens_are_ignored),
-    ("nobody is denied anything, whoever signs", nobody_is_denied),
+    ("no request is denied, whatever its signature", nothing_is_denied),
     ("`running` from the answer of `RunInstances` on", is_running_at_once),
     ("a group is deleted though an instance has it", used_groups_go),
     ("no images of Debian 13", there_is_no_debian),
@@ -35,10 +35,10 @@ const OF_MOTO: [Gap; 5] = [
 ];
 
 const OF_MINISTACK: [Gap; 10] = [
-    ("`DescribeInstanceTypeOfferings` is not there", offerings_are_unknown),
-    ("`ModifyInstanceAttribute` is not there", attributes_are_unknown),
-    ("`ModifyInstanceMetadataOptions` is not there", metadata_options_are_unknown),
-    ("`GetConsoleOutput` is not there", console_is_unknown),
+    ("`DescribeInstanceTypeOfferings` is not implemented", offerings_are_unknown),
+    ("`ModifyInstanceAttribute` is not implemented", attributes_are_unknown),
+    ("`ModifyInstanceMetadataOptions` is not implemented", metadata_options_are_unknown),
+    ("`GetConsoleOutput` is not implemented", console_is_unknown),
     ("`DryRun` is ignored", dry_run_acts),
     ("key pairs have no tags and no public half", keys_are_bare),
     ("the interface of `RunInstances` is ignored", interface_is_ignored),
@@ -75,7 +75,7 @@ fn tags(kind: ResourceType) -> TagSpecification {
     TagSpecification::builder().resource_type(kind).tags(tag).build()
 }
 
-/// Whether an action is answered as none.
+/// Whether the answer means that the action is not implemented.
 fn is_unknown<T, E, R>(answer: Result<T, aws_sdk_ec2::error::SdkError<E, R>>) -> bool
 where
     E: aws_sdk_ec2::error::ProvideErrorMetadata,
@@ -89,8 +89,8 @@ fn tokens_are_ignored(it: &Emulator) -> bool {
     one() != one()
 }
 
-fn nobody_is_denied(it: &Emulator) -> bool {
-    // The client signs with a secret that nobody was given.
+fn nothing_is_denied(it: &Emulator) -> bool {
+    // The client signs with a secret that does not exist.
     it.runtime.block_on(it.client.describe_vpcs().send()).is_ok()
 }
 
@@ -170,9 +170,9 @@ fn console_is_unknown(it: &Emulator) -> bool {
 
 fn dry_run_acts(it: &Emulator) -> bool {
     let id = id(&launched(it, launch(it, "t3.small")));
-    let asked =
+    let accepted =
         it.runtime.block_on(it.client.stop_instances().instance_ids(&id).dry_run(true).send()).is_ok();
-    asked && shown(it, &id).state().unwrap().name() == Some(&InstanceStateName::Stopped)
+    accepted && shown(it, &id).state().unwrap().name() == Some(&InstanceStateName::Stopped)
 }
 
 fn keys_are_bare(it: &Emulator) -> bool {
@@ -227,14 +227,14 @@ fn of(kind: Kind) -> Vec<Gap> {
 
 fn is_as_listed(kind: Kind) {
     with_emulator(kind, |emulator| {
-        let mut mended = Vec::new();
+        let mut fixed = Vec::new();
         for (name, is_still) in of(kind) {
             emulator.reset();
             if !is_still(emulator) {
-                mended.push(name);
+                fixed.push(name);
             }
         }
-        assert_eq!(mended, Vec::<&str>::new(), "{} does this as EC2 now", kind.name());
+        assert_eq!(fixed, Vec::<&str>::new(), "{} now behaves like EC2 here", kind.name());
     });
 }
 

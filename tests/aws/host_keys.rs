@@ -1,4 +1,4 @@
-//! Whose word counts for a host key: what this computer has pinned, whatever a tag says afterwards.
+//! Trust in host keys: the key that this computer has pinned counts, whatever a tag contains afterwards.
 
 use crate::computer::Computer;
 use crate::pool::{each, with_double};
@@ -7,7 +7,7 @@ use crate::support::hand::Hand;
 const FORGED: &str = "AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
 #[test]
-fn a_tag_that_was_changed_is_an_alarm_and_never_a_trusted_key() {
+fn a_changed_tag_causes_a_warning_and_its_key_is_never_trusted() {
     each(["status", "plan", "up --yes"], |words, double| {
         let (computer, hand) = (Computer::new(double), Hand::new(double));
         computer.up();
@@ -16,7 +16,7 @@ fn a_tag_that_was_changed_is_an_alarm_and_never_a_trusted_key() {
         hand.tag(&hand.id("instances", "app"), "monctl:host-key", FORGED);
         let ran = computer.run(words).stderr_contains("monctl:host-key").stderr_contains("app (i-");
         ran.stderr_contains("SHA256:").stderr_contains("ssh-keygen -lf").stderr_contains("CloudTrail");
-        assert_eq!(computer.kept("known_hosts"), before, "the tag's key became a trusted one");
+        assert_eq!(computer.kept("known_hosts"), before, "the tag's key became trusted");
     });
 }
 
@@ -38,7 +38,7 @@ fn a_machine_whose_tags_were_hidden_for_a_while_keeps_its_pin() {
 }
 
 #[test]
-fn a_new_machine_of_a_host_brings_its_own_key() {
+fn a_new_machine_of_a_host_gets_its_own_key() {
     with_double(|double| {
         let (computer, hand) = (Computer::new(double), Hand::new(double));
         computer.up();

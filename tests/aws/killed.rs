@@ -1,5 +1,5 @@
-//! Killed anywhere: at each call that `up` and `down` make, before EC2 did it and after. Whatever was cut short, the
-//! next run makes exactly one set of it, or nothing.
+//! Runs that are killed at each call that `up` and `down` make, before and after EC2 has carried it out. Whatever was
+//! interrupted, the next `up` creates exactly one set, and the next `down` leaves nothing.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -17,11 +17,11 @@ use crate::support::ec2_double::Ec2;
 struct Moment {
     action: String,
     nth: usize,
-    /// Whether EC2 has done it by then.
+    /// Whether EC2 has carried it out by then.
     done: bool,
 }
 
-/// Each call of a run that was not disturbed, twice.
+/// Each call of an undisturbed run, twice.
 fn moments(actions: &[String]) -> Vec<Moment> {
     let mut counts: BTreeMap<&String, usize> = BTreeMap::new();
     let mut moments = Vec::new();
@@ -32,7 +32,7 @@ fn moments(actions: &[String]) -> Vec<Moment> {
     moments
 }
 
-/// Runs the binary and ends it without warning at the moment. False where it ended before.
+/// Runs the binary and kills it at the moment. False if it ended before.
 fn kill_at(computer: &Computer<'_, impl Ec2>, moment: &Moment, words: &str) -> bool {
     let double = computer.double;
     double.hold(&moment.action, moment.nth, moment.done);
@@ -40,7 +40,7 @@ fn kill_at(computer: &Computer<'_, impl Ec2>, moment: &Moment, words: &str) -> b
     let deadline = Instant::now() + DEADLINE;
     let mut reached = false;
     while !reached && !running.has_ended() {
-        assert!(Instant::now() < deadline, "`{words}` neither ends nor comes to the call");
+        assert!(Instant::now() < deadline, "`{words}` neither ends nor makes the call");
         reached = double.is_held(Duration::from_millis(100));
     }
     if reached {
@@ -51,7 +51,7 @@ fn kill_at(computer: &Computer<'_, impl Ec2>, moment: &Moment, words: &str) -> b
     reached
 }
 
-/// How often a run looks whether something is done by now is chance; all other calls come each time.
+/// Whether the call is a repeated query, whose number varies from run to run; all other calls are made in each run.
 fn is_a_look(moment: &Moment) -> bool {
     moment.nth > 1 && moment.action.starts_with("Describe")
 }
@@ -59,7 +59,7 @@ fn is_a_look(moment: &Moment) -> bool {
 #[track_caller]
 fn killed_at(computer: &Computer<'_, impl Ec2>, moment: &Moment, words: &str) {
     let reached = kill_at(computer, moment, words);
-    assert!(reached || is_a_look(moment), "`{words}` did not come to the call");
+    assert!(reached || is_a_look(moment), "`{words}` did not make the call");
 }
 
 #[track_caller]
@@ -68,7 +68,7 @@ fn leaves_nothing(computer: &Computer<'_, impl Ec2>) {
     assert_eq!(computer.remembered(), Vec::<std::path::PathBuf>::new());
 }
 
-/// The calls of `up` in an empty account and of the `down` that follows.
+/// The calls of `up` in an empty account, and of the following `down`.
 fn undisturbed(double: &impl Ec2) -> (Vec<Moment>, Vec<Moment>) {
     let computer = Computer::new(double);
     computer.up();
@@ -80,10 +80,10 @@ fn undisturbed(double: &impl Ec2) -> (Vec<Moment>, Vec<Moment>) {
     (up, moments(&double.actions()))
 }
 
-/// A moment of `up` and one of `down`, where there is one that was not in a case before.
+/// A moment of `up` and one of `down`; `None` if no further moment is left.
 type Case = (Option<Moment>, Option<Moment>);
 
-/// Each case ends one `up` early, and one `down` of what came of it; there are more moments of the one kind.
+/// Each case kills one `up`, and then one `down`; `up` and `down` have different numbers of moments.
 fn cases((ups, downs): (Vec<Moment>, Vec<Moment>)) -> Vec<Case> {
     assert!(ups.len() >= 20 && downs.len() >= 10, "{ups:?} {downs:?}");
     let case = |at: usize| (ups.get(at).cloned(), downs.get(at).cloned());
@@ -110,31 +110,31 @@ fn killed((up, down): &Case, double: &impl Ec2) {
 }
 
 #[test]
-fn a_run_that_is_killed_at_any_call_leaves_nothing_lost_or_doubled() {
+fn a_run_killed_at_any_call_loses_and_duplicates_nothing() {
     each(cases(with_double(undisturbed)), killed);
 }
 
 #[test]
-fn the_same_is_seen_on_moto() {
+fn the_same_holds_on_moto() {
     each_on(Kind::Moto, cases(with_emulator(Kind::Moto, undisturbed)), killed);
 }
 
-/// With this set, the second opinion is had on every moment, and not on each third.
+/// If this is set, ministack runs every moment instead of every third.
 const EVERY_MOMENT: &str = "MONCTL_TEST_EVERY_MOMENT";
 
 #[test]
-fn the_same_is_seen_on_ministack() {
+fn the_same_holds_on_ministack() {
     let all = cases(with_emulator(Kind::Ministack, undisturbed));
     let step = if std::env::var_os(EVERY_MOMENT).is_some() { 1 } else { 3 };
     println!("each {step}. of {} cases; {EVERY_MOMENT}=1 runs all", all.len());
     each_on(Kind::Ministack, all.into_iter().step_by(step), killed);
 }
 
-/// How long reads lag behind what was just made, in seconds; longer than a fresh run takes to its launches.
+/// Delay in seconds until reads show new resources; longer than a new run needs to reach its launches.
 const STALE: u32 = 3;
 
 #[test]
-fn what_a_killed_run_made_and_no_call_shows_yet_is_neither_doubled_nor_left() {
+fn hidden_resources_of_a_killed_run_are_neither_duplicated_nor_left() {
     let (ups, _) = with_double(undisturbed);
     let makes = ["CreateSecurityGroup", "ImportKeyPair", "RunInstances"];
     let made: Vec<Moment> =

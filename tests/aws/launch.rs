@@ -1,4 +1,4 @@
-//! What is launched and where: image, architecture, zone, type, network, addresses; and EC2's slowness while it is made.
+//! Launches: image, architecture, zone, type, network, addresses; and delays of EC2 in the meantime.
 
 use serde_json::json;
 
@@ -10,7 +10,7 @@ use crate::support::hand::Hand;
 const DEBIAN: &str = "136693071363";
 
 #[test]
-fn the_newest_image_of_debians_own_is_taken_for_the_types_architecture() {
+fn debians_own_newest_image_for_the_types_architecture_is_used() {
     let cases =
         [("t3.small", "debian-13-amd64-20251117-2299"), ("t4g.small", "debian-13-arm64-20251117-2299")];
     each(cases, |(kind, name), double| {
@@ -25,7 +25,7 @@ fn the_newest_image_of_debians_own_is_taken_for_the_types_architecture() {
 }
 
 #[test]
-fn each_role_may_have_a_type_of_its_own_also_of_another_architecture() {
+fn each_role_may_have_its_own_type_even_of_another_architecture() {
     with_double(|double| {
         let (computer, hand) = (Computer::new(double), Hand::new(double));
         computer.spec(&["instance_type: {app: t4g.small, monitoring: t3.medium}"], 1);
@@ -38,7 +38,7 @@ fn each_role_may_have_a_type_of_its_own_also_of_another_architecture() {
 }
 
 #[test]
-fn an_image_that_is_named_is_taken_and_one_of_another_architecture_is_refused() {
+fn a_named_image_is_used_and_one_of_another_architecture_is_rejected() {
     with_double(|double| {
         let (computer, hand) = (Computer::new(double), Hand::new(double));
         let old = hand.image(DEBIAN, "debian-13-amd64-20250814");
@@ -54,7 +54,7 @@ fn an_image_that_is_named_is_taken_and_one_of_another_architecture_is_refused() 
 }
 
 #[test]
-fn machines_are_hardened_encrypted_and_tagged_from_the_call_that_makes_them() {
+fn machines_are_hardened_encrypted_and_tagged_by_the_call_that_creates_them() {
     with_double(|double| {
         let (computer, hand) = (Computer::new(double), Hand::new(double));
         computer.up();
@@ -82,7 +82,7 @@ fn machines_are_hardened_encrypted_and_tagged_from_the_call_that_makes_them() {
 }
 
 #[test]
-fn the_groups_let_in_what_the_spec_says_and_nothing_else() {
+fn security_groups_allow_only_what_the_spec_allows() {
     with_double(|double| {
         let (computer, hand) = (Computer::new(double), Hand::new(double));
         computer.up();
@@ -99,7 +99,7 @@ fn the_groups_let_in_what_the_spec_says_and_nothing_else() {
 
 #[test]
 fn without_capacity_other_zones_and_then_other_types_are_tried() {
-    // Each case: what there is none of, and the zone and type that both machines get.
+    // Each case: the zones or types without capacity, and the zone and type that both machines get.
     let cases = [
         (json!([{"zone": "eu-central-1a"}]), "eu-central-1b", "t3.small"),
         (json!([{"zone": "eu-central-1a"}, {"zone": "eu-central-1b"}]), "eu-central-1c", "t3.small"),
@@ -124,7 +124,7 @@ fn without_capacity_other_zones_and_then_other_types_are_tried() {
 }
 
 #[test]
-fn without_any_capacity_it_ends_with_what_to_do_and_leaves_nothing_under_way() {
+fn without_any_capacity_up_fails_with_a_remedy_and_leaves_no_launch_in_progress() {
     with_double(|double| {
         let computer = Computer::new(double);
         double.set(&json!({"no_capacity": [{}]}));
@@ -136,7 +136,7 @@ fn without_any_capacity_it_ends_with_what_to_do_and_leaves_nothing_under_way() {
 }
 
 #[test]
-fn without_a_default_vpc_it_says_what_to_do_and_takes_a_subnet_that_is_named() {
+fn without_a_default_vpc_the_error_has_a_remedy_and_a_named_subnet_is_used() {
     with_double(|double| {
         double.set(&json!({"default_vpc": false}));
         let (computer, hand) = (Computer::new(double), Hand::new(double));
@@ -178,7 +178,7 @@ fn slow_states_stale_reads_and_split_pages_change_nothing() {
 }
 
 #[test]
-fn an_elastic_address_survives_a_stop_and_goes_with_the_project() {
+fn an_elastic_address_survives_a_stop_and_is_removed_with_the_project() {
     with_double(|double| {
         let (computer, hand) = (Computer::new(double), Hand::new(double));
         computer.spec(&["elastic_ip: true"], 1);
@@ -199,7 +199,7 @@ fn an_elastic_address_survives_a_stop_and_goes_with_the_project() {
 }
 
 #[test]
-fn a_spec_with_too_much_for_the_quota_fails_with_its_name() {
+fn a_spec_that_exceeds_the_quota_fails_with_the_quotas_name() {
     with_double(|double| {
         let computer = Computer::new(double);
         double.set(&json!({"vcpu_quota": 2}));
@@ -211,7 +211,7 @@ fn a_spec_with_too_much_for_the_quota_fails_with_its_name() {
 }
 
 #[test]
-fn a_key_and_a_group_that_a_launch_does_not_know_yet_are_tried_again() {
+fn a_launch_is_retried_until_it_knows_the_new_key_and_group() {
     let codes = [
         "InvalidKeyPair.NotFound",
         "InvalidGroup.NotFound",
@@ -223,7 +223,7 @@ fn a_key_and_a_group_that_a_launch_does_not_know_yet_are_tried_again() {
         let computer = Computer::new(double);
         let refusal = json!({"do": "refuse", "code": code, "message": "It does not exist."});
         for (action, times) in [("RunInstances", 3), ("AuthorizeSecurityGroupIngress", 2)] {
-            // A rule refers to groups alone.
+            // A rule refers only to groups.
             if action == "RunInstances" || !code.contains("Key") {
                 let mut fault = refusal.clone();
                 (fault["action"], fault["times"]) = (json!(action), json!(times));
@@ -238,7 +238,7 @@ fn a_key_and_a_group_that_a_launch_does_not_know_yet_are_tried_again() {
 }
 
 #[test]
-fn the_latest_console_output_is_asked_for_where_a_type_has_it() {
+fn the_latest_console_output_is_requested_if_the_type_supports_it() {
     // The second call is the one without `Latest`.
     for (kind, wanted) in [("t3.small", &[Some("true")][..]), ("t2.small", &[Some("true"), None])] {
         with_double(|double| {
@@ -246,9 +246,9 @@ fn the_latest_console_output_is_asked_for_where_a_type_has_it() {
             computer.spec(&[&format!("instance_type: {kind}")], 1);
             computer.up().stderr_contains("its console ends with").stderr_contains("multi-user.target");
             let calls = double.calls();
-            let asked = calls.iter().filter(|call| call["action"] == "GetConsoleOutput");
+            let requests = calls.iter().filter(|call| call["action"] == "GetConsoleOutput");
             let of = |id: &str| -> Vec<Option<&str>> {
-                let its = asked.clone().filter(|call| call["parameters"]["InstanceId"] == id);
+                let its = requests.clone().filter(|call| call["parameters"]["InstanceId"] == id);
                 its.map(|call| call["parameters"]["Latest"].as_str()).collect()
             };
             for host in ["app", "monitoring"] {

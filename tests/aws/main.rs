@@ -1,5 +1,5 @@
-//! `provider: aws` through the real binary against the stand-in for EC2, mostly without machines: a module for each
-//! kind of promise. Doubles are pooled, since each costs a second to start; cases run on as many as there are cores.
+//! `provider: aws` through the real binary against the stand-in for EC2, mostly without machines: one module per kind
+//! of promise. Doubles are pooled, since each takes a second to start; cases run concurrently.
 
 #![cfg(feature = "aws")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking, its helpers too")]

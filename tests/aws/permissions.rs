@@ -1,5 +1,5 @@
-//! `docs/iam-policy.json` is enough for everything, and nothing in it is too much: without any one of its actions some
-//! run fails, with that action's name.
+//! `docs/iam-policy.json` is sufficient and minimal: without any one of its actions, some run fails, and the error
+//! names that action.
 
 use std::collections::BTreeSet;
 
@@ -37,17 +37,17 @@ fn without(action: &str) -> Value {
     policy
 }
 
-/// What makes monctl need an action.
+/// A situation in which monctl needs an action.
 struct Need {
     action: &'static str,
-    /// What is there beforehand, made by an administrator: settings of an `up`; none where nothing is.
+    /// Settings of an `up` that an administrator runs beforehand; `None` for an empty account.
     before: Option<&'static [&'static str]>,
-    /// What is then changed by hand.
+    /// The change by hand after that.
     by_hand: fn(&Hand<'_>),
     /// The settings and the command that need the action.
     settings: &'static [&'static str],
     command: &'static str,
-    /// The exit code without it: 5 where nothing was touched yet.
+    /// The exit code without it: 5 if nothing was changed yet.
     exit: i32,
 }
 
@@ -55,7 +55,7 @@ const UP: &str = "up --yes";
 const DOWN: &str = "down --yes";
 
 impl Need {
-    /// A look, before anything is touched.
+    /// A query before any change.
     const fn look(action: &'static str) -> Self {
         Self { action, before: None, by_hand: |_| {}, settings: &[], command: "plan", exit: 5 }
     }
@@ -65,7 +65,7 @@ impl Need {
         Self { command: UP, exit: 1, ..Self::look(action) }
     }
 
-    /// A change that takes back what was done by hand.
+    /// A change that reverts the change by hand.
     const fn mend(action: &'static str, by_hand: fn(&Hand<'_>)) -> Self {
         Self { before: Some(&[]), by_hand, ..Self::make(action) }
     }
@@ -156,7 +156,7 @@ impl std::fmt::Debug for Need {
     }
 }
 
-/// Brings the account to where the action is needed.
+/// Brings the account into the state in which the action is needed.
 fn prepare(need: &Need, computer: &Computer<'_>) {
     let mentions = |settings: &[&str]| settings.iter().any(|line| line.contains("profile"));
     if mentions(need.settings) || need.before.is_some_and(mentions) {
@@ -169,11 +169,11 @@ fn prepare(need: &Need, computer: &Computer<'_>) {
     (need.by_hand)(&Hand::new(computer.double));
 }
 
-/// Actions that nothing fails without: what a console shows is an addition to an error that is there already.
+/// Actions without which nothing fails: the console output only supplements another error.
 const ADDITIONS: [&str; 1] = ["ec2:GetConsoleOutput"];
 
 #[test]
-fn the_table_of_permissions_is_that_of_the_policy() {
+fn the_table_of_permissions_matches_the_policy() {
     let needed: BTreeSet<String> = needs().iter().map(|need| need.action.to_owned()).collect();
     let additions = ADDITIONS.map(str::to_owned).into();
     let table: BTreeSet<String> = needed.union(&additions).cloned().collect();
@@ -181,7 +181,7 @@ fn the_table_of_permissions_is_that_of_the_policy() {
 }
 
 #[test]
-fn the_policy_is_enough_to_make_and_to_remove_everything() {
+fn the_policy_is_sufficient_to_create_and_to_remove_everything() {
     with_double(|double| {
         double.make_profiles(&["monctl-monitoring"]);
         let computer = Computer::of(double, double.user("least", &policy()));
@@ -197,7 +197,7 @@ fn the_policy_is_enough_to_make_and_to_remove_everything() {
 }
 
 #[test]
-fn each_action_that_is_taken_out_of_the_policy_makes_a_run_fail_with_its_name() {
+fn without_each_action_of_the_policy_a_run_fails_and_names_it() {
     each(needs(), |need, double| {
         let mut computer = Computer::new(double);
         prepare(need, &computer);

@@ -1,4 +1,4 @@
-//! Where machines go: subnets in which they can be reached, and a word about the others.
+//! Choice of subnets: those in which machines are reachable, and messages about the others.
 
 use serde_json::json;
 
@@ -7,8 +7,8 @@ use crate::pool::with_double;
 use crate::support::ec2_double::Ec2Double;
 use crate::support::hand::Hand;
 
-/// A VPC with a private subnet, a public one in which nothing gets a public address by itself, one of IPv6 only, and one
-/// in a local zone; and the public one.
+/// Creates a VPC with a private subnet, a public one without automatic public addresses, an IPv6-only one, and one in a
+/// local zone. Returns the VPC and the public subnet.
 fn four_subnets(double: &Ec2Double) -> (String, String) {
     let hand = Hand::new(double);
     let vpc = hand.make_vpc();
@@ -21,7 +21,7 @@ fn four_subnets(double: &Ec2Double) -> (String, String) {
 }
 
 #[test]
-fn of_a_vpc_with_four_kinds_of_subnets_the_one_that_can_be_reached_is_taken() {
+fn of_a_vpc_with_four_kinds_of_subnets_the_reachable_one_is_used() {
     with_double(|double| {
         let (computer, hand) = (Computer::new(double), Hand::new(double));
         let (vpc, public) = four_subnets(double);
@@ -40,7 +40,7 @@ fn of_a_vpc_with_four_kinds_of_subnets_the_one_that_can_be_reached_is_taken() {
         for host in ["app", "monitoring"] {
             let found = hand.instance(host);
             assert_eq!(found.subnet_id(), Some(public.as_str()));
-            assert!(found.public_ip_address().is_some(), "{host} has no way in");
+            assert!(found.public_ip_address().is_some(), "{host} has no public address");
         }
         computer.down();
         is_empty(double);
@@ -48,7 +48,7 @@ fn of_a_vpc_with_four_kinds_of_subnets_the_one_that_can_be_reached_is_taken() {
 }
 
 #[test]
-fn machines_that_could_not_be_reached_are_refused_in_the_plan() {
+fn a_plan_with_unreachable_machines_is_rejected() {
     with_double(|double| {
         let (computer, hand) = (Computer::new(double), Hand::new(double));
         let vpc = hand.make_vpc();
@@ -65,7 +65,7 @@ fn machines_that_could_not_be_reached_are_refused_in_the_plan() {
 }
 
 #[test]
-fn a_private_subnet_is_reached_by_the_jump_host_of_the_users_ssh_configuration() {
+fn a_private_subnet_is_reached_through_the_jump_host_of_the_users_ssh_configuration() {
     with_double(|double| {
         let (computer, hand) = (Computer::new(double), Hand::new(double));
         let vpc = hand.make_vpc();
@@ -86,7 +86,7 @@ fn a_private_subnet_is_reached_by_the_jump_host_of_the_users_ssh_configuration()
 }
 
 #[test]
-fn where_private_networks_alone_are_let_in_private_subnets_and_addresses_are_taken() {
+fn if_only_private_networks_are_allowed_private_subnets_and_addresses_are_used() {
     with_double(|double| {
         let (computer, hand) = (Computer::new(double), Hand::new(double));
         let vpc = hand.make_vpc();
@@ -100,7 +100,7 @@ fn where_private_networks_alone_are_let_in_private_subnets_and_addresses_are_tak
 }
 
 #[test]
-fn a_default_vpc_without_subnets_is_not_called_absent() {
+fn a_default_vpc_without_subnets_is_not_reported_as_absent() {
     with_double(|double| {
         double.set(&json!({"default_subnets": false}));
         let computer = Computer::new(double);

@@ -1,4 +1,4 @@
-//! What stands in for EC2, used by several cases one after the other, and cases that run beside each other.
+//! Pools of doubles and emulators of EC2, which several cases use in turn, and concurrent execution of cases.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -8,9 +8,9 @@ use std::thread;
 use crate::emulator::{Emulator, Kind};
 use crate::support::ec2_double::Ec2Double;
 
-/// So many doubles at most. Most of a case's time goes with waiting; each that is answering keeps a core busy.
+/// Maximum number of doubles. A case mostly waits; a double that answers keeps a core busy.
 const DOUBLES: usize = 6;
-/// So many of each emulator: moto takes 3 s of computing to start.
+/// Maximum number of each emulator: moto needs 3 s of CPU time to start.
 const EMULATORS: usize = 2;
 
 struct Free<T> {
@@ -32,7 +32,7 @@ impl<T> Pool<T> {
         Self { free: Mutex::new(Free { free: Vec::new(), made: 0 }), returned: Condvar::new() }
     }
 
-    /// Lends one with an empty account; starts it where there are fewer than `most`.
+    /// Lends one with an empty account; starts a new one if there are fewer than `most`.
     fn lend<R>(
         &self,
         most: usize,
@@ -65,7 +65,7 @@ impl<T> Pool<T> {
     }
 }
 
-/// Lends a double with an empty account in which nothing takes time.
+/// Lends a double with an empty account and without delays.
 pub fn with_double<T>(work: impl FnOnce(&Ec2Double) -> T) -> T {
     DOUBLE.lend(DOUBLES, Ec2Double::start, Ec2Double::reset, work)
 }
@@ -79,7 +79,7 @@ pub fn with_emulator<T>(kind: Kind, work: impl FnOnce(&Emulator) -> T) -> T {
     pool.lend(EMULATORS, || Emulator::start(kind), Emulator::reset, work)
 }
 
-/// Runs a table of cases beside each other, each with a double of its own, and fails with all that failed.
+/// Runs a table of cases concurrently, each with its own double, and fails with a list of all failed cases.
 #[track_caller]
 pub fn each<C: Send + std::fmt::Debug>(
     cases: impl IntoIterator<Item = C>,
@@ -114,7 +114,7 @@ fn run<C: Send + std::fmt::Debug>(
                     let Some(case) = queue.lock().unwrap().pop_front() else { return };
                     let done = catch_unwind(AssertUnwindSafe(|| work(&case)));
                     if let Err(panic) = done {
-                        failures.lock().unwrap().push(format!("{case:?}: {}", said(&*panic)));
+                        failures.lock().unwrap().push(format!("{case:?}: {}", message(&*panic)));
                     }
                 }
             });
@@ -124,8 +124,8 @@ fn run<C: Send + std::fmt::Debug>(
     assert!(failures.is_empty(), "{} cases failed:\n{}", failures.len(), failures.join("\n\n"));
 }
 
-/// What a panic said.
-fn said(panic: &(dyn std::any::Any + Send)) -> String {
+/// The message of a panic.
+fn message(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a panic").to_owned()
 }

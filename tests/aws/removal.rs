@@ -1,4 +1,4 @@
-//! Removal: everything, in the right order, looked at again; and what may not be removed.
+//! Removal: everything, in the right order, checked again; and what must not be removed.
 
 use serde_json::json;
 
@@ -9,7 +9,7 @@ use crate::support::ec2_double::Ec2 as _;
 use crate::support::hand::Hand;
 
 #[test]
-fn down_names_everything_that_it_removed_and_leaves_nothing() {
+fn down_lists_everything_that_it_removed_and_leaves_nothing() {
     with_double(|double| {
         let computer = Computer::new(double);
         computer.spec(&["elastic_ip: true"], 1);
@@ -32,7 +32,7 @@ fn down_names_everything_that_it_removed_and_leaves_nothing() {
 }
 
 #[test]
-fn down_touches_nothing_of_another_project() {
+fn down_changes_nothing_of_another_project() {
     with_double(|double| {
         let (ours, theirs) = (Computer::new(double), Computer::new(double));
         theirs.rename("other");
@@ -51,7 +51,7 @@ fn down_touches_nothing_of_another_project() {
 }
 
 #[test]
-fn machines_that_are_protected_stay_and_are_named_with_the_remedy() {
+fn protected_machines_stay_and_the_error_names_them_with_the_remedy() {
     with_double(|double| {
         let (computer, hand) = (Computer::new(double), Hand::new(double));
         computer.spec(&["termination_protection: true"], 1);
@@ -83,7 +83,7 @@ fn a_project_whose_spec_is_lost_is_removed_by_its_name() {
 }
 
 #[test]
-fn machines_of_no_spec_at_hand_are_shown_when_asked_for() {
+fn machines_of_other_projects_are_shown_only_with_all() {
     with_double(|double| {
         let (ours, theirs) = (Computer::new(double), Computer::new(double));
         theirs.rename("other");
@@ -97,7 +97,7 @@ fn machines_of_no_spec_at_hand_are_shown_when_asked_for() {
 }
 
 #[test]
-fn another_computer_is_told_where_the_key_is_and_may_remove_everything() {
+fn another_computer_without_the_key_gets_an_error_and_may_remove_everything() {
     with_double(|double| {
         let (one, other) = (Computer::new(double), Computer::new(double));
         one.up();
@@ -109,8 +109,8 @@ fn another_computer_is_told_where_the_key_is_and_may_remove_everything() {
 }
 
 #[test]
-fn a_denied_removal_of_what_is_gone_is_fine_and_of_what_is_there_is_not() {
-    // `fail` does what is asked and answers with the denial; `refuse` does not do it.
+fn a_denied_removal_is_ignored_only_if_the_resource_is_gone() {
+    // `fail` carries out the call and answers with the denial; `refuse` does not carry it out.
     for action in ["DeleteKeyPair", "DeleteSecurityGroup"] {
         each(["fail", "refuse"], |how, double| {
             let computer = Computer::new(double);
@@ -129,7 +129,7 @@ fn a_denied_removal_of_what_is_gone_is_fine_and_of_what_is_there_is_not() {
 }
 
 #[test]
-fn answers_with_more_than_was_asked_for_touch_nothing_of_others() {
+fn unfiltered_answers_change_nothing_of_other_projects() {
     with_emulator(Kind::Moto, |emulator| {
         let (ours, theirs) = (Computer::new(emulator), Computer::new(emulator));
         theirs.rename("other");

@@ -1,5 +1,5 @@
-//! No machine is stopped or terminated in vain: what EC2 can be asked is asked before, and what fails all the same leaves
-//! the machine running as it was.
+//! No machine is stopped or terminated in vain: `DryRun` calls check the change first, and a change that still fails
+//! leaves the machine running as it was.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::support::hand::Hand;
 
 const DISRUPTIVE: &str = "up --yes --allow-downtime";
 
-/// The calls that stop, start or end a machine, without those that only ask.
+/// The calls that stop, start or terminate a machine, without dry runs.
 fn moves(double: &Ec2Double) -> Vec<String> {
     let moving = ["StopInstances", "StartInstances", "TerminateInstances", "ModifyInstanceAttribute"];
     let calls = double.calls();
@@ -22,7 +22,7 @@ fn moves(double: &Ec2Double) -> Vec<String> {
 }
 
 #[test]
-fn a_type_that_cannot_be_had_is_refused_before_any_machine_is_stopped() {
+fn an_unavailable_type_is_rejected_before_any_machine_is_stopped() {
     let cases = [
         ("t4g.small", "boots arm64 only"),
         ("t9.small", "no instance type `t9.small`"),
@@ -45,13 +45,13 @@ fn a_type_that_cannot_be_had_is_refused_before_any_machine_is_stopped() {
 }
 
 #[test]
-fn a_change_of_type_that_may_not_be_made_stops_nothing() {
+fn a_change_of_type_without_permission_stops_nothing() {
     let cases = ["StopInstances", "ModifyInstanceAttribute", "StartInstances"];
     each(cases, |action, double| {
         let computer = Computer::new(double);
         computer.up();
         double.forget_calls();
-        // The first call of the action is the one that only asks.
+        // The first call of the action is the dry run.
         let refusal = json!({"action": action, "do": "refuse", "code": "UnauthorizedOperation", "message": "No.", "times": null});
         double.fault(&refusal);
         computer.spec(&["instance_type: t3.large"], 1);
@@ -61,8 +61,8 @@ fn a_change_of_type_that_may_not_be_made_stops_nothing() {
 }
 
 #[test]
-fn a_machine_whose_new_type_fails_all_the_same_runs_again_with_its_old_one() {
-    // The second call of each action is the one that counts; the first asked only.
+fn a_machine_whose_new_type_fails_runs_again_with_its_old_one() {
+    // The second call of each action is the real one; the first is the dry run.
     let cases = [
         json!({"action": "StartInstances", "do": "refuse", "code": "InsufficientInstanceCapacity", "message": "None.", "nth": 2, "times": 1}),
         json!({"action": "ModifyInstanceAttribute", "do": "refuse", "code": "InvalidInstanceAttributeValue", "message": "No.", "nth": 2, "times": 1}),
@@ -107,7 +107,7 @@ fn states_that_lag_behind_are_not_taken_for_a_failed_start() {
         let (computer, hand) = (Computer::new(double), Hand::new(double));
         computer.up();
         hand.stop("app");
-        // The state before the start has a reason that is one of failed starts.
+        // The state before the start has the reason of a failed start.
         double.set(&json!({"failing_start": "Client.InternalError"}));
         computer.run("up --yes").code(1).stderr_contains("Client.InternalError");
         double.set(&json!({"failing_start": null, "stale_states": 3}));
@@ -121,7 +121,7 @@ fn states_that_lag_behind_are_not_taken_for_a_failed_start() {
 }
 
 #[test]
-fn a_new_machine_whose_disk_key_cannot_be_used_says_so() {
+fn an_unusable_kms_key_of_a_new_machine_is_reported() {
     with_double(|double| {
         let computer = Computer::new(double);
         computer.spec(&["kms_key: alias/team"], 1);
@@ -134,7 +134,7 @@ fn a_new_machine_whose_disk_key_cannot_be_used_says_so() {
 }
 
 #[test]
-fn a_machine_is_replaced_only_where_the_new_one_may_be_launched() {
+fn a_machine_is_replaced_only_if_the_new_one_may_be_launched() {
     with_double(|double| {
         let (computer, hand) = (Computer::new(double), Hand::new(double));
         computer.up();

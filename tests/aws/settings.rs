@@ -1,4 +1,4 @@
-//! Settings that concern everything that is made: tags of one's own, CPU credits, protection.
+//! Settings for all resources: the user's own tags, CPU credits, protection.
 
 use crate::computer::{Computer, is_one_set};
 use crate::pool::{each, with_double};
@@ -6,7 +6,7 @@ use crate::support::ec2_double::Ec2 as _;
 use crate::support::hand::Hand;
 
 #[test]
-fn tags_of_ones_own_are_on_everything_from_the_call_that_makes_it() {
+fn the_users_own_tags_are_set_by_the_call_that_creates_a_resource() {
     with_double(|double| {
         let computer = Computer::new(double);
         let tags = "tags: {cost-center: \"4711\", owner: web team}";
@@ -27,7 +27,7 @@ fn tags_of_ones_own_are_on_everything_from_the_call_that_makes_it() {
 }
 
 #[test]
-fn tags_that_are_monctls_or_amazons_are_refused_with_their_place() {
+fn tags_reserved_by_monctl_or_aws_are_rejected_with_their_place() {
     for tags in ["{\"aws:x\": y}", "{\"monctl:project\": other}", "{Name: x}", "{a: \"b\\n\"}"] {
         with_double(|double| {
             let computer = Computer::new(double);
@@ -38,7 +38,7 @@ fn tags_that_are_monctls_or_amazons_are_refused_with_their_place() {
 }
 
 #[test]
-fn what_happens_without_cpu_credits_is_said_in_the_plan_and_can_be_switched() {
+fn the_credit_specification_is_in_the_plan_and_can_be_switched() {
     let cases = [("t3.small", "unlimited"), ("t2.small", "standard")];
     each(cases, |(kind, usual), double| {
         let (computer, hand) = (Computer::new(double), Hand::new(double));

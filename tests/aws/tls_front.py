@@ -1,6 +1,6 @@
-"""A TLS listener that passes everything on to a plain one, or answers each request with a text.
+"""A TLS listener that forwards everything to a plain one, or answers each request with a text.
 
-    tls_front.py CERTIFICATE KEY (HOST:PORT | say:TEXT)
+    tls_front.py CERTIFICATE KEY (HOST:PORT | text:TEXT)
 
 Prints its port, and ends with its standard input.
 """
@@ -24,9 +24,9 @@ def pump(source, target):
 def serve(connection, to):
     try:
         with context.wrap_socket(connection, server_side=True) as client:
-            if to.startswith("say:"):
+            if to.startswith("text:"):
                 client.recv(65536)
-                text = to.removeprefix("say:").encode()
+                text = to.removeprefix("text:").encode()
                 head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(text)}\r\nConnection: close\r\n\r\n"
                 client.sendall(head.encode() + text)
                 return
@@ -37,7 +37,7 @@ def serve(connection, to):
                 pump(client, server)
                 back.join()
     except OSError:
-        # Who does not trust the certificate goes away in the middle of the handshake.
+        # A client that does not trust the certificate aborts the handshake.
         pass
 
 

@@ -24,7 +24,7 @@ class Mirror(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def log_message(self, *_arguments):
-        """What was fetched is the client's to tell."""
+        """Downloads are not logged; the client reports them."""
 
     def do_GET(self):
         name = self.path.partition("?")[0].rsplit("/", 1)[-1]

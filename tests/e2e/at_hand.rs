@@ -1,5 +1,4 @@
-//! What is at a person's hand beside the plan: the journals of all hosts as one stream, and the web interfaces in
-//! a browser.
+//! Tests of `logs` and `open`: the journals of all hosts as one stream, and the web interfaces in a browser.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -14,13 +13,13 @@ use serde_json::Value;
 use crate::site::{APP, MONITORING, Site, eventually};
 use crate::support::binary::Monctl;
 
-/// A call that goes on until it is told to end, with its standard output line by line.
+/// A call that runs until it is terminated, with its standard output line by line.
 pub struct Live {
     child: Child,
     lines: Receiver<String>,
 }
 
-/// How long a line is waited for, on a busy computer too.
+/// Timeout for a line, on a busy computer too.
 const LINE_WITHIN: Duration = Duration::from_mins(3);
 
 impl Live {
@@ -38,7 +37,7 @@ impl Live {
         self.lines.recv_timeout(LINE_WITHIN).unwrap_or_else(|error| panic!("no line: {error}"))
     }
 
-    /// Ends it as Ctrl-C does; such an end is a success. What it still said comes back.
+    /// Ends it as Ctrl-C does, which is a success. Returns the remaining output.
     #[track_caller]
     pub fn interrupt(mut self) -> String {
         let id = self.child.id().to_string();
@@ -73,22 +72,22 @@ pub fn journals_are_one_stream_in_the_order_of_time(site: &Site) {
     app.stdout_contains(" app        app           ").stdout_lacks(" monitoring ");
     site.monctl("logs redis").code(2).stderr_contains("`alertmanager`");
 
-    // Long enough for a slow connection; what is looked for comes after it was asked for.
+    // Long enough for a slow connection; the expected line comes after the request.
     let mut live = Live::start(site.call("--output json logs --since 5m -f").command());
     for host in [APP, MONITORING] {
         let unit = if host == APP { "monctl-app-metrics" } else { "monctl-alertmanager" };
-        let asked = jiff::Timestamp::now();
+        let requested = jiff::Timestamp::now();
         site.on(host, &format!("systemctl restart {unit}"));
         let is_new = |line: &Value| {
             line["host"] == *host.to_string()
-                && line["at"].as_str().unwrap().parse::<jiff::Timestamp>().unwrap() > asked
+                && line["at"].as_str().unwrap().parse::<jiff::Timestamp>().unwrap() > requested
         };
         while !is_new(&serde_json::from_str::<Value>(&live.line()).unwrap()["line"]) {}
     }
     live.interrupt();
 }
 
-/// What a path of the forwarded service answers: the HTTP status.
+/// The HTTP status of a path of the forwarded service.
 fn status(url: &str, path: &str) -> String {
     let url = format!("{}{path}", url.trim_end_matches('/'));
     let curl = ["-s", "-o", "/dev/null", "-w", "%{http_code}", "--noproxy", "*", &url];
@@ -109,8 +108,8 @@ pub fn a_web_interface_is_reached_until_ctrl_c_and_survives_a_lost_connection(si
     }
 }
 
-/// Like a browser that was given the address: it is let in once, and stays in by its cookie.
-pub fn grafana_lets_a_browser_in_without_typing(open: Monctl) {
+/// Like a browser with the address: it is logged in once, and stays logged in by its cookie.
+pub fn grafana_logs_a_browser_in_without_typing(open: Monctl) {
     let folder = tempfile::tempdir().unwrap();
     let browser = folder.path().join("browser");
     let script = "#!/bin/sh\ncd \"$(dirname \"$0\")\" && page=${1#file://} && cp \"$page\" page && \
@@ -119,7 +118,7 @@ pub fn grafana_lets_a_browser_in_without_typing(open: Monctl) {
     fs::set_permissions(&browser, fs::Permissions::from_mode(0o755)).unwrap();
     let mut live = Live::start(open.env("BROWSER", &browser).command());
     let url = live.line();
-    // What every user of this computer sees of the browser is where a file lies that only this user reads.
+    // Other users of this computer see only the path of a file that they cannot read.
     eventually("the browser is called", || folder.path().join("called").exists());
     let seen = |name: &str| fs::read_to_string(folder.path().join(name)).unwrap();
     let key = url.rsplit_once('/').unwrap().1;
@@ -137,9 +136,9 @@ pub fn grafana_lets_a_browser_in_without_typing(open: Monctl) {
     let (status, page) = landed.split_once(' ').unwrap();
     assert_eq!(status, "200", "{landed}");
     assert!(!page.contains("/login") && page != url, "{landed}");
-    assert!(visit(&format!("{page}api/user")).starts_with("200 "), "the cookie does not count");
+    assert!(visit(&format!("{page}api/user")).starts_with("200 "), "the cookie does not work");
     assert_eq!(self::status(&url, ""), "410", "the address opens twice");
     let without = format!("{page}api/user");
-    assert_eq!(self::status(&without, ""), "401", "everybody on this computer is let in");
+    assert_eq!(self::status(&without, ""), "401", "every user of this computer is logged in");
     live.interrupt();
 }

@@ -1,6 +1,6 @@
 #!/bin/bash
-# What an application tries whose user somebody else took over: it puts links to OUTSIDE, a folder of root's, wherever
-# root works. `once` does it and ends, `race` swaps folders and links until it is ended.
+# Attacks of a compromised application's user: puts links to OUTSIDE, a folder of root, wherever root works. `once` does
+# it and exits, `race` swaps folders and links until it is stopped.
 # usage: bash attack.sh OUTSIDE once|race, as monctl-app
 outside=$1
 for place in /srv/monctl/app /srv/monctl/current /srv/monctl/releases /srv/monctl/releases/* /srv/monctl/releases/*/not* \

@@ -1,5 +1,5 @@
-//! `provider: aws` from end to end: the stand-in for EC2 with real machines behind it, the real binary, and Debian's own
-//! way to log in (`admin`, sudo).
+//! `provider: aws` from end to end: the stand-in for EC2 with real machines behind it, the real binary, and Debian's
+//! login (`admin`, sudo).
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,10 +17,10 @@ use crate::support::ec2_double::{Ec2 as _, Ec2Double};
 use crate::support::hand::Hand;
 use crate::turns;
 
-/// The most calls that a run may take which finds nothing to do: who calls, five looks, and one for each machine.
+/// Maximum number of calls of a run without changes: the caller's identity, five queries, and one per machine.
 const CALLS_WITHOUT_A_CHANGE: usize = 8;
 
-/// A user's folder and home, and EC2 with machines. The fields go in this order.
+/// A user's folder and home, and EC2 with machines. The fields are dropped in this order.
 struct Site {
     folder: TempDir,
     double: Ec2Double,
@@ -29,7 +29,7 @@ struct Site {
 }
 
 impl Site {
-    /// Nothing where machines cannot be made here.
+    /// `None` if machines cannot be created here.
     fn new() -> Option<Self> {
         let machines = Ec2Machines::new()?;
         let programs = Programs::of(&machines.project);
@@ -72,7 +72,7 @@ impl Site {
         environment.into_iter().fold(call, |call, (name, value)| call.env(name, value))
     }
 
-    /// What a command printed on a host, run as its user makes root.
+    /// The output of a command that is run on a host as root, by sudo.
     #[track_caller]
     fn on(&self, host: &str, command: &str) -> String {
         let ran =
@@ -94,7 +94,7 @@ impl Site {
 }
 
 #[test]
-fn a_deployment_in_ec2_is_made_proven_kept_and_removed() {
+fn a_deployment_in_ec2_is_created_proven_kept_and_removed() {
     let Some(site) = Site::new() else { return };
     let hand = Hand::new(&site.double);
 
@@ -104,7 +104,7 @@ fn a_deployment_in_ec2_is_made_proven_kept_and_removed() {
     plan.stdout_contains("debian-13-amd64-20251117-2299")
         .stdout_contains("10.0.0.0/8")
         .stdout_contains("20 GiB");
-    assert_eq!(site.counts(), 0, "`plan` made something");
+    assert_eq!(site.counts(), 0, "`plan` created something");
 
     site.monctl("up --yes").success();
     assert_eq!(site.double.counts()["instances"], 2);
@@ -138,7 +138,7 @@ fn a_deployment_in_ec2_is_made_proven_kept_and_removed() {
     assert!(left.is_empty(), "{left:?}");
 }
 
-/// The alert is proven, with the load of this machine alone.
+/// Proves the alert with the load of this machine alone.
 #[track_caller]
 fn is_proven(site: &Site) {
     show_own_cpu_only(|host, command| site.on(&host.to_string(), command));
@@ -146,7 +146,7 @@ fn is_proven(site: &Site) {
     show_all_cpus(|host, command| site.on(&host.to_string(), command));
 }
 
-/// The login is Debian's, which becomes root by sudo; root itself has no key of ours.
+/// Checks that the login is Debian's, which becomes root by sudo, and that root does not accept the project's key.
 fn logs_in_as_debian_does(site: &Site) {
     let config =
         fs::read_dir(site.path("home/.local/share/monctl/aws/123456789012/eu-central-1/shop")).unwrap();
@@ -164,7 +164,7 @@ fn logs_in_as_debian_does(site: &Site) {
     assert!(fs::read_to_string(&config).unwrap().contains("User admin"));
 }
 
-/// What user data hold is not the key of the machine any more, and the tag says which one is.
+/// Checks that the key in the user data is no longer the machine's, and that the tag has the current one.
 fn host_keys_of_user_data_are_worthless(site: &Site, hand: &Hand<'_>) {
     for host in ["app", "monitoring"] {
         let now = site.on(host, "cat /etc/ssh/ssh_host_ed25519_key.pub");

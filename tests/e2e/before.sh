@@ -1,7 +1,7 @@
 #!/bin/bash
-# Makes of an application host what earlier versions of monctl left there: code and what the application wrote side by
-# side in a folder of the application's user, its list in sets/app, the unit with that folder, no user for builds.
-# Run by bash as root on a host that `monctl up` has set up; the application runs as they ran it afterwards.
+# Brings an application host into the state of earlier versions of monctl: code and data side by side in a folder of the
+# application's user, the list of the code in sets/app, the unit with that folder, no user for builds.
+# Run by bash as root on a host that `monctl up` has set up; afterwards the application runs as in those versions.
 set -euo pipefail
 code=/srv/monctl/app data=/var/lib/monctl/app sets=/var/lib/monctl/sets/app home=/var/lib/monctl
 set=$(readlink /etc/monctl/app)
@@ -21,7 +21,7 @@ while IFS= read -r name; do
 	fi
 	install -o root -g monctl-app -m 640 "/srv/monctl/current/$name" "$code/$name"
 done <"$sets/tree.manifest"
-# What collectstatic and the application wrote.
+# The files of collectstatic and the application.
 cp -r /srv/monctl/current/staticfiles "$code/staticfiles"
 chown -R monctl-app:monctl-app "$code/staticfiles"
 find "$data" -mindepth 1 -maxdepth 1 ! -name staticfiles -exec mv -t "$code" {} +

@@ -1,5 +1,5 @@
-//! What a drill promises of the host: its fault is there, it is undone at its limit and whatever becomes of monctl, of
-//! the network and of the host; each is there once at a time; and proofs are kept.
+//! Drills on hosts: the fault is caused, it is undone at its limit, also if monctl, the network or the host fails; each
+//! runs once at a time; and proofs are stored.
 
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -40,7 +40,7 @@ fn stressors(project: &TestProject) -> usize {
 }
 
 #[test]
-fn a_load_ends_at_its_limit_whatever_becomes_of_monctl() {
+fn a_load_ends_at_its_limit_even_without_monctl() {
     let Some(project) = TestProject::new() else { return };
     runtime().block_on(async {
         project.provider.create_network().await.unwrap();
@@ -57,17 +57,17 @@ fn a_load_ends_at_its_limit_whatever_becomes_of_monctl() {
             "",
             "a refused drill leaves nothing"
         );
-        hosts.stop("Load").await.expect("no load is no failure");
+        hosts.stop("Load").await.expect("stopping without a load succeeds");
         project.output(APP, INSTALL);
 
         hosts.start(&order("Load", 60, CPU)).await.unwrap();
         assert!(hosts.is_on("Load").await.unwrap());
         let error = hosts.start(&order("Load", 3, CPU)).await.unwrap_err();
-        assert!(error.message().contains("the drill is under way"), "{error}");
+        assert!(error.message().contains("the drill is already running"), "{error}");
         let limit = project.output(APP, "systemctl show --property RuntimeMaxUSec --value monctl-drill-Load");
-        assert_eq!(limit, "1min 5s", "systemd's own limit stands behind the drill's");
+        assert_eq!(limit, "1min 5s", "systemd's own limit is the fallback of the drill's");
         let user = project.output(APP, "ps -o uid= -C stress-ng | sort -u | tr -d ' '");
-        assert_ne!(user, "0", "the load is no business of root");
+        assert_ne!(user, "0", "the load must not run as root");
         let resident =
             project.output(APP, "ps -e -o rss=,args= | awk '/[s]tress-ng/ { sum += $1 } END { print sum }'");
         assert!(
@@ -79,7 +79,7 @@ fn a_load_ends_at_its_limit_whatever_becomes_of_monctl() {
         assert_eq!(stressors(&project), 0);
 
         hosts.start(&order("Load", 3, CPU)).await.unwrap();
-        // What ends with monctl is the connection; nothing is told to stop.
+        // Only the connection ends with monctl; no stop is sent.
         drop(remote);
         let begin = Instant::now();
         while stressors(&project) > 0 {
@@ -118,7 +118,7 @@ async fn keeps_proofs(remote: &Remote) {
 /// The machines whose node exporters show the CPUs of the whole computer.
 const PAIR: [HostName; 2] = [APP, MONITORING];
 
-/// Node exporters give way to a stand-in that sees the load of its own machine only. `on` runs a command on a machine.
+/// Replaces node exporters with a stand-in that sees only its own machine's load. `on` runs a command on a machine.
 pub fn show_own_cpu_only(on: impl Fn(HostName, &str) -> String) {
     let exporter = include_str!("../doubles/cpu_exporter.py");
     let answers = "curl --fail --silent --output /dev/null localhost:9100/metrics";
@@ -162,8 +162,8 @@ fn an_alert_is_proven_on_real_machines_and_an_interruption_ends_the_load() {
     let status = site.monctl("--output json status").json();
     assert_eq!(status["monitoring"]["proofs"][0]["proven"], true, "{status:#}");
 
-    let (code, took, said) = site.signal_at("verify-alert", r#""stage":"load on""#, "INT");
-    assert_eq!(code, Some(Exit::Interrupted.code().into()), "{said}");
+    let (code, took, output) = site.signal_at("verify-alert", r#""stage":"load on""#, "INT");
+    assert_eq!(code, Some(Exit::Interrupted.code().into()), "{output}");
     assert!(took < Duration::from_secs(2), "{took:?}");
     assert!(!is_loaded(&site), "an interrupted run ends its load");
 
@@ -189,7 +189,7 @@ fn used(site: &Site) -> u8 {
     site.on(APP, share).parse().unwrap()
 }
 
-/// Lets the host take so many percent of its memory for available, or see again how many are.
+/// Makes the host report this percentage of its memory as available, or the real one again.
 fn pretend_available(site: &Site, percent: Option<u8>) {
     site.on(APP, "! findmnt /proc/meminfo || umount /proc/meminfo");
     if let Some(percent) = percent {
@@ -217,7 +217,7 @@ fn every_kind(site: &Site, requests: &HostFault) -> [Vec<(Order, &'static str)>;
         _ => "pgrep --full 'monctl_metrics.drill 8000 200 1500'",
     };
     let beside_others = [
-        // So much that what others take meanwhile does not stand in for it.
+        // Enough that the use of other processes cannot be mistaken for it.
         ("Memory", HostFault::Memory { percent: used(site) + 10 }, "pgrep --full 'stress-ng --vm 1'"),
         ("Cpu", CPU, "pgrep --full 'stress-ng --cpu 1'"),
         (
@@ -323,7 +323,7 @@ fn set_link(cable: &str, state: &str) {
 }
 
 #[test]
-fn whatever_becomes_of_monctl_of_the_network_and_of_the_host_every_fault_is_undone_in_time() {
+fn every_fault_is_undone_in_time_without_monctl_network_or_after_a_reboot() {
     let Some(site) = Site::new() else { return };
     site.monctl("up --yes").success();
     eventually("the application answers", || {
@@ -336,15 +336,15 @@ fn whatever_becomes_of_monctl_of_the_network_and_of_the_host_every_fault_is_undo
     let stated = LEASE + UNDOING + Duration::from_secs(5);
     runtime().block_on(async {
         let machine = machine(&site).await;
-        refuses_and_ends_where_the_host_suffers(&site, &connect(&machine).await).await;
-        is_as_before(&site, &before, "drills on a host that suffers", Instant::now(), UNDOING);
+        refuses_and_ends_on_an_unhealthy_host(&site, &connect(&machine).await).await;
+        is_as_before(&site, &before, "drills on an unhealthy host", Instant::now(), UNDOING);
 
         let bad = HostFault::Requests { port: 8000, status: 503, delay: 0, rate: 10, together: 1 };
         let slow = HostFault::Requests { port: 8000, status: 200, delay: 1500, rate: 1, together: 1 };
         for faults in every_kind(&site, &bad) {
             let remote = connect(&machine).await;
             cause_all(&site, &DrillHosts { app: &remote, monitoring: &remote }, &faults).await;
-            // What ends with monctl is the connection; nothing is told to stop.
+            // Only the connection ends with monctl; no stop is sent.
             drop(remote);
             is_as_before(&site, &before, "monctl's end", Instant::now(), stated);
         }
@@ -375,20 +375,20 @@ fn whatever_becomes_of_monctl_of_the_network_and_of_the_host_every_fault_is_undo
     });
 }
 
-/// A host that suffers gets no drill, and one that begins to suffer keeps none.
-async fn refuses_and_ends_where_the_host_suffers(site: &Site, remote: &Remote) {
+/// An unhealthy host gets no drill, and a drill ends once its host becomes unhealthy.
+async fn refuses_and_ends_on_an_unhealthy_host(site: &Site, remote: &Remote) {
     let hosts = DrillHosts { app: remote, monitoring: remote };
     let refused = async |cause: HostFault, why: &str| {
         let error = hosts.start(&order("Refused", 600, cause)).await.unwrap_err();
         assert!(error.exit() == Exit::CouldNotRun && error.message().contains(why), "{error}");
-        assert!(error.hint().is_some_and(|hint| hint.contains("mend that first")), "{error}");
+        assert!(error.hint().is_some_and(|hint| hint.contains("fix that first")), "{error}");
     };
     let disk = HostFault::Disk { percent: 95 };
     pretend_available(site, Some(3));
     refused(disk.clone(), "less than 5% of its memory left").await;
     pretend_available(site, None);
     site.on(APP, "touch /mnt/used /media/used /var/local/used /var/opt/used");
-    refused(disk.clone(), "nowhere to mount a file system").await;
+    refused(disk.clone(), "no place to mount a file system").await;
     site.on(APP, "rm /mnt/used /media/used /var/local/used /var/opt/used");
     site.on(APP, "systemctl disable monctl-node-exporter");
     refused(stop(&["monctl-node-exporter.service"]), "a reboot would not bring it back").await;
@@ -397,9 +397,9 @@ async fn refuses_and_ends_where_the_host_suffers(site: &Site, remote: &Remote) {
     hosts.start(&order("Disk", 600, disk)).await.unwrap();
     pretend_available(site, Some(3));
     let ended = |name: &str, why: &str| {
-        let said =
+        let command =
             format!("journalctl --unit=monctl-drill-{name} --output=cat | grep 'the drill ends: {why}'");
-        site.project.ssh(APP, &said).status.success()
+        site.project.ssh(APP, &command).status.success()
     };
     eventually("the drill has ended", || ended("Disk", "the host has less than 5% of its memory left"));
     pretend_available(site, None);
@@ -408,7 +408,7 @@ async fn refuses_and_ends_where_the_host_suffers(site: &Site, remote: &Remote) {
     hosts.start(&order("Memory", 600, HostFault::Memory { percent })).await.unwrap();
     pretend_available(site, Some(100 - percent - 5));
     let taken = || site.on(APP, "pgrep --count stress-ng-vm || true");
-    eventually("what others need is given back", || taken() == "0");
+    eventually("memory that others need is released", || taken() == "0");
     assert!(hosts.is_on("Memory").await.unwrap(), "it goes on with less");
     pretend_available(site, Some(1));
     eventually("that drill has ended", || ended("Memory", "less than 2% of the memory is left"));
@@ -483,7 +483,7 @@ fn all_alerts_are_proven_in_one_run_by_capture_and_by_the_message_in_the_channel
     });
     site.monctl("verify-alert DiskSpaceLow")
         .code(Exit::CouldNotRun.code().into())
-        .stderr_contains("the host suffers already: `AppDown` fires");
+        .stderr_contains("the host is already unhealthy: `AppDown` has been firing");
     site.on(APP, "systemctl start monctl-app.socket monctl-app.service");
 
     let (code, ..) =
@@ -500,10 +500,10 @@ fn all_alerts_are_proven_in_one_run_by_capture_and_by_the_message_in_the_channel
     is_found_in_the_channel(&site);
 }
 
-/// Where the file system lay that an alert of disks told of.
+/// The mount point in the message of a disk alert.
 fn filled(events: &str, alert: &str) -> String {
-    let told = events.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    let mut texts = told.filter(|event| event["message"]["title"] == format!("[FIRING] {alert}"));
+    let parsed = events.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let mut texts = parsed.filter(|event| event["message"]["title"] == format!("[FIRING] {alert}"));
     let text =
         texts.next().unwrap_or_else(|| panic!("no message of {alert}: {events}"))["message"]["text"].clone();
     text.as_str().unwrap().split(' ').find(|word| word.starts_with('/')).unwrap().to_owned()
@@ -529,17 +529,18 @@ fn is_found_in_the_channel(site: &Site) {
     site.monctl("up --yes").success();
     site.monctl("verify-alert DiskSpaceLow")
         .code(Exit::CouldNotRun.code().into())
-        .stderr_contains("Slack said `invalid_auth`: the bot's token is wrong")
+        .stderr_contains("Slack responded `invalid_auth`: the bot's token is wrong")
         .stderr_contains("help: copy the Bot User OAuth Token");
     site.write("token", TOKEN);
     let proof = site.monctl("--output json verify-alert DiskSpaceLow").success().stderr_lacks(TOKEN).json();
     assert_eq!((&proof["proven"], &proof["witness"]), (&json!(true), &json!("channel")), "{proof:#}");
-    let told = slack.messages.lock().unwrap();
-    let footers: Vec<&str> = told.iter().filter_map(|it| it["attachments"][0]["footer"].as_str()).collect();
-    // A message of a group tells of its other alerts, too.
-    for told in ["firing ", "resolved "] {
+    let messages = slack.messages.lock().unwrap();
+    let footers: Vec<&str> =
+        messages.iter().filter_map(|it| it["attachments"][0]["footer"].as_str()).collect();
+    // A message of a group includes its other alerts, too.
+    for state in ["firing ", "resolved "] {
         assert!(
-            footers.iter().any(|footer| footer.split("; ").any(|mark| mark.starts_with(told))),
+            footers.iter().any(|footer| footer.split("; ").any(|mark| mark.starts_with(state))),
             "{footers:?}"
         );
     }

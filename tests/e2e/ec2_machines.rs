@@ -1,5 +1,5 @@
 //! Machines of the local provider behind the stand-in for EC2. The stand-in names them like application hosts and
-//! asks this process for them over a socket, so that they belong to a test project and are gone with it.
+//! requests them from this process over a socket, so that they belong to a test project and are removed with it.
 
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -18,20 +18,20 @@ use tempfile::TempDir;
 use crate::site::eventually;
 use crate::test_project::{TestProject, provider, runtime};
 
-/// What answers the stand-in's questions for machines.
+/// Server for the stand-in's requests for machines.
 pub struct Ec2Machines {
     folder: TempDir,
     pub project: TestProject,
 }
 
 impl Ec2Machines {
-    /// Nothing where machines cannot be made here.
+    /// `None` if machines cannot be created here.
     pub fn new() -> Option<Self> {
         let project = TestProject::new()?;
         let folder = tempfile::tempdir().unwrap();
         let listener = UnixListener::bind(folder.path().join("socket")).unwrap();
         let desk = Arc::new(Desk { project: project.name.clone(), network: Mutex::new(()) });
-        // It ends with the process: the stand-in removes its machines while it ends itself.
+        // The thread runs until the process ends: the stand-in removes its machines during its own shutdown.
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let desk = Arc::clone(&desk);
@@ -52,7 +52,7 @@ impl Ec2Machines {
 
 struct Desk {
     project: ProjectName,
-    /// Held while the network is made, which is done once.
+    /// Held while the network is created, which happens once.
     network: Mutex<()>,
 }
 
@@ -60,10 +60,10 @@ impl Desk {
     fn serve(&self, mut stream: UnixStream) {
         let mut line = String::new();
         BufReader::new(&stream).read_line(&mut line).unwrap();
-        let asked: Value = serde_json::from_str(&line).unwrap();
-        let (verb, name) = (asked["verb"].as_str().unwrap(), asked["name"].as_str().unwrap());
+        let request: Value = serde_json::from_str(&line).unwrap();
+        let (verb, name) = (request["verb"].as_str().unwrap(), request["name"].as_str().unwrap());
         let host = name.parse().unwrap();
-        if let Some(path) = asked["user_data"].as_str() {
+        if let Some(path) = request["user_data"].as_str() {
             self.put_host_key(host, Path::new(path));
         }
         let done = self.act(verb, host);
@@ -71,7 +71,7 @@ impl Desk {
             Ok(output) => json!({"output": output}),
             Err(error) => json!({"error": format!("{error}: {:?}\n", error.causes())}),
         };
-        // The stand-in may have given up.
+        // Errors are ignored: the stand-in may have given up.
         let _ = stream.write_all(answer.to_string().as_bytes());
     }
 
@@ -84,7 +84,7 @@ impl Desk {
                     runtime.block_on(provider.create_network())?;
                 }
                 drop(held);
-                // A machine that was begun has its address already.
+                // A machine whose creation has begun already has its address.
                 fs::create_dir_all(self.folder(host)).unwrap();
                 let machine = &runtime.block_on(provider.observe())?.machines[&host].machine;
                 Ok(json!({"address": machine.address}).to_string())
@@ -101,7 +101,7 @@ impl Desk {
             }
             "remove" => runtime.block_on(provider.remove_machine(host)).map(|()| String::new()),
             "console" => Ok(fs::read_to_string(self.folder(host).join("console.log")).unwrap_or_default()),
-            other => panic!("the stand-in asks to {other}"),
+            other => panic!("unknown request of the stand-in: {other}"),
         }
     }
 
@@ -113,7 +113,7 @@ impl Desk {
         self.state().join("machines").join(host.to_string())
     }
 
-    /// Lays the host key of the user data ready, so that the machine never shows another.
+    /// Prepares the host key of the user data, so that the machine never presents another.
     fn put_host_key(&self, host: HostName, user_data: &Path) {
         let text = fs::read_to_string(user_data).unwrap();
         let config: Value = serde_saphyr::from_str(&text).unwrap();
@@ -126,7 +126,7 @@ impl Desk {
         file.write_all(private.as_bytes()).unwrap();
     }
 
-    /// As its button would. Its host key is no more the one that it was made with.
+    /// Shuts a machine down, as its power button would. Its host key may have been replaced, and is not checked.
     fn power_off(&self, host: HostName) {
         let config = self.state().join("ssh/config");
         let mut ssh = Command::new("ssh");

@@ -1,5 +1,5 @@
-//! What monctl promises of hosts that exist: it comes in by ssh as its user does, sets them up as it sets up machines of
-//! its own, and leaves them as they were. The hosts are machines of the local provider that know nothing of monctl.
+//! Existing hosts: monctl logs in over ssh like its user, sets them up like its own machines, and restores them
+//! afterwards. The hosts are machines of the local provider without monctl.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -24,7 +24,7 @@ const LIST: &str = "dpkg-query -W -f '${Package}\\n' | LC_ALL=C sort";
 /// The machine that becomes a host of a further role.
 const DATABASE: HostName = HostName::app(2);
 
-/// Three hosts, one of which is reached through another, and somebody who may use them.
+/// Three hosts, one of which is reached through another, and an operator with access to them.
 struct Existing {
     project: TestProject,
     programs: Programs,
@@ -145,29 +145,29 @@ impl Existing {
 }
 
 #[test]
-fn hosts_that_exist_are_set_up_and_left_as_they_were() {
+fn existing_hosts_are_set_up_and_restored() {
     let Some(existing) = Existing::new() else { return };
     let scenarios = scenarios![Existing:
-        who_is_not_trusted_or_may_not_enter_is_refused_with_the_way_on,
-        a_host_that_cannot_be_set_up_is_refused_with_what_is_needed,
-        a_host_that_lies_floods_or_is_silent_harms_nobody,
-        hosts_are_set_up_kept_and_given_back,
-        a_host_of_a_further_role_is_watched_and_given_back,
-        an_alert_on_such_a_host_arrives,
-        what_was_there_before_is_there_afterwards,
-        what_people_changed_meanwhile_is_kept_or_left_alone,
-        a_run_that_was_cut_off_is_taken_back_all_the_same,
-        a_host_that_does_not_answer_does_not_keep_the_others,
+        untrusted_hosts_and_denied_logins_are_refused_with_a_remedy,
+        an_unsuitable_host_is_refused_with_its_requirements,
+        a_hostile_or_silent_host_does_no_harm,
+        hosts_are_set_up_updated_and_restored,
+        a_host_of_a_further_role_is_watched_and_restored,
+        an_alert_on_an_existing_host_is_delivered,
+        earlier_files_and_packages_are_restored,
+        changes_by_people_are_kept,
+        an_interrupted_run_can_be_undone,
+        an_unreachable_host_does_not_block_the_others,
     ];
-    let mend = |existing: &Existing, ()| {
+    let repair = |existing: &Existing, ()| {
         existing.trust();
         existing.spec("");
         let _ = existing.operator.monctl("down --yes");
     };
-    scenarios::run(&existing, &scenarios, 0, |_| (), mend);
+    scenarios::run(&existing, &scenarios, 0, |_| (), repair);
 }
 
-fn who_is_not_trusted_or_may_not_enter_is_refused_with_the_way_on(existing: &Existing) {
+fn untrusted_hosts_and_denied_logins_are_refused_with_a_remedy(existing: &Existing) {
     let before = existing.snapshots();
     let operator = &existing.operator;
     let [app, monitoring] = [APP, MONITORING].map(|host| existing.fingerprint(host));
@@ -191,11 +191,11 @@ fn who_is_not_trusted_or_may_not_enter_is_refused_with_the_way_on(existing: &Exi
         &format!("{{ssh: web, host_key: {app}}}"),
     ]);
     known(&[(APP, &existing.app, APP)]);
-    refused(&[&format!("the key of `{}`, on the way to `web`, is not known", existing.monitoring)]);
+    refused(&[&format!("the host key of `{}`, a jump host for `web`, is not known", existing.monitoring)]);
     known(&[(APP, &existing.app, MONITORING), (MONITORING, &existing.monitoring, MONITORING)]);
-    refused(&["presents another host key than the known one", &app, "known_hosts:1`"]);
+    refused(&["presents a different host key than the known one", &app, "known_hosts:1`"]);
 
-    // A fingerprint in the spec is the only word that counts: a known host with another key is refused.
+    // A fingerprint in the spec is decisive: a known host with another key is refused.
     existing.trust();
     existing.spec(&format!("{{ssh: web, host_key: '{monitoring}'}}"));
     refused(&[&format!("does not present the host key of the spec, {monitoring}, but {app}")]);
@@ -206,7 +206,7 @@ fn who_is_not_trusted_or_may_not_enter_is_refused_with_the_way_on(existing: &Exi
     existing.trust();
     existing.spec("");
     existing.on(APP, "mv ~deploy/.ssh/authorized_keys ~deploy/.ssh/away");
-    refused(&["  at app\n", "error: `web` accepts no key of yours for user `deploy`", "ssh-add"]);
+    refused(&["  at app\n", "error: `web` accepts none of your ssh keys for user `deploy`", "ssh-add"]);
     existing.on(APP, "mv ~deploy/.ssh/away ~deploy/.ssh/authorized_keys");
     operator.edit("home/.ssh/config", "    ProxyJump watch\n", "    ProxyJump watch\n    Port 9\n");
     refused(&["  at app\n", "error: no ssh connection to `web`"]);
@@ -214,7 +214,7 @@ fn who_is_not_trusted_or_may_not_enter_is_refused_with_the_way_on(existing: &Exi
     existing.is_as_before(&before);
 }
 
-fn a_host_that_cannot_be_set_up_is_refused_with_what_is_needed(existing: &Existing) {
+fn an_unsuitable_host_is_refused_with_its_requirements(existing: &Existing) {
     let before = existing.snapshots();
     let operator = &existing.operator;
     existing.on(APP, "mv /etc/sudoers.d/deploy /root/deploy");
@@ -259,22 +259,22 @@ fn peak(pid: u32) -> Option<u64> {
     Some(line.split_whitespace().next()?.parse::<u64>().ok()? / 1024)
 }
 
-fn a_host_that_lies_floods_or_is_silent_harms_nobody(existing: &Existing) {
+fn a_hostile_or_silent_host_does_no_harm(existing: &Existing) {
     let before = existing.snapshots();
     let operator = &existing.operator;
 
-    // It tries to steer the terminal, on both streams.
+    // It tries to control the terminal, on both streams.
     instead(existing, r"printf 'a\033[2Jb\342\200\256c\302\233d\n'; printf 'e\033]0;f\007g\n' >&2");
     for format in ["text", "json"] {
         let ran = operator.monctl(&format!("--output {format} plan"));
-        let said = format!("{}{}", ran.stdout, ran.stderr);
+        let output = format!("{}{}", ran.stdout, ran.stderr);
         assert_ne!(ran.exit_code(), Some(0), "{ran}");
-        assert!(said.contains("[2Jb"), "{ran}");
+        assert!(output.contains("[2Jb"), "{ran}");
         let steers = |c: char| (c.is_control() && !"\n\t".contains(c)) || c == '\u{202e}';
-        assert!(!said.contains(steers), "{said:?}");
+        assert!(!output.contains(steers), "{output:?}");
     }
 
-    // It never ends, by lines, without a line's end, or with complaints.
+    // Its output never ends: in lines, without line breaks, or on standard error.
     for flood in ["yes", "cat /dev/zero", "yes >&2"] {
         instead(existing, flood);
         let mut running = operator.call("plan").spawn();
@@ -288,13 +288,13 @@ fn a_host_that_lies_floods_or_is_silent_harms_nobody(existing: &Existing) {
         assert!(most < 100, "{flood}: {most} MB");
     }
 
-    // It says nothing: what is waited for is told, and Ctrl-C ends it.
+    // It prints nothing: the wait is reported, and Ctrl-C ends it.
     instead(existing, "sleep infinity");
     let mut child =
         operator.call("plan").command().stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-    let told = lines.by_ref().map(Result::unwrap).find(|line| line.contains("still waiting, 10"));
-    assert!(told.is_some_and(|line| line.ends_with("app to answer")));
+    let waiting = lines.by_ref().map(Result::unwrap).find(|line| line.contains("still waiting, 10"));
+    assert!(waiting.is_some_and(|line| line.ends_with("app to answer")));
     let id = child.id().to_string();
     assert!(Command::new("kill").args(["-s", "INT", &id]).status().unwrap().success());
     assert_eq!(child.wait().unwrap().code(), Some(130));
@@ -304,7 +304,7 @@ fn a_host_that_lies_floods_or_is_silent_harms_nobody(existing: &Existing) {
     existing.is_as_before(&before);
 }
 
-fn hosts_are_set_up_kept_and_given_back(existing: &Existing) {
+fn hosts_are_set_up_updated_and_restored(existing: &Existing) {
     let before = existing.snapshots();
     let operator = &existing.operator;
     operator.monctl("plan").code(3).stdout_contains("user monctl-prometheus: absent");
@@ -348,7 +348,7 @@ fn hosts_are_set_up_kept_and_given_back(existing: &Existing) {
     existing.is_as_before(&before);
 }
 
-fn a_host_of_a_further_role_is_watched_and_given_back(existing: &Existing) {
+fn a_host_of_a_further_role_is_watched_and_restored(existing: &Existing) {
     let before = existing.snapshot(DATABASE);
     let operator = &existing.operator;
     operator.edit(
@@ -379,24 +379,24 @@ fn a_host_of_a_further_role_is_watched_and_given_back(existing: &Existing) {
     existing.spec("");
 }
 
-/// The alert is about this computer's CPU, which others keep busy too: what they do is waited for, and how soon the
-/// alert is over afterwards is not looked at.
-fn an_alert_on_such_a_host_arrives(existing: &Existing) {
+/// The alert is about this computer's CPU, which other processes use too: the test waits for them, and does not check
+/// how soon the alert resolves.
+fn an_alert_on_an_existing_host_is_delivered(existing: &Existing) {
     let operator = &existing.operator;
     operator.edit("home/monctl.yaml", CALM, EACH_SECOND);
     operator.monctl("up --yes").success();
     let deadline = Instant::now() + Duration::from_mins(10);
     let mut ran = operator.monctl("verify-alert");
-    while ran.stderr.contains("is active already") && Instant::now() < deadline {
+    while ran.stderr.contains("is already active") && Instant::now() < deadline {
         sleep(Duration::from_secs(5));
         ran = operator.monctl("verify-alert");
     }
-    ran.stderr_contains("the receiver has it");
+    ran.stderr_contains("received by monctl");
     operator.monctl("down --yes").success();
     existing.spec("");
 }
 
-fn what_was_there_before_is_there_afterwards(existing: &Existing) {
+fn earlier_files_and_packages_are_restored(existing: &Existing) {
     let clean = existing.snapshots();
     let unit = "[Service]\\nExecStart=/usr/bin/sleep infinity\\n[Install]\\nWantedBy=multi-user.target\\n";
     existing.on(
@@ -422,7 +422,7 @@ fn what_was_there_before_is_there_afterwards(existing: &Existing) {
     );
     let before = existing.snapshots();
     let operator = &existing.operator;
-    // A package of the distribution's is what monctl finds and takes over here.
+    // Here monctl finds and takes over a package of the distribution.
     operator.edit("home/monctl.yaml", &existing.programs.install(), PACKAGES);
     operator.monctl("up --yes").success();
     operator.monctl("up --yes").success().stdout_contains("no change");
@@ -438,7 +438,7 @@ fn what_was_there_before_is_there_afterwards(existing: &Existing) {
     existing
         .on(MONITORING, "systemctl is-active --quiet prometheus && curl -sf http://127.0.0.1:9090/-/ready");
 
-    // The test takes its own back.
+    // The test removes its own changes.
     let purge = format!(
         "apt-get -qq purge --yes $({LIST} | comm -13 /root/clean -) >/dev/null && rm -rf /root/clean /var/cache/debconf/tmp.ci"
     );
@@ -454,7 +454,7 @@ fn what_was_there_before_is_there_afterwards(existing: &Existing) {
     existing.is_as_before(&clean);
 }
 
-fn what_people_changed_meanwhile_is_kept_or_left_alone(existing: &Existing) {
+fn changes_by_people_are_kept(existing: &Existing) {
     let before = existing.snapshots();
     let operator = &existing.operator;
     operator.monctl("up --yes").success();
@@ -474,7 +474,7 @@ fn what_people_changed_meanwhile_is_kept_or_left_alone(existing: &Existing) {
     ];
     let ran =
         kept.iter().fold(ran, |ran, path| ran.stdout_contains(&format!("{path} was changed and is kept in")));
-    ran.stdout_contains("/opt/monctl/notes is none of monctl's and is kept in")
+    ran.stdout_contains("/opt/monctl/notes was not installed by monctl and is kept in")
         .stdout_contains("package python3-pip-whl: needed by mine");
     let tuned = existing
         .on(APP, "grep -rl tuned /var/backups/monctl-* | wc -l; cat /var/backups/monctl-*/opt/monctl/notes");
@@ -486,10 +486,10 @@ fn what_people_changed_meanwhile_is_kept_or_left_alone(existing: &Existing) {
     existing.is_as_before(&before);
 }
 
-fn a_run_that_was_cut_off_is_taken_back_all_the_same(existing: &Existing) {
+fn an_interrupted_run_can_be_undone(existing: &Existing) {
     let before = existing.snapshots();
     let operator = &existing.operator;
-    // The host itself stops dead: scripts, apt and dpkg with them.
+    // The host itself crashes, with scripts, apt and dpkg.
     let power_off = |host| {
         existing.on(host, "pkill -KILL -f '^bash run.sh' ; pkill -KILL '^(apt-get|dpkg|uv|pip)' ; true");
     };
@@ -497,21 +497,21 @@ fn a_run_that_was_cut_off_is_taken_back_all_the_same(existing: &Existing) {
         [(r#""step":"packages""#, MONITORING), (r#""step":"venv""#, APP), (r#""step":"app""#, APP)]
     {
         operator.kill_at("up --yes", moment, || power_off(host));
-        operator.kill_at("down --yes", r#""what":"give back"#, || power_off(APP));
+        operator.kill_at("down --yes", r#""what":"restore"#, || power_off(APP));
         operator.monctl("down --yes").success().stdout_contains("nothing is left");
         existing.is_as_before(&before);
     }
-    // What was cut off goes on, and is given back as a whole.
+    // The interrupted run continues, and is undone completely.
     operator.kill_at("up --yes", r#""step":"packages""#, || power_off(APP));
     operator.kill_at("up --yes", r#""step":"app""#, || power_off(APP));
     operator.monctl("up --yes").success();
     operator.monctl("plan").success();
-    operator.kill_at("down --yes", r#""what":"give back"#, || power_off(MONITORING));
+    operator.kill_at("down --yes", r#""what":"restore"#, || power_off(MONITORING));
     operator.monctl("down --yes").success();
     existing.is_as_before(&before);
 }
 
-fn a_host_that_does_not_answer_does_not_keep_the_others(existing: &Existing) {
+fn an_unreachable_host_does_not_block_the_others(existing: &Existing) {
     let before = existing.snapshots();
     let operator = &existing.operator;
     operator.monctl("up --yes").success();
@@ -519,20 +519,20 @@ fn a_host_that_does_not_answer_does_not_keep_the_others(existing: &Existing) {
     operator
         .monctl("down --yes")
         .code(1)
-        .stderr_contains("not given back: app")
+        .stderr_contains("not restored: app")
         .stderr_contains("removed from monitoring: units");
     operator.edit("home/.ssh/config", "    Port 9\n", "");
-    // The spec is lost; what earlier runs wrote down is enough.
+    // The spec is lost; the record of earlier runs is enough.
     fs::remove_file(operator.path("home/monctl.yaml")).unwrap();
     operator
         .monctl(&format!("down --yes --project {}", existing.project.name))
         .success()
         .stdout_contains("removed from app: units");
     existing.is_as_before(&before);
-    // Nothing is known of it any more, neither here nor there.
+    // No record is left, neither here nor there.
     operator
         .monctl(&format!("down --yes --project {}", existing.project.name))
         .code(5)
-        .stderr_contains("nothing is known here of a project");
+        .stderr_contains("this computer has no record of project");
     existing.spec("");
 }

@@ -1,5 +1,5 @@
-//! What monctl says, and how it ends, when something breaks while it works or has broken before: nothing is called done that
-//! is not, no verdict is lost, and no alert is accused of what was not seen.
+//! Messages and exit codes of monctl when something breaks during or before a run: no failure is reported as success,
+//! no verdict is lost, and no alert fails because of a gap in the observation.
 
 use monctl::error::Exit;
 
@@ -7,25 +7,25 @@ use crate::drills::{show_all_cpus, show_own_cpu_only};
 use crate::scenarios::{self, scenarios};
 use crate::site::{APP, MONITORING, Site, eventually};
 
-/// In the events of a drill, that these stages were reached.
+/// Event texts of reached stages.
 const LOAD_ON: &str = r#""event":"stage","alert":"HighCPUUsage","stage":"load on""#;
 const PENDING: &str = r#""event":"stage","alert":"HighCPUUsage","stage":"pending""#;
 
 #[test]
-fn what_breaks_is_said_and_nothing_is_called_done_that_is_not() {
+fn failures_are_reported_and_never_called_success() {
     let Some(site) = Site::new() else { return };
     site.edit("monctl.yaml", "group_wait: 1s", "group_wait: 1s\n  group_interval: 4s");
     site.edit("monctl.yaml", "for: 10s", "for: 4s");
     site.monctl("up --yes").success();
     let scenarios = scenarios![Site:
         a_report_that_cannot_be_written_is_refused_before_the_fault,
-        packages_that_cannot_be_configured_are_no_success,
-        a_unit_that_flaps_is_seen,
-        a_prometheus_that_does_not_run_is_no_success,
-        a_connection_that_drops_in_a_drill_is_made_again,
-        a_prometheus_that_restarts_in_a_drill_accuses_no_alert,
-        an_observation_that_is_lost_is_no_verdict,
-        a_full_run_is_the_cause_that_is_told,
+        packages_that_cannot_be_configured_are_a_failure,
+        a_flapping_unit_is_detected,
+        a_prometheus_that_does_not_run_is_a_failure,
+        a_connection_lost_during_a_drill_is_restored,
+        a_restart_of_prometheus_during_a_drill_fails_no_alert,
+        a_lost_observation_is_not_a_verdict,
+        a_full_run_directory_is_named_as_the_cause,
     ];
     scenarios::run(&site, &scenarios, 0, |_| (), |_, ()| ());
 }
@@ -38,7 +38,7 @@ fn a_report_that_cannot_be_written_is_refused_before_the_fault(site: &Site) {
         .stderr_lacks("stress-ng");
 }
 
-fn packages_that_cannot_be_configured_are_no_success(site: &Site) {
+fn packages_that_cannot_be_configured_are_a_failure(site: &Site) {
     let control =
         "Package: broken\\nVersion: 1\\nArchitecture: all\\nMaintainer: x <x@x>\\nDescription: x\\n";
     let postinst = "#!/bin/sh\\necho the database is not there >&2\\nexit 1\\n";
@@ -59,8 +59,8 @@ fn packages_that_cannot_be_configured_are_no_success(site: &Site) {
     site.converge();
 }
 
-fn a_unit_that_flaps_is_seen(site: &Site) {
-    // Five starts within ten seconds, and systemd lets it be: that would be a unit that failed.
+fn a_flapping_unit_is_detected(site: &Site) {
+    // After five starts within ten seconds systemd gives up: that would be a failed unit.
     site.on(
         APP,
         "systemd-run --quiet --collect --unit=flaps sh -c \
@@ -73,12 +73,12 @@ fn a_unit_that_flaps_is_seen(site: &Site) {
     );
     site.converge();
     up.code(1)
-        .stdout_contains("`monctl-node-exporter.service` does not stay up: systemd started it again")
+        .stdout_contains("`monctl-node-exporter.service` does not stay up: systemd restarted it")
         .stdout_contains("journalctl -u monctl-node-exporter.service");
     status.code(1).stdout_contains("monctl-node-exporter.service").stdout_contains("started again");
 }
 
-fn a_prometheus_that_does_not_run_is_no_success(site: &Site) {
+fn a_prometheus_that_does_not_run_is_a_failure(site: &Site) {
     site.on(MONITORING, "systemctl stop monctl-prometheus");
     site.monctl("status")
         .code(1)
@@ -92,37 +92,37 @@ fn a_prometheus_that_does_not_run_is_no_success(site: &Site) {
     site.converge();
 }
 
-fn a_connection_that_drops_in_a_drill_is_made_again(site: &Site) {
+fn a_connection_lost_during_a_drill_is_restored(site: &Site) {
     show_own_cpu_only(|host, command| site.on(host, command));
-    let (code, _, said) = site.act_at("verify-alert", LOAD_ON, |_| site.cut_connections());
-    assert_eq!(code, Some(0), "{said}");
-    assert!(said.contains("the connection to app is gone; connecting again"), "{said}");
-    assert!(said.contains("connected to monitoring again"), "{said}");
+    let (code, _, output) = site.act_at("verify-alert", LOAD_ON, |_| site.cut_connections());
+    assert_eq!(code, Some(0), "{output}");
+    assert!(output.contains("the connection to app is lost; reconnecting"), "{output}");
+    assert!(output.contains("connected to monitoring again"), "{output}");
 }
 
-fn a_prometheus_that_restarts_in_a_drill_accuses_no_alert(site: &Site) {
-    let (code, _, said) = site.act_at("verify-alert", LOAD_ON, |_| {
+fn a_restart_of_prometheus_during_a_drill_fails_no_alert(site: &Site) {
+    let (code, _, output) = site.act_at("verify-alert", LOAD_ON, |_| {
         site.on(MONITORING, "systemctl restart monctl-prometheus");
     });
     let ends = [Exit::Success, Exit::ObservationLost].map(|exit| Some(i32::from(exit.code())));
-    assert!(ends.contains(&code), "{code:?}: {said}");
-    assert!(!said.contains("never rose"), "{said}");
+    assert!(ends.contains(&code), "{code:?}: {output}");
+    assert!(!output.contains("never rose"), "{output}");
 }
 
-fn an_observation_that_is_lost_is_no_verdict(site: &Site) {
-    let (code, _, said) = site.act_at("verify-alert", PENDING, |_| {
+fn a_lost_observation_is_not_a_verdict(site: &Site) {
+    let (code, _, output) = site.act_at("verify-alert", PENDING, |_| {
         site.on(
             MONITORING,
             "systemd-run --quiet --on-active=90 systemctl start ssh.service && systemctl stop ssh.socket ssh.service",
         );
         site.cut_connections();
     });
-    assert_eq!(code, Some(Exit::ObservationLost.code().into()), "{said}");
-    assert!(said.contains("HighCPUUsage could not be observed on app"), "{said}");
+    assert_eq!(code, Some(Exit::ObservationLost.code().into()), "{output}");
+    assert!(output.contains("HighCPUUsage could not be observed on app"), "{output}");
     eventually("the host lets us in again", || site.project.ssh(MONITORING, "true").status.success());
 }
 
-fn a_full_run_is_the_cause_that_is_told(site: &Site) {
+fn a_full_run_directory_is_named_as_the_cause(site: &Site) {
     show_all_cpus(|host, command| site.on(host, command));
     site.on(APP, "cat /dev/zero >/run/full 2>/dev/null || true");
     for words in ["up --yes", "plan"] {

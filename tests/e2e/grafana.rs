@@ -1,5 +1,5 @@
-//! Grafana on a real machine: it comes from a mirror, may be missing for a while, has a password of its own, shows
-//! the data of real hosts, and what a person changed in it is found.
+//! Grafana on a real machine: it is installed from a mirror, may be missing for a while, has its own password, shows
+//! the data of real hosts, and a person's edits are detected.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -28,7 +28,7 @@ const DEADLINE: Duration = Duration::from_mins(1);
 const FLEET: &str = include_str!("../fixtures/dashboards/fleet.json");
 const REQUESTS: &str = include_str!("../fixtures/dashboards/requests.json");
 
-/// A spec of the example application whose Grafana comes from a mirror.
+/// A spec for the example application with Grafana from a mirror.
 fn spec(project: &TestProject, catalogue: &Path, required: bool) -> String {
     let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
     let source = if named_programs().is_some() { "release" } else { "distribution" };
@@ -58,7 +58,7 @@ fn up(folder: &Project) -> Ran {
     folder.monctl().args(["up", "--yes"]).run()
 }
 
-/// The same Grafana as an operator sees it, through a forward.
+/// A client of the same Grafana as an operator's, through a forward.
 async fn operator(machine: &Machine, password: &str) -> (Remote, Client) {
     let remote = Remote::connect(machine, DEADLINE, &Events::channel().0).await.unwrap();
     let socket = remote.forward(3000).await.unwrap();
@@ -70,7 +70,7 @@ async fn dashboard(grafana: &Client, uid: &str) -> Value {
     grafana.get(&format!("/api/dashboards/uid/{uid}")).await.unwrap().json().unwrap()
 }
 
-/// Whether a panel's query brings data, asked as the browser would.
+/// Whether a panel's query returns data when sent as by a browser.
 async fn has_data(grafana: &Client, target: &Value) -> bool {
     let mut query = target.clone();
     query["expr"] = target["expr"].as_str().unwrap().replace("$host", ".+").into();
@@ -82,7 +82,7 @@ async fn has_data(grafana: &Client, target: &Value) -> bool {
     results.values().any(|one| one["frames"].as_array().is_some_and(|frames| frames.iter().any(has_values)))
 }
 
-/// Of all dashboards, those of other people included, after a little traffic.
+/// Checks all dashboards, including other people's, after a little traffic.
 fn every_panel_but_a_misspelt_one_shows_something(folder: &Project) {
     let verify = |more: &[&str]| folder.monctl().arg("verify-dashboards").args(more).run();
     verify(&[])
@@ -91,26 +91,22 @@ fn every_panel_but_a_misspelt_one_shows_something(folder: &Project) {
         .stdout_contains("\n1 of ")
         .stdout_contains("no metric `node_cpu_second_total`; did you mean `node_cpu_seconds_total`?");
     let pictures = folder.path("pictures");
-    let asked = verify(&["--no-traffic", "--screenshots", pictures.to_str().unwrap(), "--output", "json"]);
-    let asked = asked.code(4).json();
-    assert_eq!(asked["pictures"].as_array().unwrap().len(), 7);
-    let variables = asked["variables"].as_array().unwrap();
+    let report = verify(&["--no-traffic", "--screenshots", pictures.to_str().unwrap(), "--output", "json"]);
+    let report = report.code(4).json();
+    assert_eq!(report["pictures"].as_array().unwrap().len(), 7);
+    let variables = report["variables"].as_array().unwrap();
     assert!(variables.iter().all(|one| one["shown"] != "empty" && one["shown"] != "error"), "{variables:#?}");
     let png = fs::read(pictures.join("monctl_hosts.png")).unwrap();
     assert!(png.starts_with(b"\x89PNG"), "{} bytes", png.len());
     for dashboard in ["Fleet, in full", "Requests, in full"] {
         let of_it = |one: &&Value| one["dashboard"] == dashboard;
-        let queries = asked["queries"].as_array().unwrap().iter().filter(of_it).count();
-        assert!(queries >= 15, "only {queries} of {dashboard}: {asked:#}");
+        let queries = report["queries"].as_array().unwrap().iter().filter(of_it).count();
+        assert!(queries >= 15, "only {queries} of {dashboard}: {report:#}");
     }
 }
 
-/// A second time changes nothing; a hand-made change is named, kept as a copy, and put back.
-async fn what_a_person_changed_is_named_kept_and_put_back(
-    folder: &Project,
-    mut hosts: Value,
-    grafana: &Client,
-) {
+/// A second run changes nothing; a manual edit is named, copied, and undone.
+async fn an_edit_is_named_copied_and_undone(folder: &Project, mut hosts: Value, grafana: &Client) {
     folder.monctl().arg("plan").run().code(0);
     hosts["refresh"] = "1m".into();
     let body = json!({"dashboard": hosts, "folderUid": "monctl"});
@@ -127,13 +123,12 @@ async fn what_a_person_changed_is_named_kept_and_put_back(
     let mut copies = fs::read_dir(folder.path("grafana-drift")).unwrap();
     let kept = fs::read_to_string(copies.next().unwrap().unwrap().path()).unwrap();
     assert_eq!(serde_json::from_str::<Value>(&kept).unwrap()["refresh"], "1m");
-    assert!(copies.next().is_none(), "one change, one copy");
+    assert!(copies.next().is_none(), "one edit, one copy");
     folder.monctl().arg("plan").run().code(0);
 }
 
-/// With `on_drift: keep`: `plan` shows what a person changed, `up` imports the rest and leaves it, and so it goes on until
-/// the spec says otherwise.
-async fn with_keep_a_change_stays(folder: Project, spec: &str, grafana: &Client) -> Project {
+/// With `on_drift: keep`, `plan` shows a person's edit, and `up` keeps it and imports the rest, until the spec changes.
+async fn with_keep_an_edit_stays(folder: Project, spec: &str, grafana: &Client) -> Project {
     let keeping = spec.replace("grafana: {", "grafana: {on_drift: keep, ");
     let folder = folder.file("monctl.yaml", keeping);
     let mut edited = dashboard(grafana, "monctl_hosts").await["dashboard"].clone();
@@ -143,7 +138,7 @@ async fn with_keep_a_change_stays(folder: Project, spec: &str, grafana: &Client)
     assert!(grafana.delete("/api/dashboards/uid/monctl_overview").await.unwrap().is_success());
 
     let left = "= dashboard `Hosts`: differs in `refresh`, changed in Grafana by `admin`; left as it is";
-    let missing = "dashboard `Overview`: is not there";
+    let missing = "dashboard `Overview`: does not exist";
     folder.monctl().arg("plan").run().code(3).stdout_contains(left).stdout_contains(missing);
     up(&folder).success();
     assert_eq!(dashboard(grafana, "monctl_hosts").await["dashboard"]["refresh"], "2m");
@@ -158,7 +153,7 @@ async fn with_keep_a_change_stays(folder: Project, spec: &str, grafana: &Client)
 }
 
 #[test]
-fn grafana_may_come_later_and_then_shows_the_hosts_with_a_password_of_its_own() {
+fn grafana_can_be_installed_later_and_shows_the_hosts_with_its_own_password() {
     let Some(project) = TestProject::new() else { return };
     runtime().block_on(async {
         project.provider.create_network().await.unwrap();
@@ -167,15 +162,15 @@ fn grafana_may_come_later_and_then_shows_the_hosts_with_a_password_of_its_own() 
         let (_, monitoring) = (app.unwrap(), monitoring.unwrap());
         let gateway = gateway(&project);
 
-        // The mirror lacks it: all else comes, and the summary says what does not.
+        // The mirror lacks it: everything else is installed, and the summary names what is missing.
         let mirror = ReleaseMirror::with_grafana(gateway);
         let catalogue = fs::read(mirror.catalogue()).unwrap();
         mirror.withdraw("grafana");
         let folder = Project::with_spec(&spec(&project, Path::new("catalogue.json"), false));
         let folder = folder.file("catalogue.json", catalogue);
-        // Dashboards as people publish them are imported, too, and each of their panels shows something in the end.
+        // Dashboards as people publish them are imported too, and each of their panels shows data in the end.
         let folder = folder.file("fleet.json", FLEET).file("requests.json", REQUESTS);
-        up(&folder).success().stdout_contains("Grafana is not there");
+        up(&folder).success().stdout_contains("Grafana is unavailable");
         project.output(MONITORING, "systemctl is-active monctl-prometheus monctl-alertmanager");
 
         let mirror = ReleaseMirror::with_grafana(gateway);
@@ -186,7 +181,7 @@ fn grafana_may_come_later_and_then_shows_the_hosts_with_a_password_of_its_own() 
             assert_eq!(project.output(MONITORING, "cat /opt/monctl/grafana/VERSION"), release.version());
         }
 
-        // The password: made by monctl, readable by its owners only, never the default one, never shown.
+        // The password is generated by monctl, readable only by its owners, never the default, and never shown.
         let copy = project.folder().join("grafana-password");
         let password = fs::read_to_string(&copy).unwrap();
         assert_eq!(fs::metadata(&copy).unwrap().mode() & 0o777, 0o600);
@@ -211,21 +206,21 @@ fn grafana_may_come_later_and_then_shows_the_hosts_with_a_password_of_its_own() 
             }
         }
 
-        // It is what whoever opens Grafana sees first.
+        // The overview is Grafana's home page.
         let home: Value = grafana.get("/api/dashboards/home").await.unwrap().json().unwrap();
         assert_eq!(home["redirectUri"], "/d/monctl_overview");
 
-        what_a_person_changed_is_named_kept_and_put_back(&folder, hosts, &grafana).await;
+        an_edit_is_named_copied_and_undone(&folder, hosts, &grafana).await;
         let folder =
-            with_keep_a_change_stays(folder, &spec(&project, &mirror.catalogue(), true), &grafana).await;
+            with_keep_an_edit_stays(folder, &spec(&project, &mirror.catalogue(), true), &grafana).await;
 
-        // What was done is drawn over the dashboards, and daily work needs no password.
+        // Changes are annotated in the dashboards, and daily work needs no password.
         let annotated = grafana.get("/api/annotations?tags=monctl&tags=configuration").await.unwrap();
         assert!(annotated.json::<Vec<Value>>().unwrap().iter().any(|one| one["text"] != ""));
         let token = project.folder().join("grafana-token");
         assert_eq!(fs::metadata(&token).unwrap().mode() & 0o777, 0o600);
 
-        // A new password, everywhere; the old one is good for nothing any more.
+        // The new password is valid everywhere, and the old one no longer works.
         let ran = folder.monctl().args(["rotate", "grafana-password"]).run().success();
         let rotated = fs::read_to_string(&copy).unwrap();
         assert_ne!(rotated, password);
@@ -236,7 +231,7 @@ fn grafana_may_come_later_and_then_shows_the_hosts_with_a_password_of_its_own() 
         assert_eq!(grafana.get("/api/org").await.unwrap().status, 401);
         folder.monctl().arg("plan").run().code(0);
 
-        // Cut off after Grafana had taken the next one: whoever needs the password finds it.
+        // Interrupted after Grafana had accepted the next password: later commands find it.
         fs::rename(&copy, project.folder().join("grafana-password-next")).unwrap();
         fs::write(&copy, "the one before").unwrap();
         fs::remove_file(&token).unwrap();
@@ -251,40 +246,40 @@ fn grafana_may_come_later_and_then_shows_the_hosts_with_a_password_of_its_own() 
         assert!(grafana.post("/api/dashboards/db", &broken).await.unwrap().is_success());
         every_panel_but_a_misspelt_one_shows_something(&folder);
         drop(remote);
-        at_hand::grafana_lets_a_browser_in_without_typing(folder.monctl().arg("open"));
+        at_hand::grafana_logs_a_browser_in_without_typing(folder.monctl().arg("open"));
         a_wrong_password_is_shown_once_by_each_command(&project, &folder, &rotated);
         another_computer_learns_the_password(&project, &folder, &rotated);
-        one_that_exists_takes_the_place_of_monctls_own(&project, &folder, &mirror.catalogue()).await;
+        an_existing_grafana_replaces_monctls_own(&project, &folder, &mirror.catalogue()).await;
     });
 }
 
-/// Tries that Grafana holds against the administrator's name: five of them lock it.
+/// Failed logins that Grafana counts for the administrator: five lock the account.
 fn wrong_tries(project: &TestProject) -> u32 {
     let count = "import sqlite3; print(sqlite3.connect('/var/lib/monctl/grafana/grafana.db').execute('SELECT COUNT(*) FROM login_attempt').fetchone()[0])";
     project.output(MONITORING, &format!("python3 -c \"{count}\"")).parse().unwrap()
 }
 
-/// As if five minutes had passed.
+/// Resets the count, as if five minutes had passed.
 fn forget_tries(project: &TestProject) {
     let forget = "import sqlite3; db = sqlite3.connect('/var/lib/monctl/grafana/grafana.db'); db.execute('DELETE FROM login_attempt'); db.commit()";
     project.output(MONITORING, &format!("python3 -c \"{forget}\""));
 }
 
-/// Somebody changed the password in the browser, and the token is gone.
+/// Somebody changed the password in the browser, and the token was deleted.
 fn a_wrong_password_is_shown_once_by_each_command(project: &TestProject, folder: &Project, right: &str) {
     let copy = project.folder().join("grafana-password");
     let token = project.folder().join("grafana-token");
     let good = fs::read(&token).unwrap();
     fs::remove_file(&token).unwrap();
     fs::write(&copy, "not the one").unwrap();
-    // So that `up` has something to do, and to draw.
+    // Gives `up` something to do and to annotate.
     project.output(MONITORING, "systemctl stop monctl-alertmanager");
     for words in [&["up", "--yes"][..], &["plan"], &["status"], &["verify-dashboards"]] {
         forget_tries(project);
         let _turn = turns::of(words.iter().copied());
         let ran = folder.monctl().args(words).run();
-        let said = format!("{}{}", ran.stdout, ran.stderr);
-        assert!(said.contains("grafana refuses the password of `admin`"), "{ran}");
+        let output = format!("{}{}", ran.stdout, ran.stderr);
+        assert!(output.contains("grafana refuses the password of `admin`"), "{ran}");
         assert_eq!(wrong_tries(project), 1, "{ran}");
     }
     forget_tries(project);
@@ -295,7 +290,7 @@ fn a_wrong_password_is_shown_once_by_each_command(project: &TestProject, folder:
     up(folder).success();
 }
 
-/// Whoever comes to the project with another computer: nothing of Grafana's is kept there.
+/// The project is used from another computer that has no Grafana credentials.
 fn another_computer_learns_the_password(project: &TestProject, folder: &Project, password: &str) {
     let copy = project.folder().join("grafana-password");
     fs::remove_file(&copy).unwrap();
@@ -307,14 +302,10 @@ fn another_computer_learns_the_password(project: &TestProject, folder: &Project,
     assert_eq!(wrong_tries(project), 0);
 }
 
-/// The user has a Grafana of their own on this computer, which reaches Prometheus through an open way.
-async fn one_that_exists_takes_the_place_of_monctls_own(
-    project: &TestProject,
-    folder: &Project,
-    catalogue: &Path,
-) {
-    let mut way = Live::start(folder.monctl().args(["open", "prometheus", "--print"]).command());
-    let prometheus = way.line();
+/// The user has their own Grafana on this computer, which reaches Prometheus through an open forward.
+async fn an_existing_grafana_replaces_monctls_own(project: &TestProject, folder: &Project, catalogue: &Path) {
+    let mut forward = Live::start(folder.monctl().args(["open", "prometheus", "--print"]).command());
+    let prometheus = forward.line();
     let theirs = TestGrafana::start();
     let admin = Client::new("grafana", &Endpoint::Tcp(theirs.address)).unwrap();
     let admin = admin.with_login("admin", Secret::new(PASSWORD));
@@ -339,14 +330,14 @@ async fn one_that_exists_takes_the_place_of_monctls_own(
     };
     monctl(&["plan"])
         .code(3)
-        .stdout_contains("unit monctl-grafana.service: not wanted any more")
-        .stdout_contains("data source `monctl Prometheus`: is not there");
+        .stdout_contains("unit monctl-grafana.service: no longer needed")
+        .stdout_contains("data source `monctl Prometheus`: does not exist");
     monctl(&["up", "--yes"]).success();
     let gone = "systemctl is-active monctl-grafana || ls /etc/systemd/system/monctl-grafana.service /etc/monctl/grafana/grafana.ini 2>&1 | grep -c 'No such'";
     assert_eq!(project.output(MONITORING, gone), "inactive\n2");
     monctl(&["plan"]).code(0);
     monctl(&["up", "--yes"]).success().stdout_contains("no change");
-    monctl(&["status"]).success().stdout_contains("dashboards: as monctl brought them");
+    monctl(&["status"]).success().stdout_contains("dashboards: as monctl imported them");
     let annotated: Value = admin.get("/api/annotations?tags=monctl").await.unwrap().json().unwrap();
     assert_eq!(annotated.as_array().unwrap().len(), 1, "{annotated}");
 
@@ -354,7 +345,7 @@ async fn one_that_exists_takes_the_place_of_monctls_own(
     let ran = monctl(&["verify-dashboards", "--screenshots", pictures.to_str().unwrap(), "--output", "json"]);
     let ran = ran.success();
     assert_eq!(ran.json()["pictures"].as_array().unwrap().len(), 6);
-    way.interrupt();
+    forward.interrupt();
 
     let down = monctl(&["down", "--yes"]).success();
     down.stdout_contains("removed folder `monctl` from Grafana")

@@ -1,5 +1,5 @@
-//! What monctl promises of hosts, on one pair of machines that all scenarios share. Each leaves everything as the spec
-//! says. The first one makes what the others need, and always runs.
+//! Scenarios on one shared pair of machines. Each leaves everything as in the spec. The first one creates the objects
+//! that the others need, and always runs.
 
 use std::time::Duration;
 
@@ -20,36 +20,36 @@ fn hosts_are_brought_up_kept_and_taken_down() {
     let scenarios = scenarios![Site:
         an_interrupted_or_killed_run_ends_and_the_next_one_converges,
         a_command_runs_on_a_host_word_for_word,
-        a_second_up_changes_nothing_by_one_ssh_session_a_host,
+        a_second_up_changes_nothing_with_one_ssh_session_per_host,
         units_are_hardened_and_none_runs_as_root,
-        what_was_changed_by_hand_is_mended_and_nothing_else_is_touched,
-        what_was_destroyed_by_hand_is_made_anew,
+        changes_by_hand_are_repaired_and_nothing_else_is_touched,
+        objects_removed_by_hand_are_recreated,
         a_lock_of_apt_is_waited_for_and_its_holder_named,
         a_set_that_fails_its_check_leaves_everything_untouched,
-        a_set_that_a_unit_does_not_survive_is_rolled_back,
-        another_process_on_a_port_is_no_sign_of_health,
+        a_set_with_an_unhealthy_unit_is_rolled_back,
+        another_process_on_a_port_does_not_count_as_healthy,
         a_new_version_is_deployed_without_a_failed_request,
         a_version_that_does_not_start_is_rolled_back,
-        trust::the_applications_user_makes_root_write_nowhere_else,
-        trust::packages_are_built_by_a_user_of_their_own_that_leaves_nothing_behind,
-        trust::a_host_of_an_earlier_version_is_taken_over_without_a_loss,
-        trust::a_host_of_an_earlier_version_is_given_everything_back_where_the_new_one_does_not_start,
-        trust::links_that_wait_on_a_host_of_an_earlier_version_lead_nowhere,
-        another_application_host_is_made_scraped_guarded_and_removed,
+        trust::the_applications_user_cannot_redirect_writes_of_root,
+        trust::packages_are_built_by_a_dedicated_user_that_leaves_nothing_behind,
+        trust::a_host_of_an_earlier_version_is_migrated_without_data_loss,
+        trust::a_failed_migration_restores_a_host_of_an_earlier_version,
+        trust::prepared_links_on_a_host_of_an_earlier_version_are_not_followed,
+        another_application_host_is_created_scraped_protected_and_removed,
         at_hand::journals_are_one_stream_in_the_order_of_time,
         at_hand::a_web_interface_is_reached_until_ctrl_c_and_survives_a_lost_connection,
-        software::releases_take_the_place_of_packages,
+        software::releases_replace_packages,
         secrets::secrets_stay_where_they_belong,
         after_a_reboot_of_this_computer_up_brings_everything_back,
         down_removes_everything_of_the_project_and_nothing_else,
     ];
-    // The others begin with everything in order, as far as that can be had.
-    let mend = |site: &Site, files: TempDir| {
+    // The others begin in a clean state, as far as possible.
+    let repair = |site: &Site, files: TempDir| {
         site.put_back(&files);
         let _turn = turns::busy();
         let _ = site.call("up --yes").run();
     };
-    scenarios::run(&site, &scenarios, 1, Site::files, mend);
+    scenarios::run(&site, &scenarios, 1, Site::files, repair);
 }
 
 fn an_interrupted_or_killed_run_ends_and_the_next_one_converges(site: &Site) {
@@ -57,7 +57,7 @@ fn an_interrupted_or_killed_run_ends_and_the_next_one_converges(site: &Site) {
     before.stdout_contains("+ machine app: absent").stdout_contains("unit monctl-node-exporter.service");
     // In these events: a machine is being made, packages are being installed, the application is being deployed.
     let moments = [
-        ("make machine", "INT"),
+        ("create machine", "INT"),
         (r#""step":"packages""#, "TERM"),
         (r#""step":"venv""#, "KILL"),
         (r#""step":"app""#, "INT"),
@@ -67,21 +67,21 @@ fn an_interrupted_or_killed_run_ends_and_the_next_one_converges(site: &Site) {
             // It may be there already: it does not wait for the packages of the other host.
             site.on(APP, "rm -rf /opt/monctl/venvs");
         }
-        let (code, took, said) = site.signal_at("up --yes", moment, signal);
+        let (code, took, output) = site.signal_at("up --yes", moment, signal);
         if signal == "KILL" {
-            assert_eq!(code, None, "{said}");
+            assert_eq!(code, None, "{output}");
             continue;
         }
-        assert_eq!(code, Some(130), "{said}");
+        assert_eq!(code, Some(130), "{output}");
         assert!(took < Duration::from_secs(10), "{took:?}");
-        assert!(said.contains("`monctl up` goes on from here"), "{said}");
+        assert!(output.contains("`monctl up` goes on from here"), "{output}");
     }
     site.converge();
     assert!(site.page().contains("<title>"));
     site.targets_are_up(4);
 }
 
-fn a_second_up_changes_nothing_by_one_ssh_session_a_host(site: &Site) {
+fn a_second_up_changes_nothing_with_one_ssh_session_per_host(site: &Site) {
     let logins = |host| -> u32 {
         let count = "journalctl --unit ssh --output cat | grep -c 'Accepted publickey'";
         site.on(host, count).parse().unwrap()
@@ -124,7 +124,7 @@ fn units_are_hardened_and_none_runs_as_root(site: &Site) {
     }
 }
 
-/// A damage, and the line of the plan that tells of it.
+/// A damage, and its line in the plan.
 struct Damage {
     host: HostName,
     command: &'static str,
@@ -143,8 +143,8 @@ fn damage(
     Damage { host, command, step, what, why }
 }
 
-/// Does damage, sees it in the plan, and has it mended.
-fn mend(site: &Site, damages: &[Damage]) -> Vec<Finding> {
+/// Does damage, finds it in the plan, and runs `up` to repair it.
+fn repair(site: &Site, damages: &[Damage]) -> Vec<Finding> {
     for damage in damages {
         site.on(damage.host, damage.command);
     }
@@ -153,12 +153,12 @@ fn mend(site: &Site, damages: &[Damage]) -> Vec<Finding> {
     for host in [APP, MONITORING] {
         let found = site.findings(host);
         for damage in damages.iter().filter(|damage| damage.host == host) {
-            let is_told = |finding: &&Finding| {
+            let is_in_plan = |finding: &&Finding| {
                 finding.step == damage.step
                     && finding.what == damage.what
                     && finding.why.starts_with(damage.why)
             };
-            assert!(found.iter().any(|it| is_told(&it)), "`{}` is not in {found:#?}", damage.command);
+            assert!(found.iter().any(|it| is_in_plan(&it)), "`{}` is not in {found:#?}", damage.command);
         }
         all.extend(found);
     }
@@ -166,12 +166,12 @@ fn mend(site: &Site, damages: &[Damage]) -> Vec<Finding> {
     all
 }
 
-fn what_was_changed_by_hand_is_mended_and_nothing_else_is_touched(site: &Site) {
+fn changes_by_hand_are_repaired_and_nothing_else_is_touched(site: &Site) {
     let before = site.processes();
     let rules = "/etc/monctl/monitoring/alert_rules.yml";
     let firewall = "unit monctl-firewall.service";
     let exporter = "unit monctl-node-exporter.service";
-    let found = mend(
+    let found = repair(
         site,
         &[
             damage(
@@ -188,17 +188,17 @@ fn what_was_changed_by_hand_is_mended_and_nothing_else_is_touched(site: &Site) {
     let diff = &found.iter().find(|finding| finding.what == rules).unwrap().diff;
     assert!(diff.contains("-# by hand"), "{diff}");
     assert_eq!(site.processes().changed_since(&before), ["node-exporter"]);
-    // A table that is gone altogether is noticed as well.
-    mend(
+    // A missing table is detected as well.
+    repair(
         site,
         &[damage(APP, "nft delete table inet monctl", "firewall", firewall, "what it set up was changed")],
     );
     assert_eq!(site.processes().changed_since(&before), ["node-exporter"]);
 }
 
-fn what_was_destroyed_by_hand_is_made_anew(site: &Site) {
+fn objects_removed_by_hand_are_recreated(site: &Site) {
     let before = site.processes();
-    mend(
+    repair(
         site,
         &[
             damage(
@@ -258,7 +258,7 @@ fn a_set_that_fails_its_check_leaves_everything_untouched(site: &Site) {
     let sets =
         "readlink /etc/monctl/monitoring /etc/monctl/app; cat /etc/monctl/monitoring/*.yml | sha256sum";
     let before = (site.processes(), site.on(MONITORING, sets));
-    // A function that a newer Prometheus may know is left for the host's own promtool to judge.
+    // A function that a newer Prometheus may know is checked by the host's own promtool.
     let broken = "  Broken: {expr: no_such_function(up) > 1}\n";
     site.edit("monctl.yaml", "alerts:\n", &format!("alerts:\n{broken}"));
     let ran = site.monctl("up --yes").code(1);
@@ -268,13 +268,13 @@ fn a_set_that_fails_its_check_leaves_everything_untouched(site: &Site) {
     site.monctl("plan").success();
 }
 
-fn a_set_that_a_unit_does_not_survive_is_rolled_back(site: &Site) {
+fn a_set_with_an_unhealthy_unit_is_rolled_back(site: &Site) {
     let before = site.on(MONITORING, "cat /etc/monctl/monitoring/*.yml | sha256sum");
     let alertmanager = site.process(MONITORING, "alertmanager");
-    // promtool accepts the rule; Prometheus ends at once over a retention beyond its range.
+    // promtool accepts the rule; Prometheus exits at once because its retention is out of range.
     let extreme = "monitoring:\n  retention: 99y99999d\n";
     site.edit("monctl.yaml", "monitoring:\n", extreme);
-    // A change of the same set that is fine, and that does not concern Alertmanager.
+    // A valid change of the same set that does not affect Alertmanager.
     site.edit("monctl.yaml", "above: 80", "above: 81");
     let ran = site.monctl("up --yes").code(1);
     ran.stdout_contains("monctl-prometheus.service is not healthy")
@@ -288,7 +288,7 @@ fn a_set_that_a_unit_does_not_survive_is_rolled_back(site: &Site) {
     site.monctl("plan").success();
 }
 
-fn another_process_on_a_port_is_no_sign_of_health(site: &Site) {
+fn another_process_on_a_port_does_not_count_as_healthy(site: &Site) {
     let processes = site.processes();
     site.on(
         MONITORING,
@@ -338,7 +338,7 @@ fn a_new_version_is_deployed_without_a_failed_request(site: &Site) {
     let gone = site.findings(APP);
     assert!(
         gone.iter()
-            .any(|it| it.what == "/srv/monctl/current/README.md" && it.why == "not in the project any more"),
+            .any(|it| it.what == "/srv/monctl/current/README.md" && it.why == "no longer in the project"),
         "{gone:#?}"
     );
     let exporter = site.process(APP, "app-metrics");
@@ -395,7 +395,7 @@ fn a_version_that_does_not_start_is_rolled_back(site: &Site) {
     site.monctl("plan").success();
 }
 
-fn another_application_host_is_made_scraped_guarded_and_removed(site: &Site) {
+fn another_application_host_is_created_scraped_protected_and_removed(site: &Site) {
     let second = HostName::app(2);
     let before = site.processes();
     site.edit("monctl.yaml", "  path: app\n", "  path: app\n  count: 2\n");
@@ -438,14 +438,14 @@ fn another_application_host_is_made_scraped_guarded_and_removed(site: &Site) {
     assert_eq!(site.processes().changed_since(&before), Vec::<&str>::new());
 }
 
-/// apt-daily holds the lock of the lists while it brings them up to date, somebody else dpkg's; each for a minute.
+/// apt-daily holds the lock of the lists while it updates them, another program dpkg's; each for a minute.
 fn a_lock_of_apt_is_waited_for_and_its_holder_named(site: &Site) {
     for (unit, lock) in
         [("apt-daily", "/var/lib/apt/lists/lock"), ("somebody", "/var/lib/dpkg/lock-frontend")]
     {
         // The lock is held for a minute, which a wait for a turn would use up.
         let _turn = turns::busy();
-        // The lists are old, so that they are asked for.
+        // The lists are old, so that they are updated.
         site.on(APP, "apt-get -qq remove --yes stress-ng >/dev/null && find /var/lib/apt/lists -name '*Packages*' -delete");
         let hold = format!(
             "import fcntl, time; file = open('{lock}', 'w'); fcntl.lockf(file, fcntl.LOCK_EX); open('/run/held', 'w'); \
@@ -491,7 +491,7 @@ fn down_removes_everything_of_the_project_and_nothing_else(site: &Site) {
     site.monctl("down --yes").success().stdout_contains("nothing is left");
     assert_eq!(runtime().block_on(other.provider.observe()).unwrap(), others);
 
-    // Where the spec is lost, the name is enough.
+    // If the spec is lost, the name is enough.
     let elsewhere = tempfile::tempdir().unwrap();
     let words = format!("down --yes --project {}", other.name);
     keeps_secrets(site.call(&words).current_dir(elsewhere.path()).run()).success();

@@ -44,7 +44,7 @@ fn run(folder: &Project, words: &str) -> Ran {
 }
 
 #[test]
-fn a_folder_is_all_that_an_exporter_needs_to_be_installed_proven_shown_and_removed() {
+fn an_integration_folder_is_enough_to_install_prove_show_and_remove_an_exporter() {
     let Some(project) = TestProject::new() else { return };
     runtime().block_on(project.provider.create_network()).unwrap();
     let mirror = ReleaseMirror::with_grafana(gateway(&project));
@@ -67,7 +67,7 @@ fn a_folder_is_all_that_an_exporter_needs_to_be_installed_proven_shown_and_remov
     let of_queue = |one: &&serde_json::Value| one["dashboard"] == "Queue";
     assert_eq!(shown["queries"].as_array().unwrap().iter().filter(of_queue).count(), 2, "{shown:#}");
 
-    // Out of the spec, it goes from the hosts.
+    // Removed from the spec, it is removed from the hosts.
     let without = spec(&project, &mirror.catalogue());
     let begin = without.find("integrations:").unwrap();
     let end = without.find("notify:").unwrap();

@@ -1,5 +1,5 @@
-//! What the local provider promises of machines: they boot, are reached by pinned keys only, have a network,
-//! outlive monctl and reboots, keep to their project, and go without a trace.
+//! The local provider's machines: they boot, are reached by pinned keys only, have a network, outlive monctl and
+//! reboots, do not affect other projects, and are removed without a trace.
 
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -19,20 +19,20 @@ use crate::traces::Traces;
 const APP: HostName = HostName::app(1);
 const MONITORING: HostName = HostName::MONITORING;
 
-/// Fails unless all package mirrors answer, and soon.
+/// Fails unless all package mirrors answer soon.
 const REACH_MIRRORS: &str = "timeout 60 apt-get -o APT::Update::Error-Mode=any -o Acquire::Retries=0 -o Acquire::http::Timeout=20 update";
 
 /// Names the project for [`makes_a_machine_for_another_test`].
 const PROJECT: &str = "MONCTL_TEST_PROJECT";
 
-/// Runs a test with a project of its own, where machines can be made.
+/// Runs a test with a project of its own, if machines can be created here.
 fn with_project(test: impl AsyncFnOnce(&TestProject)) {
     if let Some(project) = TestProject::new() {
         runtime().block_on(test(&project));
     }
 }
 
-/// Makes network and machines, as `up` does.
+/// Creates network and machines, as `up` does.
 async fn make(project: &TestProject, hosts: &[HostName]) {
     project.provider.create_network().await.unwrap();
     for host in hosts {
@@ -44,11 +44,11 @@ fn states(observed: &Observed) -> Vec<(HostName, MachineState)> {
     observed.machines.iter().map(|(host, found)| (*host, found.state)).collect()
 }
 
-/// Waits for a condition, for a generous while.
+/// Waits up to a minute for a condition.
 fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
     let deadline = Instant::now() + Duration::from_mins(1);
     while !condition() {
-        assert!(Instant::now() < deadline, "not in time: {what}");
+        assert!(Instant::now() < deadline, "timed out: {what}");
         sleep(Duration::from_millis(50));
     }
 }
@@ -75,14 +75,14 @@ fn two_machines_boot_side_by_side_and_reach_each_other_and_the_world() {
     });
 }
 
-/// As when one host is installed for minutes, and the other one has nothing to do.
+/// As when one host is installed for minutes while the other has nothing to do.
 #[test]
-fn a_connection_that_nobody_uses_lasts() {
+fn an_idle_connection_stays_open() {
     with_project(async |project| {
         project.provider.create_network().await.unwrap();
         let machine = project.provider.create_machine(APP).await.unwrap();
         let remote = Remote::connect(&machine, Duration::from_mins(1), &Events::channel().0).await.unwrap();
-        // ssh ends what is idle for ten seconds.
+        // ssh closes connections that are idle for ten seconds.
         tokio::time::sleep(Duration::from_secs(15)).await;
         assert!(remote.run(&["true"], b"").await.unwrap().status.success());
     });
@@ -103,7 +103,7 @@ fn a_machine_trusts_the_certificates_that_this_computer_trusts() {
 }
 
 #[test]
-fn a_machine_with_another_host_key_or_an_unknown_one_is_refused() {
+fn a_machine_with_a_wrong_or_unknown_host_key_is_rejected() {
     with_project(async |project| {
         make(project, &[APP]).await;
         let other = tempfile::tempdir().unwrap();
@@ -117,10 +117,13 @@ fn a_machine_with_another_host_key_or_an_unknown_one_is_refused() {
         for known_hosts in [format!("{address} {public}"), String::new()] {
             fs::write(project.folder().join("ssh/known_hosts"), known_hosts).unwrap();
             let output = project.ssh(APP, "true");
-            let said = String::from_utf8_lossy(&output.stderr);
-            assert!(!output.status.success() && said.contains("Host key verification failed"), "{output:?}");
+            let stderr = String::from_utf8_lossy(&output.stderr);
+            assert!(
+                !output.status.success() && stderr.contains("Host key verification failed"),
+                "{output:?}"
+            );
         }
-        // A look notices, and the network is made complete again.
+        // `observe` detects that, and the network is completed again.
         assert!(!project.provider.observe().await.unwrap().network);
         project.provider.create_network().await.unwrap();
         project.output(APP, "true");
@@ -128,7 +131,7 @@ fn a_machine_with_another_host_key_or_an_unknown_one_is_refused() {
 }
 
 #[test]
-fn a_lost_client_key_is_replaced_on_machines_that_run() {
+fn a_lost_client_key_is_replaced_on_running_machines() {
     with_project(async |project| {
         make(project, &[APP]).await;
         for half in ["id_ed25519", "id_ed25519.pub"] {
@@ -145,7 +148,7 @@ fn machines_outlive_the_process_that_made_them_and_another_one_finds_them() {
     with_project(async |project| {
         let mut maker = maker(project);
         assert!(maker.wait().unwrap().success());
-        // What a terminal does to all that was started from it when it is closed.
+        // Kills the process group, as a terminal does when it is closed.
         let group = format!("-{}", maker.id());
         Command::new("sh").args(["-c", "kill -KILL \"$1\"", "sh", &group]).status().unwrap();
         let observed = project.provider.observe().await.unwrap();
@@ -203,7 +206,7 @@ fn a_machine_that_was_switched_off_is_started_again() {
 }
 
 #[test]
-fn a_machine_that_cannot_boot_is_reported_with_what_its_console_said() {
+fn a_machine_that_cannot_boot_is_reported_with_its_console_output() {
     with_project(async |project| {
         make(project, &[APP]).await;
         for init in ["usr/lib/systemd/systemd", "usr/sbin/init"] {
@@ -212,13 +215,13 @@ fn a_machine_that_cannot_boot_is_reported_with_what_its_console_said() {
         Traces::of(project).end_as_a_reboot_does();
         project.provider.create_network().await.unwrap();
         let error = project.provider.start_machine(APP).await.unwrap_err();
-        assert_eq!(error.message(), "machine `app` ended while it booted");
+        assert_eq!(error.message(), "machine `app` exited during boot");
         assert!(error.causes().concat().contains("No such file or directory"), "{:?}", error.causes());
     });
 }
 
 #[test]
-fn a_bridge_that_was_lost_is_made_anew_and_machines_that_run_are_on_it() {
+fn a_lost_bridge_is_created_again_and_running_machines_are_connected_to_it() {
     with_project(async |project| {
         make(project, &[APP]).await;
         let removed = Traces::of(project).remove_bridge();
@@ -231,7 +234,7 @@ fn a_bridge_that_was_lost_is_made_anew_and_machines_that_run_are_on_it() {
 }
 
 #[test]
-fn one_machine_goes_and_the_others_stay() {
+fn removing_one_machine_leaves_the_others() {
     with_project(async |project| {
         let second = HostName::app(2);
         make(project, &[APP, second]).await;
@@ -245,7 +248,7 @@ fn one_machine_goes_and_the_others_stay() {
 }
 
 #[test]
-fn projects_side_by_side_do_not_disturb_each_other() {
+fn concurrent_projects_do_not_affect_each_other() {
     with_project(async |first| {
         let Some(second) = TestProject::new() else { return };
         make(first, &[APP]).await;
@@ -266,12 +269,12 @@ fn projects_side_by_side_do_not_disturb_each_other() {
 }
 
 #[test]
-fn nothing_is_left_of_a_project_that_was_destroyed() {
+fn nothing_is_left_of_a_destroyed_project() {
     with_project(async |project| {
         make(project, &[APP, MONITORING]).await;
         let traces = Traces::of(project);
         assert!(traces.found().len() > 5, "{:?}", traces.found());
-        // By the name alone, as after the loss of everything else.
+        // With only the name, as after the loss of everything else.
         let nameless = provider(&project.name);
         let removed = nameless.destroy().await.unwrap();
         assert!(removed.iter().any(|piece| piece.to_string() == "machine `app`"), "{removed:?}");
@@ -282,7 +285,7 @@ fn nothing_is_left_of_a_project_that_was_destroyed() {
 }
 
 #[test]
-fn of_an_unfinished_machine_nothing_is_taken_over() {
+fn nothing_of_an_unfinished_machine_is_reused() {
     with_project(async |project| {
         make(project, &[]).await;
         let upper = project.folder().join("machines/app/upper/root");
@@ -295,7 +298,7 @@ fn of_an_unfinished_machine_nothing_is_taken_over() {
 }
 
 #[test]
-fn what_a_killed_run_left_is_made_whole_or_removed() {
+fn remains_of_a_killed_run_are_completed_or_removed() {
     for after in [10, 40, 90, 180, 400, 800].map(Duration::from_millis) {
         with_project(async |project| {
             kill_after(maker(project), after);
@@ -315,7 +318,7 @@ fn what_a_killed_run_left_is_made_whole_or_removed() {
     }
 }
 
-/// A process, in a process group of its own, that makes a machine for this project.
+/// A process, in a process group of its own, that creates a machine for this project.
 fn maker(project: &TestProject) -> Child {
     let this = env::current_exe().unwrap();
     let mut command = Command::new(this);

@@ -1,4 +1,4 @@
-//! Somebody at another computer who is not root: a home of their own with ssh keys, `known_hosts` and `config`, a spec
+//! A user without root on another computer: their own home with ssh keys, `known_hosts` and `config`, a spec
 //! with `provider: hosts`, and the real binary. Nothing of this computer's own accounts is touched: the account exists
 //! in the binary's mount namespace only.
 
@@ -14,7 +14,7 @@ use crate::site::{SECRETS, keeps_secrets};
 use crate::support::binary::{Monctl, Ran};
 use crate::turns;
 
-/// The account's number, which nobody has here.
+/// The account's number, which is unused here.
 const NUMBER: u32 = 54_321;
 const ENTER: &str = "mount --bind \"$1\" /etc/passwd && shift && \
     exec setpriv --reuid 54321 --regid 54321 --clear-groups -- \"$@\"";
@@ -53,7 +53,7 @@ impl Operator {
         fs::read_to_string(self.path("home/.ssh/id_ed25519.pub")).unwrap().trim().to_owned()
     }
 
-    /// Writes a file of the operator's, readable by nobody else.
+    /// Writes a file of the operator, readable only by the operator.
     pub fn write(&self, name: &str, text: &str) {
         fs::write(self.path(name), text).unwrap();
         self.own();
@@ -112,9 +112,9 @@ impl Operator {
             .stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap());
-        let mut said = String::new();
-        while !said.contains(moment) {
-            assert!(lines.read_line(&mut said).unwrap() > 0, "it ended before {moment}:\n{said}");
+        let mut output = String::new();
+        while !output.contains(moment) {
+            assert!(lines.read_line(&mut output).unwrap() > 0, "it ended before {moment}:\n{output}");
         }
         // The words before the binary's own became it.
         child.kill().unwrap();

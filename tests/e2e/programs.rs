@@ -1,5 +1,5 @@
 //! Where Prometheus, Alertmanager and node exporter of a test's hosts come from: Debian's packages, or, where release
-//! tarballs are named, these from a mirror in the project's network, as they come to whoever says nothing about it.
+//! tarballs are given, these from a mirror in the project's network, as with the default settings of a spec.
 
 use std::fs;
 use std::net::IpAddr;
@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::support::release_mirror::{ReleaseMirror, named_programs};
 use crate::test_project::{TestProject, runtime};
 
-/// What the specs of tests say.
+/// The setting in the specs of tests.
 pub const PACKAGES: &str = "install: distribution";
 
 /// How the hosts of a project obtain the programs. Serves until it is dropped.

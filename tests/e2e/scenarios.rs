@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
-/// A promise, and what shows that it is kept.
+/// A promise, and its check.
 pub type Scenario<T> = (&'static str, fn(&T));
 
 /// Pairs each scenario with its name, which is what it promises.
@@ -14,14 +14,14 @@ macro_rules! scenarios {
 }
 pub(crate) use scenarios;
 
-/// Runs them on their `subject`; the first `always` of them whatever is asked for. `mend` gets what `before` gave, and
-/// leaves a subject on which the next scenario can begin.
+/// Runs them on their `subject`; the first `always` of them in any case. `repair` gets the result of `before`, and
+/// prepares the subject for the next scenario.
 pub fn run<T, S>(
     subject: &T,
     scenarios: &[Scenario<T>],
     always: usize,
     before: impl Fn(&T) -> S,
-    mend: impl Fn(&T, S),
+    repair: impl Fn(&T, S),
 ) {
     let only = std::env::var("MONCTL_TEST_SCENARIOS").unwrap_or_default();
     let is_asked_for = |promise: &str| only.is_empty() || only.split(',').any(|word| promise.contains(word));
@@ -34,11 +34,11 @@ pub fn run<T, S>(
         let state = before(subject);
         let kept = catch_unwind(AssertUnwindSafe(|| scenario(subject))).is_ok();
         let word = if kept { "ok" } else { "FAILED" };
-        // Past the capture of the test harness, since this takes minutes.
+        // Bypasses the capture of the test harness, since this takes minutes.
         let _ = writeln!(std::io::stderr(), "{word:6} {:4} s  {promise}", begun.elapsed().as_secs());
         if !kept {
             failed.push(promise);
-            mend(subject, state);
+            repair(subject, state);
         }
     }
     assert!(failed.is_empty(), "failed: {failed:?}");

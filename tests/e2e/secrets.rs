@@ -1,4 +1,4 @@
-//! Where secrets may be, and where not: searched in everything that monctl says and leaves, on both sides.
+//! Checks where secrets are: searches all output and files of monctl, on both sides.
 
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -68,7 +68,7 @@ fn telling_environments(site: &Site) -> Vec<String> {
 
 /// The files of a host that hold a secret, with mode and owner.
 fn files(site: &Site, host: HostName, secret: &str) -> Vec<String> {
-    // The pattern is read from a file, so that this search is not what it finds.
+    // The pattern is read from a file, so that this search does not find itself.
     let find = format!(
         "mkdir -m 700 /run/search && printf %s {secret} >/run/search/pattern && \
          (grep -rlsF -f /run/search/pattern --devices=skip --exclude-dir=search \
@@ -108,10 +108,10 @@ pub fn secrets_stay_where_they_belong(site: &Site) {
     for host in [APP, MONITORING] {
         let journal = site.project.ssh(host, "journalctl --no-pager --output cat").stdout;
         let journal = String::from_utf8_lossy(&journal);
-        // What this test itself had searched for on the host stands in no journal either.
+        // The journal must not contain this test's own search either.
         assert!(journal.contains("monctl") && !SECRETS.iter().any(|secret| journal.contains(secret)));
     }
-    // What runs of the machines on this computer outlives the calls, and has nothing of their environment.
+    // The machines' processes on this computer outlive the calls, and must not have their environment.
     assert_eq!(telling_environments(site), Vec::<String>::new());
     // On this side secrets are the user's: nothing is kept of them.
     let folder = site.project.folder();

@@ -31,7 +31,7 @@ pub const EACH_SECOND: &str = "  scrape_interval: 1s\n  evaluation_interval: 1s\
 /// Those of tests that prove no alert.
 pub const CALM: &str = "  scrape_interval: 5s\n  evaluation_interval: 5s\n";
 
-/// A generous deadline for what is awaited.
+/// A generous deadline for awaited conditions.
 pub const PATIENCE: Duration = Duration::from_mins(2);
 
 pub struct Site {
@@ -143,7 +143,7 @@ impl Site {
         });
     }
 
-    /// Makes everything as the spec says; afterwards nothing is to be done.
+    /// Runs `up`; afterwards there is nothing to do.
     #[track_caller]
     pub fn converge(&self) -> Ran {
         let ran = self.monctl("up --yes").success();
@@ -172,7 +172,7 @@ impl Site {
     }
 
     /// Starts the binary, does `act` as soon as an event holds `moment`, and waits for its end: the exit code, how long that
-    /// took, and what it said on standard error.
+    /// took, and its standard error.
     #[track_caller]
     pub fn act_at(
         &self,
@@ -194,11 +194,11 @@ impl Site {
             .stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap());
-        let mut said = String::new();
-        while !said.contains(moment) {
-            let begin = said.len();
-            assert!(lines.read_line(&mut said).unwrap() > 0, "it ended before {moment}:\n{said}");
-            assert!(begin < said.len());
+        let mut output = String::new();
+        while !output.contains(moment) {
+            let begin = output.len();
+            assert!(lines.read_line(&mut output).unwrap() > 0, "it ended before {moment}:\n{output}");
+            assert!(begin < output.len());
         }
         let acted = Instant::now();
         act(&child);
@@ -206,9 +206,9 @@ impl Site {
         let took = acted.elapsed();
         // A process that it started may hold standard error open for a while after a kill.
         if status.code().is_some() {
-            lines.read_to_string(&mut said).unwrap();
+            lines.read_to_string(&mut output).unwrap();
         }
-        (status.code(), took, said)
+        (status.code(), took, output)
     }
 
     /// The same with a signal.
@@ -220,7 +220,7 @@ impl Site {
         })
     }
 
-    /// Kills the ssh connections of what runs now: their masters lie in this site's own folder for temporary files.
+    /// Kills the ssh connections of running calls: their masters are in this site's own folder for temporary files.
     #[track_caller]
     pub fn cut_connections(&self) {
         let pattern = format!("^ssh .* -S {}/", self.temporary().display());
@@ -309,7 +309,7 @@ fn copy(from: &Path, to: &Path) {
     assert!(Command::new("cp").arg("-rT").args([from, to]).status().unwrap().success());
 }
 
-/// No secret is in what the binary said.
+/// Asserts that the output of the binary contains no secret.
 #[track_caller]
 pub fn keeps_secrets(ran: Ran) -> Ran {
     SECRETS.into_iter().fold(ran, |ran, secret| ran.stdout_lacks(secret).stderr_lacks(secret))
@@ -336,7 +336,7 @@ pub fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
     }
 }
 
-/// The webhook of the specs that name one; nobody listens there.
+/// The webhook of the specs that have one; there is no server.
 fn webhook_url() -> String {
     format!("http://127.0.0.1:9/services/{}", SECRETS[1])
 }

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Everything of a host that must be the same before and after: one line a thing, SECTION and the thing.
+# Everything on a host that must be the same before and after: one line each, with its SECTION.
 set -euo pipefail
 export LC_ALL=C
 

@@ -63,7 +63,7 @@ const RELEASES: [&str; 3] = [
     "/opt/monctl/node_exporter/node_exporter",
 ];
 
-pub fn releases_take_the_place_of_packages(site: &Site) {
+pub fn releases_replace_packages(site: &Site) {
     let of_this_run = site.programs.install();
     if site.programs.are_releases() {
         assert_eq!(programs(site), RELEASES);
@@ -85,7 +85,7 @@ pub fn releases_take_the_place_of_packages(site: &Site) {
     assert_eq!(programs(site), RELEASES);
     site.targets_are_up(4);
 
-    // A program that somebody replaced is found, and only what runs it is started again.
+    // A replaced program is detected, and only its units are restarted.
     let before = site.processes();
     let replace = "cd /opt/monctl/alertmanager && cp alertmanager new && echo >>new && mv new alertmanager";
     site.on(MONITORING, replace);
@@ -97,7 +97,7 @@ pub fn releases_take_the_place_of_packages(site: &Site) {
     site.converge();
     assert_eq!(site.processes().changed_since(&before), ["alertmanager"]);
 
-    // Another file than the pinned one is refused, and what runs goes on.
+    // A file other than the pinned one is refused, and the running version stays.
     let before = site.processes();
     fs::write(mirror.tarball(&format!("{ALERTMANAGER}.tar.gz")), "something else").unwrap();
     site.on(MONITORING, "rm /opt/monctl/alertmanager/amtool");

@@ -1,5 +1,5 @@
-//! Projects for tests: each has a name of its own and is gone when the test ends, however that happens. A test
-//! that fails unwinds, Ctrl-C is caught here, and what a killed test process left is cleared by the next one.
+//! Projects for tests: each has its own name and is removed when the test ends, however that happens. A failing test
+//! unwinds, Ctrl-C is caught here, and the next process removes the projects of a killed one.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -16,12 +16,12 @@ use monctl::provider::{Piece, Provider as _};
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 
-/// How names of test projects begin; who owns them follows.
+/// Prefix of the names of test projects, followed by their owner.
 const PREFIX: &str = "monctl-tests-";
-/// The locks of those who own test projects, beside the projects.
+/// The locks of the owners of test projects, beside the projects.
 const OWNERS: &str = "/var/lib/monctl/test-owners";
 
-/// The projects that tests of this process have now.
+/// The current projects of this process's tests.
 static LIVE: Mutex<Vec<ProjectName>> = Mutex::new(Vec::new());
 
 /// A project that is destroyed when it is dropped.
@@ -31,7 +31,7 @@ pub struct TestProject {
 }
 
 impl TestProject {
-    /// A new project, or nothing where machines cannot be made here: then it says so, and the test ends well.
+    /// A new project, or none if machines cannot be made here: then it prints a note, and the test succeeds.
     /// With `CI=true` such a test fails.
     pub fn new() -> Option<Self> {
         static READY: Once = Once::new();
@@ -45,7 +45,7 @@ impl TestProject {
                 "machine tests must run with CI=true: {error}"
             );
             let test = thread::current().name().unwrap_or_default().to_owned();
-            // Past the capture of the test harness, so that it is seen.
+            // Bypasses the capture of the test harness, so that it is visible.
             let _ = writeln!(io::stderr(), "NOT RUN {test}: {error}");
             return None;
         }
@@ -80,12 +80,12 @@ impl Drop for TestProject {
     fn drop(&mut self) {
         let left = destroy(&self.name);
         live(|projects| projects.retain(|name| *name != self.name));
-        // A test that fails already tells its own story.
+        // A failing test already reports its own error.
         assert!(thread::panicking() || left.is_empty(), "left of {}: {left:?}", self.name);
     }
 }
 
-/// A provider nobody listens to.
+/// A provider whose events are discarded.
 pub fn provider(name: &ProjectName) -> LocalProvider {
     LocalProvider::new(name.clone(), Events::channel().0)
 }
@@ -114,7 +114,7 @@ fn live<T>(change: impl FnOnce(&mut Vec<ProjectName>) -> T) -> T {
     change(&mut LIVE.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
-/// Destroys this process's projects when it is told to end.
+/// Destroys this process's projects when it is terminated.
 fn catch_interrupts() {
     thread::spawn(|| {
         runtime().block_on(async {
@@ -138,7 +138,7 @@ fn sweep() {
     for name in local::projects().unwrap() {
         let Some(owner) = owner(&name) else { continue };
         let path = Path::new(OWNERS).join(owner);
-        // Held meanwhile, so that two that sweep do not take the same.
+        // Locked, so that two concurrent cleanups do not take the same.
         let lock = File::options().read(true).write(true).create(true).truncate(false).open(&path).unwrap();
         if lock.try_lock().is_ok() {
             destroy(&name);
@@ -147,7 +147,7 @@ fn sweep() {
     }
 }
 
-/// How names of this process's projects begin. It holds a lock of that name as long as it lives, which counts in every
+/// Prefix of the names of this process's projects. The process holds a lock of that name, which is effective in every
 /// namespace that sees the projects.
 fn own_prefix() -> String {
     static OWNER: OnceLock<(String, File)> = OnceLock::new();

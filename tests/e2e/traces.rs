@@ -1,4 +1,4 @@
-//! What a project leaves on this computer, found by other means than the provider's own: the kernel's lists are
+//! Finds traces of a project on this computer, independently of the provider's own code: the kernel's lists are
 //! searched for the project's name, its folder and the names that its machines were started with.
 
 use std::fs;
@@ -29,7 +29,7 @@ impl Traces {
         Self { words, folder }
     }
 
-    /// Every trace there is now, one line each.
+    /// All current traces, one line each.
     pub fn found(&self) -> Vec<String> {
         let lists = [
             run("ip", &["-oneline", "link"]),
@@ -46,7 +46,7 @@ impl Traces {
         lists.iter().flat_map(|list| list.lines()).filter(is_trace).map(str::to_owned).collect()
     }
 
-    /// Removes the project's bridge; says whether it had one.
+    /// Removes the project's bridge; returns whether it had one.
     pub fn remove_bridge(&self) -> bool {
         let bridge = self.words.iter().find(|word| word.starts_with("mon-"));
         bridge.map(|bridge| run("ip", &["link", "delete", bridge])).is_some()
@@ -63,7 +63,7 @@ impl Traces {
         ids.filter_map(|path| Some(path.file_name()?.to_string_lossy().into_owned())).collect()
     }
 
-    /// Ends all that a reboot of this computer ends, and keeps what is on disk.
+    /// Ends everything that a reboot of this computer ends, and keeps the disk.
     pub fn end_as_a_reboot_does(&self) {
         while !self.processes().is_empty() {
             for id in self.processes() {

@@ -1,5 +1,5 @@
-//! What monctl promises of hosts whose application, or whose packages, belong to somebody else by now: nobody becomes root
-//! by them. And hosts of earlier versions, where the application owned its code, are taken over without a loss.
+//! Hosts whose application or packages are compromised: the attacker does not become root. And hosts of earlier
+//! versions, where the application owned its code, are migrated without data loss.
 
 use std::fs;
 
@@ -7,7 +7,7 @@ use crate::site::{APP, Site, eventually};
 
 const ATTACK: &str = include_str!("attack.sh");
 
-/// Makes of the application's host what an earlier version left there.
+/// Brings the application's host into the state of an earlier version.
 const BEFORE: &str = include_str!("before.sh");
 
 const BASE: &str = "app/notebook/templates/notebook/base.html";
@@ -20,7 +20,7 @@ fn script(site: &Site, run: &str, text: &str, arguments: &str) -> String {
     site.on(APP, &format!("{run} bash -c {} script {arguments}", monctl::playbook::quote(text)))
 }
 
-/// What the system has that root alone may change: names, times, owners and contents.
+/// The part of the system that only root may change: names, times, owners and contents.
 fn state_of_the_system(site: &Site) -> String {
     site.on(
         APP,
@@ -43,7 +43,7 @@ fn under_attack(site: &Site, work: impl FnOnce()) {
     site.on(APP, "systemctl is-active --quiet attack && systemctl stop attack");
 }
 
-/// Removes what attacks left.
+/// Removes the remains of attacks.
 fn clear(site: &Site) {
     let left = "notes notebook staticfiles media swapped written *.away";
     site.on(APP, &format!("rm -r {OUTSIDE}; cd /var/lib/monctl/app && rm -rf {left}"));
@@ -65,7 +65,7 @@ fn deploy(site: &Site, edition: &str) {
     assert!(site.page().contains(edition));
 }
 
-pub fn the_applications_user_makes_root_write_nowhere_else(site: &Site) {
+pub fn the_applications_user_cannot_redirect_writes_of_root(site: &Site) {
     make_outside(site);
     let before = state_of_the_system(site);
     attack(site, "once");
@@ -86,7 +86,7 @@ pub fn the_applications_user_makes_root_write_nowhere_else(site: &Site) {
     clear(site);
 }
 
-pub fn a_host_of_an_earlier_version_is_taken_over_without_a_loss(site: &Site) {
+pub fn a_host_of_an_earlier_version_is_migrated_without_data_loss(site: &Site) {
     let upload = "mkdir -p /var/lib/monctl/app/media && echo mine >/var/lib/monctl/app/media/upload";
     site.on(APP, &format!("runuser -u monctl-app -- sh -c '{upload}'"));
     script(site, "", BEFORE, "");
@@ -111,7 +111,7 @@ pub fn a_host_of_an_earlier_version_is_taken_over_without_a_loss(site: &Site) {
     site.on(APP, "systemctl is-enabled --quiet monctl-app.service monctl-app.socket");
 }
 
-pub fn a_host_of_an_earlier_version_is_given_everything_back_where_the_new_one_does_not_start(site: &Site) {
+pub fn a_failed_migration_restores_a_host_of_an_earlier_version(site: &Site) {
     script(site, "", BEFORE, "");
     let before =
         site.on(APP, "cd /srv/monctl/app && find . ! -path '*__pycache__*' -printf '%p %u %m %s\\n' | sort");
@@ -128,7 +128,7 @@ pub fn a_host_of_an_earlier_version_is_given_everything_back_where_the_new_one_d
     site.converge();
 }
 
-pub fn links_that_wait_on_a_host_of_an_earlier_version_lead_nowhere(site: &Site) {
+pub fn prepared_links_on_a_host_of_an_earlier_version_are_not_followed(site: &Site) {
     make_outside(site);
     script(site, "", BEFORE, "");
     let before = state_of_the_system(site);
@@ -149,7 +149,7 @@ const SETUP: &str = "import os, subprocess, sys\nfrom setuptools import setup\n\
     try:\n        open(path, 'w').write('x')\n    except OSError:\n        pass\n\
     setup(name='hostile', version='1', py_modules=['hostile'])\n";
 
-pub fn packages_are_built_by_a_user_of_their_own_that_leaves_nothing_behind(site: &Site) {
+pub fn packages_are_built_by_a_dedicated_user_that_leaves_nothing_behind(site: &Site) {
     let requirements = fs::read_to_string(site.path("app/requirements.txt")).unwrap();
     // A source distribution, from an index on the host itself.
     let make = format!(

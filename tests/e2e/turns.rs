@@ -1,16 +1,16 @@
-//! Turns on the cores of this computer. A drill is held against predictions of seconds, and an installation keeps every
-//! core busy: they do not run beside each other, not even in two runs of the tests. Drills may run beside drills, and
-//! one installation runs at a time.
+//! Schedules the cores of this computer. Drills are compared with predictions of seconds, and an installation keeps
+//! every core busy: they never run at the same time, not even in two runs of the tests. Drills may run together;
+//! installations run one at a time.
 
 use std::fs::File;
 use std::io;
 
 /// The file that is locked.
 const LOCK: &str = "/var/lib/monctl/test-turns";
-/// The file that the next one in the queue locks: who waits for the cores is not overtaken by drills that come later.
+/// The file that the next one in the queue locks, so that later drills do not overtake it.
 const QUEUE: &str = "/var/lib/monctl/test-turns-queue";
 
-/// What must be left in peace, for as long as it lives.
+/// A turn, for as long as it lives.
 #[derive(Debug)]
 #[must_use = "the turn ends where this is dropped"]
 pub struct Turn(#[allow(dead_code, reason = "closing it unlocks it")] File);
@@ -25,12 +25,12 @@ impl Turn {
     }
 }
 
-/// A turn for what is measured.
+/// A turn for measurements.
 pub fn measured() -> Turn {
     Turn::wait(File::lock_shared)
 }
 
-/// A turn for what keeps every core busy.
+/// A turn for work that keeps every core busy.
 pub fn busy() -> Turn {
     Turn::wait(File::lock)
 }

@@ -95,7 +95,7 @@ class Move(unittest.TestCase):
         self.addCleanup(shutil.rmtree, self.folder)
         self.host = Host(self.folder)
 
-    def test_what_is_moved_is_what_is_listed(self):
+    def test_exactly_the_listed_files_are_moved(self):
         listed = self.host.listed()
         self.assertEqual(sorted(listed), sorted([*(name for name in WRITTEN if name.isprintable()), ascii("odd\u2028name "), "current.log"]))
         self.host.move()
@@ -132,7 +132,7 @@ class Move(unittest.TestCase):
         put(self.host.data / "db.sqlite3", "other rows")
         with self.assertRaises(SystemExit) as refusal:
             self.host.move()
-        self.assertIn("`db.sqlite3` is in the folder of the code and in that of the data", str(refusal.exception))
+        self.assertIn("`db.sqlite3` exists in the code folder and in the data folder", str(refusal.exception))
         self.assertEqual(files(self.host.data)["db.sqlite3"], "other rows")
         self.assertEqual(files(self.host.code)["db.sqlite3"], "rows")
 
@@ -144,13 +144,13 @@ class Move(unittest.TestCase):
         self.assertEqual(os.readlink(self.host.data / "linked"), str(outside))
         self.assertEqual(files(outside), {"file": "theirs"})
 
-    def test_a_move_cut_off_anywhere_loses_nothing_and_goes_on(self):
+    def test_a_move_interrupted_anywhere_loses_nothing_and_continues(self):
         self.each_point(Host.move, Host.move, lambda host: self.assertEqual(files(host.data), WRITTEN))
 
-    def test_a_move_cut_off_anywhere_can_be_taken_back(self):
+    def test_a_move_interrupted_anywhere_can_be_undone(self):
         self.each_point(Host.move, Host.back, lambda host: self.assertEqual(files(host.code), CODE | CACHES | WRITTEN))
 
-    def test_a_way_back_cut_off_anywhere_goes_on(self):
+    def test_a_move_back_interrupted_anywhere_continues(self):
         def there_and_back(host):
             self.each_point(Host.back, Host.back, lambda host: self.assertEqual(files(host.code), CODE | CACHES | WRITTEN), Host.move)
 
@@ -202,13 +202,13 @@ class Fill(unittest.TestCase):
         made = sorted(str(path.relative_to(self.data)) for path in self.data.rglob("*"))
         self.assertEqual(made, ["db", "logs", "media.d", "var"])
 
-    def test_what_the_application_made_decides_what_a_name_is(self):
+    def test_existing_data_decides_between_file_and_folder(self):
         (self.data / "schedule").write_text("jobs")
         (self.data / "v1.2").mkdir()
         self.fill("either\tschedule", "either\tv1.2")
         self.assertEqual((self.data / "schedule").read_text(), "jobs")
 
-    def test_what_the_project_brings_is_put_there_once(self):
+    def test_seeds_of_the_project_are_copied_once(self):
         put(self.seeds / "data/first.json", "[]")
         self.fill("either\tdata")
         self.assertEqual(files(self.data), {"data/first.json": "[]"})

@@ -16,7 +16,7 @@ DIGEST = {name: hashlib.sha256(name.encode()).hexdigest() for name in "abc"}
 
 
 def setUpModule():
-    """Where namespaces are forbidden, these tests cannot run, and say so."""
+    """If namespaces are forbidden, these tests are skipped."""
     probe = subprocess.run(["unshare", "--mount", "--map-root-user", "true"], capture_output=True)
     if host.os.geteuid() != 0 and probe.returncode:
         raise unittest.SkipTest("user namespaces are not allowed here")
@@ -36,7 +36,7 @@ class OnHost(unittest.TestCase):
 
 
 class Steps(OnHost):
-    def test_steps_follow_one_another_and_the_end_is_told_last(self):
+    def test_steps_run_in_order_and_the_end_event_is_last(self):
         events = self.run_steps(("one", "-", "", "echo 1 >>/state/log"), ("two", "-", "", "echo 2 >>/state/log"))
         self.assertEqual(events, [["start", "one"], ["ok", "one"], ["start", "two"], ["ok", "two"], ["end"]])
         self.assertEqual(self.host.read("/state/log"), "1\n2\n")
@@ -63,11 +63,11 @@ class Steps(OnHost):
         self.assertEqual(sorted(fields[1] for fields in events if fields[0] == "skip"), ["behind", "joined", "last"])
         self.assertIn(["ok", "main"], events)
 
-    def test_the_last_words_of_a_step_begin_with_a_whole_line(self):
+    def test_the_last_output_of_a_step_begins_with_a_whole_line(self):
         events = self.run_steps(("bad", "-", "", "for ((i = 0; i < 2000; i++)); do echo a-longer-secret-value; done; false"))
         self.assertEqual(set(self.output_of(events, "bad").splitlines()), {"a-longer-secret-value"})
 
-    def test_a_lane_that_nobody_waits_for_disturbs_nobody(self):
+    def test_a_failed_lane_without_dependents_affects_no_other_step(self):
         events = self.run_steps(("bad", "side", "", "false"), ("one", "-", "", "true"), ("two", "-", "", "true"))
         self.assertIn(["ok", "two"], events)
         self.assertEqual(events[-1], ["end"])
@@ -84,7 +84,7 @@ class Steps(OnHost):
             self.assertEqual(self.output_of(events, step), "x" * 6000 + "\n")
         self.assertEqual(len(events), 25)
 
-    def test_after_the_reader_is_gone_the_step_under_way_is_ended_and_no_other_begins(self):
+    def test_after_the_reader_is_gone_the_running_step_finishes_and_no_other_begins(self):
         folder = self.host.steps(
             ("one", "-", "", "until [ -e /state/go ]; do sleep 0.02; done; echo; touch /state/one"),
             ("two", "-", "", "touch /state/two"),
@@ -158,7 +158,7 @@ class Services(OnHost):
         self.assertEqual(len(self.host.calls()), calls)
         self.assertEqual(len(self.sets()), 1)
 
-    def test_a_unit_that_does_not_start_gets_the_earlier_set_back(self):
+    def test_a_unit_that_does_not_start_is_rolled_back(self):
         self.service("1")
         for conf in ("Broken", "Failing"):
             output = self.output_of(self.service(conf, digest="b"), "demo")
@@ -166,7 +166,7 @@ class Services(OnHost):
             self.assert_serves("1", "a")
             self.assertEqual(len(self.sets()), 1)
 
-    def test_what_fails_after_the_units_is_undone_too(self):
+    def test_a_failure_after_the_units_is_rolled_back_too(self):
         self.service("1")
         self.output_of(self.service("2", digest="b", more="service_run false"), "demo")
         self.assert_serves("1", "a")
@@ -191,33 +191,33 @@ class Services(OnHost):
         for path in ("/etc/monctl/demo", "/etc/systemd/system/demo.service"):
             self.assertFalse(self.host.has(path), path)
 
-    def test_going_back_to_a_set_that_fails_as_well_is_said(self):
+    def test_a_rollback_to_a_set_that_fails_too_is_reported(self):
         self.service("1", unit="[Unit]\n")
         conf = self.host.link("/etc/monctl/demo") + "/conf"
         self.host.write(conf, "Broken")
         self.assertIn("with the previous set either", self.output_of(self.service("Broken", digest="b"), "demo"))
-        self.assertEqual(self.stamp(), DIGEST["a"] + "\n", "the set is as it was, so that the next run restarts the sick unit alone")
+        self.assertEqual(self.stamp(), DIGEST["a"] + "\n", "the set is restored, so that the next run restarts only the unhealthy unit")
 
-    def test_a_unit_that_makes_its_database_is_given_the_time(self):
+    def test_a_unit_that_creates_its_database_gets_more_time(self):
         slow = "HEALTHY_WITHIN=3; touch /state/migrating; { sleep 6; rm /state/migrating; } >/dev/null 2>&1 &"
         self.assertIn(["ok", "demo"], self.service("1", before=slow))
         late = "HEALTHY_WITHIN=1; MIGRATED_WITHIN=1; touch /state/migrating"
         self.assertIn("is not healthy", self.output_of(self.service("2", digest="b", before=late), "demo"))
 
-    def test_a_unit_that_stops_after_it_was_healthy_fails_the_step_and_gets_the_earlier_set_back(self):
+    def test_a_unit_that_stops_after_it_was_healthy_is_rolled_back(self):
         self.service("1")
         stops = "rm /state/units/demo.service.active"
         self.assertIn("was healthy and is inactive now", self.output_of(self.service("2", digest="b", more=stops), "demo"))
         self.assert_serves("1", "a")
 
-    def test_a_rollback_that_fails_in_a_part_does_the_others_and_is_not_called_whole(self):
+    def test_a_partly_failed_rollback_continues_and_is_reported(self):
         self.service("1")
         stuck = "venv=/srv/none/link venv_new=x venv_previous=y; service_run false"
         output = self.output_of(self.service("2", digest="b", more=stuck), "demo")
-        self.assertIn("could not be put back", output)
+        self.assertIn("could not be restored", output)
         self.assertNotIn("active again and healthy", output)
         self.assertEqual(self.host.read(self.host.link("/etc/monctl/demo") + "/conf"), "1")
-        self.assertIsNone(self.stamp(), "what is not as it was must not count as applied")
+        self.assertIsNone(self.stamp(), "a set that was not restored must not count as applied")
 
     def test_a_masked_unit_is_unmasked(self):
         self.service("1")
@@ -227,13 +227,13 @@ class Services(OnHost):
         self.assertIn(["ok", "demo"], self.service("1"))
         self.assert_serves("1", "a")
 
-    def test_a_unit_that_is_kept_is_not_started_again(self):
+    def test_a_kept_unit_is_not_restarted(self):
         self.service("1")
         calls = len(self.host.calls())
         self.assertIn(["ok", "demo"], self.service("2", digest="b", action="keep"))
         self.assertFalse([call for call in self.host.calls()[calls:] if "restart" in call])
 
-    def test_a_unit_that_is_not_wanted_any_more_goes_and_comes_back_with_a_rollback(self):
+    def test_an_unneeded_unit_is_removed_and_restored_by_a_rollback(self):
         extra = "service_unit extra.service {} - -"
         self.service("1")
         both = f"install -m 644 payload/x \"$staged/.units/extra.service\"; units_place \"$staged\"; {extra.format('restart')}"
@@ -304,7 +304,7 @@ class Application(OnHost):
         self.assertIn(["ok", "app"], self.deploy("1", "1", more="test -e /srv/monctl/releases/1"))
         self.assertEqual((self.code(), self.releases()), ("1", ["1.1"]))
 
-    def test_what_fails_after_the_switch_leads_back_to_the_version_before(self):
+    def test_a_failure_after_the_switch_restores_the_previous_version(self):
         self.deploy("1", "1")
         self.host.write("/var/lib/monctl/app/db.sqlite3", "rows")
         self.output_of(self.deploy("2", "2", more="false"), "app")
@@ -318,7 +318,7 @@ class Application(OnHost):
         self.assertEqual(compiled[4:8], b"\x01\0\0\0", "unchecked hash")
         self.assertIn(b"/srv/monctl/app/pkg/a.py", compiled)
 
-    def test_a_host_of_the_version_before_is_taken_over(self):
+    def test_a_host_of_the_previous_version_is_migrated(self):
         self.before()
         self.assertIn(["ok", "app"], self.deploy("2", "2", more="test ! -e /srv/monctl/app/db.sqlite3"))
         self.assertEqual(self.host.read("/var/lib/monctl/app/db.sqlite3"), "rows")
@@ -327,7 +327,7 @@ class Application(OnHost):
         self.assertFalse(self.host.has("/var/lib/monctl/sets/app/tree.manifest"))
         self.assertEqual(self.host.unit("monctl-app.service"), ["active", "enabled"])
 
-    def test_a_take_over_that_fails_gives_everything_back(self):
+    def test_a_failed_migration_restores_everything(self):
         self.before()
         output = self.output_of(self.deploy("2", "2", more="false"), "app")
         self.assertIn("the previous set is active again", output)
@@ -336,7 +336,7 @@ class Application(OnHost):
         self.assertFalse(self.host.has("/srv/monctl/current"))
         self.assertEqual(self.host.unit("monctl-app.service"), ["active", "enabled"])
 
-    def test_a_failure_after_a_take_over_leaves_data_where_it_is(self):
+    def test_a_failure_after_a_migration_leaves_the_data_in_place(self):
         """The list of earlier code may have outlived its version: the set to go back to decides."""
         self.before()
         self.deploy("2", "2")
@@ -390,7 +390,7 @@ class Folders(OnHost):
         self.assertEqual((folder, source, recorded), (self.FOLDER, digest, found))
         self.assertEqual([path.name for path in (self.host.root / "opt/monctl").iterdir() if "." in path.name], ["tool.monctl"])
 
-    def test_what_is_changed_by_hand_is_noticed_and_another_version_replaces_it(self):
+    def test_changes_by_hand_are_detected_and_another_version_replaces_them(self):
         self.install(self.release("1"))
         self.host.write(f"{self.FOLDER}/tool", "2")
         ((*_, recorded, found),) = self.installed()
@@ -408,7 +408,7 @@ class Folders(OnHost):
         self.assertEqual(failed[1:4], [self.FOLDER, DIGEST["a"], "file:///www/tool.tar.gz"])
         self.assertFalse(self.host.has(f"{self.FOLDER}.tar.gz"))
 
-    def test_a_download_that_is_not_there_is_named_with_its_reason(self):
+    def test_a_missing_download_is_named_with_the_reason(self):
         output = self.output_of(self.install(DIGEST["a"], name="none.tar.gz"), "tool")
         self.assertIn("cannot download file:///www/none.tar.gz: curl: (37)", output)
         self.install(self.release("1"))
@@ -446,7 +446,7 @@ class Packages(OnHost):
                 self.assertEqual(waits[1], "")
                 self.assertEqual(self.host.read("/state/locked"), f"0 {lock}\n")
 
-    def test_a_lock_that_is_never_given_back_ends_the_step_and_says_whose_it_is(self):
+    def test_a_lock_that_is_never_released_fails_the_step_with_its_holder(self):
         self.host.write("/state/available", "curl\n")
         self.host.write("/state/locked", "1000 /var/lib/apt/lists/lock\n")
         output = self.output_of(self.install("curl", more="UNLOCKED_WITHIN=1"), "packages")
@@ -476,13 +476,13 @@ class Packages(OnHost):
         self.assertIn("dpkg returned an error code", output)
         self.assertEqual(len([call for call in self.host.calls() if " install " in call and "--simulate" not in call]), 2)
 
-    def test_a_package_that_apt_did_not_install_fails_the_step_though_apt_ended_well(self):
+    def test_a_package_that_apt_did_not_install_fails_the_step_despite_apts_success(self):
         self.host.write("/state/available", "curl\n")
         self.host.write("/state/ignored", "curl\n")
         output = self.output_of(self.install("curl"), "packages")
-        self.assertIn("these are not installed: curl (not installed)", output)
+        self.assertIn("these packages are not installed: curl (not installed)", output)
 
-    def test_a_user_is_made_even_where_its_group_was_left_behind(self):
+    def test_a_user_is_created_even_if_its_group_exists(self):
         self.host.write("/etc/group", "root:x:0:\nleft:x:7:\n")
         for name in ("new", "left"):
             self.assertIn(["ok", "user"], self.run_steps(("user", "-", "", f"user_create {name}")))
@@ -501,7 +501,7 @@ class Proofs(OnHost):
 
     def test_a_proof_that_was_cut_off_leaves_the_one_before(self):
         self.ask("echo 1 | sh proofs.sh keep A.json")
-        # What a killed writer leaves.
+        # Remains of a killed writer.
         self.host.write("/var/lib/monctl/proofs/.A.json.new", "{")
         self.host.write("/var/lib/monctl/proofs/B.json", "{\"alert\": ")
         answer = self.ask("sh proofs.sh list")
@@ -518,11 +518,11 @@ class Facts(OnHost):
     def ask(self, **kinds):
         return self.host.run(self.host.work({"run.sh": (host.LIBRARY / "facts.sh").read_text(), **questions(**kinds)}))
 
-    def test_without_questions_there_are_still_the_machine_and_the_end(self):
+    def test_without_probes_the_machine_and_the_end_are_printed(self):
         answer = self.ask()
         self.assertEqual([fields[0] for fields in answer], ["system", "has", "machine", "processors", "end"])
 
-    def test_every_question_is_answered_and_the_end_comes_last(self):
+    def test_every_probe_is_answered_and_the_end_comes_last(self):
         self.host.write("/state/installed", "curl\n")
         self.host.write("/etc/systemd/system/demo.service", "[Unit]\n")
         self.host.write("/etc/conf", "is")
@@ -552,32 +552,32 @@ class Facts(OnHost):
             ["effect", "demo.service", *[hashlib.sha256(b"rules\n").hexdigest()] * 2],
         ):
             self.assertIn(fact, answer)
-        told = {field for fields in answer for field in fields}
-        self.assertTrue(told.isdisjoint({"nftables", "nobody-of-ours", "/opt/none", "/etc/none"}), told)
+        facts = {field for fields in answer for field in fields}
+        self.assertTrue(facts.isdisjoint({"nftables", "nobody-of-ours", "/opt/none", "/etc/none"}), facts)
 
-    def test_what_may_not_be_shown_stays_on_the_host(self):
+    def test_hidden_content_stays_on_the_host(self):
         self.host.write("/etc/secret", "hunter2")
         answer = self.ask(files=[f"{DIGEST['a']}\tno\t/etc/secret\n"])
         self.assertIn("sha256", [fields[0] for fields in answer])
         self.assertNotIn("content", [fields[0] for fields in answer])
 
-    def test_what_an_application_wrote_beside_its_code_is_named_where_a_version_before_kept_both(self):
+    def test_data_beside_the_code_is_listed_on_hosts_of_the_previous_version(self):
         question = "root\t/srv/monctl/app\t/var/lib/monctl/sets/app/tree.manifest"
         for name in ("manage.py", "db.sqlite3", "media/a b.png"):
             self.host.write(f"/srv/monctl/app/{name}", "")
         self.assertNotIn("beside", [fields[0] for fields in self.ask(beside=[question])])
         self.host.write("/var/lib/monctl/sets/app/tree.manifest", "manage.py\n")
-        told = [fields for fields in self.ask(beside=[question]) if fields[0] == "beside"]
-        self.assertEqual(told, [["beside", "db.sqlite3"], ["beside", "media/a b.png"]])
+        facts = [fields for fields in self.ask(beside=[question]) if fields[0] == "beside"]
+        self.assertEqual(facts, [["beside", "db.sqlite3"], ["beside", "media/a b.png"]])
 
-    def test_odd_names_are_told_as_they_are(self):
+    def test_odd_names_are_printed_unchanged(self):
         names = ["/srv/trailing ", "/srv/two  spaces", "/srv/it's", "/srv/[a]", "/srv/$HOME", "/srv/ü\u2028"]
         for name in names:
             self.host.write(name, "x")
         answer = self.ask(files=[f"{DIGEST['a']}\tyes\t{name}\n" for name in names])
         self.assertEqual([fields[1] for fields in answer if fields[0] == "content"], names)
 
-    def test_many_files_are_told_one_a_line(self):
+    def test_many_files_are_printed_one_per_line(self):
         names = [f"/srv/a-name-of-some-length/{number:05}" for number in range(1500)]
         for name in names:
             self.host.write(name, "")

@@ -49,12 +49,12 @@ class Record(OnHost):
         return self.host.work({"run.sh": REMOVE, "request": f"{action}\t{project}\n"})
 
     def take_back(self, **options):
-        told = self.host.run(self.removal(**options))
-        self.assertEqual(told[-1], ["end"])
-        return told[:-1]
+        report = self.host.run(self.removal(**options))
+        self.assertEqual(report[-1], ["end"])
+        return report[:-1]
 
     def cut_off(self, folder, program, turn, when):
-        """Runs until the turn of a program has come, and ends dead; says whether its turn came."""
+        """Runs until the given call of a program, and is killed there; returns whether that call happened."""
         self.host.write("/state/fuse", f"{program} {turn} {when}\n")
         (self.host.root / "state/fuse.count").unlink(missing_ok=True)
         with self.host.popen(folder, stdout=host.subprocess.DEVNULL, stderr=host.subprocess.DEVNULL, start_new_session=True) as process:
@@ -81,7 +81,7 @@ class Record(OnHost):
                 found[os.path.join(inside, name)] = (oct(stat.st_mode), content)
         return found, self.host.read("/state/installed"), sorted(path.name for path in (self.host.root / "state/units").iterdir())
 
-    def test_a_folder_that_a_package_gave_to_somebody_is_given_back_unless_it_was_changed_since(self):
+    def test_the_owner_of_a_folder_is_restored_unless_it_was_changed_since(self):
         folder = self.host.root / "var/lib/tool"
         for changed, owner in ((False, 0), (True, 7)):
             with self.subTest(changed=changed):
@@ -95,19 +95,19 @@ class Record(OnHost):
                 self.assertEqual((folder.stat().st_uid, folder.stat().st_gid), (owner, owner))
                 folder.rmdir()
 
-    def test_what_was_put_is_told_and_taken_back_and_nothing_else(self):
+    def test_installed_objects_are_listed_and_removed_and_nothing_else(self):
         before = self.tree()
         self.set_up()
-        told = self.take_back(action="list")
+        report = self.take_back(action="list")
         for thing in (["unit", "demo.service"], ["user", "monctl-demo"], ["package", "tool"], ["package", "lib"], ["path", "/etc/monctl"]):
-            self.assertIn(thing, told)
+            self.assertIn(thing, report)
         self.assertNotEqual(self.tree(), before)
         self.assertIn(["package", "lib"], self.take_back())
         self.assertEqual(self.tree(), before)
         self.assertEqual(self.take_back(), [])
         self.assertEqual(self.take_back(action="list"), [])
 
-    def test_what_was_there_is_restored_with_its_mode_and_its_unit_runs_again(self):
+    def test_earlier_files_and_units_are_restored(self):
         self.host.write("/etc/systemd/system/demo.service", "[Service]\n# mine\n").chmod(0o640)
         self.host.write("/etc/systemd/system/tool.service", "[Service]\n# mine too\n")
         self.host.write("/etc/monctl/demo/mine", "mine")
@@ -117,10 +117,10 @@ class Record(OnHost):
         before = self.tree()
         self.set_up()
         self.set_up(conf="2")
-        told = self.take_back()
-        self.assertIn(["restore", "/etc/systemd/system/demo.service"], told)
-        self.assertIn(["restore", "unit tool.service (active)"], told)
-        # The group was left behind by somebody, and userdel would take it along.
+        report = self.take_back()
+        self.assertIn(["restore", "/etc/systemd/system/demo.service"], report)
+        self.assertIn(["restore", "unit tool.service (active)"], report)
+        # The group existed before, and userdel would remove it, too.
         self.assertEqual(self.tree()[1:], before[1:])
         self.assertEqual({**self.tree()[0], "/etc/group": ""}, {**before[0], "/etc/group": ""})
 
@@ -134,7 +134,7 @@ class Record(OnHost):
         self.take_back()
         self.assertEqual(self.tree(), before)
 
-    def test_what_people_changed_is_kept_aside(self):
+    def test_changes_by_people_are_backed_up(self):
         self.set_up()
         conf = self.host.link("/etc/monctl/demo") + "/conf"
         self.host.write(conf, "tuned")
@@ -147,20 +147,20 @@ class Record(OnHost):
         self.assertEqual(self.host.read(kept[1].split()[-1]), "mine")
         self.assertFalse(self.host.has("/etc/monctl"))
 
-    def test_packages_that_others_need_or_asked_for_stay(self):
+    def test_packages_that_are_needed_or_manually_installed_stay(self):
         self.set_up()
         self.host.write("/state/installed", self.host.read("/state/installed") + "theirs\n")
         self.host.write("/state/needs", "theirs tool\ntool lib\n")
-        told = self.take_back()
-        self.assertIn(["keep", "package tool: needed by theirs"], told)
-        self.assertIn(["keep", "package lib: needed by theirs"], told)
+        report = self.take_back()
+        self.assertIn(["keep", "package tool: needed by theirs"], report)
+        self.assertIn(["keep", "package lib: needed by theirs"], report)
         self.assertEqual(sorted(self.host.read("/state/installed").split()), ["lib", "theirs", "tool"])
 
     def test_a_dependency_that_somebody_asked_for_since_stays(self):
         self.set_up()
         self.host.write("/state/manual", "tool\nlib\n")
-        told = self.take_back()
-        self.assertIn(["keep", "package lib: somebody asked for it since"], told)
+        report = self.take_back()
+        self.assertIn(["keep", "package lib: it was marked as manually installed since"], report)
         self.assertEqual(self.host.read("/state/installed"), "lib\n")
 
     def test_files_where_units_see_the_code_stay_where_the_folder_is_somebodys(self):
@@ -177,8 +177,8 @@ class Record(OnHost):
         self.host.write("/var/lib/monctl/app/db.sqlite3", "rows")
         self.assertIn(["data", "/var/lib/monctl/app"], self.take_back(action="list"))
         self.host.write(self.host.link("/srv/monctl/current") + "/manage.py", "tuned")
-        told = self.take_back()
-        self.assertTrue(any(fields[0] == "keep" and "manage.py was changed" in fields[1] for fields in told), told)
+        report = self.take_back()
+        self.assertTrue(any(fields[0] == "keep" and "manage.py was changed" in fields[1] for fields in report), report)
         (copy,) = (self.host.root / "var/backups").iterdir()
         host.shutil.rmtree(copy)
         self.assertEqual(self.tree(), before)

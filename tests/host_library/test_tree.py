@@ -1,4 +1,4 @@
-"""What `tree.py` promises: root follows no link of another user's, wherever it stands and whenever it is put there."""
+"""Tests of `tree.py`: root never follows a link of another user, wherever and whenever it is created."""
 
 import io
 import json
@@ -67,10 +67,10 @@ class Copy(InFolder):
         for link in ("/etc/shadow", "../outside/secret", str(self.outside)):
             with self.subTest(link=link):
                 (self.source / "pkg").symlink_to(link)
-                self.assertIn("'pkg' is a link that leads to", self.refused())
+                self.assertIn("'pkg' is a link that points to", self.refused())
                 (self.source / "pkg").unlink()
 
-    def test_what_is_neither_file_nor_folder_is_refused(self):
+    def test_special_files_are_refused(self):
         os.mkfifo(self.source / "pipe")
         self.assertIn("pipe", self.refused())
 
@@ -78,7 +78,7 @@ class Copy(InFolder):
     def test_a_file_of_another_user_behind_a_hard_link_is_refused(self):
         os.chown(self.source, 1234, 1234)
         os.link(self.outside / "secret", self.source / "mine")
-        self.assertIn("'mine' is not a file of the user that made it", self.refused())
+        self.assertIn("'mine' does not belong to the owner of its folder", self.refused())
 
     def test_a_folder_that_becomes_a_link_meanwhile_is_not_entered(self):
         put(self.source / "pkg/secret", "harmless")
@@ -106,7 +106,7 @@ class Copy(InFolder):
         with mock.patch.object(os, "open", swapped):
             self.refused()
 
-    def test_someone_who_swaps_all_the_time_never_gets_a_foreign_file_copied(self):
+    def test_constant_swapping_never_copies_a_foreign_file(self):
         put(self.source / "pkg/secret", "harmless")
         stop = threading.Event()
 
@@ -131,7 +131,7 @@ class Copy(InFolder):
             stop.set()
             attacker.join()
 
-    def test_what_is_there_already_stays(self):
+    def test_existing_files_stay(self):
         put(self.target / "app.css", "the project's own")
         put(self.source / "app.css", "collected")
         put(self.source / "admin/base.css", "collected")
@@ -154,7 +154,7 @@ class Place(InFolder):
             tree.place(str(self.release), str(self.data), str(names))
         return answer.getvalue().splitlines()
 
-    def test_what_is_written_is_reached_by_links(self):
+    def test_data_is_reached_by_links(self):
         needs = self.place(["data", "logs/app.log"], files=["db.sqlite3", "data/other.sqlite3"], folders=["media"])
         self.assertEqual(needs, ["either\tdata", "either\tlogs/app.log", "file\tdb.sqlite3", "folder\tmedia"])
         for name in ("data", "logs/app.log", "db.sqlite3", "media"):
@@ -165,7 +165,7 @@ class Place(InFolder):
         self.place(["data"], files=["db.sqlite3"])
         self.assertEqual(self.place(["data"], files=["db.sqlite3"]), [])
 
-    def test_what_the_project_brings_into_a_kept_folder_is_laid_aside(self):
+    def test_files_of_the_project_in_a_persistent_folder_become_seeds(self):
         put(self.release / "data/first.json", "[]")
         self.place(["data"])
         self.assertTrue((self.release / "data").is_symlink())
@@ -184,7 +184,7 @@ class Place(InFolder):
                 self.place(files=[name])
         self.assertEqual(contents(self.outside), {"secret": "root's"})
 
-    def test_nothing_is_put_behind_a_link(self):
+    def test_nothing_is_written_behind_a_link(self):
         (self.release / "pkg").symlink_to(self.outside)
         self.place(files=["pkg/db.sqlite3"])
         self.assertEqual(os.listdir(self.outside), ["secret"])
@@ -204,13 +204,13 @@ class Clear(InFolder):
         self.manifest.write_text("".join(f"{name}\n" for name in names))
         tree.clear(str(self.live), str(self.manifest))
 
-    def test_named_files_caches_and_empty_folders_go_and_nothing_else(self):
+    def test_only_listed_files_caches_and_empty_folders_are_removed(self):
         for name in ("manage.py", "pkg/a.py", "pkg/__pycache__/a.cpython-313.pyc", "pkg/deep/b.py", "pkg/deep/data"):
             put(self.live / name)
         self.clear("manage.py", "pkg/a.py", "pkg/deep/b.py", "gone.py", "gone/too.py")
         self.assertEqual(list(contents(self.live)), ["pkg/deep/data"])
 
-    def test_links_where_ours_were_go_and_are_not_followed(self):
+    def test_links_in_place_of_monctls_folders_are_removed_and_not_followed(self):
         (self.live / "pkg").symlink_to(self.outside)
         (self.live / "deep").mkdir()
         (self.live / "deep/__pycache__").symlink_to(self.outside)
@@ -227,7 +227,7 @@ class Clear(InFolder):
 
 
 class Command(InFolder):
-    def test_the_static_folder_is_the_applications_word_and_judged(self):
+    def test_the_static_folder_from_the_application_is_validated(self):
         def static(places):
             command = [sys.executable, "-I", str(LIBRARY / "tree.py"), "static"]
             return subprocess.run(command, input=json.dumps(places), capture_output=True, text=True)

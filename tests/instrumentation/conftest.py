@@ -10,7 +10,7 @@ sys.path.insert(0, str(APP))
 
 @pytest.fixture
 def serve(tmp_path):
-    """Starts servers and ends them with the test."""
+    """Starts servers and stops them at the end of the test."""
     servers = []
 
     def start(files, **settings):

@@ -1,4 +1,4 @@
-"""Stands in for systemd: `launch.py FD COMMAND...` hands an open socket over."""
+"""Stands in for systemd: `launch.py FD COMMAND...` passes an open socket on."""
 
 import os
 import sys

@@ -29,7 +29,7 @@ def pid(request):
 urlpatterns = [path("", home, name="home"), path("pid", pid, name="pid"), path("gate/", home, name="gate")]
 """
 
-# Answers before any view is looked for.
+# Answers before any view is resolved.
 GATE = """
 from django.http import HttpResponse, HttpResponseRedirect
 

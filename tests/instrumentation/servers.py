@@ -1,4 +1,4 @@
-"""A Gunicorn as on a host: our configuration, a socket that is handed over."""
+"""A Gunicorn as on a host: with our configuration and an inherited socket."""
 
 import collections
 import concurrent.futures
@@ -15,12 +15,12 @@ from pathlib import Path
 HERE = Path(__file__).parent
 REPOSITORY = HERE.parent.parent
 APP = REPOSITORY / "templates" / "app"
-# Generous: it only ends a test that would never end.
+# Generous: it only ends a test that would hang.
 DEADLINE = 20
 
 
 def until(condition):
-    """Waits for a condition and returns what it gave."""
+    """Waits for a condition and returns its result."""
     deadline = time.monotonic() + DEADLINE
     while not (result := condition()):
         assert time.monotonic() < deadline, "waited too long"
@@ -37,7 +37,7 @@ def write(folder, files):
 
 
 class Server:
-    """One application; `entry` is what MONCTL_WSGI names."""
+    """One application; `entry` is the value of MONCTL_WSGI."""
 
     def __init__(self, folder, files, *, entry="shop.wsgi", workers=2, mode="exporter", **environment):
         self.folder = folder / "app"
@@ -73,12 +73,12 @@ class Server:
                 stdout=log,
                 stderr=log,
             )
-        until(lambda: "Booting worker" in self._said())
+        until(lambda: "Booting worker" in self._log_text())
 
-    def _said(self):
-        said = self.log.read_text()
-        assert self.process.poll() is None, said
-        return said
+    def _log_text(self):
+        text = self.log.read_text()
+        assert self.process.poll() is None, text
+        return text
 
     def stop(self):
         self.process.terminate()
@@ -97,7 +97,7 @@ class Server:
         self.process.send_signal(which)
 
     def pids(self):
-        """The workers that Gunicorn has at this moment."""
+        """The current workers of Gunicorn."""
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
         return {int(pid) for pid in children.read_text().split()}
 
@@ -108,15 +108,15 @@ class Server:
         until(lambda: not self.pids() & before and len(self.pids()) == self.workers)
 
     def kill_worker(self, pid):
-        """Kills -9 and returns once another worker is there."""
+        """Kills a worker with SIGKILL and returns once another one has replaced it."""
         before = self.pids()
         os.kill(pid, signal.SIGKILL)
         until(lambda: len(self.pids() - before) >= 1 and pid not in self.pids())
 
     # Requests
 
-    def ask(self, path="/", method="GET", body=None, **headers):
-        """Sends one request on a connection of its own; returns status and body."""
+    def request(self, path="/", method="GET", body=None, **headers):
+        """Sends one request on its own connection; returns status and body."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=DEADLINE)
         try:
             headers = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -128,18 +128,18 @@ class Server:
         finally:
             connection.close()
 
-    def ask_all(self, requests, threads=8):
+    def request_all(self, requests, threads=8):
         """Sends (path, method, headers) from several clients; statuses in their order."""
         with concurrent.futures.ThreadPoolExecutor(threads) as pool:
-            return list(pool.map(lambda r: self.ask(r[0], r[1], **r[2])[0], requests))
+            return list(pool.map(lambda r: self.request(r[0], r[1], **r[2])[0], requests))
 
-    def ask_every_worker(self, path="/pid"):
-        """Asks until each worker has answered, hence has counted something."""
+    def request_every_worker(self, path="/pid"):
+        """Sends requests until each worker has answered one; returns how many each answered."""
         seen = collections.Counter()
 
         def everyone():
             for status, body in concurrent.futures.ThreadPoolExecutor(8).map(
-                lambda _: self.ask(path), range(16)
+                lambda _: self.request(path), range(16)
             ):
                 assert status == 200
                 seen[int(body)] += 1
@@ -151,7 +151,7 @@ class Server:
     # Metrics
 
     def families(self):
-        """What the exporter would serve now, by family name."""
+        """The exporter's current metrics, by family name."""
         from monctl_metrics.exporter import Workers
 
         return {family.name: family for family in Workers(str(self.metrics_dir)).collect()}

@@ -18,7 +18,7 @@ def example():
         for path in (EXAMPLE / name).rglob("*"):
             if path.suffix in (".py", ".html"):
                 files[str(path.relative_to(EXAMPLE))] = path.read_text()
-    # A page that says which worker answers; the example itself has no use for it.
+    # A page that shows which worker answers; the example itself does not need it.
     files["notes/urls.py"] += """
 import os
 from django.http import HttpResponse
@@ -28,28 +28,28 @@ urlpatterns.insert(0, path("pid", lambda request: HttpResponse(str(os.getpid()))
 
 
 def responses(server):
-    text = server.ask("/metrics")[1]
+    text = server.request("/metrics")[1]
     name = "django_http_responses_total_by_status_view_method_total"
     return parse(text).get((name, 'method="GET",status="200",view="pid"'))
 
 
-def test_any_worker_tells_what_all_counted_across_kills_and_reloads(serve, example):
+def test_any_worker_serves_the_counts_of_all_across_kills_and_reloads(serve, example):
     server = serve(example, entry="notes.wsgi", workers=3, mode="builtin", SECRET_KEY="x")
-    asked = sum(server.ask_every_worker().values())
-    assert {responses(server) for _ in range(9)} == {asked}
+    sent = sum(server.request_every_worker().values())
+    assert {responses(server) for _ in range(9)} == {sent}
     files = server.files()
     for pid in server.pids():
         server.kill_worker(pid)
-    asked += sum(server.ask_every_worker().values())
-    assert {responses(server) for _ in range(9)} == {asked}
+    sent += sum(server.request_every_worker().values())
+    assert {responses(server) for _ in range(9)} == {sent}
     assert server.files() == files
     server.reload()
-    asked += sum(server.ask_every_worker().values())
-    assert {responses(server) for _ in range(9)} == {asked}
+    sent += sum(server.request_every_worker().values())
+    assert {responses(server) for _ in range(9)} == {sent}
 
 
 def check(server, **environment):
-    """What the deploy check says of the running service."""
+    """Runs the deploy check against the running service."""
     command = [sys.executable, "-m", "monctl_metrics.check", "--url", f"http://127.0.0.1:{server.port}"]
     return subprocess.run(
         [*command, "--within", "5"],
@@ -71,11 +71,11 @@ def test_a_version_whose_metrics_prometheus_can_read_is_ready(serve):
     assert check(serve(own(), mode="builtin")).returncode == 0
 
 
-def test_metrics_at_another_path_are_asked_there(serve):
+def test_metrics_at_another_path_are_requested_there(serve):
     server = serve(own(urls="path('ops/', include('django_prometheus.urls'))"), mode="builtin")
     missing = check(server)
     assert missing.returncode == 1
-    assert "GET /metrics is answered with 404: write its path as app.metrics_path" in missing.stderr
+    assert "GET /metrics returns 404: set its path as app.metrics_path" in missing.stderr
     assert check(server, MONCTL_METRICS_PATH="/ops/metrics").returncode == 0
 
 
@@ -96,13 +96,13 @@ REFUSALS = {
 
 
 @pytest.mark.parametrize("what", REFUSALS)
-def test_a_version_whose_metrics_prometheus_cannot_read_is_not_ready_and_says_why(serve, what):
+def test_a_version_whose_metrics_prometheus_cannot_read_is_not_ready_with_a_reason(serve, what):
     files, reason = REFUSALS[what]
     result = check(serve(files, mode="builtin"))
     assert result.returncode == 1
-    assert result.stderr.startswith("not ready: Prometheus would get no metrics: ")
+    assert result.stderr.startswith("not ready: Prometheus could not scrape the application: ")
     assert reason in result.stderr
 
 
-def test_with_the_exporter_nobody_asks_the_application_for_metrics(serve):
+def test_with_the_exporter_the_application_gets_no_metrics_request(serve):
     assert check(serve(small(), mode="exporter")).returncode == 0

@@ -1,4 +1,4 @@
-"""`check` says in one line whether a version can go into service; `prepare` readies its data."""
+"""`check` reports in one line whether a version can be activated; `prepare` prepares its data."""
 
 import json
 import os
@@ -64,7 +64,7 @@ def run(tmp_path):
 
     def run(command, files, *arguments, entry="shop.wsgi", then=lambda: None, **environment):
         write(tmp_path / "app", files)
-        # Written by the test's environment, not by the command: it must keep from it itself.
+        # Normally disabled by the environment: here the command itself must not write them.
         inherited = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
         process = subprocess.Popen(
             [sys.executable, "-m", f"monctl_metrics.{command}", *arguments],
@@ -121,7 +121,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("what", BROKEN)
-def test_what_cannot_start_is_not_ready_and_says_why(run, what):
+def test_a_version_that_cannot_start_is_not_ready_with_a_reason(run, what):
     files, settings, reason = BROKEN[what]
     result = run("check", files, **settings)
     assert result.returncode == 1
@@ -136,7 +136,7 @@ HOSTS = {
     '[".example.com"]': "example.com",
     '("shop.example.com",)': "shop.example.com",
 }
-TELLS_HOST = """
+SHOWS_HOST = """
 from django.http import HttpResponse
 from django.urls import path
 import sys
@@ -151,7 +151,7 @@ urlpatterns = [path("", home, name="home")]
 
 @pytest.mark.parametrize("allowed", HOSTS)
 def test_a_request_has_a_host_that_allowed_hosts_accepts(run, allowed):
-    files = small(settings=SETTINGS + f"ALLOWED_HOSTS = {allowed}\n", urls=TELLS_HOST)
+    files = small(settings=SETTINGS + f"ALLOWED_HOSTS = {allowed}\n", urls=SHOWS_HOST)
     result = run("check", files, "--request")
     assert (result.returncode, result.stderr) == (0, f"{HOSTS[allowed]} http\n")
 
@@ -162,11 +162,11 @@ SECURE_SSL_REDIRECT = True
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 MIDDLEWARE = ["django.middleware.security.SecurityMiddleware"]
 """
-    result = run("check", small(settings=SETTINGS + secure, urls=TELLS_HOST), "--request")
+    result = run("check", small(settings=SETTINGS + secure, urls=SHOWS_HOST), "--request")
     assert (result.returncode, result.stderr) == (0, "127.0.0.1 https\n")
 
 
-def test_an_application_that_answers_nobody_is_not_ready(run):
+def test_an_application_that_accepts_no_host_is_not_ready(run):
     result = run("check", small(settings=SETTINGS + "ALLOWED_HOSTS = []\n"), "--request")
     assert result.returncode == 1
     assert "ALLOWED_HOSTS is empty" in result.stderr
@@ -176,7 +176,7 @@ def test_a_view_that_fails_is_named_with_its_error(run):
     urls = URLS.replace('return HttpResponse("home")', 'raise ValueError("no home")')
     result = run("check", small(urls=urls), "--request")
     assert result.returncode == 1
-    assert "GET / is answered with 500: ValueError: no home (shop/urls.py, line 7)" in result.stderr
+    assert "GET / returns 500: ValueError: no home (shop/urls.py, line 7)" in result.stderr
 
 
 # As the application's own requirements might pin it.
@@ -193,7 +193,7 @@ def mmap_key():
 }
 
 
-def test_a_prometheus_client_that_is_too_old_is_told_before_activation(run):
+def test_a_prometheus_client_that_is_too_old_is_reported_before_activation(run):
     result = run("check", small() | OLD_CLIENT)
     assert result.returncode == 1
     assert "metrics cannot be counted: prometheus_client is older than 0.17" in result.stderr
@@ -207,7 +207,7 @@ def test_preparing_migrates_and_collects_static_files_where_configured(run, tmp_
     assert run("check", stored(), "--request").returncode == 0
     with_static = stored(SETTINGS + DATABASE + STATIC)
     assert run("prepare", with_static).returncode == 0
-    assert not (tmp_path / "app" / "collected").exists(), "a version's own, made before the switch"
+    assert not (tmp_path / "app" / "collected").exists(), "a version's own files are collected before the switch"
     assert run("prepare", with_static, "static").returncode == 0
     assert (tmp_path / "app" / "collected" / "a.css").exists()
     ready = run("check", with_static)
@@ -244,7 +244,7 @@ def test_the_places_where_an_application_writes_are_those_of_its_settings(run, w
     assert (result.returncode, json.loads(result.stdout)) == (0, expected), result.stderr
 
 
-def test_what_an_application_prints_is_no_part_of_the_answer(run):
+def test_output_of_the_application_is_not_part_of_the_answer(run):
     result = run("check", small(settings=SETTINGS + "import os\nprint('{}')\nos.system('echo {}')\n"), "--places")
     assert json.loads(result.stdout) == {"files": [], "folders": [], "static": None}
 
@@ -269,11 +269,11 @@ LINES = {
 
 
 @pytest.mark.parametrize("path", LINES)
-def test_what_is_written_beside_the_code_at_import_is_told_with_the_line_that_keeps_it(run, path):
+def test_a_write_next_to_the_code_at_import_is_reported_with_the_line_that_keeps_it(run, path):
     files = small(settings=SETTINGS + READ_ONLY.replace("PATH", path)) | {"logs/README": ""}
     result = run("check", files, "--places")
     assert result.returncode == 1
-    assert f"writes `{LINES[path][17:-1]}` beside its code" in result.stderr
+    assert f"writes `{LINES[path][17:-1]}` next to its code" in result.stderr
     assert LINES[path] in result.stderr
 
 
@@ -286,14 +286,14 @@ CACHES = {"default": {
 """
 
 
-def test_settings_that_will_write_beside_the_code_are_told_with_the_line_that_keeps_it(run):
+def test_settings_that_will_write_next_to_the_code_are_reported_with_the_line_that_keeps_it(run):
     result = run("check", small(settings=SETTINGS + CACHE), "--places")
     assert result.returncode == 1
     assert "app.persistent: [cache]" in result.stderr
 
 
 def test_preparing_uses_the_settings_of_the_wsgi_module(run, tmp_path):
-    # As an environment that is left over, or a manage.py for development, would have it.
+    # As set by a left-over environment, or by a manage.py for development.
     files = stored() | {
         "shop/wsgi.py": WSGI.replace('.setdefault("DJANGO_SETTINGS_MODULE", ', '.update(DJANGO_SETTINGS_MODULE='),
         "shop/other.py": "from .settings import *\nDATABASES['default']['NAME'] = BASE / 'other'\n",
@@ -307,7 +307,7 @@ def test_an_application_without_a_database_is_prepared(run):
     assert run("prepare", small()).returncode == 0
 
 
-def test_a_migration_that_fails_is_told_in_one_line(run):
+def test_a_migration_that_fails_is_reported_in_one_line(run):
     files = stored() | {"shop/migrations/0001_initial.py": "raise RuntimeError('half done')"}
     result = run("prepare", files)
     assert result.returncode == 1
@@ -321,7 +321,7 @@ def test_the_running_service_is_awaited_until_it_answers(run, serve):
     server = serve(small(settings=SETTINGS + 'MIDDLEWARE = ["shop.gate.gate"]\n'))
     server.stop()
     url = f"http://127.0.0.1:{server.port}"
-    # The socket is there, so that the check waits for the server behind it.
+    # The socket exists, so the check waits for the server behind it.
     files = small(gate=GATE)
     result = run("check", files, "--url", url, "--within", "0.5")
     assert result.returncode == 1
@@ -334,16 +334,16 @@ def test_the_running_service_is_awaited_until_it_answers(run, serve):
     assert "Connection refused" in result.stderr
 
 
-def test_a_service_that_comes_up_slowly_is_asked_again(run, serve, tmp_path):
+def test_a_service_that_starts_slowly_is_requested_again(run, serve, tmp_path):
     urls = URLS.replace("def home(request):", f"""
 def home(request):
     if not os.path.exists({str(tmp_path / "up")!r}):
-        open({str(tmp_path / "asked")!r}, "w").close()
+        open({str(tmp_path / "requested")!r}, "w").close()
         raise ValueError("not yet")""")
     server = serve(small(urls=urls))
 
     def come_up():
-        until(lambda: (tmp_path / "asked").exists())
+        until(lambda: (tmp_path / "requested").exists())
         (tmp_path / "up").touch()
 
     result = run("check", small(urls=urls), "--url", f"http://127.0.0.1:{server.port}", then=come_up)
@@ -356,4 +356,4 @@ def test_a_running_service_that_fails_is_not_ready(run, serve):
     url = f"http://127.0.0.1:{server.port}"
     result = run("check", small(urls=urls), "--url", url, "--within", "0.2")
     assert result.returncode == 1
-    assert "GET / is answered with 500" in result.stderr
+    assert "GET / returns 500" in result.stderr

@@ -1,4 +1,4 @@
-"""`exporter` counts what clients saw, whatever answered and whatever serves."""
+"""`exporter` counts the responses that clients got, with any server and any responder."""
 
 import collections
 import random
@@ -9,7 +9,7 @@ from projects import MIXED
 NOBODY = "<unnamed view>"
 HTTPS = {"X_Forwarded_Proto": "https"}
 
-# (path, method, headers) and what a client sees of it: (status, view, counted method).
+# (path, method, headers) and the expected count: (status, view, counted method).
 KINDS = [
     (("/", "GET", HTTPS), (200, "home", "GET")),
     (("/", "HEAD", HTTPS), (200, "home", "HEAD")),
@@ -19,14 +19,14 @@ KINDS = [
     (("/notes/7/", "INVENTED", HTTPS), (405, "notes:note", "OTHER")),
     (("/unnamed/", "GET", HTTPS), (200, "shop.urls.plain", "GET")),
     (("/stream/", "GET", HTTPS), (200, "stream", "GET")),
-    # A slash is appended, TLS is demanded, the host is refused: before any view.
+    # A slash is appended, HTTPS is required, the host is refused: before any view.
     (("/about", "GET", HTTPS), (301, NOBODY, "GET")),
     (("/about/", "GET", {}), (301, "about", "GET")),
     (("/about/", "GET", HTTPS | {"Host": "evil.example"}), (400, "about", "GET")),
     (("/cached/", "GET", HTTPS), (200, "cached", "GET")),
     (("/gated/", "GET", HTTPS), (403, "gated", "GET")),
     (("/private/", "GET", HTTPS), (302, "private", "GET")),
-    # An outer middleware has the last word.
+    # An outer middleware replaces the response.
     (("/teapot/", "GET", HTTPS), (418, "teapot", "GET")),
     (("/broken/", "GET", HTTPS), (500, "broken", "GET")),
     (("/boom/", "GET", HTTPS), (500, "boom", "GET")),
@@ -37,7 +37,7 @@ KINDS = [
     (("/de/hello/", "GET", HTTPS), (200, "hello", "GET")),
     (("/de/gated-hello/", "GET", HTTPS), (403, "gated-hello", "GET")),
     (("/gated-hello/", "GET", HTTPS), (403, "gated-hello", "GET")),
-    # The view makes a request of its own, which nobody sent.
+    # The view makes its own request, which no client sent.
     (("/nested/", "GET", HTTPS), (200, "nested", "GET")),
 ]
 MIX = [KINDS[number % len(KINDS)] for number in range(200)]
@@ -64,7 +64,7 @@ def test_two_hundred_mixed_requests_are_counted_exactly(serve, worker_class, ent
         MONCTL_WORKER_CLASS=worker_class,
         MONCTL_THREADS="1" if worker_class == "sync" else "4",
     )
-    statuses = server.ask_all([request for request, _ in MIX])
+    statuses = server.request_all([request for request, _ in MIX])
     assert statuses == [status for _, (status, _, _) in MIX]
     assert server.responses() == expected(MIX)
     by_method = collections.Counter(method for _, (_, _, method) in MIX)
@@ -76,12 +76,12 @@ def test_two_hundred_mixed_requests_are_counted_exactly(serve, worker_class, ent
     assert server.counted(family="monctl_instrumentation_errors") == {(): 0}
 
 
-def test_latencies_sizes_and_exceptions_are_counted_beside(serve):
+def test_latencies_sizes_and_exceptions_are_counted_too(serve):
     server = serve(MIXED)
     for _ in range(3):
-        server.ask("/boom/", **HTTPS)
-    server.ask("/notes/7/", "POST", body="x" * 1000, **HTTPS)
-    server.ask("/stream/", X_Requested_With="XMLHttpRequest", **HTTPS)
+        server.request("/boom/", **HTTPS)
+    server.request("/notes/7/", "POST", body="x" * 1000, **HTTPS)
+    server.request("/stream/", X_Requested_With="XMLHttpRequest", **HTTPS)
     families = server.families()
     count = {
         sample.labels["view"]: sample.value
@@ -110,10 +110,10 @@ def test_latencies_sizes_and_exceptions_are_counted_beside(serve):
 
 def test_three_thousand_invented_methods_add_one_label(serve):
     server = serve(MIXED, workers=2)
-    server.ask("/", **HTTPS)
+    server.request("/", **HTTPS)
     before = sum(len(family.samples) for family in server.families().values())
     invented = [("/", f"INVENTED{number:04}", HTTPS) for number in range(3000)]
-    assert set(server.ask_all(invented)) == {200}
+    assert set(server.request_all(invented)) == {200}
     family = "django_http_requests_total_by_method"
     assert server.counted("method", family=family) == {("GET",): 1, ("OTHER",): 3000}
     # One more label value in each family that has a method, none anywhere else.

@@ -1,4 +1,4 @@
-"""A drill's signed requests are answered as ordered; nobody else's ever are."""
+"""A drill's signed requests are answered as ordered; other requests never are."""
 
 import os
 import subprocess
@@ -15,7 +15,7 @@ SECRET = bytes(range(32))
 
 @pytest.fixture
 def drill(tmp_path):
-    """The module with its key where a test wants it."""
+    """The module with its key at a path of the test."""
     from monctl_metrics import drill
 
     return drill
@@ -23,7 +23,7 @@ def drill(tmp_path):
 
 @pytest.fixture
 def key(tmp_path):
-    """Lays a drill's key out, as `drill.sh` does."""
+    """Writes a drill's key, as `drill.sh` does."""
     path = tmp_path / "requests.key"
 
     def lay(secret=SECRET, lasting=60):
@@ -34,8 +34,8 @@ def key(tmp_path):
     return lay
 
 
-def ask(server, header, path="/monctl-drill"):
-    status, body = server.ask(path, **{"X_Monctl_Drill": header})
+def send(server, header, path="/monctl-drill"):
+    status, body = server.request(path, **{"X_Monctl_Drill": header})
     return status, body
 
 
@@ -48,32 +48,32 @@ def test_a_signed_request_is_answered_and_counted_without_the_application(
     )
     key()
     began = time.monotonic()
-    assert ask(server, drill.signed(503, 300, SECRET, time.time())) == (503, "a drill of monctl\n")
+    assert send(server, drill.signed(503, 300, SECRET, time.time())) == (503, "a drill of monctl\n")
     assert time.monotonic() - began >= 0.3
-    assert ask(server, drill.signed(418, 0, SECRET, time.time()))[0] == 418
+    assert send(server, drill.signed(418, 0, SECRET, time.time()))[0] == 418
     counted = {("GET", 503, NOBODY): 1, ("GET", 418, NOBODY): 1}
     assert server.responses() == counted
-    # The latency is counted as a client saw it.
+    # The latency is counted as measured by a client.
     histogram = server.families()["django_http_requests_latency_including_middlewares_seconds"]
     slow = [s.value for s in histogram.samples if s.labels.get("le") == "0.25"]
     assert slow == [1], "one of the two took longer than a quarter of a second"
 
 
-def test_without_the_key_of_a_drill_the_header_means_nothing(serve, drill, key):
+def test_without_the_key_of_a_drill_the_header_has_no_effect(serve, drill, key):
     server = serve(small(), MONCTL_DRILL_KEY=str(key.path))
     header = drill.signed(503, 0, SECRET, time.time())
-    assert ask(server, header, "/pid")[0] == 200, "no drill is under way"
+    assert send(server, header, "/pid")[0] == 200, "no drill is running"
     key()
-    assert ask(server, header, "/pid")[0] == 503
+    assert send(server, header, "/pid")[0] == 503
     key.path.unlink()
-    assert ask(server, header, "/pid")[0] == 200, "the drill is over"
+    assert send(server, header, "/pid")[0] == 200, "the drill is over"
 
 
-def test_what_is_not_signed_for_here_and_now_reaches_the_application(serve, drill, key):
+def test_requests_without_a_valid_signature_reach_the_application(serve, drill, key):
     server = serve(small(), MONCTL_DRILL_KEY=str(key.path))
     key()
     good = drill.signed(503, 0, SECRET, time.time())
-    assert ask(server, good, "/pid")[0] == 503
+    assert send(server, good, "/pid")[0] == 503
     expires, status, delay, nonce, signature = good.split(".")
 
     def resigned(order):
@@ -96,16 +96,16 @@ def test_what_is_not_signed_for_here_and_now_reaches_the_application(serve, dril
         resigned("not.a.number.x"),
         resigned(f"{expires}.503.0"),
     ]:
-        assert ask(server, header, "/pid")[0] == 200, header
-    # A key that was forgotten is none.
+        assert send(server, header, "/pid")[0] == 200, header
+    # An expired key is ignored.
     key(lasting=-1)
-    assert ask(server, drill.signed(503, 0, SECRET, time.time()), "/pid")[0] == 200
+    assert send(server, drill.signed(503, 0, SECRET, time.time()), "/pid")[0] == 200
     key.path.write_text("nonsense")
-    assert ask(server, drill.signed(503, 0, SECRET, time.time()), "/pid")[0] == 200
+    assert send(server, drill.signed(503, 0, SECRET, time.time()), "/pid")[0] == 200
     assert server.counted(family="monctl_instrumentation_errors") == {(): 0}
 
 
-def test_requests_are_sent_for_as_long_as_the_key_lies_there(serve, key):
+def test_requests_are_sent_while_the_key_exists(serve, key):
     server = serve(small(), MONCTL_DRILL_KEY=str(key.path))
     key()
     sender = subprocess.Popen(

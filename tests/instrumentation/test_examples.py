@@ -1,4 +1,4 @@
-"""The example applications stand on their own and stay the same application."""
+"""The example applications are self-contained, and differ only as intended."""
 
 import filecmp
 import os
@@ -38,7 +38,7 @@ def test_the_examples_differ_only_where_django_prometheus_needs_it():
     assert not problems
 
 
-def test_the_plain_example_knows_nothing_of_monitoring():
+def test_the_plain_example_contains_no_monitoring():
     for name in files(EXAMPLES / "notes"):
         text = (EXAMPLES / "notes" / name).read_text().lower()
         assert "prometheus" not in text and "monctl" not in text and "metric" not in text, name

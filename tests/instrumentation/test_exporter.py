@@ -1,4 +1,4 @@
-"""The exporter process, and the other ways into the instrumentation."""
+"""The exporter process, and other ways to load the instrumentation."""
 
 import http.client
 import os
@@ -60,21 +60,21 @@ TOTAL = ("django_http_responses_before_middlewares_total", "")
 
 def test_the_exporter_serves_all_workers_and_outlives_them(serve, exporter):
     port, process = exporter
-    # Before there is an application, and while it is restarted.
+    # Before the application starts, and while it is restarted.
     assert until(lambda: scrape(port))[TOTAL] == 0
     server = serve(small(), workers=3)
-    asked = sum(server.ask_every_worker().values())
-    assert scrape(port)[TOTAL] == asked
+    sent = sum(server.request_every_worker().values())
+    assert scrape(port)[TOTAL] == sent
     labels = 'method="GET",status="200",view="pid"'
-    assert scrape(port)["django_http_responses_total_by_status_view_method_total", labels] == asked
+    assert scrape(port)["django_http_responses_total_by_status_view_method_total", labels] == sent
     server.stop()
     server.start()
-    server.ask("/")
+    server.request("/")
     assert scrape(port)[TOTAL] == 1
     assert process.poll() is None
 
 
-def test_files_that_vanish_while_they_are_read_are_no_error(tmp_path, monkeypatch):
+def test_files_that_vanish_while_they_are_read_are_ignored(tmp_path, monkeypatch):
     from monctl_metrics import exporter
 
     gone = [str(tmp_path / "counter_0.db")]
@@ -83,7 +83,7 @@ def test_files_that_vanish_while_they_are_read_are_no_error(tmp_path, monkeypatc
     assert families["django_http_responses_before_middlewares"].samples[0].value == 0
 
 
-def test_a_file_that_is_just_being_made_is_no_error(tmp_path):
+def test_a_file_that_is_being_created_is_ignored(tmp_path):
     from monctl_metrics.exporter import Workers
 
     for name in ("counter_0.db", "gauge_livesum_0.db"):
@@ -98,7 +98,7 @@ def test_a_busy_port_ends_the_exporter_and_nothing_else(serve, tmp_path):
         process = start_exporter(server.metrics_dir, busy.getsockname()[1])
         assert b"Address already in use" in process.communicate(timeout=DEADLINE)[1]
     assert process.returncode == 1
-    assert server.ask("/") == (200, "home")
+    assert server.request("/") == (200, "home")
 
 
 def test_sigterm_ends_the_exporter(exporter):
@@ -139,7 +139,7 @@ TEMPLATES = [{"BACKEND": "django.template.backends.django.DjangoTemplates", "DIR
     files = small(urls=urls)
     files["shop/settings.py"] += settings
     server = serve(files | {"page.html": "hello"}, workers=1)
-    server.ask_all([("/", "GET", {}), ("/missing", "GET", {})])
+    server.request_all([("/", "GET", {}), ("/missing", "GET", {})])
     ours = {
         name: (family.type, tuple(sorted(set(family.samples[0].labels) - {"le"})))
         for name, family in server.families().items()
@@ -175,7 +175,7 @@ application(environ, lambda *_: None)
 def test_every_family_has_a_help_text_and_values_that_are_numbers(serve, exporter):
     port, _ = exporter
     server = serve(small(), workers=1)
-    server.ask("/")
+    server.request("/")
     until(lambda: scrape(port))
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=DEADLINE)
     connection.request("GET", "/metrics")

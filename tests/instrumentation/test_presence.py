@@ -1,4 +1,4 @@
-"""What workers say of themselves: that they are there, what they are doing, and what their database lacks."""
+"""Metrics of workers: their presence, their requests in progress, and unapplied migrations."""
 
 import concurrent.futures
 import os
@@ -28,7 +28,7 @@ def gauge(server, name):
     return None if family is None else family.samples[0].value
 
 
-def test_workers_are_counted_while_they_are_there(serve):
+def test_workers_are_counted_while_they_run(serve):
     server = serve(small(), workers=3, MONCTL_THREADS="2")
     until(lambda: gauge(server, "monctl_workers") == 3)
     assert gauge(server, "monctl_request_slots") == 6
@@ -40,7 +40,7 @@ def test_workers_are_counted_while_they_are_there(serve):
 @pytest.mark.parametrize(
     ("kind", "threads", "slots"), [("sync", "1", 1), ("sync", "3", 3), ("gthread", "1", 1), ("gevent", "1", 1000)]
 )
-def test_each_kind_of_worker_knows_how_much_it_can_do(serve, kind, threads, slots):
+def test_each_kind_of_worker_reports_its_request_slots(serve, kind, threads, slots):
     server = serve(small(), workers=1, MONCTL_THREADS=threads, MONCTL_WORKER_CLASS=kind)
     until(lambda: gauge(server, "monctl_workers") == 1)
     assert gauge(server, "monctl_request_slots") == slots
@@ -81,25 +81,25 @@ def test_the_start_of_the_service_is_known_and_survives_a_reload(serve):
     until(lambda: (gauge(server, "monctl_app_start_time_seconds") or 0) > started)
 
 
-# As many as there is room for, wherever each of them lands: a worker with threads may take more than it can serve.
+# As many as there are slots, on any worker: a worker with threads may accept more than it can serve.
 @pytest.mark.parametrize(("kind", "threads", "workers"), [("sync", "1", 5), ("gthread", "5", 1)])
 def test_requests_are_in_progress_until_they_are_answered(serve, tmp_path, kind, threads, workers):
     server = serve(small(urls=WAITING), workers=workers, MONCTL_WORKER_CLASS=kind, MONCTL_THREADS=threads)
     go = tmp_path / "go"
     with concurrent.futures.ThreadPoolExecutor(5) as pool:
-        answers = [pool.submit(server.ask, f"/wait?for={go}") for _ in range(5)]
+        answers = [pool.submit(server.request, f"/wait?for={go}") for _ in range(5)]
         until(lambda: gauge(server, "monctl_requests_in_progress") == 5)
         go.touch()
         assert [answer.result() for answer in answers] == [(200, "waited")] * 5
     assert gauge(server, "monctl_requests_in_progress") == 0
-    assert server.ask("/none/")[0] == 404
+    assert server.request("/none/")[0] == 404
     assert gauge(server, "monctl_requests_in_progress") == 0
 
 
-def test_requests_of_a_worker_that_died_are_in_progress_no_more(serve, tmp_path):
+def test_requests_of_a_worker_that_died_are_no_longer_in_progress(serve, tmp_path):
     server = serve(small(urls=WAITING), workers=1)
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
-        answer = pool.submit(server.ask, f"/wait?for={tmp_path / 'never'}")
+        answer = pool.submit(server.request, f"/wait?for={tmp_path / 'never'}")
         until(lambda: gauge(server, "monctl_requests_in_progress") == 1)
         server.kill_worker(next(iter(server.pids())))
         assert answer.exception() is not None
@@ -107,13 +107,13 @@ def test_requests_of_a_worker_that_died_are_in_progress_no_more(serve, tmp_path)
     assert gauge(server, "monctl_requests_in_progress") == 0
 
 
-def test_a_forked_child_leaves_its_parents_request_alone(serve, tmp_path):
+def test_a_forked_child_does_not_end_its_parents_request(serve, tmp_path):
     urls = WAITING + """
 def fork(request):
     child = os.fork()
     if child == 0:
         from monctl_metrics import instrument
-        # What happens where the child returns through the wrapper.
+        # The child returns through the wrapper.
         instrument._leave(instrument._recorder)
         os._exit(0)
     os.waitpid(child, 0)
@@ -124,7 +124,7 @@ urlpatterns += [path("fork", fork, name="fork")]
     server = serve(small(urls=urls), workers=1)
     go = tmp_path / "go"
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
-        answer = pool.submit(server.ask, f"/fork?for={go}")
+        answer = pool.submit(server.request, f"/fork?for={go}")
         until(lambda: gauge(server, "monctl_requests_in_progress") == 1)
         go.touch()
         assert answer.result() == (200, "waited")
@@ -187,7 +187,7 @@ def test_migrations_are_counted_until_they_are_applied(serve):
     until(lambda: migrations(server) == (2, 0))
 
 
-def test_the_worker_that_looks_at_migrations_has_a_successor(serve):
+def test_another_worker_checks_migrations_after_the_first_one_ended(serve):
     server = serve(shop() | {"data/empty": ""}, workers=2)
     until(lambda: migrations(server) == (0, 2))
     for pid in server.pids():
@@ -200,7 +200,7 @@ def test_the_worker_that_looks_at_migrations_has_a_successor(serve):
 def test_a_database_that_does_not_answer_delays_no_worker(serve):
     server = serve(shop(), workers=2)
     until(lambda: gauge(server, "monctl_workers") == 2)
-    assert server.ask("/") == (200, "home")
+    assert server.request("/") == (200, "home")
     assert migrations(server) is None
     os.mkdir(server.folder / "data")
     until(lambda: migrations(server) == (0, 2))
@@ -210,5 +210,5 @@ def test_a_database_that_does_not_answer_delays_no_worker(serve):
 def test_a_project_without_a_database_has_no_migrations(serve):
     server = serve(small(), workers=1)
     until(lambda: gauge(server, "monctl_workers") == 1)
-    server.ask("/")
+    server.request("/")
     assert migrations(server) is None

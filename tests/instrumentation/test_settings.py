@@ -1,4 +1,4 @@
-"""`exporter` needs nothing from the settings, so their make makes no difference."""
+"""`exporter` needs nothing from the settings, so any kind of settings works."""
 
 import pytest
 from projects import SETTINGS, URLS, WSGI, small
@@ -38,7 +38,7 @@ ASSIGNED = WSGI.replace(
     'os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")',
     'os.environ["DJANGO_SETTINGS_MODULE"] = "shop.settings"',
 )
-# The environment says something else, which must not be looked at.
+# The environment names other settings, which must be ignored.
 MISLEADING = {"DJANGO_SETTINGS_MODULE": "shop.nowhere"}
 WRAPPED = WSGI + """
 django_application = application
@@ -55,7 +55,7 @@ def application(environ, start_response):
         built.append(get_wsgi_application())
     return built[0](environ, start_response)
 """
-# Takes the method out of the class before a server is up.
+# Keeps a reference to the method before the server starts.
 BOUND = WSGI + """
 from django.core.handlers.wsgi import WSGIHandler
 class Early(WSGIHandler):
@@ -97,10 +97,10 @@ REQUESTS = [("/", "GET", {})] * 3 + [("/gate/", "GET", {})] * 2 + [("/none/", "P
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_settings_of_any_make_are_counted(serve, layout):
+def test_requests_are_counted_with_any_kind_of_settings(serve, layout):
     environment = MISLEADING if layout == "assigned in wsgi.py" else {}
     server = serve(LAYOUTS[layout], workers=1, **environment)
-    assert server.ask_all(REQUESTS) == [200, 200, 200, 302, 302, 404]
+    assert server.request_all(REQUESTS) == [200, 200, 200, 302, 302, 404]
     assert server.responses() == {
         ("GET", 200, "home"): 3,
         ("GET", 302, "gate"): 2,
@@ -108,7 +108,7 @@ def test_settings_of_any_make_are_counted(serve, layout):
     }
 
 
-def test_metrics_of_the_application_s_own_are_left_alone(serve):
+def test_the_application_s_own_metrics_are_not_affected(serve):
     urls = URLS + """
 import os
 from prometheus_client import Counter, generate_latest
@@ -121,8 +121,8 @@ def own(request):
 urlpatterns += [path("own", own, name="own")]
 """
     server = serve(small(urls=urls), workers=1)
-    assert "orders_total 1.0" in server.ask("/own")[1]
-    assert "orders_total 2.0" in server.ask("/own")[1]
+    assert "orders_total 1.0" in server.request("/own")[1]
+    assert "orders_total 2.0" in server.request("/own")[1]
     assert not [name for name in server.families() if "orders" in name]
     assert len([name for name in server.files() if name.endswith(".db")]) == 3
 
@@ -137,7 +137,7 @@ MIDDLEWARE = [
 ]
 """
     server = serve(small(settings=settings), workers=1)
-    server.ask_all(REQUESTS)
+    server.request_all(REQUESTS)
     assert server.responses() == {
         ("GET", 200, "home"): 3,
         ("GET", 302, "gate"): 2,

@@ -1,4 +1,4 @@
-"""Files of cells, as prometheus_client reads them; slots, as the kernel keeps them."""
+"""Files of cells, read by prometheus_client; slots, locked by the kernel."""
 
 import os
 
@@ -39,7 +39,7 @@ def test_a_store_grows_under_cells_that_are_in_use(path):
     assert values["some longer name of a cell with the number 4711"] == 4711
 
 
-def test_the_next_holder_goes_on_where_the_last_stopped(path):
+def test_the_next_holder_continues_the_counters_of_the_previous(path):
     Store(path).cell("n").add(2)
     store = Store(path)
     store.cell("n").add(3)
@@ -47,14 +47,14 @@ def test_the_next_holder_goes_on_where_the_last_stopped(path):
     assert read(path) == {"n": 5, "m": 1}
 
 
-def test_space_is_taken_before_it_is_written_to(path):
+def test_space_is_allocated_before_it_is_written_to(path):
     Store(path)
     stat = os.stat(path)
     assert stat.st_blocks * 512 >= stat.st_size > 0
 
 
 def in_child(function):
-    """What a function returns (a small number) in a process of its own."""
+    """The result of a function (a small number) in a separate process."""
     child = os.fork()
     if child == 0:
         os._exit(function())
@@ -68,7 +68,7 @@ def test_a_slot_is_held_while_its_process_lives_and_free_afterwards(tmp_path):
     assert sorted(os.listdir(tmp_path)) == ["slot-0.lock", "slot-1.lock"]
 
 
-def test_a_new_holder_of_a_slot_forgets_gauges_of_the_living(tmp_path):
+def test_a_new_holder_of_a_slot_removes_its_predecessors_gauges(tmp_path):
     for name in ("gauge_liveall_0.db", "gauge_livesum_0.db", "gauge_all_0.db", "gauge_liveall_1.db"):
         (tmp_path / name).touch()
     Slot(str(tmp_path))

@@ -1,4 +1,4 @@
-"""Traffic for dashboards: a visitor's requests and a few ordered answers, until its drill is over."""
+"""Traffic for dashboards: a visitor's requests and a few ordered answers, until its drill ends."""
 
 import contextlib
 import os
@@ -21,7 +21,7 @@ def traffic(server, key, **environment):
     )
     try:
         yield sender
-        assert sender.poll() is None, "it goes on as long as the key lies there"
+        assert sender.poll() is None, "it must continue while the key exists"
         key.unlink()
         assert sender.wait(20) == 0
     finally:
@@ -35,18 +35,18 @@ def statuses(server):
     return counts
 
 
-def test_every_class_of_answers_is_there_and_errors_are_rare(serve, tmp_path):
+def test_every_status_class_occurs_and_errors_are_rare(serve, tmp_path):
     key = tmp_path / "requests.key"
     server = serve(small(), MONCTL_DRILL_KEY=str(key), MONCTL_HEALTH_PATH="/pid")
     with traffic(server, key):
         until(lambda: statuses(server).get(503, 0) >= 3)
     counts = statuses(server)
     assert counts.keys() == {200} | ORDERED, counts
-    # What is under way when it is looked at may be one of them.
+    # The request in progress may be one of them.
     assert all(counts[status] <= sum(counts.values()) / 40 + 1 for status in ORDERED), counts
 
 
-def test_where_the_project_counts_by_itself_nothing_is_ordered(serve, tmp_path):
+def test_nothing_is_ordered_if_the_project_counts_itself(serve, tmp_path):
     key = tmp_path / "requests.key"
     server = serve(small(), MONCTL_DRILL_KEY=str(key), MONCTL_HEALTH_PATH="/pid")
     with traffic(server, key, MONCTL_METRICS="builtin"):

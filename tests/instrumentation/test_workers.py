@@ -10,37 +10,37 @@ from servers import until
 
 def test_nothing_is_lost_when_idle_workers_are_killed_and_others_reloaded(serve):
     server = serve(small(), workers=2)
-    asked = sum(server.ask_every_worker().values())
+    sent = sum(server.request_every_worker().values())
     for pid in server.pids():
         server.kill_worker(pid)
-    asked += sum(server.ask_every_worker().values())
+    sent += sum(server.request_every_worker().values())
     server.reload()
-    asked += sum(server.ask_every_worker().values())
-    assert server.responses() == {("GET", 200, "pid"): asked}
+    sent += sum(server.request_every_worker().values())
+    assert server.responses() == {("GET", 200, "pid"): sent}
 
 
 def test_fifty_worker_restarts_leave_as_many_files_as_before(serve):
     server = serve(small(), workers=5)
-    asked = sum(server.ask_every_worker().values())
+    sent = sum(server.request_every_worker().values())
     files = server.files()
-    # Beside those of each worker: when the server started, and who looks at migrations.
+    # Besides those of each worker: the server's start time, and the lock of the migration check.
     assert len(files) == 5 * 4 + 2
     for _ in range(10):
         before = server.pids()
         for pid in before:
             os.kill(pid, signal.SIGKILL)
         until(lambda before=before: not server.pids() & before and len(server.pids()) == 5)
-        asked += sum(server.ask_every_worker().values())
+        sent += sum(server.request_every_worker().values())
     assert server.files() == files
-    assert server.responses() == {("GET", 200, "pid"): asked}
+    assert server.responses() == {("GET", 200, "pid"): sent}
 
 
 def test_counters_start_from_zero_with_the_server(serve):
     server = serve(small())
-    server.ask("/")
+    server.request("/")
     server.stop()
     server.start()
-    server.ask("/gate/")
+    server.request("/gate/")
     assert server.responses() == {("GET", 200, "gate"): 1}
 
 
@@ -52,7 +52,7 @@ def test_no_client_notices_restarts_and_reloads(serve):
     def client():
         while not stop.is_set():
             try:
-                answers.append(server.ask("/pid"))
+                answers.append(server.request("/pid"))
             except Exception as error:
                 problems.append(error)
 
@@ -69,11 +69,11 @@ def test_no_client_notices_restarts_and_reloads(serve):
         thread.join()
     assert problems == []
     assert {status for status, _ in answers} == {200}
-    # One worker of each of the five generations at least.
+    # At least one worker of each of the five generations.
     assert len({pid for _, pid in answers}) >= 5
 
 
-def test_a_forked_child_counts_in_files_of_its_own(serve):
+def test_a_forked_child_counts_in_its_own_files(serve):
     urls = URLS + """
 import subprocess, sys
 
@@ -90,13 +90,13 @@ urlpatterns += [path("fork", fork, name="fork")]
 """
     server = serve(small(urls=urls), workers=1)
     for _ in range(3):
-        assert server.ask("/fork") == (200, "0")
+        assert server.request("/fork") == (200, "0")
     assert server.responses() == {("GET", 200, "home"): 3, ("GET", 200, "fork"): 3}
     assert {"counter_0.db", "counter_1.db"} <= set(server.files())
 
 
 def test_an_error_of_the_instrumentation_does_not_reach_the_client(serve, tmp_path):
-    # Until a file is there, the instrumentation looks for its folder where none can be.
+    # Until a file exists, the instrumentation's folder is at an impossible path.
     mended = tmp_path / "mended"
     wsgi = WSGI + f"""
 from monctl_metrics import activation
@@ -104,26 +104,26 @@ right = activation.directory
 activation.directory = lambda: right() if os.path.exists({str(mended)!r}) else "/nowhere"
 """
     server = serve(small(wsgi=wsgi), workers=1)
-    assert server.ask("/") == (200, "home")
-    assert server.ask("/none/")[0] == 404
+    assert server.request("/") == (200, "home")
+    assert server.request("/none/")[0] == 404
     assert server.log.read_text().count("a request could not be counted") == 1
-    assert server.log.read_text().count("cannot say that it is there") == 1
+    assert server.log.read_text().count("this worker cannot be counted") == 1
     mended.touch()
-    assert server.ask("/") == (200, "home")
+    assert server.request("/") == (200, "home")
     assert server.responses() == {("GET", 200, "home"): 1}
 
 
-def test_what_cannot_be_counted_is_itself_counted(serve):
-    # A proxy header that is no pair makes Django fail when asked for the scheme.
+def test_errors_of_counting_are_counted(serve):
+    # A proxy header setting that is not a pair makes Django fail when it computes the scheme.
     settings = SETTINGS + 'SECURE_PROXY_SSL_HEADER = "nonsense"\n'
     server = serve(small(settings=settings), workers=1)
-    assert server.ask("/") == (200, "home")
+    assert server.request("/") == (200, "home")
     assert server.counted(family="monctl_instrumentation_errors") == {(): 1}
 
 
 def test_an_application_serves_without_prometheus_client(serve):
-    # A module of that name which is none stands in for a package that broke.
+    # A fake module of that name simulates a broken package.
     files = small() | {"prometheus_client.py": "raise ImportError('not here')\n"}
     server = serve(files, workers=1)
-    assert server.ask("/") == (200, "home")
+    assert server.request("/") == (200, "home")
     assert "no metrics from this process" in server.log.read_text()

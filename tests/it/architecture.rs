@@ -1,15 +1,15 @@
-//! The rooms of `docs/architecture.md`, held to their doors: who imports whom, who names which crate, who may look at
-//! the world. Whole files are read; what is compiled for tests alone is free.
+//! Checks the rooms (modules) of `docs/architecture.md`: their imports from each other, the crates that they use, and
+//! their access to the outside world. Reads whole files; code that is compiled only for tests is exempt.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// What every room may use: errors, events, names, secrets, small helpers.
+/// Modules that every room may use: errors, events, names, secrets, small helpers.
 const FOUNDATION: [&str; 9] =
     ["bounded", "cancel", "digest", "duration", "error", "event", "host", "retry", "secret"];
 
-/// Each room and the rooms that it imports from. A grant that is not used is a fault, too.
+/// Each room and the rooms that it may import from. An unused permission is an error, too.
 const ROOMS: [(&str, &[&str]); 20] = [
     ("integrations", &[]),
     ("promql", &[]),
@@ -56,7 +56,7 @@ const ROOMS: [(&str, &[&str]); 20] = [
     ),
 ];
 
-/// Crates with an effect on the outside or with a language of their own, and the rooms that name each.
+/// Crates with an external effect or a language of their own, and the rooms that use them.
 const HOMES: [(&str, &[&str]); 11] = [
     ("reqwest", &["http"]),
     ("axum", &["http"]),
@@ -71,7 +71,7 @@ const HOMES: [(&str, &[&str]); 11] = [
     ("flate2", &["playbook", "commands"]),
 ];
 
-/// Rooms that compute only, and what they therefore never name.
+/// Rooms that only compute, and what they therefore never use.
 const PURE: [&str; 5] = ["promql", "playbook", "plan", "timing", "explain"];
 const WORLD: [&str; 8] = [
     "std::env",
@@ -84,12 +84,12 @@ const WORLD: [&str; 8] = [
     "tokio::",
 ];
 
-/// Rooms whose face holds items of its own, which files below import from there.
-const FACES_WITH_ITEMS: [&str; 3] = ["explain", "http", "plan"];
+/// Rooms whose `mod.rs` defines items that the files below it import.
+const MOD_FILES_WITH_ITEMS: [&str; 3] = ["explain", "http", "plan"];
 
 type Module = Vec<String>;
 
-/// A source file below `src`: where it is, which module it is, and its text without comments and tests.
+/// A source file below `src`: its path, its module, and its text without comments and tests.
 struct Source {
     path: PathBuf,
     module: Module,
@@ -110,7 +110,7 @@ impl Source {
         self.module.first().map_or("", String::as_str)
     }
 
-    /// The modules that it imports from, each with the item; `modules` are all that there are.
+    /// The modules that it imports from, each with the item; `modules` are all existing modules.
     fn imports(&self, modules: &BTreeSet<Module>) -> Vec<(Module, String)> {
         let absolute = |path: Module| -> Option<(Module, String)> {
             let ups = path.iter().take_while(|part| *part == "super").count();
@@ -130,7 +130,7 @@ impl Source {
     }
 }
 
-/// The lines of a file that are neither comments nor compiled for tests alone. Formatted code is asked for: an item ends
+/// The lines of a file that are neither comments nor compiled only for tests. Requires formatted code: an item ends
 /// with a brace under its first letter.
 fn without_tests(text: &str) -> String {
     let mut code = Vec::new();
@@ -153,7 +153,7 @@ fn without_tests(text: &str) -> String {
     code.join("\n")
 }
 
-/// The modules of a folder that are compiled for tests alone.
+/// The modules of a folder that are compiled only for tests.
 fn test_modules(text: &str) -> impl Iterator<Item = &str> {
     let lines = text.lines().zip(text.lines().skip(1));
     lines
@@ -182,7 +182,7 @@ fn sources() -> Vec<Source> {
     }
     let is_of_tests = |source: &Source| of_tests.iter().any(|module| source.module.starts_with(module));
     found.retain(|source| !is_of_tests(source));
-    assert!(found.len() > 200, "the sources are not there");
+    assert!(found.len() > 200, "the sources are missing");
     found
 }
 
@@ -190,7 +190,7 @@ fn modules(sources: &[Source]) -> BTreeSet<Module> {
     sources.iter().map(|source| source.module.clone()).collect()
 }
 
-/// All paths in the code that begin at the crate or at a module above, also those in braces.
+/// All paths in the code that begin at the crate or at a parent module, including those in braces.
 fn paths(code: &str) -> Vec<Module> {
     let mut found = Vec::new();
     let mut rest = code;
@@ -246,7 +246,7 @@ fn branches(text: &str, above: &[String], found: &mut Vec<Module>) -> usize {
     }
 }
 
-/// The imports that the rooms do not allow, and the grants that none uses.
+/// The imports that the rooms do not allow, and the unused permissions.
 fn faults(sources: &[Source], rooms: &[(&str, &[&str])]) -> Vec<String> {
     let modules = modules(sources);
     let mut faults = Vec::new();
@@ -258,7 +258,7 @@ fn faults(sources: &[Source], rooms: &[(&str, &[&str])]) -> Vec<String> {
             used.insert((source.room().to_owned(), import.clone()));
             if !FOUNDATION.contains(&&**import) && !allowed.contains(&&**import) {
                 faults.push(format!(
-                    "{} imports from `{import}`, which its room may not",
+                    "{} imports from `{import}`, which its room may not do",
                     source.path.display()
                 ));
             }
@@ -267,13 +267,13 @@ fn faults(sources: &[Source], rooms: &[(&str, &[&str])]) -> Vec<String> {
     for (room, allowed) in rooms {
         let unused =
             allowed.iter().filter(|import| !used.contains(&((*room).to_owned(), (**import).to_owned())));
-        faults.extend(unused.map(|import| format!("`{room}` may import from `{import}` and does not")));
+        faults.extend(unused.map(|import| format!("`{room}` may import from `{import}` but does not")));
     }
     faults
 }
 
-/// The modules that import one another in a loop, and those between two loops. What a module takes from the modules below
-/// it does not count: it is made of them.
+/// The modules that import each other in a loop, and those between two loops. Imports from child modules do not count:
+/// a module consists of them.
 fn looped(sources: &[Source]) -> Vec<Module> {
     let modules = modules(sources);
     let mut imports: BTreeMap<Module, BTreeSet<Module>> = BTreeMap::new();
@@ -282,7 +282,7 @@ fn looped(sources: &[Source]) -> Vec<Module> {
         let above = above.filter(|module| !module.starts_with(&source.module));
         imports.entry(source.module.clone()).or_default().extend(above);
     }
-    // What imports nothing that is left is in no loop; neither is what nothing imports that is left.
+    // A module without imports from, or importers among, the remaining ones is not in a loop.
     loop {
         let left: BTreeSet<Module> = imports.keys().cloned().collect();
         for found in imports.values_mut() {
@@ -297,7 +297,7 @@ fn looped(sources: &[Source]) -> Vec<Module> {
     imports.into_keys().collect()
 }
 
-/// The types that a file shows to others, by name.
+/// The names of the types that a file exports.
 fn types(code: &str) -> impl Iterator<Item = &str> {
     code.lines().filter_map(|line| {
         let line = line.trim_start().strip_prefix("pub")?;
@@ -311,7 +311,7 @@ fn types(code: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// The names that several types have.
+/// The names that are used for several types.
 fn ambiguous(sources: &[Source]) -> Vec<String> {
     let mut homes: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for source in sources {
@@ -347,28 +347,28 @@ fn paths_are_read_in_all_their_forms() {
 }
 
 #[test]
-fn what_is_compiled_for_tests_alone_is_left_out_and_nothing_else() {
+fn only_code_that_is_compiled_only_for_tests_is_left_out() {
     let text = "#[cfg(test)]\nmod tests;\nuse crate::a;\n#[cfg(test)]\n#[path = \"x\"]\nmod more {\n    use crate::b;\n}\n// crate::c\nuse crate::d;";
     assert_eq!(without_tests(text), "use crate::a;\nuse crate::d;");
     assert_eq!(test_modules(text).collect::<Vec<_>>(), ["tests"]);
 }
 
 #[test]
-fn a_forbidden_import_and_an_unused_grant_are_found() {
+fn a_forbidden_import_and_an_unused_permission_are_found() {
     let rooms: [(&str, &[&str]); 2] = [("low", &[]), ("high", &["low"])];
     let files =
         example(&[("low/mod.rs", "use crate::high::Item;"), ("high/mod.rs", "use crate::error::Error;")]);
     assert_eq!(
         faults(&files, &rooms),
         [
-            "low/mod.rs imports from `high`, which its room may not",
-            "`high` may import from `low` and does not"
+            "low/mod.rs imports from `high`, which its room may not do",
+            "`high` may import from `low` but does not"
         ]
     );
 }
 
 #[test]
-fn a_loop_is_found_and_a_module_that_is_made_of_others_is_none() {
+fn an_import_loop_is_found_and_imports_from_child_modules_do_not_count() {
     let files =
         [("a/mod.rs", "mod b;\nuse b::B;"), ("a/b.rs", "use super::c::C;"), ("a/c.rs", "use super::d::D;")];
     assert!(looped(&example(&[&files[..], &[("a/d.rs", "")]].concat())).is_empty());
@@ -378,7 +378,7 @@ fn a_loop_is_found_and_a_module_that_is_made_of_others_is_none() {
 }
 
 #[test]
-fn rooms_import_one_way_and_no_grant_is_unused() {
+fn rooms_import_only_what_they_may_and_no_permission_is_unused() {
     let faults = faults(&sources(), &ROOMS);
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
@@ -390,7 +390,7 @@ fn no_files_import_each_other_in_a_loop() {
 }
 
 #[test]
-fn two_types_of_one_name_are_found_and_those_of_one_file_alone_are_not() {
+fn exported_types_with_the_same_name_are_found_and_private_ones_are_not() {
     let files = example(&[
         ("a.rs", "pub struct Rule<'a>(&'a str);\nstruct Own;\npub fn rule() -> Rule {}"),
         ("b.rs", "pub(super) enum Rule {\n}\nstruct Own;\npub type Rules = Vec<Rule>;"),
@@ -403,13 +403,13 @@ fn two_types_of_one_name_are_found_and_those_of_one_file_alone_are_not() {
 }
 
 #[test]
-fn a_type_that_other_files_see_shares_its_name_with_none() {
+fn every_exported_type_has_a_unique_name() {
     let ambiguous = ambiguous(&sources());
     assert!(ambiguous.is_empty(), "{}", ambiguous.join("\n"));
 }
 
 #[test]
-fn inside_of_a_room_nobody_imports_through_its_face() {
+fn files_of_a_room_do_not_import_through_its_mod_file() {
     let sources = sources();
     let modules = modules(&sources);
     let mut met = BTreeSet::new();
@@ -417,15 +417,19 @@ fn inside_of_a_room_nobody_imports_through_its_face() {
         for (module, item) in source.imports(&modules) {
             if module == source.module[..1] && !item.is_empty() {
                 met.insert(source.room().to_owned());
-                let granted = FACES_WITH_ITEMS.contains(&source.room());
-                assert!(granted, "{} imports `{item}` through the face of its room", source.path.display());
+                let is_allowed = MOD_FILES_WITH_ITEMS.contains(&source.room());
+                assert!(
+                    is_allowed,
+                    "{} imports `{item}` through the `mod.rs` of its room",
+                    source.path.display()
+                );
             }
         }
     }
     assert_eq!(
         met.iter().map(String::as_str).collect::<Vec<_>>(),
-        FACES_WITH_ITEMS,
-        "an exception is not needed"
+        MOD_FILES_WITH_ITEMS,
+        "an exception is unused"
     );
 }
 
@@ -435,11 +439,11 @@ fn every_room_is_known() {
         let room = source.room();
         let known =
             room.is_empty() || FOUNDATION.contains(&room) || ROOMS.iter().any(|(name, _)| *name == room);
-        assert!(known, "{} is in no room that tests/it/architecture.rs knows", source.path.display());
+        assert!(known, "{} is in a room that tests/it/architecture.rs does not list", source.path.display());
     }
 }
 
-/// Whether code names a crate, or with `aws_` one of several.
+/// Whether code uses a crate, or one of several with the prefix `aws_`.
 fn names(code: &str, name: &str) -> bool {
     let is_path = |(at, _): (usize, &str)| {
         let before = code[..at].chars().next_back();
@@ -452,7 +456,7 @@ fn names(code: &str, name: &str) -> bool {
 }
 
 #[test]
-fn each_crate_is_named_in_its_homes_alone() {
+fn each_crate_is_used_only_in_its_homes() {
     assert!(
         names("use tar::Builder;", "tar") && names("aws_config::load()", "aws_") && !names("start::x", "tar")
     );
@@ -460,21 +464,21 @@ fn each_crate_is_named_in_its_homes_alone() {
     for (name, homes) in HOMES {
         let users = sources.iter().filter(|source| names(&source.code, name));
         let rooms: BTreeSet<&str> = users.map(Source::room).collect();
-        assert_eq!(rooms, homes.iter().copied().collect(), "the rooms that name `{name}`");
+        assert_eq!(rooms, homes.iter().copied().collect(), "the rooms that use `{name}`");
     }
 }
 
 #[test]
-fn pure_rooms_do_not_look_at_the_world() {
+fn pure_rooms_do_not_access_the_outside_world() {
     for source in sources().into_iter().filter(|source| PURE.contains(&source.room())) {
         for word in WORLD {
-            assert!(!source.code.contains(word), "{} names `{word}`", source.path.display());
+            assert!(!source.code.contains(word), "{} uses `{word}`", source.path.display());
         }
     }
 }
 
 #[test]
-fn every_module_says_what_lives_in_it() {
+fn every_module_has_a_module_comment() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     for source in sources() {
         let text = fs::read_to_string(root.join(&source.path)).unwrap();
@@ -483,7 +487,7 @@ fn every_module_says_what_lives_in_it() {
 }
 
 #[test]
-fn the_architecture_page_has_every_room_with_what_it_imports() {
+fn the_architecture_page_lists_every_room_with_its_imports() {
     let page = include_str!("../../docs/architecture.md");
     for (room, imports) in ROOMS {
         let row = page.lines().find(|line| line.starts_with(&format!("| `{room}` |")));

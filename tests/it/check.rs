@@ -1,5 +1,5 @@
-//! `monctl check` against a real Prometheus and a real Alertmanager: clean on the catalogue, and a folder of broken
-//! rules of which each is found.
+//! `monctl check` against a real Prometheus and a real Alertmanager: the catalogue has no findings, and each rule of a
+//! folder of broken rules is found.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -41,7 +41,7 @@ fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/broken-rules")
 }
 
-/// A spec with these alerts and these keys of `notify`, which counts in this way, with intervals of a second.
+/// A spec with these alerts and keys of `notify`, with monctl's exporter and intervals of a second.
 fn spec(folder: &Path, alerts: &str, notify: &str) -> Loaded {
     spec_of(folder, "exporter", "1s", alerts, notify)
 }
@@ -60,7 +60,7 @@ fn spec_of(folder: &Path, metrics: &str, interval: &str, alerts: &str, notify: &
     load(&path).unwrap()
 }
 
-/// The services, until it is dropped.
+/// The running services; they end when this is dropped.
 struct Bench {
     prometheus: Prometheus,
     alertmanager: Alertmanager,
@@ -70,17 +70,17 @@ struct Bench {
 }
 
 impl Bench {
-    /// Starts them with these rule files; `None` where they are not installed, which fails the test with `CI=true`.
+    /// Starts them with these rule files; `None` if they are not installed, which fails the test with `CI=true`.
     async fn start(rules: &BTreeMap<String, String>) -> Option<Self> {
         let exporters = exporters().await;
         let configuration = |ours, theirs| configuration(exporters, ours, theirs, rules.keys());
         let bench = Self::with(rules, configuration)?;
-        // Until everything has a rate.
+        // Waits until every rate has a value.
         bench.wait_ready("count_over_time(up[1m]) >= 6").await;
         Some(bench)
     }
 
-    /// The same with another configuration of Prometheus, which gets its own address and Alertmanager's.
+    /// The same with another configuration of Prometheus, from its address and Alertmanager's.
     fn with(
         rules: &BTreeMap<String, String>,
         configuration: impl FnOnce(SocketAddr, SocketAddr) -> String,
@@ -106,7 +106,7 @@ impl Bench {
         })
     }
 
-    /// Until everything is scraped, as this query says of each target, and every rule was evaluated.
+    /// Waits until this query returns a value for each target, and every rule was evaluated.
     async fn wait_ready(&self, scraped: &str) {
         let begin = Instant::now();
         loop {
@@ -129,7 +129,7 @@ impl Bench {
     }
 }
 
-/// Exporters of a host and of an application at one address, with CPUs that are busy by a tenth.
+/// Exporters of a host and of an application at one address, with a CPU usage of 10%.
 async fn exporters() -> SocketAddr {
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -184,7 +184,7 @@ async fn the_catalogue_is_clean() {
     assert_eq!(check(&snapshot), []);
 }
 
-/// What real exporters answered, one at each path.
+/// Responses of real exporters, one at each path.
 const RECORDED: [(&str, &str); 5] = [
     ("/node", include_str!("../fixtures/metrics/node-exporter.txt")),
     ("/exporter", include_str!("../fixtures/metrics/exporter.txt")),
@@ -193,7 +193,7 @@ const RECORDED: [(&str, &str); 5] = [
     ("/alertmanager", include_str!("../fixtures/metrics/alertmanager.txt")),
 ];
 
-/// The catalogue on what real exporters answered, scraped every 15 s.
+/// Checks the catalogue on responses of real exporters, scraped every 15 s.
 async fn findings_on_recorded(way: &str, without: &str) -> Option<Vec<Finding>> {
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -239,7 +239,7 @@ async fn findings_on_recorded(way: &str, without: &str) -> Option<Vec<Finding>> 
 }
 
 #[tokio::test]
-async fn the_catalogue_is_clean_on_what_real_exporters_answer_in_either_way_of_counting() {
+async fn the_catalogue_is_clean_on_responses_of_real_exporters_with_both_kinds_of_metrics() {
     let (exporter, builtin) =
         tokio::join!(findings_on_recorded("exporter", ""), findings_on_recorded("builtin", ""));
     assert_eq!(exporter.unwrap_or_default(), []);
@@ -247,7 +247,7 @@ async fn the_catalogue_is_clean_on_what_real_exporters_answer_in_either_way_of_c
 }
 
 #[tokio::test]
-async fn a_metric_that_a_setting_of_the_project_withholds_is_found_with_that_setting() {
+async fn a_metric_that_a_project_setting_disables_is_found_with_that_setting() {
     let Some(findings) = findings_on_recorded("builtin", "django_migrations_").await else { return };
     let [finding] = findings.as_slice() else { panic!("{findings:#?}") };
     assert_eq!(
@@ -258,7 +258,7 @@ async fn a_metric_that_a_setting_of_the_project_withholds_is_found_with_that_set
 }
 
 #[tokio::test]
-async fn each_of_a_folder_of_broken_rules_is_found_and_nothing_else() {
+async fn every_broken_rule_is_found_and_nothing_else() {
     let files: BTreeMap<String, String> = fs::read_dir(fixtures())
         .unwrap()
         .map(|entry| entry.unwrap())
@@ -289,7 +289,7 @@ async fn each_of_a_folder_of_broken_rules_is_found_and_nothing_else() {
         assert_eq!(kinds_of(Some(&after("- alert: "))), [expected].into(), "{name}: {findings:#?}");
         seen.insert(expected);
     }
-    assert_eq!(seen, FindingKind::ALL.into(), "a kind has no broken rule");
+    assert_eq!(seen, FindingKind::ALL.into(), "a kind of finding has no broken rule");
     assert_eq!(kinds_of(Some("Forgotten")), [FindingKind::NotLoaded].into());
     assert_eq!(kinds_of(None), [FindingKind::EndlessSilence].into());
     let silence = findings.iter().find(|it| it.kind == FindingKind::EndlessSilence).unwrap();
@@ -297,7 +297,7 @@ async fn each_of_a_folder_of_broken_rules_is_found_and_nothing_else() {
     assert!(findings.iter().all(complete), "{findings:#?}");
 }
 
-/// A finding that leaves nobody without evidence or remedy.
+/// Whether a finding has evidence and a remedy.
 fn complete(finding: &Finding) -> bool {
     !finding.evidence.is_empty() && !finding.remedy.is_empty()
 }

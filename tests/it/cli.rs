@@ -11,21 +11,26 @@ fn help_and_version_are_results() {
 }
 
 #[test]
-fn every_subcommand_has_help() {
+fn every_subcommand_has_help_with_examples() {
     for command in [
         "render",
         "plan",
         "up",
         "status",
         "verify-alert",
-        "explain",
+        "verify-dashboards",
         "check",
+        "explain",
         "ssh",
+        "open",
+        "logs",
+        "rotate",
         "down",
         "runbook",
         "schema",
     ] {
-        Monctl::new().args([command, "--help"]).run().success().stdout_contains("Usage: monctl");
+        let help = Monctl::new().args([command, "--help"]).run().success();
+        help.stdout_contains("Usage: monctl").stdout_contains("Example");
     }
 }
 
@@ -39,7 +44,7 @@ fn a_wrong_command_line_is_exit_code_2_and_prints_no_result() {
 }
 
 #[test]
-fn the_page_about_an_alert_is_printed_and_a_wrong_name_gets_the_nearest() {
+fn a_runbook_is_printed_and_a_wrong_name_gets_a_suggestion() {
     Monctl::new().args(["runbook", "HostDown"]).run().success().stdout_contains("# HostDown\n");
     let page = Monctl::new().args(["runbook", "HostDown", "--output", "json"]).run().success().json();
     assert!(page["page"].as_str().unwrap_or_default().contains("## First look"));
@@ -47,12 +52,12 @@ fn the_page_about_an_alert_is_printed_and_a_wrong_name_gets_the_nearest() {
 }
 
 #[test]
-fn a_mistyped_command_is_answered_with_the_nearest() {
+fn a_mistyped_command_gets_a_suggestion() {
     Monctl::new().arg("stats").run().code(2).stderr_contains("'status'");
 }
 
 #[test]
-fn a_wrong_host_name_is_answered_with_the_right_ones() {
+fn a_wrong_host_name_is_refused_with_the_valid_ones() {
     Monctl::new().args(["ssh", "web_1"]).run().code(2).stderr_contains("`web_1` is not a valid host name");
     let project = Project::with_spec(SPEC);
     let ran = project.monctl().args(["render", "--dry-run", "--address", "web=192.0.2.1"]).run().code(2);
@@ -60,7 +65,7 @@ fn a_wrong_host_name_is_answered_with_the_right_ones() {
 }
 
 #[test]
-fn a_wrong_command_line_is_json_where_json_is_asked_for() {
+fn a_wrong_command_line_is_reported_as_json_on_request() {
     for format in [&["--output=json"][..], &["--output", "json"]] {
         let ran = Monctl::new().args(["up", "--frob"]).args(format).run().code(2).stdout_is("");
         let [error] = &ran.events()[..] else { panic!("not one line: {ran}") };
@@ -80,7 +85,7 @@ fn the_schema_is_printed_as_json_in_both_formats() {
 }
 
 #[test]
-fn nothing_is_coloured_where_there_is_no_terminal() {
+fn nothing_is_coloured_without_a_terminal() {
     let ran = Monctl::new().arg("plan").env("CLICOLOR_FORCE", "1").run();
     ran.stderr_lacks("\u{1b}");
 }
@@ -126,7 +131,7 @@ fn the_option_wins_over_the_environment() {
 }
 
 #[test]
-fn the_spec_is_named_before_or_behind_the_subcommand_and_logs_keeps_f_for_follow() {
+fn the_spec_option_works_before_and_after_the_subcommand_and_logs_keeps_f_for_follow() {
     for words in
         ["-f a.yaml plan", "plan -f a.yaml", "--file a.yaml plan", "plan --file a.yaml", "up --yes -f a.yaml"]
     {
@@ -145,15 +150,15 @@ fn explain(words: &[&str]) -> Ran {
 }
 
 #[test]
-fn an_alert_is_explained_from_the_spec_alone() {
+fn an_alert_is_explained_from_only_the_spec() {
     explain(&["HighCPUUsage"])
         .success()
         .stderr_is("")
         .stdout_lacks("\u{1b}")
-        .stdout_contains("told after 141 s on average")
-        .stdout_contains("never arrives without luck; in 35 of 100 tries")
-        .stdout_contains("arrives in about 1 of 56 tries")
-        .stdout_contains("what works: the same for 145 s, or `group_wait: 14s`");
+        .stdout_contains("delivered after 141 s on average")
+        .stdout_contains("the alert is delivered in about 1 of 56 tries; in 35 of 100 tries")
+        .stdout_contains("on 8 CPUs it is never delivered")
+        .stdout_contains("what works: the same fault for 145 s, or `group_wait: 14s`");
     explain(&["HighCPU"]).code(2).stderr_contains("its alerts are `HighCPUUsage`");
 }
 
@@ -172,13 +177,13 @@ fn an_explanation_in_json_has_the_same_facts() {
 }
 
 #[test]
-fn the_help_says_that_a_command_sends_requests_to_the_application_and_how_not_to() {
+fn the_help_of_verify_dashboards_mentions_its_requests_and_how_to_avoid_them() {
     let help = Monctl::new().args(["verify-dashboards", "--help"]).run().success();
     help.stdout_contains("real requests to the application").stdout_contains("--no-traffic");
 }
 
 #[test]
-fn a_report_that_cannot_be_written_is_refused_before_anything_is_looked_at() {
+fn a_report_that_cannot_be_written_is_refused_before_anything_else() {
     let project = Project::new();
     for file in ["none/report.html", "."] {
         let ran = project.monctl().args(["verify-alert", "--report", file]).run();

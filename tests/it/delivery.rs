@@ -1,4 +1,4 @@
-//! Where messages go and what they say, asked of Alertmanager itself: routes, inhibition, mute times, the heartbeat.
+//! Routes and content of messages, as Alertmanager itself evaluates them: inhibition, mute times, the heartbeat.
 
 use std::fs;
 use std::io::Write as _;
@@ -41,18 +41,18 @@ fn rendered(spec: &Spec) -> Value {
     serde_saphyr::from_str(&bundle(spec).get("alertmanager.yml").unwrap().masked()).unwrap()
 }
 
-/// amtool, or none where it is not installed; in continuous integration it must be there.
+/// amtool, or none if it is not installed; in continuous integration it is required.
 fn amtool() -> Option<PathBuf> {
     let found = Tool::Amtool.find();
     assert!(found.is_some() || std::env::var_os("CI").is_none(), "amtool is not installed");
     if found.is_none() {
-        // Past the capture of the test harness, so that it is seen.
+        // Bypasses the capture of the test harness, so that it is visible.
         let _ = writeln!(std::io::stderr(), "NOT RUN: amtool is not installed here (`make tools`)");
     }
     found
 }
 
-/// The receiver to which Alertmanager's routes lead these labels.
+/// The receiver that Alertmanager's routes select for these labels.
 fn receiver(amtool: &Path, spec: &Spec, labels: &[&str]) -> String {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("alertmanager.yml");
@@ -67,7 +67,7 @@ fn receiver(amtool: &Path, spec: &Spec, labels: &[&str]) -> String {
 }
 
 #[test]
-fn severities_go_where_the_spec_says() {
+fn severities_are_routed_as_in_the_spec() {
     let Some(amtool) = amtool() else { return };
     let spec = spec("HighCPUUsage: {}, HostDown: {}, Own: {expr: up == 0}", &format!("{SLACK}{SEVERITIES}"));
     check(&bundle(&spec)).unwrap();
@@ -82,7 +82,7 @@ fn severities_go_where_the_spec_says() {
 }
 
 #[test]
-fn a_severity_changes_what_it_names_and_nothing_else() {
+fn a_severity_overrides_only_its_own_settings() {
     let document = rendered(&spec("HighCPUUsage: {}, HostDown: {}", &format!("{SLACK}{SEVERITIES}")));
     let [usual, critical, warning] = [0, 1, 2].map(|at| &document["receivers"][at]["slack_configs"][0]);
     assert_eq!(usual["channel"], "#alerts");
@@ -108,7 +108,7 @@ fn a_night_is_muted_on_both_sides_of_midnight() {
 }
 
 #[test]
-fn a_webhook_of_a_severity_is_in_a_file_of_its_own() {
+fn the_webhook_of_a_severity_has_its_own_file() {
     let bundle = bundle(&spec(
         "HostDown: {}",
         &format!("{SLACK}  severities: {{critical: {{webhook_url: {{env: ON_CALL}}}}}}\n"),
@@ -145,7 +145,7 @@ fn alerts_of_one_name_share_a_message_and_one_alone_needs_no_group() {
 }
 
 #[test]
-fn nothing_is_held_back_without_what_holds_it_back() {
+fn inhibition_rules_exist_only_with_their_source_alert() {
     let rules = |alerts: &str, more: &str| {
         rendered(&spec(alerts, &format!("{SLACK}{more}")))["inhibit_rules"].clone()
     };
@@ -157,7 +157,7 @@ fn nothing_is_held_back_without_what_holds_it_back() {
     assert_eq!(rules("Watchdog: {}, HighCPUUsage: {}", beat), Value::Null);
 }
 
-/// What Alertmanager's templates make of the message's text for these alerts.
+/// The message's text for these alerts, rendered by Alertmanager's templates.
 fn text(amtool: &Path, spec: &Spec, alerts: &Value) -> String {
     let folder = tempfile::tempdir().unwrap();
     let file = |name: &str, text: &str| {
@@ -196,7 +196,7 @@ fn alert(spec: &Spec, name: &str, status: &str, labels: Value) -> Value {
 }
 
 #[test]
-fn a_message_says_what_where_since_when_how_much_and_what_to_do() {
+fn a_message_has_summary_host_start_value_and_remedy() {
     let Some(amtool) = amtool() else { return };
     let spec =
         spec("HighCPUUsage: {}, HostDown: {}", &format!("{SLACK}  runbooks: https://docs.example/alerts/\n"));
@@ -205,16 +205,16 @@ fn a_message_says_what_where_since_when_how_much_and_what_to_do() {
         alert(&spec, "HighCPUUsage", "firing", labels.clone()),
         alert(&spec, "HostDown", "resolved", labels),
     ]);
-    let said = text(&amtool, &spec, &alerts).replace("{{ printf \"%.1f\" $value }}", "93.2");
+    let output = text(&amtool, &spec, &alerts).replace("{{ printf \"%.1f\" $value }}", "93.2");
     assert_eq!(
-        said.trim_end(),
+        output.trim_end(),
         "High CPU usage detected: CPU usage is above 80% on 192.0.2.1:9100\n\
          instance `192.0.2.1:9100`, severity `warning`\n\
          since 2026-03-01 04:05:06 UTC, now *93.2%*\n\
          *What to do:* Find the process that takes the CPU (`top` on the host), and see whether requests have become slow.\n\
          <https://docs.example/alerts/HighCPUUsage.md|More about HighCPUUsage>\n\
          \n\
-         Host does not answer: Node exporter on 192.0.2.1:9100 has not answered for 2m; other alerts of this host are held back\n\
+         Host does not answer: Node exporter on 192.0.2.1:9100 has not answered for 2m; other alerts of this host are inhibited\n\
          instance `192.0.2.1:9100`, severity `critical`\n\
          since 2026-03-01 04:05:06 UTC until 2026-03-01 05:05:06 UTC"
     );
@@ -224,13 +224,13 @@ fn a_message_says_what_where_since_when_how_much_and_what_to_do() {
 fn a_message_without_published_pages_names_a_command_that_works() {
     let Some(amtool) = amtool() else { return };
     let spec = spec("HighCPUUsage: {}", SLACK);
-    let said = text(&amtool, &spec, &json!([alert(&spec, "HighCPUUsage", "firing", json!({}))]));
-    assert!(said.contains("More: `monctl runbook HighCPUUsage`"), "{said}");
-    assert!(!said.contains("http"), "a link that leads nowhere: {said}");
+    let output = text(&amtool, &spec, &json!([alert(&spec, "HighCPUUsage", "firing", json!({}))]));
+    assert!(output.contains("More: `monctl runbook HighCPUUsage`"), "{output}");
+    assert!(!output.contains("http"), "a link that leads nowhere: {output}");
 }
 
 #[test]
-fn a_text_of_the_users_own_is_all_there_is() {
+fn a_text_of_the_user_replaces_the_whole_text() {
     let spec =
         spec("HighCPUUsage: {}", "  slack: {webhook_url: {env: HOOK}, title: T, text: 'CPU HIGH LOAD'}\n");
     let message = rendered(&spec)["receivers"][0]["slack_configs"][0].take();
@@ -288,7 +288,7 @@ impl Running {
         assert!(self.client.post("/api/v2/alerts", &body).await.unwrap().is_success());
     }
 
-    /// The alerts once Alertmanager has judged as many as there must be.
+    /// The alerts, once Alertmanager has inhibited the expected number.
     async fn judged(&self, inhibited: usize) -> Vec<HeldAlert> {
         let begin = Instant::now();
         loop {
@@ -297,14 +297,14 @@ impl Running {
             if held_back == inhibited {
                 return alerts;
             }
-            assert!(begin.elapsed() < DEADLINE, "{held_back} are held back, not {inhibited}: {alerts:?}");
+            assert!(begin.elapsed() < DEADLINE, "{held_back} are suppressed, not {inhibited}: {alerts:?}");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
 }
 
 #[tokio::test]
-async fn a_host_that_is_down_holds_back_its_own_alerts_and_no_others() {
+async fn a_host_that_is_down_inhibits_only_its_own_alerts() {
     let spec = spec("HostDown: {}, AppDown: {}, DiskSpaceLow: {}, TargetMissing: {}", SLACK);
     let Some(running) = Running::start(&spec).await else { return };
     running
@@ -323,7 +323,7 @@ async fn a_host_that_is_down_holds_back_its_own_alerts_and_no_others() {
     }
 }
 
-/// Keeps what is posted to it.
+/// Stores the messages that are posted to it.
 #[derive(Clone, Default)]
 struct Inbox(Arc<Mutex<Vec<String>>>);
 
@@ -355,9 +355,9 @@ impl Inbox {
     }
 }
 
-/// Both are there within `group_wait`, whichever comes first; that `AppDown` comes no earlier than that its `for` sees to.
+/// Both fire within `group_wait`, in any order; `for` of `AppDown` ensures that it does not fire earlier.
 #[tokio::test]
-async fn an_application_that_falls_with_its_host_is_not_told_of() {
+async fn app_down_is_inhibited_if_its_host_is_down() {
     for order in [["AppDown", "HostDown"], ["HostDown", "AppDown"]] {
         let notify = format!("{SLACK}  group_wait: 2s\n");
         let spec = spec("HostDown: {}, AppDown: {}, TargetMissing: {}", &notify);
@@ -367,7 +367,7 @@ async fn an_application_that_falls_with_its_host_is_not_told_of() {
             running.post(&[&[("alertname", name), ("host", "192.0.2.1")]]).await;
         }
         running.judged(1).await;
-        // What comes later is told of later: by then the others have had their time.
+        // A later alert is notified later: by then the others would have been sent.
         running.post(&[&[("alertname", "TargetMissing")]]).await;
         inbox.wait_for("HostDown").await;
         inbox.wait_for("TargetMissing").await;
@@ -377,7 +377,7 @@ async fn an_application_that_falls_with_its_host_is_not_told_of() {
 
 /// The two are scraped and evaluated at different moments; `for` has to outlast both.
 #[test]
-fn an_application_is_never_told_of_before_its_host() {
+fn app_down_never_fires_before_host_down() {
     for monitoring in ["", "monitoring: {scrape_interval: 1m, evaluation_interval: 30s}\n"] {
         let spec = spec("HostDown: {}, AppDown: {}", &format!("{SLACK}{monitoring}"));
         let [app, host] = ["AppDown", "HostDown"].map(|name| {
@@ -390,12 +390,12 @@ fn an_application_is_never_told_of_before_its_host() {
 }
 
 #[tokio::test]
-async fn where_messages_to_slack_fail_the_heartbeat_stops() {
+async fn the_heartbeat_stops_if_notifications_to_slack_fail() {
     let spec =
         spec("Watchdog: {}, NotificationsFailing: {}", &format!("{SLACK}  heartbeat_url: {{env: BEAT}}\n"));
     let Some(running) = Running::start(&spec).await else { return };
     let failing = |integration| [("alertname", "NotificationsFailing"), ("integration", integration)];
-    // Only the dead man's switch itself refuses: the other way stands.
+    // Only the dead man's switch itself refuses: the other receiver works.
     running.post(&[&[("alertname", "Watchdog")], &failing("webhook")]).await;
     running.judged(0).await;
     running.post(&[&failing("slack")]).await;
@@ -407,10 +407,10 @@ async fn where_messages_to_slack_fail_the_heartbeat_stops() {
 
 /// Labels of rules are templates; this one finds a host in an instance.
 #[test]
-fn alerts_know_their_host_where_one_may_be_down() {
+fn alerts_have_a_host_label_if_their_host_may_be_down() {
     let labels = |alerts: &str| monctl::render::rules(&spec(alerts, SLACK))[0].labels.clone();
     assert!(!labels("AppDown: {}").contains_key("host"));
     assert!(labels("AppDown: {}, HostDown: {}").contains_key("host"));
     let own = monctl::render::rules(&spec("HostDown: {}, Own: {expr: up, labels: {host: web}}", SLACK));
-    assert_eq!(own[1].labels["host"], "web", "what the user says wins");
+    assert_eq!(own[1].labels["host"], "web", "the user's label wins");
 }

@@ -1,5 +1,5 @@
-//! What happens between a person and a run: questions on a terminal, Ctrl-C, and no terminal at all. The
-//! projects of these tests never come into being.
+//! The dialogue between a person and a run: questions on a terminal, Ctrl-C, and runs without a terminal. The
+//! projects of these tests are never created.
 
 use std::io::Write as _;
 use std::process::{Command, Stdio};
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::support::binary::{DEADLINE, Project, SPEC};
 
-/// A spec with a name that no other test has, in this process or another.
+/// A spec with a project name that no other test uses, in this process or another.
 fn spec() -> String {
     static COUNT: AtomicU32 = AtomicU32::new(1);
     let (process, count) = (std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
@@ -25,13 +25,13 @@ fn slow_project() -> Project {
 fn wait_for(what: impl Fn() -> bool) {
     let start = Instant::now();
     while !what() {
-        assert!(start.elapsed() < DEADLINE, "it did not happen in {DEADLINE:?}");
+        assert!(start.elapsed() < DEADLINE, "not within {DEADLINE:?}");
         thread::sleep(Duration::from_millis(10));
     }
 }
 
 #[test]
-fn an_interrupted_run_ends_within_two_seconds_and_says_how_to_go_on() {
+fn an_interrupted_run_ends_within_two_seconds_with_a_remedy() {
     for signal in ["INT", "TERM"] {
         let project = slow_project();
         let run = project.monctl().args(["up", "--yes"]).spawn();
@@ -51,14 +51,14 @@ fn a_second_signal_ends_the_run_at_once() {
     let project = slow_project();
     let run = project.monctl().arg("plan").spawn();
     wait_for(|| project.path("started").exists());
-    // Two of the same kind might become one on their way.
+    // Two signals of the same kind might be merged.
     run.signal("INT");
     run.signal("TERM");
     run.wait().code(130).within(Duration::from_secs(1));
 }
 
 #[test]
-fn an_interrupted_run_is_json_where_json_is_asked_for() {
+fn an_interrupted_run_is_reported_as_json_on_request() {
     let project = slow_project();
     let run = project.monctl().args(["plan", "--output", "json"]).spawn();
     wait_for(|| project.path("started").exists());
@@ -68,13 +68,13 @@ fn an_interrupted_run_is_json_where_json_is_asked_for() {
 }
 
 #[test]
-fn without_a_terminal_up_says_how_to_go_on_without_asking() {
+fn without_a_terminal_up_names_the_option_to_skip_the_confirmation() {
     let project = Project::with_spec(&spec());
     let ran = project.monctl().arg("up").run().code(2).stdout_is("");
     ran.stderr_contains("nothing was changed").stderr_contains("--yes");
 }
 
-/// Runs `up` on a terminal and says no; gives everything that the terminal showed.
+/// Runs `up` on a terminal and answers no; returns everything that the terminal showed.
 fn no_on_a_terminal(settings: &[(&str, &str)]) -> String {
     let project = Project::with_spec(&spec());
     let call = format!("{} up; echo exit code $?", env!("CARGO_BIN_EXE_monctl"));
@@ -107,7 +107,7 @@ fn on_a_terminal_up_shows_the_plan_and_takes_no_for_an_answer() {
 }
 
 #[test]
-fn colour_is_for_terminals_that_want_it() {
+fn only_terminals_that_support_colour_are_coloured() {
     let coloured = "\u{1b}[32m";
     assert!(no_on_a_terminal(&[]).contains(coloured));
     for setting in [("NO_COLOR", "1"), ("TERM", "dumb")] {

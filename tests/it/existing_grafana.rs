@@ -1,4 +1,4 @@
-//! A Grafana that exists: what monctl brings there, what it must be allowed, and that nothing else of it is touched.
+//! An existing Grafana: what monctl creates there, which permissions it needs, and that it touches nothing else.
 
 use std::fs;
 use std::time::Duration;
@@ -15,9 +15,9 @@ use monctl::secret::Secret;
 use monctl::spec::{OnDrift, load};
 use serde_json::{Value, json};
 
-/// What the spec says of the data where there is a source for it.
+/// The spec's setting for an existing data source.
 const THEIRS: &str = "data_source: theirs";
-/// The same where monctl makes one.
+/// The spec's setting for a data source that monctl creates.
 const OURS: &str = "prometheus_url: 'http://prometheus.example.org:9090'";
 
 /// A Grafana in which others have a default data source, folders and dashboards, two of them with monctl's titles.
@@ -41,7 +41,7 @@ async fn furnished(grafana: TestGrafana) -> TestGrafana {
     grafana
 }
 
-/// Everything that a Grafana holds, with the history of each dashboard.
+/// The whole content of a Grafana, with the history of each dashboard.
 async fn everything(grafana: &TestGrafana) -> Value {
     let get = async |path: String| -> Value { grafana.get(&path).await.json().unwrap() };
     let hits = get("/api/search?limit=5000".into()).await;
@@ -77,7 +77,7 @@ fn client(grafana: &TestGrafana, token: &str) -> GrafanaClient {
     GrafanaClient::existing(&format!("http://{}", grafana.address), Secret::new(token)).unwrap()
 }
 
-/// A project whose Grafana exists.
+/// A project with an existing Grafana.
 fn project(url: &str, data: &str) -> Project {
     project_with(url, data, "")
 }
@@ -95,11 +95,11 @@ fn at(grafana: &TestGrafana) -> String {
 }
 
 fn monctl(project: &Project, token: &str) -> Monctl {
-    // A proxy that nobody can reach: what is on this computer must not go through one.
+    // An unreachable proxy: requests to this computer must not use one.
     project.monctl().env("GRAFANA_TOKEN", token).env("HTTP_PROXY", "http://127.0.0.1:1").env("NO_PROXY", "")
 }
 
-/// What a project brings into its Grafana.
+/// The desired state of a project's Grafana.
 fn desired(project: &Project) -> Desired {
     let spec = load(&project.path("monctl.yaml")).unwrap().spec;
     let dashboards = render::dashboards(&spec).unwrap().into_iter();
@@ -114,7 +114,7 @@ async fn import(client: &GrafanaClient, desired: &Desired) -> Result<(), Vec<Err
     client.apply(diff(desired, &state), &|_| Ok(OnDrift::Restore)).await
 }
 
-/// The parts of `all` that were there before.
+/// The parts of `all` that existed before.
 fn parts_of(all: &Value, before: &Value) -> Value {
     let mut parts = all.clone();
     parts.as_object_mut().unwrap().retain(|key, _| before.get(key).is_some());
@@ -127,7 +127,7 @@ fn parts_of(all: &Value, before: &Value) -> Value {
 }
 
 #[tokio::test]
-async fn a_guest_brings_its_own_touches_nothing_else_and_takes_exactly_that_back() {
+async fn monctl_creates_its_own_objects_touches_nothing_else_and_removes_exactly_those() {
     for (data, role) in [(THEIRS, "Editor"), (OURS, "Admin")] {
         let grafana = grafana().await;
         let token = token(&grafana, role).await;
@@ -137,8 +137,8 @@ async fn a_guest_brings_its_own_touches_nothing_else_and_takes_exactly_that_back
 
         let planned = monctl(&project, &token).arg("plan").run().code(3);
         planned
-            .stdout_contains("  + dashboard `Overview`: is not there")
-            .stdout_contains("  + folder `monctl`: is not there")
+            .stdout_contains("  + dashboard `Overview`: does not exist")
+            .stdout_contains("  + folder `monctl`: does not exist")
             .stdout_lacks(&token)
             .stderr_lacks(&token);
         assert_eq!(everything(&grafana).await, before, "a plan changed something");
@@ -150,8 +150,8 @@ async fn a_guest_brings_its_own_touches_nothing_else_and_takes_exactly_that_back
             with_ours.as_object().unwrap().keys().filter(|key| before.get(key).is_none()).collect();
         assert!(ours.len() > 4 && ours.iter().all(|key| key.starts_with("monctl")), "{ours:?}");
         let wanted = if data == THEIRS { "theirs" } else { DATA_SOURCE_UID };
-        let asked = &with_ours["monctl_hosts"]["dashboard"].to_string();
-        assert!(asked.contains(&format!("\"uid\":\"{wanted}\"")), "another data source is asked");
+        let document = &with_ours["monctl_hosts"]["dashboard"].to_string();
+        assert!(document.contains(&format!("\"uid\":\"{wanted}\"")), "it queries another data source");
 
         grafana.forget_requests();
         import(&client, &desired).await.unwrap();
@@ -170,7 +170,7 @@ async fn a_guest_brings_its_own_touches_nothing_else_and_takes_exactly_that_back
 }
 
 #[tokio::test]
-async fn a_viewer_is_told_what_it_lacks_and_writes_nothing() {
+async fn a_viewer_gets_the_missing_permission_named_and_writes_nothing() {
     let grafana = grafana().await;
     let token = token(&grafana, "Viewer").await;
     let before = everything(&grafana).await;
@@ -184,7 +184,7 @@ async fn a_viewer_is_told_what_it_lacks_and_writes_nothing() {
 }
 
 #[tokio::test]
-async fn an_editor_may_make_no_data_source_and_is_told_of_the_way_without() {
+async fn an_editor_may_not_create_a_data_source_and_gets_the_alternative_named() {
     let grafana = grafana().await;
     let client = client(&grafana, &token(&grafana, "Editor").await);
     let errors = import(&client, &desired(&project(&at(&grafana), OURS))).await.unwrap_err();
@@ -194,7 +194,7 @@ async fn an_editor_may_make_no_data_source_and_is_told_of_the_way_without() {
 }
 
 #[tokio::test]
-async fn a_data_source_beside_others_has_a_name_of_its_own_and_stays_the_default_where_somebody_chose_it() {
+async fn a_data_source_beside_others_has_its_own_name_and_stays_the_default_if_somebody_made_it_so() {
     let grafana = grafana().await;
     let client = client(&grafana, &token(&grafana, "Admin").await);
     let mut desired = desired(&project(&at(&grafana), OURS));
@@ -215,7 +215,7 @@ async fn a_data_source_beside_others_has_a_name_of_its_own_and_stays_the_default
 }
 
 #[tokio::test]
-async fn anothers_data_source_under_monctls_uid_is_neither_written_nor_removed() {
+async fn a_foreign_data_source_with_monctls_uid_is_neither_written_nor_removed() {
     let grafana = grafana().await;
     let theirs = json!({
         "uid": DATA_SOURCE_UID, "name": "Mine", "type": "prometheus", "access": "proxy", "url": "http://z",
@@ -225,7 +225,7 @@ async fn anothers_data_source_under_monctls_uid_is_neither_written_nor_removed()
     let desired = desired(&project(&at(&grafana), OURS));
     let before = everything(&grafana).await;
     let errors = import(&client, &desired).await.unwrap_err();
-    assert!(errors[0].message().contains("is called `Mine` and not monctl's"), "{errors:?}");
+    assert!(errors[0].message().contains("is called `Mine` and does not belong to monctl"), "{errors:?}");
     let leftovers = client.leftovers(&desired).await.unwrap();
     assert_eq!(leftovers.lines(), ["folder `monctl`"]);
     let (_, errors) = client.take_back(&desired, &leftovers).await;
@@ -234,22 +234,22 @@ async fn anothers_data_source_under_monctls_uid_is_neither_written_nor_removed()
 }
 
 #[tokio::test]
-async fn a_data_source_that_is_not_there_is_told_with_those_that_are() {
+async fn a_missing_data_source_is_reported_with_the_available_ones() {
     let grafana = grafana().await;
     let token = token(&grafana, "Editor").await;
     let plan = |uid: &str| {
         let project = project(&at(&grafana), &format!("data_source: {uid}"));
         monctl(&project, &token).arg("plan").run()
     };
-    plan("none").stdout_contains("! not asked: this Grafana has no data source with the uid `none`");
+    plan("none").stdout_contains("! not checked: this Grafana has no data source with the uid `none`");
     plan("loki").stdout_contains("the data source with the uid `loki` is of type `loki`, not a Prometheus");
     let guest = client(&grafana, &token);
     let error = guest.check_data_source("none").await.unwrap_err();
-    assert_eq!(error.hint(), Some("there are `theirs` (Prometheus)"));
+    assert_eq!(error.hint(), Some("available: `theirs` (Prometheus)"));
 }
 
 #[tokio::test]
-async fn a_dashboard_of_somebody_elses_is_not_taken_for_one_that_was_moved() {
+async fn a_foreign_dashboard_is_not_mistaken_for_a_moved_one() {
     let grafana = grafana().await;
     let token = token(&grafana, "Editor").await;
     let own = "  dashboards: [own.json]\n";
@@ -260,7 +260,7 @@ async fn a_dashboard_of_somebody_elses_is_not_taken_for_one_that_was_moved() {
         .run()
         .stdout_contains("the dashboard with the uid `c` in folder `Team` is not monctl's");
 
-    // One of monctl's that somebody moved comes back.
+    // One of monctl's that somebody moved is moved back.
     let client = client(&grafana, &token);
     let desired = desired(&project);
     import(&client, &desired).await.unwrap();
@@ -273,11 +273,11 @@ async fn a_dashboard_of_somebody_elses_is_not_taken_for_one_that_was_moved() {
         .arg("plan")
         .run()
         .code(3)
-        .stdout_contains("dashboard `Hosts`: lies in folder `Team`, changed in Grafana by `admin`");
+        .stdout_contains("dashboard `Hosts`: is in folder `Team`, changed in Grafana by `admin`");
 }
 
 #[tokio::test]
-async fn the_dashboards_of_another_project_in_the_same_folder_are_not_taken_for_unwanted() {
+async fn the_dashboards_of_another_project_in_the_same_folder_are_kept() {
     let grafana = grafana().await;
     let token = token(&grafana, "Editor").await;
     let (project, client) = (project(&at(&grafana), THEIRS), client(&grafana, &token));
@@ -286,14 +286,14 @@ async fn the_dashboards_of_another_project_in_the_same_folder_are_not_taken_for_
     of_both.dashboards.push(Dashboard::new("theirs.json", theirs, FOLDER_UID).unwrap());
     import(&client, &of_both).await.unwrap();
     monctl(&project, &token).arg("plan").run().stdout_lacks("dashboard `").stdout_lacks("not asked");
-    // It would be, if that were asked.
+    // With a complete list of desired dashboards, it would be removed.
     let complete = Desired { complete: true, ..desired(&project) };
     let changes = diff(&complete, &client.observe(&complete).await.unwrap());
     assert_eq!(changes.iter().map(GrafanaChange::subject).collect::<Vec<_>>(), ["dashboard `Theirs`"]);
 }
 
 #[tokio::test]
-async fn what_others_put_into_the_folder_stays_and_keeps_it() {
+async fn other_peoples_objects_in_the_folder_are_kept_together_with_it() {
     let grafana = grafana().await;
     let token = token(&grafana, "Editor").await;
     let (project, client) = (project(&at(&grafana), THEIRS), client(&grafana, &token));
@@ -329,7 +329,7 @@ async fn what_others_put_into_the_folder_stays_and_keeps_it() {
 }
 
 #[tokio::test]
-async fn a_token_that_ended_costs_one_request_and_is_not_shown() {
+async fn an_invalid_token_costs_one_request_and_is_not_shown() {
     let grafana = grafana().await;
     let project = project(&at(&grafana), THEIRS);
     for command in ["plan", "down"] {
@@ -337,9 +337,9 @@ async fn a_token_that_ended_costs_one_request_and_is_not_shown() {
         let mut words = vec![command];
         words.extend((command == "down").then_some("--yes"));
         let ran = monctl(&project, "glsa_never_was_one").args(words).run();
-        let said = format!("{}{}", ran.stdout, ran.stderr);
-        assert!(said.contains("grafana refuses the token: ") && said.contains(" (401)"), "{ran}");
-        assert!(!said.contains("glsa_never_was_one"), "{ran}");
+        let output = format!("{}{}", ran.stdout, ran.stderr);
+        assert!(output.contains("grafana refuses the token: ") && output.contains(" (401)"), "{ran}");
+        assert!(!output.contains("glsa_never_was_one"), "{ran}");
         let requests = grafana.requests();
         let refused = requests.iter().filter(|request| request.ends_with(" 401")).count();
         assert_eq!(refused, 1, "{requests:?}");
@@ -347,7 +347,7 @@ async fn a_token_that_ended_costs_one_request_and_is_not_shown() {
 }
 
 #[tokio::test]
-async fn a_grafana_below_a_path_is_found_there_and_nowhere_else() {
+async fn a_grafana_below_a_path_needs_that_path() {
     let grafana = TestGrafana::below("/team/grafana");
     let admin = Client::new("grafana", &Endpoint::Url(format!("{}/team/grafana", at(&grafana)))).unwrap();
     let admin = admin.with_login("admin", Secret::new(PASSWORD));
@@ -366,18 +366,18 @@ async fn a_grafana_below_a_path_is_found_there_and_nowhere_else() {
         .arg("plan")
         .run()
         .code(3)
-        .stdout_contains("data source `monctl Prometheus`: is not there");
+        .stdout_contains("data source `monctl Prometheus`: does not exist");
     let client = GrafanaClient::existing(&at(&grafana), Secret::new(token)).unwrap();
     let ready = client.wait_ready(Duration::ZERO).await;
     // Later releases answer without the path, too.
     if TestGrafana::release() < 12 {
         let error = ready.unwrap_err();
-        assert!(error.hint().unwrap().contains("a path at the end included"), "{error:?}");
+        assert!(error.hint().unwrap().contains("including the path"), "{error:?}");
     }
 }
 
 #[test]
-fn a_grafana_that_exists_is_opened_where_it_is_and_has_no_password_of_monctls() {
+fn an_existing_grafana_opens_at_its_own_url_and_its_password_is_not_rotated() {
     let project = project("https://grafana.example.org/team/", THEIRS);
     monctl(&project, "t")
         .args(["open", "--print"])
@@ -392,7 +392,7 @@ fn a_grafana_that_exists_is_opened_where_it_is_and_has_no_password_of_monctls() 
 }
 
 #[test]
-fn nothing_of_a_grafana_is_rendered_where_one_exists() {
+fn no_grafana_files_are_rendered_for_an_existing_one() {
     let files = |project: &Project| {
         let ran = project.monctl().args(["render", "--dry-run", "--output", "json"]).run().success();
         ran.json()["files"].as_object().unwrap().keys().cloned().collect::<Vec<_>>()
@@ -403,20 +403,20 @@ fn nothing_of_a_grafana_is_rendered_where_one_exists() {
 }
 
 #[test]
-fn every_mistake_is_named_with_its_place_and_no_secret() {
+fn every_mistake_is_reported_with_its_place_and_without_secrets() {
     for (grafana, place, message) in [
-        ("{url: 'https://g', data_source: p}", "11:1", "a Grafana that exists needs a `token`"),
-        ("{url: 'https://g', token: {env: T}}", "11:1", "say how that Grafana comes to the data"),
-        ("{url: 'http://g', token: {env: T}, data_source: p}", "11:16", "would travel unencrypted"),
+        ("{url: 'https://g', data_source: p}", "11:1", "an existing Grafana needs a `token`"),
+        ("{url: 'https://g', token: {env: T}}", "11:1", "name the data of that Grafana"),
+        ("{url: 'http://g', token: {env: T}, data_source: p}", "11:16", "would be sent unencrypted"),
         (
             "{url: 'https://u:p@g', token: {env: T}, data_source: p}",
             "11:16",
-            "holds no user name or password",
+            "contains no user name or password",
         ),
         ("{url: 'https://g', token: glsa_s3cret, data_source: p}", "11:36", "expected a mapping with `env`"),
         ("{url: 'https://g', token: {env: T}, data_source: a b}", "11:59", "a uid has letters, digits"),
-        ("{token: {env: T}}", "11:1", "`token` belongs to a Grafana that exists: write its `url`"),
-        ("{data_source: p}", "11:1", "`data_source` belongs to a Grafana that exists"),
+        ("{token: {env: T}}", "11:1", "`token` is for an existing Grafana: add its `url`"),
+        ("{data_source: p}", "11:1", "`data_source` is for an existing Grafana"),
         (
             "{url: 'https://g', token: {env: T}, data_source: p, prometheus_url: 'http://p'}",
             "11:78",
@@ -439,5 +439,5 @@ fn every_mistake_is_named_with_its_place_and_no_secret() {
         .args(["render", "--dry-run"])
         .run()
         .code(2)
-        .stderr_contains("no Grafana is installed, since `grafana.url` names one");
+        .stderr_contains("monctl installs no Grafana, since `grafana.url` names an existing one");
 }

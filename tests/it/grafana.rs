@@ -1,4 +1,4 @@
-//! The import into Grafana, against a stand-in that answers as a real one was recorded to, or against a real one.
+//! The import into Grafana, against a stand-in that answers as recorded from a real one, or against a real one.
 
 use std::fs;
 use std::net::{SocketAddr, TcpListener};
@@ -33,7 +33,7 @@ fn desired() -> Desired {
     Desired::new(data_source, dashboards.collect())
 }
 
-/// The answer where a test expects that a person's work is undone.
+/// The decision in tests that expect a person's edit to be undone.
 const RESTORE: Ask<'_> = &|_| Ok(OnDrift::Restore);
 
 /// Reads, compares, applies.
@@ -57,7 +57,7 @@ async fn refused(client: &GrafanaClient, desired: &Desired) -> (String, String) 
 
 async fn stored(grafana: &TestGrafana, path: &str) -> Value {
     let answer = grafana.get(path).await;
-    assert_eq!(answer.status, 200, "{path}: {}", answer.says());
+    assert_eq!(answer.status, 200, "{path}: {}", answer.message());
     answer.json().unwrap()
 }
 
@@ -66,16 +66,16 @@ async fn version(grafana: &TestGrafana) -> Value {
 }
 
 #[tokio::test]
-async fn a_release_that_is_named_takes_the_stand_ins_place() {
+async fn a_named_release_replaces_the_stand_in() {
     let Some(release) = Release::named() else {
-        return run_again_with_a_release("grafana::a_release_that_is_named_takes_the_stand_ins_place");
+        return run_again_with_a_release("grafana::a_named_release_replaces_the_stand_in");
     };
     let grafana = TestGrafana::start();
     assert_eq!(stored(&grafana, "/api/health").await["version"], release.version());
 }
 
 #[tokio::test]
-async fn a_browser_is_logged_in_by_cookies_and_a_wrong_password_costs_one_try() {
+async fn cookies_log_a_browser_in_and_a_wrong_password_costs_one_try() {
     let grafana = TestGrafana::start();
     let cookies = grafana.client().session(&Secret::new(PASSWORD)).await.unwrap();
     let cookie = cookies[0].expose().split(';').next().unwrap().to_owned();
@@ -99,12 +99,12 @@ async fn everything_is_imported_and_a_second_time_nothing_is_written() {
     assert_eq!(
         planned(&client, &desired).await,
         [
-            "+ data source `Prometheus`: is not there",
-            "+ folder `monctl`: is not there",
-            "+ dashboard `Django`: is not there",
-            "+ dashboard `Hosts`: is not there",
-            "+ dashboard `Monitoring`: is not there",
-            "+ dashboard `Overview`: is not there",
+            "+ data source `Prometheus`: does not exist",
+            "+ folder `monctl`: does not exist",
+            "+ dashboard `Django`: does not exist",
+            "+ dashboard `Hosts`: does not exist",
+            "+ dashboard `Monitoring`: does not exist",
+            "+ dashboard `Overview`: does not exist",
         ]
     );
     import(&client, &desired).await.unwrap();
@@ -142,14 +142,14 @@ async fn a_wrong_password_costs_one_try() {
     let client = grafana.client_with("hunter2");
     let error = client.observe(&desired()).await.unwrap_err();
     assert_eq!(error.message(), "grafana refuses the password of `admin`");
-    assert!(error.hint().unwrap().contains("five wrong tries"), "{error:?}");
+    assert!(error.hint().unwrap().contains("five wrong passwords"), "{error:?}");
     assert_eq!(grafana.requests(), ["GET /api/datasources/uid/monctl_prometheus 401"]);
-    assert_eq!(grafana.most_at_once(), 1, "others were under way and cost a try each");
+    assert_eq!(grafana.most_at_once(), 1, "concurrent requests cost one try each");
     assert!(!format!("{client:?} {error:?}").contains("hunter2"));
 }
 
 #[tokio::test]
-async fn a_401_to_a_write_is_not_tried_again() {
+async fn a_write_refused_with_401_is_not_retried() {
     let grafana = TestGrafana::start();
     let (client, desired) = (grafana.client(), desired());
     let folder = diff(&desired, &GrafanaState::default()).remove(1);
@@ -160,7 +160,7 @@ async fn a_401_to_a_write_is_not_tried_again() {
 }
 
 #[tokio::test]
-async fn a_dashboard_that_was_edited_by_hand_is_named_with_the_place_and_put_back() {
+async fn a_hand_edited_dashboard_is_named_with_the_place_and_restored() {
     let grafana = TestGrafana::start();
     let (client, desired) = (grafana.client(), desired());
     import(&client, &desired).await.unwrap();
@@ -181,14 +181,14 @@ async fn a_dashboard_that_was_edited_by_hand_is_named_with_the_place_and_put_bac
     assert!(versions[0]["message"].as_str().unwrap().starts_with("monctl "));
 }
 
-/// What persons made of dashboards, and their versions.
+/// People's edits of dashboards, with their versions.
 async fn drift(client: &GrafanaClient, desired: &Desired) -> Vec<Drift> {
     let state = client.observe(desired).await.unwrap();
     diff(desired, &state).iter().filter_map(GrafanaChange::drift).collect()
 }
 
 #[tokio::test]
-async fn what_a_person_changed_is_told_from_what_another_monctl_wrote() {
+async fn a_persons_edit_is_distinguished_from_what_another_monctl_wrote() {
     let grafana = TestGrafana::start();
     let (client, desired) = (grafana.client(), desired());
     let mut older = desired.clone();
@@ -210,7 +210,7 @@ async fn what_a_person_changed_is_told_from_what_another_monctl_wrote() {
 }
 
 #[tokio::test]
-async fn a_person_who_changed_it_back_left_nothing_to_do() {
+async fn a_reverted_edit_needs_no_change() {
     let grafana = TestGrafana::start();
     let (client, desired) = (grafana.client(), desired());
     import(&client, &desired).await.unwrap();
@@ -220,12 +220,12 @@ async fn a_person_who_changed_it_back_left_nothing_to_do() {
 }
 
 #[tokio::test]
-async fn a_grafana_that_stores_dashboards_in_its_own_form_is_not_written_to_twice() {
+async fn a_grafana_that_reformats_dashboards_is_not_written_to_twice() {
     for (index, grafana) in TestGrafana::of_each_release().enumerate() {
         let (client, desired) = (grafana.client(), desired());
         import(&client, &desired).await.unwrap();
         assert_eq!(planned(&client, &desired).await, [""; 0], "release {index}");
-        // An edit is found there as well.
+        // It also detects an edit there.
         let mut edited = stored(&grafana, HOSTS).await["dashboard"].clone();
         edited["refresh"] = "1m".into();
         grafana.post("/api/dashboards/db", json!({"dashboard": edited, "folderUid": "monctl"})).await;
@@ -236,7 +236,7 @@ async fn a_grafana_that_stores_dashboards_in_its_own_form_is_not_written_to_twic
 }
 
 #[tokio::test]
-async fn where_the_history_cannot_be_read_a_person_is_assumed() {
+async fn without_a_readable_history_a_person_is_assumed() {
     let grafana = TestGrafana::start();
     let (client, desired) = (grafana.client(), desired());
     let mut older = desired.clone();
@@ -245,7 +245,7 @@ async fn where_the_history_cannot_be_read_a_person_is_assumed() {
     older.dashboards[1] = Dashboard::new("hosts", document, FOLDER_UID).unwrap();
     import(&client, &older).await.unwrap();
     assert_eq!(drift(&client, &desired).await, []);
-    // Of the two ways to it a release may have one or both.
+    // A release serves the history by one or both of two interfaces.
     let gone = Fault::Answer(404, json!({"message": "Not found"}));
     grafana.fault("GET", &format!("{HOSTS}/versions"), 1, gone.clone());
     grafana.fault("GET", "/apis/dashboard.grafana.app", 1, gone);
@@ -253,7 +253,7 @@ async fn where_the_history_cannot_be_read_a_person_is_assumed() {
 }
 
 #[tokio::test]
-async fn who_writes_like_monctl_is_a_person_all_the_same() {
+async fn a_message_that_imitates_monctls_still_counts_as_a_persons() {
     let grafana = TestGrafana::start();
     let (client, desired) = (grafana.client(), desired());
     import(&client, &desired).await.unwrap();
@@ -265,7 +265,7 @@ async fn who_writes_like_monctl_is_a_person_all_the_same() {
 }
 
 #[tokio::test]
-async fn a_dashboard_that_was_moved_comes_back_to_its_folder() {
+async fn a_moved_dashboard_is_moved_back_to_its_folder() {
     let grafana = TestGrafana::start();
     let (client, desired) = (grafana.client(), desired());
     import(&client, &desired).await.unwrap();
@@ -274,18 +274,18 @@ async fn a_dashboard_that_was_moved_comes_back_to_its_folder() {
 
     assert_eq!(
         planned(&client, &desired).await,
-        ["~ dashboard `Hosts`: lies in folder `General`, changed in Grafana by `admin`"]
+        ["~ dashboard `Hosts`: is in folder `General`, changed in Grafana by `admin`"]
     );
     import(&client, &desired).await.unwrap();
     assert_eq!(stored(&grafana, HOSTS).await["meta"]["folderUid"], "monctl");
 }
 
 #[tokio::test]
-async fn somebody_who_writes_between_plan_and_apply_is_noticed() {
+async fn a_write_between_plan_and_apply_is_detected() {
     let grafana = TestGrafana::start();
     let (client, desired) = (grafana.client(), desired());
     let before = client.observe(&desired).await.unwrap();
-    // Another run of monctl makes everything meanwhile: nothing is left to do, and nothing is written twice.
+    // Another run of monctl applies everything meanwhile: nothing is left to do, and nothing is written twice.
     import(&client, &desired).await.unwrap();
     client.apply(diff(&desired, &before), RESTORE).await.unwrap();
     assert_eq!(version(&grafana).await, 1);
@@ -299,21 +299,21 @@ async fn somebody_who_writes_between_plan_and_apply_is_noticed() {
     edited["refresh"] = "2m".into();
     grafana.post("/api/dashboards/db", json!({"dashboard": edited, "folderUid": "monctl"})).await;
     grafana.forget_requests();
-    // What was there at the plan is spared, and what came since.
-    let spared = Mutex::new(vec![]);
-    let spare = |drift: &Drift| {
-        spared.lock().unwrap().push(drift.document["refresh"].clone());
+    // The callback receives the edit that the plan showed, and the one made since.
+    let edits = Mutex::new(vec![]);
+    let ask = |drift: &Drift| {
+        edits.lock().unwrap().push(drift.document["refresh"].clone());
         Ok(OnDrift::Restore)
     };
-    client.apply(stale, &spare).await.unwrap();
-    assert_eq!(spared.into_inner().unwrap(), ["1m", "2m"]);
+    client.apply(stale, &ask).await.unwrap();
+    assert_eq!(edits.into_inner().unwrap(), ["1m", "2m"]);
     let requests = grafana.requests();
     let expected = [
         "POST /api/dashboards/db 412".to_owned(),
         format!("GET {HOSTS} 200"),
         format!("GET {HOSTS}/versions?limit=1 200"),
         "POST /api/dashboards/db 200".into(),
-        // Whether somebody else wrote at the same moment.
+        // Checks whether somebody else wrote at the same time.
         format!("GET {HOSTS} 200"),
     ];
     assert_eq!(requests, expected);
@@ -321,7 +321,7 @@ async fn somebody_who_writes_between_plan_and_apply_is_noticed() {
 }
 
 #[tokio::test]
-async fn what_somebody_made_meanwhile_under_our_uids_is_brought_in_line() {
+async fn objects_created_meanwhile_with_monctls_uids_are_updated() {
     let grafana = TestGrafana::start();
     let (client, desired) = (grafana.client(), desired());
     let empty = client.observe(&desired).await.unwrap();
@@ -333,11 +333,11 @@ async fn what_somebody_made_meanwhile_under_our_uids_is_brought_in_line() {
 }
 
 #[tokio::test]
-async fn a_dashboard_that_was_written_under_another_uid_does_not_pass_unseen() {
+async fn a_dashboard_written_to_another_uid_is_an_error() {
     let grafana = TestGrafana::start();
     let (client, desired) = (grafana.client(), desired());
     let written = Fault::Answer(200, json!({"status": "success", "uid": "theirs"}));
-    // Each of them, since nobody knows which is written first.
+    // For all four, since the order of writes is not defined.
     grafana.fault("POST", "/api/dashboards/db", 4, written);
     let errors = import(&client, &desired).await.unwrap_err();
     let messages: Vec<&str> = errors.iter().map(Error::message).collect();
@@ -348,7 +348,7 @@ async fn a_dashboard_that_was_written_under_another_uid_does_not_pass_unseen() {
 }
 
 #[tokio::test]
-async fn anothers_dashboard_of_the_same_title_is_left_alone_and_named_where_there_can_be_one_only() {
+async fn another_dashboard_of_the_same_title_is_untouched_and_named_if_titles_must_be_unique() {
     let grafana = TestGrafana::start();
     let (client, desired) = (grafana.client(), desired());
     grafana.post("/api/folders", json!({"uid": "monctl", "title": "monctl"})).await;
@@ -367,12 +367,12 @@ async fn anothers_dashboard_of_the_same_title_is_left_alone_and_named_where_ther
     }
     let kept = stored(&grafana, "/api/dashboards/uid/theirs").await;
     assert_eq!((&kept["dashboard"]["version"], &kept["dashboard"]["title"]), (&json!(1), &json!("HOSTS")));
-    // The other dashboard is there all the same.
+    // monctl's other dashboards are imported nevertheless.
     assert_eq!(grafana.get("/api/dashboards/uid/monctl_django").await.status, 200);
 }
 
 #[tokio::test]
-async fn a_dashboard_that_belongs_to_a_file_is_not_written() {
+async fn a_provisioned_dashboard_is_not_written() {
     let desired = desired();
     let mut theirs = desired.dashboards[1].document().clone();
     theirs["refresh"] = "1m".into();
@@ -388,7 +388,7 @@ async fn a_dashboard_that_belongs_to_a_file_is_not_written() {
 }
 
 #[tokio::test]
-async fn a_lost_reply_is_followed_by_a_look_and_no_second_write() {
+async fn a_lost_reply_is_followed_by_a_read_and_no_second_write() {
     let grafana = TestGrafana::start();
     let (client, desired) = (grafana.client(), desired());
     for path in ["/api/datasources", "/api/folders", "/api/dashboards/db"] {
@@ -402,7 +402,7 @@ async fn a_lost_reply_is_followed_by_a_look_and_no_second_write() {
 }
 
 #[tokio::test]
-async fn a_stumble_is_followed_by_a_look_and_a_second_write() {
+async fn a_server_error_is_followed_by_a_read_and_a_second_write() {
     for fault in [Fault::Drop, Fault::Answer(500, json!({"message": "Failed to save"}))] {
         let grafana = TestGrafana::start();
         let (client, desired) = (grafana.client(), desired());
@@ -434,7 +434,7 @@ async fn a_data_source_that_differs_is_written_whole() {
 }
 
 #[tokio::test]
-async fn a_name_that_is_taken_ends_the_import_with_its_owner_untouched() {
+async fn a_name_that_is_taken_ends_the_import_and_its_owner_is_untouched() {
     let grafana = TestGrafana::start();
     let (client, desired) = (grafana.client(), desired());
     let theirs = json!({"uid": "theirs", "name": "Prometheus", "type": "prometheus", "access": "proxy", "url": "http://x"});
@@ -455,7 +455,7 @@ async fn a_name_that_is_taken_ends_the_import_with_its_owner_untouched() {
 }
 
 #[tokio::test]
-async fn a_folder_that_was_renamed_gets_its_title_back() {
+async fn a_renamed_folder_gets_its_title_back() {
     let grafana = TestGrafana::start();
     let (client, mut desired) = (grafana.client(), desired());
     import(&client, &desired).await.unwrap();
@@ -466,7 +466,7 @@ async fn a_folder_that_was_renamed_gets_its_title_back() {
 }
 
 #[tokio::test]
-async fn at_most_four_requests_are_under_way() {
+async fn at_most_four_requests_are_concurrent() {
     let grafana = TestGrafana::start();
     let (client, mut desired) = (grafana.client(), desired());
     desired.dashboards = (0..20)
@@ -476,7 +476,7 @@ async fn at_most_four_requests_are_under_way() {
         })
         .collect();
     let delay = Fault::Delay(Duration::from_millis(30));
-    // Each waits long enough for all that may come at the same time to be there.
+    // Each waits long enough for all concurrent requests to arrive.
     grafana.fault("GET", "/api/", 1000, delay.clone());
     grafana.fault("POST", "/api/", 1000, delay);
     let state = client.observe(&desired).await.unwrap();
@@ -487,7 +487,7 @@ async fn at_most_four_requests_are_under_way() {
 }
 
 #[tokio::test]
-async fn a_forwarded_unix_socket_does_as_well() {
+async fn an_import_works_through_a_forwarded_unix_socket() {
     let grafana = TestGrafana::start();
     let folder = tempfile::tempdir().unwrap();
     let socket = folder.path().join("grafana.sock");
@@ -514,20 +514,20 @@ fn the_stand_in_answers_as_recorded() {
     let begin = Instant::now();
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/doubles/grafana");
     // In a file: a server that a failed test leaves behind would hold a pipe open.
-    let said = tempfile::NamedTempFile::new().unwrap();
+    let stderr = tempfile::NamedTempFile::new().unwrap();
     let mut tests = Command::new("python3");
     tests
         .args(["-B", "-m", "unittest"])
         .current_dir(folder)
         .stdout(Stdio::null())
-        .stderr(said.reopen().unwrap());
+        .stderr(stderr.reopen().unwrap());
     let status = tests.status().unwrap();
-    let said = fs::read_to_string(said.path()).unwrap();
-    assert!(status.success(), "after {:?}:\n{said}", begin.elapsed());
+    let stderr = fs::read_to_string(stderr.path()).unwrap();
+    assert!(status.success(), "after {:?}:\n{stderr}", begin.elapsed());
 }
 
 #[tokio::test]
-async fn what_was_done_is_drawn_over_the_dashboards_that_ask_for_it() {
+async fn annotations_are_found_by_their_tags_and_written_once() {
     let grafana = TestGrafana::start();
     let at = |second| jiff::Timestamp::from_second(second).unwrap();
     let text = "HighCPUUsage on app: proven".to_owned();
@@ -546,7 +546,7 @@ async fn what_was_done_is_drawn_over_the_dashboards_that_ask_for_it() {
 }
 
 #[tokio::test]
-async fn a_token_of_few_rights_does_the_daily_work() {
+async fn the_editor_token_suffices_for_daily_work() {
     let grafana = TestGrafana::start();
     let (admin, desired) = (grafana.client(), desired());
     let token = admin.make_token().await.unwrap();
@@ -555,7 +555,7 @@ async fn a_token_of_few_rights_does_the_daily_work() {
     let accounts = stored(&grafana, "/api/serviceaccounts/search?query=monctl").await;
     assert_eq!(accounts["serviceAccounts"][0]["role"], "Editor");
 
-    // Only the data source is the administrator's.
+    // Only the data source needs the administrator.
     let all = diff(&desired, &daily.observe(&desired).await.unwrap());
     let (sources, others): (Vec<_>, Vec<_>) =
         all.into_iter().partition(|change| matches!(change, GrafanaChange::DataSource(_)));
@@ -571,7 +571,7 @@ async fn a_token_of_few_rights_does_the_daily_work() {
     assert!(!format!("{daily:?} {refused:?}").contains(token.expose()));
 }
 
-/// The administrator, and monctl's service account, once the data source is there.
+/// A client with the token of monctl's service account, after the administrator created the data source.
 async fn daily(grafana: &TestGrafana, desired: &Desired) -> GrafanaClient {
     let admin = grafana.client();
     let token = admin.make_token().await.unwrap();
@@ -581,7 +581,7 @@ async fn daily(grafana: &TestGrafana, desired: &Desired) -> GrafanaClient {
 }
 
 #[tokio::test]
-async fn a_token_of_few_rights_gets_everything_in_at_the_first_try_whichever_release_answers() {
+async fn the_editor_token_imports_everything_at_the_first_try_in_every_release() {
     for (release, grafana) in TestGrafana::of_each_release().enumerate() {
         let desired = desired();
         let client = daily(&grafana, &desired).await;
@@ -592,19 +592,19 @@ async fn a_token_of_few_rights_gets_everything_in_at_the_first_try_whichever_rel
 }
 
 #[tokio::test]
-async fn what_a_token_of_few_rights_wrote_first_is_no_persons_work() {
+async fn what_the_editor_token_wrote_does_not_count_as_a_persons_edit() {
     for (release, grafana) in TestGrafana::of_each_release().enumerate() {
         let mut desired = desired();
         let client = daily(&grafana, &desired).await;
         import(&client, &desired).await.unwrap();
-        // Another spec: changed without a question, so that `on_drift: keep` keeps nothing of it back.
+        // A changed spec is applied without asking, so `on_drift: keep` does not hold it back.
         let mut document = desired.dashboards[1].document().clone();
         document["refresh"] = "10s".into();
         desired.dashboards[1] = Dashboard::new("hosts", document, FOLDER_UID).unwrap();
         let hosts = "~ dashboard `Hosts`: differs in `refresh`";
         assert_eq!(planned(&client, &desired).await, [hosts], "release {release}");
         assert_eq!(drift(&client, &desired).await, [], "release {release}");
-        // A dashboard that leaves the spec goes, as does everything in the end, and no copy is kept.
+        // A dashboard that is no longer in the spec is removed, as is everything in the end, and no copy is kept.
         desired.dashboards.remove(0);
         let planned = planned(&client, &desired).await;
         assert_eq!(planned, [hosts, "- dashboard `Django`: is no longer in the spec"], "release {release}");
@@ -617,14 +617,14 @@ async fn what_a_token_of_few_rights_wrote_first_is_no_persons_work() {
 }
 
 #[tokio::test]
-async fn a_write_that_is_not_there_afterwards_is_made_again() {
+async fn a_write_that_is_lost_is_repeated() {
     let grafana = TestGrafana::start();
     let (client, desired) = (grafana.client(), desired());
     import(&client, &desired).await.unwrap();
     let mut edited = stored(&grafana, HOSTS).await["dashboard"].clone();
     edited["refresh"] = "1m".into();
     grafana.post("/api/dashboards/db", json!({"dashboard": edited, "folderUid": "monctl"})).await;
-    // Somebody's write of the same moment took the place of ours, which was answered with yes.
+    // Somebody's simultaneous write replaced monctl's, which Grafana had answered with success.
     let lost = Fault::Answer(200, json!({"status": "success", "uid": "monctl_hosts", "version": 3}));
     grafana.fault("POST", "/api/dashboards/db", 1, lost);
     import(&client, &desired).await.unwrap();
@@ -632,28 +632,28 @@ async fn a_write_that_is_not_there_afterwards_is_made_again() {
 }
 
 #[tokio::test]
-async fn a_folder_that_the_account_may_not_use_is_named_with_what_mends_it() {
+async fn a_folder_that_the_account_may_not_use_is_named_with_a_remedy() {
     for (release, grafana) in TestGrafana::of_each_release().enumerate() {
         let desired = desired();
         let client = daily(&grafana, &desired).await;
         grafana.post("/api/folders", json!({"uid": "monctl", "title": "monctl"})).await;
-        // As a Grafana leaves it that is killed while it makes one.
+        // As a Grafana leaves it that is killed while it creates one.
         grafana.post("/api/folders/monctl/permissions", json!({"items": []})).await;
         let errors = import(&client, &desired).await.unwrap_err();
         let (message, remedy) = (errors[0].message(), errors[0].hint().unwrap());
-        let text = "folder `monctl` (uid `monctl`) is there, and the account may not use it";
+        let text = "folder `monctl` (uid `monctl`) exists, but the account may not use it";
         assert_eq!(message, text, "release {release}: {errors:?}");
         assert!(remedy.contains("an administrator") && remedy.contains("Manage permissions"), "{remedy}");
     }
 }
 
 #[tokio::test]
-async fn wrong_credentials_are_told_where_anonymous_access_would_hide_them() {
+async fn wrong_credentials_are_detected_despite_anonymous_access() {
     let grafana = TestGrafana::open_to_guests();
     grafana.client().wait_ready(DEADLINE).await.unwrap();
     let wrong = Client::new("grafana", &Endpoint::Tcp(grafana.address)).unwrap();
     let wrong = wrong.with_token(Secret::new("glsa_never_was_one"));
-    assert_eq!(wrong.get("/api/org").await.unwrap().status, 200, "a guest sees it");
+    assert_eq!(wrong.get("/api/org").await.unwrap().status, 200, "anonymous access allows it");
     let wrong = GrafanaClient::with_token(grafana.address, Secret::new("glsa_never_was_one")).unwrap();
     assert!(!wrong.is_accepted().await.unwrap());
     let token = grafana.client().make_token().await.unwrap();
@@ -661,7 +661,7 @@ async fn wrong_credentials_are_told_where_anonymous_access_would_hide_them() {
 }
 
 #[tokio::test]
-async fn there_is_one_token_at_a_time_and_its_account_has_no_more_rights_than_it_needs() {
+async fn there_is_one_token_at_a_time_and_its_account_has_minimal_permissions() {
     let grafana = TestGrafana::start();
     let admin = grafana.client();
     grafana.post("/api/serviceaccounts", json!({"name": "monctl", "role": "Admin"})).await;
@@ -676,32 +676,28 @@ async fn there_is_one_token_at_a_time_and_its_account_has_no_more_rights_than_it
         async |token| GrafanaClient::with_token(grafana.address, token).unwrap().is_accepted().await;
     assert!(!accepted(first).await.unwrap());
     assert!(accepted(second).await.unwrap());
-    assert_eq!(
-        stored(&grafana, &tokens).await.as_array().unwrap().len(),
-        2,
-        "a person's token is left alone"
-    );
+    assert_eq!(stored(&grafana, &tokens).await.as_array().unwrap().len(), 2, "a person's token is kept");
     let accounts = stored(&grafana, "/api/serviceaccounts/search?query=monctl").await;
     assert_eq!(accounts["serviceAccounts"][0]["role"], "Editor");
 }
 
 #[tokio::test]
-async fn a_token_that_ended_is_refused_at_once_and_called_so() {
+async fn a_deleted_token_is_reported_after_one_request() {
     let grafana = TestGrafana::start();
     let admin = grafana.client();
-    let ended = admin.make_token().await.unwrap();
+    let deleted = admin.make_token().await.unwrap();
     admin.make_token().await.unwrap();
-    for token in [ended, Secret::new("glsa_never_was_one")] {
+    for token in [deleted, Secret::new("glsa_never_was_one")] {
         let client = GrafanaClient::with_token(grafana.address, token).unwrap();
         grafana.forget_requests();
         let error = client.observe(&desired()).await.unwrap_err();
         assert!(error.message().starts_with("grafana refuses the token: "), "{error:?}");
-        assert_eq!(grafana.requests().len(), 1, "it was tried again");
+        assert_eq!(grafana.requests().len(), 1, "it was retried");
     }
 }
 
 #[tokio::test]
-async fn the_administrators_password_is_changed_by_whoever_knows_it() {
+async fn the_old_password_is_needed_to_change_it() {
     let grafana = TestGrafana::start();
     let (old, new) = (Secret::new(PASSWORD), Secret::new("another horse"));
     let wrong = grafana.client().change_password(&Secret::new("no"), &new).await.unwrap_err();

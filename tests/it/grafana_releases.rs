@@ -1,5 +1,5 @@
-//! What an import promises, on each release of Grafana that is known to differ, against the stand-in: conflicts, the
-//! folder, persons at work at the same time, dashboards that leave the spec, the schema v2, and the time after `/api`.
+//! The promises of an import for each release of Grafana that is known to differ, against the stand-in: conflicts, the
+//! folder, people who edit at the same time, dashboards removed from the spec, schema v2, and a release without `/api`.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -16,8 +16,8 @@ use monctl::secret::Secret;
 use monctl::spec::OnDrift;
 use serde_json::{Value, json};
 
-/// 9 and 12 answer as they were recorded. The others are invented: what only documentation says of them, and 14 that of
-/// dashboards and folders serves `/apis` alone.
+/// The stand-in answers as recorded for 9 and 12. The others are invented: 11 and 13 follow the documentation, and 14
+/// serves dashboards and folders only by `/apis`.
 const RELEASES: [u8; 5] = [9, 11, 12, 13, INVENTED_WITHOUT_API];
 const WITH_APIS: [u8; 3] = [12, 13, INVENTED_WITHOUT_API];
 const INVENTED_WITHOUT_API: u8 = 14;
@@ -31,7 +31,7 @@ fn classic(title: &str) -> Dashboard {
     Dashboard::new("test", document, FOLDER_UID).unwrap()
 }
 
-/// The fixture in the schema v2, as a spec names it.
+/// The fixture in schema v2, as a spec names it.
 fn new_schema() -> Dashboard {
     let (name, text, uid) = ("v2.json".to_owned(), V2.to_owned(), "v2".to_owned());
     let document = Exported { name, text, uid, given_uid: None, title: None, inputs: BTreeMap::new() }
@@ -45,14 +45,14 @@ fn desired(dashboards: impl Into<Vec<Dashboard>>) -> Desired {
     Desired::new(data_source, dashboards.into())
 }
 
-/// Where `/apis` has a dashboard, in the version in which it is written.
+/// The path below `/apis` of a dashboard's collection, in its API version.
 fn collection_of(dashboard: &Dashboard) -> String {
     let api = dashboard.document()["apiVersion"].as_str();
     let version = api.and_then(|api| api.rsplit('/').next()).unwrap_or("v1beta1");
     format!("/apis/dashboard.grafana.app/{version}/namespaces/default/dashboards")
 }
 
-/// A stand-in of a release, monctl's client of it, and a person's.
+/// A stand-in for a release, with monctl's client and a person's client.
 struct Place {
     release: u8,
     grafana: TestGrafana,
@@ -68,7 +68,7 @@ impl Place {
         Self { release, client: grafana.client(), grafana, person }
     }
 
-    /// What differs now.
+    /// The current differences.
     async fn changes(&self, desired: &Desired) -> Vec<GrafanaChange> {
         diff(desired, &self.client.observe(desired).await.unwrap())
     }
@@ -78,31 +78,31 @@ impl Place {
         self.changes(desired).await.iter().map(ToString::to_string).collect()
     }
 
-    /// Makes changes; gives what was asked about.
+    /// Applies changes; returns the edits for which a decision was requested.
     async fn make(&self, changes: Vec<GrafanaChange>, answer: OnDrift) -> Result<Vec<Drift>, Vec<Error>> {
-        let asked = Mutex::new(vec![]);
+        let drifts = Mutex::new(vec![]);
         let ask = |drift: &Drift| {
-            asked.lock().unwrap().push(drift.clone());
+            drifts.lock().unwrap().push(drift.clone());
             Ok(answer)
         };
         self.client.apply(changes, &ask).await?;
-        Ok(asked.into_inner().unwrap())
+        Ok(drifts.into_inner().unwrap())
     }
 
-    /// Imports where no person did anything.
+    /// Imports; fails if a person's edit is found.
     async fn import(&self, desired: &Desired) {
-        let asked = self.make(self.changes(desired).await, OnDrift::Restore).await.unwrap();
-        assert_eq!(asked, [], "release {}", self.release);
+        let drifts = self.make(self.changes(desired).await, OnDrift::Restore).await.unwrap();
+        assert_eq!(drifts, [], "release {}", self.release);
         assert_eq!(self.planned(desired).await, [""; 0], "release {}", self.release);
     }
 
     async fn get(&self, path: &str) -> Value {
         let answer = self.person.get(path).await.unwrap();
-        assert!(answer.is_success(), "{path}: {}", answer.says());
+        assert!(answer.is_success(), "{path}: {}", answer.message());
         answer.json().unwrap()
     }
 
-    /// What is there of a dashboard, and the folder in which it lies.
+    /// The stored dashboard and its folder.
     async fn stored(&self, dashboard: &Dashboard) -> (Value, String) {
         let path = format!("{}/{}", collection_of(dashboard), dashboard.uid);
         if self.release < 12 {
@@ -117,7 +117,7 @@ impl Place {
         (shown["spec"].clone(), folder.as_str().unwrap_or_default().to_owned())
     }
 
-    /// A person makes a dashboard, or another one of it, in monctl's folder.
+    /// A person creates or edits a dashboard in monctl's folder.
     async fn draw(&self, dashboard: &Dashboard, change: impl FnOnce(&mut Value)) {
         let answer = if self.release < 12 {
             let mut document = dashboard.document().clone();
@@ -133,7 +133,7 @@ impl Place {
             let path = format!("{}/{}", collection_of(dashboard), dashboard.uid);
             self.person.put(&path, &body).await.unwrap()
         };
-        assert!(answer.is_success(), "release {}: {}", self.release, answer.says());
+        assert!(answer.is_success(), "release {}: {}", self.release, answer.message());
     }
 }
 
@@ -163,7 +163,7 @@ async fn everything_is_imported_and_a_second_time_nothing_is_written() {
 }
 
 #[tokio::test]
-async fn what_a_person_changed_is_named_asked_about_and_put_back() {
+async fn a_persons_edit_is_named_confirmed_and_undone() {
     for release in RELEASES {
         let place = Place::of_release(release);
         let mut dashboards = vec![classic("One")];
@@ -185,12 +185,12 @@ async fn what_a_person_changed_is_named_asked_about_and_put_back() {
             assert!(reason.contains("changed in Grafana by `"), "release {release}: {change}");
         }
         assert_eq!(changes.len(), desired.dashboards.len(), "release {release}");
-        let mut asked = place.make(changes, OnDrift::Restore).await.unwrap();
-        asked.sort_by(|one, other| other.uid.cmp(&one.uid));
-        let kept: Vec<_> = asked.iter().map(|drift| (&*drift.uid, &*drift.title, drift.version)).collect();
+        let mut drifts = place.make(changes, OnDrift::Restore).await.unwrap();
+        drifts.sort_by(|one, other| other.uid.cmp(&one.uid));
+        let kept: Vec<_> = drifts.iter().map(|drift| (&*drift.uid, &*drift.title, drift.version)).collect();
         let expected = [("one", "Mine", 2), ("new-schema", "Mine", 2)];
         assert_eq!(kept, expected[..desired.dashboards.len()], "release {release}");
-        for (drift, dashboard) in asked.into_iter().zip(&desired.dashboards) {
+        for (drift, dashboard) in drifts.into_iter().zip(&desired.dashboards) {
             // The copy is a file that a spec may name.
             let again = Dashboard::new("copy", drift.document, FOLDER_UID).unwrap();
             assert_eq!((again.uid, again.title.as_str()), (dashboard.uid.clone(), "Mine"));
@@ -201,7 +201,7 @@ async fn what_a_person_changed_is_named_asked_about_and_put_back() {
 }
 
 #[tokio::test]
-async fn somebody_who_writes_after_the_plan_is_asked_about_and_may_keep_it() {
+async fn an_edit_after_the_plan_needs_a_decision_and_can_be_kept() {
     for release in RELEASES {
         for answer in [OnDrift::Restore, OnDrift::Keep] {
             let place = Place::of_release(release);
@@ -215,12 +215,12 @@ async fn somebody_who_writes_after_the_plan_is_asked_about_and_may_keep_it() {
                 Dashboard::new("older", document, FOLDER_UID).unwrap()
             }];
             place.import(&older).await;
-            // Planned over our own text: nobody is asked about that.
+            // Planned over monctl's own text, which needs no decision.
             let changes = place.changes(&wanted).await;
             assert_eq!(changes.iter().filter_map(GrafanaChange::drift).count(), 0, "release {release}");
             place.draw(&dashboard, |spec| spec["title"] = "Mine".into()).await;
-            let asked = place.make(changes, answer).await.unwrap();
-            let titles: Vec<&str> = asked.iter().map(|drift| drift.title.as_str()).collect();
+            let drifts = place.make(changes, answer).await.unwrap();
+            let titles: Vec<&str> = drifts.iter().map(|drift| drift.title.as_str()).collect();
             assert_eq!(titles, ["Mine"], "release {release}");
             let title = if answer == OnDrift::Keep { "Mine" } else { dashboard.title.as_str() };
             assert_eq!(place.stored(&dashboard).await.0["title"], title, "release {release}, {answer:?}");
@@ -229,21 +229,21 @@ async fn somebody_who_writes_after_the_plan_is_asked_about_and_may_keep_it() {
 }
 
 #[tokio::test]
-async fn somebody_who_is_first_under_our_uid_is_asked_about() {
+async fn a_dashboard_created_first_with_monctls_uid_needs_a_decision() {
     for release in RELEASES {
         let place = Place::of_release(release);
         place.import(&desired([])).await;
         let wanted = desired([classic("One")]);
         let changes = place.changes(&wanted).await;
         place.draw(&classic("One"), |spec| spec["title"] = "Mine".into()).await;
-        let asked = place.make(changes, OnDrift::Restore).await.unwrap();
-        assert_eq!(asked.len(), 1, "release {release}");
+        let drifts = place.make(changes, OnDrift::Restore).await.unwrap();
+        assert_eq!(drifts.len(), 1, "release {release}");
         assert_eq!(place.planned(&wanted).await, [""; 0], "release {release}");
     }
 }
 
 #[tokio::test]
-async fn a_title_that_another_dashboard_has_never_costs_that_one_anything() {
+async fn a_dashboard_with_the_same_title_is_never_changed() {
     for release in RELEASES {
         let place = Place::of_release(release);
         place.import(&desired([])).await;
@@ -263,13 +263,13 @@ async fn a_title_that_another_dashboard_has_never_costs_that_one_anything() {
 }
 
 #[tokio::test]
-async fn the_folder_gets_its_name_back_and_is_not_made_twice() {
+async fn the_folder_gets_its_name_back_and_is_not_created_twice() {
     for release in RELEASES {
         let place = Place::of_release(release);
         let desired = desired([]);
         let empty = place.changes(&desired).await;
         place.import(&desired).await;
-        // Planned before it was there.
+        // Planned before it existed.
         place.make(empty, OnDrift::Restore).await.unwrap();
         let renamed = if release < 14 {
             let body = json!({"title": "Mine", "overwrite": true});
@@ -278,7 +278,7 @@ async fn the_folder_gets_its_name_back_and_is_not_made_twice() {
             let body = json!({"kind": "Folder", "metadata": {"name": "monctl"}, "spec": {"title": "Mine"}});
             place.person.put(&format!("{FOLDERS}/monctl"), &body).await.unwrap()
         };
-        assert!(renamed.is_success(), "{}", renamed.says());
+        assert!(renamed.is_success(), "{}", renamed.message());
         assert_eq!(
             place.planned(&desired).await,
             ["~ folder `monctl`: is called `Mine`"],
@@ -289,7 +289,7 @@ async fn the_folder_gets_its_name_back_and_is_not_made_twice() {
 }
 
 #[tokio::test]
-async fn a_folders_title_that_is_taken_ends_the_import_soon_where_titles_do_not_repeat() {
+async fn a_taken_folder_title_ends_the_import_without_retries_if_titles_are_unique() {
     for release in [9, 11, INVENTED_WITHOUT_API] {
         let place = Place::of_release(release);
         let body = json!({"kind": "Folder", "uid": "theirs", "title": "Monctl",
@@ -308,7 +308,7 @@ async fn a_folders_title_that_is_taken_ends_the_import_soon_where_titles_do_not_
 }
 
 #[tokio::test]
-async fn a_dashboard_that_leaves_the_spec_goes_and_a_persons_own_stays() {
+async fn a_dashboard_removed_from_the_spec_is_deleted_and_a_persons_own_is_kept() {
     for release in RELEASES {
         let place = Place::of_release(release);
         let mut gone = vec![classic("Gone"), classic("Changed")];
@@ -322,7 +322,7 @@ async fn a_dashboard_that_leaves_the_spec_goes_and_a_persons_own_stays() {
         place.draw(&gone[1], |spec| spec["title"] = "Mine".into()).await;
 
         let wanted = desired([stays.clone()]);
-        // Where some dashboards cannot be had now, nothing is taken for unwanted.
+        // If some dashboards are not available now, none is removed.
         assert_eq!(place.planned(&Desired { complete: false, ..wanted.clone() }).await, [""; 0]);
         let mut planned = place.planned(&wanted).await;
         planned.sort();
@@ -336,8 +336,8 @@ async fn a_dashboard_that_leaves_the_spec_goes_and_a_persons_own_stays() {
 
         place.make(place.changes(&wanted).await, OnDrift::Keep).await.unwrap();
         assert_eq!(place.stored(&gone[1]).await.0["title"], "Mine", "release {release}");
-        let asked = place.make(place.changes(&wanted).await, OnDrift::Restore).await.unwrap();
-        assert_eq!(asked.iter().map(|drift| drift.uid.as_str()).collect::<Vec<_>>(), ["changed"]);
+        let drifts = place.make(place.changes(&wanted).await, OnDrift::Restore).await.unwrap();
+        assert_eq!(drifts.iter().map(|drift| drift.uid.as_str()).collect::<Vec<_>>(), ["changed"]);
         assert_eq!(place.planned(&wanted).await, [""; 0], "release {release}");
         assert_eq!(place.stored(&theirs).await.0["title"], "Theirs", "release {release}");
         assert_eq!(place.stored(&stays).await.0["title"], "Stays", "release {release}");
@@ -345,25 +345,25 @@ async fn a_dashboard_that_leaves_the_spec_goes_and_a_persons_own_stays() {
 }
 
 #[tokio::test]
-async fn what_a_person_makes_of_a_dashboard_that_is_to_go_is_asked_about() {
+async fn an_edit_of_a_dashboard_to_be_removed_needs_a_decision() {
     for release in RELEASES {
         let place = Place::of_release(release);
         place.import(&desired([classic("One")])).await;
         let changes = place.changes(&desired([])).await;
         assert_eq!(changes.iter().filter_map(GrafanaChange::drift).count(), 0);
         place.draw(&classic("One"), |spec| spec["title"] = "Mine".into()).await;
-        let asked = place.make(changes, OnDrift::Keep).await.unwrap();
-        assert_eq!(asked.len(), 1, "release {release}");
+        let drifts = place.make(changes, OnDrift::Keep).await.unwrap();
+        assert_eq!(drifts.len(), 1, "release {release}");
         assert_eq!(place.stored(&classic("One")).await.0["title"], "Mine", "release {release}");
     }
 }
 
 #[tokio::test]
-async fn a_grafana_without_the_new_schema_refuses_it_before_anything_is_written() {
+async fn schema_v2_is_rejected_before_any_write_if_grafana_does_not_support_it() {
     for release in [9, 11] {
         let place = Place::of_release(release);
         let error = place.client.observe(&desired([classic("One"), new_schema()])).await.unwrap_err();
-        let text = "this Grafana does not serve `dashboard.grafana.app/v2beta1`, in which dashboard `In the new schema` is written";
+        let text = "this Grafana does not serve `dashboard.grafana.app/v2beta1`, the API version of dashboard `In the new schema`";
         assert_eq!(error.message(), text);
         assert!(error.hint().unwrap().contains("needs Grafana 12 or later"), "{error:?}");
         let requests = place.grafana.requests();
@@ -372,21 +372,21 @@ async fn a_grafana_without_the_new_schema_refuses_it_before_anything_is_written(
 }
 
 #[tokio::test]
-async fn the_new_schema_is_stored_as_it_is_over_our_data_source() {
+async fn schema_v2_is_stored_unchanged_with_monctls_data_source() {
     for release in WITH_APIS {
         let place = Place::of_release(release);
         place.import(&desired([new_schema()])).await;
         let (spec, _) = place.stored(&new_schema()).await;
         let query = "/elements/panel-1/spec/data/spec/queries/0/spec/query/datasource/name";
         assert_eq!(spec.pointer(query).unwrap(), "monctl_prometheus", "release {release}");
-        // Whoever knows the classic schema only gets it in that one.
+        // A client of the classic schema gets it converted.
         let classic = place.client.stored("new-schema").await.unwrap();
         assert_eq!(classic["panels"][0]["targets"][0]["expr"], "up", "release {release}");
     }
 }
 
 #[tokio::test]
-async fn what_a_person_saved_in_the_new_schema_is_kept_in_it_and_put_back() {
+async fn an_edit_saved_in_schema_v2_is_copied_in_it_and_undone() {
     for release in [13] {
         let place = Place::of_release(release);
         let desired = desired([classic("One")]);
@@ -397,16 +397,16 @@ async fn what_a_person_saved_in_the_new_schema_is_kept_in_it_and_put_back() {
         let path = "/apis/dashboard.grafana.app/v2beta1/namespaces/default/dashboards/one";
         assert!(place.person.put(path, &body).await.unwrap().is_success());
         let changes = place.changes(&desired).await;
-        assert!(changes[0].reason().starts_with("is kept in the other schema, changed in Grafana by `"));
-        let asked = place.make(changes, OnDrift::Restore).await.unwrap();
-        assert_eq!(asked[0].document["spec"]["elements"], spec["elements"], "release {release}");
+        assert!(changes[0].reason().starts_with("is stored in the other schema, changed in Grafana by `"));
+        let drifts = place.make(changes, OnDrift::Restore).await.unwrap();
+        assert_eq!(drifts[0].document["spec"]["elements"], spec["elements"], "release {release}");
         assert_eq!(place.planned(&desired).await, [""; 0], "release {release}");
         assert_eq!(place.get("/api/dashboards/uid/one").await["dashboard"]["refresh"], "30s");
     }
 }
 
 #[tokio::test]
-async fn who_edits_by_apis_and_carries_the_last_message_along_is_not_taken_for_monctl() {
+async fn an_edit_by_apis_that_keeps_monctls_message_still_counts_as_a_persons() {
     for release in [12, 13] {
         let place = Place::of_release(release);
         let token = place.client.make_token().await.unwrap();
@@ -424,10 +424,10 @@ async fn who_edits_by_apis_and_carries_the_last_message_along_is_not_taken_for_m
         assert!(place.person.put(path, &whole).await.unwrap().is_success());
         let [change] = place.changes(&wanted).await.try_into().unwrap();
         assert!(change.reason().ends_with("changed in Grafana by `admin`"), "release {release}: {change}");
-        let asked = place.make(vec![change], OnDrift::Restore).await.unwrap();
-        assert_eq!(asked.len(), 1, "release {release}");
+        let drifts = place.make(vec![change], OnDrift::Restore).await.unwrap();
+        assert_eq!(drifts.len(), 1, "release {release}");
         assert_eq!(place.planned(&wanted).await, [""; 0], "release {release}");
-        // Whoever copies it by its resource has a dashboard of their own.
+        // A copy of the resource is the person's own dashboard.
         let mut copy = place.get(path).await;
         copy["metadata"] = json!({"name": "copy", "annotations": copy["metadata"]["annotations"]});
         let all = path.trim_end_matches("/one");
@@ -437,11 +437,11 @@ async fn who_edits_by_apis_and_carries_the_last_message_along_is_not_taken_for_m
 }
 
 #[tokio::test]
-async fn a_page_that_saves_without_a_version_or_a_message_is_a_person() {
+async fn an_edit_saved_without_version_or_message_counts_as_a_persons() {
     let place = Place::of_release(12);
     let wanted = desired([classic("One")]);
     place.import(&wanted).await;
-    // As the page of 12.4 was recorded to save, and what `/api` shows then: its own schema, defaults filled in.
+    // As recorded from the page of 12.4. `/api` then returns its own schema with defaults filled in.
     place.draw(&classic("One"), |spec| spec["timezone"] = "browser".into()).await;
     let [change] = place.changes(&wanted).await.try_into().unwrap();
     assert!(change.reason().ends_with("changed in Grafana by `admin`"), "{change}");
@@ -450,7 +450,7 @@ async fn a_page_that_saves_without_a_version_or_a_message_is_a_person() {
 }
 
 #[tokio::test]
-async fn a_folder_that_somebody_made_a_moment_ago_is_waited_for() {
+async fn monctl_waits_for_permissions_on_a_folder_that_was_just_created() {
     for release in [9, 12] {
         let grafana = TestGrafana::stand_in_with(release, &["--permission-seconds=2"]);
         let token = grafana.client().make_token().await.unwrap();
@@ -458,7 +458,7 @@ async fn a_folder_that_somebody_made_a_moment_ago_is_waited_for() {
         let editor = Client::new("grafana", &Endpoint::Tcp(grafana.address)).unwrap().with_token(token);
         let wanted = Desired { data_source: None, ..desired([classic("One")]) };
         let state = client.observe(&wanted).await.unwrap();
-        // What the account may see is known now, and for a while.
+        // From now on, Grafana caches the account's permissions for a while.
         assert_eq!(editor.get("/api/folders/monctl").await.unwrap().status, 403, "release {release}");
         grafana.post("/api/folders", json!({"uid": "monctl", "title": "monctl"})).await;
         client.apply(diff(&wanted, &state), &|_| Ok(OnDrift::Restore)).await.unwrap();
@@ -468,7 +468,7 @@ async fn a_folder_that_somebody_made_a_moment_ago_is_waited_for() {
 }
 
 #[tokio::test]
-async fn what_is_not_valid_is_refused_once_with_what_grafana_says() {
+async fn an_invalid_dashboard_is_refused_once_with_grafanas_message() {
     let place = Place::of_release(13);
     let resource = json!({"apiVersion": "dashboard.grafana.app/v2", "kind": "Dashboard", "metadata": {"name": "a"},
         "spec": {"title": "A", "elements": {}, "layout": {}}});
@@ -481,7 +481,7 @@ async fn what_is_not_valid_is_refused_once_with_what_grafana_says() {
 }
 
 #[tokio::test]
-async fn a_token_of_few_rights_writes_resources_too() {
+async fn the_editor_token_can_write_resources() {
     for release in WITH_APIS {
         let place = Place::of_release(release);
         let desired = desired([classic("One"), new_schema()]);
@@ -499,7 +499,7 @@ async fn a_token_of_few_rights_writes_resources_too() {
 }
 
 #[tokio::test]
-async fn a_lost_reply_is_followed_by_a_look_and_no_second_write() {
+async fn a_lost_reply_is_followed_by_a_read_and_no_second_write() {
     let place = Place::of_release(14);
     for path in ["/apis/folder", "/apis/dashboard"] {
         place.grafana.fault("POST", path, 1, Fault::Lose);

@@ -1,5 +1,5 @@
-//! Integrations of the user's own: the example is rendered, proven and explained without a line of Rust, and a broken
-//! one is refused with its place.
+//! The user's own integrations: the example is rendered, proven and explained without a line of Rust, and a broken one
+//! is refused with its place.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -37,7 +37,7 @@ fn spec() -> Spec {
 }
 
 #[test]
-fn an_integration_is_scraped_guarded_installed_and_shown_by_its_folder_alone() {
+fn a_folder_is_enough_to_scrape_protect_install_and_show_an_integration() {
     let spec = spec();
     let bundle = Bundle::render(&spec, &Addresses::default()).unwrap();
     let text = |name: &str| bundle.get(name).unwrap().masked().into_owned();
@@ -92,19 +92,19 @@ fn its_drill_is_listed_its_alert_explained_and_its_runbook_printed() {
 #[test]
 fn a_broken_integration_is_refused_with_file_line_and_remedy() {
     let alert = "alerts/QueueTooLong.yaml";
-    for (file, from, to, said) in [
+    for (file, from, to, message) in [
         ("integration.yaml", "title: queue exporter\n", "", "missing field `title`"),
         ("integration.yaml", "title:", "titel:", "unknown field `titel`"),
         ("integration.yaml", "queue exporter", "queue & more", "`title` must consist of letters"),
         ("integration.yaml", "[app]", "[]", "`roles` is empty"),
-        ("integration.yaml", "[app]", "[web]", "no host has a role that it watches; the roles are `app`"),
+        ("integration.yaml", "[app]", "[web]", "no host has a role that it monitors; the roles are `app`"),
         ("integration.yaml", "[app]", "[my-db]", "`my-db` is not a valid name of a role"),
         ("integration.yaml", "port: 9219", "port: 9219, path: metrics", "does not begin with `/`"),
         (
             "integration.yaml",
             "port: 9219",
             "port: 9100",
-            "port 9100 is used by node exporter and by queue exporter",
+            "port 9100 is used by both node exporter and queue exporter",
         ),
         (
             "integration.yaml",
@@ -113,26 +113,26 @@ fn a_broken_integration_is_refused_with_file_line_and_remedy() {
             "two integrations have a scrape job `node-exporter`",
         ),
         ("install.yaml", "user:", "usr:", "install.yaml"),
-        ("install.yaml", "id: queue-user", "id: app-user", "there is a step `app-user` already"),
+        ("install.yaml", "id: queue-user", "id: app-user", "there is already a step `app-user`"),
         ("systemd/monctl-queue.service", "{{ program }}", "{{ programme }}", "systemd/monctl-queue.service"),
         (alert, "unit: count\n", "", "`unit`, `above` and `${above}` in `expr` go together"),
         (alert, "needs: [queue_length]", "needs: [queue_size]", "`queue_size`, which is not in `expr`"),
         (alert, "trials:", "trails:", "unknown field `trails`"),
-        (alert, "job: queue\n", "job: node\n", "the drill is seen by `node`"),
+        (alert, "job: queue\n", "job: node\n", "the drill's `job` `node` is not a scrape job"),
         (alert, "fill, \"200\"", "fill, \"200; true\"", "the drill's word `200; true`"),
         (alert, "run: [/etc/", "run: [etc/", "absolute path"),
         (alert, "group: queue-alerts", "group: [", "line 1"),
     ] {
         let ran = project(Some((file, from, to))).monctl().args(["render", "--dry-run"]).run().code(2);
-        ran.stderr_contains(said).stderr_contains("help:");
+        ran.stderr_contains(message).stderr_contains("help:");
     }
 }
 
 #[test]
-fn what_has_no_place_in_an_integration_is_refused_and_not_left_out_in_silence() {
+fn unexpected_files_in_an_integration_are_refused() {
     let render = |project: Project| project.monctl().args(["render", "--dry-run"]).run().code(2);
     let misspelt = project(None).file("queue/alert/Other.yaml", "");
-    render(misspelt).stderr_contains("an integration has no place for a folder `alert`");
+    render(misspelt).stderr_contains("unexpected folder `alert` in an integration");
     let other = project(None).file(
         "queue/alerts/HighCPUUsage.yaml",
         fs::read(format!("{EXAMPLE}/alerts/QueueTooLong.yaml")).unwrap(),
@@ -142,5 +142,5 @@ fn what_has_no_place_in_an_integration_is_refused_and_not_left_out_in_silence() 
     render(nowhere).stderr_contains("there is no folder `").stderr_contains("integrations: [nowhere]");
     let builtin = Project::with_spec(&format!("{SPEC}integrations: [node]\n"));
     let builtin = builtin.file("node/integration.yaml", "title: node\nroles: [app]\n");
-    render(builtin).stderr_contains("`node` is an integration of monctl's own");
+    render(builtin).stderr_contains("`node` is the name of a built-in integration");
 }

@@ -1,4 +1,4 @@
-//! Everything that needs no machine and no EC2: what monctl reads, renders and says, and its dialogue with a real
+//! Tests that need no machine and no EC2: what monctl reads, renders and prints, and its communication with a real
 //! Prometheus, a real Alertmanager, and stand-ins for Slack and Grafana.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking, its helpers too")]

@@ -1,4 +1,4 @@
-//! The user's own dashboards, as `render` shows them: read, made fit and checked before anything else happens.
+//! The user's own dashboards in `render`: they are read, adapted and checked before anything else happens.
 
 use std::fs;
 use std::net::Ipv4Addr;
@@ -42,11 +42,11 @@ fn a_file_is_imported_beside_monctls_own() {
     let project = project("{dashboards: [shared.json, plain.json]}");
     let shared = rendered(&project, "shared-nodes");
     assert_eq!(shared["panels"][1]["targets"][0]["datasource"]["uid"], "monctl_prometheus");
-    assert_eq!(rendered(&project, "own_plain")["title"], "Targets", "a uid for a file that has none");
+    assert_eq!(rendered(&project, "own_plain")["title"], "Targets", "a file without a uid gets one");
 }
 
 #[test]
-fn of_an_export_for_others_nothing_is_left_open() {
+fn the_placeholders_of_an_export_for_sharing_are_all_filled_in() {
     let project = project("{dashboards: [fleet.json, requests.json]}");
     let project = project.file("fleet.json", FLEET).file("requests.json", REQUESTS);
     for uid in ["fleet-in-full", "requests-in-full"] {
@@ -76,7 +76,7 @@ fn a_resource_is_imported_in_its_own_schema_and_a_classic_one_without_its_wrappi
 }
 
 #[test]
-fn inputs_are_given_beside_the_path() {
+fn inputs_are_set_beside_the_path() {
     let loki = SHARED.replace("\"pluginId\": \"prometheus\"", "\"pluginId\": \"loki\"");
     let bare = project("{dashboards: [other.json]}").file("other.json", &loki);
     render(&bare)
@@ -84,13 +84,13 @@ fn inputs_are_given_beside_the_path() {
         .stderr_contains("the input `DS_MAIN` needs a data source of type `loki`")
         .stderr_contains("other.json:3:5")
         .stderr_contains("inputs: {NAME: VALUE}");
-    let given =
+    let with_inputs =
         project("{dashboards: [{path: other.json, inputs: {DS_MAIN: logs}}]}").file("other.json", &loki);
-    assert_eq!(rendered(&given, "shared-nodes")["panels"][3]["panels"][0]["datasource"], "logs");
+    assert_eq!(rendered(&with_inputs, "shared-nodes")["panels"][3]["panels"][0]["datasource"], "logs");
 }
 
 #[test]
-fn a_broken_file_is_refused_with_its_place_and_nothing_is_written() {
+fn a_broken_file_is_rejected_with_its_place_and_nothing_is_written() {
     let project = project("{dashboards: [broken.json]}").file("broken.json", "{\n  \"panels\": [\n}");
     let before = project.files();
     project
@@ -98,12 +98,12 @@ fn a_broken_file_is_refused_with_its_place_and_nothing_is_written() {
         .args(["render", "--out", "out"])
         .run()
         .code(2)
-        .stderr_contains("error: this is no JSON: expected value\n  at ./broken.json:3:1\n");
+        .stderr_contains("error: not valid JSON: expected value\n  at ./broken.json:3:1\n");
     assert_eq!(project.files(), before);
 }
 
 #[test]
-fn two_dashboards_of_one_uid_or_of_one_title_in_a_folder_are_both_named() {
+fn two_dashboards_with_the_same_uid_or_title_in_a_folder_are_both_named() {
     let with = |uid: &str, title: &str| {
         let text = json!({"uid": uid, "title": title, "panels": []}).to_string();
         render(&project("{dashboards: [other.json]}").file("other.json", text))
@@ -112,7 +112,7 @@ fn two_dashboards_of_one_uid_or_of_one_title_in_a_folder_are_both_named() {
         .code(2)
         .stderr_contains("monctl's own `hosts` and")
         .stderr_contains("the same uid, `monctl_hosts`");
-    // Titles are free, since monctl's own lie in a folder of their own.
+    // Any title is allowed, since monctl's own dashboards are in their own folder.
     with("mine", "HOSTS").success();
     let two = ["one", "two"].map(|uid| json!({"uid": uid, "title": "Django", "panels": []}).to_string());
     let project = project("{dashboards: [one.json, two.json]}").file("one.json", &two[0]);
@@ -125,7 +125,7 @@ fn two_dashboards_of_one_uid_or_of_one_title_in_a_folder_are_both_named() {
 }
 
 #[test]
-fn a_mistake_in_the_section_has_its_place() {
+fn a_mistake_in_the_section_is_reported_with_its_place() {
     let mistake = |grafana: &str, place: &str, message: &str| {
         render(&project(grafana)).code(2).stderr_contains(&format!("{place}: {message}"));
     };
@@ -134,10 +134,10 @@ fn a_mistake_in_the_section_has_its_place() {
     mistake(
         "{dashboards: [{path: plain.json, folder: General}]}",
         &at(51),
-        "no folder may be called `General`",
+        "Grafana reserves the title `General`",
     );
     mistake("{dashboards: [none.json]}", &at(24), "there is no file `");
-    mistake("{dashboards: [{id: 1860}]}", &at(24), "a dashboard comes from a `path`, or has an `id`");
+    mistake("{dashboards: [{id: 1860}]}", &at(24), "a dashboard needs a `path`, or an `id`");
     mistake(
         "{dashboards: [{id: 1, revision: 1, sha256: abc}]}",
         &at(53),
@@ -145,7 +145,7 @@ fn a_mistake_in_the_section_has_its_place() {
     );
 }
 
-/// A folder that is served like grafana.com: whatever the number, there is one text.
+/// A folder that is served like grafana.com: the same text for every number.
 fn published(text: &str) -> ReleaseMirror {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("download"), text).unwrap();
@@ -170,16 +170,16 @@ fn a_published_dashboard_is_fetched_once_and_kept() {
 }
 
 #[test]
-fn a_published_dashboard_that_is_not_the_pinned_one_is_refused() {
+fn a_published_dashboard_that_is_not_the_pinned_one_is_rejected() {
     let mirror = published(PLAIN);
     render(&project(&pinned(&mirror.base, SHARED)))
         .code(2)
-        .stderr_contains("the dashboard 1860 of grafana.com, revision 37 is not the one that is pinned")
+        .stderr_contains("the dashboard 1860 of grafana.com, revision 37 does not match the pinned sha256")
         .stderr_contains(&Sha256::of(PLAIN).to_string());
 }
 
 #[test]
-fn where_nothing_can_be_fetched_the_rest_goes_on_and_it_is_said() {
+fn an_unavailable_dashboard_is_reported_and_the_rest_is_rendered() {
     let project = project(&pinned("http://127.0.0.1:1", SHARED));
     let ran = render(&project).success().stderr_contains("no dashboard 1860 of grafana.com, revision 37");
     assert!(ran.json()["files"]["grafana/dashboards/monctl_hosts.json"].is_string());

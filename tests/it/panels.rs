@@ -1,4 +1,4 @@
-//! Whether panels show something, asked of the stand-in for Grafana or of a real one, which asks a real Prometheus.
+//! Whether panels show data, in the stand-in for Grafana or in a real one, either of which queries a real Prometheus.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -19,10 +19,10 @@ use monctl::spec::OnDrift;
 use serde_json::{Value, json};
 
 const DEADLINE: Duration = Duration::from_mins(1);
-/// Requests to itself are what it counts.
+/// Prometheus' counter of requests to itself.
 const REQUESTS: &str = "prometheus_http_requests_total";
 
-/// What people publish for hosts and for Django, in the form that Grafana exports for sharing.
+/// Dashboards as people publish them for hosts and for Django, in the format of Grafana's export for sharing.
 const FLEET: &str = include_str!("../fixtures/dashboards/fleet.json");
 const APPLICATION: &str = include_str!("../fixtures/dashboards/requests.json");
 
@@ -34,7 +34,7 @@ struct Bench {
 }
 
 impl Bench {
-    /// With a Prometheus that scrapes itself. `None` where it is not installed, which fails the test with `CI=true`.
+    /// With a Prometheus that scrapes itself. `None` if it is not installed, which fails the test with `CI=true`.
     async fn start() -> Option<Self> {
         let scrape = |address: SocketAddr| {
             json!({
@@ -46,7 +46,7 @@ impl Bench {
         Some(Self::with(TestPrometheus::scraping(scrape, &has_rates).await?, "1s").await)
     }
 
-    /// With a Prometheus that holds what exporters were recorded to answer.
+    /// With a Prometheus that holds recorded answers of exporters.
     async fn of_recordings() -> Option<Self> {
         Some(Self::with(TestPrometheus::with_history(&recordings::history()).await?, "15s").await)
     }
@@ -64,15 +64,15 @@ impl Bench {
         Self { grafana, client, interval, _prometheus: prometheus }
     }
 
-    /// What became of the queries that are for Prometheus.
+    /// The results of the queries to Prometheus.
     async fn check(&self, dashboard: &Value) -> Vec<Checked> {
         let dashboards = std::slice::from_ref(dashboard);
         let found = panels(&self.client, dashboards, DATA_SOURCE_UID, self.interval).await.unwrap();
-        let asked = |one: &Checked| !matches!(one.shown, Shown::NotAsked(_));
-        found.queries.into_iter().filter(asked).collect()
+        let is_queried = |one: &Checked| !matches!(one.shown, Shown::NotAsked(_));
+        found.queries.into_iter().filter(is_queried).collect()
     }
 
-    /// Imports a dashboard as somebody else exported it, and checks what Grafana holds then.
+    /// Imports a dashboard that somebody else exported, and checks what Grafana stored.
     async fn check_imported(&self, export: &str) -> Vec<Checked> {
         let (name, uid) = ("theirs.json".to_owned(), "theirs".to_owned());
         let exported = Exported {
@@ -105,7 +105,7 @@ fn dashboard(panels: impl IntoIterator<Item = Value>) -> Value {
     json!({"title": "Test", "time": {"from": "now-5m", "to": "now"}, "panels": panels})
 }
 
-/// What is wrong, by panel; empty where there is data.
+/// The cause of missing data by panel; empty if there are data.
 fn causes(checked: &[Checked]) -> Vec<(&str, &str)> {
     checked
         .iter()
@@ -144,22 +144,25 @@ async fn each_panel_without_data_is_named_with_its_cause() {
     let misspelt = format!("there is no metric `prometheus_http_request_total`; did you mean `{REQUESTS}`?");
     assert_eq!(found[1], ("misspelt", misspelt.as_str()));
     assert!(
-        found[2].1.starts_with(&format!("no `{REQUESTS}` has `code=\"999\"`; `code` is")),
+        found[2].1.starts_with(&format!("no series of `{REQUESTS}` has `code=\"999\"`; `code` is")),
         "{}",
         found[2].1
     );
     assert!(found[2].1.contains("`200`"), "{}", found[2].1);
-    assert_eq!(found[3].1, format!("no `{REQUESTS}` has `status=\"200\"`; it has no label `status`"));
+    assert_eq!(
+        found[3].1,
+        format!("no series of `{REQUESTS}` has `status=\"200\"`; none has a label `status`")
+    );
     assert!(found[4].1.contains("parse error"), "{}", found[4].1);
     assert!(matches!(checked[4].shown, Shown::Error(_)), "{:?}", checked[4]);
-    assert_eq!(found[5].1, "there are values, and none that meets the comparison now");
+    assert_eq!(found[5].1, "there are values, but none meets the comparison now");
     assert!(matches!(checked[5].shown, Shown::NotApplicable(_)), "{:?}", checked[5]);
     assert!(found[6].1.starts_with("only NaN"), "{}", found[6].1);
     assert_eq!(found[7], ("now", ""));
 }
 
 #[tokio::test]
-async fn variables_repetitions_and_library_panels_are_asked_as_a_browser_does() {
+async fn variables_repetitions_and_library_panels_are_queried_as_by_a_browser() {
     let Some(bench) = Bench::start().await else { return };
     let kept = panel("kept", &format!("{REQUESTS}{{handler=~\"$handler\"}}"));
     bench
@@ -206,7 +209,7 @@ async fn a_dashboard_of_hosts_that_uses_every_feature_shows_data_everywhere() {
     let Some(bench) = Bench::of_recordings().await else { return };
     let checked = bench.check_imported(FLEET).await;
     assert_eq!(without_data(&checked), []);
-    // Of the two hosts each panel of the repeated row, its repeated panel for both interfaces; the rest once.
+    // Each panel of the repeated row for both hosts, its repeated panel for both interfaces; the rest once.
     let names: Vec<&str> = checked.iter().map(|one| one.panel.as_str()).collect();
     for (name, queries) in [
         ("Up for (node 10.0.0.2)", 1),
@@ -247,14 +250,14 @@ async fn one_misspelt_metric_in_a_dashboard_of_somebody_else_is_named() {
     let checked = bench.check_imported(&FLEET.replace("node_load1{", "node_laod1{")).await;
     let cause = "there is no metric `node_laod1`; did you mean `node_load1`?";
     assert_eq!(without_data(&checked), [("Load for each CPU", cause)]);
-    // In a variable's question it is not to make the panels vanish that are repeated by it.
+    // In a variable's query, it must not hide the panels that are repeated by the variable.
     let checked = bench.check_imported(&FLEET.replace("node_uname_info{", "node_unam_info{")).await;
     let bad = without_data(&checked);
     assert!(bad.iter().any(|(panel, _)| *panel == "Up for"), "{bad:#?}");
 }
 
 #[tokio::test]
-async fn fifty_panels_are_asked_several_at_a_time() {
+async fn fifty_panels_are_queried_several_at_a_time() {
     let Some(bench) = Bench::start().await else { return };
     let all = (0..50).map(|index| panel(&format!("panel {index}"), "sum(rate(up[1m]))"));
     bench.grafana.forget_requests();
@@ -309,7 +312,7 @@ async fn fifty_panels_beside_the_same_requests_one_after_the_other() {
 }
 
 #[tokio::test]
-async fn a_prometheus_that_is_gone_is_an_error_of_grafanas_own_words() {
+async fn an_unreachable_prometheus_is_an_error_with_grafanas_message() {
     let grafana = TestGrafana::start();
     let client = grafana.client();
     client.wait_ready(DEADLINE).await.unwrap();
@@ -319,12 +322,12 @@ async fn a_prometheus_that_is_gone_is_an_error_of_grafanas_own_words() {
     });
     grafana.post("/api/datasources", source).await;
     let board = dashboard(vec![panel("any", "up")]);
-    let asked = panels(&client, &[board], DATA_SOURCE_UID, PromDuration::seconds(1)).await;
-    let message = asked.unwrap_err().to_string();
-    let words = if TestGrafana::release() < 12 {
+    let result = panels(&client, &[board], DATA_SOURCE_UID, PromDuration::seconds(1)).await;
+    let message = result.unwrap_err().to_string();
+    let expected = if TestGrafana::release() < 12 {
         "Failed to call resource"
     } else {
         "An error occurred within the plugin"
     };
-    assert!(message.contains(words), "{message}");
+    assert!(message.contains(expected), "{message}");
 }

@@ -1,6 +1,6 @@
-//! Dashboards as people publish them: equivalents of our own that use the features of the best known ones (hosts in full,
-//! a Django mixin's three, a Prometheus of old rows, Gunicorn, `PostgreSQL`, Redis, Celery, Caddy). Each is imported and asked
-//! over a quarter of an hour, six hours, a day and a week.
+//! Dashboards as people publish them: our own equivalents with the features of well-known ones (full hosts, the three
+//! of a Django mixin, Prometheus with old rows, Gunicorn, `PostgreSQL`, Redis, Celery, Caddy). Each is imported and
+//! queried over 15 minutes, six hours, a day and a week.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -21,7 +21,7 @@ use serde_json::json;
 
 const DEADLINE: Duration = Duration::from_mins(2);
 const RANGES: [&str; 4] = ["15m", "6h", "24h", "7d"];
-/// What exporters of databases, queues and servers would report.
+/// Metrics as exporters of databases, queues and servers would report them.
 const REPORTS: &str = include_str!("../fixtures/dashboards/public/metrics.txt");
 
 struct Bench {
@@ -31,7 +31,7 @@ struct Bench {
 }
 
 impl Bench {
-    /// With two hours of history. `None` where Prometheus is not installed, which fails the test with `CI=true`.
+    /// With two hours of history. `None` if Prometheus is not installed, which fails the test with `CI=true`.
     async fn start() -> Option<Self> {
         let prometheus = TestPrometheus::with_history(&recordings::history_of(REPORTS, 480)).await?;
         let grafana = TestGrafana::of_each_release().nth(2).unwrap_or_else(TestGrafana::start);
@@ -43,7 +43,7 @@ impl Bench {
         Some(Self { client, _grafana: grafana, _prometheus: prometheus })
     }
 
-    /// Imports a dashboard over a range and asks it.
+    /// Imports a dashboard with a range and queries it.
     async fn check(&self, name: &str, range: &str) -> PanelFindings {
         let desired = Desired::new(Option::<DataSource>::None, vec![adopted(name, range)]);
         import(&self.client, &desired).await;
@@ -76,7 +76,7 @@ fn names() -> Vec<String> {
     names
 }
 
-/// As the spec brings it in, over a range.
+/// The dashboard as a spec imports it, with a range.
 fn adopted(name: &str, range: &str) -> Dashboard {
     let inputs =
         if name == "tasks" { [("DS_LOKI".to_owned(), "logs".to_owned())].into() } else { BTreeMap::new() };

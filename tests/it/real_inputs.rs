@@ -1,4 +1,4 @@
-//! Specs as people really write them: what is meant is taken as it is meant, and what is wrong is said once, at its line.
+//! Specs as people really write them: valid variants are accepted, and each problem is reported once, at its line.
 
 use std::process::Command;
 
@@ -19,7 +19,7 @@ fn own(rule: &str) -> String {
     spec(&format!("{{Own: {{{rule}}}}}"), "{capture: {}}")
 }
 
-/// Renders without any judge, so that all is said by monctl itself.
+/// Renders without promtool and amtool, so that all messages are monctl's own.
 #[track_caller]
 fn render(text: &str) -> Ran {
     let project = Project::with_spec(text);
@@ -27,7 +27,7 @@ fn render(text: &str) -> Ran {
     ran.stderr_lacks("hunter2")
 }
 
-/// Refused with exactly one problem, which stands at this place and says this.
+/// Refused with exactly one problem, at this place and with these words.
 #[track_caller]
 fn one_problem(text: &str, place: &str, words: &str) {
     render(text)
@@ -66,12 +66,12 @@ fn a_pattern_in_backticks_needs_no_second_backslash() {
     ] {
         let text = spec(&format!("\n  Own:\n    expr: |-\n      {expr}\n"), "{capture: {}}");
         render(&text).success().stderr_lacks("was not checked");
-        assert_eq!(alert_rules(&text)[0]["expr"], expr, "Prometheus gets it as it was written");
+        assert_eq!(alert_rules(&text)[0]["expr"], expr, "Prometheus gets it unchanged");
     }
 }
 
 #[test]
-fn what_only_a_newer_prometheus_reads_is_warned_of_and_nonsense_refused() {
+fn syntax_of_a_newer_prometheus_is_a_warning_and_invalid_syntax_is_refused() {
     for (expr, word) in [
         ("increase(app_errors_total[5m] anchored) > 0", "anchored"),
         ("rate(app_errors_total[5m] smoothed) > 0", "smoothed"),
@@ -82,7 +82,7 @@ fn what_only_a_newer_prometheus_reads_is_warned_of_and_nonsense_refused() {
             .stderr_contains("was not checked")
             .stderr_contains(word);
     }
-    one_problem(&own("expr: 'increase(app_errors_total[5m] backwards) > 0'"), "5:22", "this is no PromQL");
+    one_problem(&own("expr: 'increase(app_errors_total[5m] backwards) > 0'"), "5:22", "not valid PromQL");
 }
 
 #[test]
@@ -92,7 +92,7 @@ fn an_own_rule_may_keep_firing_and_one_of_the_catalogue_may_not() {
     one_problem(
         &spec("{HostDown: {keep_firing_for: 5m}}", "{capture: {}}"),
         "5:38",
-        "only a rule of your own has it",
+        "only for your own rules",
     );
     one_problem(&own("expr: up == 0, keep_firing_for: ever"), "5:48", "write a duration");
 }
@@ -109,9 +109,9 @@ fn an_alert_may_have_any_name_that_prometheus_takes() {
     found.sort();
     expected.sort();
     assert_eq!(found, expected);
-    // A problem below such a name still has its line.
+    // A problem below such a name is still reported at its line.
     let text = spec("\n  \"a.b (c)\":\n    expr: up ==\n", "{capture: {}}");
-    one_problem(&text, "7:11", "this is no PromQL");
+    one_problem(&text, "7:11", "not valid PromQL");
     render(&spec("\n  \" x\": {expr: up == 0}\n", "{capture: {}}"))
         .code(2)
         .stderr_contains("no spaces at its ends");
@@ -143,7 +143,7 @@ fn one_figure_may_have_two_thresholds() {
     }
     render(&spec("{'DiskSpaceLow root': {above: 80}, DiskSpaceLow-2: {above: 95}}", "{capture: {}}"))
         .success();
-    // The second one has rule tests of its own, which hold it to its own threshold.
+    // The second one has its own rule tests, with its own threshold.
     if let Some(promtool) = Tool::Promtool.find() {
         let project = Project::with_spec(&text);
         project.monctl().args(["render", "--out", "out"]).run().success();
@@ -158,11 +158,11 @@ fn one_figure_may_have_two_thresholds() {
     let unknown = spec("{HighCPUUsages: {above: 80}}", "{capture: {}}");
     one_problem(&unknown, "5:10", "did you mean `HighCPUUsage`?");
     let beyond = spec("{HighCPUUsageCritical: {above: 100}}", "{capture: {}}");
-    one_problem(&beyond, "5:40", "no value lies above 100%");
+    one_problem(&beyond, "5:40", "the alert could never fire above 100%");
 }
 
 #[test]
-fn a_severity_that_a_template_decides_may_have_its_way() {
+fn a_severity_from_a_template_matches_any_severity_it_can_have() {
     let notify =
         |severity: &str| format!("{{capture: {{}}, severities: {{{severity}: {{repeat_interval: 1h}}}}}}");
     let rule = |severity: &str| format!("{{Own: {{expr: x > 0.8, severity: '{severity}'}}}}");
@@ -175,7 +175,7 @@ fn a_severity_that_a_template_decides_may_have_its_way() {
 }
 
 #[test]
-fn nothing_is_said_of_a_value_that_nobody_wrote() {
+fn an_invalid_value_causes_no_further_problems() {
     let mute = |mute: &str| {
         spec(
             "{HostDown: {}, HighCPUUsage: {}}",
@@ -186,18 +186,22 @@ fn nothing_is_said_of_a_value_that_nobody_wrote() {
         .code(2)
         .stderr_contains("has a problem")
         .stderr_contains("write a time such as `22:00`")
-        .stderr_lacks("has no length");
+        .stderr_lacks("is empty");
     render(&mute("{from: '22:00', to: '07:00', time_zone: UTC+1}"))
         .code(2)
         .stderr_contains("has a problem")
         .stderr_contains("`UTC+1` is not a time zone");
-    // Of the scrapes that a window needs, of hosts that are the same, of a heartbeat's alert.
+    // Nor about the scrapes of a window, duplicate hosts, or the alert of a heartbeat.
     let slow =
         spec("{HighCPUUsage: {window: 20s}}", "{capture: {}}") + "monitoring: {scrape_interval: often}\n";
     render(&slow).code(2).stderr_contains("has a problem").stderr_lacks("a rate needs two scrapes");
     let hosts = spec("{HostDown: {}}", "{capture: {}}")
         .replace("provider: local", "provider: {hosts: {app: ['web1:22', 'web2:22'], monitoring: mon}}");
-    render(&hosts).code(2).stderr_contains("has 2 problems").stderr_lacks("stands here twice");
+    render(&hosts)
+        .code(2)
+        .stderr_contains("has 2 problems")
+        .stderr_lacks("is a duplicate")
+        .stderr_lacks("is listed twice");
     let heard = spec("{Watchdog: 5, HostDown: {}}", "{capture: {}, heartbeat_url: {env: X}}");
     render(&heard).code(2).stderr_contains("has a problem").stderr_lacks("a heartbeat needs");
 }
@@ -205,11 +209,11 @@ fn nothing_is_said_of_a_value_that_nobody_wrote() {
 #[test]
 fn a_template_that_prometheus_cannot_fill_is_refused_at_its_column() {
     for (template, column, words) in [
-        ("free {{ $value * 100 }} %", 63, "`*` is one"),
+        ("free {{ $value * 100 }} %", 63, "no operators such as `*`"),
         ("{{ $label.instance }} is down", 51, "there is no variable `$label` here; did you mean `$labels`?"),
         ("{{ $value | humanizeNoSmallPrefix }}", 60, "no function `humanizeNoSmallPrefix`"),
         ("{{ if gt $value 80 }}x{{ end }}", 64, "write `80.0`"),
-        ("{{ $labels.foo-bar }}", 62, "`-` cannot stand in a name"),
+        ("{{ $labels.foo-bar }}", 62, "`-` is not allowed in a name"),
         ("{{ .Lables.a }}", 51, "did you mean `Labels`?"),
     ] {
         let text = own(&format!("expr: 'up == 0', description: '{template}'"));
@@ -227,7 +231,7 @@ fn a_template_that_prometheus_cannot_fill_is_refused_at_its_column() {
     one_problem(&folded, "10:10", "no function `nope`");
     let labels = own("expr: up == 0, labels: {team: '{{ $lables.team }}'}");
     one_problem(&labels, "5:50", "there is no variable `$lables`");
-    // All of them are said at once, `plan` included.
+    // All of them are reported at once, also by `plan`.
     let project = Project::with_spec(&spec(
         "\n  A: {expr: 'up == 0', description: '{{ $value * 100 }}'}\n  B: {expr: 'up == 0', summary: '{{ $label.x }}'}",
         "{capture: {}}",
@@ -236,20 +240,20 @@ fn a_template_that_prometheus_cannot_fill_is_refused_at_its_column() {
 }
 
 #[test]
-fn a_template_without_quotes_is_told_so() {
+fn a_template_without_quotes_is_refused_with_a_remedy() {
     let text =
         spec("\n  Down:\n    expr: up == 0\n    summary: {{ $labels.instance }} is down", "{capture: {}}");
-    one_problem(&text, "8:14", "a text with `{{` stands in quotes in YAML");
+    one_problem(&text, "8:14", "quote a text with `{{` in YAML");
     let alone = spec("\n  Down:\n    expr: up == 0\n    summary: {{ $value }}", "{capture: {}}");
-    one_problem(&alone, "8:14", "a text with `{{` stands in quotes in YAML");
+    one_problem(&alone, "8:14", "quote a text with `{{` in YAML");
     let colon = spec("\n  Down:\n    expr: up == 0\n    summary: CPU: {{ $value }} %", "{capture: {}}");
-    one_problem(&colon, "8:14", "a text with `{{` stands in quotes in YAML");
+    one_problem(&colon, "8:14", "quote a text with `{{` in YAML");
 }
 
 #[test]
-fn a_plain_text_of_the_catalogue_with_braces_is_warned_of() {
+fn a_plain_text_of_the_catalogue_with_braces_is_a_warning() {
     let warnings = warned(&spec("{HighCPUUsage: {summary: '{{ $labels.instance }} busy'}}", "{capture: {}}"));
-    assert!(warnings[0].contains("people read `{{ … }}` as it stands there"), "{warnings:?}");
+    assert!(warnings[0].contains("the message shows `{{ … }}` literally"), "{warnings:?}");
     assert_eq!(warned(&own("expr: up == 0, summary: '{{ $labels.instance }}'")), [""; 0]);
 }
 
@@ -270,7 +274,7 @@ fn a_tilde_is_the_home_folder_in_every_path() {
     call("home").success();
     call("nowhere").code(2).stderr_contains("nowhere/code`");
     let other = spec("{HostDown: {}}", "{capture: {}}").replace("path: site", "path: ~anna/code");
-    one_problem(&other, "4:13", "a home folder other than `~/…` is not known");
+    one_problem(&other, "4:13", "only `~/…` is supported, not `~USER`");
 }
 
 /// A spec of hosts that exist.
@@ -282,7 +286,7 @@ fn hosts(app: &str, monitoring: &str) -> String {
 }
 
 #[test]
-fn a_key_that_is_not_there_is_named_before_ssh_is_tried() {
+fn a_missing_key_is_reported_before_ssh_runs() {
     let text = hosts(
         "{ssh: 127.0.0.9, port: 9, address: 10.9.9.9, user: ubuntu, key: ~/.ssh/prod.pem}",
         "{ssh: 127.0.0.10, port: 9, address: 10.9.9.8, key: keys/not-there.pem}",
@@ -302,7 +306,7 @@ fn a_key_that_is_not_there_is_named_before_ssh_is_tried() {
 }
 
 #[test]
-fn hosts_are_named_as_people_name_them() {
+fn common_ways_to_write_hosts_are_accepted_or_corrected() {
     render(&hosts("{ssh: web1.invalid, user: anna.meier}", "Mon_1.invalid")).success();
     render(&hosts("{ssh: web1.invalid, user: SVC-Deploy}, 'fd00::7', _jump", "Anna.Meier@mon.invalid"))
         .success();
@@ -335,7 +339,7 @@ fn a_wsgi_entry_may_name_its_callable() {
 }
 
 #[test]
-fn django_prometheus_at_another_path_is_asked_there() {
+fn django_prometheus_is_scraped_at_its_own_path() {
     let text = spec("{HostDown: {}}", "{capture: {}}");
     let project = |urls: &str| {
         Project::with_spec(&text)
@@ -369,11 +373,11 @@ fn django_prometheus_at_another_path_is_asked_there() {
     assert_eq!(path, Value::Null);
     assert!(settings.contains("MONCTL_METRICS=exporter\n"), "{settings}");
     let pointless = text.replace("wsgi: notes.wsgi", "wsgi: notes.wsgi, metrics: exporter, metrics_path: /x");
-    one_problem(&pointless, "4:70", "only `metrics: builtin` has a path of its own");
+    one_problem(&pointless, "4:70", "this is for `metrics: builtin` only");
 }
 
 #[test]
-fn the_names_of_rules_are_the_specs() {
+fn rules_have_the_names_of_the_spec() {
     let project =
         Project::with_spec(&spec("{HighCPUUsage: {}, 'HighCPUUsage night': {above: 95}}", "{capture: {}}"));
     let loaded = load(&project.path("monctl.yaml")).unwrap();

@@ -1,5 +1,5 @@
-//! Releases: the catalogue of monctl pins whole and supported ones, and the mirror of the tests serves what its own
-//! catalogue promises, in the shape of a real release.
+//! Releases: monctl's catalogue pins complete and supported ones, and the mirror of the tests serves the release of its
+//! own catalogue, with the layout of a real release.
 
 #[path = "releases/catalogue.rs"]
 mod catalogue;
@@ -13,7 +13,7 @@ use flate2::read::GzDecoder;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-/// Asks for a file of the mirror: the answer's first line, and the digest of its body. A release may be hundreds of MB.
+/// Downloads a file of the mirror: the first line of the response, and the digest of its body (up to hundreds of MB).
 fn get(mirror: &ReleaseMirror, path: &str) -> (String, String) {
     let address = mirror.base.strip_prefix("http://").unwrap();
     let mut stream = TcpStream::connect(address).unwrap();
@@ -35,7 +35,7 @@ fn the_mirror_serves_the_release_that_its_catalogue_pins() {
     let url = entry["url"].as_str().unwrap().replace("{arch}", "amd64");
     let name = url.strip_prefix(&mirror.base).unwrap();
 
-    // By its name, and below upstream's whole path.
+    // By its name, and below the full upstream path.
     for path in [name.to_owned(), format!("/grafana/release/{version}{name}")] {
         let (status, digest) = get(&mirror, &path);
         assert!(status.contains(" 200 "), "{path}: {status}");
@@ -83,7 +83,7 @@ fn the_release_has_one_top_folder_and_its_program_can_be_run() {
     assert_eq!(outside, None);
     let mode =
         |file: &str| entries.iter().find(|(path, _)| *path == format!("{top}/{file}")).map(|(_, mode)| mode);
-    // What the unit runs.
+    // The program of the unit.
     assert!(mode("bin/grafana").is_some_and(|mode| mode & 0o111 == 0o111), "{:?}", mode("bin/grafana"));
     assert!(mode("conf/defaults.ini").is_some());
 }

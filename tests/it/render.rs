@@ -1,5 +1,4 @@
-//! What `render` promises: the reference, any text unharmed, masks for secrets. promtool and amtool are the
-//! judges.
+//! Tests of `render`: the reference, any text preserved, masks for secrets. promtool and amtool check the output.
 
 use std::fs;
 use std::io::Write as _;
@@ -34,12 +33,12 @@ fn bundle(spec: &Spec) -> Bundle {
     Bundle::render(spec, &Addresses::default()).unwrap()
 }
 
-/// A judge, or none where it is not installed; in continuous integration it must be there.
-fn judge(tool: Tool) -> Option<std::path::PathBuf> {
+/// A checker, or none if it is not installed; in CI it is required.
+fn checker(tool: Tool) -> Option<std::path::PathBuf> {
     let found = tool.find();
     assert!(found.is_some() || std::env::var_os("CI").is_none(), "{} is not installed", tool.name());
     if found.is_none() {
-        // Past the capture of the test harness, so that it is seen.
+        // Bypasses the capture of the test harness, so that it is visible.
         let _ = writeln!(std::io::stderr(), "NOT RUN: {} is not installed here (`make tools`)", tool.name());
     }
     found
@@ -74,7 +73,7 @@ fn the_reference_spec_renders_the_reference_files() {
 }
 
 #[test]
-fn render_prints_the_reference_and_warns_that_its_own_test_will_not_arrive() {
+fn render_prints_the_reference_and_warns_about_its_own_test() {
     let call =
         || Monctl::new().args(["-f", REFERENCE, "render", "--dry-run", "--address", "app=203.0.113.7"]);
     call()
@@ -105,7 +104,7 @@ fn render_writes_what_it_prints_and_nothing_else() {
 }
 
 #[test]
-fn render_says_what_was_checked_and_what_was_not() {
+fn render_reports_what_was_checked_and_what_was_not() {
     let project = Project::new();
     let dry = || project.monctl().args(["render", "--dry-run"]);
     dry()
@@ -114,10 +113,10 @@ fn render_says_what_was_checked_and_what_was_not() {
         .env_remove("MONCTL_AMTOOL")
         .run()
         .success()
-        .stdout_contains("not checked: promtool and amtool are not installed here")
+        .stdout_contains("not checked: promtool and amtool are not installed")
         .stderr_contains("promtool is not installed here")
         .stderr_contains("amtool is not installed here");
-    if judge(Tool::Promtool).is_some() && judge(Tool::Amtool).is_some() {
+    if checker(Tool::Promtool).is_some() && checker(Tool::Amtool).is_some() {
         dry()
             .run()
             .success()
@@ -127,10 +126,10 @@ fn render_says_what_was_checked_and_what_was_not() {
 }
 
 #[test]
-fn a_rule_that_promtool_refuses_ends_render() {
+fn a_rule_that_promtool_rejects_ends_render() {
     let spec = format!("{}  Own: {{expr: \"unheard_of(up) > 0\"}}\n", SPEC.split("notify").next().unwrap());
     let project = Project::with_spec(&format!("{spec}notify: {{capture: {{}}}}\n"));
-    if judge(Tool::Promtool).is_some() {
+    if checker(Tool::Promtool).is_some() {
         let ran = project.monctl().args(["render", "--out", "out"]).run();
         ran.code(2).stderr_contains("promtool refuses").stderr_contains("could not parse expression");
         assert!(!project.path("out").exists(), "nothing was written");
@@ -197,7 +196,7 @@ fn a_host_of_a_further_role_has_node_exporter_behind_a_firewall_and_nothing_else
 }
 
 #[test]
-fn the_application_is_for_the_networks_that_the_spec_names_and_for_all_where_it_names_none() {
+fn the_networks_of_the_spec_may_reach_the_application_and_by_default_all() {
     let mut spec = reference();
     let addresses: Addresses = [(HostName::MONITORING, "10.0.0.2".parse().unwrap())].into_iter().collect();
     let rules = |spec: &Spec| {
@@ -232,7 +231,7 @@ fn application_hosts_of_an_autoscaling_group_are_found_by_their_tag() {
     };
     let project = found("region: eu-central-1, endpoint: http://10.0.0.1:5000").success();
     let verdicts = &project.json()["checked"];
-    assert!(verdicts["promtool"] == "accepted" || judge(Tool::Promtool).is_none(), "{project}");
+    assert!(verdicts["promtool"] == "accepted" || checker(Tool::Promtool).is_none(), "{project}");
     let prometheus = project.json()["files"]["prometheus.yml"].as_str().map(yaml).unwrap();
     let monitoring = json!([{"targets": ["localhost:9100"], "labels": {"instance": "monitoring:9100"}}]);
     for (job, port, others) in [(1, 9101, None), (2, 9100, Some(&monitoring))] {
@@ -243,7 +242,7 @@ fn application_hosts_of_an_autoscaling_group_are_found_by_their_tag() {
         assert_eq!(ec2["endpoint"], "http://10.0.0.1:5000");
         assert_eq!(ec2["filters"][0], json!({"name": "tag:monctl:scrape", "values": ["notes"]}));
     }
-    found("").code(2).stderr_contains("monctl.yaml:7:25: looking for instances needs `provider.aws.region`");
+    found("").code(2).stderr_contains("monctl.yaml:7:25: discovery needs `provider.aws.region`");
 }
 
 #[test]
@@ -256,7 +255,7 @@ fn a_spec_renders_to_the_same_bytes_every_time() {
 }
 
 #[test]
-fn the_end_of_an_alert_is_told_unless_the_spec_says_otherwise() {
+fn resolved_notifications_are_sent_unless_the_spec_disables_them() {
     let send_resolved = |choice: Option<bool>| {
         let mut spec = reference();
         spec.notify.slack.as_mut().unwrap().message.send_resolved = choice;
@@ -266,7 +265,7 @@ fn the_end_of_an_alert_is_told_unless_the_spec_says_otherwise() {
     assert_eq!([None, Some(true), Some(false)].map(send_resolved), [json!(true), json!(true), Value::Null]);
 }
 
-/// Text as a user may write it: what breaks quoting, put together at random, and any text at all.
+/// User text: random combinations of fragments that break quoting, and any text.
 fn text() -> impl Strategy<Value = String> {
     let fragments = prop::sample::select(vec![
         "\"",
@@ -326,12 +325,12 @@ fn text() -> impl Strategy<Value = String> {
     ]
 }
 
-/// Text that is no template of its own: what holds `{{` is given to Alertmanager as it is.
+/// Text that is not a template: text with `{{` is passed to Alertmanager as it is.
 fn plain_text() -> impl Strategy<Value = String> {
     text().prop_map(|text| text.split("{{").collect::<Vec<_>>().join(" "))
 }
 
-/// Text in double quotes in which nothing but letters and digits stands for itself. Shares nothing with ours.
+/// Text in double quotes with everything but letters and digits escaped. Independent of monctl's own quoting.
 fn quoted(text: &str) -> String {
     let escape = |c: char| match c {
         c if c.is_ascii_alphanumeric() => c.to_string(),
@@ -340,13 +339,13 @@ fn quoted(text: &str) -> String {
     format!("\"{}\"", text.chars().map(escape).collect::<String>())
 }
 
-/// Prometheus' own answer to what the alert's annotations and labels say when it fires.
+/// Checks the annotations and labels of the firing alert with Prometheus' own templates.
 fn promtool_expects(program: &Path, bundle: &Bundle, texts: &[String; 3]) -> Result<(), String> {
     let folder = tempfile::tempdir().unwrap();
     let rules = bundle.get("alert_rules.yml").unwrap().masked();
     fs::write(folder.path().join("alert_rules.yml"), rules.as_bytes()).unwrap();
     let [summary, description, label] = texts.each_ref().map(|text| quoted(text));
-    // An empty label is no label.
+    // Prometheus drops empty labels.
     let label = if texts[2].is_empty() { String::new() } else { format!("team: {label}, ") };
     let test = format!(
         "rule_files: [alert_rules.yml]
@@ -373,7 +372,7 @@ tests:
     Err(String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
 }
 
-/// What Alertmanager's templates make of a rendered field.
+/// The result of a rendered field in Alertmanager's templates.
 fn amtool_renders(program: &Path, template: &str) -> String {
     let folder = tempfile::tempdir().unwrap();
     let empty = folder.path().join("empty.tmpl");
@@ -388,14 +387,14 @@ fn amtool_renders(program: &Path, template: &str) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// A text without the three entities that Slack's markup knows.
+/// A text with the three entities of Slack's markup decoded.
 fn shown_by_slack(text: &str) -> String {
     text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
 }
 
 #[test]
 fn any_text_survives_templates_yaml_and_go() {
-    let (Some(promtool), Some(amtool)) = (judge(Tool::Promtool), judge(Tool::Amtool)) else { return };
+    let (Some(promtool), Some(amtool)) = (checker(Tool::Promtool), checker(Tool::Amtool)) else { return };
     let mut runner = TestRunner::new(Config { cases: 48, failure_persistence: None, ..Config::default() });
     let strategy = (prop::array::uniform3(text()), prop::array::uniform3(plain_text()));
     let result = runner.run(&strategy, |(rule, message)| {
@@ -409,13 +408,13 @@ fn any_text_survives_templates_yaml_and_go() {
 
         let bundle = bundle(&spec);
         prop_assert!(check(&bundle).is_ok(), "{:?}", check(&bundle).map_err(|error| error.causes()));
-        if let Err(said) = promtool_expects(&promtool, &bundle, &rule) {
-            return Err(TestCaseError::fail(said));
+        if let Err(reason) = promtool_expects(&promtool, &bundle, &rule) {
+            return Err(TestCaseError::fail(reason));
         }
         let slack = rendered(&bundle, "alertmanager.yml")["receivers"][0]["slack_configs"][0].take();
         for (field, expected) in ["channel", "title", "text"].into_iter().zip(&message) {
             let sent = amtool_renders(&amtool, slack[field].as_str().unwrap());
-            // Slack reads entities in what it shows; a channel's name is sent as it is.
+            // Slack decodes entities in texts; a channel's name is sent as it is.
             let (seen, expected) = match field {
                 "channel" => (sent, expected.clone()),
                 _ => (shown_by_slack(&sent), shown_by_slack(expected)),
@@ -427,7 +426,7 @@ fn any_text_survives_templates_yaml_and_go() {
     result.unwrap_or_else(|error| panic!("{error}"));
 }
 
-/// What a shell makes of an environment file. In double quotes it reads as systemd does.
+/// The value of a variable after a shell reads an environment file. In double quotes it parses as systemd does.
 fn sourced(file: &str, name: &str) -> String {
     let script = format!("set -e; . /dev/stdin; printf %s \"${name}\"");
     let mut shell = Command::new("sh")
@@ -470,7 +469,7 @@ fn any_value_of_the_environment_survives_its_file_plain_or_secret() {
 
 #[test]
 fn every_alert_of_the_catalogue_is_accepted() {
-    if judge(Tool::Promtool).is_none() {
+    if checker(Tool::Promtool).is_none() {
         return;
     }
     let mut spec = reference();
@@ -482,7 +481,7 @@ fn every_alert_of_the_catalogue_is_accepted() {
 }
 
 #[test]
-fn hosts_are_always_watched_and_prometheus_itself_where_an_alert_is_about_it() {
+fn hosts_are_always_monitored_and_prometheus_itself_if_an_alert_needs_it() {
     let with = |name: &str| {
         let mut spec = reference();
         spec.alerts = [(name.parse().unwrap(), monctl::spec::Alert::default())].into();
@@ -503,8 +502,8 @@ fn hosts_are_always_watched_and_prometheus_itself_where_an_alert_is_about_it() {
 }
 
 #[test]
-fn render_gives_tests_that_promtool_runs_beside_the_rules() {
-    let Some(promtool) = judge(Tool::Promtool) else { return };
+fn render_writes_tests_that_promtool_runs_next_to_the_rules() {
+    let Some(promtool) = checker(Tool::Promtool) else { return };
     let project = Project::with_spec(&SPEC.replace("notify:", "  HostDown: {for: 30s}\nnotify:"));
     project.monctl().args(["render", "--out", "out"]).run().success().stdout_contains("promtool test rules");
     let files = project.files();
@@ -517,11 +516,11 @@ fn render_gives_tests_that_promtool_runs_beside_the_rules() {
         command.current_dir(project.path("out")).output().unwrap().status.success()
     };
     assert!(run());
-    // They are about the rules that lie there.
+    // They test the rules in this folder.
     let rules = project.path("out/alert_rules.yml");
     let text = fs::read_to_string(&rules).unwrap();
     fs::write(&rules, text.replace("for: 30s", "for: 45s")).unwrap();
-    assert!(!run(), "another `for` is another promise");
+    assert!(!run(), "another `for` must fail the tests");
 }
 
 #[test]
@@ -531,7 +530,7 @@ fn a_thousand_application_hosts_render_in_little_time() {
     bundle(&spec);
     let start = std::time::Instant::now();
     let bundle = bundle(&spec);
-    // The aim, 50 ms with optimisation, is measured by `make bench`; this finds what is out of proportion.
+    // `make bench` measures the aim, 50 ms with optimisation; this test finds gross regressions.
     assert!(start.elapsed().as_millis() < 1000, "{:?}", start.elapsed());
     assert!(bundle.get("prometheus.yml").unwrap().masked().contains("<APP_1000_ADDRESS>:9100"));
 }

@@ -1,5 +1,5 @@
-//! What reaches Slack, by a real Alertmanager with monctl's configuration: markup, marks, a bot, a proxy; and templates that
-//! are refused before they are sent, as amtool would fail at them.
+//! Messages to Slack from a real Alertmanager with monctl's configuration: markup, marks, a bot, a proxy; and templates
+//! that are refused in advance because amtool would fail to render them.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -74,14 +74,14 @@ impl Running {
     }
 }
 
-/// The first attachment of the first message that comes.
+/// The first attachment of the first message that arrives.
 async fn arrived(slack: &Slack) -> Value {
     let begin = Instant::now();
     loop {
         if let Some(message) = slack.messages.lock().unwrap().first() {
             return message["attachments"][0].clone();
         }
-        assert!(begin.elapsed() < DEADLINE, "no message came");
+        assert!(begin.elapsed() < DEADLINE, "no message arrived");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
@@ -127,7 +127,7 @@ async fn markup_in_names_labels_and_texts_reaches_slack_as_text() {
 }
 
 #[tokio::test]
-async fn the_marks_of_all_alerts_of_a_message_are_found_however_many_there_are() {
+async fn all_marks_of_a_message_are_found_however_many() {
     for count in [3, 12, 60] {
         let slack = Slack::on((Ipv4Addr::LOCALHOST, 0).into());
         let spec = spec(
@@ -143,7 +143,7 @@ async fn the_marks_of_all_alerts_of_a_message_are_found_however_many_there_are()
         assert_eq!((found[0].marks.len(), fingerprints.len()), (count, count));
         let footer = message["footer"].as_str().unwrap();
         assert!(footer.len() <= 300 && !footer.is_empty(), "{footer}");
-        // Few enough are also where they always were.
+        // A few of them are also in the footer.
         assert_eq!(Mark::of_message(footer, "").len(), count.min(7));
         let text = message["text"].as_str().unwrap();
         assert_eq!(text.matches(" is silent").count(), count.min(20));
@@ -152,7 +152,7 @@ async fn the_marks_of_all_alerts_of_a_message_are_found_however_many_there_are()
 }
 
 #[tokio::test]
-async fn a_bot_posts_where_there_is_no_webhook() {
+async fn a_bot_posts_if_there_is_no_webhook() {
     let slack = Slack::on((Ipv4Addr::LOCALHOST, 0).into());
     let spec = spec(
         "HostDown: {}",
@@ -164,7 +164,7 @@ async fn a_bot_posts_where_there_is_no_webhook() {
     check(&bundle).unwrap();
     let token = bundle.get("alertmanager/webhooks/slack.bot-token").unwrap();
     assert_eq!((token.is_secret(), &*token.masked()), (true, "[secret]"));
-    assert!(!bundle.get("alertmanager.yml").unwrap().is_secret(), "the token is in a file of its own");
+    assert!(!bundle.get("alertmanager.yml").unwrap().is_secret(), "the token is in its own file");
     let Some(running) = Running::start(&spec, &webhook(&slack)).await else { return };
     running.post(&hosts(1)).await;
     assert_eq!(arrived(&slack).await["title"], "[FIRING] HostDown");
@@ -172,7 +172,7 @@ async fn a_bot_posts_where_there_is_no_webhook() {
 }
 
 #[test]
-fn a_slack_without_any_way_to_it_is_refused() {
+fn slack_without_webhook_and_bot_is_refused() {
     let refused = |slack: &str, words: &str| {
         let text = SPEC.replace("  capture: {}", &format!("  slack: {{{slack}}}"));
         Project::with_spec(&text)
@@ -183,12 +183,12 @@ fn a_slack_without_any_way_to_it_is_refused() {
             .stderr_contains("has a problem")
             .stderr_contains(words);
     };
-    refused("channel: '#alerts'", "by the bot of a `bot_token`");
-    refused("bot_token: {env: BOT}", "a bot posts to a channel");
+    refused("channel: '#alerts'", "messages need a `webhook_url` or a `bot_token`");
+    refused("bot_token: {env: BOT}", "a bot needs a channel");
 }
 
 #[test]
-fn a_proxy_stands_before_slack_and_the_heartbeat() {
+fn slack_and_the_heartbeat_are_reached_through_the_proxy() {
     let (before, _) = SPEC.split_once("alerts:").unwrap();
     let text = format!(
         "{before}alerts: {{HighCPUUsage: {{}}, Watchdog: {{}}, HostDown: {{}}}}\nnotify:\n  slack:\n    webhook_url: {{env: HOOK}}\n    \
@@ -213,7 +213,7 @@ fn a_proxy_stands_before_slack_and_the_heartbeat() {
     }
     let credentials = text.replace("http://proxy", "http://me:hunter2@proxy");
     let ran = Project::with_spec(&credentials).monctl().args(["render", "--dry-run"]).run();
-    ran.code(2).stderr_contains("holds no user name or password").stderr_lacks("hunter2");
+    ran.code(2).stderr_contains("contains no user name or password").stderr_lacks("hunter2");
 }
 
 #[test]
@@ -233,7 +233,7 @@ fn a_title_and_a_text_with_braces_are_templates_and_others_plain() {
     assert_eq!(plain["text"], "<!here> look at <https://wiki.example.org|the wiki> &amp; &lt;logs&gt;");
 }
 
-/// Templates of messages: whether they can be filled.
+/// Templates of messages: whether they can be rendered.
 const TEMPLATES: [(&str, bool); 19] = [
     ("{{ .CommonLabels.alertname }}", true),
     ("{{ .Status | toUpper }} {{ len .Alerts.Firing }}", true),
@@ -256,7 +256,7 @@ const TEMPLATES: [(&str, bool); 19] = [
     ("{{ len .Alerts * 2 }}", false),
 ];
 
-/// Whether amtool fills a template.
+/// Whether amtool renders a template.
 fn is_filled(amtool: &Path, template: &str) -> bool {
     let folder = tempfile::tempdir().unwrap();
     let empty = folder.path().join("empty.tmpl");
@@ -279,7 +279,7 @@ fn amtool() -> Option<PathBuf> {
 }
 
 #[test]
-fn a_template_of_a_message_is_refused_exactly_where_alertmanager_would_fail_at_it() {
+fn a_message_template_is_refused_exactly_if_alertmanager_would_fail() {
     let amtool = amtool();
     for (template, is_sound) in TEMPLATES {
         let quoted = serde_json::to_string(template).unwrap();
@@ -291,7 +291,7 @@ fn a_template_of_a_message_is_refused_exactly_where_alertmanager_would_fail_at_i
         let accepted = load(&project.path("monctl.yaml"));
         assert_eq!(accepted.is_ok(), is_sound, "{template}: {:?}", accepted.err());
         if let Some(amtool) = &amtool {
-            assert_eq!(is_filled(amtool, template), is_sound, "amtool thinks otherwise of {template}");
+            assert_eq!(is_filled(amtool, template), is_sound, "amtool disagrees about {template}");
         }
     }
     let misplaced = SPEC.replace("  capture: {}", "  capture: {title: 'x {{ .Annotations.summary }}'}");
@@ -300,7 +300,7 @@ fn a_template_of_a_message_is_refused_exactly_where_alertmanager_would_fail_at_i
     );
 }
 
-/// Templates of rules: whether Prometheus reads them. What it reads and cannot fill, monctl refuses as well.
+/// Templates of rules: whether Prometheus accepts them. monctl also refuses those that it accepts but cannot render.
 const OF_RULES: [(&str, bool); 12] = [
     ("{{ $value | humanize }} on {{ $labels.instance | stripPort }}", true),
     ("{{ range query \"up\" }}{{ .Value }}{{ end }}", true),
@@ -317,7 +317,7 @@ const OF_RULES: [(&str, bool); 12] = [
 ];
 
 #[test]
-fn a_template_of_a_rule_is_refused_where_promtool_would_refuse_it() {
+fn a_rule_template_is_refused_if_promtool_refuses_it() {
     let promtool = Tool::Promtool.find();
     assert!(promtool.is_some() || std::env::var_os("CI").is_none(), "promtool is not installed");
     for (template, is_sound) in OF_RULES {
@@ -335,6 +335,6 @@ fn a_template_of_a_rule_is_refused_where_promtool_would_refuse_it() {
         );
         fs::write(file.path(), rule).unwrap();
         let judged = Command::new(promtool).args(["check", "rules"]).arg(file.path()).output().unwrap();
-        assert_eq!(judged.status.success(), is_sound, "promtool thinks otherwise of {template}");
+        assert_eq!(judged.status.success(), is_sound, "promtool disagrees about {template}");
     }
 }

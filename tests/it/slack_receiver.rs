@@ -1,4 +1,4 @@
-//! The receiver inside monctl accepts and refuses what Slack does.
+//! The receiver inside monctl accepts and refuses the same requests as Slack.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
@@ -17,7 +17,7 @@ async fn receiver(replies: Vec<Reply>) -> (SlackReceiver, SocketAddr, Client) {
     (receiver, address, client)
 }
 
-/// What Alertmanager posts.
+/// A message of Alertmanager.
 fn alert() -> Value {
     json!({
         "channel": "#ops",
@@ -61,7 +61,7 @@ async fn alertmanagers_message_is_accepted_with_ok_and_handed_over() {
 }
 
 #[tokio::test]
-async fn what_slack_cannot_read_is_refused_with_its_word() {
+async fn an_invalid_message_is_refused_with_slacks_error_code() {
     let (_receiver, address, client) = receiver(vec![]).await;
     for (content_type, body, word) in [
         ("application/json", "{", "invalid_payload"),
@@ -75,26 +75,26 @@ async fn what_slack_cannot_read_is_refused_with_its_word() {
     }
     let many: Vec<Value> = vec![json!({"text": "x"}); 101];
     let answer = client.post("/", &json!({ "attachments": many })).await.unwrap();
-    assert_eq!((answer.status, answer.says().as_str()), (400, "too_many_attachments"));
+    assert_eq!((answer.status, answer.message().as_str()), (400, "too_many_attachments"));
     assert_eq!(client.get("/services/T/B/x").await.unwrap().status, 400);
 }
 
 #[tokio::test]
-async fn refusals_on_demand_come_first_and_a_rate_limit_says_when_to_try_again() {
+async fn configured_refusals_come_first_and_a_rate_limit_has_retry_after() {
     let replies = vec![Reply::RateLimited(3), Reply::Refused(404, "no_service")];
     let (mut receiver, address, client) = receiver(replies).await;
     let limited = raw(address, "application/json", &alert().to_string()).await;
     assert!(limited.starts_with("HTTP/1.1 429 "), "{limited}");
     assert!(limited.to_lowercase().contains("retry-after: 3\r\n"), "{limited}");
     let refused = client.post("/", &alert()).await.unwrap();
-    assert_eq!((refused.status, refused.says().as_str()), (404, "no_service"));
+    assert_eq!((refused.status, refused.message().as_str()), (404, "no_service"));
     assert_eq!(client.post("/", &alert()).await.unwrap().status, 200);
     let replies: Vec<Reply> = receiver.take().into_iter().map(|received| received.reply).collect();
     assert_eq!(replies, [Reply::RateLimited(3), Reply::Refused(404, "no_service"), Reply::Ok]);
 }
 
 #[tokio::test]
-async fn a_receiver_that_is_dropped_listens_no_more() {
+async fn a_dropped_receiver_stops_listening() {
     let (receiver, address, _client) = receiver(vec![]).await;
     drop(receiver);
     let gone = async {

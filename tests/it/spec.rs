@@ -1,4 +1,4 @@
-//! What a spec may hold, and how each mistake in one is told: through the binary, with line and column.
+//! Valid specs, and how each mistake is reported: through the binary, with line and column.
 
 use std::fs;
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::support::binary::{Monctl, Project, Ran, SPEC};
 use monctl::spec::{Catalogue, DrillKind, Install, Metrics, json_schema, load};
 
-/// Renders a spec in a project of its own, which must not be touched.
+/// Renders a spec in its own project, which must not change.
 #[track_caller]
 fn render(spec: &str) -> Ran {
     let project = Project::with_spec(spec);
@@ -23,7 +23,7 @@ fn with(line: &str, other: &str) -> String {
     SPEC.replace(line, other)
 }
 
-/// One mistake: what stands for which line, at which line and column it is found, what is said, and the excerpt.
+/// One mistake: the replaced line and its replacement, the expected line and column, message and excerpt.
 #[track_caller]
 fn mistake(line: &str, other: &str, place: &str, message: &str, excerpt: &str) {
     render(&with(line, other))
@@ -40,7 +40,7 @@ fn a_valid_spec_renders() {
 }
 
 #[test]
-fn no_file_is_named_with_the_ways_to_name_one() {
+fn a_missing_file_is_reported_with_the_ways_to_name_one() {
     let project = Project::new();
     let call = |path: &str| project.monctl().args(["-f", path, "render", "--dry-run"]).run();
     call("other.yaml").code(2).stderr_contains("`other.yaml`").stderr_contains("MONCTL_SPEC");
@@ -48,21 +48,21 @@ fn no_file_is_named_with_the_ways_to_name_one() {
 }
 
 #[test]
-fn an_empty_file_is_called_so() {
+fn an_empty_file_is_reported() {
     for text in ["", "\n", "# nothing\n", "---\n"] {
         render(text).code(2).stderr_contains("the file is empty");
     }
 }
 
 #[test]
-fn what_is_no_yaml_has_a_place() {
+fn invalid_yaml_is_reported_with_its_place() {
     render("project: [notes\n")
         .code(2)
-        .stderr_contains("monctl.yaml:1:10: this is no YAML")
+        .stderr_contains("monctl.yaml:1:10: not valid YAML")
         .stderr_contains("    1 | project: [notes\n      |          ^");
-    render("app:\n  port: 1: 2\n").code(2).stderr_contains("monctl.yaml:2:10: this is no YAML");
+    render("app:\n  port: 1: 2\n").code(2).stderr_contains("monctl.yaml:2:10: not valid YAML");
     let project = Project::new().file("monctl.yaml", [0xff, 0xfe, 0x00]);
-    project.monctl().args(["render", "--dry-run"]).run().code(2).stderr_contains("no text in UTF-8");
+    project.monctl().args(["render", "--dry-run"]).run().code(2).stderr_contains("is not UTF-8");
 }
 
 #[test]
@@ -79,7 +79,7 @@ fn a_file_of_another_kind_is_not_shown() {
 }
 
 #[test]
-fn an_unknown_key_brings_the_nearest_known_one() {
+fn an_unknown_key_is_reported_with_the_nearest_known_one() {
     let excerpt = "    6 |   prot: 8000\n      |   ^^^^";
     mistake(
         "  path: site",
@@ -105,18 +105,18 @@ fn an_unknown_key_brings_the_nearest_known_one() {
 }
 
 #[test]
-fn a_key_that_stands_there_twice_names_the_first() {
+fn a_duplicate_key_is_reported_with_the_first_one() {
     mistake(
         "project: notes",
         "project: notes\nproject: other",
         "3:1",
-        "the key `project` stands here twice; first on line 2",
+        "the key `project` is a duplicate; first on line 2",
         "    3 | project: other",
     );
 }
 
 #[test]
-fn a_missing_key_is_named() {
+fn a_missing_key_is_reported() {
     render("version: 1\nproject: notes\n")
         .code(2)
         .stderr_contains("has 3 problems")
@@ -127,7 +127,7 @@ fn a_missing_key_is_named() {
 }
 
 #[test]
-fn a_wrong_type_is_told_in_words() {
+fn a_wrong_type_is_reported_in_words() {
     let line = "  path: site";
     for (other, place, message) in [
         ("  path: site\n  port: many", "6:9", "expected a whole number, found text"),
@@ -136,7 +136,7 @@ fn a_wrong_type_is_told_in_words() {
         (
             "  path: site\n  workers:",
             "6:10",
-            "expected a whole number, found nothing; a key that keeps its default is left out",
+            "expected a whole number, found nothing; leave the key out to use its default",
         ),
         ("  path: site\n  workers: {}", "6:12", "expected a whole number, found a mapping"),
         ("  path: site\n  metrics: both", "6:12", "`both` is not known; expected `exporter` or `builtin`"),
@@ -160,12 +160,12 @@ fn a_wrong_type_is_told_in_words() {
 }
 
 #[test]
-fn numbers_lie_in_their_range() {
+fn numbers_must_be_in_their_range() {
     let line = "{above: 80, for: 1m}";
     for above in ["-1", "100.5", "101", "1e9"] {
-        mistake(line, &format!("{{above: {above}}}"), "8:25", "", "no percentage; it lies between 0 and 100");
+        mistake(line, &format!("{{above: {above}}}"), "8:25", "", "is not a percentage between 0 and 100");
     }
-    mistake(line, "{above: 100}", "8:25", "no value lies above 100%, so that the alert could never fire", "");
+    mistake(line, "{above: 100}", "8:25", "the alert could never fire above 100%; use less than 100", "");
     for above in ["0", "99.9"] {
         render(&with(line, &format!("{{above: {above}}}"))).success();
     }
@@ -186,7 +186,7 @@ fn numbers_lie_in_their_range() {
 }
 
 #[test]
-fn a_bad_duration_is_told_with_good_ones() {
+fn an_invalid_duration_is_reported_with_valid_examples() {
     for (duration, shown) in
         [("1x", "`1x`"), ("1.5m", "`1.5m`"), ("10", "`10`"), ("1s1m", "`1s1m`"), ("-1s", "`-1s`")]
     {
@@ -195,16 +195,16 @@ fn a_bad_duration_is_told_with_good_ones() {
     }
     for (key, column) in [("scrape_interval", 31), ("evaluation_interval", 35), ("retention", 25)] {
         let (other, place) = (format!("monitoring: {{{key}: 0s}}\napp:"), format!("4:{column}"));
-        mistake("app:", &other, &place, "it has to be longer than nothing", "^");
+        mistake("app:", &other, &place, "it must be longer than 0s", "^");
     }
     let other = "  capture: {}\n  resolve_timeout: 0s";
-    mistake("  capture: {}", other, "11:20", "it has to be longer than nothing", "^");
+    mistake("  capture: {}", other, "11:20", "it must be longer than 0s", "^");
 }
 
 #[test]
-fn an_unknown_alert_brings_the_nearest_of_the_catalogue() {
+fn an_unknown_alert_is_reported_with_the_nearest_of_the_catalogue() {
     let message =
-        "the catalogue has no alert `HighCPU`, and it has no `expr` of its own; did you mean `HighCPUUsage`?";
+        "the catalogue has no alert `HighCPU`, and this one has no `expr`; did you mean `HighCPUUsage`?";
     mistake(
         "HighCPUUsage: {above: 80, for: 1m}",
         "HighCPU: {above: 80}",
@@ -212,7 +212,7 @@ fn an_unknown_alert_brings_the_nearest_of_the_catalogue() {
         message,
         "    8 |   HighCPU: {above: 80}\n      |   ^^^^^^^",
     );
-    let unknown = "the catalogue has no alert `High CPU`, and it has no `expr` of its own";
+    let unknown = "the catalogue has no alert `High CPU`, and this one has no `expr`";
     mistake("HighCPUUsage: {above: 80, for: 1m}", "High CPU: {above: 80}", "8:3", unknown, "");
 }
 
@@ -220,26 +220,32 @@ fn an_unknown_alert_brings_the_nearest_of_the_catalogue() {
 fn an_alert_has_the_parameters_of_its_kind() {
     let line = "HighCPUUsage: {above: 80, for: 1m}";
     mistake(line, "HostDown: {above: 80}", "8:21", "this alert has no threshold", "");
-    mistake(line, "Own: {expr: up == 0, above: 80}", "8:31", "an own rule has its numbers", "");
+    mistake(
+        line,
+        "Own: {expr: up == 0, above: 80}",
+        "8:31",
+        "a rule with its own `expr` has its numbers",
+        "",
+    );
     mistake(line, "Own: {expr: ' '}", "8:15", "the expression is empty", "");
     mistake(line, "HighCPUUsage: {window: 20s}", "8:26", "a rate needs two scrapes", "");
 }
 
 #[test]
-fn an_alert_has_no_parameter_that_means_nothing_to_it() {
+fn a_parameter_that_the_alert_does_not_have_is_refused() {
     let line = "HighCPUUsage: {above: 80, for: 1m}";
     for (alert, place, message) in [
         ("HostDown: {window: 5m}", "8:22", "this alert has no window: it looks at the last scrape"),
-        ("HighCPUUsage: {within: 1d}", "8:26", "this alert has no `within`: it foresees nothing"),
+        ("HighCPUUsage: {within: 1d}", "8:26", "this alert has no `within`: it predicts nothing"),
+        ("HighCPUUsage: {traffic: 1}", "8:27", "this alert has no `traffic`: it does not depend on traffic"),
+        ("DiskWillFillSoon: {within: 0s}", "8:30", "it must be longer than 0s"),
+        ("HighLatency: {traffic: -1}", "8:26", "it must be a number per second, 0 or more"),
+        ("WorkersRestarting: {above: -1}", "8:30", "-1 is not a count, 0 or more"),
         (
-            "HighCPUUsage: {traffic: 1}",
+            "Own: {expr: up, window: 5m}",
             "8:27",
-            "this alert has no `traffic`: it says the same at any traffic",
+            "a rule with its own `expr` has its numbers in `expr`; leave this out",
         ),
-        ("DiskWillFillSoon: {within: 0s}", "8:30", "it has to be longer than nothing"),
-        ("HighLatency: {traffic: -1}", "8:26", "it is a number per second, 0 or more"),
-        ("WorkersRestarting: {above: -1}", "8:30", "-1 is no count; it is 0 or more"),
-        ("Own: {expr: up, window: 5m}", "8:27", "an own rule has its numbers and its times in `expr`"),
     ] {
         mistake(line, alert, place, message, "^");
     }
@@ -255,68 +261,74 @@ fn alerts(project: &Project) -> Vec<String> {
 }
 
 #[test]
-fn a_threshold_that_no_value_passes_is_refused() {
+fn a_threshold_that_no_value_exceeds_is_refused() {
     let line = "HighCPUUsage: {above: 80, for: 1m}";
-    let message = "the value is never more than 75, so that the alert could never fire";
+    let message = "the value never exceeds 75, so the alert could never fire";
     mistake(line, "HighLatency: {above: 75}", "8:24", message, "");
     mistake(line, "HighLatency: {above: 80}", "8:24", message, "");
     render(&with(line, "HighLatency: {above: 60}")).success();
     // The project's own django-prometheus may have other buckets.
     let builtin =
         with(line, "HighLatency: {above: 80}").replace("  path: site", "  path: site\n  metrics: builtin");
-    render(&builtin).code(2).stderr_contains("a `PROMETHEUS_LATENCY_BUCKETS` that goes further");
+    render(&builtin)
+        .code(2)
+        .stderr_contains("or raise `PROMETHEUS_LATENCY_BUCKETS` in the project's settings");
     let project = Project::with_spec(&builtin)
         .file("site/notes/settings.py", "PROMETHEUS_LATENCY_BUCKETS = (1, 100)\n");
     project.monctl().args(["render", "--dry-run"]).run().success();
 }
 
 #[test]
-fn a_window_in_which_nothing_moves_is_refused() {
+fn a_window_that_is_too_short_for_a_rate_is_refused() {
     let line = "HighCPUUsage: {above: 80, for: 1m}";
     let slow =
         |rule: &str| with(line, rule).replace("notify:", "monitoring: {evaluation_interval: 1m}\nnotify:");
     render(&slow("RuleEvaluationFailing: {window: 1m}"))
         .code(2)
-        .stderr_contains("monctl.yaml:8:35: its counters move once for each evaluation, every 1m")
-        .stderr_contains("write 1m30s or more");
+        .stderr_contains("monctl.yaml:8:35: its counters increase at each evaluation, every 1m")
+        .stderr_contains("use 1m30s or more");
     render(&slow("RuleEvaluationFailing: {window: 90s}")).success();
     render(&with(line, "RuleEvaluationFailing: {window: 1m}")).success();
 }
 
 #[test]
-fn an_own_rule_that_no_prometheus_reads_is_refused_where_it_stands() {
+fn an_own_rule_with_invalid_promql_is_refused_at_its_place() {
     let line = "HighCPUUsage: {above: 80, for: 1m}";
     for (rule, place, message) in [
-        ("Own: {expr: 'up =='}", "8:15", "this is no PromQL: it ends, or something stands in it"),
-        ("Own: {expr: 'sum(up == 0'}", "8:15", "this is no PromQL: `(` is never closed"),
-        ("Own: {expr: 'rate(up) > 1'}", "8:15", "this is no PromQL: "),
+        ("Own: {expr: 'up =='}", "8:15", "not valid PromQL: unexpected end or token"),
+        ("Own: {expr: 'sum(up == 0'}", "8:15", "not valid PromQL: `(` is never closed"),
+        ("Own: {expr: 'rate(up) > 1'}", "8:15", "not valid PromQL: "),
         ("Own: {expr: up == 0, summary: 'it is {{ $value'}", "8:40", "the template `{{ $value` has no `}}`"),
         (
             "Own: {expr: up == 0, description: '{{ if $value }}x'}",
             "8:41",
             "the template's `{{ if }}` has no `{{ end }}`",
         ),
-        ("Own: {expr: up == 0, labels: {a: '{{ }}'}}", "8:37", "the template `{{ }}` says nothing"),
+        ("Own: {expr: up == 0, labels: {a: '{{ }}'}}", "8:37", "the template `{{ }}` is empty"),
     ] {
         mistake(line, rule, place, message, "");
     }
-    // Where promtool is at hand, it knows better.
+    // If promtool is installed, it decides.
     let unknown = Project::with_spec(&with(line, "Own: {expr: 'raet(up[5m]) > 1'}"));
     let without_promtool = unknown.monctl().env("PATH", "/").args(["render", "--dry-run"]).run();
     without_promtool.success().stderr_contains("was not checked").stderr_contains("did you mean `rate`?");
 }
 
 #[test]
-fn labels_by_which_alerts_find_their_way_are_refused() {
+fn labels_that_route_alerts_are_refused() {
     let line = "HighCPUUsage: {above: 80, for: 1m}";
     for (rule, place, message) in [
-        ("HostDown: {severity: ''}", "8:24", "an empty severity is none"),
-        ("Own: {expr: up == 0, severity: ' '}", "8:34", "an empty severity is none"),
-        ("HostDown: {labels: {severity: page}}", "8:33", "the severity stands beside `labels`"),
-        ("Own: {expr: up == 0, labels: {severity: page}}", "8:43", "the severity stands beside `labels`"),
-        ("HostDown: {labels: {alertname: X}}", "8:34", "Prometheus puts the alert's own name there"),
-        ("HostDown: {labels: {instance: x}}", "8:33", "this label tells the hosts apart"),
-        ("HostDown: {labels: {host: x}}", "8:29", "by this label a host that is down holds back"),
+        ("HostDown: {severity: ''}", "8:24", "the severity is empty"),
+        ("Own: {expr: up == 0, severity: ' '}", "8:34", "the severity is empty"),
+        ("HostDown: {labels: {severity: page}}", "8:33", "set the severity next to `labels`"),
+        ("Own: {expr: up == 0, labels: {severity: page}}", "8:43", "set the severity next to `labels`"),
+        ("HostDown: {labels: {alertname: X}}", "8:34", "Prometheus sets this label to the alert's name"),
+        ("HostDown: {labels: {instance: x}}", "8:33", "this label identifies the host"),
+        (
+            "HostDown: {labels: {host: x}}",
+            "8:29",
+            "`HostDown` inhibits other alerts of its host by this label",
+        ),
     ] {
         mistake(line, rule, place, message, "");
     }
@@ -324,7 +336,7 @@ fn labels_by_which_alerts_find_their_way_are_refused() {
 }
 
 #[test]
-fn an_alert_whose_metric_the_project_withholds_is_warned_of() {
+fn an_alert_whose_metric_the_project_does_not_export_is_warned_of() {
     let builtin = with("  HighCPUUsage: {above: 80, for: 1m}", "  UnappliedMigrations: {}")
         .replace("  path: site", "  path: site\n  metrics: builtin");
     render(&builtin).success().stderr_contains("`PROMETHEUS_EXPORT_MIGRATIONS = True`");
@@ -334,7 +346,7 @@ fn an_alert_whose_metric_the_project_withholds_is_warned_of() {
 }
 
 #[test]
-fn a_spec_that_names_no_alerts_has_those_that_need_no_choice() {
+fn a_spec_without_alerts_has_those_that_are_not_optional() {
     let without = with("alerts:\n  HighCPUUsage: {above: 80, for: 1m}\n", "");
     let exporter = alerts(&Project::with_spec(&without));
     let has = |alerts: &[String], name: &str| alerts.iter().any(|alert| alert == name);
@@ -342,30 +354,30 @@ fn a_spec_that_names_no_alerts_has_those_that_need_no_choice() {
         assert!(has(&exporter, name), "{name}");
     }
     for name in ["NoTraffic", "HighClientErrorRate", "AlertUnproven", "Watchdog"] {
-        assert!(!has(&exporter, name), "{name} has to be asked for");
+        assert!(!has(&exporter, name), "{name} is optional");
     }
     let builtin = without.replace("  path: site", "  path: site\n  metrics: builtin");
     let builtin = alerts(&Project::with_spec(&builtin));
-    assert!(has(&builtin, "AppDown") && !has(&builtin, "WorkersSaturated"), "nobody counts workers there");
-    let heard = without.replace("  capture: {}", "  capture: {}\n  heartbeat_url: {env: X}");
-    assert!(has(&alerts(&Project::with_spec(&heard)), "Watchdog"));
+    assert!(has(&builtin, "AppDown") && !has(&builtin, "WorkersSaturated"), "workers are not counted there");
+    let with_heartbeat = without.replace("  capture: {}", "  capture: {}\n  heartbeat_url: {env: X}");
+    assert!(has(&alerts(&Project::with_spec(&with_heartbeat)), "Watchdog"));
     assert_eq!(alerts(&Project::with_spec(&without.replace("notify:", "alerts: {}\nnotify:"))), [""; 0]);
 }
 
 #[test]
-fn an_alert_that_could_never_tell_anything_is_refused() {
+fn an_alert_that_could_never_fire_usefully_is_refused() {
     mistake(
         "  HighCPUUsage: {above: 80, for: 1m}",
         "  Watchdog: {}",
         "8:3",
-        "this alert can never tell anything: nobody would hear it: it needs `notify.heartbeat_url`",
+        "this alert can never fire usefully: it would be sent nowhere: it needs `notify.heartbeat_url`",
         "",
     );
     let spec = with("  path: site", "  path: site\n  metrics: builtin");
     render(&spec.replace("HighCPUUsage: {above: 80, for: 1m}", "WorkersSaturated: {}"))
         .code(2)
         .stderr_contains(
-            "monctl.yaml:9:3: this alert can never tell anything: only monctl's own exporter has",
+            "monctl.yaml:9:3: this alert can never fire usefully: only monctl's own exporter has",
         );
 }
 
@@ -381,7 +393,7 @@ fn a_heartbeat_needs_the_alert_that_always_fires() {
 }
 
 #[test]
-fn what_is_different_for_a_severity_has_to_make_sense() {
+fn overrides_of_a_severity_are_checked() {
     let severities =
         |text: &str| with("  capture: {}", &format!("  capture: {{}}\n  severities:\n    {text}"));
     let refused = |text: &str, place: &str, message: &str| {
@@ -393,7 +405,7 @@ fn what_is_different_for_a_severity_has_to_make_sense() {
     refused(
         "warning: {mute: [{from: '22:00', to: '22:00'}]}",
         "12:22",
-        "a time from 22:00 to 22:00 has no length",
+        "the time from 22:00 to 22:00 is empty",
     );
     refused(
         "warning: {mute: [{from: '22:00', to: '7:00'}]}",
@@ -428,7 +440,7 @@ fn a_project_is_a_dns_label() {
 }
 
 #[test]
-fn the_application_has_to_be_there() {
+fn the_application_must_exist() {
     mistake(
         "  path: site",
         "  path: nowhere",
@@ -490,7 +502,7 @@ fn alerts_go_to_exactly_one_place() {
 }
 
 #[test]
-fn the_list_of_hosts_says_how_many_there_are() {
+fn the_list_of_hosts_sets_their_number() {
     let listed = with("provider: local", "provider: {hosts: {app: [a, b], monitoring: m}}");
     let project = Project::with_spec(&listed);
     assert_eq!(load(&project.path("monctl.yaml")).unwrap().spec.app.count, 2);
@@ -512,7 +524,7 @@ fn a_provider_has_the_settings_that_it_needs() {
         (
             "{aws: {allow_ssh_from: [10.0.0.1/8]}}",
             "3:35",
-            "`10.0.0.1/8` is not valid: it has bits behind its prefix; the network is `10.0.0.0/8`",
+            "`10.0.0.1/8` is not valid: it has bits set after its prefix; use `10.0.0.0/8`",
         ),
         ("{aws: {allow_ssh_from: [home]}}", "3:35", "`home` is not valid: write a network such as"),
         ("{aws: {disk: 4}}", "3:24", "4 is out of range"),
@@ -520,14 +532,14 @@ fn a_provider_has_the_settings_that_it_needs() {
         ("{hosts: {app: [a]}}", "3:19", "`monitoring` is missing"),
         ("{hosts: {app: [], monitoring: m}}", "3:20", "at least one application host is needed"),
         ("{hosts: {app: [-oX], monitoring: m}}", "3:26", "`-oX` is not valid: a host is written as for ssh"),
-        ("{hosts: {app: [a, a], monitoring: m}}", "3:29", "`a` stands here twice; each host has one role"),
-        ("{hosts: {app: [a], monitoring: a}}", "3:42", "`a` stands here twice"),
-        ("{hosts: {app: [a], monitoring: m, db: [a]}}", "3:50", "`a` stands here twice"),
+        ("{hosts: {app: [a, a], monitoring: m}}", "3:29", "`a` is listed twice; each host has one role"),
+        ("{hosts: {app: [a], monitoring: a}}", "3:42", "`a` is listed twice"),
+        ("{hosts: {app: [a], monitoring: m, db: [a]}}", "3:50", "`a` is listed twice"),
         ("{hosts: {app: [a], monitoring: m, db: d}}", "3:49", "expected a list"),
         (
             "{hosts: {app: [a], monitoring: m, my-db: [d]}}",
             "3:45",
-            "the key `my-db` is not known here; for one of your own, use 1 to 20",
+            "the key `my-db` is not known here; for your own, use 1 to 20",
         ),
         (
             "{hosts: {app: [{ssh: a, host_key: SHA256:x}], monitoring: m}}",
@@ -558,10 +570,15 @@ fn software_is_obtained_by_a_word_or_a_word_with_settings() {
     let settings = install("{distribution: {mirror: 'http://127.0.0.1:1/m', versions: {grafana: 12.1}}}");
     assert!(!settings.is_release());
     assert_eq!(settings.releases().mirror.as_ref().unwrap().as_str(), "http://127.0.0.1:1/m");
-    assert_eq!(settings.releases().versions["grafana"], "12.1", "what looks like a number stays as written");
+    assert_eq!(
+        settings.releases().versions["grafana"],
+        "12.1",
+        "text that looks like a number stays as written"
+    );
     let mistake =
         |text: &str| render(&with("app:", &format!("monitoring: {{install: {text}}}\napp:"))).code(2);
-    mistake("{release: {mirror: 'https://me:hunter2@m'}}").stderr_contains("holds no user name or password");
+    mistake("{release: {mirror: 'https://me:hunter2@m'}}")
+        .stderr_contains("contains no user name or password");
     mistake("{release: {}, distribution: {}}")
         .stderr_contains("expected a mapping with `distribution` or `release`");
     mistake("{release: {catalogue: none.json}}").stderr_contains("there is no file `./none.json`");
@@ -647,19 +664,19 @@ fn secrets_that_cannot_be_read_are_listed_at_their_references() {
         .stderr_contains("monctl.yaml:10:5: `app.env.D`: cannot run the command `no-such-program`")
         .stderr_contains("monctl.yaml:15:11: `notify.slack.webhook_url`: the environment variable `MONCTL_TEST_UNSET` is not set")
         .stderr_lacks("hunter2");
-    assert_eq!(project.files(), before, "nothing was touched");
-    // What goes to no host needs no secret.
+    assert_eq!(project.files(), before, "nothing was changed");
+    // Commands that change no host need no secrets.
     project.monctl().args(["render", "--dry-run"]).run().success();
 }
 
 #[test]
-fn a_webhook_that_is_no_url_is_told_without_showing_it() {
+fn an_invalid_webhook_url_is_reported_without_showing_it() {
     let project = Project::with_spec(&SPEC.replace("  capture: {}", "  slack: {webhook_url: {env: HOOK}}"));
     for value in [
         "hunter2",
         "",
         "https://hooks/hunter2 x",
-        // In the clear over a network, whatever the name says.
+        // Unencrypted over a network, despite names that look local.
         "http://hooks.slack.com/hunter2",
         "http://169.254.169.254/hunter2",
         "http://localhost.example.org/hunter2",
@@ -673,7 +690,7 @@ fn a_webhook_that_is_no_url_is_told_without_showing_it() {
 }
 
 #[test]
-fn a_webhook_goes_by_https_or_to_the_host_itself() {
+fn a_webhook_uses_https_or_loopback() {
     let name = monctl::spec::SecretName::SlackWebhookUrl;
     for value in
         ["https://hooks.slack.com/x", "http://127.0.0.1:9/x", "http://[::1]/x", "http://localhost:9/x"]
@@ -686,7 +703,7 @@ fn a_webhook_goes_by_https_or_to_the_host_itself() {
 }
 
 #[test]
-fn a_spec_that_is_too_deep_is_refused_by_the_binary_and_does_not_end_it() {
+fn a_spec_that_is_too_deep_is_refused_without_a_crash() {
     for levels in [50, 100_000] {
         let deep = format!("{SPEC}deep: {}{}\n", "[".repeat(levels), "]".repeat(levels));
         Project::with_spec(&deep).monctl().arg("plan").run().code(2).stderr_contains("levels deep");
@@ -694,17 +711,17 @@ fn a_spec_that_is_too_deep_is_refused_by_the_binary_and_does_not_end_it() {
 }
 
 #[test]
-fn a_spec_without_end_is_refused_and_takes_little_memory() {
+fn an_endless_spec_is_refused_with_little_memory() {
     let project = Project::new();
     project.monctl().args(["-f", "/dev/zero", "plan"]).run().code(2).stderr_contains("larger than 4 MiB");
 }
 
 #[test]
-fn a_secret_that_no_environment_can_carry_is_told_without_showing_it() {
+fn a_secret_with_control_characters_is_reported_without_showing_it() {
     let project =
         Project::with_spec(&SPEC.replace("  path: site", "  path: site\n  env: {KEY: {env: GIVEN}}"));
     for (value, message) in
-        [("", "the value is empty"), ("hunter2\u{1}", "the value holds control characters")]
+        [("", "the value is empty"), ("hunter2\u{1}", "the value contains control characters")]
     {
         let ran = project.monctl().arg("plan").env("GIVEN", value).run();
         ran.code(2).stderr_contains(&format!("`app.env.KEY`: {message}")).stderr_lacks("hunter2");
@@ -712,7 +729,7 @@ fn a_secret_that_no_environment_can_carry_is_told_without_showing_it() {
 }
 
 #[test]
-fn a_secret_file_has_its_final_newline_left_out() {
+fn the_final_newline_of_a_secret_file_is_removed() {
     let spec =
         SPEC.replace("  path: site", "  path: site\n  env:\n    A: {file: a}\n    B: {command: [cat, b]}");
     let project = Project::with_spec(&spec).file("a", "x\n").file("b", "y\n\n");
@@ -729,7 +746,7 @@ fn a_secret_file_has_its_final_newline_left_out() {
 fn requests_are_counted_by_the_project_itself_where_it_can() {
     let metrics = |project: &Project| load(&project.path("monctl.yaml")).unwrap().spec.app.metrics();
     assert_eq!(metrics(&Project::new()), Metrics::Exporter);
-    // Words alone decide nothing: not in the requirements, nor in settings that are not in use.
+    // A word in the requirements, or in settings that are not in use, has no effect.
     let named = Project::new()
         .file("site/requirements.txt", "Django\ndjango_prometheus==2.4\n")
         .file("site/notes/settings/base.py", "INSTALLED_APPS = ['django_prometheus']\n");
@@ -796,7 +813,7 @@ fn the_readme_shows_a_valid_spec_with_the_defaults_that_it_names() {
     let defaults = format!("{defaults}\n").replace("monitoring:\n", "").replace("grafana:\n", "");
     let project = project.file("specs/monctl.yaml", defaults);
     let mut without = load(&project.path("specs/monctl.yaml")).unwrap().spec;
-    // Alertmanager's own defaults; what is left out is not written.
+    // Alertmanager's own defaults; omitted settings are not rendered.
     without.notify.group_wait = spec.notify.group_wait;
     without.notify.group_interval = spec.notify.group_interval;
     without.notify.repeat_interval = spec.notify.repeat_interval;

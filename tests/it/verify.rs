@@ -34,8 +34,8 @@ fn diagnosis(proof: &Proof) -> &Diagnosis {
     proof.diagnosis.as_ref().unwrap_or_else(|| panic!("proven: {proof:#?}"))
 }
 
-/// Every stage, in order, each within the time that was predicted for it, and four seconds later at most where the
-/// computer is busy with other tests: a second is all that lies between two of the pipeline's steps.
+/// Every stage, in order, each within its predicted window, or up to four seconds later if the computer is busy with
+/// other tests: the pipeline's steps are only a second apart.
 fn assert_whole_way(proof: &Proof) {
     assert!(proof.proven, "{proof:#?}");
     let stages: Vec<Stage> = proof.timeline.iter().map(|entry| entry.stage).collect();
@@ -54,7 +54,7 @@ fn assert_whole_way(proof: &Proof) {
 }
 
 #[tokio::test]
-async fn an_alert_is_proven_by_the_receiver_and_every_stage_comes_when_it_was_predicted() {
+async fn an_alert_is_proven_by_the_receiver_and_every_stage_comes_as_predicted() {
     let mut pipeline = pipeline!();
     let (proof, events) = pipeline.prove(Options::default()).await;
     let proof = proof.unwrap();
@@ -72,7 +72,7 @@ async fn an_alert_is_proven_by_the_receiver_and_every_stage_comes_when_it_was_pr
     assert_eq!(messages, [("[FIRING] HighCPUUsage", "warning"), ("[RESOLVED] HighCPUUsage", "good")]);
     let expected = events.iter().position(|event| matches!(event, Event::Expected { .. }));
     let happened = events.iter().position(|event| matches!(event, Event::Stage { .. }));
-    assert!(expected < happened, "what is expected is told first");
+    assert!(expected < happened, "the prediction is printed first");
 
     let kept = pipeline.host.kept.lock().unwrap();
     let kept = String::from_utf8_lossy(&kept["HighCPUUsage.json"]);
@@ -80,7 +80,7 @@ async fn an_alert_is_proven_by_the_receiver_and_every_stage_comes_when_it_was_pr
 }
 
 #[tokio::test]
-async fn without_a_receiver_of_its_own_alertmanagers_counters_prove_it() {
+async fn without_its_own_receiver_alertmanagers_counters_prove_it() {
     let mut pipeline = pipeline!();
     let _receiver = pipeline.hide_receiver();
     let (proof, _) = pipeline.prove(Options::default()).await;
@@ -90,7 +90,7 @@ async fn without_a_receiver_of_its_own_alertmanagers_counters_prove_it() {
 }
 
 #[tokio::test]
-async fn a_severity_with_a_channel_of_its_own_is_proven_there_and_its_end_is_told_as_it_says() {
+async fn a_severity_with_its_own_channel_is_proven_there_with_its_own_send_resolved() {
     let slack = Slack::on((Ipv4Addr::LOCALHOST, 0).into());
     let notify = "slack: {webhook_url: {env: A}, bot_token: {env: B}, channel: '#alerts'}, \
                   severities: {warning: {channel: '#on-call', send_resolved: false}}";
@@ -109,12 +109,12 @@ async fn a_severity_with_a_channel_of_its_own_is_proven_there_and_its_end_is_tol
             _ => None,
         })
         .collect();
-    assert_eq!(channels, ["#on-call"], "where people read it");
+    assert_eq!(channels, ["#on-call"], "the channel of the severity");
     assert_eq!((slack.count("#on-call"), slack.count("#alerts")), (1, 0));
 }
 
 #[tokio::test]
-async fn a_muted_alert_is_refused_before_any_load_goes_on_as_alertmanager_would_hold_it_back() {
+async fn a_muted_alert_is_refused_before_any_load() {
     let (receiver, address) = SlackReceiver::on_tcp((Ipv4Addr::LOCALHOST, 0).into(), vec![]).await.unwrap();
     let notify = "capture: {}, severities: {warning: {mute: [{from: '00:00', to: '24:00'}]}}";
     let webhook = format!("http://{address}/services/T/B/x");
@@ -127,7 +127,7 @@ async fn a_muted_alert_is_refused_before_any_load_goes_on_as_alertmanager_would_
     assert!(error.message().contains("alerts of severity `warning` are muted all the time"), "{error}");
     assert!(pipeline.host.starts.lock().unwrap().is_empty());
 
-    // Both wait as long; the muted one came first.
+    // Both wait for the same time; the muted one came first.
     for (name, severity) in [("Muted", "warning"), ("Told", "critical")] {
         let labels = json!({"alertname": name, "severity": severity});
         let alert = json!([{"labels": labels, "endsAt": "2099-01-01T00:00:00Z"}]);
@@ -138,7 +138,7 @@ async fn a_muted_alert_is_refused_before_any_load_goes_on_as_alertmanager_would_
 }
 
 #[tokio::test]
-async fn what_slack_refuses_is_not_proven_and_its_word_is_explained() {
+async fn a_refusal_by_slack_is_explained_and_not_proven() {
     let mut pipeline = pipeline!(Timings::default(), vec![Reply::Refused(403, "invalid_token"); 9]);
     let (proof, _) = pipeline.prove(Options::default()).await;
     let proof = proof.unwrap();
@@ -149,7 +149,7 @@ async fn what_slack_refuses_is_not_proven_and_its_word_is_explained() {
 }
 
 #[tokio::test]
-async fn a_rate_limit_delays_the_proof_and_does_not_end_it() {
+async fn a_rate_limit_only_delays_the_proof() {
     let mut pipeline = pipeline!(Timings::default(), vec![Reply::RateLimited(1)]);
     let (proof, _) = pipeline.prove(Options::default()).await;
     let proof = proof.unwrap();
@@ -158,7 +158,7 @@ async fn a_rate_limit_delays_the_proof_and_does_not_end_it() {
 }
 
 #[tokio::test]
-async fn a_refusal_that_only_alertmanager_saw_is_found_in_its_log() {
+async fn a_refusal_is_found_in_alertmanagers_log() {
     let mut pipeline = pipeline!(Timings::default(), vec![Reply::Refused(410, "channel_is_archived"); 9]);
     let _receiver = pipeline.hide_receiver();
     let (proof, _) = pipeline.prove(Options::default()).await;
@@ -185,7 +185,7 @@ async fn an_alert_that_resolves_before_group_wait_has_passed_is_not_proven() {
 }
 
 #[tokio::test]
-async fn a_silence_is_noticed_before_any_load_goes_on() {
+async fn a_silence_is_detected_before_any_load() {
     let mut pipeline = pipeline!();
     let silence = json!({
         "matchers": [{"name": "instance", "value": "127\\.0\\.0\\.1:.*", "isRegex": true}],
@@ -195,7 +195,7 @@ async fn a_silence_is_noticed_before_any_load_goes_on() {
         "comment": "maintenance",
     });
     let answer = pipeline.alertmanager.post("/api/v2/silences", &silence).await.unwrap();
-    assert!(answer.is_success(), "{}", answer.says());
+    assert!(answer.is_success(), "{}", answer.message());
     let (proof, _) = pipeline.prove(Options::default()).await;
     let proof = proof.unwrap();
     let diagnosis = diagnosis(&proof);
@@ -209,19 +209,19 @@ async fn an_inhibited_alert_is_not_proven() {
     let mut pipeline = pipeline!();
     let down = json!([{"labels": {"alertname": "HostDown"}, "endsAt": "2099-01-01T00:00:00Z"}]);
     let answer = pipeline.alertmanager.post("/api/v2/alerts", &down).await.unwrap();
-    assert!(answer.is_success(), "{}", answer.says());
+    assert!(answer.is_success(), "{}", answer.message());
     let _receiver = pipeline.hide_receiver();
     let (proof, events) = pipeline.prove(Options::default()).await;
     let proof = proof.unwrap();
     assert!(diagnosis(&proof).cause.starts_with("the alert is inhibited by"), "{proof:#?}");
-    assert_eq!(proof.when(Stage::Sent), None, "requests about other alerts count for nothing");
+    assert_eq!(proof.when(Stage::Sent), None, "requests about other alerts do not count");
     let noted =
         |event: &Event| matches!(event, Event::Note { text } if text.contains("other alerts already (1)"));
     assert!(events.iter().any(noted));
 }
 
 #[tokio::test]
-async fn an_alert_that_is_active_already_cannot_be_proven() {
+async fn an_active_alert_cannot_be_proven() {
     let mut pipeline = pipeline!();
     pipeline.host.busy(0.95);
     let active = async {
@@ -237,12 +237,12 @@ async fn an_alert_that_is_active_already_cannot_be_proven() {
     let (proof, _) = pipeline.prove(Options::default()).await;
     let error = proof.unwrap_err();
     assert_eq!(error.exit(), Exit::CouldNotRun);
-    assert!(error.message().contains("is active already, since"), "{error}");
+    assert!(error.message().contains("is already active, since"), "{error}");
     assert!(pipeline.host.starts.lock().unwrap().is_empty());
 }
 
 #[tokio::test]
-async fn a_target_that_is_down_is_noticed_before_any_load_goes_on() {
+async fn a_target_that_is_down_is_detected_before_any_load() {
     let mut pipeline = pipeline!();
     pipeline.host.go_away();
     tokio::time::timeout(DEADLINE, pipeline.target_is_down()).await.unwrap();
@@ -255,12 +255,12 @@ async fn a_target_that_is_down_is_noticed_before_any_load_goes_on() {
 }
 
 #[tokio::test]
-async fn a_load_that_cannot_make_the_alert_arrive_is_refused_with_what_works() {
+async fn an_insufficient_load_is_refused_with_a_sufficient_one() {
     let mut pipeline = pipeline!();
     let (proof, _) = pipeline.prove(Options { cpu_load: Some(60), ..Options::default() }).await;
     let error = proof.unwrap_err();
     assert_eq!(error.exit(), Exit::CouldNotRun);
-    assert!(error.message().contains("asks for more than 80%"), "{error}");
+    assert!(error.message().contains("requires more than 80%"), "{error}");
     let (least, rest) = error.hint().unwrap().strip_prefix("what works: ").unwrap().split_once('%').unwrap();
     assert!((80..=84).contains(&least.parse::<u8>().unwrap()), "{least}");
     assert!(rest.contains("on each of these CPUs"), "{rest}");
@@ -268,11 +268,11 @@ async fn a_load_that_cannot_make_the_alert_arrive_is_refused_with_what_works() {
 }
 
 #[tokio::test]
-async fn an_alert_that_prometheus_slept_through_is_not_accused_and_what_was_kept_of_it_stays() {
+async fn a_restart_of_prometheus_gives_no_verdict_and_keeps_the_last_proof() {
     let mut pipeline = pipeline!();
     let before = br#"{"alert":"HighCPUUsage","proven":true}"#.to_vec();
     pipeline.host.kept.lock().unwrap().insert("HighCPUUsage.json".into(), before.clone());
-    // The load dies before a Prometheus that was started anew has counted up to `for`.
+    // The load ends before a restarted Prometheus has reached `for`.
     *pipeline.host.dies_after.lock().unwrap() = Some(Duration::from_secs(4));
     let (host, restart) = (Arc::clone(&pipeline.host), pipeline.restart());
     let sleeps = async {
@@ -294,7 +294,7 @@ async fn an_alert_that_prometheus_slept_through_is_not_accused_and_what_was_kept
 }
 
 #[tokio::test]
-async fn an_alert_is_proven_all_the_same_where_prometheus_is_back_while_the_fault_lasts() {
+async fn an_alert_is_proven_if_prometheus_is_back_during_the_fault() {
     let mut pipeline = pipeline!();
     let (host, restart) = (Arc::clone(&pipeline.host), pipeline.restart());
     let sleeps = async {
@@ -306,18 +306,18 @@ async fn an_alert_is_proven_all_the_same_where_prometheus_is_back_while_the_faul
     };
     let ((proof, _), ()) = tokio::join!(pipeline.prove(Options::default()), sleeps);
     let proof = proof.unwrap();
-    assert!(proof.proven || proof.lost, "a restart is no fault of the alert's: {proof:#?}");
+    assert!(proof.proven || proof.lost, "a restart does not fail the alert: {proof:#?}");
 }
 
 #[tokio::test]
-async fn the_end_of_a_fault_is_noted_only_where_it_was_seen() {
+async fn the_end_of_a_fault_is_recorded_only_if_it_was_observed() {
     let mut pipeline = pipeline!();
     *pipeline.host.is_deaf.lock().unwrap() = true;
     let (proof, _) = pipeline.prove(Options::default()).await;
     let proof = proof.unwrap();
     assert!(proof.when(Stage::Delivered).is_some(), "{proof:#?}");
     let off = proof.timeline.iter().find(|entry| entry.stage == Stage::LoadOff);
-    assert_ne!(off.map(|entry| entry.detail.as_str()), Some("delivered"), "the host did not do it");
+    assert_ne!(off.map(|entry| entry.detail.as_str()), Some("delivered"), "the host did not end it");
 }
 
 #[tokio::test]

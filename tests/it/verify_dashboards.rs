@@ -1,5 +1,5 @@
-//! What `verify-dashboards` finds in a Grafana whose Prometheus holds fifty hosts, one of which lacks a metric: asked of
-//! the stand-in as the recorded release and as later ones answer, or of a real one.
+//! What `verify-dashboards` finds in a Grafana whose Prometheus holds fifty hosts, one of which lacks a metric. Runs
+//! against the stand-in for the recorded and for later releases, or against a real Grafana.
 
 #![allow(clippy::needless_pass_by_value, reason = "dashboards are written where they are used")]
 
@@ -17,9 +17,9 @@ const DEADLINE: Duration = Duration::from_mins(1);
 const HOSTS: u64 = 50;
 /// The host that lacks `node_load1`.
 const LACKING: u64 = 7;
-/// The one whose load is high.
+/// The host with a high load.
 const BUSY: u64 = 3;
-/// A host that went ten minutes ago.
+/// A host that was removed ten minutes ago.
 const GONE: u64 = 99;
 const MINUTE: u64 = 60;
 
@@ -30,7 +30,7 @@ struct Bench {
 }
 
 impl Bench {
-    /// `None` where Prometheus is not installed, which fails the test with `CI=true`.
+    /// `None` if Prometheus is not installed, which fails the test with `CI=true`.
     async fn start() -> Option<Self> {
         // The last one is the latest.
         Self::of(TestGrafana::of_each_release().last()?).await
@@ -61,7 +61,7 @@ fn host(number: u64) -> String {
     format!("10.0.0.{number}:9100")
 }
 
-/// Samples of each 15 s, in the text format that promtool reads.
+/// Samples every 15 s, in the text format that promtool reads.
 fn history() -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
     let mut text = String::new();
@@ -120,7 +120,7 @@ fn empty(why: &str) -> Shown {
 }
 
 #[tokio::test]
-async fn an_empty_panel_gets_its_cause_whichever_release_answers() {
+async fn an_empty_panel_gets_its_cause_in_every_release() {
     for (release, grafana) in TestGrafana::of_each_release().enumerate() {
         let Some(bench) = Bench::of(grafana).await else { return };
         let found = bench
@@ -140,12 +140,15 @@ async fn an_empty_panel_gets_its_cause_whichever_release_answers() {
         let misspelt = empty("there is no metric `node_laod1`; did you mean `node_load1`?");
         assert_eq!(*shown(&found, "misspelt"), misspelt, "release {release}");
         let Shown::Empty(no_value) = shown(&found, "no such value") else { panic!("{found:#?}") };
-        assert!(no_value.starts_with("no `jobs_total` has `queue=\"newer\"`; `queue` is"), "{no_value}");
+        assert!(
+            no_value.starts_with("no series of `jobs_total` has `queue=\"newer\"`; `queue` is"),
+            "{no_value}"
+        );
         let Shown::Empty(nan) = shown(&found, "nan") else { panic!("{found:#?}") };
         assert!(nan.starts_with("only NaN"), "release {release}: {nan}");
         let Shown::Error(broken) = shown(&found, "broken") else { panic!("{found:#?}") };
         assert!(broken.contains("parse error") && !broken.contains("results"), "release {release}: {broken}");
-        let ended = "`jobs_total{queue=\"old\"}` has no values any more: what was before `now-5m` needs a longer range";
+        let ended = "`jobs_total{queue=\"old\"}` has no values since `now-5m`, only older ones: choose a longer range";
         assert_eq!(*shown(&found, "ended"), empty(ended), "release {release}");
     }
 }
@@ -169,23 +172,23 @@ async fn one_host_of_fifty_without_data_is_found() {
     for lacking in ["each", "sum", "high"] {
         let Shown::Partial(why) = shown(&found, lacking) else { panic!("{found:#?}") };
         let expected =
-            format!("no data where `host` is `{}`: no `node_load1` has `instance=~", host(LACKING));
+            format!("no data where `host` is `{}`: no series of `node_load1` has `instance=~", host(LACKING));
         assert!(why.starts_with(&expected), "{lacking}: {why}");
     }
     for whole in ["all there", "at will"] {
         assert_eq!(*shown(&found, whole), Shown::Data, "{whole}");
     }
-    // The list still holds the host that went, unless one of Prometheus' blocks of two hours ended since; that nothing is
-    // drawn of it is no fault.
+    // The list still holds the removed host, unless one of Prometheus' two-hour blocks has ended since. That this host
+    // has no data is not an error.
     let [host] = found.variables.as_slice() else { panic!("{found:#?}") };
     assert!([50, 51].contains(&host.values), "{host:?}");
     assert_eq!((host.alone, &host.shown), (50, &Shown::Data));
     let requests = bench.grafana.requests().len();
-    assert!(requests < 150, "{requests} requests: more than for what does not show in the series");
+    assert!(requests < 150, "{requests} requests: values that occur in the series were queried too");
 }
 
 #[tokio::test]
-async fn a_variable_is_a_result_of_its_own_and_only_its_panels_suffer() {
+async fn a_variable_has_its_own_result_and_affects_only_the_panels_that_use_it() {
     let Some(bench) = Bench::start().await else { return };
     let found = bench
         .check(dashboard(
@@ -221,12 +224,12 @@ async fn a_variable_is_a_result_of_its_own_and_only_its_panels_suffer() {
     let misspelt = "there is no metric `upp`; did you mean `up`?";
     assert_eq!(*of_variable(&found, "misspelt"), empty(misspelt));
     let Shown::Empty(none) = of_variable(&found, "none") else { panic!("{found:#?}") };
-    assert!(none.starts_with("its pattern `/^web/` picks none of 5"), "{none}");
+    assert!(none.starts_with("its pattern `/^web/` matches none of 5"), "{none}");
     let Shown::Error(unclosed) = of_variable(&found, "unclosed") else { panic!("{found:#?}") };
-    assert!(unclosed.starts_with("`up[` is no regular expression"), "{unclosed}");
+    assert!(unclosed.starts_with("`up[` is not a valid regular expression"), "{unclosed}");
     let Shown::Error(broken) = of_variable(&found, "broken") else { panic!("{found:#?}") };
     assert!(broken.contains("parse error"), "{broken}");
-    let strange = "the variable's query `tags(up)` has no form that is known";
+    let strange = "monctl does not support the variable query `tags(up)`";
     assert_eq!(*of_variable(&found, "strange"), Shown::Error(strange.into()));
     let through = Shown::Error(format!("it uses the variable `broken`: {broken}"));
     assert_eq!(*of_variable(&found, "through"), through);
@@ -239,11 +242,11 @@ async fn a_variable_is_a_result_of_its_own_and_only_its_panels_suffer() {
     assert_eq!(*shown(&found, "fine"), Shown::Data);
     let of_the_variable = format!("its variable `misspelt` has no values: {misspelt}");
     assert_eq!(*shown(&found, "empty"), empty(&of_the_variable));
-    // Where the metric itself is not there, or another condition is not met, the variable is not why.
+    // If the metric itself is missing, or another condition is not met, the variable is not the cause.
     assert_eq!(*shown(&found, "no metric"), empty("there is no metric `disks`"));
     let Shown::Empty(of_the_job) = shown(&found, "other condition") else { panic!("{found:#?}") };
-    assert!(of_the_job.starts_with("no `up` has `job=\"none\"`"), "{of_the_job}");
-    assert_eq!(*shown(&found, "optional"), Shown::Data, "an empty text selects what lacks the label");
+    assert!(of_the_job.starts_with("no series of `up` has `job=\"none\"`"), "{of_the_job}");
+    assert_eq!(*shown(&found, "optional"), Shown::Data, "an empty text matches series without the label");
     assert_eq!(*shown(&found, "error"), through);
     assert!(
         matches!(shown(&found, "indirect"), Shown::Error(why) if why.contains("`through`")),
@@ -254,7 +257,7 @@ async fn a_variable_is_a_result_of_its_own_and_only_its_panels_suffer() {
 }
 
 #[tokio::test]
-async fn a_panel_asks_over_its_own_time_and_in_its_own_steps() {
+async fn a_panel_is_queried_over_its_own_range_and_in_its_own_steps() {
     let Some(bench) = Bench::start().await else { return };
     let ended = |title: &str, more: Value| with(panel(title, "jobs_total{queue=\"old\"}"), more);
     let now = |title: &str, of_panel: Value, of_query: Value| {
@@ -289,7 +292,7 @@ async fn a_panel_asks_over_its_own_time_and_in_its_own_steps() {
 }
 
 #[tokio::test]
-async fn what_is_not_prometheus_or_may_be_empty_is_said_and_no_fault() {
+async fn other_data_sources_and_panels_that_may_be_empty_are_reported_but_not_failures() {
     let Some(bench) = Bench::start().await else { return };
     let sentence = "May be empty: the host has no swap.";
     let described = json!({"description": format!("Swap in use. {sentence}")});

@@ -1,4 +1,4 @@
-//! Drives the real binary: a test reads as a sentence.
+//! Runs the real binary, with assertions on its output.
 //!
 //! `Monctl::new().arg("plan").run().code(2).stderr_contains("no such file")`. Nothing here starts machines.
 
@@ -100,7 +100,7 @@ impl Monctl {
     }
 }
 
-/// A call that is under way. Killed where the test ends before it.
+/// A running call. Killed if the test ends before it.
 pub struct Running {
     call: String,
     child: Option<Child>,

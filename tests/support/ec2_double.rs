@@ -30,7 +30,7 @@ impl Caller {
     }
 }
 
-/// What answers as EC2 does: our own stand-in, or an emulator that others make.
+/// A server that answers like EC2: our own stand-in, or a third-party emulator.
 pub trait Ec2: Sync {
     /// Where monctl finds it.
     fn endpoint(&self) -> &str;
@@ -40,7 +40,7 @@ pub trait Ec2: Sync {
         self.endpoint()
     }
 
-    /// Who may do everything.
+    /// A user with all permissions.
     fn administrator(&self) -> &Caller;
 
     /// Lines below `provider.aws` without which nothing can be made there.
@@ -125,7 +125,7 @@ pub struct Ec2Double {
     process: Child,
     /// The endpoint of EC2, IAM and STS.
     pub endpoint: String,
-    /// Who may do everything.
+    /// A user with all permissions.
     pub administrator: Caller,
 }
 
@@ -146,9 +146,9 @@ impl Ec2Double {
             .expect("the stand-in starts: it needs python3-venv");
         let mut line = String::new();
         BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let said: Value =
-            serde_json::from_str(&line).unwrap_or_else(|_| panic!("the stand-in said {line:?}"));
-        let text = |name: &str| said[name].as_str().unwrap().to_owned();
+        let ready: Value =
+            serde_json::from_str(&line).unwrap_or_else(|_| panic!("the stand-in printed {line:?}"));
+        let text = |name: &str| ready[name].as_str().unwrap().to_owned();
         let administrator = Caller {
             access_key: text("access_key_id"),
             secret_key: text("secret_access_key"),
@@ -215,13 +215,13 @@ impl Ec2Double {
         assert!(done.unwrap().success(), "no profiles {names:?}");
     }
 
-    /// A question to the control interface.
+    /// A GET of the control interface.
     #[track_caller]
     pub fn get(&self, path: &str) -> Value {
         self.request("GET", path, &Value::Null)
     }
 
-    /// Something told to the control interface.
+    /// A POST to the control interface.
     #[track_caller]
     pub fn post(&self, path: &str, body: &Value) -> Value {
         self.request("POST", path, body)
@@ -244,7 +244,7 @@ impl Drop for Ec2Double {
     }
 }
 
-/// Where the stand-in lives.
+/// The folder of the stand-in.
 fn home() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/doubles/ec2")
 }

@@ -1,4 +1,4 @@
-//! Which Grafana the tests run: the release whose tarball `MONCTL_TEST_GRAFANA` names, or else the stand-in of
+//! The Grafana of the tests: the release whose tarball `MONCTL_TEST_GRAFANA` names, or else the stand-in of
 //! `tests/doubles/grafana`.
 
 use std::os::unix::fs::symlink;
@@ -21,7 +21,7 @@ pub struct Release {
 }
 
 impl Release {
-    /// The one that is named; none where the stand-in does.
+    /// The given one; none if the stand-in is used.
     pub fn named() -> Option<Self> {
         static NAMED: OnceLock<Option<Release>> = OnceLock::new();
         let unpacked = || env::var_os(NAMED_BY).map(|path| Self::unpack(Path::new(&path)));
@@ -39,13 +39,13 @@ impl Release {
             let mut tar = Command::new("tar");
             tar.args(["--no-same-owner", "--strip-components=1", "-xzf"]).arg(&tarball);
             assert!(tar.arg("-C").arg(fresh.path()).status().unwrap().success(), "{}", tarball.display());
-            // Whoever was first did the same.
+            // Another test has unpacked the same.
             let _ = fs::rename(fresh.path(), &home);
         }
         Self { tarball, sha256, home }
     }
 
-    /// Its version, as it says itself.
+    /// Its version, as it reports itself.
     pub fn version(&self) -> String {
         fs::read_to_string(self.home.join("VERSION")).unwrap().trim().to_owned()
     }
@@ -65,8 +65,8 @@ pub fn pack_stand_in(folder: &Path, version: &str) -> PathBuf {
     python.arg("-B").arg(program).args(["--version", version, "--out"]).arg(folder);
     let packed = python.output().expect("python3 runs");
     assert!(packed.status.success(), "{}", String::from_utf8_lossy(&packed.stderr));
-    let said = String::from_utf8(packed.stdout).unwrap();
-    said.trim().split_once("  ").expect("a digest and a path").1.into()
+    let output = String::from_utf8(packed.stdout).unwrap();
+    output.trim().split_once("  ").expect("a digest and a path").1.into()
 }
 
 /// Runs a test of this binary again, with the stand-in as the release that is named.
@@ -76,6 +76,6 @@ pub fn run_again_with_a_release(test: &str) {
     let tarball = pack_stand_in(folder.path(), "9.4.77");
     let mut again = Command::new(env::current_exe().unwrap());
     let ran = again.args(["--exact", test]).env(NAMED_BY, tarball).output().unwrap();
-    let said = String::from_utf8_lossy(&ran.stdout);
-    assert!(ran.status.success() && said.contains("1 passed"), "{said}");
+    let output = String::from_utf8_lossy(&ran.stdout);
+    assert!(ran.status.success() && output.contains("1 passed"), "{output}");
 }

@@ -1,4 +1,4 @@
-//! What somebody does in the account by hand, behind monctl's back.
+//! Changes in the account by hand, without monctl.
 
 use aws_sdk_ec2::Client;
 use aws_sdk_ec2::config::{BehaviorVersion, Credentials, Region};
@@ -124,7 +124,7 @@ impl<'a, C: Ec2> Hand<'a, C> {
         self.runtime.block_on(self.client.delete_key_pair().key_pair_id(key).send()).unwrap();
     }
 
-    /// Lets a machine's metadata be had without a token.
+    /// Makes a machine's metadata available without a token.
     pub fn unguard_metadata(&self) {
         let call = self.client.modify_instance_metadata_options().instance_id(self.id("instances", "app"));
         self.runtime.block_on(call.http_tokens(HttpTokensState::Optional).send()).unwrap();

@@ -1,4 +1,4 @@
-"""The program that the stand-in for EC2 calls for its machines: hands each verb to the test that owns them.
+"""The program that the stand-in for EC2 calls for its machines: passes each verb to the test that owns them.
 
 usage: machine_client.py SOCKET VERB NAME
 """
@@ -11,8 +11,8 @@ import sys
 path, verb, name = sys.argv[1:]
 with socket.socket(socket.AF_UNIX) as test:
     test.connect(path)
-    asked = {"verb": verb, "name": name, "user_data": os.environ.get("EC2_DOUBLE_USER_DATA")}
-    test.sendall((json.dumps(asked) + "\n").encode())
+    request = {"verb": verb, "name": name, "user_data": os.environ.get("EC2_DOUBLE_USER_DATA")}
+    test.sendall((json.dumps(request) + "\n").encode())
     answer = json.loads(test.makefile().read())
 sys.stdout.write(answer.get("output", ""))
 sys.stderr.write(answer.get("error", ""))

@@ -1,4 +1,4 @@
-//! What the tests of every binary share: the program as a user calls it, and the servers that it talks to.
+//! Shared by the tests of every binary: the program as a user calls it, and the servers that it uses.
 
 #![allow(dead_code, reason = "each test binary uses its part")]
 

@@ -121,7 +121,7 @@ impl Pipeline {
         Self::start_to("capture: {}", &webhook, timings, Some(receiver)).await
     }
 
-    /// Starts everything with these lines of `notify`; whatever they say, messages are posted to this webhook.
+    /// Starts everything with these lines of `notify`; messages are always posted to this webhook.
     pub async fn start_to(
         notify: &str,
         webhook: &str,
@@ -131,7 +131,7 @@ impl Pipeline {
         let (Some(prometheus), Some(alertmanager)) =
             (program("prometheus"), program("prometheus-alertmanager"))
         else {
-            // Past the capture of the test harness, so that it is seen.
+            // Bypasses the capture of the test harness, so that it is visible.
             let _ = writeln!(
                 std::io::stderr(),
                 "NOT RUN: prometheus and prometheus-alertmanager are not installed here (`make tools`)"
@@ -191,7 +191,7 @@ impl Pipeline {
         }
     }
 
-    /// The means to end Prometheus while an alert is being proven.
+    /// A handle for stopping Prometheus while an alert is being proven.
     pub fn restart(&self) -> Restart {
         Restart {
             process: Arc::clone(&self.processes[0]),
@@ -209,7 +209,7 @@ impl Pipeline {
         TimingSettings::of_rule(&self.spec, &rules(&self.spec)[0]).unwrap()
     }
 
-    /// Lets Alertmanager's counters be the witness; the receiver goes on answering.
+    /// Uses Alertmanager's counters as the witness; the receiver keeps responding.
     pub fn hide_receiver(&mut self) -> SlackReceiver {
         self.receiver.take().unwrap()
     }
@@ -224,14 +224,14 @@ impl Pipeline {
         let (events, seen) = Events::channel();
         let inbox = match self.receiver.take() {
             Some(receiver) => Inbox::of_receiver(receiver, &events),
-            None => Inbox::of_nobody(&events),
+            None => Inbox::of_counters(&events),
         };
         let proof = self.prove_by(inbox, options, &events, cancel).await;
         drop(events);
         (proof, drain(seen))
     }
 
-    /// The same by the word of a bot that reads the channel to which the alert's severity leads.
+    /// The same with a bot as the witness that reads the channel of the alert's severity.
     pub async fn prove_in_channel(&self, api_url: String, token: &str) -> (Result<Proof>, Vec<Event>) {
         let (events, seen) = Events::channel();
         let rule = &rules(&self.spec)[0];
@@ -283,7 +283,7 @@ impl Pipeline {
     }
 }
 
-/// This computer, in place of a monitoring host that asks Slack.
+/// This computer, in place of a monitoring host that reads Slack.
 struct Here;
 
 impl Shell for Here {
@@ -337,7 +337,7 @@ fn configure(spec: &Spec, folder: &Path, host: &Host, alertmanager: SocketAddr, 
             None => format!("{line}\n"),
         })
         .collect::<String>();
-    // What a user's own configuration may hold: an alert that keeps others from being sent.
+    // An inhibition as in a user's own configuration.
     let inhibition = "inhibit_rules:\n  - source_matchers: [alertname = HostDown]\n    equal: [nothing]\n    \
                       target_matchers: [alertname = HighCPUUsage]\n";
     fs::write(folder.join("alertmanager.yml"), lines + inhibition).unwrap();
@@ -391,15 +391,15 @@ pub fn prometheus_process(program: &Path, folder: &Path, address: SocketAddr) ->
     Process(Mutex::new(process.unwrap()))
 }
 
-/// A host with a node exporter whose CPUs are as busy as a test says.
+/// A host with a node exporter and a CPU load that the test sets.
 pub struct Host {
     pub address: SocketAddr,
     pub starts: Mutex<Vec<Order>>,
     pub kept: Mutex<BTreeMap<String, Vec<u8>>>,
-    /// The host does not do what it is asked.
+    /// The host ignores the stop of a drill.
     pub is_deaf: Mutex<bool>,
     pub exported: Mutex<String>,
-    /// The load dies after this time, whatever was asked for.
+    /// The load ends after this time, whatever its time limit.
     pub dies_after: Mutex<Option<Duration>>,
     cpu: Arc<Mutex<Cpu>>,
     log: PathBuf,
@@ -416,7 +416,7 @@ struct Cpu {
 }
 
 impl Cpu {
-    /// Brings the counter up to now.
+    /// Advances the counter to now.
     fn count(&mut self) -> f64 {
         let now = Instant::now();
         if let Some(until) = self.until.filter(|&until| until <= now) {

@@ -1,5 +1,5 @@
-//! A relay before a server under test: it sees the requests that pass and makes some of them meet a fault. It knows
-//! nothing of the server behind it. HTTP/1.1, one request a connection.
+//! A relay in front of a server under test: it records the requests and injects faults into some of them. It is
+//! independent of the server behind it. HTTP/1.1, one request per connection.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-/// What a request meets in place of the server.
+/// A fault injected into a request.
 #[derive(Debug, Clone)]
 pub enum Fault {
     /// Nothing is done, and the connection ends.
@@ -65,7 +65,7 @@ impl Relay {
                     break;
                 }
                 let state = Arc::clone(&shared);
-                // A side that went away is what many tests are about.
+                // Closed connections are expected in many tests.
                 thread::spawn(move || drop(state.pass(client, server)));
             }
         });
@@ -119,7 +119,7 @@ impl State {
             }
             None => request.send_to(server),
         };
-        // Whoever has the answer finds it in the log.
+        // A client that has the response finds the request in the log.
         self.log.lock().unwrap().end(&request, reply.as_deref().unwrap_or_default());
         client.write_all(&reply?)
     }

@@ -66,7 +66,7 @@ impl ReleaseMirror {
 
     /// Serves the tarballs of a folder.
     pub fn of(folder: TempDir, address: IpAddr) -> Self {
-        // Somebody who is not root reads the catalogue, too.
+        // A user who is not root reads the catalogue, too.
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
         let doubles = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/doubles");
         let mut process = Command::new("python3")
@@ -81,7 +81,7 @@ impl ReleaseMirror {
             .expect("python3 runs");
         let mut base = String::new();
         BufReader::new(process.stdout.take().unwrap()).read_line(&mut base).unwrap();
-        assert!(base.starts_with("http://"), "the mirror said {base:?}");
+        assert!(base.starts_with("http://"), "the mirror printed {base:?}");
         Self { process, base: base.trim().to_owned(), folder }
     }
 

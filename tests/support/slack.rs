@@ -1,5 +1,5 @@
-//! Slack as far as a webhook and a bot see of it: what is posted lies in the channel that the message asks for, and who
-//! has the token reads it, or posts by it. It refuses what Slack refuses, and cuts off what Slack cuts off.
+//! A stand-in for Slack's webhooks and bots: a message is stored in its channel, and clients with the token read or
+//! post messages. It refuses and truncates like Slack.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -13,7 +13,7 @@ use axum::routing::{get, post};
 use serde_json::{Value, json};
 
 pub const TOKEN: &str = "xoxb-that-may-read";
-/// The channels that the bot is in, by id. What asks for none of them lies in the first.
+/// The channels that the bot is in, by id. Messages without one of them go to the first.
 const CHANNELS: [(&str, &str); 3] = [("C1", "general"), ("C2", "alerts"), ("C3", "on-call")];
 
 pub type Messages = Arc<Mutex<Vec<Value>>>;
@@ -55,16 +55,16 @@ impl Slack {
         format!("{}/api", self.url)
     }
 
-    /// How many messages lie in a channel.
+    /// Number of messages in a channel.
     pub fn count(&self, channel: &str) -> usize {
         self.messages.lock().unwrap().iter().filter(|message| message["channel"] == channel).count()
     }
 }
 
-/// Slack cuts a footer off behind so many characters.
+/// Slack truncates a footer after this many characters.
 const LONGEST_FOOTER: usize = 300;
 
-/// An incoming webhook: words of refusal with a status, or `ok`.
+/// An incoming webhook: an error code with a status, or `ok`.
 async fn posted(State(messages): State<Messages>, headers: HeaderMap, body: String) -> Response {
     match read(&headers, &body) {
         Ok(message) => {
@@ -108,7 +108,7 @@ fn read(headers: &HeaderMap, body: &str) -> Result<Value, &'static str> {
     Ok(message)
 }
 
-/// Puts a message into its channel, as Slack would, and tells its time stamp.
+/// Stores a message in its channel, like Slack, and returns its time stamp.
 fn keep(messages: &Messages, mut message: Value) -> String {
     for attachment in message["attachments"].as_array_mut().into_iter().flatten() {
         let footer = attachment["footer"].as_str().unwrap_or_default();
@@ -129,12 +129,12 @@ async fn channels(headers: HeaderMap) -> String {
 }
 
 async fn history(State(messages): State<Messages>, uri: Uri, headers: HeaderMap) -> String {
-    let asked = uri.query().unwrap_or_default().split('&').find_map(|pair| pair.strip_prefix("channel="));
+    let channel = uri.query().unwrap_or_default().split('&').find_map(|pair| pair.strip_prefix("channel="));
     let lies_here = |message: &&Value| {
         let wanted = message["channel"].as_str().unwrap_or_default().trim_start_matches('#');
         let place =
             CHANNELS.iter().find(|(id, name)| wanted == *id || wanted == *name).unwrap_or(&CHANNELS[0]);
-        Some(place.0) == asked
+        Some(place.0) == channel
     };
     let newest_first: Vec<Value> = messages.lock().unwrap().iter().rev().filter(lies_here).cloned().collect();
     answer(&headers, json!({"ok": true, "messages": newest_first}))

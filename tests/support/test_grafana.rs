@@ -1,4 +1,4 @@
-//! Runs a Grafana on loopback behind a relay: the stand-in, or the release that is named.
+//! Runs a Grafana on loopback behind a relay: the stand-in, or a given release.
 
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -20,11 +20,11 @@ use crate::support::relay::Relay;
 pub const PASSWORD: &str = "correct horse battery";
 /// The settings that monctl gives its Grafana.
 const SETTINGS: &str = include_str!("../../templates/grafana/grafana.ini");
-/// A real one makes its database first, which takes a slow disk 20 s.
+/// A real one creates its database first, which takes 20 s on a slow disk.
 const DEADLINE: Duration = Duration::from_mins(2);
 
-/// A Grafana with empty data that runs until it is dropped. The relay before it sees what `client` asks, and can make it
-/// fail; what the test asks by itself goes past the relay.
+/// A Grafana with empty data that runs until it is dropped. The relay in front of it sees the requests of `client`, and
+/// can make them fail; the test's own requests bypass the relay.
 pub struct TestGrafana {
     relay: Relay,
     admin: Client,
@@ -42,7 +42,7 @@ impl TestGrafana {
         Self::launch(port, &[], tempfile::tempdir().unwrap())
     }
 
-    /// The stand-in, which answers as one release, also where a release is named. 9 and 12 were recorded.
+    /// The stand-in, which answers as one release, even if a real release is given. 9 and 12 were recorded.
     #[allow(dead_code, reason = "each test binary uses its part")]
     pub fn stand_in_of(release: u8) -> Self {
         Self::stand_in_with(release, &[])
@@ -165,12 +165,12 @@ impl TestGrafana {
         GrafanaClient::new(self.address, "admin", Secret::new(password)).unwrap()
     }
 
-    /// Asks as another tool or a person would.
+    /// A request as of another tool or a person.
     pub async fn get(&self, path: &str) -> Answer {
         self.admin.get(path).await.unwrap()
     }
 
-    /// Writes as another tool or a person would; it must be taken.
+    /// A write as of another tool or a person; it must succeed.
     #[track_caller]
     pub fn post(&self, path: &str, body: Value) -> impl Future<Output = ()> {
         let at = std::panic::Location::caller();
@@ -178,7 +178,7 @@ impl TestGrafana {
         let path = path.to_owned();
         async move {
             let answer = request.post(&path, &body).await.unwrap();
-            assert!(answer.is_success(), "{at}: {}", answer.says());
+            assert!(answer.is_success(), "{at}: {}", answer.message());
         }
     }
 
@@ -187,7 +187,7 @@ impl TestGrafana {
     }
 }
 
-/// The relay's address is Grafana's to whoever asks it.
+/// The relay's address is Grafana's own for all clients.
 impl Deref for TestGrafana {
     type Target = Relay;
 
@@ -228,7 +228,7 @@ fn server(home: &Path) -> Command {
     Command::new(home.join("bin/grafana-server"))
 }
 
-/// The address of which the server's log tells that it listens there.
+/// The listen address in the server's log.
 fn listens(process: &mut Child, folder: &Path) -> SocketAddr {
     let begin = Instant::now();
     loop {

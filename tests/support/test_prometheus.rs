@@ -24,7 +24,7 @@ pub struct TestPrometheus {
 }
 
 impl TestPrometheus {
-    /// Holds the history, in `OpenMetrics` with times, and scrapes nothing. `None` where Prometheus is not installed,
+    /// Contains the history, in `OpenMetrics` with times, and scrapes nothing. `None` if Prometheus is not installed,
     /// which fails the test with `CI=true`.
     pub async fn with_history(history: &str) -> Option<Self> {
         let promtool = program("promtool")?;
@@ -33,7 +33,7 @@ impl TestPrometheus {
         Self::start(folder, free_address(), &json!({}), "up").await
     }
 
-    /// Scrapes what the configuration of its address says, and has an answer to `until`.
+    /// Scrapes the targets of the configuration for its address, and returns data for `until`.
     #[allow(dead_code, reason = "each test binary uses its part")]
     pub async fn scraping(configuration: impl Fn(SocketAddr) -> Value, until: &str) -> Option<Self> {
         let address = free_address();
@@ -50,16 +50,16 @@ impl TestPrometheus {
             .stderr(Stdio::null())
             .spawn();
         let process = Process(Mutex::new(process.unwrap()));
-        let asked = Prometheus::new(&Endpoint::Tcp(address)).unwrap();
+        let client = Prometheus::new(&Endpoint::Tcp(address)).unwrap();
         let begin = Instant::now();
-        while !asked.query(until).await.is_ok_and(|found| !found.is_empty()) {
+        while !client.query(until).await.is_ok_and(|found| !found.is_empty()) {
             assert!(begin.elapsed() < DEADLINE, "Prometheus has no answer to {until}");
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
         Some(Self { address, _process: process, _folder: folder })
     }
 
-    /// Its address as Grafana asks it.
+    /// Its address for Grafana.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }

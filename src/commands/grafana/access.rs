@@ -1,5 +1,5 @@
-//! Who monctl is to the project's Grafana. A command finds that out once: five wrong passwords within five minutes lock
-//! the administrator's account, so that a login that was refused is not shown again in the same run.
+//! Authentication at the project's Grafana, once per command: five wrong passwords within five minutes lock the
+//! administrator's account, so a refused login is not repeated in the same run.
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -16,42 +16,42 @@ use crate::spec::{Loaded, SecretName, Secrets};
 /// The administrator's name.
 const USER: &str = "admin";
 
-/// The way into the project's Grafana, for the length of a command.
+/// Access to the project's Grafana for the duration of a command.
 #[derive(Debug)]
 pub(in crate::commands) struct GrafanaAccess {
     whose: Whose,
-    /// What became of the login that was refused.
+    /// The error of a login that was refused.
     refused: OnceLock<String>,
 }
 
 #[derive(Debug)]
 enum Whose {
-    /// monctl's own.
+    /// monctl's own Grafana.
     Ours {
         /// The project's folder, where passwords and tokens are kept.
         folder: PathBuf,
-        /// The password that another computer made, read from the monitoring host.
+        /// The password that another computer generated, read from the monitoring host.
         learned: OnceLock<Secret>,
     },
-    /// One that exists, with the user's token.
+    /// An existing Grafana, with the user's token.
     Theirs(GrafanaClient),
 }
 
 impl GrafanaAccess {
-    /// Resolves the token of a Grafana that exists; asks nobody yet.
+    /// Resolves the token of an existing Grafana; sends no request yet.
     ///
     /// # Errors
-    /// Where the token's reference cannot be resolved.
+    /// When the token's reference cannot be resolved.
     pub fn of(loaded: &Loaded, provider: &dyn Provider) -> Result<Self> {
         Self::new(loaded, provider, || Secrets::resolve_one(loaded, &SecretName::GrafanaToken))
     }
 
-    /// The same where the spec's secrets are resolved.
+    /// The same, with secrets of the spec that are already resolved.
     ///
     /// # Errors
     /// When no HTTP client can be set up.
     pub fn with(loaded: &Loaded, provider: &dyn Provider, secrets: &Secrets) -> Result<Self> {
-        // Loading has seen to it that there is one where it is needed.
+        // Loading the spec has checked that there is a token if one is needed.
         let token = || Ok(secrets.get(&SecretName::GrafanaToken).cloned().unwrap_or_else(|| Secret::new("")));
         Self::new(loaded, provider, token)
     }
@@ -64,12 +64,12 @@ impl GrafanaAccess {
         Ok(Self { whose, refused: OnceLock::new() })
     }
 
-    /// Whether the spec names a Grafana that exists.
+    /// Whether the spec names an existing Grafana.
     pub const fn is_guest(&self) -> bool {
         matches!(self.whose, Whose::Theirs(_))
     }
 
-    /// The client of a Grafana that exists, once it answered and took the token; none where Grafana is monctl's own.
+    /// The client of an existing Grafana, once it accepted the token; `None` if Grafana is monctl's own.
     ///
     /// # Errors
     /// When it is not ready within `limit`, or refuses the token.
@@ -83,11 +83,11 @@ impl GrafanaAccess {
         }
     }
 
-    /// A client for what is done every day. In monctl's own Grafana, to which `socket` leads: with the token where there
-    /// is a good one, else as the administrator.
+    /// A client for daily work. For monctl's own Grafana, connected through `socket`: with the token if there is a
+    /// valid one, else as the administrator.
     ///
     /// # Errors
-    /// When Grafana is not ready within `limit`, or lets nobody in.
+    /// When Grafana is not ready within `limit`, or refuses every login.
     pub async fn client(
         &self,
         socket: impl Future<Output = Result<PathBuf>>,
@@ -104,8 +104,8 @@ impl GrafanaAccess {
         }
     }
 
-    /// Who writes. Has a token made where there is no good one; where Grafana makes none, the administrator does
-    /// everything.
+    /// The clients for changes. Creates a token if there is no valid one; if Grafana creates none, the administrator
+    /// makes all changes.
     ///
     /// # Errors
     /// As [`GrafanaAccess::client`].
@@ -141,17 +141,20 @@ impl GrafanaAccess {
                 GrafanaClient::with_token(socket.to_owned(), token)
             }
             Err(error) => {
-                events.warn(format!("the administrator does what a token could: {}", error.in_one_line()));
+                events.warn(format!(
+                    "Grafana created no token, so monctl acts as the administrator: {}",
+                    error.in_one_line()
+                ));
                 Ok(admin)
             }
         }
     }
 
-    /// The administrator, whose password is the kept one, or the next one where a change of it was cut off: only then
-    /// are there two tries.
+    /// A client for the administrator, with the kept password, or with the next one if a rotation was interrupted: only
+    /// then are there two attempts.
     ///
     /// # Errors
-    /// Where no password is kept here, or Grafana refuses it, now or earlier in this run.
+    /// When no password is kept here, or Grafana refuses it, now or earlier in this run.
     pub async fn administrator(&self, socket: &Path) -> Result<GrafanaClient> {
         self.may_try()?;
         let folder = self.folder()?;
@@ -168,7 +171,7 @@ impl GrafanaAccess {
         Err(self.refuse(refusal))
     }
 
-    /// The cookies of a session of the administrator's, for a browser.
+    /// The cookies of a session of the administrator, for a browser.
     ///
     /// # Errors
     /// As [`GrafanaAccess::administrator`].
@@ -178,7 +181,8 @@ impl GrafanaAccess {
         GrafanaClient::new(socket, USER, password.clone())?.session(&password).await
     }
 
-    /// Gives the administrator a new password. It is kept before Grafana is told, so that no end of the run loses it.
+    /// Rotates the administrator's password. It is kept before Grafana receives it, so that an interrupted run does not
+    /// lose it.
     ///
     /// # Errors
     /// When Grafana refuses the password that is kept, or the new one does not work afterwards.
@@ -188,15 +192,17 @@ impl GrafanaAccess {
         let (old, new) = (self.known_password()?, Secret::random()?);
         KeptSecret::NextPassword.write(folder, &new)?;
         let changed = admin.change_password(&old, &new).await;
-        // A lost answer says nothing; the new password does.
+        // A lost answer proves nothing; a login with the new password does.
         if !GrafanaClient::new(socket, USER, new)?.is_accepted().await? {
             changed?;
-            return Err(Error::failed("grafana said that it took the new password, and does not take it"));
+            return Err(Error::failed(
+                "Grafana reported success for the new password, but does not accept it",
+            ));
         }
         KeptSecret::NextPassword.replace(KeptSecret::Password, folder)
     }
 
-    /// The administrator's password, where one is known: kept on this computer, or read from the monitoring host.
+    /// The administrator's password, if known: kept on this computer, or read from the monitoring host.
     ///
     /// # Errors
     /// When what is kept cannot be read.
@@ -205,15 +211,15 @@ impl GrafanaAccess {
         Ok(KeptSecret::Password.read(folder)?.or_else(|| learned.get().cloned()))
     }
 
-    /// Takes note of the password that the monitoring host's Grafana was started with.
+    /// Stores the password that the monitoring host's Grafana was started with.
     pub fn learn(&self, password: Secret) {
         if let Whose::Ours { learned, .. } = &self.whose {
-            // Learnt once: it does not change while monctl runs.
+            // Stored once: it does not change while monctl runs.
             drop(learned.set(password));
         }
     }
 
-    /// Keeps a copy of the password on this computer: the one that was learned, else this new one.
+    /// Keeps a copy of the password on this computer: the one from the monitoring host, else this new one.
     ///
     /// # Errors
     /// When it cannot be written.
@@ -238,7 +244,7 @@ impl GrafanaAccess {
         match &self.whose {
             Whose::Ours { folder, .. } => Ok(folder),
             Whose::Theirs(_) => Err(Error::could_not_run(
-                "the Grafana at `grafana.url` is not monctl's: no password of it is kept",
+                "the Grafana at `grafana.url` is not monctl's: its password is not kept",
             )),
         }
     }
@@ -246,29 +252,29 @@ impl GrafanaAccess {
     fn may_try(&self) -> Result<()> {
         match self.refused.get() {
             None => Ok(()),
-            Some(refusal) => Err(Error::failed(format!("{refusal}; it is not tried again"))),
+            Some(refusal) => Err(Error::failed(format!("{refusal}; monctl does not try again"))),
         }
     }
 
     fn refuse(&self, refusal: Error) -> Error {
-        // The first refusal is the one to tell.
+        // The first refusal is the one to report.
         drop(self.refused.set(refusal.message().to_owned()));
         refusal
     }
 }
 
-/// Who writes: the token's account what it may, the administrator of monctl's own Grafana the rest.
+/// The clients for changes: the token's account, and the administrator of monctl's own Grafana for the rest.
 #[derive(Debug)]
 pub(in crate::commands) struct Writers<'a> {
     pub daily: GrafanaClient,
     access: &'a GrafanaAccess,
-    /// The way to monctl's own.
+    /// The socket of monctl's own Grafana.
     socket: Option<PathBuf>,
 }
 
 impl Writers<'_> {
-    /// Makes the changes; the data source of monctl's own Grafana as the administrator, who alone may. `ask` is asked
-    /// before a person's work is undone.
+    /// Makes the changes; those of data sources in monctl's own Grafana as the administrator, who alone is allowed to.
+    /// Calls `ask` before a person's work is undone.
     ///
     /// # Errors
     /// One for each change that could not be made.
@@ -300,16 +306,16 @@ mod tests {
     use crate::commands::annotations;
     use crate::grafana::{Annotation, Occasion};
 
-    /// A Grafana that knows one password and no token, and remembers who asked for what.
+    /// A Grafana with one password and no token, which records the passwords that it receives.
     #[derive(Clone)]
     struct Stub {
         password: &'static str,
-        asked: Arc<Mutex<Vec<String>>>,
+        received: Arc<Mutex<Vec<String>>>,
     }
 
     impl Stub {
         fn at(socket: &Path, password: &'static str) -> Self {
-            let stub = Self { password, asked: Arc::default() };
+            let stub = Self { password, received: Arc::default() };
             let app = Router::new().fallback(answer).with_state(stub.clone());
             let listener = UnixListener::bind(socket).unwrap();
             tokio::spawn(async move { axum::serve(listener, app).await });
@@ -318,8 +324,8 @@ mod tests {
 
         /// The passwords that it refused.
         fn wrong(&self) -> Vec<String> {
-            let asked = self.asked.lock().unwrap();
-            asked.iter().filter(|password| *password != self.password).cloned().collect()
+            let received = self.received.lock().unwrap();
+            received.iter().filter(|password| *password != self.password).cloned().collect()
         }
     }
 
@@ -338,7 +344,7 @@ mod tests {
         };
         let decoded = base64::engine::general_purpose::STANDARD.decode(basic).unwrap();
         let password = String::from_utf8(decoded).unwrap().split_once(':').unwrap().1.to_owned();
-        stub.asked.lock().unwrap().push(password.clone());
+        stub.received.lock().unwrap().push(password.clone());
         if password != stub.password {
             return (
                 StatusCode::UNAUTHORIZED,
@@ -350,7 +356,7 @@ mod tests {
         (status, "{}".to_owned())
     }
 
-    /// A folder with a stub behind its socket, and the way into it.
+    /// A folder with a stub behind its socket, and access to it.
     fn access(password: &'static str) -> (tempfile::TempDir, Stub, GrafanaAccess) {
         let folder = tempfile::tempdir().unwrap();
         let stub = Stub::at(&folder.path().join("socket"), password);
@@ -359,31 +365,31 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_password_that_is_refused_is_shown_once_in_a_whole_run() {
+    async fn a_refused_password_is_sent_once_in_a_whole_run() {
         let (folder, stub, access) = access("right");
         KeptSecret::Password.write(folder.path(), &Secret::new("wrong")).unwrap();
         KeptSecret::Token.write(folder.path(), &Secret::new("ended")).unwrap();
         let socket = || ready(Ok(folder.path().join("socket")));
-        // As `up` does: a look, the import, the annotations; then what others do.
+        // As `up` does: a look, the import, the annotations; then other commands.
         let first = access.client(socket(), Duration::ZERO).await.unwrap_err();
-        assert!(first.hint().unwrap().contains("five wrong tries"), "{first:?}");
+        assert!(first.hint().unwrap().contains("five wrong passwords"), "{first:?}");
         access.writers(socket(), Duration::ZERO, &Events::channel().0).await.unwrap_err();
         let again = access.client(socket(), Duration::ZERO).await.unwrap_err();
-        assert!(again.message().ends_with("it is not tried again"), "{again:?}");
+        assert!(again.message().ends_with("monctl does not try again"), "{again:?}");
         access.log_in(folder.path().join("socket")).await.unwrap_err();
         access.rotate_password(folder.path().join("socket")).await.unwrap_err();
         assert_eq!(stub.wrong(), ["wrong"]);
     }
 
     #[tokio::test]
-    async fn where_no_password_is_kept_none_is_made_up() {
+    async fn no_password_is_sent_if_none_is_kept() {
         let (folder, stub, access) = access("right");
         let socket = || ready(Ok(folder.path().join("socket")));
         let error = access.client(socket(), Duration::ZERO).await.unwrap_err();
         assert!(error.message().contains("is not kept on this computer"), "{error:?}");
         access.log_in(folder.path().join("socket")).await.unwrap_err();
         access.writers(socket(), Duration::ZERO, &Events::channel().0).await.unwrap_err();
-        assert!(stub.asked.lock().unwrap().is_empty());
+        assert!(stub.received.lock().unwrap().is_empty());
 
         // The monitoring host knows it.
         access.learn(Secret::new("right"));
@@ -394,7 +400,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_next_password_is_tried_only_where_a_change_was_cut_off() {
+    async fn the_next_password_is_tried_only_after_an_interrupted_rotation() {
         let (folder, stub, access) = access("next");
         KeptSecret::Password.write(folder.path(), &Secret::new("old")).unwrap();
         KeptSecret::NextPassword.write(folder.path(), &Secret::new("next")).unwrap();
@@ -404,7 +410,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn annotations_end_with_the_first_that_is_refused() {
+    async fn annotations_stop_at_the_first_refusal() {
         let (folder, stub, _) = access("right");
         let client = GrafanaClient::new(folder.path().join("socket"), USER, Secret::new("wrong")).unwrap();
         let at = jiff::Timestamp::UNIX_EPOCH;

@@ -1,5 +1,5 @@
-//! What persons made of dashboards: how a plan tells it, and the copies that are kept beside the spec before it is put
-//! back.
+//! Changes that people made to dashboards: how a plan shows them, and the copies that are kept beside the spec before a
+//! dashboard is restored.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -28,24 +28,24 @@ pub(in crate::commands) fn action(change: &GrafanaChange) -> GrafanaAction {
     GrafanaAction { sign: change.sign(), what: change.subject(), why }
 }
 
-/// What a change does to a thing that is there, where its reason alone does not say so.
+/// What a change does to an existing object, if its reason alone does not show it.
 fn effect(change: &GrafanaChange) -> Option<&'static str> {
     match change {
         _ if change.is_new() => None,
-        GrafanaChange::DataSource(_) => Some("these are set to what the spec says, its secrets stay"),
-        GrafanaChange::Folder(_) => Some("it gets its name back"),
+        GrafanaChange::DataSource(_) => Some("these are set to the values of the spec; its secrets stay"),
+        GrafanaChange::Folder(_) => Some("its name is restored"),
         GrafanaChange::Stray(_) => Some("it is deleted"),
         GrafanaChange::Dashboard(_) => None,
     }
 }
 
-/// What is left alone, as a plan shows it.
+/// A difference that is kept, as a plan shows it.
 pub(in crate::commands) fn left_alone(change: &GrafanaChange) -> GrafanaAction {
     GrafanaAction { sign: '=', what: change.subject(), why: change.reason().to_owned() }
 }
 
-/// What becomes of a person's work that a change would undo: left alone, or a copy is kept in a folder beside the spec
-/// first. Where none can be kept, the dashboard is left as it is, with an error.
+/// Handles a person's work that a change would undo: leaves it, or first keeps a copy in a folder beside the spec. If
+/// no copy can be kept, the dashboard is left as it is, with an error.
 pub(in crate::commands) fn spare<'a>(
     base: &'a Path,
     on_drift: OnDrift,
@@ -53,16 +53,18 @@ pub(in crate::commands) fn spare<'a>(
 ) -> impl Fn(&Drift) -> Result<OnDrift> + Sync + 'a {
     move |drift| {
         let note = match on_drift {
-            OnDrift::Keep => "changed in Grafana meanwhile; left as it is".to_owned(),
-            OnDrift::Restore => format!("kept in `{}`", copy(base, drift)?.display()),
+            OnDrift::Keep => "changed in Grafana; left as it is".to_owned(),
+            OnDrift::Restore => {
+                format!("changed in Grafana; a copy is kept in `{}`", copy(base, drift)?.display())
+            }
         };
         events.note(format!("dashboard `{}`: {note}", drift.title));
         Ok(on_drift)
     }
 }
 
-/// Never over another file: versions begin anew in a Grafana that was made anew, so that the name holds the content's
-/// digest, too. The same content is kept once; one that was cut off or edited is in the way.
+/// Writes a copy, never over another file: a new Grafana restarts its version numbers, so the name also contains the
+/// content's digest. The same content is kept once; a file with other content (truncated or edited) is an error.
 pub(super) fn copy(base: &Path, drift: &Drift) -> Result<PathBuf> {
     let path = base.join(FOLDER).join(copy_name(drift));
     let write = || {
@@ -73,8 +75,7 @@ pub(super) fn copy(base: &Path, drift: &Drift) -> Result<PathBuf> {
             Err(error) => Err(error),
         }
     };
-    let remedy =
-        "the dashboard was left as a person made it; make room in that folder, then run `monctl up` again";
+    let remedy = "the dashboard was left unchanged; make room in that folder, then run `monctl up` again";
     write().map_err(|error| unusable(&path, error).remedy(remedy)).map(|()| path)
 }
 
@@ -82,7 +83,7 @@ fn text(drift: &Drift) -> String {
     format!("{:#}\n", drift.document)
 }
 
-/// `monctl_hosts-v3-3f1a….json`: the version is that of Grafana's history.
+/// `monctl_hosts-v3-3f1a….json`: the version is the one in Grafana's history.
 fn copy_name(drift: &Drift) -> String {
     format!("{}-v{}-{}.json", drift.uid, drift.version, Sha256::of(text(drift)).short())
 }
@@ -113,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn an_older_copy_of_the_same_version_stays_and_the_same_is_kept_once() {
+    fn an_older_copy_of_the_same_version_stays_and_equal_content_is_kept_once() {
         let folder = tempfile::tempdir().unwrap();
         let [before, after] = ["before", "after"].map(|title| json!({"title": title}));
         let first = copy(folder.path(), &drift(&before)).unwrap();
@@ -124,10 +125,10 @@ mod tests {
     }
 
     #[test]
-    fn where_no_copy_can_be_kept_that_is_an_error() {
+    fn a_copy_that_cannot_be_kept_is_an_error() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join(FOLDER), "a file in the way").unwrap();
         let error = copy(folder.path(), &drift(&json!({}))).unwrap_err();
-        assert!(error.hint().unwrap().contains("left as a person made it"));
+        assert!(error.hint().unwrap().contains("was left unchanged"));
     }
 }

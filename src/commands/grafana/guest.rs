@@ -1,4 +1,4 @@
-//! What `down` takes back from a Grafana that exists.
+//! What `down` removes from an existing Grafana.
 
 use std::path::Path;
 use std::time::Duration;
@@ -12,10 +12,10 @@ use crate::grafana::{Desired, GrafanaClient, Leftovers};
 use crate::provider::Provider;
 use crate::spec::Loaded;
 
-/// It runs already.
+/// Time limit for a running Grafana to answer.
 const READY_WITHIN: Duration = Duration::from_secs(10);
 
-/// What monctl has in a Grafana that exists.
+/// What monctl owns in an existing Grafana.
 #[derive(Debug)]
 pub(in crate::commands) struct Guest {
     client: GrafanaClient,
@@ -24,7 +24,7 @@ pub(in crate::commands) struct Guest {
 }
 
 impl Guest {
-    /// Looks; `None` where the spec names no Grafana that exists.
+    /// Queries it; `None` if the spec names no existing Grafana.
     ///
     /// # Errors
     /// When it refuses the token or does not answer.
@@ -32,7 +32,7 @@ impl Guest {
         let Some(client) = GrafanaAccess::of(loaded, provider)?.guest(READY_WITHIN).await? else {
             return Ok(None);
         };
-        // A file of the user's that is broken by now must not hold up the rest.
+        // An invalid dashboard file of the user must not block the rest.
         let wanted = if let Ok(wanted) = dashboards::wanted(loaded).await {
             wanted
         } else {
@@ -47,20 +47,20 @@ impl Guest {
         Ok(Some(Self { client, desired, leftovers }))
     }
 
-    /// What would be removed, a line each.
+    /// What would be removed, one line each.
     pub fn lines(&self) -> Vec<String> {
         self.leftovers.lines()
     }
 
-    /// Removes it, keeps copies beside the spec of what persons made of it, and looks again. Returns what is gone and
-    /// what stays since it is not monctl's.
+    /// Removes it, keeps copies of dashboards that people changed beside the spec, and verifies the result. Returns
+    /// what was removed, and what stays because it is not monctl's.
     ///
     /// # Errors
-    /// When something of monctl's is still there, or no copy can be kept, in which case nothing was removed.
+    /// When something of monctl's still exists, or a copy cannot be kept; in that case nothing was removed.
     pub async fn take_back(self, base: &Path, events: &Events) -> Result<(Vec<String>, Option<String>)> {
         for changed in self.leftovers.drifts() {
             let path = drift::copy(base, changed)?;
-            events.note(format!("what a person made of it is kept in `{}`", path.display()));
+            events.note(format!("a copy of a changed dashboard is kept in `{}`", path.display()));
         }
         let (gone, errors) = self.client.take_back(&self.desired, &self.leftovers).await;
         if let Some(error) = Error::all(errors) {

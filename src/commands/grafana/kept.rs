@@ -1,5 +1,5 @@
-//! What the operator's computer keeps of Grafana's secrets, in the project's folder, readable by its owner only: the
-//! administrator's password, the one that is to follow it, and the token for daily work.
+//! Grafana's secrets on the operator's computer, in the project's folder, readable by its owner only: the
+//! administrator's password, the next password during a rotation, and the token for daily work.
 
 use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Write};
@@ -14,7 +14,8 @@ use crate::secret::Secret;
 pub(in crate::commands) enum KeptSecret {
     /// The administrator's password.
     Password,
-    /// The password that is to be the administrator's: written before Grafana is told, so that no end of a run loses it.
+    /// The administrator's next password: written before Grafana receives it, so that an interrupted run does not lose
+    /// it.
     NextPassword,
     /// The token of monctl's service account.
     Token,
@@ -38,7 +39,7 @@ impl KeptSecret {
         }
     }
 
-    /// Keeps a secret in the place of the one before.
+    /// Writes a secret, replacing the previous one.
     pub(in crate::commands) fn write(self, folder: &Path, secret: &Secret) -> Result<()> {
         let path = folder.join(self.file());
         let beside = folder.join(format!(".{}.new", self.file()));
@@ -52,7 +53,7 @@ impl KeptSecret {
         write().map_err(|error| unusable(&path, error))
     }
 
-    /// Takes the place of another secret.
+    /// Renames this secret, replacing the other one.
     pub(in crate::commands) fn replace(self, other: Self, folder: &Path) -> Result<()> {
         let path = folder.join(other.file());
         fs::rename(folder.join(self.file()), &path).map_err(|error| unusable(&path, error))
@@ -70,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_secret_is_kept_for_its_owner_only_and_takes_anothers_place() {
+    fn a_secret_is_readable_by_its_owner_only_and_can_replace_another() {
         let folder = tempfile::tempdir().unwrap();
         assert_eq!(KeptSecret::Password.read(folder.path()).unwrap(), None);
         KeptSecret::Password.write(folder.path(), &Secret::new("old")).unwrap();

@@ -1,5 +1,5 @@
-//! A Chromium without a window, told what to do by its `DevTools` protocol: messages of JSON, each ended by a zero byte,
-//! over its file descriptors 3 and 4. It shares nothing with the user's own browser.
+//! A headless Chromium, controlled through its `DevTools` protocol: messages of JSON, each ended by a zero byte, over
+//! its file descriptors 3 and 4. It shares nothing with the user's own browser.
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -16,38 +16,38 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::error::{Error, Result};
 
-/// Makes its standard input and output the descriptors 3 and 4, and takes both away from what else it prints.
+/// Maps its standard input and output to the descriptors 3 and 4, and redirects its other output to `/dev/null`.
 const LAUNCH: &str = r#"exec "$0" "$@" 3<&0 4>&1 </dev/null >/dev/null 2>&1"#;
-/// After so long it does not answer any more.
+/// Time limit of an answer.
 const PATIENCE: Duration = Duration::from_mins(1);
-/// A page may load and draw for so long.
+/// Time limit for loading and drawing a page.
 const LOADING: Duration = Duration::from_secs(30);
-/// A page is drawn once it has asked for nothing for so long.
+/// A page is drawn once it has sent no request for this long.
 const QUIET: Duration = Duration::from_secs(1);
-/// What a page is asked about itself.
+/// The script that reads the state of a page.
 const LOOK: &str = "({path: location.pathname, password: document.querySelector('input[type=password]') !== null, \
                     complete: document.readyState === 'complete'})";
 
-/// A browser that runs; it is ended when dropped.
+/// A running browser; it is killed when dropped.
 pub(super) struct Browser {
     child: Child,
     input: ChildStdin,
     output: BufReader<ChildStdout>,
-    /// The beginning of a message of which the end has not come yet.
+    /// The beginning of a message whose end has not arrived yet.
     partial: Vec<u8>,
     /// The number of the last call.
     calls: u64,
     /// The page's session; `None` until there is one.
     session: Option<String>,
-    /// The page's requests that are under way.
-    under_way: HashSet<String>,
+    /// The page's pending requests.
+    pending: HashSet<String>,
     _profile: TempDir,
 }
 
-/// What a page is, once it is drawn.
+/// State of a page once it is drawn.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct DrawnPage {
-    /// The path of its address, to which it may have been led.
+    /// The path of its address, after redirects.
     pub path: String,
     pub asks_for_password: bool,
 }
@@ -87,7 +87,7 @@ impl Browser {
             partial: Vec::new(),
             calls: 0,
             session: None,
-            under_way: HashSet::new(),
+            pending: HashSet::new(),
             _profile: profile,
         };
         browser.attach().await.map_err(|error| cannot().because(error))?;
@@ -107,13 +107,13 @@ impl Browser {
     /// Opens an address in a window of this size, and waits until the page is drawn.
     ///
     /// # Errors
-    /// When nobody answers at the address, or the browser does not.
+    /// When the address or the browser does not answer.
     pub async fn open(&mut self, url: &str, (width, height): (u64, u64)) -> Result<DrawnPage> {
         let size = json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false});
         self.call("Emulation.setDeviceMetricsOverride", size).await?;
-        self.under_way.clear();
-        let went = self.call("Page.navigate", json!({ "url": url })).await?;
-        if let Some(why) = went["errorText"].as_str() {
+        self.pending.clear();
+        let navigated = self.call("Page.navigate", json!({ "url": url })).await?;
+        if let Some(why) = navigated["errorText"].as_str() {
             return Err(Error::failed("the browser cannot open Grafana's page").because(why.to_owned()));
         }
         let until = Instant::now() + LOADING;
@@ -127,13 +127,13 @@ impl Browser {
         }
     }
 
-    /// Listens until the page has asked for nothing for a while; `false` where it still does at the end.
+    /// Waits until the page has sent no request for a while; `false` if it still does at the deadline.
     async fn is_quiet(&mut self, until: Instant) -> Result<bool> {
         let mut since = Instant::now();
         loop {
-            let next = if self.under_way.is_empty() { since + QUIET } else { until };
+            let next = if self.pending.is_empty() { since + QUIET } else { until };
             let Ok(message) = timeout_at(next.min(until), self.read()).await else {
-                return Ok(self.under_way.is_empty() && Instant::now() < until);
+                return Ok(self.pending.is_empty() && Instant::now() < until);
             };
             self.note(&message?);
             since = Instant::now();
@@ -143,27 +143,28 @@ impl Browser {
     /// The picture of what is on the page, as PNG.
     ///
     /// # Errors
-    /// When the browser gives none.
+    /// When the browser returns none.
     pub async fn picture(&mut self) -> Result<Vec<u8>> {
         let taken = self.call("Page.captureScreenshot", json!({"format": "png"})).await?;
-        let picture = taken["data"].as_str().ok_or_else(|| Error::failed("the browser gave no picture"))?;
+        let picture =
+            taken["data"].as_str().ok_or_else(|| Error::failed("the browser returned no picture"))?;
         BASE64
             .decode(picture)
             .map_err(|error| Error::failed("the browser's picture cannot be read").because(error))
     }
 
-    /// Ends it. One that does not end by itself is ended when dropped.
+    /// Ends the browser. If it does not exit, it is killed when dropped.
     pub async fn close(mut self) {
         drop(self.call("Browser.close", json!({})).await);
         drop(timeout(PATIENCE, self.child.wait()).await);
     }
 
     async fn evaluate(&mut self, script: &str) -> Result<Value> {
-        let asked = json!({"expression": script, "returnByValue": true});
-        Ok(self.call("Runtime.evaluate", asked).await?["result"]["value"].take())
+        let parameters = json!({"expression": script, "returnByValue": true});
+        Ok(self.call("Runtime.evaluate", parameters).await?["result"]["value"].take())
     }
 
-    /// Calls a method of the page, of the browser where there is no page yet.
+    /// Calls a method of the page, or of the browser if there is no page yet.
     async fn call(&mut self, method: &str, parameters: Value) -> Result<Value> {
         self.calls += 1;
         let id = self.calls;
@@ -183,7 +184,7 @@ impl Browser {
         }
     }
 
-    /// The answer to a call; what comes before it is noted.
+    /// The answer to a call; processes the events before it.
     async fn answer(&mut self, call: u64) -> Result<Value> {
         loop {
             let message = self.read().await?;
@@ -194,7 +195,7 @@ impl Browser {
         }
     }
 
-    /// The next message. It may be given up at any time: what came of one is kept.
+    /// The next message. Cancel-safe: a partial message is kept.
     async fn read(&mut self) -> Result<Value> {
         let gone = || Error::failed("the browser has ended");
         let count =
@@ -205,15 +206,15 @@ impl Browser {
         let message = std::mem::take(&mut self.partial);
         let text = message.strip_suffix(b"\0").unwrap_or(&message);
         serde_json::from_slice(text)
-            .map_err(|error| Error::failed("the browser's words cannot be read").because(error))
+            .map_err(|error| Error::failed("the browser's message cannot be parsed").because(error))
     }
 
-    /// Keeps count of the page's requests.
+    /// Tracks the page's requests.
     fn note(&mut self, message: &Value) {
         let Some(request) = message["params"]["requestId"].as_str() else { return };
         match message["method"].as_str() {
-            Some("Network.requestWillBeSent") => drop(self.under_way.insert(request.to_owned())),
-            Some("Network.loadingFinished" | "Network.loadingFailed") => drop(self.under_way.remove(request)),
+            Some("Network.requestWillBeSent") => drop(self.pending.insert(request.to_owned())),
+            Some("Network.loadingFinished" | "Network.loadingFailed") => drop(self.pending.remove(request)),
             _ => {}
         }
     }

@@ -1,4 +1,4 @@
-//! Whether anything is on a picture. Reads the PNGs that a browser makes: eight bits a channel, not interlaced. Pure.
+//! Detects blank pictures. Reads the PNGs that a browser writes: eight bits a channel, not interlaced. Pure.
 
 use std::io::Read as _;
 
@@ -9,34 +9,34 @@ const SIGNATURE: &[u8] = b"\x89PNG\r\n\x1a\n";
 const HEAD: usize = 8;
 const CHECKSUM: usize = 4;
 
-/// Whether all points have the same colour.
+/// Whether all pixels have the same colour.
 ///
 /// # Errors
-/// When it is no such PNG: what is wrong with it.
+/// When it is not such a PNG.
 pub(super) fn is_of_one_colour(png: &[u8]) -> Result<bool, String> {
-    let no_picture = || "what the browser made is no picture".to_owned();
-    let rest = png.strip_prefix(SIGNATURE).ok_or_else(no_picture)?;
+    let invalid = || "the browser's picture is not a valid PNG".to_owned();
+    let rest = png.strip_prefix(SIGNATURE).ok_or_else(invalid)?;
     let (width, channels) = chunks(rest)
         .find(|(kind, _)| kind == b"IHDR")
         .and_then(|(_, header)| size(header))
-        .ok_or_else(no_picture)?;
+        .ok_or_else(invalid)?;
     let packed: Vec<u8> =
         chunks(rest).filter(|(kind, _)| kind == b"IDAT").flat_map(|(_, data)| data).copied().collect();
     let mut lines = Vec::new();
-    ZlibDecoder::new(packed.as_slice()).read_to_end(&mut lines).map_err(|_| no_picture())?;
+    ZlibDecoder::new(packed.as_slice()).read_to_end(&mut lines).map_err(|_| invalid())?;
 
     let length = width * channels;
     let mut before = vec![0; length];
     let mut first: Option<Vec<u8>> = None;
     for line in lines.chunks_exact(length + 1) {
-        let points = plain(line[0], &line[1..], &before, channels).ok_or_else(no_picture)?;
-        let first = first.get_or_insert_with(|| points[..channels].to_vec());
-        if points.chunks_exact(channels).any(|point| point != first.as_slice()) {
+        let pixels = plain(line[0], &line[1..], &before, channels).ok_or_else(invalid)?;
+        let first = first.get_or_insert_with(|| pixels[..channels].to_vec());
+        if pixels.chunks_exact(channels).any(|pixel| pixel != first.as_slice()) {
             return Ok(false);
         }
-        before = points;
+        before = pixels;
     }
-    if first.is_none() { Err(no_picture()) } else { Ok(true) }
+    if first.is_none() { Err(invalid()) } else { Ok(true) }
 }
 
 /// Kind and data of each chunk.
@@ -50,7 +50,7 @@ fn chunks(mut rest: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
     })
 }
 
-/// The width in points and the number of channels.
+/// The width in pixels and the number of channels.
 fn size(header: &[u8]) -> Option<(usize, usize)> {
     let width = u32::from_be_bytes(header.get(..4)?.try_into().ok()?) as usize;
     let (depth, colour, interlaced) = (*header.get(8)?, *header.get(9)?, *header.get(12)?);
@@ -62,11 +62,11 @@ fn size(header: &[u8]) -> Option<(usize, usize)> {
     (width > 0 && depth == 8 && interlaced == 0).then_some((width, channels))
 }
 
-/// A line as it was before the filter of this kind (section 9 of the PNG specification).
+/// Reverses the filter of this kind for a line (section 9 of the PNG specification).
 fn plain(filter: u8, line: &[u8], above: &[u8], channels: usize) -> Option<Vec<u8>> {
-    let mut points: Vec<u8> = Vec::with_capacity(line.len());
+    let mut pixels: Vec<u8> = Vec::with_capacity(line.len());
     for (at, byte) in line.iter().enumerate() {
-        let left = at.checked_sub(channels).map_or(0, |at| points[at]);
+        let left = at.checked_sub(channels).map_or(0, |at| pixels[at]);
         let corner = at.checked_sub(channels).map_or(0, |at| above[at]);
         let guess = match filter {
             0 => 0,
@@ -76,15 +76,15 @@ fn plain(filter: u8, line: &[u8], above: &[u8], channels: usize) -> Option<Vec<u
             4 => nearest(left, above[at], corner),
             _ => return None,
         };
-        points.push(byte.wrapping_add(guess));
+        pixels.push(byte.wrapping_add(guess));
     }
-    Some(points)
+    Some(pixels)
 }
 
-/// Of left, above and the corner between them the one nearest to where a plane through them leads.
+/// The Paeth predictor: of left, above and the corner between them, the one nearest to `left + above - corner`.
 fn nearest(left: u8, above: u8, corner: u8) -> u8 {
-    let led = i16::from(left) + i16::from(above) - i16::from(corner);
-    let far = |from: u8| (led - i16::from(from)).abs();
+    let estimate = i16::from(left) + i16::from(above) - i16::from(corner);
+    let far = |from: u8| (estimate - i16::from(from)).abs();
     if far(left) <= far(above) && far(left) <= far(corner) {
         left
     } else if far(above) <= far(corner) {
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn one_colour_is_seen_through_every_filter() {
+    fn a_single_colour_is_detected_with_every_filter() {
         let (plain, left, same) = ([7, 8, 9, 7, 8, 9], [7, 8, 9, 0, 0, 0], [0; 6]);
         let mean = [4, 4, 5, 0, 0, 0];
         let blank = png(2, &[(0, &plain), (1, &left), (2, &same), (3, &mean), (4, &same)]);
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_picture_is_refused() {
+    fn an_invalid_picture_is_refused() {
         assert!(is_of_one_colour(b"<html>").is_err());
         assert!(is_of_one_colour(SIGNATURE).is_err());
         assert!(is_of_one_colour(&png(2, &[])).is_err());

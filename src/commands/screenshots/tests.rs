@@ -1,5 +1,5 @@
-//! Pictures by a real Chromium: of pages on loopback, a dashboard's, the login, an empty one; and of the stand-in for
-//! Grafana, which has sessions and one page for all.
+//! Screenshots by a real Chromium: of pages on loopback (a dashboard, the login, an empty page), and of the stand-in
+//! for Grafana, which has sessions and the same page for all users.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener};
@@ -29,7 +29,7 @@ impl StandIn {
         let mut line = String::new();
         BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let address = line.trim().rsplit('=').next().and_then(|address| address.parse().ok());
-        (Self(process), address.unwrap_or_else(|| panic!("the stand-in said {line:?}")))
+        (Self(process), address.unwrap_or_else(|| panic!("the stand-in printed {line:?}")))
     }
 }
 
@@ -40,7 +40,7 @@ impl Drop for StandIn {
     }
 }
 
-/// Serves pages on loopback until the test ends; the one that a browser gets follows from its cookie and the path.
+/// Serves pages on loopback until the test ends; the cookie and the path select the page.
 fn serve() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let base = format!("http://{}/", listener.local_addr().unwrap());
@@ -76,8 +76,8 @@ fn answer(request: &str) -> String {
     )
 }
 
-/// Whether Chromium is here; without it the test fails with `CI=true`.
-fn is_there() -> bool {
+/// Whether Chromium is installed; without it the test fails with `CI=true`.
+fn is_installed() -> bool {
     let found = find().is_ok();
     assert!(found || std::env::var("CI").as_deref() != Ok("true"), "no Chromium");
     found
@@ -92,7 +92,7 @@ async fn picture(uid: &str, cookie: &str) -> Result<Vec<u8>> {
 
 #[tokio::test]
 async fn a_dashboard_is_photographed_once_it_is_drawn() {
-    if !is_there() {
+    if !is_installed() {
         return;
     }
     let taken = picture("panels", "session=good; Path=/").await.unwrap();
@@ -101,23 +101,23 @@ async fn a_dashboard_is_photographed_once_it_is_drawn() {
 }
 
 #[tokio::test]
-async fn a_page_that_is_not_the_dashboard_is_no_picture_of_it() {
-    if !is_there() {
+async fn a_page_that_is_not_the_dashboard_is_refused() {
+    if !is_installed() {
         return;
     }
     for (uid, cookie, why) in [
-        ("panels", "session=bad; Path=/", "Grafana asks to log in"),
-        ("gone", "session=good; Path=/", "Grafana led the browser to `/`"),
+        ("panels", "session=bad; Path=/", "Grafana requires a login"),
+        ("gone", "session=good; Path=/", "Grafana redirected the browser to `/`"),
         ("blank", "session=good; Path=/", "the page is empty"),
     ] {
         let error = picture(uid, cookie).await.unwrap_err();
-        assert_eq!(error.message(), format!("there is no picture of dashboard `Board`: {why}"));
+        assert_eq!(error.message(), format!("cannot take a screenshot of dashboard `Board`: {why}"));
     }
 }
 
 #[tokio::test]
-async fn only_who_is_logged_in_gets_a_picture_of_a_dashboard() {
-    if !is_there() {
+async fn a_dashboard_is_photographed_only_after_a_login() {
+    if !is_installed() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
@@ -132,7 +132,7 @@ async fn only_who_is_logged_in_gets_a_picture_of_a_dashboard() {
     assert_eq!(files, ["one.png", "two.png"].map(|name| pictures.join(name)));
     assert!(files.iter().all(|file| file.is_file()));
     let refused = take(&browser, &pictures, &dashboards, &base, vec![]).await.unwrap_err();
-    assert_eq!(refused.message(), "there is no picture of dashboard `One`: Grafana asks to log in");
+    assert_eq!(refused.message(), "cannot take a screenshot of dashboard `One`: Grafana requires a login");
 }
 
 #[test]

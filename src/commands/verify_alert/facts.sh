@@ -1,5 +1,5 @@
 #!/bin/sh
-# What a report says of a host: one fact a line, its name and its value separated by a tab.
+# The facts of a host in the report: one fact per line, its name and its value separated by a tab.
 fact() { printf '%s\t%s\n' "$1" "$2"; }
 
 # shellcheck disable=SC1091 # the host's own file

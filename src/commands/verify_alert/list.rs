@@ -12,26 +12,26 @@ use crate::spec::{DrillKind, Spec};
 #[derive(Debug, Serialize)]
 struct Line {
     alert: String,
-    /// Absent where nothing is caused.
+    /// Absent if there is no drill.
     #[serde(skip_serializing_if = "Option::is_none")]
     drill: Option<String>,
     #[serde(flatten)]
     safety: Option<Safety>,
-    /// Why nothing is caused.
+    /// Why there is no drill.
     #[serde(skip_serializing_if = "Option::is_none")]
     rule_tested_only: Option<String>,
 }
 
 /// # Errors
-/// None in practice: the list has a form in JSON.
+/// None in practice: the list can be serialized.
 pub(super) fn print(spec: &Spec) -> Result<Outcome> {
     let lines: Vec<Line> = rules(spec).into_iter().map(|rule| line(spec, rule)).collect();
     let json = serde_json::to_value(&lines)
-        .map_err(|error| Error::failed("the list has no form in JSON").because(error))?;
+        .map_err(|error| Error::failed("cannot write the list as JSON").because(error))?;
     let text: Vec<String> = lines.iter().map(Line::text).collect();
     let always = format!(
-        "every drill ends when its alert was delivered, at its time limit, and within {} s of monctl's end; its undo \
-         takes {} s at most, and a reboot leaves nothing of it",
+        "every drill ends once its alert is delivered, at its time limit, or within {} s after monctl ends; its undo \
+         takes at most {} s, and nothing of it survives a reboot",
         LEASE.as_secs(),
         UNDOING.as_secs()
     );
@@ -55,7 +55,7 @@ fn line(spec: &Spec, rule: Rule) -> Line {
     }
 }
 
-/// What is done, in a word or two.
+/// What the drill does, in a few words.
 fn what(kind: &DrillKind) -> String {
     match kind {
         DrillKind::Cpu => "stress-ng keeps every CPU busy".into(),
@@ -66,7 +66,7 @@ fn what(kind: &DrillKind) -> String {
         DrillKind::FailingUnit => "a unit fails on purpose".into(),
         DrillKind::Requests { status } => format!("real requests are answered with {status}"),
         DrillKind::SlowRequests => "real requests are answered late".into(),
-        DrillKind::ReplacedWorkers => "workers are asked to end, one at a time, and are replaced".into(),
+        DrillKind::ReplacedWorkers => "workers are terminated one at a time, and are replaced".into(),
         DrillKind::Run { run, .. } => format!("runs {}", run.join(" ")),
         DrillKind::None { .. } => String::new(),
     }
@@ -79,6 +79,6 @@ impl Line {
             return format!("{alert}: {drill}\n  danger: {danger}\n  guard: {guard}\n  undo: {undo}");
         }
         let because = rule_tested_only.as_deref().unwrap_or_default();
-        format!("{alert}: held to its promise by rule tests alone\n  because: {because}")
+        format!("{alert}: no drill, only rule tests\n  because: {because}")
     }
 }

@@ -1,4 +1,4 @@
-//! What became of the drills, for people and for programs.
+//! The results of the drills, for people and for programs.
 
 use serde_json::{Value, json};
 
@@ -8,8 +8,8 @@ use crate::report::duration;
 use crate::timing::Stage;
 use crate::verify::{Bystander, BystanderVerdict, NotRun, Proof, Round};
 
-/// One alert that was asked for alone gives its proof, or the error that kept it from being drilled; several give a
-/// document with all of them.
+/// A single requested alert gives its proof, or the error that prevented its drill; several alerts give a document with
+/// all of them.
 pub(super) fn of(round: Round, args: &VerifyArgs) -> Result<Outcome> {
     if !args.all && args.alerts.len() == 1 {
         return alone(round);
@@ -74,8 +74,9 @@ fn text(proof: &Proof) -> String {
         if let Some(resolved) = after(Stage::Resolved) {
             text.push_str(&format!(", resolved {} after it ended", duration(resolved.saturating_sub(off))));
         }
-        if let Some(told) = after(Stage::ResolvedDelivered) {
-            text.push_str(&format!(", told {} after it ended", duration(told.saturating_sub(off))));
+        if let Some(notified) = after(Stage::ResolvedDelivered) {
+            let after_end = duration(notified.saturating_sub(off));
+            text.push_str(&format!(", resolved notification delivered {after_end} after it ended"));
         }
         return text;
     };
@@ -103,15 +104,17 @@ fn other(Bystander { alert, instance, verdict }: &Bystander) -> String {
     let about = if instance.is_empty() { String::new() } else { format!(" on {instance}") };
     match verdict {
         BystanderVerdict::Expected { of } => {
-            format!("{alert}{about} fired, too: to be expected of the drill for {of}")
+            format!("{alert}{about} fired, too: expected during the drill for {of}")
         }
-        BystanderVerdict::Inhibited { by } => format!("{alert}{about} fired, too, and was not told: {by}"),
+        BystanderVerdict::Inhibited { by } => {
+            format!("{alert}{about} fired, too, and was not notified: {by}")
+        }
         BystanderVerdict::Unknown { why } => {
             format!("{alert}{about} fired, too; whether a drill explains it is unknown: {why}")
         }
-        BystanderVerdict::FalseAlarm => format!(
-            "{alert}{about} fired, too, and no drill explains it: a false alarm, or a fault of its own"
-        ),
+        BystanderVerdict::FalseAlarm => {
+            format!("{alert}{about} fired, too, and no drill explains it: a false alarm, or another fault")
+        }
     }
 }
 
@@ -155,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lost_observation_has_an_exit_code_of_its_own_and_hides_no_alert_that_stopped() {
+    fn a_lost_observation_has_its_own_exit_code_and_does_not_hide_a_failed_proof() {
         let all = |verdicts| outcome("monctl verify-alert --all", verdicts).exit;
         let not_run = || Err(Error::could_not_run("no"));
         assert_eq!(all(vec![Ok(proof(true, false))]), Exit::Success);

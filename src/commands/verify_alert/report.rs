@@ -1,5 +1,5 @@
-//! `verify-alert --report FILE`: what became of the drills as a page for managers and engineers. The curves come
-//! from Prometheus afterwards, the messages from a view of the inbox of its own.
+//! `verify-alert --report FILE`: the results of the drills as a page for managers and engineers. The curves come
+//! from Prometheus afterwards, the messages from its own copy of the inbox.
 
 use std::collections::BTreeMap;
 use std::fs::Permissions;
@@ -23,9 +23,9 @@ use crate::spec::Spec;
 use crate::timing::Stage;
 use crate::verify::{NotRun, Proof, Round, Services, Subject, Witness};
 
-/// What a curve shows before the fault.
+/// How much time before the fault a curve shows.
 const BEFORE: Duration = Duration::from_secs(15);
-/// A curve has about so many points.
+/// Approximate number of points of a curve.
 const POINTS: f64 = 200.0;
 /// One fact a line: its name, a tab, its value.
 const FACTS: &str = include_str!("facts.sh");
@@ -36,12 +36,12 @@ pub(super) struct ReportCollector {
 }
 
 impl ReportCollector {
-    /// Begins with what arrives from now on.
+    /// Collects messages from now on.
     pub fn new(services: &Services) -> Self {
         Self { services: services.clone() }
     }
 
-    /// Writes the page. What cannot be asked any more is left out, and that is said.
+    /// Writes the page. Data that cannot be queried any more is left out, with a note.
     ///
     /// # Errors
     /// When the file cannot be written.
@@ -58,7 +58,7 @@ impl ReportCollector {
         let messages = self.messages();
         let mut page = ReportPage {
             project: spec.project.to_string(),
-            made: people(Timestamp::now()),
+            made: readable(Timestamp::now()),
             ..ReportPage::default()
         };
         for (alert, _) in &round.verdicts {
@@ -69,8 +69,10 @@ impl ReportCollector {
                     section.curve = match curve(&self.services.prometheus, rule, proof, hosts).await {
                         Ok(curve) => curve,
                         Err(error) => {
-                            events
-                                .warn(format!("the report has no curve of {alert}: {}", error.in_one_line()));
+                            events.warn(format!(
+                                "the report has no curve for {alert}: {}",
+                                error.in_one_line()
+                            ));
                             Vec::new()
                         }
                     };
@@ -101,10 +103,10 @@ impl ReportCollector {
         put(file, &page.render()?)
     }
 
-    /// What arrived, with the moment at which it did.
+    /// The messages that arrived, with their times.
     fn messages(&mut self) -> Vec<Arrived> {
         let when = |at: tokio::time::Instant| {
-            // A drill lasts no centuries.
+            // A drill does not last centuries.
             let ago = jiff::SignedDuration::try_from(at.elapsed()).unwrap_or_default();
             Timestamp::now().checked_sub(ago).unwrap_or(Timestamp::UNIX_EPOCH)
         };
@@ -124,7 +126,7 @@ struct Arrived {
 }
 
 impl Arrived {
-    /// Whether it is about the alert of a drill. A message of the user's own words need not name it; its marks do.
+    /// Whether it is about the alert of a drill. A message from the user's own template need not name it; its marks do.
     fn is_about(&self, proof: &Proof) -> bool {
         if self.marks.is_empty() {
             let names = [proof.alert.clone(), escaped(&proof.alert)];
@@ -135,7 +137,7 @@ impl Arrived {
     }
 }
 
-/// A section for an alert of which nothing is known but its rule.
+/// A section for an alert without a drill, from its rule.
 fn section(alert: &str, rule: Option<&Rule>) -> Section {
     let word = |name: &str| rule.and_then(|rule| rule.labels.get(name).cloned()).unwrap_or_default();
     Section {
@@ -147,7 +149,7 @@ fn section(alert: &str, rule: Option<&Rule>) -> Section {
     }
 }
 
-/// Tells a drill's story.
+/// Fills a section with the results of a drill.
 fn prove(section: &mut Section, proof: &Proof, messages: &[Arrived]) {
     let seconds = |stage: Stage| proof.when(stage).map(|millis| millis.0.as_secs_f64());
     section.verdict = match &proof.diagnosis {
@@ -159,7 +161,7 @@ fn prove(section: &mut Section, proof: &Proof, messages: &[Arrived]) {
         },
     };
     section.host = proof.host.to_string();
-    section.begun = people(proof.at);
+    section.begun = readable(proof.at);
     section.fault = proof.cause.as_ref().map(ToString::to_string).unwrap_or_default();
     section.fault_ended = seconds(Stage::LoadOff);
     section.threshold = Some(proof.settings.threshold.value);
@@ -184,20 +186,20 @@ fn prove(section: &mut Section, proof: &Proof, messages: &[Arrived]) {
 fn unseen(proof: &Proof) -> Option<&'static str> {
     let is_counted = proof.witness == Witness::Counters && proof.when(Stage::Delivered).is_some();
     is_counted.then_some(
-        "The message itself is not shown, since nobody but Slack has seen it: Alertmanager's counters say that Slack \
-         accepted it. With a bot in the channel (`notify.slack.bot_token`) it is found there and shown here.",
+        "The message itself is not shown, since only Slack has received it: Alertmanager's counters show that Slack \
+         accepted it. With a bot in the channel (`notify.slack.bot_token`), monctl reads it there and shows it here.",
     )
 }
 
 fn stopped(section: &mut Section, missing: NotRun) {
     section.verdict = AlertVerdict::Stopped {
-        stage: "not begun".into(),
+        stage: "not started".into(),
         cause: missing.error,
         remedy: missing.remedy.unwrap_or_else(|| "run it again".into()),
     };
 }
 
-/// The values of the expression's compared side for the host of the drill; of several sides, that which moved most.
+/// The values of the expression's compared side for the host of the drill; of several sides, the one that changed most.
 async fn curve(
     prometheus: &Prometheus,
     rule: &Rule,
@@ -222,21 +224,21 @@ async fn curve(
     Ok(moved.into_iter().map(|(at, value)| (at - begin, value)).collect())
 }
 
-/// How far a curve goes up and down.
+/// The difference between a curve's maximum and minimum.
 fn span(curve: &[(f64, f64)]) -> f64 {
     let values = || curve.iter().map(|(_, value)| *value);
     values().fold(f64::NEG_INFINITY, f64::max) - values().fold(f64::INFINITY, f64::min)
 }
 
-/// What a host that cannot be asked says.
+/// The facts of a host that cannot be queried.
 fn unknown(error: &Error) -> Vec<(String, String)> {
     vec![("unknown".to_owned(), error.in_one_line())]
 }
 
-/// Sees that the report can be written, before any fault is caused for it.
+/// Checks that the report can be written, before any fault is caused.
 ///
 /// # Errors
-/// Where it cannot be written there.
+/// When the file cannot be written.
 pub(super) fn check(file: &Path) -> Result<()> {
     let folder = folder_of(file);
     if file.is_dir() {
@@ -245,11 +247,11 @@ pub(super) fn check(file: &Path) -> Result<()> {
     tempfile::NamedTempFile::new_in(folder).map(drop).map_err(|error| {
         unwritable(file)
             .because(error)
-            .remedy(format!("make the folder `{}`, or name a file in another one", folder.display()))
+            .remedy(format!("create the folder `{}`, or choose a file in another one", folder.display()))
     })
 }
 
-/// Replaces the file as a whole.
+/// Replaces the file atomically.
 fn put(file: &Path, text: &str) -> Result<()> {
     let write = || {
         let mut beside = tempfile::NamedTempFile::new_in(folder_of(file))?;
@@ -270,7 +272,7 @@ fn folder_of(file: &Path) -> &Path {
     file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// What a host says of itself.
+/// Reads the facts of a host.
 async fn facts(remote: &Remote) -> Result<Vec<(String, String)>> {
     let output = remote.run(&["sh", "-s"], FACTS.as_bytes()).await?;
     if !output.status.success() {
@@ -280,8 +282,8 @@ async fn facts(remote: &Remote) -> Result<Vec<(String, String)>> {
     Ok(output.stdout.lines().filter_map(pair).collect())
 }
 
-/// A moment as people read it.
-fn people(at: Timestamp) -> String {
+/// A time in a readable form.
+fn readable(at: Timestamp) -> String {
     at.strftime("%F %T UTC").to_string()
 }
 
@@ -333,7 +335,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_in_the_users_own_words_is_found_by_its_mark() {
+    fn a_message_from_the_users_template_is_found_by_its_mark() {
         let proof = proof(Witness::Channel);
         for (title, marks, is_shown) in [
             ("Alert! ", [("cd34", 1), ("ab12", 7)].as_slice(), true),
@@ -349,10 +351,10 @@ mod tests {
     }
 
     #[test]
-    fn where_nobody_saw_the_message_the_report_says_why() {
+    fn the_report_explains_why_a_message_is_not_shown() {
         let section = shown(&proof(Witness::Counters), arrived("x", &[]));
         assert!(section.messages.is_empty());
-        assert!(section.unseen.contains("nobody but Slack has seen it"), "{}", section.unseen);
+        assert!(section.unseen.contains("only Slack has received it"), "{}", section.unseen);
         let undelivered = Proof { timeline: vec![], ..proof(Witness::Counters) };
         assert!(shown(&undelivered, arrived("x", &[])).unseen.is_empty(), "there was no message");
     }

@@ -1,5 +1,5 @@
-//! Whether a query that has data for all values of a variable together has it for each of them: one host of fifty
-//! without data does not show among the others.
+//! Checks whether a query that returns data for all values of a variable also does for each of them: one host of fifty
+//! without data is easily overlooked among the others.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,25 +10,25 @@ use super::variables::{Chosen, VariableValues, fill, references};
 use crate::error::Result;
 use crate::http::prometheus::Labels;
 
-/// As many values of a variable are asked for one by one.
+/// Maximum number of values of a variable that are queried one by one.
 pub(super) const MOST: usize = 200;
 /// Queries in one request.
 const TOGETHER: usize = 25;
-/// As many values are named.
+/// Maximum number of values that are named.
 const NAMED: usize = 3;
 
-/// The values that stand behind `All`, by variable.
+/// The values behind `All`, by variable.
 pub(super) type Each = BTreeMap<String, EachValue>;
 
-/// The values of a variable that are asked for one by one.
+/// The values of a variable that are queried one by one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct EachValue {
-    /// The label whose values they are, where they are just that.
+    /// The label whose values they are, if they are the unmodified values of a label.
     pub label: Option<String>,
     pub values: Vec<String>,
 }
 
-/// A query with what its variables stand for.
+/// A query with the values of its variables.
 pub(super) struct Open<'a> {
     pub query: &'a PanelQuery,
     /// The expression as the dashboard has it.
@@ -38,8 +38,8 @@ pub(super) struct Open<'a> {
 }
 
 impl Open<'_> {
-    /// Which values have no data while `series` are there, and why; none where all have. `with_intervals` fills in
-    /// what Grafana's server does.
+    /// The values without data and the cause, given the `series` that the whole query returned; `None` if every value
+    /// has data. `with_intervals` fills in the variables that Grafana's server fills in.
     pub(super) async fn without_data(
         &self,
         series: &[Labels],
@@ -48,19 +48,19 @@ impl Open<'_> {
     ) -> Result<Option<String>> {
         let used = references(self.expr);
         for (variable, each) in self.each.iter().filter(|(name, _)| used.contains(*name)) {
-            // A panel that is repeated stands for one value already.
+            // A repeated panel has a single value already.
             if self.chosen.get(variable).is_none_or(|values| values.each().len() < 2) {
                 continue;
             }
             let mut empty = self.empty(variable, self.expr, each.not_in(series), detective).await?;
-            // What a comparison leaves out is there without it.
+            // A value that only a comparison filters out has data.
             if let Some(all) = unfiltered(self.expr) {
                 empty = self.empty(variable, &all, empty, detective).await?;
             }
             let mut missing = Vec::new();
             for value in empty {
                 let cause = detective.cause(&with_intervals(&self.with(variable, self.expr, value))).await?;
-                // That an expression gives nothing, as where it compares, is no lack of data.
+                // An expression that returns nothing, for example because of a comparison, does not mean missing data.
                 if !matches!(cause, NoDataReason::Nothing | NoDataReason::Filtered) {
                     missing.push((value, cause.text()));
                 }
@@ -73,7 +73,7 @@ impl Open<'_> {
         Ok(None)
     }
 
-    /// Those of the values for which an expression gives Grafana nothing to show.
+    /// The values for which an expression returns nothing to show.
     async fn empty<'v>(
         &self,
         variable: &str,
@@ -96,7 +96,7 @@ impl Open<'_> {
         Ok(empty)
     }
 
-    /// An expression with one value alone.
+    /// An expression with a single value of a variable.
     fn with(&self, variable: &str, expr: &str, value: &str) -> String {
         let mut chosen = self.chosen.clone();
         chosen.insert(variable.to_owned(), VariableValues::Any(vec![value.to_owned()]));
@@ -105,7 +105,7 @@ impl Open<'_> {
 }
 
 impl EachValue {
-    /// The values that do not show in these series; all of them where the series do not tell.
+    /// The values that do not occur in these series; all values if the series lack the label.
     fn not_in(&self, series: &[Labels]) -> Vec<&str> {
         let seen: Option<BTreeSet<&str>> = self
             .label
@@ -131,14 +131,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_shows_in_the_series_need_not_be_asked_alone() {
+    fn values_in_the_series_are_not_queried_again() {
         let each =
             EachValue { label: Some("host".into()), values: ["a", "b", "c"].map(str::to_owned).into() };
         let series = |label: &str, values: &[&str]| -> Vec<Labels> {
             values.iter().map(|value| [(label.to_owned(), (*value).to_owned())].into()).collect()
         };
         assert_eq!(each.not_in(&series("host", &["a", "c"])), ["b"]);
-        assert_eq!(each.not_in(&series("mode", &["a", "c"])), ["a", "b", "c"], "another label says nothing");
+        assert_eq!(
+            each.not_in(&series("mode", &["a", "c"])),
+            ["a", "b", "c"],
+            "another label does not count"
+        );
         let summed = [series("host", &["a"]), vec![Labels::new()]].concat();
         assert_eq!(each.not_in(&summed), ["a", "b", "c"], "a sum hides what is in it");
         assert_eq!(

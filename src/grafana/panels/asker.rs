@@ -1,5 +1,5 @@
-//! Asks Grafana: the values of a dashboard's variables, its library panels, then each query with the variables filled
-//! in as a browser does.
+//! Queries Grafana for the values of a dashboard's variables and for its library panels, then sends each query with the
+//! variables filled in as a browser does.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use super::{Checked, CheckedVariable, Shown, names, series, strings};
 use crate::duration::PromDuration;
 use crate::error::{Error, Result};
 
-/// What all queries share.
+/// The context that all queries share.
 pub(super) struct Asker<'a> {
     grafana: &'a GrafanaClient,
     scrape_interval: PromDuration,
@@ -28,7 +28,7 @@ pub(super) struct Asker<'a> {
     metrics: BTreeSet<String>,
 }
 
-/// A dashboard whose variables have their values.
+/// A dashboard with its variables filled in.
 pub(super) struct Board {
     pub variables: Vec<CheckedVariable>,
     pub jobs: Vec<QueryTask>,
@@ -44,12 +44,12 @@ pub(super) struct QueryTask {
 }
 
 enum Todo {
-    /// What is to be said is known already.
+    /// The result is known without a query.
     Known(Shown),
-    Ask(Box<Ready>),
+    Run(Box<Ready>),
 }
 
-/// A query, ready to be asked.
+/// A query that is ready to be sent.
 struct Ready {
     query: PanelQuery,
     /// The expression as the dashboard has it.
@@ -57,27 +57,27 @@ struct Ready {
     intervals: Intervals,
     chosen: Chosen,
     each: Arc<Each>,
-    /// The variables in it that have no values, and why each.
+    /// The variables in it that have no values, with the cause.
     lacking: BTreeMap<String, String>,
     may_be_empty: Option<String>,
 }
 
-/// What the variables of a dashboard stand for.
+/// The values of a dashboard's variables.
 #[derive(Default)]
 struct Filled {
     chosen: Chosen,
     each: Each,
-    /// Those without a value to fill in, and what that means to a panel that uses them.
+    /// Variables that cannot be filled in, and the result of a panel that uses them.
     broken: BTreeMap<String, Shown>,
-    /// Those whose list is empty, and why.
+    /// Variables without values, with the cause.
     empty: BTreeMap<String, String>,
     checked: Vec<CheckedVariable>,
 }
 
-/// What a variable has to choose from.
+/// The values that a variable offers.
 struct Options {
     values: Vec<String>,
-    /// Those of which something is there within the dashboard's range: a list may name what went long ago.
+    /// The values with data in the dashboard's range: a list may also contain values that no longer exist.
     alive: EachValue,
 }
 
@@ -117,13 +117,13 @@ impl<'a> Asker<'a> {
             for (name, chosen) in repetitions(&panel, &filled.chosen) {
                 jobs.extend(panel.queries.iter().map(|query| match query {
                     Err(not) => job(&name, &not.id, &not.expr, Todo::Known(Shown::NotAsked(not.why.clone()))),
-                    Ok(asked) => {
-                        let expr = fill(&asked.expr, &chosen);
+                    Ok(target) => {
+                        let expr = fill(&target.expr, &chosen);
                         job(
                             &name,
-                            &asked.id,
+                            &target.id,
                             &expr,
-                            self.todo(dashboard, &panel, asked, &chosen, &filled, &each),
+                            self.todo(dashboard, &panel, target, &chosen, &filled, &each),
                         )
                     }
                 }));
@@ -136,34 +136,34 @@ impl<'a> Asker<'a> {
         &self,
         dashboard: &Value,
         panel: &Panel,
-        asked: &PanelTarget,
+        target: &PanelTarget,
         chosen: &Chosen,
         filled: &Filled,
         each: &Arc<Each>,
     ) -> Todo {
-        let used = used(panel, asked);
+        let used = used(panel, target);
         if let Some((name, shown)) = filled.broken.iter().find(|(name, _)| used.contains(*name)) {
             return Todo::Known(through(name, shown.clone()));
         }
         let lacking = filled.empty.iter().filter(|(name, _)| used.contains(*name));
         let timing = Timing::of(dashboard, &panel.settings, self.scrape_interval, |text| fill(text, chosen));
-        let min_step = asked.min_step.as_deref().map(|step| fill(step, chosen));
+        let min_step = target.min_step.as_deref().map(|step| fill(step, chosen));
         // A text that is not a duration sets no bound.
         let scrape = min_step.as_deref().and_then(|step| step.parse().ok()).unwrap_or(self.scrape_interval);
         let step = timing.step.max(scrape.as_millis());
         let query = PanelQuery {
-            data_source: asked.data_source.clone(),
-            expr: fill(&asked.expr, chosen),
-            instant: asked.instant,
+            data_source: target.data_source.clone(),
+            expr: fill(&target.expr, chosen),
+            instant: target.instant,
             range: timing.range,
             step: timing.step,
             points: timing.points,
             min_step,
-            factor: asked.factor,
+            factor: target.factor,
         };
-        Todo::Ask(Box::new(Ready {
+        Todo::Run(Box::new(Ready {
             query,
-            expr: asked.expr.clone(),
+            expr: target.expr.clone(),
             intervals: Intervals { scrape: scrape.as_millis(), step, range: timing.seconds },
             chosen: chosen.clone(),
             each: Arc::clone(each),
@@ -172,7 +172,7 @@ impl<'a> Asker<'a> {
         }))
     }
 
-    /// What a browser chooses for each variable of a dashboard.
+    /// The values that a browser chooses for each variable of a dashboard.
     async fn filled(&self, dashboard: &Value, sources: &Sources) -> Filled {
         let mut filled = Filled::default();
         for variable in Variable::of(dashboard) {
@@ -182,7 +182,7 @@ impl<'a> Asker<'a> {
         filled
     }
 
-    /// What a variable has to choose from; else what a person sees in its list.
+    /// The values that a variable offers, or what a person sees in its list instead.
     async fn options(
         &self,
         variable: &Variable,
@@ -191,10 +191,10 @@ impl<'a> Asker<'a> {
         filled: &Filled,
     ) -> Result<Options, Shown> {
         if let Some(kind) = variable.unknown_kind() {
-            return Err(Shown::NotAsked(format!("variables of the kind `{kind}` are not known here")));
+            return Err(Shown::NotAsked(format!("monctl does not support variables of type `{kind}`")));
         }
         if let Some(pattern) = variable.strange_pattern() {
-            return Err(Shown::NotAsked(format!("its pattern `{pattern}` cannot be evaluated here")));
+            return Err(Shown::NotAsked(format!("monctl cannot evaluate its pattern `{pattern}`")));
         }
         let used = variable.references();
         if let Some((name, shown)) = filled.broken.iter().find(|(name, _)| used.contains(*name)) {
@@ -208,15 +208,12 @@ impl<'a> Asker<'a> {
             QuerySource::Prometheus(uid) => uid,
             QuerySource::Other(why) => return Err(Shown::NotAsked(why)),
         };
-        let asked = Vary { asker: self, data_source: &data_source, timing: self.timing(dashboard) };
+        let vary = Vary { asker: self, data_source: &data_source, timing: self.timing(dashboard) };
         let question = question.map_err(Shown::Error)?;
-        asked
-            .options(variable, &question)
-            .await
-            .unwrap_or_else(|error| Err(Shown::Error(error.in_one_line())))
+        vary.options(variable, &question).await.unwrap_or_else(|error| Err(Shown::Error(error.in_one_line())))
     }
 
-    /// Over which time the variables of a dashboard ask.
+    /// The range over which the variables of a dashboard are queried.
     fn timing(&self, dashboard: &Value) -> Timing {
         Timing::of(dashboard, &QueryOptions::default(), self.scrape_interval, str::to_owned)
     }
@@ -225,7 +222,7 @@ impl<'a> Asker<'a> {
         let mut notices = Vec::new();
         let shown = match &job.todo {
             Todo::Known(shown) => shown.clone(),
-            Todo::Ask(ready) => {
+            Todo::Run(ready) => {
                 let seen = self.seen(ready, &mut notices).await;
                 let shown = seen.unwrap_or_else(|error| Shown::Error(error.in_one_line()));
                 shown.unless(ready.may_be_empty.as_ref())
@@ -253,9 +250,9 @@ impl<'a> Asker<'a> {
                 let lacking = open.without_data(&series, detective, filled).await?;
                 lacking.map_or(Shown::Data, Shown::Partial)
             }
-            Frames::OnlyNaN => {
-                Shown::Empty("only NaN: it divides by nothing, as where no request came".into())
-            }
+            Frames::OnlyNaN => Shown::Empty(
+                "only NaN: it divides by zero, for example because there were no requests".into(),
+            ),
             Frames::Empty => match detective.cause(&ready.intervals.fill(&query.expr)).await? {
                 NoDataReason::Refused(why) => Shown::Error(why),
                 NoDataReason::Filtered => Shown::NotApplicable(NoDataReason::Filtered.text()),
@@ -273,7 +270,7 @@ impl<'a> Asker<'a> {
 }
 
 impl Ready {
-    /// That a variable without values is why no series has this label as the query asks, where it stands there.
+    /// The message that names a variable without values as the cause, if the query's condition on this label uses one.
     fn through_a_variable(&self, label: &str) -> Option<String> {
         let has_values = |(name, _): &(&String, &VariableValues)| !self.lacking.contains_key(*name);
         let chosen =
@@ -287,7 +284,7 @@ impl Ready {
     }
 }
 
-/// A variable's question to a data source.
+/// The context of a variable's query to a data source.
 struct Vary<'a> {
     asker: &'a Asker<'a>,
     data_source: &'a str,
@@ -308,7 +305,7 @@ impl Vary<'_> {
         Ok(Ok(Options { values, alive }))
     }
 
-    /// What Prometheus answers, asked over the dashboard's range as a browser does.
+    /// Prometheus' answer over the dashboard's range, as a browser requests it.
     async fn answer(&self, question: &VariableQuery) -> Result<Vec<String>> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let (start, end) = (now.saturating_sub(self.timing.seconds).to_string(), now.to_string());
@@ -322,7 +319,7 @@ impl Vary<'_> {
             VariableQuery::LabelNames => strings(&self.resource("labels", &range).await?),
             VariableQuery::Metrics { pattern } => {
                 let regex = regex::Regex::new(pattern).map_err(|cause| {
-                    Error::invalid(format!("`{pattern}` is no regular expression")).because(cause)
+                    Error::invalid(format!("`{pattern}` is not a valid regular expression")).because(cause)
                 })?;
                 let matches = |name: &&String| regex.is_match(name);
                 self.asker.metrics.iter().filter(matches).cloned().collect()
@@ -337,7 +334,7 @@ impl Vary<'_> {
         })
     }
 
-    /// The values that something within the range has; all of them where that cannot be told.
+    /// The values with data in the range; all values if that cannot be determined.
     async fn alive(&self, variable: &Variable, question: &VariableQuery, values: &[String]) -> EachValue {
         let all = || EachValue { label: None, values: values.to_vec() };
         let VariableQuery::LabelValues { label, selector: Some(selector) } = question else { return all() };
@@ -352,23 +349,23 @@ impl Vary<'_> {
         EachValue { label: variable.pattern().is_none().then(|| label.clone()), values }
     }
 
-    /// Why there is nothing to choose from.
+    /// Why the variable has no values.
     async fn empty(&self, variable: &Variable, question: &VariableQuery, answered: usize) -> Result<Shown> {
         if answered > 0 {
             let pattern = variable.pattern().unwrap_or_default();
-            return Ok(Shown::Empty(format!("its pattern `{pattern}` picks none of {answered} values")));
+            return Ok(Shown::Empty(format!("its pattern `{pattern}` matches none of {answered} values")));
         }
         let (expr, otherwise) = match question {
             VariableQuery::LabelValues { label, selector: Some(selector) } => {
-                (selector.clone(), format!("what `{selector}` selects has no label `{label}`"))
+                (selector.clone(), format!("no series of `{selector}` has the label `{label}`"))
             }
             VariableQuery::LabelValues { label, selector: None } => {
-                return Ok(Shown::Empty(format!("nothing has the label `{label}`")));
+                return Ok(Shown::Empty(format!("no series has the label `{label}`")));
             }
             VariableQuery::Metrics { pattern } => {
                 return Ok(Shown::Empty(format!("no metric matches `{pattern}`")));
             }
-            VariableQuery::LabelNames => return Ok(Shown::Empty("nothing has a label".into())),
+            VariableQuery::LabelNames => return Ok(Shown::Empty("no series has a label".into())),
             VariableQuery::Series { selector } => (selector.clone(), NoDataReason::Nothing.text()),
             VariableQuery::Result { expr } => (self.with_intervals(expr), NoDataReason::Nothing.text()),
         };
@@ -412,7 +409,7 @@ impl Filled {
             }
             Err(shown) => {
                 match &shown {
-                    // As in a browser, its panels are asked all the same.
+                    // As in a browser, its panels are queried nevertheless.
                     Shown::Empty(why) | Shown::NotApplicable(why) => {
                         self.chosen.insert(name.clone(), variable.choose(&[]));
                         self.empty.insert(name.clone(), why.clone());
@@ -426,7 +423,7 @@ impl Filled {
     }
 }
 
-/// What a broken variable means to whatever uses it.
+/// The result of a query or variable that uses a broken variable.
 fn through(name: &str, shown: Shown) -> Shown {
     match shown {
         Shown::NotAsked(why) => Shown::NotAsked(format!("it uses the variable `{name}`: {why}")),
@@ -435,14 +432,14 @@ fn through(name: &str, shown: Shown) -> Shown {
     }
 }
 
-/// The variables that a query uses, be it by its panel.
-fn used(panel: &Panel, asked: &PanelTarget) -> BTreeSet<String> {
-    let texts = panel.settings.texts().chain(&asked.min_step).chain([&asked.expr]);
+/// The variables that a query or its panel uses.
+fn used(panel: &Panel, target: &PanelTarget) -> BTreeSet<String> {
+    let texts = panel.settings.texts().chain(&target.min_step).chain([&target.expr]);
     texts.flat_map(|text| references(text)).chain(panel.repeats.iter().cloned()).collect()
 }
 
-/// The panel once, or once for each value of the variables by which it and its row are repeated. One without a value
-/// repeats nothing, as in a browser: then the panel is there once, and shows what is wrong.
+/// The panel once, or once for each value of the variables by which it and its row are repeated. As in a browser, a
+/// variable without values does not repeat it: the panel appears once and shows what is wrong.
 fn repetitions(panel: &Panel, chosen: &Chosen) -> Vec<(String, Chosen)> {
     let mut found = vec![(Vec::new(), chosen.clone())];
     for name in &panel.repeats {
@@ -477,21 +474,21 @@ mod tests {
             settings: QueryOptions::default(),
             may_be_empty: None,
         };
-        let told = |repeats: &[&str], host: VariableValues| {
+        let titles = |repeats: &[&str], host: VariableValues| {
             let cpu = VariableValues::All { text: ".*".into(), values: vec!["0".into(), "1".into()] };
             let chosen = [("host".to_owned(), host), ("cpu".to_owned(), cpu)].into();
             repetitions(&panel(repeats), &chosen).into_iter().map(|it| it.0).collect::<Vec<_>>()
         };
         let two = VariableValues::Any(vec!["a".into(), "b".into()]);
-        assert_eq!(told(&["host"], two.clone()), ["CPU of a (host a)", "CPU of b (host b)"]);
-        assert_eq!(told(&["host"], VariableValues::One("a".into())), ["CPU of a"]);
+        assert_eq!(titles(&["host"], two.clone()), ["CPU of a (host a)", "CPU of b (host b)"]);
+        assert_eq!(titles(&["host"], VariableValues::One("a".into())), ["CPU of a"]);
         assert_eq!(
-            told(&["host"], VariableValues::Any(vec![])),
+            titles(&["host"], VariableValues::Any(vec![])),
             ["CPU of ()"],
-            "what has no value does not vanish"
+            "a panel without values does not disappear"
         );
         assert_eq!(
-            told(&["host", "cpu"], two),
+            titles(&["host", "cpu"], two),
             [
                 "CPU of a (host a, cpu 0)",
                 "CPU of a (host a, cpu 1)",

@@ -1,5 +1,5 @@
-//! Why a query came back without data: what Prometheus itself says of the expression and of what it selects,
-//! asked through Grafana, from the first thing that can be wrong to the last.
+//! Finds out why a query returned no data: queries Prometheus through Grafana for the expression and its selectors, and
+//! checks the possible causes in order.
 
 use std::collections::BTreeSet;
 
@@ -7,10 +7,10 @@ use super::super::client::GrafanaClient;
 use super::selectors::{Condition, Selector, unfiltered};
 use crate::error::Result;
 
-/// How far back a series is looked for that the dashboard's own range no longer holds.
+/// How far back to look for a series that has no values in the dashboard's range.
 const LONG_AGO: &str = "30d";
 
-/// What the name of a metric ends in that people forget, or write too much.
+/// Suffixes of metric names that people often omit or add.
 const ENDINGS: [&str; 8] =
     ["_total", "_sum", "_count", "_bucket", "_seconds", "_bytes", "_seconds_total", "_bytes_total"];
 
@@ -19,47 +19,47 @@ const ENDINGS: [&str; 8] =
 pub(super) enum NoDataReason {
     /// Prometheus refuses the expression.
     Refused(String),
-    /// Something that it selects is not there.
+    /// A series that it selects does not exist.
     Missing(String),
-    /// Of what it selects nothing meets the condition on this label.
+    /// No selected series meets the condition on this label.
     Unmet { label: String, why: String },
-    /// All that it selects is there, and what it compares with leaves nothing of it, now.
+    /// All selected series exist, but a comparison currently filters out every value.
     Filtered,
-    /// All that it selects is there, and it gives nothing.
+    /// All selected series exist, but the expression returns nothing.
     Nothing,
 }
 
 impl NoDataReason {
-    /// What people are told.
+    /// The message for people.
     pub(super) fn text(self) -> String {
         match self {
             Self::Refused(why) | Self::Missing(why) | Self::Unmet { why, .. } => why,
-            Self::Filtered => "there are values, and none that meets the comparison now".into(),
+            Self::Filtered => "there are values, but none meets the comparison now".into(),
             Self::Nothing => {
-                "all that it selects is there, but the expression gives nothing: `rate` needs two scrapes \
-                              in its range, and what is put together needs the same labels on both sides"
+                "all selected series exist, but the expression returns nothing: `rate` needs two scrapes \
+                              in its range, and an operator needs the same labels on both sides"
                     .into()
             }
         }
     }
 }
 
-/// Someone who looks for causes.
+/// Looks for the cause of missing data.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Detective<'a> {
     pub grafana: &'a GrafanaClient,
     /// The data source's uid.
     pub data_source: &'a str,
-    /// The names that Prometheus knows.
+    /// The metric names that Prometheus knows.
     pub metrics: &'a BTreeSet<String>,
-    /// The beginning of the range as Grafana writes it.
+    /// The beginning of the range in Grafana's notation.
     pub from: &'a str,
 }
 
 impl Detective<'_> {
-    /// Looks for the cause. In `expr` Grafana's own variables are filled in, too.
+    /// Looks for the cause. Grafana's own variables must be filled in in `expr`, too.
     pub(super) async fn cause(&self, expr: &str) -> Result<NoDataReason> {
-        if let Err(error) = self.ask(expr).await {
+        if let Err(error) = self.query(expr).await {
             return Ok(NoDataReason::Refused(error.message().to_owned()));
         }
         for selector in Selector::of(expr) {
@@ -75,12 +75,12 @@ impl Detective<'_> {
         Ok(NoDataReason::Nothing)
     }
 
-    /// Why a selector selects nothing now, if that is so.
+    /// Why a selector currently matches nothing; `None` if it matches something.
     async fn missing(&self, selector: &Selector) -> Result<Option<NoDataReason>> {
         if let Some(metric) = selector.metric.as_ref().filter(|metric| !self.metrics.contains(*metric)) {
-            let meant = near(metric, self.metrics).map(|name| format!("; did you mean `{name}`?"));
-            let meant = meant.as_deref().unwrap_or_default();
-            return Ok(Some(NoDataReason::Missing(format!("there is no metric `{metric}`{meant}"))));
+            let hint = near(metric, self.metrics).map(|name| format!("; did you mean `{name}`?"));
+            let hint = hint.as_deref().unwrap_or_default();
+            return Ok(Some(NoDataReason::Missing(format!("there is no metric `{metric}`{hint}"))));
         }
         if self.has(format!("count({selector})")).await? {
             return Ok(None);
@@ -88,7 +88,7 @@ impl Detective<'_> {
         if self.has(format!("count(last_over_time({selector}[{LONG_AGO}]))")).await? {
             let from = self.from;
             return Ok(Some(NoDataReason::Missing(format!(
-                "`{selector}` has no values any more: what was before `{from}` needs a longer range"
+                "`{selector}` has no values since `{from}`, only older ones: choose a longer range"
             ))));
         }
         for (index, condition) in selector.conditions.iter().enumerate() {
@@ -100,17 +100,19 @@ impl Detective<'_> {
                 return Ok(Some(NoDataReason::Unmet { label: condition.label.clone(), why }));
             }
         }
-        Ok(Some(NoDataReason::Missing(format!("nothing is or was selected by `{selector}`"))))
+        Ok(Some(NoDataReason::Missing(format!(
+            "`{selector}` matches no series, neither now nor in the last {LONG_AGO}"
+        ))))
     }
 
-    /// Says of a condition that none of what was selected before meets it.
+    /// The message that no series selected so far meets a condition.
     async fn unmet(&self, condition: &Condition, before: &Selector) -> Result<String> {
-        let metric = before.metric.as_deref().unwrap_or("a series");
+        let metric = before.metric.as_ref().map(|metric| format!(" of `{metric}`")).unwrap_or_default();
         let known = self.values(&condition.label, before).await?;
-        Ok(format!("no `{metric}` has `{condition}`{known}"))
+        Ok(format!("no series{metric} has `{condition}`{known}"))
     }
 
-    /// Some values that the label has, as a hint.
+    /// Some values of the label, as a hint.
     async fn values(&self, label: &str, of: &Selector) -> Result<String> {
         const SHOWN: usize = 5;
         let path = format!("label/{label}/values");
@@ -120,7 +122,7 @@ impl Detective<'_> {
         let values = answer.as_array().into_iter().flatten();
         let values: Vec<String> = values.filter_map(|it| Some(format!("`{}`", it.as_str()?))).collect();
         Ok(match values.len() {
-            0 => format!("; it has no label `{label}`"),
+            0 => format!("; none has a label `{label}`"),
             count if count > SHOWN => {
                 format!("; `{label}` has {count} values, such as {}", values[..SHOWN].join(", "))
             }
@@ -128,17 +130,17 @@ impl Detective<'_> {
         })
     }
 
-    async fn ask(&self, expr: &str) -> Result<serde_json::Value> {
+    async fn query(&self, expr: &str) -> Result<serde_json::Value> {
         self.grafana.resource(self.data_source, "query", &[("query", expr)]).await
     }
 
     async fn has(&self, expr: String) -> Result<bool> {
-        Ok(self.ask(&expr).await?["result"].as_array().is_some_and(|result| !result.is_empty()))
+        Ok(self.query(&expr).await?["result"].as_array().is_some_and(|result| !result.is_empty()))
     }
 }
 
-/// The metric that somebody who writes `name` means, if one is near: a slip of the keyboard away, or with another ending. That
-/// many names of one exporter begin alike makes none of them near.
+/// The known metric that `name` probably means: one that differs by a typing error or by its suffix. A common prefix is
+/// not enough, since many metrics of an exporter share one.
 fn near<'a>(name: &str, known: &'a BTreeSet<String>) -> Option<&'a str> {
     let allowed = (name.len() / 10).clamp(1, 3);
     let distance = |other: &str| strsim::damerau_levenshtein(name, other);
@@ -157,7 +159,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_metric_is_suggested_only_where_it_is_near() {
+    fn only_a_similar_metric_is_suggested() {
         let known =
             ["node_load1", "node_load15", "node_memory_MemFree_bytes", "django_http_requests_total", "up"];
         let known: BTreeSet<String> = known.map(str::to_owned).into();

@@ -1,4 +1,4 @@
-//! The panels of a dashboard and what each asks for, read from its JSON. Pure.
+//! The panels of a dashboard and their queries, read from its JSON. Pure.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use super::source::{QuerySource, Sources};
 use super::timing::{QueryOptions, Timing};
 use crate::duration::PromDuration;
 
-/// How the sentence begins with which a description says that there may be nothing to see.
+/// Beginning of the sentence in a description that says that the panel may show no data.
 const MAY_BE_EMPTY: &str = "May be empty: ";
 
 /// A panel with its queries.
@@ -32,13 +32,13 @@ pub(super) struct PanelTarget {
     pub instant: bool,
     /// The data source's uid.
     pub data_source: String,
-    /// The query's own shortest step.
+    /// The query's own minimum step.
     pub min_step: Option<String>,
-    /// How many steps become one.
+    /// How many steps are merged into one.
     pub factor: u64,
 }
 
-/// A query that is not asked.
+/// A query that is not sent, with the reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct NotAsked {
     pub id: String,
@@ -46,20 +46,20 @@ pub(super) struct NotAsked {
     pub why: String,
 }
 
-/// A panel as it is placed: itself, and the variable by which its row is repeated.
+/// A panel, and the variable by which its row is repeated.
 type Placed<'a> = (&'a Value, Option<String>);
 
-/// The uid of a panel's model in the library, if it is there.
+/// The uid of a panel's library panel, if it uses one.
 pub(super) fn library_uid(panel: &Value) -> Option<&str> {
     panel["libraryPanel"]["uid"].as_str()
 }
 
-/// The uids of the library's panels that stand in a dashboard.
+/// The uids of the library panels in a dashboard.
 pub(super) fn library_uids(dashboard: &Value) -> Vec<String> {
     placed(dashboard).iter().filter_map(|(panel, _)| library_uid(panel).map(str::to_owned)).collect()
 }
 
-/// The panels that ask for something. `library` gives a panel of the library by its uid, or says why not.
+/// The panels with queries. `library` returns a library panel by its uid, or why it is not available.
 pub(super) fn panels<'a>(
     dashboard: &Value,
     sources: &Sources,
@@ -72,8 +72,8 @@ pub(super) fn panels<'a>(
     placed(dashboard).into_iter().map(read).filter(|panel| !panel.queries.is_empty()).collect()
 }
 
-/// The longest time between two points of the dashboards' curves, at least the scrape interval: what happens now is
-/// drawn once it has passed. A narrow panel has fewer points than the page is wide.
+/// The longest time between two points of the dashboards' curves, at least the scrape interval. After that time, a
+/// current event is drawn everywhere. A narrow panel has fewer points than one of the page's full width.
 pub fn longest_step(dashboards: &[Value], scrape_interval: PromDuration) -> Duration {
     let steps = dashboards.iter().flat_map(|dashboard| {
         let panels = placed(dashboard).into_iter().map(|(panel, _)| QueryOptions::of(panel));
@@ -86,7 +86,7 @@ pub fn longest_step(dashboards: &[Value], scrape_interval: PromDuration) -> Dura
     Duration::from_millis(steps.max().unwrap_or(scrape_interval.as_millis()))
 }
 
-/// The panels whose model in the library cannot be had: title and reason.
+/// Title and reason of each panel whose library panel is not available.
 pub(super) fn missing<'a>(
     dashboard: &Value,
     library: impl Fn(&str) -> Option<&'a Result<Value, String>>,
@@ -101,8 +101,8 @@ pub(super) fn missing<'a>(
     placed(dashboard).into_iter().filter_map(|(panel, _)| why(panel)).collect()
 }
 
-/// All panels, those inside of rows included, each with the variable by which its row is repeated. An open row's
-/// panels follow it; dashboards of before Grafana 5 have rows with panels inside.
+/// All panels including those in rows, each with the variable by which its row is repeated. The panels of an open row
+/// follow it; dashboards from before Grafana 5 have panels inside rows.
 fn placed(dashboard: &Value) -> Vec<Placed<'_>> {
     let old = list(&dashboard["rows"]).iter();
     let mut found: Vec<Placed> =
@@ -155,7 +155,7 @@ fn read(target: &Value, all: &[Value], of_panel: &Value, sources: &Sources) -> R
     Ok(PanelTarget { id, expr, instant, data_source, min_step, factor })
 }
 
-/// Whether another query of the panel is computed with this one, which may be hidden then.
+/// Whether another query of the panel is computed from this one, which may be hidden then.
 fn is_computed_with(id: &str, all: &[Value]) -> bool {
     let names =
         |text: &str| text.contains(&format!("${id}")) || text.contains(&format!("${{{id}}}")) || text == id;
@@ -170,7 +170,7 @@ fn repeat_of(panel: &Value) -> Option<String> {
     panel["repeat"].as_str().filter(|it| !it.is_empty()).map(str::to_owned)
 }
 
-/// The last sentence of a description, if it says that there may be nothing to see.
+/// The last sentence of a description, if it says that the panel may be empty.
 pub(super) fn may_be_empty(described: &Value) -> Option<String> {
     let description = described["description"].as_str()?.trim();
     let at = description.rfind(MAY_BE_EMPTY)?;
@@ -214,22 +214,22 @@ mod tests {
         assert_eq!(longest_step(&[], PromDuration::seconds(2)), Duration::from_secs(2));
     }
 
-    fn told(panels: &[Panel]) -> Vec<String> {
+    fn summaries(panels: &[Panel]) -> Vec<String> {
         let query = |query: &Result<PanelTarget, NotAsked>| match query {
             Ok(it) => {
                 format!("{}:{}:{}{}", it.id, it.data_source, it.expr, if it.instant { "!" } else { "" })
             }
             Err(it) => format!("{}: {}", it.id, it.why),
         };
-        let told = |panel: &Panel| {
+        let summary = |panel: &Panel| {
             let queries: Vec<String> = panel.queries.iter().map(query).collect();
             format!("{} [{}] {}", panel.title, panel.repeats.join("/"), queries.join(", "))
         };
-        panels.iter().map(told).collect()
+        panels.iter().map(summary).collect()
     }
 
     #[test]
-    fn every_query_of_every_panel_is_found_or_it_is_said_why_not() {
+    fn every_query_of_every_panel_is_found_or_skipped_with_a_reason() {
         let target = |id: &str, expr: &str| json!({"refId": id, "expr": expr});
         let dashboard = json!({"panels": [
             {"title": "one", "type": "timeseries", "datasource": {"uid": "p"}, "targets": [
@@ -252,12 +252,12 @@ mod tests {
             {"libraryPanel": {"uid": "lib"}, "title": "placed"},
         ]});
         assert_eq!(
-            told(&read(&dashboard)),
+            summaries(&read(&dashboard)),
             [
                 "one [] A:p:up, B: it is hidden, C:p:half, D: Grafana computes it from other queries, \
                  E: it has no expression",
                 "two [host/cpu] A:d:x!",
-                "mixed [job] A:q:y, B: it shows what another panel asks, \
+                "mixed [job] A:q:y, B: it shows another panel's result, \
                  C: its data source is of type `loki`, not Prometheus",
                 "placed [] A:d:l",
             ]
@@ -273,11 +273,11 @@ mod tests {
             ]},
             {"title": "Row", "panels": [{"title": "older", "targets": [{"expr": "down"}]}]},
         ]});
-        assert_eq!(told(&read(&dashboard)), ["old [host] A:d:up", "older [] :d:down"]);
+        assert_eq!(summaries(&read(&dashboard)), ["old [host] A:d:up", "older [] :d:down"]);
     }
 
     #[test]
-    fn a_panel_that_the_library_lacks_is_named() {
+    fn a_missing_library_panel_is_named() {
         let dashboard = json!({"panels": [
             {"title": "here", "libraryPanel": {"uid": "gone", "name": "Kept"}},
             {"libraryPanel": {"uid": "gone", "name": "Kept"}},
@@ -289,14 +289,17 @@ mod tests {
     }
 
     #[test]
-    fn the_last_sentence_may_say_that_there_is_nothing_to_see() {
-        let said = |description: &str| may_be_empty(&json!({ "description": description }));
+    fn only_the_last_sentence_may_excuse_an_empty_panel() {
+        let excuse = |description: &str| may_be_empty(&json!({ "description": description }));
         let sentence = "May be empty: the host has no swap.";
-        assert_eq!(said("Swap in use. May be empty: the host has no swap.").as_deref(), Some(sentence));
-        assert_eq!(said(sentence).as_deref(), Some(sentence));
-        assert_eq!(said("Swap in use.\n\nMay be empty: the host has no swap.\n").as_deref(), Some(sentence));
-        assert_eq!(said("May be empty: no swap. Look at the host."), None, "it is not the last sentence");
-        assert_eq!(said("It May be empty: no swap."), None, "no sentence begins there");
-        assert_eq!(said("Swap in use."), None);
+        assert_eq!(excuse("Swap in use. May be empty: the host has no swap.").as_deref(), Some(sentence));
+        assert_eq!(excuse(sentence).as_deref(), Some(sentence));
+        assert_eq!(
+            excuse("Swap in use.\n\nMay be empty: the host has no swap.\n").as_deref(),
+            Some(sentence)
+        );
+        assert_eq!(excuse("May be empty: no swap. Look at the host."), None, "it is not the last sentence");
+        assert_eq!(excuse("It May be empty: no swap."), None, "no sentence begins there");
+        assert_eq!(excuse("Swap in use."), None);
     }
 }

@@ -1,8 +1,8 @@
-//! Whether each panel of a dashboard shows something: its queries are asked of Grafana as a browser would ask
-//! them, and where one brings no data the cause is looked for. `commands` calls [`panels`]; nothing here prints.
+//! Checks whether each panel of a dashboard shows data: sends its queries to Grafana as a browser would, and looks for
+//! the cause if one returns no data. `commands` calls [`panels`]; nothing here prints.
 //!
-//! `dashboard`, `source`, `selectors`, `timing` and the most of `variables` are pure. `asker` asks; `cause` and `alone`
-//! ask further where something is missing.
+//! `dashboard`, `source`, `selectors`, `timing` and most of `variables` are pure. `asker` sends the queries; `cause`
+//! and `alone` send further ones if data are missing.
 
 mod alone;
 mod asker;
@@ -23,30 +23,30 @@ use super::client::GrafanaClient;
 use crate::duration::PromDuration;
 use crate::error::Result;
 
-/// Requests under way at a time: as many as a Grafana never failed at.
+/// Maximum number of concurrent requests: the highest number with which Grafana never failed.
 const AT_ONCE: usize = 8;
 
-/// What was found.
+/// The results for some dashboards.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct PanelFindings {
-    /// What became of each query of each panel.
+    /// The result of each query of each panel.
     pub queries: Vec<Checked>,
-    /// What became of each variable of each dashboard.
+    /// The result of each variable of each dashboard.
     pub variables: Vec<CheckedVariable>,
 }
 
-/// What became of one query of a panel.
+/// The result of one query of a panel.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Checked {
     /// The dashboard's title.
     pub dashboard: String,
     /// The panel's title, and the value for which it is repeated.
     pub panel: String,
-    /// `A`, `B` …; empty where the panel itself cannot be had.
+    /// `A`, `B` …; empty if the panel itself is not available.
     pub query: String,
     /// The expression with its variables filled in.
     pub expr: String,
-    /// What Prometheus remarks of it, such as that a metric might not be a counter.
+    /// Prometheus' notices about it, such as that a metric might not be a counter.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notices: Vec<String>,
     /// What a person sees there.
@@ -54,47 +54,47 @@ pub struct Checked {
     pub shown: Shown,
 }
 
-/// What became of a variable of a dashboard.
+/// The result of a variable of a dashboard.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct CheckedVariable {
     /// The dashboard's title.
     pub dashboard: String,
     /// The variable's name.
     pub variable: String,
-    /// How many values it has to choose from.
+    /// Number of its values.
     pub values: usize,
-    /// How many of them were asked for one by one: those behind `All`, as far as they are not too many.
+    /// Number of values that were queried one by one: those behind `All`, up to a limit.
     pub alone: usize,
-    /// What a person sees in its list: values are data.
+    /// What a person sees in its list; `Data` if it has values.
     #[serde(flatten)]
     pub shown: Shown,
 }
 
-/// What a person sees in the place of a query.
+/// What a person sees for a query.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "shown", content = "cause", rename_all = "snake_case")]
 pub enum Shown {
     /// Numbers.
     Data,
-    /// Numbers, but none for some values of a variable: which, and the likely cause.
+    /// Numbers, but none for some values of a variable; names these values and the likely cause.
     Partial(String),
     /// Nothing, with the likely cause.
     Empty(String),
-    /// An error, or what would be one if Grafana told it.
+    /// An error, even one that Grafana does not show.
     Error(String),
-    /// Nothing, and the panel says that this may be: its sentence, and the likely cause.
+    /// Nothing, as the panel's description allows; holds its sentence and the likely cause.
     NotApplicable(String),
-    /// It was not asked, and why.
+    /// Not queried, with the reason.
     NotAsked(String),
 }
 
 impl Shown {
-    /// Whether a person misses something there.
+    /// Whether data are missing or an error is shown.
     pub fn is_lacking(&self) -> bool {
         matches!(self, Self::Partial(_) | Self::Empty(_) | Self::Error(_))
     }
 
-    /// The same where a sentence says that there may be nothing to see. An error is one all the same.
+    /// The same if a sentence says that there may be no data. An error remains an error.
     fn unless(self, may_be_empty: Option<&String>) -> Self {
         match (may_be_empty, self) {
             (Some(sentence), Self::Empty(why)) => Self::NotApplicable(format!("{sentence} ({why})")),
@@ -104,11 +104,11 @@ impl Shown {
     }
 }
 
-/// Asks every query of every panel of these dashboards, several at a time.
+/// Sends every query of every panel of these dashboards, several at a time.
 ///
 /// # Errors
-/// When Grafana or the data source `default_source` do not answer at all; what is refused of one query, one variable
-/// or one panel is that one's result.
+/// When Grafana or the data source `default_source` does not answer at all. The refusal of a single query, variable or
+/// panel is part of its result.
 pub async fn panels(
     grafana: &GrafanaClient,
     dashboards: &[Value],
@@ -143,7 +143,7 @@ fn series(data: &Value) -> Vec<String> {
     }
 }
 
-/// Each series that a selector finds, as a variable lists it that asks for nothing else: `name{label="value"}`.
+/// Each series that a selector matches, as a variable with only a selector lists it: `name{label="value"}`.
 fn names(found: &Value) -> Vec<String> {
     let written = |one: &Value| {
         let labels = one.as_object().into_iter().flatten().filter(|(name, _)| *name != "__name__");

@@ -1,4 +1,4 @@
-//! What an expression selects: its metrics and the conditions on their labels. Pure.
+//! The selectors of an expression: its metrics and the conditions on their labels. Pure.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -9,7 +9,7 @@ use crate::promql::{
     walk_expr,
 };
 
-/// A selector: a metric, where it is named, and conditions on its labels.
+/// A selector: a metric, if it is named, and conditions on its labels.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Selector {
     pub metric: Option<String>,
@@ -25,7 +25,7 @@ pub(super) struct Condition {
 }
 
 impl Selector {
-    /// The selectors of an expression, in their order; none where it is no expression.
+    /// The selectors of an expression, in order; none if it is not a valid expression.
     pub(super) fn of(expr: &str) -> Vec<Self> {
         let mut found = Found(Vec::new());
         if let Ok(expr) = parse(expr) {
@@ -59,7 +59,7 @@ impl fmt::Display for Condition {
     }
 }
 
-/// The expression without the comparisons that leave values out, and without `unless`; `None` where it has none.
+/// The expression without filtering comparisons and without `unless`; `None` if it has neither.
 pub(super) fn unfiltered(expr: &str) -> Option<String> {
     let before = parse(expr).ok()?;
     let after = without_filters(before.clone());
@@ -70,9 +70,9 @@ fn without_filters(expr: Expr) -> Expr {
     match expr {
         Expr::Binary(binary) => {
             let is_bool = binary.modifier.as_ref().is_some_and(|modifier| modifier.return_bool);
-            let leaves_out = (binary.op.is_comparison_operator() && !is_bool) || binary.op.id() == T_LUNLESS;
+            let filters = (binary.op.is_comparison_operator() && !is_bool) || binary.op.id() == T_LUNLESS;
             let is_number = matches!(*binary.lhs, Expr::NumberLiteral(_));
-            match (leaves_out, is_number) {
+            match (filters, is_number) {
                 (true, true) => without_filters(*binary.rhs),
                 (true, false) => without_filters(*binary.lhs),
                 (false, _) => Expr::Binary(BinaryExpr {
@@ -138,23 +138,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn selectors_are_found_wherever_they_stand() {
-        let told = |expr: &str| Selector::of(expr).iter().map(ToString::to_string).collect::<Vec<_>>();
+    fn selectors_are_found_everywhere_in_an_expression() {
+        let found = |expr: &str| Selector::of(expr).iter().map(ToString::to_string).collect::<Vec<_>>();
         assert_eq!(
-            told(
+            found(
                 r#"sum by (job) (rate(a_total{job="x", code=~"5.."}[5m])) / (b offset 5m) > 0.5 or vector(1)"#
             ),
             [r#"a_total{job="x", code=~"5.."}"#, "b"]
         );
-        assert_eq!(told(r#"{__name__="c", x!="y"} or c{x!="y"}"#), [r#"c{x!="y"}"#]);
-        assert_eq!(told("max_over_time(d[1h:5m])"), ["d"]);
-        assert!(told("sum(up").is_empty());
+        assert_eq!(found(r#"{__name__="c", x!="y"} or c{x!="y"}"#), [r#"c{x!="y"}"#]);
+        assert_eq!(found("max_over_time(d[1h:5m])"), ["d"]);
+        assert!(found("sum(up").is_empty());
         let selector = &Selector::of(r#"up{a="1", b="2"}"#)[0];
         assert_eq!(selector.with(1).to_string(), r#"up{a="1"}"#);
     }
 
     #[test]
-    fn comparisons_that_leave_values_out_are_taken_away() {
+    fn filtering_comparisons_are_removed() {
         for (expr, without) in [
             ("up == 7", Some("up")),
             ("7 < up", Some("up")),

@@ -1,4 +1,4 @@
-//! Which data source a query is for, and whether it is one that speaks as Prometheus does. Pure.
+//! The data source of a query, and whether it is compatible with Prometheus. Pure.
 
 use std::collections::BTreeMap;
 
@@ -6,23 +6,23 @@ use serde_json::Value;
 
 use super::super::query::NamedSource;
 
-/// The data sources that a dashboard can mean.
+/// The data sources to which a dashboard can refer.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Sources {
-    /// The uid of the one for what names none, and for variables that choose a Prometheus.
+    /// The uid used for queries without a data source, and for variables that choose a Prometheus.
     default: String,
-    /// Those of Grafana, by uid and by name.
+    /// Uid and type of Grafana's data sources, by uid and by name.
     known: BTreeMap<String, (String, String)>,
-    /// What the dashboard's variables choose, by their names: a type.
+    /// The type that each of the dashboard's data source variables chooses, by the variable's name.
     chosen: BTreeMap<String, String>,
 }
 
-/// Who answers a query.
+/// The data source that answers a query.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum QuerySource {
     /// A Prometheus, by its uid.
     Prometheus(String),
-    /// Something else, and why it is not asked.
+    /// Another data source, and why it is not queried.
     Other(String),
 }
 
@@ -31,7 +31,7 @@ impl Sources {
         let by = |key: fn(&NamedSource) -> &String| {
             known.iter().map(move |one| (key(one).clone(), (one.uid.clone(), one.kind.clone())))
         };
-        // A uid counts more than a name that looks like it.
+        // A uid takes precedence over an equal name.
         let known = by(|one| &one.name).chain(by(|one| &one.uid)).collect();
         Self { default: default.to_owned(), known, chosen: BTreeMap::new() }
     }
@@ -44,15 +44,17 @@ impl Sources {
         Self { chosen: sources.filter_map(named).collect(), ..self.clone() }
     }
 
-    /// Who answers a query that names its data source so, in a panel that names its own so.
+    /// The data source of a query, given how the query and its panel name theirs.
     pub(super) fn source(&self, query: &Value, panel: &Value) -> QuerySource {
         let names_one = !name(query).is_empty() || query["type"].is_string();
         let value = if names_one { query } else { panel };
         let name = name(value);
         match name.as_str() {
             "__expr__" => return QuerySource::Other("Grafana computes it from other queries".into()),
-            "-- Dashboard --" => return QuerySource::Other("it shows what another panel asks".into()),
-            "-- Grafana --" | "grafana" => return QuerySource::Other("Grafana makes it up itself".into()),
+            "-- Dashboard --" => return QuerySource::Other("it shows another panel's result".into()),
+            "-- Grafana --" | "grafana" => {
+                return QuerySource::Other("it uses Grafana's built-in data source".into());
+            }
             "" | "-- Mixed --" => return self.prometheus(None, value["type"].as_str()),
             _ => {}
         }
@@ -66,8 +68,8 @@ impl Sources {
         }
     }
 
-    /// This one, else the default one, if it is of a type that speaks as Prometheus does. Services that are compatible
-    /// have the name in that of their plugin.
+    /// This data source or else the default one, if its type is compatible with Prometheus. The plugins of compatible
+    /// services have `prometheus` in their names.
     fn prometheus(&self, uid: Option<&str>, kind: Option<&str>) -> QuerySource {
         match kind.filter(|kind| !kind.contains("prometheus") && *kind != "datasource") {
             Some(kind) => QuerySource::Other(format!("its data source is of type `{kind}`, not Prometheus")),
@@ -76,12 +78,12 @@ impl Sources {
     }
 }
 
-/// A data source by its uid; old dashboards name it by its name.
+/// The uid of a data source, or its name in old dashboards.
 fn name(value: &Value) -> String {
     value["uid"].as_str().or_else(|| value.as_str()).unwrap_or_default().to_owned()
 }
 
-/// The variable that this is, if it is one.
+/// The name of the variable, if the text is a reference to one.
 fn variable(name: &str) -> Option<&str> {
     let braced = |open, close| name.strip_prefix(open)?.strip_suffix(close);
     braced("${", "}").or_else(|| braced("[[", "]]")).or_else(|| name.strip_prefix('$'))
@@ -129,11 +131,11 @@ mod tests {
             (json!("${LOGS}"), not_loki),
             (json!({"type": "loki"}), not_loki),
             (json!({"uid": "__expr__", "type": "__expr__"}), "Grafana computes it from other queries"),
-            (json!({"uid": "-- Dashboard --"}), "it shows what another panel asks"),
+            (json!({"uid": "-- Dashboard --"}), "it shows another panel's result"),
         ] {
             assert_eq!(source(value.clone()), QuerySource::Other(why.into()), "{value}");
         }
         let of_panel = sources.source(&json!(null), &json!({"type": "loki", "uid": "l"}));
-        assert_eq!(of_panel, QuerySource::Other(not_loki.into()), "a query without one has its panel's");
+        assert_eq!(of_panel, QuerySource::Other(not_loki.into()), "a query without one uses its panel's");
     }
 }

@@ -1,19 +1,19 @@
-//! Over which time a panel asks and in which steps, as a browser works it out of the dashboard and of the panel's
-//! own settings. Pure.
+//! The range and the step of a panel's queries, computed as a browser does from the dashboard and the panel's settings.
+//! Pure.
 
 use serde_json::Value;
 
 use crate::duration::PromDuration;
 
-/// Points that a browser of 1600 pixels asks for across the whole page: one for each pixel, less the margins.
+/// Points that a browser of 1600 pixels requests for a panel of full width: one per pixel, less the margins.
 const POINTS: u64 = 1_560;
 /// Columns of the page, now and before Grafana 5.
 const COLUMNS: u64 = 24;
 const OLD_COLUMNS: u64 = 12;
-/// What a dashboard without a range shows, in milliseconds.
+/// The range of a dashboard that sets none, in milliseconds.
 const USUAL: u64 = 3_600_000;
 
-/// The lengths of a step that a browser asks for, in milliseconds, and below which length of a step each is taken.
+/// The steps that a browser requests, in milliseconds: an exact step below the first number is rounded to the second.
 const STEPS: [(u64, u64); 25] = [
     (10, 1),
     (15, 10),
@@ -41,7 +41,7 @@ const STEPS: [(u64, u64); 25] = [
     (16_200_000, 10_800_000),
     (32_400_000, 21_600_000),
 ];
-/// Those of half a day and more.
+/// The steps of half a day and longer.
 const LONG_STEPS: [(u64, u64); 4] = [
     (86_400_000, 43_200_000),
     (604_800_000, 86_400_000),
@@ -50,17 +50,17 @@ const LONG_STEPS: [(u64, u64); 4] = [
 ];
 const LONGEST_STEP: u64 = 31_536_000_000;
 
-/// The settings of a panel that change over which time it asks.
+/// The settings of a panel that affect the range and the step.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct QueryOptions {
-    /// The range that the panel has in place of the dashboard's, such as `24h`.
+    /// The panel's own range in place of the dashboard's, such as `24h`.
     time_from: Option<String>,
-    /// How much earlier it looks.
+    /// By how much the range is shifted back.
     time_shift: Option<String>,
-    /// The shortest step, such as `1m` or `>1m`.
+    /// The minimum step, such as `1m` or `>1m`.
     interval: Option<String>,
     points: Option<u64>,
-    /// How many points it is wide.
+    /// Width in points.
     width: Option<u64>,
 }
 
@@ -76,16 +76,16 @@ impl QueryOptions {
         }
     }
 
-    /// All texts in it, in which variables may stand.
+    /// All its texts, which may contain variables.
     pub(super) fn texts(&self) -> impl Iterator<Item = &String> {
         [&self.time_from, &self.time_shift, &self.interval].into_iter().flatten()
     }
 }
 
-/// Over which time a panel asks, and in which steps.
+/// The range and the step of a panel's queries.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Timing {
-    /// As Grafana writes it.
+    /// In Grafana's notation.
     pub range: (String, String),
     /// The range's length in seconds.
     pub seconds: u64,
@@ -95,7 +95,7 @@ pub(super) struct Timing {
 }
 
 impl Timing {
-    /// Works it out for a panel; `fill` puts in what the dashboard's variables stand for.
+    /// Computes it for a panel; `fill` fills in the dashboard's variables.
     pub(super) fn of(
         dashboard: &Value,
         settings: &QueryOptions,
@@ -119,7 +119,7 @@ impl Timing {
     }
 }
 
-/// The width of a panel in points, where it has a place.
+/// The width of a panel in points, if its position is set.
 fn width(panel: &Value) -> Option<u64> {
     let columns = panel["gridPos"]["w"].as_u64().map(|w| (w, COLUMNS));
     let (of, all) = columns.or_else(|| panel["span"].as_u64().map(|span| (span, OLD_COLUMNS)))?;
@@ -127,22 +127,22 @@ fn width(panel: &Value) -> Option<u64> {
 }
 
 fn shifted((from, to): (String, String), by: Option<String>) -> (String, String) {
-    // A range of fixed times is not shifted by what Grafana adds to `now`.
+    // Grafana shifts only ranges relative to `now`.
     match by.filter(|_| from.starts_with("now") && to.starts_with("now")) {
         Some(by) => (format!("{from}-{by}"), format!("{to}-{by}")),
         None => (from, to),
     }
 }
 
-/// Between two points of a curve over a range, in milliseconds: rounded as a browser does, and not below the least one.
+/// The time between two points of a curve over a range, in milliseconds: rounded as a browser does, at least `least`.
 pub(super) fn step(range: u64, points: u64, least: PromDuration) -> u64 {
     let is_below = |bound: u64| range < bound * points;
     let rounded = STEPS.iter().chain(&LONG_STEPS).find(|(bound, _)| is_below(*bound));
     rounded.map_or(LONGEST_STEP, |(_, step)| *step).max(least.as_millis())
 }
 
-/// The length of a range in milliseconds; an hour where it is written in another way. Of one that begins or ends with a
-/// whole day (`now/d`) it is the most that it can be.
+/// The length of a range in milliseconds; an hour if the notation is unknown. For a range that is rounded to a unit
+/// (`now/d`), the maximum length.
 pub(super) fn length(from: &str, to: &str) -> u64 {
     let (Some(from), Some(to)) = (Moment::read(from), Moment::read(to)) else { return USUAL };
     let rounding = from.rounding.max(to.rounding);
@@ -151,7 +151,7 @@ pub(super) fn length(from: &str, to: &str) -> u64 {
         (false, false) => to.millis - from.millis,
         _ => return USUAL,
     };
-    // A range that ends before it begins is not one.
+    // A range that ends before it begins is invalid.
     u64::try_from(length).map_or(USUAL, |length| length + rounding).max(1)
 }
 
@@ -160,17 +160,17 @@ struct Moment {
     is_relative: bool,
     /// Before now, or since 1970.
     millis: i64,
-    /// To which unit it is rounded.
+    /// The unit to which it is rounded, in milliseconds.
     rounding: u64,
 }
 
 impl Moment {
-    /// `None` where the text is not a moment.
+    /// `None` if the text is not a moment.
     fn read(text: &str) -> Option<Self> {
         let Some(relative) = text.strip_prefix("now") else {
             let millis = match text.parse() {
                 Ok(millis) => millis,
-                // A time that is no number is in RFC 3339.
+                // A time that is not a number is in RFC 3339.
                 Err(_) => text.parse::<jiff::Timestamp>().ok()?.as_millisecond(),
             };
             return Some(Self { is_relative: false, millis, rounding: 0 });
@@ -191,7 +191,7 @@ impl Moment {
 /// The variables that Grafana's server fills in.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Intervals {
-    /// Between two scrapes, or the query's own shortest step, in milliseconds.
+    /// The scrape interval, or the query's own minimum step, in milliseconds.
     pub scrape: u64,
     /// In milliseconds.
     pub step: u64,
@@ -200,7 +200,7 @@ pub(super) struct Intervals {
 }
 
 impl Intervals {
-    /// The expression with them, for Prometheus to see.
+    /// Fills them into an expression for Prometheus.
     pub(super) fn fill(self, expr: &str) -> String {
         let (scrape, step) = (self.scrape.max(1), self.step.max(1));
         let rate = (step + scrape).max(4 * scrape);
@@ -234,25 +234,25 @@ mod tests {
     #[test]
     fn a_panel_may_have_a_range_and_a_step_of_its_own() {
         let dashboard = json!({"time": {"from": "now-6h", "to": "now"}});
-        let told = |panel: Value| {
+        let shown = |panel: Value| {
             let Timing { range: (from, to), step, points, .. } = timing(&dashboard, &panel);
             format!("{from} {to} {step} {points}")
         };
-        assert_eq!(told(json!({})), "now-6h now 15000 1560");
-        assert_eq!(told(json!({"gridPos": {"w": 12}})), "now-6h now 30000 780");
-        assert_eq!(told(json!({"span": 3})), "now-6h now 60000 390");
-        assert_eq!(told(json!({"timeFrom": "24h"})), "now-24h now 60000 1560");
-        assert_eq!(told(json!({"timeFrom": "now/d"})), "now/d now 60000 1560");
-        assert_eq!(told(json!({"timeFrom": "$days"})), "now-7d now 300000 1560");
-        assert_eq!(told(json!({"timeShift": "1d"})), "now-6h-1d now-1d 15000 1560");
-        assert_eq!(told(json!({"timeFrom": "1h", "timeShift": "1d"})), "now-1h-1d now-1d 15000 1560");
-        assert_eq!(told(json!({"interval": ">1m"})), "now-6h now 60000 1560");
-        assert_eq!(told(json!({"interval": "5s", "maxDataPoints": 21_600})), "now-6h now 5000 21600");
+        assert_eq!(shown(json!({})), "now-6h now 15000 1560");
+        assert_eq!(shown(json!({"gridPos": {"w": 12}})), "now-6h now 30000 780");
+        assert_eq!(shown(json!({"span": 3})), "now-6h now 60000 390");
+        assert_eq!(shown(json!({"timeFrom": "24h"})), "now-24h now 60000 1560");
+        assert_eq!(shown(json!({"timeFrom": "now/d"})), "now/d now 60000 1560");
+        assert_eq!(shown(json!({"timeFrom": "$days"})), "now-7d now 300000 1560");
+        assert_eq!(shown(json!({"timeShift": "1d"})), "now-6h-1d now-1d 15000 1560");
+        assert_eq!(shown(json!({"timeFrom": "1h", "timeShift": "1d"})), "now-1h-1d now-1d 15000 1560");
+        assert_eq!(shown(json!({"interval": ">1m"})), "now-6h now 60000 1560");
+        assert_eq!(shown(json!({"interval": "5s", "maxDataPoints": 21_600})), "now-6h now 5000 21600");
         let fixed = json!({"time": {"from": "1700000000000", "to": "1700000600000"}});
         assert_eq!(timing(&fixed, &json!({"timeShift": "1d"})).range.0, "1700000000000");
     }
 
-    /// What a browser asks for, by the length of the range in seconds and the points of the panel.
+    /// The steps that a browser requests, by the length of the range in seconds and the points of the panel.
     #[test]
     fn steps_are_rounded_as_a_browser_rounds_them() {
         let step = |seconds: u64, points| step(seconds * 1_000, points, "1ms".parse().unwrap());
@@ -269,7 +269,7 @@ mod tests {
         ] {
             assert_eq!(step(range, points), expected, "{range} s, {points} points");
         }
-        // None is written with a fraction that PromQL refuses, such as `1m31.4s`.
+        // None has a fraction that PromQL rejects, such as `1m31.4s`.
         for seconds in 1..20_000 {
             let step = step(seconds * 60, 733);
             assert!(step < 1_000 || step % 1_000 == 0, "{seconds} min: {step} ms");
@@ -296,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn what_grafanas_server_fills_in_is_filled_in_as_there() {
+    fn intervals_are_filled_in_as_grafanas_server_does() {
         let intervals = Intervals { scrape: 15_000, step: 60_000, range: 3_600 };
         let expr = "a[$__rate_interval] + b[${__interval}] + $__interval_ms + c[$__range] + $__range_s";
         assert_eq!(intervals.fill(expr), "a[75000ms] + b[60000ms] + 60000 + c[3600s] + 3600");

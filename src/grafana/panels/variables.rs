@@ -1,5 +1,5 @@
-//! A dashboard's variables: which values they have, and how a browser fills them into an expression. Pure, but
-//! for the question that a variable asks of Prometheus, which is told as data.
+//! A dashboard's variables: which values they have, and how a browser fills them into an expression. Pure: the query
+//! that a variable sends to Prometheus is returned as data.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
@@ -12,17 +12,17 @@ use super::timing::{length, step};
 use crate::duration::PromDuration;
 use crate::promql::{Expr, parse};
 
-/// The values of each variable that are chosen: several where it stands for all of them.
+/// The chosen values of each variable: several if it stands for all of them.
 pub(super) type Chosen = BTreeMap<String, VariableValues>;
 
-/// What a variable stands for.
+/// The chosen value or values of a variable.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum VariableValues {
-    /// One text, put in as it is.
+    /// One text, inserted as it is.
     One(String),
-    /// Any of these: a regular expression where nothing else is asked for.
+    /// Any of these: a regular expression unless the reference has another format.
     Any(Vec<String>),
-    /// All of these, for which the dashboard has a text of its own.
+    /// All of these, for which the dashboard defines a text.
     All { text: String, values: Vec<String> },
 }
 
@@ -31,12 +31,12 @@ pub(super) enum VariableValues {
 pub(super) struct Variable {
     pub name: String,
     source: Source,
-    /// The text for all values, where the dashboard gives one.
+    /// The text for all values, if the dashboard defines one.
     all_value: Option<String>,
     include_all: bool,
-    /// What was chosen when the dashboard was saved.
+    /// The values that were chosen when the dashboard was saved.
     current: Vec<String>,
-    /// The data source that it asks, as the dashboard names it.
+    /// The data source that it queries, as the dashboard names it.
     pub data_source: Value,
     /// The sentence that says why it may have no values.
     pub may_be_empty: Option<String>,
@@ -44,15 +44,15 @@ pub(super) struct Variable {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Source {
-    /// A question to the data source, and the pattern that picks values out of its answer.
+    /// A query to the data source, and the pattern that picks values out of its answer.
     Query { query: String, pattern: String },
     /// Values that the dashboard lists.
     Listed(Vec<String>),
-    /// A kind of variable that is not known here.
+    /// A type of variable that monctl does not support.
     Unknown(String),
 }
 
-/// What a variable asks of Prometheus.
+/// The query of a variable to Prometheus.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum VariableQuery {
     /// `label_values(label)` or `label_values(selector, label)`.
@@ -63,12 +63,12 @@ pub(super) enum VariableQuery {
     LabelNames,
     /// `query_result(expression)`.
     Result { expr: String },
-    /// A selector alone: the series that it finds.
+    /// A selector alone: the series that it matches.
     Series { selector: String },
 }
 
 impl Variable {
-    /// The variables of a dashboard in their order. Data sources and ad-hoc filters are none of ours.
+    /// The variables of a dashboard in order, without data sources and ad-hoc filters.
     pub(super) fn of(dashboard: &Value) -> Vec<Self> {
         let list = dashboard["templating"]["list"].as_array();
         let text = |key: &str, other: &str| dashboard["time"][key].as_str().unwrap_or(other).to_owned();
@@ -76,7 +76,7 @@ impl Variable {
         list.into_iter().flatten().filter_map(|one| Self::read(one, range)).collect()
     }
 
-    /// Reads one of a dashboard whose range is so long, in milliseconds.
+    /// Reads a variable of a dashboard whose range has this length in milliseconds.
     fn read(one: &Value, range: u64) -> Option<Self> {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let options = || {
@@ -119,22 +119,22 @@ impl Variable {
         })
     }
 
-    /// The kind of variable, if it is none that is known here.
+    /// Its type, if monctl does not support it.
     pub(super) fn unknown_kind(&self) -> Option<&str> {
         if let Source::Unknown(kind) = &self.source { Some(kind) } else { None }
     }
 
-    /// The pattern, if it is none that can be evaluated here.
+    /// Its pattern, if monctl cannot evaluate it.
     pub(super) fn strange_pattern(&self) -> Option<&str> {
         self.pattern().filter(|pattern| Pattern::read(pattern).is_none())
     }
 
-    /// The variables that stand in its question.
+    /// The variables in its query.
     pub(super) fn references(&self) -> BTreeSet<String> {
         if let Source::Query { query, .. } = &self.source { references(query) } else { BTreeSet::new() }
     }
 
-    /// The pattern that picks values out of an answer, where it leaves not all of them as they are.
+    /// The pattern that picks values out of an answer, if it has one.
     pub(super) fn pattern(&self) -> Option<&str> {
         if let Source::Query { pattern, .. } = &self.source {
             Some(pattern).filter(|it| !it.is_empty()).map(String::as_str)
@@ -148,7 +148,7 @@ impl Variable {
         self.include_all
     }
 
-    /// What it asks, with the variables before it filled in; none where its values are listed.
+    /// Its query, with the preceding variables filled in; `None` if its values are listed.
     pub(super) fn question(&self, chosen: &Chosen) -> Option<Result<VariableQuery, String>> {
         match &self.source {
             Source::Query { query, .. } => Some(VariableQuery::parse(&fill(query, chosen))),
@@ -156,7 +156,7 @@ impl Variable {
         }
     }
 
-    /// All its values, given what Prometheus answered.
+    /// All its values, given Prometheus' answer.
     pub(super) fn options(&self, answer: &[String]) -> Vec<String> {
         match &self.source {
             Source::Listed(values) => values.clone(),
@@ -165,8 +165,8 @@ impl Variable {
         }
     }
 
-    /// What a browser that opens the dashboard chooses: all where that can be chosen, so that every value counts;
-    /// else what was saved, else the first one.
+    /// The values that a browser chooses when it opens the dashboard: all if that is an option, so that every value is
+    /// checked; else the saved ones, else the first.
     pub(super) fn choose(&self, options: &[String]) -> VariableValues {
         if self.include_all {
             return match &self.all_value {
@@ -183,16 +183,16 @@ impl Variable {
     }
 }
 
-/// Values that a dashboard writes in one line: `a, b, label : c`.
+/// Values that a dashboard lists in one line: `a, b, label : c`.
 fn split(text: &str) -> Vec<String> {
     let value = |part: &str| part.split_once(" : ").map_or(part, |(_, value)| value).trim().to_owned();
     text.split(',').map(value).filter(|it| !it.is_empty()).collect()
 }
 
-/// How a variable says that the browser works its value out.
+/// Prefix of a value that the browser computes.
 const AUTO: &str = "$__auto";
 
-/// The step that a variable of steps stands for where the browser works it out: so many of them in the range.
+/// The value of an interval variable that the browser computes: the range divided by the configured number of steps.
 fn auto(one: &Value, range: u64) -> String {
     let count = one["auto_count"].as_u64().filter(|count| *count > 0).unwrap_or(30);
     // A text that is not a duration sets no bound.
@@ -200,9 +200,9 @@ fn auto(one: &Value, range: u64) -> String {
     PromDuration::millis(step(range, count, least.unwrap_or(PromDuration::seconds(10)))).to_string()
 }
 
-/// A regular expression of a browser, as far as it can be evaluated here.
+/// A browser's regular expression, as far as monctl can evaluate it.
 struct Pattern {
-    /// What it begins with must not match, `(?!…)`.
+    /// The pattern of a negative lookahead at its beginning, `(?!…)`.
     not: Option<Regex>,
     regex: Regex,
 }
@@ -222,7 +222,7 @@ impl Pattern {
         Some(Self { not, regex: Regex::new(&rest).ok()? })
     }
 
-    /// What it picks of a value: all of it, or what its group `value`, `text` or its first one holds.
+    /// The part that it picks of a value: its group `value`, `text` or the first group; without groups the whole value.
     fn pick(&self, value: &str) -> Option<String> {
         if self.not.as_ref().is_some_and(|not| not.is_match(value)) {
             return None;
@@ -234,7 +234,7 @@ impl Pattern {
     }
 }
 
-/// Where the bracket closes that is open at the beginning.
+/// The position of the bracket that closes one opened before the text.
 fn closing(text: &str) -> Option<usize> {
     let mut depth = 0_usize;
     let mut is_escaped = false;
@@ -251,7 +251,7 @@ fn closing(text: &str) -> Option<usize> {
     None
 }
 
-/// What a pattern leaves of the values, each once.
+/// The values that a pattern picks, without duplicates.
 fn picked(values: &[String], pattern: &str) -> Vec<String> {
     let mut found: Vec<String> = match Pattern::read(pattern).filter(|_| !pattern.is_empty()) {
         Some(pattern) => values.iter().filter_map(|value| pattern.pick(value)).collect(),
@@ -264,7 +264,7 @@ fn picked(values: &[String], pattern: &str) -> Vec<String> {
 
 impl VariableQuery {
     fn parse(query: &str) -> Result<Self, String> {
-        let unknown = || format!("the variable's query `{query}` has no form that is known");
+        let unknown = || format!("monctl does not support the variable query `{query}`");
         if matches!(parse(query), Ok(Expr::VectorSelector(_))) {
             return Ok(Self::Series { selector: query.trim().to_owned() });
         }
@@ -272,7 +272,7 @@ impl VariableQuery {
         let inside = rest.trim_end().strip_suffix(')').ok_or_else(unknown)?.trim();
         match function.trim() {
             "label_values" => Ok(match inside.rsplit_once(',') {
-                // A comma inside of a selector is none between arguments.
+                // A comma inside a selector does not separate arguments.
                 Some((selector, label)) if !label.contains(['}', '"']) => Self::LabelValues {
                     label: label.trim().to_owned(),
                     selector: Some(selector.trim().to_owned()),
@@ -287,13 +287,13 @@ impl VariableQuery {
     }
 }
 
-/// `$name`, `${name}`, `${name:format}` and `[[name]]`. Those of Grafana itself (`$__…`) its server fills in.
+/// `$name`, `${name}`, `${name:format}` and `[[name]]`. Grafana's server fills in its own variables (`$__…`).
 #[expect(clippy::expect_used, reason = "the pattern is a constant, and every test uses it")]
 static REFERENCE: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"\$(\w+)|\$\{(\w+)(?:\.\w+)?(?::(\w+))?\}|\[\[(\w+)(?::(\w+))?\]\]").expect("it is a pattern")
+    Regex::new(r"\$(\w+)|\$\{(\w+)(?:\.\w+)?(?::(\w+))?\}|\[\[(\w+)(?::(\w+))?\]\]").expect("a valid pattern")
 });
 
-/// The names of the variables that stand in a text.
+/// The names of the variables in a text.
 pub(super) fn references(text: &str) -> BTreeSet<String> {
     REFERENCE.captures_iter(text).map(|captures| named(&captures).to_owned()).collect()
 }
@@ -302,7 +302,7 @@ fn named<'a>(captures: &regex::Captures<'a>) -> &'a str {
     [1, 2, 4].into_iter().find_map(|group| captures.get(group)).map_or("", |it| it.as_str())
 }
 
-/// The text with what is chosen in the place of each variable.
+/// The text with each variable replaced by its chosen values.
 pub(super) fn fill(text: &str, chosen: &Chosen) -> String {
     let replace = |captures: &regex::Captures| {
         let group = |number| captures.get(number).map(|it: regex::Match| it.as_str());
@@ -316,7 +316,7 @@ pub(super) fn fill(text: &str, chosen: &Chosen) -> String {
 }
 
 impl VariableValues {
-    /// Those for which a panel is repeated; none where it is one text.
+    /// The values for which a panel is repeated; none if it is one text.
     pub(super) fn each(&self) -> &[String] {
         match self {
             Self::One(_) => &[],
@@ -346,7 +346,7 @@ impl VariableValues {
     }
 }
 
-/// One of some texts alone, several between brackets.
+/// A single text as it is, several ones in brackets.
 fn either(texts: &[String], (open, between, close): (char, char, char)) -> String {
     match texts {
         [one] => one.clone(),
@@ -354,12 +354,12 @@ fn either(texts: &[String], (open, between, close): (char, char, char)) -> Strin
     }
 }
 
-/// A value inside of a regular expression: what means something there gets a backslash, and what is `more`.
+/// A value inside a regular expression: escapes special characters and those in `more` with a backslash.
 fn escaped(value: &str, more: &str) -> String {
-    let means_something = |letter: char| "\\$^*{}[]+?.()|".contains(letter) || more.contains(letter);
+    let is_special = |letter: char| "\\$^*{}[]+?.()|".contains(letter) || more.contains(letter);
     let mut text = String::new();
     for letter in value.chars() {
-        if means_something(letter) {
+        if is_special(letter) {
             text.push('\\');
         }
         text.push(letter);
@@ -413,7 +413,7 @@ mod tests {
     }
 
     #[test]
-    fn the_questions_of_variables_are_read_in_all_their_forms() {
+    fn the_queries_of_variables_are_read_in_all_their_forms() {
         let values = |label: &str, selector: Option<&str>| VariableQuery::LabelValues {
             label: label.into(),
             selector: selector.map(str::to_owned),
@@ -448,7 +448,7 @@ mod tests {
     }
 
     #[test]
-    fn all_values_count_where_all_can_be_chosen() {
+    fn all_values_are_chosen_if_all_is_an_option() {
         let variable = |json: Value| Variable::of(&json!({ "templating": { "list": [json] } })).remove(0);
         let query = |more: Value| {
             let mut json =

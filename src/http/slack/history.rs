@@ -1,12 +1,12 @@
-//! What Slack's Web API says about a channel and its messages: questions as paths, answers as types, refusals with
-//! their meaning. Who asks is none of its business: `verify/` does, from the monitoring host.
+//! Slack's Web API for channels and their messages: requests as paths, responses as types, refusals with their
+//! meaning. Sends nothing itself: `verify/` does, from the monitoring host.
 
 use serde::Deserialize;
 
 use super::Mark;
 use crate::event::ChatMessage;
 
-/// What Slack answers: `ok`, or a word.
+/// Slack's response: `ok`, or an error code.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Answer {
@@ -53,10 +53,10 @@ struct Attachment {
     color: String,
 }
 
-/// A message that lies in the channel.
+/// A message in the channel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FoundMessage {
-    /// Its time stamp, which names it within the channel.
+    /// Its time stamp, which identifies it within the channel.
     pub stamp: String,
     /// The message.
     pub message: ChatMessage,
@@ -64,12 +64,12 @@ pub struct FoundMessage {
     pub marks: Vec<Mark>,
 }
 
-/// Why Slack does not answer a question: its word, and the scope that lacks.
+/// Why Slack refuses a request: its error code, and the missing scope.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
     /// Such as `invalid_auth`.
     pub word: String,
-    /// Such as `channels:history`; empty where no scope lacks.
+    /// Such as `channels:history`; empty if no scope is missing.
     pub needed: String,
 }
 
@@ -84,19 +84,19 @@ pub fn messages_path(channel: &str, since: i64) -> String {
     format!("conversations.history?channel={}&oldest={since}&limit=50", quoted(channel))
 }
 
-/// Reads the channels, and the cursor of the next page, which is empty at the end.
+/// Parses the channels, and the cursor of the next page, which is empty at the end.
 ///
 /// # Errors
-/// Where Slack refuses.
+/// If Slack refuses.
 pub fn channels(body: &str) -> Result<(Vec<Channel>, String), Refusal> {
     let answer = read(body)?;
     Ok((answer.channels, answer.response_metadata.next_cursor))
 }
 
-/// Reads the marked messages, oldest first.
+/// Parses the marked messages, oldest first.
 ///
 /// # Errors
-/// Where Slack refuses.
+/// If Slack refuses.
 pub fn messages(body: &str) -> Result<Vec<FoundMessage>, Refusal> {
     let mut found: Vec<FoundMessage> = read(body)?.messages.into_iter().filter_map(Message::found).collect();
     found.reverse();
@@ -104,7 +104,7 @@ pub fn messages(body: &str) -> Result<Vec<FoundMessage>, Refusal> {
 }
 
 fn read(body: &str) -> Result<Answer, Refusal> {
-    // What is not of this form is neither `ok` nor has a word, which is said below.
+    // Any other form is neither `ok` nor has an error code, which is handled below.
     let answer: Answer = serde_json::from_str(body).unwrap_or_default();
     match answer {
         Answer { ok: true, .. } => Ok(answer),
@@ -121,7 +121,7 @@ impl Message {
         let marks: Vec<Mark> = self.attachments.iter().flat_map(of).collect();
         let attachment = self.attachments.into_iter().next().filter(|_| !marks.is_empty())?;
         let text = [self.text, attachment.text].into_iter().filter(|text| !text.is_empty());
-        // Slack keeps the colours of its three words as numbers.
+        // Slack stores its three named colours as numbers.
         let colour = match attachment.color.as_str() {
             "a30200" => "danger".to_owned(),
             "2eb886" => "good".to_owned(),
@@ -139,17 +139,17 @@ impl Message {
     }
 }
 
-/// In place of Slack's word where something else answered, such as a proxy.
-const NO_ANSWER: &str = "no answer of Slack's";
+/// In place of Slack's error code if something else responded, such as a proxy.
+const NO_ANSWER: &str = "not a response of Slack";
 
 impl Refusal {
-    /// Whether another try may be answered.
+    /// Whether a retry may succeed.
     pub fn is_passing(&self) -> bool {
         let passing = ["ratelimited", "internal_error", "fatal_error", "service_unavailable", NO_ANSWER];
         passing.contains(&self.word.as_str())
     }
 
-    /// What it means, and what to do about it.
+    /// Its meaning, and the remedy.
     pub fn meaning(&self) -> (String, &'static str) {
         let (meaning, remedy) = match self.word.as_str() {
             "invalid_auth" | "not_authed" => (
@@ -158,7 +158,7 @@ impl Refusal {
             ),
             "account_inactive" | "token_revoked" | "token_expired" => (
                 "the bot was removed, or its token was revoked",
-                "install the app to the workspace again and give its new token to `bot_token`",
+                "install the app to the workspace again and put its new token into `bot_token`",
             ),
             "missing_scope" => (
                 "the bot lacks a scope",
@@ -169,27 +169,24 @@ impl Refusal {
                 "invite it there (`/invite @NAME`), or correct `notify.slack.channel`",
             ),
             "not_allowed_token_type" => (
-                "this is no token of a bot",
+                "this is not a bot token",
                 "use the Bot User OAuth Token (`xoxb-…`), not one of a user or an app",
             ),
-            "ratelimited" => ("the bot asks too often", "wait a minute, then run it again"),
+            "ratelimited" => ("the bot sends too many requests", "wait a minute, then run it again"),
             "access_denied"
             | "ekm_access_denied"
             | "team_access_not_granted"
             | "enterprise_is_restricted" => {
-                ("the workspace's administrators forbid it", "ask them, or leave `bot_token` out")
+                ("the workspace's administrators forbid it", "ask them, or remove `bot_token`")
             }
-            _ => (
-                "it gives no reason that is known here",
-                "see Slack's page about the method `conversations.history`",
-            ),
+            _ => ("unknown error code", "see Slack's documentation of the method `conversations.history`"),
         };
         let needed = if self.needed.is_empty() { String::new() } else { format!(" ({})", self.needed) };
-        (format!("Slack said `{}`: {meaning}{needed}", self.word), remedy)
+        (format!("Slack responded `{}`: {meaning}{needed}", self.word), remedy)
     }
 }
 
-/// A word of a query. Slack's ids and cursors hold letters, digits and a few signs.
+/// Quotes a query value. Slack's ids and cursors consist of letters, digits and a few other characters.
 fn quoted(text: &str) -> String {
     let quote = |byte: u8| match byte {
         b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'-' | b'_' | b'.' => char::from(byte).to_string(),
@@ -225,7 +222,7 @@ mod tests {
         ]}]});
         let found = messages(&body.to_string()).unwrap();
         assert_eq!(found[0].marks.len(), 40, "each once");
-        // A message of an older set has its marks in the footer alone; the one that was cut is none.
+        // An older message has its marks in the footer alone; the truncated one is ignored.
         assert_eq!(Mark::of_message(&footer, "").len(), 8);
         let cut: String = footer.chars().take(290).collect();
         assert_eq!(Mark::of_message(&cut, "").len(), 8);
@@ -234,11 +231,11 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_is_explained_and_a_passing_one_told_apart() {
+    fn a_refusal_is_explained_and_a_temporary_one_is_recognised() {
         let body = r#"{"ok": false, "error": "missing_scope", "needed": "channels:history", "provided": "chat:write"}"#;
         let refusal = messages(body).unwrap_err();
         let (meaning, remedy) = refusal.meaning();
-        assert_eq!(meaning, "Slack said `missing_scope`: the bot lacks a scope (channels:history)");
+        assert_eq!(meaning, "Slack responded `missing_scope`: the bot lacks a scope (channels:history)");
         assert!(remedy.contains("OAuth & Permissions"));
         assert!(!refusal.is_passing());
         assert!(messages(r#"{"ok": false, "error": "ratelimited"}"#).unwrap_err().is_passing());
@@ -247,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn what_goes_into_a_query_is_quoted() {
+    fn query_values_are_quoted() {
         assert!(channels_path(true, "dGVhbTpD=").ends_with("&cursor=dGVhbTpD%3D"));
         assert_eq!(
             messages_path("C1&x=\"", 7),

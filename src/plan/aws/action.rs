@@ -1,4 +1,4 @@
-//! One action in EC2: what, why, and what a person wants to know before it is done.
+//! One action in EC2: what, why, and details for its confirmation.
 
 use std::fmt;
 
@@ -9,19 +9,19 @@ use super::rule::{Opening, SecurityGroupRule};
 use crate::host::{HostName, Role};
 use crate::spec::Credits;
 
-/// One action in EC2. Ids name what was found; what is only made on the way is known by host or role.
+/// One action in EC2. Existing resources are named by id, new ones by host or role.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "action", rename_all = "snake_case")]
 pub enum Action {
-    /// The public half of the project's key is brought to EC2.
+    /// Import the public half of the project's key.
     ImportKey,
-    /// A security group is made, with its rules.
+    /// Create a security group with its rules.
     CreateGroup {
         /// Whose.
         role: Role,
         /// The VPC.
         vpc: Option<String>,
-        /// What it lets in.
+        /// Its openings.
         openings: Vec<Opening>,
     },
     /// A rule is added.
@@ -30,16 +30,16 @@ pub enum Action {
         role: Role,
         /// The group's id.
         group: String,
-        /// What is let in.
+        /// The opening.
         opening: Opening,
     },
-    /// A rule is taken away.
+    /// Remove a rule.
     Close {
         /// Whose group.
         role: Role,
         /// The group's id.
         group: String,
-        /// What is not let in any more.
+        /// The rule.
         rule: SecurityGroupRule,
     },
     /// Tags are written.
@@ -66,9 +66,9 @@ pub enum Action {
         host: HostName,
         /// The instance.
         id: String,
-        /// The type that it has.
+        /// The current type.
         from: String,
-        /// The type that it gets.
+        /// The new type.
         to: String,
         /// Whether it runs now.
         running: bool,
@@ -86,7 +86,7 @@ pub enum Action {
         host: HostName,
         /// The instance.
         id: String,
-        /// The groups that it has.
+        /// The current groups.
         found: Vec<String>,
     },
     /// Protection from termination is switched.
@@ -104,7 +104,7 @@ pub enum Action {
         host: HostName,
         /// The instance.
         id: String,
-        /// What it gets.
+        /// The new setting.
         to: Credits,
     },
     /// The instance gets another instance profile, or none.
@@ -113,9 +113,9 @@ pub enum Action {
         host: HostName,
         /// The instance.
         id: String,
-        /// The one that it has.
+        /// The current one.
         from: Option<String>,
-        /// The one that it gets.
+        /// The new one.
         to: Option<String>,
     },
     /// A volume is made larger, while in use.
@@ -142,10 +142,10 @@ pub enum Action {
     GiveAddress {
         /// The host.
         host: HostName,
-        /// The allocation that is there and unused; else a new one is made.
+        /// An existing unused allocation; else a new one is made.
         allocation: Option<String>,
     },
-    /// An address is given back.
+    /// Release an address.
     ReleaseAddress {
         /// The allocation.
         id: String,
@@ -156,7 +156,7 @@ pub enum Action {
         /// Why.
         why: &'static str,
     },
-    /// An instance is terminated; its disk goes, too.
+    /// Terminate an instance; its disk is deleted.
     Remove {
         /// The host.
         host: HostName,
@@ -165,12 +165,12 @@ pub enum Action {
         /// Why.
         why: &'static str,
     },
-    /// A volume that no instance has is deleted.
+    /// Delete an unattached volume.
     RemoveVolume {
         /// The volume.
         id: String,
     },
-    /// The host key that user data holds is replaced on the machine, at first contact.
+    /// Replace the host key contained in user data, at first contact with the machine.
     RenewHostKey {
         /// The host.
         host: HostName,
@@ -184,9 +184,9 @@ pub struct Creation {
     pub host: HostName,
     /// Why.
     pub why: String,
-    /// The instance that is terminated before, and why it cannot stay.
+    /// The instance that is terminated before, and the reason.
     pub replaces: Option<String>,
-    /// What is tried, in this order.
+    /// The candidates, in the order in which they are tried.
     pub candidates: Vec<Candidate>,
     /// The size of the disk in GiB.
     pub disk: u32,
@@ -194,9 +194,9 @@ pub struct Creation {
     pub profile: Option<String>,
     /// Whether it is protected from termination.
     pub protection: bool,
-    /// The key that encrypts its disk; that of the account where absent.
+    /// The key that encrypts its disk; the account's by default.
     pub kms_key: Option<String>,
-    /// What cannot be launched and why, in words.
+    /// Excluded candidates, with the reason.
     pub left_out: Vec<String>,
 }
 
@@ -213,7 +213,7 @@ pub struct Candidate {
     pub zone: String,
     /// Whether it gets a public address; without one it is reached at its private one.
     pub public: bool,
-    /// What happens without CPU credits; absent where the type has none.
+    /// What happens without CPU credits; none if the type has none.
     pub credits: Option<Credits>,
 }
 
@@ -226,12 +226,12 @@ pub struct Image {
     pub name: String,
     /// The device that it boots from.
     pub root_device: String,
-    /// The size of its disk in GiB; no instance's can be smaller.
+    /// The size of its disk in GiB, the minimum for an instance.
     pub size: u32,
 }
 
 impl Action {
-    /// `+` for what is new, `~` for what changes, `-` for what goes.
+    /// `+` for a creation, `~` for a change, `-` for a removal.
     pub const fn sign(&self) -> char {
         match self {
             Self::ImportKey | Self::CreateGroup { .. } | Self::Create(_) | Self::GiveAddress { .. } => '+',
@@ -240,18 +240,18 @@ impl Action {
         }
     }
 
-    /// What it costs in service, where it stops or replaces a machine that the spec wants.
+    /// The disruption, if it stops or replaces a machine of the spec.
     pub fn disruption(&self) -> Option<String> {
         match self {
-            Self::Retype { host, running: true, .. } => Some(format!("{host} is stopped and started again")),
+            Self::Retype { host, running: true, .. } => Some(format!("{host} is restarted")),
             Self::Create(Creation { host, replaces: Some(_), .. }) => {
-                Some(format!("{host} is replaced by a new machine; its disk goes"))
+                Some(format!("{host} is replaced by a new machine; its disk is deleted"))
             }
             _ => None,
         }
     }
 
-    /// What a person wants to know besides, a line each.
+    /// Further details, one per line.
     pub fn details(&self) -> Vec<String> {
         match self {
             Self::CreateGroup { openings, vpc, .. } => {
@@ -283,7 +283,7 @@ impl Creation {
             .map(|other| format!("{} in {}", other.instance_type, other.zone))
             .collect();
         if !others.is_empty() {
-            lines.push(format!("without capacity there: {}", others.join(", ")));
+            lines.push(format!("if there is no capacity: {}", others.join(", ")));
         }
         lines.extend(self.left_out.iter().map(|what| format!("left out: {what}")));
         let key = self.kms_key.as_ref().map_or_else(String::new, |key| format!(" with {key}"));
@@ -297,7 +297,7 @@ impl Creation {
     }
 }
 
-/// What a choice of CPU credits costs, for a person.
+/// The consequence of a CPU credits setting.
 const fn meaning(credits: Credits) -> &'static str {
     match credits {
         Credits::Standard => "standard (slows down to the type's baseline once they are used up)",
@@ -324,7 +324,7 @@ impl fmt::Display for Action {
                 write!(f, "machine {host}: is {from}, must be {to}; {stops}, keeps its disk")
             }
             Self::GuardMetadata { host, .. } => {
-                write!(f, "machine {host}: metadata can be had without IMDSv2 or from afar")
+                write!(f, "machine {host}: metadata is available without IMDSv2 or beyond one hop")
             }
             Self::SetGroup { host, .. } => write!(f, "machine {host}: has other security groups"),
             Self::Protect { host, on: true, .. } => {
@@ -348,10 +348,10 @@ impl fmt::Display for Action {
             }
             Self::GiveAddress { host, .. } => write!(f, "address of {host}: does not survive a stop"),
             Self::ReleaseAddress { address, why, .. } => write!(f, "address {address}: {why}"),
-            Self::Remove { host, id, why } => write!(f, "machine {host} ({id}): {why}; its disk goes, too"),
-            Self::RemoveVolume { id } => write!(f, "volume {id}: no machine has it"),
+            Self::Remove { host, id, why } => write!(f, "machine {host} ({id}): {why}; its disk is deleted"),
+            Self::RemoveVolume { id } => write!(f, "volume {id}: not attached to any machine"),
             Self::RenewHostKey { host } => {
-                write!(f, "host key of {host}: user data holds it; a new one is made at first contact")
+                write!(f, "host key of {host}: contained in user data; replaced at first contact")
             }
         }
     }

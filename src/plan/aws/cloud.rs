@@ -1,4 +1,4 @@
-//! What was found in EC2 of a project, as far as planning needs it.
+//! The current state of a project in EC2, as far as planning needs it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -11,7 +11,7 @@ use crate::spec::Credits;
 
 /// The keys of tags.
 pub mod tag {
-    /// What consoles show.
+    /// The name shown in consoles.
     pub const NAME: &str = "Name";
     /// The project; everything is found by it.
     pub const PROJECT: &str = "monctl:project";
@@ -46,7 +46,7 @@ pub struct Cloud {
     pub volumes: Vec<Volume>,
     /// Addresses that survive a stop.
     pub addresses: Vec<Address>,
-    /// Hosts whose first host key, which their user data holds, is still in use.
+    /// Hosts that still use the first host key, which their user data contains.
     pub initial_keys: BTreeSet<HostName>,
     /// The host keys that this computer has pinned, for instances whose tag was lost.
     pub known_keys: BTreeMap<HostName, String>,
@@ -70,7 +70,7 @@ pub struct SecurityGroup {
     pub id: String,
     /// Its VPC.
     pub vpc: String,
-    /// What it lets in.
+    /// Its rules.
     pub rules: BTreeSet<SecurityGroupRule>,
     /// Its tags.
     pub tags: Tags,
@@ -81,7 +81,7 @@ pub struct SecurityGroup {
 pub struct Instance {
     /// Its id.
     pub id: String,
-    /// The host that it is, where anything tells.
+    /// Its host, if known.
     pub host: Option<HostName>,
     /// Its state.
     pub state: InstanceState,
@@ -91,9 +91,9 @@ pub struct Instance {
     pub reason_code: Option<String>,
     /// Its type.
     pub instance_type: String,
-    /// The architecture of its image, as EC2 writes it; empty where EC2 does not say.
+    /// The architecture of its image, as EC2 writes it; empty if unknown.
     pub architecture: String,
-    /// Whether its image has the driver of Nitro's network; absent where EC2 does not say.
+    /// Whether its image has the driver of Nitro's network; none if unknown.
     pub ena: Option<bool>,
     /// Its image.
     pub image: String,
@@ -105,7 +105,7 @@ pub struct Instance {
     pub public: Option<IpAddr>,
     /// When it was launched or last started; seconds since 1970.
     pub launched: i64,
-    /// Whether its metadata are had by version 2 of their service only, with a hop limit of 1.
+    /// Whether its metadata service requires IMDSv2, with a hop limit of 1.
     pub guarded_metadata: bool,
     /// The name of its instance profile.
     pub profile: Option<String>,
@@ -115,9 +115,9 @@ pub struct Instance {
     pub groups: Vec<String>,
     /// The client token of its launch.
     pub token: Option<String>,
-    /// Whether EC2 protects it from termination; absent where that was not asked.
+    /// Whether EC2 protects it from termination; none if not queried.
     pub protected: Option<bool>,
-    /// What happens to it when its CPU credits are used up; absent where that was not asked.
+    /// What happens to it when its CPU credits are used up; none if not queried.
     pub credits: Option<Credits>,
     /// Its tags.
     pub tags: Tags,
@@ -127,17 +127,17 @@ pub struct Instance {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum InstanceState {
-    /// It is being started.
+    /// Starting.
     Pending,
-    /// It runs.
+    /// Running.
     Running,
-    /// It is being stopped.
+    /// Stopping.
     Stopping,
-    /// It is stopped.
+    /// Stopped.
     Stopped,
-    /// It is going away.
+    /// Shutting down.
     ShuttingDown,
-    /// It is gone; EC2 shows it for a while.
+    /// Terminated; EC2 shows it for a while.
     Terminated,
 }
 
@@ -148,7 +148,7 @@ pub struct Volume {
     pub id: String,
     /// Its size in GiB.
     pub size: u32,
-    /// The instance that has it.
+    /// The instance that uses it.
     pub instance: Option<String>,
     /// Its tags.
     pub tags: Tags,
@@ -163,26 +163,26 @@ pub struct Address {
     pub address: String,
     /// The id of its association.
     pub association: Option<String>,
-    /// The instance that has it.
+    /// The instance that uses it.
     pub instance: Option<String>,
     /// Its tags.
     pub tags: Tags,
 }
 
 impl InstanceState {
-    /// Whether the instance is there: not gone, nor going.
+    /// Whether the instance exists: neither terminated nor shutting down.
     pub const fn is_alive(self) -> bool {
         !matches!(self, Self::ShuttingDown | Self::Terminated)
     }
 
-    /// Whether it runs or is about to.
+    /// Whether it is running or starting.
     pub const fn runs(self) -> bool {
         matches!(self, Self::Pending | Self::Running)
     }
 }
 
 impl Instance {
-    /// The host and the id: `app (i-0123)`; the id alone where nothing tells which host it is.
+    /// The host and the id: `app (i-0123)`; only the id if the host is unknown.
     pub fn label(&self) -> String {
         let tagged = self.tags.get(tag::HOST).cloned();
         let host = self.host.map(|host| host.to_string()).or(tagged);
@@ -196,12 +196,12 @@ impl Instance {
 }
 
 impl Cloud {
-    /// The instance that is a host: of several, the one that was launched first.
+    /// The instance of a host: of several, the one that was launched first.
     pub fn instance(&self, host: HostName) -> Option<&Instance> {
         self.alive(host).next()
     }
 
-    /// All instances of a host that are there, the oldest first.
+    /// All existing instances of a host, the oldest first.
     pub fn alive(&self, host: HostName) -> impl Iterator<Item = &Instance> {
         let is_its = |it: &&Instance| it.host == Some(host) && it.state.is_alive();
         let mut found: Vec<&Instance> = self.instances.iter().filter(is_its).collect();
@@ -215,7 +215,7 @@ impl Cloud {
     }
 }
 
-/// The tags of what belongs to a project and, where it does, to a host, beside the user's own.
+/// The tags of a resource of a project and, if given, of a host, besides the user's own.
 pub(super) fn tags(own: &Tags, project: &ProjectName, what: &str, host: Option<HostName>) -> Tags {
     let mut tags = own.clone();
     tags.insert(tag::NAME.to_owned(), format!("{project}-{what}"));

@@ -1,4 +1,4 @@
-//! From what was found to what is to be done, in the order in which it is told.
+//! Derives the actions from the current and the desired state, in the order in which they are shown.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use super::cloud::{Address, Cloud, Instance, InstanceState, ROLES, Tags, tag};
 use super::wanted::{Offer, WantedCloud, WantedHost};
 use crate::host::{HostName, Role};
 
-/// The actions that turn what was found into what is wanted.
+/// The actions that change the current state to the desired one.
 pub fn actions(wanted: &WantedCloud, cloud: &Cloud, offer: &Offer) -> Vec<Action> {
     let mut actions = Vec::new();
     key(wanted, cloud, &mut actions);
@@ -56,13 +56,13 @@ fn group(role: Role, wanted: &WantedCloud, cloud: &Cloud, offer: &Offer, actions
     }
 }
 
-/// Instances that the spec does not want: of hosts that it does not name, and the younger of two of one host.
+/// Surplus instances: of hosts that the spec does not name, and the newer of two of one host.
 fn surplus(wanted: &WantedCloud, cloud: &Cloud, actions: &mut Vec<Action>) {
     for host in cloud.hosts() {
         let (kept, why) = if wanted.hosts.contains_key(&host) {
             (1, "a second machine of this host; the older one stays")
         } else {
-            (0, "not in the spec any more")
+            (0, "no longer in the spec")
         };
         for instance in cloud.alive(host).skip(kept) {
             if !wanted.protection && instance.protected == Some(true) {
@@ -73,7 +73,7 @@ fn surplus(wanted: &WantedCloud, cloud: &Cloud, actions: &mut Vec<Action>) {
     }
 }
 
-/// Why a host has no instance, where EC2 still tells.
+/// Why a host has no instance, if EC2 still reports it.
 fn gone(cloud: &Cloud, host: HostName) -> Option<&'static str> {
     let is_its = |it: &&Instance| it.host == Some(host) && !it.state.is_alive();
     cloud.instances.iter().find(is_its).map(|_| "terminated")
@@ -86,7 +86,7 @@ fn create(
     offer: &Offer,
     (why, replaces): (String, Option<String>),
 ) -> Action {
-    // A draft is made before anything is offered; the provider refuses to launch without a candidate.
+    // A draft is made before the offer is known; the provider refuses to launch without a candidate.
     let candidates = offer.candidates.get(&host.role()).cloned().unwrap_or_default();
     let least = candidates.iter().map(|candidate| candidate.image.size).max().unwrap_or(0);
     Action::Create(Creation {
@@ -102,7 +102,7 @@ fn create(
     })
 }
 
-/// What is to be done to an instance that is there.
+/// The actions for an existing instance.
 fn change(
     host: HostName,
     wanted_host: &WantedHost,
@@ -161,7 +161,7 @@ fn disk(host: HostName, found: &Instance, wanted: &WantedCloud, cloud: &Cloud, a
         actions.push(Action::GrowVolume { host, id: id.clone(), from: volume.size, to: wanted.disk });
     }
     let to = volume.size.max(wanted.disk);
-    // A tag that is not a number counts as zero: growing what has grown changes nothing.
+    // A tag that is not a number counts as zero: growing again changes nothing.
     let grown = volume.tags.get(tag::GROWN).and_then(|size| size.parse().ok()).unwrap_or(0);
     if grown < to {
         actions.push(Action::GrowFileSystem { host, id, to });
@@ -184,7 +184,7 @@ fn addresses(wanted: &WantedCloud, cloud: &Cloud, actions: &mut Vec<Action>) {
             left.remove(at);
             continue;
         }
-        // One that was made for this host, by a run that was cut short or for a machine that is gone.
+        // An address allocated for this host by an interrupted run or for a terminated machine.
         let own = |address: &&Address| address.tags.get(tag::HOST).is_some_and(|it| *it == host.to_string());
         let allocation = left.iter().position(own).map(|at| left.remove(at).id.clone());
         actions.push(Action::GiveAddress { host: *host, allocation });
@@ -193,7 +193,7 @@ fn addresses(wanted: &WantedCloud, cloud: &Cloud, actions: &mut Vec<Action>) {
         id: address.id.clone(),
         address: address.address.clone(),
         association: address.association.clone(),
-        why: if wanted.elastic_ip { "no machine needs it" } else { "not in the spec any more" },
+        why: if wanted.elastic_ip { "no machine needs it" } else { "no longer in the spec" },
     }));
 }
 

@@ -1,10 +1,10 @@
-//! What EC2 says of an instance type, and whether an instance that exists can become one of it.
+//! Properties of an instance type, and whether an existing instance can be changed to it.
 
 use std::collections::BTreeSet;
 
 use super::cloud::Instance;
 
-/// What is known of an instance type in a region.
+/// Properties of an instance type in a region.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TypeFacts {
     /// The architectures that it boots, as EC2 writes them.
@@ -15,7 +15,7 @@ pub struct TypeFacts {
     pub needs_ena: bool,
 }
 
-/// Why an instance cannot become one of this type; nothing where it can, as far as EC2 says.
+/// Why an instance cannot be changed to this type; none if EC2 reports no obstacle.
 pub fn misfit(instance: &Instance, name: &str, facts: &TypeFacts) -> Option<String> {
     let label = instance.label();
     let has = &instance.architecture;

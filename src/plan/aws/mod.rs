@@ -1,5 +1,5 @@
-//! What is to be made, changed and removed in EC2, as data with reasons. Pure: `provider/aws` finds the [`Cloud`]
-//! and carries the actions out; nothing here knows the SDK.
+//! Plans creations, changes and removals in EC2, as data with reasons. Pure: `provider/aws` reads the [`Cloud`] and
+//! runs the actions; nothing here uses the SDK.
 
 mod action;
 mod cloud;

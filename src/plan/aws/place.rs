@@ -1,8 +1,8 @@
-//! Subnets: which of them can hold machines that are reached from here, and in which order they are tried.
+//! Subnets: which are suitable for machines that this computer can reach, and in which order they are tried.
 
 use serde::Serialize;
 
-/// A subnet as EC2 shows it, with the way out that its route table has.
+/// A subnet of EC2, with the default route of its route table.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Subnet {
     /// Its id.
@@ -24,14 +24,14 @@ pub struct Subnet {
 /// How machines are reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Reach {
-    /// The spec names the subnet, so that its zone may be any.
+    /// The spec names the subnet, so that any zone is accepted.
     pub named: bool,
-    /// Machines are reached at private addresses: only private networks are let in.
+    /// Machines are reached at private addresses: only private networks are allowed.
     pub private: bool,
 }
 
-/// Why machines cannot be in a subnet; nothing where they can. `has_jump_host` says whether ssh reaches private
-/// addresses in it by another host.
+/// Why a subnet is not suitable; none if it is. `has_jump_host` is whether ssh reaches its private addresses through
+/// another host.
 pub fn obstacle(subnet: &Subnet, region: &str, reach: Reach, has_jump_host: bool) -> Option<String> {
     let place = format!("{} ({})", subnet.id, subnet.zone);
     if subnet.ipv6_only {
@@ -49,7 +49,7 @@ pub fn obstacle(subnet: &Subnet, region: &str, reach: Reach, has_jump_host: bool
     None
 }
 
-/// Puts those in which public addresses work first, unless machines are reached privately anyhow; then by zone.
+/// Sorts subnets in which public addresses work first, unless machines are reached privately; then by zone.
 pub fn in_order(mut subnets: Vec<Subnet>, reach: Reach) -> Vec<Subnet> {
     subnets.sort_by(|one, other| {
         let rank = |it: &Subnet| (!reach.private && !it.is_public, it.zone.clone(), it.id.clone());
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn a_subnet_whose_machines_could_not_be_reached_is_refused_with_the_reason() {
+    fn an_unreachable_subnet_is_refused_with_the_reason() {
         let fine = subnet("subnet-1", "eu-central-1a");
         assert_eq!(obstacle(&fine, REGION, FROM_THE_INTERNET, false), None);
         let cases = [
@@ -95,13 +95,13 @@ mod tests {
             (Subnet { is_public: false, ..fine.clone() }, "internet gateway"),
         ];
         for (subnet, words) in cases {
-            let said = obstacle(&subnet, REGION, FROM_THE_INTERNET, false).unwrap();
-            assert!(said.contains(words) && said.contains("subnet-1"), "{said}");
+            let reason = obstacle(&subnet, REGION, FROM_THE_INTERNET, false).unwrap();
+            assert!(reason.contains(words) && reason.contains("subnet-1"), "{reason}");
         }
     }
 
     #[test]
-    fn a_private_subnet_will_do_by_a_jump_host_or_where_private_networks_alone_are_let_in() {
+    fn a_private_subnet_is_accepted_with_a_jump_host_or_if_only_private_networks_are_allowed() {
         let private = Subnet { is_public: false, ..subnet("subnet-1", "eu-central-1a") };
         assert_eq!(obstacle(&private, REGION, FROM_THE_INTERNET, true), None);
         assert_eq!(obstacle(&private, REGION, Reach { named: false, private: true }, false), None);

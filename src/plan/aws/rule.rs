@@ -1,11 +1,11 @@
-//! Rules of security groups: who reaches which port, and what for.
+//! Rules of security groups: source, port and purpose.
 
 use std::fmt;
 
 use ipnet::IpNet;
 use serde::Serialize;
 
-/// Who is let in.
+/// Source of a rule.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum IngressSource {
@@ -13,7 +13,7 @@ pub enum IngressSource {
     Network(IpNet),
     /// The members of the project's monitoring group.
     Monitoring,
-    /// Something that monctl never lets in: another group or a list of prefixes, by its id.
+    /// A source that monctl never allows: another group or a prefix list, by its id.
     Other(String),
 }
 
@@ -22,20 +22,20 @@ pub enum IngressSource {
 pub struct SecurityGroupRule {
     /// `tcp`, `udp`, `icmp`, a number, or `-1` for everything.
     pub protocol: String,
-    /// The first and the last port; absent where the protocol has none or all are meant.
+    /// The first and the last port; none if the protocol has no ports or all are open.
     pub ports: Option<(i32, i32)>,
     /// Who is let in.
     pub source: IngressSource,
 }
 
-/// A TCP port that the spec wants to be reached, and why.
+/// A TCP port that the spec opens, and its purpose.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Opening {
     /// The port.
     pub port: u16,
     /// Who is let in.
     pub source: IngressSource,
-    /// What for; letters, digits, spaces and commas, which EC2 takes as a rule's description.
+    /// The purpose: letters, digits, spaces and commas, which EC2 accepts as a rule's description.
     pub purpose: String,
 }
 

@@ -1,4 +1,4 @@
-//! Each state and each drift, and the actions that are due.
+//! Each state and each drift, and the planned actions.
 
 use std::collections::BTreeMap;
 
@@ -82,7 +82,7 @@ fn group(wanted: &WantedCloud, role: Role) -> (Role, SecurityGroup) {
     (role, SecurityGroup { id: format!("sg-{role}"), vpc: "vpc-1".into(), rules, tags })
 }
 
-/// What there is after `up`.
+/// The state after `up`.
 fn whole(wanted: &WantedCloud) -> Cloud {
     let ids: Vec<(HostName, String)> = wanted.hosts.keys().map(|host| (*host, format!("i-{host}"))).collect();
     Cloud {
@@ -94,20 +94,20 @@ fn whole(wanted: &WantedCloud) -> Cloud {
     }
 }
 
-fn said(wanted: &WantedCloud, cloud: &Cloud) -> Vec<String> {
+fn planned(wanted: &WantedCloud, cloud: &Cloud) -> Vec<String> {
     actions(wanted, cloud, &Offer::default()).iter().map(|it| format!("{} {it}", it.sign())).collect()
 }
 
-/// What is planned after a change of what there is.
+/// The planned actions after a change of the state.
 fn after(change: impl FnOnce(&mut Cloud)) -> Vec<String> {
     let wanted = wanted();
     let mut cloud = whole(&wanted);
     change(&mut cloud);
-    said(&wanted, &cloud)
+    planned(&wanted, &cloud)
 }
 
 #[test]
-fn nothing_is_due_where_everything_is_there() {
+fn nothing_is_planned_if_everything_exists() {
     assert_eq!(after(|_| {}), Vec::<String>::new());
     assert_eq!(after(|cloud| cloud.instances[0].state = InstanceState::Pending), Vec::<String>::new());
     assert_eq!(after(|cloud| cloud.instances[0].image = "ami-old".into()), Vec::<String>::new());
@@ -115,23 +115,23 @@ fn nothing_is_due_where_everything_is_there() {
 }
 
 #[test]
-fn everything_is_due_in_an_empty_account() {
+fn everything_is_planned_in_an_empty_account() {
     assert_eq!(
-        said(&wanted(), &Cloud::default()),
+        planned(&wanted(), &Cloud::default()),
         [
             "+ key pair: absent",
             "+ security group app: absent",
             "+ security group monitoring: absent",
             "+ machine app: absent",
             "+ machine monitoring: absent",
-            "~ host key of app: user data holds it; a new one is made at first contact",
-            "~ host key of monitoring: user data holds it; a new one is made at first contact",
+            "~ host key of app: contained in user data; replaced at first contact",
+            "~ host key of monitoring: contained in user data; replaced at first contact",
         ]
     );
 }
 
 #[test]
-fn each_drift_is_named_and_mended() {
+fn each_drift_is_named_and_repaired() {
     type Drift = fn(&mut Cloud);
     let app = |cloud: &mut Cloud, change: fn(&mut SecurityGroup)| {
         cloud.groups.get_mut(&Role::APP).into_iter().for_each(change);
@@ -164,7 +164,7 @@ fn each_drift_is_named_and_mended() {
         (|cloud| drop(cloud.instances[0].tags.remove(tag::HOST)), &["~ machine app: tags are missing"]),
         (
             |cloud| cloud.instances[0].guarded_metadata = false,
-            &["~ machine app: metadata can be had without IMDSv2 or from afar"],
+            &["~ machine app: metadata is available without IMDSv2 or beyond one hop"],
         ),
         (
             |cloud| cloud.instances[0].protected = Some(true),
@@ -188,11 +188,11 @@ fn each_drift_is_named_and_mended() {
             |cloud| {
                 cloud.volumes.push(Volume { id: "vol-x".into(), size: 1, instance: None, tags: Tags::new() });
             },
-            &["- volume vol-x: no machine has it"],
+            &["- volume vol-x: not attached to any machine"],
         ),
     ];
-    for (drift, said) in table {
-        assert_eq!(after(drift), said);
+    for (drift, planned) in table {
+        assert_eq!(after(drift), planned);
     }
     assert_eq!(
         after(|cloud| app(cloud, |it| drop(it.tags.remove(tag::PROJECT)))),
@@ -201,19 +201,19 @@ fn each_drift_is_named_and_mended() {
 }
 
 #[test]
-fn a_machine_that_was_terminated_is_made_anew() {
-    let said = after(|cloud| cloud.instances[0].state = InstanceState::Terminated);
-    assert_eq!(said[0], "+ machine app: terminated");
+fn a_terminated_machine_is_replaced() {
+    let planned = after(|cloud| cloud.instances[0].state = InstanceState::Terminated);
+    assert_eq!(planned[0], "+ machine app: terminated");
 }
 
 #[test]
-fn of_two_machines_of_one_host_the_younger_goes() {
+fn of_two_machines_of_one_host_the_newer_one_is_removed() {
     let wanted = wanted();
     let mut cloud = whole(&wanted);
     cloud.instances.insert(0, Instance { launched: 200, ..instance(&wanted, APP, "i-young") });
     assert_eq!(
-        said(&wanted, &cloud),
-        ["- machine app (i-young): a second machine of this host; the older one stays; its disk goes, too"]
+        planned(&wanted, &cloud),
+        ["- machine app (i-young): a second machine of this host; the older one stays; its disk is deleted"]
     );
 }
 
@@ -222,16 +222,16 @@ fn fewer_hosts_in_the_spec_remove_machines_and_nothing_else() {
     let mut wanted = wanted();
     wanted.hosts.insert(HostName::app(2), wanted.hosts[&APP].clone());
     let cloud = whole(&wanted);
-    assert_eq!(said(&wanted, &cloud), Vec::<String>::new());
+    assert_eq!(planned(&wanted, &cloud), Vec::<String>::new());
     wanted.hosts.remove(&HostName::app(2));
     assert_eq!(
-        said(&wanted, &cloud),
-        ["- machine app-2 (i-app-2): not in the spec any more; its disk goes, too"]
+        planned(&wanted, &cloud),
+        ["- machine app-2 (i-app-2): no longer in the spec; its disk is deleted"]
     );
 }
 
 #[test]
-fn only_what_stops_or_replaces_a_machine_disrupts() {
+fn only_stopping_or_replacing_a_machine_is_a_disruption() {
     let wanted = wanted();
     let disruptions = |wanted: &WantedCloud, change: fn(&mut Cloud)| {
         let mut cloud = whole(wanted);
@@ -240,7 +240,7 @@ fn only_what_stops_or_replaces_a_machine_disrupts() {
         all.iter().filter_map(Action::disruption).collect::<Vec<_>>()
     };
     let retype: fn(&mut Cloud) = |cloud| cloud.instances[0].instance_type = "t3.large".into();
-    assert_eq!(disruptions(&wanted, retype), ["app is stopped and started again"]);
+    assert_eq!(disruptions(&wanted, retype), ["app is restarted"]);
     let stopped: fn(&mut Cloud) = |cloud| {
         cloud.instances[0].instance_type = "t3.large".into();
         cloud.instances[0].state = InstanceState::Stopped;
@@ -252,7 +252,7 @@ fn only_what_stops_or_replaces_a_machine_disrupts() {
 }
 
 #[test]
-fn addresses_are_given_found_again_and_given_back() {
+fn addresses_are_allocated_reused_and_released() {
     let wanted = WantedCloud { elastic_ip: true, ..wanted() };
     let mut cloud = whole(&wanted);
     let give = |host: HostName, allocation: Option<&str>| Action::GiveAddress {
@@ -269,7 +269,7 @@ fn addresses_are_given_found_again_and_given_back() {
         instance: instance.map(str::to_owned),
         tags: wanted.host_tags(host),
     };
-    // A run was cut short between making an address and giving it.
+    // A run was interrupted between allocating an address and associating it.
     cloud.addresses = vec![
         address("eipalloc-1", APP, None),
         address("eipalloc-2", HostName::MONITORING, Some("i-monitoring")),
@@ -284,7 +284,7 @@ fn addresses_are_given_found_again_and_given_back() {
 }
 
 #[test]
-fn a_replaced_machine_hands_its_address_on() {
+fn a_replacement_machine_keeps_the_address() {
     let wanted = WantedCloud { elastic_ip: true, image: Some("ami-2".into()), ..wanted() };
     let mut cloud = whole(&wanted);
     cloud.addresses = vec![Address {
@@ -300,7 +300,7 @@ fn a_replaced_machine_hands_its_address_on() {
 }
 
 #[test]
-fn a_lost_tag_with_the_host_key_comes_back_from_what_this_computer_knows() {
+fn a_lost_host_key_tag_is_restored_from_this_computer() {
     let wanted = wanted();
     let mut cloud = whole(&wanted);
     cloud.instances[0].tags.remove(tag::HOST_KEY);
@@ -311,39 +311,46 @@ fn a_lost_tag_with_the_host_key_comes_back_from_what_this_computer_knows() {
 }
 
 #[test]
-fn a_host_key_that_user_data_holds_is_replaced_also_by_a_later_run() {
-    let said = after(|cloud| cloud.initial_keys = [APP].into());
-    assert_eq!(said, ["~ host key of app: user data holds it; a new one is made at first contact"]);
+fn a_host_key_in_user_data_is_replaced_also_by_a_later_run() {
+    let planned = after(|cloud| cloud.initial_keys = [APP].into());
+    assert_eq!(planned, ["~ host key of app: contained in user data; replaced at first contact"]);
 }
 
 #[test]
-fn protection_that_could_not_be_seen_is_left_alone() {
+fn unknown_protection_is_left_alone() {
     assert_eq!(after(|cloud| cloud.instances[0].protected = None), Vec::<String>::new());
 }
 
 #[test]
-fn tags_of_ones_own_are_on_everything_and_come_back() {
+fn user_tags_are_on_everything_and_are_restored() {
     let mut wanted = wanted();
     let cloud = whole(&wanted);
     wanted.tags = [("cost-center".to_owned(), "4711".to_owned())].into();
-    let said = said(&wanted, &cloud);
+    let planned = planned(&wanted, &cloud);
     for what in ["the key pair", "security group app", "machine app", "the volume of monitoring"] {
-        assert!(said.iter().any(|line| line.starts_with(&format!("~ {what}: tags"))), "{what}: {said:?}");
+        assert!(
+            planned.iter().any(|line| line.starts_with(&format!("~ {what}: tags"))),
+            "{what}: {planned:?}"
+        );
     }
     assert!(wanted.host_tags(APP).contains_key("cost-center"));
     wanted.tags.insert(tag::PROJECT.into(), "another".into());
-    assert_eq!(wanted.key_tags()[tag::PROJECT], "shop", "what monctl finds things by cannot be changed");
+    assert_eq!(
+        wanted.key_tags()[tag::PROJECT],
+        "shop",
+        "the tags by which monctl finds resources cannot be changed"
+    );
 }
 
 #[test]
-fn credits_are_switched_only_where_the_spec_says_and_the_type_has_them() {
+fn credits_are_changed_only_if_the_spec_sets_them_and_the_type_has_them() {
     use crate::spec::Credits;
     let mut wanted = wanted();
     let mut cloud = whole(&wanted);
     cloud.instances[0].credits = Some(Credits::Unlimited);
-    assert_eq!(said(&wanted, &cloud), Vec::<String>::new());
+    assert_eq!(planned(&wanted, &cloud), Vec::<String>::new());
     wanted.credits = Some(Credits::Standard);
-    assert_eq!(said(&wanted, &cloud), ["~ machine app: CPU credits must be standard"]);
+    assert_eq!(planned(&wanted, &cloud), ["~ machine app: CPU credits must be standard"]);
 }
 
 #[test]
@@ -362,7 +369,7 @@ fn a_type_that_an_instance_cannot_become_is_named_with_the_reason() {
         (&old, facts("x86_64", "eu-central-1a", true), "ENA"),
     ];
     for (instance, facts, words) in cases {
-        let said = misfit(instance, "x.large", &facts).unwrap();
-        assert!(said.contains(words) && said.contains("app (i-1)"), "{said}");
+        let planned = misfit(instance, "x.large", &facts).unwrap();
+        assert!(planned.contains(words) && planned.contains("app (i-1)"), "{planned}");
     }
 }

@@ -1,4 +1,4 @@
-//! What the spec wants in EC2, and what EC2 has on offer for it.
+//! The desired state in EC2 according to the spec, and what EC2 offers for it.
 
 use std::collections::BTreeMap;
 
@@ -13,16 +13,16 @@ use crate::spec::{AwsSettings, Credits, Spec};
 /// The port of ssh.
 const SSH: u16 = 22;
 
-/// What the spec wants.
+/// The desired state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WantedCloud {
     /// The project.
     pub project: ProjectName,
     /// The hosts.
     pub hosts: BTreeMap<HostName, WantedHost>,
-    /// The public half of the client key: type and base64. Absent where it is still to be made.
+    /// The public half of the client key: type and base64. None if it does not exist yet.
     pub public_key: Option<String>,
-    /// The image, where the spec names one.
+    /// The image, if the spec names one.
     pub image: Option<String>,
     /// The size of each disk in GiB.
     pub disk: u32,
@@ -30,40 +30,40 @@ pub struct WantedCloud {
     pub protection: bool,
     /// Whether each host has an address that survives a stop.
     pub elastic_ip: bool,
-    /// The user's own tags, which everything carries.
+    /// The user's own tags, set on everything.
     pub tags: Tags,
-    /// What happens to burstable instances without CPU credits, where the spec says.
+    /// What happens to burstable instances without CPU credits, if the spec sets it.
     pub credits: Option<Credits>,
-    /// The key that encrypts disks; that of the account where absent.
+    /// The key that encrypts disks; the account's by default.
     pub kms_key: Option<String>,
-    /// What each group lets in.
+    /// The openings of each group.
     pub openings: BTreeMap<Role, Vec<Opening>>,
 }
 
-/// What the spec wants of one host.
+/// The desired state of one host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WantedHost {
     /// The type.
     pub instance_type: String,
-    /// Types that do as well, where a zone has no capacity.
+    /// Alternative types if a zone has no capacity.
     pub alternatives: Vec<String>,
     /// The name of the instance profile.
     pub profile: Option<String>,
 }
 
-/// What is on offer; asked only where something is to be made.
+/// What EC2 offers; queried only if something is to be created.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Offer {
     /// The VPC for new groups.
     pub vpc: Option<String>,
-    /// What to launch for each role, in the order in which it is tried.
+    /// Launch candidates for each role, in the order in which they are tried.
     pub candidates: BTreeMap<Role, Vec<Candidate>>,
-    /// What cannot be launched and why, in words, for each role.
+    /// Excluded candidates for each role, with the reason.
     pub left_out: BTreeMap<Role, Vec<String>>,
 }
 
 impl WantedCloud {
-    /// What a spec wants. `caller` stands in for `allow_ssh_from` where the spec does not name it.
+    /// The desired state of a spec. `caller` is the default of `allow_ssh_from`.
     pub fn new(spec: &Spec, aws: &AwsSettings, caller: Option<IpNet>, public_key: Option<String>) -> Self {
         let host = |name: HostName| {
             let (instance_type, profile) = match name.role() {
@@ -92,7 +92,7 @@ impl WantedCloud {
         }
     }
 
-    /// The tags that a host's instance and volume must have, besides those that say something of their state.
+    /// The tags that a host's instance and volume must have, besides those of their state.
     pub fn host_tags(&self, host: HostName) -> Tags {
         let mut tags = tags(&self.tags, &self.project, &host.to_string(), Some(host));
         if host.role() == Role::APP {

@@ -1,13 +1,13 @@
-//! A file of a set as it must be on the host, and how the one that is there differs.
+//! The expected file of a set on the host, and how the existing one differs.
 
 use similar::TextDiff;
 
 use super::super::facts::FileFact;
 use super::super::inputs::File;
 
-/// A file of the set as it must be on the host.
+/// The expected file of a set on the host.
 pub(super) struct Expected<'a> {
-    /// How people call it, and how `uses` and `reload` name it.
+    /// Its name, as in `uses` and `reload`.
     pub part: String,
     pub path: String,
     pub file: &'a File,
@@ -17,8 +17,8 @@ pub(super) struct Expected<'a> {
 }
 
 impl Expected<'_> {
-    /// Whether a diff may be shown. What only its owner may read may have held a secret before, even
-    /// where it holds none now.
+    /// Whether a diff may be shown. A file that only its owner may read may have contained a secret before, even
+    /// if it contains none now.
     pub(super) fn may_be_shown(&self) -> bool {
         !self.file.is_secret() && !self.mode.ends_with("00")
     }

@@ -5,7 +5,7 @@ use super::super::{FileFact, Release, Requirements, Step, StepKind, Tree, UnitFa
 use super::*;
 use crate::integrations::Flag;
 
-/// Two units that share a set, one with a socket, with all that a set can hold.
+/// Two units that share a set, one with a socket, with everything that a set can contain.
 const YAML: &str = r#"
 id: web
 service:
@@ -33,7 +33,7 @@ const UNITS: [&str; 4] = ["web.socket", "web.service", "side.service", "rules.se
 struct Fixture {
     step: Step,
     inputs: Inputs,
-    /// A host on which all is as it must be.
+    /// A host on which nothing differs.
     facts: Facts,
 }
 
@@ -109,7 +109,7 @@ impl Fixture {
         self.facts.units.get_mut(name).unwrap()
     }
 
-    /// The file has other content, which the host tells where it was asked for it.
+    /// The file has other content, which the host sends if requested.
     fn edit(&mut self, path: &str, content: &str) {
         let mut probes = Probes::default();
         self.service().probe(&self.inputs, &mut probes);
@@ -124,15 +124,15 @@ impl Fixture {
         self.step.lower(&self.inputs, &self.facts, &changed)
     }
 
-    /// Reasons, and what becomes of each unit.
-    fn told(&self, changed: &[&str]) -> String {
+    /// Reasons, and the action for each unit.
+    fn summary(&self, changed: &[&str]) -> String {
         let Some(mut change) = self.lower(changed) else { return "nothing\n".into() };
         change.commands.retain(|command| command.0[0] == "service_unit");
-        StepChange::told(Some(&change))
+        StepChange::summary(Some(&change))
     }
 }
 
-/// A state: its name, and what makes it of a host on which all is well.
+/// A state: its name, and how to make it from a host on which nothing differs.
 type State = (&'static str, fn(&mut Fixture));
 
 const STATES: &[State] = &[
@@ -155,7 +155,7 @@ const STATES: &[State] = &[
         };
         it.facts.files.insert("/etc/monctl/web/tree.manifest".into(), manifest);
     }),
-    ("what the application wrote beside its code", |it| {
+    ("what the application wrote next to its code", |it| {
         it.facts.beside = vec!["db.sqlite3".into(), "media/a.png".into()];
     }),
     ("a unit file edited by hand", |it| it.edit("/etc/systemd/system/side.service", "other\n")),
@@ -177,14 +177,14 @@ const STATES: &[State] = &[
     }),
     ("a run that was cut off", |it| it.facts.applied.clear()),
     ("a release of another version", |it| it.inputs.releases.get_mut("tool").unwrap().version = "2.0".into()),
-    ("a unit that is not wanted any more", |it| {
+    ("a unit that is no longer needed", |it| {
         it.inputs.flags.remove(&Flag::Exporter);
     }),
-    ("a unit not wanted, stopped but enabled", |it| {
+    ("an unneeded unit, stopped but enabled", |it| {
         it.inputs.flags.remove(&Flag::Exporter);
         it.unit("side.service").active = "inactive".into();
     }),
-    ("a unit not wanted, that starts again and again", |it| {
+    ("an unneeded unit that restarts again and again", |it| {
         it.inputs.flags.remove(&Flag::Exporter);
         it.unit("side.service").active = "activating".into();
     }),
@@ -195,14 +195,14 @@ fn every_state_has_its_change() {
     let rows = STATES.iter().map(|(name, make)| {
         let mut fixture = Fixture::new();
         make(&mut fixture);
-        format!("{name}: {}", fixture.told(&[]))
+        format!("{name}: {}", fixture.summary(&[]))
     });
     let folder = Fixture::new().service().venv_folder(&Fixture::new().inputs).unwrap();
     insta::assert_snapshot!(rows.collect::<Vec<_>>().join("\n").replace(&folder, "VENV"));
 }
 
 #[test]
-fn a_unit_that_is_not_wanted_and_not_there_needs_nothing() {
+fn an_unneeded_unit_that_does_not_exist_needs_nothing() {
     let mut fixture = Fixture::new();
     fixture.inputs.flags.remove(&Flag::Exporter);
     fixture.facts = fixture.well();
@@ -210,25 +210,25 @@ fn a_unit_that_is_not_wanted_and_not_there_needs_nothing() {
         .facts
         .units
         .insert("side.service".into(), UnitFact { load: "not-found".into(), ..UnitFact::default() });
-    assert_eq!(fixture.told(&[]), "nothing\n");
+    assert_eq!(fixture.summary(&[]), "nothing\n");
 }
 
 #[test]
-fn a_step_before_it_that_changes_restarts_only_who_uses_it() {
+fn an_earlier_step_that_changes_restarts_only_units_that_use_it() {
     let fixture = Fixture::new();
-    let told = fixture.told(&["tool-release"]);
-    assert!(told.contains("service_unit side.service restart"), "{told}");
-    assert!(told.contains("service_unit web.socket keep"), "{told}");
-    assert_eq!(fixture.told(&["another"]), "nothing\n");
+    let summary = fixture.summary(&["tool-release"]);
+    assert!(summary.contains("service_unit side.service restart"), "{summary}");
+    assert!(summary.contains("service_unit web.socket keep"), "{summary}");
+    assert_eq!(fixture.summary(&["another"]), "nothing\n");
 }
 
 #[test]
 fn a_whole_set_as_commands() {
     let fixture = Fixture::new();
-    let mut told = String::new();
+    let mut summary = String::new();
     let mut change = Fixture { facts: Facts::default(), ..Fixture::new() }.lower(&[]).unwrap();
     change.details.clear();
-    told += &StepChange::told(Some(&change));
+    summary += &StepChange::summary(Some(&change));
     for (digest, name) in fixture
         .service()
         .expected(&fixture.inputs)
@@ -236,14 +236,14 @@ fn a_whole_set_as_commands() {
         .map(|it| (it.file.sha256(), it.path))
         .chain([(fixture.service().digest(&fixture.inputs), "SET".into())])
     {
-        told = told.replace(&digest.to_string(), &format!("<{name}>"));
+        summary = summary.replace(&digest.to_string(), &format!("<{name}>"));
     }
-    let told = told.replace(&fixture.inputs.tree.digest().short(), "CODE");
-    insta::assert_snapshot!(told.replace(&fixture.inputs.requirements.digest().short(), "VENV"));
+    let summary = summary.replace(&fixture.inputs.tree.digest().short(), "CODE");
+    insta::assert_snapshot!(summary.replace(&fixture.inputs.requirements.digest().short(), "VENV"));
 }
 
 #[test]
-fn files_travel_once_and_code_as_a_folder() {
+fn files_are_sent_once_and_code_as_a_folder() {
     let fixture = Fixture { facts: Facts::default(), ..Fixture::new() };
     let payloads = fixture.lower(&[]).unwrap().payloads;
     assert_eq!(payloads.len(), UNITS.len() + 3);
@@ -251,7 +251,7 @@ fn files_travel_once_and_code_as_a_folder() {
 }
 
 #[test]
-fn no_secret_is_shown_or_asked_for() {
+fn no_secret_is_shown_or_requested() {
     let mut probes = Probes::default();
     let fixture = Fixture::new();
     fixture.service().probe(&fixture.inputs, &mut probes);
@@ -265,7 +265,7 @@ fn no_secret_is_shown_or_asked_for() {
 }
 
 #[test]
-fn whatever_the_step_makes_true_is_part_of_its_digest() {
+fn everything_that_the_step_sets_up_is_part_of_its_digest() {
     let digest = |change: fn(&mut Inputs)| {
         let mut fixture = Fixture::new();
         change(&mut fixture.inputs);

@@ -1,4 +1,4 @@
-//! A unit of a set: what it needs when something changes, and how that is told.
+//! A unit of a set: what it needs when something changes, and the description of that.
 
 use std::collections::BTreeSet;
 
@@ -14,21 +14,21 @@ use crate::integrations::Flag;
 #[serde(deny_unknown_fields)]
 pub(super) struct SetUnit {
     pub name: String,
-    /// The unit is stopped and disabled unless the spec says this.
+    /// The unit is stopped and disabled unless the spec has this flag.
     #[serde(default)]
     pub when: Option<Flag>,
-    /// What of the set concerns this unit; everything where it is not given.
+    /// The parts of the set that this unit uses; everything by default.
     #[serde(default)]
     pub uses: Option<Vec<String>>,
-    /// For which parts a reload is enough: names of files, or `tree`.
+    /// Parts for which a reload is enough: names of files, or `tree`.
     #[serde(default)]
     pub reload: Vec<String>,
-    /// Prints what the unit set up where systemd does not look, such as rules in the kernel. The same
-    /// text as after its last start means that nobody changed it.
+    /// Command that prints the unit's effect outside systemd, such as rules in the kernel. The same
+    /// output as after its last start means that the effect is unchanged.
     #[serde(default)]
     pub effect: Vec<String>,
-    /// The metric of the unit's own `/metrics` that holds the time of its last good reload, by which a
-    /// reload is seen to have happened.
+    /// The metric of the unit's own `/metrics` with the time of its last successful reload, which
+    /// confirms a reload.
     #[serde(default)]
     pub reloaded: Option<String>,
     /// The URL that answers once the unit is healthy.
@@ -41,11 +41,11 @@ pub(super) struct SetUnit {
 pub enum OnChange {
     /// Nothing.
     Keep,
-    /// It reads its configuration again.
+    /// Reload.
     Reload,
-    /// It is stopped and started.
+    /// Restart.
     Restart,
-    /// It is stopped, and stays so.
+    /// Stop, and stay stopped.
     Stop,
 }
 
@@ -61,7 +61,7 @@ impl OnChange {
 }
 
 impl SetUnit {
-    /// What this unit needs where these parts of the set differ.
+    /// What this unit needs if these parts of the set differ.
     pub(super) fn action(
         &self,
         inputs: &Inputs,
@@ -96,17 +96,17 @@ impl SetUnit {
         part == self.name || self.uses.as_ref().map_or(!is_unit(part), |uses| names(uses, part))
     }
 
-    /// Whether what the unit set up is not as it left it.
+    /// Whether the unit's effect has changed.
     pub(super) fn effect_is_lost(&self, facts: &Facts) -> bool {
         !self.effect.is_empty() && facts.effects.get(&self.name) != Some(&true)
     }
 
-    /// How the unit sets everything up again.
+    /// How the unit restores its effect.
     pub(super) fn renewal(&self) -> OnChange {
         if self.reload.is_empty() { OnChange::Restart } else { OnChange::Reload }
     }
 
-    /// What is told about the unit: what is wrong with it, or what is done to it.
+    /// The detail of the unit in the plan: what is wrong with it, or what is done to it.
     pub(super) fn state(
         &self,
         inputs: &Inputs,
@@ -119,11 +119,11 @@ impl SetUnit {
             if action != OnChange::Stop {
                 return None;
             }
-            "not wanted any more"
+            "no longer needed"
         } else if fact.load == "masked" {
             "masked"
         } else if fact.active != "active" {
-            if existed { "not running" } else { "not there yet" }
+            if existed { "not running" } else { "absent" }
         } else if fact.file != "enabled" && fact.file != "static" {
             "does not start at boot"
         } else if fact.stale {

@@ -1,5 +1,5 @@
-//! What a dashboard that was exported for others leaves open: `__inputs` with their placeholders `${NAME}`, and
-//! library panels, which it brings along in `__elements`.
+//! Open parts of an exported dashboard: `__inputs` with their placeholders `${NAME}`, and library panels, which it
+//! includes in `__elements`.
 
 use std::collections::BTreeMap;
 
@@ -8,10 +8,10 @@ use serde_json::{Map, Value};
 use super::Fault;
 use super::sources::EXPRESSIONS;
 
-/// What to do about a library panel that is not in the file.
-const SHARE_EXTERNALLY: &str = "export the dashboard \"for sharing externally\", which brings it along";
+/// The remedy for a library panel that is not in the file.
+const SHARE_EXTERNALLY: &str = "export the dashboard \"for sharing externally\", which includes it";
 
-/// The values of all inputs by name: Prometheus is our data source, constants bring their value, the rest is the spec's.
+/// The values of all inputs by name: Prometheus is our data source, constants have a value, the rest is from the spec.
 pub(super) fn values(
     dashboard: &Map<String, Value>,
     data_source: &str,
@@ -41,8 +41,8 @@ pub(super) fn values(
                 };
                 return Err(Fault::new(
                     &["__inputs", &index.to_string()],
-                    format!("the input `{name}` needs {of}, which nothing gives"),
-                    "give it by `inputs: {NAME: VALUE}` beside the dashboard's `path`; of a data source, its uid, by its name or by its type",
+                    format!("the input `{name}` needs {of}, but has no value"),
+                    "add `inputs: {NAME: VALUE}` next to the dashboard's `path`; for a data source, map its name or type to its uid",
                 ));
             }
         };
@@ -51,7 +51,7 @@ pub(super) fn values(
     Ok(values)
 }
 
-/// What is known without asking the dashboard: Grafana's usual name of an input for Prometheus, and the spec's values.
+/// Values independent of the dashboard: Grafana's usual name of an input for Prometheus, and the spec's inputs.
 pub(super) fn given(data_source: &str, given: &BTreeMap<String, String>) -> BTreeMap<String, String> {
     let usual = ("DS_PROMETHEUS".to_owned(), data_source.to_owned());
     [usual].into_iter().chain(given.iter().map(|(name, value)| (name.clone(), value.clone()))).collect()
@@ -68,7 +68,7 @@ pub(super) fn fill(value: &mut Value, inputs: &BTreeMap<String, String>) {
         Value::Array(values) => values.iter_mut().for_each(|value| fill(value, inputs)),
         Value::Object(keys) => {
             for (key, value) in keys {
-                // The declaration itself goes anyway.
+                // The declaration itself is removed later.
                 if key != "__inputs" {
                     fill(value, inputs);
                 }
@@ -78,7 +78,7 @@ pub(super) fn fill(value: &mut Value, inputs: &BTreeMap<String, String>) {
     }
 }
 
-/// An export of the schema v2 holds library panels as panels of its own; one that refers to a library needs it.
+/// An export of the schema v2 normally inlines library panels; one that still refers to a library is refused.
 pub(super) fn refuse_library_panels(spec: &Map<String, Value>) -> Result<(), Fault> {
     let elements = spec.get("elements").and_then(Value::as_object).into_iter().flatten();
     let Some((key, panel)) = elements.into_iter().find(|(_, element)| element["kind"] == "LibraryPanel")
@@ -94,7 +94,7 @@ pub(super) fn refuse_library_panels(spec: &Map<String, Value>) -> Result<(), Fau
     ))
 }
 
-/// Puts the library panels that the file brings along where they are used: the other Grafana's library is not here.
+/// Inlines the library panels that the file includes, since our Grafana does not have the other one's library.
 pub(super) fn put_elements_in_place(document: &mut Value) -> Result<(), Fault> {
     let elements = document["__elements"].clone();
     if let Some(panels) = document.get_mut("panels").and_then(Value::as_array_mut) {

@@ -1,6 +1,6 @@
-//! Where in a JSON text the value at a path stands. serde tells that of broken JSON only.
+//! The place of a value in a JSON text by its path. serde reports places of invalid JSON only.
 
-/// Line and column, from 1, of the value at a path of keys and numbers, or of the last one on the way that is there.
+/// Line and column, from 1, of the value at a path of keys and numbers, or of the last existing one on the way.
 /// The text is valid JSON.
 pub(super) fn of<'a>(text: &str, path: impl IntoIterator<Item = &'a str>) -> (usize, usize) {
     let mut at = blank(text, 0);
@@ -29,7 +29,7 @@ fn child(text: &str, at: usize, step: &str) -> Option<usize> {
         if is_object {
             let end = value_end(text, at);
             key = serde_json::from_str(&text[at..end]).ok()?;
-            // Behind the key stands a colon.
+            // A colon follows the key.
             at = blank(text, blank(text, end) + 1);
         }
         if key == step {
@@ -44,12 +44,12 @@ fn child(text: &str, at: usize, step: &str) -> Option<usize> {
     None
 }
 
-/// The first byte from `at` on that is no blank.
+/// The first byte from `at` on that is not blank.
 fn blank(text: &str, at: usize) -> usize {
     text[at..].find(|letter: char| !letter.is_ascii_whitespace()).map_or(text.len(), |more| at + more)
 }
 
-/// Where the value that begins at `at` is over.
+/// The end of the value that begins at `at`.
 fn value_end(text: &str, at: usize) -> usize {
     let mut depth = 0_usize;
     let mut in_string = false;
@@ -87,7 +87,7 @@ mod tests {
         assert_eq!(at(&["a\"}", "1", "b"]), (2, 33));
         assert_eq!(at(&["a\"}", "2"]), (2, 40));
         assert_eq!(at(&["c"]), (3, 7));
-        assert_eq!(at(&["c", "deeper"]), (3, 7), "the last one that is there");
+        assert_eq!(at(&["c", "deeper"]), (3, 7), "the last existing one");
         assert_eq!(at(&["missing"]), (1, 1));
     }
 }

@@ -1,4 +1,4 @@
-//! Which data source a dashboard asks: where it meant the Prometheus of another Grafana, it gets ours.
+//! The data sources of a dashboard: the Prometheus of another Grafana is replaced by ours.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,40 +6,40 @@ use serde_json::{Map, Value, json};
 
 use super::Fault;
 
-/// Sources that every Grafana has in itself.
+/// Built-in sources of every Grafana.
 const BUILT_IN: [&str; 4] = ["-- Grafana --", "-- Mixed --", "-- Dashboard --", "grafana"];
-/// The source of what Grafana computes from other queries.
+/// The source of expressions, which Grafana computes from other queries.
 pub(super) const EXPRESSIONS: &str = "__expr__";
 
-/// Whether the file says that it needs no data source but Prometheus. One that says nothing needs no other.
+/// Whether the file requires no data source but Prometheus. One without requirements needs no other.
 pub(super) fn needs_only_prometheus(dashboard: &Map<String, Value>) -> bool {
     let needed = dashboard.get("__requires").and_then(Value::as_array).into_iter().flatten();
     needed.filter(|one| one["type"] == "datasource").all(|one| one["id"] == "prometheus")
 }
 
-/// The names of a dashboard's variables, which stand for what they choose.
+/// The names of a dashboard's variables.
 pub(super) fn variables(dashboard: &Map<String, Value>) -> BTreeSet<String> {
     let list = dashboard.get("templating").and_then(|it| it["list"].as_array()).into_iter().flatten();
     list.filter_map(|one| one["name"].as_str().map(str::to_owned)).collect()
 }
 
-/// Where questions to a Prometheus go.
+/// The target of Prometheus queries.
 pub(super) struct Pointer<'a> {
     /// The uid of our data source.
     pub uid: &'a str,
-    /// Whether the file speaks of no other kind of source.
+    /// Whether the file names no other kind of source.
     pub only_prometheus: bool,
     /// The dashboard's variables.
     pub variables: BTreeSet<String>,
-    /// The uids and names that the spec gave, by inputs or by kinds of sources; they are meant as they are.
+    /// The uids and names from the spec, by inputs or by kinds of sources; they are kept as they are.
     pub given: &'a BTreeMap<String, String>,
 }
 
 impl Pointer<'_> {
-    /// Sends every question to a Prometheus to our data source.
+    /// Sends every Prometheus query to our data source.
     ///
     /// # Errors
-    /// Where a placeholder stands for a source that cannot be known.
+    /// Where a placeholder stands for an unknown source.
     pub(super) fn point(&self, value: &mut Value) -> Result<(), Fault> {
         self.point_at(value, &mut Vec::new())
     }
@@ -59,11 +59,11 @@ impl Pointer<'_> {
                 {
                     keys.insert("current".into(), json!({"text": self.uid, "value": self.uid}));
                 }
-                let asks = is_prometheus(keys);
+                let queries_prometheus = is_prometheus(keys);
                 for (key, value) in keys {
                     path.push(key.clone());
                     if key == "datasource" {
-                        if let Some(ours) = self.replacement(value, asks, path)? {
+                        if let Some(ours) = self.replacement(value, queries_prometheus, path)? {
                             *value = ours;
                         }
                     } else {
@@ -77,17 +77,17 @@ impl Pointer<'_> {
         Ok(())
     }
 
-    /// What stands for a data source; `None` where it stays. `asks` says whether the question beside it is one to a
-    /// Prometheus, where that can be seen.
+    /// The replacement of a data source; `None` where it stays. `queries_prometheus` is whether its query is one to
+    /// Prometheus, where that is known.
     fn replacement(
         &self,
         source: &Value,
-        asks: Option<bool>,
+        queries_prometheus: Option<bool>,
         path: &[String],
     ) -> Result<Option<Value>, Fault> {
         let ours = json!({"type": "prometheus", "uid": self.uid});
         let named = source.as_str().or_else(|| source["uid"].as_str());
-        let is_ours = asks.unwrap_or(self.only_prometheus);
+        let is_ours = queries_prometheus.unwrap_or(self.only_prometheus);
         let replacement = match (named, source["type"].as_str()) {
             (Some(name), _) if self.given.values().any(|given| given == name) => None,
             (Some(EXPRESSIONS), _) => Some(json!({"type": EXPRESSIONS, "uid": EXPRESSIONS})),
@@ -112,22 +112,22 @@ impl Pointer<'_> {
     }
 }
 
-/// The refusal of a placeholder for a source that cannot be known.
+/// The error about a placeholder for an unknown source.
 fn unknown(name: &str, kind: Option<&str>, path: &[String]) -> Fault {
     let of = kind.map_or_else(String::new, |kind| format!(" of type `{kind}`"));
-    let reason = format!("the placeholder `{name}` stands for a data source{of}, which nothing gives");
-    let remedy = "give it by `inputs: {NAME: UID}` beside the dashboard's `path`, by its name or by the type of the source";
+    let reason = format!("the placeholder `{name}` stands for a data source{of}, but has no value");
+    let remedy = "add `inputs: {NAME: UID}` next to the dashboard's `path`, with the placeholder's name or the source's type";
     Fault { path: path.to_vec(), reason, remedy }
 }
 
-/// The name in `$name`, `${name}` or `[[name]]`; that of a placeholder may hold a hyphen.
+/// The name in `$name`, `${name}` or `[[name]]`; that of a placeholder may contain a hyphen.
 fn variable(text: &str) -> Option<&str> {
     let braced = |open, close| text.strip_prefix(open)?.strip_suffix(close);
     braced("${", "}").or_else(|| braced("[[", "]]")).or_else(|| text.strip_prefix('$'))
 }
 
-/// Whether what names a source asks a Prometheus, as its question says: a panel by its queries, a query or a variable by
-/// itself; `None` where none of them tells.
+/// Whether the owner of a source queries Prometheus, judged by a panel's queries, or by the query or variable itself;
+/// `None` where that is unknown.
 fn is_prometheus(owner: &Map<String, Value>) -> Option<bool> {
     let targets = owner.get("targets").and_then(Value::as_array);
     let of_targets = || targets.into_iter().flatten().filter_map(Value::as_object).find_map(is_prometheus);
@@ -137,7 +137,7 @@ fn is_prometheus(owner: &Map<String, Value>) -> Option<bool> {
     let query = query.and_then(|query| query.as_str().or_else(|| query["query"].as_str()));
     match (expr, query) {
         _ if is_logs => Some(false),
-        // A selector of streams has no metric, and lines are filtered by pipes.
+        // LogQL: a stream selector has no metric, and pipes filter lines.
         (Some(expr), _) => {
             let is_selector_of_streams = expr.starts_with('{') && !expr.contains("__name__");
             Some(!is_selector_of_streams && !expr.contains("} |"))
@@ -154,12 +154,12 @@ fn is_prometheus(owner: &Map<String, Value>) -> Option<bool> {
 pub(super) struct PointerV2<'a> {
     /// The uid of our data source.
     pub uid: &'a str,
-    /// The uids that the spec gave: by names of inputs, or by the labels that an export leaves in the place of sources.
+    /// The uids from the spec: by names of inputs, or by the labels that an export has in place of sources.
     pub given: &'a BTreeMap<String, String>,
 }
 
 impl PointerV2<'_> {
-    /// Sends every question to a Prometheus to our data source.
+    /// Sends every Prometheus query to our data source.
     pub(super) fn point(&self, value: &mut Value) {
         match value {
             Value::Array(values) => values.iter_mut().for_each(|value| self.point(value)),
@@ -174,8 +174,8 @@ impl PointerV2<'_> {
         }
     }
 
-    /// From v2beta1 on a query names its kind in `group` and its source by `name`; in v2alpha1 its kind is all that it
-    /// names, and its source stands beside it, with type and uid.
+    /// From v2beta1 on, a query names its kind in `group` and its source in `name`; in v2alpha1 it names its kind only,
+    /// and its source is next to it, with type and uid.
     fn point_query(&self, keys: &mut Map<String, Value>) {
         let label = keys.get("labels").and_then(|labels| labels["grafana.app/export-label"].as_str());
         let by_label = label.and_then(|label| self.given.get(label)).cloned();

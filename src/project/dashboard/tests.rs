@@ -1,4 +1,4 @@
-//! Dashboards as they were exported, and what becomes of each kind.
+//! Exported dashboards, and how each kind is adapted.
 
 use serde_json::{Value, json};
 
@@ -29,7 +29,7 @@ fn ours() -> Value {
 }
 
 #[test]
-fn inputs_are_filled_in_and_nothing_of_the_other_grafana_is_left() {
+fn inputs_are_filled_in_and_traces_of_the_other_grafana_removed() {
     let dashboard = adopt(SHARED).unwrap();
     let text = dashboard.to_string();
     for gone in [
@@ -48,14 +48,11 @@ fn inputs_are_filled_in_and_nothing_of_the_other_grafana_is_left() {
     assert_eq!(dashboard["uid"], "shared-nodes");
     assert_eq!(dashboard["templating"]["list"][1]["query"], "node-exporter");
     assert_eq!(dashboard["templating"]["list"][2]["datasource"], ours());
-    assert_eq!(
-        dashboard["templating"]["list"][2]["regex"], r"/(?<value>.*):\d+/",
-        "it is not ours to change"
-    );
+    assert_eq!(dashboard["templating"]["list"][2]["regex"], r"/(?<value>.*):\d+/", "other sources are kept");
 }
 
 #[test]
-fn a_variable_that_chooses_a_data_source_begins_with_ours() {
+fn a_data_source_variable_defaults_to_ours() {
     let dashboard = adopt(SHARED).unwrap();
     assert_eq!(dashboard["templating"]["list"][0]["current"], json!({"text": "ours", "value": "ours"}));
     let targets = &dashboard["panels"][2]["targets"];
@@ -65,7 +62,7 @@ fn a_variable_that_chooses_a_data_source_begins_with_ours() {
 }
 
 #[test]
-fn library_panels_stand_where_they_are_used() {
+fn library_panels_are_inlined() {
     let panel = &adopt(SHARED).unwrap()["panels"][1];
     assert!(panel.get("libraryPanel").is_none());
     assert_eq!(
@@ -77,7 +74,7 @@ fn library_panels_stand_where_they_are_used() {
 }
 
 #[test]
-fn panels_in_closed_rows_and_sources_by_name_are_not_forgotten() {
+fn panels_in_closed_rows_and_sources_by_name_are_adapted() {
     let dashboard = adopt(SHARED).unwrap();
     assert_eq!(dashboard["panels"][3]["panels"][0]["datasource"], ours());
     let built_in = &dashboard["annotations"]["list"][0]["datasource"];
@@ -85,9 +82,9 @@ fn panels_in_closed_rows_and_sources_by_name_are_not_forgotten() {
 }
 
 #[test]
-fn a_plain_export_asks_our_prometheus_and_leaves_other_kinds_alone() {
+fn a_plain_export_queries_our_prometheus_and_keeps_other_kinds() {
     let dashboard = adopt(PLAIN).unwrap();
-    assert_eq!(dashboard["uid"], "own_my", "it brings no uid");
+    assert_eq!(dashboard["uid"], "own_my", "it has no uid of its own");
     let [metrics, logs] = [0, 1].map(|index| &dashboard["panels"][index]);
     assert_eq!([&metrics["datasource"], &metrics["targets"][0]["datasource"]], [&ours(), &ours()]);
     assert_eq!(metrics["targets"][1]["datasource"], ours(), "the default source of another Grafana");
@@ -95,7 +92,7 @@ fn a_plain_export_asks_our_prometheus_and_leaves_other_kinds_alone() {
 }
 
 #[test]
-fn where_other_kinds_are_needed_the_question_tells_whose_it_is() {
+fn where_other_kinds_are_required_the_query_identifies_its_source() {
     let text = PLAIN.replace("\"id\": 81,", r#""__requires": [{"type": "datasource", "id": "loki"}],"#);
     assert_eq!(adopt(text).unwrap()["panels"][0]["targets"][1]["datasource"], ours());
     let logs = json!("Loki");
@@ -131,7 +128,7 @@ fn a_placeholder_without_an_input_is_our_prometheus_or_refused_with_its_line() {
     let refused = refusal(format!("{loki:#}"));
     assert!(
         refused.ends_with(
-            "the placeholder `${DS_LOKI}` stands for a data source of type `loki`, which nothing gives"
+            "the placeholder `${DS_LOKI}` stands for a data source of type `loki`, but has no value"
         ),
         "{refused}"
     );
@@ -142,11 +139,11 @@ fn a_placeholder_without_an_input_is_our_prometheus_or_refused_with_its_line() {
         assert_eq!(given["panels"][0]["datasource"], json!({"type": "loki", "uid": "logs"}), "{name}");
     }
     let unknown = board(&json!("${DS_X}"), &json!({"rawSql": "select 1"}));
-    assert!(refusal(unknown.to_string()).contains("`${DS_X}` stands for a data source, which nothing gives"));
+    assert!(refusal(unknown.to_string()).contains("`${DS_X}` stands for a data source, but has no value"));
 }
 
 #[test]
-fn what_grafana_computes_itself_stays_what_it_is() {
+fn built_in_sources_are_kept() {
     let of_expressions = json!({"type": "__expr__", "uid": "__expr__"});
     let board = json!({"title": "A", "panels": [{"datasource": "-- Mixed --", "targets": [
         {"refId": "A", "expr": "up", "datasource": "Prometheus"},
@@ -172,17 +169,17 @@ fn what_grafana_computes_itself_stays_what_it_is() {
 }
 
 #[test]
-fn a_tag_that_grafana_refuses_is_named_with_its_place_before_anything_is_made() {
+fn a_tag_that_grafana_rejects_is_reported_with_its_place() {
     let tag = "component-id: a-service-whose-name-is-longer-than-fifty-bytes";
     let text = format!("{{\"title\": \"A\", \"panels\": [],\n \"tags\": [\"short\",\n  \"{tag}\"]}}");
     assert_eq!(
         refusal(text),
-        format!("my.json:3:3: the tag `{tag}` has 61 bytes, and Grafana takes at most 50")
+        format!("my.json:3:3: the tag `{tag}` has 61 bytes; Grafana allows at most 50")
     );
 }
 
 #[test]
-fn the_specs_uid_and_title_count_more_than_the_files() {
+fn the_specs_uid_and_title_replace_the_files() {
     for text in [PLAIN, SHARED, V2] {
         let exported =
             Exported { given_uid: Some("mine".into()), title: Some("Mine".into()), ..exported(text) };
@@ -194,7 +191,7 @@ fn the_specs_uid_and_title_count_more_than_the_files() {
 }
 
 #[test]
-fn the_new_schema_is_told_apart_and_asks_our_prometheus() {
+fn the_new_schema_is_recognized_and_queries_our_prometheus() {
     let resource = adopt(V2).unwrap();
     assert_eq!(resource["apiVersion"], "dashboard.grafana.app/v2beta1");
     assert_eq!(resource["metadata"], json!({"name": "new-schema"}));
@@ -220,7 +217,7 @@ fn a_resource_that_holds_the_classic_schema_is_unwrapped_and_keeps_its_name() {
     assert!(refusal(bad).starts_with("my.json:2:23: the uid `a b` is not valid"), "{}", refusal(bad));
 }
 
-/// The data source that a query in the schema v2 asks once it was adopted.
+/// The data source of a query in the schema v2 after the adaptation.
 fn sources_of(version: &str, query: &Value, inputs: &[(&str, &str)]) -> Value {
     let panel =
         json!({"kind": "Panel", "spec": {"data": {"kind": "QueryGroup", "spec": {"queries": [query]}}}});
@@ -233,7 +230,7 @@ fn sources_of(version: &str, query: &Value, inputs: &[(&str, &str)]) -> Value {
 }
 
 #[test]
-fn questions_to_a_prometheus_are_known_in_each_version_of_the_new_schema() {
+fn prometheus_queries_are_recognized_in_each_version_of_the_new_schema() {
     let alpha = |source: Value| json!({"kind": "PanelQuery", "spec": {"datasource": source, "query": {"kind": "prometheus", "spec": {}}}});
     let later = |query: Value| json!({"kind": "PanelQuery", "spec": {"query": query}});
     let of = |version, query| sources_of(version, &query, &[]);
@@ -245,7 +242,7 @@ fn questions_to_a_prometheus_are_known_in_each_version_of_the_new_schema() {
         assert_eq!(of(version, later(named("${DS_PROMETHEUS}"))), json!({"name": "ours"}));
         assert_eq!(of(version, later(named("${ds}"))), json!({"name": "${ds}"}));
     }
-    // One that was exported for others has a label in the place of its source, which an input can name.
+    // An external export has a label in place of its source, which an input can name.
     let label = json!({"grafana.app/export-label": "loki-1"});
     let exported = later(json!({"group": "loki", "labels": label}));
     assert_eq!(of("v2", exported.clone()), Value::Null);
@@ -262,31 +259,31 @@ fn a_library_panel_of_the_new_schema_is_named_with_its_place() {
 
 #[test]
 fn broken_files_are_refused_with_line_and_column() {
-    assert_eq!(refusal("{\n  \"title\": \"A\",\n}"), "my.json:3:1: this is no JSON: trailing comma");
-    assert_eq!(refusal(""), "my.json:1:0: this is no JSON: EOF while parsing a value");
-    let nothing = "this is no dashboard: it has neither `panels` nor `elements`";
+    assert_eq!(refusal("{\n  \"title\": \"A\",\n}"), "my.json:3:1: not valid JSON: trailing comma");
+    assert_eq!(refusal(""), "my.json:1:0: not valid JSON: EOF while parsing a value");
+    let nothing = "not a dashboard: it has neither `panels` nor `elements`";
     assert_eq!(refusal("[1]"), format!("my.json:1:1: {nothing}"));
     assert_eq!(refusal("{\"title\": \"A\"}"), format!("my.json:1:1: {nothing}"));
-    assert_eq!(refusal("{\n \"panels\": {}}"), "my.json:2:12: `panels` is no list");
+    assert_eq!(refusal("{\n \"panels\": {}}"), "my.json:2:12: `panels` is not a list");
     assert_eq!(refusal("{\"panels\": [],\n \"title\": \" \"}"), "my.json:2:11: the dashboard has no title");
     let uid = "{\"panels\": [], \"title\": \"A\",\n \"uid\": \"a b\"}";
     assert!(refusal(uid).starts_with("my.json:2:9: the uid `a b` is not valid"), "{}", refusal(uid));
 }
 
 #[test]
-fn an_input_that_nothing_gives_is_named_and_can_be_given() {
+fn an_input_without_a_value_is_reported_and_can_be_set() {
     let text = SHARED
         .replace("\"pluginId\": \"prometheus\", \"pluginName\": \"Prometheus\"", "\"pluginId\": \"loki\"");
     assert_eq!(
         refusal(text.clone()),
-        "my.json:3:5: the input `DS_MAIN` needs a data source of type `loki`, which nothing gives"
+        "my.json:3:5: the input `DS_MAIN` needs a data source of type `loki`, but has no value"
     );
     let given = Exported { inputs: [("DS_MAIN".to_owned(), "logs".to_owned())].into(), ..exported(text) };
     assert_eq!(given.adopt("ours").unwrap()["panels"][3]["panels"][0]["datasource"], "logs");
 }
 
 #[test]
-fn a_library_panel_that_the_file_does_not_bring_is_named() {
+fn a_missing_library_panel_is_reported() {
     let text = SHARED
         .replace("\"lib-load\": {", "\"another\": {")
         .replace("\"uid\": \"lib-load\",\n", "\"uid\": \"x\",\n");

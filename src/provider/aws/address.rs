@@ -1,4 +1,5 @@
-//! Addresses that survive a stop. Allocating has no token: what may have been made already is looked for first.
+//! Elastic IP addresses. `AllocateAddress` has no client token: an address that an earlier call may have allocated is
+//! looked for first.
 
 use std::time::Duration;
 
@@ -15,11 +16,11 @@ use crate::host::HostName;
 use crate::plan::aws::{Action, Address, Instance, tag};
 use crate::retry::Patience;
 
-/// All tries of allocating or associating one address.
+/// Timeout for all attempts to allocate or associate one address.
 const GIVEN_WITHIN: Duration = Duration::from_mins(1);
 
 impl AwsProvider {
-    /// Gives addresses back, and gives each host its own.
+    /// Releases addresses that are not wanted, and gives each host its own.
     pub(super) async fn settle_addresses(&self, actions: &[Action]) -> Result<()> {
         let work = actions.iter().map(|action| async move {
             match action {
@@ -58,7 +59,7 @@ impl AwsProvider {
             };
             let error = explain("ec2:AssociateAddress", &failed).at(host.to_string());
             match code(&failed) {
-                // It is not known everywhere yet, or not far enough.
+                // The instance or the address is not visible everywhere yet, or not in the right state.
                 Some(
                     "InvalidInstanceID"
                     | "InvalidInstanceID.NotFound"
@@ -72,7 +73,7 @@ impl AwsProvider {
         Ok(())
     }
 
-    /// Waits until an instance is seen under its new address, which is the one that ssh is told.
+    /// Waits until EC2 shows an instance with its new address, which the ssh configuration then uses.
     async fn wait_for_address(&self, instance: &str, allocation: &str) -> Result<()> {
         let mut patience = Patience::new(GIVEN_WITHIN);
         let ids = [instance.to_owned()];
@@ -83,12 +84,12 @@ impl AwsProvider {
             if found.first().is_some_and(has) {
                 return Ok(());
             }
-            let late = Error::failed(format!("instance `{instance}` is not seen under its new address"));
+            let late = Error::failed(format!("EC2 does not show instance `{instance}` with its new address"));
             patience.again(late).await?;
         }
     }
 
-    /// One that was made for this host and is not in use is taken first: an answer may have been lost.
+    /// Prefers an unused address that was allocated for this host: the answer to an earlier call may have been lost.
     async fn allocate(&self, host: HostName) -> Result<String> {
         let tags = versioned(self.wanted()?.host_tags(host));
         let mut patience =
@@ -100,7 +101,7 @@ impl AwsProvider {
             if let Some(free) = found.iter().find(|it| it.instance.is_none() && own(&it.tags)) {
                 return Ok(free.id.clone());
             }
-            // The SDK would repeat a call of which the answer was lost, and make a second address.
+            // The SDK would repeat a call whose answer was lost, and allocate a second address.
             let once = Builder::new().retry_config(RetryConfig::disabled());
             let call = self.api.ec2.allocate_address().domain(DomainType::Vpc);
             let call = call.tag_specifications(specification(ResourceType::ElasticIp, &tags));
@@ -122,14 +123,14 @@ impl AwsProvider {
         }
     }
 
-    /// One that is gone already is fine.
+    /// Releases an address. Succeeds if it is gone already.
     pub(super) async fn release(&self, id: &str, association: Option<&str>) -> Result<(), RemovalObstacle> {
         if let Some(association) = association {
             let call = self.api.ec2.disassociate_address().association_id(association);
             if let Err(failed) = call.send().await
                 && code(&failed) != Some("InvalidAssociationID.NotFound")
             {
-                // A machine that goes takes its association along.
+                // The association ends with its machine.
                 let failed = RemovalObstacle::of("ec2:DisassociateAddress", &failed);
                 let is_this = |it: &Address| it.association.as_deref() == Some(association);
                 failed.unless_gone(async { Ok(self.addresses().await?.iter().any(is_this)) }).await?;

@@ -1,4 +1,4 @@
-//! The way to EC2: who calls, from where, how often a call is tried, and how many calls there were.
+//! The EC2 client: credentials, region, retries, timeouts, and the number of calls.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -22,17 +22,17 @@ use crate::error::{Error, Result};
 use crate::http::trust::ca_bundle;
 use crate::spec::{AwsSettings, Region};
 
-/// The call that says whose credentials they are.
+/// The call that returns the owner of the credentials.
 const WHO: &str = "sts:GetCallerIdentity";
 
-/// Tries of one call, the first included: EC2 refuses calls of a busy account for a second or two.
+/// Attempts of one call, the first included: EC2 throttles calls of a busy account for a second or two.
 const TRIES: u32 = 6;
-/// The first pause between tries; each is twice the one before, with jitter.
+/// The first pause between attempts; each is twice the one before, with jitter.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(3);
-/// One try: EC2 answers most calls within a second, `RunInstances` at bad times in more than five.
+/// Timeout of one attempt: EC2 answers most calls within a second, `RunInstances` sometimes in more than five.
 const TRY_LIMIT: Duration = Duration::from_secs(15);
-/// All tries of one call together.
+/// Timeout of all attempts of one call together.
 const CALL_LIMIT: Duration = Duration::from_mins(1);
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 
@@ -45,13 +45,13 @@ pub(super) struct Api {
     /// The caller, as IAM names it.
     pub caller: String,
     pub region: String,
-    /// The part of AWS that the region belongs to: `aws`, `aws-cn`, ….
+    /// The AWS partition of the region: `aws`, `aws-cn`, ….
     pub partition: &'static str,
     calls: Calls,
 }
 
 impl Api {
-    /// Finds region and credentials where AWS' own tools do, and asks whose they are.
+    /// Finds region and credentials where AWS' own tools do, and queries the caller's identity.
     pub(super) async fn connect(settings: &AwsSettings) -> Result<Self> {
         unsent::check_proxies()?;
         let source = credentials::source().await?;
@@ -80,7 +80,7 @@ impl Api {
         })
     }
 
-    /// How many requests were sent, tries included.
+    /// Number of requests sent, retries included.
     pub(super) fn calls(&self) -> usize {
         self.calls.0.load(Ordering::Relaxed)
     }
@@ -110,7 +110,7 @@ async fn config(settings: &AwsSettings) -> Result<aws_config::SdkConfig> {
     Ok(loader.load().await)
 }
 
-/// The SDK's usual client, but for what it trusts: the certificates of `AWS_CA_BUNDLE` and no others, as AWS' own tools do.
+/// The SDK's usual client, except that it trusts only the certificates of `AWS_CA_BUNDLE`, as AWS' own tools do.
 fn client_that_trusts(pem: Vec<u8>) -> Result<SharedHttpClient> {
     let store = TrustStore::empty().with_pem_certificate(pem);
     let context = TlsContext::builder().with_trust_store(store).build();
@@ -128,7 +128,7 @@ fn client_that_trusts(pem: Vec<u8>) -> Result<SharedHttpClient> {
     }))
 }
 
-/// The part of AWS that a region belongs to: each has its own accounts, names and publishers of images.
+/// The AWS partition of a region: each has its own accounts, names and image publishers.
 fn partition(region: &str) -> &'static str {
     let known = [
         ("cn-", "aws-cn"),

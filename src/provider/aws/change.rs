@@ -1,4 +1,4 @@
-//! Changing what is there: tags, options, disks and types; starting, stopping, replacing.
+//! Changes to existing resources: tags, options, disks and types; starting, stopping, replacing.
 
 use std::time::Duration;
 
@@ -18,13 +18,13 @@ use crate::plan::aws::{Action, Creation, InstanceState, Tags};
 use crate::retry::Patience;
 use crate::spec::Credits;
 
-/// How long EC2 may take to know everywhere what it has just made.
+/// Timeout until a new resource is visible everywhere in EC2.
 const KNOWN_WITHIN: Duration = Duration::from_secs(30);
-/// How long a volume takes to show its new size; growing itself goes on in the background.
+/// Timeout until a volume shows its new size; growing itself continues in the background.
 const GROWS_WITHIN: Duration = Duration::from_mins(2);
 
 impl AwsProvider {
-    /// What stops nothing.
+    /// Carries out a change that does not stop the machine.
     pub(super) async fn change_in_place(&self, action: &Action) -> Result<()> {
         match action {
             Action::Tag { what, id, tags } => {
@@ -66,7 +66,7 @@ impl AwsProvider {
             let call = self.api.ec2.modify_instance_attribute().instance_id(id).groups(&group);
             let Err(failed) = call.send().await else { return Ok(()) };
             let error = explain("ec2:ModifyInstanceAttribute", &failed).at(host.to_string());
-            // Made a moment ago, and not known everywhere yet.
+            // A new group may not be visible everywhere yet.
             let unknown = |code: &str| is_not_found(code, &["InvalidGroup", "InvalidSecurityGroup"]);
             if !code(&failed).is_some_and(unknown) {
                 return Err(error);
@@ -82,7 +82,7 @@ impl AwsProvider {
         let call = self.api.ec2.modify_instance_credit_specification();
         let done = call.instance_credit_specifications(wanted).send().await;
         let done = done.map_err(|failed| explain(MODIFY, &failed))?;
-        // It answers well, too, where it changed nothing: each instance has a list of its own.
+        // The call succeeds even if it changed nothing: failures are listed per instance.
         let Some(item) = done.unsuccessful_instance_credit_specifications().first() else { return Ok(()) };
         let why = item.error().and_then(|it| it.message()).unwrap_or("EC2 gives no reason");
         Err(Error::failed(format!("the CPU credits of `{id}` cannot be switched to {to}: {why}"))
@@ -92,7 +92,7 @@ impl AwsProvider {
     async fn group_id(&self, host: HostName) -> Result<String> {
         let groups = self.groups().await?;
         groups.get(&host.role()).map(|group| group.id.clone()).ok_or_else(|| {
-            Error::failed("its security group is not there")
+            Error::failed("its security group does not exist")
                 .at(host.to_string())
                 .remedy("run `monctl up` again")
         })
@@ -108,7 +108,7 @@ impl AwsProvider {
         let call = self.api.ec2.describe_iam_instance_profile_associations();
         let found = call.filters(filter("instance-id", [id])).send().await;
         let found = found.map_err(|failed| explain("ec2:DescribeIamInstanceProfileAssociations", &failed))?;
-        // One that is on its way out is none.
+        // An association that is being removed does not count.
         let mut those = found.iam_instance_profile_associations().iter().filter(|it| {
             it.instance_id() == Some(id)
                 && !matches!(
@@ -142,14 +142,14 @@ impl AwsProvider {
     }
 
     async fn grow_volume(&self, id: &str, to: u32) -> Result<()> {
-        let asked = self.api.ec2.modify_volume().volume_id(id).size(size(to)?).send().await;
-        let refusal = asked.err().map(|failed| explain("ec2:ModifyVolume", &failed));
+        let answer = self.api.ec2.modify_volume().volume_id(id).size(size(to)?).send().await;
+        let refusal = answer.err().map(|failed| explain("ec2:ModifyVolume", &failed));
         let mut patience =
             Patience::new(if refusal.is_some() { Duration::from_secs(5) } else { GROWS_WITHIN });
         loop {
             let volumes = self.volumes().await?;
             if volumes.iter().any(|volume| volume.id == id && volume.size >= to) {
-                // Where the answer to the first try was lost, the second is refused.
+                // If the answer to the first attempt was lost, the second is refused.
                 return Ok(());
             }
             let late = Error::failed(format!("volume `{id}` has not grown to {to} GiB"));
@@ -160,7 +160,7 @@ impl AwsProvider {
         }
     }
 
-    /// One that is gone already is fine.
+    /// Deletes a volume. Succeeds if it is gone already.
     pub(super) async fn delete_volume(&self, id: &str) -> Result<(), RemovalObstacle> {
         let failed = match self.api.ec2.delete_volume().volume_id(id).send().await {
             Ok(_) => return Ok(()),
@@ -170,7 +170,7 @@ impl AwsProvider {
         failed.unless_gone(async { Ok(self.volumes().await?.iter().any(|it| it.id == id)) }).await
     }
 
-    /// What the spec does not want any more.
+    /// Removes the machines that the spec no longer wants.
     pub(super) async fn remove_surplus(&self, actions: &[Action]) -> Result<()> {
         let removals = actions.iter().filter_map(|action| match action {
             Action::Remove { host, id, .. } => Some((*host, id)),
@@ -186,7 +186,7 @@ impl AwsProvider {
         join_all(removals).await.into_iter().collect()
     }
 
-    /// One that is gone already is fine.
+    /// Terminates an instance. Succeeds if it is gone already.
     pub(super) async fn terminate(&self, id: &str) -> Result<()> {
         match self.api.ec2.terminate_instances().instance_ids(id).send().await {
             Ok(_) => Ok(()),
@@ -195,7 +195,7 @@ impl AwsProvider {
         }
     }
 
-    /// Launches, starts, retypes and replaces, each machine on its own, then waits for all of them at once.
+    /// Launches, starts, retypes and replaces machines independently, then waits for all of them together.
     pub(super) async fn move_machines(&self, actions: &[Action]) -> Result<()> {
         let begun = join_all(actions.iter().map(|action| self.start_moving(action))).await;
         let mut moved: Vec<(HostName, String)> = Vec::new();
@@ -221,7 +221,7 @@ impl AwsProvider {
         Error::all(errors).map_or(Ok(()), Err)
     }
 
-    /// Gets a machine so far that it will run; returns it where that is to be waited for.
+    /// Starts the action of one machine; returns the machine if the caller must wait until it runs.
     async fn start_moving(&self, action: &Action) -> Result<Option<(HostName, String)>> {
         match action {
             Action::Create(creation) => self.create(creation).await.map(Some),
@@ -253,7 +253,7 @@ impl AwsProvider {
         Ok((host, id))
     }
 
-    /// The group of a host, which may have been made a moment ago.
+    /// The id of a host's group, which may be new.
     async fn fresh_group_id(&self, host: HostName) -> Result<String> {
         let mut patience = Patience::new(KNOWN_WITHIN);
         loop {

@@ -1,5 +1,5 @@
-//! Whose credentials are taken, and why there are none. The SDK goes on to the next source where AWS' own tools refuse,
-//! and says little of what went wrong: what they look at is looked at here first.
+//! Sources of credentials, and the reasons why there are none. Where AWS' own tools fail, the SDK continues with the
+//! next source, and reports little about the cause: this module checks the same sources first.
 
 use std::env;
 use std::fmt;
@@ -19,32 +19,32 @@ use super::environment::variable;
 use super::error::{causes, unsent};
 use crate::error::{Error, Result};
 
-/// How long credentials may take: programs that are called for them ask other services.
+/// Timeout for credentials: the programs that provide them call other services.
 const LOADED_WITHIN: Duration = Duration::from_secs(30);
-/// Credentials that are over sooner than this are asked for anew.
+/// Credentials that expire sooner than this are renewed.
 const STILL_GOOD: Duration = Duration::from_mins(5);
-/// Profiles may refer to profiles, so many at most.
+/// Maximum length of a chain of profiles that refer to each other.
 const DEEPEST: usize = 8;
 
-/// What credentials come from.
+/// Kind of a source of credentials.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Kind {
     /// IAM Identity Center.
     Sso,
     /// A session of `aws login`.
     Login,
-    /// A program.
+    /// A program (`credential_process`).
     Process,
-    /// A file with a token, for a role.
+    /// A token file, for a role.
     WebIdentity,
-    /// Keys, or what the SDK finds by itself.
+    /// Access keys, or a source that the SDK finds by itself.
     Other,
 }
 
-/// Where credentials come from, as far as it can be seen before they are asked for.
+/// The source of credentials, as far as it is known before they are loaded.
 #[derive(Debug, Clone)]
 pub(super) struct CredentialSource {
-    /// The profile, where one is used.
+    /// The profile, if one is used.
     profile: Option<String>,
     kind: Kind,
 }
@@ -58,17 +58,17 @@ impl fmt::Display for CredentialSource {
     }
 }
 
-/// Looks at the environment and the files of profiles.
+/// Reads the environment and the files of profiles.
 ///
 /// # Errors
-/// The profile that is asked for does not exist or needs what monctl cannot do; a file that is named is not there.
+/// The selected profile does not exist or needs an MFA code; a named file does not exist.
 pub(super) async fn source() -> Result<CredentialSource> {
     let chosen = variable("AWS_PROFILE");
     let profiles = profiles().await?;
     if let Some(chosen) = chosen.as_ref().filter(|name| profiles.get_profile(name).is_none()) {
         return Err(no_such_profile(chosen, &profiles));
     }
-    // The SDK takes these first, whatever profile is chosen.
+    // The SDK uses these first, whichever profile is selected.
     if variable("AWS_ACCESS_KEY_ID").is_some() {
         return Ok(CredentialSource { profile: None, kind: Kind::Other });
     }
@@ -95,7 +95,7 @@ async fn profiles() -> Result<ProfileSet> {
     aws_config::profile::load(&fs, &env, &Default::default(), None).await.map_err(|failed| {
         Error::could_not_run("the files of AWS profiles cannot be read")
             .because(causes(&failed).join(": "))
-            .remedy("mend `~/.aws/config` or `~/.aws/credentials` where the cause says")
+            .remedy("correct `~/.aws/config` or `~/.aws/credentials` at the place that the cause names")
     })
 }
 
@@ -108,7 +108,7 @@ fn no_such_profile(name: &str, profiles: &ProfileSet) -> Error {
         .remedy(format!("set `AWS_PROFILE` to one that exists ({known}), or unset it"))
 }
 
-/// What a profile's credentials come from, by way of the profiles that it refers to.
+/// Kind of a profile's source of credentials; follows the profiles that it refers to.
 fn kind(first: &str, profiles: &ProfileSet) -> Result<Kind> {
     let mut name = first.to_owned();
     for _ in 0..DEEPEST {
@@ -138,32 +138,30 @@ fn kind(first: &str, profiles: &ProfileSet) -> Result<Kind> {
             _ => return Ok(Kind::Other),
         }
     }
-    Err(Error::could_not_run(format!("the profiles that `{first}` refers to go in a circle"))
+    Err(Error::could_not_run(format!("the profiles that `{first}` refers to form a cycle"))
         .remedy("correct `source_profile` in `~/.aws/config`"))
 }
 
 fn needs_a_code(profile: &str) -> Error {
     Error::could_not_run(format!(
-        "profile `{profile}` assumes its role with an MFA code (`mfa_serial`), which monctl does not ask for"
+        "profile `{profile}` assumes its role with an MFA code (`mfa_serial`), which monctl does not prompt for"
     ))
     .remedy(format!(
-        "let AWS' own tool ask for it, then run the same again: \
+        "let the AWS CLI prompt for it, then run the command again: \
          `eval \"$(aws configure export-credentials --profile {profile} --format env)\"`"
     ))
 }
 
-/// Checks a session of the older kind, without `sso_session`: the SDK sends its token without a look at when it ends.
+/// Checks a session of the older kind, without `sso_session`: the SDK sends its token without checking its expiry.
 fn check_session(profile: &str, start_url: &str) -> Result<()> {
     let expired =
         || sso_session_has_expired(&format!("profile `{profile}`"), &format!(" --profile {profile}"));
     let cache = env::home_dir().map(|home| home.join(".aws/sso/cache")).ok_or_else(expired)?;
     let unreadable = |error: io::Error| match error.kind() {
         io::ErrorKind::NotFound => expired(),
-        _ => {
-            Error::could_not_run(format!("`{}` cannot be read, where SSO sessions are kept", cache.display()))
-                .because(error)
-                .remedy("give yourself access to that folder")
-        }
+        _ => Error::could_not_run(format!("cannot read the folder of SSO sessions, `{}`", cache.display()))
+            .because(error)
+            .remedy("give yourself access to that folder"),
     };
     for file in std::fs::read_dir(&cache).map_err(unreadable)? {
         if holds_session(&file.map_err(unreadable)?.path(), start_url) {
@@ -173,7 +171,7 @@ fn check_session(profile: &str, start_url: &str) -> Result<()> {
     Err(expired())
 }
 
-/// Whether a file holds a token of this start URL that is still valid. Other files lie there, too.
+/// Whether a file has a valid token for this start URL. The folder has other files, too.
 fn holds_session(path: &Path, start_url: &str) -> bool {
     let Ok(text) = std::fs::read_to_string(path) else { return false };
     let Ok(token) = serde_json::from_str::<serde_json::Value>(&text) else { return false };
@@ -183,10 +181,10 @@ fn holds_session(path: &Path, start_url: &str) -> bool {
     token["startUrl"] == start_url && ends.is_some_and(|ends| ends > jiff::Timestamp::now())
 }
 
-/// `option` names the profile on the command line; it is empty where none is used.
+/// `option` names the profile on the command line; it is empty if none is used.
 fn sso_session_has_expired(source: &str, option: &str) -> Error {
     Error::could_not_run(format!("the SSO session has expired, or was never started ({source})"))
-        .remedy(format!("run `aws sso login{option}`, then run the same again"))
+        .remedy(format!("run `aws sso login{option}`, then run the command again"))
 }
 
 fn check_token_file(path: &str, by: &str) -> Result<()> {
@@ -198,14 +196,14 @@ fn check_token_file(path: &str, by: &str) -> Result<()> {
         }
     }
     .map_err(|error| {
-        error.remedy("name the file that the platform (Kubernetes, CI) writes the token to, or unset it")
+        error.remedy("name the file to which the platform (Kubernetes, CI) writes the token, or unset it")
     })
 }
 
 /// Loads credentials now, so that an error names the real cause, and passes them on.
 ///
 /// # Errors
-/// There are none.
+/// There are no credentials, or they cannot be loaded.
 pub(super) async fn load(config: &SdkConfig, source: &CredentialSource) -> Result<SharedCredentialsProvider> {
     let Some(then) = config.credentials_provider() else { return Err(none()) };
     let loaded = tokio::time::timeout(LOADED_WITHIN, then.provide_credentials()).await;
@@ -216,7 +214,7 @@ pub(super) async fn load(config: &SdkConfig, source: &CredentialSource) -> Resul
     Ok(SharedCredentialsProvider::new(Loaded(Arc::new((first, then)))))
 }
 
-/// Credentials that were loaded already, and where the next ones come from.
+/// Credentials that are already loaded, and the provider of the next ones.
 #[derive(Debug, Clone)]
 struct Loaded(Arc<(Credentials, SharedCredentialsProvider)>);
 
@@ -239,16 +237,16 @@ fn too_slow(source: &CredentialSource) -> Error {
         return Error::could_not_run(format!(
             "`credential_process` of {source} did not end within {seconds} s"
         ))
-        .remedy("run that command by hand: it may wait for an answer or a login, which must be over before");
+        .remedy("run that command by hand: it may wait for input or a login, which must be completed first");
     }
-    Error::could_not_run(format!("the credentials of {source} were not there within {seconds} s"))
-        .remedy("`aws sts get-caller-identity` tries the same; see whether a proxy is in between")
+    Error::could_not_run(format!("loading the credentials of {source} timed out after {seconds} s"))
+        .remedy("test with `aws sts get-caller-identity`; check whether a proxy is in between")
 }
 
 fn none() -> Error {
     Error::could_not_run("no credentials for AWS were found").remedy(
         "run `aws configure` or `aws sso login`, or set `AWS_PROFILE`, or `AWS_ACCESS_KEY_ID` and \
-         `AWS_SECRET_ACCESS_KEY`; docs/aws.md says more",
+         `AWS_SECRET_ACCESS_KEY`; see docs/aws.md",
     )
 }
 
@@ -256,7 +254,7 @@ fn explain(source: &CredentialSource, failed: &CredentialsError) -> Error {
     let chain = causes(failed);
     let profile = source.profile.as_deref().map_or_else(String::new, |name| format!(" --profile {name}"));
     let root = chain.last().cloned().unwrap_or_else(|| failed.to_string());
-    // Without a network path the session may well be valid: that is another cause.
+    // Without a network path the session may still be valid: the network is the cause then.
     if let Some(error) = unsent::no_way(&source.to_string(), &chain) {
         return error;
     }
@@ -266,18 +264,18 @@ fn explain(source: &CredentialSource, failed: &CredentialsError) -> Error {
             "the session of `aws login` has expired, or was never started ({source})"
         ))
         .because(root)
-        .remedy(format!("run `aws login{profile}`, then run the same again")),
+        .remedy(format!("run `aws login{profile}`, then run the command again")),
         (Kind::Process, _) => {
-            Error::could_not_run(format!("`credential_process` of {source} gives no credentials"))
+            Error::could_not_run(format!("`credential_process` of {source} returned no credentials"))
                 .because(root)
                 .remedy("run that command by hand; it must print the JSON that AWS documents")
         }
-        (Kind::WebIdentity, _) => Error::could_not_run(format!("the token of {source} gives no credentials"))
+        (Kind::WebIdentity, _) => Error::could_not_run(format!("the token of {source} was not accepted"))
             .because(root)
-            .remedy("see whether the role trusts the token's issuer, and whether the token is still valid"),
+            .remedy("check whether the role trusts the token's issuer, and whether the token is still valid"),
         (Kind::Other, CredentialsError::CredentialsNotLoaded(_)) => none().because(root),
         (Kind::Other, _) => Error::could_not_run(format!("the credentials of {source} cannot be loaded"))
             .because(root)
-            .remedy("see what the cause names; `aws sts get-caller-identity` tries the same"),
+            .remedy("correct what the cause names; test with `aws sts get-caller-identity`"),
     }
 }

@@ -1,9 +1,9 @@
-//! The variables by which users lead the AWS SDK.
+//! Environment variables that configure the AWS SDK.
 
 use std::env;
 
-/// What is set and not empty.
+/// The value of a variable that is set and not empty.
 pub(super) fn variable(name: &str) -> Option<String> {
-    // What is not Unicode the SDK does not read, either.
+    // The SDK does not read values that are not Unicode, either.
     env::var(name).ok().filter(|value| !value.is_empty())
 }

@@ -1,7 +1,7 @@
-//! What a failed call means: what EC2 said, what that is here, and what to do about it.
+//! Explanation of failed calls: EC2's message, what it means here, and the remedy.
 //!
-//! [`explain`] is called wherever a call's failure ends a run, [`code`] where a failure decides on the way. What is
-//! known of each code is data in `codes.rs`, of calls that were never answered in `unsent.rs`.
+//! Use [`explain`] where a failure ends the run, and [`code`] where the run reacts to it. The meaning of each code is
+//! data in `codes.rs`; that of calls without an answer is in `unsent.rs`.
 
 mod codes;
 pub(super) mod unsent;
@@ -16,32 +16,32 @@ use self::codes::Meaning;
 use crate::error::{Error, Exit};
 use crate::spec::AccountId;
 
-/// The error of any call, of EC2 and of STS.
+/// The error of any call to EC2 or STS.
 pub(super) type SdkError<E> = aws_sdk_ec2::error::SdkError<E>;
 
-/// Signatures are refused where the clocks are five minutes apart; less than this explains nothing.
+/// Smallest difference of the clocks that explains a refused signature; AWS refuses from five minutes on.
 const CLOCKS_APART: Duration = Duration::from_mins(4);
 
-/// The code that the service answered with; none where it did not answer, or not in its own words.
+/// The error code of the service; `None` if it did not answer, or not in its own format.
 pub(super) fn code<E: ProvideErrorMetadata>(error: &SdkError<E>) -> Option<&str> {
     error.as_service_error().and_then(ProvideErrorMetadata::code)
 }
 
-/// Whether a code says that something is not there: of one of these families, in any of its spellings. EC2 has several,
-/// such as `InvalidGroup.NotFound` and `InvalidGroupId.NotFound`.
+/// Whether a code means that a resource of one of these families does not exist. EC2 has several spellings, such as
+/// `InvalidGroup.NotFound` and `InvalidGroupId.NotFound`.
 pub(super) fn is_not_found(code: &str, families: &[&str]) -> bool {
     let code = code.to_lowercase();
     let family = code.strip_suffix(".notfound");
     family.is_some_and(|code| families.iter().any(|family| code.starts_with(&family.to_lowercase())))
 }
 
-/// Whether a code says that the caller may not do that.
+/// Whether a code means that the caller lacks permission.
 pub(super) fn is_denied(code: &str) -> bool {
     ["UnauthorizedOperation", "AccessDenied", "AccessDeniedException"].contains(&code)
 }
 
-/// What a call with `DryRun` came to: EC2 answers one that it would carry out with an error of its own. `also` are codes
-/// that say nothing against it.
+/// Result of a call with `DryRun`: EC2 answers a call that it would carry out with the error `DryRunOperation`. `also`
+/// lists further codes that count as success.
 pub(super) fn allowed<T, E>(action: &str, answer: Result<T, SdkError<E>>, also: &[&str]) -> Result<(), Error>
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
@@ -57,35 +57,35 @@ where
     }
 }
 
-/// An answer that lacks what EC2 always says. Nothing is concluded from it.
+/// The error for an answer that lacks something EC2 always returns; no conclusion is drawn from such an answer.
 pub(super) fn incomplete(action: &str, what: impl std::fmt::Display) -> Error {
     let exit = if only_reads(action) { Exit::CouldNotRun } else { Exit::Failed };
     Error::new(exit, format!("{} answered `{action}` with {what}", service(action)))
-        .remedy("run the same again; where it stays, see whether `provider.aws.endpoint` is EC2")
+        .remedy("run the command again; if it fails again, check whether `provider.aws.endpoint` is EC2")
 }
 
-/// A failure as a person reads it. `action` is written as IAM does: `ec2:RunInstances`.
+/// The error message for a failed call. `action` is the IAM action: `ec2:RunInstances`.
 ///
-/// The exit code is [`Exit::CouldNotRun`] where a call that only reads was kept from the account altogether (no
-/// credentials, no permission, no way there), since a run begins with those; else [`Exit::Failed`].
+/// The exit code is [`Exit::CouldNotRun`] if a read-only call had no access to the account at all (no credentials, no
+/// permission, no network path), since a run begins with those; else [`Exit::Failed`].
 pub(super) fn explain<E>(action: &str, error: &SdkError<E>) -> Error
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
 {
-    let Some(said) = error.as_service_error() else {
+    let Some(answered) = error.as_service_error() else {
         return match error.raw_response() {
             Some(response) => strange_answer(action, response.status().as_u16()),
             None => unsent::explain(action, error),
         };
     };
     let raw = error.raw_response();
-    match said.code() {
+    match answered.code() {
         Some(code) => Answer {
             action,
             code,
-            // Some answers have a code and no words; the code alone is shown then.
-            message: said.message().unwrap_or(""),
-            request: said.meta().request_id(),
+            // Some answers have a code and no message; then only the code is shown.
+            message: answered.message().unwrap_or(""),
+            request: answered.meta().request_id(),
             apart: raw.and_then(clocks_apart),
         }
         .explain(),
@@ -93,12 +93,12 @@ where
     }
 }
 
-/// An error and what it was caused by, outermost first.
+/// An error and its causes, outermost first.
 pub(super) fn causes(error: &(dyn std::error::Error + 'static)) -> Vec<String> {
     std::iter::successors(Some(error), |error| (*error).source()).map(ToString::to_string).collect()
 }
 
-/// Something that is not gone yet, and whether time may change that.
+/// The failure of a removal, and whether waiting may help.
 #[derive(Debug)]
 pub(super) struct RemovalObstacle {
     pub error: Error,
@@ -107,8 +107,8 @@ pub(super) struct RemovalObstacle {
 }
 
 impl RemovalObstacle {
-    /// EC2 may deny the removal of what is gone already, since a policy's conditions on tags then hold for nothing: such a
-    /// denial is fine where the thing is not shown any more.
+    /// Ignores a denial if the resource is gone: EC2 may deny the removal of a resource that no longer exists, since a
+    /// policy's conditions on its tags cannot hold any more.
     pub(super) async fn unless_gone(
         self,
         is_there: impl Future<Output = Result<bool, Error>>,
@@ -123,12 +123,13 @@ impl RemovalObstacle {
         }
     }
 
-    /// Something that waiting does not change.
+    /// A failure that waiting does not resolve.
     pub(super) fn lasting(error: Error) -> Self {
         Self { error, may_pass: false, denied: false }
     }
 
-    /// What still uses a thing may let go of it; a caller who may not remove it will not be allowed to by waiting.
+    /// The obstacle of a failed removal: waiting may help if the resource is still in use, but not if the caller lacks
+    /// permission.
     pub(super) fn of<E>(action: &str, failed: &SdkError<E>) -> Self
     where
         E: ProvideErrorMetadata + std::error::Error + 'static,
@@ -145,12 +146,12 @@ impl From<RemovalObstacle> for Error {
     }
 }
 
-/// Neither the spec nor the environment nor the profile names a region.
+/// The error if neither the spec nor the environment nor the profile names a region.
 pub(super) fn no_region() -> Error {
     Error::could_not_run("no region is set").remedy(unsent::REGION_REMEDY)
 }
 
-/// What the environment or the profile names as the region is none.
+/// The error if the region of the environment or the profile is not valid.
 pub(super) fn malformed_region(found: &str, rule: String) -> Error {
     let mut variables = ["AWS_REGION", "AWS_DEFAULT_REGION"].into_iter();
     let place = variables.find(|name| std::env::var(name).is_ok_and(|value| value == found));
@@ -160,14 +161,14 @@ pub(super) fn malformed_region(found: &str, rule: String) -> Error {
         .remedy(unsent::REGION_REMEDY)
 }
 
-/// The credentials are those of another account than the spec's.
+/// The error if the credentials are not for the spec's account.
 pub(super) fn wrong_account(wanted: &AccountId, found: &str) -> Error {
     Error::could_not_run(format!("the credentials are for account `{found}`, and the spec wants `{wanted}`"))
         .at("provider.aws.account")
         .remedy("choose the profile of that account with `AWS_PROFILE`, or correct the spec")
 }
 
-/// What a service answered instead of doing what it was asked for.
+/// The error response of a service.
 #[derive(Debug, Clone, Copy)]
 struct Answer<'a> {
     action: &'a str,
@@ -182,11 +183,11 @@ impl Answer<'_> {
         let meaning = self.meaning();
         let error = match meaning {
             Some(meaning) => Error::new(self.exit(meaning), self.fill(meaning.means)),
-            None => Error::failed(format!("`{}` failed: {}", self.action, self.said())),
+            None => Error::failed(format!("`{}` failed: {}", self.action, self.original())),
         };
         let remedy = self.fill(meaning.map_or(codes::UNKNOWN_REMEDY, |meaning| meaning.remedy));
         let error = error.remedy(remedy);
-        if meaning.is_some() { error.because(self.said()) } else { error }
+        if meaning.is_some() { error.because(self.original()) } else { error }
     }
 
     fn meaning(self) -> Option<&'static Meaning> {
@@ -200,26 +201,26 @@ impl Answer<'_> {
         if meaning.shut_out && only_reads(self.action) { Exit::CouldNotRun } else { Exit::Failed }
     }
 
-    /// The service's own words, without what only it can read.
-    fn said(self) -> String {
+    /// The service's own message, without the encoded part that only AWS can read.
+    fn original(self) -> String {
         let encoded = "Encoded authorization failure message";
         let message = self.message.split_once(encoded).map_or(self.message, |(before, _)| before);
         let request = self.request.map_or_else(String::new, |id| format!(" (request `{id}`)"));
         let message = message.trim().trim_end_matches('.');
-        format!("{} said `{}`: {message}{request}", service(self.action), self.code)
+        format!("{} returned `{}`: {message}{request}", service(self.action), self.code)
     }
 
-    /// Puts what is known of this call into a sentence of the table.
+    /// Fills in the placeholders of a sentence of the table.
     fn fill(self, sentence: &str) -> String {
         sentence
             .replace("{action}", self.action)
             .replace("{permission}", self.permission())
             .replace("{service}", &service(self.action))
-            // Only the sentence about clocks has it, and that is chosen where they are apart.
+            // Only the sentence about clocks has it, which is chosen if the clocks differ.
             .replace("{apart}", &self.apart.map_or_else(String::new, minutes))
     }
 
-    /// The permission that is missing: the one named, which need not be that of the call; else the call's own.
+    /// The missing permission: the one that the message names, which may differ from the call's; else the call's own.
     fn permission(&self) -> &str {
         let named = self.message.split("not authorized to perform: ").nth(1);
         let named =
@@ -228,15 +229,13 @@ impl Answer<'_> {
     }
 }
 
-/// An answer that is not written as the services write: a proxy's, a gateway's, another server's.
+/// The error for an answer that is not in the service's format: from a proxy, a gateway or another server.
 fn strange_answer(action: &str, status: u16) -> Error {
     let exit = if only_reads(action) { Exit::CouldNotRun } else { Exit::Failed };
-    let message = format!(
-        "`{action}` was answered with HTTP status {status} and nothing that {} says",
-        service(action)
-    );
+    let message =
+        format!("`{action}` returned HTTP status {status} without a response of {}", service(action));
     Error::new(exit, message).remedy(
-        "see whether a proxy is in between, and whether `provider.aws.endpoint` is right; then run it again",
+        "check whether a proxy is in between, and whether `provider.aws.endpoint` is right; then run the command again",
     )
 }
 
@@ -246,17 +245,17 @@ fn only_reads(action: &str) -> bool {
     ["Describe", "Get", "List"].iter().any(|verb| call.starts_with(verb))
 }
 
-/// The service as people call it, of an action such as `ec2:RunInstances`.
+/// The name of the service of an action such as `ec2:RunInstances`, in upper case.
 fn service(action: &str) -> String {
     action.split_once(':').map_or(action, |(service, _)| service).to_uppercase()
 }
 
-/// How far the server's clock is from this computer's, where that is far enough to matter.
+/// The difference between the server's and this computer's clock, if it is large enough to matter.
 fn clocks_apart(response: &HttpResponse) -> Option<Duration> {
     apart(response.headers().get("date")?, SystemTime::now())
 }
 
-/// Nothing where the answer does not tell the time in a way that can be read: it then explains nothing.
+/// `None` also if the `Date` header cannot be parsed.
 fn apart(date: &str, now: SystemTime) -> Option<Duration> {
     let server = jiff::fmt::rfc2822::parse(date).ok()?.timestamp();
     let now = jiff::Timestamp::try_from(now).ok()?;

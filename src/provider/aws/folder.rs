@@ -1,5 +1,5 @@
-//! The project's folder on this computer: the client key, what ssh must know, the host keys of machines that were
-//! not reached yet, and the launches that are under way. Nothing else is remembered; all the rest is found by tags.
+//! The project's folder on this computer: the client key, the ssh configuration, the host keys of machines before their
+//! first connection, and the launches in progress. Everything else is found by tags.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -16,10 +16,10 @@ use crate::host::{HostName, Machine, ProjectName, SshTarget, Trust};
 use crate::plan::aws::{Cloud, Instance};
 use crate::spec::Credits;
 
-/// What holds for every machine.
+/// Settings for every machine.
 const EVERY_HOST: &str = include_str!("../ssh_config");
 
-/// A file that is there once everything was seen that could have been made.
+/// A file that exists once EC2 has shown everything that may have been created.
 const SETTLED: &str = "settled";
 
 /// The folder of one project in one account and region.
@@ -29,12 +29,12 @@ pub(super) struct ProjectFolder {
     project: ProjectName,
 }
 
-/// A call of `RunInstances`: with all of this the same, it gives the same instance, however often it is made.
+/// A call of `RunInstances`. Repeating it with the same parameters returns the same instance.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Launch {
     /// Counted from 1 for each host.
     pub attempt: u32,
-    /// Whether the call may have been made, and its instance not been seen yet.
+    /// Whether the call may have been made while its instance is not visible yet.
     pub under_way: bool,
     pub instance_type: String,
     pub image: String,
@@ -45,14 +45,14 @@ pub(super) struct Launch {
     pub disk: u32,
     pub profile: Option<String>,
     pub protection: bool,
-    /// Whether the interface gets a public address whatever the subnet says.
+    /// Whether the interface gets a public address regardless of the subnet's setting.
     #[serde(default)]
     pub public: bool,
     #[serde(default)]
     pub credits: Option<Credits>,
     #[serde(default)]
     pub kms_key: Option<String>,
-    /// The version of monctl, which is one of the tags.
+    /// The version of monctl; one of the tags.
     pub version: String,
 }
 
@@ -66,7 +66,7 @@ impl ProjectFolder {
         &self.path
     }
 
-    /// The folder of all projects of the region, where locks lie.
+    /// The folder of all projects of the region, which has the locks.
     pub(super) fn region(&self) -> PathBuf {
         self.path.parent().map_or_else(|| self.path.clone(), Path::to_owned)
     }
@@ -91,19 +91,19 @@ impl ProjectFolder {
         self.path.join("launches").join(format!("{host}.json"))
     }
 
-    /// The public half of the client key, where there is one: type and base64.
+    /// The public client key (type and base64), if it exists.
     pub(super) fn public_key(&self) -> Result<Option<String>> {
         let has_both = self.client_key().exists() && self.client_key().with_extension("pub").exists();
         has_both.then(|| keys::public(&self.client_key())).transpose()
     }
 
-    /// The public half of the client key, which is made if there is none.
+    /// The public client key, which is generated if there is none.
     pub(super) async fn ensure_public_key(&self) -> Result<String> {
         files::create_folder(&self.path)?;
         if let Some(key) = self.public_key()? {
             return Ok(key);
         }
-        // Made elsewhere and renamed: a run that is killed leaves a whole key or none.
+        // Generated under another name and renamed: a killed run leaves a complete key or none.
         let new = self.path.join("client-key-new");
         keys::make(&new, &format!("monctl project {}", self.project)).await?;
         let halves =
@@ -114,7 +114,7 @@ impl ProjectFolder {
         keys::public(&self.client_key())
     }
 
-    /// Makes the host key that a new machine starts with. Keys of the host's earlier machine are forgotten.
+    /// Generates the host key that a new machine starts with. Forgets the keys of the host's earlier machine.
     pub(super) async fn make_host_key(&self, host: HostName) -> Result<()> {
         self.forget_pin(host)?;
         files::create_folder(&self.path.join("host-keys"))?;
@@ -123,17 +123,17 @@ impl ProjectFolder {
         keys::make(&path, &format!("monctl {} {host}", self.project)).await
     }
 
-    /// Both halves of the key that a machine starts with: private, and public without its type.
+    /// The private and the public key (without its type) that a machine starts with.
     pub(super) fn host_key_halves(&self, host: HostName) -> Result<(String, String)> {
         let path = self.host_key(host);
         let private = fs::read_to_string(&path).map_err(|error| cannot("read", &path, error))?;
         Ok((private, bare(&keys::public(&path)?).to_owned()))
     }
 
-    /// The public half of the key that a machine started with, until it was replaced; without its type.
+    /// The public key (without its type) that a machine started with, until it is replaced.
     pub(super) fn initial_host_key(&self, host: HostName) -> Result<Option<String>> {
         let path = self.host_key(host);
-        // A run that was killed between its halves made no machine with it.
+        // A run that was killed before both files existed created no machine with this key.
         let is_whole = path.exists() && path.with_extension("pub").exists();
         is_whole.then(|| self.host_key_halves(host).map(|(_, public)| public)).transpose()
     }
@@ -144,17 +144,17 @@ impl ProjectFolder {
         files::remove(&self.host_key(host).with_extension("pub")).await
     }
 
-    /// From here on something may be made that EC2 does not show at once.
+    /// Marks that from here on resources may be created that EC2 does not show at once.
     pub(super) async fn begin(&self) -> Result<()> {
         files::remove(&self.path.join(SETTLED)).await
     }
 
-    /// All that could be made was seen; nothing will appear any more.
+    /// Marks that EC2 has shown everything that may have been created.
     pub(super) fn settle(&self) -> Result<()> {
         if self.path.exists() { files::write(&self.path.join(SETTLED), b"", 0o600) } else { Ok(()) }
     }
 
-    /// Whether something may have been made that EC2 does not show yet.
+    /// Whether resources may exist that EC2 does not show yet.
     pub(super) fn may_hide(&self) -> bool {
         self.client_key().exists() && !self.path.join(SETTLED).exists()
     }
@@ -164,13 +164,13 @@ impl ProjectFolder {
         files::read_json(&self.launch_file(host))
     }
 
-    /// Keeps a launch; on the disk before this returns.
+    /// Stores a launch; it is on disk before this returns.
     pub(super) fn keep_launch(&self, host: HostName, launch: &Launch) -> Result<()> {
         files::create_folder(&self.path.join("launches"))?;
         files::write_json(&self.launch_file(host), launch)
     }
 
-    /// The launch was seen to its end.
+    /// Marks the launch as completed.
     pub(super) fn end_launch(&self, host: HostName) -> Result<()> {
         match self.launch(host)? {
             Some(launch) if launch.under_way => {
@@ -180,7 +180,7 @@ impl ProjectFolder {
         }
     }
 
-    /// What this computer alone knows: keys that wait for their replacement, keys that are pinned.
+    /// Adds what only this computer knows: host keys that are still to be replaced, and pinned host keys.
     pub(super) fn add_local_knowledge(&self, cloud: &mut Cloud) -> Result<()> {
         let pins = self.pins()?;
         for host in cloud.hosts() {
@@ -194,14 +194,14 @@ impl ProjectFolder {
         Ok(())
     }
 
-    /// The host keys that this computer accepts, of hosts that it has connected to or made.
+    /// The host keys that this computer accepts, for hosts that it has created or connected to.
     pub(super) fn pins(&self) -> Result<BTreeMap<HostName, Vec<String>>> {
         let path = self.known_hosts();
         let Some(text) = files::read_text(&path)? else { return Ok(BTreeMap::new()) };
         let mut known: BTreeMap<HostName, Vec<String>> = BTreeMap::new();
         for line in text.lines() {
             let words: Vec<&str> = line.split(' ').collect();
-            // A line without a host's name is refused as a whole.
+            // A line without a host's name is an error.
             let pin = match words[..] {
                 [host, "ssh-ed25519", key] => host.parse().ok().map(|host| (host, key)),
                 _ => None,
@@ -218,7 +218,7 @@ impl ProjectFolder {
         Ok(known)
     }
 
-    /// Accepts no key of this host any more: a new machine is about to be made.
+    /// Removes all pinned keys of this host: a new machine is about to be created.
     fn forget_pin(&self, host: HostName) -> Result<()> {
         let mut pins = self.pins()?;
         if pins.remove(&host).is_some() { self.write_known_hosts(&pins) } else { Ok(()) }
@@ -231,14 +231,14 @@ impl ProjectFolder {
         write_if_changed(&self.known_hosts(), &lines.collect::<String>())
     }
 
-    /// Keeps exactly these keys for each host.
+    /// Pins exactly these keys for each host.
     pub(super) fn pin(&self, keys: &BTreeMap<HostName, Vec<String>>) -> Result<()> {
         let mut pins = self.pins()?;
         pins.extend(keys.clone());
         self.write_known_hosts(&pins)
     }
 
-    /// Accepts these keys of each host beside those that are pinned.
+    /// Pins these keys of each host in addition to those already pinned.
     pub(super) fn pin_also(&self, keys: &BTreeMap<HostName, Vec<String>>) -> Result<()> {
         let mut pins = self.pins()?;
         for (host, keys) in keys {
@@ -249,8 +249,8 @@ impl ProjectFolder {
         self.write_known_hosts(&pins)
     }
 
-    /// Writes what ssh must know of the machines that are there. What is pinned stays pinned whatever tags say; returned
-    /// are the tags that name a key which is not.
+    /// Writes the ssh configuration of the existing machines. Pinned keys stay pinned, whatever the tags contain.
+    /// Returns an alarm for each tag that names another key.
     pub(super) fn write_access(
         &self,
         cloud: &Cloud,
@@ -258,7 +258,7 @@ impl ProjectFolder {
         user: &str,
     ) -> Result<Vec<Alarm>> {
         let pins = self.pins()?;
-        // A machine that is not seen now keeps its pin: else its tags could be hidden first and changed then.
+        // A machine that EC2 does not show now keeps its pin: else an attacker could hide its tags, then change them.
         let (mut kept, mut alarms, mut config) = (pins.clone(), Vec::new(), String::new());
         for host in cloud.hosts() {
             let Some(instance) = cloud.instance(host) else { continue };
@@ -285,13 +285,13 @@ impl ProjectFolder {
         Ok(alarms)
     }
 
-    /// Where the pins are, for a person.
+    /// Path of the pins, for messages.
     pub(super) fn pins_path(&self) -> PathBuf {
         self.known_hosts()
     }
 
-    /// The ssh configuration of the user, where there is one.
-    #[expect(clippy::unused_self, reason = "what belongs to the user is asked of this type alone")]
+    /// The ssh configuration of the user, if it exists.
+    #[expect(clippy::unused_self, reason = "all paths of the user come from this type")]
     pub(super) fn users_ssh_config(&self) -> Option<PathBuf> {
         env::home_dir().map(|home| home.join(".ssh/config")).filter(|path| path.is_file())
     }
@@ -308,12 +308,12 @@ impl ProjectFolder {
     }
 }
 
-/// How ssh comes to a machine.
+/// How ssh connects to a machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct SshAccess {
-    /// The address that it connects to.
+    /// The address to connect to.
     pub address: IpAddr,
-    /// The command that leads there, where another host lies between.
+    /// The `ProxyCommand`, if another host is in between.
     pub command: Option<String>,
 }
 
@@ -324,7 +324,7 @@ impl SshAccess {
     }
 }
 
-/// A tag that names a host key which is not the one that this computer trusts.
+/// A tag that names a host key other than the pinned one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Alarm {
     pub machine: String,
@@ -332,8 +332,8 @@ pub(super) struct Alarm {
     pub tagged: String,
 }
 
-/// The keys that are accepted of a host: those that are pinned here; else the one that this computer made the machine
-/// with; else, where another computer made it, those of its tag.
+/// The accepted keys of a host: the pinned ones; else the one with which this computer created the machine; else, if
+/// another computer created it, those of its tag.
 fn accepted(
     host: HostName,
     instance: &Instance,
@@ -346,11 +346,11 @@ fn accepted(
     initial.map_or_else(|| instance.host_keys().map(str::to_owned).collect(), |key| vec![key.clone()])
 }
 
-/// A file that is as it must be is left alone: others may have it open.
+/// Writes a file unless it is up to date: others may have it open.
 fn write_if_changed(path: &Path, content: &str) -> Result<()> {
     match fs::read_to_string(path) {
         Ok(there) if there == content => Ok(()),
-        // What cannot be read is replaced.
+        // A file that cannot be read is replaced.
         _ => files::write(path, content.as_bytes(), 0o600),
     }
 }
@@ -360,10 +360,10 @@ fn bare(key: &str) -> &str {
     key.split_once(' ').map_or(key, |(_, bare)| bare)
 }
 
-/// Where programs keep what belongs to their user.
+/// The user's data folder.
 fn data() -> Result<PathBuf> {
     let named = env::var_os("XDG_DATA_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
     named.or_else(|| env::home_dir().map(|home| home.join(".local/share"))).ok_or_else(|| {
-        Error::could_not_run("there is no folder for what belongs to you").remedy("set HOME or XDG_DATA_HOME")
+        Error::could_not_run("there is no data folder for this user").remedy("set `HOME` or `XDG_DATA_HOME`")
     })
 }

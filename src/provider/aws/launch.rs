@@ -1,5 +1,5 @@
-//! Launching an instance once, whatever is interrupted. The call and its token are written down before it is made:
-//! a run that follows makes the very same call again, and EC2 answers it with the same instance.
+//! Launches each instance exactly once, even if a run is interrupted. The parameters of the call are stored before it
+//! is made: a later run repeats the same call with the same client token, and EC2 returns the same instance.
 
 use std::time::Duration;
 
@@ -25,14 +25,14 @@ use crate::retry::Patience;
 type Failure = SdkError<RunInstancesError>;
 
 const RUN: &str = "ec2:RunInstances";
-/// How long a key pair and a group that were just made may be unknown to `RunInstances`.
+/// Timeout until `RunInstances` knows a new key pair and a new group.
 const KNOWN_WITHIN: Duration = Duration::from_secs(30);
 
-/// So often a token may turn out to be used up before something else must be wrong.
+/// Maximum number of used client tokens before the launch fails.
 const STALE_TOKENS: usize = 20;
 
 impl AwsProvider {
-    /// Launches the instance of a host; returns its id. It need not run yet, nor be seen by other calls.
+    /// Launches the instance of a host; returns its id. It may not run yet, nor be visible to other calls.
     pub(super) async fn launch(&self, creation: &Creation, group: &str) -> Result<String> {
         let host = creation.host;
         let mut launch = match self.folder.launch(host)? {
@@ -59,7 +59,7 @@ impl AwsProvider {
                     Launch { attempt: launch.attempt + 1, ..launch }
                 }
                 Some("IdempotentParameterMismatch") if stale < STALE_TOKENS => {
-                    // This token has launched something already; not with what is said now.
+                    // This token has already launched an instance with other parameters.
                     match self.launched(host, &launch).await? {
                         Some((id, true)) => return Ok(id),
                         Some((_, false)) => {
@@ -69,7 +69,7 @@ impl AwsProvider {
                         None => return Err(explain(RUN, &failed).at(host.to_string())),
                     }
                 }
-                // Made a moment ago, and not known everywhere yet. Nothing was launched: the token is still free.
+                // A new key pair or group is not visible everywhere yet. Nothing was launched: the token is unused.
                 Some(code)
                     if is_not_found(code, &["InvalidKeyPair", "InvalidGroup", "InvalidSecurityGroup"]) =>
                 {
@@ -97,7 +97,7 @@ impl AwsProvider {
         }
     }
 
-    /// Makes the call. What this computer cannot do is the inner error.
+    /// Makes the call. Errors of this computer are the inner error.
     async fn run(&self, host: HostName, launch: &Launch) -> Result<String, Result<Failure>> {
         let request = self.request(host, launch).map_err(Err)?;
         let token = self.token(host, launch).map_err(Err)?;
@@ -109,8 +109,8 @@ impl AwsProvider {
         .ok_or_else(|| Err(incomplete(RUN, "not one instance with its id")))
     }
 
-    /// Asks whether the launch would be allowed and is right as it is written; launches nothing. Capacity and quotas are
-    /// known only by a launch.
+    /// Checks with `DryRun` that the launch is permitted and valid; launches nothing. Capacity and quotas are checked
+    /// only by a real launch.
     pub(super) async fn try_launch(&self, creation: &Creation, group: &str) -> Result<()> {
         let host = creation.host;
         let first = creation.candidates.first().ok_or_else(|| nowhere(host))?;
@@ -119,7 +119,7 @@ impl AwsProvider {
         allowed(RUN, call.dry_run(true).send().await, &[]).map_err(|error| error.at(host.to_string()))
     }
 
-    /// The call for a launch with the host's key in it.
+    /// The call for a launch, with the host's key.
     fn request(&self, host: HostName, launch: &Launch) -> Result<RunInstancesFluentBuilder> {
         let (private, public) = self.folder.host_key_halves(host)?;
         let user_data = user_data(&private, &public);
@@ -129,7 +129,7 @@ impl AwsProvider {
         Ok(call.user_data(base64::engine::general_purpose::STANDARD.encode(user_data)))
     }
 
-    /// All of the call but what makes this very machine: its user data and the token. `instance` are its own tags.
+    /// The call without user data and client token. `instance` are the instance's tags.
     fn described(
         &self,
         host: HostName,
@@ -177,18 +177,19 @@ impl AwsProvider {
         Ok(call)
     }
 
-    /// The tags of what belongs to a host.
+    /// The tags of a host's resources.
     fn launch_tags(&self, host: HostName, launch: &Launch) -> Result<Tags> {
         let mut tags = self.wanted()?.host_tags(host);
         tags.insert(tag::VERSION.into(), launch.version.clone());
         Ok(tags)
     }
 
-    /// Names one launch. The client key is part of it: a project that is made anew begins afresh.
+    /// The client token of one launch. It depends on the client key, so that a project that is created again gets new
+    /// tokens.
     fn token(&self, host: HostName, launch: &Launch) -> Result<String> {
         let key = self.folder.public_key()?;
         let key = key.ok_or_else(|| {
-            Error::failed("the project's key is gone from this computer").remedy("run `monctl up` again")
+            Error::failed("the project's key is missing on this computer").remedy("run `monctl up` again")
         })?;
         Ok(Sha256::of_fields([
             self.api.account.as_str(),
@@ -204,7 +205,7 @@ impl AwsProvider {
         .to_string())
     }
 
-    /// The instance that a launch has made, and whether it is still there.
+    /// The instance that a launch created, and whether it still exists.
     async fn launched(&self, host: HostName, launch: &Launch) -> Result<Option<(String, bool)>> {
         let found = self.instances(filter("client-token", [self.token(host, launch)?])).await?;
         Ok(found.into_iter().next().map(|it| (it.id, it.state.is_alive())))
@@ -231,35 +232,35 @@ fn begin(attempt: u32, candidate: &Candidate, creation: &Creation, group: &str) 
     }
 }
 
-/// The candidate behind the one that was tried; the first where the spec does not name that one any more.
+/// The candidate after the one that was tried; the first if the spec no longer names the tried one.
 fn next<'a>(candidates: &'a [Candidate], tried: &Launch) -> Option<&'a Candidate> {
     let is_it = |it: &Candidate| it.instance_type == tried.instance_type && it.subnet == tried.subnet;
     candidates.iter().position(is_it).map_or(candidates.first(), |at| candidates.get(at + 1))
 }
 
-/// Whether EC2 has said no: nothing was launched then. Without a word of it nobody knows.
+/// Whether EC2 refused the call: then nothing was launched. Without such an answer, something may have been launched.
 fn is_refusal(failed: &Failure) -> bool {
     let status = failed.raw_response().map(|response| response.status().as_u16());
     code(failed).is_some() && status.is_some_and(|status| (400..500).contains(&status))
 }
 
-/// The interface, which decides on subnet, groups and the public address.
+/// The network interface, with subnet, group and public address.
 fn interface(launch: &Launch) -> InstanceNetworkInterfaceSpecification {
     InstanceNetworkInterfaceSpecification::builder()
         .device_index(0)
         .subnet_id(&launch.subnet)
         .groups(&launch.group)
-        // Where none is needed, the subnet's own setting decides.
+        // If no public address is needed, the subnet's own setting applies.
         .set_associate_public_ip_address(launch.public.then_some(true))
         .delete_on_termination(true)
         .build()
 }
 
 fn nowhere(host: HostName) -> Error {
-    Error::could_not_run("EC2 offers no place for it").at(host.to_string()).remedy("run `monctl up` again")
+    Error::could_not_run("EC2 offers no zone for it").at(host.to_string()).remedy("run `monctl up` again")
 }
 
-/// What cloud-init reads at the first boot: the host key, so that it is known before the first connection.
+/// User data for cloud-init at the first boot: the host key, so that it is known before the first connection.
 fn user_data(private: &str, public: &str) -> String {
     let private: Vec<String> = private.lines().map(|line| format!("    {line}")).collect();
     include_str!("user-data.yaml").replace("@PRIVATE@", &private.join("\n")).replace("@PUBLIC@", public)
@@ -300,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn user_data_hands_the_host_key_to_cloud_init() {
+    fn user_data_passes_the_host_key_to_cloud_init() {
         let text = user_data("-----BEGIN-----\nAAAA\n-----END-----\n", "BBBB");
         let read: serde_json::Value = serde_saphyr::from_str(&text).unwrap();
         assert!(text.starts_with("#cloud-config\n"));

@@ -1,5 +1,5 @@
-//! Instances of EC2. Everything is found by tags and names; `plan/aws` says what is due, and the files here do it:
-//! `network` (key and groups), `launch`, `change`, `address`, `remove`. What a failed call means lives in `error`.
+//! Instances of EC2. Everything is found by tags and names; `plan/aws` determines the due actions, and the files here
+//! carry them out: `network` (key and groups), `launch`, `change`, `address`, `remove`. `error` explains failed calls.
 
 mod address;
 mod api;
@@ -49,14 +49,14 @@ pub struct AwsProvider {
     api: Api,
     project: ProjectName,
     settings: spec::AwsSettings,
-    /// Absent where only the project's name is known.
+    /// `None` if only the project's name is known.
     spec: Option<spec::Spec>,
     folder: ProjectFolder,
     events: Events,
 }
 
 impl AwsProvider {
-    /// Asks who the caller is. Changes nothing.
+    /// Connects and queries the caller's identity. Changes nothing.
     pub(super) async fn connect(
         project: ProjectName,
         settings: spec::AwsSettings,
@@ -91,16 +91,16 @@ impl AwsProvider {
     fn folder_is_lost(&self) -> Error {
         let path = self.folder.path().display().to_string();
         Error::could_not_run(format!(
-            "project `{}` has machines, and the key to them is not on this computer: there is no `{path}`",
+            "project `{}` has machines, but their ssh key is not on this computer: there is no `{path}`",
             self.project
         ))
         .remedy(
-            "copy that folder from the computer that ran `monctl up`; where it is lost, `monctl down` and \
-             `monctl up` make the machines anew",
+            "copy that folder from the computer that ran `monctl up`; if it is lost, create the machines again with \
+             `monctl down` and `monctl up`",
         )
     }
 
-    /// What is to be done. Asks what is on offer only where something is to be made.
+    /// The due actions. Queries EC2's offers only if something must be created.
     async fn due(&self, observed: &Observed) -> Result<Vec<Action>> {
         let (Some(cloud), Some(spec)) = (&observed.aws, &self.spec) else { return Ok(Vec::new()) };
         let caller = if self.settings.allow_ssh_from.is_empty() {
@@ -120,7 +120,7 @@ impl AwsProvider {
         Ok(actions(&wanted, cloud, &self.offer(&wanted, cloud, &draft).await?))
     }
 
-    /// Only this computer's key opens the machines.
+    /// Checks that EC2's key pair is this computer's: no other key gives access to the machines.
     fn check_key(&self, wanted: &WantedCloud, cloud: &Cloud) -> Result<()> {
         match &cloud.key {
             Some(key) if Some(&key.public_key) != wanted.public_key.as_ref() => Err(self.foreign_key()),
@@ -131,16 +131,16 @@ impl AwsProvider {
     fn foreign_key(&self) -> Error {
         let path = self.folder.path().display().to_string();
         Error::could_not_run(format!(
-            "the key pair `{}` in EC2 is another one than that of this computer (`{path}`)",
+            "the key pair `{}` in EC2 is not the one of this computer (`{path}`)",
             self.key_name()
         ))
         .remedy(
-            "the project was made on another computer: copy that folder from there; or remove the project with \
+            "the project was created on another computer: copy that folder from there, or remove the project with \
              `monctl down` first",
         )
     }
 
-    /// What others need first, the rest at once. What fails does not stop what is independent.
+    /// Carries out first what others depend on, then the rest concurrently. Failures do not stop independent actions.
     async fn carry_out(&self, actions: &[Action]) -> Result<()> {
         let needs_network = actions.iter().any(|it| {
             matches!(
@@ -159,7 +159,7 @@ impl AwsProvider {
         Error::all(errors).map_or(Ok(()), Err)
     }
 
-    /// How ssh comes to each machine: to its public address, or to the private one where that is how it is reached.
+    /// How ssh connects to each machine: at its public address, or at the private one if machines are reached that way.
     async fn ways(&self, cloud: &Cloud) -> Result<BTreeMap<HostName, SshAccess>> {
         let mut ways = BTreeMap::new();
         for host in cloud.hosts() {
@@ -175,12 +175,16 @@ impl AwsProvider {
         Ok(ways)
     }
 
-    /// A changed tag: who may write tags could otherwise have another machine trusted.
+    /// Warns of a changed tag: without the pins, a caller who may write tags could make monctl trust another machine.
     fn raise(&self, alarm: &Alarm) {
         let print = |key: &str| fingerprint(key).unwrap_or_else(|| format!("`{key}`"));
         let pinned: Vec<String> = alarm.pinned.iter().map(|key| print(key)).collect();
         self.events.warn(format!(
-            "{}: its tag `{}` names the host key {}, and this computer has pinned {}; the pinned one counts. Compare it on              the machine (`monctl ssh`, then `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub`, or by EC2's serial              console). Where the machine's own is the tag's, another computer has replaced it: remove the host's line from              `{}`; else somebody changed the tag: look into CloudTrail for CreateTags",
+            "{}: its tag `{}` names the host key {}, but this computer has pinned {} and accepts only that one. \
+             Compare with the machine's own key (`monctl ssh`, then \
+             `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub`, or EC2's serial console). If it matches the tag, \
+             another computer replaced the key: remove the host's line from `{}`. If not, someone changed the tag: \
+             search CloudTrail for CreateTags",
             alarm.machine,
             tag::HOST_KEY,
             print(&alarm.tagged),
@@ -189,7 +193,7 @@ impl AwsProvider {
         ));
     }
 
-    /// The folder of the project, where it exists.
+    /// The folder of the project, if it exists.
     fn local_folder(&self) -> Option<PathBuf> {
         self.folder.path().exists().then(|| self.folder.path().to_owned())
     }
@@ -213,7 +217,7 @@ impl Provider for AwsProvider {
         Some(self.api.calls())
     }
 
-    /// Cold hardware and the first boot's cloud-init.
+    /// Longer than the default: hardware that starts slowly, and cloud-init at the first boot.
     fn boots_within(&self) -> Duration {
         Duration::from_mins(4)
     }
@@ -247,12 +251,12 @@ impl Provider for AwsProvider {
         })
     }
 
-    /// Asks what is on offer only where something is to be made.
+    /// Queries EC2's offers only if something must be created.
     fn plan<'a>(&'a self, _: Vec<HostName>, observed: &'a Observed) -> Work<'a, Vec<InfraAction>> {
         Box::pin(async { Ok(self.due(observed).await?.into_iter().map(InfraAction::Aws).collect()) })
     }
 
-    /// Whatever fails from here on, something may have been changed.
+    /// Every failure exits with [`Exit::Failed`]: something may have been changed.
     fn apply<'a>(&'a self, actions: &'a [InfraAction]) -> Work<'a, ()> {
         Box::pin(async {
             let actions: Vec<Action> = actions.iter().filter_map(InfraAction::of_aws).cloned().collect();
@@ -264,7 +268,7 @@ impl Provider for AwsProvider {
         self.folder.initial_host_key(host)
     }
 
-    /// Here, and in their tags for another computer.
+    /// Pins them on this computer, and in the machines' tags for other computers.
     fn pin_host_keys<'a>(&'a self, keys: &'a BTreeMap<HostName, Vec<String>>) -> Work<'a, ()> {
         Box::pin(async move {
             let cloud = self.look().await?;
@@ -276,7 +280,7 @@ impl Provider for AwsProvider {
                 let tags: Tags = [(tag::HOST_KEY.to_owned(), keys.join(" "))].into();
                 work.push((id, tags));
             }
-            // Whenever this ends, no tag names a key that is not pinned here.
+            // In this order, no tag ever names a key that is not pinned here, even if the run is interrupted.
             self.folder.pin_also(keys)?;
             let tagged = join_all(work.iter().map(|(id, tags)| self.tag(id, tags))).await;
             tagged.into_iter().collect::<Result<()>>()?;
@@ -299,7 +303,7 @@ impl Provider for AwsProvider {
         })
     }
 
-    /// It is an addition to an error that is there already: where it cannot be had, that error is what counts.
+    /// `None` on any failure: the console only supplements another error.
     fn console(&self, host: HostName) -> LocalBoxFuture<'_, Option<String>> {
         Box::pin(async move {
             let cloud = self.look().await.ok()?;
@@ -333,7 +337,7 @@ impl Provider for AwsProvider {
     }
 }
 
-/// A key as `ssh-keygen -lf` prints it; nothing where it is not one.
+/// The fingerprint of a key in the format of `ssh-keygen -lf`; `None` if it is not a key.
 fn fingerprint(key: &str) -> Option<String> {
     let bytes = base64::engine::general_purpose::STANDARD.decode(key).ok()?;
     Some(format!("SHA256:{}", Sha256::of(bytes).base64()))

@@ -14,15 +14,15 @@ use crate::host::Role;
 use crate::plan::aws::{Action, IngressSource, Opening, SecurityGroupRule, WantedCloud};
 use crate::retry::Patience;
 
-/// How long EC2 may take to know everywhere what it has just made.
+/// Timeout until a new resource is visible everywhere in EC2.
 const KNOWN_WITHIN: Duration = Duration::from_secs(30);
 
 impl AwsProvider {
-    /// Makes what is missing: key and groups at once, then rules, which refer to groups.
+    /// Creates what is missing: key and groups concurrently, then rules, which refer to groups.
     pub(super) async fn build_network(&self, actions: &[Action]) -> Result<()> {
         let done = self.begin("prepare key and security groups");
         self.folder.begin().await?;
-        // On this computer before anything is in EC2: what a run leaves that no call shows yet is known by it.
+        // Before anything is created in EC2: the key shows later runs that there may be resources no call shows yet.
         self.folder.ensure_public_key().await?;
         let key = async {
             let is_absent = actions.iter().any(|action| matches!(action, Action::ImportKey));
@@ -65,7 +65,7 @@ impl AwsProvider {
         }
     }
 
-    /// A key pair of this name that is there already is fine where it is this computer's.
+    /// Imports the key pair. Succeeds if it exists already and is this computer's.
     async fn import_key(&self) -> Result<()> {
         let public = self.folder.ensure_public_key().await?;
         let tags = versioned(self.wanted()?.key_tags());
@@ -87,13 +87,13 @@ impl AwsProvider {
         }
     }
 
-    /// What the spec wants, without the caller's address.
+    /// The desired state of the spec, without the caller's address.
     pub(super) fn wanted(&self) -> Result<WantedCloud> {
-        let spec = self.spec.as_ref().ok_or_else(|| Error::failed("the project has no spec at hand"))?;
+        let spec = self.spec.as_ref().ok_or_else(|| Error::failed("the project's spec is not available"))?;
         Ok(WantedCloud::new(spec, &self.settings, None, None))
     }
 
-    /// A group of this name that is there already is fine where it is the project's.
+    /// Creates a security group. Succeeds if it exists already and is the project's.
     async fn create_group(&self, role: Role, vpc: Option<&str>) -> Result<(Role, String)> {
         let name = self.group_name(role);
         let tags = versioned(self.wanted()?.group_tags(role));
@@ -119,9 +119,9 @@ impl AwsProvider {
                         }
                         Some(_) => {
                             return Err(Error::could_not_run(format!(
-                                "there is a security group `{name}` that is not this project's"
+                                "the security group `{name}` does not belong to this project"
                             ))
-                            .remedy("rename or remove that group, or call the project otherwise"));
+                            .remedy("rename or remove that group, or choose another name for the project"));
                         }
                         None => patience.again(explain("ec2:CreateSecurityGroup", &failed)).await?,
                     }
@@ -131,7 +131,7 @@ impl AwsProvider {
         }
     }
 
-    /// Lets in. Rules that are there already are fine; of several, EC2 takes all or none.
+    /// Adds ingress rules. Succeeds if they exist already; of several in one call, EC2 accepts all or none.
     async fn open(&self, group: &str, openings: &[Opening], monitoring: Option<&str>) -> Result<()> {
         if openings.is_empty() {
             return Ok(());
@@ -160,7 +160,7 @@ impl AwsProvider {
         }
     }
 
-    /// Takes a rule away. One that is gone already is fine.
+    /// Removes a rule. Succeeds if it is gone already.
     pub(super) async fn close(
         &self,
         group: &str,
@@ -177,7 +177,7 @@ impl AwsProvider {
     }
 }
 
-/// A rule as EC2 takes it. `monitoring` is the group of the monitoring host.
+/// A rule in EC2's format. `monitoring` is the group of the monitoring host.
 fn permission(
     rule: &SecurityGroupRule,
     purpose: Option<&str>,
@@ -196,7 +196,7 @@ fn permission(
             Ipv6Range::builder().cidr_ipv6(net.to_string()).set_description(purpose.clone()).build(),
         ),
         IngressSource::Monitoring => {
-            let missing = || Error::failed("the monitoring host's security group is not there");
+            let missing = || Error::failed("the monitoring host's security group does not exist");
             let id = monitoring.ok_or_else(|| missing().remedy("run `monctl up` again"))?;
             built.user_id_group_pairs(pair(id))
         }

@@ -1,4 +1,4 @@
-//! What there is of a project: found by tags and names, five calls at once, and never more where nothing is odd.
+//! What exists of a project: found by tags and names with five concurrent calls, and more only in unusual cases.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -26,7 +26,7 @@ const ADDRESSES: &str = "ec2:DescribeAddresses";
 const INTERFACES: &str = "ec2:DescribeNetworkInterfaces";
 
 impl AwsProvider {
-    /// Looks at everything. Changes nothing.
+    /// Reads everything that exists. Changes nothing.
     pub(super) async fn look(&self) -> Result<Cloud> {
         let (mut instances, groups, key, volumes, addresses) = tokio::try_join!(
             self.own_instances(),
@@ -39,7 +39,7 @@ impl AwsProvider {
         let holders: BTreeSet<&String> = volumes.iter().filter_map(|it| it.instance.as_ref()).collect();
         let untagged: Vec<String> = holders.difference(&known).map(|id| (*id).clone()).collect();
         if !untagged.is_empty() {
-            // A machine that lost its tags is still known by its disk.
+            // A machine that lost its tags is still recognized by its disk.
             instances.extend(self.instances_of(&untagged).await?);
         }
         for instance in &mut instances {
@@ -48,10 +48,10 @@ impl AwsProvider {
         Ok(Cloud { key, groups, instances, volumes, addresses, ..Cloud::default() })
     }
 
-    /// The host that an instance is: by its tag, else by its name, else by its disk.
+    /// The host of an instance: by its tag, else by its name, else by its disk.
     fn host_of(&self, instance: &Instance, volumes: &[Volume]) -> Option<HostName> {
         let prefix = format!("{}-", self.project);
-        // What is not a host's name says nothing, and the next is looked at.
+        // A value that is not a host's name is ignored, and the next source is used.
         let tag = |tags: &BTreeMap<String, String>| tags.get(tag::HOST).and_then(|host| host.parse().ok());
         let name = || instance.tags.get(tag::NAME)?.strip_prefix(&prefix)?.parse().ok();
         let disk = || {
@@ -61,25 +61,25 @@ impl AwsProvider {
         tag(&instance.tags).or_else(name).or_else(disk)
     }
 
-    /// Asks what only a call for each instance tells, of those that are there.
+    /// Reads the attributes that need a call per instance, for running and stopped instances.
     pub(super) async fn look_closer(&self, cloud: &mut Cloud) -> Result<()> {
         let ours = |it: &&mut Instance| it.state.is_alive() && self.is_own(&it.tags);
-        let mut asked: Vec<&mut Instance> = cloud.instances.iter_mut().filter(ours).collect();
-        let ids: Vec<String> = asked.iter().map(|it| it.id.clone()).collect();
+        let mut alive: Vec<&mut Instance> = cloud.instances.iter_mut().filter(ours).collect();
+        let ids: Vec<String> = alive.iter().map(|it| it.id.clone()).collect();
         let protected = try_join_all(ids.iter().map(|id| self.protection(id)));
-        let burstable = asked.iter().filter(|it| is_burstable(&it.instance_type));
-        // What the spec leaves to EC2 is not compared.
+        let burstable = alive.iter().filter(|it| is_burstable(&it.instance_type));
+        // Not compared if the spec leaves it to EC2.
         let burstable = burstable.filter(|_| self.settings.credit_specification.is_some());
         let burstable: Vec<String> = burstable.map(|it| it.id.clone()).collect();
         let (protected, credits) = tokio::try_join!(protected, self.credits_of(&burstable))?;
-        for (instance, protected) in asked.iter_mut().zip(protected) {
+        for (instance, protected) in alive.iter_mut().zip(protected) {
             instance.protected = protected;
             instance.credits = credits.get(&instance.id).copied();
         }
         Ok(())
     }
 
-    /// Whether EC2 protects an instance from termination; nothing where it is gone by now.
+    /// Whether EC2 protects an instance from termination; `None` if it is gone by now.
     async fn protection(&self, id: &str) -> Result<Option<bool>> {
         let call = self.api.ec2.describe_instance_attribute().instance_id(id);
         let found = match call.attribute(types::InstanceAttributeName::DisableApiTermination).send().await {
@@ -106,8 +106,8 @@ impl AwsProvider {
         Ok(credits.collect())
     }
 
-    /// Whether tags are those of the project's own. Answers are compared with what was asked for: nothing that another
-    /// project has is ever touched.
+    /// Whether the tags are this project's. Answers are checked against the filter of their request, so that another
+    /// project's resources are never changed.
     fn is_own(&self, tags: &Tags) -> bool {
         tags.get(tag::PROJECT).is_some_and(|project| project == self.project.as_str())
     }
@@ -118,7 +118,7 @@ impl AwsProvider {
         Ok(found)
     }
 
-    /// The instances of these ids that EC2 knows.
+    /// The instances with these ids that EC2 knows.
     pub(super) async fn instances_of(&self, ids: &[String]) -> Result<Vec<Instance>> {
         let mut found = self.instances(filter("instance-id", ids)).await?;
         found.retain(|it| ids.contains(&it.id));
@@ -132,7 +132,7 @@ impl AwsProvider {
         reservations.iter().flat_map(types::Reservation::instances).map(instance).collect()
     }
 
-    /// The project's groups. They are known by their names, which are unique in a VPC and never change.
+    /// The project's groups, identified by their names, which are unique in a VPC and never change.
     pub(super) async fn groups(&self) -> Result<BTreeMap<Role, SecurityGroup>> {
         let names = ROLES.map(|role| self.group_name(role));
         let found = self.groups_by(filter("group-name", names)).await?;
@@ -151,7 +151,7 @@ impl AwsProvider {
         pages.map_err(|failed| explain(GROUPS, &failed))
     }
 
-    /// Whether a group of our name is ours: by its tag or, where that was lost, by the description it was made with.
+    /// Whether a group with our name is ours: by its tag or, if that is lost, by its description.
     pub(super) fn owns(&self, group: &types::SecurityGroup) -> bool {
         let tags = tags::found(group.tags());
         let tagged = tags.get(tag::PROJECT).is_some_and(|project| project == self.project.as_str());
@@ -180,7 +180,7 @@ impl AwsProvider {
         let call = self.api.ec2.describe_volumes().filters(of_project(&self.project));
         let pages = call.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
         let found = pages.map_err(|failed| explain(VOLUMES, &failed))?;
-        // One that is being deleted is as good as gone.
+        // A volume that is being deleted counts as gone.
         let gone = |it: &&types::Volume| {
             matches!(it.state(), Some(types::VolumeState::Deleting | types::VolumeState::Deleted))
         };
@@ -195,7 +195,7 @@ impl AwsProvider {
         Ok(found.into_iter().filter(|it| self.is_own(&it.tags)).collect())
     }
 
-    /// Network interfaces that no instance has; those of instances go with them.
+    /// Network interfaces that are not attached to an instance; the others are deleted with their instances.
     pub(super) async fn loose_interfaces(&self) -> Result<Vec<String>> {
         let call = self.api.ec2.describe_network_interfaces().filters(of_project(&self.project));
         let pages = call.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
@@ -206,7 +206,7 @@ impl AwsProvider {
     }
 }
 
-/// What EC2 always says.
+/// A value that EC2 always returns.
 fn text(action: &str, what: &str, found: Option<&str>) -> Result<String> {
     found.map(str::to_owned).ok_or_else(|| incomplete(action, what))
 }
@@ -219,7 +219,7 @@ fn instance(found: &types::Instance) -> Result<Instance> {
         .find(|device| device.device_name() == found.root_device_name())
         .and_then(|device| device.ebs()?.volume_id());
     let name = |arn: &str| arn.rsplit('/').next().unwrap_or(arn).to_owned();
-    // An address of IPv6 only, or none yet, is no reason to fail: a host without one is not connected to.
+    // Not an error if there is no address yet, or only an IPv6 one: monctl does not connect to a host without one.
     let ip = |text: Option<&str>| text.and_then(|text| text.parse::<IpAddr>().ok());
     let named = found.state().and_then(|it| it.name());
     let named = named.ok_or_else(|| incomplete(INSTANCES, "an instance without a state"))?;
@@ -231,7 +231,7 @@ fn instance(found: &types::Instance) -> Result<Instance> {
         reason: found.state_reason().and_then(|it| it.message()).map(str::to_owned),
         reason_code: found.state_reason().and_then(|it| it.code()).map(str::to_owned),
         instance_type: text(INSTANCES, "an instance without a type", kind)?,
-        // Where EC2 does not say, nothing is concluded from it.
+        // If EC2 does not return it, nothing is concluded from it.
         architecture: found.architecture().map_or("", |it| it.as_str()).to_owned(),
         ena: found.ena_support(),
         image: text(INSTANCES, "an instance without an image", found.image_id())?,
@@ -257,7 +257,7 @@ fn instance(found: &types::Instance) -> Result<Instance> {
     })
 }
 
-/// A state that EC2 invents some day counts as one that passes.
+/// Unknown states, which EC2 may add, count as pending.
 fn state(name: &types::InstanceStateName) -> InstanceState {
     match name {
         types::InstanceStateName::Running => InstanceState::Running,
@@ -278,8 +278,7 @@ fn group(found: &types::SecurityGroup, monitoring: Option<&str>) -> Result<Secur
     })
 }
 
-/// The rules of a permission, one for each source. A network that cannot be read is shown as it is written: it lets
-/// somebody in.
+/// The rules of a permission, one per source. A network that cannot be parsed is kept as text: it still grants access.
 fn rules(permission: &types::IpPermission, monitoring: Option<&str>) -> Vec<SecurityGroupRule> {
     let net = |text: Option<&str>| {
         text.map(|text| {
@@ -299,7 +298,7 @@ fn rules(permission: &types::IpPermission, monitoring: Option<&str>) -> Vec<Secu
 }
 
 fn volume(found: &types::Volume) -> Result<Volume> {
-    // A size below zero is as good as none, which ends the run.
+    // A negative size counts as missing, which is an error.
     let size = found.size().and_then(|size| u32::try_from(size).ok());
     Ok(Volume {
         id: text(VOLUMES, "a volume without an id", found.volume_id())?,

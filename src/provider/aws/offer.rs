@@ -1,4 +1,4 @@
-//! What can be launched: a type, an image and a place each. Asked only where something is to be made.
+//! What can be launched: candidates of a type, an image and a subnet. Queried only if something must be created.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +10,7 @@ use crate::plan::aws::{Action, Candidate, Cloud, Image, Offer, TypeFacts, Wanted
 use crate::spec::Credits;
 
 impl AwsProvider {
-    /// What there is for the machines and groups of a draft.
+    /// The offers for the machines and groups of a draft.
     pub(super) async fn offer(&self, wanted: &WantedCloud, cloud: &Cloud, draft: &[Action]) -> Result<Offer> {
         let creates: BTreeMap<Role, Vec<String>> = draft
             .iter()
@@ -37,7 +37,7 @@ impl AwsProvider {
         Ok(offer)
     }
 
-    /// Each type with its image in each subnet whose zone offers it. The first type must be one that the region has.
+    /// Each type with its image in each subnet whose zone offers it. The region must have the first type.
     fn candidates(
         &self,
         names: &[String],
@@ -73,12 +73,12 @@ impl AwsProvider {
                 credits: self.credits(name),
             }));
             if candidates.len() == before {
-                left_out.push(format!("{name} (none of the zones offers it)"));
+                left_out.push(format!("{name} (no zone offers it)"));
             }
         }
         if candidates.is_empty() {
             return Err(crate::error::Error::invalid(format!(
-                "no zone offers what is to be launched: {}",
+                "no zone offers the machines to launch: {}",
                 left_out.join("; ")
             ))
             .at("provider.aws.instance_type")
@@ -87,16 +87,16 @@ impl AwsProvider {
         Ok((candidates, left_out))
     }
 
-    /// What a new machine does without CPU credits. It is always sent: an account may have set its own default.
+    /// The credit mode of a new machine. It is always sent: the account may have its own default.
     fn credits(&self, name: &str) -> Option<Credits> {
-        // New machines of T3 and later begin without credits, and would make their first installation slow; those of T2
-        // begin with some.
+        // New machines of T3 and later start without credits, which would slow down their first installation; those of
+        // T2 start with some.
         let usual = if name.starts_with("t2.") { Credits::Standard } else { Credits::Unlimited };
         is_burstable(name).then(|| self.settings.credit_specification.unwrap_or(usual))
     }
 }
 
-/// The architecture that an image is looked for: the first of those that images of Debian have.
+/// The architecture for which to look up an image: the first that Debian's images have.
 fn architecture(facts: &TypeFacts) -> Option<&String> {
     ["x86_64", "arm64"].iter().find_map(|it| facts.architectures.get(*it))
 }

@@ -1,4 +1,4 @@
-//! Where instances may be: the subnets of the spec's VPC or of the default one, with the way that their routes have.
+//! The usable subnets: those of the spec's VPC or of the default one, and whether their routes lead to the internet.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +13,7 @@ use crate::remote;
 
 const DESCRIBE: &str = "ec2:DescribeSubnets";
 
-/// The subnets that will do, in the order in which they are tried, and why others do not.
+/// The usable subnets, in the order in which they are tried, and the reasons why others are not usable.
 #[derive(Debug, Default)]
 pub(super) struct UsableSubnets {
     pub subnets: Vec<Subnet>,
@@ -38,12 +38,10 @@ impl AwsProvider {
         let Some(first) = places.subnets.first() else { return Err(no_way(&places.left_out)) };
         match cloud.groups.values().find(|group| group.vpc != first.vpc) {
             Some(group) => Err(Error::could_not_run(format!(
-                "the project's security groups are in `{}`, and the machines would be in `{}`",
+                "the project's security groups are in `{}`, but the machines would be in `{}`",
                 group.vpc, first.vpc
             ))
-            .remedy(
-                "write the old VPC into the spec, or move the project with `monctl down` and `monctl up`",
-            )),
+            .remedy("set the old VPC in the spec, or move the project with `monctl down` and `monctl up`")),
             None => Ok(places),
         }
     }
@@ -64,20 +62,20 @@ impl AwsProvider {
         let pages = call.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
         let mut found = pages.map_err(|failed| explain(DESCRIBE, &failed))?;
         found.retain(|it| {
-            let is_asked_for = match name {
+            let is_requested = match name {
                 "subnet-id" => it.subnet_id() == Some(value),
                 "vpc-id" => it.vpc_id() == Some(value),
                 _ => it.default_for_az() == Some(true),
             };
-            is_asked_for && it.state() != Some(&types::SubnetState::Pending)
+            is_requested && it.state() != Some(&types::SubnetState::Pending)
         });
         let vpcs: BTreeSet<&str> = found.iter().filter_map(|it| it.vpc_id()).collect();
         let public = self.public_routes(vpcs.into_iter().map(str::to_owned).collect()).await?;
         found.iter().map(|it| subnet(it, &public)).collect()
     }
 
-    /// Of the route tables of these VPCs: whether each leads to an internet gateway, by subnet, and by VPC for the main
-    /// one, which holds for subnets without a table of their own.
+    /// Whether the route tables of these VPCs lead to an internet gateway, by subnet; the main table, which applies to
+    /// subnets without a table of their own, by VPC.
     async fn public_routes(&self, vpcs: Vec<String>) -> Result<BTreeMap<String, bool>> {
         if vpcs.is_empty() {
             return Ok(BTreeMap::new());
@@ -98,9 +96,9 @@ impl AwsProvider {
         Ok(public)
     }
 
-    /// Whether the user's own ssh configuration reaches addresses of a subnet by another host.
+    /// Whether the user's own ssh configuration reaches addresses of a subnet through another host.
     async fn has_jump_host(&self, subnet: &Subnet) -> Result<bool> {
-        // The first that EC2 gives to machines: it keeps the first four for itself.
+        // The first address that EC2 assigns to machines: it reserves the first four.
         let Some(address) = subnet.network.and_then(|network| network.hosts().nth(3)) else {
             return Ok(false);
         };
@@ -113,15 +111,15 @@ impl AwsProvider {
         match (&self.settings.subnet, &self.settings.vpc) {
             (Some(subnet), _) => Error::invalid(format!("there is no subnet `{subnet}` in {region}"))
                 .at("provider.aws.subnet")
-                .remedy("`aws ec2 describe-subnets` lists those that there are"),
+                .remedy("list the existing ones with `aws ec2 describe-subnets`"),
             (None, Some(vpc)) => Error::invalid(format!("there is no subnet in `{vpc}` in {region}"))
                 .at("provider.aws.vpc")
-                .remedy("name another VPC in `provider.aws.vpc`, or make a subnet in this one"),
+                .remedy("set another VPC in `provider.aws.vpc`, or create a subnet in this one"),
             (None, None) => self.no_default_subnet().await.unwrap_or_else(|failed| failed),
         }
     }
 
-    /// A default VPC without subnets is another thing than none.
+    /// The error if there is no default subnet: either no default VPC, or one without subnets.
     async fn no_default_subnet(&self) -> Result<Error> {
         let region = &self.api.region;
         let found = self.api.ec2.describe_vpcs().filters(filter("is-default", ["true"])).send().await;
@@ -130,11 +128,11 @@ impl AwsProvider {
         Ok(match vpc {
             Some(vpc) => Error::could_not_run(format!("the default VPC `{vpc}` of {region} has no subnet"))
                 .remedy(format!(
-                    "make one with `aws ec2 create-default-subnet --availability-zone {region}a`, or name a VPC or a \
-                     subnet in `provider.aws.vpc` or `provider.aws.subnet`"
+                    "create one with `aws ec2 create-default-subnet --availability-zone {region}a`, or set \
+                     `provider.aws.vpc` or `provider.aws.subnet`"
                 )),
             None => Error::could_not_run(format!("the account has no default VPC in {region}")).remedy(
-                "name a VPC or a subnet in `provider.aws.vpc` or `provider.aws.subnet`, or make a default VPC: \
+                "set `provider.aws.vpc` or `provider.aws.subnet`, or create a default VPC with \
                  `aws ec2 create-default-vpc`",
             ),
         })
@@ -142,10 +140,10 @@ impl AwsProvider {
 }
 
 fn no_way(left_out: &[String]) -> Error {
-    Error::could_not_run(format!("machines in these subnets could not be reached: {}", left_out.join("; ")))
+    Error::could_not_run(format!("machines in these subnets would be unreachable: {}", left_out.join("; ")))
         .remedy(
-            "name a subnet with a route to an internet gateway in `provider.aws.subnet`; or let ssh reach the private one: \
-             a `ProxyJump` for its addresses in `~/.ssh/config`, or private networks alone (a VPN) in \
+            "set `provider.aws.subnet` to a subnet with a route to an internet gateway; or let ssh reach the private \
+             one: with a `ProxyJump` for its addresses in `~/.ssh/config`, or with only private networks (a VPN) in \
              `provider.aws.allow_ssh_from`",
         )
 }
@@ -159,23 +157,23 @@ fn subnet(found: &types::Subnet, public: &BTreeMap<String, bool>) -> Result<Subn
         id: id.to_owned(),
         vpc: vpc.to_owned(),
         zone: found.availability_zone().ok_or_else(|| lacks("a zone"))?.to_owned(),
-        // Only to ask ssh about a jump host: without it none is assumed.
+        // Only used to look up a jump host in the ssh configuration: without a network, none is assumed.
         network: found.cidr_block().and_then(|text| text.parse().ok()),
-        // A count below zero leaves none either.
+        // A negative count means none.
         free: u32::try_from(free).unwrap_or(0),
         ipv6_only: found.ipv6_native() == Some(true),
         is_public: public.get(id).or_else(|| public.get(vpc)).copied().unwrap_or(false),
     })
 }
 
-/// Whether a route leads everything else to an internet gateway that is there.
+/// Whether a route is a default route to an existing internet gateway.
 fn leads_out(route: &types::Route) -> bool {
     route.destination_cidr_block() == Some("0.0.0.0/0")
         && route.gateway_id().is_some_and(|id| id.starts_with("igw-"))
         && route.state() != Some(&types::RouteState::Blackhole)
 }
 
-/// Whether a network is reached only from inside: RFC 1918, shared addresses of carriers, and unique local ones of IPv6.
+/// Whether a network is private: RFC 1918, carriers' shared addresses (RFC 6598), and IPv6 unique local addresses.
 fn is_private(network: ipnet::IpNet) -> bool {
     let inside = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7"];
     inside.iter().any(|text| text.parse::<ipnet::IpNet>().is_ok_and(|it| it.contains(&network)))

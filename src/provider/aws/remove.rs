@@ -1,5 +1,5 @@
-//! Removing everything of a project. The security groups are the witness: EC2 does not delete one while any instance
-//! has it, so that a launch that no call shows yet is noticed, waited for, and removed.
+//! Removes everything of a project. EC2 does not delete a security group while an instance uses it: by that, a launch
+//! that no call shows yet is detected, waited for, and removed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -15,22 +15,22 @@ use crate::host::Role;
 use crate::plan::aws::{Cloud, IngressSource, InstanceState, ROLES};
 use crate::retry::Patience;
 
-/// All rounds together: machines take a minute or two to go.
+/// Timeout of all rounds together: terminating machines takes a minute or two.
 const GONE_WITHIN: Duration = Duration::from_mins(5);
 
-/// How long EC2 may take to show what was made.
+/// Timeout until EC2 shows new resources.
 const SHOWN_WITHIN: Duration = Duration::from_secs(8);
 
-/// What one round came to.
+/// Result of one round.
 struct Round {
     /// Machines that EC2 refuses to terminate: ids and names.
     protected: BTreeMap<String, String>,
-    /// What stood in the way of something; the next round may get over it.
+    /// A failure that the next round may resolve.
     obstacle: Option<Error>,
 }
 
 impl Round {
-    /// Keeps what may pass for the next round.
+    /// Keeps a failure that may pass for the next round; returns any other.
     fn meet(&mut self, obstacle: RemovalObstacle) -> Result<()> {
         if !obstacle.may_pass {
             return Err(obstacle.error);
@@ -65,13 +65,13 @@ impl AwsProvider {
         pieces
     }
 
-    /// Removes everything, and looks again until nothing is found.
+    /// Removes everything, and checks again until nothing is found.
     pub(super) async fn remove_all(&self) -> Result<Vec<Piece>> {
         let mut removed = BTreeSet::new();
         let mut witnesses = BTreeSet::new();
         let mut patience =
             Patience::new(GONE_WITHIN).pausing(Duration::from_millis(300), Duration::from_secs(2));
-        // A run that was cut short a moment ago may have made what no call shows yet.
+        // A run that was just interrupted may have created resources that no call shows yet.
         let mut doubt = Patience::new(SHOWN_WITHIN).pausing(Duration::from_secs(1), Duration::from_secs(1));
         let may_hide = self.folder.may_hide();
         loop {
@@ -85,7 +85,7 @@ impl AwsProvider {
             let in_cloud = found.iter().any(|piece| !matches!(piece, Piece::Folder(_)));
             removed.extend(found);
             if !in_cloud {
-                if sure || doubt.again(Error::failed("nothing is shown")).await.is_err() {
+                if sure || doubt.again(Error::failed("EC2 shows nothing")).await.is_err() {
                     break;
                 }
                 continue;
@@ -99,14 +99,14 @@ impl AwsProvider {
             }
         }
         if let Some(folder) = self.local_folder() {
-            // No call shows it, but one that was imported a moment ago may be hidden still.
+            // No call shows the key pair, but a new one may not be visible yet.
             self.delete_key().await?;
             files::remove(&folder).await?;
         }
         Ok(removed.into_iter().collect())
     }
 
-    /// Machines that EC2 keeps, by id with their names.
+    /// The error for machines with termination protection: ids and names.
     fn protected(&self, machines: &BTreeMap<String, String>) -> Error {
         let command = machines.keys().map(|id| {
             format!(
@@ -116,12 +116,12 @@ impl AwsProvider {
         });
         let names: Vec<&str> = machines.values().map(String::as_str).collect();
         Error::failed(format!("protected from termination: {}", names.join(", "))).remedy(format!(
-            "write `termination_protection: false` and run `monctl up`, or run `{}`; then `monctl down` again",
+            "set `termination_protection: false` and run `monctl up`, or run `{}`; then run `monctl down` again",
             command.collect::<Vec<_>>().join(" && ")
         ))
     }
 
-    /// Removes all that can be removed now.
+    /// Removes everything that can be removed now.
     async fn round(&self, cloud: &Cloud, interfaces: &[String]) -> Result<Round> {
         let mut round = Round { protected: BTreeMap::new(), obstacle: None };
         self.remove_instances(cloud, &mut round).await?;
@@ -164,11 +164,11 @@ impl AwsProvider {
         }
         let list: Vec<&str> = names.iter().map(|(_, name)| name.as_str()).collect();
         let done = self.begin(format!("terminate {}", list.join(", ")));
-        // One call each: of several, EC2 terminates none where one is protected.
-        let asked = join_all(names.iter().map(|(id, _)| self.terminate_unless_protected(id))).await;
+        // One call each: in a call for several, EC2 terminates none if one is protected.
+        let answers = join_all(names.iter().map(|(id, _)| self.terminate_unless_protected(id))).await;
         let mut going = Vec::new();
-        for ((id, name), asked) in names.into_iter().zip(asked) {
-            if asked? {
+        for ((id, name), is_going) in names.into_iter().zip(answers) {
+            if is_going? {
                 going.push(id.to_owned());
             } else {
                 round.protected.insert(id.to_owned(), name);
@@ -179,7 +179,7 @@ impl AwsProvider {
         Ok(())
     }
 
-    /// Whether it goes.
+    /// Terminates an instance; returns `false` if it is protected.
     async fn terminate_unless_protected(&self, id: &str) -> Result<bool> {
         match self.api.ec2.terminate_instances().instance_ids(id).send().await {
             Ok(_) => Ok(true),
@@ -204,10 +204,11 @@ impl AwsProvider {
         failed.unless_gone(async { Ok(self.loose_interfaces().await?.iter().any(|it| it == id)) }).await
     }
 
-    /// Removes the groups that no machine keeps. The application group's rules name the monitoring group, so it goes first.
+    /// Removes the groups that no remaining machine uses. The application group is removed first, since its rules refer
+    /// to the monitoring group.
     async fn remove_groups(&self, cloud: &Cloud, kept: &BTreeSet<Role>) -> Result<(), RemovalObstacle> {
         for role in ROLES.into_iter().filter(|role| !kept.contains(role)) {
-            // What the application group lets in is the monitoring group's.
+            // The rules of the application group refer to the monitoring group.
             if role == Role::MONITORING && kept.contains(&Role::APP) {
                 continue;
             }
@@ -228,7 +229,7 @@ impl AwsProvider {
         Ok(())
     }
 
-    /// Takes away what lets a group into the project's other one: EC2 does not delete a group that a rule names.
+    /// Removes the rules of the project's other groups that refer to this one: EC2 does not delete a referenced group.
     async fn untie(&self, cloud: &Cloud, id: &str) -> Result<(), RemovalObstacle> {
         for other in cloud.groups.values().filter(|other| other.id != id) {
             for rule in
@@ -240,7 +241,7 @@ impl AwsProvider {
         Ok(())
     }
 
-    /// One that is gone already is fine.
+    /// Deletes the key pair. Succeeds if it is gone already.
     async fn delete_key(&self) -> Result<(), RemovalObstacle> {
         let failed = match self.api.ec2.delete_key_pair().key_name(self.key_name()).send().await {
             Ok(_) => return Ok(()),

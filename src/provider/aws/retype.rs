@@ -1,5 +1,5 @@
-//! Giving a machine another type, for which it must be stopped. All that EC2 can be asked beforehand is asked before; if
-//! it fails all the same, the machine gets its type back and is started.
+//! Changes the type of a machine, which must be stopped for that. `DryRun` calls check the change first; if it still
+//! fails, the machine gets its old type back and is started.
 
 use aws_sdk_ec2::types::AttributeValue;
 
@@ -16,7 +16,7 @@ pub(super) struct Retyping<'a> {
     pub id: &'a str,
     pub from: &'a str,
     pub to: &'a str,
-    /// Whether it runs now. One that is stopped is started, too.
+    /// Whether it runs now. A stopped machine is started, too.
     pub running: bool,
 }
 
@@ -36,19 +36,19 @@ impl AwsProvider {
         Ok(())
     }
 
-    /// Asks for each of the three calls whether EC2 would carry it out.
+    /// Checks with `DryRun` that EC2 would carry out each of the three calls.
     async fn may_retype(&self, Retyping { id, to, running, .. }: Retyping<'_>) -> Result<()> {
         let ec2 = &self.api.ec2;
         if running {
-            let asked = ec2.stop_instances().instance_ids(id).dry_run(true).send().await;
-            allowed("ec2:StopInstances", asked, &[])?;
+            let answer = ec2.stop_instances().instance_ids(id).dry_run(true).send().await;
+            allowed("ec2:StopInstances", answer, &[])?;
         }
         let value = AttributeValue::builder().value(to).build();
-        let asked = ec2.modify_instance_attribute().instance_id(id).instance_type(value).dry_run(true);
-        // It is stopped only then.
-        allowed("ec2:ModifyInstanceAttribute", asked.send().await, &["IncorrectInstanceState"])?;
-        let asked = ec2.start_instances().instance_ids(id).dry_run(true).send().await;
-        allowed("ec2:StartInstances", asked, &["IncorrectInstanceState"])
+        let call = ec2.modify_instance_attribute().instance_id(id).instance_type(value).dry_run(true);
+        // The machine may still run at this point.
+        allowed("ec2:ModifyInstanceAttribute", call.send().await, &["IncorrectInstanceState"])?;
+        let answer = ec2.start_instances().instance_ids(id).dry_run(true).send().await;
+        allowed("ec2:StartInstances", answer, &["IncorrectInstanceState"])
     }
 
     async fn retype_and_start(&self, id: &str, to: &str) -> Result<()> {
@@ -65,7 +65,7 @@ impl AwsProvider {
         call.send().await.map(drop).map_err(|failed| explain("ec2:ModifyInstanceAttribute", &failed))
     }
 
-    /// Gives the machine its type back and starts it where it ran before. What comes back is why the change failed.
+    /// Restores the machine's type, and starts it if it ran before. Returns the error of the failed change.
     async fn put_back(&self, change: Retyping<'_>, error: Error) -> Error {
         let Retyping { host, id, from, running, .. } = change;
         match self.restore(change).await {

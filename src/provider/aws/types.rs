@@ -1,4 +1,4 @@
-//! What a region says of instance types: whether it has them, in which zones, and what they boot.
+//! Instance types of a region: whether it has them, in which zones, and which architectures they boot.
 
 use std::collections::BTreeMap;
 
@@ -14,8 +14,8 @@ const DESCRIBE: &str = "ec2:DescribeInstanceTypes";
 const OFFERINGS: &str = "ec2:DescribeInstanceTypeOfferings";
 
 impl AwsProvider {
-    /// The types of these that the region has. Filters are used, since a name that EC2 does not know would make a call
-    /// fail that lists names.
+    /// Those of the types that the region has. Uses filters, since a call that lists names fails if EC2 does not know
+    /// one of them.
     pub(super) async fn types(&self, names: &[String]) -> Result<BTreeMap<String, TypeFacts>> {
         if names.is_empty() {
             return Ok(BTreeMap::new());
@@ -47,7 +47,7 @@ impl AwsProvider {
         Ok(facts)
     }
 
-    /// Refuses a change of type that EC2 would refuse, before any machine is stopped for it.
+    /// Rejects a change of type that EC2 would refuse, before any machine is stopped for it.
     pub(super) async fn check_retypes(&self, draft: &[Action], cloud: &Cloud) -> Result<()> {
         let changes: Vec<(&String, &String)> = draft
             .iter()
@@ -63,8 +63,8 @@ impl AwsProvider {
             let problem = cloud.instances.iter().find(|it| it.id == *id).and_then(|it| misfit(it, to, known));
             if let Some(problem) = problem {
                 return Err(Error::invalid(problem).at("provider.aws.instance_type").remedy(
-                    "name a type that fits; another architecture needs another disk: with an image of it in \
-                     `provider.aws.image` the machine is replaced",
+                    "choose a compatible type; for another architecture, set an image of it in `provider.aws.image`: \
+                     the machine is then replaced",
                 ));
             }
         }
@@ -75,7 +75,7 @@ impl AwsProvider {
         Error::invalid(format!("{} has no instance type `{name}`", self.api.region))
             .at("provider.aws.instance_type")
             .remedy(format!(
-                "`aws ec2 describe-instance-type-offerings --region {}` lists those that there are",
+                "list the available types with `aws ec2 describe-instance-type-offerings --region {}`",
                 self.api.region
             ))
     }

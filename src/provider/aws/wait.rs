@@ -1,4 +1,4 @@
-//! Waiting for instances: one call for all of them, about once a second. Fresh ids may be unknown for a while.
+//! Waits for instances with one call for all of them, about once a second. EC2 may not know new ids for a while.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -12,13 +12,13 @@ use crate::error::{Error, Result};
 use crate::plan::aws::{Instance, InstanceState};
 use crate::retry::Patience;
 
-/// How long a change of state may take: stopping a busy machine takes minutes.
+/// Timeout of a change of state: stopping a busy machine takes minutes.
 const CHANGES_WITHIN: Duration = Duration::from_mins(5);
-/// How long an answer may still show the state before `StartInstances`.
+/// How long EC2 may still return the state before `StartInstances`.
 const STALE_FOR: Duration = Duration::from_secs(10);
-/// How many lines of a console are shown.
+/// Number of console lines shown.
 const SHOWN_LINES: usize = 20;
-/// Why an instance is stopped where somebody stopped it: of a start that failed EC2 gives other reasons.
+/// Reason codes of an instance that was stopped on purpose: a failed start has other codes.
 const STOPPED_ON_PURPOSE: [&str; 4] = [
     "Client.UserInitiatedShutdown",
     "Client.InstanceInitiatedShutdown",
@@ -27,7 +27,7 @@ const STOPPED_ON_PURPOSE: [&str; 4] = [
 ];
 
 impl AwsProvider {
-    /// Waits until all of these are in that state; one that is terminated, or fell back while starting, will never be.
+    /// Waits until all instances are in that state. Fails at once if one is terminated, or stops while starting.
     pub(super) async fn wait_for(&self, ids: &[String], state: InstanceState) -> Result<Vec<Instance>> {
         let mut patience =
             Patience::new(CHANGES_WITHIN).pausing(Duration::from_millis(300), Duration::from_millis(1_200));
@@ -57,7 +57,7 @@ impl AwsProvider {
                 .filter(|id| !found.iter().any(|it| it.id == **id && it.state == state))
                 .map(|id| found.iter().find(|it| it.id == *id).map_or_else(|| id.clone(), Instance::label))
                 .collect();
-            // EC2 forgets what is terminated.
+            // EC2 forgets terminated instances after a while.
             let forgotten = state == InstanceState::Terminated
                 && found.iter().all(|it| it.state == InstanceState::Terminated);
             if late.is_empty() || forgotten {
@@ -73,11 +73,13 @@ impl AwsProvider {
                     _ => "terminated",
                 }
             ));
-            patience.again(error.remedy("run the same command again: it goes on from what is there")).await?;
+            patience
+                .again(error.remedy("run the command again: it continues from the current state"))
+                .await?;
         }
     }
 
-    /// Why an instance did not come up, in EC2's words, with what its console shows.
+    /// The error for an instance that did not start, with EC2's reason; shows the end of its console output.
     async fn ended(&self, instance: &Instance) -> Error {
         let reason = match (&instance.reason, &instance.reason_code) {
             (Some(reason), Some(code)) if !reason.contains(code.as_str()) => format!("{code}: {reason}"),
@@ -92,18 +94,18 @@ impl AwsProvider {
         let became =
             if instance.state.is_alive() { "fell back to `stopped`" } else { "was terminated at once" };
         let remedy = if reason.contains("InternalError") {
-            "mostly its disk's KMS key cannot be used: docs/aws.md has what the caller must be allowed (`kms:CreateGrant`, the \
-             key's own policy); then run `monctl up` again"
+            "usually the KMS key of its disk cannot be used: grant the permissions in docs/aws.md (`kms:CreateGrant`, \
+             the key's own policy), then run `monctl up` again"
         } else {
-            "remove the cause, then run `monctl up` again: it goes on from what is there"
+            "remove the cause, then run `monctl up` again: it continues from the current state"
         };
         Error::failed(format!("{label} {became}: {reason}")).remedy(remedy)
     }
 
-    /// The end of an instance's console output. It is an addition to an error: where it cannot be had, nothing is shown.
+    /// The end of an instance's console output; `None` on any failure, since it only supplements another error.
     pub(super) async fn console_of(&self, id: &str) -> Option<String> {
         let call = self.api.ec2.get_console_output().instance_id(id);
-        // The last lines as they are now; only machines on Nitro have them, others those of their last change of state.
+        // Only machines on Nitro provide the current output; for others, EC2 keeps that of their last change of state.
         let output = match call.clone().latest(true).send().await {
             Err(failed) if code(&failed) == Some("UnsupportedOperation") => call.send().await.ok()?,
             other => other.ok()?,
@@ -119,7 +121,7 @@ impl AwsProvider {
     }
 }
 
-/// Whether an instance is stopped though it was to start.
+/// Whether an instance stopped because its start failed.
 fn failed_to_start(instance: &Instance) -> bool {
     let code = instance.reason_code.as_deref();
     instance.state == InstanceState::Stopped && code.is_some_and(|code| !STOPPED_ON_PURPOSE.contains(&code))

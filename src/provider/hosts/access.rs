@@ -1,5 +1,5 @@
-//! How ssh reaches the hosts: for each a configuration file that says what must hold, and then reads the
-//! user's own, so that aliases, keys, agents and jump hosts work as they do by hand.
+//! How ssh reaches the hosts: each has a configuration file with the settings that monctl requires, which then
+//! includes the user's own, so that aliases, keys, agents and jump hosts work as they do by hand.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,20 +11,20 @@ use crate::host::{SshTarget, Trust};
 use crate::remote::{self, HostKey, SshRoute};
 use crate::spec::{Fingerprint, SshUser};
 
-/// What holds for every host, and the way to the user's own configuration.
+/// Settings for every host, and the `Include` of the user's own configuration.
 const EVERY_HOST: &str = include_str!("ssh_config");
 
 /// The files of one host in the project's folder.
 #[derive(Debug, Clone)]
 pub(super) struct HostSshFiles {
     pub config: PathBuf,
-    /// The one key that is accepted, where the spec has its fingerprint.
+    /// The only accepted host key, if the spec has its fingerprint.
     pub pinned: PathBuf,
     alias: String,
 }
 
 impl HostSshFiles {
-    /// Writes the configuration of a host, if it is not there as it must be.
+    /// Writes the configuration of a host unless it is up to date.
     pub fn write(project: &Path, host: &NamedHost) -> Result<Self> {
         let ssh = project.join("ssh");
         folder::create(&ssh)?;
@@ -34,7 +34,7 @@ impl HostSshFiles {
             alias: host.settings.ssh.host().to_owned(),
         };
         let text = access.text(host);
-        // What cannot be read is written anew.
+        // A file that cannot be read is rewritten.
         if fs::read_to_string(&access.config).ok().as_ref() != Some(&text) {
             folder::write(&access.config, &text)?;
         }
@@ -61,17 +61,17 @@ impl HostSshFiles {
             options.into_iter().flatten().map(|option| format!("    {option}\n")).collect();
         let alias = &self.alias;
         format!(
-            "# Kept by monctl; use it with `ssh -F THIS-FILE {alias}`.\nHost {alias}\n{}{EVERY_HOST}",
+            "# Managed by monctl; use it with `ssh -F THIS-FILE {alias}`.\nHost {alias}\n{}{EVERY_HOST}",
             options.concat()
         )
     }
 
-    /// The name under which the pinned key is kept, which is nobody else's.
+    /// The name under which the pinned key is stored; not used by any other host.
     fn key_alias(&self) -> String {
         format!("monctl.{}", self.alias.replace(':', "."))
     }
 
-    /// What ssh would do. Connects to nothing.
+    /// The route that ssh would take. Does not connect.
     pub async fn route(&self) -> Result<SshRoute> {
         remote::route(&self.config, &self.alias).await
     }
@@ -85,11 +85,11 @@ impl HostSshFiles {
         }
     }
 
-    /// Pins the key that has this fingerprint, unless it is pinned. A host that shows no key at all is left to
-    /// the connection, which fails and says why.
+    /// Pins the key with this fingerprint, unless it is pinned. Succeeds if the host presents no key at all: the
+    /// connection then fails with the reason.
     ///
     /// # Errors
-    /// The host has other keys only.
+    /// The host presents other keys only.
     pub async fn pin(&self, wanted: &Fingerprint) -> Result<()> {
         let is_it = |key: &HostKey| key.fingerprint() == wanted.as_str();
         let alias = self.key_alias();
@@ -116,13 +116,13 @@ fn other_key(alias: &str, wanted: &Fingerprint, keys: &[HostKey]) -> Error {
         shown.join(", ")
     ))
     .remedy(format!(
-        "somebody else may answer at this address; read the fingerprint on the host itself, on its console for \
-         instance ({}), and correct `host_key` only where it is the same",
+        "another machine may answer at this address; compare with the fingerprint on the host itself, for example \
+         on its console ({}), and correct `host_key` only if it matches",
         files.join(", ")
     ))
 }
 
-/// A path as ssh's configuration takes it.
+/// A path quoted for an ssh configuration file.
 fn quoted(path: &Path) -> String {
     format!("\"{}\"", path.display().to_string().replace('%', "%%"))
 }
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_spec_says_stands_before_the_users_own_configuration() {
+    fn settings_of_the_spec_come_before_the_users_own_configuration() {
         let text = config(r#"{"ssh": "web1", "user": "deploy", "port": 2222, "key": "/keys/50%"}"#);
         let before = "Host web1\n    User deploy\n    Port 2222\n    IdentityFile \"/keys/50%%\"\n    IdentitiesOnly yes\n";
         assert!(text.contains(before), "{text}");
@@ -154,12 +154,12 @@ mod tests {
     #[test]
     fn a_bare_destination_leaves_everything_but_strictness_to_the_user() {
         let text = config(r#""me@web1""#);
-        assert!(text.contains("Host web1\n    User me\n# What a script"), "{text}");
+        assert!(text.contains("Host web1\n    User me\n# Settings that monctl"), "{text}");
         assert!(!text.contains("UserKnownHostsFile"), "{text}");
     }
 
     #[test]
-    fn a_fingerprint_in_the_spec_shuts_out_all_other_keys() {
+    fn a_fingerprint_in_the_spec_excludes_all_other_keys() {
         let text =
             config(r#"{"ssh": "web1", "host_key": "SHA256:H4HyiwQ/z2xV+/KYe56drGuo8NHH1Tys90IQikqNFYQ"}"#);
         for line in ["GlobalKnownHostsFile none", "KnownHostsCommand none", "HostKeyAlias monctl.web1"] {

@@ -1,4 +1,4 @@
-//! The address under which the other hosts reach a host: the spec's, or what its name means here.
+//! The address at which the other hosts reach a host: the spec's, else the one that its name resolves to here.
 
 use std::net::IpAddr;
 
@@ -26,7 +26,7 @@ pub(super) async fn of(host: &NamedHost, route: &SshRoute) -> Result<IpAddr> {
     usable(host, first.ok_or_else(none)?)
 }
 
-/// All addresses of a name, those of version 4 first and each in order, so that the same name gives the same one.
+/// All addresses of a name, sorted, IPv4 first, so that the same name always gives the same address.
 async fn resolve(name: &str) -> std::io::Result<Vec<IpAddr>> {
     let mut found: Vec<IpAddr> =
         tokio::net::lookup_host((name, 0)).await?.map(|address| address.ip()).collect();
@@ -50,7 +50,7 @@ fn usable(host: &NamedHost, address: IpAddr) -> Result<IpAddr> {
 fn with_remedy(host: &NamedHost, error: Error) -> Error {
     let ssh = host.settings.ssh.host();
     error.at(host.name.to_string()).remedy(format!(
-        "write the address under which the other hosts reach it into the spec: `{{ssh: {ssh}, address: 10.0.0.7}}`"
+        "set the address at which the other hosts reach it in the spec: `{{ssh: {ssh}, address: 10.0.0.7}}`"
     ))
 }
 

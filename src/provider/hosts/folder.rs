@@ -1,5 +1,5 @@
-//! The project's folder on this computer, which needs no root: how ssh reaches the hosts, which hosts were ever
-//! changed for it, Grafana's password.
+//! The project's folder on this computer, which needs no root: ssh configuration, the list of hosts that were ever
+//! changed for the project, Grafana's password.
 
 use std::env;
 use std::fs::{self, Permissions};
@@ -12,7 +12,7 @@ use tempfile::NamedTempFile;
 use crate::error::{Error, Result};
 use crate::host::ProjectName;
 
-/// Where projects have their folders: `$XDG_DATA_HOME/monctl/hosts`, by default below `~/.local/share`.
+/// Parent of the projects' folders: `$XDG_DATA_HOME/monctl/hosts`, by default below `~/.local/share`.
 pub(super) fn root() -> Result<PathBuf> {
     let absolute = |name: &str| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let data = absolute("XDG_DATA_HOME").or_else(|| Some(absolute("HOME")?.join(".local/share")));
@@ -27,7 +27,7 @@ pub(super) fn of(project: &ProjectName) -> Result<PathBuf> {
     Ok(root()?.join(project.as_str()))
 }
 
-/// Makes a folder, and those above it, that only its owner may enter.
+/// Creates a folder and its parents, accessible to their owner only.
 pub(super) fn create(path: &Path) -> Result<()> {
     fs::DirBuilder::new()
         .recursive(true)
@@ -36,8 +36,8 @@ pub(super) fn create(path: &Path) -> Result<()> {
         .map_err(|error| cannot("make", path, error))
 }
 
-/// Writes a file that only its owner may read, by renaming it into place; what was there last is there after a
-/// power failure, or this.
+/// Writes a file that only its owner may read, by renaming it into place; a power failure leaves the old content
+/// or the new one.
 pub(super) fn write(path: &Path, text: &str) -> Result<()> {
     let write = || {
         let folder = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
@@ -50,7 +50,7 @@ pub(super) fn write(path: &Path, text: &str) -> Result<()> {
     write().map_err(|error: io::Error| cannot("write", path, error))
 }
 
-/// Reads a file, if it is there.
+/// Reads a file; `None` if it does not exist.
 pub(super) fn read(path: &Path) -> Result<Option<String>> {
     match fs::read_to_string(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),

@@ -1,5 +1,5 @@
-//! What `down` does on hosts: asks each for its record, and has each take back what it says. A host that does not
-//! answer does not keep the others from it.
+//! `down` on existing hosts: reads each host's record and reverts what it lists. An unreachable host does not
+//! prevent this on the others.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -18,15 +18,15 @@ use crate::playbook::{Removal, bootstrap, removal_script};
 use crate::provider::doing::Doing;
 use crate::remote::{Limits, Remote};
 
-/// A host that exists answers at once.
+/// Timeout for the connection; an existing host answers at once.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(20);
-/// Its script first waits up to five minutes for another run to end.
-const TOLD_WITHIN: Duration = Duration::from_mins(6);
-/// Removing packages takes its time, and a lock of apt is waited for.
+/// Timeout for listing; the script first waits up to five minutes for another run to end.
+const LISTED_WITHIN: Duration = Duration::from_mins(6);
+/// Timeout for reverting; removing packages takes long, and the script waits for apt's lock.
 const GIVEN_BACK_WITHIN: Duration = Duration::from_mins(45);
 
 impl HostsProvider {
-    /// What there is of the project: on each host, and the folder on this computer.
+    /// What exists of the project: on each host, and the folder on this computer.
     pub(super) async fn pieces(&self) -> Result<Vec<Piece>> {
         let (hosts, found) = self.everywhere(Removal::List).await?;
         let mut pieces = Vec::new();
@@ -42,7 +42,7 @@ impl HostsProvider {
         Ok(pieces)
     }
 
-    /// Has every host take back what its record says, and forgets those on which nothing is left.
+    /// Reverts on every host what its record lists, and forgets hosts on which nothing is left.
     pub(super) async fn take_back(&self) -> Result<Vec<Piece>> {
         let (hosts, done) = self.everywhere(Removal::Remove).await?;
         let mut pieces = Vec::new();
@@ -54,7 +54,7 @@ impl HostsProvider {
             }
         }
         if failed.is_empty() {
-            // The hosts are asked once more before the way to them is forgotten.
+            // Checks the hosts once more before the way to them is forgotten.
             let (_, left) = self.everywhere(Removal::List).await?;
             if left.iter().all(|left| left.as_ref().is_ok_and(Vec::is_empty)) {
                 std::fs::remove_dir_all(&self.folder)
@@ -73,12 +73,12 @@ impl HostsProvider {
             Some(_) => error.in_one_line(),
             None => format!("{}: {}", host.name, error.in_one_line()),
         });
-        Err(Error::failed(format!("not given back: {}", names.join(", ")))
+        Err(Error::failed(format!("not restored: {}", names.join(", ")))
             .because(why.collect::<Vec<_>>().join("\n"))
-            .remedy("the others are given back; run `monctl down` again for what is left"))
+            .remedy("all other hosts are restored; run `monctl down` again for the rest"))
     }
 
-    /// Runs the script on all hosts of the spec and all that earlier runs wrote down, at once.
+    /// Runs the script concurrently on all hosts of the spec and all that earlier runs recorded.
     async fn everywhere(
         &self,
         removal: Removal,
@@ -93,7 +93,7 @@ impl HostsProvider {
         if !exists && removal == Removal::List {
             #[expect(
                 clippy::let_underscore_must_use,
-                reason = "only looked: what the look needed goes with it, or is found again"
+                reason = "only listed: the folder was created for that, and is found again if it stays"
             )]
             let _ = std::fs::remove_dir_all(&self.folder);
         }
@@ -111,10 +111,10 @@ impl HostsProvider {
         let machine = Machine { name: host.name, address, ssh };
         let remote = Remote::connect(&machine, ANSWERS_WITHIN, &self.events).await?;
         let doing = (removal == Removal::Remove)
-            .then(|| Doing::begin(&self.events, format!("give back {}", host.name)));
+            .then(|| Doing::begin(&self.events, format!("restore {}", host.name)));
         let script = removal_script(removal, &self.project);
         let limits =
-            Limits::ANSWER.within(if removal == Removal::Remove { GIVEN_BACK_WITHIN } else { TOLD_WITHIN });
+            Limits::ANSWER.within(if removal == Removal::Remove { GIVEN_BACK_WITHIN } else { LISTED_WITHIN });
         let output = remote.run_within(&bootstrap(), script, limits).await?;
         let things = read(host, &output.stdout);
         if !output.status.success()
@@ -123,9 +123,9 @@ impl HostsProvider {
             return Err(error);
         }
         if !output.status.success() || !output.stdout.ends_with("end\n") {
-            return Err(at(Error::failed("the host could not take everything back")
+            return Err(at(Error::failed("not everything could be removed from the host")
                 .because(output.stderr.trim().to_owned())
-                .remedy("run `monctl down` again; it goes on from here")));
+                .remedy("run `monctl down` again; it continues from here")));
         }
         if let Some(doing) = doing {
             doing.end();
@@ -138,16 +138,16 @@ impl HostsProvider {
         let causes = error.causes();
         let why = causes.last().and_then(|cause| cause.lines().last());
         let why = why.map(|why| format!(" ({})", why.trim())).unwrap_or_default();
-        let said = format!(
-            "{}{why}; where it is gone for good, take it out of `{}` and of the spec",
+        let shown = format!(
+            "{}{why}; if the host is gone for good, remove it from `{}` and from the spec",
             error.message(),
             file.display()
         );
-        RecordedItems { host: host.name, kind: RecordedItemKind::Unreachable, names: vec![said] }
+        RecordedItems { host: host.name, kind: RecordedItemKind::Unreachable, names: vec![shown] }
     }
 }
 
-/// The lines of the host's script: a kind and a name each, and `end` last.
+/// Parses the output of the host's script: a kind and a name per line, and `end` last.
 fn read(host: &NamedHost, output: &str) -> Vec<RecordedItems> {
     let mut things: BTreeMap<RecordedItemKind, Vec<String>> = BTreeMap::new();
     for line in output.lines() {

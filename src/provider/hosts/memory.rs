@@ -1,5 +1,5 @@
-//! Which hosts were ever changed for the project: written down before that happens, so that `down` gives
-//! back also what a spec does not name any more, or where it is lost. Holds no secret.
+//! The hosts that were ever changed for the project. Each is recorded before its first change, so that `down` also
+//! reverts hosts that the spec no longer names, or whose spec is lost. Contains no secrets.
 
 use std::path::{Path, PathBuf};
 
@@ -22,7 +22,7 @@ impl NamedHost {
         Self { name, settings }
     }
 
-    /// Whether both are reached at the same place.
+    /// Whether both have the same destination and port.
     fn is(&self, other: &Self) -> bool {
         let place = |host: &Self| (host.settings.ssh.host().to_owned(), host.settings.port);
         place(self) == place(other)
@@ -35,7 +35,7 @@ impl NamedHost {
     }
 }
 
-/// The same as it lies in the file.
+/// A host as the file stores it.
 #[derive(Debug, Serialize, Deserialize)]
 struct Entry {
     name: String,
@@ -47,14 +47,14 @@ pub(super) fn path(project: &Path) -> PathBuf {
     project.join("hosts.json")
 }
 
-/// The hosts that were written down; none where there is no file.
+/// The recorded hosts; empty if there is no file.
 pub(super) fn read(project: &Path) -> Result<Vec<NamedHost>> {
     let path = path(project);
     let Some(text) = folder::read(&path)? else { return Ok(Vec::new()) };
     let damaged = |cause: String| {
-        Error::could_not_run(format!("cannot understand `{}`", path.display()))
+        Error::could_not_run(format!("cannot parse `{}`", path.display()))
             .because(cause)
-            .remedy("mend the file; it lists the hosts on which something of the project may lie")
+            .remedy("repair the file; it lists the hosts that may have something of the project")
     };
     let entries: Vec<Entry> = serde_json::from_str(&text).map_err(|error| damaged(error.to_string()))?;
     let host = |entry: Entry| {
@@ -66,7 +66,7 @@ pub(super) fn read(project: &Path) -> Result<Vec<NamedHost>> {
     entries.into_iter().map(host).collect()
 }
 
-/// Writes down these hosts beside those that were there, which come last.
+/// Records these hosts in addition to those recorded before, which come last.
 pub(super) fn remember(project: &Path, hosts: &[NamedHost]) -> Result<()> {
     let known = read(project)?;
     let all: Vec<NamedHost> = hosts.iter().cloned().chain(others(&known, hosts)).collect();
@@ -87,7 +87,7 @@ fn write(project: &Path, all: &[NamedHost]) -> Result<()> {
     folder::write(&path, &format!("{text}\n"))
 }
 
-/// The known hosts that are none of these.
+/// The known hosts that are not in `hosts`.
 pub(super) fn others(known: &[NamedHost], hosts: &[NamedHost]) -> Vec<NamedHost> {
     known.iter().filter(|known| !hosts.iter().any(|host| host.is(known))).cloned().collect()
 }
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_file_is_not_taken_for_none() {
+    fn a_damaged_file_is_an_error() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(path(folder.path()), "[{").unwrap();
         assert!(read(folder.path()).is_err());

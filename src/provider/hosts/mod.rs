@@ -1,5 +1,5 @@
-//! Hosts that exist. Nothing is made or started: the spec's hosts are the machines. What monctl changes there is
-//! recorded on each host itself (`playbooks/lib/manifest.sh`), and `down` takes exactly that back.
+//! Existing hosts. Nothing is created or started: the spec's hosts are the machines. What monctl changes there is
+//! recorded on each host itself (`playbooks/lib/manifest.sh`), and `down` reverts exactly that.
 
 mod access;
 mod address;
@@ -33,7 +33,7 @@ use crate::spec::{ExistingHosts, Loaded};
 pub struct HostsProvider {
     project: ProjectName,
     folder: PathBuf,
-    /// Those of the spec; none where the spec is lost.
+    /// The hosts of the spec; empty if the spec is lost.
     listed: Vec<NamedHost>,
     events: Events,
 }
@@ -46,9 +46,7 @@ impl HostsProvider {
         let missing = missing_keys(hosts, &base);
         if !missing.is_empty() {
             let error = loaded.refuse("reaching the hosts of the spec", missing);
-            return Err(error.remedy(
-                "name keys that are there, or leave `key` out where your ssh configuration has them",
-            ));
+            return Err(error.remedy("name keys that exist, or omit `key` if your ssh configuration sets it"));
         }
         let host = |(name, host): (HostName, &crate::spec::ExistingHost)| {
             let mut settings = host.settings();
@@ -60,7 +58,7 @@ impl HostsProvider {
         Ok(Self { project, folder, listed: hosts.all().into_iter().map(host).collect(), events })
     }
 
-    /// The hosts that earlier runs wrote down, where there are any.
+    /// The hosts that earlier runs recorded, if any.
     pub(super) fn remembered(project: &ProjectName, events: &Events) -> Result<Option<Self>> {
         let folder = folder::of(project)?;
         let exists = memory::path(&folder).exists();
@@ -101,8 +99,7 @@ impl Provider for HostsProvider {
             for host in memory::others(&memory::read(&self.folder)?, &self.listed) {
                 let ssh = &host.settings.ssh;
                 self.events.warn(format!(
-                    "`{ssh}` was part of the project and is not in the spec any more; what lies there stays until \
-                     `monctl down`"
+                    "`{ssh}` is no longer in the spec; what monctl installed there stays until `monctl down`"
                 ));
             }
             let found = join_all(self.listed.iter().map(|host| self.observe_host(host))).await;
@@ -111,7 +108,7 @@ impl Provider for HostsProvider {
         })
     }
 
-    /// They run, or are none of ours to start.
+    /// Nothing to do: monctl does not start existing hosts.
     fn plan<'a>(&'a self, _: Vec<HostName>, _: &'a Observed) -> Work<'a, Vec<InfraAction>> {
         Box::pin(async { Ok(Vec::new()) })
     }
@@ -136,7 +133,7 @@ impl Provider for HostsProvider {
     }
 }
 
-/// The keys that are not there, by their place in the spec: ssh would go on without them and be refused.
+/// The keys that do not exist, by their place in the spec: ssh would continue without them and be refused.
 fn missing_keys(hosts: &ExistingHosts, base: &Path) -> Vec<(Vec<String>, String)> {
     let missing = hosts.all().into_iter().filter_map(|(name, host)| {
         let key = base.join(host.settings().key?);

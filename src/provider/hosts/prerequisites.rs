@@ -1,4 +1,4 @@
-//! What this computer must have to reach hosts: the ssh client, and nothing else.
+//! What this computer needs to reach hosts: the ssh client, and nothing else.
 
 use std::env;
 

@@ -1,4 +1,4 @@
-//! What monctl put or changed on a host, as the host's own record has it, in words.
+//! What monctl installed or changed on a host, as listed in the host's own record.
 
 use std::fmt;
 
@@ -6,25 +6,25 @@ use serde::Serialize;
 
 use crate::host::HostName;
 
-/// Things of one kind on one host.
+/// Items of one kind on one host.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct RecordedItems {
     /// The host.
     pub host: HostName,
-    /// What they are, and so what becomes of them.
+    /// What they are, which decides what happens to them.
     #[serde(rename = "what")]
     pub kind: RecordedItemKind,
     /// Their names.
     pub names: Vec<String>,
 }
 
-/// What things on a host are. The words are those of `playbooks/lib/remove.sh`.
+/// Kind of the items on a host. The names are those of `playbooks/lib/remove.sh`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RecordedItemKind {
-    /// Data of the application or of the monitoring, which nothing brings back.
+    /// Data of the application or of the monitoring, which cannot be recovered.
     Data,
-    /// Units that monctl brought.
+    /// Units that monctl installed.
     Unit,
     /// Files, links and folders that were not there before.
     Path,
@@ -42,12 +42,12 @@ pub enum RecordedItemKind {
     Keep,
     /// The record itself.
     Record,
-    /// The host does not answer: nobody knows what is there.
+    /// The host is unreachable: its record is not known.
     Unreachable,
 }
 
 impl RecordedItemKind {
-    /// The kind that the host's script calls so.
+    /// Parses a kind from the output of the host's script.
     pub(super) fn read(word: &str) -> Option<Self> {
         Some(match word {
             "data" => Self::Data,
@@ -74,13 +74,13 @@ impl RecordedItemKind {
             Self::Package => ("package", "packages"),
             Self::Table => ("nftables table", "nftables tables"),
             Self::Record => ("the record of all this", "the record of all this"),
-            Self::Unreachable => ("not reachable", "not reachable"),
+            Self::Unreachable => ("unreachable", "unreachable"),
         }
     }
 }
 
 impl RecordedItems {
-    /// What became of it once it was dealt with.
+    /// Outcome for these items after removal.
     pub fn outcome(&self) -> String {
         let names = self.names.join(", ");
         match self.kind {
@@ -99,9 +99,9 @@ impl fmt::Display for RecordedItems {
         let names = names.join(", ");
         match self.kind {
             RecordedItemKind::Restore => {
-                write!(f, "{}: back to what it was: {}", self.host, self.names.join(", "))
+                write!(f, "{}: restore: {}", self.host, self.names.join(", "))
             }
-            RecordedItemKind::Keep => write!(f, "{}: stays: {}", self.host, self.names.join(", ")),
+            RecordedItemKind::Keep => write!(f, "{}: keep: {}", self.host, self.names.join(", ")),
             RecordedItemKind::Record => write!(f, "{}: {noun}", self.host),
             RecordedItemKind::Unreachable => write!(f, "{}: {noun}: {}", self.host, self.names.join(", ")),
             RecordedItemKind::Path => write!(f, "{}: {names}", self.host),
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn things_are_told_by_host_before_and_after() {
+    fn items_are_listed_by_host_before_and_after_removal() {
         let packages = thing(RecordedItemKind::Package, &["curl", "stress-ng"]);
         assert_eq!(packages.to_string(), "app: packages `curl`, `stress-ng`");
         assert_eq!(packages.outcome(), "removed from app: packages `curl`, `stress-ng`");

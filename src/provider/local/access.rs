@@ -1,5 +1,5 @@
-//! How this side reaches the machines: a client key of the project, the pinned host keys of its machines, and
-//! one configuration file for ssh that names both. All are there before the first connection.
+//! SSH access to the machines: the project's client key, the pinned host keys of its machines, and one ssh
+//! configuration file that names both. All exist before the first connection.
 
 use std::fs;
 use std::net::Ipv4Addr;
@@ -12,20 +12,20 @@ use super::record::Record;
 use crate::error::Result;
 use crate::host::{HostName, Machine, SshTarget, Trust};
 
-/// What holds for every machine.
+/// Settings for every machine.
 const EVERY_HOST: &str = include_str!("../ssh_config");
 
 /// The machines that exist, with their records.
 pub(super) type Records = [(HostName, Record)];
 
-/// Makes the client key if there is none, and writes what ssh needs to know of these machines.
+/// Generates the client key if there is none, and writes the ssh configuration of these machines.
 pub(super) async fn ensure(names: &Names, records: &Records) -> Result<()> {
     files::create_folder(&names.keys())?;
     if !(names.client_key().exists() && names.client_public_key().exists()) {
         keys::make(&names.client_key(), &format!("monctl project {}", names.project())).await?;
     }
     for (path, content) in expected(names, records) {
-        // What cannot be read is written anew.
+        // A file that cannot be read is rewritten.
         if fs::read_to_string(&path).ok().as_ref() != Some(&content) {
             files::write(&path, content.as_bytes(), 0o600)?;
         }
@@ -33,9 +33,9 @@ pub(super) async fn ensure(names: &Names, records: &Records) -> Result<()> {
     Ok(())
 }
 
-/// Whether ssh knows all that it needs.
+/// Whether the ssh files are complete and up to date.
 pub(super) fn is_complete(names: &Names, records: &Records) -> bool {
-    // As above: what cannot be read is not complete.
+    // As above: a file that cannot be read is not complete.
     let is_current = |(path, content)| fs::read_to_string(path).ok().as_ref() == Some(&content);
     let has_key = names.client_key().exists() && names.client_public_key().exists();
     has_key && expected(names, records).into_iter().all(is_current)
@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ssh_is_told_every_address_and_to_trust_pinned_keys_only() {
+    fn ssh_config_has_every_address_and_trusts_pinned_keys_only() {
         let names = Names::new("shop".parse().unwrap());
         let record = |address: &str| Record::example(address.parse().unwrap());
         let records = [(HostName::app(1), record("10.64.7.11")), (HostName::MONITORING, record("10.64.7.2"))];

@@ -1,6 +1,5 @@
-//! Boots a machine and waits until its ssh server listens. With systemd as this computer's init system the
-//! machine is a transient unit of it, else a process in control groups that monctl makes; it outlives monctl
-//! either way.
+//! Boots a machine and waits until its ssh server listens. With systemd as this computer's init system the machine
+//! is a transient unit, else a process in control groups that monctl creates; it outlives monctl either way.
 
 use std::ffi::OsString;
 use std::fs;
@@ -19,15 +18,15 @@ use crate::error::{Error, Result};
 use crate::host::HostName;
 use crate::retry::Patience;
 
-/// How long a boot may take. It takes one to three seconds; a busy computer needs more.
+/// Timeout of a boot, which takes one to three seconds, or longer on a busy computer.
 const BOOT: Duration = Duration::from_secs(90);
-/// How long one try to connect may take, and the pause between two.
+/// Timeout of one attempt to connect, and the pause between two.
 const TRY: Duration = Duration::from_millis(500);
 const PAUSE: Duration = Duration::from_millis(10);
 
 const LAUNCH: &str = include_str!("launch.sh");
 
-/// Boots the machine in its root, which must be accessible; nothing of an earlier start may be alive.
+/// Boots the machine in its root, which must be accessible; no process of an earlier start may be alive.
 pub(super) async fn boot(names: &Names, host: HostName, address: Ipv4Addr) -> Result<()> {
     let group = names.group(host)?;
     let machine = command_line(names, host)?;
@@ -41,7 +40,7 @@ pub(super) async fn boot(names: &Names, host: HostName, address: Ipv4Addr) -> Re
     let mut patience = Patience::new(BOOT).pausing(PAUSE, PAUSE * 4);
     while !listens(address).await {
         if has_ended(process.as_mut(), &group)? {
-            return Err(did_not_boot(host, &log, "ended while it booted"));
+            return Err(did_not_boot(host, &log, "exited during boot"));
         }
         patience.again(did_not_boot(host, &log, "does not answer on port 22")).await?;
     }
@@ -57,7 +56,7 @@ fn command_line(names: &Names, host: HostName) -> Result<Vec<OsString>> {
         format!("--hostname={host}"),
         format!("--network-bridge={}", names.bridge()),
     ];
-    // What these would set up is furnished already, or is no affair of this computer's.
+    // What these would set up is already in place, or does not concern this computer.
     let not = ["--resolv-conf=off", "--timezone=off", "--link-journal=no", "--console=pipe"];
     let words = fixed.map(OsString::from).into_iter().chain(own.map(OsString::from));
     Ok(words.chain(not.map(OsString::from)).chain([root]).collect())
@@ -71,7 +70,7 @@ fn launch(group: &str, log: &Path, machine: &[OsString]) -> Result<Child> {
     }
     let mut command = Command::new("sh");
     command.args(["-c", LAUNCH, "launch"]).arg(log).args(folders).arg("--").args(machine);
-    // The machine outlives this run: nothing of its environment, which holds secrets, goes along.
+    // The machine outlives this run: it inherits nothing of its environment, which holds secrets.
     command.env_clear().env("PATH", super::command::search_path()).env("LC_ALL", "C");
     command.spawn().map_err(|error| Error::failed("cannot run `systemd-nspawn`").because(error))
 }
@@ -89,9 +88,10 @@ fn has_ended(process: Option<&mut Child>, group: &str) -> Result<bool> {
 }
 
 fn did_not_boot(host: HostName, log: &Path, how: &str) -> Error {
-    let said = fs::read(log).unwrap_or_else(|error| format!("its log cannot be read: {error}").into_bytes());
+    let console =
+        fs::read(log).unwrap_or_else(|error| format!("its log cannot be read: {error}").into_bytes());
     Error::failed(format!("machine `{host}` {how}"))
         .at(host.to_string())
         .remedy(format!("see `{}`, then run the command again", log.display()))
-        .because(last_lines(&String::from_utf8_lossy(&said)))
+        .because(last_lines(&String::from_utf8_lossy(&console)))
 }

@@ -1,5 +1,5 @@
-//! What machines take over from this computer so that they reach the same places: DNS servers, apt's proxies,
-//! the proxies of the environment. Its extra CA certificates are part of the base image (`image.rs`).
+//! Network settings that machines take over from this computer: DNS servers, apt's proxies, the proxies of the
+//! environment. Its extra CA certificates are part of the base image (`image.rs`).
 
 use std::env;
 use std::fs;
@@ -8,10 +8,10 @@ use std::net::Ipv4Addr;
 use super::command::{run, tool};
 use crate::error::{Error, Result};
 
-/// The files that may say which DNS servers this computer asks; the second is systemd-resolved's own list.
+/// The files that may list this computer's DNS servers; the second is systemd-resolved's own list.
 const RESOLVERS: [&str; 2] = ["/etc/resolv.conf", "/run/systemd/resolve/resolv.conf"];
 
-/// The variables that say how the network is reached.
+/// The environment variables that configure proxies.
 const PROXY_VARIABLES: [&str; 8] = [
     "http_proxy",
     "https_proxy",
@@ -23,14 +23,14 @@ const PROXY_VARIABLES: [&str; 8] = [
     "NO_PROXY",
 ];
 
-/// The variables of this computer's environment that say how the network is reached.
+/// The proxy variables that are set in this computer's environment.
 pub(super) fn proxies() -> impl Iterator<Item = (&'static str, std::ffi::OsString)> {
     PROXY_VARIABLES.into_iter().filter_map(|name| Some((name, env::var_os(name)?)))
 }
 
-/// The DNS servers of this computer as far as they can be asked from elsewhere.
+/// The DNS servers of this computer that machines can query.
 pub(super) fn dns_servers() -> Vec<Ipv4Addr> {
-    // A file that is not there names none.
+    // A file that does not exist lists none.
     let usable = |path| name_servers(&fs::read_to_string(path).unwrap_or_default());
     RESOLVERS.into_iter().map(usable).find(|servers| !servers.is_empty()).unwrap_or_default()
 }
@@ -52,25 +52,25 @@ pub(super) fn resolv_conf() -> Result<String> {
     Ok(servers.chain(search).collect())
 }
 
-/// The addresses that a machine can ask: IPv4, as its network is, and not loopback, which would be itself.
+/// The name servers that a machine can query: IPv4, like its network, and not loopback, which would be itself.
 fn name_servers(resolv_conf: &str) -> Vec<Ipv4Addr> {
-    // Of IPv6 there is none in a machine's network.
+    // A machine's network has no IPv6.
     let address = |line: &str| line.strip_prefix("nameserver")?.trim().parse::<Ipv4Addr>().ok();
     resolv_conf.lines().filter_map(address).filter(|address| !address.is_loopback()).collect()
 }
 
-/// apt's proxies as an apt configuration file; empty where there are none or no apt. `gateway` is where machines
-/// find this computer; without it the file is for this computer itself.
+/// apt's proxies as an apt configuration file; empty if there are none, or no apt. `gateway` is the address at which
+/// machines reach this computer; without it the file is for this computer itself.
 pub(super) async fn apt_proxies(gateway: Option<Ipv4Addr>) -> String {
-    // Without apt there is no proxy of apt's.
+    // Without apt there are no proxies of apt.
     let dump = run(tool("apt-config").arg("dump")).await.unwrap_or_default();
     let lines = proxy_lines(&dump);
     gateway.map_or_else(|| lines.clone(), |gateway| reachable(&lines, gateway))
 }
 
-/// The proxies of the environment as machines see them, one `NAME=value` a line.
+/// The proxies of the environment as machines see them, one `NAME=value` per line.
 pub(super) fn proxy_environment(gateway: Ipv4Addr) -> String {
-    // One that is not text is no address.
+    // A value that is not UTF-8 is not an address.
     let line =
         |name: &str| Some(format!("{name}={}\n", env::var(name).ok().filter(|value| !value.is_empty())?));
     let lines: String = PROXY_VARIABLES.into_iter().filter_map(line).collect();
@@ -89,7 +89,7 @@ fn proxy_lines(dump: &str) -> String {
     dump.lines().filter(is_proxy).flat_map(|line| [line, "\n"]).collect()
 }
 
-/// A proxy on this computer itself is at its address on the bridge, as machines see it.
+/// Replaces loopback addresses by this computer's address on the bridge.
 fn reachable(lines: &str, gateway: Ipv4Addr) -> String {
     let gateway = format!("//{gateway}");
     lines.replace("//localhost", &gateway).replace("//127.0.0.1", &gateway)
@@ -100,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn dns_servers_that_a_machine_cannot_ask_are_left_out() {
+    fn dns_servers_that_a_machine_cannot_query_are_left_out() {
         let text = "# nameserver 192.0.2.9\nnameserver 127.0.0.53\nnameserver ::1\nnameserver 192.0.2.53\n\
             options edns0\nnameserver fd00::1\n";
         assert_eq!(name_servers(text), [Ipv4Addr::new(192, 0, 2, 53)]);

@@ -1,5 +1,5 @@
-//! The disk of a machine: a layer of changes over the shared base image where the file system can do that,
-//! else a copy of it (sharing blocks where the file system can do that).
+//! The disk of a machine: an overlay over the shared base image if the file system supports that, else a copy of it
+//! (with shared blocks if the file system supports that).
 
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
@@ -23,7 +23,7 @@ pub(super) enum Layout {
     Copy,
 }
 
-/// Makes a fresh disk over the image and makes it accessible.
+/// Creates a new disk over the image and makes it accessible.
 pub(super) async fn create(folder: &MachineFolder, image: &str) -> Result<Layout> {
     for path in [folder.root(), folder.upper(), folder.work()] {
         fs::create_dir_all(&path).map_err(|error| cannot("make", &path, error))?;
@@ -40,7 +40,7 @@ pub(super) async fn create(folder: &MachineFolder, image: &str) -> Result<Layout
     Ok(Layout::Copy)
 }
 
-/// Makes a disk accessible again that a reboot of this computer left alone.
+/// Makes an existing disk accessible again, for example after a reboot of this computer.
 pub(super) fn attach(folder: &MachineFolder, image: &str, layout: Layout) -> Result<()> {
     if layout == Layout::Copy || is_mounted(&folder.root())? {
         return Ok(());
@@ -48,10 +48,10 @@ pub(super) fn attach(folder: &MachineFolder, image: &str, layout: Layout) -> Res
     let lower = image::folder(image);
     if !lower.is_dir() {
         return Err(Error::failed(format!(
-            "base image `{image}` is gone, and with it most of the machine's disk"
+            "base image `{image}` is missing, and with it most of the machine's disk"
         ))
         .at(lower.display().to_string())
-        .remedy("remove the machines with `monctl down`, then make them anew with `monctl up`"));
+        .remedy("remove the machines with `monctl down`, then create them again with `monctl up`"));
     }
     sys::mount_overlay(&lower, &folder.upper(), &folder.work(), &folder.root())
 }
@@ -64,7 +64,7 @@ pub(super) async fn remove(folder: &Path) -> Result<()> {
     files::remove(folder).await
 }
 
-/// What is mounted at or below a folder, the deepest first.
+/// The mounts at or below a folder, deepest first.
 pub(super) fn mounts_below(folder: &Path) -> Result<Vec<PathBuf>> {
     let path = Path::new("/proc/self/mountinfo");
     let table = fs::read(path).map_err(|error| cannot("read", path, error))?;
@@ -83,13 +83,13 @@ fn is_mounted(path: &Path) -> Result<bool> {
     Ok(mounts_below(path)?.iter().any(|mount| mount == path))
 }
 
-/// A path as the kernel writes it, where `\040` and the like stand for white space.
+/// Decodes a path as the kernel writes it, with octal escapes such as `\040` for white space.
 fn unescaped(path: &[u8]) -> PathBuf {
     let mut bytes = Vec::with_capacity(path.len());
     let mut rest = path;
     while let Some((first, tail)) = rest.split_first() {
         let code = tail.get(..3).filter(|_| *first == b'\\');
-        // Other text stands for itself.
+        // Other text is not an escape.
         let code = code.and_then(|code| u8::from_str_radix(std::str::from_utf8(code).ok()?, 8).ok());
         bytes.push(code.unwrap_or(*first));
         rest = if code.is_some() { &tail[3..] } else { tail };

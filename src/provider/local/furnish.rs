@@ -1,5 +1,5 @@
-//! What makes a copy of the base image one certain machine: its name, its keys, its network, and what it takes
-//! over from this computer. Written into its root before it boots.
+//! Configuration of one machine on top of the base image: its name, its keys, its network, and what it takes over
+//! from this computer. Written into its root before it boots.
 
 use std::fs;
 use std::net::Ipv4Addr;
@@ -16,7 +16,7 @@ use crate::host::HostName;
 const NETWORK: &str = include_str!("machine/10-monctl.network");
 const HOSTS: &str = include_str!("machine/hosts");
 
-/// Writes what a machine keeps for its whole life. Returns the public half of its host key.
+/// Writes what a machine keeps for its whole life. Returns its public host key.
 pub(super) async fn identity(
     names: &Names,
     host: HostName,
@@ -51,15 +51,15 @@ pub(super) fn refresh(names: &Names, host: HostName) -> Result<()> {
     let key = keys::public(&names.client_key())?;
     write_in_root(&root, "root/.ssh/authorized_keys", &format!("{key}\n"), 0o600)?;
     let resolver = root.join("etc/resolv.conf");
-    // A link means that the machine has a resolver of its own, which looks after this.
+    // A link means that the machine has a resolver of its own, which manages this file.
     if fs::symlink_metadata(&resolver).is_ok_and(|meta| meta.is_symlink()) {
         return Ok(());
     }
     write_in_root(&root, "etc/resolv.conf", &carried::resolv_conf()?, 0o644)
 }
 
-/// Makes the host key on this side, so that it is known before the machine ever answers, and moves it in. One that
-/// lies ready for the machine is taken, as a cloud hands one over in user data.
+/// Generates the host key on this computer, so that it is known before the first connection, and moves it into the
+/// machine. Uses a prepared key if there is one, as a cloud passes one in user data.
 async fn host_key(names: &Names, host: HostName, root: &Path) -> Result<String> {
     let path = names.machine(host).0.join("ssh_host_ed25519_key");
     let ready = names.ready_host_key(host);
@@ -80,7 +80,7 @@ async fn host_key(names: &Names, host: HostName, root: &Path) -> Result<String> 
     Ok(public)
 }
 
-/// A fresh id as systemd writes it: a machine that has one is not taken for one at its very first boot.
+/// A new machine id in systemd's format; with one, systemd does not treat the next boot as the very first.
 fn machine_id() -> Result<String> {
     let source = Path::new("/proc/sys/kernel/random/uuid");
     let id = fs::read_to_string(source).map_err(|error| cannot("read", source, error))?;

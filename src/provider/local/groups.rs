@@ -1,5 +1,5 @@
-//! The control groups of machines. Each machine has one of its own, named after it: all its processes are in
-//! there and no others, so running, ending and looking for leftovers are questions to that group.
+//! The control groups of machines. Each machine has its own, named after it, which contains exactly its processes:
+//! that group shows whether the machine runs, ends it, and shows what is left of it.
 
 use std::fs;
 use std::io;
@@ -10,15 +10,15 @@ use super::{files, sys};
 use crate::error::{Error, Result};
 use crate::retry::Patience;
 
-/// How long killed processes may take to be gone. Generous: the kernel is done within milliseconds.
+/// Timeout for killed processes to end. Generous: the kernel needs milliseconds.
 const END: Duration = Duration::from_secs(20);
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// The slice in which this computer's systemd, where it is the init system, keeps machines.
+/// The slice in which systemd keeps machines, if it is this computer's init system.
 const SLICE: &str = "machine.slice";
 
-/// Where the hierarchies are mounted in which systemd-nspawn keeps track of processes: the unified one, and
-/// systemd's own of version 1.
+/// Mount points of the hierarchies in which systemd-nspawn tracks processes: the unified one, and systemd's own of
+/// version 1.
 pub(super) fn hierarchies() -> Result<Vec<PathBuf>> {
     let path = "/proc/self/mountinfo";
     let table = fs::read_to_string(path)
@@ -97,11 +97,11 @@ fn do_not_end(processes: &[i32]) -> Error {
         .remedy("look at them with `ps`, then run the command again")
 }
 
-/// What the kernel says of a group that is removed while its file is read.
+/// The kernel's error (`ENODEV`) for a group that is removed while its file is read.
 const GONE: i32 = 19;
 
-/// The processes directly in a group. A group that is gone has none, and those of a group of
-/// threads are its parent's. Of one that cannot be read it is not known.
+/// The processes directly in a group. A group that is gone has none, and those of a threaded group belong to its
+/// parent. Fails if the group cannot be read.
 fn members(folder: &Path) -> Result<Vec<i32>> {
     let path = folder.join("cgroup.procs");
     match fs::read_to_string(&path) {
@@ -117,9 +117,9 @@ fn members(folder: &Path) -> Result<Vec<i32>> {
     }
 }
 
-/// Whether the process is in the group or one within it, by its own account.
+/// Whether the process is in the group or a subgroup, according to its `/proc/ID/cgroup`.
 fn is_member(id: i32, group: &Path) -> bool {
-    // A process that is gone is in none.
+    // A process that is gone is in no group.
     let own = fs::read_to_string(format!("/proc/{id}/cgroup")).unwrap_or_default();
     let name = group.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     own.lines().any(|line| line.split('/').any(|part| part == name))
@@ -128,7 +128,7 @@ fn is_member(id: i32, group: &Path) -> bool {
 /// The folder and all below it, the deepest first.
 fn subtree(folder: &Path) -> Vec<PathBuf> {
     let mut all = Vec::new();
-    // A group that goes meanwhile has nothing below it.
+    // A group that is removed meanwhile has nothing below it.
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
             all.extend(subtree(&entry.path()));
@@ -138,7 +138,7 @@ fn subtree(folder: &Path) -> Vec<PathBuf> {
     all
 }
 
-/// Removes a group without processes; says whether it is gone. systemd removes those of its units itself.
+/// Removes a group without processes; returns whether it is gone. systemd removes the groups of its units itself.
 fn remove(group: &Path) -> bool {
     let gone = |folder: &PathBuf| match fs::remove_dir(folder) {
         Ok(()) => true,

@@ -1,5 +1,5 @@
-//! The base image that all machines of all projects share: made once for each recipe, kept in the cache, never
-//! changed afterwards. The recipe (what goes in) is `recipe.rs`; disks over the image are `disk.rs`.
+//! The base image that all machines of all projects share: built once per recipe, kept in the cache, never changed
+//! afterwards. The recipe (its content) is `recipe.rs`; disks over the image are `disk.rs`.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -26,14 +26,14 @@ pub(super) fn folder(name: &str) -> PathBuf {
     Path::new(CACHE).join(name)
 }
 
-/// Makes the image of this computer's recipe unless it is there; returns its name.
+/// Builds the image of this computer's recipe unless it exists; returns its name.
 pub(super) async fn ensure(events: &Events) -> Result<String> {
     let recipe = Recipe::of_this_computer()?;
     let name = recipe.name();
     if folder(&name).is_dir() {
         return Ok(name);
     }
-    let what = "make the base image of machines (once, about half a minute)".to_owned();
+    let what = "build the base image of machines (once, about half a minute)".to_owned();
     events.send(Event::Infra { what: what.clone(), took: None });
     let start = Instant::now();
     make(&recipe, &folder(&name)).await?;
@@ -41,12 +41,12 @@ pub(super) async fn ensure(events: &Events) -> Result<String> {
     Ok(name)
 }
 
-/// Removes images, which are made again when they are needed. Returns the folders that are gone, and those that
-/// stay because machines use them or because they are being made.
+/// Removes images, which are built again when they are needed. Returns the removed folders, and those that stay
+/// because machines use them or because they are being built.
 pub(super) fn purge(used: &[String]) -> Result<(Vec<PathBuf>, Vec<PathBuf>)> {
     let (mut gone, mut kept) = (Vec::new(), Vec::new());
     for path in entries(Path::new(CACHE))? {
-        // A maker that was killed left its lock and perhaps an unfinished folder.
+        // A build that was killed left its lock and perhaps an unfinished folder.
         let (image, lock) = (path.with_extension(""), path.with_extension("lock"));
         let is_used = used.iter().any(|name| image.ends_with(name));
         let held = match File::open(&lock) {
@@ -64,10 +64,10 @@ pub(super) fn purge(used: &[String]) -> Result<(Vec<PathBuf>, Vec<PathBuf>)> {
     Ok((gone, kept))
 }
 
-/// Runs the maker in a process group of its own, so that all of it ends if the run is interrupted.
+/// Runs the build in a process group of its own, so that all of it ends if the run is interrupted.
 async fn make(recipe: &Recipe, target: &Path) -> Result<()> {
     let failed = || {
-        Error::failed("cannot make the base image of machines").remedy(
+        Error::failed("cannot build the base image of machines").remedy(
             "check that this computer reaches its apt mirror (`apt-get update`), then run the command again",
         )
     };
@@ -76,7 +76,7 @@ async fn make(recipe: &Recipe, target: &Path) -> Result<()> {
     let mut command = tool("sh");
     command.args(["-c", MAKE, "make-image"]).arg(target).args(recipe.arguments());
     command.args(proxies.as_ref().map(|file| format!("--aptopt={}", file.path().display())));
-    // Scripts of packages run in there: of this run's environment, which holds secrets, they get the way to the network.
+    // Package scripts run in there: of this run's environment, which holds secrets, they get only the proxies.
     command.env_clear().env("PATH", search_path()).env("LC_ALL", "C").envs(carried::proxies());
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
     let child = command.spawn().map_err(|error| failed().because(error))?;
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn two_makers_at_once_make_one_image() {
+    fn two_concurrent_builds_make_one_image() {
         let bench = Bench::new();
         let mut makers = [bench.start(), bench.start()];
         bench.await_runs(1);
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn a_killed_maker_leaves_nothing_that_is_taken_for_an_image() {
+    fn a_killed_build_leaves_no_image() {
         let bench = Bench::new();
         let mut first = bench.start();
         bench.await_runs(1);
@@ -185,7 +185,7 @@ mod tests {
         first.wait().unwrap();
         assert!(!bench.path("image").exists());
 
-        // What the first maker started still lives and holds the lock; the next waits for its end.
+        // The processes of the first build still run and hold the lock; the next build waits for their end.
         let mut second = bench.start();
         fs::write(bench.path("go"), "").unwrap();
         assert!(second.wait().unwrap().success());
@@ -201,14 +201,14 @@ mod tests {
         bench.await_runs(1);
         drop(EndGroup(Some(maker.id())));
         assert!(!maker.wait().unwrap().success());
-        // The lock is free at once: nothing of the maker lives on.
+        // The lock is free at once: no process of the build is left.
         fs::write(bench.path("go"), "").unwrap();
         assert!(bench.start().wait().unwrap().success());
         assert_eq!(bench.runs(), 2);
     }
 
     #[test]
-    fn an_image_that_could_not_be_made_is_not_there() {
+    fn a_failed_build_leaves_no_image() {
         let bench = Bench::new();
         for name in ["go", "fail"] {
             fs::write(bench.path(name), "").unwrap();

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Starts a command in control groups and in a session of its own, so that it outlives monctl and the terminal
 # and is found again by its group. For computers whose init system is not systemd.
-# A machine that asks for a reboot makes systemd-nspawn end with 133; then it is started again.
+# When a machine requests a reboot, systemd-nspawn exits with 133 and is started again.
 # usage: launch.sh LOG GROUP-FOLDER... -- COMMAND...
 set -eu
 

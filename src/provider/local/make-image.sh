@@ -1,7 +1,7 @@
 #!/bin/sh
-# Makes a base image and puts it into place by one rename, so that an image that is there is whole.
-# The lock is inherited by everything that is started here: as long as any part of an earlier maker
-# lives, even if monctl itself was killed, the next one waits.
+# Builds a base image and puts it into place by one rename, so that an existing image is always complete.
+# All processes that are started here inherit the lock: the next build waits until the last process of an
+# earlier one has ended, even if monctl itself was killed.
 # usage: make-image.sh TARGET SUITE SOURCES MMDEBSTRAP-OPTION...
 set -eu
 
@@ -20,6 +20,6 @@ if [ -n "$sources" ]; then
 else
     mmdebstrap "$@" "$suite" "$target.unfinished"
 fi
-# On disk before it is in place: not even a power failure leaves half an image under the final name.
+# Synced before the rename: not even a power failure leaves half an image under the final name.
 sync -f "$target.unfinished"
 mv -T "$target.unfinished" "$target"

@@ -1,6 +1,6 @@
-//! Machines on this computer: Debian in systemd-nspawn, each with systemd, sshd, a root file system and an
-//! address of its own, behind one bridge per project. Nothing is remembered but what is on disk, and every name
-//! follows from the project's, so that anything can be found again or cleared away after any interruption.
+//! Machines on this computer: Debian in systemd-nspawn, each with systemd, sshd, a root file system and an address of
+//! its own, behind one bridge per project. All state is on disk, and every name is derived from the project's, so that
+//! everything can be found again or removed after any interruption.
 
 mod access;
 mod boot;
@@ -44,14 +44,14 @@ use crate::provider::doing::Doing;
 pub struct LocalProvider {
     names: Names,
     events: Events,
-    /// The base image, looked for once.
+    /// The base image, looked up once.
     image: OnceCell<String>,
-    /// Held while the files are written that speak of all machines.
+    /// Held while the ssh files of all machines are written.
     access: Mutex<()>,
 }
 
 impl LocalProvider {
-    /// The machines of a project. Touches nothing yet.
+    /// The machines of a project. Changes nothing yet.
     pub fn new(project: ProjectName, events: Events) -> Self {
         Self { names: Names::new(project), events, image: OnceCell::new(), access: Mutex::new(()) }
     }
@@ -62,7 +62,7 @@ impl LocalProvider {
 
     fn observe_machine(&self, host: HostName) -> Result<Option<ObservedMachine>> {
         let Some(record) = Record::read(&self.names, host)? else {
-            // Without a subnet there never was a machine, only the folder for one.
+            // Without a subnet there has never been a machine, only its folder.
             let Some(subnet) = network::subnet(&self.names)? else { return Ok(None) };
             let address = names::address(subnet, host)?;
             let machine = access::machine(&self.names, host, address);
@@ -73,19 +73,19 @@ impl LocalProvider {
         Ok(Some(ObservedMachine { state, machine: access::machine(&self.names, host, record.address) }))
     }
 
-    /// Makes the network complete: link, addresses, NAT, the client key and the configuration of ssh.
+    /// Completes the network: link, addresses, NAT, the client key and the ssh configuration.
     ///
     /// # Errors
     /// No free subnet is left, or one of the tools failed.
     pub async fn create_network(&self) -> Result<()> {
-        let done = self.begin("make the network of the machines");
+        let done = self.begin("create the network of the machines");
         network::create(&self.names).await?;
         if let Some(obstacle) = network::obstacle(&self.names).await {
             self.events.warn(obstacle);
         }
         self.write_access().await?;
         for (host, record) in record::all(&self.names)? {
-            // A client key that was lost has a successor, which machines that run must know.
+            // A lost client key was replaced by a new one, which running machines must accept.
             if groups::is_running(&self.names.group(host)?)? {
                 disk::attach(&self.names.machine(host), &record.image, record.layout)?;
                 furnish::refresh(&self.names, host)?;
@@ -95,15 +95,15 @@ impl LocalProvider {
         Ok(())
     }
 
-    /// Makes and boots a machine; several may be made at once. What is left of an unfinished one goes first.
+    /// Creates and boots a machine, after removing what is left of an unfinished one. Several may be created at once.
     ///
     /// # Errors
-    /// The base image cannot be made, or the machine does not boot; says why with the end of its log.
+    /// The base image cannot be built, or the machine does not boot; the error has the end of its log.
     pub async fn create_machine(&self, host: HostName) -> Result<Machine> {
         let subnet = self.subnet()?;
         let address = names::address(subnet, host)?;
         let image = self.image.get_or_try_init(|| image::ensure(&self.events)).await?;
-        let done = self.begin(format!("make machine `{host}`"));
+        let done = self.begin(format!("create machine `{host}`"));
         self.clear(host).await?;
         let folder = self.names.machine(host);
         files::create_folder(&folder.0)?;
@@ -115,10 +115,10 @@ impl LocalProvider {
         Ok(machine)
     }
 
-    /// Boots a machine that is there and stopped. Does nothing to one that runs.
+    /// Boots a stopped machine. Does nothing to a running one.
     ///
     /// # Errors
-    /// Its disk or base image is gone, or it does not boot.
+    /// Its disk or base image is missing, or it does not boot.
     pub async fn start_machine(&self, host: HostName) -> Result<Machine> {
         let done = self.begin(format!("start machine `{host}`"));
         let machine = self.boot(host).await?;
@@ -126,7 +126,7 @@ impl LocalProvider {
         Ok(machine)
     }
 
-    /// Removes one machine with its disk. Fine when it is not there.
+    /// Removes one machine with its disk. Succeeds if it does not exist.
     ///
     /// # Errors
     /// A process cannot be ended or a file cannot be removed.
@@ -147,14 +147,14 @@ impl LocalProvider {
         }
     }
 
-    /// Boots a machine that is whole, unless it runs.
+    /// Boots a complete machine, unless it runs.
     async fn boot(&self, host: HostName) -> Result<Machine> {
         let record = Record::read(&self.names, host)?.ok_or_else(|| {
-            Error::failed(format!("machine `{host}` does not exist")).remedy("make it with `monctl up`")
+            Error::failed(format!("machine `{host}` does not exist")).remedy("create it with `monctl up`")
         })?;
         self.write_access().await?;
         if !groups::is_running(&self.names.group(host)?)? {
-            // Its systemd-nspawn may have died alone, and hold the network cable.
+            // Parts of an earlier start may be left, such as a systemd-nspawn that still has the network cable.
             self.end(host).await?;
             disk::attach(&self.names.machine(host), &record.image, record.layout)?;
             furnish::refresh(&self.names, host)?;
@@ -163,13 +163,13 @@ impl LocalProvider {
         Ok(access::machine(&self.names, host, record.address))
     }
 
-    /// Removes whatever there is of a machine.
+    /// Removes everything that exists of a machine.
     async fn clear(&self, host: HostName) -> Result<()> {
         self.end(host).await?;
         disk::remove(&self.names.machine(host).0).await
     }
 
-    /// Ends whatever runs of a machine, and all that would keep it from starting afresh.
+    /// Ends all processes of a machine, and removes what would prevent its next start.
     async fn end(&self, host: HostName) -> Result<()> {
         let (id, group) = (self.names.machine_id(host)?, self.names.group(host)?);
         groups::end(&groups::find(|name| name == group)?).await?;
@@ -189,7 +189,7 @@ impl LocalProvider {
     fn subnet(&self) -> Result<subnet::LocalSubnet> {
         network::subnet(&self.names)?.ok_or_else(|| {
             Error::failed(format!("project `{}` has no network yet", self.project()))
-                .remedy("make it with `monctl up`")
+                .remedy("create it with `monctl up`")
         })
     }
 
@@ -263,15 +263,15 @@ impl Provider for LocalProvider {
 /// The projects that have anything on this computer, by name.
 ///
 /// # Errors
-/// It cannot be seen.
+/// The folder of the projects cannot be read.
 pub fn projects() -> Result<Vec<ProjectName>> {
     remains::projects()
 }
 
-/// Removes the cached base images. Returns the folders that are gone, and those that stay because machines use them.
+/// Removes the cached base images. Returns the removed folders, and those that stay because machines use them.
 ///
 /// # Errors
-/// A folder cannot be removed, or it cannot be seen which images are used.
+/// A folder cannot be removed, or the records of the machines that use images cannot be read.
 pub fn purge_cache() -> Result<(Vec<PathBuf>, Vec<PathBuf>)> {
     let mut used = Vec::new();
     for project in projects()? {

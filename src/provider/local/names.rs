@@ -1,5 +1,5 @@
-//! Every name, path and address that a project has on this computer, derived from its name alone, so that
-//! what it left can be found by the name alone. Pure.
+//! Every name, path and address of a project on this computer, derived from its name alone, so that its remains can
+//! be found by the name alone. Pure.
 
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
@@ -9,10 +9,10 @@ use crate::digest::Sha256;
 use crate::error::{Error, Result};
 use crate::host::{HostName, ProjectName, Role};
 
-/// Where projects have their folders.
+/// Parent of the projects' folders.
 pub(super) const STATE: &str = "/var/lib/monctl/local";
 
-/// The last byte of the address of the monitoring host; application hosts follow from [`FIRST_APP`] on.
+/// Last byte of the address of the monitoring host; application hosts follow from [`FIRST_APP`] on.
 const MONITORING: u8 = 2;
 const FIRST_APP: u8 = 11;
 
@@ -45,7 +45,7 @@ impl Names {
         Path::new(STATE).join(self.project.as_str())
     }
 
-    /// What must last: the subnet.
+    /// File that stores the subnet.
     pub fn network_file(&self) -> PathBuf {
         self.folder().join("network.json")
     }
@@ -62,7 +62,7 @@ impl Names {
         self.keys().join("id_ed25519.pub")
     }
 
-    /// Where a host key may lie ready for a machine that is still to be made.
+    /// Path of a host key that is prepared for a machine before its creation.
     pub fn ready_host_key(&self, host: HostName) -> PathBuf {
         self.keys().join(format!("{host}-host-key"))
     }
@@ -88,7 +88,7 @@ impl Names {
         format!("mon-{}", self.token)
     }
 
-    /// What the bridge says of itself, so that a bridge of another project is never taken for ours.
+    /// Alias of the bridge, so that a bridge of another project is never taken for ours.
     pub fn bridge_alias(&self) -> String {
         format!("monctl project {}", self.project)
     }
@@ -103,12 +103,12 @@ impl Names {
         Ok(format!("{}{:02x}", self.machine_prefix(), last_byte(host)?))
     }
 
-    /// How [`Self::machine_id`] begins for all machines of the project.
+    /// Prefix of [`Self::machine_id`] for all machines of the project.
     pub fn machine_prefix(&self) -> String {
         format!("m{}-", self.token)
     }
 
-    /// How interfaces of the project's machines begin.
+    /// Prefix of the interfaces of the project's machines.
     pub fn cable_prefix(&self) -> String {
         format!("vb-{}", self.machine_prefix())
     }
@@ -118,18 +118,18 @@ impl Names {
         Ok(format!("monctl-{}", self.machine_id(host)?))
     }
 
-    /// How control groups and units of the project's machines begin.
+    /// Prefix of the control groups and units of the project's machines.
     pub fn group_prefix(&self) -> String {
         format!("monctl-{}", self.machine_prefix())
     }
 }
 
-/// The folder of a machine and what lies in it.
+/// The folder of a machine and its content.
 #[derive(Debug, Clone)]
 pub(super) struct MachineFolder(pub PathBuf);
 
 impl MachineFolder {
-    /// Says that the machine is whole; written last.
+    /// Record of a complete machine; written last.
     pub fn record(&self) -> PathBuf {
         self.0.join("machine.json")
     }
@@ -139,7 +139,7 @@ impl MachineFolder {
         self.0.join("root")
     }
 
-    /// What differs from the base image.
+    /// The differences from the base image.
     pub fn upper(&self) -> PathBuf {
         self.0.join("upper")
     }
@@ -149,13 +149,13 @@ impl MachineFolder {
         self.0.join("work")
     }
 
-    /// What the console of the machine printed since its last start.
+    /// The machine's console output since its last start.
     pub fn log(&self) -> PathBuf {
         self.0.join("console.log")
     }
 }
 
-/// The address of a host in the project's subnet; the same for ever.
+/// The address of a host in the project's subnet; it never changes.
 pub(super) fn address(subnet: LocalSubnet, host: HostName) -> Result<Ipv4Addr> {
     Ok(subnet.host(last_byte(host)?))
 }
@@ -164,7 +164,7 @@ fn last_byte(host: HostName) -> Result<u8> {
     if host == HostName::MONITORING {
         return Ok(MONITORING);
     }
-    // A number that does not fit has no address.
+    // A number that does not fit into a byte has no address.
     let offset = u8::try_from(host.number() - 1).ok().filter(|_| host.role() == Role::APP);
     offset.and_then(|offset| FIRST_APP.checked_add(offset)).filter(|byte| *byte < u8::MAX).ok_or_else(|| {
         let most = u8::MAX - FIRST_APP;
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn a_machines_names_begin_as_its_project_says() {
+    fn names_of_a_machine_begin_with_the_prefixes_of_its_project() {
         let names = names("shop");
         let id = names.machine_id(HostName::MONITORING).unwrap();
         assert!(format!("vb-{id}").starts_with(&names.cable_prefix()));

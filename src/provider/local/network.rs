@@ -1,5 +1,5 @@
-//! The network of a project: a bridge with this computer's address on it, NAT by an nftables table of the
-//! project's own, and a subnet that stays the same from then on.
+//! The network of a project: a bridge with an address of this computer, NAT by the project's own nftables table, and
+//! a subnet that never changes once it is chosen.
 
 use std::fs;
 use std::io;
@@ -19,13 +19,13 @@ const RULES: &str = include_str!("network.nft");
 const FORWARDING: &str = "/proc/sys/net/ipv4/ip_forward";
 const ROUTES: &str = "/proc/net/route";
 
-/// What lasts of a network.
+/// The stored part of a network.
 #[derive(Debug, Serialize, Deserialize)]
 struct Record {
     subnet: LocalSubnet,
 }
 
-/// The subnet of the project, if it has one yet.
+/// The subnet of the project, if it already has one.
 pub(super) fn subnet(names: &Names) -> Result<Option<LocalSubnet>> {
     Ok(files::read_json::<Record>(&names.network_file())?.map(|record| record.subnet))
 }
@@ -39,7 +39,7 @@ pub(super) async fn is_complete(names: &Names) -> Result<bool> {
     Ok(is_up && is_plugged && has_table(&names.table()).await)
 }
 
-/// Makes everything of the network that is missing, and keeps what is there.
+/// Creates the missing parts of the network, and keeps the existing ones.
 pub(super) async fn create(names: &Names) -> Result<LocalSubnet> {
     let subnet = match subnet(names)? {
         Some(subnet) => subnet,
@@ -51,13 +51,13 @@ pub(super) async fn create(names: &Names) -> Result<LocalSubnet> {
         .replace("@BRIDGE@", &names.bridge())
         .replace("@SUBNET@", &subnet.to_string());
     run_with_input(tool("nft").args(["-f", "-"]), &rules).await?;
-    // Left on by `destroy`: others may have come to need it, and the rules above guard the machines.
+    // Left on by `destroy`: others may need it by now, and the rules above protect the machines.
     write(FORWARDING, "1")?;
     Ok(subnet)
 }
 
-/// What to tell where another firewall of this computer, such as Docker's, drops what machines send: a table
-/// of our own cannot overrule it, and its rules are not ours to change.
+/// The warning if another firewall of this computer, such as Docker's, drops the machines' traffic: our own table
+/// cannot override that, and its rules are not ours to change.
 pub(super) async fn obstacle(names: &Names) -> Option<String> {
     let chain = run(tool("nft").args(["list", "chain", "ip", "filter", "FORWARD"])).await.ok()?;
     let bridge = names.bridge();
@@ -65,7 +65,7 @@ pub(super) async fn obstacle(names: &Names) -> Option<String> {
         return None;
     }
     Some(format!(
-        "this computer's firewall drops what it forwards, so machines may not reach the network; let them with \
+        "this computer's firewall drops forwarded packets, so machines may not reach the network; allow them with \
          `iptables -I FORWARD -i {bridge} -j ACCEPT` and \
          `iptables -I FORWARD -o {bridge} -m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT`"
     ))
@@ -75,27 +75,28 @@ fn drops_by_default(chain: &str) -> bool {
     chain.lines().any(|line| line.contains("hook forward") && line.contains("policy drop"))
 }
 
-/// Chooses a subnet and keeps it, so that no two projects that begin at the same moment choose the same one.
+/// Chooses and stores a subnet under a lock, so that two projects that start at once do not choose the same one.
 fn claim_subnet(names: &Names) -> Result<LocalSubnet> {
     let _held = lock::wait_for("subnets")?;
     let taken = taken(names)?;
     let subnet = choose(names.seed(), &taken).ok_or_else(|| {
-        Error::could_not_run("no free subnet is left for machines in `10.64.0.0/10`")
-            .remedy("remove a project with `monctl down --project NAME`, or a route that covers it all")
+        Error::could_not_run("no free subnet is left for machines in `10.64.0.0/10`").remedy(
+            "remove a project with `monctl down --project NAME`, or a route that covers this whole range",
+        )
     })?;
     files::create_folder(&names.folder())?;
     files::write_json(&names.network_file(), &Record { subnet })?;
     Ok(subnet)
 }
 
-/// What this computer and other projects use.
+/// The ranges that this computer and other projects use.
 fn taken(names: &Names) -> Result<Vec<Range>> {
     let mut taken = routes_elsewhere(names)?;
     taken.extend(carried::dns_servers().into_iter().map(|server| Range::new(server, 32)));
     for folder in files::entries(Path::new(STATE))? {
         let record = folder.join("network.json");
         if record != names.network_file() {
-            // A damaged record of another project is that project's trouble.
+            // A damaged record of another project does not concern this one.
             let record = files::read_json::<Record>(&record).ok().flatten();
             taken.extend(record.map(|record| Range::from(record.subnet)));
         }
@@ -106,20 +107,20 @@ fn taken(names: &Names) -> Result<Vec<Range>> {
 async fn create_bridge(names: &Names, subnet: LocalSubnet) -> Result<()> {
     let (bridge, alias) = (names.bridge(), names.bridge_alias());
     if has_link(&bridge) && !is_ours(names)? {
-        return Err(Error::could_not_run(format!("interface `{bridge}` exists and is not of this project"))
-            .remedy(format!("see what made it with `ip link show {bridge}`")));
+        return Err(Error::could_not_run(format!("interface `{bridge}` belongs to something else"))
+            .remedy(format!("find out what created it with `ip link show {bridge}`")));
     }
     if !has_link(&bridge) {
         if !is_free(subnet, &routes_elsewhere(names)?) {
             return Err(Error::could_not_run(format!(
-                "subnet {subnet} of the machines is now used otherwise here"
+                "another route of this computer now covers the machines' subnet {subnet}"
             ))
             .remedy(
                 "remove the route, or the machines with `monctl down`; `monctl up` then takes another subnet",
             ));
         }
         let made = run(tool("ip").args(["link", "add", &bridge, "type", "bridge"])).await;
-        // What a run that was killed had begun may have made it meanwhile.
+        // A process of a killed run may have created it meanwhile.
         if !(has_link(&bridge) && is_ours(names)?) {
             made?;
         }
@@ -128,16 +129,16 @@ async fn create_bridge(names: &Names, subnet: LocalSubnet) -> Result<()> {
     let address = format!("{}/24", subnet.gateway());
     run(tool("ip").args(["address", "replace", &address, "dev", &bridge])).await?;
     run(tool("ip").args(["link", "set", &bridge, "up"])).await?;
-    // Machines that run while the bridge was lost are plugged into the new one.
+    // Connects machines that still run after the bridge was lost to the new one.
     for cable in cables(names)?.iter().filter(|cable| !is_plugged(cable, &bridge)) {
         run(tool("ip").args(["link", "set", cable, "master", &bridge])).await?;
     }
-    // A machine that just booted is noticed within a tenth of a second rather than a whole one.
+    // Detects a machine that just booted within 0.1 s instead of 1 s.
     write(&format!("/proc/sys/net/ipv4/neigh/{bridge}/retrans_time_ms"), "100")
 }
 
-/// Whether the bridge is there and is not of another project. One that says nothing is ours: the run that made
-/// it ended before it could name it.
+/// Whether the bridge exists and does not belong to another project. One without an alias is ours: the run that
+/// created it ended before setting the alias.
 fn is_ours(names: &Names) -> Result<bool> {
     let alias = Path::new("/sys/class/net").join(names.bridge()).join("ifalias");
     let alias = read(&alias)?;
@@ -153,7 +154,7 @@ pub(super) fn interfaces(names: &Names) -> Result<Vec<String>> {
     Ok(found)
 }
 
-/// This computer's ends of the cables of machines that run.
+/// This computer's ends of the cables of running machines.
 fn cables(names: &Names) -> Result<Vec<String>> {
     let interfaces = files::entries(Path::new("/sys/class/net"))?;
     let prefix = names.cable_prefix();
@@ -167,7 +168,7 @@ fn is_plugged(cable: &str, bridge: &str) -> bool {
     master.is_ok_and(|master| master.ends_with(bridge))
 }
 
-/// Removes an interface. The cables of machines vanish by themselves with them, at some moment.
+/// Removes an interface. Cables of machines disappear by themselves some time after the machines end.
 pub(super) async fn remove_interface(name: &str) -> Result<()> {
     match run(tool("ip").args(["link", "delete", name])).await {
         Err(error) if has_link(name) => Err(error),
@@ -193,14 +194,14 @@ fn has_route(bridge: &str, subnet: LocalSubnet) -> Result<bool> {
     Ok(routes.iter().any(|(interface, range)| interface == bridge && *range == subnet.into()))
 }
 
-/// What this computer reaches by other ways than the project's bridge.
+/// The ranges that this computer reaches by other interfaces than the project's bridge.
 fn routes_elsewhere(names: &Names) -> Result<Vec<Range>> {
     let mut routes = routes(&read(Path::new(ROUTES))?);
     routes.retain(|(interface, _)| *interface != names.bridge());
     Ok(routes.into_iter().map(|(_, range)| range).collect())
 }
 
-/// The content of a file of the kernel; empty where there is no such thing.
+/// The content of a kernel file; empty if it does not exist.
 fn read(path: &Path) -> Result<String> {
     match fs::read_to_string(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
@@ -220,7 +221,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_firewall_that_drops_what_is_forwarded_is_noticed() {
+    fn a_firewall_that_drops_forwarded_packets_is_detected() {
         let chain = |policy: &str| {
             format!(
                 "table ip filter {{\n\tchain FORWARD {{\n\t\ttype filter hook forward priority filter; policy \

@@ -1,4 +1,4 @@
-//! What systemd-nspawn itself keeps of a machine under `/run` and leaves there when it is ended the hard way.
+//! The files of a machine that systemd-nspawn keeps under `/run` and leaves behind when it is killed.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -10,7 +10,7 @@ use crate::error::Result;
 
 const FOLDER: &str = "/run/systemd/nspawn";
 
-/// The folders that it made for machines whose name `is_wanted` accepts. Recent versions mount something there.
+/// The folders that it created for machines whose name `is_wanted` accepts. Recent versions mount something there.
 pub(super) fn folders(is_wanted: impl Fn(&str) -> bool) -> Result<Vec<PathBuf>> {
     let parents = ["propagate", "unix-export"].map(|parent| Path::new(FOLDER).join(parent));
     let mut found = Vec::new();
@@ -22,7 +22,7 @@ pub(super) fn folders(is_wanted: impl Fn(&str) -> bool) -> Result<Vec<PathBuf>> 
     Ok(found)
 }
 
-/// The lock by which recent versions keep a root from being booted twice; it is named after the root's inode.
+/// The lock with which recent versions prevent booting a root twice; it is named after the root's inode.
 pub(super) fn lock(machine: &MachineFolder) -> Option<PathBuf> {
     let root = fs::metadata(machine.root()).ok()?;
     let path = Path::new(FOLDER).join(format!("locks/inode-{}:{}", root.dev(), root.ino()));

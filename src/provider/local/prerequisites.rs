@@ -1,4 +1,4 @@
-//! What this computer must have before a machine can be made. All that is missing is reported at once.
+//! What this computer needs before a machine can be created. Everything that is missing is reported at once.
 
 use std::env;
 use std::path::Path;
@@ -7,7 +7,7 @@ use super::command::search_path;
 use super::sys;
 use crate::error::{Error, Result};
 
-/// Tools and the Debian packages that hold them.
+/// Tools and the Debian packages that contain them.
 const TOOLS: [(&str, &str); 6] = [
     ("systemd-nspawn", "systemd-container"),
     ("mmdebstrap", "mmdebstrap"),
@@ -17,7 +17,7 @@ const TOOLS: [(&str, &str); 6] = [
     ("ssh-keygen", "openssh-client"),
 ];
 
-/// The keys by which mmdebstrap trusts Debian's packages, where the computer is no Debian.
+/// The keys with which mmdebstrap verifies Debian's packages; only Debian has them by default.
 const KEYRING: (&str, &str) = ("/usr/share/keyrings/debian-archive-keyring.gpg", "debian-archive-keyring");
 
 /// Fails with everything that is missing and the command that installs it.
@@ -32,7 +32,7 @@ pub(in crate::provider) fn check() -> Result<()> {
     verdict(sys::is_root(), &missing)
 }
 
-/// Fails unless the caller is root, who alone sees the folders of machines.
+/// Fails unless the caller is root; other users cannot see the folders of machines.
 pub(super) fn check_root() -> Result<()> {
     if !cfg!(target_os = "linux") {
         return Err(sys::needs_linux());
@@ -75,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn everything_that_is_missing_is_said_at_once_with_the_line_that_installs_it() {
+    fn everything_missing_is_reported_at_once_with_the_command_that_installs_it() {
         let error = verdict(false, &TOOLS).unwrap_err();
         assert_eq!(
             error.message(),

@@ -1,4 +1,5 @@
-//! What goes into the base image, as data, and the name that follows from it: another recipe is another image.
+//! The content of the base image, as data, and the image's name, which is derived from it: each recipe has its own
+//! image.
 
 use std::env;
 use std::fs;
@@ -12,7 +13,7 @@ use crate::error::{Error, Result};
 /// The release of Debian that machines run.
 const SUITE: &str = "trixie";
 
-/// Beyond the smallest Debian: what makes it a machine that one reaches by ssh, and what Debian's cloud images hold too.
+/// Packages beyond the minimal Debian: what ssh access needs, and what Debian's cloud images contain, too.
 const PACKAGES: [&str; 14] = [
     "ca-certificates",
     "curl",
@@ -32,7 +33,7 @@ const PACKAGES: [&str; 14] = [
 
 const CUSTOMIZE: &str = include_str!("customize-image.sh");
 
-/// Where an administrator of Debian puts CA certificates that the whole computer shall trust.
+/// Debian's folder for CA certificates that an administrator adds to the system's.
 const CERTIFICATES: &str = "/usr/local/share/ca-certificates";
 
 /// Everything that decides what is in the base image.
@@ -40,19 +41,19 @@ const CERTIFICATES: &str = "/usr/local/share/ca-certificates";
 pub(super) struct Recipe {
     /// The extra CA certificates of this computer: path and content.
     certificates: Vec<(PathBuf, Vec<u8>)>,
-    /// Where packages come from, as lines of a sources list; empty for mmdebstrap's default.
+    /// Lines of apt's sources list; empty for mmdebstrap's default.
     sources: Vec<String>,
 }
 
 impl Recipe {
-    /// The recipe as this computer's certificates and apt sources make it.
+    /// The recipe with this computer's certificates and apt sources.
     pub fn of_this_computer() -> Result<Self> {
         let certificates = certificates(Path::new(CERTIFICATES)).map_err(|error| {
             Error::could_not_run("cannot read this computer's CA certificates")
                 .at(CERTIFICATES)
                 .because(error)
         })?;
-        // A computer that does not say what it runs is no Debian.
+        // A computer without this file is not Debian.
         let release = fs::read_to_string("/etc/os-release").unwrap_or_default();
         Ok(Self { certificates, sources: sources(&release, &apt_files()) })
     }
@@ -79,7 +80,7 @@ impl Recipe {
     }
 }
 
-/// The `*.crt` files of a folder and those below it, sorted. A folder that does not exist holds none.
+/// The `*.crt` files in and below a folder, sorted; empty if the folder does not exist.
 fn certificates(folder: &Path) -> io::Result<Vec<(PathBuf, Vec<u8>)>> {
     let mut found = Vec::new();
     let entries = match fs::read_dir(folder) {
@@ -101,7 +102,7 @@ fn certificates(folder: &Path) -> io::Result<Vec<(PathBuf, Vec<u8>)>> {
 
 /// The contents of this computer's apt sources.
 fn apt_files() -> Vec<String> {
-    // What is not there, or not text, names no mirror; mmdebstrap then takes its own.
+    // A file that does not exist, or is not text, names no mirror; mmdebstrap then uses its default.
     let folder = fs::read_dir("/etc/apt/sources.list.d").into_iter().flatten().flatten();
     let mut paths: Vec<PathBuf> = folder.map(|entry| entry.path()).collect();
     paths.push(PathBuf::from("/etc/apt/sources.list"));
@@ -110,8 +111,8 @@ fn apt_files() -> Vec<String> {
     paths.iter().filter_map(|path| fs::read_to_string(path).ok()).collect()
 }
 
-/// This computer's Debian mirrors, for the machines' release. Empty where it is no Debian or asks mirrors in
-/// ways that are its own affair; then mmdebstrap's default applies.
+/// This computer's Debian mirrors, for the machines' release. Empty if it does not run Debian, or uses no HTTP mirror
+/// of its own release; then mmdebstrap's default applies.
 fn sources(os_release: &str, files: &[String]) -> Vec<String> {
     let Some(codename) = os_release.lines().find_map(|line| line.strip_prefix("VERSION_CODENAME=")) else {
         return Vec::new();
@@ -135,7 +136,7 @@ fn is_debian(uri: &str) -> bool {
     is_web && (path.ends_with("/debian") || path.ends_with("/debian-security"))
 }
 
-/// Address and suite of each archive of binary packages that a file names, in either of apt's two formats.
+/// URI and suite of each archive of binary packages in a file, in either of apt's two formats.
 fn archives(file: &str) -> Vec<(String, String)> {
     let mut found = Vec::new();
     for stanza in file.split("\n\n") {

@@ -1,4 +1,4 @@
-//! What is written down of a machine once it is whole. A machine whose folder has no record was cut short.
+//! The record of a machine, written once it is complete. Without a record, its creation was interrupted.
 
 use std::net::Ipv4Addr;
 
@@ -10,14 +10,14 @@ use super::names::Names;
 use crate::error::Result;
 use crate::host::HostName;
 
-/// A machine that is whole.
+/// A complete machine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Record {
     pub address: Ipv4Addr,
     /// The base image under its disk.
     pub image: String,
     pub layout: Layout,
-    /// The public half of its host key.
+    /// Its public host key.
     pub host_key: String,
 }
 
@@ -37,12 +37,12 @@ impl Record {
     }
 }
 
-/// The hosts that have a folder, whole or not, in order.
+/// The hosts that have a folder, complete or not, in order.
 pub(super) fn hosts(names: &Names) -> Result<Vec<HostName>> {
     files::named(&names.machines())
 }
 
-/// The machines that are whole.
+/// The complete machines.
 pub(super) fn all(names: &Names) -> Result<Vec<(HostName, Record)>> {
     let mut records = Vec::new();
     for host in hosts(names)? {

@@ -1,5 +1,5 @@
 //! Everything that exists of a project on this computer, found by the project's name alone, and its removal.
-//! `down` removes what is found here and then looks here again.
+//! `down` removes what is found here and then checks again.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use super::{disk, files, groups, network, nspawn, record, units};
 use crate::error::{Error, Result};
 use crate::host::ProjectName;
 
-/// How often removal looks again.
+/// Maximum number of removal rounds.
 const ROUNDS: usize = 3;
 
 /// All pieces of the project that exist now.
@@ -40,8 +40,8 @@ fn pattern(names: &Names) -> String {
     format!("{}*", names.group_prefix())
 }
 
-/// Removes all pieces and says which there were. Looks again afterwards: what a run that was just killed had
-/// started may have appeared meanwhile.
+/// Removes all pieces and returns them. Checks again afterwards: processes of a run that was just killed may have
+/// created more meanwhile.
 pub(super) async fn remove(names: &Names) -> Result<Vec<Piece>> {
     let mut removed = Vec::new();
     for _ in 0..ROUNDS {
@@ -57,7 +57,7 @@ pub(super) async fn remove(names: &Names) -> Result<Vec<Piece>> {
     Ok(removed)
 }
 
-/// Removes these pieces. One that resists does not keep the others alive.
+/// Removes these pieces. A failure does not prevent the removal of the others.
 async fn remove_all(names: &Names, pieces: &[Piece]) -> Result<()> {
     let groups = groups::find(|name| name.starts_with(&names.group_prefix()))?;
     let mut failures = Vec::from_iter(groups::end(&groups).await.err());
@@ -67,9 +67,11 @@ async fn remove_all(names: &Names, pieces: &[Piece]) -> Result<()> {
     }
     match failures.into_iter().next() {
         None => Ok(()),
-        Some(error) => Err(Error::failed(format!("project `{}` is not removed altogether", names.project()))
-            .remedy("run `monctl down` again")
-            .because(error)),
+        Some(error) => {
+            Err(Error::failed(format!("project `{}` was not removed completely", names.project()))
+                .remedy("run `monctl down` again")
+                .because(error))
+        }
     }
 }
 
@@ -79,7 +81,7 @@ async fn remove_piece(piece: &Piece) -> Result<()> {
         Piece::Table(name) => network::remove_table(name).await,
         // Unmounts what is mounted below, too.
         Piece::File(path) | Piece::Folder(path) => disk::remove(path).await,
-        // Gone with their groups and units, or with the folder; pieces of clouds and other hosts are not found here.
+        // Removed with their groups, units or folder. Pieces of clouds and existing hosts are not found here.
         _ => Ok(()),
     }
 }

@@ -1,5 +1,5 @@
-//! Chooses the subnet of a project: one that neither this computer's routes nor its DNS servers nor
-//! another project use. Pure; `network.rs` reads what is taken.
+//! Chooses the subnet of a project: one that this computer's routes, its DNS servers and other projects do not use.
+//! Pure; `network.rs` reads what is in use.
 
 use std::fmt;
 use std::net::Ipv4Addr;
@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// Subnets are taken from `10.64.0.0/10`: private, and rarely the part that offices and VPNs use.
+/// Subnets are taken from `10.64.0.0/10`, which is private and rarely used by offices and VPNs.
 const FIRST: u32 = 0x0a40_0000;
 const COUNT: u32 = 1 << 14;
 
@@ -61,7 +61,7 @@ impl From<LocalSubnet> for Range {
     }
 }
 
-/// The first free subnet, looked for from a place that differs from project to project.
+/// The first free subnet; the search starts at a place that differs from project to project.
 pub(super) fn choose(seed: u32, taken: &[Range]) -> Option<LocalSubnet> {
     (0..COUNT).map(|step| nth(seed.wrapping_add(step) % COUNT)).find(|subnet| is_free(*subnet, taken))
 }
@@ -76,7 +76,7 @@ fn nth(index: u32) -> LocalSubnet {
     LocalSubnet([first, second, third])
 }
 
-/// The interfaces and ranges in `/proc/net/route`. The default route covers everything and says nothing.
+/// The interfaces and ranges in `/proc/net/route`, without the default route, which covers everything.
 pub(super) fn routes(proc_net_route: &str) -> Vec<(String, Range)> {
     let parse = |line: &str| {
         let mut words = line.split_whitespace();
@@ -98,10 +98,10 @@ impl FromStr for LocalSubnet {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        // What is no address is refused below.
+        // A text that is not an address is rejected below.
         let address =
             text.strip_suffix(".0/24").and_then(|prefix| format!("{prefix}.0").parse::<Ipv4Addr>().ok());
-        let [first, second, third, _] = address.ok_or_else(|| format!("`{text}` is no subnet"))?.octets();
+        let [first, second, third, _] = address.ok_or_else(|| format!("`{text}` is not a subnet"))?.octets();
         Ok(Self([first, second, third]))
     }
 }

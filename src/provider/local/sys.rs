@@ -1,16 +1,16 @@
-//! The few calls of the kernel that have no tool of their own or would cost a process each. The only place
-//! that names rustix. On other systems than Linux they say so, and `prerequisites` says so before.
+//! The few system calls that have no tool of their own, or would cost a process each. On systems other than Linux
+//! they fail; `prerequisites` checks that first.
 
 use std::path::Path;
 
 use crate::error::{Error, Result};
 
-/// Whether this process may do everything.
+/// Whether this process runs as root.
 pub(super) fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }
 
-/// Lays a folder for changes over a base that is shared.
+/// Mounts an overlay: a folder for changes over a shared base.
 #[cfg(target_os = "linux")]
 pub(super) fn mount_overlay(lower: &Path, upper: &Path, work: &Path, target: &Path) -> Result<()> {
     use std::ffi::CString;
@@ -23,7 +23,7 @@ pub(super) fn mount_overlay(lower: &Path, upper: &Path, work: &Path, target: &Pa
         .map_err(|error| failed().because(error))
 }
 
-/// Unmounts; a mount that is still in use disappears from here at once and altogether when it is let go.
+/// Unmounts. A mount that is still in use is detached at once, and released when its last user ends.
 #[cfg(target_os = "linux")]
 pub(super) fn unmount(target: &Path) -> Result<()> {
     use rustix::mount::{UnmountFlags, unmount};
@@ -33,7 +33,7 @@ pub(super) fn unmount(target: &Path) -> Result<()> {
         .map_err(|error| Error::failed(format!("cannot unmount `{}`", target.display())).because(error))
 }
 
-/// Ends a process at once if `is_ours` still says so once the process is held: ids are used again.
+/// Kills a process if `is_ours` still holds once its pidfd is open: process ids are reused.
 #[cfg(target_os = "linux")]
 pub(super) fn kill(id: i32, is_ours: impl FnOnce() -> bool) -> Result<()> {
     use rustix::io::Errno;
@@ -54,11 +54,11 @@ pub(super) fn kill(id: i32, is_ours: impl FnOnce() -> bool) -> Result<()> {
     }
 }
 
-/// Asks a process group that was started here to end. One that is gone already is fine.
+/// Sends SIGTERM to a process group that was started here. Succeeds if it is gone already.
 pub(super) fn end_group(leader: u32) {
     use rustix::process::{Pid, Signal, kill_process_group};
 
-    // The kernel gives no number that does not fit.
+    // The kernel's process ids always fit.
     if let Some(leader) = i32::try_from(leader).ok().and_then(Pid::from_raw) {
         #[expect(clippy::let_underscore_must_use, reason = "one that cannot be signalled is gone")]
         let _ = kill_process_group(leader, Signal::TERM);
@@ -80,10 +80,8 @@ pub(super) fn kill(_id: i32, _is_ours: impl FnOnce() -> bool) -> Result<()> {
     Err(needs_linux())
 }
 
-/// What the local provider says elsewhere.
+/// The error of the local provider on other systems.
 pub(super) fn needs_linux() -> Error {
-    Error::could_not_run(
-        "the local provider makes its machines with systemd-nspawn, which exists on Linux only",
-    )
-    .remedy("run monctl on a Linux computer, or choose another `provider` in the spec")
+    Error::could_not_run("the local provider needs systemd-nspawn, which exists on Linux only")
+        .remedy("run monctl on a Linux computer, or choose another `provider` in the spec")
 }

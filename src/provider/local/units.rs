@@ -1,5 +1,5 @@
-//! Machines as transient units of this computer's systemd, where that is the init system. Elsewhere nothing here
-//! finds anything, and machines are processes in control groups that monctl makes (`boot.rs`).
+//! Machines as transient units of this computer's systemd, if that is the init system. Elsewhere these functions find
+//! nothing, and machines are processes in control groups that monctl creates (`boot.rs`).
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -12,9 +12,9 @@ const PROPERTIES: [&str; 7] = [
     "Delegate=yes",
     "KillMode=mixed",
     "TasksMax=16384",
-    // An orderly end takes two seconds.
+    // An orderly shutdown takes two seconds.
     "TimeoutStopSec=30",
-    // What systemd-nspawn ends with when the machine asked for a reboot.
+    // Exit status of systemd-nspawn when the machine requests a reboot.
     "RestartForceExitStatus=133",
     "SuccessExitStatus=133",
 ];
@@ -24,7 +24,7 @@ pub(super) fn are_available() -> bool {
     Path::new("/run/systemd/system").is_dir()
 }
 
-/// Starts a command as a unit that vanishes when it ends.
+/// Starts a command as a unit that is removed when it ends.
 pub(super) async fn start(name: &str, log: &Path, command: &[OsString]) -> Result<()> {
     let mut starter = tool("systemd-run");
     starter.args(["--quiet", "--collect", "--slice=machine.slice"]);
@@ -47,13 +47,13 @@ pub(super) async fn find(pattern: &str) -> Result<Vec<String>> {
     Ok(units.lines().filter_map(|line| line.split_whitespace().next()).map(str::to_owned).collect())
 }
 
-/// Waits until systemd, too, has noticed that units are over whose processes were ended.
+/// Stops units, so that systemd, too, registers the end of their processes.
 pub(super) async fn stop(pattern: &str) -> Result<()> {
     for unit in find(pattern).await? {
         for verb in ["stop", "reset-failed"] {
             #[expect(
                 clippy::let_underscore_must_use,
-                reason = "one that vanishes is wanted; one that stays is found again"
+                reason = "a unit that is gone is fine; one that stays is found again"
             )]
             let _ = run(tool("systemctl").args([verb, &unit])).await;
         }

@@ -1,5 +1,5 @@
-//! What a dashboard is given beside its parts: places, ids, names of queries and of hosts, the data source, thresholds,
-//! and words for what may be empty.
+//! Completes a dashboard: places, ids, names of queries and of hosts, the data source, thresholds, and texts for panels
+//! that may be empty.
 
 use std::collections::BTreeSet;
 
@@ -13,19 +13,19 @@ use super::series::Fleet;
 use super::thresholds;
 use crate::integrations::Flag;
 
-/// What is given comes from here.
+/// The inputs.
 pub(super) struct Dress<'a> {
     /// The uid of the data source.
     pub data_source: &'a str,
     pub flags: BTreeSet<Flag>,
     pub rules: Vec<Rule>,
-    /// How many rows the tables have that show a line for each host, or the like.
+    /// The number of rows of tables with a row for each host, or the like.
     pub rows: Rows,
     pub fleet: Fleet,
 }
 
 impl Dress<'_> {
-    /// The document as Grafana gets it.
+    /// The complete document.
     pub(super) fn on(&self, mut document: Value) -> Result<Value, String> {
         let mut number = 0;
         if let Some(panels) = document.get_mut("panels").and_then(Value::as_array_mut) {
@@ -33,7 +33,7 @@ impl Dress<'_> {
         }
         for list in ["/templating/list", "/annotations/list"] {
             for one in document.pointer_mut(list).and_then(Value::as_array_mut).into_iter().flatten() {
-                self.ask_prometheus(one);
+                self.set_source(one);
             }
         }
         Ok(document)
@@ -48,7 +48,7 @@ impl Dress<'_> {
             *number += 1;
             panel.entry("id").or_insert_with(|| (*number).into());
             grid.place(panel)?;
-            // A row that is closed holds its panels.
+            // A closed row contains its panels.
             if let Some(Value::Array(below)) = panel.get_mut("panels") {
                 self.panels(below, &mut grid.below(), number)?;
             }
@@ -61,7 +61,7 @@ impl Dress<'_> {
         Ok(())
     }
 
-    /// `"when": "builtin"`: only where the spec says so; see [`Flag`].
+    /// `"when": "builtin"`: only if the spec has this flag; see [`Flag`].
     fn belongs(&self, panel: &Value) -> Result<bool, String> {
         let Some(when) = panel.get("when") else { return Ok(true) };
         let flag = Flag::deserialize(when).map_err(|error| error.to_string())?;
@@ -71,7 +71,7 @@ impl Dress<'_> {
     fn queries(&self, panel: &mut Map<String, Value>) {
         let Some(Value::Array(targets)) = panel.get_mut("targets") else { return };
         for (letter, target) in ('A'..='Z').zip(targets) {
-            self.ask_prometheus(target);
+            self.set_source(target);
             if let Value::Object(target) = target {
                 target.entry("refId").or_insert_with(|| letter.to_string().into());
                 target.entry("editorMode").or_insert_with(|| "code".into());
@@ -84,9 +84,9 @@ impl Dress<'_> {
         panel.entry("datasource").or_insert_with(|| self.prometheus());
     }
 
-    fn ask_prometheus(&self, asking: &mut Value) {
-        if let Value::Object(asking) = asking {
-            asking.entry("datasource").or_insert_with(|| self.prometheus());
+    fn set_source(&self, owner: &mut Value) {
+        if let Value::Object(owner) = owner {
+            owner.entry("datasource").or_insert_with(|| self.prometheus());
         }
     }
 
@@ -94,9 +94,9 @@ impl Dress<'_> {
         json!({"type": "prometheus", "uid": self.data_source})
     }
 
-    /// Those of the whole panel, and those of single columns or series in its overrides.
+    /// Fills in the thresholds of the panel, and those of single columns or series in its overrides.
     fn thresholds(&self, panel: &mut Map<String, Value>) -> Result<(), String> {
-        let mut said = String::new();
+        let mut sentences = String::new();
         if let Some(names) = panel.shift_remove("alerts") {
             let names = words(&names)?;
             let found = thresholds::of(&names, &self.rules);
@@ -107,7 +107,7 @@ impl Dress<'_> {
                 let mode = if found.is_empty() { "off" } else { "dashed" };
                 custom.insert("thresholdsStyle".into(), json!({"mode": mode}));
             }
-            said += &thresholds::sentence(&names, &found);
+            sentences += &thresholds::sentence(&names, &found);
         }
         let overrides = panel.get_mut("fieldConfig").and_then(|config| config.get_mut("overrides"));
         for one in overrides.and_then(Value::as_array_mut).into_iter().flatten() {
@@ -119,16 +119,17 @@ impl Dress<'_> {
             if let Some(Value::Array(properties)) = one.get_mut("properties") {
                 properties.push(json!({"id": "thresholds", "value": thresholds::steps(&found, "")}));
             }
-            said += &thresholds::sentence(&names, &found);
+            sentences += &thresholds::sentence(&names, &found);
         }
         if let Some(Value::String(help)) = panel.get_mut("description") {
-            help.push_str(&said);
+            help.push_str(&sentences);
         }
         Ok(())
     }
 }
 
-/// An axis of zeros alone would end at 100, and the line of an alert above all values would not be seen.
+/// Sets the soft maximum of an axis: with zeros alone it would end at 100, and a threshold above all values would be
+/// hidden.
 fn room_above_zero(panel: &mut Map<String, Value>) -> Result<(), String> {
     if panel.get("type") != Some(&json!("timeseries")) {
         return Ok(());
@@ -150,11 +151,11 @@ fn room_above_zero(panel: &mut Map<String, Value>) -> Result<(), String> {
     Ok(())
 }
 
-/// `"optional": "these kernels tell no pressure"`: why a panel may be empty for ever. It stands in the place of the
-/// data, and as the last sentence of the help, by which `verify-dashboards` knows it.
+/// `"optional": "the kernel does not report pressure"`: why a panel may stay empty. It is shown in place of the data,
+/// and as the last sentence of the help, where `verify-dashboards` finds it.
 fn optional(panel: &mut Map<String, Value>) -> Result<(), String> {
     let Some(why) = panel.shift_remove("optional") else { return Ok(()) };
-    let why = why.as_str().ok_or_else(|| format!("{why} is no reason"))?;
+    let why = why.as_str().ok_or_else(|| format!("{why} is not a text"))?;
     let config = child(child(panel, "fieldConfig")?, "defaults")?;
     config.insert("noValue".into(), format!("not scraped, or {why}").into());
     if let Some(Value::String(help)) = panel.get_mut("description") {
@@ -165,5 +166,5 @@ fn optional(panel: &mut Map<String, Value>) -> Result<(), String> {
 
 fn words(names: &Value) -> Result<Vec<&str>, String> {
     let words = names.as_array().map(|names| names.iter().filter_map(Value::as_str).collect());
-    words.ok_or_else(|| format!("{names} is no list of alerts"))
+    words.ok_or_else(|| format!("{names} is not a list of alerts"))
 }

@@ -1,15 +1,15 @@
-//! `"size": [12, 8]`: panels stand side by side while a line of 24 columns has room, as words do.
+//! `"size": [12, 8]`: panels are placed side by side and wrapped like words, on lines of 24 columns.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-/// How many rows a table has, by what it has a row for: `"size": [24, "hosts"]`.
+/// The number of rows of a table by the kind of its rows: `"size": [24, "hosts"]`.
 pub(super) type Rows = BTreeMap<&'static str, u64>;
 
 /// Rows of Grafana's grid for the title and the header of a table.
 const TABLE_HEAD: u64 = 2;
-/// A table with more rows than this is scrolled; one with fewer than the least looks squeezed.
+/// The minimum and maximum height in rows: a longer table scrolls, a shorter one looks squeezed.
 const TABLE_ROWS: std::ops::RangeInclusive<u64> = 2..=10;
 
 /// The columns of Grafana's grid.
@@ -20,7 +20,7 @@ pub(super) struct Grid<'a> {
     rows: &'a Rows,
     x: u64,
     y: u64,
-    /// Of the highest panel of this line.
+    /// The height of the highest panel of this line.
     height: u64,
 }
 
@@ -29,13 +29,13 @@ impl<'a> Grid<'a> {
         Self { rows, x: 0, y: 0, height: 0 }
     }
 
-    /// For the panels in a closed row, which begin below it: what follows the row goes there, too.
+    /// The grid of the panels in a closed row, which begin below it, where the next row goes, too.
     pub(super) const fn below(&self) -> Self {
         Self { rows: self.rows, x: 0, y: self.y + self.height, height: 0 }
     }
 
-    /// Gives a panel its place, by its `size`, which goes. A row takes a line of its own. One that has a place keeps
-    /// it and takes no part in this.
+    /// Replaces a panel's `size` by its place. A row takes its own line. A panel with a place keeps it and uses no
+    /// room in the grid.
     pub(super) fn place(&mut self, panel: &mut Map<String, Value>) -> Result<(), String> {
         let size = panel.shift_remove("size");
         if panel.contains_key("gridPos") {
@@ -43,7 +43,7 @@ impl<'a> Grid<'a> {
         }
         let (width, height) = match &size {
             Some(size) => {
-                self.sides(size).ok_or_else(|| format!("{size} is no size: write [width, height]"))?
+                self.sides(size).ok_or_else(|| format!("{size} is not a size: write [width, height]"))?
             }
             None if panel.get("type") == Some(&json!("row")) => (COLUMNS, 1),
             None => {
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn panels_fill_lines_and_a_row_has_one_of_its_own() {
+    fn panels_fill_lines_and_a_row_has_its_own_line() {
         let (wide, high, row) = (json!({"size": [16, 4]}), json!({"size": [8, 6]}), json!({"type": "row"}));
         assert_eq!(
             places(&[wide.clone(), high.clone(), high, row, wide]),
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn a_size_that_is_none_is_named() {
+    fn an_invalid_size_is_reported() {
         for size in [json!([25, 1]), json!([0, 1]), json!([1]), json!("12x8"), json!([1, "h"])] {
             let mut panel = Map::from_iter([("size".to_owned(), size.clone())]);
             assert!(Grid::new(&Rows::new()).place(&mut panel).unwrap_err().contains(&size.to_string()));

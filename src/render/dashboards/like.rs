@@ -1,4 +1,4 @@
-//! `"like": "graph"`: an object is what the part of that name holds, and what stands beside it is added or wins.
+//! `"like": "graph"`: an object inherits from the part of that name; its own keys are added or win.
 
 use std::collections::BTreeMap;
 
@@ -8,13 +8,13 @@ use serde_json::{Map, Value};
 pub(super) type Parts = BTreeMap<String, Value>;
 
 const KEY: &str = "like";
-/// A part may be like another one; deeper than this they are like each other.
+/// A part may inherit from another one; more levels than this mean a cycle.
 const DEEPEST: usize = 8;
 
 /// The document with all parts in place.
 ///
 /// # Errors
-/// Where there is no part of a name, or parts are like each other.
+/// Where a part is unknown, or parts inherit from each other.
 pub(super) fn resolve(document: &Value, parts: &Parts) -> Result<Value, String> {
     at_depth(document, parts, 0)
 }
@@ -33,21 +33,21 @@ fn at_depth(value: &Value, parts: &Parts, depth: usize) -> Result<Value, String>
     }
 }
 
-/// What the part holds that an object is like; nothing where it is like none.
+/// The content of the part that an object inherits from; empty without `like`.
 fn base(keys: &Map<String, Value>, parts: &Parts, depth: usize) -> Result<Map<String, Value>, String> {
     let Some(name) = keys.get(KEY) else { return Ok(Map::new()) };
     let part =
-        name.as_str().and_then(|name| parts.get(name)).ok_or_else(|| format!("there is no part {name}"))?;
+        name.as_str().and_then(|name| parts.get(name)).ok_or_else(|| format!("unknown part {name}"))?;
     if depth == DEEPEST {
-        return Err(format!("the part {name} is like itself"));
+        return Err(format!("the part {name} inherits from itself"));
     }
     match at_depth(part, parts, depth + 1)? {
         Value::Object(whole) => Ok(whole),
-        _ => Err(format!("the part {name} is no object")),
+        _ => Err(format!("the part {name} is not an object")),
     }
 }
 
-/// Objects are merged, null takes away what was there, everything else replaces it.
+/// Merges objects, removes a key for null, and replaces everything else.
 fn put(whole: &mut Map<String, Value>, key: &str, value: Value) {
     match (whole.get_mut(key), value) {
         (Some(_), Value::Null) => drop(whole.shift_remove(key)),
@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_object_says_itself_wins_over_its_part() {
+    fn an_objects_own_keys_win_over_its_part() {
         let panel = json!({"panels": [{"title": "A", "like": "big", "options": {"b": [3], "c": null}}]});
         let whole =
             json!({"panels": [{"type": "stat", "options": {"a": 2, "b": [3], "c": null}, "title": "A"}]});
@@ -84,14 +84,17 @@ mod tests {
     }
 
     #[test]
-    fn null_takes_away_what_the_part_says() {
+    fn null_removes_a_key_of_the_part() {
         let whole = json!({"type": "stat", "options": {"a": 2}});
         assert_eq!(resolved(&json!({"like": "big", "options": {"b": null}})).unwrap(), whole);
     }
 
     #[test]
-    fn a_part_that_is_missing_or_like_itself_is_named() {
-        assert_eq!(resolved(&json!({"like": "grpah"})).unwrap_err(), r#"there is no part "grpah""#);
-        assert_eq!(resolved(&json!([{"like": "snake"}])).unwrap_err(), r#"the part "snake" is like itself"#);
+    fn a_part_that_is_missing_or_circular_is_reported() {
+        assert_eq!(resolved(&json!({"like": "grpah"})).unwrap_err(), r#"unknown part "grpah""#);
+        assert_eq!(
+            resolved(&json!([{"like": "snake"}])).unwrap_err(),
+            r#"the part "snake" inherits from itself"#
+        );
     }
 }

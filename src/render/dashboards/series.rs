@@ -1,24 +1,24 @@
-//! What the series of a query are called, and which colour each has.
+//! The names and colours of a query's series.
 //!
-//! Grafana colours by name, and the names of hosts, views and disks are not known here. So Prometheus numbers the
-//! series in a label `rank`, the legend begins with it, and overrides make it a colour and take it out of the name.
+//! Grafana colours by name, and the names of hosts, views and disks are unknown here. So Prometheus numbers the series
+//! in a label `rank`, the legend begins with it, and overrides turn it into a colour and remove it from the name.
 
 use serde_json::{Map, Value, json};
 
 use super::json::child;
 
-/// Differ for everybody, whatever colours they see, and from those of warnings and critical alerts.
+/// Distinguishable with colour blindness, and different from those of warnings and critical alerts.
 const COLOURS: [&str; 6] = ["#0072B2", "#CC79A7", "#009E73", "#56B4E9", "#9A4DFF", "#A0522D"];
-/// Of the series after these.
+/// The colour of the series after these.
 const OTHERS: &str = "#606060";
 
-/// The name of each host by the address of its node exporter. `max`: a host that was renamed has one name at a time.
+/// The name of each host by the address of its node exporter. `max`: a renamed host has one name at a time.
 const HOSTS: &str =
     r#"max by (instance, nodename) (node_uname_info{job="node-exporter", instance=~"$host"})"#;
 
-/// What decides about names and colours.
+/// The inputs of names and colours.
 pub(super) struct Fleet {
-    /// How many hosts there are, as far as the spec says.
+    /// The number of hosts in the spec.
     pub hosts: usize,
     /// The port of the application's metrics.
     pub port: u16,
@@ -42,19 +42,19 @@ impl Fleet {
         Ok(())
     }
 
-    /// `"named": "host"` or `"application"`: each series of a query by `instance` bears the name of its host, too.
+    /// `"named": "host"` or `"application"`: each series of a query by `instance` also gets the name of its host.
     fn name(&self, target: &mut Map<String, Value>) -> Result<(), String> {
         let Some(whose) = target.shift_remove("named") else { return Ok(()) };
         let names = match whose.as_str() {
             Some("host") => HOSTS.to_owned(),
             Some("application") => self.names_of_applications(),
-            _ => return Err(format!("{whose} has no names: write `host` or `application`")),
+            _ => return Err(format!("{whose} is unknown: write `host` or `application`")),
         };
         wrap(target, |expression| format!("({expression}) * on (instance) group_left (nodename) ({names})"))
     }
 
-    /// An instance of the application is called like its host, also while the host's node exporter is down; by its
-    /// address where the name is unknown.
+    /// An instance of the application has the name of its host, even while the host's node exporter is down, or its
+    /// address if the name is unknown.
     fn names_of_applications(&self) -> String {
         let port = self.port;
         format!(
@@ -62,11 +62,11 @@ impl Fleet {
         )
     }
 
-    /// `"coloured": {"by": "view", "order": …}`: the overrides by which the series that come first in that order have a
-    /// colour each. `others`: whether the rest is shown, too, in grey. `steady`: the order where there are no more hosts
-    /// than colours, in which they keep theirs. `otherwise`: a name and a value for a graph without any series.
+    /// `"coloured": {"by": "view", "order": …}`: the overrides that give each of the first series in that order a
+    /// colour. `others`: whether the rest is shown, too, in grey. `steady`: the order used while there are not more
+    /// hosts than colours, so that they keep theirs. `otherwise`: a name and a value for a graph without any series.
     fn colour(&self, target: &mut Map<String, Value>, how: &Value) -> Result<Vec<Value>, String> {
-        let text = |key: &str| how[key].as_str().ok_or_else(|| format!("{how} does not say `{key}`"));
+        let text = |key: &str| how[key].as_str().ok_or_else(|| format!("{how} has no `{key}`"));
         let (by, order) = (text("by")?, text("order")?);
         let steady = how["steady"].as_str().filter(|_| self.hosts <= COLOURS.len());
         let ranks = ranks(by, steady.unwrap_or(order), how["others"] != false);
@@ -81,7 +81,7 @@ impl Fleet {
     }
 }
 
-/// Numbers the series from 1 by a label; 0 stands for all that come after the colours.
+/// Numbers the series from 1 by a label; 0 is for all series after the colours.
 fn ranks(by: &str, order: &str, others: bool) -> String {
     let of = |rank: usize| format!("topk({rank}, {order}) * 0 + {rank}");
     let mut ranks: Vec<String> = (1..=COLOURS.len()).map(of).collect();
@@ -91,11 +91,11 @@ fn ranks(by: &str, order: &str, others: bool) -> String {
     format!(r#"count_values by ({by}) ("rank", {})"#, ranks.join(" or "))
 }
 
-/// What is drawn where the whole range holds no series. One that is drawn until the first series begins would stand
-/// in the legend beside it.
+/// The series drawn if the whole range has none. If it were drawn until the first series begins, the legend would show
+/// both.
 fn stand_in(by: &str, order: &str, otherwise: &Map<String, Value>) -> Result<String, String> {
     let text = |key: &str| {
-        otherwise.get(key).and_then(Value::as_str).ok_or_else(|| format!("`otherwise` does not say `{key}`"))
+        otherwise.get(key).and_then(Value::as_str).ok_or_else(|| format!("`otherwise` has no `{key}`"))
     };
     let (name, value) = (text("name")?, text("value")?);
     Ok(format!(r#" or on () label_replace({value} unless on () count({order}), "{by}", "{name}", "", "")"#))
@@ -118,7 +118,7 @@ fn overrides(name: &str) -> Vec<Value> {
 fn wrap(target: &mut Map<String, Value>, with: impl FnOnce(&str) -> String) -> Result<(), String> {
     match target.get_mut("expr") {
         Some(Value::String(expression)) => *expression = with(expression),
-        _ => return Err("a query without an expression is named or coloured".to_owned()),
+        _ => return Err("a query with `named` or `coloured` has no expression".to_owned()),
     }
     Ok(())
 }

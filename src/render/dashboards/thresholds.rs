@@ -1,5 +1,5 @@
-//! `"alerts": ["HighCPUUsage"]`: a panel's thresholds are those of the alerts, as the spec has them, and its help says
-//! so. An alert that the spec does not have leaves no line.
+//! `"alerts": ["HighCPUUsage"]`: a panel's thresholds are those of the spec's alerts, and its help names them. An alert
+//! that the spec does not have draws no line.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use super::super::rules::Rule;
 use crate::duration::PromDuration;
 use crate::spec::ThresholdUnit;
 
-/// Of values that are fine. Blue and orange differ for everybody, whatever colours they see.
+/// The colour of good values. Blue and orange are distinguishable with colour blindness.
 const FINE: &str = "#0072B2";
 const WARNING: &str = "#E69F00";
 const CRITICAL: &str = "#D55E00";
@@ -15,17 +15,17 @@ const CRITICAL: &str = "#D55E00";
 const DAYS: &str = "suffix:days";
 const SECONDS_PER_DAY: f64 = 86_400.0;
 
-/// A line in a panel, on whose one side the alert's expression holds.
+/// A line in a panel; the alert's expression holds on one side of it.
 pub(super) struct PanelThreshold<'a> {
     rule: &'a Rule,
     side: Side,
 }
 
-/// Where the alert fires.
+/// The side on which the alert fires.
 #[derive(Clone, Copy)]
 enum Side {
     Above(f64),
-    /// Of alerts that look ahead: the panel shows how long it still lasts.
+    /// For predictive alerts: the panel shows the time left.
     Within(PromDuration),
 }
 
@@ -34,16 +34,16 @@ pub(super) fn of<'a>(names: &[&str], rules: &'a [Rule]) -> Vec<PanelThreshold<'a
     let chosen = rules.iter().filter(|rule| names.contains(&rule.name.as_str()));
     let mut found: Vec<_> =
         chosen.filter_map(|rule| Some(PanelThreshold { rule, side: Side::of(rule)? })).collect();
-    // Of two at one value the last one is seen: the critical one.
+    // Of two lines at one value the last one is visible: the critical one.
     let order = |line: &PanelThreshold| line.color() == CRITICAL;
     found.sort_by(|a, b| a.side.at().total_cmp(&b.side.at()).then(order(a).cmp(&order(b))));
     found
 }
 
-/// As `fieldConfig.defaults.thresholds` of a panel in this unit. Below the line of an alert that looks ahead values are
-/// not fine.
+/// The `fieldConfig.defaults.thresholds` of a panel in this unit. For a predictive alert, values below the line are
+/// bad.
 pub(super) fn steps(thresholds: &[PanelThreshold], unit: &str) -> Value {
-    // Times are in seconds, but where a panel counts days.
+    // Times are in seconds, except where a panel counts days.
     let scale = if unit == DAYS { SECONDS_PER_DAY } else { 1.0 };
     let step =
         |color: &str, from: Option<f64>| json!({"color": color, "value": from.map(|from| from / scale)});
@@ -56,7 +56,7 @@ pub(super) fn steps(thresholds: &[PanelThreshold], unit: &str) -> Value {
     json!({"mode": "absolute", "steps": steps})
 }
 
-/// What a panel's help says of its alerts.
+/// The sentences about its alerts in a panel's help.
 pub(super) fn sentence(names: &[&str], thresholds: &[PanelThreshold]) -> String {
     let about = |name: &&str| {
         let line = thresholds.iter().find(|line| line.rule.name == **name);
@@ -77,7 +77,7 @@ impl Side {
         matches!(self, Self::Within(_))
     }
 
-    /// The value at which the line is, in seconds where it is a time.
+    /// The value of the line, in seconds if it is a time.
     fn at(self) -> f64 {
         match self {
             Self::Above(above) => above,

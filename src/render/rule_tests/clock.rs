@@ -1,14 +1,15 @@
 //! Times of a rule test, in milliseconds since its beginning: scrapes and evaluations both begin at 0.
 //!
-//! promtool of Prometheus 2 counts a scrape that lies exactly at the beginning of a range, that of Prometheus 3 does
-//! not, and the two intervals need not fit into each other. So the model says when an expression certainly is
-//! not true yet and when it certainly is; with intervals that fit, both are the same evaluation.
+//! promtool of Prometheus 2 includes a scrape exactly at the beginning of a range, that of Prometheus 3 does not, and
+//! the two intervals need not be multiples of each other. So the model gives the last time at which an expression is
+//! certainly not true yet, and the first at which it certainly is; with matching intervals, both are the same
+//! evaluation.
 
 use super::memory::Memory;
 use super::time::TestMillis;
 use crate::duration::PromDuration;
 
-/// The intervals that decide.
+/// The intervals of a test.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Clock {
     pub scrape: TestMillis,
@@ -16,7 +17,7 @@ pub(super) struct Clock {
     pub hold: TestMillis,
 }
 
-/// When something becomes true: no evaluation before `earliest`, every one from `sure` on.
+/// When something becomes true: at no evaluation before `earliest`, at every one from `sure` on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Onset {
     pub earliest: TestMillis,
@@ -49,20 +50,20 @@ impl Clock {
         Onset { earliest: onset.earliest + self.hold, sure: onset.sure + self.tick(self.hold) }
     }
 
-    /// When the expression becomes true after a fault that leaves no doubt began at a scrape.
+    /// When the expression becomes true after an unmistakable fault began at a scrape.
     pub fn rises(&self, memory: &Memory, began: TestMillis) -> Onset {
         let after = |steps: u64| began + steps * self.scrape;
         Onset { earliest: after(memory.rise.0), sure: self.tick(after(memory.rise.1)) }
     }
 
-    /// When it is over after the fault ended at a scrape. `earliest` is still true before.
+    /// When the expression becomes false after the fault ended at a scrape. Before `earliest` it is still true.
     pub fn falls(&self, memory: &Memory, ended: TestMillis) -> Onset {
         let after = |steps: u64| ended + steps * self.scrape;
         Onset { earliest: after(memory.fall.0), sure: self.tick(after(memory.fall.1)) }
     }
 }
 
-/// As people and promtool write it.
+/// The time in promtool's notation.
 pub(super) fn shown(millis: TestMillis) -> PromDuration {
     PromDuration::millis(millis)
 }
@@ -72,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn evaluations_lie_on_their_grid() {
+    fn evaluations_are_multiples_of_the_interval() {
         let clock = Clock { scrape: 15_000, evaluation: 10_000, hold: 60_000 };
         assert_eq!((clock.tick(0), clock.tick(1), clock.tick(10_000)), (0, 10_000, 10_000));
         assert_eq!(clock.tick_before(0), None);

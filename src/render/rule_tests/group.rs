@@ -1,4 +1,4 @@
-//! A group of a test file: series, and what the alert must be at some moments.
+//! A group of a test file: series, and the expected alerts at some times.
 
 use super::clock::shown;
 use super::texts::Texts;
@@ -8,23 +8,23 @@ use crate::render::quote;
 /// One case for promtool.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct TestGroup {
-    /// What it shows, in words that follow the alert's name.
+    /// What it tests: a phrase that follows the alert's name.
     pub name: String,
     /// Series by name, in promtool's notation.
     pub series: Vec<(String, String)>,
     pub checks: Vec<Check>,
 }
 
-/// What the alert must be.
+/// The expected alerts.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Check {
     /// Nothing fires.
     Quiet(TestMillis),
-    /// Nothing fires, nor waits to fire.
+    /// Nothing fires or is pending.
     Calm(TestMillis),
-    /// So many alerts fire.
+    /// This number of alerts fires.
     Firing(TestMillis, usize),
-    /// Exactly these fire, labels and annotations as they arrive.
+    /// Exactly these alerts fire, with these labels and annotations.
     Alerts(TestMillis, Vec<(Texts, Texts)>),
 }
 
@@ -37,12 +37,12 @@ impl Check {
 }
 
 impl TestGroup {
-    /// When the last check looks.
+    /// The time of the last check.
     pub fn until(checks: &[Check]) -> TestMillis {
         checks.iter().map(Check::at).max().unwrap_or_default()
     }
 
-    /// Whether the alert has to fire in it.
+    /// Whether it expects the alert to fire.
     pub fn fires(&self) -> bool {
         self.checks.iter().any(|check| !matches!(check, Check::Quiet(_) | Check::Calm(_)))
     }
@@ -120,7 +120,7 @@ fn texts(texts: &Texts) -> impl Iterator<Item = String> {
     texts.iter().map(|(name, text)| format!("              {}: {}", scalar(name), scalar(text)))
 }
 
-/// A YAML scalar: as it is where that is safe, in single quotes where possible, since series are full of double ones.
+/// A YAML scalar: plain if that is safe, else in single quotes if possible, since series contain many double ones.
 fn scalar(text: &str) -> String {
     let is_plain = |c: char| c.is_ascii_graphic() || c == ' ';
     let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
@@ -133,7 +133,7 @@ fn scalar(text: &str) -> String {
     quote::yaml(text)
 }
 
-/// Words that some readers of YAML take for something else than text.
+/// Words that some YAML parsers do not take for text.
 fn is_word(text: &str) -> bool {
     let words = ["null", "true", "false", "yes", "no", "on", "off", "y", "n"];
     words.iter().any(|word| word.eq_ignore_ascii_case(text))

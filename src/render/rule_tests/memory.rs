@@ -1,34 +1,34 @@
-//! How long an expression takes to notice that a fault has begun or ended, in scrapes. Bounds, since promtool's
-//! versions do not agree on whether a scrape at the beginning of a range is in it.
+//! How many scrapes an expression needs to notice that a fault has begun or ended. Bounds, since promtool's versions
+//! differ on whether a scrape at the beginning of a range is in it.
 
 use super::time::TestMillis;
 use crate::spec::Sees;
 
-/// What an expression remembers.
+/// How far an expression looks back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Memory {
-    /// Scrapes after the one with which a fault began until it is seen: at least, at most.
+    /// Scrapes after the first faulty one until the fault is noticed: at least, at most.
     pub rise: (u64, u64),
-    /// Scrapes after the one with which it ended until it is forgotten.
+    /// Scrapes after the first healthy one until the end is noticed: at least, at most.
     pub fall: (u64, u64),
-    /// Its range; nothing where only the last scrape counts.
+    /// Its range; 0 if only the last scrape counts.
     pub range: TestMillis,
-    /// For how long the last figure counts where no new one comes; nothing where another scrape ends it.
+    /// How long the last value counts without a new sample; 0 if the next scrape ends it.
     pub held: TestMillis,
 }
 
-/// Further away than this a share is not equal to another one by rounding.
+/// Tolerance for shares that are equal except for rounding.
 const ROUNDING: f64 = 1e-6;
 
 impl Memory {
-    /// The memory of an expression that is true once more than `share` of what it sees is faulty.
-    /// `kept` is for how long its gauges count without new figures.
+    /// The memory of an expression that is true once more than `share` of its samples is faulty.
+    /// `kept` is how long its gauges count without new samples.
     pub fn of(sees: Sees, range: TestMillis, kept: TestMillis, scrape: TestMillis, share: f64) -> Self {
         let scrapes = range / scrape.max(1);
         match sees {
             Sees::Latest => Self { rise: (0, 0), fall: (0, 0), range: 0, held: kept },
             Sees::Otherwise => {
-                // A trend over a range that is shorter ends before.
+                // A trend over a shorter range ends earlier.
                 let held = if range < kept + 2 * scrape { 0 } else { kept };
                 Self { rise: (0, 0), fall: (0, 0), range, held }
             }
@@ -38,7 +38,7 @@ impl Memory {
         }
     }
 
-    /// `seen` is how many steps the range holds, at least and at most.
+    /// `seen` is the number of steps in the range: at least, at most.
     fn of_steps(seen: [u64; 2], shift: u64, range: TestMillis, share: f64) -> Self {
         let both = |part: f64| {
             let bounds = seen.map(|steps| more_than(part, steps.max(1)));
@@ -49,7 +49,7 @@ impl Memory {
     }
 }
 
-/// How many of so many steps are more than this part of them: surely not fewer, surely enough.
+/// How many of `steps` exceed this part of them: the lower bound, and a sufficient number.
 #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
 fn more_than(part: f64, steps: u64) -> (u64, u64) {
     let exact = part * steps as f64;

@@ -1,16 +1,16 @@
-//! Samples in promtool's notation, in which steady stretches are one word: `1000+15x8`, `1x8`, `_x8`, `stale`.
+//! Samples in promtool's notation, in which constant runs are one word: `1000+15x8`, `1x8`, `_x8`, `stale`.
 
-/// What a scrape brings of a series.
+/// The sample of a series at a scrape.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum TestSample {
     Value(f64),
-    /// The series was there before and is not any more.
+    /// The series has just disappeared.
     Stale,
-    /// The series is not there.
+    /// The series does not exist.
     Nothing,
 }
 
-/// How far rounding may lead away from a straight line, relative to the values on it.
+/// Tolerated distance of rounded values from a straight line, relative to its values.
 const ROUNDING: f64 = 1e-12;
 
 /// All samples as one line.
@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn steady_stretches_are_one_word() {
+    fn constant_runs_are_one_word() {
         for (samples, expected) in [
             (values(&[1.0, 1.0, 1.0]), "1x2"),
             (values(&[1.0, 3.0, 5.0]), "1+2x2"),

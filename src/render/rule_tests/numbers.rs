@@ -1,4 +1,4 @@
-//! Numbers by name: what the amounts of a trial may speak of.
+//! Numbers by name, which the amounts of a trial may use.
 
 use std::collections::BTreeMap;
 
@@ -9,22 +9,22 @@ use crate::spec::Amount;
 pub(super) struct Numbers(BTreeMap<String, f64>);
 
 impl Numbers {
-    /// Gives a number a name, or another value.
+    /// Sets a named number.
     pub fn set(&mut self, name: &str, number: f64) {
         self.0.insert(name.to_owned(), number);
     }
 
-    /// These and one more.
+    /// These numbers and one more.
     pub fn with(&self, name: &str, number: f64) -> Self {
         let mut all = self.clone();
         all.set(name, number);
         all
     }
 
-    /// These and some that are computed from them.
+    /// These numbers and some that are computed from them.
     ///
     /// # Errors
-    /// A name that is not known.
+    /// An unknown name.
     pub fn and<'a>(&self, more: impl IntoIterator<Item = (&'a String, &'a Amount)>) -> Result<Self, String> {
         let mut all = self.clone();
         for (name, amount) in more {
@@ -36,15 +36,15 @@ impl Numbers {
     /// The value of an amount.
     ///
     /// # Errors
-    /// A name that is not known.
+    /// An unknown name.
     pub fn value(&self, amount: &Amount) -> Result<f64, String> {
         amount.value(&|name| self.0.get(name).copied())
     }
 
-    /// The value of an amount that speaks of a few more numbers.
+    /// The value of an amount that uses additional numbers.
     ///
     /// # Errors
-    /// A name that is not known.
+    /// An unknown name.
     pub fn value_with(&self, amount: &Amount, more: &[(&str, f64)]) -> Result<f64, String> {
         let known = |name: &str| {
             let found = more.iter().find(|(known, _)| *known == name).map(|(_, number)| *number);
@@ -56,7 +56,7 @@ impl Numbers {
     /// The value of an amount that may be absent.
     ///
     /// # Errors
-    /// A name that is not known.
+    /// An unknown name.
     pub fn optional(&self, amount: Option<&Amount>) -> Result<Option<f64>, String> {
         amount.map(|amount| self.value(amount)).transpose()
     }
@@ -64,7 +64,7 @@ impl Numbers {
     /// A text with the values of its `${…}`.
     ///
     /// # Errors
-    /// What is no amount, or a name that is not known.
+    /// An invalid amount, or an unknown name.
     pub fn fill(&self, template: &str) -> Result<String, String> {
         let mut text = String::new();
         let mut rest = template;

@@ -1,4 +1,4 @@
-//! The series of a case: what each scrape brings while faults begin and end, counters begin anew, and targets vanish.
+//! The series of a case: the samples of each scrape while faults begin and end, counters reset, and targets disappear.
 
 use std::collections::BTreeMap;
 
@@ -9,8 +9,8 @@ use super::time::TestMillis;
 use crate::host::Role;
 use crate::spec::{Amount, Scraped, Series};
 
-/// Where a counter begins at least, and for how many seconds it seems to have counted: near zero, where only a restart
-/// should bring it, Prometheus extrapolates less.
+/// A counter's minimum start value, and the seconds it seems to have counted before: near zero, Prometheus extrapolates
+/// less, and only a restart should lead there.
 const BEGINNING: f64 = 1_000_000.0;
 const COUNTED: f64 = 1_000_000.0;
 
@@ -19,19 +19,19 @@ const COUNTED: f64 = 1_000_000.0;
 pub(super) struct Actor {
     /// Its number, from 1.
     pub number: u8,
-    /// Levels and since when they hold; the first holds from the beginning.
+    /// Levels and their start times; the first applies from the beginning.
     pub course: Vec<(TestMillis, f64)>,
-    /// From when on it is not scraped.
+    /// The time from which it is not scraped.
     pub gone: Option<TestMillis>,
-    /// From when on its scrapes fail.
+    /// The time from which its scrapes fail.
     pub dies: Option<TestMillis>,
-    /// The one metric that goes or dies; all of them where there is none.
+    /// The only metric that disappears; all of them if none.
     pub going: Option<String>,
     /// Scrapes that fail.
     pub missed: Vec<TestMillis>,
-    /// When it is started anew: its counters have counted since the scrape before.
+    /// The time of its restart: its counters then count from the scrape before.
     pub reset: Option<TestMillis>,
-    /// Labels that its series have instead.
+    /// Labels that replace those of its series.
     pub labels: Vec<(String, String)>,
 }
 
@@ -54,7 +54,7 @@ impl Actor {
         now.or(self.course.first()).map_or(0.0, |(_, level)| *level)
     }
 
-    /// Whether its scrape fails: `up` says so, and all else ends.
+    /// Whether its scrape fails: `up` is 0, and all other series end.
     fn fails(&self, at: TestMillis) -> bool {
         self.missed.contains(&at) || self.dies.is_some_and(|since| at >= since)
     }
@@ -89,12 +89,12 @@ pub(super) struct Labelled {
 }
 
 impl Labelled {
-    /// Reads `metric{name="value", …}`; values hold neither quotes nor backslashes.
+    /// Parses `metric{name="value", …}`; values contain neither quotes nor backslashes.
     ///
     /// # Errors
-    /// What is written otherwise.
+    /// Any other text.
     pub fn parse(name: &str) -> Result<Self, String> {
-        let wrong = || format!("`{name}` is no series");
+        let wrong = || format!("`{name}` is not a series");
         let Some((metric, inside)) = name.split_once('{') else {
             return Ok(Self { metric: name.to_owned(), labels: BTreeMap::new() });
         };
@@ -110,7 +110,7 @@ impl Labelled {
     }
 }
 
-/// What is on the stage: series by their names, until when.
+/// The series of a case by their names, and their end.
 pub(super) struct Scene<'a> {
     pub numbers: &'a Numbers,
     /// What is scraped; see [`crate::spec::Trial::target`].
@@ -123,7 +123,7 @@ impl Scene<'_> {
     /// An actor's series: names as promtool reads them, and samples.
     ///
     /// # Errors
-    /// A number that a series names and that is not there.
+    /// A series with an unknown number.
     pub fn series(&self, actor: &Actor, series: &[&Series]) -> Result<Vec<(String, String)>, String> {
         let line = |series: &&Series| {
             let name = Labelled::parse(&self.numbers.fill(&series.name)?)?;
@@ -200,7 +200,7 @@ mod tests {
         }
     }
 
-    /// What an actor's series look like with a scrape every 15 s for a minute.
+    /// An actor's series with a scrape every 15 s for a minute.
     fn lines(series: &str, actor: &Actor, target: Option<&Scraped>) -> Vec<(String, String)> {
         let series: Series = serde_saphyr::from_str(series).unwrap();
         let numbers = Numbers::default();
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn a_counter_goes_on_counting_when_it_begins_anew() {
+    fn a_counter_keeps_counting_after_a_reset() {
         let actor = Actor { reset: Some(30_000), ..Actor::new(1, 2.0) };
         let lines = lines("{name: a_total, rate: level}", &actor, None);
         assert_eq!(lines, [("a_total{}".to_owned(), "2000000+30x1 30+30x2".to_owned())]);
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_gone_was_there_before() {
+    fn a_gone_series_existed_before() {
         let actor = Actor { gone: Some(30_000), ..Actor::new(1, 2.0) };
         let spec: Spec = serde_saphyr::from_str(
             "{version: 1, project: a, provider: local, app: {path: ., wsgi: a.wsgi}, notify: {capture: {}}}",

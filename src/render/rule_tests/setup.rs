@@ -1,4 +1,4 @@
-//! Everything that a trial's cases need to know, computed once from the alert's parameters.
+//! Data shared by a trial's cases, computed once from the alert's parameters.
 
 use super::clock::{Clock, Onset};
 use super::memory::Memory;
@@ -15,35 +15,35 @@ pub(super) struct Setup<'a> {
     pub trial: &'a Trial,
     pub clock: Clock,
     pub memory: Memory,
-    /// When the expression becomes true where the fault is there from the beginning.
+    /// When the expression becomes true if the fault exists from the beginning.
     pub onset: Onset,
-    /// When everything has shown that can show.
+    /// The time at which all effects are visible.
     pub end: TestMillis,
     pub levels: Levels,
     pub numbers: Numbers,
 }
 
-/// How large faults are.
+/// The levels of faults.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Levels {
     pub healthy: f64,
-    /// The least that must make the alert fire; none where the threshold cannot be passed.
+    /// The lowest level that must make the alert fire; none if the threshold cannot be exceeded.
     pub fault: Option<f64>,
-    /// The most that must not.
+    /// The highest level that must not.
     pub under: Option<f64>,
     pub worst: f64,
 }
 
-/// By how much a fault passes the threshold. Several, so that one of them is not just between two values that a message
-/// can show.
+/// Factors by which a fault exceeds the threshold. Several, so that for one of them the value is not at the boundary of
+/// two rounded values.
 const ABOVE: [f64; 4] = [1.001, 1.0013, 1.0017, 1.0023];
 const BELOW: f64 = 0.999;
 
 impl<'a> Setup<'a> {
-    /// None where the trial makes no sense with these parameters.
+    /// The setup; none if the trial makes no sense with these parameters.
     ///
     /// # Errors
-    /// A number that the trial names and that is not there.
+    /// A trial with an unknown number.
     pub fn of(
         trial: &'a Trial,
         parameters: &Parameters,
@@ -82,7 +82,7 @@ fn base(parameters: &Parameters, pace: &Pace, clock: Clock) -> Numbers {
         ("within", parameters.within.map(PromDuration::as_secs_f64)),
         ("window", Some(parameters.window.as_secs_f64())),
         ("hold", Some(seconds(clock.hold))),
-        // `for` as evaluations see it.
+        // `for` rounded to evaluations.
         ("wait", Some(seconds(clock.tick(clock.hold)))),
         ("scrape", Some(seconds(clock.scrape))),
         ("evaluation", Some(seconds(clock.evaluation))),
@@ -96,7 +96,7 @@ fn base(parameters: &Parameters, pace: &Pace, clock: Clock) -> Numbers {
     numbers
 }
 
-/// When the expression becomes true where the fault is there from the beginning.
+/// When the expression becomes true if the fault exists from the beginning.
 fn onset(trial: &Trial, numbers: &Numbers, clock: Clock, window: TestMillis) -> Result<Onset, String> {
     let at = |moment: TestMillis| Onset { earliest: moment, sure: clock.tick(moment) };
     if let Some(first) = numbers.optional(trial.first.as_ref())? {
@@ -104,8 +104,8 @@ fn onset(trial: &Trial, numbers: &Numbers, clock: Clock, window: TestMillis) -> 
     }
     Ok(match trial.sees {
         Sees::Latest | Sees::Samples | Sees::Otherwise => at(0),
-        // Prometheus extrapolates over a tenth more than the distance of two scrapes. What the first scrapes have not
-        // seen yet is missing in a rate until then, and cancels out in a share.
+        // Prometheus extrapolates by up to 1.1 scrape intervals. Until the window is full, a rate lacks what came
+        // before the first scrapes; in a ratio this cancels out.
         Sees::Mean if trial.absolute => {
             let extrapolated = clock.scrape + clock.scrape / 10;
             let filled = clock.tick((window + 1).saturating_sub(extrapolated));
@@ -151,7 +151,7 @@ fn levels(
     Ok(levels)
 }
 
-/// A level a little above the threshold whose value a message shows without doubt.
+/// A level a little above the threshold whose rounded value is unambiguous.
 fn passing(trial: &Trial, numbers: &Numbers, value: &str, above: f64) -> Result<Option<f64>, String> {
     for factor in ABOVE {
         let level = if above > 0.0 { above * factor } else { factor - 1.0 };
@@ -165,13 +165,13 @@ fn passing(trial: &Trial, numbers: &Numbers, value: &str, above: f64) -> Result<
 /// The value of the expression at a level.
 ///
 /// # Errors
-/// A number that the trial names and that is not there.
+/// A trial with an unknown number.
 pub(super) fn shown(trial: &Trial, numbers: &Numbers, level: f64) -> Result<f64, String> {
     let shows = numbers.with("level", level).optional(trial.shows.as_ref())?;
     Ok(shows.unwrap_or(level))
 }
 
-/// How much of the range has to be faulty where the rest is healthy.
+/// The share of the range that must be faulty while the rest is healthy.
 fn share(parameters: &Parameters, levels: Levels) -> f64 {
     let threshold = parameters.above.unwrap_or(0.0);
     let share = (threshold - levels.healthy) / (levels.worst - levels.healthy);

@@ -1,4 +1,4 @@
-//! From a trial to the cases that every alert has to stand, and to those that only this one has.
+//! Makes the usual cases and an alert's own cases from a trial.
 
 mod own;
 mod usual;
@@ -15,16 +15,16 @@ use super::time::TestMillis;
 use crate::host::Role;
 use crate::spec::{Scraped, Series, Usual};
 
-/// A trial, the rule that is tried, and what both need.
+/// A trial, the tested rule, and their data.
 pub(super) struct RuleTrial<'a> {
     pub rule: &'a Rule,
     pub setup: Setup<'a>,
-    /// The metrics without which the alert cannot fire.
+    /// The metrics that the alert needs to fire.
     pub needs: &'a [String],
-    /// Where the application's metrics are.
+    /// The path of the application's metrics.
     /// What is scraped.
     pub target: Option<&'a Scraped<'a>>,
-    /// Whether the parameters are those of the catalogue, with which arithmetic at the threshold is exact.
+    /// Whether the parameters are the catalogue's, with which arithmetic at the threshold is exact.
     pub exact: bool,
 }
 
@@ -32,7 +32,7 @@ impl RuleTrial<'_> {
     /// All cases.
     ///
     /// # Errors
-    /// A trial that is written wrong.
+    /// An invalid trial.
     pub fn groups(&self) -> Result<Vec<TestGroup>, String> {
         let mut groups = Vec::new();
         for usual in usual::ALL.into_iter().filter(|usual| !self.setup.trial.skip.contains(usual)) {
@@ -84,7 +84,7 @@ impl RuleTrial<'_> {
         Ok(TestGroup { name: name.to_owned(), series: lines, checks })
     }
 
-    /// The alerts of these actors as they arrive; only their number where the value is not certain to the last digit.
+    /// The expected alerts of these actors; only their number if the value is not certain to the last digit.
     fn alerts(
         &self,
         at: TestMillis,
@@ -114,13 +114,13 @@ impl RuleTrial<'_> {
         Ok(labels)
     }
 
-    /// Whether there can be several of what is scraped.
+    /// Whether there can be several targets.
     fn has_neighbours(&self) -> bool {
         self.target.is_some_and(|job| job.roles.contains(&Role::APP))
     }
 }
 
-/// Labels and annotations of an alert as they arrive: templates are filled, and an empty label is none.
+/// Labels and annotations of an alert with templates filled in and empty labels removed.
 fn arriving(rule: &Rule, series: &Texts, value: f64) -> Result<(Texts, Texts), String> {
     let fill = |(name, text): (String, &String)| Ok((name, filled(text, series, value)?));
     let own = rule.labels.iter().map(|(name, text)| fill((name.clone(), text)));
@@ -131,18 +131,18 @@ fn arriving(rule: &Rule, series: &Texts, value: f64) -> Result<(Texts, Texts), S
     Ok((labels, annotations.collect::<Result<_, String>>()?))
 }
 
-/// The words of a usual case.
+/// The name of a usual case.
 const fn words(usual: Usual) -> &'static str {
     match usual {
         Usual::Fires => "fires as soon as the fault has lasted long enough",
-        Usual::Below => "is quiet just below the threshold",
-        Usual::At => "is quiet exactly at the threshold",
-        Usual::Spike => "is quiet on a short spike",
-        Usual::Window => "sees a fault come and go in its time",
-        Usual::Missing => "is quiet without data",
-        Usual::Vanishing => "ends with its data",
-        Usual::Survives => "survives a scrape that fails",
-        Usual::Reset => "is not moved by counters that begin anew",
-        Usual::Several => "names the one of several that is at fault",
+        Usual::Below => "does not fire just below the threshold",
+        Usual::At => "does not fire exactly at the threshold",
+        Usual::Spike => "does not fire on a short spike",
+        Usual::Window => "notices the begin and the end of a fault in time",
+        Usual::Missing => "does not fire without data",
+        Usual::Vanishing => "resolves when its data end",
+        Usual::Survives => "survives a failed scrape",
+        Usual::Reset => "ignores counter resets",
+        Usual::Several => "fires only for the faulty one of several",
     }
 }

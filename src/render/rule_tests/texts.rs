@@ -1,5 +1,5 @@
-//! What Prometheus makes of the templates in monctl's rules, of which there are few kinds. Anything else is an
-//! error, so that no rule of the catalogue has a text that its tests do not hold.
+//! Fills the templates of monctl's rules as Prometheus does, for the few kinds in use. Anything else is an error, so
+//! that every text of a catalogue rule is tested.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ pub(super) type Texts = BTreeMap<String, String>;
 /// A template filled with an alert's labels and the value of its expression.
 ///
 /// # Errors
-/// An action that is not known here.
+/// An unsupported action.
 pub(super) fn filled(template: &str, labels: &Texts, value: f64) -> Result<String, String> {
     let mut text = String::new();
     let mut rest = template;
@@ -41,20 +41,20 @@ fn action_of(action: &str, labels: &Texts, value: f64) -> Result<String, String>
     }
     match action.strip_prefix("$labels.") {
         Some(name) if name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') => Ok(label(name)),
-        _ => Err(format!("the rule tests know no template `{{{{ {action} }}}}`")),
+        _ => Err(format!("the rule tests do not support the template `{{{{ {action} }}}}`")),
     }
 }
 
-/// How many digits a template shows of its value behind the point, where it shows it.
+/// The number of decimals that a template shows of its value, if it shows it.
 fn digits(action: &str) -> Option<usize> {
-    // Another form shows no digits.
+    // Other formats show no decimals.
     action.strip_prefix("printf \"%.")?.strip_suffix("f\" $value")?.parse().ok()
 }
 
-/// Whether the value is shown the same where rounding changes its last bits.
+/// Whether the value is shown the same if rounding changes its last bits.
 pub(super) fn is_steady(template: &str, value: f64) -> bool {
     let shown = template.split("{{").find_map(|part| digits(part.split("}}").next()?.trim()));
-    // A template that asks for so many digits is rounded nowhere.
+    // So many decimals are not rounded.
     let Some(digits) = shown.and_then(|digits| i32::try_from(digits).ok()) else { return true };
     let scaled = value * 10_f64.powi(digits);
     ((scaled - scaled.floor()) - 0.5).abs() > 0.01
@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn templates_become_what_prometheus_makes_of_them() {
+    fn templates_are_filled_as_by_prometheus() {
         let labels: Texts =
             [("instance", "192.0.2.1:9100"), ("device", "eth0")].map(|(k, v)| (k.into(), v.into())).into();
         for (template, expected) in [

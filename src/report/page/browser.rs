@@ -1,5 +1,5 @@
-//! The report in a real browser: Chromium renders it dark and light, on a phone and on paper, and its pictures are
-//! looked at. Only tests live here.
+//! Tests of the report in a real browser: Chromium renders it dark and light, on a phone and on paper, and the
+//! screenshots are inspected.
 
 use std::io::Read as _;
 use std::net::{TcpListener, TcpStream};
@@ -16,8 +16,7 @@ const PHONE: u32 = 390;
 /// Tall enough for the whole example.
 const TALL: u32 = 4_000;
 
-/// Runs Chromium on a page, in a folder in which it may leave files. Returns what it says, or none where it is not
-/// installed.
+/// Runs Chromium on a page, in a folder in which it may leave files. Returns its output; none if it is not installed.
 fn chromium(page: &str, folder: &Path, arguments: &[String]) -> Option<String> {
     let file = folder.join("page.html");
     std::fs::write(&file, page).unwrap();
@@ -66,7 +65,7 @@ struct Picture {
 }
 
 impl Picture {
-    /// Of a page as wide as this, in a light or a dark browser; none where there is no Chromium.
+    /// Screenshot of a page of this width, in a light or a dark browser; none if Chromium is not installed.
     fn of(page: &str, width: u32, dark: bool) -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("picture.png");
@@ -140,7 +139,7 @@ fn unfiltered(rows: &[u8], stride: usize, height: usize, samples: usize) -> Vec<
     bytes
 }
 
-/// Of three neighbours the one that is nearest to where they lead.
+/// The Paeth predictor: of three neighbours, the one nearest to their linear estimate.
 fn paeth(left: u8, up: u8, corner: u8) -> u8 {
     let [a, b, c] = [left, up, corner].map(i16::from);
     let distance = |neighbour: i16| (a + b - c - neighbour).abs();
@@ -171,7 +170,7 @@ fn on_a_phone_nothing_is_wider_than_the_screen_whether_it_is_dark_or_light() {
 }
 
 #[test]
-fn on_paper_what_is_folded_away_on_the_screen_is_printed_in_dark_letters() {
+fn collapsed_details_are_printed_on_paper_in_dark_letters() {
     let (closed, mut open) = (page(), page());
     open = open.replace("<details>", "<details open>");
     assert_ne!(closed, open, "something is folded away");
@@ -201,7 +200,7 @@ fn on_paper_what_is_folded_away_on_the_screen_is_printed_in_dark_letters() {
     assert_eq!(words(&closed), words(&open));
 }
 
-/// A proxy that hands nothing on and counts the requests that come for a page's sake.
+/// A proxy that forwards nothing and counts the requests caused by a page.
 struct Proxy {
     address: std::net::SocketAddr,
     requests: Arc<AtomicUsize>,
@@ -215,7 +214,7 @@ impl Proxy {
         let counted = Arc::clone(&requests);
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                if asks(stream) {
+                if is_of_page(stream) {
                     counted.fetch_add(1, Ordering::SeqCst);
                 }
             }
@@ -223,7 +222,7 @@ impl Proxy {
         Self { address, requests }
     }
 
-    /// What Chromium asks the network for while it shows a page.
+    /// Number of network requests of Chromium while it shows a page.
     fn requests_of(page: &str) -> Option<usize> {
         let proxy = Self::start();
         let folder = tempfile::tempdir().unwrap();
@@ -237,7 +236,7 @@ impl Proxy {
     }
 }
 
-/// What Chromium itself asks for, whatever it shows: its time, its updates, its accounts, its hints.
+/// Hosts that Chromium itself contacts, whatever it shows: time, updates, accounts, hints.
 const ITS_OWN: [&str; 4] = [
     "update.googleapis.com",
     "clients2.google.com",
@@ -245,8 +244,8 @@ const ITS_OWN: [&str; 4] = [
     "optimizationguide-pa.googleapis.com",
 ];
 
-/// Whether a connection brings a request for the page's sake.
-fn asks(mut stream: TcpStream) -> bool {
+/// Whether a connection carries a request caused by the page.
+fn is_of_page(mut stream: TcpStream) -> bool {
     let mut request = [0; 4096];
     let length = stream.read(&mut request).unwrap_or(0);
     let line = String::from_utf8_lossy(&request[..length]);
@@ -260,6 +259,6 @@ fn no_request_leaves_the_page() {
     let asking =
         "<img src=\"http://monctl.example/x.png\"><link rel=stylesheet href=\"http://monctl.example/x.css\">";
     let Some(control) = Proxy::requests_of(asking) else { return };
-    assert!(control >= 2, "a page that asks is noticed: {control}");
+    assert!(control >= 2, "requests of a page are noticed: {control}");
     assert_eq!(Proxy::requests_of(&page()), Some(0));
 }

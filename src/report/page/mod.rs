@@ -1,7 +1,7 @@
-//! The report of a proof as one self-contained page: for the manager who wants to know whether alerts arrive, and
-//! for the engineer who wants to see how. `page.html` and `style.css` beside this file are what is shown; the
-//! pictures' geometry is computed here. Nothing of the page asks a network for anything; links in messages
-//! are followed by whoever clicks on them.
+//! The report of a proof as one self-contained page: for the manager who wants to know whether alerts are delivered,
+//! and for the engineer who wants to see how. `page.html` and `style.css` beside this file are the template; the
+//! pictures' geometry is computed here. The page makes no network requests; links in messages are followed only
+//! on a click.
 //!
 //! `commands` fills a [`ReportPage`]; every text in it may come from anywhere and is escaped.
 
@@ -23,43 +23,43 @@ use super::mrkdwn::{self, Emphasis, Kind, Span};
 use crate::error::{Error, Result};
 use crate::event::ChatMessage;
 
-/// What a report tells.
+/// Content of a report.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ReportPage {
     /// The project.
     pub project: String,
-    /// When it was made, as people read it, with its time zone.
+    /// When it was made, formatted, with its time zone.
     pub made: String,
     /// One section for each alert.
     pub alerts: Vec<Section>,
-    /// What is known of the hosts: a name, and facts as pairs.
+    /// The hosts: a name, and facts as pairs.
     pub hosts: Vec<(String, Vec<(String, String)>)>,
     /// Programs and their versions.
     pub versions: Vec<(String, String)>,
 }
 
-/// What a report tells of one alert. Times are seconds since the fault began.
+/// Content of a report about one alert. Times are seconds since the fault began.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Section {
     /// The alert's name.
     pub alert: String,
     /// Its severity; empty where it has none.
     pub severity: String,
-    /// What it says, in a sentence.
+    /// Its summary, in a sentence.
     pub summary: String,
     /// The rule's expression.
     pub expression: String,
     /// Whether it was proven.
     pub verdict: AlertVerdict,
-    /// Where the fault was caused; empty where none was.
+    /// The host of the fault; empty if there was none.
     pub host: String,
     /// The fault, as a command or in words.
     pub fault: String,
-    /// When the drill began, as people read it.
+    /// When the drill began, formatted.
     pub begun: String,
     /// The stages in order.
     pub stages: Vec<StageSeen>,
-    /// How long the fault lasted, where it ended.
+    /// How long the fault lasted, if it ended.
     pub fault_ended: Option<f64>,
     /// The expression's value over time.
     pub curve: Vec<(f64, f64)>,
@@ -67,16 +67,16 @@ pub struct Section {
     pub threshold: Option<f64>,
     /// What the value measures, such as `%`.
     pub unit: String,
-    /// The messages as they reached the receiver: after how long, and what they say.
+    /// The messages as they reached the receiver: when, and their content.
     pub messages: Vec<(f64, ChatMessage)>,
-    /// Why a message that was delivered is not among them; empty where none is missing.
+    /// Why a delivered message is not among them; empty if none is missing.
     pub unseen: String,
 }
 
-/// A stage of an alert's way.
+/// A stage of an alert.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct StageSeen {
-    /// The stage as people read it.
+    /// The stage's name.
     pub name: String,
     /// When it was seen.
     pub seen: Option<f64>,
@@ -86,13 +86,13 @@ pub struct StageSeen {
     pub detail: String,
 }
 
-/// What became of an alert.
+/// Outcome of an alert's drill.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum AlertVerdict {
-    /// The message arrived, and the one that it is over.
+    /// The firing and the resolved notification were delivered.
     Proven,
-    /// It stopped on its way.
+    /// It did not reach every stage.
     Stopped {
         /// The stage that was not reached.
         stage: String,
@@ -106,7 +106,7 @@ pub enum AlertVerdict {
     NotDrilled,
 }
 
-/// What the template sees.
+/// Input of the template.
 #[derive(Serialize)]
 struct View<'a> {
     project: &'a str,
@@ -131,8 +131,8 @@ struct SectionView<'a> {
     host: &'a str,
     fault: &'a str,
     begun: &'a str,
-    told: Option<String>,
-    told_over: Option<String>,
+    delivered: Option<String>,
+    resolved_delivered: Option<String>,
     rows: Vec<Row<'a>>,
     timeline: Option<Timeline>,
     curve: Option<Curve>,
@@ -145,7 +145,7 @@ struct Row<'a> {
     name: &'a str,
     seen: String,
     predicted: String,
-    /// `inside`, `early`, `late`, or empty where there is nothing to compare.
+    /// `inside`, `early`, `late`, or empty if there is nothing to compare.
     place: &'static str,
     detail: &'a str,
 }
@@ -163,7 +163,7 @@ struct MessageView {
 #[derive(Serialize)]
 struct SpanView {
     text: String,
-    /// Where it leads, to the web alone.
+    /// The link's address, `http` or `https` only.
     link: Option<String>,
     /// The names of the elements around it, the outermost first.
     tags: Vec<&'static str>,
@@ -181,7 +181,7 @@ impl ReportPage {
     /// The page as HTML.
     ///
     /// # Errors
-    /// Where the template is broken: an error of ours.
+    /// If the template is broken, which is a bug.
     pub fn render(&self) -> Result<String> {
         let broken = |error: tera::Error| Error::failed("the report's template is broken").because(error);
         let is_drilled = |section: &&Section| section.verdict != AlertVerdict::NotDrilled;
@@ -201,13 +201,13 @@ impl ReportPage {
     }
 }
 
-/// The names of the stages at which people are told.
-const TOLD: &str = "delivered";
-const TOLD_OVER: &str = "resolved delivered";
+/// The names of the stages at which notifications are delivered.
+const DELIVERED: &str = "delivered";
+const RESOLVED_DELIVERED: &str = "resolved delivered";
 
 impl Section {
     fn view(&self) -> SectionView<'_> {
-        let told = |name: &str| {
+        let seen = |name: &str| {
             let stage = self.stages.iter().find(|stage| stage.name == name)?;
             stage.seen.map(seconds)
         };
@@ -221,8 +221,8 @@ impl Section {
             host: &self.host,
             fault: &self.fault,
             begun: &self.begun,
-            told: told(TOLD),
-            told_over: told(TOLD_OVER),
+            delivered: seen(DELIVERED),
+            resolved_delivered: seen(RESOLVED_DELIVERED),
             rows: self.stages.iter().map(StageSeen::row).collect(),
             timeline: Timeline::of(&self.stages, self.fault_ended),
             curve: Curve::of(&self.curve, self.threshold, self.fault_ended, &self.unit),
@@ -299,7 +299,7 @@ impl SpanView {
     }
 }
 
-/// Seconds as people read them.
+/// Formats seconds.
 fn seconds(seconds: f64) -> String {
     super::duration(std::time::Duration::from_secs_f64(seconds.max(0.0)))
 }

@@ -1,4 +1,4 @@
-//! The geometry of the report's two pictures: the timeline of an alert's way, and the curve of its expression. All
+//! The geometry of the report's two pictures: the timeline of an alert's stages, and the curve of its expression. All
 //! numbers are in the pictures' own units; the page scales them.
 
 use serde::Serialize;
@@ -8,7 +8,7 @@ use super::{StageSeen, seconds};
 /// The width of both pictures, and of the names at the left of the timeline.
 const WIDTH: f64 = 760.0;
 const NAMES: f64 = 190.0;
-/// What the axis of the curve takes at the left, and the room at the right of both.
+/// Width of the curve's axis on the left, and the margin on the right of both.
 const AXIS: f64 = 56.0;
 const RIGHT: f64 = 20.0;
 /// The height of a stage's line, and of the axis below.
@@ -25,7 +25,7 @@ pub(super) struct Tick {
     pub text: String,
 }
 
-/// The way of an alert: a line for each stage with its predicted time and the time that was seen.
+/// The timeline of an alert: a line for each stage with its predicted and its measured time.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(super) struct Timeline {
     pub width: f64,
@@ -34,7 +34,7 @@ pub(super) struct Timeline {
     pub ticks: Vec<Tick>,
     /// Where the axis is.
     pub bottom: f64,
-    /// Where the fault was on: from, to.
+    /// The span of the fault: from, to.
     pub fault: Option<(f64, f64)>,
 }
 
@@ -47,15 +47,15 @@ pub(super) struct Line {
     /// The predicted range: where it begins, and how wide it is.
     pub predicted: Option<(f64, f64)>,
     pub seen: Option<f64>,
-    /// The time that was seen, as text beside its mark.
+    /// The measured time, as text beside its mark.
     pub text: String,
-    /// Where the text stands; it ends there where `before` says so.
+    /// Position of the text: its end if `before` is set, else its beginning.
     pub text_at: f64,
     pub before: bool,
 }
 
 impl Timeline {
-    /// None where no stage has a time.
+    /// None if no stage has a time.
     pub fn of(stages: &[StageSeen], fault_ended: Option<f64>) -> Option<Self> {
         let times = stages.iter().flat_map(|stage| {
             stage.seen.into_iter().chain(stage.predicted.into_iter().flat_map(|(from, to)| [from, to]))
@@ -109,7 +109,7 @@ pub(super) struct Curve {
 }
 
 impl Curve {
-    /// None where there are fewer than two points.
+    /// None if there are fewer than two points.
     pub fn of(
         curve: &[(f64, f64)],
         threshold: Option<f64>,
@@ -150,7 +150,7 @@ impl Curve {
     }
 }
 
-/// The end of an axis that holds `longest`, and the distance of its marks: four to eight of them, 1, 2 or 5 times a
+/// The end of an axis that covers `longest`, and the distance of its marks: four to eight of them, 1, 2 or 5 times a
 /// power of ten apart.
 pub(super) fn axis(longest: f64) -> (f64, f64) {
     let rough = longest / 5.0;
@@ -165,19 +165,19 @@ pub(super) fn ticks(end: f64, step: f64) -> impl Iterator<Item = f64> {
     (0..=20_u8).map(move |index| f64::from(index) * step).take_while(move |at| *at <= end + step / 1_000.0)
 }
 
-/// A time on an axis: round ones are written so.
+/// Formats a time on an axis; whole seconds without decimals.
 fn mark(time: f64) -> String {
     if time < 60.0 && time.fract() == 0.0 { format!("{time} s") } else { seconds(time) }
 }
 
-/// A number without digits that say nothing.
+/// Formats a number without insignificant digits.
 fn short(value: f64) -> String {
     let text = if value.abs() < 10.0 { format!("{value:.2}") } else { format!("{value:.1}") };
     let text = text.trim_end_matches('0').trim_end_matches('.');
     if text.is_empty() || text == "-" { "0".into() } else { text.into() }
 }
 
-/// A tenth of a unit is more than an eye sees.
+/// Rounds to a tenth of a unit.
 fn round(value: f64) -> f64 {
     (value * 10.0).round() / 10.0
 }

@@ -1,4 +1,4 @@
-//! What the report shows, and that nothing in it can become markup.
+//! The content of the report, and that nothing in it can become markup.
 
 use super::*;
 
@@ -102,7 +102,7 @@ pub(super) fn example() -> ReportPage {
 }
 
 #[test]
-fn the_page_tells_each_alerts_story() {
+fn the_page_shows_each_alert_with_its_stages_and_messages() {
     let page = example().render().unwrap();
     for text in [
         "<strong>1 of 2</strong> alerts are proven",
@@ -129,7 +129,7 @@ fn the_page_tells_each_alerts_story() {
 }
 
 #[test]
-fn the_page_asks_no_network_for_anything_and_runs_nothing() {
+fn the_page_makes_no_requests_and_runs_no_scripts() {
     let page = example().render().unwrap();
     assert!(page.contains("default-src 'none'") && page.contains("x-dns-prefetch-control\" content=\"off\""));
     let page = page.replace("<a href=\"http", "");
@@ -163,13 +163,13 @@ fn nothing_but_a_messages_links_leads_out_of_the_page() {
 }
 
 #[test]
-fn a_message_that_nobody_saw_is_said_to_be_missing_and_why() {
+fn a_missing_message_is_reported_with_its_reason() {
     let mut page = example();
-    page.alerts[0].unseen = "nobody but Slack has seen it".into();
-    assert!(!page.render().unwrap().contains("nobody but Slack"), "its messages are there");
+    page.alerts[0].unseen = "only Slack has seen it".into();
+    assert!(!page.render().unwrap().contains("only Slack"), "its messages are there");
     page.alerts[0].messages.clear();
     let rendered = page.render().unwrap();
-    assert!(rendered.contains("<p class=\"unseen\">nobody but Slack has seen it</p>"), "{rendered}");
+    assert!(rendered.contains("<p class=\"unseen\">only Slack has seen it</p>"), "{rendered}");
 }
 
 #[test]
@@ -233,7 +233,7 @@ fn markup_of_messages_becomes_elements_and_none_that_it_writes_itself() {
 }
 
 #[test]
-fn an_axis_holds_all_and_has_few_marks() {
+fn an_axis_covers_all_values_and_has_few_marks() {
     for longest in [0.003, 0.9, 1.0, 7.0, 29.6, 100.0, 4_321.0] {
         let (end, step) = picture::axis(longest);
         let count = picture::ticks(end, step).count();

@@ -1,5 +1,5 @@
-//! Arithmetic over named numbers, as the catalogue's trials use it: `traffic * level / 100`. A closed vocabulary
-//! so that a file of the catalogue can follow the user's parameters without any code.
+//! Arithmetic over named numbers, as the catalogue's trials use it: `traffic * level / 100`. A closed vocabulary,
+//! so that a file of the catalogue can depend on the user's parameters without any code.
 
 use std::str::FromStr;
 
@@ -19,10 +19,10 @@ enum Term {
 }
 
 impl Amount {
-    /// The value, where `name` knows every name in it.
+    /// The value; `name` looks up names.
     ///
     /// # Errors
-    /// The name or function that is not known.
+    /// Where a name or function is unknown.
     pub fn value(&self, name: &impl Fn(&str) -> Option<f64>) -> Result<f64, String> {
         self.0.value(name)
     }
@@ -38,7 +38,7 @@ impl Term {
     fn value(&self, name: &impl Fn(&str) -> Option<f64>) -> Result<f64, String> {
         Ok(match self {
             Self::Number(number) => *number,
-            Self::Name(word) => name(word).ok_or_else(|| format!("there is no number `{word}` here"))?,
+            Self::Name(word) => name(word).ok_or_else(|| format!("unknown number `{word}`"))?,
             Self::Minus(term) => -term.value(name)?,
             Self::Binary(operator, sides) => {
                 let (left, right) = (sides.0.value(name)?, sides.1.value(name)?);
@@ -57,7 +57,7 @@ impl Term {
                     ("min", [one, other]) => one.min(*other),
                     ("max", [one, other]) => one.max(*other),
                     _ => {
-                        return Err(format!("there is no function `{function}` of {} numbers", values.len()));
+                        return Err(format!("unknown function `{function}` of {} numbers", values.len()));
                     }
                 }
             }
@@ -72,7 +72,7 @@ impl FromStr for Amount {
         let mut reader = Reader { rest: text };
         let term = reader.sum()?;
         if reader.peek().is_some() {
-            return Err(format!("`{}` stands where an expression has ended", reader.rest));
+            return Err(format!("unexpected `{}` after the end of an expression", reader.rest));
         }
         Ok(Self(term))
     }
@@ -93,7 +93,7 @@ impl<'de> Deserialize<'de> for Amount {
     }
 }
 
-/// Reads from left to right; `rest` is what has not been read yet.
+/// Reads from left to right; `rest` is the unread text.
 struct Reader<'a> {
     rest: &'a str,
 }
@@ -147,7 +147,7 @@ impl<'a> Reader<'a> {
             }
             Some(c) if c.is_ascii_digit() => {
                 let digits = self.take_while(|c| c.is_ascii_digit() || c == '.');
-                digits.parse().map(Term::Number).map_err(|_| format!("`{digits}` is no number"))
+                digits.parse().map(Term::Number).map_err(|_| format!("`{digits}` is not a number"))
             }
             Some(c) if c.is_ascii_alphabetic() => {
                 let word = self.take_while(|c| c.is_ascii_alphanumeric() || c == '_').to_owned();
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn arithmetic_is_what_it_is_at_school() {
+    fn operators_have_their_usual_precedence() {
         for (text, expected) in [
             ("1", 1.0),
             ("1 + 2 * 3", 7.0),
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn what_makes_no_sense_is_refused() {
+    fn malformed_expressions_are_refused() {
         for text in ["", "1 +", "(1", "1 2", "1..2", "floor(1", "nothing", "floor(1, 2)", "sin(1)", "1 & 2"] {
             assert!(value(text).is_err(), "{text}");
         }

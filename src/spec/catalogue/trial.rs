@@ -1,5 +1,5 @@
 //! The rule tests of a catalogue alert as data: how a fault of a given size shows in metrics, and what must and
-//! must not make the alert fire. `render/rule_tests/` makes cases for promtool of it.
+//! must not make the alert fire. `render/rule_tests/` turns it into cases for promtool.
 
 use std::collections::BTreeMap;
 
@@ -12,11 +12,11 @@ use super::amount::Amount;
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Trial {
-    /// Which way it is, where there are several.
+    /// Its name, where there are several.
     #[serde(default)]
     pub by: Option<String>,
-    /// The scrape job whose targets have the series, which decides about their labels `job` and `instance`; none where
-    /// the series carry all their labels themselves.
+    /// The scrape job whose targets have the series, which sets their labels `job` and `instance`; none where the
+    /// series have all labels themselves.
     #[serde(default)]
     pub target: Option<String>,
     /// The labels of the first series that the alert keeps.
@@ -24,37 +24,37 @@ pub struct Trial {
     /// How the expression looks at the past.
     #[serde(default)]
     pub sees: Sees,
-    /// Whether its value grows while the window fills: a rate that is compared with a number, and no share.
+    /// Whether its value grows while the window fills: a rate compared with a number, not a ratio.
     #[serde(default)]
     pub absolute: bool,
-    /// The level when all is well.
+    /// The level of a healthy system.
     #[serde(default = "zero")]
     pub healthy: Amount,
-    /// The level at which the alert must fire; a little above the threshold where absent.
+    /// The level at which the alert must fire. Defaults to a little above the threshold.
     #[serde(default)]
     pub fault: Option<Amount>,
-    /// The level at which it must not fire yet; a little below the threshold where absent.
+    /// The level at which it must not fire yet. Defaults to a little below the threshold.
     #[serde(default)]
     pub under: Option<Amount>,
-    /// The level exactly at the threshold, where that is not `above`; tried where arithmetic is exact.
+    /// The level exactly at the threshold, where that is not `above`; tested where arithmetic is exact.
     #[serde(default)]
     pub at: Option<Amount>,
-    /// The highest level that there can be.
+    /// The highest possible level.
     #[serde(default)]
     pub most: Option<Amount>,
-    /// The level of a fault that leaves no doubt; `most` or `fault` where absent.
+    /// The level of an unmistakable fault. Defaults to `most` or `fault`.
     #[serde(default)]
     pub worst: Option<Amount>,
-    /// Which share of the window has to lie in such a fault; what the levels say where absent.
+    /// The share of the window that such a fault must cover. Defaults to the one computed from the levels.
     #[serde(default)]
     pub share: Option<Amount>,
-    /// When the expression is true for the first time, in seconds, where the fault is there from the beginning.
+    /// When the expression first becomes true, in seconds, if the fault exists from the beginning.
     #[serde(default)]
     pub first: Option<Amount>,
     /// The value of the expression at a level.
     #[serde(default)]
     pub shows: Option<Amount>,
-    /// No cases where this is not above 0: parameters with which the trial makes no sense.
+    /// The trial is skipped unless this is above 0: it makes no sense with such parameters.
     #[serde(default)]
     pub when: Option<Amount>,
     /// The usual cases that make no sense here.
@@ -65,7 +65,7 @@ pub struct Trial {
     pub numbers: BTreeMap<String, Amount>,
     /// The series, as they depend on `level`, on the time `t` and on the numbers.
     pub series: Vec<Series>,
-    /// What only this alert has to stand.
+    /// Cases of this alert alone.
     #[serde(default)]
     pub cases: Vec<TrialCase>,
 }
@@ -81,7 +81,7 @@ pub enum Sees {
     Mean,
     /// The scrapes of its window: `avg_over_time`.
     Samples,
-    /// In a way of its own: the alert's own cases say how.
+    /// Otherwise: the alert's own cases define it.
     Otherwise,
 }
 
@@ -101,17 +101,17 @@ pub enum Usual {
     Window,
     /// Quiet without any data.
     Missing,
-    /// Ends with its data.
+    /// Resolves when its data end.
     Vanishing,
-    /// A scrape that fails changes nothing.
+    /// A failed scrape changes nothing.
     Survives,
-    /// Counters that begin anew change nothing.
+    /// Counter resets change nothing.
     Reset,
-    /// Of several instances it names the one.
+    /// Fires for the faulty one of several instances only.
     Several,
 }
 
-/// A series: either a value, or a counter that grows by so much a second.
+/// A series: either a gauge's value, or a counter's growth per second.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Series {
@@ -132,17 +132,17 @@ pub struct Series {
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrialCase {
-    /// What it shows, in words that follow the alert's name.
+    /// What it tests: a phrase that follows the alert's name.
     pub name: String,
     /// Whether the alert must fire.
     pub fires: bool,
-    /// The level; that of the fault where absent.
+    /// The level. Defaults to that of the fault.
     #[serde(default)]
     pub level: Option<Amount>,
-    /// Left out where this is not above 0: parameters with which the case makes no sense.
+    /// Left out unless this is above 0: the case makes no sense with such parameters.
     #[serde(default)]
     pub when: Option<Amount>,
-    /// Labels that the series have instead; several values are several instances of the fault.
+    /// Labels that replace those of the series; several values mean several instances of the fault.
     #[serde(default)]
     pub labels: BTreeMap<String, LabelValues>,
     /// Other values of the trial's numbers.
@@ -154,13 +154,13 @@ pub struct TrialCase {
     /// More series.
     #[serde(default)]
     pub with: Vec<Series>,
-    /// When to look, in seconds; after the whole of window and `for` where absent.
+    /// When to check, in seconds. Defaults to the end of the window and `for`.
     #[serde(default)]
     pub at: Option<Amount>,
-    /// Whether it is only tried with the catalogue's own parameters, with which arithmetic is exact.
+    /// Whether it is only tested with the catalogue's own parameters, with which arithmetic is exact.
     #[serde(default)]
     pub exact: bool,
-    /// How many alerts fire, where it is not one for each value of `labels`.
+    /// How many alerts fire. Defaults to one for each value of `labels`.
     #[serde(default)]
     pub alerts: Option<usize>,
 }

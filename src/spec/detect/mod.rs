@@ -1,5 +1,5 @@
-//! What a Django project's files say of themselves, read without running them: whether django-prometheus serves its metrics
-//! and where, which decides `app.metrics` where the spec leaves it open; and which settings it names.
+//! Reads a Django project's files without running them: whether django-prometheus serves its metrics and where, which
+//! sets the default of `app.metrics`; and which settings it names.
 
 mod settings;
 mod urls;
@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use super::app::{App, EnvValue, Metrics};
 use super::names::UrlPath;
 
-/// Decides how requests are counted and where the metrics are, as far as the spec leaves it open: by the project's own
-/// django-prometheus only where the settings in use install it and the URLs show where it answers.
+/// Sets the defaults of `app.metrics` and `app.metrics_path`: the project's own django-prometheus only where the
+/// settings in use install it and the URLs show its path.
 pub(super) fn decide(folder: &Path, app: &mut App) {
     if app.metrics == Some(Metrics::Exporter) {
         return;
@@ -21,7 +21,7 @@ pub(super) fn decide(folder: &Path, app: &mut App) {
     app.metrics_path = app.metrics_path.take().or(found);
 }
 
-/// Where the project's django-prometheus answers; none where it is not installed, or that cannot be told.
+/// The metrics path of the project's django-prometheus; none where it is not installed or the path is unknown.
 fn metrics_path(folder: &Path, app: &App) -> Option<UrlPath> {
     let settings = settings::in_use(folder, app.wsgi.module(), chosen_settings(app))?;
     let text = settings::text_of(&settings);
@@ -41,7 +41,7 @@ fn chosen_settings(app: &App) -> Option<&str> {
     }
 }
 
-/// Whether a project's settings name something: those that are in use, or all of them where that cannot be told.
+/// Whether a project's settings name something: the settings in use, or all of them where those are unknown.
 pub(super) fn settings_mention(folder: &Path, app: &App, name: &str) -> bool {
     let files = settings::in_use(folder, app.wsgi.module(), chosen_settings(app));
     settings::text_of(&files.unwrap_or_else(|| settings::all(folder))).contains(name)

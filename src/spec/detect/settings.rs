@@ -1,4 +1,4 @@
-//! Which settings a project uses: what its WSGI module says, and what those settings import.
+//! Which settings a project uses: those that its WSGI module names, and those that they import.
 
 use std::path::{Path, PathBuf};
 
@@ -7,7 +7,7 @@ use regex::Regex;
 use super::file_of;
 use crate::bounded::read_text;
 
-/// The files of the settings in use; none where the project does not say so in a way that can be read.
+/// The files of the settings in use; none where they cannot be found without running the project.
 pub(super) fn in_use(folder: &Path, wsgi: &str, chosen: Option<&str>) -> Option<Vec<PathBuf>> {
     let module = match chosen {
         Some(module) => module.to_owned(),
@@ -48,7 +48,7 @@ pub(super) fn all(folder: &Path) -> Vec<PathBuf> {
         path.extension().is_some_and(|extension| extension == "py")
             && inside.to_string_lossy().contains("settings")
     };
-    // A folder that cannot be read holds no settings of this application's user either.
+    // The application's user could not read such a folder either.
     let walk = ignore::WalkBuilder::new(folder).max_depth(Some(4)).require_git(false).build();
     walk.flatten().map(ignore::DirEntry::into_path).filter(|path| is_settings(path)).collect()
 }
@@ -64,7 +64,7 @@ pub(super) fn value(text: &str, setting: &str) -> Option<String> {
     Some(assigned.captures(text)?[1].to_owned())
 }
 
-/// A Python file without its comments; none where it cannot be read, and so says nothing.
+/// A Python file without its comments; none where it cannot be read.
 pub(super) fn code(file: &Path) -> Option<String> {
     let text = read_text(file).ok()?;
     Some(text.lines().flat_map(|line| [line.split('#').next().unwrap_or(line), "\n"]).collect())

@@ -1,4 +1,4 @@
-//! Projects as people write them, and how their requests are counted.
+//! Typical projects, and how their requests are counted.
 
 use std::fs;
 
@@ -54,7 +54,7 @@ fn the_settings_in_use_and_the_urls_decide() {
 }
 
 #[test]
-fn the_path_of_the_metrics_is_found_where_the_urls_tell() {
+fn the_path_of_the_metrics_is_found_in_the_urls() {
     for (urls, path) in [
         (
             "path('monitoring/prometheus/', include('django_prometheus.urls'))",
@@ -100,7 +100,7 @@ fn settings_are_followed_as_python_would() {
 }
 
 #[test]
-fn what_the_spec_says_is_kept() {
+fn choices_of_the_spec_are_kept() {
     let prefix = "urlpatterns = [path('ops/', include('django_prometheus.urls'))]\n";
     let files = [("shop/wsgi.py", WSGI), ("shop/settings.py", SETTINGS), ("shop/urls.py", prefix)];
     assert_eq!(decided(&files, "metrics: exporter"), EXPORTER);
@@ -130,5 +130,5 @@ fn a_setting_counts_where_it_is_in_use() {
     assert!(has(&app));
     app.env.clear();
     write("wsgi.py", "");
-    assert!(has(&app), "which are in use cannot be told");
+    assert!(has(&app), "the settings in use are unknown");
 }

@@ -7,12 +7,12 @@ use regex::Regex;
 use super::file_of;
 use super::settings::code;
 
-/// URLs that include one another are followed so deep.
+/// How deep nested `include`s are followed.
 const DEEPEST: usize = 5;
-/// What django-prometheus' own URLs add.
+/// The path that django-prometheus' own URLs add.
 const OWN: &str = "metrics";
 
-/// The path of the metrics, such as `/metrics`; none where no URL leads there, or one that has a variable part.
+/// The path of the metrics, such as `/metrics`; none where no URL leads there, or only one with a variable part.
 pub(super) fn of_metrics(folder: &Path, urls: &str) -> Option<String> {
     find(folder, urls, "/", DEEPEST)
 }

@@ -1,4 +1,4 @@
-//! Whether the alerts of a spec have the parameters of their kind.
+//! Checks the parameters of the spec's alerts.
 
 use std::path::Path;
 
@@ -16,7 +16,7 @@ use crate::duration::PromDuration;
 use crate::spec::detect::settings_mention;
 use crate::spec::suggest::suggestion;
 
-/// `folder` is that of the application.
+/// Checks all alerts; `folder` is the application's.
 pub(super) fn check(spec: &Spec, folder: &Path, findings: &mut Vec<SpecFinding>) {
     for (name, alert) in &spec.alerts {
         let at = KeyPath::from("alerts").and(name);
@@ -34,7 +34,7 @@ pub(super) fn check(spec: &Spec, folder: &Path, findings: &mut Vec<SpecFinding>)
             find(&["above"], message);
         }
         if let Some(what) = lacks(name.as_str(), spec) {
-            find(&[], format!("this alert can never tell anything: {what}"));
+            find(&[], format!("this alert can never fire usefully: {what}"));
         }
         if let Some(message) = too_short(alert, entry, &spec.monitoring) {
             let finding = SpecFinding::new(at.and("window"), message).about("monitoring.scrape_interval");
@@ -49,26 +49,29 @@ fn one(name: &AlertName, alert: &Alert, catalogue: &Catalogue, find: &mut impl F
             own(expr, find);
             for (key, given) in given(alert) {
                 if given {
-                    find(&[key], "an own rule has its numbers and its times in `expr`".to_owned());
+                    find(
+                        &[key],
+                        "a rule with its own `expr` has its numbers in `expr`; leave this out".to_owned(),
+                    );
                 }
             }
         }
         (None, Some(entry)) => parameters(alert, entry, find),
         (None, None) => {
             let near = suggestion(name.as_str(), catalogue.names());
-            find(&[], format!("the catalogue has no alert `{name}`, and it has no `expr` of its own{near}"));
+            find(&[], format!("the catalogue has no alert `{name}`, and this one has no `expr`{near}"));
         }
     }
 }
 
-/// What of an own rule no Prometheus reads. What only a newer one may read, `render` warns of.
+/// Faults of the user's own rule that no Prometheus accepts. `render` warns of those that a newer one may accept.
 fn own(expr: &str, find: &mut impl FnMut(&[&str], String)) {
     if let Some(PromqlFault::Wrong(message)) = promql_fault(expr) {
         find(&["expr"], message);
     }
 }
 
-/// Texts of an own rule that Prometheus cannot read as templates, or cannot fill.
+/// Texts of the user's own rule that Prometheus cannot parse as templates, or cannot fill.
 fn templates(at: &KeyPath, alert: &Alert, findings: &mut Vec<SpecFinding>) {
     let texts =
         [("summary", &alert.summary), ("description", &alert.description), ("severity", &alert.severity)];
@@ -80,20 +83,20 @@ fn templates(at: &KeyPath, alert: &Alert, findings: &mut Vec<SpecFinding>) {
     }
 }
 
-/// Labels by which messages find their way, and alerts are told apart or held back.
+/// Labels that route, identify or inhibit alerts.
 fn labels(alert: &Alert, is_of_catalogue: bool, find: &mut impl FnMut(&[&str], String)) {
     if alert.severity.as_ref().is_some_and(|severity| severity.trim().is_empty()) {
-        find(&["severity"], "an empty severity is none; leave it out, or name one".to_owned());
+        find(&["severity"], "the severity is empty; leave it out, or name one".to_owned());
     }
     for label in alert.labels.keys() {
         let message = match label.as_str() {
-            "severity" => "the severity stands beside `labels`: write `severity: …` there",
-            "alertname" => "Prometheus puts the alert's own name there; name the alert so instead",
+            "severity" => "set the severity next to `labels`: `severity: …`",
+            "alertname" => "Prometheus sets this label to the alert's name; rename the alert instead",
             "instance" if is_of_catalogue => {
-                "this label tells the hosts apart; with one value for all of them nobody knows which one it is"
+                "this label identifies the host; with a fixed value, alerts no longer name the host"
             }
             "host" if is_of_catalogue => {
-                "by this label a host that is down holds back its other alerts; choose another name"
+                "`HostDown` inhibits other alerts of its host by this label; choose another name"
             }
             _ => continue,
         };
@@ -101,17 +104,16 @@ fn labels(alert: &Alert, is_of_catalogue: bool, find: &mut impl FnMut(&[&str], S
     }
 }
 
-/// Why a threshold lies where no value ever comes, if so.
+/// A threshold that no value can reach.
 fn beyond_all(alert: &Alert, entry: &CatalogueAlert, spec: &Spec, folder: &Path) -> Option<String> {
     let (above, most) = (alert.above?, entry.most?);
     let setting = entry.most_setting.as_deref().filter(|_| spec.app.metrics() == Metrics::Builtin);
     if above < most || setting.is_some_and(|setting| settings_mention(folder, &spec.app, setting)) {
         return None;
     }
-    let other =
-        setting.map(|setting| format!(", or give the project's settings a `{setting}` that goes further"));
+    let other = setting.map(|setting| format!(", or raise `{setting}` in the project's settings"));
     Some(format!(
-        "the value is never more than {most}, so that the alert could never fire; write less{}",
+        "the value never exceeds {most}, so the alert could never fire; use less{}",
         other.unwrap_or_default()
     ))
 }
@@ -130,8 +132,8 @@ fn parameters(alert: &Alert, entry: &CatalogueAlert, find: &mut impl FnMut(&[&st
     let has = [
         (entry.unit.is_some(), "threshold"),
         (entry.has_window(), "window: it looks at the last scrape"),
-        (entry.within.is_some(), "`within`: it foresees nothing"),
-        (entry.traffic.is_some(), "`traffic`: it says the same at any traffic"),
+        (entry.within.is_some(), "`within`: it predicts nothing"),
+        (entry.traffic.is_some(), "`traffic`: it does not depend on traffic"),
     ];
     for ((key, given), (has, what)) in given(alert).into_iter().zip(has) {
         if given && !has {
@@ -144,31 +146,31 @@ fn parameters(alert: &Alert, entry: &CatalogueAlert, find: &mut impl FnMut(&[&st
         find(&["above"], message);
     }
     if alert.keep_firing_for.is_some() {
-        let message = "only a rule of your own has it: an alert of the catalogue ends with its cause, and survives gaps by itself";
+        let message = "only for your own rules: alerts of the catalogue resolve with their cause and survive gaps without it";
         find(&["keep_firing_for"], message.to_owned());
     }
     if alert.within.is_some_and(|within| within.get().is_zero()) {
-        find(&["within"], "it has to be longer than nothing".to_owned());
+        find(&["within"], "it must be longer than 0s".to_owned());
     }
     if alert.traffic.is_some_and(|traffic| !(traffic.is_finite() && traffic >= 0.0)) {
-        find(&["traffic"], "it is a number per second, 0 or more".to_owned());
+        find(&["traffic"], "it must be a number per second, 0 or more".to_owned());
     }
 }
 
-/// Why the window of an alert holds nothing to take a rate of, if so.
+/// A window too short for a rate.
 fn too_short(alert: &Alert, entry: &CatalogueAlert, monitoring: &Monitoring) -> Option<String> {
     let (window, scrape) = (alert.window?.get(), monitoring.scrape_interval);
     if window < scrape.get() * 2 {
         return Some(format!(
-            "a rate needs two scrapes, which come every {scrape}: the alert could never fire"
+            "the alert could never fire: a rate needs two scrapes, one every {scrape}; use a longer window"
         ));
     }
     let evaluation = monitoring.evaluation_interval;
     let is_step_missed = window < evaluation.get() + scrape.get() * 2;
     (entry.counts == Counts::Evaluations && is_step_missed).then(|| {
         format!(
-            "its counters move once for each evaluation, every {evaluation}, and are scraped every {scrape}: \
-             the alert would end between any two; write {} or more",
+            "its counters increase at each evaluation, every {evaluation}, and are scraped every {scrape}: \
+             the alert would resolve between evaluations; use {} or more",
             PromDuration::millis(evaluation.as_millis() + scrape.as_millis() * 2)
         )
     })

@@ -1,4 +1,4 @@
-//! Whether messages go somewhere and can be quiet at night: severities, mute times, the heartbeat.
+//! Checks where and when alerts are sent: severities, mute times, the heartbeat.
 
 use std::collections::BTreeSet;
 
@@ -39,7 +39,7 @@ pub(super) fn check(spec: &Spec, findings: &mut Vec<SpecFinding>) {
         && !(slack.api_url.starts_with("https://")
             || slack.api_url.parse::<BaseUrl>().is_ok_and(|url| url.is_loopback()))
     {
-        let message = "the bot's token goes there: the URL begins with `https://` (`http://` only to 127.0.0.1, [::1] or \
+        let message = "the bot's token is sent there: use a URL with `https://` (`http://` only to 127.0.0.1, [::1] or \
                        localhost)";
         findings.push(SpecFinding::new("notify.slack.api_url", message));
     }
@@ -64,22 +64,20 @@ fn not_one_place(notify: &Notify) -> Option<SpecFinding> {
     Some(SpecFinding::new("notify.slack", message).about("notify.capture"))
 }
 
-/// What a Slack without a webhook lacks for its bot to post.
+/// What `slack` lacks to send messages.
 fn without_way(slack: &Slack) -> Option<SpecFinding> {
     let message = match (&slack.webhook_url, &slack.bot_token, &slack.message.channel) {
         (Some(_), ..) | (None, Some(_), Some(_)) => return None,
         (None, None, _) => {
-            "a message goes by `webhook_url`, or by the bot of a `bot_token`: `webhook_url: {env: SLACK_WEBHOOK_URL}`"
+            "messages need a `webhook_url` or a `bot_token`: add `webhook_url: {env: SLACK_WEBHOOK_URL}`"
         }
-        (None, Some(_), None) => {
-            "a bot posts to a channel: write `channel: \"#alerts\"`, or the channel's id"
-        }
+        (None, Some(_), None) => "a bot needs a channel: add `channel: \"#alerts\"`, or the channel's id",
     };
     let finding = SpecFinding::new("notify.slack", message).about("notify.slack.webhook_url");
     Some(finding.about("notify.slack.bot_token").about("notify.slack.channel"))
 }
 
-/// The severities that alerts have; none where an alert can have any.
+/// The severities of all alerts; none if a template can produce any.
 fn severities(spec: &Spec) -> Option<BTreeSet<String>> {
     let mut known = BTreeSet::new();
     for (name, alert) in &spec.alerts {
@@ -92,7 +90,7 @@ fn severities(spec: &Spec) -> Option<BTreeSet<String>> {
     Some(known)
 }
 
-/// Titles and texts that Alertmanager cannot read as templates, or cannot fill.
+/// Titles and texts that Alertmanager cannot parse as templates, or cannot fill.
 fn messages(spec: &Spec, findings: &mut Vec<SpecFinding>) {
     let message = spec.notify.message();
     let receiver = KeyPath::from("notify").and(if spec.notify.slack.is_some() { "slack" } else { "capture" });
@@ -104,13 +102,13 @@ fn messages(spec: &Spec, findings: &mut Vec<SpecFinding>) {
 }
 
 fn without_length(mute: &Mute) -> Option<String> {
-    (mute.from == mute.to).then(|| format!("a time from {} to {} has no length", mute.from, mute.to))
+    (mute.from == mute.to).then(|| format!("the time from {} to {} is empty", mute.from, mute.to))
 }
 
 fn wrong_zone(mute: &Mute) -> Option<String> {
     let zone = mute.time_zone.as_deref()?;
     let known = jiff::tz::db();
-    // A computer without a database of time zones cannot tell; the host can.
+    // Without a time zone database on this computer, the host decides.
     if known.get(zone).is_ok() || known.is_definitively_empty() {
         return None;
     }

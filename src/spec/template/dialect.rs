@@ -1,19 +1,19 @@
-//! What the templates of Prometheus and of Alertmanager know: functions, variables, and the data that they are filled with.
+//! The template dialects of Prometheus and of Alertmanager: functions, variables and data.
 
-/// Whose templates they are.
+/// A dialect of templates.
 #[derive(Debug)]
 pub(crate) struct Dialect {
-    /// Whose, in words.
+    /// Its owner, in words.
     pub(super) whose: &'static str,
-    /// Its functions beside those of Go.
+    /// Its functions, besides those of Go.
     pub(super) functions: &'static [&'static str],
-    /// Variables that are there from the beginning.
+    /// Predefined variables.
     pub(super) variables: &'static [&'static str],
-    /// What `.` has at the beginning.
+    /// The fields of `.` at the top level.
     pub(super) fields: &'static [&'static str],
-    /// The field that is a list of alerts, and what each of them has.
+    /// The field with the list of alerts, and the fields of each alert.
     pub(super) list: Option<(&'static str, &'static [&'static str])>,
-    /// Parts of the names of templates that come with the program.
+    /// Parts of the names of predefined templates.
     pub(super) named: &'static [&'static str],
 }
 
@@ -65,7 +65,7 @@ pub(crate) static PROMETHEUS: Dialect = Dialect {
     named: &[],
 };
 
-/// Messages (`template/template.go` of Alertmanager).
+/// Notifications (`template/template.go` of Alertmanager).
 pub(crate) static ALERTMANAGER: Dialect = Dialect {
     whose: "messages of Alertmanager",
     functions: &[

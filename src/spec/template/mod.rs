@@ -1,8 +1,8 @@
-//! Whether a text is a template that its program can read and fill: Go's `text/template` with the functions, variables and
-//! data of Prometheus or of Alertmanager. Which labels there are, `verify/check` asks a live Prometheus.
+//! Checks templates: Go's `text/template` with the functions, variables and data of Prometheus or of Alertmanager.
+//! `verify/check` compares their labels with a live Prometheus.
 //!
-//! Neither program says so when it loads its files: Prometheus reads a template without filling it, Alertmanager not even
-//! that. What is wrong then shows in the message that somebody waits for.
+//! Neither program reports such faults when it loads its files: Prometheus parses templates without executing them,
+//! Alertmanager does not even parse them. A fault would then break the notification itself.
 
 mod dialect;
 mod parser;
@@ -14,7 +14,7 @@ mod words;
 pub(crate) use dialect::{ALERTMANAGER, Dialect, PROMETHEUS};
 pub(super) use words::words;
 
-/// What is wrong with a template, and where: in bytes from its beginning, and how many characters wide.
+/// A fault of a template: its offset in bytes, and its width in characters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct TemplateFault {
     pub at: usize,
@@ -22,12 +22,12 @@ pub(crate) struct TemplateFault {
     pub message: String,
 }
 
-/// What is wrong with a template, if anything is.
+/// The fault of a template, if any.
 pub(crate) fn fault(template: &str, dialect: &Dialect) -> Option<TemplateFault> {
     tokens::tokens(template).and_then(|tokens| parser::check(&tokens, dialect)).err()
 }
 
-/// Whether a text is a template at all.
+/// Whether a text is a template.
 pub(crate) fn is_template(text: &str) -> bool {
     text.contains("{{")
 }

@@ -1,4 +1,4 @@
-//! The actions of a template, held to the grammar of `text/template` and to what its program can fill in.
+//! Checks the actions of a template against the grammar of `text/template` and its program's names.
 
 use super::TemplateFault;
 use super::dialect::{Dialect, OF_GO};
@@ -7,7 +7,7 @@ use crate::spec::suggest::suggestion;
 
 type Checked<T = ()> = Result<T, TemplateFault>;
 
-/// Holds the tokens of a template to its dialect.
+/// Checks the tokens of a template against its dialect.
 pub(super) fn check(tokens: &[Token<'_>], dialect: &Dialect) -> Checked {
     let mut parser = Parser {
         tokens,
@@ -30,11 +30,11 @@ pub(super) fn check(tokens: &[Token<'_>], dialect: &Dialect) -> Checked {
     }
 }
 
-/// The names of templates behind these words.
+/// The names of templates after these words.
 fn names_behind(tokens: &[Token<'_>], words: &[&str]) -> Vec<String> {
-    let said: Vec<_> = tokens.iter().filter(|token| token.kind != TokenKind::Space).collect();
+    let words_only: Vec<_> = tokens.iter().filter(|token| token.kind != TokenKind::Space).collect();
     let named =
-        said.windows(2).filter(|pair| words.contains(&pair[0].text) && pair[1].kind == TokenKind::Text);
+        words_only.windows(2).filter(|pair| words.contains(&pair[0].text) && pair[1].kind == TokenKind::Text);
     named.map(|pair| pair[1].text.trim_matches(['"', '`']).to_owned()).collect()
 }
 
@@ -49,7 +49,7 @@ enum Dot {
 
 struct Block<'a> {
     word: Token<'a>,
-    /// How many variables there were before it, and what `.` was.
+    /// The variables before it, and the meaning of `.`.
     variables: Vec<String>,
     dot: Dot,
     has_else: bool,
@@ -65,7 +65,7 @@ struct Parser<'a> {
     defined: Vec<String>,
 }
 
-/// An argument of a function, as far as it matters.
+/// The kind of an argument of a function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Operand {
     Function,
@@ -73,9 +73,9 @@ enum Operand {
     Items,
     /// `$value`: a number with a fraction.
     Value,
-    /// A number without one, by its token.
+    /// An integer, by its token.
     Whole(usize),
-    /// What cannot be called, and so stands in no later place of a pipeline.
+    /// A constant, which cannot follow `|` in a pipeline.
     Constant,
     Other,
 }
@@ -85,7 +85,7 @@ impl<'a> Parser<'a> {
         self.tokens.get(self.next).copied()
     }
 
-    /// The next token that is no space.
+    /// The next token that is not space.
     fn peek_word(&mut self) -> Option<Token<'a>> {
         while self.peek().is_some_and(|token| token.kind == TokenKind::Space) {
             self.next += 1;
@@ -107,7 +107,7 @@ impl<'a> Parser<'a> {
         let Some(first) = self.peek_word() else { return Ok(()) };
         match (first.kind, first.text) {
             (TokenKind::Comment, _) => self.next += 1,
-            (TokenKind::Close, _) => return Err(open.fault("the template `{{ }}` says nothing")),
+            (TokenKind::Close, _) => return Err(open.fault("the template `{{ }}` is empty")),
             (
                 TokenKind::Word,
                 "if" | "with" | "range" | "define" | "block" | "template" | "else" | "end" | "break"
@@ -147,13 +147,13 @@ impl<'a> Parser<'a> {
             "else" => self.otherwise(word),
             "end" => {
                 let Some(block) = self.blocks.pop() else {
-                    return Err(word.fault("the template has an `{{ end }}` of nothing"));
+                    return Err(word.fault("the template has an `{{ end }}` without a block"));
                 };
                 (self.variables, self.dot) = (block.variables, block.dot);
                 Ok(())
             }
             _ if self.blocks.iter().any(|block| block.word.text == "range") => Ok(()),
-            other => Err(word.fault(format!("`{{{{ {other} }}}}` stands outside of any `{{{{ range }}}}`"))),
+            other => Err(word.fault(format!("`{{{{ {other} }}}}` is outside of any `{{{{ range }}}}`"))),
         }
     }
 
@@ -162,7 +162,7 @@ impl<'a> Parser<'a> {
         self.blocks.push(Block { word, variables, dot, has_else: false });
     }
 
-    /// The pipeline of `if`, `with` and `range`, and what `.` becomes by it.
+    /// The pipeline of `if`, `with` and `range`, which sets `.`.
     fn condition(&mut self, word: Token<'a>) -> Checked {
         let most = if word.text == "range" { 2 } else { 1 };
         let result = self.pipeline(TokenKind::Close, most)?;
@@ -178,10 +178,10 @@ impl<'a> Parser<'a> {
         let Some(block) =
             self.blocks.last_mut().filter(|block| matches!(block.word.text, "if" | "with" | "range"))
         else {
-            return Err(word.fault("the template has an `{{ else }}` of nothing"));
+            return Err(word.fault("the template has an `{{ else }}` without an `{{ if }}`"));
         };
         if block.has_else {
-            return Err(word.fault("the template has a second `{{ else }}` where there can be one"));
+            return Err(word.fault("the template has a second `{{ else }}`; only one is allowed"));
         }
         self.dot = block.dot;
         match self.peek_word() {
@@ -198,10 +198,10 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// The name behind `define`, `block` and `template`.
+    /// The name after `define`, `block` and `template`.
     fn name(&mut self, word: Token<'a>) -> Checked<Token<'a>> {
         self.take_if(TokenKind::Text).ok_or_else(|| {
-            word.fault(format!("behind `{}` stands the name of a template, in double quotes", word.text))
+            word.fault(format!("`{}` needs the name of a template, in double quotes", word.text))
         })
     }
 
@@ -219,7 +219,7 @@ impl<'a> Parser<'a> {
         Ok(())
     }
 
-    /// Commands with `|` between them, up to what closes them; `most` is how many variables may be declared first.
+    /// Commands separated by `|`, up to the closing token; at most `most` variables may be declared first.
     fn pipeline(&mut self, end: TokenKind, most: usize) -> Checked<Operand> {
         let declared = self.declaration(most)?;
         let mut last: Option<Operand> = None;
@@ -239,7 +239,7 @@ impl<'a> Parser<'a> {
         Ok(last.unwrap_or(Operand::Other))
     }
 
-    /// Variables in front of `:=`, which are there from the end of the pipeline on, or in front of `=`, which must be there.
+    /// Variables before `:=`, defined from the end of the pipeline on, or before `=`, which must be defined.
     fn declaration(&mut self, most: usize) -> Checked<Vec<String>> {
         let begin = self.next;
         let mut names = Vec::new();
@@ -252,7 +252,7 @@ impl<'a> Parser<'a> {
         let word = |name: &Token<'_>| name.text.to_owned();
         if !names.is_empty() && self.take_if(TokenKind::Declare).is_some() {
             return match names.get(most) {
-                Some(beyond) => Err(beyond.fault("so many variables cannot be declared here")),
+                Some(beyond) => Err(beyond.fault("too many variables are declared here")),
                 None => Ok(names.iter().map(word).collect()),
             };
         }
@@ -273,7 +273,7 @@ impl<'a> Parser<'a> {
                 break;
             }
             operands.push(self.operand(token)?);
-            // Operands are told apart by spaces.
+            // Operands are separated by spaces.
             let Some(behind) = self.peek() else { break };
             if !matches!(
                 behind.kind,
@@ -285,7 +285,9 @@ impl<'a> Parser<'a> {
         if let (Some(first), Some(_), Some(Operand::Constant | Operand::Whole(_))) =
             (first, before, operands.first())
         {
-            return Err(first.fault(format!("behind `|` stands a function, and `{}` is none", first.text)));
+            return Err(
+                first.fault(format!("`|` needs a function after it, and `{}` is not a function", first.text))
+            );
         }
         if let (Some(first), [one, _, ..]) = (first, operands.as_slice())
             && matches!(one, Operand::Constant | Operand::Whole(_) | Operand::Value)
@@ -299,7 +301,7 @@ impl<'a> Parser<'a> {
         })
     }
 
-    /// Go compares a number that has a fraction with none that has not.
+    /// Go does not compare floats with integers.
     fn comparable(&self, first: Option<Token<'a>>, operands: &[Operand], before: Option<Operand>) -> Checked {
         let Some(word) = first.filter(|it| matches!(it.text, "eq" | "ne" | "lt" | "le" | "gt" | "ge")) else {
             return Ok(());
@@ -312,10 +314,8 @@ impl<'a> Parser<'a> {
         match whole.filter(|_| all().any(|operand| operand == Operand::Value)) {
             Some(number) => {
                 let text = number.text;
-                let message = format!(
-                    "`{}` compares `$value` with a number that has a fraction, too: write `{text}.0`",
-                    word.text
-                );
+                let message =
+                    format!("`{}` compares `$value`, a float, with an integer: write `{text}.0`", word.text);
                 Err(number.fault(message))
             }
             None => Ok(()),
@@ -341,7 +341,7 @@ impl<'a> Parser<'a> {
             TokenKind::Character => {
                 let inner = token.text.trim_matches('\'');
                 return Err(token.fault(format!(
-                    "a text stands in double quotes or backticks in a template: write `\"{inner}\"`"
+                    "a text needs double quotes or backticks in a template: write `\"{inner}\"`"
                 )));
             }
             TokenKind::BracketOpen => {
@@ -356,7 +356,7 @@ impl<'a> Parser<'a> {
         self.chain(token, operand)
     }
 
-    /// Fields right behind a value: `$labels.queue`, `(index .Alerts 0).Status`.
+    /// Fields right after a value: `$labels.queue`, `(index .Alerts 0).Status`.
     fn chain(&mut self, of: Token<'a>, mut operand: Operand) -> Checked<Operand> {
         let mut is_first = true;
         while let Some(field) = self.peek().filter(|token| token.kind == TokenKind::Field) {
@@ -422,11 +422,11 @@ fn unexpected(token: Token<'_>) -> TemplateFault {
     let text = token.text;
     token.fault(match token.kind {
         TokenKind::Other | TokenKind::Number if text.starts_with(['+', '-', '*', '/', '%', '>', '<']) => {
-            format!("a template does not calculate or compare by signs, and `{text}` is one: do that in `expr`, or by a function such as `gt`")
+            format!("a template has no operators such as `{text}`: calculate in `expr`, or use a function such as `gt`")
         }
-        TokenKind::Assign => "a template compares by `eq`, and `=` only gives a value to a variable".to_owned(),
+        TokenKind::Assign => "`=` only assigns to a variable; a template compares with `eq`".to_owned(),
         TokenKind::BracketClose => "this bracket closes nothing".to_owned(),
-        _ => format!("`{text}` cannot stand here in a template"),
+        _ => format!("`{text}` is not allowed here in a template"),
     })
 }
 

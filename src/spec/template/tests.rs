@@ -1,4 +1,4 @@
-//! Tables: templates that are read and filled, and templates that are not, each with its words and its place.
+//! Tables: valid templates, and faulty ones, each with its message and its place.
 
 use super::*;
 
@@ -46,7 +46,7 @@ fn sound_templates_have_no_fault() {
     }
 }
 
-/// Each template has its fault at the place of `at`, and these words.
+/// Each template has its fault at the place of `at`, with these words in its message.
 fn broken(dialect: &Dialect, cases: &[(&str, &str, &str)]) {
     for (template, at, words) in cases {
         let found = fault(template, dialect).unwrap_or_else(|| panic!("{template}"));
@@ -56,44 +56,44 @@ fn broken(dialect: &Dialect, cases: &[(&str, &str, &str)]) {
 }
 
 #[test]
-fn what_no_go_template_is_has_its_place() {
+fn syntax_errors_have_their_place() {
     broken(
         &PROMETHEUS,
         &[
             ("it is {{ $value", "{{ $value", "`{{ $value` has no `}}`"),
             ("{{ $labels.a } x", "{{ $labels", "has no `}}`"),
             ("{{ \"a }}", "{{ \"a", "has no `}}`"),
-            ("{{ }}", "{{ }}", "says nothing"),
+            ("{{ }}", "{{ }}", "`{{ }}` is empty"),
             ("{{ if $value }}a", "if", "`{{ if }}` has no `{{ end }}`"),
-            ("a{{ end }}", "end", "an `{{ end }}` of nothing"),
-            ("{{ else }}", "else", "an `{{ else }}` of nothing"),
+            ("a{{ end }}", "end", "an `{{ end }}` without a block"),
+            ("{{ else }}", "else", "an `{{ else }}` without an `{{ if }}`"),
             ("{{ if $value }}{{ else }}{{ else }}{{ end }}", "else }}{{ end", "a second `{{ else }}`"),
             ("{{ break }}", "break", "outside of any `{{ range }}`"),
-            ("{{ $value * 100 }}", "* 100", "`*` is one"),
-            ("{{ $value > 3 }}", "> 3", "does not calculate or compare by signs"),
+            ("{{ $value * 100 }}", "* 100", "no operators such as `*`"),
+            ("{{ $value > 3 }}", "> 3", "no operators such as `>`"),
         ],
     );
 }
 
 #[test]
-fn quotes_names_and_pipes_have_their_place() {
+fn faults_of_quotes_names_and_pipes_have_their_place() {
     broken(
         &PROMETHEUS,
         &[
             ("{{ printf '%.1f' $value }}", "'%.1f'", "write `\"%.1f\"`"),
             ("{{ $labels.foo-bar }}", "-bar", "write `index $labels \"foo-bar\"`"),
-            ("{{ (printf \"a\" }}", "}}", "cannot stand here"),
+            ("{{ (printf \"a\" }}", "}}", "is not allowed here"),
             ("{{ $value | }}", "}}", "a value is missing"),
-            ("{{ $value | 3 }}", "3 }}", "behind `|` stands a function"),
+            ("{{ $value | 3 }}", "3 }}", "`|` needs a function after it"),
             ("{{ \"a\".b }}", ".b", "has no fields"),
             ("{{ template foo }}", "template", "the name of a template"),
-            ("{{/* a comment */ x }}", " x", "a comment in a template ends its action"),
+            ("{{/* a comment */ x }}", " x", "a comment must be the end of its action"),
         ],
     );
 }
 
 #[test]
-fn what_its_program_does_not_know_is_found_before_the_message_is_sent() {
+fn unknown_names_are_found_before_a_message_is_sent() {
     broken(
         &PROMETHEUS,
         &[
@@ -130,7 +130,7 @@ fn what_its_program_does_not_know_is_found_before_the_message_is_sent() {
 }
 
 #[test]
-fn the_texts_that_a_template_comes_to_are_told_where_they_can_be() {
+fn the_possible_texts_of_a_template_are_found() {
     let of = |template: &str| words(template).map(|words| words.into_iter().collect::<Vec<_>>().join(" "));
     for (template, expected) in [
         ("critical", Some("critical")),

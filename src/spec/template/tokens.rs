@@ -30,7 +30,7 @@ pub(super) enum TokenKind {
     Comma,
     BracketOpen,
     BracketClose,
-    /// What no action has a use for.
+    /// A character that no action allows.
     Other,
 }
 
@@ -69,7 +69,7 @@ impl<'a> Lexer<'a> {
         &self.template[self.at..]
     }
 
-    /// Takes so many bytes as a token.
+    /// Takes `length` bytes as a token.
     fn take(&mut self, kind: TokenKind, length: usize) {
         self.found.push(Token { kind, at: self.at, text: &self.rest()[..length] });
         self.at += length;
@@ -78,7 +78,7 @@ impl<'a> Lexer<'a> {
     fn action(&mut self) -> Result<(), TemplateFault> {
         let begin = self.at;
         self.take(TokenKind::Open, 2);
-        // `-` trims the text before, where a space is behind it.
+        // `-` followed by a space trims the text before.
         if self.rest().starts_with("- ") || self.rest().starts_with("-\n") || self.rest().starts_with("-\t") {
             self.at += 1;
         }
@@ -130,7 +130,7 @@ impl<'a> Lexer<'a> {
         Ok(())
     }
 
-    /// A name, and nothing right behind it that could have been meant as a part of it.
+    /// A name, with nothing right after it that looks like a part of it.
     fn name(&mut self, kind: TokenKind, length: usize) -> Result<(), TemplateFault> {
         self.take(kind, length);
         let behind = self.rest().chars().next();
@@ -145,9 +145,11 @@ impl<'a> Lexer<'a> {
         let c = behind.map(String::from).unwrap_or_default();
         let message = match word.rsplit_once('.') {
             Some((before, last)) if c == "-" && kind == TokenKind::Field => {
-                format!("`-` cannot stand in a name: write `index {before} \"{last}\"` in place of `{word}`")
+                format!(
+                    "`-` is not allowed in a name: write `index {before} \"{last}\"` in place of `{word}`"
+                )
             }
-            _ => format!("`{c}` cannot stand right behind `{}`", &self.template[start..self.at]),
+            _ => format!("`{c}` is not allowed right after `{}`", &self.template[start..self.at]),
         };
         Err(TemplateFault { at: self.at, width: 1, message })
     }
@@ -157,7 +159,7 @@ impl<'a> Lexer<'a> {
         self.take(TokenKind::Comment, close + 2);
         let length = end_of_action(self.rest()).or_else(|| self.rest().starts_with("}}").then_some(2));
         let Some(length) = length else {
-            let message = "a comment in a template ends its action: write `*/}}`";
+            let message = "a comment must be the end of its action: write `*/}}`";
             return Err(TemplateFault { at: self.at, width: 1, message: message.to_owned() });
         };
         self.at += length - 2;
@@ -171,7 +173,7 @@ impl<'a> Lexer<'a> {
     }
 }
 
-/// The length of what closes an action, if that is what comes: `}}`, or a space and `-}}`.
+/// The length of the closing token, if it is next: `}}`, or a space and `-}}`.
 fn end_of_action(rest: &str) -> Option<usize> {
     if rest.starts_with("}}") {
         return Some(2);
@@ -180,7 +182,7 @@ fn end_of_action(rest: &str) -> Option<usize> {
     rest[space.len_utf8()..].starts_with("-}}").then_some(space.len_utf8() + 3)
 }
 
-/// How much space there is before one that belongs to a closing `-}}`.
+/// How much space precedes the space of a closing `-}}`.
 fn before_close(rest: &str) -> usize {
     rest.find("-}}").map_or(rest.len(), |close| {
         let last = rest[..close].chars().next_back().map_or(0, char::len_utf8);
@@ -188,7 +190,7 @@ fn before_close(rest: &str) -> usize {
     })
 }
 
-/// The length of a text with its marks; none where it has no end. Only a text in backticks has several lines.
+/// The length of a text with its quotes; none if it is not closed. Only a text in backticks may have several lines.
 fn quoted(rest: &str, mark: char) -> Option<usize> {
     let mut escaped = false;
     for (at, c) in rest.char_indices().skip(1) {
@@ -212,7 +214,7 @@ fn is_word(c: char) -> bool {
     c.is_alphanumeric() || c == '_'
 }
 
-/// The first letters of what may be long.
+/// The beginning of a text that may be long.
 fn shortened(text: &str) -> String {
     let line = text.lines().next().unwrap_or("");
     let mut short: String = line.chars().take(32).collect();

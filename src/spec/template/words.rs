@@ -1,11 +1,11 @@
-//! Which texts a template can come to, where that can be told.
+//! The possible results of a template, where they are known.
 
 use std::collections::BTreeSet;
 
 use super::tokens::{TokenKind, tokens};
 
-/// The texts that a template can come to, as `{{ if … }}critical{{ else }}warning{{ end }}` comes to two; none where it
-/// shows a value, which can be anything.
+/// The possible results of a template: `{{ if … }}critical{{ else }}warning{{ end }}` has two. None if it shows a
+/// value, which can be anything.
 pub(in crate::spec) fn words(template: &str) -> Option<BTreeSet<String>> {
     let tokens = tokens(template).ok()?;
     let mut found = BTreeSet::new();
@@ -17,8 +17,8 @@ pub(in crate::spec) fn words(template: &str) -> Option<BTreeSet<String>> {
             tokens[index + 1..].iter().take_while(|it| it.kind != TokenKind::Close).collect();
         let close = tokens.get(index + 1 + action.len())?;
         behind = close.at + close.text.len();
-        let said: Vec<_> = action.iter().filter(|it| it.kind != TokenKind::Space).collect();
-        match said.as_slice() {
+        let words_only: Vec<_> = action.iter().filter(|it| it.kind != TokenKind::Space).collect();
+        match words_only.as_slice() {
             [] => {}
             [text] if text.kind == TokenKind::Text => {
                 found.insert(text.text.trim_matches(['"', '`']).to_owned());

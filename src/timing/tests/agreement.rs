@@ -1,5 +1,5 @@
-//! The model held against the yardstick in `naive`: to the millisecond without delays, and inside the predicted
-//! windows with the delays of real processes.
+//! Compares the model with the reference in `reference_model`: equal to the millisecond without delays, and inside the
+//! predicted windows with the delays of real processes.
 
 use std::time::Duration;
 
@@ -31,7 +31,7 @@ impl Dice {
         self.roll(from * 10, to * 10) as f64 / 10.0
     }
 
-    /// A way of looking back, with a fault that it can see and a threshold.
+    /// A signal with a threshold and a fault that it can see.
     fn signal(&mut self, scrape: Duration) -> (Signal, Threshold, Effect) {
         let range = scrape * 2 + self.time(0, 400);
         let rise = if self.roll(0, 1) == 0 { Duration::ZERO } else { self.time(1, 300) };
@@ -45,7 +45,7 @@ impl Dice {
         };
         let silence = Effect::Silence { noticed_after: if rise.is_zero() { rise } else { scrape / 2 } };
         let equal = |value| Threshold { comparison: Comparison::Equal, value, unit: "" };
-        // Never a whole number of steps, so that no event falls on the very end of the fault.
+        // Never a whole number of steps, so that no event falls exactly on the end of the fault.
         let events = self.share(40, 90) + 0.037;
         let often = Effect::Level { normal: 0.0, faulty: events / 10.0, rise: Duration::ZERO };
         match self.roll(0, 10) {
@@ -113,7 +113,7 @@ fn a_walk_agrees_with_the_pipeline_played_step_by_step() {
     for _ in 0..1_500 {
         let (settings, fault, phase) = dice.case();
         let walked = PipelineInput::new(&settings, &fault).walk(phase);
-        // A scrape at the very moment at which delivery ends the fault: whether it sees that is anybody's guess.
+        // A scrape at the exact moment at which delivery ends the fault may or may not see the end.
         let scraped_at = |off: Ms| (off - phase.scrape) % ms(settings.scrape_interval) == 0;
         if fault.ending == Ending::WhenDelivered && walked.off.is_some_and(scraped_at) {
             continue;
@@ -129,7 +129,9 @@ fn a_walk_agrees_with_the_pipeline_played_step_by_step() {
             }
         }
         assert_eq!(walked, played, "{settings:#?} {fault:?} {phase:?}");
-        for (count, stage) in reached.iter_mut().zip([walked.firing, walked.delivered, walked.told]) {
+        for (count, stage) in
+            reached.iter_mut().zip([walked.firing, walked.delivered, walked.resolved_delivered])
+        {
             *count += usize::from(stage.is_some());
         }
     }
@@ -137,18 +139,18 @@ fn a_walk_agrees_with_the_pipeline_played_step_by_step() {
 }
 
 #[test]
-fn where_the_alert_resolves_as_its_message_leaves_the_end_is_told_one_tick_later() {
+fn an_alert_that_resolves_as_its_notification_leaves_sends_the_resolved_one_a_tick_later() {
     let settings = TimingSettings { send_resolved: true, ..TimingSettings::of_reference() };
     let case = PipelineInput::new(&settings, &Fault::of_reference(4, 0.0));
     let phases = (0..150).map(|phase| Phase { scrape: phase * 100 + 50, evaluation: 7_000, group: 0 });
     let ties: Vec<Walk> = phases.map(|phase| case.walk(phase)).filter(|walk| walk.tie).collect();
     assert!(!ties.is_empty());
     for tie in ties {
-        assert_eq!(tie.told, tie.flush.map(|flush| flush + ms(settings.group_interval)));
+        assert_eq!(tie.resolved_delivered, tie.flush.map(|flush| flush + ms(settings.group_interval)));
     }
 }
 
-/// How many plays a case gets.
+/// How often each case is played.
 const PLAYS: u32 = 10_000;
 
 /// A pipeline of short intervals, in which the delays of real processes weigh most.
@@ -180,11 +182,11 @@ fn time_of(stage: Stage, walk: &Walk) -> Option<Ms> {
         Stage::Delivered => walk.delivered,
         Stage::Below => walk.below,
         Stage::Resolved => walk.resolved,
-        Stage::ResolvedDelivered => walk.told,
+        Stage::ResolvedDelivered => walk.resolved_delivered,
     }
 }
 
-/// Plays a case and holds each stage to its window, and the share of deliveries to the chance.
+/// Plays a case and checks each stage against its window, and the share of deliveries against the predicted chance.
 fn assert_inside(settings: &TimingSettings, fault: &Fault) {
     let prediction = predict(settings, fault);
     let mut dice = Dice(20_261_125);
@@ -227,7 +229,7 @@ fn is_after_end(prediction: &Prediction, stage: Stage, walk: &Walk) -> bool {
     (ms(window.earliest.0)..=ms(window.latest.0)).contains(&(time - off).max(0))
 }
 
-/// One test for each case, so that they run side by side.
+/// One test for each case, so that they run in parallel.
 macro_rules! inside {
     ($($name:ident: $settings:expr, $fault:expr;)*) => {
         $(#[test] fn $name() { assert_inside(&$settings, &$fault); })*
@@ -256,20 +258,20 @@ const MORE_THAN_80: Threshold = threshold(Comparison::More, 80.0);
 inside! {
     the_reference_with_a_full_load: TimingSettings::of_reference(), Fault::load(4, 100.0, 2.0);
     a_rate_that_climbs_into_its_range: quick(RATE, MORE_THAN_80), Fault::load(4, 100.0, 2.0);
-    a_load_that_ends_in_half_of_the_cases_too_soon:
+    a_load_that_ends_too_soon_in_half_of_the_cases:
         quick(RATE, MORE_THAN_80), Fault::load(4, 100.0, 2.0).lasting(seconds(14));
     a_gauge: quick(Signal::Latest, threshold(Comparison::More, 90.0)), Fault::level(40.0, 97.0);
     a_gauge_that_rises_slowly: quick(Signal::Latest, threshold(Comparison::Less, 10.0)), rising(60.0, 5.0, 20);
     a_share_of_failed_requests: quick(RATE, threshold(Comparison::More, 5.0)), requests(10.0, 5.0, 1.0);
     a_share_without_users: quick(RATE, threshold(Comparison::More, 5.0)), requests(0.0, 5.0, 0.5);
-    something_that_happens_again_and_again:
+    an_event_that_repeats:
         quick(Signal::Rate { range: seconds(20) }, threshold(Comparison::More, 3.0)),
         Fault { effect: Effect::Repeated { normal: 0.0, faulty: 8.0, every: Duration::from_millis(2_500) },
             ..Fault::silence() };
     a_quantile: quick(Signal::Quantile { range: seconds(8), quantile: 0.95 }, threshold(Comparison::More, 1.0)),
         Fault::level(0.05, 3.0);
     a_target_that_refuses: quick(Signal::Latest, threshold(Comparison::Equal, 0.0)), Fault::silence();
-    a_target_that_says_nothing: quick(Signal::Latest, threshold(Comparison::Equal, 0.0)),
+    a_target_that_does_not_answer: quick(Signal::Latest, threshold(Comparison::Equal, 0.0)),
         Fault { effect: Effect::Silence { noticed_after: seconds(2) }, ..Fault::silence() };
     an_absent_series: quick(Signal::Missing { range: Duration::ZERO }, threshold(Comparison::Equal, 1.0)),
         Fault::silence();
@@ -281,7 +283,7 @@ inside! {
     a_count_of_rare_events: quick(Signal::Count { range: seconds(20) }, threshold(Comparison::More, 1.0)),
         Fault::level(0.0, 9.0);
     no_hold: TimingSettings { hold: Duration::ZERO, ..quick(RATE, MORE_THAN_80) }, Fault::load(4, 100.0, 2.0);
-    a_group_that_was_told_of_others: TimingSettings { joins: true, ..quick(RATE, MORE_THAN_80) },
+    a_group_that_has_already_sent_others: TimingSettings { joins: true, ..quick(RATE, MORE_THAN_80) },
         Fault::load(4, 100.0, 2.0);
     requests_that_fail_eight_times: TimingSettings {
         refusals: Refusals::Failed(8), group_interval: seconds(60), ..quick(RATE, MORE_THAN_80)

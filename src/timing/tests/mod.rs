@@ -1,4 +1,4 @@
-//! The pipeline held against a model that looks at each millisecond.
+//! Compares the pipeline with a reference model that is played step by step.
 
 mod agreement;
 mod reference_model;

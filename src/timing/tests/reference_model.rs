@@ -1,6 +1,6 @@
-//! The yardstick of the model's tests: the same pipeline, played step by step with counters, gauges, samples
-//! and timers, as a reader of Prometheus' and Alertmanager's documentation would write it down, and on wish with
-//! the delays that real processes have. Shares no code with `walk` and `course`.
+//! The reference for the tests of the model: the same pipeline, played step by step with counters, gauges, samples and
+//! timers, as Prometheus' and Alertmanager's documentation describes it, optionally with the delays of real processes.
+//! Shares no code with `walk` and `course`.
 
 #![expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "milliseconds of a test")]
 
@@ -13,7 +13,7 @@ use crate::timing::time::Ms;
 /// One step; all times of a played case are multiples of it.
 pub const STEP: Ms = 100;
 
-/// How late each thing may happen, drawn anew each time: a number from 0 up to, but without, this one.
+/// Draws the delay of one action: a number from 0 up to, but excluding, its argument.
 pub type Delay<'a> = &'a mut dyn FnMut(Ms) -> Ms;
 
 /// The longest delays of real processes.
@@ -24,10 +24,10 @@ const SENDING_TAKES: Ms = 300;
 const BEGINS_BEFORE: Ms = 1_000;
 const BEGINS_WITHIN: Ms = 1_500;
 
-/// The first pause before a failed request is tried again.
+/// The first pause before a failed request is retried.
 const FIRST_PAUSE: f64 = 500.0;
 
-/// What one scrape brought.
+/// The result of one scrape.
 struct Sample {
     at: Ms,
     known: Ms,
@@ -81,7 +81,7 @@ fn is_true(settings: &TimingSettings, effect: &Effect, samples: &[Sample], now: 
                 let all = rate(&seen, now, range, |sample| sample.requests);
                 bad.zip(all).map(|(bad, all)| bad / all * 100.0).filter(|share| share.is_finite())
             }
-            // The rule counts whole ones.
+            // The rule counts whole events.
             Effect::Repeated { .. } => rate(&seen, now, range, |sample| sample.counter).map(f64::round),
             _ => rate(&seen, now, range, |sample| sample.counter),
         },
@@ -108,19 +108,19 @@ fn is_true(settings: &TimingSettings, effect: &Effect, samples: &[Sample], now: 
     value.is_some_and(|value| settings.threshold.holds((value * 1e7).round() / 1e7))
 }
 
-/// What is watched: its value at one moment, and counters that grow with it.
+/// The watched system: its value at one moment, and counters that grow with it.
 struct World {
     effect: Effect,
     counter: f64,
     requests: f64,
     bad_requests: f64,
-    /// For how long something has been happening again and again, in seconds.
+    /// For how long the event has been repeating, in seconds.
     repeating: f64,
     events: f64,
 }
 
 impl World {
-    /// The value where the fault has come so far, from 0 to 1.
+    /// The value at this progress of the fault, from 0 to 1.
     fn gauge(&self, progress: f64) -> f64 {
         match self.effect {
             Effect::Load(load) => load.baseline + progress * (load.utilisation() - load.baseline),
@@ -136,7 +136,7 @@ impl World {
         if let Effect::Repeated { faulty, every, .. } = self.effect
             && progress > 0.0
         {
-            // Each time adds what the mean over the range then shows as one more.
+            // Each event adds what the mean over the range then shows as one more.
             let times = |seconds: f64| (seconds / every.as_secs_f64() - 1e-9).floor();
             let more = times(self.repeating + seconds) - times(self.repeating);
             self.counter += more * faulty * every.as_secs_f64();
@@ -154,7 +154,7 @@ impl World {
     }
 }
 
-/// How far the fault has come at a moment.
+/// The progress of the fault at a moment, from 0 to 1.
 fn progress(fault: &Fault, at: f64, off: Option<Ms>) -> f64 {
     let rise = fault.effect.rise().as_millis() as f64;
     if at < 0.0 || off.is_some_and(|off| at >= off as f64) {
@@ -171,7 +171,7 @@ pub fn play(settings: &TimingSettings, fault: &Fault, phase: Phase) -> Walk {
     run(settings, fault, phase, STEP, &mut |_| 0)
 }
 
-/// The same with the delays of real processes, looking twice a second; times since the clock was started.
+/// The same with the delays of real processes, polling twice a second; times since the clock started.
 pub fn play_late(settings: &TimingSettings, fault: &Fault, phase: Phase, delay: Delay) -> Walk {
     let walk = run(settings, fault, phase, 500, delay);
     let begins = BEGINS_BEFORE - delay(BEGINS_WITHIN);
@@ -186,7 +186,7 @@ pub fn play_late(settings: &TimingSettings, fault: &Fault, phase: Phase, delay: 
         off: seen(walk.off),
         below: seen(walk.below),
         resolved: seen(walk.resolved),
-        told: seen(walk.told),
+        resolved_delivered: seen(walk.resolved_delivered),
     }
 }
 
@@ -311,7 +311,7 @@ impl Play<'_> {
         });
     }
 
-    /// A query of the expression by someone who waits for it.
+    /// A query of the expression by an observer.
     fn look(&mut self, now: Ms) {
         let Walk { above, off, below, .. } = self.walk;
         let is_off = off.is_some_and(|off| now >= off);
@@ -355,7 +355,7 @@ impl Play<'_> {
         }
     }
 
-    /// When Alertmanager looks at the group after an alert came.
+    /// When Alertmanager flushes the group after an alert arrived.
     fn first_flush(&mut self, now: Ms) -> Ms {
         let arrives = now + self.late(SENDING_TAKES);
         if !self.settings.joins {
@@ -378,14 +378,14 @@ impl Play<'_> {
         }
         if self.walk.delivered.is_some() {
             if self.walk.resolved.is_some() && self.settings.send_resolved {
-                self.walk.told.get_or_insert(now);
+                self.walk.resolved_delivered.get_or_insert(now);
             }
             return;
         }
         let has_begun = self.walk.flush.is_some();
         let is_over = self.walk.resolved.is_some_and(|at| at < now || (at == now && has_begun));
         if is_tick && is_over {
-            // Nothing is said of an alert that is over.
+            // A resolved alert is not sent.
             self.next_flush = None;
             return;
         }
@@ -412,12 +412,12 @@ impl Play<'_> {
         }
     }
 
-    /// Whether nothing more can come.
+    /// Whether nothing more can happen.
     fn is_over(&self) -> bool {
-        let Walk { firing, delivered, below, resolved, told, .. } = self.walk;
-        let wants_word = self.settings.send_resolved && delivered.is_some();
-        let is_told = told.is_some() || !wants_word;
+        let Walk { firing, delivered, below, resolved, resolved_delivered, .. } = self.walk;
+        let expects_resolved = self.settings.send_resolved && delivered.is_some();
+        let is_finished = resolved_delivered.is_some() || !expects_resolved;
         let is_lost = firing.is_some() && self.next_flush.is_none();
-        resolved.is_some() && below.is_some() && (delivered.is_some() || is_lost) && is_told
+        resolved.is_some() && below.is_some() && (delivered.is_some() || is_lost) && is_finished
     }
 }

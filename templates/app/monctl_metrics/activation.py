@@ -1,4 +1,4 @@
-"""Switches the metrics on in a server's processes, as the environment says.
+"""Switches on the metrics in a server's processes, controlled by the environment.
 
 MONCTL_METRICS is `exporter` (Django is instrumented from outside), `builtin`
 (the application has django-prometheus) or `none`. Called by gunicorn.conf.py
@@ -12,20 +12,20 @@ import shutil
 from . import hooks, slots
 
 DEFAULT_DIRECTORY = "/run/monctl-app/metrics"
-# A file in it that Gunicorn makes at its start.
+# A file in it that is created when Gunicorn starts.
 STARTED = "started"
 
-# How many workers had been started before the generation that is expected now.
+# How many workers were started before the current generation.
 _earlier_workers = 0
 
 
 def mode():
-    """How this application's metrics are made."""
+    """How this application's requests are counted."""
     return os.environ.get("MONCTL_METRICS", "exporter")
 
 
 def directory():
-    """Where the workers' files are."""
+    """The directory of the workers' files."""
     return os.environ.get("MONCTL_METRICS_DIR", DEFAULT_DIRECTORY)
 
 
@@ -33,7 +33,7 @@ def start_from_zero():
     """Empties the directory before the first worker starts.
 
     A Gunicorn that replaces itself (USR2) shares the directory with the
-    workers that it takes over from, so it leaves the files alone.
+    workers of its predecessor, so it keeps the files.
     """
     if mode() == "none" or "GUNICORN_PID" in os.environ:
         return
@@ -58,11 +58,11 @@ def worker_is_ready(worker):
 
         presence.announce(worker, replaces=worker.age > _earlier_workers + worker.cfg.workers)
     except Exception:
-        logging.getLogger(__name__).warning("this worker cannot say that it is there", exc_info=True)
+        logging.getLogger(__name__).warning("this worker cannot be counted", exc_info=True)
 
 
 def in_worker():
-    """Prepares one worker; imports nothing that the application might import later."""
+    """Prepares one worker, without importing modules that the application may import later."""
     if mode() == "exporter":
         hooks.after_import("django.core.handlers.base", _count_from_outside)
     elif mode() == "builtin":
@@ -79,5 +79,5 @@ def _count_from_outside(handlers):
 
 
 def _name_files_by_slot(values):
-    """Lets django-prometheus in several workers be read as one, in files that stay few."""
+    """Lets django-prometheus aggregate several workers, with a limited number of files."""
     values.ValueClass = values.MultiProcessValue(slots.Current(directory()))

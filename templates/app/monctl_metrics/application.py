@@ -1,7 +1,7 @@
-"""Loads the application as the server does, and knows which requests it accepts.
+"""Loads the application as the server does, and finds headers that it accepts.
 
-Used by `check` and `prepare`; neither needs to be told where the settings are,
-because the WSGI module says so by being imported.
+Used by `check` and `prepare`; neither needs the name of the settings, because
+importing the WSGI module sets it.
 """
 
 import importlib
@@ -11,7 +11,7 @@ import traceback
 
 
 class Refused(Exception):
-    """The application cannot go into service; the text says why."""
+    """The application cannot be activated; the text is the reason."""
 
 
 def load():
@@ -53,24 +53,24 @@ def describe(error, folder):
 
 
 def accepted_headers():
-    """Headers with which a request from this host gets past Django's own guards."""
+    """Headers with which Django accepts a request from this host."""
     from django.conf import settings
 
     headers = {"Host": accepted_host(settings.ALLOWED_HOSTS, settings.DEBUG)}
     if settings.SECURE_SSL_REDIRECT:
-        # What the proxy in front would say; its header is a setting.
+        # The header that the proxy in front would set; its name is a setting.
         name, value = settings.SECURE_PROXY_SSL_HEADER or ("HTTP_X_FORWARDED_PROTO", "https")
         headers[name.removeprefix("HTTP_").replace("_", "-").title()] = value
     return headers
 
 
 def accepted_host(allowed, debug):
-    """A host name that ALLOWED_HOSTS accepts, a local one if there is."""
+    """A host name that ALLOWED_HOSTS accepts, preferably a local one."""
     allowed = list(allowed)
     if not allowed:
         if debug:
             return "localhost"
-        raise Refused("ALLOWED_HOSTS is empty and DEBUG is off: Django would answer 400 to everyone")
+        raise Refused("ALLOWED_HOSTS is empty and DEBUG is off: Django would return 400 for every request")
     for host in ("localhost", "127.0.0.1"):
         if host in allowed or "*" in allowed:
             return host
@@ -78,7 +78,7 @@ def accepted_host(allowed, debug):
 
 
 def static_root():
-    """The folder that `collectstatic` fills, or None where it is not configured."""
+    """The folder that `collectstatic` fills, or None if it is not configured."""
     from django.apps import apps
     from django.conf import settings
 

@@ -1,4 +1,4 @@
-"""Says whether a version of the application can go into service.
+"""Checks whether a version of the application can be activated.
 
     python -m monctl_metrics.check                 a staged copy: imports, Django's own checks
     python -m monctl_metrics.check --places        and where it writes below its folder, as JSON
@@ -6,9 +6,9 @@
     python -m monctl_metrics.check --url URL       the running service, until it answers; with the
                                                    project's own django-prometheus also its metrics
 
-Which copy and which entry: MONCTL_APP_DIR and MONCTL_WSGI. Exit code 0 means
-yes; 1 means no, and standard error says why in one line. Checking a staged copy
-leaves no file behind; with `--request`, the application's own code runs and may.
+MONCTL_APP_DIR and MONCTL_WSGI set the copy and its entry point. Exit code 0 means
+yes; 1 means no, with the reason on one line of standard error. Checking a staged
+copy leaves no files behind; with `--request`, the application's own code may.
 """
 
 import argparse
@@ -30,18 +30,18 @@ _POLL_SECONDS = 0.1
 def main(arguments=None):
     options = _parse(arguments)
     sys.dont_write_bytecode = True
-    answer = _answer_apart()
+    answer = _separate_output()
     try:
         entry = application.load()
         _django_checks()
-        _what_is_written_is_kept()
+        _written_paths_are_kept()
         _metrics_can_be_counted()
         if options.request:
-            _ask_entry(entry, options.path)
+            _request_entry(entry, options.path)
         if options.url:
-            _ask_service(options.url, options.path, options.within)
+            _request_service(options.url, options.path, options.within)
             if activation.mode() == "builtin":
-                metrics.ask(options.url, METRICS_PATH)
+                metrics.verify(options.url, METRICS_PATH)
     except Refused as reason:
         print(f"not ready: {_or_read_only(reason)}", file=sys.stderr)
         return 1
@@ -63,15 +63,15 @@ def _parse(arguments):
     return parser.parse_args(arguments)
 
 
-def _answer_apart():
-    """Standard output for the answer alone: what the application prints goes to standard error."""
+def _separate_output():
+    """Standard output for the answer only: the application's output goes to standard error."""
     sys.stdout.flush()
     answer = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     return answer
 
 
-def _what_is_written_is_kept():
+def _written_paths_are_kept():
     kept = places.kept()
     path = places.unkept(os.getcwd(), kept)
     if path:
@@ -79,13 +79,13 @@ def _what_is_written_is_kept():
 
 
 def _or_read_only(reason):
-    """The reason; where something could not be written beside the code, the line of the spec that keeps it."""
+    """The reason; for a write next to the code that failed, the line of the spec that keeps the path."""
     path = places.refused(reason.__cause__, os.getcwd())
     return _needs_line(path, places.kept()) if path else reason
 
 
 def _needs_line(path, kept):
-    return f"the application writes `{path}` beside its code, which is read-only; keep it by `{places.line(kept, path)}`"
+    return f"the application writes `{path}` next to its code, which is read-only; keep it with `{places.line(kept, path)}`"
 
 
 def _django_checks():
@@ -107,7 +107,7 @@ def _django_checks():
 
 
 def _metrics_can_be_counted():
-    """A worker without metrics would serve, but nobody should learn it from a gap in a graph."""
+    """Refuses a version whose workers would serve requests without metrics."""
     if activation.mode() != "exporter":
         return
     try:
@@ -116,7 +116,7 @@ def _metrics_can_be_counted():
         raise Refused(f"metrics cannot be counted: {error}") from error
 
 
-def _ask_entry(entry, path):
+def _request_entry(entry, path):
     """Sends one GET through the WSGI callable in this process."""
     from django.core.signals import got_request_exception
 
@@ -153,8 +153,8 @@ def _environ(path):
     return environ
 
 
-def _ask_service(url, path, seconds):
-    """Asks the running service until it answers well or the time is over."""
+def _request_service(url, path, seconds):
+    """Sends requests to the running service until one succeeds or the time is over."""
     headers = application.accepted_headers()
     deadline = time.monotonic() + seconds
     while True:
@@ -183,9 +183,9 @@ def _status(url, path, headers, deadline):
 
 
 def _judge(status, path, reason):
-    """A login page, a redirect or a missing start page are fine; errors are not."""
+    """Accepts a login page, a redirect or a missing start page; refuses errors."""
     if status == 400 or status >= 500:
-        raise Refused(f"GET {path} is answered with {status}" + (f": {reason}" if reason else ""))
+        raise Refused(f"GET {path} returns {status}" + (f": {reason}" if reason else ""))
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
 """Requests of a drill: sent with a signature, answered without the application.
 
-`python -m monctl_metrics.drill` sends them to the server on this host for as
-long as its drill lasts; `instrument` asks `order_of` about each request and
-lets the order answer instead of the application. A request is obeyed only
-while the key of a drill lies on the host, only with that key's signature, and
-only until it expires; any other request reaches the application as it came.
+`python -m monctl_metrics.drill` sends them to the server on this host while its
+drill runs; `instrument` calls `order_of` for each request, and a valid order is
+answered in place of the application. An order is valid only while the key of a
+drill is on the host, with that key's signature, and until it expires; any other
+request reaches the application unchanged.
 """
 
 import hashlib
@@ -17,19 +17,19 @@ import time
 
 KEY = os.environ.get("MONCTL_DRILL_KEY", "/run/monctl-drill/requests.key")
 HEADER = "X-Monctl-Drill"
-# A path without a view, so that no view's figures are touched.
+# A path without a view, so that no view's metrics change.
 PATH = "/monctl-drill"
 
 _META = "HTTP_X_MONCTL_DRILL"
 _STATUSES = range(200, 600)
 _MOST_MILLISECONDS = 10_000
-# How long a signature is good for; both clocks are the same.
+# Validity of a signature; sender and server use the same clock.
 _VALID_SECONDS = 30
 _TIMEOUT_SECONDS = 20
 
 
 class Order:
-    """What a signed request asks for: a status, after a time."""
+    """The content of a signed request: a status, and a delay."""
 
     def __init__(self, status, milliseconds):
         self.status = status
@@ -41,7 +41,7 @@ class Order:
         return self._response()
 
     async def carry_out_async(self):
-        """Answers as ordered and lets others run meanwhile."""
+        """Answers as ordered, without blocking other requests."""
         import asyncio
 
         await asyncio.sleep(self.seconds)
@@ -55,7 +55,7 @@ class Order:
 
 
 def order_of(request):
-    """The order that a request carries, or None for all others. Never raises."""
+    """The order in a request, or None. Never raises."""
     text = request.META.get(_META)
     if text is None:
         return None
@@ -91,7 +91,7 @@ def _signature(order, key):
 
 
 def key():
-    """The key of the drill that is under way; None where there is none, or its time is over."""
+    """The key of the running drill; None if there is none, or it has expired."""
     try:
         with open(KEY) as file:
             text, until = file.read().split()
@@ -102,7 +102,7 @@ def key():
 
 
 def main(arguments):
-    """`PORT STATUS MILLISECONDS PER_SECOND TOGETHER`: sends until the key is gone."""
+    """`PORT STATUS MILLISECONDS PER_SECOND TOGETHER`: sends until the key is removed."""
     port, status, milliseconds = (int(word) for word in arguments[:3])
     pause = int(arguments[4]) / float(arguments[3])
     senders = [
@@ -117,23 +117,23 @@ def main(arguments):
 
 
 def _send(port, status, milliseconds, pause):
-    """One request after the other, each with a connection and a signature of its own."""
+    """Sends one request after the other, each with its own connection and signature."""
     for secret in turns(pause):
         get(port, PATH, {HEADER: signed(status, milliseconds, secret, time.time())})
 
 
 def turns(pause):
-    """The drill's key, again and again at this pace, for as long as it lies there."""
+    """Yields the drill's key at this pace while it exists."""
     due = time.monotonic()
     while (secret := key()) is not None:
         yield secret
-        # What was missed is not made up for.
+        # Missed turns are not repeated.
         due = max(due + pause, time.monotonic())
         time.sleep(max(0.0, due - time.monotonic()))
 
 
 def get(port, path, headers):
-    """Asks the server on this host; says where it does not answer."""
+    """Sends a GET to the server on this host; prints an error if it does not answer."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_TIMEOUT_SECONDS)
     try:
         connection.request("GET", path, headers={**headers, "Connection": "close"})

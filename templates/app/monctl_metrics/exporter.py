@@ -1,7 +1,7 @@
-"""Serves what all workers counted: `python -m monctl_metrics.exporter`.
+"""Serves the metrics of all workers: `python -m monctl_metrics.exporter`.
 
-A process of its own, so that neither a busy worker nor a busy port stands
-between the application and its metrics. Address and port come from
+A separate process, so that metrics remain available while workers or the port
+are busy. Address and port come from
 MONCTL_METRICS_ADDRESS and MONCTL_METRICS_PORT.
 """
 
@@ -19,10 +19,10 @@ from . import activation, families, slots
 
 
 class Workers:
-    """A collector that reads the files anew for each scrape.
+    """A collector that reads the files again for each scrape.
 
-    A missing folder is an application that starts or stands still: it has
-    counted nothing, which is no error of this process.
+    A missing folder means that the application starts or is stopped: it has
+    counted nothing, which is not an error of this process.
     """
 
     def __init__(self, directory):
@@ -45,7 +45,7 @@ class Workers:
         yield from stored.values()
 
     def _presence(self, stored):
-        """What Gunicorn's workers say of themselves; nothing where another server runs the application."""
+        """The state of Gunicorn's workers; nothing if another server runs the application."""
         names = (families.WORKERS, families.SLOTS, families.IN_PROGRESS)
         present = {name: stored.pop(name, None) for name in names}
         replaced = stored.pop(families.REPLACEMENTS, None)
@@ -65,7 +65,7 @@ class Workers:
             return None
 
     def _counts(self, path):
-        """Whether a file says something: not while it is made, and of a present state only as long as it lasts."""
+        """Whether a file counts: not while it is created; a gauge's only while its process runs."""
         if os.path.getsize(path) == 0:
             return False
         kind, _, number = os.path.basename(path).removesuffix(".db").rpartition("_")
@@ -94,7 +94,7 @@ def _counters(responses):
 
 
 def _counter(name, labels, responses):
-    """Adds up what the given labels do not tell apart."""
+    """Adds up responses over all labels but the given ones."""
     totals = defaultdict(float)
     if not labels:
         totals[()] = 0.0
@@ -113,7 +113,7 @@ def _gauge(name, value):
 
 
 def _histogram_over_all(name, bounds, metric):
-    """One unlabelled histogram, the sum of those of a labelled one."""
+    """One histogram without labels, the sum of a labelled one."""
     buckets = {_bound(bound): 0.0 for bound in bounds}
     total = 0.0
     for sample in _samples(metric):
@@ -134,7 +134,7 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def server_bind(self):
-        # The standard library would ask the name service for a host name here.
+        # The standard library would resolve a host name here.
         socketserver.TCPServer.server_bind(self)
         self.server_name, self.server_port = self.server_address[:2]
 

@@ -2,9 +2,9 @@
 made for it work. Shared by `recorder`, which writes, and `exporter`, which reads.
 """
 
-# One stored counter, with everything that is known of a response. The exporter
-# derives the public counters from it, so that a request costs one increment
-# where django-prometheus makes ten.
+# One stored counter with all labels of a response. The exporter derives the
+# public counters from it, so that a request costs one increment instead of
+# django-prometheus' ten.
 RESPONSES = "monctl_responses"
 RESPONSE_LABELS = ("status", "view", "method", "transport", "charset", "streaming", "ajax")
 
@@ -20,7 +20,7 @@ COUNTERS = {
     "django_http_responses_total_by_charset": ("charset",),
 }
 
-# Public counter -> the stored label that says whether a response belongs to it.
+# Public counter -> the stored label that marks its responses.
 FLAGGED = {
     "django_http_responses_streaming": "streaming",
     "django_http_ajax_requests": "ajax",
@@ -39,7 +39,7 @@ RESPONSE_BYTES = "django_http_responses_body_total_bytes"
 
 ERRORS = "monctl_instrumentation_errors"
 
-# What workers say of themselves: gauges that end with them, and one counter.
+# The state of workers: gauges that end with their process, and one counter.
 WORKERS = "monctl_workers"
 SLOTS = "monctl_request_slots"
 IN_PROGRESS = "monctl_requests_in_progress"
@@ -85,7 +85,7 @@ HELP = {
     IN_PROGRESS: "Requests that are being served.",
     REPLACEMENTS: "Workers that were started because another one had ended.",
     STARTED: "When the service was started, in seconds since 1970.",
-    UNAPPLIED: "Migrations that the code knows and the database has not seen.",
-    APPLIED: "Migrations that the database has seen.",
+    UNAPPLIED: "Migrations of the code that are not applied to the database.",
+    APPLIED: "Migrations that are applied to the database.",
     ERRORS: "Requests that could not be counted because of an error in the instrumentation.",
 }

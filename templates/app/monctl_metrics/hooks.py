@@ -1,6 +1,6 @@
-"""Runs a function right after a module was imported, whoever imports it.
+"""Runs a function right after a module is imported, by any code.
 
-Lets the application import Django when and how it likes, which matters to
+The application can import Django when and how it likes, which matters to
 gevent, to settings that are assigned late and to code that keeps a reference.
 """
 
@@ -13,8 +13,8 @@ import sys
 def after_import(name, then):
     """Calls `then(module)` once the module `name` is loaded, now if it is already.
 
-    Where that fails, the import succeeds all the same: an application without
-    metrics beats none at all.
+    If `then` fails, the import still succeeds: an application without metrics is
+    better than none.
     """
     if name in sys.modules:
         _run(then, sys.modules[name])
@@ -38,7 +38,7 @@ class _Finder(importlib.abc.MetaPathFinder):
 
 
 class _Loader(importlib.abc.Loader):
-    """The module's own loader, with something to do afterwards."""
+    """The module's own loader, followed by a function."""
 
     def __init__(self, loader, then):
         self._loader = loader
@@ -48,7 +48,7 @@ class _Loader(importlib.abc.Loader):
         return self._loader.create_module(spec)
 
     def exec_module(self, module):
-        # From here on the module looks as if nobody had stood in between.
+        # From here on, the module looks as if it had been imported normally.
         module.__loader__ = module.__spec__.loader = self._loader
         self._loader.exec_module(module)
         _run(self._then, module)

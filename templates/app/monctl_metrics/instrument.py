@@ -1,8 +1,8 @@
-"""Counts each response that Django gives to a server, exactly once, as sent.
+"""Counts each response that Django returns to a server exactly once, as sent.
 
 Wraps `BaseHandler`, below which every middleware, error handler and view runs.
-Whatever goes wrong in here stays in here: it is counted and logged once, and
-the visitor gets the response all the same.
+Errors of the instrumentation never reach the visitor: they are counted, and the
+first one is logged.
 """
 
 import functools
@@ -37,7 +37,7 @@ def wrap(base_handler):
 
 
 def recorder():
-    """This process's recorder, opened now where it is not yet."""
+    """This process's recorder, opened on first use."""
     return _current_recorder()
 
 
@@ -78,7 +78,7 @@ def _enter(handler):
 
 
 def _leave(entered):
-    # A child that was forked meanwhile shares the number with its parent, whose request it is.
+    # A child forked meanwhile shares the number with its parent, which owns the request.
     if entered is not None and entered is _recorder:
         entered.left()
 
@@ -119,7 +119,7 @@ def _counted_async(get_response_async):
 
 
 def _noting_unknown_paths(resolve_request):
-    """Remembers that no view exists, so that nobody looks for it a second time."""
+    """Records that no view exists, to avoid a second lookup."""
 
     @functools.wraps(resolve_request)
     def wrapper(self, request):
@@ -133,7 +133,7 @@ def _noting_unknown_paths(resolve_request):
 
 
 def _noting_exceptions(process_exception_by_middleware):
-    """Counts what left a view, 404 included, whatever it becomes afterwards."""
+    """Counts exceptions that left a view, including 404, whatever handles them afterwards."""
 
     @functools.wraps(process_exception_by_middleware)
     def wrapper(self, exception, request):
@@ -152,19 +152,19 @@ def _noting_exceptions(process_exception_by_middleware):
 def _answers_clients(handler):
     """Whether a server called this handler.
 
-    Test clients and page previews run handlers of their own inside a request;
+    Test clients and page previews run their own handlers inside a request;
     those make no requests from the environment of a server, hence this attribute.
     """
     return hasattr(handler, "request_class")
 
 
 def _order(handler, request):
-    """What a drill of monctl asks this request to be answered with; None as long as there is none."""
+    """The order of a drill in this request; None if there is none."""
     return drill.order_of(request) if _answers_clients(handler) else None
 
 
 def _count(handler, request, response, started):
-    """Counts a response; None stands for an exception that the server gets to see."""
+    """Counts a response; None means an exception that reaches the server."""
     try:
         seconds = perf_counter() - started
         if not _answers_clients(handler):
@@ -190,7 +190,7 @@ def _count(handler, request, response, started):
 
 
 def _count_template(recorder, template):
-    # A template object has no name that would be the same in the next process.
+    # A template object has no name that is the same in other processes.
     if isinstance(template, str) or (
         isinstance(template, (list, tuple)) and all(isinstance(name, str) for name in template)
     ):
@@ -198,7 +198,7 @@ def _count_template(recorder, template):
 
 
 def _charset(response):
-    """Django finds it anew each time; the few content types there are repeat."""
+    """The charset, cached by content type because Django parses it each time."""
     content_type = response.headers.get("Content-Type") if response is not None else ""
     charset = _charsets.get(content_type)
     if charset is None:
@@ -235,7 +235,7 @@ def _view_at(urlconf, path):
         if not is_language_prefix_patterns_used(urlconf or settings.ROOT_URLCONF)[0]:
             return resolver.resolve(path).view_name
         # The language middleware may not have run: this thread still has the
-        # language of whichever request came before.
+        # language of its previous request.
         language = translation.get_language_from_path(path) or settings.LANGUAGE_CODE
         with translation.override(language):
             return resolver.resolve(path).view_name
@@ -253,7 +253,7 @@ def _current_recorder():
 
 
 def _forget_recorder():
-    # A forked child shares neither the slot nor a lock that some thread held.
+    # A forked child must not share the slot, nor a lock that some thread holds.
     global _recorder, _opening
     _recorder = None
     _opening = threading.Lock()

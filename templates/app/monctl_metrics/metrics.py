@@ -1,7 +1,7 @@
-"""Asks for the metrics of the project's own django-prometheus as Prometheus will.
+"""Requests the metrics of the project's own django-prometheus as Prometheus does.
 
-Prometheus names an address of this host, asks over HTTP and has no login. An
-application that refuses that would be up for its users and down for the alerts.
+Prometheus uses an address of this host and HTTP, without a login. An application
+that refuses such a request would be up for its users and down for the alerts.
 """
 
 import http.client
@@ -15,8 +15,8 @@ _MARK = b"django_http_"
 _TIMEOUT = 10
 
 
-def ask(url, path):
-    """Refuses the application where no address of this host gets its metrics."""
+def verify(url, path):
+    """Refuses the application unless some address of this host returns its metrics."""
     place = urllib.parse.urlsplit(url)
     reasons = []
     for address in _addresses() or [place.hostname]:
@@ -24,16 +24,16 @@ def ask(url, path):
         reason = _why_not(place, path, f"{host}:{place.port or 80}")
         if reason is None:
             return
-        reasons.append(f"{reason} (asked as {address})")
-    raise Refused(f"Prometheus would get no metrics: {reasons[0]}")
+        reasons.append(f"{reason} (requested as {address})")
+    raise Refused(f"Prometheus could not scrape the application: {reasons[0]}")
 
 
 def _addresses():
-    """The addresses by which others reach this host."""
+    """The addresses at which other hosts reach this one."""
     try:
         answer = subprocess.run(["hostname", "-I"], capture_output=True, text=True, timeout=_TIMEOUT)
     except (OSError, subprocess.SubprocessError):
-        # Without them the service's own address has to do.
+        # Fall back to the service's own address.
         return []
     return answer.stdout.split()
 
@@ -45,7 +45,7 @@ def _why_not(place, path, host):
         response = connection.getresponse()
         body = response.read()
     except (OSError, http.client.HTTPException) as error:
-        return f"GET {path} is not answered: {error or type(error).__name__}"
+        return f"GET {path} got no answer: {error or type(error).__name__}"
     finally:
         connection.close()
     return _judge(path, response.status, response.getheader("Location", ""), body)
@@ -55,11 +55,11 @@ def _judge(path, status, location, body):
     if status == 200:
         if _MARK in body:
             return None
-        return f"GET {path} does not look like django-prometheus: write its path as app.metrics_path"
+        return f"GET {path} does not look like django-prometheus: set its path as app.metrics_path"
     if status == 400:
-        return f"GET {path} is answered with 400: ALLOWED_HOSTS needs the address that Prometheus asks"
+        return f"GET {path} returns 400: ALLOWED_HOSTS needs the address that Prometheus scrapes"
     if status in (301, 302, 303, 307, 308):
         return f"GET {path} is redirected to {location}: exempt it from SECURE_SSL_REDIRECT or from the login"
     if status == 404:
-        return f"GET {path} is answered with 404: write its path as app.metrics_path, or use `metrics: exporter`"
-    return f"GET {path} is answered with {status}"
+        return f"GET {path} returns 404: set its path as app.metrics_path, or use `metrics: exporter`"
+    return f"GET {path} returns {status}"

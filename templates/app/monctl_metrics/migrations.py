@@ -1,9 +1,9 @@
-"""Whether the default database has seen all migrations of the code that runs.
+"""Counts the migrations that are not applied to the default database.
 
-Looked at when workers start, by one of them, and again as long as something is
-missing; a deploy applies migrations before it restarts the workers, so that
-usually there is nothing to look at twice. Names are django-prometheus'. Other
-databases are left alone: they may belong to somebody else.
+One worker checks when workers start, and again while some are missing; a deploy
+applies migrations before it restarts the workers, so one check is usually enough.
+Names are django-prometheus'. Other databases are ignored: they may belong to other
+projects.
 """
 
 import fcntl
@@ -14,20 +14,20 @@ import time
 
 from . import activation
 
-# So long between two looks while something is missing, or the database does not answer.
+# Seconds between two checks while migrations are missing, or the database does not answer.
 PAUSE = 30
 _ALIAS = "default"
 _lock = None
 
 
 def watch(recorder):
-    """Looks, in a thread of its own, so that a database that hangs keeps no worker from serving."""
-    if _is_the_one():
-        threading.Thread(target=_look_until_applied, args=(recorder,), daemon=True).start()
+    """Checks in a separate thread, so that a hanging database does not block the worker."""
+    if _takes_lock():
+        threading.Thread(target=_check_until_applied, args=(recorder,), daemon=True).start()
 
 
-def _is_the_one():
-    """Whether this worker is the one that looks: the first to hold the lock, which ends with it."""
+def _takes_lock():
+    """Whether this worker checks: the first one that takes the lock, until it ends."""
     global _lock
     lock = open(os.path.join(activation.directory(), "migrations.lock"), "a")
     try:
@@ -39,7 +39,7 @@ def _is_the_one():
     return True
 
 
-def _look_until_applied(recorder):
+def _check_until_applied(recorder):
     failed = False
     while True:
         try:
@@ -57,7 +57,7 @@ def _look_until_applied(recorder):
 
 
 def count():
-    """How many migrations are not applied and how many are; None where there is no database. Only reads."""
+    """The numbers of unapplied and of applied migrations; None without a database. Only reads."""
     from django.apps import apps
     from django.conf import settings
     from django.db import connections

@@ -1,8 +1,8 @@
-"""Where the application writes below its own folder, as its settings say.
+"""Where the application writes below its own folder, according to its settings.
 
-The code belongs to root and is read-only: what the application writes lies
-elsewhere, and links lead there. Used by `check`, which also names the line of
-the spec that lets the application write where it tries to.
+The code belongs to root and is read-only: written files are elsewhere, behind
+links. Used by `check`, which also prints the line of the spec that makes a path
+writable.
 """
 
 import errno
@@ -37,7 +37,7 @@ def of_release(folder, names):
 
 
 def unkept(folder, kept):
-    """A path that the settings have written to, and for which there is no link."""
+    """A path that the settings write to and that is not kept."""
     from django.conf import settings
 
     paths = [settings.EMAIL_FILE_PATH if "filebased" in settings.EMAIL_BACKEND else None]
@@ -53,7 +53,7 @@ def unkept(folder, kept):
 
 
 def refused(error, folder):
-    """The path below FOLDER that could not be written, where an error or what caused it is that."""
+    """The path below FOLDER that could not be written, if that is the error or its cause."""
     seen = set()
     while error is not None and id(error) not in seen:
         seen.add(id(error))
@@ -71,7 +71,7 @@ def line(kept, path):
 
 
 def kept():
-    """The paths that the spec keeps, from the list beside this package."""
+    """The paths that the spec keeps, from the list next to this package."""
     beside = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     try:
         with open(os.path.join(beside, "persistent")) as file:
@@ -81,7 +81,7 @@ def kept():
 
 
 def inside(folder, path):
-    """The path below FOLDER; None for what is not set, is FOLDER itself or lies elsewhere."""
+    """The path below FOLDER; None if it is not set, is FOLDER itself or is elsewhere."""
     if not isinstance(path, (str, bytes, os.PathLike)) or not path:
         return None
     path = os.path.normpath(os.path.join(folder, os.fsdecode(path)))
@@ -105,7 +105,7 @@ def _is_kept(path, names):
 
 
 def _worth_keeping(folder, path):
-    """The folder that the path lies in, or the path itself where code lies beside it."""
+    """The folder of the path, or the path itself if its folder contains code."""
     parent = os.path.dirname(path)
     if not parent:
         return path

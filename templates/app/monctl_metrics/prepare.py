@@ -1,11 +1,11 @@
-"""Brings data and static files up to a version of the code.
+"""Updates data and static files for a version of the code.
 
     python -m monctl_metrics.prepare            `migrate`, and `collectstatic` unless a release has its own files
     python -m monctl_metrics.prepare static     `collectstatic`
 
-With the settings that the WSGI module uses; manage.py, where there is one, may
-name others. A release has static files of its own where STATIC_ROOT lies in
-the application's folder and not in a part of it that the spec keeps.
+Uses the settings of the WSGI module, since manage.py may name others. A release
+has its own static files if STATIC_ROOT is in the application's folder and not in
+a part of it that the spec keeps.
 """
 
 import os

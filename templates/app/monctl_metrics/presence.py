@@ -1,7 +1,7 @@
-"""What a worker of Gunicorn says of itself once it has loaded the application.
+"""Metrics of a Gunicorn worker, set once it has loaded the application.
 
-That it is there, how much it can do at the same time, whether it had to replace
-another one, and whether the database has seen all migrations of its code.
+Its presence, its number of request slots, whether it replaced another worker, and
+whether all migrations of its code are applied.
 Called by `activation`, in the worker.
 """
 
@@ -9,7 +9,7 @@ from . import instrument, migrations
 
 
 def announce(worker, replaces):
-    """Says all of it. What takes time is done beside the requests."""
+    """Sets all of them. Slow work is done in the background."""
     recorder = instrument.recorder()
     recorder.worker(_slots(worker.cfg), replaces)
     migrations.watch(recorder)

@@ -1,8 +1,8 @@
-"""What one process counts, kept in memory-mapped files that outlive it.
+"""The counters of one process, in memory-mapped files that outlive it.
 
 The files are those of prometheus_client's multiprocess mode, but neither its
-registry nor its environment variable is used, so that metrics of the
-application's own making are left alone. Called by `instrument` only.
+registry nor its environment variable is used, so that the
+application's own metrics are not affected. Called by `instrument` only.
 """
 
 import os
@@ -15,7 +15,7 @@ from . import families
 from .slots import Slot
 from .store import Store
 
-# Before 0.17 an entry had one number less, and files of ours would be misread.
+# Before 0.17 an entry had one number less, and our files would be misread.
 if "timestamp" not in MmapedDict.write_value.__code__.co_varnames:
     raise ImportError("prometheus_client is older than 0.17; require a later one")
 
@@ -63,14 +63,14 @@ class Recorder:
             self._in_progress.add(-1)
 
     def worker(self, slots, replaces):
-        """Says that this process is a worker, and whether it replaces one that has ended."""
+        """Records that this process is a worker, and whether it replaces one that has ended."""
         with self._lock:
             _cell(self._present, families.WORKERS, "", (), ()).set(1)
             _cell(self._present, families.SLOTS, "", (), ()).set(slots)
             self._counter(families.REPLACEMENTS).add(1 if replaces else 0)
 
     def migrations(self, connection, unapplied, applied):
-        """Says how far a database is behind the code."""
+        """Records the numbers of unapplied and applied migrations."""
         with self._lock:
             for family, number in ((families.UNAPPLIED, unapplied), (families.APPLIED, applied)):
                 _cell(self._present, family, "", families.MIGRATION_LABELS, (connection,)).set(number)

@@ -1,8 +1,8 @@
 """Numbers for processes that write metrics: small, reused, never shared.
 
-A process holds its number by a POSIX lock, which the kernel takes back however
-the process ends. Files named by such numbers stay as few as there ever were
-processes at the same time, and the next holder goes on where the last stopped.
+A process holds its number by a POSIX lock, which the kernel releases however the
+process ends. There are never more files than processes that ran at the same time,
+and the next holder continues the counters of the previous one.
 """
 
 import fcntl
@@ -22,15 +22,15 @@ class Slot:
 
     def __init__(self, directory):
         self.number, self._lock = _acquire(directory)
-        # What the last holder said of its own present state is over.
+        # The gauges of the previous holder are outdated.
         for left in glob.glob(os.path.join(directory, f"gauge_live*_{self.number}.db")):
             os.unlink(left)
 
 
 class Current:
-    """Says the slot of whichever process asks; a forked child gets its own.
+    """Returns the slot of the calling process; a forked child gets its own.
 
-    Each call is an inexpensive one, as prometheus_client calls it per increment.
+    Calls are cheap, since prometheus_client calls it for each increment.
     """
 
     def __init__(self, directory):
@@ -48,18 +48,18 @@ class Current:
 
 
 def is_held(directory, number):
-    """Whether a process, other than this one, has this number now. Takes nothing for itself."""
+    """Whether another process holds this number now. Does not take the lock."""
     try:
         with open(os.path.join(directory, f"slot-{number}.lock")) as lock:
-            asked = _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
-            return _FLOCK.unpack(fcntl.fcntl(lock, fcntl.F_GETLK, asked))[0] != fcntl.F_UNLCK
+            query = _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
+            return _FLOCK.unpack(fcntl.fcntl(lock, fcntl.F_GETLK, query))[0] != fcntl.F_UNLCK
     except FileNotFoundError:
         return False
 
 
 def _acquire(directory):
-    # The lock is on a file of its own, which nothing else opens: closing any
-    # descriptor of a locked file would give the lock away.
+    # The lock is on a separate file, which nothing else opens: closing any
+    # descriptor of a locked file would release the lock.
     for number in range(_MOST):
         path = os.path.join(directory, f"slot-{number}.lock")
         lock = open(path, "a")

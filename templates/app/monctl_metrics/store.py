@@ -18,7 +18,7 @@ _NUMBERS = struct.Struct("dd")
 
 
 class Cell:
-    """One number. Adding is not atomic: whoever shares a cell holds a lock."""
+    """One number. Adding is not atomic: users of a shared cell must hold a lock."""
 
     __slots__ = ("_doubles", "_index")
 
@@ -34,7 +34,7 @@ class Cell:
 
 
 class Store:
-    """A file of cells; one that exists already is gone on with."""
+    """A file of cells; an existing file is continued."""
 
     def __init__(self, path):
         self._file = open(path, "a+b")
@@ -43,17 +43,17 @@ class Store:
         self._indices = dict(self._entries())
 
     def cell(self, key):
-        """The cell of that name, made with zero where there is none yet."""
+        """The cell of that name, created with zero if missing."""
         encoded = key.encode()
         if encoded not in self._indices:
             self._append(encoded)
         return Cell(self._doubles, self._indices[encoded])
 
     def _map(self, size):
-        # Space is taken now: a full disk is an error here, but would be the
-        # end of the process at the first write.
+        # Space is allocated now: a full disk is an error here, but would kill
+        # the process at the first write.
         os.posix_fallocate(self._file.fileno(), 0, size)
-        # Cells that are in use keep the mapping that they came from.
+        # Cells in use keep their old mapping.
         self._memory = mmap.mmap(self._file.fileno(), size)
         self._doubles = memoryview(self._memory).cast("d")
 
@@ -74,7 +74,7 @@ class Store:
             self._map(2 * len(self._memory))
         self._memory[self._used : end] = entry
         self._indices[encoded] = (end - _NUMBERS.size) // 8
-        # Readers see the entry only once it is whole.
+        # Readers see the entry only once it is complete.
         self._used = end
         self._memory[: _INTEGER.size] = _INTEGER.pack(end)
 

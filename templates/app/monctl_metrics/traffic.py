@@ -1,10 +1,9 @@
-"""A little traffic, so that dashboards have something to show.
+"""A little traffic, so that dashboards have data.
 
 `python -m monctl_metrics.traffic PORT PER_SECOND` sends it to the server on this
-host for as long as its drill lasts: a visitor's requests for pages that the
-application shows to everybody, and between them a few whose answers are ordered
-with the drill's signature, of each class that a visitor may not meet. A line on standard output
-says that each kind was sent once.
+host while its drill runs: requests for public pages, and between them a few
+signed orders for status classes that visitors may not cause. A line on standard
+output reports that each kind was sent once.
 """
 
 import itertools
@@ -14,7 +13,7 @@ import time
 from . import activation, application, drill
 from .check import HEALTH_PATH
 
-# Of so many requests one has each of these answers. Alerts ask for larger shares of errors.
+# Each of these statuses is returned once in so many requests, too rarely for alerts to fire.
 ROUND = 40
 ORDERED = (302, 404, 503)
 
@@ -36,14 +35,14 @@ def main(arguments):
 
 def _round():
     """The paths and ordered statuses of a round, in turn."""
-    # Nobody answers to orders where the project counts its requests itself.
+    # Orders are not answered if the project counts its requests itself.
     ordered = ORDERED if activation.mode() == "exporter" else ()
     visits = itertools.islice(itertools.cycle(_pages()), ROUND - len(ordered))
     return [*ordered, *visits]
 
 
 def _pages():
-    """What everybody may see: the health path, the start page, and the admin's way in, where they are there."""
+    """Public pages: the health path, and the start page and the admin's login if they exist."""
     from django.urls import NoReverseMatch, Resolver404, resolve, reverse
 
     pages = {HEALTH_PATH: None}

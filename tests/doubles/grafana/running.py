@@ -88,7 +88,7 @@ class Running:
         try:
             self._process.wait(timeout=30)
         except subprocess.TimeoutExpired:
-            # Nothing is asked of how it ends, and nothing of it may stay.
+            # The way it ends does not matter, but nothing of it may stay.
             self._process.kill()
             self._process.wait()
         self._process.stdout.close()

@@ -54,10 +54,10 @@ class RecordedPrometheus(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         address = urllib.parse.urlsplit(self.path)
         form = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
-        asked = {**urllib.parse.parse_qs(address.query), **urllib.parse.parse_qs(form, keep_blank_values=True)}
+        query = {**urllib.parse.parse_qs(address.query), **urllib.parse.parse_qs(form, keep_blank_values=True)}
         if address.path not in ("/api/v1/query", "/api/v1/query_range"):
             return self.send(404, "404 page not found\n", "text/plain; charset=utf-8")
-        expression = asked["query"][0]
+        expression = query["query"][0]
         fraction = re.search(r"\[[^]]*\d\.\d", expression)
         broken = expression.count("(") != expression.count(")") or expression.count("{") != expression.count("}")
         if not expression or broken or fraction or '"("' in expression or expression == "rate(up)":

@@ -1,4 +1,4 @@
-"""Replays what Grafana 9.4 and 12.4 were recorded to answer to each role, as far as monctl asks it, and compares status and content."""
+"""Replays recorded responses of Grafana 9.4 and 12.4 to each role, as far as monctl uses them, and compares status and content."""
 
 import json
 import pathlib

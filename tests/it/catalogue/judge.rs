@@ -1,4 +1,4 @@
-//! promtool as a judge of many rules at once: starting it costs more than a small test.
+//! Runs promtool on many rules at once: starting it costs more than a small test.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -13,38 +13,38 @@ pub struct Trial {
     pub tests: String,
 }
 
-/// promtool, or none where it is not installed; in continuous integration it must be there.
+/// promtool, or none if it is not installed; in CI it is required.
 pub fn promtool() -> Option<PathBuf> {
     let found = Tool::Promtool.find();
     assert!(found.is_some() || std::env::var_os("CI").is_none(), "promtool is not installed");
     if found.is_none() {
-        // Past the capture of the test harness, so that it is seen.
+        // Bypasses the capture of the test harness, so that it is visible.
         let _ = writeln!(std::io::stderr(), "NOT RUN: promtool is not installed here (`make tools`)");
     }
     found
 }
 
-/// What promtool says of each, in their order.
+/// promtool's verdicts, in the order of the trials.
 pub fn judge(promtool: &Path, trials: &[Trial]) -> Vec<Result<(), String>> {
-    let hands = thread::available_parallelism().map_or(1, usize::from);
-    // Neighbours are alike, so that every hand gets some of each kind.
+    let workers = thread::available_parallelism().map_or(1, usize::from);
+    // Adjacent trials are similar, so each worker gets some of each kind.
     let mut verdicts: Vec<Result<(), String>> = trials.iter().map(|_| Ok(())).collect();
     thread::scope(|scope| {
-        let work = |hand: usize| {
-            let share: Vec<&Trial> = trials.iter().skip(hand).step_by(hands).collect();
+        let work = |worker: usize| {
+            let share: Vec<&Trial> = trials.iter().skip(worker).step_by(workers).collect();
             scope.spawn(move || batch(promtool, &share))
         };
-        let running: Vec<_> = (0..hands).map(work).collect();
-        for (hand, thread) in running.into_iter().enumerate() {
+        let running: Vec<_> = (0..workers).map(work).collect();
+        for (worker, thread) in running.into_iter().enumerate() {
             for (index, verdict) in thread.join().unwrap().into_iter().enumerate() {
-                verdicts[index * hands + hand] = verdict;
+                verdicts[index * workers + worker] = verdict;
             }
         }
     });
     verdicts
 }
 
-/// Asks about all of them in one run. promtool writes a line before each file and its complaints behind it.
+/// Tests all of them in one run. promtool prints a line before each file and its errors after it.
 fn batch(promtool: &Path, trials: &[&Trial]) -> Vec<Result<(), String>> {
     if trials.is_empty() {
         return Vec::new();
@@ -57,21 +57,21 @@ fn batch(promtool: &Path, trials: &[&Trial]) -> Vec<Result<(), String>> {
         fs::write(own.join("rules.yml"), &trial.rule).unwrap();
         fs::write(own.join("test.yml"), &trial.tests).unwrap();
     }
-    // Good verdicts go to standard output and bad ones to standard error: one file keeps them in order.
-    let said = folder.path().join("said");
-    let log = fs::File::create(&said).unwrap();
+    // Successes go to standard output and failures to standard error: one file keeps them in order.
+    let output = folder.path().join("output");
+    let log = fs::File::create(&output).unwrap();
     let mut command = Command::new(promtool);
     command.args(["test", "rules"]).args(&names).current_dir(folder.path());
-    // Every core has one of its own.
+    // One process runs on each core.
     command.env("GOMAXPROCS", "1");
     command.stdout(log.try_clone().unwrap()).stderr(log).status().unwrap();
-    verdicts(&fs::read_to_string(said).unwrap(), trials.len())
+    verdicts(&fs::read_to_string(output).unwrap(), trials.len())
 }
 
-/// The verdicts in what promtool wrote: `SUCCESS` or `FAILED:` and why, once for each file, in their order.
-fn verdicts(said: &str, count: usize) -> Vec<Result<(), String>> {
+/// The verdicts in promtool's output: `SUCCESS`, or `FAILED:` and the reason, once for each file, in their order.
+fn verdicts(output: &str, count: usize) -> Vec<Result<(), String>> {
     let mut found: Vec<Result<(), String>> = Vec::new();
-    for line in said.lines() {
+    for line in output.lines() {
         match (line.trim(), found.last_mut()) {
             ("SUCCESS", _) => found.push(Ok(())),
             ("FAILED:", _) => found.push(Err(String::new())),
@@ -82,8 +82,8 @@ fn verdicts(said: &str, count: usize) -> Vec<Result<(), String>> {
             _ => {}
         }
     }
-    assert_eq!(found.len(), count, "promtool said something else: {said}");
-    // What is no expression at all shows nothing of the tests.
-    assert!(!said.contains("could not parse expression"), "{said}");
+    assert_eq!(found.len(), count, "unexpected output of promtool: {output}");
+    // An invalid expression would prove nothing about the tests.
+    assert!(!output.contains("could not parse expression"), "{output}");
     found
 }

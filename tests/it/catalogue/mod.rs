@@ -1,4 +1,4 @@
-//! The catalogue's rule tests, asked of promtool: each alert stands its own tests with the catalogue's parameters and
+//! The catalogue's rule tests, run by promtool: each alert passes its own tests with the catalogue's parameters and
 //! with any others, and each small change of a rule makes a test fail.
 
 mod judge;
@@ -11,7 +11,7 @@ mod table;
 use crate::support::binary::{Project, SPEC};
 use monctl::spec::{Catalogue, Spec, load};
 
-/// The catalogue with the integration that is an example for others: its alert is held to the same promises.
+/// The catalogue with the example integration, whose alert is tested in the same way.
 fn catalogue() -> Catalogue {
     Catalogue::with(&[EXAMPLE.into()]).unwrap()
 }

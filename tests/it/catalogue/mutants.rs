@@ -23,7 +23,7 @@ impl Kind {
 /// A rule with one change.
 pub struct Mutant {
     pub kind: Kind,
-    /// What was changed, for people.
+    /// The change, as text.
     pub change: String,
     pub rule: Rule,
 }
@@ -66,14 +66,14 @@ fn holds(rule: &Rule, evaluation: PromDuration) -> Vec<Mutant> {
         .collect()
 }
 
-/// Where a token stands.
+/// The context of a token.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Place {
     Braces,
     Brackets,
     Offset,
     Labels,
-    /// In `vector(…)`, whose value means nothing: an alert fires with any.
+    /// In `vector(…)`, whose value is irrelevant: an alert fires with any.
     Vector,
     Open,
 }
@@ -119,7 +119,7 @@ fn kind(token: &str, place: Place) -> Kind {
     kind_of_place(place).unwrap_or(if is_number { Kind::Number } else { Kind::Operator })
 }
 
-/// What may stand there instead. What would mean the same for every value that there can be is left out.
+/// Replacements for a token, without those that are equivalent for every possible value.
 fn others(token: &str, place: Place) -> Vec<String> {
     let words: &[&str] = match (place, token) {
         (Place::Braces, "=") => &["!="],
@@ -165,7 +165,7 @@ fn values(value: &str) -> Vec<String> {
 }
 
 fn ranges(range: &str) -> Vec<String> {
-    // Of a subquery, which looks at each scrape once, the range alone.
+    // Of a subquery, which evaluates each scrape once, only the range.
     if let Some((range, step)) = range.split_once(':') {
         return ranges(range).into_iter().map(|range| format!("{range}:{step}")).collect();
     }
@@ -174,7 +174,7 @@ fn ranges(range: &str) -> Vec<String> {
     [millis * 2, millis / 2].map(|other| PromDuration::millis(other).to_string()).into()
 }
 
-/// Neighbours of a small whole number; a tenth more and less of any other.
+/// A small whole number plus and minus one; 10 % more and less of any other.
 fn numbers(number: &str) -> Vec<String> {
     let Ok(value) = number.parse::<f64>() else { return Vec::new() };
     let small = value.fract() == 0.0 && value <= 100.0;
@@ -198,20 +198,20 @@ fn without_matchers(tokens: &[String]) -> Vec<(String, String, String)> {
             end += 1;
         }
         let rest = format!("{}{}", tokens[..index].concat(), tokens[end..].concat());
-        // A comma before the end is fine in braces and not in brackets, where only the first is taken away.
+        // A trailing comma is valid in braces but not in brackets, where only the first label is removed.
         found.push((whole, String::new(), rest));
     }
     found
 }
 
-/// A few letters on both sides, so that people find the place.
+/// A few characters on both sides, to find the place.
 fn excerpt(before: &str, after: &str) -> String {
     let start = before.char_indices().rev().nth(24).map_or(0, |(at, _)| at);
     let end = after.char_indices().nth(24).map_or(after.len(), |(at, _)| at);
     format!("…{}⋯{}…", &before[start..], &after[..end])
 }
 
-/// `PromQL` in pieces that together are the expression again.
+/// `PromQL` split into pieces that together are the expression.
 pub fn tokens(expr: &str) -> Vec<String> {
     let mut tokens = Vec::new();
     let mut rest = expr;

@@ -1,4 +1,4 @@
-//! The rule tests bite: whatever small thing is changed in a rule, at least one of its tests fails.
+//! The rule tests are effective: each small change of a rule makes at least one of its tests fail.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use super::mutants::{Mutant, mutants, tokens};
 use super::promises::file;
 use super::table::Table;
 
-/// What the last run said.
+/// The result of the last run.
 const PAGE: &str = include_str!("../../../docs/mutations.md");
 
 #[test]
@@ -33,31 +33,31 @@ fn every_change_of_a_rule_makes_a_test_fail() {
         table.survived(&tests.alert, mutant);
     }
     assert!(survivors.is_empty(), "{}", table.page());
-    assert_eq!(table.page(), PAGE, "docs/mutations.md is out of date; it has to be:\n{}", table.page());
+    assert_eq!(table.page(), PAGE, "docs/mutations.md is out of date; it should be:\n{}", table.page());
 }
 
-/// Those that no case notices. Most fall at an early one: the later ones are asked only about those that are left.
+/// The mutants that pass all cases. Most fail an early one; later cases test only the rest.
 fn survivors<'a>(promtool: &Path, mut alive: Vec<(&'a RuleTests, Mutant)>) -> Vec<(&'a RuleTests, Mutant)> {
     let longest = alive.iter().map(|(tests, _)| tests.cases.len()).max().unwrap_or(0);
     for case in 0..longest {
-        let (asked, done): (Vec<_>, Vec<_>) =
+        let (tested, done): (Vec<_>, Vec<_>) =
             alive.into_iter().partition(|(tests, _)| case < tests.cases.len());
-        let trials: Vec<Trial> = asked.iter().map(|(tests, mutant)| trial(tests, mutant, case)).collect();
+        let trials: Vec<Trial> = tested.iter().map(|(tests, mutant)| trial(tests, mutant, case)).collect();
         let verdicts = judge(promtool, &trials);
-        let standing = asked.into_iter().zip(verdicts).filter(|(_, verdict)| verdict.is_ok());
+        let standing = tested.into_iter().zip(verdicts).filter(|(_, verdict)| verdict.is_ok());
         alive = done.into_iter().chain(standing.map(|(mutant, _)| mutant)).collect();
     }
     alive
 }
 
-/// One case, asked about a mutant.
+/// One case of a mutant.
 fn trial(tests: &RuleTests, mutant: &Mutant, case: usize) -> Trial {
     let cases = [tests.cases[case].as_str()];
     Trial { rule: file(&mutant.rule), tests: tests.with_cases("rules.yml", cases) }
 }
 
 #[test]
-fn an_expression_is_taken_apart_and_put_together_again() {
+fn tokens_of_an_expression_concatenate_to_it() {
     for rule in rules(&all()) {
         assert_eq!(tokens(&rule.expr).concat(), rule.expr);
     }

@@ -1,5 +1,5 @@
-//! The rule tests follow the user's parameters: with other thresholds, times and intervals each alert stands the
-//! tests that are made for it then.
+//! The rule tests follow the user's parameters: with other thresholds, times and intervals each alert passes the tests
+//! generated for them.
 
 use monctl::spec::{CatalogueAlert, Counts, ThresholdUnit};
 use proptest::prelude::*;
@@ -46,7 +46,7 @@ fn choice() -> impl Strategy<Value = Choice> {
 }
 
 impl Choice {
-    /// The alert's line in the spec, with those parameters that it has.
+    /// The alert's line in the spec, with the parameters that apply to it.
     fn line(&self, name: &str, entry: &CatalogueAlert) -> String {
         let mut keys = vec![format!("for: {}", self.hold)];
         keys.extend(entry.unit.map(|unit| format!("above: {}", self.threshold(unit))));
@@ -58,7 +58,7 @@ impl Choice {
         format!("  {name}: {{{}{}}}\n", keys.join(", "), self.labels)
     }
 
-    /// So many scrapes in seconds; more where counters move less often.
+    /// The window in seconds; longer if counters increase less often.
     fn window_of(&self, scrapes: u64, entry: &CatalogueAlert) -> u64 {
         let window = scrapes * self.scrape;
         match entry.counts {
@@ -78,9 +78,9 @@ impl Choice {
 }
 
 #[test]
-fn every_alert_stands_its_tests_with_any_parameters() {
+fn every_alert_passes_its_tests_with_any_parameters() {
     let Some(promtool) = promtool() else { return };
-    // The same choices each time: what fails here fails again.
+    // The same choices each time, so that failures are reproducible.
     let random = TestRng::from_seed(RngAlgorithm::ChaCha, &[7; 32]);
     let config = Config { cases: 5, failure_persistence: None, max_shrink_iters: 0, ..Config::default() };
     let result = TestRunner::new_with_rng(config, random).run(&choice(), |choice| {
@@ -91,8 +91,8 @@ fn every_alert_stands_its_tests_with_any_parameters() {
             "monitoring: {{scrape_interval: {}s, evaluation_interval: {}s}}\n",
             choice.scrape, choice.evaluation
         );
-        let said = failures(&promtool, &spec(&lines, &intervals));
-        prop_assert!(said.is_empty(), "{}", said.join("\n"));
+        let failed = failures(&promtool, &spec(&lines, &intervals));
+        prop_assert!(failed.is_empty(), "{}", failed.join("\n"));
         Ok(())
     });
     result.unwrap_or_else(|error| panic!("{error}"));

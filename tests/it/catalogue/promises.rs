@@ -1,4 +1,4 @@
-//! The rules stand their tests.
+//! The rules pass their tests.
 
 use std::path::Path;
 
@@ -8,15 +8,15 @@ use monctl::spec::Spec;
 use super::judge::{Trial, judge, promtool};
 use super::{all, all_with};
 
-/// Holds a spec's rules to their tests.
+/// Runs the tests of a spec's rules.
 #[track_caller]
-pub fn stands(spec: &Spec) {
+pub fn assert_passes(spec: &Spec) {
     let Some(promtool) = promtool() else { return };
-    let said = failures(&promtool, spec);
-    assert!(said.is_empty(), "{}", said.join("\n"));
+    let failed = failures(&promtool, spec);
+    assert!(failed.is_empty(), "{}", failed.join("\n"));
 }
 
-/// What promtool says of the rules that do not stand their tests. Each is tested alone, which is faster by far.
+/// promtool's messages about rules that fail their tests. Each is tested alone, which is much faster.
 pub fn failures(promtool: &Path, spec: &Spec) -> Vec<String> {
     let rules = rules(spec);
     let tests = rule_tests(spec).unwrap();
@@ -26,7 +26,7 @@ pub fn failures(promtool: &Path, spec: &Spec) -> Vec<String> {
     judge(promtool, &trials.collect::<Vec<_>>()).into_iter().filter_map(Result::err).collect()
 }
 
-/// A rule file with one rule, as YAML that JSON is.
+/// A rule file with one rule, as JSON, which is YAML.
 pub fn file(rule: &Rule) -> String {
     let mut rule_of_file = serde_json::to_value(rule).unwrap();
     let fields = rule_of_file.as_object_mut().unwrap();
@@ -36,12 +36,12 @@ pub fn file(rule: &Rule) -> String {
 }
 
 #[test]
-fn every_alert_stands_its_tests() {
-    stands(&all());
+fn every_alert_passes_its_tests() {
+    assert_passes(&all());
 }
 
-/// What moves once for each evaluation stands still for several scrapes then.
+/// Counters that increase once for each evaluation are then constant for several scrapes.
 #[test]
-fn every_alert_stands_its_tests_where_evaluations_are_rarer_than_scrapes() {
-    stands(&all_with("monitoring: {scrape_interval: 15s, evaluation_interval: 1m}\n"));
+fn every_alert_passes_its_tests_if_evaluations_are_rarer_than_scrapes() {
+    assert_passes(&all_with("monitoring: {scrape_interval: 15s, evaluation_interval: 1m}\n"));
 }

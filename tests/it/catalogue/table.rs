@@ -1,11 +1,11 @@
-//! The page that says how many wrong rules each alert's tests have noticed, by what was changed.
+//! The page with the number of mutants that each alert's tests have detected, by kind of change.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::mutants::{Kind, Mutant};
 
-/// Counts by alert and kind: mutants, and those that no test has noticed.
+/// Counts by alert and kind: mutants, and those that no test has detected.
 #[derive(Default)]
 pub struct Table {
     counts: BTreeMap<String, BTreeMap<Kind, usize>>,

@@ -1,14 +1,14 @@
-//! Colours as people see them who lack one kind of cone: Machado, Oliveira and Fernandes' matrices for full protanopia,
+//! Colours as people with colour blindness see them: Machado, Oliveira and Fernandes' matrices for full protanopia,
 //! deuteranopia and tritanopia (2009), and the distance of two colours in CIELAB.
 
 use std::collections::BTreeSet;
 
-/// Okabe and Ito's palette without its yellow, which is not seen on white, and a violet, a brown and a grey.
+/// Okabe and Ito's palette without its yellow, which is not visible on white, plus a violet, a brown and a grey.
 pub const PALETTE: [&str; 9] =
     ["#0072B2", "#56B4E9", "#009E73", "#E69F00", "#D55E00", "#CC79A7", "#9A4DFF", "#A0522D", "#606060"];
 
-/// Two colours nearer than this in CIELAB are easily taken for each other in a thin line; about 2 is the least that
-/// can be seen side by side.
+/// Two colours closer than this in CIELAB are easily confused in a thin line. The smallest difference that is visible
+/// side by side is about 2.
 const LEAST_DISTANCE: f64 = 15.0;
 
 type Matrix = [[f64; 3]; 3];
@@ -32,7 +32,7 @@ const EYES: [Matrix; 4] = [
     ],
 ];
 
-/// Two of the colours that somebody takes for each other.
+/// Two of the colours that some people confuse.
 pub fn alike(colours: &BTreeSet<String>) -> Option<(String, String)> {
     let known = || colours.iter().filter(|colour| colour.len() == 7 && colour.starts_with('#'));
     let pairs = known().flat_map(|a| known().filter(move |b| *b > a).map(move |b| (a, b)));
@@ -40,7 +40,7 @@ pub fn alike(colours: &BTreeSet<String>) -> Option<(String, String)> {
     near.next().map(|(a, b)| (a.clone(), b.clone()))
 }
 
-/// How much lighter one colour is than the other, as WCAG 2.1 counts it: from 1 to 21.
+/// The contrast of two colours by WCAG 2.1, from 1 to 21.
 pub fn contrast(a: &str, b: &str) -> f64 {
     let [a, b] = [a, b].map(|colour| {
         let [r, g, b] = linear(colour);
@@ -49,7 +49,7 @@ pub fn contrast(a: &str, b: &str) -> f64 {
     a.max(b) / a.min(b)
 }
 
-/// For whoever tells them apart worst.
+/// The distance of two colours for the eyes that distinguish them worst.
 fn distance(a: &str, b: &str) -> f64 {
     let seen = |eye: &Matrix| {
         let [a, b] = [a, b].map(|colour| lab(times(eye, linear(colour))));
@@ -80,7 +80,7 @@ fn lab(light: [f64; 3]) -> [f64; 3] {
 }
 
 #[test]
-fn red_and_green_look_alike_to_some_and_blue_and_orange_to_nobody() {
+fn some_people_confuse_red_and_green_and_all_distinguish_blue_and_orange() {
     let pair = |a: &str, b: &str| alike(&[a, b].map(str::to_owned).into()).is_some();
     assert!(pair("#B5651D", "#6B8E23"), "a brown and an olive");
     assert!(!pair("#0072B2", "#E69F00"));

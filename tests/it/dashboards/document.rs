@@ -2,33 +2,33 @@
 
 use serde_json::Value;
 
-/// A query and where it stands.
+/// A query and its place.
 pub struct Query {
-    /// The title of its panel, or what it is asked for.
+    /// The title of its panel, or its purpose.
     pub panel: String,
     pub expression: String,
     /// Whether only its newest value is shown.
     pub instant: bool,
 }
 
-/// Every panel but the rows, those in closed rows among them.
+/// Every panel except rows, including those in closed rows.
 pub fn panels(dashboard: &Value) -> Vec<&Value> {
     everything(dashboard).into_iter().filter(|panel| panel["type"] != "row").collect()
 }
 
-/// Rows as well.
+/// Every panel, including rows.
 pub fn everything(dashboard: &Value) -> Vec<&Value> {
     list(&dashboard["panels"])
         .flat_map(|panel| std::iter::once(panel).chain(list(&panel["panels"])))
         .collect()
 }
 
-/// The items of an array; none of anything else.
+/// The items of an array; none for any other value.
 pub fn list(value: &Value) -> impl Iterator<Item = &Value> {
     value.as_array().into_iter().flatten()
 }
 
-/// Every query: of panels, of variables, of annotations.
+/// Every query of a panel.
 pub fn queries(dashboard: &Value) -> Vec<Query> {
     let mut found = Vec::new();
     for panel in panels(dashboard) {
@@ -43,7 +43,7 @@ pub fn queries(dashboard: &Value) -> Vec<Query> {
     found
 }
 
-/// The selectors that variables are filled from.
+/// The expressions from which variables get their values.
 pub fn of_variables(dashboard: &Value) -> Vec<Query> {
     let selector = |variable: &Value| {
         let query = text(&variable["query"]["query"]);
@@ -59,7 +59,7 @@ pub fn of_variables(dashboard: &Value) -> Vec<Query> {
     list(&dashboard["templating"]["list"]).filter_map(selector).collect()
 }
 
-/// The queries behind annotations.
+/// The queries of annotations.
 pub fn of_annotations(dashboard: &Value) -> Vec<Query> {
     let query = |one: &Value| {
         let expression = one["target"]["expr"].as_str()?.to_owned();

@@ -1,5 +1,5 @@
-//! The rules by which a dashboard can be read by somebody who sees it for the first time, on a laptop and on a wide
-//! screen, with one host and with fifty. Each has an example that breaks it.
+//! Rules that make a dashboard readable for somebody who sees it for the first time, on a laptop and on a wide screen,
+//! with one host and with fifty. Each has an example that breaks it.
 
 use std::collections::BTreeSet;
 
@@ -28,12 +28,12 @@ pub const RULES: [Rule; 16] = [
     ("switches", switches),
 ];
 
-/// The least width of a window for which the dashboards are made, without what Grafana takes at the sides.
+/// The smallest supported window width, without Grafana's margins.
 const NARROW: u64 = 1_280 - 32;
 const COLUMNS: u64 = 24;
-/// A column of a table that can be read.
+/// The minimum width of a readable table column.
 const LEGIBLE: u64 = 95;
-/// Colours as Grafana's themes have them behind panels.
+/// Background colours of panels in Grafana's themes.
 const BACKGROUNDS: [&str; 2] = ["#181B1F", "#FFFFFF"];
 
 fn is_graph(panel: &Value) -> bool {
@@ -64,8 +64,8 @@ fn overrides<'a>(panel: &'a Value, id: &'a str) -> impl Iterator<Item = (String,
     })
 }
 
-/// Series whose number is not known, such as those of hosts, have colours that differ: by their rank, with a grey for
-/// all that come after, or by their names.
+/// An unknown number of series, such as one per host, has distinct colours: by rank, with grey for the rest, or by
+/// name.
 fn a_colour_each(dashboard: &Value) -> Vec<String> {
     const FEW: usize = 6;
     of_panels(dashboard, |panel| {
@@ -76,7 +76,7 @@ fn a_colour_each(dashboard: &Value) -> Vec<String> {
     })
 }
 
-/// Orange and vermilion are for what is wrong: a series that only comes next does not get them.
+/// Orange and vermilion are reserved for alerts and not used as the next colours in a series.
 fn colours_of_alerts(dashboard: &Value) -> Vec<String> {
     of_panels(dashboard, |panel| {
         let ranked = overrides(panel, "color").filter(|(pattern, _)| pattern.starts_with("/^"));
@@ -87,7 +87,7 @@ fn colours_of_alerts(dashboard: &Value) -> Vec<String> {
     })
 }
 
-/// Lines and words are seen on a dark and on a light ground.
+/// Lines and text are visible on a dark and on a light background.
 fn dark_and_light(dashboard: &Value) -> Vec<String> {
     const LEAST_CONTRAST: f64 = 2.0;
     of_panels(dashboard, |panel| {
@@ -95,11 +95,11 @@ fn dark_and_light(dashboard: &Value) -> Vec<String> {
             BACKGROUNDS.iter().any(|ground| colours::contrast(colour, ground) < LEAST_CONTRAST)
         };
         let colours = colours_of(panel).into_iter().filter(|colour| colour.starts_with('#'));
-        colours.filter(pale).map(|colour| format!("{colour} is not seen on every ground")).next()
+        colours.filter(pale).map(|colour| format!("{colour} is not visible on every background")).next()
     })
 }
 
-/// Below a graph there is room for two lines of names. A table of many names stands at the right of a wide one.
+/// There is room for two lines of names below a graph. Many names need a table to the right of a wide graph.
 fn legend_fits(dashboard: &Value) -> Vec<String> {
     const ROOM_FOR_A_TABLE: u64 = 12;
     const MOST_NAMES: usize = 4;
@@ -120,7 +120,7 @@ fn legend_fits(dashboard: &Value) -> Vec<String> {
     })
 }
 
-/// Each column of a table can be read in a narrow window.
+/// Each column of a table is readable in a narrow window.
 fn columns_fit(dashboard: &Value) -> Vec<String> {
     of_panels(dashboard, |panel| {
         let columns = columns_of(panel).len() as u64;
@@ -130,7 +130,7 @@ fn columns_fit(dashboard: &Value) -> Vec<String> {
     })
 }
 
-/// The columns of a table that are shown, by the names in their heads.
+/// The headings of a table's visible columns.
 fn columns_of(panel: &Value) -> Vec<String> {
     let hidden: BTreeSet<String> = overrides(panel, "custom.hideFrom.viz")
         .filter(|(_, hides)| **hides == true)
@@ -146,7 +146,7 @@ fn columns_of(panel: &Value) -> Vec<String> {
     named.filter(|name| !hidden.contains(name)).collect()
 }
 
-/// A bar says whose it is, also where it is the only one, in letters of one size.
+/// A bar shows its name, even if it is the only one, in a fixed font size.
 fn bars_bear_names(dashboard: &Value) -> Vec<String> {
     of_panels(dashboard, |panel| {
         let named = text(&defaults(panel)["displayName"]).starts_with("${__field.labels.");
@@ -156,30 +156,29 @@ fn bars_bear_names(dashboard: &Value) -> Vec<String> {
             && options["text"]["titleSize"].as_u64().is_some_and(|size| size <= 16)
             && options["text"]["valueSize"].as_u64().is_some_and(|size| size <= 16);
         (panel["type"] == "bargauge" && !(named && sized))
-            .then(|| "a bar alone has no name, or giant letters".into())
+            .then(|| "a single bar has no name, or giant letters".into())
     })
 }
 
-/// A host has one name everywhere; an address stands beside it at most.
+/// A host has the same name everywhere; an address is at most shown beside it.
 fn hosts_by_name(dashboard: &Value) -> Vec<String> {
     let mut found = of_panels(dashboard, |panel| {
         if legends(panel).iter().any(|legend| legend.contains("{{instance}}")) {
-            return Some("series are called by their addresses".into());
+            return Some("series are named by addresses".into());
         }
         let columns = columns_of(panel);
         let address = columns.iter().any(|name| ["instance", "Instance", "Address"].contains(&name.as_str()));
-        (address && !columns.iter().any(|name| name == "Host"))
-            .then(|| "rows are called by their addresses".into())
+        (address && !columns.iter().any(|name| name == "Host")).then(|| "rows are named by addresses".into())
     });
     for one in list(&dashboard["annotations"]["list"]) {
         if text(&one["textFormat"]).contains("instance") || text(&one["titleFormat"]).contains("instance") {
-            found.push(format!("{}: speaks of addresses", one["name"]));
+            found.push(format!("{}: shows addresses", one["name"]));
         }
     }
     found
 }
 
-/// The axis of a graph that shows nothing but zeros does not end at 100, and the line of an alert is within it.
+/// The axis of a graph with only zeros does not end at 100, and an alert's threshold is within it.
 fn axis_of_zeros(dashboard: &Value) -> Vec<String> {
     of_panels(dashboard, |panel| {
         let config = defaults(panel);
@@ -195,7 +194,7 @@ fn axis_of_zeros(dashboard: &Value) -> Vec<String> {
     })
 }
 
-/// What is counted is drawn and written as it is, and not as a negative number to tell it from another.
+/// Values are drawn as they are, not negated to distinguish two series.
 fn above_zero(dashboard: &Value) -> Vec<String> {
     of_panels(dashboard, |panel| {
         let negative = expressions(panel).iter().any(|query| query.trim_start_matches('(').starts_with('-'));
@@ -205,30 +204,30 @@ fn above_zero(dashboard: &Value) -> Vec<String> {
     })
 }
 
-/// What stands in a graph for series that there are not yet goes once there is one: else both are in the legend.
+/// The placeholder for series that do not exist yet disappears once there is one; else the legend shows both.
 fn stand_ins(dashboard: &Value) -> Vec<String> {
     of_panels(dashboard, |panel| {
         let stays = |query: &String| {
             query.contains("or on () label_replace(") && !query.contains(" unless on () count(")
         };
         (is_graph(panel) && expressions(panel).iter().any(stays))
-            .then(|| "the stand-in stays in the legend".into())
+            .then(|| "the placeholder stays in the legend".into())
     })
 }
 
-/// Days are not written as 2.14 weeks: `s` is for what takes seconds.
+/// Long times are not shown as 2.14 weeks: the unit `s` is only for short times.
 fn long_times(dashboard: &Value) -> Vec<String> {
     let long = regex(r"time\(\) -|retention_limit_seconds|\* 86400|/ 86400");
     of_panels(dashboard, |panel| {
         let units = overrides(panel, "unit").map(|(_, unit)| unit);
         let in_seconds = units.chain([&defaults(panel)["unit"]]).any(|unit| *unit == "s");
-        let asked = expressions(panel).iter().any(|query| long.is_match(query));
-        (in_seconds && asked).then(|| "days or weeks in seconds".into())
+        let is_long = expressions(panel).iter().any(|query| long.is_match(query));
+        (in_seconds && is_long).then(|| "days or weeks in seconds".into())
     })
 }
 
-/// Where there are several curves there is at most one line of an alert: of two of one colour it is not seen whose
-/// each is.
+/// A graph with several curves has at most one threshold line: with two lines of the same colour, it is not clear to
+/// which curve each belongs.
 fn one_line(dashboard: &Value) -> Vec<String> {
     of_panels(dashboard, |panel| {
         let lines =
@@ -239,17 +238,17 @@ fn one_line(dashboard: &Value) -> Vec<String> {
     })
 }
 
-/// No name of a series is the path of a file.
+/// No series is named by a file path.
 fn no_paths(dashboard: &Value) -> Vec<String> {
     of_panels(dashboard, |panel| {
         let path = legends(panel)
             .iter()
             .any(|legend| legend.contains("{{rule_group}}") || legend.contains("{{path}}"));
-        path.then(|| "series are called by paths".into())
+        path.then(|| "series are named by paths".into())
     })
 }
 
-/// One number does not take the whole width.
+/// A single number does not use the whole width.
 fn no_banners(dashboard: &Value) -> Vec<String> {
     const WIDEST: u64 = 8;
     of_panels(dashboard, |panel| {
@@ -258,7 +257,7 @@ fn no_banners(dashboard: &Value) -> Vec<String> {
     })
 }
 
-/// A table of which nobody knows how many rows it has is not higher than a few, and bars not higher than theirs.
+/// Tables and bars with an unknown number of rows are only a few rows high.
 fn no_empty_room(dashboard: &Value) -> Vec<String> {
     const HIGHEST: u64 = 8;
     of_panels(dashboard, |panel| {
@@ -267,7 +266,7 @@ fn no_empty_room(dashboard: &Value) -> Vec<String> {
     })
 }
 
-/// The switches of annotations are in the menu, so that the links beside them stay in the first line.
+/// The switches of annotations are in the menu, so that the links stay in the first line.
 fn switches(dashboard: &Value) -> Vec<String> {
     let beside = list(&dashboard["annotations"]["list"])
         .filter(|one| one["hide"] != true && one["placement"] != "inControlsMenu");

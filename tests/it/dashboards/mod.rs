@@ -1,8 +1,6 @@
-//! What every dashboard that monctl brings along keeps to, so that it works with one host and with fifty and says what
-//! it shows. `rules.rs` has what a program can see in the JSON, `looks.rs` what of it a
-//! reader sees; `promql.rs` takes queries apart; `world.rs` asks promtool
-//! whether each query brings data out of metrics as they were recorded; `colours.rs` sees them with the eyes of
-//! colour-blind people.
+//! Rules for every dashboard of monctl's, so that it works with one host and with fifty and explains what it shows.
+//! `rules.rs` checks the JSON, `looks.rs` the appearance; `promql.rs` parses queries; `world.rs` runs promtool to check
+//! that each query returns data from recorded metrics; `colours.rs` checks colours for colour-blind people.
 
 mod colours;
 mod document;
@@ -28,8 +26,8 @@ fn reference() -> Spec {
     load(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/reference/monctl.yaml"))).unwrap().spec
 }
 
-/// The reference with every alert of the catalogue, with none, and with an application that is counted from outside and
-/// the alerts that everybody has.
+/// The reference spec with every alert of the catalogue, with none, with a user's integration, and with an application
+/// measured by monctl's exporter and the default alerts.
 fn specs() -> [(&'static str, Spec); 4] {
     let every = Catalogue::default().names().map(|name| (name.parse().unwrap(), Alert::default())).collect();
     let exporter: Spec = changed(|spec| {
@@ -44,7 +42,7 @@ fn specs() -> [(&'static str, Spec); 4] {
     ]
 }
 
-/// The exporter's with the integration that is an example, and its alert.
+/// The reference spec with the example integration and its alert.
 fn with_queue() -> Spec {
     let example = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/integrations/queue");
     let mut spec = Spec { catalogue: Catalogue::with(&[example.into()]).unwrap(), ..reference() };
@@ -58,7 +56,7 @@ fn changed(change: impl FnOnce(&mut Value)) -> Spec {
     serde_json::from_value(spec).unwrap()
 }
 
-/// Every dashboard of every spec, with a name for messages.
+/// Every dashboard of every spec, with its name in messages.
 fn all() -> Vec<(String, Value)> {
     let of = |(which, spec): (&str, Spec)| {
         let dashboards = render::dashboards(&spec).unwrap().into_iter();
@@ -72,7 +70,7 @@ fn hosts() -> Value {
 }
 
 #[test]
-fn a_dashboard_is_a_file_and_their_uids_differ() {
+fn each_dashboard_is_a_file_with_its_own_uid() {
     let templates = Path::new(env!("CARGO_MANIFEST_DIR")).join("templates");
     let of = |folder: &Path| std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let integrations = of(&templates.join("integrations")).map(|folder| folder.join("dashboards"));
@@ -91,7 +89,7 @@ fn a_dashboard_is_a_file_and_their_uids_differ() {
 }
 
 #[test]
-fn dashboards_keep_to_every_rule() {
+fn dashboards_follow_every_rule() {
     for (name, dashboard) in all() {
         let findings: Vec<String> = rules::findings(&dashboard).iter().map(ToString::to_string).collect();
         assert!(findings.is_empty(), "{name}:\n  {}", findings.join("\n  "));
@@ -108,7 +106,7 @@ fn every_rule_finds_the_dashboard_that_breaks_it() {
         let mut dashboard = hosts();
         damage(&mut dashboard);
         let found = rules::findings_of(rule, &dashboard);
-        assert!(!found.is_empty(), "example {index} breaks `{rule}` and is not found");
+        assert!(!found.is_empty(), "example {index} breaks `{rule}` and is not detected");
     }
 }
 
@@ -142,9 +140,9 @@ fn thresholds_are_those_of_the_spec() {
     }
 }
 
-/// The time until a disk is full is shown in days, and the alert's twelve hours are half of one.
+/// The panel shows the time until a disk is full in days; the alert's twelve hours are half a day.
 #[test]
-fn an_alert_that_looks_ahead_begins_below_its_line() {
+fn an_alert_on_a_forecast_fires_below_its_threshold() {
     let spec = changed(|spec| spec["alerts"] = json!({"DiskWillFillSoon": {"within": "12h", "for": "1h"}}));
     let dashboard = render::dashboards(&spec).unwrap().remove("hosts").unwrap();
     let panel =
@@ -155,10 +153,10 @@ fn an_alert_that_looks_ahead_begins_below_its_line() {
     assert!(help.ends_with(" DiskWillFillSoon fires below 12h for 1h."), "{help}");
 }
 
-/// Alerts whose threshold is on no panel, and why.
+/// Alerts whose threshold is not on a panel, with the reason.
 const WITHOUT_A_LINE: [(&str, &str); 2] = [
     ("PrometheusRestarted", "it counts starts within its window; `Prometheus' memory` falls at each of them"),
-    ("WorkersRestarting", "it counts within its window; `Workers replaced` shows each one where it happened"),
+    ("WorkersRestarting", "it counts within its window; `Workers replaced` shows each one when it happened"),
 ];
 
 #[test]
@@ -173,7 +171,7 @@ fn every_alert_with_a_threshold_is_on_a_panel() {
     }
 }
 
-/// What people look for, on which dashboard, and a metric that tells it.
+/// What people look for, with the dashboard and a metric that shows it.
 const LOOKED_FOR: [(&str, &str, &str); 49] = [
     ("overview", "is the application up", "monctl_workers"),
     ("overview", "are the hosts up", "up"),
@@ -227,58 +225,61 @@ const LOOKED_FOR: [(&str, &str, &str); 49] = [
 ];
 
 #[test]
-fn everything_that_people_look_for_is_there() {
-    let mut asked = BTreeSet::new();
+fn the_dashboards_show_everything_that_people_look_for() {
+    let mut queried = BTreeSet::new();
     for (_, spec) in specs() {
         for (name, dashboard) in render::dashboards(&spec).unwrap() {
             for query in queries(&dashboard) {
                 let selectors = Parsed::new(&query.expression).unwrap().selectors();
-                asked.extend(selectors.into_iter().map(|selector| (name.clone(), selector.metric)));
+                queried.extend(selectors.into_iter().map(|selector| (name.clone(), selector.metric)));
             }
         }
     }
     for (dashboard, what, metric) in LOOKED_FOR {
-        assert!(asked.contains(&(dashboard.to_owned(), metric.to_owned())), "{dashboard}: {what}: {metric}");
+        assert!(
+            queried.contains(&(dashboard.to_owned(), metric.to_owned())),
+            "{dashboard}: {what}: {metric}"
+        );
     }
 }
 
 /// A query of a dashboard.
-struct Asked {
+struct DashboardQuery {
     dashboard: String,
     query: Query,
 }
 
-impl Asked {
+impl DashboardQuery {
     fn place(&self) -> String {
         format!("{}: {}", self.dashboard, self.query.panel)
     }
 }
 
-/// All queries of dashboards; the metrics of an application differ by how it is counted.
-fn asked(counted: Counted) -> Vec<Asked> {
+/// All queries of dashboards; the metrics of an application depend on how it is measured.
+fn dashboard_queries(counted: Counted) -> Vec<DashboardQuery> {
     let [builtin, _, _, exporter] = specs();
     let spec = if counted == Counted::Builtin { builtin.1 } else { exporter.1 };
     let of = |(dashboard, document): (String, Value)| {
         let every =
             queries(&document).into_iter().chain(of_variables(&document)).chain(of_annotations(&document));
-        every.map(|query| Asked { dashboard: dashboard.clone(), query }).collect::<Vec<_>>()
+        every.map(|query| DashboardQuery { dashboard: dashboard.clone(), query }).collect::<Vec<_>>()
     };
     render::dashboards(&spec).unwrap().into_iter().flat_map(of).collect()
 }
 
-fn expressions(asked: &[Asked]) -> Vec<&str> {
-    asked.iter().map(|one| one.query.expression.as_str()).collect()
+fn expressions(queried: &[DashboardQuery]) -> Vec<&str> {
+    queried.iter().map(|one| one.query.expression.as_str()).collect()
 }
 
-/// The places of panels none of whose queries brings data in a world.
-fn empty_panels(world: &World, asked: &[Asked]) -> BTreeSet<String> {
-    let empty = world.without_data(&expressions(asked));
-    let shown = asked.iter().enumerate().filter(|(index, _)| !empty.contains(index));
+/// The places of panels none of whose queries returns data in a world.
+fn empty_panels(world: &World, queried: &[DashboardQuery]) -> BTreeSet<String> {
+    let empty = world.without_data(&expressions(queried));
+    let shown = queried.iter().enumerate().filter(|(index, _)| !empty.contains(index));
     let shown: BTreeSet<String> = shown.map(|(_, one)| one.place()).collect();
-    asked.iter().map(Asked::place).filter(|place| !shown.contains(place)).collect()
+    queried.iter().map(DashboardQuery::place).filter(|place| !shown.contains(place)).collect()
 }
 
-/// The panel of a place; none where it is a variable or an annotation.
+/// The panel of a place; `None` for a variable or an annotation.
 fn panel_at(place: &str, counted: Counted) -> Option<Value> {
     let (dashboard, title) = place.split_once(": ").unwrap();
     let [builtin, _, _, exporter] = specs();
@@ -291,33 +292,33 @@ fn promtool_is_here() -> bool {
     let found = Tool::Promtool.find().is_some();
     assert!(found || std::env::var("CI").as_deref() != Ok("true"), "promtool is not installed");
     if !found {
-        // Past the capture of the test harness, so that it is seen.
+        // Bypasses the test harness's capture, so that the message is visible.
         let _ = writeln!(std::io::stderr(), "NOT RUN: promtool is not installed here (`make tools`)");
     }
     found
 }
 
 #[test]
-fn every_query_brings_data_out_of_what_was_recorded() {
+fn every_query_returns_data_from_recorded_metrics() {
     if !promtool_is_here() {
         return;
     }
     for counted in Counted::BOTH {
-        let asked = asked(counted);
-        let empty = World::busy(counted).without_data(&expressions(&asked));
+        let queried = dashboard_queries(counted);
+        let empty = World::busy(counted).without_data(&expressions(&queried));
         let empty: Vec<_> =
-            empty.iter().map(|index| (asked[*index].place(), expressions(&asked)[*index])).collect();
+            empty.iter().map(|index| (queried[*index].place(), expressions(&queried)[*index])).collect();
         assert!(empty.is_empty(), "{counted:?}: {empty:#?}");
     }
 }
 
 #[test]
-fn every_metric_that_is_asked_for_was_recorded() {
+fn every_metric_in_a_query_was_recorded() {
     if !promtool_is_here() {
         return;
     }
-    // What stands in where there are no data hides a misspelt metric from the other tests.
-    let metrics = Counted::BOTH.into_iter().flat_map(asked).flat_map(|one| {
+    // Placeholders for missing data hide a misspelt metric from the other tests.
+    let metrics = Counted::BOTH.into_iter().flat_map(dashboard_queries).flat_map(|one| {
         Parsed::new(&one.query.expression).unwrap().selectors().into_iter().map(|selector| selector.metric)
     });
     let metrics: BTreeSet<String> = metrics.collect();
@@ -325,18 +326,18 @@ fn every_metric_that_is_asked_for_was_recorded() {
     let unknown = Counted::BOTH.map(|counted| World::busy(counted).without_data(&names));
     let nowhere: Vec<&str> =
         unknown[0].iter().filter(|index| unknown[1].contains(index)).map(|index| names[*index]).collect();
-    // It is there once a connection was refused, and not before.
+    // It exists only after a connection was refused.
     assert_eq!(nowhere, ["django_db_new_connection_errors_total"]);
 }
 
 #[test]
-fn where_nobody_asks_the_application_no_panel_is_empty() {
+fn without_requests_to_the_application_no_panel_is_empty() {
     if !promtool_is_here() {
         return;
     }
     for counted in Counted::BOTH {
-        let mut empty = empty_panels(&World::quiet(counted), &asked(counted));
-        // There is no view to choose, and what a project may lack is said to be lacking.
+        let mut empty = empty_panels(&World::quiet(counted), &dashboard_queries(counted));
+        // There is no view to choose, and a panel for an optional part of a project says that it may be empty.
         empty.retain(|place| {
             let panel = panel_at(place, counted);
             panel.is_some_and(|panel| !text(&panel["description"]).contains(" May be empty: "))
@@ -346,12 +347,12 @@ fn where_nobody_asks_the_application_no_panel_is_empty() {
 }
 
 #[test]
-fn prometheus_own_scrapes_are_no_traffic() {
+fn prometheus_own_scrapes_do_not_count_as_traffic() {
     if !promtool_is_here() {
         return;
     }
     let of = |title: &str| {
-        let found = asked(Counted::Builtin).into_iter().find(|one| one.query.panel == title);
+        let found = dashboard_queries(Counted::Builtin).into_iter().find(|one| one.query.panel == title);
         format!("({})", found.unwrap().query.expression)
     };
     let (requests, failing, latency) = (of("Requests"), of("Failing requests"), of("p95, slowest instance"));
@@ -359,39 +360,40 @@ fn prometheus_own_scrapes_are_no_traffic() {
     let claims = [format!("{requests} == 0"), not_a_number(&failing), not_a_number(&latency)];
     let claims = claims.each_ref().map(String::as_str);
     assert_eq!(World::quiet(Counted::Builtin).without_data(&claims), [0; 0]);
-    assert_eq!(World::busy(Counted::Builtin).without_data(&claims), [0, 1, 2], "where people ask, too");
+    assert_eq!(World::busy(Counted::Builtin).without_data(&claims), [0, 1, 2], "with requests of people");
 }
 
 #[test]
-fn what_is_not_scraped_is_told_from_what_nobody_asks() {
+fn an_unscraped_application_is_distinguished_from_one_without_requests() {
     if !promtool_is_here() {
         return;
     }
-    // Whether targets answer, and what fires, is known all the same; where, as far as a host told its name.
+    // Known without scrapes: whether targets answer, firing alerts, and the names of hosts that reported one.
     let known = ["up", "monctl_workers", "ALERTS", "node_uname_info"];
     for counted in Counted::BOTH {
-        let mut asked = asked(counted);
-        asked.retain(|one| one.dashboard != "monitoring");
-        let empty = World::unscraped().without_data(&expressions(&asked));
-        let shown = asked.iter().enumerate().filter(|(index, _)| !empty.contains(index)).map(|(_, one)| one);
-        let is_known = |one: &Asked| {
+        let mut queried = dashboard_queries(counted);
+        queried.retain(|one| one.dashboard != "monitoring");
+        let empty = World::unscraped().without_data(&expressions(&queried));
+        let shown =
+            queried.iter().enumerate().filter(|(index, _)| !empty.contains(index)).map(|(_, one)| one);
+        let is_known = |one: &DashboardQuery| {
             let selectors = Parsed::new(&one.query.expression).unwrap().selectors();
             selectors.iter().all(|selector| known.contains(&selector.metric.as_str()))
         };
         let (founded, unfounded): (Vec<_>, Vec<_>) = shown.partition(|one| is_known(one));
         let unfounded: Vec<_> = unfounded.iter().map(|one| (one.place(), &one.query.expression)).collect();
         assert!(unfounded.is_empty(), "{counted:?}: {unfounded:#?}");
-        assert!(!founded.is_empty(), "{counted:?}: that they do not answer is seen");
+        assert!(!founded.is_empty(), "{counted:?}: no panel shows that they do not answer");
     }
 }
 
 #[test]
-fn an_application_that_is_down_is_counted_however_it_went() {
+fn an_application_that_is_down_is_counted_whatever_the_cause() {
     if !promtool_is_here() {
         return;
     }
-    let all = asked(Counted::Exporter);
-    let down: Vec<&Asked> = all
+    let all = dashboard_queries(Counted::Exporter);
+    let down: Vec<&DashboardQuery> = all
         .iter()
         .filter(|one| ["Application down", "Instances down"].contains(&one.query.panel.as_str()))
         .collect();
@@ -403,27 +405,27 @@ fn an_application_that_is_down_is_counted_however_it_went() {
         let claims = claim(count);
         world.without_data(&claims.iter().map(String::as_str).collect::<Vec<_>>())
     };
-    assert_eq!(untrue(&World::dead(), 2), [0; 0], "Gunicorn has ended, its metrics answer");
-    assert_eq!(untrue(&World::unscraped(), 2), [0; 0], "its metrics do not answer");
+    assert_eq!(untrue(&World::dead(), 2), [0; 0], "Gunicorn has stopped, its metrics endpoint answers");
+    assert_eq!(untrue(&World::unscraped(), 2), [0; 0], "its metrics endpoint does not answer");
     for counted in Counted::BOTH {
         assert_eq!(untrue(&World::busy(counted), 0), [0; 0], "it is up");
     }
-    assert_eq!(untrue(&World::quiet(Counted::Exporter), 0), [0; 0], "it is up and nobody asks");
+    assert_eq!(untrue(&World::quiet(Counted::Exporter), 0), [0; 0], "it is up without requests");
 }
 
 /// The expression of the first query of a panel.
 fn expression_of(title: &str, counted: Counted) -> String {
-    let found = asked(counted).into_iter().find(|one| one.query.panel == title);
+    let found = dashboard_queries(counted).into_iter().find(|one| one.query.panel == title);
     format!("({})", found.unwrap_or_else(|| panic!("{title}")).query.expression)
 }
 
-/// Brings data where some series of the expression has this value of a label.
+/// Returns data if some series of the expression has this label value.
 fn with_label(expression: &str, label: &str, value: &str) -> String {
     format!(r#"{expression} and on ({label}) label_replace(vector(1), "{label}", "{value}", "", "")"#)
 }
 
 #[test]
-fn alerts_and_instances_bear_the_names_of_their_hosts() {
+fn alerts_and_instances_show_the_names_of_their_hosts() {
     if !promtool_is_here() {
         return;
     }
@@ -434,12 +436,12 @@ fn alerts_and_instances_bear_the_names_of_their_hosts() {
     }
     let named =
         with_label(&expression_of("Latency by instance, p95", Counted::Exporter), "nodename", "10.0.0.1");
-    assert_eq!(busy.without_data(&[&named]), [0], "an address is for hosts without a name");
+    assert_eq!(busy.without_data(&[&named]), [0], "only hosts without a name show an address");
     assert_eq!(World::nameless().without_data(&[&named]), [0; 0]);
 }
 
 #[test]
-fn what_stands_in_for_series_goes_once_there_is_one() {
+fn a_placeholder_for_series_disappears_once_there_is_one() {
     if !promtool_is_here() {
         return;
     }
@@ -457,7 +459,7 @@ fn what_stands_in_for_series_goes_once_there_is_one() {
 }
 
 #[test]
-fn the_first_six_series_have_a_colour_each_and_the_rest_is_grey() {
+fn the_first_six_series_have_their_own_colours_and_the_rest_is_grey() {
     if !promtool_is_here() {
         return;
     }
@@ -498,7 +500,7 @@ fn a_table_is_as_high_as_what_it_shows() {
     };
     // An application host and the monitoring host; five targets.
     assert_eq!(heights(1), [4, 4, 7]);
-    assert_eq!(heights(HOSTS), [12, 12, 12], "a screen is not filled by one table");
+    assert_eq!(heights(HOSTS), [12, 12, 12], "one table does not fill a screen");
 }
 
 const HOSTS: usize = 50;
@@ -509,12 +511,12 @@ fn with_fifty_hosts_everything_is_shown_once_for_each() {
         return;
     }
     let world = World::of_hosts(HOSTS, Counted::Exporter);
-    let all = asked(Counted::Exporter);
+    let all = dashboard_queries(Counted::Exporter);
     let empty = world.without_data(&expressions(&all));
     assert_eq!(empty, [0; 0], "{:?}", empty.iter().map(|index| all[*index].place()).collect::<Vec<_>>());
     let mut graphs = all;
     graphs.retain(|one| !one.query.instant);
-    // And once for the monitoring host.
+    // Plus the monitoring host.
     let crowded = world.with_more_than(HOSTS + 1, &expressions(&graphs));
     let crowded: Vec<_> = crowded.iter().map(|index| graphs[*index].place()).collect();
     assert!(crowded.is_empty(), "{crowded:#?}");
@@ -523,7 +525,7 @@ fn with_fifty_hosts_everything_is_shown_once_for_each() {
 }
 
 #[test]
-fn a_metric_that_is_misspelt_and_a_label_that_there_is_not_bring_no_data() {
+fn a_misspelt_metric_and_a_missing_label_return_no_data() {
     if !promtool_is_here() {
         return;
     }

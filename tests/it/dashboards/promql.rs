@@ -1,5 +1,5 @@
-//! A query taken apart by a real parser: what it selects, over which ranges it takes rates, what it adds up. Strings
-//! with brackets in them are no trouble here, as they would be to patterns.
+//! Analyses a query with a real parser: its selectors, the ranges of its rates, and its aggregations. Unlike regular
+//! expressions, a parser handles strings with brackets.
 
 use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
@@ -9,13 +9,13 @@ use std::time::Duration;
 use promql_parser::parser::token::{T_BOTTOMK, T_SUM, T_TOPK};
 use promql_parser::parser::{self, AggregateExpr, AtModifier, Call, Expr, LabelModifier, VectorSelector};
 
-/// What Grafana fills in for a duration, and a duration that nobody writes, by which it is known again.
+/// Grafana's duration variables, each with an unusual number of seconds that identifies it after parsing.
 const FILLED: [(&str, u64); 2] = [("$__rate_interval", 11_111), ("$__range", 22_222)];
 
-/// A query that can be read.
+/// A parsed query.
 pub struct Parsed(Rc<Expr>);
 
-/// A metric and the conditions on its labels, as they are written: `mode="idle"`.
+/// A metric and the conditions on its labels in PromQL: `mode="idle"`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Selector {
     pub metric: String,
@@ -28,15 +28,15 @@ pub struct Ranged {
     pub function: &'static str,
     /// `$__rate_interval` and `$__range` by their names, other ranges in seconds.
     pub range: String,
-    /// Whether the range is the end of what is shown, at whatever moment.
+    /// Whether the range is at the end of the dashboard's range (`@ end()`).
     pub at_end: bool,
 }
 
 impl Parsed {
     /// # Errors
-    /// Why it is no query.
+    /// Why it is not a valid query.
     pub fn new(query: &str) -> Result<Self, String> {
-        // Every rule asks for the same queries, and reading one takes long without optimization.
+        // Every rule parses the same queries, which is slow without optimization.
         thread_local!(static KNOWN: RefCell<HashMap<String, Result<Rc<Expr>, String>>> = RefCell::default());
         let read = || {
             let fill =
@@ -59,13 +59,13 @@ impl Parsed {
         calls(&self.0).iter().flat_map(|call| ranges_of(call)).collect()
     }
 
-    /// Whether some quantile is taken of buckets that were not added up by `le` first.
+    /// Whether a quantile is computed from buckets that were not summed by `le` first.
     pub fn has_quantile_of_parts(&self) -> bool {
         let sums = |call: &&Call| matches!(call.args.args.last().map(|it| plain(it)), Some(Expr::Aggregate(sum)) if adds_up_buckets(sum));
         calls(&self.0).iter().filter(|call| call.func.name == "histogram_quantile").any(|call| !sums(call))
     }
 
-    /// Whether it chooses the largest or the smallest anew at each moment.
+    /// Whether it chooses the largest or smallest series again at each step.
     pub fn has_restless_choice(&self) -> bool {
         let restless = |part: &Expr| {
             let Expr::Aggregate(choice) = part else { return false };
@@ -124,7 +124,7 @@ fn calls(expression: &Expr) -> Vec<&Call> {
     .collect()
 }
 
-/// The expression and everything in it.
+/// The expression and all its subexpressions.
 fn parts(expression: &Expr) -> Vec<&Expr> {
     let below: Vec<&Expr> = match expression {
         Expr::Aggregate(it) => std::iter::once(&*it.expr).chain(it.param.as_deref()).collect(),
@@ -139,7 +139,7 @@ fn parts(expression: &Expr) -> Vec<&Expr> {
 }
 
 #[test]
-fn a_query_is_taken_apart_whatever_stands_in_its_strings() {
+fn a_query_is_parsed_whatever_its_strings_contain() {
     let parsed = Parsed::new(
         r#"sum by (a) (rate(x{m=~"(a|b)[c]{1}", n!="$v"}[$__rate_interval])) / y or deriv(z[6h])"#,
     )

@@ -1,4 +1,4 @@
-//! The rules that a program can check in a dashboard's JSON, each with an example that breaks it.
+//! Rules that can be checked in a dashboard's JSON, each with an example that breaks it.
 
 use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
@@ -73,7 +73,7 @@ pub fn findings_of(name: &str, dashboard: &Value) -> Vec<Finding> {
     all().filter(|(rule, _)| *rule == name).flat_map(of).collect()
 }
 
-/// Compiled once, for the same few are asked for at every panel.
+/// Compiles each pattern once, since every panel uses the same few.
 pub fn regex(text: &str) -> Regex {
     thread_local!(static KNOWN: RefCell<HashMap<String, Regex>> = RefCell::default());
     KNOWN.with_borrow_mut(|known| {
@@ -81,14 +81,13 @@ pub fn regex(text: &str) -> Regex {
     })
 }
 
-/// What each panel has to say, with its title before it.
+/// The findings of each panel, with its title.
 pub fn of_panels(dashboard: &Value, check: impl Fn(&Value) -> Option<String>) -> Vec<String> {
     let checked = |panel: &Value| check(panel).map(|what| format!("{}: {what}", panel["title"]));
     panels(dashboard).into_iter().filter_map(checked).collect()
 }
 
-/// What each query of a panel has to say, with the panel's title before it. Those that cannot be read have a rule of
-/// their own.
+/// The findings of each query of a panel, with the panel's title. Invalid queries have their own rule.
 fn of_queries(dashboard: &Value, check: impl Fn(&Query, &Parsed) -> Option<String>) -> Vec<String> {
     let checked = |query: Query| {
         let what = check(&query, &Parsed::new(&query.expression).ok()?)?;
@@ -101,7 +100,7 @@ pub fn defaults(panel: &Value) -> &Value {
     &panel["fieldConfig"]["defaults"]
 }
 
-/// A uid that all of Grafana's addresses take, a title, a sentence on what it is for, monctl's tag.
+/// A uid that is valid in all of Grafana's addresses, a title, a sentence about its purpose, and monctl's tag.
 fn identity(dashboard: &Value) -> Vec<String> {
     let mut found = Vec::new();
     let mut hold = |holds: bool, what: &str| {
@@ -111,12 +110,12 @@ fn identity(dashboard: &Value) -> Vec<String> {
     };
     hold(regex("^monctl_[a-z0-9_]{1,30}$").is_match(&text(&dashboard["uid"])), "the uid is not monctl_NAME");
     hold(!text(&dashboard["title"]).is_empty(), "there is no title");
-    hold(is_sentence(&text(&dashboard["description"])), "the description is no sentence");
+    hold(is_sentence(&text(&dashboard["description"])), "the description is not a sentence");
     hold(dashboard["tags"] == json!(["monctl"]), "the tags are not [\"monctl\"]");
     found
 }
 
-/// Our own keys are filled in, and nothing that belongs to one Grafana is there.
+/// monctl's own template keys are filled in, and no key belongs to a particular Grafana.
 fn finished(dashboard: &Value) -> Vec<String> {
     let mut all = Vec::new();
     objects(dashboard, &mut all);
@@ -149,30 +148,30 @@ fn is_sentence(text: &str) -> bool {
         && text.starts_with(|first: char| first.is_uppercase() || first.is_numeric())
 }
 
-/// Each panel has a title and says in sentences what it shows.
+/// Each panel has a title and a description in sentences.
 fn help(dashboard: &Value) -> Vec<String> {
     of_panels(dashboard, |panel| {
         let title = text(&panel["title"]);
         if title.is_empty() || title.ends_with('.') {
             return Some("the title is empty or a sentence".into());
         }
-        (!is_sentence(&text(&panel["description"]))).then(|| "the help is no sentence".into())
+        (!is_sentence(&text(&panel["description"]))).then(|| "the help is not a sentence".into())
     })
 }
 
-/// A panel that may be empty for ever says so in its last sentence, by which `verify-dashboards` knows it.
+/// A panel that may stay empty says so in its last sentence, which `verify-dashboards` recognizes.
 fn may_be_empty(dashboard: &Value) -> Vec<String> {
     of_panels(dashboard, |panel| {
         let (help, empty) = (text(&panel["description"]), text(&defaults(panel)["noValue"]));
         let why = help.split_once(" May be empty: ").map(|(_, why)| why.trim_end_matches('.'));
-        let said = empty.strip_prefix("not scraped, or ");
-        (why != said).then(|| format!("the help ends in {why:?}, an empty panel says {empty:?}"))
+        let shown = empty.strip_prefix("not scraped, or ");
+        (why != shown).then(|| format!("the help ends in {why:?}, an empty panel shows {empty:?}"))
     })
 }
 
-/// Each panel has a unit out of those that we have decided on; a share is in percent.
+/// Each panel has one of the chosen units; a share is in percent.
 fn unit(dashboard: &Value) -> Vec<String> {
-    // Numbers in full, rates with what is counted in words: `3 K`, `c/s` and `ops` say less.
+    // Numbers in full, and rates with the counted thing as a word: clearer than `3 K`, `c/s` and `ops`.
     const NUMBER: &str = "locale";
     const UNITS: [&str; 9] =
         [NUMBER, "percent", "s", "bytes", "Bps", "reqps", "iops", "dtdurations", "dateTimeFromNow"];
@@ -188,21 +187,21 @@ fn unit(dashboard: &Value) -> Vec<String> {
         {
             return Some(format!("the unit `{foreign}`"));
         }
-        let asked = list(&panel["targets"]).map(|target| text(&target["expr"])).collect::<Vec<_>>().join(" ");
-        let seconds = regex(r"_seconds(_bucket)?\b").is_match(&asked) && asked.contains("histogram_quantile");
+        let all = list(&panel["targets"]).map(|target| text(&target["expr"])).collect::<Vec<_>>().join(" ");
+        let seconds = regex(r"_seconds(_bucket)?\b").is_match(&all) && all.contains("histogram_quantile");
         if seconds && panel["type"] != "table" && unit == NUMBER {
             return Some(format!("times in `{unit}`"));
         }
-        let share = regex(r"\b100 [*-]").is_match(&asked);
+        let share = regex(r"\b100 [*-]").is_match(&all);
         (share && panel["type"] != "table" && unit != "percent").then(|| format!("a share in `{unit}`"))
     })
 }
 
-/// A panel without data was not scraped: that nobody asked is a value of its own, in words.
+/// No data means not scraped: the absence of requests is shown as a value with its own text.
 fn empty_is_explained(dashboard: &Value) -> Vec<String> {
     of_panels(dashboard, |panel| {
-        let says = text(&defaults(panel)["noValue"]);
-        (!says.starts_with("not scraped")).then(|| format!("`noValue` is {says:?}"))
+        let no_value = text(&defaults(panel)["noValue"]);
+        (!no_value.starts_with("not scraped")).then(|| format!("`noValue` is {no_value:?}"))
     })
 }
 
@@ -216,7 +215,7 @@ fn ids(dashboard: &Value) -> Vec<String> {
         .collect()
 }
 
-/// Panels lie within 24 columns and not on each other.
+/// Panels are within 24 columns and do not overlap.
 fn grid(dashboard: &Value) -> Vec<String> {
     let mut found = Vec::new();
     let closed = list(&dashboard["panels"]).map(|row| list(&row["panels"]).collect::<Vec<_>>());
@@ -230,21 +229,21 @@ fn grid(dashboard: &Value) -> Vec<String> {
                 .filter(|spot| taken.insert(*spot))
                 .count();
             if w == 0 || h == 0 || x + w > 24 || free as u64 != w * h {
-                found.push(format!("{}: lies at {place:?}", panel["title"]));
+                found.push(format!("{}: is at {place:?}", panel["title"]));
             }
         }
     }
     found
 }
 
-/// Everything asks our data source, by its uid; only annotations ask Grafana itself.
+/// Everything queries monctl's data source by its uid; only annotations query Grafana itself.
 fn data_source(dashboard: &Value) -> Vec<String> {
     let ours = json!({"type": "prometheus", "uid": Grafana::default().data_source()});
     let grafana = json!({"type": "grafana", "uid": "-- Grafana --"});
     let mut found = Vec::new();
     let mut hold = |place: &Value, source: &Value, allowed: &[&Value]| {
         if !allowed.contains(&source) {
-            found.push(format!("{place}: asks {source}"));
+            found.push(format!("{place}: queries {source}"));
         }
     };
     for panel in panels(dashboard) {
@@ -257,11 +256,11 @@ fn data_source(dashboard: &Value) -> Vec<String> {
     found
 }
 
-/// Only kinds of panels and keys that Grafana 12 and 13 know and do not call old.
+/// Only panel types and keys that Grafana 12 and 13 support and have not deprecated.
 fn current(dashboard: &Value) -> Vec<String> {
     const KINDS: [&str; 9] =
         ["row", "timeseries", "stat", "table", "bargauge", "gauge", "state-timeline", "heatmap", "text"];
-    // Of Angular panels, of field options before 8, and of dashboards before schema 42.
+    // Keys of Angular panels, of field options before Grafana 8, and of dashboards before schema 42.
     const OLD: [&str; 21] = [
         "yaxes",
         "xaxis",
@@ -287,14 +286,14 @@ fn current(dashboard: &Value) -> Vec<String> {
     ];
     let mut found = Vec::new();
     if dashboard["schemaVersion"] != 42 {
-        found.push("the schema is not 42, the last one of this kind".into());
+        found.push("the schema version is not 42, the last classic one".into());
     }
     for panel in everything(dashboard) {
         if !KINDS.contains(&text(&panel["type"]).as_str()) {
             found.push(format!("{}: panels of type {}", panel["title"], panel["type"]));
         }
         if panel["thresholds"].is_array() || panel["datasource"].is_string() {
-            found.push(format!("{}: thresholds or data source as they were once written", panel["title"]));
+            found.push(format!("{}: thresholds or data source in an old format", panel["title"]));
         }
         if panel.get("alert").is_some() {
             found.push(format!("{}: an alert in a panel", panel["title"]));
@@ -306,20 +305,20 @@ fn current(dashboard: &Value) -> Vec<String> {
     let mut all = Vec::new();
     objects(dashboard, &mut all);
     let old = all.iter().flat_map(|keys| OLD.into_iter().filter(|key| keys.contains_key(*key)));
-    found.extend(old.map(|key| format!("`{key}` is a key of the past")));
+    found.extend(old.map(|key| format!("the key `{key}` is deprecated")));
     found
 }
 
-/// A refresh that neither hammers Prometheus nor goes stale, a range that ends now, the reader's own time zone.
+/// A refresh that neither overloads Prometheus nor becomes stale, a range that ends now, and the reader's time zone.
 fn time(dashboard: &Value) -> Vec<String> {
     let mut found = Vec::new();
     if !["10s", "30s", "1m"].contains(&text(&dashboard["refresh"]).as_str()) {
         found.push(format!("a refresh of {}", dashboard["refresh"]));
     }
     if !list(&dashboard["timepicker"]["refresh_intervals"]).any(|one| *one == dashboard["refresh"]) {
-        found.push("the refresh cannot be chosen again".into());
+        found.push("the refresh is not in the list of intervals".into());
     }
-    // A deployment that is minutes old shows more than a stub of a line.
+    // Short enough that a deployment a few minutes old fills more than the edge of a graph.
     if !regex("^now-(15|30)m$").is_match(&text(&dashboard["time"]["from"]))
         || dashboard["time"]["to"] != "now"
     {
@@ -331,7 +330,7 @@ fn time(dashboard: &Value) -> Vec<String> {
     found
 }
 
-/// The others are a click away, with the same range and the same hosts.
+/// Links lead to the other dashboards with the same range and hosts.
 fn links(dashboard: &Value) -> Vec<String> {
     let carries = |link: &Value| {
         link["type"] == "dashboards"
@@ -343,11 +342,11 @@ fn links(dashboard: &Value) -> Vec<String> {
     if linked { Vec::new() } else { vec!["no link to the other dashboards".into()] }
 }
 
-/// Deployments, drills, changes of the configuration and firing alerts, each with a switch of its own.
+/// Deployments, drills, configuration changes and firing alerts, each with its own switch.
 fn annotations(dashboard: &Value) -> Vec<String> {
     let fires = list(&dashboard["annotations"]["list"]).any(|one| {
-        let asked = text(&one["target"]["expr"]);
-        one["enable"] == true && asked.contains("ALERTS{") && asked.contains(r#"alertstate="firing""#)
+        let query = text(&one["target"]["expr"]);
+        one["enable"] == true && query.contains("ALERTS{") && query.contains(r#"alertstate="firing""#)
     });
     let shown = |kind: &str| {
         list(&dashboard["annotations"]["list"]).any(|one| {
@@ -361,7 +360,7 @@ fn annotations(dashboard: &Value) -> Vec<String> {
     missing.map(|kind| format!("annotations `{kind}` are not shown")).collect()
 }
 
-/// Variables work with one value, with fifty and with all; what is used is declared.
+/// Variables work with one value, with fifty and with all; every used variable is declared.
 fn variables(dashboard: &Value) -> Vec<String> {
     let mut found = Vec::new();
     let mut known =
@@ -369,7 +368,7 @@ fn variables(dashboard: &Value) -> Vec<String> {
     for variable in list(&dashboard["templating"]["list"]) {
         let name = text(&variable["name"]);
         let all = variable["multi"] == true && variable["includeAll"] == true;
-        // Fifty names in one regular expression are slow; `.+` matches them all. 2: asked again when the range changes.
+        // Fifty names in one regular expression are slow; `.+` matches them all. 2: refreshed when the range changes.
         if !all
             || variable["allValue"] != ".+"
             || variable["refresh"] != 2
@@ -382,10 +381,10 @@ fn variables(dashboard: &Value) -> Vec<String> {
         }
         known.insert(name);
     }
-    // `$1` is what a pattern has found.
+    // Skips `$1`, a capture group of a pattern.
     let used = regex(r"\$\{?([A-Za-z_]\w*)");
-    let asked = queries(dashboard).into_iter().chain(of_variables(dashboard));
-    for query in asked {
+    let all = queries(dashboard).into_iter().chain(of_variables(dashboard));
+    for query in all {
         for name in used.captures_iter(&query.expression).map(|found| found[1].to_owned()) {
             if !known.contains(&name) {
                 found.push(format!("{}: `${name}` is not declared", query.panel));
@@ -395,7 +394,7 @@ fn variables(dashboard: &Value) -> Vec<String> {
     found
 }
 
-/// Each query is one.
+/// Each query is valid.
 fn queries_can_be_read(dashboard: &Value) -> Vec<String> {
     let why = |query: Query| {
         Parsed::new(&query.expression)
@@ -405,24 +404,24 @@ fn queries_can_be_read(dashboard: &Value) -> Vec<String> {
     queries(dashboard).into_iter().filter_map(why).collect()
 }
 
-/// Every metric is asked of its own job, and for the chosen hosts where they can be chosen.
+/// Every metric is selected by its job, and by the chosen hosts if the dashboard has such a variable.
 fn selectors(dashboard: &Value) -> Vec<String> {
     const HOST: &[&str] = &[r#"job="node-exporter""#, r#"instance=~"$host""#];
     const APPLICATION: &[&str] = &[r#"job="django-instance""#, r#"instance=~"$application""#];
     const FAMILIES: [(&str, &[&str]); 7] = [
         ("node_", HOST),
         ("django_", APPLICATION),
-        // Of no job: Prometheus records it itself.
+        // Without a job: Prometheus records it itself.
         ("monctl_alert_", &[]),
         ("monctl_", APPLICATION),
         ("prometheus_", &[r#"job="prometheus""#]),
         ("process_", &[r#"job="prometheus""#]),
         ("alertmanager_", &[r#"job="alertmanager""#]),
     ];
-    // What Prometheus asks for itself is no request of anybody.
+    // Prometheus' own scrapes do not count as requests.
     const BY_VIEW: &str = r#"view!="prometheus-django-metrics""#;
     let of_requests = regex("^django_http_.*(by_.*view|s_total_by_(status|method)|_latency_)");
-    // What a host is called is asked of all of them: an alert that fires elsewhere is shown, too.
+    // Names are queried for all hosts, since alerts of hosts that are not chosen are shown too.
     let chosen = |metric: &str, condition: &str| {
         let declared = || list(&dashboard["templating"]["list"]).any(|one| one["name"] == "host");
         !condition.contains("$host") || metric != "node_uname_info" && declared()
@@ -434,43 +433,43 @@ fn selectors(dashboard: &Value) -> Vec<String> {
             let mut wanted =
                 wanted.iter().copied().filter(|condition| chosen(metric.as_str(), condition)).chain(by_view);
             let missing = wanted.find(|condition| !conditions.contains(*condition))?;
-            Some(format!("`{metric}` is asked without {missing}"))
+            Some(format!("`{metric}` is queried without {missing}"))
         })
     })
 }
 
-/// The alerts that a panel's help speaks of, whether the spec has them or not.
+/// The alerts that a panel's help mentions, whether the spec has them or not.
 pub fn alerts_of(panel: &Value) -> Vec<String> {
-    let said = regex(r"(\w+) fires (?:above|below)|has no alert (\w+) with");
+    let mentions = regex(r"(\w+) fires (?:above|below)|has no alert (\w+) with");
     let name = |found: regex::Captures| found.get(1).or(found.get(2)).map(|name| name.as_str().to_owned());
-    said.captures_iter(&text(&panel["description"])).filter_map(name).collect()
+    mentions.captures_iter(&text(&panel["description"])).filter_map(name).collect()
 }
 
-/// A panel with the line of an alert shows what the alert looks at: it asks for the metric with which the alert's
-/// expression begins, under the same conditions.
+/// A panel with an alert's threshold shows what the alert evaluates: it queries the first metric of the alert's
+/// expression with the same conditions.
 fn alerts(dashboard: &Value) -> Vec<String> {
     let example = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/integrations/queue");
     let catalogue = Catalogue::with(&[example.into()]).unwrap();
     let parameter = regex(r"\$\{[^}]*\}");
     of_panels(dashboard, |panel| {
         let parsed = list(&panel["targets"]).filter_map(|target| Parsed::new(&text(&target["expr"])).ok());
-        let asked: Vec<Selector> = parsed.flat_map(|query| query.selectors()).collect();
+        let queried: Vec<Selector> = parsed.flat_map(|query| query.selectors()).collect();
         alerts_of(panel).into_iter().find_map(|name| {
             let Some(alert) = catalogue.alert(&name) else {
                 return Some(format!("there is no alert {name}"));
             };
             let expression = alert.expr.replace("[${window}]", "[5m]").replace("${window/2}", "5m");
-            let looked_at = Parsed::new(&parameter.replace_all(&expression, "1")).ok()?.selectors();
-            let first = looked_at.first()?;
+            let evaluated = Parsed::new(&parameter.replace_all(&expression, "1")).ok()?.selectors();
+            let first = evaluated.first()?;
             let is_it =
                 |it: &Selector| it.metric == first.metric && it.conditions.is_superset(&first.conditions);
-            (!asked.iter().any(is_it)).then(|| format!("does not ask for what {name} looks at, {first:?}"))
+            (!queried.iter().any(is_it)).then(|| format!("does not query what {name} evaluates, {first:?}"))
         })
     })
 }
 
-/// A rate is taken over what Grafana says fits the scrape interval and the width of a pixel; over the whole range only
-/// where one number stands for all of it. A slope needs hours.
+/// A rate uses `$__rate_interval`, which fits the scrape interval and the width of a pixel; the whole range only if the
+/// result is a single number for it. A slope needs hours.
 fn rates(dashboard: &Value) -> Vec<String> {
     of_queries(dashboard, |query, parsed| {
         parsed.ranged().into_iter().find_map(|Ranged { function, range, at_end }| {
@@ -478,7 +477,7 @@ fn rates(dashboard: &Value) -> Vec<String> {
                 "rate" | "increase" | "avg_over_time" | "max_over_time" => {
                     range == "$__rate_interval" || range == "$__range" && (query.instant || at_end)
                 }
-                // What was last seen does not depend on how far back is looked.
+                // The last value does not depend on the length of the range.
                 "last_over_time" => true,
                 "deriv" => range.ends_with("00s"),
                 _ => false,
@@ -488,15 +487,15 @@ fn rates(dashboard: &Value) -> Vec<String> {
     })
 }
 
-/// Buckets are added up over workers and hosts before a quantile is taken: the mean of quantiles means nothing.
+/// Buckets are summed over workers and hosts before a quantile is computed: a mean of quantiles is meaningless.
 fn histograms(dashboard: &Value) -> Vec<String> {
     of_queries(dashboard, |_, parsed| {
-        parsed.has_quantile_of_parts().then(|| "a quantile of what is not summed by `le`".into())
+        parsed.has_quantile_of_parts().then(|| "a quantile of buckets that are not summed by `le`".into())
     })
 }
 
-/// Over time `topk` chooses anew at each step, and the graph shows more series than it says. It has to choose by what
-/// was at the end.
+/// In a graph, `topk` chooses again at each step, so more series appear than its number. It must choose by the values
+/// at the end of the range.
 fn topk(dashboard: &Value) -> Vec<String> {
     of_queries(dashboard, |query, parsed| {
         (parsed.has_restless_choice() && !query.instant).then(|| "the largest ones over time".into())
@@ -508,18 +507,18 @@ fn legends(dashboard: &Value) -> Vec<String> {
     of_panels(dashboard, |panel| {
         list(&panel["targets"]).find_map(|target| {
             let table = panel["type"] == "table";
-            let asked = (&target["instant"], &target["range"]);
+            let flags = (&target["instant"], &target["range"]);
             if !table && text(&target["legendFormat"]).is_empty() {
                 return Some("a series has no name".into());
             }
             let single = table || panel["type"] == "bargauge" || panel["type"] == "stat";
-            (asked != (&json!(single), &json!(!single)))
-                .then(|| "asks for one value and shows many, or the other way round".into())
+            (flags != (&json!(single), &json!(!single)))
+                .then(|| "queries one value and shows many, or vice versa".into())
         })
     })
 }
 
-/// The colours of a panel: fixed ones of series, those of thresholds and of values.
+/// The colours of a panel: of series, thresholds and values.
 pub fn colours_of(panel: &Value) -> BTreeSet<String> {
     let mut all = Vec::new();
     objects(panel, &mut all);
@@ -530,7 +529,7 @@ pub fn colours_of(panel: &Value) -> BTreeSet<String> {
     all.into_iter().flat_map(of).flatten().collect()
 }
 
-/// Only colours of the palette that differ for everybody; Grafana's own schemes do not.
+/// Only colours of the palette that everybody can distinguish, unlike those of Grafana's own schemes.
 fn palette(dashboard: &Value) -> Vec<String> {
     let mut found = of_panels(dashboard, |panel| {
         let foreign =
@@ -548,8 +547,7 @@ fn palette(dashboard: &Value) -> Vec<String> {
     found
 }
 
-/// No two colours of one panel look alike to a colour-blind person, and where several queries are drawn in one panel
-/// each has its own.
+/// Colour-blind people can distinguish all colours of a panel, and each of several queries in it has its own colour.
 fn distinct_colours(dashboard: &Value) -> Vec<String> {
     of_panels(dashboard, |panel| {
         let graph = panel["type"] == "timeseries" && list(&panel["targets"]).count() > 1;
@@ -572,7 +570,7 @@ fn distinct_colours(dashboard: &Value) -> Vec<String> {
     })
 }
 
-/// Whether an override gives the series of a legend a colour: by its name, or by a pattern for what differs in it.
+/// Whether an override sets a colour for the series of a legend, by its name or by a pattern.
 fn has_colour(panel: &Value, legend: &str) -> bool {
     let name = regex(r"\{\{\w+\}\}").replace_all(legend, "any");
     list(&panel["fieldConfig"]["overrides"]).any(|one| {
@@ -586,7 +584,7 @@ fn has_colour(panel: &Value, legend: &str) -> bool {
     })
 }
 
-/// What breaks a dashboard, and which rule is to find it.
+/// A change that breaks a dashboard.
 pub type Damage = fn(&mut Value);
 
 /// For each rule at least one way to break it.

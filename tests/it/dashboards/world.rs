@@ -1,7 +1,7 @@
-//! A world of recorded metrics, in which promtool says whether a query brings data.
+//! A world of recorded metrics, in which promtool checks whether a query returns data.
 //!
-//! `tests/fixtures/metrics/` holds what real exporters answered, reduced. Hosts report it for ten minutes: what is
-//! counted grows at every scrape by what was recorded, so that histograms stay what they are; the rest stands still.
+//! `tests/fixtures/metrics/` holds reduced answers of real exporters. Hosts report them for ten minutes. Counters grow
+//! at every scrape by the recorded value, which preserves the shape of histograms; other metrics are constant.
 
 use std::fmt::Write as _;
 use std::process::Command;
@@ -10,9 +10,9 @@ use monctl::render::Tool;
 use regex::Regex;
 use serde_json::{Value, json};
 
-/// Scrapes before the queries are asked, one each 15 s.
+/// Scrapes before the queries are evaluated, one every 15 s.
 const SCRAPES: u32 = 40;
-const ASKED_AT: &str = "10m";
+const EVALUATED_AT: &str = "10m";
 
 const NODE: &str = include_str!("../../fixtures/metrics/node-exporter.txt");
 
@@ -21,7 +21,7 @@ pub struct World {
     series: Vec<Value>,
 }
 
-/// How the application is counted: by monctl's exporter, or by itself with django-prometheus.
+/// How the application is measured: by monctl's exporter, or by itself with django-prometheus.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Counted {
     Exporter,
@@ -38,7 +38,7 @@ impl World {
         Self::of_hosts(2, counted)
     }
 
-    /// The same with as many hosts as you like.
+    /// The same with this number of hosts.
     pub fn of_hosts(hosts: usize, counted: Counted) -> Self {
         let application = match counted {
             Counted::Exporter => include_str!("../../fixtures/metrics/exporter.txt"),
@@ -47,7 +47,7 @@ impl World {
         Self::with(hosts, Some(NODE), Some(application))
     }
 
-    /// Everything reports, and nobody has asked the application for anything yet, but Prometheus for its metrics.
+    /// Everything reports, and the application has had no requests except Prometheus' scrapes.
     pub fn quiet(counted: Counted) -> Self {
         let application = match counted {
             Counted::Exporter => include_str!("../../fixtures/metrics/exporter-quiet.txt"),
@@ -56,7 +56,7 @@ impl World {
         Self::with(2, Some(NODE), Some(application))
     }
 
-    /// Gunicorn has ended; the process that serves the metrics goes on.
+    /// Gunicorn has stopped; the process that serves the metrics still runs.
     pub fn dead() -> Self {
         Self::with(2, Some(NODE), Some(include_str!("../../fixtures/metrics/exporter-dead.txt")))
     }
@@ -66,7 +66,7 @@ impl World {
         Self::with(2, None, None)
     }
 
-    /// The application answers, and no node exporter tells what the hosts are called.
+    /// The application answers, but no node exporter reports the names of the hosts.
     pub fn nameless() -> Self {
         Self::with(2, None, Some(include_str!("../../fixtures/metrics/exporter.txt")))
     }
@@ -93,7 +93,7 @@ impl World {
         world
     }
 
-    /// What one target answers, nothing where it does not, and what Prometheus notes about each scrape.
+    /// Adds the answers of one target, if it answers, and Prometheus' own metrics of each scrape.
     fn report(&mut self, job: &str, instance: &str, exposition: Option<&str>) {
         let target = format!(r#"job="{job}",instance="{instance}""#);
         let up = if exposition.is_some() { "1" } else { "0" };
@@ -118,67 +118,67 @@ impl World {
     }
 
     fn add(&mut self, series: &str, value: &str, grows: bool) {
-        // promtool reads no exponents.
+        // promtool does not accept exponents.
         let value = value.parse::<f64>().unwrap();
         let values = if grows { format!("0+{value}x{SCRAPES}") } else { format!("{value}+0x{SCRAPES}") };
         self.series.push(json!({"series": series, "values": values}));
     }
 
-    /// Which of the expressions bring no data at all, by their number.
+    /// The indexes of the expressions that return no data.
     pub fn without_data(&self, expressions: &[&str]) -> Vec<usize> {
         self.untrue(expressions, |expression| format!("count({expression}) > bool 0"))
     }
 
-    /// Which of the expressions bring more series than that, by their number.
+    /// The indexes of the expressions that return more than `most` series.
     pub fn with_more_than(&self, most: usize, expressions: &[&str]) -> Vec<usize> {
         self.untrue(expressions, |expression| format!("(count({expression}) or vector(0)) <= bool {most}"))
     }
 
-    /// Of which expressions what is claimed is not 1, by their number. Variables are filled as for all hosts.
+    /// The indexes of the expressions whose claim does not evaluate to 1. Variables are filled in for all hosts.
     fn untrue(&self, expressions: &[&str], claim: impl Fn(&str) -> String) -> Vec<usize> {
         let claims: Vec<String> = expressions.iter().map(|expression| claim(&filled(expression))).collect();
         let case = |claim: &String| {
             json!({
                 "expr": claim,
-                "eval_time": ASKED_AT,
+                "eval_time": EVALUATED_AT,
                 "exp_samples": [{"labels": "{}", "value": 1}],
             })
         };
         let cases: Vec<Value> = claims.iter().map(case).collect();
-        // With fifty hosts it takes promtool a minute to read what nobody asks for.
-        let asked = claims.join(" ");
-        let is_asked_for = |series: &&Value| {
+        // Drops unused series: with fifty hosts, promtool needs a minute to read them.
+        let text = claims.join(" ");
+        let is_used = |series: &&Value| {
             series["series"]
                 .as_str()
                 .and_then(|it| it.split('{').next())
-                .is_some_and(|name| asked.contains(name))
+                .is_some_and(|name| text.contains(name))
         };
-        let series: Vec<&Value> = self.series.iter().filter(is_asked_for).collect();
+        let series: Vec<&Value> = self.series.iter().filter(is_used).collect();
         let test = json!({"interval": "15s", "input_series": series, "promql_expr_test": cases});
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("test.yml");
         std::fs::write(&file, json!({"evaluation_interval": "15s", "tests": [test]}).to_string()).unwrap();
         let judged =
             Command::new(Tool::Promtool.find().unwrap()).args(["test", "rules"]).arg(&file).output().unwrap();
-        let said =
+        let output =
             format!("{}{}", String::from_utf8_lossy(&judged.stdout), String::from_utf8_lossy(&judged.stderr));
         if judged.status.success() {
             return Vec::new();
         }
-        // A query that cannot be answered at all is no query without data.
-        assert!(!said.contains("err:"), "promtool refused a query:\n{said}");
+        // A rejected query does not count as a query without data.
+        assert!(!output.contains("err:"), "promtool rejected a query:\n{output}");
         let named = |index: &usize| {
             let mut named = String::new();
             write!(named, "expr: {:?}", claims[*index]).unwrap();
-            said.contains(&named)
+            output.contains(&named)
         };
         let found: Vec<usize> = (0..claims.len()).filter(named).collect();
-        assert!(!found.is_empty(), "promtool refused the test itself:\n{said}");
+        assert!(!found.is_empty(), "promtool rejected the test itself:\n{output}");
         found
     }
 }
 
-/// An expression as a browser asks it, with all values of each variable.
+/// An expression as a browser sends it, with all values of each variable.
 fn filled(expression: &str) -> String {
     let text = expression.replace("$__rate_interval", "1m").replace("$__range", "5m");
     Regex::new(r"\$\{?[a-z]\w*\}?").unwrap().replace_all(&text, ".+").into_owned()

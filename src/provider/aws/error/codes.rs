@@ -1,30 +1,30 @@
-//! What is known of each code that EC2 and STS answer with: what it means here and what to do, as data.
+//! Meaning and remedy of each error code of EC2 and STS, as data.
 //!
-//! `{action}` is the call, `{permission}` the IAM action that is missing, `{service}` who answered, `{apart}` the
-//! time between the two clocks.
+//! `{action}` is the call, `{permission}` the missing IAM action, `{service}` the service that answered, `{apart}` the
+//! difference between the two clocks.
 
-/// One thing that can be the matter.
+/// One possible cause.
 #[derive(Debug)]
 pub(super) struct Meaning {
-    /// The codes that say it; one that ends in `*` stands for all that begin so.
+    /// The codes of this cause; one that ends in `*` stands for all codes with that prefix.
     codes: &'static [&'static str],
-    /// Words of the message, where the code alone says too little.
-    says: Option<&'static str>,
+    /// A phrase of the message, in lower case, if the code alone is ambiguous.
+    phrase: Option<&'static str>,
     /// What it means here.
     pub(super) means: &'static str,
     /// What to do.
     pub(super) remedy: &'static str,
-    /// Whether the caller is kept from the account altogether.
+    /// Whether the caller has no access to the account at all.
     pub(super) shut_out: bool,
 }
 
 impl Meaning {
     const fn new(codes: &'static [&'static str], means: &'static str, remedy: &'static str) -> Self {
-        Self { codes, says: None, means, remedy, shut_out: false }
+        Self { codes, phrase: None, means, remedy, shut_out: false }
     }
 
-    const fn saying(mut self, words: &'static str) -> Self {
-        self.says = Some(words);
+    const fn with_phrase(mut self, phrase: &'static str) -> Self {
+        self.phrase = Some(phrase);
         self
     }
 
@@ -33,21 +33,21 @@ impl Meaning {
         self
     }
 
-    /// Whether an answer means this. Messages are compared without regard to case.
+    /// Whether an answer has this cause. Messages are compared case-insensitively.
     pub(super) fn fits(&self, code: &str, message: &str) -> bool {
         let named = self.codes.iter().any(|known| match known.strip_suffix('*') {
             Some(beginning) => code.starts_with(beginning),
             None => code == *known,
         });
-        named && self.says.is_none_or(|words| message.to_lowercase().contains(words))
+        named && self.phrase.is_none_or(|phrase| message.to_lowercase().contains(phrase))
     }
 }
 
 /// What to do about a code that is not in the table.
 pub(super) const UNKNOWN_REMEDY: &str =
-    "what was made carries the project's tags: run the same again, or remove it with `monctl down`";
+    "run the command again, or remove what was created (it has the project's tags) with `monctl down`";
 
-/// The codes behind which the clock may be, since a signature carries the time.
+/// The codes that a wrong clock may cause, since a signature contains the time.
 pub(super) const SIGNATURE: [&str; 6] = [
     "SignatureDoesNotMatch",
     "RequestExpired",
@@ -57,122 +57,121 @@ pub(super) const SIGNATURE: [&str; 6] = [
     "RequestInTheFuture",
 ];
 
-/// The clock is wrong. Not in the table, since no code says it: the server's `Date` does.
+/// The clock is wrong. Not in the table, since no code means that: the server's `Date` header shows it.
 pub(super) const CLOCK: Meaning = Meaning::new(
     &[],
-    "this computer's clock and {service}'s are {apart} apart, so that the signature of `{action}` is refused",
-    "set the clock, for example with `timedatectl set-ntp true`, then run the same again",
+    "this computer's clock and {service}'s differ by {apart}, so {service} refuses the signature of `{action}`",
+    "set the clock, for example with `timedatectl set-ntp true`, then run the command again",
 )
 .shut_out();
 
-/// The table. The first row that fits counts.
+/// The table. The first matching row applies.
 pub(super) const MEANINGS: &[Meaning] = &[
     // Who the caller is.
     Meaning::new(
         &["UnauthorizedOperation", "AccessDenied", "AccessDeniedException"],
         "the credentials may not do `{permission}`: a policy denies it explicitly",
-        "ask whoever manages the account which policy (also of the organisation, or a permissions boundary) denies \
+        "ask the account's administrator which policy (also of the organisation, or a permissions boundary) denies \
          `{permission}`",
     )
-    .saying("explicit deny")
+    .with_phrase("explicit deny")
     .shut_out(),
     Meaning::new(
         &["UnauthorizedOperation", "AccessDenied", "AccessDeniedException"],
         "the credentials may not do `{permission}`",
-        "allow `{permission}` to the user or role; docs/iam-policy.json is the whole policy that monctl needs",
+        "allow `{permission}` for the user or role; docs/iam-policy.json is the complete policy that monctl needs",
     )
     .shut_out(),
     Meaning::new(
         &["InvalidClientTokenId", "UnrecognizedClientException", "InvalidAccessKeyId"],
         "{service} does not know the access key",
-        "the key was deleted or deactivated, or is of another partition: see `aws sts get-caller-identity`, then take \
-         credentials that are valid",
+        "the key was deleted or deactivated, or belongs to another partition: check with \
+         `aws sts get-caller-identity`, then use valid credentials",
     )
     .shut_out(),
     Meaning::new(
         &["ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"],
         "the credentials have expired",
-        "get new ones (`aws sso login`, or whatever issued them), then run the same again: it goes on from here",
+        "renew them (for example with `aws sso login`), then run the command again: it continues from here",
     )
     .shut_out(),
     Meaning::new(
         &["SignatureDoesNotMatch", "InvalidSignatureException", "IncompleteSignature"],
         "the secret access key does not belong to the access key",
-        "copy both again: a character is missing or too much",
+        "copy both again: one of them has a missing or extra character",
     )
     .shut_out(),
     Meaning::new(
         &["AuthFailure"],
         "{service} does not accept the credentials in this region",
-        "see whether the key is valid (`aws sts get-caller-identity`), and whether the region is one that the account \
-         must enable first",
+        "check whether the key is valid (`aws sts get-caller-identity`), and whether the account must enable this \
+         region first",
     )
     .shut_out(),
     Meaning::new(
         &["OptInRequired"],
-        "the account may not use what `{action}` asks for before it is subscribed to it",
+        "`{action}` needs a region or an image to which the account is not subscribed",
         "enable the region under Account, AWS Regions, or accept the image's terms in the AWS Marketplace; the message \
-         above says which",
+         above names it",
     )
     .shut_out(),
     Meaning::new(
         &["PendingVerification"],
         "AWS has not verified the account for this region yet",
-        "wait for the e-mail of AWS (mostly minutes, at most four hours), then run the same again",
+        "wait for the e-mail from AWS (usually minutes, at most four hours), then run the command again",
     ),
     Meaning::new(
         &["Blocked"],
         "AWS has blocked the account",
-        "open a case with AWS Support: only they can lift it",
+        "open a case with AWS Support: only AWS can unblock it",
     )
     .shut_out(),
     // How much the account may have.
     Meaning::new(
         &["VcpuLimitExceeded"],
-        "the account's quota of vCPUs in this region does not suffice",
+        "the account's quota of vCPUs in this region would be exceeded",
         "raise `Running On-Demand Standard (A, C, D, H, I, M, R, T, Z) instances` (L-1216C47A) in Service Quotas, \
-         Amazon EC2, choose smaller types in `provider.aws.instance_type`, or end instances that nobody needs",
+         Amazon EC2, choose smaller types in `provider.aws.instance_type`, or terminate unused instances",
     ),
     Meaning::new(
         &["InstanceLimitExceeded"],
-        "the account's quota of instances of this type in this region does not suffice",
+        "the account's quota of instances of this type in this region would be exceeded",
         "raise the quota of the type in Service Quotas, Amazon EC2, or choose another in `provider.aws.instance_type`",
     ),
     Meaning::new(
         &["AddressLimitExceeded"],
-        "the account's quota of elastic addresses in this region does not suffice",
-        "raise `EC2-VPC Elastic IPs` (L-0263D0A3) in Service Quotas, Amazon EC2, release addresses that nobody needs, or \
-         leave `provider.aws.elastic_ip` out",
+        "the account's quota of elastic addresses in this region would be exceeded",
+        "raise `EC2-VPC Elastic IPs` (L-0263D0A3) in Service Quotas, Amazon EC2, release unused addresses, or omit \
+         `provider.aws.elastic_ip`",
     ),
     Meaning::new(
         &["SecurityGroupLimitExceeded"],
-        "the account's quota of security groups in this region does not suffice",
-        "raise `VPC security groups per Region` (L-E79EC296) in Service Quotas, Amazon VPC, or remove groups that nobody \
-         needs",
+        "the account's quota of security groups in this region would be exceeded",
+        "raise `VPC security groups per Region` (L-E79EC296) in Service Quotas, Amazon VPC, or remove unused groups",
     ),
     Meaning::new(
         &["RulesPerSecurityGroupLimitExceeded"],
         "a security group would have more rules than its quota allows",
-        "raise `Inbound or outbound rules per security group` (L-0EA8095F) in Service Quotas, Amazon VPC, or write fewer \
-         networks into `app.allow` and `provider.aws.allow_ssh_from`",
+        "raise `Inbound or outbound rules per security group` (L-0EA8095F) in Service Quotas, Amazon VPC, or list \
+         fewer networks in `app.allow` and `provider.aws.allow_ssh_from`",
     ),
     Meaning::new(
         &["VolumeLimitExceeded", "MaxStorageLimitExceeded*"],
-        "the account's quota of gp3 storage in this region does not suffice",
-        "raise `Storage for General Purpose SSD (gp3) volumes` (L-7A658B76) in Service Quotas, Amazon EBS, or write a \
+        "the account's quota of gp3 storage in this region would be exceeded",
+        "raise `Storage for General Purpose SSD (gp3) volumes` (L-7A658B76) in Service Quotas, Amazon EBS, or set a \
          smaller `provider.aws.disk`",
     ),
     Meaning::new(
         &["RequestLimitExceeded", "Throttling*", "RequestThrottled*", "EC2ThrottledException", "SlowDown"],
-        "{service} goes on refusing `{action}`: the account asks too much at once",
-        "wait a minute, then run the same again: it goes on from here",
+        "{service} keeps throttling `{action}`: the account sends too many requests",
+        "wait a minute, then run the command again: it continues from here",
     ),
     // What there is.
     Meaning::new(
         &["InsufficientInstanceCapacity", "InsufficientHostCapacity", "InsufficientCapacity*"],
         "no zone that was tried has capacity for the instance type now",
-        "write other types into `provider.aws.alternatives`, leave `provider.aws.subnet` out so that all zones are tried, \
-         or run the same again later",
+        "list other types in `provider.aws.alternatives`, omit `provider.aws.subnet` so that all zones are tried, or \
+         run the command again later",
     ),
     Meaning::new(
         &["InsufficientFreeAddressesInSubnet"],
@@ -181,7 +180,7 @@ pub(super) const MEANINGS: &[Meaning] = &[
     ),
     Meaning::new(
         &["Unsupported", "UnsupportedOperation", "InstanceTypeNotSupported"],
-        "what `{action}` asks for does not exist here; mostly the zone does not offer the instance type",
+        "`{action}` is not supported with these settings; usually the zone does not offer the instance type",
         "choose another type in `provider.aws.instance_type`, or a subnet in another zone",
     ),
     Meaning::new(
@@ -192,55 +191,56 @@ pub(super) const MEANINGS: &[Meaning] = &[
     Meaning::new(
         &["InvalidAMIID*", "InvalidImageID*"],
         "the image does not exist in this region, or the account may not use it",
-        "correct `provider.aws.image` (an image has another id in each region), or leave it out for the newest Debian 13",
+        "correct `provider.aws.image` (an image has another id in each region), or omit it for the newest Debian 13",
     ),
     Meaning::new(
         &["InvalidSubnetID*", "InvalidSubnet", "InvalidSubnet.NotFound"],
         "the subnet does not exist in this region",
-        "correct `provider.aws.subnet`, or leave it out",
+        "correct `provider.aws.subnet`, or omit it",
     ),
     Meaning::new(
         &["InvalidVpcID*"],
         "the VPC does not exist in this region",
-        "correct `provider.aws.vpc`, or leave it out for the default one",
+        "correct `provider.aws.vpc`, or omit it for the default VPC",
     ),
     Meaning::new(
         &["VPCIdNotSpecified", "DefaultVpcDoesNotExist", "DefaultSubnetDoesNotExist*"],
         "the account has no default VPC in this region",
-        "name one in `provider.aws.vpc` or `provider.aws.subnet`, or make it with `aws ec2 create-default-vpc`",
+        "set `provider.aws.vpc` or `provider.aws.subnet`, or create a default VPC with `aws ec2 create-default-vpc`",
     ),
     Meaning::new(
         &["InvalidParameterValue", "InvalidIamInstanceProfileName*", "InvalidIamInstanceProfileArn*"],
         "the instance profile does not exist",
         "correct `provider.aws.instance_profile`; docs/iam-discovery.json is the policy for its role",
     )
-    .saying("instance profile"),
+    .with_phrase("instance profile"),
     Meaning::new(
         &["InvalidParameterValue", "InvalidUserData*"],
-        "what is handed to the instance at its start is more than the 16 KB that EC2 takes",
-        "please report it with the spec: monctl hands over a few keys only",
+        "the instance's user data exceeds EC2's limit of 16 KB",
+        "please report this with the spec: monctl passes only a few keys",
     )
-    .saying("user data is limited"),
+    .with_phrase("user data is limited"),
     // What is in the way.
     Meaning::new(
         &["OperationNotPermitted"],
         "the instance is protected from termination",
-        "set `termination_protection: false` in the spec and run `monctl up`, or take the protection off by hand; then \
+        "set `termination_protection: false` in the spec and run `monctl up`, or disable the protection by hand; then \
          run `monctl down` again",
     ),
     Meaning::new(
         &["DependencyViolation", "ResourceInUse", "InvalidGroup.InUse"],
-        "something that is not of this project still uses what `{action}` is about",
-        "the message above names it; detach it (mostly an interface or a rule of another group), then run the same again",
+        "a resource outside this project still uses the target of `{action}`",
+        "detach the resource that the message above names (usually an interface or a rule of another group), then run \
+         the command again",
     ),
     Meaning::new(
         &["IdempotentParameterMismatch"],
-        "an earlier run asked for the same thing with other settings",
-        "run the same again; where it stays, remove what is there with `monctl down` first",
+        "an earlier run made the same request with other settings",
+        "run the command again; if it fails again, remove the project with `monctl down` first",
     ),
     Meaning::new(
         &["InternalError", "InternalFailure", "ServiceUnavailable", "Unavailable"],
-        "{service} itself has a failure, also after several tries of `{action}`",
-        "wait and run the same again, it goes on from here; https://health.aws.amazon.com shows what is down",
+        "{service} had an internal failure in all attempts of `{action}`",
+        "wait and run the command again: it continues from here; https://health.aws.amazon.com shows outages",
     ),
 ];

@@ -1,4 +1,4 @@
-//! What a person reads of each failure: the message, what EC2 said, and the remedy.
+//! Texts of each failure: the message, EC2's own message, and the remedy.
 
 use aws_sdk_ec2::error::ErrorMetadata;
 use aws_sdk_ec2::operation::run_instances::RunInstancesError;
@@ -18,7 +18,7 @@ fn whole(error: &Error) -> String {
         .join("\n")
 }
 
-/// An answer as the SDK hands it over.
+/// An answer as the SDK returns it.
 fn answered(
     code: Option<&str>,
     message: &str,
@@ -37,7 +37,7 @@ fn answered(
 }
 
 #[test]
-fn each_code_says_what_it_means_and_what_to_do() {
+fn each_code_has_a_meaning_and_a_remedy() {
     let cases = [
         ("UnauthorizedOperation", "You are not authorized to perform this operation.", "`ec2:RunInstances`"),
         (
@@ -51,12 +51,12 @@ fn each_code_says_what_it_means_and_what_to_do() {
         ("AddressLimitExceeded", "", "L-0263D0A3"),
         ("OptInRequired", "", "Marketplace"),
         ("PendingVerification", "", "verified"),
-        ("AuthFailure", "", "enable first"),
+        ("AuthFailure", "", "enable this region first"),
         ("InvalidClientTokenId", "", "does not know the access key"),
         ("ExpiredToken", "", "aws sso login"),
         ("RequestExpired", "Request has expired.", "have expired"),
         ("SignatureDoesNotMatch", "", "secret access key"),
-        ("RequestLimitExceeded", "", "too much at once"),
+        ("RequestLimitExceeded", "", "too many requests"),
         ("InsufficientInstanceCapacity", "", "provider.aws.alternatives"),
         ("Unsupported", "", "does not offer the instance type"),
         ("InvalidAMIID.NotFound", "", "provider.aws.image"),
@@ -76,12 +76,12 @@ fn each_code_says_what_it_means_and_what_to_do() {
     for (code, message, wanted) in cases {
         let error = answer(RUN, code, message).explain();
         assert!(whole(&error).contains(wanted), "{code}: no {wanted:?} in {}", whole(&error));
-        assert!(error.causes()[0].contains(&format!("EC2 said `{code}`")), "{:?}", error.causes());
+        assert!(error.causes()[0].contains(&format!("EC2 returned `{code}`")), "{:?}", error.causes());
     }
 }
 
 #[test]
-fn every_row_of_the_table_reads_as_a_message() {
+fn every_row_of_the_table_has_no_unfilled_placeholder_and_no_final_stop() {
     for meaning in codes::MEANINGS.iter().chain([&codes::CLOCK]) {
         let filled = answer(RUN, "X", "").fill(meaning.means);
         assert!(!filled.contains(['{', '}']) && !filled.ends_with('.'), "{filled}");
@@ -91,9 +91,9 @@ fn every_row_of_the_table_reads_as_a_message() {
 }
 
 #[test]
-fn an_unknown_code_is_shown_as_ec2_said_it() {
+fn an_unknown_code_is_shown_with_ec2s_message() {
     let error = explain(RUN, &answered(Some("Strange.New"), "It is so.", 400, None));
-    assert_eq!(error.message(), "`ec2:RunInstances` failed: EC2 said `Strange.New`: It is so");
+    assert_eq!(error.message(), "`ec2:RunInstances` failed: EC2 returned `Strange.New`: It is so");
     assert_eq!((error.exit(), error.causes().len()), (Exit::Failed, 0));
 }
 
@@ -104,7 +104,7 @@ fn another_parameter_that_is_invalid_is_not_taken_for_a_known_one() {
 }
 
 #[test]
-fn what_only_ec2_can_read_is_left_out() {
+fn the_encoded_part_of_a_message_is_left_out() {
     let message = "You are not authorized to perform this operation. User: a is not authorized to perform: \
                    ec2:CreateTags on resource: b. Encoded authorization failure message: AQoDYXdzEJr";
     let error = answer(RUN, "UnauthorizedOperation", message).explain();
@@ -113,7 +113,7 @@ fn what_only_ec2_can_read_is_left_out() {
 }
 
 #[test]
-fn who_is_shut_out_before_anything_was_touched_could_not_run() {
+fn no_access_in_a_read_only_call_is_could_not_run() {
     for code in
         ["UnauthorizedOperation", "AuthFailure", "ExpiredToken", "OptInRequired", "InvalidClientTokenId"]
     {
@@ -124,7 +124,7 @@ fn who_is_shut_out_before_anything_was_touched_could_not_run() {
 }
 
 #[test]
-fn a_clock_that_is_wrong_is_named_with_the_difference() {
+fn a_wrong_clock_is_reported_with_the_difference() {
     let error =
         explain(LOOK, &answered(Some("RequestExpired"), "", 400, Some("Wed, 01 Jan 2020 00:00:00 GMT")));
     assert!(error.message().contains("clock") && error.hint().unwrap().contains("timedatectl"), "{error}");
@@ -135,14 +135,14 @@ fn a_clock_that_is_wrong_is_named_with_the_difference() {
 }
 
 #[test]
-fn a_clock_that_is_wrong_explains_no_other_code() {
+fn a_wrong_clock_does_not_change_the_meaning_of_other_codes() {
     let error =
         explain(LOOK, &answered(Some("OptInRequired"), "", 400, Some("Wed, 01 Jan 2020 00:00:00 GMT")));
     assert!(!error.message().contains("clock"), "{error}");
 }
 
 #[test]
-fn an_answer_of_somebody_else_is_told_by_its_status() {
+fn an_answer_in_another_format_is_reported_by_its_status() {
     let error = explain(LOOK, &answered(None, "", 503, None));
     assert!(error.message().contains("503") && error.hint().unwrap().contains("proxy"), "{error}");
     assert_eq!(code(&answered(None, "", 503, None)), None);
@@ -150,7 +150,7 @@ fn an_answer_of_somebody_else_is_told_by_its_status() {
 }
 
 #[test]
-fn what_keeps_a_call_from_being_answered_is_known_by_its_words() {
+fn causes_of_unanswered_calls_are_recognized_by_their_phrases() {
     let cases = [
         (
             "the credential provider was not enabled\nno credentials found in chain. Attempted:",
@@ -181,7 +181,7 @@ fn what_keeps_a_call_from_being_answered_is_known_by_its_words() {
         (
             "an error occurred while loading credentials\nfailed to refresh cached Login token\nunhandled error\n\
              dns error\nfailed to lookup address information",
-            "the service that gives the credentials cannot be reached: its name is not known",
+            "the service that provides the credentials cannot be reached: its name cannot be resolved",
             "internet",
         ),
         (
@@ -193,11 +193,11 @@ fn what_keeps_a_call_from_being_answered_is_known_by_its_words() {
         (
             "an error occurred while loading credentials\nan error occurred while loading an access token\n\
              HTTP connect timeout occurred after 3.1s",
-            "the service that gives the credentials cannot be reached: it did not answer in time",
+            "the service that provides the credentials cannot be reached: it did not answer in time",
             "firewall",
         ),
         ("Invalid Configuration: Missing Region", "no region", "AWS_REGION"),
-        ("dns error\nfailed to lookup address information", "name is not known", "endpoint"),
+        ("dns error\nfailed to lookup address information", "name cannot be resolved", "endpoint"),
         ("tcp connect error\nConnection refused (os error 111)", "refused", "endpoint"),
         ("invalid peer certificate: UnknownIssuer", "TLS", "AWS_CA_BUNDLE"),
         ("HTTP connect timeout occurred after 3.1s", "in time", "firewall"),
@@ -218,14 +218,14 @@ fn what_keeps_a_call_from_being_answered_is_known_by_its_words() {
 }
 
 #[test]
-fn another_account_and_no_region_stop_before_anything_is_touched() {
+fn another_account_and_no_region_stop_before_any_change() {
     let error = wrong_account(&"123456789012".parse().unwrap(), "999999999999");
     assert!(whole(&error).contains("999999999999") && whole(&error).contains("AWS_PROFILE"));
     assert_eq!((error.exit(), no_region().exit()), (Exit::CouldNotRun, Exit::CouldNotRun));
 }
 
 #[test]
-fn what_is_not_there_is_known_by_all_spellings_of_its_code() {
+fn all_spellings_of_a_not_found_code_are_recognized() {
     let families = ["InvalidGroup", "InvalidSecurityGroup", "InvalidKeyPair"];
     for code in [
         "InvalidGroup.NotFound",
@@ -243,7 +243,7 @@ fn what_is_not_there_is_known_by_all_spellings_of_its_code() {
 }
 
 #[test]
-fn a_dry_run_is_allowed_by_its_own_code_alone() {
+fn a_dry_run_succeeds_only_with_its_own_code() {
     let answer = |code: &str| answered(Some(code), "", 412, None);
     assert!(allowed(RUN, Err::<(), _>(answer("DryRunOperation")), &[]).is_ok());
     let fine = ["IncorrectInstanceState"];
@@ -255,7 +255,7 @@ fn a_dry_run_is_allowed_by_its_own_code_alone() {
 }
 
 #[tokio::test]
-async fn a_denied_removal_is_fine_only_where_the_thing_is_gone() {
+async fn a_denied_removal_is_ignored_only_if_the_resource_is_gone() {
     let denied =
         || RemovalObstacle::of("ec2:DeleteKeyPair", &answered(Some("UnauthorizedOperation"), "", 403, None));
     assert!(denied().unless_gone(async { Ok(false) }).await.is_ok());

@@ -1,6 +1,6 @@
-//! Calls that were never answered: without credentials or a region, or without a way to the endpoint.
+//! Calls without an answer: without credentials or a region, or without a network path to the endpoint.
 //!
-//! The SDK says which only in words, somewhere in the chain of causes: what is looked for there is data.
+//! The SDK describes the cause only in text, somewhere in the chain of causes; the phrases to look for are data.
 
 use std::error::Error as StdError;
 
@@ -9,44 +9,49 @@ use super::{SdkError, causes, only_reads, service};
 use crate::error::{Error, Exit, Result};
 
 /// How a region is set.
-pub(super) const REGION_REMEDY: &str = "write `region:` below `provider.aws`, set `AWS_REGION`, or give the profile one (`aws configure set region …`)";
+pub(super) const REGION_REMEDY: &str = "set `provider.aws.region` in the spec, or `AWS_REGION`, or the profile's \
+                                        region (`aws configure set region …`)";
 
 /// The variables that name a proxy, in the order in which they are shown.
 const PROXIES: [&str; 6] =
     ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "HTTP_PROXY", "http_proxy"];
 
-/// One thing that keeps a call from being sent or answered.
+/// One possible reason why a call is not sent or not answered.
 struct Obstacle {
-    /// Any of these in the chain of causes, in lower case, says that it is this.
-    says: &'static [&'static str],
+    /// Phrases in lower case; any of them in the chain of causes identifies this reason.
+    phrases: &'static [&'static str],
     means: &'static str,
     remedy: &'static str,
 }
 
-/// What is wrong with the credentials or the region. The first that fits counts.
+/// Problems with the credentials or the region. The first match applies.
 const IDENTITY: &[Obstacle] = &[
     Obstacle {
-        says: &["missing region", "missing signing region", "region must be set"],
+        phrases: &["missing region", "missing signing region", "region must be set"],
         means: "no region is set",
         remedy: REGION_REMEDY,
     },
     Obstacle {
-        says: &["sso token has expired", "in cached sso token file", "session token not found or invalid"],
+        phrases: &["sso token has expired", "in cached sso token file", "session token not found or invalid"],
         means: "the SSO session has expired, or was never started",
-        remedy: "run `aws sso login` (with `--profile` where you use one), then run the same again",
+        remedy: "run `aws sso login` (with `--profile` if you use one), then run the command again",
     },
     Obstacle {
-        says: &["cached login token is expired", "please reauthenticate", "in cached login token file"],
+        phrases: &["cached login token is expired", "please reauthenticate", "in cached login token file"],
         means: "the session of `aws login` has expired, or was never started",
-        remedy: "run `aws login` (with `--profile` where you use one), then run the same again",
+        remedy: "run `aws login` (with `--profile` if you use one), then run the command again",
     },
     Obstacle {
-        says: &["was not properly configured", "profile file provider could not be built", "invalid profile"],
-        means: "the profile is not usable",
-        remedy: "see what the cause names in `~/.aws/config` and `~/.aws/credentials`",
+        phrases: &[
+            "was not properly configured",
+            "profile file provider could not be built",
+            "invalid profile",
+        ],
+        means: "the profile cannot be used",
+        remedy: "correct what the cause names in `~/.aws/config` or `~/.aws/credentials`",
     },
     Obstacle {
-        says: &[
+        phrases: &[
             "credential provider was not enabled",
             "no credentials found",
             "identity resolver",
@@ -54,13 +59,13 @@ const IDENTITY: &[Obstacle] = &[
         ],
         means: "no credentials for AWS were found",
         remedy: "run `aws configure` or `aws sso login`, or set `AWS_PROFILE`, or `AWS_ACCESS_KEY_ID` and \
-                 `AWS_SECRET_ACCESS_KEY`; docs/aws.md says more",
+                 `AWS_SECRET_ACCESS_KEY`; see docs/aws.md",
     },
 ];
 
-/// New credentials were to be loaded for the call, and were not: it may be the network path to their service.
+/// Loading new credentials for the call failed; the reason may be the network path to their service.
 const CREDENTIALS: Obstacle = Obstacle {
-    says: &[
+    phrases: &[
         "loading credentials",
         "credentials provider timed out",
         "credentials error",
@@ -68,52 +73,52 @@ const CREDENTIALS: Obstacle = Obstacle {
         "access token provider timed out",
     ],
     means: "the credentials cannot be loaded",
-    remedy: "see what the cause names; `aws sts get-caller-identity` tries the same",
+    remedy: "correct what the cause names; test with `aws sts get-caller-identity`",
 };
 
-/// What is the matter with the way. The first that fits counts.
+/// Problems on the network path. The first match applies.
 const NO_WAY: &[Obstacle] = &[
     Obstacle {
-        says: &["dns error", "failed to lookup address", "name or service not known"],
-        means: "{service} cannot be reached: its name is not known",
-        remedy: "see whether the region and `provider.aws.endpoint` are written rightly, and whether this computer has a \
-                 way to the internet",
+        phrases: &["dns error", "failed to lookup address", "name or service not known"],
+        means: "{service} cannot be reached: its name cannot be resolved",
+        remedy: "check the spelling of the region and `provider.aws.endpoint`, and whether this computer reaches the \
+                 internet",
     },
     Obstacle {
-        says: &["certificate", "tls handshake", "handshake", "unknownissuer", "corrupt message"],
+        phrases: &["certificate", "tls handshake", "handshake", "unknownissuer", "corrupt message"],
         means: "{service} cannot be reached: the TLS connection is not trusted",
-        remedy: "where a proxy opens TLS, name its certificate in `AWS_CA_BUNDLE` or add it to the system's; else see \
-                 whether `provider.aws.endpoint` is right",
+        remedy: "if a proxy intercepts TLS, name its certificate in `AWS_CA_BUNDLE` or add it to the system's; else \
+                 check `provider.aws.endpoint`",
     },
     Obstacle {
-        says: &["connection refused"],
+        phrases: &["connection refused"],
         means: "{service} cannot be reached: the connection is refused",
-        remedy: "see whether `provider.aws.endpoint` is right and a proxy or firewall is in between",
+        remedy: "check `provider.aws.endpoint`, and whether a proxy or firewall is in between",
     },
     Obstacle {
-        says: &["unsuccessful tunnel", "tunnel error", "proxy authorization required"],
+        phrases: &["unsuccessful tunnel", "tunnel error", "proxy authorization required"],
         means: "{service} cannot be reached: the proxy does not connect to it",
-        remedy: "see whether the proxy lets this computer through, and whether `NO_PROXY` is to name the endpoint",
+        remedy: "check whether the proxy accepts this computer, and whether `NO_PROXY` should name the endpoint",
     },
     Obstacle {
-        says: &["timed out", "timeout", "deadline has elapsed"],
+        phrases: &["timed out", "timeout", "deadline has elapsed"],
         means: "{service} cannot be reached: `{action}` was not answered in time",
-        remedy: "see whether a firewall or proxy is in between, then run the same again: it goes on from here",
+        remedy: "check whether a firewall or proxy is in between, then run the command again: it continues from here",
     },
 ];
 
 const OTHERWISE: Obstacle = Obstacle {
-    says: &[],
+    phrases: &[],
     means: "{service} cannot be reached: `{action}` was not answered",
-    remedy: "see whether this computer has a way to the internet, then run the same again: it goes on from here",
+    remedy: "check whether this computer reaches the internet, then run the command again: it continues from here",
 };
 
-/// What kept a call from being answered.
+/// The error for a call without an answer.
 pub(super) fn explain<E: StdError + 'static>(action: &str, error: &SdkError<E>) -> Error {
     words(action, &causes(error), proxy().as_deref())
 }
 
-/// The same from what the chain of causes says, outermost first, and the proxy that is set.
+/// The same from the chain of causes, outermost first, and the proxy that is set.
 pub(super) fn words(action: &str, chain: &[String], proxy: Option<&str>) -> Error {
     let exit = if only_reads(action) { Exit::CouldNotRun } else { Exit::Failed };
     let text = joined(chain);
@@ -121,7 +126,7 @@ pub(super) fn words(action: &str, chain: &[String], proxy: Option<&str>) -> Erro
         (identity.means.to_owned(), identity.remedy)
     } else if CREDENTIALS.fits(&text) {
         find(NO_WAY, &text).map_or((CREDENTIALS.means.to_owned(), CREDENTIALS.remedy), |obstacle| {
-            (obstacle.on_the_way_to("the service that gives the credentials"), obstacle.remedy)
+            (obstacle.on_the_way_to("the service that provides the credentials"), obstacle.remedy)
         })
     } else {
         let obstacle = find(NO_WAY, &text).unwrap_or(&OTHERWISE);
@@ -130,20 +135,20 @@ pub(super) fn words(action: &str, chain: &[String], proxy: Option<&str>) -> Erro
     Error::new(exit, means).remedy(remedy).because(root(chain, proxy))
 }
 
-/// What keeps credentials from being asked for of another service, where that is the way to it.
+/// The error for credentials that could not be loaded from another service, if the network path is the reason.
 pub(in super::super) fn no_way(source: &str, chain: &[String]) -> Option<Error> {
     let obstacle = find(NO_WAY, &joined(chain))?;
-    let means = obstacle.on_the_way_to(&format!("the service that gives the credentials of {source}"));
+    let means = obstacle.on_the_way_to(&format!("the service that provides the credentials of {source}"));
     Some(Error::could_not_run(means).remedy(obstacle.remedy).because(root(chain, proxy().as_deref())))
 }
 
 impl Obstacle {
-    /// Whether the text of a chain of causes names it.
+    /// Whether the text of a chain of causes has one of the phrases.
     fn fits(&self, text: &str) -> bool {
-        self.says.iter().any(|words| text.contains(words))
+        self.phrases.iter().any(|phrase| text.contains(phrase))
     }
 
-    /// What it means where a service was asked for credentials and not for an action.
+    /// The message for a request for credentials, which has no action.
     fn on_the_way_to(&self, service: &str) -> String {
         self.means.replace("{service}", service).replace("`{action}` was not answered", "it did not answer")
     }
@@ -158,32 +163,32 @@ fn find(obstacles: &'static [Obstacle], text: &str) -> Option<&'static Obstacle>
     obstacles.iter().find(|obstacle| obstacle.fits(text))
 }
 
-/// The innermost cause, and the proxy, which may be what it is about.
+/// The innermost cause, and the proxy, which may be the reason.
 fn root(chain: &[String], proxy: Option<&str>) -> String {
     let root = chain.last().map_or("the cause is not known", String::as_str);
     proxy.map_or_else(|| root.to_owned(), |proxy| format!("{root} ({proxy} is set)"))
 }
 
-/// The variable that sets a proxy and the proxy, without a password.
+/// The variable that sets a proxy, and its value without a password.
 fn proxy() -> Option<String> {
     let set = PROXIES.iter().find_map(|name| Some((name, variable(name)?)));
     set.map(|(name, value)| format!("`{name}={}`", value.rsplit_once('@').map_or(&*value, |(_, host)| host)))
 }
 
-/// Refuses a proxy that cannot be one: the SDK would go without it, and fail at a firewall.
+/// Rejects invalid proxy addresses: the SDK would ignore the proxy, and fail at a firewall.
 ///
 /// # Errors
-/// A variable is set to something else than a proxy.
+/// A variable is not a valid proxy address.
 pub(in super::super) fn check_proxies() -> Result<()> {
     let wrong = PROXIES.iter().find(|name| variable(name).is_some_and(|value| !is_proxy(&value)));
     match wrong {
         None => Ok(()),
-        Some(name) => Err(Error::could_not_run(format!("`{name}` is set, and not to a proxy"))
+        Some(name) => Err(Error::could_not_run(format!("`{name}` is not a valid proxy address"))
             .remedy(format!("write it as `http://HOST:PORT`, or unset it: `unset {name}`"))),
     }
 }
 
-/// Whether a text is written as a proxy is: `[SCHEME://][USER:PASSWORD@]HOST[:PORT]`.
+/// Whether a text is a proxy address: `[SCHEME://][USER:PASSWORD@]HOST[:PORT]`.
 fn is_proxy(text: &str) -> bool {
     let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
     let authority = rest.trim_end_matches('/');
@@ -201,7 +206,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_cannot_be_a_proxy_is_recognized() {
+    fn invalid_proxy_addresses_are_recognized() {
         let fine = [
             "http://proxy:3128",
             "proxy.example.org:8080",

@@ -1,11 +1,11 @@
-//! The cases that only this alert has.
+//! The alert's own cases.
 
 use super::super::setup::millis;
 use super::{Actor, Check, RuleTrial, TestGroup};
 use crate::spec::{Series, TrialCase};
 
 impl RuleTrial<'_> {
-    /// The group of a case; none where no fault can pass the threshold.
+    /// The group of a case; none if no fault can exceed the threshold.
     pub(super) fn own(&self, case: &TrialCase) -> Result<Option<TestGroup>, String> {
         let numbers = self.setup.numbers.and(&case.numbers)?;
         if numbers.optional(case.when.as_ref())?.is_some_and(|when| when <= 0.0) {
@@ -33,7 +33,7 @@ impl RuleTrial<'_> {
         self.group_of(&case.name, &actors, &series, &numbers, vec![check]).map(Some)
     }
 
-    /// The series that play in a case.
+    /// The series of a case.
     fn cast<'a>(&'a self, case: &'a TrialCase) -> Vec<&'a Series> {
         let is_out = |series: &&Series| case.without.iter().any(|start| series.name.starts_with(start));
         self.setup.trial.series.iter().filter(|series| !is_out(series)).chain(&case.with).collect()

@@ -1,11 +1,11 @@
-//! The cases that every alert has to stand.
+//! The usual cases of every alert.
 
 use super::super::scene::metric_of;
 use super::super::time::TestMillis;
 use super::{Actor, Check, RuleTrial, TestGroup, words};
 use crate::spec::{Sees, Usual};
 
-/// In the order in which they are written.
+/// All of them, in the order of the output.
 pub(super) const ALL: [Usual; 10] = [
     Usual::Fires,
     Usual::Below,
@@ -20,7 +20,7 @@ pub(super) const ALL: [Usual; 10] = [
 ];
 
 impl RuleTrial<'_> {
-    /// The groups of a case; none where it makes no sense.
+    /// The groups of a case; none if it makes no sense.
     pub(super) fn usual(&self, usual: Usual) -> Result<Vec<TestGroup>, String> {
         let group = match usual {
             Usual::Fires => self.fires()?,
@@ -45,20 +45,20 @@ impl RuleTrial<'_> {
         Check::Quiet(self.setup.end)
     }
 
-    /// The threshold as a level, where levels are measured so and arithmetic is exact.
+    /// The threshold as a level, if both have the same unit and arithmetic is exact.
     fn threshold(&self) -> Result<Option<f64>, String> {
         let measured = self.rule.above.filter(|_| self.setup.trial.fault.is_none());
         let level = self.setup.numbers.optional(self.setup.trial.at.as_ref())?;
         Ok(level.or(measured).filter(|_| self.exact))
     }
 
-    /// Not one evaluation too early, not one too late.
+    /// Fires not one evaluation too early, not one too late.
     fn fires(&self) -> Result<Option<TestGroup>, String> {
         let Some(fault) = self.setup.levels.fault else { return Ok(None) };
         let clock = self.setup.clock;
         let firing = clock.firing(self.setup.onset);
         let actor = Actor::new(1, fault);
-        // Before the range is full its value is another one.
+        // The value differs until the range is full.
         let full = firing.sure.max(clock.tick(self.setup.memory.range + clock.scrape));
         let mut checks = vec![
             Check::Firing(firing.sure, 1),
@@ -74,10 +74,10 @@ impl RuleTrial<'_> {
         self.group(words(usual), &[Actor::new(1, level)], vec![self.quiet_at_end()]).map(Some)
     }
 
-    /// The longest fault that leaves no doubt and is over too soon.
+    /// The longest unmistakable fault that is too short to fire.
     fn spike(&self) -> Result<Option<TestGroup>, String> {
         let (clock, memory, levels) = (self.setup.clock, self.setup.memory, self.setup.levels);
-        // For so much longer than the fault is the expression true, at most.
+        // The expression is true for at most so much longer than the fault.
         let echo = (memory.fall.1.saturating_sub(memory.rise.0)) * clock.scrape;
         let length = clock.scrape_until(clock.hold.saturating_sub(echo));
         if length == 0 || levels.fault.is_none() || self.setup.trial.sees == Sees::Otherwise {
@@ -94,7 +94,7 @@ impl RuleTrial<'_> {
         self.group(words(Usual::Spike), &[actor], checks).map(Some)
     }
 
-    /// A fault that leaves no doubt begins and ends: the range decides when it is seen and forgotten.
+    /// An unmistakable fault begins and ends: the range determines when both are noticed.
     fn window(&self) -> Result<Option<TestGroup>, String> {
         let (clock, memory, levels) = (self.setup.clock, self.setup.memory, self.setup.levels);
         if levels.fault.is_none() || self.setup.trial.sees == Sees::Otherwise {
@@ -114,7 +114,7 @@ impl RuleTrial<'_> {
         self.group(words(Usual::Window), &[actor], checks).map(Some)
     }
 
-    /// A scrape at which the range is full, after an evaluation that has seen it so.
+    /// A scrape at which the range is full, after an evaluation with a full range.
     fn filled(&self) -> TestMillis {
         let clock = self.setup.clock;
         clock.scrape_at(clock.tick(self.setup.memory.range + 2 * clock.scrape) + 1)
@@ -124,10 +124,10 @@ impl RuleTrial<'_> {
         let Some(fault) = self.setup.levels.fault else { return Ok(vec![]) };
         let actor = Actor::new(1, fault);
         let mut groups = Vec::new();
-        if self.asks_up() {
+        if self.queries_up() {
             groups.push(self.ending(words(Usual::Vanishing), actor.clone(), 0)?);
             groups.push(self.ending(
-                "remembers what a host said before it died",
+                "keeps the last values of a host that died",
                 actor.clone(),
                 self.held(),
             )?);
@@ -138,31 +138,31 @@ impl RuleTrial<'_> {
         let metrics = self.held_metrics();
         for metric in metrics.iter().filter(|_| metrics.len() > 1) {
             let actor = Actor { going: Some((*metric).to_owned()), ..actor.clone() };
-            groups.push(self.ending(&format!("ends with its {metric}"), actor, self.held())?);
+            groups.push(self.ending(&format!("resolves when its {metric} ends"), actor, self.held())?);
         }
         groups.extend(self.ended_early(&actor)?);
         Ok(groups)
     }
 
-    /// What is remembered of a host that was well.
+    /// A healthy host dies.
     fn healthy_death(&self) -> Result<TestGroup, String> {
         let clock = self.setup.clock;
         let from = 2 * clock.scrape;
         let actor = Actor { dies: Some(from), ..Actor::new(1, self.setup.levels.healthy) };
         let checks = [from, from + clock.scrape].map(|at| Check::Calm(clock.tick(at))).to_vec();
-        self.group("remembers nothing bad of a host that was well", &[actor], checks)
+        self.group("does not fire for a healthy host that died", &[actor], checks)
     }
 
     const fn held(&self) -> TestMillis {
         self.setup.memory.held
     }
 
-    /// Whether the alert remembers only where a scrape has failed, and forgets at once what is gone.
-    fn asks_up(&self) -> bool {
+    /// Whether the alert keeps last values only of failed scrapes, and drops removed series at once.
+    fn queries_up(&self) -> bool {
         self.held() > 0 && self.setup.trial.series.iter().any(|series| metric_of(&series.name) == "up")
     }
 
-    /// An alert that fires until it has no data any more, and for so long after the last ones.
+    /// An alert that fires until `held` after its last data.
     fn ending(&self, name: &str, actor: Actor, held: TestMillis) -> Result<TestGroup, String> {
         let clock = self.setup.clock;
         let firing = clock.firing(self.setup.onset).sure;
@@ -179,18 +179,19 @@ impl RuleTrial<'_> {
         self.group(name, &[actor], checks)
     }
 
-    /// An actor whose data end with a scrape: it dies where only that is remembered.
+    /// An actor whose data end with a scrape: by a failing scrape if the alert keeps last values only then.
     fn without_data(&self, actor: Actor, from: TestMillis, held: TestMillis) -> Actor {
-        if held > 0 && self.asks_up() {
+        if held > 0 && self.queries_up() {
             Actor { dies: Some(from), ..actor }
         } else {
             Actor { gone: Some(from), ..actor }
         }
     }
 
-    /// The metrics of this trial whose end, each alone, ends an alert that would remember its last figures.
+    /// The metrics of this trial that each alone end an alert that would otherwise keep its last values.
     fn held_metrics(&self) -> Vec<&str> {
-        // In a way of its own, the value may move while one metric stands still: only the catalogue's own parameters are sure.
+        // With `Otherwise`, the value may change while one metric is constant: only the catalogue's own parameters are
+        // safe.
         if self.held() == 0 || self.setup.trial.sees == Sees::Otherwise && !self.exact {
             return vec![];
         }
@@ -200,7 +201,7 @@ impl RuleTrial<'_> {
         self.needs.iter().filter(is_played).map(String::as_str).collect()
     }
 
-    /// The last scrape after which there is no data any more before the alert would fire.
+    /// The data end just before the alert would fire.
     fn ended_early(&self, actor: &Actor) -> Result<Option<TestGroup>, String> {
         let (clock, onset, held) = (self.setup.clock, self.setup.onset, self.held());
         let firing = clock.firing(onset);
@@ -211,11 +212,11 @@ impl RuleTrial<'_> {
         }
         let actor = self.without_data(actor.clone(), gone, held);
         let checks = vec![Check::Quiet(firing.sure), Check::Quiet(firing.sure + clock.tick(clock.hold))];
-        self.group("does not fire on data that have ended", &[actor], checks).map(Some)
+        self.group("does not fire after its data have ended", &[actor], checks).map(Some)
     }
 
-    /// One scrape fails while the alert waits, and one while it fires. A rate over fewer than four scrapes was chosen
-    /// so; of one that grows until its window is full nothing is promised.
+    /// One scrape fails while the alert is pending, and one while it fires. Nothing is promised for a rate over fewer
+    /// than four scrapes, nor for one that grows until its window is full.
     fn survives(&self) -> Result<Option<TestGroup>, String> {
         let Some(fault) = self.setup.levels.fault else { return Ok(None) };
         let (clock, memory) = (self.setup.clock, self.setup.memory);

@@ -1,6 +1,6 @@
 """Starts the double: `python -m ec2_double [options] [--machines COMMAND…]`.
 
-The first line of output says where it is, once it is ready. It ends when its standard input ends, or on SIGTERM,
+The first line of output contains its address, once it is ready. It ends when its standard input ends, or on SIGTERM,
 and takes with it every machine that it made.
 """
 

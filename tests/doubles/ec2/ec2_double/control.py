@@ -1,4 +1,4 @@
-"""The control interface, /double/…: what a test asks of the double and tells it. JSON in, JSON out."""
+"""The control interface, /double/…: a test's queries and settings. JSON in, JSON out."""
 
 import json
 import sys

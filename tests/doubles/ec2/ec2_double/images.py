@@ -1,6 +1,6 @@
 """The images of a region: Debian's and Ubuntu's own, several ages each, and a stranger's of the same names.
 
-They are listed in no order of age, and the stranger's is the newest: only the owner and the creation date tell.
+They are listed in no order of age, and the stranger's is the newest: only owner and creation date distinguish them.
 """
 
 import hashlib

@@ -1,4 +1,4 @@
-"""The log of calls: what was asked, by whom, and how it ended."""
+"""The log of calls: action, principal and outcome."""
 
 import threading
 

@@ -1,10 +1,10 @@
-"""Instances that take their time: each state lasts as long as the settings say, then the next one begins."""
+"""Instances with delays: each state lasts as long as in the settings, then the next one begins."""
 
 import dataclasses
 import time
 
 CODES = {"pending": 0, "running": 16, "shutting-down": 32, "terminated": 48, "stopping": 64, "stopped": 80}
-# What comes after a state that passes, and the setting that says how long it lasts.
+# The state after a transitional state, and the setting for its duration.
 NEXT = {
     "pending": ("running", "pending"),
     "stopping": ("stopped", "stopping"),
@@ -28,7 +28,7 @@ class Change:
         return now - self.since >= getattr(settings, setting) and not self._waits_for_machine()
 
     def _waits_for_machine(self):
-        """A real machine is stopped or gone before EC2 says so; an instance is `running` while its machine boots."""
+        """A real machine is stopped or gone before EC2 reports it; an instance is `running` while its machine boots."""
         machine = self.instance.machine
         if machine is None or self.to == "running":
             return False
@@ -94,7 +94,7 @@ class Lives:
         instance.explain(code, f"{side} error on launch" if code.endswith("InternalError") else message)
 
     def _notice_failure(self, instance):
-        """An instance whose real machine failed terminates by itself, and says why."""
+        """An instance whose real machine failed terminates by itself, with the reason."""
         failure = instance.machine and instance.machine.failure
         if not failure or instance.state == "terminated":
             return

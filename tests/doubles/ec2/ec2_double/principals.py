@@ -48,7 +48,7 @@ class Principals:
         try:
             IAMPolicyDocumentValidator(document).validate()
         except MalformedPolicyDocument as error:
-            raise ValueError(f"this is no policy: {error}") from error
+            raise ValueError(f"this is not a policy: {error}") from error
         if name not in self.iam.users:
             self.iam.create_user(REGION, name)
         self.iam.put_user_policy(name, "granted", document)
@@ -67,7 +67,7 @@ class Principals:
         self._expired.add(access_key)
 
     def find(self, access_key):
-        """Whose key this is; nothing where nobody's."""
+        """The owner of this key; None if there is none."""
         found = self._of_user(access_key) or self._of_session(access_key) or self._of_role(access_key)
         if found is not None:
             found.is_expired = access_key in self._expired

@@ -1,4 +1,4 @@
-"""What EC2, IAM and STS say when they do not do as they were asked, as an exception and as XML."""
+"""Refusals of EC2, IAM and STS, as an exception and as XML."""
 
 from uuid import uuid4
 from xml.sax.saxutils import escape

@@ -20,7 +20,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         return super().date_time_string((timestamp or time.time()) + self.server.clock_offset())
 
     def log_message(self, *_arguments):
-        """The journal says what was asked."""
+        """The journal has the requests."""
 
     def do_GET(self):
         self._answer()

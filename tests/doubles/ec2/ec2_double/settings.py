@@ -18,9 +18,9 @@ class Settings:
     stale_states: float = 0
     """How old the states are that DescribeInstances shows."""
     page_size: int = 0
-    """The most that a Describe call answers at once, whatever the client asks for; 0 leaves it to the client."""
+    """The maximum page size of a Describe call, whatever the client requests; 0 leaves it to the client."""
     no_capacity: list = dataclasses.field(default_factory=list)
-    """Of what there is no capacity: `{"zone": …, "type": …}`; one that is left out stands for all."""
+    """Where there is no capacity: `{"zone": …, "type": …}`; an omitted key matches all."""
     vcpu_quota: int = 0
     """The most virtual CPUs that may run at a time; 0 sets no limit."""
     bucket: dict | None = None

@@ -1,4 +1,4 @@
-"""Whether a call comes from whom it says: its key, its signature, its time. botocore signs it again, and compares."""
+"""Authenticates a call by its key, signature and time. botocore signs it again, and the signatures are compared."""
 
 import hmac
 import re
@@ -17,7 +17,7 @@ SIGNED = re.compile(r"SignedHeaders=([^,\s]+),\s*Signature=([0-9a-f]+)")
 
 
 def check(call, principals, clock_offset):
-    """The principal that signed the call; refused where nobody did, as each service words it."""
+    """The principal that signed the call; refused if there is none, in the words of each service."""
     words = Ec2Words if call.service == "ec2" else OtherWords
     signed = SIGNED.search(call.headers.get("Authorization", ""))
     if not call.is_signed or signed is None:
@@ -51,7 +51,7 @@ def signature(call, names, principal):
 
 
 class Ec2Words:
-    """EC2 tells little apart."""
+    """EC2 distinguishes few cases."""
 
     @staticmethod
     def unknown_key():
@@ -104,10 +104,10 @@ class OtherWords:
     def wrong_time(sent, now):
         if sent < now:
             limit = now - TOLERANCE
-            said = f"Signature expired: {sent:{FORM}} is now earlier than {limit:{FORM}} ({now:{FORM}} - 15 min.)"
+            message = f"Signature expired: {sent:{FORM}} is now earlier than {limit:{FORM}} ({now:{FORM}} - 15 min.)"
         else:
             limit = now + TOLERANCE
-            said = (
+            message = (
                 f"Signature not yet current: {sent:{FORM}} is still later than {limit:{FORM}} ({now:{FORM}} + 15 min.)"
             )
-        return Refused("SignatureDoesNotMatch", said, 403)
+        return Refused("SignatureDoesNotMatch", message, 403)

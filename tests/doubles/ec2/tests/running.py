@@ -1,4 +1,4 @@
-"""Starts the stand-in for the tests, and what they say to it. One process serves most of them; each begins afresh."""
+"""Starts the stand-in for the tests, and helps them call it. One process serves most of them; each begins afresh."""
 
 import atexit
 import functools
@@ -32,9 +32,9 @@ class Double:
         line = self.process.stdout.readline()
         if not line:
             raise AssertionError(f"the stand-in did not start: {self.process.wait()}")
-        said = json.loads(line)
-        self.endpoint, self.control_address = said["endpoint"], said["control"]
-        self.administrator = said["access_key_id"], said["secret_access_key"]
+        ready = json.loads(line)
+        self.endpoint, self.control_address = ready["endpoint"], ready["control"]
+        self.administrator = ready["access_key_id"], ready["secret_access_key"]
 
     def __enter__(self):
         return self
@@ -101,7 +101,7 @@ class DoubleTest(unittest.TestCase):
         self.double.control("POST", "reset")
 
     def refused(self, code, call, **parameters):
-        """The call must be refused with this code; gives what was said."""
+        """The call must be refused with this code; returns the refusal."""
         with self.assertRaises(ClientError) as caught:
             call(**parameters)
         error = caught.exception.response["Error"]

@@ -15,7 +15,7 @@ class Credentials(DoubleTest):
         return (made["access_key_id"], made["secret_access_key"]), made.get("session_token")
 
     def both(self, ec2_code, sts_code, **who):
-        """What EC2 says, and what STS says."""
+        """The refusals of EC2 and of STS."""
         return (
             self.refused(ec2_code, self.double.client(**who).describe_vpcs),
             self.refused(sts_code, self.double.client("sts", **who).get_caller_identity),
@@ -23,14 +23,14 @@ class Credentials(DoubleTest):
 
     def test_who_calls_is_known(self):
         key, _ = self.user()
-        told = self.double.client("sts", key=key).get_caller_identity()
-        self.assertEqual((told["Account"], told["Arn"]), ("123456789012", "arn:aws:iam::123456789012:user/ops"))
+        response = self.double.client("sts", key=key).get_caller_identity()
+        self.assertEqual((response["Account"], response["Arn"]), ("123456789012", "arn:aws:iam::123456789012:user/ops"))
         self.double.client(key=key).describe_vpcs()
         self.assertEqual(self.double.calls()[-1]["principal"], "arn:aws:iam::123456789012:user/ops")
 
     def test_an_unknown_key_is_refused(self):
-        said, _ = self.both("AuthFailure", "InvalidClientTokenId", key=("AKIA0000000000000000", "secret"))
-        self.assertEqual(said["ResponseMetadata"]["HTTPStatusCode"], 401)
+        refusal, _ = self.both("AuthFailure", "InvalidClientTokenId", key=("AKIA0000000000000000", "secret"))
+        self.assertEqual(refusal["ResponseMetadata"]["HTTPStatusCode"], 401)
 
     def test_a_wrong_secret_is_refused(self):
         identifier, _ = self.double.administrator
@@ -50,8 +50,8 @@ class Credentials(DoubleTest):
         for minutes in (-16, 16):
             with self.subTest(minutes=minutes):
                 self.double.settings(clock_offset=60 * minutes)
-                _, said = self.both("RequestExpired", "SignatureDoesNotMatch")
-                self.assertIn("Signature", said["Error"]["Message"])
+                _, refusal = self.both("RequestExpired", "SignatureDoesNotMatch")
+                self.assertIn("Signature", refusal["Error"]["Message"])
         self.double.settings(clock_offset=60 * 14)
         self.ec2.describe_vpcs()
 
@@ -63,8 +63,8 @@ class Credentials(DoubleTest):
     def test_answers_carry_the_double_s_time(self):
         self.double.settings(clock_offset=600)
         headers = self.ec2.describe_vpcs()["ResponseMetadata"]["HTTPHeaders"]
-        told = datetime.datetime.strptime(headers["date"], "%a, %d %b %Y %H:%M:%S GMT")
-        ahead = told - datetime.datetime.now(datetime.UTC).replace(tzinfo=None)
+        server_time = datetime.datetime.strptime(headers["date"], "%a, %d %b %Y %H:%M:%S GMT")
+        ahead = server_time - datetime.datetime.now(datetime.UTC).replace(tzinfo=None)
         self.assertAlmostEqual(ahead.total_seconds(), 600, delta=30)
 
     def test_a_session_needs_its_token(self):
@@ -100,8 +100,8 @@ class Credentials(DoubleTest):
         iam.put_role_policy(RoleName="deployer", PolicyName="granted", PolicyDocument=allowed)
         lent = self.double.client("sts").assume_role(RoleArn=role, RoleSessionName="night")["Credentials"]
         who = {"key": (lent["AccessKeyId"], lent["SecretAccessKey"]), "token": lent["SessionToken"]}
-        told = self.double.client("sts", **who).get_caller_identity()
-        self.assertEqual(told["Arn"], "arn:aws:sts::123456789012:assumed-role/deployer/night")
+        response = self.double.client("sts", **who).get_caller_identity()
+        self.assertEqual(response["Arn"], "arn:aws:sts::123456789012:assumed-role/deployer/night")
         client = self.double.client(**who)
         client.describe_vpcs()
         self.refused("UnauthorizedOperation", client.describe_subnets)

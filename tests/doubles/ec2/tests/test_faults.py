@@ -22,15 +22,15 @@ class Faults(DoubleTest):
 
     def test_a_refused_call_is_not_done(self):
         self.double.fault("CreateSecurityGroup", "refuse", code="OptInRequired", message="Subscribe", status=403)
-        said = self.refused("OptInRequired", self.ec2.create_security_group, **GROUP)
-        self.assertEqual(said["ResponseMetadata"]["HTTPStatusCode"], 403)
-        self.assertEqual(said["Error"]["Message"], "Subscribe")
+        refusal = self.refused("OptInRequired", self.ec2.create_security_group, **GROUP)
+        self.assertEqual(refusal["ResponseMetadata"]["HTTPStatusCode"], 403)
+        self.assertEqual(refusal["Error"]["Message"], "Subscribe")
         self.assertEqual(self.groups(), [])
 
     def test_a_failed_call_is_done(self):
         self.double.fault("CreateSecurityGroup", "fail")
-        said = self.refused("InternalError", self.ec2.create_security_group, **GROUP)
-        self.assertEqual(said["ResponseMetadata"]["HTTPStatusCode"], 500)
+        refusal = self.refused("InternalError", self.ec2.create_security_group, **GROUP)
+        self.assertEqual(refusal["ResponseMetadata"]["HTTPStatusCode"], 500)
         self.assertEqual(self.groups(), ["app"])
 
     def test_a_dropped_call_is_not_done(self):

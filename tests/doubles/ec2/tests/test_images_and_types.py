@@ -63,18 +63,18 @@ class Types(DoubleTest):
             "m7g.xlarge": ("arm64", 4),
         }
         found = self.ec2.describe_instance_types(InstanceTypes=list(cases))["InstanceTypes"]
-        told = {
+        found = {
             one["InstanceType"]: (
                 [name for name in one["ProcessorInfo"]["SupportedArchitectures"] if name != "i386"],
                 one["VCpuInfo"]["DefaultVCpus"],
             )
             for one in found
         }
-        self.assertEqual(told, {kind: ([architecture], count) for kind, (architecture, count) in cases.items()})
+        self.assertEqual(found, {kind: ([architecture], count) for kind, (architecture, count) in cases.items()})
 
     def test_a_type_that_does_not_exist_is_refused(self):
-        said = self.refused("InvalidInstanceType", self.ec2.describe_instance_types, InstanceTypes=["t3.gigantic"])
-        self.assertIn("t3.gigantic", said["Error"]["Message"])
+        refusal = self.refused("InvalidInstanceType", self.ec2.describe_instance_types, InstanceTypes=["t3.gigantic"])
+        self.assertIn("t3.gigantic", refusal["Error"]["Message"])
 
     def test_offerings_tell_the_zones_of_a_type(self):
         answer = self.ec2.describe_instance_type_offerings(

@@ -113,5 +113,5 @@ class Filters(DoubleTest):
         wanted = [{"Name": "colour", "Values": ["red"]}]
         self.run_one()
         for call in (self.ec2.describe_instances, self.ec2.describe_volumes, self.ec2.describe_images):
-            said = self.refused("InvalidParameterValue", call, Filters=wanted)
-            self.assertIn("colour", said["Error"]["Message"])
+            refusal = self.refused("InvalidParameterValue", call, Filters=wanted)
+            self.assertIn("colour", refusal["Error"]["Message"])

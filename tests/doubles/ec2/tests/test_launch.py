@@ -31,21 +31,21 @@ class Refusals(DoubleTest):
         for name in ("ImageId", "MaxCount", "MinCount"):
             with self.subTest(name=name):
                 rest = {key: value for key, value in wanted.items() if key != name}
-                said = self.refused("MissingParameter", self.ec2.run_instances, **rest)
-                self.assertIn(name, said["Error"]["Message"])
+                refusal = self.refused("MissingParameter", self.ec2.run_instances, **rest)
+                self.assertIn(name, refusal["Error"]["Message"])
 
     def test_a_type_of_another_architecture_than_the_image_s_is_refused(self):
         for image, kind in (("amd64", "t4g.small"), ("arm64", "t3.small")):
             with self.subTest(image=image):
                 wanted = self.wanted(ImageId=self.image(image), InstanceType=kind)
-                said = self.refused("InvalidParameterValue", self.ec2.run_instances, **wanted)
-                self.assertIn("architecture", said["Error"]["Message"])
+                refusal = self.refused("InvalidParameterValue", self.ec2.run_instances, **wanted)
+                self.assertIn("architecture", refusal["Error"]["Message"])
         self.run_one(ImageId=self.image("arm64"), InstanceType="t4g.small")
 
     def test_user_data_is_limited(self):
         self.run_one(UserData="x" * 16384)
-        said = self.refused("InvalidParameterValue", self.ec2.run_instances, **self.wanted(UserData="x" * 16385))
-        self.assertEqual(said["Error"]["Message"], "User data is limited to 16384 bytes")
+        refusal = self.refused("InvalidParameterValue", self.ec2.run_instances, **self.wanted(UserData="x" * 16385))
+        self.assertEqual(refusal["Error"]["Message"], "User data is limited to 16384 bytes")
 
     def test_groups_of_another_network_are_refused(self):
         vpc = self.ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
@@ -117,8 +117,8 @@ class Refusals(DoubleTest):
         self.assertEqual(states[new], ("terminated", "Client.InternalError"))
 
     def test_a_dry_run_makes_nothing(self):
-        said = self.refused("DryRunOperation", self.ec2.run_instances, **self.wanted(DryRun=True))
-        self.assertEqual(said["ResponseMetadata"]["HTTPStatusCode"], 412)
+        refusal = self.refused("DryRunOperation", self.ec2.run_instances, **self.wanted(DryRun=True))
+        self.assertEqual(refusal["ResponseMetadata"]["HTTPStatusCode"], 412)
         self.refused("InvalidKeyPair.NotFound", self.ec2.run_instances, **self.wanted(DryRun=True, KeyName="no"))
         self.assertEqual(self.double.inventory()["instances"], [])
 
@@ -130,9 +130,9 @@ class Capacity(DoubleTest):
     def test_a_zone_without_capacity_says_which_zones_have_some(self):
         self.double.settings(no_capacity=[{"zone": "eu-central-1a", "type": "t3.small"}])
         wanted = self.wanted(Placement={"AvailabilityZone": "eu-central-1a"})
-        said = self.refused("InsufficientInstanceCapacity", self.ec2.run_instances, **wanted)
-        self.assertEqual(said["ResponseMetadata"]["HTTPStatusCode"], 500)
-        self.assertIn("eu-central-1b", said["Error"]["Message"])
+        refusal = self.refused("InsufficientInstanceCapacity", self.ec2.run_instances, **wanted)
+        self.assertEqual(refusal["ResponseMetadata"]["HTTPStatusCode"], 500)
+        self.assertIn("eu-central-1b", refusal["Error"]["Message"])
         self.assertEqual(self.zone(Placement={"AvailabilityZone": "eu-central-1b"}), "eu-central-1b")
         self.assertEqual(self.zone(InstanceType="t3.medium"), "eu-central-1a")
 
@@ -161,8 +161,8 @@ class Capacity(DoubleTest):
         images = american.describe_images(Owners=["136693071363"])["Images"]
         image = next(one["ImageId"] for one in images if one["Architecture"] == "x86_64")
         wanted = {**self.wanted(ImageId=image), "Placement": {"AvailabilityZone": "us-east-1e"}}
-        said = self.refused("Unsupported", american.run_instances, **{**wanted, "InstanceType": "m7i.large"})
-        self.assertIn("us-east-1a", said["Error"]["Message"])
+        refusal = self.refused("Unsupported", american.run_instances, **{**wanted, "InstanceType": "m7i.large"})
+        self.assertIn("us-east-1a", refusal["Error"]["Message"])
 
 
 class Together(DoubleTest):

@@ -87,10 +87,10 @@ class States(DoubleTest):
 
     def test_protection_refuses_termination(self):
         instance = self.run_one(DisableApiTermination=True)["InstanceId"]
-        said = self.refused("OperationNotPermitted", self.ec2.terminate_instances, InstanceIds=[instance])
-        self.assertIn("disableApiTermination", said["Error"]["Message"])
-        asked = {"InstanceId": instance, "Attribute": "disableApiTermination"}
-        self.assertTrue(self.ec2.describe_instance_attribute(**asked)["DisableApiTermination"]["Value"])
+        refusal = self.refused("OperationNotPermitted", self.ec2.terminate_instances, InstanceIds=[instance])
+        self.assertIn("disableApiTermination", refusal["Error"]["Message"])
+        query = {"InstanceId": instance, "Attribute": "disableApiTermination"}
+        self.assertTrue(self.ec2.describe_instance_attribute(**query)["DisableApiTermination"]["Value"])
         self.ec2.modify_instance_attribute(InstanceId=instance, DisableApiTermination={"Value": False})
         self.ec2.terminate_instances(InstanceIds=[instance])
 

@@ -1,4 +1,4 @@
-"""Real machines behind instances, with a program that only notes what it is told."""
+"""Real machines behind instances, with a program that only records its calls."""
 
 import os
 import pathlib
@@ -33,8 +33,8 @@ class Machines(DoubleTest):
         log = self.folder / "log"
         return log.read_text().splitlines() if log.exists() else []
 
-    def told(self, verb):
-        eventually(lambda: verb in self.verbs(), f"the program is told `{verb}`: {self.verbs()}")
+    def expect_call(self, verb):
+        eventually(lambda: verb in self.verbs(), f"the program is called with `{verb}`: {self.verbs()}")
 
     def in_state(self, instance, state):
         eventually(lambda: self.state(instance["InstanceId"]) == state, f"the instance is {state}")
@@ -51,14 +51,14 @@ class Machines(DoubleTest):
         instance = self.run_one()
         self.assertEqual(instance["PrivateIpAddress"], "10.77.0.11")
         self.assertEqual(instance["PublicIpAddress"], "10.77.0.11")
-        self.told("make app")
+        self.expect_call("make app")
         self.assertEqual(self.state(instance["InstanceId"]), "running")
         (self.folder / "make.wait").unlink()
 
     def test_names_are_counted_up(self):
         addresses = [self.run_one()["PrivateIpAddress"] for _ in range(3)]
         self.assertEqual(addresses, ["10.77.0.11", "10.77.0.12", "10.77.0.13"])
-        self.told("make app-3")
+        self.expect_call("make app-3")
 
     def test_two_calls_at_the_same_time_with_one_token_give_one_instance(self):
         (self.folder / "reserve.wait").touch()
@@ -70,7 +70,7 @@ class Machines(DoubleTest):
         threads = [threading.Thread(target=run) for _ in range(2)]
         for thread in threads:
             thread.start()
-        self.told("reserve app")
+        self.expect_call("reserve app")
         eventually(lambda: [one["action"] for one in self.double.calls()].count("RunInstances") == 2, "both came in")
         (self.folder / "reserve.wait").unlink()
         for thread in threads:
@@ -85,7 +85,7 @@ class Machines(DoubleTest):
 
     def test_cloud_init_runs_once_the_machine_answers(self):
         self.run_with_key()
-        self.told("ssh app sh -s")
+        self.expect_call("ssh app sh -s")
         script = eventually(lambda: (self.folder / "app.script").read_text(), "the script has arrived")
         self.assertIn("useradd --create-home --shell /bin/bash admin", script)
         self.assertIn("echo hello", script)
@@ -93,12 +93,12 @@ class Machines(DoubleTest):
     def test_the_life_of_an_instance_is_the_machine_s(self):
         instance = self.run_one()
         wanted = {"InstanceIds": [instance["InstanceId"]]}
-        self.told("ssh app sh -s")
+        self.expect_call("ssh app sh -s")
         self.ec2.stop_instances(**wanted)
         self.in_state(instance, "stopped")
         self.ec2.start_instances(**wanted)
         self.in_state(instance, "running")
-        self.told("start app")
+        self.expect_call("start app")
         self.assertEqual(self.show(instance["InstanceId"])["PublicIpAddress"], "10.77.0.11")
         self.ec2.terminate_instances(**wanted)
         self.in_state(instance, "terminated")
@@ -108,17 +108,17 @@ class Machines(DoubleTest):
 
     def test_an_instance_is_terminated_only_once_its_machine_is_gone(self):
         instance = self.run_one()
-        self.told("ssh app sh -s")
+        self.expect_call("ssh app sh -s")
         (self.folder / "remove.wait").touch()
         self.ec2.terminate_instances(InstanceIds=[instance["InstanceId"]])
-        self.told("remove app")
+        self.expect_call("remove app")
         self.assertEqual(self.state(instance["InstanceId"]), "shutting-down")
         (self.folder / "remove.wait").unlink()
         self.in_state(instance, "terminated")
 
     def test_an_instance_whose_machine_cannot_be_removed_does_not_terminate(self):
         instance = self.run_one()
-        self.told("ssh app sh -s")
+        self.expect_call("ssh app sh -s")
         (self.folder / "remove.fail").touch()
         self.ec2.terminate_instances(InstanceIds=[instance["InstanceId"]])
         eventually(lambda: "no space left" in self.reason(instance), "the removal has failed")
@@ -127,7 +127,7 @@ class Machines(DoubleTest):
     def test_a_machine_can_be_terminated_while_it_boots(self):
         (self.folder / "make.wait").touch()
         instance = self.run_one()
-        self.told("make app")
+        self.expect_call("make app")
         self.ec2.terminate_instances(InstanceIds=[instance["InstanceId"]])
         self.in_state(instance, "terminated")
         self.assertEqual(self.verbs(), ["reserve app", "make app", "remove app"])

@@ -75,10 +75,10 @@ class Permissions(DoubleTest):
         return self.double.client(key=(made["access_key_id"], made["secret_access_key"]))
 
     def unauthorized(self, action, call, **parameters):
-        said = self.refused("UnauthorizedOperation", call, **parameters)
-        self.assertEqual(said["ResponseMetadata"]["HTTPStatusCode"], 403)
-        self.assertIn(f"not authorized to perform: {action} ", said["Error"]["Message"])
-        return said["Error"]["Message"]
+        refusal = self.refused("UnauthorizedOperation", call, **parameters)
+        self.assertEqual(refusal["ResponseMetadata"]["HTTPStatusCode"], 403)
+        self.assertIn(f"not authorized to perform: {action} ", refusal["Error"]["Message"])
+        return refusal["Error"]["Message"]
 
     def launch(self, kinds=("instance", "volume", "network-interface"), **more):
         named = [tags(kind, **MINE) for kind in kinds]
@@ -155,8 +155,8 @@ class Permissions(DoubleTest):
             resources += [of("image", "")] if missing != "image" else []
             with self.subTest(missing=missing):
                 client = self.user(allow("ec2:RunInstances", resources))
-                said = self.unauthorized("ec2:RunInstances", client.run_instances, **wanted)
-                self.assertRegex(said, rf"on resource: arn:aws:ec2:eu-central-1:(123456789012)?:{missing}/")
+                refusal = self.unauthorized("ec2:RunInstances", client.run_instances, **wanted)
+                self.assertRegex(refusal, rf"on resource: arn:aws:ec2:eu-central-1:(123456789012)?:{missing}/")
         self.user(allow("ec2:RunInstances")).run_instances(**wanted)
 
     def test_without_tags_no_right_to_tag_is_needed(self):
@@ -211,17 +211,17 @@ class Permissions(DoubleTest):
 
     def test_the_message_names_user_action_and_resource(self):
         instance = self.run_one()["InstanceId"]
-        said = self.unauthorized("ec2:StopInstances", self.user().stop_instances, InstanceIds=[instance])
-        self.assertTrue(said.startswith("You are not authorized to perform this operation. User: arn:aws:iam::"))
-        self.assertIn(":user/ops is not authorized", said)
-        self.assertIn(f"on resource: arn:aws:ec2:eu-central-1:123456789012:instance/{instance} because", said)
-        self.assertIn("Encoded authorization failure message: ", said)
+        refusal = self.unauthorized("ec2:StopInstances", self.user().stop_instances, InstanceIds=[instance])
+        self.assertTrue(refusal.startswith("You are not authorized to perform this operation. User: arn:aws:iam::"))
+        self.assertIn(":user/ops is not authorized", refusal)
+        self.assertIn(f"on resource: arn:aws:ec2:eu-central-1:123456789012:instance/{instance} because", refusal)
+        self.assertIn("Encoded authorization failure message: ", refusal)
 
     def test_describing_knows_no_resources(self):
         client = self.user(allow("ec2:Describe*", of("instance")))
-        said = self.unauthorized("ec2:DescribeInstances", client.describe_instances)
-        self.assertNotIn("on resource", said)
-        self.assertNotIn("Encoded", said)
+        refusal = self.unauthorized("ec2:DescribeInstances", client.describe_instances)
+        self.assertNotIn("on resource", refusal)
+        self.assertNotIn("Encoded", refusal)
 
     def test_an_explicit_deny_wins_and_says_so(self):
         deny = {"Effect": "Deny", "Action": "ec2:DescribeVpcs", "Resource": "*"}
@@ -254,8 +254,8 @@ class Permissions(DoubleTest):
         iam.create_instance_profile(InstanceProfileName="reader")
         iam.add_role_to_instance_profile(InstanceProfileName="reader", RoleName="reader")
         wanted = self.wanted(IamInstanceProfile={"Name": "reader"})
-        said = self.unauthorized("iam:PassRole", self.user(allow("ec2:RunInstances")).run_instances, **wanted)
-        self.assertIn(f"on resource: {role}", said)
+        refusal = self.unauthorized("iam:PassRole", self.user(allow("ec2:RunInstances")).run_instances, **wanted)
+        self.assertIn(f"on resource: {role}", refusal)
         passing = allow("iam:PassRole", role, {"StringEquals": {"iam:PassedToService": "ec2.amazonaws.com"}})
         self.user(allow("ec2:RunInstances"), passing).run_instances(**wanted)
 
@@ -268,10 +268,10 @@ class Permissions(DoubleTest):
         policy = {"Version": "2012-10-17", "Statement": [NOTHING]}
         made = self.double.control("POST", "users", {"name": "ops", "policy": policy})
         iam = self.double.client("iam", key=(made["access_key_id"], made["secret_access_key"]))
-        said = self.refused("AccessDenied", iam.get_instance_profile, InstanceProfileName="reader")
+        refusal = self.refused("AccessDenied", iam.get_instance_profile, InstanceProfileName="reader")
         self.assertIn(
             "iam:GetInstanceProfile on resource: arn:aws:iam::123456789012:instance-profile/reader",
-            said["Error"]["Message"],
+            refusal["Error"]["Message"],
         )
 
 

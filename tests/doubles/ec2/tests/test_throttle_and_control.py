@@ -11,8 +11,8 @@ class Throttle(DoubleTest):
         self.double.settings(bucket={"size": 3, "refill": 0})
         for _ in range(3):
             self.ec2.describe_vpcs()
-        said = self.refused("RequestLimitExceeded", self.ec2.describe_vpcs)
-        self.assertEqual(said["ResponseMetadata"]["HTTPStatusCode"], 503)
+        refusal = self.refused("RequestLimitExceeded", self.ec2.describe_vpcs)
+        self.assertEqual(refusal["ResponseMetadata"]["HTTPStatusCode"], 503)
         self.double.settings(bucket={"size": 3, "refill": 10000})
         self.ec2.describe_vpcs()
 

@@ -1,4 +1,4 @@
-"""EC2's actions: ours first, moto's where ours have nothing to say."""
+"""EC2's actions: ours first, moto's for all others."""
 
 from moto.ec2.responses import EC2Response
 

@@ -13,22 +13,22 @@ def is_burstable(kind):
     return INSTANCE_TYPES[kind].get("BurstablePerformanceSupported", False)
 
 
-def wanted(kind, asked):
+def wanted(kind, requested):
     """What a new instance gets; nothing where its type has no credits."""
     if not is_burstable(kind):
-        if asked is not None:
+        if requested is not None:
             message = f"The CreditSpecification parameter is not supported for the instance type {kind}."
             raise Refused("InvalidParameterCombination", message)
         return None
-    if asked is None:
+    if requested is None:
         return "standard" if kind.startswith("t2.") else "unlimited"
-    check(asked)
-    return asked
+    check(requested)
+    return requested
 
 
-def check(asked):
-    if asked not in WORDS:
-        raise Refused("InvalidParameterValue", f"Invalid value '{asked}' for CpuCredits.")
+def check(requested):
+    if requested not in WORDS:
+        raise Refused("InvalidParameterValue", f"Invalid value '{requested}' for CpuCredits.")
 
 
 class Credits(Own):

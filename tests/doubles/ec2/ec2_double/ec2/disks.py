@@ -1,14 +1,14 @@
-"""The disks of an instance: what its image says, overridden by what the call asks for."""
+"""The disks of an instance: those of its image, overridden by the call."""
 
 import copy
 
 from ..refusal import Refused
 
 
-def merged(image, asked):
+def merged(image, requested):
     """Device name to what EBS must provide."""
     disks = {disk["DeviceName"]: copy.deepcopy(disk["Ebs"]) for disk in image.block_device_mappings}
-    for mapping in asked:
+    for mapping in requested:
         name = mapping.get("DeviceName")
         if not name:
             raise Refused("MissingParameter", "The request must contain the parameter deviceName")

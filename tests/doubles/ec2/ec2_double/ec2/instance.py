@@ -1,4 +1,4 @@
-"""An instance of moto's that is told its state, and falls apart when it terminates."""
+"""An instance of moto whose state is set from outside, and which is dismantled when it terminates."""
 
 import copy
 import functools

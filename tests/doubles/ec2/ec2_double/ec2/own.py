@@ -1,4 +1,4 @@
-"""What our actions share: finding resources as EC2 does, its words for what is not there, tags asked for."""
+"""Shared by our actions: finding resources like EC2, its errors for missing ones, requested tags."""
 
 import re
 
@@ -77,14 +77,14 @@ class Own(EC2BaseResponse):
         return [subnet for in_zone in self.ec2_backend.subnets.values() for subnet in in_zone.values()]
 
     def tags_for(self, *types):
-        """The tags asked for in this call, for each type that it creates."""
-        asked = self._parse_tag_specification()
-        for kind, tags in asked.items():
+        """The tags requested in this call, for each type that it creates."""
+        requested = self._parse_tag_specification()
+        for kind, tags in requested.items():
             if kind not in types:
                 message = f"'{kind}' is not a valid taggable resource type for this operation."
                 raise Refused("InvalidParameterValue", message)
             check_tags(tags)
-        return {kind: asked.get(kind, {}) for kind in types}
+        return {kind: requested.get(kind, {}) for kind in types}
 
 
 def is_id(text, prefix):

@@ -22,7 +22,7 @@ class Place:
 
 class Places(Own):
     def place(self, kind):
-        """The place that a call asks for; refused where there is none such."""
+        """The requested place; refused if it does not exist."""
         interfaces = self.wanted("NetworkInterfaces", [])
         if interfaces and (self.wanted("SubnetId") or self.wanted("SecurityGroupIds")):
             raise Refused(

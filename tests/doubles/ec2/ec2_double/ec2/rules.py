@@ -1,4 +1,4 @@
-"""Rules of security groups: from what a call says to moto's rules, one for each source."""
+"""Rules of security groups: from a call's parameters to moto's rules, one for each source."""
 
 import ipaddress
 
@@ -7,7 +7,7 @@ from moto.ec2.models.security_groups import SecurityGroupRule
 from ..refusal import Refused
 
 PROTOCOLS = {"tcp": "tcp", "6": "tcp", "udp": "udp", "17": "udp", "icmp": "icmp", "1": "icmp", "-1": "-1", "all": "-1"}
-# The parameters of the short form, which says one rule without `IpPermissions`.
+# The parameters of the short form, which describes one rule without `IpPermissions`.
 SHORT = ("IpProtocol", "FromPort", "ToPort")
 
 

@@ -36,7 +36,7 @@ class Machines:
         machine.begin(lambda: machine.make(CloudInit(user_data, default_user, public_key)))
 
     def remove_all(self):
-        """Removes every machine there is, all at once, and waits for it; says whether all are gone."""
+        """Removes all machines at once, and waits for it; returns whether all are gone."""
         with self._lock:
             machines, self._machines = self._machines, []
             self._numbers = itertools.count(1)

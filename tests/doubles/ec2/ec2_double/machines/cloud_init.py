@@ -107,7 +107,7 @@ def hostname(config):
 
 
 def no_passwords():
-    """As cloud images are: root has no password to log in with, and nobody logs in with one."""
+    """As in cloud images: root has no password, and password logins are disabled."""
     return "passwd --lock root >/dev/null\n" + put(
         "/etc/ssh/sshd_config.d/60-cloudimg-settings.conf", "PasswordAuthentication no\n", "0644"
     )

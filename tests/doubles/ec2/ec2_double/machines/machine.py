@@ -70,7 +70,7 @@ class Machine:
         self.is_gone = True
 
     def console(self):
-        """The machine's own, where it has one, and what cloud-init said."""
+        """The machine's own output, if it has any, and that of cloud-init."""
         return ("" if self._is_removed else self._run("console")) + self._log
 
     @property
@@ -114,7 +114,7 @@ class Machine:
             env={**os.environ, **(environment or {})},
         )
         with self._state:
-            # `console` may be asked for beside other work; only that other work is ended by a removal.
+            # `console` may run beside other work; a removal ends only that other work.
             if verb != "console":
                 self._running = process
             if self._is_removed and verb not in ("remove", "console"):

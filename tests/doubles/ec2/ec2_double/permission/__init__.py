@@ -1,6 +1,7 @@
-"""Whether the caller may do what the call asks, by the policies of IAM.
+"""Authorizes a call by the policies of IAM.
 
-`questions` says what a call needs, as Amazon's service authorization reference lists it; `policy` answers each.
+`questions` lists the permissions that a call needs, as in Amazon's service authorization reference; `policy` decides
+each.
 """
 
 from ..refusal import Refused
@@ -12,7 +13,7 @@ ALWAYS = {"sts:GetCallerIdentity"}
 
 
 def check(principal, call, parameters, world):
-    """Refuses the call where one of its questions is answered with no."""
+    """Refuses the call if one of its permissions is missing."""
     for question in questions(principal, call, parameters, world):
         if question.action in ALWAYS:
             continue
@@ -28,10 +29,10 @@ def refusal(service, principal, question, decision):
         else f"because no identity-based policy allows the {question.action} action"
     )
     place = "" if question.resource == "*" else f" on resource: {question.resource}"
-    said = f"User: {principal.arn} is not authorized to perform: {question.action}{place} {why}"
+    message = f"User: {principal.arn} is not authorized to perform: {question.action}{place} {why}"
     if service != "ec2":
-        return Refused("AccessDenied", said, 403)
+        return Refused("AccessDenied", message, 403)
     # EC2 encodes its reasons for the actions that change something.
     encoded = "" if question.resource == "*" else " Encoded authorization failure message: c3RhbmQtaW4"
-    said = f"You are not authorized to perform this operation. {said}{'.' if encoded else ''}{encoded}"
-    return Refused("UnauthorizedOperation", said, 403)
+    message = f"You are not authorized to perform this operation. {message}{'.' if encoded else ''}{encoded}"
+    return Refused("UnauthorizedOperation", message, 403)

@@ -1,4 +1,4 @@
-"""A statement's conditions. Keys know no case; a key that is not known fits nothing but what asks for its absence."""
+"""A statement's conditions. Keys are case-insensitive; an unknown key matches only a condition on its absence."""
 
 import ipaddress
 import operator

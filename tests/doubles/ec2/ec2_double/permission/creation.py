@@ -13,7 +13,7 @@ class Creation:
 
     def __init__(self, action, parameters, resources):
         self._action, self.parameters, self.resources = action, parameters, resources
-        self.asked = []
+        self.questions = []
         self._tags = {}
         for wanted in parameters.get("TagSpecifications", []):
             tags = {tag["Key"]: tag.get("Value", "") for tag in wanted.get("Tags", [])}
@@ -23,10 +23,10 @@ class Creation:
         """Something new, with its tags."""
         resource, tags = self.resources.name_arn(kind, name), self._tags.get(kind, {})
         own = {f"ec2:{key}": [text(value)] for key, value in context.items() if value is not None}
-        self.asked.append(Question(f"ec2:{self._action}", resource, {**own, **request_tags(tags)}))
+        self.questions.append(Question(f"ec2:{self._action}", resource, {**own, **request_tags(tags)}))
         if tags:
             context = {**request_tags(tags), "ec2:CreateAction": [self._action]}
-            self.asked.append(Question("ec2:CreateTags", resource, context))
+            self.questions.append(Question("ec2:CreateTags", resource, context))
 
     def uses(self, kind, wanted):
         """Something that exists, by its id or name; what does not is the action's to refuse."""
@@ -36,7 +36,7 @@ class Creation:
 
     def uses_resource(self, kind, resource):
         arn = self.resources.arn(kind, resource)
-        self.asked.append(Question(f"ec2:{self._action}", arn, self.resources.context(resource)))
+        self.questions.append(Question(f"ec2:{self._action}", arn, self.resources.context(resource)))
 
 
 def text(value):
@@ -48,19 +48,19 @@ def create_security_group(parameters, resources):
     creation.creates("security-group")
     vpc = parameters.get("VpcId") or getattr(resources.default_vpc(), "id", None)
     creation.uses("vpc", vpc)
-    return creation.asked
+    return creation.questions
 
 
 def import_key_pair(parameters, resources):
     creation = Creation("ImportKeyPair", parameters, resources)
     creation.creates("key-pair", parameters.get("KeyName", "*"), KeyPairName=parameters.get("KeyName"))
-    return creation.asked
+    return creation.questions
 
 
 def allocate_address(parameters, resources):
     creation = Creation("AllocateAddress", parameters, resources)
     creation.creates("elastic-ip", Domain="vpc")
-    return creation.asked
+    return creation.questions
 
 
 def run_instances(parameters, resources):
@@ -95,7 +95,7 @@ def run_instances(parameters, resources):
         Vpc=subnet and resources.name_arn("vpc", subnet.vpc_id),
     )
     _volumes(creation, zone)
-    return creation.asked + handing_over(parameters, resources)
+    return creation.questions + handing_over(parameters, resources)
 
 
 def handing_over(parameters, resources):
@@ -124,7 +124,7 @@ def _groups(creation, interface, subnet):
 
 
 def _volumes(creation, zone):
-    """The root disk of the image is one even where the call says nothing of it."""
+    """The root disk of the image counts even if the call does not mention it."""
     for mapping in creation.parameters.get("BlockDeviceMappings", []) or [{}]:
         disk = mapping.get("Ebs", {})
         creation.creates(

@@ -13,7 +13,7 @@ ALLOWED, DENIED, UNDECIDED = "allowed", "denied", "undecided"
 class Question:
     """May this be done to this resource? `context` are the condition keys that are known, each with its values.
 
-    Of a resource that does not exist nothing is known, so that a condition on its tags holds for nobody.
+    A resource that does not exist has no attributes, so that a condition on its tags is never met.
     """
 
     action: str

@@ -51,14 +51,14 @@ def questions(principal, call, parameters, world):
         return [Question(action, iam_resource(call.form, world.principals.account), context)]
     resources = Resources(world, call.region)
     if call.action in CREATIONS:
-        asked = CREATIONS[call.action](parameters, resources)
-        return [Question(one.action, one.resource, {**context, **one.context}) for one in asked]
+        needed = CREATIONS[call.action](parameters, resources)
+        return [Question(one.action, one.resource, {**context, **one.context}) for one in needed]
     if call.action in ON_EXISTING:
         context.update(request_tags(parameters.get("Tags", [])), **changed_attribute(call.action, parameters))
-        asked = list(on_existing(ON_EXISTING[call.action], action, parameters, resources))
-        asked += tagged_rules(call.action, parameters, resources)
-        asked += handing_over(parameters, resources)
-        return [dataclasses.replace(one, context={**context, **one.context}) for one in asked]
+        needed = list(on_existing(ON_EXISTING[call.action], action, parameters, resources))
+        needed += tagged_rules(call.action, parameters, resources)
+        needed += handing_over(parameters, resources)
+        return [dataclasses.replace(one, context={**context, **one.context}) for one in needed]
     return [Question(action, "*", context)]
 
 
@@ -97,7 +97,7 @@ def tagged_rules(action, parameters, resources):
         return []
     creation = Creation(action, parameters, resources)
     creation.creates("security-group-rule")
-    return creation.asked
+    return creation.questions
 
 
 def request_tags(tags):

@@ -39,7 +39,7 @@ def serve(options):
         release=options.invented_release or options.release, permission_seconds=options.permission_seconds,
         home_page=config.get("users", "home_page"), sub_path=config.sub_path(), anonymous_role=config.anonymous_role(),
     )
-    # With port 0 the kernel chose one: whoever started this reads it here.
+    # With port 0 the kernel chose one: the caller reads it here.
     print(f"HTTP Server Listen address={server.server_address[0]}:{server.server_address[1]}", flush=True)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     server.serve_forever(poll_interval=3600)

@@ -15,7 +15,7 @@ MAY = {
 }
 
 
-# A deleted token's key is still told from one that never was; its name is free again.
+# A deleted token's key is still distinguished from one that never existed; its name is free again.
 FORGET = "UPDATE token SET account_id=NULL, name=NULL WHERE "
 
 
@@ -25,7 +25,7 @@ def of_token(store, release, key):
         token = store.one("SELECT * FROM token WHERE key=?", key)
         account = token and store.one("SELECT * FROM service_account WHERE id=?", token["account_id"])
     if account is None:
-        # A deleted one is a fault of the server in the recorded release; one that never was is no token.
+        # For a deleted one the recorded release returns a server error; one that never existed is not a token.
         if token and release >= 12:
             raise unauthorized(release, "Unauthorized", "auth.unauthorized")
         raise refuse(500, "invalid API key") if token else unauthorized(release, "invalid API key", "api-key.invalid")

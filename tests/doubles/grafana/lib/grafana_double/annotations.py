@@ -31,7 +31,7 @@ def create(request):
 
 @route("GET", "/api/annotations")
 def find(request):
-    """Those that have all the tags asked for, or one of them with `matchAny`."""
+    """Those that have all requested tags, or one of them with `matchAny`."""
     wanted = set(request.query.get("tags", []))
     any_one = request.argument("matchAny") == "true"
     rows = [shown(row) for row in request.store.all("SELECT * FROM annotation ORDER BY begin DESC, id DESC")]

@@ -1,4 +1,4 @@
-"""Who asks: Basic credentials, tokens, the lock after five wrong passwords, users and their passwords."""
+"""Authentication: Basic credentials, tokens, the lock after five wrong passwords, users and their passwords."""
 
 import base64
 import binascii
@@ -63,7 +63,7 @@ def authenticate(request):
 
 
 def guest_or_user(request):
-    """Where anonymous access is on, wrong credentials count as none; `/api/user` alone tells them."""
+    """If anonymous access is on, wrong credentials count as none; only `/api/user` rejects them."""
     role = request.server.anonymous_role
     try:
         return authenticate(request)
@@ -83,8 +83,8 @@ def no_credentials(release):
 
 def permit(user, needs):
     """The administrator may everything, a token what its role may, any other account is a Viewer: it may look."""
-    asked = (needs or "").removeprefix("any of ")
-    if needs and not user["is_admin"] and not asked.startswith(accounts.MAY[permissions.role_of(user)]):
+    permission = (needs or "").removeprefix("any of ")
+    if needs and not user["is_admin"] and not permission.startswith(accounts.MAY[permissions.role_of(user)]):
         raise permissions.denied(needs)
 
 
@@ -111,7 +111,7 @@ def who_am_i(request):
 
 
 def login(request):
-    """POST /login, the only address that tells a wrong password with a capital letter."""
+    """POST /login, the only address that reports a wrong password with a capital letter."""
     body = request.json()
     user = check_password(request.store, body.get("user", ""), body.get("password", ""), request.server.lock_seconds)
     if user is None:

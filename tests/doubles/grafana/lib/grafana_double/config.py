@@ -83,7 +83,7 @@ class Config:
         return self.homepath / self.get("paths", "provisioning")
 
     def version(self):
-        """What the packed release says it is."""
+        """The version of the packed release."""
         try:
             return (self.homepath / "VERSION").read_text().strip()
         except OSError:

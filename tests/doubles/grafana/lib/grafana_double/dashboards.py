@@ -219,7 +219,7 @@ def meta(store, release, row, user):
 
 @route("GET", "/api/dashboards/home")
 def home(request):
-    """Where whoever has chosen no home dashboard is sent; without a setting Grafana's own page, here without its panels."""
+    """The default home dashboard; without a setting Grafana's own page, here without its panels."""
     if request.server.home_page:
         return {"redirectUri": request.server.home_page}
     return {"meta": {"isFolder": False, "folderTitle": "General"}, "dashboard": {"title": "Home"}}
@@ -259,7 +259,7 @@ def version_shown(row, one):
 
 @route("GET", "/api/dashboards/uid/{uid}/versions")
 def versions(request, uid):
-    """Of a first version the list says "Initial save", whatever its message was."""
+    """For a first version the list has "Initial save", whatever its message was."""
     row, release = found(request, uid, "dashboards:write"), request.server.release
     rows = request.store.all(
         "SELECT * FROM dashboard_version WHERE dashboard_id=? ORDER BY version DESC LIMIT ?",

@@ -39,7 +39,7 @@ def listed(row):
 
 
 def wanted(request):
-    """The body of a create or an update. Name, type and access are asked for, only the address is looked at."""
+    """The body of a create or an update. Name, type and access are required, only the address is used."""
     body = request.json()
     if not all(body.get(key) for key in ("name", "type", "access")):
         raise refuse(400, "bad request data")
@@ -156,7 +156,7 @@ def delete_by_id(request, identifier):
 
 @route("GET", "/api/datasources/uid/{uid}/health")
 def health(request, uid):
-    """The recorded release has no check for Prometheus: this says nothing about its state."""
+    """The recorded release has no check for Prometheus: this does not reflect its state."""
     if find(request.store, uid) is None:
         raise refuse(500, "Unable to load datasource metadata")
     raise refuse(404, "Not found")

@@ -25,7 +25,7 @@ def address(row):
 
 
 def shown(row, user, release, made=False):
-    # The answer to a token's POST says that it may nothing, and it may all the same.
+    # The response to a token's POST denies all permissions, although the token has them.
     may = bool(user["is_admin"]) or (not made and permissions.role_of(user) != "Viewer")
     return {
         "id": row["id"], "uid": row["uid"], "title": row["title"], "url": address(row), "hasAcl": False, "canSave": may,
@@ -131,7 +131,7 @@ def update(request, uid):
 
 
 def remove(store, row):
-    """Takes every dashboard in it along, whoever made it."""
+    """Deletes every dashboard in it, too, whoever created it."""
     store.run("DELETE FROM dashboard WHERE id=? OR folder_id=?", row["id"], row["id"])
 
 
@@ -145,7 +145,7 @@ def delete(request, uid):
     if request.server.release < 12:
         remove(request.store, row)
         return None
-    # To an Editor the original says so while the folder is young, and now and then.
+    # The original returns this to an Editor while the folder is new, and occasionally later.
     if permissions.role_of(request.user) != "Admin" and holds_something(request.store, row):
         raise refuse(400, "Folder cannot be deleted: folder is not empty", trace=False)
     remove(request.store, row)

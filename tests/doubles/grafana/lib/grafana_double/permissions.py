@@ -1,4 +1,4 @@
-"""What an account may, by its role: kept for a minute, as the original does, so that a folder of somebody else's shows late."""
+"""Permissions of an account by its role: cached for a minute, like the original, so that another user's folder shows late."""
 
 import threading
 import time

@@ -16,7 +16,7 @@ UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 
 def fetch(base, path, query="", form=None):
-    """GET, or POST of a form: status, content type and text; raises URLError when nobody answers."""
+    """GET, or POST of a form: status, content type and text; raises URLError without a response."""
     if "://" not in base:
         base = f"http://{base}"
     url = base.rstrip("/") + path + (f"?{query}" if query else "")
@@ -83,10 +83,10 @@ OWN_INTERVALS = (*RATE_INTERVAL, "$__interval", "${__interval}", "$__interval_ms
 
 
 def steps(query, scrape, length, release):
-    """The step of a query and what `$__rate_interval` is. 12 takes the latter from the interval as it was asked for, 9 rounds first."""
-    asked, wanted = (query.get("intervalMs") or 0) / 1000, query.get("interval") or ""
+    """The step of a query and what `$__rate_interval` is. 12 derives the latter from the requested interval, 9 rounds first."""
+    requested, wanted = (query.get("intervalMs") or 0) / 1000, query.get("interval") or ""
     least = seconds(wanted) if wanted not in OWN_INTERVALS else None
-    least = least or asked or scrape
+    least = least or requested or scrape
     step = length / (query.get("maxDataPoints") or DEFAULT_POINTS)
     step = least if step < least else rounded(step)
     step = max(step, rounded(length / MOST_POINTS))
@@ -95,7 +95,7 @@ def steps(query, scrape, length, release):
         return step, step
     own = seconds(wanted) if release >= 12 and wanted not in OWN_INTERVALS else None
     base = own or scrape
-    rate = max((asked if release >= 12 else step) + base, 4 * base)
+    rate = max((requested if release >= 12 else step) + base, 4 * base)
     return step * (query.get("intervalFactor") or 1), rate
 
 
@@ -162,7 +162,7 @@ def data_source(store, query):
 
 
 class Failed(Exception):
-    """Prometheus refuses the expression, or does not answer: the status and what is said of it."""
+    """Prometheus refuses the expression, or does not answer: the status and the message."""
 
     def __init__(self, status, text):
         super().__init__(status, text)
@@ -217,7 +217,7 @@ def no_series(query, expression, step):
 
 
 def result(row, query, start, end, release):
-    """One query's part of the answer. To the recorded version an error looks like no data; later ones tell it."""
+    """One query's part of the answer. In the recorded version an error looks like no data; later ones report it."""
     expression, step = filled(row, query, end - start, release)
     empty = no_series(query, expression, step)
     try:

@@ -8,7 +8,7 @@ import pathlib
 
 from . import dashboards, datasources
 
-# As the original calls whoever a file is.
+# The original's name for the author of a provisioned file.
 NOBODY = {"id": 0, "login": "Anonymous"}
 
 

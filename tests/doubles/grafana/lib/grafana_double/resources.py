@@ -57,7 +57,7 @@ def find(store, group, name):
 
 
 def revision(row):
-    """It is no count of versions, and a client must not take it for one."""
+    """It is not a version counter, and a client must not use it as one."""
     return str(1_758_777_451_000_000 + row["id"] * 1_000 + row["version"])
 
 
@@ -300,7 +300,7 @@ def delete(request, group, version, namespace, name):
 
 
 def register(group):
-    """The writes of a kind, each with the permission that it asks for."""
+    """The writes of a kind, each with the permission that it needs."""
     plural = PLURALS[group]
     path = f"/apis/{group}/{{version}}/namespaces/{{namespace}}/{plural}"
     for method, handler, verb in (("POST", create, "create"), ("PUT", update, "write"), ("DELETE", delete, "delete")):

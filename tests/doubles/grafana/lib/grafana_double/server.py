@@ -42,13 +42,13 @@ class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
         super().__init__(address, Handler)
 
     def handle_error(self, request, client_address):
-        """A client that went away is no event; anything else is a mistake of ours and shows."""
+        """A closed connection is ignored; any other error is a bug and is shown."""
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)
 
 
 def open_to_all(request):
-    """The addresses that ask for no credentials; None for any other."""
+    """The addresses that need no credentials; None for any other."""
     path, version, store = request.path, request.server.version, request.store
     if path == "/api/health":
         return {"commit": "stand-in", "database": "ok", "version": version}

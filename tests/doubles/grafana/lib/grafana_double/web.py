@@ -80,7 +80,7 @@ class Request:
 
 
 class Routes:
-    """Method and path pattern (`/api/folders/{uid}`) to a handler, and the permission that it asks for."""
+    """Method and path pattern (`/api/folders/{uid}`) to a handler, and the permission that it needs."""
 
     def __init__(self):
         self._routes = []
