@@ -65,13 +65,12 @@ fn other_shapes_are_explained_in_their_own_words() {
 /// Each alert of the catalogue by itself, as it comes.
 #[test]
 fn every_alert_of_the_catalogue_is_explained_in_words_that_fit_it_and_arrives() {
-    let mut texts = Vec::new();
     for name in Catalogue::default().names() {
         let alone = if name == "Watchdog" { String::new() } else { format!("{name}: {{}}, ") };
         let spec =
             spec_with(&format!("{alone}Watchdog: {{}}"), "capture: {}, heartbeat_url: {env: A}").unwrap();
         let explanation = explain(&spec, name, CustomFault::default());
-        texts.push(explanation.text(100));
+        insta::assert_snapshot!(format!("explain {name}"), explanation.text(100));
         let Some(way) = explanation.way else {
             assert_eq!(name, "Watchdog", "only an alert that always fires compares nothing");
             continue;
@@ -79,7 +78,6 @@ fn every_alert_of_the_catalogue_is_explained_in_words_that_fit_it_and_arrives() 
         assert!(way.prediction.is_certain(), "{name}: {:?}", way.prediction);
         assert!(way.savings.iter().any(|saving| !saving.sooner.0.is_zero()), "{name}");
     }
-    insta::assert_snapshot!(texts.join("\n\n----\n\n"));
 }
 
 /// A spec whose severities have different routes.
