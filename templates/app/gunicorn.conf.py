@@ -12,7 +12,7 @@ import sys
 
 sys.path.append(os.path.dirname(os.path.abspath(__file__)))
 
-from monctl_metrics import activation  # noqa: E402  (it is next to this file)
+from monctl_metrics import activation, drain  # noqa: E402  (it is next to this file)
 
 
 def _number(name, default):
@@ -65,3 +65,4 @@ def post_fork(server, worker):
 def post_worker_init(worker):
     """Called in each worker once it has loaded the application."""
     activation.worker_is_ready(worker)
+    drain.before_stop(worker)

@@ -123,15 +123,20 @@ fn a_lost_observation_is_not_a_verdict(site: &Site) {
 }
 
 fn a_full_run_directory_is_named_as_the_cause(site: &Site) {
+    let fill = || site.on(APP, "cat /dev/zero >/run/full 2>/dev/null || true");
+    let empty = || site.on(APP, "rm /run/full");
+    fill();
+    site.monctl("verify-alert")
+        .code(Exit::CouldNotRun.code().into())
+        .stderr_contains("No space left on device");
+    empty();
+    // An `up` starts node exporter, whose port must be free.
     show_all_cpus(|host, command| site.on(host, command));
-    site.on(APP, "cat /dev/zero >/run/full 2>/dev/null || true");
+    fill();
     for words in ["up --yes", "plan"] {
         let ran = site.monctl(words).code(1);
         assert!(format!("{ran}").contains("/run is full: No space left on device"), "{ran}");
     }
-    site.monctl("verify-alert")
-        .code(Exit::CouldNotRun.code().into())
-        .stderr_contains("No space left on device");
-    site.on(APP, "rm /run/full");
+    empty();
     site.converge();
 }

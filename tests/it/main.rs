@@ -15,6 +15,7 @@ mod failures;
 mod grafana;
 mod grafana_releases;
 mod integrations;
+mod language;
 mod own_dashboards;
 mod panels;
 mod public_dashboards;
