@@ -22,6 +22,7 @@ pub mod host;
 pub mod http;
 pub mod integrations;
 pub mod lint;
+pub mod own_files;
 pub mod plan;
 pub mod playbook;
 pub mod project;

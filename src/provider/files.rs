@@ -2,16 +2,16 @@
 //! where a link must never lead out to this computer's own files.
 
 use std::fs::{self, Permissions};
-use std::io::{self, Write};
+use std::io;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Component, Path, PathBuf};
 use std::str::FromStr;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tempfile::NamedTempFile;
 
 use crate::error::{Error, Result};
+use crate::own_files;
 
 /// Creates a folder and its parents, accessible to their owner only.
 pub(super) fn create_folder(path: &Path) -> Result<()> {
@@ -22,28 +22,15 @@ pub(super) fn create_folder(path: &Path) -> Result<()> {
         .map_err(|error| cannot("make", path, error))
 }
 
-/// Writes a file by renaming it into place.
+/// Writes a file by renaming it into place; a power failure leaves the old content or the new one.
 pub(super) fn write(path: &Path, content: &[u8], mode: u32) -> Result<()> {
-    let file = beside(path, content, mode).map_err(|error| cannot("write", path, error))?;
-    file.persist(path).map(drop).map_err(|error| cannot("write", path, error.error))
+    own_files::replace(path, content, mode).map_err(|error| cannot("write", path, error))
 }
 
-/// Writes a record as JSON by renaming it into place; a power failure leaves the old record or the new one.
+/// Writes a record as JSON by renaming it into place.
 pub(super) fn write_json(path: &Path, record: &impl Serialize) -> Result<()> {
     let text = serde_json::to_string_pretty(record).map_err(|error| cannot("write", path, error.into()))?;
-    let file =
-        beside(path, format!("{text}\n").as_bytes(), 0o600).map_err(|error| cannot("write", path, error))?;
-    file.as_file().sync_data().map_err(|error| cannot("write", path, error))?;
-    file.persist(path).map(drop).map_err(|error| cannot("write", path, error.error))
-}
-
-/// A file with this content in the folder of `path`, to be renamed.
-fn beside(path: &Path, content: &[u8], mode: u32) -> io::Result<NamedTempFile> {
-    let folder = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
-    let mut file = NamedTempFile::new_in(folder)?;
-    file.write_all(content)?;
-    file.as_file().set_permissions(Permissions::from_mode(mode))?;
-    Ok(file)
+    write(path, format!("{text}\n").as_bytes(), 0o600)
 }
 
 /// The paths of a folder's entries, sorted; empty if the folder does not exist.

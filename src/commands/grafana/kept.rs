@@ -1,12 +1,12 @@
 //! Grafana's secrets on the operator's computer, in the project's folder, readable by its owner only: the
 //! administrator's password, the next password during a rotation, and the token for daily work.
 
-use std::fs::{self, OpenOptions};
-use std::io::{ErrorKind, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use crate::error::{Error, Result};
+use crate::own_files;
 use crate::secret::Secret;
 
 /// A secret that is kept.
@@ -42,15 +42,7 @@ impl KeptSecret {
     /// Writes a secret, replacing the previous one.
     pub(in crate::commands) fn write(self, folder: &Path, secret: &Secret) -> Result<()> {
         let path = folder.join(self.file());
-        let beside = folder.join(format!(".{}.new", self.file()));
-        let write = || {
-            let mut options = OpenOptions::new();
-            let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
-            file.write_all(secret.expose().as_bytes())?;
-            file.sync_all()?;
-            fs::rename(&beside, &path)
-        };
-        write().map_err(|error| unusable(&path, error))
+        own_files::replace(&path, secret.expose().as_bytes(), 0o600).map_err(|error| unusable(&path, error))
     }
 
     /// Renames this secret, replacing the other one.

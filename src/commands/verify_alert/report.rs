@@ -2,9 +2,6 @@
 //! from Prometheus afterwards, the messages from its own copy of the inbox.
 
 use std::collections::BTreeMap;
-use std::fs::Permissions;
-use std::io::Write as _;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -15,6 +12,7 @@ use crate::event::{ChatMessage, Events};
 use crate::host::HostName;
 use crate::http::prometheus::Prometheus;
 use crate::http::slack::{Mark, Received, escaped};
+use crate::own_files;
 use crate::promql;
 use crate::remote::Remote;
 use crate::render::{Rule, rules};
@@ -253,13 +251,7 @@ pub(super) fn check(file: &Path) -> Result<()> {
 
 /// Replaces the file atomically.
 fn put(file: &Path, text: &str) -> Result<()> {
-    let write = || {
-        let mut beside = tempfile::NamedTempFile::new_in(folder_of(file))?;
-        beside.write_all(text.as_bytes())?;
-        beside.as_file().set_permissions(Permissions::from_mode(0o644))?;
-        beside.persist(file).map_err(|error| error.error)
-    };
-    write().map(drop).map_err(|error| {
+    own_files::replace(file, text.as_bytes(), 0o644).map_err(|error| {
         Error::failed(format!("cannot write the report `{}`", file.display())).because(error)
     })
 }
@@ -295,7 +287,7 @@ mod tests {
     use crate::verify::{AlertIdentity, Entry};
 
     fn proof(witness: Witness) -> Proof {
-        let (settings, fault) = (TimingSettings::of_reference(), Fault::silence());
+        let (settings, fault) = (TimingSettings::classic(), Fault::silence());
         let delivered =
             Entry { stage: Stage::Delivered, after: Millis(BEFORE), predicted: None, detail: String::new() };
         Proof {

@@ -13,6 +13,7 @@ use super::super::files::{self, cannot};
 use super::super::keys;
 use crate::error::{Error, Result};
 use crate::host::{HostName, Machine, ProjectName, SshTarget, Trust};
+use crate::own_files;
 use crate::plan::aws::{Cloud, Instance};
 use crate::spec::Credits;
 
@@ -58,7 +59,7 @@ pub(super) struct Launch {
 
 impl ProjectFolder {
     pub(super) fn new(account: &str, region: &str, project: ProjectName) -> Result<Self> {
-        let path = data()?.join("monctl/aws").join(account).join(region).join(project.as_str());
+        let path = own_files::data_folder()?.join("aws").join(account).join(region).join(project.as_str());
         Ok(Self { path, project })
     }
 
@@ -358,12 +359,4 @@ fn write_if_changed(path: &Path, content: &str) -> Result<()> {
 /// A public key without its type.
 fn bare(key: &str) -> &str {
     key.split_once(' ').map_or(key, |(_, bare)| bare)
-}
-
-/// The user's data folder.
-fn data() -> Result<PathBuf> {
-    let named = env::var_os("XDG_DATA_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
-    named.or_else(|| env::home_dir().map(|home| home.join(".local/share"))).ok_or_else(|| {
-        Error::could_not_run("there is no data folder for this user").remedy("set `HOME` or `XDG_DATA_HOME`")
-    })
 }

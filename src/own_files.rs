@@ -1,0 +1,63 @@
+//! monctl's own files on this computer: where they are, and how they are written.
+
+use std::env;
+use std::fs::Permissions;
+use std::io::{self, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
+
+use crate::error::{Error, Result};
+
+/// The folder of monctl's data: `$XDG_DATA_HOME/monctl`, by default `~/.local/share/monctl`.
+///
+/// # Errors
+/// If the environment names neither that folder nor a home folder by an absolute path.
+pub fn data_folder() -> Result<PathBuf> {
+    let named = env::var_os("XDG_DATA_HOME").map(PathBuf::from);
+    let usual = || env::home_dir().map(|home| home.join(".local/share"));
+    let data = named.filter(|path| path.is_absolute()).or_else(usual).filter(|path| path.is_absolute());
+    data.map(|data| data.join("monctl")).ok_or_else(|| {
+        Error::could_not_run(
+            "there is no data folder for this user: neither `XDG_DATA_HOME` nor `HOME` is set",
+        )
+        .remedy("set `HOME` to your home folder")
+    })
+}
+
+/// Writes a file by renaming a complete one into its place; a power failure leaves the old content or the new one.
+///
+/// # Errors
+/// If the folder does not exist or cannot be written to.
+pub fn replace(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
+    let folder = match path.parent().ok_or(io::ErrorKind::InvalidInput)? {
+        folder if folder.as_os_str().is_empty() => Path::new("."),
+        folder => folder,
+    };
+    let mut file = NamedTempFile::new_in(folder)?;
+    file.write_all(content)?;
+    file.as_file().set_permissions(Permissions::from_mode(mode))?;
+    file.as_file().sync_data()?;
+    file.persist(path).map(drop).map_err(|error| error.error)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn a_file_is_replaced_as_a_whole_with_its_mode() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        for (content, mode) in [("first", 0o600), ("second", 0o644)] {
+            replace(&path, content.as_bytes(), mode).unwrap();
+            assert_eq!(fs::read_to_string(&path).unwrap(), content);
+            assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, mode);
+        }
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing else is left");
+        assert!(replace(&folder.path().join("none/file"), b"", 0o600).is_err());
+    }
+}
