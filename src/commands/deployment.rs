@@ -143,6 +143,7 @@ impl Deployment {
                 ..Inputs::default()
             };
             if role == Role::APP {
+                inputs.app_packages.clone_from(&spec.app.packages);
                 inputs.tree = self.tree.clone();
                 inputs.requirements = self.requirements.clone();
             }

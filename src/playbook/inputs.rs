@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::digest::Sha256;
 use crate::integrations::{Flag, Integration};
-use crate::spec::PersistentPath;
+use crate::spec::{DebianPackage, PersistentPath};
 
 /// The content of a file that goes to a host.
 #[derive(Clone, PartialEq, Eq)]
@@ -174,6 +174,8 @@ pub struct Inputs {
     pub releases: BTreeMap<String, Release>,
     /// Optional releases.
     pub optional: BTreeSet<String>,
+    /// Debian packages that the application needs.
+    pub app_packages: Vec<DebianPackage>,
     /// The application's code.
     pub tree: Tree,
     /// The application's requirements.

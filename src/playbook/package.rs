@@ -4,6 +4,7 @@ use serde::Deserialize;
 
 use super::change::{ChangeKind, Detail, LibraryCall, StepChange};
 use super::facts::{Facts, Probes};
+use super::inputs::Inputs;
 use super::step_id::StepId;
 
 /// Packages, and their units that must never run because monctl's replace them.
@@ -13,6 +14,9 @@ pub struct Package {
     names: Vec<String>,
     #[serde(default)]
     mask: Vec<String>,
+    /// The packages that the application needs are installed together with these.
+    #[serde(default)]
+    with_app_packages: bool,
 }
 
 impl Package {
@@ -20,6 +24,13 @@ impl Package {
     pub(super) fn add(&mut self, more: &Self) {
         self.names.extend(more.names.iter().cloned());
         self.mask.extend(more.mask.iter().cloned());
+    }
+
+    /// Adds the packages that the application needs, if they belong here.
+    pub(super) fn fill(&mut self, inputs: &Inputs) {
+        if self.with_app_packages {
+            self.names.extend(inputs.app_packages.iter().map(ToString::to_string));
+        }
     }
 
     pub(super) fn probe(&self, probes: &mut Probes) {

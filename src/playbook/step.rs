@@ -125,10 +125,16 @@ impl Playbook {
         let applies = |step: &&Step| step.when.is_none_or(|flag| inputs.flags.contains(&flag));
         for step in self.steps.iter().filter(applies) {
             let same = steps.iter_mut().find(|other| other.id == step.id);
-            match (same.map(|step| &mut step.kind), &step.kind) {
-                (Some(StepKind::Package(packages)), StepKind::Package(more)) => packages.add(more),
-                _ => steps.push(step.clone()),
+            let other = same.map(|step| &mut step.kind);
+            if let (Some(StepKind::Package(packages)), StepKind::Package(more)) = (other, &step.kind) {
+                packages.add(more);
+                continue;
             }
+            let mut step = step.clone();
+            if let StepKind::Package(packages) = &mut step.kind {
+                packages.fill(inputs);
+            }
+            steps.push(step);
         }
         steps
     }

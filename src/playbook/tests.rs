@@ -64,6 +64,22 @@ fn packages() {
 }
 
 #[test]
+fn packages_of_the_application_are_installed_before_its_requirements() {
+    let app_packages = vec!["libpq-dev".parse().unwrap()];
+    let playbook = playbook(Role::APP);
+    let steps = playbook.steps(&Inputs { app_packages, ..Inputs::default() });
+    let place = |id: &str| steps.iter().position(|step| step.id.to_string() == id).unwrap();
+    let python = &steps[place("python")];
+    assert!(place("python") < place("venv") && python.lane.is_none(), "the lane of the venv begins after it");
+    let change = python.lower(&Inputs::default(), &facts("package|python3|installed"), &[]);
+    let summary = StepChange::summary(change.as_ref());
+    assert!(summary.contains("package libpq-dev"), "{summary}");
+    assert!(!summary.contains("package python3:"), "{summary}");
+    let other = playbook.steps(&Inputs::default())[0].lower(&Inputs::default(), &facts(""), &[]);
+    assert!(!StepChange::summary(other.as_ref()).contains("libpq-dev"));
+}
+
+#[test]
 fn users() {
     let step = step("{id: x, user: {name: monctl-app}}");
     let states = [("absent", "user|monctl-grafana"), ("there", "user|monctl-app")];

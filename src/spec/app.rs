@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::names::{Cidr, EnvName, PersistentPath, Port, UrlPath, WsgiModule};
+use super::names::{Cidr, DebianPackage, EnvName, PersistentPath, Port, UrlPath, WsgiModule};
 use super::secret_ref::SecretRef;
 
 /// The Django application: the project's folder and how it is served.
@@ -38,6 +38,10 @@ pub struct App {
     /// The application's environment: plain values and secret references.
     #[serde(default)]
     pub env: BTreeMap<EnvName, EnvValue>,
+    /// Debian packages that the application or the build of its requirements needs, such as `gcc`, `python3-dev` and
+    /// `libpq-dev`. They are installed on every application host; `down` removes those that were not there before.
+    #[serde(default)]
+    pub packages: Vec<DebianPackage>,
     /// What the application writes next to its code, apart from SQLite databases and `MEDIA_ROOT`: paths relative to
     /// `path`. A name with an extension (`debug.log`) is a file, any other a folder.
     #[serde(default)]

@@ -112,6 +112,18 @@ text_type! {
 }
 
 text_type! {
+    /// The name of a Debian package.
+    DebianPackage,
+    "^[a-z0-9][a-z0-9+.-]+$",
+    "libpq-dev",
+    |text| {
+        let is_of_name = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+        text.len() > 1 && text.bytes().next().is_some_and(is_of_name) && text.bytes().all(|b| is_of_name(b) || b"+.-".contains(&b))
+    },
+    "the name of a Debian package has lower-case letters, digits, `+`, `-` and `.` only, such as `libpq-dev`"
+}
+
+text_type! {
     /// The name of an alert: any text that Prometheus accepts.
     AlertName,
     "^[^\\s\\x00-\\x1f\\x7f]([^\\x00-\\x1f\\x7f]*[^\\s\\x00-\\x1f\\x7f])?$",
@@ -627,6 +639,11 @@ mod tests {
             ("a:make()", false),
         ] {
             assert_eq!(text.parse::<WsgiModule>().is_ok(), good, "{text}");
+        }
+        for (text, good) in
+            [("g++", true), ("libssl1.1", true), ("Curl", false), ("-y", false), ("a b", false), ("x", false)]
+        {
+            assert_eq!(text.parse::<DebianPackage>().is_ok(), good, "{text}");
         }
         for (text, good) in [("A_1", true), ("1A", false), ("A-B", false), ("https://x", false)] {
             assert_eq!(text.parse::<EnvName>().is_ok(), good, "{text}");
