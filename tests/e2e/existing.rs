@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use monctl::host::HostName;
 
+use crate::drills::{show_all_cpus, show_own_cpu_only};
 use crate::operator::Operator;
 use crate::programs::{PACKAGES, Programs};
 use crate::scenarios::{self, scenarios};
@@ -385,6 +386,8 @@ fn an_alert_on_an_existing_host_is_delivered(existing: &Existing) {
     let operator = &existing.operator;
     operator.edit("home/monctl.yaml", CALM, EACH_SECOND);
     operator.monctl("up --yes").success();
+    show_own_cpu_only(|host, command| existing.on(host, command));
+    // Until then, the load of the whole computer counted.
     let deadline = Instant::now() + Duration::from_mins(10);
     let mut ran = operator.monctl("verify-alert");
     while ran.stderr.contains("is already active") && Instant::now() < deadline {
@@ -392,6 +395,7 @@ fn an_alert_on_an_existing_host_is_delivered(existing: &Existing) {
         ran = operator.monctl("verify-alert");
     }
     ran.stderr_contains("received by monctl");
+    show_all_cpus(|host, command| existing.on(host, command));
     operator.monctl("down --yes").success();
     existing.spec("");
 }

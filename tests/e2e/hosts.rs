@@ -20,6 +20,7 @@ fn hosts_are_brought_up_kept_and_taken_down() {
     let scenarios = scenarios![Site:
         an_interrupted_or_killed_run_ends_and_the_next_one_converges,
         a_command_runs_on_a_host_word_for_word,
+        a_management_command_runs_as_the_application_does,
         a_second_up_changes_nothing_with_one_ssh_session_per_host,
         units_are_hardened_and_none_runs_as_root,
         changes_by_hand_are_repaired_and_nothing_else_is_touched,
@@ -103,6 +104,24 @@ fn a_command_runs_on_a_host_word_for_word(site: &Site) {
     site.monctl("ssh monitoring -- hostname").success().stdout_is("monitoring\n");
     site.monctl("ssh app -- false").code(1);
     site.monctl("ssh app-2 -- true").code(2).stderr_contains("the project has no host `app-2`");
+}
+
+fn a_management_command_runs_as_the_application_does(site: &Site) {
+    let manage = |words: &[&str]| keeps_secrets(site.call("manage --").args(words).run());
+    let script = "import os, pwd; from django.conf import settings; \
+        print(pwd.getpwuid(os.getuid()).pw_name, os.getcwd(), bool(settings.SECRET_KEY))";
+    manage(&["shell", "--command", script]).success().stdout_contains("monctl-app /srv/monctl/app True");
+    manage(&["migrate", "--check"]).success();
+    let write =
+        "from notebook.models import Note; Note.objects.create(title='by hand').delete(); print('written')";
+    manage(&["shell", "--command", write]).success().stdout_contains("written");
+    // Its sandbox is the unit's: the code is read-only, as is everything outside the application's data.
+    for path in ["/srv/monctl/app/x", "/etc/x", "/opt/x"] {
+        manage(&["shell", "--command", &format!("open('{path}', 'w')")]).code(1).stderr_contains("OSError");
+    }
+    manage(&["frobnicate"]).code(1).stderr_contains("Unknown command");
+    site.monctl("manage --host monitoring -- check").code(2).stderr_contains("does not run the application");
+    assert!(site.findings(APP).is_empty(), "nothing was changed on the host");
 }
 
 fn units_are_hardened_and_none_runs_as_root(site: &Site) {

@@ -1,0 +1,17 @@
+//! `monctl manage`: a management command of Django on an application host, run as the application runs.
+
+use super::context::Context;
+use super::outcome::Outcome;
+use super::ssh::{Terminal, session};
+use crate::cli::ManageArgs;
+use crate::error::Result;
+
+/// The program on the host, from `templates/app/manage.sh`.
+const PROGRAM: &str = "/etc/monctl/app/manage";
+
+/// # Errors
+/// When the host does not run, or ssh or the command fails.
+pub(super) async fn run(args: &ManageArgs, context: &Context) -> Result<Outcome> {
+    let words = [&[PROGRAM.to_owned()], args.command.as_slice()].concat();
+    session(args.host, &words, Terminal::Commands, context).await
+}

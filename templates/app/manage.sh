@@ -1,0 +1,20 @@
+#!/bin/bash
+# Runs a management command of Django as the application runs: its user, environment, settings and sandbox.
+# `monctl manage -- COMMAND` calls it; root can call it on the host.
+#
+# usage: /etc/monctl/app/manage COMMAND…
+set -euo pipefail
+
+# What makes the unit a service does not apply to a command; its folder in /run would go with the command's end.
+sandbox() {
+	sed -n '/^\[Service\]/,/^\[/p' /etc/systemd/system/monctl-app.service |
+		grep -vE '^(#|\[|$|(Type|NotifyAccess|Exec[A-Za-z]*|Kill[A-Za-z]*|Timeout[A-Za-z]*|Restart[A-Za-z]*|RuntimeDirectory[A-Za-z]*)=)'
+}
+
+mapfile -t properties < <(sandbox)
+# A terminal, if there is one.
+streams=--pipe
+if [[ -t 0 && -t 1 ]]; then streams=--pty; fi
+exec systemd-run --quiet --wait --collect "$streams" --unit="monctl-manage-$$" "${properties[@]/#/--property=}" \
+	--setenv=PYTHONPATH=/etc/monctl/app --setenv=TERM="${TERM:-dumb}" -- \
+	/opt/monctl/app/bin/python -m monctl_metrics.manage "$@"
