@@ -145,7 +145,7 @@ monitoring_tools() {
 	rm -r "$folder"
 }
 
-command -v apt-get >/dev/null || fail 'this is not Debian: `apt-get` is missing' \
+command -v apt-get >/dev/null || fail "this is not Debian: \`apt-get\` is missing" \
 	'install Rust, a C linker, systemd-nspawn, mmdebstrap, nftables, iproute2 and an ssh client, then build with cargo'
 
 for purpose in "$@"; do

@@ -11,6 +11,7 @@ use crate::duration::PromDuration;
 use crate::error::Error;
 use crate::host::{HostName, Role};
 use crate::spec::Region;
+use crate::timing::StressCommand;
 
 /// Set up monitoring for a Django team and prove that its alerts are delivered.
 #[derive(Debug, Parser)]
@@ -87,6 +88,9 @@ pub enum Command {
     /// Show what an alert needs to reach its receiver, how long that takes, and how to make it faster.
     #[command(after_help = EXPLAIN_EXAMPLES)]
     Explain(ExplainArgs),
+    /// Run a management command of Django on a host, with the application's user, environment and settings.
+    #[command(after_help = MANAGE_EXAMPLES)]
+    Manage(ManageArgs),
     /// Open a shell on a host, or run a command there.
     #[command(after_help = SSH_EXAMPLES)]
     Ssh(SshArgs),
@@ -116,6 +120,10 @@ pub enum Command {
 const RENDER_EXAMPLES: &str = "Examples:
   monctl render --out files
   monctl render --dry-run --address app=203.0.113.7";
+
+const MANAGE_EXAMPLES: &str = "Examples:
+  monctl manage -- createsuperuser
+  monctl manage --host app-2 -- showmigrations";
 
 const VERIFY_ALERT_EXAMPLES: &str = "Examples:
   monctl verify-alert HighCPUUsage
@@ -193,7 +201,7 @@ pub struct VerifyArgs {
     pub alerts: Vec<String>,
 
     /// Prove every alert that has a drill; run drills in parallel where they do not disturb each other.
-    #[arg(long, conflicts_with_all = ["alerts", "like_reference", "cpu_load"])]
+    #[arg(long, conflicts_with_all = ["alerts", "stress_ng", "cpu_load"])]
     pub all: bool,
 
     /// Only list the alerts with their drills (danger, guard, undo), or the reason why there is no drill.
@@ -216,9 +224,10 @@ pub struct VerifyArgs {
     #[arg(long)]
     pub keep: bool,
 
-    /// Run exactly the reference's command: `stress-ng --cpu 4 --cpu-load 85 --timeout 120s`.
-    #[arg(long, conflicts_with_all = ["cpu_load", "duration"])]
-    pub like_reference: bool,
+    /// Cause the load of this stress-ng command, even if its alert cannot be delivered: `--cpu N`, `--cpu-load PERCENT`,
+    /// `--timeout TIME`.
+    #[arg(long, value_name = "OPTIONS", allow_hyphen_values = true, conflicts_with_all = ["cpu_load", "duration"])]
+    pub stress_ng: Option<StressCommand>,
 
     /// Load each CPU to this percentage; defaults to 100.
     #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(1..=100))]
@@ -240,7 +249,7 @@ fn app_host(text: &str) -> Result<HostName, Error> {
         return Ok(name);
     }
     Err(Error::invalid(format!("`{name}` does not run the application"))
-        .remedy("drills run on `app`, `app-2` and so on"))
+        .remedy("name `app`, `app-2` and so on"))
 }
 
 /// `monctl verify-dashboards`.
@@ -269,6 +278,18 @@ pub struct ExplainArgs {
     /// Assume that the fault lasts this long, such as `90s`.
     #[arg(long, value_name = "DURATION")]
     pub lasting: Option<PromDuration>,
+}
+
+/// `monctl manage`.
+#[derive(Debug, Args)]
+pub struct ManageArgs {
+    /// Run the command on this host.
+    #[arg(long, value_name = "HOST", default_value = "app", value_parser = app_host)]
+    pub host: HostName,
+
+    /// The command and its arguments, after `--`, as for `manage.py`.
+    #[arg(last = true, value_name = "COMMAND", required = true)]
+    pub command: Vec<String>,
 }
 
 /// `monctl ssh`.
@@ -378,6 +399,7 @@ impl Command {
             Self::VerifyDashboards(_) => "verify-dashboards",
             Self::Check => "check",
             Self::Explain(_) => "explain",
+            Self::Manage(_) => "manage",
             Self::Ssh(_) => "ssh",
             Self::Open(_) => "open",
             Self::Logs(_) => "logs",
@@ -442,6 +464,17 @@ mod tests {
         assert!(Cli::try_parse_from(["monctl", "render"]).is_err());
         assert!(Cli::try_parse_from(["monctl", "render", "--dry-run", "--out", "x"]).is_err());
         assert!(Cli::try_parse_from(["monctl", "render", "--out", "x"]).is_ok());
+    }
+
+    #[test]
+    fn a_stress_ng_command_is_one_word_that_begins_with_a_hyphen() {
+        let call = |options| Cli::try_parse_from(["monctl", "verify-alert", "--stress-ng", options]);
+        let Command::VerifyAlert(args) = call("--cpu 4 --cpu-load 85 --timeout 120s").unwrap().command else {
+            panic!("not verify-alert")
+        };
+        assert_eq!(args.stress_ng, Some(StressCommand::CLASSIC));
+        let error = call("--vm 1 --timeout 120s").unwrap_err().to_string();
+        assert!(error.contains("monctl cannot predict the effect of `--vm`"), "{error}");
     }
 
     #[test]

@@ -16,6 +16,7 @@ mod down;
 mod explain;
 mod grafana;
 mod logs;
+mod manage;
 mod open;
 mod outcome;
 mod plan;
@@ -75,6 +76,7 @@ async fn dispatch(command: &Command, context: &Context) -> Result<Outcome> {
         Command::VerifyDashboards(args) => Box::pin(verify_dashboards::run(args, context)).await,
         Command::Check => Box::pin(check::run(context)).await,
         Command::Explain(args) => explain::run(args, context),
+        Command::Manage(args) => Box::pin(manage::run(args, context)).await,
         Command::Ssh(args) => Box::pin(ssh::run(args, context)).await,
         Command::Open(args) => Box::pin(open::run(args, context)).await,
         Command::Logs(args) => Box::pin(logs::run(args, context)).await,
@@ -108,7 +110,7 @@ pub fn interruption(command: &Command) -> Error {
         Command::VerifyDashboards(args) if !args.no_traffic => {
             "its requests to the application end by themselves within 30 s; then run it again"
         }
-        Command::Ssh(_) => "what it started on the host may still be running there",
+        Command::Ssh(_) | Command::Manage(_) => "what it started on the host may still be running there",
         Command::Render(_) => "some files may not be written; run it again",
         Command::Plan
         | Command::Status(_)

@@ -15,7 +15,6 @@ use crate::error::{Error, Result};
 use crate::playbook::Playbook;
 use crate::render::{Addresses, Bundle, RuleTests, Tool, ToolVerdict, check, rule_tests, warnings};
 use crate::spec::{Loaded, Spec, load};
-use crate::timing;
 
 /// Folder of the dashboards, which are named by their uids.
 const DASHBOARDS: &str = "grafana/dashboards/";
@@ -33,7 +32,7 @@ pub(super) async fn run(args: &RenderArgs, context: &Context) -> Result<Outcome>
     }
     let bundle = Bundle::render(&loaded.spec, &addresses(args, &loaded.spec)?)?;
     let verdicts = check(&bundle)?;
-    let warnings = [warnings(&loaded), timing::warnings_for(&loaded.spec)].concat();
+    let warnings = warnings(&loaded);
     for warning in &warnings {
         context.events.warn(warning.clone());
     }

@@ -140,7 +140,7 @@ impl Wanted {
             },
             options: Options {
                 keep: args.keep,
-                like_reference: args.like_reference,
+                stress_ng: args.stress_ng,
                 cpu_load: args.cpu_load,
                 duration: args.duration.map(PromDuration::get),
             },

@@ -7,7 +7,7 @@ use super::host_command::{HostFault, Order, unit_name};
 use crate::error::{Error, Result};
 use crate::promql::{Comparison, Threshold};
 use crate::spec::DrillKind;
-use crate::timing::{Effect, Fault, Prediction, TimingSettings, Traffic, phrases, predict};
+use crate::timing::{Effect, Fault, Prediction, StressCommand, TimingSettings, Traffic, phrases, predict};
 
 /// Margin of the fault's time limit beyond the latest prediction.
 const MARGIN: Duration = Duration::from_secs(30);
@@ -36,8 +36,8 @@ const REPLACING: (f64, f64) = (1.0, 20.0);
 pub struct Options {
     /// Keep the fault for its full time.
     pub keep: bool,
-    /// Exactly the reference's load.
-    pub like_reference: bool,
+    /// Exactly the load of this command.
+    pub stress_ng: Option<StressCommand>,
     /// The load on each CPU, in percent.
     pub cpu_load: Option<u8>,
     /// How long the fault lasts at most.
@@ -104,11 +104,22 @@ impl DrillPlan<'_> {
     pub fn choose(&self, measured: &Measured, extra: Duration) -> Result<Drill> {
         let (settings, options) = (self.settings, self.options);
         let order = |seconds, cause| Order { name: unit_name(self.alert), seconds, cause };
-        if options.like_reference {
-            let fault = Fault::of_reference(measured.cpus, measured.value.clamp(0.0, 100.0));
-            let cause = HostFault::Cpu { workers: 4, percent: 85, nice: 0 };
+        if let Some(command) = &options.stress_ng {
+            if *self.kind != DrillKind::Cpu {
+                return Err(Error::could_not_run(format!(
+                    "`--stress-ng` loads CPUs, and `{}` is about something else",
+                    self.alert
+                ))
+                .remedy("run its own drill, without `--stress-ng`"));
+            }
+            if command.timeout > MOST {
+                return Err(too_long(command.timeout));
+            }
+            let fault = Fault::of_command(command, measured.cpus, measured.value.clamp(0.0, 100.0));
+            let StressCommand { workers, load_percent, timeout } = *command;
+            let cause = HostFault::Cpu { workers, percent: load_percent, nice: 0 };
             let prediction = predict(settings, &fault);
-            return Ok(Drill { fault, prediction, order: order(120, cause), keep: true });
+            return Ok(Drill { fault, prediction, order: order(timeout.as_secs(), cause), keep: true });
         }
         let (until_delivered, cause) = self.fault(measured)?;
         let open = predict(settings, &until_delivered);
@@ -253,7 +264,7 @@ impl Drill {
     /// If the alert is never delivered, whatever the timing.
     pub fn check(&self, settings: &TimingSettings, options: Options) -> Result<()> {
         match self.prediction.obstacle {
-            Some(obstacle) if self.prediction.chance <= 0.0 && !options.like_reference => {
+            Some(obstacle) if self.prediction.chance <= 0.0 && options.stress_ng.is_none() => {
                 Err(Error::could_not_run(format!(
                     "with this fault the alert cannot be delivered: {}",
                     phrases::reason(settings, &self.fault, obstacle)
@@ -375,7 +386,7 @@ mod tests {
     }
 
     fn above(value: f64) -> TimingSettings {
-        TimingSettings { threshold: Threshold::above(value), ..TimingSettings::of_reference() }
+        TimingSettings { threshold: Threshold::above(value), ..TimingSettings::classic() }
     }
 
     fn cause(kind: &DrillKind, settings: &TimingSettings, measured: Measured) -> HostFault {
@@ -388,7 +399,7 @@ mod tests {
         assert_eq!(cause(&DrillKind::Memory, &above(90.0), none), HostFault::Memory { percent: 93 });
         assert_eq!(cause(&DrillKind::Disk, &above(85.0), none), HostFault::Disk { percent: 92 });
         let free = Threshold { comparison: Comparison::Less, value: 0.1, unit: "" };
-        let settings = TimingSettings { threshold: free, ..TimingSettings::of_reference() };
+        let settings = TimingSettings { threshold: free, ..TimingSettings::classic() };
         assert_eq!(cause(&DrillKind::Inodes, &settings, none), HostFault::Inodes { percent: 95 });
         let requests = |requests| Measured { requests, ..none };
         let rate = |measured| match cause(&DrillKind::Requests { status: 503 }, &above(5.0), measured) {
@@ -398,6 +409,30 @@ mod tests {
         assert_eq!((rate(requests(0.0)), rate(requests(100.0))), (5, 18));
         let slow = cause(&DrillKind::SlowRequests, &above(1.0), requests(3.0));
         assert_eq!(slow, HostFault::Requests { port: 8000, status: 200, delay: 1_700, rate: 2, together: 2 });
+    }
+
+    #[test]
+    fn a_stress_ng_command_is_run_as_it_is_and_only_for_cpu_usage() {
+        let stress = |kind, command| {
+            let settings = above(80.0);
+            let options = Options { stress_ng: Some(command), ..Options::default() };
+            let (alert, application) = ("A", APPLICATION);
+            let plan =
+                DrillPlan { alert, kind: &kind, settings: &settings, options, application, floor: 0.1 };
+            let drill = plan.choose(&Measured { cpus: 8, ..Measured::default() }, Duration::ZERO)?;
+            drill.check(&settings, options).map(|()| drill)
+        };
+        let drill = stress(DrillKind::Cpu, StressCommand::CLASSIC).unwrap();
+        assert_eq!(drill.order.cause, HostFault::Cpu { workers: 4, percent: 85, nice: 0 });
+        assert_eq!((drill.order.seconds, drill.keep), (120, true));
+        assert!(
+            drill.prediction.chance <= 0.0,
+            "half of eight CPUs: it cannot be delivered, and runs all the same"
+        );
+        let error = stress(DrillKind::Memory, StressCommand::CLASSIC).unwrap_err().to_string();
+        assert!(error.contains("`--stress-ng` loads CPUs"), "{error}");
+        let long = StressCommand { timeout: MOST + Duration::from_secs(1), ..StressCommand::CLASSIC };
+        assert!(stress(DrillKind::Cpu, long).is_err());
     }
 
     #[test]

@@ -21,7 +21,7 @@ use crate::promql::{
 use crate::render::Rule;
 use crate::spec::{AlertRoute, Mute, Receiver, Spec};
 use crate::timing::{
-    Effect, Ending, Fault, Prediction, REFERENCE_COMMAND, Remedies, TimingSettings, chance_of, is_certain,
+    Effect, Ending, Fault, Prediction, Remedies, StressCommand, TimingSettings, chance_of, is_certain,
     phrases, predict,
 };
 pub use first_event::FirstEvent;
@@ -64,7 +64,7 @@ pub struct AlertPath {
     pub sizes: Vec<Size>,
     /// Changes that make the alert faster, largest gain first.
     pub savings: Vec<Saving>,
-    /// The odds of one fault: the user's own, or the reference's test.
+    /// The odds of one fault: the user's own, or the classic command.
     pub trial: Option<FaultOdds>,
 }
 
@@ -145,7 +145,7 @@ impl AlertPath {
             first_event: FirstEvent::of(&settings, rule, &spec.catalogue),
             sizes: sizes(&settings, &fault),
             savings: savings::savings(spec, rule, &settings, &fault),
-            trial: trial(&settings, &fault, custom).or_else(|| reference(&settings, rule)),
+            trial: trial(&settings, &fault, custom).or_else(|| classic(&settings, rule)),
             settings,
             fault,
             prediction,
@@ -269,28 +269,28 @@ fn trial(settings: &TimingSettings, typical: &Fault, custom: CustomFault) -> Opt
     Some(tried(settings, &fault, what))
 }
 
-/// The odds of the reference's own test of its alert on CPU load. It loads four CPUs; the reference names no machine.
-fn reference(settings: &TimingSettings, rule: &Rule) -> Option<FaultOdds> {
+/// The odds of the command by which tutorials test an alert on CPU usage. It loads four CPUs, whatever the host has.
+fn classic(settings: &TimingSettings, rule: &Rule) -> Option<FaultOdds> {
     const CPUS: u16 = 4;
     let fits = is_cpu_usage(&rule.expr);
-    let what = || format!("`{REFERENCE_COMMAND}` on an otherwise idle host with {CPUS} CPUs");
+    let what = || format!("`{}` on an otherwise idle host with {CPUS} CPUs", StressCommand::CLASSIC);
     let on = |host_cpus| {
-        let chance = chance_of(settings, &Fault::of_reference(host_cpus, 0.0));
+        let chance = chance_of(settings, &Fault::of_command(&StressCommand::CLASSIC, host_cpus, 0.0));
         Elsewhere { host_cpus, chance }
     };
-    let trial = || tried(settings, &Fault::of_reference(CPUS, 0.0), what());
-    let measured = is_the_references(settings).then_some(MEASURED);
+    let trial = || tried(settings, &Fault::of_command(&StressCommand::CLASSIC, CPUS, 0.0), what());
+    let measured = is_classic(settings).then_some(MEASURED);
     fits.then(|| FaultOdds { elsewhere: vec![on(2), on(8)], measured, ..trial() })
 }
 
-/// 40 tries of the reference's command with a real Prometheus and Alertmanager; details in docs/timing.md.
+/// 40 tries of the classic command with a real Prometheus and Alertmanager; details in docs/timing.md.
 const MEASURED: &str =
     "1 of 40 tries was delivered, consistent with 1 of 56, and with 1 of 80 if 1 race in 28 is won";
 
-/// Whether all settings that affect the first notification are those of the reference.
-fn is_the_references(settings: &TimingSettings) -> bool {
+/// Whether all settings that affect the first notification are the classic ones.
+fn is_classic(settings: &TimingSettings) -> bool {
     let TimingSettings { joins, send_resolved, refusals, .. } = *settings;
-    *settings == TimingSettings { joins, send_resolved, refusals, ..TimingSettings::of_reference() } && !joins
+    *settings == TimingSettings { joins, send_resolved, refusals, ..TimingSettings::classic() } && !joins
 }
 
 fn tried(settings: &TimingSettings, fault: &Fault, what: String) -> FaultOdds {

@@ -1,4 +1,4 @@
-//! Explanations of the reference's alert, of the catalogue's alerts, and of other forms of expressions.
+//! Explanations of the classic alert on CPU usage, of the catalogue's alerts, and of other forms of expressions.
 
 use std::path::Path;
 use std::time::Duration;
@@ -30,8 +30,8 @@ fn spec_with(alerts: &str, notify: &str) -> Option<Spec> {
     load(&path).ok().map(|loaded| loaded.spec)
 }
 
-fn reference_spec() -> Spec {
-    load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/reference/monctl.yaml")).unwrap().spec
+fn classic_spec() -> Spec {
+    load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/classic/monctl.yaml")).unwrap().spec
 }
 
 fn explain(spec: &Spec, name: &str, custom: CustomFault) -> Explanation {
@@ -44,8 +44,8 @@ fn way(spec: &Spec, name: &str) -> AlertPath {
 }
 
 #[test]
-fn the_references_alert_is_explained_with_its_test_and_what_to_change() {
-    let explanation = explain(&reference_spec(), "HighCPUUsage", CustomFault::default());
+fn the_classic_alert_is_explained_with_its_test_and_what_makes_it_faster() {
+    let explanation = explain(&classic_spec(), "HighCPUUsage", CustomFault::default());
     insta::assert_snapshot!(explanation.text(100));
 }
 
@@ -70,7 +70,7 @@ fn every_alert_of_the_catalogue_is_explained_in_words_that_fit_it_and_arrives() 
         let spec =
             spec_with(&format!("{alone}Watchdog: {{}}"), "capture: {}, heartbeat_url: {env: A}").unwrap();
         let explanation = explain(&spec, name, CustomFault::default());
-        insta::assert_snapshot!(format!("explain {name}"), explanation.text(100));
+        insta::assert_snapshot!(format!("explain_{name}"), explanation.text(100));
         let Some(way) = explanation.way else {
             assert_eq!(name, "Watchdog", "only an alert that always fires compares nothing");
             continue;
@@ -148,7 +148,7 @@ fn changes_that_a_check_would_report_are_not_offered() {
 }
 
 #[test]
-fn only_cpu_usage_is_tried_with_the_references_load() {
+fn only_cpu_usage_is_tried_with_the_classic_command() {
     let spec = spec(
         "HighCPUUsage: {}, HighLoad: {}, Io: {expr: '100 * avg by (instance) (rate(node_cpu_seconds_total{mode=\"iowait\"}[1m])) > 20'}",
     );
@@ -169,7 +169,7 @@ fn the_seconds_of_a_saving_are_those_that_the_changed_spec_saves() {
 
 #[test]
 fn a_fault_is_never_delivered_up_to_one_length_and_always_from_another() {
-    let way = way(&reference_spec(), "HighCPUUsage");
+    let way = way(&classic_spec(), "HighCPUUsage");
     assert_eq!(way.sizes.iter().map(|size| size.value).collect::<Vec<_>>(), [85.0, 90.0, 100.0]);
     for Size { value, never: Millis(never), always } in way.sizes {
         let second = Duration::from_secs(1);
@@ -182,9 +182,9 @@ fn a_fault_is_never_delivered_up_to_one_length_and_always_from_another() {
 }
 
 #[test]
-fn a_fault_described_by_the_user_replaces_the_references_test() {
+fn a_fault_described_by_the_user_replaces_the_classic_command() {
     let custom = CustomFault { value: Some(95.0), lasting: Some(Duration::from_mins(1)) };
-    let trial = explain(&reference_spec(), "HighCPUUsage", custom).way.unwrap().trial.unwrap();
+    let trial = explain(&classic_spec(), "HighCPUUsage", custom).way.unwrap().trial.unwrap();
     assert_eq!(trial.what, "95% for 60 s");
     assert!(trial.chance <= 0.0);
     assert!(trial.reason.unwrap().contains("do not keep the expression at more than 80%"));
@@ -194,7 +194,7 @@ fn a_fault_described_by_the_user_replaces_the_references_test() {
 #[test]
 fn no_line_is_wider_than_the_screen() {
     for width in [60, 80, 100, 200] {
-        let text = explain(&reference_spec(), "HighCPUUsage", CustomFault::default()).text(width);
+        let text = explain(&classic_spec(), "HighCPUUsage", CustomFault::default()).text(width);
         // The first line is the user's own expression.
         let wide: Vec<&str> = text.lines().skip(1).filter(|line| line.chars().count() > width).collect();
         assert!(wide.is_empty(), "wider than {width}: {wide:#?}");

@@ -103,7 +103,7 @@ const SECRET: &str = "hunter2";
 /// The inputs of a role for the reference spec.
 fn inputs(role: Role, flags: &[Flag]) -> Inputs {
     let spec =
-        load(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/reference/monctl.yaml"))).unwrap().spec;
+        load(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/classic/monctl.yaml"))).unwrap().spec;
     let bundle = Bundle::render(&spec, &Addresses::default()).unwrap();
     let mut files: BTreeMap<String, File> = bundle
         .of_role(role)

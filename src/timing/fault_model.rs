@@ -4,11 +4,9 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::stress_command::StressCommand;
 use crate::duration::millis;
 use crate::promql::Threshold;
-
-/// The reference's own test.
-pub const REFERENCE_COMMAND: &str = "stress-ng --cpu 4 --cpu-load 85 --timeout 120s";
 
 /// When the fault ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -103,12 +101,11 @@ impl CpuLoad {
 }
 
 impl Fault {
-    /// The load of [`REFERENCE_COMMAND`] on a host with `host_cpus` CPUs that are already busy by `baseline` percent.
-    pub const fn of_reference(host_cpus: u16, baseline: f64) -> Self {
-        Self {
-            effect: Effect::Load(CpuLoad { workers: 4, host_cpus, load: 85.0, baseline }),
-            ending: Ending::After(Duration::from_mins(2)),
-        }
+    /// The load of a command on a host with `host_cpus` CPUs that are already busy by `baseline` percent.
+    pub fn of_command(command: &StressCommand, host_cpus: u16, baseline: f64) -> Self {
+        let load =
+            CpuLoad { workers: command.workers, host_cpus, load: command.load_percent.into(), baseline };
+        Self { effect: Effect::Load(load), ending: Ending::After(command.timeout) }
     }
 
     /// Every CPU loaded by `load` percent until the alert is delivered.
@@ -202,7 +199,10 @@ mod tests {
     #[test]
     fn four_workers_of_85_percent_fill_two_cpus_and_half_of_eight() {
         for (cpus, busy) in [(1, 100.0), (2, 100.0), (4, 85.0), (8, 42.5)] {
-            assert!((Fault::of_reference(cpus, 0.0).peak() - busy).abs() < 1e-9, "{cpus}");
+            assert!(
+                (Fault::of_command(&StressCommand::CLASSIC, cpus, 0.0).peak() - busy).abs() < 1e-9,
+                "{cpus}"
+            );
         }
         assert!((Fault::load(4, 100.0, 30.0).peak() - 100.0).abs() < 1e-9);
     }

@@ -11,14 +11,14 @@ mod predict;
 mod samples;
 mod settings;
 mod stage;
+mod stress_command;
 #[cfg(test)]
 mod tests;
 mod time;
-mod warnings;
 
-pub use fault_model::{CpuLoad, Effect, Ending, Fault, REFERENCE_COMMAND, Traffic};
+pub use fault_model::{CpuLoad, Effect, Ending, Fault, Traffic};
 pub use mute::Mutes;
 pub use predict::{EARLY, LATE, Obstacle, Prediction, Remedies, Window, chance_of, is_certain, predict};
 pub use settings::{Refusals, TimingSettings};
 pub use stage::Stage;
-pub use warnings::warnings_for;
+pub use stress_command::StressCommand;

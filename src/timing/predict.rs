@@ -1,7 +1,7 @@
 //! When each stage of a drill is expected, whether its alert can be delivered, and what would make it certain.
 //!
 //! Pure: walks the pipeline for a grid of phases of scraper and evaluator, because their real phases are arbitrary.
-//! Called by `drill`, by `explain`, and by `commands/render` for warnings.
+//! Called by `drill` and by `explain`.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ pub const LATE: Duration = Duration::from_millis(2_500);
 /// The load counts from the moment at which `systemd-run` returned; stress-ng may run a moment earlier.
 pub const EARLY: Duration = Duration::from_secs(1);
 /// The share of races in which the notification is sent, if it is due at the moment at which the alert resolves. One of
-/// 40 tries with the reference's settings was delivered, and a third of all phases lead to such a race.
+/// 40 tries with the classic command and settings was delivered, and a third of all phases lead to such a race.
 pub const TIE_WON: f64 = 0.05;
 /// How far stress-ng may miss the requested load, in percent.
 const INEXACT: f64 = 3.0;
@@ -355,6 +355,7 @@ fn smallest(from: u32, to: u32, holds: impl Fn(u32) -> bool) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::timing::StressCommand;
 
     const fn seconds(seconds: u64) -> Duration {
         Duration::from_secs(seconds)
@@ -366,7 +367,8 @@ mod tests {
 
     #[test]
     fn the_reference_test_reaches_slack_in_about_one_of_fifty_tries() {
-        let prediction = predict(&TimingSettings::of_reference(), &Fault::of_reference(4, 0.0));
+        let prediction =
+            predict(&TimingSettings::classic(), &Fault::of_command(&StressCommand::CLASSIC, 4, 0.0));
         let tries = 1.0 / prediction.chance;
         assert!((40.0..=80.0).contains(&tries), "1 of {tries}");
         assert_eq!(prediction.obstacle, Some(Obstacle::ResolvedBeforeFlush));
@@ -374,7 +376,8 @@ mod tests {
 
     #[test]
     fn four_workers_on_eight_cpus_never_fire() {
-        let prediction = predict(&TimingSettings::of_reference(), &Fault::of_reference(8, 0.0));
+        let prediction =
+            predict(&TimingSettings::classic(), &Fault::of_command(&StressCommand::CLASSIC, 8, 0.0));
         assert!(prediction.chance < f64::EPSILON);
         assert_eq!(prediction.obstacle, Some(Obstacle::TooSmall));
         assert_eq!(prediction.window(Stage::Above), None);
@@ -383,8 +386,8 @@ mod tests {
 
     #[test]
     fn the_remedies_work_and_a_bit_less_does_not() {
-        let settings = TimingSettings::of_reference();
-        let fault = Fault::of_reference(4, 0.0);
+        let settings = TimingSettings::classic();
+        let fault = Fault::of_command(&StressCommand::CLASSIC, 4, 0.0);
         let remedies = predict(&settings, &fault).remedies;
         let Millis(duration) = remedies.duration.unwrap();
         let with = |time: Duration| predict(&settings, &fault.lasting(time));
@@ -401,13 +404,13 @@ mod tests {
     fn more_workers_are_named_if_too_few_are_the_obstacle() {
         let load = CpuLoad { workers: 4, host_cpus: 8, load: 100.0, baseline: 0.0 };
         let fault = Fault { effect: Effect::Load(load), ..lasting(100.0, 600) };
-        let remedies = predict(&TimingSettings::of_reference(), &fault).remedies;
+        let remedies = predict(&TimingSettings::classic(), &fault).remedies;
         assert_eq!((remedies.workers, remedies.load, remedies.duration), (Some(7), None, None));
     }
 
     #[test]
     fn a_full_load_until_delivery_is_always_delivered_and_the_stages_are_in_order() {
-        let settings = TimingSettings { send_resolved: true, ..TimingSettings::of_reference() };
+        let settings = TimingSettings { send_resolved: true, ..TimingSettings::classic() };
         let prediction = predict(&settings, &Fault::load(4, 100.0, 2.0));
         assert!(prediction.is_certain());
         let stages: Vec<Stage> = prediction.stages.iter().map(|window| window.stage).collect();
@@ -423,7 +426,7 @@ mod tests {
 
     #[test]
     fn each_way_in_which_a_fault_fails_has_its_own_obstacle() {
-        let settings = TimingSettings::of_reference();
+        let settings = TimingSettings::classic();
         for (fault, obstacle) in [
             (lasting(70.0, 900), Obstacle::TooSmall),
             (lasting(100.0, 20), Obstacle::EndsBeforeAbove),
@@ -436,9 +439,9 @@ mod tests {
 
     #[test]
     fn a_rate_over_one_minute_at_15_seconds_sees_45() {
-        assert_eq!(TimingSettings::of_reference().seen_by_rate(), seconds(45));
+        assert_eq!(TimingSettings::classic().seen_by_rate(), seconds(45));
         let settings =
-            TimingSettings { signal: Signal::Rate { range: seconds(50) }, ..TimingSettings::of_reference() };
+            TimingSettings { signal: Signal::Rate { range: seconds(50) }, ..TimingSettings::classic() };
         assert_eq!(settings.seen_by_rate(), seconds(45));
     }
 
@@ -447,7 +450,7 @@ mod tests {
         let settings = TimingSettings {
             hold: seconds(24 * 3600),
             evaluation_interval: seconds(1),
-            ..TimingSettings::of_reference()
+            ..TimingSettings::classic()
         };
         assert!(predict(&settings, &Fault::load(2, 100.0, 0.0)).is_certain());
     }

@@ -80,8 +80,8 @@ impl TimingSettings {
         })
     }
 
-    /// The reference's settings: 15 s scrapes and evaluations, `rate[1m]`, `for: 1m`, Alertmanager's defaults.
-    pub const fn of_reference() -> Self {
+    /// The settings of many tutorials: 15 s scrapes and evaluations, `rate[1m]`, `for: 1m`, Alertmanager's defaults.
+    pub const fn classic() -> Self {
         Self {
             scrape_interval: Duration::from_secs(15),
             evaluation_interval: Duration::from_secs(15),

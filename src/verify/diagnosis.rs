@@ -311,7 +311,7 @@ mod tests {
 
     /// The diagnosis after these observations, with this evidence.
     fn after(sights: &[Sight], evidence: &Evidence) -> Diagnosis {
-        let settings = TimingSettings { send_resolved: true, ..TimingSettings::of_reference() };
+        let settings = TimingSettings { send_resolved: true, ..TimingSettings::classic() };
         let fault = Fault::load(2, 100.0, 0.0);
         let mut tracker = Tracker::new(Witness::Receiver, false, settings.threshold);
         for sight in sights {

@@ -266,7 +266,7 @@ impl Preflight<'_> {
                 groups.iter().filter(|group| group.takes(labels)).map(|it| it.alerts.len()).sum();
             if others > 0 {
                 self.notes.send(format!(
-                    "the group has {others} other alerts already: `{}` may join their next notification, up to {} later",
+                    "the group already has other alerts ({others}): `{}` may join their next notification, up to {} later",
                     self.subject.alert,
                     phrases::seconds(interval)
                 ));

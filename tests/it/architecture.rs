@@ -6,8 +6,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Modules that every room may use: errors, events, names, secrets, small helpers.
-const FOUNDATION: [&str; 9] =
-    ["bounded", "cancel", "digest", "duration", "error", "event", "host", "retry", "secret"];
+const FOUNDATION: [&str; 10] =
+    ["bounded", "cancel", "digest", "duration", "error", "event", "host", "own_files", "retry", "secret"];
 
 /// Each room and the rooms that it may import from. An unused permission is an error, too.
 const ROOMS: [(&str, &[&str]); 20] = [
@@ -15,7 +15,6 @@ const ROOMS: [(&str, &[&str]); 20] = [
     ("promql", &[]),
     ("spec", &["integrations", "promql"]),
     ("report", &[]),
-    ("cli", &["spec"]),
     ("render", &["integrations", "spec"]),
     ("playbook", &["integrations", "spec"]),
     ("project", &["spec", "playbook"]),
@@ -26,6 +25,7 @@ const ROOMS: [(&str, &[&str]); 20] = [
     ("provider", &["spec", "playbook", "plan", "remote", "http"]),
     ("apply", &["integrations", "playbook", "plan", "provider", "remote", "http"]),
     ("timing", &["promql", "spec", "render"]),
+    ("cli", &["spec", "timing"]),
     ("lint", &["promql", "spec", "render", "http", "timing"]),
     ("explain", &["promql", "spec", "render", "timing", "lint"]),
     ("drill", &["promql", "spec", "http", "remote", "timing"]),

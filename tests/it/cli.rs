@@ -130,9 +130,9 @@ fn the_spec_option_works_before_and_after_the_subcommand_and_logs_keeps_f_for_fo
     }
 }
 
-/// `monctl explain` of the reference's spec.
+/// `monctl explain` of the classic spec.
 fn explain(words: &[&str]) -> Ran {
-    let spec = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/reference/monctl.yaml");
+    let spec = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/classic/monctl.yaml");
     Monctl::new().args(["-f", spec, "explain"]).args(words).env("COLUMNS", "100").run()
 }
 

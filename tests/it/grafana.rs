@@ -26,7 +26,7 @@ const DEADLINE: Duration = Duration::from_mins(1);
 
 fn desired() -> Desired {
     let spec =
-        load(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/reference/monctl.yaml"))).unwrap().spec;
+        load(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/classic/monctl.yaml"))).unwrap().spec;
     let data_source = DataSource::prometheus(spec.grafana.data_source(), "http://127.0.0.1:9090", "15s");
     let dashboards = render::dashboards(&spec).unwrap().into_iter();
     let dashboards = dashboards.map(|(name, one)| Dashboard::new(&name, one, FOLDER_UID).unwrap());

@@ -181,6 +181,8 @@ fn a_published_dashboard_that_is_not_the_pinned_one_is_rejected() {
 #[test]
 fn an_unavailable_dashboard_is_reported_and_the_rest_is_rendered() {
     let project = project(&pinned("http://127.0.0.1:1", SHARED));
-    let ran = render(&project).success().stderr_contains("no dashboard 1860 of grafana.com, revision 37");
+    let ran = render(&project)
+        .success()
+        .stderr_contains("cannot download the dashboard 1860 of grafana.com, revision 37");
     assert!(ran.json()["files"]["grafana/dashboards/monctl_hosts.json"].is_string());
 }

@@ -228,7 +228,13 @@ fn an_alert_has_the_parameters_of_its_kind() {
         "",
     );
     mistake(line, "Own: {expr: ' '}", "8:15", "the expression is empty", "");
-    mistake(line, "HighCPUUsage: {window: 20s}", "8:26", "a rate needs two scrapes", "");
+    mistake(
+        line,
+        "HighCPUUsage: {window: 20s}",
+        "8:26",
+        "the alert could never fire: a rate needs two scrapes",
+        "",
+    );
 }
 
 #[test]
@@ -377,7 +383,7 @@ fn an_alert_that_could_never_fire_usefully_is_refused() {
     render(&spec.replace("HighCPUUsage: {above: 80, for: 1m}", "WorkersSaturated: {}"))
         .code(2)
         .stderr_contains(
-            "monctl.yaml:9:3: this alert can never fire usefully: only monctl's own exporter has",
+            "monctl.yaml:9:3: this alert can never fire usefully: only monctl's own exporter exports",
         );
 }
 

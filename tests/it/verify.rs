@@ -215,8 +215,7 @@ async fn an_inhibited_alert_is_not_proven() {
     let proof = proof.unwrap();
     assert!(diagnosis(&proof).cause.starts_with("the alert is inhibited by"), "{proof:#?}");
     assert_eq!(proof.when(Stage::Sent), None, "requests about other alerts do not count");
-    let noted =
-        |event: &Event| matches!(event, Event::Note { text } if text.contains("other alerts already (1)"));
+    let noted = |event: &Event| matches!(event, Event::Note { text } if text.contains("already has other alerts (1)"));
     assert!(events.iter().any(noted));
 }
 

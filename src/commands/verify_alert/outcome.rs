@@ -130,7 +130,7 @@ mod tests {
     use crate::verify::{Diagnosis, Witness};
 
     fn proof(proven: bool, lost: bool) -> Proof {
-        let (settings, fault) = (TimingSettings::of_reference(), Fault::silence());
+        let (settings, fault) = (TimingSettings::classic(), Fault::silence());
         let (cause, remedy) = ("Prometheus did not answer".to_owned(), "run it again".to_owned());
         Proof {
             alert: "X".into(),

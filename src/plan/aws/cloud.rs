@@ -105,7 +105,7 @@ pub struct Instance {
     pub public: Option<IpAddr>,
     /// When it was launched or last started; seconds since 1970.
     pub launched: i64,
-    /// Whether its metadata service requires IMDSv2, with a hop limit of 1.
+    /// Whether its metadata service requires `IMDSv2`, with a hop limit of 1.
     pub guarded_metadata: bool,
     /// The name of its instance profile.
     pub profile: Option<String>,

@@ -10,6 +10,7 @@ use crate::timing::predict;
 use crate::timing::predict::Prediction;
 use crate::timing::settings::{Refusals, TimingSettings};
 use crate::timing::stage::Stage;
+use crate::timing::stress_command::StressCommand;
 use crate::timing::tests::reference_model::{STEP, play, play_late};
 use crate::timing::time::{Ms, ms};
 
@@ -140,8 +141,8 @@ fn a_walk_agrees_with_the_pipeline_played_step_by_step() {
 
 #[test]
 fn an_alert_that_resolves_as_its_notification_leaves_sends_the_resolved_one_a_tick_later() {
-    let settings = TimingSettings { send_resolved: true, ..TimingSettings::of_reference() };
-    let case = PipelineInput::new(&settings, &Fault::of_reference(4, 0.0));
+    let settings = TimingSettings { send_resolved: true, ..TimingSettings::classic() };
+    let case = PipelineInput::new(&settings, &Fault::of_command(&StressCommand::CLASSIC, 4, 0.0));
     let phases = (0..150).map(|phase| Phase { scrape: phase * 100 + 50, evaluation: 7_000, group: 0 });
     let ties: Vec<Walk> = phases.map(|phase| case.walk(phase)).filter(|walk| walk.tie).collect();
     assert!(!ties.is_empty());
@@ -164,7 +165,7 @@ fn quick(signal: Signal, threshold: Threshold) -> TimingSettings {
         group_wait: Duration::from_secs(1),
         group_interval: Duration::from_secs(5),
         send_resolved: true,
-        ..TimingSettings::of_reference()
+        ..TimingSettings::classic()
     }
 }
 
@@ -256,7 +257,7 @@ const RATE: Signal = Signal::Rate { range: seconds(8) };
 const MORE_THAN_80: Threshold = threshold(Comparison::More, 80.0);
 
 inside! {
-    the_reference_with_a_full_load: TimingSettings::of_reference(), Fault::load(4, 100.0, 2.0);
+    the_classic_settings_with_a_full_load: TimingSettings::classic(), Fault::load(4, 100.0, 2.0);
     a_rate_that_climbs_into_its_range: quick(RATE, MORE_THAN_80), Fault::load(4, 100.0, 2.0);
     a_load_that_ends_too_soon_in_half_of_the_cases:
         quick(RATE, MORE_THAN_80), Fault::load(4, 100.0, 2.0).lasting(seconds(14));

@@ -22,11 +22,11 @@ use document::{Query, of_annotations, of_variables, panels, queries, text};
 use promql::Parsed;
 use world::{Counted, World};
 
-fn reference() -> Spec {
-    load(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/reference/monctl.yaml"))).unwrap().spec
+fn classic() -> Spec {
+    load(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/classic/monctl.yaml"))).unwrap().spec
 }
 
-/// The reference spec with every alert of the catalogue, with none, with a user's integration, and with an application
+/// The classic spec with every alert of the catalogue, with none, with a user's integration, and with an application
 /// measured by monctl's exporter and the default alerts.
 fn specs() -> [(&'static str, Spec); 4] {
     let every = Catalogue::default().names().map(|name| (name.parse().unwrap(), Alert::default())).collect();
@@ -35,23 +35,23 @@ fn specs() -> [(&'static str, Spec); 4] {
         spec.as_object_mut().unwrap().remove("alerts");
     });
     [
-        ("every alert", Spec { alerts: every, ..reference() }),
-        ("no alert", Spec { alerts: BTreeMap::new(), ..reference() }),
+        ("every alert", Spec { alerts: every, ..classic() }),
+        ("no alert", Spec { alerts: BTreeMap::new(), ..classic() }),
         ("an integration of the user's", with_queue()),
         ("exporter", exporter),
     ]
 }
 
-/// The reference spec with the example integration and its alert.
+/// The classic spec with the example integration and its alert.
 fn with_queue() -> Spec {
     let example = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/integrations/queue");
-    let mut spec = Spec { catalogue: Catalogue::with(&[example.into()]).unwrap(), ..reference() };
+    let mut spec = Spec { catalogue: Catalogue::with(&[example.into()]).unwrap(), ..classic() };
     spec.alerts.insert("QueueTooLong".parse().unwrap(), Alert::default());
     spec
 }
 
 fn changed(change: impl FnOnce(&mut Value)) -> Spec {
-    let mut spec = serde_json::to_value(reference()).unwrap();
+    let mut spec = serde_json::to_value(classic()).unwrap();
     change(&mut spec);
     serde_json::from_value(spec).unwrap()
 }
@@ -81,7 +81,7 @@ fn each_dashboard_is_a_file_with_its_own_uid() {
         .filter(|path| path.extension().is_some_and(|end| end == "json"))
         .map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned())
         .collect();
-    let dashboards = render::dashboards(&reference()).unwrap();
+    let dashboards = render::dashboards(&classic()).unwrap();
     assert_eq!(dashboards.keys().cloned().collect::<BTreeSet<_>>(), files);
     assert!(["overview", "hosts", "django", "monitoring"].iter().all(|name| files.contains(*name)));
     let uids: BTreeSet<&str> = dashboards.values().map(|one| one["uid"].as_str().unwrap()).collect();

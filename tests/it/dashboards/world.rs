@@ -146,12 +146,12 @@ impl World {
         };
         let cases: Vec<Value> = claims.iter().map(case).collect();
         // Drops unused series: with fifty hosts, promtool needs a minute to read them.
-        let text = claims.join(" ");
+        let queries = claims.join(" ");
         let is_used = |series: &&Value| {
             series["series"]
                 .as_str()
                 .and_then(|it| it.split('{').next())
-                .is_some_and(|name| text.contains(name))
+                .is_some_and(|name| queries.contains(name))
         };
         let series: Vec<&Value> = self.series.iter().filter(is_used).collect();
         let test = json!({"interval": "15s", "input_series": series, "promql_expr_test": cases});
