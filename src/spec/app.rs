@@ -63,6 +63,11 @@ pub struct App {
 }
 
 impl App {
+    /// Whether the requirements file is the usual one, which the spec need not name.
+    pub(super) fn has_usual_requirements(&self) -> bool {
+        self.requirements == default_requirements()
+    }
+
     /// How requests are counted. Loading fills in the default.
     pub fn metrics(&self) -> Metrics {
         self.metrics.unwrap_or(Metrics::Exporter)

@@ -3,8 +3,8 @@
 
 mod alerts;
 mod notify;
+mod project_folder;
 
-use std::fs;
 use std::path::Path;
 
 use super::app::{EnvValue, Metrics, fits_environment};
@@ -12,7 +12,7 @@ use super::finding::SpecFinding;
 use super::grafana::{DashboardSource, Grafana};
 use super::model::Spec;
 use super::monitoring::{Discovery, Install};
-use super::names::{Port, WsgiModule};
+use super::names::Port;
 use super::provider::{ExistingHosts, ProviderSettings};
 use super::scraping::Scraped;
 use super::secret_ref::SecretRef;
@@ -34,7 +34,7 @@ pub(super) fn check(spec: &Spec, base: &Path) -> Vec<SpecFinding> {
     discovery(spec, &mut findings);
     secrets(spec, &mut findings);
     grafana(&spec.grafana, base, &mut findings);
-    files(spec, base, &mut findings);
+    project_folder::check(&spec.app, base, &mut findings);
     metrics_path(spec, &mut findings);
     releases(&spec.monitoring.install, base, &mut findings);
     no_release_of_grafana(spec, &mut findings);
@@ -173,27 +173,6 @@ fn grafana(grafana: &Grafana, base: &Path, findings: &mut Vec<SpecFinding>) {
     }
 }
 
-/// The application's files, as far as the spec names them.
-fn files(spec: &Spec, base: &Path, findings: &mut Vec<SpecFinding>) {
-    let mut find =
-        |path: &str, message: String| findings.push(SpecFinding::new(path, message).about("app.path"));
-    let folder = base.join(&spec.app.path);
-    if spec.app.path.as_os_str().is_empty() {
-        find("app.path", "the path is empty; write `.` for the spec's own folder".to_owned());
-    } else if fs::metadata(&folder).is_ok_and(|data| data.is_dir()) {
-        if !has_module(&folder, &spec.app.wsgi) {
-            let file = spec.app.wsgi.module().replace('.', "/");
-            find("app.wsgi", format!("there is no `{}.py`", folder.join(file).display()));
-        }
-        let requirements = folder.join(&spec.app.requirements);
-        if !requirements.is_file() {
-            find("app.requirements", format!("there is no file `{}`", requirements.display()));
-        }
-    } else {
-        find("app.path", format!("there is no folder `{}`", folder.display()));
-    }
-}
-
 /// A metrics path that is not used, or that Prometheus would write differently.
 fn metrics_path(spec: &Spec, findings: &mut Vec<SpecFinding>) {
     let Some(path) = &spec.app.metrics_path else { return };
@@ -290,9 +269,4 @@ fn ports(spec: &Spec, findings: &mut Vec<SpecFinding>) {
             findings.push(SpecFinding::new("integrations", message));
         }
     }
-}
-
-fn has_module(folder: &Path, module: &WsgiModule) -> bool {
-    let path = folder.join(module.module().replace('.', "/"));
-    path.with_extension("py").is_file() || path.join("__init__.py").is_file()
 }

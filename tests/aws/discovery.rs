@@ -11,6 +11,7 @@ use crate::computer::Computer;
 use crate::pool::with_double;
 use crate::support::binary::DEADLINE;
 use crate::support::hand::Hand;
+use crate::support::tools::program;
 
 /// A Prometheus that ends with the test.
 struct Prometheus {
@@ -23,20 +24,6 @@ impl Drop for Prometheus {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-/// The installed or unpacked program; `None` if it is missing, which fails the test with `CI=true`.
-fn program() -> Option<PathBuf> {
-    let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
-    let cache = cache.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache")));
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let folders = std::env::split_paths(&path).chain(cache.map(|cache| cache.join("monctl/tools/usr/bin")));
-    let found = folders.map(|folder| folder.join("prometheus")).find(|path| path.is_file());
-    assert!(
-        found.is_some() || std::env::var("CI").as_deref() != Ok("true"),
-        "`prometheus` is not installed: run `make tools`"
-    );
-    found
 }
 
 impl Prometheus {
@@ -69,7 +56,7 @@ impl Prometheus {
 
 #[test]
 fn prometheus_finds_the_application_hosts_in_ec2_and_no_other_machine() {
-    let Some(program) = program() else { return };
+    let Some(program) = program("prometheus") else { return };
     with_double(|double| {
         let computer = Computer::new(double);
         computer.discover();

@@ -284,7 +284,7 @@ fn a_hostile_or_silent_host_does_no_harm(existing: &Existing) {
             most = most.max(peak(running.pid()).unwrap_or_default());
             sleep(Duration::from_millis(20));
         }
-        running.wait().stderr_contains("the host says more than");
+        running.wait().stderr_contains("the host sent more than");
         let _ = writeln!(std::io::stderr(), "{flood}: at most {most} MB");
         assert!(most < 100, "{flood}: {most} MB");
     }

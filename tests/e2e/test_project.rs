@@ -16,6 +16,8 @@ use monctl::provider::{Piece, Provider as _};
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::support::tools::required;
+
 /// Prefix of the names of test projects, followed by their owner.
 const PREFIX: &str = "monctl-tests-";
 /// The locks of the owners of test projects, beside the projects.
@@ -39,16 +41,7 @@ impl TestProject {
         let name = format!("{}{}", own_prefix(), COUNT.fetch_add(1, Ordering::Relaxed));
         let name: ProjectName = name.parse().unwrap();
         let provider = provider(&name);
-        if let Err(error) = provider.check_prerequisites() {
-            assert!(
-                std::env::var("CI").as_deref() != Ok("true"),
-                "machine tests must run with CI=true: {error}"
-            );
-            let test = thread::current().name().unwrap_or_default().to_owned();
-            // Bypasses the capture of the test harness, so that it is visible.
-            let _ = writeln!(io::stderr(), "NOT RUN {test}: {error}");
-            return None;
-        }
+        required("a machine", provider.check_prerequisites())?;
         READY.call_once(|| {
             catch_interrupts();
             sweep();

@@ -8,7 +8,8 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use crate::support::pipeline::{Process, alertmanager_process, free_address, program, prometheus_process};
+use crate::support::pipeline::{Process, alertmanager_process, free_address, prometheus_process};
+use crate::support::tools::program;
 use monctl::http::alertmanager::Alertmanager;
 use monctl::http::prometheus::Prometheus;
 use monctl::http::{Client, Endpoint};

@@ -1,18 +1,18 @@
 //! Routes and content of messages, as Alertmanager itself evaluates them: inhibition, mute times, the heartbeat.
 
 use std::fs;
-use std::io::Write as _;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use crate::support::binary::{Project, SPEC};
-use crate::support::pipeline::{Process, alertmanager_process, free_address, program};
+use crate::support::pipeline::{Process, alertmanager_process, free_address};
+use crate::support::tools::program;
 use monctl::http::alertmanager::{Alertmanager, HeldAlert};
 use monctl::http::{Client, Endpoint};
-use monctl::render::{Addresses, Bundle, Tool, check};
+use monctl::render::{Addresses, Bundle, check};
 use monctl::secret::Secret;
 use monctl::spec::{SecretName, Secrets, Spec, load};
 use serde_json::{Value, json};
@@ -41,17 +41,6 @@ fn rendered(spec: &Spec) -> Value {
     serde_saphyr::from_str(&bundle(spec).get("alertmanager.yml").unwrap().masked()).unwrap()
 }
 
-/// amtool, or none if it is not installed; in continuous integration it is required.
-fn amtool() -> Option<PathBuf> {
-    let found = Tool::Amtool.find();
-    assert!(found.is_some() || std::env::var_os("CI").is_none(), "amtool is not installed");
-    if found.is_none() {
-        // Bypasses the capture of the test harness, so that it is visible.
-        let _ = writeln!(std::io::stderr(), "NOT RUN: amtool is not installed here (`make tools`)");
-    }
-    found
-}
-
 /// The receiver that Alertmanager's routes select for these labels.
 fn receiver(amtool: &Path, spec: &Spec, labels: &[&str]) -> String {
     let folder = tempfile::tempdir().unwrap();
@@ -68,7 +57,7 @@ fn receiver(amtool: &Path, spec: &Spec, labels: &[&str]) -> String {
 
 #[test]
 fn severities_are_routed_as_in_the_spec() {
-    let Some(amtool) = amtool() else { return };
+    let Some(amtool) = program("amtool") else { return };
     let spec = spec("HighCPUUsage: {}, HostDown: {}, Own: {expr: up == 0}", &format!("{SLACK}{SEVERITIES}"));
     check(&bundle(&spec)).unwrap();
     for (labels, expected) in [
@@ -122,7 +111,7 @@ fn the_webhook_of_a_severity_has_its_own_file() {
 
 #[test]
 fn the_heartbeat_has_its_url_only_on_the_host() {
-    let Some(amtool) = amtool() else { return };
+    let Some(amtool) = program("amtool") else { return };
     let spec = spec("Watchdog: {}, HighCPUUsage: {}", &format!("{SLACK}  heartbeat_url: {{env: BEAT}}\n"));
     check(&bundle(&spec)).unwrap();
     let bundle = bundle(&spec);
@@ -197,7 +186,7 @@ fn alert(spec: &Spec, name: &str, status: &str, labels: Value) -> Value {
 
 #[test]
 fn a_message_has_summary_host_start_value_and_remedy() {
-    let Some(amtool) = amtool() else { return };
+    let Some(amtool) = program("amtool") else { return };
     let spec =
         spec("HighCPUUsage: {}, HostDown: {}", &format!("{SLACK}  runbooks: https://docs.example/alerts/\n"));
     let labels = json!({"instance": "192.0.2.1:9100", "host": "192.0.2.1"});
@@ -222,7 +211,7 @@ fn a_message_has_summary_host_start_value_and_remedy() {
 
 #[test]
 fn a_message_without_published_pages_names_a_command_that_works() {
-    let Some(amtool) = amtool() else { return };
+    let Some(amtool) = program("amtool") else { return };
     let spec = spec("HighCPUUsage: {}", SLACK);
     let output = text(&amtool, &spec, &json!([alert(&spec, "HighCPUUsage", "firing", json!({}))]));
     assert!(output.contains("More: `monctl runbook HighCPUUsage`"), "{output}");

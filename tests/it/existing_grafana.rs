@@ -285,7 +285,7 @@ async fn the_dashboards_of_another_project_in_the_same_folder_are_kept() {
     let theirs = json!({"uid": "of_another_project", "title": "Theirs", "panels": []});
     of_both.dashboards.push(Dashboard::new("theirs.json", theirs, FOLDER_UID).unwrap());
     import(&client, &of_both).await.unwrap();
-    monctl(&project, &token).arg("plan").run().stdout_lacks("dashboard `").stdout_lacks("not asked");
+    monctl(&project, &token).arg("plan").run().stdout_lacks("dashboard `").stdout_lacks("! not checked");
     // With a complete list of desired dashboards, it would be removed.
     let complete = Desired { complete: true, ..desired(&project) };
     let changes = diff(&complete, &client.observe(&complete).await.unwrap());

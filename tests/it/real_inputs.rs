@@ -3,7 +3,8 @@
 use std::process::Command;
 
 use crate::support::binary::{Project, Ran};
-use monctl::render::{Addresses, Bundle, Tool, rules, warnings};
+use crate::support::tools::program;
+use monctl::render::{Addresses, Bundle, rules, warnings};
 use monctl::spec::load;
 use serde_json::Value;
 
@@ -144,7 +145,7 @@ fn one_figure_may_have_two_thresholds() {
     render(&spec("{'DiskSpaceLow root': {above: 80}, DiskSpaceLow-2: {above: 95}}", "{capture: {}}"))
         .success();
     // The second one has its own rule tests, with its own threshold.
-    if let Some(promtool) = Tool::Promtool.find() {
+    if let Some(promtool) = program("promtool") {
         let project = Project::with_spec(&text);
         project.monctl().args(["render", "--out", "out"]).run().success();
         let tests = "tests/HighCPUUsageCritical.yml";

@@ -6,9 +6,10 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::support::binary::{Monctl, Project, SPEC};
+use crate::support::tools::program;
 use monctl::host::HostName;
 use monctl::playbook::Playbook;
-use monctl::render::{Addresses, Bundle, Tool, check};
+use monctl::render::{Addresses, Bundle, check};
 use monctl::secret::Secret;
 use monctl::spec::{EnvName, EnvValue, Message, SecretName, SecretRef, Secrets, Spec, load};
 use proptest::prelude::*;
@@ -31,17 +32,6 @@ fn rendered(bundle: &Bundle, name: &str) -> Value {
 
 fn bundle(spec: &Spec) -> Bundle {
     Bundle::render(spec, &Addresses::default()).unwrap()
-}
-
-/// A checker, or none if it is not installed; in CI it is required.
-fn checker(tool: Tool) -> Option<std::path::PathBuf> {
-    let found = tool.find();
-    assert!(found.is_some() || std::env::var_os("CI").is_none(), "{} is not installed", tool.name());
-    if found.is_none() {
-        // Bypasses the capture of the test harness, so that it is visible.
-        let _ = writeln!(std::io::stderr(), "NOT RUN: {} is not installed here (`make tools`)", tool.name());
-    }
-    found
 }
 
 #[test]
@@ -109,7 +99,7 @@ fn render_reports_what_was_checked_and_what_was_not() {
         .stdout_contains("not checked: promtool and amtool are not installed")
         .stderr_contains("promtool is not installed")
         .stderr_contains("amtool is not installed");
-    if checker(Tool::Promtool).is_some() && checker(Tool::Amtool).is_some() {
+    if program("promtool").is_some() && program("amtool").is_some() {
         dry()
             .run()
             .success()
@@ -122,7 +112,7 @@ fn render_reports_what_was_checked_and_what_was_not() {
 fn a_rule_that_promtool_rejects_ends_render() {
     let spec = format!("{}  Own: {{expr: \"unheard_of(up) > 0\"}}\n", SPEC.split("notify").next().unwrap());
     let project = Project::with_spec(&format!("{spec}notify: {{capture: {{}}}}\n"));
-    if checker(Tool::Promtool).is_some() {
+    if program("promtool").is_some() {
         let ran = project.monctl().args(["render", "--out", "out"]).run();
         ran.code(2).stderr_contains("promtool rejects").stderr_contains("could not parse expression");
         assert!(!project.path("out").exists(), "nothing was written");
@@ -224,7 +214,7 @@ fn application_hosts_of_an_autoscaling_group_are_found_by_their_tag() {
     };
     let project = found("region: eu-central-1, endpoint: http://10.0.0.1:5000").success();
     let verdicts = &project.json()["checked"];
-    assert!(verdicts["promtool"] == "accepted" || checker(Tool::Promtool).is_none(), "{project}");
+    assert!(verdicts["promtool"] == "accepted" || program("promtool").is_none(), "{project}");
     let prometheus = project.json()["files"]["prometheus.yml"].as_str().map(yaml).unwrap();
     let monitoring = json!([{"targets": ["localhost:9100"], "labels": {"instance": "monitoring:9100"}}]);
     for (job, port, others) in [(1, 9101, None), (2, 9100, Some(&monitoring))] {
@@ -387,7 +377,7 @@ fn shown_by_slack(text: &str) -> String {
 
 #[test]
 fn any_text_survives_templates_yaml_and_go() {
-    let (Some(promtool), Some(amtool)) = (checker(Tool::Promtool), checker(Tool::Amtool)) else { return };
+    let (Some(promtool), Some(amtool)) = (program("promtool"), program("amtool")) else { return };
     let mut runner = TestRunner::new(Config { cases: 48, failure_persistence: None, ..Config::default() });
     let strategy = (prop::array::uniform3(text()), prop::array::uniform3(plain_text()));
     let result = runner.run(&strategy, |(rule, message)| {
@@ -462,7 +452,7 @@ fn any_value_of_the_environment_survives_its_file_plain_or_secret() {
 
 #[test]
 fn every_alert_of_the_catalogue_is_accepted() {
-    if checker(Tool::Promtool).is_none() {
+    if program("promtool").is_none() {
         return;
     }
     let mut spec = classic();
@@ -496,7 +486,7 @@ fn hosts_are_always_monitored_and_prometheus_itself_if_an_alert_needs_it() {
 
 #[test]
 fn render_writes_tests_that_promtool_runs_next_to_the_rules() {
-    let Some(promtool) = checker(Tool::Promtool) else { return };
+    let Some(promtool) = program("promtool") else { return };
     let project = Project::with_spec(&SPEC.replace("notify:", "  HostDown: {for: 30s}\nnotify:"));
     project.monctl().args(["render", "--out", "out"]).run().success().stdout_contains("promtool test rules");
     let files = project.files();

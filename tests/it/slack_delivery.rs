@@ -4,17 +4,18 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::net::Ipv4Addr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::support::binary::{Project, SPEC};
-use crate::support::pipeline::{Process, alertmanager_process, free_address, program};
+use crate::support::pipeline::{Process, alertmanager_process, free_address};
 use crate::support::slack::{Slack, TOKEN};
+use crate::support::tools::program;
 use monctl::http::slack::Mark;
 use monctl::http::slack::history::messages;
 use monctl::http::{Client, Endpoint};
-use monctl::render::{Addresses, Bundle, Tool, check};
+use monctl::render::{Addresses, Bundle, check};
 use monctl::secret::Secret;
 use monctl::spec::{SecretName, Secrets, Spec, load};
 use serde_json::{Value, json};
@@ -272,15 +273,9 @@ fn is_filled(amtool: &Path, template: &str) -> bool {
     command.arg(format!("--template.text={template}")).output().unwrap().status.success()
 }
 
-fn amtool() -> Option<PathBuf> {
-    let found = Tool::Amtool.find();
-    assert!(found.is_some() || std::env::var_os("CI").is_none(), "amtool is not installed");
-    found
-}
-
 #[test]
 fn a_message_template_is_refused_exactly_if_alertmanager_would_fail() {
-    let amtool = amtool();
+    let amtool = program("amtool");
     for (template, is_sound) in TEMPLATES {
         let quoted = serde_json::to_string(template).unwrap();
         let text = SPEC.replace(
@@ -318,8 +313,7 @@ const OF_RULES: [(&str, bool); 12] = [
 
 #[test]
 fn a_rule_template_is_refused_if_promtool_refuses_it() {
-    let promtool = Tool::Promtool.find();
-    assert!(promtool.is_some() || std::env::var_os("CI").is_none(), "promtool is not installed");
+    let promtool = program("promtool");
     for (template, is_sound) in OF_RULES {
         let quoted = serde_json::to_string(template).unwrap();
         let text = SPEC.replace(

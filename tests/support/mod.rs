@@ -15,3 +15,4 @@ pub mod release_mirror;
 pub mod slack;
 pub mod test_grafana;
 pub mod test_prometheus;
+pub mod tools;

@@ -29,6 +29,8 @@ use serde_json::json;
 use tempfile::TempDir;
 use tokio::sync::mpsc::UnboundedReceiver;
 
+use super::tools::program;
+
 /// A generous deadline for services to come up on this computer.
 const DEADLINE: Duration = Duration::from_mins(1);
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -94,21 +96,6 @@ impl Restart {
     }
 }
 
-/// The program where it is installed or unpacked; `None` where it is not, which fails the test with `CI=true`.
-pub fn program(name: &str) -> Option<PathBuf> {
-    let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
-    let cache = cache.or_else(|| Some(Path::new(&std::env::var_os("HOME")?).join(".cache")));
-    let tools = cache.map(|cache| cache.join("monctl/tools/usr/bin"));
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let found =
-        std::env::split_paths(&path).chain(tools).map(|folder| folder.join(name)).find(|path| path.is_file());
-    assert!(
-        found.is_some() || std::env::var("CI").as_deref() != Ok("true"),
-        "`{name}` is not installed: run `make tools`"
-    );
-    found
-}
-
 pub fn free_address() -> SocketAddr {
     TcpListener::bind((LOOPBACK, 0)).unwrap().local_addr().unwrap()
 }
@@ -128,16 +115,7 @@ impl Pipeline {
         timings: Timings,
         receiver: Option<SlackReceiver>,
     ) -> Option<Self> {
-        let (Some(prometheus), Some(alertmanager)) =
-            (program("prometheus"), program("prometheus-alertmanager"))
-        else {
-            // Bypasses the capture of the test harness, so that it is visible.
-            let _ = writeln!(
-                std::io::stderr(),
-                "NOT RUN: prometheus and prometheus-alertmanager are not installed here (`make tools`)"
-            );
-            return None;
-        };
+        let (prometheus, alertmanager) = (program("prometheus")?, program("prometheus-alertmanager")?);
         let folder = tempfile::tempdir().unwrap();
         let host = Arc::new(Host::start(folder.path().join("alertmanager.log")).await);
         let (ours, theirs) = (free_address(), free_address());

@@ -12,7 +12,8 @@ use monctl::http::prometheus::Prometheus;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::support::pipeline::{Process, free_address, program};
+use crate::support::pipeline::{Process, free_address};
+use crate::support::tools::program;
 
 const DEADLINE: Duration = Duration::from_mins(2);
 

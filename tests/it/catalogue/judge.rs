@@ -1,27 +1,13 @@
 //! Runs promtool on many rules at once: starting it costs more than a small test.
 
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::{fs, thread};
-
-use monctl::render::Tool;
 
 /// A rule file and a file of tests, which names the rules `rules.yml`.
 pub struct Trial {
     pub rule: String,
     pub tests: String,
-}
-
-/// promtool, or none if it is not installed; in CI it is required.
-pub fn promtool() -> Option<PathBuf> {
-    let found = Tool::Promtool.find();
-    assert!(found.is_some() || std::env::var_os("CI").is_none(), "promtool is not installed");
-    if found.is_none() {
-        // Bypasses the capture of the test harness, so that it is visible.
-        let _ = writeln!(std::io::stderr(), "NOT RUN: promtool is not installed here (`make tools`)");
-    }
-    found
 }
 
 /// promtool's verdicts, in the order of the trials.

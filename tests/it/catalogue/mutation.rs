@@ -5,17 +5,18 @@ use std::path::Path;
 use monctl::render::{RuleTests, rule_tests, rules};
 
 use super::all;
-use super::judge::{Trial, judge, promtool};
+use super::judge::{Trial, judge};
 use super::mutants::{Mutant, mutants, tokens};
 use super::promises::file;
 use super::table::Table;
+use crate::support::tools::program;
 
 /// The result of the last run.
 const PAGE: &str = include_str!("../../../docs/mutations.md");
 
 #[test]
 fn every_change_of_a_rule_makes_a_test_fail() {
-    let Some(promtool) = promtool() else { return };
+    let Some(promtool) = program("promtool") else { return };
     let spec = all();
     let tests = rule_tests(&spec).unwrap();
     let mut mutated: Vec<(&RuleTests, Mutant)> = Vec::new();

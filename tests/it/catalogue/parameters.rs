@@ -5,9 +5,9 @@ use monctl::spec::{CatalogueAlert, Counts, ThresholdUnit};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
-use super::judge::promtool;
 use super::promises::failures;
 use super::spec;
+use crate::support::tools::program;
 
 /// Parameters as a user may choose them, for all alerts together.
 #[derive(Debug, Clone)]
@@ -79,7 +79,7 @@ impl Choice {
 
 #[test]
 fn every_alert_passes_its_tests_with_any_parameters() {
-    let Some(promtool) = promtool() else { return };
+    let Some(promtool) = program("promtool") else { return };
     // The same choices each time, so that failures are reproducible.
     let random = TestRng::from_seed(RngAlgorithm::ChaCha, &[7; 32]);
     let config = Config { cases: 5, failure_persistence: None, max_shrink_iters: 0, ..Config::default() };

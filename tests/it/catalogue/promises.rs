@@ -5,13 +5,14 @@ use std::path::Path;
 use monctl::render::{Rule, rule_tests, rules};
 use monctl::spec::Spec;
 
-use super::judge::{Trial, judge, promtool};
+use super::judge::{Trial, judge};
 use super::{all, all_with};
+use crate::support::tools::program;
 
 /// Runs the tests of a spec's rules.
 #[track_caller]
 pub fn assert_passes(spec: &Spec) {
-    let Some(promtool) = promtool() else { return };
+    let Some(promtool) = program("promtool") else { return };
     let failed = failures(&promtool, spec);
     assert!(failed.is_empty(), "{}", failed.join("\n"));
 }

@@ -10,13 +10,14 @@ mod rules;
 mod world;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Write as _;
 use std::path::Path;
 
-use monctl::render::{self, Tool};
+use monctl::render;
 use monctl::spec::{Alert, Catalogue, Spec, load};
 use regex::Regex;
 use serde_json::{Value, json};
+
+use crate::support::tools::program;
 
 use document::{Query, of_annotations, of_variables, panels, queries, text};
 use promql::Parsed;
@@ -288,19 +289,9 @@ fn panel_at(place: &str, counted: Counted) -> Option<Value> {
     panels(&document).into_iter().find(|panel| panel["title"] == title).cloned()
 }
 
-fn promtool_is_here() -> bool {
-    let found = Tool::Promtool.find().is_some();
-    assert!(found || std::env::var("CI").as_deref() != Ok("true"), "promtool is not installed");
-    if !found {
-        // Bypasses the test harness's capture, so that the message is visible.
-        let _ = writeln!(std::io::stderr(), "NOT RUN: promtool is not installed here (`make tools`)");
-    }
-    found
-}
-
 #[test]
 fn every_query_returns_data_from_recorded_metrics() {
-    if !promtool_is_here() {
+    if program("promtool").is_none() {
         return;
     }
     for counted in Counted::BOTH {
@@ -314,7 +305,7 @@ fn every_query_returns_data_from_recorded_metrics() {
 
 #[test]
 fn every_metric_in_a_query_was_recorded() {
-    if !promtool_is_here() {
+    if program("promtool").is_none() {
         return;
     }
     // Placeholders for missing data hide a misspelt metric from the other tests.
@@ -332,7 +323,7 @@ fn every_metric_in_a_query_was_recorded() {
 
 #[test]
 fn without_requests_to_the_application_no_panel_is_empty() {
-    if !promtool_is_here() {
+    if program("promtool").is_none() {
         return;
     }
     for counted in Counted::BOTH {
@@ -348,7 +339,7 @@ fn without_requests_to_the_application_no_panel_is_empty() {
 
 #[test]
 fn prometheus_own_scrapes_do_not_count_as_traffic() {
-    if !promtool_is_here() {
+    if program("promtool").is_none() {
         return;
     }
     let of = |title: &str| {
@@ -365,7 +356,7 @@ fn prometheus_own_scrapes_do_not_count_as_traffic() {
 
 #[test]
 fn an_unscraped_application_is_distinguished_from_one_without_requests() {
-    if !promtool_is_here() {
+    if program("promtool").is_none() {
         return;
     }
     // Known without scrapes: whether targets answer, firing alerts, and the names of hosts that reported one.
@@ -389,7 +380,7 @@ fn an_unscraped_application_is_distinguished_from_one_without_requests() {
 
 #[test]
 fn an_application_that_is_down_is_counted_whatever_the_cause() {
-    if !promtool_is_here() {
+    if program("promtool").is_none() {
         return;
     }
     let all = dashboard_queries(Counted::Exporter);
@@ -426,7 +417,7 @@ fn with_label(expression: &str, label: &str, value: &str) -> String {
 
 #[test]
 fn alerts_and_instances_show_the_names_of_their_hosts() {
-    if !promtool_is_here() {
+    if program("promtool").is_none() {
         return;
     }
     let busy = World::busy(Counted::Exporter);
@@ -442,7 +433,7 @@ fn alerts_and_instances_show_the_names_of_their_hosts() {
 
 #[test]
 fn a_placeholder_for_series_disappears_once_there_is_one() {
-    if !promtool_is_here() {
+    if program("promtool").is_none() {
         return;
     }
     let panels = [
@@ -460,7 +451,7 @@ fn a_placeholder_for_series_disappears_once_there_is_one() {
 
 #[test]
 fn the_first_six_series_have_their_own_colours_and_the_rest_is_grey() {
-    if !promtool_is_here() {
+    if program("promtool").is_none() {
         return;
     }
     let fifty = render::dashboards(&changed(|spec| spec["app"]["count"] = json!(HOSTS))).unwrap();
@@ -477,7 +468,7 @@ fn the_first_six_series_have_their_own_colours_and_the_rest_is_grey() {
 
 #[test]
 fn the_monitoring_host_is_among_the_hosts() {
-    if !promtool_is_here() {
+    if program("promtool").is_none() {
         return;
     }
     let shown = ["Hosts", "variable host", "File systems", "Memory used", "Up since"];
@@ -507,7 +498,7 @@ const HOSTS: usize = 50;
 
 #[test]
 fn with_fifty_hosts_everything_is_shown_once_for_each() {
-    if !promtool_is_here() {
+    if program("promtool").is_none() {
         return;
     }
     let world = World::of_hosts(HOSTS, Counted::Exporter);
@@ -526,7 +517,7 @@ fn with_fifty_hosts_everything_is_shown_once_for_each() {
 
 #[test]
 fn a_misspelt_metric_and_a_missing_label_return_no_data() {
-    if !promtool_is_here() {
+    if program("promtool").is_none() {
         return;
     }
     let world = World::busy(Counted::Exporter);

@@ -6,9 +6,10 @@
 use std::fmt::Write as _;
 use std::process::Command;
 
-use monctl::render::Tool;
 use regex::Regex;
 use serde_json::{Value, json};
+
+use crate::support::tools::program;
 
 /// Scrapes before the queries are evaluated, one every 15 s.
 const SCRAPES: u32 = 40;
@@ -159,7 +160,7 @@ impl World {
         let file = folder.path().join("test.yml");
         std::fs::write(&file, json!({"evaluation_interval": "15s", "tests": [test]}).to_string()).unwrap();
         let judged =
-            Command::new(Tool::Promtool.find().unwrap()).args(["test", "rules"]).arg(&file).output().unwrap();
+            Command::new(program("promtool").unwrap()).args(["test", "rules"]).arg(&file).output().unwrap();
         let output =
             format!("{}{}", String::from_utf8_lossy(&judged.stdout), String::from_utf8_lossy(&judged.stderr));
         if judged.status.success() {
