@@ -503,7 +503,8 @@ fn down_removes_everything_of_the_project_and_nothing_else(site: &Site) {
     // A run that is killed leaves its connections' sockets behind.
     site.signal_at("up --yes", "connected", "KILL");
     let ran = site.monctl("down --yes").success();
-    ran.stderr_contains("data on app: what the application wrote").stdout_contains("removed machine `app`");
+    ran.stderr_contains("data on app: files that the application wrote")
+        .stdout_contains("removed machine `app`");
     assert_eq!(traces.found(), Vec::<String>::new());
     let left: Vec<_> = std::fs::read_dir(site.temporary()).unwrap().flatten().map(|it| it.path()).collect();
     assert!(left.is_empty(), "folders of killed runs: {left:?}");

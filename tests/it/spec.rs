@@ -811,6 +811,7 @@ fn the_readme_shows_a_valid_spec_with_the_defaults_that_it_names() {
     let project = Project::new()
         .file("specs/monctl.yaml", shown)
         .file("shop/requirements.txt", "")
+        .file("shop/manage.py", "")
         .file("shop/shop/wsgi.py", "");
     let spec = load(&project.path("specs/monctl.yaml")).unwrap().spec;
 
