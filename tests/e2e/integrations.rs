@@ -29,7 +29,7 @@ monitoring:
 integrations: [{}]
 alerts:
   QueueTooLong: {{for: 5s}}
-notify: {{capture: {{}}, group_wait: 1s}}
+notify: {{capture: {{}}, group_wait: 1s, group_interval: 4s}}
 ",
         project.name,
         examples.join("notes").display(),

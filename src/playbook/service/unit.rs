@@ -123,7 +123,7 @@ impl SetUnit {
         } else if fact.load == "masked" {
             "masked"
         } else if fact.active != "active" {
-            if existed { "not running" } else { "absent" }
+            if existed { "not running" } else { "not installed" }
         } else if fact.file != "enabled" && fact.file != "static" {
             "does not start at boot"
         } else if fact.stale {
