@@ -55,7 +55,7 @@ trap 'code=130; exit' INT TERM
 
 # dashboards: queries the data of every panel; without Grafana, which the spec does not require, prints a note.
 dashboards() {
-	if "$binary" status 2>/dev/null | grep -q '^dashboards: no Grafana'; then
+	if "$binary" status --output json 2>/dev/null | grep -q '"state": "missing"'; then
 		printf '\nGrafana is not available here, so there are no dashboards to check\n'
 	else
 		run verify-dashboards
