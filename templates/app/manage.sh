@@ -11,7 +11,9 @@ sandbox() {
 		grep -vE '^(#|\[|$|(Type|NotifyAccess|Exec[A-Za-z]*|Kill[A-Za-z]*|Timeout[A-Za-z]*|Restart[A-Za-z]*|RuntimeDirectory[A-Za-z]*)=)'
 }
 
-mapfile -t properties < <(sandbox)
+# Without them the command would run as root and unconfined: a unit that cannot be read ends this here.
+lines=$(sandbox)
+mapfile -t properties <<<"$lines"
 # A terminal, if there is one.
 streams=--pipe
 if [[ -t 0 && -t 1 ]]; then streams=--pty; fi
