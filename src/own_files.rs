@@ -1,9 +1,9 @@
 //! monctl's own files on this computer: where they are, and how they are written.
 
 use std::env;
-use std::fs::Permissions;
+use std::fs::{self, Permissions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
@@ -26,16 +26,36 @@ pub fn data_folder() -> Result<PathBuf> {
     })
 }
 
+/// Creates a folder and its parents, accessible to their owner only.
+///
+/// # Errors
+/// If it cannot be created.
+pub fn create_folder(path: &Path) -> io::Result<()> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+/// The folder of a file; `.` for a name alone.
+pub fn folder_of(file: &Path) -> &Path {
+    file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Reads a text file; `None` if it does not exist.
+///
+/// # Errors
+/// If it exists and cannot be read.
+pub fn read(path: &Path) -> io::Result<Option<String>> {
+    match fs::read_to_string(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        other => other.map(Some),
+    }
+}
+
 /// Writes a file by renaming a complete one into its place; a power failure leaves the old content or the new one.
 ///
 /// # Errors
 /// If the folder does not exist or cannot be written to.
 pub fn replace(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
-    let folder = match path.parent().ok_or(io::ErrorKind::InvalidInput)? {
-        folder if folder.as_os_str().is_empty() => Path::new("."),
-        folder => folder,
-    };
-    let mut file = NamedTempFile::new_in(folder)?;
+    let mut file = NamedTempFile::new_in(folder_of(path))?;
     file.write_all(content)?;
     file.as_file().set_permissions(Permissions::from_mode(mode))?;
     file.as_file().sync_data()?;
@@ -44,20 +64,20 @@ pub fn replace(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use super::*;
 
     #[test]
     fn a_file_is_replaced_as_a_whole_with_its_mode() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("file");
+        assert_eq!(read(&path).unwrap(), None);
         for (content, mode) in [("first", 0o600), ("second", 0o644)] {
             replace(&path, content.as_bytes(), mode).unwrap();
-            assert_eq!(fs::read_to_string(&path).unwrap(), content);
+            assert_eq!(read(&path).unwrap().as_deref(), Some(content));
             assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, mode);
         }
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing else is left");
         assert!(replace(&folder.path().join("none/file"), b"", 0o600).is_err());
+        assert!(read(folder.path()).is_err(), "a folder is not absent");
     }
 }

@@ -3,7 +3,7 @@
 
 use std::fs::{self, Permissions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Component, Path, PathBuf};
 use std::str::FromStr;
 
@@ -15,11 +15,7 @@ use crate::own_files;
 
 /// Creates a folder and its parents, accessible to their owner only.
 pub(super) fn create_folder(path: &Path) -> Result<()> {
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(path)
-        .map_err(|error| cannot("make", path, error))
+    own_files::create_folder(path).map_err(|error| cannot("make", path, error))
 }
 
 /// Writes a file by renaming it into place; a power failure leaves the old content or the new one.
@@ -60,10 +56,7 @@ pub(super) fn named<T: FromStr + Ord>(folder: &Path) -> Result<Vec<T>> {
 
 /// Reads a text file; `None` if it does not exist.
 pub(super) fn read_text(path: &Path) -> Result<Option<String>> {
-    match fs::read_to_string(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        other => other.map(Some).map_err(|error| cannot("read", path, error)),
-    }
+    own_files::read(path).map_err(|error| cannot("read", path, error))
 }
 
 /// Reads a record; `None` if it does not exist.

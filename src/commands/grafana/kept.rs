@@ -2,7 +2,6 @@
 //! administrator's password, the next password during a rotation, and the token for daily work.
 
 use std::fs;
-use std::io::ErrorKind;
 use std::path::Path;
 
 use crate::error::{Error, Result};
@@ -32,11 +31,9 @@ impl KeptSecret {
 
     /// The secret, if there is one.
     pub(in crate::commands) fn read(self, folder: &Path) -> Result<Option<Secret>> {
-        match fs::read_to_string(folder.join(self.file())) {
-            Ok(text) => Ok(Some(Secret::new(text))),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(unusable(&folder.join(self.file()), error)),
-        }
+        let path = folder.join(self.file());
+        let text = own_files::read(&path).map_err(|error| unusable(&path, error))?;
+        Ok(text.map(Secret::new))
     }
 
     /// Writes a secret, replacing the previous one.

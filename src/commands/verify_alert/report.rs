@@ -238,7 +238,7 @@ fn unknown(error: &Error) -> Vec<(String, String)> {
 /// # Errors
 /// When the file cannot be written.
 pub(super) fn check(file: &Path) -> Result<()> {
-    let folder = folder_of(file);
+    let folder = own_files::folder_of(file);
     if file.is_dir() {
         return Err(unwritable(file).because("it is a folder").remedy("name a file: `--report FILE`"));
     }
@@ -258,10 +258,6 @@ fn put(file: &Path, text: &str) -> Result<()> {
 
 fn unwritable(file: &Path) -> Error {
     Error::could_not_run(format!("the report `{}` could not be written", file.display()))
-}
-
-fn folder_of(file: &Path) -> &Path {
-    file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// Reads the facts of a host.

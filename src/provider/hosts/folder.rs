@@ -1,9 +1,7 @@
 //! The project's folder on this computer, which needs no root: ssh configuration, the list of hosts that were ever
 //! changed for the project, Grafana's password.
 
-use std::fs;
 use std::io;
-use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
@@ -22,11 +20,7 @@ pub(super) fn of(project: &ProjectName) -> Result<PathBuf> {
 
 /// Creates a folder and its parents, accessible to their owner only.
 pub(super) fn create(path: &Path) -> Result<()> {
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(path)
-        .map_err(|error| cannot("make", path, error))
+    own_files::create_folder(path).map_err(|error| cannot("make", path, error))
 }
 
 /// Writes a file that only its owner may read, by renaming it into place; a power failure leaves the old content
@@ -37,10 +31,7 @@ pub(super) fn write(path: &Path, text: &str) -> Result<()> {
 
 /// Reads a file; `None` if it does not exist.
 pub(super) fn read(path: &Path) -> Result<Option<String>> {
-    match fs::read_to_string(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        other => other.map(Some).map_err(|error| cannot("read", path, error)),
-    }
+    own_files::read(path).map_err(|error| cannot("read", path, error))
 }
 
 pub(super) fn cannot(verb: &str, path: &Path, error: io::Error) -> Error {
