@@ -103,29 +103,17 @@ impl DrillPlan<'_> {
     /// If no safe fault makes the alert fire.
     pub fn choose(&self, measured: &Measured, extra: Duration) -> Result<Drill> {
         let (settings, options) = (self.settings, self.options);
-        let order = |seconds, cause| Order { name: unit_name(self.alert), seconds, cause };
         if let Some(command) = &options.stress_ng {
-            if *self.kind != DrillKind::Cpu {
-                return Err(Error::could_not_run(format!(
-                    "`--stress-ng` loads CPUs, and `{}` is about something else",
-                    self.alert
-                ))
-                .remedy("run its own drill, without `--stress-ng`"));
-            }
-            if command.timeout > MOST {
-                return Err(too_long(command.timeout));
-            }
-            let fault = Fault::of_command(command, measured.cpus, measured.value.clamp(0.0, 100.0));
-            let StressCommand { workers, load_percent, timeout } = *command;
-            let cause = HostFault::Cpu { workers, percent: load_percent, nice: 0 };
-            let prediction = predict(settings, &fault);
-            return Ok(Drill { fault, prediction, order: order(timeout.as_secs(), cause), keep: true });
+            return self.of_command(command, measured);
         }
         let (until_delivered, cause) = self.fault(measured)?;
         let open = predict(settings, &until_delivered);
         let limit = options.duration.unwrap_or_else(|| open.longest() + extra + MARGIN);
         if limit > MOST {
-            return Err(too_long(limit));
+            return Err(too_long(
+                limit,
+                "shorten the alert's `for` or `window`; it is then delivered sooner, too",
+            ));
         }
         let seconds = limit.as_secs() + u64::from(limit.subsec_nanos() > 0);
         let limited = until_delivered.lasting(Duration::from_secs(seconds));
@@ -133,7 +121,29 @@ impl DrillPlan<'_> {
         // If the time is long enough, the drill ends at delivery.
         let (fault, prediction) =
             if options.keep || !closed.is_certain() { (limited, closed) } else { (until_delivered, open) };
-        Ok(Drill { fault, prediction, order: order(seconds, cause), keep: options.keep })
+        Ok(Drill { fault, prediction, order: self.order(seconds, cause), keep: options.keep })
+    }
+
+    /// The drill that runs exactly this command, whether or not its alert can be delivered.
+    fn of_command(&self, command: &StressCommand, measured: &Measured) -> Result<Drill> {
+        if *self.kind != DrillKind::Cpu {
+            return Err(Error::could_not_run(format!(
+                "`--stress-ng` loads CPUs, and `{}` is about something else",
+                self.alert
+            ))
+            .remedy("run its own drill, without `--stress-ng`"));
+        }
+        let StressCommand { workers, load_percent: percent, timeout } = *command;
+        if timeout > MOST {
+            return Err(too_long(timeout, "shorten the command's `--timeout`"));
+        }
+        let fault = Fault::of_command(command, measured.cpus, measured.value.clamp(0.0, 100.0));
+        let order = self.order(timeout.as_secs(), HostFault::Cpu { workers, percent, nice: 0 });
+        Ok(Drill { fault, prediction: predict(self.settings, &fault), order, keep: true })
+    }
+
+    fn order(&self, seconds: u64, cause: HostFault) -> Order {
+        Order { name: unit_name(self.alert), seconds, cause }
     }
 
     /// The fault, until the alert was delivered, and what causes it.
@@ -357,13 +367,13 @@ fn too_little_traffic(floor: f64) -> Error {
     .remedy("run it while users make more requests, or lower the alert's `traffic` in the spec")
 }
 
-fn too_long(limit: Duration) -> Error {
+fn too_long(limit: Duration, remedy: &str) -> Error {
     Error::could_not_run(format!(
         "the fault would have to last up to {}, and no drill lasts longer than {}",
         phrases::seconds(limit),
         phrases::seconds(MOST)
     ))
-    .remedy("shorten the alert's `for` or `window`; it is then delivered sooner, too")
+    .remedy(remedy)
 }
 
 #[cfg(test)]
@@ -432,7 +442,9 @@ mod tests {
         let error = stress(DrillKind::Memory, StressCommand::CLASSIC).unwrap_err().to_string();
         assert!(error.contains("`--stress-ng` loads CPUs"), "{error}");
         let long = StressCommand { timeout: MOST + Duration::from_secs(1), ..StressCommand::CLASSIC };
-        assert!(stress(DrillKind::Cpu, long).is_err());
+        let error = stress(DrillKind::Cpu, long).unwrap_err();
+        assert!(error.message().contains("no drill lasts longer"), "{error}");
+        assert!(error.hint().unwrap().contains("`--timeout`"), "{error}");
     }
 
     #[test]
