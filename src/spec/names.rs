@@ -694,10 +694,10 @@ mod tests {
     #[test]
     fn a_port_after_a_host_and_brackets_get_a_hint() {
         for (text, hint) in [
-            ("web1:2222", "`{ssh: web1, port: 2222}`"),
-            ("deploy@10.0.0.7:22", "`{ssh: 10.0.0.7, port: 22}`"),
+            ("web1:2222", "write the port next to the host: `{ssh: web1, port: 2222}`"),
+            ("deploy@10.0.0.7:22", "write the port next to the host: `{ssh: 10.0.0.7, port: 22}`"),
             ("[fd00::7]", "leave the brackets out: `fd00::7`"),
-            ("[fd00::7]:2222", "`{ssh: fd00::7, port: 2222}`"),
+            ("[fd00::7]:2222", "write the port next to the host: `{ssh: fd00::7, port: 2222}`"),
         ] {
             let error = text.parse::<Destination>().unwrap_err();
             assert!(error.contains(hint), "{text}: {error}");

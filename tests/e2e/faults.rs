@@ -75,7 +75,7 @@ fn a_flapping_unit_is_detected(site: &Site) {
     up.code(1)
         .stdout_contains("`monctl-node-exporter.service` does not stay up: systemd restarted it")
         .stdout_contains("journalctl -u monctl-node-exporter.service");
-    status.code(1).stdout_contains("monctl-node-exporter.service").stdout_contains("restarted");
+    status.code(1).stdout_contains("monctl-node-exporter.service").stdout_contains("; restarted ");
 }
 
 fn a_prometheus_that_does_not_run_is_a_failure(site: &Site) {

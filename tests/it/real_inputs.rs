@@ -312,10 +312,10 @@ fn common_ways_to_write_hosts_are_accepted_or_corrected() {
     render(&hosts("{ssh: web1.invalid, user: SVC-Deploy}, 'fd00::7', _jump", "Anna.Meier@mon.invalid"))
         .success();
     for (app, words) in [
-        ("'web1.invalid:2222'", "`{ssh: web1.invalid, port: 2222}`"),
-        ("'deploy@web1.invalid:22'", "`{ssh: web1.invalid, port: 22}`"),
+        ("'web1.invalid:2222'", "write the port next to the host: `{ssh: web1.invalid, port: 2222}`"),
+        ("'deploy@web1.invalid:22'", "write the port next to the host: `{ssh: web1.invalid, port: 22}`"),
         ("'[fd00::7]'", "leave the brackets out: `fd00::7`"),
-        ("'[fd00::7]:22'", "`{ssh: fd00::7, port: 22}`"),
+        ("'[fd00::7]:22'", "write the port next to the host: `{ssh: fd00::7, port: 22}`"),
         ("'-oProxyCommand=x'", "a host is written as for ssh"),
         ("'-lroot@web1'", "a host is written as for ssh"),
     ] {

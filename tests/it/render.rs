@@ -6,10 +6,10 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::support::binary::{Monctl, Project, SPEC};
-use crate::support::tools::program;
+use crate::support::tools::required;
 use monctl::host::HostName;
 use monctl::playbook::Playbook;
-use monctl::render::{Addresses, Bundle, check};
+use monctl::render::{Addresses, Bundle, Tool, check};
 use monctl::secret::Secret;
 use monctl::spec::{EnvName, EnvValue, Message, SecretName, SecretRef, Secrets, Spec, load};
 use proptest::prelude::*;
@@ -34,13 +34,18 @@ fn bundle(spec: &Spec) -> Bundle {
     Bundle::render(spec, &Addresses::default()).unwrap()
 }
 
+/// A checker, if monctl finds it.
+fn checker(tool: Tool) -> Option<std::path::PathBuf> {
+    required(tool.name(), tool.find().ok_or("not on the `PATH` (`make tools`)"))
+}
+
 #[test]
 fn the_classic_spec_renders_the_classic_files() {
     let addresses: Addresses = [(HostName::app(1), "203.0.113.7".parse().unwrap())].into_iter().collect();
     let bundle = Bundle::render(&classic(), &addresses).unwrap();
     let address = |text: &str| text.replace("<DJANGO_EC2_IP>", "203.0.113.7");
 
-    // The classic files have no node exporter on the monitoring host, and calls it by its loopback address.
+    // The classic files have no node exporter on the monitoring host, and call it by its loopback address.
     let mut prometheus = rendered(&bundle, "prometheus.yml");
     for job in prometheus["scrape_configs"].as_array_mut().unwrap() {
         let targets = job["static_configs"].as_array_mut().unwrap();
@@ -97,9 +102,9 @@ fn render_reports_what_was_checked_and_what_was_not() {
         .run()
         .success()
         .stdout_contains("not checked: promtool and amtool are not installed")
-        .stderr_contains("promtool is not installed")
-        .stderr_contains("amtool is not installed");
-    if program("promtool").is_some() && program("amtool").is_some() {
+        .stderr_contains("promtool is not installed, so it did not check the files")
+        .stderr_contains("amtool is not installed, so it did not check the files");
+    if checker(Tool::Promtool).is_some() && checker(Tool::Amtool).is_some() {
         dry()
             .run()
             .success()
@@ -112,7 +117,7 @@ fn render_reports_what_was_checked_and_what_was_not() {
 fn a_rule_that_promtool_rejects_ends_render() {
     let spec = format!("{}  Own: {{expr: \"unheard_of(up) > 0\"}}\n", SPEC.split("notify").next().unwrap());
     let project = Project::with_spec(&format!("{spec}notify: {{capture: {{}}}}\n"));
-    if program("promtool").is_some() {
+    if checker(Tool::Promtool).is_some() {
         let ran = project.monctl().args(["render", "--out", "out"]).run();
         ran.code(2).stderr_contains("promtool rejects").stderr_contains("could not parse expression");
         assert!(!project.path("out").exists(), "nothing was written");
@@ -214,7 +219,7 @@ fn application_hosts_of_an_autoscaling_group_are_found_by_their_tag() {
     };
     let project = found("region: eu-central-1, endpoint: http://10.0.0.1:5000").success();
     let verdicts = &project.json()["checked"];
-    assert!(verdicts["promtool"] == "accepted" || program("promtool").is_none(), "{project}");
+    assert!(verdicts["promtool"] == "accepted" || checker(Tool::Promtool).is_none(), "{project}");
     let prometheus = project.json()["files"]["prometheus.yml"].as_str().map(yaml).unwrap();
     let monitoring = json!([{"targets": ["localhost:9100"], "labels": {"instance": "monitoring:9100"}}]);
     for (job, port, others) in [(1, 9101, None), (2, 9100, Some(&monitoring))] {
@@ -377,7 +382,7 @@ fn shown_by_slack(text: &str) -> String {
 
 #[test]
 fn any_text_survives_templates_yaml_and_go() {
-    let (Some(promtool), Some(amtool)) = (program("promtool"), program("amtool")) else { return };
+    let (Some(promtool), Some(amtool)) = (checker(Tool::Promtool), checker(Tool::Amtool)) else { return };
     let mut runner = TestRunner::new(Config { cases: 48, failure_persistence: None, ..Config::default() });
     let strategy = (prop::array::uniform3(text()), prop::array::uniform3(plain_text()));
     let result = runner.run(&strategy, |(rule, message)| {
@@ -452,7 +457,7 @@ fn any_value_of_the_environment_survives_its_file_plain_or_secret() {
 
 #[test]
 fn every_alert_of_the_catalogue_is_accepted() {
-    if program("promtool").is_none() {
+    if checker(Tool::Promtool).is_none() {
         return;
     }
     let mut spec = classic();
@@ -486,7 +491,7 @@ fn hosts_are_always_monitored_and_prometheus_itself_if_an_alert_needs_it() {
 
 #[test]
 fn render_writes_tests_that_promtool_runs_next_to_the_rules() {
-    let Some(promtool) = program("promtool") else { return };
+    let Some(promtool) = checker(Tool::Promtool) else { return };
     let project = Project::with_spec(&SPEC.replace("notify:", "  HostDown: {for: 30s}\nnotify:"));
     project.monctl().args(["render", "--out", "out"]).run().success().stdout_contains("promtool test rules");
     let files = project.files();
