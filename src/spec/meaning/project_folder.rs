@@ -72,7 +72,7 @@ fn other_requirements(folder: &Path) -> String {
     found.extend(inside.map(|name| format!("requirements/{name}")));
     if !found.is_empty() {
         let found: Vec<String> = found.iter().map(|name| format!("`{name}`")).collect();
-        return format!("; there is {}: name one with `app.requirements`", found.join(", "));
+        return format!("; the folder has {}: name one with `app.requirements`", found.join(", "));
     }
     let other = OTHER_TOOLS.iter().find(|(name, _)| folder.join(name).is_file());
     other.map_or(String::new(), |(name, command)| {
@@ -145,7 +145,7 @@ mod tests {
                 &["manage.py", "shop/wsgi.py", "requirements-dev.txt", "requirements/base.txt", "uv.lock"],
                 "",
                 "app.path",
-                "there is no file `shop/requirements.txt`; there is `requirements-dev.txt`, `requirements/base.txt`: name \
+                "there is no file `shop/requirements.txt`; the folder has `requirements-dev.txt`, `requirements/base.txt`: name \
                  one with `app.requirements`",
             ),
             (

@@ -12,22 +12,22 @@ import signal
 import threading
 import time
 
-# Seconds without which a request in transit does not reach a worker that is
-# about to stop: a client on a slow network needs a round trip for it.
+# Seconds that a worker waits for requests on connections that it has accepted. A
+# client on a slow network needs a round trip to send one.
 QUIET = 1.0
-# Between two looks at the connections.
+# Seconds between two checks of the connections.
 PAUSE = 0.02
 
 
 def before_stop(worker):
-    """Called in each worker before it serves. SIGTERM then stops the worker only after its connections are done."""
+    """Called in each worker before it serves. On SIGTERM, the worker then finishes its connections before it stops."""
     if not _closes_unread(worker):
         return
     wake_up, woken = os.pipe()
     worker.poller.register(wake_up, selectors.EVENT_READ, lambda descriptor: os.read(descriptor, 1))
 
     def drain(*received):
-        # A second signal stops at once.
+        # A second signal stops the worker immediately.
         signal.signal(signal.SIGTERM, worker.handle_exit)
         if not all(listener in worker.poller.get_map() for listener in worker.sockets):
             # It does not serve yet.
@@ -40,7 +40,7 @@ def before_stop(worker):
         deadline = time.monotonic() + QUIET
         while _connections(worker) and time.monotonic() < deadline:
             time.sleep(PAUSE)
-        # Requests that are being handled are waited for by the worker itself.
+        # The worker itself waits for requests in progress.
         worker.alive = False
         os.write(woken, b"\0")
 
@@ -55,8 +55,8 @@ def _closes_unread(worker):
 
 
 def _accept_no_more(worker):
-    # What waits in the listener's queue is for the workers that come next. A connection is closed after its response:
-    # the next request of a client that keeps connections is for those workers, too.
+    # Connections in the listener's queue are left to the workers that start next. Each response closes its connection,
+    # so that the next request of its client goes to those workers, too.
     worker.max_keepalived = 0
     for listener in worker.sockets:
         worker.poller.unregister(listener)

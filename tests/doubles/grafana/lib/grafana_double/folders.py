@@ -131,7 +131,7 @@ def update(request, uid):
 
 
 def remove(store, row):
-    """Deletes every dashboard in it, too, whoever created it."""
+    """Also deletes every dashboard in it, of any author."""
     store.run("DELETE FROM dashboard WHERE id=? OR folder_id=?", row["id"], row["id"])
 
 
