@@ -128,6 +128,15 @@ app_check_staged() {
 	rm -rf "$scratch"
 }
 
+# Checks that the staged version, its Python environment or the system has the program of a process.
+app_check_program() { # UNIT PROGRAM
+	local program=${2/#"$venv"\//"$venv_new"/}
+	# shellcheck disable=SC2016 # another shell's
+	attempt as_app "$staged" "$tree" --setenv=PATH="$venv_new/bin:/usr/local/bin:/usr/bin:/bin" -- \
+		/bin/bash -c 'type -P -- "$1" >&2' bash "$program"
+	((attempted == 0)) || refuse "$1 cannot start: there is no program \`$2\` in the requirements, in the code (as \`./NAME\`) or on the host"
+}
+
 app_fill() { # DATA
 	mkdir -p "$tree.seeds"
 	chown -R "root:$tree_owner" "$tree.seeds"

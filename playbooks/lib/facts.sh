@@ -55,6 +55,16 @@ if read_probes units; then
 		while read -r line; do [ -z "$line" ] || printf 'unit\t%s\n' "$line"; done
 fi
 
+# A set and its earlier versions, as far as an interrupted run has left them.
+if read_probes sets; then
+	for active in "${probes[@]}"; do
+		for file in "/var/lib/monctl/sets/${active##*/}"/*/.units/*; do
+			unit=${file##*/}
+			[ -e "/etc/systemd/system/$unit" ] && printf 'set-unit\t%s\t%s\n' "$active" "$unit"
+		done
+	done
+fi
+
 if read_probes links; then
 	for link in "${probes[@]}"; do
 		[ -L "$link" ] && printf 'link\t%s\t%s\n' "$link" "$(readlink "$link")"

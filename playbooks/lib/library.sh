@@ -24,6 +24,8 @@ HEALTHY_WITHIN=30
 MIGRATED_WITHIN=600
 # A release tarball has some hundred MiB.
 LARGEST_ARCHIVE_MIB=1024
+# A process of the application that has run this long since its start is healthy, in seconds.
+STEADY_AFTER=10
 # A unit that systemd has restarted this often will not become healthy by waiting.
 RESTARTS_AT_MOST=3
 
@@ -444,6 +446,36 @@ unit_answers() { # UNIT READY-URL|-
 		! grep -q "/$1\$" "/proc/${process#pid=}/cgroup" 2>/dev/null || return 0
 	done
 	return 1
+}
+
+# Waits until each unit has run for a while since its last start: a process does not report that it is ready, and ends if
+# it cannot work.
+service_steady() { # UNIT…
+	local unit
+	for unit in "$@"; do unit_steady "$unit"; done
+}
+
+unit_steady() { # UNIT
+	local state restarts
+	restarts=$(unit_restarts "$1")
+	while :; do
+		state=$(systemctl is-active "$1" || true)
+		# shellcheck disable=SC2310 # a question
+		if [ "$state" = active ] && unit_is_steady "$1"; then return 0; fi
+		# shellcheck disable=SC2310 # a question
+		if [ "$state" = failed ] || [ "$state" = inactive ] || unit_flaps "$1" "$restarts"; then break; fi
+		sleep 0.2
+	done
+	echo "$1 does not stay up: its state is $state"
+	journalctl --unit "$1" --lines 15 --no-pager --output cat 2>/dev/null || true
+	return 1
+}
+
+unit_is_steady() { # UNIT
+	local since uptime
+	since=$(systemctl show --property ActiveEnterTimestampMonotonic --value "$1")
+	read -r uptime _ </proc/uptime
+	((${uptime%.*} - ${since:-0} / 1000000 >= STEADY_AFTER))
 }
 
 # Records the unit's effect, so that a change by hand is detected.

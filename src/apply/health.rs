@@ -11,10 +11,10 @@ use crate::error::{Error, Result};
 use crate::event::Events;
 use crate::host::HostName;
 use crate::http::prometheus::{ActiveAlert, AlertState, Prometheus, Target};
-use crate::integrations::Integration;
 use crate::playbook::{Playbook, UnitFact};
 use crate::remote::Remote;
 use crate::retry::Patience;
+use crate::spec::Spec;
 
 /// A unit that has been active for less may not stay up.
 const YOUNG: Duration = Duration::from_secs(3);
@@ -59,8 +59,8 @@ impl UnitHealth {
 ///
 /// # Errors
 /// When the connection breaks, or systemd does not answer.
-pub async fn units(remote: &Remote, integrations: &[Integration]) -> Result<Vec<UnitHealth>> {
-    let playbook = Playbook::of(remote.host().role(), integrations)?;
+pub async fn units(remote: &Remote, spec: &Spec) -> Result<Vec<UnitHealth>> {
+    let playbook = Playbook::of_spec(remote.host().role(), spec)?;
     let names: Vec<&str> = playbook.units().collect();
     let first = show(remote, &names).await?;
     let until = Instant::now() + WATCHED;
@@ -151,13 +151,13 @@ impl Look {
 /// change may take to become visible. Returns the remaining problems. `is_spared` selects units that may fail.
 pub async fn troubles(
     remotes: &BTreeMap<HostName, &Remote>,
-    integrations: &[Integration],
+    spec: &Spec,
     intervals: (Duration, Duration),
     prometheus: impl Future<Output = Result<Prometheus>>,
     is_spared: impl Fn(&str) -> bool,
     events: &Events,
 ) -> Vec<Error> {
-    let all_units = || join_all(remotes.values().map(|remote| units(remote, integrations)));
+    let all_units = || join_all(remotes.values().map(|remote| units(remote, spec)));
     let (mut looks, seen) = tokio::join!(
         all_units(),
         alerting(remotes.get(&HostName::MONITORING).copied(), intervals, prometheus, events)

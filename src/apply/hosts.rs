@@ -68,7 +68,7 @@ pub async fn gather(
             let remote = Remote::connect(machine, patience, events).await?;
             events.send(Event::Connected { host: machine.name, took: Millis(begun.elapsed()) });
             let role = machine.name.role();
-            let probes = Playbook::of(role, &inputs[&role].integrations)?.probes(&inputs[&role]);
+            let probes = Playbook::of_inputs(role, &inputs[&role])?.probes(&inputs[&role]);
             let facts = facts(&remote, &probes).await?;
             admit(project, role, &facts).map_err(|error| error.at(machine.name.to_string()))?;
             Ok(Connected { machine: machine.clone(), remote, facts })

@@ -144,6 +144,7 @@ impl Deployment {
             };
             if role == Role::APP {
                 inputs.app_packages.clone_from(&spec.app.packages);
+                inputs.processes.clone_from(&spec.app.processes);
                 inputs.tree = self.tree.clone();
                 inputs.requirements = self.requirements.clone();
             }
@@ -177,9 +178,9 @@ impl Deployment {
             let nothing = Facts::default();
             let facts = look.hosts.get(&host).map_or(&nothing, |connected| &connected.facts);
             if look.hosts.contains_key(&host) || !machines.iter().any(|machine| machine.name == host) {
-                let inputs = &look.inputs[&host.role()];
-                let playbook = Playbook::of(host.role(), &inputs.integrations)?;
-                let plan = HostPlan::new(&playbook, inputs, facts);
+                let inputs = look.inputs[&host.role()].on(host);
+                let playbook = Playbook::of_inputs(host.role(), &inputs)?;
+                let plan = HostPlan::new(&playbook, &inputs, facts);
                 look.plan.hosts.insert(host, plan);
             }
         }

@@ -3,7 +3,7 @@
 //! Each host has its own task. With `--follow` an entry waits a moment for older ones of other
 //! hosts, and after a lost connection the stream continues from the last entry.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -18,7 +18,6 @@ use crate::cli::LogsArgs;
 use crate::error::{Error, Result};
 use crate::event::{Event, Events, LogLine};
 use crate::host::{HostName, Machine, Role};
-use crate::integrations::Integration;
 use crate::playbook::Playbook;
 use crate::provider;
 use crate::remote::{Limits, Remote};
@@ -35,8 +34,9 @@ const UNIT: (&str, &str) = ("monctl-", ".service");
 /// When no host has such a service, or no host runs; and, once the others were read, when one does not answer.
 pub(super) async fn run(args: &LogsArgs, context: &Context) -> Result<Outcome> {
     let loaded = load(&context.spec)?;
-    let integrations = loaded.spec.catalogue.integrations();
-    let services = services(args.service.as_deref(), &loaded.spec.roles(), integrations)?;
+    let playbooks =
+        loaded.spec.roles().into_iter().map(|role| Ok((role, Playbook::of_spec(role, &loaded.spec)?)));
+    let services = services(args.service.as_deref(), &playbooks.collect::<Result<_>>()?)?;
     let provider = provider::of(&loaded, &context.events).await?;
     let machines: Vec<Machine> = provider.observe().await?.running();
     let machines: Vec<Machine> =
@@ -80,17 +80,16 @@ pub(super) async fn run(args: &LogsArgs, context: &Context) -> Result<Outcome> {
 /// The units of each role, all of them or that of one service.
 fn services(
     wanted: Option<&str>,
-    roles: &BTreeSet<Role>,
-    integrations: &[Integration],
+    playbooks: &BTreeMap<Role, Playbook>,
 ) -> Result<BTreeMap<Role, Vec<String>>> {
     let mut units: BTreeMap<Role, Vec<String>> = BTreeMap::new();
     let mut names = Vec::new();
-    for role in roles.iter().copied() {
-        for unit in Playbook::of(role, integrations)?.units() {
+    for (role, playbook) in playbooks {
+        for unit in playbook.units() {
             let Some(name) = service(unit) else { continue };
             names.push(format!("`{name}`"));
             if wanted.is_none_or(|wanted| wanted == name || wanted == unit) {
-                units.entry(role).or_default().push(unit.to_owned());
+                units.entry(*role).or_default().push(unit.to_owned());
             }
         }
     }
@@ -237,6 +236,7 @@ fn message(value: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::integrations::Integration;
 
     const APP: HostName = HostName::app(1);
 
@@ -272,8 +272,10 @@ mod tests {
 
     #[test]
     fn a_service_is_named_with_or_without_prefix_and_suffix() {
-        let roles = [Role::APP, Role::MONITORING].into();
-        let services = |wanted| services(wanted, &roles, Integration::builtin());
+        let playbooks = [Role::APP, Role::MONITORING]
+            .map(|role| (role, Playbook::of(role, Integration::builtin()).unwrap()))
+            .into();
+        let services = |wanted| services(wanted, &playbooks);
         let all = services(None).unwrap();
         assert!(all[&Role::MONITORING].contains(&"monctl-prometheus.service".to_owned()), "{all:?}");
         for name in ["prometheus", "monctl-prometheus.service"] {

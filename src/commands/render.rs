@@ -28,7 +28,7 @@ type Files = BTreeMap<String, String>;
 pub(super) async fn run(args: &RenderArgs, context: &Context) -> Result<Outcome> {
     let loaded = load(&context.spec)?;
     for role in loaded.spec.roles() {
-        Playbook::of(role, loaded.spec.catalogue.integrations())?;
+        Playbook::of_spec(role, &loaded.spec)?;
     }
     let bundle = Bundle::render(&loaded.spec, &addresses(args, &loaded.spec)?)?;
     let verdicts = check(&bundle)?;

@@ -18,10 +18,9 @@ use crate::grafana::GrafanaChange;
 use crate::host::{HostName, Machine};
 use crate::http::Endpoint;
 use crate::http::prometheus::{AlertState, Prometheus};
-use crate::integrations::Integration;
 use crate::provider::{self, MachineState, Observed, Provider};
 use crate::remote::Remote;
-use crate::spec::{Loaded, load};
+use crate::spec::{Loaded, Spec, load};
 use crate::verify::{KeptProofs, LastProof, TornProof, last_proofs};
 
 /// A running machine answers at once; one that is still booting is shown as unreachable.
@@ -118,7 +117,7 @@ pub(super) async fn run(args: &StatusArgs, context: &Context) -> Result<Outcome>
     let hosts: Vec<HostName> = loaded.spec.hosts().into_iter().collect();
     let answers = join_all(hosts.iter().map(|host| async {
         let machine = machines.iter().find(|machine| machine.name == *host)?;
-        Some(connected(machine, loaded.spec.catalogue.integrations(), &context.events).await)
+        Some(connected(machine, &loaded.spec, &context.events).await)
     }))
     .await;
     let mut status = Status {
@@ -153,17 +152,13 @@ async fn others(provider: &dyn Provider) -> Result<Vec<Other>> {
 }
 
 /// A connection to a running machine, and the state of its services.
-async fn connected(
-    machine: &Machine,
-    integrations: &[Integration],
-    events: &Events,
-) -> Result<(Remote, Vec<Service>)> {
+async fn connected(machine: &Machine, spec: &Spec, events: &Events) -> Result<(Remote, Vec<Service>)> {
     let remote = Remote::connect(machine, ANSWERS_WITHIN, events).await?;
     let service = |unit: UnitHealth| {
         let trouble = unit.trouble();
         Service { unit: unit.name, state: unit.state, restarts: unit.restarts, trouble }
     };
-    let services = apply::units(&remote, integrations).await?.into_iter().map(service).collect();
+    let services = apply::units(&remote, spec).await?.into_iter().map(service).collect();
     Ok((remote, services))
 }
 

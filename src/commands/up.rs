@@ -111,7 +111,7 @@ async fn troubles(
     };
     let intervals = (spec.monitoring.scrape_interval.get(), spec.monitoring.evaluation_interval.get());
     let is_spared = |unit: &str| unit == grafana::UNIT && !spec.grafana.required;
-    apply::troubles(remotes, spec.catalogue.integrations(), intervals, prometheus, is_spared, events).await
+    apply::troubles(remotes, spec, intervals, prometheus, is_spared, events).await
 }
 
 /// An error with its reason and remedy, for a list of errors.
@@ -187,9 +187,9 @@ impl Run<'_> {
         for (host, connected) in apply::gather(&machines, &inputs, project, patience, self.events).await {
             match connected {
                 Ok(connected) => {
-                    let inputs = &inputs[&host.role()];
-                    let playbook = Playbook::of(host.role(), &inputs.integrations)?;
-                    let plan = HostPlan::new(&playbook, inputs, &connected.facts);
+                    let inputs = inputs[&host.role()].on(host);
+                    let playbook = Playbook::of_inputs(host.role(), &inputs)?;
+                    let plan = HostPlan::new(&playbook, &inputs, &connected.facts);
                     hosts.insert(host, (connected, plan));
                 }
                 Err(error) => {

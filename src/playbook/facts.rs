@@ -20,6 +20,8 @@ pub struct Probes {
     pub users: BTreeSet<String>,
     /// Units: loaded, active, enabled?
     pub units: BTreeSet<String>,
+    /// Links to active sets: the installed units of these sets and of their earlier versions?
+    pub sets: BTreeSet<String>,
     /// Folders that monctl fills as a whole: their source, and unchanged since?
     pub installed: BTreeSet<String>,
     /// Symbolic links: their targets?
@@ -164,6 +166,8 @@ pub struct Facts {
     pub users: BTreeSet<String>,
     /// Units by name.
     pub units: BTreeMap<String, UnitFact>,
+    /// Installed units of sets and of their earlier versions, by the link to the active set.
+    pub set_units: BTreeMap<String, BTreeSet<String>>,
     /// Folders by path.
     pub installed: BTreeMap<String, Installed>,
     /// Symbolic links by path.
@@ -249,6 +253,9 @@ impl Facts {
                 self.users.insert(name.into());
             }
             ["unit", property] => UnitFact::read(&mut self.units, property, unit)?,
+            ["set-unit", set, unit] => {
+                self.set_units.entry(set.into()).or_default().insert(unit.into());
+            }
             // The host's own record may be damaged; then it counts as missing.
             ["installed", folder, source, recorded, found] => {
                 if let Ok(source) = source.parse() {

@@ -6,8 +6,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::digest::Sha256;
+use crate::host::HostName;
 use crate::integrations::{Flag, Integration};
-use crate::spec::{DebianPackage, PersistentPath};
+use crate::spec::{DebianPackage, PersistentPath, Process, ProcessName};
 
 /// The content of a file that goes to a host.
 #[derive(Clone, PartialEq, Eq)]
@@ -176,8 +177,20 @@ pub struct Inputs {
     pub optional: BTreeSet<String>,
     /// Debian packages that the application needs.
     pub app_packages: Vec<DebianPackage>,
+    /// The processes of the application beside Gunicorn.
+    pub processes: BTreeMap<ProcessName, Process>,
     /// The application's code.
     pub tree: Tree,
     /// The application's requirements.
     pub requirements: Requirements,
+}
+
+impl Inputs {
+    /// What the steps on this host refer to: some processes run only on the first host.
+    #[must_use]
+    pub fn on(&self, host: HostName) -> Self {
+        let mut inputs = self.clone();
+        inputs.processes.retain(|_, process| process.settings().hosts.include(host));
+        inputs
+    }
 }

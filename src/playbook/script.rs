@@ -118,6 +118,7 @@ pub fn facts_script(probes: &Probes) -> Script {
         .file("probes/packages", lines(&probes.packages))
         .file("probes/users", lines(&probes.users))
         .file("probes/units", lines(&probes.units))
+        .file("probes/sets", lines(&probes.sets))
         .file("probes/installed", lines(&probes.installed))
         .file("probes/links", lines(&probes.links))
         .file("probes/effects", effects)

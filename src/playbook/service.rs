@@ -10,7 +10,7 @@ mod expected;
 mod tests;
 mod unit;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
@@ -23,6 +23,7 @@ use super::inputs::{File, Inputs};
 use super::quote::quote_words;
 use super::step_id::StepId;
 use crate::digest::Sha256;
+use crate::spec::{Process, ProcessName};
 
 /// systemd's folder of the administrator's units.
 const UNIT_DIRECTORY: &str = "/etc/systemd/system";
@@ -52,6 +53,12 @@ pub struct Service {
     #[serde(default)]
     activate: Vec<Vec<String>>,
     units: Vec<SetUnit>,
+    /// The units of the application's processes belong to this set.
+    #[serde(default)]
+    with_app_processes: bool,
+    /// Units that count as healthy once they have run for a while, each with the program that it starts.
+    #[serde(skip)]
+    processes: Vec<(String, String)>,
     /// Commands that must succeed once all units are healthy.
     #[serde(default)]
     verify: Vec<Vec<String>>,
@@ -113,13 +120,29 @@ struct Differences {
     some_exists: bool,
 }
 
+/// What a process of the application uses: parts of the set.
+const USED_BY_PROCESSES: [&str; 3] = ["environment", "tree", "venv"];
+
 impl Service {
+    /// Adds the units of the application's processes, if they belong here.
+    pub(super) fn add_processes(&mut self, processes: &BTreeMap<ProcessName, Process>) {
+        if !self.with_app_processes {
+            return;
+        }
+        for (name, process) in processes {
+            self.units.push(SetUnit::new(name.unit(), &USED_BY_PROCESSES));
+            let program = process.settings().command.words().into_iter().next();
+            self.processes.extend(program.map(|program| (name.unit(), program)));
+        }
+    }
+
     pub(super) fn probe(&self, inputs: &Inputs, probes: &mut Probes) {
         for expected in self.expected(inputs) {
             let wanted = WantedFile { sha256: expected.file.sha256(), shown: expected.may_be_shown() };
             probes.files.insert(expected.path, wanted);
         }
         probes.units.extend(self.units.iter().map(|unit| unit.name.clone()));
+        probes.sets.insert(self.directory.clone());
         probes.links.extend(self.venv.iter().map(|venv| venv.link.clone()));
         let with_effect = self.units.iter().filter(|unit| !unit.effect.is_empty());
         probes.effects.extend(with_effect.map(|unit| (unit.name.clone(), unit.effect.clone())));
@@ -150,6 +173,9 @@ impl Service {
             found.details.push(Detail::new(&self.directory, "an earlier run was interrupted"));
         }
         let actions = self.actions(inputs, facts, &found.parts, applied.copied());
+        let former = self.former_units(facts);
+        let why = "no longer in the spec; it is stopped and removed";
+        found.details.extend(former.iter().map(|unit| Detail::new(format!("unit {unit}"), why)));
         for (unit, action) in self.units.iter().zip(&actions) {
             if let Some(detail) = unit.state(inputs, facts, *action, found.some_exists) {
                 found.details.push(detail);
@@ -164,7 +190,7 @@ impl Service {
             step: step.clone(),
             kind,
             details: found.details,
-            commands: self.commands(step, inputs, digest, &actions),
+            commands: self.commands(step, inputs, digest, &former, &actions),
             payloads: self.payloads(inputs),
         })
     }
@@ -183,6 +209,12 @@ impl Service {
     /// The names of its units.
     pub(super) fn unit_names(&self) -> Vec<&str> {
         self.units.iter().map(|unit| unit.name.as_str()).collect()
+    }
+
+    /// Units of earlier sets that this one no longer has.
+    fn former_units<'a>(&self, facts: &'a Facts) -> Vec<&'a str> {
+        let installed = facts.set_units.get(&self.directory).into_iter().flatten().map(String::as_str);
+        installed.filter(|name| !self.units.iter().any(|unit| unit.name == *name)).collect()
     }
 
     /// Whether this step carries the application's code.
@@ -324,7 +356,8 @@ impl Service {
         applied: Option<Sha256>,
     ) -> Vec<OnChange> {
         let digest = self.digest(inputs);
-        let other_set = parts.is_empty() && applied.is_some_and(|last| last != digest);
+        let is_explained = !parts.is_empty() || !self.former_units(facts).is_empty();
+        let other_set = !is_explained && applied.is_some_and(|last| last != digest);
         // Never applied completely: it is unknown which files the running processes have read.
         let restart_all = applied.is_none() || other_set;
         let mut actions: Vec<OnChange> =
@@ -355,6 +388,7 @@ impl Service {
         step: &StepId,
         inputs: &Inputs,
         digest: Sha256,
+        former: &[&str],
         actions: &[OnChange],
     ) -> Vec<LibraryCall> {
         let mut commands = vec![LibraryCall::new(["service_open", &step.0, &self.directory])];
@@ -375,8 +409,14 @@ impl Service {
             commands.push(LibraryCall::new(["service_venv", &venv.link, &folder]));
         }
         commands.extend(self.check.iter().map(|words| with("service_check", words)));
+        commands.extend(
+            self.processes.iter().map(|(unit, program)| {
+                LibraryCall::new(["service_check", "app_check_program", unit, program])
+            }),
+        );
         commands.push(LibraryCall::new(["service_activate"]));
         commands.extend(self.activate.iter().map(|words| with("service_run", words)));
+        commands.extend(former.iter().map(|unit| LibraryCall::new(["service_unit", unit, "stop", "-", "-"])));
         commands.extend(self.units.iter().zip(actions).map(|(unit, action)| {
             let [ready, reloaded] = [&unit.ready, &unit.reloaded].map(|it| it.as_deref().unwrap_or("-"));
             LibraryCall::new(["service_unit", &unit.name, action.word(), ready, reloaded])
@@ -388,6 +428,10 @@ impl Service {
                 .map(|unit| LibraryCall::new(["service_effect", &unit.name, &quote_words(&unit.effect)])),
         );
         commands.extend(self.verify.iter().map(|words| with("service_run", words)));
+        if !self.processes.is_empty() {
+            let units = self.processes.iter().map(|(unit, _)| unit.as_str());
+            commands.push(LibraryCall::new(["service_steady"].into_iter().chain(units)));
+        }
         commands.push(LibraryCall::new(["service_close", &digest.to_string()]));
         commands
     }

@@ -1,5 +1,7 @@
 //! The closed vocabulary of install steps, as used in `playbooks/*.yaml`.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 
 use super::archive::Archive;
@@ -14,6 +16,7 @@ use super::venv::Venv;
 use crate::error::{Error, Result};
 use crate::host::Role;
 use crate::integrations::{Flag, Integration};
+use crate::spec::{Process, ProcessName, Spec};
 
 /// The file with the steps of an integration.
 const INSTALL: &str = "install.yaml";
@@ -96,6 +99,37 @@ impl Playbook {
             }
         }
         Ok(playbook)
+    }
+
+    /// The playbook of a role with everything that a spec adds to it.
+    ///
+    /// # Errors
+    /// If the steps of an integration are not valid, or a process has the unit of another step.
+    pub fn of_spec(role: Role, spec: &Spec) -> Result<Self> {
+        Self::of(role, spec.catalogue.integrations())?.with_processes(&spec.app.processes)
+    }
+
+    /// The playbook of a role with everything that these inputs add to it.
+    ///
+    /// # Errors
+    /// If the steps of an integration are not valid, or a process has the unit of another step.
+    pub fn of_inputs(role: Role, inputs: &Inputs) -> Result<Self> {
+        Self::of(role, &inputs.integrations)?.with_processes(&inputs.processes)
+    }
+
+    /// Adds the units of the application's processes to the service that runs them.
+    fn with_processes(mut self, processes: &BTreeMap<ProcessName, Process>) -> Result<Self> {
+        let taken = processes.keys().find(|name| self.units().any(|unit| unit == name.unit()));
+        if let Some(name) = taken {
+            return Err(Error::invalid(format!("there is already a unit `{}`", name.unit()))
+                .remedy(format!("choose another name for the process `{name}` in `app.processes`")));
+        }
+        for step in &mut self.steps {
+            if let StepKind::Service(service) = &mut step.kind {
+                service.add_processes(processes);
+            }
+        }
+        Ok(self)
     }
 
     /// Packages may be added to a step of the same name; any other name must be unique.

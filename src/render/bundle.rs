@@ -3,16 +3,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::Serialize;
+
 use super::addresses::Addresses;
 use super::content::{Content, Part};
 use super::context::TemplateContext;
 use super::delivery::{BOT_TOKEN, HEARTBEAT_MARK};
 use super::environment;
 use super::templates::{self, ENGINE};
+use crate::duration::PromDuration;
 use crate::error::{Error, Result};
 use crate::host::Role;
 use crate::integrations::{Integration, Program};
-use crate::spec::{Receiver, SecretName, Slack, Spec};
+use crate::spec::{Process, ProcessName, Receiver, SecretName, Slack, Spec};
 
 /// Every file of a project's hosts, by name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +26,9 @@ const ROLES: &str = "roles/";
 
 /// The rules of nftables, which differ between roles.
 const FIREWALL: &str = "nftables/rules.nft";
+
+/// The unit of a process of the application; rendered for each of them.
+const PROCESS: &str = "systemd/process.service";
 
 /// The application's environment, read by its unit.
 const ENVIRONMENT: &str = "environment/app";
@@ -50,11 +56,12 @@ impl Bundle {
         let context =
             tera::Context::from_serialize(&TemplateContext::new(spec, addresses)).map_err(broken)?;
         let mut files = BTreeMap::new();
-        for name in templates::rendered().filter(|name| *name != FIREWALL) {
+        for name in templates::rendered().filter(|name| ![FIREWALL, PROCESS].contains(name)) {
             let text = ENGINE.render(name, &context).map_err(broken)?;
             files.insert(name.to_owned(), with_heartbeat(&text));
         }
         files.extend(firewalls(spec, &context).map_err(broken)?);
+        files.extend(processes(spec, &context).map_err(broken)?);
         for integration in spec.catalogue.integrations() {
             files.extend(of_integration(integration, spec, &context)?);
         }
@@ -151,6 +158,27 @@ fn firewalls(spec: &Spec, context: &tera::Context) -> tera::TeraResult<Vec<(Stri
             Ok((format!("{ROLES}{role}/{FIREWALL}"), Content::text(text)))
         })
         .collect()
+}
+
+/// A process of the application in the template of its unit.
+#[derive(Serialize)]
+struct TemplateProcess<'a> {
+    name: &'a ProcessName,
+    words: Vec<String>,
+    stop_within: PromDuration,
+}
+
+/// The units of the application's processes.
+fn processes(spec: &Spec, context: &tera::Context) -> tera::TeraResult<Vec<(String, Content)>> {
+    let unit = |(name, process): (&ProcessName, &Process)| {
+        let settings = process.settings();
+        let process =
+            TemplateProcess { name, words: settings.command.words(), stop_within: settings.stop_within };
+        let mut context = context.clone();
+        context.insert("process", &process);
+        Ok((format!("systemd/{}", name.unit()), Content::text(ENGINE.render(PROCESS, &context)?)))
+    };
+    spec.app.processes.iter().map(unit).collect()
 }
 
 /// Alertmanager's configuration contains the webhook URL: older versions cannot read it from a file.

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::names::{Cidr, DebianPackage, EnvName, PersistentPath, Port, UrlPath, WsgiModule};
+use super::names::{Cidr, DebianPackage, EnvName, PersistentPath, Port, ProcessName, UrlPath, WsgiModule};
+use super::process::Process;
 use super::secret_ref::SecretRef;
 
 /// The Django application: the project's folder and how it is served.
@@ -46,6 +47,10 @@ pub struct App {
     /// `path`. A name with an extension (`debug.log`) is a file, any other a folder.
     #[serde(default)]
     pub persistent: Vec<PersistentPath>,
+    /// Processes of the application beside Gunicorn, such as Celery's workers: each by its name with its command, or
+    /// with settings. They run in the application's environment and restart with each deploy.
+    #[serde(default)]
+    pub processes: BTreeMap<ProcessName, Process>,
     /// How requests are counted. Defaults to `builtin` if the settings in use install django-prometheus and the
     /// project's URLs show its path, else to `exporter`.
     #[serde(default)]

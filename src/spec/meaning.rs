@@ -3,6 +3,7 @@
 
 mod alerts;
 mod notify;
+mod processes;
 mod project_folder;
 
 use std::path::Path;
@@ -35,6 +36,7 @@ pub(super) fn check(spec: &Spec, base: &Path) -> Vec<SpecFinding> {
     secrets(spec, &mut findings);
     grafana(&spec.grafana, base, &mut findings);
     project_folder::check(&spec.app, base, &mut findings);
+    processes::check(&spec.app, &mut findings);
     metrics_path(spec, &mut findings);
     releases(&spec.monitoring.install, base, &mut findings);
     no_release_of_grafana(spec, &mut findings);

@@ -124,6 +124,69 @@ text_type! {
 }
 
 text_type! {
+    /// The name of a process of the application: a part of its unit's name.
+    ProcessName,
+    "^[a-z]([a-z0-9-]{0,30}[a-z0-9])?$",
+    "worker",
+    |text| {
+        let is_inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        (1..=32).contains(&text.len())
+            && text.starts_with(|first: char| first.is_ascii_lowercase())
+            && !text.ends_with('-')
+            && text.bytes().all(is_inner)
+    },
+    "the name of a process has up to 32 lower-case letters, digits and hyphens, begins with a letter and does not end with a hyphen"
+}
+
+impl ProcessName {
+    /// The name of its unit.
+    pub fn unit(&self) -> String {
+        format!("monctl-app-{self}.service")
+    }
+}
+
+text_type! {
+    /// A command without a shell: a program and its arguments, with quotes around characters that a shell would interpret.
+    CommandLine,
+    "^[ \\t\\n]*[^-=\\s\\x00-\\x1f\\x7f-\\x9f'\"\\\\$`|&;<>#()*?\\[\\]{}~][^=\\s\\x00-\\x1f\\x7f-\\x9f'\"\\\\$`|&;<>#()*?\\[\\]{}~]*([ \\t\\n]([ \\t\\n]|[^\\s\\x00-\\x1f\\x7f-\\x9f'\"\\\\$`|&;<>#()*?\\[\\]{}~]|'[^'\\x00-\\x1f\\x7f-\\x9f]*'|\"[^\"\\\\$`\\x00-\\x1f\\x7f-\\x9f]*\")*)?$",
+    "celery -A shop worker",
+    |text| split_words(text).is_some(),
+    "a command is a program and its arguments; no shell runs it: put variables into `app.env`, and arguments with characters such as `$`, `*`, `;` and `|` in single quotes"
+}
+
+impl CommandLine {
+    /// The program and its arguments.
+    pub fn words(&self) -> Vec<String> {
+        split_words(&self.0).into_iter().flatten().collect()
+    }
+}
+
+/// Splits a command line as a shell does; none where a shell would do more than that, or where the program has quotes.
+fn split_words(text: &str) -> Option<Vec<String>> {
+    let (mut words, mut word) = (Vec::new(), None::<String>);
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '\'' | '"' => {
+                let (quoted, rest) = chars.as_str().split_once(c)?;
+                let is_interpreted = |it: char| c == '"' && "\\$`".contains(it);
+                if words.is_empty() || quoted.contains(|it: char| it.is_control() || is_interpreted(it)) {
+                    return None;
+                }
+                word.get_or_insert_default().push_str(quoted);
+                chars = rest.chars();
+            }
+            ' ' | '\t' | '\n' => words.extend(word.take()),
+            c if c.is_whitespace() || c.is_control() || "\\$`|&;<>#()*?[]{}~".contains(c) => return None,
+            c => word.get_or_insert_default().push(c),
+        }
+    }
+    words.extend(word);
+    let program = words.first()?;
+    (!program.starts_with('-') && !program.contains('=')).then_some(words)
+}
+
+text_type! {
     /// The name of an alert: any text that Prometheus accepts.
     AlertName,
     "^[^\\s\\x00-\\x1f\\x7f]([^\\x00-\\x1f\\x7f]*[^\\s\\x00-\\x1f\\x7f])?$",
@@ -705,6 +768,54 @@ mod tests {
         for text in ["web1:99999", "web1:", "fd00:::7", "ssh://web1:22"] {
             let error = text.parse::<Destination>().unwrap_err();
             assert!(error.starts_with("a host is written as for ssh"), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_command_is_split_as_a_shell_splits_it() {
+        for text in [
+            "celery -A shop worker",
+            " ./manage.py \n  qcluster\t--x=1 ",
+            r#"python -c 'import time; print("$x")' a' 'b"c d"e """#,
+            "celery -A shop worker -n 'worker-*@%h' --pool=solo",
+        ] {
+            let command: CommandLine = text.parse().unwrap();
+            let script =
+                format!("for word in {}; do printf '%s\\0' \"$word\"; done", text.replace('\n', " "));
+            let output = std::process::Command::new("sh").arg("-c").arg(script).output().unwrap();
+            let seen: Vec<&str> =
+                std::str::from_utf8(&output.stdout).unwrap().split_terminator('\0').collect();
+            assert_eq!(command.words(), seen, "{text}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn a_command_that_a_shell_would_interpret_is_refused_by_pattern_and_by_parser(
+            text in "[-= \t\n'\"\\\\$`|&;#*~a%\u{1}\u{85}\u{a0}]{0,9}",
+        ) {
+            let pattern = regex::Regex::new(CommandLine::RULE.0).unwrap();
+            proptest::prop_assert_eq!(text.parse::<CommandLine>().is_ok(), pattern.is_match(&text), "{:?}", text);
+        }
+    }
+
+    #[test]
+    fn the_name_of_a_process_fits_a_unit() {
+        for (text, good) in [
+            ("worker", true),
+            ("w", true),
+            ("mail-2", true),
+            (&"w".repeat(32), true),
+            (&"w".repeat(33), false),
+            ("2nd", false),
+            ("-w", false),
+            ("w-", false),
+            ("Worker", false),
+            ("a b", false),
+            ("", false),
+        ] {
+            assert_eq!(text.parse::<ProcessName>().is_ok(), good, "{text:?}");
+            assert_eq!(regex::Regex::new(ProcessName::RULE.0).unwrap().is_match(text), good, "{text:?}");
         }
     }
 

@@ -10,7 +10,7 @@ use regex::Regex;
 use serde_json::{Map, Value as Json};
 
 use super::excerpt::Excerpt;
-use super::names::{AlertName, Cidr, Destination, EnvName, LabelName, SeverityName, TagKey};
+use super::names::{AlertName, Cidr, Destination, EnvName, LabelName, ProcessName, SeverityName, TagKey};
 use super::place::Place;
 use super::problem::Problem;
 use super::suggest::suggestion;
@@ -242,8 +242,15 @@ fn schema_of<'a>(leaf: &'a Json, key: &str) -> Option<&'a Json> {
 /// The rule for the keys of a mapping that the user chooses.
 fn rule_of_keys(leaf: &Json) -> &'static str {
     let is_meant = |pattern: &str| leaf["patternProperties"].get(pattern).is_some();
-    let rules =
-        [AlertName::RULE, EnvName::RULE, LabelName::RULE, SeverityName::RULE, TagKey::RULE, Role::RULE];
+    let rules = [
+        AlertName::RULE,
+        EnvName::RULE,
+        LabelName::RULE,
+        ProcessName::RULE,
+        SeverityName::RULE,
+        TagKey::RULE,
+        Role::RULE,
+    ];
     rules.into_iter().find(|(pattern, _)| is_meant(pattern)).map_or("it has another format", |(_, hint)| hint)
 }
 

@@ -23,7 +23,7 @@ const ROOMS: [(&str, &[&str]); 20] = [
     ("remote", &["playbook"]),
     ("plan", &["spec", "playbook"]),
     ("provider", &["spec", "playbook", "plan", "remote", "http"]),
-    ("apply", &["integrations", "playbook", "plan", "provider", "remote", "http"]),
+    ("apply", &["spec", "playbook", "plan", "provider", "remote", "http"]),
     ("timing", &["promql", "spec", "render"]),
     ("cli", &["spec", "timing"]),
     ("lint", &["promql", "spec", "render", "http", "timing"]),

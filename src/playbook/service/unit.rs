@@ -61,6 +61,20 @@ impl OnChange {
 }
 
 impl SetUnit {
+    /// A unit that restarts if one of these parts of the set changes.
+    pub(super) fn new(name: String, uses: &[&str]) -> Self {
+        let uses = uses.iter().copied().map(str::to_owned).collect();
+        Self {
+            name,
+            when: None,
+            uses: Some(uses),
+            reload: vec![],
+            effect: vec![],
+            reloaded: None,
+            ready: None,
+        }
+    }
+
     /// What this unit needs if these parts of the set differ.
     pub(super) fn action(
         &self,
