@@ -245,6 +245,20 @@ class Services(OnHost):
         self.assertEqual(self.host.unit("extra.service"), [])
         self.assertFalse(self.host.has("/etc/systemd/system/extra.service"))
 
+    def test_a_process_that_does_not_stay_up_is_rolled_back(self):
+        steady = "service_steady demo.service"
+        self.assertIn(["ok", "demo"], self.service("1", more=steady))
+        output = self.output_of(self.service("2", unit="[Unit]\n# Flapping\n", digest="b", more=steady), "demo")
+        self.assertIn("demo.service does not stay up: its state is active", output)
+        self.assertIn("the journal's last words", output)
+        self.assert_serves("1", "a")
+
+    def test_a_process_that_is_stopped_meanwhile_is_not_waited_for(self):
+        self.service("1")
+        stops = "rm /state/units/demo.service.active; service_steady demo.service"
+        self.assertIn("does not stay up: its state is inactive", self.output_of(self.service("2", digest="b", more=stops), "demo"))
+        self.assert_serves("1", "a")
+
     def test_a_unit_that_only_the_failed_set_has_does_not_stay(self):
         self.service("1")
         more = "install -m 644 payload/x \"$staged/.units/extra.service\"; units_place \"$staged\"; service_unit extra.service restart - -; false"
@@ -360,6 +374,19 @@ class Application(OnHost):
         (call,) = [call for call in self.host.calls() if call.startswith("systemd-run") and "/usr/bin/env" in call]
         for option in ("--uid=monctl-app", "--property=ProtectSystem=strict", "BindReadOnlyPaths=/srv/monctl/releases/1:/srv/monctl/app"):
             self.assertIn(option, call)
+
+
+    def test_a_process_whose_program_is_missing_is_refused(self):
+        self.host.write("/opt/monctl/venvs/1/bin/celery", "").chmod(0o755)
+        prepare = "touch $staged/settings $staged/environment; chmod +x $tree/manage.py; "
+        venv = "venv=/opt/monctl/app venv_new=/opt/monctl/venvs/1"
+        for program in ("celery", "/opt/monctl/app/bin/celery", "bash", "./manage.py"):
+            check = f"{prepare}({venv}; service_check app_check_program demo.service {program})"
+            self.assertIn(["ok", "app"], self.deploy("1", more=check), program)
+        for program in ("selery", "./none.py", "if"):
+            check = f"{prepare}({venv}; service_check app_check_program demo.service {program})"
+            output = self.output_of(self.deploy("1", more=check), "app")
+            self.assertIn(f"there is no program `{program}`", output)
 
 
 class Folders(OnHost):
@@ -509,7 +536,7 @@ class Proofs(OnHost):
 
 
 def questions(files=(), effects=(), **kinds):
-    names = ("packages", "users", "units", "installed", "links", "beside")
+    names = ("packages", "users", "units", "sets", "installed", "links", "beside")
     answer = {f"probes/{kind}": "".join(f"{item}\n" for item in kinds.get(kind, ())) for kind in names}
     return answer | {"probes/files": "".join(files), "probes/effects": "".join(effects)}
 
@@ -529,11 +556,14 @@ class Facts(OnHost):
         (self.host.root / "opt").mkdir()
         (self.host.root / "opt/link").symlink_to("/etc/conf")
         self.host.write("/var/lib/monctl/applied/demo", DIGEST["b"] + "\n")
+        self.host.write("/var/lib/monctl/sets/app/1234/.units/demo.service", "[Unit]\n")
+        self.host.write("/var/lib/monctl/sets/app/1234/.units/never-installed.service", "[Unit]\n")
         self.host.write("/var/lib/monctl/effects/demo.service", hashlib.sha256(b"rules\n").hexdigest())
         answer = self.ask(
             packages=["curl", "nftables"],
             users=["monctl-app", "nobody-of-ours"],
             units=["demo.service", "other.service"],
+            sets=["/etc/monctl/app", "/etc/monctl/none"],
             links=["/opt/link", "/opt/none"],
             files=[f"{DIGEST['a']}\tyes\t/etc/conf\n", f"{DIGEST['a']}\tyes\t/etc/none\n"],
             effects=["demo.service\techo rules\n", "other.service\techo rules\n"],
@@ -544,6 +574,7 @@ class Facts(OnHost):
             ["user", "monctl-app"],
             ["unit", "Id=demo.service"],
             ["unit", "LoadState=not-found"],
+            ["set-unit", "/etc/monctl/app", "demo.service"],
             ["link", "/opt/link", "/etc/conf"],
             ["file", "/etc/conf", "644", "root", "root"],
             ["sha256", "/etc/conf", hashlib.sha256(b"is").hexdigest()],
@@ -553,7 +584,7 @@ class Facts(OnHost):
         ):
             self.assertIn(fact, answer)
         facts = {field for fields in answer for field in fields}
-        self.assertTrue(facts.isdisjoint({"nftables", "nobody-of-ours", "/opt/none", "/etc/none"}), facts)
+        self.assertTrue(facts.isdisjoint({"never-installed.service", "/etc/monctl/none", "nftables", "nobody-of-ours", "/opt/none", "/etc/none"}), facts)
 
     def test_hidden_content_stays_on_the_host(self):
         self.host.write("/etc/secret", "hunter2")
