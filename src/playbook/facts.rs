@@ -350,7 +350,7 @@ mod tests {
     const ANSWER: &str = "machine\tx86_64\nprocessors\t2\npackage\tcurl\tinstalled\npackage\told\tconfig-files\n\
         user\tmonctl-app\nunit\tId=a.service\nunit\tLoadState=loaded\nunit\tActiveState=active\n\
         unit\tUnitFileState=enabled\nunit\tNeedDaemonReload=yes\nfile\t/etc/x\t640\troot\tadm\n\
-        content\t/etc/x\taGVsbG8=\nlink\t/l\t/t\nend\n";
+        content\t/etc/x\taGVsbG8=\nset-unit\t/etc/s\ta.service\nlink\t/l\t/t\nend\n";
 
     #[test]
     fn systems_are_supported_from_their_oldest_version_on() {
@@ -392,6 +392,7 @@ mod tests {
         assert!(facts.units["a.service"].stale);
         assert_eq!(facts.files["/etc/x"].content.as_deref(), Some("hello"));
         assert_eq!(facts.links["/l"], "/t");
+        assert_eq!(facts.set_units["/etc/s"], ["a.service".to_owned()].into());
     }
 
     #[test]

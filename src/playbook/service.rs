@@ -174,7 +174,7 @@ impl Service {
         }
         let actions = self.actions(inputs, facts, &found.parts, applied.copied());
         let former = self.former_units(facts);
-        let why = "no longer in the spec; it is stopped and removed";
+        let why = "no longer needed; it is stopped and removed";
         found.details.extend(former.iter().map(|unit| Detail::new(format!("unit {unit}"), why)));
         for (unit, action) in self.units.iter().zip(&actions) {
             if let Some(detail) = unit.state(inputs, facts, *action, found.some_exists) {

@@ -11,7 +11,7 @@ use crate::scenarios::{self, scenarios};
 use crate::site::{APP, CALM, EACH_SECOND, Finding, MONITORING, Site, eventually, keeps_secrets};
 use crate::test_project::{TestProject, runtime};
 use crate::traces::Traces;
-use crate::{at_hand, secrets, software, trust, turns};
+use crate::{at_hand, processes, secrets, software, trust, turns};
 
 #[test]
 fn hosts_are_brought_up_kept_and_taken_down() {
@@ -31,6 +31,7 @@ fn hosts_are_brought_up_kept_and_taken_down() {
         another_process_on_a_port_does_not_count_as_healthy,
         a_new_version_is_deployed_without_a_failed_request,
         a_version_that_does_not_start_is_rolled_back,
+        processes::processes_restart_with_each_deploy_and_are_rolled_back_with_it,
         trust::the_applications_user_cannot_redirect_writes_of_root,
         trust::packages_are_built_by_a_dedicated_user_that_leaves_nothing_behind,
         trust::a_host_of_an_earlier_version_is_migrated_without_data_loss,

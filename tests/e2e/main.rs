@@ -15,6 +15,7 @@ mod hosts;
 mod integrations;
 mod machines;
 mod operator;
+mod processes;
 mod programs;
 mod scenarios;
 mod secrets;

@@ -184,6 +184,30 @@ fn a_host_of_a_further_role_has_node_exporter_behind_a_firewall_and_nothing_else
 }
 
 #[test]
+fn a_process_has_a_unit_with_its_command_word_for_word() {
+    let project = Project::with_spec(&SPEC.replace(
+        "  wsgi:",
+        "  processes:\n    worker: celery -A notes worker -n 'mail $x-%h'\n    beat: {command: ./manage.py beat, stop_within: 1m30s}\n  wsgi:",
+    ));
+    let bundle = bundle(&load(&project.path("monctl.yaml")).unwrap().spec);
+    let unit = |name: &str| bundle.get(&format!("systemd/monctl-app-{name}.service")).unwrap().masked();
+    let worker = unit("worker");
+    for line in [
+        r#"ExecStart=/usr/bin/env -- "celery" "-A" "notes" "worker" "-n" "mail $$x-%%h""#,
+        "User=monctl-app",
+        "EnvironmentFile=/etc/monctl/app/environment",
+        "TimeoutStopSec=1m",
+        "ProtectSystem=strict",
+    ] {
+        assert!(worker.lines().any(|it| it == line), "{line} is not in {worker}");
+    }
+    // The workers' settings would make it count requests.
+    assert!(!worker.contains("/etc/monctl/app/settings"), "{worker}");
+    assert!(unit("beat").contains("\nTimeoutStopSec=1m30s\n"));
+    assert!(bundle.get("systemd/process.service").is_none());
+}
+
+#[test]
 fn the_networks_of_the_spec_may_reach_the_application_and_by_default_all() {
     let mut spec = classic();
     let addresses: Addresses = [(HostName::MONITORING, "10.0.0.2".parse().unwrap())].into_iter().collect();

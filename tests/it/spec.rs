@@ -478,6 +478,36 @@ fn the_application_must_exist() {
 }
 
 #[test]
+fn a_process_has_a_name_of_its_own_and_a_command_without_a_shell() {
+    let with_process = |process: &str| with("  wsgi:", &format!("  processes: {{{process}}}\n  wsgi:"));
+    render(&with_process("worker: celery -A notes worker, beat: {command: ./manage.py beat, hosts: first}"))
+        .success();
+    for (process, message) in [
+        (
+            "Worker: celery",
+            "the key `Worker` is not valid: the name of a process has up to 32 lower-case letters",
+        ),
+        ("metrics: celery", "`monctl-app-metrics.service` is a unit of monctl's own; choose another name"),
+        ("worker: celery && date", "`celery && date` is not valid: a command is a program and its arguments"),
+        ("worker: 'echo $HOME'", "`echo $HOME` is not valid: a command is a program and its arguments"),
+        ("worker: ''", "`` is not valid: a command is a program and its arguments"),
+        ("worker: [celery]", "expected text or a mapping with `command`, found a list"),
+        ("worker: {hosts: all}", "`command` is missing in `app.processes.worker`"),
+        ("worker: {command: celery, hosts: last}", "`last` is not known; expected `all` or `first`"),
+        (
+            "worker: {command: celery, stop_within: 0s}",
+            "it must be between 1s and 1h: a deploy waits as long",
+        ),
+        (
+            "worker: {command: celery, stop_within: 2h}",
+            "it must be between 1s and 1h: a deploy waits as long",
+        ),
+    ] {
+        render(&with_process(process)).code(2).stderr_contains(message);
+    }
+}
+
+#[test]
 fn ports_of_one_host_differ() {
     for (other, place) in
         [("port: 9101", "6:9"), ("port: 9100", "6:9"), ("metrics_port: 9100", "6:17"), ("port: 22", "6:9")]

@@ -1,9 +1,11 @@
 //! A service in every state of a host: the change, its reasons and its commands.
 
 use super::super::tests::step;
-use super::super::{FileFact, Release, Requirements, Step, StepKind, Tree, UnitFact};
+use super::super::{FileFact, Playbook, Release, Requirements, Step, StepKind, Tree, UnitFact};
 use super::*;
+use crate::host::{HostName, Role};
 use crate::integrations::Flag;
+use crate::spec::ProcessHosts;
 
 /// Two units that share a set, one with a socket, with everything that a set can contain.
 const YAML: &str = r#"
@@ -25,10 +27,16 @@ service:
     - {name: web.service, reload: [main.conf], ready: "http://127.0.0.1:1/", reloaded: last_reload}
     - {name: side.service, uses: [lib/, tool-release], when: exporter}
     - {name: rules.service, uses: [], reload: [], effect: [print, rules]}
+  with_app_processes: true
   verify: [[look]]
 "#;
 
-const UNITS: [&str; 4] = ["web.socket", "web.service", "side.service", "rules.service"];
+const UNITS: [&str; 5] =
+    ["web.socket", "web.service", "side.service", "rules.service", "monctl-app-worker.service"];
+
+fn process(command: &str) -> Process {
+    Process::Bare(command.parse().unwrap())
+}
 
 struct Fixture {
     step: Step,
@@ -39,7 +47,10 @@ struct Fixture {
 
 impl Fixture {
     fn new() -> Self {
-        let step = step(YAML);
+        let processes = [("worker".parse().unwrap(), process("celery -A web worker"))].into();
+        let mut step = step(YAML);
+        let StepKind::Service(service) = &mut step.kind else { panic!("the fixture is a service") };
+        service.add_processes(&processes);
         let public = |text: &str| File::public(text.as_bytes());
         let mut files: std::collections::BTreeMap<String, File> =
             UNITS.map(|unit| (format!("systemd/{unit}"), public(unit))).into();
@@ -60,6 +71,7 @@ impl Fixture {
             flags: [Flag::Release, Flag::Exporter].into(),
             files,
             releases: [("tool".to_owned(), release)].into(),
+            processes,
             tree,
             requirements: Requirements { entry: "r.txt".into(), ..Requirements::default() },
             ..Inputs::default()
@@ -180,6 +192,18 @@ const STATES: &[State] = &[
     ("a unit that is no longer needed", |it| {
         it.inputs.flags.remove(&Flag::Exporter);
     }),
+    ("a process with another command", |it| {
+        it.edit("/etc/systemd/system/monctl-app-worker.service", "celery\n");
+    }),
+    ("a process that does not run", |it| it.unit("monctl-app-worker.service").active = "activating".into()),
+    ("a process that is no longer in the spec", |it| {
+        let former = ["web.service", "monctl-app-beat.service"].map(str::to_owned);
+        it.facts.set_units.insert("/etc/monctl/web".into(), former.into());
+        it.facts.applied.insert("web".into(), Sha256::of("the set with that process"));
+    }),
+    ("a unit of another set", |it| {
+        it.facts.set_units.insert("/etc/monctl/other".into(), ["other.service".to_owned()].into());
+    }),
     ("an unneeded unit, stopped but enabled", |it| {
         it.inputs.flags.remove(&Flag::Exporter);
         it.unit("side.service").active = "inactive".into();
@@ -240,6 +264,31 @@ fn a_whole_set_as_commands() {
     }
     let summary = summary.replace(&fixture.inputs.tree.digest().short(), "CODE");
     insta::assert_snapshot!(summary.replace(&fixture.inputs.requirements.digest().short(), "VENV"));
+}
+
+#[test]
+fn a_host_has_the_processes_that_run_on_it() {
+    let mut inputs = Fixture::new().inputs;
+    let mut beat = process("celery -A web beat").settings();
+    beat.hosts = ProcessHosts::First;
+    inputs.processes.insert("beat".parse().unwrap(), Process::With(beat));
+    let units = |number| {
+        let inputs = inputs.on(HostName::app(number));
+        let playbook = Playbook::of_inputs(Role::APP, &inputs).unwrap();
+        let units = playbook.units().map(str::to_owned).collect::<BTreeSet<_>>();
+        ["beat", "worker"].map(|name| units.contains(&format!("monctl-app-{name}.service")))
+    };
+    assert_eq!((units(1), units(2)), ([true, true], [false, true]));
+    let monitoring = Playbook::of_inputs(Role::MONITORING, &inputs).unwrap();
+    assert!(!monitoring.units().any(|unit| unit.starts_with("monctl-app-")));
+}
+
+#[test]
+fn a_process_does_not_take_the_unit_of_another_step() {
+    let processes = [("metrics".parse().unwrap(), process("celery -A web worker"))].into();
+    let inputs = Inputs { processes, ..Inputs::default() };
+    let error = Playbook::of_inputs(Role::APP, &inputs).unwrap_err();
+    assert_eq!(error.message(), "there is already a unit `monctl-app-metrics.service`");
 }
 
 #[test]
