@@ -148,8 +148,12 @@ app_collect_static() { # PATH DATA
 	rm -rf "$scratch"
 }
 
+# Another host ran the release commands if the run brings the file `released`.
 app_prepare() {
-	as_app "$staged" "$tree" --property=ReadWritePaths="$data" -- "$venv_new/bin/python" -m monctl_metrics.prepare
+	local words=()
+	[ ! -e "$work/released" ] || words=(released)
+	as_app "$staged" "$tree" --property=ReadWritePaths="$data" -- \
+		"$venv_new/bin/python" -m monctl_metrics.prepare "${words[@]}"
 }
 
 # Polls the running application within its time limit; gives up early if its unit keeps restarting.

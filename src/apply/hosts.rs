@@ -53,6 +53,16 @@ pub struct HostResult {
     pub ended: bool,
 }
 
+impl HostResult {
+    /// Adds the results of a later script.
+    pub(super) fn add(&mut self, later: Self) {
+        self.done.extend(later.done);
+        self.failed.extend(later.failed);
+        self.skipped.extend(later.skipped);
+        self.ended = later.ended;
+    }
+}
+
 /// Connects to machines and gathers from each, in one round trip, all facts that its playbook needs.
 /// `patience` is the time limit for a machine to answer.
 pub async fn gather(
@@ -158,7 +168,7 @@ pub async fn apply(
     events: &Events,
 ) -> Result<HostResult> {
     let identity = HostIdentity { project, role: remote.host().role() };
-    let script = apply_script(&plan.changes, inputs, identity);
+    let script = apply_script(&plan.changes, inputs, identity, plan.is_released);
     let progress = RefCell::new(Progress::new(remote.host(), events));
     let words = bootstrap();
     let work = remote.stream(&words, script, Limits::EVENTS, |line| progress.borrow_mut().line(line));

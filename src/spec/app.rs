@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::names::{Cidr, DebianPackage, EnvName, PersistentPath, Port, UrlPath, WsgiModule};
+use super::names::{
+    Cidr, DebianPackage, EnvName, ManagementCommand, PersistentPath, Port, UrlPath, WsgiModule,
+};
 use super::secret_ref::SecretRef;
 
 /// The Django application: the project's folder and how it is served.
@@ -46,6 +48,11 @@ pub struct App {
     /// `path`. A name with an extension (`debug.log`) is a file, any other a folder.
     #[serde(default)]
     pub persistent: Vec<PersistentPath>,
+    /// The management commands that prepare the database for a new version, such as `loaddata initial.json`. They run
+    /// in this order, once a deploy: on the first application host, before it restarts. Defaults to `migrate`, which
+    /// does nothing without a database; an empty list runs nothing.
+    #[serde(default = "default_release")]
+    pub release: Vec<ManagementCommand>,
     /// How requests are counted. Defaults to `builtin` if the settings in use install django-prometheus and the
     /// project's URLs show its path, else to `exporter`.
     #[serde(default)]
@@ -114,6 +121,11 @@ pub(crate) fn fits_environment(text: &str) -> bool {
 
 fn default_requirements() -> PathBuf {
     PathBuf::from("requirements.txt")
+}
+
+#[expect(clippy::expect_used, reason = "the constant is a valid command; a test reads it")]
+fn default_release() -> Vec<ManagementCommand> {
+    vec!["migrate".parse().expect("`migrate` is a command")]
 }
 
 const fn default_count() -> u16 {

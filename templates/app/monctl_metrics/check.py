@@ -19,7 +19,7 @@ import sys
 import time
 import urllib.parse
 
-from . import activation, application, metrics, places
+from . import activation, application, metrics, places, release
 from .application import Refused
 
 HEALTH_PATH = os.environ.get("MONCTL_HEALTH_PATH", "/")
@@ -34,6 +34,7 @@ def main(arguments=None):
     try:
         entry = application.load()
         _django_checks()
+        _release_commands_exist()
         _written_paths_are_kept()
         _metrics_can_be_counted()
         if options.request:
@@ -104,6 +105,12 @@ def _django_checks():
     serious = [message for message in serious if not message.is_silenced()]
     if serious:
         raise Refused(f"Django's checks fail: {str(serious[0]).strip()}")
+
+
+def _release_commands_exist():
+    command = release.unknown()
+    if command:
+        raise Refused(f"Django has no management command `{command}`, which is in `app.release`")
 
 
 def _metrics_can_be_counted():

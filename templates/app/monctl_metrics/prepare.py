@@ -1,6 +1,8 @@
 """Updates data and static files for a version of the code.
 
-    python -m monctl_metrics.prepare            `migrate`, and `collectstatic` unless a release has its own files
+    python -m monctl_metrics.prepare            the release's commands (`migrate`), and `collectstatic`
+                                                unless a release has its own files
+    python -m monctl_metrics.prepare released   the same where another host ran the release's commands
     python -m monctl_metrics.prepare static     `collectstatic`
 
 Uses the settings of the WSGI module, since manage.py may name others. A release
@@ -11,43 +13,32 @@ a part of it that the spec keeps.
 import os
 import sys
 
-from . import application, places
+from . import application, places, release
 from .application import Refused
 
 
 def main():
     try:
         application.load()
-        _prepare(sys.argv[1:] == ["static"])
+        _prepare(sys.argv[1:])
     except Refused as reason:
         print(f"not prepared: {reason}", file=sys.stderr)
         return 1
     return 0
 
 
-def _prepare(static_only):
+def _prepare(words):
     import django
     from django.apps import apps
 
     if not apps.ready:
         django.setup()
-    if static_only:
-        _run("collectstatic")
+    if words == ["static"]:
+        release.call("collectstatic")
         return
-    if application.database_configured():
-        _run("migrate")
+    release.run(is_released=words == ["released"])
     if application.static_root() and not places.of_release(os.getcwd(), places.kept()):
-        _run("collectstatic")
-
-
-def _run(command):
-    from django.core.management import call_command
-
-    try:
-        call_command(command, interactive=False)
-    except Exception as error:
-        text = application.describe(error, os.getcwd())
-        raise Refused(f"`{command}` fails: {text}") from error
+        release.call("collectstatic")
 
 
 if __name__ == "__main__":
