@@ -259,7 +259,7 @@ class Application(OnHost):
 
     UNIT = "[Service]\nUser=monctl-app\nProtectSystem=strict\nBindReadOnlyPaths=/srv/monctl/current:/srv/monctl/app\n"
 
-    def deploy(self, text, digest="1", more="", files=None):
+    def deploy(self, text, digest="1", more="", files=None, beside=None):
         script = f"""
             service_open app /etc/monctl/app
             service_unit_file monctl-app.service u
@@ -272,7 +272,7 @@ class Application(OnHost):
         files = {"manage.py": text, **(files or {})}
         payload = {f"tree/{name}": content for name, content in files.items()}
         payload["tree.manifest"] = "".join(f"{name}\n" for name in sorted(files))
-        return self.run_steps(("app", "-", "", script), files={**payload, "payload/u": self.UNIT})
+        return self.run_steps(("app", "-", "", script), files={**payload, "payload/u": self.UNIT, **(beside or {})})
 
     def code(self):
         return self.host.read(self.host.link("/srv/monctl/current") + "/manage.py")
@@ -353,6 +353,13 @@ class Application(OnHost):
         self.assertIn("monctl-run-hold.service.activating", meanwhile)
         self.assertTrue(meanwhile.isdisjoint({"monctl-app.service.active", "monctl-app.service.enabled"}), meanwhile)
         self.assertEqual(self.host.unit("monctl-run-hold.service"), [])
+
+    def test_the_release_commands_are_left_to_the_host_that_runs_them(self):
+        more = "venv_new=/venv; touch $staged/settings $staged/environment; app_prepare"
+        self.deploy("1", more=more)
+        self.deploy("2", "2", more=more, beside={"released": ""})
+        calls = [call for call in self.host.calls() if "monctl_metrics.prepare" in call]
+        self.assertEqual([call.split("monctl_metrics.prepare")[1].split() for call in calls], [[], ["released"]])
 
     def test_a_unit_of_the_application_is_the_sandbox_of_its_tools(self):
         more = 'as_app "$staged" "$tree" -- /usr/bin/env'
