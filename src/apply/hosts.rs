@@ -274,6 +274,7 @@ impl<'a> Progress<'a> {
                 self.events.send(Event::StepFailed { host, step: step.into(), output: output.clone() });
                 self.result.failed.push((step.into(), output));
             }
+            ["note", step, text] => self.events.note(format!("{host}: {step}: {text}")),
             ["skip", step] => self.result.skipped.push(step.into()),
             ["end"] => self.result.ended = true,
             _ => self.events.note(format!("{host}: {line}")),
@@ -307,6 +308,7 @@ mod tests {
             "fail\tc\t",
             "fail\te\td2h5~",
             "skip\td",
+            "note\ta\tcopied",
             "stray",
             "end",
         ] {
@@ -329,6 +331,7 @@ mod tests {
             "step_failed",
             "step_failed",
             "step_failed",
+            "note",
             "note",
         ];
         assert_eq!(kinds.collect::<Vec<_>>(), expected);

@@ -361,6 +361,32 @@ class Application(OnHost):
         calls = [call for call in self.host.calls() if "monctl_metrics.prepare" in call]
         self.assertEqual([call.split("monctl_metrics.prepare")[1].split() for call in calls], [[], ["released"]])
 
+    def released(self, python, then=""):
+        """A deploy in which this program is the release's Python."""
+        prepare = "venv_new=/venv; touch $staged/settings $staged/environment; app_prepare"
+        path = self.host.write("/venv/bin/python", f"#!/bin/sh\n{python}\n")
+        path.chmod(0o755)
+        return self.deploy("2", "2", more=f"{prepare}\n{then}")
+
+    def test_what_a_release_reports_is_an_event(self):
+        events = self.released("echo 'copied\tto x'; printf '\\033[31mred\\n'; mkdir /var/lib/monctl/app-copies/1")
+        self.assertIn(["note", "app", "copied to x"], events)
+        self.assertIn(["note", "app", "[31mred"], events)
+        self.assertIn(["ok", "app"], events)
+        self.assertEqual((self.host.root / "var/lib/monctl/app-copies").stat().st_mode & 0o777, 0o700)
+
+    def test_a_rollback_after_a_release_reports_that_the_database_stays(self):
+        self.deploy("1")
+        output = self.output_of(self.released("echo copied to x", then="false"), "app")
+        self.assertIn("copied to x\nthe database is not rolled back", output)
+        self.assertEqual(self.code(), "1")
+        output = self.output_of(self.released("echo copied to x; echo failed >&2; false"), "app")
+        self.assertIn("copied to x\nthe database is not rolled back", output)
+
+    def test_a_rollback_without_migrations_reports_nothing_of_a_database(self):
+        self.deploy("1")
+        self.assertNotIn("database", self.output_of(self.released("true", then="false"), "app"))
+
     def test_a_unit_of_the_application_is_the_sandbox_of_its_tools(self):
         more = 'as_app "$staged" "$tree" -- /usr/bin/env'
         self.deploy("1", more=f"touch $staged/settings $staged/environment; {more}")

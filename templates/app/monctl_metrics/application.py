@@ -104,3 +104,11 @@ def database_is_file():
 
     engine = settings.DATABASES.get("default", {}).get("ENGINE", "")
     return engine.rpartition(".")[2] in SQLITE
+
+
+def separate_output():
+    """Standard output for the answer only: the application's output goes to standard error."""
+    sys.stdout.flush()
+    answer = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    return answer

@@ -30,7 +30,7 @@ _POLL_SECONDS = 0.1
 def main(arguments=None):
     options = _parse(arguments)
     sys.dont_write_bytecode = True
-    answer = _separate_output()
+    answer = application.separate_output()
     try:
         entry = application.load()
         _django_checks()
@@ -62,14 +62,6 @@ def _parse(arguments):
     parser.add_argument("--path", default=HEALTH_PATH, help="what to GET (%(default)s)")
     parser.add_argument("--within", type=float, default=30, metavar="SECONDS", help="(%(default)s)")
     return parser.parse_args(arguments)
-
-
-def _separate_output():
-    """Standard output for the answer only: the application's output goes to standard error."""
-    sys.stdout.flush()
-    answer = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)
-    return answer
 
 
 def _written_paths_are_kept():

@@ -5,6 +5,7 @@
     python -m monctl_metrics.prepare released   the same where another host ran the release's commands
     python -m monctl_metrics.prepare static     `collectstatic`
 
+Standard output has what people should know, line by line; see `copies`.
 Uses the settings of the WSGI module, since manage.py may name others. A release
 has its own static files if STATIC_ROOT is in the application's folder and not in
 a part of it that the spec keeps.
@@ -18,16 +19,17 @@ from .application import Refused
 
 
 def main():
+    answer = application.separate_output()
     try:
         application.load()
-        _prepare(sys.argv[1:])
+        _prepare(sys.argv[1:], tell=lambda text: print(text, file=answer, flush=True))
     except Refused as reason:
         print(f"not prepared: {reason}", file=sys.stderr)
         return 1
     return 0
 
 
-def _prepare(words):
+def _prepare(words, tell):
     import django
     from django.apps import apps
 
@@ -36,7 +38,7 @@ def _prepare(words):
     if words == ["static"]:
         release.call("collectstatic")
         return
-    release.run(is_released=words == ["released"])
+    release.run(is_released=words == ["released"], tell=tell)
     if application.static_root() and not places.of_release(os.getcwd(), places.kept()):
         release.call("collectstatic")
 

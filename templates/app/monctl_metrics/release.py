@@ -7,7 +7,7 @@ SQLite file, each host has its own, and each runs them.
 import os
 import shlex
 
-from . import application, places
+from . import application, copies, places
 from .application import Refused
 
 
@@ -24,10 +24,12 @@ def unknown():
     return next((words[0] for words in commands() if words[0] not in known), None)
 
 
-def run(is_released):
+def run(is_released, tell):
     """Runs the commands, unless another host has done so for the same database."""
-    if is_released and not application.database_is_file():
+    if not commands() or (is_released and not application.database_is_file()):
         return
+    for note in copies.before_migrations():
+        tell(note)
     for words in commands():
         if words[0] != "migrate" or application.database_configured():
             call(*words)
