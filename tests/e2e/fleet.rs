@@ -71,6 +71,7 @@ fn a_shared_database_is_migrated_once_before_the_hosts_switch_in_turn(site: &Sit
     site.edit(settings, "BASE_DIR / \"db.sqlite3\"", "\"notes\"");
     site.edit(settings, OPTIONS, "");
     site.edit("app/requirements.txt", "Django==5.2.*\n", "Django==5.2.*\npsycopg[binary]\n");
+    site.edit("monctl.yaml", "  path: app\n", "  path: app\n  packages: [postgresql-client]\n");
     site.write("app/notebook/trace.py", TRACE);
     site.write("app/notebook/migrations/0002_trace.py", MIGRATION);
     site.converge();
@@ -138,8 +139,12 @@ fn a_migration_that_fails_switches_no_host(site: &Site) {
     let processes = [APP, SECOND].map(|host| site.process(host, "app"));
     site.write("app/notebook/migrations/0003_failing.py", FAILING);
     let ran = site.monctl("up --yes").code(1);
-    ran.stdout_contains("`migrate` fails: RuntimeError: half done")
+    let ran = ran.stdout_contains("`migrate` fails: RuntimeError: half done")
         .stdout_contains("`app-2` was not touched");
+    ran.stdout_contains("before these migrations: notebook.0003_failing")
+        .stdout_contains("the database is not rolled back");
+    let dump = "pg_restore --list /var/lib/monctl/app-copies/*/default.dump | grep -c 'TABLE DATA public trace'";
+    assert_eq!(site.on(APP, dump), "1");
     assert_eq!([APP, SECOND].map(|host| site.process(host, "app")), processes);
     std::fs::remove_file(site.path("app/notebook/migrations/0003_failing.py")).unwrap();
     site.monctl("plan").success();
