@@ -91,6 +91,7 @@ fn list(hosts: &[HostName]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Plan;
     use super::*;
     use crate::playbook::{ChangeKind, Step, StepChange};
 
@@ -150,6 +151,22 @@ mod tests {
         assert_eq!(course(&[&["packages"], &[], &["venv", "app"]]), ["app-3:  | venv app"]);
         assert_eq!(course(&[&[], &["app"], &["venv", "app"]]), ["app-2:  | app", "app-3: venv | app"]);
         assert_eq!(course(&[&["packages"], &[]]), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_plan_shows_the_order_and_where_release_commands_run() {
+        let shown = |hosts: &[&[&str]]| {
+            let hosts = rollout(hosts).1.into_iter().collect();
+            let text = Plan { hosts, ..Plan::default() }.to_string();
+            let is_of_rollout =
+                |line: &&str| line.contains("application hosts") || line.contains("release commands");
+            text.lines().filter(is_of_rollout).map(str::to_owned).collect::<Vec<_>>().join("\n")
+        };
+        let order = "application hosts switch one after the other: ";
+        let release = "release commands run on app, the first one;";
+        assert!(shown(&[&["app"], &["app"]]).starts_with(&format!("{order}app, app-2\n  {release}")));
+        assert_eq!(shown(&[&[], &["app"], &["app"]]), format!("{order}app-2, app-3"));
+        assert_eq!(shown(&[&["app"]]), "");
     }
 
     #[test]

@@ -139,11 +139,13 @@ fn a_migration_that_fails_switches_no_host(site: &Site) {
     let processes = [APP, SECOND].map(|host| site.process(host, "app"));
     site.write("app/notebook/migrations/0003_failing.py", FAILING);
     let ran = site.monctl("up --yes").code(1);
-    let ran = ran.stdout_contains("`migrate` fails: RuntimeError: half done")
+    let ran = ran
+        .stdout_contains("`migrate` fails: RuntimeError: half done")
         .stdout_contains("`app-2` was not touched");
     ran.stdout_contains("before these migrations: notebook.0003_failing")
         .stdout_contains("the database is not rolled back");
-    let dump = "pg_restore --list /var/lib/monctl/app-copies/*/default.dump | grep -c 'TABLE DATA public trace'";
+    let dump =
+        "pg_restore --list /var/lib/monctl/app-copies/*/default.dump | grep -c 'TABLE DATA public trace'";
     assert_eq!(site.on(APP, dump), "1");
     assert_eq!([APP, SECOND].map(|host| site.process(host, "app")), processes);
     std::fs::remove_file(site.path("app/notebook/migrations/0003_failing.py")).unwrap();
