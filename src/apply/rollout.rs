@@ -22,8 +22,8 @@ pub async fn roll_out(
 ) -> (BTreeMap<HostName, HostResult>, Vec<Error>) {
     let turns = rollout.turns().iter().filter_map(|host| {
         let (connected, plan) = hosts.get(host)?;
-        let (at_once, in_turn) = rollout.split(*host, plan);
-        Some(Turn { host: *host, connected, plan, at_once, in_turn })
+        let (before, switch) = rollout.split(*host, plan);
+        Some(Turn { host: *host, connected, plan, before, switch })
     });
     let turns: Vec<Turn> = turns.collect();
     let run = async |turn: &Turn<'_>, part: &HostPlan| {
@@ -32,7 +32,7 @@ pub async fn roll_out(
         }
         apply(&turn.connected.remote, part, inputs, project, events).await
     };
-    let prepared = join_all(turns.iter().map(|turn| run(turn, &turn.at_once))).await;
+    let prepared = join_all(turns.iter().map(|turn| run(turn, &turn.before))).await;
 
     let (mut results, mut errors) = (BTreeMap::new(), Vec::new());
     let mut unprepared = Vec::new();
@@ -55,10 +55,10 @@ pub async fn roll_out(
     for turn in &turns {
         let result = results.entry(turn.host).or_default();
         if stopped {
-            result.skipped.extend(turn.in_turn.changes.iter().map(|(step, _)| step.id.to_string()));
+            result.skipped.extend(turn.switch.changes.iter().map(|(step, _)| step.id.to_string()));
             continue;
         }
-        match run(turn, &turn.in_turn).await {
+        match run(turn, &turn.switch).await {
             Ok(switched) => result.add(switched),
             Err(error) => {
                 result.ended = false;
@@ -78,14 +78,14 @@ struct Turn<'a> {
     host: HostName,
     connected: &'a Connected,
     plan: &'a HostPlan,
-    at_once: HostPlan,
-    in_turn: HostPlan,
+    before: HostPlan,
+    switch: HostPlan,
 }
 
 impl Turn<'_> {
     fn is_prepared(&self, result: &HostResult) -> bool {
         let is_done = |step: &String| result.done.contains(step);
-        let before = self.at_once.changes.iter().map(|(step, _)| &step.id);
+        let before = self.before.changes.iter().map(|(step, _)| &step.id);
         let needed: Vec<_> = self.plan.needed_by_switch().collect();
         result.ended && before.filter(|step| needed.contains(step)).all(|step| is_done(&step.0))
     }
