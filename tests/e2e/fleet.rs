@@ -1,4 +1,4 @@
-//! A new version on two application hosts that share a PostgreSQL: the release commands run once, before any host
+//! A new version on two application hosts that share a database: the release commands run once, before any host
 //! switches, and the hosts switch one after the other.
 
 use monctl::host::HostName;
