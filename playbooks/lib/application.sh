@@ -57,6 +57,10 @@ tree_activate() {
 tree_rollback() {
 	if [ -n "$tree_previous" ]; then link_to "$tree_current" "$tree_previous"; else rm -f "$tree_current"; fi
 	if [ -n "$tree_takes_over$held" ] && [ -n "$tree_before" ]; then give_over; fi
+	if [ -s "$work/notes" ]; then
+		app_notes
+		echo "the database is not rolled back: it stays as the release commands left it"
+	fi
 }
 
 tree_close() {
@@ -157,8 +161,22 @@ app_collect_static() { # PATH DATA
 	rm -rf "$scratch"
 }
 
+# Another host ran the release commands if the run brings the file `released`. Before migrations change a database, it
+# is copied to a folder of the application's user.
 app_prepare() {
-	as_app "$staged" "$tree" --property=ReadWritePaths="$data" -- "$venv_new/bin/python" -m monctl_metrics.prepare
+	local words=() copies=/var/lib/monctl/app-copies line
+	[ ! -e "$work/released" ] || words=(released)
+	before_writing "$copies"
+	manifest_add data "$copies"
+	[ -d "$copies" ] || install -d -o "$tree_owner" -g "$tree_owner" -m 700 "$copies"
+	as_app "$staged" "$tree" --property=ReadWritePaths="$data" --property=ReadWritePaths="$copies" \
+		--setenv=MONCTL_COPIES="$copies" -- "$venv_new/bin/python" -m monctl_metrics.prepare "${words[@]}" >"$work/notes"
+	while IFS= read -r line; do tell "$line"; done < <(app_notes)
+}
+
+# What the release reported about the database; the application's user writes it.
+app_notes() {
+	[ ! -e "$work/notes" ] || head -c 4000 "$work/notes" | tr -d '\0-\10\13-\37\177'
 }
 
 # Polls the running application within its time limit; gives up early if its unit keeps restarting.

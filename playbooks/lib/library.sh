@@ -34,6 +34,14 @@ refuse() {
 	return 1
 }
 
+# Reports something of a step that succeeds to the person who deploys.
+tell() { # TEXT
+	echo "$1"
+	if [ -n "${MONCTL_STEP-}" ]; then
+		(flock 8 && printf 'note\t%s\t%s\n' "$MONCTL_STEP" "${1//[[:cntrl:]]/ }" >&7) 8>>emitting 2>/dev/null || true
+	fi
+}
+
 # Runs a command and stores its status in `attempted`. Conditions (`if`, `||`, `!`) suspend errexit in everything that
 # they call, so that only the last line of a function counts; here the first failing line ends it.
 attempt() { # COMMAND…

@@ -5,7 +5,7 @@
 # begin or wait after it; running lanes are not affected.
 #
 # Standard output carries events only, fields separated by tabs: `start STEP`, `ok STEP`,
-# `wait STEP FOR-WHOM`, `fail STEP BASE64-OF-ITS-LAST-OUTPUT`, `skip STEP`, and `end` last.
+# `wait STEP FOR-WHOM`, `note STEP TEXT`, `fail STEP BASE64-OF-ITS-LAST-OUTPUT`, `skip STEP`, and `end` last.
 set -uo pipefail
 umask 022
 

@@ -53,6 +53,16 @@ pub struct HostResult {
     pub ended: bool,
 }
 
+impl HostResult {
+    /// Adds the results of a later script.
+    pub(super) fn add(&mut self, later: Self) {
+        self.done.extend(later.done);
+        self.failed.extend(later.failed);
+        self.skipped.extend(later.skipped);
+        self.ended = later.ended;
+    }
+}
+
 /// Connects to machines and gathers from each, in one round trip, all facts that its playbook needs.
 /// `patience` is the time limit for a machine to answer.
 pub async fn gather(
@@ -158,7 +168,7 @@ pub async fn apply(
     events: &Events,
 ) -> Result<HostResult> {
     let identity = HostIdentity { project, role: remote.host().role() };
-    let script = apply_script(&plan.changes, inputs, identity);
+    let script = apply_script(&plan.changes, inputs, identity, plan.is_released);
     let progress = RefCell::new(Progress::new(remote.host(), events));
     let words = bootstrap();
     let work = remote.stream(&words, script, Limits::EVENTS, |line| progress.borrow_mut().line(line));
@@ -264,6 +274,7 @@ impl<'a> Progress<'a> {
                 self.events.send(Event::StepFailed { host, step: step.into(), output: output.clone() });
                 self.result.failed.push((step.into(), output));
             }
+            ["note", step, text] => self.events.note(format!("{host}: {step}: {text}")),
             ["skip", step] => self.result.skipped.push(step.into()),
             ["end"] => self.result.ended = true,
             _ => self.events.note(format!("{host}: {line}")),
@@ -297,6 +308,7 @@ mod tests {
             "fail\tc\t",
             "fail\te\td2h5~",
             "skip\td",
+            "note\ta\tcopied",
             "stray",
             "end",
         ] {
@@ -319,6 +331,7 @@ mod tests {
             "step_failed",
             "step_failed",
             "step_failed",
+            "note",
             "note",
         ];
         assert_eq!(kinds.collect::<Vec<_>>(), expected);

@@ -22,7 +22,7 @@ use crate::event::{Event, Events};
 use crate::host::{HostName, Machine, Role};
 use crate::http::Endpoint;
 use crate::http::prometheus::Prometheus;
-use crate::plan::{HostPlan, InfraAction, Plan};
+use crate::plan::{HostPlan, InfraAction, Plan, Rollout};
 use crate::playbook::{Inputs, Playbook};
 use crate::remote::Remote;
 use crate::report;
@@ -223,23 +223,33 @@ impl Run<'_> {
         apply::grow_file_systems(&*self.deployment.provider, infra, &remotes).await
     }
 
-    /// Changes all hosts in parallel; each continues if others fail.
+    /// Changes all hosts in parallel; each continues if others fail. Only application hosts that switch to another
+    /// version wait for each other.
     async fn change(&mut self, inputs: &InputsOfRoles, hosts: &Planned) -> Result<()> {
         let begun = Timestamp::now();
         let changing: Vec<HostName> = hosts.keys().copied().collect();
         self.deployment.provider.remember(&changing)?;
         let this = &*self;
-        let work = hosts.iter().map(|(host, (connected, plan))| {
+        let project = &self.deployment.loaded.spec.project;
+        let rollout = Rollout::new(hosts.iter().map(|(host, (_, plan))| (*host, plan)));
+        let others = hosts.iter().filter(|(host, _)| !rollout.turns().contains(host));
+        let work = others.map(|(host, (connected, plan))| {
             let inputs = &inputs[&host.role()];
             async move { (*host, this.change_host(connected, plan, inputs).await) }
         });
-        let (done, imported) = tokio::join!(join_all(work), this.import_into_existing());
+        let (done, (switched, rollout_errors), imported) = tokio::join!(
+            join_all(work),
+            apply::roll_out(&rollout, hosts, &inputs[&Role::APP], project, this.events),
+            this.import_into_existing(),
+        );
         let import_errors = imported.err().unwrap_or_default();
+        self.missing.extend(hosts.values().flat_map(|(_, plan)| plan.missing.clone()));
         for (host, (result, errors)) in done {
-            self.missing.extend(hosts[&host].1.missing.clone());
             self.errors.extend(errors);
             self.results.insert(host, result);
         }
+        self.results.extend(switched);
+        self.errors.extend(rollout_errors);
         if self.deployment.loaded.spec.grafana.required {
             self.errors.extend(import_errors);
         } else {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::Plan;
+use super::{Plan, Rollout};
 use crate::playbook::{ChangeKind, StepChange};
 
 /// Number of lines of a diff that are shown; the rest is counted.
@@ -38,6 +38,7 @@ impl fmt::Display for Plan {
                 describe(f, sign, &step.id.0, change)?;
             }
         }
+        describe_rollout(f, &Rollout::new(self.hosts.iter().map(|(host, plan)| (*host, plan))))?;
         if !self.grafana.is_empty() || !self.kept.is_empty() {
             writeln!(f, "grafana")?;
         }
@@ -52,6 +53,21 @@ impl fmt::Display for Plan {
         }
         Ok(())
     }
+}
+
+/// The order in which application hosts switch, if there are several.
+fn describe_rollout(f: &mut fmt::Formatter<'_>, rollout: &Rollout) -> fmt::Result {
+    if rollout.has_turns() {
+        let turns: Vec<String> = rollout.turns().iter().map(ToString::to_string).collect();
+        writeln!(f, "application hosts switch one after the other: {}", turns.join(", "))?;
+        if let Some(host) = rollout.releases_on() {
+            writeln!(
+                f,
+                "  release commands run on {host}, the first one; with SQLite each host has a database and runs them on it"
+            )?;
+        }
+    }
+    Ok(())
 }
 
 fn describe(f: &mut fmt::Formatter<'_>, sign: char, step: &str, change: &StepChange) -> fmt::Result {

@@ -4,6 +4,7 @@
 pub mod aws;
 mod describe;
 mod infra;
+mod rollout;
 #[cfg(test)]
 mod tests;
 
@@ -12,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 pub use infra::{InfraAction, MachineFact, infrastructure};
+pub use rollout::Rollout;
 
 use crate::host::HostName;
 use crate::playbook::{Facts, Inputs, Playbook, Step, StepChange, StepId};
@@ -40,6 +42,9 @@ pub struct HostPlan {
     pub changes: Vec<(Step, StepChange)>,
     /// Optional parts that are not available, with the reason.
     pub missing: Vec<String>,
+    /// Whether another host runs, or ran, the release commands of the application's version.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_released: bool,
 }
 
 /// A change in Grafana.
@@ -87,6 +92,25 @@ impl HostPlan {
         }
         plan.changes.extend(playbook.retired(facts));
         plan
+    }
+
+    /// The step that switches to another version of the application.
+    pub fn switch(&self) -> Option<&Step> {
+        self.changes.iter().map(|(step, _)| step).find(|step| step.carries_tree())
+    }
+
+    /// The steps without which the switch cannot run, since they are before it in its sequence.
+    pub fn needed_by_switch(&self) -> impl Iterator<Item = &StepId> {
+        let switch = self.switch();
+        let is_before = move |step: &&Step| switch.is_some_and(|switch| switch.id != step.id);
+        let is_needed = move |step: &&Step| {
+            let lane = step.lane.as_ref();
+            lane.is_none_or(|lane| {
+                switch.is_some_and(|switch| switch.lane.as_ref() == Some(lane) || switch.join.contains(lane))
+            })
+        };
+        let steps = self.changes.iter().map(|(step, _)| step);
+        steps.take_while(is_before).filter(is_needed).map(|step| &step.id)
     }
 }
 

@@ -46,10 +46,10 @@ fn everything() -> Plan {
                 ],
             ),
         ],
-        missing: vec![],
+        ..HostPlan::default()
     };
-    let monitoring =
-        HostPlan { changes: vec![], missing: vec!["grafana 13 is not available: no route".into()] };
+    let missing = vec!["grafana 13 is not available: no route".into()];
+    let monitoring = HostPlan { missing, ..HostPlan::default() };
     Plan {
         place: vec![],
         infra: vec![

@@ -12,7 +12,7 @@ use super::change::StepChange;
 use super::facts::Probes;
 use super::inputs::{File, FileContent, Inputs};
 use super::quote::quote_words;
-use super::step::{Step, StepKind};
+use super::step::Step;
 use crate::digest::{Hashing, Sha256};
 use crate::host::{ProjectName, Role};
 
@@ -161,8 +161,14 @@ pub fn removal_script(removal: Removal, project: &ProjectName) -> Script {
         .file("request", format!("{action}\t{project}\n"))
 }
 
-/// The script that makes these changes, each with its step, in this order.
-pub fn apply_script(changes: &[(Step, StepChange)], inputs: &Inputs, identity: HostIdentity) -> Script {
+/// The script that makes these changes, each with its step, in this order. `is_released`: another host runs the release
+/// commands.
+pub fn apply_script(
+    changes: &[(Step, StepChange)],
+    inputs: &Inputs,
+    identity: HostIdentity,
+    is_released: bool,
+) -> Script {
     let payloads = by_digest(inputs);
     let mut script = Script::default()
         .file("run.sh", include_str!("../../playbooks/lib/run.sh"))
@@ -176,6 +182,9 @@ pub fn apply_script(changes: &[(Step, StepChange)], inputs: &Inputs, identity: H
         .file("tree.py", TREE)
         .file("data.py", DATA)
         .file("sequence", sequence(changes));
+    if is_released {
+        script = script.file("released", "");
+    }
     for (step, change) in changes {
         script = script.file(&format!("steps/{}.sh", step.id), step_script(change));
         for digest in &change.payloads {
@@ -183,7 +192,7 @@ pub fn apply_script(changes: &[(Step, StepChange)], inputs: &Inputs, identity: H
                 script.payload(format!("payload/{digest}"), file, 0o600);
             }
         }
-        if matches!(&step.kind, StepKind::Service(service) if service.carries_tree()) {
+        if step.carries_tree() {
             script = script.tree(inputs);
         }
     }

@@ -204,6 +204,11 @@ impl Step {
         }
     }
 
+    /// Whether it brings a version of the application's code.
+    pub fn carries_tree(&self) -> bool {
+        matches!(&self.kind, StepKind::Service(service) if service.carries_tree())
+    }
+
     /// Why this optional step cannot run for now.
     pub fn missing(&self, inputs: &Inputs, facts: &Facts) -> Option<String> {
         match &self.kind {

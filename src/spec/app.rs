@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::names::{Cidr, DebianPackage, EnvName, PersistentPath, Port, ProcessName, UrlPath, WsgiModule};
+use super::names::{
+    Cidr, DebianPackage, EnvName, ManagementCommand, PersistentPath, Port, ProcessName, UrlPath, WsgiModule,
+};
 use super::process::Process;
 use super::secret_ref::SecretRef;
 
@@ -51,6 +53,11 @@ pub struct App {
     /// with settings. They run in the application's environment and restart with each deploy.
     #[serde(default)]
     pub processes: BTreeMap<ProcessName, Process>,
+    /// The management commands that prepare the database for a new version, such as `loaddata initial.json`. They run
+    /// in this order, once a deploy: on the first application host, before it restarts. Defaults to `migrate`, which
+    /// does nothing without a database; an empty list runs nothing.
+    #[serde(default = "default_release")]
+    pub release: Vec<ManagementCommand>,
     /// How requests are counted. Defaults to `builtin` if the settings in use install django-prometheus and the
     /// project's URLs show its path, else to `exporter`.
     #[serde(default)]
@@ -119,6 +126,11 @@ pub(crate) fn fits_environment(text: &str) -> bool {
 
 fn default_requirements() -> PathBuf {
     PathBuf::from("requirements.txt")
+}
+
+#[expect(clippy::expect_used, reason = "the constant is a valid command; a test reads it")]
+fn default_release() -> Vec<ManagementCommand> {
+    vec!["migrate".parse().expect("`migrate` is a command")]
 }
 
 const fn default_count() -> u16 {

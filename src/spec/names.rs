@@ -187,6 +187,26 @@ fn split_words(text: &str) -> Option<Vec<String>> {
 }
 
 text_type! {
+    /// A management command of Django with its arguments. Arguments are separated by spaces; quotes hold one with
+    /// spaces together.
+    ManagementCommand,
+    "^[A-Za-z_][A-Za-z0-9_]*( +([^ '\"\\\\\\x00-\\x1f\\x7f]|'[^'\\\\\\x00-\\x1f\\x7f]*'|\"[^\"\\\\\\x00-\\x1f\\x7f]*\")+)*$",
+    "loaddata initial.json",
+    |text| {
+        let closed = |quote: Option<char>, c: char| match quote {
+            Some(open) => (c != open).then_some(open),
+            None => matches!(c, '\'' | '"').then_some(c),
+        };
+        is_identifier(text.split(' ').next().unwrap_or(text))
+            && !text.ends_with(' ')
+            && !text.contains(|c: char| c == '\\' || c.is_ascii_control())
+            && text.chars().fold(None, closed).is_none()
+    },
+    "a management command begins with its name, without `python manage.py`; quotes hold an argument with spaces \
+     together, and there are no backslashes or line breaks: `loaddata 'first steps.json'`"
+}
+
+text_type! {
     /// The name of an alert: any text that Prometheus accepts.
     AlertName,
     "^[^\\s\\x00-\\x1f\\x7f]([^\\x00-\\x1f\\x7f]*[^\\s\\x00-\\x1f\\x7f])?$",
@@ -854,6 +874,32 @@ mod tests {
             [("critical", true), ("sev-1", true), ("1", true), ("-x", false), ("a b", false), ("a/b", false)]
         {
             assert_eq!(text.parse::<SeverityName>().is_ok(), good, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_management_command_is_a_name_with_words_and_no_call_of_python() {
+        for (text, good) in [
+            ("migrate", true),
+            ("loaddata initial.json", true),
+            ("migrate --database  other", true),
+            ("loaddata 'first steps.json' --app=\"a b\"", true),
+            ("set_rate 'it''s' 20%", true),
+            ("", false),
+            (" migrate", false),
+            ("migrate ", false),
+            ("./manage.py migrate", false),
+            ("--version", false),
+            ("loaddata 'open", false),
+            ("loaddata a\\ b", false),
+            ("migrate\nflush", false),
+        ] {
+            assert_eq!(text.parse::<ManagementCommand>().is_ok(), good, "{text:?}");
+            assert_eq!(
+                regex::Regex::new(ManagementCommand::RULE.0).unwrap().is_match(text),
+                good,
+                "{text:?}"
+            );
         }
     }
 

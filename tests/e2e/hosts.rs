@@ -363,8 +363,11 @@ fn a_new_version_is_deployed_without_a_failed_request(site: &Site) {
     );
     let exporter = site.process(APP, "app-metrics");
     site.under_load(|| {
-        site.converge();
+        let copied = "copied the database to /var/lib/monctl/app-copies/";
+        site.converge().stderr_contains(copied);
     });
+    let copies = "cd /var/lib/monctl && stat -c '%U %a' app-copies app-copies/* app-copies/*/default.sqlite3";
+    assert_eq!(site.on(APP, copies), "monctl-app 700\nmonctl-app 700\nmonctl-app 600");
     assert_eq!(site.process(APP, "app-metrics"), exporter);
     let page = site.page();
     assert!(page.contains("second edition") && page.contains("a note to keep"), "{page}");

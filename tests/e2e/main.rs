@@ -10,6 +10,7 @@ mod drills;
 mod ec2_machines;
 mod existing;
 mod faults;
+mod fleet;
 mod grafana;
 mod hosts;
 mod integrations;

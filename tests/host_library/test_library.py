@@ -273,7 +273,7 @@ class Application(OnHost):
 
     UNIT = "[Service]\nUser=monctl-app\nProtectSystem=strict\nBindReadOnlyPaths=/srv/monctl/current:/srv/monctl/app\n"
 
-    def deploy(self, text, digest="1", more="", files=None):
+    def deploy(self, text, digest="1", more="", files=None, beside=None):
         script = f"""
             service_open app /etc/monctl/app
             service_unit_file monctl-app.service u
@@ -286,7 +286,7 @@ class Application(OnHost):
         files = {"manage.py": text, **(files or {})}
         payload = {f"tree/{name}": content for name, content in files.items()}
         payload["tree.manifest"] = "".join(f"{name}\n" for name in sorted(files))
-        return self.run_steps(("app", "-", "", script), files={**payload, "payload/u": self.UNIT})
+        return self.run_steps(("app", "-", "", script), files={**payload, "payload/u": self.UNIT, **(beside or {})})
 
     def code(self):
         return self.host.read(self.host.link("/srv/monctl/current") + "/manage.py")
@@ -367,6 +367,39 @@ class Application(OnHost):
         self.assertIn("monctl-run-hold.service.activating", meanwhile)
         self.assertTrue(meanwhile.isdisjoint({"monctl-app.service.active", "monctl-app.service.enabled"}), meanwhile)
         self.assertEqual(self.host.unit("monctl-run-hold.service"), [])
+
+    def test_the_release_commands_are_left_to_the_host_that_runs_them(self):
+        more = "venv_new=/venv; touch $staged/settings $staged/environment; app_prepare"
+        self.deploy("1", more=more)
+        self.deploy("2", "2", more=more, beside={"released": ""})
+        calls = [call for call in self.host.calls() if "monctl_metrics.prepare" in call]
+        self.assertEqual([call.split("monctl_metrics.prepare")[1].split() for call in calls], [[], ["released"]])
+
+    def released(self, python, then=""):
+        """A deploy in which this program is the release's Python."""
+        prepare = "venv_new=/venv; touch $staged/settings $staged/environment; app_prepare"
+        path = self.host.write("/venv/bin/python", f"#!/bin/sh\n{python}\n")
+        path.chmod(0o755)
+        return self.deploy("2", "2", more=f"{prepare}\n{then}")
+
+    def test_what_a_release_reports_is_an_event(self):
+        events = self.released("echo 'copied\tto x'; printf '\\033[31mred\\n'; mkdir /var/lib/monctl/app-copies/1")
+        self.assertIn(["note", "app", "copied to x"], events)
+        self.assertIn(["note", "app", "[31mred"], events)
+        self.assertIn(["ok", "app"], events)
+        self.assertEqual((self.host.root / "var/lib/monctl/app-copies").stat().st_mode & 0o777, 0o700)
+
+    def test_a_rollback_after_a_release_reports_that_the_database_stays(self):
+        self.deploy("1")
+        output = self.output_of(self.released("echo copied to x", then="false"), "app")
+        self.assertIn("copied to x\nthe database is not rolled back", output)
+        self.assertEqual(self.code(), "1")
+        output = self.output_of(self.released("echo copied to x; echo failed >&2; false"), "app")
+        self.assertIn("copied to x\nthe database is not rolled back", output)
+
+    def test_a_rollback_without_migrations_reports_nothing_of_a_database(self):
+        self.deploy("1")
+        self.assertNotIn("database", self.output_of(self.released("true", then="false"), "app"))
 
     def test_a_unit_of_the_application_is_the_sandbox_of_its_tools(self):
         more = 'as_app "$staged" "$tree" -- /usr/bin/env'

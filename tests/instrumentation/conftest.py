@@ -1,9 +1,11 @@
 """Fixtures: real Gunicorns that serve real Django projects, written per test."""
 
+import os
+import subprocess
 import sys
 
 import pytest
-from servers import APP, Server
+from servers import APP, Server, write
 
 sys.path.insert(0, str(APP))
 
@@ -21,3 +23,32 @@ def serve(tmp_path):
     yield start
     for server in servers:
         server.close()
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Writes a project and runs a command of monctl_metrics in it."""
+
+    def run(command, files, *arguments, entry="shop.wsgi", then=lambda: None, **environment):
+        write(tmp_path / "app", files)
+        # Normally disabled by the environment: here the command itself must not write them.
+        inherited = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+        process = subprocess.Popen(
+            [sys.executable, "-m", f"monctl_metrics.{command}", *arguments],
+            env=inherited
+            | {
+                "PYTHONPATH": str(APP),
+                "PYTHONPYCACHEPREFIX": "",
+                "MONCTL_APP_DIR": str(tmp_path / "app"),
+                "MONCTL_WSGI": entry,
+                **environment,
+            },
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        then()
+        output, errors = process.communicate(timeout=60)
+        return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
+
+    return run

@@ -195,3 +195,45 @@ MIXED = {
     "shop/wsgi.py": WSGI,
     "shop/asgi.py": ASGI,
 }
+
+MODEL = """
+from django.db import models
+
+class Thing(models.Model):
+    name = models.CharField(max_length=10)
+"""
+MIGRATION = """
+from django.db import migrations, models
+
+class Migration(migrations.Migration):
+    dependencies = []
+    operations = [migrations.CreateModel("Thing", [
+        ("id", models.BigAutoField(primary_key=True)), ("name", models.CharField(max_length=10)),
+    ])]
+"""
+DATABASE = """
+from pathlib import Path
+BASE = Path(__file__).resolve().parent.parent
+DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": BASE / "db.sqlite3"}}
+INSTALLED_APPS = ["shop"]
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+"""
+READS_TABLE = """
+from django.http import HttpResponse
+from django.urls import path
+
+def home(request):
+    from shop.models import Thing
+    return HttpResponse(str(Thing.objects.count()))
+
+urlpatterns = [path("", home, name="home")]
+"""
+
+
+def stored(settings=SETTINGS + DATABASE):
+    files = small(settings=settings, urls=READS_TABLE, models=MODEL)
+    return files | {
+        "shop/migrations/__init__.py": "",
+        "shop/migrations/0001_initial.py": MIGRATION,
+        "shop/static/a.css": "a {}",
+    }

@@ -2,90 +2,18 @@
 
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from projects import GATE, SETTINGS, URLS, WSGI, small
-from servers import APP, until, write
+from projects import DATABASE, GATE, MODEL, SETTINGS, URLS, WSGI, small, stored
+from servers import until
 
-MODEL = """
-from django.db import models
-
-class Thing(models.Model):
-    name = models.CharField(max_length=10)
-"""
-MIGRATION = """
-from django.db import migrations, models
-
-class Migration(migrations.Migration):
-    dependencies = []
-    operations = [migrations.CreateModel("Thing", [
-        ("id", models.BigAutoField(primary_key=True)), ("name", models.CharField(max_length=10)),
-    ])]
-"""
-DATABASE = """
-from pathlib import Path
-BASE = Path(__file__).resolve().parent.parent
-DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": BASE / "db.sqlite3"}}
-INSTALLED_APPS = ["shop"]
-DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-"""
 STATIC = """
 INSTALLED_APPS += ["django.contrib.staticfiles"]
 STATIC_URL = "static/"
 STATIC_ROOT = BASE / "collected"
 """
-READS_TABLE = """
-from django.http import HttpResponse
-from django.urls import path
-
-def home(request):
-    from shop.models import Thing
-    return HttpResponse(str(Thing.objects.count()))
-
-urlpatterns = [path("", home, name="home")]
-"""
-
-
-def stored(settings=SETTINGS + DATABASE):
-    files = small(settings=settings, urls=READS_TABLE, models=MODEL)
-    return files | {
-        "shop/migrations/__init__.py": "",
-        "shop/migrations/0001_initial.py": MIGRATION,
-        "shop/static/a.css": "a {}",
-    }
-
-
-@pytest.fixture
-def run(tmp_path):
-    """Writes a project and runs a command of monctl_metrics in it."""
-
-    def run(command, files, *arguments, entry="shop.wsgi", then=lambda: None, **environment):
-        write(tmp_path / "app", files)
-        # Normally disabled by the environment: here the command itself must not write them.
-        inherited = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
-        process = subprocess.Popen(
-            [sys.executable, "-m", f"monctl_metrics.{command}", *arguments],
-            env=inherited
-            | {
-                "PYTHONPATH": str(APP),
-                "PYTHONPYCACHEPREFIX": "",
-                "MONCTL_APP_DIR": str(tmp_path / "app"),
-                "MONCTL_WSGI": entry,
-                **environment,
-            },
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        then()
-        output, errors = process.communicate(timeout=60)
-        return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
-
-    return run
-
 
 def test_a_sound_version_is_ready_and_checking_leaves_no_file(run, tmp_path):
     files = stored()

@@ -127,6 +127,17 @@ fn a_missing_key_is_reported() {
 }
 
 #[test]
+fn a_release_command_that_is_none_is_reported_at_its_place() {
+    mistake(
+        "  path: site",
+        "  path: site\n  release: [migrate, ./manage.py migrate]",
+        "6:22",
+        "a management command begins with its name, without `python manage.py`",
+        "    6 |   release: [migrate, ./manage.py migrate]",
+    );
+}
+
+#[test]
 fn a_wrong_type_is_reported_in_words() {
     let line = "  path: site";
     for (other, place, message) in [

@@ -10,6 +10,10 @@ import sys
 import traceback
 
 
+# The last parts of the names of engines whose database is a file.
+SQLITE = ("sqlite3", "spatialite")
+
+
 class Refused(Exception):
     """The application cannot be activated; the text is the reason."""
 
@@ -92,3 +96,19 @@ def database_configured():
 
     engine = settings.DATABASES.get("default", {}).get("ENGINE", "")
     return bool(engine) and engine != "django.db.backends.dummy"
+
+
+def database_is_file():
+    """Whether the database is a SQLite file, which no other host shares."""
+    from django.conf import settings
+
+    engine = settings.DATABASES.get("default", {}).get("ENGINE", "")
+    return engine.rpartition(".")[2] in SQLITE
+
+
+def separate_output():
+    """Standard output for the answer only: the application's output goes to standard error."""
+    sys.stdout.flush()
+    answer = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    return answer

@@ -19,7 +19,7 @@ import sys
 import time
 import urllib.parse
 
-from . import activation, application, metrics, places
+from . import activation, application, metrics, places, release
 from .application import Refused
 
 HEALTH_PATH = os.environ.get("MONCTL_HEALTH_PATH", "/")
@@ -30,10 +30,11 @@ _POLL_SECONDS = 0.1
 def main(arguments=None):
     options = _parse(arguments)
     sys.dont_write_bytecode = True
-    answer = _separate_output()
+    answer = application.separate_output()
     try:
         entry = application.load()
         _django_checks()
+        _release_commands_exist()
         _written_paths_are_kept()
         _metrics_can_be_counted()
         if options.request:
@@ -61,14 +62,6 @@ def _parse(arguments):
     parser.add_argument("--path", default=HEALTH_PATH, help="what to GET (%(default)s)")
     parser.add_argument("--within", type=float, default=30, metavar="SECONDS", help="(%(default)s)")
     return parser.parse_args(arguments)
-
-
-def _separate_output():
-    """Standard output for the answer only: the application's output goes to standard error."""
-    sys.stdout.flush()
-    answer = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)
-    return answer
 
 
 def _written_paths_are_kept():
@@ -104,6 +97,12 @@ def _django_checks():
     serious = [message for message in serious if not message.is_silenced()]
     if serious:
         raise Refused(f"Django's checks fail: {str(serious[0]).strip()}")
+
+
+def _release_commands_exist():
+    command = release.unknown()
+    if command:
+        raise Refused(f"Django has no management command `{command}`, which is in `app.release`")
 
 
 def _metrics_can_be_counted():

@@ -9,7 +9,8 @@ import errno
 import os
 import urllib.parse
 
-_SQLITE = ("sqlite3", "spatialite")
+from . import application
+
 _READ_ONLY = (errno.EROFS, errno.EACCES)
 
 
@@ -71,13 +72,18 @@ def line(kept, path):
 
 
 def kept():
-    """The paths that the spec keeps, from the list next to this package."""
-    beside = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    """The paths that the spec keeps."""
+    return beside("persistent", otherwise=[])
+
+
+def beside(name, otherwise):
+    """The lines of a list of the spec, which is next to this package."""
+    folder = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     try:
-        with open(os.path.join(beside, "persistent")) as file:
-            return [name for name in file.read().split("\n") if name]
+        with open(os.path.join(folder, name)) as file:
+            return [line for line in file.read().split("\n") if line]
     except FileNotFoundError:
-        return []
+        return otherwise
 
 
 def inside(folder, path):
@@ -91,7 +97,7 @@ def inside(folder, path):
 def _databases(databases):
     for database in databases.values():
         name = database.get("NAME")
-        if database.get("ENGINE", "").rpartition(".")[2] not in _SQLITE or not name:
+        if database.get("ENGINE", "").rpartition(".")[2] not in application.SQLITE or not name:
             continue
         name = os.fsdecode(name) if isinstance(name, (bytes, os.PathLike)) else str(name)
         if name.startswith("file:"):
