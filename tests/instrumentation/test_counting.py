@@ -55,6 +55,7 @@ def expected(mix):
         ("gthread", "shop.wsgi"),
         ("gevent", "shop.wsgi"),
         ("asgi", "shop.asgi"),
+        ("uvicorn_worker.UvicornWorker", "shop.asgi"),
     ],
 )
 def test_two_hundred_mixed_requests_are_counted_exactly(serve, worker_class, entry):

@@ -3,7 +3,7 @@
     python -m monctl_metrics.prepare            `migrate`, and `collectstatic` unless a release has its own files
     python -m monctl_metrics.prepare static     `collectstatic`
 
-Uses the settings of the WSGI module, since manage.py may name others. A release
+Uses the settings of the application's module, since manage.py may name others. A release
 has its own static files if STATIC_ROOT is in the application's folder and not in
 a part of it that the spec keeps.
 """
