@@ -218,22 +218,19 @@ urlpatterns += [path("ticks", lambda request: StreamingHttpResponse(ticks()))]
     assert (result.returncode, result.stderr) == (0, "")
 
 
-def pinned(version):
-    """A Gunicorn of another version, as far as its metadata tells."""
-    return {f"gunicorn-{version}.dist-info/METADATA": f"Metadata-Version: 2.1\nName: gunicorn\nVersion: {version}\n"}
-
-
-def without(*modules):
-    """A module that hides others, imported before the application's."""
-    return {f"{module}.py": "raise ModuleNotFoundError\n" for module in modules}
+# As in the virtual environment of a project that pins an old Gunicorn.
+OLD_GUNICORN = """
+from monctl_metrics import interface
+interface._gunicorn = lambda: 26
+interface._is_installed = lambda module: False
+"""
 
 
 def test_asgi_needs_workers_that_serve_it(run):
-    # The application's folder stands for its virtual environment.
-    old = small(asgi=ASGI) | pinned("25.3.0") | {"uvicorn_worker/.keep": "", "uvicorn/__init__.py": ""}
-    result = run("check", old, entry="shop.asgi")
+    result = run("check", small(asgi=ASGI + OLD_GUNICORN), entry="shop.asgi")
     assert result.returncode == 1
-    assert "require Gunicorn 26 or later, or add `uvicorn-worker`" in result.stderr
+    assert "requires Gunicorn 26; require Gunicorn 27 or later, or add `uvicorn-worker`" in result.stderr
+    assert run("check", small(wsgi=WSGI + OLD_GUNICORN)).returncode == 0
 
 
 # As the application's own requirements might pin it.

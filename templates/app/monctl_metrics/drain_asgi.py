@@ -52,8 +52,7 @@ def before_gunicorn_stops(worker, quiet):
         _accept_no_more(worker.sockets, worker.servers)
         await _finish(lambda: worker.nr_conns, quiet)
         for protocol in list(protocols):
-            # Gunicorn 26 does not tell whether a connection waits for a request.
-            if getattr(protocol, "_awaiting_request", False):
+            if protocol._awaiting_request:
                 protocol._keepalive_timeout()
         await shutdown()
 

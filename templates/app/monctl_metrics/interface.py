@@ -7,8 +7,9 @@ gunicorn.conf.py and `check`; imports nothing of the application or of Gunicorn.
 import importlib.util
 import os
 
-# Earlier versions of Gunicorn's own class `asgi` answer Django's requests with 500 (25.3), or do not stop.
-_FIRST_GUNICORN = 26
+# Earlier versions of Gunicorn have a class `asgi`, too. It answers each request of Django with 500 (25.3), or closes kept
+# connections at a stop without a word to the client (26.0).
+_FIRST_GUNICORN = 27
 
 
 def is_asgi():

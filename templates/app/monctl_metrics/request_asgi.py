@@ -19,9 +19,8 @@ async def _status(entry, scope):
         if not received:
             received.append(True)
             return {"type": "http.request", "body": b"", "more_body": False}
-        # The client stays until it has the response.
-        await answered.wait()
-        return {"type": "http.disconnect"}
+        # The client stays until the end.
+        return await asyncio.get_running_loop().create_future()
 
     async def send(message):
         if message["type"] == "http.response.start":
