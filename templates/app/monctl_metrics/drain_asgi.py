@@ -2,8 +2,8 @@
 
 uvicorn's workers close connections that they have accepted and whose request
 they have not read: their clients get no response. Gunicorn's own class `asgi`
-answers such requests, but waits for clients that send nothing until its graceful
-timeout. asyncio drops a connection that is accepted at the very moment at which
+answers such requests, but waits for clients that send nothing, and for
+WebSockets, until its graceful timeout. asyncio drops a connection that is accepted at the very moment at which
 its server is closed; both kinds therefore stop accepting some turns of the event
 loop before they close it. Called by `drain`.
 """
@@ -15,6 +15,8 @@ import weakref
 
 # Seconds between two checks of the connections.
 PAUSE = 0.02
+# The code with which WebSockets are closed.
+_SERVICE_RESTART = 1012
 
 
 def before_uvicorn_stops(quiet):
@@ -54,6 +56,10 @@ def before_gunicorn_stops(worker, quiet):
         for protocol in list(protocols):
             if protocol._awaiting_request:
                 protocol._keepalive_timeout()
+            elif protocol._websocket:
+                # As uvicorn does it: its client connects again, to the worker that starts next.
+                await protocol._websocket._send_close(_SERVICE_RESTART)
+                protocol._close_transport()
         await shutdown()
 
     ASGIProtocol.connection_made = noted
