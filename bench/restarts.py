@@ -27,7 +27,6 @@ CLASSES = (
     "uvicorn_worker.UvicornH11Worker",
     "uvicorn.workers.UvicornWorker",
     "gevent",
-    "eventlet",
     "tornado",
 )
 RESTARTS = 10

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::names::{Cidr, DebianPackage, EnvName, PersistentPath, Port, UrlPath, AppModule};
+use super::names::{AppModule, Cidr, DebianPackage, EnvName, PersistentPath, Port, UrlPath};
 use super::secret_ref::SecretRef;
 
 /// The Django application: the project's folder and how it is served.

@@ -377,7 +377,10 @@ fn a_new_version_is_deployed_without_a_failed_request(site: &Site) {
 
 fn an_asgi_application_is_deployed_and_restarted_without_a_failed_request(site: &Site) {
     let worker = |site: &Site| {
-        site.on(APP, "journalctl --unit monctl-app.service --output cat | grep 'Using worker' | tail --lines 1")
+        site.on(
+            APP,
+            "journalctl --unit monctl-app.service --output cat | grep 'Using worker' | tail --lines 1",
+        )
     };
     let wsgi = std::fs::read_to_string(site.path("app/notes/wsgi.py")).unwrap();
     site.write("app/notes/asgi.py", &wsgi.replace("wsgi", "asgi"));

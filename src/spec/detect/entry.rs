@@ -66,7 +66,8 @@ pub(in crate::spec) fn entries(folder: &Path) -> Vec<Entry> {
 
 fn beside_settings(folder: &Path) -> Vec<Entry> {
     let settings = code(&folder.join("manage.py")).and_then(|text| named_by(&text));
-    let above = |module: &str| module.rsplit_once('.').map_or(String::new(), |(package, _)| package.to_owned());
+    let above =
+        |module: &str| module.rsplit_once('.').map_or(String::new(), |(package, _)| package.to_owned());
     let packages = std::iter::successors(settings.as_deref().map(above), |package| {
         (!package.is_empty()).then(|| above(package))
     });
