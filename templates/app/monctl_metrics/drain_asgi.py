@@ -41,6 +41,9 @@ def before_gunicorn_stops(worker, quiet):
     """Prepares a worker of Gunicorn's class `asgi`, which by itself lets each response close its connection."""
     from gunicorn.asgi.protocol import ASGIProtocol
 
+    # Versions before 27 do not tell which connections wait for a request.
+    if "_awaiting_request" not in ASGIProtocol.__init__.__code__.co_names:
+        return
     shutdown, accepted = worker._shutdown, ASGIProtocol.connection_made
     protocols = weakref.WeakSet()
 
