@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::names::{
-    Cidr, DebianPackage, EnvName, ManagementCommand, PersistentPath, Port, ProcessName, UrlPath, WsgiModule,
+    AppModule, Cidr, DebianPackage, EnvName, ManagementCommand, PersistentPath, Port, ProcessName, UrlPath,
 };
 use super::process::Process;
 use super::secret_ref::SecretRef;
@@ -18,8 +18,14 @@ use super::secret_ref::SecretRef;
 pub struct App {
     /// The folder of the Django project (the one with `manage.py`), relative to the spec.
     pub path: PathBuf,
-    /// The WSGI module, such as `notes.wsgi`.
-    pub wsgi: WsgiModule,
+    /// The WSGI module, such as `notes.wsgi`. Defaults to the one `wsgi.py` next to the settings that `manage.py`
+    /// names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wsgi: Option<AppModule>,
+    /// The ASGI module, such as `notes.asgi`, for an application that is served by asynchronous workers. Defaults to
+    /// the one `asgi.py` of a project without `wsgi.py`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asgi: Option<AppModule>,
     /// The requirements file, relative to `path`.
     #[serde(default = "default_requirements")]
     pub requirements: PathBuf,
@@ -75,6 +81,11 @@ pub struct App {
 }
 
 impl App {
+    /// The module with the callable that Gunicorn serves. Loading finds it where the spec names none.
+    pub fn module(&self) -> Option<&AppModule> {
+        self.asgi.as_ref().or(self.wsgi.as_ref())
+    }
+
     /// Whether the requirements file is the usual one, which the spec need not name.
     pub(super) fn has_usual_requirements(&self) -> bool {
         self.requirements == default_requirements()

@@ -14,6 +14,7 @@ mod grafana;
 mod home;
 mod hosts;
 mod lack;
+mod listing;
 mod load;
 mod meaning;
 mod model;

@@ -83,19 +83,19 @@ fn is_identifier(text: &str) -> bool {
 }
 
 text_type! {
-    /// A WSGI module in dotted notation, such as `mysite.wsgi`, followed by `:NAME` if its callable is not named
-    /// `application`.
-    WsgiModule,
+    /// A module with a WSGI or ASGI callable in dotted notation, such as `mysite.wsgi`, followed by `:NAME` if the
+    /// callable is not named `application`.
+    AppModule,
     "^[A-Za-z_][A-Za-z0-9_]*(\\.[A-Za-z_][A-Za-z0-9_]*)*(:[A-Za-z_][A-Za-z0-9_]*)?$",
     "mysite.wsgi",
     |text| {
         let (module, callable) = text.split_once(':').map_or((text, None), |(module, name)| (module, Some(name)));
         module.split('.').all(is_identifier) && callable.is_none_or(is_identifier)
     },
-    "a WSGI module is written with dots, such as `mysite.wsgi`, or with its callable: `mysite.wsgi:application`"
+    "the module is written with dots, such as `mysite.wsgi`, or with its callable: `mysite.wsgi:application`"
 }
 
-impl WsgiModule {
+impl AppModule {
     /// The module without the callable's name.
     pub fn module(&self) -> &str {
         self.as_str().split(':').next().unwrap_or(self.as_str())
@@ -721,7 +721,7 @@ mod tests {
             ("a:b:c", false),
             ("a:make()", false),
         ] {
-            assert_eq!(text.parse::<WsgiModule>().is_ok(), good, "{text}");
+            assert_eq!(text.parse::<AppModule>().is_ok(), good, "{text}");
         }
         for (text, good) in
             [("g++", true), ("libssl1.1", true), ("Curl", false), ("-y", false), ("a b", false), ("x", false)]

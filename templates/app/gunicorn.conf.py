@@ -12,7 +12,7 @@ import sys
 
 sys.path.append(os.path.dirname(os.path.abspath(__file__)))
 
-from monctl_metrics import activation, drain  # noqa: E402  (it is next to this file)
+from monctl_metrics import activation, drain, interface  # noqa: E402  (it is next to this file)
 
 
 def _number(name, default):
@@ -20,15 +20,14 @@ def _number(name, default):
 
 
 chdir = os.environ.get("MONCTL_APP_DIR", "/srv/monctl/app")
-wsgi_app = os.environ["MONCTL_WSGI"]
+wsgi_app = interface.entry()
 # No effect under socket activation, where systemd passes the socket.
 bind = os.environ.get("MONCTL_BIND", "127.0.0.1:8000")
 
 workers = _number("MONCTL_WORKERS", max(2, os.cpu_count() or 2))
-# Threads, because there is no proxy in front that shields the workers from slow
-# clients. Gunicorn treats `sync` with more than one thread as `gthread`.
-worker_class = os.environ.get("MONCTL_WORKER_CLASS", "gthread")
-threads = _number("MONCTL_THREADS", 4)
+worker_class = interface.worker_class() or sys.exit(interface.no_worker_class())
+# Workers that serve ASGI use none. Gunicorn treats `sync` with more than one thread as `gthread`.
+threads = 1 if interface.is_asgi() else _number("MONCTL_THREADS", 4)
 timeout = _number("MONCTL_TIMEOUT", 30)
 # Shorter than the unit's TimeoutStopSec, so that requests can complete.
 graceful_timeout = _number("MONCTL_GRACEFUL_TIMEOUT", 20)

@@ -30,6 +30,7 @@ fn hosts_are_brought_up_kept_and_taken_down() {
         a_set_with_an_unhealthy_unit_is_rolled_back,
         another_process_on_a_port_does_not_count_as_healthy,
         a_new_version_is_deployed_without_a_failed_request,
+        an_asgi_application_is_deployed_and_restarted_without_a_failed_request,
         a_version_that_does_not_start_is_rolled_back,
         processes::processes_restart_with_each_deploy_and_are_rolled_back_with_it,
         trust::the_applications_user_cannot_redirect_writes_of_root,
@@ -376,6 +377,40 @@ fn a_new_version_is_deployed_without_a_failed_request(site: &Site) {
         site.on(APP, "ls /srv/monctl/current/README.md 2>/dev/null; cat /var/lib/monctl/app/media/upload"),
         "mine"
     );
+}
+
+fn an_asgi_application_is_deployed_and_restarted_without_a_failed_request(site: &Site) {
+    let worker = |site: &Site| {
+        site.on(
+            APP,
+            "journalctl --unit monctl-app.service --output cat | grep 'Using worker' | tail --lines 1",
+        )
+    };
+    let wsgi = std::fs::read_to_string(site.path("app/notes/wsgi.py")).unwrap();
+    site.write("app/notes/asgi.py", &wsgi.replace("wsgi", "asgi"));
+    site.edit("monctl.yaml", "  wsgi: notes.wsgi\n", "  asgi: notes.wsgi\n");
+    let process = site.process(APP, "app");
+    site.monctl("up --yes").code(1).stdout_contains("name it with `app.wsgi` instead of `app.asgi`");
+    assert_eq!(site.process(APP, "app"), process, "nothing was activated");
+
+    site.edit("monctl.yaml", "  asgi: notes.wsgi\n", "  asgi: notes.asgi\n");
+    site.under_load(|| {
+        site.converge();
+        site.on(APP, "systemctl restart monctl-app.service");
+        site.on(APP, "systemctl restart monctl-app.service");
+    });
+    assert!(worker(site).contains("asgi"), "{}", worker(site));
+    assert!(site.on(APP, "/etc/monctl/app/manage check").contains("no issues"));
+
+    // Without a name, `wsgi.py` is found next to the settings that manage.py names.
+    site.edit("monctl.yaml", "  asgi: notes.asgi\n", "");
+    std::fs::remove_file(site.path("app/notes/asgi.py")).unwrap();
+    site.under_load(|| {
+        site.converge();
+    });
+    assert!(worker(site).contains("gthread"), "{}", worker(site));
+    site.edit("monctl.yaml", "  path: app\n", "  path: app\n  wsgi: notes.wsgi\n");
+    site.monctl("plan").success();
 }
 
 fn a_version_that_does_not_start_is_rolled_back(site: &Site) {

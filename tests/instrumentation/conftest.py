@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 import pytest
-from servers import APP, Server, write
+from servers import APP, Server, variable_of, write
 
 sys.path.insert(0, str(APP))
 
@@ -40,7 +40,7 @@ def run(tmp_path):
                 "PYTHONPATH": str(APP),
                 "PYTHONPYCACHEPREFIX": "",
                 "MONCTL_APP_DIR": str(tmp_path / "app"),
-                "MONCTL_WSGI": entry,
+                variable_of(entry): entry,
                 **environment,
             },
             stdout=subprocess.PIPE,

@@ -15,6 +15,8 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")
 application = get_wsgi_application()
 """
 
+ASGI = WSGI.replace("wsgi", "asgi")
+
 URLS = """
 import os
 from django.http import HttpResponse

@@ -28,6 +28,11 @@ def until(condition):
     return result
 
 
+def variable_of(entry):
+    """The variable that names an entry point."""
+    return "MONCTL_ASGI" if entry.endswith(".asgi") else "MONCTL_WSGI"
+
+
 def write(folder, files):
     """Writes a project; the keys are paths, the values their contents."""
     for name, text in files.items():
@@ -37,7 +42,7 @@ def write(folder, files):
 
 
 class Server:
-    """One application; `entry` is the value of MONCTL_WSGI."""
+    """One application; `entry` is the value of MONCTL_WSGI or MONCTL_ASGI."""
 
     def __init__(self, folder, files, *, entry="shop.wsgi", workers=2, mode="exporter", **environment):
         self.folder = folder / "app"
@@ -50,7 +55,7 @@ class Server:
             "PATH": os.environ["PATH"],
             "PYTHONDONTWRITEBYTECODE": "1",
             "MONCTL_APP_DIR": str(self.folder),
-            "MONCTL_WSGI": entry,
+            variable_of(entry): entry,
             "MONCTL_WORKERS": str(workers),
             "MONCTL_METRICS": mode,
             "MONCTL_METRICS_DIR": str(self.metrics_dir),
@@ -82,7 +87,8 @@ class Server:
 
     def stop(self):
         self.process.terminate()
-        assert self.process.wait(DEADLINE) == 0, self.log.read_text()
+        code = self.process.wait(DEADLINE)
+        assert code == 0, f"exit code {code}: {self.log.read_text()}"
 
     def close(self):
         self._socket.close()
@@ -100,6 +106,20 @@ class Server:
         """The current workers of Gunicorn."""
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
         return {int(pid) for pid in children.read_text().split()}
+
+    def listens(self, pid):
+        """Whether a worker's epoll watches the listening socket."""
+        of_process = Path(f"/proc/{pid}")
+        socket_of_server = f"socket:[{os.fstat(self._socket.fileno()).st_ino}]"
+        try:
+            ends = {file.name: os.readlink(file) for file in (of_process / "fd").iterdir()}
+            polls = [name for name, end in ends.items() if end == "anon_inode:[eventpoll]"]
+            watched = [(of_process / "fdinfo" / name).read_text() for name in polls]
+        except FileNotFoundError:
+            # It ended, or closed a file meanwhile.
+            return of_process.exists()
+        descriptors = re.findall(r"^tfd:\s+(\d+)", "".join(watched), re.M)
+        return any(ends.get(descriptor) == socket_of_server for descriptor in descriptors)
 
     def reload(self):
         """Returns once new workers have replaced the old ones."""

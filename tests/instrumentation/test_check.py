@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from projects import DATABASE, GATE, MODEL, SETTINGS, URLS, WSGI, small, stored
+from projects import ASGI, DATABASE, GATE, MODEL, SETTINGS, URLS, WSGI, small, stored
 from servers import until
 
 STATIC = """
@@ -26,7 +26,17 @@ def test_a_sound_version_is_ready_and_checking_leaves_no_file(run, tmp_path):
 BROKEN = {
     "no such module": (small(), {"entry": "shop.nowhere"}, "No module named 'shop.nowhere'"),
     "no callable": (small(wsgi=""), {}, "`shop.wsgi` has no callable `application`"),
-    "no entry": (small(), {"entry": ""}, "MONCTL_WSGI is not set"),
+    "no entry": (small(), {"entry": ""}, "neither MONCTL_WSGI nor MONCTL_ASGI is set"),
+    "ASGI for WSGI": (
+        small(wsgi=ASGI),
+        {},
+        "`shop.wsgi` is an ASGI application: name it with `app.asgi` instead of `app.wsgi`",
+    ),
+    "WSGI for ASGI": (
+        small(asgi=WSGI),
+        {"entry": "shop.asgi"},
+        "`shop.asgi` is a WSGI application: name it with `app.wsgi` instead of `app.asgi`",
+    ),
     "no folder": (small(), {"MONCTL_APP_DIR": "/nowhere"}, "MONCTL_APP_DIR cannot be entered"),
     "syntax error": (small(settings="DEBUG = ("), {}, "'(' was never closed (settings.py, line 1)"),
     "unset variable": (
@@ -105,6 +115,50 @@ def test_a_view_that_fails_is_named_with_its_error(run):
     result = run("check", small(urls=urls), "--request")
     assert result.returncode == 1
     assert "GET / returns 500: ValueError: no home (shop/urls.py, line 7)" in result.stderr
+
+
+def test_a_request_goes_through_an_asgi_callable(run):
+    result = run("check", small(asgi=ASGI, urls=SHOWS_HOST), "--request", entry="shop.asgi")
+    assert (result.returncode, result.stderr) == (0, "127.0.0.1 http\n")
+    urls = URLS.replace('return HttpResponse("home")', 'raise ValueError("no home")')
+    result = run("check", small(asgi=ASGI, urls=urls), "--request", entry="shop.asgi")
+    assert result.returncode == 1
+    assert "GET / returns 500: ValueError: no home (shop/urls.py, line 7)" in result.stderr
+    silent = ASGI + "\nasync def application(scope, receive, send):\n    pass\n"
+    result = run("check", small(asgi=silent), "--request", entry="shop.asgi")
+    assert result.returncode == 1
+    assert "the application returned without a response" in result.stderr
+
+
+def test_a_stream_without_end_is_an_answer(run):
+    urls = URLS + """
+import asyncio
+from django.http import StreamingHttpResponse
+
+async def ticks():
+    while True:
+        yield b"tick"
+        await asyncio.sleep(0.01)
+
+urlpatterns += [path("ticks", lambda request: StreamingHttpResponse(ticks()))]
+"""
+    result = run("check", small(asgi=ASGI, urls=urls), "--request", "--path", "/ticks", entry="shop.asgi")
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+# As in the virtual environment of a project that pins an old Gunicorn.
+OLD_GUNICORN = """
+from monctl_metrics import interface
+interface._gunicorn = lambda: 26
+interface._is_installed = lambda module: False
+"""
+
+
+def test_asgi_needs_workers_that_serve_it(run):
+    result = run("check", small(asgi=ASGI + OLD_GUNICORN), entry="shop.asgi")
+    assert result.returncode == 1
+    assert "requires Gunicorn 26; require Gunicorn 27 or later, or add `uvicorn-worker`" in result.stderr
+    assert run("check", small(wsgi=WSGI + OLD_GUNICORN)).returncode == 0
 
 
 # As the application's own requirements might pin it.

@@ -55,6 +55,8 @@ def expected(mix):
         ("gthread", "shop.wsgi"),
         ("gevent", "shop.wsgi"),
         ("asgi", "shop.asgi"),
+        # httptools refuses unknown methods before Django.
+        ("uvicorn_worker.UvicornH11Worker", "shop.asgi"),
     ],
 )
 def test_two_hundred_mixed_requests_are_counted_exactly(serve, worker_class, entry):

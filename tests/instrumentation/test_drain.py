@@ -8,22 +8,36 @@ import sys
 from pathlib import Path
 
 import pytest
-from projects import WSGI, small
+from projects import ASGI, WSGI, small
 from servers import DEADLINE, until
 
 # Some of the major versions, and the one that the other tests run with.
 VERSIONS = ("20.1.0", "21.2.0", "22.0.0", "23.0.0", "25.3.0", "newest")
 # A worker that waits for slow test clients longer than for those of users.
-PATIENT = WSGI + f"""
+PATIENCE = f"""
 from monctl_metrics import drain
 drain.QUIET = {DEADLINE}
 """
+PATIENT = WSGI + PATIENCE
+PATIENT_ASGI = ASGI + PATIENCE
+# Classes of workers that serve ASGI, and the versions of Gunicorn that have them.
+ASGI_CLASSES = (
+    ("asgi", "newest"),
+    ("uvicorn_worker.UvicornWorker", "20.1.0"),
+    ("uvicorn_worker.UvicornWorker", "newest"),
+    ("uvicorn_worker.UvicornH11Worker", "newest"),
+    ("uvicorn.workers.UvicornWorker", "newest"),
+)
 
 
 @pytest.fixture(params=VERSIONS)
 def gunicorn(request):
+    return importing(request.param)
+
+
+def importing(version):
     """What makes Python import that version instead of the one that is installed."""
-    return {} if request.param == "newest" else {"PYTHONPATH": str(installed(request.param))}
+    return {} if version == "newest" else {"PYTHONPATH": str(installed(version))}
 
 
 def installed(version):
@@ -121,3 +135,34 @@ def test_a_worker_that_is_asked_to_stop_before_it_serves_stops(serve, gunicorn):
     server = serve(small(), workers=1, **gunicorn)
     server.stop()
     assert "Traceback" not in server.log.read_text()
+
+
+@pytest.fixture(params=ASGI_CLASSES, ids=" of ".join)
+def asgi(request):
+    kind, version = request.param
+    return {"entry": "shop.asgi", "workers": 1, "MONCTL_WORKER_CLASS": kind, **importing(version)}
+
+
+def test_asynchronous_workers_answer_what_they_have_accepted(serve, asgi):
+    server = serve(small(asgi=PATIENT_ASGI), **asgi)
+    server.request_every_worker()
+    new, kept = [Client(server), Client(server)], [Client(server), Client(server)]
+    for client in kept:
+        assert client.ask() == (200, True)
+    ask_to_stop(server)
+    (worker,) = server.pids()
+    until(lambda: not server.listens(worker))
+    for client in new + kept:
+        assert client.ask() == (200, False)
+    assert server.process.wait(DEADLINE) == 0
+    assert "Traceback" not in server.log.read_text()
+
+
+@pytest.mark.parametrize("asgi", ASGI_CLASSES[:2], indirect=True, ids=" of ".join)
+def test_asynchronous_workers_do_not_wait_for_a_client_that_sends_nothing(serve, asgi):
+    server = serve(small(asgi=ASGI), MONCTL_GRACEFUL_TIMEOUT="600", **asgi)
+    server.request_every_worker()
+    client = Client(server)
+    ask_to_stop(server)
+    assert server.process.wait(DEADLINE) == 0
+    client.connection.close()

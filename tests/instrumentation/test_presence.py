@@ -7,7 +7,7 @@ import sys
 import time
 
 import pytest
-from projects import SETTINGS, URLS, WSGI, small
+from projects import ASGI, SETTINGS, URLS, WSGI, small
 from servers import until
 
 WAITING = URLS + """
@@ -38,10 +38,19 @@ def test_workers_are_counted_while_they_run(serve):
 
 
 @pytest.mark.parametrize(
-    ("kind", "threads", "slots"), [("sync", "1", 1), ("sync", "3", 3), ("gthread", "1", 1), ("gevent", "1", 1000)]
+    ("kind", "threads", "slots"),
+    [
+        ("sync", "1", 1),
+        ("sync", "3", 3),
+        ("gthread", "1", 1),
+        ("gevent", "1", 1000),
+        ("asgi", "1", 1000),
+        ("uvicorn_worker.UvicornWorker", "1", 1000),
+    ],
 )
 def test_each_kind_of_worker_reports_its_request_slots(serve, kind, threads, slots):
-    server = serve(small(), workers=1, MONCTL_THREADS=threads, MONCTL_WORKER_CLASS=kind)
+    entry = "shop.asgi" if kind == "asgi" or "uvicorn" in kind else "shop.wsgi"
+    server = serve(small(asgi=ASGI), entry=entry, workers=1, MONCTL_THREADS=threads, MONCTL_WORKER_CLASS=kind)
     until(lambda: gauge(server, "monctl_workers") == 1)
     assert gauge(server, "monctl_request_slots") == slots
 

@@ -340,6 +340,24 @@ fn a_wsgi_entry_may_name_its_callable() {
 }
 
 #[test]
+fn the_entry_point_decides_on_the_interface_and_is_found_where_none_is_named() {
+    let settings = |entry: &str| {
+        let text = spec("{HostDown: {}}", "{capture: {}}").replace(", wsgi: notes.wsgi", entry);
+        let project = Project::with_spec(&text).file("site/notes/asgi.py", "");
+        let spec = load(&project.path("monctl.yaml")).unwrap().spec;
+        let bundle = Bundle::render(&spec, &Addresses::default()).unwrap();
+        let settings = bundle.get("environment/settings").unwrap().masked().into_owned();
+        settings.lines().filter(|line| line.contains("GI=")).collect::<Vec<_>>().join("\n")
+    };
+    assert_eq!(settings(", asgi: 'notes.asgi:app'"), "MONCTL_ASGI=notes.asgi:app");
+    assert_eq!(settings(", wsgi: notes.wsgi"), "MONCTL_WSGI=notes.wsgi");
+    assert_eq!(settings(""), "MONCTL_WSGI=notes.wsgi");
+    let both = ", wsgi: notes.wsgi, asgi: notes.wsgi";
+    let text = spec("{HostDown: {}}", "{capture: {}}").replace(", wsgi: notes.wsgi", both);
+    one_problem(&text, "4:43", "`wsgi` is given, too; leave out the one that is not to be served");
+}
+
+#[test]
 fn django_prometheus_is_scraped_at_its_own_path() {
     let text = spec("{HostDown: {}}", "{capture: {}}");
     let project = |urls: &str| {

@@ -123,7 +123,7 @@ fn a_missing_key_is_reported() {
         .stderr_contains("`provider` is missing")
         .stderr_contains("`app` is missing")
         .stderr_contains("`notify` is missing");
-    mistake("  wsgi: notes.wsgi\n", "", "5:3", "`wsgi` is missing in `app`", "");
+    mistake("  path: site\n", "", "5:3", "`path` is missing in `app`", "");
 }
 
 #[test]
@@ -476,7 +476,7 @@ fn the_application_must_exist() {
         "notes.wsgi",
         "notes/wsgi.py",
         "6:9",
-        "`notes/wsgi.py` is not valid: a WSGI module is written with dots",
+        "`notes/wsgi.py` is not valid: the module is written with dots",
         "",
     );
     mistake(

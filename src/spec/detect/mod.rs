@@ -1,17 +1,26 @@
-//! Reads a Django project's files without running them: whether django-prometheus serves its metrics and where, which
-//! sets the default of `app.metrics`; and which settings it names.
+//! Reads a Django project's files without running them: its entry point, the default of `app.wsgi` or `app.asgi`;
+//! whether django-prometheus serves its metrics and where, the default of `app.metrics`; and which settings it names.
 
+mod entry;
 mod settings;
 mod urls;
 
 use std::path::{Path, PathBuf};
 
 use super::app::{App, EnvValue, Metrics};
-use super::names::UrlPath;
+use super::names::{AppModule, UrlPath};
+
+pub(super) use entry::entries;
+
+/// Sets the defaults of `app.wsgi` or `app.asgi`, and of how the application is counted.
+pub(super) fn decide(folder: &Path, app: &mut App) {
+    entry::decide(folder, app);
+    decide_metrics(folder, app);
+}
 
 /// Sets the defaults of `app.metrics` and `app.metrics_path`: the project's own django-prometheus only where the
 /// settings in use install it and the URLs show its path.
-pub(super) fn decide(folder: &Path, app: &mut App) {
+fn decide_metrics(folder: &Path, app: &mut App) {
     if app.metrics == Some(Metrics::Exporter) {
         return;
     }
@@ -23,7 +32,7 @@ pub(super) fn decide(folder: &Path, app: &mut App) {
 
 /// The metrics path of the project's django-prometheus; none where it is not installed or the path is unknown.
 fn metrics_path(folder: &Path, app: &App) -> Option<UrlPath> {
-    let settings = settings::in_use(folder, app.wsgi.module(), chosen_settings(app))?;
+    let settings = settings::in_use(folder, app.module().map(AppModule::module), chosen_settings(app))?;
     let text = settings::text_of(&settings);
     if !text.contains("'django_prometheus'") && !text.contains("\"django_prometheus\"") {
         return None;
@@ -43,7 +52,7 @@ fn chosen_settings(app: &App) -> Option<&str> {
 
 /// Whether a project's settings name something: the settings in use, or all of them where those are unknown.
 pub(super) fn settings_mention(folder: &Path, app: &App, name: &str) -> bool {
-    let files = settings::in_use(folder, app.wsgi.module(), chosen_settings(app));
+    let files = settings::in_use(folder, app.module().map(AppModule::module), chosen_settings(app));
     settings::text_of(&files.unwrap_or_else(|| settings::all(folder))).contains(name)
 }
 

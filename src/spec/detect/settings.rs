@@ -1,4 +1,4 @@
-//! Which settings a project uses: those that its WSGI module names, and those that they import.
+//! Which settings a project uses: those that its entry module names, and those that they import.
 
 use std::path::{Path, PathBuf};
 
@@ -8,20 +8,20 @@ use super::file_of;
 use crate::bounded::read_text;
 
 /// The files of the settings in use; none where they cannot be found without running the project.
-pub(super) fn in_use(folder: &Path, wsgi: &str, chosen: Option<&str>) -> Option<Vec<PathBuf>> {
+pub(super) fn in_use(folder: &Path, entry: Option<&str>, chosen: Option<&str>) -> Option<Vec<PathBuf>> {
     let module = match chosen {
         Some(module) => module.to_owned(),
-        None => named_by(&code(&file_of(folder, wsgi)?)?)?,
+        None => named_by(&code(&file_of(folder, entry?)?)?)?,
     };
     let mut files = Vec::new();
     follow(folder, &module, &mut files);
     (!files.is_empty()).then_some(files)
 }
 
-/// The settings module that a WSGI module names.
-fn named_by(wsgi: &str) -> Option<String> {
+/// The settings module that an entry module or `manage.py` names.
+pub(super) fn named_by(text: &str) -> Option<String> {
     let named = Regex::new(r#"DJANGO_SETTINGS_MODULE['"]\s*(?:,|\]\s*=)\s*['"]([\w.]+)['"]"#).ok()?;
-    Some(named.captures(wsgi)?[1].to_owned())
+    Some(named.captures(text)?[1].to_owned())
 }
 
 /// Adds the file of a module and those of the modules that it imports from, if they are the project's own.

@@ -1,12 +1,12 @@
 //! The Django project's folder: whether it holds what the spec names. A finding names what is there instead.
 
-use std::fs;
-use std::io;
 use std::path::Path;
 
 use super::super::app::App;
+use super::super::detect::entries;
 use super::super::finding::SpecFinding;
-use super::super::names::WsgiModule;
+use super::super::listing::{names, subfolders};
+use super::super::names::AppModule;
 
 /// How to make a requirements file from the files of other tools, which monctl does not read.
 const OTHER_TOOLS: [(&str, &str); 4] = [
@@ -38,29 +38,59 @@ pub(super) fn check(app: &App, base: &Path, findings: &mut Vec<SpecFinding>) {
         find("app.path", format!("there is no `manage.py` in `{}`; {remedy}", folder.display()));
         return;
     }
-    if !has_module(&folder, &app.wsgi) {
-        let file = app.wsgi.module().replace('.', "/");
-        find(
-            "app.wsgi",
-            format!("there is no `{}.py`{}", folder.join(file).display(), other_module(&folder)),
-        );
-    }
     let requirements = folder.join(&app.requirements);
     if !requirements.is_file() {
         let key = if app.has_usual_requirements() { "app.path" } else { "app.requirements" };
         find(key, format!("there is no file `{}`{}", requirements.display(), other_requirements(&folder)));
     }
+    entry_point(&folder, app, findings);
 }
 
-fn has_module(folder: &Path, module: &WsgiModule) -> bool {
+/// Findings about the module that Gunicorn serves.
+fn entry_point(folder: &Path, app: &App, findings: &mut Vec<SpecFinding>) {
+    if app.wsgi.is_some() && app.asgi.is_some() {
+        let message = "`wsgi` is given, too; leave out the one that is not to be served";
+        findings.push(SpecFinding::new("app.asgi", message).about("app.wsgi"));
+    }
+    let given = [("app.wsgi", &app.wsgi), ("app.asgi", &app.asgi)];
+    for (key, module) in given.into_iter().filter_map(|(key, module)| Some((key, module.as_ref()?))) {
+        if !has_module(folder, module) {
+            let file = folder.join(module.module().replace('.', "/"));
+            let message = format!("there is no `{}.py`{}", file.display(), other_module(folder));
+            findings.push(SpecFinding::new(key, message).about("app.path"));
+        }
+    }
+    if app.module().is_none() {
+        let message = no_module(folder);
+        let finding = SpecFinding::new("app", message).about("app.path");
+        findings.push(finding.about("app.wsgi").about("app.asgi"));
+    }
+}
+
+fn has_module(folder: &Path, module: &AppModule) -> bool {
     let path = folder.join(module.module().replace('.', "/"));
     path.with_extension("py").is_file() || path.join("__init__.py").is_file()
 }
 
-/// Names the module with the usual name, if it is elsewhere.
+/// Names a module with the usual name, if it is elsewhere.
 fn other_module(folder: &Path) -> String {
-    let found = subfolders(folder).into_iter().find(|name| folder.join(name).join("wsgi.py").is_file());
-    found.map_or(String::new(), |name| format!("; there is `{name}/wsgi.py`: write `wsgi: {name}.wsgi`"))
+    let found = entries(folder).into_iter().next();
+    found.map_or(String::new(), |entry| format!("; there is `{}`: write `{}`", entry.file(), entry.line()))
+}
+
+/// Why no module has been found: there is none with the usual name, or more than one.
+fn no_module(folder: &Path) -> String {
+    let entries = entries(folder);
+    if entries.is_empty() {
+        return format!(
+            "there is no `wsgi.py` or `asgi.py` in a package of `{}`; name the module with `wsgi` or `asgi`, such as `wsgi: \
+             mysite.wsgi`",
+            folder.display()
+        );
+    }
+    let files: Vec<String> = entries.iter().map(|entry| format!("`{}`", entry.file())).collect();
+    let lines: Vec<String> = entries.iter().map(|entry| format!("`{}`", entry.line())).collect();
+    format!("there are {}: write {}", files.join(" and "), lines.join(" or "))
 }
 
 /// Names the requirements that are there.
@@ -80,41 +110,70 @@ fn other_requirements(folder: &Path) -> String {
     })
 }
 
-/// The names in a folder, in order, without hidden ones. A folder that cannot be read has none to suggest.
-fn names(folder: &Path) -> Vec<String> {
-    let read = || -> io::Result<Vec<String>> {
-        let entries: io::Result<Vec<_>> = fs::read_dir(folder)?.collect();
-        Ok(entries?.iter().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect())
-    };
-    // The finding itself is complete without a suggestion.
-    let mut names = read().unwrap_or_default();
-    names.retain(|name| !name.starts_with('.'));
-    names.sort();
-    names
-}
-
-fn subfolders(folder: &Path) -> Vec<String> {
-    names(folder).into_iter().filter(|name| folder.join(name).is_dir()).collect()
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::spec::tree::KeyPath;
 
     /// The findings for a project with these files.
     fn findings(files: &[&str], more: &str) -> Vec<(KeyPath, String)> {
+        findings_of(files, &format!("wsgi: shop.wsgi\n{more}"))
+    }
+
+    fn findings_of(files: &[&str], spec: &str) -> Vec<(KeyPath, String)> {
         let base = tempfile::tempdir().unwrap();
         for file in files {
             let path = base.path().join("shop").join(file);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, "").unwrap();
         }
-        let app: App = serde_saphyr::from_str(&format!("path: shop\nwsgi: shop.wsgi\n{more}")).unwrap();
+        let app: App = serde_saphyr::from_str(&format!("path: shop\n{spec}")).unwrap();
         let mut findings = Vec::new();
         check(&app, base.path(), &mut findings);
         let root = format!("{}/", base.path().display());
         findings.into_iter().map(|finding| (finding.path, finding.message.replace(&root, ""))).collect()
+    }
+
+    #[test]
+    fn exactly_one_entry_point_is_needed() {
+        let with = |files: &[&str], spec: &str| {
+            findings_of(&[&["manage.py", "requirements.txt"], files].concat(), spec)
+        };
+        let both = ["shop/wsgi.py", "shop/asgi.py"];
+        assert_eq!(with(&both, "wsgi: shop.wsgi"), []);
+        assert_eq!(with(&both, "asgi: shop.asgi"), []);
+        for (files, spec, key, message) in [
+            (
+                &both[..],
+                "{wsgi: shop.wsgi, asgi: shop.asgi}",
+                "app.asgi",
+                "`wsgi` is given, too; leave out the one that is not to be served",
+            ),
+            (
+                &["shop/wsgi.py"],
+                "asgi: shop.asgi",
+                "app.asgi",
+                "there is no `shop/shop/asgi.py`; there is `shop/wsgi.py`: write `wsgi: shop.wsgi`",
+            ),
+            (
+                &["one/wsgi.py", "two/wsgi.py"],
+                "",
+                "app",
+                "there are `one/wsgi.py` and `two/wsgi.py`: write `wsgi: one.wsgi` or `wsgi: two.wsgi`",
+            ),
+            (
+                &[],
+                "",
+                "app",
+                "there is no `wsgi.py` or `asgi.py` in a package of `shop`; name the module with `wsgi` or `asgi`, such as \
+                 `wsgi: mysite.wsgi`",
+            ),
+        ] {
+            let spec = spec.trim_matches(['{', '}']).replace(", ", "\n");
+            assert_eq!(with(files, &spec), [(KeyPath::from(key), message.to_owned())], "{files:?}");
+        }
     }
 
     #[test]

@@ -1,13 +1,16 @@
 """Loads the application as the server does, and finds headers that it accepts.
 
 Used by `check` and `prepare`; neither needs the name of the settings, because
-importing the WSGI module sets it.
+importing the application's module sets it.
 """
 
 import importlib
+import inspect
 import os
 import sys
 import traceback
+
+from . import interface
 
 
 # The last parts of the names of engines whose database is a file.
@@ -19,13 +22,12 @@ class Refused(Exception):
 
 
 def load():
-    """Imports MONCTL_WSGI from MONCTL_APP_DIR and returns the WSGI callable."""
+    """Imports MONCTL_WSGI or MONCTL_ASGI from MONCTL_APP_DIR and returns the callable."""
     folder = os.path.abspath(os.environ.get("MONCTL_APP_DIR", "/srv/monctl/app"))
-    entry = os.environ.get("MONCTL_WSGI", "")
-    module_name, _, attribute = entry.partition(":")
+    module_name, _, attribute = interface.entry().partition(":")
     attribute = attribute or "application"
     if not module_name:
-        raise Refused("MONCTL_WSGI is not set; it names the module with the WSGI callable")
+        raise Refused("neither MONCTL_WSGI nor MONCTL_ASGI is set; one of them names the module with the callable")
     try:
         os.chdir(folder)
     except OSError as error:
@@ -35,9 +37,22 @@ def load():
         module = importlib.import_module(module_name)
     except (Exception, SystemExit) as error:
         raise Refused(f"`{module_name}` cannot be imported: {describe(error, folder)}") from error
-    if not callable(getattr(module, attribute, None)):
+    entry = getattr(module, attribute, None)
+    if not callable(entry):
         raise Refused(f"`{module_name}` has no callable `{attribute}`")
-    return getattr(module, attribute)
+    _is_of_interface(entry)
+    return entry
+
+
+def _is_of_interface(entry):
+    """Refuses a callable of the other interface, where that is certain."""
+    from django.core.handlers.wsgi import WSGIHandler
+
+    is_coroutine = inspect.iscoroutinefunction(entry) or inspect.iscoroutinefunction(getattr(entry, "__call__", None))
+    if is_coroutine and not interface.is_asgi():
+        raise Refused(f"`{interface.entry()}` is an ASGI application: name it with `app.asgi` instead of `app.wsgi`")
+    if interface.is_asgi() and isinstance(entry, WSGIHandler):
+        raise Refused(f"`{interface.entry()}` is a WSGI application: name it with `app.wsgi` instead of `app.asgi`")
 
 
 def describe(error, folder):

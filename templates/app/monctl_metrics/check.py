@@ -2,11 +2,11 @@
 
     python -m monctl_metrics.check                 a staged copy: imports, Django's own checks
     python -m monctl_metrics.check --places        and where it writes below its folder, as JSON
-    python -m monctl_metrics.check --request       and a GET through its WSGI callable
+    python -m monctl_metrics.check --request       and a GET through its callable
     python -m monctl_metrics.check --url URL       the running service, until it answers; with the
                                                    project's own django-prometheus also its metrics
 
-MONCTL_APP_DIR and MONCTL_WSGI set the copy and its entry point. Exit code 0 means
+MONCTL_APP_DIR and MONCTL_WSGI or MONCTL_ASGI set the copy and its entry point. Exit code 0 means
 yes; 1 means no, with the reason on one line of standard error. Checking a staged
 copy leaves no files behind; with `--request`, the application's own code may.
 """
@@ -19,7 +19,7 @@ import sys
 import time
 import urllib.parse
 
-from . import activation, application, metrics, places, release
+from . import activation, application, interface, metrics, places, release, request_asgi
 from .application import Refused
 
 HEALTH_PATH = os.environ.get("MONCTL_HEALTH_PATH", "/")
@@ -37,6 +37,7 @@ def main(arguments=None):
         _release_commands_exist()
         _written_paths_are_kept()
         _metrics_can_be_counted()
+        _workers_can_serve()
         if options.request:
             _request_entry(entry, options.path)
         if options.url:
@@ -57,7 +58,7 @@ def main(arguments=None):
 def _parse(arguments):
     parser = argparse.ArgumentParser(prog="python -m monctl_metrics.check")
     parser.add_argument("--places", action="store_true", help="print where the application writes below its folder")
-    parser.add_argument("--request", action="store_true", help="send a GET through the WSGI callable")
+    parser.add_argument("--request", action="store_true", help="send a GET through the callable")
     parser.add_argument("--url", help="send a GET to the running service, such as http://127.0.0.1:8000")
     parser.add_argument("--path", default=HEALTH_PATH, help="what to GET (%(default)s)")
     parser.add_argument("--within", type=float, default=30, metavar="SECONDS", help="(%(default)s)")
@@ -115,8 +116,14 @@ def _metrics_can_be_counted():
         raise Refused(f"metrics cannot be counted: {error}") from error
 
 
+def _workers_can_serve():
+    """Refuses a version whose Gunicorn has no workers that serve ASGI."""
+    if interface.worker_class() is None:
+        raise Refused(interface.no_worker_class())
+
+
 def _request_entry(entry, path):
-    """Sends one GET through the WSGI callable in this process."""
+    """Sends one GET through the callable in this process."""
     from django.core.signals import got_request_exception
 
     raised = []
@@ -125,17 +132,22 @@ def _request_entry(entry, path):
         raised.append(sys.exc_info()[1])
 
     got_request_exception.connect(note)
-    statuses = []
-    environ = _environ(path)
+    send = request_asgi.status if interface.is_asgi() else _wsgi_status
     try:
-        body = entry(environ, lambda status, headers, exc_info=None: statuses.append(status))
-        for _ in body:
-            break
-        getattr(body, "close", lambda: None)()
+        status = send(entry, path)
     except Exception as error:
         raise Refused(f"GET {path} fails: {application.describe(error, os.getcwd())}") from error
     reason = application.describe(raised[0], os.getcwd()) if raised and raised[0] else ""
-    _judge(int(statuses[0].split()[0]), path, reason)
+    _judge(status, path, reason)
+
+
+def _wsgi_status(entry, path):
+    statuses = []
+    body = entry(_environ(path), lambda status, headers, exc_info=None: statuses.append(status))
+    for _ in body:
+        break
+    getattr(body, "close", lambda: None)()
+    return int(statuses[0].split()[0])
 
 
 def _environ(path):

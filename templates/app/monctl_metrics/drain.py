@@ -3,7 +3,7 @@
 Up to Gunicorn 23, `gthread` closes connections that it has accepted and whose
 request it has not read, as soon as it is asked to stop: their clients get no
 response. Later versions, and workers that accept a connection only to handle
-its request (`sync`), lose none.
+its request (`sync`), lose none. `drain_asgi` has the workers that serve ASGI.
 """
 
 import os
@@ -21,8 +21,19 @@ PAUSE = 0.02
 
 def before_stop(worker):
     """Called in each worker before it serves. On SIGTERM, the worker then finishes its connections before it stops."""
-    if not _closes_unread(worker):
-        return
+    if _closes_unread(worker):
+        _before_gthread_stops(worker)
+    elif _is_of_uvicorn(worker) or _serves_asgi(worker):
+        # Imported only now, because gevent wants to patch what asyncio imports before anything imports it.
+        from . import drain_asgi
+
+        if _is_of_uvicorn(worker):
+            drain_asgi.before_uvicorn_stops(QUIET)
+        else:
+            drain_asgi.before_gunicorn_stops(worker, QUIET)
+
+
+def _before_gthread_stops(worker):
     wake_up, woken = os.pipe()
     worker.poller.register(wake_up, selectors.EVENT_READ, lambda descriptor: os.read(descriptor, 1))
 
@@ -47,6 +58,16 @@ def before_stop(worker):
     signal.signal(signal.SIGTERM, drain)
     # As Gunicorn has it: the signal does not interrupt system calls of requests.
     signal.siginterrupt(signal.SIGTERM, False)
+
+
+def _is_of_uvicorn(worker):
+    """Whether the class is uvicorn's, from either of its packages, or derived from it."""
+    return any(kind.__module__.split(".")[0] in ("uvicorn", "uvicorn_worker") for kind in type(worker).__mro__)
+
+
+def _serves_asgi(worker):
+    """Whether this is Gunicorn's own class `asgi`, or derived from it."""
+    return any(kind.__module__ == "gunicorn.workers.gasgi" for kind in type(worker).__mro__)
 
 
 def _closes_unread(worker):

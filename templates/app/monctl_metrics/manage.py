@@ -1,4 +1,4 @@
-"""Runs a management command with the settings of the WSGI module: `python -m monctl_metrics.manage COMMAND...`.
+"""Runs a management command with the settings of the application's module: `python -m monctl_metrics.manage COMMAND...`.
 
 manage.py is not used, since it may name other settings.
 """

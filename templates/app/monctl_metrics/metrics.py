@@ -25,7 +25,7 @@ def verify(url, path):
         if reason is None:
             return
         reasons.append(f"{reason} (requested as {address})")
-    raise Refused(f"Prometheus could not scrape the application: {reasons[0]}")
+    raise Refused(f"Prometheus could not scrape the application: {reasons[0]}; or count from outside with `app.metrics: exporter`")
 
 
 def _addresses():
@@ -61,5 +61,5 @@ def _judge(path, status, location, body):
     if status in (301, 302, 303, 307, 308):
         return f"GET {path} is redirected to {location}: exempt it from SECURE_SSL_REDIRECT or from the login"
     if status == 404:
-        return f"GET {path} returns 404: set its path as app.metrics_path, or use `metrics: exporter`"
+        return f"GET {path} returns 404: set its path as app.metrics_path"
     return f"GET {path} returns {status}"

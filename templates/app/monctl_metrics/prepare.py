@@ -6,7 +6,7 @@
     python -m monctl_metrics.prepare static     `collectstatic`
 
 Standard output has what people should know, line by line; see `copies`.
-Uses the settings of the WSGI module, since manage.py may name others. A release
+Uses the settings of the application's module, since manage.py may name others. A release
 has its own static files if STATIC_ROOT is in the application's folder and not in
 a part of it that the spec keeps.
 """
