@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::names::{Cidr, DebianPackage, EnvName, PersistentPath, Port, UrlPath, WsgiModule};
+use super::names::{Cidr, DebianPackage, EnvName, IncludePattern, PersistentPath, Port, UrlPath, WsgiModule};
 use super::secret_ref::SecretRef;
 
 /// The Django application: the project's folder and how it is served.
@@ -38,6 +38,10 @@ pub struct App {
     /// The application's environment: plain values and secret references.
     #[serde(default)]
     pub env: BTreeMap<EnvName, EnvValue>,
+    /// A file with more variables, such as `.env`, relative to the spec. It is read on this computer; its values are
+    /// secrets, and `env` wins over it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub env_file: Option<PathBuf>,
     /// Debian packages that the application or the build of its requirements needs, such as `gcc`, `python3-dev` and
     /// `libpq-dev`. They are installed on every application host; `down` removes those that were not there before.
     #[serde(default)]
@@ -46,6 +50,9 @@ pub struct App {
     /// `path`. A name with an extension (`debug.log`) is a file, any other a folder.
     #[serde(default)]
     pub persistent: Vec<PersistentPath>,
+    /// Files that are copied to hosts although git ignores them, such as built CSS: paths and globs relative to `path`.
+    #[serde(default)]
+    pub include: Vec<IncludePattern>,
     /// How requests are counted. Defaults to `builtin` if the settings in use install django-prometheus and the
     /// project's URLs show its path, else to `exporter`.
     #[serde(default)]
