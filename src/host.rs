@@ -202,6 +202,9 @@ pub struct Machine {
     pub name: HostName,
     /// The address under which the project's other machines reach it.
     pub address: IpAddr,
+    /// Its public address, if that is another one.
+    #[serde(skip)]
+    pub public: Option<IpAddr>,
     /// How this side reaches it.
     #[serde(skip)]
     pub ssh: SshTarget,

@@ -179,19 +179,24 @@ app_notes() {
 	[ ! -e "$work/notes" ] || head -c 4000 "$work/notes" | tr -d '\0-\10\13-\37\177'
 }
 
-# Polls the running application within its time limit; gives up early if its unit keeps restarting.
+# Polls the running application within its time limit; gives up early if its unit keeps restarting. Records what its
+# settings reveal.
 app_check_live() {
 	local url restarts check
 	restarts=$(unit_restarts monctl-app.service)
 	url=http://$(sed -n 's/^MONCTL_BIND=//p' "$staged/settings")
 	as_app "$staged" "$tree" --property=ReadWritePaths="$data" -- \
-		"$venv_new/bin/python" -m monctl_metrics.check --url "$url" --within "$HEALTHY_WITHIN" 9>&- &
+		"$venv_new/bin/python" -m monctl_metrics.check --url "$url" --within "$HEALTHY_WITHIN" --report \
+		9>&- >"$work/report" &
 	check=$!
 	# shellcheck disable=SC2310 # a question
 	while kill -0 "$check" 2>/dev/null && ! unit_flaps monctl-app.service "$restarts"; do sleep 0.2; done
 	# A request that is abandoned ends by itself, and does not hold this host's lock meanwhile.
 	# shellcheck disable=SC2310 # a question
-	if ! unit_flaps monctl-app.service "$restarts" && wait "$check"; then return 0; fi
+	if ! unit_flaps monctl-app.service "$restarts" && wait "$check"; then
+		(umask 077 && root_python tree.py report <"$work/report" >"$staged/settings-report.json")
+		return
+	fi
 	# The error is between the frames of long tracebacks.
 	journalctl --unit monctl-app.service --lines 300 --no-pager --output cat 2>/dev/null | grep -v '^[[:space:]]' | tail -n 40 || true
 	return 1

@@ -79,6 +79,10 @@ while IFS=$'\t' read -r unit command; do
 	printf 'effect\t%s\t%s\t%s\n' "$unit" "$(<"$recorded")" "${found%% *}"
 done <probes/effects
 
+# What the settings of the running application reveal: one line.
+report=/etc/monctl/app/settings-report.json
+[ -f "$report" ] && printf 'settings\t%s\n' "$(head -c 65536 "$report")"
+
 # Each line: user, folder of code, and the list of that code. Other files there are listed by that user.
 while IFS=$'\t' read -r user code list; do
 	[ -e "$list" ] || continue
@@ -98,7 +102,14 @@ done <probes/files
 room=8388608
 if ((${#paths[@]})); then
 	printf '%s\0' "${paths[@]}" | xargs -0 stat --printf 'file\t%n\t%a\t%U\t%G\n' -- 2>/dev/null
-	printf '%s\0' "${paths[@]}" | xargs -0 sha256sum -- 2>/dev/null | while IFS= read -r line; do
+	# Root reads nothing through a link, which may lead to files of another user.
+	regular=()
+	for path in "${paths[@]}"; do
+		[ -L "$path" ] || { regular+=("$path") && continue; }
+		target=$(readlink "$path")
+		[[ $target = *[[:cntrl:]]* ]] || printf 'link\t%s\t%s\n' "$path" "$target"
+	done
+	printf '%s\0' "${regular[@]}" | xargs -0 --no-run-if-empty sha256sum -- 2>/dev/null | while IFS= read -r line; do
 		digest=${line%% *} path=${line#*  }
 		printf 'sha256\t%s\t%s\n' "$path" "$digest"
 		if [ "$digest" != "${wanted[$path]}" ] && [ "${shown[$path]}" = yes ] &&

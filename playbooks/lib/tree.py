@@ -1,13 +1,14 @@
 """Root's handling of files that other users made or may change: by folder descriptors, without following links.
 
     tree.py place RELEASE DATA PERSISTENT <PLACES   links from the code to what the application writes
+    tree.py report <REPORT                          prints the application's report about its settings, validated
     tree.py static <PLACES                          prints the folder that `collectstatic` fills, if there is one
     tree.py folder RELEASE PATH                     creates that folder
     tree.py copy SOURCE TARGET                      copies files of another user, owned by root
     tree.py clear FOLDER MANIFEST                   removes files by name, and the folders that become empty
 
 `place` takes the names in PERSISTENT and the output of `monctl_metrics.check --places`, which is untrusted and
-validated here. Files of the code under such a name are moved to RELEASE.seeds. It prints what DATA needs, one per
+validated here. Files of the code under such a name, and databases of the code, are moved to RELEASE.seeds. It prints what DATA needs, one per
 line: `folder`, `file` or `either`, and the path.
 """
 
@@ -33,7 +34,7 @@ def place(release: str, data: str, persistent: str) -> None:
     wanted += [(name, "folder", False) for name in places.get("folders", [])]
     for name, kind, named in wanted:
         check_name(name)
-        if _link(release, data, name, named, kept):
+        if _link(release, data, name, kind, named, kept):
             print(f"{kind}\t{name}")
 
 
@@ -47,6 +48,25 @@ def static() -> None:
     if path is not None:
         check_name(path)
         print(path)
+
+
+def report() -> None:
+    found = json.loads(sys.stdin.read(_AT_ONCE))
+    unserved = found.get("unserved")
+    json.dump(
+        {
+            "debug": found.get("debug") is True,
+            "insecure_key": found.get("insecure_key") is True,
+            "allowed_hosts": _texts(found.get("allowed_hosts")),
+            "unserved": unserved if isinstance(unserved, str) else None,
+            "absent": _texts(found.get("absent")),
+        },
+        sys.stdout,
+    )
+
+
+def _texts(value: object) -> list[str]:
+    return [text for text in value if isinstance(text, str)] if isinstance(value, list) else []
 
 
 def folder(release: str, path: str) -> None:
@@ -77,7 +97,7 @@ def check_name(name: object) -> None:
         sys.exit(f"{name!r} is not a path below the application's folder")
 
 
-def _link(release: str, data: str, name: str, named: bool, kept: list[str]) -> bool:
+def _link(release: str, data: str, name: str, kind: str, named: bool, kept: list[str]) -> bool:
     """Creates the link; False if a link with this target exists already."""
     *above, last = name.split("/")
     inner = os.open(release, _FOLDER)
@@ -93,7 +113,8 @@ def _link(release: str, data: str, name: str, named: bool, kept: list[str]) -> b
             there = None
         if there and stat.S_ISLNK(there.st_mode):
             return False
-        if there and not named:
+        is_database = there and kind == "file" and stat.S_ISREG(there.st_mode)
+        if there and not named and not is_database:
             line = ", ".join([*kept, name])
             sys.exit(f"the code contains `{name}`, and the application writes there; keep it with `app.persistent: [{line}]`")
         if there:
@@ -249,4 +270,4 @@ def _remove_empty(folder: int, name: str) -> None:
 
 if __name__ == "__main__":
     action, *arguments = sys.argv[1:]
-    {"place": place, "static": static, "folder": folder, "copy": copy, "clear": clear}[action](*arguments)
+    {"place": place, "report": report, "static": static, "folder": folder, "copy": copy, "clear": clear}[action](*arguments)

@@ -38,6 +38,8 @@ pub(super) struct Deployment {
     releases: BTreeMap<String, Release>,
     tree: Tree,
     requirements: Requirements,
+    /// Files of the application's folder that are not copied, each with the way to copy it.
+    pub left_out: Vec<String>,
     /// The way into Grafana.
     pub access: GrafanaAccess,
     /// The administrator's password for the first start of Grafana. It is never sent to a running one.
@@ -71,14 +73,17 @@ impl Deployment {
         let dashboards = dashboards::wanted(&loaded).await?;
         let bundle = Bundle::render(spec, &Addresses::default())?;
         let added = bundle.get(ADDED_REQUIREMENTS).map(|content| content.masked().into_owned());
-        let tree = Tree { persistent: spec.app.persistent.clone(), ..project::tree(&loaded.app_dir())? };
-        warn_of_large_files(&tree, &context.events);
+        let app_folder = project::app_folder(&loaded.app_dir(), &spec.app.include)?;
+        let notices = project::notices(&app_folder, &loaded);
+        notices.warnings.iter().for_each(|warning| context.events.warn(warning.clone()));
+        let tree = Tree { persistent: spec.app.persistent.clone(), ..app_folder.tree };
         let first_password = Secret::random()?;
         let access = GrafanaAccess::with(&loaded, &*provider, &secrets)?;
         access.password()?.iter().chain([&first_password]).for_each(|secret| context.secrets.add(secret));
         Ok(Self {
             releases: project::releases(spec.monitoring.install.releases(), loaded.base_dir())?,
             tree,
+            left_out: notices.left_out,
             requirements: project::requirements(
                 &loaded.app_dir(),
                 &spec.app.requirements,
@@ -234,28 +239,4 @@ impl Deployment {
     fn wanted(&self, machines: &[Machine]) -> Vec<Machine> {
         machines.iter().filter(|machine| self.hosts().any(|host| host == machine.name)).cloned().collect()
     }
-}
-
-/// How many large files are named; the rest is counted.
-const LARGE_FILES_NAMED: usize = 5;
-
-/// Warns of large files, which are probably not code but are copied to every application host.
-fn warn_of_large_files(tree: &Tree, events: &Events) {
-    let large = tree.large_files();
-    let Some((largest, _)) = large.first() else { return };
-    let megabytes = |size: u64| format!("{} MB", size / 1_000_000);
-    let named: Vec<String> = large
-        .iter()
-        .take(LARGE_FILES_NAMED)
-        .map(|(name, size)| format!("`{name}` ({})", megabytes(*size)))
-        .collect();
-    let more = match large.len().saturating_sub(LARGE_FILES_NAMED) {
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
-    events.warn(format!(
-        "large files are copied to every application host: {}{more}; to exclude data, add a line to the `.gitignore` \
-         of the application's folder, such as `/{largest}`",
-        named.join(", ")
-    ));
 }

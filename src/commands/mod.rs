@@ -13,6 +13,7 @@ mod context;
 mod dashboards;
 mod deployment;
 mod down;
+mod ending;
 mod explain;
 mod grafana;
 mod logs;

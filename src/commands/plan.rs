@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::context::Context;
 use super::deployment::Deployment;
+use super::ending;
 use super::outcome::Outcome;
 use crate::error::{Error, Exit, Result};
 
@@ -30,7 +31,13 @@ pub(super) async fn run(context: &Context) -> Result<Outcome> {
         lines.push(look.plan.to_string().trim_end().to_owned());
     }
     lines.extend(silent.iter().map(|error| format!("! not checked: {error}")));
+    lines.extend(deployment.left_out.iter().map(|what| format!("left out: {what}")));
+    let warnings = ending::warnings(ending::known(&look.hosts).values());
+    lines.extend(warnings.iter().map(|warning| format!("warning: {warning}")));
     lines.extend(deployment.unavailable.iter().map(|why| format!("missing: {why}")));
-    let json = json!({ "plan": json, "silent": silent, "missing": deployment.unavailable });
+    let json = json!({
+        "plan": json, "silent": silent, "missing": deployment.unavailable,
+        "left_out": deployment.left_out, "warnings": warnings,
+    });
     Ok(Outcome::success(lines.join("\n"), json).with_exit(exit))
 }

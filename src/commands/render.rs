@@ -13,6 +13,7 @@ use super::outcome::Outcome;
 use crate::cli::RenderArgs;
 use crate::error::{Error, Result};
 use crate::playbook::Playbook;
+use crate::project;
 use crate::render::{Addresses, Bundle, RuleTests, Tool, ToolVerdict, check, rule_tests, warnings};
 use crate::spec::{Loaded, Spec, load};
 
@@ -32,9 +33,14 @@ pub(super) async fn run(args: &RenderArgs, context: &Context) -> Result<Outcome>
     }
     let bundle = Bundle::render(&loaded.spec, &addresses(args, &loaded.spec)?)?;
     let verdicts = check(&bundle)?;
-    let warnings = warnings(&loaded);
+    let app_folder = project::app_folder(&loaded.app_dir(), &loaded.spec.app.include)?;
+    let notices = project::notices(&app_folder, &loaded);
+    let warnings: Vec<String> = warnings(&loaded).into_iter().chain(notices.warnings).collect();
     for warning in &warnings {
         context.events.warn(warning.clone());
+    }
+    for what in &notices.left_out {
+        context.events.note(format!("left out: {what}"));
     }
     for (tool, _) in verdicts.iter().filter(|(_, verdict)| *verdict == ToolVerdict::NotInstalled) {
         let name = tool.name();

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use super::context::Context;
 use super::deployment::{Deployment, Look};
+use super::ending::{self, Ending};
 use super::open::port;
 use super::outcome::Outcome;
 use super::{annotations, grafana};
@@ -50,9 +51,12 @@ pub(super) async fn run(args: &UpArgs, context: &Context) -> Result<Outcome> {
     if look.plan.is_empty() && look.silent.is_empty() {
         let remotes = look.hosts.iter().map(|(host, connected)| (*host, &connected.remote)).collect();
         let troubles = troubles(&deployment, &remotes, events).await;
-        return Ok(unchanged(&deployment, &look.plan, look.hosts.len(), &troubles, begun.elapsed()));
+        let machines = look.hosts.values().map(|connected| &connected.machine);
+        let ending = Ending::new(&deployment.loaded.spec, machines, &ending::known(&look.hosts));
+        let took = begun.elapsed();
+        return Ok(unchanged(&deployment, &look.plan, look.hosts.len(), &troubles, &ending, took));
     }
-    let plan = text_of(&look);
+    let plan = text_of(&look, &deployment.left_out);
     let disruptions = look.plan.disruptions();
     if args.yes && !args.allow_downtime && !disruptions.is_empty() {
         return Err(refusal(&disruptions));
@@ -87,14 +91,22 @@ pub(super) async fn run(args: &UpArgs, context: &Context) -> Result<Outcome> {
         let remotes = hosts.iter().map(|(host, (connected, _))| (*host, &connected.remote)).collect();
         run.errors = troubles(&deployment, &remotes, events).await;
     }
-    Ok(run.outcome(begun.elapsed()))
+    let remotes = hosts.iter().map(|(host, (connected, _))| (*host, &connected.remote));
+    let reports = ending::current(remotes).await.unwrap_or_else(|error| {
+        run.errors.push(error);
+        BTreeMap::new()
+    });
+    let machines = hosts.values().map(|(connected, _)| &connected.machine);
+    let ending = Ending::new(&deployment.loaded.spec, machines, &reports);
+    Ok(run.outcome(&ending, begun.elapsed()))
 }
 
-/// The plan as text, with the hosts that did not answer.
-fn text_of(look: &Look) -> String {
+/// The plan as text, with the hosts that did not answer and the files that are not copied.
+fn text_of(look: &Look, left_out: &[String]) -> String {
     let plan = (!look.plan.is_empty()).then(|| look.plan.to_string().trim_end().to_owned());
     let silent = look.silent.iter().map(|error| format!("! not checked: {}", in_full(error)));
-    plan.into_iter().chain(silent).collect::<Vec<_>>().join("\n")
+    let left_out = left_out.iter().map(|what| format!("left out: {what}"));
+    plan.into_iter().chain(silent).chain(left_out).collect::<Vec<_>>().join("\n")
 }
 
 /// Checks the health of the setup: see [`apply::troubles`].
@@ -131,6 +143,7 @@ fn unchanged(
     plan: &Plan,
     sessions: usize,
     troubles: &[Error],
+    ending: &Ending,
     took: Duration,
 ) -> Outcome {
     let of_hosts = plan.hosts.values().flat_map(|host| &host.missing);
@@ -143,6 +156,7 @@ fn unchanged(
     )];
     lines.extend(plan.kept.iter().map(|one| format!("left as it is: {}: {}", one.what, one.why)));
     lines.extend(missing.iter().map(|why| format!("missing: {why}")));
+    lines.extend(ending.lines());
     lines.extend(troubles.iter().map(in_full));
     if !troubles.is_empty() {
         lines.push("there is nothing to change, but there are problems".into());
@@ -150,6 +164,7 @@ fn unchanged(
     let errors: Vec<String> = troubles.iter().map(Error::in_one_line).collect();
     let mut json = json!({
         "changed": false, "ssh_sessions": sessions, "kept": plan.kept, "missing": missing, "errors": errors,
+        "urls": ending.urls(), "warnings": ending.warnings,
     });
     if let Some(calls) = calls {
         json["api_calls"] = calls.into();
@@ -359,7 +374,7 @@ impl Run<'_> {
     }
 
     /// What worked, what did not, and the command that continues.
-    fn outcome(self, took: Duration) -> Outcome {
+    fn outcome(self, ending: &Ending, took: Duration) -> Outcome {
         let (optional, failed) = self.failed();
         let missing: Vec<String> = self
             .missing
@@ -379,6 +394,9 @@ impl Run<'_> {
         );
         lines.extend(self.errors.iter().map(in_full));
         let bad = self.is_bad();
+        if !bad {
+            lines.extend(ending.lines());
+        }
         lines.push(if bad {
             "not everything worked; `monctl up` goes on from here".into()
         } else {
@@ -396,6 +414,8 @@ impl Run<'_> {
             }))).collect::<serde_json::Map<_, _>>(),
             "missing": missing,
             "errors": self.errors.iter().map(Error::in_one_line).collect::<Vec<_>>(),
+            "urls": ending.urls(),
+            "warnings": ending.warnings,
         });
         let exit = if bad { Exit::Failed } else { self.deployment.exit_without_dashboards() };
         Outcome::success(lines.join("\n"), json).with_exit(exit)

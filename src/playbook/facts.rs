@@ -8,6 +8,7 @@ use std::time::Duration;
 use base64::Engine;
 
 use super::change::ChangeKind;
+use super::settings_report::SettingsReport;
 use crate::digest::Sha256;
 use crate::error::{Error, Result};
 
@@ -182,6 +183,8 @@ pub struct Facts {
     pub applied: BTreeMap<String, Sha256>,
     /// Files that an application wrote next to its code, on a host of the previous version: paths below that folder.
     pub beside: Vec<String>,
+    /// What the settings of the application that runs reveal; none before its first deploy.
+    pub settings: Option<SettingsReport>,
 }
 
 /// Length of an invalid line that is shown.
@@ -288,6 +291,8 @@ impl Facts {
                 self.files.entry(path.into()).or_default().content = String::from_utf8(bytes).ok();
             }
             ["beside", name] => self.beside.push(name.into()),
+            // A damaged record counts as missing.
+            ["settings", json] => self.settings = SettingsReport::parse(json),
             ["applied", step, digest] => {
                 if let Ok(digest) = digest.parse() {
                     self.applied.insert(step.into(), digest);

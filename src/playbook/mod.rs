@@ -13,6 +13,7 @@ mod quote;
 mod retired;
 mod script;
 mod service;
+mod settings_report;
 mod step;
 mod step_id;
 #[cfg(test)]
@@ -28,5 +29,6 @@ pub use script::{
     APPLIED_DIRECTORY, HostIdentity, Removal, Script, apply_script, bootstrap, facts_script, removal_script,
 };
 pub use service::{OnChange, Service};
+pub use settings_report::{SETTINGS_REPORT, SettingsReport};
 pub use step::{Playbook, Step, StepKind};
 pub use step_id::StepId;

@@ -18,7 +18,8 @@ pub(super) fn resolve(root: &Path, path: &Path) -> Result<Option<PathBuf>> {
             path.display(),
             target.display()
         ))
-        .remedy("replace the link by the file or folder itself, or exclude it with `.gitignore`")),
+        .remedy("replace the link by the file or folder itself, or exclude it with `.gitignore` (if git tracks it, also remove it \
+                  from git's index: `git rm --cached`)")),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) if path.is_symlink() && error.kind() != io::ErrorKind::PermissionDenied => {
             Err(circle(path).because(error))

@@ -3,11 +3,14 @@
 
 mod dashboard;
 mod link;
+mod notices;
 mod releases;
 mod requirements;
+mod tracked;
 mod tree;
 
 pub use dashboard::Exported;
+pub use notices::{Notices, notices};
 pub use releases::releases;
 pub use requirements::requirements;
-pub use tree::tree;
+pub use tree::{AppFolder, app_folder};

@@ -1,8 +1,10 @@
-//! The application's folder as it is copied to hosts: what `.gitignore` does not exclude, without data.
+//! The application's folder as it is copied to hosts: what git tracks, what the spec includes, and what else
+//! `.gitignore` does not exclude, without data.
 //!
 //! Files are read piece by piece. Small ones stay in memory for the plan's diffs, up to a sum; the others are read
 //! again when they are sent.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -11,27 +13,15 @@ use ignore::overrides::OverrideBuilder;
 use ignore::{DirEntry, Walk, WalkBuilder};
 
 use super::link;
+use super::tracked::Tracked;
 use crate::digest::Sha256;
 use crate::error::{Error, Result};
 use crate::playbook::{File, Tree};
+use crate::spec::IncludePattern;
 
-/// Never copied to a host, whether ignored by git or not: caches, environments, secrets, and databases, since the
-/// developer's own must never replace the one in use.
-const LEFT_OUT: [&str; 13] = [
-    ".git",
-    "__pycache__",
-    "*.pyc",
-    ".venv",
-    "venv",
-    "node_modules",
-    ".env",
-    ".env.*",
-    "*.sqlite3",
-    "*.sqlite3-*",
-    "*.sqlite",
-    "*.db",
-    ".pytest_cache",
-];
+/// Folders and caches that are copied only if git tracks what is in them.
+const LEFT_OUT: [&str; 8] =
+    [".git", "__pycache__", "*.pyc", ".venv", "venv", "node_modules", ".env/", ".pytest_cache"];
 
 /// Larger files are not kept in memory; the sum of all kept files is limited, too.
 const KEPT_FILE_BYTES: u64 = 1 << 20;
@@ -41,15 +31,57 @@ const FILES_AT_MOST: usize = 200_000;
 /// Limit of folders read through links: links to folders of links multiply them.
 const LINKED_FOLDERS_AT_MOST: usize = 2_000;
 
-/// Reads the application's folder.
+/// The application's folder as it was read.
+#[derive(Debug)]
+pub struct AppFolder {
+    /// What is copied to hosts.
+    pub tree: Tree,
+    /// Secrets and databases that git does not ignore, and that are not copied.
+    pub(super) private: BTreeSet<String>,
+    /// Submodules of git that are not checked out, so that nothing of them is copied.
+    pub(super) empty_submodules: BTreeSet<String>,
+    /// Whether git tracks files of the folder.
+    pub(super) has_tracked_files: bool,
+    /// Whether this computer has no git to list what it tracks.
+    pub(super) is_without_git: bool,
+}
+
+/// Reads the application's folder. `include` adds files that git ignores.
 ///
 /// # Errors
-/// When a file cannot be read or its name is not portable; when a link leads out of the folder or is circular.
-pub fn tree(folder: &Path) -> Result<Tree> {
+/// When a file cannot be read or its name is not portable; when a link leads out of the folder or is circular; when git
+/// fails.
+pub fn app_folder(folder: &Path, include: &[IncludePattern]) -> Result<AppFolder> {
     let root = folder.canonicalize().map_err(|error| unreadable(folder, error))?;
-    let mut reader = Reader { folder, root: root.clone(), tree: Tree::default(), kept: 0, linked_folders: 0 };
+    let tracked = Tracked::below(&root)?;
+    let found = AppFolder {
+        tree: Tree::default(),
+        private: BTreeSet::new(),
+        empty_submodules: BTreeSet::new(),
+        has_tracked_files: matches!(tracked, Tracked::Files(_)),
+        is_without_git: tracked == Tracked::NoGit,
+    };
+    let mut reader =
+        Reader { folder, root: root.clone(), tracked, found, kept: 0, followed: BTreeSet::new() };
     reader.walk(&root, Path::new(""), &mut Vec::new())?;
-    Ok(reader.tree)
+    for pattern in include {
+        for path in pattern.files(&root).map_err(|error| unreadable(folder, error))? {
+            reader.take(&root.join(&path), &path, &mut vec![root.clone()])?;
+        }
+    }
+    let AppFolder { tree, private, .. } = &mut reader.found;
+    private.retain(|name| !tree.files.contains_key(name));
+    Ok(reader.found)
+}
+
+/// Whether the name is that of a file with secrets, such as `.env` and `.env.production`.
+pub(super) fn has_secrets(name: &str) -> bool {
+    name == ".env" || name.starts_with(".env.")
+}
+
+/// Whether the name is that of a database: the developer's own must never replace the one in use.
+pub(super) fn is_database(name: &str) -> bool {
+    [".sqlite3", ".sqlite", ".db"].iter().any(|end| name.ends_with(end)) || name.contains(".sqlite3-")
 }
 
 struct Reader<'a> {
@@ -57,11 +89,12 @@ struct Reader<'a> {
     folder: &'a Path,
     /// The same without links.
     root: PathBuf,
-    tree: Tree,
+    tracked: Tracked,
+    found: AppFolder,
     /// The bytes that are kept in memory.
     kept: u64,
-    /// How many folders were read because a link leads to them.
-    linked_folders: usize,
+    /// The links to folders that were read.
+    followed: BTreeSet<PathBuf>,
 }
 
 impl Reader<'_> {
@@ -73,37 +106,70 @@ impl Reader<'_> {
             let entry = entry.map_err(|error| unreadable(self.folder, error))?;
             let below = entry.path().strip_prefix(folder).unwrap_or(entry.path());
             let name = name.join(below);
-            match entry.file_type() {
-                Some(kind) if kind.is_file() => self.add(entry.path(), &name)?,
-                Some(kind) if kind.is_symlink() => self.follow(entry.path(), &name, above)?,
-                _ => {}
+            let file_name = entry.file_name().to_string_lossy();
+            if entry.file_type().is_none_or(|kind| kind.is_dir()) {
+                continue;
+            }
+            let is_private = has_secrets(&file_name) || is_database(&file_name);
+            if is_private && !self.tracked.has(self.inside(entry.path())) {
+                self.found.private.insert(name.to_string_lossy().into_owned());
+            } else {
+                self.take(entry.path(), &name, above)?;
+            }
+        }
+        for path in self.tracked.at_or_below(self.inside(folder)) {
+            let path = self.root.join(path);
+            let name = name.join(path.strip_prefix(folder).unwrap_or(&path));
+            if !is_in_environment(&path, folder) {
+                self.take(&path, &name, above)?;
             }
         }
         above.pop();
         Ok(())
     }
 
-    fn follow(&mut self, link: &Path, name: &Path, above: &mut Vec<PathBuf>) -> Result<()> {
-        let Some(target) = link::resolve(&self.root, link)? else { return Ok(()) };
-        if target.is_dir() {
-            if link.starts_with(&target) || above.contains(&target) {
-                return Err(link::circle(&self.folder.join(name)));
-            }
-            if is_environment(&target) {
-                return Ok(());
-            }
-            self.linked_folders += 1;
-            if self.linked_folders > LINKED_FOLDERS_AT_MOST {
-                let text = format!(
-                    "links in `{}` lead to folders more than {LINKED_FOLDERS_AT_MOST} times",
-                    self.folder.display()
-                );
-                return Err(Error::invalid(text)
-                    .remedy("exclude the folders whose links lead to other folders with `.gitignore`"));
-            }
-            return self.walk(&target, name, above);
+    /// A path of the folder, relative to it.
+    fn inside<'p>(&self, path: &'p Path) -> &'p Path {
+        path.strip_prefix(&self.root).unwrap_or(path)
+    }
+
+    /// Adds a file, or what a link leads to.
+    fn take(&mut self, path: &Path, name: &Path, above: &mut Vec<PathBuf>) -> Result<()> {
+        if name.to_str().is_some_and(|name| self.found.tree.files.contains_key(name)) {
+            return Ok(());
         }
-        if target.is_file() { self.add(&target, name) } else { Ok(()) }
+        // A folder on the way may be a link, too.
+        let Some(target) = link::resolve(&self.root, path)? else { return Ok(()) };
+        if !target.is_dir() {
+            return if target.is_file() { self.add(&target, name) } else { Ok(()) };
+        }
+        if path.is_symlink() {
+            return self.follow(path, &target, name, above);
+        }
+        // git lists a submodule that is not checked out as one path.
+        self.found.empty_submodules.insert(name.to_string_lossy().into_owned());
+        Ok(())
+    }
+
+    fn follow(&mut self, link: &Path, target: &Path, name: &Path, above: &mut Vec<PathBuf>) -> Result<()> {
+        if link.starts_with(target) || above.iter().any(|folder| folder == target) {
+            return Err(link::circle(&self.folder.join(name)));
+        }
+        if is_environment(target) {
+            return Ok(());
+        }
+        if !self.followed.insert(name.to_owned()) {
+            return Ok(());
+        }
+        if self.followed.len() > LINKED_FOLDERS_AT_MOST {
+            let text = format!(
+                "links in `{}` lead to folders more than {LINKED_FOLDERS_AT_MOST} times",
+                self.folder.display()
+            );
+            return Err(Error::invalid(text)
+                .remedy("exclude the folders whose links lead to other folders with `.gitignore`"));
+        }
+        self.walk(target, name, above)
     }
 
     fn add(&mut self, path: &Path, name: &Path) -> Result<()> {
@@ -121,8 +187,8 @@ impl Reader<'_> {
         };
         self.kept += if is_kept { size } else { 0 };
         let is_executable = path.metadata().map_err(failed)?.permissions().mode() & 0o100 != 0;
-        self.tree.files.insert(name, (file, is_executable));
-        if self.tree.files.len() > FILES_AT_MOST {
+        self.found.tree.files.insert(name, (file, is_executable));
+        if self.found.tree.files.len() > FILES_AT_MOST {
             let text = format!("`{}` holds more than {FILES_AT_MOST} files", self.folder.display());
             return Err(Error::invalid(text).remedy(
                 "exclude other files than code with `.gitignore`, or set `app.path` to the project's own folder",
@@ -154,6 +220,11 @@ fn is_environment(path: &Path) -> bool {
     path.join("pyvenv.cfg").is_file()
 }
 
+/// Whether a path below `folder` is in a Python environment, which fits this computer only.
+fn is_in_environment(path: &Path, folder: &Path) -> bool {
+    path.ancestors().skip(1).take_while(|above| *above != folder).any(is_environment)
+}
+
 fn unreadable(folder: &Path, error: impl std::error::Error + Send + Sync + 'static) -> Error {
     Error::invalid(format!("cannot read the application's folder `{}`", folder.display())).because(error)
 }
@@ -174,6 +245,12 @@ mod tests {
     use std::os::unix::fs::symlink;
 
     use super::*;
+
+    use super::super::tracked::tests::git;
+
+    fn tree(folder: &Path) -> Result<Tree> {
+        app_folder(folder, &[]).map(|found| found.tree)
+    }
 
     fn names(folder: &Path) -> Vec<String> {
         tree(folder).unwrap().files.into_keys().collect()
@@ -201,6 +278,82 @@ mod tests {
             fs::write(path, if name == ".gitignore" { "media/\n" } else { "" }).unwrap();
         }
         assert_eq!(names(folder.path()), [".gitignore", "manage.py", "notes/wsgi.py"]);
+    }
+
+    #[test]
+    fn everything_that_git_tracks_is_copied_and_other_secrets_and_databases_are_named() {
+        let folder = project(&[
+            "app/manage.py",
+            "app/places.db",
+            "app/.env.example",
+            "app/.env",
+            "app/own.sqlite3",
+            "app/lib/a.mo",
+            "app/env/pyvenv.cfg",
+            "app/env/x.py",
+            "app/built/b.css",
+            "app/new.py",
+            "app/linked/c.db",
+        ]);
+        let app = folder.path().join("app");
+        fs::write(app.join(".gitignore"), "lib/\n*.mo\nbuilt/\n*.db\n.env.*\nenv/\n").unwrap();
+        symlink("lib", app.join("also")).unwrap();
+        symlink("linked/c.db", app.join("c.db")).unwrap();
+        git(&app, &["init", "--quiet"]);
+        let tracked = ["manage.py", "places.db", ".env.example", "lib", "env", "also", "c.db", "linked"];
+        git(&app, &[&["add", "--force"][..], &tracked].concat());
+        let found = app_folder(&app, &[]).unwrap();
+        let expected = [
+            ".env.example",
+            ".gitignore",
+            "also/a.mo",
+            "c.db",
+            "lib/a.mo",
+            "linked/c.db",
+            "manage.py",
+            "new.py",
+            "places.db",
+        ];
+        assert_eq!(found.tree.files.into_keys().collect::<Vec<_>>(), expected);
+        assert_eq!(found.private, [".env", "own.sqlite3"].map(str::to_owned).into());
+        let include = ["built".parse().unwrap()];
+        assert!(app_folder(&app, &include).unwrap().tree.files.contains_key("built/b.css"));
+        // A deleted file is no longer part of the project.
+        fs::remove_file(app.join("places.db")).unwrap();
+        assert!(!names(&app).contains(&"places.db".to_owned()));
+    }
+
+    #[test]
+    fn submodules_are_copied_and_those_that_are_not_checked_out_are_named() {
+        let folder = project(&["library/code.py"]);
+        let library = folder.path().join("library");
+        git(&library, &["init", "--quiet"]);
+        git(&library, &["add", "code.py"]);
+        git(&library, &["commit", "--quiet", "--message", "first"]);
+        let app = folder.path().join("app");
+        fs::create_dir(&app).unwrap();
+        git(&app, &["init", "--quiet"]);
+        git(&app, &["submodule", "--quiet", "add", library.to_str().unwrap(), "library"]);
+        let found = app_folder(&app, &[]).unwrap();
+        assert!(found.tree.files.contains_key("library/code.py") && found.empty_submodules.is_empty());
+        git(&app, &["submodule", "--quiet", "deinit", "--force", "library"]);
+        let found = app_folder(&app, &[]).unwrap();
+        assert!(!found.tree.files.contains_key("library/code.py"));
+        assert_eq!(found.empty_submodules, ["library".to_owned()].into());
+    }
+
+    #[test]
+    fn a_tracked_link_out_of_the_folder_is_refused() {
+        let folder = project(&["app/manage.py", "app/code/x.py"]);
+        let app = folder.path().join("app");
+        git(&app, &["init", "--quiet"]);
+        fs::write(app.join(".gitignore"), "code\n").unwrap();
+        git(&app, &["add", "--force", "code"]);
+        // The folder became a link since.
+        fs::rename(app.join("code"), folder.path().join("outside/code")).unwrap();
+        symlink("../outside/code", app.join("code")).unwrap();
+        let error = tree(&app).unwrap_err();
+        assert!(error.message().contains("leads out of the application's folder"), "{error}");
     }
 
     #[test]

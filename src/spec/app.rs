@@ -7,7 +7,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::names::{
-    AppModule, Cidr, DebianPackage, EnvName, ManagementCommand, PersistentPath, Port, ProcessName, UrlPath,
+    AppModule, Cidr, DebianPackage, EnvName, IncludePattern, ManagementCommand, PersistentPath, Port,
+    ProcessName, UrlPath,
 };
 use super::process::Process;
 use super::secret_ref::SecretRef;
@@ -47,6 +48,10 @@ pub struct App {
     /// The application's environment: plain values and secret references.
     #[serde(default)]
     pub env: BTreeMap<EnvName, EnvValue>,
+    /// A file with more variables, such as `.env`, relative to the spec. It is read on this computer; its values are
+    /// secrets, and `env` wins over it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub env_file: Option<PathBuf>,
     /// Debian packages that the application or the build of its requirements needs, such as `gcc`, `python3-dev` and
     /// `libpq-dev`. They are installed on every application host; `down` removes those that were not there before.
     #[serde(default)]
@@ -64,6 +69,9 @@ pub struct App {
     /// does nothing without a database; an empty list runs nothing.
     #[serde(default = "default_release")]
     pub release: Vec<ManagementCommand>,
+    /// Files that are copied to hosts although git ignores them, such as built CSS: paths and globs relative to `path`.
+    #[serde(default)]
+    pub include: Vec<IncludePattern>,
     /// How requests are counted. Defaults to `builtin` if the settings in use install django-prometheus and the
     /// project's URLs show its path, else to `exporter`.
     #[serde(default)]

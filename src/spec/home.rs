@@ -37,6 +37,9 @@ pub(super) fn expand(spec: &mut Spec, home: Option<&Path>) -> Vec<SpecFinding> {
 
 fn each_path(spec: &mut Spec, visit: &mut impl FnMut(KeyPath, &mut PathBuf)) {
     visit("app.path".into(), &mut spec.app.path);
+    if let Some(path) = &mut spec.app.env_file {
+        visit("app.env_file".into(), path);
+    }
     let word = if spec.monitoring.install.is_release() { "release" } else { "distribution" };
     let (Install::Distribution(releases) | Install::Release(releases)) = &mut spec.monitoring.install;
     if let Some(catalogue) = &mut releases.catalogue {
@@ -80,7 +83,7 @@ fn each_secret(spec: &mut Spec, visit: &mut impl FnMut(KeyPath, &mut PathBuf)) {
             visit(at.and("command").and(0), &mut path);
             *program = path.to_string_lossy().into_owned();
         }
-        Some(SecretRef::Env(_)) | None => {}
+        Some(SecretRef::Env(_) | SecretRef::EnvFile) | None => {}
     };
     let notify = KeyPath::from("notify");
     if let Some(slack) = &mut spec.notify.slack {

@@ -4,6 +4,7 @@ use std::env;
 use std::path::{Path, PathBuf};
 
 use super::catalogue::Catalogue;
+use super::env_file::{self, FileVariables};
 use super::excerpt::Excerpt;
 use super::finding::SpecFinding;
 use super::lack::lacks;
@@ -24,6 +25,8 @@ pub struct Loaded {
     /// The spec, with all defaults filled in.
     pub spec: Spec,
     pub(super) origin: Origin,
+    /// The variables of `app.env_file`.
+    pub(super) file_variables: FileVariables,
 }
 
 impl Loaded {
@@ -60,7 +63,12 @@ impl Loaded {
 
     /// Whether the settings of the Django project name something.
     pub fn settings_mention(&self, name: &str) -> bool {
-        detect::settings_mention(&self.app_dir(), &self.spec.app, name)
+        detect::settings_mention(&self.app_dir(), &self.spec.app, &self.file_variables, name)
+    }
+
+    /// The files of the Django project's settings in use; none where they cannot be found without running the project.
+    pub fn settings_files(&self) -> Option<Vec<PathBuf>> {
+        detect::settings_files(&self.app_dir(), &self.spec.app, &self.file_variables)
     }
 
     /// The folder of the Django project.
@@ -118,15 +126,19 @@ fn read(source: SpecFile) -> Result<Loaded> {
     let homeless = home::expand(&mut spec, home.as_deref().map(Path::new));
     faulty.extend(homeless.iter().map(|finding| finding.path.clone()));
     spec.catalogue = catalogue(&spec, base)?;
-    let mut spec = decided(spec, &root, base);
+    let (file_variables, of_env_file) = env_file::read(&mut spec.app, base);
+    let mut spec = decided(spec, &root, base, &file_variables);
     let mut findings: Vec<SpecFinding> = count(&mut spec, counted).into_iter().collect();
-    findings.extend(meaning::check(&spec, base));
+    findings.extend(of_env_file);
+    let mentions =
+        |name: &str| detect::settings_mention(&base.join(&spec.app.path), &spec.app, &file_variables, name);
+    findings.extend(meaning::check(&spec, base, &mentions));
     findings.retain(|finding| finding.is_of_user(&faulty));
     findings.extend(homeless);
     problems
         .extend(findings.into_iter().map(|it| Problem::new(place_of(&it, &root, &source.text), it.message)));
     if problems.is_empty() {
-        Ok(Loaded { spec, origin: Origin { source, root } })
+        Ok(Loaded { spec, origin: Origin { source, root }, file_variables })
     } else {
         Err(invalid(&source, problems))
     }
@@ -152,8 +164,8 @@ fn count(spec: &mut Spec, counted: bool) -> Option<SpecFinding> {
 }
 
 /// Fills in defaults that depend on other files.
-fn decided(mut spec: Spec, root: &Node, base: &Path) -> Spec {
-    detect::decide(&base.join(&spec.app.path), &mut spec.app);
+fn decided(mut spec: Spec, root: &Node, base: &Path, variables: &FileVariables) -> Spec {
+    detect::decide(&base.join(&spec.app.path), &mut spec.app, variables);
     if !root.has("alerts") {
         let all = spec.catalogue.default_alerts();
         spec.alerts = all.into_iter().filter(|(name, _)| lacks(name.as_str(), &spec).is_none()).collect();

@@ -25,11 +25,12 @@ use crate::integrations::Integration;
 /// Products that come as a release.
 const RELEASES: [&str; 4] = ["prometheus", "alertmanager", "node_exporter", "grafana"];
 
-/// All findings. `base` is the folder to which the spec's paths are relative.
-pub(super) fn check(spec: &Spec, base: &Path) -> Vec<SpecFinding> {
+/// All findings. `base` is the folder to which the spec's paths are relative; `mentions` returns whether the project's
+/// settings name something.
+pub(super) fn check(spec: &Spec, base: &Path, mentions: &dyn Fn(&str) -> bool) -> Vec<SpecFinding> {
     let mut findings = Vec::new();
     durations(spec, &mut findings);
-    alerts::check(spec, &base.join(&spec.app.path), &mut findings);
+    alerts::check(spec, mentions, &mut findings);
     notify::check(spec, &mut findings);
     provider(&spec.provider, &mut findings);
     discovery(spec, &mut findings);

@@ -82,6 +82,12 @@ fn is_identifier(text: &str) -> bool {
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
+/// Whether the text is a path below a folder: parts with `/` between them, none of them `.` or `..`.
+fn is_path_below(text: &str) -> bool {
+    text.split('/')
+        .all(|part| !["", ".", ".."].contains(&part) && !part.contains(|c: char| c.is_control() || c == '\\'))
+}
+
 text_type! {
     /// A module with a WSGI or ASGI callable in dotted notation, such as `mysite.wsgi`, followed by `:NAME` if the
     /// callable is not named `application`.
@@ -251,11 +257,7 @@ text_type! {
     PersistentPath,
     "^([^./\\\\\\x00-\\x1f\\x7f][^/\\\\\\x00-\\x1f\\x7f]*|\\.[^./\\\\\\x00-\\x1f\\x7f][^/\\\\\\x00-\\x1f\\x7f]*|\\.\\.[^/\\\\\\x00-\\x1f\\x7f]+)(/([^./\\\\\\x00-\\x1f\\x7f][^/\\\\\\x00-\\x1f\\x7f]*|\\.[^./\\\\\\x00-\\x1f\\x7f][^/\\\\\\x00-\\x1f\\x7f]*|\\.\\.[^/\\\\\\x00-\\x1f\\x7f]+))*$",
     "data",
-    |text| {
-        text.split('/').all(|part| {
-            !["", ".", ".."].contains(&part) && !part.contains(|c: char| c.is_control() || c == '\\')
-        })
-    },
+    is_path_below,
     "a path is relative to `app.path`, without `.` and `..`, such as `data` or `logs/app.log`"
 }
 
@@ -264,6 +266,15 @@ impl PersistentPath {
     pub fn holds(&self, path: &str) -> bool {
         path.strip_prefix(self.0.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
+}
+
+text_type! {
+    /// Files below the application's folder: a path, or a glob.
+    IncludePattern,
+    "^([^./\\\\\\x00-\\x1f\\x7f][^/\\\\\\x00-\\x1f\\x7f]*|\\.[^./\\\\\\x00-\\x1f\\x7f][^/\\\\\\x00-\\x1f\\x7f]*|\\.\\.[^/\\\\\\x00-\\x1f\\x7f]+)(/([^./\\\\\\x00-\\x1f\\x7f][^/\\\\\\x00-\\x1f\\x7f]*|\\.[^./\\\\\\x00-\\x1f\\x7f][^/\\\\\\x00-\\x1f\\x7f]*|\\.\\.[^/\\\\\\x00-\\x1f\\x7f]+))*$",
+    "static/css/*.css",
+    is_path_below,
+    "a path or glob is relative to `app.path`, without `.` and `..`, such as `static/dist` or `static/css/*.css`"
 }
 
 text_type! {

@@ -18,6 +18,9 @@ pub enum SecretRef {
     File(PathBuf),
     /// A command with its arguments; its standard output, with one final newline removed.
     Command(Vec<String>),
+    /// The value of this name in `app.env_file`. Only loading makes such a reference.
+    #[serde(skip_deserializing)]
+    EnvFile,
 }
 
 /// A secret of a spec, named by the key of its reference.

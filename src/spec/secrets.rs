@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use super::app::{EnvValue, fits_environment};
 use super::load::Loaded;
 use super::model::Spec;
-use super::names::BaseUrl;
+use super::names::{BaseUrl, EnvName};
 use super::problem::Problem;
 use super::secret_ref::{SecretName, SecretRef};
 use crate::bounded::read_text;
@@ -66,13 +66,10 @@ impl Secrets {
         let reference =
             loaded.spec.secret_refs().find(|(name, _)| name == wanted).map(|(_, reference)| reference);
         let secret = reference.ok_or_else(|| "the spec has no such reference".to_owned());
-        secret
-            .and_then(|reference| read(reference, loaded.base_dir()))
-            .and_then(|value| fit(wanted, value))
-            .map_err(|message| {
-                Error::invalid(format!("`{wanted}`: {message}"))
-                    .remedy("correct its reference; nothing was changed")
-            })
+        secret.and_then(|reference| look_up(loaded, wanted, reference)).map_err(|message| {
+            Error::invalid(format!("`{wanted}`: {message}"))
+                .remedy("correct its reference; nothing was changed")
+        })
     }
 
     /// Resolves every secret that the spec refers to. Only commands that change hosts call it.
@@ -83,7 +80,7 @@ impl Secrets {
         let mut problems = Vec::new();
         let mut secrets = BTreeMap::new();
         for (name, reference) in loaded.spec.secret_refs() {
-            match read(reference, loaded.base_dir()).and_then(|value| fit(&name, value)) {
+            match look_up(loaded, &name, reference) {
                 Ok(secret) => drop(secrets.insert(name, secret)),
                 Err(message) => {
                     let place = loaded.origin.root.locate(name.to_string().split('.'));
@@ -102,25 +99,34 @@ impl Secrets {
     }
 }
 
-/// The value, or why it cannot be read. Standard error of a command may contain secrets and is dropped.
-fn read(reference: &SecretRef, base: &Path) -> Result<Secret, String> {
-    let text = match reference {
-        SecretRef::Env(variable) => env::var(variable.as_str()).map_err(|error| match error {
-            env::VarError::NotPresent => format!("the environment variable `{variable}` is not set"),
-            env::VarError::NotUnicode(_) => {
-                format!("the environment variable `{variable}` is not UTF-8")
-            }
-        })?,
-        SecretRef::File(path) => {
-            let path = base.join(path);
+/// The value of a secret, or why there is none that fits its purpose.
+fn look_up(loaded: &Loaded, name: &SecretName, reference: &SecretRef) -> Result<Secret, String> {
+    let text = match (reference, name) {
+        // Loading has read and checked it; an empty value is one.
+        (SecretRef::EnvFile, SecretName::Env(variable)) => {
+            let value = loaded.file_variables.get(variable).cloned();
+            return value.ok_or_else(|| "`app.env_file` does not set it".to_owned());
+        }
+        (SecretRef::EnvFile, _) => return Err("only variables are in `app.env_file`".to_owned()),
+        (SecretRef::Env(variable), _) => of_environment(variable)?,
+        (SecretRef::File(path), _) => {
+            let path = loaded.base_dir().join(path);
             read_text(&path).map_err(|error| format!("cannot read `{}`: {error}", path.display()))?
         }
-        SecretRef::Command(words) => command(words, base)?,
+        (SecretRef::Command(words), _) => command(words, loaded.base_dir())?,
     };
     let text = text.strip_suffix('\n').unwrap_or(&text);
-    Ok(Secret::new(text.strip_suffix('\r').unwrap_or(text)))
+    fit(name, Secret::new(text.strip_suffix('\r').unwrap_or(text)))
 }
 
+fn of_environment(variable: &EnvName) -> Result<String, String> {
+    env::var(variable.as_str()).map_err(|error| match error {
+        env::VarError::NotPresent => format!("the environment variable `{variable}` is not set"),
+        env::VarError::NotUnicode(_) => format!("the environment variable `{variable}` is not UTF-8"),
+    })
+}
+
+/// What a command prints. Its standard error may contain secrets and is dropped.
 fn command(words: &[String], base: &Path) -> Result<String, String> {
     let (program, arguments) = words.split_first().ok_or("the command is empty")?;
     let output = Command::new(program)

@@ -1,6 +1,7 @@
 //! Scenarios on one shared pair of machines. Each leaves everything as in the spec. The first one creates the objects
 //! that the others need, and always runs.
 
+use std::process::Command;
 use std::time::Duration;
 
 use monctl::host::HostName;
@@ -22,6 +23,7 @@ fn hosts_are_brought_up_kept_and_taken_down() {
         a_command_runs_on_a_host_word_for_word,
         a_management_command_runs_as_the_application_does,
         a_second_up_changes_nothing_with_one_ssh_session_per_host,
+        what_git_tracks_is_copied_and_settings_that_are_not_fit_for_users_are_warned_of,
         units_are_hardened_and_none_runs_as_root,
         changes_by_hand_are_repaired_and_nothing_else_is_touched,
         objects_removed_by_hand_are_recreated,
@@ -97,6 +99,50 @@ fn a_second_up_changes_nothing_with_one_ssh_session_per_host(site: &Site) {
     let after = [APP, MONITORING].map(logins);
     assert_eq!(after, before.map(|logins| logins + 2));
     assert_eq!(site.processes().changed_since(&processes), Vec::<&str>::new());
+}
+
+fn what_git_tracks_is_copied_and_settings_that_are_not_fit_for_users_are_warned_of(site: &Site) {
+    let files = site.files();
+    database(
+        site,
+        "insert into notebook_note (title, body, created, changed) values ('of the host', '', datetime(), datetime())",
+    );
+    std::fs::create_dir(site.path("app/built")).unwrap();
+    for (name, text) in [
+        ("app/.gitignore", "*.db\n*.sqlite3\nbuilt/\n"),
+        ("app/places.db", "places"),
+        ("app/built/x.css", "a {}"),
+        ("app/db.sqlite3", "the developer's own"),
+        ("variables", "export FROM_FILE='of the file'\nDEBUG=true\nALLOWED_HOSTS=shop.example.org\n"),
+    ] {
+        site.write(name, text);
+    }
+    for words in [&["init", "--quiet"][..], &["add", "--all"], &["add", "--force", "places.db", "db.sqlite3"]]
+    {
+        let git = Command::new("git").args(words).current_dir(site.path("app")).status();
+        assert!(git.unwrap().success(), "{words:?}");
+    }
+    site.edit("monctl.yaml", "    ALLOWED_HOSTS: \"*\"\n", "");
+    site.edit("monctl.yaml", "  env:\n", "  env_file: variables\n  include: [built]\n  env:\n");
+    let address = site.address(APP);
+    site.converge()
+        .stdout_contains(&format!("app: http://{address}:8000/"))
+        .stdout_contains("Grafana: `monctl open` opens it")
+        .stdout_contains("warning: DEBUG IS ON")
+        .stdout_contains(&format!("`ALLOWED_HOSTS` refuses the address `{address}` of app"))
+        .stdout_lacks("of the file");
+    site.monctl("plan").success().stdout_contains("warning: DEBUG IS ON").stdout_lacks("of the file");
+    site.monctl("up --yes").success().stdout_contains("no change").stdout_contains("warning: DEBUG IS ON");
+    assert_eq!(site.on(APP, "cd /srv/monctl/current && cat places.db built/x.css"), "placesa {}");
+    assert_eq!(
+        database(site, "select title from notebook_note where title = 'of the host'"),
+        "('of the host',)"
+    );
+    assert_eq!(site.on(APP, "stat -L -c '%a %U' /etc/monctl/app/environment"), "600 monctl-app");
+    assert_eq!(site.on(APP, "grep FROM_FILE /etc/monctl/app/environment"), "FROM_FILE=\"of the file\"");
+    database(site, "delete from notebook_note where title = 'of the host'");
+    site.put_back(&files);
+    site.converge().stdout_lacks("DEBUG IS ON");
 }
 
 fn a_command_runs_on_a_host_word_for_word(site: &Site) {

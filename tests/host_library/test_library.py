@@ -625,6 +625,22 @@ class Facts(OnHost):
         self.assertIn("sha256", [fields[0] for fields in answer])
         self.assertNotIn("content", [fields[0] for fields in answer])
 
+    def test_what_is_behind_a_link_is_not_read(self):
+        self.host.write("/var/lib/monctl/app/db.sqlite3", "hunter2")
+        folder = self.host.root / "srv/monctl/current"
+        folder.mkdir(parents=True)
+        for name, target in (("db.sqlite3", "/var/lib/monctl/app/db.sqlite3"), ("odd", "/a\nend")):
+            (folder / name).symlink_to(target)
+        names = ["db.sqlite3", "odd"]
+        answer = self.ask(files=[f"{DIGEST['a']}\tyes\t/srv/monctl/current/{name}\n" for name in names])
+        found = [fields for fields in answer if fields[0] in ("link", "sha256", "content")]
+        self.assertEqual(found, [["link", "/srv/monctl/current/db.sqlite3", "/var/lib/monctl/app/db.sqlite3"]])
+        self.assertEqual([fields[0] for fields in answer].count("end"), 1)
+
+    def test_the_report_about_the_settings_is_sent_in_one_line(self):
+        self.host.write("/etc/monctl/app/settings-report.json", '{"debug": true}')
+        self.assertIn(["settings", '{"debug": true}'], self.ask())
+
     def test_data_beside_the_code_is_listed_on_hosts_of_the_previous_version(self):
         question = "root\t/srv/monctl/app\t/var/lib/monctl/sets/app/tree.manifest"
         for name in ("manage.py", "db.sqlite3", "media/a b.png"):

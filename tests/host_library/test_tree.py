@@ -171,6 +171,18 @@ class Place(InFolder):
         self.assertTrue((self.release / "data").is_symlink())
         self.assertEqual((self.folder / "release.seeds/data/first.json").read_text(), "[]")
 
+    def test_a_database_of_the_project_becomes_a_seed(self):
+        put(self.release / "db.sqlite3", "first content")
+        self.assertEqual(self.place(files=["db.sqlite3"]), ["file\tdb.sqlite3"])
+        self.assertEqual(os.readlink(self.release / "db.sqlite3"), str(self.data / "db.sqlite3"))
+        self.assertEqual((self.folder / "release.seeds/db.sqlite3").read_text(), "first content")
+        self.assertEqual(self.place(files=["db.sqlite3"]), [])
+
+    def test_a_folder_where_a_database_should_be_is_refused(self):
+        put(self.release / "db/readme", "brought")
+        with self.assertRaises(SystemExit):
+            self.place(files=["db"])
+
     def test_code_where_the_application_writes_is_refused_with_the_line_that_keeps_it(self):
         put(self.release / "media/logo.png", "brought")
         with self.assertRaises(SystemExit) as refusal:
@@ -227,6 +239,19 @@ class Clear(InFolder):
 
 
 class Command(InFolder):
+    def test_the_report_about_the_settings_is_validated(self):
+        def report(found):
+            command = [sys.executable, "-I", str(LIBRARY / "tree.py"), "report"]
+            return subprocess.run(command, input=json.dumps(found), capture_output=True, text=True)
+
+        whole = {"debug": True, "insecure_key": False, "allowed_hosts": ["a"], "unserved": "/a\n", "absent": ["/b"]}
+        self.assertEqual(json.loads(report(whole | {"more": 1}).stdout), whole)
+        self.assertEqual(report(whole).stdout.count("\n"), 0)
+        other = {"debug": "x", "insecure_key": 1, "allowed_hosts": [1, "a"], "unserved": [], "absent": {"a": 1}}
+        expected = {"debug": False, "insecure_key": False, "allowed_hosts": ["a"], "unserved": None, "absent": []}
+        self.assertEqual(json.loads(report(other).stdout), expected)
+        self.assertNotEqual(report([]).returncode, 0)
+
     def test_the_static_folder_from_the_application_is_validated(self):
         def static(places):
             command = [sys.executable, "-I", str(LIBRARY / "tree.py"), "static"]

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::support::binary::{Monctl, Project, Ran, SPEC};
-use monctl::spec::{Catalogue, DrillKind, Install, Metrics, json_schema, load};
+use monctl::spec::{Catalogue, DrillKind, Install, Metrics, SecretName, Secrets, json_schema, load};
 
 /// Renders a spec in its own project, which must not change.
 #[track_caller]
@@ -717,6 +717,69 @@ fn secrets_that_cannot_be_read_are_listed_at_their_references() {
 }
 
 #[test]
+fn the_values_of_an_environment_file_are_secrets_and_those_of_the_spec_win() {
+    let spec = with("  path: site", "  path: site\n  env_file: site/.env\n  env: {SHOWN: visible}");
+    let project =
+        Project::with_spec(&spec).file("site/.env", "export KEY='hunter2 hunter2'\nSHOWN=hunter2\nEMPTY=\n");
+    let shown = "EMPTY=\"[secret]\"\nKEY=\"[secret]\"\nSHOWN=\"visible\"\n";
+    project
+        .monctl()
+        .args(["render", "--dry-run"])
+        .run()
+        .success()
+        .stdout_contains(shown)
+        .stdout_lacks("hunter2")
+        .stderr_lacks("hunter2")
+        .stderr_lacks("left out");
+    let loaded = load(&project.path("monctl.yaml")).unwrap();
+    let secrets = Secrets::resolve(&loaded).unwrap();
+    let value =
+        |name: &str| secrets.get(&SecretName::Env(name.parse().unwrap())).map(|it| it.expose().to_owned());
+    assert_eq!(value("KEY").as_deref(), Some("hunter2 hunter2"));
+    assert_eq!((value("EMPTY").as_deref(), value("SHOWN")), (Some(""), None));
+    assert!(!format!("{loaded:?}").contains("hunter2 hunter2"));
+}
+
+#[test]
+fn mistakes_of_an_environment_file_are_reported_with_their_place_and_without_values() {
+    let spec = with("  path: site", "  path: site\n  env_file: .env");
+    let ran = |text: &str| {
+        let project = Project::with_spec(&spec).file(".env", text);
+        project.monctl().args(["render", "--dry-run"]).run().code(2).stderr_lacks("hunter2")
+    };
+    ran("A=1\nhunter2\nB=\"hunter2\n")
+        .stderr_contains("monctl.yaml:6:13: `./.env:2:1`: a line sets a variable")
+        .stderr_contains("monctl.yaml:6:13: `./.env:3:3`: the quote is not closed");
+    render(&spec).code(2).stderr_contains("monctl.yaml:6:13: cannot read `./.env`");
+}
+
+#[test]
+fn a_pattern_that_selects_no_file_is_reported_at_its_place() {
+    mistake(
+        "  path: site",
+        "  path: site\n  include: [notes, dist/*.css]",
+        "6:20",
+        "no file below `./site` matches this",
+        "",
+    );
+    mistake(
+        "  path: site",
+        "  path: site\n  include: [../outside]",
+        "6:13",
+        "a path or glob is relative",
+        "",
+    );
+}
+
+#[test]
+fn render_names_files_that_are_left_out() {
+    let project = Project::new().file("site/.env", "A=b\n");
+    let remedy =
+        "left out: `site/.env`: to give its variables to the application, write `app.env_file: site/.env`";
+    project.monctl().args(["render", "--dry-run"]).run().success().stderr_contains(remedy);
+}
+
+#[test]
 fn an_invalid_webhook_url_is_reported_without_showing_it() {
     let project = Project::with_spec(&SPEC.replace("  capture: {}", "  slack: {webhook_url: {env: HOOK}}"));
     for value in [
@@ -851,6 +914,7 @@ fn the_readme_shows_a_valid_spec_with_the_defaults_that_it_names() {
     let shown = readme.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
     let project = Project::new()
         .file("specs/monctl.yaml", shown)
+        .file("specs/.env", "")
         .file("shop/requirements.txt", "")
         .file("shop/manage.py", "")
         .file("shop/shop/wsgi.py", "");

@@ -332,3 +332,18 @@ fn everything_that_the_step_sets_up_is_part_of_its_digest() {
     let digests: BTreeSet<Sha256> = changes.into_iter().map(digest).collect();
     assert_eq!(digests.len(), changes.len());
 }
+
+#[test]
+fn a_database_of_the_code_that_became_data_is_no_difference_and_any_other_link_is_one() {
+    let with_link = |target: &str| {
+        let mut fixture = Fixture::new();
+        let link = FileFact { mode: "777".into(), ..FileFact::default() };
+        fixture.facts.files.insert("/srv/web/current/app/views.py".into(), link);
+        fixture.facts.links.insert("/srv/web/current/app/views.py".into(), target.into());
+        fixture.lower(&[]).is_some()
+    };
+    assert!(!with_link("/var/lib/web/app/views.py"));
+    for target in ["/var/lib/web/other", "/etc/passwd", "views.py"] {
+        assert!(with_link(target), "{target}");
+    }
+}

@@ -305,7 +305,7 @@ impl ProjectFolder {
             root: user == "root",
             trust: Trust::Made,
         };
-        Machine { name: host, address, ssh }
+        Machine { name: host, address, public: None, ssh }
     }
 }
 

@@ -37,7 +37,7 @@ use super::piece::Piece;
 use crate::digest::Sha256;
 use crate::error::{Error, Exit, Result};
 use crate::event::Events;
-use crate::host::{HostName, ProjectName, Role};
+use crate::host::{HostName, Machine, ProjectName, Role};
 use crate::plan::InfraAction;
 use crate::plan::aws::{Action, Cloud, Instance, Offer, ROLES, Tags, WantedCloud, actions, tag};
 use crate::remote;
@@ -243,7 +243,8 @@ impl Provider for AwsProvider {
                     continue;
                 };
                 let state = if instance.state.runs() { MachineState::Running } else { MachineState::Stopped };
-                let machine = self.folder.machine(host, address, self.user());
+                let machine =
+                    Machine { public: instance.public, ..self.folder.machine(host, address, self.user()) };
                 machines.insert(host, ObservedMachine { state, machine });
             }
             let network = cloud.key.is_some() && cloud.groups.len() == ROLES.len();

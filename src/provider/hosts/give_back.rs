@@ -108,7 +108,7 @@ impl HostsProvider {
         }
         let ssh = access.target(&access.route().await.map_err(at)?);
         let address = host.settings.address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
-        let machine = Machine { name: host.name, address, ssh };
+        let machine = Machine { name: host.name, address, public: None, ssh };
         let remote = Remote::connect(&machine, ANSWERS_WITHIN, &self.events).await?;
         let doing = (removal == Removal::Remove)
             .then(|| Doing::begin(&self.events, format!("restore {}", host.name)));

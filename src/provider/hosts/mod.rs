@@ -73,7 +73,7 @@ impl HostsProvider {
         if let Some(fingerprint) = &host.settings.host_key {
             access.pin(fingerprint).await.map_err(|error| error.at(host.name.to_string()))?;
         }
-        let machine = Machine { name: host.name, address, ssh: access.target(&route) };
+        let machine = Machine { name: host.name, address, public: None, ssh: access.target(&route) };
         Ok((host.name, ObservedMachine { state: MachineState::Running, machine }))
     }
 }

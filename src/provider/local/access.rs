@@ -45,7 +45,7 @@ pub(super) fn is_complete(names: &Names, records: &Records) -> bool {
 pub(super) fn machine(names: &Names, host: HostName, address: Ipv4Addr) -> Machine {
     let ssh =
         SshTarget { alias: host.to_string(), config: names.ssh_config(), root: true, trust: Trust::Made };
-    Machine { name: host, address: address.into(), ssh }
+    Machine { name: host, address: address.into(), public: None, ssh }
 }
 
 fn expected(names: &Names, records: &Records) -> [(PathBuf, String); 2] {

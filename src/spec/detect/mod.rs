@@ -8,31 +8,34 @@ mod urls;
 use std::path::{Path, PathBuf};
 
 use super::app::{App, EnvValue, Metrics};
+use super::env_file::FileVariables;
 use super::names::{AppModule, UrlPath};
+use super::secret_ref::SecretRef;
+use crate::secret::Secret;
 
 pub(super) use entry::entries;
 
 /// Sets the defaults of `app.wsgi` or `app.asgi`, and of how the application is counted.
-pub(super) fn decide(folder: &Path, app: &mut App) {
+pub(super) fn decide(folder: &Path, app: &mut App, variables: &FileVariables) {
     entry::decide(folder, app);
-    decide_metrics(folder, app);
+    decide_metrics(folder, app, variables);
 }
 
 /// Sets the defaults of `app.metrics` and `app.metrics_path`: the project's own django-prometheus only where the
 /// settings in use install it and the URLs show its path.
-fn decide_metrics(folder: &Path, app: &mut App) {
+fn decide_metrics(folder: &Path, app: &mut App, variables: &FileVariables) {
     if app.metrics == Some(Metrics::Exporter) {
         return;
     }
-    let found = metrics_path(folder, app);
+    let found = metrics_path(folder, app, variables);
     let choice = if found.is_some() { Metrics::Builtin } else { Metrics::Exporter };
     app.metrics.get_or_insert(choice);
     app.metrics_path = app.metrics_path.take().or(found);
 }
 
 /// The metrics path of the project's django-prometheus; none where it is not installed or the path is unknown.
-fn metrics_path(folder: &Path, app: &App) -> Option<UrlPath> {
-    let settings = settings::in_use(folder, app.module().map(AppModule::module), chosen_settings(app))?;
+fn metrics_path(folder: &Path, app: &App, variables: &FileVariables) -> Option<UrlPath> {
+    let settings = settings_files(folder, app, variables)?;
     let text = settings::text_of(&settings);
     if !text.contains("'django_prometheus'") && !text.contains("\"django_prometheus\"") {
         return None;
@@ -43,16 +46,23 @@ fn metrics_path(folder: &Path, app: &App) -> Option<UrlPath> {
 }
 
 /// The settings module that the application's environment names.
-fn chosen_settings(app: &App) -> Option<&str> {
-    match app.env.get("DJANGO_SETTINGS_MODULE")? {
+fn chosen_settings<'a>(app: &'a App, variables: &'a FileVariables) -> Option<&'a str> {
+    const NAME: &str = "DJANGO_SETTINGS_MODULE";
+    match app.env.get(NAME)? {
         EnvValue::Plain(name) => Some(name),
+        EnvValue::Secret(SecretRef::EnvFile) => variables.get(NAME).map(Secret::expose),
         EnvValue::Secret(_) => None,
     }
 }
 
+/// The files of the settings in use; none where they cannot be found without running the project.
+pub(super) fn settings_files(folder: &Path, app: &App, variables: &FileVariables) -> Option<Vec<PathBuf>> {
+    settings::in_use(folder, app.module().map(AppModule::module), chosen_settings(app, variables))
+}
+
 /// Whether a project's settings name something: the settings in use, or all of them where those are unknown.
-pub(super) fn settings_mention(folder: &Path, app: &App, name: &str) -> bool {
-    let files = settings::in_use(folder, app.module().map(AppModule::module), chosen_settings(app));
+pub(super) fn settings_mention(folder: &Path, app: &App, variables: &FileVariables, name: &str) -> bool {
+    let files = settings_files(folder, app, variables);
     settings::text_of(&files.unwrap_or_else(|| settings::all(folder))).contains(name)
 }
 

@@ -17,7 +17,7 @@ fn decided(files: &[(&str, &str)], spec: &str) -> (Metrics, Option<String>) {
         fs::write(path, text).unwrap();
     }
     let mut app: App = serde_saphyr::from_str(&format!("path: .\nwsgi: shop.wsgi\n{spec}")).unwrap();
-    decide(folder.path(), &mut app);
+    decide(folder.path(), &mut app, &FileVariables::new());
     (app.metrics(), app.metrics_path.map(|path| path.to_string()))
 }
 
@@ -116,7 +116,9 @@ fn a_setting_counts_where_it_is_in_use() {
     fs::create_dir_all(folder.path().join("shop")).unwrap();
     let write = |name: &str, text: &str| fs::write(folder.path().join("shop").join(name), text).unwrap();
     let mut app: App = serde_saphyr::from_str("path: .\nwsgi: shop.wsgi\n").unwrap();
-    let has = |app: &App| settings_mention(folder.path(), app, "PROMETHEUS_EXPORT_MIGRATIONS");
+    let has = |app: &App| {
+        settings_mention(folder.path(), app, &FileVariables::new(), "PROMETHEUS_EXPORT_MIGRATIONS")
+    };
     write("wsgi.py", WSGI);
     write("settings.py", SETTINGS);
     write("settings_dev.py", "PROMETHEUS_EXPORT_MIGRATIONS = True\n");

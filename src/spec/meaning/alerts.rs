@@ -1,7 +1,5 @@
 //! Checks the parameters of the spec's alerts.
 
-use std::path::Path;
-
 use super::super::alert::Alert;
 use super::super::app::Metrics;
 use super::super::catalogue::{Catalogue, CatalogueAlert, Counts};
@@ -13,11 +11,10 @@ use super::super::promql::{PromqlFault, fault as promql_fault};
 use super::super::template;
 use super::{KeyPath, SpecFinding};
 use crate::duration::PromDuration;
-use crate::spec::detect::settings_mention;
 use crate::spec::suggest::suggestion;
 
-/// Checks all alerts; `folder` is the application's.
-pub(super) fn check(spec: &Spec, folder: &Path, findings: &mut Vec<SpecFinding>) {
+/// Checks all alerts; `mentions` returns whether the project's settings name something.
+pub(super) fn check(spec: &Spec, mentions: &dyn Fn(&str) -> bool, findings: &mut Vec<SpecFinding>) {
     for (name, alert) in &spec.alerts {
         let at = KeyPath::from("alerts").and(name);
         let mut find = |keys: &[&str], message: String| {
@@ -30,7 +27,7 @@ pub(super) fn check(spec: &Spec, folder: &Path, findings: &mut Vec<SpecFinding>)
             templates(&at, alert, findings);
             continue;
         };
-        if let Some(message) = beyond_all(alert, entry, spec, folder) {
+        if let Some(message) = beyond_all(alert, entry, spec, mentions) {
             find(&["above"], message);
         }
         if let Some(what) = lacks(name.as_str(), spec) {
@@ -105,10 +102,15 @@ fn labels(alert: &Alert, is_of_catalogue: bool, find: &mut impl FnMut(&[&str], S
 }
 
 /// A threshold that no value can reach.
-fn beyond_all(alert: &Alert, entry: &CatalogueAlert, spec: &Spec, folder: &Path) -> Option<String> {
+fn beyond_all(
+    alert: &Alert,
+    entry: &CatalogueAlert,
+    spec: &Spec,
+    mentions: &dyn Fn(&str) -> bool,
+) -> Option<String> {
     let (above, most) = (alert.above?, entry.most?);
     let setting = entry.most_setting.as_deref().filter(|_| spec.app.metrics() == Metrics::Builtin);
-    if above < most || setting.is_some_and(|setting| settings_mention(folder, &spec.app, setting)) {
+    if above < most || setting.is_some_and(mentions) {
         return None;
     }
     let other = setting.map(|setting| format!(", or raise `{setting}` in the project's settings"));

@@ -38,6 +38,14 @@ pub(super) fn check(app: &App, base: &Path, findings: &mut Vec<SpecFinding>) {
         find("app.path", format!("there is no `manage.py` in `{}`; {remedy}", folder.display()));
         return;
     }
+    for (index, pattern) in app.include.iter().enumerate() {
+        let message = match pattern.files(&folder) {
+            Ok(files) if files.is_empty() => format!("no file below `{}` matches this", folder.display()),
+            Ok(_) => continue,
+            Err(error) => format!("this selects no files: {error}"),
+        };
+        find(&format!("app.include.{index}"), message);
+    }
     let requirements = folder.join(&app.requirements);
     if !requirements.is_file() {
         let key = if app.has_usual_requirements() { "app.path" } else { "app.requirements" };
@@ -180,6 +188,9 @@ mod tests {
     fn what_is_missing_is_named_with_what_is_there_instead() {
         let complete = ["manage.py", "shop/wsgi.py", "requirements.txt"];
         assert_eq!(findings(&complete, ""), []);
+        assert_eq!(findings(&complete, "include: [shop, '*.txt']"), []);
+        let none = "no file below `shop` matches this".to_owned();
+        assert_eq!(findings(&complete, "include: [shop, dist/*.css]"), [("app.include.1".into(), none)]);
         for (files, more, key, message) in [
             (&[][..], "", "app.path", "there is no folder `shop`"),
             (

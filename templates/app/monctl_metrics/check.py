@@ -5,6 +5,7 @@
     python -m monctl_metrics.check --request       and a GET through its callable
     python -m monctl_metrics.check --url URL       the running service, until it answers; with the
                                                    project's own django-prometheus also its metrics
+    python -m monctl_metrics.check --url URL --report  and what is wrong with its settings, as JSON
 
 MONCTL_APP_DIR and MONCTL_WSGI or MONCTL_ASGI set the copy and its entry point. Exit code 0 means
 yes; 1 means no, with the reason on one line of standard error. Checking a staged
@@ -19,7 +20,7 @@ import sys
 import time
 import urllib.parse
 
-from . import activation, application, interface, metrics, places, release, request_asgi
+from . import activation, application, interface, metrics, places, release, request_asgi, settings_report
 from .application import Refused
 
 HEALTH_PATH = os.environ.get("MONCTL_HEALTH_PATH", "/")
@@ -50,6 +51,8 @@ def main(arguments=None):
     with answer:
         if options.places:
             json.dump(places.found(os.getcwd()), answer)
+        elif options.report:
+            json.dump(settings_report.found(entry, _environ), answer)
         else:
             print(f"ready; static files: {application.static_root() or 'not configured'}", file=answer)
     return 0
@@ -58,6 +61,7 @@ def main(arguments=None):
 def _parse(arguments):
     parser = argparse.ArgumentParser(prog="python -m monctl_metrics.check")
     parser.add_argument("--places", action="store_true", help="print where the application writes below its folder")
+    parser.add_argument("--report", action="store_true", help="print what the settings reveal that is not fit for users")
     parser.add_argument("--request", action="store_true", help="send a GET through the callable")
     parser.add_argument("--url", help="send a GET to the running service, such as http://127.0.0.1:8000")
     parser.add_argument("--path", default=HEALTH_PATH, help="what to GET (%(default)s)")
