@@ -1,6 +1,7 @@
 //! What `plan` and `up` share: reading all inputs, and observing the current state.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::Duration;
 
 use super::context::Context;
@@ -81,7 +82,8 @@ impl Deployment {
             tree,
             requirements: project::requirements(
                 &loaded.app_dir(),
-                &spec.app.requirements,
+                spec.app.requirements.as_deref().unwrap_or(Path::new("requirements.txt")),
+                spec.app.manage(),
                 &added.unwrap_or_default(),
             )?,
             access,

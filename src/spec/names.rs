@@ -184,6 +184,21 @@ impl PersistentPath {
 }
 
 text_type! {
+    /// A folder below the application's folder, or `.` for that one itself. Units and scripts name it unquoted.
+    ManageFolder,
+    "^(\\.|[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*)$",
+    "backend",
+    |text| {
+        text == "."
+            || text.split('/').all(|part| {
+                part.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_')
+                    && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
+            })
+    },
+    "a folder is relative to `app.path` and consists of letters, digits, `.`, `_` and `-`, such as `backend`"
+}
+
+text_type! {
     /// A base URL, `http://` or `https://`, without credentials.
     BaseUrl,
     "^https?://[^\\s@]+$",
@@ -644,6 +659,17 @@ mod tests {
             [("g++", true), ("libssl1.1", true), ("Curl", false), ("-y", false), ("a b", false), ("x", false)]
         {
             assert_eq!(text.parse::<DebianPackage>().is_ok(), good, "{text}");
+        }
+        for (text, good) in [
+            (".", true),
+            ("a/b-1.x", true),
+            ("./a", false),
+            ("a/../b", false),
+            ("a b", false),
+            ("/a", false),
+            ("a/", false),
+        ] {
+            assert_eq!(text.parse::<ManageFolder>().is_ok(), good, "{text}");
         }
         for (text, good) in [("A_1", true), ("1A", false), ("A-B", false), ("https://x", false)] {
             assert_eq!(text.parse::<EnvName>().is_ok(), good, "{text}");

@@ -13,6 +13,7 @@ mod faults;
 mod grafana;
 mod hosts;
 mod integrations;
+mod layouts;
 mod machines;
 mod operator;
 mod programs;

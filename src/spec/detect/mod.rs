@@ -1,6 +1,7 @@
-//! Reads a Django project's files without running them: whether django-prometheus serves its metrics and where, which
-//! sets the default of `app.metrics`; and which settings it names.
+//! Reads a Django project's files without running them: where its parts lie; whether django-prometheus serves its
+//! metrics and where, which sets the default of `app.metrics`; and which settings it names.
 
+pub(super) mod layout;
 mod settings;
 mod urls;
 
@@ -9,13 +10,15 @@ use std::path::{Path, PathBuf};
 use super::app::{App, EnvValue, Metrics};
 use super::names::UrlPath;
 
-/// Sets the defaults of `app.metrics` and `app.metrics_path`: the project's own django-prometheus only where the
-/// settings in use install it and the URLs show its path.
-pub(super) fn decide(folder: &Path, app: &mut App) {
+/// Sets the defaults that depend on the project in the application's folder: those of `app.manage` and
+/// `app.requirements`; and those of `app.metrics` and `app.metrics_path`, which are the project's own django-prometheus
+/// only where the settings in use install it and the URLs show its path.
+pub(super) fn decide(root: &Path, app: &mut App) {
+    layout::decide(root, app);
     if app.metrics == Some(Metrics::Exporter) {
         return;
     }
-    let found = metrics_path(folder, app);
+    let found = metrics_path(&layout::code_folder(root, app), app);
     let choice = if found.is_some() { Metrics::Builtin } else { Metrics::Exporter };
     app.metrics.get_or_insert(choice);
     app.metrics_path = app.metrics_path.take().or(found);
@@ -42,13 +45,15 @@ fn chosen_settings(app: &App) -> Option<&str> {
 }
 
 /// Whether a project's settings name something: the settings in use, or all of them where those are unknown.
-pub(super) fn settings_mention(folder: &Path, app: &App, name: &str) -> bool {
-    let files = settings::in_use(folder, app.wsgi.module(), chosen_settings(app));
-    settings::text_of(&files.unwrap_or_else(|| settings::all(folder))).contains(name)
+/// `root` is the application's folder.
+pub(super) fn settings_mention(root: &Path, app: &App, name: &str) -> bool {
+    let folder = layout::code_folder(root, app);
+    let files = settings::in_use(&folder, app.wsgi.module(), chosen_settings(app));
+    settings::text_of(&files.unwrap_or_else(|| settings::all(&folder))).contains(name)
 }
 
-/// The file of a module in the project's folder.
-fn file_of(folder: &Path, module: &str) -> Option<PathBuf> {
+/// The file of a module in a folder from which Python imports.
+pub(super) fn file_of(folder: &Path, module: &str) -> Option<PathBuf> {
     let path = folder.join(module.replace('.', "/"));
     [path.with_extension("py"), path.join("__init__.py")].into_iter().find(|file| file.is_file())
 }

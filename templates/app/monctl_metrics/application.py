@@ -14,9 +14,18 @@ class Refused(Exception):
     """The application cannot be activated; the text is the reason."""
 
 
+def root():
+    """The whole of the application's code, of which MONCTL_APP_DIR is a folder or all."""
+    return os.path.abspath(os.environ.get("MONCTL_APP_ROOT") or _folder())
+
+
+def _folder():
+    return os.path.abspath(os.environ.get("MONCTL_APP_DIR", "/srv/monctl/app"))
+
+
 def load():
     """Imports MONCTL_WSGI from MONCTL_APP_DIR and returns the WSGI callable."""
-    folder = os.path.abspath(os.environ.get("MONCTL_APP_DIR", "/srv/monctl/app"))
+    folder = _folder()
     entry = os.environ.get("MONCTL_WSGI", "")
     module_name, _, attribute = entry.partition(":")
     attribute = attribute or "application"
@@ -30,14 +39,15 @@ def load():
     try:
         module = importlib.import_module(module_name)
     except (Exception, SystemExit) as error:
-        raise Refused(f"`{module_name}` cannot be imported: {describe(error, folder)}") from error
+        raise Refused(f"`{module_name}` cannot be imported: {describe(error)}") from error
     if not callable(getattr(module, attribute, None)):
         raise Refused(f"`{module_name}` has no callable `{attribute}`")
     return getattr(module, attribute)
 
 
-def describe(error, folder):
+def describe(error):
     """The error in one line, with the place in the application's own code."""
+    folder = root()
     text = f"{type(error).__name__}: {error}".rstrip(": ").replace("\n", " ")
     inside = [
         frame

@@ -8,7 +8,6 @@ has its own static files if STATIC_ROOT is in the application's folder and not i
 a part of it that the spec keeps.
 """
 
-import os
 import sys
 
 from . import application, places
@@ -36,7 +35,7 @@ def _prepare(static_only):
         return
     if application.database_configured():
         _run("migrate")
-    if application.static_root() and not places.of_release(os.getcwd(), places.kept()):
+    if application.static_root() and not places.of_release(application.root(), places.kept()):
         _run("collectstatic")
 
 
@@ -46,7 +45,7 @@ def _run(command):
     try:
         call_command(command, interactive=False)
     except Exception as error:
-        text = application.describe(error, os.getcwd())
+        text = application.describe(error)
         raise Refused(f"`{command}` fails: {text}") from error
 
 
