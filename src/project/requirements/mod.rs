@@ -1,19 +1,21 @@
 //! The application's requirements: the file that the spec names, in any of its formats, and what it refers to.
 
 mod encoding;
-mod files;
-mod line;
+mod locked_package;
 mod pin;
 mod pipfile;
 mod poetry;
 mod poetry_graph;
 mod pyproject;
+mod requirement_files;
+mod requirement_line;
 mod text;
 mod uv_lock;
+mod uv_project;
 
 use std::path::{Component, Path, PathBuf};
 
-use self::files::Files;
+use self::requirement_files::RequirementFiles;
 use crate::error::{Error, Result};
 use crate::playbook::Requirements;
 
@@ -28,12 +30,12 @@ pub fn requirements(root: &Path, entry: &Path, manage: &str, added: &str) -> Res
     let file_name = name.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let (files, entry_name) = match file_name {
         "uv.lock" | "poetry.lock" | "Pipfile.lock" | pyproject::NAME => {
-            let mut files = Files::new(&folder, &[])?;
+            let mut files = RequirementFiles::new(&folder, &[])?;
             match file_name {
                 "uv.lock" => uv_lock::read(&mut files)?,
                 "poetry.lock" => poetry::read(&mut files)?,
                 "Pipfile.lock" => pipfile::read(&mut files)?,
-                _ => pyproject::read(&mut files)?,
+                _ => uv_project::read(&mut files)?,
             }
             (files, file_name.to_owned())
         }
@@ -43,8 +45,8 @@ pub fn requirements(root: &Path, entry: &Path, manage: &str, added: &str) -> Res
                 .remedy("run `pipenv lock` and name `Pipfile.lock`"));
         }
         _ => {
-            let mut files = Files::new(&top, &[&root.join(manage), root])?;
-            let name = files::as_text(&name)?;
+            let mut files = RequirementFiles::new(&top, &[&root.join(manage), root])?;
+            let name = requirement_files::as_text(&name)?;
             text::read(&mut files, &name)?;
             (files, name)
         }

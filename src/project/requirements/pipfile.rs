@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::files::Files;
 use super::pin::Pin;
+use super::requirement_files::RequirementFiles;
 use crate::error::{Error, Result};
 
 /// The file's name.
@@ -49,7 +49,7 @@ struct Package {
 }
 
 /// Reads the lock file as requirements.
-pub(super) fn read(files: &mut Files) -> Result<()> {
+pub(super) fn read(files: &mut RequirementFiles) -> Result<()> {
     let place = files.path(NAME).display().to_string();
     let lock: Lock = serde_json::from_str(&files.text(NAME)?)
         .map_err(|error| Error::invalid("not a valid lock file of pipenv").at(&place).because(error))?;
@@ -77,7 +77,7 @@ pub(super) fn read(files: &mut Files) -> Result<()> {
 impl Package {
     /// Its version or place, as a requirement names it; none for the application's own project, whose dependencies are
     /// locked, too.
-    fn what(&self, files: &mut Files, name: &str) -> Result<Option<String>> {
+    fn what(&self, files: &mut RequirementFiles, name: &str) -> Result<Option<String>> {
         let local = self.path.as_deref().or(self.file.as_deref().filter(|file| !file.contains("://")));
         if let Some(version) = &self.version {
             return Ok(Some(version.clone()));

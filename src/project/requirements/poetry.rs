@@ -1,26 +1,24 @@
-//! `poetry.lock`, as the requirements of the main group. Since Poetry 2 the file says which packages these are and where
-//! they are installed; before, both follow from the dependencies in `pyproject.toml`.
+//! `poetry.lock`, as the requirements of the main group. Since Poetry 2 the file has the groups and markers of each
+//! package; before, both follow from the dependencies in `pyproject.toml`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
-use super::files::Files;
+use super::locked_package::{LockedPackage, PackageFile};
 use super::pin::Pin;
-use super::poetry_graph::{Dependencies, Graph};
+use super::poetry_graph::Graph;
 use super::pyproject::{self, Project, normalized};
+use super::requirement_files::RequirementFiles;
 use crate::error::{Error, Result};
 
 /// The file's name.
 const NAME: &str = "poetry.lock";
 
-/// The group of what the application itself needs.
-const MAIN: &str = "main";
-
 #[derive(Deserialize)]
 struct Lock {
     #[serde(default)]
-    package: Vec<Package>,
+    package: Vec<LockedPackage>,
     #[serde(default)]
     metadata: Metadata,
 }
@@ -32,49 +30,12 @@ struct Metadata {
     files: BTreeMap<String, Vec<PackageFile>>,
 }
 
-/// A locked package.
-#[derive(Deserialize)]
-pub(super) struct Package {
-    pub name: String,
-    version: String,
-    /// Since Poetry 2.
-    groups: Option<Vec<String>>,
-    markers: Option<Markers>,
-    #[serde(default)]
-    files: Vec<PackageFile>,
-    source: Option<Source>,
-    #[serde(default)]
-    pub dependencies: Dependencies,
-    #[serde(default)]
-    pub extras: BTreeMap<String, Vec<String>>,
-}
-
-#[derive(Deserialize)]
-struct PackageFile {
-    hash: String,
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Markers {
-    Same(String),
-    ByGroup(BTreeMap<String, String>),
-}
-
-#[derive(Deserialize)]
-struct Source {
-    r#type: String,
-    url: String,
-    resolved_reference: Option<String>,
-    subdirectory: Option<String>,
-}
-
 /// Reads the lock file as requirements.
-pub(super) fn read(files: &mut Files) -> Result<()> {
+pub(super) fn read(files: &mut RequirementFiles) -> Result<()> {
     let place = files.path(NAME).display().to_string();
     let lock: Lock = pyproject::parse(&files.text(NAME)?, &place)?;
     let markers = if lock.package.iter().any(|package| package.groups.is_some()) {
-        lock.package.iter().filter_map(Package::in_main).collect()
+        lock.package.iter().filter_map(LockedPackage::in_main).collect()
     } else {
         unique(&lock.package).map_err(|error| error.at(&place))?;
         let project = Project::read(files, pyproject::NAME)?;
@@ -106,48 +67,8 @@ pub(super) fn read(files: &mut Files) -> Result<()> {
     Ok(())
 }
 
-impl Package {
-    /// Its marker in the main group, if it is in that.
-    fn in_main(&self) -> Option<(&Self, String)> {
-        self.groups.as_ref()?.iter().find(|group| *group == MAIN)?;
-        let marker = match &self.markers {
-            None => "",
-            Some(Markers::Same(marker)) => marker,
-            Some(Markers::ByGroup(groups)) => groups.get(MAIN).map_or("", String::as_str),
-        };
-        Some((self, marker.to_owned()))
-    }
-}
-
-impl Source {
-    /// The place of a package outside of indexes, as a requirement names it.
-    fn place(&self, files: &mut Files, name: &str) -> Result<String> {
-        let refused = |why: &str, remedy: &'static str| {
-            Err(Error::invalid(format!("`{name}` {why}, which hosts do not have")).remedy(remedy))
-        };
-        match self.r#type.as_str() {
-            "url" => Ok(format!(" @ {}", self.url)),
-            "git" if !self.url.starts_with("https://") => {
-                refused("needs a key for ssh", "name its repository by `https://`")
-            }
-            "git" => {
-                let at =
-                    self.resolved_reference.as_ref().map_or(String::new(), |commit| format!("@{commit}"));
-                let below =
-                    self.subdirectory.as_ref().map_or(String::new(), |it| format!("#subdirectory={it}"));
-                Ok(format!(" @ git+{}{at}{below}", self.url))
-            }
-            "file" => Ok(format!(" @ ./{}", files.add_package(&files.path(&self.url))?)),
-            _ => refused(
-                "is a package in a folder",
-                "build a wheel, and name that as its `path` in `pyproject.toml`",
-            ),
-        }
-    }
-}
-
-/// Before Poetry 2 the file does not say which of several versions of a package is installed where.
-fn unique(packages: &[Package]) -> Result<()> {
+/// Refuses several versions of a package: before Poetry 2 the file does not have their markers.
+fn unique(packages: &[LockedPackage]) -> Result<()> {
     let mut seen = BTreeSet::new();
     let twice = packages.iter().find(|package| !seen.insert(normalized(&package.name)));
     twice.map_or(Ok(()), |package| {

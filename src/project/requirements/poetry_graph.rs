@@ -1,51 +1,14 @@
-//! Which packages of a `poetry.lock` the application itself needs, and where, before the file said so: what can be
-//! reached from the dependencies in `pyproject.toml`, and under which markers.
+//! The packages of a `poetry.lock` of Poetry 1 that the application itself needs: those that can be reached from the
+//! dependencies in `pyproject.toml`, each with its marker.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use regex::Regex;
-use serde::Deserialize;
 use toml::Value;
 
-use super::poetry::Package;
+use super::locked_package::{Dependencies, Dependency, LockedPackage};
 use super::pyproject::{Project, normalized};
 use crate::error::{Error, Result};
-
-/// Dependencies by name.
-pub(super) type Dependencies = BTreeMap<String, Alternatives>;
-
-/// A dependency, or several that differ in markers.
-#[derive(Clone, Deserialize)]
-#[serde(untagged)]
-pub(super) enum Alternatives {
-    Version(#[expect(dead_code, reason = "the lock file has the version")] String),
-    One(Dependency),
-    Several(Vec<Dependency>),
-}
-
-/// A dependency with its conditions.
-#[derive(Clone, Default, Deserialize)]
-pub(super) struct Dependency {
-    #[serde(default)]
-    optional: bool,
-    #[serde(default)]
-    extras: Vec<String>,
-    markers: Option<String>,
-    /// The range of Python's versions.
-    python: Option<String>,
-    /// The value of `sys_platform`.
-    platform: Option<String>,
-}
-
-impl Alternatives {
-    fn each(&self) -> Vec<Dependency> {
-        match self {
-            Self::Version(_) => vec![Dependency::default()],
-            Self::One(one) => vec![one.clone()],
-            Self::Several(several) => several.clone(),
-        }
-    }
-}
 
 /// Alternative conditions, each a set of markers that all hold. Never contains one that another one implies.
 type Conditions = BTreeSet<BTreeSet<String>>;
@@ -58,16 +21,16 @@ type Vertex = (String, Option<String>);
 
 /// The packages and their dependencies.
 pub(super) struct Graph<'a> {
-    packages: BTreeMap<String, &'a Package>,
+    packages: BTreeMap<String, &'a LockedPackage>,
 }
 
 impl<'a> Graph<'a> {
-    pub fn new(packages: &'a [Package]) -> Self {
+    pub fn new(packages: &'a [LockedPackage]) -> Self {
         Self { packages: packages.iter().map(|package| (normalized(&package.name), package)).collect() }
     }
 
     /// The packages that the project's main dependencies need, with their markers.
-    pub fn reachable(&self, project: &Project) -> Result<Vec<(&'a Package, String)>> {
+    pub fn reachable(&self, project: &Project) -> Result<Vec<(&'a LockedPackage, String)>> {
         let mut found: BTreeMap<Vertex, Conditions> = BTreeMap::new();
         let mut open: Vec<(Vertex, BTreeSet<String>)> = Vec::new();
         for (name, alternatives) in main_dependencies(project)? {
@@ -119,7 +82,7 @@ fn main_dependencies(project: &Project) -> Result<Dependencies> {
 }
 
 /// The dependencies of a package, or of one of its extras.
-fn dependencies(package: &Package, extra: Option<&str>) -> Vec<(String, Dependency)> {
+fn dependencies(package: &LockedPackage, extra: Option<&str>) -> Vec<(String, Dependency)> {
     let of_extra: Option<BTreeSet<String>> = extra.map(|extra| {
         let listed = package.extras.iter().filter(|(name, _)| normalized(name) == normalized(extra));
         listed.flat_map(|(_, list)| list).map(|text| normalized(name_of(text))).collect()
@@ -139,7 +102,7 @@ fn name_of(requirement: &str) -> &str {
     &requirement[..end.unwrap_or(requirement.len())]
 }
 
-/// A dependency under a condition: the package, and the extras that it asks for.
+/// A dependency under a condition: the package, and the extras that it needs.
 fn vertices(
     name: &str,
     dependency: &Dependency,
@@ -155,7 +118,7 @@ fn vertices(
     Ok([None].into_iter().chain(extras).map(|extra| ((normalized(name), extra), condition.clone())).collect())
 }
 
-/// A marker without the extra, which is asked for where this dependency counts.
+/// A marker without the extra, which is given where this dependency counts.
 fn without_extra(marker: &str) -> Result<String> {
     let failed = |error| Error::failed("a pattern of monctl is not valid").because(error);
     let extra =

@@ -3,8 +3,7 @@
 use serde::de::DeserializeOwned;
 use toml::{Table, Value};
 
-use super::files::Files;
-use super::text;
+use super::requirement_files::RequirementFiles;
 use crate::error::{Error, Result};
 
 /// The file's name.
@@ -13,38 +12,14 @@ pub(super) const NAME: &str = "pyproject.toml";
 /// A `pyproject.toml`.
 pub(super) struct Project {
     /// Its path, for errors.
-    place: String,
+    pub place: String,
     /// Its content.
     pub table: Table,
 }
 
-/// Reads the file as the requirements themselves: uv installs its dependencies.
-pub(super) fn read(files: &mut Files) -> Result<()> {
-    let project = Project::read(files, NAME)?;
-    for dependency in project.dependencies(&[])? {
-        let rewritten =
-            text::rewritten(files, NAME, &dependency).map_err(|error| error.at(&project.place))?;
-        if rewritten.is_some() {
-            return Err(Error::invalid(format!("`{dependency}` is a path, which hosts do not have"))
-                .at(&project.place)
-                .remedy("name it in a requirements file instead, as `./wheels/….whl`"));
-        }
-    }
-    let sources = project.table.get("tool").and_then(|tool| tool.get("uv")?.get("sources")?.as_table());
-    for (name, source) in sources.into_iter().flatten() {
-        let alternatives = source.as_array().map_or(std::slice::from_ref(source), Vec::as_slice);
-        for source in alternatives {
-            project.check_source(files, name, source)?;
-        }
-    }
-    let text = files.text(NAME)?;
-    files.add(NAME, &text);
-    Ok(())
-}
-
 impl Project {
     /// Reads and parses it.
-    pub fn read(files: &Files, name: &str) -> Result<Self> {
+    pub fn read(files: &RequirementFiles, name: &str) -> Result<Self> {
         let place = files.path(name).display().to_string();
         if !files.path(name).is_file() {
             return Err(Error::invalid("there is no `pyproject.toml`; monctl installs no dependencies of a `setup.py`")
@@ -92,27 +67,6 @@ impl Project {
         let wrong = || Error::invalid(format!("`{key}` is not a list of texts")).at(&self.place);
         let list = value.map_or(Some(&none), Value::as_array).ok_or_else(wrong)?;
         list.iter().map(|text| text.as_str().map(str::to_owned).ok_or_else(wrong)).collect()
-    }
-
-    /// Adds a package that uv takes from a path; refuses what hosts do not have.
-    fn check_source(&self, files: &mut Files, name: &str, source: &Value) -> Result<()> {
-        let path = source.get("path").and_then(Value::as_str);
-        let file = path.and_then(|path| files.locate(NAME, path, |path| path.is_file()));
-        if let Some(file) = file {
-            return files.add_package(&file).map(drop).map_err(|error| error.at(&self.place));
-        }
-        let is_ssh = source
-            .get("git")
-            .and_then(Value::as_str)
-            .is_some_and(|url| url.starts_with("ssh:") || url.starts_with("git@"));
-        if path.is_none() && source.get("workspace").is_none() && !is_ssh {
-            return Ok(());
-        }
-        Err(Error::invalid(format!(
-            "the source of `{name}` in `tool.uv.sources` is something that hosts do not have"
-        ))
-        .at(&self.place)
-        .remedy("publish it, or build a wheel and name that as its `path`"))
     }
 }
 

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use super::files::{Files, as_text};
-use super::line::{Line, is_archive};
 use super::pyproject;
+use super::requirement_files::{RequirementFiles, as_text};
+use super::requirement_line::{RequirementLine, is_archive};
 use crate::error::{Error, Result};
 
 /// A line that may continue over several lines of its file.
@@ -43,12 +43,12 @@ fn all_lines(text: &str) -> Vec<LogicalLine<'_>> {
 }
 
 /// Reads a requirements file and all that it includes.
-pub(super) fn read(files: &mut Files, name: &str) -> Result<()> {
+pub(super) fn read(files: &mut RequirementFiles, name: &str) -> Result<()> {
     if files.found.contains_key(name) {
         return Ok(());
     }
     let text = files.text(name)?;
-    // Files may include each other.
+    // RequirementFiles may include each other.
     files.add(name, "");
     let mut for_hosts = String::new();
     for line in all_lines(&text) {
@@ -64,35 +64,37 @@ pub(super) fn read(files: &mut Files, name: &str) -> Result<()> {
 }
 
 /// The line as hosts need it; none if it stays as it is. Adds what it refers to. `from` is its file.
-pub(super) fn rewritten(files: &mut Files, from: &str, line: &str) -> Result<Option<String>> {
-    match Line::of(line) {
-        Line::Other => Ok(None),
-        Line::Include(path) => {
+pub(super) fn rewritten(files: &mut RequirementFiles, from: &str, line: &str) -> Result<Option<String>> {
+    match RequirementLine::of(line) {
+        RequirementLine::Other => Ok(None),
+        RequirementLine::Include(path) => {
             let included = files.included(from, path)?;
             read(files, &included)?;
             Ok(None)
         }
-        Line::Package { before, path, after } => package(files, from, line, (before, path, after)).map(Some),
-        Line::Packages(path) => {
+        RequirementLine::Package { before, path, after } => {
+            package(files, from, line, (before, path, after)).map(Some)
+        }
+        RequirementLine::Packages(path) => {
             let Some(folder) = files.locate(from, path, Path::is_dir) else {
                 return Err(Error::invalid(format!("there is no folder `{path}`")));
             };
             let name = files.add_packages(&folder)?;
             Ok(Some(format!("--find-links file://${{PROJECT_ROOT}}/{name}")))
         }
-        Line::Index => Err(Error::invalid(format!(
+        RequirementLine::Index => Err(Error::invalid(format!(
             "`{line}` is a package index on this computer, which hosts do not have"
         ))
         .remedy("name the folder of its packages with `--find-links`")),
-        Line::Ssh => Err(Error::invalid(format!("`{line}` needs a key for ssh, which hosts do not have"))
-            .remedy(
-                "name a published package, a wheel in the repository, or a URL that begins with `https://`",
-            )),
+        RequirementLine::Ssh => Err(Error::invalid(format!(
+            "`{line}` needs a key for ssh, which hosts do not have"
+        ))
+        .remedy("name a published package, a wheel in the repository, or a URL that begins with `https://`")),
     }
 }
 
 fn package(
-    files: &mut Files,
+    files: &mut RequirementFiles,
     from: &str,
     line: &str,
     (before, path, after): (&str, &str, &str),
@@ -119,7 +121,7 @@ fn package(
 }
 
 /// The dependencies of the application's own project, whose code needs no installation.
-fn own_project(files: &mut Files, folder: &Path, after: &str) -> Result<String> {
+fn own_project(files: &mut RequirementFiles, folder: &Path, after: &str) -> Result<String> {
     let extras = after.trim().strip_prefix('[').and_then(|rest| rest.split_once(']'));
     let (extras, rest) = extras
         .map_or((Vec::new(), after), |(extras, rest)| (extras.split(',').map(str::trim).collect(), rest));

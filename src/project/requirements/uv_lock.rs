@@ -2,15 +2,15 @@
 
 use toml::Value;
 
-use super::files::Files;
 use super::pyproject::{self, Project};
+use super::requirement_files::RequirementFiles;
 use crate::error::{Error, Result};
 
 /// The file's name.
 const NAME: &str = "uv.lock";
 
 /// Reads the lock file and the `pyproject.toml` beside it.
-pub(super) fn read(files: &mut Files) -> Result<()> {
+pub(super) fn read(files: &mut RequirementFiles) -> Result<()> {
     Project::read(files, pyproject::NAME)?;
     let (lock, place) = (files.text(NAME)?, files.path(NAME).display().to_string());
     let table = pyproject::parse::<toml::Table>(&lock, &place)?;

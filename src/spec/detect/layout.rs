@@ -11,8 +11,8 @@ use crate::bounded::read_text;
 /// How deep below the application's folder a `manage.py` is found by itself.
 const DEEPEST_MANAGE: usize = 2;
 
-/// Names of requirements in the order in which they are looked for in a folder. A lock file says more than
-/// requirements with ranges, but a `requirements.txt` beside it is what the team deploys from.
+/// Names of requirements in the order in which they are looked for in a folder. A team that has a
+/// `requirements.txt` beside a lock file deploys from the former.
 const REQUIREMENTS: [&str; 8] = [
     "requirements.txt",
     "uv.lock",

@@ -5,7 +5,7 @@ const ARCHIVES: [&str; 7] = [".whl", ".zip", ".tar.gz", ".tgz", ".tar.bz2", ".ta
 
 /// A kind of line.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Line<'a> {
+pub(super) enum RequirementLine<'a> {
     /// Another requirements file.
     Include(&'a str),
     /// A package at a path, between the text before the path and after it.
@@ -20,27 +20,31 @@ pub(super) enum Line<'a> {
     Other,
 }
 
-impl<'a> Line<'a> {
+impl<'a> RequirementLine<'a> {
     /// The kind of a line without comment.
     pub fn of(line: &'a str) -> Self {
         if line.contains("+ssh://") {
-            return Line::Ssh;
+            return RequirementLine::Ssh;
         }
         let value = |options: &[&str]| options.iter().find_map(|option| value_of(line, option));
         if let Some(path) = value(&["-r", "--requirement", "-c", "--constraint"]) {
             // Hosts download URLs themselves.
-            return if path.contains("://") { Line::Other } else { Line::Include(path) };
+            return if path.contains("://") {
+                RequirementLine::Other
+            } else {
+                RequirementLine::Include(path)
+            };
         }
         if let Some(place) = value(&["-e", "--editable"]) {
-            return path_of(place).map_or(Line::Other, |path| Line::package("", path));
+            return path_of(place).map_or(RequirementLine::Other, |path| RequirementLine::package("", path));
         }
         if let Some(place) = value(&["-f", "--find-links"]) {
-            return path_of(place).map_or(Line::Other, Line::Packages);
+            return path_of(place).map_or(RequirementLine::Other, RequirementLine::Packages);
         }
         if let Some(place) = value(&["-i", "--index-url", "--extra-index-url", "--pypi-url"]) {
-            return path_of(place).map_or(Line::Other, |_| Line::Index);
+            return path_of(place).map_or(RequirementLine::Other, |_| RequirementLine::Index);
         }
-        if line.starts_with('-') { Line::Other } else { Line::requirement(line) }
+        if line.starts_with('-') { RequirementLine::Other } else { RequirementLine::requirement(line) }
     }
 
     fn requirement(line: &'a str) -> Self {
@@ -51,22 +55,23 @@ impl<'a> Line<'a> {
         if let Some(at) = at {
             let place = requirement[at..].trim_start();
             let before = &line[..requirement.len() - place.len()];
-            return path_of(place)
-                .map_or(Line::Other, |path| Line::package(before, &line[offset(line, path)..]));
+            return path_of(place).map_or(RequirementLine::Other, |path| {
+                RequirementLine::package(before, &line[offset(line, path)..])
+            });
         }
         let name = requirement.split('[').next().unwrap_or(requirement);
         let looks_so =
             requirement.starts_with(['.', '~']) || requirement.contains(['/', '\\']) || is_archive(name);
         match path_of(requirement) {
-            Some(path) if looks_so => Line::package("", &line[offset(line, path)..]),
-            _ => Line::Other,
+            Some(path) if looks_so => RequirementLine::package("", &line[offset(line, path)..]),
+            _ => RequirementLine::Other,
         }
     }
 
     /// A package whose path begins `rest`.
     fn package(before: &'a str, rest: &'a str) -> Self {
         let end = rest.find(['[', '#', ' ', '\t', ';']).unwrap_or(rest.len());
-        Line::Package { before, path: &rest[..end], after: &rest[end..] }
+        RequirementLine::Package { before, path: &rest[..end], after: &rest[end..] }
     }
 }
 
@@ -117,12 +122,12 @@ mod tests {
             "e.f-g>=1,<2",
             "https://x.test/h.tar.gz",
         ] {
-            assert_eq!(Line::of(line), Line::Other, "{line}");
+            assert_eq!(RequirementLine::of(line), RequirementLine::Other, "{line}");
         }
         for line in ["-e git+ssh://git@x.test/y.git@v1#egg=y", "y @ git+ssh://git@x.test/y.git"] {
-            assert_eq!(Line::of(line), Line::Ssh, "{line}");
+            assert_eq!(RequirementLine::of(line), RequirementLine::Ssh, "{line}");
         }
-        assert_eq!(Line::of("--index-url=file:///mirror"), Line::Index);
+        assert_eq!(RequirementLine::of("--index-url=file:///mirror"), RequirementLine::Index);
     }
 
     #[test]
@@ -150,7 +155,7 @@ mod tests {
             ("file:///x.whl", "", "/x.whl", ""),
             ("git+file:///x", "", "/x", ""),
         ] {
-            assert_eq!(Line::of(line), Line::Package { before, path, after }, "{line}");
+            assert_eq!(RequirementLine::of(line), RequirementLine::Package { before, path, after }, "{line}");
         }
     }
 
@@ -159,10 +164,10 @@ mod tests {
         for line in
             ["-f wheels", "-fwheels", "--find-links=wheels", "--find-links 'wheels'", "-f file:wheels"]
         {
-            assert_eq!(Line::of(line), Line::Packages("wheels"), "{line}");
+            assert_eq!(RequirementLine::of(line), RequirementLine::Packages("wheels"), "{line}");
         }
         for line in ["-r x.txt", "-rx.txt", "--requirement=x.txt", "-c x.txt", "--constraint x.txt"] {
-            assert_eq!(Line::of(line), Line::Include("x.txt"), "{line}");
+            assert_eq!(RequirementLine::of(line), RequirementLine::Include("x.txt"), "{line}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Files of this computer to which requirements refer, as they are copied to hosts.
+//! RequirementFiles of this computer to which requirements refer, as they are copied to hosts.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -6,7 +6,7 @@ use std::path::{Component, Path, PathBuf};
 
 use super::super::link;
 use super::encoding::decode;
-use super::line::is_archive;
+use super::requirement_line::is_archive;
 use crate::bounded::{SMALL_FILE_BYTES, read_at_most};
 use crate::digest::Sha256;
 use crate::error::{Error, Result};
@@ -16,7 +16,7 @@ use crate::playbook::File;
 const PACKAGES_BYTES_AT_MOST: u64 = 500_000_000;
 
 /// The files of one set of requirements.
-pub(super) struct Files {
+pub(super) struct RequirementFiles {
     /// The folder that holds them all, without links.
     root: PathBuf,
     /// Folders to which their paths may be relative, besides a file's own folder.
@@ -27,7 +27,7 @@ pub(super) struct Files {
     packages_bytes: u64,
 }
 
-impl Files {
+impl RequirementFiles {
     /// No files yet, of a folder. `bases` are the folders in which the user runs pip.
     pub fn new(root: &Path, bases: &[&Path]) -> Result<Self> {
         let canonical = |folder: &Path| {
