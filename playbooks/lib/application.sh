@@ -76,7 +76,7 @@ sandbox_of() { # FILE
 	while IFS= read -r line; do
 		case $line in
 		'#'* | '' | Type=* | NotifyAccess=* | Exec* | Kill* | Timeout* | Restart* | RuntimeDirectory* | StateDirectory* | \
-			BindReadOnlyPaths=* | EnvironmentFile=* | WorkingDirectory=* | User=*) ;;
+			BindReadOnlyPaths=* | EnvironmentFile=* | User=*) ;;
 		*) printf '%s\0' "--property=$line" ;;
 		esac
 	done < <(awk 'BEGIN { on = 1 } /^\[/ { on = $0 == "[Service]"; next } on' "$1")
@@ -89,15 +89,18 @@ in_unit() { # USER OPTION… -- COMMAND…
 	systemd-run --quiet --pipe --wait --collect --unit="monctl-run-$BASHPID" --uid="$user" --gid="$user" "$@"
 }
 
-# Runs a tool of the application's set like its unit.
+# Runs a tool of the application's set like its unit, whose environment may name folders of modules, too.
 as_app() { # SET CODE OPTION… -- COMMAND…
-	local set=$1 code=$2 sandbox
+	local set=$1 code=$2 sandbox options=()
 	shift 2
+	while [ "$1" != -- ]; do options+=("$1") && shift; done
+	shift
 	mapfile -d '' -t sandbox < <(sandbox_of "$set/.units/monctl-app.service")
+	# shellcheck disable=SC2016 # systemd makes $ of $$, and the shell in the unit expands it
 	in_unit "$APP_USER" "${sandbox[@]}" \
 		--property=EnvironmentFile="$set/settings" --property=EnvironmentFile="$set/environment" \
-		--property=BindReadOnlyPaths="$code:$tree_place" --property=WorkingDirectory="$tree_place" \
-		--setenv=PYTHONPATH="$set" --setenv=MONCTL_APP_DIR="$tree_place" "$@"
+		--property=BindReadOnlyPaths="$code:$tree_place" "${options[@]}" -- \
+		/bin/sh -c 'PYTHONPATH=$$0$${PYTHONPATH:+:$$PYTHONPATH} exec "$$@"' "$set" "$@"
 }
 
 # Works in the folders of the application's user, as that user.

@@ -1,6 +1,6 @@
 #!/bin/bash
 # Creates a Python environment in `venv`, beside this script: run by the build user, in its own unit.
-# `requirements/` contains the requirements files, `added` the additional requirements, one per line.
+# `requirements/` contains the requirements files and the packages that they name by path, `added` the additional requirements, one per line.
 set -euo pipefail
 uv=$1 entry=$2
 
@@ -11,7 +11,14 @@ mkdir -p "$HOME"
 
 "$uv" venv --quiet --relocatable --python /usr/bin/python3 venv
 python=$PWD/venv/bin/python
-(cd requirements && "$uv" pip install --quiet --python "$python" --compile-bytecode -r "$entry")
+(
+	cd requirements
+	if [ "$entry" = uv.lock ]; then
+		"$uv" export --quiet --frozen --no-dev --no-emit-project --output-file exported.txt >/dev/null
+		entry=exported.txt
+	fi
+	"$uv" pip install --quiet --python "$python" --compile-bytecode -r "$entry"
+)
 # Packages that the application pins itself are kept.
 while IFS= read -r line; do
 	[ -z "$line" ] || "$uv" pip show --quiet --python "$python" "${line%%==*}" 2>/dev/null || echo "$line"

@@ -1,6 +1,7 @@
 //! What `plan` and `up` share: reading all inputs, and observing the current state.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::Duration;
 
 use super::context::Context;
@@ -86,7 +87,8 @@ impl Deployment {
             left_out: notices.left_out,
             requirements: project::requirements(
                 &loaded.app_dir(),
-                &spec.app.requirements,
+                spec.app.requirements.as_deref().unwrap_or(Path::new("requirements.txt")),
+                spec.app.manage(),
                 &added.unwrap_or_default(),
             )?,
             access,

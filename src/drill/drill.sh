@@ -311,12 +311,17 @@ undo_replaced-workers() { :; }
 
 check_traffic() { check_requests; }
 begin_traffic() {
+	local folder
+	folder=$(sed -n 's/^WorkingDirectory=//p' /etc/systemd/system/monctl-app.service)
+	[[ -n $folder ]] || refuse 5 "the application's unit names no folder"
 	lay_key
 	# With the application's own settings, which define its pages and its host name.
+	# shellcheck disable=SC2016 # systemd makes $ of $$, and the shell in the unit expands it
 	exec {output}< <(exec systemd-run --quiet --pipe --wait --collect --uid=monctl-app --gid=monctl-app -p RuntimeMaxSec="$limit" \
 		-p EnvironmentFile=/etc/monctl/app/settings -p EnvironmentFile=/etc/monctl/app/environment \
-		--setenv=PYTHONPATH=/etc/monctl/app --setenv=PYTHONDONTWRITEBYTECODE=1 \
-		-p BindReadOnlyPaths=/srv/monctl/current:/srv/monctl/app -p WorkingDirectory=/srv/monctl/app \
+		-p BindReadOnlyPaths=/srv/monctl/current:/srv/monctl/app -p WorkingDirectory="$folder" \
+		--setenv=PYTHONDONTWRITEBYTECODE=1 \
+		/bin/sh -c 'PYTHONPATH=/etc/monctl/app$${PYTHONPATH:+:$$PYTHONPATH} exec "$$@"' sh \
 		/opt/monctl/app/bin/python -m monctl_metrics.traffic "$@")
 	worker=$!
 	read -r -u "$output" || ended "no request was sent"

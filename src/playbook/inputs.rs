@@ -148,8 +148,10 @@ impl Tree {
 pub struct Requirements {
     /// Requirements files by path; they may refer to each other.
     pub files: BTreeMap<String, File>,
-    /// The file among them that is installed.
+    /// The file among them that is installed: requirements of pip, `pyproject.toml` or `uv.lock`.
     pub entry: String,
+    /// The user's file from which they come, relative to the application's folder.
+    pub source: String,
     /// Additions of monctl: lines of a requirements file, each `name==version` with its digests.
     pub added: Vec<String>,
 }

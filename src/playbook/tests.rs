@@ -126,6 +126,7 @@ fn environments() {
     let requirements = Requirements {
         files: [("req/base.txt".to_owned(), File::public(*b"Django"))].into(),
         entry: "req/base.txt".into(),
+        source: "req/base.txt".into(),
         added: vec!["gunicorn==1 --hash=sha256:0".into()],
     };
     let digest = requirements.digest();

@@ -65,7 +65,7 @@ impl Venv {
         Some(StepChange {
             step: step.clone(),
             kind,
-            details: vec![Detail::new(format!("Python environment for {}", requirements.entry), why)],
+            details: vec![Detail::new(format!("Python environment for {}", requirements.source), why)],
             commands,
             payloads: requirements.files.values().map(File::sha256).collect(),
         })

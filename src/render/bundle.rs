@@ -66,7 +66,7 @@ impl Bundle {
             files.extend(of_integration(integration, spec, &context)?);
         }
         files.extend(templates::verbatim().map(|(name, text)| (name.to_owned(), Content::text(text))));
-        files.insert(ENVIRONMENT.to_owned(), environment::content(&spec.app.env)?);
+        files.insert(ENVIRONMENT.to_owned(), environment::content(&spec.app)?);
         files.insert(WEBHOOK.to_owned(), webhook(spec));
         files.extend(severity_webhooks(spec));
         files.extend(bot_token(spec));

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::addresses::Addresses;
 use super::delivery::Delivery;
+use super::environment::app_folder;
 use super::rules::{Rule, rules};
 use crate::host::{HostName, Role};
 use crate::integrations::Flag;
@@ -20,6 +21,8 @@ pub(super) struct TemplateContext<'a> {
     pub spec: &'a Spec,
     /// The monitoring host.
     pub monitoring: TemplateHost,
+    /// The folder of `manage.py` on hosts, in which the application runs.
+    pub app_folder: String,
     /// `exporter` or `builtin`.
     pub metrics: Metrics,
     /// The path of the application's metrics.
@@ -101,6 +104,7 @@ impl<'a> TemplateContext<'a> {
         Self {
             spec,
             monitoring: host(HostName::MONITORING),
+            app_folder: app_folder(&spec.app),
             metrics: spec.app.metrics(),
             metrics_path: spec.app.metrics_path(),
             scrape_jobs: spec.scraped().into_iter().map(job).collect(),

@@ -1,19 +1,29 @@
 //! The application's environment as a file that systemd reads by `EnvironmentFile=`.
 
-use std::collections::BTreeMap;
-
 use super::content::{Content, Part};
 use super::quote;
 use crate::error::{Error, Result};
-use crate::spec::{EnvName, EnvValue, SecretName};
+use crate::spec::{APP_ROOT, App, EnvValue, SecretName};
 
-pub(super) fn content(variables: &BTreeMap<EnvName, EnvValue>) -> Result<Content> {
-    let mut parts = Vec::with_capacity(2 * variables.len() + 1);
+/// The variable with the folders from which Python imports.
+const PYTHON_PATH: &str = "PYTHONPATH";
+
+pub(super) fn content(app: &App) -> Result<Content> {
+    let mut parts = Vec::with_capacity(2 * app.env.len() + 2);
     parts.push(Part::Text("# The application's environment, written by monctl.\n".into()));
-    for (name, value) in variables {
+    if app.is_src_layout {
+        let mut folders = app.python_path();
+        let src = format!("{}/{}", app_folder(app), folders.remove(0));
+        folders.insert(0, &src);
+        let quoted = quote::environment(&folders.join(":")).ok_or_else(|| unfit(PYTHON_PATH))?;
+        parts.push(Part::Text(format!("{PYTHON_PATH}={quoted}\n").into()));
+    }
+    for (name, value) in
+        app.env.iter().filter(|(name, _)| !(app.is_src_layout && name.as_str() == PYTHON_PATH))
+    {
         match value {
             EnvValue::Plain(text) => {
-                let quoted = quote::environment(text).ok_or_else(|| unfit(name))?;
+                let quoted = quote::environment(text).ok_or_else(|| unfit(name.as_str()))?;
                 parts.push(Part::Text(format!("{name}={quoted}\n").into()));
             }
             EnvValue::Secret(_) => {
@@ -26,7 +36,15 @@ pub(super) fn content(variables: &BTreeMap<EnvName, EnvValue>) -> Result<Content
     Ok(Content::of(parts))
 }
 
-fn unfit(name: &EnvName) -> Error {
+/// The folder of `manage.py` on hosts.
+pub(super) fn app_folder(app: &App) -> String {
+    match app.manage() {
+        "" => APP_ROOT.to_owned(),
+        below => format!("{APP_ROOT}/{below}"),
+    }
+}
+
+fn unfit(name: &str) -> Error {
     Error::invalid(format!(
         "`app.env.{name}` contains control characters, which are not allowed in environment variables"
     ))

@@ -1,24 +1,34 @@
 //! The spec's section `app`: the Django project's folder, how it is served and how its requests are counted.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::names::{
-    AppModule, Cidr, DebianPackage, EnvName, IncludePattern, ManagementCommand, PersistentPath, Port,
-    ProcessName, UrlPath,
+    AppModule, Cidr, DebianPackage, EnvName, IncludePattern, ManageFolder, ManagementCommand, PersistentPath,
+    Port, ProcessName, UrlPath,
 };
 use super::process::Process;
 use super::secret_ref::SecretRef;
+
+/// The folder of the code in a src layout.
+pub(super) const SRC: &str = "src";
+
+/// The folder in which hosts have the application's folder.
+pub const APP_ROOT: &str = "/srv/monctl/app";
 
 /// The Django application: the project's folder and how it is served.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct App {
-    /// The folder of the Django project (the one with `manage.py`), relative to the spec.
+    /// The folder that is copied to hosts, relative to the spec: the repository, or the folder of the Django project.
     pub path: PathBuf,
+    /// The folder of `manage.py`, relative to `path`, in which the application runs. Defaults to `path` itself, or to
+    /// the only folder with a `manage.py` at most two levels below it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub manage: Option<ManageFolder>,
     /// The WSGI module, such as `notes.wsgi`. Defaults to the one `wsgi.py` next to the settings that `manage.py`
     /// names.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -27,9 +37,11 @@ pub struct App {
     /// the one `asgi.py` of a project without `wsgi.py`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asgi: Option<AppModule>,
-    /// The requirements file, relative to `path`.
-    #[serde(default = "default_requirements")]
-    pub requirements: PathBuf,
+    /// The file with the application's requirements, relative to `path`: a requirements file of pip, `uv.lock`,
+    /// `poetry.lock`, `Pipfile.lock` or `pyproject.toml`. Defaults to the first that is found; see
+    /// docs/application.md.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requirements: Option<PathBuf>,
     /// How many application hosts there are.
     #[serde(default = "default_count")]
     #[schemars(range(min = 1))]
@@ -86,6 +98,9 @@ pub struct App {
     /// The path of health checks.
     #[serde(default = "default_health_path")]
     pub health_path: UrlPath,
+    /// Whether the WSGI module lies in `src`, below the folder of `manage.py`. Loading finds out.
+    #[serde(skip)]
+    pub is_src_layout: bool,
 }
 
 impl App {
@@ -94,9 +109,26 @@ impl App {
         self.asgi.as_ref().or(self.wsgi.as_ref())
     }
 
-    /// Whether the requirements file is the usual one, which the spec need not name.
-    pub(super) fn has_usual_requirements(&self) -> bool {
-        self.requirements == default_requirements()
+    /// The folder of `manage.py`, relative to `path`; empty if it is `path` itself.
+    pub fn manage(&self) -> &str {
+        self.manage.as_ref().map(ManageFolder::as_str).filter(|folder| *folder != ".").unwrap_or_default()
+    }
+
+    /// The folder of `manage.py` in the application's folder.
+    pub(super) fn manage_in(&self, root: &Path) -> PathBuf {
+        // Joining an empty path would add a slash.
+        if self.manage().is_empty() { root.to_owned() } else { root.join(self.manage()) }
+    }
+
+    /// The folders, relative to that of `manage.py`, from which Python imports besides it, as the environment names
+    /// them.
+    pub fn python_path(&self) -> Vec<&str> {
+        let of_environment = match self.env.get("PYTHONPATH") {
+            Some(EnvValue::Plain(text)) => text.as_str(),
+            _ => "",
+        };
+        let src = self.is_src_layout.then_some(SRC);
+        src.into_iter().chain(of_environment.split(':').filter(|folder| !folder.is_empty())).collect()
     }
 
     /// How requests are counted. Loading fills in the default.
@@ -141,10 +173,6 @@ pub enum EnvValue {
 /// Whether an environment can carry the text: systemd rejects control characters other than tabs and line breaks.
 pub(crate) fn fits_environment(text: &str) -> bool {
     !text.contains(|c: char| c.is_ascii_control() && !matches!(c, '\n' | '\t'))
-}
-
-fn default_requirements() -> PathBuf {
-    PathBuf::from("requirements.txt")
 }
 
 #[expect(clippy::expect_used, reason = "the constant is a valid command; a test reads it")]

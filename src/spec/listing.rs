@@ -17,7 +17,11 @@ pub(super) fn names(folder: &Path) -> Vec<String> {
     names
 }
 
-/// The folders in a folder, likewise.
+/// The folders in a folder, in order, without hidden ones, Python environments and JavaScript packages.
 pub(super) fn subfolders(folder: &Path) -> Vec<String> {
-    names(folder).into_iter().filter(|name| folder.join(name).is_dir()).collect()
+    let is_of_project = |name: &String| {
+        let path = folder.join(name);
+        path.is_dir() && name != "node_modules" && !path.join("pyvenv.cfg").is_file()
+    };
+    names(folder).into_iter().filter(is_of_project).collect()
 }

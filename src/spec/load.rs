@@ -71,7 +71,7 @@ impl Loaded {
         detect::settings_files(&self.app_dir(), &self.spec.app, &self.file_variables)
     }
 
-    /// The folder of the Django project.
+    /// The application's folder, which is copied to hosts.
     pub fn app_dir(&self) -> PathBuf {
         self.base_dir().join(&self.spec.app.path)
     }

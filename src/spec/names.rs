@@ -275,6 +275,18 @@ text_type! {
     "static/css/*.css",
     is_path_below,
     "a path or glob is relative to `app.path`, without `.` and `..`, such as `static/dist` or `static/css/*.css`"
+    /// A folder below the application's folder, or `.` for that one itself. Units and scripts name it unquoted.
+    ManageFolder,
+    "^(\\.|[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*)$",
+    "backend",
+    |text| {
+        text == "."
+            || text.split('/').all(|part| {
+                part.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_')
+                    && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
+            })
+    },
+    "a folder is relative to `app.path` and consists of letters, digits, `.`, `_` and `-`, such as `backend`"
 }
 
 text_type! {
@@ -738,6 +750,17 @@ mod tests {
             [("g++", true), ("libssl1.1", true), ("Curl", false), ("-y", false), ("a b", false), ("x", false)]
         {
             assert_eq!(text.parse::<DebianPackage>().is_ok(), good, "{text}");
+        }
+        for (text, good) in [
+            (".", true),
+            ("a/b-1.x", true),
+            ("./a", false),
+            ("a/../b", false),
+            ("a b", false),
+            ("/a", false),
+            ("a/", false),
+        ] {
+            assert_eq!(text.parse::<ManageFolder>().is_ok(), good, "{text}");
         }
         for (text, good) in [("A_1", true), ("1A", false), ("A-B", false), ("https://x", false)] {
             assert_eq!(text.parse::<EnvName>().is_ok(), good, "{text}");

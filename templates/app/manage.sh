@@ -17,6 +17,8 @@ mapfile -t properties <<<"$lines"
 # A terminal, if there is one.
 streams=--pipe
 if [[ -t 0 && -t 1 ]]; then streams=--pty; fi
+# shellcheck disable=SC2016 # systemd makes $ of $$, and the shell in the unit expands it
 exec systemd-run --quiet --wait --collect "$streams" --unit="monctl-manage-$$" "${properties[@]/#/--property=}" \
-	--setenv=PYTHONPATH=/etc/monctl/app --setenv=TERM="${TERM:-dumb}" -- \
+	--setenv=TERM="${TERM:-dumb}" -- \
+	/bin/sh -c 'PYTHONPATH=/etc/monctl/app$${PYTHONPATH:+:$$PYTHONPATH} exec "$$@"' sh \
 	/opt/monctl/app/bin/python -m monctl_metrics.manage "$@"

@@ -12,7 +12,7 @@ use crate::scenarios::{self, scenarios};
 use crate::site::{APP, CALM, EACH_SECOND, Finding, MONITORING, Site, eventually, keeps_secrets};
 use crate::test_project::{TestProject, runtime};
 use crate::traces::Traces;
-use crate::{at_hand, processes, secrets, software, trust, turns};
+use crate::{at_hand, layouts, processes, secrets, software, trust, turns};
 
 #[test]
 fn hosts_are_brought_up_kept_and_taken_down() {
@@ -40,6 +40,7 @@ fn hosts_are_brought_up_kept_and_taken_down() {
         trust::a_host_of_an_earlier_version_is_migrated_without_data_loss,
         trust::a_failed_migration_restores_a_host_of_an_earlier_version,
         trust::prepared_links_on_a_host_of_an_earlier_version_are_not_followed,
+        layouts::a_repository_with_its_code_in_src_and_a_lock_of_uv_is_deployed,
         another_application_host_is_created_scraped_protected_and_removed,
         at_hand::journals_are_one_stream_in_the_order_of_time,
         at_hand::a_web_interface_is_reached_until_ctrl_c_and_survives_a_lost_connection,

@@ -14,6 +14,7 @@ mod fleet;
 mod grafana;
 mod hosts;
 mod integrations;
+mod layouts;
 mod machines;
 mod operator;
 mod processes;

@@ -408,6 +408,13 @@ class Application(OnHost):
         for option in ("--uid=monctl-app", "--property=ProtectSystem=strict", "BindReadOnlyPaths=/srv/monctl/releases/1:/srv/monctl/app"):
             self.assertIn(option, call)
 
+    def test_a_tool_of_the_application_runs_in_the_folder_of_its_unit(self):
+        more = 'echo WorkingDirectory=/srv/monctl/app/backend >>"$staged/.units/monctl-app.service"; as_app "$staged" "$tree" -- /usr/bin/env'
+        self.deploy("1", more=f"touch $staged/settings $staged/environment; {more}")
+        (call,) = [call for call in self.host.calls() if call.startswith("systemd-run") and "/usr/bin/env" in call]
+        self.assertIn("--property=WorkingDirectory=/srv/monctl/app/backend", call)
+        self.assertIn("PYTHONPATH=$$0$${PYTHONPATH:+:$$PYTHONPATH}", call)
+
 
     def test_a_process_whose_program_is_missing_is_refused(self):
         self.host.write("/opt/monctl/venvs/1/bin/celery", "").chmod(0o755)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 TEMPLATES = Path(__file__).resolve().parents[2] / "templates"
 SCRIPT = (TEMPLATES / "app/manage.sh").read_text()
-UNIT = (TEMPLATES / "systemd/monctl-app.service").read_text()
+UNIT = (TEMPLATES / "systemd/monctl-app.service").read_text().replace("{{ app_folder }}", "/srv/monctl/app/backend")
 PLACE = "/etc/systemd/system/monctl-app.service"
 
 
@@ -34,11 +34,22 @@ class Manage(unittest.TestCase):
         self.unit.write_text(UNIT)
         self.assertEqual(self.call("migrate", "--check"), 0)
         words = self.words.read_text().splitlines()
-        for setting in ["User=monctl-app", "EnvironmentFile=/etc/monctl/app/environment", "WorkingDirectory=/srv/monctl/app"]:
+        for setting in ["User=monctl-app", "EnvironmentFile=/etc/monctl/app/environment", "WorkingDirectory=/srv/monctl/app/backend"]:
             self.assertIn(f"--property={setting}", words)
         for of_a_service in ["Type=", "ExecStart=", "RuntimeDirectory=", "Restart=", "KillMode=", "WantedBy="]:
             self.assertFalse([word for word in words if of_a_service in word], of_a_service)
         self.assertEqual(words[-2:], ["migrate", "--check"])
+
+    def test_folders_of_modules_in_the_environment_stay(self):
+        self.unit.write_text(UNIT)
+        self.call("shell")
+        words = self.words.read_text().splitlines()
+        shell = words[words.index("--") + 1 : words.index("/opt/monctl/app/bin/python")]
+        # As systemd does.
+        shell = [word.replace("$$", "$") for word in shell]
+        for theirs, expected in [({}, "/etc/monctl/app"), ({"PYTHONPATH": "src:/x"}, "/etc/monctl/app:src:/x")]:
+            output = subprocess.run([*shell, "/usr/bin/env"], env=theirs, capture_output=True, text=True, check=True).stdout
+            self.assertIn(f"PYTHONPATH={expected}\n", output)
 
     def test_nothing_runs_if_the_unit_does_not_say_how(self):
         for text in [None, "", "[Unit]\nDescription=x\n", "[Service]\nType=notify\n"]:

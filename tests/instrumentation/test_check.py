@@ -226,6 +226,22 @@ def test_the_places_where_an_application_writes_are_those_of_its_settings(run, w
     assert (result.returncode, json.loads(result.stdout)) == (0, expected), result.stderr
 
 
+def test_paths_are_relative_to_the_whole_of_the_code_where_manage_py_lies_below_it(run, tmp_path):
+    below = lambda files: {f"backend/{name}": text for name, text in files.items()}
+    where = {"MONCTL_APP_ROOT": str(tmp_path / "app"), "MONCTL_APP_DIR": str(tmp_path / "app" / "backend")}
+    beside = STATIC.replace("BASE /", "BASE.parent /")
+    relative = "DATABASES['other'] = {'ENGINE': 'django.db.backends.sqlite3', 'NAME': 'other.sqlite3'}\n"
+    result = run("check", below(stored(SETTINGS + DATABASE + beside + relative)), "--places", **where)
+    assert (result.returncode, json.loads(result.stdout)) == (
+        0,
+        {"files": ["backend/db.sqlite3", "backend/other.sqlite3"], "folders": [], "static": "collected"},
+    ), result.stderr
+    result = run("check", below(small(settings=SETTINGS + CACHE)), "--places", **where)
+    assert "app.persistent: [backend/cache]" in result.stderr
+    result = run("check", below(small(settings=SETTINGS + "raise KeyError('x')\n")), **where)
+    assert "KeyError: 'x' (backend/shop/settings.py, line 7)" in result.stderr
+
+
 def test_output_of_the_application_is_not_part_of_the_answer(run):
     result = run("check", small(settings=SETTINGS + "import os\nprint('{}')\nos.system('echo {}')\n"), "--places")
     assert json.loads(result.stdout) == {"files": [], "folders": [], "static": None}

@@ -57,7 +57,7 @@ const ROOMS: [(&str, &[&str]); 20] = [
 ];
 
 /// Crates with an external effect or a language of their own, and the rooms that use them.
-const HOMES: [(&str, &[&str]); 11] = [
+const HOMES: [(&str, &[&str]); 12] = [
     ("reqwest", &["http"]),
     ("axum", &["http"]),
     ("openssh", &["remote"]),
@@ -66,6 +66,7 @@ const HOMES: [(&str, &[&str]); 11] = [
     ("rustix::mount", &["provider"]),
     ("promql_parser", &["promql"]),
     ("tera", &["render", "report"]),
+    ("toml", &["project"]),
     ("include_dir", &["integrations", "render"]),
     ("tar", &["playbook"]),
     ("flate2", &["playbook", "commands"]),

@@ -403,3 +403,28 @@ fn rules_have_the_names_of_the_spec() {
     let names: Vec<String> = rules(&loaded.spec).into_iter().map(|rule| rule.name).collect();
     assert_eq!(names, ["HighCPUUsage", "HighCPUUsage night"]);
 }
+
+#[test]
+fn an_application_runs_in_the_folder_of_its_manage_py_with_its_folders_of_modules() {
+    let files = |env: &str| {
+        let text =
+            spec("{HostDown: {}}", "{capture: {}}").replace("site,", &format!("repository, env: {{{env}}},"));
+        let project = ["requirements.txt", "site/manage.py", "site/src/notes/wsgi.py"]
+            .iter()
+            .fold(Project::with_spec(&text), |project, name| project.file(&format!("repository/{name}"), ""));
+        let loaded = load(&project.path("monctl.yaml")).unwrap();
+        let bundle = Bundle::render(&loaded.spec, &Addresses::default()).unwrap();
+        ["environment/settings", "systemd/monctl-app.service", "environment/app"]
+            .map(|name| bundle.get(name).unwrap().masked().into_owned())
+    };
+    let [settings, unit, environment] = files("");
+    assert!(
+        settings.contains("MONCTL_APP_DIR=/srv/monctl/app/site\nMONCTL_APP_ROOT=/srv/monctl/app\n"),
+        "{settings}"
+    );
+    assert!(unit.contains("\nWorkingDirectory=/srv/monctl/app/site\n"), "{unit}");
+    assert!(environment.ends_with("PYTHONPATH=\"/srv/monctl/app/site/src\"\n"), "{environment}");
+    let [_, _, environment] = files("PYTHONPATH: 'lib:/srv/monctl/app/shared'");
+    let expected = "PYTHONPATH=\"/srv/monctl/app/site/src:lib:/srv/monctl/app/shared\"\n";
+    assert!(environment.ends_with(expected), "{environment}");
+}

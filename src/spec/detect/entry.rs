@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::super::app::App;
+use super::super::app::{App, SRC};
 use super::super::listing::subfolders;
 use super::super::names::AppModule;
 use super::settings::{code, named_by};
@@ -59,19 +59,24 @@ pub(super) fn decide(folder: &Path, app: &mut App) {
 
 /// The candidates: the one next to the settings that `manage.py` names, else all of the project's packages. A `wsgi.py`
 /// is preferred to an `asgi.py`, since `startproject` creates both.
-pub(in crate::spec) fn entries(folder: &Path) -> Vec<Entry> {
-    let near: Vec<Entry> = beside_settings(folder).into_iter().take(1).collect();
-    if near.is_empty() { among(folder, &everywhere(folder)) } else { near }
+pub(in crate::spec) fn entries(manage: &Path) -> Vec<Entry> {
+    // Python imports from the folder of `manage.py`, or from its `src`.
+    let folders = [manage.to_owned(), manage.join(SRC)];
+    let packages = above_settings(manage);
+    let near = folders.iter().find_map(|folder| among(folder, &packages).into_iter().next());
+    let all = || folders.iter().map(|folder| among(folder, &everywhere(folder))).find(|found| !found.is_empty());
+    near.map(|entry| vec![entry]).or_else(all).into_iter().flatten().collect()
 }
 
-fn beside_settings(folder: &Path) -> Vec<Entry> {
-    let settings = code(&folder.join("manage.py")).and_then(|text| named_by(&text));
+/// The packages that have the settings that `manage.py` names, from the inside outwards.
+fn above_settings(manage: &Path) -> Vec<String> {
+    let settings = code(&manage.join("manage.py")).and_then(|text| named_by(&text));
     let above =
         |module: &str| module.rsplit_once('.').map_or(String::new(), |(package, _)| package.to_owned());
     let packages = std::iter::successors(settings.as_deref().map(above), |package| {
         (!package.is_empty()).then(|| above(package))
     });
-    among(folder, &packages.collect::<Vec<_>>())
+    packages.collect()
 }
 
 /// The project's folder itself and those in it.

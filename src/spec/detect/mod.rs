@@ -1,7 +1,9 @@
-//! Reads a Django project's files without running them: its entry point, the default of `app.wsgi` or `app.asgi`;
-//! whether django-prometheus serves its metrics and where, the default of `app.metrics`; and which settings it names.
+//! Reads a Django project's files without running them: where its parts lie; its entry point, the default of `app.wsgi`
+//! or `app.asgi`; whether django-prometheus serves its metrics and where, the default of `app.metrics`; and which
+//! settings it names.
 
 mod entry;
+pub(super) mod layout;
 mod settings;
 mod urls;
 
@@ -15,34 +17,36 @@ use crate::secret::Secret;
 
 pub(super) use entry::entries;
 
-/// Sets the defaults of `app.wsgi` or `app.asgi`, and of how the application is counted.
-pub(super) fn decide(folder: &Path, app: &mut App, variables: &FileVariables) {
-    entry::decide(folder, app);
-    decide_metrics(folder, app, variables);
+/// Sets the defaults that depend on the project in the application's folder, `root`.
+pub(super) fn decide(root: &Path, app: &mut App, variables: &FileVariables) {
+    layout::decide_manage(root, app);
+    entry::decide(&app.manage_in(root), app);
+    layout::decide(root, app);
+    decide_metrics(root, app, variables);
 }
 
 /// Sets the defaults of `app.metrics` and `app.metrics_path`: the project's own django-prometheus only where the
 /// settings in use install it and the URLs show its path.
-fn decide_metrics(folder: &Path, app: &mut App, variables: &FileVariables) {
+fn decide_metrics(root: &Path, app: &mut App, variables: &FileVariables) {
     if app.metrics == Some(Metrics::Exporter) {
         return;
     }
-    let found = metrics_path(folder, app, variables);
+    let found = metrics_path(root, app, variables);
     let choice = if found.is_some() { Metrics::Builtin } else { Metrics::Exporter };
     app.metrics.get_or_insert(choice);
     app.metrics_path = app.metrics_path.take().or(found);
 }
 
 /// The metrics path of the project's django-prometheus; none where it is not installed or the path is unknown.
-fn metrics_path(folder: &Path, app: &App, variables: &FileVariables) -> Option<UrlPath> {
-    let settings = settings_files(folder, app, variables)?;
+fn metrics_path(root: &Path, app: &App, variables: &FileVariables) -> Option<UrlPath> {
+    let settings = settings_files(root, app, variables)?;
     let text = settings::text_of(&settings);
     if !text.contains("'django_prometheus'") && !text.contains("\"django_prometheus\"") {
         return None;
     }
     let urls = settings::value(&text, "ROOT_URLCONF")?;
     // A path that cannot be scraped is not one of its metrics.
-    urls::of_metrics(folder, &urls)?.parse().ok()
+    urls::of_metrics(&layout::code_folder(root, app), &urls)?.parse().ok()
 }
 
 /// The settings module that the application's environment names.
@@ -56,18 +60,20 @@ fn chosen_settings<'a>(app: &'a App, variables: &'a FileVariables) -> Option<&'a
 }
 
 /// The files of the settings in use; none where they cannot be found without running the project.
-pub(super) fn settings_files(folder: &Path, app: &App, variables: &FileVariables) -> Option<Vec<PathBuf>> {
-    settings::in_use(folder, app.module().map(AppModule::module), chosen_settings(app, variables))
+pub(super) fn settings_files(root: &Path, app: &App, variables: &FileVariables) -> Option<Vec<PathBuf>> {
+    let folder = layout::code_folder(root, app);
+    settings::in_use(&folder, app.module().map(AppModule::module), chosen_settings(app, variables))
 }
 
 /// Whether a project's settings name something: the settings in use, or all of them where those are unknown.
-pub(super) fn settings_mention(folder: &Path, app: &App, variables: &FileVariables, name: &str) -> bool {
-    let files = settings_files(folder, app, variables);
-    settings::text_of(&files.unwrap_or_else(|| settings::all(folder))).contains(name)
+/// `root` is the application's folder.
+pub(super) fn settings_mention(root: &Path, app: &App, variables: &FileVariables, name: &str) -> bool {
+    let files = settings_files(root, app, variables);
+    settings::text_of(&files.unwrap_or_else(|| settings::all(&layout::code_folder(root, app)))).contains(name)
 }
 
-/// The file of a module in the project's folder.
-fn file_of(folder: &Path, module: &str) -> Option<PathBuf> {
+/// The file of a module in a folder from which Python imports.
+pub(super) fn file_of(folder: &Path, module: &str) -> Option<PathBuf> {
     let path = folder.join(module.replace('.', "/"));
     [path.with_extension("py"), path.join("__init__.py")].into_iter().find(|file| file.is_file())
 }

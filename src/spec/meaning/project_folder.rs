@@ -1,83 +1,98 @@
-//! The Django project's folder: whether it holds what the spec names. A finding names what is there instead.
+//! The application's folder: whether it holds what the spec names. A finding names what is there instead.
 
 use std::path::Path;
 
-use super::super::app::App;
-use super::super::detect::entries;
+use super::super::app::{App, EnvValue};
+use super::super::detect::layout::{code_folder, manage_folders};
+use super::super::detect::{entries, file_of};
 use super::super::finding::SpecFinding;
-use super::super::listing::{names, subfolders};
-use super::super::names::AppModule;
+use super::super::listing::names;
 
-/// How to make a requirements file from the files of other tools, which monctl does not read.
-const OTHER_TOOLS: [(&str, &str); 4] = [
-    ("uv.lock", "uv export --format requirements-txt"),
-    ("poetry.lock", "poetry export"),
-    ("Pipfile.lock", "pipenv requirements"),
-    ("pyproject.toml", "uv pip compile pyproject.toml"),
-];
+/// Files of tools that lock requirements, each with the command that makes the lock file.
+const UNLOCKED: [(&str, &str); 2] =
+    [("Pipfile", "pipenv lock"), ("pyproject.toml", "uv lock` or `poetry lock")];
 
 /// Findings about the application's files. `base` is the folder to which the spec's paths are relative.
 pub(super) fn check(app: &App, base: &Path, findings: &mut Vec<SpecFinding>) {
     let mut find =
         |path: &str, message: String| findings.push(SpecFinding::new(path, message).about("app.path"));
-    let folder = base.join(&app.path);
+    let root = base.join(&app.path);
     if app.path.as_os_str().is_empty() {
         find("app.path", "the path is empty; write `.` for the spec's own folder".to_owned());
         return;
     }
-    if !folder.is_dir() {
-        find("app.path", format!("there is no folder `{}`", folder.display()));
+    if !root.is_dir() {
+        find("app.path", format!("there is no folder `{}`", root.display()));
         return;
     }
-    if !folder.join("manage.py").is_file() {
-        let below =
-            subfolders(&folder).into_iter().find(|name| folder.join(name).join("manage.py").is_file());
-        let remedy = below.map_or("name the folder of the Django project".to_owned(), |name| {
-            format!("there is one in `{name}`: write `path: {}`", app.path.join(&name).display())
-        });
-        find("app.path", format!("there is no `manage.py` in `{}`; {remedy}", folder.display()));
+    if matches!(app.env.get("PYTHONPATH"), Some(EnvValue::Secret(_))) {
+        find("app.env.PYTHONPATH", "folders are no secret; write them as text".to_owned());
+    }
+    let manage = app.manage_in(&root);
+    if !manage.join("manage.py").is_file() {
+        let key = if app.manage.is_some() { "app.manage" } else { "app.path" };
+        find(key, format!("there is no `manage.py` in `{}`; {}", manage.display(), other_manage(&root)));
         return;
     }
     for (index, pattern) in app.include.iter().enumerate() {
-        let message = match pattern.files(&folder) {
-            Ok(files) if files.is_empty() => format!("no file below `{}` matches this", folder.display()),
+        let message = match pattern.files(&root) {
+            Ok(files) if files.is_empty() => format!("no file below `{}` matches this", root.display()),
             Ok(_) => continue,
             Err(error) => format!("this selects no files: {error}"),
         };
         find(&format!("app.include.{index}"), message);
     }
-    let requirements = folder.join(&app.requirements);
-    if !requirements.is_file() {
-        let key = if app.has_usual_requirements() { "app.path" } else { "app.requirements" };
-        find(key, format!("there is no file `{}`{}", requirements.display(), other_requirements(&folder)));
+    match &app.requirements {
+        Some(path) if root.join(path).is_file() => {}
+        Some(path) => find(
+            "app.requirements",
+            format!("there is no file `{}`{}", root.join(path).display(), other_requirements(&root, app)),
+        ),
+        None => find(
+            "app.path",
+            format!(
+                "there are no requirements with a usual name in `{}`{}",
+                manage.display(),
+                other_requirements(&root, app)
+            ),
+        ),
     }
-    entry_point(&folder, app, findings);
+    entry_point(&root, app, findings);
 }
 
 /// Findings about the module that Gunicorn serves.
-fn entry_point(folder: &Path, app: &App, findings: &mut Vec<SpecFinding>) {
+fn entry_point(root: &Path, app: &App, findings: &mut Vec<SpecFinding>) {
     if app.wsgi.is_some() && app.asgi.is_some() {
         let message = "`wsgi` is given, too; leave out the one that is not to be served";
         findings.push(SpecFinding::new("app.asgi", message).about("app.wsgi"));
     }
+    let (manage, code) = (app.manage_in(root), code_folder(root, app));
     let given = [("app.wsgi", &app.wsgi), ("app.asgi", &app.asgi)];
-    for (key, module) in given.into_iter().filter_map(|(key, module)| Some((key, module.as_ref()?))) {
-        if !has_module(folder, module) {
-            let file = folder.join(module.module().replace('.', "/"));
-            let message = format!("there is no `{}.py`{}", file.display(), other_module(folder));
+    for (key, module) in given.into_iter().filter_map(|(key, module)| Some((key, module.as_ref()?.module()))) {
+        if file_of(&code, module).is_none() {
+            let file = code.join(module.replace('.', "/"));
+            let message = format!("there is no `{}.py`{}", file.display(), other_module(&manage));
             findings.push(SpecFinding::new(key, message).about("app.path"));
         }
     }
     if app.module().is_none() {
-        let message = no_module(folder);
+        let message = no_module(&manage);
         let finding = SpecFinding::new("app", message).about("app.path");
         findings.push(finding.about("app.wsgi").about("app.asgi"));
     }
 }
 
-fn has_module(folder: &Path, module: &AppModule) -> bool {
-    let path = folder.join(module.module().replace('.', "/"));
-    path.with_extension("py").is_file() || path.join("__init__.py").is_file()
+/// Names the folders with a `manage.py`.
+fn other_manage(root: &Path) -> String {
+    match &manage_folders(root)[..] {
+        [] if root.join("manage.py").is_file() => "leave `manage` out: it is in `app.path` itself".to_owned(),
+        [] => "name the folder of the Django project".to_owned(),
+        [only] => format!("there is one in `{only}`: write `manage: {only}`"),
+        [first, ..] if root.join("manage.py").is_file() => {
+            format!("there is one in `app.path` itself, and in folders such as `{first}`")
+        }
+        found => format!("there is one in {}: name a folder with `app.manage`", listed(found)),
+    }
 }
 
 /// Names a module with the usual name, if it is elsewhere.
@@ -101,21 +116,41 @@ fn no_module(folder: &Path) -> String {
     format!("there are {}: write {}", files.join(" and "), lines.join(" or "))
 }
 
-/// Names the requirements that are there.
-fn other_requirements(folder: &Path) -> String {
-    let is_text = |name: &String| Path::new(name).extension().is_some_and(|end| end == "txt");
-    let mut found: Vec<String> =
-        names(folder).into_iter().filter(|name| name.starts_with("requirements") && is_text(name)).collect();
-    let inside = names(&folder.join("requirements")).into_iter().filter(is_text);
-    found.extend(inside.map(|name| format!("requirements/{name}")));
+/// Names the requirements that are there: in the folder of `manage.py`, in those above it, and beside the application's
+/// folder.
+fn other_requirements(root: &Path, app: &App) -> String {
+    let folders = Path::new(app.manage()).ancestors().chain([Path::new("..")]);
+    let found: Vec<String> = folders
+        .flat_map(|folder| {
+            let inside =
+                names(&root.join(folder).join("requirements")).into_iter().filter(|name| is_text(name));
+            names(&root.join(folder))
+                .into_iter()
+                .filter(|name| name.starts_with("requirements") && is_text(name) || is_lock(name))
+                .chain(inside.map(|name| format!("requirements/{name}")))
+                .map(|name| folder.join(name).display().to_string())
+                .collect::<Vec<_>>()
+        })
+        .collect();
     if !found.is_empty() {
-        let found: Vec<String> = found.iter().map(|name| format!("`{name}`")).collect();
-        return format!("; the folder has {}: name one with `app.requirements`", found.join(", "));
+        return format!("; there is {}: name a file with `app.requirements`", listed(&found));
     }
-    let other = OTHER_TOOLS.iter().find(|(name, _)| folder.join(name).is_file());
-    other.map_or(String::new(), |(name, command)| {
-        format!("; make one from `{name}`: `{command} > requirements.txt`")
+    let unlocked = UNLOCKED.iter().find(|(name, _)| app.manage_in(root).join(name).is_file());
+    unlocked.map_or("; add a `requirements.txt`".to_owned(), |(name, command)| {
+        format!("; `{name}` has no lock file: make one with `{command}`")
     })
+}
+
+fn is_text(name: &str) -> bool {
+    Path::new(name).extension().is_some_and(|end| end == "txt")
+}
+
+fn is_lock(name: &str) -> bool {
+    ["uv.lock", "poetry.lock", "Pipfile.lock"].contains(&name)
+}
+
+fn listed(names: &[String]) -> String {
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]
@@ -123,25 +158,34 @@ mod tests {
     use std::fs;
 
     use super::*;
+    use crate::spec::detect;
+    use crate::spec::env_file::FileVariables;
     use crate::spec::tree::KeyPath;
 
-    /// The findings for a project with these files.
-    fn findings(files: &[&str], more: &str) -> Vec<(KeyPath, String)> {
-        findings_of(files, &format!("wsgi: shop.wsgi\n{more}"))
+    /// The application of a spec after loading, and the findings for a project with these files in `shop`.
+    fn loaded(files: &[&str], more: &str) -> (App, Vec<(KeyPath, String)>) {
+        loaded_with(files, &format!("wsgi: shop.wsgi\n{more}"))
     }
 
     fn findings_of(files: &[&str], spec: &str) -> Vec<(KeyPath, String)> {
+        loaded_with(files, spec).1
+    }
+
+    fn loaded_with(files: &[&str], spec: &str) -> (App, Vec<(KeyPath, String)>) {
         let base = tempfile::tempdir().unwrap();
         for file in files {
             let path = base.path().join("shop").join(file);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, "").unwrap();
+            fs::write(path, if file.ends_with("pyproject.toml") { "[project]\n" } else { "" }).unwrap();
         }
-        let app: App = serde_saphyr::from_str(&format!("path: shop\n{spec}")).unwrap();
+        let mut app: App = serde_saphyr::from_str(&format!("path: shop\n{spec}")).unwrap();
+        detect::decide(&base.path().join("shop"), &mut app, &FileVariables::default());
         let mut findings = Vec::new();
         check(&app, base.path(), &mut findings);
         let root = format!("{}/", base.path().display());
-        findings.into_iter().map(|finding| (finding.path, finding.message.replace(&root, ""))).collect()
+        let findings = findings.into_iter().map(|it| (it.path, it.message.replace(&root, "")));
+        let findings = findings.collect();
+        (app, findings)
     }
 
     #[test]
@@ -187,23 +231,35 @@ mod tests {
     #[test]
     fn what_is_missing_is_named_with_what_is_there_instead() {
         let complete = ["manage.py", "shop/wsgi.py", "requirements.txt"];
-        assert_eq!(findings(&complete, ""), []);
-        assert_eq!(findings(&complete, "include: [shop, '*.txt']"), []);
+        let findings = |more: &str| loaded(&complete, more).1;
+        assert_eq!(findings("include: [shop, '*.txt']"), []);
         let none = "no file below `shop` matches this".to_owned();
-        assert_eq!(findings(&complete, "include: [shop, dist/*.css]"), [("app.include.1".into(), none)]);
+        assert_eq!(findings("include: [shop, dist/*.css]"), [("app.include.1".into(), none)]);
         for (files, more, key, message) in [
             (&[][..], "", "app.path", "there is no folder `shop`"),
-            (
-                &["shop/wsgi.py", "backend/manage.py"],
-                "",
-                "app.path",
-                "there is no `manage.py` in `shop`; there is one in `backend`: write `path: shop/backend`",
-            ),
             (
                 &["README"],
                 "",
                 "app.path",
                 "there is no `manage.py` in `shop`; name the folder of the Django project",
+            ),
+            (
+                &["a/manage.py", "b/c/manage.py", "venv/pyvenv.cfg", "venv/x/manage.py", "d/e/f/manage.py"],
+                "",
+                "app.path",
+                "there is no `manage.py` in `shop`; there is one in `a`, `b/c`: name a folder with `app.manage`",
+            ),
+            (
+                &["backend/manage.py", "shop/wsgi.py"],
+                "manage: shop",
+                "app.manage",
+                "there is no `manage.py` in `shop/shop`; there is one in `backend`: write `manage: backend`",
+            ),
+            (
+                &["manage.py", "shop/wsgi.py"],
+                "manage: shop",
+                "app.manage",
+                "there is no `manage.py` in `shop/shop`; leave `manage` out: it is in `app.path` itself",
             ),
             (
                 &["manage.py", "config/wsgi.py", "requirements.txt"],
@@ -212,26 +268,95 @@ mod tests {
                 "there is no `shop/shop/wsgi.py`; there is `config/wsgi.py`: write `wsgi: config.wsgi`",
             ),
             (
-                &["manage.py", "shop/wsgi.py", "requirements-dev.txt", "requirements/base.txt", "uv.lock"],
+                &["manage.py", "shop/wsgi.py", "requirements-dev.txt", "requirements/ci.txt", "Pipfile"],
                 "",
                 "app.path",
-                "there is no file `shop/requirements.txt`; the folder has `requirements-dev.txt`, `requirements/base.txt`: name \
-                 one with `app.requirements`",
+                "there are no requirements with a usual name in `shop`; there is `requirements-dev.txt`, \
+                 `requirements/ci.txt`: name a file with `app.requirements`",
             ),
             (
-                &["manage.py", "shop/wsgi.py", "pyproject.toml", "poetry.lock"],
+                &["manage.py", "shop/wsgi.py", "../requirements.txt"],
                 "",
                 "app.path",
-                "there is no file `shop/requirements.txt`; make one from `poetry.lock`: `poetry export > requirements.txt`",
+                "there are no requirements with a usual name in `shop`; there is `../requirements.txt`: name a file \
+                 with `app.requirements`",
             ),
             (
-                &["manage.py", "shop/wsgi.py"],
+                &["manage.py", "shop/wsgi.py", "Pipfile"],
+                "",
+                "app.path",
+                "there are no requirements with a usual name in `shop`; `Pipfile` has no lock file: make one with \
+                 `pipenv lock`",
+            ),
+            (
+                &["manage.py", "shop/wsgi.py", "uv.lock"],
                 "requirements: base.txt",
                 "app.requirements",
-                "there is no file `shop/base.txt`",
+                "there is no file `shop/base.txt`; there is `uv.lock`: name a file with `app.requirements`",
+            ),
+            (
+                &["manage.py", "shop/wsgi.py", "requirements.txt"],
+                "env: {PYTHONPATH: {env: X}}",
+                "app.env.PYTHONPATH",
+                "folders are no secret; write them as text",
             ),
         ] {
-            assert_eq!(findings(files, more), [(KeyPath::from(key), message.to_owned())], "{files:?}");
+            assert_eq!(loaded(files, more).1, [(KeyPath::from(key), message.to_owned())], "{files:?}");
+        }
+    }
+
+    #[test]
+    fn the_parts_of_a_project_are_found() {
+        for (files, more, manage, is_src_layout, requirements) in [
+            (
+                &["manage.py", "shop/wsgi.py", "requirements.txt", "uv.lock"][..],
+                "",
+                "",
+                false,
+                "requirements.txt",
+            ),
+            (&["backend/manage.py", "backend/shop/wsgi.py", "uv.lock"], "", "backend", false, "uv.lock"),
+            (
+                &["a/b/manage.py", "a/b/shop/wsgi.py", "a/pyproject.toml", "requirements.txt"],
+                "",
+                "a/b",
+                false,
+                "a/pyproject.toml",
+            ),
+            (
+                &["manage.py", "src/shop/wsgi/__init__.py", "requirements/prod.txt"],
+                "",
+                "",
+                true,
+                "requirements/prod.txt",
+            ),
+            (&["src/manage.py", "src/shop/wsgi.py", "pyproject.toml"], "", "src", false, "pyproject.toml"),
+            (
+                &["x/manage.py", "y/manage.py", "y/shop/wsgi.py", "y/r.txt"],
+                "manage: y\nrequirements: y/r.txt",
+                "y",
+                false,
+                "y/r.txt",
+            ),
+            (
+                &["manage.py", "lib/shop/wsgi.py", "poetry.lock"],
+                "env: {PYTHONPATH: '/usr/x:lib'}",
+                "",
+                false,
+                "poetry.lock",
+            ),
+            (
+                &["b/manage.py", "lib/shop/wsgi.py", "Pipfile.lock"],
+                "env: {PYTHONPATH: /srv/monctl/app/lib}",
+                "b",
+                false,
+                "Pipfile.lock",
+            ),
+        ] {
+            let (app, findings) = loaded(files, more);
+            assert_eq!(findings, [], "{files:?}");
+            let found = (app.manage(), app.is_src_layout, app.requirements.as_deref());
+            assert_eq!(found, (manage, is_src_layout, Some(Path::new(requirements))), "{files:?}");
         }
     }
 }

@@ -21,9 +21,18 @@ class Refused(Exception):
     """The application cannot be activated; the text is the reason."""
 
 
+def root():
+    """The whole of the application's code, of which MONCTL_APP_DIR is a folder or all."""
+    return os.path.abspath(os.environ.get("MONCTL_APP_ROOT") or _folder())
+
+
+def _folder():
+    return os.path.abspath(os.environ.get("MONCTL_APP_DIR", "/srv/monctl/app"))
+
+
 def load():
     """Imports MONCTL_WSGI or MONCTL_ASGI from MONCTL_APP_DIR and returns the callable."""
-    folder = os.path.abspath(os.environ.get("MONCTL_APP_DIR", "/srv/monctl/app"))
+    folder = _folder()
     module_name, _, attribute = interface.entry().partition(":")
     attribute = attribute or "application"
     if not module_name:
@@ -36,7 +45,7 @@ def load():
     try:
         module = importlib.import_module(module_name)
     except (Exception, SystemExit) as error:
-        raise Refused(f"`{module_name}` cannot be imported: {describe(error, folder)}") from error
+        raise Refused(f"`{module_name}` cannot be imported: {describe(error)}") from error
     entry = getattr(module, attribute, None)
     if not callable(entry):
         raise Refused(f"`{module_name}` has no callable `{attribute}`")
@@ -55,8 +64,9 @@ def _is_of_interface(entry):
         raise Refused(f"`{interface.entry()}` is a WSGI application: name it with `app.wsgi` instead of `app.asgi`")
 
 
-def describe(error, folder):
+def describe(error):
     """The error in one line, with the place in the application's own code."""
+    folder = root()
     text = f"{type(error).__name__}: {error}".rstrip(": ").replace("\n", " ")
     inside = [
         frame

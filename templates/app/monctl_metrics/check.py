@@ -50,7 +50,7 @@ def main(arguments=None):
         return 1
     with answer:
         if options.places:
-            json.dump(places.found(os.getcwd()), answer)
+            json.dump(places.found(application.root()), answer)
         elif options.report:
             json.dump(settings_report.found(entry, _environ), answer)
         else:
@@ -71,14 +71,14 @@ def _parse(arguments):
 
 def _written_paths_are_kept():
     kept = places.kept()
-    path = places.unkept(os.getcwd(), kept)
+    path = places.unkept(application.root(), kept)
     if path:
         raise Refused(_needs_line(path, kept))
 
 
 def _or_read_only(reason):
     """The reason; for a write next to the code that failed, the line of the spec that keeps the path."""
-    path = places.refused(reason.__cause__, os.getcwd())
+    path = places.refused(reason.__cause__, application.root())
     return _needs_line(path, places.kept()) if path else reason
 
 
@@ -92,13 +92,12 @@ def _django_checks():
     from django.apps import apps
     from django.core import checks
 
-    folder = os.getcwd()
     try:
         if not apps.ready:
             django.setup()
         serious = [message for message in checks.run_checks() if message.is_serious()]
     except Exception as error:
-        raise Refused(f"Django's checks fail: {application.describe(error, folder)}") from error
+        raise Refused(f"Django's checks fail: {application.describe(error)}") from error
     serious = [message for message in serious if not message.is_silenced()]
     if serious:
         raise Refused(f"Django's checks fail: {str(serious[0]).strip()}")
@@ -140,8 +139,8 @@ def _request_entry(entry, path):
     try:
         status = send(entry, path)
     except Exception as error:
-        raise Refused(f"GET {path} fails: {application.describe(error, os.getcwd())}") from error
-    reason = application.describe(raised[0], os.getcwd()) if raised and raised[0] else ""
+        raise Refused(f"GET {path} fails: {application.describe(error)}") from error
+    reason = application.describe(raised[0]) if raised and raised[0] else ""
     _judge(status, path, reason)
 
 

@@ -38,7 +38,7 @@ def before_migrations():
         if not pending or not connection.introspection.table_names():
             return
     except Exception as error:
-        reason = application.describe(error, os.getcwd())
+        reason = application.describe(error)
         yield f"no copy of the database was made, since it is unknown whether migrations are pending: {reason}"
         return
     for migration, operation in _breaking(pending):
@@ -49,7 +49,7 @@ def before_migrations():
     try:
         path = _copy(folder)
     except Exception as error:
-        reason = error if isinstance(error, NotCopied) else application.describe(error, os.getcwd())
+        reason = error if isinstance(error, NotCopied) else application.describe(error)
         yield f"no copy of the database was made before these migrations: {names}; {reason}"
     else:
         yield f"copied the database to {path} before these migrations: {names}"

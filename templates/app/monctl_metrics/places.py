@@ -1,5 +1,8 @@
 """Where the application writes below its own folder, according to its settings.
 
+Paths are relative to MONCTL_APP_ROOT, which holds the folder of manage.py; the
+application runs in the latter.
+
 The code belongs to root and is read-only: written files are elsewhere, behind
 links. Used by `check`, which also prints the line of the spec that makes a path
 writable.
@@ -90,7 +93,7 @@ def inside(folder, path):
     """The path below FOLDER; None if it is not set, is FOLDER itself or is elsewhere."""
     if not isinstance(path, (str, bytes, os.PathLike)) or not path:
         return None
-    path = os.path.normpath(os.path.join(folder, os.fsdecode(path)))
+    path = os.path.normpath(os.path.join(os.getcwd(), os.fsdecode(path)))
     return path[len(folder) + 1 :] if path.startswith(folder + os.sep) else None
 
 

@@ -11,7 +11,6 @@ has its own static files if STATIC_ROOT is in the application's folder and not i
 a part of it that the spec keeps.
 """
 
-import os
 import sys
 
 from . import application, places, release
@@ -39,7 +38,7 @@ def _prepare(words, tell):
         release.call("collectstatic")
         return
     release.run(is_released=words == ["released"], tell=tell)
-    if application.static_root() and not places.of_release(os.getcwd(), places.kept()):
+    if application.static_root() and not places.of_release(application.root(), places.kept()):
         release.call("collectstatic")
 
 

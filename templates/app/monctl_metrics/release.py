@@ -4,7 +4,6 @@ They run once for a version, on the first application host. Where the database i
 SQLite file, each host has its own, and each runs them.
 """
 
-import os
 import shlex
 
 from . import application, copies, places
@@ -47,5 +46,5 @@ def call(command, *arguments):
         if end.code:
             raise Refused(f"`{command}` fails: it ends with {end.code}") from end
     except Exception as error:
-        text = application.describe(error, os.getcwd())
+        text = application.describe(error)
         raise Refused(f"`{command}` fails: {text}") from error
