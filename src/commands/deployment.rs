@@ -17,7 +17,7 @@ use crate::project;
 use crate::provider::{self, Observed, Provider};
 use crate::render::{Addresses, Bundle};
 use crate::secret::{KnownSecrets, Secret};
-use crate::spec::{Loaded, Secrets, load};
+use crate::spec::{BaseUrl, Loaded, Secrets, load};
 
 /// A running machine answers at once, unless it has just been started.
 pub(super) const ANSWERS_WITHIN: Duration = Duration::from_secs(20);
@@ -76,14 +76,15 @@ impl Deployment {
         let first_password = Secret::random()?;
         let access = GrafanaAccess::with(&loaded, &*provider, &secrets)?;
         access.password()?.iter().chain([&first_password]).for_each(|secret| context.secrets.add(secret));
+        let mut requirements =
+            project::requirements(&loaded.app_dir(), &spec.app.requirements, &added.unwrap_or_default())?;
+        let mirror = spec.monitoring.install.releases().mirror.as_ref();
+        requirements.python =
+            project::python(&loaded.app_dir(), spec.app.python.as_ref(), mirror.map(BaseUrl::as_str))?;
         Ok(Self {
             releases: project::releases(spec.monitoring.install.releases(), loaded.base_dir())?,
             tree,
-            requirements: project::requirements(
-                &loaded.app_dir(),
-                &spec.app.requirements,
-                &added.unwrap_or_default(),
-            )?,
+            requirements,
             access,
             first_password,
             known: context.secrets.clone(),

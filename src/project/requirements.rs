@@ -18,7 +18,7 @@ pub fn requirements(folder: &Path, entry: &Path, added: &str) -> Result<Requirem
     let entry = inside(entry, entry)?;
     read(folder, &entry, &mut files)?;
     let added = lines(added).map(|(_, line)| line.to_owned()).collect();
-    Ok(Requirements { files, entry, added })
+    Ok(Requirements { files, entry, added, python: None })
 }
 
 fn read(folder: &Path, name: &str, files: &mut BTreeMap<String, File>) -> Result<()> {

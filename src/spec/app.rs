@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::names::{Cidr, DebianPackage, EnvName, PersistentPath, Port, UrlPath, WsgiModule};
+use super::names::{Cidr, DebianPackage, EnvName, PersistentPath, Port, PythonVersion, UrlPath, WsgiModule};
 use super::secret_ref::SecretRef;
 
 /// The Django application: the project's folder and how it is served.
@@ -20,6 +20,10 @@ pub struct App {
     /// The requirements file, relative to `path`.
     #[serde(default = "default_requirements")]
     pub requirements: PathBuf,
+    /// The version of Python, such as `"3.12"`, or conditions such as `">=3.11,<3.14"`. Defaults to what the project
+    /// states in `.python-version`, `pyproject.toml` (`requires-python`) or `runtime.txt`, else to the host's Python.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub python: Option<PythonVersion>,
     /// How many application hosts there are.
     #[serde(default = "default_count")]
     #[schemars(range(min = 1))]
@@ -38,8 +42,8 @@ pub struct App {
     /// The application's environment: plain values and secret references.
     #[serde(default)]
     pub env: BTreeMap<EnvName, EnvValue>,
-    /// Debian packages that the application or the build of its requirements needs, such as `gcc`, `python3-dev` and
-    /// `libpq-dev`. They are installed on every application host; `down` removes those that were not there before.
+    /// Debian packages that the application or the build of its requirements needs, such as `libpq-dev` and
+    /// `gettext`. They are installed on every application host; `down` removes those that were not there before.
     #[serde(default)]
     pub packages: Vec<DebianPackage>,
     /// What the application writes next to its code, apart from SQLite databases and `MEDIA_ROOT`: paths relative to

@@ -57,7 +57,7 @@ const ROOMS: [(&str, &[&str]); 20] = [
 ];
 
 /// Crates with an external effect or a language of their own, and the rooms that use them.
-const HOMES: [(&str, &[&str]); 11] = [
+const HOMES: [(&str, &[&str]); 12] = [
     ("reqwest", &["http"]),
     ("axum", &["http"]),
     ("openssh", &["remote"]),
@@ -69,6 +69,7 @@ const HOMES: [(&str, &[&str]); 11] = [
     ("include_dir", &["integrations", "render"]),
     ("tar", &["playbook"]),
     ("flate2", &["playbook", "commands"]),
+    ("toml", &["project"]),
 ];
 
 /// Rooms that only compute, and what they therefore never use.
