@@ -15,8 +15,8 @@ unlocked() { # COMMAND…
 	local status messages holder reported='' deadline=$((SECONDS + UNLOCKED_WITHIN))
 	while true; do
 		status=0
-		# Daemons that a package starts must not hold the pipe of the events.
-		{ messages=$("$@" 2>&1 >&4 7>&-) || status=$?; } 4>&1
+		# Daemons that a package starts must not hold the pipe of the events, nor a lock.
+		{ messages=$("$@" 2>&1 >&4 5>&- 7>&-) || status=$?; } 4>&1
 		((status)) || break
 		# shellcheck disable=SC2310 # a text match
 		is_locked "$messages" || break

@@ -29,6 +29,8 @@ printf 'machine\t%s\nprocessors\t%s\n' "$(uname -m)" "$(nproc)"
 mkdir installed
 if read_probes installed; then
 	for folder in "${probes[@]}"; do
+		# A Python environment is useless without its interpreter.
+		[ -L "$folder/bin/python" ] && [ ! -e "$folder/bin/python" ] && continue
 		[ -f "$folder.monctl" ] && {
 			read -r source recorded <"$folder.monctl"
 			found=$(find "$folder" -xdev -printf '%P %y %s %m %u %T@\n' | LC_ALL=C sort | sha256sum)

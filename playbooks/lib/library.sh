@@ -15,6 +15,8 @@ export PIP_CERT=$SSL_CERT_FILE REQUESTS_CA_BUNDLE=$SSL_CERT_FILE
 . ./manifest.sh
 # shellcheck source=playbooks/lib/application.sh
 . ./application.sh
+# shellcheck source=playbooks/lib/python.sh
+. ./python.sh
 
 # Where this run's files are.
 work=$PWD
@@ -60,9 +62,26 @@ attempt() { # COMMAND…
 . ./apt.sh
 
 packages_install() {
+	packages_locked packages_install_alone "$@"
+}
+
+# Lanes install one after another: the record compares accounts before and after an installation.
+packages_locked() { # COMMAND…
+	(
+		flock 5
+		"$@"
+	) 5>>installing
+}
+
+# Updates the lists of packages if they are old.
+packages_refresh() {
 	local fresh
 	fresh=$(find /var/lib/apt/lists -maxdepth 1 -name '*Packages*' -mmin -60 -print -quit)
 	if [ -z "$fresh" ]; then apt update; fi
+}
+
+packages_install_alone() {
+	packages_refresh
 	attempt packages_add "$@"
 	if ((attempted)); then
 		# The lists may be outdated, or an earlier installation was interrupted.
@@ -219,7 +238,7 @@ uv_ready() { # REQUIREMENT
 # Packages contain code that runs while they are built and installed, and whenever their Python starts. So a dedicated
 # user does both, and root, which never starts that Python, copies the result.
 venv_install() { # FOLDER SOURCE-DIGEST USER UV-REQUIREMENT REQUIREMENTS-FILE ADDED…
-	local folder=$1 source=$2 user=$3 entry=$5 sandbox uv
+	local folder=$1 source=$2 user=$3 entry=$5 uv
 	before_writing "$folder"
 	mkdir -p "${folder%/*}"
 	uv_ready "$4"
@@ -231,11 +250,7 @@ venv_install() { # FOLDER SOURCE-DIGEST USER UV-REQUIREMENT REQUIREMENTS-FILE AD
 	printf '%s\n' "$@" >"$folder.build/added"
 	network_environment >build.environment
 	chown -R "$user:$user" "$folder.build"
-	mapfile -d '' -t sandbox < <(sandbox_of hardening.conf)
-	in_unit "$user" "${sandbox[@]}" --property=ReadWritePaths="$folder.build" --property=RuntimeMaxSec=45min \
-		--property=EnvironmentFile="$PWD/build.environment" --property=WorkingDirectory="$folder.build" \
-		-- /bin/bash build.sh "$uv/bin/uv" "$entry"
-	nothing_runs_as "$user"
+	venv_build "$user" "$folder.build" "$uv/bin/uv" "$entry"
 	root_python tree.py copy "$folder.build/venv" "$folder.new"
 	rm -rf "$folder.build"
 	folder_finish "$folder" "$source"
@@ -254,6 +269,11 @@ network_environment() {
 
 # A unit ends with its control group; processes that left the group must be gone, too.
 nothing_runs_as() { # USER
+	# Holds even where a caller's condition suspends errexit.
+	if [ "$(id -u "$1")" = 0 ]; then
+		refuse "$1 is root, whose processes are not ended"
+		return 1
+	fi
 	local deadline=$((SECONDS + 30)) left
 	while left=$(find /proc -maxdepth 1 -user "$1" -name '[0-9]*' -printf '%f ' 2>/dev/null) && [ -n "$left" ]; do
 		((SECONDS < deadline)) || refuse "processes of $1 do not end: $left"
@@ -503,6 +523,7 @@ service_close() { # DIGEST
 	puts_settle
 	find "$sets" -mindepth 1 -maxdepth 1 -type d ! -path "$staged" -exec rm -rf {} +
 	[ -z "$venv" ] || find "${venv_new%/*}" -mindepth 1 -maxdepth 1 ! -name "${venv_new##*/}*" -exec rm -rf {} +
+	[ -z "$venv" ] || python_close "$venv_new"
 }
 
 # Checks that the set is in use, and that its units still run at the end.

@@ -21,8 +21,8 @@ from pathlib import Path
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-# The only outside target of links in a Python environment.
-_SYSTEM_PYTHON = re.compile(r"/usr/bin/python3(\.\d+)?")
+# The only outside targets of links in a Python environment: the system's Python, and releases that root installed.
+_BASE_PYTHON = re.compile(r"(/usr|/opt/monctl/pythons/cpython-[\w.]+-linux-\w+-gnu)/bin/python3(\.\d+)?")
 _AT_ONCE = 1 << 20
 
 
@@ -195,7 +195,7 @@ def _copy_file(from_: int, to: int, name: str, owner: int, path: str) -> None:
 def _copy_link(from_: int, to: int, name: str, path: str) -> None:
     target = os.readlink(name, dir_fd=from_)
     inside = not os.path.isabs(target) and not os.path.normpath(os.path.join(path, target)).startswith("..")
-    if not inside and not _SYSTEM_PYTHON.fullmatch(target):
+    if not inside and not _BASE_PYTHON.fullmatch(target):
         sys.exit(f"{os.path.join(path, name)!r} is a link that points to {target!r}")
     try:
         os.symlink(target, name, dir_fd=to)

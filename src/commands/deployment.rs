@@ -18,7 +18,7 @@ use crate::project;
 use crate::provider::{self, Observed, Provider};
 use crate::render::{Addresses, Bundle};
 use crate::secret::{KnownSecrets, Secret};
-use crate::spec::{Loaded, Secrets, load};
+use crate::spec::{BaseUrl, Loaded, Secrets, load};
 
 /// A running machine answers at once, unless it has just been started.
 pub(super) const ANSWERS_WITHIN: Duration = Duration::from_secs(20);
@@ -81,16 +81,24 @@ impl Deployment {
         let first_password = Secret::random()?;
         let access = GrafanaAccess::with(&loaded, &*provider, &secrets)?;
         access.password()?.iter().chain([&first_password]).for_each(|secret| context.secrets.add(secret));
+        let mut requirements = project::requirements(
+            &loaded.app_dir(),
+            spec.app.requirements.as_deref().unwrap_or(Path::new("requirements.txt")),
+            spec.app.manage(),
+            &added.unwrap_or_default(),
+        )?;
+        let mirror = spec.monitoring.install.releases().mirror.as_ref();
+        requirements.python = project::python(
+            &loaded.app_dir(),
+            spec.app.manage(),
+            spec.app.python.as_ref(),
+            mirror.map(BaseUrl::as_str),
+        )?;
         Ok(Self {
             releases: project::releases(spec.monitoring.install.releases(), loaded.base_dir())?,
             tree,
             left_out: notices.left_out,
-            requirements: project::requirements(
-                &loaded.app_dir(),
-                spec.app.requirements.as_deref().unwrap_or(Path::new("requirements.txt")),
-                spec.app.manage(),
-                &added.unwrap_or_default(),
-            )?,
+            requirements,
             access,
             first_password,
             known: context.secrets.clone(),

@@ -143,6 +143,17 @@ impl Tree {
     }
 }
 
+/// The Python that an application needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PythonRequest {
+    /// A version or conditions, as uv understands them.
+    pub version: String,
+    /// Where it is stated, for people.
+    pub source: String,
+    /// The mirror of python-build-standalone's releases.
+    pub mirror: Option<String>,
+}
+
 /// The content of a Python environment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Requirements {
@@ -154,13 +165,16 @@ pub struct Requirements {
     pub source: String,
     /// Additions of monctl: lines of a requirements file, each `name==version` with its digests.
     pub added: Vec<String>,
+    /// The Python, if the project states one.
+    pub python: Option<PythonRequest>,
 }
 
 impl Requirements {
     /// The digest of all requirements.
     pub fn digest(&self) -> Sha256 {
         let files = self.files.iter().flat_map(|(path, file)| [path.clone(), file.sha256().to_string()]);
-        Sha256::of_fields(files.chain([self.entry.clone()]).chain(self.added.iter().cloned()))
+        let python = self.python.iter().map(|python| format!("python {}", python.version));
+        Sha256::of_fields(files.chain([self.entry.clone()]).chain(self.added.iter().cloned()).chain(python))
     }
 }
 

@@ -23,7 +23,7 @@ mod venv;
 
 pub use change::{ChangeKind, Detail, LibraryCall, StepChange};
 pub use facts::{Facts, Failed, FileFact, Installed, Owner, Probes, SUPPORTED, System, UnitFact};
-pub use inputs::{File, Inputs, Release, Requirements, Tree};
+pub use inputs::{File, Inputs, PythonRequest, Release, Requirements, Tree};
 pub use quote::quote;
 pub use script::{
     APPLIED_DIRECTORY, HostIdentity, Removal, Script, apply_script, bootstrap, facts_script, removal_script,

@@ -128,6 +128,7 @@ fn environments() {
         entry: "req/base.txt".into(),
         source: "req/base.txt".into(),
         added: vec!["gunicorn==1 --hash=sha256:0".into()],
+        python: None,
     };
     let digest = requirements.digest();
     let folder = format!("/opt/v/{}", digest.short());
@@ -143,6 +144,31 @@ fn environments() {
 }
 
 #[test]
+fn the_python_and_the_packages_of_the_application_are_known_before_its_environment_is_built() {
+    let yaml = format!(
+        "{{id: x, venv: {{parent: /opt/v, user: builder, uv: {{version: 0.1.2, sha256: [{}]}}}}}}",
+        digest('a')
+    );
+    let python = PythonRequest {
+        version: ">=3.12".into(),
+        source: "pyproject.toml".into(),
+        mirror: Some("https://m.test".into()),
+    };
+    let requirements =
+        Requirements { entry: "r.txt".into(), python: Some(python), ..Requirements::default() };
+    let app_packages = vec!["libpq-dev".parse().unwrap()];
+    let inputs = Inputs { requirements, app_packages, ..Inputs::default() };
+    let change = step(&yaml).lower(&inputs, &facts(""), &[]).unwrap();
+    let words: Vec<&[String]> = change.commands.iter().map(|call| &call.0[..]).collect();
+    assert_eq!(words[0], ["build_with", "libpq-dev"]);
+    let uv = format!("uv==0.1.2 --hash=sha256:{}", digest('a'));
+    assert_eq!(words[1], ["python_choose", "builder", &uv, ">=3.12", "pyproject.toml", "https://m.test"]);
+    assert_eq!(words[2][0], "venv_install");
+    let summary = StepChange::summary(Some(&change));
+    assert!(summary.contains("r.txt with Python >=3.12 (pyproject.toml)"), "{summary}");
+}
+
+#[test]
 fn other_requirements_mean_another_environment() {
     let base = Requirements { entry: "r.txt".into(), ..Requirements::default() };
     let with = |files: &[(&str, &[u8])], added: &[&str]| Requirements {
@@ -150,7 +176,18 @@ fn other_requirements_mean_another_environment() {
         added: added.iter().map(|&line| line.into()).collect(),
         ..base.clone()
     };
-    let all = [base.clone(), with(&[("r.txt", b"a")], &[]), with(&[("r.txt", b"b")], &[]), with(&[], &["a"])];
+    let python = |version: &str| {
+        let python = PythonRequest { version: version.into(), source: "x".into(), mirror: None };
+        Requirements { python: Some(python), ..base.clone() }
+    };
+    let all = [
+        base.clone(),
+        with(&[("r.txt", b"a")], &[]),
+        with(&[("r.txt", b"b")], &[]),
+        with(&[], &["a"]),
+        python("3.11"),
+        python("3.12"),
+    ];
     let digests: std::collections::BTreeSet<Sha256> = all.iter().map(Requirements::digest).collect();
     assert_eq!(digests.len(), all.len());
 }

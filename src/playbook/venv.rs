@@ -9,6 +9,7 @@ use super::facts::{Facts, Probes};
 use super::inputs::{File, Inputs};
 use super::step_id::StepId;
 use crate::digest::Sha256;
+use crate::spec::DebianPackage;
 
 /// A Python environment below `parent`, named by the digest of its content.
 #[derive(Debug, Clone, Deserialize)]
@@ -59,13 +60,23 @@ impl Venv {
             .map(|(path, file)| LibraryCall::new(["requirements_file", path, &file.sha256().to_string()]))
             .collect();
         let (digest, uv) = (digest.to_string(), self.uv.requirement());
+        if !inputs.app_packages.is_empty() {
+            let names = inputs.app_packages.iter().map(DebianPackage::as_str);
+            commands.push(LibraryCall::new(["build_with"].into_iter().chain(names)));
+        }
+        let mut title = format!("Python environment for {}", requirements.source);
+        if let Some(python) = &requirements.python {
+            title.push_str(&format!(" with Python {} ({})", python.version, python.source));
+            let words = ["python_choose", &self.user, &uv, &python.version, &python.source];
+            commands.push(LibraryCall::new(words.into_iter().chain(python.mirror.as_deref())));
+        }
         let install = ["venv_install", &folder, &digest, &self.user, &uv, &requirements.entry];
         let install = install.map(str::to_owned);
         commands.push(LibraryCall::new(install.iter().chain(&requirements.added)));
         Some(StepChange {
             step: step.clone(),
             kind,
-            details: vec![Detail::new(format!("Python environment for {}", requirements.source), why)],
+            details: vec![Detail::new(title, why)],
             commands,
             payloads: requirements.files.values().map(File::sha256).collect(),
         })

@@ -1,9 +1,10 @@
-//! Files of the user's computer that go to hosts: the application's folder, its requirements, the catalogue of release
+//! Files of the user's computer that go to hosts: the application's folder, its requirements and its version of Python, the catalogue of release
 //! tarballs, and the user's own dashboards. Reads files, changes nothing; `commands/` calls it once a run.
 
 mod dashboard;
 mod link;
 mod notices;
+mod python;
 mod releases;
 mod requirements;
 mod tracked;
@@ -11,6 +12,7 @@ mod tree;
 
 pub use dashboard::Exported;
 pub use notices::{Notices, notices};
+pub use python::python;
 pub use releases::releases;
 pub use requirements::requirements;
 pub use tree::{AppFolder, app_folder};

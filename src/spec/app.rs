@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::names::{
     AppModule, Cidr, DebianPackage, EnvName, IncludePattern, ManageFolder, ManagementCommand, PersistentPath,
-    Port, ProcessName, UrlPath,
+    Port, ProcessName, PythonVersion, UrlPath,
 };
 use super::process::Process;
 use super::secret_ref::SecretRef;
@@ -42,6 +42,10 @@ pub struct App {
     /// docs/application.md.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requirements: Option<PathBuf>,
+    /// The version of Python, such as `"3.12"`, or conditions such as `">=3.11,<3.14"`. Defaults to what the project
+    /// states in `.python-version`, `pyproject.toml` (`requires-python`) or `runtime.txt`, else to the host's Python.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub python: Option<PythonVersion>,
     /// How many application hosts there are.
     #[serde(default = "default_count")]
     #[schemars(range(min = 1))]
@@ -64,8 +68,8 @@ pub struct App {
     /// secrets, and `env` wins over it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub env_file: Option<PathBuf>,
-    /// Debian packages that the application or the build of its requirements needs, such as `gcc`, `python3-dev` and
-    /// `libpq-dev`. They are installed on every application host; `down` removes those that were not there before.
+    /// Debian packages that the application or the build of its requirements needs, such as `libpq-dev` and
+    /// `gettext`. They are installed on every application host; `down` removes those that were not there before.
     #[serde(default)]
     pub packages: Vec<DebianPackage>,
     /// What the application writes next to its code, apart from SQLite databases and `MEDIA_ROOT`: paths relative to

@@ -213,6 +213,36 @@ text_type! {
 }
 
 text_type! {
+    /// Versions of Python: one, such as `3.12`, or conditions as in `requires-python`, such as `>=3.11,<3.14`.
+    PythonVersion,
+    "^(3\\.[0-9]{1,2}(\\.[0-9]{1,2})?|(===?|!=|~=|[<>]=?) *[0-9]{1,2}(\\.[0-9]{1,2}){0,2}(\\.\\*)?( *, *(===?|!=|~=|[<>]=?) *[0-9]{1,2}(\\.[0-9]{1,2}){0,2}(\\.\\*)?)*)$",
+    "3.12",
+    is_python_version,
+    "a version of Python is written in quotes, such as `\"3.12\"`, or as conditions: `\">=3.11,<3.14\"`"
+}
+
+/// Whether a text is a version of Python 3, or a list of conditions.
+fn is_python_version(text: &str) -> bool {
+    let numbers = |text: &str, most: usize| {
+        let parts: Vec<&str> = text.split('.').collect();
+        let is_number = |part: &&str| matches!(part.len(), 1 | 2) && part.bytes().all(|b| b.is_ascii_digit());
+        parts.len() <= most && parts.iter().all(is_number)
+    };
+    if let Some(rest) = text.strip_prefix("3.") {
+        return numbers(rest, 2);
+    }
+    text.split(',').all(|condition| {
+        let condition = condition.trim_matches(' ');
+        let operator = ["===", "==", "!=", "~=", "<=", ">=", "<", ">"];
+        let version = operator.iter().find_map(|operator| condition.strip_prefix(operator));
+        version.is_some_and(|version| {
+            let version = version.trim_start_matches(' ');
+            numbers(version.strip_suffix(".*").unwrap_or(version), 3)
+        })
+    })
+}
+
+text_type! {
     /// The name of an alert: any text that Prometheus accepts.
     AlertName,
     "^[^\\s\\x00-\\x1f\\x7f]([^\\x00-\\x1f\\x7f]*[^\\s\\x00-\\x1f\\x7f])?$",
@@ -761,6 +791,26 @@ mod tests {
             ("a/", false),
         ] {
             assert_eq!(text.parse::<ManageFolder>().is_ok(), good, "{text}");
+        }
+        for (text, good) in [
+            ("3.12", true),
+            ("3.12.4", true),
+            (">=3.11", true),
+            (">= 3.11, <4", true),
+            ("~=3.12", true),
+            ("==3.12.*", true),
+            ("!=3.12.1,>3.10", true),
+            ("3", false),
+            ("2.7", false),
+            ("3.12; rm", false),
+            ("--x", false),
+            ("^3.11", false),
+            ("pypy3.10", false),
+            (">=", false),
+            (">=3.11,", false),
+            ("", false),
+        ] {
+            assert_eq!(text.parse::<PythonVersion>().is_ok(), good, "{text}");
         }
         for (text, good) in [("A_1", true), ("1A", false), ("A-B", false), ("https://x", false)] {
             assert_eq!(text.parse::<EnvName>().is_ok(), good, "{text}");

@@ -153,6 +153,7 @@ fn existing_hosts_are_set_up_and_restored() {
         an_unsuitable_host_is_refused_with_its_requirements,
         a_hostile_or_silent_host_does_no_harm,
         hosts_are_set_up_updated_and_restored,
+        builds_get_a_compiler_and_the_packages_of_the_spec_and_leave_nothing,
         a_host_of_a_further_role_is_watched_and_restored,
         an_alert_on_an_existing_host_is_delivered,
         earlier_files_and_packages_are_restored,
@@ -346,6 +347,39 @@ fn hosts_are_set_up_updated_and_restored(existing: &Existing) {
         .stdout_contains("nothing is left");
     existing.is_as_before(&before);
     operator.monctl("down --yes").success().stdout_contains("nothing is left");
+    existing.is_as_before(&before);
+}
+
+/// What a build needs is installed for it and removed after it; what the spec names stays until `down`.
+fn builds_get_a_compiler_and_the_packages_of_the_spec_and_leave_nothing(existing: &Existing) {
+    let before = existing.snapshots();
+    let operator = &existing.operator;
+    let is_installed = |package: &str| {
+        let found =
+            existing.on(APP, &format!("dpkg-query -W -f '${{db:Status-Status}}' {package} 2>&1 || true"));
+        found == "installed"
+    };
+    operator.edit("home/app/requirements.txt", "Django", "--no-binary psycopg2\npsycopg2==2.9.13\nDjango");
+    operator
+        .monctl("up --yes")
+        .code(1)
+        .stderr_contains(
+            "`psycopg2==2.9.13` does not build: the program `pg_config` is missing; add to the spec: \
+             `app.packages: [libpq-dev]`",
+        )
+        .stderr_contains("the log of the build is on the host: /var/lib/monctl/build.log");
+    existing.on(APP, "grep -q 'pg_config executable not found' /var/lib/monctl/build.log");
+    assert!(!is_installed("g++"));
+
+    operator.edit("home/monctl.yaml", "  wsgi:", "  packages: [libpq-dev]\n  wsgi:");
+    operator.monctl("up --yes").success();
+    existing.on(APP, "/opt/monctl/app/bin/python -c 'import psycopg2'");
+    assert!(is_installed("libpq-dev") && !is_installed("g++") && !is_installed("python3-dev"));
+    operator.monctl("up --yes").success().stdout_contains("no change");
+
+    operator.monctl("down --yes").success().stdout_contains("nothing is left");
+    operator.edit("home/app/requirements.txt", "--no-binary psycopg2\npsycopg2==2.9.13\n", "");
+    existing.spec("");
     existing.is_as_before(&before);
 }
 

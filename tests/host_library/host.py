@@ -81,7 +81,7 @@ class Host:
     def steps(self, *steps, files=None):
         """The folder of a run with these steps: id, lane, lanes to wait for, script."""
         files = dict(files or {})
-        for name in ("run.sh", "library.sh", "application.sh", "build.sh", "tree.py", "data.py"):
+        for name in ("run.sh", "library.sh", "application.sh", "build.sh", "python.sh", "find-python.sh", "diagnose.py"):
             files[name] = (LIBRARY / name).read_text()
         files["hardening.conf"] = (TEMPLATES / "partials/hardening.conf").read_text()
         files.setdefault("identity", "shop\tapp\n")

@@ -53,7 +53,7 @@ pub fn requirements(root: &Path, entry: &Path, manage: &str, added: &str) -> Res
     };
     let added = text::lines(added).into_iter().map(|line| line.joined).collect();
     let source = entry.display().to_string();
-    Ok(Requirements { files: files.found, entry: entry_name, source, added })
+    Ok(Requirements { files: files.found, entry: entry_name, source, added, python: None })
 }
 
 /// The folder that holds all requirements files, and the path of the entry in it. The folder is the application's, or
