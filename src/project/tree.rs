@@ -120,7 +120,8 @@ impl Reader<'_> {
         for path in self.tracked.at_or_below(self.inside(folder)) {
             let path = self.root.join(path);
             let name = name.join(path.strip_prefix(folder).unwrap_or(&path));
-            if !is_in_environment(&path, folder) {
+            let is_known = name.to_str().is_some_and(|name| self.found.tree.files.contains_key(name));
+            if !is_known && !is_in_environment(&path, folder) {
                 self.take(&path, &name, above)?;
             }
         }

@@ -64,7 +64,10 @@ fn parse(text: &str) -> (FileVariables, Vec<Fault>) {
             Err((at, message)) => {
                 let (line, column) = place(text, at);
                 faults.push(Fault { line, column, message: message.to_owned() });
-                reader.skip_line();
+                // A value that was read to its end is followed by the next line.
+                if reader.at == begin || !reader.is_at_line_begin() {
+                    reader.skip_line();
+                }
             }
         }
     }
@@ -98,6 +101,10 @@ impl<'a> Reader<'a> {
 
     fn skip_line(&mut self) {
         self.at += self.rest().find('\n').map_or(self.rest().len(), |end| end + 1);
+    }
+
+    fn is_at_line_begin(&self) -> bool {
+        self.text[..self.at].ends_with('\n')
     }
 
     /// Goes to the next line that is neither empty nor a comment; returns its offset.
@@ -267,6 +274,7 @@ mod tests {
             ("A=\"hü${B}\"", 1, 6, "`${…}` would insert"),
             ("A=\"hunter2\\r\"", 1, 11, "carriage return"),
             ("A=hunter2\u{1}", 1, 3, "control characters"),
+            ("B=1\n1A=hunter2\nC=3", 2, 1, "the name of an environment variable"),
             ("A=hunter2\nB=1\nA=other", 3, 1, "`A` was set on line 1 already"),
         ] {
             let (_, faults) = parse(text);
@@ -275,5 +283,7 @@ mod tests {
             assert!(fault.message.starts_with(message) || fault.message.contains(message), "{fault:?}");
             assert!(!fault.message.contains("hunter2"));
         }
+        let (_, faults) = parse("A=\u{1}\nB\nC='\u{1}\n'\nD\n");
+        assert_eq!(faults.iter().map(|fault| fault.line).collect::<Vec<_>>(), [1, 2, 3, 5]);
     }
 }

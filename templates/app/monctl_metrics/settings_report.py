@@ -54,6 +54,8 @@ def _unserved(entry, environ):
         url = staticfiles_storage.url(name)
     except ValueError:  # Not in the manifest.
         url = f"{settings.STATIC_URL}{name}"
+    except Exception:
+        return None  # A storage of the project's own, whose files another server has.
     place = urllib.parse.urlsplit(url)
     if place.netloc:
         return None  # Another server has it.
@@ -65,20 +67,21 @@ def _static_file():
     """The name of one static file, preferably of a style sheet."""
     from django.contrib.staticfiles import finders
 
-    names = itertools.islice((name for finder in finders.get_finders() for name in _names(finder)), _FILES)
+    names = itertools.islice(_names(finders), _FILES)
     first = next(names, None)
     if first is None or first.endswith(".css"):
         return first
     return next((name for name in names if name.endswith(".css")), first)
 
 
-def _names(finder):
+def _names(finders):
     try:
-        for path, storage in finder.list([]):
-            prefix = getattr(storage, "prefix", None)
-            yield f"{prefix}/{path}" if prefix else path
-    except OSError:
-        return  # A folder is absent, which `absent` reports.
+        for finder in finders.get_finders():
+            for path, storage in finder.list([]):
+                prefix = getattr(storage, "prefix", None)
+                yield f"{prefix}/{path}" if prefix else path
+    except Exception:
+        return  # Finders may be the project's own. A version is not refused because they fail.
 
 
 def _is_asgi(entry):
@@ -105,8 +108,8 @@ def _absent(folder):
 
     static = [entry[1] if isinstance(entry, (list, tuple)) else entry for entry in settings.STATICFILES_DIRS]
     templates = [path for engine in settings.TEMPLATES for path in engine.get("DIRS", ())]
-    absent = {os.fspath(path) for path in static if not os.path.isdir(path)}
-    for path in map(os.fspath, templates):
+    absent = {path for path in map(str, static) if not os.path.isdir(path)}
+    for path in map(str, templates):
         if not os.path.isdir(path) and not os.path.abspath(path).startswith(folder + os.sep):
             absent.add(path)
-    return sorted(map(str, absent))[:_HOSTS]
+    return sorted(absent)[:_HOSTS]
