@@ -1,7 +1,7 @@
 //! Reads a Django project's files without running them: its entry point, the default of `app.wsgi` or `app.asgi`;
 //! whether django-prometheus serves its metrics and where, the default of `app.metrics`; and which settings it names.
 
-mod entry;
+mod entry_point;
 mod settings;
 mod urls;
 
@@ -10,11 +10,11 @@ use std::path::{Path, PathBuf};
 use super::app::{App, EnvValue, Metrics};
 use super::names::{AppModule, UrlPath};
 
-pub(super) use entry::entries;
+pub(super) use entry_point::entry_points;
 
 /// Sets the defaults of `app.wsgi` or `app.asgi`, and of how the application is counted.
 pub(super) fn decide(folder: &Path, app: &mut App) {
-    entry::decide(folder, app);
+    entry_point::decide(folder, app);
     decide_metrics(folder, app);
 }
 
