@@ -2,7 +2,7 @@
 //! or `app.asgi`; whether django-prometheus serves its metrics and where, the default of `app.metrics`; and which
 //! settings it names.
 
-mod entry;
+mod entry_point;
 pub(super) mod layout;
 mod settings;
 mod urls;
@@ -15,12 +15,12 @@ use super::names::{AppModule, UrlPath};
 use super::secret_ref::SecretRef;
 use crate::secret::Secret;
 
-pub(super) use entry::entries;
+pub(super) use entry_point::entry_points;
 
 /// Sets the defaults that depend on the project in the application's folder, `root`.
 pub(super) fn decide(root: &Path, app: &mut App, variables: &FileVariables) {
     layout::decide_manage(root, app);
-    entry::decide(&app.manage_in(root), app);
+    entry_point::decide(&app.manage_in(root), app);
     layout::decide(root, app);
     decide_metrics(root, app, variables);
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::super::app::{App, EnvValue};
 use super::super::detect::layout::{code_folder, manage_folders};
-use super::super::detect::{entries, file_of};
+use super::super::detect::{entry_points, file_of};
 use super::super::finding::SpecFinding;
 use super::super::listing::names;
 
@@ -97,13 +97,13 @@ fn other_manage(root: &Path) -> String {
 
 /// Names a module with the usual name, if it is elsewhere.
 fn other_module(folder: &Path) -> String {
-    let found = entries(folder).into_iter().next();
+    let found = entry_points(folder).into_iter().next();
     found.map_or(String::new(), |entry| format!("; there is `{}`: write `{}`", entry.file(), entry.line()))
 }
 
 /// Why no module has been found: there is none with the usual name, or more than one.
 fn no_module(folder: &Path) -> String {
-    let entries = entries(folder);
+    let entries = entry_points(folder);
     if entries.is_empty() {
         return format!(
             "there is no `wsgi.py` or `asgi.py` in a package of `{}`; name the module with `wsgi` or `asgi`, such as `wsgi: \

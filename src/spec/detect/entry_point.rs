@@ -26,12 +26,12 @@ impl Interface {
 
 /// A module with the usual name of an entry point.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::spec) struct Entry {
+pub(in crate::spec) struct EntryPoint {
     pub interface: Interface,
     pub module: AppModule,
 }
 
-impl Entry {
+impl EntryPoint {
     /// The line of the spec that names it.
     pub fn line(&self) -> String {
         format!("{}: {}", self.interface.key(), self.module)
@@ -48,7 +48,7 @@ pub(super) fn decide(folder: &Path, app: &mut App) {
     if app.module().is_some() {
         return;
     }
-    if let [entry] = entries(folder).as_slice() {
+    if let [entry] = entry_points(folder).as_slice() {
         let place = match entry.interface {
             Interface::Wsgi => &mut app.wsgi,
             Interface::Asgi => &mut app.asgi,
@@ -59,7 +59,7 @@ pub(super) fn decide(folder: &Path, app: &mut App) {
 
 /// The candidates: the one next to the settings that `manage.py` names, else all of the project's packages. A `wsgi.py`
 /// is preferred to an `asgi.py`, since `startproject` creates both.
-pub(in crate::spec) fn entries(manage: &Path) -> Vec<Entry> {
+pub(in crate::spec) fn entry_points(manage: &Path) -> Vec<EntryPoint> {
     // Python imports from the folder of `manage.py`, or from its `src`.
     let folders = [manage.to_owned(), manage.join(SRC)];
     let packages = above_settings(manage);
@@ -87,8 +87,8 @@ fn everywhere(folder: &Path) -> Vec<String> {
 }
 
 /// The entry points in these packages: all with the preferred interface.
-fn among(folder: &Path, packages: &[String]) -> Vec<Entry> {
-    let with = |interface: Interface| -> Vec<Entry> {
+fn among(folder: &Path, packages: &[String]) -> Vec<EntryPoint> {
+    let with = |interface: Interface| -> Vec<EntryPoint> {
         let modules = packages.iter().filter_map(|package| {
             let name = if package.is_empty() {
                 interface.key().to_owned()
@@ -96,7 +96,7 @@ fn among(folder: &Path, packages: &[String]) -> Vec<Entry> {
                 format!("{package}.{}", interface.key())
             };
             // A folder whose name Python cannot import is no package.
-            let entry = Entry { interface, module: name.parse().ok()? };
+            let entry = EntryPoint { interface, module: name.parse().ok()? };
             folder.join(entry.file()).is_file().then_some(entry)
         });
         modules.collect()
@@ -122,7 +122,7 @@ mod tests {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, "").unwrap();
         }
-        entries(folder.path()).iter().map(Entry::line).collect()
+        entry_points(folder.path()).iter().map(EntryPoint::line).collect()
     }
 
     #[test]
