@@ -504,7 +504,7 @@ fn a_process_has_a_name_of_its_own_and_a_command_without_a_shell() {
         ("worker: ''", "`` is not valid: a command is a program and its arguments"),
         ("worker: [celery]", "expected text or a mapping with `command`, found a list"),
         ("worker: {hosts: all}", "`command` is missing in `app.processes.worker`"),
-        ("worker: {command: celery, hosts: last}", "`last` is not known; expected `all` or `first`"),
+        ("worker: {command: celery, hosts: last}", "is not known; expected `all` or `first`"),
         (
             "worker: {command: celery, stop_within: 0s}",
             "it must be between 1s and 1h: a deploy waits as long",
