@@ -15,6 +15,7 @@ mod deployment;
 mod down;
 mod explain;
 mod grafana;
+mod init;
 mod logs;
 mod manage;
 mod open;
@@ -68,6 +69,7 @@ async fn interruptible(
 
 async fn dispatch(command: &Command, context: &Context) -> Result<Outcome> {
     match command {
+        Command::Init(args) => Box::pin(init::run(args, context)).await,
         Command::Render(args) => render::run(args, context).await,
         Command::Plan => Box::pin(plan::run(context)).await,
         Command::Up(args) => Box::pin(up::run(args, context)).await,
@@ -112,7 +114,8 @@ pub fn interruption(command: &Command) -> Error {
         }
         Command::Ssh(_) | Command::Manage(_) => "what it started on the host may still be running there",
         Command::Render(_) => "some files may not be written; run it again",
-        Command::Plan
+        Command::Init(_)
+        | Command::Plan
         | Command::Status(_)
         | Command::VerifyDashboards(_)
         | Command::Check

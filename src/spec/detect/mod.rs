@@ -1,6 +1,7 @@
 //! Reads a Django project's files without running them: whether django-prometheus serves its metrics and where, which
 //! sets the default of `app.metrics`; and which settings it names.
 
+pub(crate) mod python;
 mod settings;
 mod urls;
 
@@ -48,7 +49,7 @@ pub(super) fn settings_mention(folder: &Path, app: &App, name: &str) -> bool {
 }
 
 /// The file of a module in the project's folder.
-fn file_of(folder: &Path, module: &str) -> Option<PathBuf> {
+pub(crate) fn file_of(folder: &Path, module: &str) -> Option<PathBuf> {
     let path = folder.join(module.replace('.', "/"));
     [path.with_extension("py"), path.join("__init__.py")].into_iter().find(|file| file.is_file())
 }
