@@ -7,6 +7,7 @@ mod processes;
 mod spec_text;
 mod survey;
 mod variables;
+mod written;
 
 pub use processes::Process;
 pub use spec_text::{Place, Provider};

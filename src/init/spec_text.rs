@@ -51,6 +51,7 @@ impl Survey {
         self.entry(&mut line);
         self.packages(&mut line);
         self.environment(path, &mut line);
+        self.written(&mut line);
         self.processes(&mut line);
         notify(place.slack.as_deref(), &mut line);
         text
@@ -134,6 +135,14 @@ impl Survey {
         }
         let example = self.examples.get(&variable.name).filter(|value| !value.is_empty());
         example.map(|value| scalar_text(value)).or_else(reference)
+    }
+
+    fn written(&self, line: &mut impl FnMut(usize, &str)) {
+        if !self.written.is_empty() {
+            line(1, "# What the settings write next to the code, which is read-only on a host.");
+            let paths: Vec<String> = self.written.iter().map(|path| scalar(path)).collect();
+            line(1, &format!("persistent: [{}]", paths.join(", ")));
+        }
     }
 
     fn processes(&self, line: &mut impl FnMut(usize, &str)) {

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use super::packages;
 use super::processes::{Procfile, procfile};
 use super::variables::{Variable, variables};
+use super::written::written;
 use crate::bounded::read_text;
 use crate::error::{Error, Result};
 use crate::spec::python;
@@ -54,6 +55,8 @@ pub struct Survey {
     pub(super) examples: BTreeMap<String, String>,
     /// The Debian packages that the requirements need, each with the requirement.
     pub(super) packages: Vec<(&'static str, &'static str)>,
+    /// What the settings write next to the code.
+    pub(super) written: Vec<String>,
     /// The content of a `Procfile`.
     pub(super) procfile: Procfile,
 }
@@ -84,6 +87,7 @@ impl Survey {
             None => Vec::new(),
         };
         let code = code_of(&folder, &read)?;
+        let all_code: String = code.iter().map(|(_, code)| code.as_str()).collect();
         let env_file = env_file(&folder, &manage)?;
         let is_set = |name: &str| env_file.iter().any(|(_, names)| names.iter().any(|set| set == name));
         let variables = variables(&code)?.into_values().filter(|variable| !is_set(&variable.name)).collect();
@@ -94,6 +98,7 @@ impl Survey {
             variables,
             examples: examples(&folder, &manage)?,
             packages: packages::needed(&requirements_text(&folder, &manage)?),
+            written: written(&all_code)?.into_iter().map(|path| below(&manage, &path)).collect(),
             procfile,
             env_file,
             manage,
@@ -106,6 +111,11 @@ fn code_folder(manage: PathBuf, settings: Option<&str>) -> PathBuf {
     let src = manage.join("src");
     let is_in = |folder: &Path| settings.is_some_and(|module| python::file_of(folder, module).is_some());
     if !is_in(&manage) && is_in(&src) { src } else { manage }
+}
+
+/// A path below the folder of `manage.py` as one below the project's folder.
+fn below(manage: &Path, path: &str) -> String {
+    manage.join(path).display().to_string()
 }
 
 /// The module of an entry, without its callable.

@@ -16,6 +16,7 @@ mod integrations;
 mod machines;
 mod operator;
 mod programs;
+mod projects;
 mod scenarios;
 mod secrets;
 mod site;
