@@ -60,6 +60,9 @@ pub enum OutputFormat {
 /// The subcommands, in the order in which a project usually needs them.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Write a first spec for a Django project, from what its files say.
+    #[command(after_help = "Examples:\n  monctl init\n  monctl init --yes ../shop")]
+    Init(InitArgs),
     /// Write or print every file that `up` would put on the hosts; change no machine.
     #[command(after_help = RENDER_EXAMPLES)]
     Render(RenderArgs),
@@ -140,6 +143,18 @@ const EXPLAIN_EXAMPLES: &str = "Examples:
 const SSH_EXAMPLES: &str = "Examples:
   monctl ssh app
   monctl ssh monitoring -- journalctl -u monctl-prometheus -n 50";
+
+/// `monctl init`.
+#[derive(Debug, Args)]
+pub struct InitArgs {
+    /// The folder of the project.
+    #[arg(value_name = "FOLDER", default_value = ".")]
+    pub folder: PathBuf,
+
+    /// Ask no question: machines on this computer, and messages received by monctl itself.
+    #[arg(short, long)]
+    pub yes: bool,
+}
 
 /// `monctl render`.
 #[derive(Debug, Args)]
@@ -391,6 +406,7 @@ impl Command {
     /// The name on the command line.
     pub const fn name(&self) -> &'static str {
         match self {
+            Self::Init(_) => "init",
             Self::Render(_) => "render",
             Self::Plan => "plan",
             Self::Up(_) => "up",

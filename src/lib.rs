@@ -20,6 +20,7 @@ pub mod explain;
 pub mod grafana;
 pub mod host;
 pub mod http;
+pub mod init;
 pub mod integrations;
 pub mod lint;
 pub mod own_files;

@@ -62,9 +62,30 @@ pub fn replace(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
     file.persist(path).map(drop).map_err(|error| error.error)
 }
 
+/// Writes a new file as a whole.
+///
+/// # Errors
+/// If it exists already, or the folder does not exist or cannot be written to.
+pub fn create(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
+    let mut file = NamedTempFile::new_in(folder_of(path))?;
+    file.write_all(content)?;
+    file.as_file().set_permissions(Permissions::from_mode(mode))?;
+    file.persist_noclobber(path).map(drop).map_err(|error| error.error)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_new_file_does_not_replace_another() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        create(&path, b"first", 0o644).unwrap();
+        let error = create(&path, b"second", 0o644).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(read(&path).unwrap().as_deref(), Some("first"));
+    }
 
     #[test]
     fn a_file_is_replaced_as_a_whole_with_its_mode() {

@@ -16,6 +16,7 @@ mod down;
 mod ending;
 mod explain;
 mod grafana;
+mod init;
 mod logs;
 mod manage;
 mod open;
@@ -69,6 +70,7 @@ async fn interruptible(
 
 async fn dispatch(command: &Command, context: &Context) -> Result<Outcome> {
     match command {
+        Command::Init(args) => Box::pin(init::run(args, context)).await,
         Command::Render(args) => render::run(args, context).await,
         Command::Plan => Box::pin(plan::run(context)).await,
         Command::Up(args) => Box::pin(up::run(args, context)).await,
@@ -113,7 +115,8 @@ pub fn interruption(command: &Command) -> Error {
         }
         Command::Ssh(_) | Command::Manage(_) => "what it started on the host may still be running there",
         Command::Render(_) => "some files may not be written; run it again",
-        Command::Plan
+        Command::Init(_)
+        | Command::Plan
         | Command::Status(_)
         | Command::VerifyDashboards(_)
         | Command::Check

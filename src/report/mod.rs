@@ -98,11 +98,10 @@ impl<W: Write> Reporter<W> {
     /// Shows a question and its subject; the cursor stays behind it.
     pub fn ask(&mut self, question: &Question) {
         self.clear();
-        let prompt = format!(
-            "{}\n\n{} [y/N] ",
-            self.screen.style.marks(&harmless(&question.text)),
-            harmless(&question.question)
-        );
+        let subject = self.screen.style.marks(&harmless(&question.text));
+        let gap = if subject.is_empty() { "" } else { "\n\n" };
+        let [question, choices] = [&question.question, &question.choices].map(|text| harmless(text));
+        let prompt = format!("{subject}{gap}{question} [{choices}] ");
         self.write(&prompt);
     }
 

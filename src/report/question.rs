@@ -1,5 +1,5 @@
-//! Confirmation prompts. A command asks through [`Questions`]; the edge, which owns the screen, shows the
-//! question and returns the answer.
+//! Questions to the user. A command asks through [`Questions`]; the edge, which owns the screen, shows the question and
+//! returns the answer.
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -8,19 +8,20 @@ use crate::error::{Error, Result};
 /// A question on its way to the user.
 #[derive(Debug)]
 pub struct Question {
-    /// Its subject, such as a plan.
+    /// Its subject, such as a plan; may be empty.
     pub text: String,
     /// The question itself, without its choices.
     pub question: String,
-    reply: oneshot::Sender<bool>,
+    /// The possible answers, or the answer that an empty line gives.
+    pub choices: String,
+    reply: oneshot::Sender<String>,
 }
 
 impl Question {
-    /// Answers with the line that the user typed; only `y` and `yes` are a yes.
+    /// Answers with the line that the user typed.
     pub fn answer(self, line: &str) {
-        let yes = matches!(line.trim().to_ascii_lowercase().as_str(), "y" | "yes");
         // A command that was interrupted no longer waits for the answer.
-        self.reply.send(yes).unwrap_or(());
+        self.reply.send(line.trim().to_owned()).unwrap_or_default();
     }
 }
 
@@ -40,24 +41,37 @@ impl Questions {
         Self(None)
     }
 
-    /// Shows `text`, asks `question`, and returns if the answer is yes.
+    /// Shows `text`, asks `question`, and returns if the answer is yes; only `y` and `yes` are.
     ///
     /// # Errors
     /// If there is no terminal, or the answer is no.
     pub async fn confirm(&self, text: &str, question: &str) -> Result<()> {
+        let answer = self.put(text, question, "y/N").await?;
+        match answer.to_ascii_lowercase().as_str() {
+            "y" | "yes" => Ok(()),
+            _ => Err(Error::could_not_run("the answer was no; nothing was changed")),
+        }
+    }
+
+    /// Asks `question` and returns the answer; an empty one is `default`.
+    ///
+    /// # Errors
+    /// If there is no terminal.
+    pub async fn ask(&self, question: &str, default: &str) -> Result<String> {
+        let answer = self.put("", question, default).await?;
+        Ok(if answer.is_empty() { default.to_owned() } else { answer })
+    }
+
+    async fn put(&self, text: &str, question: &str, choices: &str) -> Result<String> {
         let no_terminal = || {
-            Error::invalid("cannot ask for confirmation without a terminal; nothing was changed")
+            Error::invalid("cannot ask a question without a terminal; nothing was changed")
                 .remedy("run it again with `--yes`")
         };
         let sender = self.0.as_ref().ok_or_else(no_terminal)?;
         let (reply, answer) = oneshot::channel();
-        let question = Question { text: text.to_owned(), question: question.to_owned(), reply };
-        sender.send(question).map_err(|_| no_terminal())?;
-        match answer.await {
-            Ok(true) => Ok(()),
-            Ok(false) => Err(Error::could_not_run("the answer was no; nothing was changed")),
-            Err(_) => Err(no_terminal()),
-        }
+        let [text, question, choices] = [text, question, choices].map(str::to_owned);
+        sender.send(Question { text, question, choices, reply }).map_err(|_| no_terminal())?;
+        answer.await.map_err(|_| no_terminal())
     }
 }
 
@@ -79,6 +93,15 @@ mod tests {
         }
         for line in ["", "\n", "n\n", "yep\n", "ye s\n"] {
             assert_eq!(confirm(line).await.unwrap_err().exit(), Exit::CouldNotRun, "{line:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_empty_answer_is_the_default() {
+        for (line, expected) in [("\n", "local"), (" aws \n", "aws")] {
+            let (questions, mut pending) = Questions::channel();
+            let user = async { pending.recv().await.unwrap().answer(line) };
+            assert_eq!(tokio::join!(questions.ask("where?", "local"), user).0.unwrap(), expected);
         }
     }
 

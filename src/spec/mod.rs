@@ -47,6 +47,7 @@ pub use catalogue::{
     Amount, Catalogue, CatalogueAlert, Counts, HOST_DOWN, LabelValues, Sees, Series, ThresholdUnit, Trial,
     TrialCase, Usual, WATCHDOG,
 };
+pub(crate) use detect::python;
 pub use drill::DrillKind;
 pub use grafana::*;
 pub use load::{Loaded, Location, load};

@@ -19,6 +19,7 @@ mod machines;
 mod operator;
 mod processes;
 mod programs;
+mod projects;
 mod scenarios;
 mod secrets;
 mod site;

@@ -10,10 +10,11 @@ const FOUNDATION: [&str; 10] =
     ["bounded", "cancel", "digest", "duration", "error", "event", "host", "own_files", "retry", "secret"];
 
 /// Each room and the rooms that it may import from. An unused permission is an error, too.
-const ROOMS: [(&str, &[&str]); 20] = [
+const ROOMS: [(&str, &[&str]); 21] = [
     ("integrations", &[]),
     ("promql", &[]),
     ("spec", &["integrations", "promql"]),
+    ("init", &["spec"]),
     ("report", &[]),
     ("render", &["integrations", "spec"]),
     ("playbook", &["integrations", "spec"]),
@@ -33,7 +34,7 @@ const ROOMS: [(&str, &[&str]); 20] = [
     (
         "commands",
         &[
-            "promql", "spec", "render", "playbook", "project", "plan", "provider", "remote", "http",
+            "promql", "spec", "init", "render", "playbook", "project", "plan", "provider", "remote", "http",
             "grafana", "apply", "timing", "lint", "explain", "drill", "verify", "report", "cli",
         ],
     ),

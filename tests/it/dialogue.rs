@@ -1,13 +1,12 @@
 //! The dialogue between a person and a run: questions on a terminal, Ctrl-C, and runs without a terminal. The
 //! projects of these tests are never created.
 
-use std::io::Write as _;
-use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::support::binary::{DEADLINE, Project, SPEC};
+use crate::support::terminal::type_lines;
 
 /// A spec with a project name that no other test uses, in this process or another.
 fn spec() -> String {
@@ -77,24 +76,7 @@ fn without_a_terminal_up_names_the_option_to_skip_the_confirmation() {
 /// Runs `up` on a terminal and answers no; returns everything that the terminal showed.
 fn no_on_a_terminal(settings: &[(&str, &str)]) -> String {
     let project = Project::with_spec(&spec());
-    let call = format!("{} up; echo exit code $?", env!("CARGO_BIN_EXE_monctl"));
-    let mut script = Command::new("script")
-        .args(["--quiet", "--command", &call, "/dev/null"])
-        .current_dir(project.path(""))
-        .env_remove("MONCTL_SPEC")
-        .env_remove("NO_COLOR")
-        .env("TERM", "xterm")
-        .envs(settings.iter().copied())
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    script.stdin.as_mut().unwrap().write_all(b"n\n").unwrap();
-    // Its end of the pipe stays open until the run has ended.
-    let keyboard = script.stdin.take();
-    let shown = String::from_utf8(script.wait_with_output().unwrap().stdout).unwrap();
-    drop(keyboard);
-    shown
+    type_lines(&project.path(""), "up", "n\n", settings)
 }
 
 #[test]

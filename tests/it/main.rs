@@ -14,6 +14,7 @@ mod existing_grafana;
 mod failures;
 mod grafana;
 mod grafana_releases;
+mod init;
 mod integrations;
 mod language;
 mod own_dashboards;

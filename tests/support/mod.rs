@@ -13,6 +13,7 @@ pub mod recordings;
 pub mod relay;
 pub mod release_mirror;
 pub mod slack;
+pub mod terminal;
 pub mod test_grafana;
 pub mod test_prometheus;
 pub mod tools;

@@ -4,6 +4,7 @@
 
 mod entry_point;
 pub(super) mod layout;
+pub(crate) mod python;
 mod settings;
 mod urls;
 
@@ -73,7 +74,7 @@ pub(super) fn settings_mention(root: &Path, app: &App, variables: &FileVariables
 }
 
 /// The file of a module in a folder from which Python imports.
-pub(super) fn file_of(folder: &Path, module: &str) -> Option<PathBuf> {
+pub(crate) fn file_of(folder: &Path, module: &str) -> Option<PathBuf> {
     let path = folder.join(module.replace('.', "/"));
     [path.with_extension("py"), path.join("__init__.py")].into_iter().find(|file| file.is_file())
 }

@@ -25,7 +25,7 @@ pub(super) fn named_by(text: &str) -> Option<String> {
 }
 
 /// Adds the file of a module and those of the modules that it imports from, if they are the project's own.
-fn follow(folder: &Path, module: &str, files: &mut Vec<PathBuf>) {
+pub(super) fn follow(folder: &Path, module: &str, files: &mut Vec<PathBuf>) {
     let Some(file) = file_of(folder, module).filter(|file| !files.contains(file)) else { return };
     let is_package = file.file_name().is_some_and(|name| name == "__init__.py");
     let Some(text) = code(&file) else { return };
@@ -65,7 +65,7 @@ pub(super) fn value(text: &str, setting: &str) -> Option<String> {
 }
 
 /// A Python file without its comments; none where it cannot be read.
-pub(super) fn code(file: &Path) -> Option<String> {
+pub(crate) fn code(file: &Path) -> Option<String> {
     let text = read_text(file).ok()?;
     Some(text.lines().flat_map(|line| [line.split('#').next().unwrap_or(line), "\n"]).collect())
 }

@@ -1,0 +1,110 @@
+//! Projects of different makes, unmodified: each from `monctl init` to an application that serves with its style, is
+//! counted exactly, and is deployed again without a failed request.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use crate::site::{APP, CALM, Site, get, keeps_secrets};
+use crate::support::binary::Monctl;
+use crate::turns;
+
+/// A project below `tests/fixtures/projects`, and what its environment must have.
+struct Make {
+    name: &'static str,
+    secrets: &'static [&'static str],
+    /// Whether it serves its static files itself, as with WhiteNoise.
+    has_style: bool,
+    /// A file of its code.
+    code: &'static str,
+}
+
+const fn make(name: &'static str, secrets: &'static [&'static str], code: &'static str) -> Make {
+    Make { name, secrets, has_style: true, code }
+}
+
+/// Nothing is added by hand to what `init` writes but secrets.
+const MAKES: [Make; 9] = [
+    // As `django-admin startproject` makes it: with DEBUG, Gunicorn serves no static files.
+    Make { has_style: false, ..make("plain", &[], "plain/urls.py") },
+    make("split", &["SECRET_KEY"], "split/urls.py"),
+    make("environs", &["SECRET_KEY"], "environs/urls.py"),
+    make("srclayout", &["SECRET_KEY"], "src/srclayout/urls.py"),
+    make("poems", &["SECRET_KEY"], "poems/urls.py"),
+    make("chatter", &["SECRET_KEY"], "chatter/urls.py"),
+    make("below", &["SECRET_KEY"], "backend/below/urls.py"),
+    make("cutter", &["DJANGO_SECRET_KEY", "DJANGO_ADMIN_URL"], "config/urls.py"),
+    make("keeper", &[], "keeper/urls.py"),
+];
+
+/// Requests between two readings of the counters.
+const REQUESTS: usize = 50;
+
+#[test]
+fn every_make_of_project_is_served_counted_and_deployed_again() {
+    let Some(site) = Site::new() else { return };
+    let only = std::env::var("MONCTL_TEST_SCENARIOS").unwrap_or_default();
+    let mut failed = Vec::new();
+    for make in MAKES.iter().filter(|make| only.is_empty() || only.split(',').any(|word| make.name == word)) {
+        let work = std::panic::AssertUnwindSafe(|| from_init_to_a_second_deploy(&site, make));
+        if std::panic::catch_unwind(work).is_err() {
+            failed.push(make.name);
+        }
+    }
+    assert!(failed.is_empty(), "failed: {failed:?}");
+}
+
+fn from_init_to_a_second_deploy(site: &Site, make: &Make) {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/projects").join(make.name);
+    let copied = Command::new("cp").arg("-rT").args([source, site.path(make.name)]).status().unwrap();
+    assert!(copied.success());
+    let call = |words: &str| -> Monctl {
+        let call = site.call(&format!("--file {}.yaml {words}", make.name));
+        make.secrets.iter().fold(call, |call, name| call.env(name, "0123456789-0123456789"))
+    };
+    call(&format!("init --yes {}", make.name)).run().success();
+    on_the_machines_of(site, make.name);
+
+    let up = || {
+        let _turn = turns::busy();
+        keeps_secrets(call("up --yes").run()).success()
+    };
+    up();
+    let address = site.address(APP);
+    let (status, page) = get(&address, "/").unwrap();
+    assert!(status == 200 && page.contains(&format!("<h1>{}</h1>", make.name)), "{page}");
+    if make.has_style {
+        let style = page.split("href=\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap();
+        let (status, style) = get(&address, style).unwrap();
+        assert!(status == 200 && style.contains("teal"), "{style}");
+    }
+    let before = counted(site);
+    for _ in 0..REQUESTS {
+        assert_eq!(get(&address, "/").unwrap().0, 200);
+    }
+    assert_eq!(counted(site) - before, REQUESTS, "{}", make.name);
+
+    let code = format!("{}/{}", make.name, make.code);
+    site.edit(&code, "<h1>", "<p>again</p><h1>");
+    site.under_load(|| drop(up()));
+    assert!(site.page().contains("<p>again</p>"), "{}", make.name);
+}
+
+/// Makes the spec that `init` wrote one of this test's machines.
+fn on_the_machines_of(site: &Site, name: &str) {
+    let path = format!("{name}.yaml");
+    let spec = fs::read_to_string(site.path(&path)).unwrap();
+    let own = format!("project: {name}\n");
+    assert!(spec.contains(&own), "{spec}");
+    let spec = spec.replace(&own, &format!("project: {}\n", site.project.name));
+    let install = site.programs.install();
+    site.write(&path, &format!("{spec}monitoring:\n{CALM}  {install}\ngrafana: {{required: false}}\n"));
+}
+
+/// How many responses with status 200 the application has counted.
+fn counted(site: &Site) -> usize {
+    let family = "django_http_responses_total_by_status_total{status=\"200\"}";
+    let metrics = site.on(APP, "curl --silent --fail localhost:9101/metrics");
+    let line = metrics.lines().find_map(|line| line.strip_prefix(family));
+    line.map_or(0, |value| value.trim().parse::<f64>().unwrap() as usize)
+}
