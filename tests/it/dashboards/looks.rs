@@ -134,7 +134,7 @@ fn has_long_numbers(config: &Value) -> bool {
 
 /// A title is shown in full beside the icon of its help.
 fn titles_fit(dashboard: &Value) -> Vec<String> {
-    const LETTER: u64 = 7;
+    const LETTER: u64 = 8;
     /// The gap to the next panel, the margins, the icon, and the menu that appears under the mouse.
     const BESIDE: u64 = 8 + 92;
     of_panels(dashboard, |panel| {

@@ -384,7 +384,7 @@ fn an_application_that_is_down_is_counted_whatever_the_cause() {
         return;
     }
     let all = dashboard_queries(Counted::Exporter);
-    let down: Vec<&DashboardQuery> = all.iter().filter(|one| one.query.panel == "Instances down").collect();
+    let down: Vec<&DashboardQuery> = all.iter().filter(|one| one.query.panel == "Apps down").collect();
     assert_eq!(down.len(), 2);
     let claim = |count: u8| {
         down.iter().map(|one| format!("({}) == {count}", one.query.expression)).collect::<Vec<_>>()
