@@ -87,7 +87,7 @@ pub(super) async fn classic_form(grafana: &GrafanaClient, uid: &str) -> Result<O
         return Ok(None);
     };
     let found = grafana.resource_in(&dashboards, uid).await?.map(FoundDashboard::of);
-    Ok(found.map(|found| found.document).filter(|document| document["panels"].is_array()))
+    Ok(found.map(|found| found.document).filter(|document| document.get("elements").is_none()))
 }
 
 /// The uids of the dashboards in some folders, if the answer shows that the search of `/api` is gone.

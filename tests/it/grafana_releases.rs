@@ -1,9 +1,11 @@
-//! The promises of an import for each release of Grafana that is known to differ, against the stand-in: conflicts, the
-//! folder, people who edit at the same time, dashboards removed from the spec, schema v2, and a release without `/api`.
+//! The promises of an import for each release of Grafana that is known to differ, against the stand-in or a given real
+//! one: conflicts, the folder, people who edit at the same time, dashboards removed from the spec, schema v2, and a
+//! release without `/api`.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
+use crate::support::grafana_release::Release;
 use crate::support::relay::Fault;
 use crate::support::test_grafana::{PASSWORD, TestGrafana};
 use monctl::error::Error;
@@ -52,7 +54,12 @@ fn collection_of(dashboard: &Dashboard) -> String {
     format!("/apis/dashboard.grafana.app/{version}/namespaces/default/dashboards")
 }
 
-/// A stand-in for a release, with monctl's client and a person's client.
+/// Those of some releases that are tested: the given real one, or all by the stand-in.
+fn tested(releases: impl IntoIterator<Item = u8>) -> impl Iterator<Item = u8> {
+    releases.into_iter().filter(|release| Release::named().is_none() || TestGrafana::release() == *release)
+}
+
+/// A Grafana of a release, with monctl's client and a person's client.
 struct Place {
     release: u8,
     grafana: TestGrafana,
@@ -62,7 +69,7 @@ struct Place {
 
 impl Place {
     fn of_release(release: u8) -> Self {
-        let grafana = TestGrafana::stand_in_of(release);
+        let grafana = TestGrafana::of_release(release);
         let person = Client::new("grafana", &Endpoint::Tcp(grafana.address)).unwrap();
         let person = person.with_login("admin", Secret::new(PASSWORD));
         Self { release, client: grafana.client(), grafana, person }
@@ -144,7 +151,7 @@ fn writes(request: &str) -> bool {
 
 #[tokio::test]
 async fn everything_is_imported_and_a_second_time_nothing_is_written() {
-    for release in RELEASES {
+    for release in tested(RELEASES) {
         let place = Place::of_release(release);
         let mut dashboards = vec![classic("One"), classic("Two")];
         if WITH_APIS.contains(&release) {
@@ -164,7 +171,7 @@ async fn everything_is_imported_and_a_second_time_nothing_is_written() {
 
 #[tokio::test]
 async fn a_persons_edit_is_named_confirmed_and_undone() {
-    for release in RELEASES {
+    for release in tested(RELEASES) {
         let place = Place::of_release(release);
         let mut dashboards = vec![classic("One")];
         if WITH_APIS.contains(&release) {
@@ -202,7 +209,7 @@ async fn a_persons_edit_is_named_confirmed_and_undone() {
 
 #[tokio::test]
 async fn an_edit_after_the_plan_needs_a_decision_and_can_be_kept() {
-    for release in RELEASES {
+    for release in tested(RELEASES) {
         for answer in [OnDrift::Restore, OnDrift::Keep] {
             let place = Place::of_release(release);
             let dashboard = if release == 14 { new_schema() } else { classic("One") };
@@ -230,7 +237,7 @@ async fn an_edit_after_the_plan_needs_a_decision_and_can_be_kept() {
 
 #[tokio::test]
 async fn a_dashboard_created_first_with_monctls_uid_needs_a_decision() {
-    for release in RELEASES {
+    for release in tested(RELEASES) {
         let place = Place::of_release(release);
         place.import(&desired([])).await;
         let wanted = desired([classic("One")]);
@@ -244,7 +251,7 @@ async fn a_dashboard_created_first_with_monctls_uid_needs_a_decision() {
 
 #[tokio::test]
 async fn a_dashboard_with_the_same_title_is_never_changed() {
-    for release in RELEASES {
+    for release in tested(RELEASES) {
         let place = Place::of_release(release);
         place.import(&desired([])).await;
         let theirs =
@@ -264,7 +271,7 @@ async fn a_dashboard_with_the_same_title_is_never_changed() {
 
 #[tokio::test]
 async fn the_folder_gets_its_name_back_and_is_not_created_twice() {
-    for release in RELEASES {
+    for release in tested(RELEASES) {
         let place = Place::of_release(release);
         let desired = desired([]);
         let empty = place.changes(&desired).await;
@@ -290,7 +297,7 @@ async fn the_folder_gets_its_name_back_and_is_not_created_twice() {
 
 #[tokio::test]
 async fn a_taken_folder_title_ends_the_import_without_retries_if_titles_are_unique() {
-    for release in [9, 11, INVENTED_WITHOUT_API] {
+    for release in tested([9, 11, INVENTED_WITHOUT_API]) {
         let place = Place::of_release(release);
         let body = json!({"kind": "Folder", "uid": "theirs", "title": "Monctl",
             "metadata": {"name": "theirs"}, "spec": {"title": "Monctl"}});
@@ -309,7 +316,7 @@ async fn a_taken_folder_title_ends_the_import_without_retries_if_titles_are_uniq
 
 #[tokio::test]
 async fn a_dashboard_removed_from_the_spec_is_deleted_and_a_persons_own_is_kept() {
-    for release in RELEASES {
+    for release in tested(RELEASES) {
         let place = Place::of_release(release);
         let mut gone = vec![classic("Gone"), classic("Changed")];
         if WITH_APIS.contains(&release) {
@@ -346,7 +353,7 @@ async fn a_dashboard_removed_from_the_spec_is_deleted_and_a_persons_own_is_kept(
 
 #[tokio::test]
 async fn an_edit_of_a_dashboard_to_be_removed_needs_a_decision() {
-    for release in RELEASES {
+    for release in tested(RELEASES) {
         let place = Place::of_release(release);
         place.import(&desired([classic("One")])).await;
         let changes = place.changes(&desired([])).await;
@@ -360,7 +367,7 @@ async fn an_edit_of_a_dashboard_to_be_removed_needs_a_decision() {
 
 #[tokio::test]
 async fn schema_v2_is_rejected_before_any_write_if_grafana_does_not_support_it() {
-    for release in [9, 11] {
+    for release in tested([9, 11]) {
         let place = Place::of_release(release);
         let error = place.client.observe(&desired([classic("One"), new_schema()])).await.unwrap_err();
         let text = "this Grafana does not serve `dashboard.grafana.app/v2beta1`, the API version of dashboard `In the new schema`";
@@ -373,7 +380,7 @@ async fn schema_v2_is_rejected_before_any_write_if_grafana_does_not_support_it()
 
 #[tokio::test]
 async fn schema_v2_is_stored_unchanged_with_monctls_data_source() {
-    for release in WITH_APIS {
+    for release in tested(WITH_APIS) {
         let place = Place::of_release(release);
         place.import(&desired([new_schema()])).await;
         let (spec, _) = place.stored(&new_schema()).await;
@@ -387,7 +394,7 @@ async fn schema_v2_is_stored_unchanged_with_monctls_data_source() {
 
 #[tokio::test]
 async fn an_edit_saved_in_schema_v2_is_copied_in_it_and_undone() {
-    for release in [13] {
+    for release in tested([13]) {
         let place = Place::of_release(release);
         let desired = desired([classic("One")]);
         place.import(&desired).await;
@@ -407,7 +414,7 @@ async fn an_edit_saved_in_schema_v2_is_copied_in_it_and_undone() {
 
 #[tokio::test]
 async fn an_edit_by_apis_that_keeps_monctls_message_still_counts_as_a_persons() {
-    for release in [12, 13] {
+    for release in tested([12, 13]) {
         let place = Place::of_release(release);
         let token = place.client.make_token().await.unwrap();
         let wanted = desired([classic("One")]);
@@ -482,7 +489,7 @@ async fn an_invalid_dashboard_is_refused_once_with_grafanas_message() {
 
 #[tokio::test]
 async fn the_editor_token_can_write_resources() {
-    for release in WITH_APIS {
+    for release in tested(WITH_APIS) {
         let place = Place::of_release(release);
         let desired = desired([classic("One"), new_schema()]);
         let token = place.client.make_token().await.unwrap();

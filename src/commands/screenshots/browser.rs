@@ -22,11 +22,13 @@ const LAUNCH: &str = r#"exec "$0" "$@" 3<&0 4>&1 </dev/null >/dev/null 2>&1"#;
 const PATIENCE: Duration = Duration::from_mins(1);
 /// Time limit for loading and drawing a page.
 const LOADING: Duration = Duration::from_secs(30);
-/// A page is drawn once it has sent no request for this long.
+/// A page is drawn once it has sent no request for this long and shows no sign of loading.
 const QUIET: Duration = Duration::from_secs(1);
-/// The script that reads the state of a page.
+/// The script that reads the state of a page. Grafana shows the logo until its own script runs, and marks a panel while
+/// it waits for data or draws: as recorded of 12.4, and in 9.4 by a class. A slow computer sends no request meanwhile.
 const LOOK: &str = "({path: location.pathname, password: document.querySelector('input[type=password]') !== null, \
-                    complete: document.readyState === 'complete'})";
+                    complete: document.readyState === 'complete' && document.querySelector(\
+                    '.preloader, [aria-label=\"Panel loading bar\"], .panel-loading') === null})";
 
 /// A running browser; it is killed when dropped.
 pub(super) struct Browser {

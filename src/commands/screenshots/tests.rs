@@ -62,10 +62,13 @@ fn answer(request: &str) -> String {
     let path = request.split(' ').nth(1).unwrap_or_default();
     let logged_in = request.contains("session=good");
     let late = "<div id=a></div><script>setTimeout(() => fetch('/late').then(() => { a.textContent = 'drawn' }), 300)</script>";
+    let busy = "<div id=a></div><div id=b aria-label='Panel loading bar'></div>\
+                <script>setTimeout(() => { b.remove(); a.textContent = 'drawn' }, 1500)</script>";
     let (status, more, body) = match path {
         _ if path.starts_with("/d/") && !logged_in => ("302 Found", "Location: /login\r\n", ""),
         "/login" => ("200 OK", "", "<input name=user><input type=password>"),
         _ if path.starts_with("/d/panels") => ("200 OK", "", late),
+        _ if path.starts_with("/d/busy") => ("200 OK", "", busy),
         _ if path.starts_with("/d/gone") => ("302 Found", "Location: /\r\n", ""),
         _ if path.starts_with("/d/") => ("200 OK", "", ""),
         _ => ("200 OK", "", "home"),
@@ -95,9 +98,11 @@ async fn a_dashboard_is_photographed_once_it_is_drawn() {
     if !is_installed() {
         return;
     }
-    let taken = picture("panels", "session=good; Path=/").await.unwrap();
-    // The page is blank before its late request was answered.
-    assert_eq!(picture::is_of_one_colour(&taken), Ok(false));
+    // The pages are blank before a late request was answered, and before a panel is drawn that needs no request.
+    for uid in ["panels", "busy"] {
+        let taken = picture(uid, "session=good; Path=/").await.unwrap();
+        assert_eq!(picture::is_of_one_colour(&taken), Ok(false), "{uid}");
+    }
 }
 
 #[tokio::test]

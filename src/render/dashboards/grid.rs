@@ -7,8 +7,9 @@ use serde_json::{Map, Value, json};
 /// The number of rows of a table by the kind of its rows: `"size": [24, "hosts"]`.
 pub(super) type Rows = BTreeMap<&'static str, u64>;
 
-/// Rows of Grafana's grid for the title and the header of a table.
-const TABLE_HEAD: u64 = 2;
+/// Rows of Grafana's grid for the title, the header and the margins of a table. A row of a table is a little lower than
+/// one of the grid.
+const TABLE_HEAD: u64 = 3;
 /// The minimum and maximum height in rows: a longer table scrolls, a shorter one looks squeezed.
 const TABLE_ROWS: std::ops::RangeInclusive<u64> = 2..=10;
 
@@ -98,7 +99,7 @@ mod tests {
 
     #[test]
     fn a_table_is_as_high_as_its_rows() {
-        assert_eq!(places(&[json!({"size": [24, "hosts"]})]), [[0, 0, 24, 5]]);
+        assert_eq!(places(&[json!({"size": [24, "hosts"]})]), [[0, 0, 24, 6]]);
     }
 
     #[test]

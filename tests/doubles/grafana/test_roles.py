@@ -1,6 +1,8 @@
 """Replays recorded responses of Grafana 9.4 and 12.4 to each role, as far as monctl uses them, and compares status and content."""
 
+import functools
 import json
+import operator
 import pathlib
 import time
 import unittest
@@ -102,6 +104,9 @@ class Replay(unittest.TestCase):
             self.assertEqual([], differences(exchange["answer"], got.body))
         for one in exchange.get("answer_includes", []):
             self.assertTrue(is_within(one, got.body), f"{one} is not among {got.text}")
+        for path in exchange.get("answer_lacks", []):
+            *parents, key = path.split("/")
+            self.assertNotIn(key, functools.reduce(operator.getitem, parents, got.body))
 
     def learn(self, exchange, got):
         """Keys, numbers and revisions that later exchanges use."""
@@ -163,6 +168,11 @@ class Replay(unittest.TestCase):
         grafana = self.start("12")
         self.folders(grafana)
         self.replay(grafana, "apis-dashboard")
+
+    def test_a_dashboard_in_the_new_schema_is_converted_by_its_layout(self):
+        grafana = self.start("12")
+        self.folders(grafana)
+        self.replay(grafana, "apis-schema-v2")
 
     def test_a_browser_saves_without_a_message(self):
         grafana = self.start("12")

@@ -9,7 +9,8 @@ use super::colours;
 use super::document::{list, text};
 use super::rules::{Damage, Rule, colours_of, defaults, of_panels, regex};
 
-pub const RULES: [Rule; 16] = [
+pub const RULES: [Rule; 17] = [
+    ("titles fit", titles_fit),
     ("a colour each", a_colour_each),
     ("colours of alerts", colours_of_alerts),
     ("dark and light", dark_and_light),
@@ -112,11 +113,34 @@ fn legend_fits(dashboard: &Value) -> Vec<String> {
             let fits = legend["placement"] == "right"
                 && width(panel) >= ROOM_FOR_A_TABLE
                 && legend["width"].as_u64().is_some_and(|taken| taken * 2 < width(panel) * NARROW / COLUMNS);
-            return (!fits).then(|| "a table of names cuts its rows, or the graph".into());
+            if !fits {
+                return Some("a table of names cuts its rows, or the graph".into());
+            }
+            return has_long_numbers(defaults(panel)).then(|| "long numbers leave no room for names".into());
         }
         let ranked = overrides(panel, "color").any(|(pattern, _)| pattern.starts_with("/^"));
         (ranked || legends(panel).len() > MOST_NAMES || list(&legend["calcs"]).count() > 1)
             .then(|| "too many names for two lines".into())
+    })
+}
+
+/// A word follows the numbers, and either it or their decimals take more room than a column of a legend has.
+fn has_long_numbers(config: &Value) -> bool {
+    const LONGEST: usize = "suffix:days".len();
+    let unit = text(&config["unit"]);
+    let has_decimals = config["decimals"].as_u64().is_some_and(|decimals| decimals <= 2);
+    (["reqps", "iops"].contains(&unit.as_str()) && !has_decimals) || unit.len() > LONGEST
+}
+
+/// A title is shown in full beside the icon of its help.
+fn titles_fit(dashboard: &Value) -> Vec<String> {
+    const LETTER: u64 = 8;
+    /// The gap to the next panel, the margins, the icon, and the menu that appears under the mouse.
+    const BESIDE: u64 = 8 + 92;
+    of_panels(dashboard, |panel| {
+        let letters = text(&panel["title"]).chars().count() as u64;
+        let room = width(panel) * NARROW / COLUMNS - BESIDE;
+        (letters * LETTER > room).then(|| format!("a title of {letters} letters in {room} pixels"))
     })
 }
 
@@ -146,7 +170,8 @@ fn columns_of(panel: &Value) -> Vec<String> {
     named.filter(|name| !hidden.contains(name)).collect()
 }
 
-/// A bar shows its name, even if it is the only one, in a fixed font size.
+/// A bar shows its name, even if it is the only one, in a fixed font size. Grafana gives names a fifth of the width, so
+/// that those of views need all of it.
 fn bars_bear_names(dashboard: &Value) -> Vec<String> {
     of_panels(dashboard, |panel| {
         let named = text(&defaults(panel)["displayName"]).starts_with("${__field.labels.");
@@ -155,8 +180,13 @@ fn bars_bear_names(dashboard: &Value) -> Vec<String> {
             && options["maxVizHeight"].as_u64().is_some_and(|height| height <= 30)
             && options["text"]["titleSize"].as_u64().is_some_and(|size| size <= 16)
             && options["text"]["valueSize"].as_u64().is_some_and(|size| size <= 16);
-        (panel["type"] == "bargauge" && !(named && sized))
-            .then(|| "a single bar has no name, or giant letters".into())
+        if panel["type"] != "bargauge" {
+            return None;
+        }
+        if width(panel) < COLUMNS {
+            return Some("names of views are cut".into());
+        }
+        (!(named && sized)).then(|| "a single bar has no name, or giant letters".into())
     })
 }
 
@@ -259,7 +289,7 @@ fn no_banners(dashboard: &Value) -> Vec<String> {
 
 /// Tables and bars with an unknown number of rows are only a few rows high.
 fn no_empty_room(dashboard: &Value) -> Vec<String> {
-    const HIGHEST: u64 = 8;
+    const HIGHEST: u64 = 9;
     of_panels(dashboard, |panel| {
         let grows = ["table", "bargauge"].iter().any(|kind| panel["type"] == *kind);
         (grows && height(panel) > HIGHEST).then(|| format!("a table {} rows high", height(panel)))
@@ -286,6 +316,10 @@ pub fn broken_examples() -> Vec<(&'static str, Damage)> {
         named(dashboard, "Hosts")
     }
     vec![
+        ("titles fit", |it| {
+            named(it, "Swapped pages")["gridPos"]["w"] = 4.into();
+            named(it, "Swapped pages")["title"] = "Pages from and to swap".into();
+        }),
         ("a colour each", |it| graph(it)["fieldConfig"]["overrides"] = json!([])),
         ("a colour each", |it| {
             for one in graph(it)["fieldConfig"]["overrides"].as_array_mut().unwrap() {
@@ -309,8 +343,14 @@ pub fn broken_examples() -> Vec<(&'static str, Damage)> {
         ("legend fits", |it| {
             named(it, "Pressure")["options"]["legend"]["calcs"] = json!(["lastNotNull", "max"]);
         }),
+        ("legend fits", |it| graph(it)["fieldConfig"]["defaults"]["unit"] = "reqps".into()),
+        ("legend fits", |it| graph(it)["fieldConfig"]["defaults"]["unit"] = "suffix:packets/s".into()),
         ("columns fit", |it| table(it)["gridPos"]["w"] = 8.into()),
         ("bars bear names", |it| graph(it)["type"] = "bargauge".into()),
+        ("bars bear names", |it| {
+            graph(it)["type"] = "bargauge".into();
+            graph(it)["gridPos"]["w"] = COLUMNS.into();
+        }),
         ("hosts by name", |it| graph(it)["targets"][0]["legendFormat"] = "{{rank}} {{instance}}".into()),
         ("hosts by name", |it| {
             table(it)["transformations"][1]["options"]["renameByName"]["nodename"] = "Name".into();
@@ -322,7 +362,7 @@ pub fn broken_examples() -> Vec<(&'static str, Damage)> {
             all.find(alerts).unwrap()["textFormat"] = "{{instance}}".into();
         }),
         ("axis of zeros", |it| {
-            let custom = &mut named(it, "Swapping")["fieldConfig"]["defaults"]["custom"];
+            let custom = &mut named(it, "Swapped pages")["fieldConfig"]["defaults"]["custom"];
             custom.as_object_mut().unwrap().remove("axisSoftMax");
         }),
         ("axis of zeros", |it| graph(it)["fieldConfig"]["defaults"]["max"] = 50.into()),
@@ -346,7 +386,7 @@ pub fn broken_examples() -> Vec<(&'static str, Damage)> {
         }),
         ("no paths", |it| graph(it)["targets"][0]["legendFormat"] = "{{rule_group}}".into()),
         ("no banners", |it| graph(it)["type"] = "stat".into()),
-        ("no empty room", |it| table(it)["gridPos"]["h"] = 9.into()),
+        ("no empty room", |it| table(it)["gridPos"]["h"] = 10.into()),
         ("switches", |it| drop(it["annotations"]["list"][1].as_object_mut().unwrap().remove("placement"))),
     ]
 }

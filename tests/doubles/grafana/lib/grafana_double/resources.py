@@ -68,18 +68,23 @@ def converted(stored, stored_version, version):
     if is_new_schema(version):
         panels = {f"panel-{panel.get('id', 0)}": {"kind": "Panel", "spec": panel} for panel in stored.get("panels") or []}
         return {"title": stored["title"], "elements": panels, "layout": {"kind": "GridLayout", "spec": {"items": []}}}
-    panels = [element["spec"] for element in stored["elements"].values() if element["kind"] == "Panel"]
-    return {"title": stored["title"], "panels": [classic(panel) for panel in panels]}
+    items = [item["spec"] for item in stored["layout"].get("spec", {}).get("items", [])]
+    elements = [(item, stored["elements"][item["element"]["name"]]) for item in items]
+    panels = [classic(element["spec"], item) for item, element in elements if element["kind"] == "Panel"]
+    # One without panels has no list of them.
+    return {"title": stored["title"], **({"panels": panels} if panels else {})}
 
 
-def classic(panel):
+def classic(panel, item):
     queries = panel.get("data", {}).get("spec", {}).get("queries", [])
     targets = []
     for query in queries:
         of = query["spec"]["query"]
         source = {"type": of.get("group"), "uid": of.get("datasource", {}).get("name")}
         targets.append({**of.get("spec", {}), "refId": query["spec"].get("refId"), "datasource": source})
-    return {"id": panel.get("id"), "title": panel.get("title"), "type": "timeseries", "targets": targets}
+    place = {short: item.get(key) for short, key in {"x": "x", "y": "y", "w": "width", "h": "height"}.items()}
+    kind = panel.get("vizConfig", {}).get("group")
+    return {"id": panel.get("id"), "title": panel.get("title"), "type": kind, "gridPos": place, "targets": targets}
 
 
 def spec(row, data, stored_version, version):
