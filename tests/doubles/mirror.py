@@ -16,7 +16,6 @@ import pathlib
 import re
 import signal
 import sys
-import urllib.parse
 
 TARBALL = re.compile(r"(?P<product>[a-z_]+)-(?P<version>[0-9][^/]*?)\.linux-(?P<arch>[a-z0-9]+)\.tar\.gz")
 
@@ -28,7 +27,7 @@ class Mirror(http.server.BaseHTTPRequestHandler):
         """Downloads are not logged; the client reports them."""
 
     def do_GET(self):
-        name = urllib.parse.unquote(self.path.partition("?")[0]).rsplit("/", 1)[-1]
+        name = self.path.partition("?")[0].rsplit("/", 1)[-1]
         path = self.server.folder / name
         found = bool(name) and path.is_file()
         content = path.read_bytes() if found else b"not found\n"

@@ -45,7 +45,6 @@ fn hosts_are_brought_up_kept_and_taken_down() {
         at_hand::journals_are_one_stream_in_the_order_of_time,
         at_hand::a_web_interface_is_reached_until_ctrl_c_and_survives_a_lost_connection,
         software::releases_replace_packages,
-        software::another_python_comes_from_the_mirror,
         secrets::secrets_stay_where_they_belong,
         after_a_reboot_of_this_computer_up_brings_everything_back,
         down_removes_everything_of_the_project_and_nothing_else,

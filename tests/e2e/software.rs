@@ -11,7 +11,6 @@ use tempfile::TempDir;
 use crate::programs::PACKAGES;
 use crate::site::{APP, MONITORING, Site};
 use crate::support::release_mirror::ReleaseMirror;
-use crate::support::tools::required;
 
 const ALERTMANAGER: &str = "alertmanager-0.0.1.linux-amd64";
 
@@ -107,95 +106,4 @@ pub fn releases_replace_packages(site: &Site) {
 
     site.edit("monctl.yaml", &releases, &of_this_run);
     site.converge();
-}
-
-/// A Python of this computer that the machines do not have: its minor version.
-fn another_python(site: &Site) -> Result<u32, String> {
-    let of_machine = site.on(APP, "/usr/bin/python3 -c 'import sys; print(sys.version_info[1])'");
-    (10..20)
-        .find(|minor| {
-            minor.to_string() != of_machine && Path::new(&format!("/usr/bin/python3.{minor}")).is_file()
-        })
-        .ok_or_else(|| format!("/usr/bin has no other one than Python 3.{of_machine}"))
-}
-
-/// Packs a Python of this computer like a release of python-build-standalone, with metadata for uv.
-fn pack_python(into: &Path, minor: u32) {
-    let folder = tempfile::tempdir().unwrap();
-    let script = format!(
-        "mkdir -p {root}/python/bin {root}/python/lib && cp /usr/bin/python3.{minor} {root}/python/bin/ && \
-         cp -rL /usr/lib/python3.{minor} {root}/python/lib/ && rm -rf {root}/python/lib/*/config-* && \
-         ln -s python3.{minor} {root}/python/bin/python3 && \
-         tar -C {root} --use-compress-program 'gzip -1' -cf {tarball} python && sha256sum {tarball} | cut -d ' ' -f 1",
-        root = folder.path().display(),
-        tarball = into.join("python-release.tar.gz").display(),
-    );
-    let packed = Command::new("sh").args(["-c", &script]).output().unwrap();
-    assert!(packed.status.success(), "{packed:?}");
-    let arch = if cfg!(target_arch = "aarch64") { "aarch64" } else { "x86_64" };
-    let metadata = serde_json::json!({
-        (format!("cpython-3.{minor}.0-linux-{arch}-gnu")): {
-            "name": "cpython", "arch": {"family": arch, "variant": null}, "os": "linux", "libc": "gnu",
-            "major": 3, "minor": minor, "patch": 0, "prerelease": "", "variant": null, "build": "20990101",
-            "url": "https://github.com/astral-sh/python-build-standalone/releases/download/20990101/python-release.tar.gz",
-            "sha256": String::from_utf8(packed.stdout).unwrap().trim(),
-        }
-    });
-    fs::write(into.join("pythons.json"), metadata.to_string()).unwrap();
-}
-
-pub fn another_python_comes_from_the_mirror(site: &Site) {
-    let Some(minor) = required("another Python than that of the machines", another_python(site)) else {
-        return;
-    };
-    let of_this_run = site.programs.install();
-    let before = site.on(APP, "readlink /opt/monctl/app");
-
-    // A condition that the host's Python satisfies downloads nothing.
-    site.edit("monctl.yaml", "  wsgi:", "  python: \">=3.9\"\n  wsgi:");
-    site.converge();
-    assert!(site.on(APP, "readlink -f /opt/monctl/app/bin/python").starts_with("/usr/bin/"));
-
-    // One that nobody has is named before anything is built.
-    site.edit("monctl.yaml", "\">=3.9\"", "\"3.99\"");
-    let missing = site.monctl("up --yes").code(1);
-    missing.stderr_contains("Python 3.99 (app.python) is not available: the host has 3.");
-
-    // The program lies below the mirror; nothing that the build user may write is linked to.
-    let folder = TempDir::new().unwrap();
-    pack_python(folder.path(), minor);
-    let this_computer = site.on(MONITORING, "ip -4 route show default | cut -d' ' -f3");
-    let mirror = ReleaseMirror::of(folder, this_computer.parse().unwrap());
-    site.on(
-        APP,
-        &format!("echo UV_PYTHON_DOWNLOADS_JSON_URL={}/pythons.json >>/etc/environment", mirror.base),
-    );
-    site.edit("monctl.yaml", "\"3.99\"", &format!("\"3.{minor}\""));
-    site.edit(
-        "monctl.yaml",
-        &of_this_run,
-        &format!("install: {{distribution: {{mirror: \"{}\"}}}}", mirror.base),
-    );
-    site.converge();
-    let program = site.on(APP, "readlink /opt/monctl/app/bin/python");
-    assert!(program.starts_with(&format!("/opt/monctl/pythons/cpython-3.{minor}.")), "{program}");
-    assert_eq!(program_of(site, APP, "app"), site.on(APP, &format!("readlink -f {program}")));
-    assert_eq!(site.on(APP, "find /opt/monctl/pythons ! -user root"), "");
-    assert_eq!(site.on(APP, "ls -A /opt/monctl/pythons | grep -v cpython || true"), "");
-
-    // What is removed by hand comes back, with its environment.
-    site.on(APP, "rm -r /opt/monctl/pythons");
-    site.converge();
-    assert_eq!(site.on(APP, "readlink /opt/monctl/app/bin/python"), program);
-
-    site.edit("monctl.yaml", &format!("  python: \"3.{minor}\"\n"), "");
-    site.edit(
-        "monctl.yaml",
-        &format!("install: {{distribution: {{mirror: \"{}\"}}}}", mirror.base),
-        &of_this_run,
-    );
-    site.on(APP, "sed -i /UV_PYTHON/d /etc/environment");
-    site.converge();
-    assert_eq!(site.on(APP, "readlink /opt/monctl/app"), before);
-    assert_eq!(site.on(APP, "ls -A /opt/monctl/pythons"), "");
 }
