@@ -132,7 +132,7 @@ fn a_release_command_that_is_none_is_reported_at_its_place() {
         "  path: site",
         "  path: site\n  release: [migrate, ./manage.py migrate]",
         "6:22",
-        "a management command begins with its name, without `python manage.py`",
+        "`./manage.py migrate` is not valid: a management command begins with its name",
         "    6 |   release: [migrate, ./manage.py migrate]",
     );
 }
