@@ -40,7 +40,7 @@ enum Markers {
     ByGroup(BTreeMap<String, String>),
 }
 
-/// Where a package comes from, if not from PyPI.
+/// The source of a package outside of the default index.
 #[derive(Deserialize)]
 pub(super) struct Source {
     pub r#type: String,

@@ -62,7 +62,7 @@ pub(super) fn read(files: &mut RequirementFiles) -> Result<()> {
         };
         text.push_str(&Pin { name: package.name.clone(), what, marker, hashes }.line());
     }
-    let indexes: String = indexes.iter().map(|url| format!("--extra-index-url {url}\n")).collect();
+    let indexes: String = indexes.iter().flat_map(|url| ["--extra-index-url ", url, "\n"]).collect();
     files.add(NAME, &format!("{indexes}{text}"));
     Ok(())
 }

@@ -146,7 +146,7 @@ fn python_marker(range: &str) -> Result<String> {
         let variable = if numbers.len() > 2 { "python_full_version" } else { "python_version" };
         match operator {
             ">=" | "<" | ">" | "<=" | "==" | "!=" => {
-                terms.push(format!("{variable} {operator} \"{version}\""))
+                terms.push(format!("{variable} {operator} \"{version}\""));
             }
             "^" => {
                 terms.push(format!("{variable} >= \"{version}\""));

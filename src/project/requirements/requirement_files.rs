@@ -1,4 +1,4 @@
-//! RequirementFiles of this computer to which requirements refer, as they are copied to hosts.
+//! Files of this computer to which requirements refer, as they are copied to hosts.
 
 use std::collections::BTreeMap;
 use std::fs;

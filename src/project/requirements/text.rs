@@ -48,7 +48,7 @@ pub(super) fn read(files: &mut RequirementFiles, name: &str) -> Result<()> {
         return Ok(());
     }
     let text = files.text(name)?;
-    // RequirementFiles may include each other.
+    // Files may include each other.
     files.add(name, "");
     let mut for_hosts = String::new();
     for line in all_lines(&text) {
@@ -99,7 +99,7 @@ fn package(
     line: &str,
     (before, path, after): (&str, &str, &str),
 ) -> Result<String> {
-    if let Some(file) = files.locate(from, path, |path| path.is_file()).filter(|_| is_archive(path)) {
+    if let Some(file) = files.locate(from, path, Path::is_file).filter(|_| is_archive(path)) {
         let name = files.add_package(&file)?;
         return Ok(format!("{before}./{name}{after}"));
     }

@@ -1,5 +1,7 @@
 //! `pyproject.toml` as the requirements themselves: uv installs its dependencies.
 
+use std::path::Path;
+
 use toml::Value;
 
 use super::pyproject::{NAME, Project};
@@ -34,7 +36,7 @@ pub(super) fn read(files: &mut RequirementFiles) -> Result<()> {
 /// Adds a package that uv takes from a path; refuses what hosts do not have.
 fn check_source(project: &Project, files: &mut RequirementFiles, name: &str, source: &Value) -> Result<()> {
     let path = source.get("path").and_then(Value::as_str);
-    let file = path.and_then(|path| files.locate(NAME, path, |path| path.is_file()));
+    let file = path.and_then(|path| files.locate(NAME, path, Path::is_file));
     if let Some(file) = file {
         return files.add_package(&file).map(drop).map_err(|error| error.at(&project.place));
     }
