@@ -4,8 +4,8 @@ use serde_json::json;
 
 use super::context::Context;
 use super::deployment::Deployment;
-use super::ending;
 use super::outcome::Outcome;
+use super::up_summary;
 use crate::error::{Error, Exit, Result};
 
 /// Compares the spec with the current state and shows what `up` would do; changes nothing.
@@ -32,7 +32,7 @@ pub(super) async fn run(context: &Context) -> Result<Outcome> {
     }
     lines.extend(silent.iter().map(|error| format!("! not checked: {error}")));
     lines.extend(deployment.left_out.iter().map(|what| format!("left out: {what}")));
-    let warnings = ending::warnings(ending::known(&look.hosts).values());
+    let warnings = up_summary::warnings(up_summary::known(&look.hosts).values());
     lines.extend(warnings.iter().map(|warning| format!("warning: {warning}")));
     lines.extend(deployment.unavailable.iter().map(|why| format!("missing: {why}")));
     let json = json!({

@@ -11,9 +11,9 @@ use tokio::time::Instant;
 
 use super::context::Context;
 use super::deployment::{Deployment, Look};
-use super::ending::{self, Ending};
 use super::open::port;
 use super::outcome::Outcome;
+use super::up_summary::{self, UpSummary};
 use super::{annotations, grafana};
 use crate::apply::{self, Connected, HostResult};
 use crate::cli::{UpArgs, Web};
@@ -52,9 +52,9 @@ pub(super) async fn run(args: &UpArgs, context: &Context) -> Result<Outcome> {
         let remotes = look.hosts.iter().map(|(host, connected)| (*host, &connected.remote)).collect();
         let troubles = troubles(&deployment, &remotes, events).await;
         let machines = look.hosts.values().map(|connected| &connected.machine);
-        let ending = Ending::new(&deployment.loaded.spec, machines, &ending::known(&look.hosts));
+        let summary = UpSummary::new(&deployment.loaded.spec, machines, &up_summary::known(&look.hosts));
         let took = begun.elapsed();
-        return Ok(unchanged(&deployment, &look.plan, look.hosts.len(), &troubles, &ending, took));
+        return Ok(unchanged(&deployment, &look.plan, look.hosts.len(), &troubles, &summary, took));
     }
     let plan = text_of(&look, &deployment.left_out);
     let disruptions = look.plan.disruptions();
@@ -92,13 +92,13 @@ pub(super) async fn run(args: &UpArgs, context: &Context) -> Result<Outcome> {
         run.errors = troubles(&deployment, &remotes, events).await;
     }
     let remotes = hosts.iter().map(|(host, (connected, _))| (*host, &connected.remote));
-    let reports = ending::current(remotes).await.unwrap_or_else(|error| {
+    let reports = up_summary::current(remotes).await.unwrap_or_else(|error| {
         run.errors.push(error);
         BTreeMap::new()
     });
     let machines = hosts.values().map(|(connected, _)| &connected.machine);
-    let ending = Ending::new(&deployment.loaded.spec, machines, &reports);
-    Ok(run.outcome(&ending, begun.elapsed()))
+    let summary = UpSummary::new(&deployment.loaded.spec, machines, &reports);
+    Ok(run.outcome(&summary, begun.elapsed()))
 }
 
 /// The plan as text, with the hosts that did not answer and the files that are not copied.
@@ -143,7 +143,7 @@ fn unchanged(
     plan: &Plan,
     sessions: usize,
     troubles: &[Error],
-    ending: &Ending,
+    summary: &UpSummary,
     took: Duration,
 ) -> Outcome {
     let of_hosts = plan.hosts.values().flat_map(|host| &host.missing);
@@ -156,7 +156,7 @@ fn unchanged(
     )];
     lines.extend(plan.kept.iter().map(|one| format!("left as it is: {}: {}", one.what, one.why)));
     lines.extend(missing.iter().map(|why| format!("missing: {why}")));
-    lines.extend(ending.lines());
+    lines.extend(summary.lines());
     lines.extend(troubles.iter().map(in_full));
     if !troubles.is_empty() {
         lines.push("there is nothing to change, but there are problems".into());
@@ -164,7 +164,7 @@ fn unchanged(
     let errors: Vec<String> = troubles.iter().map(Error::in_one_line).collect();
     let mut json = json!({
         "changed": false, "ssh_sessions": sessions, "kept": plan.kept, "missing": missing, "errors": errors,
-        "urls": ending.urls(), "warnings": ending.warnings,
+        "urls": summary.urls(), "warnings": summary.warnings,
     });
     if let Some(calls) = calls {
         json["api_calls"] = calls.into();
@@ -374,7 +374,7 @@ impl Run<'_> {
     }
 
     /// What worked, what did not, and the command that continues.
-    fn outcome(self, ending: &Ending, took: Duration) -> Outcome {
+    fn outcome(self, summary: &UpSummary, took: Duration) -> Outcome {
         let (optional, failed) = self.failed();
         let missing: Vec<String> = self
             .missing
@@ -395,7 +395,7 @@ impl Run<'_> {
         lines.extend(self.errors.iter().map(in_full));
         let bad = self.is_bad();
         if !bad {
-            lines.extend(ending.lines());
+            lines.extend(summary.lines());
         }
         lines.push(if bad {
             "not everything worked; `monctl up` goes on from here".into()
@@ -414,8 +414,8 @@ impl Run<'_> {
             }))).collect::<serde_json::Map<_, _>>(),
             "missing": missing,
             "errors": self.errors.iter().map(Error::in_one_line).collect::<Vec<_>>(),
-            "urls": ending.urls(),
-            "warnings": ending.warnings,
+            "urls": summary.urls(),
+            "warnings": summary.warnings,
         });
         let exit = if bad { Exit::Failed } else { self.deployment.exit_without_dashboards() };
         Outcome::success(lines.join("\n"), json).with_exit(exit)

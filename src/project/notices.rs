@@ -169,8 +169,8 @@ fn megabytes(size: u64) -> String {
 
 /// The first names, and how many more there are.
 fn listed(names: &[&str]) -> String {
-    let named: Vec<String> = names.iter().take(NAMED).map(|name| format!("`{name}`")).collect();
-    format!("{}{}", named.join(", "), more_than_named(names.len()))
+    let first: Vec<String> = names.iter().take(NAMED).map(|name| format!("`{name}`")).collect();
+    format!("{}{}", first.join(", "), more_than_named(names.len()))
 }
 
 fn more_than_named(count: usize) -> String {

@@ -81,6 +81,10 @@ fn place(text: &str, at: usize) -> (usize, usize) {
     (before.matches('\n').count() + 1, before[begin..].chars().count() + 1)
 }
 
+/// The beginning of a reference to another variable.
+const REFERENCE: &str = "${";
+const NO_REFERENCE: &str = "`${…}` would insert another variable, which monctl does not do: write the value, or put it in single quotes";
+
 /// Where a mistake is, and what it is.
 type Mistake = (usize, &'static str);
 
@@ -158,7 +162,9 @@ impl<'a> Reader<'a> {
             .find_map(|((at, blank), next)| (matches!(blank, ' ' | '\t') && next == '#').then_some(at));
         let is_comment_only = line.starts_with('#');
         let value = if is_comment_only { "" } else { &line[..comment.unwrap_or(line.len())] }.trim_end();
-        self.no_reference(value, 0)?;
+        if let Some(at) = value.find(REFERENCE) {
+            return Err((self.at + at, NO_REFERENCE));
+        }
         self.skip_line();
         Ok(value.to_owned())
     }
@@ -175,14 +181,13 @@ impl<'a> Reader<'a> {
                 Some((at, '\\')) => match characters.next() {
                     None => return Err((begin, "the quote is not closed")),
                     Some((_, c)) => {
-                        push_escaped(&mut value, quote, c).map_err(|message| (begin + at, message))?
+                        push_escaped(&mut value, quote, c).map_err(|message| (begin + at, message))?;
                     }
                 },
                 // An environment has line feeds only.
                 Some((_, '\r')) if characters.peek().is_some_and(|(_, next)| *next == '\n') => {}
-                Some((at, '$')) if quote == '"' => {
-                    self.no_reference(&self.rest()[at..=at + 1.min(self.rest().len() - at - 1)], at)?;
-                    value.push('$');
+                Some((at, '$')) if quote == '"' && self.rest()[at..].starts_with(REFERENCE) => {
+                    return Err((begin + at, NO_REFERENCE));
                 }
                 Some((_, c)) => value.push(c),
             }
@@ -194,17 +199,6 @@ impl<'a> Reader<'a> {
             Some(_) => return Err((self.at, "only a comment can follow the closing quote")),
         }
         Ok(value)
-    }
-
-    /// Refuses a reference to another variable, whose value another program would insert.
-    fn no_reference(&self, value: &str, offset: usize) -> Result<(), Mistake> {
-        match value.find("${") {
-            Some(at) => Err((
-                self.at + offset + at,
-                "`${…}` would insert another variable, which monctl does not do: write the value, or put it in single quotes",
-            )),
-            None => Ok(()),
-        }
     }
 }
 
@@ -252,6 +246,7 @@ mod tests {
             ("A=\"one\r\ntwo\"\r", "one\ntwo"),
             ("A=b\r", "b"),
             ("A=\"$\"", "$"),
+            ("A=\"$ü\"", "$ü"),
             ("A=ü", "ü"),
         ] {
             let around = format!("\u{feff}# first\n\n{line}\nZ=z");

@@ -766,7 +766,7 @@ fn a_pattern_that_selects_no_file_is_reported_at_its_place() {
         "  path: site",
         "  path: site\n  include: [../outside]",
         "6:13",
-        "a path or glob is relative",
+        "`../outside` is not valid: a path or glob is relative",
         "",
     );
 }

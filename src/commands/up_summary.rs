@@ -15,7 +15,7 @@ use crate::spec::Spec;
 
 /// Addresses and warnings.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Ending {
+pub(super) struct UpSummary {
     /// The application's URLs by host.
     urls: BTreeMap<HostName, String>,
     /// Where Grafana is: a URL, or a command.
@@ -24,30 +24,30 @@ pub(super) struct Ending {
     pub warnings: Vec<String>,
 }
 
-impl Ending {
-    /// The ending for these machines. `reports` are the records of application hosts that have one.
+impl UpSummary {
+    /// The summary for these machines. `reports` are the records of application hosts that have one.
     pub fn new<'a>(
         spec: &Spec,
         machines: impl Iterator<Item = &'a Machine>,
         reports: &BTreeMap<HostName, SettingsReport>,
     ) -> Self {
-        let mut ending = Self { warnings: warnings(reports.values()), ..Self::default() };
+        let mut summary = Self { warnings: warnings(reports.values()), ..Self::default() };
         for machine in machines.filter(|machine| machine.name.role() == Role::APP) {
             let address = machine.public.unwrap_or(machine.address);
-            ending.urls.insert(machine.name, url(address, spec.app.port.get()));
+            summary.urls.insert(machine.name, url(address, spec.app.port.get()));
             if reports.get(&machine.name).is_some_and(|report| !report.accepts(address)) {
-                ending.warnings.push(format!(
+                summary.warnings.push(format!(
                     "`ALLOWED_HOSTS` refuses the address `{address}` of {}: requests to it get 400; add it, or use a name \
                      that `ALLOWED_HOSTS` has",
                     machine.name
                 ));
             }
         }
-        ending.grafana = match spec.grafana.existing() {
+        summary.grafana = match spec.grafana.existing() {
             Some(existing) => existing.url.to_string(),
             None => "`monctl open` opens it".to_owned(),
         };
-        ending
+        summary
     }
 
     /// The lines for people.
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn the_ending_names_addresses_and_each_warning_once() {
+    fn the_summary_names_addresses_and_each_warning_once() {
         let spec: Spec = serde_saphyr::from_str(
             "{version: 1, project: shop, provider: local, app: {path: ., wsgi: shop.wsgi}, notify: {capture: {}}}",
         )
@@ -141,8 +141,8 @@ mod tests {
         ];
         let reports =
             [(HostName::app(1), report("203.0.113.7")), (second, report("shop.example.org"))].into();
-        let ending = Ending::new(&spec, machines.iter(), &reports);
-        let lines = ending.lines();
+        let summary = UpSummary::new(&spec, machines.iter(), &reports);
+        let lines = summary.lines();
         assert_eq!(
             lines[..3],
             [
@@ -154,6 +154,6 @@ mod tests {
         assert!(lines[3].starts_with("warning: DEBUG IS ON"), "{lines:?}");
         assert!(lines[4].contains("refuses the address `fd00::7` of app-2"), "{lines:?}");
         assert_eq!(lines.len(), 5);
-        assert_eq!(ending.urls()["app-2"], "http://[fd00::7]:8000/");
+        assert_eq!(summary.urls()["app-2"], "http://[fd00::7]:8000/");
     }
 }
