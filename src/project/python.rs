@@ -40,7 +40,9 @@ pub fn python(
         return Ok(Some(request(version, "app.python")));
     }
     let folders = Path::new(manage).ancestors();
-    for (path, name, stated) in folders.flat_map(|it| FILES.map(|(name, read)| (folder.join(it).join(name), name, read))) {
+    for (path, name, stated) in
+        folders.flat_map(|it| FILES.map(|(name, read)| (folder.join(it).join(name), name, read)))
+    {
         let place = path.display().to_string();
         let text = match read_text(&path) {
             Ok(text) => text,

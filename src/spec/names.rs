@@ -305,6 +305,9 @@ text_type! {
     "static/css/*.css",
     is_path_below,
     "a path or glob is relative to `app.path`, without `.` and `..`, such as `static/dist` or `static/css/*.css`"
+}
+
+text_type! {
     /// A folder below the application's folder, or `.` for that one itself. Units and scripts name it unquoted.
     ManageFolder,
     "^(\\.|[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*)$",

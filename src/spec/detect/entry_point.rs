@@ -64,7 +64,8 @@ pub(in crate::spec) fn entry_points(manage: &Path) -> Vec<EntryPoint> {
     let folders = [manage.to_owned(), manage.join(SRC)];
     let packages = above_settings(manage);
     let near = folders.iter().find_map(|folder| among(folder, &packages).into_iter().next());
-    let all = || folders.iter().map(|folder| among(folder, &everywhere(folder))).find(|found| !found.is_empty());
+    let all =
+        || folders.iter().map(|folder| among(folder, &everywhere(folder))).find(|found| !found.is_empty());
     near.map(|entry| vec![entry]).or_else(all).into_iter().flatten().collect()
 }
 

@@ -36,7 +36,8 @@ pub(super) fn decide_manage(root: &Path, app: &mut App) {
 /// Fills in where the other parts lie.
 pub(super) fn decide(root: &Path, app: &mut App) {
     let manage = app.manage_in(root);
-    let has_module = |folder: &Path| app.module().is_some_and(|module| file_of(folder, module.module()).is_some());
+    let has_module =
+        |folder: &Path| app.module().is_some_and(|module| file_of(folder, module.module()).is_some());
     app.is_src_layout = !has_module(&manage) && has_module(&manage.join(SRC));
     if app.requirements.is_none() {
         app.requirements = requirements(root, app.manage());
@@ -84,7 +85,8 @@ pub(in super::super) fn code_folder(root: &Path, app: &App) -> PathBuf {
         });
     let mut folders = [manage.clone()].into_iter().chain(on_path);
     let module = app.module();
-    let has_module = |folder: &PathBuf| module.is_some_and(|module| file_of(folder, module.module()).is_some());
+    let has_module =
+        |folder: &PathBuf| module.is_some_and(|module| file_of(folder, module.module()).is_some());
     folders.find(has_module).unwrap_or(manage)
 }
 
@@ -104,4 +106,3 @@ fn is_requirements(path: &Path) -> bool {
     }
     read_text(path).is_ok_and(|text| text.lines().any(|line| line.trim_end() == "[project]"))
 }
-

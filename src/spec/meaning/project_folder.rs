@@ -68,7 +68,8 @@ fn entry_point(root: &Path, app: &App, findings: &mut Vec<SpecFinding>) {
     }
     let (manage, code) = (app.manage_in(root), code_folder(root, app));
     let given = [("app.wsgi", &app.wsgi), ("app.asgi", &app.asgi)];
-    for (key, module) in given.into_iter().filter_map(|(key, module)| Some((key, module.as_ref()?.module()))) {
+    for (key, module) in given.into_iter().filter_map(|(key, module)| Some((key, module.as_ref()?.module())))
+    {
         if file_of(&code, module).is_none() {
             let file = code.join(module.replace('.', "/"));
             let message = format!("there is no `{}.py`{}", file.display(), other_module(&manage));
