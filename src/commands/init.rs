@@ -8,7 +8,7 @@ use super::context::Context;
 use super::outcome::Outcome;
 use crate::cli::InitArgs;
 use crate::error::{Error, Result};
-use crate::init::{Place, Provider, Survey};
+use crate::init::{Answers, Machines, Survey};
 use crate::own_files;
 use crate::spec;
 
@@ -21,13 +21,13 @@ pub(super) async fn run(args: &InitArgs, context: &Context) -> Result<Outcome> {
             .remedy("name another file: `monctl init --file PATH`"));
     }
     let survey = Survey::of(&args.folder)?;
-    let place =
-        if args.yes { Place { provider: Provider::Local, slack: None } } else { ask(context).await? };
-    let text = survey.spec(&between(own_files::folder_of(file), &args.folder)?, &place);
+    let answers =
+        if args.yes { Answers { machines: Machines::Local, slack: None } } else { ask(context).await? };
+    let text = survey.spec(&between(own_files::folder_of(file), &args.folder)?, &answers);
     own_files::create(file, text.as_bytes(), 0o644)
         .map_err(|error| Error::failed(format!("cannot write `{}`", file.display())).because(error))?;
     let missing = spec::load(file).err();
-    let secrets: Vec<&str> = survey.secrets().into_iter().chain(place.slack.as_deref()).collect();
+    let secrets: Vec<&str> = survey.secrets().into_iter().chain(answers.slack.as_deref()).collect();
     let mut lines = vec![format!("wrote `{}`: read it before you use it", file.display())];
     lines.extend(survey.findings());
     if let Some(error) = &missing {
@@ -43,20 +43,20 @@ pub(super) async fn run(args: &InitArgs, context: &Context) -> Result<Outcome> {
 }
 
 /// At most three questions.
-async fn ask(context: &Context) -> Result<Place> {
+async fn ask(context: &Context) -> Result<Answers> {
     let questions = &context.questions;
     let place = "where do the hosts run: `local` (machines on this computer), `aws`, or the ssh name of the host for the application?";
-    let provider = match questions.ask(place, "local").await?.as_str() {
-        "local" => Provider::Local,
-        "aws" => Provider::Aws(questions.ask("which region of AWS?", "eu-central-1").await?),
+    let machines = match questions.ask(place, "local").await?.as_str() {
+        "local" => Machines::Local,
+        "aws" => Machines::Aws(questions.ask("which region of AWS?", "eu-central-1").await?),
         app => {
             let monitoring = questions.ask("the ssh name of the host for monitoring?", "monitoring").await?;
-            Provider::Hosts(app.to_owned(), monitoring)
+            Machines::Hosts(app.to_owned(), monitoring)
         }
     };
     let webhook = "which environment variable has the URL of your Slack webhook (empty: monctl receives messages itself)?";
     let slack = questions.ask(webhook, "").await?;
-    Ok(Place { provider, slack: Some(slack).filter(|name| !name.is_empty()) })
+    Ok(Answers { machines, slack: Some(slack).filter(|name| !name.is_empty()) })
 }
 
 /// The path that leads from one folder to another.

@@ -9,7 +9,7 @@ mod survey;
 mod variables;
 mod written;
 
-pub use processes::Process;
-pub use spec_text::{Place, Provider};
+pub use processes::ProcfileLine;
+pub use spec_text::{Answers, Machines};
 pub use survey::Survey;
-pub use variables::Variable;
+pub use variables::EnvironmentVariable;

@@ -2,7 +2,7 @@
 
 /// A line of a `Procfile`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Process {
+pub struct ProcfileLine {
     /// Its name, as `app.processes` writes it.
     pub name: String,
     /// The command.
@@ -13,13 +13,13 @@ pub struct Process {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Procfile {
     /// Processes that run beside the web server.
-    pub processes: Vec<Process>,
+    pub processes: Vec<ProcfileLine>,
     /// The entry of the web server, such as `shop.wsgi`, if Gunicorn or uvicorn runs it.
     pub entry: Option<String>,
     /// Django's commands of a release, such as `migrate`.
     pub release: Vec<String>,
     /// Lines that cannot be used as they are.
-    pub unclear: Vec<Process>,
+    pub unclear: Vec<ProcfileLine>,
 }
 
 /// Reads a `Procfile`. Lines that are none of its kind are ignored, as other programs do.
@@ -27,7 +27,7 @@ pub(super) fn procfile(text: &str) -> Procfile {
     let mut found = Procfile::default();
     for line in text.lines().map(str::trim).filter(|line| !line.starts_with('#')) {
         let Some((name, command)) = line.split_once(':') else { continue };
-        let process = Process {
+        let process = ProcfileLine {
             name: name.trim().to_lowercase().replace('_', "-"),
             command: command.trim().to_owned(),
         };
@@ -86,7 +86,7 @@ mod tests {
                     release: python manage.py migrate --noinput && python manage.py loaddata base.json\n\
                     celery_worker: celery -A shop worker -l info\nclock: python clock.py --every $HOURS\n";
         let process =
-            |name: &str, command: &str| Process { name: name.to_owned(), command: command.to_owned() };
+            |name: &str, command: &str| ProcfileLine { name: name.to_owned(), command: command.to_owned() };
         assert_eq!(
             procfile(text),
             Procfile {

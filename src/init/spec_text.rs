@@ -3,21 +3,21 @@
 use std::path::Path;
 
 use super::survey::Survey;
-use super::variables::Variable;
+use super::variables::EnvironmentVariable;
 use crate::host::ProjectName;
 
-/// Where the project's hosts are, and where alerts are sent.
+/// What a project's files cannot say: where its hosts are, and where its alerts are sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
-    /// The value of `provider`.
-    pub provider: Provider,
+pub struct Answers {
+    /// The machines.
+    pub machines: Machines,
     /// The variable of the environment with the URL of Slack's webhook; without it, monctl itself receives messages.
     pub slack: Option<String>,
 }
 
-/// The machines of a new spec.
+/// Where the machines of a new spec are.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Provider {
+pub enum Machines {
     /// On this computer.
     Local,
     /// In a region of EC2.
@@ -28,7 +28,7 @@ pub enum Provider {
 
 impl Survey {
     /// The text of a spec. `path` is the project's folder as the spec names it.
-    pub fn spec(&self, path: &Path, place: &Place) -> String {
+    pub fn spec(&self, path: &Path, answers: &Answers) -> String {
         let mut text = String::from(
             "# How monctl deploys and monitors this project, written by `monctl init`. `monctl schema` describes all keys.\n\
              version: 1\n",
@@ -39,7 +39,7 @@ impl Survey {
             text.push('\n');
         };
         line(0, &format!("project: {}", project_name(&self.name)));
-        provider(&place.provider, &mut line);
+        provider(&answers.machines, &mut line);
         line(0, "app:");
         line(1, &format!("path: {}", scalar(&path.display().to_string())));
         if !self.manage.as_os_str().is_empty() {
@@ -53,7 +53,7 @@ impl Survey {
         self.environment(path, &mut line);
         self.written(&mut line);
         self.processes(&mut line);
-        notify(place.slack.as_deref(), &mut line);
+        notify(answers.slack.as_deref(), &mut line);
         text
     }
 
@@ -111,7 +111,7 @@ impl Survey {
     }
 
     /// The value of a variable in the spec; `None` where the default in the code will do.
-    fn value(&self, variable: &Variable) -> Option<String> {
+    fn value(&self, variable: &EnvironmentVariable) -> Option<String> {
         let name = variable.name.to_uppercase();
         let reference = || Some(format!("{{env: {}}}", variable.name));
         if variable.is_secret_key() {
@@ -194,13 +194,14 @@ impl Survey {
 
     /// The secrets that the environment of `monctl up` must have, by the names of their variables.
     pub fn secrets(&self) -> Vec<&str> {
-        let is_reference =
-            |variable: &&Variable| self.value(variable).is_some_and(|value| value.starts_with("{env:"));
+        let is_reference = |variable: &&EnvironmentVariable| {
+            self.value(variable).is_some_and(|value| value.starts_with("{env:"))
+        };
         self.variables.iter().filter(is_reference).map(|variable| variable.name.as_str()).collect()
     }
 }
 
-fn value_comment(variable: &Variable) -> String {
+fn value_comment(variable: &EnvironmentVariable) -> String {
     let name = variable.name.to_uppercase();
     let place = &variable.place;
     if name.ends_with("ALLOWED_HOSTS") {
@@ -215,16 +216,16 @@ fn value_comment(variable: &Variable) -> String {
     }
 }
 
-fn provider(provider: &Provider, line: &mut impl FnMut(usize, &str)) {
-    match provider {
-        Provider::Local => line(
+fn provider(machines: &Machines, line: &mut impl FnMut(usize, &str)) {
+    match machines {
+        Machines::Local => line(
             0,
             "# systemd machines on this computer. Others: `{aws: {region: eu-central-1}}`, or hosts of your own:\n\
              # `{hosts: {app: [app.example], monitoring: monitoring.example}}`.\n\
              provider: local",
         ),
-        Provider::Aws(region) => line(0, &format!("provider: {{aws: {{region: {}}}}}", scalar(region))),
-        Provider::Hosts(app, monitoring) => line(
+        Machines::Aws(region) => line(0, &format!("provider: {{aws: {{region: {}}}}}", scalar(region))),
+        Machines::Hosts(app, monitoring) => line(
             0,
             &format!(
                 "provider: {{hosts: {{app: [{}], monitoring: {}}}}}",

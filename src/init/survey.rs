@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::packages;
 use super::processes::{Procfile, procfile};
-use super::variables::{Variable, variables};
+use super::variables::{EnvironmentVariable, variables};
 use super::written::written;
 use crate::bounded::read_text;
 use crate::error::{Error, Result};
@@ -48,7 +48,7 @@ pub struct Survey {
     /// The settings that must be chosen, where those of the entry are not meant for production.
     pub(super) settings: Option<String>,
     /// The variables that the settings read and the file of variables does not set.
-    pub(super) variables: Vec<Variable>,
+    pub(super) variables: Vec<EnvironmentVariable>,
     /// The file of variables, relative to the project's folder, and the names that it sets.
     pub(super) env_file: Option<(PathBuf, Vec<String>)>,
     /// Example values, by name.

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 
 /// A variable that the settings read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Variable {
+pub struct EnvironmentVariable {
     /// Its name.
     pub name: String,
     /// The file and line that read it first.
@@ -25,7 +25,7 @@ const SECRET_WORDS: [&str; 9] =
 /// Variables that are addresses with a password, usually.
 const ADDRESSES: [&str; 4] = ["DATABASE_URL", "REDIS_URL", "BROKER_URL", "EMAIL_URL"];
 
-impl Variable {
+impl EnvironmentVariable {
     /// Whether its value is a secret, judged by its name.
     pub fn is_secret(&self) -> bool {
         let name = self.name.to_uppercase();
@@ -86,8 +86,8 @@ fn readers() -> Result<Vec<Reader>> {
 ///
 /// # Errors
 /// None that a user can cause.
-pub(super) fn variables(files: &[(String, String)]) -> Result<BTreeMap<String, Variable>> {
-    let mut found: BTreeMap<String, Variable> = BTreeMap::new();
+pub(super) fn variables(files: &[(String, String)]) -> Result<BTreeMap<String, EnvironmentVariable>> {
+    let mut found: BTreeMap<String, EnvironmentVariable> = BTreeMap::new();
     let readers = readers()?;
     let declared = declared_defaults(files)?;
     for (file, code) in files {
@@ -96,7 +96,7 @@ pub(super) fn variables(files: &[(String, String)]) -> Result<BTreeMap<String, V
                 let Some((name, default)) = read(&code[call.end()..], reader.kind) else { continue };
                 let line = code[..call.end()].lines().count();
                 let default = default.or_else(|| declared.get(&name).cloned());
-                let variable = Variable { name, place: format!("{file}:{line}"), default };
+                let variable = EnvironmentVariable { name, place: format!("{file}:{line}"), default };
                 // A variable that is needed anywhere is needed.
                 let known = found.entry(variable.name.clone()).or_insert_with(|| variable.clone());
                 if known.default.is_some() && variable.default.is_none() {
@@ -243,8 +243,9 @@ mod tests {
 
     #[test]
     fn secrets_are_known_by_their_names() {
-        let is_secret =
-            |name: &str| Variable { name: name.to_owned(), place: String::new(), default: None }.is_secret();
+        let is_secret = |name: &str| {
+            EnvironmentVariable { name: name.to_owned(), place: String::new(), default: None }.is_secret()
+        };
         for name in
             ["SECRET_KEY", "DJANGO_SECRET_KEY", "DB_PASSWORD", "DATABASE_URL", "SENTRY_DSN", "STRIPE_API_KEY"]
         {

@@ -154,8 +154,12 @@ fn the_python_and_the_packages_of_the_application_are_known_before_its_environme
         source: "pyproject.toml".into(),
         mirror: Some("https://m.test".into()),
     };
-    let requirements =
-        Requirements { entry: "r.txt".into(), python: Some(python), ..Requirements::default() };
+    let requirements = Requirements {
+        source: "r.txt".into(),
+        entry: "r.txt".into(),
+        python: Some(python),
+        ..Requirements::default()
+    };
     let app_packages = vec!["libpq-dev".parse().unwrap()];
     let inputs = Inputs { requirements, app_packages, ..Inputs::default() };
     let change = step(&yaml).lower(&inputs, &facts(""), &[]).unwrap();

@@ -45,7 +45,7 @@ const MAKES: [Make; 5] = [
             (".env.example", "SITE_NAME=\"My shop\"\n"),
             ("requirements.txt", "Django\npsycopg2==2.9.10\n"),
         ],
-        secrets: &["SECRET_KEY", "DATABASE_URL"],
+        secrets: &["DATABASE_URL", "SECRET_KEY"],
     },
     Make {
         name: "file-of-variables",
