@@ -9,7 +9,6 @@ pub(super) fn arguments(text: &str) -> Option<Vec<&str>> {
         match (quote, letter) {
             (Some(_), '\\') => drop(letters.next()),
             (Some(open), _) if letter == open => quote = None,
-            (Some(_), _) => {}
             (None, '\'' | '"') => quote = Some(letter),
             (None, '(' | '[' | '{') => depth += 1,
             (None, ')') if depth == 0 => {
@@ -22,7 +21,7 @@ pub(super) fn arguments(text: &str) -> Option<Vec<&str>> {
                 arguments.push(text[begin..at].trim());
                 begin = at + 1;
             }
-            (None, _) => {}
+            _ => {}
         }
     }
     None

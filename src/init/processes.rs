@@ -39,7 +39,7 @@ pub(super) fn procfile(text: &str) -> Procfile {
             },
             // A shell would expand these.
             _ if process.command.contains(['$', '|', '&', ';', '>', '<', '`', '*']) => {
-                found.unclear.push(process)
+                found.unclear.push(process);
             }
             _ => found.processes.push(process),
         }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::survey::Survey;
-use super::variables::EnvironmentVariable;
+use super::variables::{EnvironmentVariable, is_false};
 use crate::host::ProjectName;
 
 /// What a project's files cannot say: where its hosts are, and where its alerts are sent.
@@ -117,11 +117,8 @@ impl Survey {
         if variable.is_secret_key() {
             return reference();
         }
-        if name == "DEBUG" || name.ends_with("_DEBUG") {
-            let is_off = variable
-                .default
-                .as_deref()
-                .is_some_and(|default| matches!(default, "False" | "'False'" | "0" | "'0'" | "''" | "None"));
+        if variable.is_debug() {
+            let is_off = variable.default.as_deref().is_some_and(is_false);
             return (!is_off).then(|| "\"False\"".to_owned());
         }
         if name.ends_with("ALLOWED_HOSTS") {
@@ -238,14 +235,12 @@ fn provider(machines: &Machines, line: &mut impl FnMut(usize, &str)) {
 
 fn notify(slack: Option<&str>, line: &mut impl FnMut(usize, &str)) {
     line(0, "notify:");
-    match slack {
-        Some(variable) => line(1, &format!("slack: {{webhook_url: {{env: {variable}}}}}")),
-        None => {
-            line(1, "# monctl itself receives the messages while `verify-alert` runs. For Slack, instead:");
-            line(1, "# slack: {webhook_url: {env: SLACK_WEBHOOK_URL}}");
-            line(1, "capture: {}");
-        }
+    if let Some(variable) = slack {
+        return line(1, &format!("slack: {{webhook_url: {{env: {variable}}}}}"));
     }
+    line(1, "# monctl itself receives the messages while `verify-alert` runs. For Slack, instead:");
+    line(1, "# slack: {webhook_url: {env: SLACK_WEBHOOK_URL}}");
+    line(1, "capture: {}");
 }
 
 /// A project's name made of a folder's name.

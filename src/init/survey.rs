@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::packages;
 use super::processes::{Procfile, procfile};
-use super::variables::{EnvironmentVariable, variables};
+use super::variables::{self, EnvironmentVariable, variables};
 use super::written::written;
 use crate::bounded::read_text;
 use crate::error::{Error, Result};
@@ -49,8 +49,8 @@ pub struct Survey {
     pub(super) settings: Option<String>,
     /// The variables that the settings read and the file of variables does not set.
     pub(super) variables: Vec<EnvironmentVariable>,
-    /// The file of variables, relative to the project's folder, and the names that it sets.
-    pub(super) env_file: Option<(PathBuf, Vec<String>)>,
+    /// The file of variables, relative to the project's folder, and what it sets.
+    pub(super) env_file: Option<(PathBuf, BTreeMap<String, String>)>,
     /// Example values, by name.
     pub(super) examples: BTreeMap<String, String>,
     /// The Debian packages that the requirements need, each with the requirement.
@@ -89,8 +89,12 @@ impl Survey {
         let code = code_of(&folder, &read)?;
         let all_code: String = code.iter().map(|(_, code)| code.as_str()).collect();
         let env_file = env_file(&folder, &manage)?;
-        let is_set = |name: &str| env_file.iter().any(|(_, names)| names.iter().any(|set| set == name));
-        let variables = variables(&code)?.into_values().filter(|variable| !is_set(&variable.name)).collect();
+        let is_set = |variable: &EnvironmentVariable| {
+            let value = env_file.as_ref().and_then(|(_, values)| values.get(&variable.name));
+            // The file is that of a developer.
+            value.is_some_and(|value| !variable.is_debug() || variables::is_false(value))
+        };
+        let variables = variables(&code)?.into_values().filter(|variable| !is_set(variable)).collect();
         Ok(Self {
             name: folder.file_name().map_or(String::new(), |name| name.to_string_lossy().into_owned()),
             entry,
@@ -231,10 +235,10 @@ fn requirements_text(folder: &Path, manage: &Path) -> Result<String> {
     Ok(String::new())
 }
 
-fn env_file(folder: &Path, manage: &Path) -> Result<Option<(PathBuf, Vec<String>)>> {
+fn env_file(folder: &Path, manage: &Path) -> Result<Option<(PathBuf, BTreeMap<String, String>)>> {
     for place in places(manage) {
         if let Some(text) = text_of(&folder.join(place), ".env")? {
-            return Ok(Some((place.join(".env"), assignments(&text).into_keys().collect())));
+            return Ok(Some((place.join(".env"), assignments(&text))));
         }
     }
     Ok(None)
@@ -340,7 +344,8 @@ mod tests {
         let found =
             survey(&[WSGI, settings, (".env", "export A='x'\n# B=1\n"), (".env.example", "B=2 # two\n")]);
         let found = found.unwrap();
-        assert_eq!(found.env_file, Some((PathBuf::from(".env"), vec!["A".to_owned()])));
+        let set = BTreeMap::from([("A".to_owned(), "x".to_owned())]);
+        assert_eq!(found.env_file, Some((PathBuf::from(".env"), set)));
         assert_eq!(found.variables.iter().map(|variable| &variable.name).collect::<Vec<_>>(), ["B"]);
         assert_eq!(found.examples["B"], "2");
     }

@@ -33,10 +33,22 @@ impl EnvironmentVariable {
             || ADDRESSES.iter().any(|address| name.ends_with(address))
     }
 
+    /// Whether it switches on what users must not see.
+    pub(super) fn is_debug(&self) -> bool {
+        let name = self.name.to_uppercase();
+        name == "DEBUG" || name.ends_with("_DEBUG")
+    }
+
     /// Whether it is Django's `SECRET_KEY`, whose default must not be used.
     pub fn is_secret_key(&self) -> bool {
         self.name.to_uppercase().ends_with("SECRET_KEY")
     }
+}
+
+/// Whether a value, as text or as Python code, means no.
+pub(super) fn is_false(value: &str) -> bool {
+    let value = value.trim_matches(['\'', '"']).to_lowercase();
+    matches!(value.as_str(), "" | "0" | "false" | "no" | "none" | "off")
 }
 
 /// What reads a variable: the call up to its opening parenthesis or bracket, and how its arguments are meant.

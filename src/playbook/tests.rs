@@ -161,7 +161,7 @@ fn the_python_and_the_packages_of_the_application_are_known_before_its_environme
         ..Requirements::default()
     };
     let app_packages = vec!["libpq-dev".parse().unwrap()];
-    let inputs = Inputs { requirements, app_packages, ..Inputs::default() };
+    let inputs = Inputs { app_packages, requirements, ..Inputs::default() };
     let change = step(&yaml).lower(&inputs, &facts(""), &[]).unwrap();
     let words: Vec<&[String]> = change.commands.iter().map(|call| &call.0[..]).collect();
     assert_eq!(words[0], ["build_with", "libpq-dev"]);

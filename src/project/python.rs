@@ -24,7 +24,7 @@ type Read = fn(&str) -> std::result::Result<Option<String>, String>;
 /// one above, else none, which is the host's. `manage` is relative to `folder`.
 ///
 /// # Errors
-/// When a file cannot be read, or states a version that is not one of CPython 3.
+/// When a file cannot be read, or states a version that is not one of `CPython` 3.
 pub fn python(
     folder: &Path,
     manage: &str,
@@ -69,6 +69,7 @@ pub fn python(
 }
 
 /// Its first line with content. pyenv takes further versions from further lines.
+#[expect(clippy::unnecessary_wraps, reason = "a reader of `FILES`, of which some fail")]
 fn of_version_file(text: &str) -> std::result::Result<Option<String>, String> {
     let lines = text.lines().map(str::trim);
     let first = lines.into_iter().find(|line| !line.is_empty() && !line.starts_with('#'));
@@ -77,6 +78,7 @@ fn of_version_file(text: &str) -> std::result::Result<Option<String>, String> {
 }
 
 /// Heroku's file: `python-3.12.4`.
+#[expect(clippy::unnecessary_wraps, reason = "a reader of `FILES`, of which some fail")]
 fn of_runtime_file(text: &str) -> std::result::Result<Option<String>, String> {
     let line = text.trim();
     Ok((!line.is_empty()).then(|| line.strip_prefix("python-").unwrap_or(line).to_owned()))

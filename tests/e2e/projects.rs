@@ -106,5 +106,6 @@ fn counted(site: &Site) -> usize {
     let family = "django_http_responses_total_by_status_total{status=\"200\"}";
     let metrics = site.on(APP, "curl --silent --fail localhost:9101/metrics");
     let line = metrics.lines().find_map(|line| line.strip_prefix(family));
-    line.map_or(0, |value| value.trim().parse::<f64>().unwrap() as usize)
+    // The text format writes whole numbers with `.0`.
+    line.map_or(0, |value| value.trim().trim_end_matches(".0").parse().unwrap())
 }
