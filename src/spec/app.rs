@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::names::{
-    AppModule, Cidr, DebianPackage, EnvName, IncludePattern, ManageFolder, ManagementCommand, PersistentPath,
-    Port, ProcessName, PythonVersion, UrlPath,
+use super::app_names::{
+    AppModule, DebianPackage, IncludePattern, ManageFolder, ManagementCommand, PersistentPath, ProcessName,
+    PythonVersion,
 };
+use super::names::{Cidr, EnvName, Port, UrlPath};
 use super::process::Process;
 use super::secret_ref::SecretRef;
 

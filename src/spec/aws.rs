@@ -6,10 +6,11 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::names::{
-    AccountId, BaseUrl, Cidr, ImageId, InstanceType, KmsKeyId, LoginName, ProfileName, Region, SubnetId,
-    TagKey, TagValue, VpcId,
+use super::aws_names::{
+    AccountId, ImageId, InstanceType, KmsKeyId, LoginName, ProfileName, Region, SubnetId, TagKey, TagValue,
+    VpcId,
 };
+use super::names::{BaseUrl, Cidr};
 
 /// Instances of EC2, one for each host.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use ignore::gitignore::GitignoreBuilder;
 use ignore::{DirEntry, Error, WalkBuilder};
 
-use super::names::IncludePattern;
+use super::app_names::IncludePattern;
 
 /// Caches and environments, which are not copied as part of a folder.
 const NEVER_PART: [&str; 3] = [".git", "__pycache__", "node_modules"];

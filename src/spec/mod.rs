@@ -4,7 +4,9 @@
 
 mod alert;
 mod app;
+mod app_names;
 mod aws;
+mod aws_names;
 mod catalogue;
 mod detect;
 mod drill;
@@ -38,11 +40,14 @@ mod shape;
 mod source;
 mod suggest;
 mod template;
+mod text_type;
 mod tree;
 
 pub use alert::*;
 pub use app::*;
+pub use app_names::*;
 pub use aws::*;
+pub use aws_names::*;
 pub use catalogue::{
     Amount, Catalogue, CatalogueAlert, Counts, HOST_DOWN, LabelValues, Sees, Series, ThresholdUnit, Trial,
     TrialCase, Usual, WATCHDOG,

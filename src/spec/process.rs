@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::names::CommandLine;
+use super::app_names::CommandLine;
 use crate::duration::PromDuration;
 use crate::host::HostName;
 

@@ -9,8 +9,10 @@ use std::net::IpAddr;
 use regex::Regex;
 use serde_json::{Map, Value as Json};
 
+use super::app_names::ProcessName;
+use super::aws_names::TagKey;
 use super::excerpt::Excerpt;
-use super::names::{AlertName, Cidr, Destination, EnvName, LabelName, ProcessName, SeverityName, TagKey};
+use super::names::{AlertName, Cidr, Destination, EnvName, LabelName, SeverityName};
 use super::place::Place;
 use super::problem::Problem;
 use super::suggest::suggestion;

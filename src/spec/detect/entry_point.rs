@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use super::super::app::{App, SRC};
+use super::super::app_names::AppModule;
 use super::super::listing::subfolders;
-use super::super::names::AppModule;
 use super::settings::{code, named_by};
 
 /// How a server calls the application.

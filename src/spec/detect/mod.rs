@@ -11,8 +11,9 @@ mod urls;
 use std::path::{Path, PathBuf};
 
 use super::app::{App, EnvValue, Metrics};
+use super::app_names::AppModule;
 use super::env_file::FileVariables;
-use super::names::{AppModule, UrlPath};
+use super::names::UrlPath;
 use super::secret_ref::SecretRef;
 use crate::secret::Secret;
 
