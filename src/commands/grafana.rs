@@ -1,14 +1,14 @@
 //! Grafana in `plan`, `up` and `status`: the changes to make, in monctl's own Grafana or in an existing one.
 
-mod access;
+mod session;
 mod drift;
-mod guest;
-mod kept;
+mod external_instance;
+mod local_secrets;
 
-pub(super) use access::GrafanaAccess;
+pub(super) use session::GrafanaAccess;
 pub(super) use drift::{action, left_alone, spare};
-pub(super) use guest::Guest;
-use kept::KeptSecret;
+pub(super) use external_instance::Guest;
+use local_secrets::KeptSecret;
 
 use super::dashboards::WantedDashboards;
 use crate::error::{Error, Result};

@@ -32,7 +32,7 @@ mod up;
 mod up_summary;
 mod verify_alert;
 mod verify_dashboards;
-mod way;
+mod tunnel;
 
 pub use context::Context;
 pub use outcome::Outcome;

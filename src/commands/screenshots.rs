@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use self::browser::{Browser, DrawnPage};
 use crate::error::{Error, Result};
-use crate::http::door::Door;
+use crate::http::login_page::Door;
 use crate::secret::Secret;
 
 /// The program's names in distributions.

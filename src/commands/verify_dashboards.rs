@@ -15,7 +15,7 @@ use super::grafana::GrafanaAccess;
 use super::open::{monitoring, port};
 use super::outcome::Outcome;
 use super::screenshots;
-use super::way::PortForward;
+use super::tunnel::PortForward;
 use crate::cli::{DashboardsArgs, Web};
 use crate::drill::{self, DrillHosts};
 use crate::error::{Error, Exit, Result};

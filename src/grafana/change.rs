@@ -8,10 +8,10 @@ use super::dashboard::Dashboard;
 use super::data_source::DataSource;
 use super::desired::Desired;
 use super::folder::{Folder, FoundFolder};
-use super::found::{Drift, FoundDashboard};
+use super::remote_dashboard::{Drift, FoundDashboard};
 use super::grafana_state::GrafanaState;
-use super::stray::Stray;
-use super::thing::{GrafanaObject, ObjectChange, needed};
+use super::orphaned_dashboards::Stray;
+use super::object_change::{GrafanaObject, ObjectChange, needed};
 
 /// One change to a Grafana.
 #[derive(Debug, Clone, PartialEq)]

@@ -9,7 +9,7 @@ use tokio::sync::OnceCell;
 
 use super::apis::Apis;
 use crate::error::{Error, Result};
-use crate::http::relay::Relay;
+use crate::http::auth_proxy::Relay;
 use crate::http::{Answer, Client, Endpoint};
 use crate::retry::Patience;
 use crate::secret::Secret;

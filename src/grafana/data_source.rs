@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::client::GrafanaClient;
 use super::compare::{described, differing};
-use super::thing::{GrafanaObject, Setback};
+use super::object_change::{GrafanaObject, Setback};
 use crate::error::{Error, Result};
 
 /// A data source of type `prometheus` that Grafana's server queries.

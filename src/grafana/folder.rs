@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::client::{GrafanaClient, unreadable};
 use super::resource::{Collection, FOLDER, GrafanaResource, ResourceKind};
-use super::thing::{GrafanaObject, Setback};
+use super::object_change::{GrafanaObject, Setback};
 use crate::digest::Sha256;
 use crate::error::{Error, Result};
 use crate::http::Answer;

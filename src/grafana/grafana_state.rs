@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::folder::FoundFolder;
-use super::found::FoundDashboard;
-use super::stray::Stray;
+use super::remote_dashboard::FoundDashboard;
+use super::orphaned_dashboards::Stray;
 
 /// The actual state of the desired objects in a Grafana.
 #[derive(Debug, Clone, Default, PartialEq)]

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::client::GrafanaClient;
 use super::folder::is_monctls;
-use super::found::{classic_form, names_in};
+use super::remote_dashboard::{classic_form, names_in};
 use crate::error::{Error, Result};
 use crate::http::Answer;
 use crate::http::prometheus::Labels;

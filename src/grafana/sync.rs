@@ -9,7 +9,7 @@ use super::client::{AT_ONCE, GrafanaClient};
 use super::desired::Desired;
 use super::folder::FoundFolder;
 use super::grafana_state::GrafanaState;
-use super::thing::{Ask, GrafanaObject, settle};
+use super::object_change::{Ask, GrafanaObject, settle};
 use crate::error::{Error, Result};
 
 impl GrafanaClient {

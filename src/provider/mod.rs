@@ -7,7 +7,7 @@
 #[cfg(feature = "aws")]
 mod aws;
 mod command;
-mod doing;
+mod progress;
 mod files;
 pub mod hosts;
 mod interface;

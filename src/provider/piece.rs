@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::hosts::thing::RecordedItems;
+use super::hosts::recorded_items::RecordedItems;
 
 /// A piece of a project that was found, and that [`super::interface::Provider::destroy`] removes.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]

@@ -5,10 +5,10 @@
 //! `named` names series after their host, `coloured` sets colours. Each has a module below; docs/dashboards.md lists
 //! them. Called by `commands`, and by tests that check the results.
 
-mod dress;
+mod decorate;
 mod grid;
 mod json;
-mod like;
+mod inherit;
 mod series;
 mod thresholds;
 
@@ -17,9 +17,9 @@ use std::collections::BTreeMap;
 use include_dir::{Dir, File, include_dir};
 use serde_json::Value;
 
-use self::dress::Dress;
+use self::decorate::Dress;
 use self::grid::Rows;
-use self::like::Parts;
+use self::inherit::Parts;
 use self::series::Fleet;
 use super::rules::rules;
 use crate::error::{Error, Result};
@@ -56,7 +56,7 @@ pub fn dashboards(spec: &Spec) -> Result<BTreeMap<String, Value>> {
         fleet: Fleet { hosts, port: spec.app.scraped_port() },
     };
     let build = |name: &str, place: &str, document: &Value| {
-        let document = like::resolve(document, &parts).and_then(|document| dress.on(document));
+        let document = inherit::resolve(document, &parts).and_then(|document| dress.on(document));
         Ok((name.to_owned(), document.map_err(|why| broken(place).because(Error::failed(why)))?))
     };
     let frames = FILES.files().map(|file| {

@@ -10,7 +10,7 @@ mod dashboards;
 mod delivery;
 mod environment;
 mod mute;
-mod pace;
+mod intervals;
 mod parameters;
 mod quote;
 mod rule_tests;

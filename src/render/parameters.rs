@@ -1,7 +1,7 @@
 //! The parameters of a catalogue alert: the spec's, or the catalogue's defaults. Used by `rules`, which inserts them
 //! into expressions and texts, and by `rule_tests`.
 
-use super::pace::Pace;
+use super::intervals::Pace;
 use crate::duration::PromDuration;
 use crate::spec::{Alert, CatalogueAlert};
 

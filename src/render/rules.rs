@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::pace::Pace;
+use super::intervals::Pace;
 use super::parameters::Parameters;
 use super::quote::go_text;
 use crate::duration::PromDuration;

@@ -1,6 +1,6 @@
 //! Warnings about a valid spec that most likely does not do what the user wants.
 
-use super::pace::Pace;
+use super::intervals::Pace;
 use super::rule_tests::rule_tests;
 use crate::spec::{
     Alert, AlertName, HOST_DOWN, Loaded, Metrics, PromqlFault, Spec, is_template, promql_fault,

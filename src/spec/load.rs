@@ -15,7 +15,7 @@ use super::provider::ProviderSettings;
 use super::schema::json_schema;
 use super::source::{Origin, SpecFile};
 use super::tree::{Node, Value};
-use super::{detect, home, meaning, shape};
+use super::{detect, home, semantics, schema_check};
 use crate::bounded::{SMALL_FILE_BYTES, read_at_most};
 use crate::error::{Error, Result};
 
@@ -113,7 +113,7 @@ fn read(source: SpecFile) -> Result<Loaded> {
         return Err(invalid(&source, vec![Problem::new(None, "the file is empty")]));
     }
     let base = folder_of(&source.path);
-    let shape::Repaired { json, mut faulty, mut problems } = shape::check(json_schema(), &root, &source.text);
+    let schema_check::Repaired { json, mut faulty, mut problems } = schema_check::check(json_schema(), &root, &source.text);
     let counted = json.pointer("/app/count").is_some();
     // serde's message may contain a secret. The schema's tests ensure that a file without problems can be read.
     let Ok(mut spec) = serde_json::from_value::<Spec>(json) else {
@@ -132,7 +132,7 @@ fn read(source: SpecFile) -> Result<Loaded> {
     findings.extend(of_env_file);
     let mentions =
         |name: &str| detect::settings_mention(&base.join(&spec.app.path), &spec.app, &file_variables, name);
-    findings.extend(meaning::check(&spec, base, &mentions));
+    findings.extend(semantics::check(&spec, base, &mentions));
     findings.retain(|finding| finding.is_of_user(&faulty));
     findings.extend(homeless);
     problems

@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use super::kept::unusable;
+use super::local_secrets::unusable;
 use crate::digest::Sha256;
 use crate::error::Result;
 use crate::event::Events;

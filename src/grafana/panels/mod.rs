@@ -4,8 +4,8 @@
 //! `dashboard`, `source`, `selectors`, `timing` and most of `variables` are pure. `asker` sends the queries; `cause`
 //! and `alone` send further ones if data are missing.
 
-mod alone;
-mod asker;
+mod per_value_check;
+mod panel_checker;
 mod cause;
 mod dashboard;
 mod selectors;
@@ -17,7 +17,7 @@ use futures_util::{StreamExt, stream};
 use serde::Serialize;
 use serde_json::Value;
 
-use self::asker::Asker;
+use self::panel_checker::Asker;
 pub use self::dashboard::longest_step;
 use super::client::GrafanaClient;
 use crate::duration::PromDuration;

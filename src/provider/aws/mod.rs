@@ -12,7 +12,7 @@ mod images;
 mod launch;
 mod network;
 mod observe;
-mod offer;
+mod availability;
 mod places;
 mod remove;
 mod retype;
@@ -29,7 +29,7 @@ use futures_util::future::{LocalBoxFuture, join_all};
 
 use self::api::Api;
 use self::folder::{Alarm, ProjectFolder, SshAccess};
-use super::doing::Doing;
+use super::progress::Doing;
 use super::interface::{Provider, Work};
 use super::lock::ProjectLock;
 use super::observed::{MachineState, Observed, ObservedMachine};
@@ -105,7 +105,7 @@ impl AwsProvider {
         let (Some(cloud), Some(spec)) = (&observed.aws, &self.spec) else { return Ok(Vec::new()) };
         let caller = if self.settings.allow_ssh_from.is_empty() {
             let page = self.settings.address_from.as_ref().map(spec::BaseUrl::as_str);
-            Some(crate::http::address::of_caller(page).await?.into())
+            Some(crate::http::public_ip::of_caller(page).await?.into())
         } else {
             None
         };

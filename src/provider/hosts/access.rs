@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::folder::{self, cannot};
-use super::memory::NamedHost;
+use super::host_registry::NamedHost;
 use crate::error::{Error, Result};
 use crate::host::{SshTarget, Trust};
 use crate::remote::{self, HostKey, SshRoute};

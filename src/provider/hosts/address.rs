@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::memory::NamedHost;
+use super::host_registry::NamedHost;
 use crate::error::{Error, Result};
 use crate::remote::SshRoute;
 

@@ -4,20 +4,20 @@
 mod access;
 mod address;
 mod folder;
-mod give_back;
-mod memory;
+mod teardown;
+mod host_registry;
 mod prerequisites;
-pub(in crate::provider) mod thing;
+pub(in crate::provider) mod recorded_items;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use futures_util::future::join_all;
 
-pub use self::thing::{RecordedItemKind, RecordedItems};
+pub use self::recorded_items::{RecordedItemKind, RecordedItems};
 
 use self::access::HostSshFiles;
-use self::memory::NamedHost;
+use self::host_registry::NamedHost;
 use super::interface::{Provider, Work};
 use super::lock::ProjectLock;
 use super::observed::{MachineState, Observed, ObservedMachine};
@@ -61,7 +61,7 @@ impl HostsProvider {
     /// The hosts that earlier runs recorded, if any.
     pub(super) fn remembered(project: &ProjectName, events: &Events) -> Result<Option<Self>> {
         let folder = folder::of(project)?;
-        let exists = memory::path(&folder).exists();
+        let exists = host_registry::path(&folder).exists();
         let (project, events) = (project.clone(), events.clone());
         Ok(exists.then_some(Self { project, folder, listed: Vec::new(), events }))
     }
@@ -96,7 +96,7 @@ impl Provider for HostsProvider {
     fn observe(&self) -> Work<'_, Observed> {
         Box::pin(async {
             folder::create(&self.folder)?;
-            for host in memory::others(&memory::read(&self.folder)?, &self.listed) {
+            for host in host_registry::others(&host_registry::read(&self.folder)?, &self.listed) {
                 let ssh = &host.settings.ssh;
                 self.events.warn(format!(
                     "`{ssh}` is no longer in the spec; what monctl installed there stays until `monctl down`"
@@ -121,7 +121,7 @@ impl Provider for HostsProvider {
         let hosts: Vec<NamedHost> =
             self.listed.iter().filter(|host| changing.contains(&host.name)).cloned().collect();
         folder::create(&self.folder)?;
-        memory::remember(&self.folder, &hosts)
+        host_registry::remember(&self.folder, &hosts)
     }
 
     fn destroy(&self) -> Work<'_, Vec<Piece>> {

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use super::files;
 use super::keys;
 use super::names::Names;
-use super::record::Record;
+use super::machine_record::Record;
 use crate::error::Result;
 use crate::host::{HostName, Machine, SshTarget, Trust};
 

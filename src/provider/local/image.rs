@@ -12,7 +12,7 @@ use tempfile::NamedTempFile;
 use super::command::{last_lines, search_path, tool};
 use super::files::{cannot, entries};
 use super::recipe::Recipe;
-use super::{carried, sys};
+use super::{inherited_settings, sys};
 use crate::duration::Millis;
 use crate::error::{Error, Result};
 use crate::event::{Event, Events};
@@ -77,7 +77,7 @@ async fn make(recipe: &Recipe, target: &Path) -> Result<()> {
     command.args(["-c", MAKE, "make-image"]).arg(target).args(recipe.arguments());
     command.args(proxies.as_ref().map(|file| format!("--aptopt={}", file.path().display())));
     // Package scripts run in there: of this run's environment, which holds secrets, they get only the proxies.
-    command.env_clear().env("PATH", search_path()).env("LC_ALL", "C").envs(carried::proxies());
+    command.env_clear().env("PATH", search_path()).env("LC_ALL", "C").envs(inherited_settings::proxies());
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
     let child = command.spawn().map_err(|error| failed().because(error))?;
     let mut interruption = EndGroup(child.id());
@@ -91,7 +91,7 @@ async fn make(recipe: &Recipe, target: &Path) -> Result<()> {
 
 /// The proxies of this computer's apt in a file that only root may read, since they may hold a password.
 async fn apt_options() -> std::io::Result<Option<NamedTempFile>> {
-    let proxies = carried::apt_proxies(None).await;
+    let proxies = inherited_settings::apt_proxies(None).await;
     if proxies.is_empty() {
         return Ok(None);
     }

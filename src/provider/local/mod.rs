@@ -4,9 +4,9 @@
 
 mod access;
 mod boot;
-mod carried;
+mod inherited_settings;
 mod disk;
-mod furnish;
+mod provision;
 mod groups;
 mod image;
 mod names;
@@ -14,8 +14,8 @@ mod network;
 mod nspawn;
 mod prerequisites;
 mod recipe;
-mod record;
-mod remains;
+mod machine_record;
+mod cleanup;
 mod subnet;
 mod sys;
 mod units;
@@ -27,7 +27,7 @@ use futures_util::future::join_all;
 use tokio::sync::{Mutex, OnceCell};
 
 use self::names::Names;
-use self::record::Record;
+use self::machine_record::Record;
 use super::interface::{Provider, Work};
 use super::lock::ProjectLock;
 use super::observed::{MachineState, Observed, ObservedMachine};
@@ -37,7 +37,7 @@ use crate::error::{Error, Result};
 use crate::event::Events;
 use crate::host::{HostName, Machine, ProjectName};
 use crate::plan::{InfraAction, infrastructure};
-use crate::provider::doing::Doing;
+use crate::provider::progress::Doing;
 
 /// The local provider of one project.
 #[derive(Debug)]
@@ -84,11 +84,11 @@ impl LocalProvider {
             self.events.warn(obstacle);
         }
         self.write_access().await?;
-        for (host, record) in record::all(&self.names)? {
+        for (host, record) in machine_record::all(&self.names)? {
             // A lost client key was replaced by a new one, which running machines must accept.
             if groups::is_running(&self.names.group(host)?)? {
                 disk::attach(&self.names.machine(host), &record.image, record.layout)?;
-                furnish::refresh(&self.names, host)?;
+                provision::refresh(&self.names, host)?;
             }
         }
         done.end();
@@ -108,7 +108,7 @@ impl LocalProvider {
         let folder = self.names.machine(host);
         files::create_folder(&folder.0)?;
         let layout = disk::create(&folder, image).await?;
-        let host_key = furnish::identity(&self.names, host, address, subnet).await?;
+        let host_key = provision::identity(&self.names, host, address, subnet).await?;
         Record { address, image: image.clone(), layout, host_key }.write(&self.names, host)?;
         let machine = self.boot(host).await?;
         done.end();
@@ -157,7 +157,7 @@ impl LocalProvider {
             // Parts of an earlier start may be left, such as a systemd-nspawn that still has the network cable.
             self.end(host).await?;
             disk::attach(&self.names.machine(host), &record.image, record.layout)?;
-            furnish::refresh(&self.names, host)?;
+            provision::refresh(&self.names, host)?;
             boot::boot(&self.names, host, record.address).await?;
         }
         Ok(access::machine(&self.names, host, record.address))
@@ -183,7 +183,7 @@ impl LocalProvider {
 
     async fn write_access(&self) -> Result<()> {
         let _held = self.access.lock().await;
-        access::ensure(&self.names, &record::all(&self.names)?).await
+        access::ensure(&self.names, &machine_record::all(&self.names)?).await
     }
 
     fn subnet(&self) -> Result<subnet::LocalSubnet> {
@@ -214,11 +214,11 @@ impl Provider for LocalProvider {
     fn observe(&self) -> Work<'_, Observed> {
         Box::pin(async {
             prerequisites::check_root()?;
-            let records = record::all(&self.names)?;
+            let records = machine_record::all(&self.names)?;
             let network =
                 network::is_complete(&self.names).await? && access::is_complete(&self.names, &records);
             let mut machines = BTreeMap::new();
-            for host in record::hosts(&self.names)? {
+            for host in machine_record::hosts(&self.names)? {
                 machines.extend(self.observe_machine(host)?.map(|found| (host, found)));
             }
             Ok(Observed { network, machines, aws: None })
@@ -248,14 +248,14 @@ impl Provider for LocalProvider {
     fn destroy(&self) -> Work<'_, Vec<Piece>> {
         Box::pin(async {
             prerequisites::check_root()?;
-            remains::remove(&self.names).await
+            cleanup::remove(&self.names).await
         })
     }
 
     fn leftovers(&self) -> Work<'_, Vec<Piece>> {
         Box::pin(async {
             prerequisites::check_root()?;
-            remains::find(&self.names).await
+            cleanup::find(&self.names).await
         })
     }
 }
@@ -265,7 +265,7 @@ impl Provider for LocalProvider {
 /// # Errors
 /// The folder of the projects cannot be read.
 pub fn projects() -> Result<Vec<ProjectName>> {
-    remains::projects()
+    cleanup::projects()
 }
 
 /// Removes the cached base images. Returns the removed folders, and those that stay because machines use them.
@@ -276,7 +276,7 @@ pub fn purge_cache() -> Result<(Vec<PathBuf>, Vec<PathBuf>)> {
     let mut used = Vec::new();
     for project in projects()? {
         // A record that cannot be read may name any of them.
-        used.extend(record::all(&Names::new(project))?.into_iter().map(|(_, record)| record.image));
+        used.extend(machine_record::all(&Names::new(project))?.into_iter().map(|(_, record)| record.image));
     }
     image::purge(&used)
 }

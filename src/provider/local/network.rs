@@ -7,7 +7,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::carried;
+use super::inherited_settings;
 use super::command::{run, run_with_input, tool};
 use super::files;
 use super::names::{Names, STATE};
@@ -92,7 +92,7 @@ fn claim_subnet(names: &Names) -> Result<LocalSubnet> {
 /// The ranges that this computer and other projects use.
 fn taken(names: &Names) -> Result<Vec<Range>> {
     let mut taken = routes_elsewhere(names)?;
-    taken.extend(carried::dns_servers().into_iter().map(|server| Range::new(server, 32)));
+    taken.extend(inherited_settings::dns_servers().into_iter().map(|server| Range::new(server, 32)));
     for folder in files::entries(Path::new(STATE))? {
         let record = folder.join("network.json");
         if record != names.network_file() {

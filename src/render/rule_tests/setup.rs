@@ -6,7 +6,7 @@ use super::numbers::Numbers;
 use super::texts::is_steady;
 use super::time::TestMillis;
 use crate::duration::PromDuration;
-use crate::render::pace::Pace;
+use crate::render::intervals::Pace;
 use crate::render::parameters::Parameters;
 use crate::spec::{Sees, Trial};
 

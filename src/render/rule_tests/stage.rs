@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use super::super::rules::Rule;
 use super::group::{Check, TestGroup};
 use super::numbers::Numbers;
-use super::scene::{Actor, Labelled, Scene};
+use super::scenario::{Actor, Labelled, Scene};
 use super::setup::{Setup, shown};
 use super::texts::{Texts, filled, is_steady};
 use super::time::TestMillis;

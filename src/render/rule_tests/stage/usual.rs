@@ -1,6 +1,6 @@
 //! The usual cases of every alert.
 
-use super::super::scene::metric_of;
+use super::super::scenario::metric_of;
 use super::super::time::TestMillis;
 use super::{Actor, Check, RuleTrial, TestGroup, words};
 use crate::spec::{Sees, Usual};

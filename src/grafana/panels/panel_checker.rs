@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::super::client::GrafanaClient;
 use super::super::query::{Frames, PanelQuery};
-use super::alone::{Each, EachValue, MOST, Open};
+use super::per_value_check::{Each, EachValue, MOST, Open};
 use super::cause::{Detective, NoDataReason};
 use super::dashboard::{self, Panel, PanelTarget};
 use super::selectors::Selector;

@@ -5,7 +5,7 @@ use std::fs;
 use std::net::Ipv4Addr;
 use std::path::Path;
 
-use super::carried;
+use super::inherited_settings;
 use super::files::{cannot, write_in_root};
 use super::keys;
 use super::names::Names;
@@ -33,11 +33,11 @@ pub(super) async fn identity(
         .replace("@ADDRESS@", &address.to_string())
         .replace("@GATEWAY@", &subnet.gateway().to_string());
     write_in_root(&root, "etc/systemd/network/10-monctl.network", &network, 0o644)?;
-    let proxies = carried::apt_proxies(Some(subnet.gateway())).await;
+    let proxies = inherited_settings::apt_proxies(Some(subnet.gateway())).await;
     if !proxies.is_empty() {
         write_in_root(&root, "etc/apt/apt.conf.d/80monctl-proxy", &proxies, 0o644)?;
     }
-    let environment = carried::proxy_environment(subnet.gateway());
+    let environment = inherited_settings::proxy_environment(subnet.gateway());
     if !environment.is_empty() {
         // A proxy's address may hold a password; sshd and systemd read this file as root.
         write_in_root(&root, "etc/environment", &environment, 0o600)?;
@@ -55,7 +55,7 @@ pub(super) fn refresh(names: &Names, host: HostName) -> Result<()> {
     if fs::symlink_metadata(&resolver).is_ok_and(|meta| meta.is_symlink()) {
         return Ok(());
     }
-    write_in_root(&root, "etc/resolv.conf", &carried::resolv_conf()?, 0o644)
+    write_in_root(&root, "etc/resolv.conf", &inherited_settings::resolv_conf()?, 0o644)
 }
 
 /// Generates the host key on this computer, so that it is known before the first connection, and moves it into the

@@ -4,9 +4,9 @@
 
 use super::client::GrafanaClient;
 use super::desired::Desired;
-use super::found::{Drift, FoundDashboard, find};
+use super::remote_dashboard::{Drift, FoundDashboard, find};
 use super::history::was_ours;
-use super::thing::{Ask, WRITING};
+use super::object_change::{Ask, WRITING};
 use crate::error::Result;
 use crate::retry::Patience;
 use crate::spec::OnDrift;

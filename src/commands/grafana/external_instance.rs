@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::access::GrafanaAccess;
+use super::session::GrafanaAccess;
 use super::{desired, drift};
 use crate::commands::dashboards::{self, WantedDashboards};
 use crate::error::{Error, Result};

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::client::GrafanaClient;
-use super::found::Drift;
+use super::remote_dashboard::Drift;
 use crate::error::{Error, Result};
 use crate::http::Answer;
 use crate::retry::Patience;

@@ -9,13 +9,13 @@ use futures_util::future::join_all;
 
 use super::super::piece::Piece;
 use super::access::HostSshFiles;
-use super::memory::{self, NamedHost};
-use super::thing::{RecordedItemKind, RecordedItems};
+use super::host_registry::{self, NamedHost};
+use super::recorded_items::{RecordedItemKind, RecordedItems};
 use super::{HostsProvider, folder};
 use crate::error::{Error, Result};
 use crate::host::Machine;
 use crate::playbook::{Removal, bootstrap, removal_script};
-use crate::provider::doing::Doing;
+use crate::provider::progress::Doing;
 use crate::remote::{Limits, Remote};
 
 /// Timeout for the connection; an existing host answers at once.
@@ -68,7 +68,7 @@ impl HostsProvider {
         }
         let names: Vec<String> = failed.iter().map(|(host, _)| host.name.to_string()).collect();
         let remaining: Vec<NamedHost> = failed.iter().map(|(host, _)| host.clone()).collect();
-        memory::forget_others(&self.folder, &remaining)?;
+        host_registry::forget_others(&self.folder, &remaining)?;
         let why = failed.iter().map(|(host, error)| match error.place() {
             Some(_) => error.in_one_line(),
             None => format!("{}: {}", host.name, error.in_one_line()),
@@ -83,10 +83,10 @@ impl HostsProvider {
         &self,
         removal: Removal,
     ) -> Result<(Vec<NamedHost>, Vec<Result<Vec<RecordedItems>>>)> {
-        let known = memory::read(&self.folder)?;
+        let known = host_registry::read(&self.folder)?;
         // Without a record on this computer, other computers may have set the spec's hosts up.
         let hosts: Vec<NamedHost> =
-            self.listed.iter().cloned().chain(memory::others(&known, &self.listed)).collect();
+            self.listed.iter().cloned().chain(host_registry::others(&known, &self.listed)).collect();
         let exists = self.folder.exists();
         folder::create(&self.folder)?;
         let done = join_all(hosts.iter().map(|host| self.on_host(host, removal))).await;
@@ -134,7 +134,7 @@ impl HostsProvider {
     }
 
     fn unreachable(&self, host: &NamedHost, error: &Error) -> RecordedItems {
-        let file = memory::path(&self.folder);
+        let file = host_registry::path(&self.folder);
         let causes = error.causes();
         let why = causes.last().and_then(|cause| cause.lines().last());
         let why = why.map(|why| format!(" ({})", why.trim())).unwrap_or_default();

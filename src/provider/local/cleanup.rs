@@ -6,7 +6,7 @@ use std::path::Path;
 use super::super::piece::Piece;
 use super::disk::mounts_below;
 use super::names::{Names, STATE};
-use super::{disk, files, groups, network, nspawn, record, units};
+use super::{disk, files, groups, network, nspawn, machine_record, units};
 use crate::error::{Error, Result};
 use crate::host::ProjectName;
 
@@ -15,7 +15,7 @@ const ROUNDS: usize = 3;
 
 /// All pieces of the project that exist now.
 pub(super) async fn find(names: &Names) -> Result<Vec<Piece>> {
-    let hosts = record::hosts(names)?;
+    let hosts = machine_record::hosts(names)?;
     let mut found: Vec<Piece> = hosts.iter().map(|host| Piece::Machine(host.to_string())).collect();
     found.extend(hosts.iter().filter_map(|host| nspawn::lock(&names.machine(*host))).map(Piece::File));
     let runtime = nspawn::folders(|name| name.starts_with(&names.machine_prefix()))?;
