@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::json;
 
 use super::context::Context;
-use super::grafana::Guest;
+use super::grafana::ExternalInstance;
 use super::outcome::Outcome;
 use crate::cli::DownArgs;
 use crate::error::{Error, Exit, Result};
@@ -21,11 +21,12 @@ pub(super) async fn run(args: &DownArgs, context: &Context) -> Result<Outcome> {
     let found = provider.leftovers().await?;
     // If Grafana does not answer, the machines are removed all the same.
     let guest = match &loaded {
-        Some(loaded) => Guest::look(loaded, &*provider).await,
+        Some(loaded) => ExternalInstance::look(loaded, &*provider).await,
         None => Ok(None),
     };
     // An error of Grafana is reported once the machines are removed.
-    let in_grafana = guest.as_ref().ok().and_then(Option::as_ref).map(Guest::lines).unwrap_or_default();
+    let in_grafana =
+        guest.as_ref().ok().and_then(Option::as_ref).map(ExternalInstance::lines).unwrap_or_default();
     let mut removed = Vec::new();
     if !found.is_empty() || !in_grafana.is_empty() {
         let data: Vec<String> = data(&found).collect();

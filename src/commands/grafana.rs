@@ -1,14 +1,14 @@
 //! Grafana in `plan`, `up` and `status`: the changes to make, in monctl's own Grafana or in an existing one.
 
-mod session;
 mod drift;
 mod external_instance;
 mod local_secrets;
+mod session;
 
-pub(super) use session::GrafanaAccess;
 pub(super) use drift::{action, left_alone, spare};
-pub(super) use external_instance::Guest;
+pub(super) use external_instance::ExternalInstance;
 use local_secrets::KeptSecret;
+pub(super) use session::GrafanaAccess;
 
 use super::dashboards::WantedDashboards;
 use crate::error::{Error, Result};

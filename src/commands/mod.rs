@@ -28,11 +28,11 @@ mod schema;
 mod screenshots;
 mod ssh;
 mod status;
+mod tunnel;
 mod up;
 mod up_summary;
 mod verify_alert;
 mod verify_dashboards;
-mod tunnel;
 
 pub use context::Context;
 pub use outcome::Outcome;

@@ -18,7 +18,7 @@ use crate::cli::{OpenArgs, Web};
 use crate::error::{Error, Result};
 use crate::event::{Event, Events};
 use crate::host::{HostName, Machine};
-use crate::http::login_page::Door;
+use crate::http::login_page::LoginPage;
 use crate::provider;
 use crate::render::OVERVIEW_UID;
 use crate::secret::Secret;
@@ -44,7 +44,7 @@ pub(super) async fn run(args: &OpenArgs, context: &Context) -> Result<Outcome> {
         Web::Grafana => door(&GrafanaAccess::of(&loaded, &*provider)?, &way, &context.events).await,
         Web::Prometheus | Web::Alertmanager => None,
     };
-    show(args, door.as_ref().map_or(way.url(), Door::url), &context.events);
+    show(args, door.as_ref().map_or(way.url(), LoginPage::url), &context.events);
     // Removed at the end: the browser may read it late.
     let _page = match &door {
         _ if args.print => None,
@@ -111,10 +111,10 @@ pub(super) const fn port(service: Web) -> u16 {
 }
 
 /// A page that logs the browser in. If Grafana refuses, the user has to log in.
-async fn door(access: &GrafanaAccess, way: &PortForward, events: &Events) -> Option<Door> {
+async fn door(access: &GrafanaAccess, way: &PortForward, events: &Events) -> Option<LoginPage> {
     let open = async {
         let cookies = access.log_in(way.socket()).await?;
-        Door::open(&Secret::random()?, cookies, way.url()).await
+        LoginPage::open(&Secret::random()?, cookies, way.url()).await
     };
     match open.await {
         Ok(door) => Some(door),

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use self::browser::{Browser, DrawnPage};
 use crate::error::{Error, Result};
-use crate::http::login_page::Door;
+use crate::http::login_page::LoginPage;
 use crate::secret::Secret;
 
 /// The program's names in distributions.
@@ -39,7 +39,7 @@ pub(super) async fn take(
     let mut browser = Browser::start(browser).await?;
     std::fs::create_dir_all(into)
         .map_err(|error| Error::failed(format!("cannot create `{}`", into.display())).because(error))?;
-    let door = Door::open(&Secret::random()?, cookies, &format!("{base}api/health")).await?;
+    let door = LoginPage::open(&Secret::random()?, cookies, &format!("{base}api/health")).await?;
     browser.open(door.url(), (WIDTH, AROUND)).await?;
     let mut files = Vec::new();
     for dashboard in dashboards {

@@ -207,7 +207,7 @@ impl Remark<'_> {
             Shown::Empty(cause) => ("empty", cause.as_str()),
             Shown::Error(cause) => ("error", cause.as_str()),
             Shown::NotApplicable(cause) => ("not applicable", cause.as_str()),
-            Shown::NotAsked(cause) => ("not queried", cause.as_str()),
+            Shown::NotQueried(cause) => ("not queried", cause.as_str()),
         };
         text.push_str(&format!("  {word}  {}\n", self.what));
         let expr = self.expr.replace('\n', " ");
@@ -246,7 +246,7 @@ fn outcome(found: &PanelFindings, pictures: &[PathBuf]) -> Outcome {
         "variables": found.variables,
         "without_data": counts.lacking,
         "not_applicable": counts.not_applicable,
-        "not_asked": counts.not_asked,
+        "not_queried": counts.not_queried,
         "variables_without_values": counts.variables,
         "pictures": pictures,
     });
@@ -260,7 +260,7 @@ struct Counts {
     queried: usize,
     lacking: usize,
     not_applicable: usize,
-    not_asked: usize,
+    not_queried: usize,
     /// Variables without values.
     variables: usize,
     /// Variables that Grafana shows as an error. An empty list does not matter if the panels have data.
@@ -273,7 +273,7 @@ impl Counts {
         for one in &found.queries {
             match one.shown {
                 Shown::NotApplicable(_) => counts.not_applicable += 1,
-                Shown::NotAsked(_) => counts.not_asked += 1,
+                Shown::NotQueried(_) => counts.not_queried += 1,
                 _ => counts.queried += 1,
             }
             counts.lacking += usize::from(one.shown.is_lacking());
@@ -297,7 +297,7 @@ impl Counts {
         for (count, what) in [
             (self.variables, "variables without values"),
             (self.not_applicable, "queries not applicable"),
-            (self.not_asked, "queries not sent"),
+            (self.not_queried, "queries not sent"),
         ] {
             if count > 0 {
                 text.push_str(&format!("; {what}: {count}"));
@@ -326,7 +326,7 @@ mod tests {
         let mut found = found(vec![
             query("A", "good", Shown::Data),
             query("A", "bad", Shown::Empty("no metric".into())),
-            query("B", "logs", Shown::NotAsked("it is Loki".into())),
+            query("B", "logs", Shown::NotQueried("it is Loki".into())),
             query("B", "swap", Shown::NotApplicable("May be empty: no swap.".into())),
             query("B", "disks", Shown::Partial("no data where `host` is `h`".into())),
         ]);
@@ -359,7 +359,7 @@ mod tests {
         ");
         assert_eq!(outcome.exit, Exit::NotProven);
         let data = &outcome.json;
-        let counts = ["without_data", "not_applicable", "not_asked", "variables_without_values"];
+        let counts = ["without_data", "not_applicable", "not_queried", "variables_without_values"];
         assert_eq!(counts.map(|key| data[key].as_u64().unwrap()), [2, 1, 1, 1]);
         assert_eq!(data["queries"][3]["shown"], "not_applicable");
     }
@@ -368,10 +368,10 @@ mod tests {
     fn only_queries_with_data_are_a_proof() {
         let exit = |shown: Shown| outcome(&found(vec![query("A", "one", shown)]), &[]).exit;
         assert_eq!(exit(Shown::Data), Exit::Success);
-        for shown in [Shown::Empty, Shown::Error, Shown::Partial, Shown::NotAsked, Shown::NotApplicable] {
+        for shown in [Shown::Empty, Shown::Error, Shown::Partial, Shown::NotQueried, Shown::NotApplicable] {
             assert_eq!(exit(shown(String::new())), Exit::NotProven);
         }
-        let both = vec![query("A", "one", Shown::Data), query("A", "two", Shown::NotAsked(String::new()))];
+        let both = vec![query("A", "one", Shown::Data), query("A", "two", Shown::NotQueried(String::new()))];
         assert_eq!(outcome(&found(both), &[]).exit, Exit::Success);
     }
 

@@ -8,10 +8,10 @@ use super::dashboard::Dashboard;
 use super::data_source::DataSource;
 use super::desired::Desired;
 use super::folder::{Folder, FoundFolder};
-use super::remote_dashboard::{Drift, FoundDashboard};
 use super::grafana_state::GrafanaState;
-use super::orphaned_dashboards::Stray;
 use super::object_change::{GrafanaObject, ObjectChange, needed};
+use super::orphaned_dashboards::OrphanedDashboard;
+use super::remote_dashboard::{Drift, FoundDashboard};
 
 /// One change to a Grafana.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,7 +23,7 @@ pub enum GrafanaChange {
     /// To a dashboard.
     Dashboard(ObjectChange<Dashboard, FoundDashboard>),
     /// A dashboard of monctl's that is removed.
-    Stray(Stray),
+    OrphanedDashboard(OrphanedDashboard),
 }
 
 impl GrafanaChange {
@@ -33,7 +33,7 @@ impl GrafanaChange {
             Self::DataSource(change) => change.wanted.name(),
             Self::Folder(change) => change.wanted.name(),
             Self::Dashboard(change) => change.wanted.name(),
-            Self::Stray(stray) => stray.name(),
+            Self::OrphanedDashboard(stray) => stray.name(),
         }
     }
 
@@ -41,7 +41,7 @@ impl GrafanaChange {
     pub fn drift(&self) -> Option<Drift> {
         match self {
             Self::Dashboard(change) => change.wanted.drift(change.found.as_ref()?),
-            Self::Stray(stray) => stray.drift(),
+            Self::OrphanedDashboard(stray) => stray.drift(),
             Self::DataSource(_) | Self::Folder(_) => None,
         }
     }
@@ -54,7 +54,7 @@ impl GrafanaChange {
                 let folder = change.wanted.moved(change.found.as_ref()?)?;
                 Some((change.wanted.uid.as_str(), folder))
             }
-            Self::DataSource(_) | Self::Folder(_) | Self::Stray(_) => None,
+            Self::DataSource(_) | Self::Folder(_) | Self::OrphanedDashboard(_) => None,
         }
     }
 
@@ -64,14 +64,14 @@ impl GrafanaChange {
             Self::DataSource(change) => change.found.is_none(),
             Self::Folder(change) => change.found.is_none(),
             Self::Dashboard(change) => change.found.is_none(),
-            Self::Stray(_) => false,
+            Self::OrphanedDashboard(_) => false,
         }
     }
 
     /// `+` for create, `~` for change, `-` for remove.
     pub const fn sign(&self) -> char {
         match self {
-            Self::Stray(_) => '-',
+            Self::OrphanedDashboard(_) => '-',
             _ if self.is_new() => '+',
             _ => '~',
         }
@@ -79,7 +79,7 @@ impl GrafanaChange {
 
     /// Whether it concerns a dashboard, which needs the folder.
     pub(super) const fn is_in_folder(&self) -> bool {
-        matches!(self, Self::Dashboard(_) | Self::Stray(_))
+        matches!(self, Self::Dashboard(_) | Self::OrphanedDashboard(_))
     }
 
     /// Why it is changed: `does not exist`, ``differs in `refresh` ``.
@@ -88,7 +88,7 @@ impl GrafanaChange {
             Self::DataSource(change) => &change.reason,
             Self::Folder(change) => &change.reason,
             Self::Dashboard(change) => &change.reason,
-            Self::Stray(stray) => stray.reason(),
+            Self::OrphanedDashboard(stray) => stray.reason(),
         }
     }
 }
@@ -112,6 +112,6 @@ pub fn diff(desired: &Desired, state: &GrafanaState) -> Vec<GrafanaChange> {
         needed(dashboard.clone(), found).map(GrafanaChange::Dashboard)
     });
     let bases = data_source.map(GrafanaChange::DataSource).into_iter().chain(folders);
-    let strays = state.strays.iter().cloned().map(GrafanaChange::Stray);
+    let strays = state.strays.iter().cloned().map(GrafanaChange::OrphanedDashboard);
     bases.chain(dashboards).chain(strays).collect()
 }

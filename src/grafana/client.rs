@@ -9,7 +9,7 @@ use tokio::sync::OnceCell;
 
 use super::apis::Apis;
 use crate::error::{Error, Result};
-use crate::http::auth_proxy::Relay;
+use crate::http::auth_proxy::AuthProxy;
 use crate::http::{Answer, Client, Endpoint};
 use crate::retry::Patience;
 use crate::secret::Secret;
@@ -38,13 +38,13 @@ pub struct GrafanaClient {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Who {
     /// No login.
-    Stranger,
+    Anonymous,
     /// The user of this name, with a password.
     User(String),
     /// The service account that monctl created, with its token.
     Account,
     /// The owner of the user's token for an existing Grafana.
-    Guest,
+    ExternalInstance,
 }
 
 impl GrafanaClient {
@@ -62,7 +62,7 @@ impl GrafanaClient {
     /// # Errors
     /// When no HTTP client can be set up.
     pub fn stranger(endpoint: impl Into<Endpoint>) -> Result<Self> {
-        Ok(Self::with(Client::new("grafana", &endpoint.into())?, Who::Stranger))
+        Ok(Self::with(Client::new("grafana", &endpoint.into())?, Who::Anonymous))
     }
 
     /// A client that sends the token of monctl's service account with each request.
@@ -81,7 +81,7 @@ impl GrafanaClient {
     /// When no HTTP client can be set up.
     pub fn existing(url: &str, token: Secret) -> Result<Self> {
         let http = Client::new("grafana", &Endpoint::Url(url.to_owned()))?.with_token(token);
-        Ok(Self::with(http, Who::Guest))
+        Ok(Self::with(http, Who::ExternalInstance))
     }
 
     fn with(http: Client, who: Who) -> Self {
@@ -99,7 +99,9 @@ impl GrafanaClient {
         let mut patience = Patience::new(limit).pausing(pauses.0, pauses.1);
         loop {
             let not_ready = match self.http.get("/api/health").await {
-                Ok(answer) if answer.is_success() && self.who == Who::Guest && !is_health(&answer) => {
+                Ok(answer)
+                    if answer.is_success() && self.who == Who::ExternalInstance && !is_health(&answer) =>
+                {
                     Error::failed("the server at this address is not a Grafana")
                 }
                 Ok(answer) if answer.is_success() => return Ok(()),
@@ -109,7 +111,7 @@ impl GrafanaClient {
             if let Err(last) = patience.again(not_ready).await {
                 let text = format!("grafana was not ready within {} s", limit.as_secs());
                 return Err(Error::failed(text).because(last).remedy(match self.who {
-                    Who::Guest => {
+                    Who::ExternalInstance => {
                         "check that `grafana.url` is its address, including the path, and that this computer can \
                          reach it"
                     }
@@ -123,8 +125,8 @@ impl GrafanaClient {
     ///
     /// # Errors
     /// When no loopback port is available.
-    pub async fn relay(&self) -> Result<Relay> {
-        Relay::open(self.http.clone()).await
+    pub async fn relay(&self) -> Result<AuthProxy> {
+        AuthProxy::open(self.http.clone()).await
     }
 
     /// Logs in as a browser does and returns the cookies of the new session.
@@ -187,7 +189,7 @@ impl GrafanaClient {
                 answer.status
             ))
             .remedy(match who {
-                Who::Guest => {
+                Who::ExternalInstance => {
                     "it may have expired or been deleted: create a new token for its service account and store \
                              it where `grafana.token` points"
                 }

@@ -6,11 +6,11 @@ use serde_json::{Value, json};
 use super::client::GrafanaClient;
 use super::compare::{changed, described, differing};
 use super::document::{content, content_mut, own_parts, uid_of, version_of};
-use super::remote_dashboard::{Drift, FoundDashboard, Hit, find};
 use super::history::signature;
+use super::object_change::{GrafanaObject, Setback};
+use super::remote_dashboard::{Drift, FoundDashboard, Hit, find};
 use super::resource::{Collection, FOLDER, GrafanaResource, MESSAGE, ResourceKind};
 use super::schema::CLASSIC;
-use super::object_change::{GrafanaObject, Setback};
 use crate::error::{Error, Result};
 use crate::http::Answer;
 

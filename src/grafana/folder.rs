@@ -4,8 +4,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::client::{GrafanaClient, unreadable};
-use super::resource::{Collection, FOLDER, GrafanaResource, ResourceKind};
 use super::object_change::{GrafanaObject, Setback};
+use super::resource::{Collection, FOLDER, GrafanaResource, ResourceKind};
 use crate::digest::Sha256;
 use crate::error::{Error, Result};
 use crate::http::Answer;

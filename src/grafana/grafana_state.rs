@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::folder::FoundFolder;
+use super::orphaned_dashboards::OrphanedDashboard;
 use super::remote_dashboard::FoundDashboard;
-use super::orphaned_dashboards::Stray;
 
 /// The actual state of the desired objects in a Grafana.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -18,5 +18,5 @@ pub struct GrafanaState {
     /// The existing dashboards by uid.
     pub dashboards: BTreeMap<String, FoundDashboard>,
     /// Dashboards of monctl's that are no longer in the spec.
-    pub strays: Vec<Stray>,
+    pub strays: Vec<OrphanedDashboard>,
 }

@@ -4,22 +4,22 @@
 
 use super::client::GrafanaClient;
 use super::desired::Desired;
-use super::remote_dashboard::{Drift, FoundDashboard, find};
 use super::history::was_ours;
 use super::object_change::{Ask, WRITING};
+use super::remote_dashboard::{Drift, FoundDashboard, find};
 use crate::error::Result;
 use crate::retry::Patience;
 use crate::spec::OnDrift;
 
 /// A dashboard of monctl's that is no longer in the spec.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Stray {
+pub struct OrphanedDashboard {
     uid: String,
     found: FoundDashboard,
     reason: String,
 }
 
-impl Stray {
+impl OrphanedDashboard {
     fn new(uid: String, found: FoundDashboard) -> Self {
         let mut reason = "is no longer in the spec".to_owned();
         if found.drift(&uid).is_some() {
@@ -52,7 +52,7 @@ impl GrafanaClient {
     }
 
     /// monctl's dashboards in its folders that are not in the spec; none if the list of desired ones is incomplete.
-    pub(super) async fn strays(&self, desired: &Desired) -> Result<Vec<Stray>> {
+    pub(super) async fn strays(&self, desired: &Desired) -> Result<Vec<OrphanedDashboard>> {
         let mut strays = Vec::new();
         if !desired.complete {
             return Ok(strays);
@@ -63,7 +63,7 @@ impl GrafanaClient {
                 continue;
             }
             if let Some(found) = self.with_newest(&uid).await? {
-                strays.push(Stray::new(uid, found));
+                strays.push(OrphanedDashboard::new(uid, found));
             }
         }
         Ok(strays)
@@ -78,7 +78,7 @@ impl GrafanaClient {
     }
 
     /// Deletes a stray. Reads it again first and calls `ask` if a person has edited it meanwhile.
-    pub(super) async fn remove(&self, stray: Stray, ask: Ask<'_>) -> Result<()> {
+    pub(super) async fn remove(&self, stray: OrphanedDashboard, ask: Ask<'_>) -> Result<()> {
         let mut patience = Patience::new(WRITING);
         let mut confirmed = None;
         loop {

@@ -8,9 +8,9 @@ use super::client::{AT_ONCE, GrafanaClient};
 use super::data_source::DataSource;
 use super::desired::Desired;
 use super::folder::{Folder, is_monctls};
-use super::remote_dashboard::{Drift, Hit, find};
 use super::history::was_ours;
 use super::object_change::{GrafanaObject, WRITING};
+use super::remote_dashboard::{Drift, Hit, find};
 use crate::error::{Error, Result};
 use crate::http::Answer;
 use crate::retry::Patience;
@@ -20,7 +20,7 @@ const PAGE: usize = 1_000;
 
 /// The objects of monctl's in a Grafana.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Leftovers {
+pub struct GrafanaResidue {
     dashboards: Vec<Brought>,
     folders: Vec<Occupied>,
     data_source: Option<DataSource>,
@@ -51,7 +51,7 @@ enum Origin {
     Gone,
 }
 
-impl Leftovers {
+impl GrafanaResidue {
     /// The objects that would be removed, one per line.
     pub fn lines(&self) -> Vec<String> {
         let dashboards = self.dashboards.iter().map(|one| format!("dashboard `{}`", one.title));
@@ -81,7 +81,7 @@ impl GrafanaClient {
     ///
     /// # Errors
     /// When Grafana refuses or does not answer.
-    pub async fn leftovers(&self, desired: &Desired) -> Result<Leftovers> {
+    pub async fn leftovers(&self, desired: &Desired) -> Result<GrafanaResidue> {
         let data_source = match &desired.data_source {
             Some(wanted) => {
                 wanted.read(self).await?.filter(|found| wanted.is_ours(found)).map(|_| wanted.clone())
@@ -117,12 +117,16 @@ impl GrafanaClient {
             others: others.iter().filter(|(uid, _)| *uid == hit.uid).map(|(_, name)| name.clone()).collect(),
             folder: Folder { uid: hit.uid, title: hit.title },
         };
-        Ok(Leftovers { dashboards, folders: ours.into_iter().map(occupied).collect(), data_source })
+        Ok(GrafanaResidue { dashboards, folders: ours.into_iter().map(occupied).collect(), data_source })
     }
 
     /// Removes them, and each folder that holds nothing of other people's. Returns the names of the removed objects,
     /// and an error for each object that could not be removed.
-    pub async fn take_back(&self, desired: &Desired, leftovers: &Leftovers) -> (Vec<String>, Vec<Error>) {
+    pub async fn take_back(
+        &self,
+        desired: &Desired,
+        leftovers: &GrafanaResidue,
+    ) -> (Vec<String>, Vec<Error>) {
         let (mut gone, mut errors) = (Vec::new(), Vec::new());
         let mut note = |name: String, done: Result<()>| match done {
             Ok(()) => gone.push(name),

@@ -57,7 +57,7 @@ impl GrafanaClient {
         self.make_all(bases, ask).await?;
         // A removed dashboard may have the title of a new one.
         let (going, coming): (Vec<_>, Vec<_>) =
-            inside.into_iter().partition(|change| matches!(change, GrafanaChange::Stray(_)));
+            inside.into_iter().partition(|change| matches!(change, GrafanaChange::OrphanedDashboard(_)));
         let results = [self.make_all(going, ask).await, self.make_all(coming, ask).await];
         let errors: Vec<Error> = results.into_iter().filter_map(Result::err).flatten().collect();
         if errors.is_empty() { Ok(()) } else { Err(errors) }
@@ -74,7 +74,7 @@ impl GrafanaClient {
             GrafanaChange::DataSource(change) => settle(change, self, ask).await,
             GrafanaChange::Folder(change) => settle(change, self, ask).await,
             GrafanaChange::Dashboard(change) => settle(change, self, ask).await,
-            GrafanaChange::Stray(stray) => self.remove(stray, ask).await,
+            GrafanaChange::OrphanedDashboard(stray) => self.remove(stray, ask).await,
         }
     }
 }

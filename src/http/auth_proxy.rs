@@ -20,7 +20,7 @@ const COOKIE: &str = "monctl_relay";
 
 /// A port that forwards requests. It is closed when dropped.
 #[derive(Debug)]
-pub struct Relay {
+pub struct AuthProxy {
     url: String,
     key: Secret,
     server: JoinHandle<()>,
@@ -35,7 +35,7 @@ struct Ends {
     cookie: Secret,
 }
 
-impl Relay {
+impl AuthProxy {
     /// Opens it for the service of a client, which adds its credentials.
     pub(crate) async fn open(client: Client) -> Result<Self> {
         let cannot =
@@ -65,7 +65,7 @@ impl Relay {
     }
 }
 
-impl Drop for Relay {
+impl Drop for AuthProxy {
     fn drop(&mut self) {
         self.server.abort();
     }
@@ -112,7 +112,7 @@ mod tests {
         });
         tokio::spawn(async move { axum::serve(listener, axum::Router::new().fallback(echo)).await });
         let service = Client::new("grafana", &Endpoint::Url(format!("http://{address}/grafana"))).unwrap();
-        let relay = Relay::open(service.with_token(Secret::new("t0ken"))).await.unwrap();
+        let relay = AuthProxy::open(service.with_token(Secret::new("t0ken"))).await.unwrap();
 
         let browser = crate::http::builder().no_proxy().build().unwrap();
         let url = format!("{}/grafana/api/x?a=b", relay.url());

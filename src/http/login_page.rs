@@ -17,7 +17,7 @@ use crate::secret::Secret;
 
 /// A page that logs one browser in. It is closed when dropped.
 #[derive(Debug)]
-pub struct Door {
+pub struct LoginPage {
     url: String,
     server: JoinHandle<()>,
 }
@@ -30,7 +30,7 @@ struct Pass {
     cookies: Arc<Mutex<Option<Vec<Secret>>>>,
 }
 
-impl Door {
+impl LoginPage {
     /// Opens the page. `key` is a secret path; `target` is where the browser is redirected.
     ///
     /// # Errors
@@ -58,7 +58,7 @@ impl Door {
     }
 }
 
-impl Drop for Door {
+impl Drop for LoginPage {
     fn drop(&mut self) {
         self.server.abort();
     }
@@ -92,7 +92,7 @@ mod tests {
     #[tokio::test]
     async fn the_path_works_once_and_only_if_it_is_known() {
         let cookies = vec![Secret::new("grafana_session=s3cret; Path=/; HttpOnly")];
-        let door = Door::open(&Secret::new("k3y"), cookies, "http://127.0.0.1:4000/").await.unwrap();
+        let door = LoginPage::open(&Secret::new("k3y"), cookies, "http://127.0.0.1:4000/").await.unwrap();
         let client = crate::http::builder().no_proxy().build().unwrap();
         let get = async |url: &str| client.get(url).send().await.unwrap();
 

@@ -4,12 +4,12 @@
 //! The project's own services are reached through a forward over ssh, which ends in a unix socket on this side; tests
 //! use TCP. A Grafana that exists and grafana.com have URLs.
 
-pub mod public_ip;
 pub mod alertmanager;
-pub mod login_page;
-pub mod download;
-pub mod prometheus;
 pub mod auth_proxy;
+pub mod download;
+pub mod login_page;
+pub mod prometheus;
+pub mod public_ip;
 pub mod slack;
 pub mod trust;
 

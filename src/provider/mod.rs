@@ -7,7 +7,6 @@
 #[cfg(feature = "aws")]
 mod aws;
 mod command;
-mod progress;
 mod files;
 pub mod hosts;
 mod interface;
@@ -16,6 +15,7 @@ pub mod local;
 mod lock;
 mod observed;
 mod piece;
+mod progress;
 
 use crate::error::{Error, Result};
 use crate::event::Events;

@@ -6,7 +6,7 @@ use crate::duration::Millis;
 use crate::event::{Event, Events, Waiting};
 
 /// A piece of work in progress; its end is reported by [`Self::end`].
-pub(super) struct Doing<'a> {
+pub(super) struct ProviderTask<'a> {
     events: &'a Events,
     what: String,
     start: Instant,
@@ -14,7 +14,7 @@ pub(super) struct Doing<'a> {
     _waiting: Waiting,
 }
 
-impl<'a> Doing<'a> {
+impl<'a> ProviderTask<'a> {
     /// Reports the start of the work; `what` is an imperative: `boot machine app`.
     pub(super) fn begin(events: &'a Events, what: impl Into<String>) -> Self {
         let what = what.into();

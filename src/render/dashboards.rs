@@ -7,8 +7,8 @@
 
 mod decorate;
 mod grid;
-mod json;
 mod inherit;
+mod json;
 mod series;
 mod thresholds;
 
@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use include_dir::{Dir, File, include_dir};
 use serde_json::Value;
 
-use self::decorate::Dress;
+use self::decorate::Decoration;
 use self::grid::Rows;
 use self::inherit::Parts;
 use self::series::Fleet;
@@ -48,7 +48,7 @@ pub fn dashboards(spec: &Spec) -> Result<BTreeMap<String, Value>> {
     // Each host has a node exporter; other targets are the applications, Prometheus and Alertmanager.
     let targets = hosts + usize::from(spec.app.count) + 2;
     let rows = [("hosts", hosts), ("disks", 3 * hosts), ("targets", targets)];
-    let dress = Dress {
+    let dress = Decoration {
         data_source: spec.grafana.data_source(),
         flags: spec.flags(),
         rules,

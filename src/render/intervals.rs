@@ -6,7 +6,7 @@ use crate::spec::{Catalogue, Counts, GROUP_INTERVAL, HOST_DOWN, Monitoring, Spec
 
 /// The intervals of a spec.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Pace {
+pub(super) struct RuleIntervals {
     /// Between two scrapes of a target.
     pub scrape: PromDuration,
     /// Between two evaluations of a rule.
@@ -22,7 +22,7 @@ const SCRAPES: u64 = 4;
 /// Increments of a counter in a window: at least two are in it, wherever it begins.
 const TURNS: u64 = 3;
 
-impl Pace {
+impl RuleIntervals {
     pub fn of(spec: &Spec) -> Self {
         let usual = Self::of_monitoring(&spec.monitoring);
         let host_down = spec.alerts.get(HOST_DOWN).and_then(|alert| alert.hold);

@@ -1,7 +1,7 @@
 //! The parameters of a catalogue alert: the spec's, or the catalogue's defaults. Used by `rules`, which inserts them
 //! into expressions and texts, and by `rule_tests`.
 
-use super::intervals::Pace;
+use super::intervals::RuleIntervals;
 use crate::duration::PromDuration;
 use crate::spec::{Alert, CatalogueAlert};
 
@@ -19,7 +19,7 @@ pub(super) struct Parameters {
 }
 
 impl Parameters {
-    pub fn of(alert: &Alert, entry: &CatalogueAlert, pace: &Pace) -> Self {
+    pub fn of(alert: &Alert, entry: &CatalogueAlert, pace: &RuleIntervals) -> Self {
         let least = pace.least_window(entry.counts);
         let usual = entry.window.map_or(least, |window| window.max(least));
         Self {

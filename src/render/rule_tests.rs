@@ -16,7 +16,7 @@ use self::clock::Clock;
 use self::group::TestGroup;
 use self::setup::Setup;
 use self::stage::RuleTrial;
-use super::intervals::Pace;
+use super::intervals::RuleIntervals;
 use super::parameters::Parameters;
 use super::rules::{Rule, rules};
 use crate::duration::PromDuration;
@@ -84,7 +84,7 @@ fn of_rule(spec: &Spec, rule: &Rule, alert: &Alert, entry: &CatalogueAlert) -> R
         Error::failed(format!("the rule tests of `{}` in monctl's catalogue are broken", rule.name))
             .because(why)
     };
-    let pace = Pace::of(spec);
+    let pace = RuleIntervals::of(spec);
     let parameters = Parameters::of(alert, entry, &pace);
     let clock = clock(&parameters, &pace);
     let stages = Stages { jobs: spec.scraped(), rule, entry, parameters, pace, clock };
@@ -100,7 +100,7 @@ fn of_rule(spec: &Spec, rule: &Rule, alert: &Alert, entry: &CatalogueAlert) -> R
 }
 
 /// The spec's own intervals, both multiplied if a window contains very many scrapes.
-fn clock(parameters: &Parameters, pace: &Pace) -> Clock {
+fn clock(parameters: &Parameters, pace: &RuleIntervals) -> Clock {
     let (scrape, evaluation) = (pace.scrape.as_millis(), pace.evaluation.as_millis());
     let wanted = (parameters.window.as_millis() / scrape.max(1)).div_ceil(MOST_SCRAPES);
     let times = wanted.min(LONGEST_SCRAPE / scrape.max(1)).max(1);
@@ -113,14 +113,14 @@ struct Stages<'a> {
     rule: &'a Rule,
     entry: &'a CatalogueAlert,
     parameters: Parameters,
-    pace: Pace,
+    pace: RuleIntervals,
     clock: Clock,
 }
 
 impl Stages<'_> {
     fn groups(&self) -> std::result::Result<Vec<TestGroup>, String> {
-        let usual = Parameters::of(&Alert::default(), self.entry, &Pace::usual());
-        let exact = self.parameters == usual && self.pace == Pace::usual();
+        let usual = Parameters::of(&Alert::default(), self.entry, &RuleIntervals::usual());
+        let exact = self.parameters == usual && self.pace == RuleIntervals::usual();
         let value = self.rule.annotations.get("value").map_or("", String::as_str);
         let mut groups = Vec::new();
         for trial in &self.entry.trials {

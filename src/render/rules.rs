@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::intervals::Pace;
+use super::intervals::RuleIntervals;
 use super::parameters::Parameters;
 use super::quote::go_text;
 use crate::duration::PromDuration;
@@ -53,7 +53,7 @@ const HOST: (&str, &str) = ("host", r#"{{ reReplaceAll ":[0-9]+$" "" $labels.ins
 /// The spec's rules, in alphabetical order.
 pub fn rules(spec: &Spec) -> Vec<Rule> {
     let writer = Writer {
-        pace: Pace::of(spec),
+        pace: RuleIntervals::of(spec),
         has_details: spec.notify.message().is_ours(),
         runbooks: spec.notify.runbooks.as_ref(),
         names_host: spec.alerts.keys().any(|name| name.as_str() == HOST_DOWN),
@@ -68,7 +68,7 @@ pub fn rules(spec: &Spec) -> Vec<Rule> {
 
 /// Settings of a spec for all of its rules.
 struct Writer<'a> {
-    pace: Pace,
+    pace: RuleIntervals,
     /// Whether messages show more than summary and description. If not, rules omit the other annotations.
     has_details: bool,
     runbooks: Option<&'a BaseUrl>,

@@ -1,6 +1,6 @@
 //! Warnings about a valid spec that most likely does not do what the user wants.
 
-use super::intervals::Pace;
+use super::intervals::RuleIntervals;
 use super::rule_tests::rule_tests;
 use crate::spec::{
     Alert, AlertName, HOST_DOWN, Loaded, Metrics, PromqlFault, Spec, is_template, promql_fault,
@@ -87,7 +87,7 @@ fn shows_braces(spec: &Spec, name: &AlertName, alert: &Alert) -> Option<String> 
 /// An alert that may be sent before the one that inhibits it fires.
 fn overtakes_host_down(spec: &Spec, name: &AlertName, alert: &Alert) -> Option<String> {
     let after = spec.catalogue.entry(name.as_str(), alert)?.after.as_ref()?;
-    let least = Pace::of(spec).after_host_down();
+    let least = RuleIntervals::of(spec).after_host_down();
     let hold = alert.hold.filter(|hold| *hold < least && spec.alerts.contains_key(HOST_DOWN))?;
     Some(format!(
         "`{name}` fires after {hold}, possibly before `{after}`, which should inhibit it: set `for: {least}` or more, or \

@@ -15,7 +15,7 @@ use super::provider::ProviderSettings;
 use super::schema::json_schema;
 use super::source::{Origin, SpecFile};
 use super::tree::{Node, Value};
-use super::{detect, home, semantics, schema_check};
+use super::{detect, home, schema_check, semantics};
 use crate::bounded::{SMALL_FILE_BYTES, read_at_most};
 use crate::error::{Error, Result};
 
@@ -113,7 +113,8 @@ fn read(source: SpecFile) -> Result<Loaded> {
         return Err(invalid(&source, vec![Problem::new(None, "the file is empty")]));
     }
     let base = folder_of(&source.path);
-    let schema_check::Repaired { json, mut faulty, mut problems } = schema_check::check(json_schema(), &root, &source.text);
+    let schema_check::Repaired { json, mut faulty, mut problems } =
+        schema_check::check(json_schema(), &root, &source.text);
     let counted = json.pointer("/app/count").is_some();
     // serde's message may contain a secret. The schema's tests ensure that a file without problems can be read.
     let Ok(mut spec) = serde_json::from_value::<Spec>(json) else {

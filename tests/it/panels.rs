@@ -68,7 +68,7 @@ impl Bench {
     async fn check(&self, dashboard: &Value) -> Vec<Checked> {
         let dashboards = std::slice::from_ref(dashboard);
         let found = panels(&self.client, dashboards, DATA_SOURCE_UID, self.interval).await.unwrap();
-        let is_queried = |one: &Checked| !matches!(one.shown, Shown::NotAsked(_));
+        let is_queried = |one: &Checked| !matches!(one.shown, Shown::NotQueried(_));
         found.queries.into_iter().filter(is_queried).collect()
     }
 
@@ -115,7 +115,7 @@ fn causes(checked: &[Checked]) -> Vec<(&str, &str)> {
             | Shown::Empty(why)
             | Shown::Error(why)
             | Shown::NotApplicable(why)
-            | Shown::NotAsked(why) => (one.panel.as_str(), why.as_str()),
+            | Shown::NotQueried(why) => (one.panel.as_str(), why.as_str()),
         })
         .collect()
 }

@@ -55,7 +55,7 @@ impl Bench {
 async fn import(client: &GrafanaClient, desired: &Desired) {
     let state = client.observe(desired).await.unwrap();
     let changes = diff(desired, &state).into_iter();
-    let changes = changes.filter(|change| !matches!(change, GrafanaChange::Stray(_)));
+    let changes = changes.filter(|change| !matches!(change, GrafanaChange::OrphanedDashboard(_)));
     client.apply(changes.collect(), &|_| Ok(OnDrift::Restore)).await.unwrap();
 }
 

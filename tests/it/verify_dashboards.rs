@@ -233,9 +233,9 @@ async fn a_variable_has_its_own_result_and_affects_only_the_panels_that_use_it()
     assert_eq!(*of_variable(&found, "strange"), Shown::Error(strange.into()));
     let through = Shown::Error(format!("it uses the variable `broken`: {broken}"));
     assert_eq!(*of_variable(&found, "through"), through);
-    let not_asked = |why: &str| Shown::NotAsked(why.to_owned());
+    let not_queried = |why: &str| Shown::NotQueried(why.to_owned());
     let loki = "its data source is of type `loki`, not Prometheus";
-    assert_eq!(*of_variable(&found, "logs"), not_asked(loki));
+    assert_eq!(*of_variable(&found, "logs"), not_queried(loki));
     let excused = "May be empty: there is no swap. (there is no metric `swap`)";
     assert_eq!(*of_variable(&found, "excused"), Shown::NotApplicable(excused.into()));
 
@@ -252,7 +252,7 @@ async fn a_variable_has_its_own_result_and_affects_only_the_panels_that_use_it()
         matches!(shown(&found, "indirect"), Shown::Error(why) if why.contains("`through`")),
         "{found:#?}"
     );
-    assert_eq!(*shown(&found, "of logs"), not_asked(&format!("it uses the variable `logs`: {loki}")));
+    assert_eq!(*shown(&found, "of logs"), not_queried(&format!("it uses the variable `logs`: {loki}")));
     assert!(matches!(shown(&found, "kept"), Shown::Error(why) if why.contains("library panel `gone`")));
 }
 
@@ -311,9 +311,9 @@ async fn other_data_sources_and_panels_that_may_be_empty_are_reported_but_not_fa
     );
     board["rows"] = json!([{"title": "Old", "panels": [panel("old", "up"), panel("old and bad", "upp")]}]);
     let found = bench.check(board).await;
-    let not_asked = Shown::NotAsked("its data source is of type `loki`, not Prometheus".into());
+    let not_queried = Shown::NotQueried("its data source is of type `loki`, not Prometheus".into());
     for logs in ["logs", "mixed"] {
-        assert_eq!(*shown(&found, logs), not_asked);
+        assert_eq!(*shown(&found, logs), not_queried);
     }
     let Shown::NotApplicable(why) = shown(&found, "swap") else { panic!("{found:#?}") };
     assert!(why.starts_with(sentence), "{why}");

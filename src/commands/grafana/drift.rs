@@ -34,7 +34,7 @@ fn effect(change: &GrafanaChange) -> Option<&'static str> {
         _ if change.is_new() => None,
         GrafanaChange::DataSource(_) => Some("these are set to the values of the spec; its secrets stay"),
         GrafanaChange::Folder(_) => Some("its name is restored"),
-        GrafanaChange::Stray(_) => Some("it is deleted"),
+        GrafanaChange::OrphanedDashboard(_) => Some("it is deleted"),
         GrafanaChange::Dashboard(_) => None,
     }
 }

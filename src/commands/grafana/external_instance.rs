@@ -8,7 +8,7 @@ use super::{desired, drift};
 use crate::commands::dashboards::{self, WantedDashboards};
 use crate::error::{Error, Result};
 use crate::event::Events;
-use crate::grafana::{Desired, GrafanaClient, Leftovers};
+use crate::grafana::{Desired, GrafanaClient, GrafanaResidue};
 use crate::provider::Provider;
 use crate::spec::Loaded;
 
@@ -17,13 +17,13 @@ const READY_WITHIN: Duration = Duration::from_secs(10);
 
 /// What monctl owns in an existing Grafana.
 #[derive(Debug)]
-pub(in crate::commands) struct Guest {
+pub(in crate::commands) struct ExternalInstance {
     client: GrafanaClient,
     desired: Desired,
-    leftovers: Leftovers,
+    leftovers: GrafanaResidue,
 }
 
-impl Guest {
+impl ExternalInstance {
     /// Queries it; `None` if the spec names no existing Grafana.
     ///
     /// # Errors

@@ -15,7 +15,7 @@ const MAY_BE_EMPTY: &str = "May be empty: ";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Panel {
     pub title: String,
-    pub queries: Vec<Result<PanelTarget, NotAsked>>,
+    pub queries: Vec<Result<PanelTarget, NotQueried>>,
     /// The variables for each of whose values the panel is repeated: its row's, then its own.
     pub repeats: Vec<String>,
     pub settings: QueryOptions,
@@ -40,7 +40,7 @@ pub(super) struct PanelTarget {
 
 /// A query that is not sent, with the reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct NotAsked {
+pub(super) struct NotQueried {
     pub id: String,
     pub expr: String,
     pub why: String,
@@ -135,19 +135,24 @@ impl Panel {
 }
 
 /// A query among those of its panel.
-fn read(target: &Value, all: &[Value], of_panel: &Value, sources: &Sources) -> Result<PanelTarget, NotAsked> {
+fn read(
+    target: &Value,
+    all: &[Value],
+    of_panel: &Value,
+    sources: &Sources,
+) -> Result<PanelTarget, NotQueried> {
     let (id, expr) = (text(&target["refId"]), text(&target["expr"]));
-    let not_asked = |why: &str| NotAsked { id: id.clone(), expr: expr.clone(), why: why.to_owned() };
+    let not_queried = |why: &str| NotQueried { id: id.clone(), expr: expr.clone(), why: why.to_owned() };
     let data_source = match sources.source(&target["datasource"], of_panel) {
         QuerySource::Prometheus(uid) => uid,
-        QuerySource::Other(why) => return Err(not_asked(&why)),
+        QuerySource::Other(why) => return Err(not_queried(&why)),
     };
     let is = |key: &str| target[key].as_bool().unwrap_or(false);
     if is("hide") && !is_computed_with(&id, all) {
-        return Err(not_asked("it is hidden"));
+        return Err(not_queried("it is hidden"));
     }
     if expr.trim().is_empty() {
-        return Err(not_asked("it has no expression"));
+        return Err(not_queried("it has no expression"));
     }
     let min_step = target["interval"].as_str().filter(|it| !it.is_empty()).map(str::to_owned);
     let instant = is("instant") && !is("range");
@@ -215,7 +220,7 @@ mod tests {
     }
 
     fn summaries(panels: &[Panel]) -> Vec<String> {
-        let query = |query: &Result<PanelTarget, NotAsked>| match query {
+        let query = |query: &Result<PanelTarget, NotQueried>| match query {
             Ok(it) => {
                 format!("{}:{}:{}{}", it.id, it.data_source, it.expr, if it.instant { "!" } else { "" })
             }

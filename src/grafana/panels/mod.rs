@@ -4,10 +4,10 @@
 //! `dashboard`, `source`, `selectors`, `timing` and most of `variables` are pure. `asker` sends the queries; `cause`
 //! and `alone` send further ones if data are missing.
 
-mod per_value_check;
-mod panel_checker;
 mod cause;
 mod dashboard;
+mod panel_checker;
+mod per_value_check;
 mod selectors;
 mod source;
 mod timing;
@@ -17,8 +17,8 @@ use futures_util::{StreamExt, stream};
 use serde::Serialize;
 use serde_json::Value;
 
-use self::panel_checker::Asker;
 pub use self::dashboard::longest_step;
+use self::panel_checker::PanelChecker;
 use super::client::GrafanaClient;
 use crate::duration::PromDuration;
 use crate::error::Result;
@@ -85,7 +85,7 @@ pub enum Shown {
     /// Nothing, as the panel's description allows; holds its sentence and the likely cause.
     NotApplicable(String),
     /// Not queried, with the reason.
-    NotAsked(String),
+    NotQueried(String),
 }
 
 impl Shown {
@@ -115,7 +115,7 @@ pub async fn panels(
     default_source: &str,
     scrape_interval: PromDuration,
 ) -> Result<PanelFindings> {
-    let asker = Asker::new(grafana, default_source, scrape_interval).await?;
+    let asker = PanelChecker::new(grafana, default_source, scrape_interval).await?;
     let boards = stream::iter(dashboards.iter().map(|one| asker.board(one))).buffered(AT_ONCE);
     let boards: Vec<_> = boards.collect().await;
     let jobs = boards.iter().flat_map(|board| &board.jobs);

@@ -9,9 +9,9 @@ use serde_json::Value;
 
 use super::super::client::GrafanaClient;
 use super::super::query::{Frames, PanelQuery};
-use super::per_value_check::{Each, EachValue, MOST, Open};
 use super::cause::{Detective, NoDataReason};
 use super::dashboard::{self, Panel, PanelTarget};
+use super::per_value_check::{Each, EachValue, MOST, Open};
 use super::selectors::Selector;
 use super::source::{QuerySource, Sources};
 use super::timing::{Intervals, QueryOptions, Timing};
@@ -21,7 +21,7 @@ use crate::duration::PromDuration;
 use crate::error::{Error, Result};
 
 /// The context that all queries share.
-pub(super) struct Asker<'a> {
+pub(super) struct PanelChecker<'a> {
     grafana: &'a GrafanaClient,
     scrape_interval: PromDuration,
     sources: Sources,
@@ -81,7 +81,7 @@ struct Options {
     alive: EachValue,
 }
 
-impl<'a> Asker<'a> {
+impl<'a> PanelChecker<'a> {
     pub(super) async fn new(
         grafana: &'a GrafanaClient,
         default_source: &str,
@@ -116,7 +116,9 @@ impl<'a> Asker<'a> {
         for panel in dashboard::panels(dashboard, &sources, |uid| library.get(uid)) {
             for (name, chosen) in repetitions(&panel, &filled.chosen) {
                 jobs.extend(panel.queries.iter().map(|query| match query {
-                    Err(not) => job(&name, &not.id, &not.expr, Todo::Known(Shown::NotAsked(not.why.clone()))),
+                    Err(not) => {
+                        job(&name, &not.id, &not.expr, Todo::Known(Shown::NotQueried(not.why.clone())))
+                    }
                     Ok(target) => {
                         let expr = fill(&target.expr, &chosen);
                         job(
@@ -191,10 +193,10 @@ impl<'a> Asker<'a> {
         filled: &Filled,
     ) -> Result<Options, Shown> {
         if let Some(kind) = variable.unknown_kind() {
-            return Err(Shown::NotAsked(format!("monctl does not support variables of type `{kind}`")));
+            return Err(Shown::NotQueried(format!("monctl does not support variables of type `{kind}`")));
         }
         if let Some(pattern) = variable.strange_pattern() {
-            return Err(Shown::NotAsked(format!("monctl cannot evaluate its pattern `{pattern}`")));
+            return Err(Shown::NotQueried(format!("monctl cannot evaluate its pattern `{pattern}`")));
         }
         let used = variable.references();
         if let Some((name, shown)) = filled.broken.iter().find(|(name, _)| used.contains(*name)) {
@@ -206,7 +208,7 @@ impl<'a> Asker<'a> {
         };
         let data_source = match sources.source(&variable.data_source, &Value::Null) {
             QuerySource::Prometheus(uid) => uid,
-            QuerySource::Other(why) => return Err(Shown::NotAsked(why)),
+            QuerySource::Other(why) => return Err(Shown::NotQueried(why)),
         };
         let vary = Vary { asker: self, data_source: &data_source, timing: self.timing(dashboard) };
         let question = question.map_err(Shown::Error)?;
@@ -286,7 +288,7 @@ impl Ready {
 
 /// The context of a variable's query to a data source.
 struct Vary<'a> {
-    asker: &'a Asker<'a>,
+    asker: &'a PanelChecker<'a>,
     data_source: &'a str,
     timing: Timing,
 }
@@ -426,7 +428,7 @@ impl Filled {
 /// The result of a query or variable that uses a broken variable.
 fn through(name: &str, shown: Shown) -> Shown {
     match shown {
-        Shown::NotAsked(why) => Shown::NotAsked(format!("it uses the variable `{name}`: {why}")),
+        Shown::NotQueried(why) => Shown::NotQueried(format!("it uses the variable `{name}`: {why}")),
         Shown::Error(why) => Shown::Error(format!("it uses the variable `{name}`: {why}")),
         shown => shown,
     }

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use super::action::{Action, Creation};
 use super::cloud::{Address, Cloud, Instance, InstanceState, ROLES, Tags, tag};
-use super::wanted::{Offer, WantedCloud, WantedHost};
+use super::wanted::{LaunchOptions, WantedCloud, WantedHost};
 use crate::host::{HostName, Role};
 
 /// The actions that change the current state to the desired one.
-pub fn actions(wanted: &WantedCloud, cloud: &Cloud, offer: &Offer) -> Vec<Action> {
+pub fn actions(wanted: &WantedCloud, cloud: &Cloud, offer: &LaunchOptions) -> Vec<Action> {
     let mut actions = Vec::new();
     key(wanted, cloud, &mut actions);
     for role in ROLES {
@@ -36,7 +36,7 @@ fn key(wanted: &WantedCloud, cloud: &Cloud, actions: &mut Vec<Action>) {
     }
 }
 
-fn group(role: Role, wanted: &WantedCloud, cloud: &Cloud, offer: &Offer, actions: &mut Vec<Action>) {
+fn group(role: Role, wanted: &WantedCloud, cloud: &Cloud, offer: &LaunchOptions, actions: &mut Vec<Action>) {
     // A role without openings lets in no one.
     let openings = wanted.openings.get(&role).cloned().unwrap_or_default();
     let Some(found) = cloud.groups.get(&role) else {
@@ -83,7 +83,7 @@ fn create(
     host: HostName,
     wanted_host: &WantedHost,
     wanted: &WantedCloud,
-    offer: &Offer,
+    offer: &LaunchOptions,
     (why, replaces): (String, Option<String>),
 ) -> Action {
     // A draft is made before the offer is known; the provider refuses to launch without a candidate.
@@ -107,7 +107,7 @@ fn change(
     host: HostName,
     wanted_host: &WantedHost,
     found: &Instance,
-    (wanted, cloud, offer): (&WantedCloud, &Cloud, &Offer),
+    (wanted, cloud, offer): (&WantedCloud, &Cloud, &LaunchOptions),
     actions: &mut Vec<Action>,
 ) {
     let id = found.id.clone();

@@ -17,4 +17,4 @@ pub use diff::actions;
 pub use instance_type::{TypeFacts, is_burstable, misfit};
 pub use place::{Reach, Subnet, in_order, obstacle};
 pub use rule::{IngressSource, Opening, SecurityGroupRule};
-pub use wanted::{Offer, WantedCloud, WantedHost};
+pub use wanted::{LaunchOptions, WantedCloud, WantedHost};

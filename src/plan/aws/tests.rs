@@ -95,7 +95,7 @@ fn whole(wanted: &WantedCloud) -> Cloud {
 }
 
 fn planned(wanted: &WantedCloud, cloud: &Cloud) -> Vec<String> {
-    actions(wanted, cloud, &Offer::default()).iter().map(|it| format!("{} {it}", it.sign())).collect()
+    actions(wanted, cloud, &LaunchOptions::default()).iter().map(|it| format!("{} {it}", it.sign())).collect()
 }
 
 /// The planned actions after a change of the state.
@@ -236,7 +236,7 @@ fn only_stopping_or_replacing_a_machine_is_a_disruption() {
     let disruptions = |wanted: &WantedCloud, change: fn(&mut Cloud)| {
         let mut cloud = whole(wanted);
         change(&mut cloud);
-        let all = actions(wanted, &cloud, &Offer::default());
+        let all = actions(wanted, &cloud, &LaunchOptions::default());
         all.iter().filter_map(Action::disruption).collect::<Vec<_>>()
     };
     let retype: fn(&mut Cloud) = |cloud| cloud.instances[0].instance_type = "t3.large".into();
@@ -259,7 +259,7 @@ fn addresses_are_allocated_reused_and_released() {
         host,
         allocation: allocation.map(str::to_owned),
     };
-    let plan = |wanted: &WantedCloud, cloud: &Cloud| actions(wanted, cloud, &Offer::default());
+    let plan = |wanted: &WantedCloud, cloud: &Cloud| actions(wanted, cloud, &LaunchOptions::default());
     assert_eq!(plan(&wanted, &cloud), [give(APP, None), give(HostName::MONITORING, None)]);
 
     let address = |id: &str, host: HostName, instance: Option<&str>| Address {
@@ -294,7 +294,7 @@ fn a_replacement_machine_keeps_the_address() {
         instance: Some("i-app".into()),
         tags: wanted.host_tags(APP),
     }];
-    let all = actions(&wanted, &cloud, &Offer::default());
+    let all = actions(&wanted, &cloud, &LaunchOptions::default());
     let kept = Action::GiveAddress { host: APP, allocation: Some("eipalloc-1".into()) };
     assert!(all.contains(&kept), "{all:?}");
 }
@@ -305,7 +305,7 @@ fn a_lost_host_key_tag_is_restored_from_this_computer() {
     let mut cloud = whole(&wanted);
     cloud.instances[0].tags.remove(tag::HOST_KEY);
     cloud.known_keys = BTreeMap::from([(APP, "CCCC".to_owned())]);
-    let all = actions(&wanted, &cloud, &Offer::default());
+    let all = actions(&wanted, &cloud, &LaunchOptions::default());
     let [Action::Tag { tags, .. }] = &all[..] else { panic!("{all:?}") };
     assert_eq!(tags.get(tag::HOST_KEY).map(String::as_str), Some("CCCC"));
 }

@@ -53,7 +53,7 @@ pub struct WantedHost {
 
 /// What EC2 offers; queried only if something is to be created.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Offer {
+pub struct LaunchOptions {
     /// The VPC for new groups.
     pub vpc: Option<String>,
     /// Launch candidates for each role, in the order in which they are tried.

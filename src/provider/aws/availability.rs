@@ -6,12 +6,19 @@ use super::AwsProvider;
 use super::places::UsableSubnets;
 use crate::error::Result;
 use crate::host::Role;
-use crate::plan::aws::{Action, Candidate, Cloud, Image, Offer, TypeFacts, WantedCloud, is_burstable};
+use crate::plan::aws::{
+    Action, Candidate, Cloud, Image, LaunchOptions, TypeFacts, WantedCloud, is_burstable,
+};
 use crate::spec::Credits;
 
 impl AwsProvider {
     /// The offers for the machines and groups of a draft.
-    pub(super) async fn offer(&self, wanted: &WantedCloud, cloud: &Cloud, draft: &[Action]) -> Result<Offer> {
+    pub(super) async fn offer(
+        &self,
+        wanted: &WantedCloud,
+        cloud: &Cloud,
+        draft: &[Action],
+    ) -> Result<LaunchOptions> {
         let creates: BTreeMap<Role, Vec<String>> = draft
             .iter()
             .filter_map(|action| match action {
@@ -28,7 +35,10 @@ impl AwsProvider {
         let (places, facts) = tokio::try_join!(self.places(cloud), self.types(&names))?;
         let needed = facts.values().filter_map(|it| architecture(it).cloned()).collect();
         let images = self.images(&needed).await?;
-        let mut offer = Offer { vpc: places.subnets.first().map(|it| it.vpc.clone()), ..Offer::default() };
+        let mut offer = LaunchOptions {
+            vpc: places.subnets.first().map(|it| it.vpc.clone()),
+            ..LaunchOptions::default()
+        };
         for (role, names) in creates {
             let (candidates, left_out) = self.candidates(&names, &facts, &images, &places)?;
             offer.candidates.insert(role, candidates);

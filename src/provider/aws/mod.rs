@@ -3,6 +3,7 @@
 
 mod address;
 mod api;
+mod availability;
 mod change;
 mod credentials;
 mod environment;
@@ -12,7 +13,6 @@ mod images;
 mod launch;
 mod network;
 mod observe;
-mod availability;
 mod places;
 mod remove;
 mod retype;
@@ -29,17 +29,17 @@ use futures_util::future::{LocalBoxFuture, join_all};
 
 use self::api::Api;
 use self::folder::{Alarm, ProjectFolder, SshAccess};
-use super::progress::Doing;
 use super::interface::{Provider, Work};
 use super::lock::ProjectLock;
 use super::observed::{MachineState, Observed, ObservedMachine};
 use super::piece::Piece;
+use super::progress::ProviderTask;
 use crate::digest::Sha256;
 use crate::error::{Error, Exit, Result};
 use crate::event::Events;
 use crate::host::{HostName, Machine, ProjectName, Role};
 use crate::plan::InfraAction;
-use crate::plan::aws::{Action, Cloud, Instance, Offer, ROLES, Tags, WantedCloud, actions, tag};
+use crate::plan::aws::{Action, Cloud, Instance, LaunchOptions, ROLES, Tags, WantedCloud, actions, tag};
 use crate::remote;
 use crate::spec;
 
@@ -84,8 +84,8 @@ impl AwsProvider {
         format!("monctl project {}", self.project)
     }
 
-    fn begin(&self, what: impl Into<String>) -> Doing<'_> {
-        Doing::begin(&self.events, what)
+    fn begin(&self, what: impl Into<String>) -> ProviderTask<'_> {
+        ProviderTask::begin(&self.events, what)
     }
 
     fn folder_is_lost(&self) -> Error {
@@ -111,7 +111,7 @@ impl AwsProvider {
         };
         let wanted = WantedCloud::new(spec, &self.settings, caller, self.folder.public_key()?);
         self.check_key(&wanted, cloud)?;
-        let draft = actions(&wanted, cloud, &Offer::default());
+        let draft = actions(&wanted, cloud, &LaunchOptions::default());
         self.check_retypes(&draft, cloud).await?;
         let makes = |action: &Action| matches!(action, Action::CreateGroup { .. } | Action::Create(_));
         if !draft.iter().any(makes) {

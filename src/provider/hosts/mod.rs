@@ -4,10 +4,10 @@
 mod access;
 mod address;
 mod folder;
-mod teardown;
 mod host_registry;
 mod prerequisites;
 pub(in crate::provider) mod recorded_items;
+mod teardown;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

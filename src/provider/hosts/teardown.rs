@@ -15,7 +15,7 @@ use super::{HostsProvider, folder};
 use crate::error::{Error, Result};
 use crate::host::Machine;
 use crate::playbook::{Removal, bootstrap, removal_script};
-use crate::provider::progress::Doing;
+use crate::provider::progress::ProviderTask;
 use crate::remote::{Limits, Remote};
 
 /// Timeout for the connection; an existing host answers at once.
@@ -111,7 +111,7 @@ impl HostsProvider {
         let machine = Machine { name: host.name, address, public: None, ssh };
         let remote = Remote::connect(&machine, ANSWERS_WITHIN, &self.events).await?;
         let doing = (removal == Removal::Remove)
-            .then(|| Doing::begin(&self.events, format!("restore {}", host.name)));
+            .then(|| ProviderTask::begin(&self.events, format!("restore {}", host.name)));
         let script = removal_script(removal, &self.project);
         let limits =
             Limits::ANSWER.within(if removal == Removal::Remove { GIVEN_BACK_WITHIN } else { LISTED_WITHIN });

@@ -7,8 +7,8 @@ use std::path::PathBuf;
 
 use super::files;
 use super::keys;
+use super::machine_record::MachineRecord;
 use super::names::Names;
-use super::machine_record::Record;
 use crate::error::Result;
 use crate::host::{HostName, Machine, SshTarget, Trust};
 
@@ -16,7 +16,7 @@ use crate::host::{HostName, Machine, SshTarget, Trust};
 const EVERY_HOST: &str = include_str!("../ssh_config");
 
 /// The machines that exist, with their records.
-pub(super) type Records = [(HostName, Record)];
+pub(super) type Records = [(HostName, MachineRecord)];
 
 /// Generates the client key if there is none, and writes the ssh configuration of these machines.
 pub(super) async fn ensure(names: &Names, records: &Records) -> Result<()> {
@@ -53,14 +53,16 @@ fn expected(names: &Names, records: &Records) -> [(PathBuf, String); 2] {
 }
 
 fn known_hosts(records: &Records) -> String {
-    let line =
-        |(host, record): &(HostName, Record)| format!("{host},{} {}\n", record.address, record.host_key);
+    let line = |(host, record): &(HostName, MachineRecord)| {
+        format!("{host},{} {}\n", record.address, record.host_key)
+    };
     records.iter().map(line).collect::<Vec<_>>().concat()
 }
 
 fn ssh_config(names: &Names, records: &Records) -> String {
-    let address =
-        |(host, record): &(HostName, Record)| format!("Host {host}\n    HostName {}\n", record.address);
+    let address = |(host, record): &(HostName, MachineRecord)| {
+        format!("Host {host}\n    HostName {}\n", record.address)
+    };
     let mut parts: Vec<String> = records.iter().map(address).collect();
     parts.push(
         EVERY_HOST
@@ -78,7 +80,7 @@ mod tests {
     #[test]
     fn ssh_config_has_every_address_and_trusts_pinned_keys_only() {
         let names = Names::new("shop".parse().unwrap());
-        let record = |address: &str| Record::example(address.parse().unwrap());
+        let record = |address: &str| MachineRecord::example(address.parse().unwrap());
         let records = [(HostName::app(1), record("10.64.7.11")), (HostName::MONITORING, record("10.64.7.2"))];
         let config = ssh_config(&names, &records);
         assert!(

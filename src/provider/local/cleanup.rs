@@ -6,7 +6,7 @@ use std::path::Path;
 use super::super::piece::Piece;
 use super::disk::mounts_below;
 use super::names::{Names, STATE};
-use super::{disk, files, groups, network, nspawn, machine_record, units};
+use super::{disk, files, groups, machine_record, network, nspawn, units};
 use crate::error::{Error, Result};
 use crate::host::ProjectName;
 

@@ -12,7 +12,7 @@ use crate::host::HostName;
 
 /// A complete machine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Record {
+pub(super) struct MachineRecord {
     pub address: Ipv4Addr,
     /// The base image under its disk.
     pub image: String,
@@ -21,7 +21,7 @@ pub(super) struct Record {
     pub host_key: String,
 }
 
-impl Record {
+impl MachineRecord {
     pub fn read(names: &Names, host: HostName) -> Result<Option<Self>> {
         files::read_json(&names.machine(host).record())
     }
@@ -43,10 +43,10 @@ pub(super) fn hosts(names: &Names) -> Result<Vec<HostName>> {
 }
 
 /// The complete machines.
-pub(super) fn all(names: &Names) -> Result<Vec<(HostName, Record)>> {
+pub(super) fn all(names: &Names) -> Result<Vec<(HostName, MachineRecord)>> {
     let mut records = Vec::new();
     for host in hosts(names)? {
-        records.extend(Record::read(names, host)?.map(|record| (host, record)));
+        records.extend(MachineRecord::read(names, host)?.map(|record| (host, record)));
     }
     Ok(records)
 }

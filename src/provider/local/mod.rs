@@ -4,18 +4,18 @@
 
 mod access;
 mod boot;
-mod inherited_settings;
+mod cleanup;
 mod disk;
-mod provision;
 mod groups;
 mod image;
+mod inherited_settings;
+mod machine_record;
 mod names;
 mod network;
 mod nspawn;
 mod prerequisites;
+mod provision;
 mod recipe;
-mod machine_record;
-mod cleanup;
 mod subnet;
 mod sys;
 mod units;
@@ -26,8 +26,8 @@ use std::path::PathBuf;
 use futures_util::future::join_all;
 use tokio::sync::{Mutex, OnceCell};
 
+use self::machine_record::MachineRecord;
 use self::names::Names;
-use self::machine_record::Record;
 use super::interface::{Provider, Work};
 use super::lock::ProjectLock;
 use super::observed::{MachineState, Observed, ObservedMachine};
@@ -37,7 +37,7 @@ use crate::error::{Error, Result};
 use crate::event::Events;
 use crate::host::{HostName, Machine, ProjectName};
 use crate::plan::{InfraAction, infrastructure};
-use crate::provider::progress::Doing;
+use crate::provider::progress::ProviderTask;
 
 /// The local provider of one project.
 #[derive(Debug)]
@@ -61,7 +61,7 @@ impl LocalProvider {
     }
 
     fn observe_machine(&self, host: HostName) -> Result<Option<ObservedMachine>> {
-        let Some(record) = Record::read(&self.names, host)? else {
+        let Some(record) = MachineRecord::read(&self.names, host)? else {
             // Without a subnet there has never been a machine, only its folder.
             let Some(subnet) = network::subnet(&self.names)? else { return Ok(None) };
             let address = names::address(subnet, host)?;
@@ -109,7 +109,7 @@ impl LocalProvider {
         files::create_folder(&folder.0)?;
         let layout = disk::create(&folder, image).await?;
         let host_key = provision::identity(&self.names, host, address, subnet).await?;
-        Record { address, image: image.clone(), layout, host_key }.write(&self.names, host)?;
+        MachineRecord { address, image: image.clone(), layout, host_key }.write(&self.names, host)?;
         let machine = self.boot(host).await?;
         done.end();
         Ok(machine)
@@ -149,7 +149,7 @@ impl LocalProvider {
 
     /// Boots a complete machine, unless it runs.
     async fn boot(&self, host: HostName) -> Result<Machine> {
-        let record = Record::read(&self.names, host)?.ok_or_else(|| {
+        let record = MachineRecord::read(&self.names, host)?.ok_or_else(|| {
             Error::failed(format!("machine `{host}` does not exist")).remedy("create it with `monctl up`")
         })?;
         self.write_access().await?;
@@ -193,8 +193,8 @@ impl LocalProvider {
         })
     }
 
-    fn begin(&self, what: impl Into<String>) -> Doing<'_> {
-        Doing::begin(&self.events, what)
+    fn begin(&self, what: impl Into<String>) -> ProviderTask<'_> {
+        ProviderTask::begin(&self.events, what)
     }
 }
 

@@ -7,9 +7,9 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::inherited_settings;
 use super::command::{run, run_with_input, tool};
 use super::files;
+use super::inherited_settings;
 use super::names::{Names, STATE};
 use super::subnet::{LocalSubnet, Range, choose, is_free, routes};
 use crate::error::{Error, Result};
@@ -21,13 +21,13 @@ const ROUTES: &str = "/proc/net/route";
 
 /// The stored part of a network.
 #[derive(Debug, Serialize, Deserialize)]
-struct Record {
+struct MachineRecord {
     subnet: LocalSubnet,
 }
 
 /// The subnet of the project, if it already has one.
 pub(super) fn subnet(names: &Names) -> Result<Option<LocalSubnet>> {
-    Ok(files::read_json::<Record>(&names.network_file())?.map(|record| record.subnet))
+    Ok(files::read_json::<MachineRecord>(&names.network_file())?.map(|record| record.subnet))
 }
 
 /// Whether the network works, as far as this computer's part of it goes.
@@ -85,7 +85,7 @@ fn claim_subnet(names: &Names) -> Result<LocalSubnet> {
         )
     })?;
     files::create_folder(&names.folder())?;
-    files::write_json(&names.network_file(), &Record { subnet })?;
+    files::write_json(&names.network_file(), &MachineRecord { subnet })?;
     Ok(subnet)
 }
 
@@ -97,7 +97,7 @@ fn taken(names: &Names) -> Result<Vec<Range>> {
         let record = folder.join("network.json");
         if record != names.network_file() {
             // A damaged record of another project does not concern this one.
-            let record = files::read_json::<Record>(&record).ok().flatten();
+            let record = files::read_json::<MachineRecord>(&record).ok().flatten();
             taken.extend(record.map(|record| Range::from(record.subnet)));
         }
     }

@@ -5,8 +5,8 @@ use std::fs;
 use std::net::Ipv4Addr;
 use std::path::Path;
 
-use super::inherited_settings;
 use super::files::{cannot, write_in_root};
+use super::inherited_settings;
 use super::keys;
 use super::names::Names;
 use super::subnet::LocalSubnet;

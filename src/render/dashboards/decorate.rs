@@ -14,7 +14,7 @@ use super::thresholds;
 use crate::integrations::Flag;
 
 /// The inputs.
-pub(super) struct Dress<'a> {
+pub(super) struct Decoration<'a> {
     /// The uid of the data source.
     pub data_source: &'a str,
     pub flags: BTreeSet<Flag>,
@@ -24,7 +24,7 @@ pub(super) struct Dress<'a> {
     pub fleet: Fleet,
 }
 
-impl Dress<'_> {
+impl Decoration<'_> {
     /// The complete document.
     pub(super) fn on(&self, mut document: Value) -> Result<Value, String> {
         let mut number = 0;

@@ -111,7 +111,7 @@ impl Labelled {
 }
 
 /// The series of a case by their names, and their end.
-pub(super) struct Scene<'a> {
+pub(super) struct Scenario<'a> {
     pub numbers: &'a Numbers,
     /// What is scraped; see [`crate::spec::Trial::target`].
     pub target: Option<&'a Scraped<'a>>,
@@ -119,7 +119,7 @@ pub(super) struct Scene<'a> {
     pub until: TestMillis,
 }
 
-impl Scene<'_> {
+impl Scenario<'_> {
     /// An actor's series: names as promtool reads them, and samples.
     ///
     /// # Errors
@@ -204,7 +204,7 @@ mod tests {
     fn lines(series: &str, actor: &Actor, target: Option<&Scraped>) -> Vec<(String, String)> {
         let series: Series = serde_saphyr::from_str(series).unwrap();
         let numbers = Numbers::default();
-        let scene = Scene { numbers: &numbers, target, scrape: 15_000, until: 60_000 };
+        let scene = Scenario { numbers: &numbers, target, scrape: 15_000, until: 60_000 };
         scene.series(actor, &[&series]).unwrap()
     }
 

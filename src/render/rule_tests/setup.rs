@@ -6,7 +6,7 @@ use super::numbers::Numbers;
 use super::texts::is_steady;
 use super::time::TestMillis;
 use crate::duration::PromDuration;
-use crate::render::intervals::Pace;
+use crate::render::intervals::RuleIntervals;
 use crate::render::parameters::Parameters;
 use crate::spec::{Sees, Trial};
 
@@ -47,7 +47,7 @@ impl<'a> Setup<'a> {
     pub fn of(
         trial: &'a Trial,
         parameters: &Parameters,
-        pace: &Pace,
+        pace: &RuleIntervals,
         clock: Clock,
         value: &str,
     ) -> Result<Option<Self>, String> {
@@ -74,7 +74,7 @@ impl<'a> Setup<'a> {
     }
 }
 
-fn base(parameters: &Parameters, pace: &Pace, clock: Clock) -> Numbers {
+fn base(parameters: &Parameters, pace: &RuleIntervals, clock: Clock) -> Numbers {
     let mut numbers = Numbers::default();
     for (name, number) in [
         ("above", parameters.above),

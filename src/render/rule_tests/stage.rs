@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use super::super::rules::Rule;
 use super::group::{Check, TestGroup};
 use super::numbers::Numbers;
-use super::scenario::{Actor, Labelled, Scene};
+use super::scenario::{Actor, Labelled, Scenario};
 use super::setup::{Setup, shown};
 use super::texts::{Texts, filled, is_steady};
 use super::time::TestMillis;
@@ -68,7 +68,7 @@ impl RuleTrial<'_> {
         mut checks: Vec<Check>,
     ) -> Result<TestGroup, String> {
         checks.sort_by_key(Check::at);
-        let scene = Scene {
+        let scene = Scenario {
             numbers,
             target: self.target,
             scrape: self.setup.clock.scrape,
