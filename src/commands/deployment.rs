@@ -135,7 +135,7 @@ impl Deployment {
             let file = if content.is_secret() { File::secret(bytes) } else { File::public(bytes) };
             files.insert(name, file);
         }
-        if !self.access.is_guest() {
+        if !self.access.is_external() {
             let known = self.access.password()?;
             let password = known.as_ref().unwrap_or(&self.first_password);
             files.insert("grafana/admin-password".into(), File::secret(password.expose().as_bytes()));
@@ -202,7 +202,7 @@ impl Deployment {
         // Nothing else depends on Grafana, so its errors must not end the look.
         match self.look_at_grafana(&mut look).await {
             Ok(()) => {}
-            Err(error) if self.access.is_guest() && !self.loaded.spec.grafana.required => {
+            Err(error) if self.access.is_external() && !self.loaded.spec.grafana.required => {
                 self.unavailable.push(format!("Grafana is unavailable: {}", error.in_one_line()));
             }
             Err(error) => look.silent.push(error),
@@ -215,7 +215,7 @@ impl Deployment {
     async fn learn_password(&self, hosts: &BTreeMap<HostName, Connected>) -> Result<bool> {
         let Some(monitoring) = hosts.get(&HostName::MONITORING) else { return Ok(false) };
         let is_there = monitoring.facts.files.contains_key(grafana::PASSWORD_FILE);
-        if self.access.is_guest() || !is_there || self.access.password()?.is_some() {
+        if self.access.is_external() || !is_there || self.access.password()?.is_some() {
             return Ok(false);
         }
         let output = monitoring.remote.run(&["cat", grafana::PASSWORD_FILE], b"").await?;
@@ -231,15 +231,17 @@ impl Deployment {
 
     /// Queries monctl's own Grafana only if it runs and stays unchanged; otherwise the import follows its change.
     async fn look_at_grafana(&self, look: &mut Look) -> Result<()> {
-        let client =
-            match (self.access.guest(GRAFANA_ANSWERS_WITHIN).await?, look.hosts.get(&HostName::MONITORING)) {
-                (Some(guest), _) => guest,
-                (None, Some(monitoring)) if grafana::runs(&monitoring.facts) => {
-                    let socket = monitoring.remote.forward(grafana::PORT);
-                    self.access.client(socket, GRAFANA_ANSWERS_WITHIN).await?
-                }
-                (None, _) => return Ok(()),
-            };
+        let client = match (
+            self.access.external(GRAFANA_ANSWERS_WITHIN).await?,
+            look.hosts.get(&HostName::MONITORING),
+        ) {
+            (Some(guest), _) => guest,
+            (None, Some(monitoring)) if grafana::runs(&monitoring.facts) => {
+                let socket = monitoring.remote.forward(grafana::PORT);
+                self.access.client(socket, GRAFANA_ANSWERS_WITHIN).await?
+            }
+            (None, _) => return Ok(()),
+        };
         let found = grafana::compare(&client, &self.grafana, &self.loaded.spec.grafana).await?;
         look.plan.grafana = found.changes.iter().map(grafana::action).collect();
         look.plan.kept = found.kept.iter().map(grafana::left_alone).collect();

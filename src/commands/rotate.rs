@@ -22,7 +22,7 @@ const STEP: &str = "grafana";
 pub(super) async fn run(args: &RotateArgs, context: &Context) -> Result<Outcome> {
     let Rotatable::GrafanaPassword = args.what;
     let deployment = Deployment::load(context).await?;
-    if deployment.access.is_guest() {
+    if deployment.access.is_external() {
         return Err(Error::could_not_run(
             "the Grafana at `grafana.url` is not monctl's, so monctl cannot rotate its password",
         )

@@ -282,7 +282,7 @@ impl Run<'_> {
             return;
         }
         let access = &self.deployment.access;
-        let client = match access.guest(Duration::ZERO).await {
+        let client = match access.external(Duration::ZERO).await {
             Ok(None) => {
                 let result = self.results.get(&HostName::MONITORING);
                 let (Some(monitoring), Some(result)) = (monitoring, result) else { return };
@@ -317,7 +317,7 @@ impl Run<'_> {
             }
         }
         if host == HostName::MONITORING
-            && !self.deployment.access.is_guest()
+            && !self.deployment.access.is_external()
             && grafana_runs(connected, &result)
         {
             let socket = connected.remote.forward(grafana::PORT);
@@ -329,7 +329,7 @@ impl Run<'_> {
 
     /// Imports into an existing Grafana, which depends on no host.
     async fn import_into_existing(&self) -> Result<(), Vec<Error>> {
-        if !self.deployment.access.is_guest() {
+        if !self.deployment.access.is_external() {
             return Ok(());
         }
         let no_way = std::future::ready(Err(Error::failed(

@@ -84,7 +84,7 @@ struct View {
 
 impl View {
     async fn open(access: &GrafanaAccess, way: impl Future<Output = Result<PortForward>>) -> Result<Self> {
-        if let Some(client) = access.guest(READY_WITHIN).await? {
+        if let Some(client) = access.external(READY_WITHIN).await? {
             return Ok(Self { client, way: None });
         }
         let way = way.await?;

@@ -112,6 +112,6 @@ pub fn diff(desired: &Desired, state: &GrafanaState) -> Vec<GrafanaChange> {
         needed(dashboard.clone(), found).map(GrafanaChange::Dashboard)
     });
     let bases = data_source.map(GrafanaChange::DataSource).into_iter().chain(folders);
-    let strays = state.strays.iter().cloned().map(GrafanaChange::OrphanedDashboard);
-    bases.chain(dashboards).chain(strays).collect()
+    let orphaned = state.orphaned.iter().cloned().map(GrafanaChange::OrphanedDashboard);
+    bases.chain(dashboards).chain(orphaned).collect()
 }

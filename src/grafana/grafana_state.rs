@@ -18,5 +18,5 @@ pub struct GrafanaState {
     /// The existing dashboards by uid.
     pub dashboards: BTreeMap<String, FoundDashboard>,
     /// Dashboards of monctl's that are no longer in the spec.
-    pub strays: Vec<OrphanedDashboard>,
+    pub orphaned: Vec<OrphanedDashboard>,
 }

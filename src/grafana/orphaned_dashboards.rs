@@ -52,10 +52,10 @@ impl GrafanaClient {
     }
 
     /// monctl's dashboards in its folders that are not in the spec; none if the list of desired ones is incomplete.
-    pub(super) async fn strays(&self, desired: &Desired) -> Result<Vec<OrphanedDashboard>> {
-        let mut strays = Vec::new();
+    pub(super) async fn orphaned_dashboards(&self, desired: &Desired) -> Result<Vec<OrphanedDashboard>> {
+        let mut orphaned = Vec::new();
         if !desired.complete {
-            return Ok(strays);
+            return Ok(orphaned);
         }
         let is_wanted = |uid: &String| desired.dashboards.iter().any(|wanted| wanted.uid == *uid);
         for uid in self.dashboards_of_monctl().await? {
@@ -63,10 +63,10 @@ impl GrafanaClient {
                 continue;
             }
             if let Some(found) = self.with_newest(&uid).await? {
-                strays.push(OrphanedDashboard::new(uid, found));
+                orphaned.push(OrphanedDashboard::new(uid, found));
             }
         }
-        Ok(strays)
+        Ok(orphaned)
     }
 
     async fn with_newest(&self, uid: &str) -> Result<Option<FoundDashboard>> {

@@ -81,7 +81,7 @@ impl GrafanaClient {
     ///
     /// # Errors
     /// When Grafana refuses or does not answer.
-    pub async fn leftovers(&self, desired: &Desired) -> Result<GrafanaResidue> {
+    pub async fn residue(&self, desired: &Desired) -> Result<GrafanaResidue> {
         let data_source = match &desired.data_source {
             Some(wanted) => {
                 wanted.read(self).await?.filter(|found| wanted.is_ours(found)).map(|_| wanted.clone())
@@ -142,7 +142,7 @@ impl GrafanaClient {
         }
         if !leftovers.folders.is_empty() {
             // Reads the folders again, since deleting one deletes everything in it.
-            match self.leftovers(desired).await {
+            match self.residue(desired).await {
                 Ok(now) if now.dashboards.is_empty() => {
                     for one in now.folders.iter().filter(|one| one.others.is_empty()) {
                         let path = format!("/api/folders/{}", one.folder.uid);

@@ -31,8 +31,9 @@ impl GrafanaClient {
             .try_collect();
         let folders = self.folders(desired).await?;
         let dashboards = dashboards.await?;
-        let strays = if folders.is_empty() { Vec::new() } else { self.strays(desired).await? };
-        Ok(GrafanaState { data_source, folders, dashboards, strays })
+        let orphaned =
+            if folders.is_empty() { Vec::new() } else { self.orphaned_dashboards(desired).await? };
+        Ok(GrafanaState { data_source, folders, dashboards, orphaned })
     }
 
     /// The desired folders that exist.

@@ -226,9 +226,9 @@ async fn a_foreign_data_source_with_monctls_uid_is_neither_written_nor_removed()
     let before = everything(&grafana).await;
     let errors = import(&client, &desired).await.unwrap_err();
     assert!(errors[0].message().contains("is called `Mine` and does not belong to monctl"), "{errors:?}");
-    let leftovers = client.leftovers(&desired).await.unwrap();
-    assert_eq!(leftovers.lines(), ["folder `monctl`"]);
-    let (_, errors) = client.take_back(&desired, &leftovers).await;
+    let residue = client.residue(&desired).await.unwrap();
+    assert_eq!(residue.lines(), ["folder `monctl`"]);
+    let (_, errors) = client.take_back(&desired, &residue).await;
     assert!(errors.is_empty(), "{errors:?}");
     assert_eq!(everything(&grafana).await, before);
 }

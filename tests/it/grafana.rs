@@ -610,9 +610,9 @@ async fn what_the_editor_token_wrote_does_not_count_as_a_persons_edit() {
         assert_eq!(planned, [hosts, "- dashboard `Django`: is no longer in the spec"], "release {release}");
         import(&client, &desired).await.unwrap();
         assert_eq!(grafana.get("/api/dashboards/uid/monctl_django").await.status, 404, "release {release}");
-        let leftovers = client.leftovers(&desired).await.unwrap();
-        assert_eq!(leftovers.drifts().count(), 0, "release {release}");
-        assert_eq!(leftovers.lines().len(), 5, "release {release}: {:?}", leftovers.lines());
+        let residue = client.residue(&desired).await.unwrap();
+        assert_eq!(residue.drifts().count(), 0, "release {release}");
+        assert_eq!(residue.lines().len(), 5, "release {release}: {:?}", residue.lines());
     }
 }
 

@@ -29,7 +29,7 @@ impl ExternalInstance {
     /// # Errors
     /// When it refuses the token or does not answer.
     pub async fn look(loaded: &Loaded, provider: &dyn Provider) -> Result<Option<Self>> {
-        let Some(client) = GrafanaAccess::of(loaded, provider)?.guest(READY_WITHIN).await? else {
+        let Some(client) = GrafanaAccess::of(loaded, provider)?.external(READY_WITHIN).await? else {
             return Ok(None);
         };
         // An invalid dashboard file of the user must not block the rest.
@@ -43,7 +43,7 @@ impl ExternalInstance {
             }
         };
         let desired = desired(&loaded.spec, wanted);
-        let leftovers = client.leftovers(&desired).await?;
+        let leftovers = client.residue(&desired).await?;
         Ok(Some(Self { client, desired, leftovers }))
     }
 
@@ -66,7 +66,7 @@ impl ExternalInstance {
         if let Some(error) = Error::all(errors) {
             return Err(error);
         }
-        let left = self.client.leftovers(&self.desired).await?;
+        let left = self.client.residue(&self.desired).await?;
         match left.lines() {
             lines if lines.is_empty() => Ok((gone, left.kept())),
             lines => Err(Error::failed(format!("still in Grafana: {}", lines.join(", ")))),

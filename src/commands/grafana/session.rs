@@ -65,7 +65,7 @@ impl GrafanaAccess {
     }
 
     /// Whether the spec names an existing Grafana.
-    pub const fn is_guest(&self) -> bool {
+    pub const fn is_external(&self) -> bool {
         matches!(self.whose, Whose::Theirs(_))
     }
 
@@ -73,7 +73,7 @@ impl GrafanaAccess {
     ///
     /// # Errors
     /// When it is not ready within `limit`, or refuses the token.
-    pub async fn guest(&self, limit: Duration) -> Result<Option<GrafanaClient>> {
+    pub async fn external(&self, limit: Duration) -> Result<Option<GrafanaClient>> {
         self.may_try()?;
         let Whose::Theirs(client) = &self.whose else { return Ok(None) };
         client.wait_ready(limit).await?;
@@ -93,7 +93,7 @@ impl GrafanaAccess {
         socket: impl Future<Output = Result<PathBuf>>,
         limit: Duration,
     ) -> Result<GrafanaClient> {
-        if let Some(guest) = self.guest(limit).await? {
+        if let Some(guest) = self.external(limit).await? {
             return Ok(guest);
         }
         let socket = socket.await?;
@@ -115,7 +115,7 @@ impl GrafanaAccess {
         limit: Duration,
         events: &Events,
     ) -> Result<Writers<'_>> {
-        if let Some(daily) = self.guest(limit).await? {
+        if let Some(daily) = self.external(limit).await? {
             return Ok(Writers { daily, access: self, socket: None });
         }
         let socket = socket.await?;

@@ -13,7 +13,7 @@ use crate::spec::Credits;
 
 impl AwsProvider {
     /// The offers for the machines and groups of a draft.
-    pub(super) async fn offer(
+    pub(super) async fn launch_options(
         &self,
         wanted: &WantedCloud,
         cloud: &Cloud,

@@ -117,7 +117,7 @@ impl AwsProvider {
         if !draft.iter().any(makes) {
             return Ok(draft);
         }
-        Ok(actions(&wanted, cloud, &self.offer(&wanted, cloud, &draft).await?))
+        Ok(actions(&wanted, cloud, &self.launch_options(&wanted, cloud, &draft).await?))
     }
 
     /// Checks that EC2's key pair is this computer's: no other key gives access to the machines.
