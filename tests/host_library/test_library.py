@@ -415,10 +415,10 @@ class Application(OnHost):
         self.assertIn("--property=WorkingDirectory=/srv/monctl/app/backend", call)
         self.assertIn("PYTHONPATH=$$0$${PYTHONPATH:+:$$PYTHONPATH}", call)
 
-
     def test_a_process_whose_program_is_missing_is_refused(self):
         self.host.write("/opt/monctl/venvs/1/bin/celery", "").chmod(0o755)
-        prepare = "touch $staged/settings $staged/environment; chmod +x $tree/manage.py; "
+        folder = 'echo WorkingDirectory=/srv/monctl/app >>"$staged/.units/monctl-app.service"'
+        prepare = f"{folder}; touch $staged/settings $staged/environment; chmod +x $tree/manage.py; "
         venv = "venv=/opt/monctl/app venv_new=/opt/monctl/venvs/1"
         for program in ("celery", "/opt/monctl/app/bin/celery", "bash", "./manage.py"):
             check = f"{prepare}({venv}; service_check app_check_program demo.service {program})"
