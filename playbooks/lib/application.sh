@@ -197,12 +197,22 @@ app_check_live() {
 	# A request that is abandoned ends by itself, and does not hold this host's lock meanwhile.
 	# shellcheck disable=SC2310 # a question
 	if ! unit_flaps monctl-app.service "$restarts" && wait "$check"; then
-		(umask 077 && root_python tree.py report <"$work/report" >"$staged/settings-report.json")
+		app_keep_report
 		return
 	fi
 	# The error is between the frames of long tracebacks.
 	journalctl --unit monctl-app.service --lines 300 --no-pager --output cat 2>/dev/null | grep -v '^[[:space:]]' | tail -n 40 || true
 	return 1
+}
+
+# Keeps what the settings reveal beside them, recorded like every file of the set.
+app_keep_report() {
+	local kept=$work/reported
+	rm -rf "$kept"
+	mkdir "$kept"
+	(umask 077 && root_python tree.py report <"$work/report" >"$kept/settings-report.json")
+	before_putting "$kept" "$active"
+	mv "$kept/settings-report.json" "$staged/settings-report.json"
 }
 
 # ---- hosts of the previous version -----------------------------------------------------------------
