@@ -6,7 +6,7 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::aws_names::{
+use super::ec2_names::{
     AccountId, ImageId, InstanceType, KmsKeyId, LoginName, ProfileName, Region, SubnetId, TagKey, TagValue,
     VpcId,
 };

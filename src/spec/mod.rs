@@ -6,10 +6,10 @@ mod alert;
 mod app;
 mod app_names;
 mod aws;
-mod aws_names;
 mod catalogue;
 mod detect;
 mod drill;
+mod ec2_names;
 mod env_file;
 mod excerpt;
 mod finding;
@@ -47,13 +47,13 @@ pub use alert::*;
 pub use app::*;
 pub use app_names::*;
 pub use aws::*;
-pub use aws_names::*;
 pub use catalogue::{
     Amount, Catalogue, CatalogueAlert, Counts, HOST_DOWN, LabelValues, Sees, Series, ThresholdUnit, Trial,
     TrialCase, Usual, WATCHDOG,
 };
 pub(crate) use detect::python;
 pub use drill::DrillKind;
+pub use ec2_names::*;
 pub use grafana::*;
 pub use load::{Loaded, Location, load};
 pub use model::*;

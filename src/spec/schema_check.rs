@@ -10,7 +10,7 @@ use regex::Regex;
 use serde_json::{Map, Value as Json};
 
 use super::app_names::ProcessName;
-use super::aws_names::TagKey;
+use super::ec2_names::TagKey;
 use super::excerpt::Excerpt;
 use super::names::{AlertName, Cidr, Destination, EnvName, LabelName, SeverityName};
 use super::place::Place;

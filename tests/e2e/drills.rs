@@ -446,9 +446,7 @@ fn all_alerts_are_proven_in_one_run_by_capture_and_by_the_message_in_the_channel
     site.monctl("up --yes").success();
     let before = site.on(APP, STATE);
 
-    site.monctl("verify-alert --all")
-        .code(2)
-        .stderr_contains("cannot ask a question without a terminal");
+    site.monctl("verify-alert --all").code(2).stderr_contains("cannot ask a question without a terminal");
     let ran = site.monctl("--output json verify-alert --all --yes").success();
     assert_ne!(filled(&ran.stderr, "DiskSpaceLow"), filled(&ran.stderr, "DiskInodesLow"), "{ran}");
     let all = ran.json();
