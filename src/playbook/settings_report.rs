@@ -26,6 +26,7 @@ pub struct SettingsReport {
 impl SettingsReport {
     /// Parses a host's record.
     pub fn parse(text: &str) -> Option<Self> {
+        // The record of another version of monctl; the next deploy writes one anew.
         serde_json::from_str(text).ok()
     }
 

@@ -11,6 +11,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<String, &'static str> {
         utf16(units, u16::from_be_bytes)
     } else {
         let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+        // Without a text the error below names the encodings.
         std::str::from_utf8(text).ok().map(str::to_owned)
     };
     // UTF-16 without a mark, and UTF-32, have such characters.
@@ -19,6 +20,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<String, &'static str> {
 
 fn utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Option<String> {
     let (pairs, []) = bytes.as_chunks::<2>() else { return None };
+    // The caller reports the encodings.
     String::from_utf16(&pairs.iter().map(|pair| unit(*pair)).collect::<Vec<_>>()).ok()
 }
 

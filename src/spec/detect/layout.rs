@@ -29,6 +29,7 @@ const PYPROJECT: &str = "pyproject.toml";
 /// Fills in the folder of `manage.py`. `root` is the application's folder.
 pub(super) fn decide_manage(root: &Path, app: &mut App) {
     if app.manage.is_none() {
+        // A folder whose name units cannot hold is not found by itself; the check of the folder reports it.
         app.manage = only_manage_folder(root).and_then(|folder| folder.parse().ok());
     }
 }
