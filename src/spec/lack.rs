@@ -18,3 +18,12 @@ pub(super) fn lacks(name: &str, spec: &Spec) -> Option<&'static str> {
     let lacks_receiver = name == WATCHDOG && spec.notify.heartbeat_url.is_none();
     lacks_receiver.then_some("it would be sent nowhere: it needs `notify.heartbeat_url`")
 }
+
+/// The alert that notifications fail.
+const NOTIFICATIONS_FAILING: &str = "NotificationsFailing";
+
+/// Whether an alert is about notifications that fail by design: those to monctl itself, which receives them only while
+/// `verify-alert` runs.
+pub(super) fn has_no_lasting_receiver(name: &str, spec: &Spec) -> bool {
+    name == NOTIFICATIONS_FAILING && spec.notify.slack.is_none()
+}

@@ -7,7 +7,7 @@ use super::catalogue::Catalogue;
 use super::env_file::{self, FileVariables};
 use super::excerpt::Excerpt;
 use super::finding::SpecFinding;
-use super::lack::lacks;
+use super::lack::{has_no_lasting_receiver, lacks};
 use super::model::Spec;
 use super::place::Place;
 use super::problem::Problem;
@@ -169,7 +169,8 @@ fn decided(mut spec: Spec, root: &Node, base: &Path, variables: &FileVariables) 
     detect::decide(&base.join(&spec.app.path), &mut spec.app, variables);
     if !root.has("alerts") {
         let all = spec.catalogue.default_alerts();
-        spec.alerts = all.into_iter().filter(|(name, _)| lacks(name.as_str(), &spec).is_none()).collect();
+        let fits = |name: &str| lacks(name, &spec).is_none() && !has_no_lasting_receiver(name, &spec);
+        spec.alerts = all.into_iter().filter(|(name, _)| fits(name.as_str())).collect();
     }
     spec
 }

@@ -33,7 +33,8 @@ pub struct Spec {
     #[serde(default)]
     pub monitoring: Monitoring,
     /// Alerts by name: those of the catalogue with their parameters, and your own with an `expr`. Defaults to
-    /// the catalogue's alerts that are not optional, as far as the spec has what they need.
+    /// the catalogue's alerts that are not optional, as far as the spec has what they need; with `notify.capture` without
+    /// `NotificationsFailing`, since monctl receives messages only while `verify-alert` runs.
     #[serde(default = "default_alerts")]
     pub alerts: BTreeMap<AlertName, Alert>,
     /// Folders of your own integrations: exporters with their scrape jobs, alerts and dashboards. See

@@ -367,12 +367,15 @@ fn a_spec_without_alerts_has_those_that_are_not_optional() {
     let without = with("alerts:\n  HighCPUUsage: {above: 80, for: 1m}\n", "");
     let exporter = alerts(&Project::with_spec(&without));
     let has = |alerts: &[String], name: &str| alerts.iter().any(|alert| alert == name);
-    for name in ["HighCPUUsage", "HostDown", "AppDown", "WorkersSaturated", "NotificationsFailing"] {
+    for name in ["HighCPUUsage", "HostDown", "AppDown", "WorkersSaturated", "RuleEvaluationFailing"] {
         assert!(has(&exporter, name), "{name}");
     }
     for name in ["NoTraffic", "HighClientErrorRate", "AlertUnproven", "Watchdog"] {
         assert!(!has(&exporter, name), "{name} is optional");
     }
+    assert!(!has(&exporter, "NotificationsFailing"), "monctl receives only while a drill runs");
+    let slack = without.replace("  capture: {}", "  slack: {webhook_url: {env: X}}");
+    assert!(has(&alerts(&Project::with_spec(&slack)), "NotificationsFailing"));
     let builtin = without.replace("  path: site", "  path: site\n  metrics: builtin");
     let builtin = alerts(&Project::with_spec(&builtin));
     assert!(has(&builtin, "AppDown") && !has(&builtin, "WorkersSaturated"), "workers are not counted there");
