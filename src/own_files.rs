@@ -55,11 +55,7 @@ pub fn read(path: &Path) -> io::Result<Option<String>> {
 /// # Errors
 /// If the folder does not exist or cannot be written to.
 pub fn replace(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
-    let mut file = NamedTempFile::new_in(folder_of(path))?;
-    file.write_all(content)?;
-    file.as_file().set_permissions(Permissions::from_mode(mode))?;
-    file.as_file().sync_data()?;
-    file.persist(path).map(drop).map_err(|error| error.error)
+    complete(path, content, mode)?.persist(path).map(drop).map_err(|error| error.error)
 }
 
 /// Writes a new file as a whole.
@@ -67,10 +63,16 @@ pub fn replace(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
 /// # Errors
 /// If it exists already, or the folder does not exist or cannot be written to.
 pub fn create(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
-    let mut file = NamedTempFile::new_in(folder_of(path))?;
+    complete(path, content, mode)?.persist_noclobber(path).map(drop).map_err(|error| error.error)
+}
+
+/// A complete file beside its place.
+fn complete(place: &Path, content: &[u8], mode: u32) -> io::Result<NamedTempFile> {
+    let mut file = NamedTempFile::new_in(folder_of(place))?;
     file.write_all(content)?;
     file.as_file().set_permissions(Permissions::from_mode(mode))?;
-    file.persist_noclobber(path).map(drop).map_err(|error| error.error)
+    file.as_file().sync_data()?;
+    Ok(file)
 }
 
 #[cfg(test)]

@@ -17,19 +17,6 @@ use crate::spec::python;
 const DEEPEST: usize = 2;
 /// Folders without a project's own code.
 const OTHER_CODE: [&str; 6] = ["node_modules", "venv", "env", "site-packages", "static", "docs"];
-/// Files with requirements, of which the first that exists lists the packages in use.
-const REQUIREMENTS: [&str; 10] = [
-    "requirements.txt",
-    "requirements/production.txt",
-    "requirements/prod.txt",
-    "requirements/base.txt",
-    "uv.lock",
-    "poetry.lock",
-    "Pipfile.lock",
-    "pyproject.toml",
-    "Pipfile",
-    "setup.cfg",
-];
 /// Names of settings that are not meant for production, and of those that are.
 const DEVELOPMENT: [&str; 6] = ["base", "common", "local", "dev", "development", "test"];
 const PRODUCTION: [&str; 3] = ["production", "prod", "live"];
@@ -73,7 +60,7 @@ impl Survey {
         let manage = manage_folder(&folder)?;
         let default_settings = python::named_settings(&folder.join(&manage).join("manage.py"));
         let project = code_folder(folder.join(&manage), default_settings.as_deref());
-        let procfile = match text_of(&folder, "Procfile")? {
+        let procfile = match text_of(&folder, Path::new("Procfile"))? {
             Some(text) => procfile(&text),
             None => Procfile::default(),
         };
@@ -88,7 +75,7 @@ impl Survey {
         };
         let code = code_of(&folder, &read)?;
         let all_code: String = code.iter().map(|(_, code)| code.as_str()).collect();
-        let env_file = env_file(&folder, &manage)?;
+        let env_file = assignments(&folder, &manage, &[".env"])?;
         let is_set = |variable: &EnvironmentVariable| {
             let value = env_file.as_ref().and_then(|(_, values)| values.get(&variable.name));
             // The file is that of a developer.
@@ -100,7 +87,7 @@ impl Survey {
             entry,
             settings,
             variables,
-            examples: examples(&folder, &manage)?,
+            examples: assignments(&folder, &manage, &EXAMPLES)?.map_or(BTreeMap::new(), |(_, values)| values),
             packages: packages::needed(&requirements_text(&folder, &manage)?),
             written: written(&all_code)?.into_iter().map(|path| below(&manage, &path)).collect(),
             procfile,
@@ -208,8 +195,8 @@ fn code_of(folder: &Path, files: &[PathBuf]) -> Result<Vec<(String, String)>> {
 }
 
 /// The text of a file; `None` if it does not exist.
-fn text_of(folder: &Path, name: &str) -> Result<Option<String>> {
-    let path = folder.join(name);
+fn text_of(folder: &Path, file: &Path) -> Result<Option<String>> {
+    let path = folder.join(file);
     if !path.is_file() {
         return Ok(None);
     }
@@ -217,56 +204,28 @@ fn text_of(folder: &Path, name: &str) -> Result<Option<String>> {
     read_text(&path).map(Some).map_err(unreadable)
 }
 
-/// Folders with files about the whole project: that of `manage.py`, and those above it.
-fn places(manage: &Path) -> impl Iterator<Item = &Path> {
-    manage.ancestors()
-}
-
-/// The content of the first file with requirements, and of those beside it that it may include.
+/// The content of the requirements that a spec without the key names, and of those beside it that it may include.
 fn requirements_text(folder: &Path, manage: &Path) -> Result<String> {
-    for place in places(manage) {
-        for name in REQUIREMENTS {
-            if let Some(text) = text_of(&folder.join(place), name)? {
-                let base = text_of(&folder.join(place), "requirements/base.txt")?;
-                return Ok(text + "\n" + &base.into_iter().collect::<String>());
-            }
-        }
-    }
-    Ok(String::new())
+    let Some(file) = python::requirements(folder, &manage.display().to_string()) else {
+        return Ok(String::new());
+    };
+    let included = ["base.txt", "requirements/base.txt"].map(|name| file.with_file_name(name));
+    let texts: Result<Vec<_>> = [file].iter().chain(&included).map(|file| text_of(folder, file)).collect();
+    Ok(texts?.into_iter().flatten().collect::<Vec<_>>().join("\n"))
 }
 
-fn env_file(folder: &Path, manage: &Path) -> Result<Option<(PathBuf, BTreeMap<String, String>)>> {
-    for place in places(manage) {
-        if let Some(text) = text_of(&folder.join(place), ".env")? {
-            return Ok(Some((place.join(".env"), assignments(&text))));
+/// What the first of these files sets that is in the folder of `manage.py` or in one above.
+fn assignments(
+    folder: &Path,
+    manage: &Path,
+    names: &[&str],
+) -> Result<Option<(PathBuf, BTreeMap<String, String>)>> {
+    for file in manage.ancestors().flat_map(|place| names.iter().map(|name| place.join(name))) {
+        if let Some(text) = text_of(folder, &file)? {
+            return Ok(Some((file, python::variables_of_file(&text))));
         }
     }
     Ok(None)
-}
-
-fn examples(folder: &Path, manage: &Path) -> Result<BTreeMap<String, String>> {
-    for place in places(manage) {
-        for name in EXAMPLES {
-            if let Some(text) = text_of(&folder.join(place), name)? {
-                return Ok(assignments(&text));
-            }
-        }
-    }
-    Ok(BTreeMap::new())
-}
-
-/// The assignments of a file of variables.
-fn assignments(text: &str) -> BTreeMap<String, String> {
-    text.lines()
-        .filter_map(|line| {
-            let line = line.trim();
-            let line = line.strip_prefix("export ").unwrap_or(line);
-            let (name, value) = line.split_once('=')?;
-            let is_name = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-            let value = value.split(" #").next().unwrap_or(value).trim().trim_matches(['"', '\'']);
-            is_name.then(|| (name.to_owned(), value.to_owned()))
-        })
-        .collect()
 }
 
 #[cfg(test)]

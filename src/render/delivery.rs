@@ -6,7 +6,10 @@ use super::mute::{Interval, intervals};
 use super::quote::{go_text, slack_text};
 use super::rules::Rule;
 use crate::duration::PromDuration;
-use crate::spec::{BaseUrl, HOST_DOWN, Message, Severity, SeverityName, Slack, Spec, WATCHDOG, is_template};
+use crate::spec::{
+    BaseUrl, HOST_DOWN, Message, NOTIFICATIONS_FAILING, Severity, SeverityName, Slack, Spec, WATCHDOG,
+    is_template,
+};
 
 /// The file with the webhook's URL, and the folder with those of severities, on the monitoring host.
 const WEBHOOK: &str = "/etc/monctl/monitoring/slack-webhook-url";
@@ -89,7 +92,7 @@ impl Delivery {
             heartbeat: heartbeat.then_some(HEARTBEAT_MARK),
             heartbeat_proxy: proxy(spec),
             host_down: has(HOST_DOWN) && rules.len() > 1,
-            failing_stops_heartbeat: heartbeat && has("NotificationsFailing"),
+            failing_stops_heartbeat: heartbeat && has(NOTIFICATIONS_FAILING),
         }
     }
 }

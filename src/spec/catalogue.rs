@@ -31,6 +31,8 @@ static BUILTIN: LazyLock<Catalogue> =
 
 /// The alert that always fires, for a dead man's switch outside.
 pub const WATCHDOG: &str = "Watchdog";
+/// The alert that notifications fail.
+pub const NOTIFICATIONS_FAILING: &str = "NotificationsFailing";
 /// The alert that inhibits all others of its host.
 pub const HOST_DOWN: &str = "HostDown";
 

@@ -42,6 +42,11 @@ struct Fault {
     message: String,
 }
 
+/// The variables of a text, as far as they can be read.
+pub(super) fn readable(text: &str) -> FileVariables {
+    parse(text).0
+}
+
 /// The variables of a text, and everything that is wrong with it.
 fn parse(text: &str) -> (FileVariables, Vec<Fault>) {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);

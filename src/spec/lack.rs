@@ -1,7 +1,7 @@
 //! What a catalogue alert needs and a spec lacks.
 
 use super::app::Metrics;
-use super::catalogue::WATCHDOG;
+use super::catalogue::{NOTIFICATIONS_FAILING, WATCHDOG};
 use super::model::Spec;
 
 /// What this catalogue alert needs and the spec lacks, as a sentence.
@@ -18,9 +18,6 @@ pub(super) fn lacks(name: &str, spec: &Spec) -> Option<&'static str> {
     let lacks_receiver = name == WATCHDOG && spec.notify.heartbeat_url.is_none();
     lacks_receiver.then_some("it would be sent nowhere: it needs `notify.heartbeat_url`")
 }
-
-/// The alert that notifications fail.
-const NOTIFICATIONS_FAILING: &str = "NotificationsFailing";
 
 /// Whether an alert is about notifications that fail by design: those to monctl itself, which receives them only while
 /// `verify-alert` runs.

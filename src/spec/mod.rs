@@ -48,8 +48,8 @@ pub use app::*;
 pub use app_names::*;
 pub use aws::*;
 pub use catalogue::{
-    Amount, Catalogue, CatalogueAlert, Counts, HOST_DOWN, LabelValues, Sees, Series, ThresholdUnit, Trial,
-    TrialCase, Usual, WATCHDOG,
+    Amount, Catalogue, CatalogueAlert, Counts, HOST_DOWN, LabelValues, NOTIFICATIONS_FAILING, Sees, Series,
+    ThresholdUnit, Trial, TrialCase, Usual, WATCHDOG,
 };
 pub(crate) use detect::python;
 pub use drill::DrillKind;

@@ -93,7 +93,7 @@ pub(in super::super) fn code_folder(root: &Path, app: &App) -> PathBuf {
 
 /// The requirements with a usual name, relative to the application's folder: those in the folder of `manage.py`, else
 /// in the next one above.
-fn requirements(root: &Path, manage: &str) -> Option<PathBuf> {
+pub(crate) fn requirements(root: &Path, manage: &str) -> Option<PathBuf> {
     Path::new(manage).ancestors().find_map(|folder| {
         let name = REQUIREMENTS.iter().find(|name| is_requirements(&root.join(folder).join(name)))?;
         Some(folder.join(name))
