@@ -132,6 +132,7 @@ app_check_staged() {
 	app_fill "$data_there"
 	static=$(root_python tree.py static <places)
 	[ -z "$static" ] || app_collect_static "$static" "$data_there"
+	root_python tree.py public "$tree" "$tree_place" "$data" "$staged/public" <places
 	rm -rf "$scratch"
 }
 

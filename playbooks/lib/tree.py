@@ -4,6 +4,7 @@
     tree.py report <REPORT                          prints the application's report about its settings, validated
     tree.py static <PLACES                          prints the folder that `collectstatic` fills, if there is one
     tree.py folder RELEASE PATH                     creates that folder
+    tree.py public RELEASE PLACE DATA TARGET <PLACES  links by URL to static files and media, for a web server
     tree.py copy SOURCE TARGET                      copies files of another user, owned by root
     tree.py clear FOLDER MANIFEST                   removes files by name, and the folders that become empty
 
@@ -24,6 +25,8 @@ _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 # The only outside targets of links in a Python environment: the system's Python, and releases that root installed.
 _BASE_PYTHON = re.compile(r"(/usr|/opt/monctl/pythons/cpython-[\w.]+-linux-\w+-gnu)/bin/python3(\.\d+)?")
 _AT_ONCE = 1 << 20
+# The path of a URL with folders, none of them hidden.
+_URL = re.compile(r"/([A-Za-z0-9_~-][A-Za-z0-9._~-]*/)+")
 
 
 def place(release: str, data: str, persistent: str) -> None:
@@ -50,6 +53,25 @@ def static() -> None:
         print(path)
 
 
+def public(release: str, place: str, data: str, target: str) -> None:
+    """Fills TARGET, whose files a web server may show to anybody. PLACE is where the application sees RELEASE."""
+    os.mkdir(target)
+    served = _places().get("served")
+    for url, path in sorted(served.items()) if isinstance(served, dict) else ():
+        if not isinstance(path, str) or not path.isprintable() or not _URL.fullmatch(url):
+            continue
+        path, link = os.path.normpath(path), Path(target, url[1:-1])
+        if path.startswith(f"{place}/"):
+            path = release + path[len(place) :]
+        elif not path.startswith(f"{data}/"):
+            continue
+        # One URL below another: the application serves it.
+        if not link.is_symlink() and not any(above.is_symlink() for above in link.parents):
+            link.parent.mkdir(parents=True, exist_ok=True)
+            if not link.exists():
+                link.symlink_to(path)
+
+
 def report() -> None:
     found = json.loads(sys.stdin.read(_AT_ONCE))
     unserved = found.get("unserved")
@@ -59,6 +81,7 @@ def report() -> None:
             "insecure_key": found.get("insecure_key") is True,
             "allowed_hosts": _texts(found.get("allowed_hosts")),
             "unserved": unserved if isinstance(unserved, str) else None,
+            "static_root": found.get("static_root") is True,
             "absent": _texts(found.get("absent")),
         },
         sys.stdout,
@@ -270,4 +293,5 @@ def _remove_empty(folder: int, name: str) -> None:
 
 if __name__ == "__main__":
     action, *arguments = sys.argv[1:]
-    {"place": place, "report": report, "static": static, "folder": folder, "copy": copy, "clear": clear}[action](*arguments)
+    actions = {"place": place, "report": report, "static": static, "folder": folder, "public": public, "copy": copy, "clear": clear}
+    actions[action](*arguments)

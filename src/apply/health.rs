@@ -7,6 +7,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use tokio::time::{Instant, sleep};
 
+use super::certificates;
 use crate::error::{Error, Result};
 use crate::event::Events;
 use crate::host::HostName;
@@ -147,7 +148,7 @@ impl Look {
     }
 }
 
-/// Waits until all units stay up, each target is scraped and no critical alert is firing, for as long as a recent
+/// Waits until all units stay up, domains have certificates, each target is scraped and no critical alert is firing, for as long as a recent
 /// change may take to become visible. Returns the remaining problems. `is_spared` selects units that may fail.
 pub async fn troubles(
     remotes: &BTreeMap<HostName, &Remote>,
@@ -158,8 +159,10 @@ pub async fn troubles(
     events: &Events,
 ) -> Vec<Error> {
     let all_units = || join_all(remotes.values().map(|remote| units(remote, spec)));
-    let (mut looks, seen) = tokio::join!(
+    let certificates = join_all(remotes.values().map(|remote| certificates::missing(remote, spec, events)));
+    let (mut looks, certificates, seen) = tokio::join!(
         all_units(),
+        certificates,
         alerting(remotes.get(&HostName::MONITORING).copied(), intervals, prometheus, events)
     );
     // A unit that this run started may have begun to flap since; then it is the cause of Prometheus' findings.
@@ -176,6 +179,7 @@ pub async fn troubles(
             Err(error) => troubles.push(error),
         }
     }
+    troubles.extend(certificates.into_iter().flatten());
     troubles.extend(seen);
     troubles
 }

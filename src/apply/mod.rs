@@ -2,6 +2,7 @@
 //! one where application hosts switch in turn. Sends events, prints
 //! nothing, and decides nothing that the plan has not decided.
 
+mod certificates;
 mod first_contact;
 mod health;
 mod hosts;

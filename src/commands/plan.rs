@@ -32,7 +32,7 @@ pub(super) async fn run(context: &Context) -> Result<Outcome> {
     }
     lines.extend(silent.iter().map(|error| format!("! not checked: {error}")));
     lines.extend(deployment.left_out.iter().map(|what| format!("left out: {what}")));
-    let warnings = up_summary::warnings(up_summary::known(&look.hosts).values());
+    let warnings = up_summary::warnings(&deployment.loaded.spec, up_summary::known(&look.hosts).values());
     lines.extend(warnings.iter().map(|warning| format!("warning: {warning}")));
     lines.extend(deployment.unavailable.iter().map(|why| format!("missing: {why}")));
     let json = json!({

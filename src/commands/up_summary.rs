@@ -31,8 +31,12 @@ impl UpSummary {
         machines: impl Iterator<Item = &'a Machine>,
         reports: &BTreeMap<HostName, SettingsReport>,
     ) -> Self {
-        let mut summary = Self { warnings: warnings(reports.values()), ..Self::default() };
+        let mut summary = Self { warnings: warnings(spec, reports.values()), ..Self::default() };
         for machine in machines.filter(|machine| machine.name.role() == Role::APP) {
+            if let Some(domain) = spec.app.domains().first() {
+                summary.urls.insert(machine.name, format!("https://{domain}/"));
+                continue;
+            }
             let address = machine.public.unwrap_or(machine.address);
             summary.urls.insert(machine.name, url(address, spec.app.port.get()));
             if reports.get(&machine.name).is_some_and(|report| !report.accepts(address)) {
@@ -66,9 +70,10 @@ impl UpSummary {
 }
 
 /// The warnings of all hosts, each once.
-pub(super) fn warnings<'a>(reports: impl Iterator<Item = &'a SettingsReport>) -> Vec<String> {
+pub(super) fn warnings<'a>(spec: &Spec, reports: impl Iterator<Item = &'a SettingsReport>) -> Vec<String> {
     let mut seen = BTreeSet::new();
-    reports.flat_map(SettingsReport::warnings).filter(|warning| seen.insert(warning.clone())).collect()
+    let all = reports.flat_map(|report| report.warnings(spec.app.domains()));
+    all.filter(|warning| seen.insert(warning.clone())).collect()
 }
 
 /// The records that hosts had when their facts were gathered.

@@ -16,6 +16,8 @@ pub enum Flag {
     Builtin,
     /// The spec names no existing Grafana.
     Grafana,
+    /// The spec has `app.domain`.
+    Domain,
     /// Some alert monitors the monitoring itself.
     Watched,
 }

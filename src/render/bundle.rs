@@ -39,6 +39,9 @@ const WEBHOOK: &str = "alertmanager/slack-webhook-url";
 /// Grafana's own files, which only monctl's own Grafana needs.
 const GRAFANA: [&str; 2] = ["grafana/", "systemd/monctl-grafana.service"];
 
+/// The configuration of the web server that an application with a domain needs.
+const CADDY: &str = "caddy/";
+
 /// The folder of those of severities.
 const WEBHOOKS: &str = "alertmanager/webhooks/";
 
@@ -72,6 +75,9 @@ impl Bundle {
         files.extend(bot_token(spec));
         if spec.grafana.existing().is_some() {
             files.retain(|name, _| !GRAFANA.iter().any(|of_grafana| name.starts_with(of_grafana)));
+        }
+        if spec.app.domains().is_empty() {
+            files.retain(|name, _| !name.starts_with(CADDY));
         }
         Ok(Self(files))
     }
@@ -149,8 +155,12 @@ fn firewalls(spec: &Spec, context: &tera::Context) -> tera::TeraResult<Vec<(Stri
     let guarded = spec.roles().into_iter().filter(|role| listen_address(*role).is_empty());
     guarded
         .map(|role| {
-            let ports: BTreeSet<u16> =
+            let mut ports: BTreeSet<u16> =
                 scraped.iter().filter(|job| job.is_exporter_of(role)).map(|job| job.port).collect();
+            // With a domain, users reach the application by the web server alone.
+            if role == Role::APP && !spec.app.domains().is_empty() {
+                ports.insert(spec.app.port.get());
+            }
             let mut context = context.clone();
             context.insert("exporter_ports", &ports);
             context.insert("role", &role);

@@ -12,7 +12,7 @@ use super::environment::app_folder;
 use super::rules::{Rule, rules};
 use crate::host::{HostName, Role};
 use crate::integrations::Flag;
-use crate::spec::{Install, Metrics, Scraped, Spec};
+use crate::spec::{DomainName, Install, Metrics, Scraped, Spec};
 
 /// The variables of every template.
 #[derive(Debug, Serialize)]
@@ -23,6 +23,8 @@ pub(super) struct TemplateContext<'a> {
     pub monitoring: TemplateHost,
     /// The folder of `manage.py` on hosts, in which the application runs.
     pub app_folder: String,
+    /// The domains under which users reach the application.
+    pub domains: &'a [DomainName],
     /// `exporter` or `builtin`.
     pub metrics: Metrics,
     /// The path of the application's metrics.
@@ -105,6 +107,7 @@ impl<'a> TemplateContext<'a> {
             spec,
             monitoring: host(HostName::MONITORING),
             app_folder: app_folder(&spec.app),
+            domains: spec.app.domains(),
             metrics: spec.app.metrics(),
             metrics_path: spec.app.metrics_path(),
             scrape_jobs: spec.scraped().into_iter().map(job).collect(),

@@ -10,6 +10,7 @@ use super::app_names::{
     AppModule, DebianPackage, IncludePattern, ManageFolder, ManagementCommand, PersistentPath, ProcessName,
     PythonVersion,
 };
+use super::domain::{Acme, DomainName, Domains};
 use super::names::{Cidr, EnvName, Port, UrlPath};
 use super::process::Process;
 use super::secret_ref::SecretRef;
@@ -58,6 +59,14 @@ pub struct App {
     /// that may reach ssh; elsewhere, to all.
     #[serde(default)]
     pub allow: Vec<Cidr>,
+    /// The domain under which users reach the application, or a list of domains. Caddy then serves it on ports 80 and
+    /// 443, with a certificate that it gets by ACME, and the application's own port is closed. See
+    /// docs/application.md.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub domain: Option<Domains>,
+    /// The authority that issues the certificates of `domain`. Defaults to Let's Encrypt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acme: Option<Acme>,
     /// The number of Gunicorn's worker processes on each host.
     #[serde(default = "default_workers")]
     #[schemars(range(min = 1))]
@@ -134,6 +143,11 @@ impl App {
         };
         let src = self.is_src_layout.then_some(SRC);
         src.into_iter().chain(of_environment.split(':').filter(|folder| !folder.is_empty())).collect()
+    }
+
+    /// The domains under which users reach the application; empty if they use its port.
+    pub fn domains(&self) -> &[DomainName] {
+        self.domain.as_ref().map_or(&[], Domains::all)
     }
 
     /// How requests are counted. Loading fills in the default.

@@ -8,6 +8,7 @@ mod app_names;
 mod aws;
 mod catalogue;
 mod detect;
+mod domain;
 mod drill;
 mod ec2_names;
 mod env_file;
@@ -52,6 +53,7 @@ pub use catalogue::{
     ThresholdUnit, Trial, TrialCase, Usual, WATCHDOG,
 };
 pub(crate) use detect::python;
+pub use domain::*;
 pub use drill::DrillKind;
 pub use ec2_names::*;
 pub use grafana::*;

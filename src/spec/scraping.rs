@@ -46,7 +46,8 @@ impl Spec {
             self.catalogue.entry(name.as_str(), alert).is_some_and(|entry| entry.integration == "monitoring")
         };
         let watched = self.alerts.iter().any(is_about_monitoring).then_some(Flag::Watched);
-        [install, metrics].into_iter().chain(grafana).chain(watched).collect()
+        let domain = (!self.app.domains().is_empty()).then_some(Flag::Domain);
+        [install, metrics].into_iter().chain(grafana).chain(watched).chain(domain).collect()
     }
 
     /// What Prometheus scrapes; jobs of its own host first.

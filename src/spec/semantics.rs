@@ -2,6 +2,7 @@
 //! exist. Each finding is a path in the file and a sentence.
 
 mod alerts;
+mod domain;
 mod notify;
 mod processes;
 mod project_folder;
@@ -38,6 +39,7 @@ pub(super) fn check(spec: &Spec, base: &Path, mentions: &dyn Fn(&str) -> bool) -
     grafana(&spec.grafana, base, &mut findings);
     project_folder::check(&spec.app, base, &mut findings);
     processes::check(&spec.app, &mut findings);
+    domain::check(spec, &mut findings);
     metrics_path(spec, &mut findings);
     releases(&spec.monitoring.install, base, &mut findings);
     no_release_of_grafana(spec, &mut findings);

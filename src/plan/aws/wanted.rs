@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 
 use super::action::Candidate;
 use super::cloud::{Tags, tag, tags};
@@ -12,6 +12,9 @@ use crate::spec::{AwsSettings, Credits, Spec};
 
 /// The port of ssh.
 const SSH: u16 = 22;
+/// The ports of an application with a domain.
+const HTTP: u16 = 80;
+const HTTPS: u16 = 443;
 
 /// The desired state.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -127,7 +130,13 @@ fn openings(spec: &Spec, aws: &AwsSettings, caller: Option<IpNet>) -> BTreeMap<R
     };
     let ssh: Vec<Opening> = ssh_from.iter().map(open(SSH, "ssh")).collect();
     let mut app = ssh.clone();
-    app.extend(app_from.iter().map(open(spec.app.port.get(), "application")));
+    if spec.app.domains().is_empty() {
+        app.extend(app_from.iter().map(open(spec.app.port.get(), "application")));
+    } else {
+        app.extend(app_from.iter().map(open(HTTPS, "application")));
+        // Whoever issues the certificate asks here, from anywhere; users are redirected.
+        app.push(open(HTTP, "redirect to https, and certificates")(&IpNet::from(Ipv4Net::default())));
+    }
     let scraped = spec.scraped();
     app.extend(scraped.iter().filter(|job| job.roles.contains(&Role::APP)).map(|job| Opening {
         port: job.port,

@@ -27,7 +27,26 @@ def found(folder):
         "files": sorted({path for path in files if path}),
         "folders": [media] if media else [],
         "static": of_release(folder, kept()),
+        "served": served(),
     }
+
+
+def served():
+    """Folders of static files and media by the path of their URL, which a web server may read without Django."""
+    from django.apps import apps
+    from django.conf import settings
+
+    found = {}
+    if apps.is_installed("django.contrib.staticfiles"):
+        found[settings.STATIC_URL] = settings.STATIC_ROOT
+    found[settings.MEDIA_URL] = settings.MEDIA_ROOT
+    found = {_text(url): os.path.abspath(_text(path)) for url, path in found.items() if url and path}
+    databases = [os.path.abspath(path) for path in _databases(settings.DATABASES)]
+    return {url: path for url, path in found.items() if not any(one.startswith(path + "/") for one in databases)}
+
+
+def _text(value):
+    return os.fsdecode(value) if isinstance(value, (bytes, os.PathLike)) else str(value)
 
 
 def of_release(folder, names):

@@ -25,6 +25,7 @@ def found(entry, environ):
         "insecure_key": _key().startswith("django-insecure-"),
         "allowed_hosts": [str(host) for host in hosts[:_HOSTS]],
         "unserved": _unserved(entry, environ),
+        "static_root": bool(settings.STATIC_ROOT),
         "absent": _absent(os.getcwd()),
     }
 
