@@ -328,6 +328,11 @@ service_check() { # COMMAND…
 	(cd "$staged" && "$@")
 }
 
+# Caddy makes a folder in the home of its user.
+caddy_validates() { # FILE
+	HOME=$work caddy validate --config "$1" --adapter caddyfile
+}
+
 service_run() { # COMMAND…
 	"$@"
 }

@@ -14,6 +14,8 @@ use crate::spec::{DomainName, Spec};
 const ISSUED_WITHIN: Duration = Duration::from_secs(60);
 /// Prints the state of each domain's certificate.
 const SCRIPT: &str = include_str!("certificates.sh");
+/// The web server's unit.
+const UNIT: &str = "monctl-caddy.service";
 /// Number of characters of an error that are shown.
 const ERROR_CHARS: usize = 600;
 
@@ -22,52 +24,75 @@ pub(super) async fn missing(remote: &Remote, spec: &Spec, events: &Events) -> Ve
     if remote.host().role() != Role::APP || spec.app.domains().is_empty() {
         return vec![];
     }
+    awaited(remote, spec.app.domains(), events).await.unwrap_or_else(|error| vec![error])
+}
+
+/// After failures the web server waits for up to hours, so that it is asked to try again. Gives up if that fails, too.
+async fn awaited(remote: &Remote, domains: &[DomainName], events: &Events) -> Result<Vec<Error>> {
     let mut patience = Patience::new(ISSUED_WITHIN);
     let mut is_waiting = false;
+    let mut before_retry: Option<Vec<CertificateState>> = None;
     loop {
-        let missing = match look(remote, spec.app.domains()).await {
-            Ok(missing) if missing.is_empty() => return vec![],
-            Ok(missing) => missing,
-            Err(error) => vec![error],
-        };
+        let missing = look(remote, domains).await?;
+        if missing.is_empty() {
+            return Ok(vec![]);
+        }
         if !std::mem::replace(&mut is_waiting, true) {
             let limit = patience.limit().as_secs();
             events.note(format!("waiting up to {limit} s for the certificate of the domain"));
         }
+        let is_final = match &before_retry {
+            Some(before) => missing.iter().all(|state| state.has_failed_since(before)),
+            None => false,
+        };
+        if before_retry.is_none() && missing.iter().any(|state| state.failures > 0) {
+            // Its failure is a unit's trouble.
+            remote.run(&["systemctl", "reload", UNIT], b"").await?;
+            before_retry = Some(missing.clone());
+        }
         // The look is retried; the error given here is not used.
-        if patience.again(Error::failed("not yet")).await.is_err() {
-            return missing;
+        if is_final || patience.again(Error::failed("not yet")).await.is_err() {
+            return Ok(missing.iter().map(|state| state.error().at(remote.host().to_string())).collect());
         }
     }
 }
 
-async fn look(remote: &Remote, domains: &[DomainName]) -> Result<Vec<Error>> {
+/// The domains without a valid certificate.
+async fn look(remote: &Remote, domains: &[DomainName]) -> Result<Vec<CertificateState>> {
     let words = ["bash", "-c", SCRIPT, "bash"].into_iter().chain(domains.iter().map(DomainName::as_str));
     let output = remote.run(&words.collect::<Vec<_>>(), b"").await?;
-    let states: Vec<_> = output.stdout.lines().filter_map(State::parse).collect();
+    let mut states: Vec<_> = output.stdout.lines().filter_map(CertificateState::parse).collect();
     if !output.status.success() || states.len() != domains.len() {
         return Err(Error::failed("cannot read the certificates of the domains")
             .at(remote.host().to_string())
             .because(output.stderr.trim().to_owned()));
     }
-    let missing = states.into_iter().filter(|state| !state.is_valid);
-    Ok(missing.map(|state| state.error().at(remote.host().to_string())).collect())
+    states.retain(|state| !state.is_valid);
+    Ok(states)
 }
 
 /// The state of a domain's certificate.
-#[derive(Debug, PartialEq, Eq)]
-struct State {
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct CertificateState {
     domain: String,
     is_valid: bool,
+    /// How often the web server has failed to get one.
+    failures: u32,
     /// The last error about it in the web server's log, without what surrounds it there.
     cause: Option<String>,
 }
 
-impl State {
+impl CertificateState {
     fn parse(line: &str) -> Option<Self> {
-        let mut fields = line.split('\t');
-        let (domain, valid, logged) = (fields.next()?, fields.next()?, fields.next()?);
-        Some(Self { domain: domain.to_owned(), is_valid: valid == "yes", cause: cause(logged) })
+        let mut fields = line.splitn(4, '\t');
+        let (domain, valid) = (fields.next()?.to_owned(), fields.next()? == "yes");
+        let (failures, logged) = (fields.next()?.parse().ok()?, fields.next()?);
+        Some(Self { domain, is_valid: valid, failures, cause: cause(logged) })
+    }
+
+    fn has_failed_since(&self, before: &[Self]) -> bool {
+        let then = before.iter().find(|state| state.domain == self.domain).map_or(0, |state| state.failures);
+        self.failures > then
     }
 
     fn error(&self) -> Error {
@@ -98,13 +123,15 @@ mod tests {
     #[test]
     fn a_domain_without_a_certificate_is_explained_by_the_log() {
         let logged = r#"{"level":"error","msg":"could not get certificate from issuer","identifier":"shop.example","error":"HTTP 400 urn:ietf:params:acme:error:dns - no such host"}"#;
-        let state = State::parse(&format!("shop.example\tno\t{logged}")).unwrap();
+        let state = CertificateState::parse(&format!("shop.example\tno\t2\t{logged}")).unwrap();
         let text = state.error().in_one_line();
         assert!(text.contains("`shop.example` has no certificate") && text.contains(": HTTP 400 urn"), "{text}");
         assert!(!text.contains("level"), "{text}");
-        assert_eq!(State::parse("shop.example\tno\t").unwrap().cause, None);
-        assert_eq!(State::parse("shop.example\tno\tkilled").unwrap().cause.as_deref(), Some("killed"));
-        assert!(State::parse("shop.example\tyes\t").unwrap().is_valid);
-        assert_eq!(State::parse("shop.example"), None);
+        let first = CertificateState::parse("shop.example\tno\t1\tkilled").unwrap();
+        assert_eq!(first.cause.as_deref(), Some("killed"));
+        assert!(state.has_failed_since(&[first]) && !state.has_failed_since(&[state.clone()]));
+        assert_eq!(CertificateState::parse("shop.example\tno\t0\t").unwrap().cause, None);
+        assert!(CertificateState::parse("shop.example\tyes\t0\t").unwrap().is_valid);
+        assert_eq!(CertificateState::parse("shop.example"), None);
     }
 }

@@ -23,7 +23,7 @@ fn spec_with(alerts: &str, notify: &str) -> Option<Spec> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("monctl.yaml");
     let text = format!(
-        "version: 1\nproject: shop\nprovider: local\napp: {{path: {NOTES}, wsgi: notes.wsgi, metrics: exporter}}\n\
+        "version: 1\nproject: shop\nprovider: local\napp: {{path: {NOTES}, wsgi: notes.wsgi, metrics: exporter, domain: shop.example}}\n\
          alerts: {{{alerts}}}\nnotify: {{{notify}}}\n"
     );
     std::fs::write(&path, text).unwrap();

@@ -12,7 +12,7 @@ use crate::scenarios::{self, scenarios};
 use crate::site::{APP, CALM, EACH_SECOND, Finding, MONITORING, Site, eventually, keeps_secrets};
 use crate::test_project::{TestProject, runtime};
 use crate::traces::Traces;
-use crate::{at_hand, layouts, processes, secrets, software, trust, turns};
+use crate::{at_hand, domain, layouts, processes, secrets, software, trust, turns};
 
 #[test]
 fn hosts_are_brought_up_kept_and_taken_down() {
@@ -35,6 +35,7 @@ fn hosts_are_brought_up_kept_and_taken_down() {
         an_asgi_application_is_deployed_and_restarted_without_a_failed_request,
         a_version_that_does_not_start_is_rolled_back,
         processes::processes_restart_with_each_deploy_and_are_rolled_back_with_it,
+        domain::a_domain_gets_a_certificate_and_a_deploy_loses_no_request,
         trust::the_applications_user_cannot_redirect_writes_of_root,
         trust::packages_are_built_by_a_dedicated_user_that_leaves_nothing_behind,
         trust::a_host_of_an_earlier_version_is_migrated_without_data_loss,

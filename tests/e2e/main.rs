@@ -5,6 +5,7 @@
 mod at_hand;
 #[cfg(feature = "aws")]
 mod aws;
+mod domain;
 mod drills;
 #[cfg(feature = "aws")]
 mod ec2_machines;
