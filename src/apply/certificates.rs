@@ -96,7 +96,8 @@ impl CertificateState {
     }
 
     fn error(&self) -> Error {
-        let error = Error::failed(format!("`{}` has no certificate, so that browsers refuse it", self.domain));
+        let error =
+            Error::failed(format!("`{}` has no certificate, so that browsers refuse it", self.domain));
         let error = match &self.cause {
             Some(cause) => error.because(cause.clone()),
             None => error,
@@ -111,8 +112,10 @@ impl CertificateState {
 /// The error of a line of the log, which is JSON, or the line itself.
 fn cause(logged: &str) -> Option<String> {
     let json = serde_json::from_str::<serde_json::Value>(logged);
+    // Not every line of the log is JSON.
     let error = json.as_ref().ok().and_then(|json| json.get("error")?.as_str());
-    let text: String = error.unwrap_or(logged).chars().filter(|c| !c.is_control()).take(ERROR_CHARS).collect();
+    let text: String =
+        error.unwrap_or(logged).chars().filter(|c| !c.is_control()).take(ERROR_CHARS).collect();
     (!text.is_empty()).then_some(text)
 }
 
@@ -125,7 +128,10 @@ mod tests {
         let logged = r#"{"level":"error","msg":"could not get certificate from issuer","identifier":"shop.example","error":"HTTP 400 urn:ietf:params:acme:error:dns - no such host"}"#;
         let state = CertificateState::parse(&format!("shop.example\tno\t2\t{logged}")).unwrap();
         let text = state.error().in_one_line();
-        assert!(text.contains("`shop.example` has no certificate") && text.contains(": HTTP 400 urn"), "{text}");
+        assert!(
+            text.contains("`shop.example` has no certificate") && text.contains(": HTTP 400 urn"),
+            "{text}"
+        );
         assert!(!text.contains("level"), "{text}");
         let first = CertificateState::parse("shop.example\tno\t1\tkilled").unwrap();
         assert_eq!(first.cause.as_deref(), Some("killed"));

@@ -60,7 +60,10 @@ pub fn a_domain_gets_a_certificate_and_a_deploy_loses_no_request(site: &Site) {
              && update-ca-certificates >/dev/null 2>&1"
         ),
     );
-    site.monctl("up --yes").success().stdout_contains("no change").stdout_contains("app: https://shop.example/");
+    site.monctl("up --yes")
+        .success()
+        .stdout_contains("no change")
+        .stdout_contains("app: https://shop.example/");
 
     assert_eq!(
         curl(site, "-o /dev/null -w '%{http_code} %{redirect_url}' 'http://shop.example/new/?a=b'"),

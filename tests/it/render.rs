@@ -234,6 +234,41 @@ fn the_networks_of_the_spec_may_reach_the_application_and_by_default_all() {
 }
 
 #[test]
+fn a_domain_has_a_web_server_and_the_applications_own_port_is_closed() {
+    let of = |changes: &[(&str, Value)]| {
+        let mut spec = serde_json::to_value(classic()).unwrap();
+        changes.iter().for_each(|(key, value)| spec["app"][*key] = value.clone());
+        serde_json::from_value::<Spec>(spec).unwrap()
+    };
+    assert!(bundle(&classic()).get("caddy/Caddyfile").is_none());
+
+    let acme = json!({"email": "ops@example.org", "directory": "https://acme.example/dir"});
+    let domain = json!(["shop.example", "www.shop.example"]);
+    let changes = [
+        ("domain", domain),
+        ("acme", acme),
+        ("metrics", json!("exporter")),
+        ("allow", json!(["192.0.2.0/24"])),
+    ];
+    let files = bundle(&of(&changes));
+    insta::assert_snapshot!(files.get("caddy/Caddyfile").unwrap().masked());
+    let socket = files.get("systemd/monctl-app.socket").unwrap().masked();
+    assert!(socket.contains("ListenStream=127.0.0.1:8000"), "{socket}");
+    let rules = files.get("roles/app/nftables/rules.nft").unwrap().masked();
+    assert!(rules.contains("tcp dport { 2019, 2020, 8000, 9100, 9101 } jump metrics"), "{rules}");
+    assert!(rules.contains("tcp dport 443 jump application") && !rules.contains("dport 80 "), "{rules}");
+    let unit = files.get("roles/app/systemd/monctl-caddy-certificates.service").unwrap().masked();
+    assert!(unit.contains("2020 shop.example www.shop.example\n"), "{unit}");
+
+    // Prometheus scrapes the application's own port there.
+    let builtin = bundle(&of(&[("domain", json!("shop.example")), ("metrics", json!("builtin"))]));
+    let socket = builtin.get("systemd/monctl-app.socket").unwrap().masked();
+    assert!(socket.contains("ListenStream=0.0.0.0:8000"), "{socket}");
+    let caddyfile = builtin.get("caddy/Caddyfile").unwrap().masked();
+    assert!(!caddyfile.contains("acme_ca") && !caddyfile.contains("email"), "{caddyfile}");
+}
+
+#[test]
 fn application_hosts_of_an_autoscaling_group_are_found_by_their_tag() {
     let found = |aws: &str| {
         let spec = SPEC

@@ -13,14 +13,18 @@ pub(super) fn check(spec: &Spec, findings: &mut Vec<SpecFinding>) {
     let app = &spec.app;
     let Some(domain) = &app.domain else {
         if app.acme.is_some() {
-            findings.push(SpecFinding::new("app.acme", "this is for `app.domain` only; leave it out, or add that"));
+            findings.push(SpecFinding::new(
+                "app.acme",
+                "this is for `app.domain` only; leave it out, or add that",
+            ));
         }
         return;
     };
     if let Domains::Several(domains) = domain {
         let unique: BTreeSet<_> = domains.iter().collect();
         if domains.is_empty() {
-            findings.push(SpecFinding::new("app.domain", "the list is empty; write a domain or leave it out"));
+            findings
+                .push(SpecFinding::new("app.domain", "the list is empty; write a domain or leave it out"));
         } else if unique.len() < domains.len() {
             findings.push(SpecFinding::new("app.domain", "a domain is listed twice; leave one out"));
         }

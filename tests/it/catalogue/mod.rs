@@ -21,6 +21,8 @@ const EXAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/integration
 /// A spec with all alerts of the catalogue, and more lines of a spec after the alerts.
 fn spec(alerts: &str, more: &str) -> Spec {
     let (before, _) = SPEC.split_once("alerts:").unwrap();
+    // Some alerts are about the web server of a domain.
+    let before = before.replacen("app:\n", "app:\n  domain: shop.example\n", 1);
     let text = format!(
         "{before}alerts:\n{alerts}notify:\n  capture: {{}}\n  heartbeat_url: {{env: X}}\nintegrations: [{EXAMPLE}]\n{more}"
     );
