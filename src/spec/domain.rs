@@ -73,7 +73,7 @@ pub struct Acme {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email: Option<MailAddress>,
     /// The URL of the authority's ACME directory. The application host must trust the certificate of that URL.
-    /// Defaults to Let's Encrypt, and ZeroSSL where that fails.
+    /// Defaults to Let's Encrypt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub directory: Option<BaseUrl>,
 }

@@ -245,12 +245,38 @@ class Command(InFolder):
             return subprocess.run(command, input=json.dumps(found), capture_output=True, text=True)
 
         whole = {"debug": True, "insecure_key": False, "allowed_hosts": ["a"], "unserved": "/a\n", "absent": ["/b"]}
+        whole["static_root"] = True
         self.assertEqual(json.loads(report(whole | {"more": 1}).stdout), whole)
         self.assertEqual(report(whole).stdout.count("\n"), 0)
         other = {"debug": "x", "insecure_key": 1, "allowed_hosts": [1, "a"], "unserved": [], "absent": {"a": 1}}
         expected = {"debug": False, "insecure_key": False, "allowed_hosts": ["a"], "unserved": None, "absent": []}
+        other["static_root"], expected["static_root"] = "yes", False
         self.assertEqual(json.loads(report(other).stdout), expected)
         self.assertNotEqual(report([]).returncode, 0)
+
+    def test_a_web_server_sees_folders_of_the_version_and_of_the_data_and_nothing_else(self):
+        with tempfile.TemporaryDirectory() as folder:
+            target, place, data = Path(folder, "public"), "/srv/monctl/app", "/var/lib/monctl/app"
+            served = {
+                "/static/": f"{place}/out/static",
+                "/static/below/": f"{place}/below",
+                "/media/all/": f"{data}/media",
+                "/": f"{place}/x",
+                "/../": f"{place}/x",
+                "/a/../../b/": f"{place}/x",
+                "https://cdn.example/": f"{place}/x",
+                "/no-slash": f"{place}/x",
+                "/code/": place,
+                "/data/": data,
+                "/up/": f"{place}/../secret",
+                "/etc/": "/etc",
+                "/text/": 7,
+            }
+            command = [sys.executable, "-I", str(LIBRARY / "tree.py"), "public", "/srv/monctl/releases/1", place, data, target]
+            done = subprocess.run(command, input=json.dumps({"served": served}), capture_output=True, text=True)
+            self.assertEqual((done.returncode, done.stderr), (0, ""))
+            links = {str(path.relative_to(target)): os.readlink(path) for path in target.rglob("*") if path.is_symlink()}
+            self.assertEqual(links, {"static": "/srv/monctl/releases/1/out/static", "media/all": f"{data}/media"})
 
     def test_the_static_folder_from_the_application_is_validated(self):
         def static(places):

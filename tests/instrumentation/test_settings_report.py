@@ -63,7 +63,7 @@ def report(tmp_path):
 
 def test_settings_that_are_fit_for_users_have_an_empty_report(report):
     expected = {"debug": False, "insecure_key": False, "allowed_hosts": ["127.0.0.1"], "unserved": None, "absent": []}
-    assert report(small()) == expected
+    assert report(small()) == expected | {"static_root": False}
 
 
 def test_settings_for_development_are_found(report):

@@ -373,3 +373,26 @@ fn a_type_that_an_instance_cannot_become_is_named_with_the_reason() {
         assert!(planned.contains(words) && planned.contains("app (i-1)"), "{planned}");
     }
 }
+
+#[test]
+fn with_a_domain_the_ports_of_the_web_server_are_open_in_place_of_the_applications() {
+    let openings = |app: &str| {
+        let text = format!(
+            "{{version: 1, project: shop, provider: {{aws: {{}}}}, notify: {{capture: {{}}}}, \
+             app: {{path: ., wsgi: shop.wsgi, allow: [192.0.2.0/24]{app}}}}}"
+        );
+        let spec: crate::spec::Spec = serde_saphyr::from_str(&text).unwrap();
+        let crate::spec::ProviderSettings::Aws(aws) = &spec.provider else { panic!() };
+        let wanted = WantedCloud::new(&spec, aws, None, None);
+        let of_networks = |it: &&Opening| matches!(it.source, IngressSource::Network(_));
+        wanted.openings[&Role::APP].iter().filter(of_networks).map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(openings(""), ["tcp 8000 from 192.0.2.0/24 (application)"]);
+    assert_eq!(
+        openings(", domain: shop.example"),
+        [
+            "tcp 80 from 0.0.0.0/0 (redirect to https, and certificates)",
+            "tcp 443 from 192.0.2.0/24 (application)"
+        ]
+    );
+}
