@@ -940,13 +940,9 @@ fn the_readme_shows_a_valid_spec_with_the_defaults_that_it_names() {
 fn a_domain_is_a_name_and_needs_one_application_host() {
     let app = "  path: site\n";
     for (lines, place, message) in [
-        (
-            "  domain: https://shop.example\n",
-            "6:11",
-            "`https://shop.example` is not valid: a domain is written",
-        ),
-        ("  domain: [shop.example, shop.example]\n", "6:11", "a domain is listed twice"),
-        ("  domain: []\n", "6:11", "the list is empty"),
+        ("  domain: https://shop.example\n", "6:11", "the value is not valid: a domain is written"),
+        ("  domain: [shop.example, shop.example]\n", "6:3", "a domain is listed twice"),
+        ("  domain: []\n", "6:3", "the list is empty"),
         ("  domain: shop.example\n  count: 2\n", "6:11", "with several application hosts, each of them"),
         (
             "  domain: shop.example\n  port: 443\n",
@@ -954,7 +950,7 @@ fn a_domain_is_a_name_and_needs_one_application_host() {
             "port 443 is used by the web server of `app.domain`",
         ),
         ("  domain: shop.example\n  metrics_port: 2019\n", "7:17", "port 2019 is used by Caddy"),
-        ("  acme: {email: ops@example.org}\n", "6:9", "this is for `app.domain` only"),
+        ("  acme: {email: ops@example.org}\n", "6:3", "this is for `app.domain` only"),
         ("  domain: shop.example\n  acme: {email: ops}\n", "7:17", "`ops` is not valid: an address of mail"),
     ] {
         render(&with(app, &format!("{app}{lines}")))
