@@ -237,7 +237,9 @@ fn the_networks_of_the_spec_may_reach_the_application_and_by_default_all() {
 fn a_domain_has_a_web_server_and_the_applications_own_port_is_closed() {
     let of = |changes: &[(&str, Value)]| {
         let mut spec = serde_json::to_value(classic()).unwrap();
-        changes.iter().for_each(|(key, value)| spec["app"][*key] = value.clone());
+        for (key, value) in changes {
+            spec["app"][*key] = value.clone();
+        }
         serde_json::from_value::<Spec>(spec).unwrap()
     };
     assert!(bundle(&classic()).get("caddy/Caddyfile").is_none());
