@@ -52,7 +52,10 @@ pub(super) async fn run(args: &UpArgs, context: &Context) -> Result<Outcome> {
         let remotes = look.hosts.iter().map(|(host, connected)| (*host, &connected.remote)).collect();
         let troubles = troubles(&deployment, &remotes, events).await;
         let machines = look.hosts.values().map(|connected| &connected.machine);
-        let summary = UpSummary::new(&deployment.loaded.spec, machines, &up_summary::known(&look.hosts));
+        let monitoring = look.hosts.get(&HostName::MONITORING);
+        let has_grafana = monitoring.is_some_and(|monitoring| grafana::runs(&monitoring.facts));
+        let known = up_summary::known(&look.hosts);
+        let summary = UpSummary::new(&deployment.loaded.spec, machines, &known, has_grafana);
         let took = begun.elapsed();
         return Ok(unchanged(&deployment, &look.plan, look.hosts.len(), &troubles, &summary, took));
     }
@@ -97,7 +100,9 @@ pub(super) async fn run(args: &UpArgs, context: &Context) -> Result<Outcome> {
         BTreeMap::new()
     });
     let machines = hosts.values().map(|(connected, _)| &connected.machine);
-    let summary = UpSummary::new(&deployment.loaded.spec, machines, &reports);
+    let monitoring = hosts.get(&HostName::MONITORING).zip(run.results.get(&HostName::MONITORING));
+    let has_grafana = monitoring.is_some_and(|((monitoring, _), result)| grafana_runs(monitoring, result));
+    let summary = UpSummary::new(&deployment.loaded.spec, machines, &reports, has_grafana);
     Ok(run.outcome(&summary, begun.elapsed()))
 }
 
