@@ -95,7 +95,7 @@ impl Deployment {
             mirror.map(BaseUrl::as_str),
         )?;
         Ok(Self {
-            releases: project::releases(spec.monitoring.install.releases(), loaded.base_dir())?,
+            releases: project::releases(&loaded)?,
             tree,
             left_out: notices.left_out,
             requirements,

@@ -112,9 +112,16 @@ impl Playbook {
     /// The playbook of a role with everything that these inputs add to it.
     ///
     /// # Errors
-    /// If the steps of an integration are not valid, or a process has the unit of another step.
+    /// If the steps of an integration are not valid, a process has the unit of another step, or a step installs a
+    /// release that no catalogue has.
     pub fn of_inputs(role: Role, inputs: &Inputs) -> Result<Self> {
-        Self::of(role, &inputs.integrations)?.with_processes(&inputs.processes)
+        let playbook = Self::of(role, &inputs.integrations)?.with_processes(&inputs.processes)?;
+        for step in playbook.steps(inputs) {
+            if let StepKind::Archive(archive) = &step.kind {
+                archive.check(&step.id, inputs)?;
+            }
+        }
+        Ok(playbook)
     }
 
     /// Adds the units of the application's processes to the service that runs them.

@@ -97,6 +97,16 @@ fn with_release(optional: bool) -> Inputs {
 }
 
 #[test]
+fn a_release_that_no_catalogue_has_is_refused() {
+    let inputs = Inputs { flags: [Flag::Release].into(), ..with_release(false) };
+    let error = Playbook::of_inputs(Role::MONITORING, &inputs).unwrap_err();
+    assert_eq!(
+        error.message(),
+        "the step `prometheus-release` installs a release of `prometheus`, of which no catalogue has a default version"
+    );
+}
+
+#[test]
 fn archives() {
     let step = step("{id: x, archive: {release: grafana, to: /opt/g}}");
     let [ours, other] = ['a', 'b'].map(digest);

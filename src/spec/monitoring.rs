@@ -130,6 +130,7 @@ pub struct Releases {
     pub mirror: Option<BaseUrl>,
     /// The path of your own catalogue, relative to the spec.
     pub catalogue: Option<PathBuf>,
-    /// Versions by name (`prometheus`, `alertmanager`, `node_exporter`, `grafana`). Default to the catalogue's.
+    /// Versions by product (`prometheus`, `alertmanager`, `node_exporter`, `grafana`, and those of your own catalogue).
+    /// Default to the catalogue's.
     pub versions: BTreeMap<String, String>,
 }

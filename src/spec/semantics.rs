@@ -17,13 +17,9 @@ use super::names::Port;
 use super::provider::{ExistingHosts, ProviderSettings};
 use super::scraping::Scraped;
 use super::secret_ref::SecretRef;
-use super::suggest::suggestion;
 use super::tree::KeyPath;
 use crate::host::Role;
 use crate::integrations::Integration;
-
-/// Products that come as a release.
-const RELEASES: [&str; 4] = ["prometheus", "alertmanager", "node_exporter", "grafana"];
 
 /// All findings. `base` is the folder to which the spec's paths are relative; `mentions` returns whether the project's
 /// settings name something.
@@ -189,7 +185,7 @@ fn metrics_path(spec: &Spec, findings: &mut Vec<SpecFinding>) {
     findings.push(SpecFinding::new("app.metrics_path", message).about("app.metrics"));
 }
 
-/// The catalogue of releases and the names in it.
+/// The catalogue of releases.
 fn releases(install: &Install, base: &Path, findings: &mut Vec<SpecFinding>) {
     let word = if install.is_release() { "release" } else { "distribution" };
     let at = KeyPath::from("monitoring.install").and(word);
@@ -199,10 +195,6 @@ fn releases(install: &Install, base: &Path, findings: &mut Vec<SpecFinding>) {
             let message = format!("there is no file `{}`", catalogue.display());
             findings.push(SpecFinding::new(at.and("catalogue"), message));
         }
-    }
-    for name in install.releases().versions.keys().filter(|name| !RELEASES.contains(&name.as_str())) {
-        let near = suggestion(name, RELEASES);
-        findings.push(SpecFinding::new(at.and("versions").and(name), format!("unknown release{near}")));
     }
 }
 
