@@ -7,17 +7,15 @@ use futures_util::future::join_all;
 use serde::Serialize;
 
 use super::context::Context;
-use super::open::port;
 use super::outcome::Outcome;
-use super::{dashboards, grafana};
+use super::{dashboards, grafana, services};
 use crate::apply::{self, UnitHealth};
-use crate::cli::{StatusArgs, Web};
+use crate::cli::StatusArgs;
 use crate::error::{Error, Exit, Result};
 use crate::event::Events;
 use crate::grafana::GrafanaChange;
 use crate::host::{HostName, Machine};
-use crate::http::Endpoint;
-use crate::http::prometheus::{AlertState, Prometheus, Target};
+use crate::http::prometheus::{AlertState, Target};
 use crate::provider::{self, MachineState, Observed, Provider};
 use crate::remote::Remote;
 use crate::render;
@@ -200,7 +198,7 @@ fn targets(spec: &Spec, found: Vec<Target>) -> Vec<TargetStatus> {
 }
 
 async fn monitoring(remote: &Remote, loaded: &Loaded, provider: &dyn Provider) -> Result<MonitoringStatus> {
-    let prometheus = Prometheus::new(&Endpoint::Unix(remote.forward(port(Web::Prometheus)).await?))?;
+    let prometheus = services::prometheus(remote).await?;
     let targets = targets(&loaded.spec, prometheus.targets().await?);
     let alerts = prometheus.alerts().await?;
     let found = prometheus.rules().await?;

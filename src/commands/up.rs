@@ -11,18 +11,16 @@ use tokio::time::Instant;
 
 use super::context::Context;
 use super::deployment::{Deployment, Look};
-use super::open::port;
 use super::outcome::Outcome;
+use super::services;
 use super::up_summary::{self, UpSummary};
 use super::{annotations, grafana};
 use crate::apply::{self, Connected, HostResult};
-use crate::cli::{UpArgs, Web};
+use crate::cli::UpArgs;
 use crate::duration::Millis;
 use crate::error::{Error, Exit, Result};
 use crate::event::{Event, Events};
 use crate::host::{HostName, Machine, Role};
-use crate::http::Endpoint;
-use crate::http::prometheus::Prometheus;
 use crate::plan::{HostPlan, InfraAction, Plan, Rollout};
 use crate::playbook::{Inputs, Playbook};
 use crate::remote::Remote;
@@ -124,7 +122,7 @@ async fn troubles(
     let prometheus = async {
         let missing = || Error::failed("the monitoring host was not queried");
         let monitoring = remotes.get(&HostName::MONITORING).ok_or_else(missing)?;
-        Prometheus::new(&Endpoint::Unix(monitoring.forward(port(Web::Prometheus)).await?))
+        services::prometheus(monitoring).await
     };
     let intervals = (spec.monitoring.scrape_interval.get(), spec.monitoring.evaluation_interval.get());
     let is_spared = |unit: &str| unit == grafana::UNIT && !spec.grafana.required;

@@ -9,18 +9,16 @@ use std::time::Duration;
 
 use super::context::Context;
 use super::deployment::ANSWERS_WITHIN;
-use super::open::port;
 use super::outcome::Outcome;
+use super::services;
 use super::{annotations, grafana};
-use crate::cli::{VerifyArgs, Web};
+use crate::cli::VerifyArgs;
 use crate::drill::{Application, DrillHosts, Options, safety};
 use crate::duration::PromDuration;
 use crate::error::{Error, Exit, Result};
 use crate::event::Events;
 use crate::host::{HostName, Machine};
-use crate::http::alertmanager::Alertmanager;
-use crate::http::prometheus::Prometheus;
-use crate::http::{Endpoint, slack};
+use crate::http::slack;
 use crate::promql;
 use crate::provider::{self, Provider};
 use crate::remote::Remote;
@@ -250,8 +248,8 @@ async fn services<'a>(
         Receiver::Slack(_) => Inbox::of_counters(events),
     };
     let services = Services {
-        prometheus: Prometheus::new(&Endpoint::Unix(remote.forward(port(Web::Prometheus)).await?))?,
-        alertmanager: Alertmanager::new(&Endpoint::Unix(remote.forward(port(Web::Alertmanager)).await?))?,
+        prometheus: services::prometheus(remote).await?,
+        alertmanager: services::alertmanager(remote).await?,
         inbox,
     };
     Ok((services, watched))
