@@ -34,7 +34,8 @@ impl UpSummary {
         has_grafana: bool,
     ) -> Self {
         let mut summary = Self { warnings: warnings(reports.values()), ..Self::default() };
-        for machine in machines.filter(|machine| machine.name.role() == Role::APP) {
+        let deployed = machines.filter(|machine| machine.name.role() == Role::APP && spec.app.deploy);
+        for machine in deployed {
             let address = machine.public.unwrap_or(machine.address);
             summary.urls.insert(machine.name, url(address, spec.app.port.get()));
             if reports.get(&machine.name).is_some_and(|report| !report.accepts(address)) {

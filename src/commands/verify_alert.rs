@@ -195,6 +195,10 @@ fn drill_of(spec: &Spec, rule: &Rule) -> DrillKind {
     let none = |because: &str| DrillKind::None { because: because.to_owned() };
     let entry = spec.alerts.get(rule.name.as_str()).and_then(|alert| spec.catalogue.entry(&rule.name, alert));
     match entry.map(|entry| entry.drill.clone()) {
+        Some(DrillKind::Stop { units, job }) => match spec.app.stopped(units) {
+            Some(units) => DrillKind::Stop { units, job },
+            None => none("monctl does not deploy the application, and `app.unit` does not name its unit"),
+        },
         Some(DrillKind::Requests { .. } | DrillKind::SlowRequests)
             if spec.app.metrics() == Metrics::Builtin =>
         {

@@ -127,7 +127,8 @@ impl Traffic {
             "sending a visitor's requests to the application until it was scraped twice (every {scrape_interval}) and \
              the panels were queried"
         ));
-        let hosts = machines.iter().filter(|machine| machine.name.role() == Role::APP);
+        // An application that monctl does not deploy gets no requests.
+        let hosts = machines.iter().filter(|machine| machine.name.role() == Role::APP && spec.app.deploy);
         let apps = try_join_all(hosts.map(async |machine| {
             let app = Remote::connect(machine, ANSWERS_WITHIN, events).await?;
             let site = DrillHosts { app: &app, monitoring: &monitoring };

@@ -180,7 +180,7 @@ impl DrillPlan<'_> {
                     HostFault::Inodes { percent },
                 )
             }
-            DrillKind::Stop { units } => (gone(threshold), HostFault::Stop { units: units.clone() }),
+            DrillKind::Stop { units, .. } => (gone(threshold), HostFault::Stop { units: units.clone() }),
             DrillKind::FailingUnit => (gone(threshold), HostFault::FailingUnit),
             DrillKind::Requests { status } => self.bad_requests(*status, measured)?,
             DrillKind::SlowRequests => self.slow_requests(measured)?,

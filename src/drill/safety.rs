@@ -68,7 +68,7 @@ impl Footprint {
             DrillKind::Disk => (&[NodeExporter], &[Space]),
             DrillKind::Inodes => (&[NodeExporter], &[Inodes]),
             DrillKind::FailingUnit => (&[NodeExporter], &[Units]),
-            DrillKind::Stop { units } => return Some(Self::of_stopped(units)),
+            DrillKind::Stop { units, .. } => return Some(Self::of_stopped(units)),
             DrillKind::Requests { .. } => (&[Application, ApplicationMetrics], &[Traffic]),
             // On a host whose CPUs are busy all responses may be late.
             DrillKind::SlowRequests => (&[Application, ApplicationMetrics, Cpu], &[Traffic]),
@@ -102,9 +102,9 @@ impl Footprint {
 /// The job whose target has to be up for the drill to be observed.
 pub fn watched_job(kind: &DrillKind) -> &str {
     let of_application = match kind {
-        DrillKind::Run { job, .. } => return job,
+        DrillKind::Run { job, .. } | DrillKind::Stop { job: Some(job), .. } => return job,
         DrillKind::Requests { .. } | DrillKind::SlowRequests | DrillKind::ReplacedWorkers => true,
-        DrillKind::Stop { units } => !units.iter().all(|unit| broken(unit) == [NodeExporter]),
+        DrillKind::Stop { units, .. } => !units.iter().all(|unit| broken(unit) == [NodeExporter]),
         _ => false,
     };
     if of_application { "django-instance" } else { "node-exporter" }
@@ -144,12 +144,12 @@ pub fn safety(kind: &DrillKind) -> Option<Safety> {
             "a file system of 1000 inodes in memory, mounted over an empty directory such as /mnt",
             "it is unmounted",
         ),
-        DrillKind::Stop { units } if units.iter().any(|unit| broken(unit).contains(&Application)) => (
+        DrillKind::Stop { units, .. } if units.iter().any(|unit| broken(unit).contains(&Application)) => (
             "the application is down during the drill",
             "only running units that start at boot are stopped",
             "systemd starts it again",
         ),
-        DrillKind::Stop { units } if units.iter().any(|unit| broken(unit).contains(&NodeExporter)) => (
+        DrillKind::Stop { units, .. } if units.iter().any(|unit| broken(unit).contains(&NodeExporter)) => (
             "its metrics have a gap, and while its alert fires, it inhibits all others of the host, real ones too",
             "only running units that start at boot are stopped",
             "systemd starts it again",
@@ -183,7 +183,7 @@ pub fn safety(kind: &DrillKind) -> Option<Safety> {
         ),
         DrillKind::None { .. } => return None,
     };
-    let is_felt = matches!(kind, DrillKind::Stop { units } if units.iter().any(|unit| broken(unit).contains(&Application)));
+    let is_felt = matches!(kind, DrillKind::Stop { units, .. } if units.iter().any(|unit| broken(unit).contains(&Application)));
     Some(Safety { danger: danger.to_owned(), guard, undo, is_felt })
 }
 
@@ -197,7 +197,7 @@ mod tests {
 
     #[test]
     fn drills_run_at_the_same_time_if_they_do_not_disturb_each_other() {
-        let stop = |unit: &str| DrillKind::Stop { units: vec![unit.into()] };
+        let stop = |unit: &str| DrillKind::Stop { units: vec![unit.into()], job: None };
         let (exporter, app) = (stop("monctl-node-exporter.service"), stop("monctl-app.service"));
         let bad = DrillKind::Requests { status: 503 };
         for (one, other, agree) in [

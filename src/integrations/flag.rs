@@ -14,6 +14,16 @@ pub enum Flag {
     Exporter,
     /// `app.metrics` is `builtin`.
     Builtin,
+    /// The application's requests are counted, in whichever way.
+    Counted,
+    /// Something else deploys the application: `app.deploy` is false.
+    Observed,
+    /// `app.unit` names the unit of such an application.
+    Unit,
+    /// `app.url` names the URL of its health checks.
+    Url,
+    /// `app.metrics_url` names the URL of its metrics.
+    Relayed,
     /// The spec names no existing Grafana.
     Grafana,
     /// Some alert monitors the monitoring itself.

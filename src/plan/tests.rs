@@ -95,7 +95,7 @@ fn a_missing_release_is_not_a_change() {
 
 /// The playbook of a role with the integrations of the program.
 fn playbook(role: Role) -> Playbook {
-    Playbook::of(role, Integration::builtin()).unwrap()
+    Playbook::of(role, &BTreeSet::new(), Integration::builtin()).unwrap()
 }
 
 const SECRET: &str = "hunter2";

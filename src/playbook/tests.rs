@@ -2,7 +2,7 @@
 //! outputs of the facts script. Services have their own table; the last tests check the references of the
 //! playbooks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use super::*;
@@ -16,7 +16,7 @@ static ROLES: LazyLock<[Role; 3]> =
 
 /// The playbook of a role with the integrations of the program.
 fn playbook(role: Role) -> Playbook {
-    Playbook::of(role, Integration::builtin()).unwrap()
+    Playbook::of(role, &BTreeSet::new(), Integration::builtin()).unwrap()
 }
 
 /// A step as written in a playbook.

@@ -16,3 +16,19 @@ pub use python::python;
 pub use releases::releases;
 pub use requirements::requirements;
 pub use tree::{AppFolder, app_folder};
+
+use crate::error::Result;
+use crate::spec::Loaded;
+
+/// The application's folder with what the user should know about it; none of an application that monctl does not deploy.
+///
+/// # Errors
+/// See [`app_folder`].
+pub fn application(loaded: &Loaded) -> Result<Option<(AppFolder, Notices)>> {
+    if !loaded.spec.app.deploy {
+        return Ok(None);
+    }
+    let folder = app_folder(&loaded.app_dir(), &loaded.spec.app.include)?;
+    let notices = notices(&folder, loaded);
+    Ok(Some((folder, notices)))
+}

@@ -39,6 +39,9 @@ const WEBHOOK: &str = "alertmanager/slack-webhook-url";
 /// Grafana's own files, which only monctl's own Grafana needs.
 const GRAFANA: [&str; 2] = ["grafana/", "systemd/monctl-grafana.service"];
 
+/// The application's own files, which only one that monctl deploys needs.
+const APPLICATION: [&str; 3] = ["app/", "environment/", "systemd/monctl-app"];
+
 /// The folder of those of severities.
 const WEBHOOKS: &str = "alertmanager/webhooks/";
 
@@ -56,7 +59,9 @@ impl Bundle {
         let context =
             tera::Context::from_serialize(&TemplateContext::new(spec, addresses)).map_err(broken)?;
         let mut files = BTreeMap::new();
-        for name in templates::rendered().filter(|name| ![FIREWALL, PROCESS].contains(name)) {
+        let is_needed = |name: &&str| spec.app.deploy || !is_of_application(name);
+        for name in templates::rendered().filter(|name| ![FIREWALL, PROCESS].contains(name)).filter(is_needed)
+        {
             let text = ENGINE.render(name, &context).map_err(broken)?;
             files.insert(name.to_owned(), with_heartbeat(&text));
         }
@@ -65,8 +70,11 @@ impl Bundle {
         for integration in spec.catalogue.integrations() {
             files.extend(of_integration(integration, spec, &context)?);
         }
-        files.extend(templates::verbatim().map(|(name, text)| (name.to_owned(), Content::text(text))));
-        files.insert(ENVIRONMENT.to_owned(), environment::content(&spec.app)?);
+        let verbatim = templates::verbatim().filter(|(name, _)| is_needed(name));
+        files.extend(verbatim.map(|(name, text)| (name.to_owned(), Content::text(text))));
+        if spec.app.deploy {
+            files.insert(ENVIRONMENT.to_owned(), environment::content(&spec.app)?);
+        }
         files.insert(WEBHOOK.to_owned(), webhook(spec));
         files.extend(severity_webhooks(spec));
         files.extend(bot_token(spec));
@@ -101,6 +109,10 @@ impl Bundle {
     pub fn folder<'a>(&'a self, folder: &'a str) -> impl Iterator<Item = (&'a str, &'a Content)> {
         self.iter().filter_map(move |(name, content)| Some((name.strip_prefix(folder)?, content)))
     }
+}
+
+fn is_of_application(name: &str) -> bool {
+    APPLICATION.iter().any(|start| name.starts_with(start))
 }
 
 /// An integration's files for hosts: its units, rendered for each of its roles, and its other files as they are.

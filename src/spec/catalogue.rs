@@ -18,12 +18,11 @@ pub use self::counts::Counts;
 pub use self::trial::{LabelValues, Sees, Series, Trial, TrialCase, Usual};
 pub use self::unit::ThresholdUnit;
 use super::alert::Alert;
-use super::app::Metrics;
 use super::drill::DrillKind;
 use super::names::AlertName;
 use crate::duration::PromDuration;
 use crate::error::{Error, Result};
-use crate::integrations::Integration;
+use crate::integrations::{Flag, Integration};
 
 #[expect(clippy::expect_used, reason = "the files are embedded and a test reads them all")]
 static BUILTIN: LazyLock<Catalogue> =
@@ -80,9 +79,9 @@ pub struct CatalogueAlert {
     /// Whether a spec without a section `alerts` leaves it out.
     #[serde(default)]
     pub optional: bool,
-    /// The way of counting requests that its metrics need.
+    /// The flag of the spec that its metrics need, such as a way of counting requests.
     #[serde(default)]
-    pub only: Option<Metrics>,
+    pub only: Option<Flag>,
     /// The metrics that the alert needs to fire.
     pub needs: Vec<String>,
     /// Those of them that exist only after a first event, such as the first request or the first error.

@@ -18,8 +18,11 @@ pub enum DrillKind {
     Inodes,
     /// Services are stopped.
     Stop {
-        /// Names of units; a socket before its service.
+        /// Names of units; a socket before its service. `app.unit` is the setting of the spec.
         units: Vec<String>,
+        /// The scrape job that sees the fault; by default the one of the unit that monctl installs.
+        #[serde(default)]
+        job: Option<String>,
     },
     /// A unit created for the drill fails.
     FailingUnit,

@@ -3,6 +3,7 @@
 use std::env;
 use std::path::{Path, PathBuf};
 
+use super::app::Metrics;
 use super::catalogue::Catalogue;
 use super::env_file::{self, FileVariables};
 use super::excerpt::Excerpt;
@@ -15,7 +16,7 @@ use super::provider::ProviderSettings;
 use super::schema::json_schema;
 use super::source::{Origin, SpecFile};
 use super::tree::{Node, Value};
-use super::{detect, home, schema_check, semantics};
+use super::{deploy, detect, home, schema_check, semantics};
 use crate::bounded::{SMALL_FILE_BYTES, read_at_most};
 use crate::error::{Error, Result};
 
@@ -130,6 +131,11 @@ fn read(source: SpecFile) -> Result<Loaded> {
     let (file_variables, of_env_file) = env_file::read(&mut spec.app, base);
     let mut spec = decided(spec, &root, base, &file_variables);
     let mut findings: Vec<SpecFinding> = count(&mut spec, counted).into_iter().collect();
+    let has = |key: &str| root.get(["app", key]).is_some();
+    findings.extend(deploy::check(&spec, &has));
+    if spec.app.deploy && !has("path") {
+        faulty.insert("app.path".into());
+    }
     findings.extend(of_env_file);
     let mentions =
         |name: &str| detect::settings_mention(&base.join(&spec.app.path), &spec.app, &file_variables, name);
@@ -166,7 +172,12 @@ fn count(spec: &mut Spec, counted: bool) -> Option<SpecFinding> {
 
 /// Fills in defaults that depend on other files.
 fn decided(mut spec: Spec, root: &Node, base: &Path, variables: &FileVariables) -> Spec {
-    detect::decide(&base.join(&spec.app.path), &mut spec.app, variables);
+    if spec.app.deploy {
+        detect::decide(&base.join(&spec.app.path), &mut spec.app, variables);
+    } else {
+        // Only the project's own metrics can be scraped.
+        spec.app.metrics = Some(Metrics::Builtin);
+    }
     if !root.has("alerts") {
         let all = spec.catalogue.default_alerts();
         let fits = |name: &str| lacks(name, &spec).is_none() && !has_no_lasting_receiver(name, &spec);

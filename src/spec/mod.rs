@@ -7,6 +7,7 @@ mod app;
 mod app_names;
 mod aws;
 mod catalogue;
+mod deploy;
 mod detect;
 mod drill;
 mod ec2_names;

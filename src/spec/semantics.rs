@@ -32,7 +32,10 @@ pub(super) fn check(spec: &Spec, base: &Path, mentions: &dyn Fn(&str) -> bool) -
     discovery(spec, &mut findings);
     secrets(spec, &mut findings);
     grafana(&spec.grafana, base, &mut findings);
-    project_folder::check(&spec.app, base, &mut findings);
+    // Of other applications, there is no folder.
+    if spec.app.deploy {
+        project_folder::check(&spec.app, base, &mut findings);
+    }
     processes::check(&spec.app, &mut findings);
     metrics_path(spec, &mut findings);
     releases(&spec.monitoring.install, base, &mut findings);
@@ -254,6 +257,7 @@ fn ports(spec: &Spec, findings: &mut Vec<SpecFinding>) {
         let is_beside = |other: &&&Scraped| {
             other.port == job.port
                 && other.job != job.job
+                && !(other.is_of_settings && job.is_of_settings)
                 && other.roles.iter().any(|role| job.roles.contains(role))
         };
         if let Some(other) = exporters[..index].iter().find(is_beside) {

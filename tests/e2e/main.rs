@@ -31,3 +31,4 @@ mod test_project;
 mod traces;
 mod trust;
 mod turns;
+mod watched;

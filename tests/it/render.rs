@@ -176,7 +176,8 @@ fn a_host_of_a_further_role_has_node_exporter_behind_a_firewall_and_nothing_else
     let text = |name: &str| bundle.get(name).unwrap().masked().into_owned();
     assert!(text("roles/db/nftables/rules.nft").contains("tcp dport { 9100 } jump metrics"));
     let steps = |role: &str| {
-        let playbook = Playbook::of(role.parse().unwrap(), spec.catalogue.integrations()).unwrap();
+        let playbook =
+            Playbook::of(role.parse().unwrap(), &spec.flags(), spec.catalogue.integrations()).unwrap();
         playbook.steps.iter().map(|step| step.id.to_string()).collect::<Vec<_>>()
     };
     let of_node = ["packages", "node-exporter-release", "node-exporter-user", "node-exporter"];

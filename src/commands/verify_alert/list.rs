@@ -62,7 +62,7 @@ fn what(kind: &DrillKind) -> String {
         DrillKind::Memory => "stress-ng takes memory".into(),
         DrillKind::Disk => "a small file system is filled".into(),
         DrillKind::Inodes => "the inodes of a small file system are used up".into(),
-        DrillKind::Stop { units } => format!("stops {}", units.join(", ")),
+        DrillKind::Stop { units, .. } => format!("stops {}", units.join(", ")),
         DrillKind::FailingUnit => "a unit fails on purpose".into(),
         DrillKind::Requests { status } => format!("real requests are answered with {status}"),
         DrillKind::SlowRequests => "real requests are answered late".into(),
