@@ -193,8 +193,10 @@ fn drillable(spec: &Spec, rule: Rule) -> Result<Wanted> {
 /// The drill of a rule in this spec.
 fn drill_of(spec: &Spec, rule: &Rule) -> DrillKind {
     let none = |because: &str| DrillKind::None { because: because.to_owned() };
-    let entry = spec.alerts.get(rule.name.as_str()).and_then(|alert| spec.catalogue.entry(&rule.name, alert));
-    match entry.map(|entry| entry.drill.clone()) {
+    let alert = spec.alerts.get(rule.name.as_str());
+    let of_catalogue =
+        || alert.and_then(|alert| Some(spec.catalogue.entry(&rule.name, alert)?.drill.clone()));
+    match alert.and_then(|alert| alert.drill.clone()).or_else(of_catalogue) {
         Some(DrillKind::Stop { units, job }) => match spec.app.stopped(units) {
             Some(units) => DrillKind::Stop { units, job },
             None => none("monctl does not deploy the application, and `app.unit` does not name its unit"),
@@ -206,7 +208,9 @@ fn drill_of(spec: &Spec, rule: &Rule) -> DrillKind {
         }
         Some(kind) => kind,
         None if promql::is_cpu_usage(&rule.expr) => DrillKind::Cpu,
-        None => none("monctl does not know how to make your own rule fire"),
+        None => none(
+            "monctl does not know how to make your own rule fire; declare its `drill`, see docs/drills.md",
+        ),
     }
 }
 

@@ -116,7 +116,8 @@ impl Playbook {
     /// If the steps of an integration are not valid, a process has the unit of another step, or a step installs a
     /// release that no catalogue has.
     pub fn of_inputs(role: Role, inputs: &Inputs) -> Result<Self> {
-        let playbook = Self::of(role, &inputs.flags, &inputs.integrations)?.with_processes(&inputs.processes)?;
+        let playbook =
+            Self::of(role, &inputs.flags, &inputs.integrations)?.with_processes(&inputs.processes)?;
         for step in playbook.steps(inputs) {
             if let StepKind::Archive(archive) = &step.kind {
                 archive.check(&step.id, inputs)?;

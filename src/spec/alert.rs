@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::drill::DrillKind;
 use super::names::{BaseUrl, LabelName};
 use crate::duration::PromDuration;
 
@@ -37,6 +38,8 @@ pub struct Alert {
     pub action: Option<String>,
     /// The URL of a page about the alert. Defaults to the catalogue's runbook.
     pub runbook_url: Option<BaseUrl>,
+    /// The fault that `monctl verify-alert` injects. Defaults to the drill of a catalogue alert; see docs/drills.md.
+    pub drill: Option<DrillKind>,
     /// Additional labels.
     pub labels: BTreeMap<LabelName, String>,
 }

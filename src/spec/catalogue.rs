@@ -144,7 +144,8 @@ impl CatalogueAlert {
         if self.trials.is_empty() {
             return Some("it has no rule tests: write at least one of `trials`".to_owned());
         }
-        self.drill.fault(integration.scrape_jobs())
+        let jobs = integration.scrape_jobs().iter().map(|job| job.job.as_str());
+        self.drill.fault(jobs).map(|(key, fault)| format!("`{key}` of the drill: {fault}"))
     }
 
     /// Whether the last values of its gauges count for a while after a failed scrape.

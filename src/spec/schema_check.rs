@@ -71,11 +71,32 @@ impl<'a> Walk<'a> {
             }
             ([], value) => Err(format!("expected {}, found {}", expectation(&leaves), value.kind())),
             ([leaf], _) if leaf.get("const").is_none() => self.leaf(leaf, node, path),
+            (forms, Value::Map(entries)) if tag(forms).is_some() => self.tagged(forms, entries, node, path),
             (forms, Value::Map(entries)) => match form(forms, entries) {
                 Some(leaf) => self.leaf(leaf, node, path),
                 None => Err(format!("expected {}", expectation(forms))),
             },
             (words, _) => self.word(words, &leaves, node),
+        }
+    }
+
+    /// A mapping whose form is chosen by the word of one of its keys.
+    fn tagged(&mut self, forms: &[&'a Json], entries: &[(Key, Node)], node: &Node, path: &KeyPath) -> Read {
+        let Some(tag) = tag(forms) else { return Err(format!("expected {}", expectation(forms))) };
+        let words: Vec<&Json> = forms.iter().map(|form| &form["properties"][tag]).collect();
+        let Some((_, chosen)) = entries.iter().find(|(key, _)| key.text == tag) else {
+            return Err(format!("`{tag}` is missing; expected {}", expectation(&words)));
+        };
+        match self.word(&words, &words, chosen) {
+            Ok(word) => match forms.iter().find(|form| form["properties"][tag]["const"] == word) {
+                Some(form) => self.leaf(form, node, path),
+                None => Err(format!("expected {}", expectation(&words))),
+            },
+            Err(message) => {
+                self.problem(chosen.place, message);
+                self.faulty.insert(path.clone());
+                Ok(self.stand_in(forms[0]))
+            }
         }
     }
 
@@ -288,6 +309,14 @@ const fn is_plain(value: &Value) -> bool {
     matches!(value, Value::Bool(_) | Value::Integer(_) | Value::Float(_))
 }
 
+/// The key whose word distinguishes the alternatives of a mapping.
+fn tag<'a>(forms: &[&'a Json]) -> Option<&'a str> {
+    let names = forms.first()?["properties"].as_object()?.keys();
+    let distinguishes =
+        |name: &&String| forms.iter().all(|form| form["properties"][name.as_str()].get("const").is_some());
+    names.into_iter().find(distinguishes).map(String::as_str)
+}
+
 /// The alternative of a mapping that its only key selects.
 fn form<'a>(forms: &[&'a Json], entries: &[(Key, Node)]) -> Option<&'a Json> {
     let [(key, _)] = entries else { return None };
@@ -296,11 +325,12 @@ fn form<'a>(forms: &[&'a Json], entries: &[(Key, Node)]) -> Option<&'a Json> {
 
 /// What the alternatives accept, in words.
 fn expectation(leaves: &[&Json]) -> String {
-    let keys: Vec<String> = leaves
+    let mut keys: Vec<String> = leaves
         .iter()
         .filter(|leaf| leaves.len() > 1 && leaf["type"] == "object")
         .filter_map(|leaf| leaf["required"][0].as_str().map(|key| format!("`{key}`")))
         .collect();
+    keys.dedup();
     let mut words: Vec<String> = Vec::new();
     for leaf in leaves {
         let kind = leaf["type"].get(0).unwrap_or(&leaf["type"]).as_str();

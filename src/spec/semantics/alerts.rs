@@ -3,6 +3,7 @@
 use super::super::alert::Alert;
 use super::super::app::Metrics;
 use super::super::catalogue::{Catalogue, CatalogueAlert, Counts};
+use super::super::drill::DrillKind;
 use super::super::lack::lacks;
 use super::super::model::Spec;
 use super::super::monitoring::Monitoring;
@@ -11,6 +12,7 @@ use super::super::promql::{PromqlFault, fault as promql_fault};
 use super::super::template;
 use super::{KeyPath, SpecFinding};
 use crate::duration::PromDuration;
+use crate::promql::is_cpu_usage;
 use crate::spec::suggest::suggestion;
 
 /// Checks all alerts; `mentions` returns whether the project's settings name something.
@@ -22,6 +24,7 @@ pub(super) fn check(spec: &Spec, mentions: &dyn Fn(&str) -> bool, findings: &mut
             findings.push(SpecFinding::new(path, message));
         };
         one(name, alert, &spec.catalogue, &mut find);
+        drill(name, alert, spec, &mut find);
         labels(alert, spec.catalogue.entry(name.as_str(), alert).is_some(), &mut find);
         let Some(entry) = spec.catalogue.entry(name.as_str(), alert) else {
             templates(&at, alert, findings);
@@ -58,6 +61,31 @@ fn one(name: &AlertName, alert: &Alert, catalogue: &Catalogue, find: &mut impl F
             let near = suggestion(name.as_str(), catalogue.names());
             find(&[], format!("the catalogue has no alert `{name}`, and this one has no `expr`{near}"));
         }
+    }
+}
+
+/// A drill that cannot cause what the alert detects.
+fn drill(name: &AlertName, alert: &Alert, spec: &Spec, find: &mut impl FnMut(&[&str], String)) {
+    let Some(drill) = &alert.drill else { return };
+    let jobs = spec.scraped();
+    if let Some((key, message)) = drill.fault(jobs.iter().map(|job| job.job)) {
+        find(&["drill", key], message);
+    }
+    let of_catalogue = spec.catalogue.entry(name.as_str(), alert);
+    let is_of_cpu = match (&alert.expr, of_catalogue) {
+        (Some(expr), _) => is_cpu_usage(expr),
+        (None, entry) => entry.is_some_and(|entry| entry.drill == DrillKind::Cpu),
+    };
+    if *drill == DrillKind::Cpu && !is_of_cpu {
+        find(
+            &["drill"],
+            "this drill makes CPUs busy, and the alert is not about the usage of CPUs in percent".to_owned(),
+        );
+    }
+    let needs_exporter = matches!(drill, DrillKind::Requests { .. } | DrillKind::SlowRequests);
+    if needs_exporter && spec.app.metrics() == Metrics::Builtin {
+        let message = "with `metrics: builtin` monctl cannot answer requests in place of the application";
+        find(&["drill"], message.to_owned());
     }
 }
 
