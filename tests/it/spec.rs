@@ -637,7 +637,7 @@ fn an_application_that_something_else_deploys_has_keys_of_its_own() {
         ),
         ("  deploy: false\n  unit: shop\n", "6:9", "`shop` is not valid: write the full name of the service"),
         ("  deploy: false\n  url: shop\n", "6:8", "`shop` is not valid: a base URL begins with"),
-        ("  unit: shop.service\n", "4:1", "`path` is missing in `app`"),
+        ("  unit: shop.service\n", "5:3", "`path` is missing in `app`"),
         ("  path: site\n  unit: shop.service\n", "6:9", "leave it out, or add `deploy: false`"),
     ] {
         render(&text(app))

@@ -83,6 +83,7 @@ fn each_dashboard_is_a_file_with_its_own_uid() {
     let files: BTreeSet<String> = [templates.join("dashboards")]
         .into_iter()
         .chain(integrations)
+        .filter(|folder| folder.is_dir())
         .flat_map(|folder| of(&folder))
         .filter(|path| path.extension().is_some_and(|end| end == "json"))
         .map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned())
