@@ -676,14 +676,9 @@ fn of_an_application_that_something_else_deploys_only_what_is_known_is_watched()
     };
     let unit = rendered("unit: shop.service");
     assert!(unit.contains("watch.py --port 9101 --unit \"shop.service\"\n"), "{unit}");
-    for absent in [
-        "monctl-app",
-        "gunicorn",
-        "django-instance",
-        "monctl_django",
-        "HighServerErrorRate",
-        "HealthCheckFailing",
-    ] {
+    for absent in
+        ["monctl-app", "gunicorn", "AppDown", "monctl_django", "HighServerErrorRate", "HealthCheckFailing"]
+    {
         assert!(!unit.contains(absent), "{absent}");
     }
     let all = rendered(

@@ -33,6 +33,9 @@ fn spec(alerts: &str, more: &str) -> Spec {
     );
     let mut spec = load(&Project::with_spec(&text).path("monctl.yaml")).unwrap().spec;
     if !watched.is_empty() {
+        // Both kinds of metrics are scraped then.
+        spec.app.deploy = false;
+        spec.app.metrics_url = Some("http://127.0.0.1:8000/metrics".parse().unwrap());
         spec.alerts.extend(serde_saphyr::from_str::<BTreeMap<AlertName, Alert>>(&watched.concat()).unwrap());
     }
     spec
