@@ -75,10 +75,11 @@ impl Deployment {
         let bundle = Bundle::render(spec, &Addresses::default())?;
         let added = bundle.get(ADDED_REQUIREMENTS).map(|content| content.masked().into_owned());
         let mirror = spec.monitoring.install.releases().mirror.as_ref();
-        let (tree, notices, requirements) = match project::application(&loaded)? {
-            Some((folder, notices)) => {
+        let (folder, notices) = project::application(&loaded)?;
+        let (tree, requirements) = match folder {
+            Some(folder) => {
                 let tree = Tree { persistent: spec.app.persistent.clone(), ..folder.tree };
-                (tree, notices, requirements(&loaded, &added.unwrap_or_default(), mirror)?)
+                (tree, requirements(&loaded, &added.unwrap_or_default(), mirror)?)
             }
             None => Default::default(),
         };

@@ -33,7 +33,7 @@ pub(super) async fn run(args: &RenderArgs, context: &Context) -> Result<Outcome>
     }
     let bundle = Bundle::render(&loaded.spec, &addresses(args, &loaded.spec)?)?;
     let verdicts = check(&bundle)?;
-    let notices = project::application(&loaded)?.map(|(_, notices)| notices).unwrap_or_default();
+    let notices = project::application(&loaded)?.1;
     let warnings: Vec<String> = warnings(&loaded).into_iter().chain(notices.warnings).collect();
     for warning in &warnings {
         context.events.warn(warning.clone());

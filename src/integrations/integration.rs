@@ -33,7 +33,7 @@ pub struct Integration {
 }
 
 impl Integration {
-    /// The built-in ones, by name: `django`, `monitoring`, `node`.
+    /// The built-in ones, by name: `django`, `monitoring`, `node`, `watch`.
     pub fn builtin() -> &'static [Self] {
         &BUILTIN
     }

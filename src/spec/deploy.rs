@@ -1,9 +1,13 @@
 //! Which keys of `app` apply: those of an application that monctl deploys, or those of one that it only watches.
 
+use std::collections::BTreeSet;
+
 use super::app::App;
 use super::finding::SpecFinding;
 use super::model::Spec;
+use super::problem::Problem;
 use super::provider::ProviderSettings;
+use super::tree::{KeyPath, Node, Value};
 
 /// The keys about an application that something else deploys.
 const OBSERVED: [&str; 4] = ["unit", "url", "metrics_url", "host"];
@@ -18,9 +22,6 @@ pub(super) fn check(spec: &Spec, has: &dyn Fn(&str) -> bool) -> Vec<SpecFinding>
         findings.push(SpecFinding::new(path, message).about("app.deploy").about("provider"));
     };
     if spec.app.deploy {
-        if !has("path") {
-            find("app", "`path` is missing in `app`");
-        }
         for key in OBSERVED.into_iter().filter(|key| has(key)) {
             let message = format!(
                 "`{key}` is about an application that something else deploys; leave it out, or add `deploy: false`"
@@ -51,6 +52,16 @@ pub(super) fn check(spec: &Spec, has: &dyn Fn(&str) -> bool) -> Vec<SpecFinding>
         );
     }
     findings
+}
+
+/// Reports that the folder of an application that monctl deploys is missing. The schema cannot: other applications have
+/// none.
+pub(super) fn missing_path(root: &Node, faulty: &mut BTreeSet<KeyPath>) -> Option<Problem> {
+    let app = root.get(["app"]).filter(|app| matches!(app.value, Value::Map(_)))?;
+    if app.has("path") || !faulty.insert("app.path".into()) {
+        return None;
+    }
+    Some(Problem::new(app.place, "`path` is missing in `app`"))
 }
 
 /// The keys about an application that monctl deploys: all others.

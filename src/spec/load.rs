@@ -133,8 +133,8 @@ fn read(source: SpecFile) -> Result<Loaded> {
     let mut findings: Vec<SpecFinding> = count(&mut spec, counted).into_iter().collect();
     let has = |key: &str| root.get(["app", key]).is_some();
     findings.extend(deploy::check(&spec, &has));
-    if spec.app.deploy && !has("path") {
-        faulty.insert("app.path".into());
+    if spec.app.deploy {
+        problems.extend(deploy::missing_path(&root, &mut faulty));
     }
     findings.extend(of_env_file);
     let mentions =

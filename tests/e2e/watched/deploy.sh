@@ -1,3 +1,4 @@
+#!/bin/bash
 set -eu
 dpkg-query -W -f '${Package}\n' | LC_ALL=C sort >/root/clean
 apt-get -qq update

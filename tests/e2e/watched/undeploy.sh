@@ -1,3 +1,4 @@
+#!/bin/bash
 set -eu
 systemctl disable --now --quiet shop.service
 rm -r /srv/shop /etc/systemd/system/shop.service
