@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::names::{EnvName, SeverityName};
+use super::names::{EnvName, JobName, SeverityName};
+use super::target::{ScrapeTarget, TargetAuth};
 
 /// The source of a secret. The spec never contains the secret itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -38,6 +39,20 @@ pub enum SecretName {
     GrafanaToken,
     /// `app.env.NAME`.
     Env(EnvName),
+    /// `monitoring.targets.JOB.auth.basic.password`.
+    TargetPassword(JobName),
+    /// `monitoring.targets.JOB.auth.bearer`.
+    TargetToken(JobName),
+}
+
+impl SecretName {
+    /// The secret of a scrape target, if it has one.
+    pub fn of_target(job: &JobName, target: &ScrapeTarget) -> Option<Self> {
+        Some(match target.auth.as_ref()? {
+            TargetAuth::Basic(_) => Self::TargetPassword(job.clone()),
+            TargetAuth::Bearer(_) => Self::TargetToken(job.clone()),
+        })
+    }
 }
 
 impl fmt::Display for SecretName {
@@ -49,6 +64,8 @@ impl fmt::Display for SecretName {
             Self::HeartbeatUrl => f.write_str("notify.heartbeat_url"),
             Self::GrafanaToken => f.write_str("grafana.token"),
             Self::Env(name) => write!(f, "app.env.{name}"),
+            Self::TargetPassword(job) => write!(f, "monitoring.targets.{job}.auth.basic.password"),
+            Self::TargetToken(job) => write!(f, "monitoring.targets.{job}.auth.bearer"),
         }
     }
 }
