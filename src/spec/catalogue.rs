@@ -33,6 +33,8 @@ static BUILTIN: LazyLock<Catalogue> =
 pub const WATCHDOG: &str = "Watchdog";
 /// The alert that notifications fail.
 pub const NOTIFICATIONS_FAILING: &str = "NotificationsFailing";
+/// The alert that a target is not scraped.
+pub const TARGET_MISSING: &str = "TargetMissing";
 /// The alert that inhibits all others of its host.
 pub const HOST_DOWN: &str = "HostDown";
 

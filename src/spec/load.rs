@@ -148,7 +148,9 @@ fn read(source: SpecFile) -> Result<Loaded> {
         |name: &str| detect::settings_mention(&base.join(&spec.app.path), &spec.app, &file_variables, name);
     findings.extend(semantics::check(&spec, base, &mentions));
     findings.retain(|finding| finding.is_of_user(&faulty));
-    findings.extend(rules.findings.drain(..).filter(|finding| !homeless.iter().any(|it| it.path == finding.path)));
+    findings.extend(
+        rules.findings.drain(..).filter(|finding| !homeless.iter().any(|it| it.path == finding.path)),
+    );
     findings.extend(homeless);
     findings.retain(|finding| !rules.files.iter_mut().any(|file| file.take(&spec, finding)));
     problems

@@ -52,7 +52,7 @@ pub use app_names::*;
 pub use aws::*;
 pub use catalogue::{
     Amount, Catalogue, CatalogueAlert, Counts, HOST_DOWN, LabelValues, NOTIFICATIONS_FAILING, Sees, Series,
-    ThresholdUnit, Trial, TrialCase, Usual, WATCHDOG,
+    TARGET_MISSING, ThresholdUnit, Trial, TrialCase, Usual, WATCHDOG,
 };
 pub(crate) use detect::python;
 pub use drill::DrillKind;
@@ -64,7 +64,7 @@ pub use monitoring::*;
 pub use names::*;
 pub use notify::*;
 pub use process::*;
-pub(crate) use promql::{PromqlFault, fault as promql_fault};
+pub(crate) use promql::{PromqlFault, fault as promql_fault, metrics_of};
 pub use provider::*;
 pub use route::AlertRoute;
 pub(crate) use route::GROUP_INTERVAL;

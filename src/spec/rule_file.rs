@@ -118,6 +118,7 @@ pub(super) fn read(spec: &mut Spec, base: &Path) -> AllRules {
             continue;
         }
         let path = base.join(path);
+        let path = path.strip_prefix(".").unwrap_or(&path).to_owned();
         let text = match read_text(&path) {
             Ok(text) => text,
             Err(error) => {
@@ -195,12 +196,14 @@ impl ReadRules {
                         records.push(RecordingRule { record, expr: rule.expr, has_labels, origin });
                     }
                     (None, Some(alert)) => self.add_alert(spec, &place, alert, rule, labels, origin),
-                    (Some(_), Some(_)) => self.find(
-                        &place,
-                        "the rule has both `record` and `alert`; make two rules of it",
-                    ),
+                    (Some(_), Some(_)) => {
+                        self.find(&place, "the rule has both `record` and `alert`; make two rules of it")
+                    }
                     (None, None) => {
-                        self.find(&place, "the rule has neither `alert` nor `record`; add the one that you mean");
+                        self.find(
+                            &place,
+                            "the rule has neither `alert` nor `record`; add the one that you mean",
+                        );
                     }
                 }
             }
@@ -260,8 +263,7 @@ impl ReadRules {
     fn place(&self, path: &KeyPath, within: Option<(usize, usize)>) -> Place {
         let whole = self.origin.root.locate(path.keys());
         let text = &self.origin.source.text;
-        let inside =
-            |(at, width)| self.origin.root.get(path.keys())?.place_of_action(text, at, width);
+        let inside = |(at, width)| self.origin.root.get(path.keys())?.place_of_action(text, at, width);
         within.and_then(inside).unwrap_or(whole)
     }
 

@@ -29,12 +29,7 @@ pub(super) struct Repaired {
 }
 
 /// Walks the tree along the schema.
-pub(super) fn check(
-    schema: &Json,
-    root: &Node,
-    text: &str,
-    excerpt: fn(&str, Place) -> Excerpt,
-) -> Repaired {
+pub(super) fn check(schema: &Json, root: &Node, text: &str, excerpt: fn(&str, Place) -> Excerpt) -> Repaired {
     let mut walk = Walk { schema, text, excerpt, faulty: BTreeSet::new(), problems: Vec::new() };
     let json = walk.value(schema, root, &KeyPath::default()).unwrap_or_else(|| walk.stand_in(schema));
     Repaired { json, faulty: walk.faulty, problems: walk.problems }

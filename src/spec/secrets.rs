@@ -31,9 +31,11 @@ impl Spec {
             EnvValue::Secret(reference) => Some((SecretName::Env(name.clone()), reference)),
             EnvValue::Plain(_) => None,
         });
-        let targets = self.monitoring.targets.iter().filter_map(|(name, target)| {
-            Some((SecretName::of_target(name, target)?, target.secret()?))
-        });
+        let targets = self
+            .monitoring
+            .targets
+            .iter()
+            .filter_map(|(name, target)| Some((SecretName::of_target(name, target)?, target.secret()?)));
         slack.chain(severities).chain(heartbeat).chain(grafana).chain(variables).chain(targets)
     }
 }

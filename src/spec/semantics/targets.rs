@@ -50,7 +50,9 @@ fn one(at: &KeyPath, target: &ScrapeTarget, base: &Path, findings: &mut Vec<Spec
     }
     for label in target.labels.keys().map(|label| label.as_str()) {
         let message = match label {
-            "job" | "instance" => "Prometheus sets this label to the name of the job and to the target's address",
+            "job" | "instance" => {
+                "Prometheus sets this label to the name of the job and to the target's address"
+            }
             "severity" | "alertname" => "alerts are known and routed by this label, which their rules set",
             _ if label.starts_with("__") => "labels that begin with `__` are Prometheus' own",
             _ => continue,
@@ -77,7 +79,9 @@ fn one(at: &KeyPath, target: &ScrapeTarget, base: &Path, findings: &mut Vec<Spec
     if let Some(path) = &tls.ca_file {
         let path = base.join(path);
         let message = match &tls.ca {
-            None => format!("cannot read `{}` as text; name a PEM file, relative to the spec", path.display()),
+            None => {
+                format!("cannot read `{}` as text; name a PEM file, relative to the spec", path.display())
+            }
             Some(text) if text.contains("PRIVATE KEY") => {
                 format!("`{}` holds a private key; name a file with certificates only", path.display())
             }
