@@ -25,7 +25,7 @@ use crate::promql;
 use crate::provider::{self, Provider};
 use crate::remote::Remote;
 use crate::render::{Rule, rules};
-use crate::spec::{DrillKind, Loaded, Meaning, Metrics, Receiver, SecretName, Secrets, Spec, load};
+use crate::spec::{DrillKind, Loaded, Metrics, Receiver, RuleMeaning, SecretName, Secrets, Spec, load};
 use crate::timing::{Fault, Mutes, TimingSettings, predict};
 use crate::verify::{self, Inbox, MessageChannels, Reader, Request, Round, Services, Slot, Subject, Watched};
 
@@ -187,7 +187,7 @@ fn drillable(spec: &Spec, rule: Rule) -> Result<Wanted> {
     if let DrillKind::None { because } = &kind {
         return Err(refused(because));
     }
-    if let Meaning::Unknown(why) = rule.meaning {
+    if let RuleMeaning::Unknown(why) = rule.meaning {
         return Err(refused(why));
     }
     let settings = TimingSettings::of_rule(spec, &rule)

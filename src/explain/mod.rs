@@ -19,7 +19,7 @@ use crate::promql::{
     Bounds, Comparison, Conditions, Reading, Signal, Threshold, conditions, is_cpu_usage, read,
 };
 use crate::render::Rule;
-use crate::spec::{AlertRoute, Meaning, Mute, Receiver, Spec};
+use crate::spec::{AlertRoute, Mute, Receiver, RuleMeaning, Spec};
 use crate::timing::{
     Effect, Ending, Fault, Prediction, Remedies, StressCommand, TimingSettings, chance_of, is_certain,
     phrases, predict,
@@ -130,8 +130,8 @@ impl Explanation {
             repeat_interval: Millis(route.repeat_interval().get()),
             mute: route.mute().to_vec(),
             unknown: match &rule.meaning {
-                Meaning::Known(_) => None,
-                Meaning::Unknown(why) => Some(*why),
+                RuleMeaning::Known(_) => None,
+                RuleMeaning::Unknown(why) => Some(*why),
             },
             way: AlertPath::new(spec, rule, custom),
         }

@@ -10,7 +10,7 @@ use super::parameters::Parameters;
 use super::quote::go_text;
 use crate::duration::PromDuration;
 use crate::spec::{
-    Alert, AlertName, BaseUrl, CatalogueAlert, HOST_DOWN, Meaning, RuleOrigin, Spec, ThresholdUnit,
+    Alert, AlertName, BaseUrl, CatalogueAlert, HOST_DOWN, RuleMeaning, RuleOrigin, Spec, ThresholdUnit,
 };
 
 /// A complete alerting rule. Labels and annotations are Prometheus templates.
@@ -49,7 +49,7 @@ pub struct Rule {
     pub origin: Option<RuleOrigin>,
     /// What its expression comes down to without recorded series.
     #[serde(skip)]
-    pub meaning: Meaning,
+    pub meaning: RuleMeaning,
 }
 
 impl Rule {
@@ -113,7 +113,7 @@ impl Writer<'_> {
         Rule {
             name: name.to_string(),
             group: entry.group.clone(),
-            meaning: Meaning::Known(expr.clone()),
+            meaning: RuleMeaning::Known(expr.clone()),
             expr,
             hold: Some(parameters.hold),
             keep_firing_for: None,

@@ -166,9 +166,10 @@ fn read(source: SpecFile) -> Result<Loaded> {
 
 const REMEDY: &str = "`monctl schema` prints the keys of a spec; see `examples/` for specs to start from";
 
-/// Reads the CAs of scrape targets. A file that cannot be read is reported elsewhere.
+/// Reads the CAs of scrape targets.
 fn target_cas(spec: &mut Spec, base: &Path) {
     for tls in spec.monitoring.targets.values_mut().filter_map(|target| target.tls.as_mut()) {
+        // The check of targets reports a file that cannot be read.
         tls.ca = tls.ca_file.as_ref().and_then(|path| read_text(&base.join(path)).ok());
     }
 }

@@ -7,7 +7,6 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::names::{EnvName, JobName, SeverityName};
-use super::target::{ScrapeTarget, TargetAuth};
 
 /// The source of a secret. The spec never contains the secret itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -43,16 +42,6 @@ pub enum SecretName {
     TargetPassword(JobName),
     /// `monitoring.targets.JOB.auth.bearer`.
     TargetToken(JobName),
-}
-
-impl SecretName {
-    /// The secret of a scrape target, if it has one.
-    pub fn of_target(job: &JobName, target: &ScrapeTarget) -> Option<Self> {
-        Some(match target.auth.as_ref()? {
-            TargetAuth::Basic(_) => Self::TargetPassword(job.clone()),
-            TargetAuth::Bearer(_) => Self::TargetToken(job.clone()),
-        })
-    }
 }
 
 impl fmt::Display for SecretName {

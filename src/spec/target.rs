@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::names::{HostPort, LabelName, UrlPath};
-use super::secret_ref::SecretRef;
+use super::names::{HostPort, JobName, LabelName, UrlPath};
+use super::secret_ref::{SecretName, SecretRef};
 
 /// A scrape job of the user's own.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -113,5 +113,15 @@ impl ScrapeTarget {
             TargetAuth::Basic(basic) => Some(&mut basic.password),
             TargetAuth::Bearer(token) => Some(token),
         }
+    }
+}
+
+impl SecretName {
+    /// The secret of a scrape target, if it has one.
+    pub fn of_target(job: &JobName, target: &ScrapeTarget) -> Option<Self> {
+        Some(match target.auth.as_ref()? {
+            TargetAuth::Basic(_) => Self::TargetPassword(job.clone()),
+            TargetAuth::Bearer(_) => Self::TargetToken(job.clone()),
+        })
     }
 }

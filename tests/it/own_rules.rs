@@ -90,8 +90,8 @@ fn each_mistake_in_a_rule_file_has_its_place_and_a_remedy() {
         "5:15",
         "not valid PromQL: `(` is never closed",
     );
-    mistake("$value", "$valu", "11:", "undefined variable");
-    mistake("$labels.job", "$lables.job", "12:", "undefined variable");
+    mistake("$value", "$valu", "11:", "there is no variable `$");
+    mistake("$labels.job", "$lables.job", "12:", "there is no variable `$");
     mistake(
         "alert: ShopErrors",
         "alert: HighCPUUsage",
@@ -153,7 +153,7 @@ fn problems_of_the_spec_and_of_its_rule_files_are_reported_together() {
 #[test]
 fn a_rule_file_that_cannot_be_used_is_reported_where_the_spec_names_it() {
     for (files, message) in [
-        ("[other.yml]", "monctl.yaml:7:21: cannot read the rule file `other.yml`: "),
+        ("[other.yml]", "monctl.yaml:7:22: cannot read the rule file `other.yml`: "),
         ("[shop_rules.yml, site/../shop_rules.yml]", "another rule file is called `shop_rules.yml`, too"),
         ("[site]", "the name of a rule file ends with `.yml` or `.yaml`"),
     ] {

@@ -94,9 +94,9 @@ fn each_mistake_of_a_target_has_its_place_and_a_remedy() {
     mistake("db1.example.org:9187", "db1.example.org:99999", "10:17", "a port lies between 1 and 65535");
     mistake("[db1.example.org:9187, '[fd00::1]:9187']", "[]", "10:", "the job has no target");
     mistake("/probe", "/probe?a=b", "11:13", "leave `?`, `#` and what follows out");
-    mistake("ca.pem", "other.pem", "12:22", "cannot read `other.pem` as text");
-    mistake("ca.pem", "key.pem", "12:22", "`key.pem` holds a private key");
-    mistake("ca.pem", "site/requirements.txt", "12:22", "`site/requirements.txt` holds no certificate");
+    mistake("ca.pem", "other.pem", "12:22", "cannot read `./other.pem` as text");
+    mistake("ca.pem", "key.pem", "12:22", "`./key.pem` holds a private key");
+    mistake("ca.pem", "site/requirements.txt", "12:22", "`./site/requirements.txt` holds no certificate");
     mistake("{ca_file: ca.pem,", "{insecure: true,", "12:", "`insecure` accepts any certificate");
     mistake("path: /probe", "scheme: http", "12:", "`tls` is for `scheme: https`");
     mistake("username: scraper", "username: 'a:b'", "15:21", "a user name is not empty");
