@@ -132,7 +132,7 @@ fn checked(spec: &Spec, groups: Vec<RuleGroup>) -> Vec<CheckedRule> {
             let entry = of_spec.flatten().cloned();
             let rule = loaded(rule, &group.file, interval);
             let expression = spec.without_recorded(&rule.expression);
-            found.push(CheckedRule { entry, is_of_spec, expression, ..rule });
+            found.push(CheckedRule { expression, entry, is_of_spec, ..rule });
         }
     }
     let missing = rules(spec).into_iter().filter(|rule| !found.iter().any(|it| it.name == rule.name));

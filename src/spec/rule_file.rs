@@ -197,7 +197,7 @@ impl ReadRules {
                     }
                     (None, Some(alert)) => self.add_alert(spec, &place, alert, rule, labels, origin),
                     (Some(_), Some(_)) => {
-                        self.find(&place, "the rule has both `record` and `alert`; make two rules of it")
+                        self.find(&place, "the rule has both `record` and `alert`; make two rules of it");
                     }
                     (None, None) => {
                         self.find(

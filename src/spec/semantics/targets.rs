@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::super::model::Spec;
-use super::super::names::{HostPort, JobName};
+use super::super::names::{HostPort, JobName, LabelName};
 use super::super::target::{ScrapeTarget, TargetAuth, TargetScheme};
 use super::{KeyPath, SpecFinding};
 
@@ -48,7 +48,7 @@ fn one(at: &KeyPath, target: &ScrapeTarget, base: &Path, findings: &mut Vec<Spec
     if target.path().contains(['?', '#']) {
         find(&["path"], "leave `?`, `#` and what follows out of the path".to_owned());
     }
-    for label in target.labels.keys().map(|label| label.as_str()) {
+    for label in target.labels.keys().map(LabelName::as_str) {
         let message = match label {
             "job" | "instance" => {
                 "Prometheus sets this label to the name of the job and to the target's address"
