@@ -23,7 +23,7 @@ use crate::promql;
 use crate::provider::{self, Provider};
 use crate::remote::Remote;
 use crate::render::{Rule, rules};
-use crate::spec::{DrillKind, Loaded, Metrics, Receiver, SecretName, Secrets, Spec, load};
+use crate::spec::{DrillKind, Loaded, Metrics, Receiver, RuleMeaning, SecretName, Secrets, Spec, load};
 use crate::timing::{Fault, Mutes, TimingSettings, predict};
 use crate::verify::{self, Inbox, MessageChannels, Reader, Request, Round, Services, Slot, Subject, Watched};
 
@@ -185,6 +185,9 @@ fn drillable(spec: &Spec, rule: Rule) -> Result<Wanted> {
     if let DrillKind::None { because } = &kind {
         return Err(refused(because));
     }
+    if let RuleMeaning::Unknown(why) = rule.meaning {
+        return Err(refused(why));
+    }
     let settings = TimingSettings::of_rule(spec, &rule)
         .ok_or_else(|| refused("its expression compares no value with a number"))?;
     Ok(Wanted { rule, kind, settings })
@@ -207,7 +210,7 @@ fn drill_of(spec: &Spec, rule: &Rule) -> DrillKind {
             none("with `metrics: builtin` monctl cannot answer requests in place of the application")
         }
         Some(kind) => kind,
-        None if promql::is_cpu_usage(&rule.expr) => DrillKind::Cpu,
+        None if rule.meaning.known().is_some_and(promql::is_cpu_usage) => DrillKind::Cpu,
         None => none(
             "monctl does not know how to make your own rule fire; declare its `drill`, see docs/drills.md",
         ),

@@ -10,6 +10,7 @@ use super::content::{Content, Part};
 use super::context::TemplateContext;
 use super::delivery::{BOT_TOKEN, HEARTBEAT_MARK};
 use super::environment;
+use super::targets;
 use super::templates::{self, ENGINE};
 use crate::duration::PromDuration;
 use crate::error::{Error, Result};
@@ -45,6 +46,9 @@ const APPLICATION: [&str; 3] = ["app/", "environment/", "systemd/monctl-app"];
 /// The folder of those of severities.
 const WEBHOOKS: &str = "alertmanager/webhooks/";
 
+/// The folder of the user's own rule files.
+pub(super) const RULES: &str = "rules/";
+
 /// Where Alertmanager posts in place of a webhook: a loopback port of the monitoring host that `verify-alert`
 /// forwards to the receiver inside monctl.
 const CAPTURE_URL: &str = "http://127.0.0.1:9099/services/monctl/capture";
@@ -78,6 +82,9 @@ impl Bundle {
         files.insert(WEBHOOK.to_owned(), webhook(spec));
         files.extend(severity_webhooks(spec));
         files.extend(bot_token(spec));
+        files.extend(targets::files(spec));
+        let rules = spec.rule_files.iter();
+        files.extend(rules.map(|file| (format!("{RULES}{}", file.name), Content::text(file.text.clone()))));
         if spec.grafana.existing().is_some() {
             files.retain(|name, _| !GRAFANA.iter().any(|of_grafana| name.starts_with(of_grafana)));
         }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::drill::DrillKind;
 use super::names::{BaseUrl, LabelName};
+use super::rule_origin::RuleOrigin;
 use crate::duration::PromDuration;
 
 /// An alert: one of the catalogue's, or your own where `expr` is given.
@@ -42,4 +43,9 @@ pub struct Alert {
     pub drill: Option<DrillKind>,
     /// Additional labels.
     pub labels: BTreeMap<LabelName, String>,
+    /// Additional annotations: plain text for a catalogue alert, templates for your own.
+    pub annotations: BTreeMap<LabelName, String>,
+    /// Where the alert stands, if it is of a file in `monitoring.rules`. Only loading sets it.
+    #[serde(skip)]
+    pub origin: Option<RuleOrigin>,
 }

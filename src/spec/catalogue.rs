@@ -32,6 +32,8 @@ static BUILTIN: LazyLock<Catalogue> =
 pub const WATCHDOG: &str = "Watchdog";
 /// The alert that notifications fail.
 pub const NOTIFICATIONS_FAILING: &str = "NotificationsFailing";
+/// The alert that a target is not scraped.
+pub const TARGET_MISSING: &str = "TargetMissing";
 /// The alert that inhibits all others of its host.
 pub const HOST_DOWN: &str = "HostDown";
 
@@ -327,7 +329,7 @@ mod tests {
             let page = catalogue.runbook(name.as_str()).unwrap_or_else(|| panic!("no page {name}.md"));
             assert!(page.starts_with(&format!("# {name}\n")), "{name}");
             let mut rest = page;
-            for heading in ["Meaning", "First look", "Usual causes", "Remedy", "Settings"] {
+            for heading in ["RuleMeaning", "First look", "Usual causes", "Remedy", "Settings"] {
                 let (_, below) = rest
                     .split_once(&format!("\n## {heading}\n"))
                     .unwrap_or_else(|| panic!("{name}.md has no `{heading}`, or not in its place"));

@@ -30,7 +30,10 @@ mod problem;
 mod process;
 mod promql;
 mod provider;
+mod recorded_series;
 mod route;
+mod rule_file;
+mod rule_origin;
 mod schema;
 mod schema_check;
 mod scraping;
@@ -40,6 +43,7 @@ mod semantics;
 mod severity;
 mod source;
 mod suggest;
+mod target;
 mod template;
 mod text_type;
 mod tree;
@@ -50,7 +54,7 @@ pub use app_names::*;
 pub use aws::*;
 pub use catalogue::{
     Amount, Catalogue, CatalogueAlert, Counts, HOST_DOWN, LabelValues, NOTIFICATIONS_FAILING, Sees, Series,
-    ThresholdUnit, Trial, TrialCase, Usual, WATCHDOG,
+    TARGET_MISSING, ThresholdUnit, Trial, TrialCase, Usual, WATCHDOG,
 };
 pub(crate) use detect::python;
 pub use drill::DrillKind;
@@ -62,14 +66,16 @@ pub use monitoring::*;
 pub use names::*;
 pub use notify::*;
 pub use process::*;
-pub(crate) use promql::{PromqlFault, fault as promql_fault};
+pub(crate) use promql::{PromqlFault, fault as promql_fault, metrics_of};
 pub use provider::*;
 pub use route::AlertRoute;
 pub(crate) use route::GROUP_INTERVAL;
+pub use rule_origin::{RecordingRule, RuleFile, RuleMeaning, RuleOrigin};
 pub use schema::json_schema;
 pub use scraping::Scraped;
 pub use secret_ref::*;
 pub use secrets::*;
 pub use severity::*;
 pub(crate) use suggest::{nearest, suggestion};
+pub use target::*;
 pub(crate) use template::is_template;

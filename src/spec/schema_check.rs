@@ -12,7 +12,7 @@ use serde_json::{Map, Value as Json};
 use super::app_names::ProcessName;
 use super::ec2_names::TagKey;
 use super::excerpt::Excerpt;
-use super::names::{AlertName, Cidr, Destination, EnvName, LabelName, SeverityName};
+use super::names::{AlertName, Cidr, Destination, EnvName, JobName, LabelName, SeverityName};
 use super::place::Place;
 use super::problem::Problem;
 use super::suggest::suggestion;
@@ -29,8 +29,8 @@ pub(super) struct Repaired {
 }
 
 /// Walks the tree along the schema.
-pub(super) fn check(schema: &Json, root: &Node, text: &str) -> Repaired {
-    let mut walk = Walk { schema, text, faulty: BTreeSet::new(), problems: Vec::new() };
+pub(super) fn check(schema: &Json, root: &Node, text: &str, excerpt: fn(&str, Place) -> Excerpt) -> Repaired {
+    let mut walk = Walk { schema, text, excerpt, faulty: BTreeSet::new(), problems: Vec::new() };
     let json = walk.value(schema, root, &KeyPath::default()).unwrap_or_else(|| walk.stand_in(schema));
     Repaired { json, faulty: walk.faulty, problems: walk.problems }
 }
@@ -38,6 +38,7 @@ pub(super) fn check(schema: &Json, root: &Node, text: &str) -> Repaired {
 struct Walk<'a> {
     schema: &'a Json,
     text: &'a str,
+    excerpt: fn(&str, Place) -> Excerpt,
     faulty: BTreeSet<KeyPath>,
     problems: Vec<Problem>,
 }
@@ -227,7 +228,7 @@ impl<'a> Walk<'a> {
     /// A value as a message may show it.
     fn quoted(&self, text: &str, place: Place) -> String {
         let fits = text.chars().count() <= 60 && !text.contains(char::is_control);
-        if fits && Excerpt::of(self.text, place).is_quotable() {
+        if fits && (self.excerpt)(self.text, place).is_quotable() {
             format!("`{text}`")
         } else {
             "the value".to_owned()
@@ -268,6 +269,7 @@ fn rule_of_keys(leaf: &Json) -> &'static str {
     let rules = [
         AlertName::RULE,
         EnvName::RULE,
+        JobName::RULE,
         LabelName::RULE,
         ProcessName::RULE,
         SeverityName::RULE,

@@ -5,6 +5,7 @@ mod alerts;
 mod notify;
 mod processes;
 mod project_folder;
+mod targets;
 
 use std::path::Path;
 
@@ -42,6 +43,7 @@ pub(super) fn check(spec: &Spec, base: &Path, mentions: &dyn Fn(&str) -> bool) -
     no_release_of_grafana(spec, &mut findings);
     integrations(spec, base, &mut findings);
     ports(spec, &mut findings);
+    targets::check(spec, base, &mut findings);
     findings
 }
 

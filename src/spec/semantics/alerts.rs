@@ -25,6 +25,7 @@ pub(super) fn check(spec: &Spec, mentions: &dyn Fn(&str) -> bool, findings: &mut
         };
         one(name, alert, &spec.catalogue, &mut find);
         drill(name, alert, spec, &mut find);
+        annotations(alert, &mut find);
         labels(alert, spec.catalogue.entry(name.as_str(), alert).is_some(), &mut find);
         let Some(entry) = spec.catalogue.entry(name.as_str(), alert) else {
             templates(&at, alert, findings);
@@ -102,9 +103,25 @@ fn templates(at: &KeyPath, alert: &Alert, findings: &mut Vec<SpecFinding>) {
         [("summary", &alert.summary), ("description", &alert.description), ("severity", &alert.severity)];
     let texts = texts.into_iter().filter_map(|(key, text)| Some((at.and(key), text.as_ref()?)));
     let labels = alert.labels.iter().map(|(name, text)| (at.and("labels").and(name), text));
-    for (path, text) in texts.chain(labels) {
+    let annotations = alert.annotations.iter().map(|(name, text)| (at.and("annotations").and(name), text));
+    for (path, text) in texts.chain(labels).chain(annotations) {
         let fault = template::fault(text, &template::PROMETHEUS);
         findings.extend(fault.map(|it| SpecFinding::new(path, it.message).within(it.at, it.width)));
+    }
+}
+
+/// Annotations that are keys of their own.
+fn annotations(alert: &Alert, find: &mut impl FnMut(&[&str], String)) {
+    // In a rule file, all annotations stand together.
+    for annotation in alert.annotations.keys().filter(|_| alert.origin.is_none()) {
+        let message = match annotation.as_str() {
+            key @ ("summary" | "description" | "action" | "runbook_url") => {
+                format!("set it next to `annotations`: `{key}: …`")
+            }
+            "value" | "runbook" => "monctl writes this annotation; choose another name".to_owned(),
+            _ => continue,
+        };
+        find(&["annotations", annotation.as_str()], message);
     }
 }
 
