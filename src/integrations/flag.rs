@@ -18,4 +18,8 @@ pub enum Flag {
     Grafana,
     /// Some alert monitors the monitoring itself.
     Watched,
+    /// `app.services` names PostgreSQL.
+    Postgresql,
+    /// `app.services` names Redis.
+    Redis,
 }

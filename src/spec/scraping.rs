@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::app::Metrics;
+use super::app_service::AppService;
 use super::model::Spec;
 use crate::host::Role;
 use crate::integrations::{Flag, PathSetting, PortSetting, ScrapePath, ScrapePort};
@@ -46,7 +47,11 @@ impl Spec {
             self.catalogue.entry(name.as_str(), alert).is_some_and(|entry| entry.integration == "monitoring")
         };
         let watched = self.alerts.iter().any(is_about_monitoring).then_some(Flag::Watched);
-        [install, metrics].into_iter().chain(grafana).chain(watched).collect()
+        let services = self.app.services.iter().map(|service| match service {
+            AppService::Postgresql => Flag::Postgresql,
+            AppService::Redis => Flag::Redis,
+        });
+        [install, metrics].into_iter().chain(grafana).chain(watched).chain(services).collect()
     }
 
     /// What Prometheus scrapes; jobs of its own host first.
