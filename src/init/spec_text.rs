@@ -87,7 +87,7 @@ impl Survey {
         }
         line(
             1,
-            "# Servers that monctl installs on the application host. To use your own, set its address in `env`.",
+            "# Servers that monctl installs on the application host. For one of your own, set its address in `env` instead.",
         );
         line(1, "services:");
         for (service, place) in &self.services {
