@@ -118,8 +118,8 @@ fn parse(name: &str) -> Result<ProjectName> {
 
 /// Data that is lost with the machines.
 fn data(pieces: &[Piece], services: &[AppService]) -> impl Iterator<Item = String> {
-    let of_services: String =
-        services.iter().map(|service| format!(", everything in {}", service.title())).collect();
+    let texts = services.iter().map(|service| format!("everything in {}", service.title()));
+    let of_services = [String::new()].into_iter().chain(texts).collect::<Vec<_>>().join(", ");
     let host = |piece: &Piece| match piece {
         // A machine with a name that no spec can have holds no known data.
         Piece::Machine(name) | Piece::Instance { host: name, .. } => name.parse::<HostName>().ok(),
