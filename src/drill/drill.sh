@@ -319,6 +319,7 @@ begin_traffic() {
 	# shellcheck disable=SC2016 # systemd makes $ of $$, and the shell in the unit expands it
 	exec {output}< <(exec systemd-run --quiet --pipe --wait --collect --uid=monctl-app --gid=monctl-app -p RuntimeMaxSec="$limit" \
 		-p EnvironmentFile=/etc/monctl/app/settings -p EnvironmentFile=/etc/monctl/app/environment \
+		-p EnvironmentFile=-/var/lib/monctl/services/environment \
 		-p BindReadOnlyPaths=/srv/monctl/current:/srv/monctl/app -p WorkingDirectory="$folder" \
 		--setenv=PYTHONDONTWRITEBYTECODE=1 \
 		/bin/sh -c 'PYTHONPATH=/etc/monctl/app$${PYTHONPATH:+:$$PYTHONPATH} exec "$$@"' sh \

@@ -28,4 +28,8 @@ pub enum Flag {
     Grafana,
     /// Some alert monitors the monitoring itself.
     Watched,
+    /// `app.services` names PostgreSQL.
+    Postgresql,
+    /// `app.services` names Redis.
+    Redis,
 }

@@ -90,7 +90,7 @@ impl HostPlan {
                 plan.changes.push((step, change));
             }
         }
-        plan.changes.extend(playbook.retired(facts));
+        plan.changes.extend(playbook.retired(inputs, facts));
         plan
     }
 

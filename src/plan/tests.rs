@@ -11,7 +11,7 @@ use crate::host::Role;
 use crate::integrations::{Flag, Integration};
 use crate::playbook::{ChangeKind, Detail, Failed, File, LibraryCall, Release, StepId, UnitFact};
 use crate::render::{Addresses, Bundle};
-use crate::spec::load;
+use crate::spec::{AppService, load};
 
 const PLAYBOOKS: [&str; 3] = [
     include_str!("../../playbooks/app.yaml"),
@@ -102,8 +102,9 @@ const SECRET: &str = "hunter2";
 
 /// The inputs of a role for the reference spec.
 fn inputs(role: Role, flags: &[Flag]) -> Inputs {
-    let spec =
+    let mut spec =
         load(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/classic/monctl.yaml"))).unwrap().spec;
+    spec.app.services = vec![AppService::Postgresql, AppService::Redis];
     let bundle = Bundle::render(&spec, &Addresses::default()).unwrap();
     let mut files: BTreeMap<String, File> = bundle
         .of_role(role)

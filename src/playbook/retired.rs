@@ -2,14 +2,16 @@
 
 use super::change::{ChangeKind, Detail, LibraryCall, StepChange};
 use super::facts::Facts;
+use super::inputs::Inputs;
 use super::step::{Playbook, Step, StepKind};
 use super::step_id::StepId;
 
 impl Playbook {
     /// The services that a host has from an earlier playbook, each with the change that removes it. Their users and
     /// packages stay until `down`.
-    pub fn retired(&self, facts: &Facts) -> Vec<(Step, StepChange)> {
-        let is_known = |name: &str| self.steps.iter().any(|step| step.id.0 == name);
+    pub fn retired(&self, inputs: &Inputs, facts: &Facts) -> Vec<(Step, StepChange)> {
+        let steps = self.steps(inputs);
+        let is_known = |name: &str| steps.iter().any(|step| step.id.0 == name);
         facts.applied.keys().filter(|name| !is_known(name)).map(|name| retire(name)).collect()
     }
 }

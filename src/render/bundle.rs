@@ -16,7 +16,7 @@ use crate::duration::PromDuration;
 use crate::error::{Error, Result};
 use crate::host::Role;
 use crate::integrations::{Integration, Program};
-use crate::spec::{Process, ProcessName, Receiver, SecretName, Slack, Spec};
+use crate::spec::{AppService, Process, ProcessName, Receiver, SecretName, Slack, Spec};
 
 /// Every file of a project's hosts, by name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +42,12 @@ const GRAFANA: [&str; 2] = ["grafana/", "systemd/monctl-grafana.service"];
 
 /// The application's own files, which only one that monctl deploys needs.
 const APPLICATION: [&str; 3] = ["app/", "environment/", "systemd/monctl-app"];
+
+/// The files of each of the application's servers, which only a spec that names it needs.
+const SERVICES: [(AppService, [&str; 2]); 2] = [
+    (AppService::Postgresql, ["services/postgresql/", "systemd/monctl-postgresql.service"]),
+    (AppService::Redis, ["services/redis/", "systemd/monctl-redis.service"]),
+];
 
 /// The folder of those of severities.
 const WEBHOOKS: &str = "alertmanager/webhooks/";
@@ -87,6 +93,9 @@ impl Bundle {
         files.extend(rules.map(|file| (format!("{RULES}{}", file.name), Content::text(file.text.clone()))));
         if spec.grafana.existing().is_some() {
             files.retain(|name, _| !GRAFANA.iter().any(|of_grafana| name.starts_with(of_grafana)));
+        }
+        for (_, of_service) in SERVICES.iter().filter(|(service, _)| !spec.app.services.contains(service)) {
+            files.retain(|name, _| !of_service.iter().any(|of_service| name.starts_with(of_service)));
         }
         Ok(Self(files))
     }

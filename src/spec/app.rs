@@ -10,6 +10,7 @@ use super::app_names::{
     AppModule, DebianPackage, IncludePattern, ManageFolder, ManagementCommand, PersistentPath, ProcessName,
     PythonVersion, ServiceUnit, WebHost,
 };
+use super::app_service::AppService;
 use super::names::{BaseUrl, Cidr, EnvName, Port, UrlPath};
 use super::process::Process;
 use super::secret_ref::SecretRef;
@@ -95,6 +96,10 @@ pub struct App {
     /// `gettext`. They are installed on every application host; `down` removes those that were not there before.
     #[serde(default)]
     pub packages: Vec<DebianPackage>,
+    /// Servers that monctl installs on the application host and keeps for the application alone: `postgresql`, whose
+    /// address the application gets as `DATABASE_URL`, and `redis`, as `REDIS_URL`.
+    #[serde(default)]
+    pub services: Vec<AppService>,
     /// What the application writes next to its code, apart from SQLite databases and `MEDIA_ROOT`: paths relative to
     /// `path`. A name with an extension (`debug.log`) is a file, any other a folder.
     #[serde(default)]

@@ -5,6 +5,7 @@
 mod alert;
 mod app;
 mod app_names;
+mod app_service;
 mod aws;
 mod catalogue;
 mod deploy;
@@ -51,6 +52,7 @@ mod tree;
 pub use alert::*;
 pub use app::*;
 pub use app_names::*;
+pub use app_service::AppService;
 pub use aws::*;
 pub use catalogue::{
     Amount, Catalogue, CatalogueAlert, Counts, HOST_DOWN, LabelValues, NOTIFICATIONS_FAILING, Sees, Series,

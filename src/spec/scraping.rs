@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::app::Metrics;
+use super::app_service::AppService;
 use super::model::Spec;
 use crate::host::Role;
 use crate::integrations::{Flag, Integration, PathSetting, PortSetting, ScrapePath, ScrapePort};
@@ -55,7 +56,11 @@ impl Spec {
             self.catalogue.entry(name.as_str(), alert).is_some_and(|entry| entry.integration == "monitoring")
         };
         let watched = self.alerts.iter().any(is_about_monitoring).then_some(Flag::Watched);
-        [install].into_iter().chain(metrics).chain(observed).chain(grafana).chain(watched).collect()
+        let services = self.app.services.iter().map(|service| match service {
+            AppService::Postgresql => Flag::Postgresql,
+            AppService::Redis => Flag::Redis,
+        });
+        [install].into_iter().chain(metrics).chain(observed).chain(grafana).chain(watched).chain(services).collect()
     }
 
     /// Whether Prometheus scrapes what an integration exports: one without any scrape job uses those of others.

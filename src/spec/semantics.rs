@@ -5,6 +5,7 @@ mod alerts;
 mod notify;
 mod processes;
 mod project_folder;
+mod services;
 mod targets;
 
 use std::path::Path;
@@ -38,6 +39,7 @@ pub(super) fn check(spec: &Spec, base: &Path, mentions: &dyn Fn(&str) -> bool) -
         project_folder::check(&spec.app, base, &mut findings);
     }
     processes::check(&spec.app, &mut findings);
+    services::check(&spec.app, &mut findings);
     metrics_path(spec, &mut findings);
     releases(&spec.monitoring.install, base, &mut findings);
     no_release_of_grafana(spec, &mut findings);

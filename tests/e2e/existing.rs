@@ -358,6 +358,9 @@ fn hosts_are_set_up_updated_and_restored(existing: &Existing) {
 
 /// What a build needs is installed for it and removed after it; what the spec names stays until `down`.
 fn builds_get_a_compiler_and_the_packages_of_the_spec_and_leave_nothing(existing: &Existing) {
+    // A Redis of the host's own runs on.
+    existing
+        .on(APP, "apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install redis-server >&2");
     let before = existing.snapshots();
     let operator = &existing.operator;
     let is_installed = |package: &str| {
@@ -377,13 +380,23 @@ fn builds_get_a_compiler_and_the_packages_of_the_spec_and_leave_nothing(existing
     existing.on(APP, "grep -q 'pg_config executable not found' /var/lib/monctl/build.log");
     assert!(!is_installed("g++"));
 
-    operator.edit("home/monctl.yaml", "  wsgi:", "  packages: [libpq-dev]\n  wsgi:");
+    operator.edit(
+        "home/monctl.yaml",
+        "  wsgi:",
+        "  packages: [libpq-dev]\n  services: [postgresql, redis]\n  wsgi:",
+    );
     operator.monctl("up --yes").success();
+    existing.on(APP, "systemctl is-active redis-server monctl-redis monctl-postgresql && redis-cli ping");
     existing.on(APP, "/opt/monctl/app/bin/python -c 'import psycopg2'");
     assert!(is_installed("libpq-dev") && !is_installed("g++") && !is_installed("python3-dev"));
     operator.monctl("up --yes").success().stdout_contains("no change");
 
-    operator.monctl("down --yes").success().stdout_contains("nothing is left");
+    operator
+        .monctl("down --yes")
+        .success()
+        .stderr_contains("uploads), everything in PostgreSQL, everything in Redis")
+        .stdout_contains("/var/lib/monctl/postgresql")
+        .stdout_contains("nothing is left");
     operator.edit("home/app/requirements.txt", "--no-binary psycopg2\npsycopg2==2.9.13\n", "");
     existing.spec("");
     existing.is_as_before(&before);

@@ -209,6 +209,37 @@ fn a_process_has_a_unit_with_its_command_word_for_word() {
 }
 
 #[test]
+fn a_server_of_the_application_has_files_and_gives_its_address_only_where_the_spec_names_it() {
+    let rendered = |services: &str| {
+        let lines = format!("  services: [{services}]\n  processes: {{worker: celery}}\n  wsgi:");
+        let project = Project::with_spec(&SPEC.replace("  wsgi:", &lines));
+        bundle(&load(&project.path("monctl.yaml")).unwrap().spec)
+    };
+    for (services, has_postgresql, has_redis) in [
+        ("", false, false),
+        ("postgresql", true, false),
+        ("redis", false, true),
+        ("postgresql, redis", true, true),
+    ] {
+        let bundle = rendered(services);
+        let of = |service: &str| bundle.iter().filter(|(name, _)| name.contains(service)).count();
+        assert_eq!((of("postgresql") > 0, of("redis") > 0), (has_postgresql, has_redis), "{services}");
+        let environment = bundle.get("environment/app").unwrap().masked();
+        assert_eq!(environment.contains("\nDATABASE_URL=postgresql://monctl-app@/app\n"), has_postgresql);
+        for unit in ["monctl-app", "monctl-app-worker"] {
+            let unit = bundle.get(&format!("systemd/{unit}.service")).unwrap().masked();
+            assert_eq!(unit.contains("\nAfter=monctl-postgresql.service\n"), has_postgresql, "{unit}");
+            assert_eq!(unit.contains("\nAfter=monctl-redis.service\n"), has_redis, "{unit}");
+            assert_eq!(
+                unit.contains("\nEnvironmentFile=/var/lib/monctl/services/environment\n"),
+                has_redis,
+                "{unit}"
+            );
+        }
+    }
+}
+
+#[test]
 fn the_networks_of_the_spec_may_reach_the_application_and_by_default_all() {
     let mut spec = classic();
     let addresses: Addresses = [(HostName::MONITORING, "10.0.0.2".parse().unwrap())].into_iter().collect();

@@ -494,6 +494,35 @@ fn the_application_must_exist() {
 }
 
 #[test]
+fn the_servers_of_the_application_are_its_only_ones() {
+    let with_services =
+        |lines: &str| with("  wsgi:", &format!("  services: [postgresql, redis]\n{lines}  wsgi:"));
+    render(&with_services("")).success();
+    for (lines, message) in [
+        ("  count: 2\n", "each of the 2 application hosts would have servers with data of its own"),
+        ("  port: 6390\n", "port 6390 is used by the service `redis`; choose another"),
+    ] {
+        render(&with_services(lines)).code(2).stderr_contains(message);
+    }
+    let services = |list: &str| render(&with("  wsgi:", &format!("  services: {list}\n  wsgi:")));
+    services("[redis, redis]").code(2).stderr_contains("`redis` is listed twice; leave one out");
+    services("[mysql]").code(2).stderr_contains("`mysql` is not known; expected `postgresql` or `redis`");
+    for (variable, service) in
+        [("DATABASE_URL", "postgresql"), ("PGHOST", "postgresql"), ("REDIS_URL", "redis")]
+    {
+        let text = with_services("").replace("  env:\n", &format!("  env:\n    {variable}: x\n"));
+        let text = if text.contains(variable) {
+            text
+        } else {
+            with_services(&format!("  env: {{{variable}: x}}\n"))
+        };
+        render(&text).code(2).stderr_contains(&format!(
+            "`{variable}` is set here, and the service `{service}` sets it, too; leave it out"
+        ));
+    }
+}
+
+#[test]
 fn a_process_has_a_name_of_its_own_and_a_command_without_a_shell() {
     let with_process = |process: &str| with("  wsgi:", &format!("  processes: {{{process}}}\n  wsgi:"));
     render(&with_process("worker: celery -A notes worker, beat: {command: ./manage.py beat, hosts: first}"))
