@@ -9,6 +9,8 @@
 # shellcheck shell=bash disable=SC2154 # library.sh sets what a service is made of
 
 APP_USER=monctl-app
+# The addresses of servers with passwords.
+SERVICES=/var/lib/monctl/services/environment
 
 # Programs that root runs read no user settings and only the system's modules.
 root_python() {
@@ -89,6 +91,23 @@ in_unit() { # USER OPTION… -- COMMAND…
 	systemd-run --quiet --pipe --wait --collect --unit="monctl-run-$BASHPID" --uid="$user" --gid="$user" "$@"
 }
 
+# The address of Redis with a password, which is made once on this host and stays there: Redis has its digest, and the
+# application's units read the address.
+redis_password() {
+	local folder=/var/lib/monctl/services password digest
+	[ ! -e "$folder/environment" ] || return 0
+	before_writing "$folder"
+	mkdir -p "$folder"
+	password=$(od -An -N 32 -t x1 /dev/urandom | tr -d ' \n')
+	digest=$(printf %s "$password" | sha256sum)
+	(umask 077 && printf 'user default on sanitize-payload ~* &* +@all #%s\n' "${digest%% *}" >"$folder/redis.acl.new")
+	chown root:monctl-redis "$folder/redis.acl.new"
+	chmod 640 "$folder/redis.acl.new"
+	(umask 077 && printf 'REDIS_URL=redis://:%s@127.0.0.1:6390/0\n' "$password" >"$folder/environment.new")
+	mv -T "$folder/redis.acl.new" "$folder/redis.acl"
+	mv -T "$folder/environment.new" "$folder/environment"
+}
+
 # Runs a tool of the application's set like its unit, whose environment may name folders of modules, too.
 as_app() { # SET CODE OPTION… -- COMMAND…
 	local set=$1 code=$2 sandbox options=()
@@ -96,6 +115,9 @@ as_app() { # SET CODE OPTION… -- COMMAND…
 	while [ "$1" != -- ]; do options+=("$1") && shift; done
 	shift
 	mapfile -d '' -t sandbox < <(sandbox_of "$set/.units/monctl-app.service")
+	if grep -qx "EnvironmentFile=$SERVICES" "$set/.units/monctl-app.service"; then
+		options+=(--property=EnvironmentFile="$SERVICES")
+	fi
 	# shellcheck disable=SC2016 # systemd makes $ of $$, and the shell in the unit expands it
 	in_unit "$APP_USER" "${sandbox[@]}" \
 		--property=EnvironmentFile="$set/settings" --property=EnvironmentFile="$set/environment" \

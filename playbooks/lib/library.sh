@@ -104,7 +104,20 @@ packages_add() {
 	before_installing "$(<"$simulation")" "$@"
 	# debconf's socket directory while apt runs; it is left behind.
 	before_writing /var/cache/debconf/tmp.ci
+	if grep -q '^Inst postgresql-[0-9]* ' "$simulation"; then without_cluster "$@"; else
+		apt install --no-remove --no-install-recommends "$@"
+	fi
+}
+
+# A new version of PostgreSQL would bring a database of its own, which runs beside monctl's.
+without_cluster() { # PACKAGE…
+	local folder=/etc/postgresql-common/createcluster.d
+	manifest_add made "$folder/monctl.conf"
+	mkdir -p "$folder"
+	echo 'create_main_cluster = false' >"$folder/monctl.conf"
 	apt install --no-remove --no-install-recommends "$@"
+	rm -f "$folder/monctl.conf"
+	rmdir --ignore-fail-on-non-empty "$folder"
 }
 
 # The same check as the facts: a package that is unpacked and not configured is not installed.

@@ -273,12 +273,22 @@ made_clear() { # PATH
 
 # ---- the whole -------------------------------------------------------------------------------------
 
+size_of() { # FOLDER
+	local size
+	size=$(du -s --block-size=MB "$1" 2>/dev/null) || size=?
+	size=${size%%[!0-9?]*}
+	echo "$size MB"
+}
+
 list() {
 	local name kind
 	for kind in data user group; do
 		while IFS= read -r name; do
 			case $kind in
-			data) if manifest_knows shared "$name" || is_empty "$name"; then continue; fi ;;
+			data)
+				if manifest_knows shared "$name" || is_empty "$name"; then continue; fi
+				name+=$'\t'$(size_of "$name")
+				;;
 			user) getent passwd "$name" >/dev/null || continue ;;
 			group) getent group "$name" >/dev/null || continue ;;
 			esac

@@ -25,8 +25,9 @@ const WATCHED: Duration = Duration::from_secs(6);
 const PAUSE: Duration = Duration::from_secs(1);
 /// A unit that has been active for this long without a restart does not flap.
 const SETTLED: Duration = Duration::from_mins(1);
-/// Extra time for a scrape, an evaluation and their responses, beyond their intervals.
-const MARGIN: Duration = Duration::from_secs(5);
+/// Extra time for a scrape, an evaluation and their responses, beyond their intervals: Prometheus reads the targets of a
+/// new configuration within 5 s (`updatert` of its discovery manager).
+const MARGIN: Duration = Duration::from_secs(10);
 /// Severity of firing alerts that make a setup fail.
 const CRITICAL: &str = "critical";
 /// Prints the uptime of the host in seconds, and then the properties of units from systemd.
@@ -163,7 +164,7 @@ pub async fn troubles(
     let (mut looks, certificates, seen) = tokio::join!(
         all_units(),
         certificates,
-        alerting(remotes.get(&HostName::MONITORING).copied(), intervals, prometheus, events)
+        alerting(remotes.get(&HostName::MONITORING).copied(), spec, intervals, prometheus, events)
     );
     // A unit that this run started may have begun to flap since; then it is the cause of Prometheus' findings.
     if !seen.is_empty() {
@@ -193,6 +194,7 @@ fn unit_error(host: HostName, unit: &UnitHealth, trouble: String) -> Error {
 /// Problems that Prometheus reports, once there was time for a scrape and an evaluation.
 async fn alerting(
     monitoring: Option<&Remote>,
+    spec: &Spec,
     (scrape, evaluation): (Duration, Duration),
     prometheus: impl Future<Output = Result<Prometheus>>,
     events: &Events,
@@ -205,7 +207,7 @@ async fn alerting(
     let mut patience = Patience::new(2 * (scrape + evaluation) + MARGIN);
     let mut is_waiting = false;
     loop {
-        let troubles = match look(&prometheus, monitoring).await {
+        let troubles = match look(&prometheus, monitoring, spec).await {
             Ok(troubles) if troubles.is_empty() => return vec![],
             Ok(troubles) => troubles,
             Err(error) => vec![error],
@@ -222,9 +224,10 @@ async fn alerting(
 }
 
 /// The current problems.
-async fn look(prometheus: &Prometheus, monitoring: &Remote) -> Result<Vec<Error>> {
-    let mut troubles = Vec::new();
-    for target in prometheus.targets().await? {
+async fn look(prometheus: &Prometheus, monitoring: &Remote, spec: &Spec) -> Result<Vec<Error>> {
+    let targets = prometheus.targets().await?;
+    let mut troubles: Vec<Error> = jobs_without_targets(spec, &targets).map(no_target_error).collect();
+    for target in targets {
         // A target that was not scraped yet is requested as Prometheus will request it.
         let why = match target.health.as_str() {
             "up" => None,
@@ -235,6 +238,23 @@ async fn look(prometheus: &Prometheus, monitoring: &Remote) -> Result<Vec<Error>
     }
     troubles.extend(prometheus.alerts().await?.iter().filter(|alert| is_critical(alert)).map(alert_error));
     Ok(troubles)
+}
+
+/// The jobs of the spec that have no target. Prometheus finds its targets some seconds after it starts, and until then it
+/// reports none.
+pub fn jobs_without_targets<'a>(spec: &'a Spec, targets: &[Target]) -> impl Iterator<Item = &'a str> {
+    let has_target =
+        |job: &str| targets.iter().any(|target| target.labels.get("job").is_some_and(|it| it == job));
+    spec.scraped()
+        .into_iter()
+        .filter(move |job| !job.roles.is_empty() && !has_target(job.job))
+        .map(|job| job.job)
+}
+
+fn no_target_error(job: &str) -> Error {
+    Error::failed(format!("Prometheus has no target of the job `{job}`"))
+        .at(HostName::MONITORING.to_string())
+        .remedy("see `monctl status`, and the logs of services: `monctl logs`")
 }
 
 /// Why the monitoring host cannot scrape a target; `None` if it can.
@@ -318,6 +338,27 @@ mod tests {
     fn an_incomplete_answer_of_systemd_is_refused() {
         assert_eq!(Look::parse(""), None);
         assert_eq!(Look::parse("Failed to connect to bus\n"), None);
+    }
+
+    #[test]
+    fn a_job_without_targets_is_found() {
+        let spec: Spec = serde_json::from_value(serde_json::json!({
+            "version": 1, "project": "web", "provider": "local",
+            "app": {"path": ".", "wsgi": "web.wsgi"}, "notify": {"capture": {}},
+        }))
+        .unwrap();
+        let of_spec: Vec<&str> = spec.scraped().iter().map(|job| job.job).collect();
+        let targets: Vec<Target> = of_spec
+            .iter()
+            .map(|job| {
+                let labels = serde_json::json!({"labels": {"job": job, "instance": "a:1"}, "health": "up"});
+                serde_json::from_value(labels).unwrap()
+            })
+            .collect();
+        assert_eq!(jobs_without_targets(&spec, &targets).count(), 0);
+        assert_eq!(jobs_without_targets(&spec, &targets[1..]).collect::<Vec<_>>(), of_spec[..1]);
+        // As just after a start.
+        assert_eq!(jobs_without_targets(&spec, &[]).count(), of_spec.len());
     }
 
     #[test]

@@ -9,6 +9,6 @@ mod hosts;
 mod rollout;
 
 pub use first_contact::{grow_file_systems, renew_host_keys};
-pub use health::{UnitHealth, troubles, units};
+pub use health::{UnitHealth, jobs_without_targets, troubles, units};
 pub use hosts::{Connected, HostResult, apply, gather};
 pub use rollout::roll_out;

@@ -6,13 +6,9 @@ use serde_json::{Value, json};
 
 use super::context::Context;
 use super::deployment::ANSWERS_WITHIN;
-use super::open::{monitoring, port};
 use super::outcome::Outcome;
-use crate::cli::Web;
+use super::services::{self, monitoring};
 use crate::error::{Exit, Result};
-use crate::http::Endpoint;
-use crate::http::alertmanager::Alertmanager;
-use crate::http::prometheus::Prometheus;
 use crate::lint::{Finding, Snapshot, Weight, check, exporter, take};
 use crate::provider;
 use crate::remote::Remote;
@@ -26,8 +22,8 @@ pub(super) async fn run(context: &Context) -> Result<Outcome> {
     let provider = provider::of(&loaded, &context.events).await?;
     let machines = provider.observe().await?.running();
     let remote = Remote::connect(monitoring(&machines)?, ANSWERS_WITHIN, &context.events).await?;
-    let prometheus = Prometheus::new(&Endpoint::Unix(remote.forward(port(Web::Prometheus)).await?))?;
-    let alertmanager = Alertmanager::new(&Endpoint::Unix(remote.forward(port(Web::Alertmanager)).await?))?;
+    let prometheus = services::prometheus(&remote).await?;
+    let alertmanager = services::alertmanager(&remote).await?;
     let snapshot = take(&loaded.spec, &prometheus, &alertmanager).await?;
     Ok(outcome(&loaded, &snapshot, &check(&snapshot)))
 }

@@ -74,28 +74,21 @@ impl Deployment {
         let dashboards = dashboards::wanted(&loaded).await?;
         let bundle = Bundle::render(spec, &Addresses::default())?;
         let added = bundle.get(ADDED_REQUIREMENTS).map(|content| content.masked().into_owned());
-        let app_folder = project::app_folder(&loaded.app_dir(), &spec.app.include)?;
-        let notices = project::notices(&app_folder, &loaded);
+        let mirror = spec.monitoring.install.releases().mirror.as_ref();
+        let (folder, notices) = project::application(&loaded)?;
+        let (tree, requirements) = match folder {
+            Some(folder) => {
+                let tree = Tree { persistent: spec.app.persistent.clone(), ..folder.tree };
+                (tree, requirements(&loaded, &added.unwrap_or_default(), mirror)?)
+            }
+            None => Default::default(),
+        };
         notices.warnings.iter().for_each(|warning| context.events.warn(warning.clone()));
-        let tree = Tree { persistent: spec.app.persistent.clone(), ..app_folder.tree };
         let first_password = Secret::random()?;
         let access = GrafanaAccess::with(&loaded, &*provider, &secrets)?;
         access.password()?.iter().chain([&first_password]).for_each(|secret| context.secrets.add(secret));
-        let mut requirements = project::requirements(
-            &loaded.app_dir(),
-            spec.app.requirements.as_deref().unwrap_or(Path::new("requirements.txt")),
-            spec.app.manage(),
-            &added.unwrap_or_default(),
-        )?;
-        let mirror = spec.monitoring.install.releases().mirror.as_ref();
-        requirements.python = project::python(
-            &loaded.app_dir(),
-            spec.app.manage(),
-            spec.app.python.as_ref(),
-            mirror.map(BaseUrl::as_str),
-        )?;
         Ok(Self {
-            releases: project::releases(spec.monitoring.install.releases(), loaded.base_dir())?,
+            releases: project::releases(&loaded)?,
             tree,
             left_out: notices.left_out,
             requirements,
@@ -251,4 +244,14 @@ impl Deployment {
     fn wanted(&self, machines: &[Machine]) -> Vec<Machine> {
         machines.iter().filter(|machine| self.hosts().any(|host| host == machine.name)).cloned().collect()
     }
+}
+
+/// The application's requirements with the packages that monctl adds, and its Python.
+fn requirements(loaded: &Loaded, added: &str, mirror: Option<&BaseUrl>) -> Result<Requirements> {
+    let (folder, app) = (loaded.app_dir(), &loaded.spec.app);
+    let file = app.requirements.as_deref().unwrap_or(Path::new("requirements.txt"));
+    let mut requirements = project::requirements(&folder, file, app.manage(), added)?;
+    requirements.python =
+        project::python(&folder, app.manage(), app.python.as_ref(), mirror.map(BaseUrl::as_str))?;
+    Ok(requirements)
 }

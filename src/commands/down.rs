@@ -12,7 +12,7 @@ use crate::error::{Error, Exit, Result};
 use crate::host::{HostName, ProjectName, Role};
 use crate::provider::hosts::RecordedItemKind;
 use crate::provider::{self, Piece, Provider, local};
-use crate::spec::{Loaded, load};
+use crate::spec::{AppService, Loaded, load};
 
 /// # Errors
 /// When something of the project is still there afterwards.
@@ -29,7 +29,8 @@ pub(super) async fn run(args: &DownArgs, context: &Context) -> Result<Outcome> {
         guest.as_ref().ok().and_then(Option::as_ref).map(ExternalInstance::lines).unwrap_or_default();
     let mut removed = Vec::new();
     if !found.is_empty() || !in_grafana.is_empty() {
-        let data: Vec<String> = data(&found).collect();
+        let services = loaded.as_ref().map_or(&[][..], |loaded| &loaded.spec.app.services);
+        let data: Vec<String> = data(&found, services).collect();
         if args.yes {
             for line in &data {
                 context.events.note(line);
@@ -116,17 +117,21 @@ fn parse(name: &str) -> Result<ProjectName> {
 }
 
 /// Data that is lost with the machines.
-fn data(pieces: &[Piece]) -> impl Iterator<Item = String> {
+fn data(pieces: &[Piece], services: &[AppService]) -> impl Iterator<Item = String> {
+    let texts = services.iter().map(|service| format!("everything in {}", service.title()));
+    let of_services = [String::new()].into_iter().chain(texts).collect::<Vec<_>>().join(", ");
     let host = |piece: &Piece| match piece {
         // A machine with a name that no spec can have holds no known data.
         Piece::Machine(name) | Piece::Instance { host: name, .. } => name.parse::<HostName>().ok(),
         Piece::OnHost(thing) if thing.kind == RecordedItemKind::Data => Some(thing.host),
         _ => None,
     };
-    pieces.iter().filter_map(host).filter_map(|host| {
+    pieces.iter().filter_map(host).filter_map(move |host| {
         let what = match host.role() {
-            Role::APP => "files that the application wrote to /var/lib/monctl/app (database, uploads)",
-            Role::MONITORING => "all metrics, the history of alerts, Grafana's database",
+            Role::APP => format!(
+                "files that the application wrote to /var/lib/monctl/app (database, uploads){of_services}"
+            ),
+            Role::MONITORING => "all metrics, the history of alerts, Grafana's database".to_owned(),
             // Such hosts hold only programs and their settings.
             _ => return None,
         };

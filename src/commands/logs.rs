@@ -21,7 +21,7 @@ use crate::host::{HostName, Machine, Role};
 use crate::playbook::Playbook;
 use crate::provider;
 use crate::remote::{Limits, Remote};
-use crate::spec::load;
+use crate::spec::{ServiceUnit, load};
 
 /// How long to retry a lost connection before giving up its host.
 const RECONNECT_WITHIN: Duration = Duration::from_mins(10);
@@ -36,7 +36,8 @@ pub(super) async fn run(args: &LogsArgs, context: &Context) -> Result<Outcome> {
     let loaded = load(&context.spec)?;
     let playbooks =
         loaded.spec.roles().into_iter().map(|role| Ok((role, Playbook::of_spec(role, &loaded.spec)?)));
-    let services = services(args.service.as_deref(), &playbooks.collect::<Result<_>>()?)?;
+    let unit = loaded.spec.app.unit.as_ref().map(ServiceUnit::as_str);
+    let services = services(args.service.as_deref(), &playbooks.collect::<Result<_>>()?, unit)?;
     let provider = provider::of(&loaded, &context.events).await?;
     let machines: Vec<Machine> = provider.observe().await?.running();
     let machines: Vec<Machine> =
@@ -77,16 +78,20 @@ pub(super) async fn run(args: &LogsArgs, context: &Context) -> Result<Outcome> {
         .remedy("`monctl status` shows what runs; `monctl up` starts it"))
 }
 
-/// The units of each role, all of them or that of one service.
+/// The units of each role, all of them or that of one service. `of_application` is the unit of an application that
+/// monctl does not deploy.
 fn services(
     wanted: Option<&str>,
     playbooks: &BTreeMap<Role, Playbook>,
+    of_application: Option<&str>,
 ) -> Result<BTreeMap<Role, Vec<String>>> {
     let mut units: BTreeMap<Role, Vec<String>> = BTreeMap::new();
     let mut names = Vec::new();
     for (role, playbook) in playbooks {
-        for unit in playbook.units() {
-            let Some(name) = service(unit) else { continue };
+        let others = of_application.filter(|_| *role == Role::APP);
+        let others = others.and_then(|unit| Some((unit, unit.strip_suffix(UNIT.1)?)));
+        let own = playbook.units().filter_map(|unit| Some((unit, service(unit)?)));
+        for (unit, name) in own.chain(others) {
             names.push(format!("`{name}`"));
             if wanted.is_none_or(|wanted| wanted == name || wanted == unit) {
                 units.entry(*role).or_default().push(unit.to_owned());
@@ -235,6 +240,8 @@ fn message(value: &Value) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
     use crate::integrations::Integration;
 
@@ -273,14 +280,17 @@ mod tests {
     #[test]
     fn a_service_is_named_with_or_without_prefix_and_suffix() {
         let playbooks = [Role::APP, Role::MONITORING]
-            .map(|role| (role, Playbook::of(role, Integration::builtin()).unwrap()))
+            .map(|role| (role, Playbook::of(role, &BTreeSet::new(), Integration::builtin()).unwrap()))
             .into();
-        let services = |wanted| services(wanted, &playbooks);
+        let services = |wanted| services(wanted, &playbooks, Some("shop.service"));
         let all = services(None).unwrap();
         assert!(all[&Role::MONITORING].contains(&"monctl-prometheus.service".to_owned()), "{all:?}");
         for name in ["prometheus", "monctl-prometheus.service"] {
             let one = services(Some(name)).unwrap();
             assert_eq!(one, [(Role::MONITORING, vec!["monctl-prometheus.service".to_owned()])].into());
+        }
+        for name in ["shop", "shop.service"] {
+            assert_eq!(services(Some(name)).unwrap(), [(Role::APP, vec!["shop.service".to_owned()])].into());
         }
         let error = services(Some("redis")).unwrap_err();
         assert!(error.hint().unwrap().contains("`alertmanager`"), "{error}");

@@ -26,6 +26,7 @@ mod rotate;
 mod runbook;
 mod schema;
 mod screenshots;
+mod services;
 mod ssh;
 mod status;
 mod tunnel;

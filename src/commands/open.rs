@@ -11,13 +11,13 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::context::Context;
-use super::grafana::{self, GrafanaAccess};
+use super::grafana::GrafanaAccess;
 use super::outcome::Outcome;
+use super::services::{monitoring, port};
 use super::tunnel::PortForward;
 use crate::cli::{OpenArgs, Web};
 use crate::error::{Error, Result};
 use crate::event::{Event, Events};
-use crate::host::{HostName, Machine};
 use crate::http::login_page::LoginPage;
 use crate::provider;
 use crate::render::OVERVIEW_UID;
@@ -87,26 +87,11 @@ fn private_page(url: &str) -> io::Result<(TempDir, PathBuf)> {
     Ok((folder, path))
 }
 
-/// The monitoring host among machines that run.
-pub(super) fn monitoring(machines: &[Machine]) -> Result<&Machine> {
-    machines.iter().find(|it| it.name == HostName::MONITORING).ok_or_else(|| {
-        Error::could_not_run("the monitoring host does not run").remedy("`monctl up` creates or starts it")
-    })
-}
-
 const fn name(service: Web) -> &'static str {
     match service {
         Web::Grafana => "Grafana",
         Web::Prometheus => "Prometheus",
         Web::Alertmanager => "Alertmanager",
-    }
-}
-
-pub(super) const fn port(service: Web) -> u16 {
-    match service {
-        Web::Grafana => grafana::PORT,
-        Web::Prometheus => 9090,
-        Web::Alertmanager => 9093,
     }
 }
 

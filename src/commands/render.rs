@@ -33,8 +33,7 @@ pub(super) async fn run(args: &RenderArgs, context: &Context) -> Result<Outcome>
     }
     let bundle = Bundle::render(&loaded.spec, &addresses(args, &loaded.spec)?)?;
     let verdicts = check(&bundle)?;
-    let app_folder = project::app_folder(&loaded.app_dir(), &loaded.spec.app.include)?;
-    let notices = project::notices(&app_folder, &loaded);
+    let notices = project::application(&loaded)?.1;
     let warnings: Vec<String> = warnings(&loaded).into_iter().chain(notices.warnings).collect();
     for warning in &warnings {
         context.events.warn(warning.clone());

@@ -5,8 +5,8 @@ use serde_json::json;
 use super::context::Context;
 use super::deployment::{ANSWERS_WITHIN, Deployment};
 use super::grafana;
-use super::open::monitoring;
 use super::outcome::Outcome;
+use super::services::monitoring;
 use crate::apply;
 use crate::cli::{Rotatable, RotateArgs};
 use crate::error::{Error, Result};
@@ -61,8 +61,11 @@ async fn update_host(
     let Some(connected) = gathered.remove(&HostName::MONITORING) else { return Ok(()) };
     let connected = connected?;
     let inputs = &inputs[&Role::MONITORING];
-    let mut plan =
-        HostPlan::new(&Playbook::of(Role::MONITORING, &inputs.integrations)?, inputs, &connected.facts);
+    let mut plan = HostPlan::new(
+        &Playbook::of(Role::MONITORING, &inputs.flags, &inputs.integrations)?,
+        inputs,
+        &connected.facts,
+    );
     plan.changes.retain(|(step, _)| step.id.0 == STEP);
     let result = apply::apply(&connected.remote, &plan, inputs, project, &context.events).await?;
     match result.failed.into_iter().next() {

@@ -7,19 +7,18 @@ use futures_util::future::join_all;
 use serde::Serialize;
 
 use super::context::Context;
-use super::open::port;
 use super::outcome::Outcome;
-use super::{dashboards, grafana};
+use super::{dashboards, grafana, services};
 use crate::apply::{self, UnitHealth};
-use crate::cli::{StatusArgs, Web};
+use crate::cli::StatusArgs;
 use crate::error::{Error, Exit, Result};
 use crate::event::Events;
 use crate::grafana::GrafanaChange;
 use crate::host::{HostName, Machine};
-use crate::http::Endpoint;
-use crate::http::prometheus::{AlertState, Prometheus};
+use crate::http::prometheus::{AlertState, Target};
 use crate::provider::{self, MachineState, Observed, Provider};
 use crate::remote::Remote;
+use crate::render;
 use crate::spec::{Loaded, Spec, load};
 use crate::verify::{KeptProofs, LastProof, TornProof, last_proofs};
 
@@ -93,7 +92,7 @@ struct RuleStatus {
     health: String,
     /// Why it cannot be evaluated.
     error: Option<String>,
-    /// `inactive`, `pending` or `firing`.
+    /// `inactive`, `pending` or `firing`; `unknown` if Prometheus has not loaded it.
     state: &'static str,
 }
 
@@ -178,16 +177,42 @@ fn machine_status(
     }
 }
 
-async fn monitoring(remote: &Remote, loaded: &Loaded, provider: &dyn Provider) -> Result<MonitoringStatus> {
-    let prometheus = Prometheus::new(&Endpoint::Unix(remote.forward(port(Web::Prometheus)).await?))?;
-    let targets = prometheus.targets().await?.into_iter().map(|target| TargetStatus {
-        job: target.labels.get("job").cloned().unwrap_or_default(),
-        instance: target.labels.get("instance").cloned().unwrap_or_default(),
+/// The targets of Prometheus, and a line of unknown health for each job of the spec that has none.
+fn targets(spec: &Spec, found: Vec<Target>) -> Vec<TargetStatus> {
+    let missing: Vec<TargetStatus> = apply::jobs_without_targets(spec, &found)
+        .map(|job| TargetStatus {
+            job: job.to_owned(),
+            instance: "-".to_owned(),
+            health: "unknown".to_owned(),
+            error: "Prometheus has no target of this job; after a start it needs some seconds".to_owned(),
+        })
+        .collect();
+    let label = |target: &Target, name: &str| target.labels.get(name).cloned().unwrap_or_default();
+    let found = found.into_iter().map(|target| TargetStatus {
+        job: label(&target, "job"),
+        instance: label(&target, "instance"),
         health: target.health,
         error: target.last_error,
     });
+    found.chain(missing).collect()
+}
+
+async fn monitoring(remote: &Remote, loaded: &Loaded, provider: &dyn Provider) -> Result<MonitoringStatus> {
+    let prometheus = services::prometheus(remote).await?;
+    let targets = targets(&loaded.spec, prometheus.targets().await?);
     let alerts = prometheus.alerts().await?;
-    let rules = prometheus.rules().await?.into_iter().map(|rule| {
+    let found = prometheus.rules().await?;
+    let not_loaded: Vec<RuleStatus> = render::rules(&loaded.spec)
+        .into_iter()
+        .filter(|rule| !found.iter().any(|it| it.name == rule.name))
+        .map(|rule| RuleStatus {
+            name: rule.name,
+            health: "unknown".to_owned(),
+            error: Some("Prometheus has not loaded it; `monctl up` installs it".to_owned()),
+            state: "unknown",
+        })
+        .collect();
+    let rules = found.into_iter().map(|rule| {
         let states: Vec<AlertState> =
             alerts.iter().filter(|alert| alert.name() == rule.name).map(|alert| alert.state).collect();
         let state = if states.contains(&AlertState::Firing) {
@@ -202,8 +227,8 @@ async fn monitoring(remote: &Remote, loaded: &Loaded, provider: &dyn Provider) -
     });
     let KeptProofs { proofs, unreadable } = last_proofs(remote).await?;
     Ok(MonitoringStatus {
-        targets: targets.collect(),
-        rules: rules.collect(),
+        targets,
+        rules: rules.chain(not_loaded).collect(),
         dashboards: imported(remote, loaded, provider).await,
         proofs,
         unreadable_proofs: unreadable,

@@ -11,18 +11,16 @@ use tokio::time::Instant;
 
 use super::context::Context;
 use super::deployment::{Deployment, Look};
-use super::open::port;
 use super::outcome::Outcome;
+use super::services;
 use super::up_summary::{self, UpSummary};
 use super::{annotations, grafana};
 use crate::apply::{self, Connected, HostResult};
-use crate::cli::{UpArgs, Web};
+use crate::cli::UpArgs;
 use crate::duration::Millis;
 use crate::error::{Error, Exit, Result};
 use crate::event::{Event, Events};
 use crate::host::{HostName, Machine, Role};
-use crate::http::Endpoint;
-use crate::http::prometheus::Prometheus;
 use crate::plan::{HostPlan, InfraAction, Plan, Rollout};
 use crate::playbook::{Inputs, Playbook};
 use crate::remote::Remote;
@@ -52,7 +50,10 @@ pub(super) async fn run(args: &UpArgs, context: &Context) -> Result<Outcome> {
         let remotes = look.hosts.iter().map(|(host, connected)| (*host, &connected.remote)).collect();
         let troubles = troubles(&deployment, &remotes, events).await;
         let machines = look.hosts.values().map(|connected| &connected.machine);
-        let summary = UpSummary::new(&deployment.loaded.spec, machines, &up_summary::known(&look.hosts));
+        let monitoring = look.hosts.get(&HostName::MONITORING);
+        let has_grafana = monitoring.is_some_and(|monitoring| grafana::runs(&monitoring.facts));
+        let known = up_summary::known(&look.hosts);
+        let summary = UpSummary::new(&deployment.loaded.spec, machines, &known, has_grafana);
         let took = begun.elapsed();
         return Ok(unchanged(&deployment, &look.plan, look.hosts.len(), &troubles, &summary, took));
     }
@@ -97,7 +98,9 @@ pub(super) async fn run(args: &UpArgs, context: &Context) -> Result<Outcome> {
         BTreeMap::new()
     });
     let machines = hosts.values().map(|(connected, _)| &connected.machine);
-    let summary = UpSummary::new(&deployment.loaded.spec, machines, &reports);
+    let monitoring = hosts.get(&HostName::MONITORING).zip(run.results.get(&HostName::MONITORING));
+    let has_grafana = monitoring.is_some_and(|((monitoring, _), result)| grafana_runs(monitoring, result));
+    let summary = UpSummary::new(&deployment.loaded.spec, machines, &reports, has_grafana);
     Ok(run.outcome(&summary, begun.elapsed()))
 }
 
@@ -119,7 +122,7 @@ async fn troubles(
     let prometheus = async {
         let missing = || Error::failed("the monitoring host was not queried");
         let monitoring = remotes.get(&HostName::MONITORING).ok_or_else(missing)?;
-        Prometheus::new(&Endpoint::Unix(monitoring.forward(port(Web::Prometheus)).await?))
+        services::prometheus(monitoring).await
     };
     let intervals = (spec.monitoring.scrape_interval.get(), spec.monitoring.evaluation_interval.get());
     let is_spared = |unit: &str| unit == grafana::UNIT && !spec.grafana.required;

@@ -18,21 +18,24 @@ use crate::spec::Spec;
 pub(super) struct UpSummary {
     /// The application's URLs by host.
     urls: BTreeMap<HostName, String>,
-    /// Where Grafana is: a URL, or a command.
-    grafana: String,
+    /// Where Grafana is: a URL, or a command. None if it could not be installed.
+    grafana: Option<String>,
     /// Warnings about the settings in use, without duplicates.
     pub warnings: Vec<String>,
 }
 
 impl UpSummary {
-    /// The summary for these machines. `reports` are the records of application hosts that have one.
+    /// The summary for these machines. `reports` are the records of application hosts that have one, `has_grafana` is
+    /// whether Grafana runs on the monitoring host.
     pub fn new<'a>(
         spec: &Spec,
         machines: impl Iterator<Item = &'a Machine>,
         reports: &BTreeMap<HostName, SettingsReport>,
+        has_grafana: bool,
     ) -> Self {
         let mut summary = Self { warnings: warnings(spec, reports.values()), ..Self::default() };
-        for machine in machines.filter(|machine| machine.name.role() == Role::APP) {
+        let deployed = machines.filter(|machine| machine.name.role() == Role::APP && spec.app.deploy);
+        for machine in deployed {
             if let Some(domain) = spec.app.domains().first() {
                 summary.urls.insert(machine.name, format!("https://{domain}/"));
                 continue;
@@ -48,8 +51,8 @@ impl UpSummary {
             }
         }
         summary.grafana = match spec.grafana.existing() {
-            Some(existing) => existing.url.to_string(),
-            None => "`monctl open` opens it".to_owned(),
+            Some(existing) => Some(existing.url.to_string()),
+            None => has_grafana.then(|| "`monctl open` opens it".to_owned()),
         };
         summary
     }
@@ -57,9 +60,9 @@ impl UpSummary {
     /// The lines for people.
     pub fn lines(&self) -> Vec<String> {
         let of_app = self.urls.iter().map(|(host, url)| format!("{host}: {url}"));
-        let grafana = format!("Grafana: {}", self.grafana);
+        let grafana = self.grafana.iter().map(|place| format!("Grafana: {place}"));
         let warnings = self.warnings.iter().map(|warning| format!("warning: {warning}"));
-        of_app.chain([grafana]).chain(warnings).collect()
+        of_app.chain(grafana).chain(warnings).collect()
     }
 
     /// The URLs for programs.
@@ -146,7 +149,7 @@ mod tests {
         ];
         let reports =
             [(HostName::app(1), report("203.0.113.7")), (second, report("shop.example.org"))].into();
-        let summary = UpSummary::new(&spec, machines.iter(), &reports);
+        let summary = UpSummary::new(&spec, machines.iter(), &reports, true);
         let lines = summary.lines();
         assert_eq!(
             lines[..3],
@@ -160,5 +163,7 @@ mod tests {
         assert!(lines[4].contains("refuses the address `fd00::7` of app-2"), "{lines:?}");
         assert_eq!(lines.len(), 5);
         assert_eq!(summary.urls()["app-2"], "http://[fd00::7]:8000/");
+        let without = UpSummary::new(&spec, machines.iter(), &reports, false).lines();
+        assert!(!without.iter().any(|line| line.contains("Grafana")), "{without:?}");
     }
 }

@@ -9,23 +9,21 @@ use std::time::Duration;
 
 use super::context::Context;
 use super::deployment::ANSWERS_WITHIN;
-use super::open::port;
 use super::outcome::Outcome;
+use super::services;
 use super::{annotations, grafana};
-use crate::cli::{VerifyArgs, Web};
+use crate::cli::VerifyArgs;
 use crate::drill::{Application, DrillHosts, Options, safety};
 use crate::duration::PromDuration;
 use crate::error::{Error, Exit, Result};
 use crate::event::Events;
 use crate::host::{HostName, Machine};
-use crate::http::alertmanager::Alertmanager;
-use crate::http::prometheus::Prometheus;
-use crate::http::{Endpoint, slack};
+use crate::http::slack;
 use crate::promql;
 use crate::provider::{self, Provider};
 use crate::remote::Remote;
 use crate::render::{Rule, rules};
-use crate::spec::{DrillKind, Loaded, Metrics, Receiver, SecretName, Secrets, Spec, load};
+use crate::spec::{DrillKind, Loaded, Metrics, Receiver, RuleMeaning, SecretName, Secrets, Spec, load};
 use crate::timing::{Fault, Mutes, TimingSettings, predict};
 use crate::verify::{self, Inbox, MessageChannels, Reader, Request, Round, Services, Slot, Subject, Watched};
 
@@ -187,6 +185,9 @@ fn drillable(spec: &Spec, rule: Rule) -> Result<Wanted> {
     if let DrillKind::None { because } = &kind {
         return Err(refused(because));
     }
+    if let RuleMeaning::Unknown(why) = rule.meaning {
+        return Err(refused(why));
+    }
     let settings = TimingSettings::of_rule(spec, &rule)
         .ok_or_else(|| refused("its expression compares no value with a number"))?;
     Ok(Wanted { rule, kind, settings })
@@ -195,16 +196,24 @@ fn drillable(spec: &Spec, rule: Rule) -> Result<Wanted> {
 /// The drill of a rule in this spec.
 fn drill_of(spec: &Spec, rule: &Rule) -> DrillKind {
     let none = |because: &str| DrillKind::None { because: because.to_owned() };
-    let entry = spec.alerts.get(rule.name.as_str()).and_then(|alert| spec.catalogue.entry(&rule.name, alert));
-    match entry.map(|entry| entry.drill.clone()) {
+    let alert = spec.alerts.get(rule.name.as_str());
+    let of_catalogue =
+        || alert.and_then(|alert| Some(spec.catalogue.entry(&rule.name, alert)?.drill.clone()));
+    match alert.and_then(|alert| alert.drill.clone()).or_else(of_catalogue) {
+        Some(DrillKind::Stop { units, job }) => match spec.app.stopped(units) {
+            Some(units) => DrillKind::Stop { units, job },
+            None => none("monctl does not deploy the application, and `app.unit` does not name its unit"),
+        },
         Some(DrillKind::Requests { .. } | DrillKind::SlowRequests)
             if spec.app.metrics() == Metrics::Builtin =>
         {
             none("with `metrics: builtin` monctl cannot answer requests in place of the application")
         }
         Some(kind) => kind,
-        None if promql::is_cpu_usage(&rule.expr) => DrillKind::Cpu,
-        None => none("monctl does not know how to make your own rule fire"),
+        None if rule.meaning.known().is_some_and(promql::is_cpu_usage) => DrillKind::Cpu,
+        None => none(
+            "monctl does not know how to make your own rule fire; declare its `drill`, see docs/drills.md",
+        ),
     }
 }
 
@@ -250,8 +259,8 @@ async fn services<'a>(
         Receiver::Slack(_) => Inbox::of_counters(events),
     };
     let services = Services {
-        prometheus: Prometheus::new(&Endpoint::Unix(remote.forward(port(Web::Prometheus)).await?))?,
-        alertmanager: Alertmanager::new(&Endpoint::Unix(remote.forward(port(Web::Alertmanager)).await?))?,
+        prometheus: services::prometheus(remote).await?,
+        alertmanager: services::alertmanager(remote).await?,
         inbox,
     };
     Ok((services, watched))

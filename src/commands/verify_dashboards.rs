@@ -12,9 +12,9 @@ use serde_json::{Value, json};
 use super::context::Context;
 use super::deployment::ANSWERS_WITHIN;
 use super::grafana::GrafanaAccess;
-use super::open::{monitoring, port};
 use super::outcome::Outcome;
 use super::screenshots;
+use super::services::{self, monitoring, port};
 use super::tunnel::PortForward;
 use crate::cli::{DashboardsArgs, Web};
 use crate::drill::{self, DrillHosts};
@@ -23,8 +23,6 @@ use crate::event::Events;
 use crate::grafana::GrafanaClient;
 use crate::grafana::panels::{PanelFindings, Shown, longest_step, panels};
 use crate::host::{Machine, Role};
-use crate::http::Endpoint;
-use crate::http::prometheus::Prometheus;
 use crate::provider;
 use crate::remote::Remote;
 use crate::spec::{Spec, load};
@@ -122,14 +120,15 @@ impl Traffic {
     /// Begins the traffic; returns once Prometheus has seen it on each host.
     async fn begin(spec: &Spec, machines: &[Machine], dashboards: &[Value], events: &Events) -> Result<Self> {
         let monitoring = Remote::connect(monitoring(machines)?, ANSWERS_WITHIN, events).await?;
-        let prometheus = Prometheus::new(&Endpoint::Unix(monitoring.forward(port(Web::Prometheus)).await?))?;
+        let prometheus = services::prometheus(&monitoring).await?;
         let scrape_interval = spec.monitoring.scrape_interval;
         let step = longest_step(dashboards, scrape_interval).min(LONGEST_STEP);
         events.note(format!(
             "sending a visitor's requests to the application until it was scraped twice (every {scrape_interval}) and \
              the panels were queried"
         ));
-        let hosts = machines.iter().filter(|machine| machine.name.role() == Role::APP);
+        // An application that monctl does not deploy gets no requests.
+        let hosts = machines.iter().filter(|machine| machine.name.role() == Role::APP && spec.app.deploy);
         let apps = try_join_all(hosts.map(async |machine| {
             let app = Remote::connect(machine, ANSWERS_WITHIN, events).await?;
             let site = DrillHosts { app: &app, monitoring: &monitoring };

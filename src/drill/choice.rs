@@ -180,13 +180,14 @@ impl DrillPlan<'_> {
                     HostFault::Inodes { percent },
                 )
             }
-            DrillKind::Stop { units } => (gone(threshold), HostFault::Stop { units: units.clone() }),
+            DrillKind::Stop { units, .. } => (gone(threshold), HostFault::Stop { units: units.clone() }),
             DrillKind::FailingUnit => (gone(threshold), HostFault::FailingUnit),
             DrillKind::Requests { status } => self.bad_requests(*status, measured)?,
             DrillKind::SlowRequests => self.slow_requests(measured)?,
             DrillKind::ReplacedWorkers => self.replaced_workers(measured)?,
-            DrillKind::Run { run, undo, reaches, .. } => {
-                (Fault::level(value, *reaches), HostFault::Run { run: run.clone(), undo: undo.clone() })
+            DrillKind::Run { run, undo, undone, reaches, .. } => {
+                let [run, undo, undone] = [run, undo, undone].map(Vec::clone);
+                (Fault::level(value, *reaches), HostFault::Run { run, undo, undone })
             }
             DrillKind::None { because } => {
                 return Err(Error::could_not_run(format!(

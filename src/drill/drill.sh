@@ -319,6 +319,7 @@ begin_traffic() {
 	# shellcheck disable=SC2016 # systemd makes $ of $$, and the shell in the unit expands it
 	exec {output}< <(exec systemd-run --quiet --pipe --wait --collect --uid=monctl-app --gid=monctl-app -p RuntimeMaxSec="$limit" \
 		-p EnvironmentFile=/etc/monctl/app/settings -p EnvironmentFile=/etc/monctl/app/environment \
+		-p EnvironmentFile=-/var/lib/monctl/services/environment \
 		-p BindReadOnlyPaths=/srv/monctl/current:/srv/monctl/app -p WorkingDirectory="$folder" \
 		--setenv=PYTHONDONTWRITEBYTECODE=1 \
 		/bin/sh -c 'PYTHONPATH=/etc/monctl/app$${PYTHONPATH:+:$$PYTHONPATH} exec "$$@"' sh \
@@ -329,15 +330,24 @@ begin_traffic() {
 guard_traffic() { guard_requests; }
 undo_traffic() { undo_requests; }
 
-# --- run NUMBER WORD…: a command of an integration, NUMBER words long, followed by the one that undoes it ----
+# --- run N M WORD…: a command of N words, one of M words that undoes it, and one that checks that it is undone ----
 
 check_run() {
-	command -v -- "$2" >/dev/null || refuse 3 "$2 is not installed"
-	command -v -- "${@:$1+2:1}" >/dev/null || refuse 3 "${*:$1+2:1} is not installed"
+	local place
+	for place in 3 $(($1 + 3)) $(($1 + $2 + 3)); do
+		((place <= $#)) || continue
+		command -v -- "${!place}" >/dev/null || refuse 3 "${!place} is not installed"
+	done
 }
-begin_run() { "${@:2:$1}"; }
+begin_run() { "${@:3:$1}"; }
 guard_run() { :; }
-undo_run() { "${@:$1+2}"; }
+undo_run() {
+	"${@:$1+3:$2}"
+	(($# == $1 + $2 + 2)) || "${@:$1+$2+3}" || {
+		echo "the fault is still there: ${*:$1+$2+3}" >&2
+		return 1
+	}
+}
 
 # --- the unit ----------------------------------------------------------------------------------------------
 

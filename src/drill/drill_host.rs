@@ -109,11 +109,20 @@ impl Site for DrillHosts<'_> {
     async fn stop(&self, name: &str) -> Result<()> {
         let unit = unit(name);
         let output = self.systemctl(&["stop", &unit]).await?;
-        // The unit of a drill that has ended does not exist. That alone does not prove that the fault is off.
-        if !self.is_on(name).await? {
-            return Ok(());
-        }
         let host = self.app.host();
+        // The unit of a drill that has ended does not exist. That alone does not prove that the fault is off.
+        match self.state(name).await? {
+            DrillState::Off => return Ok(()),
+            DrillState::UndoFailed => {
+                return Err(Error::failed("the undo of the drill failed: the fault may still be there")
+                    .at(host.to_string())
+                    .remedy(format!(
+                        "see `monctl ssh {host} -- journalctl -u {unit}`, end the fault by hand, and remove \
+                         `{HOME}/{name}` there"
+                    )));
+            }
+            DrillState::On => {}
+        }
         Err(Error::failed(format!("could not confirm that the fault has ended: {}", output.stderr.trim()))
             .at(host.to_string())
             .remedy(format!(
@@ -126,15 +135,7 @@ impl Site for DrillHosts<'_> {
     }
 
     async fn is_on(&self, name: &str) -> Result<bool> {
-        let words = ["sh", "-c", STATE, "sh", &unit(name), &format!("{HOME}/{name}/{UNDO_FAILED}")];
-        let output = self.app.run(&words, b"").await?;
-        is_on(&output.stdout).ok_or_else(|| {
-            Error::failed(format!(
-                "systemd does not report whether the drill has ended: {}",
-                output.stderr.trim()
-            ))
-            .at(self.app.host().to_string())
-        })
+        Ok(self.state(name).await? != DrillState::Off)
     }
 
     async fn alertmanager_log(&self, seconds: u64) -> Result<String> {
@@ -172,21 +173,46 @@ impl Site for DrillHosts<'_> {
     }
 }
 
+impl DrillHosts<'_> {
+    async fn state(&self, name: &str) -> Result<DrillState> {
+        let words = ["sh", "-c", STATE, "sh", &unit(name), &format!("{HOME}/{name}/{UNDO_FAILED}")];
+        let output = self.app.run(&words, b"").await?;
+        DrillState::parse(&output.stdout).ok_or_else(|| {
+            Error::failed(format!(
+                "systemd does not report whether the drill has ended: {}",
+                output.stderr.trim()
+            ))
+            .at(self.app.host().to_string())
+        })
+    }
+}
+
+/// What the host reports of a drill.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum DrillState {
+    On,
+    Off,
+    /// Its unit has ended, and its undo did not succeed.
+    UndoFailed,
+}
+
+impl DrillState {
+    /// The state in the output of [`STATE`]; none if it is not there.
+    fn parse(words: &str) -> Option<Self> {
+        let mut lines = words.lines();
+        Some(match (lines.next()?, lines.next()) {
+            ("active" | "activating" | "deactivating" | "reloading" | "maintenance", _) => Self::On,
+            // systemd unloads a unit that has ended.
+            ("inactive" | "failed", None) => Self::Off,
+            ("inactive" | "failed", Some(_)) => Self::UndoFailed,
+            _ => return None,
+        })
+    }
+}
+
 /// systemd's name of a drill.
 fn unit(name: &str) -> String {
     format!("{UNIT}{name}.service")
-}
-
-/// Whether a drill is on, from the output of [`STATE`]; none if it is neither.
-fn is_on(words: &str) -> Option<bool> {
-    let mut lines = words.lines();
-    let is_on = match lines.next()? {
-        "active" | "activating" | "deactivating" | "reloading" | "maintenance" => true,
-        // systemd unloads a unit that has ended.
-        "inactive" | "failed" => false,
-        _ => return None,
-    };
-    Some(is_on || lines.next().is_some())
 }
 
 /// The files of the stored proofs; empty if there are none.
@@ -225,15 +251,15 @@ mod tests {
     #[test]
     fn a_fault_is_off_only_if_its_unit_has_ended_and_its_undo_succeeded() {
         for (words, expected) in [
-            ("active\n", Some(true)),
-            ("deactivating\n", Some(true)),
-            ("inactive\n", Some(false)),
-            ("failed\n", Some(false)),
-            ("inactive\nundo failed\n", Some(true)),
+            ("active\n", Some(DrillState::On)),
+            ("deactivating\n", Some(DrillState::On)),
+            ("inactive\n", Some(DrillState::Off)),
+            ("failed\n", Some(DrillState::Off)),
+            ("inactive\nundo failed\n", Some(DrillState::UndoFailed)),
             ("", None),
             ("Failed to connect to bus\n", None),
         ] {
-            assert_eq!(is_on(words), expected, "{words:?}");
+            assert_eq!(DrillState::parse(words), expected, "{words:?}");
         }
     }
 }

@@ -72,12 +72,14 @@ pub enum HostFault {
         /// The time from one to the next, in milliseconds.
         every: u32,
     },
-    /// A command of an integration, and the one that ends what it caused.
+    /// A command on the host, and the one that ends what it caused.
     Run {
         /// What causes the fault.
         run: Vec<String>,
         /// What ends it.
         undo: Vec<String>,
+        /// What succeeds only if it has ended; empty if nothing checks it.
+        undone: Vec<String>,
     },
     /// A visitor's requests, and in between a few of each class of responses.
     Traffic {
@@ -115,9 +117,9 @@ impl HostFault {
             Self::ReplacedWorkers { port, workers, every } => {
                 words("replaced-workers", &[port, workers, every])
             }
-            Self::Run { run, undo } => {
-                let begin = ["run".to_owned(), run.len().to_string()].into_iter();
-                begin.chain(run.iter().chain(undo).cloned()).collect()
+            Self::Run { run, undo, undone } => {
+                let begin = ["run".to_owned(), run.len().to_string(), undo.len().to_string()].into_iter();
+                begin.chain([run, undo, undone].into_iter().flatten().cloned()).collect()
             }
             Self::Traffic { port, rate } => words("traffic", &[port, rate]),
         }

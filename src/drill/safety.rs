@@ -68,7 +68,7 @@ impl Footprint {
             DrillKind::Disk => (&[NodeExporter], &[Space]),
             DrillKind::Inodes => (&[NodeExporter], &[Inodes]),
             DrillKind::FailingUnit => (&[NodeExporter], &[Units]),
-            DrillKind::Stop { units } => return Some(Self::of_stopped(units)),
+            DrillKind::Stop { units, .. } => return Some(Self::of_stopped(units)),
             DrillKind::Requests { .. } => (&[Application, ApplicationMetrics], &[Traffic]),
             // On a host whose CPUs are busy all responses may be late.
             DrillKind::SlowRequests => (&[Application, ApplicationMetrics, Cpu], &[Traffic]),
@@ -82,7 +82,8 @@ impl Footprint {
 
     fn of_stopped(units: &[String]) -> Self {
         let breaks: BTreeSet<HostResource> = units.iter().flat_map(|unit| broken(unit)).copied().collect();
-        Self { uses: BTreeSet::new(), is_alone: breaks.contains(&NodeExporter), breaks }
+        let is_alone = breaks.contains(&NodeExporter) || units.iter().any(|unit| broken(unit).is_empty());
+        Self { uses: BTreeSet::new(), is_alone, breaks }
     }
 
     /// Whether two drills may run at the same time.
@@ -102,22 +103,28 @@ impl Footprint {
 /// The job whose target has to be up for the drill to be observed.
 pub fn watched_job(kind: &DrillKind) -> &str {
     let of_application = match kind {
-        DrillKind::Run { job, .. } => return job,
+        DrillKind::Run { job, .. } | DrillKind::Stop { job: Some(job), .. } => return job,
         DrillKind::Requests { .. } | DrillKind::SlowRequests | DrillKind::ReplacedWorkers => true,
-        DrillKind::Stop { units } => !units.iter().all(|unit| broken(unit) == [NodeExporter]),
+        DrillKind::Stop { units, .. } => units.iter().any(|unit| is_of_application(unit)),
         _ => false,
     };
     if of_application { "django-instance" } else { "node-exporter" }
 }
 
-/// The resources that are missing while a unit is stopped.
+/// The resources that are missing while a unit is stopped; none of a unit whose effect is unknown.
 fn broken(unit: &str) -> &'static [HostResource] {
     match unit {
         "monctl-node-exporter.service" => &[NodeExporter],
         "monctl-app-metrics.service" => &[ApplicationMetrics],
         // Its restart makes all counters begin anew.
-        _ => &[Application, ApplicationMetrics, Traffic],
+        "monctl-app.socket" | "monctl-app.service" => &[Application, ApplicationMetrics, Traffic],
+        _ => &[],
     }
+}
+
+/// Whether the application's metrics show that the unit is stopped.
+fn is_of_application(unit: &str) -> bool {
+    broken(unit).contains(&ApplicationMetrics)
 }
 
 /// What users need to know; none if nothing is caused.
@@ -144,13 +151,18 @@ pub fn safety(kind: &DrillKind) -> Option<Safety> {
             "a file system of 1000 inodes in memory, mounted over an empty directory such as /mnt",
             "it is unmounted",
         ),
-        DrillKind::Stop { units } if units.iter().any(|unit| broken(unit).contains(&Application)) => (
+        DrillKind::Stop { units, .. } if units.iter().any(|unit| broken(unit).contains(&Application)) => (
             "the application is down during the drill",
             "only running units that start at boot are stopped",
             "systemd starts it again",
         ),
-        DrillKind::Stop { units } if units.iter().any(|unit| broken(unit).contains(&NodeExporter)) => (
+        DrillKind::Stop { units, .. } if units.iter().any(|unit| broken(unit).contains(&NodeExporter)) => (
             "its metrics have a gap, and while its alert fires, it inhibits all others of the host, real ones too",
+            "only running units that start at boot are stopped",
+            "systemd starts it again",
+        ),
+        DrillKind::Stop { units, .. } if units.iter().any(|unit| broken(unit).is_empty()) => (
+            "what it serves is unavailable during the drill",
             "only running units that start at boot are stopped",
             "systemd starts it again",
         ),
@@ -178,12 +190,13 @@ pub fn safety(kind: &DrillKind) -> Option<Safety> {
         ),
         DrillKind::Run { danger, .. } => (
             danger.as_str(),
-            "a command of the integration, in a unit that ends with the drill",
-            "the integration's own command, however the drill ends",
+            "a command of your own, in a unit that ends with the drill",
+            "another command of your own, however the drill ends",
         ),
         DrillKind::None { .. } => return None,
     };
-    let is_felt = matches!(kind, DrillKind::Stop { units } if units.iter().any(|unit| broken(unit).contains(&Application)));
+    let is_felt_without = |unit: &String| broken(unit).is_empty() || broken(unit).contains(&Application);
+    let is_felt = matches!(kind, DrillKind::Stop { units, .. } if units.iter().any(is_felt_without));
     Some(Safety { danger: danger.to_owned(), guard, undo, is_felt })
 }
 
@@ -197,8 +210,9 @@ mod tests {
 
     #[test]
     fn drills_run_at_the_same_time_if_they_do_not_disturb_each_other() {
-        let stop = |unit: &str| DrillKind::Stop { units: vec![unit.into()] };
+        let stop = |unit: &str| DrillKind::Stop { units: vec![unit.into()], job: None };
         let (exporter, app) = (stop("monctl-node-exporter.service"), stop("monctl-app.service"));
+        let other = stop("redis-server.service");
         let bad = DrillKind::Requests { status: 503 };
         for (one, other, agree) in [
             (&DrillKind::Cpu, &DrillKind::Memory, false),
@@ -218,6 +232,7 @@ mod tests {
             (&DrillKind::ReplacedWorkers, &bad, false),
             (&DrillKind::ReplacedWorkers, &app, false),
             (&DrillKind::ReplacedWorkers, &DrillKind::Disk, true),
+            (&other, &DrillKind::Disk, false),
         ] {
             assert_eq!(footprint(one).agrees_with(&footprint(other)), agree, "{one:?} {other:?}");
             assert_eq!(footprint(other).agrees_with(&footprint(one)), agree, "{other:?} {one:?}");

@@ -26,7 +26,7 @@ mod tests {
 
     #[test]
     fn compatible_drills_share_a_wave_and_none_is_lost() {
-        let stop = |unit: &str| DrillKind::Stop { units: vec![unit.into()] };
+        let stop = |unit: &str| DrillKind::Stop { units: vec![unit.into()], job: None };
         let drills = || {
             [
                 ("cpu", DrillKind::Cpu),

@@ -37,7 +37,7 @@ impl FirstEvent {
             _ => false,
         };
         // The spec rejects expressions that are not valid PromQL.
-        let expression = parse(&rule.expr).ok().filter(|_| is_upward && single)?;
+        let expression = parse(rule.meaning.known()?).ok().filter(|_| is_upward && single)?;
         if looks_for_new(&expression) {
             return None;
         }

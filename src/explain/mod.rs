@@ -19,7 +19,7 @@ use crate::promql::{
     Bounds, Comparison, Conditions, Reading, Signal, Threshold, conditions, is_cpu_usage, read,
 };
 use crate::render::Rule;
-use crate::spec::{AlertRoute, Mute, Receiver, Spec};
+use crate::spec::{AlertRoute, Mute, Receiver, RuleMeaning, Spec};
 use crate::timing::{
     Effect, Ending, Fault, Prediction, Remedies, StressCommand, TimingSettings, chance_of, is_certain,
     phrases, predict,
@@ -40,6 +40,9 @@ pub struct Explanation {
     pub repeat_interval: Millis,
     /// The mute times, in which no notification is sent.
     pub mute: Vec<Mute>,
+    /// Why monctl does not predict the alert, if it cannot follow the expression.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unknown: Option<&'static str>,
     /// The prediction; `None` if the expression does not compare a value with a number.
     pub way: Option<AlertPath>,
 }
@@ -126,6 +129,10 @@ impl Explanation {
             receiver: receiver(spec, route),
             repeat_interval: Millis(route.repeat_interval().get()),
             mute: route.mute().to_vec(),
+            unknown: match &rule.meaning {
+                RuleMeaning::Known(_) => None,
+                RuleMeaning::Unknown(why) => Some(*why),
+            },
             way: AlertPath::new(spec, rule, custom),
         }
     }
@@ -134,10 +141,11 @@ impl Explanation {
 impl AlertPath {
     fn new(spec: &Spec, rule: &Rule, custom: CustomFault) -> Option<Self> {
         let settings = TimingSettings::of_rule(spec, rule)?;
-        let reading = read(&rule.expr, settings.scrape_interval)?;
+        let meaning = rule.meaning.known()?;
+        let reading = read(meaning, settings.scrape_interval)?;
         let fault = typical(&settings, &reading);
         let prediction = predict(&settings, &fault);
-        let conditions = conditions(&rule.expr)?;
+        let conditions = conditions(meaning)?;
         let has_others = conditions.alternatives > 1 || conditions.asks_more;
         Some(Self {
             condition: has_others.then(|| format!("{} is {}", reading.left, settings.threshold)),
@@ -272,7 +280,7 @@ fn trial(settings: &TimingSettings, typical: &Fault, custom: CustomFault) -> Opt
 /// The odds of the command by which tutorials test an alert on CPU usage. It loads four CPUs, whatever the host has.
 fn classic(settings: &TimingSettings, rule: &Rule) -> Option<FaultOdds> {
     const CPUS: u16 = 4;
-    let fits = is_cpu_usage(&rule.expr);
+    let fits = rule.meaning.known().is_some_and(is_cpu_usage);
     let what = || format!("`{}` on an otherwise idle host with {CPUS} CPUs", StressCommand::CLASSIC);
     let on = |host_cpus| {
         let chance = chance_of(settings, &Fault::of_command(&StressCommand::CLASSIC, host_cpus, 0.0));

@@ -137,7 +137,10 @@ fn changes(spec: &Spec, rule: &Rule, settings: &TimingSettings) -> Vec<Change> {
             edit(&mut spec);
             Change { setting, now: show(now), then: then.to_string(), price: price.to_owned(), spec }
         };
-    let of_alert = |key: &str| format!("alerts.{}.{key}", rule.name);
+    let of_alert = |key: &str| match &rule.origin {
+        Some(origin) => format!("{}: {}.{key}", origin.file, rule.name),
+        None => format!("alerts.{}.{key}", rule.name),
+    };
     let mut changes = Vec::new();
     if !settings.hold.is_zero() {
         let then = half(settings.hold);

@@ -20,12 +20,24 @@ fn try_spec(alerts: &str) -> Option<Spec> {
 }
 
 fn spec_with(alerts: &str, notify: &str) -> Option<Spec> {
+    let application = format!(
+        "provider: local\napp: {{path: {NOTES}, wsgi: notes.wsgi, metrics: exporter, domain: shop.example}}"
+    );
+    spec_of(&application, alerts, notify)
+}
+
+/// The same of an application that something else deploys.
+fn watched_spec_with(alerts: &str) -> Option<Spec> {
+    let application = "provider: {hosts: {app: [web], monitoring: watch}}\n\
+                       app: {deploy: false, unit: shop.service, url: http://127.0.0.1:8000/}";
+    spec_of(application, alerts, "capture: {}")
+}
+
+fn spec_of(application: &str, alerts: &str, notify: &str) -> Option<Spec> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("monctl.yaml");
-    let text = format!(
-        "version: 1\nproject: shop\nprovider: local\napp: {{path: {NOTES}, wsgi: notes.wsgi, metrics: exporter, domain: shop.example}}\n\
-         alerts: {{{alerts}}}\nnotify: {{{notify}}}\n"
-    );
+    let text =
+        format!("version: 1\nproject: shop\n{application}\nalerts: {{{alerts}}}\nnotify: {{{notify}}}\n");
     std::fs::write(&path, text).unwrap();
     load(&path).ok().map(|loaded| loaded.spec)
 }
@@ -67,8 +79,9 @@ fn other_shapes_are_explained_in_their_own_words() {
 fn every_alert_of_the_catalogue_is_explained_in_words_that_fit_it_and_arrives() {
     for name in Catalogue::default().names() {
         let alone = if name == "Watchdog" { String::new() } else { format!("{name}: {{}}, ") };
-        let spec =
-            spec_with(&format!("{alone}Watchdog: {{}}"), "capture: {}, heartbeat_url: {env: A}").unwrap();
+        let spec = spec_with(&format!("{alone}Watchdog: {{}}"), "capture: {}, heartbeat_url: {env: A}")
+            .or_else(|| watched_spec_with(&alone))
+            .unwrap();
         let explanation = explain(&spec, name, CustomFault::default());
         insta::assert_snapshot!(format!("explain_{name}"), explanation.text(100));
         let Some(way) = explanation.way else {

@@ -17,6 +17,13 @@ impl Explanation {
     pub fn text(&self, width: usize) -> String {
         let mut text = format!("{}: {}\n", self.alert, self.expression);
         let wide = width.min(WIDEST);
+        if let Some(why) = self.unknown {
+            let unknown = format!(
+                "no prediction: {why}; the alert is active while the expression returns a value, and is sent to {}",
+                self.receiver
+            );
+            return text + "\n" + &fill(&unknown, wide, 0);
+        }
         let Some(way) = &self.way else {
             let silent = format!(
                 "the expression does not compare a value with a number, so a fault has no size; \

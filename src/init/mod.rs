@@ -4,6 +4,7 @@
 mod call;
 mod packages;
 mod processes;
+mod services;
 mod spec_text;
 mod survey;
 mod variables;

@@ -23,11 +23,7 @@ const NEEDED: [(&str, &[&str]); 16] = [
 /// The Debian packages for requirements, with the requirement that needs each. `text` is the content of requirements
 /// files and lock files in any format.
 pub(super) fn needed(text: &str) -> Vec<(&'static str, &'static str)> {
-    let is_of_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    let names: Vec<String> = text
-        .split(|c: char| !is_of_name(c))
-        .map(|word| word.trim_matches(['-', '.']).to_lowercase().replace(['_', '.'], "-"))
-        .collect();
+    let names = names(text);
     let mut found: Vec<(&str, &str)> = Vec::new();
     for (requirement, packages) in NEEDED {
         // The binary variant of psycopg brings its library.
@@ -44,9 +40,17 @@ pub(super) fn needed(text: &str) -> Vec<(&'static str, &'static str)> {
     found
 }
 
+/// The words of a text that can be names of Python packages, as indexes write them.
+pub(super) fn names(text: &str) -> Vec<String> {
+    let is_of_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    text.split(|c: char| !is_of_name(c))
+        .map(|word| word.trim_matches(['-', '.']).to_lowercase().replace(['_', '.'], "-"))
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::needed;
 
     fn names(text: &str) -> Vec<&'static str> {
         needed(text).into_iter().map(|(package, _)| package).collect()

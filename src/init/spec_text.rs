@@ -2,9 +2,11 @@
 
 use std::path::Path;
 
+use super::services;
 use super::survey::Survey;
 use super::variables::{EnvironmentVariable, is_false};
 use crate::host::ProjectName;
+use crate::spec::AppService;
 
 /// What a project's files cannot say: where its hosts are, and where its alerts are sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,6 +52,7 @@ impl Survey {
         }
         self.entry(&mut line);
         self.packages(&mut line);
+        self.services(&mut line);
         self.environment(path, &mut line);
         self.written(&mut line);
         self.processes(&mut line);
@@ -78,6 +81,25 @@ impl Survey {
         }
     }
 
+    fn services(&self, line: &mut impl FnMut(usize, &str)) {
+        if self.services.is_empty() {
+            return;
+        }
+        line(
+            1,
+            "# Servers that monctl installs on the application host. For one of your own, set its address in `env` instead.",
+        );
+        line(1, "services:");
+        for (service, place) in &self.services {
+            line(2, &format!("- {} # {place}", service.name()));
+        }
+    }
+
+    /// Whether a server in `services` sets this variable.
+    fn is_of_service(&self, variable: &EnvironmentVariable) -> bool {
+        self.services.iter().any(|(service, _)| service.variables().contains(&variable.name.as_str()))
+    }
+
     fn environment(&self, path: &Path, line: &mut impl FnMut(usize, &str)) {
         if let Some((file, _)) = &self.env_file {
             line(1, "# Its values are secrets: hosts get them in a file that only the application can read.");
@@ -86,6 +108,7 @@ impl Survey {
         let (set, optional): (Vec<_>, Vec<_>) = self
             .variables
             .iter()
+            .filter(|variable| !self.is_of_service(variable))
             .map(|variable| (variable, self.value(variable)))
             .partition(|(_, value)| value.is_some());
         if set.is_empty() && optional.is_empty() && self.settings.is_none() {
@@ -116,6 +139,11 @@ impl Survey {
         let reference = || Some(format!("{{env: {}}}", variable.name));
         if variable.is_secret_key() {
             return reference();
+        }
+        if self.services.iter().any(|(service, _)| *service == AppService::Postgresql)
+            && let Some(value) = services::of_postgresql(&variable.name)
+        {
+            return Some(scalar(value));
         }
         if variable.is_debug() {
             let is_off = variable.default.as_deref().is_some_and(is_false);
@@ -181,6 +209,10 @@ impl Survey {
             let names: Vec<&str> = self.packages.iter().map(|(package, _)| *package).collect();
             add("Debian packages", names.join(", "));
         }
+        if !self.services.is_empty() {
+            let names: Vec<&str> = self.services.iter().map(|(service, _)| service.title()).collect();
+            add("servers that monctl installs", names.join(", "));
+        }
         if !self.procfile.processes.is_empty() {
             let names: Vec<&str> =
                 self.procfile.processes.iter().map(|process| process.name.as_str()).collect();
@@ -192,7 +224,8 @@ impl Survey {
     /// The secrets that the environment of `monctl up` must have, by the names of their variables.
     pub fn secrets(&self) -> Vec<&str> {
         let is_reference = |variable: &&EnvironmentVariable| {
-            self.value(variable).is_some_and(|value| value.starts_with("{env:"))
+            !self.is_of_service(variable)
+                && self.value(variable).is_some_and(|value| value.starts_with("{env:"))
         };
         self.variables.iter().filter(is_reference).map(|variable| variable.name.as_str()).collect()
     }

@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 
 use super::packages;
 use super::processes::{Procfile, procfile};
+use super::services;
 use super::variables::{self, EnvironmentVariable, variables};
 use super::written::written;
 use crate::bounded::read_text;
 use crate::error::{Error, Result};
-use crate::spec::python;
+use crate::spec::{AppService, python};
 
 /// How deep below the folder `manage.py` is looked for.
 const DEEPEST: usize = 2;
@@ -42,6 +43,8 @@ pub struct Survey {
     pub(super) examples: BTreeMap<String, String>,
     /// The Debian packages that the requirements need, each with the requirement.
     pub(super) packages: Vec<(&'static str, &'static str)>,
+    /// The servers that monctl can install for the project, each with the place that uses it.
+    pub(super) services: Vec<(AppService, String)>,
     /// What the settings write next to the code.
     pub(super) written: Vec<String>,
     /// The content of a `Procfile`.
@@ -81,14 +84,17 @@ impl Survey {
             // The file is that of a developer.
             value.is_some_and(|value| !variable.is_debug() || variables::is_false(value))
         };
-        let variables = variables(&code)?.into_values().filter(|variable| !is_set(variable)).collect();
+        let variables: Vec<_> =
+            variables(&code)?.into_values().filter(|variable| !is_set(variable)).collect();
+        let requirements = requirements_text(&folder, &manage)?;
         Ok(Self {
             name: folder.file_name().map_or(String::new(), |name| name.to_string_lossy().into_owned()),
             entry,
             settings,
+            services: services::services(&variables, &all_code, &requirements),
             variables,
             examples: assignments(&folder, &manage, &EXAMPLES)?.map_or(BTreeMap::new(), |(_, values)| values),
-            packages: packages::needed(&requirements_text(&folder, &manage)?),
+            packages: packages::needed(&requirements),
             written: written(&all_code)?.into_iter().map(|path| below(&manage, &path)).collect(),
             procfile,
             env_file,

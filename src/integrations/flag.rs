@@ -14,10 +14,24 @@ pub enum Flag {
     Exporter,
     /// `app.metrics` is `builtin`.
     Builtin,
+    /// The application's requests are counted, in whichever way.
+    Counted,
+    /// Something else deploys the application: `app.deploy` is false.
+    Observed,
+    /// `app.unit` names the unit of such an application.
+    Unit,
+    /// `app.url` names the URL of its health checks.
+    Url,
+    /// `app.metrics_url` names the URL of its metrics.
+    Relayed,
     /// The spec names no existing Grafana.
     Grafana,
     /// The spec has `app.domain`.
     Domain,
     /// Some alert monitors the monitoring itself.
     Watched,
+    /// `app.services` names PostgreSQL.
+    Postgresql,
+    /// `app.services` names Redis.
+    Redis,
 }

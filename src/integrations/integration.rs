@@ -33,7 +33,7 @@ pub struct Integration {
 }
 
 impl Integration {
-    /// The built-in ones, by name: `caddy`, `django`, `monitoring`, `node`.
+    /// The built-in ones, by name: `caddy`, `django`, `monitoring`, `node`, `watch`.
     pub fn builtin() -> &'static [Self] {
         &BUILTIN
     }

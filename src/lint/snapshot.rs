@@ -130,17 +130,20 @@ fn checked(spec: &Spec, groups: Vec<RuleGroup>) -> Vec<CheckedRule> {
             let of_spec = of_spec(&rule.name);
             let is_of_spec = of_spec.is_some();
             let entry = of_spec.flatten().cloned();
-            found.push(CheckedRule { entry, is_of_spec, ..loaded(rule, &group.file, interval) });
+            let rule = loaded(rule, &group.file, interval);
+            let expression = spec.without_recorded(&rule.expression);
+            found.push(CheckedRule { expression, entry, is_of_spec, ..rule });
         }
     }
     let missing = rules(spec).into_iter().filter(|rule| !found.iter().any(|it| it.name == rule.name));
     let missing: Vec<CheckedRule> = missing
-        .map(|rule| CheckedRule {
+        .map(|rule| (rule.interval(spec), rule))
+        .map(|(interval, rule)| CheckedRule {
             entry: of_spec(&rule.name).flatten().cloned(),
             name: rule.name,
-            expression: rule.expr,
+            expression: spec.without_recorded(&rule.expr),
             hold: rule.hold.map(PromDuration::get).unwrap_or_default(),
-            interval: spec.monitoring.evaluation_interval.get(),
+            interval: interval.get(),
             labels: rule.labels,
             annotations: Labels::new(),
             is_of_spec: true,

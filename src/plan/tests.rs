@@ -11,7 +11,7 @@ use crate::host::Role;
 use crate::integrations::{Flag, Integration};
 use crate::playbook::{ChangeKind, Detail, Failed, File, LibraryCall, Release, StepId, UnitFact};
 use crate::render::{Addresses, Bundle};
-use crate::spec::load;
+use crate::spec::{AppService, load};
 
 const PLAYBOOKS: [&str; 3] = [
     include_str!("../../playbooks/app.yaml"),
@@ -95,15 +95,16 @@ fn a_missing_release_is_not_a_change() {
 
 /// The playbook of a role with the integrations of the program.
 fn playbook(role: Role) -> Playbook {
-    Playbook::of(role, Integration::builtin()).unwrap()
+    Playbook::of(role, &BTreeSet::new(), Integration::builtin()).unwrap()
 }
 
 const SECRET: &str = "hunter2";
 
 /// The inputs of a role for the reference spec.
 fn inputs(role: Role, flags: &[Flag]) -> Inputs {
-    let spec =
+    let mut spec =
         load(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/classic/monctl.yaml"))).unwrap().spec;
+    spec.app.services = vec![AppService::Postgresql, AppService::Redis];
     let bundle = Bundle::render(&spec, &Addresses::default()).unwrap();
     let mut files: BTreeMap<String, File> = bundle
         .of_role(role)

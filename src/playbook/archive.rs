@@ -6,6 +6,7 @@ use super::change::{ChangeKind, Detail, LibraryCall, StepChange};
 use super::facts::{Facts, Probes};
 use super::inputs::Inputs;
 use super::step_id::StepId;
+use crate::error::{Error, Result};
 
 /// A release from the catalogue, unpacked without its top folder.
 #[derive(Debug, Clone, Deserialize)]
@@ -18,6 +19,19 @@ pub struct Archive {
 impl Archive {
     pub(super) fn probe(&self, probes: &mut Probes) {
         probes.installed.insert(self.to.clone());
+    }
+
+    /// # Errors
+    /// If no catalogue has the release.
+    pub(super) fn check(&self, step: &StepId, inputs: &Inputs) -> Result<()> {
+        if inputs.releases.contains_key(&self.release) {
+            return Ok(());
+        }
+        Err(Error::invalid(format!(
+            "the step `{step}` installs a release of `{}`, of which no catalogue has a default version",
+            self.release
+        ))
+        .remedy("add it to a file of releases, and name that file in `monitoring.install` with `catalogue:`"))
     }
 
     /// Why an optional release is missing: there is none for this architecture, or its download failed

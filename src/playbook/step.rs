@@ -1,6 +1,6 @@
 //! The closed vocabulary of install steps, as used in `playbooks/*.yaml`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
@@ -76,7 +76,8 @@ struct Install {
 }
 
 impl Playbook {
-    /// The playbook of a role: its own steps, then those of the integrations that watch its hosts.
+    /// The playbook of a role: its own steps, then those of the integrations that watch its hosts. A host whose
+    /// application something else deploys is watched like one of any further role.
     ///
     /// # Errors
     /// If the steps of an integration are not valid.
@@ -84,9 +85,9 @@ impl Playbook {
     /// # Panics
     /// Never: the role's own file is part of the program, and a test reads each of them.
     #[allow(clippy::expect_used)]
-    pub fn of(role: Role, integrations: &[Integration]) -> Result<Self> {
+    pub fn of(role: Role, flags: &BTreeSet<Flag>, integrations: &[Integration]) -> Result<Self> {
         let text = match role {
-            Role::APP => include_str!("../../playbooks/app.yaml"),
+            Role::APP if !flags.contains(&Flag::Observed) => include_str!("../../playbooks/app.yaml"),
             Role::MONITORING => include_str!("../../playbooks/monitoring.yaml"),
             _ => include_str!("../../playbooks/watched.yaml"),
         };
@@ -106,15 +107,23 @@ impl Playbook {
     /// # Errors
     /// If the steps of an integration are not valid, or a process has the unit of another step.
     pub fn of_spec(role: Role, spec: &Spec) -> Result<Self> {
-        Self::of(role, spec.catalogue.integrations())?.with_processes(&spec.app.processes)
+        Self::of(role, &spec.flags(), spec.catalogue.integrations())?.with_processes(&spec.app.processes)
     }
 
     /// The playbook of a role with everything that these inputs add to it.
     ///
     /// # Errors
-    /// If the steps of an integration are not valid, or a process has the unit of another step.
+    /// If the steps of an integration are not valid, a process has the unit of another step, or a step installs a
+    /// release that no catalogue has.
     pub fn of_inputs(role: Role, inputs: &Inputs) -> Result<Self> {
-        Self::of(role, &inputs.integrations)?.with_processes(&inputs.processes)
+        let playbook =
+            Self::of(role, &inputs.flags, &inputs.integrations)?.with_processes(&inputs.processes)?;
+        for step in playbook.steps(inputs) {
+            if let StepKind::Archive(archive) = &step.kind {
+                archive.check(&step.id, inputs)?;
+            }
+        }
+        Ok(playbook)
     }
 
     /// Adds the units of the application's processes to the service that runs them.

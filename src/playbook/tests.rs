@@ -2,7 +2,7 @@
 //! outputs of the facts script. Services have their own table; the last tests check the references of the
 //! playbooks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use super::*;
@@ -16,7 +16,7 @@ static ROLES: LazyLock<[Role; 3]> =
 
 /// The playbook of a role with the integrations of the program.
 fn playbook(role: Role) -> Playbook {
-    Playbook::of(role, Integration::builtin()).unwrap()
+    Playbook::of(role, &BTreeSet::new(), Integration::builtin()).unwrap()
 }
 
 /// A step as written in a playbook.
@@ -94,6 +94,16 @@ fn with_release(optional: bool) -> Inputs {
         optional: optional.then(|| "grafana".to_owned()).into_iter().collect(),
         ..Inputs::default()
     }
+}
+
+#[test]
+fn a_release_that_no_catalogue_has_is_refused() {
+    let inputs = Inputs { flags: [Flag::Release].into(), ..with_release(false) };
+    let error = Playbook::of_inputs(Role::MONITORING, &inputs).unwrap_err();
+    assert_eq!(
+        error.message(),
+        "the step `prometheus-release` installs a release of `prometheus`, of which no catalogue has a default version"
+    );
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use std::path::{Component, PathBuf};
 
 use super::tree::{AppFolder, has_secrets, is_database};
-use crate::spec::Loaded;
+use crate::spec::{App, Loaded};
 
 /// How many files a notice names; the rest is counted.
 const NAMED: usize = 5;
@@ -20,6 +20,15 @@ pub struct Notices {
     pub left_out: Vec<String>,
     /// What is most likely not what the user wants.
     pub warnings: Vec<String>,
+}
+
+impl Notices {
+    /// The notices about an application that something else deploys.
+    pub(super) fn of_watched(app: &App) -> Self {
+        let uncounted = "alerts and dashboards about requests: nothing counts them without `app.metrics_url`";
+        let left_out = app.metrics_url.is_none().then(|| uncounted.to_owned());
+        Self { left_out: left_out.into_iter().collect(), warnings: Vec::new() }
+    }
 }
 
 /// The notices about the application's folder.

@@ -5,6 +5,7 @@ mod ast;
 mod condition;
 mod cpu_usage;
 mod query_shape;
+mod recorded;
 mod syntax;
 mod threshold;
 mod value_range;
@@ -21,6 +22,7 @@ pub use ast::{
 pub use condition::{Conditions, Reading, compared_sides, comparison, conditions, read};
 pub use cpu_usage::is_cpu_usage;
 pub use query_shape::Signal;
+pub use recorded::{Recording, with_recorded};
 pub(crate) use syntax::{parse, without_texts};
 pub use threshold::{Comparison, Threshold};
 pub use value_range::{Bounds, PERCENT, SHARE, bounds};

@@ -10,12 +10,13 @@ use super::content::{Content, Part};
 use super::context::TemplateContext;
 use super::delivery::{BOT_TOKEN, HEARTBEAT_MARK};
 use super::environment;
+use super::targets;
 use super::templates::{self, ENGINE};
 use crate::duration::PromDuration;
 use crate::error::{Error, Result};
 use crate::host::Role;
 use crate::integrations::{Integration, Program};
-use crate::spec::{Process, ProcessName, Receiver, SecretName, Slack, Spec};
+use crate::spec::{AppService, Process, ProcessName, Receiver, SecretName, Slack, Spec};
 
 /// Every file of a project's hosts, by name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,11 +40,23 @@ const WEBHOOK: &str = "alertmanager/slack-webhook-url";
 /// Grafana's own files, which only monctl's own Grafana needs.
 const GRAFANA: [&str; 2] = ["grafana/", "systemd/monctl-grafana.service"];
 
+/// The application's own files, which only one that monctl deploys needs.
+const APPLICATION: [&str; 3] = ["app/", "environment/", "systemd/monctl-app"];
+
+/// The files of each of the application's servers, which only a spec that names it needs.
+const SERVICES: [(AppService, [&str; 2]); 2] = [
+    (AppService::Postgresql, ["services/postgresql/", "systemd/monctl-postgresql.service"]),
+    (AppService::Redis, ["services/redis/", "systemd/monctl-redis.service"]),
+];
+
 /// The configuration of the web server that an application with a domain needs.
 const CADDY: &str = "caddy/";
 
 /// The folder of those of severities.
 const WEBHOOKS: &str = "alertmanager/webhooks/";
+
+/// The folder of the user's own rule files.
+pub(super) const RULES: &str = "rules/";
 
 /// Where Alertmanager posts in place of a webhook: a loopback port of the monitoring host that `verify-alert`
 /// forwards to the receiver inside monctl.
@@ -59,7 +72,9 @@ impl Bundle {
         let context =
             tera::Context::from_serialize(&TemplateContext::new(spec, addresses)).map_err(broken)?;
         let mut files = BTreeMap::new();
-        for name in templates::rendered().filter(|name| ![FIREWALL, PROCESS].contains(name)) {
+        let is_needed = |name: &&str| spec.app.deploy || !is_of_application(name);
+        for name in templates::rendered().filter(|name| ![FIREWALL, PROCESS].contains(name)).filter(is_needed)
+        {
             let text = ENGINE.render(name, &context).map_err(broken)?;
             files.insert(name.to_owned(), with_heartbeat(&text));
         }
@@ -68,13 +83,22 @@ impl Bundle {
         for integration in spec.catalogue.integrations() {
             files.extend(of_integration(integration, spec, &context)?);
         }
-        files.extend(templates::verbatim().map(|(name, text)| (name.to_owned(), Content::text(text))));
-        files.insert(ENVIRONMENT.to_owned(), environment::content(&spec.app)?);
+        let verbatim = templates::verbatim().filter(|(name, _)| is_needed(name));
+        files.extend(verbatim.map(|(name, text)| (name.to_owned(), Content::text(text))));
+        if spec.app.deploy {
+            files.insert(ENVIRONMENT.to_owned(), environment::content(&spec.app)?);
+        }
         files.insert(WEBHOOK.to_owned(), webhook(spec));
         files.extend(severity_webhooks(spec));
         files.extend(bot_token(spec));
+        files.extend(targets::files(spec));
+        let rules = spec.rule_files.iter();
+        files.extend(rules.map(|file| (format!("{RULES}{}", file.name), Content::text(file.text.clone()))));
         if spec.grafana.existing().is_some() {
             files.retain(|name, _| !GRAFANA.iter().any(|of_grafana| name.starts_with(of_grafana)));
+        }
+        for (_, of_service) in SERVICES.iter().filter(|(service, _)| !spec.app.services.contains(service)) {
+            files.retain(|name, _| !of_service.iter().any(|of_service| name.starts_with(of_service)));
         }
         if spec.app.domains().is_empty() {
             files.retain(|name, _| !name.starts_with(CADDY));
@@ -107,6 +131,10 @@ impl Bundle {
     pub fn folder<'a>(&'a self, folder: &'a str) -> impl Iterator<Item = (&'a str, &'a Content)> {
         self.iter().filter_map(move |(name, content)| Some((name.strip_prefix(folder)?, content)))
     }
+}
+
+fn is_of_application(name: &str) -> bool {
+    APPLICATION.iter().any(|start| name.starts_with(start))
 }
 
 /// An integration's files for hosts: its units, rendered for each of its roles, and its other files as they are.

@@ -6,7 +6,8 @@ use std::process::{Command, Stdio};
 
 use serde::Serialize;
 
-use super::bundle::Bundle;
+use super::bundle::{Bundle, RULES};
+use super::targets::TARGETS;
 use crate::error::{Error, Result};
 
 /// A checker of configuration files.
@@ -31,6 +32,9 @@ pub enum ToolVerdict {
 
 /// The files that are checked together, in one folder, as on the host.
 const SET: [&str; 3] = ["prometheus.yml", "alert_rules.yml", "alertmanager.yml"];
+
+/// The folders of files that `prometheus.yml` names.
+const FOLDERS: [&str; 2] = [RULES, TARGETS];
 
 impl Tool {
     /// Both, in the order of the output.
@@ -85,7 +89,7 @@ impl Tool {
         }
         let message = [output.stdout, output.stderr].concat();
         Err(Error::invalid(format!("{} rejects the rendered files", self.name()))
-            .remedy("correct the `expr` and templates of your own rules in the spec, which are rendered as they are")
+            .remedy("correct your own rules, in the spec and in `monitoring.rules`, which are rendered as they are")
             .because(String::from_utf8_lossy(&message).trim().to_owned()))
     }
 }
@@ -105,6 +109,13 @@ pub fn check(bundle: &Bundle) -> Result<Vec<(Tool, ToolVerdict)>> {
             || Error::failed(format!("monctl did not render `{name}`, so that nothing can be checked"));
         let content = bundle.get(name).ok_or_else(missing)?.checkable();
         std::fs::write(folder.path().join(name), content.as_bytes()).map_err(cannot_write)?;
+    }
+    for folder_of_set in FOLDERS {
+        std::fs::create_dir(folder.path().join(folder_of_set)).map_err(cannot_write)?;
+        for (name, content) in bundle.folder(folder_of_set) {
+            let path = folder.path().join(folder_of_set).join(name);
+            std::fs::write(path, content.checkable().as_bytes()).map_err(cannot_write)?;
+        }
     }
     let checked = |(tool, program): (Tool, Option<PathBuf>)| match program {
         Some(program) => tool.run(&program, folder.path()).map(|()| (tool, ToolVerdict::Accepted)),

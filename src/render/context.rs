@@ -10,6 +10,7 @@ use super::addresses::Addresses;
 use super::delivery::Delivery;
 use super::environment::app_folder;
 use super::rules::{Rule, rules};
+use super::targets::OwnScrapeConfig;
 use crate::host::{HostName, Role};
 use crate::integrations::Flag;
 use crate::spec::{DomainName, Install, Metrics, Scraped, Spec};
@@ -31,6 +32,10 @@ pub(super) struct TemplateContext<'a> {
     pub metrics_path: &'a str,
     /// What Prometheus scrapes.
     pub scrape_jobs: Vec<ScrapeConfig<'a>>,
+    /// The scrape jobs of the user's own.
+    pub own_jobs: Vec<OwnScrapeConfig<'a>>,
+    /// The names of the user's own rule files.
+    pub rule_files: Vec<&'a str>,
     /// Absolute paths of programs on hosts.
     pub programs: Programs,
     /// Alerting rules by group.
@@ -114,7 +119,10 @@ impl<'a> TemplateContext<'a> {
             programs: Programs::of(&spec.monitoring.install),
             watches_itself: spec.flags().contains(&Flag::Watched),
             delivery: Delivery::of(spec, &rules),
-            rule_groups: grouped(rules),
+            own_jobs: spec.monitoring.targets.iter().map(OwnScrapeConfig::of).collect(),
+            rule_files: spec.rule_files.iter().map(|file| file.name.as_str()).collect(),
+            // Rules of files go to the host as they are.
+            rule_groups: grouped(rules.into_iter().filter(|rule| rule.origin.is_none()).collect()),
         }
     }
 }

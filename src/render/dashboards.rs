@@ -23,7 +23,6 @@ use self::inherit::Parts;
 use self::series::Fleet;
 use super::rules::rules;
 use crate::error::{Error, Result};
-use crate::integrations::Integration;
 use crate::spec::Spec;
 
 /// Adding a dashboard is adding a file.
@@ -62,11 +61,12 @@ pub fn dashboards(spec: &Spec) -> Result<BTreeMap<String, Value>> {
     let frames = FILES.files().map(|file| {
         let mut document = read(file)?;
         if document["uid"] == OVERVIEW_UID {
-            extend_overview(&mut document, spec.catalogue.integrations())?;
+            extend_overview(&mut document, spec)?;
         }
         build(&name(file), &place(file), &document)
     });
-    let of_integrations = spec.catalogue.integrations().iter().flat_map(|integration| {
+    let with_data = spec.catalogue.integrations().iter().filter(|it| spec.has_metrics_of(it));
+    let of_integrations = with_data.flat_map(|integration| {
         integration.folder("dashboards").map(|(file, text)| {
             let place = integration.place(&format!("dashboards/{file}"));
             let document: Value =
@@ -78,9 +78,9 @@ pub fn dashboards(spec: &Spec) -> Result<BTreeMap<String, Value>> {
 }
 
 /// Adds the integrations' panels for the overview: the lists in their `overview.json`.
-fn extend_overview(overview: &mut Value, integrations: &[Integration]) -> Result<()> {
+fn extend_overview(overview: &mut Value, spec: &Spec) -> Result<()> {
     let Some(panels) = overview.get_mut("panels").and_then(Value::as_array_mut) else { return Ok(()) };
-    for integration in integrations {
+    for integration in spec.catalogue.integrations().iter().filter(|it| spec.has_metrics_of(it)) {
         let Some(text) = integration.file("overview.json") else { continue };
         let more: Vec<Value> = serde_json::from_str(text)
             .map_err(|error| broken(&integration.place("overview.json")).because(error))?;

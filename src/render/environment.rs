@@ -3,10 +3,14 @@
 use super::content::{Content, Part};
 use super::quote;
 use crate::error::{Error, Result};
-use crate::spec::{APP_ROOT, App, EnvValue, SecretName};
+use crate::spec::{APP_ROOT, App, AppService, EnvValue, SecretName};
 
 /// The variable with the folders from which Python imports.
 const PYTHON_PATH: &str = "PYTHONPATH";
+
+/// How the application reaches its PostgreSQL: by a socket, which needs no password, since it checks the user of each
+/// client. Its folder is in a variable of PostgreSQL's own library, because not every reader of the address takes it.
+const POSTGRESQL: &str = "DATABASE_URL=postgresql://monctl-app@/app\nPGHOST=/run/monctl-postgresql\n";
 
 pub(super) fn content(app: &App) -> Result<Content> {
     let mut parts = Vec::with_capacity(2 * app.env.len() + 2);
@@ -17,6 +21,9 @@ pub(super) fn content(app: &App) -> Result<Content> {
         folders.insert(0, &src);
         let quoted = quote::environment(&folders.join(":")).ok_or_else(|| unfit(PYTHON_PATH))?;
         parts.push(Part::Text(format!("{PYTHON_PATH}={quoted}\n").into()));
+    }
+    if app.services.contains(&AppService::Postgresql) {
+        parts.push(Part::Text(POSTGRESQL.into()));
     }
     for (name, value) in
         app.env.iter().filter(|(name, _)| !(app.is_src_layout && name.as_str() == PYTHON_PATH))

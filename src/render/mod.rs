@@ -15,6 +15,7 @@ mod parameters;
 mod quote;
 mod rule_tests;
 mod rules;
+mod targets;
 mod templates;
 mod warnings;
 

@@ -9,7 +9,9 @@ use super::intervals::RuleIntervals;
 use super::parameters::Parameters;
 use super::quote::go_text;
 use crate::duration::PromDuration;
-use crate::spec::{Alert, AlertName, BaseUrl, Catalogue, CatalogueAlert, HOST_DOWN, Spec, ThresholdUnit};
+use crate::spec::{
+    Alert, AlertName, BaseUrl, CatalogueAlert, HOST_DOWN, RuleMeaning, RuleOrigin, Spec, ThresholdUnit,
+};
 
 /// A complete alerting rule. Labels and annotations are Prometheus templates.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -29,7 +31,7 @@ pub struct Rule {
     /// The labels, `severity` among them.
     pub labels: BTreeMap<String, String>,
     /// The annotations.
-    pub annotations: BTreeMap<&'static str, String>,
+    pub annotations: BTreeMap<String, String>,
     /// The threshold of a catalogue alert.
     #[serde(skip)]
     pub above: Option<f64>,
@@ -42,6 +44,20 @@ pub struct Rule {
     /// How far ahead a predictive catalogue alert looks.
     #[serde(skip)]
     pub within: Option<PromDuration>,
+    /// Where it stands, if it is of a rule file of the user's own.
+    #[serde(skip)]
+    pub origin: Option<RuleOrigin>,
+    /// What its expression comes down to without recorded series.
+    #[serde(skip)]
+    pub meaning: RuleMeaning,
+}
+
+impl Rule {
+    /// How often Prometheus evaluates it.
+    pub fn interval(&self, spec: &Spec) -> PromDuration {
+        let own = self.origin.as_ref().and_then(|origin| origin.interval);
+        own.unwrap_or(spec.monitoring.evaluation_interval)
+    }
 }
 
 /// The group of the user's own rules.
@@ -57,7 +73,7 @@ pub fn rules(spec: &Spec) -> Vec<Rule> {
         has_details: spec.notify.message().is_ours(),
         runbooks: spec.notify.runbooks.as_ref(),
         names_host: spec.alerts.keys().any(|name| name.as_str() == HOST_DOWN),
-        catalogue: &spec.catalogue,
+        spec,
     };
     let rule = |(name, alert): (&AlertName, &Alert)| match spec.catalogue.entry(name.as_str(), alert) {
         Some(entry) => writer.known(name, alert, entry),
@@ -73,7 +89,7 @@ struct Writer<'a> {
     has_details: bool,
     runbooks: Option<&'a BaseUrl>,
     names_host: bool,
-    catalogue: &'a Catalogue,
+    spec: &'a Spec,
 }
 
 impl Writer<'_> {
@@ -93,14 +109,17 @@ impl Writer<'_> {
             let (key, page) = self.page(name, alert);
             annotations.insert(key, page);
         }
+        let expr = parameters.fill(&entry.expr);
         Rule {
             name: name.to_string(),
             group: entry.group.clone(),
-            expr: parameters.fill(&entry.expr),
+            meaning: RuleMeaning::Known(expr.clone()),
+            expr,
             hold: Some(parameters.hold),
             keep_firing_for: None,
             labels: self.labels(alert, Some(alert.severity.as_ref().unwrap_or(&entry.severity)), go_text),
-            annotations,
+            annotations: with_own(annotations, alert, go_text),
+            origin: None,
             above: parameters.above,
             unit: entry.unit,
             window: entry.has_window().then_some(parameters.window),
@@ -117,15 +136,19 @@ impl Writer<'_> {
             annotations.extend(alert.action.as_deref().map(|action| ("action", go_text(action))));
             annotations.extend(alert.runbook_url.as_ref().map(|url| ("runbook_url", go_text(url.as_str()))));
         }
+        // Loading rejects an alert without an expression that is not in the catalogue.
+        let expr = alert.expr.clone().unwrap_or_default();
+        let origin = alert.origin.clone();
         Rule {
             name: name.to_string(),
-            group: OWN_GROUP.to_owned(),
-            // Loading rejects an alert without an expression that is not in the catalogue.
-            expr: alert.expr.clone().unwrap_or_default(),
+            group: origin.as_ref().map_or(OWN_GROUP, |origin| &origin.group).to_owned(),
+            meaning: self.spec.meaning(&expr, origin.as_ref()),
+            expr,
             hold: alert.hold,
             keep_firing_for: alert.keep_firing_for,
             labels: self.labels(alert, alert.severity.as_ref(), str::to_owned),
-            annotations,
+            annotations: with_own(annotations, alert, str::to_owned),
+            origin,
             above: None,
             unit: None,
             window: None,
@@ -138,7 +161,7 @@ impl Writer<'_> {
         match (&alert.runbook_url, self.runbooks) {
             (Some(url), _) => ("runbook_url", go_text(url.as_str())),
             (None, Some(base)) => {
-                let page = self.catalogue.name(name.as_str()).unwrap_or(name.as_str());
+                let page = self.spec.catalogue.name(name.as_str()).unwrap_or(name.as_str());
                 ("runbook_url", go_text(&format!("{}/{page}.md", base.as_str().trim_end_matches('/'))))
             }
             (None, None) => ("runbook", go_text(&format!("`monctl runbook {}`", shell_word(name.as_str())))),
@@ -151,11 +174,23 @@ impl Writer<'_> {
         severity: Option<&String>,
         text: fn(&str) -> String,
     ) -> BTreeMap<String, String> {
-        let host = self.names_host.then(|| (HOST.0.to_owned(), HOST.1.to_owned()));
+        // A rule file stays as it is.
+        let names_host = self.names_host && alert.origin.is_none();
+        let host = names_host.then(|| (HOST.0.to_owned(), HOST.1.to_owned()));
         let severity = severity.map(|severity| ("severity".to_owned(), text(severity)));
         let others = alert.labels.iter().map(|(name, value)| (name.to_string(), text(value)));
         host.into_iter().chain(severity).chain(others).collect()
     }
+}
+
+/// All annotations, with those of the spec's `annotations`.
+fn with_own(
+    annotations: BTreeMap<&'static str, String>,
+    alert: &Alert,
+    text: fn(&str) -> String,
+) -> BTreeMap<String, String> {
+    let own = alert.annotations.iter().map(|(name, value)| (name.to_string(), text(value)));
+    annotations.into_iter().map(|(name, value)| (name.to_owned(), value)).chain(own).collect()
 }
 
 /// A name quoted for a command line.

@@ -3,7 +3,8 @@
 use super::intervals::RuleIntervals;
 use super::rule_tests::rule_tests;
 use crate::spec::{
-    Alert, AlertName, HOST_DOWN, Loaded, Metrics, PromqlFault, Spec, is_template, promql_fault,
+    Alert, AlertName, HOST_DOWN, HostPort, Loaded, Metrics, PromqlFault, Spec, TARGET_MISSING, TargetScheme,
+    is_template, metrics_of, promql_fault,
 };
 
 /// The warnings about a spec, each a sentence with its remedy.
@@ -19,9 +20,11 @@ fn about(spec: &Spec, has: impl Fn(&str) -> bool) -> Vec<String> {
             lacks_its_setting(spec, name, alert, &has),
             newer_than_monctl(name, alert),
             shows_braces(spec, name, alert),
+            annotation_shows_braces(spec, name, alert),
         ]
     };
-    spec.alerts.iter().flat_map(of_alert).flatten().chain(untested(spec)).collect()
+    let of_alerts = spec.alerts.iter().flat_map(of_alert).flatten();
+    of_alerts.chain(untested(spec)).chain(unwatched_targets(spec)).chain(secrets_in_clear(spec)).collect()
 }
 
 /// Catalogue alerts without a test that they fire: with such parameters they may never be able to.
@@ -39,6 +42,38 @@ fn untested(spec: &Spec) -> Vec<String> {
         )
     };
     names.map(warning).collect()
+}
+
+/// Scrape targets of the user's own that no alert is about.
+fn unwatched_targets(spec: &Spec) -> Option<String> {
+    let is_about_targets = |alert: &Alert| {
+        alert.expr.as_deref().is_some_and(|expr| metrics_of(expr).iter().any(|name| name == "up"))
+    };
+    let is_watched = spec.alerts.iter().any(|(name, alert)| {
+        spec.catalogue.name(name.as_str()) == Some(TARGET_MISSING) || is_about_targets(alert)
+    });
+    let (first, _) = spec.monitoring.targets.iter().next().filter(|_| !is_watched)?;
+    Some(format!(
+        "no alert fires when a target of `monitoring.targets` such as `{first}` does not answer: add `{TARGET_MISSING}: {{}}` \
+         to `alerts`, or a rule about `up`"
+    ))
+}
+
+/// Credentials of scrape targets that are sent unencrypted.
+fn secrets_in_clear(spec: &Spec) -> impl Iterator<Item = String> {
+    let is_loopback = |address: &HostPort| {
+        ["localhost:", "127.", "[::1]:"].iter().any(|prefix| address.as_str().starts_with(prefix))
+    };
+    let in_clear = spec.monitoring.targets.iter().filter(move |(_, target)| {
+        target.auth.is_some()
+            && target.scheme() == TargetScheme::Http
+            && !target.address.iter().all(is_loopback)
+    });
+    in_clear.map(|(name, _)| {
+        format!(
+            "Prometheus sends the credentials of `{name}` unencrypted at each scrape: use `scheme: https`"
+        )
+    })
 }
 
 /// An alert whose metrics the project's own django-prometheus exports only with a setting that is missing.
@@ -81,6 +116,16 @@ fn shows_braces(spec: &Spec, name: &AlertName, alert: &Alert) -> Option<String> 
     };
     Some(format!(
         "the `{key}` of `{name}` is plain text, so the message shows `{{{{ … }}}}` literally: {remedy}"
+    ))
+}
+
+/// The same of an annotation that the user adds to an alert of the catalogue.
+fn annotation_shows_braces(spec: &Spec, name: &AlertName, alert: &Alert) -> Option<String> {
+    spec.catalogue.entry(name.as_str(), alert)?;
+    let (annotation, _) = alert.annotations.iter().find(|(_, text)| is_template(text))?;
+    Some(format!(
+        "the annotation `{annotation}` of `{name}` is plain text, so the message shows `{{{{ … }}}}` literally: write it \
+         without braces"
     ))
 }
 

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::drill::DrillKind;
 use super::names::{BaseUrl, LabelName};
+use super::rule_origin::RuleOrigin;
 use crate::duration::PromDuration;
 
 /// An alert: one of the catalogue's, or your own where `expr` is given.
@@ -37,6 +39,13 @@ pub struct Alert {
     pub action: Option<String>,
     /// The URL of a page about the alert. Defaults to the catalogue's runbook.
     pub runbook_url: Option<BaseUrl>,
+    /// The fault that `monctl verify-alert` injects. Defaults to the drill of a catalogue alert; see docs/drills.md.
+    pub drill: Option<DrillKind>,
     /// Additional labels.
     pub labels: BTreeMap<LabelName, String>,
+    /// Additional annotations: plain text for a catalogue alert, templates for your own.
+    pub annotations: BTreeMap<LabelName, String>,
+    /// Where the alert stands, if it is of a file in `monitoring.rules`. Only loading sets it.
+    #[serde(skip)]
+    pub origin: Option<RuleOrigin>,
 }

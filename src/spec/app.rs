@@ -8,10 +8,11 @@ use serde::{Deserialize, Serialize};
 
 use super::app_names::{
     AppModule, DebianPackage, IncludePattern, ManageFolder, ManagementCommand, PersistentPath, ProcessName,
-    PythonVersion,
+    PythonVersion, ServiceUnit, WebHost,
 };
+use super::app_service::AppService;
 use super::domain::{Acme, DomainName, Domains};
-use super::names::{Cidr, EnvName, Port, UrlPath};
+use super::names::{BaseUrl, Cidr, EnvName, Port, UrlPath};
 use super::process::Process;
 use super::secret_ref::SecretRef;
 
@@ -25,7 +26,29 @@ pub const APP_ROOT: &str = "/srv/monctl/app";
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct App {
+    /// Whether monctl deploys the application. With `false` something else does: monctl watches it and changes nothing
+    /// of it. Only for `provider: hosts`; see docs/watching.md.
+    #[serde(default = "default_deploy")]
+    pub deploy: bool,
+    /// With `deploy: false`: the unit of the application, such as `shop.service`, whose state is watched. Drills may
+    /// stop it and start it again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit: Option<ServiceUnit>,
+    /// With `deploy: false`: a URL of the application as seen on its host, which answers with a status below 400 if all
+    /// is well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<BaseUrl>,
+    /// With `deploy: false`: the URL of the metrics that the project's own django-prometheus serves, as seen on its
+    /// host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metrics_url: Option<BaseUrl>,
+    /// With `deploy: false`: the name in the header `Host` of requests to `url` and `metrics_url`: one that
+    /// `ALLOWED_HOSTS` accepts. Defaults to that of the URL.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<WebHost>,
     /// The folder that is copied to hosts, relative to the spec: the repository, or the folder of the Django project.
+    /// Required, except with `deploy: false`.
+    #[serde(default, skip_serializing_if = "is_empty")]
     pub path: PathBuf,
     /// The folder of `manage.py`, relative to `path`, in which the application runs. Defaults to `path` itself, or to
     /// the only folder with a `manage.py` at most two levels below it.
@@ -82,6 +105,10 @@ pub struct App {
     /// `gettext`. They are installed on every application host; `down` removes those that were not there before.
     #[serde(default)]
     pub packages: Vec<DebianPackage>,
+    /// Servers that monctl installs on the application host and keeps for the application alone: `postgresql`, whose
+    /// address the application gets as `DATABASE_URL`, and `redis`, as `REDIS_URL`.
+    #[serde(default)]
+    pub services: Vec<AppService>,
     /// What the application writes next to its code, apart from SQLite databases and `MEDIA_ROOT`: paths relative to
     /// `path`. A name with an extension (`debug.log`) is a file, any other a folder.
     #[serde(default)]
@@ -150,6 +177,16 @@ impl App {
         self.domain.as_ref().map_or(&[], Domains::all)
     }
 
+    /// The units that a drill stops: those of monctl, or in their place the unit of an application that something else
+    /// deploys; none where that is unknown.
+    pub fn stopped(&self, units: Vec<String>) -> Option<Vec<String>> {
+        let is_of_application = |unit: &String| unit == "app.unit" || unit.starts_with("monctl-app.");
+        if self.deploy || !units.iter().any(is_of_application) {
+            return Some(units);
+        }
+        Some(vec![self.unit.as_ref()?.to_string()])
+    }
+
     /// How requests are counted. Loading fills in the default.
     pub fn metrics(&self) -> Metrics {
         self.metrics.unwrap_or(Metrics::Exporter)
@@ -163,10 +200,18 @@ impl App {
     /// The port on which Prometheus finds the application's metrics.
     pub fn scraped_port(&self) -> u16 {
         match self.metrics() {
-            Metrics::Exporter => self.metrics_port.get(),
-            Metrics::Builtin => self.port.get(),
+            Metrics::Builtin if self.deploy => self.port.get(),
+            Metrics::Exporter | Metrics::Builtin => self.metrics_port.get(),
         }
     }
+}
+
+fn is_empty(path: &Path) -> bool {
+    path.as_os_str().is_empty()
+}
+
+const fn default_deploy() -> bool {
+    true
 }
 
 /// How the application's requests are counted.

@@ -57,6 +57,36 @@ impl ProcessName {
 }
 
 text_type! {
+    /// The unit of a service that monctl did not make.
+    ServiceUnit,
+    "^[A-Za-z0-9_][A-Za-z0-9_.:@-]{0,190}\\.service$",
+    "shop.service",
+    |text| {
+        let name = text.strip_suffix(".service").unwrap_or_default();
+        (1..=191).contains(&name.len())
+            && name.starts_with(|first: char| first.is_ascii_alphanumeric() || first == '_')
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.:@-".contains(&byte))
+    },
+    "write the full name of the service, such as `shop.service`"
+}
+
+text_type! {
+    /// The name of a web site, as in the header `Host`.
+    WebHost,
+    "^[A-Za-z0-9][A-Za-z0-9.-]{0,252}(:[0-9]{1,5})?$",
+    "shop.example",
+    |text| {
+        let (name, port) = text.split_once(':').map_or((text, None), |(name, port)| (name, Some(port)));
+        let is_port = |port: &str| (1..=5).contains(&port.len()) && port.bytes().all(|byte| byte.is_ascii_digit());
+        (1..=253).contains(&name.len())
+            && name.starts_with(|first: char| first.is_ascii_alphanumeric())
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-".contains(&byte))
+            && port.is_none_or(is_port)
+    },
+    "write a name such as `shop.example`, without `https://` and without a path"
+}
+
+text_type! {
     /// A command without a shell: a program and its arguments, with quotes around characters that a shell would interpret.
     CommandLine,
     "^[ \\t\\n]*[^-=\\s\\x00-\\x1f\\x7f-\\x9f'\"\\\\$`|&;<>#()*?\\[\\]{}~][^=\\s\\x00-\\x1f\\x7f-\\x9f'\"\\\\$`|&;<>#()*?\\[\\]{}~]*([ \\t\\n]([ \\t\\n]|[^\\s\\x00-\\x1f\\x7f-\\x9f'\"\\\\$`|&;<>#()*?\\[\\]{}~]|'[^'\\x00-\\x1f\\x7f-\\x9f]*'|\"[^\"\\\\$`\\x00-\\x1f\\x7f-\\x9f]*\")*)?$",
@@ -212,6 +242,26 @@ mod tests {
             [("g++", true), ("libssl1.1", true), ("Curl", false), ("-y", false), ("a b", false), ("x", false)]
         {
             assert_eq!(text.parse::<DebianPackage>().is_ok(), good, "{text}");
+        }
+        for (text, good) in [
+            ("shop.service", true),
+            ("web@1.service", true),
+            ("shop", false),
+            (".service", false),
+            ("-x.service", false),
+            ("a b.service", false),
+            ("shop.socket", false),
+        ] {
+            assert_eq!(text.parse::<ServiceUnit>().is_ok(), good, "{text}");
+        }
+        for (text, good) in [
+            ("shop.example", true),
+            ("localhost:8000", true),
+            ("https://x", false),
+            ("a/b", false),
+            ("", false),
+        ] {
+            assert_eq!(text.parse::<WebHost>().is_ok(), good, "{text}");
         }
         for (text, good) in [
             (".", true),

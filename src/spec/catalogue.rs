@@ -18,12 +18,11 @@ pub use self::counts::Counts;
 pub use self::trial::{LabelValues, Sees, Series, Trial, TrialCase, Usual};
 pub use self::unit::ThresholdUnit;
 use super::alert::Alert;
-use super::app::Metrics;
 use super::drill::DrillKind;
 use super::names::AlertName;
 use crate::duration::PromDuration;
 use crate::error::{Error, Result};
-use crate::integrations::Integration;
+use crate::integrations::{Flag, Integration};
 
 #[expect(clippy::expect_used, reason = "the files are embedded and a test reads them all")]
 static BUILTIN: LazyLock<Catalogue> =
@@ -33,6 +32,8 @@ static BUILTIN: LazyLock<Catalogue> =
 pub const WATCHDOG: &str = "Watchdog";
 /// The alert that notifications fail.
 pub const NOTIFICATIONS_FAILING: &str = "NotificationsFailing";
+/// The alert that a target is not scraped.
+pub const TARGET_MISSING: &str = "TargetMissing";
 /// The alert that inhibits all others of its host.
 pub const HOST_DOWN: &str = "HostDown";
 
@@ -80,9 +81,9 @@ pub struct CatalogueAlert {
     /// Whether a spec without a section `alerts` leaves it out.
     #[serde(default)]
     pub optional: bool,
-    /// The way of counting requests that its metrics need.
+    /// The flag of the spec that its metrics need, such as a way of counting requests.
     #[serde(default)]
-    pub only: Option<Metrics>,
+    pub only: Option<Flag>,
     /// The metrics that the alert needs to fire.
     pub needs: Vec<String>,
     /// Those of them that exist only after a first event, such as the first request or the first error.
@@ -145,7 +146,8 @@ impl CatalogueAlert {
         if self.trials.is_empty() {
             return Some("it has no rule tests: write at least one of `trials`".to_owned());
         }
-        self.drill.fault(integration.scrape_jobs())
+        let jobs = integration.scrape_jobs().iter().map(|job| job.job.as_str());
+        self.drill.fault(jobs).map(|(key, fault)| format!("`{key}` of the drill: {fault}"))
     }
 
     /// Whether the last values of its gauges count for a while after a failed scrape.
@@ -327,7 +329,7 @@ mod tests {
             let page = catalogue.runbook(name.as_str()).unwrap_or_else(|| panic!("no page {name}.md"));
             assert!(page.starts_with(&format!("# {name}\n")), "{name}");
             let mut rest = page;
-            for heading in ["Meaning", "First look", "Usual causes", "Remedy", "Settings"] {
+            for heading in ["RuleMeaning", "First look", "Usual causes", "Remedy", "Settings"] {
                 let (_, below) = rest
                     .split_once(&format!("\n## {heading}\n"))
                     .unwrap_or_else(|| panic!("{name}.md has no `{heading}`, or not in its place"));

@@ -29,13 +29,16 @@ pub(super) enum ShownLine {
 }
 
 /// Keys whose values may be secrets, at any depth.
-const SECRET: [&str; 6] = ["env", "webhook_url", "bot_token", "token", "file", "command"];
+const SECRET: [&str; 7] = ["env", "webhook_url", "bot_token", "token", "file", "command", "auth"];
 
 /// Parts of an unknown key's name that suggest a secret.
 const SUSPICIOUS: [&str; 8] = ["secret", "token", "pass", "pwd", "key", "cred", "auth", "webhook"];
 
 /// Keys below which the user chooses the keys, none of which hold secrets.
-const FREE: [&str; 3] = ["alerts", "labels", "versions"];
+const FREE: [&str; 4] = ["alerts", "annotations", "labels", "versions"];
+
+/// Keys below which the user chooses the keys, each of which has known keys below it.
+const NAMED: [&str; 1] = ["targets"];
 
 static KNOWN: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
     let mut known = BTreeSet::new();
@@ -62,6 +65,13 @@ impl Excerpt {
         Self { line: shown(&lines, place.line.saturating_sub(1)), place }
     }
 
+    /// The same of a file that holds no secrets.
+    pub fn of_public(text: &str, place: Place) -> Self {
+        let line = text.lines().nth(place.line.saturating_sub(1));
+        let line = line.map_or(ShownLine::Hidden, |line| ShownLine::Line(printable(line.trim_end())));
+        Self { line, place }
+    }
+
     /// Whether a message may quote the text at this place.
     pub fn is_quotable(&self) -> bool {
         matches!(self.line, ShownLine::Line(_))
@@ -71,12 +81,12 @@ impl Excerpt {
 fn shown(lines: &[&str], index: usize) -> ShownLine {
     let Some(line) = lines.get(index) else { return ShownLine::Hidden };
     let above = lines_above(lines, index);
-    let Some(free) = way_is_open(above.iter().copied(), false) else { return ShownLine::Hidden };
+    let Some(way) = way_is_open(above.iter().copied(), Way::default()) else { return ShownLine::Hidden };
     let first = keys(line).next();
     if line.contains("://") || above.is_empty() && first.is_none() {
         return ShownLine::Hidden;
     }
-    if way_is_open([*line], free).is_some() {
+    if way_is_open([*line], way).is_some() {
         return ShownLine::Line(printable(line.trim_end()));
     }
     match first.filter(|key| block(line).starts_with(key)) {
@@ -103,18 +113,34 @@ fn printable(line: &str) -> String {
         .collect()
 }
 
-/// Checks lines, each nested in the one before: none if one may hold a secret, else whether the user chooses the keys
-/// below them.
-fn way_is_open<'a>(lines: impl IntoIterator<Item = &'a str>, mut free: bool) -> Option<bool> {
+/// What the keys above a line say about it.
+#[derive(Debug, Clone, Copy, Default)]
+struct Way {
+    /// The user chooses the keys.
+    is_free: bool,
+    /// The user chooses the first key.
+    is_named: bool,
+}
+
+/// Checks lines, each nested in the one before: none if one may hold a secret.
+fn way_is_open<'a>(lines: impl IntoIterator<Item = &'a str>, mut way: Way) -> Option<Way> {
     for line in lines {
         // In a mapping in braces, what follows a key need not be nested in it.
-        free |= keys(line).next().is_some_and(|key| FREE.contains(&key) && block(line).starts_with(key));
-        let open = |key: &str| !SECRET.contains(&key) && (free || is_open(key));
+        let first = keys(line).next().filter(|key| block(line).starts_with(key));
+        way.is_free |= first.is_some_and(|key| FREE.contains(&key));
+        let is_name = |key: &str| way.is_named && first == Some(key) && !is_suspicious(key);
+        let open = |key: &str| !SECRET.contains(&key) && (way.is_free || is_open(key) || is_name(key));
         if !keys(line).all(open) {
             return None;
         }
+        way.is_named = first.is_some_and(|key| NAMED.contains(&key)) && line.trim_end().ends_with(':');
     }
-    Some(free)
+    Some(way)
+}
+
+fn is_suspicious(key: &str) -> bool {
+    let lower = key.to_lowercase();
+    SUSPICIOUS.iter().any(|part| lower.contains(part))
 }
 
 /// A line without its indentation and the dash of a list's item.
@@ -173,7 +199,7 @@ fn is_open(key: &str) -> bool {
     if KNOWN.contains(key) {
         return !SECRET.contains(&key);
     }
-    if SUSPICIOUS.iter().any(|part| lower.contains(part)) {
+    if is_suspicious(key) {
         return false;
     }
     let slips = match key.chars().count() {
@@ -216,6 +242,10 @@ mod tests {
         for line in [1, 2, 3, 4, 5, 6, 7] {
             assert!(matches!(of(text, line), ShownLine::Line(_)), "{line}");
         }
+        let text = "monitoring:\n  targets:\n    db:\n      address: [x:1]\n      labels: {team: a}\n";
+        for line in [3, 4, 5] {
+            assert!(matches!(of(text, line), ShownLine::Line(_)), "{line}");
+        }
     }
 
     #[test]
@@ -239,6 +269,10 @@ mod tests {
             ("notify:\n  slack:\n    webhook_url:\n      hunter2", 4),
             ("notify:\n  slack:\n    webhook_url: {command:\n      [hunter2]}", 4),
             ("a:\n  command:\n  - hunter2", 3),
+            ("monitoring:\n  targets:\n    db:\n      auth:\n        basic:\n          password: hunter2", 6),
+            ("monitoring:\n  targets:\n    db: {auth: {bearer: hunter2}}", 3),
+            ("monitoring:\n  targets: {\n    db: hunter2", 3),
+            ("monitoring:\n  targets:\n    db_password: hunter2", 3),
             ("grafana:\n  token:\n    hunter2", 3),
             ("app:\n  env:\n    A: |\n      hunter2: x\n", 4),
         ] {

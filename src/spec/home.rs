@@ -8,7 +8,8 @@ use super::grafana::OwnDashboard;
 use super::model::Spec;
 use super::monitoring::Install;
 use super::provider::{ExistingHost, ExistingHosts, ProviderSettings};
-use super::secret_ref::SecretRef;
+use super::rule_file;
+use super::secret_ref::{SecretName, SecretRef};
 use super::tree::KeyPath;
 
 /// Replaces `~` by the home folder in the spec's paths of this computer.
@@ -71,6 +72,14 @@ fn each_path(spec: &mut Spec, visit: &mut impl FnMut(KeyPath, &mut PathBuf)) {
             key(ExistingHosts::place(name).into(), host);
         }
     }
+    for (at, path) in rule_file::paths(spec) {
+        visit(at, path);
+    }
+    for (name, target) in &mut spec.monitoring.targets {
+        if let Some(path) = target.tls.as_mut().and_then(|tls| tls.ca_file.as_mut()) {
+            visit(KeyPath::from("monitoring.targets").and(name).and("tls").and("ca_file"), path);
+        }
+    }
     each_secret(spec, visit);
 }
 
@@ -95,6 +104,12 @@ fn each_secret(spec: &mut Spec, visit: &mut impl FnMut(KeyPath, &mut PathBuf)) {
     }
     secret(notify.and("heartbeat_url"), spec.notify.heartbeat_url.as_mut());
     secret("grafana.token".into(), spec.grafana.token.as_mut());
+    for (name, target) in &mut spec.monitoring.targets {
+        let at = SecretName::of_target(name, target).map(|name| KeyPath::from(name.to_string()));
+        if let (Some(at), Some(reference)) = (at, target.secret_mut()) {
+            secret(at, Some(reference));
+        }
+    }
     for (name, value) in &mut spec.app.env {
         if let EnvValue::Secret(reference) = value {
             secret(KeyPath::from("app.env").and(name), Some(reference));

@@ -1,32 +1,39 @@
 //! What a catalogue alert needs and a spec lacks.
 
-use super::app::Metrics;
 use super::catalogue::{NOTIFICATIONS_FAILING, WATCHDOG};
 use super::model::Spec;
 use crate::integrations::{Flag, Integration};
 
 /// What this catalogue alert needs and the spec lacks, as a sentence.
 pub(super) fn lacks(name: &str, spec: &Spec) -> Option<&'static str> {
-    let only = spec.catalogue.alert(name)?.only;
-    if only.is_some_and(|only| only != spec.app.metrics()) {
+    let entry = spec.catalogue.alert(name)?;
+    if let Some(only) = entry.only.filter(|only| !spec.flags().contains(only)) {
         return Some(match only {
-            Some(Metrics::Builtin) => {
-                "only django-prometheus exports its metrics: it needs `app.metrics: builtin`"
+            Flag::Builtin => "only django-prometheus exports its metrics: it needs `app.metrics: builtin`",
+            Flag::Exporter => {
+                "only monctl's own exporter exports its metrics: it needs `app.metrics: exporter`"
             }
-            _ => "only monctl's own exporter exports its metrics: it needs `app.metrics: exporter`",
+            Flag::Unit => "it needs `app.unit`, the unit of an application that monctl does not deploy",
+            Flag::Url => "it needs `app.url`, the URL of an application that monctl does not deploy",
+            _ => "it needs another setting: see `only` in its file",
         });
     }
-    if needs_domain(&spec.catalogue.alert(name)?.integration, spec) {
+    let integration = spec.catalogue.integrations().iter().find(|it| it.name() == entry.integration)?;
+    if needs_domain(integration, spec) {
         return Some("only the web server of a domain exports its metrics: it needs `app.domain`");
+    }
+    if !spec.has_metrics_of(integration) {
+        return Some(
+            "Prometheus scrapes none of its metrics: with `deploy: false`, requests are counted only with `app.metrics_url`",
+        );
     }
     let lacks_receiver = name == WATCHDOG && spec.notify.heartbeat_url.is_none();
     lacks_receiver.then_some("it would be sent nowhere: it needs `notify.heartbeat_url`")
 }
 
 /// Whether an integration scrapes only what a domain brings, and the spec has none.
-fn needs_domain(integration: &str, spec: &Spec) -> bool {
-    let of_name = spec.catalogue.integrations().iter().find(|it| it.name() == integration);
-    let jobs = of_name.map(Integration::scrape_jobs).unwrap_or_default();
+fn needs_domain(integration: &Integration, spec: &Spec) -> bool {
+    let jobs = integration.scrape_jobs();
     spec.app.domains().is_empty() && !jobs.is_empty() && jobs.iter().all(|job| job.when == Some(Flag::Domain))
 }
 

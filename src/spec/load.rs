@@ -3,6 +3,7 @@
 use std::env;
 use std::path::{Path, PathBuf};
 
+use super::app::Metrics;
 use super::catalogue::Catalogue;
 use super::env_file::{self, FileVariables};
 use super::excerpt::Excerpt;
@@ -12,11 +13,12 @@ use super::model::Spec;
 use super::place::Place;
 use super::problem::Problem;
 use super::provider::ProviderSettings;
+use super::rule_file::{self, ReadRules};
 use super::schema::json_schema;
 use super::source::{Origin, SpecFile};
-use super::tree::{Node, Value};
-use super::{detect, home, schema_check, semantics};
-use crate::bounded::{SMALL_FILE_BYTES, read_at_most};
+use super::tree::{KeyPath, Node, Value};
+use super::{deploy, detect, home, schema_check, semantics};
+use crate::bounded::{SMALL_FILE_BYTES, read_at_most, read_text};
 use crate::error::{Error, Result};
 
 /// A valid spec and the file it was read from.
@@ -25,6 +27,8 @@ pub struct Loaded {
     /// The spec, with all defaults filled in.
     pub spec: Spec,
     pub(super) origin: Origin,
+    /// The files of `monitoring.rules`.
+    pub(super) rules: Vec<ReadRules>,
     /// The variables of `app.env_file`.
     pub(super) file_variables: FileVariables,
 }
@@ -41,14 +45,19 @@ impl Loaded {
     }
 
     /// The place of the value at a path of keys, such as `["alerts", "HighCPUUsage", "for"]`, or of the last existing
-    /// key on the way.
+    /// key on the way; in its rule file, if the alert is of one.
     pub fn locate(&self, path: &[&str]) -> Location {
-        let place = self.origin.root.locate(path.iter().copied());
+        let of_rule = |file: &'_ ReadRules| {
+            let path = file.path_of(&self.spec, path)?;
+            Some((file.origin.clone(), file.origin.root.locate(path.keys())))
+        };
+        let of_spec = || (self.origin.clone(), self.origin.root.locate(path.iter().copied()));
+        let (Origin { source, .. }, place) = self.rules.iter().find_map(of_rule).unwrap_or_else(of_spec);
         Location {
-            file: self.path().to_owned(),
             line: place.line,
             column: place.column,
-            excerpt: Excerpt::of(&self.origin.source.text, place).to_string(),
+            excerpt: (source.excerpt)(&source.text, place).to_string(),
+            file: source.path,
         }
     }
 
@@ -104,7 +113,7 @@ pub fn load(path: &Path) -> Result<Loaded> {
         Error::invalid(format!("the spec `{}` is not UTF-8", path.display()))
             .remedy("a spec is a YAML file; see `examples/` for specs to start from")
     })?;
-    read(SpecFile { path: path.to_owned(), text })
+    read(SpecFile { path: path.to_owned(), text, excerpt: Excerpt::of })
 }
 
 fn read(source: SpecFile) -> Result<Loaded> {
@@ -114,7 +123,7 @@ fn read(source: SpecFile) -> Result<Loaded> {
     }
     let base = folder_of(&source.path);
     let schema_check::Repaired { json, mut faulty, mut problems } =
-        schema_check::check(json_schema(), &root, &source.text);
+        schema_check::check(json_schema(), &root, &source.text, source.excerpt);
     let counted = json.pointer("/app/count").is_some();
     // serde's message may contain a secret. The schema's tests ensure that a file without problems can be read.
     let Ok(mut spec) = serde_json::from_value::<Spec>(json) else {
@@ -129,19 +138,45 @@ fn read(source: SpecFile) -> Result<Loaded> {
     spec.catalogue = catalogue(&spec, base)?;
     let (file_variables, of_env_file) = env_file::read(&mut spec.app, base);
     let mut spec = decided(spec, &root, base, &file_variables);
+    target_cas(&mut spec, base);
+    let mut rules = rule_file::read(&mut spec, base);
+    if !rules.unreadable.is_empty() || rules.files.iter().any(|file| !file.problems.is_empty()) {
+        faulty.insert(KeyPath::from(rule_file::KEY));
+    }
     let mut findings: Vec<SpecFinding> = count(&mut spec, counted).into_iter().collect();
+    let has = |key: &str| root.get(["app", key]).is_some();
+    findings.extend(deploy::check(&spec, &has));
+    if spec.app.deploy {
+        problems.extend(deploy::missing_path(&root, &mut faulty));
+    }
     findings.extend(of_env_file);
     let mentions =
         |name: &str| detect::settings_mention(&base.join(&spec.app.path), &spec.app, &file_variables, name);
     findings.extend(semantics::check(&spec, base, &mentions));
     findings.retain(|finding| finding.is_of_user(&faulty));
+    findings.extend(
+        rules.findings.drain(..).filter(|finding| !homeless.iter().any(|it| it.path == finding.path)),
+    );
     findings.extend(homeless);
+    findings.retain(|finding| !rules.files.iter_mut().any(|file| file.take(&spec, finding)));
     problems
         .extend(findings.into_iter().map(|it| Problem::new(place_of(&it, &root, &source.text), it.message)));
-    if problems.is_empty() {
-        Ok(Loaded { spec, origin: Origin { source, root }, file_variables })
-    } else {
-        Err(invalid(&source, problems))
+    let in_rules = rules.messages();
+    if problems.is_empty() && in_rules.is_empty() {
+        return Ok(Loaded { spec, origin: Origin { source, root }, rules: rules.files, file_variables });
+    }
+    let in_spec = (!problems.is_empty()).then(|| source.message("the spec", problems));
+    let messages: Vec<String> = in_spec.into_iter().chain(in_rules).collect();
+    Err(Error::invalid(messages.join("\n")).remedy(REMEDY))
+}
+
+const REMEDY: &str = "`monctl schema` prints the keys of a spec; see `examples/` for specs to start from";
+
+/// Reads the CAs of scrape targets.
+fn target_cas(spec: &mut Spec, base: &Path) {
+    for tls in spec.monitoring.targets.values_mut().filter_map(|target| target.tls.as_mut()) {
+        // The check of targets reports a file that cannot be read.
+        tls.ca = tls.ca_file.as_ref().and_then(|path| read_text(&base.join(path)).ok());
     }
 }
 
@@ -166,7 +201,12 @@ fn count(spec: &mut Spec, counted: bool) -> Option<SpecFinding> {
 
 /// Fills in defaults that depend on other files.
 fn decided(mut spec: Spec, root: &Node, base: &Path, variables: &FileVariables) -> Spec {
-    detect::decide(&base.join(&spec.app.path), &mut spec.app, variables);
+    if spec.app.deploy {
+        detect::decide(&base.join(&spec.app.path), &mut spec.app, variables);
+    } else {
+        // Only the project's own metrics can be scraped.
+        spec.app.metrics = Some(Metrics::Builtin);
+    }
     if !root.has("alerts") {
         let all = spec.catalogue.default_alerts();
         let fits = |name: &str| lacks(name, &spec).is_none() && !has_no_lasting_receiver(name, &spec);
@@ -183,9 +223,7 @@ fn place_of(finding: &SpecFinding, root: &Node, text: &str) -> Place {
 }
 
 fn invalid(source: &SpecFile, problems: Vec<Problem>) -> Error {
-    source
-        .error("the spec", problems)
-        .remedy("`monctl schema` prints the keys of a spec; see `examples/` for specs to start from")
+    source.error("the spec", problems).remedy(REMEDY)
 }
 
 fn folder_of(path: &Path) -> &Path {

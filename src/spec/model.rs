@@ -14,6 +14,7 @@ use super::monitoring::Monitoring;
 use super::names::AlertName;
 use super::notify::Notify;
 use super::provider::ProviderSettings;
+use super::rule_origin::RuleFile;
 use crate::host::ProjectName;
 
 /// A project: an application, its monitoring, and where both run.
@@ -49,6 +50,9 @@ pub struct Spec {
     /// The known alerts and their integrations. Loading adds those of `integrations`.
     #[serde(skip)]
     pub catalogue: Catalogue,
+    /// The files of `monitoring.rules`. Loading reads them, and adds their alerts to `alerts`.
+    #[serde(skip)]
+    pub rule_files: Vec<RuleFile>,
 }
 
 /// The default alerts of monctl's own catalogue. Loading adds those of the user's integrations.

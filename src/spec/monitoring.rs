@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::names::BaseUrl;
+use super::names::{BaseUrl, JobName};
+use super::target::ScrapeTarget;
 use crate::duration::PromDuration;
 
 /// Prometheus and Alertmanager.
@@ -23,6 +24,10 @@ pub struct Monitoring {
     pub install: Install,
     /// How Prometheus discovers the application hosts.
     pub discovery: Discovery,
+    /// Prometheus rule files of your own, relative to the spec, with alerting and recording rules. See docs/rules.md.
+    pub rules: Vec<PathBuf>,
+    /// Scrape targets of your own, by the name of their job. See docs/rules.md.
+    pub targets: BTreeMap<JobName, ScrapeTarget>,
 }
 
 /// How Prometheus discovers the application hosts.
@@ -44,6 +49,8 @@ impl Default for Monitoring {
             retention: PromDuration::seconds(15 * 24 * 3600),
             install: Install::default(),
             discovery: Discovery::default(),
+            rules: Vec::new(),
+            targets: BTreeMap::new(),
         }
     }
 }
@@ -130,6 +137,7 @@ pub struct Releases {
     pub mirror: Option<BaseUrl>,
     /// The path of your own catalogue, relative to the spec.
     pub catalogue: Option<PathBuf>,
-    /// Versions by name (`prometheus`, `alertmanager`, `node_exporter`, `grafana`). Default to the catalogue's.
+    /// Versions by product (`prometheus`, `alertmanager`, `node_exporter`, `grafana`, and those of your own catalogue).
+    /// Default to the catalogue's.
     pub versions: BTreeMap<String, String>,
 }

@@ -55,6 +55,58 @@ text_type! {
 }
 
 text_type! {
+    /// A scrape job of the user's own: it also names files.
+    JobName,
+    "^[A-Za-z0-9_][A-Za-z0-9_-]{0,62}$",
+    "shop-database",
+    |text| {
+        (1..=63).contains(&text.len())
+            && !text.starts_with('-')
+            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
+    },
+    "the name of a scrape job has up to 63 letters, digits, `_` and `-`, and does not begin with `-`"
+}
+
+text_type! {
+    /// The name of a series that a recording rule records.
+    SeriesName,
+    "^[A-Za-z_:][A-Za-z0-9_:]*$",
+    "shop:requests:rate5m",
+    |text| {
+        !text.is_empty()
+            && !text.starts_with(|first: char| first.is_ascii_digit())
+            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_:".contains(&byte))
+    },
+    "the name of a series has letters, digits, `_` and `:` only and does not begin with a digit"
+}
+
+text_type! {
+    /// A host and a port: `db.example.org:9187`, or `[fd00::1]:9187`.
+    HostPort,
+    "^(\\[[0-9A-Fa-f:.]+\\]|[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?):[0-9]{1,5}$",
+    "db.example.org:9187",
+    is_host_port,
+    "write HOST:PORT, such as `db.example.org:9187`; scheme and path are keys of their own"
+}
+
+fn is_host_port(text: &str) -> bool {
+    let Some((host, port)) = text.rsplit_once(':') else { return false };
+    let is_port = (1..=5).contains(&port.len()) && port.bytes().all(|byte| byte.is_ascii_digit());
+    let is_word = |c: u8| c.is_ascii_alphanumeric() || c == b'_';
+    let is_host = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+        Some(address) => {
+            !address.is_empty() && address.bytes().all(|c| c.is_ascii_hexdigit() || b":.".contains(&c))
+        }
+        None => {
+            host.bytes().all(|c| is_word(c) || b".-".contains(&c))
+                && host.bytes().next().is_some_and(is_word)
+                && host.bytes().last().is_some_and(is_word)
+        }
+    };
+    is_port && is_host
+}
+
+text_type! {
     /// A path on a web server: begins with `/` and has neither spaces nor control characters.
     UrlPath,
     "^/[!-~]*$",

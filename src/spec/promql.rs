@@ -1,6 +1,7 @@
 //! Checks that the user's own rule is valid `PromQL`. `verify/check` compares it with a live Prometheus' series.
 
 use super::suggest::suggestion;
+pub(crate) use crate::promql::metrics_of;
 use crate::promql::{parse, without_texts};
 
 /// What is wrong with an expression.

@@ -12,7 +12,7 @@ use serde_json::{Map, Value as Json};
 use super::app_names::ProcessName;
 use super::ec2_names::TagKey;
 use super::excerpt::Excerpt;
-use super::names::{AlertName, Cidr, Destination, EnvName, LabelName, SeverityName};
+use super::names::{AlertName, Cidr, Destination, EnvName, JobName, LabelName, SeverityName};
 use super::place::Place;
 use super::problem::Problem;
 use super::suggest::suggestion;
@@ -29,8 +29,8 @@ pub(super) struct Repaired {
 }
 
 /// Walks the tree along the schema.
-pub(super) fn check(schema: &Json, root: &Node, text: &str) -> Repaired {
-    let mut walk = Walk { schema, text, faulty: BTreeSet::new(), problems: Vec::new() };
+pub(super) fn check(schema: &Json, root: &Node, text: &str, excerpt: fn(&str, Place) -> Excerpt) -> Repaired {
+    let mut walk = Walk { schema, text, excerpt, faulty: BTreeSet::new(), problems: Vec::new() };
     let json = walk.value(schema, root, &KeyPath::default()).unwrap_or_else(|| walk.stand_in(schema));
     Repaired { json, faulty: walk.faulty, problems: walk.problems }
 }
@@ -38,6 +38,7 @@ pub(super) fn check(schema: &Json, root: &Node, text: &str) -> Repaired {
 struct Walk<'a> {
     schema: &'a Json,
     text: &'a str,
+    excerpt: fn(&str, Place) -> Excerpt,
     faulty: BTreeSet<KeyPath>,
     problems: Vec<Problem>,
 }
@@ -71,11 +72,32 @@ impl<'a> Walk<'a> {
             }
             ([], value) => Err(format!("expected {}, found {}", expectation(&leaves), value.kind())),
             ([leaf], _) if leaf.get("const").is_none() => self.leaf(leaf, node, path),
+            (forms, Value::Map(entries)) if tag(forms).is_some() => self.tagged(forms, entries, node, path),
             (forms, Value::Map(entries)) => match form(forms, entries) {
                 Some(leaf) => self.leaf(leaf, node, path),
                 None => Err(format!("expected {}", expectation(forms))),
             },
             (words, _) => self.word(words, &leaves, node),
+        }
+    }
+
+    /// A mapping whose form is chosen by the word of one of its keys.
+    fn tagged(&mut self, forms: &[&'a Json], entries: &[(Key, Node)], node: &Node, path: &KeyPath) -> Read {
+        let Some(tag) = tag(forms) else { return Err(format!("expected {}", expectation(forms))) };
+        let words: Vec<&Json> = forms.iter().map(|form| &form["properties"][tag]).collect();
+        let Some((_, chosen)) = entries.iter().find(|(key, _)| key.text == tag) else {
+            return Err(format!("`{tag}` is missing; expected {}", expectation(&words)));
+        };
+        match self.word(&words, &words, chosen) {
+            Ok(word) => match forms.iter().find(|form| form["properties"][tag]["const"] == word) {
+                Some(form) => self.leaf(form, node, path),
+                None => Err(format!("expected {}", expectation(&words))),
+            },
+            Err(message) => {
+                self.problem(chosen.place, message);
+                self.faulty.insert(path.clone());
+                Ok(self.stand_in(forms[0]))
+            }
         }
     }
 
@@ -206,7 +228,7 @@ impl<'a> Walk<'a> {
     /// A value as a message may show it.
     fn quoted(&self, text: &str, place: Place) -> String {
         let fits = text.chars().count() <= 60 && !text.contains(char::is_control);
-        if fits && Excerpt::of(self.text, place).is_quotable() {
+        if fits && (self.excerpt)(self.text, place).is_quotable() {
             format!("`{text}`")
         } else {
             "the value".to_owned()
@@ -247,6 +269,7 @@ fn rule_of_keys(leaf: &Json) -> &'static str {
     let rules = [
         AlertName::RULE,
         EnvName::RULE,
+        JobName::RULE,
         LabelName::RULE,
         ProcessName::RULE,
         SeverityName::RULE,
@@ -288,6 +311,14 @@ const fn is_plain(value: &Value) -> bool {
     matches!(value, Value::Bool(_) | Value::Integer(_) | Value::Float(_))
 }
 
+/// The key whose word distinguishes the alternatives of a mapping.
+fn tag<'a>(forms: &[&'a Json]) -> Option<&'a str> {
+    let names = forms.first()?["properties"].as_object()?.keys();
+    let distinguishes =
+        |name: &&String| forms.iter().all(|form| form["properties"][name.as_str()].get("const").is_some());
+    names.into_iter().find(distinguishes).map(String::as_str)
+}
+
 /// The alternative of a mapping that its only key selects.
 fn form<'a>(forms: &[&'a Json], entries: &[(Key, Node)]) -> Option<&'a Json> {
     let [(key, _)] = entries else { return None };
@@ -296,11 +327,12 @@ fn form<'a>(forms: &[&'a Json], entries: &[(Key, Node)]) -> Option<&'a Json> {
 
 /// What the alternatives accept, in words.
 fn expectation(leaves: &[&Json]) -> String {
-    let keys: Vec<String> = leaves
+    let mut keys: Vec<String> = leaves
         .iter()
         .filter(|leaf| leaves.len() > 1 && leaf["type"] == "object")
         .filter_map(|leaf| leaf["required"][0].as_str().map(|key| format!("`{key}`")))
         .collect();
+    keys.dedup();
     let mut words: Vec<String> = Vec::new();
     for leaf in leaves {
         let kind = leaf["type"].get(0).unwrap_or(&leaf["type"]).as_str();

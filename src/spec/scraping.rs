@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::app::Metrics;
+use super::app_service::AppService;
 use super::model::Spec;
 use crate::host::Role;
-use crate::integrations::{Flag, PathSetting, PortSetting, ScrapePath, ScrapePort};
+use crate::integrations::{Flag, Integration, PathSetting, PortSetting, ScrapePath, ScrapePort};
 
 /// A scrape job of Prometheus.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,17 +38,44 @@ impl Spec {
     /// Which parts of playbooks, integrations and dashboards apply.
     pub fn flags(&self) -> BTreeSet<Flag> {
         let install = if self.monitoring.install.is_release() { Flag::Release } else { Flag::Distribution };
-        let metrics = match self.app.metrics() {
+        let is_counted = self.app.deploy || self.app.metrics_url.is_some();
+        let metrics = is_counted.then_some(match self.app.metrics() {
             Metrics::Exporter => Flag::Exporter,
-            Metrics::Builtin => Flag::Builtin,
-        };
+            Metrics::Builtin if self.app.deploy => Flag::Builtin,
+            Metrics::Builtin => Flag::Relayed,
+        });
+        let observed = [
+            (is_counted, Flag::Counted),
+            (!self.app.deploy, Flag::Observed),
+            (self.app.unit.is_some(), Flag::Unit),
+            (self.app.url.is_some(), Flag::Url),
+        ];
+        let observed = observed.into_iter().filter_map(|(applies, flag)| applies.then_some(flag));
         let grafana = self.grafana.existing().is_none().then_some(Flag::Grafana);
         let is_about_monitoring = |(name, alert): (&super::names::AlertName, &super::alert::Alert)| {
             self.catalogue.entry(name.as_str(), alert).is_some_and(|entry| entry.integration == "monitoring")
         };
         let watched = self.alerts.iter().any(is_about_monitoring).then_some(Flag::Watched);
+        let services = self.app.services.iter().map(|service| match service {
+            AppService::Postgresql => Flag::Postgresql,
+            AppService::Redis => Flag::Redis,
+        });
         let domain = (!self.app.domains().is_empty()).then_some(Flag::Domain);
-        [install, metrics].into_iter().chain(grafana).chain(watched).chain(domain).collect()
+        [install]
+            .into_iter()
+            .chain(metrics)
+            .chain(observed)
+            .chain(grafana)
+            .chain(watched)
+            .chain(services)
+            .chain(domain)
+            .collect()
+    }
+
+    /// Whether Prometheus scrapes what an integration exports: one without any scrape job uses those of others.
+    pub fn has_metrics_of(&self, integration: &Integration) -> bool {
+        let (flags, jobs) = (self.flags(), integration.scrape_jobs());
+        jobs.is_empty() || jobs.iter().any(|job| job.when.is_none_or(|flag| flags.contains(&flag)))
     }
 
     /// What Prometheus scrapes; jobs of its own host first.

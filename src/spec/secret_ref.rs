@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::names::{EnvName, SeverityName};
+use super::names::{EnvName, JobName, SeverityName};
 
 /// The source of a secret. The spec never contains the secret itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -38,6 +38,10 @@ pub enum SecretName {
     GrafanaToken,
     /// `app.env.NAME`.
     Env(EnvName),
+    /// `monitoring.targets.JOB.auth.basic.password`.
+    TargetPassword(JobName),
+    /// `monitoring.targets.JOB.auth.bearer`.
+    TargetToken(JobName),
 }
 
 impl fmt::Display for SecretName {
@@ -49,6 +53,8 @@ impl fmt::Display for SecretName {
             Self::HeartbeatUrl => f.write_str("notify.heartbeat_url"),
             Self::GrafanaToken => f.write_str("grafana.token"),
             Self::Env(name) => write!(f, "app.env.{name}"),
+            Self::TargetPassword(job) => write!(f, "monitoring.targets.{job}.auth.basic.password"),
+            Self::TargetToken(job) => write!(f, "monitoring.targets.{job}.auth.bearer"),
         }
     }
 }

@@ -31,7 +31,12 @@ impl Spec {
             EnvValue::Secret(reference) => Some((SecretName::Env(name.clone()), reference)),
             EnvValue::Plain(_) => None,
         });
-        slack.chain(severities).chain(heartbeat).chain(grafana).chain(variables)
+        let targets = self
+            .monitoring
+            .targets
+            .iter()
+            .filter_map(|(name, target)| Some((SecretName::of_target(name, target)?, target.secret()?)));
+        slack.chain(severities).chain(heartbeat).chain(grafana).chain(variables).chain(targets)
     }
 }
 
@@ -153,6 +158,12 @@ fn fit(name: &SecretName, secret: Secret) -> Result<Secret, String> {
             "the value is not a URL that begins with `https://` (`http://` only to 127.0.0.1, [::1] or localhost)"
         }
         SecretName::SlackBotToken if !is_token(text) => "the value is not a token such as `xoxb-…`",
+        SecretName::TargetToken(_) if !is_token(text) => {
+            "the value is not a token: it has spaces, quotation marks or control characters"
+        }
+        SecretName::TargetPassword(_) if text.contains(char::is_control) => {
+            "the value contains control characters"
+        }
         SecretName::GrafanaToken if !is_token(text) => "the value is not a token such as `glsa_…`",
         SecretName::Env(_) if !fits_environment(text) => {
             "the value contains control characters, which are not allowed in environment variables"

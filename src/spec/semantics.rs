@@ -6,6 +6,8 @@ mod domain;
 mod notify;
 mod processes;
 mod project_folder;
+mod services;
+mod targets;
 
 use std::path::Path;
 
@@ -18,13 +20,9 @@ use super::names::Port;
 use super::provider::{ExistingHosts, ProviderSettings};
 use super::scraping::Scraped;
 use super::secret_ref::SecretRef;
-use super::suggest::suggestion;
 use super::tree::KeyPath;
 use crate::host::Role;
 use crate::integrations::Integration;
-
-/// Products that come as a release.
-const RELEASES: [&str; 4] = ["prometheus", "alertmanager", "node_exporter", "grafana"];
 
 /// All findings. `base` is the folder to which the spec's paths are relative; `mentions` returns whether the project's
 /// settings name something.
@@ -37,14 +35,19 @@ pub(super) fn check(spec: &Spec, base: &Path, mentions: &dyn Fn(&str) -> bool) -
     discovery(spec, &mut findings);
     secrets(spec, &mut findings);
     grafana(&spec.grafana, base, &mut findings);
-    project_folder::check(&spec.app, base, &mut findings);
+    // Of other applications, there is no folder.
+    if spec.app.deploy {
+        project_folder::check(&spec.app, base, &mut findings);
+    }
     processes::check(&spec.app, &mut findings);
     domain::check(spec, &mut findings);
+    services::check(&spec.app, &mut findings);
     metrics_path(spec, &mut findings);
     releases(&spec.monitoring.install, base, &mut findings);
     no_release_of_grafana(spec, &mut findings);
     integrations(spec, base, &mut findings);
     ports(spec, &mut findings);
+    targets::check(spec, base, &mut findings);
     findings
 }
 
@@ -191,7 +194,7 @@ fn metrics_path(spec: &Spec, findings: &mut Vec<SpecFinding>) {
     findings.push(SpecFinding::new("app.metrics_path", message).about("app.metrics"));
 }
 
-/// The catalogue of releases and the names in it.
+/// The catalogue of releases.
 fn releases(install: &Install, base: &Path, findings: &mut Vec<SpecFinding>) {
     let word = if install.is_release() { "release" } else { "distribution" };
     let at = KeyPath::from("monitoring.install").and(word);
@@ -201,10 +204,6 @@ fn releases(install: &Install, base: &Path, findings: &mut Vec<SpecFinding>) {
             let message = format!("there is no file `{}`", catalogue.display());
             findings.push(SpecFinding::new(at.and("catalogue"), message));
         }
-    }
-    for name in install.releases().versions.keys().filter(|name| !RELEASES.contains(&name.as_str())) {
-        let near = suggestion(name, RELEASES);
-        findings.push(SpecFinding::new(at.and("versions").and(name), format!("unknown release{near}")));
     }
 }
 
@@ -264,6 +263,7 @@ fn ports(spec: &Spec, findings: &mut Vec<SpecFinding>) {
         let is_beside = |other: &&&Scraped| {
             other.port == job.port
                 && other.job != job.job
+                && !(other.is_of_settings && job.is_of_settings)
                 && other.roles.iter().any(|role| job.roles.contains(role))
         };
         if let Some(other) = exporters[..index].iter().find(is_beside) {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::excerpt::Excerpt;
+use super::place::Place;
 use super::problem::Problem;
 use super::tree::Node;
 use crate::error::Error;
@@ -12,11 +13,18 @@ use crate::error::Error;
 pub(super) struct SpecFile {
     pub path: PathBuf,
     pub text: String,
+    /// What a message shows of a line.
+    pub excerpt: fn(&str, Place) -> Excerpt,
 }
 
 impl SpecFile {
     /// One error that lists all problems in the file's order, each with line, column and excerpt.
-    pub fn error(&self, what: &str, mut problems: Vec<Problem>) -> Error {
+    pub fn error(&self, what: &str, problems: Vec<Problem>) -> Error {
+        Error::invalid(self.message(what, problems))
+    }
+
+    /// The text of such an error.
+    pub fn message(&self, what: &str, mut problems: Vec<Problem>) -> String {
         problems.sort_by_key(|problem| problem.place);
         problems.dedup();
         let count = match problems.len() {
@@ -27,7 +35,7 @@ impl SpecFile {
         for problem in &problems {
             self.describe(problem, &mut message);
         }
-        Error::invalid(message)
+        message
     }
 
     fn describe(&self, problem: &Problem, message: &mut String) {
@@ -38,7 +46,7 @@ impl SpecFile {
                 place.line,
                 place.column,
                 problem.message,
-                Excerpt::of(&self.text, place)
+                (self.excerpt)(&self.text, place)
             ),
             None => format!("\n{path}: {}", problem.message),
         };

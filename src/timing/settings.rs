@@ -59,11 +59,11 @@ impl TimingSettings {
     /// The settings of a rule in this spec; `None` if its expression does not compare a value with a number.
     pub fn of_rule(spec: &Spec, rule: &Rule) -> Option<Self> {
         let scrape_interval = spec.monitoring.scrape_interval.get();
-        let reading = read(&rule.expr, scrape_interval)?;
+        let reading = read(rule.meaning.known()?, scrape_interval)?;
         let route = spec.notify.route(&rule.name, &rule.labels);
         Some(Self {
             scrape_interval,
-            evaluation_interval: spec.monitoring.evaluation_interval.get(),
+            evaluation_interval: rule.interval(spec).get(),
             signal: reading.signal,
             threshold: Threshold {
                 comparison: reading.comparison,

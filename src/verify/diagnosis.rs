@@ -227,7 +227,7 @@ impl FailedDrill<'_> {
             DrillKind::Disk => "df -h".to_owned(),
             DrillKind::Inodes => "df -i".to_owned(),
             DrillKind::FailingUnit => "systemctl --failed".to_owned(),
-            DrillKind::Stop { units } => format!("systemctl status {}", units.join(" ")),
+            DrillKind::Stop { units, .. } => format!("systemctl status {}", units.join(" ")),
             DrillKind::Run { .. } => "journalctl -n 50".to_owned(),
             DrillKind::Requests { .. } | DrillKind::SlowRequests | DrillKind::ReplacedWorkers => {
                 "journalctl -u monctl-app -n 50".to_owned()

@@ -202,7 +202,7 @@ mod tests {
 
     #[test]
     fn only_an_alert_that_watches_what_a_drill_disturbs_is_expected() {
-        let stopped = DrillKind::Stop { units: vec!["monctl-node-exporter.service".into()] };
+        let stopped = DrillKind::Stop { units: vec!["monctl-node-exporter.service".into()], job: None };
         let drills = [("ExporterGone".to_owned(), Footprint::of(&stopped).unwrap())];
         let catalogue = Catalogue::default();
         let explained = |alert| explained(&drills, catalogue.alert(alert));

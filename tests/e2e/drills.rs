@@ -425,18 +425,49 @@ const ALERTS: &str = "DiskSpaceLow: {above: 98, for: 4s}
   HighLatency: {for: 4s, window: 8s}
   WorkersRestarting: {for: 4s, window: 20s}
   HostDown: {for: 4s}
-  AlertUnproven: {}";
-const PROVEN: [&str; 9] = [
+  AlertUnproven: {}
+  BacklogGrows:
+    expr: node_systemd_unit_state{name=\"shop-backlog.service\",state=\"active\"} == 1
+    for: 4s
+    drill:
+      kind: run
+      run: [/usr/local/bin/backlog, fill]
+      undo: [/usr/local/bin/backlog, drain]
+      undone: [/usr/local/bin/backlog, is-empty]
+      reaches: 1
+      job: node-exporter
+      danger: the backlog of the shop grows
+  QueueStopped:
+    expr: node_systemd_unit_state{name=\"shop-queue.service\",state=\"active\"} == 0
+    for: 4s
+    drill: {kind: stop, units: [shop-queue.service], job: node-exporter}";
+const PROVEN: [&str; 11] = [
     "AppDown",
+    "BacklogGrows",
     "DiskInodesLow",
     "DiskSpaceLow",
     "HighClientErrorRate",
     "HighLatency",
     "HighServerErrorRate",
     "HostDown",
+    "QueueStopped",
     "SystemdUnitFailed",
     "WorkersRestarting",
 ];
+
+/// A service of the team's own, and a command that causes a fault of it.
+const SHOP: &str = r"printf '[Service]\nExecStart=/usr/bin/sleep infinity\n[Install]\nWantedBy=multi-user.target\n' \
+    >/etc/systemd/system/shop-queue.service
+systemctl enable --quiet --now shop-queue
+cat >/usr/local/bin/backlog <<'END'
+#!/bin/sh
+case $1 in
+fill) systemd-run --quiet --unit=shop-backlog sleep infinity ;;
+drain) systemctl stop shop-backlog ;;
+is-empty) ! systemctl is-active --quiet shop-backlog ;;
+esac
+END
+chmod +x /usr/local/bin/backlog";
 
 #[test]
 fn all_alerts_are_proven_in_one_run_by_capture_and_by_the_message_in_the_channel() {
@@ -444,6 +475,7 @@ fn all_alerts_are_proven_in_one_run_by_capture_and_by_the_message_in_the_channel
     site.edit("monctl.yaml", "group_wait: 1s", "group_wait: 1s\n  group_interval: 4s");
     site.edit("monctl.yaml", "HighCPUUsage: {above: 80, for: 10s}", ALERTS);
     site.monctl("up --yes").success();
+    site.on(APP, SHOP);
     let before = site.on(APP, STATE);
 
     site.monctl("verify-alert --all").code(2).stderr_contains("cannot ask a question without a terminal");
@@ -466,6 +498,12 @@ fn all_alerts_are_proven_in_one_run_by_capture_and_by_the_message_in_the_channel
     assert_eq!(site.on(APP, STATE), before, "the host is as before");
 
     site.monctl("check").success();
+
+    // A command that should end the fault does nothing.
+    site.edit("monctl.yaml", "undo: [/usr/local/bin/backlog, drain]", "undo: [/usr/bin/true]");
+    site.monctl("verify-alert BacklogGrows").code(1).stderr_contains("the undo of the drill failed");
+    site.on(APP, "systemctl stop shop-backlog && rm -r /run/monctl-drill");
+    site.edit("monctl.yaml", "undo: [/usr/bin/true]", "undo: [/usr/local/bin/backlog, drain]");
 
     eventually("the last proofs are a metric", || {
         let answer =

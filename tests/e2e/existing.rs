@@ -16,6 +16,7 @@ use crate::programs::{PACKAGES, Programs};
 use crate::scenarios::{self, scenarios};
 use crate::site::{APP, CALM, EACH_SECOND, MONITORING, eventually, get};
 use crate::test_project::{TestProject, runtime};
+use crate::watched::an_application_that_something_else_deploys_is_watched_and_left_as_it_was;
 
 const SNAPSHOT: &str = include_str!("snapshot.sh");
 
@@ -26,11 +27,11 @@ const LIST: &str = "dpkg-query -W -f '${Package}\\n' | LC_ALL=C sort";
 const DATABASE: HostName = HostName::app(2);
 
 /// Three hosts, one of which is reached through another, and an operator with access to them.
-struct Existing {
+pub struct Existing {
     project: TestProject,
     programs: Programs,
-    operator: Operator,
-    app: String,
+    pub operator: Operator,
+    pub app: String,
     database: String,
     monitoring: String,
 }
@@ -82,7 +83,7 @@ impl Existing {
     }
 
     /// Writes the spec, with these application hosts instead of `web` alone.
-    fn spec(&self, hosts: &str) {
+    pub fn spec(&self, hosts: &str) {
         let hosts = if hosts.is_empty() { "web" } else { hosts };
         let provider = format!("provider:\n  hosts:\n    app: [{hosts}]\n    monitoring: watch\n");
         let spec = include_str!("monctl.yaml")
@@ -111,7 +112,7 @@ impl Existing {
     }
 
     #[track_caller]
-    fn on(&self, host: HostName, command: &str) -> String {
+    pub fn on(&self, host: HostName, command: &str) -> String {
         self.project.output(host, command)
     }
 
@@ -128,13 +129,13 @@ impl Existing {
         String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect()
     }
 
-    fn snapshots(&self) -> [BTreeSet<String>; 2] {
+    pub fn snapshots(&self) -> [BTreeSet<String>; 2] {
         [APP, MONITORING].map(|host| self.snapshot(host))
     }
 
     /// Nothing on the hosts differs from what was.
     #[track_caller]
-    fn is_as_before(&self, before: &[BTreeSet<String>; 2]) {
+    pub fn is_as_before(&self, before: &[BTreeSet<String>; 2]) {
         let now = self.snapshots();
         for ((host, now), before) in [APP, MONITORING].iter().zip(&now).zip(before) {
             let more: Vec<_> = now.difference(before).map(|line| format!("+ {line}")).collect();
@@ -159,6 +160,7 @@ fn existing_hosts_are_set_up_and_restored() {
         hosts_are_set_up_updated_and_restored,
         builds_get_a_compiler_and_the_packages_of_the_spec_and_leave_nothing,
         a_host_of_a_further_role_is_watched_and_restored,
+        an_application_that_something_else_deploys_is_watched_and_left_as_it_was,
         an_alert_on_an_existing_host_is_delivered,
         earlier_files_and_packages_are_restored,
         changes_by_people_are_kept,
@@ -356,6 +358,9 @@ fn hosts_are_set_up_updated_and_restored(existing: &Existing) {
 
 /// What a build needs is installed for it and removed after it; what the spec names stays until `down`.
 fn builds_get_a_compiler_and_the_packages_of_the_spec_and_leave_nothing(existing: &Existing) {
+    // A Redis of the host's own runs on.
+    existing
+        .on(APP, "apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install redis-server >&2");
     let before = existing.snapshots();
     let operator = &existing.operator;
     let is_installed = |package: &str| {
@@ -375,13 +380,23 @@ fn builds_get_a_compiler_and_the_packages_of_the_spec_and_leave_nothing(existing
     existing.on(APP, "grep -q 'pg_config executable not found' /var/lib/monctl/build.log");
     assert!(!is_installed("g++"));
 
-    operator.edit("home/monctl.yaml", "  wsgi:", "  packages: [libpq-dev]\n  wsgi:");
+    operator.edit(
+        "home/monctl.yaml",
+        "  wsgi:",
+        "  packages: [libpq-dev]\n  services: [postgresql, redis]\n  wsgi:",
+    );
     operator.monctl("up --yes").success();
+    existing.on(APP, "systemctl is-active redis-server monctl-redis monctl-postgresql && redis-cli ping");
     existing.on(APP, "/opt/monctl/app/bin/python -c 'import psycopg2'");
     assert!(is_installed("libpq-dev") && !is_installed("g++") && !is_installed("python3-dev"));
     operator.monctl("up --yes").success().stdout_contains("no change");
 
-    operator.monctl("down --yes").success().stdout_contains("nothing is left");
+    operator
+        .monctl("down --yes")
+        .success()
+        .stderr_contains("uploads), everything in PostgreSQL, everything in Redis")
+        .stdout_contains("/var/lib/monctl/postgresql")
+        .stdout_contains("nothing is left");
     operator.edit("home/app/requirements.txt", "--no-binary psycopg2\npsycopg2==2.9.13\n", "");
     existing.spec("");
     existing.is_as_before(&before);

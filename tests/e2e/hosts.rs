@@ -23,6 +23,7 @@ fn hosts_are_brought_up_kept_and_taken_down() {
         a_command_runs_on_a_host_word_for_word,
         a_management_command_runs_as_the_application_does,
         a_second_up_changes_nothing_with_one_ssh_session_per_host,
+        up_waits_for_the_targets_of_a_prometheus_that_has_just_started,
         what_git_tracks_is_copied_and_settings_that_are_not_fit_for_users_are_warned_of,
         units_are_hardened_and_none_runs_as_root,
         changes_by_hand_are_repaired_and_nothing_else_is_touched,
@@ -101,6 +102,17 @@ fn a_second_up_changes_nothing_with_one_ssh_session_per_host(site: &Site) {
     let after = [APP, MONITORING].map(logins);
     assert_eq!(after, before.map(|logins| logins + 2));
     assert_eq!(site.processes().changed_since(&processes), Vec::<&str>::new());
+}
+
+fn up_waits_for_the_targets_of_a_prometheus_that_has_just_started(site: &Site) {
+    // For some seconds it answers, and has no target.
+    site.on(
+        MONITORING,
+        "systemctl restart monctl-prometheus && \
+         until curl -sf --noproxy '*' 127.0.0.1:9090/-/ready >/dev/null; do sleep 0.1; done",
+    );
+    site.monctl("up --yes").success().stdout_contains("no change");
+    site.monctl("status").success();
 }
 
 fn what_git_tracks_is_copied_and_settings_that_are_not_fit_for_users_are_warned_of(site: &Site) {

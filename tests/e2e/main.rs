@@ -32,3 +32,4 @@ mod test_project;
 mod traces;
 mod trust;
 mod turns;
+mod watched;

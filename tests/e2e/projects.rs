@@ -4,8 +4,10 @@
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
-use crate::site::{APP, CALM, Site, get, keeps_secrets};
+use crate::site::{APP, CALM, PATIENCE, Site, get, keeps_secrets};
 use crate::support::binary::Monctl;
 use crate::turns;
 
@@ -24,7 +26,7 @@ const fn make(name: &'static str, secrets: &'static [&'static str], code: &'stat
 }
 
 /// Nothing is added by hand to what `init` writes but secrets.
-const MAKES: [Make; 9] = [
+const MAKES: [Make; 10] = [
     // As `django-admin startproject` makes it: with DEBUG, Gunicorn serves no static files.
     Make { has_style: false, ..make("plain", &[], "plain/urls.py") },
     make("split", &["SECRET_KEY"], "split/urls.py"),
@@ -35,7 +37,11 @@ const MAKES: [Make; 9] = [
     make("below", &["SECRET_KEY"], "backend/below/urls.py"),
     make("cutter", &["DJANGO_SECRET_KEY", "DJANGO_ADMIN_URL"], "config/urls.py"),
     make("keeper", &[], "keeper/urls.py"),
+    // With PostgreSQL, whose library is built from its source, and Celery by Redis.
+    make(ORDERS, &["SECRET_KEY"], "orders/urls.py"),
 ];
+/// The project with servers.
+const ORDERS: &str = "orders";
 
 /// Requests between two readings of the counters.
 const REQUESTS: usize = 50;
@@ -84,10 +90,53 @@ fn from_init_to_a_second_deploy(site: &Site, make: &Make) {
     }
     assert_eq!(counted(site) - before, REQUESTS, "{}", make.name);
 
+    if make.name == ORDERS {
+        orders_are_delivered(site);
+    }
     let code = format!("{}/{}", make.name, make.code);
     site.edit(&code, "<h1>", "<p>again</p><h1>");
     site.under_load(|| drop(up()));
     assert!(site.page().contains("<p>again</p>"), "{}", make.name);
+    if make.name == ORDERS {
+        servers_keep_and_guard_their_data(site, || up());
+    }
+}
+
+/// A task really runs: the page takes an order, and the worker delivers it.
+fn orders_are_delivered(site: &Site) {
+    assert_eq!(get(&site.address(APP), "/order").unwrap().0, 202);
+    let deadline = Instant::now() + PATIENCE;
+    while !site.page().contains("<p>1 delivered</p>") {
+        assert!(Instant::now() < deadline, "{}", site.page());
+        sleep(Duration::from_millis(200));
+    }
+}
+
+/// What was ordered is there after a deploy with a migration, which copied the database first. Only the application's
+/// user reaches the servers, from this host only, and no password is in the environment of monctl.
+fn servers_keep_and_guard_their_data<T>(site: &Site, up: impl Fn() -> T) {
+    let migration = "from django.db import migrations, models\n\n\nclass Migration(migrations.Migration):\n    \
+        dependencies = [(\"orders\", \"0001_order\")]\n    operations = [migrations.AddField(\"Order\", \"note\", \
+        models.TextField(default=\"\"))]\n";
+    site.write("orders/orders/migrations/0002_note.py", migration);
+    site.edit("orders/orders/models.py", "False)\n", "False)\n    note = models.TextField(default=\"\")\n");
+    up();
+    assert!(site.page().contains("<p>1 delivered</p>"), "{}", site.page());
+    let copy = "ls /var/lib/monctl/app-copies/*/default.dump | tail -n 1 | xargs pg_restore --list | grep -c 'TABLE DATA'";
+    assert!(site.on(APP, copy).trim().parse::<usize>().unwrap() > 1);
+    let as_other = "setpriv --reuid=nobody --regid=nogroup --clear-groups psql --host=/run/monctl-postgresql \
+                    --username=monctl-app app --command='SELECT 1' 2>&1 || true";
+    assert!(site.on(APP, as_other).contains("Peer authentication failed"));
+    assert!(site.on(APP, "redis-cli -p 6390 ping").contains("NOAUTH"));
+    let open = "ss --listening --tcp --numeric --no-header | grep -E ':(5432|6390) ' | awk '{ print $4 }'";
+    assert_eq!(site.on(APP, open).trim(), "127.0.0.1:6390");
+    let debian =
+        "systemctl list-units --plain --no-legend 'postgresql@*' 'redis-server*'; ls /etc/postgresql";
+    assert_eq!(site.on(APP, debian).trim(), "");
+    let secret =
+        site.on(APP, "sed -n 's/^REDIS_URL=redis:..:\\(.*\\)@.*/\\1/p' /var/lib/monctl/services/environment");
+    let seen = format!("grep -rl '{}' /etc /var/lib/monctl --exclude-dir=services || true", secret.trim());
+    assert!(secret.trim().len() == 64 && site.on(APP, &seen).trim().is_empty(), "{secret}");
 }
 
 /// Makes the spec that `init` wrote one of this test's machines.

@@ -175,7 +175,7 @@ class Record(OnHost):
         events = self.host.run(self.host.steps(("app", "-", "", script), files=files))
         self.assertIn(["ok", "app"], events)
         self.host.write("/var/lib/monctl/app/db.sqlite3", "rows")
-        self.assertIn(["data", "/var/lib/monctl/app"], self.take_back(action="list"))
+        self.assertIn(["data", "/var/lib/monctl/app"], [fields[:2] for fields in self.take_back(action="list")])
         self.host.write(self.host.link("/srv/monctl/current") + "/manage.py", "tuned")
         report = self.take_back()
         self.assertTrue(any(fields[0] == "keep" and "manage.py was changed" in fields[1] for fields in report), report)

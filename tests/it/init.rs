@@ -45,7 +45,7 @@ const MAKES: [Make; 5] = [
             (".env.example", "SITE_NAME=\"My shop\"\n"),
             ("requirements.txt", "Django\npsycopg2==2.9.10\n"),
         ],
-        secrets: &["DATABASE_URL", "SECRET_KEY"],
+        secrets: &["SECRET_KEY"],
     },
     Make {
         name: "file-of-variables",

@@ -18,6 +18,8 @@ mod init;
 mod integrations;
 mod language;
 mod own_dashboards;
+mod own_rules;
+mod own_targets;
 mod panels;
 mod public_dashboards;
 mod real_inputs;

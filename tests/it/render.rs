@@ -176,7 +176,8 @@ fn a_host_of_a_further_role_has_node_exporter_behind_a_firewall_and_nothing_else
     let text = |name: &str| bundle.get(name).unwrap().masked().into_owned();
     assert!(text("roles/db/nftables/rules.nft").contains("tcp dport { 9100 } jump metrics"));
     let steps = |role: &str| {
-        let playbook = Playbook::of(role.parse().unwrap(), spec.catalogue.integrations()).unwrap();
+        let playbook =
+            Playbook::of(role.parse().unwrap(), &spec.flags(), spec.catalogue.integrations()).unwrap();
         playbook.steps.iter().map(|step| step.id.to_string()).collect::<Vec<_>>()
     };
     let of_node = ["packages", "node-exporter-release", "node-exporter-user", "node-exporter"];
@@ -205,6 +206,37 @@ fn a_process_has_a_unit_with_its_command_word_for_word() {
     assert!(!worker.contains("/etc/monctl/app/settings"), "{worker}");
     assert!(unit("beat").contains("\nTimeoutStopSec=1m30s\n"));
     assert!(bundle.get("systemd/process.service").is_none());
+}
+
+#[test]
+fn a_server_of_the_application_has_files_and_gives_its_address_only_where_the_spec_names_it() {
+    let rendered = |services: &str| {
+        let lines = format!("  services: [{services}]\n  processes: {{worker: celery}}\n  wsgi:");
+        let project = Project::with_spec(&SPEC.replace("  wsgi:", &lines));
+        bundle(&load(&project.path("monctl.yaml")).unwrap().spec)
+    };
+    for (services, has_postgresql, has_redis) in [
+        ("", false, false),
+        ("postgresql", true, false),
+        ("redis", false, true),
+        ("postgresql, redis", true, true),
+    ] {
+        let bundle = rendered(services);
+        let of = |service: &str| bundle.iter().filter(|(name, _)| name.contains(service)).count();
+        assert_eq!((of("postgresql") > 0, of("redis") > 0), (has_postgresql, has_redis), "{services}");
+        let environment = bundle.get("environment/app").unwrap().masked();
+        assert_eq!(environment.contains("\nDATABASE_URL=postgresql://monctl-app@/app\n"), has_postgresql);
+        for unit in ["monctl-app", "monctl-app-worker"] {
+            let unit = bundle.get(&format!("systemd/{unit}.service")).unwrap().masked();
+            assert_eq!(unit.contains("\nAfter=monctl-postgresql.service\n"), has_postgresql, "{unit}");
+            assert_eq!(unit.contains("\nAfter=monctl-redis.service\n"), has_redis, "{unit}");
+            assert_eq!(
+                unit.contains("\nEnvironmentFile=/var/lib/monctl/services/environment\n"),
+                has_redis,
+                "{unit}"
+            );
+        }
+    }
 }
 
 #[test]

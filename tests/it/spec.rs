@@ -4,7 +4,9 @@ use std::fs;
 use std::path::Path;
 
 use crate::support::binary::{Monctl, Project, Ran, SPEC};
-use monctl::spec::{Catalogue, DrillKind, Install, Metrics, SecretName, Secrets, json_schema, load};
+use monctl::spec::{
+    Catalogue, CatalogueAlert, DrillKind, Install, Metrics, SecretName, Secrets, json_schema, load,
+};
 
 /// Renders a spec in its own project, which must not change.
 #[track_caller]
@@ -492,6 +494,35 @@ fn the_application_must_exist() {
 }
 
 #[test]
+fn the_servers_of_the_application_are_its_only_ones() {
+    let with_services =
+        |lines: &str| with("  wsgi:", &format!("  services: [postgresql, redis]\n{lines}  wsgi:"));
+    render(&with_services("")).success();
+    for (lines, message) in [
+        ("  count: 2\n", "each of the 2 application hosts would have servers with data of its own"),
+        ("  port: 6390\n", "port 6390 is used by the service `redis`; choose another"),
+    ] {
+        render(&with_services(lines)).code(2).stderr_contains(message);
+    }
+    let services = |list: &str| render(&with("  wsgi:", &format!("  services: {list}\n  wsgi:")));
+    services("[redis, redis]").code(2).stderr_contains("`redis` is listed twice; leave one out");
+    services("[mysql]").code(2).stderr_contains("`mysql` is not known; expected `postgresql` or `redis`");
+    for (variable, service) in
+        [("DATABASE_URL", "postgresql"), ("PGHOST", "postgresql"), ("REDIS_URL", "redis")]
+    {
+        let text = with_services("").replace("  env:\n", &format!("  env:\n    {variable}: x\n"));
+        let text = if text.contains(variable) {
+            text
+        } else {
+            with_services(&format!("  env: {{{variable}: x}}\n"))
+        };
+        render(&text).code(2).stderr_contains(&format!(
+            "`{variable}` is set here, and the service `{service}` sets it, too; leave it out"
+        ));
+    }
+}
+
+#[test]
 fn a_process_has_a_name_of_its_own_and_a_command_without_a_shell() {
     let with_process = |process: &str| with("  wsgi:", &format!("  processes: {{{process}}}\n  wsgi:"));
     render(&with_process("worker: celery -A notes worker, beat: {command: ./manage.py beat, hosts: first}"))
@@ -607,6 +638,90 @@ fn a_provider_has_the_settings_that_it_needs() {
         "`locl` is not known; expected `local` or a mapping with `aws` or `hosts`; did you mean `local`?",
         "",
     );
+}
+
+#[test]
+fn an_application_that_something_else_deploys_has_keys_of_its_own() {
+    let text = |app: &str| {
+        format!(
+            "version: 1\nproject: notes\nprovider: {{hosts: {{app: [a], monitoring: m}}}}\napp:\n{app}notify: {{capture: {{}}}}\n"
+        )
+    };
+    let unit = "  deploy: false\n  unit: shop.service\n";
+    render(&text(unit)).success();
+    for (app, place, message) in [
+        ("  deploy: false\n", "5:11", "monctl must know what to watch: add `unit`, `url` or `metrics_url`"),
+        (&format!("{unit}  path: site\n"), "7:9", "`path` has no effect with `deploy: false`; leave it out"),
+        (
+            &format!("{unit}  workers: 3\n"),
+            "7:12",
+            "`workers` has no effect with `deploy: false`; leave it out",
+        ),
+        (&format!("{unit}  metrics: builtin\n"), "7:12", "leave it out; `metrics_url` names metrics that"),
+        (&format!("{unit}  port: 8001\n"), "7:9", "monctl changes nothing of the application's ports"),
+        (
+            &format!("{unit}  host: shop.example\n"),
+            "7:9",
+            "this is for requests to `url` and `metrics_url` only",
+        ),
+        ("  deploy: false\n  unit: shop\n", "6:9", "`shop` is not valid: write the full name of the service"),
+        ("  deploy: false\n  url: shop\n", "6:8", "`shop` is not valid: a base URL begins with"),
+        ("  unit: shop.service\n", "5:3", "`path` is missing in `app`"),
+        ("  path: site\n  unit: shop.service\n", "6:9", "leave it out, or add `deploy: false`"),
+    ] {
+        render(&text(app))
+            .code(2)
+            .stderr_contains(&format!("monctl.yaml:{place}: "))
+            .stderr_contains(message);
+    }
+    for provider in ["local", "{aws: {region: eu-central-1}}"] {
+        let text = text(unit).replace("{hosts: {app: [a], monitoring: m}}", provider);
+        render(&text)
+            .code(2)
+            .stderr_contains("monctl.yaml:5:11: ")
+            .stderr_contains("write `provider: {hosts: …}`");
+    }
+    let named = |alert: &str| format!("{}alerts: {{{alert}: {{}}}}\n", text(unit));
+    render(&named("UnitDown")).success();
+    render(&named("HighServerErrorRate")).code(2).stderr_contains("Prometheus scrapes none of its metrics");
+    render(&named("HealthCheckFailing")).code(2).stderr_contains("it needs `app.url`");
+    mistake(
+        "HighCPUUsage: {above: 80, for: 1m}",
+        "UnitDown: {}",
+        "8:3",
+        "this alert can never",
+        "`app.unit`",
+    );
+}
+
+/// Nothing of the application is among the files; its metrics are passed on only if the spec names them.
+#[test]
+fn of_an_application_that_something_else_deploys_only_what_is_known_is_watched() {
+    let rendered = |app: &str| {
+        let text = format!(
+            "version: 1\nproject: notes\nprovider: {{hosts: {{app: [a], monitoring: m}}}}\napp: {{deploy: false, {app}}}\nnotify: {{capture: {{}}}}\n"
+        );
+        render(&text).success().stdout
+    };
+    let unit = rendered("unit: shop.service");
+    assert!(unit.contains("watch.py --port 9101 --unit \"shop.service\"\n"), "{unit}");
+    for absent in
+        ["monctl-app", "gunicorn", "AppDown", "monctl_django", "HighServerErrorRate", "HealthCheckFailing"]
+    {
+        assert!(!unit.contains(absent), "{absent}");
+    }
+    let all = rendered(
+        "url: 'http://127.0.0.1:8000/', metrics_url: 'http://127.0.0.1:8000/metrics', host: shop.example",
+    );
+    for present in [
+        "metrics_path: \"/application\"",
+        "job_name: \"app-watch\"",
+        "alert: \"HighServerErrorRate\"",
+        "HealthCheckFailing",
+    ] {
+        assert!(all.contains(present), "{present}");
+    }
+    assert!(!all.contains("UnitDown") && !all.contains("WorkersSaturated"));
 }
 
 #[test]
@@ -904,10 +1019,16 @@ fn every_example_is_a_valid_spec() {
 fn the_example_of_drills_has_every_alert_that_can_be_caused() {
     let spec = load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/drills/monctl.yaml")).unwrap().spec;
     let catalogue = Catalogue::default();
-    let is_caused =
-        |name: &&str| catalogue.alert(name).is_some_and(|it| !matches!(it.drill, DrillKind::None { .. }));
-    // A domain needs a certificate, which no authority gives to machines of this computer.
-    let wanted: Vec<&str> = catalogue.names().filter(is_caused).filter(|name| *name != "CaddyDown").collect();
+    let is_caused = |name: &&str| {
+        let is_caused = |it: &&CatalogueAlert| !matches!(it.drill, DrillKind::None { .. });
+        // The example deploys its application, and has no domain: no authority gives a certificate to machines of this
+        // computer.
+        catalogue
+            .alert(name)
+            .filter(is_caused)
+            .is_some_and(|it| !["watch", "caddy"].contains(&it.integration.as_str()))
+    };
+    let wanted: Vec<&str> = catalogue.names().filter(is_caused).collect();
     let drilled: Vec<&str> = spec.alerts.keys().map(monctl::spec::AlertName::as_str).collect();
     assert_eq!(drilled, wanted);
 }

@@ -1,10 +1,12 @@
 //! `monctl verify-alert --list`: which alerts have a drill, what it does to a host, and why others have none.
 
 use serde::Serialize;
+use serde_json::{Map, Value};
 
 use super::{Outcome, drill_of, drillable};
 use crate::drill::{LEASE, Safety, UNDOING, safety};
 use crate::error::{Error, Result};
+use crate::promql::metrics_of;
 use crate::render::{Rule, rules};
 use crate::spec::{DrillKind, Spec};
 
@@ -20,6 +22,9 @@ struct Line {
     /// Why there is no drill.
     #[serde(skip_serializing_if = "Option::is_none")]
     rule_tested_only: Option<String>,
+    /// The drills of catalogue alerts about the same metrics, as the spec declares them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    proposals: Vec<String>,
 }
 
 /// # Errors
@@ -41,18 +46,57 @@ pub(super) fn print(spec: &Spec) -> Result<Outcome> {
 fn line(spec: &Spec, rule: Rule) -> Line {
     let kind = drill_of(spec, &rule);
     let alert = rule.name.clone();
+    let is_own = spec.alerts.get(alert.as_str()).is_some_and(|alert| alert.expr.is_some());
+    let proposals = if is_own { proposals(spec, &rule.expr) } else { vec![] };
     match (safety(&kind), drillable(spec, rule)) {
-        (Some(safety), Ok(_)) => {
-            Line { alert, drill: Some(what(&kind)), safety: Some(safety), rule_tested_only: None }
-        }
+        (Some(safety), Ok(_)) => Line {
+            alert,
+            drill: Some(what(&kind)),
+            safety: Some(safety),
+            rule_tested_only: None,
+            proposals: vec![],
+        },
         (_, drillable) => {
             let because = match kind {
                 DrillKind::None { because } => because,
                 _ => drillable.err().map(|error| error.message().to_owned()).unwrap_or_default(),
             };
-            Line { alert, drill: None, safety: None, rule_tested_only: Some(because) }
+            Line { alert, drill: None, safety: None, rule_tested_only: Some(because), proposals }
         }
     }
+}
+
+/// The drills of catalogue alerts that move the metrics of an expression. `up` alone does not tell what it is about.
+fn proposals(spec: &Spec, expression: &str) -> Vec<String> {
+    let metrics = metrics_of(expression);
+    let mut proposals = Vec::new();
+    for entry in spec.catalogue.names().filter_map(|name| spec.catalogue.alert(name)) {
+        let is_about = entry.needs.iter().all(|metric| metrics.contains(metric));
+        let is_specific = entry.needs.iter().any(|metric| metric != "up");
+        let is_general = !matches!(entry.drill, DrillKind::None { .. } | DrillKind::Run { .. });
+        let text = as_in_spec(&entry.drill);
+        if is_about && is_specific && is_general && !proposals.contains(&text) {
+            proposals.push(text);
+        }
+    }
+    proposals
+}
+
+/// A drill as the spec declares it.
+fn as_in_spec(kind: &DrillKind) -> String {
+    let shown = |key: &str, value: &Value| match value {
+        Value::Null => None,
+        Value::String(text) => Some(format!("{key}: {text}")),
+        other => Some(format!("{key}: {other}")),
+    };
+    let settings = match serde_json::to_value(kind) {
+        Ok(Value::Object(settings)) => settings,
+        _ => Map::new(),
+    };
+    let of_kind = settings.get("kind").and_then(|kind| shown("kind", kind));
+    let others =
+        settings.iter().filter(|(key, _)| *key != "kind").filter_map(|(key, value)| shown(key, value));
+    format!("drill: {{{}}}", of_kind.into_iter().chain(others).collect::<Vec<_>>().join(", "))
 }
 
 /// What the drill does, in a few words.
@@ -62,7 +106,7 @@ fn what(kind: &DrillKind) -> String {
         DrillKind::Memory => "stress-ng takes memory".into(),
         DrillKind::Disk => "a small file system is filled".into(),
         DrillKind::Inodes => "the inodes of a small file system are used up".into(),
-        DrillKind::Stop { units } => format!("stops {}", units.join(", ")),
+        DrillKind::Stop { units, .. } => format!("stops {}", units.join(", ")),
         DrillKind::FailingUnit => "a unit fails on purpose".into(),
         DrillKind::Requests { status } => format!("real requests are answered with {status}"),
         DrillKind::SlowRequests => "real requests are answered late".into(),
@@ -74,11 +118,14 @@ fn what(kind: &DrillKind) -> String {
 
 impl Line {
     fn text(&self) -> String {
-        let Self { alert, drill, safety, rule_tested_only } = self;
+        let Self { alert, drill, safety, rule_tested_only, proposals } = self;
         if let (Some(drill), Some(Safety { danger, guard, undo, .. })) = (drill, safety) {
             return format!("{alert}: {drill}\n  danger: {danger}\n  guard: {guard}\n  undo: {undo}");
         }
         let because = rule_tested_only.as_deref().unwrap_or_default();
-        format!("{alert}: no drill, only rule tests\n  because: {because}")
+        let proposals = proposals.iter().map(|proposal| {
+            format!("\n  help: a drill of the catalogue moves the same metrics: add `{proposal}` to it")
+        });
+        format!("{alert}: no drill, only rule tests\n  because: {because}{}", proposals.collect::<String>())
     }
 }

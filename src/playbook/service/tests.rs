@@ -279,6 +279,7 @@ fn a_host_has_the_processes_that_run_on_it() {
         ["beat", "worker"].map(|name| units.contains(&format!("monctl-app-{name}.service")))
     };
     assert_eq!((units(1), units(2)), ([true, true], [false, true]));
+    let inputs = Inputs { flags: [].into(), ..inputs };
     let monitoring = Playbook::of_inputs(Role::MONITORING, &inputs).unwrap();
     assert!(!monitoring.units().any(|unit| unit.starts_with("monctl-app-")));
 }

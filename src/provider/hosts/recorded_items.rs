@@ -14,7 +14,7 @@ pub struct RecordedItems {
     /// What they are, which decides what happens to them.
     #[serde(rename = "what")]
     pub kind: RecordedItemKind,
-    /// Their names.
+    /// Their names. Before its removal, data has its size, too, after a tab.
     pub names: Vec<String>,
 }
 
@@ -95,7 +95,11 @@ impl fmt::Display for RecordedItems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (one, many) = self.kind.nouns();
         let noun = if self.names.len() == 1 { one } else { many };
-        let names: Vec<String> = self.names.iter().map(|name| format!("`{name}`")).collect();
+        let quoted = |name: &String| match name.split_once('\t') {
+            Some((path, size)) => format!("`{path}` ({size})"),
+            None => format!("`{name}`"),
+        };
+        let names: Vec<String> = self.names.iter().map(quoted).collect();
         let names = names.join(", ");
         match self.kind {
             RecordedItemKind::Restore => {
@@ -123,6 +127,8 @@ mod tests {
         let packages = thing(RecordedItemKind::Package, &["curl", "stress-ng"]);
         assert_eq!(packages.to_string(), "app: packages `curl`, `stress-ng`");
         assert_eq!(packages.outcome(), "removed from app: packages `curl`, `stress-ng`");
+        let data = thing(RecordedItemKind::Data, &["/var/lib/monctl/postgresql\t42 MB"]);
+        assert_eq!(data.to_string(), "app: data `/var/lib/monctl/postgresql` (42 MB)");
         let kept = thing(RecordedItemKind::Keep, &["package `curl`: needed by `git`"]);
         assert_eq!(kept.outcome(), "kept on app: package `curl`: needed by `git`");
     }

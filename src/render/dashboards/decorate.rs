@@ -32,7 +32,9 @@ impl Decoration<'_> {
             self.panels(panels, &mut Grid::new(&self.rows), &mut number)?;
         }
         for list in ["/templating/list", "/annotations/list"] {
-            for one in document.pointer_mut(list).and_then(Value::as_array_mut).into_iter().flatten() {
+            let Some(list) = document.pointer_mut(list).and_then(Value::as_array_mut) else { continue };
+            self.keep_what_belongs(list)?;
+            for one in list {
                 self.set_source(one);
             }
         }
@@ -40,11 +42,8 @@ impl Decoration<'_> {
     }
 
     fn panels(&self, panels: &mut Vec<Value>, grid: &mut Grid, number: &mut u64) -> Result<(), String> {
-        let belong = panels.iter().map(|panel| self.belongs(panel)).collect::<Result<Vec<_>, _>>()?;
-        let mut belong = belong.into_iter();
-        panels.retain(|_| belong.next().unwrap_or(true));
+        self.keep_what_belongs(panels)?;
         for panel in panels.iter_mut().filter_map(Value::as_object_mut) {
-            panel.shift_remove("when");
             *number += 1;
             panel.entry("id").or_insert_with(|| (*number).into());
             grid.place(panel)?;
@@ -57,6 +56,16 @@ impl Decoration<'_> {
             self.thresholds(panel)?;
             room_above_zero(panel)?;
             optional(panel)?;
+        }
+        Ok(())
+    }
+
+    fn keep_what_belongs(&self, list: &mut Vec<Value>) -> Result<(), String> {
+        let belong = list.iter().map(|one| self.belongs(one)).collect::<Result<Vec<_>, _>>()?;
+        let mut belong = belong.into_iter();
+        list.retain(|_| belong.next().unwrap_or(true));
+        for one in list.iter_mut().filter_map(Value::as_object_mut) {
+            one.shift_remove("when");
         }
         Ok(())
     }

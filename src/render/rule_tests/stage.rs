@@ -127,7 +127,7 @@ fn arriving(rule: &Rule, series: &Texts, value: f64) -> Result<(Texts, Texts), S
     let own = own.collect::<Result<Texts, String>>()?;
     let mut labels: Texts = series.clone().into_iter().chain(own).collect();
     labels.retain(|_, text| !text.is_empty());
-    let annotations = rule.annotations.iter().map(|(name, text)| fill(((*name).to_owned(), text)));
+    let annotations = rule.annotations.iter().map(|(name, text)| fill((name.clone(), text)));
     Ok((labels, annotations.collect::<Result<_, String>>()?))
 }
 

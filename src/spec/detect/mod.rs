@@ -69,7 +69,11 @@ pub(super) fn settings_files(root: &Path, app: &App, variables: &FileVariables) 
 
 /// Whether a project's settings name something: the settings in use, or all of them where those are unknown.
 /// `root` is the application's folder.
+/// Of an application that monctl does not deploy, the settings are unknown and may name anything.
 pub(super) fn settings_mention(root: &Path, app: &App, variables: &FileVariables, name: &str) -> bool {
+    if !app.deploy {
+        return true;
+    }
     let files = settings_files(root, app, variables);
     settings::text_of(&files.unwrap_or_else(|| settings::all(&layout::code_folder(root, app)))).contains(name)
 }

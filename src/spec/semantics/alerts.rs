@@ -3,6 +3,7 @@
 use super::super::alert::Alert;
 use super::super::app::Metrics;
 use super::super::catalogue::{Catalogue, CatalogueAlert, Counts};
+use super::super::drill::DrillKind;
 use super::super::lack::lacks;
 use super::super::model::Spec;
 use super::super::monitoring::Monitoring;
@@ -11,6 +12,7 @@ use super::super::promql::{PromqlFault, fault as promql_fault};
 use super::super::template;
 use super::{KeyPath, SpecFinding};
 use crate::duration::PromDuration;
+use crate::promql::is_cpu_usage;
 use crate::spec::suggest::suggestion;
 
 /// Checks all alerts; `mentions` returns whether the project's settings name something.
@@ -22,6 +24,8 @@ pub(super) fn check(spec: &Spec, mentions: &dyn Fn(&str) -> bool, findings: &mut
             findings.push(SpecFinding::new(path, message));
         };
         one(name, alert, &spec.catalogue, &mut find);
+        drill(name, alert, spec, &mut find);
+        annotations(alert, &mut find);
         labels(alert, spec.catalogue.entry(name.as_str(), alert).is_some(), &mut find);
         let Some(entry) = spec.catalogue.entry(name.as_str(), alert) else {
             templates(&at, alert, findings);
@@ -61,6 +65,31 @@ fn one(name: &AlertName, alert: &Alert, catalogue: &Catalogue, find: &mut impl F
     }
 }
 
+/// A drill that cannot cause what the alert detects.
+fn drill(name: &AlertName, alert: &Alert, spec: &Spec, find: &mut impl FnMut(&[&str], String)) {
+    let Some(drill) = &alert.drill else { return };
+    let jobs = spec.scraped();
+    if let Some((key, message)) = drill.fault(jobs.iter().map(|job| job.job)) {
+        find(&["drill", key], message);
+    }
+    let of_catalogue = spec.catalogue.entry(name.as_str(), alert);
+    let is_of_cpu = match (&alert.expr, of_catalogue) {
+        (Some(expr), _) => is_cpu_usage(expr),
+        (None, entry) => entry.is_some_and(|entry| entry.drill == DrillKind::Cpu),
+    };
+    if *drill == DrillKind::Cpu && !is_of_cpu {
+        find(
+            &["drill"],
+            "this drill makes CPUs busy, and the alert is not about the usage of CPUs in percent".to_owned(),
+        );
+    }
+    let needs_exporter = matches!(drill, DrillKind::Requests { .. } | DrillKind::SlowRequests);
+    if needs_exporter && spec.app.metrics() == Metrics::Builtin {
+        let message = "with `metrics: builtin` monctl cannot answer requests in place of the application";
+        find(&["drill"], message.to_owned());
+    }
+}
+
 /// Faults of the user's own rule that no Prometheus accepts. `render` warns of those that a newer one may accept.
 fn own(expr: &str, find: &mut impl FnMut(&[&str], String)) {
     if let Some(PromqlFault::Wrong(message)) = promql_fault(expr) {
@@ -74,9 +103,25 @@ fn templates(at: &KeyPath, alert: &Alert, findings: &mut Vec<SpecFinding>) {
         [("summary", &alert.summary), ("description", &alert.description), ("severity", &alert.severity)];
     let texts = texts.into_iter().filter_map(|(key, text)| Some((at.and(key), text.as_ref()?)));
     let labels = alert.labels.iter().map(|(name, text)| (at.and("labels").and(name), text));
-    for (path, text) in texts.chain(labels) {
+    let annotations = alert.annotations.iter().map(|(name, text)| (at.and("annotations").and(name), text));
+    for (path, text) in texts.chain(labels).chain(annotations) {
         let fault = template::fault(text, &template::PROMETHEUS);
         findings.extend(fault.map(|it| SpecFinding::new(path, it.message).within(it.at, it.width)));
+    }
+}
+
+/// Annotations that are keys of their own.
+fn annotations(alert: &Alert, find: &mut impl FnMut(&[&str], String)) {
+    // In a rule file, all annotations stand together.
+    for annotation in alert.annotations.keys().filter(|_| alert.origin.is_none()) {
+        let message = match annotation.as_str() {
+            key @ ("summary" | "description" | "action" | "runbook_url") => {
+                format!("set it next to `annotations`: `{key}: …`")
+            }
+            "value" | "runbook" => "monctl writes this annotation; choose another name".to_owned(),
+            _ => continue,
+        };
+        find(&["annotations", annotation.as_str()], message);
     }
 }
 

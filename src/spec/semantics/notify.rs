@@ -6,6 +6,7 @@ use super::super::catalogue::WATCHDOG;
 use super::super::model::Spec;
 use super::super::names::BaseUrl;
 use super::super::notify::{Notify, Slack};
+use super::super::rule_file;
 use super::super::severity::Mute;
 use super::{KeyPath, SpecFinding};
 use crate::spec::suggest::suggestion;
@@ -21,7 +22,7 @@ pub(super) fn check(spec: &Spec, findings: &mut Vec<SpecFinding>) {
             let finding = SpecFinding::new(path.clone(), format!("no alert has the severity `{name}`{near}"));
             let of_alerts =
                 spec.alerts.keys().map(|alert| KeyPath::from("alerts").and(alert).and("severity"));
-            findings.push(of_alerts.fold(finding, SpecFinding::about));
+            findings.push(of_alerts.fold(finding.about(rule_file::KEY), SpecFinding::about));
         }
         if severity.webhook_url.is_some() && spec.notify.slack.is_none() {
             let message = "`capture` receives everything; a webhook for one severity needs `notify.slack`";

@@ -28,18 +28,23 @@ fn classic() -> Spec {
 }
 
 /// The classic spec with every alert of the catalogue, with none, with a user's integration, and with an application
-/// measured by monctl's exporter and the default alerts.
-fn specs() -> [(&'static str, Spec); 4] {
+/// measured by monctl's exporter and the default alerts, and with one that something else deploys.
+fn specs() -> [(&'static str, Spec); 5] {
     let every = Catalogue::default().names().map(|name| (name.parse().unwrap(), Alert::default())).collect();
     let exporter: Spec = changed(|spec| {
         spec["app"]["metrics"] = json!("exporter");
         spec.as_object_mut().unwrap().remove("alerts");
+    });
+    let watched = changed(|spec| {
+        spec["provider"] = json!({"hosts": {"app": ["web"], "monitoring": "watch"}});
+        spec["app"] = json!({"deploy": false, "unit": "shop.service"});
     });
     [
         ("every alert", Spec { alerts: every, ..classic() }),
         ("no alert", Spec { alerts: BTreeMap::new(), ..classic() }),
         ("an integration of the user's", with_queue()),
         ("exporter", exporter),
+        ("watched", watched),
     ]
 }
 
@@ -258,7 +263,7 @@ impl DashboardQuery {
 
 /// All queries of dashboards; the metrics of an application depend on how it is measured.
 fn dashboard_queries(counted: Counted) -> Vec<DashboardQuery> {
-    let [builtin, _, _, exporter] = specs();
+    let [builtin, _, _, exporter, _] = specs();
     let spec = if counted == Counted::Builtin { builtin.1 } else { exporter.1 };
     let of = |(dashboard, document): (String, Value)| {
         let every =
@@ -283,7 +288,7 @@ fn empty_panels(world: &World, queried: &[DashboardQuery]) -> BTreeSet<String> {
 /// The panel of a place; `None` for a variable or an annotation.
 fn panel_at(place: &str, counted: Counted) -> Option<Value> {
     let (dashboard, title) = place.split_once(": ").unwrap();
-    let [builtin, _, _, exporter] = specs();
+    let [builtin, _, _, exporter, _] = specs();
     let spec = if counted == Counted::Builtin { builtin.1 } else { exporter.1 };
     let document = render::dashboards(&spec).unwrap().remove(dashboard).unwrap();
     panels(&document).into_iter().find(|panel| panel["title"] == title).cloned()

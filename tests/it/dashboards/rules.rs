@@ -409,11 +409,13 @@ fn queries_can_be_read(dashboard: &Value) -> Vec<String> {
 fn selectors(dashboard: &Value) -> Vec<String> {
     const HOST: &[&str] = &[r#"job="node-exporter""#, r#"instance=~"$host""#];
     const APPLICATION: &[&str] = &[r#"job="django-instance""#, r#"instance=~"$application""#];
-    const FAMILIES: [(&str, &[&str]); 7] = [
+    const FAMILIES: [(&str, &[&str]); 9] = [
         ("node_", HOST),
         ("django_", APPLICATION),
         // Without a job: Prometheus records it itself.
         ("monctl_alert_", &[]),
+        ("monctl_unit_", &[r#"job="app-watch""#]),
+        ("monctl_url_", &[r#"job="app-watch""#]),
         ("monctl_", APPLICATION),
         ("prometheus_", &[r#"job="prometheus""#]),
         ("process_", &[r#"job="prometheus""#]),
