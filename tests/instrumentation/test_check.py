@@ -223,7 +223,27 @@ PLACES = {
 def test_the_places_where_an_application_writes_are_those_of_its_settings(run, what):
     settings, expected = PLACES[what]
     result = run("check", stored(settings) if "DATABASES" in settings else small(settings=settings), "--places")
-    assert (result.returncode, json.loads(result.stdout)) == (0, expected), result.stderr
+    assert (result.returncode, written(result)) == (0, expected), result.stderr
+
+
+def written(result):
+    """The places without those that a web server may read."""
+    places = json.loads(result.stdout)
+    del places["served"]
+    return places
+
+
+def test_files_of_the_paths_of_static_files_and_media_alone_may_be_served(run, tmp_path):
+    def served(settings):
+        return json.loads(run("check", small(settings=SETTINGS + settings), "--places").stdout)["served"]
+
+    media = "MEDIA_ROOT = '/srv/uploads'\n"
+    # Without a URL of its own, media would be the whole site.
+    assert served(media) == {}
+    assert served(media + "MEDIA_URL = 'https://media.example/'\n") == {}
+    assert served(media + "MEDIA_URL = 'media/'\n") == {"/media/": "/srv/uploads"}
+    inside = "DATABASES = {'default': {'ENGINE': 'django.db.backends.sqlite3', 'NAME': '/srv/uploads/db.sqlite3'}}\n"
+    assert served(media + "MEDIA_URL = 'media/'\n" + inside) == {}, "no database is served"
 
 
 def test_paths_are_relative_to_the_whole_of_the_code_where_manage_py_lies_below_it(run, tmp_path):
@@ -232,7 +252,7 @@ def test_paths_are_relative_to_the_whole_of_the_code_where_manage_py_lies_below_
     beside = STATIC.replace("BASE /", "BASE.parent /")
     relative = "DATABASES['other'] = {'ENGINE': 'django.db.backends.sqlite3', 'NAME': 'other.sqlite3'}\n"
     result = run("check", below(stored(SETTINGS + DATABASE + beside + relative)), "--places", **where)
-    assert (result.returncode, json.loads(result.stdout)) == (
+    assert (result.returncode, written(result)) == (
         0,
         {"files": ["backend/db.sqlite3", "backend/other.sqlite3"], "folders": [], "static": "collected"},
     ), result.stderr
@@ -244,7 +264,7 @@ def test_paths_are_relative_to_the_whole_of_the_code_where_manage_py_lies_below_
 
 def test_output_of_the_application_is_not_part_of_the_answer(run):
     result = run("check", small(settings=SETTINGS + "import os\nprint('{}')\nos.system('echo {}')\n"), "--places")
-    assert json.loads(result.stdout) == {"files": [], "folders": [], "static": None}
+    assert written(result) == {"files": [], "folders": [], "static": None}
 
 
 READ_ONLY = """

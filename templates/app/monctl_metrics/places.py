@@ -40,7 +40,11 @@ def served():
     if apps.is_installed("django.contrib.staticfiles"):
         found[settings.STATIC_URL] = settings.STATIC_ROOT
     found[settings.MEDIA_URL] = settings.MEDIA_ROOT
-    found = {_text(url): os.path.abspath(_text(path)) for url, path in found.items() if url and path}
+    # Of a URL of another host, or of the whole site, nothing is served: Django has no path for these files alone.
+    found = {_text(url): path for url, path in found.items()}
+    found = {
+        url: os.path.abspath(_text(path)) for url, path in found.items() if url.startswith("/") and url != "/" and path
+    }
     databases = [os.path.abspath(path) for path in _databases(settings.DATABASES)]
     return {url: path for url, path in found.items() if not any(one.startswith(path + "/") for one in databases)}
 
