@@ -292,7 +292,7 @@ mod tests {
         for name in ["shop", "shop.service"] {
             assert_eq!(services(Some(name)).unwrap(), [(Role::APP, vec!["shop.service".to_owned()])].into());
         }
-        let error = services(Some("redis")).unwrap_err();
+        let error = services(Some("memcached")).unwrap_err();
         assert!(error.hint().unwrap().contains("`alertmanager`"), "{error}");
     }
 

@@ -200,8 +200,10 @@ fn list<'a>(service: &'a Value, key: &str) -> impl Iterator<Item = &'a Value> {
 #[test]
 fn playbooks_name_only_files_of_the_bundle_and_each_unit_has_its_file() {
     let mut files = inputs(Role::APP, &[]).files;
-    // Present only if a severity has its own webhook.
+    // Present only if a severity has its own webhook, and the spec has rule files and targets of its own.
     files.insert("alertmanager/webhooks/critical".into(), File::secret(*b"hunter2"));
+    files.insert("rules/shop.yml".into(), File::public(*b"groups: []"));
+    files.insert("targets/shop.password".into(), File::secret(*b"hunter2"));
     for service in services() {
         for from in list(&service, "files").map(|file| file["from"].as_str().unwrap()) {
             let there = if from.ends_with('/') {

@@ -329,7 +329,7 @@ mod tests {
             let page = catalogue.runbook(name.as_str()).unwrap_or_else(|| panic!("no page {name}.md"));
             assert!(page.starts_with(&format!("# {name}\n")), "{name}");
             let mut rest = page;
-            for heading in ["RuleMeaning", "First look", "Usual causes", "Remedy", "Settings"] {
+            for heading in ["Meaning", "First look", "Usual causes", "Remedy", "Settings"] {
                 let (_, below) = rest
                     .split_once(&format!("\n## {heading}\n"))
                     .unwrap_or_else(|| panic!("{name}.md has no `{heading}`, or not in its place"));

@@ -29,7 +29,8 @@ pub(super) enum ShownLine {
 }
 
 /// Keys whose values may be secrets, at any depth.
-const SECRET: [&str; 7] = ["env", "webhook_url", "bot_token", "token", "file", "command", "auth"];
+const SECRET: [&str; 10] =
+    ["env", "webhook_url", "bot_token", "token", "file", "command", "auth", "basic", "bearer", "password"];
 
 /// Parts of an unknown key's name that suggest a secret.
 const SUSPICIOUS: [&str; 8] = ["secret", "token", "pass", "pwd", "key", "cred", "auth", "webhook"];
@@ -242,7 +243,7 @@ mod tests {
         for line in [1, 2, 3, 4, 5, 6, 7] {
             assert!(matches!(of(text, line), ShownLine::Line(_)), "{line}");
         }
-        let text = "monitoring:\n  targets:\n    db:\n      address: [x:1]\n      labels: {team: a}\n";
+        let text = "monitoring:\n  targets:\n    db:\n      path: /x\n      labels: {team: a}\n";
         for line in [3, 4, 5] {
             assert!(matches!(of(text, line), ShownLine::Line(_)), "{line}");
         }
@@ -254,6 +255,9 @@ mod tests {
         assert_eq!(of("colour: hunter2", 1), ShownLine::Key("colour".into()));
         assert_eq!(of("app:\n  password: hunter2", 2), ShownLine::Key("  password".into()));
         assert_eq!(of("app:\n  SECRET_KEY: hunter2", 2), ShownLine::Key("  SECRET_KEY".into()));
+        let target = |line: &str| of(&format!("monitoring:\n  targets:\n    {line}"), 3);
+        assert_eq!(target("db: {auth: {bearer: hunter2}}"), ShownLine::Key("    db".into()));
+        assert_eq!(target("db_password: hunter2"), ShownLine::Key("    db_password".into()));
     }
 
     #[test]
@@ -270,9 +274,7 @@ mod tests {
             ("notify:\n  slack:\n    webhook_url: {command:\n      [hunter2]}", 4),
             ("a:\n  command:\n  - hunter2", 3),
             ("monitoring:\n  targets:\n    db:\n      auth:\n        basic:\n          password: hunter2", 6),
-            ("monitoring:\n  targets:\n    db: {auth: {bearer: hunter2}}", 3),
             ("monitoring:\n  targets: {\n    db: hunter2", 3),
-            ("monitoring:\n  targets:\n    db_password: hunter2", 3),
             ("grafana:\n  token:\n    hunter2", 3),
             ("app:\n  env:\n    A: |\n      hunter2: x\n", 4),
         ] {
