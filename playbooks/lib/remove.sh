@@ -118,7 +118,7 @@ packages_keep() { # PACKAGE WHY
 }
 
 packages_remove() {
-	local package residual=() purged=() messages
+	local package residual=() purged=() messages locale=/etc/default/locale kept
 	[ -z "$(dpkg --audit 2>/dev/null)" ] || unlocked dpkg --configure -a >&2 || true
 	packages_decide
 	for package in "${gone[@]}"; do
@@ -130,7 +130,12 @@ packages_remove() {
 	done
 	# Their scripts call systemd; those errors do not matter.
 	((${#residual[@]} == 0)) || messages=$(apt remove "${residual[@]}" 2>&1) || complain "$messages"
+	# The package locales, when it is purged, removes this file of the system's, whoever made it.
+	kept=$(mktemp -d)
+	[ ! -L "$locale" ] && [ ! -e "$locale" ] || cp --archive "$locale" "$kept/locale"
 	((${#purged[@]} == 0)) || messages=$(apt purge "${purged[@]}" 2>&1) || complain "$messages"
+	[ -L "$locale" ] || [ -e "$locale" ] || [ -z "$(ls "$kept")" ] || cp --archive "$kept/locale" "$locale"
+	rm -rf "$kept"
 	owners_restore
 	for package in "${gone[@]}"; do report package "$package"; done
 	for package in "${needed[@]}"; do report keep "$package"; done

@@ -31,6 +31,7 @@ pub(super) async fn run(args: &RenderArgs, context: &Context) -> Result<Outcome>
     for role in loaded.spec.roles() {
         Playbook::of_spec(role, &loaded.spec)?;
     }
+    project::releases(&loaded)?;
     let bundle = Bundle::render(&loaded.spec, &addresses(args, &loaded.spec)?)?;
     let verdicts = check(&bundle)?;
     let notices = project::application(&loaded)?.1;

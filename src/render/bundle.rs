@@ -80,7 +80,7 @@ impl Bundle {
         }
         files.extend(firewalls(spec, &context).map_err(broken)?);
         files.extend(processes(spec, &context).map_err(broken)?);
-        for integration in spec.catalogue.integrations() {
+        for integration in spec.catalogue.integrations().iter().filter(|it| spec.has_metrics_of(it)) {
             files.extend(of_integration(integration, spec, &context)?);
         }
         let verbatim = templates::verbatim().filter(|(name, _)| is_needed(name));

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use monctl::host::HostName;
 
+use crate::drills::{show_all_cpus, show_own_cpu_only};
 use crate::programs::gateway;
 use crate::site::eventually;
 use crate::support::binary::{Project, Ran};
@@ -150,8 +151,10 @@ fn rules_and_targets_of_the_users_own_work_like_monctls(
     eventually("the target is scraped", || values(project, "up{job=\"shop\",team=\"shop\"}") == ["1"]);
     eventually("the series is recorded", || values(project, "host:cpu_usage:percent").len() == 2);
     run(&folder, "status").success().stdout_contains("shop");
+    show_own_cpu_only(|host, command| project.output(host, command));
     let proof = run(&folder, "--output json verify-alert BusyHost").success().json();
     assert_eq!(proof["proven"], true, "{proof:#}");
+    show_all_cpus(|host, command| project.output(host, command));
 
     // A changed rule is shown, and loaded without a restart.
     let started = "systemctl show --property=ActiveEnterTimestampMonotonic monctl-prometheus";

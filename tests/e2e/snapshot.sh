@@ -22,6 +22,9 @@ excluded=(
 	-o -path /var/cache/apt              # what apt downloaded, and its index
 	-o -path /var/lib/apt/lists          # which packages there are to be had
 	-o -path /var/lib/dpkg               # dpkg's own book, compared above by what it says
+	-o -path '/var/lib/ucf/*.[0-9]'      # earlier states of the book of another program of packages
+	-o -path '/var/cache/debconf/*-old'  # the same of debconf
+	-o -path /var/cache/debconf/tmp.ci   # where apt asks packages for their questions
 	-o -path /var/cache/ldconfig/aux-cache # the linker's cache of inode numbers
 	-o -path /var/lib/systemd/timers     # when timers last ran
 	-o -path /var/lib/systemd/random-seed
