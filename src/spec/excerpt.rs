@@ -257,6 +257,7 @@ mod tests {
         assert_eq!(of("app:\n  SECRET_KEY: hunter2", 2), ShownLine::Key("  SECRET_KEY".into()));
         let target = |line: &str| of(&format!("monitoring:\n  targets:\n    {line}"), 3);
         assert_eq!(target("db: {auth: {bearer: hunter2}}"), ShownLine::Key("    db".into()));
+        assert_eq!(of("monitoring:\n  targets: {\n    db: hunter2", 3), ShownLine::Key("    db".into()));
         assert_eq!(target("db_password: hunter2"), ShownLine::Key("    db_password".into()));
     }
 
@@ -274,7 +275,6 @@ mod tests {
             ("notify:\n  slack:\n    webhook_url: {command:\n      [hunter2]}", 4),
             ("a:\n  command:\n  - hunter2", 3),
             ("monitoring:\n  targets:\n    db:\n      auth:\n        basic:\n          password: hunter2", 6),
-            ("monitoring:\n  targets: {\n    db: hunter2", 3),
             ("grafana:\n  token:\n    hunter2", 3),
             ("app:\n  env:\n    A: |\n      hunter2: x\n", 4),
         ] {
