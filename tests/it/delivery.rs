@@ -178,7 +178,7 @@ fn alert(spec: &Spec, name: &str, status: &str, labels: Value) -> Value {
     let annotations: Value = rule
         .annotations
         .iter()
-        .map(|(name, text)| ((*name).to_owned(), text.replace("{{ $labels.instance }}", "192.0.2.1:9100")))
+        .map(|(name, text)| ((*name).clone(), text.replace("{{ $labels.instance }}", "192.0.2.1:9100")))
         .collect();
     json!({"status": status, "labels": labels, "annotations": annotations,
         "startsAt": "2026-03-01T04:05:06Z", "endsAt": "2026-03-01T05:05:06Z"})

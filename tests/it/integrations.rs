@@ -118,7 +118,12 @@ fn a_broken_integration_is_refused_with_file_line_and_remedy() {
         (alert, "unit: count\n", "", "`unit`, `above` and `${above}` in `expr` go together"),
         (alert, "needs: [queue_length]", "needs: [queue_size]", "`queue_size`, which is not in `expr`"),
         (alert, "trials:", "trails:", "unknown field `trails`"),
-        (alert, "job: queue\n", "job: node\n", "`job` of the drill: there is no scrape job `node`; the jobs are `queue`"),
+        (
+            alert,
+            "job: queue\n",
+            "job: node\n",
+            "`job` of the drill: there is no scrape job `node`; the jobs are `queue`",
+        ),
         (alert, "fill, \"200\"", "fill, \"200; true\"", "`run` of the drill: the word `200; true`"),
         (alert, "run: [/etc/", "run: [etc/", "absolute path"),
         (alert, "group: queue-alerts", "group: [", "line 1"),
