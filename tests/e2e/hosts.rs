@@ -112,7 +112,7 @@ fn up_waits_for_the_targets_of_a_prometheus_that_has_just_started(site: &Site) {
          until curl -sf --noproxy '*' 127.0.0.1:9090/-/ready >/dev/null; do sleep 0.1; done",
     );
     site.monctl("up --yes").success().stdout_contains("no change");
-    site.monctl("status").success();
+    site.monctl("status").stdout_contains("targets\n").stdout_lacks("no target of this job");
 }
 
 fn what_git_tracks_is_copied_and_settings_that_are_not_fit_for_users_are_warned_of(site: &Site) {

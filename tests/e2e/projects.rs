@@ -98,7 +98,7 @@ fn from_init_to_a_second_deploy(site: &Site, make: &Make) {
     site.under_load(|| drop(up()));
     assert!(site.page().contains("<p>again</p>"), "{}", make.name);
     if make.name == ORDERS {
-        servers_keep_and_guard_their_data(site, || up());
+        servers_keep_and_guard_their_data(site, up);
     }
 }
 
