@@ -132,9 +132,11 @@ packages_remove() {
 	((${#residual[@]} == 0)) || messages=$(apt remove "${residual[@]}" 2>&1) || complain "$messages"
 	# The package locales, when it is purged, removes this file of the system's, whoever made it.
 	kept=$(mktemp -d)
-	[ ! -L "$locale" ] && [ ! -e "$locale" ] || cp --archive "$locale" "$kept/locale"
+	if [ -L "$locale" ] || [ -e "$locale" ]; then cp --archive "$locale" "$kept/locale"; fi
 	((${#purged[@]} == 0)) || messages=$(apt purge "${purged[@]}" 2>&1) || complain "$messages"
-	[ -L "$locale" ] || [ -e "$locale" ] || [ -z "$(ls "$kept")" ] || cp --archive "$kept/locale" "$locale"
+	if [ ! -L "$locale" ] && [ ! -e "$locale" ] && { [ -L "$kept/locale" ] || [ -e "$kept/locale" ]; }; then
+		cp --archive "$kept/locale" "$locale"
+	fi
 	rm -rf "$kept"
 	owners_restore
 	for package in "${gone[@]}"; do report package "$package"; done
@@ -280,7 +282,7 @@ made_clear() { # PATH
 
 size_of() { # FOLDER
 	local size
-	size=$(du -s --block-size=MB "$1" 2>/dev/null) || size=?
+	size=$(du -s --block-size=MB "$1" 2>/dev/null) || size="?"
 	size=${size%%[!0-9?]*}
 	echo "$size MB"
 }

@@ -1,3 +1,4 @@
+#!/bin/bash
 # Prints for each domain: its name, `yes` or `no` for a valid certificate, how often the web server has failed to get one,
 # and its last error about that.
 for domain; do
