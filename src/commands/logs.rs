@@ -3,7 +3,7 @@
 //! Each host has its own task. With `--follow` an entry waits a moment for older ones of other
 //! hosts, and after a lost connection the stream continues from the last entry.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -18,6 +18,7 @@ use crate::cli::LogsArgs;
 use crate::error::{Error, Result};
 use crate::event::{Event, Events, LogLine};
 use crate::host::{HostName, Machine, Role};
+use crate::integrations::Flag;
 use crate::playbook::Playbook;
 use crate::provider;
 use crate::remote::{Limits, Remote};
@@ -37,7 +38,8 @@ pub(super) async fn run(args: &LogsArgs, context: &Context) -> Result<Outcome> {
     let playbooks =
         loaded.spec.roles().into_iter().map(|role| Ok((role, Playbook::of_spec(role, &loaded.spec)?)));
     let unit = loaded.spec.app.unit.as_ref().map(ServiceUnit::as_str);
-    let services = services(args.service.as_deref(), &playbooks.collect::<Result<_>>()?, unit)?;
+    let flags = loaded.spec.flags();
+    let services = services(args.service.as_deref(), &playbooks.collect::<Result<_>>()?, &flags, unit)?;
     let provider = provider::of(&loaded, &context.events).await?;
     let machines: Vec<Machine> = provider.observe().await?.running();
     let machines: Vec<Machine> =
@@ -78,11 +80,12 @@ pub(super) async fn run(args: &LogsArgs, context: &Context) -> Result<Outcome> {
         .remedy("`monctl status` shows what runs; `monctl up` starts it"))
 }
 
-/// The units of each role, all of them or that of one service. `of_application` is the unit of an application that
+/// The units of each role with these flags, all of them or that of one service. `of_application` is the unit of an application that
 /// monctl does not deploy.
 fn services(
     wanted: Option<&str>,
     playbooks: &BTreeMap<Role, Playbook>,
+    flags: &BTreeSet<Flag>,
     of_application: Option<&str>,
 ) -> Result<BTreeMap<Role, Vec<String>>> {
     let mut units: BTreeMap<Role, Vec<String>> = BTreeMap::new();
@@ -90,7 +93,7 @@ fn services(
     for (role, playbook) in playbooks {
         let others = of_application.filter(|_| *role == Role::APP);
         let others = others.and_then(|unit| Some((unit, unit.strip_suffix(UNIT.1)?)));
-        let own = playbook.units().filter_map(|unit| Some((unit, service(unit)?)));
+        let own = playbook.units_with(flags).filter_map(|unit| Some((unit, service(unit)?)));
         for (unit, name) in own.chain(others) {
             names.push(format!("`{name}`"));
             if wanted.is_none_or(|wanted| wanted == name || wanted == unit) {
@@ -282,7 +285,8 @@ mod tests {
         let playbooks = [Role::APP, Role::MONITORING]
             .map(|role| (role, Playbook::of(role, &BTreeSet::new(), Integration::builtin()).unwrap()))
             .into();
-        let services = |wanted| services(wanted, &playbooks, Some("shop.service"));
+        let flags = [Flag::Redis].into();
+        let services = |wanted| services(wanted, &playbooks, &flags, Some("shop.service"));
         let all = services(None).unwrap();
         assert!(all[&Role::MONITORING].contains(&"monctl-prometheus.service".to_owned()), "{all:?}");
         for name in ["prometheus", "monctl-prometheus.service"] {
@@ -292,7 +296,9 @@ mod tests {
         for name in ["shop", "shop.service"] {
             assert_eq!(services(Some(name)).unwrap(), [(Role::APP, vec!["shop.service".to_owned()])].into());
         }
-        let error = services(Some("memcached")).unwrap_err();
+        services(Some("redis")).unwrap();
+        // `caddy` belongs to a domain, which this spec lacks.
+        let error = services(Some("caddy")).unwrap_err();
         assert!(error.hint().unwrap().contains("`alertmanager`"), "{error}");
     }
 

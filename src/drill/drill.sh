@@ -309,6 +309,11 @@ undo_replaced-workers() { :; }
 
 # --- traffic PORT RATE: a visitor's requests, and a few that the instrumentation handles --------------------
 
+# In Python, whose text has no `$`: systemd would expand variables in it. The environment may name folders of modules.
+TRAFFIC='import runpy, sys
+sys.path.insert(0, "/etc/monctl/app")
+runpy.run_module("monctl_metrics.traffic", run_name="__main__", alter_sys=True)'
+
 check_traffic() { check_requests; }
 begin_traffic() {
 	local folder
@@ -316,14 +321,12 @@ begin_traffic() {
 	[[ -n $folder ]] || refuse 5 "the application's unit names no folder"
 	lay_key
 	# With the application's own settings, which define its pages and its host name.
-	# shellcheck disable=SC2016 # systemd makes $ of $$, and the shell in the unit expands it
 	exec {output}< <(exec systemd-run --quiet --pipe --wait --collect --uid=monctl-app --gid=monctl-app -p RuntimeMaxSec="$limit" \
 		-p EnvironmentFile=/etc/monctl/app/settings -p EnvironmentFile=/etc/monctl/app/environment \
 		-p EnvironmentFile=-/var/lib/monctl/services/environment \
 		-p BindReadOnlyPaths=/srv/monctl/current:/srv/monctl/app -p WorkingDirectory="$folder" \
 		--setenv=PYTHONDONTWRITEBYTECODE=1 \
-		/bin/sh -c 'PYTHONPATH=/etc/monctl/app$${PYTHONPATH:+:$$PYTHONPATH} exec "$$@"' sh \
-		/opt/monctl/app/bin/python -m monctl_metrics.traffic "$@")
+		/opt/monctl/app/bin/python -c "$TRAFFIC" "$@")
 	worker=$!
 	read -r -u "$output" || ended "no request was sent"
 }

@@ -10,7 +10,7 @@ use crate::site::{APP, CALM, EACH_SECOND, MONITORING, eventually};
 const DEPLOY: &str = include_str!("watched/deploy.sh");
 const UNDEPLOY: &str = include_str!("watched/undeploy.sh");
 
-/// What is told of it in the spec.
+/// The keys of `app` that describe it.
 const APPLICATION: &str = "app:
   deploy: false
   unit: shop.service
