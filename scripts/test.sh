@@ -55,7 +55,7 @@ others=$!
 
 suite build cargo test --locked --no-run
 
-suite machines cargo test --locked --test e2e
+suite machines cargo test --locked --test e2e -- --test-threads=3
 wait "$others" || failed=1
 
 printf '\ntest summary\n'

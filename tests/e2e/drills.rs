@@ -17,7 +17,6 @@ use serde_json::{Value, json};
 use crate::site::{MONITORING, Site, eventually};
 use crate::slack::{Slack, TOKEN};
 use crate::test_project::{TestProject, runtime};
-use crate::turns;
 
 const APP: HostName = HostName::app(1);
 const INSTALL: &str = "apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends -y stress-ng";
@@ -330,7 +329,6 @@ fn every_fault_is_undone_in_time_without_monctl_network_or_after_a_reboot() {
         site.project.ssh(APP, "curl --silent localhost:8000").status.success()
     });
     let before = site.on(APP, STATE);
-    let _turn = turns::measured();
     site.under_load(|| runtime().block_on(replaces_workers(&site)));
     // A second for the last look, and a busy computer.
     let stated = LEASE + UNDOING + Duration::from_secs(5);
