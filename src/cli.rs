@@ -5,8 +5,10 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use clap_complete::engine::ArgValueCompleter;
 
+use crate::completion;
 use crate::duration::PromDuration;
 use crate::error::Error;
 use crate::host::{HostName, Role};
@@ -15,11 +17,12 @@ use crate::timing::StressCommand;
 
 /// Set up monitoring for a Django team and prove that its alerts are delivered.
 #[derive(Debug, Parser)]
-#[command(name = "monctl", version, max_term_width = 100, after_help = AFTER_HELP)]
+#[command(name = "monctl", version = env!("MONCTL_VERSION"), max_term_width = 100, after_help = AFTER_HELP)]
 pub struct Cli {
     /// Read the project's spec from this file.
     #[arg(short, long, value_name = "PATH", global = true)]
     #[arg(env = "MONCTL_SPEC", hide_env_values = true, default_value = "monctl.yaml")]
+    #[arg(value_hint = ValueHint::FilePath)]
     pub file: PathBuf,
 
     /// Print results as `text`, or as `json`: one document on standard output, progress as JSON lines on standard
@@ -113,11 +116,18 @@ pub enum Command {
     #[command(after_help = "Example:\n  monctl runbook HostDown")]
     Runbook {
         /// The name of the alert.
+        #[arg(add = ArgValueCompleter::new(completion::runbooks))]
         alert: String,
     },
     /// Print the JSON Schema of the spec.
     #[command(after_help = "Example:\n  monctl schema")]
     Schema,
+    /// Write the manual pages of monctl and its subcommands into a folder, for packages.
+    #[command(hide = true, after_help = "Example:\n  monctl man-pages debian/monctl/usr/share/man/man1")]
+    ManPages {
+        /// The folder.
+        folder: PathBuf,
+    },
 }
 
 const RENDER_EXAMPLES: &str = "Examples:
@@ -213,6 +223,7 @@ pub struct StatusArgs {
 pub struct VerifyArgs {
     /// The alerts to prove.
     #[arg(value_name = "ALERT", default_value = "HighCPUUsage")]
+    #[arg(add = ArgValueCompleter::new(completion::alerts))]
     pub alerts: Vec<String>,
 
     /// Prove every alert that has a drill; run drills in parallel where they do not disturb each other.
@@ -233,6 +244,7 @@ pub struct VerifyArgs {
 
     /// Cause the faults on this host.
     #[arg(long, value_name = "HOST", default_value = "app", value_parser = app_host)]
+    #[arg(add = ArgValueCompleter::new(completion::app_hosts))]
     pub host: HostName,
 
     /// Keep the fault active for its full duration, even after the alert was delivered.
@@ -283,7 +295,7 @@ pub struct DashboardsArgs {
 #[derive(Debug, Args)]
 pub struct ExplainArgs {
     /// The alert to explain.
-    #[arg(value_name = "ALERT")]
+    #[arg(value_name = "ALERT", add = ArgValueCompleter::new(completion::alerts))]
     pub alert: String,
 
     /// Assume a fault that brings the expression to this value, in its unit.
@@ -300,6 +312,7 @@ pub struct ExplainArgs {
 pub struct ManageArgs {
     /// Run the command on this host.
     #[arg(long, value_name = "HOST", default_value = "app", value_parser = app_host)]
+    #[arg(add = ArgValueCompleter::new(completion::app_hosts))]
     pub host: HostName,
 
     /// The command and its arguments, after `--`, as for `manage.py`.
@@ -311,6 +324,7 @@ pub struct ManageArgs {
 #[derive(Debug, Args)]
 pub struct SshArgs {
     /// `app`, `app-2` …, or `monitoring`.
+    #[arg(add = ArgValueCompleter::new(completion::hosts))]
     pub host: HostName,
 
     /// The command and its arguments, after `--`; defaults to a shell.
@@ -362,7 +376,8 @@ pub struct LogsArgs {
         value_name = "PATH",
         env = "MONCTL_SPEC",
         hide_env_values = true,
-        default_value = "monctl.yaml"
+        default_value = "monctl.yaml",
+        value_hint = ValueHint::FilePath
     )]
     pub file: PathBuf,
 }
@@ -423,6 +438,7 @@ impl Command {
             Self::Down(_) => "down",
             Self::Runbook { .. } => "runbook",
             Self::Schema => "schema",
+            Self::ManPages { .. } => "man-pages",
         }
     }
 }

@@ -17,6 +17,7 @@ mod explain;
 mod grafana;
 mod init;
 mod logs;
+mod man_pages;
 mod manage;
 mod open;
 mod outcome;
@@ -88,6 +89,7 @@ async fn dispatch(command: &Command, context: &Context) -> Result<Outcome> {
         Command::Down(args) => Box::pin(down::run(args, context)).await,
         Command::Runbook { alert } => runbook::run(alert, &context.spec),
         Command::Schema => schema::run(),
+        Command::ManPages { folder } => man_pages::run(folder),
     }
 }
 
@@ -115,7 +117,7 @@ pub fn interruption(command: &Command) -> Error {
             "its requests to the application end by themselves within 30 s; then run it again"
         }
         Command::Ssh(_) | Command::Manage(_) => "what it started on the host may still be running there",
-        Command::Render(_) => "some files may not be written; run it again",
+        Command::Render(_) | Command::ManPages { .. } => "some files may not be written; run it again",
         Command::Init(_)
         | Command::Plan
         | Command::Status(_)
