@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
-# Builds what users install: a wheel and a Debian package, with checksums. Both contain the same binary.
+# Builds what users install: a wheel and a Debian package of the same binary, with checksums. The binary is linked by
+# zig against the C library of manylinux2014, so that it runs on every distribution that is supported today.
 #
-# usage: packaging/build.sh FOLDER [release|dev]
+# usage: packaging/build.sh FOLDER [BINARY]
 #
-# `release` links by zig against the C library of manylinux2014, so that it runs on every distribution that is
-# supported today. `dev` wraps the build of the tests, to test the packages without another compilation.
+# With BINARY, only the Debian package is built, from that binary: the tests pass their own.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 out=${1:?name the folder for the packages}
-profile=${2:-release}
+binary=${2:-}
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/monctl
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$cache/target}
 target=x86_64-unknown-linux-gnu
@@ -19,38 +19,27 @@ fail() {
 	exit 1
 }
 
-case $profile in
-release)
+# wheel: builds the binary and the wheel, and sets `binary`.
+wheel() {
 	# An archive of the sources has no commit.
-	if commit=$(git rev-parse --short HEAD 2>/dev/null); then
-		[[ -z $(git status --porcelain) ]] || fail 'there are changes without a commit; a package names the commit it is built from'
-		export MONCTL_COMMIT=$commit
+	if MONCTL_COMMIT=$(git rev-parse --short HEAD 2>/dev/null); then
+		[[ -z $(git status --porcelain) ]] ||
+			fail 'there are changes without a commit; a package names the commit that it is built from'
 		SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
-		export SOURCE_DATE_EPOCH
+		export MONCTL_COMMIT SOURCE_DATE_EPOCH
 	fi
-	options=(--release --zig --target "$target" --compatibility manylinux2014)
+	local tools=$cache/packaging-venv
+	python3 -m venv "$tools"
+	"$tools/bin/pip" install --quiet --disable-pip-version-check maturin==1.16.0 ziglang==0.15.1
+	# maturin looks for zig beside its own Python.
+	PATH=$tools/bin:$PATH maturin build --release --locked --zig --target "$target" --compatibility manylinux2014 \
+		--out "$out"
 	binary=$CARGO_TARGET_DIR/$target/release/monctl
-	;;
-dev)
-	options=(--profile dev --compatibility linux)
-	binary=$CARGO_TARGET_DIR/debug/monctl
-	;;
-*) fail "there is no profile \`$profile\`: write \`release\` or \`dev\`" ;;
-esac
-
-tools=$cache/packaging-venv
-if ! "$tools/bin/maturin" --version 2>/dev/null | grep -qx 'maturin 1.16.0'; then
-	python3 -m venv --clear "$tools"
-	"$tools/bin/pip" install --quiet --disable-pip-version-check maturin==1.16.0
-fi
-if [[ $profile == release ]]; then
-	"$tools/bin/pip" install --quiet --disable-pip-version-check ziglang==0.15.1
-fi
+}
 
 mkdir -p "$out"
 out=$(cd "$out" && pwd)
-# maturin looks for zig next to its own Python.
-PATH=$tools/bin:$PATH maturin build --locked "${options[@]}" --out "$out"
+[[ -n $binary ]] || wheel
 
 version=$(sed -n 's/^version = "\(.*\)"$/\1/p' Cargo.toml | head -n 1)
 tree=$(mktemp -d)
@@ -77,5 +66,7 @@ Description: $(sed -n 's/^description = "\(.*\)"$/\1/p' Cargo.toml)
  It creates the machines of a Django application, installs Prometheus,
  Alertmanager and Grafana, and proves that each alert is delivered.
 END
-dpkg-deb --root-owner-group --build "$tree" "$out/monctl_${version}_amd64.deb" >/dev/null
-(cd "$out" && sha256sum -- *.whl *.deb >SHA256SUMS && cat SHA256SUMS)
+dpkg-deb --root-owner-group -Zzstd --build "$tree" "$out/monctl_${version}_amd64.deb" >/dev/null
+cd "$out"
+shopt -s nullglob
+sha256sum -- *.whl *.deb | tee SHA256SUMS
