@@ -154,7 +154,8 @@ fn wanted(spec: &Spec, args: &VerifyArgs) -> Result<Vec<Wanted>> {
         let drills: Vec<Wanted> = rules.into_iter().filter_map(|rule| drillable(spec, rule).ok()).collect();
         return if drills.is_empty() { Err(nothing_to_drill()) } else { Ok(drills) };
     }
-    let names: Vec<String> = rules.iter().map(|rule| format!("`{}`", rule.name)).collect();
+    let mut names: Vec<String> = rules.iter().map(|rule| format!("`{}`", rule.name)).collect();
+    names.dedup();
     let one = |alert: &String| {
         let rule = rules.iter().find(|rule| rule.name == *alert).cloned().ok_or_else(|| {
             Error::invalid(format!("the spec has no alert `{alert}`"))
@@ -197,6 +198,9 @@ fn drillable(spec: &Spec, rule: Rule) -> Result<Wanted> {
 fn drill_of(spec: &Spec, rule: &Rule) -> DrillKind {
     let none = |because: &str| DrillKind::None { because: because.to_owned() };
     let alert = spec.alerts.get(rule.name.as_str());
+    if let Some(why) = alert.and_then(|alert| alert.several_rules(&rule.name)) {
+        return none(&why);
+    }
     let of_catalogue =
         || alert.and_then(|alert| Some(spec.catalogue.entry(&rule.name, alert)?.drill.clone()));
     match alert.and_then(|alert| alert.drill.clone()).or_else(of_catalogue) {
@@ -211,10 +215,20 @@ fn drill_of(spec: &Spec, rule: &Rule) -> DrillKind {
         }
         Some(kind) => kind,
         None if rule.meaning.known().is_some_and(promql::is_cpu_usage) => DrillKind::Cpu,
-        None => none(
-            "monctl does not know how to make your own rule fire; declare its `drill`, see docs/drills.md",
-        ),
+        None => none(&format!(
+            "monctl does not know how to make your own rule fire; {}, see docs/drills.md",
+            match &rule.origin {
+                None => "declare its `drill`".to_owned(),
+                Some(_) => format!("declare it in the spec: `alerts: {{{}: {{drill: …}}}}`", key(&rule.name)),
+            }
+        )),
     }
+}
+
+/// The name of an alert as a key of the spec.
+fn key(name: &str) -> String {
+    let is_plain = name.chars().all(|c| c.is_alphanumeric() || c == '_');
+    if is_plain { name.to_owned() } else { serde_json::Value::from(name).to_string() }
 }
 
 fn nothing_to_drill() -> Error {

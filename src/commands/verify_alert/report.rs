@@ -1,7 +1,6 @@
 //! `verify-alert --report FILE`: the results of the drills as a page for managers and engineers. The curves come
 //! from Prometheus afterwards, the messages from its own copy of the inbox.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -51,8 +50,8 @@ impl ReportCollector {
         round: &Round,
         hosts: &[(HostName, &str, &Remote)],
     ) -> Result<()> {
-        let rules: BTreeMap<String, Rule> =
-            rules(spec).into_iter().map(|rule| (rule.name.clone(), rule)).collect();
+        let rules = rules(spec);
+        let rule_of = |alert: &str| rules.iter().find(|rule| rule.name == alert);
         let messages = self.messages();
         let mut page = ReportPage {
             project: spec.project.to_string(),
@@ -60,10 +59,10 @@ impl ReportCollector {
             ..ReportPage::default()
         };
         for (alert, _) in &round.verdicts {
-            let mut section = section(alert, rules.get(alert));
+            let mut section = section(alert, rule_of(alert));
             if let Some(proof) = round.proofs().find(|proof| proof.alert == *alert) {
                 prove(&mut section, proof, &messages);
-                if let Some(rule) = rules.get(alert) {
+                if let Some(rule) = rule_of(alert) {
                     section.curve = match curve(&self.services.prometheus, rule, proof, hosts).await {
                         Ok(curve) => curve,
                         Err(error) => {
@@ -83,7 +82,7 @@ impl ReportCollector {
         }
         let drilled = |name: &String| page.alerts.iter().any(|section| section.alert == *name);
         let others: Vec<Section> = rules
-            .values()
+            .iter()
             .filter(|rule| !drilled(&rule.name))
             .map(|rule| section(&rule.name, Some(rule)))
             .collect();
