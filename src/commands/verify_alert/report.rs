@@ -18,7 +18,7 @@ use crate::render::{Rule, rules};
 use crate::report::{AlertVerdict, ReportPage, Section, StageSeen};
 use crate::spec::Spec;
 use crate::timing::Stage;
-use crate::verify::{NotRun, Proof, Round, Services, Subject, Witness};
+use crate::verify::{Coverage, NotRun, Proof, Round, Services, Subject, Witness};
 
 /// How much time before the fault a curve shows.
 const BEFORE: Duration = Duration::from_secs(15);
@@ -48,6 +48,7 @@ impl ReportCollector {
         events: &Events,
         spec: &Spec,
         round: &Round,
+        coverage: Option<&Coverage>,
         hosts: &[(HostName, &str, &Remote)],
     ) -> Result<()> {
         let rules = rules(spec);
@@ -56,6 +57,7 @@ impl ReportCollector {
         let mut page = ReportPage {
             project: spec.project.to_string(),
             made: readable(Timestamp::now()),
+            coverage: coverage.map(Coverage::text).unwrap_or_default(),
             ..ReportPage::default()
         };
         for (alert, _) in &round.verdicts {
@@ -190,7 +192,7 @@ fn unseen(proof: &Proof) -> Option<&'static str> {
 
 fn stopped(section: &mut Section, missing: NotRun) {
     section.verdict = AlertVerdict::Stopped {
-        stage: "not started".into(),
+        stage: if missing.undo_failed { "the undo failed" } else { "not started" }.into(),
         cause: missing.error,
         remedy: missing.remedy.unwrap_or_else(|| "run it again".into()),
     };
@@ -236,10 +238,12 @@ fn unknown(error: &Error) -> Vec<(String, String)> {
 ///
 /// # Errors
 /// When the file cannot be written.
-pub(super) fn check(file: &Path) -> Result<()> {
+pub(super) fn check(file: &Path, option: &str) -> Result<()> {
     let folder = own_files::folder_of(file);
     if file.is_dir() {
-        return Err(unwritable(file).because("it is a folder").remedy("name a file: `--report FILE`"));
+        return Err(unwritable(file)
+            .because("it is a folder")
+            .remedy(format!("name a file: `{option} FILE`")));
     }
     tempfile::NamedTempFile::new_in(folder).map(drop).map_err(|error| {
         unwritable(file)
@@ -249,7 +253,10 @@ pub(super) fn check(file: &Path) -> Result<()> {
 }
 
 /// Replaces the file atomically.
-fn put(file: &Path, text: &str) -> Result<()> {
+///
+/// # Errors
+/// When it cannot be written.
+pub(super) fn put(file: &Path, text: &str) -> Result<()> {
     own_files::replace(file, text.as_bytes(), 0o644).map_err(|error| {
         Error::failed(format!("cannot write the report `{}`", file.display())).because(error)
     })
