@@ -264,6 +264,15 @@ pub struct VerifyArgs {
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,
 
+    /// Write the results to this file as JUnit XML, also if the run fails or is interrupted: one test case for each alert.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["list", "schedule"])]
+    pub junit: Option<PathBuf>,
+
+    /// Fail with exit code 4 if, after the drills, less than this share of all alerting rules is proven, in percent.
+    #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(1..=100),
+        conflicts_with_all = ["list", "schedule"])]
+    pub require: Option<u8>,
+
     /// Limit the fault to this duration, such as `90s`; defaults to the duration that the prediction requires.
     #[arg(long, value_name = "DURATION")]
     pub duration: Option<PromDuration>,

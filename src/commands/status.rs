@@ -20,7 +20,7 @@ use crate::provider::{self, MachineState, Observed, Provider};
 use crate::remote::Remote;
 use crate::render;
 use crate::spec::{Loaded, Spec, load};
-use crate::verify::{KeptProofs, LastProof, TornProof, last_proofs};
+use crate::verify::{Coverage, KeptProofs, LastProof, TornProof, last_proofs};
 
 /// A running machine answers at once; one that is still booting is shown as unreachable.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
@@ -73,6 +73,8 @@ struct MonitoringStatus {
     rules: Vec<RuleStatus>,
     dashboards: Dashboards,
     proofs: Vec<LastProof>,
+    /// The share of the spec's rules that is proven.
+    coverage: Coverage,
     /// Stored proofs that cannot be read.
     unreadable_proofs: Vec<TornProof>,
 }
@@ -225,12 +227,15 @@ async fn monitoring(remote: &Remote, loaded: &Loaded, provider: &dyn Provider) -
         let error = rule.last_error.filter(|error| !error.is_empty());
         RuleStatus { name: rule.name, health: rule.health, error, state }
     });
-    let KeptProofs { proofs, unreadable } = last_proofs(remote).await?;
+    let kept = last_proofs(remote).await?;
+    let coverage = Coverage::of(&loaded.spec, &kept, jiff::Timestamp::now());
+    let KeptProofs { proofs, unreadable } = kept;
     Ok(MonitoringStatus {
         targets,
         rules: rules.chain(not_loaded).collect(),
         dashboards: imported(remote, loaded, provider).await,
         proofs,
+        coverage,
         unreadable_proofs: unreadable,
     })
 }
@@ -334,6 +339,7 @@ impl fmt::Display for MonitoringStatus {
             Dashboards::Differ { what } => writeln!(f, "dashboards: differences in {}", what.join(", "))?,
             Dashboards::Missing { why } => writeln!(f, "dashboards: unknown: {why}")?,
         }
+        writeln!(f, "coverage: {}", self.coverage.text())?;
         for TornProof { file, why } in &self.unreadable_proofs {
             writeln!(
                 f,

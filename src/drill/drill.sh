@@ -413,17 +413,20 @@ run() {
 # undo KIND ARG…
 # Called in a condition, bash would report only the status of its last line.
 undo() {
-	local status
+	local status printed=$own/undo-output
 	set +e
+	# The undo runs in any case.
+	true >"$printed" || printed=/dev/null
 	(
 		set -e
 		"undo_$1" "${@:2}"
-	)
+	) >"$printed" 2>&1
 	status=$?
 	set -e
+	cat "$printed" >&2
 	if ((status == 0)); then forget; else
 		echo "the undo failed" >&2
-		touch "$own/undo-failed"
+		cat "$printed" >"$own/undo-failed" || touch "$own/undo-failed"
 	fi
 }
 

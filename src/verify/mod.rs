@@ -1,9 +1,10 @@
 //! Watches an alert from the fault to its notification: what was seen, when, and where it stopped.
 //!
-//! `tracker`, `gaps` and `diagnosis` are pure; `preflight`, `observer` and `other_alerts` query the services,
+//! `tracker`, `gaps`, `diagnosis` and `coverage` are pure; `preflight`, `observer` and `other_alerts` query the services,
 //! `slack_channel` reads Slack, `run` runs one drill and `batch` several.
 
 mod batch;
+mod coverage;
 mod deliveries;
 mod diagnosis;
 mod gaps;
@@ -18,6 +19,7 @@ mod slack_channel;
 mod tracker;
 
 pub use batch::{NotRun, Round, prove};
+pub use coverage::Coverage;
 pub use deliveries::{ChannelFailure, Inbox, Slot};
 pub use diagnosis::Diagnosis;
 pub use observation::AlertIdentity;

@@ -4,7 +4,7 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use monctl::drill::{DrillHosts, HostFault, LEASE, Order, Site as _, UNDOING};
+use monctl::drill::{DrillHosts, HostFault, LEASE, Order, Site as _, StopFailure, UNDOING};
 use monctl::error::Exit;
 use monctl::event::Events;
 use monctl::host::{HostName, Machine};
@@ -400,8 +400,9 @@ async fn refuses_and_ends_on_an_unhealthy_host(site: &Site, remote: &Remote) {
         undone: word("/usr/bin/test ! -e /run/fault"),
     };
     hosts.start(&order("Lie", 600, lie)).await.unwrap();
-    let error = hosts.stop("Lie").await.unwrap_err();
+    let StopFailure::UndoFailed(error) = hosts.stop("Lie").await.unwrap_err() else { panic!("unconfirmed") };
     assert!(error.message().contains("the undo of the drill failed"), "{error}");
+    assert_eq!(error.causes(), ["the fault is still there: /usr/bin/test ! -e /run/fault"]);
     site.on(APP, "rm -r /run/fault /run/monctl-drill/Lie");
 
     hosts.start(&order("Disk", 600, disk)).await.unwrap();
@@ -447,10 +448,15 @@ const ALERTS: &str = "DiskSpaceLow: {above: 98, for: 4s}
       reaches: 1
       job: node-exporter
       danger: the backlog of the shop grows
-  QueueStopped:
-    expr: node_systemd_unit_state{name=\"shop-queue.service\",state=\"active\"} == 0
-    for: 4s
-    drill: {kind: stop, units: [shop-queue.service], job: node-exporter}";
+  QueueStopped: {drill: {kind: stop, units: [shop-queue.service], job: node-exporter}}";
+/// The rule to which the spec adds a drill.
+const QUEUE_STOPPED: &str = r#"groups:
+  - name: shop
+    rules:
+      - alert: QueueStopped
+        expr: node_systemd_unit_state{name="shop-queue.service",state="active"} == 0
+        for: 4s
+"#;
 const PROVEN: [&str; 11] = [
     "AppDown",
     "BacklogGrows",
@@ -484,12 +490,14 @@ fn all_alerts_are_proven_in_one_run_by_capture_and_by_the_message_in_the_channel
     let Some(site) = Site::new() else { return };
     site.edit("monctl.yaml", "group_wait: 1s", "group_wait: 1s\n  group_interval: 4s");
     site.edit("monctl.yaml", "HighCPUUsage: {above: 80, for: 10s}", ALERTS);
+    site.edit("monctl.yaml", "install: distribution", "install: distribution\n  rules: [shop_rules.yml]");
+    site.write("shop_rules.yml", QUEUE_STOPPED);
     site.monctl("up --yes").success();
     site.on(APP, SHOP);
     let before = site.on(APP, STATE);
 
     site.monctl("verify-alert --all").code(2).stderr_contains("cannot ask a question without a terminal");
-    let ran = site.monctl("--output json verify-alert --all --yes").success();
+    let ran = site.monctl("--output json verify-alert --all --yes --junit proofs.xml --require 90").success();
     assert_ne!(filled(&ran.stderr, "DiskSpaceLow"), filled(&ran.stderr, "DiskInodesLow"), "{ran}");
     let all = ran.json();
     let proofs = all["proofs"].as_array().unwrap();
@@ -507,6 +515,10 @@ fn all_alerts_are_proven_in_one_run_by_capture_and_by_the_message_in_the_channel
     );
     assert_eq!(site.on(APP, STATE), before, "the host is as before");
 
+    assert_eq!(all["coverage"]["not_proven"], json!(["AlertUnproven"]), "{:#}", all["coverage"]);
+    let junit = std::fs::read_to_string(site.path("proofs.xml")).unwrap();
+    assert!(junit.contains(r#"tests="12" failures="0" errors="0" skipped="1""#), "{junit}");
+
     site.monctl("check").success();
 
     eventually("the last proofs are a metric", || {
@@ -515,7 +527,10 @@ fn all_alerts_are_proven_in_one_run_by_capture_and_by_the_message_in_the_channel
         answer["data"]["result"].as_array().is_some_and(|series| series.len() == PROVEN.len())
     });
     let status = site.monctl("status").success();
-    PROVEN.iter().fold(status, |status, alert| status.stdout_contains(&format!("last proof of {alert}: ")));
+    PROVEN
+        .iter()
+        .fold(status, |status, alert| status.stdout_contains(&format!("last proof of {alert}: ")))
+        .stdout_contains("of 12 alerting rules (catalogue, own, rule files), 11 are proven");
 
     site.on(APP, "systemctl stop monctl-app.socket monctl-app.service");
     eventually("the application is known to be down", || {
