@@ -128,7 +128,7 @@ impl QueryOptions {
     }
 }
 
-/// The first release that was seen to reject a minimum step such as `>30s`. Grafana 9.4 reads it.
+/// The first release that was seen to reject a minimum step such as `>30s`. The source of 9.4 ignores the `>`.
 const WITHOUT_COMPARISON: u64 = 12;
 
 /// A duration as a browser reads it, in milliseconds: whole seconds, or a whole number of one unit at the beginning of
@@ -344,7 +344,7 @@ mod tests {
             assert_eq!((least(text, Some(9)), least(text, Some(12))), (expected.clone(), expected), "{text}");
         }
         assert_eq!(least("", Some(12)), Ok(None));
-        // 9.4 reads it, and 12.4 shows an error in the panel's place.
+        // The source of 9.4 ignores the `>`, and 12.4 shows an error in the panel's place.
         assert_eq!(least(">30s", Some(9)), Ok(Some(PromDuration::seconds(30))));
         let rejected = Err("Grafana rejects the panel's minimum interval `>30s`; remove the `>`".to_owned());
         assert_eq!((least(">30s", Some(12)), least(">30s", None)), (rejected.clone(), rejected));
