@@ -75,12 +75,20 @@ pub enum Command {
     /// Create or update machines and hosts to match the spec.
     #[command(after_help = "Examples:\n  monctl up\n  monctl up --yes --allow-downtime")]
     Up(UpArgs),
-    /// Show the state of machines, services, targets, rules and dashboards, and the last proofs.
+    /// Show the state of machines, services, targets, rules and dashboards, silences, and the last proofs.
     #[command(after_help = "Examples:\n  monctl status\n  monctl status --all --output json")]
     Status(StatusArgs),
+    /// Send a test alert through each route of Alertmanager, and check that its receiver gets it; cause no fault.
+    ///
+    /// The alerts have the label `monctl_test` and end by themselves. Takes as long as `group_wait`, and seconds more.
+    #[command(after_help = "Examples:\n  monctl verify-receivers\n  monctl verify-receivers --output json")]
+    VerifyReceivers,
     /// Cause the fault that an alert detects, and check that the alert is delivered and resolved.
     #[command(after_help = VERIFY_ALERT_EXAMPLES)]
     VerifyAlert(VerifyArgs),
+    /// Silence an alert in Alertmanager until a given time; list or end silences.
+    #[command(after_help = SILENCE_EXAMPLES)]
+    Silence(SilenceArgs),
     /// Query Grafana for the data of every panel, and show which panels have no data, and why.
     ///
     /// Sends real requests to the application first, on all its hosts, until it was scraped twice: 4 to 40 a second.
@@ -141,6 +149,11 @@ const MANAGE_EXAMPLES: &str = "Examples:
 const VERIFY_ALERT_EXAMPLES: &str = "Examples:
   monctl verify-alert HighCPUUsage
   monctl verify-alert --all --yes --report alerts.html";
+
+const SILENCE_EXAMPLES: &str = "Examples:
+  monctl silence DiskSpaceLow --for 2h --why migration --host app-2
+  monctl silence --list
+  monctl silence --end 7f3c1f2e-5d0c-4d8e-9a3e-0b1c2d3e4f50";
 
 const VERIFY_DASHBOARDS_EXAMPLES: &str = "Examples:
   monctl verify-dashboards
@@ -286,6 +299,35 @@ fn app_host(text: &str) -> Result<HostName, Error> {
     }
     Err(Error::invalid(format!("`{name}` does not run the application"))
         .remedy("name `app`, `app-2` and so on"))
+}
+
+/// `monctl silence`.
+#[derive(Debug, Args)]
+pub struct SilenceArgs {
+    /// The alert to silence.
+    #[arg(value_name = "ALERT", required_unless_present_any = ["list", "end"])]
+    #[arg(conflicts_with_all = ["list", "end"], requires_all = ["duration", "why"])]
+    pub alert: Option<String>,
+
+    /// End the silence after this duration, such as `2h`; at most 4w.
+    #[arg(long = "for", value_name = "DURATION", requires = "alert")]
+    pub duration: Option<PromDuration>,
+
+    /// The reason, for those who find the silence.
+    #[arg(long, value_name = "TEXT", requires = "alert")]
+    pub why: Option<String>,
+
+    /// Silence the alert of this host only.
+    #[arg(long, value_name = "HOST", requires = "alert")]
+    pub host: Option<HostName>,
+
+    /// List the active silences.
+    #[arg(long, conflicts_with = "end")]
+    pub list: bool,
+
+    /// End the silence with this id now.
+    #[arg(long, value_name = "ID")]
+    pub end: Option<String>,
 }
 
 /// `monctl verify-dashboards`.
@@ -435,7 +477,9 @@ impl Command {
             Self::Plan => "plan",
             Self::Up(_) => "up",
             Self::Status(_) => "status",
+            Self::VerifyReceivers => "verify-receivers",
             Self::VerifyAlert(_) => "verify-alert",
+            Self::Silence(_) => "silence",
             Self::VerifyDashboards(_) => "verify-dashboards",
             Self::Check => "check",
             Self::Explain(_) => "explain",

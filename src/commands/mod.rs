@@ -28,6 +28,7 @@ mod runbook;
 mod schema;
 mod screenshots;
 mod services;
+mod silence;
 mod ssh;
 mod status;
 mod tunnel;
@@ -35,6 +36,7 @@ mod up;
 mod up_summary;
 mod verify_alert;
 mod verify_dashboards;
+mod verify_receivers;
 
 pub use context::Context;
 pub use outcome::Outcome;
@@ -78,6 +80,8 @@ async fn dispatch(command: &Command, context: &Context) -> Result<Outcome> {
         Command::Up(args) => Box::pin(up::run(args, context)).await,
         Command::Status(args) => Box::pin(status::run(args, context)).await,
         Command::VerifyAlert(args) => Box::pin(verify_alert::run(args, context)).await,
+        Command::VerifyReceivers => Box::pin(verify_receivers::run(context)).await,
+        Command::Silence(args) => Box::pin(silence::run(args, context)).await,
         Command::VerifyDashboards(args) => Box::pin(verify_dashboards::run(args, context)).await,
         Command::Check => Box::pin(check::run(context)).await,
         Command::Explain(args) => explain::run(args, context),
@@ -97,7 +101,7 @@ async fn dispatch(command: &Command, context: &Context) -> Result<Outcome> {
 /// the signal, whatever happens, so this stays well below. The others stop at their next await point.
 const fn grace(command: &Command) -> Duration {
     match command {
-        Command::VerifyAlert(_) => Duration::from_millis(1_500),
+        Command::VerifyAlert(_) | Command::VerifyReceivers => Duration::from_millis(1_500),
         // Ctrl-C is their regular end.
         Command::Open(_) | Command::Logs(_) => Duration::from_secs(1),
         _ => Duration::ZERO,
@@ -113,6 +117,8 @@ pub fn interruption(command: &Command) -> Error {
         Command::VerifyAlert(_) => {
             "the fault ends by itself at its time limit, even without monctl; then run `monctl verify-alert` again"
         }
+        Command::VerifyReceivers => "its test alerts end by themselves; then run it again",
+        Command::Silence(_) => "`monctl silence --list` shows whether it took effect",
         Command::VerifyDashboards(args) if !args.no_traffic => {
             "its requests to the application end by themselves within 30 s; then run it again"
         }
@@ -215,6 +221,7 @@ mod tests {
             "up",
             "status",
             "verify-alert",
+            "verify-receivers",
             "verify-dashboards",
             "ssh app",
             "open",

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::context::Context;
 use super::outcome::Outcome;
+use super::silence::ActiveSilence;
 use super::{dashboards, grafana, services};
 use crate::apply::{self, UnitHealth};
 use crate::cli::StatusArgs;
@@ -77,6 +78,10 @@ struct MonitoringStatus {
     coverage: Coverage,
     /// Stored proofs that cannot be read.
     unreadable_proofs: Vec<TornProof>,
+    /// The active silences; null if Alertmanager could not be queried.
+    silences: Option<Vec<ActiveSilence>>,
+    /// Why Alertmanager could not be queried.
+    silences_error: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -230,6 +235,10 @@ async fn monitoring(remote: &Remote, loaded: &Loaded, provider: &dyn Provider) -
     let kept = last_proofs(remote).await?;
     let coverage = Coverage::of(&loaded.spec, &kept, jiff::Timestamp::now());
     let KeptProofs { proofs, unreadable } = kept;
+    let (silences, silences_error) = match silences(remote).await {
+        Ok(silences) => (Some(silences), None),
+        Err(error) => (None, Some(error.in_one_line())),
+    };
     Ok(MonitoringStatus {
         targets,
         rules: rules.chain(not_loaded).collect(),
@@ -237,7 +246,14 @@ async fn monitoring(remote: &Remote, loaded: &Loaded, provider: &dyn Provider) -
         proofs,
         coverage,
         unreadable_proofs: unreadable,
+        silences,
+        silences_error,
     })
+}
+
+async fn silences(remote: &Remote) -> Result<Vec<ActiveSilence>> {
+    let silences = services::alertmanager(remote).await?.silences().await?;
+    Ok(silences.into_iter().map(ActiveSilence::of).collect())
 }
 
 async fn imported(remote: &Remote, loaded: &Loaded, provider: &dyn Provider) -> Dashboards {
@@ -340,6 +356,12 @@ impl fmt::Display for MonitoringStatus {
             Dashboards::Missing { why } => writeln!(f, "dashboards: unknown: {why}")?,
         }
         writeln!(f, "coverage: {}", self.coverage.text())?;
+        for silence in self.silences.iter().flatten() {
+            writeln!(f, "silence {}", silence.line())?;
+        }
+        if let Some(why) = &self.silences_error {
+            writeln!(f, "silences: unknown: {why}")?;
+        }
         for TornProof { file, why } in &self.unreadable_proofs {
             writeln!(
                 f,

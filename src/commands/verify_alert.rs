@@ -303,7 +303,10 @@ fn machine(machines: &[Machine], name: HostName) -> Result<&Machine> {
 }
 
 /// Clients of the forwarded services, and the observer of notifications.
-async fn services<'a>(
+///
+/// # Errors
+/// When a connection breaks, or Slack refuses the bot.
+pub(super) async fn services<'a>(
     loaded: &Loaded,
     places: &MessageChannels,
     remote: &'a Remote,

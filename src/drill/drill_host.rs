@@ -170,15 +170,7 @@ impl Site for DrillHosts<'_> {
     }
 
     async fn alertmanager_log(&self, seconds: u64) -> Result<String> {
-        let since = format!("-{seconds}s");
-        let log = ["journalctl", "-u", "monctl-alertmanager", "-o", "cat", "--no-pager", "-n", "200"];
-        let words: Vec<&str> = log.into_iter().chain(["--since", &since]).collect();
-        let output = self.monitoring.run(&words, b"").await?;
-        if output.status.success() {
-            return Ok(output.stdout);
-        }
-        Err(Error::failed(format!("cannot read Alertmanager's log: {}", output.stderr.trim()))
-            .at(self.monitoring.host().to_string()))
+        alertmanager_log(self.monitoring, seconds).await
     }
 
     async fn keep(&self, name: &str, proof: &[u8]) -> Result<()> {
@@ -246,6 +238,22 @@ impl DrillState {
 /// systemd's name of a drill.
 fn unit(name: &str) -> String {
     format!("{UNIT}{name}.service")
+}
+
+/// What Alertmanager logged in the last `seconds`.
+///
+/// # Errors
+/// When the connection breaks, or the host cannot read its journal.
+pub async fn alertmanager_log(monitoring: &Remote, seconds: u64) -> Result<String> {
+    let since = format!("-{seconds}s");
+    let log = ["journalctl", "-u", "monctl-alertmanager", "-o", "cat", "--no-pager", "-n", "200"];
+    let words: Vec<&str> = log.into_iter().chain(["--since", &since]).collect();
+    let output = monitoring.run(&words, b"").await?;
+    if output.status.success() {
+        return Ok(output.stdout);
+    }
+    Err(Error::failed(format!("cannot read Alertmanager's log: {}", output.stderr.trim()))
+        .at(monitoring.host().to_string()))
 }
 
 /// The files of the stored proofs; empty if there are none.

@@ -169,6 +169,25 @@ fn an_alert_is_proven_on_real_machines_and_an_interruption_ends_the_load() {
     site.monctl("verify-alert --cpu-load 40")
         .code(Exit::CouldNotRun.code().into())
         .stderr_contains("what works:");
+
+    site.monctl("silence HighCPU --for 1h --why x").code(2).stderr_contains("did you mean `HighCPUUsage`?");
+    let words = "--output json silence HighCPUUsage --for 1h --host app --why migration";
+    let created = site.monctl(words).success().json();
+    let id = created["id"].as_str().unwrap();
+    let status = site.monctl("status").success();
+    status
+        .stdout_contains(&format!("silence {id}: alertname=\"HighCPUUsage\", instance=~"))
+        .stdout_contains(": migration");
+    site.monctl("verify-alert")
+        .code(Exit::NotProven.code().into())
+        .stdout_contains(&format!("monctl silence --end {id}"));
+    site.monctl(&format!("silence --end {id}")).success();
+    site.monctl("silence --list").success().stdout_contains("no alert is silenced");
+
+    let ran = site.monctl("--output json verify-receivers").success();
+    let receiver = &ran.json()["receivers"][0];
+    assert_eq!((&receiver["verdict"], &receiver["witness"]), (&json!("delivered"), &json!("receiver")));
+    assert!(receiver["after_ms"].as_u64().unwrap() < 20_000, "{receiver}");
 }
 
 /// Everything of the host that a drill may touch.
@@ -591,6 +610,8 @@ fn is_found_in_the_channel(site: &Site) {
     site.write("token", TOKEN);
     let proof = site.monctl("--output json verify-alert DiskSpaceLow").success().stderr_lacks(TOKEN).json();
     assert_eq!((&proof["proven"], &proof["witness"]), (&json!(true), &json!("channel")), "{proof:#}");
+    let tested = site.monctl("verify-receivers").success().stdout_lacks(TOKEN);
+    tested.stdout_contains("delivered after").stdout_contains("the message is in the channel");
     let messages = slack.messages.lock().unwrap();
     let footers: Vec<&str> =
         messages.iter().filter_map(|it| it["attachments"][0]["footer"].as_str()).collect();

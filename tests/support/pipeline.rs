@@ -265,7 +265,7 @@ impl Pipeline {
 }
 
 /// This computer, in place of a monitoring host that reads Slack.
-struct Here;
+pub struct Here;
 
 impl Shell for Here {
     async fn run(&self, words: &[&str], input: &[u8]) -> Result<CommandOutput> {
