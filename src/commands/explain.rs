@@ -17,7 +17,7 @@ pub(super) fn run(args: &ExplainArgs, context: &Context) -> Result<Outcome> {
     let custom = CustomFault { value: args.value, lasting: args.lasting.map(PromDuration::get) };
     let rules = rules_of(&loaded.spec, &args.alert)?;
     let explanations: Vec<_> =
-        rules.iter().map(|rule| Explanation::new(&loaded.spec, rule, custom.clone())).collect();
+        rules.iter().map(|rule| Explanation::new(&loaded.spec, rule, custom)).collect();
     let json = match explanations.as_slice() {
         [explanation] => serde_json::to_value(explanation),
         several => serde_json::to_value(several),

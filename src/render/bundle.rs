@@ -37,8 +37,11 @@ const ENVIRONMENT: &str = "environment/app";
 /// The file that Alertmanager's `api_url_file` names.
 const WEBHOOK: &str = "alertmanager/slack-webhook-url";
 
-/// The beginnings of names of templates that only some specs need, and whether a spec needs them.
-const OPTIONAL: [(&[&str], fn(&Spec) -> bool); 5] = [
+/// The beginnings of names of templates, and whether a spec needs these.
+type Optional = (&'static [&'static str], fn(&Spec) -> bool);
+
+/// The templates that only some specs need.
+const OPTIONAL: [Optional; 5] = [
     (&["app/", "environment/", "systemd/monctl-app"], |spec| spec.app.deploy),
     (&["services/postgresql/", "systemd/monctl-postgresql.service"], |spec| {
         spec.app.services.contains(&AppService::Postgresql)

@@ -29,11 +29,11 @@ monctl render --dry-run | grep -c 'job_name: "node-exporter"'
 "#;
 
 /// A word that a person completes with the tabulator, on a terminal.
-const COMPLETION: &str = r#"cd shop && {
+const COMPLETION: &str = r"cd shop && {
 	echo '. /usr/share/bash-completion/completions/monctl'
 	printf 'monctl explain HighC\t\n'
 	echo exit
-} | TERM=dumb script --quiet --command 'bash --norc -i' /dev/null"#;
+} | TERM=dumb script --quiet --command 'bash --norc -i' /dev/null";
 
 #[test]
 fn what_is_built_is_installed_on_a_bare_machine_and_works() {

@@ -34,7 +34,7 @@ struct Line {
 /// # Errors
 /// None in practice: the list can be serialized.
 pub(super) fn print(spec: &Spec) -> Result<Outcome> {
-    let lines = rules(spec).into_iter().map(|rule| line(spec, rule)).collect::<Result<Vec<Line>>>()?;
+    let lines = rules(spec).iter().map(|rule| line(spec, rule)).collect::<Result<Vec<Line>>>()?;
     let json = serde_json::to_value(&lines)
         .map_err(|error| Error::failed("cannot write the list as JSON").because(error))?;
     let text: Vec<String> = lines.iter().map(Line::text).collect();
@@ -47,8 +47,8 @@ pub(super) fn print(spec: &Spec) -> Result<Outcome> {
     Ok(Outcome::success(format!("{}\n{always}", text.join("\n")), json))
 }
 
-fn line(spec: &Spec, rule: Rule) -> Result<Line> {
-    let kind = drill_of(spec, &rule);
+fn line(spec: &Spec, rule: &Rule) -> Result<Line> {
+    let kind = drill_of(spec, rule);
     let (alert, is_of_file) = (rule.name.clone(), rule.origin.is_some());
     let because = match (&kind, drillable(spec, rule.clone())) {
         (DrillKind::None { because }, _) => because.clone(),
@@ -67,7 +67,7 @@ fn line(spec: &Spec, rule: Rule) -> Result<Line> {
     let declared = spec.alerts.get(alert.as_str()).filter(|alert| alert.expr.is_some());
     // A drill that is declared, or cannot be, needs no proposal.
     let lacks_one = declared.is_some_and(|declared| declared.drill.is_none() && declared.others.is_empty());
-    let proposals = if lacks_one { proposals(spec, &rule)? } else { vec![] };
+    let proposals = if lacks_one { proposals(spec, rule)? } else { vec![] };
     Ok(Line { alert, drill: None, safety: None, rule_tested_only: Some(because), proposals, is_of_file })
 }
 
