@@ -45,5 +45,6 @@ fn candidates(begun: &OsStr, names: impl Iterator<Item = String>) -> Vec<Complet
 /// The spec, if it can be read. A `--file` of the line that is completed is not known here.
 fn spec() -> Option<Spec> {
     let path = env::var_os("MONCTL_SPEC").map_or_else(|| PathBuf::from("monctl.yaml"), PathBuf::from);
+    // A shell has no place for the error; the command itself reports it.
     load(&path).map(|loaded| loaded.spec).ok()
 }

@@ -99,6 +99,7 @@ impl GrafanaClient {
         }
         let health: Value = answer.json()?;
         let version = health["version"].as_str().unwrap_or_default();
+        // A version in another form is unknown, as is one that is not reported.
         Ok(version.split('.').next().and_then(|first| first.parse().ok()))
     }
 
