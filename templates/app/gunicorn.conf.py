@@ -7,12 +7,11 @@ restart makes clients wait instead of refusing them.
 """
 
 import os
-import signal
 import sys
 
 sys.path.append(os.path.dirname(os.path.abspath(__file__)))
 
-from monctl_metrics import activation, drain, interface  # noqa: E402  (it is next to this file)
+from monctl_metrics import activation, drain, forks, interface  # noqa: E402  (it is next to this file)
 
 
 def _number(name, default):
@@ -46,6 +45,7 @@ accesslog = None
 def on_starting(server):
     """Called once per start, never at a reload: counters survive a reload."""
     activation.start_from_zero()
+    forks.deliver_stops()
 
 
 def on_reload(server):
@@ -55,9 +55,6 @@ def on_reload(server):
 
 def post_fork(server, worker):
     """Called in each worker before it imports anything of the application."""
-    # Until a worker sets its own handlers it has the master's, which would
-    # swallow the signal, so that a stop would wait for the whole timeout.
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     activation.in_worker()
 
 

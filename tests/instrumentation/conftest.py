@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from servers import APP, Server, variable_of, write
+from servers import APP, DEADLINE, Server, variable_of, write
 
 sys.path.insert(0, str(APP))
 
@@ -51,7 +51,7 @@ def run(tmp_path):
             text=True,
         )
         then()
-        output, errors = process.communicate(timeout=60)
+        output, errors = process.communicate(timeout=DEADLINE)
         return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
 
     return run

@@ -16,7 +16,7 @@ HERE = Path(__file__).parent
 REPOSITORY = HERE.parent.parent
 APP = REPOSITORY / "templates" / "app"
 # Generous: it only ends a test that would hang.
-DEADLINE = 20
+DEADLINE = 120
 
 
 def until(condition):

@@ -13,6 +13,8 @@ from servers import DEADLINE, until
 
 # Some of the major versions, and the one that the other tests run with.
 VERSIONS = ("20.1.0", "21.2.0", "22.0.0", "23.0.0", "25.3.0", "newest")
+# Seconds, far above the deadline of a test: a worker that waits for it fails.
+GRACEFUL = "600"
 # A worker that waits for slow test clients longer than for those of users.
 PATIENCE = f"""
 from monctl_metrics import drain
@@ -122,17 +124,31 @@ def test_kept_connections_are_answered_until_they_are_closed(serve, gunicorn):
 # Gunicorn 20.1 waits for such a client until its graceful timeout.
 @pytest.mark.parametrize("gunicorn", VERSIONS[1:], indirect=True)
 def test_a_client_that_sends_nothing_does_not_hold_up_the_stop(serve, gunicorn):
-    server = serve(small(), workers=1, MONCTL_GRACEFUL_TIMEOUT="600", **gunicorn)
+    server = serve(small(), workers=1, MONCTL_GRACEFUL_TIMEOUT=GRACEFUL, **gunicorn)
     server.request_every_worker()
     client = Client(server)
     ask_to_stop(server)
-    # Far below the graceful timeout.
     assert server.process.wait(DEADLINE) == 0
     client.connection.close()
 
 
-def test_a_worker_that_is_asked_to_stop_before_it_serves_stops(serve, gunicorn):
-    server = serve(small(), workers=1, **gunicorn)
+# Each fork takes a while, as on a busy computer.
+SLOW_FORKS = """
+import os, time
+
+def wait():
+    os.write(2, b"Booting worker soon\\n")
+    time.sleep(1)
+
+os.register_at_fork(after_in_child=wait)
+"""
+
+
+@pytest.mark.parametrize("slow", [False, True])
+def test_a_worker_that_is_asked_to_stop_before_it_serves_stops(serve, gunicorn, slow, tmp_path):
+    (tmp_path / "sitecustomize.py").write_text(SLOW_FORKS if slow else "")
+    path = os.pathsep.join([str(tmp_path), *gunicorn.values()])
+    server = serve(small(), workers=1, MONCTL_GRACEFUL_TIMEOUT=GRACEFUL, PYTHONPATH=path)
     server.stop()
     assert "Traceback" not in server.log.read_text()
 
@@ -160,7 +176,7 @@ def test_asynchronous_workers_answer_what_they_have_accepted(serve, asgi):
 
 @pytest.mark.parametrize("asgi", ASGI_CLASSES[:2], indirect=True, ids=" of ".join)
 def test_asynchronous_workers_do_not_wait_for_a_client_that_sends_nothing(serve, asgi):
-    server = serve(small(asgi=ASGI), MONCTL_GRACEFUL_TIMEOUT="600", **asgi)
+    server = serve(small(asgi=ASGI), MONCTL_GRACEFUL_TIMEOUT=GRACEFUL, **asgi)
     server.request_every_worker()
     client = Client(server)
     ask_to_stop(server)
