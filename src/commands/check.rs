@@ -5,13 +5,12 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::context::Context;
-use super::deployment::ANSWERS_WITHIN;
 use super::outcome::Outcome;
-use super::services::{self, monitoring};
 use crate::error::{Exit, Result};
 use crate::lint::{Finding, Snapshot, Weight, check, exporter, take};
 use crate::provider;
-use crate::remote::Remote;
+use crate::remote::{ANSWERS_WITHIN, Remote};
+use crate::services::{self, monitoring};
 use crate::spec::{Loaded, Location, load};
 
 /// # Errors

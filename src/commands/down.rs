@@ -5,10 +5,11 @@ use std::path::Path;
 use serde_json::json;
 
 use super::context::Context;
-use super::grafana::ExternalInstance;
 use super::outcome::Outcome;
 use crate::cli::DownArgs;
+use crate::converge::dashboards;
 use crate::error::{Error, Exit, Result};
+use crate::grafana::ExternalInstance;
 use crate::host::{HostName, ProjectName, Role};
 use crate::provider::hosts::RecordedItemKind;
 use crate::provider::{self, Piece, Provider, local};
@@ -21,7 +22,7 @@ pub(super) async fn run(args: &DownArgs, context: &Context) -> Result<Outcome> {
     let found = provider.leftovers().await?;
     // If Grafana does not answer, the machines are removed all the same.
     let guest = match &loaded {
-        Some(loaded) => ExternalInstance::look(loaded, &*provider).await,
+        Some(loaded) => existing_grafana(loaded, &*provider).await,
         None => Ok(None),
     };
     // An error of Grafana is reported once the machines are removed.
@@ -108,6 +109,16 @@ async fn project(args: &DownArgs, context: &Context) -> Result<(Box<dyn Provider
             Ok((provider::of(&loaded, &context.events).await?, Some(loaded)))
         }
     }
+}
+
+/// What monctl owns in an existing Grafana; `None` if the spec names none.
+async fn existing_grafana(loaded: &Loaded, provider: &dyn Provider) -> Result<Option<ExternalInstance>> {
+    if loaded.spec.grafana.existing().is_none() {
+        return Ok(None);
+    }
+    // An invalid dashboard file of the user must not block the rest.
+    let wanted = dashboards::readable(loaded).await?;
+    ExternalInstance::look(loaded, provider.folder(), wanted).await
 }
 
 fn parse(name: &str) -> Result<ProjectName> {

@@ -12,7 +12,6 @@ use tokio::sync::mpsc::{self, UnboundedSender};
 use tokio::time::{Instant, sleep};
 
 use super::context::Context;
-use super::deployment::ANSWERS_WITHIN;
 use super::outcome::Outcome;
 use crate::cli::LogsArgs;
 use crate::error::{Error, Result};
@@ -20,7 +19,7 @@ use crate::event::{Event, Events, LogLine};
 use crate::host::{HostName, Machine, Role};
 use crate::playbook::Playbook;
 use crate::provider;
-use crate::remote::{Limits, Remote};
+use crate::remote::{ANSWERS_WITHIN, Limits, Remote};
 use crate::spec::{ServiceUnit, Spec, load};
 
 /// How long to retry a lost connection before giving up its host.

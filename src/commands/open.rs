@@ -11,17 +11,18 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::context::Context;
-use super::grafana::GrafanaAccess;
 use super::outcome::Outcome;
-use super::services::{monitoring, port};
-use super::tunnel::PortForward;
 use crate::cli::{OpenArgs, Web};
 use crate::error::{Error, Result};
 use crate::event::{Event, Events};
+use crate::grafana::{self, GrafanaAccess};
 use crate::http::login_page::LoginPage;
+use crate::http::{alertmanager, prometheus};
 use crate::provider;
+use crate::remote::PortForward;
 use crate::render::OVERVIEW_UID;
 use crate::secret::Secret;
+use crate::services::monitoring;
 use crate::spec::load;
 
 /// # Errors
@@ -41,7 +42,7 @@ pub(super) async fn run(args: &OpenArgs, context: &Context) -> Result<Outcome> {
     let way =
         PortForward::open(monitoring(&machines)?.clone(), port(args.service), context.events.clone()).await?;
     let door = match args.service {
-        Web::Grafana => door(&GrafanaAccess::of(&loaded, &*provider)?, &way, &context.events).await,
+        Web::Grafana => door(&GrafanaAccess::of(&loaded, provider.folder())?, &way, &context.events).await,
         Web::Prometheus | Web::Alertmanager => None,
     };
     show(args, door.as_ref().map_or(way.url(), LoginPage::url), &context.events);
@@ -85,6 +86,15 @@ fn private_page(url: &str) -> io::Result<(TempDir, PathBuf)> {
     let page = include_str!("open.html").replace("@URL@", url);
     OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?.write_all(page.as_bytes())?;
     Ok((folder, path))
+}
+
+/// The port of a service on the loopback of the monitoring host.
+const fn port(service: Web) -> u16 {
+    match service {
+        Web::Grafana => grafana::PORT,
+        Web::Prometheus => prometheus::PORT,
+        Web::Alertmanager => alertmanager::PORT,
+    }
 }
 
 const fn name(service: Web) -> &'static str {

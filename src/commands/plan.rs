@@ -3,9 +3,8 @@
 use serde_json::json;
 
 use super::context::Context;
-use super::deployment::Deployment;
 use super::outcome::Outcome;
-use super::up_summary;
+use crate::converge::{Deployment, up_summary};
 use crate::error::{Error, Exit, Result};
 
 /// Compares the spec with the current state and shows what `up` would do; changes nothing.
@@ -13,7 +12,7 @@ use crate::error::{Error, Exit, Result};
 /// # Errors
 /// When the spec is invalid, or a running host does not answer and no planned change can be the cause.
 pub(super) async fn run(context: &Context) -> Result<Outcome> {
-    let mut deployment = Deployment::load(context).await?;
+    let mut deployment = Deployment::load(&context.spec, &context.events, &context.secrets).await?;
     let observed = deployment.provider.observe().await?;
     let mut look = deployment.look(&observed, &context.events).await?;
     // A missing firewall rule keeps the host from answering, but is found without the host.

@@ -8,13 +8,14 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::context::Context;
-use super::dashboards;
 use super::outcome::Outcome;
 use crate::cli::RenderArgs;
+use crate::converge::dashboards;
 use crate::error::{Error, Result};
 use crate::playbook::Playbook;
 use crate::project;
-use crate::render::{Addresses, Bundle, RuleTests, Tool, ToolVerdict, check, rule_tests, warnings};
+use crate::render::{Addresses, Bundle, Tool, ToolVerdict, check, warnings};
+use crate::rule_tests::{self, RuleTests, rule_tests};
 use crate::spec::{Loaded, Spec, load};
 
 /// Folder of the dashboards, which are named by their uids.
@@ -35,7 +36,9 @@ pub(super) async fn run(args: &RenderArgs, context: &Context) -> Result<Outcome>
     let bundle = Bundle::render(&loaded.spec, &addresses(args, &loaded.spec)?)?;
     let verdicts = check(&bundle)?;
     let notices = project::application(&loaded)?.1;
-    let warnings: Vec<String> = warnings(&loaded).into_iter().chain(notices.warnings).collect();
+    let untested = rule_tests::warnings(&loaded.spec);
+    let warnings: Vec<String> =
+        warnings(&loaded).into_iter().chain(untested).chain(notices.warnings).collect();
     for warning in &warnings {
         context.events.warn(warning.clone());
     }

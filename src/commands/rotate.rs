@@ -3,16 +3,17 @@
 use serde_json::json;
 
 use super::context::Context;
-use super::deployment::{ANSWERS_WITHIN, Deployment};
-use super::grafana;
 use super::outcome::Outcome;
-use super::services::monitoring;
 use crate::apply;
 use crate::cli::{Rotatable, RotateArgs};
+use crate::converge::Deployment;
 use crate::error::{Error, Result};
+use crate::grafana;
 use crate::host::{HostName, Machine, Role};
 use crate::plan::HostPlan;
 use crate::playbook::Playbook;
+use crate::remote::{ANSWERS_WITHIN, Remote};
+use crate::services::monitoring;
 
 /// The step that writes Grafana's password on its host.
 const STEP: &str = "grafana";
@@ -21,7 +22,8 @@ const STEP: &str = "grafana";
 /// When the monitoring host or Grafana does not answer, or Grafana refuses the password that is kept.
 pub(super) async fn run(args: &RotateArgs, context: &Context) -> Result<Outcome> {
     let Rotatable::GrafanaPassword = args.what;
-    let deployment = Deployment::load(context).await?;
+    let load = || Deployment::load(&context.spec, &context.events, &context.secrets);
+    let deployment = load().await?;
     if deployment.access.is_external() {
         return Err(Error::could_not_run(
             "the Grafana at `grafana.url` is not monctl's, so monctl cannot rotate its password",
@@ -31,17 +33,13 @@ pub(super) async fn run(args: &RotateArgs, context: &Context) -> Result<Outcome>
     let _lock = deployment.provider.lock()?;
     let machines = deployment.provider.observe().await?.running();
     let monitoring = monitoring(&machines)?;
-    let remote = crate::remote::Remote::connect(monitoring, ANSWERS_WITHIN, &context.events).await?;
+    let remote = Remote::connect(monitoring, ANSWERS_WITHIN, &context.events).await?;
     deployment.access.rotate_password(remote.forward(grafana::PORT).await?).await?;
     drop(remote);
     context.events.note("Grafana has the new password; updating the file on its host");
-    update_host(&Deployment::load(context).await?, &machines, monitoring, context).await.map_err(
-        |error| {
-            error.remedy(
-                "the new password works and is kept here; `monctl up` updates the file on the host, too",
-            )
-        },
-    )?;
+    update_host(&load().await?, &machines, monitoring, context).await.map_err(|error| {
+        error.remedy("the new password works and is kept here; `monctl up` updates the file on the host, too")
+    })?;
     let text = "the administrator of Grafana has a new password; tokens and sessions stay valid";
     Ok(Outcome::success(text, json!({ "rotated": "grafana-password" })))
 }

@@ -8,17 +8,16 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::context::Context;
-use super::deployment::ANSWERS_WITHIN;
 use super::outcome::Outcome;
-use super::services;
 use crate::cli::SilenceArgs;
 use crate::duration::PromDuration;
 use crate::error::{Error, Result};
 use crate::host::HostName;
 use crate::http::alertmanager::{Alertmanager, Matcher, NewSilence, Silence};
 use crate::provider;
-use crate::remote::Remote;
+use crate::remote::{ANSWERS_WITHIN, Remote};
 use crate::render::rules;
+use crate::services;
 use crate::spec::{Spec, load, suggestion};
 
 /// The longest silence: a longer one would be forgotten.

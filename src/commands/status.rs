@@ -9,17 +9,18 @@ use serde::Serialize;
 use super::context::Context;
 use super::outcome::Outcome;
 use super::silence::ActiveSilence;
-use super::{dashboards, grafana, services};
 use crate::apply::{self, UnitHealth};
 use crate::cli::StatusArgs;
+use crate::converge::dashboards;
 use crate::error::{Error, Exit, Result};
 use crate::event::Events;
-use crate::grafana::GrafanaChange;
+use crate::grafana::{self, GrafanaAccess, GrafanaChange};
 use crate::host::{HostName, Machine};
 use crate::http::prometheus::{AlertState, Target};
 use crate::provider::{self, MachineState, Observed, Provider};
 use crate::remote::Remote;
 use crate::render;
+use crate::services;
 use crate::spec::{Loaded, Spec, load};
 use crate::verify::{Coverage, KeptProofs, LastProof, TornProof, last_proofs};
 
@@ -258,7 +259,7 @@ async fn silences(remote: &Remote) -> Result<Vec<ActiveSilence>> {
 
 async fn imported(remote: &Remote, loaded: &Loaded, provider: &dyn Provider) -> Dashboards {
     let look = async {
-        let access = grafana::GrafanaAccess::of(loaded, provider)?;
+        let access = GrafanaAccess::of(loaded, provider.folder())?;
         let client = access.client(remote.forward(grafana::PORT), Duration::from_secs(2)).await?;
         let wanted = dashboards::wanted(loaded).await?;
         let desired = grafana::desired(&loaded.spec, wanted);

@@ -9,21 +9,21 @@ mod schedule;
 use std::time::Duration;
 
 use super::context::Context;
-use super::deployment::ANSWERS_WITHIN;
 use super::outcome::Outcome;
-use super::services;
-use super::{annotations, grafana};
 use crate::cli::VerifyArgs;
+use crate::converge;
 use crate::drill::{Application, DrillHosts, Options, safety};
 use crate::duration::PromDuration;
 use crate::error::{Error, Exit, Result};
 use crate::event::Events;
+use crate::grafana::{self, GrafanaAccess};
 use crate::host::{HostName, Machine};
 use crate::http::slack;
 use crate::promql;
 use crate::provider::{self, Provider};
-use crate::remote::Remote;
+use crate::remote::{ANSWERS_WITHIN, Remote};
 use crate::render::{Rule, rules};
+use crate::services;
 use crate::spec::{DrillKind, Loaded, Metrics, Receiver, RuleMeaning, SecretName, Secrets, Spec, load};
 use crate::timing::{Fault, Mutes, TimingSettings, predict};
 use crate::verify::{
@@ -350,12 +350,12 @@ async fn annotate(
     context: &Context,
 ) {
     let client = async {
-        let access = grafana::GrafanaAccess::of(loaded, provider)?;
+        let access = GrafanaAccess::of(loaded, provider.folder())?;
         access.client(monitoring.forward(grafana::PORT), Duration::ZERO).await
     };
     if let Ok(client) = client.await {
-        let drills: Vec<_> = round.proofs().map(annotations::of_drill).collect();
-        annotations::write(&client, &drills, &context.events).await;
+        let drills: Vec<_> = round.proofs().map(converge::of_drill).collect();
+        client.annotate_all(&drills, &context.events).await;
     }
 }
 

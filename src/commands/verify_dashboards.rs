@@ -10,21 +10,18 @@ use futures_util::future::{join_all, try_join_all};
 use serde_json::{Value, json};
 
 use super::context::Context;
-use super::deployment::ANSWERS_WITHIN;
-use super::grafana::GrafanaAccess;
 use super::outcome::Outcome;
-use super::screenshots;
-use super::services::{self, monitoring, port};
-use super::tunnel::PortForward;
-use crate::cli::{DashboardsArgs, Web};
+use crate::cli::DashboardsArgs;
 use crate::drill::{self, DrillHosts};
 use crate::error::{Error, Exit, Result};
 use crate::event::Events;
-use crate::grafana::GrafanaClient;
 use crate::grafana::panels::{PanelFindings, Shown, longest_step, panels};
+use crate::grafana::{self, GrafanaAccess, GrafanaClient};
 use crate::host::{Machine, Role};
 use crate::provider;
-use crate::remote::Remote;
+use crate::remote::{ANSWERS_WITHIN, PortForward, Remote};
+use crate::screenshots;
+use crate::services::{self, monitoring};
 use crate::spec::{Spec, load};
 
 /// Longest step that the traffic covers: a dashboard of days need not show the last minute.
@@ -41,9 +38,9 @@ pub(super) async fn run(args: &DashboardsArgs, context: &Context) -> Result<Outc
     let provider = provider::of(&loaded, &context.events).await?;
     let _lock = if args.no_traffic { None } else { Some(provider.lock()?) };
     let machines = provider.observe().await?.running();
-    let access = GrafanaAccess::of(&loaded, &*provider)?;
+    let access = GrafanaAccess::of(&loaded, provider.folder())?;
     let machine = monitoring(&machines)?.clone();
-    let way = PortForward::open(machine, port(Web::Grafana), context.events.clone());
+    let way = PortForward::open(machine, grafana::PORT, context.events.clone());
     let view = View::open(&access, way).await?;
     let dashboards = dashboards(&view.client).await?;
     let spec = &loaded.spec;

@@ -4,14 +4,14 @@
 use serde_json::json;
 
 use super::context::Context;
-use super::deployment::ANSWERS_WITHIN;
 use super::outcome::Outcome;
-use super::{services, verify_alert};
+use super::verify_alert;
 use crate::drill::alertmanager_log;
 use crate::error::{Error, Exit, Result};
 use crate::provider;
-use crate::remote::Remote;
+use crate::remote::{ANSWERS_WITHIN, Remote};
 use crate::report::duration;
+use crate::services;
 use crate::spec::load;
 use crate::verify::{
     MessageChannels, ReceiverResult, ReceiverTest, ReceiverVerdict, Services, Witness, test_receivers,

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::client::{GrafanaClient, TAG};
 use crate::error::{Error, Result};
+use crate::event::Events;
 
 /// Timeout of one write. It is short, since nothing depends on an annotation.
 const WITHIN: Duration = Duration::from_secs(10);
@@ -64,5 +65,16 @@ impl GrafanaClient {
             Error::failed(format!("grafana did not save an annotation within {} s", WITHIN.as_secs()))
         })??;
         if answer.is_success() { Ok(()) } else { Err(self.refusal(&answer, "save an annotation")) }
+    }
+
+    /// Writes annotations one after another. Nothing depends on them: stops with a warning at the first that cannot be
+    /// written. The others would fail, too, and a refused login is not repeated.
+    pub async fn annotate_all(&self, annotations: &[Annotation], events: &Events) {
+        for annotation in annotations {
+            if let Err(error) = self.annotate(annotation).await {
+                events.warn(format!("no annotation in Grafana: {error}"));
+                return;
+            }
+        }
     }
 }

@@ -15,9 +15,13 @@ mod dashboard;
 mod data_source;
 mod desired;
 mod document;
+mod drift_copy;
+mod external_instance;
 mod folder;
+mod grafana_diff;
 mod grafana_state;
 mod history;
+mod local_secrets;
 mod object_change;
 mod orphaned_dashboards;
 pub mod panels;
@@ -26,6 +30,7 @@ mod remote_dashboard;
 mod residue;
 mod resource;
 mod schema;
+mod session;
 mod sync;
 mod version;
 
@@ -35,12 +40,23 @@ pub use client::GrafanaClient;
 pub use dashboard::Dashboard;
 pub use data_source::DataSource;
 pub use desired::Desired;
+pub use drift_copy::{copy_place, spare};
+pub use external_instance::ExternalInstance;
 pub use folder::{FOLDER_UID, Folder, FoundFolder};
+pub use grafana_diff::{GrafanaDiff, WantedDashboards, compare, desired};
 pub use grafana_state::GrafanaState;
 pub use object_change::Ask;
 pub use orphaned_dashboards::OrphanedDashboard;
 pub use query::{Answered, Frames, NamedSource, PanelQuery};
 pub use remote_dashboard::{Drift, FoundDashboard};
 pub use residue::GrafanaResidue;
+pub use session::{GrafanaAccess, Writers};
 
 pub use crate::spec::DATA_SOURCE_UID;
+
+/// The port of monctl's own Grafana on the loopback of the monitoring host.
+pub const PORT: u16 = 3000;
+/// Its unit.
+pub const UNIT: &str = "monctl-grafana.service";
+/// The administrator's password on the monitoring host, read by Grafana at its first start.
+pub const PASSWORD_FILE: &str = "/etc/monctl/grafana/admin-password";

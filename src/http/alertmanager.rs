@@ -10,6 +10,9 @@ use serde_json::{Value, json};
 use super::{Client, Endpoint};
 use crate::error::{Error, Result};
 
+/// Its port on the loopback of the monitoring host.
+pub const PORT: u16 = 9093;
+
 /// A client of one Alertmanager.
 #[derive(Debug, Clone)]
 pub struct Alertmanager(Client);

@@ -10,6 +10,9 @@ use tokio::time::{Instant, sleep};
 use super::{Answer, Client, Endpoint};
 use crate::error::{Error, Result};
 
+/// Its port on the loopback of the monitoring host.
+pub const PORT: u16 = 9090;
+
 /// Prometheus' discovery settles within this time after a start or a reload.
 pub const DISCOVERY_SETTLES_WITHIN: Duration = Duration::from_secs(12);
 /// The pause between two requests while it does.

@@ -6,7 +6,7 @@ use crate::spec::{Catalogue, Counts, GROUP_INTERVAL, HOST_DOWN, Monitoring, Spec
 
 /// The intervals of a spec.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct RuleIntervals {
+pub struct RuleIntervals {
     /// Between two scrapes of a target.
     pub scrape: PromDuration,
     /// Between two evaluations of a rule.
@@ -23,6 +23,7 @@ const SCRAPES: u64 = 4;
 const TURNS: u64 = 3;
 
 impl RuleIntervals {
+    /// The intervals of a spec.
     pub fn of(spec: &Spec) -> Self {
         let usual = Self::of_monitoring(&spec.monitoring);
         let host_down = spec.alerts.get(HOST_DOWN).and_then(|alert| alert.hold);

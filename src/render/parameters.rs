@@ -7,18 +7,25 @@ use crate::spec::{Alert, CatalogueAlert};
 
 /// The parameters of one catalogue alert in one spec.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Parameters {
+pub struct Parameters {
+    /// The threshold, in the unit of the catalogue's entry.
     pub above: Option<f64>,
+    /// The range of its rates.
     pub window: PromDuration,
+    /// How far ahead a predictive alert looks.
     pub within: Option<PromDuration>,
+    /// The least requests per second that count as traffic.
     pub traffic: Option<f64>,
+    /// `for`: how long the expression must hold.
     pub hold: PromDuration,
     /// How long the last value of a gauge counts without a new sample; none if the alert does not use it.
     pub memory: Option<PromDuration>,
+    /// The scrape interval.
     pub scrape: PromDuration,
 }
 
 impl Parameters {
+    /// The spec's parameters, or else the catalogue's defaults.
     pub fn of(alert: &Alert, entry: &CatalogueAlert, pace: &RuleIntervals) -> Self {
         let least = pace.least_window(entry.counts);
         let usual = entry.window.map_or(least, |window| window.max(least));

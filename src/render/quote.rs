@@ -5,7 +5,7 @@ use crate::spec::fits_environment;
 
 /// A double-quoted YAML scalar, the same text to every YAML reader. Characters that YAML does not allow
 /// unescaped, and those that readers treat as line breaks, are escaped.
-pub(super) fn yaml(text: &str) -> String {
+pub fn yaml(text: &str) -> String {
     let mut quoted = String::with_capacity(text.len() + 2);
     quoted.push('"');
     for c in text.chars() {

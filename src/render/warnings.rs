@@ -1,7 +1,6 @@
 //! Warnings about a valid spec that most likely does not do what the user wants.
 
 use super::intervals::RuleIntervals;
-use super::rule_tests::rule_tests;
 use crate::spec::{
     Alert, AlertName, HOST_DOWN, HostPort, Loaded, Metrics, PromqlFault, Spec, TARGET_MISSING, TargetScheme,
     is_template, metrics_of, promql_fault,
@@ -25,24 +24,7 @@ fn about(spec: &Spec, has: impl Fn(&str) -> bool) -> Vec<String> {
     };
     let of_alerts = spec.alerts.iter().flat_map(|(name, alert)| alert.each().map(move |rule| (name, rule)));
     let of_alerts = of_alerts.flat_map(of_alert).flatten();
-    of_alerts.chain(untested(spec)).chain(unwatched_targets(spec)).chain(secrets_in_clear(spec)).collect()
-}
-
-/// Catalogue alerts without a test that they fire: with such parameters they may never be able to.
-fn untested(spec: &Spec) -> Vec<String> {
-    // A broken file of the catalogue is reported where the tests are written.
-    let Ok(tests) = rule_tests(spec) else { return Vec::new() };
-    let is_tested = |name: &AlertName| tests.iter().any(|tests| tests.alert == name.as_str());
-    let of_catalogue =
-        spec.alerts.iter().filter(|(name, alert)| spec.catalogue.entry(name.as_str(), alert).is_some());
-    let names = of_catalogue.map(|(name, _)| name).filter(|name| !is_tested(name));
-    let warning = |name| {
-        format!(
-            "`{name}` has no rule tests: with these parameters it may never fire; try a lower `above`, a longer `window` or a \
-             shorter `for`"
-        )
-    };
-    names.map(warning).collect()
+    of_alerts.chain(unwatched_targets(spec)).chain(secrets_in_clear(spec)).collect()
 }
 
 /// Scrape targets of the user's own that no alert is about.
@@ -197,21 +179,6 @@ mod tests {
         let found = warnings(&spec);
         assert!(found[0].contains("`PROMETHEUS_EXPORT_MIGRATIONS = True`"), "{found:?}");
         assert_eq!(about(&spec, |setting| setting == "PROMETHEUS_EXPORT_MIGRATIONS"), [""; 0]);
-    }
-
-    #[test]
-    fn an_alert_that_may_never_fire_is_warned_of_and_has_no_tests() {
-        let mut spec = spec(None, None, 15);
-        let above = |above| Alert { above: Some(above), ..Alert::default() };
-        spec.alerts = [("PrometheusRestarted".parse().unwrap(), above(5000.0))].into();
-        assert!(
-            warnings(&spec)[0].starts_with("`PrometheusRestarted` has no rule tests"),
-            "{:?}",
-            warnings(&spec)
-        );
-        assert_eq!(rule_tests(&spec).unwrap(), []);
-        spec.alerts = [("PrometheusRestarted".parse().unwrap(), above(2.0))].into();
-        assert_eq!(warnings(&spec), [""; 0]);
     }
 
     #[test]

@@ -10,18 +10,21 @@ const FOUNDATION: [&str; 10] =
     ["bounded", "cancel", "digest", "duration", "error", "event", "host", "own_files", "retry", "secret"];
 
 /// Each room and the rooms that it may import from. An unused permission is an error, too.
-const ROOMS: [(&str, &[&str]); 22] = [
+const ROOMS: [(&str, &[&str]); 26] = [
     ("integrations", &[]),
     ("promql", &[]),
     ("spec", &["integrations", "promql"]),
     ("init", &["spec"]),
     ("report", &[]),
     ("render", &["integrations", "spec"]),
+    ("rule_tests", &["spec", "render"]),
     ("playbook", &["integrations", "spec"]),
     ("project", &["spec", "playbook"]),
     ("http", &[]),
     ("grafana", &["promql", "spec", "http"]),
     ("remote", &["playbook"]),
+    ("services", &["http", "remote"]),
+    ("screenshots", &["http"]),
     ("plan", &["spec", "playbook"]),
     ("provider", &["spec", "playbook", "plan", "remote", "http"]),
     ("apply", &["spec", "playbook", "plan", "provider", "remote", "http"]),
@@ -33,10 +36,38 @@ const ROOMS: [(&str, &[&str]); 22] = [
     ("drill", &["promql", "spec", "http", "remote", "timing"]),
     ("verify", &["promql", "spec", "http", "remote", "timing", "drill"]),
     (
+        "converge",
+        &[
+            "spec", "render", "playbook", "project", "plan", "provider", "remote", "http", "grafana",
+            "apply", "verify",
+        ],
+    ),
+    (
         "commands",
         &[
-            "promql", "spec", "init", "render", "playbook", "project", "plan", "provider", "remote", "http",
-            "grafana", "apply", "timing", "lint", "explain", "drill", "verify", "report", "cli",
+            "promql",
+            "spec",
+            "init",
+            "render",
+            "rule_tests",
+            "playbook",
+            "project",
+            "plan",
+            "provider",
+            "remote",
+            "http",
+            "services",
+            "grafana",
+            "screenshots",
+            "apply",
+            "converge",
+            "timing",
+            "lint",
+            "explain",
+            "drill",
+            "verify",
+            "report",
+            "cli",
         ],
     ),
 ];
@@ -54,11 +85,11 @@ const HOMES: [(&str, &[&str]); 12] = [
     ("toml", &["project"]),
     ("include_dir", &["integrations", "render"]),
     ("tar", &["playbook"]),
-    ("flate2", &["playbook", "commands"]),
+    ("flate2", &["playbook", "screenshots"]),
 ];
 
 /// Rooms that only compute, and what they therefore never use.
-const PURE: [&str; 5] = ["promql", "playbook", "plan", "timing", "explain"];
+const PURE: [&str; 6] = ["promql", "playbook", "plan", "rule_tests", "timing", "explain"];
 const WORLD: [&str; 8] = [
     "std::env",
     "std::fs",

@@ -1,5 +1,5 @@
 //! The rule tests of a catalogue alert as data: how a fault of a given size shows in metrics, and what must and
-//! must not make the alert fire. `render/rule_tests/` turns it into cases for promtool.
+//! must not make the alert fire. `rule_tests/` turns it into cases for promtool.
 
 use std::collections::BTreeMap;
 

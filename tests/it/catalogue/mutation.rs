@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use monctl::render::{RuleTests, rule_tests, rules};
+use monctl::render::rules;
+use monctl::rule_tests::{RuleTests, rule_tests};
 
 use super::all;
 use super::judge::{Trial, judge};

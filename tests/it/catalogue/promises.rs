@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use monctl::render::{Rule, rule_tests, rules};
+use monctl::render::{Rule, rules};
+use monctl::rule_tests::rule_tests;
 use monctl::spec::Spec;
 
 use super::judge::{Trial, judge};

@@ -5,7 +5,6 @@ mod usual;
 
 use std::collections::BTreeSet;
 
-use super::super::rules::Rule;
 use super::group::{Check, TestGroup};
 use super::numbers::Numbers;
 use super::scenario::{Actor, Labelled, Scenario};
@@ -13,6 +12,7 @@ use super::setup::{Setup, shown};
 use super::texts::{Texts, filled, is_steady};
 use super::time::TestMillis;
 use crate::host::Role;
+use crate::render::Rule;
 use crate::spec::{Scraped, Series, Usual};
 
 /// A trial, the tested rule, and their data.
@@ -21,7 +21,6 @@ pub(super) struct RuleTrial<'a> {
     pub setup: Setup<'a>,
     /// The metrics that the alert needs to fire.
     pub needs: &'a [String],
-    /// The path of the application's metrics.
     /// What is scraped.
     pub target: Option<&'a Scraped<'a>>,
     /// Whether the parameters are the catalogue's, with which arithmetic at the threshold is exact.

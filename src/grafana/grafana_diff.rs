@@ -1,38 +1,32 @@
-//! Grafana in `plan`, `up` and `status`: the changes to make, in monctl's own Grafana or in an existing one.
+//! The desired content of a project's Grafana, monctl's own or an existing one, compared with its current content.
 
-mod drift;
-mod external_instance;
-mod local_secrets;
-mod session;
-
-pub(super) use drift::{action, left_alone, spare};
-pub(super) use external_instance::ExternalInstance;
-use local_secrets::KeptSecret;
-pub(super) use session::GrafanaAccess;
-
-use super::dashboards::WantedDashboards;
+use super::change::{GrafanaChange, diff};
+use super::client::GrafanaClient;
+use super::dashboard::Dashboard;
+use super::data_source::DataSource;
+use super::desired::Desired;
+use super::folder::Folder;
 use crate::error::{Error, Result};
-use crate::grafana::{DATA_SOURCE_UID, DataSource, Desired, GrafanaChange, GrafanaClient, diff};
-use crate::playbook::Facts;
-use crate::spec::{self, ExistingData, OnDrift, Spec};
+use crate::spec::{self, DATA_SOURCE_UID, ExistingData, OnDrift, Spec};
 
-/// The port of monctl's own Grafana on the monitoring host's loopback.
-pub(super) const PORT: u16 = 3000;
 /// The address of Prometheus for monctl's own Grafana.
 const PROMETHEUS: &str = "http://127.0.0.1:9090";
-/// The unit.
-pub(super) const UNIT: &str = "monctl-grafana.service";
-/// The administrator's password on the monitoring host, read by Grafana at its first start.
-pub(super) const PASSWORD_FILE: &str = "/etc/monctl/grafana/admin-password";
 
-/// Whether Grafana runs on a host with these facts.
-pub(super) fn runs(facts: &Facts) -> bool {
-    facts.units.get(UNIT).is_some_and(|unit| unit.active == "active")
+/// The dashboards of a project, and those of its spec that are unavailable now.
+#[derive(Debug, Default)]
+pub struct WantedDashboards {
+    /// monctl's own and the user's.
+    pub dashboards: Vec<Dashboard>,
+    /// The folders of the user's dashboards.
+    pub folders: Vec<Folder>,
+    /// Why published dashboards cannot be downloaded. Nothing else depends on them.
+    pub missing: Vec<Error>,
 }
 
 /// The changes to make in a Grafana, and the ones to leave out.
 #[derive(Debug, Default)]
-pub(super) struct GrafanaDiff {
+pub struct GrafanaDiff {
+    /// The changes to make.
     pub changes: Vec<GrafanaChange>,
     /// Differences that a person made, if the spec says to keep them.
     pub kept: Vec<GrafanaChange>,
@@ -42,11 +36,7 @@ pub(super) struct GrafanaDiff {
 ///
 /// # Errors
 /// When Grafana refuses or does not answer; in an existing one, also if another dashboard is in the way.
-pub(super) async fn compare(
-    client: &GrafanaClient,
-    desired: &Desired,
-    spec: &spec::Grafana,
-) -> Result<GrafanaDiff> {
+pub async fn compare(client: &GrafanaClient, desired: &Desired, spec: &spec::Grafana) -> Result<GrafanaDiff> {
     let existing = spec.existing();
     if let Some(ExistingData::Theirs(uid)) = existing.map(|existing| existing.data) {
         client.check_data_source(uid).await?;
@@ -77,7 +67,7 @@ async fn check_moved(client: &GrafanaClient, changes: &[GrafanaChange]) -> Resul
 
 /// The desired content of Grafana. Other dashboards are not removed if some of the spec's are unavailable now, nor in
 /// an existing Grafana: another project may share the folder, and its dashboards look the same.
-pub(super) fn desired(spec: &Spec, wanted: WantedDashboards) -> Desired {
+pub fn desired(spec: &Spec, wanted: WantedDashboards) -> Desired {
     let interval = spec.monitoring.scrape_interval.to_string();
     let existing = spec.grafana.existing();
     let data_source = match existing.map(|existing| existing.data) {

@@ -16,12 +16,10 @@ use self::clock::Clock;
 use self::group::TestGroup;
 use self::setup::Setup;
 use self::stage::RuleTrial;
-use super::intervals::RuleIntervals;
-use super::parameters::Parameters;
-use super::rules::{Rule, rules};
 use crate::duration::PromDuration;
 use crate::error::{Error, Result};
-use crate::spec::{Alert, CatalogueAlert, Scraped, Spec};
+use crate::render::{Parameters, Rule, RuleIntervals, rules};
+use crate::spec::{Alert, AlertName, CatalogueAlert, Scraped, Spec};
 
 /// The tests of one alert: one file for promtool.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,6 +75,23 @@ pub fn rule_tests(spec: &Spec) -> Result<Vec<RuleTests>> {
     });
     let tests = known.map(|(rule, alert, entry)| of_rule(spec, rule, alert, entry));
     tests.filter_map(Result::transpose).collect()
+}
+
+/// Warnings about the catalogue alerts without a test that they fire: with such parameters they may never be able to.
+pub fn warnings(spec: &Spec) -> Vec<String> {
+    // A broken file of the catalogue is reported where the tests are written.
+    let Ok(tests) = rule_tests(spec) else { return Vec::new() };
+    let is_tested = |name: &AlertName| tests.iter().any(|tests| tests.alert == name.as_str());
+    let of_catalogue =
+        spec.alerts.iter().filter(|(name, alert)| spec.catalogue.entry(name.as_str(), alert).is_some());
+    let names = of_catalogue.map(|(name, _)| name).filter(|name| !is_tested(name));
+    let warning = |name| {
+        format!(
+            "`{name}` has no rule tests: with these parameters it may never fire; try a lower `above`, a longer `window` or a \
+             shorter `for`"
+        )
+    };
+    names.map(warning).collect()
 }
 
 fn of_rule(spec: &Spec, rule: &Rule, alert: &Alert, entry: &CatalogueAlert) -> Result<Option<RuleTests>> {
@@ -138,5 +153,27 @@ impl Stages<'_> {
 
     fn stage<'a>(&'a self, setup: Setup<'a>, target: Option<&'a Scraped<'a>>, exact: bool) -> RuleTrial<'a> {
         RuleTrial { rule: self.rule, setup, needs: &self.entry.needs, target, exact }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_alert_that_may_never_fire_is_warned_of_and_has_no_tests() {
+        let with_threshold = |above| -> Spec {
+            serde_json::from_value(serde_json::json!({
+                "version": 1, "project": "web", "provider": "local",
+                "app": {"path": ".", "wsgi": "web.wsgi"}, "notify": {"capture": {}},
+                "alerts": {"PrometheusRestarted": {"above": above}},
+            }))
+            .unwrap()
+        };
+        let too_many = with_threshold(5000.0);
+        assert_eq!(rule_tests(&too_many).unwrap(), []);
+        let found = warnings(&too_many);
+        assert!(found[0].starts_with("`PrometheusRestarted` has no rule tests"), "{found:?}");
+        assert_eq!(warnings(&with_threshold(2.0)), [""; 0]);
     }
 }

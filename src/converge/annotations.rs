@@ -1,35 +1,19 @@
-//! Annotations in Grafana about what a run did. Nothing depends on them: one that cannot be written is a warning.
+//! What Grafana's annotations say of a run.
 
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
 use crate::apply::HostResult;
-use crate::event::Events;
-use crate::grafana::{Annotation, GrafanaClient, Occasion};
+use crate::grafana::{Annotation, Occasion};
 use crate::host::{HostName, Role};
 use crate::verify::Proof;
 
 /// Steps that deploy another version of the application or of its dependencies.
 const DEPLOYING: [&str; 3] = ["python", "venv", "app"];
 
-/// Writes annotations one after another. Stops with a warning at the first that cannot be written: the others would
-/// fail, too, and a refused login is not repeated.
-pub(super) async fn write(client: &GrafanaClient, annotations: &[Annotation], events: &Events) {
-    for annotation in annotations {
-        if let Err(error) = client.annotate(annotation).await {
-            events.warn(format!("no annotation in Grafana: {error}"));
-            return;
-        }
-    }
-}
-
 /// What `up` did, from the steps of all hosts: a deployment, a change of the configuration, or both.
-pub(super) fn of_up(
-    results: &BTreeMap<HostName, HostResult>,
-    begin: Timestamp,
-    end: Timestamp,
-) -> Vec<Annotation> {
+pub fn of_up(results: &BTreeMap<HostName, HostResult>, begin: Timestamp, end: Timestamp) -> Vec<Annotation> {
     let steps = |deploying: bool| {
         let of_host = move |(host, result): (&HostName, &HostResult)| {
             let counts = |step: &str| (host.role() == Role::APP && DEPLOYING.contains(&step)) == deploying;
@@ -49,7 +33,7 @@ pub(super) fn of_up(
 }
 
 /// A drill, from the fault to the last stage that was observed.
-pub(super) fn of_drill(proof: &Proof) -> Annotation {
+pub fn of_drill(proof: &Proof) -> Annotation {
     let verdict = match &proof.diagnosis {
         None => "proven".to_owned(),
         Some(_) if proof.lost => "not observed to its end".to_owned(),

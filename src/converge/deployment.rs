@@ -4,24 +4,21 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-use super::context::Context;
-use super::grafana::GrafanaAccess;
-use super::{dashboards, grafana};
+use super::dashboards;
+use super::grafana_actions::{action, grafana_runs, left_alone};
 use crate::apply::{self, Connected};
 use crate::error::{Error, Exit, Result};
 use crate::event::Events;
-use crate::grafana::Desired;
+use crate::grafana::{self, Desired, GrafanaAccess};
 use crate::host::{HostName, Machine, Role};
 use crate::plan::{HostPlan, Plan};
 use crate::playbook::{Facts, File, Inputs, Playbook, Release, Requirements, Tree};
 use crate::project;
 use crate::provider::{self, Observed, Provider};
+use crate::remote::ANSWERS_WITHIN;
 use crate::render::{Addresses, Bundle};
 use crate::secret::{KnownSecrets, Secret};
 use crate::spec::{BaseUrl, Loaded, Secrets, load};
-
-/// A running machine answers at once, unless it has just been started.
-pub(super) const ANSWERS_WITHIN: Duration = Duration::from_secs(20);
 
 /// Time limit for a running Grafana to answer.
 const GRAFANA_ANSWERS_WITHIN: Duration = Duration::from_secs(10);
@@ -30,8 +27,10 @@ const GRAFANA_ANSWERS_WITHIN: Duration = Duration::from_secs(10);
 const ADDED_REQUIREMENTS: &str = "app/requirements.txt";
 
 /// A spec with everything that it refers to, and the provider of its machines.
-pub(super) struct Deployment {
+pub struct Deployment {
+    /// The spec and the folder that its paths are relative to.
     pub loaded: Loaded,
+    /// The provider of its machines.
     pub provider: Box<dyn Provider>,
     secrets: Secrets,
     /// Secrets that are masked in all output.
@@ -53,7 +52,8 @@ pub(super) struct Deployment {
 }
 
 /// The observed state, and the plan.
-pub(super) struct Look {
+pub struct Look {
+    /// What differs.
     pub plan: Plan,
     /// What the steps of each role refer to, as far as addresses are known.
     pub inputs: BTreeMap<Role, Inputs>,
@@ -64,13 +64,17 @@ pub(super) struct Look {
 }
 
 impl Deployment {
-    /// Reads the spec, its secrets, the application's folder, the catalogue and all dashboards. Changes nothing.
-    pub async fn load(context: &Context) -> Result<Self> {
-        let loaded = load(&context.spec)?;
+    /// Reads the spec, its secrets, the application's folder, the catalogue and all dashboards. Changes nothing. Adds the
+    /// secrets to the `known` ones, which are masked in all output.
+    ///
+    /// # Errors
+    /// When one of them is invalid or missing.
+    pub async fn load(spec: &Path, events: &Events, known: &KnownSecrets) -> Result<Self> {
+        let loaded = load(spec)?;
         let secrets = Secrets::resolve(&loaded)?;
-        secrets.values().for_each(|secret| context.secrets.add(secret));
+        secrets.values().for_each(|secret| known.add(secret));
         let spec = &loaded.spec;
-        let provider = provider::of(&loaded, &context.events).await?;
+        let provider = provider::of(&loaded, events).await?;
         let dashboards = dashboards::wanted(&loaded).await?;
         let bundle = Bundle::render(spec, &Addresses::default())?;
         let added = bundle.get(ADDED_REQUIREMENTS).map(|content| content.masked().into_owned());
@@ -83,10 +87,10 @@ impl Deployment {
             }
             None => Default::default(),
         };
-        notices.warnings.iter().for_each(|warning| context.events.warn(warning.clone()));
+        notices.warnings.iter().for_each(|warning| events.warn(warning.clone()));
         let first_password = Secret::random()?;
-        let access = GrafanaAccess::with(&loaded, &*provider, &secrets)?;
-        access.password()?.iter().chain([&first_password]).for_each(|secret| context.secrets.add(secret));
+        let access = GrafanaAccess::with(&loaded, provider.folder(), &secrets)?;
+        access.password()?.iter().chain([&first_password]).for_each(|secret| known.add(secret));
         Ok(Self {
             releases: project::releases(&loaded)?,
             tree,
@@ -94,7 +98,7 @@ impl Deployment {
             requirements,
             access,
             first_password,
-            known: context.secrets.clone(),
+            known: known.clone(),
             unavailable: dashboards.missing.iter().map(Error::in_one_line).collect(),
             grafana: grafana::desired(spec, dashboards),
             secrets,
@@ -104,6 +108,9 @@ impl Deployment {
     }
 
     /// Keeps a copy of Grafana's password on this computer.
+    ///
+    /// # Errors
+    /// When it cannot be written.
     pub fn keep_password(&self) -> Result<()> {
         self.access.keep(Some(&self.first_password))
     }
@@ -137,6 +144,9 @@ impl Deployment {
     }
 
     /// What the steps of each role refer to. Only the `app` role has the application.
+    ///
+    /// # Errors
+    /// When a file cannot be rendered, or the kept password of Grafana cannot be read.
     pub fn inputs_of_roles(&self, machines: &[Machine]) -> Result<BTreeMap<Role, Inputs>> {
         let spec = &self.loaded.spec;
         let bundle = Bundle::render(spec, &machines.iter().collect())?;
@@ -162,6 +172,9 @@ impl Deployment {
     }
 
     /// Observes the running hosts, and plans for all hosts of the spec.
+    ///
+    /// # Errors
+    /// When the provider or a playbook refuses; hosts that do not answer are part of the [`Look`].
     pub async fn look(&mut self, observed: &Observed, events: &Events) -> Result<Look> {
         let machines = observed.running();
         let inputs = self.inputs_of_roles(&machines)?;
@@ -229,15 +242,15 @@ impl Deployment {
             look.hosts.get(&HostName::MONITORING),
         ) {
             (Some(guest), _) => guest,
-            (None, Some(monitoring)) if grafana::runs(&monitoring.facts) => {
+            (None, Some(monitoring)) if grafana_runs(&monitoring.facts) => {
                 let socket = monitoring.remote.forward(grafana::PORT);
                 self.access.client(socket, GRAFANA_ANSWERS_WITHIN).await?
             }
             (None, _) => return Ok(()),
         };
         let found = grafana::compare(&client, &self.grafana, &self.loaded.spec.grafana).await?;
-        look.plan.grafana = found.changes.iter().map(grafana::action).collect();
-        look.plan.kept = found.kept.iter().map(grafana::left_alone).collect();
+        look.plan.grafana = found.changes.iter().map(action).collect();
+        look.plan.kept = found.kept.iter().map(left_alone).collect();
         Ok(())
     }
 

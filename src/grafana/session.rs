@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use super::KeptSecret;
+use super::change::GrafanaChange;
+use super::client::GrafanaClient;
+use super::local_secrets::KeptSecret;
+use super::object_change::Ask;
 use crate::error::{Error, Result};
 use crate::event::Events;
-use crate::grafana::{Ask, GrafanaChange, GrafanaClient};
-use crate::provider::Provider;
 use crate::secret::Secret;
 use crate::spec::{Loaded, SecretName, Secrets};
 
@@ -18,7 +19,7 @@ const USER: &str = "admin";
 
 /// Access to the project's Grafana for the duration of a command.
 #[derive(Debug)]
-pub(in crate::commands) struct GrafanaAccess {
+pub struct GrafanaAccess {
     whose: Whose,
     /// The error of a login that was refused.
     refused: OnceLock<String>,
@@ -38,27 +39,28 @@ enum Whose {
 }
 
 impl GrafanaAccess {
-    /// Resolves the token of an existing Grafana; sends no request yet.
+    /// Access with the secrets that are kept in `folder`, the project's on this computer. Resolves the token of an
+    /// existing Grafana; sends no request yet.
     ///
     /// # Errors
     /// When the token's reference cannot be resolved.
-    pub fn of(loaded: &Loaded, provider: &dyn Provider) -> Result<Self> {
-        Self::new(loaded, provider, || Secrets::resolve_one(loaded, &SecretName::GrafanaToken))
+    pub fn of(loaded: &Loaded, folder: PathBuf) -> Result<Self> {
+        Self::new(loaded, folder, || Secrets::resolve_one(loaded, &SecretName::GrafanaToken))
     }
 
     /// The same, with secrets of the spec that are already resolved.
     ///
     /// # Errors
     /// When no HTTP client can be set up.
-    pub fn with(loaded: &Loaded, provider: &dyn Provider, secrets: &Secrets) -> Result<Self> {
+    pub fn with(loaded: &Loaded, folder: PathBuf, secrets: &Secrets) -> Result<Self> {
         // Loading the spec has checked that there is a token if one is needed.
         let token = || Ok(secrets.get(&SecretName::GrafanaToken).cloned().unwrap_or_else(|| Secret::new("")));
-        Self::new(loaded, provider, token)
+        Self::new(loaded, folder, token)
     }
 
-    fn new(loaded: &Loaded, provider: &dyn Provider, token: impl FnOnce() -> Result<Secret>) -> Result<Self> {
+    fn new(loaded: &Loaded, folder: PathBuf, token: impl FnOnce() -> Result<Secret>) -> Result<Self> {
         let whose = match loaded.spec.grafana.existing() {
-            None => Whose::Ours { folder: provider.folder(), learned: OnceLock::new() },
+            None => Whose::Ours { folder, learned: OnceLock::new() },
             Some(existing) => Whose::Theirs(GrafanaClient::existing(existing.url, token()?)?),
         };
         Ok(Self { whose, refused: OnceLock::new() })
@@ -265,7 +267,8 @@ impl GrafanaAccess {
 
 /// The clients for changes: the token's account, and the administrator of monctl's own Grafana for the rest.
 #[derive(Debug)]
-pub(in crate::commands) struct Writers<'a> {
+pub struct Writers<'a> {
+    /// The client for daily work.
     pub daily: GrafanaClient,
     access: &'a GrafanaAccess,
     /// The socket of monctl's own Grafana.
@@ -303,7 +306,6 @@ mod tests {
     use tokio::net::UnixListener;
 
     use super::*;
-    use crate::commands::annotations;
     use crate::grafana::{Annotation, Occasion};
 
     /// A Grafana with one password and no token, which records the passwords that it receives.
@@ -416,7 +418,7 @@ mod tests {
         let at = jiff::Timestamp::UNIX_EPOCH;
         let one = |occasion| Annotation { occasion, text: "x".into(), begin: at, end: at };
         let both = [one(Occasion::Deployment), one(Occasion::Configuration)];
-        annotations::write(&client, &both, &Events::channel().0).await;
+        client.annotate_all(&both, &Events::channel().0).await;
         assert_eq!(stub.wrong().len(), 1);
     }
 }

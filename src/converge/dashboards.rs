@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use crate::bounded::read_text;
 use crate::digest::Sha256;
 use crate::error::{Error, Result};
-use crate::grafana::{Dashboard, FOLDER_UID, Folder};
+use crate::grafana::{Dashboard, FOLDER_UID, Folder, WantedDashboards};
 use crate::http::download;
 use crate::project::Exported;
 use crate::render;
@@ -17,21 +17,11 @@ use crate::spec::{DashboardSource, Loaded, OwnDashboard, Spec};
 /// Server of published dashboards.
 const PUBLISHED_AT: &str = "https://grafana.com";
 
-/// The dashboards, and those of the spec that are unavailable now.
-#[derive(Debug, Default)]
-pub(super) struct WantedDashboards {
-    pub dashboards: Vec<Dashboard>,
-    /// The folders of the user's dashboards.
-    pub folders: Vec<Folder>,
-    /// Why published dashboards cannot be downloaded. Nothing else depends on them.
-    pub missing: Vec<Error>,
-}
-
 /// Reads all dashboards.
 ///
 /// # Errors
 /// When one is invalid, differs from the pinned one, or conflicts with another one. Nothing was changed then.
-pub(super) async fn wanted(loaded: &Loaded) -> Result<WantedDashboards> {
+pub async fn wanted(loaded: &Loaded) -> Result<WantedDashboards> {
     let mut wanted = WantedDashboards::default();
     let mut names = Vec::new();
     for (name, dashboard) in ours(&loaded.spec)? {
@@ -64,7 +54,7 @@ pub(super) async fn wanted(loaded: &Loaded) -> Result<WantedDashboards> {
 ///
 /// # Errors
 /// When one of monctl's files is invalid, which a test excludes.
-pub(super) fn ours(spec: &Spec) -> Result<Vec<(String, Dashboard)>> {
+pub fn ours(spec: &Spec) -> Result<Vec<(String, Dashboard)>> {
     let dashboards = render::dashboards(spec)?.into_iter();
     dashboards
         .map(|(name, document)| {
@@ -72,6 +62,18 @@ pub(super) fn ours(spec: &Spec) -> Result<Vec<(String, Dashboard)>> {
             Ok((name, dashboard))
         })
         .collect()
+}
+
+/// All dashboards, or monctl's own alone if one of the user's is invalid.
+///
+/// # Errors
+/// As [`ours`].
+pub async fn readable(loaded: &Loaded) -> Result<WantedDashboards> {
+    if let Ok(wanted) = wanted(loaded).await {
+        return Ok(wanted);
+    }
+    let dashboards = ours(&loaded.spec)?.into_iter().map(|(_, dashboard)| dashboard).collect();
+    Ok(WantedDashboards { dashboards, ..WantedDashboards::default() })
 }
 
 /// Reads one of the user's dashboards; the inner error is why it is unavailable now.

@@ -3,7 +3,7 @@
 use super::clock::shown;
 use super::texts::Texts;
 use super::time::TestMillis;
-use crate::render::quote;
+use crate::render::yaml_scalar;
 
 /// One case for promtool.
 #[derive(Debug, Clone, PartialEq)]
@@ -130,7 +130,7 @@ fn scalar(text: &str) -> String {
     if text.chars().all(|c| is_plain(c) && c != '\'') {
         return format!("'{text}'");
     }
-    quote::yaml(text)
+    yaml_scalar(text)
 }
 
 /// Words that some YAML parsers do not take for text.

@@ -1,15 +1,16 @@
 //! What `down` removes from an existing Grafana.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::client::GrafanaClient;
+use super::desired::Desired;
+use super::drift_copy;
+use super::grafana_diff::{WantedDashboards, desired};
+use super::residue::GrafanaResidue;
 use super::session::GrafanaAccess;
-use super::{desired, drift};
-use crate::commands::dashboards::{self, WantedDashboards};
 use crate::error::{Error, Result};
 use crate::event::Events;
-use crate::grafana::{Desired, GrafanaClient, GrafanaResidue};
-use crate::provider::Provider;
 use crate::spec::Loaded;
 
 /// Time limit for a running Grafana to answer.
@@ -17,30 +18,20 @@ const READY_WITHIN: Duration = Duration::from_secs(10);
 
 /// What monctl owns in an existing Grafana.
 #[derive(Debug)]
-pub(in crate::commands) struct ExternalInstance {
+pub struct ExternalInstance {
     client: GrafanaClient,
     desired: Desired,
     leftovers: GrafanaResidue,
 }
 
 impl ExternalInstance {
-    /// Queries it; `None` if the spec names no existing Grafana.
+    /// Queries it; `None` if the spec names no existing Grafana. `folder` is the project's on this computer.
     ///
     /// # Errors
     /// When it refuses the token or does not answer.
-    pub async fn look(loaded: &Loaded, provider: &dyn Provider) -> Result<Option<Self>> {
-        let Some(client) = GrafanaAccess::of(loaded, provider)?.external(READY_WITHIN).await? else {
+    pub async fn look(loaded: &Loaded, folder: PathBuf, wanted: WantedDashboards) -> Result<Option<Self>> {
+        let Some(client) = GrafanaAccess::of(loaded, folder)?.external(READY_WITHIN).await? else {
             return Ok(None);
-        };
-        // An invalid dashboard file of the user must not block the rest.
-        let wanted = if let Ok(wanted) = dashboards::wanted(loaded).await {
-            wanted
-        } else {
-            let ours = dashboards::ours(&loaded.spec)?.into_iter();
-            WantedDashboards {
-                dashboards: ours.map(|(_, dashboard)| dashboard).collect(),
-                ..WantedDashboards::default()
-            }
         };
         let desired = desired(&loaded.spec, wanted);
         let leftovers = client.residue(&desired).await?;
@@ -59,7 +50,7 @@ impl ExternalInstance {
     /// When something of monctl's still exists, or a copy cannot be kept; in that case nothing was removed.
     pub async fn take_back(self, base: &Path, events: &Events) -> Result<(Vec<String>, Option<String>)> {
         for changed in self.leftovers.drifts() {
-            let path = drift::copy(base, changed)?;
+            let path = drift_copy::copy(base, changed)?;
             events.note(format!("a copy of a changed dashboard is kept in `{}`", path.display()));
         }
         let (gone, errors) = self.client.take_back(&self.desired, &self.leftovers).await;

@@ -1,52 +1,22 @@
-//! Changes that people made to dashboards: how a plan shows them, and the copies that are kept beside the spec before a
-//! dashboard is restored.
+//! Changes that people made to dashboards: the copies that are kept beside the spec before a dashboard is restored.
 
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use super::local_secrets::unusable;
+use super::remote_dashboard::Drift;
 use crate::digest::Sha256;
 use crate::error::Result;
 use crate::event::Events;
-use crate::grafana::{Drift, GrafanaChange};
-use crate::plan::GrafanaAction;
 use crate::spec::OnDrift;
 
 /// The folder beside the spec.
 const FOLDER: &str = "grafana-drift";
 
-/// A change as a plan shows it.
-pub(in crate::commands) fn action(change: &GrafanaChange) -> GrafanaAction {
-    let mut why = change.reason().to_owned();
-    if let Some(effect) = effect(change) {
-        why = format!("{why}; {effect}");
-    }
-    if let Some(drift) = change.drift() {
-        why = format!("{why}; a copy is kept in `{FOLDER}/{}`", copy_name(&drift));
-    }
-    GrafanaAction { sign: change.sign(), what: change.subject(), why }
-}
-
-/// What a change does to an existing object, if its reason alone does not show it.
-fn effect(change: &GrafanaChange) -> Option<&'static str> {
-    match change {
-        _ if change.is_new() => None,
-        GrafanaChange::DataSource(_) => Some("these are set to the values of the spec; its secrets stay"),
-        GrafanaChange::Folder(_) => Some("its name is restored"),
-        GrafanaChange::OrphanedDashboard(_) => Some("it is deleted"),
-        GrafanaChange::Dashboard(_) => None,
-    }
-}
-
-/// A difference that is kept, as a plan shows it.
-pub(in crate::commands) fn left_alone(change: &GrafanaChange) -> GrafanaAction {
-    GrafanaAction { sign: '=', what: change.subject(), why: change.reason().to_owned() }
-}
-
 /// Handles a person's work that a change would undo: leaves it, or first keeps a copy in a folder beside the spec. If
 /// no copy can be kept, the dashboard is left as it is, with an error.
-pub(in crate::commands) fn spare<'a>(
+pub fn spare<'a>(
     base: &'a Path,
     on_drift: OnDrift,
     events: &'a Events,
@@ -63,10 +33,15 @@ pub(in crate::commands) fn spare<'a>(
     }
 }
 
+/// The place of a copy, relative to the folder of the spec.
+pub fn copy_place(drift: &Drift) -> String {
+    format!("{FOLDER}/{}", copy_name(drift))
+}
+
 /// Writes a copy, never over another file: a new Grafana restarts its version numbers, so the name also contains the
 /// content's digest. The same content is kept once; a file with other content (truncated or edited) is an error.
 pub(super) fn copy(base: &Path, drift: &Drift) -> Result<PathBuf> {
-    let path = base.join(FOLDER).join(copy_name(drift));
+    let path = base.join(copy_place(drift));
     let write = || {
         fs::create_dir_all(base.join(FOLDER))?;
         match File::create_new(&path) {

@@ -6,8 +6,7 @@ use super::numbers::Numbers;
 use super::texts::is_steady;
 use super::time::TestMillis;
 use crate::duration::PromDuration;
-use crate::render::intervals::RuleIntervals;
-use crate::render::parameters::Parameters;
+use crate::render::{Parameters, RuleIntervals};
 use crate::spec::{Sees, Trial};
 
 /// A trial under certain parameters.

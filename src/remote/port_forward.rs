@@ -10,14 +10,14 @@ use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 
-use super::deployment::ANSWERS_WITHIN;
+use super::connection::{ANSWERS_WITHIN, Remote};
 use crate::error::{Error, Result};
 use crate::event::Events;
 use crate::host::Machine;
-use crate::remote::Remote;
 
 /// An open port forward; it is closed when dropped.
-pub(super) struct PortForward {
+#[derive(Debug)]
+pub struct PortForward {
     url: String,
     /// The socket of the first forward.
     socket: PathBuf,
@@ -75,6 +75,7 @@ async fn carry(mut browser: TcpStream, ends: Arc<Ends>) {
 }
 
 /// The remote end of the port forward.
+#[derive(Debug)]
 struct Ends {
     machine: Machine,
     port: u16,

@@ -29,7 +29,7 @@ const OLD_ROW: u64 = 250;
 ///
 /// # Errors
 /// When the browser fails, a page is not the dashboard's or is empty, or a file cannot be written.
-pub(super) async fn take(
+pub async fn take(
     browser: &Path,
     into: &Path,
     dashboards: &[Value],
@@ -78,7 +78,7 @@ fn judge(page: &DrawnPage, picture: &[u8], uid: &str) -> Result<(), String> {
 ///
 /// # Errors
 /// When there is none.
-pub(super) fn find() -> Result<PathBuf> {
+pub fn find() -> Result<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
     let mut places = NAMES.iter().flat_map(|name| folders.iter().map(move |folder| folder.join(name)));

@@ -10,7 +10,7 @@ use crate::secret::Secret;
 
 /// A secret that is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::commands) enum KeptSecret {
+pub(super) enum KeptSecret {
     /// The administrator's password.
     Password,
     /// The administrator's next password: written before Grafana receives it, so that an interrupted run does not lose
@@ -30,20 +30,20 @@ impl KeptSecret {
     }
 
     /// The secret, if there is one.
-    pub(in crate::commands) fn read(self, folder: &Path) -> Result<Option<Secret>> {
+    pub fn read(self, folder: &Path) -> Result<Option<Secret>> {
         let path = folder.join(self.file());
         let text = own_files::read(&path).map_err(|error| unusable(&path, error))?;
         Ok(text.map(Secret::new))
     }
 
     /// Writes a secret, replacing the previous one.
-    pub(in crate::commands) fn write(self, folder: &Path, secret: &Secret) -> Result<()> {
+    pub fn write(self, folder: &Path, secret: &Secret) -> Result<()> {
         let path = folder.join(self.file());
         own_files::replace(&path, secret.expose().as_bytes(), 0o600).map_err(|error| unusable(&path, error))
     }
 
     /// Renames this secret, replacing the other one.
-    pub(in crate::commands) fn replace(self, other: Self, folder: &Path) -> Result<()> {
+    pub fn replace(self, other: Self, folder: &Path) -> Result<()> {
         let path = folder.join(other.file());
         fs::rename(folder.join(self.file()), &path).map_err(|error| unusable(&path, error))
     }

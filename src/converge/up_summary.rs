@@ -15,7 +15,7 @@ use crate::spec::Spec;
 
 /// Addresses and warnings.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct UpSummary {
+pub struct UpSummary {
     /// The application's URLs by host.
     urls: BTreeMap<HostName, String>,
     /// Where Grafana is: a URL, or a command. None if it could not be installed.
@@ -73,14 +73,14 @@ impl UpSummary {
 }
 
 /// The warnings of all hosts, each once.
-pub(super) fn warnings<'a>(spec: &Spec, reports: impl Iterator<Item = &'a SettingsReport>) -> Vec<String> {
+pub fn warnings<'a>(spec: &Spec, reports: impl Iterator<Item = &'a SettingsReport>) -> Vec<String> {
     let mut seen = BTreeSet::new();
     let all = reports.flat_map(|report| report.warnings(spec.app.domains()));
     all.filter(|warning| seen.insert(warning.clone())).collect()
 }
 
 /// The records that hosts had when their facts were gathered.
-pub(super) fn known(hosts: &BTreeMap<HostName, Connected>) -> BTreeMap<HostName, SettingsReport> {
+pub fn known(hosts: &BTreeMap<HostName, Connected>) -> BTreeMap<HostName, SettingsReport> {
     let known = |(host, connected): (&HostName, &Connected)| Some((*host, connected.facts.settings.clone()?));
     hosts.iter().filter_map(known).collect()
 }
@@ -89,7 +89,7 @@ pub(super) fn known(hosts: &BTreeMap<HostName, Connected>) -> BTreeMap<HostName,
 ///
 /// # Errors
 /// When a connection breaks.
-pub(super) async fn current(
+pub async fn current(
     remotes: impl Iterator<Item = (HostName, &Remote)>,
 ) -> Result<BTreeMap<HostName, SettingsReport>> {
     let mut reports = BTreeMap::new();
