@@ -8,10 +8,11 @@ mod host_command;
 mod safety;
 mod schedule;
 mod traffic;
+mod visitors;
 
 pub use choice::{Application, Drill, DrillPlan, Measured, Options};
 pub use drill_host::{DrillHosts, KeptFile, Site, StopFailure, alertmanager_log, beat, kept};
 pub use host_command::{BEAT, HostFault, LEASE, Order, UNDOING, unit_name};
 pub use safety::{Footprint, HostResource, Safety, safety, watched_job};
 pub use schedule::waves;
-pub use traffic::{begin_traffic, end_traffic, keep_traffic};
+pub use visitors::VisitorTraffic;

@@ -33,7 +33,7 @@ const ROOMS: [(&str, &[&str]); 26] = [
     ("cli", &["spec", "timing", "completion"]),
     ("lint", &["promql", "spec", "render", "http", "timing"]),
     ("explain", &["promql", "spec", "render", "timing", "lint"]),
-    ("drill", &["promql", "spec", "http", "remote", "timing"]),
+    ("drill", &["promql", "spec", "http", "remote", "services", "timing"]),
     ("verify", &["promql", "spec", "http", "remote", "timing", "drill"]),
     (
         "converge",

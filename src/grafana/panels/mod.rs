@@ -1,8 +1,8 @@
 //! Checks whether each panel of a dashboard shows data: sends its queries to Grafana as a browser would, and looks for
 //! the cause if one returns no data. `commands` calls [`panels`]; nothing here prints.
 //!
-//! `dashboard`, `source`, `selectors`, `timing` and most of `variables` are pure. `asker` sends the queries; `cause`
-//! and `alone` send further ones if data are missing.
+//! `dashboard`, `source`, `selectors`, `timing` and most of `variables` and `verdict` are pure. `panel_checker` sends the queries; `cause` and
+//! `per_value_check` send further ones if data are missing.
 
 mod cause;
 mod dashboard;
@@ -12,6 +12,7 @@ mod selectors;
 mod source;
 mod timing;
 mod variables;
+mod verdict;
 
 use futures_util::{StreamExt, stream};
 use serde::Serialize;
@@ -19,6 +20,7 @@ use serde_json::Value;
 
 pub use self::dashboard::longest_step;
 use self::panel_checker::PanelChecker;
+pub use self::verdict::{PanelVerdict, verdict};
 use super::client::GrafanaClient;
 use crate::duration::PromDuration;
 use crate::error::Result;
