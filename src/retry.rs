@@ -45,18 +45,33 @@ impl Patience {
         self
     }
 
+    /// Looks at a state until it is the wanted one, with the same pause before each look.
+    pub fn every(pause: Duration, limit: Duration) -> Self {
+        Self::new(limit).pausing(pause, pause)
+    }
+
     /// Waits for the next attempt.
     ///
     /// # Errors
     /// Returns the error of the last attempt once there is no time for another one.
     pub async fn again(&mut self, error: Error) -> Result<()> {
-        let left = self.deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() {
+        if self.is_over() {
             return Err(error);
         }
+        self.pause().await;
+        Ok(())
+    }
+
+    /// Whether there is no time for another attempt.
+    pub fn is_over(&self) -> bool {
+        Instant::now() >= self.deadline
+    }
+
+    /// Waits for the next attempt, but not longer than the time that is left.
+    pub async fn pause(&mut self) {
+        let left = self.deadline.saturating_duration_since(Instant::now());
         sleep(jittered(self.pause).min(left)).await;
         self.pause = (self.pause * 2).min(self.longest);
-        Ok(())
     }
 
     /// How long all attempts may take together.

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use tokio::time::{Instant, sleep};
 
 use super::certificates;
 use crate::error::{Error, Result};
@@ -65,13 +64,10 @@ pub async fn units(remote: &Remote, spec: &Spec) -> Result<Vec<UnitHealth>> {
     let playbook = Playbook::of_spec(remote.host().role(), spec)?;
     let names: Vec<&str> = playbook.units().collect();
     let first = show(remote, &names).await?;
-    let until = Instant::now() + WATCHED;
+    let mut patience = Patience::every(PAUSE, WATCHED);
     let mut last = first.clone();
-    while (last.is_restless() || last.is_starting())
-        && !last.restarted_since(&first)
-        && Instant::now() < until
-    {
-        sleep(PAUSE).await;
+    while (last.is_restless() || last.is_starting()) && !last.restarted_since(&first) && !patience.is_over() {
+        patience.pause().await;
         last = show(remote, &names).await?;
     }
     Ok(last.judge(&first))

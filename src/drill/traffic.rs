@@ -4,12 +4,13 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
 use super::drill_host::{Site, beat};
 use super::host_command::{HostFault, Order};
 use crate::error::{Error, Result};
 use crate::http::prometheus::Prometheus;
+use crate::retry::Patience;
 
 /// The name of its drill.
 const NAME: &str = "dashboards";
@@ -46,7 +47,7 @@ pub async fn begin_traffic(
     let cause = HostFault::Traffic { port, rate: rate(lasting) };
     site.start(&Order { name: NAME.into(), seconds: limit.as_secs(), cause }).await?;
     let drawn = async {
-        scraped(prometheus, address, Instant::now() + patience).await?;
+        scraped(prometheus, address, patience).await?;
         sleep(step).await;
         Ok(())
     };
@@ -81,11 +82,12 @@ fn rate(lasting: Duration) -> u16 {
 }
 
 /// Returns once the application was scraped this many times from now on.
-async fn scraped(prometheus: &Prometheus, address: &str, until: Instant) -> Result<()> {
+async fn scraped(prometheus: &Prometheus, address: &str, limit: Duration) -> Result<()> {
+    let mut patience = Patience::every(PAUSE, limit);
     let query = format!("timestamp(up{{job=\"django-instance\",instance=~\"{address}:.+\"}} == 1)");
     let mut scrapes: Option<Scrapes> = None;
     while scrapes.is_none_or(|scrapes| scrapes.count < SCRAPES) {
-        if Instant::now() >= until {
+        if patience.is_over() {
             return Err(Error::could_not_run(format!(
                 "Prometheus does not scrape the application on {address}"
             ))
@@ -97,7 +99,7 @@ async fn scraped(prometheus: &Prometheus, address: &str, until: Instant) -> Resu
             scrapes = now.map(|now| Scrapes { last: now.value, count: 0 });
             continue;
         };
-        sleep(PAUSE).await;
+        patience.pause().await;
         if let Some(sample) = prometheus.query(&query).await?.into_iter().next() {
             scrapes.see(sample.value);
         }

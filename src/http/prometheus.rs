@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use tokio::time::{Instant, sleep};
 
 use super::{Answer, Client, Endpoint};
 use crate::error::{Error, Result};
+use crate::retry::Patience;
 
 /// Its port on the loopback of the monitoring host.
 pub const PORT: u16 = 9090;
@@ -330,13 +330,13 @@ impl Prometheus {
     /// # Errors
     /// When Prometheus does not answer as documented.
     pub async fn settled_alertmanagers(&self) -> Result<usize> {
-        let until = Instant::now() + DISCOVERY_SETTLES_WITHIN;
+        let mut patience = Patience::every(DISCOVERY_PAUSE, DISCOVERY_SETTLES_WITHIN);
         loop {
             let count = self.alertmanagers().await?;
-            if count > 0 || Instant::now() >= until {
+            if count > 0 || patience.is_over() {
                 return Ok(count);
             }
-            sleep(DISCOVERY_PAUSE).await;
+            patience.pause().await;
         }
     }
 

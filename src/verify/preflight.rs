@@ -5,8 +5,6 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
-
 use super::diagnosis::{Diagnosis, target_is_down};
 use super::observer::{Services, Subject};
 use crate::drill::{Measured, watched_job};
@@ -17,6 +15,7 @@ use crate::http::prometheus::{
     ActiveAlert, AlertState, AlertingRule, DISCOVERY_SETTLES_WITHIN, Labels, Prometheus,
 };
 use crate::promql::read;
+use crate::retry::Patience;
 use crate::spec::DrillKind;
 use crate::timing::{Mutes, Stage, TimingSettings, phrases};
 
@@ -147,17 +146,17 @@ impl Preflight<'_> {
     /// Why the target that exposes the drill cannot be scraped, if that persists: a target that was just installed or
     /// restarted is scraped within two intervals, and a Prometheus that was just started has no targets yet.
     async fn lasting_target_error(&self) -> Result<Option<String>> {
-        let patience = (2 * self.settings.scrape_interval + PAUSE).max(DISCOVERY_SETTLES_WITHIN);
-        let until = Instant::now() + patience;
+        let limit = (2 * self.settings.scrape_interval + PAUSE).max(DISCOVERY_SETTLES_WITHIN);
+        let mut patience = Patience::every(PAUSE, limit);
         let job = watched_job(self.kind);
         loop {
             let error = target_error(&self.services.prometheus, self.subject, job).await?;
-            let Some(why) = error.as_ref().filter(|_| Instant::now() < until) else { return Ok(error) };
+            let Some(why) = error.as_ref().filter(|_| !patience.is_over()) else { return Ok(error) };
             self.notes.send(format!(
                 "`{job}` cannot be scraped yet ({why}); waiting for at most {}",
-                phrases::seconds(patience)
+                phrases::seconds(limit)
             ));
-            sleep(PAUSE).await;
+            patience.pause().await;
         }
     }
 
@@ -196,21 +195,21 @@ impl Preflight<'_> {
         what: &str,
     ) -> Result<Option<ActiveAlert>> {
         let TimingSettings { scrape_interval, evaluation_interval, .. } = *self.settings;
-        let patience = self.settings.range() + 2 * (scrape_interval + evaluation_interval) + CALMING;
-        let until = Instant::now() + patience;
+        let limit = self.settings.range() + 2 * (scrape_interval + evaluation_interval) + CALMING;
+        let mut patience = Patience::every(PAUSE, limit);
         loop {
             let alerts = self.services.prometheus.alerts().await?;
             let Some(alert) = alerts.into_iter().find(|alert| like(alert)) else { return Ok(None) };
-            if Instant::now() >= until {
+            if patience.is_over() {
                 return Ok(Some(alert));
             }
             self.notes.send(format!(
                 "`{}` {what}, since {}; waiting until it resolves (at most {})",
                 alert.name(),
                 alert.active_at,
-                phrases::seconds(patience)
+                phrases::seconds(limit)
             ));
-            sleep(PAUSE).await;
+            patience.pause().await;
         }
     }
 
@@ -225,7 +224,7 @@ impl Preflight<'_> {
         let job = watched_job(self.kind);
         let wanted = range.as_millis().div_ceil(scrape_interval.as_millis().max(1));
         let scrapes = format!(r#"sum_over_time(up{{job="{job}"}}[{}ms])"#, range.as_millis());
-        let until = Instant::now() + range + 2 * scrape_interval;
+        let mut patience = Patience::every(PAUSE, range + 2 * scrape_interval);
         loop {
             let counts = self.services.prometheus.query(&scrapes).await?;
             let counts = counts
@@ -234,11 +233,11 @@ impl Preflight<'_> {
                 .map(|sample| sample.value);
             #[expect(clippy::cast_precision_loss, reason = "a count of scrapes")]
             let is_filled = counts.min_by(f64::total_cmp).is_some_and(|count| count >= wanted as f64);
-            if is_filled || Instant::now() >= until {
+            if is_filled || patience.is_over() {
                 return Ok(());
             }
             self.notes.send(format!("waiting until `{job}` was scraped for {}", phrases::seconds(range)));
-            sleep(PAUSE).await;
+            patience.pause().await;
         }
     }
 
@@ -258,8 +257,8 @@ impl Preflight<'_> {
         self.forgotten().await?;
         let alertmanager = &self.services.alertmanager;
         let interval = self.settings.group_interval;
-        let patience = patience(interval);
-        let until = Instant::now() + patience;
+        let limit = limit(interval);
+        let mut patience = Patience::every(PAUSE, limit);
         loop {
             let groups = alertmanager.groups().await?;
             let others: usize =
@@ -278,21 +277,21 @@ impl Preflight<'_> {
             if emptied < 1.0 {
                 return Ok(Duration::ZERO);
             }
-            if Instant::now() >= until {
+            if patience.is_over() {
                 return Ok(interval);
             }
             self.notes.send(format!(
                 "waiting for the resolved notification of an earlier alert (at most {})",
-                phrases::seconds(patience)
+                phrases::seconds(limit)
             ));
-            sleep(PAUSE).await;
+            patience.pause().await;
         }
     }
 
     /// Waits until Alertmanager no longer has the alert itself. That of a Prometheus that was stopped stays until it
     /// expires, and would be mistaken for the one that the drill causes.
     async fn forgotten(&self) -> Result<()> {
-        let until = Instant::now() + EXPIRING;
+        let mut patience = Patience::every(PAUSE, EXPIRING);
         loop {
             let groups = self.services.alertmanager.groups().await?;
             let held = groups.iter().flat_map(|group| &group.alerts);
@@ -300,7 +299,7 @@ impl Preflight<'_> {
                 return Ok(());
             };
             let (alert, since) = (&self.subject.alert, own.starts_at);
-            if Instant::now() >= until {
+            if patience.is_over() {
                 return Err(Error::could_not_run(format!(
                     "Alertmanager still has an active `{alert}`, since {since}"
                 ))
@@ -313,7 +312,7 @@ impl Preflight<'_> {
                 "Alertmanager still has an earlier `{alert}`, since {since}; waiting until it resolves (at most {})",
                 phrases::seconds(EXPIRING)
             ));
-            sleep(PAUSE).await;
+            patience.pause().await;
         }
     }
 
@@ -395,6 +394,6 @@ async fn silenced(services: &Services, labels: &Labels) -> Result<Option<(String
 
 /// How long to wait for a group of resolved alerts to be removed. After their resolved notification, an alert that
 /// joins the group is sent at its next tick; waiting until the group is gone is quicker only if ticks are far apart.
-fn patience(group_interval: Duration) -> Duration {
+fn limit(group_interval: Duration) -> Duration {
     if group_interval < CLEARING { 2 * group_interval } else { group_interval + CLEARING }
 }
