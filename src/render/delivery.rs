@@ -1,5 +1,7 @@
 //! The data of Alertmanager's template: receivers, routes by severity, inhibitions.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
 use super::mute::{Interval, intervals};
@@ -7,8 +9,7 @@ use super::quote::{go_text, slack_text};
 use super::rules::Rule;
 use crate::duration::PromDuration;
 use crate::spec::{
-    BaseUrl, HOST_DOWN, Message, NOTIFICATIONS_FAILING, Severity, SeverityName, Slack, Spec, WATCHDOG,
-    is_template,
+    AlertName, BaseUrl, Inhibition, Message, Severity, SeverityName, Slack, Spec, WATCHDOG, is_template,
 };
 
 /// The file with the webhook's URL, and the folder with those of severities, on the monitoring host.
@@ -32,10 +33,17 @@ pub(super) struct Delivery {
     pub heartbeat: Option<&'static str>,
     /// The proxy for the heartbeat.
     pub heartbeat_proxy: Option<BaseUrl>,
-    /// Whether `HostDown` inhibits other alerts of its host.
-    pub host_down: bool,
-    /// Whether failing notifications stop the heartbeat, so that the dead man's switch notifies.
-    pub failing_stops_heartbeat: bool,
+    /// What alerts of the spec inhibit, if it has the inhibited alerts.
+    pub inhibitions: Vec<InhibitRule>,
+}
+
+/// An inhibition rule: its matchers as Alertmanager reads them.
+#[derive(Debug, Serialize)]
+pub(super) struct InhibitRule {
+    pub why: String,
+    pub source: Vec<String>,
+    pub target: Vec<String>,
+    pub equal: Vec<String>,
 }
 
 /// A receiver of messages.
@@ -84,6 +92,7 @@ impl Delivery {
         let usual = RenderedReceiver::new(spec, usual, None, &spec.notify.message());
         let others = spec.notify.severities.iter().filter(|(_, severity)| severity.has_receiver());
         let heartbeat = spec.notify.heartbeat_url.is_some() && has(WATCHDOG);
+        let names: BTreeSet<&str> = rules.iter().map(|rule| rule.name.as_str()).collect();
         Self {
             by_name: rules.len() > 1,
             receivers: [usual].into_iter().chain(others.map(|it| RenderedReceiver::of(it, spec))).collect(),
@@ -91,9 +100,28 @@ impl Delivery {
             mutes: spec.notify.severities.iter().filter_map(SeverityMute::of).collect(),
             heartbeat: heartbeat.then_some(HEARTBEAT_MARK),
             heartbeat_proxy: proxy(spec),
-            host_down: has(HOST_DOWN) && rules.len() > 1,
-            failing_stops_heartbeat: heartbeat && has(NOTIFICATIONS_FAILING),
+            inhibitions: names.into_iter().filter_map(|name| InhibitRule::of(name, spec, rules)).collect(),
         }
+    }
+}
+
+impl InhibitRule {
+    /// The rule of an alert of the catalogue that inhibits others.
+    fn of(name: &str, spec: &Spec, rules: &[Rule]) -> Option<Self> {
+        let Inhibition { alerts, labels, equal, why } = spec.catalogue.alert(name)?.inhibits.as_ref()?;
+        let names = |name: &str| rules.iter().any(|rule| rule.name == name);
+        let known: Vec<&str> = alerts.iter().map(AlertName::as_str).filter(|alert| names(alert)).collect();
+        let target = match known[..] {
+            _ if alerts.is_empty() && rules.iter().any(|other| other.name != name) => {
+                format!("alertname != \"{name}\"")
+            }
+            [] => return None,
+            [alert] => format!("alertname = \"{alert}\""),
+            _ => format!("alertname =~ \"{}\"", known.join("|")),
+        };
+        let source = labels.iter().map(|(name, value)| format!("{name} = \"{value}\""));
+        let source = [format!("alertname = \"{name}\"")].into_iter().chain(source).collect();
+        Some(Self { why: why.clone(), source, target: vec![target], equal: equal.clone() })
     }
 }
 

@@ -76,6 +76,9 @@ pub struct CatalogueAlert {
     /// The alert that inhibits this one; the default `for` of this one is longer.
     #[serde(default)]
     pub after: Option<AlertName>,
+    /// What it inhibits while it fires.
+    #[serde(default)]
+    pub inhibits: Option<Inhibition>,
     /// The default `severity` label.
     pub severity: String,
     /// Whether a spec without a section `alerts` leaves it out.
@@ -109,6 +112,23 @@ pub struct CatalogueAlert {
     pub drill: DrillKind,
     /// Its rule tests.
     pub trials: Vec<Trial>,
+}
+
+/// Alerts that Alertmanager holds back while another alert fires.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Inhibition {
+    /// Their names; all other alerts if absent.
+    #[serde(default)]
+    pub alerts: Vec<AlertName>,
+    /// Labels that the firing alert must have.
+    #[serde(default, rename = "if")]
+    pub labels: BTreeMap<String, String>,
+    /// Labels that both alerts must have with the same value.
+    #[serde(default)]
+    pub equal: Vec<String>,
+    /// Why, as a comment in Alertmanager's configuration.
+    pub why: String,
 }
 
 impl CatalogueAlert {

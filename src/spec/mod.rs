@@ -56,7 +56,7 @@ pub use app_names::*;
 pub use app_service::AppService;
 pub use aws::*;
 pub use catalogue::{
-    Amount, Catalogue, CatalogueAlert, Counts, HOST_DOWN, LabelValues, NOTIFICATIONS_FAILING, Sees, Series,
+    Amount, Catalogue, CatalogueAlert, Counts, HOST_DOWN, Inhibition, LabelValues, Sees, Series,
     TARGET_MISSING, ThresholdUnit, Trial, TrialCase, Usual, WATCHDOG,
 };
 pub(crate) use detect::python;
