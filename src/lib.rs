@@ -15,6 +15,7 @@ pub mod completion;
 pub mod converge;
 pub mod digest;
 pub mod drill;
+pub mod drill_report;
 pub mod duration;
 pub mod error;
 pub mod event;

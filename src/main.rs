@@ -17,10 +17,10 @@ use tokio::time::{Instant, sleep_until};
 
 use monctl::cancel::Cancel;
 use monctl::cli::{Cli, Command, OutputFormat};
-use monctl::commands::{self, Context, Outcome};
+use monctl::commands::{self, Context};
 use monctl::error::{Error, Exit, Result};
 use monctl::event::{Event, Events};
-use monctl::report::{self, Question, Questions, Reporter, Screen, Style};
+use monctl::report::{self, Outcome, Question, Questions, Reporter, Screen, Style};
 use monctl::secret::KnownSecrets;
 
 /// An interrupted run ends within two seconds of the signal; this leaves room to print.

@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::context::Context;
-use super::outcome::Outcome;
 use crate::error::{Exit, Result};
 use crate::lint::{Finding, Snapshot, Weight, check, exporter, take};
 use crate::provider;
 use crate::remote::{ANSWERS_WITHIN, Remote};
+use crate::report::Outcome;
 use crate::services::{self, monitoring};
 use crate::spec::{Loaded, Location, load};
 

@@ -5,7 +5,6 @@ use std::path::Path;
 use serde_json::json;
 
 use super::context::Context;
-use super::outcome::Outcome;
 use crate::cli::DownArgs;
 use crate::converge::dashboards;
 use crate::error::{Error, Exit, Result};
@@ -13,6 +12,7 @@ use crate::grafana::ExternalInstance;
 use crate::host::{HostName, ProjectName, Role};
 use crate::provider::hosts::RecordedItemKind;
 use crate::provider::{self, Piece, Provider, local};
+use crate::report::Outcome;
 use crate::spec::{AppService, Loaded, load};
 
 /// # Errors

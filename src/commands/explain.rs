@@ -1,13 +1,13 @@
 //! `monctl explain`: what an alert needs to reach its receiver, and how long that takes. Reads only the spec.
 
 use super::context::Context;
-use super::outcome::Outcome;
 use crate::cli::ExplainArgs;
 use crate::duration::PromDuration;
 use crate::error::{Error, Result};
 use crate::explain::{CustomFault, Explanation};
 use crate::render::{Rule, rules};
 use crate::report;
+use crate::report::Outcome;
 use crate::spec::{Spec, load};
 
 /// # Errors

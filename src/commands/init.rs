@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 use super::context::Context;
-use super::outcome::Outcome;
 use crate::cli::InitArgs;
 use crate::error::{Error, Result};
 use crate::init::{Answers, Machines, Survey};
 use crate::own_files;
+use crate::report::Outcome;
 use crate::spec;
 
 /// # Errors

@@ -6,13 +6,13 @@ use serde_json::Value;
 use tokio::sync::mpsc;
 
 use super::context::Context;
-use super::outcome::Outcome;
 use crate::cli::LogsArgs;
 use crate::error::{Error, Result};
 use crate::host::{Machine, Role};
 use crate::playbook::Playbook;
 use crate::provider;
 use crate::remote::{JournalSource, send_all, send_each, service_of};
+use crate::report::Outcome;
 use crate::spec::{ServiceUnit, Spec, load};
 
 /// # Errors

@@ -5,9 +5,9 @@ use std::path::Path;
 use clap::CommandFactory as _;
 use serde_json::Value;
 
-use super::outcome::Outcome;
 use crate::cli::Cli;
 use crate::error::{Error, Result};
+use crate::report::Outcome;
 
 /// # Errors
 /// When the folder does not exist or cannot be written.

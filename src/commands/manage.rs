@@ -1,10 +1,10 @@
 //! `monctl manage`: a management command of Django on an application host, run as the application runs.
 
 use super::context::Context;
-use super::outcome::Outcome;
 use super::ssh::{Terminal, session};
 use crate::cli::ManageArgs;
 use crate::error::{Error, Result};
+use crate::report::Outcome;
 use crate::spec::load;
 
 /// The program on the host, from `templates/app/manage.sh`.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::cancel::Cancel;
 use crate::cli::Command;
 use crate::error::{Error, Exit, Result};
+use crate::report::Outcome;
 
 mod check;
 mod context;
@@ -16,7 +17,6 @@ mod logs;
 mod man_pages;
 mod manage;
 mod open;
-mod outcome;
 mod plan;
 mod render;
 mod rotate;
@@ -31,7 +31,6 @@ mod verify_dashboards;
 mod verify_receivers;
 
 pub use context::Context;
-pub use outcome::Outcome;
 
 /// Runs a command to its end, or until the user interrupts.
 ///

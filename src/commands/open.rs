@@ -11,7 +11,6 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::context::Context;
-use super::outcome::Outcome;
 use crate::cli::{OpenArgs, Web};
 use crate::error::{Error, Result};
 use crate::event::{Event, Events};
@@ -21,6 +20,7 @@ use crate::http::{alertmanager, prometheus};
 use crate::provider;
 use crate::remote::PortForward;
 use crate::render::OVERVIEW_UID;
+use crate::report::Outcome;
 use crate::secret::Secret;
 use crate::services::monitoring;
 use crate::spec::load;

@@ -3,9 +3,9 @@
 use serde_json::json;
 
 use super::context::Context;
-use super::outcome::Outcome;
 use crate::converge::{Deployment, up_summary};
 use crate::error::{Error, Exit, Result};
+use crate::report::Outcome;
 
 /// Compares the spec with the current state and shows what `up` would do; changes nothing.
 ///

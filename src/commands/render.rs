@@ -8,13 +8,13 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::context::Context;
-use super::outcome::Outcome;
 use crate::cli::RenderArgs;
 use crate::converge::dashboards;
 use crate::error::{Error, Result};
 use crate::playbook::Playbook;
 use crate::project;
 use crate::render::{Addresses, Bundle, Tool, ToolVerdict, check, warnings};
+use crate::report::Outcome;
 use crate::rule_tests::{self, RuleTests, rule_tests};
 use crate::spec::{Loaded, Spec, load};
 

@@ -3,7 +3,6 @@
 use serde_json::json;
 
 use super::context::Context;
-use super::outcome::Outcome;
 use crate::apply;
 use crate::cli::{Rotatable, RotateArgs};
 use crate::converge::Deployment;
@@ -13,6 +12,7 @@ use crate::host::{HostName, Machine, Role};
 use crate::plan::HostPlan;
 use crate::playbook::Playbook;
 use crate::remote::{ANSWERS_WITHIN, Remote};
+use crate::report::Outcome;
 use crate::services::monitoring;
 
 /// The step that writes Grafana's password on its host.

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use serde_json::json;
 
-use super::outcome::Outcome;
 use crate::error::{Error, Result};
+use crate::report::Outcome;
 use crate::spec::{Catalogue, load, suggestion};
 
 /// # Errors

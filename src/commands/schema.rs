@@ -1,7 +1,7 @@
 //! `monctl schema`: the JSON Schema of the spec, for editors and for the copy that is checked in.
 
-use super::outcome::Outcome;
 use crate::error::{Error, Result};
+use crate::report::Outcome;
 use crate::spec::json_schema;
 
 pub(super) fn run() -> Result<Outcome> {

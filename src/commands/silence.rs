@@ -4,48 +4,24 @@ use std::net::IpAddr;
 use std::process::Command;
 
 use jiff::{SignedDuration, Timestamp};
-use serde::Serialize;
 use serde_json::json;
 
 use super::context::Context;
-use super::outcome::Outcome;
 use crate::cli::SilenceArgs;
 use crate::duration::PromDuration;
 use crate::error::{Error, Result};
 use crate::host::HostName;
-use crate::http::alertmanager::{Alertmanager, Matcher, NewSilence, Silence};
+use crate::http::active_silence::ActiveSilence;
+use crate::http::alertmanager::{Alertmanager, Matcher, NewSilence};
 use crate::provider;
 use crate::remote::{ANSWERS_WITHIN, Remote};
 use crate::render::rules;
+use crate::report::Outcome;
 use crate::services;
 use crate::spec::{Spec, load, suggestion};
 
 /// The longest silence: a longer one would be forgotten.
 const LONGEST: PromDuration = PromDuration::seconds(28 * 24 * 3600);
-
-/// A silence as people and programs see it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(super) struct ActiveSilence {
-    id: String,
-    /// Its matchers, in Alertmanager's notation.
-    matchers: String,
-    ends_at: String,
-    created_by: String,
-    reason: String,
-}
-
-impl ActiveSilence {
-    pub(super) fn of(silence: Silence) -> Self {
-        let matchers: Vec<String> = silence.matchers.iter().map(ToString::to_string).collect();
-        let Silence { id, ends_at, created_by, comment, .. } = silence;
-        Self { id, matchers: matchers.join(", "), ends_at, created_by, reason: comment }
-    }
-
-    pub(super) fn line(&self) -> String {
-        let Self { id, matchers, ends_at, created_by, reason } = self;
-        format!("{id}: {matchers} until {ends_at} by {created_by}: {reason}")
-    }
-}
 
 /// # Errors
 /// When the alert, the duration or the silence is unknown or invalid, or Alertmanager does not answer.

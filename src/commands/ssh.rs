@@ -6,11 +6,11 @@ use std::process::{Command, Stdio};
 use serde_json::json;
 
 use super::context::Context;
-use super::outcome::Outcome;
 use crate::cli::{OutputFormat, SshArgs};
 use crate::error::{Error, Exit, Result};
 use crate::host::HostName;
 use crate::provider;
+use crate::report::Outcome;
 use crate::spec::load;
 
 pub(super) async fn run(args: &SshArgs, context: &Context) -> Result<Outcome> {

@@ -7,7 +7,6 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use super::context::Context;
-use super::outcome::Outcome;
 use crate::apply;
 use crate::cli::UpArgs;
 use crate::converge::{Deployment, Look, UpRun, UpSummary, grafana_runs, up_summary};
@@ -19,6 +18,7 @@ use crate::host::HostName;
 use crate::plan::Plan;
 use crate::remote::Remote;
 use crate::report;
+use crate::report::Outcome;
 use crate::services;
 
 /// # Errors

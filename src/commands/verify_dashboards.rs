@@ -10,7 +10,6 @@ use futures_util::future::try_join_all;
 use serde_json::Value;
 
 use super::context::Context;
-use super::outcome::Outcome;
 use crate::cli::DashboardsArgs;
 use crate::drill::VisitorTraffic;
 use crate::error::{Error, Exit, Result};
@@ -18,6 +17,7 @@ use crate::grafana::panels::{PanelVerdict, longest_step, panels, verdict};
 use crate::grafana::{self, GrafanaAccess, GrafanaClient};
 use crate::provider;
 use crate::remote::PortForward;
+use crate::report::Outcome;
 use crate::screenshots;
 use crate::services::monitoring;
 use crate::spec::{Spec, load};

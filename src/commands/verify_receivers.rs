@@ -4,17 +4,16 @@
 use serde_json::json;
 
 use super::context::Context;
-use super::outcome::Outcome;
-use super::verify_alert;
 use crate::drill::alertmanager_log;
 use crate::error::{Error, Exit, Result};
 use crate::provider;
 use crate::remote::{ANSWERS_WITHIN, Remote};
+use crate::report::Outcome;
 use crate::report::duration;
 use crate::services;
 use crate::spec::load;
 use crate::verify::{
-    MessageChannels, ReceiverResult, ReceiverTest, ReceiverVerdict, Services, Witness, test_receivers,
+    self, MessageChannels, ReceiverResult, ReceiverTest, ReceiverVerdict, Services, Witness, test_receivers,
 };
 
 /// # Errors
@@ -33,7 +32,7 @@ pub(super) async fn run(context: &Context) -> Result<Outcome> {
     let folder = tempfile::tempdir()
         .map_err(|error| Error::could_not_run("cannot make a temporary folder").because(error))?;
     let (services, channels) =
-        verify_alert::services(&loaded, &places, &remote, folder.path(), context).await?;
+        verify::open(&loaded, &places, &remote, folder.path(), &context.events, &context.secrets).await?;
     let Services { alertmanager, inbox, .. } = services;
     let log = async |seconds| alertmanager_log(&remote, seconds).await;
     let testing = test_receivers(&tests, &alertmanager, inbox, log, &context.events, &context.cancel);

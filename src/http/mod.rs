@@ -4,6 +4,7 @@
 //! The project's own services are reached through a forward over ssh, which ends in a unix socket on this side; tests
 //! use TCP. A Grafana that exists and grafana.com have URLs.
 
+pub mod active_silence;
 pub mod alertmanager;
 pub mod auth_proxy;
 pub mod download;

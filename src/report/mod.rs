@@ -17,6 +17,7 @@ mod lines;
 mod log;
 mod message;
 mod mrkdwn;
+mod outcome;
 mod page;
 mod question;
 mod style;
@@ -24,6 +25,7 @@ mod width;
 
 pub use duration::duration;
 pub use harmless::{harmless, harmless_json};
+pub use outcome::Outcome;
 pub use page::{AlertVerdict, ReportPage, Section, StageSeen};
 pub use question::{Question, Questions};
 pub use style::Style;

@@ -4,6 +4,7 @@
 //! `slack_channel` reads Slack, `run` runs one drill and `batch` several. `receiver_run` sends test alerts instead.
 
 mod batch;
+mod connect;
 mod coverage;
 mod deliveries;
 mod diagnosis;
@@ -19,10 +20,12 @@ mod receiver_test;
 mod receiver_verdict;
 mod request;
 mod run;
+mod selection;
 mod slack_channel;
 mod tracker;
 
 pub use batch::{NotRun, Round, prove};
+pub use connect::open;
 pub use coverage::Coverage;
 pub use deliveries::{ChannelFailure, Inbox, Slot};
 pub use diagnosis::Diagnosis;
@@ -34,5 +37,6 @@ pub use receiver_run::test_receivers;
 pub use receiver_test::{ReceiverTest, TEST_LABEL};
 pub use receiver_verdict::{ReceiverResult, ReceiverVerdict};
 pub use request::Request;
+pub use selection::{SelectedDrill, drill_of, drillable, felt, key, select_drills, without_drill};
 pub use slack_channel::{MessageChannels, Reader, Shell, Watched};
 pub use tracker::Witness;

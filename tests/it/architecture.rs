@@ -10,7 +10,7 @@ const FOUNDATION: [&str; 10] =
     ["bounded", "cancel", "digest", "duration", "error", "event", "host", "own_files", "retry", "secret"];
 
 /// Each room and the rooms that it may import from. An unused permission is an error, too.
-const ROOMS: [(&str, &[&str]); 26] = [
+const ROOMS: [(&str, &[&str]); 27] = [
     ("integrations", &[]),
     ("promql", &[]),
     ("spec", &["integrations", "promql"]),
@@ -34,18 +34,18 @@ const ROOMS: [(&str, &[&str]); 26] = [
     ("lint", &["promql", "spec", "render", "http", "timing"]),
     ("explain", &["promql", "spec", "render", "timing", "lint"]),
     ("drill", &["promql", "spec", "http", "remote", "services", "timing"]),
-    ("verify", &["promql", "spec", "http", "remote", "timing", "drill"]),
+    ("verify", &["promql", "spec", "render", "http", "remote", "services", "timing", "drill"]),
+    ("drill_report", &["promql", "spec", "render", "http", "remote", "timing", "drill", "verify", "report"]),
     (
         "converge",
         &[
-            "spec", "render", "playbook", "project", "plan", "provider", "remote", "http", "grafana",
-            "apply", "verify",
+            "spec", "render", "playbook", "project", "plan", "provider", "remote", "http", "services",
+            "grafana", "apply", "verify", "report",
         ],
     ),
     (
         "commands",
         &[
-            "promql",
             "spec",
             "init",
             "render",
@@ -61,10 +61,10 @@ const ROOMS: [(&str, &[&str]); 26] = [
             "screenshots",
             "apply",
             "converge",
-            "timing",
             "lint",
             "explain",
             "drill",
+            "drill_report",
             "verify",
             "report",
             "cli",

@@ -28,7 +28,8 @@ const POINTS: f64 = 200.0;
 const FACTS: &str = include_str!("facts.sh");
 
 /// Collects what the page needs while the drills run.
-pub(super) struct ReportCollector {
+#[derive(Debug)]
+pub struct ReportCollector {
     services: Services,
 }
 
@@ -238,7 +239,7 @@ fn unknown(error: &Error) -> Vec<(String, String)> {
 ///
 /// # Errors
 /// When the file cannot be written.
-pub(super) fn check(file: &Path, option: &str) -> Result<()> {
+pub fn check_writable(file: &Path, option: &str) -> Result<()> {
     let folder = own_files::folder_of(file);
     if file.is_dir() {
         return Err(unwritable(file)
@@ -256,7 +257,7 @@ pub(super) fn check(file: &Path, option: &str) -> Result<()> {
 ///
 /// # Errors
 /// When it cannot be written.
-pub(super) fn put(file: &Path, text: &str) -> Result<()> {
+pub fn put(file: &Path, text: &str) -> Result<()> {
     own_files::replace(file, text.as_bytes(), 0o644).map_err(|error| {
         Error::failed(format!("cannot write the report `{}`", file.display())).because(error)
     })

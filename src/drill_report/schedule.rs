@@ -5,16 +5,18 @@ use std::path::Path;
 
 use serde_json::json;
 
-use super::Outcome;
 use crate::error::{Error, Result};
+use crate::report::Outcome;
 
 const SERVICE: &str = include_str!("schedule/monctl-verify-alert.service");
 const TIMER: &str = include_str!("schedule/monctl-verify-alert.timer");
 const PIPELINE: &str = include_str!("schedule/pipeline.yaml");
 
+/// The timer and the pipeline for a spec.
+///
 /// # Errors
 /// When the paths of this program or of the spec cannot be determined.
-pub(super) fn print(spec: &Path) -> Result<Outcome> {
+pub fn schedule(spec: &Path) -> Result<Outcome> {
     let absolute_path = |what: &str, path: std::io::Result<std::path::PathBuf>| {
         path.map(|path| path.display().to_string()).map_err(|error| {
             Error::could_not_run(format!("cannot determine the path of {what}")).because(error)
@@ -45,7 +47,7 @@ mod tests {
 
     #[test]
     fn paths_with_spaces_and_special_characters_are_one_word_each() {
-        let text = print(Path::new("/srv/my shop/100%.yaml")).unwrap().text;
+        let text = schedule(Path::new("/srv/my shop/100%.yaml")).unwrap().text;
         assert!(text.contains(" --file \"/srv/my shop/100%%.yaml\" "), "{text}");
         for written in ["--report %S/monctl-verify-alert/alerts.html", "--report alerts.html >proofs.json"] {
             assert!(text.contains(written), "{text}");

@@ -2,16 +2,18 @@
 
 use serde_json::{Value, json};
 
-use super::{Outcome, VerifyArgs};
 use crate::error::{Error, Exit, Result};
-use crate::report::duration;
+use crate::report::{Outcome, duration};
 use crate::timing::Stage;
 use crate::verify::{Bystander, BystanderVerdict, Coverage, NotRun, Proof, Round};
 
-/// A single requested alert gives its proof, or the error that prevented its drill; several alerts give a document with
-/// all of them.
-pub(super) fn of(round: Round, args: &VerifyArgs) -> Result<Outcome> {
-    if !args.all && args.alerts.len() == 1 {
+/// The results of a round. A single requested alert gives its proof, or the error that prevented its drill; several
+/// alerts give a document with all of them.
+///
+/// # Errors
+/// The error that prevented the single drill.
+pub fn verdicts(round: Round, is_single: bool) -> Result<Outcome> {
+    if is_single {
         return alone(round);
     }
     let proofs: Vec<&Proof> = round.proofs().collect();
@@ -42,11 +44,10 @@ pub(super) fn of(round: Round, args: &VerifyArgs) -> Result<Outcome> {
 }
 
 /// Adds the share of proven rules, and fails if it is lower than required.
-pub(super) fn with_coverage(
-    mut outcome: Outcome,
-    coverage: &Coverage,
-    required: Option<u8>,
-) -> Result<Outcome> {
+///
+/// # Errors
+/// None in practice: it can be serialized.
+pub fn with_coverage(mut outcome: Outcome, coverage: &Coverage, required: Option<u8>) -> Result<Outcome> {
     outcome.text = format!("{}\n{}", outcome.text, coverage.text());
     outcome.json["coverage"] = in_json(coverage)?;
     let Some(percent) = required.filter(|percent| !coverage.reaches(*percent)) else { return Ok(outcome) };
@@ -140,11 +141,9 @@ fn other(Bystander { alert, instance, verdict }: &Bystander) -> String {
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser as _;
     use jiff::Timestamp;
 
     use super::*;
-    use crate::cli::{Cli, Command};
     use crate::host::HostName;
     use crate::timing::{Fault, TimingSettings, predict};
     use crate::verify::{Diagnosis, Witness};
@@ -169,24 +168,21 @@ mod tests {
         }
     }
 
-    fn outcome(words: &str, verdicts: Vec<Result<Proof>>) -> Outcome {
-        let Command::VerifyAlert(args) = Cli::try_parse_from(words.split(' ')).unwrap().command else {
-            panic!("{words}");
-        };
+    fn outcome(is_single: bool, verdicts: Vec<Result<Proof>>) -> Outcome {
         let verdicts = verdicts.into_iter().map(|verdict| ("X".to_owned(), verdict)).collect();
-        of(Round { verdicts, ..Round::default() }, &args).unwrap()
+        super::verdicts(Round { verdicts, ..Round::default() }, is_single).unwrap()
     }
 
     #[test]
     fn a_lost_observation_has_its_own_exit_code_and_does_not_hide_a_failed_proof() {
-        let all = |verdicts| outcome("monctl verify-alert --all", verdicts).exit;
+        let all = |verdicts| outcome(false, verdicts).exit;
         let not_run = || Err(Error::could_not_run("no"));
         assert_eq!(all(vec![Ok(proof(true, false))]), Exit::Success);
         assert_eq!(all(vec![Ok(proof(true, false)), not_run()]), Exit::CouldNotRun);
         assert_eq!(all(vec![Ok(proof(false, true)), not_run()]), Exit::ObservationLost);
         assert_eq!(all(vec![Ok(proof(false, true)), Ok(proof(false, false))]), Exit::NotProven);
         assert_eq!(all(vec![Ok(proof(true, false)), not_run()]), Exit::CouldNotRun);
-        let alone = outcome("monctl verify-alert X", vec![Ok(proof(false, true))]);
+        let alone = outcome(true, vec![Ok(proof(false, true))]);
         assert_eq!(alone.exit, Exit::ObservationLost);
         assert!(
             alone.text.contains("there is no verdict") && !alone.text.contains("not proven"),
@@ -197,16 +193,11 @@ mod tests {
 
     #[test]
     fn a_failed_undo_is_an_error_whatever_else_failed() {
-        let Command::VerifyAlert(args) =
-            Cli::try_parse_from(["monctl", "verify-alert", "--all"]).unwrap().command
-        else {
-            panic!("another command");
-        };
         let failed =
             Error::failed("the undo of the drill failed").because("no queue").remedy("end it by hand");
         let verdicts = vec![("X".to_owned(), Ok(proof(false, false))), ("Y".to_owned(), Err(failed))];
         let round = Round { verdicts, undo_failed: ["Y".to_owned()].into(), ..Round::default() };
-        let outcome = of(round, &args).unwrap();
+        let outcome = super::verdicts(round, false).unwrap();
         assert_eq!(outcome.exit, Exit::Failed);
         let expected = "Y was drilled, and there is no verdict\n  because: the undo of the drill failed: no queue\n  help: end";
         assert!(outcome.text.contains(expected), "{}", outcome.text);

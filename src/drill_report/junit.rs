@@ -28,7 +28,7 @@ enum CaseResult {
 
 /// The document: the verdicts of a round, `error` for each of the `drilled` alerts without one, and the alerts that have
 /// no drill, each with the reason.
-pub(super) fn document(
+pub fn junit(
     drilled: &[String],
     round: &Round,
     error: Option<&Error>,
@@ -148,7 +148,7 @@ mod tests {
         let interrupted =
             Error::new(Exit::Interrupted, "`verify-alert` was interrupted").remedy("run it again");
         let without = [("C".to_owned(), "it monitors the drills\nthemselves".to_owned())];
-        let text = document(&["A".to_owned(), "B".to_owned()], &round, Some(&interrupted), &without);
+        let text = junit(&["A".to_owned(), "B".to_owned()], &round, Some(&interrupted), &without);
         let why = "cannot cause the fault: &lt;no&gt; &quot;stress-ng&quot; &amp; \u{fffd}[1m";
         for expected in [
             r#"<testsuite name="monctl verify-alert" tests="3" failures="0" errors="2" skipped="1" time="0.000">"#,

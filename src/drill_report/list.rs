@@ -3,12 +3,13 @@
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::{Outcome, drill_of, drillable, key};
 use crate::drill::{LEASE, Safety, UNDOING, safety};
 use crate::error::{Error, Result};
 use crate::promql::metrics_of;
 use crate::render::{Rule, rules};
+use crate::report::Outcome;
 use crate::spec::{DrillKind, Spec};
+use crate::verify::{drill_of, drillable, key};
 
 /// An alert and its drill.
 #[derive(Debug, Serialize)]
@@ -31,9 +32,11 @@ struct Line {
     is_of_file: bool,
 }
 
+/// The list of the spec's rules and their drills.
+///
 /// # Errors
 /// None in practice: the list can be serialized.
-pub(super) fn print(spec: &Spec) -> Result<Outcome> {
+pub fn drill_list(spec: &Spec) -> Result<Outcome> {
     let lines = rules(spec).iter().map(|rule| line(spec, rule)).collect::<Result<Vec<Line>>>()?;
     let json = serde_json::to_value(&lines)
         .map_err(|error| Error::failed("cannot write the list as JSON").because(error))?;
