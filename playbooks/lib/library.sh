@@ -350,6 +350,18 @@ service_run() { # COMMAND…
 	"$@"
 }
 
+# Records the files that the counting of requests is about to add to a unit and a Python environment of others.
+counting_record() {
+	local list digest path
+	list=$(mktemp)
+	/usr/bin/python3 /etc/monctl/counting/counting.py paths >"$list"
+	while read -r digest path; do
+		before_writing "$path"
+	done <"$list"
+	manifest_locked manifest_put "$list"
+	rm -f "$list"
+}
+
 link_to() { # LINK TARGET
 	ln -sfn "$2" "$1.new"
 	mv -T "$1.new" "$1"

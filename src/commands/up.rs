@@ -53,7 +53,9 @@ pub(super) async fn run(args: &UpArgs, context: &Context) -> Result<Outcome> {
         let monitoring = look.hosts.get(&HostName::MONITORING);
         let has_grafana = monitoring.is_some_and(|monitoring| grafana::runs(&monitoring.facts));
         let known = up_summary::known(&look.hosts);
-        let summary = UpSummary::new(&deployment.loaded.spec, machines, &known, has_grafana);
+        let mut summary = UpSummary::new(&deployment.loaded.spec, machines, &known, has_grafana);
+        let remotes = look.hosts.values().map(|connected| &connected.remote);
+        summary.warnings.extend(up_summary::uncounted(&deployment.loaded.spec, remotes).await?);
         let took = begun.elapsed();
         return Ok(unchanged(&deployment, &look.plan, look.hosts.len(), &troubles, &summary, took));
     }
@@ -100,7 +102,12 @@ pub(super) async fn run(args: &UpArgs, context: &Context) -> Result<Outcome> {
     let machines = hosts.values().map(|(connected, _)| &connected.machine);
     let monitoring = hosts.get(&HostName::MONITORING).zip(run.results.get(&HostName::MONITORING));
     let has_grafana = monitoring.is_some_and(|((monitoring, _), result)| grafana_runs(monitoring, result));
-    let summary = UpSummary::new(&deployment.loaded.spec, machines, &reports, has_grafana);
+    let mut summary = UpSummary::new(&deployment.loaded.spec, machines, &reports, has_grafana);
+    let remotes = hosts.values().map(|(connected, _)| &connected.remote);
+    match up_summary::uncounted(&deployment.loaded.spec, remotes).await {
+        Ok(warnings) => summary.warnings.extend(warnings),
+        Err(error) => run.errors.push(error),
+    }
     Ok(run.outcome(&summary, begun.elapsed()))
 }
 

@@ -43,6 +43,9 @@ const GRAFANA: [&str; 2] = ["grafana/", "systemd/monctl-grafana.service"];
 /// The application's own files, which only one that monctl deploys needs.
 const APPLICATION: [&str; 3] = ["app/", "environment/", "systemd/monctl-app"];
 
+/// What counts requests in the application's processes, also of one that something else deploys.
+const LIBRARY: &str = "app/monctl_metrics/";
+
 /// The files of each of the application's servers, which only a spec that names it needs.
 const SERVICES: [(AppService, [&str; 2]); 2] = [
     (AppService::Postgresql, ["services/postgresql/", "systemd/monctl-postgresql.service"]),
@@ -72,7 +75,10 @@ impl Bundle {
         let context =
             tera::Context::from_serialize(&TemplateContext::new(spec, addresses)).map_err(broken)?;
         let mut files = BTreeMap::new();
-        let is_needed = |name: &&str| spec.app.deploy || !is_of_application(name);
+        let is_counting = spec.app.count_requests.is_some();
+        let is_needed = |name: &&str| {
+            spec.app.deploy || !is_of_application(name) || (is_counting && name.starts_with(LIBRARY))
+        };
         for name in templates::rendered().filter(|name| ![FIREWALL, PROCESS].contains(name)).filter(is_needed)
         {
             let text = ENGINE.render(name, &context).map_err(broken)?;

@@ -139,6 +139,14 @@ impl BaseUrl {
         let address = host.parse::<IpAddr>();
         host == "localhost" || address.is_ok_and(|address| address.is_loopback())
     }
+
+    /// The port of this host at which it is requested without encryption; `None` for other URLs.
+    pub fn plain_port(&self) -> Option<u16> {
+        let authority = self.as_str().strip_prefix("http://")?.split(['/', '?', '#']).next()?;
+        let host = authority.split(']').next_back()?;
+        let port = host.split_once(':').map_or(Some(80), |(_, port)| port.parse().ok());
+        port.filter(|_| self.is_loopback())
+    }
 }
 
 text_type! {

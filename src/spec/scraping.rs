@@ -38,14 +38,17 @@ impl Spec {
     /// Which parts of playbooks, integrations and dashboards apply.
     pub fn flags(&self) -> BTreeSet<Flag> {
         let install = if self.monitoring.install.is_release() { Flag::Release } else { Flag::Distribution };
-        let is_counted = self.app.deploy || self.app.metrics_url.is_some();
+        let counting = self.app.count_requests.is_some();
+        let is_counted = self.app.deploy || counting || self.app.metrics_url.is_some();
         let metrics = is_counted.then_some(match self.app.metrics() {
+            _ if counting => Flag::Exporter,
             Metrics::Exporter => Flag::Exporter,
             Metrics::Builtin if self.app.deploy => Flag::Builtin,
             Metrics::Builtin => Flag::Relayed,
         });
         let observed = [
             (is_counted, Flag::Counted),
+            (counting, Flag::Counting),
             (!self.app.deploy, Flag::Observed),
             (self.app.unit.is_some(), Flag::Unit),
             (self.app.url.is_some(), Flag::Url),

@@ -6,7 +6,6 @@ first one is logged.
 """
 
 import functools
-import logging
 import os
 import threading
 from time import perf_counter
@@ -14,7 +13,6 @@ from time import perf_counter
 from . import activation, drill, families
 from .recorder import Recorder
 
-_log = logging.getLogger(__name__)
 _recorder = None
 _opening = threading.Lock()
 _logged = False
@@ -264,7 +262,7 @@ def _failed():
     try:
         if not _logged:
             _logged = True
-            _log.warning("a request could not be counted; further ones are not reported", exc_info=True)
+            activation.log_missing("a request could not be counted; further ones are not reported")
         if _recorder is not None:
             _recorder.error()
     except Exception:

@@ -1,12 +1,13 @@
-"""Numbers in a memory-mapped file, in the layout that prometheus_client reads.
+"""Numbers in a memory-mapped file, in the layout of prometheus_client's multiprocess mode.
 
 The layout: the number of bytes in use (4 bytes, then 4 unused); then entries,
 each the length of its key (4 bytes), the key in UTF-8 padded with spaces to a
 multiple of eight, its value and a time stamp, both doubles. A value changes in
 place by one aligned store, several times as fast as prometheus_client's own
-writer, which matters as it happens at every request. Called by `recorder`.
+writer, which matters as it happens at every request. `recorder` writes, `exporter` reads.
 """
 
+import json
 import mmap
 import os
 import struct
@@ -15,6 +16,34 @@ _HEADER_BYTES = 8
 _SMALLEST = 1 << 16
 _INTEGER = struct.Struct("i")
 _NUMBERS = struct.Struct("dd")
+
+
+def key(family, sample, labels, help_text):
+    """The key of a cell: that of one sample of a family."""
+    return json.dumps([family, sample, labels, help_text], sort_keys=True)
+
+
+def read(path):
+    """All cells of a file as (family, sample, labels, help, value). Another process may write it meanwhile."""
+    with open(path, "rb") as file:
+        content = file.read()
+    if len(content) < _HEADER_BYTES:
+        # It is being created.
+        return
+    for start, length, numbers in _entries(content, _INTEGER.unpack_from(content)[0]):
+        value, _ = _NUMBERS.unpack_from(content, numbers)
+        yield (*json.loads(content[start : start + length]), value)
+
+
+def _entries(memory, used):
+    """The place and length of each key, and the place of its numbers."""
+    position = _HEADER_BYTES
+    while position < used:
+        length = _INTEGER.unpack_from(memory, position)[0]
+        start = position + _INTEGER.size
+        numbers = start + _padded(length)
+        yield start, length, numbers
+        position = numbers + _NUMBERS.size
 
 
 class Cell:
@@ -38,9 +67,14 @@ class Store:
 
     def __init__(self, path):
         self._file = open(path, "a+b")
+        # The exporter may be another user's process; the folder decides who comes here.
+        os.fchmod(self._file.fileno(), 0o644)
         self._map(os.fstat(self._file.fileno()).st_size or _SMALLEST)
         self._used = _INTEGER.unpack_from(self._memory)[0] or _HEADER_BYTES
-        self._indices = dict(self._entries())
+        self._indices = {
+            self._memory[start : start + length]: numbers // 8
+            for start, length, numbers in _entries(self._memory, self._used)
+        }
 
     def cell(self, key):
         """The cell of that name, created with zero if missing."""
@@ -56,15 +90,6 @@ class Store:
         # Cells in use keep their old mapping.
         self._memory = mmap.mmap(self._file.fileno(), size)
         self._doubles = memoryview(self._memory).cast("d")
-
-    def _entries(self):
-        position = _HEADER_BYTES
-        while position < self._used:
-            length = _INTEGER.unpack_from(self._memory, position)[0]
-            start = position + _INTEGER.size
-            numbers = start + _padded(length)
-            yield self._memory[start : start + length], numbers // 8
-            position = numbers + _NUMBERS.size
 
     def _append(self, encoded):
         key = encoded.ljust(_padded(len(encoded)))
