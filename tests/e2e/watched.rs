@@ -105,8 +105,11 @@ fn requests_are_counted(existing: &Existing) {
     operator.monctl("status").success().stdout_contains(restart);
     assert!(is_counted(0), "the running process does not count yet");
     assert_eq!(read("application"), "", "requests are unknown");
-    operator.monctl("verify-alert HighServerErrorRate --yes").stderr_contains("must be restarted to be counted");
-    let quiet = "env MONCTL_METRICS=exporter MONCTL_METRICS_DIR=/absent /srv/shop/venv/bin/python -c 'print(1)' 2>&1";
+    operator
+        .monctl("verify-alert HighServerErrorRate --yes")
+        .stderr_contains("must be restarted to be counted");
+    let quiet =
+        "env MONCTL_METRICS=exporter MONCTL_METRICS_DIR=/absent /srv/shop/venv/bin/python -c 'print(1)' 2>&1";
     assert_eq!(existing.on(APP, quiet).trim(), "1");
 
     existing.on(APP, "systemctl restart shop.service");

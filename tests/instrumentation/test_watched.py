@@ -144,11 +144,13 @@ def test_each_response_of_gunicorn_is_counted_also_if_workers_are_killed(team, o
     assert "Traceback" not in text and "metrics" not in text, text
 
 
-def test_each_response_of_uvicorn_is_counted(team):
-    server = team("uvicorn", "--port", "0", "shop.asgi:application", files=small(asgi=ASGI))
+@pytest.mark.parametrize("workers", [1, 2])
+def test_each_response_of_uvicorn_is_counted(team, workers):
+    options = ["--port", "0", "--workers", str(workers)]
+    server = team("uvicorn", *options, "shop.asgi:application", files=small(asgi=ASGI))
     from monctl_metrics import slots
 
-    until(lambda: slots.holders(str(server.metrics)) == {server.process.pid})
+    until(lambda: len(slots.holders(str(server.metrics))) == workers)
     assert [server.request(path)[0] for path in ("/", "/", "/absent")] == [200, 200, 404]
     assert server.responses() == {200: 2, 404: 1}
 
@@ -185,14 +187,22 @@ def test_a_worker_that_begins_after_monctl_took_its_files_back_is_silent(team, t
     assert "Traceback" not in server.log.read_text()
 
 
-def test_the_processes_that_count_belong_to_a_control_group(tmp_path):
+def test_only_processes_of_the_unit_count(monkeypatch):
+    from monctl_metrics import slots
+
     counting = module_of("counting")
-    content = {"/proc/7/cgroup": "0::/system.slice/shop.service\n", "/proc/8/cgroup": "1:name=systemd:/a/b\n0::/\n"}
-    counting.content_of = content.get
-    assert counting.is_in(7, "/system.slice/shop.service")
-    assert counting.is_in(8, "/a")
-    assert not counting.is_in(7, "/system.slice/shop")
-    assert not counting.is_in(9, "/a"), "a process that has ended"
+    groups = {
+        7: "0::/system.slice/shop.service\n",
+        8: "0::/system.slice/shop.service/worker\n",
+        9: "0::/system.slice/shop.service2\n",
+        10: "1:name=systemd:/system.slice/shop.service\n0::/\n",
+    }
+    monkeypatch.setattr(counting, "content_of", {f"/proc/{pid}/cgroup": text for pid, text in groups.items()}.get)
+    holders = set()
+    monkeypatch.setattr(slots, "holders", lambda _: holders)
+    for holder, main, expected in ((7, 7, True), (8, 7, True), (10, 7, True), (9, 7, False), (5, 7, False), (7, 0, False)):
+        holders = {holder}
+        assert counting.counts(main) is expected, (holder, main)
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,17 @@ def begin():
     """Counts from outside, whatever the server is; with Gunicorn, its workers report themselves."""
     _hide_folder()
     activation.in_worker()
+    # Inserted later, so that it runs after Django's handler is wrapped.
+    hooks.after_import("django.core.handlers.base", _hold_slot)
     hooks.after_import("gunicorn.arbiter", _report_starts)
     hooks.after_import("gunicorn.workers.base", _report_workers)
+
+
+def _hold_slot(_):
+    """Takes a slot before the first request: its lock is how monctl's watch knows that this process counts."""
+    from . import instrument
+
+    instrument.recorder()
 
 
 def _hide_folder():

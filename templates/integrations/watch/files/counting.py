@@ -75,7 +75,7 @@ class Counted:
 
     def show(self):
         """The properties of the unit."""
-        names = "LoadState,ActiveState,MainPID,ControlGroup,Environment"
+        names = "LoadState,ActiveState,MainPID,Environment"
         shown = systemctl("show", f"--property={names}", "--", self.unit)
         return dict(line.split("=", 1) for line in shown.splitlines() if "=" in line)
 
@@ -162,11 +162,11 @@ def state(counted):
     restart = f"systemctl restart {counted.unit}"
     if found.get("ActiveState") not in ("active", "reloading"):
         print(f"`{counted.unit}` is not running")
-    elif missing and counts(found.get("ControlGroup", "")):
+    elif missing and counts(found["MainPID"]):
         print(f"`{missing[0]}` is missing: `{counted.unit}` counts until its next restart; run `monctl up`")
     elif missing:
         print(f"`{missing[0]}` is missing, so that nothing is counted: run `monctl up`, and then {restart}")
-    elif counts(found.get("ControlGroup", "")):
+    elif counts(found["MainPID"]):
         print("counted")
     elif not has_settings(found.get("MainPID", "0")) or is_older(found["MainPID"], counted.pth()):
         print(f"`{counted.unit}` must be restarted to be counted: {restart}")
@@ -174,20 +174,22 @@ def state(counted):
         print(f"`{counted.unit}` counts nothing yet: no process of it has loaded Django; see docs/watching.md")
 
 
-def counts(group):
-    """Whether a process of this control group counts requests: it holds the lock of a slot."""
+def counts(main):
+    """Whether a process of the unit with this main process counts requests: it holds the lock of a slot."""
     sys.dont_write_bytecode = True
     sys.path.append(f"{HOME}/library")
     from monctl_metrics import slots
 
-    return bool(group) and any(is_in(process, group) for process in slots.holders(DIRECTORY))
+    unit = group_of(main)
+    groups = (group_of(process) for process in slots.holders(DIRECTORY))
+    return unit is not None and any(f"{group}/".startswith(f"{unit}/") for group in groups)
 
 
-def is_in(process, group):
-    """Whether a process belongs to a control group of systemd."""
+def group_of(process):
+    """The control group in which systemd keeps a process; None if the process has ended."""
     lines = (content_of(f"/proc/{process}/cgroup") or "").splitlines()
-    found = [line.split(":", 2)[2] for line in lines if line.split(":", 2)[1] in ("", "name=systemd")]
-    return any(path == group or path.startswith(f"{group}/") for path in found)
+    groups = {name: path for _, name, path in (line.split(":", 2) for line in lines)}
+    return groups.get("name=systemd") or groups.get("")
 
 
 def has_settings(process):

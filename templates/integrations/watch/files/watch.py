@@ -40,7 +40,7 @@ OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}), Kept)
 
 def states(unit):
     """The properties of a unit that say whether it runs."""
-    command = ["systemctl", "show", "--property=LoadState,ActiveState,ControlGroup", "--", unit]
+    command = ["systemctl", "show", "--property=LoadState,ActiveState,MainPID", "--", unit]
     try:
         shown = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT, check=True)
     except subprocess.CalledProcessError as error:
@@ -83,7 +83,7 @@ def metrics(settings):
         runs = found["ActiveState"] in ("active", "reloading")
         gauge("monctl_unit_active", "Whether the application's unit runs.", f"name={text(settings.unit)}", int(runs))
         if settings.counted and runs:
-            counts = int(counting().counts(found["ControlGroup"]))
+            counts = int(counting().counts(found["MainPID"]))
             explained = "Whether the application's running processes count their requests."
             gauge("monctl_requests_counted", explained, f"name={text(settings.unit)}", counts)
     if settings.url:
@@ -113,7 +113,7 @@ def counted(unit):
     """The application's requests; nothing while it runs and does not count, since they are unknown then."""
     found = states(unit)
     known = counting()
-    if found["ActiveState"] in ("active", "reloading") and not known.counts(found["ControlGroup"]):
+    if found["ActiveState"] in ("active", "reloading") and not known.counts(found["MainPID"]):
         return b""
     from monctl_metrics import exporter, exposition
 
