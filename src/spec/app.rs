@@ -196,6 +196,10 @@ impl App {
 
     /// How requests are counted. Loading fills in the default.
     pub fn metrics(&self) -> Metrics {
+        // Loading takes the metrics of an application that something else deploys to be its own.
+        if self.count_requests.is_some() {
+            return Metrics::Exporter;
+        }
         self.metrics.unwrap_or(Metrics::Exporter)
     }
 

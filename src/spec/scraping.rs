@@ -41,7 +41,6 @@ impl Spec {
         let counting = self.app.count_requests.is_some();
         let is_counted = self.app.deploy || counting || self.app.metrics_url.is_some();
         let metrics = is_counted.then_some(match self.app.metrics() {
-            _ if counting => Flag::Exporter,
             Metrics::Exporter => Flag::Exporter,
             Metrics::Builtin if self.app.deploy => Flag::Builtin,
             Metrics::Builtin => Flag::Relayed,
