@@ -143,8 +143,9 @@ impl BaseUrl {
     /// The port of 127.0.0.1 at which it is requested without encryption; `None` for other URLs.
     pub fn plain_port(&self) -> Option<u16> {
         let authority = self.as_str().strip_prefix("http://")?.split(['/', '?', '#']).next()?;
-        let port = authority.split_once(':').map_or(Some(80), |(_, port)| port.parse().ok());
-        port.filter(|_| self.is_loopback() && !authority.starts_with('['))
+        let port = authority.split_once(':').map_or("80", |(_, port)| port);
+        let Ok(port) = port.parse::<u16>() else { return None };
+        (self.is_loopback() && !authority.starts_with('[')).then_some(port)
     }
 }
 
