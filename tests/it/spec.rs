@@ -666,18 +666,18 @@ fn an_application_that_something_else_deploys_has_keys_of_its_own() {
         ),
         (
             "  deploy: false\n  url: 'http://127.0.0.1/'\n  count_requests: {venv: /srv/venv}\n",
-            "7:19",
+            "7:3",
             "monctl counts the requests of a unit: add `unit`",
         ),
         (
             &format!("{unit}  metrics_url: 'http://127.0.0.1/m'\n  count_requests: {{venv: /srv/venv}}\n"),
-            "8:19",
+            "8:3",
             "leave `count_requests` or `metrics_url` out",
         ),
         (&format!("{unit}  count_requests: {{venv: venv}}\n"), "7:26", "write the absolute path"),
         (
             "  path: site\n  count_requests: {venv: /srv/venv}\n",
-            "6:19",
+            "6:3",
             "leave it out, or add `deploy: false`",
         ),
         ("  deploy: false\n  unit: shop\n", "6:9", "`shop` is not valid: write the full name of the service"),
@@ -740,7 +740,11 @@ fn of_an_application_that_something_else_deploys_only_what_is_known_is_watched()
     ] {
         assert!(counted.contains(present), "{present}");
     }
-    assert!(!counted.contains("monctl-app") && !unit.contains("--counted") && !unit.contains("CountingLost"));
+    assert!(
+        !counted.contains("User=monctl-app\n")
+            && !unit.contains("--counted")
+            && !unit.contains("CountingLost")
+    );
     let all = rendered(
         "url: 'http://127.0.0.1:8000/', metrics_url: 'http://127.0.0.1:8000/metrics', host: shop.example",
     );
