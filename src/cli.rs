@@ -5,8 +5,10 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use clap_complete::engine::ArgValueCompleter;
 
+use crate::completion;
 use crate::duration::PromDuration;
 use crate::error::Error;
 use crate::host::{HostName, Role};
@@ -15,11 +17,12 @@ use crate::timing::StressCommand;
 
 /// Set up monitoring for a Django team and prove that its alerts are delivered.
 #[derive(Debug, Parser)]
-#[command(name = "monctl", version, max_term_width = 100, after_help = AFTER_HELP)]
+#[command(name = "monctl", version = env!("MONCTL_VERSION"), max_term_width = 100, after_help = AFTER_HELP)]
 pub struct Cli {
     /// Read the project's spec from this file.
     #[arg(short, long, value_name = "PATH", global = true)]
     #[arg(env = "MONCTL_SPEC", hide_env_values = true, default_value = "monctl.yaml")]
+    #[arg(value_hint = ValueHint::FilePath)]
     pub file: PathBuf,
 
     /// Print results as `text`, or as `json`: one document on standard output, progress as JSON lines on standard
@@ -72,12 +75,20 @@ pub enum Command {
     /// Create or update machines and hosts to match the spec.
     #[command(after_help = "Examples:\n  monctl up\n  monctl up --yes --allow-downtime")]
     Up(UpArgs),
-    /// Show the state of machines, services, targets, rules and dashboards, and the last proofs.
+    /// Show the state of machines, services, targets, rules and dashboards, silences, and the last proofs.
     #[command(after_help = "Examples:\n  monctl status\n  monctl status --all --output json")]
     Status(StatusArgs),
+    /// Send a test alert through each route of Alertmanager, and check that its receiver gets it; cause no fault.
+    ///
+    /// The alerts have the label `monctl_test` and end by themselves. Takes as long as `group_wait`, and seconds more.
+    #[command(after_help = "Examples:\n  monctl verify-receivers\n  monctl verify-receivers --output json")]
+    VerifyReceivers,
     /// Cause the fault that an alert detects, and check that the alert is delivered and resolved.
     #[command(after_help = VERIFY_ALERT_EXAMPLES)]
     VerifyAlert(VerifyArgs),
+    /// Silence an alert in Alertmanager until a given time; list or end silences.
+    #[command(after_help = SILENCE_EXAMPLES)]
+    Silence(SilenceArgs),
     /// Query Grafana for the data of every panel, and show which panels have no data, and why.
     ///
     /// Sends real requests to the application first, on all its hosts, until it was scraped twice: 4 to 40 a second.
@@ -113,11 +124,18 @@ pub enum Command {
     #[command(after_help = "Example:\n  monctl runbook HostDown")]
     Runbook {
         /// The name of the alert.
+        #[arg(add = ArgValueCompleter::new(completion::runbooks))]
         alert: String,
     },
     /// Print the JSON Schema of the spec.
     #[command(after_help = "Example:\n  monctl schema")]
     Schema,
+    /// Write the manual pages of monctl and its subcommands into a folder, for packages.
+    #[command(hide = true, after_help = "Example:\n  monctl man-pages debian/monctl/usr/share/man/man1")]
+    ManPages {
+        /// The folder.
+        folder: PathBuf,
+    },
 }
 
 const RENDER_EXAMPLES: &str = "Examples:
@@ -131,6 +149,11 @@ const MANAGE_EXAMPLES: &str = "Examples:
 const VERIFY_ALERT_EXAMPLES: &str = "Examples:
   monctl verify-alert HighCPUUsage
   monctl verify-alert --all --yes --report alerts.html";
+
+const SILENCE_EXAMPLES: &str = "Examples:
+  monctl silence DiskSpaceLow --for 2h --why migration --host app-2
+  monctl silence --list
+  monctl silence --end 7f3c1f2e-5d0c-4d8e-9a3e-0b1c2d3e4f50";
 
 const VERIFY_DASHBOARDS_EXAMPLES: &str = "Examples:
   monctl verify-dashboards
@@ -213,6 +236,7 @@ pub struct StatusArgs {
 pub struct VerifyArgs {
     /// The alerts to prove.
     #[arg(value_name = "ALERT", default_value = "HighCPUUsage")]
+    #[arg(add = ArgValueCompleter::new(completion::alerts))]
     pub alerts: Vec<String>,
 
     /// Prove every alert that has a drill; run drills in parallel where they do not disturb each other.
@@ -233,6 +257,7 @@ pub struct VerifyArgs {
 
     /// Cause the faults on this host.
     #[arg(long, value_name = "HOST", default_value = "app", value_parser = app_host)]
+    #[arg(add = ArgValueCompleter::new(completion::app_hosts))]
     pub host: HostName,
 
     /// Keep the fault active for its full duration, even after the alert was delivered.
@@ -252,6 +277,15 @@ pub struct VerifyArgs {
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,
 
+    /// Write the results to this file as JUnit XML, also if the run fails or is interrupted: one test case for each alert.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["list", "schedule"])]
+    pub junit: Option<PathBuf>,
+
+    /// Fail with exit code 4 if, after the drills, less than this share of all alerting rules is proven, in percent.
+    #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(1..=100),
+        conflicts_with_all = ["list", "schedule"])]
+    pub require: Option<u8>,
+
     /// Limit the fault to this duration, such as `90s`; defaults to the duration that the prediction requires.
     #[arg(long, value_name = "DURATION")]
     pub duration: Option<PromDuration>,
@@ -265,6 +299,35 @@ fn app_host(text: &str) -> Result<HostName, Error> {
     }
     Err(Error::invalid(format!("`{name}` does not run the application"))
         .remedy("name `app`, `app-2` and so on"))
+}
+
+/// `monctl silence`.
+#[derive(Debug, Args)]
+pub struct SilenceArgs {
+    /// The alert to silence.
+    #[arg(value_name = "ALERT", required_unless_present_any = ["list", "end"])]
+    #[arg(conflicts_with_all = ["list", "end"], requires_all = ["duration", "why"])]
+    pub alert: Option<String>,
+
+    /// End the silence after this duration, such as `2h`; at most 4w.
+    #[arg(long = "for", value_name = "DURATION", requires = "alert")]
+    pub duration: Option<PromDuration>,
+
+    /// The reason, for those who find the silence.
+    #[arg(long, value_name = "TEXT", requires = "alert")]
+    pub why: Option<String>,
+
+    /// Silence the alert of this host only.
+    #[arg(long, value_name = "HOST", requires = "alert")]
+    pub host: Option<HostName>,
+
+    /// List the active silences.
+    #[arg(long, conflicts_with = "end")]
+    pub list: bool,
+
+    /// End the silence with this id now.
+    #[arg(long, value_name = "ID")]
+    pub end: Option<String>,
 }
 
 /// `monctl verify-dashboards`.
@@ -283,7 +346,7 @@ pub struct DashboardsArgs {
 #[derive(Debug, Args)]
 pub struct ExplainArgs {
     /// The alert to explain.
-    #[arg(value_name = "ALERT")]
+    #[arg(value_name = "ALERT", add = ArgValueCompleter::new(completion::alerts))]
     pub alert: String,
 
     /// Assume a fault that brings the expression to this value, in its unit.
@@ -300,6 +363,7 @@ pub struct ExplainArgs {
 pub struct ManageArgs {
     /// Run the command on this host.
     #[arg(long, value_name = "HOST", default_value = "app", value_parser = app_host)]
+    #[arg(add = ArgValueCompleter::new(completion::app_hosts))]
     pub host: HostName,
 
     /// The command and its arguments, after `--`, as for `manage.py`.
@@ -311,6 +375,7 @@ pub struct ManageArgs {
 #[derive(Debug, Args)]
 pub struct SshArgs {
     /// `app`, `app-2` …, or `monitoring`.
+    #[arg(add = ArgValueCompleter::new(completion::hosts))]
     pub host: HostName,
 
     /// The command and its arguments, after `--`; defaults to a shell.
@@ -362,7 +427,8 @@ pub struct LogsArgs {
         value_name = "PATH",
         env = "MONCTL_SPEC",
         hide_env_values = true,
-        default_value = "monctl.yaml"
+        default_value = "monctl.yaml",
+        value_hint = ValueHint::FilePath
     )]
     pub file: PathBuf,
 }
@@ -411,7 +477,9 @@ impl Command {
             Self::Plan => "plan",
             Self::Up(_) => "up",
             Self::Status(_) => "status",
+            Self::VerifyReceivers => "verify-receivers",
             Self::VerifyAlert(_) => "verify-alert",
+            Self::Silence(_) => "silence",
             Self::VerifyDashboards(_) => "verify-dashboards",
             Self::Check => "check",
             Self::Explain(_) => "explain",
@@ -423,6 +491,7 @@ impl Command {
             Self::Down(_) => "down",
             Self::Runbook { .. } => "runbook",
             Self::Schema => "schema",
+            Self::ManPages { .. } => "man-pages",
         }
     }
 }

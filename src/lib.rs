@@ -11,6 +11,7 @@ pub mod bounded;
 pub mod cancel;
 pub mod cli;
 pub mod commands;
+pub mod completion;
 pub mod digest;
 pub mod drill;
 pub mod duration;

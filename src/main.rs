@@ -8,7 +8,8 @@ use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::Parser as _;
+use clap::{CommandFactory as _, Parser as _};
+use clap_complete::CompleteEnv;
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
@@ -30,6 +31,8 @@ const PATIENCE: Duration = Duration::from_millis(1_800);
 const COMMAND_STACK_BYTES: usize = 16 << 20;
 
 fn main() -> ExitCode {
+    // Answers a shell that completes a line, and ends then.
+    CompleteEnv::with_factory(Cli::command).var("MONCTL_COMPLETE").completer("monctl").complete();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return usage(&error),

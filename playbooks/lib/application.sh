@@ -86,9 +86,19 @@ sandbox_of() { # FILE
 
 # Runs a command as a user in a transient unit, until its control group is empty.
 in_unit() { # USER OPTION… -- COMMAND…
-	local user=$1
+	local user=$1 options=()
 	shift
-	systemd-run --quiet --pipe --wait --collect --unit="monctl-run-$BASHPID" --uid="$user" --gid="$user" "$@"
+	while [ "$1" != -- ]; do options+=("$1") && shift; done
+	shift
+	# systemd expands variables in the words of a command. Words with a doubled `$` do not survive a reload of systemd 257
+	# in the same moment; systemd before 254 knows no other way.
+	if [[ $(systemd-run --help) == *--expand-environment* ]]; then
+		options+=(--expand-environment=no)
+	else
+		set -- "${@//\$/\$\$}"
+	fi
+	systemd-run --quiet --pipe --wait --collect --unit="monctl-run-$BASHPID" --uid="$user" --gid="$user" \
+		"${options[@]}" -- "$@"
 }
 
 # The address of Redis with a password, which is made once on this host and stays there: Redis has its digest, and the
@@ -118,11 +128,11 @@ as_app() { # SET CODE OPTION… -- COMMAND…
 	if grep -qx "EnvironmentFile=$SERVICES" "$set/.units/monctl-app.service"; then
 		options+=(--property=EnvironmentFile="$SERVICES")
 	fi
-	# shellcheck disable=SC2016 # systemd makes $ of $$, and the shell in the unit expands it
+	# shellcheck disable=SC2016 # for the shell in the unit
 	in_unit "$APP_USER" "${sandbox[@]}" \
 		--property=EnvironmentFile="$set/settings" --property=EnvironmentFile="$set/environment" \
 		--property=BindReadOnlyPaths="$code:$tree_place" "${options[@]}" -- \
-		/bin/sh -c 'PYTHONPATH=$$0$${PYTHONPATH:+:$$PYTHONPATH} exec "$$@"' "$set" "$@"
+		/bin/sh -c 'PYTHONPATH=$0${PYTHONPATH:+:$PYTHONPATH} exec "$@"' "$set" "$@"
 }
 
 # Works in the folders of the application's user, as that user.

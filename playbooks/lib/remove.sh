@@ -130,7 +130,7 @@ packages_remove() {
 	done
 	# Their scripts call systemd; those errors do not matter.
 	((${#residual[@]} == 0)) || messages=$(apt remove "${residual[@]}" 2>&1) || complain "$messages"
-	# The package locales, when it is purged, removes this file of the system's, whoever made it.
+	# When the package locales is purged, it removes this file of the system's, also if something else made it.
 	kept=$(mktemp -d)
 	if [ -L "$locale" ] || [ -e "$locale" ]; then cp --archive "$locale" "$kept/locale"; fi
 	((${#purged[@]} == 0)) || messages=$(apt purge "${purged[@]}" 2>&1) || complain "$messages"

@@ -252,9 +252,7 @@ pub fn jobs_without_targets<'a>(spec: &'a Spec, targets: &[Target]) -> impl Iter
 }
 
 fn no_target_error(job: &str) -> Error {
-    Error::failed(format!("Prometheus has no target of the job `{job}`"))
-        .at(HostName::MONITORING.to_string())
-        .remedy("see `monctl status`, and the logs of services: `monctl logs`")
+    scrape_error(format!("Prometheus has no target of the job `{job}`"))
 }
 
 /// Why the monitoring host cannot scrape a target; `None` if it can.
@@ -272,9 +270,13 @@ fn is_critical(alert: &ActiveAlert) -> bool {
 
 fn target_error(target: &Target, why: String) -> Error {
     let label = |name: &str| target.labels.get(name).map_or("", String::as_str);
-    Error::failed(format!("Prometheus cannot scrape `{}` at `{}`", label("job"), label("instance")))
-        .at(HostName::MONITORING.to_string())
+    scrape_error(format!("Prometheus cannot scrape `{}` at `{}`", label("job"), label("instance")))
         .because(why)
+}
+
+fn scrape_error(message: String) -> Error {
+    Error::failed(message)
+        .at(HostName::MONITORING.to_string())
         .remedy("see `monctl status`, and the logs of services: `monctl logs`")
 }
 

@@ -14,23 +14,41 @@ use crate::spec::{Spec, load};
 /// When the spec is invalid or has no such alert.
 pub(super) fn run(args: &ExplainArgs, context: &Context) -> Result<Outcome> {
     let loaded = load(&context.spec)?;
-    let rule = rule_of(&loaded.spec, &args.alert)?;
     let custom = CustomFault { value: args.value, lasting: args.lasting.map(PromDuration::get) };
-    let explanation = Explanation::new(&loaded.spec, &rule, custom);
-    let json = serde_json::to_value(&explanation)
-        .map_err(|error| Error::failed("cannot write the explanation as JSON").because(error))?;
-    Ok(Outcome::success(explanation.text(report::width()), json))
+    let rules = rules_of(&loaded.spec, &args.alert)?;
+    let explanations: Vec<_> =
+        rules.iter().map(|rule| Explanation::new(&loaded.spec, rule, custom)).collect();
+    let json = match explanations.as_slice() {
+        [explanation] => serde_json::to_value(explanation),
+        several => serde_json::to_value(several),
+    };
+    let json = json.map_err(|error| Error::failed("cannot write the explanation as JSON").because(error))?;
+    let texts = rules.iter().zip(&explanations).map(|(rule, explanation)| {
+        let text = explanation.text(report::width());
+        if rules.len() == 1 { text } else { format!("{}\n{text}", heading(rule)) }
+    });
+    Ok(Outcome::success(texts.collect::<Vec<_>>().join("\n\n"), json))
 }
 
-/// The spec's rule of this name.
+/// The labels that tell a rule from others of its name, with its file.
+fn heading(rule: &Rule) -> String {
+    let labels: Vec<String> = rule.labels.iter().map(|(name, value)| format!("{name}: {value}")).collect();
+    let file = rule.origin.as_ref().map_or("the spec", |origin| &origin.file);
+    format!("{} of `{file}` with the labels {{{}}}", rule.name, labels.join(", "))
+}
+
+/// The spec's rules of this name: more than one only if they are of rule files.
 ///
 /// # Errors
 /// When there is none; the remedy lists the alerts of the spec.
-pub(super) fn rule_of(spec: &Spec, alert: &str) -> Result<Rule> {
+fn rules_of(spec: &Spec, alert: &str) -> Result<Vec<Rule>> {
     let rules = rules(spec);
-    let names: Vec<String> = rules.iter().map(|rule| format!("`{}`", rule.name)).collect();
-    rules.into_iter().find(|rule| rule.name == alert).ok_or_else(|| {
-        Error::invalid(format!("the spec has no alert `{alert}`"))
-            .remedy(format!("its alerts are {}", names.join(", ")))
-    })
+    let mut names: Vec<String> = rules.iter().map(|rule| format!("`{}`", rule.name)).collect();
+    names.dedup();
+    let found: Vec<Rule> = rules.into_iter().filter(|rule| rule.name == alert).collect();
+    if found.is_empty() {
+        return Err(Error::invalid(format!("the spec has no alert `{alert}`"))
+            .remedy(format!("its alerts are {}", names.join(", "))));
+    }
+    Ok(found)
 }

@@ -21,7 +21,7 @@ use crate::host::{HostName, Machine, Role};
 use crate::playbook::Playbook;
 use crate::provider;
 use crate::remote::{Limits, Remote};
-use crate::spec::{ServiceUnit, load};
+use crate::spec::{ServiceUnit, Spec, load};
 
 /// How long to retry a lost connection before giving up its host.
 const RECONNECT_WITHIN: Duration = Duration::from_mins(10);
@@ -34,10 +34,7 @@ const UNIT: (&str, &str) = ("monctl-", ".service");
 /// When no host has such a service, or no host runs; and, once the others were read, when one does not answer.
 pub(super) async fn run(args: &LogsArgs, context: &Context) -> Result<Outcome> {
     let loaded = load(&context.spec)?;
-    let playbooks =
-        loaded.spec.roles().into_iter().map(|role| Ok((role, Playbook::of_spec(role, &loaded.spec)?)));
-    let unit = loaded.spec.app.unit.as_ref().map(ServiceUnit::as_str);
-    let services = services(args.service.as_deref(), &playbooks.collect::<Result<_>>()?, unit)?;
+    let services = services(args.service.as_deref(), &units(&loaded.spec)?)?;
     let provider = provider::of(&loaded, &context.events).await?;
     let machines: Vec<Machine> = provider.observe().await?.running();
     let machines: Vec<Machine> =
@@ -78,36 +75,42 @@ pub(super) async fn run(args: &LogsArgs, context: &Context) -> Result<Outcome> {
         .remedy("`monctl status` shows what runs; `monctl up` starts it"))
 }
 
-/// The units of each role, all of them or that of one service. `of_application` is the unit of an application that
-/// monctl does not deploy.
+/// The units of each role, with that of an application that monctl does not deploy.
+fn units(spec: &Spec) -> Result<BTreeMap<Role, Vec<String>>> {
+    let flags = spec.flags();
+    let of_role = |role| {
+        let playbook = Playbook::of_spec(role, spec)?;
+        let others = spec.app.unit.iter().filter(|_| role == Role::APP).map(ServiceUnit::as_str);
+        Ok((role, playbook.units_with(&flags).chain(others).map(str::to_owned).collect()))
+    };
+    spec.roles().into_iter().map(of_role).collect()
+}
+
+/// Those of the units that have a journal: all of them, or that of one service.
 fn services(
     wanted: Option<&str>,
-    playbooks: &BTreeMap<Role, Playbook>,
-    of_application: Option<&str>,
+    units: &BTreeMap<Role, Vec<String>>,
 ) -> Result<BTreeMap<Role, Vec<String>>> {
-    let mut units: BTreeMap<Role, Vec<String>> = BTreeMap::new();
+    let mut services: BTreeMap<Role, Vec<String>> = BTreeMap::new();
     let mut names = Vec::new();
-    for (role, playbook) in playbooks {
-        let others = of_application.filter(|_| *role == Role::APP);
-        let others = others.and_then(|unit| Some((unit, unit.strip_suffix(UNIT.1)?)));
-        let own = playbook.units().filter_map(|unit| Some((unit, service(unit)?)));
-        for (unit, name) in own.chain(others) {
-            names.push(format!("`{name}`"));
-            if wanted.is_none_or(|wanted| wanted == name || wanted == unit) {
-                units.entry(*role).or_default().push(unit.to_owned());
-            }
+    for (role, unit) in units.iter().flat_map(|(role, units)| units.iter().map(move |unit| (role, unit))) {
+        let Some(name) = service(unit) else { continue };
+        names.push(format!("`{name}`"));
+        if wanted.is_none_or(|wanted| wanted == name || wanted == unit) {
+            services.entry(*role).or_default().push(unit.clone());
         }
     }
-    if units.is_empty() {
+    if services.is_empty() {
         return Err(Error::invalid(format!("there is no service `{}`", wanted.unwrap_or_default()))
             .remedy(format!("the services are {}", names.join(", "))));
     }
-    Ok(units)
+    Ok(services)
 }
 
 /// `app` for `monctl-app.service`; `None` for units without log lines of their own, such as a socket.
 fn service(unit: &str) -> Option<&str> {
-    unit.strip_prefix(UNIT.0)?.strip_suffix(UNIT.1)
+    let name = unit.strip_suffix(UNIT.1)?;
+    Some(name.strip_prefix(UNIT.0).unwrap_or(name))
 }
 
 /// Sends all entries, in the order of time.
@@ -214,9 +217,8 @@ impl Source<'_> {
 fn entry(host: HostName, text: &str) -> Option<(LogLine, String)> {
     let entry: Value = serde_json::from_str(text).ok()?;
     let micros = entry["__REALTIME_TIMESTAMP"].as_str()?.parse().ok()?;
-    let unit = entry["_SYSTEMD_UNIT"].as_str().or_else(|| entry["UNIT"].as_str()).unwrap_or_default();
     // A message of systemd about a unit names it in `UNIT`.
-    let unit = if service(unit).is_some() { unit } else { entry["UNIT"].as_str().unwrap_or(unit) };
+    let unit = entry["UNIT"].as_str().or_else(|| entry["_SYSTEMD_UNIT"].as_str()).unwrap_or_default();
     let line = LogLine {
         at: Timestamp::from_microsecond(micros).ok()?,
         host,
@@ -240,10 +242,7 @@ fn message(value: &Value) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use super::*;
-    use crate::integrations::Integration;
 
     const APP: HostName = HostName::app(1);
 
@@ -279,20 +278,22 @@ mod tests {
 
     #[test]
     fn a_service_is_named_with_or_without_prefix_and_suffix() {
-        let playbooks = [Role::APP, Role::MONITORING]
-            .map(|role| (role, Playbook::of(role, &BTreeSet::new(), Integration::builtin()).unwrap()))
-            .into();
-        let services = |wanted| services(wanted, &playbooks, Some("shop.service"));
-        let all = services(None).unwrap();
-        assert!(all[&Role::MONITORING].contains(&"monctl-prometheus.service".to_owned()), "{all:?}");
+        let units = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        let all = [
+            (Role::APP, units(&["monctl-app.socket", "monctl-app.service", "shop.service"])),
+            (Role::MONITORING, units(&["monctl-alertmanager.service", "monctl-prometheus.service"])),
+        ];
+        let all = all.into();
+        let services = |wanted| services(wanted, &all);
+        assert_eq!(services(None).unwrap()[&Role::APP], units(&["monctl-app.service", "shop.service"]));
         for name in ["prometheus", "monctl-prometheus.service"] {
             let one = services(Some(name)).unwrap();
-            assert_eq!(one, [(Role::MONITORING, vec!["monctl-prometheus.service".to_owned()])].into());
+            assert_eq!(one, [(Role::MONITORING, units(&["monctl-prometheus.service"]))].into());
         }
         for name in ["shop", "shop.service"] {
-            assert_eq!(services(Some(name)).unwrap(), [(Role::APP, vec!["shop.service".to_owned()])].into());
+            assert_eq!(services(Some(name)).unwrap(), [(Role::APP, units(&["shop.service"]))].into());
         }
-        let error = services(Some("memcached")).unwrap_err();
+        let error = services(Some("redis")).unwrap_err();
         assert!(error.hint().unwrap().contains("`alertmanager`"), "{error}");
     }
 

@@ -17,6 +17,7 @@ mod explain;
 mod grafana;
 mod init;
 mod logs;
+mod man_pages;
 mod manage;
 mod open;
 mod outcome;
@@ -27,6 +28,7 @@ mod runbook;
 mod schema;
 mod screenshots;
 mod services;
+mod silence;
 mod ssh;
 mod status;
 mod tunnel;
@@ -34,6 +36,7 @@ mod up;
 mod up_summary;
 mod verify_alert;
 mod verify_dashboards;
+mod verify_receivers;
 
 pub use context::Context;
 pub use outcome::Outcome;
@@ -77,6 +80,8 @@ async fn dispatch(command: &Command, context: &Context) -> Result<Outcome> {
         Command::Up(args) => Box::pin(up::run(args, context)).await,
         Command::Status(args) => Box::pin(status::run(args, context)).await,
         Command::VerifyAlert(args) => Box::pin(verify_alert::run(args, context)).await,
+        Command::VerifyReceivers => Box::pin(verify_receivers::run(context)).await,
+        Command::Silence(args) => Box::pin(silence::run(args, context)).await,
         Command::VerifyDashboards(args) => Box::pin(verify_dashboards::run(args, context)).await,
         Command::Check => Box::pin(check::run(context)).await,
         Command::Explain(args) => explain::run(args, context),
@@ -88,6 +93,7 @@ async fn dispatch(command: &Command, context: &Context) -> Result<Outcome> {
         Command::Down(args) => Box::pin(down::run(args, context)).await,
         Command::Runbook { alert } => runbook::run(alert, &context.spec),
         Command::Schema => schema::run(),
+        Command::ManPages { folder } => man_pages::run(folder),
     }
 }
 
@@ -95,7 +101,7 @@ async fn dispatch(command: &Command, context: &Context) -> Result<Outcome> {
 /// the signal, whatever happens, so this stays well below. The others stop at their next await point.
 const fn grace(command: &Command) -> Duration {
     match command {
-        Command::VerifyAlert(_) => Duration::from_millis(1_500),
+        Command::VerifyAlert(_) | Command::VerifyReceivers => Duration::from_millis(1_500),
         // Ctrl-C is their regular end.
         Command::Open(_) | Command::Logs(_) => Duration::from_secs(1),
         _ => Duration::ZERO,
@@ -111,11 +117,13 @@ pub fn interruption(command: &Command) -> Error {
         Command::VerifyAlert(_) => {
             "the fault ends by itself at its time limit, even without monctl; then run `monctl verify-alert` again"
         }
+        Command::VerifyReceivers => "its test alerts end by themselves; then run it again",
+        Command::Silence(_) => "`monctl silence --list` shows whether it took effect",
         Command::VerifyDashboards(args) if !args.no_traffic => {
             "its requests to the application end by themselves within 30 s; then run it again"
         }
         Command::Ssh(_) | Command::Manage(_) => "what it started on the host may still be running there",
-        Command::Render(_) => "some files may not be written; run it again",
+        Command::Render(_) | Command::ManPages { .. } => "some files may not be written; run it again",
         Command::Init(_)
         | Command::Plan
         | Command::Status(_)
@@ -213,6 +221,7 @@ mod tests {
             "up",
             "status",
             "verify-alert",
+            "verify-receivers",
             "verify-dashboards",
             "ssh app",
             "open",

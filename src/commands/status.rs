@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::context::Context;
 use super::outcome::Outcome;
+use super::silence::ActiveSilence;
 use super::{dashboards, grafana, services};
 use crate::apply::{self, Counting, UnitHealth};
 use crate::cli::StatusArgs;
@@ -20,7 +21,7 @@ use crate::provider::{self, MachineState, Observed, Provider};
 use crate::remote::Remote;
 use crate::render;
 use crate::spec::{Loaded, Spec, load};
-use crate::verify::{KeptProofs, LastProof, TornProof, last_proofs};
+use crate::verify::{Coverage, KeptProofs, LastProof, TornProof, last_proofs};
 
 /// A running machine answers at once; one that is still booting is shown as unreachable.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
@@ -76,8 +77,14 @@ struct MonitoringStatus {
     rules: Vec<RuleStatus>,
     dashboards: Dashboards,
     proofs: Vec<LastProof>,
+    /// The share of the spec's rules that is proven.
+    coverage: Coverage,
     /// Stored proofs that cannot be read.
     unreadable_proofs: Vec<TornProof>,
+    /// The active silences; null if Alertmanager could not be queried.
+    silences: Option<Vec<ActiveSilence>>,
+    /// Why Alertmanager could not be queried.
+    silences_error: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -232,14 +239,28 @@ async fn monitoring(remote: &Remote, loaded: &Loaded, provider: &dyn Provider) -
         let error = rule.last_error.filter(|error| !error.is_empty());
         RuleStatus { name: rule.name, health: rule.health, error, state }
     });
-    let KeptProofs { proofs, unreadable } = last_proofs(remote).await?;
+    let kept = last_proofs(remote).await?;
+    let coverage = Coverage::of(&loaded.spec, &kept, jiff::Timestamp::now());
+    let KeptProofs { proofs, unreadable } = kept;
+    let (silences, silences_error) = match silences(remote).await {
+        Ok(silences) => (Some(silences), None),
+        Err(error) => (None, Some(error.in_one_line())),
+    };
     Ok(MonitoringStatus {
         targets,
         rules: rules.chain(not_loaded).collect(),
         dashboards: imported(remote, loaded, provider).await,
         proofs,
+        coverage,
         unreadable_proofs: unreadable,
+        silences,
+        silences_error,
     })
+}
+
+async fn silences(remote: &Remote) -> Result<Vec<ActiveSilence>> {
+    let silences = services::alertmanager(remote).await?.silences().await?;
+    Ok(silences.into_iter().map(ActiveSilence::of).collect())
 }
 
 async fn imported(remote: &Remote, loaded: &Loaded, provider: &dyn Provider) -> Dashboards {
@@ -343,6 +364,13 @@ impl fmt::Display for MonitoringStatus {
             Dashboards::Imported => writeln!(f, "dashboards: as monctl imported them")?,
             Dashboards::Differ { what } => writeln!(f, "dashboards: differences in {}", what.join(", "))?,
             Dashboards::Missing { why } => writeln!(f, "dashboards: unknown: {why}")?,
+        }
+        writeln!(f, "coverage: {}", self.coverage.text())?;
+        for silence in self.silences.iter().flatten() {
+            writeln!(f, "silence {}", silence.line())?;
+        }
+        if let Some(why) = &self.silences_error {
+            writeln!(f, "silences: unknown: {why}")?;
         }
         for TornProof { file, why } in &self.unreadable_proofs {
             writeln!(

@@ -411,7 +411,8 @@ impl Run<'_> {
             "not everything worked; `monctl up` goes on from here".into()
         } else {
             format!(
-                "up in {}; `monctl verify-alert` proves that an alert is delivered",
+                "up in {}; `monctl verify-receivers` proves in seconds that each receiver gets its messages, \
+                 `monctl verify-alert` that an alert is delivered",
                 report::duration(took)
             )
         });

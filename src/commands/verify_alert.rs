@@ -1,5 +1,6 @@
 //! `monctl verify-alert`: causes the faults that alerts detect, and checks that they are delivered and resolved.
 
+mod junit;
 mod list;
 mod outcome;
 mod report;
@@ -25,7 +26,9 @@ use crate::remote::Remote;
 use crate::render::{Rule, rules};
 use crate::spec::{DrillKind, Loaded, Metrics, Receiver, RuleMeaning, SecretName, Secrets, Spec, load};
 use crate::timing::{Fault, Mutes, TimingSettings, predict};
-use crate::verify::{self, Inbox, MessageChannels, Reader, Request, Round, Services, Slot, Subject, Watched};
+use crate::verify::{
+    self, Coverage, Inbox, MessageChannels, Reader, Request, Round, Services, Slot, Subject, Watched,
+};
 
 /// The port of the monitoring host to which Alertmanager posts if monctl is the receiver.
 const CAPTURE: u16 = 9099;
@@ -43,13 +46,65 @@ pub(super) async fn run(args: &VerifyArgs, context: &Context) -> Result<Outcome>
     }
     loaded.spec.check_host(args.host)?;
     let drills = wanted(&loaded.spec, args)?;
-    if let Some(file) = &args.report {
-        report::check(file)?;
+    for (file, option) in [(&args.report, "--report"), (&args.junit, "--junit")] {
+        if let Some(file) = file {
+            report::check(file, option)?;
+        }
     }
+    let names: Vec<String> = drills.iter().map(|drill| drill.rule.name.clone()).collect();
+    let mut round = Round::default();
+    let run = drill(args, context, &loaded, drills, &mut round).await;
+    let unwritten = args.junit.as_ref().and_then(|file| {
+        let without = if args.all { without_drill(&loaded.spec) } else { vec![] };
+        report::put(file, &junit::document(&names, &round, run.as_ref().err(), &without)).err()
+    });
+    let Finished { unwritten_report, coverage } = match (run, &unwritten) {
+        (Ok(finished), _) => finished,
+        (Err(error), None) => return Err(error),
+        (Err(error), Some(unwritten)) => {
+            context.events.warn(unwritten.in_one_line());
+            return Err(error);
+        }
+    };
+    let mut outcome = outcome::of(round, args)?;
+    if let Some(coverage) = coverage.filter(|_| args.all || args.require.is_some()) {
+        outcome = outcome::with_coverage(outcome, &coverage, args.require)?;
+    }
+    let unwritten = [unwritten_report, unwritten].into_iter().flatten();
+    Ok(unwritten.fold(outcome, |outcome, error| with_failure(outcome, &error)))
+}
+
+/// What follows from the drills besides their verdicts.
+struct Finished {
+    /// Why the report could not be written.
+    unwritten_report: Option<Error>,
+    /// The share of proven rules after the drills.
+    coverage: Option<Coverage>,
+}
+
+/// The alerts without a drill, each with the reason.
+fn without_drill(spec: &Spec) -> Vec<(String, String)> {
+    let rules = rules(spec).into_iter();
+    rules
+        .filter_map(|rule| {
+            let name = rule.name.clone();
+            drillable(spec, rule).err().map(|error| (name, error.message().to_owned()))
+        })
+        .collect()
+}
+
+/// Runs the drills; `round` gets their verdicts, also of a run that fails or is interrupted.
+async fn drill(
+    args: &VerifyArgs,
+    context: &Context,
+    loaded: &Loaded,
+    drills: Vec<Wanted>,
+    round: &mut Round,
+) -> Result<Finished> {
     if let Some(felt) = felt(&drills).filter(|_| !args.yes) {
         context.confirm(&felt, "run these drills anyway?").await?;
     }
-    let provider = provider::of(&loaded, &context.events).await?;
+    let provider = provider::of(loaded, &context.events).await?;
     let _lock = provider.lock()?;
     let machines = provider.observe().await?.running();
     let app = machine(&machines, args.host)?;
@@ -66,11 +121,11 @@ pub(super) async fn run(args: &VerifyArgs, context: &Context) -> Result<Outcome>
     // Contains the socket of the receiver until the end.
     let folder = tempfile::tempdir()
         .map_err(|error| Error::could_not_run("cannot make a temporary folder").because(error))?;
-    let (services, channels) = services(&loaded, &places, &remote, folder.path(), context).await?;
+    let (services, channels) = services(loaded, &places, &remote, folder.path(), context).await?;
     let hosts = DrillHosts { app: &app_remote, monitoring: &remote };
     let reporter = args.report.as_ref().map(|file| (file, report::ReportCollector::new(&services)));
-    let proving =
-        verify::prove(&requests, services, &hosts, &loaded.spec.catalogue, &context.events, &context.cancel);
+    let Context { events, cancel, .. } = context;
+    let proving = verify::prove(&requests, services, &hosts, &loaded.spec.catalogue, events, cancel, round);
     let holding = async { tokio::join!(app_remote.hold(), remote.hold()).0 };
     let watching = async {
         match &channels {
@@ -78,28 +133,31 @@ pub(super) async fn run(args: &VerifyArgs, context: &Context) -> Result<Outcome>
             Some((watched, slot)) => watched.follow(slot).await,
         }
     };
-    let round = tokio::select! {
-        round = proving => round?,
+    tokio::select! {
+        ended = proving => ended?,
         never = holding => match never {},
         never = watching => match never {},
     };
     publish(&hosts, &loaded.spec, &context.events).await;
-    let mut unwritten = None;
+    let is_shown = args.all || args.require.is_some() || args.report.is_some();
+    let coverage = if is_shown {
+        let kept = verify::last_proofs(&remote).await?;
+        Some(Coverage::of(&loaded.spec, &kept, jiff::Timestamp::now()))
+    } else {
+        None
+    };
+    let mut unwritten_report = None;
     if let Some((file, reporter)) = reporter {
         let [app_address, address] = [app, monitoring].map(|machine| machine.address.to_string());
         let hosts =
             [(app.name, app_address.as_str(), &app_remote), (monitoring.name, address.as_str(), &remote)];
-        match reporter.write(file, &context.events, &loaded.spec, &round, &hosts).await {
+        match reporter.write(file, &context.events, &loaded.spec, round, coverage.as_ref(), &hosts).await {
             Ok(()) => context.events.note(format!("report written to `{}`", file.display())),
-            Err(error) => unwritten = Some(error),
+            Err(error) => unwritten_report = Some(error),
         }
     }
-    annotate(&round, &loaded, &*provider, &remote, context).await;
-    let outcome = outcome::of(round, args)?;
-    Ok(match unwritten {
-        Some(error) => with_failure(outcome, &error),
-        None => outcome,
-    })
+    annotate(round, loaded, &*provider, &remote, context).await;
+    Ok(Finished { unwritten_report, coverage })
 }
 
 /// Adds another failure; the verdicts stay valid.
@@ -155,7 +213,8 @@ fn wanted(spec: &Spec, args: &VerifyArgs) -> Result<Vec<Wanted>> {
         let drills: Vec<Wanted> = rules.into_iter().filter_map(|rule| drillable(spec, rule).ok()).collect();
         return if drills.is_empty() { Err(nothing_to_drill()) } else { Ok(drills) };
     }
-    let names: Vec<String> = rules.iter().map(|rule| format!("`{}`", rule.name)).collect();
+    let mut names: Vec<String> = rules.iter().map(|rule| format!("`{}`", rule.name)).collect();
+    names.dedup();
     let one = |alert: &String| {
         let rule = rules.iter().find(|rule| rule.name == *alert).cloned().ok_or_else(|| {
             Error::invalid(format!("the spec has no alert `{alert}`"))
@@ -198,6 +257,9 @@ fn drillable(spec: &Spec, rule: Rule) -> Result<Wanted> {
 fn drill_of(spec: &Spec, rule: &Rule) -> DrillKind {
     let none = |because: &str| DrillKind::None { because: because.to_owned() };
     let alert = spec.alerts.get(rule.name.as_str());
+    if let Some(why) = alert.and_then(|alert| alert.several_rules(&rule.name)) {
+        return none(&why);
+    }
     let of_catalogue =
         || alert.and_then(|alert| Some(spec.catalogue.entry(&rule.name, alert)?.drill.clone()));
     match alert.and_then(|alert| alert.drill.clone()).or_else(of_catalogue) {
@@ -216,9 +278,13 @@ fn drill_of(spec: &Spec, rule: &Rule) -> DrillKind {
         },
         Some(kind) => kind,
         None if rule.meaning.known().is_some_and(promql::is_cpu_usage) => DrillKind::Cpu,
-        None => none(
-            "monctl does not know how to make your own rule fire; declare its `drill`, see docs/drills.md",
-        ),
+        None => none(&format!(
+            "monctl does not know how to make your own rule fire; {}, see docs/drills.md",
+            match &rule.origin {
+                None => "declare its `drill`".to_owned(),
+                Some(_) => format!("declare it in the spec: `alerts: {{{}: {{drill: …}}}}`", key(&rule.name)),
+            }
+        )),
     }
 }
 
@@ -238,6 +304,12 @@ fn why_not_watched(spec: &Spec, kind: &DrillKind) -> Option<&'static str> {
     }
 }
 
+/// The name of an alert as a key of the spec.
+fn key(name: &str) -> String {
+    let is_plain = name.chars().all(|c| c.is_alphanumeric() || c == '_');
+    if is_plain { name.to_owned() } else { serde_json::Value::from(name).to_string() }
+}
+
 fn nothing_to_drill() -> Error {
     Error::could_not_run("no alert of the spec has a drill")
         .remedy("`monctl verify-alert --list` shows why; alerts of the catalogue have drills")
@@ -252,7 +324,10 @@ fn machine(machines: &[Machine], name: HostName) -> Result<&Machine> {
 }
 
 /// Clients of the forwarded services, and the observer of notifications.
-async fn services<'a>(
+///
+/// # Errors
+/// When a connection breaks, or Slack refuses the bot.
+pub(super) async fn services<'a>(
     loaded: &Loaded,
     places: &MessageChannels,
     remote: &'a Remote,

@@ -340,6 +340,11 @@ undo_replaced-workers() { :; }
 
 # --- traffic PORT RATE: a visitor's requests, and a few that the instrumentation handles --------------------
 
+# In Python, whose text has no `$`: systemd would expand variables in it. The environment may name folders of modules.
+TRAFFIC='import runpy, sys
+sys.path.insert(0, "/etc/monctl/app")
+runpy.run_module("monctl_metrics.traffic", run_name="__main__", alter_sys=True)'
+
 check_traffic() { check_requests; }
 begin_traffic() {
 	local folder
@@ -347,14 +352,12 @@ begin_traffic() {
 	[[ -n $folder ]] || refuse 5 "the application's unit names no folder"
 	lay_key monctl-app
 	# With the application's own settings, which define its pages and its host name.
-	# shellcheck disable=SC2016 # systemd makes $ of $$, and the shell in the unit expands it
 	exec {output}< <(exec systemd-run --quiet --pipe --wait --collect --uid=monctl-app --gid=monctl-app -p RuntimeMaxSec="$limit" \
 		-p EnvironmentFile=/etc/monctl/app/settings -p EnvironmentFile=/etc/monctl/app/environment \
 		-p EnvironmentFile=-/var/lib/monctl/services/environment \
 		-p BindReadOnlyPaths=/srv/monctl/current:/srv/monctl/app -p WorkingDirectory="$folder" \
 		--setenv=PYTHONDONTWRITEBYTECODE=1 \
-		/bin/sh -c 'PYTHONPATH=/etc/monctl/app$${PYTHONPATH:+:$$PYTHONPATH} exec "$$@"' sh \
-		/opt/monctl/app/bin/python -m monctl_metrics.traffic "$@")
+		/opt/monctl/app/bin/python -c "$TRAFFIC" "$@")
 	worker=$!
 	read -r -u "$output" || ended "no request was sent"
 }
@@ -441,17 +444,20 @@ run() {
 # undo KIND ARG…
 # Called in a condition, bash would report only the status of its last line.
 undo() {
-	local status
+	local status printed=$own/undo-output
 	set +e
+	# The undo runs in any case.
+	true >"$printed" || printed=/dev/null
 	(
 		set -e
 		"undo_$1" "${@:2}"
-	)
+	) >"$printed" 2>&1
 	status=$?
 	set -e
+	cat "$printed" >&2
 	if ((status == 0)); then forget; else
 		echo "the undo failed" >&2
-		touch "$own/undo-failed"
+		cat "$printed" >"$own/undo-failed" || touch "$own/undo-failed"
 	fi
 }
 

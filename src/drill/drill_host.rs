@@ -18,8 +18,9 @@ const HOME: &str = "/run/monctl-drill";
 const PROOFS: &str = include_str!("proofs.sh");
 /// The file in a drill's folder that marks a failed undo.
 const UNDO_FAILED: &str = "undo-failed";
-/// Prints the state of a drill's unit, and a second line if its undo failed.
-const STATE: &str = r#"systemctl is-active "$1"; if [ -e "$2" ]; then echo "undo failed"; fi"#;
+/// Prints the state of a drill's unit, and, if its undo failed, a second line and what it printed.
+const STATE: &str =
+    r#"systemctl is-active "$1"; if [ -e "$2" ]; then echo "undo failed"; tail -c 2000 "$2"; fi"#;
 const DRILL: &str = include_str!("drill.sh");
 /// Installs the script for the unit, and runs it.
 const LAUNCH: &str = r#"install -d -m 0711 /run/monctl-drill && install -D -m 0700 /dev/stdin "/run/monctl-drill/$2/drill.sh" && exec bash "/run/monctl-drill/$2/drill.sh" "$@""#;
@@ -37,7 +38,7 @@ pub trait Site {
     /// Sends a heartbeat; a drill without it ends soon.
     fn beat(&self, name: &str) -> impl Future<Output = Result<()>>;
     /// Ends a drill, waits for its undo, and checks that it is off; succeeds if there is none.
-    fn stop(&self, name: &str) -> impl Future<Output = Result<()>>;
+    fn stop(&self, name: &str) -> impl Future<Output = Result<(), StopFailure>>;
     /// Ends every drill of this site without waiting.
     fn release(&self) -> impl Future<Output = Result<()>>;
     /// Whether a drill is running, or its undo failed.
@@ -50,6 +51,29 @@ pub trait Site {
     fn kept(&self) -> impl Future<Output = Result<Vec<KeptFile>>>;
     /// Installs the Prometheus rules that export the proofs.
     fn export(&self, rules: &[u8]) -> impl Future<Output = Result<()>>;
+}
+
+/// Why a drill is not known to have ended.
+#[derive(Debug)]
+pub enum StopFailure {
+    /// Its undo failed: the fault may still be there.
+    UndoFailed(Error),
+    /// The host does not confirm its end.
+    Unconfirmed(Error),
+}
+
+impl From<StopFailure> for Error {
+    fn from(failure: StopFailure) -> Self {
+        let (StopFailure::UndoFailed(error) | StopFailure::Unconfirmed(error)) = failure;
+        error
+    }
+}
+
+/// An error of the connection.
+impl From<Error> for StopFailure {
+    fn from(error: Error) -> Self {
+        Self::Unconfirmed(error)
+    }
 }
 
 /// The file of a stored proof.
@@ -106,28 +130,35 @@ impl Site for DrillHosts<'_> {
         self.app.run(&["touch", "--no-create", &format!("{HOME}/{name}/lease")], b"").await.map(drop)
     }
 
-    async fn stop(&self, name: &str) -> Result<()> {
+    async fn stop(&self, name: &str) -> Result<(), StopFailure> {
         let unit = unit(name);
         let output = self.systemctl(&["stop", &unit]).await?;
         let host = self.app.host();
         // The unit of a drill that has ended does not exist. That alone does not prove that the fault is off.
         match self.state(name).await? {
             DrillState::Off => return Ok(()),
-            DrillState::UndoFailed => {
-                return Err(Error::failed("the undo of the drill failed: the fault may still be there")
+            DrillState::UndoFailed(printed) => {
+                let error = Error::failed("the undo of the drill failed: the fault may still be there")
                     .at(host.to_string())
                     .remedy(format!(
                         "see `monctl ssh {host} -- journalctl -u {unit}`, end the fault by hand, and remove \
                          `{HOME}/{name}` there"
-                    )));
+                    ));
+                return Err(StopFailure::UndoFailed(if printed.is_empty() {
+                    error
+                } else {
+                    error.because(printed)
+                }));
             }
             DrillState::On => {}
         }
-        Err(Error::failed(format!("could not confirm that the fault has ended: {}", output.stderr.trim()))
-            .at(host.to_string())
-            .remedy(format!(
-                "see `monctl ssh {host} -- journalctl -u {unit}`; it ends by itself soon after monctl"
-            )))
+        Err(StopFailure::Unconfirmed(
+            Error::failed(format!("could not confirm that the fault has ended: {}", output.stderr.trim()))
+                .at(host.to_string())
+                .remedy(format!(
+                    "see `monctl ssh {host} -- journalctl -u {unit}`; it ends by itself soon after monctl"
+                )),
+        ))
     }
 
     async fn release(&self) -> Result<()> {
@@ -139,15 +170,7 @@ impl Site for DrillHosts<'_> {
     }
 
     async fn alertmanager_log(&self, seconds: u64) -> Result<String> {
-        let since = format!("-{seconds}s");
-        let log = ["journalctl", "-u", "monctl-alertmanager", "-o", "cat", "--no-pager", "-n", "200"];
-        let words: Vec<&str> = log.into_iter().chain(["--since", &since]).collect();
-        let output = self.monitoring.run(&words, b"").await?;
-        if output.status.success() {
-            return Ok(output.stdout);
-        }
-        Err(Error::failed(format!("cannot read Alertmanager's log: {}", output.stderr.trim()))
-            .at(self.monitoring.host().to_string()))
+        alertmanager_log(self.monitoring, seconds).await
     }
 
     async fn keep(&self, name: &str, proof: &[u8]) -> Result<()> {
@@ -188,12 +211,12 @@ impl DrillHosts<'_> {
 }
 
 /// What the host reports of a drill.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum DrillState {
     On,
     Off,
-    /// Its unit has ended, and its undo did not succeed.
-    UndoFailed,
+    /// Its unit has ended, and its undo did not succeed; with what the undo printed.
+    UndoFailed(String),
 }
 
 impl DrillState {
@@ -204,7 +227,9 @@ impl DrillState {
             ("active" | "activating" | "deactivating" | "reloading" | "maintenance", _) => Self::On,
             // systemd unloads a unit that has ended.
             ("inactive" | "failed", None) => Self::Off,
-            ("inactive" | "failed", Some(_)) => Self::UndoFailed,
+            ("inactive" | "failed", Some(_)) => {
+                Self::UndoFailed(lines.collect::<Vec<_>>().join("\n").trim().to_owned())
+            }
             _ => return None,
         })
     }
@@ -213,6 +238,22 @@ impl DrillState {
 /// systemd's name of a drill.
 fn unit(name: &str) -> String {
     format!("{UNIT}{name}.service")
+}
+
+/// What Alertmanager logged in the last `seconds`.
+///
+/// # Errors
+/// When the connection breaks, or the host cannot read its journal.
+pub async fn alertmanager_log(monitoring: &Remote, seconds: u64) -> Result<String> {
+    let since = format!("-{seconds}s");
+    let log = ["journalctl", "-u", "monctl-alertmanager", "-o", "cat", "--no-pager", "-n", "200"];
+    let words: Vec<&str> = log.into_iter().chain(["--since", &since]).collect();
+    let output = monitoring.run(&words, b"").await?;
+    if output.status.success() {
+        return Ok(output.stdout);
+    }
+    Err(Error::failed(format!("cannot read Alertmanager's log: {}", output.stderr.trim()))
+        .at(monitoring.host().to_string()))
 }
 
 /// The files of the stored proofs; empty if there are none.
@@ -255,7 +296,8 @@ mod tests {
             ("deactivating\n", Some(DrillState::On)),
             ("inactive\n", Some(DrillState::Off)),
             ("failed\n", Some(DrillState::Off)),
-            ("inactive\nundo failed\n", Some(DrillState::UndoFailed)),
+            ("inactive\nundo failed\n", Some(DrillState::UndoFailed(String::new()))),
+            ("failed\nundo failed\nno queue\nx\n", Some(DrillState::UndoFailed("no queue\nx".into()))),
             ("", None),
             ("Failed to connect to bus\n", None),
         ] {

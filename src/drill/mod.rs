@@ -10,7 +10,7 @@ mod schedule;
 mod traffic;
 
 pub use choice::{Application, Drill, DrillPlan, Measured, Options};
-pub use drill_host::{DrillHosts, KeptFile, Site, beat, kept};
+pub use drill_host::{DrillHosts, KeptFile, Site, StopFailure, alertmanager_log, beat, kept};
 pub use host_command::{BEAT, HostFault, LEASE, Order, UNDOING, unit_name};
 pub use safety::{Footprint, HostResource, Safety, safety, watched_job};
 pub use schedule::waves;

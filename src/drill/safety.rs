@@ -151,23 +151,8 @@ pub fn safety(kind: &DrillKind) -> Option<Safety> {
             "a file system of 1000 inodes in memory, mounted over an empty directory such as /mnt",
             "it is unmounted",
         ),
-        DrillKind::Stop { units, .. } if units.iter().any(|unit| broken(unit).contains(&Application)) => (
-            "the application is down during the drill",
-            "only running units that start at boot are stopped",
-            "systemd starts it again",
-        ),
-        DrillKind::Stop { units, .. } if units.iter().any(|unit| broken(unit).contains(&NodeExporter)) => (
-            "its metrics have a gap, and while its alert fires, it inhibits all others of the host, real ones too",
-            "only running units that start at boot are stopped",
-            "systemd starts it again",
-        ),
-        DrillKind::Stop { units, .. } if units.iter().any(|unit| broken(unit).is_empty()) => (
-            "what it serves is unavailable during the drill",
-            "only running units that start at boot are stopped",
-            "systemd starts it again",
-        ),
-        DrillKind::Stop { .. } => (
-            "its metrics have a gap",
+        DrillKind::Stop { units, .. } => (
+            danger_of_stop(units),
             "only running units that start at boot are stopped",
             "systemd starts it again",
         ),
@@ -198,6 +183,20 @@ pub fn safety(kind: &DrillKind) -> Option<Safety> {
     let is_felt_without = |unit: &String| broken(unit).is_empty() || broken(unit).contains(&Application);
     let is_felt = matches!(kind, DrillKind::Stop { units, .. } if units.iter().any(is_felt_without));
     Some(Safety { danger: danger.to_owned(), guard, undo, is_felt })
+}
+
+/// What could go wrong while these units are stopped: the worst of them.
+fn danger_of_stop(units: &[String]) -> &'static str {
+    let stops = |is_meant: fn(&[HostResource]) -> bool| units.iter().any(|unit| is_meant(broken(unit)));
+    if stops(|missing| missing.contains(&Application)) {
+        "the application is down during the drill"
+    } else if stops(|missing| missing.contains(&NodeExporter)) {
+        "its metrics have a gap, and while its alert fires, it inhibits all others of the host, real ones too"
+    } else if stops(<[_]>::is_empty) {
+        "what it serves is unavailable during the drill"
+    } else {
+        "its metrics have a gap"
+    }
 }
 
 #[cfg(test)]

@@ -70,7 +70,7 @@ pub async fn keep_traffic(site: &impl Site) -> Infallible {
 /// # Errors
 /// If it cannot be confirmed that they have ended.
 pub async fn end_traffic(site: &impl Site) -> Result<()> {
-    site.stop(NAME).await
+    Ok(site.stop(NAME).await?)
 }
 
 fn rate(lasting: Duration) -> u16 {

@@ -46,7 +46,7 @@ pub(super) fn savings(spec: &Spec, rule: &Rule, settings: &TimingSettings, fault
     let before = predict(settings, fault);
     let mut savings: Vec<Saving> = changes(spec, rule, settings)
         .into_iter()
-        .filter_map(|change| saving(change, &rule.name, settings, &before, fault))
+        .filter_map(|change| saving(change, rule, settings, &before, fault))
         .filter(|saving| saving.sooner.0 >= WORTHWHILE || saving.over_sooner.0 >= WORTHWHILE)
         .collect();
     savings.sort_by_key(|saving| std::cmp::Reverse((saving.sooner, saving.over_sooner)));
@@ -55,12 +55,13 @@ pub(super) fn savings(spec: &Spec, rule: &Rule, settings: &TimingSettings, fault
 
 fn saving(
     change: Change,
-    alert: &str,
+    rule: &Rule,
     now: &TimingSettings,
     before: &Prediction,
     fault: &Fault,
 ) -> Option<Saving> {
-    let rule = rules(&change.spec).into_iter().find(|rule| rule.name == alert)?;
+    let is_it = |other: &Rule| (&other.name, &other.origin) == (&rule.name, &rule.origin);
+    let rule = rules(&change.spec).into_iter().find(is_it)?;
     let settings = TimingSettings::of_rule(&change.spec, &rule)?;
     if makes_too_short(now, &settings) {
         return None;
@@ -146,7 +147,7 @@ fn changes(spec: &Spec, rule: &Rule, settings: &TimingSettings) -> Vec<Change> {
         let then = half(settings.hold);
         let price = "the alert also fires for faults half as long";
         changes.push(change(of_alert("for"), settings.hold, then, price, &|spec| {
-            edit(spec, &rule.name, |alert| alert.hold = Some(then));
+            edit(spec, rule, |alert| alert.hold = Some(then));
         }));
     }
     let then = half(settings.scrape_interval);
@@ -183,7 +184,7 @@ fn changes(spec: &Spec, rule: &Rule, settings: &TimingSettings) -> Vec<Change> {
             _ => "short spikes weigh more",
         };
         changes.push(change(of_alert("window"), window.get(), then, price, &|spec| {
-            edit(spec, &rule.name, |alert| alert.window = Some(then));
+            edit(spec, rule, |alert| alert.window = Some(then));
         }));
     }
     changes.extend(lower_threshold(spec, rule, settings));
@@ -198,7 +199,7 @@ fn lower_threshold(spec: &Spec, rule: &Rule, settings: &TimingSettings) -> Optio
         _ => ((above * 0.9 * 100.0).round() / 100.0, "the alert also fires for smaller faults"),
     };
     let mut spec = spec.clone();
-    edit(&mut spec, &rule.name, |alert| alert.above = Some(then));
+    edit(&mut spec, rule, |alert| alert.above = Some(then));
     Some(Change {
         setting: format!("alerts.{}.above", rule.name),
         now: above.to_string(),
@@ -208,9 +209,14 @@ fn lower_threshold(spec: &Spec, rule: &Rule, settings: &TimingSettings) -> Optio
     })
 }
 
-fn edit(spec: &mut Spec, name: &str, edit: impl FnOnce(&mut Alert)) {
+fn edit(spec: &mut Spec, rule: &Rule, edit: impl FnOnce(&mut Alert)) {
     // A name that is not valid for an alert is not in the spec.
-    if let Some(alert) = name.parse::<AlertName>().ok().and_then(|name| spec.alerts.get_mut(&name)) {
+    let Some(alert) = rule.name.parse::<AlertName>().ok().and_then(|name| spec.alerts.get_mut(&name)) else {
+        return;
+    };
+    if alert.origin == rule.origin {
+        edit(alert);
+    } else if let Some(alert) = alert.others.iter_mut().find(|alert| alert.origin == rule.origin) {
         edit(alert);
     }
 }

@@ -88,6 +88,21 @@ impl GrafanaClient {
         Self { http, who, apis: Arc::default() }
     }
 
+    /// The first number of its version; `None` if it hides the version.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub(super) async fn release(&self) -> Result<Option<u64>> {
+        let answer = self.http.get("/api/health").await?;
+        if !answer.is_success() {
+            return Err(answer.refusal("report its version"));
+        }
+        let health: Value = answer.json()?;
+        let version = health["version"].as_str().unwrap_or_default();
+        // A version in another form is unknown, as is one that is not reported.
+        Ok(version.split('.').next().and_then(|first| first.parse().ok()))
+    }
+
     /// Waits until Grafana reports that it is healthy. A first start took 18 s on a slow disk: allow a minute or more.
     ///
     /// The health check needs no login, so it does not verify the password or the token.

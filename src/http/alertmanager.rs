@@ -1,9 +1,11 @@
-//! Alertmanager's HTTP API and the counters of its `/metrics`, as `verify/` needs them. Read-only.
+//! Alertmanager's HTTP API and the counters of its `/metrics`: what `verify/` reads, and the test alerts that it posts.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use super::{Client, Endpoint};
 use crate::error::{Error, Result};
@@ -25,6 +27,39 @@ pub struct HeldAlert {
     pub starts_at: jiff::Timestamp,
     /// Whether it is suppressed.
     pub status: Status,
+    /// The receivers to which its routes lead.
+    #[serde(default)]
+    pub receivers: Vec<ReceiverName>,
+}
+
+/// A receiver, by its name in the configuration.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct ReceiverName {
+    /// The name.
+    pub name: String,
+}
+
+/// An alert that monctl itself posts. Without times, Alertmanager counts it as begun now, and as resolved after its
+/// `resolve_timeout`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PostedAlert {
+    /// Its labels, `alertname` among them.
+    pub labels: BTreeMap<String, String>,
+    /// The texts of its message.
+    pub annotations: BTreeMap<String, String>,
+    /// When it began and when it ends, by Alertmanager's clock.
+    pub times: Option<(jiff::Timestamp, jiff::Timestamp)>,
+}
+
+impl PostedAlert {
+    fn json(&self) -> Value {
+        let mut alert = json!({"labels": self.labels, "annotations": self.annotations});
+        if let Some((begin, end)) = self.times {
+            alert["startsAt"] = json!(begin);
+            alert["endsAt"] = json!(end);
+        }
+        alert
+    }
 }
 
 /// What suppresses an alert.
@@ -50,6 +85,9 @@ pub struct AlertGroup {
     /// Its alerts, including resolved ones whose resolved notification was not sent yet.
     #[serde(default)]
     pub alerts: Vec<HeldAlert>,
+    /// Its receiver.
+    #[serde(default)]
+    pub receiver: Option<ReceiverName>,
 }
 
 impl AlertGroup {
@@ -72,9 +110,28 @@ pub struct Silence {
     /// Its creator.
     #[serde(default, rename = "createdBy")]
     pub created_by: String,
+    /// The reason.
+    #[serde(default)]
+    pub comment: String,
     /// Whether it is in force.
     #[serde(default)]
     pub status: SilenceStatus,
+}
+
+/// A silence to create.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NewSilence {
+    /// Its matchers.
+    pub matchers: Vec<Matcher>,
+    /// When it begins, by Alertmanager's clock.
+    pub starts_at: jiff::Timestamp,
+    /// When it ends, by the same clock.
+    pub ends_at: jiff::Timestamp,
+    /// Its creator.
+    pub created_by: String,
+    /// The reason.
+    pub comment: String,
 }
 
 /// The state of a silence.
@@ -86,7 +143,7 @@ pub struct SilenceStatus {
 }
 
 /// One condition of a silence.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Matcher {
     /// The label.
     pub name: String,
@@ -98,6 +155,25 @@ pub struct Matcher {
     /// Whether the label has to match, or must not.
     #[serde(default = "yes", rename = "isEqual")]
     pub is_equal: bool,
+}
+
+/// In Alertmanager's notation, such as `severity=~"warning|critical"`.
+impl fmt::Display for Matcher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let operator = match (self.is_equal, self.is_regex) {
+            (true, false) => "=",
+            (true, true) => "=~",
+            (false, false) => "!=",
+            (false, true) => "!~",
+        };
+        write!(f, "{}{operator}{:?}", self.name, self.value)
+    }
+}
+
+#[derive(Deserialize)]
+struct Created {
+    #[serde(rename = "silenceID")]
+    id: String,
 }
 
 #[derive(Deserialize)]
@@ -116,10 +192,23 @@ impl Silence {
     pub fn matches(&self, labels: &BTreeMap<String, String>) -> bool {
         self.matchers.iter().all(|matcher| matcher.matches(labels))
     }
+
+    /// How to end it.
+    pub fn remedy(&self) -> String {
+        format!("end it (`monctl silence --end {}`), or wait until it ends", self.id)
+    }
+}
+
+impl fmt::Display for Silence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { id, created_by, ends_at, comment, .. } = self;
+        write!(f, "silenced by {id}, created by `{created_by}` ({comment}), until {ends_at}")
+    }
 }
 
 impl Matcher {
-    fn matches(&self, labels: &BTreeMap<String, String>) -> bool {
+    /// Whether an alert with these labels fulfils it, as for [`Silence::matches`].
+    pub fn matches(&self, labels: &BTreeMap<String, String>) -> bool {
         // A missing label is an empty one.
         let value = labels.get(&self.name).map_or("", String::as_str);
         if !self.is_regex {
@@ -132,15 +221,51 @@ impl Matcher {
     }
 }
 
-/// Alertmanager's counters about its Slack integrations, since it started.
-///
-/// `alertmanager_notifications_total` is left out on purpose: it counts notifications that failed, too.
+/// A kind of receiver, as Alertmanager names it in its metrics and logs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReceiverKind {
+    /// `slack_configs`.
+    Slack,
+    /// `webhook_configs`.
+    Webhook,
+}
+
+impl ReceiverKind {
+    /// The name in metrics and logs.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Slack => "slack",
+            Self::Webhook => "webhook",
+        }
+    }
+}
+
+/// The requests of one kind of receiver, since Alertmanager started.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Counters {
+pub struct RequestCounters {
     /// Requests sent, including retries.
     pub requests: f64,
     /// Requests that were refused or got no response.
     pub failed: f64,
+}
+
+impl RequestCounters {
+    /// Requests that the receivers accepted.
+    pub fn accepted(&self) -> f64 {
+        self.requests - self.failed
+    }
+}
+
+/// Alertmanager's counters about its integrations, since it started.
+///
+/// `alertmanager_notifications_total` is left out on purpose: it counts notifications that failed, too.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Counters {
+    /// Requests to Slack.
+    pub slack: RequestCounters,
+    /// Requests to webhooks, the heartbeat's among them.
+    pub webhook: RequestCounters,
     /// Alert groups, including those of resolved alerts that were not removed yet.
     pub groups: f64,
     /// When this Alertmanager started, in seconds since 1970: the counters begin there.
@@ -161,18 +286,35 @@ impl Counters {
                 .collect();
             values.filter(|values| !values.is_empty()).map(|values| values.iter().sum::<f64>())
         };
-        let slack = r#"integration="slack""#;
+        let of = |integration: ReceiverKind| {
+            let label = format!("integration=\"{}\"", integration.name());
+            Some(RequestCounters {
+                requests: sum("alertmanager_notification_requests_total", &label)?,
+                failed: sum("alertmanager_notification_requests_failed_total", &label)?,
+            })
+        };
         Some(Self {
-            requests: sum("alertmanager_notification_requests_total", slack)?,
-            failed: sum("alertmanager_notification_requests_failed_total", slack)?,
+            slack: of(ReceiverKind::Slack)?,
+            webhook: of(ReceiverKind::Webhook)?,
             groups: sum("alertmanager_dispatcher_aggregation_groups", "")?,
             started: sum("process_start_time_seconds", "")?,
         })
     }
 
-    /// Requests that the receiver accepted.
-    pub fn accepted(&self) -> f64 {
-        self.requests - self.failed
+    /// Those of one kind of receiver.
+    pub const fn of(&self, integration: ReceiverKind) -> RequestCounters {
+        match integration {
+            ReceiverKind::Slack => self.slack,
+            ReceiverKind::Webhook => self.webhook,
+        }
+    }
+
+    /// What was sent since an earlier reading; an Alertmanager that restarted in between counts from zero.
+    pub fn since(&self, before: &Self, integration: ReceiverKind) -> RequestCounters {
+        let is_same = (before.started - self.started).abs() < 1.0;
+        let (before, now) =
+            (if is_same { before.of(integration) } else { RequestCounters::default() }, self.of(integration));
+        RequestCounters { requests: now.requests - before.requests, failed: now.failed - before.failed }
     }
 }
 
@@ -207,6 +349,16 @@ impl Alertmanager {
         self.list("/api/v2/alerts", "list its alerts").await
     }
 
+    /// Posts alerts. One that it already has with the same labels is updated.
+    ///
+    /// # Errors
+    /// When Alertmanager does not accept them.
+    pub async fn post(&self, alerts: &[PostedAlert]) -> Result<()> {
+        let alerts: Vec<Value> = alerts.iter().map(PostedAlert::json).collect();
+        let answer = self.0.post("/api/v2/alerts", &Value::Array(alerts)).await?;
+        if answer.is_success() { Ok(()) } else { Err(answer.refusal("accept an alert")) }
+    }
+
     /// The groups that hold alerts.
     ///
     /// # Errors
@@ -229,6 +381,29 @@ impl Alertmanager {
             )));
         }
         Ok(silences.into_iter().filter(|silence| silence.status.state == "active").collect())
+    }
+
+    /// Creates a silence, and returns its id.
+    ///
+    /// # Errors
+    /// When Alertmanager does not accept it.
+    pub async fn silence(&self, silence: &NewSilence) -> Result<String> {
+        let silence = serde_json::to_value(silence)
+            .map_err(|cause| Error::failed("cannot write the silence as JSON").because(cause))?;
+        let answer = self.0.post("/api/v2/silences", &silence).await?;
+        if !answer.is_success() {
+            return Err(answer.refusal("create a silence"));
+        }
+        Ok(answer.json::<Created>()?.id)
+    }
+
+    /// Ends a silence now. `id` is one that Alertmanager has given.
+    ///
+    /// # Errors
+    /// When Alertmanager does not know it.
+    pub async fn end_silence(&self, id: &str) -> Result<()> {
+        let answer = self.0.delete(&format!("/api/v2/silence/{id}")).await?;
+        if answer.is_success() { Ok(()) } else { Err(answer.refusal("end a silence")) }
     }
 
     /// The configuration that is in force, as YAML; its secrets are hidden.
@@ -276,8 +451,9 @@ mod tests {
     #[test]
     fn deliveries_are_requests_minus_failed_ones_and_not_notifications() {
         let counters = Counters::parse(METRICS).unwrap();
-        assert!((counters.requests - 5.0).abs() < f64::EPSILON, "{counters:?}");
-        assert!((counters.accepted() - 2.0).abs() < f64::EPSILON, "{counters:?}");
+        assert!((counters.slack.requests - 5.0).abs() < f64::EPSILON, "{counters:?}");
+        assert!((counters.slack.accepted() - 2.0).abs() < f64::EPSILON, "{counters:?}");
+        assert!(counters.webhook.requests.abs() < f64::EPSILON, "{counters:?}");
         assert!((counters.groups - 1.0).abs() < f64::EPSILON, "{counters:?}");
         assert!(counters.started > 1.0e9);
         let other =
@@ -308,6 +484,7 @@ mod tests {
                 matchers: vec![matcher],
                 ends_at: String::new(),
                 created_by: String::new(),
+                comment: String::new(),
                 status: SilenceStatus::default(),
             };
             assert_eq!(silence.matches(&labels), expected, "{name} {value}");

@@ -12,7 +12,7 @@ use crate::error::Result;
 use crate::http::alertmanager::{Alertmanager, Silence};
 use crate::http::prometheus::{AlertingRule, Labels, Prometheus, RuleGroup};
 use crate::promql::{metrics_of, sides_with_number};
-use crate::render::rules;
+use crate::render::{Rule, rules};
 use crate::spec::{AlertName, CatalogueAlert, Spec};
 
 /// A series exists if it had samples within this time.
@@ -135,7 +135,13 @@ fn checked(spec: &Spec, groups: Vec<RuleGroup>) -> Vec<CheckedRule> {
             found.push(CheckedRule { expression, entry, is_of_spec, ..rule });
         }
     }
-    let missing = rules(spec).into_iter().filter(|rule| !found.iter().any(|it| it.name == rule.name));
+    let rules = rules(spec);
+    let is_loaded = |rule: &Rule| {
+        // Rules of one name differ in their labels.
+        let several = rules.iter().filter(|other| other.name == rule.name).count() > 1;
+        found.iter().any(|it| it.name == rule.name && (!several || it.labels == rule.labels))
+    };
+    let missing = rules.iter().filter(|rule| !is_loaded(rule)).cloned();
     let missing: Vec<CheckedRule> = missing
         .map(|rule| (rule.interval(spec), rule))
         .map(|(interval, rule)| CheckedRule {

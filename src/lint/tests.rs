@@ -315,6 +315,7 @@ fn alerts_that_no_route_delivers_are_found() {
 #[test]
 fn silences_without_end_are_found_with_the_rules_that_they_hide() {
     let silence = |ends_at: &str| Silence {
+        comment: String::new(),
         id: "4711".into(),
         matchers: vec![Matcher {
             name: "alertname".into(),

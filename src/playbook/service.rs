@@ -23,6 +23,7 @@ use super::inputs::{File, Inputs};
 use super::quote::quote_words;
 use super::step_id::StepId;
 use crate::digest::Sha256;
+use crate::integrations::Flag;
 use crate::spec::{Process, ProcessName};
 
 /// systemd's folder of the administrator's units.
@@ -211,6 +212,11 @@ impl Service {
         self.units.iter().map(|unit| unit.name.as_str()).collect()
     }
 
+    /// The names of its units with these flags.
+    pub(super) fn unit_names_with(&self, flags: &BTreeSet<Flag>) -> Vec<&str> {
+        self.units.iter().filter(|unit| unit.wanted(flags)).map(|unit| unit.name.as_str()).collect()
+    }
+
     /// Units of earlier sets that this one no longer has.
     fn former_units<'a>(&self, facts: &'a Facts) -> Vec<&'a str> {
         let installed = facts.set_units.get(&self.directory).into_iter().flatten().map(String::as_str);
@@ -283,7 +289,7 @@ impl Service {
     }
 
     fn unit_files<'a>(&'a self, inputs: &'a Inputs) -> impl Iterator<Item = (&'a str, &'a File)> {
-        self.units.iter().filter(|unit| unit.wanted(inputs)).filter_map(|unit| {
+        self.units.iter().filter(|unit| unit.wanted(&inputs.flags)).filter_map(|unit| {
             inputs.files.get(&format!("systemd/{}", unit.name)).map(|file| (unit.name.as_str(), file))
         })
     }
@@ -436,7 +442,7 @@ impl Service {
         commands.extend(
             self.units
                 .iter()
-                .filter(|unit| unit.wanted(inputs) && !unit.effect.is_empty())
+                .filter(|unit| unit.wanted(&inputs.flags) && !unit.effect.is_empty())
                 .map(|unit| LibraryCall::new(["service_effect", &unit.name, &quote_words(&unit.effect)])),
         );
         commands.extend(self.verify.iter().map(|words| with("service_run", words)));

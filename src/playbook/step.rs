@@ -165,8 +165,7 @@ impl Playbook {
     /// The steps that apply with these flags. Packages of one name are installed together, where the first of them are.
     pub fn steps(&self, inputs: &Inputs) -> Vec<Step> {
         let mut steps: Vec<Step> = Vec::new();
-        let applies = |step: &&Step| step.when.is_none_or(|flag| inputs.flags.contains(&flag));
-        for step in self.steps.iter().filter(applies) {
+        for step in self.steps.iter().filter(|step| step.applies(&inputs.flags)) {
             let same = steps.iter_mut().find(|other| other.id == step.id);
             let other = same.map(|step| &mut step.kind);
             if let (Some(StepKind::Package(packages)), StepKind::Package(more)) = (other, &step.kind) {
@@ -190,6 +189,14 @@ impl Playbook {
         })
     }
 
+    /// The units of its services with these flags.
+    pub fn units_with(&self, flags: &BTreeSet<Flag>) -> impl Iterator<Item = &str> {
+        self.steps.iter().filter(|step| step.applies(flags)).flat_map(|step| match &step.kind {
+            StepKind::Service(service) => service.unit_names_with(flags),
+            _ => vec![],
+        })
+    }
+
     /// The probes that the facts script must answer for this playbook.
     pub fn probes(&self, inputs: &Inputs) -> Probes {
         let mut probes = Probes::default();
@@ -201,6 +208,10 @@ impl Playbook {
 }
 
 impl Step {
+    fn applies(&self, flags: &BTreeSet<Flag>) -> bool {
+        self.when.is_none_or(|flag| flags.contains(&flag))
+    }
+
     /// Adds this step's probes.
     fn probe(&self, inputs: &Inputs, probes: &mut Probes) {
         match &self.kind {

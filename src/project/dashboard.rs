@@ -98,6 +98,7 @@ impl Exported {
         document["title"] = title.into();
         inputs::put_elements_in_place(&mut document)?;
         inputs::fill(&mut document, &inputs);
+        inputs::drop_comparisons(&mut document);
         let only_prometheus = sources::needs_only_prometheus(dashboard);
         let variables = sources::variables(dashboard);
         let pointer = sources::Pointer { uid: data_source, only_prometheus, variables, given: &self.inputs };

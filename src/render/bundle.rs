@@ -37,23 +37,23 @@ const ENVIRONMENT: &str = "environment/app";
 /// The file that Alertmanager's `api_url_file` names.
 const WEBHOOK: &str = "alertmanager/slack-webhook-url";
 
-/// Grafana's own files, which only monctl's own Grafana needs.
-const GRAFANA: [&str; 2] = ["grafana/", "systemd/monctl-grafana.service"];
+/// The beginnings of names of templates, and whether a spec needs these.
+type Optional = (&'static [&'static str], fn(&Spec) -> bool);
 
-/// The application's own files, which only one that monctl deploys needs.
-const APPLICATION: [&str; 3] = ["app/", "environment/", "systemd/monctl-app"];
-
-/// What counts requests in the application's processes, also of one that something else deploys.
-const LIBRARY: &str = "app/monctl_metrics/";
-
-/// The files of each of the application's servers, which only a spec that names it needs.
-const SERVICES: [(AppService, [&str; 2]); 2] = [
-    (AppService::Postgresql, ["services/postgresql/", "systemd/monctl-postgresql.service"]),
-    (AppService::Redis, ["services/redis/", "systemd/monctl-redis.service"]),
+/// The templates that only some specs need.
+const OPTIONAL: [Optional; 7] = [
+    (&["app/gunicorn.conf.py", "app/manage", "app/requirements.txt"], |spec| spec.app.deploy),
+    (&["environment/", "systemd/monctl-app"], |spec| spec.app.deploy),
+    (&["app/monctl_metrics/"], |spec| spec.app.deploy || spec.app.count_requests.is_some()),
+    (&["services/postgresql/", "systemd/monctl-postgresql.service"], |spec| {
+        spec.app.services.contains(&AppService::Postgresql)
+    }),
+    (&["services/redis/", "systemd/monctl-redis.service"], |spec| {
+        spec.app.services.contains(&AppService::Redis)
+    }),
+    (&["caddy/"], |spec| !spec.app.domains().is_empty()),
+    (&["grafana/", "systemd/monctl-grafana.service"], |spec| spec.grafana.existing().is_none()),
 ];
-
-/// The configuration of the web server that an application with a domain needs.
-const CADDY: &str = "caddy/";
 
 /// The folder of those of severities.
 const WEBHOOKS: &str = "alertmanager/webhooks/";
@@ -75,12 +75,8 @@ impl Bundle {
         let context =
             tera::Context::from_serialize(&TemplateContext::new(spec, addresses)).map_err(broken)?;
         let mut files = BTreeMap::new();
-        let is_counting = spec.app.count_requests.is_some();
-        let is_needed = |name: &&str| {
-            spec.app.deploy || !is_of_application(name) || (is_counting && name.starts_with(LIBRARY))
-        };
-        for name in templates::rendered().filter(|name| ![FIREWALL, PROCESS].contains(name)).filter(is_needed)
-        {
+        let common = templates::rendered().filter(|name| ![FIREWALL, PROCESS].contains(name));
+        for name in common.filter(|name| is_needed(name, spec)) {
             let text = ENGINE.render(name, &context).map_err(broken)?;
             files.insert(name.to_owned(), with_heartbeat(&text));
         }
@@ -89,7 +85,7 @@ impl Bundle {
         for integration in spec.catalogue.integrations().iter().filter(|it| spec.has_metrics_of(it)) {
             files.extend(of_integration(integration, spec, &context)?);
         }
-        let verbatim = templates::verbatim().filter(|(name, _)| is_needed(name));
+        let verbatim = templates::verbatim().filter(|(name, _)| is_needed(name, spec));
         files.extend(verbatim.map(|(name, text)| (name.to_owned(), Content::text(text))));
         if spec.app.deploy {
             files.insert(ENVIRONMENT.to_owned(), environment::content(&spec.app)?);
@@ -100,15 +96,6 @@ impl Bundle {
         files.extend(targets::files(spec));
         let rules = spec.rule_files.iter();
         files.extend(rules.map(|file| (format!("{RULES}{}", file.name), Content::text(file.text.clone()))));
-        if spec.grafana.existing().is_some() {
-            files.retain(|name, _| !GRAFANA.iter().any(|of_grafana| name.starts_with(of_grafana)));
-        }
-        for (_, of_service) in SERVICES.iter().filter(|(service, _)| !spec.app.services.contains(service)) {
-            files.retain(|name, _| !of_service.iter().any(|of_service| name.starts_with(of_service)));
-        }
-        if spec.app.domains().is_empty() {
-            files.retain(|name, _| !name.starts_with(CADDY));
-        }
         Ok(Self(files))
     }
 
@@ -139,8 +126,11 @@ impl Bundle {
     }
 }
 
-fn is_of_application(name: &str) -> bool {
-    APPLICATION.iter().any(|start| name.starts_with(start))
+/// Whether a spec needs a template.
+fn is_needed(name: &str, spec: &Spec) -> bool {
+    OPTIONAL.iter().all(|(beginnings, needs)| {
+        needs(spec) || !beginnings.iter().any(|beginning| name.starts_with(beginning))
+    })
 }
 
 /// An integration's files for hosts: its units, rendered for each of its roles, and its other files as they are.

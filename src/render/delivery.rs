@@ -80,14 +80,14 @@ pub(super) const HEARTBEAT_MARK: &str = "\u{0}";
 impl Delivery {
     pub fn of(spec: &Spec, rules: &[Rule]) -> Self {
         let has = |name: &str| rules.iter().any(|rule| rule.name == name);
-        let usual =
-            RenderedReceiver::new(spec, "slack-notifications".to_owned(), None, &spec.notify.message());
+        let usual = spec.notify.default_route().receiver_name();
+        let usual = RenderedReceiver::new(spec, usual, None, &spec.notify.message());
         let others = spec.notify.severities.iter().filter(|(_, severity)| severity.has_receiver());
         let heartbeat = spec.notify.heartbeat_url.is_some() && has(WATCHDOG);
         Self {
             by_name: rules.len() > 1,
             receivers: [usual].into_iter().chain(others.map(|it| RenderedReceiver::of(it, spec))).collect(),
-            routes: spec.notify.severities.iter().map(SeverityRoute::of).collect(),
+            routes: spec.notify.severities.iter().map(|it| SeverityRoute::of(it, spec)).collect(),
             mutes: spec.notify.severities.iter().filter_map(SeverityMute::of).collect(),
             heartbeat: heartbeat.then_some(HEARTBEAT_MARK),
             heartbeat_proxy: proxy(spec),
@@ -120,7 +120,7 @@ impl RenderedReceiver {
     fn of((name, severity): (&SeverityName, &Severity), spec: &Spec) -> Self {
         let route = spec.notify.route_of(name, severity);
         let file = route.own_webhook().map(|_| format!("{WEBHOOKS}/{name}"));
-        Self::new(spec, receiver_name(name), file, &route.message())
+        Self::new(spec, route.receiver_name(), file, &route.message())
     }
 }
 
@@ -129,10 +129,11 @@ fn proxy(spec: &Spec) -> Option<BaseUrl> {
 }
 
 impl SeverityRoute {
-    fn of((name, severity): (&SeverityName, &Severity)) -> Self {
+    fn of((name, severity): (&SeverityName, &Severity), spec: &Spec) -> Self {
+        let receiver = || spec.notify.route_of(name, severity).receiver_name();
         Self {
             severity: name.to_string(),
-            receiver: severity.has_receiver().then(|| receiver_name(name)),
+            receiver: severity.has_receiver().then(receiver),
             repeat_interval: severity.repeat_interval,
             muted: !severity.mute.is_empty(),
         }
@@ -144,8 +145,4 @@ impl SeverityMute {
         let times: Vec<_> = severity.mute.iter().flat_map(intervals).collect();
         (!times.is_empty()).then(|| Self { severity: name.to_string(), times })
     }
-}
-
-fn receiver_name(severity: &SeverityName) -> String {
-    format!("slack-{severity}")
 }

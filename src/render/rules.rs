@@ -75,11 +75,11 @@ pub fn rules(spec: &Spec) -> Vec<Rule> {
         names_host: spec.alerts.keys().any(|name| name.as_str() == HOST_DOWN),
         spec,
     };
-    let rule = |(name, alert): (&AlertName, &Alert)| match spec.catalogue.entry(name.as_str(), alert) {
+    let rule = |name: &AlertName, alert: &Alert| match spec.catalogue.entry(name.as_str(), alert) {
         Some(entry) => writer.known(name, alert, entry),
         None => writer.own(name, alert),
     };
-    spec.alerts.iter().map(rule).collect()
+    spec.alerts.iter().flat_map(|(name, alert)| alert.each().map(|alert| rule(name, alert))).collect()
 }
 
 /// Settings of a spec for all of its rules.

@@ -23,7 +23,8 @@ fn about(spec: &Spec, has: impl Fn(&str) -> bool) -> Vec<String> {
             annotation_shows_braces(spec, name, alert),
         ]
     };
-    let of_alerts = spec.alerts.iter().flat_map(of_alert).flatten();
+    let of_alerts = spec.alerts.iter().flat_map(|(name, alert)| alert.each().map(move |rule| (name, rule)));
+    let of_alerts = of_alerts.flat_map(of_alert).flatten();
     of_alerts.chain(untested(spec)).chain(unwatched_targets(spec)).chain(secrets_in_clear(spec)).collect()
 }
 
@@ -50,7 +51,7 @@ fn unwatched_targets(spec: &Spec) -> Option<String> {
         alert.expr.as_deref().is_some_and(|expr| metrics_of(expr).iter().any(|name| name == "up"))
     };
     let is_watched = spec.alerts.iter().any(|(name, alert)| {
-        spec.catalogue.name(name.as_str()) == Some(TARGET_MISSING) || is_about_targets(alert)
+        spec.catalogue.name(name.as_str()) == Some(TARGET_MISSING) || alert.each().any(is_about_targets)
     });
     let (first, _) = spec.monitoring.targets.iter().next().filter(|_| !is_watched)?;
     Some(format!(

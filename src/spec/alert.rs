@@ -48,4 +48,15 @@ pub struct Alert {
     /// Where the alert stands, if it is of a file in `monitoring.rules`. Only loading sets it.
     #[serde(skip)]
     pub origin: Option<RuleOrigin>,
+    /// The further rules of this name in files of `monitoring.rules`, which differ in their labels. Only loading sets
+    /// them.
+    #[serde(skip)]
+    pub others: Vec<Alert>,
+}
+
+impl Alert {
+    /// All rules of its name: itself, and the others.
+    pub fn each(&self) -> impl Iterator<Item = &Self> {
+        std::iter::once(self).chain(&self.others)
+    }
 }

@@ -1,6 +1,6 @@
 //! Small types of the spec's section `app` in place of plain strings.
 
-use super::text_type::{is_identifier, is_path_below, text_type};
+use super::text_type::{is_identifier, is_path_below, is_port, text_type};
 
 text_type! {
     /// A module with a WSGI or ASGI callable in dotted notation, such as `mysite.wsgi`, followed by `:NAME` if the
@@ -93,7 +93,6 @@ text_type! {
     "shop.example",
     |text| {
         let (name, port) = text.split_once(':').map_or((text, None), |(name, port)| (name, Some(port)));
-        let is_port = |port: &str| (1..=5).contains(&port.len()) && port.bytes().all(|byte| byte.is_ascii_digit());
         (1..=253).contains(&name.len())
             && name.starts_with(|first: char| first.is_ascii_alphanumeric())
             && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-".contains(&byte))

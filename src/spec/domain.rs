@@ -7,6 +7,11 @@ use serde::{Deserialize, Serialize};
 use super::names::BaseUrl;
 use super::text_type::text_type;
 
+/// The port on which the web server of a domain redirects to [`HTTPS`], and the authority checks the domain.
+pub const HTTP: u16 = 80;
+/// The port on which the web server of a domain serves the application.
+pub const HTTPS: u16 = 443;
+
 text_type! {
     /// A domain: labels of lower-case letters, digits and hyphens, with dots between them.
     DomainName,

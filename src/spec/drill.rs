@@ -68,16 +68,15 @@ impl DrillKind {
     ) -> Option<(&'static str, String)> {
         let words: Vec<(&str, &String)> = match self {
             Self::Run { run, undo, undone, .. } => {
-                for (key, command) in [("run", run), ("undo", undo), ("undone", undone)] {
+                let commands = [("run", run), ("undo", undo), ("undone", undone)];
+                for (key, command) in commands {
                     let is_optional = key == "undone" && command.is_empty();
                     if !is_optional && !command.first().is_some_and(|program| program.starts_with('/')) {
                         return Some((key, "it must begin with the absolute path of a program".to_owned()));
                     }
                 }
-                [("run", run), ("undo", undo), ("undone", undone)]
-                    .into_iter()
-                    .flat_map(|(key, words)| words.iter().map(move |word| (key, word)))
-                    .collect()
+                let words = commands.into_iter();
+                words.flat_map(|(key, words)| words.iter().map(move |word| (key, word))).collect()
             }
             Self::Stop { units, .. } => {
                 if units.is_empty() {

@@ -2,7 +2,7 @@
 
 use super::catalogue::{NOTIFICATIONS_FAILING, WATCHDOG};
 use super::model::Spec;
-use crate::integrations::{Flag, Integration};
+use crate::integrations::{Flag, ScrapeJob};
 
 /// What this catalogue alert needs and the spec lacks, as a sentence.
 pub(super) fn lacks(name: &str, spec: &Spec) -> Option<&'static str> {
@@ -20,22 +20,16 @@ pub(super) fn lacks(name: &str, spec: &Spec) -> Option<&'static str> {
         });
     }
     let integration = spec.catalogue.integrations().iter().find(|it| it.name() == entry.integration)?;
-    if needs_domain(integration, spec) {
-        return Some("only the web server of a domain exports its metrics: it needs `app.domain`");
-    }
     if !spec.has_metrics_of(integration) {
-        return Some(
-            "Prometheus scrapes none of its metrics: with `deploy: false`, requests are counted only with `app.count_requests` or `app.metrics_url`",
-        );
+        let is_of_domain = |job: &ScrapeJob| job.when == Some(Flag::Domain);
+        return Some(if integration.scrape_jobs().iter().all(is_of_domain) {
+            "only the web server of a domain exports its metrics: it needs `app.domain`"
+        } else {
+            "Prometheus scrapes none of its metrics: with `deploy: false`, requests are counted only with `app.count_requests` or `app.metrics_url`"
+        });
     }
     let lacks_receiver = name == WATCHDOG && spec.notify.heartbeat_url.is_none();
     lacks_receiver.then_some("it would be sent nowhere: it needs `notify.heartbeat_url`")
-}
-
-/// Whether an integration scrapes only what a domain brings, and the spec has none.
-fn needs_domain(integration: &Integration, spec: &Spec) -> bool {
-    let jobs = integration.scrape_jobs();
-    spec.app.domains().is_empty() && !jobs.is_empty() && jobs.iter().all(|job| job.when == Some(Flag::Domain))
 }
 
 /// Whether an alert is about notifications that fail by design: those to monctl itself, which receives them only while

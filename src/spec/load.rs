@@ -1,5 +1,6 @@
 //! From a file to a valid spec, or to one error that lists everything that is wrong with it.
 
+use std::collections::BTreeSet;
 use std::env;
 use std::path::{Path, PathBuf};
 
@@ -10,6 +11,7 @@ use super::excerpt::Excerpt;
 use super::finding::SpecFinding;
 use super::lack::{has_no_lasting_receiver, lacks};
 use super::model::Spec;
+use super::names::AlertName;
 use super::place::Place;
 use super::problem::Problem;
 use super::provider::ProviderSettings;
@@ -137,9 +139,10 @@ fn read(source: SpecFile) -> Result<Loaded> {
     faulty.extend(homeless.iter().map(|finding| finding.path.clone()));
     spec.catalogue = catalogue(&spec, base)?;
     let (file_variables, of_env_file) = env_file::read(&mut spec.app, base);
-    let mut spec = decided(spec, &root, base, &file_variables);
+    let mut rules = rule_file::read(&spec, base);
+    let mut spec = decided(spec, &root, base, &file_variables, &rules.alert_names());
     target_cas(&mut spec, base);
-    let mut rules = rule_file::read(&mut spec, base);
+    let of_rules = rules.add(&mut spec, &root);
     if !rules.unreadable.is_empty() || rules.files.iter().any(|file| !file.problems.is_empty()) {
         faulty.insert(KeyPath::from(rule_file::KEY));
     }
@@ -159,6 +162,7 @@ fn read(source: SpecFile) -> Result<Loaded> {
     );
     findings.extend(homeless);
     findings.retain(|finding| !rules.files.iter_mut().any(|file| file.take(&spec, finding)));
+    findings.extend(of_rules.into_iter().filter(|finding| finding.is_of_user(&faulty)));
     problems
         .extend(findings.into_iter().map(|it| Problem::new(place_of(&it, &root, &source.text), it.message)));
     let in_rules = rules.messages();
@@ -200,17 +204,26 @@ fn count(spec: &mut Spec, counted: bool) -> Option<SpecFinding> {
 }
 
 /// Fills in defaults that depend on other files.
-fn decided(mut spec: Spec, root: &Node, base: &Path, variables: &FileVariables) -> Spec {
+fn decided(
+    mut spec: Spec,
+    root: &Node,
+    base: &Path,
+    variables: &FileVariables,
+    names_of_rules: &BTreeSet<AlertName>,
+) -> Spec {
     if spec.app.deploy {
         detect::decide(&base.join(&spec.app.path), &mut spec.app, variables);
     } else {
         // Only the project's own metrics can be scraped.
         spec.app.metrics = Some(Metrics::Builtin);
     }
-    if !root.has("alerts") {
+    let adds_drills = rule_file::only_adds_drills(root, names_of_rules);
+    if !root.has("alerts") || adds_drills {
         let all = spec.catalogue.default_alerts();
         let fits = |name: &str| lacks(name, &spec).is_none() && !has_no_lasting_receiver(name, &spec);
-        spec.alerts = all.into_iter().filter(|(name, _)| fits(name.as_str())).collect();
+        let selected = all.into_iter().filter(|(name, _)| fits(name.as_str())).collect();
+        let added = std::mem::replace(&mut spec.alerts, selected);
+        spec.alerts.extend(added.into_iter().filter(|_| adds_drills));
     }
     spec
 }

@@ -10,7 +10,7 @@ use ipnet::IpNet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::text_type::{is_identifier, text_type};
+use super::text_type::{is_identifier, is_port, is_short_name, text_type};
 
 pub use crate::host::ProjectName;
 
@@ -46,11 +46,7 @@ text_type! {
     SeverityName,
     "^[A-Za-z0-9_][A-Za-z0-9_-]{0,62}$",
     "critical",
-    |text| {
-        (1..=63).contains(&text.len())
-            && !text.starts_with('-')
-            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
-    },
+    is_short_name,
     "a severity has up to 63 letters, digits, `_` and `-`, and does not begin with `-`"
 }
 
@@ -59,11 +55,7 @@ text_type! {
     JobName,
     "^[A-Za-z0-9_][A-Za-z0-9_-]{0,62}$",
     "shop-database",
-    |text| {
-        (1..=63).contains(&text.len())
-            && !text.starts_with('-')
-            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
-    },
+    is_short_name,
     "the name of a scrape job has up to 63 letters, digits, `_` and `-`, and does not begin with `-`"
 }
 
@@ -91,7 +83,6 @@ text_type! {
 
 fn is_host_port(text: &str) -> bool {
     let Some((host, port)) = text.rsplit_once(':') else { return false };
-    let is_port = (1..=5).contains(&port.len()) && port.bytes().all(|byte| byte.is_ascii_digit());
     let is_word = |c: u8| c.is_ascii_alphanumeric() || c == b'_';
     let is_host = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
         Some(address) => {
@@ -103,7 +94,7 @@ fn is_host_port(text: &str) -> bool {
                 && host.bytes().last().is_some_and(is_word)
         }
     };
-    is_port && is_host
+    is_port(port) && is_host
 }
 
 text_type! {

@@ -2,6 +2,7 @@
 //! `render` writes Alertmanager's receivers from it; `verify` predicts, proves and explains with it.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use super::catalogue::WATCHDOG;
 use super::names::SeverityName;
@@ -14,6 +15,10 @@ use crate::duration::PromDuration;
 const GROUP_WAIT: PromDuration = PromDuration::seconds(30);
 pub(crate) const GROUP_INTERVAL: PromDuration = PromDuration::seconds(5 * 60);
 const REPEAT_INTERVAL: PromDuration = PromDuration::seconds(4 * 3600);
+
+/// Those of the heartbeat's route in `templates/alertmanager.yml`.
+const HEARTBEAT_WAIT: PromDuration = PromDuration::seconds(0);
+const HEARTBEAT_INTERVAL: PromDuration = PromDuration::seconds(30);
 
 /// The label by which alerts are routed.
 const SEVERITY: &str = "severity";
@@ -40,6 +45,31 @@ impl Notify {
     pub fn route_of<'a>(&'a self, name: &'a SeverityName, severity: &'a Severity) -> AlertRoute<'a> {
         AlertRoute { notify: self, severity: Some((name, severity)), is_heartbeat: false }
     }
+
+    /// The route of alerts without settings of their own.
+    pub const fn default_route(&self) -> AlertRoute<'_> {
+        AlertRoute { notify: self, severity: None, is_heartbeat: false }
+    }
+
+    /// All routes: the default one, those of severities with settings, and that of the heartbeat.
+    pub fn routes(&self) -> Vec<AlertRoute<'_>> {
+        let severities = self.severities.iter().map(|(name, severity)| self.route_of(name, severity));
+        let heartbeat = AlertRoute { notify: self, severity: None, is_heartbeat: true };
+        let heartbeat = self.heartbeat_url.iter().map(|_| heartbeat);
+        std::iter::once(self.default_route()).chain(severities).chain(heartbeat).collect()
+    }
+}
+
+/// The route as people read it.
+impl fmt::Display for AlertRoute<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.is_heartbeat, self.severity) {
+            (true, _) => f.write_str("heartbeat"),
+            (false, Some((name, _))) => write!(f, "severity {name}"),
+            (false, None) if self.notify.severities.is_empty() => f.write_str("all alerts"),
+            (false, None) => f.write_str("other alerts"),
+        }
+    }
 }
 
 impl<'a> AlertRoute<'a> {
@@ -51,6 +81,15 @@ impl<'a> AlertRoute<'a> {
     /// Whether it goes to the dead man's switch only.
     pub const fn is_heartbeat(&self) -> bool {
         self.is_heartbeat
+    }
+
+    /// The name of its receiver in Alertmanager.
+    pub fn receiver_name(&self) -> String {
+        match self.severity.filter(|(_, severity)| severity.has_receiver()) {
+            _ if self.is_heartbeat => "heartbeat".to_owned(),
+            Some((name, _)) => format!("slack-{name}"),
+            None => "slack-notifications".to_owned(),
+        }
     }
 
     /// The severity's own webhook.
@@ -95,11 +134,17 @@ impl<'a> AlertRoute<'a> {
 
     /// How long Alertmanager waits before the first notification of a group.
     pub fn group_wait(&self) -> PromDuration {
+        if self.is_heartbeat {
+            return HEARTBEAT_WAIT;
+        }
         self.notify.group_wait.unwrap_or(GROUP_WAIT)
     }
 
     /// How long it waits between notifications of a group.
     pub fn group_interval(&self) -> PromDuration {
+        if self.is_heartbeat {
+            return HEARTBEAT_INTERVAL;
+        }
         self.notify.group_interval.unwrap_or(GROUP_INTERVAL)
     }
 
@@ -173,5 +218,29 @@ mod tests {
         let route = notify.route(WATCHDOG, &labels("none"));
         assert!(route.is_heartbeat() && !route.send_resolved() && route.severity().is_none());
         assert!(!notify.route("AppDown", &labels("none")).is_heartbeat());
+        let template = include_str!("../../templates/alertmanager.yml");
+        let timing = format!(
+            "      group_wait: {}\n      group_interval: {}\n",
+            route.group_wait(),
+            route.group_interval()
+        );
+        assert!(template.contains(&timing), "{timing}");
+    }
+
+    #[test]
+    fn every_route_has_its_name_and_its_receiver() {
+        let notify = notify("critical: {channel: '#on-call'}, warning: {repeat_interval: 1h}");
+        let routes: Vec<(String, String)> =
+            notify.routes().iter().map(|route| (route.to_string(), route.receiver_name())).collect();
+        let routes: Vec<(&str, &str)> = routes.iter().map(|(route, name)| (&**route, &**name)).collect();
+        assert_eq!(
+            routes,
+            [
+                ("other alerts", "slack-notifications"),
+                ("severity critical", "slack-critical"),
+                ("severity warning", "slack-notifications"),
+                ("heartbeat", "heartbeat"),
+            ]
+        );
     }
 }

@@ -1,7 +1,8 @@
 //! Reads the Prometheus rule files of `monitoring.rules`: each is checked like the spec, by a schema with the place of
-//! every mistake, and its alerts become alerts of the spec.
+//! every mistake, and its alerts become alerts of the spec. The spec's `alerts` may add a drill to one of them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
@@ -20,20 +21,20 @@ use super::promql::{PromqlFault, fault as promql_fault};
 use super::rule_origin::{RecordingRule, RuleFile, RuleOrigin};
 use super::schema_check;
 use super::source::{Origin, SpecFile};
-use super::tree::{KeyPath, Node};
+use super::tree::{KeyPath, Node, Value};
 use crate::bounded::read_text;
 use crate::duration::PromDuration;
 
 static SCHEMA: LazyLock<Json> = LazyLock::new(|| schemars::schema_for!(RuleFileText).to_value());
 
 /// A rule file as Prometheus reads it.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct RuleFileText {
     groups: Vec<RuleGroupText>,
 }
 
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct RuleGroupText {
     name: String,
@@ -50,7 +51,7 @@ struct RuleGroupText {
     rules: Vec<RuleText>,
 }
 
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct RuleText {
     #[serde(default)]
@@ -75,6 +76,8 @@ pub(super) struct ReadRules {
     pub name: String,
     pub origin: Origin,
     pub problems: Vec<Problem>,
+    /// Its rules, until they are added to the spec.
+    text: Option<RuleFileText>,
 }
 
 /// The rule files that could be read, and findings about the list of them in the spec.
@@ -94,16 +97,52 @@ impl AllRules {
         let with_problems = unreadable.chain(read).filter(|(_, problems)| !problems.is_empty());
         with_problems.map(|(source, problems)| source.message("the rule file", problems)).collect()
     }
+
+    /// The names of their alerts.
+    pub fn alert_names(&self) -> BTreeSet<AlertName> {
+        let groups = self.files.iter().filter_map(|file| file.text.as_ref()).flat_map(|text| &text.groups);
+        groups.flat_map(|group| &group.rules).filter_map(|rule| rule.alert.clone()).collect()
+    }
+
+    /// Adds the rules to the spec, which was read from `root`. Returns what is wrong with the entries of its `alerts`
+    /// that are about them.
+    pub fn add(&mut self, spec: &mut Spec, root: &Node) -> Vec<SpecFinding> {
+        let mut findings = Vec::new();
+        for file in &mut self.files {
+            if let Some(text) = file.text.take() {
+                file.add(spec, root, text, &mut findings);
+            }
+        }
+        for (name, alert) in spec.alerts.iter().filter(|(_, alert)| alert.drill.is_some()) {
+            if let Some(why) = alert.several_rules(name) {
+                findings.push(SpecFinding::new(KeyPath::from("alerts").and(name).and("drill"), why));
+            }
+        }
+        findings
+    }
+}
+
+impl Alert {
+    /// Why a drill cannot prove the alert, as a sentence with its remedy, if the rules of its name are several.
+    pub fn several_rules(&self, name: impl fmt::Display) -> Option<String> {
+        let origin = self.origin.as_ref().filter(|_| !self.others.is_empty())?;
+        let rules = self.others.len() + 1;
+        Some(format!(
+            "there are {rules} rules `{name}` (`{}`), and a drill proves a rule by its name: rename one of them, such as \
+             `{name}Critical`",
+            origin.file
+        ))
+    }
 }
 
 /// The key of the spec that lists the files.
 pub(super) const KEY: &str = "monitoring.rules";
 
-/// Reads the files, and adds their rules to the spec.
-pub(super) fn read(spec: &mut Spec, base: &Path) -> AllRules {
+/// Reads the files.
+pub(super) fn read(spec: &Spec, base: &Path) -> AllRules {
     let mut all = AllRules::default();
     let mut names = BTreeSet::new();
-    for (index, path) in spec.monitoring.rules.clone().iter().enumerate() {
+    for (index, path) in spec.monitoring.rules.iter().enumerate() {
         let at = KeyPath::from(KEY).and(index);
         let mut find = |message: String| all.findings.push(SpecFinding::new(at.clone(), message));
         let name = match file_name(path) {
@@ -128,7 +167,7 @@ pub(super) fn read(spec: &mut Spec, base: &Path) -> AllRules {
         };
         let source = SpecFile { path, text, excerpt: Excerpt::of_public };
         match Node::parse(&source.text) {
-            Ok(root) => all.files.push(one(spec, name, Origin { source, root })),
+            Ok(root) => all.files.push(one(name, Origin { source, root })),
             Err(problem) => all.unreadable.push((source, problem)),
         }
     }
@@ -147,9 +186,9 @@ fn file_name(path: &Path) -> Result<String, String> {
         .to_owned())
 }
 
-fn one(spec: &mut Spec, name: String, origin: Origin) -> ReadRules {
+fn one(name: String, origin: Origin) -> ReadRules {
     let checked = schema_check::check(&SCHEMA, &origin.root, &origin.source.text, origin.source.excerpt);
-    let mut file = ReadRules { name, problems: checked.problems, origin };
+    let mut file = ReadRules { name, problems: checked.problems, origin, text: None };
     // The schema's own test ensures that a file without problems can be read.
     let Ok(text) = serde_json::from_value::<RuleFileText>(checked.json) else {
         if file.problems.is_empty() {
@@ -158,7 +197,7 @@ fn one(spec: &mut Spec, name: String, origin: Origin) -> ReadRules {
         return file;
     };
     if file.problems.is_empty() {
-        file.add(spec, text);
+        file.text = Some(text);
     }
     file
 }
@@ -169,8 +208,8 @@ impl ReadRules {
         self.problems.push(Problem::new(place, message));
     }
 
-    /// Adds the rules to the spec.
-    fn add(&mut self, spec: &mut Spec, text: RuleFileText) {
+    /// Adds the rules to the spec; see [`AllRules::add`].
+    fn add(&mut self, spec: &mut Spec, root: &Node, text: RuleFileText, findings: &mut Vec<SpecFinding>) {
         let mut records = Vec::new();
         let mut groups = BTreeSet::new();
         for (number, group) in text.groups.into_iter().enumerate() {
@@ -195,7 +234,10 @@ impl ReadRules {
                         let (record, has_labels) = (record.to_string(), !labels.is_empty());
                         records.push(RecordingRule { record, expr: rule.expr, has_labels, origin });
                     }
-                    (None, Some(alert)) => self.add_alert(spec, &place, alert, rule, labels, origin),
+                    (None, Some(name)) => {
+                        let alert = alert(rule, labels, origin);
+                        self.add_alert(spec, root, &place, name, alert, findings);
+                    }
                     (Some(_), Some(_)) => {
                         self.find(&place, "the rule has both `record` and `alert`; make two rules of it");
                     }
@@ -233,30 +275,37 @@ impl ReadRules {
     fn add_alert(
         &mut self,
         spec: &mut Spec,
+        root: &Node,
         at: &KeyPath,
         name: AlertName,
-        rule: RuleText,
-        mut labels: BTreeMap<LabelName, String>,
-        origin: RuleOrigin,
+        mut alert: Alert,
+        findings: &mut Vec<SpecFinding>,
     ) {
-        if let Some(message) = other_alert(spec, &name) {
-            self.find(&at.and("alert"), message);
-            return;
+        let of_spec = AddedTo::of(root, &name);
+        let is_of_catalogue =
+            |other: &Alert| other.origin.is_none() && spec.catalogue.entry(name.as_str(), other).is_some();
+        match spec.alerts.get_mut(&name) {
+            None => drop(spec.alerts.insert(name, alert)),
+            Some(other) if other.origin.is_some() => match twin(other, &alert, &name) {
+                Some(message) => self.find(&at.and("alert"), message),
+                None => other.others.push(alert),
+            },
+            Some(other) if !of_spec.is_drill_only && is_of_catalogue(other) => {
+                let message = format!(
+                    "the spec uses the catalogue's alert `{name}`; rename this one, or leave `{name}` out of `alerts`"
+                );
+                self.find(&at.and("alert"), message);
+            }
+            Some(other) if other.expr.is_some() => {
+                let message = format!("`alerts` of the spec has an alert `{name}`, too; rename one of them");
+                self.find(&at.and("alert"), message);
+            }
+            Some(other) => {
+                findings.extend(of_spec.findings(&name, &self.name));
+                alert.drill = other.drill.take();
+                *other = alert;
+            }
         }
-        let mut annotations = rule.annotations;
-        let alert = Alert {
-            expr: Some(rule.expr),
-            hold: rule.hold.filter(|hold| hold.as_millis() > 0),
-            keep_firing_for: rule.keep_firing_for.filter(|time| time.as_millis() > 0),
-            severity: labels.remove("severity"),
-            summary: annotations.remove("summary"),
-            description: annotations.remove("description"),
-            labels,
-            annotations,
-            origin: Some(origin),
-            ..Alert::default()
-        };
-        spec.alerts.insert(name, alert);
     }
 
     /// The place of a value, or of a part of its text.
@@ -279,7 +328,16 @@ impl ReadRules {
     /// The path in this file of a path such as `alerts.NAME.for` of the spec, if the alert is of this file.
     pub fn path_of(&self, spec: &Spec, keys: &[&str]) -> Option<KeyPath> {
         let ["alerts", name, rest @ ..] = keys else { return None };
-        let origin = spec.alerts.get(*name)?.origin.as_ref().filter(|origin| origin.file == self.name)?;
+        let alert = spec.alerts.get(*name)?;
+        let (alert, rest) = match rest {
+            [OTHERS, number, rest @ ..] => (alert.others.get(number.parse::<usize>().ok()?)?, rest),
+            rest => (alert, rest),
+        };
+        let origin = alert.origin.as_ref().filter(|origin| origin.file == self.name)?;
+        // The spec adds it.
+        if rest.first() == Some(&"drill") {
+            return None;
+        }
         let rule = KeyPath::from("groups").and(origin.at.0).and("rules").and(origin.at.1);
         Some(match rest {
             ["severity"] => rule.and("labels").and("severity"),
@@ -289,21 +347,79 @@ impl ReadRules {
     }
 }
 
-/// The other alert of this name, as a sentence with its remedy.
-fn other_alert(spec: &Spec, name: &AlertName) -> Option<String> {
-    let other = spec.alerts.get(name)?;
-    let is_of_catalogue = spec.catalogue.entry(name.as_str(), other).is_some();
-    Some(match &other.origin {
-        Some(origin) => format!(
-            "`{}` has an alert `{name}`, too (group `{}`); proofs, routes and silences know alerts by their name: \
-             rename one of them, such as `{name}Critical`",
-            origin.file, origin.group
-        ),
-        None if is_of_catalogue => format!(
-            "the spec uses the catalogue's alert `{name}`; rename this one, or leave `{name}` out of `alerts`"
-        ),
-        None => format!("`alerts` of the spec has an alert `{name}`, too; rename one of them"),
-    })
+/// The key below an alert of the further rules of its name, in paths of findings.
+const OTHERS: &str = "others";
+
+/// The path of a rule of an alert: the first one's, or that of a further one of the same name.
+pub(super) fn path_of_rule(name: &AlertName, number: usize) -> KeyPath {
+    let at = KeyPath::from("alerts").and(name);
+    number.checked_sub(1).map_or_else(|| at.clone(), |other| at.and(OTHERS).and(other))
+}
+
+/// An alerting rule as an alert of the spec.
+fn alert(rule: RuleText, mut labels: BTreeMap<LabelName, String>, origin: RuleOrigin) -> Alert {
+    let mut annotations = rule.annotations;
+    Alert {
+        expr: Some(rule.expr),
+        hold: rule.hold.filter(|hold| hold.as_millis() > 0),
+        keep_firing_for: rule.keep_firing_for.filter(|time| time.as_millis() > 0),
+        severity: labels.remove("severity"),
+        summary: annotations.remove("summary"),
+        description: annotations.remove("description"),
+        labels,
+        annotations,
+        origin: Some(origin),
+        ..Alert::default()
+    }
+}
+
+/// Another rule of this name with the same labels, as a sentence with its remedy.
+fn twin(other: &Alert, alert: &Alert, name: &AlertName) -> Option<String> {
+    let is_twin = |other: &&Alert| (&other.severity, &other.labels) == (&alert.severity, &alert.labels);
+    let origin = other.each().find(is_twin)?.origin.as_ref()?;
+    Some(format!(
+        "`{}` has an alert `{name}`, too (group `{}`), with the same labels; give them different labels, such as \
+         `severity`, or rename one of them, such as `{name}Critical`",
+        origin.file, origin.group
+    ))
+}
+
+/// What an entry of the spec's `alerts` adds to a rule of a file.
+struct AddedTo<'a> {
+    keys: Vec<&'a str>,
+    /// Whether it adds a drill, and nothing else.
+    is_drill_only: bool,
+}
+
+impl<'a> AddedTo<'a> {
+    fn of(root: &'a Node, name: &AlertName) -> Self {
+        let entries = match root.get(["alerts", name.as_str()]).map(|node| &node.value) {
+            Some(Value::Map(entries)) => entries.as_slice(),
+            _ => &[],
+        };
+        let keys: Vec<&str> = entries.iter().map(|(key, _)| key.text.as_str()).collect();
+        Self { is_drill_only: !keys.is_empty() && keys.iter().all(|key| *key == "drill"), keys }
+    }
+
+    /// What it changes of the rule, although the file of this name defines it.
+    fn findings(&self, name: &AlertName, file: &str) -> Vec<SpecFinding> {
+        let at = KeyPath::from("alerts").and(name);
+        if self.keys.is_empty() {
+            let message = format!("`{name}` is a rule of `{file}`; add its `drill` here, or leave this out");
+            return vec![SpecFinding::new(at, message)];
+        }
+        let others = self.keys.iter().filter(|key| **key != "drill");
+        let message =
+            format!("`{name}` is a rule of `{file}`: change it there; here, only its `drill` can be added");
+        others.map(|key| SpecFinding::new(at.and(key), message.clone())).collect()
+    }
+}
+
+/// Whether `alerts` selects nothing: all of its entries only add a drill to a rule of a file.
+pub(super) fn only_adds_drills(root: &Node, names: &BTreeSet<AlertName>) -> bool {
+    let Some(Value::Map(entries)) = root.get(["alerts"]).map(|node| &node.value) else { return false };
+    let adds_drill = |name: &str| names.get(name).is_some_and(|name| AddedTo::of(root, name).is_drill_only);
+    !entries.is_empty() && entries.iter().all(|(key, _)| adds_drill(&key.text))
 }
 
 /// All files as paths, for callers that resolve `~`.

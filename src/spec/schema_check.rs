@@ -72,18 +72,24 @@ impl<'a> Walk<'a> {
             }
             ([], value) => Err(format!("expected {}, found {}", expectation(&leaves), value.kind())),
             ([leaf], _) if leaf.get("const").is_none() => self.leaf(leaf, node, path),
-            (forms, Value::Map(entries)) if tag(forms).is_some() => self.tagged(forms, entries, node, path),
-            (forms, Value::Map(entries)) => match form(forms, entries) {
-                Some(leaf) => self.leaf(leaf, node, path),
-                None => Err(format!("expected {}", expectation(forms))),
+            (forms, Value::Map(entries)) => match (tag(forms), form(forms, entries)) {
+                (Some(tag), _) => self.tagged(tag, forms, entries, node, path),
+                (None, Some(leaf)) => self.leaf(leaf, node, path),
+                (None, None) => Err(format!("expected {}", expectation(forms))),
             },
             (words, _) => self.word(words, &leaves, node),
         }
     }
 
-    /// A mapping whose form is chosen by the word of one of its keys.
-    fn tagged(&mut self, forms: &[&'a Json], entries: &[(Key, Node)], node: &Node, path: &KeyPath) -> Read {
-        let Some(tag) = tag(forms) else { return Err(format!("expected {}", expectation(forms))) };
+    /// A mapping whose form is chosen by the word of one of its keys, the tag.
+    fn tagged(
+        &mut self,
+        tag: &str,
+        forms: &[&'a Json],
+        entries: &[(Key, Node)],
+        node: &Node,
+        path: &KeyPath,
+    ) -> Read {
         let words: Vec<&Json> = forms.iter().map(|form| &form["properties"][tag]).collect();
         let Some((_, chosen)) = entries.iter().find(|(key, _)| key.text == tag) else {
             return Err(format!("`{tag}` is missing; expected {}", expectation(&words)));

@@ -37,41 +37,31 @@ impl Scraped<'_> {
 impl Spec {
     /// Which parts of playbooks, integrations and dashboards apply.
     pub fn flags(&self) -> BTreeSet<Flag> {
-        let install = if self.monitoring.install.is_release() { Flag::Release } else { Flag::Distribution };
-        let counting = self.app.count_requests.is_some();
-        let is_counted = self.app.deploy || counting || self.app.metrics_url.is_some();
-        let metrics = is_counted.then_some(match self.app.metrics() {
-            Metrics::Exporter => Flag::Exporter,
-            Metrics::Builtin if self.app.deploy => Flag::Builtin,
-            Metrics::Builtin => Flag::Relayed,
-        });
-        let observed = [
-            (is_counted, Flag::Counted),
-            (counting, Flag::Counting),
-            (!self.app.deploy, Flag::Observed),
-            (self.app.unit.is_some(), Flag::Unit),
-            (self.app.url.is_some(), Flag::Url),
-        ];
-        let observed = observed.into_iter().filter_map(|(applies, flag)| applies.then_some(flag));
-        let grafana = self.grafana.existing().is_none().then_some(Flag::Grafana);
+        let (app, is_release) = (&self.app, self.monitoring.install.is_release());
+        let is_counting = app.count_requests.is_some();
+        let is_counted = app.deploy || is_counting || app.metrics_url.is_some();
+        let is_builtin = app.metrics() == Metrics::Builtin;
         let is_about_monitoring = |(name, alert): (&super::names::AlertName, &super::alert::Alert)| {
             self.catalogue.entry(name.as_str(), alert).is_some_and(|entry| entry.integration == "monitoring")
         };
-        let watched = self.alerts.iter().any(is_about_monitoring).then_some(Flag::Watched);
-        let services = self.app.services.iter().map(|service| match service {
-            AppService::Postgresql => Flag::Postgresql,
-            AppService::Redis => Flag::Redis,
-        });
-        let domain = (!self.app.domains().is_empty()).then_some(Flag::Domain);
-        [install]
-            .into_iter()
-            .chain(metrics)
-            .chain(observed)
-            .chain(grafana)
-            .chain(watched)
-            .chain(services)
-            .chain(domain)
-            .collect()
+        let flags = [
+            (is_release, Flag::Release),
+            (!is_release, Flag::Distribution),
+            (is_counted, Flag::Counted),
+            (is_counted && !is_builtin, Flag::Exporter),
+            (is_counted && is_builtin && app.deploy, Flag::Builtin),
+            (is_counted && is_builtin && !app.deploy, Flag::Relayed),
+            (is_counting, Flag::Counting),
+            (!app.deploy, Flag::Observed),
+            (app.unit.is_some(), Flag::Unit),
+            (app.url.is_some(), Flag::Url),
+            (app.services.contains(&AppService::Postgresql), Flag::Postgresql),
+            (app.services.contains(&AppService::Redis), Flag::Redis),
+            (!app.domains().is_empty(), Flag::Domain),
+            (self.grafana.existing().is_none(), Flag::Grafana),
+            (self.alerts.iter().any(is_about_monitoring), Flag::Watched),
+        ];
+        flags.into_iter().filter_map(|(applies, flag)| applies.then_some(flag)).collect()
     }
 
     /// Whether Prometheus scrapes what an integration exports: one without any scrape job uses those of others.

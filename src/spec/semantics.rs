@@ -11,7 +11,8 @@ mod targets;
 
 use std::path::Path;
 
-use super::app::{EnvValue, Metrics, fits_environment};
+use super::app::{App, EnvValue, Metrics, fits_environment};
+use super::domain::{HTTP, HTTPS};
 use super::finding::SpecFinding;
 use super::grafana::{DashboardSource, Grafana};
 use super::model::Spec;
@@ -241,6 +242,19 @@ fn integrations(spec: &Spec, base: &Path, findings: &mut Vec<SpecFinding>) {
 /// The port of ssh.
 const SSH: u16 = 22;
 
+/// What uses a port of an application host beside exporters.
+fn owner(port: u16, app: &App) -> Option<String> {
+    let service = app.services.iter().find(|service| service.port() == Some(port));
+    match service {
+        Some(service) => Some(format!("the service `{}`", service.name())),
+        None if port == SSH => Some("ssh".to_owned()),
+        None if !app.domains().is_empty() && [HTTP, HTTPS].contains(&port) => {
+            Some("the web server of `app.domain`".to_owned())
+        }
+        None => None,
+    }
+}
+
 /// Ports that are used twice on a host.
 fn ports(spec: &Spec, findings: &mut Vec<SpecFinding>) {
     let of_app = spec.app.port.get();
@@ -253,8 +267,8 @@ fn ports(spec: &Spec, findings: &mut Vec<SpecFinding>) {
     for (key, port) in settings {
         let is_taken =
             |job: &&Scraped| job.is_exporter_of(Role::APP) && job.port == port && !job.is_of_settings;
-        let whose = scraped.iter().find(is_taken).map(|job| job.title).or((port == SSH).then_some("ssh"));
-        if let Some(whose) = whose {
+        let exporter = scraped.iter().find(is_taken).map(|job| job.title.to_owned());
+        if let Some(whose) = exporter.or_else(|| owner(port, &spec.app)) {
             findings.push(SpecFinding::new(key, format!("port {port} is used by {whose}; choose another")));
         }
     }

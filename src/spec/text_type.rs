@@ -73,6 +73,19 @@ pub(super) fn is_identifier(text: &str) -> bool {
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
+/// Whether the text is a short name that also fits a file: ASCII letters, digits, `_` and, but for its first
+/// character, `-`.
+pub(super) fn is_short_name(text: &str) -> bool {
+    (1..=63).contains(&text.len())
+        && !text.starts_with('-')
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
+}
+
+/// Whether the text has the form of a port: one to five digits.
+pub(super) fn is_port(text: &str) -> bool {
+    (1..=5).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 /// Whether the text is a path below a folder: parts with `/` between them, none of them `.` or `..`.
 pub(super) fn is_path_below(text: &str) -> bool {
     text.split('/')

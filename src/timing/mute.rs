@@ -52,7 +52,7 @@ impl Mutes {
             format!("until {}", time(&until))
         };
         let when = if begins_in > SignedDuration::ZERO {
-            format!("from {} on ({until_when}), before the drill could end", time(&from))
+            format!("from {} on ({until_when}), before this run could end", time(&from))
         } else {
             until_when
         };
@@ -139,7 +139,7 @@ mod tests {
             ("2026-11-25T20:50:00Z", None),
             (
                 "2026-11-25T20:56:00Z",
-                Some("from 2026-11-25 22:00 CET on (until 2026-11-26 07:00 CET), before the drill could end"),
+                Some("from 2026-11-25 22:00 CET on (until 2026-11-26 07:00 CET), before this run could end"),
             ),
             ("2026-11-25T21:00:00Z", Some("until 2026-11-26 07:00 CET")),
             ("2026-11-26T05:59:59Z", Some("until 2026-11-26 07:00 CET")),

@@ -2,9 +2,12 @@
 //! faults on, watch, faults off, diagnosis. Every exit path ends the faults; a fault that monctl cannot end expires by
 //! itself soon after monctl exits.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
+use futures_util::StreamExt as _;
 use futures_util::future::join_all;
+use futures_util::stream::FuturesUnordered;
 use serde::Serialize;
 use tokio::time::timeout;
 
@@ -33,9 +36,11 @@ pub struct Round {
     pub verdicts: Vec<(String, Result<Proof>)>,
     /// Other alerts that fired in between.
     pub others: Vec<Bystander>,
+    /// The alerts whose drill began and could not be undone.
+    pub undo_failed: BTreeSet<String>,
 }
 
-/// An alert and why its drill could not begin.
+/// An alert and why its drill could not begin, or could not be undone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct NotRun {
     /// The alert.
@@ -44,6 +49,8 @@ pub struct NotRun {
     pub error: String,
     /// What to do.
     pub remedy: Option<String>,
+    /// Whether its drill began, and its undo failed.
+    pub undo_failed: bool,
 }
 
 impl Round {
@@ -53,12 +60,14 @@ impl Round {
         self.verdicts.iter().filter_map(|(_, verdict)| verdict.as_ref().ok())
     }
 
-    /// The alerts whose drill could not begin.
+    /// The alerts whose drill could not begin, or could not be undone.
     pub fn not_run(&self) -> Vec<NotRun> {
         let why = |(alert, verdict): &(String, Result<Proof>)| {
             let error = verdict.as_ref().err()?;
             let remedy = error.hint().map(str::to_owned);
-            Some(NotRun { alert: alert.clone(), error: error.to_string(), remedy })
+            let undo_failed = self.undo_failed.contains(alert);
+            let text = if undo_failed { error.in_one_line() } else { error.to_string() };
+            Some(NotRun { alert: alert.clone(), error: text, remedy, undo_failed })
         };
         self.verdicts.iter().filter_map(why).collect()
     }
@@ -67,7 +76,7 @@ impl Round {
 /// Proves alerts: causes their faults, watches every stage, and ends the faults.
 ///
 /// # Errors
-/// When the run was interrupted. An alert that is not delivered is not an error but a [`Proof`] with a diagnosis; a
+/// When the run was interrupted; `round` has the verdicts until then. An alert that is not delivered is not an error but a [`Proof`] with a diagnosis; a
 /// drill that cannot begin is an error among the verdicts.
 pub async fn prove(
     requests: &[Request],
@@ -76,11 +85,12 @@ pub async fn prove(
     catalogue: &Catalogue,
     events: &Events,
     cancel: &Cancel,
-) -> Result<Round> {
+    round: &mut Round,
+) -> Result<()> {
     // On the heap: the futures of all clients at once are too large for a stack.
-    let work = Box::pin(all(requests, services, site, catalogue, events));
+    let work = Box::pin(all(requests, services, site, catalogue, events, round));
     tokio::select! {
-        round = work => Ok(round),
+        () = work => Ok(()),
         () = cancel.raised() => {
             let ended = timeout(HURRY, site.release()).await;
             let error = Error::new(Exit::Interrupted, "`verify-alert` was interrupted");
@@ -98,7 +108,8 @@ async fn all(
     site: &impl Site,
     catalogue: &Catalogue,
     events: &Events,
-) -> Round {
+    round: &mut Round,
+) {
     // Request counters do not distinguish between alerts.
     let together = services.inbox.witness() != Witness::Counters;
     let drills = requests.iter().filter_map(|request| Some((request, Footprint::of(&request.kind)?)));
@@ -108,7 +119,6 @@ async fn all(
             phrases::seconds(settings.group_interval)
         ));
     }
-    let mut round = Round::default();
     for wave in waves(drills, together) {
         if let Some(silence) = services.inbox.silence().filter(|silence| silence.is_final) {
             round
@@ -121,9 +131,8 @@ async fn all(
             events.note(format!("at the same time: {}", names.join(", ")));
         }
         let lookout = Lookout::new(services.clone(), wave.iter().copied(), catalogue.clone());
-        run(&wave, &services, site, events, lookout, &mut round).await;
+        run(&wave, &services, site, events, lookout, round).await;
     }
-    round
 }
 
 /// Why a drill is not begun: its notification could not be observed.
@@ -152,26 +161,46 @@ async fn run(
         }
     }
     let mut lookout = lookout.await;
-    let drilled = join_all(drills.into_iter().map(|(alert, prepared)| async move {
-        let proof = match prepared.begin(site, events).await {
-            Ok(run) => Ok(run.follow(site).await),
-            Err(error) => Err(error),
-        };
-        if let Ok(proof) = &proof {
-            fall(proof, site, events).await;
+    let mut drilled: FuturesUnordered<_> = drills
+        .into_iter()
+        .map(|(alert, prepared)| async move {
+            let (verdict, undo_failed) = match prepared.begin(site, events).await {
+                Ok(run) => {
+                    let verdict = run.follow(site).await;
+                    let undo_failed = verdict.is_err();
+                    (verdict, undo_failed)
+                }
+                Err(error) => (Err(error), false),
+            };
+            match &verdict {
+                Ok(proof) => fall(proof, site, events).await,
+                Err(error) if undo_failed => events.note(undo_failure(&alert, error)),
+                Err(_) => {}
+            }
+            (alert, verdict, undo_failed)
+        })
+        .collect();
+    let results = async {
+        while let Some((alert, verdict, undo_failed)) = drilled.next().await {
+            round.undo_failed.extend(undo_failed.then(|| alert.clone()));
+            round.verdicts.push((alert, verdict));
         }
-        (alert, proof)
-    }));
-    // Boxed: as above.
-    let drilled = tokio::select! {
-        drilled = Box::pin(drilled) => drilled,
-        never = lookout.watch() => match never {},
     };
-    round.verdicts.extend(drilled);
+    // Boxed: as above.
+    tokio::select! {
+        () = Box::pin(results) => {}
+        never = lookout.watch() => match never {},
+    }
     if let Some(why) = lookout.missed() {
         events.warn(format!("other alerts were not watched all the time: {why}"));
     }
     round.others.extend(lookout.seen());
+}
+
+/// That a drill could not be undone, in one line.
+fn undo_failure(alert: &str, error: &Error) -> String {
+    let help = error.hint().map(|hint| format!("; {hint}")).unwrap_or_default();
+    format!("{alert}: {}{help}", error.in_one_line())
 }
 
 /// Reports a verdict and stores it on the monitoring host.

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::notification_failure::NotificationFailure;
 use super::tracker::Tracker;
-use crate::http::slack::{self, Reply};
+use crate::http::slack::Reply;
 use crate::spec::DrillKind;
 use crate::timing::{Fault, Prediction, Stage, TimingSettings, phrases};
 
@@ -174,19 +175,15 @@ impl FailedDrill<'_> {
         if let Some(refusal) = self.tracker.refusals().last() {
             return refused(refusal);
         }
-        let failure = self.evidence.log.lines().rev().find(|line| line.contains("otify"));
-        let word = self.evidence.log.lines().rev().find_map(slack::word_in);
-        match (word, failure) {
-            (Some(word), _) => slack_error(word),
-            (None, Some(line)) => (
-                format!("Alertmanager could not deliver: {}", failure_in(line)),
-                "check the webhook's URL and that the monitoring host reaches it".into(),
-            ),
-            (None, None) => (
-                "the receiver accepted no request".into(),
-                "see Alertmanager's log: `monctl ssh monitoring -- journalctl -u monctl-alertmanager`".into(),
-            ),
+        if let Some(NotificationFailure { cause, remedy, .. }) =
+            NotificationFailure::in_log(&self.evidence.log, None)
+        {
+            return (cause, remedy);
         }
+        (
+            "the receiver accepted no request".into(),
+            "see Alertmanager's log: `monctl ssh monitoring -- journalctl -u monctl-alertmanager`".into(),
+        )
     }
 
     fn not_resolved(&self) -> (String, String) {
@@ -256,9 +253,9 @@ pub fn target_is_down(instance: &str, error: &str) -> (String, String) {
 }
 
 /// How to end a suppression, by its first word.
-fn suppression_remedy(by: &str) -> String {
+pub(super) fn suppression_remedy(by: &str) -> String {
     if by.starts_with("silenced") {
-        "end the silence in Alertmanager (`monctl open alertmanager`), or wait until it ends".into()
+        "end the silence (`monctl silence --list`, `--end`), or wait until it ends".into()
     } else {
         "see Alertmanager's inhibition rules and time intervals: `monctl open alertmanager`".into()
     }
@@ -273,17 +270,8 @@ fn refused(reply: &Reply) -> (String, String) {
 }
 
 fn slack_error(word: &str) -> (String, String) {
-    let (meaning, remedy) =
-        slack::meaning(word).unwrap_or(("no reason given", "see Slack's documentation of incoming webhooks"));
-    (format!("Slack responded `{word}`: {meaning}"), remedy.into())
-}
-
-/// The failure in a line of Alertmanager's log. Addresses are left out: a webhook's is a secret, and not every
-/// version of Alertmanager takes it out itself.
-fn failure_in(line: &str) -> String {
-    let failure = line.split_once("err=").map_or(line, |(_, failure)| failure);
-    let shown = |word: &str| if word.contains("://") { "<url>".to_owned() } else { word.to_owned() };
-    failure.trim().trim_matches('"').split(' ').map(shown).collect::<Vec<_>>().join(" ")
+    let NotificationFailure { cause, remedy, .. } = NotificationFailure::of_slack(word);
+    (cause, remedy)
 }
 
 fn round(duration: Duration) -> Duration {
@@ -391,12 +379,5 @@ mod tests {
         let (stage, text) = cause(&[refused], &evidence());
         assert_eq!(stage, Stage::Delivered);
         assert!(text.starts_with("Slack responded `no_service`: the webhook is disabled"), "{text}");
-    }
-
-    #[test]
-    fn a_network_failure_is_quoted_without_the_webhook_url() {
-        let line = "level=warn msg=\"Notify attempt failed\" err=\"Post \\\"https://hooks.slack.com/services/T/B/x\\\": \
-                    dial tcp: lookup hooks.slack.com: no such host\"";
-        assert_eq!(failure_in(line), "Post <url> dial tcp: lookup hooks.slack.com: no such host");
     }
 }

@@ -9,7 +9,7 @@ use super::deliveries::Inbox;
 use super::gaps::{ObservationSource, Unseen};
 use super::observation::{AlertIdentity, Arrival, Expression, Held, RuleState, Sight, SlackRequests};
 use crate::error::Result;
-use crate::http::alertmanager::{Alertmanager, Counters, HeldAlert, Status};
+use crate::http::alertmanager::{Alertmanager, Counters, HeldAlert, ReceiverKind, Status};
 use crate::http::prometheus::{ActiveAlert, AlertState, Labels, Prometheus, Sample};
 use crate::http::slack::Received;
 use crate::promql::read;
@@ -175,7 +175,7 @@ impl Watcher {
 }
 
 /// The result of a query, or why there is none within the timeout.
-async fn within<T>(query: impl Future<Output = Result<T>>) -> Result<T, String> {
+pub(super) async fn within<T>(query: impl Future<Output = Result<T>>) -> Result<T, String> {
     match timeout(PATIENCE, query).await {
         Ok(answer) => answer.map_err(|error| error.in_one_line()),
         Err(_) => Err(format!("no answer within {} s", PATIENCE.as_secs())),
@@ -196,21 +196,16 @@ pub fn suppression(status: &Status) -> Option<String> {
         .or_else(|| by("muted", &status.muted_by))
 }
 
-/// The traffic between two readings; an Alertmanager that restarted in between counts from zero.
+/// The traffic between two readings.
 fn since(before: &Counters, now: &Counters) -> SlackRequests {
-    let same = (before.started - now.started).abs() < 1.0;
-    let zero = Counters::default();
-    let before = if same { before } else { &zero };
+    let sent = now.since(before, ReceiverKind::Slack);
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
         reason = "counters are whole and grow"
     )]
     let whole = |count: f64| count.max(0.0) as u64;
-    SlackRequests {
-        requests: whole(now.requests - before.requests),
-        accepted: whole(now.accepted() - before.accepted()),
-    }
+    SlackRequests { requests: whole(sent.requests), accepted: whole(sent.accepted()) }
 }
 
 #[cfg(test)]

@@ -387,15 +387,10 @@ fn is_active(subject: &Subject, alert: &ActiveAlert) -> Error {
 
 async fn silenced(services: &Services, labels: &Labels) -> Result<Option<(String, String)>> {
     let silences = services.alertmanager.silences().await?;
-    Ok(silences.iter().find(|silence| silence.matches(labels)).map(|silence| {
-        (
-            format!(
-                "the alert is silenced by {}, created by `{}`, until {}",
-                silence.id, silence.created_by, silence.ends_at
-            ),
-            "end the silence in Alertmanager (`monctl open alertmanager`), or wait until it ends".into(),
-        )
-    }))
+    Ok(silences
+        .iter()
+        .find(|silence| silence.matches(labels))
+        .map(|silence| (format!("the alert is {silence}"), silence.remedy())))
 }
 
 /// How long to wait for a group of resolved alerts to be removed. After their resolved notification, an alert that

@@ -13,9 +13,9 @@ use super::preflight::{Ready, target_error};
 use super::proof::{Entry, Proof};
 use super::request::Request;
 use super::tracker::{Reached, Tracker, Witness};
-use crate::drill::{BEAT, Drill, Order, Site, beat, watched_job};
+use crate::drill::{BEAT, Drill, Order, Site, StopFailure, beat, watched_job};
 use crate::duration::Millis;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::event::{Event, Events};
 use crate::http::slack::{self, Reply};
 use crate::timing::{EARLY, Fault, LATE, Prediction, Stage, TimingSettings, phrases, predict};
@@ -54,6 +54,8 @@ pub struct Run<'a> {
     gaps: Gaps,
     /// Why the host did not answer since the last look, if it did not.
     unanswered: Option<String>,
+    /// The failure of the drill's undo, if it failed.
+    undo_failure: Option<Error>,
     /// How long the undo took: the fault may have ended at any time of it.
     undoing: Duration,
     events: &'a Events,
@@ -113,6 +115,7 @@ impl<'a> Prepared<'a> {
             was_on: None,
             gaps: Gaps::default(),
             unanswered: None,
+            undo_failure: None,
             undoing: Duration::ZERO,
             settings,
             drill,
@@ -148,12 +151,19 @@ pub fn blocked(request: &Request, witness: Witness, diagnosis: Diagnosis) -> Pro
 
 impl Run<'_> {
     /// Watches until the alert has reached every stage, or cannot any more.
-    pub async fn follow(mut self, site: &impl Site) -> Proof {
-        if self.watch(site).await {
-            return self.into_proof(None, false);
+    ///
+    /// # Errors
+    /// If the undo of the drill failed: the fault may still be there, and the rest of the way is not watched.
+    pub async fn follow(mut self, site: &impl Site) -> Result<Proof> {
+        let is_whole = self.watch(site).await;
+        if let Some(error) = self.undo_failure {
+            return Err(error);
+        }
+        if is_whole {
+            return Ok(self.into_proof(None, false));
         }
         let lost = if self.is_refused(site).await { None } else { self.lost().await };
-        match (lost, self.evidence(site).await) {
+        Ok(match (lost, self.evidence(site).await) {
             (Some(lost), _) => self.into_proof(Some(lost), true),
             (None, Ok(evidence)) => {
                 let diagnosis = self.diagnose(&evidence);
@@ -163,7 +173,7 @@ impl Run<'_> {
                 let lost = self.lost_by(error.in_one_line());
                 self.into_proof(Some(lost), true)
             }
-        }
+        })
     }
 
     /// Returns whether the alert has reached every stage.
@@ -179,6 +189,9 @@ impl Run<'_> {
                 self.end_load(site, "delivered").await;
             }
             self.note_time_limit(site).await;
+            if self.undo_failure.is_some() {
+                return false;
+            }
             if self.is_done() {
                 return true;
             }
@@ -231,14 +244,19 @@ impl Run<'_> {
         if self.tracker.has(Stage::LoadOff) {
             return;
         }
-        let requested = self.load_on.elapsed();
+        self.stop(site, self.load_on.elapsed(), why).await;
+    }
+
+    /// Ends the drill, whose fault ends at some time since `requested`.
+    async fn stop(&mut self, site: &impl Site, requested: Duration, why: &str) {
         match site.stop(&self.order().name).await {
             Ok(()) => self.note_off(requested, why),
-            Err(error) => self.unanswered = Some(error.in_one_line()),
+            Err(StopFailure::UndoFailed(error)) => self.undo_failure = Some(error),
+            Err(StopFailure::Unconfirmed(error)) => self.unanswered = Some(error.in_one_line()),
         }
     }
 
-    /// Notes that the load has ended at its time limit, if the host reports it.
+    /// Notes that the load has ended at its time limit, once the host reports it.
     async fn note_time_limit(&mut self, site: &impl Site) {
         let limit = Duration::from_secs(self.order().seconds);
         if self.tracker.has(Stage::LoadOff) || self.load_on.elapsed() < limit {
@@ -246,7 +264,8 @@ impl Run<'_> {
         }
         match site.is_on(&self.order().name).await {
             Ok(false) => self.note_off(limit, "at its time limit"),
-            Ok(true) => {}
+            // This waits for its undo.
+            Ok(true) => self.stop(site, limit, "at its time limit").await,
             Err(error) => self.unanswered = Some(error.in_one_line()),
         }
     }

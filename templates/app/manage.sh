@@ -17,8 +17,16 @@ mapfile -t properties <<<"$lines"
 # A terminal, if there is one.
 streams=--pipe
 if [[ -t 0 && -t 1 ]]; then streams=--pty; fi
-# shellcheck disable=SC2016 # systemd makes $ of $$, and the shell in the unit expands it
-exec systemd-run --quiet --wait --collect "$streams" --unit="monctl-manage-$$" "${properties[@]/#/--property=}" \
-	--setenv=TERM="${TERM:-dumb}" -- \
-	/bin/sh -c 'PYTHONPATH=/etc/monctl/app$${PYTHONPATH:+:$$PYTHONPATH} exec "$$@"' sh \
+# shellcheck disable=SC2016 # for the shell in the unit
+set -- /bin/sh -c 'PYTHONPATH=/etc/monctl/app${PYTHONPATH:+:$PYTHONPATH} exec "$@"' sh \
 	/opt/monctl/app/bin/python -m monctl_metrics.manage "$@"
+# systemd expands variables in the words of a command. Words with a doubled `$` do not survive a reload of systemd 257
+# in the same moment; systemd before 254 knows no other way.
+as_they_are=()
+if [[ $(systemd-run --help) == *--expand-environment* ]]; then
+	as_they_are=(--expand-environment=no)
+else
+	set -- "${@//\$/\$\$}"
+fi
+exec systemd-run --quiet --wait --collect "$streams" --unit="monctl-manage-$$" "${properties[@]/#/--property=}" \
+	--setenv=TERM="${TERM:-dumb}" "${as_they_are[@]}" -- "$@"

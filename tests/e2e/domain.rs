@@ -42,7 +42,7 @@ fn curl(site: &Site, words: &str) -> String {
 pub fn a_domain_gets_a_certificate_and_a_deploy_loses_no_request(site: &Site) {
     site.edit("monctl.yaml", SPEC, &format!("{SPEC}{DOMAIN}"));
 
-    // The authority is not known: that is said with its cause, and the application works.
+    // The authority cannot be reached: `up` reports the cause, and the application works.
     site.monctl("up --yes")
         .code(1)
         .stdout_contains("`shop.example` has no certificate")

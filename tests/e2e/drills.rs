@@ -4,7 +4,7 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use monctl::drill::{DrillHosts, HostFault, LEASE, Order, Site as _, UNDOING};
+use monctl::drill::{DrillHosts, HostFault, LEASE, Order, Site as _, StopFailure, UNDOING};
 use monctl::error::Exit;
 use monctl::event::Events;
 use monctl::host::{HostName, Machine};
@@ -17,7 +17,6 @@ use serde_json::{Value, json};
 use crate::site::{MONITORING, Site, eventually};
 use crate::slack::{Slack, TOKEN};
 use crate::test_project::{TestProject, runtime};
-use crate::turns;
 
 const APP: HostName = HostName::app(1);
 const INSTALL: &str = "apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends -y stress-ng";
@@ -170,6 +169,26 @@ fn an_alert_is_proven_on_real_machines_and_an_interruption_ends_the_load() {
     site.monctl("verify-alert --cpu-load 40")
         .code(Exit::CouldNotRun.code().into())
         .stderr_contains("what works:");
+
+    site.monctl("silence HighCPU --for 1h --why x").code(2).stderr_contains("did you mean `HighCPUUsage`?");
+    let words = "--output json silence HighCPUUsage --for 1h --host app --why migration";
+    let created = site.monctl(words).success().json();
+    let id = created["id"].as_str().unwrap();
+    // Node exporter's own unit is replaced: `status` reports that, too.
+    let status = site.monctl("status").code(1);
+    status
+        .stdout_contains(&format!("silence {id}: alertname=\"HighCPUUsage\", instance=~"))
+        .stdout_contains(": migration");
+    site.monctl("verify-alert")
+        .code(Exit::NotProven.code().into())
+        .stdout_contains(&format!("monctl silence --end {id}"));
+    site.monctl(&format!("silence --end {id}")).success();
+    site.monctl("silence --list").success().stdout_contains("no alert is silenced");
+
+    let ran = site.monctl("--output json verify-receivers").success();
+    let receiver = &ran.json()["receivers"][0];
+    assert_eq!((&receiver["verdict"], &receiver["witness"]), (&json!("delivered"), &json!("receiver")));
+    assert!(receiver["after_ms"].as_u64().unwrap() < 20_000, "{receiver}");
 }
 
 /// Everything of the host that a drill may touch.
@@ -330,7 +349,6 @@ fn every_fault_is_undone_in_time_without_monctl_network_or_after_a_reboot() {
         site.project.ssh(APP, "curl --silent localhost:8000").status.success()
     });
     let before = site.on(APP, STATE);
-    let _turn = turns::measured();
     site.under_load(|| runtime().block_on(replaces_workers(&site)));
     // A second for the last look, and a busy computer.
     let stated = LEASE + UNDOING + Duration::from_secs(5);
@@ -402,8 +420,9 @@ async fn refuses_and_ends_on_an_unhealthy_host(site: &Site, remote: &Remote) {
         undone: word("/usr/bin/test ! -e /run/fault"),
     };
     hosts.start(&order("Lie", 600, lie)).await.unwrap();
-    let error = hosts.stop("Lie").await.unwrap_err();
+    let StopFailure::UndoFailed(error) = hosts.stop("Lie").await.unwrap_err() else { panic!("unconfirmed") };
     assert!(error.message().contains("the undo of the drill failed"), "{error}");
+    assert_eq!(error.causes(), ["the fault is still there: /usr/bin/test ! -e /run/fault"]);
     site.on(APP, "rm -r /run/fault /run/monctl-drill/Lie");
 
     hosts.start(&order("Disk", 600, disk)).await.unwrap();
@@ -449,10 +468,15 @@ const ALERTS: &str = "DiskSpaceLow: {above: 98, for: 4s}
       reaches: 1
       job: node-exporter
       danger: the backlog of the shop grows
-  QueueStopped:
-    expr: node_systemd_unit_state{name=\"shop-queue.service\",state=\"active\"} == 0
-    for: 4s
-    drill: {kind: stop, units: [shop-queue.service], job: node-exporter}";
+  QueueStopped: {drill: {kind: stop, units: [shop-queue.service], job: node-exporter}}";
+/// The rule to which the spec adds a drill.
+const QUEUE_STOPPED: &str = r#"groups:
+  - name: shop
+    rules:
+      - alert: QueueStopped
+        expr: node_systemd_unit_state{name="shop-queue.service",state="active"} == 0
+        for: 4s
+"#;
 const PROVEN: [&str; 11] = [
     "AppDown",
     "BacklogGrows",
@@ -486,12 +510,15 @@ fn all_alerts_are_proven_in_one_run_by_capture_and_by_the_message_in_the_channel
     let Some(site) = Site::new() else { return };
     site.edit("monctl.yaml", "group_wait: 1s", "group_wait: 1s\n  group_interval: 4s");
     site.edit("monctl.yaml", "HighCPUUsage: {above: 80, for: 10s}", ALERTS);
+    let interval = "evaluation_interval: 1s";
+    site.edit("monctl.yaml", interval, &format!("{interval}\n  rules: [shop_rules.yml]"));
+    site.write("shop_rules.yml", QUEUE_STOPPED);
     site.monctl("up --yes").success();
     site.on(APP, SHOP);
     let before = site.on(APP, STATE);
 
     site.monctl("verify-alert --all").code(2).stderr_contains("cannot ask a question without a terminal");
-    let ran = site.monctl("--output json verify-alert --all --yes").success();
+    let ran = site.monctl("--output json verify-alert --all --yes --junit proofs.xml --require 90").success();
     assert_ne!(filled(&ran.stderr, "DiskSpaceLow"), filled(&ran.stderr, "DiskInodesLow"), "{ran}");
     let all = ran.json();
     let proofs = all["proofs"].as_array().unwrap();
@@ -509,6 +536,10 @@ fn all_alerts_are_proven_in_one_run_by_capture_and_by_the_message_in_the_channel
     );
     assert_eq!(site.on(APP, STATE), before, "the host is as before");
 
+    assert_eq!(all["coverage"]["not_proven"], json!(["AlertUnproven"]), "{:#}", all["coverage"]);
+    let junit = std::fs::read_to_string(site.path("proofs.xml")).unwrap();
+    assert!(junit.contains(r#"tests="12" failures="0" errors="0" skipped="1""#), "{junit}");
+
     site.monctl("check").success();
 
     eventually("the last proofs are a metric", || {
@@ -517,7 +548,10 @@ fn all_alerts_are_proven_in_one_run_by_capture_and_by_the_message_in_the_channel
         answer["data"]["result"].as_array().is_some_and(|series| series.len() == PROVEN.len())
     });
     let status = site.monctl("status").success();
-    PROVEN.iter().fold(status, |status, alert| status.stdout_contains(&format!("last proof of {alert}: ")));
+    PROVEN
+        .iter()
+        .fold(status, |status, alert| status.stdout_contains(&format!("last proof of {alert}: ")))
+        .stdout_contains("of 12 alerting rules (catalogue, own, rule files), 11 are proven");
 
     site.on(APP, "systemctl stop monctl-app.socket monctl-app.service");
     eventually("the application is known to be down", || {
@@ -578,6 +612,8 @@ fn is_found_in_the_channel(site: &Site) {
     site.write("token", TOKEN);
     let proof = site.monctl("--output json verify-alert DiskSpaceLow").success().stderr_lacks(TOKEN).json();
     assert_eq!((&proof["proven"], &proof["witness"]), (&json!(true), &json!("channel")), "{proof:#}");
+    let tested = site.monctl("verify-receivers").success().stdout_lacks(TOKEN);
+    tested.stdout_contains("delivered after").stdout_contains("the message is in the channel");
     let messages = slack.messages.lock().unwrap();
     let footers: Vec<&str> =
         messages.iter().filter_map(|it| it["attachments"][0]["footer"].as_str()).collect();

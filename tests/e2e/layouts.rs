@@ -24,9 +24,10 @@ pub fn a_repository_with_its_code_in_src_and_a_lock_of_uv_is_deployed(site: &Sit
     site.monctl("plan").code(3).stdout_contains("Python environment for uv.lock");
     site.converge();
     assert!(site.page().contains("<title>"));
-    let script = "import os, notes; print(os.getcwd(), notes.__file__)";
+    let script = "import os, notes; print(os.getcwd(), notes.__file__, '$$ ${X}')";
     let ran: Ran = site.call("manage -- shell --command").args([script]).run();
-    ran.success().stdout_contains("/srv/monctl/app/backend /srv/monctl/app/backend/src/notes/__init__.py");
+    ran.success()
+        .stdout_contains("/srv/monctl/app/backend /srv/monctl/app/backend/src/notes/__init__.py $$ ${X}");
     let locked = fs::read_to_string(fixtures.join("uv.lock")).unwrap();
     let version = locked.split("name = \"django\"\nversion = \"").nth(1).unwrap().split('"').next().unwrap();
     let packages = site.on(APP, "ls /opt/monctl/app/lib/python3*/site-packages");

@@ -18,6 +18,7 @@ mod integrations;
 mod layouts;
 mod machines;
 mod operator;
+mod packages;
 mod processes;
 mod programs;
 mod projects;

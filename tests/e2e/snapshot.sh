@@ -15,7 +15,7 @@ systemctl list-units --no-legend --no-pager --plain --state=active --type=servic
 	awk '{ print $1, $4 }' | grep -v -e '^user' -e 'exited' -e '^session' -e '^apt-daily' | section active
 nft list ruleset | section nft
 
-# Left out, each because the system itself writes there, whoever installs a package or logs in:
+# Left out, each because the system itself writes there when a package is installed or a user logs in:
 excluded=(
 	-path /proc -o -path /sys -o -path /dev -o -path /run -o -path /tmp
 	-o -path /var/log                    # logs and the journal

@@ -1,13 +1,13 @@
-//! Schedules the cores of this computer. Drills are compared with predictions of seconds, and an installation keeps
-//! every core busy: they never run at the same time, not even in two runs of the tests. Drills may run together;
-//! installations run one at a time.
+//! Limits how many installations run at once on this computer, also in several runs of the tests: each keeps a core
+//! busy for seconds.
 
-use std::fs::File;
-use std::io;
+use std::fs::{File, TryLockError};
+use std::thread::sleep;
+use std::time::Duration;
 
-/// The file that is locked.
-const LOCK: &str = "/var/lib/monctl/test-turns";
-/// The file that the next one in the queue locks, so that later drills do not overtake it.
+/// The files that are locked, one for each installation that may run.
+const TURNS: [&str; 2] = ["/var/lib/monctl/test-turn-1", "/var/lib/monctl/test-turn-2"];
+/// The file that the next one in the queue locks, so that later ones do not overtake it.
 const QUEUE: &str = "/var/lib/monctl/test-turns-queue";
 
 /// A turn, for as long as it lives.
@@ -15,31 +15,24 @@ const QUEUE: &str = "/var/lib/monctl/test-turns-queue";
 #[must_use = "the turn ends where this is dropped"]
 pub struct Turn(#[allow(dead_code, reason = "closing it unlocks it")] File);
 
-impl Turn {
-    fn wait(lock: impl FnOnce(&File) -> io::Result<()>) -> Self {
-        let next = File::create(QUEUE).unwrap();
-        next.lock().unwrap();
-        let file = File::create(LOCK).unwrap();
-        lock(&file).unwrap();
-        Self(file)
-    }
-}
-
-/// A turn for measurements.
-pub fn measured() -> Turn {
-    Turn::wait(File::lock_shared)
-}
-
-/// A turn for work that keeps every core busy.
+/// A turn for work that keeps a core busy.
 pub fn busy() -> Turn {
-    Turn::wait(File::lock)
+    let next = File::create(QUEUE).unwrap();
+    next.lock().unwrap();
+    loop {
+        for path in TURNS {
+            let file = File::create(path).unwrap();
+            match file.try_lock() {
+                Ok(()) => return Turn(file),
+                Err(TryLockError::WouldBlock) => {}
+                Err(TryLockError::Error(error)) => panic!("cannot lock {path}: {error}"),
+            }
+        }
+        sleep(Duration::from_millis(50));
+    }
 }
 
 /// The turn that a call of the binary with these words needs, if any.
 pub fn of<'a>(words: impl IntoIterator<Item = &'a str>) -> Option<Turn> {
-    words.into_iter().find_map(|word| match word {
-        "up" | "down" => Some(busy()),
-        "verify-alert" => Some(measured()),
-        _ => None,
-    })
+    words.into_iter().any(|word| ["up", "down"].contains(&word)).then(busy)
 }

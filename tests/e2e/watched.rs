@@ -13,7 +13,7 @@ const UNDEPLOY: &str = include_str!("watched/undeploy.sh");
 const REBUILD: &str = include_str!("watched/rebuild.sh");
 const VISIT: &str = include_str!("watched/visit.sh");
 
-/// What is told of it in the spec.
+/// The keys of `app` that describe it.
 const APPLICATION: &str = "app:
   deploy: false
   unit: shop.service

@@ -413,7 +413,15 @@ class Application(OnHost):
         self.deploy("1", more=f"touch $staged/settings $staged/environment; {more}")
         (call,) = [call for call in self.host.calls() if call.startswith("systemd-run") and "/usr/bin/env" in call]
         self.assertIn("--property=WorkingDirectory=/srv/monctl/app/backend", call)
-        self.assertIn("PYTHONPATH=$$0$${PYTHONPATH:+:$$PYTHONPATH}", call)
+        self.assertIn("PYTHONPATH=$0${PYTHONPATH:+:$PYTHONPATH}", call)
+
+    def test_a_tool_of_the_application_has_its_words_as_they_are(self):
+        more = """(PYTHONPATH=theirs as_app "$staged" "$tree" -- /bin/sh -c 'echo "$1 $PYTHONPATH"' sh 'a $$ b' >/state/words)"""
+        for systemd in ("of today", "before 254"):
+            if systemd == "before 254":
+                self.host.write("/state/expands", "")
+            self.deploy("1", more=f"touch $staged/settings $staged/environment; {more}")
+            self.assertRegex(self.host.read("/state/words"), r"^a \$\$ b /\S+:theirs\n$")
 
     def test_a_process_whose_program_is_missing_is_refused(self):
         self.host.write("/opt/monctl/venvs/1/bin/celery", "").chmod(0o755)

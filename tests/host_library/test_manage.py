@@ -19,7 +19,9 @@ class Manage(unittest.TestCase):
         self.unit = Path(folder.name) / "unit"
         self.words = Path(folder.name) / "words"
         stub = Path(folder.name) / "systemd-run"
-        stub.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" >{self.words}\n')
+        self.helps = Path(folder.name) / "help"
+        self.helps.write_text("--expand-environment=BOOL\n")
+        stub.write_text(f'#!/bin/sh\n[ "$*" != --help ] || exec cat {self.helps}\nprintf "%s\\n" "$@" >{self.words}\n')
         stub.chmod(0o755)
         self.path = f"{folder.name}:{os.environ['PATH']}"
 
@@ -45,11 +47,22 @@ class Manage(unittest.TestCase):
         self.call("shell")
         words = self.words.read_text().splitlines()
         shell = words[words.index("--") + 1 : words.index("/opt/monctl/app/bin/python")]
-        # As systemd does.
-        shell = [word.replace("$$", "$") for word in shell]
         for theirs, expected in [({}, "/etc/monctl/app"), ({"PYTHONPATH": "src:/x"}, "/etc/monctl/app:src:/x")]:
             output = subprocess.run([*shell, "/usr/bin/env"], env=theirs, capture_output=True, text=True, check=True).stdout
             self.assertIn(f"PYTHONPATH={expected}\n", output)
+
+    def test_words_reach_the_command_as_they_are(self):
+        self.unit.write_text(UNIT)
+        self.call("shell", "-c", "print('$$ ${X}')")
+        words = self.words.read_text().splitlines()
+        self.assertIn("--expand-environment=no", words)
+        self.assertEqual(words[-1], "print('$$ ${X}')")
+        # Before version 254, systemd always expands variables.
+        self.helps.write_text("--unit=UNIT\n")
+        self.call("shell", "-c", "print('$$ ${X}')")
+        words = self.words.read_text().splitlines()
+        self.assertNotIn("--expand-environment=no", words)
+        self.assertEqual(words[-1], "print('$$$$ $${X}')")
 
     def test_nothing_runs_if_the_unit_does_not_say_how(self):
         for text in [None, "", "[Unit]\nDescription=x\n", "[Service]\nType=notify\n"]:

@@ -1,6 +1,7 @@
 """Fixtures: real Gunicorns that serve real Django projects, written per test."""
 
 import os
+import shutil
 import subprocess
 import sys
 
@@ -31,13 +32,15 @@ def run(tmp_path):
 
     def run(command, files, *arguments, entry="shop.wsgi", then=lambda: None, **environment):
         write(tmp_path / "app", files)
-        # Normally disabled by the environment: here the command itself must not write them.
+        # Bytecode is normally disabled by the environment: here the command itself must not write any. It runs from a
+        # copy, since Python writes that of its own modules before.
+        shutil.copytree(APP / "monctl_metrics", tmp_path / "code/monctl_metrics", dirs_exist_ok=True)
         inherited = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
         process = subprocess.Popen(
             [sys.executable, "-m", f"monctl_metrics.{command}", *arguments],
             env=inherited
             | {
-                "PYTHONPATH": str(APP),
+                "PYTHONPATH": str(tmp_path / "code"),
                 "PYTHONPYCACHEPREFIX": "",
                 "MONCTL_APP_DIR": str(tmp_path / "app"),
                 variable_of(entry): entry,

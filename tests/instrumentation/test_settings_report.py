@@ -46,6 +46,7 @@ def report(tmp_path):
         write(tmp_path / "app", files)
         environment = {
             "PATH": os.environ["PATH"],
+            "PYTHONDONTWRITEBYTECODE": "1",
             "PYTHONPATH": str(APP),
             "MONCTL_APP_DIR": str(tmp_path / "app"),
             "MONCTL_WSGI": entry,

@@ -10,7 +10,7 @@ const FOUNDATION: [&str; 10] =
     ["bounded", "cancel", "digest", "duration", "error", "event", "host", "own_files", "retry", "secret"];
 
 /// Each room and the rooms that it may import from. An unused permission is an error, too.
-const ROOMS: [(&str, &[&str]); 21] = [
+const ROOMS: [(&str, &[&str]); 22] = [
     ("integrations", &[]),
     ("promql", &[]),
     ("spec", &["integrations", "promql"]),
@@ -26,7 +26,8 @@ const ROOMS: [(&str, &[&str]); 21] = [
     ("provider", &["spec", "playbook", "plan", "remote", "http"]),
     ("apply", &["spec", "playbook", "plan", "provider", "remote", "http"]),
     ("timing", &["promql", "spec", "render"]),
-    ("cli", &["spec", "timing"]),
+    ("completion", &["spec", "render"]),
+    ("cli", &["spec", "timing", "completion"]),
     ("lint", &["promql", "spec", "render", "http", "timing"]),
     ("explain", &["promql", "spec", "render", "timing", "lint"]),
     ("drill", &["promql", "spec", "http", "remote", "timing"]),

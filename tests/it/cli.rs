@@ -9,7 +9,7 @@ use crate::support::binary::{Monctl, Project, Ran, SPEC};
 #[test]
 fn help_and_version_are_results() {
     Monctl::new().arg("--help").run().success().stderr_is("").stdout_contains("verify-alert");
-    let version = format!("monctl {}\n", env!("CARGO_PKG_VERSION"));
+    let version = format!("monctl {} (with aws)\n", env!("CARGO_PKG_VERSION"));
     Monctl::new().arg("--version").run().success().stderr_is("").stdout_is(&version);
 }
 
@@ -19,6 +19,34 @@ fn every_subcommand_has_help_with_examples() {
         let help = Monctl::new().args([command.get_name(), "--help"]).run().success();
         help.stdout_contains("Usage: monctl").stdout_contains("Example");
     }
+}
+
+#[test]
+fn a_shell_completes_commands_and_the_names_of_the_spec() {
+    let completed = |project: &Project, words: &[&str]| {
+        let mut call = project.monctl().arg("--").args(words);
+        for (name, value) in
+            [("MONCTL_COMPLETE", "bash"), ("_CLAP_IFS", "\n"), ("_CLAP_COMPLETE_COMP_TYPE", "9")]
+        {
+            call = call.env(name, value);
+        }
+        let last = (words.len() - 1).to_string();
+        call.env("_CLAP_COMPLETE_INDEX", &last).run().success().stdout
+    };
+    let project = Project::new();
+    for (words, expected) in [
+        (&["monctl", "verify-d"][..], "verify-dashboards"),
+        (&["monctl", "explain", "HighC"], "HighCPUUsage"),
+        (&["monctl", "verify-alert", "HighC"], "HighCPUUsage"),
+        (&["monctl", "runbook", "HostD"], "HostDown"),
+        (&["monctl", "ssh", "mon"], "monitoring"),
+        (&["monctl", "manage", "--host", ""], "app"),
+    ] {
+        assert_eq!(completed(&project, words), expected, "{words:?}");
+    }
+    // A spec that cannot be read has no names; a shell has no place for an error.
+    let project = Project::with_spec("version: 1\n");
+    assert_eq!(completed(&project, &["monctl", "explain", "HighC"]), "");
 }
 
 #[test]

@@ -347,7 +347,7 @@ async fn an_invalid_token_costs_one_request_and_is_not_shown() {
 }
 
 #[tokio::test]
-async fn a_grafana_below_a_path_needs_that_path() {
+async fn a_grafana_below_a_path_is_used_at_that_path() {
     let grafana = TestGrafana::below("/team/grafana");
     let admin = Client::new("grafana", &Endpoint::Url(format!("{}/team/grafana", at(&grafana)))).unwrap();
     let admin = admin.with_login("admin", Secret::new(PASSWORD));
@@ -367,13 +367,14 @@ async fn a_grafana_below_a_path_needs_that_path() {
         .run()
         .code(3)
         .stdout_contains("data source `monctl Prometheus`: does not exist");
-    let client = GrafanaClient::existing(&at(&grafana), Secret::new(token)).unwrap();
-    let ready = client.wait_ready(Duration::ZERO).await;
-    // Later releases answer without the path, too.
-    if TestGrafana::release() < 12 {
-        let error = ready.unwrap_err();
-        assert!(error.hint().unwrap().contains("including the path"), "{error:?}");
-    }
+    // Its API answers without the path, too, and not below another one.
+    let ready = async |url: &str| {
+        let client = GrafanaClient::existing(url, Secret::new(token)).unwrap();
+        client.wait_ready(Duration::ZERO).await
+    };
+    ready(&at(&grafana)).await.unwrap();
+    let error = ready(&format!("{}/elsewhere", at(&grafana))).await.unwrap_err();
+    assert!(error.hint().unwrap().contains("including the path"), "{error:?}");
 }
 
 #[test]

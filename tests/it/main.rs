@@ -32,3 +32,4 @@ mod spec;
 mod support;
 mod verify;
 mod verify_dashboards;
+mod verify_receivers;

@@ -130,7 +130,7 @@ fn each_mistake_in_a_rule_file_has_its_place_and_a_remedy() {
     rendered(&twice)
         .code(2)
         .stderr_contains(
-            "shop_rules.yml:13:16: `shop_rules.yml` has an alert `ShopErrors`, too (group `shop`)",
+            "shop_rules.yml:13:16: `shop_rules.yml` has an alert `ShopErrors`, too (group `shop`), with the same labels",
         )
         .stderr_contains("rename one of them, such as `ShopErrorsCritical`");
 }
@@ -206,9 +206,127 @@ groups:
         expr: 100 - avg by (instance) (rate(node_cpu_seconds_total{mode=\"idle\"}[1m])) * 100
       - {alert: BusyHost, expr: 'host:cpu:percent > 90', for: 1m}
       - {alert: Other, expr: 'up == 0'}
+      - {alert: Full, expr: 'node_memory_MemAvailable_bytes / node_memory_MemTotal_bytes < 0.1'}
 ";
     let project = project("[shop_rules.yml]", rules);
     let list = project.monctl().args(["verify-alert", "--list"]).run().success();
     list.stdout_contains("BusyHost: stress-ng keeps every CPU busy")
-        .stdout_contains("Other: no drill, only rule tests\n  because: monctl does not know how to make");
+        .stdout_contains(
+            "Other: no drill, only rule tests\n  because: monctl does not know how to make your own rule fire; declare it in the \
+             spec: `alerts: {Other: {drill: …}}`",
+        )
+        .stdout_contains("add `Full: {drill: {kind: memory}}` to `alerts` of the spec");
+}
+
+/// A second rule of the same name, for the pattern of a warning and a critical alert.
+fn with_warning(labels: &str) -> String {
+    format!(
+        "{RULES}      - {{alert: ShopErrors, expr: 'shop:errors:ratio5m > 0.01', for: 7m, labels: {labels}}}\n"
+    )
+}
+
+/// A project whose `alerts` add something to a rule of [`RULES`]; nothing else is selected.
+fn adding(entry: &str, rules: &str) -> Project {
+    let spec = SPEC.split_once("alerts:").unwrap().0;
+    let rest = SPEC.split_once("notify:").unwrap().1;
+    let spec = format!("{spec}monitoring: {{rules: [shop_rules.yml]}}\nalerts:\n  {entry}\nnotify:{rest}");
+    Project::with_spec(&spec).file("shop_rules.yml", rules)
+}
+
+#[test]
+fn the_spec_adds_a_drill_to_an_alert_of_a_rule_file() {
+    let drill = "ShopErrors: {drill: {kind: requests, status: 500}}";
+    let project = adding(drill, RULES);
+    let list = project.monctl().args(["verify-alert", "--list"]).run().success();
+    list.stdout_contains("ShopErrors: real requests are answered with 500\n  danger: none for users")
+        // A drill selects no alert, so that the catalogue's stay.
+        .stdout_contains("HighMemoryUsage: stress-ng takes memory");
+    project.monctl().args(["explain", "ShopErrors"]).run().success().stdout_contains("for 2m (`for`)");
+
+    // An alert beside it selects.
+    let both = adding(&format!("{drill}\n  HighCPUUsage: {{above: 80}}"), RULES);
+    let list = both.monctl().args(["verify-alert", "--list"]).run().success();
+    list.stdout_contains("ShopErrors: real requests").stdout_lacks("HighMemoryUsage");
+}
+
+#[test]
+fn a_drill_belongs_to_the_rule_of_the_file_even_if_the_catalogue_knows_its_name() {
+    let rules = RULES.replace("ShopErrors", "HighLatencyShop");
+    let project = adding("HighLatencyShop: {drill: {kind: requests, status: 500}}", &rules);
+    let list = project.monctl().args(["verify-alert", "--list"]).run().success();
+    list.stdout_contains("HighLatencyShop: real requests are answered with 500")
+        .stdout_contains("HighMemoryUsage: stress-ng takes memory");
+}
+
+#[test]
+fn each_mistake_in_a_drill_of_a_rule_file_has_its_place_in_the_spec() {
+    let wrong =
+        |entry: &str, rules: &str| adding(entry, rules).monctl().args(["render", "--dry-run"]).run().code(2);
+    let line = SPEC.split_once("alerts:").unwrap().0.lines().count() + 3;
+    let at = |column: usize| format!("monctl.yaml:{line}:{column}: ");
+    wrong(
+        "ShopErrors: {drill: {kind: run, run: [fill], undo: [/bin/x], reaches: 1, job: a, danger: b}}",
+        RULES,
+    )
+    .stderr_contains(&format!("{}it must begin with the absolute path of a program", at(35)));
+    wrong("ShopErrors: {drill: {kind: cpu}}", RULES)
+        .stderr_contains("the alert is not about the usage of CPUs");
+    wrong("ShopErrors: {drill: {kind: requests, status: 500}, for: 5m}", RULES).stderr_contains(&format!(
+        "{}`ShopErrors` is a rule of `shop_rules.yml`: change it there; here, only its `drill` can be added",
+        at(59)
+    ));
+    wrong("ShopErrors: {}", RULES)
+        .stderr_contains(
+            "`ShopErrors` is a rule of `shop_rules.yml`; add its `drill` here, or leave this out",
+        )
+        .stderr_lacks("the catalogue has no alert");
+    wrong("ShopError: {drill: {kind: requests, status: 500}}", RULES)
+        .stderr_contains("the catalogue has no alert `ShopError`, and this one has no `expr`");
+    wrong("ShopErrors: {expr: up == 0, drill: {kind: disk}}", RULES)
+        .stderr_contains("shop_rules.yml:6:16: `alerts` of the spec has an alert `ShopErrors`, too");
+    wrong("ShopErrors: {drill: {kind: requests, status: 500}}", &with_warning("{severity: warning}"))
+        .stderr_contains(&format!(
+            "{}there are 2 rules `ShopErrors` (`shop_rules.yml`), and a drill proves a rule by its name: rename one",
+            at(16)
+        ));
+}
+
+#[test]
+fn a_drill_may_make_cpus_busy_for_a_recorded_usage() {
+    let rules = "\
+groups:
+  - name: hosts
+    rules:
+      - record: host:cpu:percent
+        expr: 100 - avg by (instance) (rate(node_cpu_seconds_total{mode=\"idle\"}[1m])) * 100
+      - {alert: BusyHost, expr: 'host:cpu:percent > 90', for: 1m}
+";
+    adding("BusyHost: {drill: {kind: cpu}}", rules).monctl().args(["render", "--dry-run"]).run().success();
+}
+
+#[test]
+fn two_rules_of_one_name_are_accepted_if_their_labels_differ() {
+    let project = project("[shop_rules.yml]", &with_warning("{severity: warning}"));
+    project.monctl().args(["render", "--dry-run"]).run().success();
+    let explained = project.monctl().args(["explain", "ShopErrors"]).run().success();
+    explained
+        .stdout_contains("ShopErrors of `shop_rules.yml` with the labels {severity: critical, team: shop}")
+        .stdout_contains("ShopErrors of `shop_rules.yml` with the labels {severity: warning}")
+        .stdout_contains("for 2m (`for`)")
+        .stdout_contains("for 7m (`for`)")
+        .stdout_contains("shop_rules.yml: ShopErrors.for: 3m30s");
+    let list = project.monctl().args(["verify-alert", "--list"]).run().success();
+    list.stdout_contains("ShopErrors: no drill, only rule tests\n  because: there are 2 rules `ShopErrors`");
+    project.monctl().args(["verify-alert", "ShopErrors"]).run().code(5).stderr_contains(
+        "there is no drill for `ShopErrors`: there are 2 rules `ShopErrors` (`shop_rules.yml`)",
+    );
+
+    // A mistake in the second one is found at its place, and its severity is known.
+    rendered(&with_warning("{severity: ''}"))
+        .code(2)
+        .stderr_contains("shop_rules.yml:13:")
+        .stderr_contains("the severity is empty");
+    rendered(&with_warning("{team: shop, severity: critical}"))
+        .code(2)
+        .stderr_contains("shop_rules.yml:13:17: `shop_rules.yml` has an alert `ShopErrors`, too");
 }

@@ -8,13 +8,12 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use crate::support::alertmanager::RunningAlertmanager;
 use crate::support::binary::{Project, SPEC};
-use crate::support::pipeline::{Process, alertmanager_process, free_address};
 use crate::support::slack::{Slack, TOKEN};
 use crate::support::tools::program;
 use monctl::http::slack::Mark;
 use monctl::http::slack::history::messages;
-use monctl::http::{Client, Endpoint};
 use monctl::render::{Addresses, Bundle, check};
 use monctl::secret::Secret;
 use monctl::spec::{SecretName, Secrets, Spec, load};
@@ -37,42 +36,6 @@ fn receiver(spec: &Spec) -> Value {
     let text = bundle(spec).get("alertmanager.yml").unwrap().masked().into_owned();
     let file: Value = serde_saphyr::from_str(&text).unwrap();
     file["receivers"][0]["slack_configs"][0].clone()
-}
-
-/// A real Alertmanager with a spec's configuration and files, until it is dropped.
-struct Running {
-    client: Client,
-    _process: Process,
-    _folder: tempfile::TempDir,
-}
-
-impl Running {
-    async fn start(spec: &Spec, secrets: &Secrets) -> Option<Self> {
-        let program = program("prometheus-alertmanager")?;
-        let folder = tempfile::tempdir().unwrap();
-        let bundle = bundle(spec);
-        fs::create_dir(folder.path().join("webhooks")).unwrap();
-        for (name, content) in bundle.iter().filter(|(name, _)| name.starts_with("alertmanager/")) {
-            let file = folder.path().join(name.trim_start_matches("alertmanager/"));
-            fs::write(file, content.reveal(secrets).unwrap().expose()).unwrap();
-        }
-        let text = bundle.get("alertmanager.yml").unwrap().masked();
-        let text = text.replace("/etc/monctl/monitoring", &folder.path().display().to_string());
-        fs::write(folder.path().join("alertmanager.yml"), text).unwrap();
-        let address = free_address();
-        let process = alertmanager_process(&program, folder.path(), address);
-        let client = Client::new("Alertmanager", &Endpoint::Tcp(address)).unwrap();
-        let begin = Instant::now();
-        while !client.get("/-/ready").await.is_ok_and(|answer| answer.is_success()) {
-            assert!(begin.elapsed() < DEADLINE, "Alertmanager does not answer");
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-        Some(Self { client, _process: process, _folder: folder })
-    }
-
-    async fn post(&self, alerts: &Value) {
-        assert!(self.client.post("/api/v2/alerts", alerts).await.unwrap().is_success());
-    }
 }
 
 /// The first attachment of the first message that arrives.
@@ -106,7 +69,7 @@ fn hosts(count: usize) -> Value {
 async fn markup_in_names_labels_and_texts_reaches_slack_as_text() {
     let slack = Slack::on((Ipv4Addr::LOCALHOST, 0).into());
     let spec = spec("HostDown: {}", "webhook_url: {env: HOOK}");
-    let Some(running) = Running::start(&spec, &webhook(&slack)).await else { return };
+    let Some(running) = RunningAlertmanager::start(&spec, &webhook(&slack)).await else { return };
     running
         .post(&json!([{
             "labels": {"alertname": "CertExpiry(<7d)", "severity": "critical", "view": "<unnamed view>"},
@@ -135,7 +98,7 @@ async fn all_marks_of_a_message_are_found_however_many() {
             "HostDown: {}, HighCPUUsage: {}",
             "webhook_url: {env: HOOK}, bot_token: {env: BOT}, channel: '#alerts'",
         );
-        let Some(running) = Running::start(&spec, &webhook(&slack)).await else { return };
+        let Some(running) = RunningAlertmanager::start(&spec, &webhook(&slack)).await else { return };
         running.post(&hosts(count)).await;
         let message = arrived(&slack).await;
         let stored = json!({"ok": true, "messages": [{"ts": "1.0", "attachments": [message.clone()]}]});
@@ -166,7 +129,7 @@ async fn a_bot_posts_if_there_is_no_webhook() {
     let token = bundle.get("alertmanager/webhooks/slack.bot-token").unwrap();
     assert_eq!((token.is_secret(), &*token.masked()), (true, "[secret]"));
     assert!(!bundle.get("alertmanager.yml").unwrap().is_secret(), "the token is in its own file");
-    let Some(running) = Running::start(&spec, &webhook(&slack)).await else { return };
+    let Some(running) = RunningAlertmanager::start(&spec, &webhook(&slack)).await else { return };
     running.post(&hosts(1)).await;
     assert_eq!(arrived(&slack).await["title"], "[FIRING] HostDown");
     assert_eq!((slack.count("#on-call"), slack.count("#alerts")), (1, 0));

@@ -320,6 +320,27 @@ async fn the_end_of_a_fault_is_recorded_only_if_it_was_observed() {
 }
 
 #[tokio::test]
+async fn a_failed_undo_ends_the_run_at_once() {
+    let mut pipeline = pipeline!();
+    *pipeline.host.undo_fails.lock().unwrap() = true;
+    let (proof, events) = pipeline.prove(Options::default()).await;
+    let error = proof.unwrap_err();
+    assert_eq!(error.exit(), Exit::Failed);
+    assert_eq!(error.causes(), ["no queue"], "what the command printed");
+    let stages: Vec<&str> = events
+        .iter()
+        .filter_map(|event| match event {
+            Event::Stage { stage, .. } => Some(stage.as_str()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(stages.last(), Some(&"delivered"), "nothing is waited for after it");
+    let is_reported = |event: &Event| matches!(event, Event::Note { text } if text.contains("no queue; end the fault by hand"));
+    assert!(events.iter().any(is_reported), "{events:#?}");
+    assert!(pipeline.host.kept.lock().unwrap().is_empty(), "there is no verdict to store");
+}
+
+#[tokio::test]
 async fn an_interruption_ends_the_load() {
     let mut pipeline = pipeline!();
     let cancel = Cancel::default();

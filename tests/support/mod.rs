@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each test binary uses its part")]
 
+pub mod alertmanager;
 pub mod binary;
 #[cfg(feature = "aws")]
 pub mod ec2_double;

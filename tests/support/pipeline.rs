@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use monctl::cancel::Cancel;
-use monctl::drill::{Application, HostFault, KeptFile, Options, Order, Site};
+use monctl::drill::{Application, HostFault, KeptFile, Options, Order, Site, StopFailure};
 use monctl::error::{Error, Result};
 use monctl::event::{Event, Events};
 use monctl::host::HostName;
@@ -24,7 +24,9 @@ use monctl::render::{Addresses, Bundle, rules};
 use monctl::secret::Secret;
 use monctl::spec::{DrillKind, Spec, load};
 use monctl::timing::{Mutes, TimingSettings};
-use monctl::verify::{Inbox, MessageChannels, Proof, Reader, Request, Services, Shell, Subject, prove};
+use monctl::verify::{
+    Inbox, MessageChannels, Proof, Reader, Request, Round, Services, Shell, Subject, prove,
+};
 use serde_json::json;
 use tempfile::TempDir;
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -250,9 +252,10 @@ impl Pipeline {
             options,
         };
         let requests = [request];
-        let round =
-            Box::pin(prove(&requests, services, &*self.host, &self.spec.catalogue, events, cancel)).await;
-        round.and_then(|round| round.verdicts.into_iter().next().unwrap().1)
+        let mut round = Round::default();
+        let catalogue = &self.spec.catalogue;
+        Box::pin(prove(&requests, services, &*self.host, catalogue, events, cancel, &mut round)).await?;
+        round.verdicts.into_iter().next().unwrap().1
     }
 
     fn mutes(&self) -> Mutes {
@@ -262,7 +265,7 @@ impl Pipeline {
 }
 
 /// This computer, in place of a monitoring host that reads Slack.
-struct Here;
+pub struct Here;
 
 impl Shell for Here {
     async fn run(&self, words: &[&str], input: &[u8]) -> Result<CommandOutput> {
@@ -376,6 +379,8 @@ pub struct Host {
     pub kept: Mutex<BTreeMap<String, Vec<u8>>>,
     /// The host ignores the stop of a drill.
     pub is_deaf: Mutex<bool>,
+    /// The undo of a drill fails.
+    pub undo_fails: Mutex<bool>,
     pub exported: Mutex<String>,
     /// The load ends after this time, whatever its time limit.
     pub dies_after: Mutex<Option<Duration>>,
@@ -441,6 +446,7 @@ impl Host {
             starts: Mutex::default(),
             kept: Mutex::default(),
             is_deaf: Mutex::default(),
+            undo_fails: Mutex::default(),
             exported: Mutex::default(),
             dies_after: Mutex::default(),
             cpu,
@@ -483,16 +489,20 @@ impl Site for Host {
         Ok(())
     }
 
-    async fn stop(&self, _name: &str) -> Result<()> {
+    async fn stop(&self, _name: &str) -> Result<(), StopFailure> {
+        if *self.undo_fails.lock().unwrap() {
+            let error = Error::failed("the undo of the drill failed: the fault may still be there");
+            return Err(StopFailure::UndoFailed(error.because("no queue").remedy("end the fault by hand")));
+        }
         if *self.is_deaf.lock().unwrap() {
-            return Err(Error::failed("the ssh connection broke"));
+            return Err(Error::failed("the ssh connection broke").into());
         }
         self.busy(0.02);
         Ok(())
     }
 
     async fn release(&self) -> Result<()> {
-        self.stop("").await
+        Ok(self.stop("").await?)
     }
 
     async fn is_on(&self, _name: &str) -> Result<bool> {

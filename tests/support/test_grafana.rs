@@ -75,11 +75,14 @@ impl TestGrafana {
         Self::launch_with(0, &[], &settings, tempfile::tempdir().unwrap())
     }
 
-    /// Starts one that lets guests in, who may look.
+    /// One of a release that lets guests in, who may look.
     #[allow(dead_code, reason = "each test binary uses its part")]
-    pub fn open_to_guests() -> Self {
+    pub fn open_to_guests(release: u8) -> Self {
         let settings = [("GF_AUTH_ANONYMOUS_ENABLED", "true")];
-        Self::launch_with(0, &[], &settings, tempfile::tempdir().unwrap())
+        if Release::named().is_some() && Self::release() == release {
+            return Self::launch_with(0, &[], &settings, tempfile::tempdir().unwrap());
+        }
+        Self::launch_from(&stand_in(), 0, &[&option(release)], &settings, tempfile::tempdir().unwrap())
     }
 
     /// One after the other of the releases that are known to differ. One that is named is what it is.

@@ -6,7 +6,7 @@ use super::{Outcome, VerifyArgs};
 use crate::error::{Error, Exit, Result};
 use crate::report::duration;
 use crate::timing::Stage;
-use crate::verify::{Bystander, BystanderVerdict, NotRun, Proof, Round};
+use crate::verify::{Bystander, BystanderVerdict, Coverage, NotRun, Proof, Round};
 
 /// A single requested alert gives its proof, or the error that prevented its drill; several alerts give a document with
 /// all of them.
@@ -16,7 +16,9 @@ pub(super) fn of(round: Round, args: &VerifyArgs) -> Result<Outcome> {
     }
     let proofs: Vec<&Proof> = round.proofs().collect();
     let not_run = round.not_run();
-    let exit = if proofs.iter().any(|proof| !proof.proven && !proof.lost) {
+    let exit = if !round.undo_failed.is_empty() {
+        Exit::Failed
+    } else if proofs.iter().any(|proof| !proof.proven && !proof.lost) {
         Exit::NotProven
     } else if proofs.iter().any(|proof| proof.lost) {
         Exit::ObservationLost
@@ -39,8 +41,25 @@ pub(super) fn of(round: Round, args: &VerifyArgs) -> Result<Outcome> {
     Ok(Outcome::success(lines.join("\n"), json).with_exit(exit))
 }
 
+/// Adds the share of proven rules, and fails if it is lower than required.
+pub(super) fn with_coverage(
+    mut outcome: Outcome,
+    coverage: &Coverage,
+    required: Option<u8>,
+) -> Result<Outcome> {
+    outcome.text = format!("{}\n{}", outcome.text, coverage.text());
+    outcome.json["coverage"] = in_json(coverage)?;
+    let Some(percent) = required.filter(|percent| !coverage.reaches(*percent)) else { return Ok(outcome) };
+    outcome.text = format!(
+        "{}\nfewer than {percent} % of the rules are proven\n  help: `monctl verify-alert --list` shows which have no drill",
+        outcome.text
+    );
+    // A fault that may still be there matters more.
+    Ok(if outcome.exit == Exit::Failed { outcome } else { outcome.with_exit(Exit::NotProven) })
+}
+
 fn alone(round: Round) -> Result<Outcome> {
-    let Round { verdicts, others } = round;
+    let Round { verdicts, others, .. } = round;
     let missing = || Error::failed("the drill gave no verdict");
     let (_, verdict) = verdicts.into_iter().next().ok_or_else(missing)?;
     let proof = verdict?;
@@ -95,9 +114,10 @@ fn text(proof: &Proof) -> String {
     )
 }
 
-fn not_run_line(NotRun { alert, error, remedy }: &NotRun) -> String {
+fn not_run_line(NotRun { alert, error, remedy, undo_failed }: &NotRun) -> String {
     let help = remedy.as_ref().map(|remedy| format!("\n  help: {remedy}")).unwrap_or_default();
-    format!("{alert} was not drilled\n  because: {error}{help}")
+    let what = if *undo_failed { "was drilled, and there is no verdict" } else { "was not drilled" };
+    format!("{alert} {what}\n  because: {error}{help}")
 }
 
 fn other(Bystander { alert, instance, verdict }: &Bystander) -> String {
@@ -154,7 +174,7 @@ mod tests {
             panic!("{words}");
         };
         let verdicts = verdicts.into_iter().map(|verdict| ("X".to_owned(), verdict)).collect();
-        of(Round { verdicts, others: vec![] }, &args).unwrap()
+        of(Round { verdicts, ..Round::default() }, &args).unwrap()
     }
 
     #[test]
@@ -165,6 +185,7 @@ mod tests {
         assert_eq!(all(vec![Ok(proof(true, false)), not_run()]), Exit::CouldNotRun);
         assert_eq!(all(vec![Ok(proof(false, true)), not_run()]), Exit::ObservationLost);
         assert_eq!(all(vec![Ok(proof(false, true)), Ok(proof(false, false))]), Exit::NotProven);
+        assert_eq!(all(vec![Ok(proof(true, false)), not_run()]), Exit::CouldNotRun);
         let alone = outcome("monctl verify-alert X", vec![Ok(proof(false, true))]);
         assert_eq!(alone.exit, Exit::ObservationLost);
         assert!(
@@ -172,5 +193,44 @@ mod tests {
             "{}",
             alone.text
         );
+    }
+
+    #[test]
+    fn a_failed_undo_is_an_error_whatever_else_failed() {
+        let Command::VerifyAlert(args) =
+            Cli::try_parse_from(["monctl", "verify-alert", "--all"]).unwrap().command
+        else {
+            panic!("another command");
+        };
+        let failed =
+            Error::failed("the undo of the drill failed").because("no queue").remedy("end it by hand");
+        let verdicts = vec![("X".to_owned(), Ok(proof(false, false))), ("Y".to_owned(), Err(failed))];
+        let round = Round { verdicts, undo_failed: ["Y".to_owned()].into(), ..Round::default() };
+        let outcome = of(round, &args).unwrap();
+        assert_eq!(outcome.exit, Exit::Failed);
+        let expected = "Y was drilled, and there is no verdict\n  because: the undo of the drill failed: no queue\n  help: end";
+        assert!(outcome.text.contains(expected), "{}", outcome.text);
+    }
+
+    #[test]
+    fn too_few_proven_rules_fail_the_run() {
+        let coverage =
+            Coverage { rules: 4, proven: 3, not_proven: vec!["Z".into()], wanted_age_seconds: 691_200 };
+        let with = |exit: Exit, required| {
+            let before = Outcome::success("", json!({})).with_exit(exit);
+            with_coverage(before, &coverage, required).unwrap()
+        };
+        for (exit, required, expected) in [
+            (Exit::Success, None, Exit::Success),
+            (Exit::Success, Some(75), Exit::Success),
+            (Exit::Success, Some(76), Exit::NotProven),
+            (Exit::CouldNotRun, Some(75), Exit::CouldNotRun),
+            (Exit::CouldNotRun, Some(76), Exit::NotProven),
+            (Exit::Failed, Some(76), Exit::Failed),
+        ] {
+            let outcome = with(exit, required);
+            assert_eq!(outcome.exit, expected, "{exit:?} {required:?}");
+            assert_eq!(outcome.json["coverage"]["not_proven"], json!(["Z"]));
+        }
     }
 }

@@ -1,7 +1,6 @@
 //! `verify-alert --report FILE`: the results of the drills as a page for managers and engineers. The curves come
 //! from Prometheus afterwards, the messages from its own copy of the inbox.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -19,7 +18,7 @@ use crate::render::{Rule, rules};
 use crate::report::{AlertVerdict, ReportPage, Section, StageSeen};
 use crate::spec::Spec;
 use crate::timing::Stage;
-use crate::verify::{NotRun, Proof, Round, Services, Subject, Witness};
+use crate::verify::{Coverage, NotRun, Proof, Round, Services, Subject, Witness};
 
 /// How much time before the fault a curve shows.
 const BEFORE: Duration = Duration::from_secs(15);
@@ -49,21 +48,23 @@ impl ReportCollector {
         events: &Events,
         spec: &Spec,
         round: &Round,
+        coverage: Option<&Coverage>,
         hosts: &[(HostName, &str, &Remote)],
     ) -> Result<()> {
-        let rules: BTreeMap<String, Rule> =
-            rules(spec).into_iter().map(|rule| (rule.name.clone(), rule)).collect();
+        let rules = rules(spec);
+        let rule_of = |alert: &str| rules.iter().find(|rule| rule.name == alert);
         let messages = self.messages();
         let mut page = ReportPage {
             project: spec.project.to_string(),
             made: readable(Timestamp::now()),
+            coverage: coverage.map(Coverage::text).unwrap_or_default(),
             ..ReportPage::default()
         };
         for (alert, _) in &round.verdicts {
-            let mut section = section(alert, rules.get(alert));
+            let mut section = section(alert, rule_of(alert));
             if let Some(proof) = round.proofs().find(|proof| proof.alert == *alert) {
                 prove(&mut section, proof, &messages);
-                if let Some(rule) = rules.get(alert) {
+                if let Some(rule) = rule_of(alert) {
                     section.curve = match curve(&self.services.prometheus, rule, proof, hosts).await {
                         Ok(curve) => curve,
                         Err(error) => {
@@ -83,7 +84,7 @@ impl ReportCollector {
         }
         let drilled = |name: &String| page.alerts.iter().any(|section| section.alert == *name);
         let others: Vec<Section> = rules
-            .values()
+            .iter()
             .filter(|rule| !drilled(&rule.name))
             .map(|rule| section(&rule.name, Some(rule)))
             .collect();
@@ -191,7 +192,7 @@ fn unseen(proof: &Proof) -> Option<&'static str> {
 
 fn stopped(section: &mut Section, missing: NotRun) {
     section.verdict = AlertVerdict::Stopped {
-        stage: "not started".into(),
+        stage: if missing.undo_failed { "the undo failed" } else { "not started" }.into(),
         cause: missing.error,
         remedy: missing.remedy.unwrap_or_else(|| "run it again".into()),
     };
@@ -237,10 +238,12 @@ fn unknown(error: &Error) -> Vec<(String, String)> {
 ///
 /// # Errors
 /// When the file cannot be written.
-pub(super) fn check(file: &Path) -> Result<()> {
+pub(super) fn check(file: &Path, option: &str) -> Result<()> {
     let folder = own_files::folder_of(file);
     if file.is_dir() {
-        return Err(unwritable(file).because("it is a folder").remedy("name a file: `--report FILE`"));
+        return Err(unwritable(file)
+            .because("it is a folder")
+            .remedy(format!("name a file: `{option} FILE`")));
     }
     tempfile::NamedTempFile::new_in(folder).map(drop).map_err(|error| {
         unwritable(file)
@@ -250,7 +253,10 @@ pub(super) fn check(file: &Path) -> Result<()> {
 }
 
 /// Replaces the file atomically.
-fn put(file: &Path, text: &str) -> Result<()> {
+///
+/// # Errors
+/// When it cannot be written.
+pub(super) fn put(file: &Path, text: &str) -> Result<()> {
     own_files::replace(file, text.as_bytes(), 0o644).map_err(|error| {
         Error::failed(format!("cannot write the report `{}`", file.display())).because(error)
     })

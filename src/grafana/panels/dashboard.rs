@@ -78,10 +78,11 @@ pub fn longest_step(dashboards: &[Value], scrape_interval: PromDuration) -> Dura
     let steps = dashboards.iter().flat_map(|dashboard| {
         let panels = placed(dashboard).into_iter().map(|(panel, _)| QueryOptions::of(panel));
         let as_wide_as_the_page = [QueryOptions::default()];
-        as_wide_as_the_page
-            .into_iter()
-            .chain(panels)
-            .map(|settings| Timing::of(dashboard, &settings, scrape_interval, str::to_owned).step)
+        as_wide_as_the_page.into_iter().chain(panels).filter_map(|settings| {
+            // A panel whose minimum step is rejected draws nothing.
+            let least = settings.least_step(None, str::to_owned).ok()?.unwrap_or(scrape_interval);
+            Some(Timing::of(dashboard, &settings, least, str::to_owned).step)
+        })
     });
     Duration::from_millis(steps.max().unwrap_or(scrape_interval.as_millis()))
 }
@@ -128,7 +129,7 @@ impl Panel {
             title: text(title),
             queries: queries.collect(),
             repeats: of_row.into_iter().chain(repeat_of(placed)).collect(),
-            settings: QueryOptions::of(panel),
+            settings: QueryOptions::placed(panel, placed),
             may_be_empty: may_be_empty(panel),
         }
     }

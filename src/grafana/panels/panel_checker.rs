@@ -26,6 +26,8 @@ pub(super) struct PanelChecker<'a> {
     scrape_interval: PromDuration,
     sources: Sources,
     metrics: BTreeSet<String>,
+    /// The release of Grafana, unless it hides its version.
+    release: Option<u64>,
 }
 
 /// A dashboard with its variables filled in.
@@ -89,7 +91,14 @@ impl<'a> PanelChecker<'a> {
     ) -> Result<Self> {
         let names = grafana.resource(default_source, "label/__name__/values", &[]).await?;
         let sources = Sources::new(default_source, &grafana.sources().await?);
-        Ok(Self { grafana, scrape_interval, sources, metrics: strings(&names).into_iter().collect() })
+        let release = grafana.release().await?;
+        Ok(Self {
+            grafana,
+            scrape_interval,
+            sources,
+            metrics: strings(&names).into_iter().collect(),
+            release,
+        })
     }
 
     /// The queries of a dashboard with its variables filled in.
@@ -148,10 +157,16 @@ impl<'a> PanelChecker<'a> {
             return Todo::Known(through(name, shown.clone()));
         }
         let lacking = filled.empty.iter().filter(|(name, _)| used.contains(*name));
-        let timing = Timing::of(dashboard, &panel.settings, self.scrape_interval, |text| fill(text, chosen));
+        let filled_in = |text: &str| fill(text, chosen);
+        let least = match panel.settings.least_step(self.release, filled_in) {
+            Ok(least) => least.unwrap_or(self.scrape_interval),
+            Err(why) => return Todo::Known(Shown::Error(why)),
+        };
+        let timing = Timing::of(dashboard, &panel.settings, least, filled_in);
         let min_step = target.min_step.as_deref().map(|step| fill(step, chosen));
         // A text that is not a duration sets no bound.
-        let scrape = min_step.as_deref().and_then(|step| step.parse().ok()).unwrap_or(self.scrape_interval);
+        let scrape = min_step.as_deref().and_then(|step| step.trim_start_matches('>').parse().ok());
+        let scrape = scrape.unwrap_or(self.scrape_interval);
         let step = timing.step.max(scrape.as_millis());
         let query = PanelQuery {
             data_source: target.data_source.clone(),

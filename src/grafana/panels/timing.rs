@@ -6,7 +6,9 @@ use serde_json::Value;
 use crate::duration::PromDuration;
 
 /// Points that a browser of 1600 pixels requests for a panel of full width: one per pixel, less the margins.
-const POINTS: u64 = 1_560;
+const POINTS: u64 = 1_568;
+/// Pixels between two columns.
+const GAP: u64 = 8;
 /// Columns of the page, now and before Grafana 5.
 const COLUMNS: u64 = 24;
 const OLD_COLUMNS: u64 = 12;
@@ -62,9 +64,28 @@ pub(super) struct QueryOptions {
     points: Option<u64>,
     /// Width in points.
     width: Option<u64>,
+    /// Whether each query names its data source: then none of their scrape intervals bounds the panel's step.
+    is_mixed: bool,
 }
 
+/// Length of the units in a panel's minimum step, in milliseconds.
+const UNITS: [(&str, u64); 8] = [
+    ("ms", 1),
+    ("s", 1_000),
+    ("m", 60_000),
+    ("h", 3_600_000),
+    ("d", 86_400_000),
+    ("w", 604_800_000),
+    ("M", 2_592_000_000),
+    ("y", 31_536_000_000),
+];
+
 impl QueryOptions {
+    /// The settings of a library panel, with the width that it has in the dashboard.
+    pub(super) fn placed(panel: &Value, placed: &Value) -> Self {
+        Self { width: width(placed), ..Self::of(panel) }
+    }
+
     pub(super) fn of(panel: &Value) -> Self {
         let text = |key: &str| panel[key].as_str().filter(|it| !it.is_empty()).map(str::to_owned);
         Self {
@@ -73,6 +94,9 @@ impl QueryOptions {
             interval: text("interval"),
             points: panel["maxDataPoints"].as_u64().filter(|points| *points > 0),
             width: width(panel),
+            is_mixed: [&panel["datasource"], &panel["datasource"]["uid"]]
+                .iter()
+                .any(|it| **it == "-- Mixed --"),
         }
     }
 
@@ -80,6 +104,43 @@ impl QueryOptions {
     pub(super) fn texts(&self) -> impl Iterator<Item = &String> {
         [&self.time_from, &self.time_shift, &self.interval].into_iter().flatten()
     }
+
+    /// The panel's minimum step, if it sets one; `fill` fills in the dashboard's variables.
+    ///
+    /// # Errors
+    /// When the browser's part of this release rejects the text: the panel shows an error, and nothing is queried.
+    pub(super) fn least_step(
+        &self,
+        release: Option<u64>,
+        fill: impl Fn(&str) -> String,
+    ) -> Result<Option<PromDuration>, String> {
+        let Some(text) = self.interval.as_deref().map(fill).filter(|text| !text.is_empty()) else {
+            return Ok(self.is_mixed.then(|| PromDuration::millis(1)));
+        };
+        let is_old = release.is_some_and(|release| release < WITHOUT_COMPARISON);
+        let read = if is_old { text.trim_start_matches('>') } else { &text };
+        let why = || {
+            let hint =
+                if text.starts_with('>') { "; remove the `>`" } else { "; write a duration such as `30s`" };
+            format!("Grafana rejects the panel's minimum interval `{text}`{hint}")
+        };
+        browsers_duration(read).map(|millis| Some(PromDuration::millis(millis))).ok_or_else(why)
+    }
+}
+
+/// The first release that was seen to reject a minimum step such as `>30s`. The source of 9.4 ignores the `>`.
+const WITHOUT_COMPARISON: u64 = 12;
+
+/// A duration as a browser reads it, in milliseconds: whole seconds, or a whole number of one unit at the beginning of
+/// the text.
+fn browsers_duration(text: &str) -> Option<u64> {
+    let end = text.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(text.len());
+    let count: u64 = text[..end].parse().ok()?;
+    let rest = text[end..].trim_start_matches(|letter: char| letter == '.' || letter.is_ascii_digit());
+    if rest.is_empty() {
+        return (count > 0).then_some(count * 1_000);
+    }
+    UNITS.iter().find(|(unit, _)| rest.starts_with(unit)).map(|(_, millis)| count * millis)
 }
 
 /// The range and the step of a panel's queries.
@@ -95,11 +156,11 @@ pub(super) struct Timing {
 }
 
 impl Timing {
-    /// Computes it for a panel; `fill` fills in the dashboard's variables.
+    /// Computes it for a panel with this minimum step; `fill` fills in the dashboard's variables.
     pub(super) fn of(
         dashboard: &Value,
         settings: &QueryOptions,
-        scrape_interval: PromDuration,
+        least: PromDuration,
         fill: impl Fn(&str) -> String,
     ) -> Self {
         let text = |key: &str, other: &str| dashboard["time"][key].as_str().unwrap_or(other).to_owned();
@@ -111,19 +172,24 @@ impl Timing {
         };
         let length = length(&range.0, &range.1);
         let points = settings.points.or(settings.width).unwrap_or(POINTS);
-        // A text that is not a duration sets no bound.
-        let least = filled(&settings.interval).and_then(|it| it.trim_start_matches('>').parse().ok());
-        let step = step(length, points, least.unwrap_or(scrape_interval));
+        let step = step(length, points, least);
         let seconds = length / 1_000;
         Self { range: shifted(range, filled(&settings.time_shift)), seconds, step, points }
     }
 }
 
-/// The width of a panel in points, if its position is set.
+/// The width of a panel in points, if its position is set: its columns and the gaps between them, rounded. A panel that
+/// is repeated side by side is queried before its repetitions share the page.
 fn width(panel: &Value) -> Option<u64> {
-    let columns = panel["gridPos"]["w"].as_u64().map(|w| (w, COLUMNS));
-    let (of, all) = columns.or_else(|| panel["span"].as_u64().map(|span| (span, OLD_COLUMNS)))?;
-    Some(POINTS * of.clamp(1, all) / all)
+    let of_old = |span| span * COLUMNS / OLD_COLUMNS;
+    let columns = panel["gridPos"]["w"].as_u64().or_else(|| panel["span"].as_u64().map(of_old))?;
+    let is_repeated = panel["repeat"].as_str().is_some_and(|variable| !variable.is_empty());
+    if is_repeated && panel["repeatDirection"] != "v" {
+        return Some(POINTS);
+    }
+    let columns = columns.clamp(1, COLUMNS);
+    let without_gaps = POINTS - GAP * (COLUMNS - 1);
+    Some((without_gaps * columns + COLUMNS / 2) / COLUMNS + GAP * (columns - 1))
 }
 
 fn shifted((from, to): (String, String), by: Option<String>) -> (String, String) {
@@ -226,9 +292,9 @@ mod tests {
     use super::*;
 
     fn timing(dashboard: &Value, panel: &Value) -> Timing {
-        Timing::of(dashboard, &QueryOptions::of(panel), PromDuration::seconds(15), |text| {
-            text.replace("$days", "7d")
-        })
+        let (settings, fill) = (QueryOptions::of(panel), |text: &str| text.replace("$days", "7d"));
+        let least = settings.least_step(Some(12), fill).unwrap().unwrap_or(PromDuration::seconds(15));
+        Timing::of(dashboard, &settings, least, fill)
     }
 
     #[test]
@@ -238,18 +304,53 @@ mod tests {
             let Timing { range: (from, to), step, points, .. } = timing(&dashboard, &panel);
             format!("{from} {to} {step} {points}")
         };
-        assert_eq!(shown(json!({})), "now-6h now 15000 1560");
+        assert_eq!(shown(json!({})), "now-6h now 15000 1568");
         assert_eq!(shown(json!({"gridPos": {"w": 12}})), "now-6h now 30000 780");
-        assert_eq!(shown(json!({"span": 3})), "now-6h now 60000 390");
-        assert_eq!(shown(json!({"timeFrom": "24h"})), "now-24h now 60000 1560");
-        assert_eq!(shown(json!({"timeFrom": "now/d"})), "now/d now 60000 1560");
-        assert_eq!(shown(json!({"timeFrom": "$days"})), "now-7d now 300000 1560");
-        assert_eq!(shown(json!({"timeShift": "1d"})), "now-6h-1d now-1d 15000 1560");
-        assert_eq!(shown(json!({"timeFrom": "1h", "timeShift": "1d"})), "now-1h-1d now-1d 15000 1560");
-        assert_eq!(shown(json!({"interval": ">1m"})), "now-6h now 60000 1560");
+        assert_eq!(shown(json!({"span": 3})), "now-6h now 60000 386");
+        assert_eq!(shown(json!({"timeFrom": "24h"})), "now-24h now 60000 1568");
+        assert_eq!(shown(json!({"timeFrom": "now/d"})), "now/d now 60000 1568");
+        assert_eq!(shown(json!({"timeFrom": "$days"})), "now-7d now 300000 1568");
+        assert_eq!(shown(json!({"timeShift": "1d"})), "now-6h-1d now-1d 15000 1568");
+        assert_eq!(shown(json!({"timeFrom": "1h", "timeShift": "1d"})), "now-1h-1d now-1d 15000 1568");
+        assert_eq!(shown(json!({"interval": "1m"})), "now-6h now 60000 1568");
         assert_eq!(shown(json!({"interval": "5s", "maxDataPoints": 21_600})), "now-6h now 5000 21600");
+        let mixed = json!({"maxDataPoints": 21_600, "datasource": {"uid": "-- Mixed --"}});
+        assert_eq!(shown(mixed), "now-6h now 1000 21600", "no data source's scrape interval counts");
         let fixed = json!({"time": {"from": "1700000000000", "to": "1700000600000"}});
         assert_eq!(timing(&fixed, &json!({"timeShift": "1d"})).range.0, "1700000000000");
+    }
+
+    /// Points of panels as a browser 1600 pixels wide requested them of Grafana 12.4.
+    #[test]
+    fn a_panel_has_a_point_for_each_of_its_pixels() {
+        for (columns, points) in [(2, 123), (3, 189), (4, 255), (6, 386), (8, 517), (12, 780), (24, 1_568)] {
+            assert_eq!(width(&json!({"gridPos": {"w": columns}})), Some(points), "{columns} columns");
+        }
+        let repeated = |more: &str| json!({"gridPos": {"w": 8}, "repeat": "host", "repeatDirection": more});
+        assert_eq!((width(&repeated("h")), width(&repeated("v"))), (Some(1_568), Some(517)));
+        // Of a library panel, the dashboard's own position counts.
+        let placed = QueryOptions::placed(&json!({"gridPos": {"w": 24}}), &json!({"gridPos": {"w": 6}}));
+        assert_eq!(placed.width, Some(386));
+    }
+
+    #[test]
+    fn a_minimum_step_is_read_as_a_browser_reads_it() {
+        let of = |text: &str| QueryOptions::of(&json!({ "interval": text }));
+        let least = |text: &str, release| of(text).least_step(release, str::to_owned);
+        for (text, millis) in
+            [("30s", 30_000), ("1.5m", 60_000), ("90", 90_000), ("1M", 2_592_000_000), ("5ms", 5)]
+        {
+            let expected = Ok(Some(PromDuration::millis(millis)));
+            assert_eq!((least(text, Some(9)), least(text, Some(12))), (expected.clone(), expected), "{text}");
+        }
+        assert_eq!(least("", Some(12)), Ok(None));
+        // The source of 9.4 ignores the `>`, and 12.4 shows an error in the panel's place.
+        assert_eq!(least(">30s", Some(9)), Ok(Some(PromDuration::seconds(30))));
+        let rejected = Err("Grafana rejects the panel's minimum interval `>30s`; remove the `>`".to_owned());
+        assert_eq!((least(">30s", Some(12)), least(">30s", None)), (rejected.clone(), rejected));
+        for text in ["0", "$step", "often", "s"] {
+            assert!(least(text, Some(9)).unwrap_err().contains("such as `30s`"), "{text}");
+        }
     }
 
     /// The steps that a browser requests, by the length of the range in seconds and the points of the panel.

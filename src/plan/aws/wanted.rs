@@ -8,13 +8,10 @@ use super::action::Candidate;
 use super::cloud::{Tags, tag, tags};
 use super::rule::{IngressSource, Opening};
 use crate::host::{HostName, ProjectName, Role};
-use crate::spec::{AwsSettings, Credits, Spec};
+use crate::spec::{AwsSettings, Credits, HTTP, HTTPS, Spec};
 
 /// The port of ssh.
 const SSH: u16 = 22;
-/// The ports of an application with a domain.
-const HTTP: u16 = 80;
-const HTTPS: u16 = 443;
 
 /// The desired state.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -85,7 +85,7 @@ impl SetUnit {
     ) -> OnChange {
         let fact = facts.units.get(&self.name).cloned().unwrap_or_default();
         let mut concerned = parts.iter().filter(|part| self.uses(part)).peekable();
-        if !self.wanted(inputs) {
+        if !self.wanted(&inputs.flags) {
             if fact.is_there() { OnChange::Stop } else { OnChange::Keep }
         } else if restart_all || fact.active != "active" {
             OnChange::Restart
@@ -101,8 +101,8 @@ impl SetUnit {
     }
 
     /// Whether the spec wants this unit to run.
-    pub(super) fn wanted(&self, inputs: &Inputs) -> bool {
-        self.when.is_none_or(|flag| inputs.flags.contains(&flag))
+    pub(super) fn wanted(&self, flags: &BTreeSet<Flag>) -> bool {
+        self.when.is_none_or(|flag| flags.contains(&flag))
     }
 
     /// Whether a part of the set concerns this unit. Its own unit file always does.
@@ -129,7 +129,7 @@ impl SetUnit {
         existed: bool,
     ) -> Option<Detail> {
         let fact = facts.units.get(&self.name).cloned().unwrap_or_default();
-        let why = if !self.wanted(inputs) {
+        let why = if !self.wanted(&inputs.flags) {
             if action != OnChange::Stop {
                 return None;
             }

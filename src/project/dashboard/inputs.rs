@@ -57,6 +57,21 @@ pub(super) fn given(data_source: &str, given: &BTreeMap<String, String>) -> BTre
     [usual].into_iter().chain(given.iter().map(|(name, value)| (name.clone(), value.clone()))).collect()
 }
 
+/// Removes the `>` before the minimum intervals of panels (`>30s`): earlier releases of Grafana ignore it, later ones
+/// reject it and show no data.
+pub(super) fn drop_comparisons(panels_in: &mut Value) {
+    for key in ["rows", "panels"] {
+        for one in panels_in.get_mut(key).and_then(Value::as_array_mut).into_iter().flatten() {
+            if let Some(interval) =
+                one.get("interval").and_then(Value::as_str).and_then(|it| it.strip_prefix('>'))
+            {
+                one["interval"] = interval.to_owned().into();
+            }
+            drop_comparisons(one);
+        }
+    }
+}
+
 /// Replaces each `${NAME}` of an input in all texts.
 pub(super) fn fill(value: &mut Value, inputs: &BTreeMap<String, String>) {
     match value {

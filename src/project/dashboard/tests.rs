@@ -52,6 +52,20 @@ fn inputs_are_filled_in_and_traces_of_the_other_grafana_removed() {
 }
 
 #[test]
+fn a_minimum_interval_loses_the_comparison_that_later_releases_reject() {
+    let panel = |interval: &str| json!({"type": "graph", "interval": interval, "targets": []});
+    let row = json!({"type": "row", "panels": [panel(">1m")]});
+    let adopted =
+        |key: &str, list: Value| adopt(json!({"title": "T", "panels": [], key: list}).to_string()).unwrap();
+    let panels = adopted("panels", json!([panel(">30s"), row, panel("5s"), panel("")]))["panels"].take();
+    assert_eq!(panels[0]["interval"], "30s");
+    assert_eq!(panels[1]["panels"][0]["interval"], "1m");
+    assert_eq!([&panels[2]["interval"], &panels[3]["interval"]], ["5s", ""]);
+    let old = adopted("rows", json!([{"title": "Row", "panels": [panel(">2m")]}]));
+    assert_eq!(old["rows"][0]["panels"][0]["interval"], "2m");
+}
+
+#[test]
 fn a_data_source_variable_defaults_to_ours() {
     let dashboard = adopt(SHARED).unwrap();
     assert_eq!(dashboard["templating"]["list"][0]["current"], json!({"text": "ours", "value": "ours"}));

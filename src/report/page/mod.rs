@@ -30,6 +30,8 @@ pub struct ReportPage {
     pub project: String,
     /// When it was made, formatted, with its time zone.
     pub made: String,
+    /// The share of proven rules, as a sentence without its full stop; empty if it is unknown.
+    pub coverage: String,
     /// One section for each alert.
     pub alerts: Vec<Section>,
     /// The hosts: a name, and facts as pairs.
@@ -111,6 +113,7 @@ pub enum AlertVerdict {
 struct View<'a> {
     project: &'a str,
     made: &'a str,
+    coverage: &'a str,
     version: &'static str,
     style: &'static str,
     proven: usize,
@@ -188,6 +191,7 @@ impl ReportPage {
         let view = View {
             project: &self.project,
             made: &self.made,
+            coverage: &self.coverage,
             version: env!("CARGO_PKG_VERSION"),
             style: include_str!("style.css"),
             proven: self.alerts.iter().filter(|section| section.verdict == AlertVerdict::Proven).count(),

@@ -93,6 +93,7 @@ pub(super) fn example() -> ReportPage {
     let other = Section { alert: "ClockSkew".into(), expression: "x > 1".into(), ..Section::default() };
     let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     ReportPage {
+        coverage: "of 3 alerting rules, 2 are proven".into(),
         project: "shop".into(),
         made: "2026-11-25 10:22:00 UTC".into(),
         alerts: vec![proven, stopped, other],

@@ -9,6 +9,7 @@ use super::super::model::Spec;
 use super::super::monitoring::Monitoring;
 use super::super::names::AlertName;
 use super::super::promql::{PromqlFault, fault as promql_fault};
+use super::super::rule_file::path_of_rule;
 use super::super::template;
 use super::{KeyPath, SpecFinding};
 use crate::duration::PromDuration;
@@ -17,8 +18,10 @@ use crate::spec::suggest::suggestion;
 
 /// Checks all alerts; `mentions` returns whether the project's settings name something.
 pub(super) fn check(spec: &Spec, mentions: &dyn Fn(&str) -> bool, findings: &mut Vec<SpecFinding>) {
-    for (name, alert) in &spec.alerts {
-        let at = KeyPath::from("alerts").and(name);
+    let rules = spec.alerts.iter().flat_map(|(name, alert)| {
+        alert.each().enumerate().map(move |(number, rule)| (name, path_of_rule(name, number), rule))
+    });
+    for (name, at, alert) in rules {
         let mut find = |keys: &[&str], message: String| {
             let path = keys.iter().fold(at.clone(), |path, key| path.and(key));
             findings.push(SpecFinding::new(path, message));
@@ -74,7 +77,7 @@ fn drill(name: &AlertName, alert: &Alert, spec: &Spec, find: &mut impl FnMut(&[&
     }
     let of_catalogue = spec.catalogue.entry(name.as_str(), alert);
     let is_of_cpu = match (&alert.expr, of_catalogue) {
-        (Some(expr), _) => is_cpu_usage(expr),
+        (Some(expr), _) => spec.meaning(expr, alert.origin.as_ref()).known().is_some_and(is_cpu_usage),
         (None, entry) => entry.is_some_and(|entry| entry.drill == DrillKind::Cpu),
     };
     if *drill == DrillKind::Cpu && !is_of_cpu {

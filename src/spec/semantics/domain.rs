@@ -6,9 +6,6 @@ use super::super::domain::Domains;
 use super::super::finding::SpecFinding;
 use super::super::model::Spec;
 
-/// The ports of the web server.
-const PORTS: [u16; 2] = [80, 443];
-
 pub(super) fn check(spec: &Spec, findings: &mut Vec<SpecFinding>) {
     let app = &spec.app;
     let Some(domain) = &app.domain else {
@@ -33,11 +30,5 @@ pub(super) fn check(spec: &Spec, findings: &mut Vec<SpecFinding>) {
         let message = "with several application hosts, each of them would need the certificate, and its authority asks only \
                        one of them; leave `domain` out and use a load balancer, or use one application host";
         findings.push(SpecFinding::new("app.domain", message).about("app.count").about("provider.hosts.app"));
-    }
-    for (key, port) in [("app.port", app.port), ("app.metrics_port", app.metrics_port)] {
-        if PORTS.contains(&port.get()) {
-            let message = format!("port {port} is used by the web server of `app.domain`; choose another");
-            findings.push(SpecFinding::new(key, message).about("app.domain"));
-        }
     }
 }

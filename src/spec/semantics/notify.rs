@@ -81,7 +81,9 @@ fn without_way(slack: &Slack) -> Option<SpecFinding> {
 /// The severities of all alerts; none if a template can produce any.
 fn severities(spec: &Spec) -> Option<BTreeSet<String>> {
     let mut known = BTreeSet::new();
-    for (name, alert) in &spec.alerts {
+    for (name, alert) in
+        spec.alerts.iter().flat_map(|(name, alert)| alert.each().map(move |rule| (name, rule)))
+    {
         match (&alert.severity, spec.catalogue.entry(name.as_str(), alert)) {
             (Some(severity), None) => known.extend(template::words(severity)?),
             (Some(severity), Some(_)) => drop(known.insert(severity.clone())),

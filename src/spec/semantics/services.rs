@@ -32,11 +32,5 @@ pub(super) fn check(app: &App, findings: &mut Vec<SpecFinding>) {
             );
             findings.push(SpecFinding::new(key, message).about(at.clone()));
         }
-        for (key, port) in [("app.port", app.port), ("app.metrics_port", app.metrics_port)] {
-            if service.port() == Some(port.get()) {
-                let message = format!("port {} is used by the service `{name}`; choose another", port.get());
-                findings.push(SpecFinding::new(key, message));
-            }
-        }
     }
 }

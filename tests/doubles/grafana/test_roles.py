@@ -205,6 +205,18 @@ class Replay(unittest.TestCase):
         self.dashboard(grafana, "pubd", "pub", "Pub", auth=ADMIN)
         self.replay(grafana, "anonymous")
 
+    def test_anonymous_access_does_not_hide_wrong_credentials_in_9(self):
+        grafana = self.start("9", GF_AUTH_ANONYMOUS_ENABLED="true")
+        grafana.ask("POST", "/api/folders", {"uid": "pub", "title": "Public"}, auth=ADMIN)
+        self.replay(grafana, "anonymous")
+
+    def test_the_api_answers_without_the_path_of_a_proxy(self):
+        for release in ("9", "12"):
+            root = {"GF_SERVER_ROOT_URL": "http://localhost/team/grafana/", "GF_SERVER_SERVE_FROM_SUB_PATH": "true"}
+            with self.subTest(release=release), Running(options=("--release", release), environment=root) as grafana:
+                for path in ("/api/health", "/team/grafana/api/health"):
+                    self.assertEqual("ok", grafana.ask("GET", path).body["database"], path)
+
     def test_credentials(self):
         self.replay(self.start("12"), "auth-missing-or-wrong")
 

@@ -17,7 +17,7 @@ SECONDS = 5
 
 
 def expiry(domain):
-    """The end of the certificate in seconds since 1970, whoever issued it; 0 if there is none."""
+    """The end of the certificate, of any issuer, in seconds since 1970; 0 if there is none."""
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE

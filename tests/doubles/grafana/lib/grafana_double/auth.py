@@ -63,12 +63,13 @@ def authenticate(request):
 
 
 def guest_or_user(request):
-    """If anonymous access is on, wrong credentials count as none; only `/api/user` rejects them."""
+    """If anonymous access is on, a request without credentials is a guest's. From 12 on wrong credentials count as none, too; only
+    `/api/user` rejects them."""
     role = request.server.anonymous_role
     try:
         return authenticate(request)
     except Refused as refused:
-        if not role:
+        if not role or (request.headers.get("Authorization") and request.server.release < 12):
             raise
         if request.path == "/api/user":
             raise refuse(401, "Unauthorized", trace=False) from refused

@@ -108,8 +108,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         path, _, query = self.path.partition("?")
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         if self.server.sub_path:
-            # The API answers without the path, too, from 12 on.
-            is_api = path.startswith(("/api/", "/apis/")) and self.server.release >= 12
+            # The API answers without the path, too.
+            is_api = path.startswith(("/api/", "/apis/"))
             if not path.startswith(f"{self.server.sub_path}/") and not is_api:
                 self.send(301, Text("", headers={"Location": f"{self.server.sub_path}{path}"}))
                 return
