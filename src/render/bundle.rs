@@ -41,10 +41,12 @@ const WEBHOOK: &str = "alertmanager/slack-webhook-url";
 type Optional = (&'static [&'static str], fn(&Spec) -> bool);
 
 /// The templates that only some specs need.
-const OPTIONAL: [Optional; 7] = [
-    (&["app/gunicorn.conf.py", "app/manage", "app/requirements.txt"], |spec| spec.app.deploy),
-    (&["environment/", "systemd/monctl-app"], |spec| spec.app.deploy),
-    (&["app/monctl_metrics/"], |spec| spec.app.deploy || spec.app.count_requests.is_some()),
+const OPTIONAL: [Optional; 6] = [
+    (&["app/gunicorn.conf.py", "app/manage", "environment/", "systemd/monctl-app"], |spec| spec.app.deploy),
+    // These also count the requests of an application that something else deploys.
+    (&["app/monctl_metrics/", "app/requirements.txt"], |spec| {
+        spec.app.deploy || spec.app.count_requests.is_some()
+    }),
     (&["services/postgresql/", "systemd/monctl-postgresql.service"], |spec| {
         spec.app.services.contains(&AppService::Postgresql)
     }),

@@ -161,6 +161,27 @@ def test_asgi_needs_workers_that_serve_it(run):
     assert run("check", small(wsgi=WSGI + OLD_GUNICORN)).returncode == 0
 
 
+# As the application's own requirements might pin it.
+OLD_CLIENT = {
+    "prometheus_client/__init__.py": "",
+    "prometheus_client/mmap_dict.py": """
+class MmapedDict:
+    def write_value(self, key, value):
+        pass
+
+def mmap_key():
+    pass
+""",
+}
+
+
+def test_a_prometheus_client_that_is_too_old_is_reported_before_activation(run):
+    result = run("check", small() | OLD_CLIENT)
+    assert result.returncode == 1
+    assert "metrics cannot be counted: prometheus_client is older than 0.17" in result.stderr
+    assert run("check", small() | OLD_CLIENT, MONCTL_METRICS="none").returncode == 0
+
+
 def test_preparing_migrates_and_collects_static_files_where_configured(run, tmp_path):
     assert "no such table" in run("check", stored(), "--request").stderr
     assert run("prepare", stored()).returncode == 0

@@ -1,6 +1,7 @@
 """An application that something else deploys: its own server and settings, one `.pth` file, and variables of its unit."""
 
 import ast
+import concurrent.futures
 import importlib.util
 import os
 import signal
@@ -57,7 +58,7 @@ class Team:
         }
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", *command], cwd=folder / "app", env=environment, stdout=log, stderr=log
+                [sys.executable, *command], cwd=folder / "app", env=environment, stdout=log, stderr=log
             )
 
     def request(self, path="/"):
@@ -127,7 +128,7 @@ def test_each_response_of_gunicorn_is_counted_also_if_workers_are_killed(team, o
     module = "shop.asgi" if is_asgi else "shop.wsgi"
     if not is_asgi:
         files["shop/wsgi.py"] = SHOWN + files["shop/wsgi.py"]
-    server = team("gunicorn", "--bind", "127.0.0.1:0", "--workers", "2", *options, f"{module}:application", files=files)
+    server = team("-m", "gunicorn", "--bind", "127.0.0.1:0", "--workers", "2", *options, f"{module}:application", files=files)
     until(lambda: server.families()["monctl_workers"].samples[0].value == 2)
     assert "monctl_app_start_time_seconds" in server.families()
     for round_ in range(2):
@@ -144,15 +145,33 @@ def test_each_response_of_gunicorn_is_counted_also_if_workers_are_killed(team, o
     assert "Traceback" not in text and "metrics" not in text, text
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-def test_each_response_of_uvicorn_is_counted(team, workers):
-    options = ["--port", "0", "--workers", str(workers)]
-    server = team("uvicorn", *options, "shop.asgi:application", files=small(asgi=ASGI))
+UWSGI = ["-c", "import pyuwsgi; pyuwsgi.run()", "--http-socket", "127.0.0.1:0", "--module", "shop.wsgi", "--master"]
+
+
+@pytest.mark.parametrize(
+    ("holders", "command"),
+    [
+        (1, ["-m", "uvicorn", "--port", "0", "shop.asgi:application"]),
+        (2, ["-m", "uvicorn", "--port", "0", "--workers", "2", "shop.asgi:application"]),
+        (1, ["-m", "hypercorn", "--bind", "127.0.0.1:0", "shop.asgi:application"]),
+        (2, ["-m", "hypercorn", "--bind", "127.0.0.1:0", "--workers", "2", "shop.asgi:application"]),
+        (1, ["-m", "daphne", "--bind", "127.0.0.1", "--port", "0", "shop.asgi:application"]),
+        (1, [*UWSGI, "--processes", "2"]),
+        (2, [*UWSGI, "--processes", "2", "--lazy-apps"]),
+    ],
+    ids=lambda value: " ".join(value).replace(UWSGI[1], "uwsgi") if isinstance(value, list) else None,
+)
+def test_each_response_of_other_servers_is_counted(team, holders, command):
+    server = team(*command, files=small(asgi=ASGI))
     from monctl_metrics import slots
 
-    until(lambda: len(slots.holders(str(server.metrics))) == workers)
-    assert [server.request(path)[0] for path in ("/", "/", "/absent")] == [200, 200, 404]
-    assert server.responses() == {200: 2, 404: 1}
+    # Before the first request: that is how the watch knows that it counts.
+    until(lambda: len(slots.holders(str(server.metrics))) == holders)
+    paths = [*["/"] * 40, *["/absent"] * 20]
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        statuses = list(pool.map(lambda path: server.request(path)[0], paths))
+    assert sorted(statuses) == [200] * 40 + [404] * 20
+    assert server.responses() == {200: 40, 404: 20}
 
 
 def python(folder, program, **variables):
@@ -176,7 +195,7 @@ def test_other_uses_of_the_environment_are_untouched_and_a_missing_folder_is_sil
 
 
 def test_a_worker_that_begins_after_monctl_took_its_files_back_is_silent(team, tmp_path, installed):
-    server = team("gunicorn", "--bind", "127.0.0.1:0", "--workers", "1", "shop.wsgi:application")
+    server = team("-m", "gunicorn", "--bind", "127.0.0.1:0", "--workers", "1", "shop.wsgi:application")
     until(lambda: server.families()["monctl_workers"].samples[0].value == 1)
     installed.rename(tmp_path / "gone")
     server.metrics.rename(tmp_path / "gone-too")

@@ -9,9 +9,13 @@ import glob
 import os
 import socketserver
 from collections import defaultdict
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 
-from . import activation, exposition, families, slots, store
+from prometheus_client import CollectorRegistry, MetricsHandler, generate_latest
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.multiprocess import MultiProcessCollector
+
+from . import activation, families, slots
 
 
 class Workers:
@@ -61,7 +65,9 @@ class Workers:
             return None
 
     def _counts(self, path):
-        """Whether a file counts: a gauge's only while its process runs."""
+        """Whether a file counts: not while it is created; a gauge's only while its process runs."""
+        if os.path.getsize(path) == 0:
+            return False
         kind, _, number = os.path.basename(path).removesuffix(".db").rpartition("_")
         return not kind.startswith("gauge_live") or slots.is_held(self._directory, number)
 
@@ -70,41 +76,10 @@ class Workers:
         for _ in range(3):
             try:
                 files = glob.glob(os.path.join(self._directory, "*.db"))
-                return _merged([file for file in files if self._counts(file)])
+                return MultiProcessCollector.merge([file for file in files if self._counts(file)])
             except FileNotFoundError:
                 continue
         return []
-
-
-def _kind(path):
-    kind = os.path.basename(path).partition("_")[0]
-    return exposition.GAUGE if kind == "gauge" else kind
-
-
-def _merged(paths):
-    """The families of all files, added up."""
-    found, totals = {}, defaultdict(float)
-    for path in paths:
-        for name, sample, labels, help_text, value in store.read(path):
-            found.setdefault(name, (_kind(path), help_text))
-            totals[name, sample, tuple(sorted(labels.items()))] += value
-    merged = {name: exposition.Family(name, *rest) for name, rest in found.items()}
-    histograms = defaultdict(lambda: ({}, 0.0))
-    for (name, sample, labels), value in totals.items():
-        family, labels, suffix = merged[name], dict(labels), sample[len(name) :]
-        if family.type != exposition.HISTOGRAM:
-            family.add(suffix, labels, value)
-            continue
-        bound = labels.pop("le", None)
-        key = name, tuple(labels.items())
-        buckets, total = histograms[key]
-        if bound is None:
-            histograms[key] = buckets, total + value
-        else:
-            buckets[float(bound)] = value
-    for (name, labels), (buckets, total) in histograms.items():
-        merged[name].add_histogram(dict(labels), buckets, total)
-    return list(merged.values())
 
 
 def _samples(metric):
@@ -125,46 +100,34 @@ def _counter(name, labels, responses):
         totals[()] = 0.0
     for sample in responses:
         totals[tuple(sample.labels[label] for label in labels)] += sample.value
-    family = exposition.Family(name, exposition.COUNTER, families.HELP[name])
+    family = CounterMetricFamily(name, families.HELP[name], labels=labels)
     for values, total in totals.items():
-        family.add("_total", dict(zip(labels, values)), total)
+        family.add_metric(values, total)
     return family
 
 
 def _gauge(name, value):
-    family = exposition.Family(name, exposition.GAUGE, families.HELP[name])
-    family.add("", {}, value)
+    family = GaugeMetricFamily(name, families.HELP[name])
+    family.add_metric((), value)
     return family
 
 
 def _histogram_over_all(name, bounds, metric):
     """One histogram without labels, the sum of a labelled one."""
-    cumulative = dict.fromkeys(bounds, 0.0)
+    buckets = {_bound(bound): 0.0 for bound in bounds}
     total = 0.0
     for sample in _samples(metric):
         if sample.name.endswith("_bucket"):
-            cumulative[float(sample.labels["le"])] += sample.value
+            buckets[sample.labels["le"]] += sample.value
         elif sample.name.endswith("_sum"):
             total += sample.value
-    earlier, buckets = 0.0, {}
-    for bound in bounds:
-        buckets[bound], earlier = cumulative[bound] - earlier, cumulative[bound]
-    family = exposition.Family(name, exposition.HISTOGRAM, families.HELP[name])
-    family.add_histogram({}, buckets, total)
+    family = HistogramMetricFamily(name, families.HELP[name])
+    family.add_metric((), list(buckets.items()), total)
     return family
 
 
-class _Handler(BaseHTTPRequestHandler):
-    def do_GET(self):
-        body = exposition.text(self.server.workers.collect())
-        self.send_response(200)
-        self.send_header("Content-Type", exposition.CONTENT_TYPE)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format, *args):
-        """Writes no line for each scrape."""
+def _bound(value):
+    return "+Inf" if value == families.INFINITY else repr(value)
 
 
 class _Server(ThreadingHTTPServer):
@@ -176,11 +139,22 @@ class _Server(ThreadingHTTPServer):
         self.server_name, self.server_port = self.server_address[:2]
 
 
+def registry(directory):
+    """The registry that serves the metrics of the workers in a directory."""
+    found = CollectorRegistry(auto_describe=False)
+    found.register(Workers(directory))
+    return found
+
+
+def text(directory):
+    """The metrics of the workers in a directory, as Prometheus reads them."""
+    return generate_latest(registry(directory))
+
+
 def main():
     address = os.environ.get("MONCTL_METRICS_ADDRESS", "127.0.0.1")
     port = int(os.environ.get("MONCTL_METRICS_PORT", "9101"))
-    with _Server((address, port), _Handler) as server:
-        server.workers = Workers(activation.directory())
+    with _Server((address, port), MetricsHandler.factory(registry(activation.directory()))) as server:
         server.serve_forever()
 
 

@@ -14,6 +14,8 @@ from . import activation, drill, families
 from .recorder import Recorder
 
 _recorder = None
+# The process that opened it.
+_owner = None
 _opening = threading.Lock()
 _logged = False
 _charsets = {}
@@ -242,11 +244,14 @@ def _view_at(urlconf, path):
 
 
 def _current_recorder():
-    global _recorder
-    if _recorder is None:
+    global _recorder, _owner
+    # uWSGI does not let Python know that it forks, so that `_forget_recorder` is not called.
+    process = os.getpid()
+    if _recorder is None or _owner != process:
         with _opening:
-            if _recorder is None:
+            if _recorder is None or _owner != process:
                 _recorder = Recorder(activation.directory())
+                _owner = process
     return _recorder
 
 

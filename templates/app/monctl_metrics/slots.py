@@ -74,7 +74,13 @@ def _acquire(directory):
     # descriptor of a locked file would release the lock.
     for number in range(_MOST):
         path = os.path.join(directory, f"slot-{number}.lock")
-        lock = open(path, "a")
+        try:
+            lock = open(path, "a")
+        except PermissionError:
+            if not os.path.exists(path):
+                raise
+            # Of another user: of a server that changes its user for its workers.
+            continue
         # Other users ask for its holder.
         os.fchmod(lock.fileno(), 0o644)
         try:

@@ -4,7 +4,8 @@ The layout: the number of bytes in use (4 bytes, then 4 unused); then entries,
 each the length of its key (4 bytes), the key in UTF-8 padded with spaces to a
 multiple of eight, its value and a time stamp, both doubles. A value changes in
 place by one aligned store, several times as fast as prometheus_client's own
-writer, which matters as it happens at every request. `recorder` writes, `exporter` reads.
+writer, which matters as it happens at every request. `recorder` writes, `exporter` lets
+prometheus_client read. Needs no package, since it runs in applications' processes.
 """
 
 import json
@@ -21,29 +22,6 @@ _NUMBERS = struct.Struct("dd")
 def key(family, sample, labels, help_text):
     """The key of a cell: that of one sample of a family."""
     return json.dumps([family, sample, labels, help_text], sort_keys=True)
-
-
-def read(path):
-    """All cells of a file as (family, sample, labels, help, value). Another process may write it meanwhile."""
-    with open(path, "rb") as file:
-        content = file.read()
-    if len(content) < _HEADER_BYTES:
-        # It is being created.
-        return
-    for start, length, numbers in _entries(content, _INTEGER.unpack_from(content)[0]):
-        value, _ = _NUMBERS.unpack_from(content, numbers)
-        yield (*json.loads(content[start : start + length]), value)
-
-
-def _entries(memory, used):
-    """The place and length of each key, and the place of its numbers."""
-    position = _HEADER_BYTES
-    while position < used:
-        length = _INTEGER.unpack_from(memory, position)[0]
-        start = position + _INTEGER.size
-        numbers = start + _padded(length)
-        yield start, length, numbers
-        position = numbers + _NUMBERS.size
 
 
 class Cell:
@@ -71,10 +49,7 @@ class Store:
         os.fchmod(self._file.fileno(), 0o644)
         self._map(os.fstat(self._file.fileno()).st_size or _SMALLEST)
         self._used = _INTEGER.unpack_from(self._memory)[0] or _HEADER_BYTES
-        self._indices = {
-            self._memory[start : start + length]: numbers // 8
-            for start, length, numbers in _entries(self._memory, self._used)
-        }
+        self._indices = dict(self._entries())
 
     def cell(self, key):
         """The cell of that name, created with zero if missing."""
@@ -90,6 +65,15 @@ class Store:
         # Cells in use keep their old mapping.
         self._memory = mmap.mmap(self._file.fileno(), size)
         self._doubles = memoryview(self._memory).cast("d")
+
+    def _entries(self):
+        position = _HEADER_BYTES
+        while position < self._used:
+            length = _INTEGER.unpack_from(self._memory, position)[0]
+            start = position + _INTEGER.size
+            numbers = start + _padded(length)
+            yield self._memory[start : start + length], numbers // 8
+            position = numbers + _NUMBERS.size
 
     def _append(self, encoded):
         key = encoded.ljust(_padded(len(encoded)))

@@ -1,7 +1,7 @@
 """Switches on the metrics in an application that something else deploys, when its Python starts.
 
-A `.pth` file in the application's virtual environment runs templates/counting/start.py,
-which imports this, in processes of the application's unit alone. Gunicorn's own
+A `.pth` file in the application's virtual environment runs start.py of
+templates/integrations/watch, which imports this, in processes of the application's unit alone. Gunicorn's own
 configuration is the application's, so that its workers are found by its classes.
 Called in the first process, whose children inherit all of it.
 """
@@ -15,6 +15,7 @@ from . import activation, hooks
 def begin():
     """Counts from outside, whatever the server is; with Gunicorn, its workers report themselves."""
     _hide_folder()
+    _open_folder()
     activation.in_worker()
     # Inserted later, so that it runs after Django's handler is wrapped.
     hooks.after_import("django.core.handlers.base", _hold_slot)
@@ -40,8 +41,25 @@ def _hide_folder():
         os.environ.pop("RUNTIME_DIRECTORY", None)
 
 
+def _open_folder():
+    """Lets monctl's watch read the folder, whatever the unit's own RuntimeDirectoryMode is."""
+    try:
+        os.chmod(activation.directory(), 0o755)
+    except OSError:
+        # Of another user: the first process of the unit has done it.
+        pass
+
+
+def _started(arbiter):
+    """Called in the server before its first worker."""
+    if os.geteuid() == 0:
+        # Its workers may run as another user.
+        os.chown(activation.directory(), arbiter.cfg.uid, arbiter.cfg.gid)
+    activation.note_start()
+
+
 def _report_starts(arbiter):
-    arbiter.Arbiter.start = _then(arbiter.Arbiter.start, lambda _: activation.note_start())
+    arbiter.Arbiter.start = _then(arbiter.Arbiter.start, _started)
     reload = arbiter.Arbiter.reload
 
     @functools.wraps(reload)

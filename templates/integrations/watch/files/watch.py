@@ -2,7 +2,7 @@
 
 `/metrics` is about the application's unit and URL, `/application` is what the application itself serves as metrics, or
 what monctl counts in it. This program only looks: it changes nothing of the application. It needs nothing but Python's
-standard library.
+standard library; to serve what monctl counts, also the package in the folder `exporter` of templates/integrations/watch/install.yaml.
 """
 
 import argparse
@@ -103,7 +103,7 @@ def metrics(settings):
 def counting():
     """The module that knows which processes count."""
     if COUNTING not in sys.path:
-        sys.path[:0] = [COUNTING, f"{COUNTING}/library"]
+        sys.path[:0] = [COUNTING, f"{COUNTING}/library", f"{COUNTING}/exporter"]
     import counting
 
     return counting
@@ -115,9 +115,9 @@ def counted(unit):
     known = counting()
     if found["ActiveState"] in ("active", "reloading") and not known.counts(found["MainPID"]):
         return b""
-    from monctl_metrics import exporter, exposition
+    from monctl_metrics import exporter
 
-    return exposition.text(exporter.Workers(known.DIRECTORY).collect())
+    return exporter.text(known.DIRECTORY)
 
 
 class Handler(BaseHTTPRequestHandler):
