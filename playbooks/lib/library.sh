@@ -234,7 +234,16 @@ requirements_file() { # PATH SHA256
 	cp "payload/$2" "requirements/$1"
 }
 
-# uv, installed by the pip of Debian's wheel, so that no other Python package is needed. Root does not run it.
+# Unpacks the wheel of one line of a requirements file, by the pip of Debian's wheel, so that no other Python package is
+# needed. No code of the wheel runs.
+wheel_unpack() { # FOLDER REQUIREMENTS-FILE NAME
+	grep "^$3==" "$2" >wheel.txt
+	PYTHONPATH=$(echo /usr/share/python-wheels/pip-*.whl) python3 -m pip install --quiet --disable-pip-version-check \
+		--no-compile --no-deps --only-binary :all: --require-hashes --root-user-action ignore --target "$1" --requirement wheel.txt
+	rm -f wheel.txt
+}
+
+# Root does not run it.
 uv_ready() { # REQUIREMENT
 	local pin=${1%% *}
 	uv=/opt/monctl/uv-${pin#*==}
@@ -242,8 +251,7 @@ uv_ready() { # REQUIREMENT
 		before_writing "$uv"
 		rm -rf "$uv" "$uv.new"
 		echo "$1" >uv.txt
-		PYTHONPATH=$(echo /usr/share/python-wheels/pip-*.whl) python3 -m pip install --quiet --disable-pip-version-check \
-			--no-compile --no-deps --only-binary :all: --require-hashes --root-user-action ignore --target "$uv.new" --requirement uv.txt
+		wheel_unpack "$uv.new" uv.txt uv
 		mv -T "$uv.new" "$uv"
 	fi
 }
@@ -348,6 +356,18 @@ caddy_validates() { # FILE
 
 service_run() { # COMMAND…
 	"$@"
+}
+
+# Records the files that the counting of requests is about to add to a unit and a Python environment of others.
+counting_record() {
+	local list digest path
+	list=$(mktemp)
+	/usr/bin/python3 /etc/monctl/counting/counting.py paths >"$list"
+	while read -r digest path; do
+		before_writing "$path"
+	done <"$list"
+	manifest_locked manifest_put "$list"
+	rm -f "$list"
 }
 
 link_to() { # LINK TARGET

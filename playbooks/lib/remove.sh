@@ -35,7 +35,7 @@ our_units() {
 	local path
 	{ names made && names replaced; } | while IFS= read -r path; do
 		case $path in
-		"$units_folder"/*.wants | "$units_folder"/*/*) ;;
+		"$units_folder"/*.wants | "$units_folder"/*.d | "$units_folder"/*/*) ;;
 		"$units_folder"/*) [ "$(readlink "$path")" = /dev/null ] || echo "${path##*/}" ;;
 		esac
 	done
@@ -333,6 +333,8 @@ take_back() {
 		systemctl disable --quiet --now "${units[@]}" 2>/dev/null
 		systemctl stop "${units[@]}" 2>/dev/null
 	fi
+	# Counters of an application that runs on: its unit no longer has this folder.
+	rm -rf --one-file-system /run/monctl-counting
 	if command -v nft >/dev/null && nft list table inet monctl >/dev/null 2>&1; then
 		nft delete table inet monctl || complain "the nftables table inet monctl cannot be removed"
 	fi

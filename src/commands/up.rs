@@ -40,7 +40,9 @@ pub(super) async fn run(args: &UpArgs, context: &Context) -> Result<Outcome> {
         let monitoring = look.hosts.get(&HostName::MONITORING);
         let has_grafana = monitoring.is_some_and(|monitoring| grafana_runs(&monitoring.facts));
         let known = up_summary::known(&look.hosts);
-        let summary = UpSummary::new(&deployment.loaded.spec, machines, &known, has_grafana);
+        let mut summary = UpSummary::new(&deployment.loaded.spec, machines, &known, has_grafana);
+        let remotes = look.hosts.values().map(|connected| &connected.remote);
+        summary.warnings.extend(up_summary::uncounted(&deployment.loaded.spec, remotes).await?);
         let took = begun.elapsed();
         return Ok(unchanged(&deployment, &look.plan, look.hosts.len(), &troubles, &summary, took));
     }
@@ -85,7 +87,12 @@ pub(super) async fn run(args: &UpArgs, context: &Context) -> Result<Outcome> {
     });
     let machines = hosts.values().map(|(connected, _)| &connected.machine);
     let has_grafana = run.has_grafana(&hosts);
-    let summary = UpSummary::new(&deployment.loaded.spec, machines, &reports, has_grafana);
+    let mut summary = UpSummary::new(&deployment.loaded.spec, machines, &reports, has_grafana);
+    let remotes = hosts.values().map(|(connected, _)| &connected.remote);
+    match up_summary::uncounted(&deployment.loaded.spec, remotes).await {
+        Ok(warnings) => summary.warnings.extend(warnings),
+        Err(error) => run.errors.push(error),
+    }
     Ok(changed(&run, &deployment, &summary, begun.elapsed()))
 }
 

@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use serde::Serialize;
 
 use super::dashboards;
-use crate::apply::{self, UnitHealth};
+use crate::apply::{self, Counting, UnitHealth};
 use crate::error::{Error, Result};
 use crate::event::Events;
 use crate::grafana::{self, GrafanaAccess, GrafanaChange};
@@ -52,6 +52,9 @@ struct MachineStatus {
     state: Option<MachineState>,
     address: Option<String>,
     services: Vec<Service>,
+    /// Whether the application counts its requests, where the spec has `app.count_requests`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    counting: Option<String>,
     error: Option<String>,
 }
 
@@ -138,12 +141,12 @@ impl ProjectStatus {
             others: if all { Some(others(provider).await?) } else { None },
         };
         for (host, answer) in hosts.into_iter().zip(answers) {
-            let (remote, services, error) = match answer {
-                Some(Ok((remote, services))) => (Some(remote), services, None),
-                Some(Err(error)) => (None, vec![], Some(error)),
-                None => (None, vec![], None),
+            let (remote, seen, error) = match answer {
+                Some(Ok((remote, seen))) => (Some(remote), seen, None),
+                Some(Err(error)) => (None, Seen::default(), Some(error)),
+                None => (None, Seen::default(), None),
             };
-            status.machines.push(machine_status(host, &observed, services, error.as_ref()));
+            status.machines.push(machine_status(host, &observed, seen, error.as_ref()));
             if let (HostName::MONITORING, Some(remote)) = (host, remote) {
                 match monitoring(&remote, loaded, provider).await {
                     Ok(monitoring) => (status.monitoring, status.monitoring_error) = (Some(monitoring), None),
@@ -169,29 +172,33 @@ async fn others(provider: &dyn Provider) -> Result<Vec<Other>> {
     Ok(provider.others().await?.into_iter().map(|(project, what)| Other { project, what }).collect())
 }
 
-/// A connection to a running machine, and the state of its services.
-async fn connected(machine: &Machine, spec: &Spec, events: &Events) -> Result<(Remote, Vec<Service>)> {
+/// The state of a host's services, and of counting.
+#[derive(Default)]
+struct Seen {
+    services: Vec<Service>,
+    counting: Option<String>,
+}
+
+/// A connection to a running machine, and what runs there.
+async fn connected(machine: &Machine, spec: &Spec, events: &Events) -> Result<(Remote, Seen)> {
     let remote = Remote::connect(machine, ANSWERS_WITHIN, events).await?;
     let service = |unit: UnitHealth| {
         let trouble = unit.trouble();
         Service { unit: unit.name, state: unit.state, restarts: unit.restarts, trouble }
     };
     let services = apply::units(&remote, spec).await?.into_iter().map(service).collect();
-    Ok((remote, services))
+    let counting = Counting::of(&remote, spec).await?.map(|counting| counting.text().to_owned());
+    Ok((remote, Seen { services, counting }))
 }
 
-fn machine_status(
-    host: HostName,
-    observed: &Observed,
-    services: Vec<Service>,
-    error: Option<&Error>,
-) -> MachineStatus {
+fn machine_status(host: HostName, observed: &Observed, seen: Seen, error: Option<&Error>) -> MachineStatus {
     let found = observed.machines.get(&host);
     MachineStatus {
         host,
         state: found.map(|found| found.state),
         address: found.map(|found| found.machine.address.to_string()),
-        services,
+        services: seen.services,
+        counting: seen.counting,
         error: error.map(Error::in_one_line),
     }
 }
@@ -319,6 +326,9 @@ impl fmt::Display for ProjectStatus {
                 let flaps =
                     if restarts > 0 { format!("; restarted {restarts} times") } else { String::new() };
                 writeln!(f, "  {:<30} {}{flaps}", service.unit, service.state)?;
+            }
+            if let Some(counting) = &machine.counting {
+                writeln!(f, "  {:<30} {counting}", "requests")?;
             }
             if let Some(error) = &machine.error {
                 writeln!(f, "  {error}")?;

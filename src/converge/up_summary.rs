@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use serde_json::{Value, json};
 
-use crate::apply::Connected;
+use crate::apply::{Connected, Counting};
 use crate::error::{Error, Result};
 use crate::host::{HostName, Machine, Role};
 use crate::playbook::{SETTINGS_REPORT, SettingsReport};
@@ -103,6 +103,20 @@ pub async fn current(
         reports.extend(SettingsReport::parse(&output.stdout).map(|report| (host, report)));
     }
     Ok(reports)
+}
+
+/// Why requests are not counted, with the remedy, for each host where they should be.
+///
+/// # Errors
+/// When a connection breaks, or a host cannot tell.
+pub async fn uncounted(spec: &Spec, remotes: impl Iterator<Item = &Remote>) -> Result<Vec<String>> {
+    let mut warnings = Vec::new();
+    for remote in remotes {
+        let counting = Counting::of(remote, spec).await?;
+        let why = counting.as_ref().and_then(Counting::obstacle);
+        warnings.extend(why.map(|why| format!("{}: requests are not counted: {why}", remote.host())));
+    }
+    Ok(warnings)
 }
 
 fn url(address: IpAddr, port: u16) -> String {

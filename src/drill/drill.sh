@@ -255,17 +255,48 @@ undo_failing-unit() {
 
 # --- requests PORT STATUS DELAY_MS RATE TOGETHER: real requests that the instrumentation handles -----------
 
+# An application that something else deploys.
+counting=/etc/monctl/counting
+is_counted() { [[ -r $counting/counting.py ]]; }
+counted_unit() { sed -n 's/^Environment=COUNTED_UNIT=//p' /etc/systemd/system/monctl-counting.service; }
+# The group whose processes read the key there.
+counted_group() {
+	local unit user group
+	unit=$(counted_unit)
+	group=$(systemctl show --property=Group --value -- "$unit")
+	user=$(systemctl show --property=User --value -- "$unit")
+	if [[ -n $group ]]; then echo "$group"; else id --group --name "${user:-root}"; fi
+}
+
 check_requests() {
+	# shellcheck disable=SC2310 # a question
+	if is_counted; then
+		local why
+		why=$(/usr/bin/python3 "$counting/counting.py" state) || refuse 5 "whether the application counts requests is unknown"
+		[[ $why == counted ]] || refuse 5 "requests are not counted: $why"
+		[[ ! -e $key ]] || refuse 5 "another drill sends requests"
+		return
+	fi
 	[[ -r /etc/monctl/app/monctl_metrics/drill.py ]] || refuse 3 "the application lacks monctl's instrumentation"
 	systemctl is-active --quiet monctl-app.service || refuse 5 "the application is not running"
 	[[ ! -e $key ]] || refuse 5 "another drill sends requests"
 }
 lay_key() {
-	install -m 0640 -g monctl-app /dev/null "$key"
+	install -m 0640 -g "$1" /dev/null "$key"
 	echo "$(head -c 32 /dev/urandom | od -A n -v -t x1 | tr -d ' \n') $(($(date +%s) + limit))" >"$key"
 }
 begin_requests() {
-	lay_key
+	local group
+	# shellcheck disable=SC2310 # a question
+	if is_counted; then
+		group=$(counted_group)
+		lay_key "$group"
+		(exec setpriv --reuid=monctl-watch --regid="$group" --clear-groups --no-new-privs -- \
+			env PYTHONPATH="$counting/library" PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 -m monctl_metrics.drill "$@") &
+		worker=$!
+		return
+	fi
+	lay_key monctl-app
 	(exec setpriv --reuid=monctl-app --regid=monctl-app --clear-groups --no-new-privs -- \
 		env PYTHONPATH=/etc/monctl/app PYTHONDONTWRITEBYTECODE=1 /opt/monctl/app/bin/python -m monctl_metrics.drill "$@") &
 	worker=$!
@@ -319,7 +350,7 @@ begin_traffic() {
 	local folder
 	folder=$(sed -n 's/^WorkingDirectory=//p' /etc/systemd/system/monctl-app.service)
 	[[ -n $folder ]] || refuse 5 "the application's unit names no folder"
-	lay_key
+	lay_key monctl-app
 	# With the application's own settings, which define its pages and its host name.
 	exec {output}< <(exec systemd-run --quiet --pipe --wait --collect --uid=monctl-app --gid=monctl-app -p RuntimeMaxSec="$limit" \
 		-p EnvironmentFile=/etc/monctl/app/settings -p EnvironmentFile=/etc/monctl/app/environment \

@@ -29,7 +29,8 @@ fn spec_with(alerts: &str, notify: &str) -> Option<Spec> {
 /// The same of an application that something else deploys.
 fn watched_spec_with(alerts: &str) -> Option<Spec> {
     let application = "provider: {hosts: {app: [web], monitoring: watch}}\n\
-                       app: {deploy: false, unit: shop.service, url: http://127.0.0.1:8000/}";
+                       app: {deploy: false, unit: shop.service, url: http://127.0.0.1:8000/, \
+                       count_requests: {venv: /srv/shop/venv}}";
     spec_of(application, alerts, "capture: {}")
 }
 

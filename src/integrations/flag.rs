@@ -10,7 +10,7 @@ pub enum Flag {
     Distribution,
     /// `monitoring.install` is `release`.
     Release,
-    /// `app.metrics` is `exporter`.
+    /// `app.metrics` is `exporter`, or monctl counts the requests of an application that something else deploys.
     Exporter,
     /// `app.metrics` is `builtin`.
     Builtin,
@@ -24,6 +24,8 @@ pub enum Flag {
     Url,
     /// `app.metrics_url` names the URL of its metrics.
     Relayed,
+    /// `app.count_requests`: monctl counts the requests of such an application.
+    Counting,
     /// The spec names no existing Grafana.
     Grafana,
     /// The spec has `app.domain`.

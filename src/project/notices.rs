@@ -25,8 +25,9 @@ pub struct Notices {
 impl Notices {
     /// The notices about an application that something else deploys.
     pub(super) fn of_watched(app: &App) -> Self {
-        let uncounted = "alerts and dashboards about requests: nothing counts them without `app.metrics_url`";
-        let left_out = app.metrics_url.is_none().then(|| uncounted.to_owned());
+        let uncounted = "alerts and dashboards about requests: nothing counts them without `app.count_requests` or `app.metrics_url`";
+        let left_out =
+            (app.metrics_url.is_none() && app.count_requests.is_none()).then(|| uncounted.to_owned());
         Self { left_out: left_out.into_iter().collect(), warnings: Vec::new() }
     }
 }

@@ -41,8 +41,12 @@ const WEBHOOK: &str = "alertmanager/slack-webhook-url";
 type Optional = (&'static [&'static str], fn(&Spec) -> bool);
 
 /// The templates that only some specs need.
-const OPTIONAL: [Optional; 5] = [
-    (&["app/", "environment/", "systemd/monctl-app"], |spec| spec.app.deploy),
+const OPTIONAL: [Optional; 6] = [
+    (&["app/gunicorn.conf.py", "app/manage", "environment/", "systemd/monctl-app"], |spec| spec.app.deploy),
+    // These also count the requests of an application that something else deploys.
+    (&["app/monctl_metrics/", "app/requirements.txt"], |spec| {
+        spec.app.deploy || spec.app.count_requests.is_some()
+    }),
     (&["services/postgresql/", "systemd/monctl-postgresql.service"], |spec| {
         spec.app.services.contains(&AppService::Postgresql)
     }),

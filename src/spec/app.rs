@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::app_names::{
     AppModule, DebianPackage, IncludePattern, ManageFolder, ManagementCommand, PersistentPath, ProcessName,
-    PythonVersion, ServiceUnit, WebHost,
+    PythonVersion, ServiceUnit, VenvPath, WebHost,
 };
 use super::app_service::AppService;
 use super::domain::{Acme, DomainName, Domains};
@@ -18,6 +18,9 @@ use super::secret_ref::SecretRef;
 
 /// The folder of the code in a src layout.
 pub(super) const SRC: &str = "src";
+
+/// The path at which monctl's watch serves the application's metrics.
+const WATCHED_METRICS_PATH: &str = "/application";
 
 /// The folder in which hosts have the application's folder.
 pub const APP_ROOT: &str = "/srv/monctl/app";
@@ -46,6 +49,10 @@ pub struct App {
     /// `ALLOWED_HOSTS` accepts. Defaults to that of the URL.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host: Option<WebHost>,
+    /// With `deploy: false`: monctl counts the requests of the unit by a file in its Python environment. The unit's next
+    /// start counts; see docs/watching.md.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub count_requests: Option<CountRequests>,
     /// The folder that is copied to hosts, relative to the spec: the repository, or the folder of the Django project.
     /// Required, except with `deploy: false`.
     #[serde(default, skip_serializing_if = "is_empty")]
@@ -189,11 +196,23 @@ impl App {
 
     /// How requests are counted. Loading fills in the default.
     pub fn metrics(&self) -> Metrics {
+        // Loading takes the metrics of an application that something else deploys to be its own.
+        if self.count_requests.is_some() {
+            return Metrics::Exporter;
+        }
         self.metrics.unwrap_or(Metrics::Exporter)
+    }
+
+    /// The port of requests that a drill sends on the application's host; `None` if it is unknown.
+    pub fn requested_port(&self) -> Option<u16> {
+        if self.deploy { Some(self.port.get()) } else { self.url.as_ref()?.plain_port() }
     }
 
     /// The path on which Prometheus finds the application's metrics.
     pub fn metrics_path(&self) -> &str {
+        if self.count_requests.is_some() {
+            return WATCHED_METRICS_PATH;
+        }
         self.metrics_path.as_ref().map_or("/metrics", UrlPath::as_str)
     }
 
@@ -204,6 +223,14 @@ impl App {
             Metrics::Exporter | Metrics::Builtin => self.metrics_port.get(),
         }
     }
+}
+
+/// How monctl counts the requests of an application that something else deploys.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CountRequests {
+    /// The virtual environment whose Python runs the application, as an absolute path on its hosts.
+    pub venv: VenvPath,
 }
 
 fn is_empty(path: &Path) -> bool {

@@ -71,6 +71,22 @@ text_type! {
 }
 
 text_type! {
+    /// The absolute path of a Python environment that monctl did not make.
+    VenvPath,
+    "^(/\\.?[A-Za-z0-9_+@-][A-Za-z0-9_.+@-]*)+$",
+    "/srv/shop/venv",
+    |text| {
+        let is_part = |part: &str| {
+            let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"_.+@-".contains(&byte);
+            let name = part.strip_prefix('.').unwrap_or(part);
+            !name.is_empty() && !name.starts_with('.') && name.bytes().all(is_name)
+        };
+        text.strip_prefix('/').is_some_and(|rest| rest.split('/').all(is_part))
+    },
+    "write the absolute path of the environment's folder, such as `/srv/shop/venv`"
+}
+
+text_type! {
     /// The name of a web site, as in the header `Host`.
     WebHost,
     "^[A-Za-z0-9][A-Za-z0-9.-]{0,252}(:[0-9]{1,5})?$",
@@ -252,6 +268,18 @@ mod tests {
             ("shop.socket", false),
         ] {
             assert_eq!(text.parse::<ServiceUnit>().is_ok(), good, "{text}");
+        }
+        for (text, good) in [
+            ("/srv/shop/venv", true),
+            ("/home/shop/.venv", true),
+            ("/srv/py3.13-venv", true),
+            ("venv", false),
+            ("/srv/../etc", false),
+            ("/srv/a b", false),
+            ("/srv/venv/", false),
+            ("/", false),
+        ] {
+            assert_eq!(text.parse::<VenvPath>().is_ok(), good, "{text}");
         }
         for (text, good) in [
             ("shop.example", true),

@@ -10,7 +10,7 @@ use super::provider::ProviderSettings;
 use super::tree::{KeyPath, Node, Value};
 
 /// The keys about an application that something else deploys.
-const OBSERVED: [&str; 4] = ["unit", "url", "metrics_url", "host"];
+const OBSERVED: [&str; 5] = ["unit", "url", "metrics_url", "host", "count_requests"];
 
 /// The keys that any application has.
 const COMMON: [&str; 2] = ["deploy", "count"];
@@ -39,7 +39,14 @@ pub(super) fn check(spec: &Spec, has: &dyn Fn(&str) -> bool) -> Vec<SpecFinding>
         let message = format!("`{key}` has no effect with `deploy: false`; leave it out{}", instead(key));
         find(&format!("app.{key}"), &message);
     }
-    let App { unit, url, metrics_url, host, .. } = &spec.app;
+    let App { unit, url, metrics_url, host, count_requests, .. } = &spec.app;
+    if count_requests.is_some() && unit.is_none() {
+        find("app.count_requests", "monctl counts the requests of a unit: add `unit`, or leave this out");
+    }
+    if count_requests.is_some() && metrics_url.is_some() {
+        let message = "requests are counted in one way: leave `count_requests` or `metrics_url` out";
+        find("app.count_requests", message);
+    }
     if unit.is_none() && url.is_none() && metrics_url.is_none() {
         let message =
             "with `deploy: false`, monctl must know what to watch: add `unit`, `url` or `metrics_url`";

@@ -13,6 +13,7 @@ pub(super) fn lacks(name: &str, spec: &Spec) -> Option<&'static str> {
             Flag::Exporter => {
                 "only monctl's own exporter exports its metrics: it needs `app.metrics: exporter`"
             }
+            Flag::Counting => "it needs `app.count_requests`, for an application that monctl does not deploy",
             Flag::Unit => "it needs `app.unit`, the unit of an application that monctl does not deploy",
             Flag::Url => "it needs `app.url`, the URL of an application that monctl does not deploy",
             _ => "it needs another setting: see `only` in its file",
@@ -24,7 +25,7 @@ pub(super) fn lacks(name: &str, spec: &Spec) -> Option<&'static str> {
         return Some(if integration.scrape_jobs().iter().all(is_of_domain) {
             "only the web server of a domain exports its metrics: it needs `app.domain`"
         } else {
-            "Prometheus scrapes none of its metrics: with `deploy: false`, requests are counted only with `app.metrics_url`"
+            "Prometheus scrapes none of its metrics: with `deploy: false`, requests are counted only with `app.count_requests` or `app.metrics_url`"
         });
     }
     let lacks_receiver = name == WATCHDOG && spec.notify.heartbeat_url.is_none();

@@ -130,6 +130,14 @@ impl BaseUrl {
         let address = host.parse::<IpAddr>();
         host == "localhost" || address.is_ok_and(|address| address.is_loopback())
     }
+
+    /// The port of 127.0.0.1 at which it is requested without encryption; `None` for other URLs.
+    pub fn plain_port(&self) -> Option<u16> {
+        let authority = self.as_str().strip_prefix("http://")?.split(['/', '?', '#']).next()?;
+        let port = authority.split_once(':').map_or("80", |(_, port)| port);
+        let Ok(port) = port.parse::<u16>() else { return None };
+        (self.is_loopback() && !authority.starts_with('[')).then_some(port)
+    }
 }
 
 text_type! {
@@ -383,6 +391,16 @@ impl Percent {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_a_plain_url_of_this_host_has_a_port_for_drills() {
+        let port = |text: &str| text.parse::<BaseUrl>().unwrap().plain_port();
+        assert_eq!(port("http://127.0.0.1:8000/health/?a:b"), Some(8000));
+        assert_eq!(port("http://localhost/"), Some(80));
+        for other in ["https://127.0.0.1:8000/", "http://shop.example:8000/", "http://[::1]:8000/"] {
+            assert_eq!(port(other), None, "{other}");
+        }
+    }
 
     #[test]
     fn names_accept_what_matches_their_rule_and_nothing_else() {

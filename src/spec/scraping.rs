@@ -38,7 +38,8 @@ impl Spec {
     /// Which parts of playbooks, integrations and dashboards apply.
     pub fn flags(&self) -> BTreeSet<Flag> {
         let (app, is_release) = (&self.app, self.monitoring.install.is_release());
-        let is_counted = app.deploy || app.metrics_url.is_some();
+        let is_counting = app.count_requests.is_some();
+        let is_counted = app.deploy || is_counting || app.metrics_url.is_some();
         let is_builtin = app.metrics() == Metrics::Builtin;
         let is_about_monitoring = |(name, alert): (&super::names::AlertName, &super::alert::Alert)| {
             self.catalogue.entry(name.as_str(), alert).is_some_and(|entry| entry.integration == "monitoring")
@@ -50,6 +51,7 @@ impl Spec {
             (is_counted && !is_builtin, Flag::Exporter),
             (is_counted && is_builtin && app.deploy, Flag::Builtin),
             (is_counted && is_builtin && !app.deploy, Flag::Relayed),
+            (is_counting, Flag::Counting),
             (!app.deploy, Flag::Observed),
             (app.unit.is_some(), Flag::Unit),
             (app.url.is_some(), Flag::Url),

@@ -33,7 +33,8 @@ impl SelectedDrill {
             kind: self.kind,
             settings: self.settings,
             application: Application {
-                port: spec.app.port.get(),
+                // Drills that send requests are refused where it is unknown.
+                port: spec.app.requested_port().unwrap_or_else(|| spec.app.port.get()),
                 metrics_port: spec.app.scraped_port(),
                 workers: spec.app.workers,
             },
@@ -117,6 +118,10 @@ pub fn drill_of(spec: &Spec, rule: &Rule) -> DrillKind {
         {
             none("with `metrics: builtin` monctl cannot answer requests in place of the application")
         }
+        Some(kind) if !spec.app.deploy => match why_not_watched(spec, &kind) {
+            Some(because) => none(because),
+            None => kind,
+        },
         Some(kind) => kind,
         None if rule.meaning.known().is_some_and(promql::is_cpu_usage) => DrillKind::Cpu,
         None => none(&format!(
@@ -126,6 +131,22 @@ pub fn drill_of(spec: &Spec, rule: &Rule) -> DrillKind {
                 Some(_) => format!("declare it in the spec: `alerts: {{{}: {{drill: …}}}}`", key(&rule.name)),
             }
         )),
+    }
+}
+
+/// Why this drill cannot run in an application that something else deploys.
+fn why_not_watched(spec: &Spec, kind: &DrillKind) -> Option<&'static str> {
+    match kind {
+        DrillKind::Requests { .. } if spec.app.requested_port().is_none() => {
+            Some("it sends requests to the port of `app.url`: add one that begins with `http://127.0.0.1`")
+        }
+        DrillKind::SlowRequests => {
+            Some("how many requests at once the application can serve is known only where monctl deploys it")
+        }
+        DrillKind::ReplacedWorkers => {
+            Some("it would end workers of an application that monctl does not deploy")
+        }
+        _ => None,
     }
 }
 

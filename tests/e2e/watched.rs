@@ -9,6 +9,9 @@ use crate::site::{APP, CALM, EACH_SECOND, MONITORING, eventually};
 /// itself reaches.
 const DEPLOY: &str = include_str!("watched/deploy.sh");
 const UNDEPLOY: &str = include_str!("watched/undeploy.sh");
+/// The team's next deploy.
+const REBUILD: &str = include_str!("watched/rebuild.sh");
+const VISIT: &str = include_str!("watched/visit.sh");
 
 /// The keys of `app` that describe it.
 const APPLICATION: &str = "app:
@@ -63,6 +66,8 @@ pub fn an_application_that_something_else_deploys_is_watched_and_left_as_it_was(
     operator.monctl("verify-alert UnitDown --yes").success().stderr_contains("received by monctl");
     existing.on(APP, "systemctl is-active --quiet shop.service");
 
+    requests_are_counted(existing);
+
     operator
         .monctl("down --yes")
         .success()
@@ -72,4 +77,60 @@ pub fn an_application_that_something_else_deploys_is_watched_and_left_as_it_was(
     existing.on(APP, UNDEPLOY);
     existing.is_as_before(&clean);
     existing.spec("");
+}
+
+/// monctl counts the requests of the application from the team's next restart on, and says so meanwhile.
+fn requests_are_counted(existing: &Existing) {
+    let operator = &existing.operator;
+    let spec = fs::read_to_string(operator.path("home/monctl.yaml")).unwrap();
+    let counting = "  count_requests: {venv: /srv/shop/venv}\n";
+    let errors = "  HighServerErrorRate: {above: 50, window: 10s, traffic: 0.1, for: 2s}\n";
+    let spec = spec
+        .replace("  metrics_url: http://127.0.0.1:8000/metrics\n", counting)
+        .replace("  AppDown: {for: 2s}\n", &format!("  AppDown: {{for: 2s}}\n{errors}"));
+    operator.write("home/monctl.yaml", &spec);
+    let process = || existing.on(APP, "systemctl show --property=MainPID --value shop.service");
+    let read = |path: &str| {
+        existing.on(MONITORING, &format!("curl -sf --max-time 5 http://{}:9101/{path}", existing.app))
+    };
+    let is_counted = |value: u8| {
+        read("metrics").contains(&format!("monctl_requests_counted{{name=\"shop.service\"}} {value}\n"))
+    };
+    let restart = "`shop.service` must be restarted to be counted: systemctl restart shop.service";
+
+    let before = process();
+    operator.monctl("up --yes").success().stdout_contains(restart);
+    assert_eq!(process(), before, "the application was restarted");
+    operator.monctl("up --yes").success().stdout_contains("no change").stdout_contains(restart);
+    operator.monctl("status").success().stdout_contains(restart);
+    assert!(is_counted(0), "the running process does not count yet");
+    assert_eq!(read("application"), "", "requests are unknown");
+    operator
+        .monctl("verify-alert HighServerErrorRate --yes")
+        .stderr_contains("must be restarted to be counted");
+    let quiet =
+        "env MONCTL_METRICS=exporter MONCTL_METRICS_DIR=/absent /srv/shop/venv/bin/python -c 'print(1)' 2>&1";
+    assert_eq!(existing.on(APP, quiet).trim(), "1");
+
+    existing.on(APP, "systemctl restart shop.service");
+    eventually("both workers count", || read("application").contains("\nmonctl_workers 2"));
+    operator.monctl("status").success().stdout_contains("counted");
+    existing.on(APP, VISIT);
+    let text = read("application");
+    for (status, view, count) in
+        [(200, "shop.metrics", 40), (404, "<unnamed view>", 20), (500, "shop.error", 10)]
+    {
+        let name = "django_http_responses_total_by_status_view_method_total";
+        let line = format!("{name}{{method=\"GET\",status=\"{status}\",view=\"{view}\"}} {count}.0\n");
+        assert!(text.contains(&line), "{line}{text}");
+    }
+    operator.monctl("verify-alert HighServerErrorRate --yes").success();
+
+    existing.on(APP, REBUILD);
+    eventually("the new environment does not count", || is_counted(0));
+    operator.monctl("status").success().stdout_contains("monctl-counting.pth` is missing");
+    operator.monctl("up --yes").success().stdout_contains(restart);
+    existing.on(APP, "systemctl restart shop.service");
+    eventually("the new environment counts", || is_counted(1));
+    operator.monctl("up --yes").success().stdout_contains("no change").stdout_lacks("must be restarted");
 }

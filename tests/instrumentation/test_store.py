@@ -4,7 +4,7 @@ import os
 
 import pytest
 from monctl_metrics.slots import Slot
-from monctl_metrics.store import Store
+from monctl_metrics.store import Store, key
 from prometheus_client.mmap_dict import MmapedDict, mmap_key
 
 
@@ -23,6 +23,11 @@ def test_prometheus_client_reads_what_was_stored(path):
     for number, key in enumerate(keys):
         store.cell(key).add(number + 0.5)
     assert read(path) == {key: number + 0.5 for number, key in enumerate(keys)}
+
+
+def test_a_key_is_that_of_prometheus_client():
+    labels = {"view": "Grüße “{}”\n", "method": "GET"}
+    assert key("a", "a_total", labels, "Help.") == mmap_key("a", "a_total", list(labels), list(labels.values()), "Help.")
 
 
 def test_a_store_grows_under_cells_that_are_in_use(path):

@@ -664,6 +664,22 @@ fn an_application_that_something_else_deploys_has_keys_of_its_own() {
             "7:9",
             "this is for requests to `url` and `metrics_url` only",
         ),
+        (
+            "  deploy: false\n  url: 'http://127.0.0.1/'\n  count_requests: {venv: /srv/venv}\n",
+            "7:3",
+            "monctl counts the requests of a unit: add `unit`",
+        ),
+        (
+            &format!("{unit}  metrics_url: 'http://127.0.0.1/m'\n  count_requests: {{venv: /srv/venv}}\n"),
+            "8:3",
+            "leave `count_requests` or `metrics_url` out",
+        ),
+        (&format!("{unit}  count_requests: {{venv: venv}}\n"), "7:26", "write the absolute path"),
+        (
+            "  path: site\n  count_requests: {venv: /srv/venv}\n",
+            "6:3",
+            "leave it out, or add `deploy: false`",
+        ),
         ("  deploy: false\n  unit: shop\n", "6:9", "`shop` is not valid: write the full name of the service"),
         ("  deploy: false\n  url: shop\n", "6:8", "`shop` is not valid: a base URL begins with"),
         ("  unit: shop.service\n", "5:3", "`path` is missing in `app`"),
@@ -685,6 +701,7 @@ fn an_application_that_something_else_deploys_has_keys_of_its_own() {
     render(&named("UnitDown")).success();
     render(&named("HighServerErrorRate")).code(2).stderr_contains("Prometheus scrapes none of its metrics");
     render(&named("HealthCheckFailing")).code(2).stderr_contains("it needs `app.url`");
+    render(&named("CountingLost")).code(2).stderr_contains("it needs `app.count_requests`");
     mistake(
         "HighCPUUsage: {above: 80, for: 1m}",
         "UnitDown: {}",
@@ -710,6 +727,24 @@ fn of_an_application_that_something_else_deploys_only_what_is_known_is_watched()
     {
         assert!(!unit.contains(absent), "{absent}");
     }
+    let counted = rendered("unit: shop.service, count_requests: {venv: /srv/shop/venv}");
+    for present in [
+        "Environment=COUNTED_UNIT=shop.service\n",
+        "ReadWritePaths=-/srv/shop/venv\n",
+        "--unit \"shop.service\" --counted\n",
+        "metrics_path: \"/application\"",
+        "alert: \"HighServerErrorRate\"",
+        "alert: \"WorkersSaturated\"",
+        "alert: \"CountingLost\"",
+        "monctl_metrics/watched.py",
+    ] {
+        assert!(counted.contains(present), "{present}");
+    }
+    assert!(
+        !counted.contains("User=monctl-app\n")
+            && !unit.contains("--counted")
+            && !unit.contains("CountingLost")
+    );
     let all = rendered(
         "url: 'http://127.0.0.1:8000/', metrics_url: 'http://127.0.0.1:8000/metrics', host: shop.example",
     );

@@ -39,6 +39,11 @@ def start_from_zero():
         return
     shutil.rmtree(directory(), ignore_errors=True)
     os.makedirs(directory(), exist_ok=True)
+    note_start()
+
+
+def note_start():
+    """Records that the server starts now."""
     with open(os.path.join(directory(), STARTED), "w"):
         pass
 
@@ -58,7 +63,13 @@ def worker_is_ready(worker):
 
         presence.announce(worker, replaces=worker.age > _earlier_workers + worker.cfg.workers)
     except Exception:
-        logging.getLogger(__name__).warning("this worker cannot be counted", exc_info=True)
+        log_missing("this worker cannot be counted")
+
+
+def log_missing(what):
+    """Logs the error that is being handled, unless monctl took its files back: that is no error."""
+    if os.path.exists(__file__):
+        logging.getLogger(__name__).warning(what, exc_info=True)
 
 
 def in_worker():

@@ -114,6 +114,11 @@ def _metrics_can_be_counted():
     if activation.mode() != "exporter":
         return
     try:
+        from prometheus_client.mmap_dict import MmapedDict
+
+        # Before 0.17 an entry had one number less, and the exporter would misread our files.
+        if "timestamp" not in MmapedDict.write_value.__code__.co_varnames:
+            raise ImportError("prometheus_client is older than 0.17; require a later one")
         from . import recorder  # noqa: F401
     except Exception as error:
         raise Refused(f"metrics cannot be counted: {error}") from error

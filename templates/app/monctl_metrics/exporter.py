@@ -11,7 +11,7 @@ import socketserver
 from collections import defaultdict
 from http.server import ThreadingHTTPServer
 
-from prometheus_client import CollectorRegistry, MetricsHandler
+from prometheus_client import CollectorRegistry, MetricsHandler, generate_latest
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.multiprocess import MultiProcessCollector
 
@@ -139,12 +139,22 @@ class _Server(ThreadingHTTPServer):
         self.server_name, self.server_port = self.server_address[:2]
 
 
+def registry(directory):
+    """The registry that serves the metrics of the workers in a directory."""
+    found = CollectorRegistry(auto_describe=False)
+    found.register(Workers(directory))
+    return found
+
+
+def text(directory):
+    """The metrics of the workers in a directory, as Prometheus reads them."""
+    return generate_latest(registry(directory))
+
+
 def main():
-    registry = CollectorRegistry(auto_describe=False)
-    registry.register(Workers(activation.directory()))
     address = os.environ.get("MONCTL_METRICS_ADDRESS", "127.0.0.1")
     port = int(os.environ.get("MONCTL_METRICS_PORT", "9101"))
-    with _Server((address, port), MetricsHandler.factory(registry)) as server:
+    with _Server((address, port), MetricsHandler.factory(registry(activation.directory()))) as server:
         server.serve_forever()
 
 

@@ -6,7 +6,6 @@ first one is logged.
 """
 
 import functools
-import logging
 import os
 import threading
 from time import perf_counter
@@ -14,8 +13,9 @@ from time import perf_counter
 from . import activation, drill, families
 from .recorder import Recorder
 
-_log = logging.getLogger(__name__)
 _recorder = None
+# The process that opened it.
+_owner = None
 _opening = threading.Lock()
 _logged = False
 _charsets = {}
@@ -244,11 +244,14 @@ def _view_at(urlconf, path):
 
 
 def _current_recorder():
-    global _recorder
-    if _recorder is None:
+    global _recorder, _owner
+    # uWSGI does not let Python know that it forks, so that `_forget_recorder` is not called.
+    process = os.getpid()
+    if _recorder is None or _owner != process:
         with _opening:
-            if _recorder is None:
+            if _recorder is None or _owner != process:
                 _recorder = Recorder(activation.directory())
+                _owner = process
     return _recorder
 
 
@@ -264,7 +267,7 @@ def _failed():
     try:
         if not _logged:
             _logged = True
-            _log.warning("a request could not be counted; further ones are not reported", exc_info=True)
+            activation.log_missing("a request could not be counted; further ones are not reported")
         if _recorder is not None:
             _recorder.error()
     except Exception:

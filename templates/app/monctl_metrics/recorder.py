@@ -1,23 +1,16 @@
 """The counters of one process, in memory-mapped files that outlive it.
 
-The files are those of prometheus_client's multiprocess mode, but neither its
-registry nor its environment variable is used, so that the
-application's own metrics are not affected. Called by `instrument` only.
+They have the layout of prometheus_client's multiprocess mode, but nothing of that
+package is used, so that the application's own metrics are not affected. Called by
+`instrument` only.
 """
 
 import os
 import threading
 from bisect import bisect_left
 
-from prometheus_client.mmap_dict import MmapedDict, mmap_key
-
-from . import families
+from . import families, store
 from .slots import Slot
-from .store import Store
-
-# Before 0.17 an entry had one number less, and our files would be misread.
-if "timestamp" not in MmapedDict.write_value.__code__.co_varnames:
-    raise ImportError("prometheus_client is older than 0.17; require a later one")
 
 
 class Recorder:
@@ -91,7 +84,7 @@ class Recorder:
             self._errors.add(1)
 
     def _file(self, directory, kind):
-        return Store(os.path.join(directory, f"{kind}_{self._slot.number}.db"))
+        return store.Store(os.path.join(directory, f"{kind}_{self._slot.number}.db"))
 
     def _new_response(self, labels):
         _, view, method, *_ = labels
@@ -111,19 +104,19 @@ class Recorder:
         return _Histogram(self._histograms, name, bounds, labels, values)
 
 
-def _cell(store, family, suffix, labels, values):
+def _cell(file, family, suffix, labels, values):
     help_text = families.HELP.get(family, family)
-    return store.cell(mmap_key(family, family + suffix, labels, values, help_text))
+    return file.cell(store.key(family, family + suffix, dict(zip(labels, values)), help_text))
 
 
 class _Histogram:
     __slots__ = ("_bounds", "_buckets", "_sum")
 
-    def __init__(self, store, family, bounds, labels, values):
+    def __init__(self, file, family, bounds, labels, values):
         self._bounds = bounds
-        self._sum = _cell(store, family, "_sum", labels, values)
+        self._sum = _cell(file, family, "_sum", labels, values)
         self._buckets = [
-            _cell(store, family, "_bucket", (*labels, "le"), (*values, _bound(bound)))
+            _cell(file, family, "_bucket", (*labels, "le"), (*values, _bound(bound)))
             for bound in bounds
         ]
 

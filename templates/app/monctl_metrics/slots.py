@@ -48,13 +48,25 @@ class Current:
 
 
 def is_held(directory, number):
-    """Whether another process holds this number now. Does not take the lock."""
+    """Whether another process holds this number now."""
+    return _holder(os.path.join(directory, f"slot-{number}.lock")) is not None
+
+
+def holders(directory):
+    """The processes that hold a number now."""
+    found = (_holder(path) for path in glob.glob(os.path.join(directory, "slot-*.lock")))
+    return {process for process in found if process is not None}
+
+
+def _holder(path):
+    """The process that has locked a file, if another process has. Does not take the lock."""
     try:
-        with open(os.path.join(directory, f"slot-{number}.lock")) as lock:
+        with open(path) as lock:
             query = _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
-            return _FLOCK.unpack(fcntl.fcntl(lock, fcntl.F_GETLK, query))[0] != fcntl.F_UNLCK
+            kind, *_, process = _FLOCK.unpack(fcntl.fcntl(lock, fcntl.F_GETLK, query))
+            return None if kind == fcntl.F_UNLCK else process
     except FileNotFoundError:
-        return False
+        return None
 
 
 def _acquire(directory):
@@ -62,7 +74,15 @@ def _acquire(directory):
     # descriptor of a locked file would release the lock.
     for number in range(_MOST):
         path = os.path.join(directory, f"slot-{number}.lock")
-        lock = open(path, "a")
+        try:
+            lock = open(path, "a")
+        except PermissionError:
+            if not os.path.exists(path):
+                raise
+            # Of another user: of a server that changes its user for its workers.
+            continue
+        # Other users ask for its holder.
+        os.fchmod(lock.fileno(), 0o644)
         try:
             fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:

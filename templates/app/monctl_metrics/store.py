@@ -1,12 +1,14 @@
-"""Numbers in a memory-mapped file, in the layout that prometheus_client reads.
+"""Numbers in a memory-mapped file, in the layout of prometheus_client's multiprocess mode.
 
 The layout: the number of bytes in use (4 bytes, then 4 unused); then entries,
 each the length of its key (4 bytes), the key in UTF-8 padded with spaces to a
 multiple of eight, its value and a time stamp, both doubles. A value changes in
 place by one aligned store, several times as fast as prometheus_client's own
-writer, which matters as it happens at every request. Called by `recorder`.
+writer, which matters as it happens at every request. `recorder` writes, `exporter` lets
+prometheus_client read. Needs no package, since it runs in applications' processes.
 """
 
+import json
 import mmap
 import os
 import struct
@@ -15,6 +17,11 @@ _HEADER_BYTES = 8
 _SMALLEST = 1 << 16
 _INTEGER = struct.Struct("i")
 _NUMBERS = struct.Struct("dd")
+
+
+def key(family, sample, labels, help_text):
+    """The key of a cell: that of one sample of a family."""
+    return json.dumps([family, sample, labels, help_text], sort_keys=True)
 
 
 class Cell:
@@ -38,6 +45,8 @@ class Store:
 
     def __init__(self, path):
         self._file = open(path, "a+b")
+        # The exporter may be another user's process; the folder decides who comes here.
+        os.fchmod(self._file.fileno(), 0o644)
         self._map(os.fstat(self._file.fileno()).st_size or _SMALLEST)
         self._used = _INTEGER.unpack_from(self._memory)[0] or _HEADER_BYTES
         self._indices = dict(self._entries())

@@ -5,6 +5,7 @@ apt-get -qq update
 apt-get -qq install --yes --no-install-recommends python3-django gunicorn >/dev/null
 useradd --system --no-create-home --shell /usr/sbin/nologin shop
 python3 -m venv --without-pip --system-site-packages /srv/shop/venv
+chown -R shop: /srv/shop/venv
 cat >/srv/shop/shop.py <<'END'
 from django.conf import settings
 
@@ -25,7 +26,11 @@ def home(request):
     return HttpResponse("shop\n")
 
 
-urlpatterns = [path("", home), path("metrics", metrics)]
+def error(request):
+    raise ValueError
+
+
+urlpatterns = [path("", home), path("metrics", metrics), path("error", error)]
 application = get_wsgi_application()
 END
 cat >/etc/systemd/system/shop.service <<'END'

@@ -26,8 +26,9 @@ fn spec(alerts: &str, more: &str) -> Spec {
     // Some alerts are about the web server of a domain.
     let before = before.replacen("app:\n", "app:\n  domain: shop.example\n", 1);
     // Loading refuses those of an application that something else deploys; rules and their tests are the same.
-    let is_of_watched =
-        |line: &&str| ["UnitDown", "HealthCheckFailing"].iter().any(|it| line.trim().starts_with(it));
+    let is_of_watched = |line: &&str| {
+        ["UnitDown", "HealthCheckFailing", "CountingLost"].iter().any(|it| line.trim().starts_with(it))
+    };
     let (watched, alerts): (Vec<&str>, Vec<&str>) = alerts.split_inclusive('\n').partition(is_of_watched);
     let alerts = alerts.concat();
     let text = format!(

@@ -1,7 +1,8 @@
 """Serves whether an application runs and answers, and passes on the application's own metrics.
 
-`/metrics` is about the application's unit and URL, `/application` is what the application itself serves as metrics. This
-program only looks: it changes nothing of the application. It needs nothing but Python's standard library.
+`/metrics` is about the application's unit and URL, `/application` is what the application itself serves as metrics, or
+what monctl counts in it. This program only looks: it changes nothing of the application. It needs nothing but Python's
+standard library; to serve what monctl counts, also the package in the folder `exporter` of templates/integrations/watch/install.yaml.
 """
 
 import argparse
@@ -17,6 +18,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 # Prometheus gives up after 10 seconds, or after its scrape interval if that is shorter.
 TIMEOUT = 8
 LARGEST = 64_000_000
+COUNTING = "/etc/monctl/counting"
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -38,7 +40,7 @@ OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}), Kept)
 
 def states(unit):
     """The properties of a unit that say whether it runs."""
-    command = ["systemctl", "show", "--property=LoadState,ActiveState,NRestarts", "--", unit]
+    command = ["systemctl", "show", "--property=LoadState,ActiveState,MainPID", "--", unit]
     try:
         shown = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT, check=True)
     except subprocess.CalledProcessError as error:
@@ -80,6 +82,10 @@ def metrics(settings):
         found = states(settings.unit)
         runs = found["ActiveState"] in ("active", "reloading")
         gauge("monctl_unit_active", "Whether the application's unit runs.", f"name={text(settings.unit)}", int(runs))
+        if settings.counted and runs:
+            counts = int(counting().counts(found["MainPID"]))
+            explained = "Whether the application's running processes count their requests."
+            gauge("monctl_requests_counted", explained, f"name={text(settings.unit)}", counts)
     if settings.url:
         begun, answers = time.monotonic(), 0
         try:
@@ -94,6 +100,26 @@ def metrics(settings):
     return "".join(f"{line}\n" for line in lines).encode()
 
 
+def counting():
+    """The module that knows which processes count."""
+    if COUNTING not in sys.path:
+        sys.path[:0] = [COUNTING, f"{COUNTING}/library", f"{COUNTING}/exporter"]
+    import counting
+
+    return counting
+
+
+def counted(unit):
+    """The application's requests; nothing while it runs and does not count, since they are unknown then."""
+    found = states(unit)
+    known = counting()
+    if found["ActiveState"] in ("active", "reloading") and not known.counts(found["MainPID"]):
+        return b""
+    from monctl_metrics import exporter
+
+    return exporter.text(known.DIRECTORY)
+
+
 class Handler(BaseHTTPRequestHandler):
     """Answers the requests of Prometheus."""
 
@@ -103,6 +129,8 @@ class Handler(BaseHTTPRequestHandler):
         try:
             if self.path == "/metrics":
                 self.answer(200, TEXT, metrics(settings))
+            elif self.path == "/application" and settings.counted:
+                self.answer(200, TEXT, counted(settings.unit))
             elif self.path == "/application" and settings.metrics_url:
                 status, kind, body = request(settings.metrics_url, settings.host)
                 # A redirect leads to a login or to another host, and is not metrics.
@@ -152,6 +180,7 @@ def main():
     parser.add_argument("--port", type=int, required=True)
     for name in ("unit", "url", "metrics-url", "host"):
         parser.add_argument(f"--{name}")
+    parser.add_argument("--counted", action="store_true")
     settings = parser.parse_args()
     try:
         metrics(settings)
