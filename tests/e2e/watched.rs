@@ -11,7 +11,11 @@ const DEPLOY: &str = include_str!("watched/deploy.sh");
 const UNDEPLOY: &str = include_str!("watched/undeploy.sh");
 /// The team's next deploy.
 const REBUILD: &str = include_str!("watched/rebuild.sh");
+const UVICORN: &str = include_str!("watched/uvicorn.sh");
+const FIRST_SERVER: &str = include_str!("watched/first_server.sh");
 const VISIT: &str = include_str!("watched/visit.sh");
+/// The files of the team's Python environment and unit.
+const THEIRS: &str = "find /srv/shop /etc/systemd/system/shop.service* -type f ! -name '*.pyc' -print0 | sort -z | xargs -0 sha256sum";
 
 /// The keys of `app` that describe it.
 const APPLICATION: &str = "app:
@@ -82,19 +86,35 @@ pub fn an_application_that_something_else_deploys_is_watched_and_left_as_it_was(
 /// monctl counts the requests of the application from the team's next restart on, and says so meanwhile.
 fn requests_are_counted(existing: &Existing) {
     let operator = &existing.operator;
-    let spec = fs::read_to_string(operator.path("home/monctl.yaml")).unwrap();
+    let watched = fs::read_to_string(operator.path("home/monctl.yaml")).unwrap();
+    let theirs = existing.on(APP, THEIRS);
     let counting = "  count_requests: {venv: /srv/shop/venv}\n";
     let errors = "  HighServerErrorRate: {above: 50, window: 10s, traffic: 0.1, for: 2s}\n";
-    let spec = spec
-        .replace("  metrics_url: http://127.0.0.1:8000/metrics\n", counting)
-        .replace("  AppDown: {for: 2s}\n", &format!("  AppDown: {{for: 2s}}\n{errors}"));
+    let spec = watched.replace("  metrics_url: http://127.0.0.1:8000/metrics\n", counting).replace(
+        "  AppDown: {for: 2s}\n",
+        &format!("  AppDown: {{for: 2s}}\n  CountingLost: {{for: 2s}}\n{errors}"),
+    );
     operator.write("home/monctl.yaml", &spec);
     let process = || existing.on(APP, "systemctl show --property=MainPID --value shop.service");
     let read = |path: &str| {
         existing.on(MONITORING, &format!("curl -sf --max-time 5 http://{}:9101/{path}", existing.app))
     };
+    let responses = |status: u16, view: &str| {
+        let series = format!(
+            "django_http_responses_total_by_status_view_method_total{{method=\"GET\",status=\"{status}\",view=\"{view}\"}} "
+        );
+        read("application")
+            .lines()
+            .find_map(|line| line.strip_prefix(&series)?.strip_suffix(".0")?.parse::<u32>().ok())
+    };
     let is_counted = |value: u8| {
         read("metrics").contains(&format!("monctl_requests_counted{{name=\"shop.service\"}} {value}\n"))
+    };
+    let lost = || {
+        existing.on(
+            MONITORING,
+            "curl -sf 'http://127.0.0.1:9090/api/v1/query?query=ALERTS%7Balertname=%22CountingLost%22,alertstate=%22firing%22%7D'",
+        )
     };
     let restart = "`shop.service` must be restarted to be counted: systemctl restart shop.service";
 
@@ -102,6 +122,10 @@ fn requests_are_counted(existing: &Existing) {
     operator.monctl("up --yes").success().stdout_contains(restart);
     assert_eq!(process(), before, "the application was restarted");
     operator.monctl("up --yes").success().stdout_contains("no change").stdout_contains(restart);
+    let exposure = "systemd-analyze security --no-pager monctl-counting.service monctl-watch.service \
+        | sed -n 's/.*exposure level for .*: \\([0-9.]*\\) .*/\\1/p'";
+    let levels = existing.on(APP, exposure);
+    assert_eq!(levels.lines().filter(|level| level.parse::<f64>().unwrap() <= 4.0).count(), 2, "{levels}");
     operator.monctl("status").success().stdout_contains(restart);
     assert!(is_counted(0), "the running process does not count yet");
     assert_eq!(read("application"), "", "requests are unknown");
@@ -116,21 +140,32 @@ fn requests_are_counted(existing: &Existing) {
     eventually("both workers count", || read("application").contains("\nmonctl_workers 2"));
     operator.monctl("status").success().stdout_contains("counted");
     existing.on(APP, VISIT);
-    let text = read("application");
     for (status, view, count) in
-        [(200, "shop.metrics", 40), (404, "<unnamed view>", 20), (500, "shop.error", 10)]
+        [(200, "shop.metrics", 120), (404, "<unnamed view>", 60), (500, "shop.error", 20)]
     {
-        let name = "django_http_responses_total_by_status_view_method_total";
-        let line = format!("{name}{{method=\"GET\",status=\"{status}\",view=\"{view}\"}} {count}.0\n");
-        assert!(text.contains(&line), "{line}{text}");
+        assert_eq!(responses(status, view), Some(count), "{status} {view}");
     }
     operator.monctl("verify-alert HighServerErrorRate --yes").success();
 
     existing.on(APP, REBUILD);
     eventually("the new environment does not count", || is_counted(0));
+    eventually("CountingLost fires", || lost().contains("CountingLost"));
     operator.monctl("status").success().stdout_contains("monctl-counting.pth` is missing");
     operator.monctl("up --yes").success().stdout_contains(restart);
     existing.on(APP, "systemctl restart shop.service");
-    eventually("the new environment counts", || is_counted(1));
+    // Its first process is root's, its workers are not.
+    eventually("the new environment counts", || read("application").contains("\nmonctl_workers 2"));
+    eventually("CountingLost is resolved", || !lost().contains("CountingLost"));
     operator.monctl("up --yes").success().stdout_contains("no change").stdout_lacks("must be restarted");
+
+    existing.on(APP, UVICORN);
+    eventually("uvicorn counts", || is_counted(1));
+    existing.on(APP, "curl -sf -H 'Host: shop.example' 'http://127.0.0.1:8000/metrics?[1-9]'");
+    assert_eq!(responses(200, "shop.metrics"), Some(9));
+    existing.on(APP, FIRST_SERVER);
+
+    operator.write("home/monctl.yaml", &watched);
+    operator.monctl("up --yes").success();
+    assert_eq!(existing.on(APP, THEIRS), theirs);
+    assert_eq!(existing.on(APP, "systemctl show --property=DropInPaths --value shop.service").trim(), "");
 }

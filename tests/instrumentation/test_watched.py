@@ -118,6 +118,7 @@ SHOWN = "import os\nprint('folders', os.environ.get('RUNTIME_DIRECTORY'), flush=
         ["--worker-class", "sync", "--preload"],
         ["--worker-class", "gthread", "--threads", "4"],
         ["--worker-class", "gthread", "--threads", "4", "--preload"],
+        ["--worker-class", "gevent"],
         ["--worker-class", "uvicorn_worker.UvicornWorker"],
     ],
     ids=" ".join,

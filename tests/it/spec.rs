@@ -722,9 +722,15 @@ fn of_an_application_that_something_else_deploys_only_what_is_known_is_watched()
     };
     let unit = rendered("unit: shop.service");
     assert!(unit.contains("watch.py --port 9101 --unit \"shop.service\"\n"), "{unit}");
-    for absent in
-        ["monctl-app", "gunicorn", "AppDown", "monctl_django", "HighServerErrorRate", "HealthCheckFailing"]
-    {
+    for absent in [
+        "monctl-app",
+        "gunicorn",
+        "AppDown",
+        "monctl_django",
+        "HighServerErrorRate",
+        "HealthCheckFailing",
+        "prometheus_client==",
+    ] {
         assert!(!unit.contains(absent), "{absent}");
     }
     let counted = rendered("unit: shop.service, count_requests: {venv: /srv/shop/venv}");
@@ -737,12 +743,13 @@ fn of_an_application_that_something_else_deploys_only_what_is_known_is_watched()
         "alert: \"WorkersSaturated\"",
         "alert: \"CountingLost\"",
         "monctl_metrics/watched.py",
+        "\nprometheus_client==",
     ] {
         assert!(counted.contains(present), "{present}");
     }
     assert!(
         !counted.contains("User=monctl-app\n")
-            && !unit.contains("--counted")
+            && !unit.contains(" --counted\n")
             && !unit.contains("CountingLost")
     );
     let all = rendered(

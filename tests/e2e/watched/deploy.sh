@@ -2,7 +2,7 @@
 set -eu
 dpkg-query -W -f '${Package}\n' | LC_ALL=C sort >/root/clean
 apt-get -qq update
-apt-get -qq install --yes --no-install-recommends python3-django gunicorn >/dev/null
+apt-get -qq install --yes --no-install-recommends python3-django gunicorn uvicorn >/dev/null
 useradd --system --no-create-home --shell /usr/sbin/nologin shop
 python3 -m venv --without-pip --system-site-packages /srv/shop/venv
 chown -R shop: /srv/shop/venv
@@ -11,6 +11,7 @@ from django.conf import settings
 
 settings.configure(SECRET_KEY="theirs", ALLOWED_HOSTS=["shop.example"], ROOT_URLCONF="shop", MIDDLEWARE=[])
 
+from django.core.asgi import get_asgi_application
 from django.core.wsgi import get_wsgi_application
 from django.http import HttpResponse
 from django.urls import path
@@ -32,6 +33,7 @@ def error(request):
 
 urlpatterns = [path("", home), path("metrics", metrics), path("error", error)]
 application = get_wsgi_application()
+asynchronous = get_asgi_application()
 END
 cat >/etc/systemd/system/shop.service <<'END'
 [Unit]

@@ -1,5 +1,5 @@
 #!/bin/bash
-# A visitor's requests to the shop, while a worker is killed: 20 pages, 10 missing ones and 5 errors, twice.
+# 200 requests of a visitor to the shop, with a killed worker in between: 60 pages, 30 missing ones and 10 errors, twice.
 set -eu
 visit() { # PATH STATUS TIMES
 	local found time
@@ -11,9 +11,9 @@ visit() { # PATH STATUS TIMES
 workers() { pgrep --parent "$(systemctl show --property=MainPID --value shop.service)"; }
 
 for round in first second; do
-	visit /metrics 200 20
-	visit /absent 404 10
-	visit /error 500 5
+	visit /metrics 200 60
+	visit /absent 404 30
+	visit /error 500 10
 	if [ "$round" = first ]; then
 		before=$(workers)
 		kill -KILL "${before%%$'\n'*}"

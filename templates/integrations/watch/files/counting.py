@@ -41,7 +41,8 @@ class Counted:
 
     def __init__(self, unit, venv):
         self.unit = unit
-        self.venv = venv
+        # Of a link that each deploy turns to another folder, the folder is what the host's record needs.
+        self.venv = os.path.realpath(venv)
         self.drop_in = f"/etc/systemd/system/{unit}.d/monctl.conf"
 
     @classmethod
