@@ -1,5 +1,6 @@
 #!/bin/bash
 # 200 requests of a visitor to the shop, with a killed worker in between: 60 pages, 30 missing ones and 10 errors, twice.
+# shellcheck disable=SC2310,SC2311 # whether there are workers is a condition
 set -eu
 visit() { # PATH STATUS TIMES
 	local found time
