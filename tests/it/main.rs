@@ -9,6 +9,7 @@ mod check;
 mod cli;
 mod dashboards;
 mod delivery;
+mod dependencies;
 mod dialogue;
 mod existing_grafana;
 mod failures;
