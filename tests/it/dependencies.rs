@@ -10,11 +10,14 @@ const PAGE: &str = include_str!("../../docs/dependencies.md");
 
 /// The licences of the crates in the first table of the page.
 fn listed() -> BTreeMap<String, String> {
-    let rows = PAGE.lines().skip_while(|line| *line != "## Crates").take_while(|line| !line.starts_with("Only for tests"));
+    let rows = PAGE
+        .lines()
+        .skip_while(|line| *line != "## Crates")
+        .take_while(|line| !line.starts_with("Only for tests"));
     let row = |line: &str| {
-        let mut cells = line.strip_prefix("| `")?.strip_suffix(" |")?.split(" | ");
-        let (name, licence) = (cells.next()?.trim_end_matches('`').to_owned(), cells.next_back()?.to_owned());
-        Some((name, licence))
+        let (name, rest) = line.strip_prefix("| `")?.strip_suffix(" |")?.split_once("` | ")?;
+        let (_, licence) = rest.rsplit_once(" | ")?;
+        Some((name.to_owned(), licence.to_owned()))
     };
     rows.filter_map(row).collect()
 }
