@@ -108,6 +108,12 @@ def team(tmp_path, installed):
             one.process.kill()
 
 
+def number(server, name):
+    """The value of a metric; None while the server does not have it yet."""
+    family = server.families().get(name)
+    return family and family.samples[0].value
+
+
 SHOWN = "import os\nprint('folders', os.environ.get('RUNTIME_DIRECTORY'), flush=True)\n"
 
 
@@ -130,7 +136,7 @@ def test_each_response_of_gunicorn_is_counted_also_if_workers_are_killed(team, o
     if not is_asgi:
         files["shop/wsgi.py"] = SHOWN + files["shop/wsgi.py"]
     server = team("-m", "gunicorn", "--bind", "127.0.0.1:0", "--workers", "2", *options, f"{module}:application", files=files)
-    until(lambda: server.families()["monctl_workers"].samples[0].value == 2)
+    until(lambda: number(server, "monctl_workers") == 2)
     assert "monctl_app_start_time_seconds" in server.families()
     for round_ in range(2):
         assert [server.request("/")[0] for _ in range(20)] == [200] * 20
@@ -139,8 +145,8 @@ def test_each_response_of_gunicorn_is_counted_also_if_workers_are_killed(team, o
         before = server.workers()
         os.kill(min(before), signal.SIGKILL)
         until(lambda before=before: len(server.workers()) == 2 and server.workers() != before)
-        until(lambda: server.families()["monctl_workers"].samples[0].value == 2)
-    assert server.families()["monctl_worker_replacements"].samples[0].value == 2
+        until(lambda: number(server, "monctl_workers") == 2)
+    until(lambda: number(server, "monctl_worker_replacements") == 2)
     text = server.log.read_text()
     assert "folders /run/theirs\n" in text, "the application does not see monctl's folder"
     assert "Traceback" not in text and "metrics" not in text, text
@@ -197,7 +203,7 @@ def test_other_uses_of_the_environment_are_untouched_and_a_missing_folder_is_sil
 
 def test_a_worker_that_begins_after_monctl_took_its_files_back_is_silent(team, tmp_path, installed):
     server = team("-m", "gunicorn", "--bind", "127.0.0.1:0", "--workers", "1", "shop.wsgi:application")
-    until(lambda: server.families()["monctl_workers"].samples[0].value == 1)
+    until(lambda: number(server, "monctl_workers") == 1)
     installed.rename(tmp_path / "gone")
     server.metrics.rename(tmp_path / "gone-too")
     before = server.workers()
